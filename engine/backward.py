@@ -1,0 +1,73 @@
+"""Backpropagation: the chain rule, applied node by node from the result back to the leaves.
+
+A node is taken up when every node that uses it is done: that is what the topological order is
+for. Its gradient is then complete, and each edge sends upstream × local to the parent.
+Gradients of gradients are in `derivatives.py`.
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from engine.errors import NonFiniteError
+from engine.graph import topological_order
+from engine.mode import MODE
+from engine.value import NOT_COMPUTED, Value, name
+
+
+def backward(root: Value) -> None:
+    """Compute the gradient of `root` by every node it depends on, into their `.grad`.
+
+    Leaves accumulate over calls; the gradients of inner nodes are computed anew. If it is
+    interrupted or `trap()` stops it, the leaves keep the gradients they had before.
+
+    >>> from engine import Value, backward
+    >>> x = Value(3.0)
+    >>> y = x**3
+    >>> backward(y); backward(y)
+    >>> x.grad
+    54.0
+    """
+    order = topological_order(root)
+    leaves = [node for node in order if not node.parents]
+    before = [leaf._grad for leaf in leaves]
+    try:
+        _propagate(root, order)
+    except BaseException:
+        for leaf, gradient in zip(leaves, before):
+            leaf._grad = gradient
+        raise
+
+
+def _propagate(root: Value, order: list[Value]) -> None:
+    for node in order:
+        if node.parents:
+            node._grad = NOT_COMPUTED
+    root._grad += 1.0
+    watched = MODE.get().trapping
+    for node in reversed(order):
+        upstream = node._grad
+        if upstream is NOT_COMPUTED or not node.parents:
+            continue
+        for parent, partial in zip(node.parents, node.partials):
+            if partial is not None:
+                if watched:
+                    check_contribution(node, upstream, partial)
+                parent._grad += upstream * partial
+
+
+def check_contribution(node: Value, upstream: float, local: float) -> None:
+    """Inside `trap()`, stop where a gradient first becomes nan or infinite.
+
+    Raises:
+        NonFiniteError: names the operation, its operands and the line that created the node.
+    """
+    if isfinite(upstream * local):
+        return
+    assert node.operation is not None
+    operands = ", ".join(map(name, node.parents))
+    raise NonFiniteError(
+        f"Backpropagation through {node.operation.name}({operands}) gives {upstream * local}: "
+        f"upstream {upstream:.6g} times local derivative {local:.6g}. "
+        f"The node was created at {node.line}."
+    )

@@ -1,0 +1,84 @@
+"""The graph behind a Value: its order, its release, its evaluation anew.
+
+Everything here is iterative, so that depth is limited by memory and not by recursion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from engine.value import Value
+
+
+def topological_order(*roots: Value) -> list[Value]:
+    """Every node the roots depend on, each after its parents and once, the roots last.
+
+    It is the order in which Python evaluated a single expression, left operand first, and the
+    same graph always gives the same order. (Depth-first post-order, with an explicit stack.)
+
+    >>> from engine import Value, topological_order
+    >>> x = Value(2.0)
+    >>> [node.data for node in topological_order(x * x + 1)]
+    [2.0, 4.0, 1.0, 5.0]
+    """
+    order: list[Value] = []
+    seen: set[Value] = set()
+    path: list[Value] = []  # the nodes whose parents are being visited
+    stack: list[Value | None] = list(reversed(roots))
+    while stack:
+        node = stack.pop()
+        if node is None:  # all parents of the last node of the path are done
+            order.append(path.pop())
+        elif node not in seen:
+            seen.add(node)
+            if node.parents:
+                path.append(node)
+                stack.append(None)
+                stack.extend(node.parents[::-1])
+            else:
+                order.append(node)
+    return order
+
+
+def forget(*roots: Value) -> None:
+    """Release the graph behind the roots, node by node; the roots become leaves.
+
+    Python frees a dropped graph by itself. This does the same without nested calls, for graphs
+    millions of nodes deep in threads with a small stack.
+
+    >>> from engine import Value, forget
+    >>> y = Value(2.0) * 3.0
+    >>> forget(y)
+    >>> y.data, y.parents
+    (6.0, ())
+    """
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        stack.extend(node.parents)
+        node.parents = ()
+        node.partials = ()
+
+
+def evaluate(order: Iterable[Value], changed: Mapping[Value, float]) -> dict[Value, float]:
+    """The numbers of all nodes of a topological order, had some nodes had other numbers.
+
+    The graph itself stays as it is. This is how finite differences and "the loss after the
+    update" are computed.
+
+    >>> from engine import Value, evaluate, topological_order
+    >>> x = Value(2.0)
+    >>> y = x * x
+    >>> evaluate(topological_order(y), {x: 5.0})[y]
+    25.0
+    """
+    numbers: dict[Value, float] = {}
+    for node in order:
+        operation = node.operation
+        if node in changed:
+            numbers[node] = changed[node]
+        elif operation is None:
+            numbers[node] = node.data
+        else:
+            numbers[node] = operation.forward(tuple(numbers[parent] for parent in node.parents))
+    return numbers

@@ -1,0 +1,127 @@
+"""The circumstances in which nodes are made: recording or not, trapping or not, in which scope.
+
+They live in one context variable, so threads and asynchronous tasks do not disturb each other.
+`no_grad` and `trap` change it for a `with` block; modules of `nn` open a `Scope`, so that a
+drawing can group nodes by neuron and layer. Next: `origin.py`, where a node remembers them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+
+class Scope:
+    """A named part of a computation, such as one neuron; scopes nest.
+
+    Attributes:
+        name: its name inside the parent, for example "neurons.0".
+        kind: what it is, for example "Neuron".
+        parent: the scope around it, or None.
+        owner: the object that opened it, for whoever opened it to find again.
+    """
+
+    __slots__ = ("kind", "name", "owner", "parent")
+
+    def __init__(self, name: str, kind: str, parent: Scope | None, owner: Any = None) -> None:
+        self.name = name
+        self.kind = kind
+        self.parent = parent
+        self.owner = owner
+
+    def __repr__(self) -> str:
+        return f"<scope {self.path()}>"
+
+    def path(self) -> str:
+        """The names from the outermost scope to this one, joined by dots."""
+        return f"{self.parent.path()}.{self.name}" if self.parent else self.name
+
+    def chain(self) -> tuple[Scope, ...]:
+        """The scopes from the outermost one to this one."""
+        return (*self.parent.chain(), self) if self.parent else (self,)
+
+
+class Mode:
+    """One combination of circumstances; compared by identity, never changed."""
+
+    __slots__ = ("__weakref__", "recording", "scope", "trapping")
+
+    def __init__(
+        self, recording: bool = True, trapping: bool = False, scope: Scope | None = None
+    ) -> None:
+        self.recording = recording
+        self.trapping = trapping
+        self.scope = scope
+
+    def within(self, scope: Scope) -> Mode:
+        """The same circumstances inside `scope`."""
+        return Mode(self.recording, self.trapping, scope)
+
+
+ORDINARY = Mode()
+MODE: ContextVar[Mode] = ContextVar("glassgrad_mode", default=ORDINARY)
+
+
+@contextmanager
+def entered(mode: Mode) -> Iterator[None]:
+    """Make nodes in `mode` during a `with` block."""
+    token = MODE.set(mode)
+    try:
+        yield
+    finally:
+        MODE.reset(token)
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """During a `with` block, results are constants: nothing is recorded, nothing differentiated.
+
+    >>> from engine import Value, no_grad
+    >>> x = Value(3.0)
+    >>> with no_grad():
+    ...     y = x * x
+    >>> y.parents
+    ()
+    """
+    mode = MODE.get()
+    with entered(Mode(False, mode.trapping, mode.scope)):
+        yield
+
+
+@contextmanager
+def trap() -> Iterator[None]:
+    """During a `with` block, the first nan or infinity raises an error that says where it arose.
+
+    It watches values as they are computed and gradients as they flow back. It costs time, so
+    it is meant for the search, not for the run.
+
+    Raises:
+        NonFiniteError: names the operation, its operands and the line that created the node.
+
+    >>> from engine import Value, log, trap
+    >>> with trap():
+    ...     log(Value(0.0, label="x"))
+    Traceback (most recent call last):
+    engine.errors.NonFiniteError: log(x = 0) is -inf. It was created at <doctest...>, line 2.
+    """
+    mode = MODE.get()
+    with entered(Mode(mode.recording, True, mode.scope)):
+        yield
+
+
+@contextmanager
+def scope(name: str, kind: str = "Scope") -> Iterator[Scope]:
+    """During a `with` block, nodes belong to a named part, which drawings show as a group.
+
+    >>> from engine import Value, scope
+    >>> with scope("head"):
+    ...     y = Value(2.0) * 3.0
+    >>> y.scope.path()
+    'head'
+    """
+    mode = MODE.get()
+    opened = Scope(name, kind, mode.scope)
+    with entered(mode.within(opened)):
+        yield opened

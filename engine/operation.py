@@ -1,0 +1,248 @@
+"""What a row of the table of operations is, and how one call finds its reader.
+
+A row is an `Operation`. Calling it dispatches on what it is given: floats give a float,
+Values record a node, arrays give an array, ink gives a formula. The rules of a row are
+written with these same functions, so one rule serves all readers. The rows themselves are
+in `table.py`; `value.py` and `ink.py` register the readers for Values and ink here.
+
+Floats are read with Python's `math`, which raises where IEEE 754 has an answer
+(`1 / 0`, `exp(800)`, `log(0)`). Such a hard place is read again with numpy, which knows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from engine.real import is_real, real
+
+if TYPE_CHECKING:
+    from engine.origin import Origin
+
+Rule = Callable[..., Any]
+Reader = Callable[["Operation", tuple[Any, ...]], Any]
+
+HARD_PLACE = (ArithmeticError, ValueError)
+"""What Python's float arithmetic raises where IEEE 754 defines inf or nan."""
+
+readers: dict[type, Reader] = {}
+"""Who reads an operation on operands of a type; the first registered wins in a mixture."""
+
+
+class Notation(NamedTuple):
+    """How an operation is written: `%s` stands for each operand, `binds` is its precedence."""
+
+    text: str
+    latex: str
+    binds: int
+
+
+ATOM = 9
+"""Precedence of what never needs brackets: names, numbers, function calls."""
+
+
+class Operation:
+    """One row of the table: an operation, its derivative rules, and how it is written.
+
+    Attributes:
+        name: the name of the function and of the method, for example "tanh".
+        about: one line of explanation.
+        scalar: the forward value of floats; may raise at hard places.
+        array: the forward value of numpy arrays, element by element.
+        rules: one local derivative per operand, each a function of the operands and the result,
+            a number where it is constant, or None where no derivative flows.
+        notation: how it is written in text and in LaTeX.
+        domain: an interval per operand in which the row is tested.
+        defaults: values of trailing operands that may be left out.
+        dunder: Python's name of its operator, for example "__add__", if it has one.
+        recent_origins: the last origin of a node by instruction number, for `origin.py` alone.
+        selects: True if a zero derivative means "not chosen": no edge, since 0 × inf is nan.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        about: str,
+        *,
+        scalar: Callable[..., float],
+        array: Callable[..., Any],
+        rules: tuple[Rule | float | None, ...],
+        notation: Notation,
+        domain: tuple[tuple[float, float], ...],
+        defaults: tuple[float, ...] = (),
+        dunder: str | None = None,
+        selects: bool = False,
+    ) -> None:
+        self.name = name
+        self.about = about
+        self.scalar = scalar
+        self.array = array
+        self.rules = rules
+        self.notation = notation
+        self.domain = domain
+        self.defaults = defaults
+        self.dunder = dunder
+        self.selects = selects
+        self.recent_origins: dict[int, Origin] = {}
+        self.__name__ = name
+        self.__doc__ = f"{about}\n\nAccepts numbers, Values and numpy arrays alike."
+
+    def __repr__(self) -> str:
+        return f"<operation {self.name}>"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+    def __call__(self, *operands: Any) -> Any:
+        """The operation on numbers, Values, arrays or ink, whichever the operands are."""
+        operands = self.arrange(operands)
+        for operand in operands:
+            if type(operand) is not float:
+                return self._read(operands)
+        return self.forward(operands)
+
+    def arrange(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The operands of a call, completed by defaults and counted."""
+        arity = len(self.domain)
+        if len(operands) < arity:
+            operands += self.defaults[len(self.defaults) + len(operands) - arity :]
+        if len(operands) != arity:
+            raise TypeError(f"{self.name} takes {self.takes()}, not {len(operands)}.")
+        return operands
+
+    def takes(self) -> str:
+        """How many operands a call takes, in words."""
+        most, least = len(self.domain), len(self.domain) - len(self.defaults)
+        return (
+            f"{least} to {most} operands" if least < most else f"{most} operand{'s'[: most != 1]}"
+        )
+
+    def _read(self, operands: tuple[Any, ...]) -> Any:
+        found = {cls for operand in operands for cls in type(operand).__mro__}
+        for kind, read in readers.items():
+            if kind in found:
+                return read(self, operands)
+        if np.generic in found:
+            return _read_array(self, operands)
+        return self.forward(tuple(real(x, f"{self.name}(...)") for x in operands))
+
+    def sides(self, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
+        """The operands grouped as the arguments of a call: one group each."""
+        return tuple((operand,) for operand in operands)
+
+    def forward(self, operands: tuple[float, ...]) -> float:
+        """The value at floats, inf and nan included; never raises."""
+        try:
+            return self.scalar(*operands)
+        except HARD_PLACE:
+            with np.errstate(all="ignore"):
+                return float(self.array(*map(np.float64, operands)))
+
+    def derivatives(
+        self, operands: tuple[Any, ...], result: Any, wanted: tuple[bool, ...]
+    ) -> tuple[Any, ...]:
+        """The local derivative by each wanted operand, read on whatever the operands are."""
+        return tuple(
+            (rule(*operands, result) if callable(rule) else rule) if want else None
+            for rule, want in zip(self.rules, wanted)
+        )
+
+    def partials(
+        self, operands: tuple[float, ...], result: float, wanted: tuple[bool, ...]
+    ) -> tuple[float | None, ...]:
+        """The local derivatives at floats, None where no derivative flows; never raises."""
+        try:
+            partials = self.derivatives(operands, result, wanted)
+        except HARD_PLACE:
+            with np.errstate(all="ignore"):
+                hard = self.derivatives(
+                    tuple(map(np.float64, operands)), np.float64(result), wanted
+                )
+            partials = tuple(None if p is None else float(p) for p in hard)
+        if self.selects:
+            return tuple(None if p == 0.0 else p for p in partials)
+        return partials
+
+
+class Reduction(Operation):
+    """A row with any number of operands; its single rule gives all local derivatives at once.
+
+    The rule is a function of the tuple of operands and the result. Call a reduction with one
+    iterable, or with the operands one by one.
+    """
+
+    least = 0
+
+    def arrange(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(operands) == 1 and isinstance(operands[0], Iterable):
+            operands = tuple(operands[0])
+        if len(operands) < self.least:
+            raise ValueError(f"{self.name} of nothing has no value; give at least one operand.")
+        return operands
+
+    def takes(self) -> str:
+        return "one iterable of operands"
+
+    def sides(self, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
+        """The operands as the arguments of a call: one sequence, or two for a pairing."""
+        return (operands,)
+
+    def derivatives(
+        self, operands: tuple[Any, ...], result: Any, wanted: tuple[bool, ...]
+    ) -> tuple[Any, ...]:
+        (rule,) = self.rules
+        assert callable(rule)
+        partials = tuple(rule(operands, result))
+        if all(wanted):
+            return partials
+        return tuple(p if want else None for p, want in zip(partials, wanted))
+
+
+class NonEmptyReduction(Reduction):
+    """A reduction that has no value without operands, such as a mean."""
+
+    least = 1
+
+
+class Pairing(Reduction):
+    """A reduction of two sequences of equal length, held as one tuple: first half, second half."""
+
+    def arrange(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(operands) != 2 or not all(isinstance(side, Iterable) for side in operands):
+            raise TypeError(f"{self.name} takes {self.takes()}, for example {self.name}(ws, xs).")
+        left, right = map(tuple, operands)
+        if len(left) != len(right):
+            raise ValueError(
+                f"{self.name} needs as many left operands as right ones, "
+                f"not {len(left)} and {len(right)}."
+            )
+        return left + right
+
+    def takes(self) -> str:
+        return "two sequences of equal length"
+
+    def sides(self, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
+        half = len(operands) // 2
+        return operands[:half], operands[half:]
+
+
+def _read_array(operation: Operation, operands: tuple[Any, ...]) -> Any:
+    """Arrays of numbers go through the kernel; a mixture with Values goes element by element."""
+    if any(_holds_objects(x) for x in operands):
+        boxed = [x if is_real(x) else np.array(x, dtype=object) for x in operands]
+        return np.frompyfunc(_one_by_one(operation), len(boxed), 1)(*boxed)
+    with np.errstate(all="ignore"):
+        return operation.array(*(np.asarray(x, dtype=np.float64)[()] for x in operands))
+
+
+def _holds_objects(operand: Any) -> bool:
+    return operand.dtype == object if isinstance(operand, np.ndarray) else not is_real(operand)
+
+
+def _one_by_one(operation: Operation) -> Callable[..., Any]:
+    return lambda *operands: operation._read(operands)
+
+
+readers[np.ndarray] = _read_array

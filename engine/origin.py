@@ -1,0 +1,137 @@
+"""Where a node comes from: its operation, scope, line of source and label.
+
+Most nodes of a program come from few places, so nodes share their `Origin`: a node pays one
+pointer for all of this. The line kept is the innermost one outside this library.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING
+
+from engine.mode import Scope
+
+if TYPE_CHECKING:
+    from engine.operation import Operation
+
+
+class Origin:
+    """What made a node. `operation` is None for a leaf."""
+
+    __slots__ = ("_code", "_instruction", "label", "operation", "scope")
+
+    def __init__(
+        self,
+        operation: Operation | None,
+        label: str | None = None,
+        scope: Scope | None = None,
+        code: CodeType | None = None,
+        instruction: int = -1,
+    ) -> None:
+        self.operation = operation
+        self.label = label
+        self.scope = scope
+        self._code = code
+        self._instruction = instruction
+
+    def labelled(self, label: str | None) -> Origin:
+        """The same origin with another label."""
+        return Origin(self.operation, label, self.scope, self._code, self._instruction)
+
+    @property
+    def line(self) -> SourceLine | None:
+        """The line of the user's source that created the node, where it is known."""
+        if self._code is None:
+            return None
+        return SourceLine(self._code.co_filename, self._line_number(self._code))
+
+    def _line_number(self, code: CodeType) -> int:
+        for start, end, line in code.co_lines():
+            if start <= self._instruction < end and line is not None:
+                return line
+        return code.co_firstlineno
+
+
+class SourceLine:
+    """A line of a source file."""
+
+    __slots__ = ("file", "number")
+
+    def __init__(self, file: str, number: int) -> None:
+        self.file = file
+        self.number = number
+
+    @property
+    def text(self) -> str:
+        """The line itself, without indentation; empty if the source cannot be read."""
+        return linecache.getline(self.file, self.number).strip()
+
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.number}"
+
+
+LEAF = Origin(None)
+CONSTANT = Origin(None)
+"""The origin of plain numbers, detached values and results inside `no_grad`: no gradients."""
+
+_hidden_folders = [os.path.dirname(__file__) + os.sep]
+
+
+class _HiddenFiles(dict[str, bool]):
+    """Whether a file belongs to the library, remembered by name."""
+
+    def __missing__(self, file: str) -> bool:
+        self[file] = hidden = file.startswith(tuple(_hidden_folders))
+        return hidden
+
+
+_hidden = _HiddenFiles()
+
+
+def hide_lines_of(file: str) -> None:
+    """Name callers of the package with this `__init__` file, not its own lines, as origins."""
+    _hidden_folders.append(os.path.dirname(file) + os.sep)
+    _hidden.clear()
+
+
+_origins: dict[tuple[object, ...], Origin] = {}
+_MOST_ORIGINS = 10_000
+
+
+def origin_of(operation: Operation, scope: Scope | None, depth: int) -> Origin:
+    """The shared origin of nodes made by `operation` at the calling line of the user's source.
+
+    Args:
+        operation: the row of the table.
+        scope: the scope that is open.
+        depth: how many callers up the search for the user's line begins.
+    """
+    frame = sys._getframe(depth)
+    code, instruction = frame.f_code, frame.f_lasti
+    # Nearly every node is made where the last one of its kind with this instruction number was.
+    recent = operation.recent_origins.get(instruction)
+    if recent is not None and recent._code is code and recent.scope is scope:
+        return recent
+    return _find_origin(operation, scope, frame)
+
+
+def _find_origin(operation: Operation, scope: Scope | None, frame: FrameType) -> Origin:
+    caller: FrameType | None = frame
+    while caller is not None and _hidden[caller.f_code.co_filename]:
+        caller = caller.f_back
+    if caller is None:
+        return Origin(operation, None, scope)
+    code, instruction = caller.f_code, caller.f_lasti
+    # The key may hold the code by identity because the origin under it keeps the code alive.
+    key = (operation, id(code), instruction, scope)
+    origin = _origins.get(key)
+    if origin is None:
+        if len(_origins) >= _MOST_ORIGINS:
+            _origins.clear()
+        origin = _origins[key] = Origin(operation, None, scope, code, instruction)
+    if caller is frame:
+        operation.recent_origins[instruction] = origin
+    return origin

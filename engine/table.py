@@ -1,0 +1,502 @@
+"""The table of operations: the whole calculus of glassgrad, one row an operation.
+
+A row gives the forward value, the local derivative by each operand, the way it is written,
+and the domain in which it is tested. Everything else is made from it: the methods and operators
+of `Value`, the functions of `engine`, gradients of any order, array kernels, formulas and tests.
+To add an operation, add a row.
+
+The names here shadow Python's `abs`, `pow`, `sum`, `max` and `min` on purpose: a rule written with
+them works on floats, Values, arrays and ink alike. A derivative is a function of the operands
+and of the result, called `y`; a plain number is a constant derivative; None means that
+none flows. Three things to know when writing one: divide and multiply freely (`operation.py`
+handles 1 / 0), raise to a variable power only with `pow`, and choose with `where` or `compare`.
+
+Formulas without a source in the row are in every calculus textbook, and in DLMF chapters 4 and 7.
+"""
+
+import math
+import operator
+from collections.abc import Callable
+from functools import reduce
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from engine.operation import (
+    ATOM,
+    NonEmptyReduction,
+    Notation,
+    Operation,
+    Pairing,
+    Reduction,
+    Rule,
+)
+
+TABLE: dict[str, Operation] = {}
+"""Every row by name, in the order of this file."""
+
+EVERYWHERE = (-3.0, 3.0)
+POSITIVE = (0.05, 5.0)
+
+
+def row(
+    name: str,
+    about: str,
+    scalar: Callable[..., float],
+    array: Callable[..., Any],
+    *rules: Rule | float | None,
+    domain: tuple[tuple[float, float], ...] | None = None,
+    text: str | None = None,
+    latex: str | None = None,
+    binds: int = ATOM,
+    kind: type[Operation] = Operation,
+    defaults: tuple[float, ...] = (),
+    dunder: str | None = None,
+    selects: bool = False,
+) -> Operation:
+    """Add a row to the table."""
+    slots = ", ".join(["%s"] * len(rules)) if not issubclass(kind, Reduction) else "%s"
+    upright = name.replace("_", r"\_")
+    notation = Notation(
+        text or f"{name}({slots})", latex or rf"\operatorname{{{upright}}}({slots})", binds
+    )
+    TABLE[name] = kind(
+        name,
+        about,
+        scalar=scalar,
+        array=array,
+        rules=rules,
+        notation=notation,
+        domain=domain or (EVERYWHERE,) * len(rules),
+        defaults=defaults,
+        dunder=dunder,
+        selects=selects,
+    )
+    return TABLE[name]
+
+
+def formula(function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """A forward value written with rows of the table: one formula for floats and for arrays."""
+    return function, function
+
+
+# fmt: off
+# Arithmetic. The precedence of a notation is that of Python's operator.
+
+add: Operation = row(
+    "add", "The sum of two numbers.", operator.add, np.add, 1.0, 1.0,
+    text="%s + %s", latex="%s + %s", binds=4, dunder="__add__",
+)
+sub: Operation = row(
+    "sub", "The difference of two numbers.", operator.sub, np.subtract, 1.0, -1.0,
+    text="%s - %s", latex="%s - %s", binds=4, dunder="__sub__",
+)
+mul: Operation = row(
+    "mul", "The product of two numbers.", operator.mul, np.multiply,
+    lambda a, b, y: b,
+    lambda a, b, y: a,
+    text="%s * %s", latex=r"%s \cdot %s", binds=5, dunder="__mul__",
+)
+div: Operation = row(
+    "div", "The quotient of two numbers.", operator.truediv, np.divide,
+    lambda a, b, y: 1.0 / b,
+    lambda a, b, y: -y / b,
+    domain=(EVERYWHERE, POSITIVE), text="%s / %s", latex=r"\frac{%s}{%s}", binds=5,
+    dunder="__truediv__",
+)
+neg: Operation = row(
+    "neg", "The number with its sign changed.", operator.neg, np.negative, -1.0,
+    text="-%s", latex="-%s", binds=6, dunder="__neg__",
+)
+pos: Operation = row(
+    "pos", "The number itself, as a node of its own.", operator.pos, np.positive, 1.0,
+    text="+%s", latex="+%s", binds=6, dunder="__pos__",
+)
+# At b = 0 the base has no influence, even at a = 0, where b·a^(b-1) would be 0·inf. At a = 0
+# the exponent has none as long as b ≥ 0 (the result stays 0 or 1): the logarithm is then of 1.
+pow: Operation = row(
+    "pow", "A number raised to a power; nan for a negative base and a broken exponent.", math.pow,
+    np.power,
+    lambda a, b, y: where(b, b * pow(a, b - 1.0), 0.0),
+    lambda a, b, y: y * log(where(a, a, 1.0 - step(-b))),
+    domain=(POSITIVE, EVERYWHERE), text="%s ** %s", latex="{%s}^{%s}", binds=7, dunder="__pow__",
+)
+abs: Operation = row(
+    "abs", "The absolute value; its derivative at 0 is 0, the subgradient of least size.",
+    operator.abs, np.absolute,
+    lambda x, y: sign(x),
+    latex=r"\left|%s\right|", dunder="__abs__",
+)
+
+# Exponentials, logarithms and roots.
+
+exp: Operation = row(
+    "exp", "e to a power.", math.exp, np.exp,
+    lambda x, y: y,
+    latex=r"\exp(%s)",
+)
+expm1: Operation = row(
+    "expm1", "exp(x) - 1 without loss near 0.", math.expm1, np.expm1,
+    lambda x, y: exp(x),
+)
+log: Operation = row(
+    "log", "The natural logarithm.", math.log, np.log,
+    lambda x, y: 1.0 / x,
+    domain=(POSITIVE,), latex=r"\ln(%s)",
+)
+log1p: Operation = row(
+    "log1p", "log(1 + x) without loss near 0.", math.log1p, np.log1p,
+    lambda x, y: 1.0 / (1.0 + x),
+    domain=((-0.9, 5.0),),
+)
+log2: Operation = row(
+    "log2", "The logarithm to base 2.", math.log2, np.log2,
+    lambda x, y: 1.0 / (x * math.log(2.0)),
+    domain=(POSITIVE,), latex=r"\log_2(%s)",
+)
+log10: Operation = row(
+    "log10", "The logarithm to base 10.", math.log10, np.log10,
+    lambda x, y: 1.0 / (x * math.log(10.0)),
+    domain=(POSITIVE,), latex=r"\log_{10}(%s)",
+)
+sqrt: Operation = row(
+    "sqrt", "The square root.", math.sqrt, np.sqrt,
+    lambda x, y: 0.5 / y,
+    domain=(POSITIVE,), latex=r"\sqrt{%s}",
+)
+cbrt: Operation = row(
+    "cbrt", "The cube root, of negative numbers too.",
+    lambda x: float(np.cbrt(x)), np.cbrt,
+    lambda x, y: 1.0 / (3.0 * y * y),
+    domain=(POSITIVE,), latex=r"\sqrt[3]{%s}",
+)
+
+# Trigonometric and hyperbolic functions and their inverses.
+
+sin: Operation = row(
+    "sin", "The sine of an angle in radians.", math.sin, np.sin,
+    lambda x, y: cos(x),
+    latex=r"\sin(%s)",
+)
+cos: Operation = row(
+    "cos", "The cosine of an angle in radians.", math.cos, np.cos,
+    lambda x, y: -sin(x),
+    latex=r"\cos(%s)",
+)
+tan: Operation = row(
+    "tan", "The tangent of an angle in radians.", math.tan, np.tan,
+    lambda x, y: 1.0 + y * y,
+    domain=((-1.4, 1.4),), latex=r"\tan(%s)",
+)
+asin: Operation = row(
+    "asin", "The angle in radians with a given sine.", math.asin, np.arcsin,
+    lambda x, y: 1.0 / sqrt((1.0 - x) * (1.0 + x)),
+    domain=((-0.95, 0.95),), latex=r"\arcsin(%s)",
+)
+acos: Operation = row(
+    "acos", "The angle in radians with a given cosine.", math.acos, np.arccos,
+    lambda x, y: -1.0 / sqrt((1.0 - x) * (1.0 + x)),
+    domain=((-0.95, 0.95),), latex=r"\arccos(%s)",
+)
+atan: Operation = row(
+    "atan", "The angle in radians with a given tangent.", math.atan, np.arctan,
+    lambda x, y: 1.0 / (1.0 + x * x),
+    latex=r"\arctan(%s)",
+)
+# Divided by the hypotenuse twice: its square would overflow long before the derivative vanishes.
+atan2: Operation = row(
+    "atan2", "The angle in radians of the point (x, y), given as atan2(y, x).", math.atan2,
+    np.arctan2,
+    lambda y, x, angle: x / hypot(y, x) / hypot(y, x),
+    lambda y, x, angle: -y / hypot(y, x) / hypot(y, x),
+    domain=(EVERYWHERE, POSITIVE),
+)
+sinh: Operation = row(
+    "sinh", "The hyperbolic sine.", math.sinh, np.sinh,
+    lambda x, y: cosh(x),
+    latex=r"\sinh(%s)",
+)
+cosh: Operation = row(
+    "cosh", "The hyperbolic cosine.", math.cosh, np.cosh,
+    lambda x, y: sinh(x),
+    latex=r"\cosh(%s)",
+)
+# Through sech: 1 - y² is 0 from x = 20 on, where the derivative is still 1.7e-17.
+tanh: Operation = row(
+    "tanh", "The hyperbolic tangent, an activation between -1 and 1.", math.tanh, np.tanh,
+    lambda x, y: pow(sech(x), 2.0),
+    latex=r"\tanh(%s)",
+)
+sech: Operation = row(
+    "sech", "The hyperbolic secant, 1 / cosh(x).", *formula(lambda x: 1.0 / cosh(x)),
+    lambda x, y: -y * tanh(x),
+)
+asinh: Operation = row(
+    "asinh", "The inverse of sinh.", math.asinh, np.arcsinh,
+    lambda x, y: 1.0 / hypot(1.0, x),
+)
+acosh: Operation = row(
+    "acosh", "The inverse of cosh for positive results.", math.acosh, np.arccosh,
+    lambda x, y: 1.0 / (sqrt(x - 1.0) * sqrt(x + 1.0)),
+    domain=((1.1, 5.0),),
+)
+atanh: Operation = row(
+    "atanh", "The inverse of tanh.", math.atanh, np.arctanh,
+    lambda x, y: 1.0 / ((1.0 - x) * (1.0 + x)),
+    domain=((-0.95, 0.95),),
+)
+hypot: Operation = row(
+    "hypot", "The length of the vector (a, b), without overflow.", math.hypot, np.hypot,
+    lambda a, b, y: a / y,
+    lambda a, b, y: b / y,
+    domain=(EVERYWHERE, POSITIVE),
+)
+
+# The normal distribution's error function.
+
+erf: Operation = row(
+    "erf", "The error function.", math.erf, np.vectorize(math.erf, otypes=[float]),
+    lambda x, y: 2.0 / math.sqrt(math.pi) * exp(-x * x),
+)
+erfc: Operation = row(
+    "erfc", "1 - erf(x) without loss where erf is near 1.", math.erfc,
+    np.vectorize(math.erfc, otypes=[float]),
+    lambda x, y: -2.0 / math.sqrt(math.pi) * exp(-x * x),
+)
+
+# Activations, each in a form that neither overflows nor loses digits in its tails.
+
+# Its derivative is y·(1 - y), written so that nothing is lost where y is near 1.
+sigmoid: Operation = row(
+    "sigmoid", "The logistic function 1 / (1 + exp(-x)), an activation between 0 and 1.",
+    *formula(lambda x: exp(minimum(x, 0.0)) / (1.0 + exp(-abs(x)))),
+    lambda x, y: y * sigmoid(-x),
+    latex=r"\sigma(%s)",
+)
+softplus: Operation = row(
+    "softplus", "log(1 + exp(x)), a smooth relu.",
+    *formula(lambda x: maximum(x, 0.0) + log1p(exp(-abs(x)))),
+    lambda x, y: sigmoid(x),
+)
+relu: Operation = row(
+    "relu", "x where it is positive, else 0; nan stays nan.",
+    lambda x: 0.0 if x <= 0.0 else x, lambda x: np.where(x <= 0.0, 0.0, x),
+    lambda x, y: step(x),
+)
+leaky_relu: Operation = row(
+    "leaky_relu", "x where it is positive, else slope·x (Maas et al., 2013).",
+    *formula(lambda x, slope: maximum(x, 0.0) + slope * minimum(x, 0.0)),
+    lambda x, slope, y: step(x) + slope * (1.0 - step(x)),
+    lambda x, slope, y: minimum(x, 0.0),
+    defaults=(0.01,),
+)
+elu: Operation = row(
+    "elu", "x where it is positive, else alpha·(exp(x) - 1) (Clevert et al., 2015).",
+    *formula(lambda x, alpha: maximum(x, 0.0) + alpha * expm1(minimum(x, 0.0))),
+    lambda x, alpha, y: step(x) + alpha * exp(minimum(x, 0.0)) * (1.0 - step(x)),
+    lambda x, alpha, y: expm1(minimum(x, 0.0)),
+    defaults=(1.0,),
+)
+silu: Operation = row(
+    "silu", "x·sigmoid(x), also called swish (Elfwing et al., 2017).",
+    *formula(lambda x: x * sigmoid(x)),
+    lambda x, y: sigmoid(x) * (1.0 + x * sigmoid(-x)),
+)
+gelu: Operation = row(
+    "gelu", "x·Φ(x) with the normal distribution Φ (Hendrycks and Gimpel, 2016).",
+    *formula(lambda x: 0.5 * x * erfc(x / -math.sqrt(2.0))),
+    lambda x, y: 0.5 * erfc(x / -math.sqrt(2.0)) + x * exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi),
+)
+# The tanh form is x·sigmoid(2u), which keeps its digits in the negative tail.
+gelu_tanh: Operation = row(
+    "gelu_tanh", "gelu with Φ approximated by tanh (the same paper, section 2).",
+    *formula(lambda x: x * sigmoid(_gelu_argument(x))),
+    lambda x, y: _gelu_tanh_derivative(x, _gelu_argument(x)),
+)
+
+
+def _gelu_argument(x: Any) -> Any:
+    return math.sqrt(8.0 / math.pi) * (x + 0.044715 * x * x * x)
+
+
+def _gelu_tanh_derivative(x: Any, u: Any) -> Any:
+    slope = math.sqrt(8.0 / math.pi) * (1.0 + 3.0 * 0.044715 * x * x)
+    return sigmoid(u) + x * slope * sigmoid(u) * sigmoid(-u)
+
+
+# Choices. Where operands tie, each gets its share of the derivative; a nan is never masked.
+
+
+def _compare(a: float, b: float) -> float:
+    return float(a > b) - float(a < b) if a == a and b == b else math.nan
+
+
+sign: Operation = row(
+    "sign", "-1, 0 or 1.",
+    lambda x: _compare(x, 0.0), np.sign, None,
+)
+step: Operation = row(
+    "step", "1 for x > 0, else 0: the derivative of relu.",
+    lambda x: _max_of_two(_compare(x, 0.0), 0.0), lambda x: np.heaviside(x, 0.0),
+    None,
+)
+compare: Operation = row(
+    "compare", "1 for a > b, 0 at a tie, -1 for a < b.", _compare,
+    lambda a, b: np.where(np.isnan(a) | np.isnan(b), np.nan, 1.0 * (a > b) - 1.0 * (a < b)),
+    None, None,
+)
+
+
+def _max_of_two(a: float, b: float) -> float:
+    return a if a >= b or a != a else b
+
+
+def _min_of_two(a: float, b: float) -> float:
+    return a if a <= b or a != a else b
+
+
+def _exceeds(a: Any, b: Any) -> Any:
+    """1 for a > b, a half at a tie, 0 for a < b; equal infinities tie too."""
+    return 0.5 + 0.5 * compare(a, b)
+
+
+def _equals(a: Any, b: Any) -> Any:
+    return 1.0 - abs(compare(a, b))
+
+
+maximum: Operation = row(
+    "maximum", "The larger of two numbers; at a tie each has half the derivative.", _max_of_two,
+    np.maximum,
+    lambda a, b, y: _exceeds(a, b),
+    lambda a, b, y: _exceeds(b, a),
+    latex=r"\max(%s, %s)",
+)
+minimum: Operation = row(
+    "minimum", "The smaller of two numbers; at a tie each has half the derivative.", _min_of_two,
+    np.minimum,
+    lambda a, b, y: _exceeds(b, a),
+    lambda a, b, y: _exceeds(a, b),
+    latex=r"\min(%s, %s)",
+)
+clip: Operation = row(
+    "clip", "x kept between low and high; at an edge x has half the derivative.",
+    *formula(lambda x, low, high: minimum(maximum(x, low), high)),
+    lambda x, low, high, y: _exceeds(x, low) * _exceeds(high, x),
+    lambda x, low, high, y: _exceeds(low, x) * _exceeds(high, low),
+    lambda x, low, high, y: _exceeds(maximum(x, low), high),
+    domain=(EVERYWHERE, (-2.0, -1.0), (1.0, 2.0)),
+)
+where: Operation = row(
+    "where", "a if the condition is true (not 0), else b; only the chosen one gets a derivative.",
+    lambda condition, a, b: a if condition else b, np.where, None,
+    lambda condition, a, b, y: where(condition, 1.0, 0.0),
+    lambda condition, a, b, y: where(condition, 0.0, 1.0),
+    selects=True,
+)
+
+# Any number of operands, accumulated from left to right, so that n-ary and binary
+# arithmetic give the same bits. (Python's own `sum` compensates since 3.12.)
+
+
+def _sum(*xs: Any) -> Any:
+    return reduce(operator.add, xs) if xs else 0.0
+
+
+def _product(*xs: Any) -> Any:
+    return reduce(operator.mul, xs) if xs else 1.0
+
+
+def _dot(*both: Any) -> Any:
+    half = len(both) // 2
+    return _sum(*map(operator.mul, both[:half], both[half:]))
+
+
+def _products_of_others(xs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """For each operand the product of the others, exact at zeros since nothing is divided."""
+    before = list(accumulate((1.0, *xs[:-1]), operator.mul))
+    after = list(accumulate((1.0, *xs[:0:-1]), operator.mul))[::-1]
+    return tuple(map(operator.mul, before, after))
+
+
+def _shared_among_equals(xs: tuple[Any, ...], chosen: Any) -> tuple[Any, ...]:
+    ties = [_equals(x, chosen) for x in xs]
+    return tuple(tie / _sum(*ties) for tie in ties)
+
+
+def _finite_or_zero(x: Any) -> Any:
+    return where(_equals(abs(x), math.inf), 0.0, x)
+
+
+def _logsumexp(*xs: Any) -> Any:
+    shift = _finite_or_zero(reduce(maximum, xs))
+    return shift + log(_sum(*(exp(x - shift) for x in xs)))
+
+
+def _share(*xs: Any) -> Any:
+    shift = reduce(maximum, xs)
+    return exp(xs[0] - shift) / _sum(*(exp(x - shift) for x in xs))
+
+
+def _share_derivatives(xs: tuple[Any, ...], first: Any) -> tuple[Any, ...]:
+    """By the first y·(1 - y), with 1 - y as the sum of the other shares; by others -y·share."""
+    others = softmax(xs)[1:]
+    return (first * _sum(*others), *(-first * share for share in others))
+
+
+sum: Operation = row(
+    "sum", "The sum of any number of operands.", *formula(_sum), lambda xs, y: (1.0,) * len(xs),
+    kind=Reduction, latex=r"\sum(%s)",
+)
+prod: Operation = row(
+    "prod", "The product of any number of operands.", *formula(_product),
+    lambda xs, y: _products_of_others(xs),
+    kind=Reduction, latex=r"\prod(%s)",
+)
+dot: Operation = row(
+    "dot", "The sum of the products of two sequences, as in a neuron.", *formula(_dot),
+    lambda both, y: both[len(both) // 2 :] + both[: len(both) // 2],
+    kind=Pairing,
+)
+mean: Operation = row(
+    "mean", "The sum of the operands, divided by how many there are.",
+    *formula(lambda *xs: _sum(*xs) / len(xs)), lambda xs, y: (1.0 / len(xs),) * len(xs),
+    kind=NonEmptyReduction,
+)
+max: Operation = row(
+    "max", "The largest operand; where several tie, each has its share of the derivative.",
+    *formula(lambda *xs: reduce(maximum, xs)), _shared_among_equals,
+    kind=NonEmptyReduction, latex=r"\max(%s)",
+)
+min: Operation = row(
+    "min", "The smallest operand; where several tie, each has its share of the derivative.",
+    *formula(lambda *xs: reduce(minimum, xs)), _shared_among_equals,
+    kind=NonEmptyReduction, latex=r"\min(%s)",
+)
+logsumexp: Operation = row(
+    "logsumexp", "log of the sum of exponentials, shifted so that none overflows.",
+    *formula(_logsumexp), lambda xs, y: softmax(xs),
+    kind=NonEmptyReduction,
+)
+share: Operation = row(
+    "softmax", "The share exp(x) of the first operand in the sum over all operands.",
+    *formula(_share), _share_derivatives,
+    kind=NonEmptyReduction,
+)
+
+
+def softmax(*operands: Any) -> tuple[Any, ...]:
+    """The share of each operand in the sum of exponentials: positive numbers that add up to 1.
+
+    Takes one iterable, or the operands one by one; each share is a node of its own.
+
+    >>> softmax([0.0, 0.0])
+    (0.5, 0.5)
+    """
+    xs = share.arrange(operands)
+    return tuple(share(x, *xs[:i], *xs[i + 1 :]) for i, x in enumerate(xs))
+
+
+# What `from engine.table import *` gives: the functions. Set this way, since a type checker
+# reads every name above if it finds no `__all__` that it would have to run code to know.
+globals()["__all__"] = ["softmax", *(name for name in dir() if isinstance(globals()[name], Operation))]
