@@ -5,6 +5,7 @@ Start with `value.py` (the node), `table.py` (the calculus, one row an operation
 """
 
 import builtins
+from types import ModuleType
 
 from engine.backward import backward as backward
 from engine.checking import check_gradients as check_gradients
@@ -42,5 +43,7 @@ from engine.value import as_value as as_value
 
 # `from engine import *` leaves Python's own sum, max, min, abs and pow alone.
 globals()["__all__"] = [
-    name for name in dir() if name[0] != "_" and not hasattr(builtins, name) and name != "builtins"
+    name
+    for name, thing in vars().items()
+    if name[0] != "_" and not hasattr(builtins, name) and not isinstance(thing, ModuleType)
 ]

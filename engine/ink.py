@@ -199,9 +199,11 @@ def _written(operation: Operation, inks: tuple[Ink, ...]) -> Ink:
 
 
 def _listed(operation: Operation, inks: tuple[Ink, ...]) -> Ink:
+    """The operands of a reduction as one formula: a list, or two lists for a pairing."""
     sides = operation.sides(inks)
-    texts = ("[" + ", ".join(ink.text for ink in side) + "]" for side in sides)
-    latexes = ("[" + ", ".join(ink.latex for ink in side) + "]" for side in sides)
+    left, right = ("[", "]") if len(sides) > 1 else ("", "")
+    texts = (left + ", ".join(ink.text for ink in side) + right for side in sides)
+    latexes = (left + ", ".join(ink.latex for ink in side) + right for side in sides)
     return Ink(", ".join(texts), ", ".join(latexes))
 
 

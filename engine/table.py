@@ -478,7 +478,7 @@ logsumexp: Operation = row(
     *formula(_logsumexp), lambda xs, y: softmax(xs),
     kind=NonEmptyReduction,
 )
-share: Operation = row(
+softmax_share: Operation = row(
     "softmax", "The share exp(x) of the first operand in the sum over all operands.",
     *formula(_share), _share_derivatives,
     kind=NonEmptyReduction,
@@ -493,10 +493,10 @@ def softmax(*operands: Any) -> tuple[Any, ...]:
     >>> softmax([0.0, 0.0])
     (0.5, 0.5)
     """
-    xs = share.arrange(operands)
-    return tuple(share(x, *xs[:i], *xs[i + 1 :]) for i, x in enumerate(xs))
+    xs = softmax_share.arrange(operands)
+    return tuple(softmax_share(x, *xs[:i], *xs[i + 1 :]) for i, x in enumerate(xs))
 
 
 # What `from engine.table import *` gives: the functions. Set this way, since a type checker
 # reads every name above if it finds no `__all__` that it would have to run code to know.
-globals()["__all__"] = ["softmax", *(name for name in dir() if isinstance(globals()[name], Operation))]
+globals()["__all__"] = ["softmax", *(n for n, x in vars().items() if isinstance(x, Operation))]

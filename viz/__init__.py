@@ -1,1 +1,14 @@
-"""Draw a graph, step through it, or do both from the command line."""
+"""Draw a graph, step through its backpropagation, or do both from the command line.
+
+`draw(y)` shows the graph with every value and gradient; `backprop(y)` gives the steps, one per
+edge. Start with `diagram.py` (what is shown), then `drawing.py` and `steps.py`.
+"""
+
+from viz.drawing import Drawing as Drawing
+from viz.drawing import draw as draw
+from viz.drawing import draw_dot as draw_dot
+from viz.render import RendererMissingError as RendererMissingError
+from viz.render import RenderingError as RenderingError
+from viz.steps import Backprop as Backprop
+from viz.steps import Step as Step
+from viz.steps import backprop as backprop

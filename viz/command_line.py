@@ -1,0 +1,146 @@
+"""The command `glassgrad`: an expression with numbers in, its backpropagation out.
+
+    glassgrad "tanh(x1*w1 + x2*w2 + b)" x1=2 x2=0 w1=-3 w2=1 b=6.8813735870195432
+
+It prints the forward values, every edge of backpropagation and the gradients, and writes
+`graph.svg` and `steps.html`. Exit status: 0; 2 if what was typed is at fault (nothing is written
+then); 1 if a file cannot be written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import keyword
+import sys
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+from viz.drawing import FORMATS, MAX_NODES, picture_of
+from viz.expression import Expression, ExpressionError
+from viz.files import write_file
+from viz.render import RendererMissingError, RenderingError
+from viz.steps import Backprop, backprop
+from viz.text import visible
+
+RESULT = "output"
+"""What the result is called, unless a variable has that name."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status.
+
+    >>> main(["x * y", "x=2", "y=3", "--no-files"])  # doctest: +ELLIPSIS
+    Forward: every operation computes its value
+      output  = x * y  = 2 * 3  = 6
+    ...
+    0
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal without Unicode still shows the rest
+            stream.reconfigure(errors="replace")
+    options = _parser().parse_args(_shielded(sys.argv[1:] if arguments is None else arguments))
+    try:
+        steps = _steps(options.expression, options.assignments, options.learning_rate)
+        files, advice = _files(steps, options.format) if not options.no_files else ({}, "")
+    except ExpressionError as error:
+        print(f"glassgrad: {error}", file=sys.stderr)
+        return 2
+    print(steps.to_json(indent=1) if options.json else steps.text())
+    if advice:
+        print(f"\n{advice}", file=sys.stderr)
+    return _write(files, Path(options.out), quiet=options.json)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="glassgrad",
+        description="Step through the backpropagation of an expression, one edge at a time.",
+        epilog='Example: glassgrad "tanh(x*w + b)" x=2 w=-3 b=6.88',
+        allow_abbrev=False,
+    )
+    parser.add_argument("expression", help="arithmetic with the engine's operations, in quotes")
+    parser.add_argument("assignments", nargs="*", metavar="name=number", help="the variables")
+    parser.add_argument("--out", default=".", metavar="DIR", help="folder for the files (.)")
+    parser.add_argument(
+        "--format", default="svg", choices=FORMATS, help="of the graph's picture (svg)"
+    )
+    parser.add_argument("--no-files", action="store_true", help="only print")
+    parser.add_argument("--json", action="store_true", help="print the steps as JSON instead")
+    parser.add_argument(
+        "--learning-rate", type=float, metavar="RATE", help="end with a step of gradient descent"
+    )
+    return parser
+
+
+def _shielded(arguments: Sequence[str]) -> list[str]:
+    """The arguments with a space before an expression such as "-x", which is no option."""
+    return [
+        f" {argument}"
+        if argument[:1] == "-" and argument[:2] != "--" and argument not in ("-", "-h")
+        else argument
+        for argument in arguments
+    ]
+
+
+def _steps(text: str, assignments: Sequence[str], learning_rate: float | None) -> Backprop:
+    expression = Expression(text)
+    numbers: dict[str, float] = {}
+    for assignment in assignments:
+        name, number = _assignment(assignment)
+        if name in numbers:
+            raise ExpressionError(f"{name} is given twice.", assignment)
+        if name not in expression.names:
+            raise ExpressionError(f"{name} does not occur in the expression.", expression.text)
+        numbers[name] = number
+    root = expression.value(numbers)
+    root.label = RESULT if RESULT not in expression.names else f"{RESULT}_"
+    return backprop(root, learning_rate=learning_rate)
+
+
+def _assignment(text: str) -> tuple[str, float]:
+    """A variable and its number, from "name=number"."""
+    text = text.strip()
+    name, equals, number = (part.strip() for part in text.partition("="))
+    name = unicodedata.normalize("NFKC", name)
+    if not equals:
+        raise ExpressionError("A variable is given as name=number.", text)
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise ExpressionError(f"{visible(name)} cannot be the name of a variable.", text)
+    try:
+        return name, float(number)
+    except ValueError:
+        start = text.index("=") + 1
+        raise ExpressionError(
+            f"{name} needs a number, not {visible(number) or 'nothing'}.", text, start
+        ) from None
+
+
+def _files(steps: Backprop, kind: str) -> tuple[dict[str, bytes], str]:
+    """The contents of the files by name, and advice where a picture could not be drawn."""
+    drawing = picture_of(steps.diagram, steps.gradients, MAX_NODES)
+    advice = ""
+    try:
+        graph = {f"graph.{kind}": drawing.content(kind)}
+    except (RendererMissingError, RenderingError) as error:
+        graph = {"graph.dot": drawing.content("dot")}
+        advice = f"{error} The graph is written as graph.dot."
+    return {**graph, "steps.html": steps.standalone_html().encode()}, advice
+
+
+def _write(files: dict[str, bytes], folder: Path, *, quiet: bool) -> int:
+    try:
+        if files:
+            folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            write_file(folder / name, content)
+    except OSError as error:
+        print(f"glassgrad: cannot write to {folder}: {error.strerror}.", file=sys.stderr)
+        return 1
+    if files and not quiet:
+        print("\nWrote " + " and ".join(str(folder / name) for name in files))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

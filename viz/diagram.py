@@ -1,0 +1,258 @@
+"""The graph of a Value as plain records: what the drawing, the steps and the pages all read.
+
+A diagram is made once from the Values and then never touches them again. A `dot` node is opened
+into its products and their sum, with the same numbers to the last bit, so that a neuron shows every
+chain-rule product. Nodes without a label are called v1, v2, ... in the order of evaluation.
+Next: `drawing.py` and `steps.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any, overload
+
+from engine import NOT_COMPUTED, TABLE, Operation, Reduction, Scope, Value, topological_order
+from viz.text import visible
+
+MOST_OPENED = 2000
+"""Graphs with more nodes than this keep their `dot` nodes closed unless asked."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node of a diagram.
+
+    Attributes:
+        index: its place in the order of evaluation.
+        name: its unique name in formulas.
+        label: what the user called it, or None.
+        operation: the row of the table that made it, or None for a leaf.
+        data: its number.
+        gradient: its gradient at the time of drawing, or None if there was none.
+        parents: the indices of its operands.
+        partials: the local derivative by each operand; None on an edge that carries none.
+        scope: the part of the computation it belongs to, or None.
+        file, line, source: the line of the user's program that made it, where known.
+        is_constant: whether it is a plain number.
+    """
+
+    index: int
+    name: str
+    label: str | None
+    operation: Operation | None
+    data: float
+    gradient: float | None
+    parents: tuple[int, ...]
+    partials: tuple[float | None, ...]
+    scope: Scope | None
+    file: str | None
+    line: int | None
+    source: str | None
+    is_constant: bool
+
+    def edges(self) -> Iterator[tuple[int, int, float | None]]:
+        """Each operand as (position, index of the parent, local derivative)."""
+        for position, (parent, partial) in enumerate(zip(self.parents, self.partials)):
+            yield position, parent, partial
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as data for JSON."""
+        return {
+            "index": self.index,
+            "name": self.name,
+            "label": self.label,
+            "operation": self.operation.name if self.operation else None,
+            "data": self.data,
+            "gradient": self.gradient,
+            "parents": list(self.parents),
+            "local_derivatives": list(self.partials),
+            "scope": self.scope.path() if self.scope else None,
+            "line": {"file": self.file, "number": self.line, "source": self.source}
+            if self.file
+            else None,
+            "constant": self.is_constant,
+        }
+
+
+class Diagram(Sequence[Node]):
+    """The nodes behind some Values in the order of evaluation, the given Values last.
+
+    Args:
+        roots: the Values.
+        names: names for Values without a label, such as `locals()`.
+        open_dots: show a `dot` node as products and their sum; by default if the graph is small.
+    """
+
+    def __init__(
+        self,
+        roots: Sequence[Value],
+        names: Mapping[str, Any] | None = None,
+        open_dots: bool | None = None,
+    ) -> None:
+        order = topological_order(*roots)
+        if open_dots is None:
+            open_dots = len(order) <= MOST_OPENED
+        self.values: dict[Value, int] = {}
+        self._nodes: list[Node] = []
+        self._labels = _labels(order, names)
+        self._used = {label for label in self._labels.values() if label}
+        self._given: set[str] = set()
+        self._numbers = count(1)
+        for value in order:
+            if open_dots and _can_open(value):
+                self._add_opened(value)
+            else:
+                parents = tuple(self.values[parent] for parent in value.parents)
+                self._add(value, value.operation, value.data, parents, value.partials)
+            self.values[value] = len(self._nodes) - 1
+        self.roots = tuple(self.values[root] for root in roots)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    @overload
+    def __getitem__(self, index: int) -> Node: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Node]: ...
+    def __getitem__(self, index: int | slice) -> Node | list[Node]:
+        return self._nodes[index]
+
+    def with_gradients(self, gradients: Mapping[int, float]) -> Diagram:
+        """The same diagram, showing these gradients by index instead of those of the Values."""
+        other = copy(self)
+        other._nodes = [replace(node, gradient=gradients.get(node.index)) for node in self]
+        return other
+
+    def formula(self, node: Node) -> str:
+        """How a node was computed, with the names of its operands; "" for a leaf."""
+        return self._written(node, [self[parent].name for parent in node.parents])
+
+    def arithmetic(self, node: Node, number: Any) -> str:
+        """How a node was computed, with numbers; `number` writes one."""
+        return self._written(node, [number(self[parent].data) for parent in node.parents])
+
+    def _written(self, node: Node, operands: list[str]) -> str:
+        if node.operation is None:
+            return ""
+        pattern = node.operation.notation.text
+        sides = [", ".join(side) for side in node.operation.sides(tuple(operands))]
+        if isinstance(node.operation, Reduction):
+            return pattern % (sides[0] if len(sides) == 1 else ", ".join(f"[{s}]" for s in sides))
+        if sides[0].startswith("-") and (pattern.startswith(("-", "+")) or "**" in pattern):
+            sides[0] = f"({sides[0]})"
+        return pattern % tuple(sides)
+
+    def _add_opened(self, value: Value) -> None:
+        """A dot node as its products, summed from left to right; the last sum is the node."""
+        half = len(value.parents) // 2
+        total = self._add_product(value, 0)
+        for i in range(1, half):
+            product = self._add_product(value, i)
+            data = self[total].data + self[product].data
+            node = value if i == half - 1 else None
+            total = self._add(node, TABLE["add"], data, (total, product), (1.0, 1.0), value)
+
+    def _add_product(self, value: Value, i: int) -> int:
+        half = len(value.parents) // 2
+        left, right = value.parents[i], value.parents[i + half]
+        return self._add(
+            value if half == 1 else None,
+            TABLE["mul"],
+            left.data * right.data,
+            (self.values[left], self.values[right]),
+            (value.partials[i], value.partials[i + half]),
+            value,
+        )
+
+    def evaluate(self, changed: Mapping[int, float]) -> list[float]:
+        """The numbers of all nodes, had the given nodes had other numbers."""
+        numbers: list[float] = []
+        for node in self._nodes:
+            if node.index in changed:
+                numbers.append(changed[node.index])
+            elif node.operation is None:
+                numbers.append(node.data)
+            else:
+                numbers.append(node.operation.forward(tuple(numbers[i] for i in node.parents)))
+        return numbers
+
+    def _add(  # noqa: PLR0917  one argument for each thing a node is made of
+        self,
+        value: Value | None,
+        operation: Operation | None,
+        data: float,
+        parents: tuple[int, ...],
+        partials: tuple[float | None, ...],
+        opened: Value | None = None,
+    ) -> int:
+        origin = value if value is not None else opened
+        label = None if value is None else self._labels[value]
+        line = origin.line if origin is not None else None
+        is_constant = value is not None and value.is_constant
+        gradient = None if value is None or value.grad is NOT_COMPUTED else value.grad
+        self._nodes.append(
+            Node(
+                index=len(self._nodes),
+                name=self._name(label, data, is_constant),
+                label=label,
+                operation=operation,
+                data=data,
+                gradient=gradient,
+                parents=parents,
+                partials=partials,
+                scope=origin.scope if origin is not None else None,
+                file=line.file if line else None,
+                line=line.number if line else None,
+                source=line.text if line else None,
+                is_constant=is_constant,
+            )
+        )
+        return len(self._nodes) - 1
+
+    def _name(self, label: str | None, data: float, is_constant: bool) -> str:
+        if is_constant:
+            return f"{data:.4g}"
+        if label is None:
+            label = next(name for n in self._numbers if (name := f"v{n}") not in self._used)
+        name = label
+        if name in self._given:
+            name = next(
+                other for n in count(2) if (other := f"{label}_{n}") not in self._given | self._used
+            )
+        self._given.add(name)
+        return name
+
+
+def _can_open(value: Value) -> bool:
+    """A dot of distinct operands: opened, it adds to each gradient in the same order."""
+    if value.operation is not TABLE["dot"] or not value.parents:
+        return False
+    return len(set(value.parents)) == len(value.parents)
+
+
+def _labels(order: Iterable[Value], names: Mapping[str, Any] | None) -> dict[Value, str | None]:
+    found = {value: name for name, value in _named_values(names or {})}
+    return {
+        value: None
+        if value.is_constant
+        else visible(value.label if value.label is not None else found[value])
+        if value.label is not None or value in found
+        else None
+        for value in order
+    }
+
+
+def _named_values(names: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
+    """The Values in a namespace with their names; those in sequences as name[i]."""
+    for name, thing in reversed(list(names.items())):
+        if name.startswith("_"):
+            continue
+        if isinstance(thing, Value):
+            yield name, thing
+        elif isinstance(thing, (list, tuple)):
+            for i, part in enumerate(thing):
+                if isinstance(part, Value):
+                    yield f"{name}[{i}]", part

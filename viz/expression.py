@@ -1,0 +1,256 @@
+"""Arithmetic typed as text, parsed against the table of operations and never run as code.
+
+Allowed are numbers, names, + - * / **, comparisons, brackets, lists, and the operations of the
+table as functions, `tanh(x)`, or as methods, `x.tanh()`. Everything else is refused, and the
+error marks the place.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from engine import TABLE, Operation, Reduction, Value, as_value, softmax
+from viz.text import visible, width_of
+
+_OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
+    ast.Add: TABLE["add"],
+    ast.Sub: TABLE["sub"],
+    ast.Mult: TABLE["mul"],
+    ast.Div: TABLE["div"],
+    ast.Pow: TABLE["pow"],
+    ast.USub: TABLE["neg"],
+    ast.UAdd: TABLE["pos"],
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {**TABLE, "softmax": softmax}
+
+
+_WINDOW = 72
+"""How much of a long expression an error shows around the place."""
+
+
+class ExpressionError(ValueError):
+    """What was typed is no expression of the table's operations.
+
+    `str()` gives the sentence, then the expression with the place marked below it.
+    """
+
+    def __init__(self, problem: str, text: str, start: int = 0, end: int | None = None) -> None:
+        self.problem = problem
+        self.text = text
+        self.start = start
+        self.end = end if end is not None else len(text)
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        first = max(0, self.start - _WINDOW // 2)
+        last = min(len(self.text), first + _WINDOW)
+        before = visible(self.text[first : self.start])
+        marked = visible(self.text[self.start : min(self.end, last)])
+        after = visible(self.text[min(self.end, last) : last])
+        head, tail = "…" * (first > 0), "…" * (last < len(self.text))
+        place = " " * width_of(head + before) + "^" * max(1, width_of(marked))
+        return f"{self.problem}\n  {head}{before}{marked}{after}{tail}\n  {place}"
+
+
+class Expression:
+    """A parsed expression.
+
+    Attributes:
+        text: what was typed.
+        names: the names of its variables, in the order they occur.
+
+    Raises:
+        ExpressionError: it is not arithmetic with the table's operations.
+
+    >>> from viz.expression import Expression
+    >>> Expression("tanh(x * w)").names
+    ('x', 'w')
+    >>> Expression("x * w").value({"x": 2.0, "w": 3.0}).data
+    6.0
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text.strip()
+        self._tree = _parse(self.text)
+        self.names = tuple(dict.fromkeys(_names(self._tree)))
+
+    def value(self, numbers: Mapping[str, float]) -> Value:
+        """The expression as a graph, with each variable a labelled leaf.
+
+        Raises:
+            ExpressionError: a variable has no number, or an operation refuses its operands.
+        """
+        leaves: dict[str, Value] = {}
+        for name in self.names:
+            if name not in numbers:
+                raise self._unknown(name)
+            leaves[name] = Value(numbers[name], label=name)
+        try:
+            result = self._read(self._tree, leaves)
+        except RecursionError:
+            raise ExpressionError("The expression is nested too deeply.", self.text) from None
+        if not isinstance(result, (Value, float, int)):
+            raise self._error("The expression gives several numbers; pick one.", self._tree)
+        # A root of its own, so that it can be named even where it is a variable or a number.
+        root = as_value(result, "The expression")
+        return root if root.parents else +root
+
+    def _unknown(self, name: str) -> ExpressionError:
+        place = next(
+            node
+            for node in ast.walk(self._tree)
+            if isinstance(node, ast.Name) and _normal(node.id) == name
+        )
+        hint = f" {name} is an operation: write {name}(...)." if name in _FUNCTIONS else ""
+        return self._error(f"{name} has no number. Add {name}=... to the command.{hint}", place)
+
+    def _error(self, problem: str, node: ast.expr) -> ExpressionError:
+        return ExpressionError(problem, self.text, *_span(self.text, node))
+
+    def _read(self, node: ast.expr, leaves: Mapping[str, Value]) -> Any:
+        if isinstance(node, ast.Name):
+            return leaves[_normal(node.id)]
+        if isinstance(node, ast.Constant):
+            return self._number(node)
+        if isinstance(node, (ast.List, ast.Tuple)):
+            return [self._read(part, leaves) for part in node.elts]
+        if isinstance(node, ast.Subscript):
+            return self._read_item(node, leaves)
+        function, operands = self._call(node)
+        return self._apply(node, function, [self._read(operand, leaves) for operand in operands])
+
+    def _number(self, node: ast.Constant) -> float:
+        number = node.value
+        if isinstance(number, (int, float)) and not isinstance(number, bool):
+            try:
+                return float(number)
+            except OverflowError:
+                raise self._error("This number is beyond the range of floats.", node) from None
+        raise self._error(f"{ast.unparse(node)} is not a real number.", node)
+
+    def _call(self, node: ast.expr) -> tuple[Callable[..., Any], list[ast.expr]]:
+        """The operation of a node and its operands."""
+        if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
+            return _OPERATORS[type(node.op)], [node.left, node.right]
+        if isinstance(node, ast.UnaryOp) and type(node.op) in _OPERATORS:
+            return _OPERATORS[type(node.op)], [node.operand]
+        if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in _OPERATORS:
+            return _OPERATORS[type(node.ops[0])], [node.left, node.comparators[0]]
+        if isinstance(node, ast.Call) and not node.keywords:
+            if isinstance(node.func, ast.Name):
+                return self._function(node.func, node.func.id), node.args
+            if isinstance(node.func, ast.Attribute):
+                return self._method(node.func), [node.func.value, *node.args]
+        raise self._error(f"{_construct(node)} not allowed: {_ALLOWED}", node)
+
+    def _function(self, node: ast.expr, name: str) -> Callable[..., Any]:
+        if name not in _FUNCTIONS:
+            raise self._error(f"There is no operation called {name}.{_similar(name)}", node)
+        return _FUNCTIONS[name]
+
+    def _method(self, node: ast.Attribute) -> Callable[..., Any]:
+        function = self._function(node, node.attr)
+        if not isinstance(function, Operation) or isinstance(function, Reduction):
+            raise self._error(f"{node.attr} is not a method: write {node.attr}(...).", node)
+        return function
+
+    def _apply(self, node: ast.expr, function: Callable[..., Any], operands: list[Any]) -> Any:
+        try:
+            result = function(*operands)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise self._error(str(error), node) from None
+        if not all(isinstance(x, (Value, float, bool)) for x in _flat(result)):
+            raise self._error("This gives no single number.", node)
+        return result
+
+    def _read_item(self, node: ast.Subscript, leaves: Mapping[str, Value]) -> Any:
+        sequence = self._read(node.value, leaves)
+        index = node.slice.value if isinstance(node.slice, ast.Constant) else None
+        if not isinstance(sequence, (list, tuple)) or type(index) is not int:
+            raise self._error("Only a list can have an index, and only a whole number.", node)
+        if index >= len(sequence):
+            raise self._error(f"There are {len(sequence)} numbers, counted from 0.", node)
+        return sequence[index]
+
+
+_ALLOWED = "an expression has numbers, names, + - * / **, brackets, and operations such as tanh(x)."
+
+
+def _parse(text: str) -> ast.expr:
+    if not text:
+        raise ExpressionError("The expression is empty.", text)
+    try:
+        return ast.parse(text, mode="eval").body
+    except SyntaxError as error:
+        start = max(0, (error.offset or 1) - 1)
+        end = max(start + 1, (error.end_offset or 0) - 1)
+        problem = f"This is not an expression: {error.msg}."
+        raise ExpressionError(problem, text, min(start, len(text)), end) from None
+    except (ValueError, RecursionError, MemoryError, UnicodeError):
+        problem = "This is not an expression: it is nested too deeply or has unreadable characters."
+        raise ExpressionError(problem, text) from None
+
+
+def _names(tree: ast.expr) -> Iterable[str]:
+    """The variables in the order they are written; names that are called are operations."""
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    found = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called
+    ]
+    found.sort(key=lambda node: (node.lineno, node.col_offset))
+    return (_normal(node.id) for node in found)
+
+
+def _normal(name: str) -> str:
+    """A name as Python compares it."""
+    return unicodedata.normalize("NFKC", name)
+
+
+def _span(text: str, node: ast.expr) -> tuple[int, int]:
+    """The place of a node as character positions; the parser counts bytes of UTF-8 in lines."""
+    return (
+        _position(text, node.lineno, node.col_offset),
+        _position(text, node.end_lineno or node.lineno, node.end_col_offset or 0),
+    )
+
+
+def _position(text: str, line: int, byte: int) -> int:
+    lines = text.splitlines(keepends=True)
+    before = sum(map(len, lines[: line - 1]))
+    return before + len(lines[line - 1].encode()[:byte].decode("utf-8", "ignore"))
+
+
+def _construct(node: ast.expr) -> str:
+    """A forbidden construct in words, as the subject of a sentence."""
+    if isinstance(node, ast.Call) and node.keywords:
+        return "Naming an operand is"
+    names = {
+        ast.Attribute: "An attribute is",
+        ast.Lambda: "A lambda is",
+        ast.IfExp: "if ... else is",
+        ast.BoolOp: "and / or is",
+        ast.Compare: "This comparison is",
+        ast.Call: "Calling this is",
+        ast.JoinedStr: "A text is",
+        ast.NamedExpr: "An assignment is",
+    }
+    return names.get(type(node), "This is")
+
+
+def _similar(name: str) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, _FUNCTIONS, n=1)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+def _flat(result: Any) -> Iterable[Any]:
+    return result if isinstance(result, (list, tuple)) else (result,)

@@ -1,0 +1,129 @@
+"""From DOT to pictures, by whatever Graphviz there is.
+
+In order: `pygraphviz`, whose wheels bring Graphviz along and render in this process; else the `dot`
+program on the PATH; else a `RendererMissingError` with one sentence of advice, and the caller shows
+text. Large graphs are laid out in a process of their own that a time limit can stop.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+ADVICE = (
+    "No Graphviz was found: run `pip install pygraphviz` (its wheels bring Graphviz along), "
+    "or install Graphviz so that `dot` is on the PATH."
+)
+MOST_EDGES_IN_PROCESS = 600
+"""Larger graphs are laid out in a process that can be stopped: layout takes cubic time."""
+
+_lock = threading.Lock()
+
+
+class RendererMissingError(RuntimeError):
+    """There is no Graphviz to draw with. The message says what to install."""
+
+
+class RenderingError(RuntimeError):
+    """Graphviz failed, or took longer than the time limit."""
+
+
+def render(dot: str, kind: str, seconds: float = 30.0) -> bytes:
+    """A picture of a DOT graph.
+
+    Args:
+        dot: the graph in the DOT language.
+        kind: "svg", "png" or "pdf".
+        seconds: how long a large graph may take.
+
+    Raises:
+        RendererMissingError: there is neither pygraphviz nor a `dot` program.
+        RenderingError: Graphviz refused the graph or ran out of time.
+    """
+    is_large = dot.count("->") > MOST_EDGES_IN_PROCESS
+    if _has_pygraphviz():
+        if not is_large:
+            return render_here(dot, kind)
+        return _run([sys.executable, "-m", "viz.render", kind], dot, seconds)
+    program = shutil.which("dot")
+    if program is None:
+        raise RendererMissingError(ADVICE)
+    return _run([program, f"-T{kind}"], dot, seconds)
+
+
+def render_here(dot: str, kind: str) -> bytes:
+    """A picture by pygraphviz, in this process.
+
+    Raises:
+        RenderingError: Graphviz refused the graph.
+    """
+    import pygraphviz
+
+    with _lock, _quiet_standard_error():  # Graphviz is not made for threads
+        try:
+            picture = pygraphviz.AGraph(string=dot).draw(format=kind, prog="dot")
+        except (ValueError, OSError, AttributeError) as error:
+            raise RenderingError(f"Graphviz could not draw the graph: {error}") from error
+    return bytes(picture)
+
+
+def tidy_svg(svg: bytes) -> str:
+    """An SVG picture to put inside a page: without prologue, comments, ids and tool tips."""
+    text = svg.decode("utf-8", "replace")
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<!--.*?-->\n?", "", text, flags=re.DOTALL)
+    text = re.sub(r"<title>.*?</title>\n?", "", text, flags=re.DOTALL)
+    text = re.sub(r' id="(?:graph|node|edge|clust|a_)[^"]*"', "", text)
+    return re.sub(r' id="([ne])(\d+(?:_\d+)?)"', r' data-\1="\2"', text)
+
+
+def _has_pygraphviz() -> bool:
+    try:
+        import pygraphviz  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _run(command: list[str], dot: str, seconds: float) -> bytes:
+    try:
+        finished = subprocess.run(
+            command, input=dot.encode(), capture_output=True, timeout=seconds, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise RenderingError(
+            f"Laying out the graph took longer than {seconds:g} s and was stopped. "
+            "Draw fewer nodes (max_nodes=...), or save the graph as .dot or .txt."
+        ) from None
+    if finished.returncode != 0:
+        reason = finished.stderr.decode(errors="replace").strip().splitlines()
+        raise RenderingError(f"Graphviz could not draw the graph: {' '.join(reason[-1:])}")
+    return finished.stdout
+
+
+@contextmanager
+def _quiet_standard_error() -> Iterator[None]:
+    """Keep the font library's warnings, written to the file descriptor, out of notebook cells."""
+    try:
+        saved = os.dup(2)
+    except OSError:  # there is no standard error to keep quiet
+        yield
+        return
+    silence = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(silence, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(silence)
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(render_here(sys.stdin.buffer.read().decode(), sys.argv[1]))

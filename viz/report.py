@@ -1,0 +1,118 @@
+"""The steps of backpropagation as text for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from viz.text import columns, short
+
+if TYPE_CHECKING:
+    from viz.steps import Backprop, Step
+
+
+_MOST_CHECKING = 100_000
+"""How many operations the check by differences may cost."""
+
+
+def report(steps: Backprop) -> str:
+    """All steps as aligned tables: forward, backpropagation, gradients, update."""
+    parts = [_forward(steps), _backward(steps), _gradients(steps)]
+    if steps.learning_rate is not None:
+        parts.append(_update(steps))
+    return "\n\n".join(part for part in parts if part)
+
+
+def sentence(steps: Backprop, step: Step) -> str:
+    """One step as a sentence, such as a screen reader should speak."""
+    name = steps.diagram[step.node].name
+    root = steps.diagram[steps.root].name
+    if step.phase == "forward":
+        numbers = steps.diagram.arithmetic(steps.diagram[step.node], short)
+        return f"Forward: {name} = {step.formula} = {numbers} = {short(step.value)}."
+    if step.phase == "seed":
+        return f"Seed: ∂{root}/∂{root} = 1, since {root} changes as fast as itself."
+    if step.phase == "update":
+        return f"Update: {name} goes from {short(step.before)} to {short(step.after)}."
+    assert step.parent is not None
+    parent = steps.diagram[step.parent].name
+    return (
+        f"Backward, from {name} to {parent}: upstream ∂{root}/∂{name} = {short(step.upstream)} "
+        f"times local ∂{name}/∂{parent} = {_local(step)} gives {short(step.contribution)}. "
+        f"The gradient of {parent} becomes {short(step.before)} + {short(step.contribution)} = "
+        f"{short(step.after)}, with {step.received} of {step.uses} uses received."
+    )
+
+
+def _local(step: Step) -> str:
+    """A local derivative as formula and number; the number alone where the formula is one."""
+    number = short(step.local)
+    return number if step.formula in ("", number) else f"{step.formula} = {number}"
+
+
+def _forward(steps: Backprop) -> str:
+    rows = [
+        (
+            steps.diagram[step.node].name,
+            "= " + step.formula,
+            "= " + steps.diagram.arithmetic(steps.diagram[step.node], short),
+            "= " + short(step.value),
+        )
+        for step in steps
+        if step.phase == "forward"
+    ]
+    if not rows:
+        return ""
+    return "Forward: every operation computes its value\n" + columns(rows)
+
+
+def _backward(steps: Backprop) -> str:
+    root = steps.diagram[steps.root].name
+    rows = [("edge", "upstream", "× local", "= contribution", "gradient so far", "uses received")]
+    for step in steps:
+        if step.phase == "backward":
+            assert step.parent is not None
+            name, parent = steps.diagram[step.node].name, steps.diagram[step.parent].name
+            rows.append(
+                (
+                    f"{name} → {parent}",
+                    short(step.upstream),
+                    f"× {_local(step)}",
+                    f"= {short(step.contribution)}",
+                    f"{short(step.before)} + {short(step.contribution)} = {short(step.after)}",
+                    f"{step.received} of {step.uses}",
+                )
+            )
+    title = f"Backpropagation: ∂{root}/∂{root} = 1, then one edge at a time"
+    return title if len(rows) == 1 else f"{title}\n{columns(rows)}"
+
+
+def _gradients(steps: Backprop) -> str:
+    root = steps.diagram[steps.root].name
+    listed = [
+        node
+        for node in steps.diagram
+        if (node.operation is None and not node.is_constant) or node.index == steps.root
+    ]
+    is_checked = len(listed) * len(steps.diagram) <= _MOST_CHECKING
+    rows = [("name", "value", "gradient", "by differences")[: 3 + is_checked]]
+    for node in listed:
+        gradient = steps.gradients.get(node.index)
+        cells = (node.name, short(node.data), short(gradient))
+        rows.append((*cells, short(steps.check(node.index))) if is_checked else cells)
+    return f"Gradients: how fast {root} changes with each\n{columns(rows)}"
+
+
+def _update(steps: Backprop) -> str:
+    rows = [
+        (
+            steps.diagram[step.node].name,
+            f"= {short(step.before)} - {short(steps.learning_rate)} × {short(step.upstream)}",
+            f"= {short(step.after)}",
+        )
+        for step in steps
+        if step.phase == "update"
+    ]
+    root = steps.diagram[steps.root]
+    title = "Update: each parameter moves against its gradient"
+    outcome = f"  {root.name}: {short(root.data)} before, {short(steps.new_loss)} after"
+    return "\n".join([title, *([columns(rows)] if rows else []), outcome])

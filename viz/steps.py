@@ -1,0 +1,340 @@
+"""Backpropagation as a sequence of steps, each one thing a person can check by hand.
+
+First every operation computes its value; then the seed ∂L/∂L = 1; then one step per edge:
+upstream × local = contribution, added to the gradient of the operand; last, if a learning rate
+is given, each parameter moves. A step is plain data. The text, the page and the command
+line only show it. Stepping never touches a `.grad`, and ends with the same bits as `backward()`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, overload
+
+from engine import Ink, Reduction, Value, derivative_formula, extrapolated_difference
+from viz.diagram import Diagram, Node
+
+SCHEMA = "glassgrad-steps/1"
+WAITING, IN_PROGRESS, PARTIAL, DONE = "waiting", "in progress", "partial", "done"
+
+_LONGEST_FORMULA = 80
+_MOST_OPERANDS_IN_FORMULA = 8
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of backpropagation.
+
+    Attributes:
+        index: its place in the sequence, from 0.
+        phase: "forward", "seed", "backward" or "update".
+        node: the node in focus, by its index in the diagram.
+        formula: how the value (forward) or the local derivative (backward) is computed.
+        formula_latex: the local derivative in LaTeX, on a backward step whose formula is short.
+        value: the value computed (forward), or the new number of a parameter (update).
+        operand: the position of the edge among the operands of the node, on a backward step.
+        parent: the operand that the edge leads to, by its index, on a backward step.
+        upstream: the gradient of the node, complete by now.
+        local: the local derivative on the edge.
+        contribution: upstream × local.
+        before: the gradient of the parent so far; on an update step the old number.
+        after: before + contribution; on the seed step 1; on an update step the new number.
+        received: how many of its contributions the parent has with this step.
+        uses: how many it will get in all.
+    """
+
+    index: int
+    phase: str
+    node: int
+    formula: str = ""
+    formula_latex: str = ""
+    value: float | None = None
+    operand: int | None = None
+    parent: int | None = None
+    upstream: float | None = None
+    local: float | None = None
+    contribution: float | None = None
+    before: float | None = None
+    after: float | None = None
+    received: int = 0
+    uses: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as data for JSON, without the fields that do not apply."""
+        return {k: v for k, v in asdict(self).items() if v is not None and v != ""}
+
+
+class Backprop(Sequence[Step]):
+    """All steps of backpropagation through the graph of one Value.
+
+    Attributes:
+        diagram: the nodes that the steps speak of.
+        root: the index of the node that is differentiated.
+        gradients: the gradient of every node that got one, by index.
+        new_loss: the root's number after the update steps, if there are any.
+    """
+
+    def __init__(
+        self,
+        y: Value,
+        names: Mapping[str, Any] | None = None,
+        learning_rate: float | None = None,
+        parameters: Iterable[Value] | None = None,
+    ) -> None:
+        self.diagram = Diagram([y], names)
+        (self.root,) = self.diagram.roots
+        self.gradients: dict[int, float] = {}
+        self.new_loss: float | None = None
+        self.learning_rate = learning_rate
+        self._steps: list[Step] = []
+        self._uses = self._count_uses()
+        self._record_forward()
+        self._record_backward()
+        if learning_rate is not None:
+            self._record_update(learning_rate, parameters)
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    @overload
+    def __getitem__(self, index: int) -> Step: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Step]: ...
+    def __getitem__(self, index: int | slice) -> Step | list[Step]:
+        return self._steps[index]
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self._steps)
+
+    def __repr__(self) -> str:
+        return f"<backpropagation in {len(self)} steps through {len(self.diagram)} nodes>"
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def statuses(self, index: int) -> list[str]:
+        """The status of the gradient of every node after step `index`.
+
+        A node is waiting, then partial while some of its uses are still to come, then done; the
+        node whose edges are being followed is in progress. Constants have the status "".
+        """
+        received = dict.fromkeys(range(len(self.diagram)), 0)
+        seeded, current = False, None
+        for step in self._steps[: index + 1]:
+            seeded = seeded or step.phase == "seed"
+            current = step.node if step.phase == "backward" else None
+            if step.parent is not None:
+                received[step.parent] = step.received
+        return [self._status(node, received, seeded, current) for node in self.diagram]
+
+    def _status(
+        self, node: Node, received: dict[int, int], seeded: bool, current: int | None
+    ) -> str:
+        if node.is_constant:
+            return ""
+        if node.index == current:
+            return IN_PROGRESS
+        if node.index == self.root:
+            return DONE if seeded else WAITING
+        got, uses = received[node.index], self._uses.get(node.index, 0)
+        if got == 0:
+            return WAITING
+        return DONE if got == uses else PARTIAL
+
+    def check(self, node: int) -> float:
+        """The gradient of a node by differences: an estimate that knows no rules.
+
+        The node's number is moved a little both ways and everything after it computed anew.
+        """
+        return extrapolated_difference(
+            lambda number: self.diagram.evaluate({node: number})[self.root],
+            self.diagram[node].data,
+        )
+
+    def text(self) -> str:
+        """The steps as text for a terminal."""
+        from viz.report import report
+
+        return report(self)
+
+    def html(self) -> str:
+        """The steps as one self-contained piece of HTML."""
+        from viz.page import page
+
+        return page(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The nodes and steps as data; see `SCHEMA` for its version."""
+        return {
+            "schema": SCHEMA,
+            "root": self.root,
+            "nodes": [
+                {**node.to_dict(), "gradient": self.gradients.get(node.index)}
+                for node in self.diagram
+            ],
+            "steps": [step.to_dict() for step in self],
+            "new_loss": self.new_loss,
+        }
+
+    def to_json(self, indent: int | None = None) -> str:
+        """The nodes and steps as JSON. Numbers beyond JSON are the texts "nan", "inf", "-inf"."""
+        return json.dumps(jsonable(self.to_dict()), indent=indent, allow_nan=False)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the steps to a file: .html, .json or .txt.
+
+        Raises:
+            ValueError: another ending.
+        """
+        from viz.files import write_file
+
+        writers = {".html": self.standalone_html, ".json": self.to_json, ".txt": self.text}
+        path = Path(path)
+        writer = writers.get(path.suffix.lower())
+        if writer is None:
+            raise ValueError(f"Steps are saved as .html, .json or .txt, not as {path.name!r}.")
+        return write_file(path, writer().encode())
+
+    def standalone_html(self) -> str:
+        """The steps as a whole HTML document."""
+        from viz.page import document
+
+        return document(self)
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
+        return {"text/html": self.html(), "text/plain": self.text()}
+
+    def _count_uses(self) -> dict[int, int]:
+        uses = {self.root: 0}
+        for node in reversed(self.diagram):
+            if node.index in uses:
+                for _, parent, partial in node.edges():
+                    if partial is not None:
+                        uses[parent] = uses.get(parent, 0) + 1
+        return uses
+
+    def _record(self, phase: str, node: int, **fields: Any) -> None:
+        self._steps.append(Step(len(self._steps), phase, node, **fields))
+
+    def _record_forward(self) -> None:
+        for node in self.diagram:
+            if node.operation is not None:
+                self._record(
+                    "forward", node.index, formula=self.diagram.formula(node), value=node.data
+                )
+
+    def _record_backward(self) -> None:
+        received: dict[int, int] = {}
+        self.gradients[self.root] = 1.0
+        self._record("seed", self.root, after=1.0)
+        for node in reversed(self.diagram):
+            upstream = self.gradients.get(node.index)
+            if upstream is None:
+                continue
+            for position, parent, local in node.edges():
+                if local is None:
+                    continue
+                received[parent] = received.get(parent, 0) + 1
+                before = self.gradients.get(parent, 0.0)
+                contribution = upstream * local
+                self.gradients[parent] = before + contribution
+                ink = self._local_formula(node, position)
+                self._record(
+                    "backward",
+                    node.index,
+                    formula=ink.text if ink else "",
+                    formula_latex=ink.latex if ink else "",
+                    operand=position,
+                    parent=parent,
+                    upstream=upstream,
+                    local=local,
+                    contribution=contribution,
+                    before=before,
+                    after=self.gradients[parent],
+                    received=received[parent],
+                    uses=self._uses[parent],
+                )
+
+    def _local_formula(self, node: Node, position: int) -> Ink | None:
+        """The rule of the table in the names of this node's operands, unless it is long."""
+        operation = node.operation
+        if operation is None or (
+            isinstance(operation, Reduction) and len(node.parents) > _MOST_OPERANDS_IN_FORMULA
+        ):
+            return None
+        operands = [self._ink(self.diagram[parent]) for parent in node.parents]
+        ink = derivative_formula(operation, operands, position)
+        return ink if ink is not None and len(ink.text) <= _LONGEST_FORMULA else None
+
+    def _ink(self, node: Node) -> Ink:
+        return Ink.literal(node.data) if node.is_constant else Ink.symbol(node.name)
+
+    def _record_update(self, learning_rate: float, parameters: Iterable[Value] | None) -> None:
+        moved: dict[int, float] = {}
+        for node in self._parameters(parameters):
+            gradient = self.gradients.get(node.index, 0.0)
+            moved[node.index] = node.data - learning_rate * gradient
+            self._record(
+                "update",
+                node.index,
+                formula=f"{node.name} - {learning_rate:.4g} * gradient",
+                value=moved[node.index],
+                upstream=gradient,
+                before=node.data,
+                after=moved[node.index],
+            )
+        self.new_loss = self.diagram.evaluate(moved)[self.root]
+
+    def _parameters(self, parameters: Iterable[Value] | None) -> Iterator[Node]:
+        """The leaves that move: the given ones, or all that are not plain numbers."""
+        if parameters is not None:
+            yield from (self.diagram[self.diagram.values[parameter]] for parameter in parameters)
+            return
+        for node in self.diagram:
+            if node.operation is None and not node.is_constant:
+                yield node
+
+
+def backprop(
+    y: Value,
+    *,
+    names: Mapping[str, Any] | None = None,
+    learning_rate: float | None = None,
+    parameters: Iterable[Value] | None = None,
+) -> Backprop:
+    """Backpropagation through `y` as a sequence of steps, one per edge.
+
+    Args:
+        y: the Value to differentiate. Its graph and its `.grad` stay as they are.
+        names: names for Values without a label, such as `locals()`.
+        learning_rate: if given, the steps end with w ← w - learning_rate · ∂y/∂w for every
+            parameter and the new loss; the Values themselves do not move.
+        parameters: the leaves that the update moves; by default all of them.
+
+    Raises:
+        TypeError: `y` is not a Value.
+
+    >>> from engine import Value
+    >>> from viz import backprop
+    >>> x = Value(3.0, label="x")
+    >>> steps = backprop(x * x)
+    >>> steps[-1].before, steps[-1].contribution, steps[-1].after
+    (3.0, 3.0, 6.0)
+    """
+    if not isinstance(y, Value):
+        raise TypeError(f"backprop takes the Value to differentiate, not a {type(y).__name__}.")
+    return Backprop(y, names, learning_rate, parameters)
+
+
+def jsonable(data: Any) -> Any:
+    """The data with nan and infinities as text, since JSON has no such numbers."""
+    if isinstance(data, dict):
+        return {key: jsonable(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [jsonable(value) for value in data]
+    if isinstance(data, float) and (data != data or data in (float("inf"), float("-inf"))):
+        return str(data)
+    return data
