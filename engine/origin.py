@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Origin:
     """What made a node. `operation` is None for a leaf."""
 
-    __slots__ = ("_code", "_instruction", "label", "operation", "scope")
+    __slots__ = ("_code", "_instruction", "_line", "label", "operation", "scope")
 
     def __init__(
         self,
@@ -36,6 +36,7 @@ class Origin:
         self.scope = scope
         self._code = code
         self._instruction = instruction
+        self._line: SourceLine | None = None
 
     def labelled(self, label: str | None) -> Origin:
         """The same origin with another label."""
@@ -44,9 +45,9 @@ class Origin:
     @property
     def line(self) -> SourceLine | None:
         """The line of the user's source that created the node, where it is known."""
-        if self._code is None:
-            return None
-        return SourceLine(self._code.co_filename, self._line_number(self._code))
+        if self._line is None and self._code is not None:
+            self._line = SourceLine(self._code.co_filename, self._line_number(self._code))
+        return self._line
 
     def _line_number(self, code: CodeType) -> int:
         for start, end, line in code.co_lines():

@@ -192,7 +192,8 @@ class Diagram(Sequence[Node]):
         label = None if value is None else self._labels[value]
         line = origin.line if origin is not None else None
         is_constant = value is not None and value.is_constant
-        gradient = None if value is None or value.grad is NOT_COMPUTED else value.grad
+        # Inside an opened dot every sum and product has the gradient of the dot itself.
+        gradient = None if origin is None or origin.grad is NOT_COMPUTED else origin.grad
         self._nodes.append(
             Node(
                 index=len(self._nodes),

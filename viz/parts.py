@@ -36,11 +36,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Hidden:
-    """The nodes left out, as one box."""
+    """A sign that a part has operands which are left out."""
 
     key: str
     scope: Scope | None
-    count: int
 
 
 Part = Shown | Group | Hidden
@@ -71,10 +70,15 @@ class Picture:
     def __init__(self, diagram: Diagram, max_nodes: int, depth: int | None = None) -> None:
         self.diagram = diagram
         self._scopes = _scopes_of(diagram)
+        scopes = (a for scope in dict.fromkeys(self._scopes) if scope for a in scope.chain())
+        self._numbers = {scope: i for i, scope in enumerate(dict.fromkeys(scopes))}
         self._depth = self._fitting_depth(max_nodes) if depth is None else depth
         self._near = self._nearest(max_nodes)
+        self._left_out = 0
         self.parts = list(self._parts())
         self.edges = list(dict.fromkeys(self._edges()))
+        signs = dict.fromkeys(edge.tail for edge in self.edges if edge.tail.startswith("hidden"))
+        self.parts += [Hidden(key, None) for key in signs]
         self.note = self._note()
 
     def scopes_in(self, scope: Scope | None) -> Iterator[Scope]:
@@ -86,10 +90,7 @@ class Picture:
 
     def scope_number(self, scope: Scope) -> int:
         """A number that stands for a scope in names."""
-        return self._all_scopes().index(scope)
-
-    def _all_scopes(self) -> list[Scope]:
-        return list(dict.fromkeys(a for s in self._scopes if s is not None for a in s.chain()))
+        return self._numbers[scope]
 
     def _box_of(self, index: int, depth: int) -> Scope | None:
         """The scope that stands for a node when scopes from `depth` on are collapsed."""
@@ -98,7 +99,7 @@ class Picture:
         return chain[depth] if len(chain) > depth else None
 
     def _fitting_depth(self, limit: int) -> int:
-        deepest = max((len(s.chain()) for s in self._scopes if s is not None), default=0)
+        deepest = max((len(scope.chain()) for scope in self._numbers), default=0)
         if len(self.diagram) <= limit:
             return deepest
         for depth in range(deepest - 1, -1, -1):
@@ -127,13 +128,12 @@ class Picture:
 
     def _parts(self) -> Iterator[Part]:
         members: dict[str, list[int]] = {}
-        hidden = 0
         for node in self.diagram:
             key = self._key(node.index)
             if key in self._near:
                 members.setdefault(key, []).append(node.index)
             else:
-                hidden += 1
+                self._left_out += 1
         for key, indices in members.items():
             box = self._box_of(indices[0], self._depth)
             if box is None:
@@ -141,8 +141,6 @@ class Picture:
             else:
                 outputs = tuple(self.diagram[i].data for i in self._outputs(indices))
                 yield Group(key, box.parent, box, len(indices), outputs)
-        if hidden:
-            yield Hidden("hidden", None, hidden)
 
     def _outputs(self, indices: Sequence[int]) -> list[int]:
         """The nodes of a group that something outside reads, or that are roots; four at most."""
@@ -167,7 +165,7 @@ class Picture:
                 yield Edge(f"{key}_op", key, node.index, None, None, True)
             for operand, parent, partial in node.edges():
                 tail = self._key(parent)
-                tail = tail if tail in shown else "hidden"
+                tail = tail if tail in shown else f"hidden_{key}"
                 if is_whole:
                     carries = partial is not None or self.diagram[parent].is_constant
                     yield Edge(tail, f"{key}_op", node.index, operand, partial, carries)
@@ -176,13 +174,12 @@ class Picture:
 
     def _note(self) -> str:
         groups = [part for part in self.parts if isinstance(part, Group)]
-        hidden = sum(part.count for part in self.parts if isinstance(part, Hidden))
         parts = []
         if groups:
             inside = sum(group.count for group in groups)
-            parts.append(f"{inside} nodes are drawn as {len(groups)} boxes")
-        if hidden:
-            parts.append(f"{hidden} nodes are not drawn")
+            parts.append(f"{inside} nodes are drawn as {len(groups)} box{'es'[: 2 * (len(groups) != 1)]}")
+        if self._left_out:
+            parts.append(f"{self._left_out} nodes are not drawn")
         if not parts:
             return ""
         return f"{' and '.join(parts)}; draw(y, max_nodes={len(self.diagram)}) shows all."
