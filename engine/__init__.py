@@ -18,7 +18,6 @@ from engine.derivatives import value_and_grad as value_and_grad
 from engine.errors import ChangedDataError as ChangedDataError
 from engine.errors import GradientMismatchError as GradientMismatchError
 from engine.errors import NonFiniteError as NonFiniteError
-from engine.graph import evaluate as evaluate
 from engine.graph import forget as forget
 from engine.graph import topological_order as topological_order
 from engine.ink import Ink as Ink

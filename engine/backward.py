@@ -49,25 +49,26 @@ def _propagate(root: Value, order: list[Value]) -> None:
         upstream = node._grad
         if upstream is NOT_COMPUTED or not node.parents:
             continue
+        if watched:
+            check_contributions(node, upstream)
         for parent, partial in zip(node.parents, node.partials):
             if partial is not None:
-                if watched:
-                    check_contribution(node, upstream, partial)
                 parent._grad += upstream * partial
 
 
-def check_contribution(node: Value, upstream: float, local: float) -> None:
+def check_contributions(node: Value, upstream: float) -> None:
     """Inside `trap()`, stop where a gradient first becomes nan or infinite.
 
     Raises:
         NonFiniteError: names the operation, its operands and the line that created the node.
     """
-    if isfinite(upstream * local):
-        return
-    assert node.operation is not None
-    operands = ", ".join(map(name, node.parents))
-    raise NonFiniteError(
-        f"Backpropagation through {node.operation.name}({operands}) gives {upstream * local}: "
-        f"upstream {upstream:.6g} times local derivative {local:.6g}. "
-        f"The node was created at {node.line}."
-    )
+    for local in node.partials:
+        if local is None or isfinite(upstream * local):
+            continue
+        assert node.operation is not None
+        operands = ", ".join(map(name, node.parents))
+        raise NonFiniteError(
+            f"Backpropagation through {node.operation.name}({operands}) gives {upstream * local}: "
+            f"upstream {upstream:.6g} times local derivative {local:.6g}. "
+            f"The node was created at {node.line}."
+        )

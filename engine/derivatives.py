@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.backward import check_contribution
+from engine.backward import check_contributions
 from engine.errors import ChangedDataError
 from engine.graph import topological_order
 from engine.mode import MODE, scope
@@ -250,11 +250,11 @@ def _gradients(y: Value, xs: Sequence[Value]) -> list[float]:
         upstream = gradient_of.get(node)
         if upstream is None:
             continue
+        if watched:
+            check_contributions(node, upstream)
         for i in carrying:
             parent, partial = node.parents[i], node.partials[i]
             assert partial is not None
-            if watched:
-                check_contribution(node, upstream, partial)
             gradient_of[parent] = gradient_of.get(parent, 0.0) + upstream * partial
     return [gradient_of.get(x, 0.0) for x in xs]
 

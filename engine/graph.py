@@ -5,7 +5,7 @@ Everything here is iterative, so that depth is limited by memory and not by recu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from itertools import filterfalse
 
 from engine.value import Value
 
@@ -34,7 +34,7 @@ def topological_order(*roots: Value) -> list[Value]:
             if node.parents:
                 path.append(node)
                 stack.append(None)
-                stack.extend(node.parents[::-1])
+                stack.extend(filterfalse(seen.__contains__, node.parents[::-1]))
             else:
                 order.append(node)
     return order
@@ -58,27 +58,3 @@ def forget(*roots: Value) -> None:
         stack.extend(node.parents)
         node.parents = ()
         node.partials = ()
-
-
-def evaluate(order: Iterable[Value], changed: Mapping[Value, float]) -> dict[Value, float]:
-    """The numbers of all nodes of a topological order, had some nodes had other numbers.
-
-    The graph itself stays as it is. This is how finite differences and "the loss after the
-    update" are computed.
-
-    >>> from engine import Value, evaluate, topological_order
-    >>> x = Value(2.0)
-    >>> y = x * x
-    >>> evaluate(topological_order(y), {x: 5.0})[y]
-    25.0
-    """
-    numbers: dict[Value, float] = {}
-    for node in order:
-        operation = node.operation
-        if node in changed:
-            numbers[node] = changed[node]
-        elif operation is None:
-            numbers[node] = node.data
-        else:
-            numbers[node] = operation.forward(tuple(numbers[parent] for parent in node.parents))
-    return numbers

@@ -10,7 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.operation import Operation
+    from engine.origin import Origin
 
 
 class Scope:
@@ -44,9 +48,17 @@ class Scope:
 
 
 class Mode:
-    """One combination of circumstances; compared by identity, never changed."""
+    """One combination of circumstances; compared by identity, never changed.
 
-    __slots__ = ("__weakref__", "recording", "scope", "trapping")
+    Attributes:
+        recording: whether results remember how they were computed.
+        trapping: whether the first nan or infinity raises.
+        scope: the part of the computation that is open, or None.
+        origins: the origins of nodes that a library makes in this mode, if it is entered from
+            one line only; else None. It is `origin.py` that fills it.
+    """
+
+    __slots__ = ("__weakref__", "origins", "recording", "scope", "trapping")
 
     def __init__(
         self, recording: bool = True, trapping: bool = False, scope: Scope | None = None
@@ -54,10 +66,13 @@ class Mode:
         self.recording = recording
         self.trapping = trapping
         self.scope = scope
+        self.origins: dict[Operation, Origin] | None = None
 
-    def within(self, scope: Scope) -> Mode:
-        """The same circumstances inside `scope`."""
-        return Mode(self.recording, self.trapping, scope)
+    def within(self, scope: Scope, *, from_one_line: bool = False) -> Mode:
+        """The same circumstances inside `scope`, which may be entered from one line only."""
+        mode = Mode(self.recording, self.trapping, scope)
+        mode.origins = {} if from_one_line else None
+        return mode
 
 
 ORDINARY = Mode()

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from engine.origin import Origin
 
 Rule = Callable[..., Any]
+Wanted = tuple[bool, ...] | None
+"""For each operand whether its derivative is wanted; None for all."""
 Reader = Callable[["Operation", tuple[Any, ...]], Any]
 
 HARD_PLACE = (ArithmeticError, ValueError)
@@ -61,6 +63,8 @@ class Operation:
         selects: True if a zero derivative means "not chosen": no edge, since 0 × inf is nan.
     """
 
+    _arity: int
+
     def __init__(
         self,
         name: str,
@@ -85,6 +89,9 @@ class Operation:
         self.defaults = defaults
         self.dunder = dunder
         self.selects = selects
+        if not isinstance(self, Reduction):
+            self._arity = len(domain)
+        self._all_wanted = (True,) * len(domain)
         self.recent_origins: dict[int, Origin] = {}
         self.__name__ = name
         self.__doc__ = f"{about}\n\nAccepts numbers, Values and numpy arrays alike."
@@ -92,12 +99,13 @@ class Operation:
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
 
-    def __reduce__(self) -> str:
-        return self.name
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _row_called, (self.name,)
 
     def __call__(self, *operands: Any) -> Any:
         """The operation on numbers, Values, arrays or ink, whichever the operands are."""
-        operands = self.arrange(operands)
+        if len(operands) != self._arity:
+            operands = self.arrange(operands)
         for operand in operands:
             if type(operand) is not float:
                 return self._read(operands)
@@ -105,22 +113,27 @@ class Operation:
 
     def arrange(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
         """The operands of a call, completed by defaults and counted."""
-        arity = len(self.domain)
-        if len(operands) < arity:
-            operands += self.defaults[len(self.defaults) + len(operands) - arity :]
-        if len(operands) != arity:
+        missing = self._arity - len(operands)
+        if 0 < missing <= len(self.defaults):
+            operands += self.defaults[-missing:]
+        if len(operands) != self._arity:
             raise TypeError(f"{self.name} takes {self.takes()}, not {len(operands)}.")
         return operands
 
     def takes(self) -> str:
         """How many operands a call takes, in words."""
-        most, least = len(self.domain), len(self.domain) - len(self.defaults)
+        most, least = self._arity, self._arity - len(self.defaults)
         return (
             f"{least} to {most} operands" if least < most else f"{most} operand{'s'[: most != 1]}"
         )
 
     def _read(self, operands: tuple[Any, ...]) -> Any:
-        found = {cls for operand in operands for cls in type(operand).__mro__}
+        types = set(map(type, operands))
+        if len(types) == 1:
+            (only,) = types
+            if only in readers:
+                return readers[only](self, operands)
+        found = {cls for kind in types for cls in kind.__mro__}
         for kind, read in readers.items():
             if kind in found:
                 return read(self, operands)
@@ -141,16 +154,18 @@ class Operation:
                 return float(self.array(*map(np.float64, operands)))
 
     def derivatives(
-        self, operands: tuple[Any, ...], result: Any, wanted: tuple[bool, ...]
+        self, operands: tuple[Any, ...], result: Any, wanted: Wanted = None
     ) -> tuple[Any, ...]:
         """The local derivative by each wanted operand, read on whatever the operands are."""
         return tuple(
-            (rule(*operands, result) if callable(rule) else rule) if want else None
-            for rule, want in zip(self.rules, wanted)
+            [
+                (rule(*operands, result) if callable(rule) else rule) if want else None
+                for rule, want in zip(self.rules, wanted or self._all_wanted)
+            ]
         )
 
     def partials(
-        self, operands: tuple[float, ...], result: float, wanted: tuple[bool, ...]
+        self, operands: tuple[float, ...], result: float, wanted: Wanted = None
     ) -> tuple[float | None, ...]:
         """The local derivatives at floats, None where no derivative flows; never raises."""
         try:
@@ -174,6 +189,7 @@ class Reduction(Operation):
     """
 
     least = 0
+    _arity = -1  # any number: every call is arranged
 
     def arrange(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
         if len(operands) == 1 and isinstance(operands[0], Iterable):
@@ -190,14 +206,14 @@ class Reduction(Operation):
         return (operands,)
 
     def derivatives(
-        self, operands: tuple[Any, ...], result: Any, wanted: tuple[bool, ...]
+        self, operands: tuple[Any, ...], result: Any, wanted: Wanted = None
     ) -> tuple[Any, ...]:
         (rule,) = self.rules
         assert callable(rule)
         partials = tuple(rule(operands, result))
-        if all(wanted):
+        if wanted is None:
             return partials
-        return tuple(p if want else None for p, want in zip(partials, wanted))
+        return tuple([p if want else None for p, want in zip(partials, wanted)])
 
 
 class NonEmptyReduction(Reduction):
@@ -210,9 +226,11 @@ class Pairing(Reduction):
     """A reduction of two sequences of equal length, held as one tuple: first half, second half."""
 
     def arrange(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
-        if len(operands) != 2 or not all(isinstance(side, Iterable) for side in operands):
-            raise TypeError(f"{self.name} takes {self.takes()}, for example {self.name}(ws, xs).")
-        left, right = map(tuple, operands)
+        try:
+            left, right = map(tuple, operands)
+        except (TypeError, ValueError):
+            problem = f"{self.name} takes {self.takes()}, for example {self.name}(ws, xs)."
+            raise TypeError(problem) from None
         if len(left) != len(right):
             raise ValueError(
                 f"{self.name} needs as many left operands as right ones, "
@@ -226,6 +244,13 @@ class Pairing(Reduction):
     def sides(self, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
         half = len(operands) // 2
         return operands[:half], operands[half:]
+
+
+def _row_called(name: str) -> Operation:
+    """The row of a name: how a pickled row finds itself again."""
+    from engine.table import TABLE
+
+    return TABLE[name]
 
 
 def _read_array(operation: Operation, operands: tuple[Any, ...]) -> Any:

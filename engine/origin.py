@@ -12,7 +12,7 @@ import sys
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING
 
-from engine.mode import Scope
+from engine.mode import Mode, Scope
 
 if TYPE_CHECKING:
     from engine.operation import Operation
@@ -78,54 +78,69 @@ LEAF = Origin(None)
 CONSTANT = Origin(None)
 """The origin of plain numbers, detached values and results inside `no_grad`: no gradients."""
 
-_hidden_folders = [os.path.dirname(__file__) + os.sep]
+_ENGINE, _LIBRARY, _USER = range(3)
+_engine_folder = os.path.dirname(__file__) + os.sep
+_library_folders: list[str] = []
 
 
-class _HiddenFiles(dict[str, bool]):
-    """Whether a file belongs to the library, remembered by name."""
+class _Rooms(dict[str, int]):
+    """To whom a source file belongs, remembered by its name."""
 
-    def __missing__(self, file: str) -> bool:
-        self[file] = hidden = file.startswith(tuple(_hidden_folders))
-        return hidden
+    def __missing__(self, file: str) -> int:
+        if file.startswith(_engine_folder):
+            room = _ENGINE
+        else:
+            room = _LIBRARY if file.startswith(tuple(_library_folders)) else _USER
+        self[file] = room
+        return room
 
 
-_hidden = _HiddenFiles()
+_room_of = _Rooms()
 
 
 def hide_lines_of(file: str) -> None:
     """Name callers of the package with this `__init__` file, not its own lines, as origins."""
-    _hidden_folders.append(os.path.dirname(file) + os.sep)
-    _hidden.clear()
+    _library_folders.append(os.path.dirname(file) + os.sep)
+    _room_of.clear()
 
 
 _origins: dict[tuple[object, ...], Origin] = {}
 _MOST_ORIGINS = 10_000
 
 
-def origin_of(operation: Operation, scope: Scope | None, depth: int) -> Origin:
+def origin_of(operation: Operation, mode: Mode, depth: int) -> Origin:
     """The shared origin of nodes made by `operation` at the calling line of the user's source.
 
     Args:
         operation: the row of the table.
-        scope: the scope that is open.
+        mode: the circumstances.
         depth: how many callers up the search for the user's line begins.
     """
     frame = sys._getframe(depth)
     code, instruction = frame.f_code, frame.f_lasti
     # Nearly every node is made where the last one of its kind with this instruction number was.
     recent = operation.recent_origins.get(instruction)
-    if recent is not None and recent._code is code and recent.scope is scope:
+    if recent is not None and recent._code is code and recent.scope is mode.scope:
         return recent
-    return _find_origin(operation, scope, frame)
-
-
-def _find_origin(operation: Operation, scope: Scope | None, frame: FrameType) -> Origin:
     caller: FrameType | None = frame
-    while caller is not None and _hidden[caller.f_code.co_filename]:
+    while caller is not None and _room_of[caller.f_code.co_filename] == _ENGINE:
         caller = caller.f_back
-    if caller is None:
+    is_of_library = caller is not None and _room_of[caller.f_code.co_filename] == _LIBRARY
+    if not is_of_library or mode.origins is None:
+        return _find_origin(operation, mode.scope, caller)
+    # Inside one call of a module, its own operations all come from the line of that call.
+    origin = mode.origins.get(operation)
+    if origin is None:
+        origin = mode.origins[operation] = _find_origin(operation, mode.scope, caller)
+    return origin
+
+
+def _find_origin(operation: Operation, scope: Scope | None, frame: FrameType | None) -> Origin:
+    while frame is not None and _room_of[frame.f_code.co_filename] != _USER:
+        frame = frame.f_back
+    if frame is None:
         return Origin(operation, None, scope)
-    code, instruction = caller.f_code, caller.f_lasti
+    code, instruction = frame.f_code, frame.f_lasti
     # The key may hold the code by identity because the origin under it keeps the code alive.
     key = (operation, id(code), instruction, scope)
     origin = _origins.get(key)
@@ -133,6 +148,5 @@ def _find_origin(operation: Operation, scope: Scope | None, frame: FrameType) ->
         if len(_origins) >= _MOST_ORIGINS:
             _origins.clear()
         origin = _origins[key] = Origin(operation, None, scope, code, instruction)
-    if caller is frame:
-        operation.recent_origins[instruction] = origin
+    operation.recent_origins[instruction] = origin
     return origin

@@ -57,7 +57,10 @@ def is_refused(thing: object) -> bool:
 
 def describe(thing: object) -> str:
     """A short name of a foreign object for an error: its type, and its text if that is short."""
-    text = repr(thing)
+    try:
+        text = repr(thing)
+    except Exception:  # a foreign object may fail to describe itself, as huge integers do
+        return f"a {type(thing).__name__}"
     return f"{type(thing).__name__} {text}" if len(text) <= 40 else f"a {type(thing).__name__}"
 
 

@@ -338,7 +338,7 @@ sign: Operation = row(
 )
 step: Operation = row(
     "step", "1 for x > 0, else 0: the derivative of relu.",
-    lambda x: _max_of_two(_compare(x, 0.0), 0.0), lambda x: np.heaviside(x, 0.0),
+    lambda x: 1.0 if x > 0.0 else 0.0 if x <= 0.0 else math.nan, lambda x: np.heaviside(x, 0.0),
     None,
 )
 compare: Operation = row(
@@ -409,7 +409,7 @@ def _product(*xs: Any) -> Any:
 
 def _dot(*both: Any) -> Any:
     half = len(both) // 2
-    return _sum(*map(operator.mul, both[:half], both[half:]))
+    return reduce(operator.add, map(operator.mul, both[:half], both[half:])) if both else 0.0
 
 
 def _products_of_others(xs: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -243,8 +243,12 @@ class Value:
 
 def constant(number: float) -> Value:
     """A plain number as a node that no gradient flows to."""
-    node = Value(number)
+    node = object.__new__(Value)
+    node._data = number
+    node._grad = NOT_COMPUTED
     node._origin = CONSTANT
+    node.parents = ()
+    node.partials = ()
     return node
 
 
@@ -252,7 +256,7 @@ def as_value(operand: Operand, role: str) -> Value:
     """A Value as it is, a real number as a constant; `role` names the place in errors."""
     if isinstance(operand, Value):
         return operand
-    if not is_real(operand):
+    if type(operand) is not float and not is_real(operand):
         raise TypeError(
             f"{role} takes Values and real numbers, not {describe(operand)}. {remedy(operand)}"
         )
@@ -317,7 +321,7 @@ def _node(
     node = _new(Value)
     node._data = data
     node._grad = NOT_COMPUTED
-    node._origin = origin_of(operation, mode.scope, 3)
+    node._origin = origin_of(operation, mode, 3)
     node.parents = parents
     node.partials = partials
     return node
@@ -325,13 +329,15 @@ def _node(
 
 def record(operation: Operation, operands: tuple[Operand, ...]) -> Value:
     """The node of an operation on Values and numbers, with its value and local derivatives."""
-    parents = tuple(
-        [x if type(x) is Value else as_value(x, f"{operation.name}(...)") for x in operands]
-    )
-    numbers = tuple([x._data for x in parents])
-    wanted = tuple([x._origin is not CONSTANT for x in parents])
+    parents: tuple[Value, ...] = operands
+    try:
+        numbers = tuple([parent._data for parent in parents])
+        wanted = tuple([parent._origin is not CONSTANT for parent in parents])
+    except AttributeError:  # there are plain numbers among them
+        return record(operation, tuple([as_value(x, f"{operation.name}(...)") for x in operands]))
     data = operation.forward(numbers)
-    return _node(operation, data, parents, operation.partials(numbers, data, wanted))
+    partials = operation.partials(numbers, data, wanted if False in wanted else None)
+    return _node(operation, data, parents, partials)
 
 
 def _unary_method(operation: Operation) -> Callable[[Value], Value]:
@@ -357,8 +363,10 @@ def _binary_method(operation: Operation) -> Callable[[Value, Operand], Value]:
     fixed = None if callable(left) else (left, right)
 
     def method(self: Value, other: Operand) -> Value:
-        if type(other) is not Value or other._origin is CONSTANT or self._origin is CONSTANT:
+        if type(other) is not Value:
             return cast(Value, _with_number(operation, self, other))
+        if other._origin is CONSTANT or self._origin is CONSTANT:
+            return record(operation, (self, other))
         a, b = self._data, other._data
         try:
             y = forward(a, b)
@@ -372,12 +380,19 @@ def _binary_method(operation: Operation) -> Callable[[Value, Operand], Value]:
 
 def _with_number(operation: Operation, a: Operand, b: Operand) -> Any:
     """The operation where an operand is a number; foreign types get their turn as Python asks."""
+    values = []
     for operand in (a, b):
-        if isinstance(operand, np.ndarray):
+        if type(operand) is Value:
+            values.append(operand)
+        elif type(operand) is float:
+            values.append(constant(operand))
+        elif isinstance(operand, np.ndarray):
             return operation(a, b)
-        if not isinstance(operand, Value) and not is_real(operand) and not is_refused(operand):
+        elif isinstance(operand, Value) or is_real(operand) or is_refused(operand):
+            values.append(as_value(operand, f"{operation.name}(...)"))
+        else:
             return NotImplemented
-    return record(operation, (a, b))
+    return record(operation, tuple(values))
 
 
 def _named_method(operation: Operation) -> Callable[..., Value]:
@@ -424,7 +439,7 @@ def _check_finite(
     if isfinite(data):
         return
     operands = ", ".join(map(name, parents))
-    line = origin_of(operation, mode.scope, 4).line
+    line = origin_of(operation, mode, 4).line
     raise NonFiniteError(f"{operation.name}({operands}) is {data}. It was created at {line}.")
 
 

@@ -1,0 +1,12 @@
+"""How fast glassgrad is beside its peers, in one table: `python -m benchmarks`.
+
+    __main__.py  the command: what runs, how it is printed
+    timing.py    medians of interleaved repetitions, and which peers are here
+    moons.py     one training step of an MLP, the workload people know
+    chain.py     a chain of scalar operations, inside `trap()` too
+    memory.py    bytes per node
+    million.py   a graph a million nodes deep
+
+Machines are shared and noisy, so a figure counts as a ratio to a peer in the same run.
+Nothing here is a test, and no test asserts a time.
+"""

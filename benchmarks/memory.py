@@ -1,0 +1,44 @@
+"""Bytes per node, counted by `tracemalloc` on the chain: once it is built, once differentiated."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.chain import build
+from benchmarks.timing import OURS, Workload, peer
+from engine import Value
+
+
+def memory(quick: bool) -> list[Workload]:
+    """Ours and micrograd's. (micrograd recurses, so its chain is short of Python's limit.)"""
+    nodes = 800
+    leaves: dict[str, Callable[[float], Any]] = {OURS: Value}
+    skipped = []
+    if micrograd := peer("micrograd.engine"):
+        leaves["micrograd"] = micrograd.Value
+    else:
+        skipped.append("micrograd")
+    built = {name: bytes_per_node(leaf, nodes, False) for name, leaf in leaves.items()}
+    done = {name: bytes_per_node(leaf, nodes, True) for name, leaf in leaves.items()}
+    return [
+        Workload("memory: a node of the chain as built", "bytes", built, skipped=skipped),
+        Workload("memory: a node of the chain after backward()", "bytes", done),
+    ]
+
+
+def bytes_per_node(leaf: Callable[[float], Any], nodes: int, differentiate: bool) -> float:
+    """What a chain of `nodes` operations holds, by node."""
+    a, b = leaf(0.5), leaf(0.5)
+    build(a, b, nodes).backward()  # whatever is made once and kept
+    gc.collect()
+    tracemalloc.start()
+    root = build(a, b, nodes)
+    if differentiate:
+        root.backward()
+    gc.collect()
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return held / nodes

@@ -1,0 +1,158 @@
+"""`Module`: what a neuron, a layer, a network and every class of your own have in common.
+
+A module finds its parameters by looking through its attributes, so there is nothing to register.
+How it finds them is in `parts.py`, what happens when it is called in `scoped.py`, how it shows
+itself in `tree.py`. Next: `layers.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from engine import Value
+from engine.real import describe, real
+from nn.parts import walk
+from nn.scoped import Scoped
+from nn.tree import tree
+
+
+class Module(Scoped):
+    """A part of a network that holds parameters. Derive from it and define `forward`.
+
+    Parameters are the leaf Values among the attributes, in the order in which they were assigned:
+    directly, in lists, tuples, dicts and arrays, and in other modules. A class that defines
+    `__call__` instead of `forward`, or a `parameters` of its own, works as well.
+
+    Example:
+        >>> from engine import Value
+        >>> from nn import Module
+        >>> class Line(Module):
+        ...     def __init__(self):
+        ...         self.slope, self.shifts = Value(2.0), [Value(1.0)]
+        ...     def forward(self, x):
+        ...         return self.slope * x + self.shifts[0]
+        >>> line = Line()
+        >>> line(3.0).data
+        7.0
+        >>> line.state_dict()
+        {'slope': 2.0, 'shifts.0': 1.0}
+        >>> line
+        Line(2 parameters)
+    """
+
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """Every parameter once, with its name: the path of attributes, as "layers.0.b".
+
+        Raises:
+            ValueError: two parameters have the same name, as {1: v, "1": w} in a dict has.
+
+        >>> from nn import Neuron
+        >>> [name for name, p in Neuron(2).named_parameters()]
+        ['w.0', 'w.1', 'b']
+        """
+        names = set()
+        for name, part in walk(self):
+            if not isinstance(part, Value) or part.parents or part.is_constant:
+                continue
+            if name in names:
+                raise ValueError(
+                    f"Two parameters of {type(self).__name__} are named {name!r}. "
+                    "Rename a key of the dict that holds them."
+                )
+            names.add(name)
+            yield name, part
+
+    def parameters(self) -> list[Value]:
+        """Every parameter once, in a stable order.
+
+        >>> from nn import MLP
+        >>> len(MLP(3, [4, 4, 1]).parameters())
+        41
+        """
+        return [parameter for _, parameter in self.named_parameters()]
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0, since `backward()` adds to it.
+
+        >>> from nn import Neuron
+        >>> n = Neuron(2)
+        >>> n.zero_grad()
+        >>> n.b.grad
+        0.0
+        """
+        for parameter in self.parameters():
+            parameter.grad = 0.0
+
+    def state_dict(self) -> dict[str, float]:
+        """The number of every parameter by name: all that training has changed.
+
+        >>> from nn import Neuron
+        >>> sorted(Neuron(2).state_dict())
+        ['b', 'w.0', 'w.1']
+        """
+        return {name: parameter.data for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Give every parameter the number that `state` has under its name.
+
+        Args:
+            state: what `state_dict()` gave, of a module built in the same way.
+
+        Raises:
+            ValueError: names are missing or unknown, or an entry is no real number. The message
+                names them all, and the module stays as it was.
+            TypeError: `state` is no mapping from names to numbers.
+
+        >>> from nn import Neuron
+        >>> n = Neuron(1)
+        >>> n.load_state_dict({"w.0": 2.0, "b": 1.0})
+        >>> n.state_dict()
+        {'w.0': 2.0, 'b': 1.0}
+        """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"A state is a dict from names to numbers, not {describe(state)}.")
+        parameters = dict(self.named_parameters())
+        numbers, complaints = _numbers_of(state)
+        missing = [name for name in parameters if name not in state]
+        unknown = [str(name) for name in state if name not in parameters]
+        faults = {"missing": missing, "unknown": unknown, "not a number": complaints}
+        if any(faults.values()):
+            found = "; ".join(f"{kind}: {_some(names)}" for kind, names in faults.items() if names)
+            raise ValueError(f"{self!r} cannot take this state, and is unchanged. {found}.")
+        for name, parameter in parameters.items():
+            parameter.data = numbers[name]
+
+    def extra_repr(self) -> str:
+        """What the class shows of itself besides the parameter count; "" shows its parts instead.
+
+        >>> from nn import Module
+        >>> Module().extra_repr()
+        ''
+        """
+        return ""
+
+    def __repr__(self) -> str:
+        return tree(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The attributes that a copy or a pickle takes along."""
+        return {name: x for name, x in vars(self).items() if name not in self._own_affairs}
+
+
+def _numbers_of(state: Mapping[str, Any]) -> tuple[dict[str, float], list[str]]:
+    """The entries as floats, and those that are none."""
+    numbers, complaints = {}, []
+    for name, entry in state.items():
+        try:
+            numbers[name] = real(entry, name)
+        except TypeError:
+            complaints.append(f"{name} ({describe(entry)})")
+        except OverflowError:
+            complaints.append(f"{name} (too large for a float)")
+    return numbers, complaints
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:5])
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

@@ -1,0 +1,585 @@
+"""Networks: what the lecture does works as it does there, and nothing changes by accident."""
+
+import copy
+import gc
+import importlib.util
+import pickle
+import random
+import subprocess
+import sys
+import weakref
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine import Scope, Value, no_grad, scope, topological_order, trap
+from engine.errors import NonFiniteError
+from nn import ACTIVATIONS, MLP, Layer, Module, Neuron, linear
+
+ROOT = Path(__file__).parent.parent
+XS = [[2.0, 3.0, -1.0], [3.0, -1.0, 0.5], [0.5, 1.0, 1.0], [1.0, 1.0, -1.0]]
+YS = [1.0, -1.0, -1.0, 1.0]
+
+
+# The lecture
+
+
+def test_the_training_loop_of_the_lecture_converges():
+    random.seed(1337)
+    model = MLP(3, [4, 4, 1])
+    losses = []
+    for _ in range(100):
+        predictions = [model(x) for x in XS]
+        loss = sum((prediction - y) ** 2 for y, prediction in zip(YS, predictions))
+        for p in model.parameters():
+            p.grad = 0.0
+        loss.backward()
+        for p in model.parameters():
+            p.data += -0.05 * p.grad
+        losses.append(loss.data)
+    assert losses[-1] < 0.02 < losses[0]
+    assert [model(x).data > 0 for x in XS] == [y > 0 for y in YS]
+
+
+def test_a_neuron_is_the_formula_of_the_lecture():
+    n = Neuron(2)
+    x = [2.0, 3.0]
+    expected = (sum((wi * xi for wi, xi in zip(n.w, x)), Value(0.0)) + n.b).tanh()
+    assert n(x).data == pytest.approx(expected.data, rel=1e-15)
+    assert [p.label for p in n.parameters()] == ["w0", "w1", "b"]
+    assert all(-1 <= p.data <= 1 for p in n.parameters())
+
+
+def test_numbers_are_drawn_in_the_order_of_the_lecture():
+    random.seed(7)
+    drawn = [random.uniform(-1, 1) for _ in range(41)]
+    random.seed(7)
+    assert [p.data for p in MLP(3, [4, 4, 1]).parameters()] == drawn
+
+
+def test_a_gradient_never_computed_does_not_stop_an_update():
+    n = Neuron(2)
+    before = n.b.data
+    n.b.data += -0.05 * n.b.grad
+    assert n.b.data == before
+
+
+def test_zero_grad_sets_every_gradient_to_zero():
+    model = MLP(3, [2, 1])
+    model(XS[0]).backward()
+    model.zero_grad()
+    assert [p.grad for p in model.parameters()] == [0.0] * 11
+    assert [str(p.grad) for p in model.parameters()] == ["0.0"] * 11
+
+
+class LectureModule(Module):
+    """The class `Module` of the lecture's repository, on ours."""
+
+    def zero_grad(self):
+        for p in self.parameters():
+            p.grad = 0
+
+    def parameters(self):
+        return []
+
+
+class LectureNeuron(LectureModule):
+    def __init__(self, nin):
+        self.w = [Value(random.uniform(-1, 1)) for _ in range(nin)]
+        self.b = Value(0)
+
+    def __call__(self, x):
+        return sum((wi * xi for wi, xi in zip(self.w, x)), self.b).tanh()
+
+    def parameters(self):
+        return [*self.w, self.b]
+
+
+class LectureLayer(LectureModule):
+    def __init__(self, nin, nout):
+        self.neurons = [LectureNeuron(nin) for _ in range(nout)]
+
+    def __call__(self, x):
+        return [n(x) for n in self.neurons]
+
+    def parameters(self):
+        return [p for n in self.neurons for p in n.parameters()]
+
+
+def test_the_classes_of_the_lecture_work_and_get_scopes():
+    layer = LectureLayer(2, 3)
+    out = layer([1.0, 2.0])
+    sum(out).backward()
+    assert [v.scope.path() for v in out] == [f"LectureLayer.neurons.{i}" for i in range(3)]
+    assert len(layer.parameters()) == 9
+    layer.zero_grad()
+    assert all(p.grad == 0 for p in layer.parameters())
+    assert len(layer.state_dict()) == 9
+    assert repr(layer) == (
+        "LectureLayer(9 parameters)\n└─ neurons.0 … neurons.2, each: LectureNeuron(3 parameters)"
+    )
+    copy.deepcopy(layer).load_state_dict(layer.state_dict())
+
+
+# Names
+
+
+class Odd(Module):
+    def __init__(self):
+        self.table = {"a": Value(1.0), 2: (Value(2.0), [Value(3.0)])}
+        self.array = np.array([[Value(4.0), Value(5.0)]], dtype=object)
+        self.child = Neuron(1)
+        self.again = [self.child, self.table]
+        self.whole = self
+        self.result = Value(1.0) * Value(2.0)
+        self.constant = Value(1.0).detach()
+        self.text, self.number, self.numbers = "text", 3.0, np.ones(3)
+
+
+def test_names_are_paths_of_attributes_each_parameter_once():
+    names = [name for name, _ in Odd().named_parameters()]
+    assert names == [
+        "table.a", "table.2.0", "table.2.1.0", "array.0.0", "array.0.1", "child.w.0", "child.b",
+    ]  # fmt: skip
+
+
+def test_names_of_an_mlp_are_unique_and_stable():
+    model = MLP(2, [3, 1], seed=0)
+    names = [name for name, _ in model.named_parameters()]
+    assert names[:3] == ["layers.0.neurons.0.w.0", "layers.0.neurons.0.w.1", "layers.0.neurons.0.b"]
+    assert names[-1] == "layers.1.neurons.0.b"
+    assert len(set(names)) == len(names) == 13
+    model([1.0, 2.0])
+    assert [name for name, _ in model.named_parameters()] == names
+    assert [p for _, p in model.named_parameters()] == model.parameters()
+
+
+def test_two_parameters_of_one_name_are_refused():
+    module = Module()
+    module.table = {1: Value(1.0), "1": Value(2.0)}
+    with pytest.raises(ValueError, match=r"named 'table\.1'"):
+        module.state_dict()
+
+
+def test_modules_thousands_deep_are_walked():
+    root = top = Module()
+    for _ in range(5000):
+        top.inner = Neuron(1)
+        top = top.inner
+    assert len(root.parameters()) == 10_000
+
+
+# States
+
+
+def test_a_state_goes_through_a_dict_and_back():
+    model, other = MLP(3, [4, 1], seed=1), MLP(3, [4, 1], seed=2)
+    state = model.state_dict()
+    assert all(type(number) is float for number in state.values())
+    other.load_state_dict(state)
+    assert other.state_dict() == state
+    assert other(XS[0]).data == model(XS[0]).data
+
+
+def test_every_real_number_may_be_in_a_state():
+    n = Neuron(3)
+    n.load_state_dict({"b": 1, "w.0": Fraction(1, 2), "w.1": np.float32(0.25), "w.2": np.int64(3)})
+    assert n.state_dict() == {"w.0": 0.5, "w.1": 0.25, "w.2": 3.0, "b": 1.0}
+
+
+BAD_STATES = {
+    "missing": ({"w.0": 1.0, "w.1": 2.0}, ValueError, r"missing: b\."),
+    "empty": ({}, ValueError, r"missing: w\.0, w\.1, b\."),
+    "unknown": ({"w.0": 1.0, "w.1": 2.0, "b": 3.0, "c": 4.0}, ValueError, r"unknown: c\."),
+    "no text": ({"w.0": 1.0, "w.1": 2.0, "b": "3.0"}, ValueError, r"not a number: b \(str '3.0'\)"),
+    "None": ({"w.0": 1.0, "w.1": None, "b": 1.0}, ValueError, r"not a number: w\.1"),
+    "complex": ({"w.0": 1j, "w.1": 1.0, "b": 1.0}, ValueError, r"not a number: w\.0"),
+    "a list": ({"w.0": [1.0], "w.1": 1.0, "b": 1.0}, ValueError, r"not a number: w\.0"),
+    "a Value": ({"w.0": Value(1.0), "w.1": 1.0, "b": 1.0}, ValueError, r"not a number: w\.0"),
+    "too large": ({"w.0": 1.0, "w.1": 1.0, "b": 10**5000}, ValueError, r"b \(too large"),
+    "all at once": (
+        {"w.0": "x", "b": 3.0, 5: 1.0},
+        ValueError,
+        r"missing: w\.1; unknown: 5; not a number: w\.0",
+    ),
+    "no mapping": ([1.0, 2.0, 3.0], TypeError, "a dict from names to numbers, not list"),
+    "nothing": (None, TypeError, "a dict from names to numbers"),
+}
+
+
+@pytest.mark.parametrize(("state", "error", "message"), BAD_STATES.values(), ids=BAD_STATES)
+def test_a_bad_state_is_refused_and_changes_nothing(state, error, message):
+    n = Neuron(2)
+    before = n.state_dict()
+    with pytest.raises(error, match=message):
+        n.load_state_dict(state)
+    assert n.state_dict() == before
+
+
+def test_an_error_about_a_large_state_stays_short():
+    with pytest.raises(ValueError, match="and 332 more") as caught:
+        MLP(2, [16, 16, 1]).load_state_dict({})
+    assert len(str(caught.value)) < 400
+
+
+# Scopes
+
+
+def test_nodes_carry_the_path_of_the_module_that_made_them():
+    model = MLP(2, [2, 1])
+    out = model([1.0, 2.0])
+    assert out.scope.path() == "MLP.layers.1.neurons.0"
+    assert [s.kind for s in out.scope.chain()] == ["MLP", "Layer", "Neuron"]
+    paths = {n.scope.path() for n in topological_order(out) if n.parents}
+    assert paths == {"MLP.layers.0.neurons.0", "MLP.layers.0.neurons.1", "MLP.layers.1.neurons.0"}
+    assert [n.operation.name for n in topological_order(out) if n.parents][-3:] == [
+        "dot", "add", "tanh",
+    ]  # fmt: skip
+
+
+def test_a_neuron_alone_is_its_own_outermost_scope():
+    out = Neuron(1)(2.0)
+    assert (out.scope.path(), out.scope.kind, out.scope.parent) == ("Neuron", "Neuron", None)
+
+
+def test_the_scope_is_the_same_from_call_to_call_and_mode_to_mode():
+    model = MLP(2, [2, 1])
+    first = model([1.0, 2.0]).scope
+    with no_grad():
+        model([1.0, 2.0])
+    with trap():
+        assert model([1.0, 2.0]).scope is first
+    assert model([1.0, 2.0]).scope is first
+
+
+def test_a_scope_of_the_user_lies_around_and_between():
+    class Outer(Module):
+        def __init__(self):
+            self.inner = Neuron(1)
+
+        def forward(self, x):
+            with scope("head"):
+                return self.inner(x)
+
+    with scope("experiment"):
+        assert Outer()(1.0).scope.path() == "experiment.Outer.head.inner"
+
+
+def test_a_call_that_calls_the_base_class_opens_one_scope():
+    class Loud(Neuron):
+        def __call__(self, x):
+            return super().__call__(x) * 2.0
+
+    assert Loud(1)(1.0).scope.path() == "Loud"
+
+
+def test_a_scope_closes_when_a_call_fails():
+    with pytest.raises(ValueError, match="takes 1 input"):
+        Neuron(1)([1.0, 2.0])
+    assert (Value(1.0) * Value(2.0)).scope is None
+
+
+def test_many_scopes_around_one_module_are_not_all_kept():
+    n = Neuron(1)
+    for i in range(1000):
+        with scope(f"step {i}"):
+            assert n(1.0).scope.path() == f"step {i}.Neuron"
+    assert len(n._scopes) <= 100
+
+
+def test_a_graph_does_not_keep_its_model_alive():
+    model = Layer(1, 2)
+    watcher = weakref.ref(model)
+    out = model([1.0])
+    gc.disable()
+    try:
+        del model
+        assert watcher() is None
+        assert isinstance(out[0].scope, Scope)
+    finally:
+        gc.enable()
+
+
+def test_the_line_of_a_node_is_the_users():
+    out = Neuron(1)(1.0)  # here
+    for node in topological_order(out):
+        if node.parents:
+            assert node.line.text == "out = Neuron(1)(1.0)  # here"
+
+
+def test_the_trap_works_inside_a_module():
+    n = Neuron(1, activation="log")
+    n.load_state_dict({"w.0": 0.0, "b": 0.0})
+    with trap(), pytest.raises(NonFiniteError, match=r"log\(0\) is -inf"):
+        n(1.0)
+
+
+# Showing
+
+
+def test_a_module_shows_its_sizes_activations_and_parameter_count():
+    assert repr(MLP(3, [4, 4, 1])) == "MLP(3 → 4 → 4 → 1, tanh, 41 parameters)"
+    assert repr(MLP(2, [16, 16, 1], activation="relu", output_activation=None)) == (
+        "MLP(2 → 16 → 16 → 1, relu, linear output, 337 parameters)"
+    )
+    assert repr(Layer(2, 3)) == "Layer(2 → 3, tanh, 9 parameters)"
+    assert repr(Neuron(2, activation=lambda v: v)) == "Neuron(2, lambda, 3 parameters)"
+    assert repr(Neuron(1152)) == "Neuron(1152, tanh, 1,153 parameters)"
+
+
+def test_a_module_of_modules_shows_a_tree():
+    class Pair(Module):
+        def __init__(self):
+            self.left = MLP(1, [1])
+            self.both = [Odd(), self.left]
+            self.scale = Value(1.0)
+
+    assert repr(Pair()) == (
+        "Pair(10 parameters)\n"
+        "├─ left: MLP(1 → 1, tanh, 2 parameters)\n"
+        "└─ both.0: Odd(7 parameters)\n"
+        "   └─ child: Neuron(1, tanh, 2 parameters)"
+    )
+    assert repr(Module()) == "Module(0 parameters)"
+
+
+# Seeds
+
+
+def test_a_seed_gives_the_same_numbers_and_leaves_the_global_generator_alone():
+    random.seed(3)
+    expected = random.random()
+    random.seed(3)
+    assert MLP(2, [3, 1], seed=5).state_dict() == MLP(2, [3, 1], seed=5).state_dict()
+    assert random.random() == expected
+    assert MLP(2, [3, 1], seed=5).state_dict() != MLP(2, [3, 1], seed=6).state_dict()
+    by_generator = MLP(2, [3, 1], seed=random.Random(5))
+    assert by_generator.state_dict() == MLP(2, [3, 1], seed=np.int64(5)).state_dict()
+
+
+def test_the_neurons_of_a_seeded_layer_differ():
+    weights = [p.data for p in Layer(2, 3, seed=0).parameters()]
+    assert len(set(weights)) == 9
+
+
+def test_a_seed_gives_the_same_numbers_in_other_processes():
+    program = "from nn import MLP; print(repr(MLP(2, [3, 1], seed=5)([0.1, 0.2]).data))"
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=ROOT, check=True, capture_output=True, text=True,
+        ).stdout
+        for _ in range(2)
+    ]  # fmt: skip
+    assert runs == [repr(MLP(2, [3, 1], seed=5)([0.1, 0.2]).data) + "\n"] * 2
+
+
+# Copies
+
+
+@pytest.mark.parametrize("remake", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+@pytest.mark.parametrize("activation", ["tanh", "linear", "leaky_relu", linear])
+def test_a_copy_is_equal_and_independent(remake, activation):
+    model = MLP(2, [3, 1], activation=activation)
+    out = model([1.0, 2.0])
+    with scope("around"):
+        model([1.0, 2.0])
+    twin = remake(model)
+    assert repr(twin) == repr(model)
+    assert twin.state_dict() == model.state_dict()
+    assert not {"_scopes", "_last_call"} & set(vars(twin))
+    assert twin([1.0, 2.0]).data == out.data
+    assert twin([1.0, 2.0]).scope is not out.scope
+    twin.layers[0].neurons[0].b.data += 1.0
+    assert twin.state_dict() != model.state_dict()
+
+
+# Wrong use
+
+
+@pytest.mark.parametrize(
+    ("module", "x", "message"),
+    [
+        (MLP(3, [4, 1]), [1.0, 2.0], r"MLP\(3 → 4 → 1, .*\) takes 3 inputs, not 2\."),
+        (Layer(3, 4), [1.0] * 4, r"Layer\(3 → 4, .*\) takes 3 inputs, not 4\."),
+        (Neuron(1), [], r"Neuron\(1, .*\) takes 1 input, not 0\."),
+        (Neuron(2), 1.0, "takes 2 inputs, not 1"),
+        (MLP(2, [1]), np.ones((2, 2)), r"one sample at a time: write \[model"),
+        (MLP(2, [1]), [[1.0, 2.0], [3.0, 4.0]], "one sample at a time"),
+    ],
+)
+def test_a_wrong_number_of_inputs_is_refused(module, x, message):
+    with pytest.raises(ValueError, match=message):
+        module(x)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (["a", "b"], "MLP takes Values and real numbers, not str 'a'. Convert it first"),
+        ([None, 1.0], "not NoneType None"),
+        (None, "takes a list of 2 inputs, not NoneType None"),
+        ([1j, 1.0], "not complex 1j"),
+    ],
+)
+def test_an_input_that_is_no_number_is_refused(x, message):
+    with pytest.raises(TypeError, match=message):
+        MLP(2, [1])(x)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: Neuron(0), ValueError, "nin is at least 1, not 0"),
+        (lambda: Neuron(2.0), TypeError, r"nin is a whole number, not float 2\.0"),
+        (lambda: Layer(2, -1), ValueError, "nout is at least 1, not -1"),
+        (lambda: MLP(2, []), ValueError, "at least one layer"),
+        (lambda: MLP(2, 4), TypeError, r"for example \[4, 4, 1\], not 4"),
+        (lambda: MLP(2, "41"), TypeError, "not '41'"),
+        (lambda: MLP(2, [4, "1"]), TypeError, "nout is a whole number, not str '1'"),
+        (
+            lambda: Neuron(1, activation="thanh"),
+            ValueError,
+            "'thanh'. Choose one of linear, .*tanh",
+        ),
+        (lambda: Neuron(1, activation="dot"), ValueError, "no activation 'dot'"),
+        (lambda: Neuron(1, activation="same"), ValueError, "no activation 'same'"),
+        (lambda: Neuron(1, activation=3), TypeError, "not 3. Choose one of"),
+        (lambda: MLP(1, [1], output_activation="x"), ValueError, "no activation 'x'"),
+        (lambda: Neuron(1, seed="1"), TypeError, "A seed is a whole number"),
+        (lambda: Neuron(1, seed=1.5), TypeError, "A seed is a whole number"),
+        (lambda: Module()(1.0), NotImplementedError, "Module defines no forward"),
+    ],
+)
+def test_a_wrong_argument_is_refused(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+# Inputs and outputs
+
+
+def test_inputs_may_be_lists_tuples_arrays_generators_and_values():
+    model = MLP(2, [3, 1], seed=0)
+    expected = model([1.0, 2.0]).data
+    for x in [(1, 2), np.array([1.0, 2.0]), np.array([1, 2]), iter([1.0, 2.0]), [Value(1.0), 2.0]]:
+        assert model(x).data == expected
+
+
+def test_gradients_flow_to_inputs_that_are_values():
+    x = [Value(1.0), Value(2.0)]
+    MLP(2, [3, 1], seed=0)(x).backward()
+    assert all(v.grad != 0.0 for v in x)
+
+
+def test_numbers_become_constants_once_for_a_whole_layer():
+    out = MLP(2, [3, 1])([1.0, 2.0])
+    assert sum(node.is_constant for node in topological_order(out)) == 2
+
+
+def test_a_layer_of_one_gives_a_value_and_may_stand_inside():
+    assert isinstance(Layer(2, 1)([1.0, 2.0]), Value)
+    assert [type(v) for v in Layer(2, 2)([1.0, 2.0])] == [Value, Value]
+    assert len(MLP(2, [1, 3])([1.0, 2.0])) == 3
+
+
+# Activations
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_every_activation_of_the_table_can_be_chosen(name):
+    n = Neuron(1, activation=name)
+    n.load_state_dict({"w.0": 0.5, "b": 0.25})
+    x = Value(0.5)
+    expected = x if name == "linear" else getattr(x, name)()
+    np.testing.assert_equal(n(0.5).data, expected.data)
+
+
+def test_the_output_may_have_an_activation_of_its_own():
+    model = MLP(2, [3, 3, 1], activation="relu", output_activation="sigmoid")
+    made = [[n.activation.__name__ for n in layer.neurons] for layer in model.layers]
+    assert made == [["relu"] * 3, ["relu"] * 3, ["sigmoid"]]
+    assert MLP(1, [1]).layers[0].neurons[0].activation.__name__ == "tanh"
+
+
+def test_an_activation_may_be_a_function_or_a_row():
+    from engine import tanh
+
+    model = MLP(1, [2], activation=lambda v: 1.7 * v.tanh(), output_activation=tanh, seed=0)
+    assert [v.data for v in model(1.0)] == [v.data for v in MLP(1, [2], seed=0)(1.0)]
+    assert Neuron(1, activation=lambda v: v * 0.0)(1.0).data == 0.0
+
+
+# Against PyTorch
+
+
+def test_loss_and_gradients_equal_those_of_torch():
+    torch = pytest.importorskip("torch")
+    model = MLP(3, [5, 4, 2], activation="tanh", output_activation="sigmoid", seed=3)
+    x = [0.3, -1.2, 0.7]
+    loss = sum((v - 0.25) ** 2 for v in model(x))
+    loss.backward()
+
+    h, leaves = torch.tensor(x, dtype=torch.float64), []
+    for layer in model.layers:
+        rows = [[w.data for w in n.w] for n in layer.neurons]
+        w = torch.tensor(rows, dtype=torch.float64, requires_grad=True)
+        b = torch.tensor([n.b.data for n in layer.neurons], dtype=torch.float64, requires_grad=True)
+        h = w @ h + b
+        h = torch.sigmoid(h) if layer is model.layers[-1] else torch.tanh(h)
+        leaves.append((w, b))
+    expected = ((h - 0.25) ** 2).sum()
+    expected.backward()
+
+    assert loss.data == pytest.approx(expected.item(), rel=1e-12)
+    for layer, (w, b) in zip(model.layers, leaves):
+        got = [[p.grad for p in n.parameters()] for n in layer.neurons]
+        np.testing.assert_allclose(got, torch.cat([w.grad, b.grad[:, None]], 1), rtol=1e-12)
+
+
+# Training on real data
+
+
+@pytest.fixture(scope="module")
+def script():
+    path = ROOT / "notebooks" / "two_moons.py"
+    specification = importlib.util.spec_from_file_location("two_moons", path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_two_moons_are_learned_to_the_last_point(script):
+    points, labels = script.two_moons(100, seed=1)
+    said = []
+    losses, accuracy = script.train(script.network(1), points, labels, 41, report=said.append)
+    assert accuracy == 1.0
+    assert losses[-1] < 0.05 < losses[0]
+    assert said[-1].endswith("accuracy 100%")
+
+
+def test_two_moons_are_the_same_for_a_seed(script):
+    points, labels = script.two_moons(100, seed=4)
+    again, _ = script.two_moons(100, seed=4)
+    np.testing.assert_array_equal(points, again)
+    assert not np.array_equal(points, script.two_moons(100, seed=5)[0])
+    assert (labels == -1).sum() == (labels == 1).sum() == 50
+
+
+def test_the_two_moons_script_saves_a_picture(script, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "moons.png"
+    script.draw(script.network(), *script.two_moons(10), picture, cells=3)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    script.main(["--steps", "1"])
+    assert capsys.readouterr().out.startswith("MLP(2 → 16 → 16 → 1, relu, linear output, 337")
+
+
+def test_without_matplotlib_the_script_still_trains(script, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    script.main(["--steps", "1", "--out", str(tmp_path / "moons.png")])
+    printed = capsys.readouterr().out
+    assert "accuracy" in printed
+    assert 'pip install "glassgrad[plot]"' in printed
