@@ -2,6 +2,7 @@
 
     __main__.py  the command: what runs, how it is printed
     timing.py    medians of interleaved repetitions, and which peers are here
+    alone.py     each program in a process of its own, as installed
     moons.py     one training step of an MLP, the workload people know
     chain.py     a chain of scalar operations, inside `trap()` too
     memory.py    bytes per node

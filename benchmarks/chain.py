@@ -6,40 +6,44 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from benchmarks.alone import seconds_alone
 from benchmarks.timing import OURS, Workload, peer, seconds
 from engine import Value, trap
 
 OPERATIONS = 100
 REPEATS = 20
+PEERS = {OURS: None, "micrograd": "micrograd.engine", "PyTorch, scalars": "torch"}
+"""The programs and the module each needs."""
 TITLE = "chain: an operation among 100 alternating × and + on two leaves, forward and backward"
 
 
 def chain(quick: bool) -> list[Workload]:
     """An operation of ours, of micrograd and of PyTorch's scalars; and ours inside `trap()`."""
-    ours = repeated(Value)
-    programs: dict[str, Callable[[], object]] = {OURS: ours}
-    skipped = []
-    if micrograd := peer("micrograd.engine"):
-        programs["micrograd"] = repeated(micrograd.Value)
-    else:
-        skipped.append("micrograd")
-    if torch := peer("torch"):
-        scalar = partial(torch.tensor, dtype=torch.float64, requires_grad=True)
-        programs["PyTorch, scalars"] = repeated(scalar)
-    else:
-        skipped.append("torch")
-    rounds = 5 if quick else 30
+    names = [name for name, package in PEERS.items() if package is None or peer(package)]
+    skipped = [name for name in PEERS if name not in names]
+    ours = program(OURS)
     watched: dict[str, Callable[[], object]] = {OURS: ours, "inside trap()": trapped(ours)}
+    alone = seconds_alone("chain", names, 3 if quick else 9)
+    inside = seconds(watched, 5 if quick else 30)
     return [
-        Workload(TITLE, "µs", microseconds(programs, rounds), skipped=skipped),
-        Workload("trap: the same operation of ours", "µs", microseconds(watched, rounds)),
+        Workload(TITLE, "µs", microseconds(alone), skipped=skipped),
+        Workload("trap: the same operation of ours", "µs", microseconds(inside)),
     ]
 
 
-def microseconds(programs: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """The median time of one operation in microseconds."""
-    each = 1e6 / (OPERATIONS * REPEATS)
-    return {name: each * time for name, time in seconds(programs, rounds).items()}
+def program(name: str) -> Callable[[], None]:
+    """The chain of one program, ready to run."""
+    if name == OURS:
+        return repeated(Value)
+    module = peer(PEERS[name] or "")
+    if name == "micrograd":
+        return repeated(module.Value)
+    return repeated(partial(module.tensor, dtype=module.float64, requires_grad=True))
+
+
+def microseconds(times: dict[str, float]) -> dict[str, float]:
+    """Seconds of a run as microseconds of an operation."""
+    return {name: 1e6 / (OPERATIONS * REPEATS) * time for name, time in times.items()}
 
 
 def build(a: Any, b: Any, operations: int) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 import nn
+from benchmarks.alone import seconds_alone
 from benchmarks.timing import OURS, Workload, peer, seconds
 
 Row = Sequence[Any]
@@ -21,37 +22,41 @@ Step = Callable[[], tuple[float, list[float]]]
 
 SIZES = (2, 16, 16, 1)
 PENALTY = 1e-4
+MATRICES = "PyTorch, matrices"
+PEERS = {OURS: None, "micrograd": "micrograd.nn", MATRICES: "torch"}
+"""The programs and the module each needs."""
 TITLE = "moons: loss and all 337 gradients of an MLP 2-16-16-1 on 100 samples"
 
 
 def moons(quick: bool) -> list[Workload]:
     """The step as installed, and with the garbage collector off."""
-    rows, labels = samples()
-    ours = nn.MLP(SIZES[0], SIZES[1:], activation="relu", output_activation="linear", seed=1)
-    weights = [p.data for p in ours.parameters()]
-    scalars: dict[str, Step] = {OURS: lambda: step(ours, rows, labels)}
-    skipped = []
-    if peer("micrograd.nn"):
-        scalars["micrograd"] = micrograd_step(weights, rows, labels)
-    else:
-        skipped.append("micrograd")
-    steps = dict(scalars)
-    if peer("torch"):
-        steps["PyTorch, matrices"] = torch_step(weights, rows, labels)
-    else:
-        skipped.append("torch")
-    for name, program in steps.items():
-        check_same(name, program(), steps[OURS]())
-    rounds = 3 if quick else 15
+    names = [name for name, package in PEERS.items() if package is None or peer(package)]
+    skipped = [name for name in PEERS if name not in names]
+    expected = program(OURS)()
+    for name in names:
+        check_same(name, program(name)(), expected)
+    alone = seconds_alone("moons", names, 3 if quick else 9)
+    scalars = {name: program(name) for name in names if name != MATRICES}
+    without = seconds(scalars, 3 if quick else 15, collector=False)
     return [
-        Workload(TITLE, "ms", milliseconds(steps, rounds, True), skipped=skipped),
-        Workload(f"{TITLE}, collector off", "ms", milliseconds(scalars, rounds, False)),
+        Workload(f"{TITLE}, as installed", "ms", milliseconds(alone), skipped=skipped),
+        Workload(f"{TITLE}, collector off", "ms", milliseconds(without)),
     ]
 
 
-def milliseconds(steps: dict[str, Step], rounds: int, collector: bool) -> dict[str, float]:
-    """The median time of each step in milliseconds."""
-    return {name: 1e3 * time for name, time in seconds(steps, rounds, collector).items()}
+def program(name: str) -> Step:
+    """The step of one program, ready to run."""
+    rows, labels = samples()
+    ours = nn.MLP(SIZES[0], SIZES[1:], activation="relu", output_activation="linear", seed=1)
+    if name == OURS:
+        return lambda: step(ours, rows, labels)
+    make = torch_step if name == MATRICES else micrograd_step
+    return make([p.data for p in ours.parameters()], rows, labels)
+
+
+def milliseconds(times: dict[str, float]) -> dict[str, float]:
+    """Seconds as milliseconds."""
+    return {name: 1e3 * time for name, time in times.items()}
 
 
 def samples() -> tuple[list[list[float]], list[float]]:

@@ -9,6 +9,9 @@ from itertools import filterfalse
 
 from engine.value import Value
 
+_FEW = 2
+"""Up to so many parents it is faster to push them all than to leave out the seen ones."""
+
 
 def topological_order(*roots: Value) -> list[Value]:
     """Every node the roots depend on, each after its parents and once, the roots last.
@@ -31,12 +34,16 @@ def topological_order(*roots: Value) -> list[Value]:
             order.append(path.pop())
         elif node not in seen:
             seen.add(node)
-            if node.parents:
-                path.append(node)
-                stack.append(None)
-                stack.extend(filterfalse(seen.__contains__, node.parents[::-1]))
-            else:
+            parents = node.parents
+            if not parents:
                 order.append(node)
+                continue
+            path.append(node)
+            stack.append(None)
+            if len(parents) <= _FEW:
+                stack += parents[::-1]
+            else:
+                stack.extend(filterfalse(seen.__contains__, parents[::-1]))
     return order
 
 

@@ -281,7 +281,7 @@ softplus: Operation = row(
 )
 relu: Operation = row(
     "relu", "x where it is positive, else 0; nan stays nan.",
-    lambda x: 0.0 if x <= 0.0 else x, lambda x: np.where(x <= 0.0, 0.0, x),
+    lambda x: 0.0 if x < 0.0 else x, lambda x: np.where(x < 0.0, 0.0, x),
     lambda x, y: step(x),
 )
 leaky_relu: Operation = row(
