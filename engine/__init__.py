@@ -1,7 +1,8 @@
 """A scalar reverse-mode autograd engine: numbers that remember how they were computed.
 
-Start with `value.py` (the node), `table.py` (the calculus, one row an operation) and
-`backward.py` (the chain rule); then `derivatives.py`, `checking.py`, `mode.py` and `ink.py`.
+Start with `value.py` (the node), `table.py` (the calculus, one row an operation), `record.py` (how
+a node is made from both) and `backward.py` (the chain rule); then `gradient.py`, `functional.py`,
+`checking.py`, `mode.py` and `ink.py`.
 """
 
 import builtins
@@ -10,21 +11,19 @@ from types import ModuleType
 from engine.backward import backward as backward
 from engine.checking import check_gradients as check_gradients
 from engine.checking import extrapolated_difference as extrapolated_difference
-from engine.derivatives import grad as grad
-from engine.derivatives import hessian as hessian
-from engine.derivatives import jacobian as jacobian
-from engine.derivatives import jvp as jvp
-from engine.derivatives import value_and_grad as value_and_grad
 from engine.errors import ChangedDataError as ChangedDataError
 from engine.errors import GradientMismatchError as GradientMismatchError
 from engine.errors import NonFiniteError as NonFiniteError
+from engine.functional import hessian as hessian
+from engine.functional import jacobian as jacobian
+from engine.functional import jvp as jvp
+from engine.functional import value_and_grad as value_and_grad
+from engine.gradient import grad as grad
 from engine.graph import forget as forget
 from engine.graph import topological_order as topological_order
 from engine.ink import Ink as Ink
 from engine.ink import derivative_formula as derivative_formula
 from engine.ink import write as write
-from engine.mode import MODE as MODE
-from engine.mode import Mode as Mode
 from engine.mode import Scope as Scope
 from engine.mode import no_grad as no_grad
 from engine.mode import scope as scope
@@ -33,6 +32,7 @@ from engine.operation import Operation as Operation
 from engine.operation import Reduction as Reduction
 from engine.origin import SourceLine as SourceLine
 from engine.origin import hide_lines_of as hide_lines_of
+from engine.record import record as _record  # noqa: F401  gives Value its operators
 from engine.table import *  # noqa: F403  every row of the table is a function
 from engine.table import TABLE as TABLE
 from engine.table import softmax as softmax

@@ -2,7 +2,7 @@
 
 A node is taken up when every node that uses it is done: that is what the topological order is
 for. Its gradient is then complete, and each edge sends upstream × local to the parent.
-Gradients of gradients are in `derivatives.py`.
+Gradients of gradients are in `gradient.py`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ def backward(root: Value) -> None:
     Leaves accumulate over calls; the gradients of inner nodes are computed anew. If it is
     interrupted or `trap()` stops it, the leaves keep the gradients they had before.
 
+    Raises:
+        ValueError: `root` is a constant.
+        NonFiniteError: inside `trap()`, a gradient becomes nan or infinite.
+
     >>> from engine import Value, backward
     >>> x = Value(3.0)
     >>> y = x**3
@@ -28,6 +32,11 @@ def backward(root: Value) -> None:
     >>> x.grad
     54.0
     """
+    if root.is_constant:
+        raise ValueError(
+            f"backward() of the constant {name(root)}: it came from detach(), no_grad() or a plain "
+            "number, so it depends on nothing. Compute it from Values, outside no_grad()."
+        )
     order = topological_order(root)
     leaves = [node for node in order if not node.parents]
     before = [leaf._grad for leaf in leaves]
@@ -49,26 +58,25 @@ def _propagate(root: Value, order: list[Value]) -> None:
         upstream = node._grad
         if upstream is NOT_COMPUTED or not node.parents:
             continue
-        if watched:
-            check_contributions(node, upstream)
         for parent, partial in zip(node.parents, node.partials):
             if partial is not None:
                 parent._grad += upstream * partial
+                if watched:
+                    check_gradient(node, upstream, partial, parent._grad)
 
 
-def check_contributions(node: Value, upstream: float) -> None:
+def check_gradient(node: Value, upstream: float, local: float, gradient: float) -> None:
     """Inside `trap()`, stop where a gradient first becomes nan or infinite.
 
     Raises:
         NonFiniteError: names the operation, its operands and the line that created the node.
     """
-    for local in node.partials:
-        if local is None or isfinite(upstream * local):
-            continue
-        assert node.operation is not None
-        operands = ", ".join(map(name, node.parents))
-        raise NonFiniteError(
-            f"Backpropagation through {node.operation.name}({operands}) gives {upstream * local}: "
-            f"upstream {upstream:.6g} times local derivative {local:.6g}. "
-            f"The node was created at {node.line}."
-        )
+    if isfinite(gradient):
+        return
+    assert node.operation is not None
+    operands = ", ".join(map(name, node.parents))
+    raise NonFiniteError(
+        f"Backpropagation through {node.operation.name}({operands}) gives a gradient of "
+        f"{gradient}: upstream {upstream:.6g} times local derivative {local:.6g} was added to it. "
+        f"The node was created at {node.line}."
+    )

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from engine.derivatives import grad, value_and_grad
 from engine.errors import GradientMismatchError
+from engine.functional import value_and_grad
+from engine.gradient import grad
 from engine.value import Value, as_value
 
 

@@ -5,7 +5,7 @@ Give a row symbols instead of numbers and its rules write down the derivative th
 
 >>> from engine import Ink, tanh
 >>> x = Ink.symbol("x")
->>> str(tanh(x) * 2.0), tanh(x).latex
+>>> str(tanh(x) * 2.0), (tanh(x) * 2.0).latex
 ('tanh(x) * 2', '\\tanh(x) \\cdot 2')
 """
 
@@ -21,6 +21,7 @@ from engine.real import real
 from engine.table import TABLE
 
 _SIGN = TABLE["neg"].notation.binds
+_PRODUCT = TABLE["mul"].notation.binds  # 1e-05 is a product in LaTeX
 
 
 class Ink:
@@ -31,6 +32,10 @@ class Ink:
         latex: the formula in LaTeX, for mathematics mode.
         binds: the precedence of its outermost operator.
         number: its number if it is a literal, else None.
+
+    >>> x = Ink.symbol("x")
+    >>> (x + 1) * x
+    Ink('(x + 1) * x')
     """
 
     __slots__ = ("binds", "latex", "number", "text")
@@ -50,7 +55,7 @@ class Ink:
     def literal(number: float) -> Ink:
         """A number, in the fewest digits that read back exactly."""
         text = number_text(number)
-        binds = _SIGN if text.startswith("-") else ATOM
+        binds = _SIGN if text.startswith("-") else _PRODUCT if "e" in text else ATOM
         return Ink(text, _latex_number(text), binds, number)
 
     def __str__(self) -> str:
@@ -89,7 +94,12 @@ def derivative_formula(operation: Operation, operands: Sequence[Ink], index: int
 
 
 def write(operation: Operation, operands: tuple[Any, ...]) -> Ink:
-    """The formula of an operation on formulas and numbers; arithmetic on literals is done."""
+    """The formula of an operation on formulas and numbers; arithmetic on literals is done.
+
+    >>> from engine import TABLE, Ink, write
+    >>> str(write(TABLE["pow"], (Ink.symbol("x"), 2.0)))
+    'x ** 2'
+    """
     inks = tuple(map(_as_ink, operands))
     numbers = [ink.number for ink in inks]
     if builtins.all(number is not None for number in numbers):

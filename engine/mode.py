@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 if TYPE_CHECKING:
     from engine.operation import Operation
@@ -24,16 +25,25 @@ class Scope:
         name: its name inside the parent, for example "neurons.0".
         kind: what it is, for example "Neuron".
         parent: the scope around it, or None.
-        owner: the object that opened it, for whoever opened it to find again.
+
+    >>> from engine import Scope
+    >>> Scope("neurons.0", "Neuron", Scope("layer", "Layer", None)).path()
+    'layer.neurons.0'
     """
 
-    __slots__ = ("kind", "name", "owner", "parent")
+    __slots__ = ("_owner", "kind", "name", "parent")
 
     def __init__(self, name: str, kind: str, parent: Scope | None, owner: Any = None) -> None:
         self.name = name
         self.kind = kind
         self.parent = parent
-        self.owner = owner
+        # Nodes keep their scope alive; they should not keep a whole model alive with it.
+        self._owner = None if owner is None else ref(owner)
+
+    @property
+    def owner(self) -> Any:
+        """The object that opened the scope, if it still exists; else None."""
+        return None if self._owner is None else self._owner()
 
     def __repr__(self) -> str:
         return f"<scope {self.path()}>"
@@ -106,6 +116,14 @@ def no_grad() -> Iterator[None]:
 
 
 @contextmanager
+def recording() -> Iterator[None]:
+    """During a `with` block, results are recorded even inside `no_grad`."""
+    mode = MODE.get()
+    with entered(mode if mode.recording else Mode(True, mode.trapping, mode.scope)):
+        yield
+
+
+@contextmanager
 def trap() -> Iterator[None]:
     """During a `with` block, the first nan or infinity raises an error that says where it arose.
 
@@ -137,6 +155,20 @@ def scope(name: str, kind: str = "Scope") -> Iterator[Scope]:
     'head'
     """
     mode = MODE.get()
-    opened = Scope(name, kind, mode.scope)
+    opened = _scope_named(name, kind, mode.scope)
     with entered(mode.within(opened)):
         yield opened
+
+
+_scopes: dict[tuple[str, str, Scope | None], Scope] = {}
+_MOST_SCOPES = 1_000
+
+
+def _scope_named(name: str, kind: str, parent: Scope | None) -> Scope:
+    """The same scope for the same name in the same place, so that nodes can share origins."""
+    key = (name, kind, parent)
+    if key not in _scopes:
+        if len(_scopes) >= _MOST_SCOPES:
+            _scopes.clear()
+        _scopes[key] = Scope(name, kind, parent)
+    return _scopes[key]

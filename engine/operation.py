@@ -61,6 +61,11 @@ class Operation:
         dunder: Python's name of its operator, for example "__add__", if it has one.
         recent_origins: the last origin of a node by instruction number, for `origin.py` alone.
         selects: True if a zero derivative means "not chosen": no edge, since 0 × inf is nan.
+
+    >>> from engine import TABLE, Value
+    >>> tanh = TABLE["tanh"]
+    >>> tanh(0.5), tanh(Value(0.5)).partials
+    (0.46211715726000973, (0.7864477329659276,))
     """
 
     _arity: int
@@ -186,6 +191,10 @@ class Reduction(Operation):
 
     The rule is a function of the tuple of operands and the result. Call a reduction with one
     iterable, or with the operands one by one.
+
+    >>> from engine import TABLE
+    >>> TABLE["mean"]([1.0, 2.0, 6.0]), TABLE["mean"](1.0, 2.0, 6.0)
+    (3.0, 3.0)
     """
 
     least = 0
@@ -226,11 +235,9 @@ class Pairing(Reduction):
     """A reduction of two sequences of equal length, held as one tuple: first half, second half."""
 
     def arrange(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
-        try:
-            left, right = map(tuple, operands)
-        except (TypeError, ValueError):
-            problem = f"{self.name} takes {self.takes()}, for example {self.name}(ws, xs)."
-            raise TypeError(problem) from None
+        if len(operands) != 2 or not all(hasattr(side, "__iter__") for side in operands):
+            raise TypeError(f"{self.name} takes {self.takes()}, for example {self.name}(ws, xs).")
+        left, right = map(tuple, operands)
         if len(left) != len(right):
             raise ValueError(
                 f"{self.name} needs as many left operands as right ones, "

@@ -12,6 +12,8 @@ import sys
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from engine.mode import Mode, Scope
 
 if TYPE_CHECKING:
@@ -57,7 +59,12 @@ class Origin:
 
 
 class SourceLine:
-    """A line of a source file."""
+    """A line of a source file.
+
+    >>> from engine import SourceLine
+    >>> print(SourceLine("neuron.py", 12))
+    neuron.py, line 12
+    """
 
     __slots__ = ("file", "number")
 
@@ -80,7 +87,7 @@ CONSTANT = Origin(None)
 
 _ENGINE, _LIBRARY, _USER = range(3)
 _engine_folder = os.path.dirname(__file__) + os.sep
-_library_folders: list[str] = []
+_library_folders = [os.path.dirname(np.__file__) + os.sep]
 
 
 class _Rooms(dict[str, int]):
@@ -99,7 +106,13 @@ _room_of = _Rooms()
 
 
 def hide_lines_of(file: str) -> None:
-    """Name callers of the package with this `__init__` file, not its own lines, as origins."""
+    """Name callers of the package with this `__init__` file, not its own lines, as origins.
+
+    A library built on the engine calls it once, in its `__init__.py`, with `__file__`.
+
+    >>> from engine import hide_lines_of
+    >>> hide_lines_of("/somewhere/library/__init__.py")
+    """
     _library_folders.append(os.path.dirname(file) + os.sep)
     _room_of.clear()
 
@@ -116,7 +129,10 @@ def origin_of(operation: Operation, mode: Mode, depth: int) -> Origin:
         mode: the circumstances.
         depth: how many callers up the search for the user's line begins.
     """
-    frame = sys._getframe(depth)
+    try:
+        frame = sys._getframe(depth)
+    except ValueError:  # a thread began right here
+        return Origin(operation, None, mode.scope)
     code, instruction = frame.f_code, frame.f_lasti
     # Nearly every node is made where the last one of its kind with this instruction number was.
     recent = operation.recent_origins.get(instruction)

@@ -113,12 +113,13 @@ pos: Operation = row(
     "pos", "The number itself, as a node of its own.", operator.pos, np.positive, 1.0,
     text="+%s", latex="+%s", binds=6, dunder="__pos__",
 )
-# At b = 0 the base has no influence, even at a = 0, where b·a^(b-1) would be 0·inf. At a = 0
-# the exponent has none as long as b ≥ 0 (the result stays 0 or 1): the logarithm is then of 1.
+# At b = 0 the base has no influence, even at a = 0, where b·a^(b-1) would be 0·inf; elsewhere
+# b·y/a is the same number and keeps the derivative by b. At a = 0 the exponent has no influence
+# as long as b ≥ 0 (the result stays 0 or 1): the logarithm is then of 1.
 pow: Operation = row(
     "pow", "A number raised to a power; nan for a negative base and a broken exponent.", math.pow,
     np.power,
-    lambda a, b, y: where(b, b * pow(a, b - 1.0), 0.0),
+    lambda a, b, y: where(b, b * pow(a, b - 1.0), where(a, b * y / a, 0.0)),
     lambda a, b, y: y * log(where(a, a, 1.0 - step(-b))),
     domain=(POSITIVE, EVERYWHERE), text="%s ** %s", latex="{%s}^{%s}", binds=7, dunder="__pow__",
 )
@@ -204,12 +205,12 @@ atan: Operation = row(
     lambda x, y: 1.0 / (1.0 + x * x),
     latex=r"\arctan(%s)",
 )
-# Divided by the hypotenuse twice: its square would overflow long before the derivative vanishes.
+# Divided by the length twice: its square would overflow long before the derivative vanishes.
 atan2: Operation = row(
     "atan2", "The angle in radians of the point (x, y), given as atan2(y, x).", math.atan2,
     np.arctan2,
-    lambda y, x, angle: x / hypot(y, x) / hypot(y, x),
-    lambda y, x, angle: -y / hypot(y, x) / hypot(y, x),
+    lambda y, x, angle: x / _length(y, x) / _length(y, x),
+    lambda y, x, angle: -y / _length(y, x) / _length(y, x),
     domain=(EVERYWHERE, POSITIVE),
 )
 sinh: Operation = row(
@@ -253,6 +254,12 @@ hypot: Operation = row(
     domain=(EVERYWHERE, POSITIVE),
 )
 
+
+def _length(a: Any, b: Any) -> Any:
+    """The length of a vector, or 1 for the vector 0, so that 0 divided by it is 0."""
+    return where(hypot(a, b), hypot(a, b), 1.0)
+
+
 # The normal distribution's error function.
 
 erf: Operation = row(
@@ -286,14 +293,14 @@ relu: Operation = row(
 )
 leaky_relu: Operation = row(
     "leaky_relu", "x where it is positive, else slope·x (Maas et al., 2013).",
-    *formula(lambda x, slope: maximum(x, 0.0) + slope * minimum(x, 0.0)),
+    *formula(lambda x, slope: where(step(x), x, slope * x)),
     lambda x, slope, y: step(x) + slope * (1.0 - step(x)),
     lambda x, slope, y: minimum(x, 0.0),
     defaults=(0.01,),
 )
 elu: Operation = row(
     "elu", "x where it is positive, else alpha·(exp(x) - 1) (Clevert et al., 2015).",
-    *formula(lambda x, alpha: maximum(x, 0.0) + alpha * expm1(minimum(x, 0.0))),
+    *formula(lambda x, alpha: where(step(x), x, alpha * expm1(minimum(x, 0.0)))),
     lambda x, alpha, y: step(x) + alpha * exp(minimum(x, 0.0)) * (1.0 - step(x)),
     lambda x, alpha, y: expm1(minimum(x, 0.0)),
     defaults=(1.0,),
@@ -481,7 +488,7 @@ logsumexp: Operation = row(
 softmax_share: Operation = row(
     "softmax", "The share exp(x) of the first operand in the sum over all operands.",
     *formula(_share), _share_derivatives,
-    kind=NonEmptyReduction,
+    kind=NonEmptyReduction, text="softmax_share(%s)",
 )
 
 
@@ -494,7 +501,7 @@ def softmax(*operands: Any) -> tuple[Any, ...]:
     (0.5, 0.5)
     """
     xs = softmax_share.arrange(operands)
-    return tuple(softmax_share(x, *xs[:i], *xs[i + 1 :]) for i, x in enumerate(xs))
+    return tuple(softmax_share((x, *xs[:i], *xs[i + 1 :])) for i, x in enumerate(xs))
 
 
 # What `from engine.table import *` gives: the functions. Set this way, since a type checker

@@ -3,22 +3,21 @@
 Arithmetic on Values records a graph. A node holds its number, its parents (the operands),
 and the local derivative by each parent, computed at once. There are no closures and no
 reference cycles, so a graph is freed the moment it is dropped. The operators and methods
-(`+`, `v.tanh()`, ...) are made from the rows of `table.py`. Next: `backward.py`.
+(`+`, `v.tanh()`, ...) are made from the rows of `table.py` by `record.py`. Next: `backward.py`.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
-from math import isfinite
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.errors import NonFiniteError
-from engine.mode import MODE, ORDINARY, Mode, Scope
-from engine.operation import HARD_PLACE, Operation, Reduction, Rule, readers
-from engine.origin import CONSTANT, LEAF, SourceLine, origin_of
-from engine.real import describe, is_real, is_refused, real, remedy
+from engine.mode import Scope
+from engine.operation import Operation
+from engine.origin import CONSTANT, LEAF, SourceLine
+from engine.real import REAL, describe, is_real, real, remedy
 from engine.table import TABLE
 
 Operand = Any
@@ -42,7 +41,11 @@ class NotComputed(float):
         return "NOT_COMPUTED"
 
 
-NOT_COMPUTED = NotComputed(0.0)
+row_of_ufunc: dict[np.ufunc, Operation] = {
+    row.array: row for row in TABLE.values() if isinstance(row.array, np.ufunc)
+}
+
+NOT_COMPUTED = NotComputed(-0.0)  # -0.0 plus a number is that number, the sign of zero included
 
 
 class Value:
@@ -119,8 +122,12 @@ class Value:
 
     @label.setter
     def label(self, label: str | None) -> None:
-        if self._origin is not CONSTANT:
-            self._origin = self._origin.labelled(checked_label(label))
+        if self._origin is CONSTANT:
+            raise ValueError(
+                f"The constant {name(self)} can have no label: it came from detach(), no_grad() "
+                "or a plain number. Make it a Value(...) to name it."
+            )
+        self._origin = self._origin.labelled(checked_label(label))
 
     @property
     def operation(self) -> Operation | None:
@@ -166,27 +173,30 @@ class Value:
         label = "" if self.label is None else f", label={self.label!r}"
         return f"Value(data={self._data!r}, grad={self._grad!r}{label})"
 
+    def __format__(self, specification: str) -> str:
+        return format(self._data, specification) if specification else repr(self)
+
     __hash__ = object.__hash__
 
     def __eq__(self, other: object) -> Any:
-        return self._compare(other, float.__eq__)
+        return self._compare(other, operator.eq)
 
     def __ne__(self, other: object) -> Any:
-        return self._compare(other, float.__ne__)
+        return self._compare(other, operator.ne)
 
     def __lt__(self, other: Operand) -> Any:
-        return self._compare(other, float.__lt__)
+        return self._compare(other, operator.lt)
 
     def __le__(self, other: Operand) -> Any:
-        return self._compare(other, float.__le__)
+        return self._compare(other, operator.le)
 
     def __gt__(self, other: Operand) -> Any:
-        return self._compare(other, float.__gt__)
+        return self._compare(other, operator.gt)
 
     def __ge__(self, other: Operand) -> Any:
-        return self._compare(other, float.__ge__)
+        return self._compare(other, operator.ge)
 
-    def _compare(self, other: object, compare: Callable[[float, Any], Any]) -> Any:
+    def _compare(self, other: object, compare: Callable[[Any, Any], Any]) -> Any:
         if isinstance(other, Value):
             return compare(self._data, other._data)
         return compare(self._data, other) if is_real(other) else NotImplemented
@@ -215,15 +225,15 @@ class Value:
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """Let numpy's functions and arrays work on Values, element by element."""
-        row = _row_of_ufunc.get(ufunc)
+        row = row_of_ufunc.get(ufunc)
         if row is not None and method == "__call__" and not kwargs:
-            return row(
-                *(x if isinstance(x, Value) or is_real(x) else np.asarray(x) for x in inputs)
-            )
+            scalar = (Value, *REAL)
+            return row(*(x if isinstance(x, scalar) else np.asarray(x) for x in inputs))
         boxed = [np.array(x, dtype=object) if isinstance(x, Value) else x for x in inputs]
-        return getattr(ufunc, method)(*boxed, **kwargs)
+        with np.errstate(invalid="ignore"):  # a comparison with nan is simply False
+            return getattr(ufunc, method)(*boxed, **kwargs)
 
-    if TYPE_CHECKING:  # made from the table at the end of this file
+    if TYPE_CHECKING:  # made from the table by `record.py`
 
         def __getattr__(self, operation: str) -> Callable[..., Value]: ...
         def __add__(self, other: Operand) -> Value: ...
@@ -253,7 +263,15 @@ def constant(number: float) -> Value:
 
 
 def as_value(operand: Operand, role: str) -> Value:
-    """A Value as it is, a real number as a constant; `role` names the place in errors."""
+    """A Value as it is, a real number as a constant; `role` names the place in errors.
+
+    Raises:
+        TypeError: it is neither.
+
+    >>> from engine import as_value
+    >>> as_value(2, "this example").is_constant
+    True
+    """
     if isinstance(operand, Value):
         return operand
     if type(operand) is not float and not is_real(operand):
@@ -298,153 +316,3 @@ def _leaf(data: float, label: str | None, grad: float) -> Value:
     leaf = Value(data, label)
     leaf._grad = grad
     return leaf
-
-
-# Recording. `record` serves every operation; the two functions after it are the same for one
-# and two operands without its loops, since nearly all nodes of a scalar program are such.
-
-_new = object.__new__
-
-
-def _node(
-    operation: Operation,
-    data: float,
-    parents: tuple[Value, ...],
-    partials: tuple[float | None, ...],
-) -> Value:
-    mode = MODE.get()
-    if mode is not ORDINARY:
-        if mode.trapping:
-            _check_finite(operation, data, parents, mode)
-        if not mode.recording:
-            return constant(data)
-    node = _new(Value)
-    node._data = data
-    node._grad = NOT_COMPUTED
-    node._origin = origin_of(operation, mode, 3)
-    node.parents = parents
-    node.partials = partials
-    return node
-
-
-def record(operation: Operation, operands: tuple[Operand, ...]) -> Value:
-    """The node of an operation on Values and numbers, with its value and local derivatives."""
-    parents: tuple[Value, ...] = operands
-    try:
-        numbers = tuple([parent._data for parent in parents])
-        wanted = tuple([parent._origin is not CONSTANT for parent in parents])
-    except AttributeError:  # there are plain numbers among them
-        return record(operation, tuple([as_value(x, f"{operation.name}(...)") for x in operands]))
-    data = operation.forward(numbers)
-    partials = operation.partials(numbers, data, wanted if False in wanted else None)
-    return _node(operation, data, parents, partials)
-
-
-def _unary_method(operation: Operation) -> Callable[[Value], Value]:
-    forward, rule = operation.scalar, operation.rules[0]
-
-    def method(self: Value) -> Value:
-        if self._origin is CONSTANT:
-            return record(operation, (self,))
-        x = self._data
-        try:
-            y = forward(x)
-            partial = rule(x, y) if callable(rule) else rule
-        except HARD_PLACE:
-            return record(operation, (self,))
-        return _node(operation, y, (self,), (partial,))
-
-    return method
-
-
-def _binary_method(operation: Operation) -> Callable[[Value, Operand], Value]:
-    forward = operation.scalar
-    left, right = cast(tuple[Rule, Rule], operation.rules)
-    fixed = None if callable(left) else (left, right)
-
-    def method(self: Value, other: Operand) -> Value:
-        if type(other) is not Value:
-            return cast(Value, _with_number(operation, self, other))
-        if other._origin is CONSTANT or self._origin is CONSTANT:
-            return record(operation, (self, other))
-        a, b = self._data, other._data
-        try:
-            y = forward(a, b)
-            partials = fixed or (left(a, b, y), right(a, b, y))
-        except HARD_PLACE:
-            return record(operation, (self, other))
-        return _node(operation, y, (self, other), partials)
-
-    return method
-
-
-def _with_number(operation: Operation, a: Operand, b: Operand) -> Any:
-    """The operation where an operand is a number; foreign types get their turn as Python asks."""
-    values = []
-    for operand in (a, b):
-        if type(operand) is Value:
-            values.append(operand)
-        elif type(operand) is float:
-            values.append(constant(operand))
-        elif isinstance(operand, np.ndarray):
-            return operation(a, b)
-        elif isinstance(operand, Value) or is_real(operand) or is_refused(operand):
-            values.append(as_value(operand, f"{operation.name}(...)"))
-        else:
-            return NotImplemented
-    return record(operation, tuple(values))
-
-
-def _named_method(operation: Operation) -> Callable[..., Value]:
-    def method(self: Value, *operands: Operand) -> Any:
-        return operation(self, *operands)
-
-    return method
-
-
-def _reflected_method(operation: Operation) -> Callable[[Value, Operand], Value]:
-    def reflected(self: Value, other: Operand) -> Any:
-        return _with_number(operation, other, self)
-
-    return reflected
-
-
-def _install(operation: Operation) -> None:
-    """Give Value the methods and the operator of a row."""
-    arity = len(operation.domain)
-    method: Callable[..., Any]
-    if arity == 1:
-        method = _unary_method(operation)
-    elif operation.dunder:
-        method = _binary_method(operation)
-        reflected = _titled(_reflected_method(operation), operation)
-        setattr(Value, operation.dunder.replace("__", "__r", 1), reflected)
-    else:
-        method = _named_method(operation)
-    names = {operation.name, operation.dunder, getattr(operation.array, "__name__", None)}
-    for title in names - {None, "<lambda>", "vectorize"}:
-        setattr(Value, str(title), _titled(method, operation))
-
-
-def _titled(method: Callable[..., Any], operation: Operation) -> Callable[..., Any]:
-    method.__name__ = operation.name
-    method.__qualname__ = f"Value.{operation.name}"
-    method.__doc__ = operation.__doc__
-    return method
-
-
-def _check_finite(
-    operation: Operation, data: float, parents: tuple[Value, ...], mode: Mode
-) -> None:
-    if isfinite(data):
-        return
-    operands = ", ".join(map(name, parents))
-    line = origin_of(operation, mode, 4).line
-    raise NonFiniteError(f"{operation.name}({operands}) is {data}. It was created at {line}.")
-
-
-for _operation in TABLE.values():
-    if not isinstance(_operation, Reduction):
-        _install(_operation)
-_row_of_ufunc = {row.array: row for row in TABLE.values() if isinstance(row.array, np.ufunc)}
-readers[Value] = record

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from functools import wraps
 from types import CodeType, FrameType
 from typing import Any
-from weakref import ref
 
 from engine.mode import MODE, ORDINARY, Mode, Scope, entered
 from nn.parts import Holder, path_inside
@@ -70,7 +69,9 @@ class Scoped(Holder):
     def _mode_inside(self, around: Mode, caller: FrameType) -> Mode:
         """The mode of a call from one line in the mode `around`, remembered for the next call."""
         inside = around
-        if _owner(around.scope) is not self:  # it is when `__call__` calls that of the base class
+        if (
+            around.scope is None or around.scope.owner is not self
+        ):  # it is when `__call__` calls that of the base class
             inside = around.within(self._scope_inside(around.scope), from_one_line=True)
         self._last_call = around, caller.f_code, caller.f_lasti, inside
         return inside
@@ -81,8 +82,7 @@ class Scoped(Holder):
         if parent not in scopes:
             if len(scopes) >= _MOST_SCOPES:
                 scopes.clear()
-            # Nodes keep their scope alive; a weak reference keeps them from holding the model.
-            scopes[parent] = Scope(_name(self, parent), type(self).__name__, parent, ref(self))
+            scopes[parent] = Scope(_name(self, parent), type(self).__name__, parent, self)
         return scopes[parent]
 
 
@@ -97,15 +97,10 @@ def _in_scope(call: Callable[..., Any]) -> Callable[..., Any]:
     return scoped
 
 
-def _owner(scope: Scope | None) -> Any:
-    owner = None if scope is None else scope.owner
-    return owner() if isinstance(owner, ref) else owner
-
-
 def _name(module: Holder, scope: Scope | None) -> str:
     """The path to a module from the innermost module around it that holds it; else its class."""
     while scope is not None:
-        owner = _owner(scope)
+        owner = scope.owner
         path = path_inside(owner, module) if isinstance(owner, Holder) else None
         if path is not None:
             return path

@@ -9,6 +9,6 @@ from viz.drawing import draw as draw
 from viz.drawing import draw_dot as draw_dot
 from viz.render import RendererMissingError as RendererMissingError
 from viz.render import RenderingError as RenderingError
+from viz.step import Step as Step
 from viz.steps import Backprop as Backprop
-from viz.steps import Step as Step
 from viz.steps import backprop as backprop

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import graphviz
 from engine import Value
 from viz.diagram import Diagram
 from viz.dot import digraph
-from viz.files import write_file
+from viz.files import json_text, write_file
 from viz.parts import Picture
 from viz.render import RendererMissingError, RenderingError, render, tidy_svg
 from viz.text import columns, short
@@ -29,6 +28,11 @@ class Drawing:
     Attributes:
         diagram: the nodes, as plain records.
         note: what the picture leaves out and how to see it, or "".
+
+    >>> from engine import Value
+    >>> from viz import draw
+    >>> draw(Value(1.0) + 2.0)
+    <drawing of 3 nodes>
     """
 
     def __init__(
@@ -100,11 +104,9 @@ class Drawing:
 
     def to_json(self) -> str:
         """The nodes as JSON; see `SCHEMA` for its version."""
-        from viz.steps import jsonable
-
         nodes = [node.to_dict() for node in self.diagram]
         data = {"schema": SCHEMA, "roots": list(self.diagram.roots), "nodes": nodes}
-        return json.dumps(jsonable(data), allow_nan=False, indent=1)
+        return json_text(data, indent=1)
 
     def __str__(self) -> str:
         return f"{self.text()}\n{self.note}".rstrip()

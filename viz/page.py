@@ -20,7 +20,8 @@ from viz.report import sentence
 from viz.text import short
 
 if TYPE_CHECKING:
-    from viz.steps import Backprop, Step
+    from viz.step import Step
+    from viz.steps import Backprop
 
 _HEADINGS = ("step", "phase", "edge", "upstream", "local", "contribution", "result")
 

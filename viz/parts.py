@@ -177,7 +177,9 @@ class Picture:
         parts = []
         if groups:
             inside = sum(group.count for group in groups)
-            parts.append(f"{inside} nodes are drawn as {len(groups)} box{'es'[: 2 * (len(groups) != 1)]}")
+            parts.append(
+                f"{inside} nodes are drawn as {len(groups)} box{'es'[: 2 * (len(groups) != 1)]}"
+            )
         if self._left_out:
             parts.append(f"{self._left_out} nodes are not drawn")
         if not parts:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from viz.text import columns, short
 
 if TYPE_CHECKING:
-    from viz.steps import Backprop, Step
+    from viz.step import Step
+    from viz.steps import Backprop
 
 
 _MOST_CHECKING = 100_000

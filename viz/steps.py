@@ -8,63 +8,20 @@ line only show it. Stepping never touches a `.grad`, and ends with the same bits
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, overload
 
 from engine import Ink, Reduction, Value, derivative_formula, extrapolated_difference
 from viz.diagram import Diagram, Node
+from viz.files import json_text, write_file
+from viz.step import Step
 
 SCHEMA = "glassgrad-steps/1"
 WAITING, IN_PROGRESS, PARTIAL, DONE = "waiting", "in progress", "partial", "done"
 
 _LONGEST_FORMULA = 80
 _MOST_OPERANDS_IN_FORMULA = 8
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of backpropagation.
-
-    Attributes:
-        index: its place in the sequence, from 0.
-        phase: "forward", "seed", "backward" or "update".
-        node: the node in focus, by its index in the diagram.
-        formula: how the value (forward) or the local derivative (backward) is computed.
-        formula_latex: the local derivative in LaTeX, on a backward step whose formula is short.
-        value: the value computed (forward), or the new number of a parameter (update).
-        operand: the position of the edge among the operands of the node, on a backward step.
-        parent: the operand that the edge leads to, by its index, on a backward step.
-        upstream: the gradient of the node, complete by now.
-        local: the local derivative on the edge.
-        contribution: upstream × local.
-        before: the gradient of the parent so far; on an update step the old number.
-        after: before + contribution; on the seed step 1; on an update step the new number.
-        received: how many of its contributions the parent has with this step.
-        uses: how many it will get in all.
-    """
-
-    index: int
-    phase: str
-    node: int
-    formula: str = ""
-    formula_latex: str = ""
-    value: float | None = None
-    operand: int | None = None
-    parent: int | None = None
-    upstream: float | None = None
-    local: float | None = None
-    contribution: float | None = None
-    before: float | None = None
-    after: float | None = None
-    received: int = 0
-    uses: int = 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """The record as data for JSON, without the fields that do not apply."""
-        return {k: v for k, v in asdict(self).items() if v is not None and v != ""}
 
 
 class Backprop(Sequence[Step]):
@@ -75,6 +32,11 @@ class Backprop(Sequence[Step]):
         root: the index of the node that is differentiated.
         gradients: the gradient of every node that got one, by index.
         new_loss: the root's number after the update steps, if there are any.
+
+    >>> from engine import Value
+    >>> from viz import backprop
+    >>> backprop(Value(3.0) * 2.0, learning_rate=0.1).new_loss
+    5.6
     """
 
     def __init__(
@@ -181,7 +143,7 @@ class Backprop(Sequence[Step]):
 
     def to_json(self, indent: int | None = None) -> str:
         """The nodes and steps as JSON. Numbers beyond JSON are the texts "nan", "inf", "-inf"."""
-        return json.dumps(jsonable(self.to_dict()), indent=indent, allow_nan=False)
+        return json_text(self.to_dict(), indent)
 
     def save(self, path: str | Path) -> Path:
         """Write the steps to a file: .html, .json or .txt.
@@ -189,8 +151,6 @@ class Backprop(Sequence[Step]):
         Raises:
             ValueError: another ending.
         """
-        from viz.files import write_file
-
         writers = {".html": self.standalone_html, ".json": self.to_json, ".txt": self.text}
         path = Path(path)
         writer = writers.get(path.suffix.lower())
@@ -240,7 +200,9 @@ class Backprop(Sequence[Step]):
                 received[parent] = received.get(parent, 0) + 1
                 before = self.gradients.get(parent, 0.0)
                 contribution = upstream * local
-                self.gradients[parent] = before + contribution
+                # As in `backward()`, the first contribution is the gradient, its sign of zero too.
+                is_first = parent not in self.gradients
+                self.gradients[parent] = contribution if is_first else before + contribution
                 ink = self._local_formula(node, position)
                 self._record(
                     "backward",
@@ -327,14 +289,3 @@ def backprop(
     if not isinstance(y, Value):
         raise TypeError(f"backprop takes the Value to differentiate, not a {type(y).__name__}.")
     return Backprop(y, names, learning_rate, parameters)
-
-
-def jsonable(data: Any) -> Any:
-    """The data with nan and infinities as text, since JSON has no such numbers."""
-    if isinstance(data, dict):
-        return {key: jsonable(value) for key, value in data.items()}
-    if isinstance(data, list):
-        return [jsonable(value) for value in data]
-    if isinstance(data, float) and (data != data or data in (float("inf"), float("-inf"))):
-        return str(data)
-    return data

@@ -1,0 +1,180 @@
+"""Derivatives of functions: gradient, direction, Jacobian and Hessian.
+
+Every argument becomes a fresh node, so nothing outside is differentiated by and nested derivatives
+do not confuse each other. Numbers in give floats out. Where an argument, or anything else that the
+result depends on, is a Value, Values come out, which can be differentiated again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from engine.gradient import carrying_edges, grad, local_derivatives
+from engine.graph import topological_order
+from engine.mode import recording
+from engine.nested import leaves_of, like
+from engine.real import describe
+from engine.table import dot
+from engine.value import Value, as_value, constant
+
+
+def value_and_grad(function: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
+    """A function that gives the value of `function` and its gradient by every argument.
+
+    Arguments are numbers, Values, or sequences, dicts and arrays of them. The gradient has the
+    shape of the argument; with several arguments it is a tuple. All are floats if the result
+    depends on no Value from outside, else Values.
+
+    Raises:
+        TypeError: the function gives something else than one Value or number.
+
+    >>> from engine import value_and_grad
+    >>> value_and_grad(lambda x, y: x * y)(2.0, 5.0)
+    (10.0, (5.0, 2.0))
+    """
+
+    def evaluated(*arguments: Any) -> tuple[Any, Any]:
+        with recording():
+            call = _Call(function, arguments)
+            y = call.single_result()
+            gradients = grad(y, call.leaves, differentiable=call.gives_values)
+        shaped = call.reshape(gradients)
+        return call.plain(y), shaped[0] if len(shaped) == 1 else shaped
+
+    return evaluated
+
+
+def jvp(
+    function: Callable[..., Any], arguments: Sequence[Any], tangents: Sequence[Any]
+) -> tuple[Any, Any]:
+    """The value of `function` and its derivative in a direction, in one forward sweep.
+
+    Args:
+        function: takes the arguments and gives a Value.
+        arguments: a tuple of numbers, or of nested sequences of them, one per parameter.
+        tangents: the direction, in the same structure.
+
+    Returns:
+        (value, directional derivative) as floats; as Values if the result depends on Values from
+        outside.
+
+    Raises:
+        TypeError: the arguments or tangents are no sequence.
+        ValueError: there are more or fewer tangents than arguments.
+
+    >>> from engine import jvp
+    >>> jvp(lambda x, y: x * y, (2.0, 5.0), (1.0, 0.0))
+    (10.0, 5.0)
+    """
+    for given in (arguments, tangents):
+        if not isinstance(given, (list, tuple)):
+            problem = f"jvp takes a tuple with one entry per argument, not {describe(given)}."
+            raise TypeError(f"{problem} Write jvp(f, (x,), (dx,)).")
+    direction = [as_value(tangent, "jvp") for tangent in leaves_of(tangents)]
+    with recording():
+        call = _Call(function, arguments)
+        if len(direction) != len(call.leaves):
+            raise ValueError(
+                f"jvp needs one tangent per argument: {len(call.leaves)}, not {len(direction)}."
+            )
+        y = call.single_result()
+        tangent_of: dict[Value, Value] = dict(zip(call.leaves, direction))
+        for node in topological_order(y):
+            moving = carrying_edges(node, tangent_of)
+            if moving:
+                directions = [tangent_of[node.parents[i]] for i in moving]
+                tangent_of[node] = dot(local_derivatives(node, moving), directions)
+    has_values = call.gives_values or any(isinstance(t, Value) for t in leaves_of(tangents))
+    tangent = tangent_of.get(y, constant(0.0))
+    return (y, tangent) if has_values else (y.data, tangent.data)
+
+
+def jacobian(function: Callable[..., Any]) -> Callable[[Any], Any]:
+    """A function that gives the matrix of derivatives of a vector function of one vector.
+
+    The vector is a list, tuple or array; the function gets it as the same kind, and gives one
+    Value or a nested sequence or array of them.
+
+    Returns:
+        An array of shape (outputs, inputs): floats, or Values if the result depends on Values
+        from outside.
+
+    >>> from engine import jacobian
+    >>> jacobian(lambda v: [v[0] * v[1], v[0] + v[1]])([2.0, 5.0])
+    array([[5., 2.],
+           [1., 1.]])
+    """
+
+    def evaluated(xs: Any) -> Any:
+        with recording():
+            call = _Call(function, (xs,))
+            rows = [grad(y, call.leaves, differentiable=call.gives_values) for y in call.outputs]
+        matrix: Any = np.empty(
+            (len(rows), len(call.leaves)), dtype=object if call.gives_values else float
+        )
+        for i, row in enumerate(rows):
+            matrix[i, :] = row
+        return matrix
+
+    return evaluated
+
+
+def hessian(function: Callable[..., Any]) -> Callable[[Any], Any]:
+    """A function that gives the matrix of second derivatives of a function of one vector.
+
+    Returns:
+        A symmetric array of shape (inputs, inputs): floats, or Values if the result depends on
+        Values from outside.
+
+    >>> from engine import hessian
+    >>> hessian(lambda v: v[0] ** 2 * v[1])([3.0, 5.0])
+    array([[10.,  6.],
+           [ 6.,  0.]])
+    """
+    return jacobian(lambda xs: value_and_grad(function)(xs)[1])
+
+
+class _Call:
+    """One call of a function on fresh nodes.
+
+    Attributes:
+        leaves: the fresh nodes, one per number in the arguments.
+        outputs: the Values in the result.
+        gives_values: whether the result depends on Values from outside, so that plain numbers
+            would cut it off from them.
+    """
+
+    def __init__(self, function: Callable[..., Any], arguments: Sequence[Any]) -> None:
+        self._function = function
+        self._shape = arguments
+        given = leaves_of(list(arguments))
+        self.leaves = [+x if isinstance(x, Value) else Value(x) for x in given]
+        self._result = function(*self.reshape(self.leaves))
+        self.outputs = [as_value(y, self._title()) for y in leaves_of(self._result)]
+        self.gives_values = any(isinstance(x, Value) for x in given) or self._reaches_others()
+
+    def single_result(self) -> Value:
+        """The result, if it is a single Value or number."""
+        return as_value(self._result, self._title())
+
+    def reshape(self, flat: Sequence[Any]) -> tuple[Any, ...]:
+        """One entry per number of the arguments, nested as the arguments are."""
+        supply = iter(flat)
+        return tuple(like(argument, supply) for argument in self._shape)
+
+    def plain(self, y: Value) -> Any:
+        """A result as it is given out: a float where that cuts nothing off."""
+        return y if self.gives_values else y.data
+
+    def _reaches_others(self) -> bool:
+        own = set(self.leaves)
+        return any(
+            not node.parents and not node.is_constant and node not in own
+            for node in topological_order(*self.outputs)
+        )
+
+    def _title(self) -> str:
+        return f"The result of {getattr(self._function, '__name__', 'the function')}"

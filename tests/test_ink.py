@@ -1,0 +1,251 @@
+r"""Formulas: bracketed so that they compute what they say, and safe whatever a name contains."""
+
+import math
+import random
+import re
+from collections.abc import Callable
+
+import pytest
+
+import engine
+from engine import TABLE, Ink, derivative_formula
+from engine.ink import latex_name, number_text
+
+a, b, c = map(Ink.symbol, "abc")
+
+
+@pytest.mark.parametrize(
+    ("ink", "text", "latex"),
+    [
+        (a + b, "a + b", "a + b"),
+        (a - (b - c), "a - (b - c)", r"a - \left(b - c\right)"),
+        ((a - b) - c, "a - b - c", "a - b - c"),
+        (a + (b + c), "a + (b + c)", r"a + \left(b + c\right)"),
+        ((a + b) * c, "(a + b) * c", r"\left(a + b\right) \cdot c"),
+        (a * b + c, "a * b + c", r"a \cdot b + c"),
+        (a / (b / c), "a / (b / c)", r"\frac{a}{\frac{b}{c}}"),
+        (a / (b + c), "a / (b + c)", r"\frac{a}{b + c}"),
+        ((a + b) ** 2, "(a + b) ** 2", r"{\left(a + b\right)}^{2}"),
+        ((a**b) ** c, "(a ** b) ** c", r"{\left({a}^{b}\right)}^{c}"),
+        (a ** (b**c), "a ** b ** c", "{a}^{{b}^{c}}"),
+        (a ** (b + c), "a ** (b + c)", "{a}^{b + c}"),
+        ((-a) ** 2, "(-a) ** 2", r"{\left(-a\right)}^{2}"),
+        (-(a**2), "-a ** 2", "-{a}^{2}"),
+        (-(a + b), "-(a + b)", r"-\left(a + b\right)"),
+        (2 * a, "2 * a", r"2 \cdot a"),
+        (2 - a, "2 - a", "2 - a"),
+        (2**a, "2 ** a", "{2}^{a}"),
+        (a**-2, "a ** (-2)", "{a}^{-2}"),
+        (abs(a - b), "abs(a - b)", r"\left|a - b\right|"),
+        (engine.tanh(a + b), "tanh(a + b)", r"\tanh(a + b)"),
+        (engine.sqrt(a), "sqrt(a)", r"\sqrt{a}"),
+        (engine.maximum(a, 0.0), "maximum(a, 0)", r"\max(a, 0)"),
+        (engine.sum([a, b]), "sum(a, b)", r"\sum(a, b)"),
+        (
+            engine.dot([a, b], [c, 2.0]),
+            "dot([a, b], [c, 2])",
+            r"\operatorname{dot}([a, b], [c, 2])",
+        ),
+    ],
+    ids=str,
+)
+def test_notation(ink: Ink, text: str, latex: str) -> None:
+    assert (ink.text, ink.latex) == (text, latex)
+    assert str(ink) == text
+    assert repr(ink) == f"Ink({text!r})"
+
+
+@pytest.mark.parametrize(
+    ("ink", "text"),
+    [
+        (a * 1.0, "a"),
+        (1.0 * a, "a"),
+        (-1.0 * a, "-a"),
+        (a**1.0, "a"),
+        (Ink.literal(2.0) * 3.0, "6"),
+        (engine.exp(Ink.literal(0.0)) + a, "1 + a"),
+        (engine.where(Ink.literal(1.0), a, b), "a"),
+        (engine.where(Ink.literal(0.0), a, b), "b"),
+    ],
+)
+def test_what_a_person_would_not_write_is_left_out(ink: Ink, text: str) -> None:
+    assert ink.text == text
+
+
+@pytest.mark.parametrize(
+    ("name", "index", "text"),
+    [
+        ("add", 0, "1"),
+        ("sub", 1, "-1"),
+        ("mul", 0, "b"),
+        ("div", 0, "1 / b"),
+        ("div", 1, "-(a / b) / b"),
+        ("neg", 0, "-1"),
+        ("exp", 0, "exp(a)"),
+        ("log", 0, "1 / a"),
+        ("sin", 0, "cos(a)"),
+        ("cos", 0, "-sin(a)"),
+        ("tanh", 0, "sech(a) ** 2"),
+        ("sigmoid", 0, "sigmoid(a) * sigmoid(-a)"),
+        ("relu", 0, "step(a)"),
+        ("sqrt", 0, "0.5 / sqrt(a)"),
+    ],
+)
+def test_a_derivative_is_written_from_its_rule(name: str, index: int, text: str) -> None:
+    row = TABLE[name]
+    operands = [a, b][: len(row.domain)]
+    assert derivative_formula(row, operands, index).text == text
+
+
+def test_no_derivative_is_no_formula() -> None:
+    assert derivative_formula(TABLE["sign"], [a], 0) is None
+
+
+# Random formulas compute the same as text and directly.
+
+BINARY: list[Callable] = [
+    lambda x, y: x + y,
+    lambda x, y: x - y,
+    lambda x, y: x * y,
+    lambda x, y: x / y,
+    lambda x, y: engine.pow(abs(x) + 0.5, y),
+    engine.maximum,
+    engine.hypot,
+]
+UNARY: list[Callable] = [
+    lambda x: -x,
+    lambda x: +x,
+    abs,
+    engine.tanh,
+    engine.softplus,
+    lambda x: x**2,
+    lambda x: (-x) ** 3,
+    lambda x: 2.5 - x,
+    lambda x: engine.sum([x, 1.5, x]),
+]
+NUMBERS = {"a": 0.7, "b": -1.3, "c": 2.1}
+
+
+def random_formula(generator: random.Random, depth: int) -> tuple[Ink, float]:
+    """The same random expression as ink and as a number."""
+    if depth == 0:
+        name = generator.choice("abc2")
+        return (Ink.literal(-2.0), -2.0) if name == "2" else (Ink.symbol(name), NUMBERS[name])
+    if generator.random() < 0.3:
+        function = generator.choice(UNARY)
+        ink, number = random_formula(generator, depth - 1)
+        return function(ink), function(number)
+    function = generator.choice(BINARY)
+    left, x = random_formula(generator, depth - 1)
+    right, y = random_formula(generator, generator.randrange(depth))
+    try:
+        return function(left, right), function(x, y)
+    except ArithmeticError:  # a number beyond floats; the left part alone will do
+        return left, x
+
+
+NAMES = {**vars(engine), **NUMBERS, "inf": math.inf, "nan": math.nan}
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_a_random_formula_computes_what_it_says(seed: int) -> None:
+    ink, number = random_formula(random.Random(seed), depth=1 + seed % 6)
+    assert eval(ink.text, NAMES) == pytest.approx(number, rel=1e-12, nan_ok=True), ink.text
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_a_random_formula_balances_in_latex(seed: int) -> None:
+    ink, _ = random_formula(random.Random(seed), depth=1 + seed % 6)
+    assert ink.latex.count("{") == ink.latex.count("}")
+    assert ink.latex.count(r"\left") == ink.latex.count(r"\right")
+
+
+# Numbers.
+
+
+@pytest.mark.parametrize(
+    ("number", "text", "latex"),
+    [
+        (2.0, "2", "2"),
+        (-2.0, "-2", "-2"),
+        (0.1, "0.1", "0.1"),
+        (-0.0, "-0", "-0"),
+        (1e-05, "1e-05", r"1 \cdot 10^{-5}"),
+        (1.5e300, "1.5e+300", r"1.5 \cdot 10^{300}"),
+        (math.inf, "inf", r"\infty"),
+        (-math.inf, "-inf", r"-\infty"),
+        (math.nan, "nan", r"\mathrm{nan}"),
+    ],
+)
+def test_literals(number: float, text: str, latex: str) -> None:
+    ink = Ink.literal(number)
+    assert (ink.text, ink.latex) == (text, latex)
+    assert float(number_text(number)) == pytest.approx(number, rel=0.0, nan_ok=True)
+
+
+def test_a_number_in_powers_of_ten_is_bracketed_as_a_base() -> None:
+    assert (Ink.literal(1e-05) ** a).latex == r"{\left(1 \cdot 10^{-5}\right)}^{a}"
+    assert (Ink.literal(1e-05) ** a).text == "(1e-05) ** a"
+
+
+@pytest.mark.parametrize("thing", [None, "x", 1j, [1.0]])
+def test_what_is_no_formula_is_refused(thing: object) -> None:
+    with pytest.raises(TypeError):
+        a + thing
+
+
+# Names are data, not markup.
+
+
+@pytest.mark.parametrize(
+    ("name", "latex"),
+    [
+        ("x", "x"),
+        ("w1", "w_{1}"),
+        ("w12", "w_{12}"),
+        ("alpha", r"\alpha"),
+        ("sigma2", r"\sigma_{2}"),
+        ("loss", r"\text{loss}"),
+        ("w_1", r"\text{w\_1}"),
+        ("50%", r"\text{50\%}"),
+        ("a b", r"\text{a b}"),
+        ("", r"\text{}"),
+        ("7", r"\text{7}"),
+        ("ä", r"\text{ä}"),
+    ],
+)
+def test_names_in_latex(name: str, latex: str) -> None:
+    assert latex_name(name) == latex
+
+
+HOSTILE = [
+    r"\end{document}",
+    r"\input{/etc/passwd}",
+    "}{",
+    "$x$",
+    "a%b",
+    "a&b#c_d^e~f",
+    "<script>alert(1)</script>",
+    "line\nbreak\r\t\0",
+    "\"quoted\" 'twice'",
+    "\\",
+    "%s %d %(x)s {0} {x}",
+    "\u202eright to left",
+    "日本語 🎲",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=ascii)
+def test_a_hostile_name_is_shown_literally(name: str) -> None:
+    latex = (Ink.symbol(name) * 2 + 1).latex
+    body = latex.removeprefix(r"\text{").removesuffix(r"} \cdot 2 + 1")
+    assert latex == rf"\text{{{body}}} \cdot 2 + 1"
+    for command in (r"\\textbackslash", r"\\textascii(?:circum|tilde)", r"\\text(?:less|greater)"):
+        body = re.sub(command + r"\{\}", "", body)
+    body = re.sub(r"\\[&%$#_{}]", "", body)
+    assert not re.search(r"[\\{}%$#&_^~<>\x00-\x1f]", body)
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=ascii)
+def test_a_hostile_name_is_kept_in_text(name: str) -> None:
+    assert (Ink.symbol(name) + 1).text == f"{name} + 1"

@@ -1,0 +1,248 @@
+"""Values and numpy: arrays of Values, Values with arrays and with numpy's scalars, both ways."""
+
+import operator
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import engine
+from engine import Value, grad
+
+BINARY = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
+
+
+def values(*shape: int) -> np.ndarray:
+    """An array of Values, all different and none of them special."""
+    numbers = np.linspace(0.3, 0.9, int(np.prod(shape))).reshape(shape)
+    return np.vectorize(Value, otypes=[object])(numbers)
+
+
+def data(array: np.ndarray) -> np.ndarray:
+    """The numbers of an array, in which every element must be a Value on a number."""
+    assert array.dtype == object
+    for element in array.flat:
+        assert type(element) is Value
+        assert type(element.data) is float
+    return np.vectorize(lambda v: v.data, otypes=[float])(array)
+
+
+ARRAY = np.array([[1.5, 2.0, 2.5], [3.0, 3.5, 4.0]])
+OPERANDS = [
+    pytest.param(2, id="int"),
+    pytest.param(ARRAY, id="array"),
+    pytest.param(ARRAY[0], id="row"),
+    pytest.param(ARRAY[:, :1], id="column"),
+    pytest.param(np.arange(1, 4), id="integers"),
+    pytest.param(ARRAY[0].astype(np.float32), id="float32"),
+    pytest.param(np.array(2.0), id="zero-dimensional"),
+]
+
+
+# Arithmetic.
+
+
+@pytest.mark.parametrize("operate", BINARY)
+@pytest.mark.parametrize("other", OPERANDS)
+def test_an_array_of_values_with_numbers(operate: Callable, other: object) -> None:
+    array = values(2, 3)
+    assert data(operate(array, other)) == pytest.approx(operate(data(array), other), rel=1e-15)
+    assert data(operate(other, array)) == pytest.approx(operate(other, data(array)), rel=1e-15)
+
+
+@pytest.mark.parametrize("operate", BINARY)
+def test_an_array_of_values_with_values(operate: Callable) -> None:
+    array, other, one = values(2, 3), values(3), Value(2.0)
+    assert data(operate(array, other)) == pytest.approx(
+        operate(data(array), data(other)), rel=1e-15
+    )
+    assert data(operate(array, one)) == pytest.approx(operate(data(array), 2.0), rel=1e-15)
+    assert data(operate(one, array)) == pytest.approx(operate(2.0, data(array)), rel=1e-15)
+
+
+@pytest.mark.parametrize("operate", BINARY)
+@pytest.mark.parametrize("array", [ARRAY, np.arange(1, 4), np.ones((2, 0))], ids=str)
+def test_a_value_with_an_array_broadcasts(operate: Callable, array: np.ndarray) -> None:
+    x = Value(2.0)
+    assert data(operate(x, array)) == pytest.approx(operate(2.0, array), rel=1e-15)
+    assert data(operate(array, x)) == pytest.approx(operate(array, 2.0), rel=1e-15)
+
+
+@pytest.mark.parametrize("operate", BINARY)
+def test_a_value_with_an_array_of_no_dimension_is_a_value(operate: Callable) -> None:
+    x = Value(2.0)
+    assert operate(x, np.array(3.0)).data == operate(2.0, 3.0)
+    assert operate(np.array(3.0), x).data == operate(3.0, 2.0)
+
+
+SCALARS = [np.float64, np.float32, np.float16, np.int64, np.uint8]
+
+
+@pytest.mark.parametrize("operate", BINARY)
+@pytest.mark.parametrize("kind", SCALARS)
+def test_a_value_with_a_numpy_scalar_is_a_value(operate: Callable, kind: type) -> None:
+    x = Value(2.0)
+    right, left = operate(x, kind(3)), operate(kind(3), x)
+    assert (type(right), type(left)) == (Value, Value)
+    assert (right.data, left.data) == (operate(2.0, 3.0), operate(3.0, 2.0))
+    assert (right.operation, left.operation) == (engine.TABLE[right.operation.name],) * 2
+
+
+def test_gradients_flow_through_arrays() -> None:
+    weights, x = values(2, 3), Value(0.5)
+    loss = ((weights * ARRAY + x) ** 2).sum()
+    expected = 2 * ARRAY * (data(weights) * ARRAY + 0.5)
+    by_weights, by_x = grad(loss, (weights, x))
+    assert by_weights == pytest.approx(expected, rel=1e-14)
+    assert by_x == pytest.approx((2 * (data(weights) * ARRAY + 0.5)).sum(), rel=1e-14)
+
+
+@pytest.mark.parametrize("thing", [np.array(["a"]), np.array([1j]), np.array([None])], ids=repr)
+def test_an_array_of_anything_else_is_refused(thing: np.ndarray) -> None:
+    for attempt in (lambda: Value(1.0) * thing, lambda: thing * Value(1.0)):
+        with pytest.raises(TypeError, match="takes Values and real numbers"):
+            attempt()
+
+
+def test_updating_in_place() -> None:
+    array = values(3)
+    before = data(array)
+    array += 1.0
+    array *= Value(2.0)
+    assert data(array) == pytest.approx((before + 1.0) * 2.0, rel=1e-15)
+
+
+# Sums, means and products of matrices.
+
+
+@pytest.mark.parametrize("reduce", [np.sum, np.mean, np.prod])
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_reductions(reduce: Callable, axis: int | None) -> None:
+    array = values(2, 3)
+    found = np.asarray(reduce(array, axis=axis))
+    assert data(found) == pytest.approx(reduce(data(array), axis=axis), rel=1e-15)
+
+
+def test_the_methods_of_an_array() -> None:
+    array = values(4)
+    assert array.sum().data == pytest.approx(data(array).sum(), rel=1e-15)
+    assert array.mean().data == pytest.approx(data(array).mean(), rel=1e-15)
+    assert grad(array.sum(), array).tolist() == [1.0] * 4
+    assert grad(array.mean(), array).tolist() == [0.25] * 4
+
+
+@pytest.mark.parametrize("other", [ARRAY.T, ARRAY[0], values(3), values(3, 2)], ids=str)
+def test_products_of_matrices(other: np.ndarray) -> None:
+    array = values(2, 3)
+    numbers = data(other) if other.dtype == object else other
+    assert data(array @ other) == pytest.approx(data(array) @ numbers, rel=1e-15)
+    assert data(other.T @ array.T) == pytest.approx(numbers.T @ data(array).T, rel=1e-15)
+    assert data(np.dot(array, other)) == pytest.approx(data(array) @ numbers, rel=1e-15)
+
+
+def test_the_gradient_of_a_product_of_matrices() -> None:
+    array, x = values(2, 3), values(3)
+    by_array, by_x = grad((array @ x).sum(), (array, x))
+    assert by_array.tolist() == [data(x).tolist()] * 2
+    assert by_x == pytest.approx(data(array).sum(axis=0), rel=1e-15)
+
+
+# Functions.
+
+ONE_OPERAND = [
+    np.exp, np.expm1, np.log, np.log1p, np.log2, np.log10, np.sqrt, np.cbrt, np.sin, np.cos,
+    np.tan, np.arcsin, np.arccos, np.arctan, np.sinh, np.cosh, np.tanh, np.arcsinh, np.arctanh,
+    np.negative, np.positive, np.absolute, np.square, np.reciprocal,
+]  # fmt: skip
+TWO_OPERANDS = [
+    np.add, np.subtract, np.multiply, np.divide, np.power, np.arctan2, np.hypot, np.maximum,
+    np.minimum,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("function", ONE_OPERAND)
+def test_numpy_functions_of_one_operand(function: np.ufunc) -> None:
+    array = values(2, 3)
+    assert data(function(array)) == pytest.approx(function(data(array)), rel=1e-15)
+    one = array[0, 0]
+    assert type(function(one)) is Value
+    assert function(one).data == pytest.approx(function(one.data), rel=1e-15)
+    assert function(one).parents
+
+
+@pytest.mark.parametrize("function", TWO_OPERANDS)
+def test_numpy_functions_of_two_operands(function: np.ufunc) -> None:
+    array, other = values(2, 3), values(3)
+    assert data(function(array, other)) == pytest.approx(
+        function(data(array), data(other)), rel=1e-15
+    )
+    for a, b in [(Value(2.0), Value(0.5)), (Value(2.0), 0.5), (2.0, Value(0.5))]:
+        y = function(a, b)
+        assert type(y) is Value
+        assert y.data == pytest.approx(function(2.0, 0.5), rel=1e-15)
+    assert data(function(Value(2.0), ARRAY)) == pytest.approx(function(2.0, ARRAY), rel=1e-15)
+
+
+def test_a_function_without_a_row_is_refused() -> None:
+    for function in (np.isnan, np.floor):
+        with pytest.raises(TypeError):
+            function(Value(1.0))
+
+
+def test_functions_of_the_engine_on_arrays_of_values() -> None:
+    array = values(2, 3)
+    assert data(engine.tanh(array)) == pytest.approx(np.tanh(data(array)), rel=1e-15)
+    assert data(engine.maximum(array, 0.5)) == pytest.approx(np.maximum(data(array), 0.5))
+    chosen = engine.where(array > 0.5, array, 0.0)
+    assert data(chosen) == pytest.approx(np.where(data(array) > 0.5, data(array), 0.0))
+    assert engine.sum(array[0]).data == pytest.approx(data(array)[0].sum())
+    assert engine.dot(array[0], ARRAY[0]).data == pytest.approx(data(array)[0] @ ARRAY[0])
+    shares = engine.softmax(array[0])
+    assert engine.sum(shares).data == pytest.approx(1.0)
+
+
+def test_functions_of_the_engine_on_arrays_of_numbers() -> None:
+    for array in (ARRAY, np.arange(3), np.ones(2, dtype=np.float32), np.array([])):
+        assert type(engine.exp(array)) is np.ndarray
+        assert engine.exp(array).dtype == np.float64
+        assert engine.exp(array) == pytest.approx(np.exp(array), rel=1e-7)
+    assert engine.maximum(ARRAY, 2.0).tolist() == np.maximum(ARRAY, 2.0).tolist()
+    assert engine.log(np.array([0.0, -1.0])) == pytest.approx([-np.inf, np.nan], nan_ok=True)
+
+
+def test_functions_of_the_engine_on_numpy_scalars() -> None:
+    assert engine.tanh(np.float64(0.5)) == engine.tanh(0.5)
+    assert engine.tanh(np.float32(0.5)) == engine.tanh(0.5)
+    assert engine.pow(np.int64(2), np.int64(-1)) == 0.5
+
+
+# Comparison.
+
+
+def test_comparison_element_by_element() -> None:
+    array = values(3)
+    numbers = data(array)
+    assert (array > 0.5).tolist() == (numbers > 0.5).tolist()
+    assert (array == array).all()
+    assert (array <= numbers).all()
+    assert (numbers >= array).all()
+    assert (Value(0.5) < numbers).tolist() == np.less(0.5, numbers).tolist()
+    assert (numbers > Value(0.5)).tolist() == np.less(0.5, numbers).tolist()
+
+
+def test_an_array_of_numbers_cannot_be_made_of_values() -> None:
+    for attempt in (
+        lambda: np.array([Value(1.0)], dtype=float),
+        lambda: values(2).astype(float),
+        lambda: np.float64(Value(1.0)),
+        lambda: ARRAY.__setitem__((0, 0), Value(1.0)),
+    ):
+        with pytest.raises(TypeError, match=r"v\.data"):
+            attempt()
+
+
+def test_an_array_made_of_values_holds_them() -> None:
+    x = Value(1.0)
+    array = np.array([x, 2.0])
+    assert array.dtype == object
+    assert array[0] is x

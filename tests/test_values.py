@@ -1,0 +1,525 @@
+"""A Value as a person meets it: made, named, printed, calculated with, followed back, let go."""
+
+import gc
+import inspect
+import math
+import operator
+import pickle
+import threading
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import engine
+from engine import NOT_COMPUTED, NonFiniteError, Value, grad, no_grad, scope, trap
+
+
+def here() -> int:
+    """The number of the calling line."""
+    return inspect.currentframe().f_back.f_lineno
+
+
+# Making, naming, printing.
+
+
+def test_a_leaf() -> None:
+    x = Value(3, label="x")
+    assert (x.data, x.label, x.parents, x.partials) == (3.0, "x", (), ())
+    assert (x.operation, x.scope, x.line, x.is_constant) == (None, None, None, False)
+
+
+def test_a_result() -> None:
+    x = Value(3.0)
+    y = x * 2
+    assert (y.data, y.label, y.partials) == (6.0, None, (2.0, None))
+    assert y.operation is engine.mul
+    assert [parent.is_constant for parent in y.parents] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (Value(3), "Value(data=3.0, grad=–)"),
+        (Value(0.1, label="w"), "Value(data=0.1, grad=–, label='w')"),
+        (Value(-0.0), "Value(data=-0.0, grad=–)"),
+        (Value(math.inf, label="it's"), 'Value(data=inf, grad=–, label="it\'s")'),
+    ],
+)
+def test_repr(value: Value, expected: str) -> None:
+    assert repr(value) == expected
+
+
+def test_repr_shows_the_gradient_once_there_is_one() -> None:
+    x = Value(3.0, label="x")
+    (x * 2).backward()
+    assert repr(x) == "Value(data=3.0, grad=2.0, label='x')"
+
+
+@pytest.mark.parametrize("label", ["", "w₁", "<script>", "a\nb", '"{}\\'])
+def test_any_text_is_a_label(label: str) -> None:
+    y = Value(1.0) + 1
+    y.label = label
+    assert y.label == label
+    assert Value(1.0, label=label).label == label
+
+
+def test_a_label_belongs_to_one_node() -> None:
+    xs = [Value(i) for i in range(3)]
+    squares = [x * x for x in xs]  # all made by one line, and so of one origin
+    squares[0].label = xs[0].label = "first"
+    assert [node.label for node in squares + xs] == ["first", None, None, "first", None, None]
+    squares[0].label = None
+    assert squares[0].label is None
+    assert squares[0].line.number == squares[1].line.number
+
+
+def test_a_constant_takes_no_label_in_silence() -> None:
+    constant = Value(2.0).detach()
+    with pytest.raises(ValueError, match=r"constant 2 can have no label.*Make it a Value"):
+        constant.label = "target"
+    assert constant.is_constant
+
+
+@pytest.mark.parametrize("label", [1, b"x", ["x"], Value(1.0)])
+def test_a_label_that_is_no_text_is_refused(label: object) -> None:
+    with pytest.raises(TypeError, match="A label is text"):
+        Value(1.0, label=label)
+    with pytest.raises(TypeError, match="A label is text"):
+        Value(1.0).label = label
+
+
+def test_no_other_attribute_can_be_set() -> None:
+    with pytest.raises(AttributeError):
+        Value(1.0).gradient = 0.0
+
+
+@pytest.mark.parametrize("number", [2, 2.0, True + 1, Fraction(2), np.float32(2), np.int8(2)])
+def test_data_and_grad_hold_floats(number: object) -> None:
+    x = Value(0.0)
+    x.data = x.grad = number
+    assert (type(x.data), type(x.grad)) == (float, float)
+    assert x.data == x.grad == 2.0
+
+
+def test_a_gradient_can_be_taken_back() -> None:
+    x = Value(1.0)
+    x.backward()
+    x.grad = NOT_COMPUTED
+    assert x.grad is NOT_COMPUTED
+    assert pickle.loads(pickle.dumps(x.grad)) is NOT_COMPUTED
+
+
+# Calculating.
+
+BINARY = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
+UNARY = [operator.neg, operator.pos, abs]
+
+
+@pytest.mark.parametrize("operate", BINARY)
+@pytest.mark.parametrize("number", [3, 3.0, Fraction(3), np.float64(3), np.float32(3), np.int64(3)])
+def test_operators_take_numbers_on_both_sides(operate: Callable, number: object) -> None:
+    x = Value(2.0)
+    for y, expected in [
+        (operate(x, Value(3.0)), operate(2.0, 3.0)),
+        (operate(x, number), operate(2.0, 3.0)),
+        (operate(number, x), operate(3.0, 2.0)),
+    ]:
+        assert type(y) is Value
+        assert y.data == expected
+        assert x in y.parents
+
+
+@pytest.mark.parametrize("operate", UNARY)
+@pytest.mark.parametrize("number", [-2.5, 0.0, 2.5])
+def test_unary_operators(operate: Callable, number: float) -> None:
+    y = operate(Value(number))
+    assert type(y) is Value
+    assert y.data == operate(number)
+
+
+@pytest.mark.parametrize("operate", [operator.floordiv, operator.mod, divmod, operator.matmul])
+def test_operators_without_a_row_are_refused(operate: Callable) -> None:
+    with pytest.raises(TypeError):
+        operate(Value(3.0), 2)
+
+
+class Foreign:
+    """A type that knows how to calculate with Values, which know nothing of it."""
+
+    def __radd__(self, other: Value) -> str:
+        return "mine"
+
+
+def test_a_foreign_type_gets_its_turn() -> None:
+    assert Value(1.0) + Foreign() == "mine"
+    with pytest.raises(TypeError):
+        Value(1.0) - Foreign()
+
+
+def test_python_sums_and_products() -> None:
+    xs = [Value(2.0), Value(3.0), Value(4.0)]
+    assert grad(sum(xs), xs) == [1.0, 1.0, 1.0]
+    assert grad(math.prod(xs), xs) == [12.0, 8.0, 6.0]
+
+
+def test_an_error_inside_a_generator_is_shown_as_it_is() -> None:
+    xs = [Value(1.0), Value(2.0)]
+    with pytest.raises(TypeError, match="str 'a'"):
+        engine.dot((x * "a" for x in xs), xs)
+    with pytest.raises(ValueError, match="math domain error"):
+        engine.dot((math.sqrt(-1) * x for x in xs), xs)
+    with pytest.raises(TypeError, match="str 'a'"):
+        engine.sum(x * "a" for x in xs)
+
+
+COMPARISONS = [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge]
+
+
+@pytest.mark.parametrize("compare", COMPARISONS)
+@pytest.mark.parametrize("left", [1.0, 1.5, 2.0, math.inf, math.nan])
+@pytest.mark.parametrize(
+    "right",
+    [1.5, 2, Fraction(3, 2), np.float64(1.5), np.float32(1.5), np.int64(2), True],
+    ids=repr,
+)
+def test_comparisons_are_those_of_the_data(compare: Callable, left: float, right: object) -> None:
+    expected = compare(left, float(right))
+    assert compare(Value(left), Value(float(right))) == expected
+    assert compare(Value(left), right) == expected
+    assert compare(right, Value(left)) == compare(float(right), left)
+
+
+@pytest.mark.parametrize("thing", [None, "1.0", [1.0], object()])
+def test_a_value_equals_nothing_else(thing: object) -> None:
+    assert Value(1.0) != thing
+    assert (Value(1.0) == thing) is False
+    with pytest.raises(TypeError):
+        _ = Value(1.0) < thing
+
+
+def test_values_sort() -> None:
+    xs = [Value(x) for x in (3.0, 1.0, 2.0)]
+    assert [x.data for x in sorted(xs)] == [1.0, 2.0, 3.0]
+    assert max(xs) is xs[0]
+
+
+# Known examples.
+
+
+def test_the_neuron_of_the_lecture() -> None:
+    x1, x2 = Value(2.0), Value(0.0)
+    w1, w2 = Value(-3.0), Value(1.0)
+    b = Value(6.8813735870195432)
+    o = (x1 * w1 + x2 * w2 + b).tanh()
+    o.backward()
+    assert o.data == pytest.approx(math.sqrt(0.5), rel=1e-15)
+    assert [x.grad for x in (x1, x2, w1, w2, b)] == pytest.approx(
+        [-1.5, 0.5, 1.0, 0.0, 0.5], rel=1e-14
+    )
+
+
+def test_the_neuron_with_its_tanh_written_out() -> None:
+    x1, w1, b = Value(2.0), Value(-3.0), Value(6.8813735870195432)
+    e = (2 * (x1 * w1 + b)).exp()
+    o = (e - 1) / (e + 1)
+    assert o.data == pytest.approx(math.sqrt(0.5), rel=1e-15)
+    assert grad(o, [x1, w1, b]) == pytest.approx([-1.5, 1.0, 0.5], rel=1e-14)
+
+
+def test_the_sanity_check_of_micrograd() -> None:
+    x = Value(-4.0)
+    z = 2 * x + 2 + x
+    q = z.relu() + z * x
+    h = (z * z).relu()
+    y = h + q + q * x
+    y.backward()
+    assert (y.data, x.grad) == (-20.0, 46.0)
+
+
+def test_more_operations_of_micrograd() -> None:
+    a, b = Value(-4.0), Value(2.0)
+    c = a + b
+    d = a * b + b**3
+    c += c + 1
+    c += 1 + c + (-a)
+    d += d * 2 + (b + a).relu()
+    d += 3 * d + (b - a).relu()
+    e = c - d
+    f = e**2
+    g = f / 2.0
+    g += 10.0 / f
+    g.backward()
+    assert g.data == pytest.approx(24.70408163265306, rel=1e-15)
+    assert (a.grad, b.grad) == pytest.approx((138.83381924198252, 645.5772594752186), rel=1e-15)
+
+
+def test_interior_gradients_belong_to_the_last_backward() -> None:
+    x = Value(2.0)
+    inner = x * x
+    (inner * 3).backward()
+    (inner * 5).backward()
+    assert inner.grad == 5.0
+    assert x.grad == 12.0 + 20.0
+
+
+def test_backward_of_a_leaf() -> None:
+    x = Value(2.0)
+    x.backward()
+    assert x.grad == 1.0
+
+
+# Where a node comes from.
+
+
+def test_the_line_is_the_one_that_made_the_node() -> None:
+    x = Value(1.0)
+    y = x + 1
+    line = here() - 1
+    assert (y.line.file, y.line.number, y.line.text) == (__file__, line, "y = x + 1")
+    assert str(y.line) == f"{__file__}, line {line}"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: x + x,
+        lambda x: x * 2,
+        lambda x: 2 * x,
+        lambda x: -x,
+        lambda x: x.tanh(),
+        lambda x: engine.tanh(x),  # noqa: PLW0108  the call must be on a line of this file
+        lambda x: engine.maximum(x, 0.0),
+        lambda x: engine.sum([x, x]),
+        lambda x: engine.dot([x, x], [1.0, 2.0]),
+        lambda x: engine.softmax(x, x)[0],
+        lambda x: sum([x, x]),
+        lambda x: 1 / x,
+        lambda x: np.exp(x),  # noqa: PLW0108
+        lambda x: np.float64(2.0) * x,
+        lambda x: np.ones(2)[0] - x,
+        lambda x: (np.ones(2) * x)[0],
+        lambda x: np.array([x, x]).sum(),
+        lambda x: np.array([x, x]).mean(),
+        lambda x: np.exp(np.array([x, x]))[0],
+        lambda x: np.array([x, x]) @ np.array([x, x]),
+    ],
+)
+def test_the_line_is_yours_however_the_node_is_made(make: Callable) -> None:
+    node = make(Value(0.5))
+    assert (node.line.file, node.line.number) == (__file__, make.__code__.co_firstlineno)
+
+
+def test_each_line_of_an_expression_has_its_nodes() -> None:
+    x = Value(1.0)
+    start = here()
+    y = (
+        x.exp()
+        + x.sin()
+    )  # fmt: skip
+    left, right = y.parents
+    assert (left.line.number, right.line.number) == (start + 2, start + 3)
+
+
+def test_a_line_that_cannot_be_read_is_empty() -> None:
+    names = {"x": Value(1.0)}
+    exec(compile("\n\ny = x + x", "<nowhere>", "exec"), names)
+    assert (names["y"].line.number, names["y"].line.text) == (3, "")
+
+
+def test_scopes_nest_and_end() -> None:
+    x = Value(1.0)
+    with scope("network", "MLP"):
+        with scope("layers.0", "Layer") as layer:
+            inner = x + 1
+        outer = x + 1
+    free = x + 1
+    assert inner.scope is layer
+    assert (inner.scope.path(), inner.scope.kind) == ("network.layers.0", "Layer")
+    assert [s.name for s in inner.scope.chain()] == ["network", "layers.0"]
+    assert (outer.scope.path(), free.scope) == ("network", None)
+
+
+def test_one_line_in_several_scopes() -> None:
+    x = Value(1.0)
+    nodes = []
+    for name in ("a", "b", "a"):
+        with scope(name):
+            nodes.append(x * x)
+    assert [node.scope.path() for node in nodes] == ["a", "b", "a"]
+
+
+# Letting go.
+
+
+def number_of_values() -> int:
+    return sum(type(thing) is Value for thing in gc.get_objects())
+
+
+def test_a_dropped_graph_is_freed_at_once(without_collector: Callable) -> None:
+    with without_collector():
+        x = Value(0.5)
+        before = number_of_values()
+        y = engine.softmax([engine.tanh(x * x + 1), x / 3, x.relu()])[0]
+        y.backward()
+        gradient = grad(y, x, differentiable=True)
+        assert number_of_values() > before + 20
+        del y, gradient
+        assert number_of_values() == before
+
+
+def forward_and_back(x: Value) -> None:
+    (engine.tanh(x * x + 1) ** 2).backward()
+
+
+def gradient_of_gradient(x: Value) -> None:
+    grad(grad(engine.tanh(x) ** 2, x, differentiable=True), x)
+
+
+def in_a_scope(x: Value) -> None:
+    with scope("step"):
+        (x * x).backward()
+
+
+def in_a_trap(x: Value) -> None:
+    with trap():
+        (x * x).backward()
+
+
+def labelled(x: Value) -> None:
+    y = x * x
+    y.label = "y"
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        forward_and_back,
+        gradient_of_gradient,
+        in_a_scope,
+        in_a_trap,
+        labelled,
+        lambda x: engine.value_and_grad(engine.tanh)(0.5),
+        lambda x: engine.jvp(engine.tanh, (0.5,), (1.0,)),
+        lambda x: engine.hessian(lambda v: v[0] ** 3 * v[1])([1.0, 2.0]),
+    ],
+    ids=["backward", "grad of grad", "scope", "trap", "label", "value_and_grad", "jvp", "hessian"],
+)
+def test_400_steps_leave_nothing_behind(step: Callable, without_collector: Callable) -> None:
+    x = Value(0.5)
+    with without_collector():
+        for _ in range(50):
+            step(x)
+        before = len(gc.get_objects())
+        for _ in range(400):
+            step(x)
+        assert len(gc.get_objects()) - before < 50
+
+
+# Interruptions.
+
+
+class Interrupting(float):
+    """A local derivative during whose use Ctrl-C arrives."""
+
+    def __rmul__(self, upstream: float) -> float:
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_backward_leaves_the_leaves_as_they_were() -> None:
+    early, late, fresh = Value(2.0), Value(3.0), Value(4.0)
+    early.grad, late.grad = 10.0, 20.0
+    product = late * fresh
+    y = early * 2 + product
+    product.partials = (product.partials[0], Interrupting())
+    with pytest.raises(KeyboardInterrupt):
+        y.backward()
+    assert (early.grad, late.grad) == (10.0, 20.0)
+    assert fresh.grad is NOT_COMPUTED
+    product.partials = (4.0, 3.0)
+    y.backward()
+    assert (early.grad, late.grad, fresh.grad) == (12.0, 24.0, 3.0)
+
+
+def test_a_trapped_backward_leaves_the_leaves_as_they_were() -> None:
+    x = Value(0.0)
+    x.grad = 10.0
+    y = engine.sqrt(x) + 2 * x
+    with pytest.raises(NonFiniteError), trap():
+        y.backward()
+    assert x.grad == 10.0
+
+
+def test_the_trap_gives_the_labels_and_numbers_of_the_operands() -> None:
+    a, b = Value(1e200, label="big"), Value(1e300)
+    message = r"mul\(big = 1e\+200, 1e\+300\) is inf.*line \d+"
+    with pytest.raises(NonFiniteError, match=message), trap():
+        a * b
+
+
+def test_the_trap_gives_the_line_of_a_node_behind_the_function_of_a_row() -> None:
+    with pytest.raises(NonFiniteError) as caught, trap():
+        engine.maximum(Value(math.nan), 0.0)
+    line = here() - 1
+    assert f"{__file__}, line {line}" in str(caught.value)
+
+
+def test_the_trap_works_without_recording() -> None:
+    with pytest.raises(NonFiniteError), trap(), no_grad():
+        engine.log(Value(0.0))
+
+
+# Threads.
+
+
+def polynomial(start: float) -> list[float]:
+    x = Value(start)
+    y = engine.sum(engine.sin(x * i) for i in range(200))
+    y.backward()
+    return [y.data, x.grad, grad(grad(y, x, differentiable=True), x)]
+
+
+def in_threads(work: Callable[[int], object], count: int) -> list:
+    """Start `count` threads at once and give what each returned."""
+    barrier, results = threading.Barrier(count), [None] * count
+
+    def body(i: int) -> None:
+        barrier.wait()
+        results[i] = work(i)
+
+    threads = [threading.Thread(target=body, args=(i,)) for i in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def test_independent_graphs_in_threads() -> None:
+    alone = [polynomial(i / 8) for i in range(8)]
+    assert in_threads(lambda i: polynomial(i / 8), 8) == alone
+
+
+def test_grad_is_safe_with_shared_leaves() -> None:
+    x = Value(0.5)
+    alone = grad(engine.tanh(x * 3), x)
+    assert in_threads(lambda i: grad(engine.tanh(x * 3), x), 8) == [alone] * 8
+
+
+def test_modes_belong_to_their_thread() -> None:
+    x = Value(3.0)
+    inside, outside = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with no_grad(), scope("elsewhere"):
+            inside.set()
+            outside.wait()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    inside.wait()
+    y = x * x
+    outside.set()
+    thread.join()
+    assert (y.parents, y.scope) == ((x, x), None)
