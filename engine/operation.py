@@ -63,9 +63,9 @@ class Operation:
         selects: True if a zero derivative means "not chosen": no edge, since 0 × inf is nan.
 
     >>> from engine import TABLE, Value
-    >>> tanh = TABLE["tanh"]
-    >>> tanh(0.5), tanh(Value(0.5)).partials
-    (0.46211715726000973, (0.7864477329659276,))
+    >>> square_root = TABLE["sqrt"]
+    >>> square_root(4.0), square_root(Value(4.0)).partials
+    (2.0, (0.25,))
     """
 
     _arity: int
