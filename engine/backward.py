@@ -80,3 +80,6 @@ def check_gradient(node: Value, upstream: float, local: float, gradient: float) 
         f"{gradient}: upstream {upstream:.6g} times local derivative {local:.6g} was added to it. "
         f"The node was created at {node.line}."
     )
+
+
+setattr(Value, "backward", backward)  # noqa: B010  the method `y.backward()`

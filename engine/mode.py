@@ -10,12 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import ref
-
-if TYPE_CHECKING:
-    from engine.operation import Operation
-    from engine.origin import Origin
 
 
 class Scope:
@@ -76,7 +72,7 @@ class Mode:
         self.recording = recording
         self.trapping = trapping
         self.scope = scope
-        self.origins: dict[Operation, Origin] | None = None
+        self.origins: dict[Any, Any] | None = None
 
     def within(self, scope: Scope, *, from_one_line: bool = False) -> Mode:
         """The same circumstances inside `scope`, which may be entered from one line only."""

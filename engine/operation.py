@@ -12,14 +12,11 @@ Floats are read with Python's `math`, which raises where IEEE 754 has an answer
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from engine.real import is_real, real
-
-if TYPE_CHECKING:
-    from engine.origin import Origin
 
 Rule = Callable[..., Any]
 Wanted = tuple[bool, ...] | None
@@ -97,15 +94,12 @@ class Operation:
         if not isinstance(self, Reduction):
             self._arity = len(domain)
         self._all_wanted = (True,) * len(domain)
-        self.recent_origins: dict[int, Origin] = {}
+        self.recent_origins: dict[int, Any] = {}
         self.__name__ = name
         self.__doc__ = f"{about}\n\nAccepts numbers, Values and numpy arrays alike."
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _row_called, (self.name,)
 
     def __call__(self, *operands: Any) -> Any:
         """The operation on numbers, Values, arrays or ink, whichever the operands are."""
@@ -235,9 +229,9 @@ class Pairing(Reduction):
     """A reduction of two sequences of equal length, held as one tuple: first half, second half."""
 
     def arrange(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
-        if len(operands) != 2 or not all(hasattr(side, "__iter__") for side in operands):
+        if len(operands) != 2 or not (_is_iterable(operands[0]) and _is_iterable(operands[1])):
             raise TypeError(f"{self.name} takes {self.takes()}, for example {self.name}(ws, xs).")
-        left, right = map(tuple, operands)
+        left, right = tuple(operands[0]), tuple(operands[1])
         if len(left) != len(right):
             raise ValueError(
                 f"{self.name} needs as many left operands as right ones, "
@@ -253,11 +247,8 @@ class Pairing(Reduction):
         return operands[:half], operands[half:]
 
 
-def _row_called(name: str) -> Operation:
-    """The row of a name: how a pickled row finds itself again."""
-    from engine.table import TABLE
-
-    return TABLE[name]
+def _is_iterable(operand: Any) -> bool:
+    return type(operand) is list or isinstance(operand, Iterable)
 
 
 def _read_array(operation: Operation, operands: tuple[Any, ...]) -> Any:

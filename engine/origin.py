@@ -135,17 +135,17 @@ def origin_of(operation: Operation, mode: Mode, depth: int) -> Origin:
         return Origin(operation, None, mode.scope)
     code, instruction = frame.f_code, frame.f_lasti
     # Nearly every node is made where the last one of its kind with this instruction number was.
-    recent = operation.recent_origins.get(instruction)
+    recent: Origin | None = operation.recent_origins.get(instruction)
     if recent is not None and recent._code is code and recent.scope is mode.scope:
         return recent
     caller: FrameType | None = frame
-    while caller is not None and _room_of[caller.f_code.co_filename] == _ENGINE:
-        caller = caller.f_back
-    is_of_library = caller is not None and _room_of[caller.f_code.co_filename] == _LIBRARY
-    if not is_of_library or mode.origins is None:
+    room = _room_of[code.co_filename]
+    while room == _ENGINE and (caller := caller.f_back if caller else None):
+        room = _room_of[caller.f_code.co_filename]
+    if room != _LIBRARY or mode.origins is None:
         return _find_origin(operation, mode.scope, caller)
     # Inside one call of a module, its own operations all come from the line of that call.
-    origin = mode.origins.get(operation)
+    origin: Origin | None = mode.origins.get(operation)
     if origin is None:
         origin = mode.origins[operation] = _find_origin(operation, mode.scope, caller)
     return origin

@@ -14,6 +14,7 @@ handles 1 / 0), raise to a variable power only with `pow`, and choose with `wher
 Formulas without a source in the row are in every calculus textbook, and in DLMF chapters 4 and 7.
 """
 
+import copyreg
 import math
 import operator
 from collections.abc import Callable
@@ -503,6 +504,14 @@ def softmax(*operands: Any) -> tuple[Any, ...]:
     xs = softmax_share.arrange(operands)
     return tuple(softmax_share((x, *xs[:i], *xs[i + 1 :])) for i, x in enumerate(xs))
 
+
+def row_called(name: str) -> Operation:
+    """The row of a name: how a pickled row finds itself again."""
+    return TABLE[name]
+
+
+for _kind in {type(_row) for _row in TABLE.values()}:
+    copyreg.pickle(_kind, lambda row: (row_called, (row.name,)))
 
 # What `from engine.table import *` gives: the functions. Set this way, since a type checker
 # reads every name above if it finds no `__all__` that it would have to run code to know.

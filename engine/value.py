@@ -160,15 +160,6 @@ class Value:
         """
         return constant(self._data)
 
-    def backward(self) -> None:
-        """Compute the gradient of this node by every node it depends on, into their `.grad`.
-
-        Leaves accumulate over calls (set them to zero between steps); inner nodes start anew.
-        """
-        from engine.backward import backward
-
-        backward(self)
-
     def __repr__(self) -> str:
         label = "" if self.label is None else f", label={self.label!r}"
         return f"Value(data={self._data!r}, grad={self._grad!r}{label})"
@@ -233,8 +224,9 @@ class Value:
         with np.errstate(invalid="ignore"):  # a comparison with nan is simply False
             return getattr(ufunc, method)(*boxed, **kwargs)
 
-    if TYPE_CHECKING:  # made from the table by `record.py`
+    if TYPE_CHECKING:  # given by `backward.py`, and made from the table by `record.py`
 
+        def backward(self) -> None: ...
         def __getattr__(self, operation: str) -> Callable[..., Value]: ...
         def __add__(self, other: Operand) -> Value: ...
         def __radd__(self, other: Operand) -> Value: ...
