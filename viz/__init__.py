@@ -4,11 +4,11 @@
 edge. Start with `diagram.py` (what is shown), then `drawing.py` and `steps.py`.
 """
 
+from viz.backprop import Backprop as Backprop
+from viz.backprop import backprop as backprop
 from viz.drawing import Drawing as Drawing
 from viz.drawing import draw as draw
 from viz.drawing import draw_dot as draw_dot
 from viz.render import RendererMissingError as RendererMissingError
 from viz.render import RenderingError as RenderingError
 from viz.step import Step as Step
-from viz.steps import Backprop as Backprop
-from viz.steps import backprop as backprop

@@ -16,11 +16,11 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
+from viz.backprop import Backprop, backprop
 from viz.drawing import FORMATS, MAX_NODES, picture_of
 from viz.expression import Expression, ExpressionError
 from viz.files import write_file
 from viz.render import RendererMissingError, RenderingError
-from viz.steps import Backprop, backprop
 from viz.text import visible
 
 RESULT = "output"

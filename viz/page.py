@@ -12,21 +12,19 @@ import base64
 import html
 import json
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from viz.drawing import MAX_NODES, picture_of
 from viz.render import RendererMissingError, RenderingError
 from viz.report import sentence
+from viz.step import Step
+from viz.steps import Steps
 from viz.text import short
-
-if TYPE_CHECKING:
-    from viz.step import Step
-    from viz.steps import Backprop
 
 _HEADINGS = ("step", "phase", "edge", "upstream", "local", "contribution", "result")
 
 
-def page(steps: Backprop) -> str:
+def page(steps: Steps) -> str:
     """The stepper, to stand inside a page or a notebook cell."""
     style, script = _asset("steps.css"), _asset("steps.js")
     return (
@@ -39,7 +37,7 @@ def page(steps: Backprop) -> str:
     )
 
 
-def document(steps: Backprop) -> str:
+def document(steps: Steps) -> str:
     """The stepper as a whole HTML document."""
     title = html.escape(f"Backpropagation through {steps.diagram[steps.root].name}")
     return (
@@ -51,7 +49,7 @@ def document(steps: Backprop) -> str:
     )
 
 
-def _picture(steps: Backprop) -> str:
+def _picture(steps: Steps) -> str:
     """The graph as an image, which survives where inline SVG does not; the script inlines it."""
     drawing = picture_of(steps.diagram, steps.gradients, MAX_NODES)
     note = f"<p>{html.escape(drawing.note)}</p>" if drawing.note else ""
@@ -67,7 +65,7 @@ def _picture(steps: Backprop) -> str:
     )
 
 
-def _table(steps: Backprop) -> str:
+def _table(steps: Steps) -> str:
     head = "".join(f'<th scope="col">{heading}</th>' for heading in _HEADINGS)
     rows = "".join(_row(steps, step) for step in steps)
     return (
@@ -77,12 +75,12 @@ def _table(steps: Backprop) -> str:
     )
 
 
-def _row(steps: Backprop, step: Step) -> str:
+def _row(steps: Steps, step: Step) -> str:
     cells = (str(step.index + 1), step.phase, *_cells(steps, step))
     return "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>"
 
 
-def _cells(steps: Backprop, step: Step) -> tuple[str, ...]:
+def _cells(steps: Steps, step: Step) -> tuple[str, ...]:
     node = steps.diagram[step.node]
     if step.phase == "forward":
         numbers = steps.diagram.arithmetic(node, short)
@@ -103,7 +101,7 @@ def _cells(steps: Backprop, step: Step) -> tuple[str, ...]:
     )
 
 
-def _data(steps: Backprop) -> str:
+def _data(steps: Steps) -> str:
     """What the script needs to know, as JSON that cannot end its element."""
     records: list[dict[str, Any]] = [
         {

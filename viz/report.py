@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from viz.step import Step
+from viz.steps import Steps
 from viz.text import columns, short
-
-if TYPE_CHECKING:
-    from viz.step import Step
-    from viz.steps import Backprop
-
 
 _MOST_CHECKING = 100_000
 """How many operations the check by differences may cost."""
 
 
-def report(steps: Backprop) -> str:
+def report(steps: Steps) -> str:
     """All steps as aligned tables: forward, backpropagation, gradients, update."""
     parts = [_forward(steps), _backward(steps), _gradients(steps)]
     if steps.learning_rate is not None:
@@ -23,7 +18,7 @@ def report(steps: Backprop) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def sentence(steps: Backprop, step: Step) -> str:
+def sentence(steps: Steps, step: Step) -> str:
     """One step as a sentence, such as a screen reader should speak."""
     name = steps.diagram[step.node].name
     root = steps.diagram[steps.root].name
@@ -50,7 +45,7 @@ def _local(step: Step) -> str:
     return number if step.formula in ("", number) else f"{step.formula} = {number}"
 
 
-def _forward(steps: Backprop) -> str:
+def _forward(steps: Steps) -> str:
     rows = [
         (
             steps.diagram[step.node].name,
@@ -66,7 +61,7 @@ def _forward(steps: Backprop) -> str:
     return "Forward: every operation computes its value\n" + columns(rows)
 
 
-def _backward(steps: Backprop) -> str:
+def _backward(steps: Steps) -> str:
     root = steps.diagram[steps.root].name
     rows = [("edge", "upstream", "× local", "= contribution", "gradient so far", "uses received")]
     for step in steps:
@@ -87,7 +82,7 @@ def _backward(steps: Backprop) -> str:
     return title if len(rows) == 1 else f"{title}\n{columns(rows)}"
 
 
-def _gradients(steps: Backprop) -> str:
+def _gradients(steps: Steps) -> str:
     root = steps.diagram[steps.root].name
     listed = [
         node
@@ -103,7 +98,7 @@ def _gradients(steps: Backprop) -> str:
     return f"Gradients: how fast {root} changes with each\n{columns(rows)}"
 
 
-def _update(steps: Backprop) -> str:
+def _update(steps: Steps) -> str:
     rows = [
         (
             steps.diagram[step.node].name,

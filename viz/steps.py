@@ -2,19 +2,18 @@
 
 First every operation computes its value; then the seed ∂L/∂L = 1; then one step per edge:
 upstream × local = contribution, added to the gradient of the operand; last, if a learning rate
-is given, each parameter moves. A step is plain data. The text, the page and the command
-line only show it. Stepping never touches a `.grad`, and ends with the same bits as `backward()`.
+is given, each parameter moves. A step is plain data. Stepping never touches a `.grad`, and ends
+with the same bits as `backward()`. Next: `backprop.py`, which shows the steps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, overload
 
 from engine import Ink, Reduction, Value, derivative_formula, extrapolated_difference
 from viz.diagram import Diagram, Node
-from viz.files import json_text, write_file
+from viz.files import json_text
 from viz.step import Step
 
 SCHEMA = "glassgrad-steps/1"
@@ -24,7 +23,7 @@ _LONGEST_FORMULA = 80
 _MOST_OPERANDS_IN_FORMULA = 8
 
 
-class Backprop(Sequence[Step]):
+class Steps(Sequence[Step]):
     """All steps of backpropagation through the graph of one Value.
 
     Attributes:
@@ -34,8 +33,8 @@ class Backprop(Sequence[Step]):
         new_loss: the root's number after the update steps, if there are any.
 
     >>> from engine import Value
-    >>> from viz import backprop
-    >>> backprop(Value(3.0) * 2.0, learning_rate=0.1).new_loss
+    >>> from viz.steps import Steps
+    >>> Steps(Value(3.0) * 2.0, learning_rate=0.1).new_loss
     5.6
     """
 
@@ -73,9 +72,6 @@ class Backprop(Sequence[Step]):
 
     def __repr__(self) -> str:
         return f"<backpropagation in {len(self)} steps through {len(self.diagram)} nodes>"
-
-    def __str__(self) -> str:
-        return self.text()
 
     def statuses(self, index: int) -> list[str]:
         """The status of the gradient of every node after step `index`.
@@ -116,18 +112,6 @@ class Backprop(Sequence[Step]):
             self.diagram[node].data,
         )
 
-    def text(self) -> str:
-        """The steps as text for a terminal."""
-        from viz.report import report
-
-        return report(self)
-
-    def html(self) -> str:
-        """The steps as one self-contained piece of HTML."""
-        from viz.page import page
-
-        return page(self)
-
     def to_dict(self) -> dict[str, Any]:
         """The nodes and steps as data; see `SCHEMA` for its version."""
         return {
@@ -144,28 +128,6 @@ class Backprop(Sequence[Step]):
     def to_json(self, indent: int | None = None) -> str:
         """The nodes and steps as JSON. Numbers beyond JSON are the texts "nan", "inf", "-inf"."""
         return json_text(self.to_dict(), indent)
-
-    def save(self, path: str | Path) -> Path:
-        """Write the steps to a file: .html, .json or .txt.
-
-        Raises:
-            ValueError: another ending.
-        """
-        writers = {".html": self.standalone_html, ".json": self.to_json, ".txt": self.text}
-        path = Path(path)
-        writer = writers.get(path.suffix.lower())
-        if writer is None:
-            raise ValueError(f"Steps are saved as .html, .json or .txt, not as {path.name!r}.")
-        return write_file(path, writer().encode())
-
-    def standalone_html(self) -> str:
-        """The steps as a whole HTML document."""
-        from viz.page import document
-
-        return document(self)
-
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
-        return {"text/html": self.html(), "text/plain": self.text()}
 
     def _count_uses(self) -> dict[int, int]:
         uses = {self.root: 0}
@@ -258,34 +220,3 @@ class Backprop(Sequence[Step]):
         for node in self.diagram:
             if node.operation is None and not node.is_constant:
                 yield node
-
-
-def backprop(
-    y: Value,
-    *,
-    names: Mapping[str, Any] | None = None,
-    learning_rate: float | None = None,
-    parameters: Iterable[Value] | None = None,
-) -> Backprop:
-    """Backpropagation through `y` as a sequence of steps, one per edge.
-
-    Args:
-        y: the Value to differentiate. Its graph and its `.grad` stay as they are.
-        names: names for Values without a label, such as `locals()`.
-        learning_rate: if given, the steps end with w ← w - learning_rate · ∂y/∂w for every
-            parameter and the new loss; the Values themselves do not move.
-        parameters: the leaves that the update moves; by default all of them.
-
-    Raises:
-        TypeError: `y` is not a Value.
-
-    >>> from engine import Value
-    >>> from viz import backprop
-    >>> x = Value(3.0, label="x")
-    >>> steps = backprop(x * x)
-    >>> steps[-1].before, steps[-1].contribution, steps[-1].after
-    (3.0, 3.0, 6.0)
-    """
-    if not isinstance(y, Value):
-        raise TypeError(f"backprop takes the Value to differentiate, not a {type(y).__name__}.")
-    return Backprop(y, names, learning_rate, parameters)

@@ -1,0 +1,93 @@
+"""`backprop`: the steps of backpropagation, shown as text, as HTML, or saved to a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from engine import Value
+from viz.files import write_file
+from viz.page import document, page
+from viz.report import report
+from viz.steps import Steps
+
+
+class Backprop(Steps):
+    """The steps of backpropagation. Notebooks show them; `print` gives text; `save` writes a file.
+
+    >>> from engine import Value
+    >>> from viz import backprop
+    >>> steps = backprop(Value(3.0) * 2.0)
+    >>> steps
+    <backpropagation in 3 steps through 3 nodes>
+    >>> [step.phase for step in steps]
+    ['forward', 'seed', 'backward']
+    """
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self) -> str:
+        """The steps as text for a terminal."""
+        return report(self)
+
+    def html(self) -> str:
+        """The steps as one self-contained piece of HTML."""
+        return page(self)
+
+    def standalone_html(self) -> str:
+        """The steps as a whole HTML document."""
+        return document(self)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the steps to a file: .html, .json or .txt.
+
+        Raises:
+            ValueError: another ending.
+            OSError: the file cannot be written.
+        """
+        writers: dict[str, Callable[[], str]] = {
+            ".html": self.standalone_html,
+            ".json": self.to_json,
+            ".txt": self.text,
+        }
+        path = Path(path)
+        writer = writers.get(path.suffix.lower())
+        if writer is None:
+            raise ValueError(f"Steps are saved as .html, .json or .txt, not as {path.name!r}.")
+        return write_file(path, writer().encode())
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
+        return {"text/html": self.html(), "text/plain": self.text()}
+
+
+def backprop(
+    y: Value,
+    *,
+    names: Mapping[str, Any] | None = None,
+    learning_rate: float | None = None,
+    parameters: Iterable[Value] | None = None,
+) -> Backprop:
+    """Backpropagation through `y` as a sequence of steps, one per edge.
+
+    Args:
+        y: the Value to differentiate. Its graph and its `.grad` stay as they are.
+        names: names for Values without a label, such as `locals()`.
+        learning_rate: if given, the steps end with w ← w - learning_rate · ∂y/∂w for every
+            parameter and the new loss; the Values themselves do not move.
+        parameters: the leaves that the update moves; by default all of them.
+
+    Raises:
+        TypeError: `y` is not a Value.
+
+    >>> from engine import Value
+    >>> from viz import backprop
+    >>> x = Value(3.0, label="x")
+    >>> steps = backprop(x * x)
+    >>> steps[-1].before, steps[-1].contribution, steps[-1].after
+    (3.0, 3.0, 6.0)
+    """
+    if not isinstance(y, Value):
+        raise TypeError(f"backprop takes the Value to differentiate, not a {type(y).__name__}.")
+    return Backprop(y, names, learning_rate, parameters)
