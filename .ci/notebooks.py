@@ -1,7 +1,7 @@
 """Execute the notebooks from their sources; with --check, compare the text they print.
 
-    python .ci/notebooks.py          execute and save with outputs
-    python .ci/notebooks.py --check  execute and compare with the saved outputs
+python .ci/notebooks.py          execute and save with outputs
+python .ci/notebooks.py --check  execute and compare with the saved outputs
 """
 
 import sys

@@ -6,9 +6,10 @@ a node is made from both) and `backward.py` (the chain rule); then `gradient.py`
 """
 
 import builtins
-from types import ModuleType
+import types
 
 from engine.backward import backward as backward
+from engine.backward import contribution as contribution
 from engine.checking import check_gradients as check_gradients
 from engine.checking import extrapolated_difference as extrapolated_difference
 from engine.errors import ChangedDataError as ChangedDataError
@@ -44,5 +45,5 @@ from engine.value import as_value as as_value
 globals()["__all__"] = [
     name
     for name, thing in vars().items()
-    if name[0] != "_" and not hasattr(builtins, name) and not isinstance(thing, ModuleType)
+    if name[0] != "_" and not hasattr(builtins, name) and not isinstance(thing, types.ModuleType)
 ]

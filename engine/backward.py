@@ -12,6 +12,7 @@ from math import isfinite
 from engine.errors import NonFiniteError
 from engine.graph import topological_order
 from engine.mode import MODE
+from engine.operation import Operation
 from engine.value import NOT_COMPUTED, Value, name
 
 
@@ -58,11 +59,36 @@ def _propagate(root: Value, order: list[Value]) -> None:
         upstream = node._grad
         if upstream is NOT_COMPUTED or not node.parents:
             continue
+        if not isfinite(upstream):
+            _propagate_infinite(node, upstream)
+            continue
         for parent, partial in zip(node.parents, node.partials):
             if partial is not None:
                 parent._grad += upstream * partial
                 if watched:
                     check_gradient(node, upstream, partial, parent._grad)
+
+
+def _propagate_infinite(node: Value, upstream: float) -> None:
+    for parent, partial in zip(node.parents, node.partials):
+        if partial is not None:
+            parent._grad += contribution(node.operation, upstream, partial)
+
+
+def contribution(operation: Operation | None, upstream: float, local: float) -> float:
+    """What an edge sends to its operand: upstream × local, the chain rule.
+
+    Where the row says so (relu, maximum, ...), a local derivative of zero sends exactly zero, also
+    of an infinite gradient: a branch that is switched off stays off, as in PyTorch.
+
+    >>> from engine import TABLE, contribution
+    >>> contribution(TABLE["relu"], float("inf"), 0.0)
+    0.0
+    """
+    is_infinite = not isfinite(upstream)
+    if is_infinite and local == 0.0 and operation is not None and operation.masks:
+        return 0.0
+    return upstream * local
 
 
 def check_gradient(node: Value, upstream: float, local: float, gradient: float) -> None:

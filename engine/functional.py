@@ -126,8 +126,8 @@ def hessian(function: Callable[..., Any]) -> Callable[[Any], Any]:
     """A function that gives the matrix of second derivatives of a function of one vector.
 
     Returns:
-        A symmetric array of shape (inputs, inputs): floats, or Values if the result depends on
-        Values from outside.
+        An array of shape (inputs, inputs): floats, or Values if the result depends on
+        Values from outside. It is symmetric up to rounding.
 
     >>> from engine import hessian
     >>> hessian(lambda v: v[0] ** 2 * v[1])([3.0, 5.0])
@@ -135,6 +135,13 @@ def hessian(function: Callable[..., Any]) -> Callable[[Any], Any]:
            [ 6.,  0.]])
     """
     return jacobian(lambda xs: value_and_grad(function)(xs)[1])
+
+
+def _fresh(argument: Any) -> Value:
+    """A node of its own for an argument: in the graph of a Value, a leaf for a number."""
+    if not isinstance(argument, Value):
+        return Value(argument)
+    return Value(argument.data) if argument.is_constant else +argument
 
 
 class _Call:
@@ -151,7 +158,7 @@ class _Call:
         self._function = function
         self._shape = arguments
         given = leaves_of(list(arguments))
-        self.leaves = [+x if isinstance(x, Value) else Value(x) for x in given]
+        self.leaves = [_fresh(x) for x in given]
         self._result = function(*self.reshape(self.leaves))
         self.outputs = [as_value(y, self._title()) for y in leaves_of(self._result)]
         self.gives_values = any(isinstance(x, Value) for x in given) or self._reaches_others()

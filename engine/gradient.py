@@ -9,10 +9,10 @@ Next: `functional.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
-from math import isnan
+from math import isfinite, isnan
 from typing import Any
 
-from engine.backward import check_gradient
+from engine.backward import check_gradient, contribution
 from engine.errors import ChangedDataError
 from engine.graph import topological_order
 from engine.mode import MODE, recording, scope
@@ -105,7 +105,9 @@ def _gradients(y: Value, xs: Sequence[Value]) -> list[float]:
             parent, partial = node.parents[i], node.partials[i]
             assert partial is not None
             # -0.0 plus a number is that number, the sign of zero included.
-            gradient_of[parent] = gradient_of.get(parent, -0.0) + upstream * partial
+            gradient_of[parent] = gradient_of.get(parent, -0.0) + contribution(
+                node.operation, upstream, partial
+            )
             if watched:
                 check_gradient(node, upstream, partial, gradient_of[parent])
     return [gradient_of.get(x, 0.0) for x in xs]
@@ -118,16 +120,27 @@ def _gradient_graphs(y: Value, xs: Sequence[Value]) -> list[Value]:
         if upstream is None:
             continue
         for i, local in zip(carrying, local_derivatives(node, carrying)):
-            parent, contribution = node.parents[i], _product(upstream, local)
+            parent, sent = node.parents[i], _product(node, upstream, local)
             known = gradient_of.get(parent)
-            gradient_of[parent] = contribution if known is None else known + contribution
-    # A gradient may be a node of the graph itself, such as the y of x·y: give it one of its own.
-    gradients = [gradient_of.get(x, constant(0.0)) for x in xs]
-    return [g if g.scope is not None and g.scope.kind == "gradient" else +g for g in gradients]
+            gradient_of[parent] = sent if known is None else known + sent
+    # A gradient may be a node of the graph itself, such as the y of x·y, or the same as another:
+    # each gets a node of its own, so that labelling one labels nothing else.
+    taken = set(topological_order(y))
+    gradients = []
+    for x in xs:
+        gradient = gradient_of.get(x, constant(0.0))
+        gradients.append(+gradient if gradient in taken else gradient)
+        taken.add(gradient)
+    return gradients
 
 
-def _product(upstream: Value, local: Value) -> Value:
+def _product(node: Value, upstream: Value, local: Value) -> Value:
     """Upstream × local, without a node where one of them is the number 1."""
+    if (
+        not isfinite(upstream.data)
+        and contribution(node.operation, upstream.data, local.data) == 0.0
+    ):
+        return constant(0.0)
     if upstream.is_constant and upstream.data == 1.0:
         return local
     return upstream if local.is_constant and local.data == 1.0 else upstream * local

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from itertools import filterfalse
 
-from engine.value import Value
+from engine.origin import FORGOTTEN, LEAF
+from engine.value import Value, name
 
 _FEW = 2
 """Up to so many parents it is faster to push them all than to leave out the seen ones."""
@@ -36,6 +37,11 @@ def topological_order(*roots: Value) -> list[Value]:
             seen.add(node)
             parents = node.parents
             if not parents:
+                if node._origin is FORGOTTEN:
+                    raise ValueError(
+                        f"The graph behind {name(node)} was released by forget(), which released "
+                        "everything it shared with other results too. Compute it again."
+                    )
                 order.append(node)
                 continue
             path.append(node)
@@ -51,7 +57,8 @@ def forget(*roots: Value) -> None:
     """Release the graph behind the roots, node by node; the roots become leaves.
 
     Python frees a dropped graph by itself. This does the same without nested calls, for graphs
-    millions of nodes deep in threads with a small stack.
+    millions of nodes deep in threads with a small stack. Nodes that other results share are
+    released too: differentiating those results then raises.
 
     >>> from engine import Value, forget
     >>> y = Value(2.0) * 3.0
@@ -59,9 +66,15 @@ def forget(*roots: Value) -> None:
     >>> y.data, y.parents
     (6.0, ())
     """
+    labels = [root.label for root in roots]
     stack = list(roots)
     while stack:
         node = stack.pop()
-        stack.extend(node.parents)
-        node.parents = ()
-        node.partials = ()
+        if node.parents:
+            stack.extend(node.parents)
+            node.parents = ()
+            node.partials = ()
+            node._origin = FORGOTTEN
+    for root, label in zip(roots, labels):
+        if root._origin is FORGOTTEN:
+            root._origin = LEAF.labelled(label)

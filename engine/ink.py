@@ -32,31 +32,41 @@ class Ink:
         latex: the formula in LaTeX, for mathematics mode.
         binds: the precedence of its outermost operator.
         number: its number if it is a literal, else None.
+        value: its number where that is known, of a variable too; it decides what `where` chooses.
 
     >>> x = Ink.symbol("x")
     >>> (x + 1) * x
     Ink('(x + 1) * x')
     """
 
-    __slots__ = ("binds", "latex", "number", "text")
+    __slots__ = ("binds", "latex", "number", "text", "value")
 
-    def __init__(self, text: str, latex: str, binds: int = ATOM, number: float | None = None):
+    def __init__(
+        self,
+        text: str,
+        latex: str,
+        binds: int = ATOM,
+        *,
+        number: float | None = None,
+        value: float | None = None,
+    ) -> None:
         self.text = text
         self.latex = latex
         self.binds = binds
         self.number = number
+        self.value = number if value is None else value
 
     @staticmethod
-    def symbol(name: str) -> Ink:
-        """A variable. Its name is shown literally, whatever it contains."""
-        return Ink(name, latex_name(name))
+    def symbol(name: str, value: float | None = None) -> Ink:
+        """A variable, and its number where known. Its name is shown literally."""
+        return Ink(name, latex_name(name), value=value)
 
     @staticmethod
     def literal(number: float) -> Ink:
         """A number, in the fewest digits that read back exactly."""
         text = number_text(number)
         binds = _SIGN if text.startswith("-") else _PRODUCT if "e" in text else ATOM
-        return Ink(text, _latex_number(text), binds, number)
+        return Ink(text, _latex_number(text), binds, number=number)
 
     def __str__(self) -> str:
         return self.text
@@ -135,29 +145,8 @@ def latex_name(name: str) -> str:
 
 
 _GREEK = frozenset(
-    [
-        "alpha",
-        "beta",
-        "gamma",
-        "delta",
-        "epsilon",
-        "zeta",
-        "eta",
-        "theta",
-        "kappa",
-        "lambda",
-        "mu",
-        "nu",
-        "xi",
-        "pi",
-        "rho",
-        "sigma",
-        "tau",
-        "phi",
-        "chi",
-        "psi",
-        "omega",
-    ]
+    "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi "
+    "psi omega".split()
 )
 _LATEX_SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -194,18 +183,24 @@ def _shortened(operation: Operation, inks: tuple[Ink, ...]) -> Ink | None:
         return write(TABLE["neg"], (inks[1],))
     if name == "pow" and numbers[1] == 1.0:
         return inks[0]
-    if name == "where" and numbers[0] is not None:
-        return inks[1] if numbers[0] else inks[2]
+    if name == "where" and inks[0].value is not None:
+        return inks[1] if inks[0].value else inks[2]
     return None
 
 
 def _written(operation: Operation, inks: tuple[Ink, ...]) -> Ink:
     notation = operation.notation
+    value = _known_value(operation, inks)
     if isinstance(operation, Reduction):
         inks = (_listed(operation, inks),)
     texts = tuple(_bracketed(ink, notation, i, False) for i, ink in enumerate(inks))
     latexes = tuple(_bracketed(ink, notation, i, True) for i, ink in enumerate(inks))
-    return Ink(notation.text % texts, notation.latex % latexes, notation.binds)
+    return Ink(notation.text % texts, notation.latex % latexes, notation.binds, value=value)
+
+
+def _known_value(operation: Operation, inks: tuple[Ink, ...]) -> float | None:
+    known = tuple(ink.value for ink in inks if ink.value is not None)
+    return operation.forward(known) if len(known) == len(inks) else None
 
 
 def _listed(operation: Operation, inks: tuple[Ink, ...]) -> Ink:

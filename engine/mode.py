@@ -46,11 +46,16 @@ class Scope:
 
     def path(self) -> str:
         """The names from the outermost scope to this one, joined by dots."""
-        return f"{self.parent.path()}.{self.name}" if self.parent else self.name
+        return ".".join(scope.name for scope in self.chain())
 
     def chain(self) -> tuple[Scope, ...]:
         """The scopes from the outermost one to this one."""
-        return (*self.parent.chain(), self) if self.parent else (self,)
+        chain: list[Scope] = []
+        scope: Scope | None = self
+        while scope is not None:
+            chain.append(scope)
+            scope = scope.parent
+        return tuple(reversed(chain))
 
 
 class Mode:

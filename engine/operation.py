@@ -56,6 +56,7 @@ class Operation:
         domain: an interval per operand in which the row is tested.
         defaults: values of trailing operands that may be left out.
         dunder: Python's name of its operator, for example "__add__", if it has one.
+        masks: True if a zero derivative stops even an infinite gradient, as that of a dead relu.
         recent_origins: the last origin of a node by instruction number, for `origin.py` alone.
         selects: True if a zero derivative means "not chosen": no edge, since 0 × inf is nan.
 
@@ -80,6 +81,7 @@ class Operation:
         defaults: tuple[float, ...] = (),
         dunder: str | None = None,
         selects: bool = False,
+        masks: bool = False,
     ) -> None:
         self.name = name
         self.about = about
@@ -91,6 +93,7 @@ class Operation:
         self.defaults = defaults
         self.dunder = dunder
         self.selects = selects
+        self.masks = masks
         if not isinstance(self, Reduction):
             self._arity = len(domain)
         self._all_wanted = (True,) * len(domain)
@@ -101,8 +104,10 @@ class Operation:
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
 
-    def __call__(self, *operands: Any) -> Any:
+    def __call__(self, *operands: Any, **named: Any) -> Any:
         """The operation on numbers, Values, arrays or ink, whichever the operands are."""
+        if named:
+            operands = self._with_named(operands, named)
         if len(operands) != self._arity:
             operands = self.arrange(operands)
         for operand in operands:
@@ -118,6 +123,23 @@ class Operation:
         if len(operands) != self._arity:
             raise TypeError(f"{self.name} takes {self.takes()}, not {len(operands)}.")
         return operands
+
+    def _with_named(self, operands: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        """The operands of a call that names some of them, as `leaky_relu(x, slope=0.1)` does."""
+        names = self.operand_names()[len(operands) :]
+        for name in named:
+            if name not in names:
+                known = ", ".join(self.operand_names())
+                raise TypeError(f"{self.name} has no operand {name!r} left; it has {known}.")
+        missing = dict(zip(self.operand_names()[self._arity - len(self.defaults) :], self.defaults))
+        given = {**missing, **named}
+        return operands + tuple(given[name] for name in names if name in given)
+
+    def operand_names(self) -> tuple[str, ...]:
+        """The names of the operands, as the rules of the row call them."""
+        rule = next((rule for rule in self.rules if callable(rule)), None)
+        code = getattr(rule, "__code__", None)
+        return tuple(code.co_varnames[: self._arity]) if code and self._arity > 0 else ()
 
     def takes(self) -> str:
         """How many operands a call takes, in words."""
@@ -195,7 +217,9 @@ class Reduction(Operation):
     _arity = -1  # any number: every call is arranged
 
     def arrange(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
-        if len(operands) == 1 and isinstance(operands[0], Iterable):
+        if len(operands) == 1 and isinstance(operands[0], np.ndarray):
+            operands = tuple(operands[0].flat)
+        elif len(operands) == 1 and isinstance(operands[0], Iterable):
             operands = tuple(operands[0])
         if len(operands) < self.least:
             raise ValueError(f"{self.name} of nothing has no value; give at least one operand.")
@@ -257,7 +281,8 @@ def _read_array(operation: Operation, operands: tuple[Any, ...]) -> Any:
         boxed = [x if is_real(x) else np.array(x, dtype=object) for x in operands]
         return np.frompyfunc(_one_by_one(operation), len(boxed), 1)(*boxed)
     with np.errstate(all="ignore"):
-        return operation.array(*(np.asarray(x, dtype=np.float64)[()] for x in operands))
+        result = operation.array(*(np.asarray(x, dtype=np.float64)[()] for x in operands))
+    return np.asarray(result)[()]
 
 
 def _holds_objects(operand: Any) -> bool:

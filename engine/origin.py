@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 class Origin:
-    """What made a node. `operation` is None for a leaf."""
+    """What made a node. `operation` is None for a leaf; a constant is a leaf without gradients."""
 
-    __slots__ = ("_code", "_instruction", "_line", "label", "operation", "scope")
+    __slots__ = ("_code", "_instruction", "_line", "is_constant", "label", "operation", "scope")
 
     def __init__(
         self,
@@ -32,17 +32,27 @@ class Origin:
         scope: Scope | None = None,
         code: CodeType | None = None,
         instruction: int = -1,
+        *,
+        is_constant: bool = False,
     ) -> None:
         self.operation = operation
         self.label = label
         self.scope = scope
         self._code = code
         self._instruction = instruction
+        self.is_constant = is_constant
         self._line: SourceLine | None = None
 
     def labelled(self, label: str | None) -> Origin:
         """The same origin with another label."""
-        return Origin(self.operation, label, self.scope, self._code, self._instruction)
+        return Origin(
+            self.operation,
+            label,
+            self.scope,
+            self._code,
+            self._instruction,
+            is_constant=self.is_constant,
+        )
 
     @property
     def line(self) -> SourceLine | None:
@@ -82,12 +92,15 @@ class SourceLine:
 
 
 LEAF = Origin(None)
-CONSTANT = Origin(None)
+CONSTANT = Origin(None, is_constant=True)
 """The origin of plain numbers, detached values and results inside `no_grad`: no gradients."""
+FORGOTTEN = Origin(None)
+"""The origin of inner nodes whose graph `forget` released: nothing may be computed from them."""
 
-_ENGINE, _LIBRARY, _USER = range(3)
+_ENGINE, _LIBRARY, _FOREIGN, _USER = range(4)
 _engine_folder = os.path.dirname(__file__) + os.sep
-_library_folders = [os.path.dirname(np.__file__) + os.sep]
+_library_folders: list[str] = []
+_numpy_folder = os.path.dirname(np.__file__) + os.sep
 
 
 class _Rooms(dict[str, int]):
@@ -96,6 +109,8 @@ class _Rooms(dict[str, int]):
     def __missing__(self, file: str) -> int:
         if file.startswith(_engine_folder):
             room = _ENGINE
+        elif file.startswith(_numpy_folder):
+            room = _FOREIGN
         else:
             room = _LIBRARY if file.startswith(tuple(_library_folders)) else _USER
         self[file] = room
@@ -103,6 +118,16 @@ class _Rooms(dict[str, int]):
 
 
 _room_of = _Rooms()
+
+
+def is_of_library(code: CodeType) -> bool:
+    """Whether code belongs to a package that `hide_lines_of` named."""
+    return _room_of[code.co_filename] == _LIBRARY
+
+
+def is_of_user(code: CodeType) -> bool:
+    """Whether code belongs to neither the engine, nor such a package, nor numpy."""
+    return _room_of[code.co_filename] == _USER
 
 
 def hide_lines_of(file: str) -> None:

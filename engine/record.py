@@ -16,7 +16,7 @@ import numpy as np
 from engine.errors import NonFiniteError
 from engine.mode import MODE, ORDINARY, Mode
 from engine.operation import HARD_PLACE, Operation, Reduction, Rule, readers
-from engine.origin import CONSTANT, origin_of
+from engine.origin import origin_of
 from engine.real import is_real, is_refused
 from engine.table import TABLE
 from engine.value import NOT_COMPUTED, Operand, Value, as_value, constant, name
@@ -29,17 +29,18 @@ def _node(
     data: float,
     parents: tuple[Value, ...],
     partials: tuple[float | None, ...],
+    depth: int = 3,
 ) -> Value:
     mode = MODE.get()
     if mode is not ORDINARY:
         if mode.trapping:
-            _check_finite(operation, data, parents, mode)
+            _check_finite(operation, data, parents, mode, depth + 1)
         if not mode.recording:
             return constant(data)
     node = _new(Value)
     node._data = data
     node._grad = NOT_COMPUTED
-    node._origin = origin_of(operation, mode, 3)
+    node._origin = origin_of(operation, mode, depth)
     node.parents = parents
     node.partials = partials
     return node
@@ -50,7 +51,7 @@ def record(operation: Operation, operands: tuple[Operand, ...]) -> Value:
     parents: tuple[Value, ...] = operands
     try:
         numbers = tuple([parent._data for parent in parents])
-        wanted = tuple([parent._origin is not CONSTANT for parent in parents])
+        wanted = tuple([not parent._origin.is_constant for parent in parents])
     except AttributeError:  # there are plain numbers among them
         return record(operation, tuple([as_value(x, f"{operation.name}(...)") for x in operands]))
     data = operation.forward(numbers)
@@ -62,7 +63,7 @@ def _unary_method(operation: Operation) -> Callable[[Value], Value]:
     forward, rule = operation.scalar, operation.rules[0]
 
     def method(self: Value) -> Value:
-        if self._origin is CONSTANT:
+        if self._origin.is_constant:
             return record(operation, (self,))
         x = self._data
         try:
@@ -80,10 +81,21 @@ def _binary_method(operation: Operation) -> Callable[[Value, Operand], Value]:
     left, right = cast(tuple[Rule, Rule], operation.rules)
     fixed = None if callable(left) else (left, right)
 
+    def on_number(self: Value, b: float) -> Value:
+        a = self._data
+        try:
+            y = forward(a, b)
+            partial = left(a, b, y) if callable(left) else left
+        except HARD_PLACE:
+            return record(operation, (self, constant(b)))
+        return _node(operation, y, (self, constant(b)), (partial, None), 4)
+
     def method(self: Value, other: Operand) -> Value:
         if type(other) is not Value:
+            if type(other) is float and not self._origin.is_constant:
+                return on_number(self, other)
             return cast(Value, _with_number(operation, self, other))
-        if other._origin is CONSTANT or self._origin is CONSTANT:
+        if other._origin.is_constant or self._origin.is_constant:
             return record(operation, (self, other))
         a, b = self._data, other._data
         try:
@@ -114,8 +126,8 @@ def _with_number(operation: Operation, a: Operand, b: Operand) -> Any:
 
 
 def _named_method(operation: Operation) -> Callable[..., Value]:
-    def method(self: Value, *operands: Operand) -> Any:
-        return operation(self, *operands)
+    def method(self: Value, *operands: Operand, **named: Operand) -> Any:
+        return operation(self, *operands, **named)
 
     return method
 
@@ -152,12 +164,12 @@ def _titled(method: Callable[..., Any], operation: Operation) -> Callable[..., A
 
 
 def _check_finite(
-    operation: Operation, data: float, parents: tuple[Value, ...], mode: Mode
+    operation: Operation, data: float, parents: tuple[Value, ...], mode: Mode, depth: int
 ) -> None:
     if isfinite(data):
         return
     operands = ", ".join(map(name, parents))
-    line = origin_of(operation, mode, 4).line
+    line = origin_of(operation, mode, depth).line
     raise NonFiniteError(f"{operation.name}({operands}) is {data}. It was created at {line}.")
 
 

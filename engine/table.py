@@ -55,6 +55,7 @@ def row(
     defaults: tuple[float, ...] = (),
     dunder: str | None = None,
     selects: bool = False,
+    masks: bool = False,
 ) -> Operation:
     """Add a row to the table."""
     slots = ", ".join(["%s"] * len(rules)) if not issubclass(kind, Reduction) else "%s"
@@ -73,6 +74,7 @@ def row(
         defaults=defaults,
         dunder=dunder,
         selects=selects,
+        masks=masks,
     )
     return TABLE[name]
 
@@ -120,7 +122,7 @@ pos: Operation = row(
 pow: Operation = row(
     "pow", "A number raised to a power; nan for a negative base and a broken exponent.", math.pow,
     np.power,
-    lambda a, b, y: where(b, b * pow(a, b - 1.0), where(a, b * y / a, 0.0)),
+    lambda a, b, y: where(b, b * pow(a, b - 1.0), b * y / where(a, a, 1.0)),
     lambda a, b, y: y * log(where(a, a, 1.0 - step(-b))),
     domain=(POSITIVE, EVERYWHERE), text="%s ** %s", latex="{%s}^{%s}", binds=7, dunder="__pow__",
 )
@@ -291,6 +293,7 @@ relu: Operation = row(
     "relu", "x where it is positive, else 0; nan stays nan.",
     lambda x: 0.0 if x < 0.0 else x, lambda x: np.where(x < 0.0, 0.0, x),
     lambda x, y: step(x),
+    masks=True,
 )
 leaky_relu: Operation = row(
     "leaky_relu", "x where it is positive, else slope·x (Maas et al., 2013).",
@@ -302,7 +305,7 @@ leaky_relu: Operation = row(
 elu: Operation = row(
     "elu", "x where it is positive, else alpha·(exp(x) - 1) (Clevert et al., 2015).",
     *formula(lambda x, alpha: where(step(x), x, alpha * expm1(minimum(x, 0.0)))),
-    lambda x, alpha, y: step(x) + alpha * exp(minimum(x, 0.0)) * (1.0 - step(x)),
+    lambda x, alpha, y: where(step(x), 1.0, alpha * exp(x)),
     lambda x, alpha, y: expm1(minimum(x, 0.0)),
     defaults=(1.0,),
 )
@@ -379,6 +382,7 @@ maximum: Operation = row(
     lambda a, b, y: _exceeds(a, b),
     lambda a, b, y: _exceeds(b, a),
     latex=r"\max(%s, %s)",
+    masks=True,
 )
 minimum: Operation = row(
     "minimum", "The smaller of two numbers; at a tie each has half the derivative.", _min_of_two,
@@ -386,6 +390,7 @@ minimum: Operation = row(
     lambda a, b, y: _exceeds(b, a),
     lambda a, b, y: _exceeds(a, b),
     latex=r"\min(%s, %s)",
+    masks=True,
 )
 clip: Operation = row(
     "clip", "x kept between low and high; at an edge x has half the derivative.",
@@ -394,6 +399,7 @@ clip: Operation = row(
     lambda x, low, high, y: _exceeds(low, x) * _exceeds(high, low),
     lambda x, low, high, y: _exceeds(maximum(x, low), high),
     domain=(EVERYWHERE, (-2.0, -1.0), (1.0, 2.0)),
+    masks=True,
 )
 where: Operation = row(
     "where", "a if the condition is true (not 0), else b; only the chosen one gets a derivative.",
@@ -429,7 +435,8 @@ def _products_of_others(xs: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _shared_among_equals(xs: tuple[Any, ...], chosen: Any) -> tuple[Any, ...]:
     ties = [_equals(x, chosen) for x in xs]
-    return tuple(tie / _sum(*ties) for tie in ties)
+    total = _sum(*ties)
+    return tuple(tie / total for tie in ties)
 
 
 def _finite_or_zero(x: Any) -> Any:
@@ -441,9 +448,11 @@ def _logsumexp(*xs: Any) -> Any:
     return shift + log(_sum(*(exp(x - shift) for x in xs)))
 
 
-def _share(*xs: Any) -> Any:
+def _shares(xs: tuple[Any, ...]) -> tuple[Any, ...]:
     shift = reduce(maximum, xs)
-    return exp(xs[0] - shift) / _sum(*(exp(x - shift) for x in xs))
+    parts = [exp(x - shift) for x in xs]
+    # Each total begins with its own part, as in the node of one share, for the same bits.
+    return tuple(p / _sum(p, *parts[:i], *parts[i + 1 :]) for i, p in enumerate(parts))
 
 
 def _share_derivatives(xs: tuple[Any, ...], first: Any) -> tuple[Any, ...]:
@@ -488,7 +497,7 @@ logsumexp: Operation = row(
 )
 softmax_share: Operation = row(
     "softmax", "The share exp(x) of the first operand in the sum over all operands.",
-    *formula(_share), _share_derivatives,
+    *formula(lambda *xs: _shares(xs)[0]), _share_derivatives,
     kind=NonEmptyReduction, text="softmax_share(%s)",
 )
 
@@ -502,6 +511,8 @@ def softmax(*operands: Any) -> tuple[Any, ...]:
     (0.5, 0.5)
     """
     xs = softmax_share.arrange(operands)
+    if set(map(type, xs)) == {float}:
+        return _shares(xs)
     return tuple(softmax_share((x, *xs[:i], *xs[i + 1 :])) for i, x in enumerate(xs))
 
 

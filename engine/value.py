@@ -122,11 +122,6 @@ class Value:
 
     @label.setter
     def label(self, label: str | None) -> None:
-        if self._origin is CONSTANT:
-            raise ValueError(
-                f"The constant {name(self)} can have no label: it came from detach(), no_grad() "
-                "or a plain number. Make it a Value(...) to name it."
-            )
         self._origin = self._origin.labelled(checked_label(label))
 
     @property
@@ -147,7 +142,7 @@ class Value:
     @property
     def is_constant(self) -> bool:
         """Whether this is a plain number in a graph, which no gradient flows to."""
-        return self._origin is CONSTANT
+        return self._origin.is_constant
 
     def detach(self) -> Value:
         """The same number as a constant, cut off from the graph.
@@ -211,7 +206,7 @@ class Value:
                 "and would take its whole graph along. Copy v.detach(), or the leaves."
             )
         if self.is_constant:
-            return constant, (self._data,)
+            return _constant, (self._data, self.label)
         return _leaf, (self._data, self.label, self._grad)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -302,6 +297,13 @@ def _conversion(node: Value, kind: str) -> str:
         f"{kind}(v) and the functions of math would cut {name(node)} off from its gradient. "
         f"Write v.exp() or engine.exp(v) and so on for a function; {kind}(v.data) for the number."
     )
+
+
+def _constant(data: float, label: str | None) -> Value:
+    node = constant(data)
+    if label is not None:
+        node.label = label
+    return node
 
 
 def _leaf(data: float, label: str | None, grad: float) -> Value:

@@ -5,6 +5,7 @@ Whatever else is given is refused with an error that names the module and what i
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -52,6 +53,8 @@ def _as_values(module: object, count: int, x: Inputs) -> Converted:
     if isinstance(x, Value) or is_real(x):
         return Converted((as_value(x, role),))
     try:
+        if isinstance(x, str | bytes | Mapping | Set):
+            raise TypeError
         numbers = list(x)
     except TypeError:
         raise TypeError(

@@ -14,6 +14,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from engine.mode import MODE, ORDINARY, Mode, Scope, entered
+from engine.origin import is_of_library, is_of_user
 from nn.parts import Holder, path_inside
 
 _MOST_SCOPES = 100
@@ -69,12 +70,18 @@ class Scoped(Holder):
     def _mode_inside(self, around: Mode, caller: FrameType) -> Mode:
         """The mode of a call from one line in the mode `around`, remembered for the next call."""
         inside = around
-        if (
-            around.scope is None or around.scope.owner is not self
-        ):  # it is when `__call__` calls that of the base class
-            inside = around.within(self._scope_inside(around.scope), from_one_line=True)
+        # Its own scope is open already when a `__call__` calls that of the base class.
+        if around.scope is None or around.scope.owner is not self:
+            scope = self._scope_inside(around.scope)
+            inside = around.within(scope, from_one_line=self._runs_once(around, caller))
         self._last_call = around, caller.f_code, caller.f_lasti, inside
         return inside
+
+    def _runs_once(self, around: Mode, caller: FrameType) -> bool:
+        """Whether all nodes of this call come from one line of the user's source."""
+        if not is_of_library(type(self).forward.__code__):
+            return False
+        return around.origins is not None or is_of_user(caller.f_code)
 
     def _scope_inside(self, parent: Scope | None) -> Scope:
         """The scope of this module inside another: always the same one, whatever the mode."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import Value
+from engine.real import describe
 from viz.files import write_file
 from viz.page import document, page
 from viz.report import report
@@ -89,5 +90,5 @@ def backprop(
     (3.0, 3.0, 6.0)
     """
     if not isinstance(y, Value):
-        raise TypeError(f"backprop takes the Value to differentiate, not a {type(y).__name__}.")
+        raise TypeError(f"backprop takes the Value to differentiate, not {describe(y)}.")
     return Backprop(y, names, learning_rate, parameters)

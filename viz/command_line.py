@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import keyword
+import os
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -39,17 +40,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal without Unicode still shows the rest
             stream.reconfigure(errors="replace")
-    options = _parser().parse_args(_shielded(sys.argv[1:] if arguments is None else arguments))
+    options = _parser().parse_intermixed_args(
+        _shielded(sys.argv[1:] if arguments is None else arguments)
+    )
     try:
         steps = _steps(options.expression, options.assignments, options.learning_rate)
         files, advice = _files(steps, options.format) if not options.no_files else ({}, "")
     except ExpressionError as error:
         print(f"glassgrad: {error}", file=sys.stderr)
         return 2
-    print(steps.to_json(indent=1) if options.json else steps.text())
+    try:
+        written = _write(files, Path(options.out))
+        print(steps.to_json(indent=1) if options.json else steps.text())
+        if written and not options.json:
+            print(f"\nWrote {written}")
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        place = f" to {error.filename}" if error.filename else ""
+        print(f"glassgrad: cannot write{place}: {error.strerror}.", file=sys.stderr)
+        return 1
     if advice:
         print(f"\n{advice}", file=sys.stderr)
-    return _write(files, Path(options.out), quiet=options.json)
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,7 +75,9 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("expression", help="arithmetic with the engine's operations, in quotes")
-    parser.add_argument("assignments", nargs="*", metavar="name=number", help="the variables")
+    parser.add_argument(
+        "assignments", nargs="*", metavar="name=number", help="the variables, if any"
+    )
     parser.add_argument("--out", default=".", metavar="DIR", help="folder for the files (.)")
     parser.add_argument(
         "--format", default="svg", choices=FORMATS, help="of the graph's picture (svg)"
@@ -68,19 +85,30 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-files", action="store_true", help="only print")
     parser.add_argument("--json", action="store_true", help="print the steps as JSON instead")
     parser.add_argument(
-        "--learning-rate", type=float, metavar="RATE", help="end with a step of gradient descent"
+        "--learning-rate", type=_rate, metavar="RATE", help="end with a step of gradient descent"
     )
     return parser
 
 
+def _rate(text: str) -> float:
+    rate = float(text)
+    if not 0.0 < rate < float("inf"):
+        raise ValueError
+    return rate
+
+
 def _shielded(arguments: Sequence[str]) -> list[str]:
-    """The arguments with a space before an expression such as "-x", which is no option."""
-    return [
-        f" {argument}"
-        if argument[:1] == "-" and argument[:2] != "--" and argument not in ("-", "-h")
-        else argument
-        for argument in arguments
-    ]
+    """The arguments with a space before an expression such as "-x", which is no option.
+
+    After "--" nothing is an option.
+    """
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    before = [f" {a}" if _is_negative(a) else a for a in arguments[:end]]
+    return before + [f" {a}" for a in arguments[end + 1 :]]
+
+
+def _is_negative(argument: str) -> bool:
+    return argument[:1] == "-" and argument[:2] != "--" and argument not in ("-", "-h")
 
 
 def _steps(text: str, assignments: Sequence[str], learning_rate: float | None) -> Backprop:
@@ -128,18 +156,13 @@ def _files(steps: Backprop, kind: str) -> tuple[dict[str, bytes], str]:
     return {**graph, "steps.html": steps.standalone_html().encode()}, advice
 
 
-def _write(files: dict[str, bytes], folder: Path, *, quiet: bool) -> int:
-    try:
-        if files:
-            folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            write_file(folder / name, content)
-    except OSError as error:
-        print(f"glassgrad: cannot write to {folder}: {error.strerror}.", file=sys.stderr)
-        return 1
-    if files and not quiet:
-        print("\nWrote " + " and ".join(str(folder / name) for name in files))
-    return 0
+def _write(files: dict[str, bytes], folder: Path) -> str:
+    """Write the files and say which."""
+    if files:
+        folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        write_file(folder / name, content)
+    return " and ".join(str(folder / name) for name in files)
 
 
 if __name__ == "__main__":

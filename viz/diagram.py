@@ -228,10 +228,16 @@ class Diagram(Sequence[Node]):
 
 
 def _can_open(value: Value) -> bool:
-    """A dot of distinct operands: opened, it adds to each gradient in the same order."""
+    """A dot of distinct operands, whose numbers are still those it was computed from.
+
+    Opened, it adds to each gradient in the same order.
+    """
     if value.operation is not TABLE["dot"] or not value.parents:
         return False
-    return len(set(value.parents)) == len(value.parents)
+    if len(set(value.parents)) != len(value.parents):
+        return False
+    now = value.operation.forward(tuple(parent.data for parent in value.parents))
+    return now == value.data or (now != now and value.data != value.data)
 
 
 def _labels(order: Iterable[Value], names: Mapping[str, Any] | None) -> dict[Value, str | None]:

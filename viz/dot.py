@@ -22,8 +22,11 @@ from viz.text import short, visible
 DATA, GRADIENT, INK, FAINT = "#0072B2", "#B34E00", "#1a1a1a", "#6b6b6b"
 FONT = "Helvetica,Arial,sans-serif"
 SYMBOLS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "neg": "−", "pos": "+", "pow": "**"}
-_ITERATIONS = {"nslimit": "2", "nslimit1": "2"}
-"""How long Graphviz seeks the shortest edges: a chain of 70 nodes takes 0.3 s instead of 20 s."""
+HEAVY = 600
+"""From this load on, the layout is kept fast rather than fine, and edges carry no numbers."""
+_FINE = {"nslimit": "2", "nslimit1": "2"}
+_FAST = {"nslimit": "0.1", "nslimit1": "0.1", "mclimit": "0.1", "splines": "line"}
+"""How long Graphviz seeks the shortest edges; without a limit 70 nodes may take 20 s."""
 SATURATED = 0.01
 """A sigmoid or tanh whose local derivative is below this share of its largest is saturated."""
 
@@ -38,9 +41,10 @@ def digraph(
         derivatives: write the local derivative on each edge.
         direction: Graphviz's rankdir: "LR" from left to right, "TB" from top to bottom.
     """
+    is_heavy = picture.load() > HEAVY
     graph = graphviz.Digraph(
         graph_attr={"rankdir": direction, "fontname": FONT, "fontsize": "11", "bgcolor": "#ffffff",
-                    "nodesep": "0.15", "ranksep": "0.3", **_ITERATIONS},
+                    "nodesep": "0.15", "ranksep": "0.3", **(_FAST if is_heavy else _FINE)},
         node_attr={"fontname": FONT, "fontsize": "12", "shape": "box", "style": "rounded",
                    "color": INK, "margin": "0.08,0.04", "height": "0.3"},
         edge_attr={"fontname": FONT, "fontsize": "10", "color": FAINT, "arrowsize": "0.6",
@@ -48,7 +52,9 @@ def digraph(
     )  # fmt: skip
     _add_scope(graph, picture, None)
     for edge in picture.edges:
-        text = short(edge.partial) if derivatives and edge.partial is not None else ""
+        text = (
+            short(edge.partial) if derivatives and not is_heavy and edge.partial is not None else ""
+        )
         graph.edge(
             edge.tail,
             edge.head,
@@ -79,11 +85,11 @@ def _add_scope(graph: graphviz.Digraph, picture: Picture, scope: Scope | None) -
     for part in picture.parts:
         if part.scope is scope:
             _add_part(graph, picture.diagram, part)
-    for i, inner in enumerate(picture.scopes_in(scope)):
+    for inner in picture.scopes_in(scope):
         with graph.subgraph(name=f"cluster_{picture.scope_number(inner)}") as group:
             group.attr(
                 label=_label(_text(_scope_title(inner), color=FAINT)),
-                style="rounded,dashed", color=FAINT, fontcolor=FAINT, id=f"s{i}",
+                style="rounded,dashed", color=FAINT, fontcolor=FAINT,
             )  # fmt: skip
             _add_scope(group, picture, inner)
 

@@ -10,6 +10,7 @@ from typing import Any
 import graphviz
 
 from engine import Value
+from engine.real import describe
 from viz.diagram import Diagram
 from viz.dot import digraph
 from viz.files import json_text, write_file
@@ -162,9 +163,13 @@ def draw(
         raise ValueError("draw needs at least one Value.")
     for root in roots:
         if not isinstance(root, Value):
-            raise TypeError(f"draw takes Values, not a {type(root).__name__}.")
+            raise TypeError(f"draw takes Values, not {describe(root)}.")
     if direction not in ("LR", "RL", "TB", "BT"):
         raise ValueError(f"direction is LR, RL, TB or BT, not {direction!r}.")
+    if depth is not None and depth < 0:
+        raise ValueError(f"depth is at least 0, not {depth}.")
+    if names is not None and not isinstance(names, Mapping):
+        raise TypeError(f"names is a dict such as locals(), not {describe(names)}.")
     if max_nodes < 1:
         raise ValueError(f"max_nodes is at least 1, not {max_nodes}.")
     return Drawing(

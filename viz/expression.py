@@ -8,8 +8,8 @@ error marks the place.
 from __future__ import annotations
 
 import ast
-import operator
 import unicodedata
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -24,11 +24,14 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Pow: TABLE["pow"],
     ast.USub: TABLE["neg"],
     ast.UAdd: TABLE["pos"],
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
+    ast.Lt: lambda a, b: _holds(TABLE["step"](TABLE["compare"](b, a))),
+    ast.LtE: lambda a, b: _holds(1.0 - TABLE["step"](TABLE["compare"](a, b))),
+    ast.Gt: lambda a, b: _holds(TABLE["step"](TABLE["compare"](a, b))),
+    ast.GtE: lambda a, b: _holds(1.0 - TABLE["step"](TABLE["compare"](b, a))),
 }
+"""Comparisons are 1 or 0, as nodes of the graph, so that the steps show what was compared."""
+
+_LIBRARIES = ("math", "np", "numpy", "torch", "engine")
 _FUNCTIONS: dict[str, Callable[..., Any]] = {**TABLE, "softmax": softmax}
 
 
@@ -78,7 +81,8 @@ class Expression:
     """
 
     def __init__(self, text: str) -> None:
-        self.text = text.strip()
+        # A line break inside an expression is a space like any other.
+        self.text = "".join(" " if c in "\t\n\v\f\r" else c for c in text).strip()
         self._tree = _parse(self.text)
         self.names = tuple(dict.fromkeys(_names(self._tree)))
 
@@ -96,7 +100,8 @@ class Expression:
         try:
             result = self._read(self._tree, leaves)
         except RecursionError:
-            raise ExpressionError("The expression is nested too deeply.", self.text) from None
+            problem = "The expression is too long or nested too deeply."
+            raise ExpressionError(problem, self.text) from None
         if not isinstance(result, (Value, float, int)):
             raise self._error("The expression gives several numbers; pick one.", self._tree)
         # A root of its own, so that it can be named even where it is a variable or a number.
@@ -109,8 +114,13 @@ class Expression:
             for node in ast.walk(self._tree)
             if isinstance(node, ast.Name) and _normal(node.id) == name
         )
-        hint = f" {name} is an operation: write {name}(...)." if name in _FUNCTIONS else ""
-        return self._error(f"{name} has no number. Add {name}=... to the command.{hint}", place)
+        if name in _FUNCTIONS:
+            problem = f"{name} is an operation: write {name}(...)."
+        elif name in _LIBRARIES:
+            problem = f"{name} is not needed here: write exp(x) instead of {name}.exp(x)."
+        else:
+            problem = f"{name} has no number. Add {name}=... to the command."
+        return self._error(problem, place)
 
     def _error(self, problem: str, node: ast.expr) -> ExpressionError:
         return ExpressionError(problem, self.text, *_span(self.text, node))
@@ -184,18 +194,29 @@ class Expression:
 _ALLOWED = "an expression has numbers, names, + - * / **, brackets, and operations such as tanh(x)."
 
 
+def _holds(truth: Any) -> Any:
+    """The outcome of a comparison; one with nan does not hold."""
+    number = truth.data if isinstance(truth, Value) else truth
+    return 0.0 if number != number else truth
+
+
 def _parse(text: str) -> ast.expr:
     if not text:
         raise ExpressionError("The expression is empty.", text)
     try:
-        return ast.parse(text, mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's remarks on style are not for here
+            return ast.parse(text, mode="eval").body
     except SyntaxError as error:
-        start = max(0, (error.offset or 1) - 1)
+        start = min(len(text), max(0, (error.offset or 1) - 1))
         end = max(start + 1, (error.end_offset or 0) - 1)
-        problem = f"This is not an expression: {error.msg}."
-        raise ExpressionError(problem, text, min(start, len(text)), end) from None
+        problem = f"This is not an expression: {error.msg.rstrip('.')}"
+        problem += "" if problem.endswith("?") else "."
+        if "decimal literal" in problem:
+            problem += " A product is written 2*x."
+        raise ExpressionError(problem, text, start, end) from None
     except (ValueError, RecursionError, MemoryError, UnicodeError):
-        problem = "This is not an expression: it is nested too deeply or has unreadable characters."
+        problem = "This is not an expression: it is too long, nested too deeply, or no valid text."
         raise ExpressionError(problem, text) from None
 
 
@@ -215,17 +236,12 @@ def _normal(name: str) -> str:
 
 
 def _span(text: str, node: ast.expr) -> tuple[int, int]:
-    """The place of a node as character positions; the parser counts bytes of UTF-8 in lines."""
-    return (
-        _position(text, node.lineno, node.col_offset),
-        _position(text, node.end_lineno or node.lineno, node.end_col_offset or 0),
-    )
+    """The place of a node as character positions; the parser counts bytes of UTF-8."""
+    return _position(text, node.col_offset), _position(text, node.end_col_offset or 0)
 
 
-def _position(text: str, line: int, byte: int) -> int:
-    lines = text.splitlines(keepends=True)
-    before = sum(map(len, lines[: line - 1]))
-    return before + len(lines[line - 1].encode()[:byte].decode("utf-8", "ignore"))
+def _position(text: str, byte: int) -> int:
+    return len(text.encode()[:byte].decode("utf-8", "ignore"))
 
 
 def _construct(node: ast.expr) -> str:
@@ -242,13 +258,17 @@ def _construct(node: ast.expr) -> str:
         ast.JoinedStr: "A text is",
         ast.NamedExpr: "An assignment is",
     }
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitXor):
+        return "^ for a power (write **) is"
     return names.get(type(node), "This is")
 
 
 def _similar(name: str) -> str:
     import difflib
 
-    close = difflib.get_close_matches(name, _FUNCTIONS, n=1)
+    # Two letters swapped are the likeliest slip, so an anagram comes first.
+    close = [known for known in _FUNCTIONS if sorted(known) == sorted(name.lower())]
+    close += difflib.get_close_matches({"ln": "log"}.get(name, name.lower()), _FUNCTIONS, n=1)
     return f" Did you mean {close[0]}?" if close else ""
 
 

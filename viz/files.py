@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
@@ -19,7 +20,9 @@ def write_file(path: str | Path, content: bytes) -> Path:
         OSError: the folder does not exist or cannot be written to.
     """
     path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(path.parent))
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".glassgrad-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

@@ -81,6 +81,28 @@ class Picture:
         self.parts += [Hidden(key, None) for key in signs]
         self.note = self._note()
 
+    def load(self) -> int:
+        """How hard the layout is: how many ranks all arrows together cross."""
+        rank: dict[str, int] = {}
+        arrows: dict[str, list[str]] = {}
+        for edge in self.edges:
+            arrows.setdefault(edge.tail, []).append(edge.head)
+        load = 0
+        for tail in self._keys_in_order():
+            for head in arrows.get(tail, ()):
+                rank[head] = max(rank.get(head, 0), rank.get(tail, 0) + 1)
+        for edge in self.edges:
+            load += max(1, rank.get(edge.head, 0) - rank.get(edge.tail, 0))
+        return load
+
+    def _keys_in_order(self) -> Iterator[str]:
+        """Tails of arrows, each after the parts it depends on."""
+        yield from (part.key for part in self.parts if isinstance(part, Hidden))
+        for part in self.parts:
+            if not isinstance(part, Hidden):
+                yield f"{part.key}_op"
+                yield part.key
+
     def scopes_in(self, scope: Scope | None) -> Iterator[Scope]:
         """The scopes directly inside one that are drawn as a frame around their parts."""
         framed = dict.fromkeys(
@@ -165,8 +187,10 @@ class Picture:
                 yield Edge(f"{key}_op", key, node.index, None, None, True)
             for operand, parent, partial in node.edges():
                 tail = self._key(parent)
-                tail = tail if tail in shown else f"hidden_{key}"
-                if is_whole:
+                if tail not in shown:
+                    tail = f"hidden_{key}"
+                    yield Edge(tail, f"{key}_op" if is_whole else key, -1, None, None, True)
+                elif is_whole:
                     carries = partial is not None or self.diagram[parent].is_constant
                     yield Edge(tail, f"{key}_op", node.index, operand, partial, carries)
                 elif tail != key:

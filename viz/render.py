@@ -15,12 +15,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 ADVICE = (
     "No Graphviz was found: run `pip install pygraphviz` (its wheels bring Graphviz along), "
     "or install Graphviz so that `dot` is on the PATH."
 )
-MOST_EDGES_IN_PROCESS = 600
+MOST_EDGES_IN_PROCESS = 200
 """Larger graphs are laid out in a process that can be stopped: layout takes cubic time."""
 
 _lock = threading.Lock()
@@ -34,6 +35,7 @@ class RenderingError(RuntimeError):
     """Graphviz failed, or took longer than the time limit."""
 
 
+@lru_cache(maxsize=16)
 def render(dot: str, kind: str, seconds: float = 30.0) -> bytes:
     """A picture of a DOT graph.
 

@@ -52,8 +52,9 @@
       slider.value = now + 1;
       count.textContent = "step " + (now + 1) + " of " + steps.length;
       saying.textContent = step.says;
-      first.disabled = back.disabled = now === 0;
-      last.disabled = forward.disabled = now === steps.length - 1;
+      /* Not `disabled`: that would throw the focus away while stepping with the keyboard. */
+      mark([first, back], now === 0);
+      mark([forward, last], now === steps.length - 1);
       rows.forEach(function (row, i) {
         row.classList.toggle("gg-now", i === now);
         if (i === now) { row.setAttribute("aria-current", "step"); }
@@ -63,6 +64,10 @@
       light("[data-n]", "n", "gg-now", step.node);
       light("[data-n]", "n", "gg-goal", step.parent);
       light("[data-e]", "e", "gg-now", step.edge);
+    }
+
+    function mark(buttons, isAtEnd) {
+      buttons.forEach(function (button) { button.setAttribute("aria-disabled", isAtEnd); });
     }
 
     function showRow(row) {

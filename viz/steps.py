@@ -11,7 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
-from engine import Ink, Reduction, Value, derivative_formula, extrapolated_difference
+from engine import (
+    Ink,
+    Reduction,
+    Value,
+    contribution,
+    derivative_formula,
+    extrapolated_difference,
+)
 from viz.diagram import Diagram, Node
 from viz.files import json_text
 from viz.step import Step
@@ -161,10 +168,10 @@ class Steps(Sequence[Step]):
                     continue
                 received[parent] = received.get(parent, 0) + 1
                 before = self.gradients.get(parent, 0.0)
-                contribution = upstream * local
+                sent = contribution(node.operation, upstream, local)
                 # As in `backward()`, the first contribution is the gradient, its sign of zero too.
                 is_first = parent not in self.gradients
-                self.gradients[parent] = contribution if is_first else before + contribution
+                self.gradients[parent] = sent if is_first else before + sent
                 ink = self._local_formula(node, position)
                 self._record(
                     "backward",
@@ -175,7 +182,7 @@ class Steps(Sequence[Step]):
                     parent=parent,
                     upstream=upstream,
                     local=local,
-                    contribution=contribution,
+                    contribution=sent,
                     before=before,
                     after=self.gradients[parent],
                     received=received[parent],
@@ -194,7 +201,7 @@ class Steps(Sequence[Step]):
         return ink if ink is not None and len(ink.text) <= _LONGEST_FORMULA else None
 
     def _ink(self, node: Node) -> Ink:
-        return Ink.literal(node.data) if node.is_constant else Ink.symbol(node.name)
+        return Ink.literal(node.data) if node.is_constant else Ink.symbol(node.name, node.data)
 
     def _record_update(self, learning_rate: float, parameters: Iterable[Value] | None) -> None:
         moved: dict[int, float] = {}
@@ -215,7 +222,9 @@ class Steps(Sequence[Step]):
     def _parameters(self, parameters: Iterable[Value] | None) -> Iterator[Node]:
         """The leaves that move: the given ones, or all that are not plain numbers."""
         if parameters is not None:
-            yield from (self.diagram[self.diagram.values[parameter]] for parameter in parameters)
+            for parameter in parameters:
+                if parameter in self.diagram.values:
+                    yield self.diagram[self.diagram.values[parameter]]
             return
         for node in self.diagram:
             if node.operation is None and not node.is_constant:

@@ -1,0 +1,369 @@
+"""The command `glassgrad`: what it prints, what it writes, and what it answers to mistakes.
+
+Most tests call `main` as the installed script does; the last ones start the script itself.
+Which expressions there are is tested in `test_expression.py`, hosts without Graphviz in
+`test_rendering.py`.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from viz.command_line import main
+
+LECTURE = "tanh(x1*w1 + x2*w2 + b)"
+NUMBERS = ["x1=2", "x2=0", "w1=-3", "w2=1", "b=6.8813735870195432"]
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to run in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def cells(text: str) -> list[list[str]]:
+    """The lines of a table as lists of cells."""
+    return [re.split(r"\s{2,}", line.strip()) for line in text.splitlines()]
+
+
+def output(capsys: Captured, *arguments: str) -> str:
+    """What a successful run prints."""
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return out
+
+
+def nodes(capsys: Captured, *arguments: str) -> dict[str, dict]:
+    """The nodes of the JSON that a run prints, by name."""
+    data = json.loads(output(capsys, *arguments, "--json", "--no-files"))
+    return {node["name"]: node for node in data["nodes"]}
+
+
+# The example of the lecture.
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["v1", "= x1 * w1", "= 2 * -3", "= -6"],
+        ["v4", "= v3 + b", "= -6 + 6.881", "= 0.8814"],
+        ["output", "= tanh(v4)", "= tanh(0.8814)", "= 0.7071"],
+        ["output → v4", "1", "× sech(v4) ** 2 = 0.5", "= 0.5", "0 + 0.5 = 0.5", "1 of 1"],
+        ["v1 → x1", "0.5", "× w1 = -3", "= -1.5", "0 + -1.5 = -1.5", "1 of 1"],
+        ["v2 → w2", "0.5", "× x2 = 0", "= 0", "0 + 0 = 0", "1 of 1"],
+        ["x1", "2", "-1.5", "-1.5"],
+        ["w1", "-3", "1", "1"],
+        ["x2", "0", "0.5", "0.5"],
+        ["w2", "1", "0", "0"],
+        ["output", "0.7071", "1", "1"],
+    ],
+)
+def test_the_lecture_line_by_line(row: list[str], capsys: Captured) -> None:
+    assert row in cells(output(capsys, LECTURE, *NUMBERS, "--no-files"))
+
+
+def test_the_parts_come_in_order(capsys: Captured) -> None:
+    out = output(capsys, LECTURE, *NUMBERS, "--learning-rate", "0.1")
+    starts = ["Forward:", "Backpropagation:", "Gradients:", "Update:", "Wrote "]
+    assert [part.split()[0] for part in out.split("\n\n")] == [start.strip() for start in starts]
+
+
+def test_the_lecture_exactly(capsys: Captured) -> None:
+    found = nodes(capsys, LECTURE, *NUMBERS)
+    expected = {"x1": -1.5, "w1": 1.0, "x2": 0.5, "w2": 0.0, "b": 0.5, "output": 1.0}
+    gradients = {name: found[name]["gradient"] for name in expected}
+    assert gradients == pytest.approx(expected)
+    assert found["output"]["data"] == pytest.approx(0.5**0.5)
+
+
+def test_graph_and_steps_are_written(folder: Path, capsys: Captured) -> None:
+    out = output(capsys, LECTURE, *NUMBERS)
+    assert files_in(folder) == ["graph.svg", "steps.html"]
+    assert out.splitlines()[-1] == "Wrote graph.svg and steps.html"
+    assert ET.parse("graph.svg").getroot().tag.endswith("svg")
+    page = Path("steps.html").read_text("utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert page.count("<tr>") == 1 + 5 + 1 + 9
+
+
+def test_the_picture_shows_the_gradients(capsys: Captured) -> None:
+    output(capsys, LECTURE, *NUMBERS)
+    texts = list(ET.parse("graph.svg").getroot().itertext())
+    assert {"grad -1.5", "grad 0.5", "grad 0", "value 0.7071", "-3"} <= set(texts)
+    assert "grad –" not in texts
+
+
+# The options.
+
+
+@pytest.mark.parametrize("kind", ["svg", "png", "pdf", "dot", "json", "txt"])
+def test_format_is_that_of_the_graph(kind: str, folder: Path, capsys: Captured) -> None:
+    out = output(capsys, "x*x", "x=3", "--format", kind)
+    assert files_in(folder) == [f"graph.{kind}", "steps.html"]
+    assert (folder / f"graph.{kind}").stat().st_size > 0
+    assert f"graph.{kind}" in out.splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", ["out", "a/b/c", "with space", "é", "."])
+def test_out_is_made_where_it_is_missing(name: str, folder: Path, capsys: Captured) -> None:
+    out = output(capsys, "x*x", "x=3", "--out", name)
+    assert sorted(path.name for path in (folder / name).iterdir()) == ["graph.svg", "steps.html"]
+    assert out.splitlines()[-1] == f"Wrote {Path(name, 'graph.svg')} and {Path(name, 'steps.html')}"
+
+
+def test_files_are_replaced(folder: Path, capsys: Captured) -> None:
+    (folder / "graph.svg").write_text("old")
+    output(capsys, "x*x", "x=3")
+    assert (folder / "graph.svg").read_text("utf-8").startswith("<svg")
+    assert files_in(folder) == ["graph.svg", "steps.html"]
+
+
+def test_no_files_writes_nothing(folder: Path, capsys: Captured) -> None:
+    assert "Wrote" not in output(capsys, "x*x", "x=3", "--no-files", "--out", "out")
+    assert files_in(folder) == []
+
+
+def test_json_is_all_that_is_printed(folder: Path, capsys: Captured) -> None:
+    data = json.loads(output(capsys, "x*x", "x=3", "--json"))
+    assert data["schema"] == "glassgrad-steps/1"
+    assert [step["phase"] for step in data["steps"]] == ["forward", "seed", "backward", "backward"]
+    assert files_in(folder) == ["graph.svg", "steps.html"]
+
+
+def test_learning_rate_ends_with_a_step_of_descent(capsys: Captured) -> None:
+    out = output(capsys, "(w*x - 5)**2", "w=3", "x=2", "--learning-rate", "0.05", "--no-files")
+    assert ["w", "= 3 - 0.05 × 4", "= 2.8"] in cells(out)
+    assert out.splitlines()[-1].startswith("  output: 1 before, ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["x*y", "x=2", "y=3", "--no-files", "--json"],
+        ["--no-files", "--json", "x*y", "x=2", "y=3"],
+        ["--json", "x*y", "--no-files", "x=2", "y=3"],
+        ["x*y", "x=2", "--no-files", "y=3", "--json"],
+        ["--no-files", "--json", "--", "x*y", "x=2", "y=3"],
+        ["--no-files", "--json", "--", "--x*3", "x=2"],
+    ],
+)
+def test_options_stand_anywhere(arguments: list[str], capsys: Captured) -> None:
+    assert json.loads(output(capsys, *arguments))["nodes"][0]["gradient"] == 3.0
+
+
+@pytest.mark.parametrize("expression", ["-x", "-x*2", "-(x + 1)", " - x", "- x"])
+def test_an_expression_may_begin_with_a_minus(expression: str, capsys: Captured) -> None:
+    assert nodes(capsys, expression, "x=2")["x"]["gradient"] < 0
+
+
+def test_help_explains_itself(capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    out = capsys.readouterr().out
+    for word in ("--out DIR", "--format", "--no-files", "--json", "name=number", "Example:"):
+        assert word in out
+
+
+# Numbers and names.
+
+
+@pytest.mark.parametrize(
+    ("number", "value"),
+    [
+        *(("2", 2.0), ("-3", -3.0), ("+1.5", 1.5), (".5", 0.5), ("1e-7", 1e-7), (" 2 ", 2.0)),
+        *(("inf", "inf"), ("-inf", "-inf"), ("nan", "nan"), ("1e999", "inf"), ("5e-324", 5e-324)),
+    ],
+)
+def test_a_number_is_whatever_python_reads_as_a_float(
+    number: str, value: float | str, capsys: Captured
+) -> None:
+    assert nodes(capsys, "x * 1", f"x={number}")["x"]["data"] == value
+
+
+def test_spaces_around_the_equals_sign_do_no_harm(capsys: Captured) -> None:
+    assert nodes(capsys, "x + y", " x = 2 ", "y =3")["output"]["data"] == 5.0
+
+
+@pytest.mark.parametrize(
+    ("expression", "numbers", "name"),
+    [
+        ("output * 2", ["output=3"], "output_"),
+        ("output * output_", ["output=3", "output_=4"], "output__2"),
+        ("x", ["x=3"], "output"),
+        ("3", [], "output"),
+        ("v1 * 2", ["v1=3"], "output"),
+    ],
+)
+def test_the_result_has_a_name_of_its_own(
+    expression: str, numbers: list[str], name: str, capsys: Captured
+) -> None:
+    assert list(nodes(capsys, expression, *numbers))[-1] == name
+
+
+def test_a_variable_of_no_influence_has_no_gradient(capsys: Captured) -> None:
+    out = output(capsys, "where(x > 0, x, y)", "x=2", "y=5", "--no-files")
+    assert ["y", "5", "–", "0"] in cells(out)
+
+
+# Mistakes: a sentence, the place marked, status 2, nothing written.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence", "marked"),
+    [
+        (["tanhh(x)", "x=2"], "There is no operation called tanhh. Did you mean tanh?", "tanhh"),
+        (["x +", "x=2"], "This is not an expression", None),
+        (["", "x=2"], "The expression is empty.", None),
+        (["x * y", "x=2"], "y has no number. Add y=... to the command.", "y"),
+        (["x * y"], "x has no number", "x"),
+        (["tanh * x", "x=2"], "write tanh(...).", "tanh"),
+        (["x", "x=two"], "x needs a number, not two.", "two"),
+        (["x", "x="], "x needs a number, not nothing.", None),
+        (["x", "x=1+1"], "x needs a number, not 1+1.", "1+1"),
+        (["x", "x=2j"], "x needs a number, not 2j.", "2j"),
+        (["x", "x==2"], "x needs a number, not =2.", "=2"),
+        (["x", "x"], "A variable is given as name=number.", "x"),
+        (["x", "=2"], "cannot be the name of a variable", "=2"),
+        (["x", "1x=2"], "1x cannot be the name of a variable.", "1x=2"),
+        (["x", "lambda=2"], "lambda cannot be the name of a variable.", "lambda=2"),
+        (["x", "x=1", "x=2"], "x is given twice.", "x=2"),
+        (["x", "x=1", "y=2"], "y does not occur in the expression.", "x"),
+        (["lambda: 0"], "A lambda is not allowed", "lambda: 0"),
+        (["x.real", "x=1"], "An attribute is not allowed", "x.real"),
+        (["__import__('os')"], "There is no operation called __import__.", "__import__"),
+        (["'a'"], "'a' is not a real number.", "'a'"),
+        (["x % 2", "x=1"], "This is not allowed", "x % 2"),
+        (["log(x, 2)", "x=1"], "log takes 1 operand, not 2.", "log(x, 2)"),
+        (["softmax(x, 1)", "x=1"], "The expression gives several numbers", "softmax(x, 1)"),
+        (["(" * 1000 + "x", "x=1"], "This is not an expression", None),
+    ],
+)
+def test_a_mistake_is_answered_with_a_sentence_and_a_mark(
+    arguments: list[str], sentence: str, marked: str | None, folder: Path, capsys: Captured
+) -> None:
+    assert main([*arguments, "--out", "out"]) == 2
+    out, err = capsys.readouterr()
+    said, shown, mark, end = err.split("\n")
+    assert out == end == ""
+    assert said.startswith("glassgrad: ")
+    assert sentence in said
+    assert set(mark) <= {" ", "^"}
+    if marked is not None:
+        assert shown[mark.index("^") : mark.rindex("^") + 1] == marked
+    assert files_in(folder) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["x", "x=1", "--format", "gif"],
+        ["x", "x=1", "--learning-rate", "fast"],
+        ["x", "x=1", "--unknown"],
+        ["x", "x=1", "--out"],
+        ["x", "x=1", "--no-file"],
+    ],
+)
+def test_a_wrong_option_is_answered_with_the_usage(
+    arguments: list[str], folder: Path, capsys: Captured
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("usage: glassgrad")
+    assert files_in(folder) == []
+
+
+@pytest.mark.parametrize("out", ["file", "file/below"])
+def test_a_folder_that_cannot_be_written_to_is_status_1(
+    out: str, folder: Path, capsys: Captured
+) -> None:
+    (folder / "file").write_text("here first")
+    assert main(["x*x", "x=3", "--out", out]) == 1
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"glassgrad: cannot write to {Path(out)}: ")
+    assert (folder / "file").read_text() == "here first"
+
+
+# The installed script itself.
+
+SCRIPT = Path(sys.executable).with_name("glassgrad" + (sysconfig.get_config_var("EXE") or ""))
+COMMAND = [str(SCRIPT)] if SCRIPT.exists() else [sys.executable, "-m", "viz.command_line"]
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        capture_output=True,
+        env={**os.environ, **environment},
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", [COMMAND, [sys.executable, "-m", "viz.command_line"]])
+def test_the_script_does_what_the_issue_says(command: list[str], folder: Path) -> None:
+    done = subprocess.run(
+        [*command, LECTURE, *NUMBERS],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    found = cells(done.stdout.decode())
+    for row in (["x1", "2", "-1.5", "-1.5"], ["w2", "1", "0", "0"], ["output", "0.7071", "1", "1"]):
+        assert row in found
+    assert files_in(folder) == ["graph.svg", "steps.html"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["tanhh(x)", "x=2"], ["x", "x=two"], ["x"], ["1if x else 2", "x=1"], ["open('a', 'w')"]],
+)
+def test_the_script_answers_mistakes(arguments: list[str], folder: Path) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == b""
+    said, _, mark = done.stderr.decode().splitlines()
+    assert said.startswith("glassgrad: ")
+    assert mark.strip("^ ") == ""
+    assert files_in(folder) == []
+
+
+def test_a_terminal_without_unicode_shows_the_rest(folder: Path) -> None:
+    done = run("θ * x", "θ=2", "x=3", "--no-files", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert done.returncode == 0
+    assert b"= 2 * 3" in done.stdout
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs arguments that are no UTF-8")
+def test_bytes_that_are_no_text_are_a_mistake_like_any_other(folder: Path) -> None:
+    done = subprocess.run(
+        [*map(os.fsencode, COMMAND), b"x + \xff", b"x=1"],
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"glassgrad: ")
+    assert files_in(folder) == []

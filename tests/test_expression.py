@@ -1,0 +1,446 @@
+"""The reader of typed expressions: every operation of the table, and nothing but.
+
+An expression is parsed against the table and never run. So the tests ask three things: that every
+row gives the numbers and gradients of a direct call, that everything else is refused with a
+sentence and a mark, and that no text whatever does anything else.
+"""
+
+import builtins
+import json
+import math
+import random
+import sys
+import unicodedata
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import engine
+from engine import TABLE, Operation, Reduction, Value, grad
+from engine.operation import Pairing
+from viz.command_line import main
+from viz.expression import Expression, ExpressionError
+
+NAMES = ("a", "b", "c", "d")
+DIRECT: dict[str, Callable[..., object]] = {
+    **TABLE,
+    "softmax": lambda xs: engine.softmax(xs)[0],
+}
+ROWS = pytest.mark.parametrize("name", TABLE)
+
+
+def numbers(row: Operation) -> dict[str, float]:
+    """A point inside the domain of a row, different in each operand."""
+    intervals = row.domain * 4 if isinstance(row, Reduction) else row.domain
+    shares = (0.8, 0.3, 0.6, 0.15)
+    return {
+        name: low + (high - low) * share
+        for name, (low, high), share in zip(NAMES, intervals, shares)
+    }
+
+
+def arguments(row: Operation, operands: list) -> list:
+    """The operands as a call takes them: one by one, as a list, or as two lists."""
+    if isinstance(row, Pairing):
+        return [operands[:2], operands[2:]]
+    return [operands] if isinstance(row, Reduction) else operands
+
+
+def typed(name: str) -> str:
+    """A call of a row, as a person types it."""
+    operands = arguments(TABLE[name], list(numbers(TABLE[name])))
+    written = ", ".join(str(x).replace("'", "") for x in operands)
+    return f"{name}({written})" + "[0]" * (name == "softmax")
+
+
+def direct(name: str) -> tuple[float, list[float]]:
+    """The value and the gradients of a row, computed without any text."""
+    xs = [Value(x) for x in numbers(TABLE[name]).values()]
+    y = DIRECT[name](*arguments(TABLE[name], xs))
+    return y.data, grad(y, xs)
+
+
+def read(text: str, **given: float) -> float:
+    return Expression(text).value(given).data
+
+
+def at_a_half(text: str) -> float:
+    """The value of an expression whose variables are all 0.5."""
+    expression = Expression(text)
+    return expression.value(dict.fromkeys(expression.names, 0.5)).data
+
+
+def refusal(text: str) -> ExpressionError:
+    with pytest.raises(ExpressionError) as caught:
+        at_a_half(text)
+    return caught.value
+
+
+# Every row.
+
+
+@ROWS
+def test_a_row_gives_the_numbers_and_gradients_of_a_direct_call(name: str) -> None:
+    expression = Expression(typed(name))
+    y = expression.value(numbers(TABLE[name]))
+    y.backward()
+    leaves = {node.label: node for node in engine.topological_order(y) if node.label}
+    found = [leaves[label].grad for label in numbers(TABLE[name])]
+    assert (y.data, found) == direct(name)
+
+
+@ROWS
+def test_a_row_through_the_command_line(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    point = numbers(TABLE[name])
+    assignments = [f"{variable}={number!r}" for variable, number in point.items()]
+    assert main([typed(name), *assignments, "--json", "--no-files"]) == 0
+    nodes = {n["name"]: n for n in json.loads(capsys.readouterr().out)["nodes"]}
+    found = [nodes[variable]["gradient"] or 0.0 for variable in point]
+    assert (nodes["output"]["data"], found) == direct(name)
+
+
+@pytest.mark.parametrize("name", [n for n, row in TABLE.items() if not isinstance(row, Reduction)])
+def test_a_row_as_a_method(name: str) -> None:
+    point = numbers(TABLE[name])
+    first, *others = point
+    assert read(f"{first}.{name}({', '.join(others)})", **point) == direct(name)[0]
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, row in TABLE.items() if isinstance(row, Reduction) and n != "dot"]
+)
+def test_a_reduction_takes_operands_one_by_one(name: str) -> None:
+    text = typed(name).replace("[a, b, c, d]", "a, b, c, d")
+    assert read(text, **numbers(TABLE[name])) == direct(name)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "compute"),
+    [
+        ("x + y", lambda x, y: x + y),
+        ("x - y - 1", lambda x, y: x - y - 1),
+        ("x / y / 2", lambda x, y: x / y / 2),
+        ("-x ** 2", lambda x, y: -(x**2)),
+        ("2 ** 3 ** x", lambda x, y: 2 ** (3**x)),
+        ("+x * -y", lambda x, y: x * -y),
+        ("(x + y) * (x - y)", lambda x, y: (x + y) * (x - y)),
+        ("1e-3 * x + .5", lambda x, y: 1e-3 * x + 0.5),
+        ("0x10 + 1_000 + x", lambda x, y: 1016 + x),
+        ("(x +\n y)", lambda x, y: x + y),
+        ("  x * y  # a remark", lambda x, y: x * y),
+        ("where(x > y, x, y)", max),
+        ("where(x <= 0, 0, x)", lambda x, y: max(0.0, x)),
+        ("where(x < y, 1, 2) + where(x >= y, 10, 20)", lambda x, y: 12.0 if x >= y else 21.0),
+        ("leaky_relu(-x)", lambda x, y: -0.01 * x),
+        ("elu(-x, 0.5)", lambda x, y: 0.5 * engine.expm1(-x)),
+        ("softmax(x, y)[1]", lambda x, y: engine.softmax(x, y)[1]),
+        ("[x, y][1]", lambda x, y: y),
+        ("max(x, y, 5)", lambda x, y: 5.0),
+        ("tanh(x).exp().log()", lambda x, y: engine.tanh(x)),
+        ("7", lambda x, y: 7.0),
+        ("x > y", lambda x, y: float(x > y)),
+        ("1 / (x - x)", lambda x, y: float("inf")),
+        ("1e999", lambda x, y: float("inf")),
+    ],
+)
+@pytest.mark.parametrize("point", [(0.75, 2.5), (2.0, 1.0)])
+def test_arithmetic_means_what_it_means_in_python(
+    text: str, compute: Callable[[float, float], float], point: tuple[float, float]
+) -> None:
+    x, y = point
+    given = {name: number for name, number in zip("xy", point) if name in Expression(text).names}
+    assert read(text, **given) == pytest.approx(compute(x, y), rel=1e-15)
+
+
+@pytest.mark.parametrize("sign", ["<", "<=", ">", ">="])
+@pytest.mark.parametrize("x", [-1.0, 0.0, -0.0, 1.0, math.inf, -math.inf, math.nan])
+def test_a_comparison_chooses_as_python_does(sign: str, x: float) -> None:
+    chosen = {"<": x < 0, "<=": x <= 0, ">": x > 0, ">=": x >= 0}[sign]
+    assert read(f"where(x {sign} 0, 1, 2)", x=x) == (1.0 if chosen else 2.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("b*a + b", ("b", "a")),
+        ("tanh(tanh)", ("tanh",)),
+        ("sum([x2, x1])", ("x2", "x1")),
+        ("3", ()),
+        ("ﬁ + fi", ("fi",)),
+        ("x.exp()", ("x",)),
+    ],
+)
+def test_names_come_in_the_order_they_are_written(text: str, names: tuple[str, ...]) -> None:
+    assert Expression(text).names == names
+
+
+@pytest.mark.parametrize("text", ["x", "3", "[x][0]"])
+def test_the_result_is_a_node_of_its_own(text: str) -> None:
+    y = Expression(text).value({"x": 2.0} if "x" in text else {})
+    assert y.label is None
+    assert y.operation is TABLE["pos"]
+
+
+# What is refused: the sentence and the place it marks.
+
+SQUARE_BRACKETS = "Only a list can have an index"
+NO_OPERATION = "There is no operation called"
+NOT_ALLOWED = "not allowed"
+REFUSED = [
+    ("", "empty", ""),
+    ("   ", "empty", ""),
+    ("x +", "not an expression", None),
+    ("x y", "not an expression", None),
+    ("tanh(x", "never closed", None),
+    ("x = 3", "not an expression", None),
+    ("x; y", "not an expression", None),
+    ("import os", "not an expression", None),
+    ("x\0", "", None),
+    ("x + \ud800", "", None),
+    ("tanhh(x)", "Did you mean tanh?", "tanhh"),
+    ("1 + foo(x)", NO_OPERATION, "foo"),
+    ("é + foo(x)", NO_OPERATION, "foo"),
+    ("(名前 +\n foo(x))", NO_OPERATION, "foo"),
+    ("(x +\x0c\n foo(x))", NO_OPERATION, "foo"),
+    ("x.foo()", NO_OPERATION, "x.foo"),
+    ("x.data()", NO_OPERATION, "x.data"),
+    ("x.__class__()", NO_OPERATION, "x.__class__"),
+    ("eval('1')", NO_OPERATION, "eval"),
+    ("open('a', 'w')", NO_OPERATION, "open"),
+    ("__import__('os').system('touch a')", NO_OPERATION, None),
+    ("x.sum()", "is not a method", "x.sum"),
+    ("x.softmax()", "is not a method", "x.softmax"),
+    ("x.data", NOT_ALLOWED, "x.data"),
+    ("().__class__.__bases__[0]", NOT_ALLOWED, "().__class__.__bases__"),
+    ("x // 2", NOT_ALLOWED, "x // 2"),
+    ("x % 2", NOT_ALLOWED, "x % 2"),
+    ("x @ y", NOT_ALLOWED, "x @ y"),
+    ("x == y", NOT_ALLOWED, "x == y"),
+    ("1 < x < 2", NOT_ALLOWED, "1 < x < 2"),
+    ("not x", NOT_ALLOWED, "not x"),
+    ("~x", NOT_ALLOWED, "~x"),
+    ("x and y", NOT_ALLOWED, "x and y"),
+    ("x if y else 1", NOT_ALLOWED, "x if y else 1"),
+    ("lambda: 0", NOT_ALLOWED, "lambda: 0"),
+    ("1 + (x := 2)", NOT_ALLOWED, "x := 2"),
+    ("[x for x in y]", NOT_ALLOWED, "[x for x in y]"),
+    ("sum(x for x in y)", NOT_ALLOWED, None),
+    ("{x: y}", NOT_ALLOWED, "{x: y}"),
+    ("{x}", NOT_ALLOWED, "{x}"),
+    ("f'{x}'", NOT_ALLOWED, "f'{x}'"),
+    ("max(*[x, y])", NOT_ALLOWED, "*[x, y]"),
+    ("leaky_relu(x, slope=1)", NOT_ALLOWED, "leaky_relu(x, slope=1)"),
+    ("tanh(x)(y)", NOT_ALLOWED, "tanh(x)(y)"),
+    ("(lambda: 0)()", NOT_ALLOWED, "(lambda: 0)()"),
+    ("await x", NOT_ALLOWED, "await x"),
+    ("'text'", "not a real number", "'text'"),
+    ("b'text'", "not a real number", "b'text'"),
+    ("2j", "not a real number", "2j"),
+    ("True", "not a real number", "True"),
+    ("None", "not a real number", "None"),
+    ("...", "not a real number", "..."),
+    ("0x" + "f" * 400, "beyond the range", "0x" + "f" * 400),
+    ("9" * 5000, "", None),
+    ("tanh()", "tanh takes 1 operand", "tanh()"),
+    ("tanh(x, y)", "tanh takes 1 operand", "tanh(x, y)"),
+    ("max([])", "at least one operand", "max([])"),
+    ("dot([x], [x, y])", "as many left operands", "dot([x], [x, y])"),
+    ("tanh([x])", "real number", "tanh([x])"),
+    ("[x] + [y]", "real number", "[x] + [y]"),
+    ("x < [y]", "", "x < [y]"),
+    ("[x] < [y]", "", "[x] < [y]"),
+    ("[x, y]", "several numbers", "[x, y]"),
+    ("softmax(x, y)", "several numbers", "softmax(x, y)"),
+    ("[x][1]", "counted from 0", "[x][1]"),
+    ("[x][-1]", SQUARE_BRACKETS, "[x][-1]"),
+    ("[x][0:1]", SQUARE_BRACKETS, "[x][0:1]"),
+    ("[x][x]", SQUARE_BRACKETS, "[x][x]"),
+    ("[x][True]", SQUARE_BRACKETS, "[x][True]"),
+    ("x[0]", SQUARE_BRACKETS, "x[0]"),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "marked"), REFUSED, ids=[ascii(text)[:30] for text, *_ in REFUSED]
+)
+def test_everything_else_is_refused_with_the_place_marked(
+    text: str, problem: str, marked: str | None
+) -> None:
+    error = refusal(text)
+    assert problem in error.problem
+    if marked is not None:
+        assert error.text[error.start : error.end] == marked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [*(text for text, *_ in REFUSED), "max(x y)", "x " * 200],
+    ids=lambda text: ascii(text)[:30],
+)
+def test_a_refusal_is_a_sentence_the_text_and_a_mark(text: str) -> None:
+    error = refusal(text)
+    sentence, shown, mark = str(error).split("\n")
+    assert sentence[-1] in ".?"
+    assert sentence[-2] not in ".?!"
+    assert len(shown) <= 80
+    assert set(mark) == {" ", "^"}
+
+
+def test_the_mark_stands_under_the_place() -> None:
+    assert str(refusal("1 + tahn(x)")).split("\n")[1:] == ["  1 + tahn(x)", "      ^^^^"]
+
+
+def test_the_mark_counts_the_places_of_wide_characters() -> None:
+    assert str(refusal("名前 + foo(x)")).split("\n")[1:] == ["  名前 + foo(x)", "         ^^^"]
+
+
+def test_of_a_long_expression_the_part_around_the_place_is_shown() -> None:
+    _, shown, mark = str(refusal("x + " * 100 + "foo(x)" + " + x" * 100)).split("\n")
+    assert shown[mark.index("^") : mark.rindex("^") + 1] == "foo"
+    assert shown.strip()[0] == shown[-1] == "…"
+
+
+def test_a_syntax_error_is_marked_in_its_own_line() -> None:
+    error = refusal("(x +\n y $ x)")
+    assert error.start == error.text.index("$")
+
+
+@pytest.mark.parametrize("text", ["x", "tanh(x) * y", "y + (x)"])
+def test_a_variable_without_a_number_is_marked(text: str) -> None:
+    with pytest.raises(ExpressionError, match="x has no number") as caught:
+        Expression(text).value({"y": 1.0})
+    error = caught.value
+    assert error.text[error.start : error.end] == "x"
+
+
+def test_the_name_of_an_operation_without_brackets_gets_a_hint() -> None:
+    with pytest.raises(ExpressionError, match=r"tanh is an operation.*: write tanh\(\.\.\.\)\."):
+        Expression("1 + tanh").value({})
+
+
+@pytest.mark.parametrize("text", ["1if x else 2", "'\\d'", "0x1for x in y", "1 is 1"])
+def test_python_has_nothing_to_say_beside_the_refusal(text: str) -> None:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        refusal(text)
+    assert not said
+
+
+@pytest.mark.parametrize(
+    "unit", ["(", "[", "-", "x+", "x**", "tanh(", "x<", "not ", "lambda:", "f'{", "max(x,", "x if "]
+)
+@pytest.mark.parametrize("depth", [150, 2_000, 50_000])
+def test_nesting_has_a_limit_and_no_crash(unit: str, depth: int) -> None:
+    brackets = {"(": ")", "[": "]"}
+    closed = unit * depth + "x" + brackets.get(unit[-1], "") * depth
+    for text in (closed, unit * depth):
+        assert isinstance(outcome(text), (float, str))
+
+
+# Any text at all. What comes out is a number or an ExpressionError; nothing is run.
+
+TOKENS = (
+    *("x", "y", "1", "2.5", "1e999", "1j", "0x", "0xff", "9" * 4999, "True", "None", "..."),
+    *("+", "-", "*", "/", "**", "//", "%", "@", "~", "<", "<=", "==", "!=", "<<", "&", "|", "^"),
+    *("(", ")", "[", "]", "{", "}", ",", ":", ":=", "=", ".", ";", "#", "'", '"', "f'", "b'"),
+    *(" ", "\n", "\t", "\r", "\x0c", "\\", "\\\n", "\0", "\ud800", "\u202e", "\ufeff", "é", "ﬁ"),
+    *("lambda", "if", "else", "for", "in", "not", "and", "is", "await", "yield", "async", "import"),
+    *(".__class__", "__import__", "('os')", "*[", "**{", "[0]", "[-1]", "tanh(", "max([", "😀"),
+    *TABLE,
+)
+NASTY = (
+    "__import__('os').system('touch {file}')",
+    "open('{file}', 'w')",
+    'exec(\'open("{file}", "w")\')',
+    'eval(\'open("{file}", "w")\')',
+    "().__class__.__base__.__subclasses__()",
+    "(lambda: open('{file}', 'w'))()",
+    "[open('{file}', 'w') for _ in '1']",
+    'f\'{{open("{file}", "w")}}\'',
+    "(x := open('{file}', 'w'))",
+    "x.__init__.__globals__['os']",
+    "tanh.__globals__",
+    "max(open('{file}', 'w'), x)",
+    "[x][open('{file}', 'w')]",
+    "where(x, 1, open('{file}', 'w'))",
+    "open('{file}', 'w').exp()",
+)
+
+
+def outcome(text: str) -> float | str:
+    """The value where all variables are 0.5, or the text of the refusal."""
+    try:
+        return at_a_half(text)
+    except ExpressionError as error:
+        return str(error)
+
+
+def tokens(rng: random.Random) -> str:
+    return "".join(rng.choices(TOKENS, k=rng.randint(1, 9)))
+
+
+def characters(rng: random.Random) -> str:
+    tops = (0x80, 0x100, 0x10000, 0x110000)
+    return "".join(chr(rng.randrange(rng.choice(tops))) for _ in range(rng.randint(1, 12)))
+
+
+def misprints(rng: random.Random) -> str:
+    """A good expression with a few characters changed, dropped or doubled."""
+    text = list("where(x > 0, softmax([x, y, 1])[0], max(x, tanh(x*y + 1.5e0) ** 2))")
+    for _ in range(rng.randint(1, 4)):
+        i = rng.randrange(len(text))
+        text[i] = rng.choice(("", text[i] * 2, rng.choice("()[],.*+-<'\"{}:= \n\0é")))
+    return "".join(text)
+
+
+@pytest.fixture(scope="module")
+def events() -> Iterator[list[str]]:
+    """What Python's audit reports while the list is in use: code run, files opened, ..."""
+    outcome("tahn(x)")  # whatever is imported for an error message is imported now
+    recorded: list[str] = []
+    watching = [True]
+    harmful = ("exec", "import", "open", "os.", "subprocess.", "socket.", "shutil.", "ctypes.")
+    sys.addaudithook(
+        lambda event, _: (
+            recorded.append(event) if watching[0] and event.startswith(harmful) else None
+        )
+    )
+    yield recorded
+    watching[0] = False  # a hook cannot be removed
+
+
+@pytest.mark.parametrize("make", [tokens, characters, misprints])
+def test_any_text_gives_a_number_or_a_refusal(
+    make: Callable[[random.Random], str], events: list[str]
+) -> None:
+    rng, before = random.Random(0), dict(vars(builtins))
+    events.clear()
+    refusals = [out for _ in range(2500) if isinstance(out := outcome(make(rng)), str)]
+    assert not events
+    assert vars(builtins) == before
+    assert len(refusals) > 500
+    for text in refusals:
+        text.encode()
+        assert all(unicodedata.category(c)[0] != "C" or c in "\n\u200d" for c in text)
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_code_is_refused_and_never_run(text: str, events: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "made"
+    text = text.format(file=file)
+    events.clear()
+    assert isinstance(outcome(text), str)
+    assert not events
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_code_on_the_command_line_is_refused(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = text.format(file=tmp_path / "made")
+    assert main([text, "x=1", "--out", str(tmp_path)]) == 2
+    assert not list(tmp_path.iterdir())
+    assert capsys.readouterr().out == ""

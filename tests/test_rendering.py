@@ -1,0 +1,390 @@
+"""The ladder of renderers: pygraphviz, else a `dot` program, else text and advice.
+
+Each renderer is hidden in turn, so that every rung is stepped on wherever the tests run. The `dot`
+program is a small script that writes down what it was given.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+
+import engine
+from engine import Value
+from viz import Drawing, RendererMissingError, RenderingError, backprop, draw
+from viz.command_line import main
+from viz.render import ADVICE, MOST_EDGES_IN_PROCESS, render
+
+COMMAND = ["tanh(x*w)", "x=2", "w=-3"]
+PROGRAM = """#!{python}
+import json, os, sys, time
+with open({record!r}, "w") as file:
+    json.dump({{"arguments": sys.argv[1:], "input": sys.stdin.read(), "pid": os.getpid()}}, file)
+{body}
+"""
+PRINTS_SVG = 'print(\'<?xml version="1.0"?><!-- a --><svg width="1pt"><g/></svg>\')'
+FAILS = "sys.exit('Error: syntax error in line 1')"
+SLEEPS = "time.sleep(60)"
+
+posix_only = pytest.mark.skipif(os.name != "posix", reason="the stand-in for dot is a script")
+
+
+@pytest.fixture(autouse=True)
+def forgetful() -> Iterator[None]:
+    """No test sees a picture that another one has rendered."""
+    forget_pictures()
+    yield
+    forget_pictures()
+
+
+def forget_pictures() -> None:
+    getattr(render, "cache_clear", lambda: None)()
+
+
+@pytest.fixture
+def no_pygraphviz(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+
+
+@pytest.fixture
+def no_dot(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path_factory.mktemp("empty")))
+
+
+@pytest.fixture
+def nothing(no_pygraphviz: None, no_dot: None) -> None:
+    """There is no Graphviz at all."""
+
+
+@pytest.fixture
+def fake_dot(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """Put a program `dot` on the PATH that runs the given lines; gives the file it writes to."""
+
+    def install(body: str) -> Path:
+        folder = tmp_path_factory.mktemp("bin")
+        record, program = folder / "record.json", folder / "dot"
+        text = PROGRAM.format(python=sys.executable, record=str(record), body=body)
+        program.write_text(text, "utf-8")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(folder))
+        return record
+
+    return install
+
+
+def square() -> Value:
+    x = Value(3.0, label="x")
+    return x * x
+
+
+def large(seconds: float) -> Drawing:
+    """A drawing with too many edges to be laid out in this process."""
+    y = engine.sum([Value(float(i)) for i in range(MOST_EDGES_IN_PROCESS)])
+    return draw(y, max_nodes=10 * MOST_EDGES_IN_PROCESS, seconds=seconds)
+
+
+# The first rung: pygraphviz.
+
+
+def test_pygraphviz_needs_no_program(no_dot: None) -> None:
+    assert ET.fromstring(draw(square()).svg).tag.endswith("svg")
+
+
+def test_a_large_graph_is_laid_out_in_another_process(
+    no_dot: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = []
+    run = subprocess.run
+
+    def recording(command: list[str], **options: object) -> subprocess.CompletedProcess[bytes]:
+        commands.append(command)
+        return run(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", recording)
+    assert draw(square()).svg
+    assert not commands
+    assert large(seconds=60.0).svg.startswith("<svg ")
+    assert commands == [[sys.executable, "-m", "viz.render", "svg"]]
+
+
+def test_a_graph_gives_the_same_picture_in_this_process_and_in_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here = draw(square()).svg
+    forget_pictures()
+    monkeypatch.setattr("viz.render.MOST_EDGES_IN_PROCESS", 0)
+    assert draw(square()).svg == here
+
+
+@pytest.mark.parametrize("dot", ["digraph {", "", "no graph", "digraph { a -> }"])
+def test_a_graph_that_is_none_is_a_rendering_error(dot: str) -> None:
+    with pytest.raises(RenderingError, match="Graphviz could not draw the graph"):
+        render(dot, "svg")
+
+
+def test_threads_can_draw_at_once() -> None:
+    drawings = [draw(Value(float(i), label="x") * 2.0) for i in range(8)]
+    expected = [drawing.svg for drawing in drawings]
+    forget_pictures()
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda drawing: drawing.svg, drawings))
+    assert found == expected
+
+
+# The second rung: a program `dot`.
+
+
+@posix_only
+@pytest.mark.parametrize("kind", ["svg", "png", "pdf"])
+def test_dot_gets_the_graph_and_the_format(
+    kind: str, no_pygraphviz: None, fake_dot: Callable[[str], Path], tmp_path: Path
+) -> None:
+    record = fake_dot(PRINTS_SVG)
+    drawing = draw(square())
+    drawing.save(tmp_path / f"graph.{kind}")
+    given = json.loads(record.read_text("utf-8"))
+    assert given["arguments"] == [f"-T{kind}"]
+    assert given["input"] == drawing.dot
+
+
+@posix_only
+def test_the_svg_of_dot_is_made_fit_for_a_page(
+    no_pygraphviz: None, fake_dot: Callable[[str], Path]
+) -> None:
+    fake_dot(PRINTS_SVG)
+    svg = draw(square()).svg
+    assert svg.startswith('<svg width="1pt" role="img"><title>Graph</title><desc>')
+    assert "<!--" not in svg
+
+
+@posix_only
+def test_pygraphviz_goes_before_dot(fake_dot: Callable[[str], Path]) -> None:
+    record = fake_dot(PRINTS_SVG)
+    assert draw(square()).svg
+    assert not record.exists()
+
+
+@posix_only
+def test_a_dot_that_fails_is_a_rendering_error_with_its_words(
+    no_pygraphviz: None, fake_dot: Callable[[str], Path]
+) -> None:
+    fake_dot(FAILS)
+    with pytest.raises(RenderingError, match=r"could not draw .*: Error: syntax error in line 1"):
+        assert draw(square()).svg
+
+
+# The time limit.
+
+
+@posix_only
+def test_the_time_limit_stops_dot(no_pygraphviz: None, fake_dot: Callable[[str], Path]) -> None:
+    record = fake_dot(SLEEPS)
+    start = perf_counter()
+    with pytest.raises(RenderingError, match=r"took longer than 1\.5 s and was stopped"):
+        assert draw(square(), seconds=1.5).svg
+    assert perf_counter() - start < 10.0
+    with pytest.raises(ProcessLookupError):
+        os.kill(json.loads(record.read_text("utf-8"))["pid"], 0)
+
+
+def test_the_time_limit_stops_pygraphviz(no_dot: None) -> None:
+    drawing = large(seconds=0.01)
+    with pytest.raises(RenderingError, match=r"Draw fewer nodes \(max_nodes=\.\.\.\)"):
+        assert drawing.svg
+
+
+def test_a_notebook_shows_text_when_the_time_is_up(no_dot: None) -> None:
+    drawing = large(seconds=0.01)
+    bundle = drawing._repr_mimebundle_()
+    assert set(bundle) == {"text/plain"}
+    assert bundle["text/plain"].startswith(str(drawing))
+    assert "took longer than 0.01 s" in bundle["text/plain"]
+
+
+TANGLE = """
+import random
+from time import perf_counter
+from engine import Value
+from viz import RenderingError, draw
+
+rng = random.Random(0)
+nodes = [Value(rng.random()) for _ in range(5)]
+while len(nodes) < 150:
+    a, b = rng.choices(nodes, k=2)
+    nodes.append(a * b)
+y = nodes[0]
+for node in nodes[:90:-1]:
+    y = y + node
+start = perf_counter()
+try:
+    draw(y, derivatives=True, seconds=3.0).svg
+except RenderingError:
+    pass
+print(perf_counter() - start)
+"""
+
+
+def test_no_graph_within_the_limit_of_nodes_outlasts_the_limit_of_time() -> None:
+    command = [sys.executable, "-c", TANGLE]
+    finished = subprocess.run(command, stdout=subprocess.PIPE, timeout=12, check=True)
+    assert float(finished.stdout) < 6.0
+
+
+# The last rung: no Graphviz at all.
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda drawing, _: drawing.svg,
+        lambda drawing, folder: drawing.save(folder / "graph.svg"),
+        lambda drawing, folder: drawing.save(folder / "graph.png"),
+        lambda drawing, folder: drawing.save(folder / "graph.pdf"),
+    ],
+    ids=["svg", "save svg", "save png", "save pdf"],
+)
+def test_without_graphviz_a_picture_is_an_error_that_says_what_to_install(
+    use: Callable[[Drawing, Path], object], nothing: None, tmp_path: Path
+) -> None:
+    with pytest.raises(RendererMissingError) as caught:
+        use(draw(square()), tmp_path)
+    assert str(caught.value) == ADVICE
+    assert "pip install pygraphviz" in ADVICE
+    assert ADVICE.count(". ") == 0
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ending", ["dot", "json", "txt"])
+def test_without_graphviz_everything_but_pictures_is_saved(
+    ending: str, nothing: None, tmp_path: Path
+) -> None:
+    assert draw(square()).save(tmp_path / f"graph.{ending}").read_text("utf-8")
+
+
+def test_without_graphviz_a_notebook_shows_text_and_the_advice(nothing: None) -> None:
+    drawing = draw(square())
+    assert drawing._repr_mimebundle_() == {"text/plain": f"{drawing}\n{ADVICE}"}
+
+
+def test_without_graphviz_the_page_has_the_table_and_the_advice(nothing: None) -> None:
+    page = backprop(square()).html()
+    assert "pip install pygraphviz" in page
+    assert "<img" not in page
+    assert page.count("<tr>") == 1 + len(backprop(square()))
+
+
+def test_without_graphviz_the_command_writes_dot_and_says_so(
+    nothing: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*COMMAND, "--out", str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["graph.dot", "steps.html"]
+    assert (tmp_path / "graph.dot").read_text("utf-8").startswith("digraph")
+    assert "<caption>All steps</caption>" in (tmp_path / "steps.html").read_text("utf-8")
+    assert err.strip() == f"{ADVICE} The graph is written as graph.dot."
+    assert out.startswith("Forward")
+    assert "graph.dot" in out.splitlines()[-1]
+
+
+def test_without_graphviz_the_command_still_prints_pure_json(
+    nothing: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*COMMAND, "--json", "--out", str(tmp_path)]) == 0
+    assert json.loads(capsys.readouterr().out)["schema"] == "glassgrad-steps/1"
+
+
+def test_without_graphviz_the_command_that_writes_nothing_gives_no_advice(
+    nothing: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*COMMAND, "--no-files"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@posix_only
+def test_a_dot_that_fails_leaves_the_command_its_other_files(
+    no_pygraphviz: None,
+    fake_dot: Callable[[str], Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fake_dot(FAILS)
+    assert main([*COMMAND, "--out", str(tmp_path)]) == 0
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["graph.dot", "steps.html"]
+    assert "syntax error in line 1" in capsys.readouterr().err
+
+
+def test_importing_needs_no_graphviz(run_python: Callable[..., str]) -> None:
+    program = """
+import sys
+sys.modules["pygraphviz"] = None
+from engine import Value
+from viz import backprop, draw, draw_dot
+y = Value(3.0) * 2.0
+print(len(str(draw(y))) > 0, "digraph" in draw_dot(y).source, len(backprop(y)))
+"""
+    assert run_python(program, PATH="") == "True True 3\n"
+
+
+def test_importing_loads_no_renderer(run_python: Callable[..., str]) -> None:
+    program = "import sys, viz; print('pygraphviz' in sys.modules)"
+    assert run_python(program) == "False\n"
+
+
+# Standard error: the font library's warnings go nowhere, the user's words still arrive.
+
+NOISY = """
+import os
+os.dup2(1, 2)
+from engine import Value
+from viz import draw
+y = Value(3.0) * 2.0
+assert draw(y).svg.startswith("<svg")
+os.write(2, b"after svg ")
+draw(y).content("png")
+os.write(2, b"after png")
+"""
+
+
+def test_drawing_is_quiet_whatever_the_fonts(
+    run_python: Callable[..., str], tmp_path: Path
+) -> None:
+    broken = {"FONTCONFIG_FILE": str(tmp_path / "missing"), "HOME": str(tmp_path / "nobody")}
+    assert run_python(NOISY, **broken) == "after svg after png"
+
+
+def test_standard_error_is_restored_after_a_failure(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(RenderingError):
+        render("digraph {", "svg")
+    os.write(2, b"still here")
+    assert capfd.readouterr().err == "still here"
+
+
+def test_drawing_works_without_a_standard_error(run_python: Callable[..., str]) -> None:
+    program = """
+import os
+os.close(2)
+from engine import Value
+from viz import draw
+print(draw(Value(3.0) * 2.0).svg[:4])
+"""
+    assert run_python(program) == "<svg\n"
+
+
+def test_drawing_leaks_no_file_descriptor() -> None:
+    folder = Path("/dev/fd")
+    if not folder.exists():
+        pytest.skip("this system does not list the open files of a process")
+    assert draw(square()).svg
+    before = len(list(folder.iterdir()))
+    for i in range(20):
+        assert draw(Value(float(i)) * 2.0).svg
+    assert len(list(folder.iterdir())) == before

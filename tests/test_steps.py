@@ -1,0 +1,603 @@
+"""`backprop`: the chain rule one edge at a time, with the same bits as `backward()`.
+
+Random graphs from all rows of the table replay every step by hand; small ones are compared with
+what the lecture writes on the board.
+"""
+
+import json
+import math
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import engine
+from engine import NOT_COMPUTED, TABLE, Operation, Reduction, Value, no_grad, topological_order
+from engine.operation import Pairing
+from nn import MLP, Neuron
+from viz import Backprop, backprop
+
+HARD = (0.0, -0.0, 1.0, -1.0, math.inf, -math.inf, math.nan, 1e308, 5e-324, 710.0)
+SEEDS = pytest.mark.parametrize("seed", range(150))
+ROWS = pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
+
+
+def call(row: Operation, operands: list) -> Value:
+    return row(*row.sides(tuple(operands))) if isinstance(row, Pairing) else row(*operands)
+
+
+def random_graph(seed: int, size: int = 25) -> Value:
+    """A graph of all operations with shared nodes, constants and, every third time, hard numbers.
+
+    The same seed gives the same graph on fresh leaves.
+    """
+    rng = random.Random(seed)
+    hard = seed % 3 == 0
+    nodes = [
+        Value(rng.choice(HARD) if hard and rng.random() < 0.4 else rng.uniform(-2, 2))
+        for _ in range(4)
+    ]
+    for _ in range(size):
+        row = rng.choice(list(TABLE.values()))
+        count = rng.choice((2, 4, 6)) if isinstance(row, Reduction) else len(row.domain)
+        operands = rng.choices(nodes, k=count)
+        if rng.random() < 0.3:
+            operands[rng.randrange(count)] = rng.choice(HARD) if hard else rng.uniform(-2, 2)
+        result = call(row, operands)
+        nodes += [result] if isinstance(result, Value) else []
+    return engine.sum(nodes[-4:])
+
+
+def bits(numbers: list[float | None]) -> list[str]:
+    """Numbers to the last bit; nan equals nan, and -0.0 differs from 0.0."""
+    return ["–" if x is None or x is NOT_COMPUTED else x.hex() for x in numbers]
+
+
+def stepped_and_backward(build: Callable[[], Value]) -> tuple[list[str], list[str]]:
+    """The gradients of every node by stepping, and by `backward()` on a fresh copy."""
+    stepped, other = build(), build()
+    steps = backprop(stepped)
+    other.backward()
+    indices = (steps.diagram.values[node] for node in topological_order(stepped))
+    return (
+        bits([steps.gradients.get(index) for index in indices]),
+        bits([node.grad for node in topological_order(other)]),
+    )
+
+
+def lecture_neuron() -> Value:
+    values = {"x1": 2.0, "x2": 0.0, "w1": -3.0, "w2": 1.0, "b": 6.8813735870195432}
+    x1, x2, w1, w2, b = (Value(number, label=name) for name, number in values.items())
+    y = (x1 * w1 + x2 * w2 + b).tanh()
+    y.label = "o"
+    return y
+
+
+def gradients_by_name(steps: Backprop) -> dict[str, float]:
+    return {steps.diagram[i].name: gradient for i, gradient in steps.gradients.items()}
+
+
+def backward_steps(steps: Backprop) -> list:
+    return [step for step in steps if step.phase == "backward"]
+
+
+def edges_that_carry(steps: Backprop) -> list[tuple[int, int]]:
+    """Every edge of a node with a gradient that has a local derivative, in the order followed."""
+    return [
+        (node.index, position)
+        for node in reversed(steps.diagram)
+        if node.index in steps.gradients
+        for position, _, partial in node.edges()
+        if partial is not None
+    ]
+
+
+# The same bits as backward().
+
+
+@SEEDS
+def test_stepping_ends_with_the_bits_of_backward(seed: int) -> None:
+    stepped, backward = stepped_and_backward(lambda: random_graph(seed))
+    assert stepped == backward
+
+
+def diamond() -> Value:
+    x = Value(1.5)
+    for _ in range(40):
+        x = x + x
+    return x
+
+
+def dots() -> Value:
+    w, x = [Value(0.1 * i) for i in range(1, 4)], [Value(0.7 - i) for i in range(3)]
+    hidden = [engine.dot(w, x), engine.dot(x, w), engine.dot(w, w), engine.dot(w, [1.0, 2.0, 0.1])]
+    return engine.dot(hidden, hidden[::-1]) + engine.dot(w, hidden[:3]) + w[0]
+
+
+def of(*data: float) -> tuple[Value, ...]:
+    return tuple(Value(x) for x in data)
+
+
+def square() -> Value:
+    (x,) = of(3.0)
+    return x * x
+
+
+def choice() -> Value:
+    (x,) = of(3.0)
+    return engine.where(x > 1, x * x, engine.log(-x))
+
+
+def dot_with_itself() -> Value:
+    (x,) = of(3.0)
+    return engine.dot([x, x], [x, 2.0])
+
+
+def n_ary() -> Value:
+    xs = of(0.0, 2.0, 2.0)
+    return engine.prod(xs) + engine.max(xs) + engine.softmax(xs)[1] + engine.logsumexp(xs)
+
+
+BUILDS = {
+    "leaf": lambda: Value(3.0),
+    "one edge": lambda: -Value(3.0),
+    "square": square,
+    "diamond": diamond,
+    "dots": dots,
+    "dot of nothing": lambda: engine.dot([], []) + Value(1.0),
+    "dot of one": lambda: engine.dot(of(2.0), of(3.0)),
+    "dot of two": lambda: engine.dot(of(2.0, 3.0), of(0.1, 0.2)),
+    "dot with itself": dot_with_itself,
+    "dot of constants": lambda: engine.dot([Value(2.0), 1.0], [3.0, 4.0]),
+    "where": choice,
+    "negative zero": lambda: Value(2.0) * -0.0,
+    "neuron": lambda: Neuron(3, seed=0)([1.0, -2.0, 0.5]),
+    "network": lambda: (MLP(2, [4, 4, 1], seed=0)([Value(1.0), -2.0]) - 1.0) ** 2,
+    "n-ary": n_ary,
+    "infinite": lambda: 1.0 / (Value(1.0) - 1.0),
+}
+
+
+@pytest.mark.parametrize("build", BUILDS.values(), ids=BUILDS)
+def test_special_graphs_end_with_the_bits_of_backward(build: Callable[[], Value]) -> None:
+    stepped, backward = stepped_and_backward(build)
+    assert stepped == backward
+
+
+@SEEDS
+def test_stepping_shows_the_values_to_the_last_bit(seed: int) -> None:
+    y = random_graph(seed)
+    diagram = backprop(y).diagram
+    order = topological_order(y)
+    shown = [diagram[diagram.values[node]].data for node in order]
+    assert bits(shown) == bits([node.data for node in order])
+
+
+@pytest.mark.parametrize("before", [NOT_COMPUTED, 0.0, 7.0])
+def test_stepping_leaves_the_gradients_alone(before: float) -> None:
+    y = lecture_neuron()
+    nodes = topological_order(y)
+    data = [node.data for node in nodes]
+    for node in nodes:
+        node.grad = before
+    backprop(y, learning_rate=0.1).standalone_html()
+    assert all(node.grad is before or node.grad == before for node in nodes)
+    assert [node.data for node in nodes] == data
+
+
+def test_stepping_does_not_read_the_gradients_either() -> None:
+    fresh, used = lecture_neuron(), lecture_neuron()
+    used.backward()
+    assert backprop(fresh).to_dict() == backprop(used).to_dict()
+
+
+@pytest.mark.parametrize("name", ["square", "dot of one", "dot of two", "neuron", "network"])
+def test_changed_data_leave_what_was_computed(name: str) -> None:
+    y = BUILDS[name]()
+    order = topological_order(y)
+    before = backprop(y)
+    for node in order:
+        if not node.parents and not node.is_constant:
+            node.data = 100.0
+    after = backprop(y)
+    for node in order:
+        earlier, now = before.diagram.values[node], after.diagram.values[node]
+        assert after.gradients.get(now) == before.gradients.get(earlier)
+        assert after.diagram[now].data == node.data
+
+
+# One step per edge, and what a step says.
+
+
+@SEEDS
+def test_there_is_one_step_for_each_edge_that_carries_a_derivative(seed: int) -> None:
+    steps = backprop(random_graph(seed))
+    assert [(step.node, step.operand) for step in backward_steps(steps)] == edges_that_carry(steps)
+
+
+@SEEDS
+def test_every_step_can_be_checked_by_hand(seed: int) -> None:
+    steps = backprop(random_graph(seed))
+    gradients, received = {steps.root: 1.0}, defaultdict(int)
+    uses = defaultdict(int)
+    for step in backward_steps(steps):
+        uses[step.parent] += 1
+    for step in backward_steps(steps):
+        assert received[step.node] == uses[step.node]  # the upstream gradient is complete
+        assert steps.diagram[step.node].parents[step.operand] == step.parent
+        received[step.parent] += 1
+        assert (step.received, step.uses) == (received[step.parent], uses[step.parent])
+        is_first = step.parent not in gradients  # then even the sign of a zero is kept
+        before = 0.0 if is_first else gradients[step.parent]
+        after = step.contribution if is_first else before + step.contribution
+        gradients[step.parent] = after
+        assert bits([step.upstream, step.before]) == bits([gradients[step.node], before])
+        assert bits([step.local]) == bits([steps.diagram[step.node].partials[step.operand]])
+        # A branch that is switched off sends nothing even of an infinite gradient.
+        stopped = step.local == step.contribution == 0.0 and not math.isfinite(step.upstream)
+        assert stopped or bits([step.contribution]) == bits([step.upstream * step.local])
+        assert bits([step.after]) == bits([after])
+
+
+def test_the_phases_come_in_order() -> None:
+    steps = backprop(lecture_neuron(), learning_rate=0.1)
+    assert [step.phase for step in steps] == (
+        ["forward"] * 5 + ["seed"] + ["backward"] * 9 + ["update"] * 5
+    )
+    assert [step.index for step in steps] == list(range(20))
+
+
+def test_forward_steps_compute_every_operation_in_order() -> None:
+    steps = backprop(lecture_neuron())
+    found = [(s.formula, s.value) for s in steps if s.phase == "forward"]
+    assert [formula for formula, _ in found] == [
+        *("x1 * w1", "x2 * w2", "v1 + v2", "v3 + b", "tanh(v4)")
+    ]
+    assert [value for _, value in found][:3] == [-6.0, 0.0, -6.0]
+
+
+def test_the_neuron_of_the_lecture() -> None:
+    found = gradients_by_name(backprop(lecture_neuron()))
+    expected = {"x1": -1.5, "w1": 1.0, "x2": 0.5, "w2": 0.0, "b": 0.5, "o": 1.0}
+    assert {name: found[name] for name in expected} == pytest.approx(expected)
+
+
+def test_a_neuron_shows_every_product() -> None:
+    n = Neuron(2, seed=0)
+    steps = backprop(n([1.5, -2.0]))
+    formulas = [step.formula for step in steps if step.phase == "forward"]
+    assert formulas == ["w0 * 1.5", "w1 * -2", "v1 + v2", "v3 + b", "tanh(v4)"]
+
+
+def test_a_node_used_twice_receives_twice() -> None:
+    x = Value(3.0, label="x")
+    _, seed, first, second = backprop(x * x)
+    assert seed.after == 1.0
+    assert (first.before, first.contribution, first.after) == (0.0, 3.0, 3.0)
+    assert (second.before, second.contribution, second.after) == (3.0, 3.0, 6.0)
+    assert [(s.received, s.uses) for s in (first, second)] == [(1, 2), (2, 2)]
+
+
+def test_no_step_leads_to_a_constant_or_to_what_was_not_chosen() -> None:
+    x, y = Value(2.0, label="x"), Value(3.0, label="y")
+    steps = backprop(engine.where(x > 0, x * 5.0, y))
+    assert "y" not in gradients_by_name(steps)
+    assert {steps.diagram[step.parent].name for step in backward_steps(steps)} == {"v1", "x"}
+
+
+def test_a_result_of_no_grad_has_a_seed_and_nothing_else() -> None:
+    with no_grad():
+        y = Value(2.0) * 3.0
+    assert [step.phase for step in backprop(y)] == ["seed"]
+
+
+def test_statuses_of_a_square_plus_itself() -> None:
+    x = Value(3.0, label="x")
+    steps = backprop(x * x + x)
+    wait, work, part, done = "waiting", "in progress", "partial", "done"
+    assert [steps.statuses(i) for i in range(len(steps))] == [
+        [wait, wait, wait],  # x * x is computed
+        [wait, wait, wait],  # the sum is computed
+        [wait, wait, done],  # seed
+        [wait, done, work],  # sum → square
+        [part, done, work],  # sum → x
+        [part, work, done],  # square → x
+        [done, work, done],  # square → x, again
+    ]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_status_never_goes_back(seed: int) -> None:
+    steps = backprop(random_graph(seed))
+    rank = {"": 0, "waiting": 1, "partial": 2, "done": 3, "in progress": 3}
+    ranks = [[rank[status] for status in steps.statuses(i)] for i in range(len(steps))]
+    assert all(list(history) == sorted(history) for history in zip(*ranks))
+    reached = {steps.root, *(step.parent for step in backward_steps(steps))}
+    assert {i for i, r in enumerate(ranks[-1]) if r == 3} == reached
+
+
+# The formulas.
+
+TOO_LONG = {"gelu_tanh", "max", "min", "softmax"}  # a derivative may take more than a line
+
+
+def row_steps(row: Operation) -> tuple[Backprop, dict[str, float]]:
+    """The steps of one call of a row inside its domain, and the operands by name."""
+    count = 2 if isinstance(row, Reduction) else len(row.domain)
+    intervals = row.domain * count if isinstance(row, Reduction) else row.domain
+    shares = (0.7, 0.35, 0.55)
+    point = [low + (high - low) * share for (low, high), share in zip(intervals, shares)]
+    leaves = [Value(x, label=name) for x, name in zip(point, "abc")]
+    y = call(row, leaves)
+    names = {node.label: node.data for node in leaves}
+    return backprop(y), {**names, "v1": y.data}
+
+
+def evaluated(formula: str, names: dict[str, float]) -> float:
+    """A formula read as Python, on Values, so that 1 / 0 is what IEEE 754 says."""
+    values = {name: Value(number) for name, number in names.items()}
+    return (Value(0.0) + eval(formula, {**vars(engine), **values})).data
+
+
+@ROWS
+def test_the_formula_of_a_local_derivative_evaluates_to_it(row: Operation) -> None:
+    steps, names = row_steps(row)
+    for step in backward_steps(steps):
+        assert bool(step.formula) == bool(step.formula_latex)
+        assert step.formula or row.name in TOO_LONG
+        if step.formula:
+            assert evaluated(step.formula, names) == pytest.approx(step.local, rel=1e-14)
+
+
+@ROWS
+def test_the_formula_of_a_value_evaluates_to_it(row: Operation) -> None:
+    steps, names = row_steps(row)
+    for step in steps:
+        if step.phase == "forward":
+            assert evaluated(step.formula, names) == pytest.approx(step.value, rel=1e-14)
+
+
+@pytest.mark.parametrize("seed", range(1, 60, 3))
+def test_formulas_in_random_graphs_evaluate_to_the_local_derivatives(seed: int) -> None:
+    steps = backprop(random_graph(seed))
+    names = {node.name: node.data for node in steps.diagram if not node.is_constant}
+    checked = 0
+    for step in backward_steps(steps):
+        if step.formula:
+            number = evaluated(step.formula, names)
+            assert number == pytest.approx(step.local, rel=1e-12, nan_ok=True)
+            checked += 1
+    assert checked > 0
+
+
+@ROWS
+def test_the_formula_in_latex_is_balanced_and_names_the_operands(row: Operation) -> None:
+    steps, _ = row_steps(row)
+    for step in backward_steps(steps):
+        latex = step.formula_latex
+        assert latex.count("{") == latex.count("}")
+        assert latex.count(r"\left(") == latex.count(r"\right)")
+
+
+@pytest.mark.parametrize(
+    ("build", "formulas"),
+    [
+        (lambda x, y: x * y, ["y", "x"]),
+        (lambda x, y: x - y, ["1", "-1"]),
+        (lambda x, y: x / y, ["1 / y", "-(x / y) / y"]),
+        (lambda x, y: x**3 + y, ["1", "1", "3 * x ** 2"]),
+        (lambda x, y: x * 0.5 + y, ["1", "1", "0.5"]),
+        (lambda x, y: (-x).exp() + y, ["1", "1", "exp(v1)", "-1"]),
+        (lambda x, y: x.tanh() + y, ["1", "1", "sech(x) ** 2"]),
+    ],
+)
+def test_formulas_look_as_on_the_board(build: Callable, formulas: list[str]) -> None:
+    steps = backprop(build(Value(2.0, label="x"), Value(3.0, label="y")))
+    assert [step.formula for step in backward_steps(steps)] == formulas
+
+
+def test_many_operands_have_no_formula_but_a_number() -> None:
+    steps = backprop(engine.prod([Value(1.0 + i) for i in range(20)]))
+    assert {step.formula for step in backward_steps(steps)} == {""}
+    assert all(step.local for step in backward_steps(steps))
+
+
+# Data: JSON, files, the sequence.
+
+
+def refuse(token: str) -> None:
+    raise AssertionError(f"{token} is not JSON")
+
+
+@pytest.mark.parametrize("seed", range(0, 60, 3))
+def test_json_is_strict_and_reads_back(seed: int) -> None:
+    steps = backprop(random_graph(seed), learning_rate=0.1)
+    data = json.loads(steps.to_json(), parse_constant=refuse)
+    assert data["schema"] == "glassgrad-steps/1"
+    assert data["root"] == steps.root
+    assert len(data["nodes"]) == len(steps.diagram)
+    found = [float(node["gradient"]) for node in data["nodes"] if node["gradient"] is not None]
+    assert bits(found) == bits([g for _, g in sorted(steps.gradients.items())])
+    for step, record in zip(steps, data["steps"], strict=True):
+        for field, value in record.items():
+            original = getattr(step, field)
+            number = isinstance(original, float)
+            assert bits([float(value)]) == bits([original]) if number else value == original
+
+
+def test_json_has_the_fields_of_the_schema() -> None:
+    data = json.loads(backprop(lecture_neuron(), learning_rate=0.1).to_json(indent=1))
+    assert set(data) == {"schema", "root", "nodes", "steps", "new_loss"}
+    assert set(data["nodes"][0]) == {
+        *("index", "name", "label", "operation", "data", "gradient", "parents"),
+        *("local_derivatives", "scope", "line", "constant"),
+    }
+    by_phase = {step["phase"]: set(step) for step in data["steps"]}
+    assert by_phase["backward"] == {
+        *("index", "phase", "node", "formula", "formula_latex", "operand", "parent", "upstream"),
+        *("local", "contribution", "before", "after", "received", "uses"),
+    }
+
+
+def test_json_tells_the_line_that_made_a_node() -> None:
+    y = Value(1.0) * 2.0  # this very line
+    line = json.loads(backprop(y).to_json())["nodes"][-1]["line"]
+    assert line["file"] == __file__
+    assert line["source"] == "y = Value(1.0) * 2.0  # this very line"
+
+
+@pytest.mark.parametrize("ending", ["html", "json", "txt", "HTML"])
+def test_save_writes_what_the_ending_says(ending: str, tmp_path: Path) -> None:
+    steps = backprop(lecture_neuron())
+    path = steps.save(tmp_path / f"neuron.{ending}")
+    texts = {"html": steps.standalone_html, "json": steps.to_json, "txt": steps.text}
+    assert path.read_text("utf-8") == texts[ending.lower()]()
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("name", ["steps.svg", "steps", "steps.", "html", ".html"])
+def test_save_refuses_other_endings_and_writes_nothing(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"\.html, \.json or \.txt"):
+        backprop(lecture_neuron()).save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_save_into_a_missing_folder_is_an_os_error(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="nowhere"):
+        backprop(lecture_neuron()).save(tmp_path / "nowhere" / "steps.txt")
+
+
+def test_save_replaces_a_file_whole(tmp_path: Path) -> None:
+    path = tmp_path / "steps.txt"
+    path.write_text("old" * 10_000)
+    assert backprop(lecture_neuron()).save(path).read_text().count("old") == 0
+
+
+def test_steps_are_a_sequence() -> None:
+    steps = backprop(lecture_neuron())
+    assert len(steps) == len(list(steps)) == 15
+    assert steps[-1] is steps[14]
+    assert steps[5:7] == [steps[5], steps[6]]
+    assert repr(steps) == "<backpropagation in 15 steps through 10 nodes>"
+    assert str(steps) == steps.text()
+    with pytest.raises(IndexError):
+        steps[15]
+
+
+def test_a_notebook_gets_html_and_text() -> None:
+    steps = backprop(lecture_neuron())
+    bundle = steps._repr_mimebundle_(include=None, exclude=None)
+    assert bundle == {"text/html": steps.html(), "text/plain": steps.text()}
+
+
+@pytest.mark.parametrize("thing", [3.0, "x", None, [Value(1.0)], (Value(1.0), Value(2.0))])
+def test_anything_but_a_value_is_refused(thing: object) -> None:
+    with pytest.raises(TypeError, match=r"backprop takes the Value .*, not .+\.$"):
+        backprop(thing)
+
+
+def test_names_come_from_the_namespace() -> None:
+    a, ws = Value(2.0), [Value(3.0), Value(4.0)]
+    y = a * ws[0] * ws[1]
+    assert set(gradients_by_name(backprop(y, names=locals()))) == {"a", "ws[0]", "ws[1]", "y", "v1"}
+
+
+# Text.
+
+
+def test_the_text_has_a_line_for_every_step() -> None:
+    lines = [
+        line.split("  ")
+        for line in backprop(lecture_neuron(), learning_rate=0.1).text().split("\n")
+    ]
+    cells = [[cell.strip() for cell in line if cell] for line in lines]
+    for expected in (
+        ["v1", "= x1 * w1", "= 2 * -3", "= -6"],
+        ["o", "= tanh(v4)", "= tanh(0.8814)", "= 0.7071"],
+        ["o → v4", "1", "× sech(v4) ** 2 = 0.5", "= 0.5", "0 + 0.5 = 0.5", "1 of 1"],
+        ["v1 → x1", "0.5", "× w1 = -3", "= -1.5", "0 + -1.5 = -1.5", "1 of 1"],
+        ["name", "value", "gradient", "by differences"],
+        ["x1", "2", "-1.5", "-1.5"],
+        ["w2", "1", "0", "0"],
+        ["o", "0.7071", "1", "1"],
+        ["b", "= 6.881 - 0.1 × 0.5", "= 6.831"],
+    ):
+        assert expected in cells
+
+
+def test_the_text_of_a_leaf_alone() -> None:
+    text = backprop(Value(3.0, label="x")).text()
+    assert "∂x/∂x = 1" in text
+    assert text.splitlines()[-1].split() == ["x", "3", "1", "1"]
+
+
+# The check by differences, and the update.
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_differences_agree_with_the_gradients_of_smooth_graphs(seed: int) -> None:
+    rng = random.Random(seed)
+    nodes = [Value(rng.uniform(0.5, 2)) for _ in range(4)]
+    for _ in range(12):
+        a, b = rng.choices(nodes, k=2)
+        nodes.append(rng.choice((a.tanh(), a * b, a + b, a.sin(), a / (b * b + 1.0), a.sigmoid())))
+    steps = backprop(engine.dot(nodes[-5:], nodes[-5:][::-1]))
+    for index, gradient in steps.gradients.items():
+        assert steps.check(index) == pytest.approx(gradient, rel=1e-6, abs=1e-8)
+
+
+def test_the_update_moves_every_leaf_against_its_gradient() -> None:
+    steps = backprop(lecture_neuron(), learning_rate=0.1)
+    updates = [step for step in steps if step.phase == "update"]
+    found = gradients_by_name(steps)
+    for step in updates:
+        node = steps.diagram[step.node]
+        assert (step.before, step.upstream) == (node.data, found[node.name])
+        assert step.after == step.value == node.data - 0.1 * found[node.name]
+    moved = {step.node: step.after for step in updates}
+    assert steps.new_loss == steps.diagram.evaluate(moved)[steps.root]
+    assert steps.new_loss < steps.diagram[steps.root].data
+
+
+def test_the_update_moves_only_the_given_parameters() -> None:
+    x, w = Value(2.0, label="x"), Value(3.0, label="w")
+    steps = backprop((x * w - 5.0) ** 2, learning_rate=0.05, parameters=[w])
+    (update,) = (step for step in steps if step.phase == "update")
+    assert steps.diagram[update.node].name == "w"
+    assert steps.new_loss == pytest.approx((2.0 * (3.0 - 0.05 * 4.0) - 5.0) ** 2)
+
+
+def test_a_parameter_that_took_no_part_does_no_harm() -> None:
+    x, idle = Value(2.0, label="x"), Value(3.0, label="idle")
+    steps = backprop(x * x, learning_rate=0.5, parameters=[x, idle])
+    assert steps.new_loss == 0.0
+
+
+def test_the_update_of_a_network_is_the_one_of_the_training_loop() -> None:
+    model = MLP(2, [3, 1], seed=0)
+    loss = (model([1.0, -1.0]) - 1.0) ** 2
+    steps = backprop(loss, learning_rate=0.1, parameters=model.parameters())
+    loss.backward()
+    for p in model.parameters():
+        p.data += -0.1 * p.grad
+    assert steps.new_loss == pytest.approx(((model([1.0, -1.0]) - 1.0) ** 2).data, rel=1e-14)
+
+
+# Size.
+
+
+def test_ten_thousand_nodes_take_seconds(run_python: Callable[..., str]) -> None:
+    program = """
+from time import perf_counter
+from engine import Value
+from viz import backprop
+x = Value(1.0)
+for _ in range(10_000):
+    x = x * 1.0001
+start = perf_counter()
+backprop(x).text()
+print(perf_counter() - start)
+"""
+    assert float(run_python(program)) < 10.0
