@@ -54,6 +54,10 @@ class Origin:
             is_constant=self.is_constant,
         )
 
+    def without_line(self) -> Origin:
+        """The same origin without a line, for nodes that no line of a program made."""
+        return Origin(self.operation, self.label, self.scope, is_constant=self.is_constant)
+
     @property
     def line(self) -> SourceLine | None:
         """The line of the user's source that created the node, where it is known."""

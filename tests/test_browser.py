@@ -23,6 +23,7 @@ import pytest
 from engine import Value
 from nn import Neuron
 from viz import Backprop, backprop
+from viz.text import short
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -225,6 +226,9 @@ function state(root) {
     now: all(root, "[data-n].gg-now", dataset("n")),
     goal: all(root, "[data-n].gg-goal", dataset("n")),
     edge: all(root, "[data-e].gg-now", dataset("e")),
+    gradients: all(root, "[data-n]", function (part) {
+      return [part.dataset.n, (part.textContent.match(/grad (\\S+)/) || [])[1] || null];
+    }),
     images: root.querySelectorAll("img").length,
     svgs: root.querySelectorAll("svg").length
   };
@@ -360,6 +364,19 @@ def test_a_step_is_spoken_and_lit(browser: dict, steps: Backprop) -> None:
         assert state["goal"] == ([] if step.parent is None else [str(step.parent)])
         assert state["edge"] == ([] if step.parent is None else [f"{step.node}_{step.operand}"])
     assert browser["live"] == "polite"
+
+
+@needs_chromium
+def test_the_picture_shows_each_gradient_as_far_as_it_has_come(
+    browser: dict, steps: Backprop
+) -> None:
+    for state in browser["states"].values():
+        expected = {str(n.index): None if n.is_constant else "–" for n in steps.diagram}
+        for step in steps[: state["slider"]]:
+            if step.phase in ("seed", "backward"):
+                node = step.node if step.parent is None else step.parent
+                expected[str(node)] = short(step.after)
+        assert dict(state["gradients"]) == expected
 
 
 @needs_chromium

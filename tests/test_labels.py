@@ -23,6 +23,7 @@ from viz.text import columns, short, visible, width_of
 HOSTILE = {
     "script": "<script>alert(1)</script>",
     "end of script": "</script><img src=x onerror=alert(1)>",
+    "script never closed": "<!--<script </script ",
     "handler": '" onmouseover="alert(1)',
     "link": "javascript:alert(1)",
     "quotes": "\"'`’",
@@ -287,6 +288,7 @@ def test_html_has_no_element_or_attribute_beyond_those_of_a_plain_label(label: s
 def test_html_has_two_scripts_the_data_and_ours(label: str) -> None:
     data, ours = Parts(backprop(square(label)).html()).texts["script"]
     assert ours == files("viz").joinpath("steps.js").read_text("utf-8").strip()
+    assert not set(data) & set("<>&")
     assert f" to {visible(label)}:" in json.loads(data)[-1]["says"]
 
 

@@ -469,6 +469,13 @@ def test_save_into_a_missing_folder_is_an_os_error(tmp_path: Path) -> None:
         backprop(lecture_neuron()).save(tmp_path / "nowhere" / "steps.txt")
 
 
+def test_save_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "steps.txt").mkdir()
+    with pytest.raises(OSError, match=r"steps\.txt"):
+        backprop(lecture_neuron()).save(tmp_path / "steps.txt")
+    assert [path.name for path in tmp_path.rglob("*")] == ["steps.txt"]
+
+
 def test_save_replaces_a_file_whole(tmp_path: Path) -> None:
     path = tmp_path / "steps.txt"
     path.write_text("old" * 10_000)

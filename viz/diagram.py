@@ -15,7 +15,7 @@ from itertools import count
 from typing import Any, overload
 
 from engine import NOT_COMPUTED, TABLE, Operation, Reduction, Scope, Value, topological_order
-from viz.text import visible
+from viz.text import short, visible
 
 MOST_OPENED = 2000
 """Graphs with more nodes than this keep their `dot` nodes closed unless asked."""
@@ -214,8 +214,8 @@ class Diagram(Sequence[Node]):
         return len(self._nodes) - 1
 
     def _name(self, label: str | None, data: float, is_constant: bool) -> str:
-        if is_constant:
-            return f"{data:.4g}"
+        if is_constant and label is None:
+            return short(data)
         if label is None:
             label = next(name for n in self._numbers if (name := f"v{n}") not in self._used)
         name = label
@@ -243,10 +243,10 @@ def _can_open(value: Value) -> bool:
 def _labels(order: Iterable[Value], names: Mapping[str, Any] | None) -> dict[Value, str | None]:
     found = {value: name for name, value in _named_values(names or {})}
     return {
-        value: None
-        if value.is_constant
-        else visible(value.label if value.label is not None else found[value])
-        if value.label is not None or value in found
+        value: visible(value.label)
+        if value.label is not None
+        else visible(found[value])
+        if value in found and not value.is_constant
         else None
         for value in order
     }

@@ -125,7 +125,8 @@ def _add_node(graph: graphviz.Digraph, diagram: Diagram, node: Node, key: str) -
 def _value_label(node: Node, warnings: Sequence[str]) -> str:
     """An HTML-like label: name, number, gradient and warnings, one line each."""
     if node.is_constant:
-        return _label(_text(short(node.data), color=FAINT))
+        title = short(node.data) if node.label is None else f"{node.name} = {short(node.data)}"
+        return _label(_text(title, color=FAINT))
     return _label(
         _text(node.name, bold=True) if node.label is not None else _text(node.name, color=FAINT),
         _text(f"value {short(node.data)}", color=DATA),

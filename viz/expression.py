@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from engine import TABLE, Operation, Reduction, Value, as_value, softmax
+from engine import TABLE, Operation, Reduction, Value, as_value, softmax, topological_order
 from viz.text import visible, width_of
 
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
@@ -106,7 +106,11 @@ class Expression:
             raise self._error("The expression gives several numbers; pick one.", self._tree)
         # A root of its own, so that it can be named even where it is a variable or a number.
         root = as_value(result, "The expression")
-        return root if root.parents else +root
+        root = root if root.parents else +root
+        for node in topological_order(root):
+            if node.operation is not None:  # it comes from the text, not from a line of ours
+                node._origin = node._origin.without_line()
+        return root
 
     def _unknown(self, name: str) -> ExpressionError:
         place = next(

@@ -108,6 +108,7 @@ def _data(steps: Steps) -> str:
             "node": step.node,
             "parent": step.parent,
             "edge": None if step.operand is None else f"{step.node}_{step.operand}",
+            "gradient": short(step.after) if step.phase in ("seed", "backward") else None,
             "says": sentence(steps, step),
         }
         for step in steps

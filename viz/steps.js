@@ -7,6 +7,7 @@
     var rows = root.querySelectorAll("tbody tr");
     var saying = root.querySelector(".gg-sentence");
     var picture = inlined(root.querySelector(".gg-picture"));
+    var gradientInk = "#b34e00"; /* GRADIENT in dot.py, as Graphviz writes it */
     var now = 0;
     var controls = root.querySelector(".gg-controls");
     var first = button("|◀", "First step", function () { go(0); });
@@ -61,6 +62,7 @@
         else { row.removeAttribute("aria-current"); }
       });
       showRow(rows[now]);
+      showGradients();
       light("[data-n]", "n", "gg-now", step.node);
       light("[data-n]", "n", "gg-goal", step.parent);
       light("[data-e]", "e", "gg-now", step.edge);
@@ -74,6 +76,22 @@
       var box = root.querySelector(".gg-scroll");
       var above = row.offsetTop - box.scrollTop;
       if (above < 30 || above > box.clientHeight - 40) { box.scrollTop = row.offsetTop - 60; }
+    }
+
+    /* The picture shows each gradient as far as it has come by this step. */
+    function showGradients() {
+      if (!picture) { return; }
+      var known = {};
+      steps.slice(0, now + 1).forEach(function (step) {
+        if (step.gradient === null) { return; }
+        known[step.parent === null ? step.node : step.parent] = step.gradient;
+      });
+      picture.querySelectorAll("[data-n]").forEach(function (part) {
+        part.querySelectorAll("text").forEach(function (line) {
+          if (line.getAttribute("fill") !== gradientInk) { return; }
+          line.textContent = "grad " + (part.dataset.n in known ? known[part.dataset.n] : "–");
+        });
+      });
     }
 
     function light(selector, key, name, wanted) {

@@ -9,6 +9,7 @@ with the same bits as `backward()`. Next: `backprop.py`, which shows the steps.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import isfinite
 from typing import Any, overload
 
 from engine import (
@@ -109,15 +110,23 @@ class Steps(Sequence[Step]):
             return WAITING
         return DONE if got == uses else PARTIAL
 
-    def check(self, node: int) -> float:
+    def check(self, node: int) -> float | None:
         """The gradient of a node by differences: an estimate that knows no rules.
 
-        The node's number is moved a little both ways and everything after it computed anew.
+        The node's number is moved a little both ways and everything after it computed anew. None
+        where the slopes to the left and to the right differ, as at the edge of a relu.
         """
-        return extrapolated_difference(
-            lambda number: self.diagram.evaluate({node: number})[self.root],
-            self.diagram[node].data,
-        )
+        number = self.diagram[node].data
+        estimate = extrapolated_difference(lambda x: self._result_at(node, x), number)
+        step = 1e-6 * max(abs(number), 1.0)
+        here = self.diagram[self.root].data
+        left = (here - self._result_at(node, number - step)) / step
+        right = (self._result_at(node, number + step) - here) / step
+        is_smooth = abs(right - left) <= 1e-2 * max(abs(left), abs(right), 1.0)
+        return estimate if is_smooth and isfinite(right - left) else None
+
+    def _result_at(self, node: int, number: float) -> float:
+        return self.diagram.evaluate({node: number})[self.root]
 
     def to_dict(self) -> dict[str, Any]:
         """The nodes and steps as data; see `SCHEMA` for its version."""
