@@ -59,20 +59,20 @@ def _propagate(root: Value, order: list[Value]) -> None:
         upstream = node._grad
         if upstream is NOT_COMPUTED or not node.parents:
             continue
-        if not isfinite(upstream):
-            _propagate_infinite(node, upstream)
+        if watched or not isfinite(upstream):
+            _propagate_carefully(node, upstream, watched)
             continue
         for parent, partial in zip(node.parents, node.partials):
             if partial is not None:
                 parent._grad += upstream * partial
-                if watched:
-                    check_gradient(node, upstream, partial, parent._grad)
 
 
-def _propagate_infinite(node: Value, upstream: float) -> None:
+def _propagate_carefully(node: Value, upstream: float, watched: bool) -> None:
     for parent, partial in zip(node.parents, node.partials):
         if partial is not None:
             parent._grad += contribution(node.operation, upstream, partial)
+            if watched:
+                check_gradient(node, upstream, partial, parent._grad)
 
 
 def contribution(operation: Operation | None, upstream: float, local: float) -> float:

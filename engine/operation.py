@@ -155,7 +155,7 @@ class Operation:
             if only in readers:
                 return readers[only](self, operands)
         found = {cls for kind in types for cls in kind.__mro__}
-        for kind, read in readers.items():
+        for kind, read in readers.items():  # arrays first, since they take all others along
             if kind in found:
                 return read(self, operands)
         if np.generic in found:
@@ -215,6 +215,16 @@ class Reduction(Operation):
 
     least = 0
     _arity = -1  # any number: every call is arranged
+
+    def __call__(self, *operands: Any, **named: Any) -> Any:
+        """The reduction of numbers, Values, arrays or ink, whichever the operands are."""
+        if named:
+            operands = self._with_named(operands, named)
+        operands = self.arrange(operands)
+        # Both ends of a kind: nearly always all are, and its reader finds out if one is not.
+        if operands and (kind := type(operands[0])) is type(operands[-1]) and kind in readers:
+            return readers[kind](self, operands)
+        return self._read(operands)
 
     def arrange(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
         if len(operands) == 1 and isinstance(operands[0], np.ndarray):

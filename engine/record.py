@@ -52,7 +52,9 @@ def record(operation: Operation, operands: tuple[Operand, ...]) -> Value:
     try:
         numbers = tuple([parent._data for parent in parents])
         wanted = tuple([not parent._origin.is_constant for parent in parents])
-    except AttributeError:  # there are plain numbers among them
+    except AttributeError:  # there are plain numbers among them, or arrays
+        if np.ndarray in map(type, operands):
+            return cast(Value, readers[np.ndarray](operation, operands))
         return record(operation, tuple([as_value(x, f"{operation.name}(...)") for x in operands]))
     data = operation.forward(numbers)
     partials = operation.partials(numbers, data, wanted if False in wanted else None)
