@@ -214,7 +214,7 @@ class Reduction(Operation):
     """
 
     least = 0
-    _arity = -1  # any number: every call is arranged
+    _arity = -1  # any number
 
     def __call__(self, *operands: Any, **named: Any) -> Any:
         """The reduction of numbers, Values, arrays or ink, whichever the operands are."""

@@ -19,6 +19,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from lecture import lecture_neuron
 
 from engine import Value
 from nn import Neuron
@@ -26,14 +27,6 @@ from viz import Backprop, backprop
 from viz.text import short
 
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-def lecture_neuron() -> Value:
-    values = {"x1": 2.0, "x2": 0.0, "w1": -3.0, "w2": 1.0, "b": 6.8813735870195432}
-    x1, x2, w1, w2, b = (Value(number, label=name) for name, number in values.items())
-    y = (x1 * w1 + x2 * w2 + b).tanh()
-    y.label = "o"
-    return y
 
 
 def module_neuron() -> Value:

@@ -16,6 +16,7 @@ from time import perf_counter
 import graphviz
 import pygraphviz
 import pytest
+from lecture import lecture_neuron
 
 import engine
 from engine import Value, grad, scope
@@ -23,14 +24,6 @@ from nn import MLP, Layer, Neuron
 from viz import Drawing, draw, draw_dot
 
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-def lecture_neuron() -> Value:
-    values = {"x1": 2.0, "x2": 0.0, "w1": -3.0, "w2": 1.0, "b": 6.8813735870195432}
-    x1, x2, w1, w2, b = (Value(number, label=name) for name, number in values.items())
-    y = (x1 * w1 + x2 * w2 + b).tanh()
-    y.label = "o"
-    return y
 
 
 def parsed(drawing: Drawing) -> pygraphviz.AGraph:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lecture import lecture_neuron
 
 import engine
 from engine import NOT_COMPUTED, TABLE, Operation, Reduction, Value, no_grad, topological_order
@@ -65,14 +66,6 @@ def stepped_and_backward(build: Callable[[], Value]) -> tuple[list[str], list[st
         bits([steps.gradients.get(index) for index in indices]),
         bits([node.grad for node in topological_order(other)]),
     )
-
-
-def lecture_neuron() -> Value:
-    values = {"x1": 2.0, "x2": 0.0, "w1": -3.0, "w2": 1.0, "b": 6.8813735870195432}
-    x1, x2, w1, w2, b = (Value(number, label=name) for name, number in values.items())
-    y = (x1 * w1 + x2 * w2 + b).tanh()
-    y.label = "o"
-    return y
 
 
 def gradients_by_name(steps: Backprop) -> dict[str, float]:

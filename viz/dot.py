@@ -15,7 +15,7 @@ from math import isfinite
 import graphviz
 
 from engine import Scope
-from viz.diagram import Diagram, Node
+from viz.diagram import Node
 from viz.parts import Group, Hidden, Part, Picture
 from viz.text import short, visible
 
@@ -65,7 +65,7 @@ def digraph(
     return graph
 
 
-def marks(diagram: Diagram, node: Node) -> list[str]:
+def marks(node: Node) -> list[str]:
     """What is worth a warning at a node, in words: nan, inf, dead, saturated."""
     found = [] if isfinite(node.data) else [short(node.data)]
     if node.gradient is not None and not isfinite(node.gradient):
@@ -84,7 +84,7 @@ def _add_scope(graph: graphviz.Digraph, picture: Picture, scope: Scope | None) -
     """The parts directly in a scope, then each scope inside it as a group of its own."""
     for part in picture.parts:
         if part.scope is scope:
-            _add_part(graph, picture.diagram, part)
+            _add_part(graph, part)
     for inner in picture.scopes_in(scope):
         with graph.subgraph(name=f"cluster_{picture.scope_number(inner)}") as group:
             group.attr(
@@ -98,17 +98,17 @@ def _scope_title(scope: Scope) -> str:
     return scope.name if scope.kind in (scope.name, "Scope") else f"{scope.name} · {scope.kind}"
 
 
-def _add_part(graph: graphviz.Digraph, diagram: Diagram, part: Part) -> None:
+def _add_part(graph: graphviz.Digraph, part: Part) -> None:
     if isinstance(part, Group):
         graph.node(part.key, label=_group_label(part), shape="box3d", style="")
     elif isinstance(part, Hidden):
         graph.node(part.key, label="…", shape="plaintext", fontcolor=FAINT)
     else:
-        _add_node(graph, diagram, part.node, part.key)
+        _add_node(graph, part.node, part.key)
 
 
-def _add_node(graph: graphviz.Digraph, diagram: Diagram, node: Node, key: str) -> None:
-    warnings = marks(diagram, node)
+def _add_node(graph: graphviz.Digraph, node: Node, key: str) -> None:
+    warnings = marks(node)
     shape = {"style": "rounded,bold", "peripheries": "2"} if warnings else {}
     if node.is_constant:
         shape = {"shape": "plaintext", **shape}

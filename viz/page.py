@@ -16,7 +16,7 @@ from typing import Any
 
 from viz.drawing import MAX_NODES, picture_of
 from viz.render import RendererMissingError, RenderingError
-from viz.report import sentence
+from viz.report import local_text, sentence
 from viz.step import Step
 from viz.steps import Steps
 from viz.text import short
@@ -90,11 +90,10 @@ def _cells(steps: Steps, step: Step) -> tuple[str, ...]:
     if step.phase == "update":
         return (node.name, short(step.upstream), "", "", f"value becomes {short(step.after)}")
     assert step.parent is not None
-    local = short(step.local)
     return (
         f"{node.name} → {steps.diagram[step.parent].name}",
         short(step.upstream),
-        local if step.formula in ("", local) else f"{step.formula} = {local}",
+        local_text(step),
         short(step.contribution),
         f"{short(step.before)} + {short(step.contribution)} = {short(step.after)} "
         f"({step.received} of {step.uses})",

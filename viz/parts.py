@@ -201,9 +201,8 @@ class Picture:
         parts = []
         if groups:
             inside = sum(group.count for group in groups)
-            parts.append(
-                f"{inside} nodes are drawn as {len(groups)} box{'es'[: 2 * (len(groups) != 1)]}"
-            )
+            boxes = "1 box" if len(groups) == 1 else f"{len(groups)} boxes"
+            parts.append(f"{inside} nodes are drawn as {boxes}")
         if self._left_out:
             parts.append(f"{self._left_out} nodes are not drawn")
         if not parts:

@@ -33,13 +33,13 @@ def sentence(steps: Steps, step: Step) -> str:
     parent = steps.diagram[step.parent].name
     return (
         f"Backward, from {name} to {parent}: upstream ∂{root}/∂{name} = {short(step.upstream)} "
-        f"times local ∂{name}/∂{parent} = {_local(step)} gives {short(step.contribution)}. "
+        f"times local ∂{name}/∂{parent} = {local_text(step)} gives {short(step.contribution)}. "
         f"The gradient of {parent} becomes {short(step.before)} + {short(step.contribution)} = "
         f"{short(step.after)}, with {step.received} of {step.uses} uses received."
     )
 
 
-def _local(step: Step) -> str:
+def local_text(step: Step) -> str:
     """A local derivative as formula and number; the number alone where the formula is one."""
     number = short(step.local)
     return number if step.formula in ("", number) else f"{step.formula} = {number}"
@@ -72,7 +72,7 @@ def _backward(steps: Steps) -> str:
                 (
                     f"{name} → {parent}",
                     short(step.upstream),
-                    f"× {_local(step)}",
+                    f"× {local_text(step)}",
                     f"= {short(step.contribution)}",
                     f"{short(step.before)} + {short(step.contribution)} = {short(step.after)}",
                     f"{step.received} of {step.uses}",
