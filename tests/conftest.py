@@ -2,12 +2,63 @@
 
 import gc
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
 
+import figures
 import pytest
+
+FIGURES = figures.Figures()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    figures.add_options(parser)
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Callable[[str, str, figures.Amount], None]:
+    """Report a figure: `figure(section, text, amount)`; see `figures.py`."""
+    return figures.reporter(request.node)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call" and report.passed:
+        for name, found in report.user_properties:
+            if name == "figure":
+                FIGURES.add(*found)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    lines = list(FIGURES.lines())
+    if lines:
+        terminalreporter.section("what was checked")
+        terminalreporter.write_line("\n".join(lines))
+    page = config.getoption("--figures")
+    if page is None:
+        return
+    if missing := FIGURES.missing():
+        terminalreporter.write_line(f"{page} is not written: nothing about {', '.join(missing)}.")
+        return
+    command = (
+        f"pytest --graphs {config.getoption('--graphs')} --inputs {config.getoption('--inputs')}"
+    )
+    page.write_text(FIGURES.page(f"{command} --figures {page}", installed()), encoding="utf-8")
+
+
+def installed() -> Iterator[str]:
+    """The versions that the figures depend on."""
+    yield f"Python {platform.python_version()}"
+    for package in ("numpy", "torch", "jax", "hypothesis"):
+        try:
+            yield f"{package} {version(package)}"
+        except PackageNotFoundError:
+            yield f"without {package}"
 
 
 @pytest.fixture
