@@ -8,81 +8,24 @@ To add an operation, add a row.
 The names here shadow Python's `abs`, `pow`, `sum`, `max` and `min` on purpose: a rule written with
 them works on floats, Values, arrays and ink alike. A derivative is a function of the operands
 and of the result, called `y`; a plain number is a constant derivative; None means that
-none flows. Three things to know when writing one: divide and multiply freely (`operation.py`
-handles 1 / 0), raise to a variable power only with `pow`, and choose with `where` or `compare`.
+none flows. `row.py` lists what a row can say. Three things to know when writing a rule: divide and
+multiply freely (`operation.py` handles 1 / 0), raise to a variable power only with `pow`, and
+choose with `where` or `compare`. A nan as a condition counts as true: let it lead to a nan.
 
 Formulas without a source in the row are in every calculus textbook, and in DLMF chapters 4 and 7.
 """
 
-import copyreg
 import math
 import operator
-from collections.abc import Callable
 from functools import reduce
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
-from engine.operation import (
-    ATOM,
-    NonEmptyReduction,
-    Notation,
-    Operation,
-    Pairing,
-    Reduction,
-    Rule,
-)
-
-TABLE: dict[str, Operation] = {}
-"""Every row by name, in the order of this file."""
-
-EVERYWHERE = (-3.0, 3.0)
-POSITIVE = (0.05, 5.0)
-
-
-def row(
-    name: str,
-    about: str,
-    scalar: Callable[..., float],
-    array: Callable[..., Any],
-    *rules: Rule | float | None,
-    domain: tuple[tuple[float, float], ...] | None = None,
-    text: str | None = None,
-    latex: str | None = None,
-    binds: int = ATOM,
-    kind: type[Operation] = Operation,
-    defaults: tuple[float, ...] = (),
-    dunder: str | None = None,
-    selects: bool = False,
-    masks: bool = False,
-) -> Operation:
-    """Add a row to the table."""
-    slots = ", ".join(["%s"] * len(rules)) if not issubclass(kind, Reduction) else "%s"
-    upright = name.replace("_", r"\_")
-    notation = Notation(
-        text or f"{name}({slots})", latex or rf"\operatorname{{{upright}}}({slots})", binds
-    )
-    TABLE[name] = kind(
-        name,
-        about,
-        scalar=scalar,
-        array=array,
-        rules=rules,
-        notation=notation,
-        domain=domain or (EVERYWHERE,) * len(rules),
-        defaults=defaults,
-        dunder=dunder,
-        selects=selects,
-        masks=masks,
-    )
-    return TABLE[name]
-
-
-def formula(function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """A forward value written with rows of the table: one formula for floats and for arrays."""
-    return function, function
-
+from engine.operation import NonEmptyReduction, Operation, Pairing, Reduction
+from engine.row import EVERYWHERE, POSITIVE, formula, row
+from engine.row import TABLE as TABLE  # noqa: PLC0414  typed packages export so
 
 # fmt: off
 # Arithmetic. The precedence of a notation is that of Python's operator.
@@ -144,6 +87,14 @@ expm1: Operation = row(
     "expm1", "exp(x) - 1 without loss near 0.", math.expm1, np.expm1,
     lambda x, y: exp(x),
 )
+# The rounding of a product of 700 would show in 14 digits of its exponential only.
+exp_product: Operation = row(
+    "exp_product", "exp(a·b), of the product before it is rounded, as in exp(-x²).",
+    *formula(lambda a, b: exp(a * b) * (1.0 + _rounding_of_product(a, b))),
+    lambda a, b, y: b * y,
+    lambda a, b, y: a * y,
+    latex=r"\exp\left[(%s)(%s)\right]",
+)
 log: Operation = row(
     "log", "The natural logarithm.", math.log, np.log,
     lambda x, y: 1.0 / x,
@@ -195,12 +146,12 @@ tan: Operation = row(
 )
 asin: Operation = row(
     "asin", "The angle in radians with a given sine.", math.asin, np.arcsin,
-    lambda x, y: 1.0 / sqrt((1.0 - x) * (1.0 + x)),
+    lambda x, y: 1.0 / leg(1.0, x),
     domain=((-0.95, 0.95),), latex=r"\arcsin(%s)",
 )
 acos: Operation = row(
     "acos", "The angle in radians with a given cosine.", math.acos, np.arccos,
-    lambda x, y: -1.0 / sqrt((1.0 - x) * (1.0 + x)),
+    lambda x, y: -1.0 / leg(1.0, x),
     domain=((-0.95, 0.95),), latex=r"\arccos(%s)",
 )
 atan: Operation = row(
@@ -208,12 +159,11 @@ atan: Operation = row(
     lambda x, y: 1.0 / (1.0 + x * x),
     latex=r"\arctan(%s)",
 )
-# Divided by the length twice: its square would overflow long before the derivative vanishes.
 atan2: Operation = row(
     "atan2", "The angle in radians of the point (x, y), given as atan2(y, x).", math.atan2,
     np.arctan2,
-    lambda y, x, angle: x / _length(y, x) / _length(y, x),
-    lambda y, x, angle: -y / _length(y, x) / _length(y, x),
+    lambda y, x, angle: direction(x, y) / _length(y, x),
+    lambda y, x, angle: -direction(y, x) / _length(y, x),
     domain=(EVERYWHERE, POSITIVE),
 )
 sinh: Operation = row(
@@ -242,19 +192,34 @@ asinh: Operation = row(
 )
 acosh: Operation = row(
     "acosh", "The inverse of cosh for positive results.", math.acosh, np.arccosh,
-    lambda x, y: 1.0 / (sqrt(x - 1.0) * sqrt(x + 1.0)),
+    lambda x, y: 1.0 / leg(x, 1.0),
     domain=((1.1, 5.0),),
 )
 atanh: Operation = row(
     "atanh", "The inverse of tanh.", math.atanh, np.arctanh,
-    lambda x, y: 1.0 / ((1.0 - x) * (1.0 + x)),
+    lambda x, y: pow(1.0 / leg(1.0, x), 2.0),
     domain=((-0.95, 0.95),),
 )
 hypot: Operation = row(
     "hypot", "The length of the vector (a, b), without overflow.", math.hypot, np.hypot,
-    lambda a, b, y: a / y,
-    lambda a, b, y: b / y,
+    lambda a, b, y: direction(a, b),
+    lambda a, b, y: direction(b, a),
     domain=(EVERYWHERE, POSITIVE),
+)
+# Its derivative by a is 1/c - a²/c³, written so that nothing cancels; of no length, it is 0.
+direction: Operation = row(
+    "direction", "a / hypot(a, b): the first part of the vector (a, b), scaled to length 1.",
+    *formula(lambda a, b: a / _length(a, b)),
+    lambda a, b, y: pow(direction(b, a), 2.0) / _length(a, b),
+    lambda a, b, y: -y * direction(b, a) / _length(a, b),
+    domain=(EVERYWHERE, POSITIVE),
+)
+leg: Operation = row(
+    "leg", "The other leg sqrt(c² - a²) of a right triangle; the inverse of hypot.",
+    *formula(lambda c, a: sqrt(c - a) * sqrt(c + a)),
+    lambda c, a, y: c / y,
+    lambda c, a, y: -a / y,
+    domain=((2.0, 4.0), (-1.9, 1.9)), latex=r"\sqrt{{%s}^2 - {%s}^2}",
 )
 
 
@@ -267,23 +232,56 @@ def _length(a: Any, b: Any) -> Any:
 
 erf: Operation = row(
     "erf", "The error function.", math.erf, np.vectorize(math.erf, otypes=[float]),
-    lambda x, y: 2.0 / math.sqrt(math.pi) * exp(-x * x),
+    lambda x, y: 2.0 / math.sqrt(math.pi) * exp_product(-x, x),
 )
 erfc: Operation = row(
     "erfc", "1 - erf(x) without loss where erf is near 1.", math.erfc,
     np.vectorize(math.erfc, otypes=[float]),
-    lambda x, y: -2.0 / math.sqrt(math.pi) * exp(-x * x),
+    lambda x, y: -2.0 / math.sqrt(math.pi) * exp_product(-x, x),
 )
+# Half of erfc(t) at t = -x/√2, corrected for the rounding of t, which shows in erfc's tail.
+normal_cdf: Operation = row(
+    "normal_cdf", "Φ(x), the share of a normal distribution below x.",
+    *formula(lambda x: _normal_cdf(x, x * -math.sqrt(0.5))),
+    lambda x, y: exp_product(-0.5 * x, x) / math.sqrt(2.0 * math.pi),
+    latex=r"\Phi(%s)",
+)
+
+
+def _normal_cdf(x: Any, t: Any) -> Any:
+    lost = _rounding_of_product(x, -math.sqrt(0.5)) + 4.833646656726457e-17 * clip(x, -40.0, 40.0)
+    return 0.5 * erfc(t) - exp(-t * t) / math.sqrt(math.pi) * lost
+
+
+def _rounding_of_product(a: Any, b: Any) -> Any:
+    """What a·b loses by rounding (T. J. Dekker, 1971); 0 where that no longer matters."""
+    matters = step(1e3 - abs(a * b)) * step(1e290 - maximum(abs(a), abs(b)))
+    a, b = where(matters, a, 0.0), where(matters, b, 0.0)
+    a_high, b_high = _high_half(a), _high_half(b)
+    a_low, b_low = a - a_high, b - b_high
+    return a_low * b_low - (((a * b - a_high * b_high) - a_low * b_high) - a_high * b_low)
+
+
+def _high_half(x: Any) -> Any:
+    """The first 26 of the 53 binary digits of a number (G. W. Veltkamp, 1968)."""
+    return 134217729.0 * x - (134217729.0 * x - x)
 
 # Activations, each in a form that neither overflows nor loses digits in its tails.
 
 # Its derivative is y·(1 - y), written so that nothing is lost where y is near 1.
 sigmoid: Operation = row(
     "sigmoid", "The logistic function 1 / (1 + exp(-x)), an activation between 0 and 1.",
-    *formula(lambda x: exp(minimum(x, 0.0)) / (1.0 + exp(-abs(x)))),
+    *formula(lambda x: _sigmoid(x, exp(-abs(x)))),
     lambda x, y: y * sigmoid(-x),
     latex=r"\sigma(%s)",
 )
+
+
+def _sigmoid(x: Any, e: Any) -> Any:
+    """1 / (1 + e) or e / (1 + e) for e = exp(-|x|), which never overflows."""
+    return where(step(-x), e, 1.0) / (1.0 + e)
+
+
 softplus: Operation = row(
     "softplus", "log(1 + exp(x)), a smooth relu.",
     *formula(lambda x: maximum(x, 0.0) + log1p(exp(-abs(x)))),
@@ -298,14 +296,14 @@ relu: Operation = row(
 leaky_relu: Operation = row(
     "leaky_relu", "x where it is positive, else slope·x (Maas et al., 2013).",
     *formula(lambda x, slope: where(step(x), x, slope * x)),
-    lambda x, slope, y: step(x) + slope * (1.0 - step(x)),
+    lambda x, slope, y: where(1.0 - step(x), slope * (1.0 - step(x)), 1.0),
     lambda x, slope, y: minimum(x, 0.0),
     defaults=(0.01,),
 )
 elu: Operation = row(
     "elu", "x where it is positive, else alpha·(exp(x) - 1) (Clevert et al., 2015).",
     *formula(lambda x, alpha: where(step(x), x, alpha * expm1(minimum(x, 0.0)))),
-    lambda x, alpha, y: where(step(x), 1.0, alpha * exp(x)),
+    lambda x, alpha, y: where(1.0 - step(x), alpha * exp(x), 1.0),
     lambda x, alpha, y: expm1(minimum(x, 0.0)),
     defaults=(1.0,),
 )
@@ -316,8 +314,8 @@ silu: Operation = row(
 )
 gelu: Operation = row(
     "gelu", "x·Φ(x) with the normal distribution Φ (Hendrycks and Gimpel, 2016).",
-    *formula(lambda x: 0.5 * x * erfc(x / -math.sqrt(2.0))),
-    lambda x, y: 0.5 * erfc(x / -math.sqrt(2.0)) + x * exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi),
+    *formula(lambda x: x * normal_cdf(x)),
+    lambda x, y: normal_cdf(x) + x * exp_product(-0.5 * x, x) / math.sqrt(2.0 * math.pi),
 )
 # The tanh form is x·sigmoid(2u), which keeps its digits in the negative tail.
 gelu_tanh: Operation = row(
@@ -376,9 +374,10 @@ def _equals(a: Any, b: Any) -> Any:
     return 1.0 - abs(compare(a, b))
 
 
+# numpy's own maximum(0.0, -0.0) is the one or the other by machine; floats take the first.
 maximum: Operation = row(
     "maximum", "The larger of two numbers; at a tie each has half the derivative.", _max_of_two,
-    np.maximum,
+    lambda a, b: np.where((a >= b) | (a != a), a, b),
     lambda a, b, y: _exceeds(a, b),
     lambda a, b, y: _exceeds(b, a),
     latex=r"\max(%s, %s)",
@@ -386,7 +385,7 @@ maximum: Operation = row(
 )
 minimum: Operation = row(
     "minimum", "The smaller of two numbers; at a tie each has half the derivative.", _min_of_two,
-    np.minimum,
+    lambda a, b: np.where((a <= b) | (a != a), a, b),
     lambda a, b, y: _exceeds(b, a),
     lambda a, b, y: _exceeds(a, b),
     latex=r"\min(%s, %s)",
@@ -444,8 +443,14 @@ def _finite_or_zero(x: Any) -> Any:
 
 
 def _logsumexp(*xs: Any) -> Any:
+    """The largest operand counts as 1, and log1p adds it, so that the others are not lost."""
     shift = _finite_or_zero(reduce(maximum, xs))
-    return shift + log(_sum(*(exp(x - shift) for x in xs)))
+    counted, rest = 0.0, 0.0
+    for x in xs:
+        is_largest = _equals(x, shift) * (1.0 - counted)
+        counted = counted + is_largest
+        rest = rest + where(1.0 - is_largest, exp(x - shift), 0.0)
+    return shift + where(counted, log1p(rest), log(rest))
 
 
 def _shares(xs: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -515,14 +520,6 @@ def softmax(*operands: Any) -> tuple[Any, ...]:
         return _shares(xs)
     return tuple(softmax_share((x, *xs[:i], *xs[i + 1 :])) for i, x in enumerate(xs))
 
-
-def row_called(name: str) -> Operation:
-    """The row of a name: how a pickled row finds itself again."""
-    return TABLE[name]
-
-
-for _kind in {type(_row) for _row in TABLE.values()}:
-    copyreg.pickle(_kind, lambda row: (row_called, (row.name,)))
 
 # What `from engine.table import *` gives: the functions. Set this way, since a type checker
 # reads every name above if it finds no `__all__` that it would have to run code to know.

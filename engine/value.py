@@ -42,7 +42,10 @@ class NotComputed(float):
 
 
 row_of_ufunc: dict[np.ufunc, Operation] = {
-    row.array: row for row in TABLE.values() if isinstance(row.array, np.ufunc)
+    ufunc: row
+    for row in TABLE.values()
+    for ufunc in (row.array, getattr(np, row.name, None))
+    if isinstance(ufunc, np.ufunc)
 }
 
 NOT_COMPUTED = NotComputed(-0.0)  # -0.0 plus a number is that number, the sign of zero included
