@@ -115,11 +115,12 @@ class Module(Scoped):
         parameters = dict(self.named_parameters())
         numbers, complaints = _numbers_of(state)
         missing = [name for name in parameters if name not in state]
-        unknown = [str(name) for name in state if name not in parameters]
+        unknown = [_told(name) for name in state if name not in parameters]
         faults = {"missing": missing, "unknown": unknown, "not a number": complaints}
         if any(faults.values()):
             found = "; ".join(f"{kind}: {_some(names)}" for kind, names in faults.items() if names)
-            raise ValueError(f"{self!r} cannot take this state, and is unchanged. {found}.")
+            me = repr(self).split("\n", maxsplit=1)[0]
+            raise ValueError(f"{me} cannot take this state, and is unchanged. {found}.")
         for name, parameter in parameters.items():
             parameter.data = numbers[name]
 
@@ -145,12 +146,19 @@ def _numbers_of(state: Mapping[str, Any]) -> tuple[dict[str, float], list[str]]:
     numbers, complaints = {}, []
     for name, entry in state.items():
         try:
-            numbers[name] = real(entry, name)
+            numbers[name] = real(entry, "A state")
         except TypeError:
-            complaints.append(f"{name} ({describe(entry)})")
+            complaints.append(f"{_told(name)} ({describe(entry)})")
         except OverflowError:
-            complaints.append(f"{name} (too large for a float)")
+            complaints.append(f"{_told(name)} (too large for a float)")
     return numbers, complaints
+
+
+def _told(name: object) -> str:
+    """A name from a foreign state: short, and without characters that a terminal would act on."""
+    if isinstance(name, str) and name.isprintable() and len(name) <= 60:
+        return name
+    return describe(name).removeprefix(f"{type(name).__name__} ")
 
 
 def _some(names: list[str]) -> str:

@@ -2,18 +2,13 @@
 
 An expression is parsed against the table and never run. So the tests ask three things: that every
 row gives the numbers and gradients of a direct call, that everything else is refused with a
-sentence and a mark, and that no text whatever does anything else.
+sentence and a mark, and that no text is too deep. Hostile ones are in `test_hostile.py`.
 """
 
-import builtins
 import json
 import math
-import random
-import sys
-import unicodedata
 import warnings
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -328,6 +323,14 @@ def test_python_has_nothing_to_say_beside_the_refusal(text: str) -> None:
     assert not said
 
 
+def outcome(text: str) -> float | str:
+    """The value where all variables are 0.5, or the text of the refusal."""
+    try:
+        return at_a_half(text)
+    except ExpressionError as error:
+        return str(error)
+
+
 @pytest.mark.parametrize(
     "unit", ["(", "[", "-", "x+", "x**", "tanh(", "x<", "not ", "lambda:", "f'{", "max(x,", "x if "]
 )
@@ -337,110 +340,3 @@ def test_nesting_has_a_limit_and_no_crash(unit: str, depth: int) -> None:
     closed = unit * depth + "x" + brackets.get(unit[-1], "") * depth
     for text in (closed, unit * depth):
         assert isinstance(outcome(text), (float, str))
-
-
-# Any text at all. What comes out is a number or an ExpressionError; nothing is run.
-
-TOKENS = (
-    *("x", "y", "1", "2.5", "1e999", "1j", "0x", "0xff", "9" * 4999, "True", "None", "..."),
-    *("+", "-", "*", "/", "**", "//", "%", "@", "~", "<", "<=", "==", "!=", "<<", "&", "|", "^"),
-    *("(", ")", "[", "]", "{", "}", ",", ":", ":=", "=", ".", ";", "#", "'", '"', "f'", "b'"),
-    *(" ", "\n", "\t", "\r", "\x0c", "\\", "\\\n", "\0", "\ud800", "\u202e", "\ufeff", "é", "ﬁ"),
-    *("lambda", "if", "else", "for", "in", "not", "and", "is", "await", "yield", "async", "import"),
-    *(".__class__", "__import__", "('os')", "*[", "**{", "[0]", "[-1]", "tanh(", "max([", "😀"),
-    *TABLE,
-)
-NASTY = (
-    "__import__('os').system('touch {file}')",
-    "open('{file}', 'w')",
-    'exec(\'open("{file}", "w")\')',
-    'eval(\'open("{file}", "w")\')',
-    "().__class__.__base__.__subclasses__()",
-    "(lambda: open('{file}', 'w'))()",
-    "[open('{file}', 'w') for _ in '1']",
-    'f\'{{open("{file}", "w")}}\'',
-    "(x := open('{file}', 'w'))",
-    "x.__init__.__globals__['os']",
-    "tanh.__globals__",
-    "max(open('{file}', 'w'), x)",
-    "[x][open('{file}', 'w')]",
-    "where(x, 1, open('{file}', 'w'))",
-    "open('{file}', 'w').exp()",
-)
-
-
-def outcome(text: str) -> float | str:
-    """The value where all variables are 0.5, or the text of the refusal."""
-    try:
-        return at_a_half(text)
-    except ExpressionError as error:
-        return str(error)
-
-
-def tokens(rng: random.Random) -> str:
-    return "".join(rng.choices(TOKENS, k=rng.randint(1, 9)))
-
-
-def characters(rng: random.Random) -> str:
-    tops = (0x80, 0x100, 0x10000, 0x110000)
-    return "".join(chr(rng.randrange(rng.choice(tops))) for _ in range(rng.randint(1, 12)))
-
-
-def misprints(rng: random.Random) -> str:
-    """A good expression with a few characters changed, dropped or doubled."""
-    text = list("where(x > 0, softmax([x, y, 1])[0], max(x, tanh(x*y + 1.5e0) ** 2))")
-    for _ in range(rng.randint(1, 4)):
-        i = rng.randrange(len(text))
-        text[i] = rng.choice(("", text[i] * 2, rng.choice("()[],.*+-<'\"{}:= \n\0é")))
-    return "".join(text)
-
-
-@pytest.fixture(scope="module")
-def events() -> Iterator[list[str]]:
-    """What Python's audit reports while the list is in use: code run, files opened, ..."""
-    outcome("tahn(x)")  # whatever is imported for an error message is imported now
-    recorded: list[str] = []
-    watching = [True]
-    harmful = ("exec", "import", "open", "os.", "subprocess.", "socket.", "shutil.", "ctypes.")
-    sys.addaudithook(
-        lambda event, _: (
-            recorded.append(event) if watching[0] and event.startswith(harmful) else None
-        )
-    )
-    yield recorded
-    watching[0] = False  # a hook cannot be removed
-
-
-@pytest.mark.parametrize("make", [tokens, characters, misprints])
-def test_any_text_gives_a_number_or_a_refusal(
-    make: Callable[[random.Random], str], events: list[str]
-) -> None:
-    rng, before = random.Random(0), dict(vars(builtins))
-    events.clear()
-    refusals = [out for _ in range(2500) if isinstance(out := outcome(make(rng)), str)]
-    assert not events
-    assert vars(builtins) == before
-    assert len(refusals) > 500
-    for text in refusals:
-        text.encode()
-        assert all(unicodedata.category(c)[0] != "C" or c in "\n\u200d" for c in text)
-
-
-@pytest.mark.parametrize("text", NASTY)
-def test_code_is_refused_and_never_run(text: str, events: list[str], tmp_path: Path) -> None:
-    file = tmp_path / "made"
-    text = text.format(file=file)
-    events.clear()
-    assert isinstance(outcome(text), str)
-    assert not events
-    assert not file.exists()
-
-
-@pytest.mark.parametrize("text", NASTY)
-def test_code_on_the_command_line_is_refused(
-    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    text = text.format(file=tmp_path / "made")
-    assert main([text, "x=1", "--out", str(tmp_path)]) == 2
-    assert not list(tmp_path.iterdir())
-    assert capsys.readouterr().out == ""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from engine import Value
-from engine.real import describe
+from engine.real import describe, real
 from viz.files import write_file
 from viz.page import document, page
 from viz.report import report
 from viz.steps import Steps
+from viz.text import told
 
 
 class Backprop(Steps):
@@ -56,7 +57,7 @@ class Backprop(Steps):
         path = Path(path)
         writer = writers.get(path.suffix.lower())
         if writer is None:
-            raise ValueError(f"Steps are saved as .html, .json or .txt, not as {path.name!r}.")
+            raise ValueError(f"Steps are saved as .html, .json or .txt, not as {told(path.name)}.")
         return write_file(path, writer().encode())
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
@@ -80,7 +81,8 @@ def backprop(
         parameters: the leaves that the update moves; by default all of them.
 
     Raises:
-        TypeError: `y` is not a Value.
+        TypeError: `y` or a parameter is not a Value, or the learning rate is no number.
+        OverflowError: the learning rate is beyond the range of floats.
 
     >>> from engine import Value
     >>> from viz import backprop
@@ -91,4 +93,20 @@ def backprop(
     """
     if not isinstance(y, Value):
         raise TypeError(f"backprop takes the Value to differentiate, not {describe(y)}.")
-    return Backprop(y, names, learning_rate, parameters)
+    if learning_rate is not None:
+        learning_rate = real(learning_rate, "learning_rate")
+    return Backprop(y, names, learning_rate, _checked(parameters))
+
+
+def _checked(parameters: Iterable[Value] | None) -> Sequence[Value] | None:
+    if parameters is None:
+        return None
+    try:
+        listed = list(parameters)
+    except TypeError:
+        problem = f"parameters lists the Values to move, not {describe(parameters)}."
+        raise TypeError(problem) from None
+    for parameter in listed:
+        if not isinstance(parameter, Value):
+            raise TypeError(f"parameters lists Values, not {describe(parameter)}.")
+    return listed

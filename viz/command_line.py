@@ -15,14 +15,14 @@ import os
 import sys
 import unicodedata
 from collections.abc import Sequence
-from pathlib import Path
+from typing import NoReturn
 
 from viz.backprop import Backprop, backprop
 from viz.drawing import FORMATS, MAX_NODES, picture_of
 from viz.expression import Expression, ExpressionError
-from viz.files import write_file
+from viz.files import possible, write_file
 from viz.render import RendererMissingError, RenderingError
-from viz.text import visible
+from viz.text import clipped, visible
 
 RESULT = "output"
 """What the result is called, unless a variable has that name."""
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"glassgrad: {error}", file=sys.stderr)
         return 2
     try:
-        written = _write(files, Path(options.out))
+        written = _write(files, options.out)
         print(steps.to_json(indent=1) if options.json else steps.text())
         if written and not options.json:
             print(f"\nWrote {written}")
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        place = f" to {error.filename}" if error.filename else ""
+        place = f" to {clipped(str(error.filename), 300)}" if error.filename else ""
         print(f"glassgrad: cannot write{place}: {error.strerror}.", file=sys.stderr)
         return 1
     if advice:
@@ -67,8 +67,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors quote what was typed visibly and briefly."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(clipped(message, 200))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="glassgrad",
         description="Step through the backpropagation of an expression, one edge at a time.",
         epilog='Example: glassgrad "tanh(x*w + b)" x=2 w=-3 b=6.88',
@@ -91,10 +98,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _rate(text: str) -> float:
-    rate = float(text)
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
     if not 0.0 < rate < float("inf"):
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{clipped(text)} is no number above 0.")
     return rate
+
+
+_TAKE_A_VALUE = ("--out", "--format", "--learning-rate")
 
 
 def _shielded(arguments: Sequence[str]) -> list[str]:
@@ -102,9 +115,17 @@ def _shielded(arguments: Sequence[str]) -> list[str]:
 
     After "--" nothing is an option.
     """
-    end = arguments.index("--") if "--" in arguments else len(arguments)
-    before = [f" {a}" if _is_negative(a) else a for a in arguments[:end]]
-    return before + [f" {a}" for a in arguments[end + 1 :]]
+    shielded: list[str] = []
+    belongs_to_option = False
+    for i, argument in enumerate(arguments):
+        if belongs_to_option:
+            shielded.append(argument)
+        elif argument == "--":
+            return shielded + [f" {a}" for a in arguments[i + 1 :]]
+        else:
+            shielded.append(f" {argument}" if _is_negative(argument) else argument)
+        belongs_to_option = not belongs_to_option and argument in _TAKE_A_VALUE
+    return shielded
 
 
 def _is_negative(argument: str) -> bool:
@@ -117,9 +138,10 @@ def _steps(text: str, assignments: Sequence[str], learning_rate: float | None) -
     for assignment in assignments:
         name, number = _assignment(assignment)
         if name in numbers:
-            raise ExpressionError(f"{name} is given twice.", assignment)
+            raise ExpressionError(f"{clipped(name)} is given twice.", assignment)
         if name not in expression.names:
-            raise ExpressionError(f"{name} does not occur in the expression.", expression.text)
+            problem = f"{clipped(name)} does not occur in the expression."
+            raise ExpressionError(problem, expression.text)
         numbers[name] = number
     root = expression.value(numbers)
     root.label = RESULT if RESULT not in expression.names else f"{RESULT}_"
@@ -134,13 +156,13 @@ def _assignment(text: str) -> tuple[str, float]:
     if not equals:
         raise ExpressionError("A variable is given as name=number.", text)
     if not name.isidentifier() or keyword.iskeyword(name):
-        raise ExpressionError(f"{visible(name)} cannot be the name of a variable.", text)
+        raise ExpressionError(f"{clipped(name)} cannot be the name of a variable.", text)
     try:
         return name, float(number)
     except ValueError:
         start = text.index("=") + 1
         raise ExpressionError(
-            f"{name} needs a number, not {visible(number) or 'nothing'}.", text, start
+            f"{clipped(name)} needs a number, not {clipped(number) or 'nothing'}.", text, start
         ) from None
 
 
@@ -156,13 +178,15 @@ def _files(steps: Backprop, kind: str) -> tuple[dict[str, bytes], str]:
     return {**graph, "steps.html": steps.standalone_html().encode()}, advice
 
 
-def _write(files: dict[str, bytes], folder: Path) -> str:
+def _write(files: dict[str, bytes], out: str) -> str:
     """Write the files and say which."""
-    if files:
-        folder.mkdir(parents=True, exist_ok=True)
+    if not files:
+        return ""
+    folder = possible(out)
+    folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         write_file(folder / name, content)
-    return " and ".join(str(folder / name) for name in files)
+    return " and ".join(visible(str(folder / name)) for name in files)
 
 
 if __name__ == "__main__":

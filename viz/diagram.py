@@ -15,6 +15,7 @@ from itertools import count
 from typing import Any, overload
 
 from engine import NOT_COMPUTED, TABLE, Operation, Reduction, Scope, Value, topological_order
+from engine.real import describe
 from viz.text import short, visible
 
 MOST_OPENED = 2000
@@ -84,6 +85,9 @@ class Diagram(Sequence[Node]):
         roots: the Values.
         names: names for Values without a label, such as `locals()`.
         open_dots: show a `dot` node as products and their sum; by default if the graph is small.
+
+    Raises:
+        TypeError: `names` is no mapping from texts.
     """
 
     def __init__(
@@ -100,6 +104,7 @@ class Diagram(Sequence[Node]):
         self._labels = _labels(order, names)
         self._used = {label for label in self._labels.values() if label}
         self._given: set[str] = set()
+        self._copies: dict[str, int] = {}
         self._numbers = count(1)
         for value in order:
             if open_dots and _can_open(value):
@@ -219,10 +224,9 @@ class Diagram(Sequence[Node]):
         if label is None:
             label = next(name for n in self._numbers if (name := f"v{n}") not in self._used)
         name = label
-        if name in self._given:
-            name = next(
-                other for n in count(2) if (other := f"{label}_{n}") not in self._given | self._used
-            )
+        while name in self._given or (name != label and name in self._used):
+            self._copies[label] = self._copies.get(label, 1) + 1
+            name = f"{label}_{self._copies[label]}"
         self._given.add(name)
         return name
 
@@ -241,7 +245,7 @@ def _can_open(value: Value) -> bool:
 
 
 def _labels(order: Iterable[Value], names: Mapping[str, Any] | None) -> dict[Value, str | None]:
-    found = {value: name for name, value in _named_values(names or {})}
+    found = {value: name for name, value in _named_values({} if names is None else names)}
     return {
         value: visible(value.label)
         if value.label is not None
@@ -254,7 +258,11 @@ def _labels(order: Iterable[Value], names: Mapping[str, Any] | None) -> dict[Val
 
 def _named_values(names: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
     """The Values in a namespace with their names; those in sequences as name[i]."""
+    if not isinstance(names, Mapping):
+        raise TypeError(f"names is a dict such as locals(), not {describe(names)}.")
     for name, thing in reversed(list(names.items())):
+        if not isinstance(name, str):
+            raise TypeError(f"names gives each Value a text, not {describe(name)}.")
         if name.startswith("_"):
             continue
         if isinstance(thing, Value):

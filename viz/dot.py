@@ -147,12 +147,12 @@ def _text(text: str, *, bold: bool = False, color: str = INK) -> str:
     """Text in an HTML-like label, shown as it is.
 
     Graphviz replaces a backslash and a letter even there, but only within one run of text: so a
-    run ends after each backslash.
+    run ends after each backslash. Nor does it read runs of more than 16 kilobytes.
     """
-    runs = re.split(r"(?<=\\)", visible(text))
+    runs = re.findall(r"[^\\]{0,1000}\\|[^\\]{1,1000}", visible(text))
     tags = ("<B>", "</B>") if bold else ("", "")
     return "".join(
-        f'<FONT COLOR="{color}">{tags[0]}{html.escape(run)}{tags[1]}</FONT>' for run in runs if run
+        f'<FONT COLOR="{color}">{tags[0]}{html.escape(run)}{tags[1]}</FONT>' for run in runs
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import operator
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,13 @@ from typing import Any
 import graphviz
 
 from engine import Value
-from engine.real import describe
+from engine.real import describe, real
 from viz.diagram import Diagram
 from viz.dot import digraph
 from viz.files import json_text, write_file
 from viz.parts import Picture
 from viz.render import RendererMissingError, RenderingError, render, tidy_svg
-from viz.text import columns, short
+from viz.text import columns, short, told
 
 SCHEMA = "glassgrad-graph/1"
 MAX_NODES = 150
@@ -80,6 +81,8 @@ class Drawing:
 
     def content(self, kind: str) -> bytes:
         """What `save` writes for an ending: "svg", "png", "pdf", "dot", "json" or "txt"."""
+        if not isinstance(kind, str) or kind not in FORMATS:
+            raise ValueError(f"A drawing is saved as {', '.join(FORMATS)}, not as {told(kind)}.")
         if kind == "svg":
             return self.svg.encode()
         if kind in ("png", "pdf"):
@@ -89,8 +92,6 @@ class Drawing:
             "json": self.to_json,
             "txt": self.text,
         }
-        if kind not in texts:
-            raise ValueError(f"A drawing is saved as {', '.join(FORMATS)}, not as {kind!r}.")
         return texts[kind]().encode()
 
     def text(self) -> str:
@@ -148,7 +149,7 @@ def draw(
         seconds: how long the layout of a large graph may take.
 
     Raises:
-        TypeError: a root is not a Value.
+        TypeError: a root is not a Value, or an option is of a wrong type.
         ValueError: there is no root, or an option has no such value.
 
     >>> from engine import Value
@@ -164,18 +165,27 @@ def draw(
     for root in roots:
         if not isinstance(root, Value):
             raise TypeError(f"draw takes Values, not {describe(root)}.")
-    if direction not in ("LR", "RL", "TB", "BT"):
-        raise ValueError(f"direction is LR, RL, TB or BT, not {direction!r}.")
-    if depth is not None and depth < 0:
-        raise ValueError(f"depth is at least 0, not {depth}.")
-    if names is not None and not isinstance(names, Mapping):
-        raise TypeError(f"names is a dict such as locals(), not {describe(names)}.")
-    if max_nodes < 1:
-        raise ValueError(f"max_nodes is at least 1, not {max_nodes}.")
+    if not isinstance(direction, str) or direction not in ("LR", "RL", "TB", "BT"):
+        raise ValueError(f"direction is LR, RL, TB or BT, not {told(direction)}.")
+    if depth is not None:
+        _check_whole("depth", depth, least=0)
+    _check_whole("max_nodes", max_nodes, least=1)
+    seconds = real(seconds, "seconds")
+    if not seconds > 0.0:
+        raise ValueError(f"seconds is a time to wait, not {told(seconds)}.")
     return Drawing(
         Diagram(roots, names), derivatives=derivatives, max_nodes=max_nodes, depth=depth,
         direction=direction, seconds=seconds,
     )  # fmt: skip
+
+
+def _check_whole(option: str, number: int, least: int) -> None:
+    try:
+        number = operator.index(number)
+    except TypeError:
+        raise TypeError(f"{option} is a whole number, not {describe(number)}.") from None
+    if number < least:
+        raise ValueError(f"{option} is at least {least}, not {told(number)}.")
 
 
 def picture_of(diagram: Diagram, gradients: Mapping[int, float], max_nodes: int) -> Drawing:
@@ -188,12 +198,18 @@ def draw_dot(
 ) -> graphviz.Digraph:
     """The graph as a `graphviz.Digraph`, as in the lecture; `draw` needs no `dot` program.
 
+    Raises:
+        TypeError: `root` is not a Value.
+        ValueError: Graphviz knows no such format or direction.
+
     >>> from engine import Value
     >>> from viz import draw_dot
     >>> "digraph" in draw_dot(Value(3.0) * 2).source
     True
     """
     graph = draw(root, names=names, direction=rankdir).digraph
+    if not isinstance(format, str) or format.lower() not in graphviz.FORMATS:
+        raise ValueError(f"Graphviz has no format {told(format)}; it has svg, png and others.")
     graph.format = format
     return graph
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from engine import TABLE, Operation, Reduction, Value, as_value, softmax, topological_order
-from viz.text import visible, width_of
+from viz.text import clipped, visible, width_of
 
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: TABLE["add"],
@@ -34,7 +34,8 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 _LIBRARIES = ("math", "np", "numpy", "torch", "engine")
 _FUNCTIONS: dict[str, Callable[..., Any]] = {**TABLE, "softmax": softmax}
 
-
+_MOST_PARTS = 2_000
+"""How many numbers, names and operations an expression may have; a softmax costs their square."""
 _WINDOW = 72
 """How much of a long expression an error shows around the place."""
 
@@ -84,6 +85,9 @@ class Expression:
         # A line break inside an expression is a space like any other.
         self.text = "".join(" " if c in "\t\n\v\f\r" else c for c in text).strip()
         self._tree = _parse(self.text)
+        if sum(isinstance(node, ast.expr) for node in ast.walk(self._tree)) > _MOST_PARTS:
+            problem = f"The expression is too long: it has more than {_MOST_PARTS:,} parts."
+            raise ExpressionError(problem, self.text)
         self.names = tuple(dict.fromkeys(_names(self._tree)))
 
     def value(self, numbers: Mapping[str, float]) -> Value:
@@ -123,7 +127,8 @@ class Expression:
         elif name in _LIBRARIES:
             problem = f"{name} is not needed here: write exp(x) instead of {name}.exp(x)."
         else:
-            problem = f"{name} has no number. Add {name}=... to the command."
+            shown = clipped(name)
+            problem = f"{shown} has no number. Add {shown}=... to the command."
         return self._error(problem, place)
 
     def _error(self, problem: str, node: ast.expr) -> ExpressionError:
@@ -148,7 +153,7 @@ class Expression:
                 return float(number)
             except OverflowError:
                 raise self._error("This number is beyond the range of floats.", node) from None
-        raise self._error(f"{ast.unparse(node)} is not a real number.", node)
+        raise self._error(f"{clipped(ast.unparse(node))} is not a real number.", node)
 
     def _call(self, node: ast.expr) -> tuple[Callable[..., Any], list[ast.expr]]:
         """The operation of a node and its operands."""
@@ -167,7 +172,8 @@ class Expression:
 
     def _function(self, node: ast.expr, name: str) -> Callable[..., Any]:
         if name not in _FUNCTIONS:
-            raise self._error(f"There is no operation called {name}.{_similar(name)}", node)
+            problem = f"There is no operation called {clipped(name)}.{_similar(name)}"
+            raise self._error(problem, node)
         return _FUNCTIONS[name]
 
     def _method(self, node: ast.Attribute) -> Callable[..., Any]:
@@ -214,7 +220,7 @@ def _parse(text: str) -> ast.expr:
     except SyntaxError as error:
         start = min(len(text), max(0, (error.offset or 1) - 1))
         end = max(start + 1, (error.end_offset or 0) - 1)
-        problem = f"This is not an expression: {error.msg.rstrip('.')}"
+        problem = f"This is not an expression: {clipped(error.msg.rstrip('.'), 200)}"
         problem += "" if problem.endswith("?") else "."
         if "decimal literal" in problem:
             problem += " A product is written 2*x."
@@ -267,9 +273,15 @@ def _construct(node: ast.expr) -> str:
     return names.get(type(node), "This is")
 
 
+_LONGEST_SLIP = 30
+"""A longer name is no operation mistyped, and comparing it would take long."""
+
+
 def _similar(name: str) -> str:
     import difflib
 
+    if len(name) > _LONGEST_SLIP:
+        return ""
     # Two letters swapped are the likeliest slip, so an anagram comes first.
     close = [known for known in _FUNCTIONS if sorted(known) == sorted(name.lower())]
     close += difflib.get_close_matches({"ln": "log"}.get(name, name.lower()), _FUNCTIONS, n=1)

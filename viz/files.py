@@ -17,9 +17,9 @@ def write_file(path: str | Path, content: bytes) -> Path:
     An interruption leaves the old file or the new one, never a half.
 
     Raises:
-        OSError: the folder does not exist or cannot be written to.
+        OSError: the folder does not exist or cannot be written to, or no file has such a name.
     """
-    path = Path(path)
+    path = possible(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(path.parent))
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".glassgrad-")
@@ -34,6 +34,22 @@ def write_file(path: str | Path, content: bytes) -> Path:
     return path
 
 
+def possible(path: str | Path) -> Path:
+    """The path, if a file can have it.
+
+    Raises:
+        OSError: it holds a character that is in no name of a file.
+    """
+    path = Path(path)
+    try:
+        encoded = os.fsencode(path)
+    except UnicodeEncodeError:
+        encoded = b"\0"
+    if b"\0" in encoded:
+        raise OSError(errno.EINVAL, "no file can have this name", str(path))
+    return path
+
+
 def _umask() -> int:
     """The process's mask for new files, which can be read only by setting it."""
     mask = os.umask(0o022)
@@ -44,15 +60,19 @@ def _umask() -> int:
 def json_text(data: Any, indent: int | None = None) -> str:
     """Data as JSON. Numbers that JSON does not have become the texts "nan", "inf" and "-inf".
 
+    Halves of surrogate pairs, which are no characters, become question marks.
+
     >>> json_text({"x": [1.0, float("inf")]})
     '{"x": [1.0, "inf"]}'
     """
-    return json.dumps(_without_special_numbers(data), indent=indent, allow_nan=False)
+    return json.dumps(_acceptable(data), indent=indent, allow_nan=False)
 
 
-def _without_special_numbers(data: Any) -> Any:
+def _acceptable(data: Any) -> Any:
     if isinstance(data, dict):
-        return {key: _without_special_numbers(value) for key, value in data.items()}
+        return {key: _acceptable(value) for key, value in data.items()}
     if isinstance(data, list):
-        return [_without_special_numbers(value) for value in data]
+        return [_acceptable(value) for value in data]
+    if isinstance(data, str):
+        return data.encode(errors="replace").decode()
     return str(data) if isinstance(data, float) and not isfinite(data) else data

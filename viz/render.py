@@ -24,6 +24,9 @@ ADVICE = (
 MOST_EDGES_IN_PROCESS = 200
 """Larger graphs are laid out in a process that can be stopped: layout takes cubic time."""
 
+_LONGEST_WAIT = 86_400.0
+"""A day; the operating system cannot wait for ever."""
+
 _lock = threading.Lock()
 
 
@@ -46,8 +49,15 @@ def render(dot: str, kind: str, seconds: float = 30.0) -> bytes:
 
     Raises:
         RendererMissingError: there is neither pygraphviz nor a `dot` program.
-        RenderingError: Graphviz refused the graph or ran out of time.
+        RenderingError: Graphviz refused the graph, ran out of time, or drew nothing.
     """
+    picture = _rendered(dot, kind, seconds)
+    if not picture:
+        raise RenderingError(f"Graphviz drew nothing: the graph may be too large for {kind}.")
+    return picture
+
+
+def _rendered(dot: str, kind: str, seconds: float) -> bytes:
     is_large = dot.count("->") > MOST_EDGES_IN_PROCESS
     if _has_pygraphviz():
         if not is_large:
@@ -94,9 +104,10 @@ def _has_pygraphviz() -> bool:
 
 
 def _run(command: list[str], dot: str, seconds: float) -> bytes:
+    wait = min(seconds, _LONGEST_WAIT)
     try:
         finished = subprocess.run(
-            command, input=dot.encode(), capture_output=True, timeout=seconds, check=False
+            command, input=dot.encode(), capture_output=True, timeout=wait, check=False
         )
     except subprocess.TimeoutExpired:
         raise RenderingError(

@@ -8,11 +8,15 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
+from engine.real import describe
+
 MISSING = "–"
 """What stands for a gradient that has not been computed."""
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _CONTROL_PICTURES = 0x2400
+_WIDEST = 200
+"""Up to this width a cell makes its column wider; a longer one just stands out of it."""
 
 
 def short(number: float | None) -> str:
@@ -31,6 +35,24 @@ def visible(label: str) -> str:
     'a␊b'
     """
     return "".join(map(_visible_character, label))
+
+
+def clipped(text: str, longest: int = 60) -> str:
+    """Foreign text to stand in a message: visible, and cut off where it is long.
+
+    >>> clipped("a" * 1000, longest=5)
+    'aaaaa…'
+    """
+    return visible(text[:longest]) + "…" * (len(text) > longest)
+
+
+def told(thing: object) -> str:
+    """A wrong argument in a message: as it was written if that is short, else its type.
+
+    >>> told("left"), told("left" * 100)
+    ("'left'", 'a str')
+    """
+    return describe(thing).removeprefix(f"{type(thing).__name__} ")
 
 
 def _visible_character(character: str) -> str:
@@ -52,7 +74,7 @@ def columns(rows: Sequence[tuple[str, ...]], indent: str = "  ") -> str:
     a     1
     long  2
     """
-    widths = [max(map(width_of, column)) for column in zip(*rows)]
+    widths = [min(_WIDEST, max(map(width_of, column))) for column in zip(*rows)]
     lines = (
         indent
         + "  ".join(cell + " " * (w - width_of(cell)) for cell, w in zip(row, widths)).rstrip()

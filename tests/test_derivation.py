@@ -1,0 +1,207 @@
+"""The derivation: every line it prints is computed again and must be the derivative."""
+
+import math
+import re
+from collections.abc import Iterator
+from xml.etree import ElementTree
+
+import pytest
+from lecture import lecture_neuron
+from reference_values import call, cases
+
+import engine
+from engine import TABLE, Operation, Value, grad
+from nn import MLP
+from viz import Derivation, derivation
+from viz.diagram import Diagram
+from viz.mathml import mathml
+
+ROWS = pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
+
+
+def leaf_called(y: Value, label: str) -> Value:
+    return next(node for node in engine.topological_order(y) if node.label == label)
+
+
+def sides(found: Derivation) -> Iterator[tuple[str, str, float]]:
+    """Each side of each equation: the derivative's name, the side as text, the right number."""
+    for equation in found.equations:
+        for side in equation.all_sides():
+            yield equation.name.text, side.text, equation.result
+
+
+def numbers_of(y: Value, found: Derivation) -> dict[str, float]:
+    """Everything that a line may name: nodes, and derivatives of nodes by their operands."""
+    diagram = Diagram([y])
+    known = {node.name: node.data for node in diagram}
+    known.update({name: result for name, _, result in sides(found)})
+    for node in diagram:
+        for _, parent, partial in node.edges():
+            if partial is not None:
+                known.setdefault(f"∂{node.name}/∂{diagram[parent].name}", partial)
+    known[f"∂{diagram[-1].name}/∂{diagram[-1].name}"] = 1.0
+    return known
+
+
+def value_of(text: str, known: dict[str, float]) -> float:
+    """A line computed with the functions of `engine`; derivatives stand for their numbers."""
+    text = re.sub(r"∂\w+/∂\w+", lambda match: f"({known[match[0]]!r})", text)
+    return eval(text, {**vars(engine), "inf": math.inf, "nan": math.nan}, known)
+
+
+def terms_of(text: str) -> list[str]:
+    return text.split(" + ") if "(" not in text else [text]
+
+
+def check(y: Value, x: Value) -> Derivation:
+    found = derivation(y, x)
+    exact = grad(y, x)
+    assert found.result == pytest.approx(exact, rel=1e-14)
+    known = numbers_of(y, found)
+    for name, text, result in sides(found):
+        # Numbers are printed in four digits, of which a sum of opposite ones loses some.
+        size = sum(abs(value_of(term, known)) for term in terms_of(text))
+        assert value_of(text, known) == pytest.approx(result, abs=1e-3 * size), (name, text)
+    return found
+
+
+NEURON = """\
+1 path from o back to w1
+∂o/∂w1  = ∂o/∂v4 * ∂v4/∂v3 * ∂v3/∂v1 * ∂v1/∂w1
+        = sech(v4) ** 2 * 1 * 1 * x1
+        = 0.5 * 1 * 1 * 2
+        = 1"""
+
+
+def test_the_neuron_of_the_lecture() -> None:
+    y = lecture_neuron()
+    found = check(y, leaf_called(y, "w1"))
+    assert str(found) == found.text() == NEURON
+    assert found.paths == 1
+    assert found.latex().count("&=") == 4
+    assert r"\frac{\partial o}{\partial w_{1}}" in found.latex()
+
+
+@ROWS
+def test_every_row(row: Operation) -> None:
+    for case in cases()[row.name][:3]:
+        xs = [Value(x, label=f"x{i}") for i, x in enumerate(case.point)]
+        y = call(row, tuple(xs))
+        for x, partial in zip(xs, y.partials):
+            if partial is not None:
+                check(y, x)
+
+
+def polynomial(x: Value) -> Value:
+    square = x * x
+    return engine.sin(square) / x + square * x - 3.0 * x
+
+
+@pytest.mark.parametrize("number", [-1.5, 0.3, 2.0])
+def test_several_paths(number: float) -> None:
+    x = Value(number, label="x")
+    found = check(polynomial(x), x)
+    assert found.paths == 7
+    assert not found.shown_paths
+    inner = derivation(polynomial(x).parents[0], x)
+    assert inner.shown_paths
+
+
+def test_a_sample_through_a_network() -> None:
+    y = MLP(2, [3, 1])([Value(1.0), Value(-0.5)])
+    for leaf in engine.topological_order(y):
+        if not leaf.parents and grad(y, leaf):
+            check(y, leaf)
+
+
+def test_more_paths_than_can_be_written() -> None:
+    x = y = Value(1.0, label="x")
+    for _ in range(60):
+        y = y + y
+    found = derivation(y, x)
+    assert (found.paths, found.result) == (2**60, 2.0**60)
+    assert found.text().startswith("1,152,921,504,606,846,976 paths from v60 back to x; ")
+    assert len(found.equations) == 60
+
+
+def test_a_long_chain_is_cut_and_says_so() -> None:
+    x = y = Value(0.1, label="x")
+    for _ in range(5_000):
+        y = -y
+    found = derivation(y, x)
+    assert found.result == 1.0
+    assert len(found.equations) == 60
+    assert "4,940 equations" in found.heading()
+
+
+def test_an_inner_node_and_the_result_itself() -> None:
+    x = Value(2.0, label="x")
+    inner = x * x
+    inner.label = "inner"
+    y = inner * 3
+    assert check(y, inner).result == 3.0
+    assert derivation(y, y).text().splitlines()[1] == "∂v1/∂v1  = 1"
+
+
+@pytest.mark.parametrize(
+    "label", ["<b>", "a&b", "$x$", "w 1", "\\input{x}", "é", "", '"', "∂y/∂x", "1", "lambda"]
+)
+def test_any_label(label: str) -> None:
+    x = Value(2.0, label=label)
+    found = derivation(x * x + engine.tanh(x), x)
+    assert "result" not in found.text()
+    tree = ElementTree.fromstring(found.mathml())
+    assert {element.tag for element in tree.iter()} <= {
+        *("math", "mtable", "mtr", "mtd", "mfrac", "mrow", "mo", "mi", "mn", "mtext", "msub"),
+        "msup",
+    }
+    assert found.latex().count("{") == found.latex().count("}")
+
+
+def test_what_is_refused() -> None:
+    x, other = Value(1.0, label="x"), Value(2.0)
+    with pytest.raises(TypeError, match="takes two Values, not float"):
+        derivation(x * 2, 1.0)
+    with pytest.raises(ValueError, match="does not depend"):
+        derivation(x * 2, other)
+    with pytest.raises(ValueError, match="does not depend"):
+        derivation(x * other.detach(), other)
+
+
+def test_a_notebook_gets_latex_and_text() -> None:
+    x = Value(2.0, label="x")
+    bundle = derivation(x * x, x)._repr_mimebundle_()
+    assert bundle["text/latex"].startswith("$$\\begin{aligned}")
+    assert bundle["text/plain"].startswith("2 paths")
+
+
+# MathML.
+
+
+def flat(markup: str) -> str:
+    return "".join(ElementTree.fromstring(f"<m>{markup}</m>").itertext())
+
+
+@pytest.mark.parametrize(
+    ("formula", "text"),
+    [
+        ("a + b * c", "a+b·c"),
+        ("(a + b) * c", "(a+b)·c"),
+        ("a - (b - c)", "a−(b−c)"),
+        ("a - b - c", "a−b−c"),
+        ("-(a + b)", "−(a+b)"),
+        ("(-a) ** 2", "(−a)2"),
+        ("(a / b) ** 2", "(ab)2"),
+        ("sqrt(a + 1.5)", "a+1.5"),
+        ("abs(a)", "|a|"),
+        ("maximum(a, -inf)", "maximum(a,−∞)"),
+        ("dot([a, b], [c, d])", "dot([a,b],[c,d])"),
+    ],
+)
+def test_mathml_keeps_the_order_of_operations(formula: str, text: str) -> None:
+    assert flat(mathml(formula, {})) == text
+
+
+def test_mathml_knows_formulas_only() -> None:
+    with pytest.raises(ValueError, match="no formula"):
+        mathml("[x for x in y]", {})

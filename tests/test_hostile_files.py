@@ -1,0 +1,137 @@
+"""Hostile files: states of models, which are read, and steps as JSON, which are written.
+
+There is no file format of the library's own: a model file is what `state_dict()` gives, as JSON or
+in whatever else holds names and numbers. Whatever comes out of such a file, `load_state_dict` takes
+all of it or nothing, and runs none of it.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import hostile
+import pytest
+from outputs import refused, strict_json
+
+from engine import Value
+from nn import MLP, Module, Neuron
+from viz import backprop, draw
+
+SECTION = "Hostile input"
+FILES = hostile.corpus("model_files")
+GOOD = {"w.0": 0.25, "w.1": -3.0, "b": 1e-3}
+Figure = Callable[..., None]
+
+
+class Pair(Module):
+    """A module that shows itself in several lines."""
+
+    def __init__(self) -> None:
+        self.first, self.second = Neuron(1, seed=1), Neuron(1, seed=2)
+
+
+MODELS: tuple[Callable[[], Module], ...] = (
+    lambda: Neuron(2, seed=0),
+    lambda: Neuron(2, seed=0),
+    lambda: MLP(2, [2, 1], seed=0),
+    Pair,
+)
+
+
+def bits(numbers: Mapping[str, Any]) -> dict[str, str]:
+    return {name: float(number).hex() for name, number in numbers.items()}
+
+
+def check_load(model: Module, state: Any) -> bool:
+    """A state is taken whole, or refused with a sentence and the model as it was."""
+    before = bits(model.state_dict())
+    if refused(lambda: model.load_state_dict(state), TypeError, ValueError):
+        assert bits(model.state_dict()) == before
+        return False
+    assert bits(model.state_dict()) == bits(state)
+    return True
+
+
+def check_file(content: bytes) -> bool:
+    """A file that Python's reader of JSON refuses is none of ours."""
+    try:
+        state = json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return check_load(Neuron(2, seed=0), state)
+
+
+@pytest.mark.parametrize("content", FILES.values(), ids=FILES)
+def test_a_model_file_of_the_corpus_changes_nothing(content: str, figure: Figure) -> None:
+    with hostile.survives(content):
+        assert not check_file(content.encode("latin-1"))
+    figure(SECTION, "inputs of the fixed corpus", 1)
+
+
+def test_random_model_files_are_taken_whole_or_change_nothing(
+    request: pytest.FixtureRequest, figure: Figure
+) -> None:
+    good, seeds = json.dumps(GOOD).encode(), hostile.seeds("model file", request.config)
+    taken = 0
+    for seed in seeds:
+        content = hostile.model_file(hostile.generator("model file", seed), good)
+        with hostile.survives(content, f"model file, seed {seed}"):
+            taken += check_file(content)
+    assert hostile.are_mixed(taken, len(seeds))
+    figure(SECTION, "model files", len(seeds))
+
+
+def test_random_states_are_taken_whole_or_change_nothing(
+    request: pytest.FixtureRequest, figure: Figure
+) -> None:
+    seeds, taken = hostile.seeds("state", request.config), 0
+    for seed in seeds:
+        rng = hostile.generator("state", seed)
+        model = rng.choice(MODELS)()
+        state = hostile.state(rng, list(model.state_dict()))
+        with hostile.survives(state, f"state, seed {seed}"):
+            taken += check_load(model, state)
+    assert hostile.are_mixed(taken, len(seeds))
+    figure(SECTION, "model files", len(seeds))
+
+
+# Steps as JSON.
+
+
+def same(number: float | None, written: float | str | None) -> bool:
+    """Whether JSON gives back a number to the last bit; it holds nan and infinities as texts."""
+    if number is None or written is None:
+        return number is written
+    return (
+        isinstance(written, str) != math.isfinite(number) and float(written).hex() == number.hex()
+    )
+
+
+def check_steps(y: Value) -> None:
+    """The JSON of steps and of a drawing is strict, and reads back to the same."""
+    steps = backprop(y, learning_rate=0.1)
+    data = strict_json(steps.to_json())
+    for node, record in zip(steps.diagram, data["nodes"], strict=True):
+        assert (node.name, node.label) == (record["name"], record["label"])
+        assert same(node.data, record["data"])
+        assert same(steps.gradients.get(node.index), record["gradient"])
+        assert all(map(same, node.partials, record["local_derivatives"]))
+    for step, record in zip(steps, data["steps"], strict=True):
+        for field, entry in record.items():
+            held = getattr(step, field)
+            assert same(held, entry) if isinstance(held, float) else held == entry
+    assert same(steps.new_loss, data["new_loss"])
+    nodes = strict_json(draw(y).to_json())["nodes"]
+    assert [node["name"] for node in nodes] == [node["name"] for node in data["nodes"]]
+
+
+def test_steps_of_random_graphs_read_back_from_json(
+    request: pytest.FixtureRequest, figure: Figure
+) -> None:
+    seeds = hostile.seeds("graph", request.config)
+    for seed in seeds:
+        y = hostile.graph(hostile.generator("graph", seed))
+        with hostile.survives(y, f"graph, seed {seed}"):
+            check_steps(y)
+    figure(SECTION, "JSON of steps, written and read back", len(seeds))

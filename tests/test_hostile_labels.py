@@ -1,0 +1,190 @@
+"""Hostile labels, in whatever a label gets into: no markup, no command, no code gets through.
+
+Each label of the corpus goes alone, those made at random many to a picture. What an output may
+hold is what it holds for harmless labels, with other texts; those texts are the labels, literally.
+"""
+
+import base64
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from importlib.resources import files
+from importlib.util import find_spec
+
+import hostile
+import pytest
+from outputs import (
+    CAN_DRAW,
+    ZERO_WIDTH_JOINER,
+    Dot,
+    Html,
+    acting,
+    harmless,
+    name_in_latex,
+    spaced,
+    strict_json,
+    svg_description,
+    svg_frames,
+    svg_parts,
+    svg_texts,
+)
+
+import engine
+from engine import Value, scope
+from viz import Backprop, backprop, draw
+from viz.diagram import Diagram
+from viz.text import short, visible
+
+LABELS = hostile.corpus("labels")
+BATCH = 40
+SECTION = "Hostile input"
+SCRIPT = files("viz").joinpath("steps.js").read_text("utf-8").strip()
+
+
+def graph(labels: list[str]) -> Value:
+    """A graph in which the labels name scopes, leaves and results, in turn; and the whole."""
+    results, scopes = [], set()
+    for around, left, right, product in zip(*[iter(labels)] * 4):
+        # One scope of a name: whether two of them are the same depends on what was drawn before.
+        with nullcontext() if around in scopes else scope(around):
+            results.append(Value(2.0, label=left) * Value(3.0, label=right))
+        results[-1].label = product
+        scopes.add(around)
+    total = engine.sum(results)
+    total.label = labels[-1]
+    return total
+
+
+def check(labels: list[str]) -> None:
+    """Every output of a graph with these labels."""
+    y, plain = graph(labels), graph(harmless(labels))
+    steps, usual = backprop(y, learning_rate=0.1), backprop(plain, learning_rate=0.1)
+    check_names(steps.diagram, labels)
+    check_text(steps.text(), usual.text())
+    check_text(str(draw(y)), str(draw(plain)))
+    check_page(steps, usual)
+    check_json(steps)
+    check_latex(steps)
+    if CAN_DRAW:
+        check_picture(draw(y).svg, draw(plain).svg, steps.diagram, labels)
+    if find_spec("pygraphviz"):
+        check_dot(draw(y).dot, draw(plain).dot, steps.diagram)
+
+
+def check_names(diagram: Diagram, labels: list[str]) -> None:
+    names = [node.name for node in diagram]
+    assert len(set(names)) == len(names)
+    expected = [visible(label) for i, label in enumerate(labels) if i % 4] + [visible(labels[-1])]
+    assert sorted(node.label for node in diagram if node.label is not None) == sorted(expected)
+    for node in diagram:
+        assert node.name.startswith(node.label or "")
+        assert not acting(node.name)
+
+
+def shown(diagram: Diagram) -> dict[str, str]:
+    """What the box of each node says."""
+    return {
+        str(
+            node.index
+        ): f"{spaced(node.name) or ' '}value {short(node.data)}grad {short(node.gradient)}"
+        for node in diagram
+    }
+
+
+def check_picture(svg: str, plain: str, diagram: Diagram, labels: list[str]) -> None:
+    assert svg_parts(svg) == svg_parts(plain)
+    assert svg_texts(svg) == shown(diagram.with_gradients({}))
+    root = diagram[diagram.roots[0]]
+    assert svg_description(svg) == f"Graph of {root.name} in {len(diagram)} nodes."
+    scopes = [spaced(visible(label)) or " " for label in dict.fromkeys(labels[::4])]
+    assert sorted(svg_frames(svg)) == sorted(scopes)
+
+
+def check_text(text: str, plain: str) -> None:
+    assert not acting(text)
+    assert text.count("\n") == plain.count("\n")
+
+
+def check_page(steps: Backprop, usual: Backprop) -> None:
+    """The page: its elements, its two scripts, its picture, and the names in its texts."""
+    html = steps.standalone_html()
+    page, plain = Html(html), Html(usual.standalone_html())
+    assert not acting(html)
+    assert page.parts == plain.parts
+    data, script = page.texts["script"]
+    assert script == SCRIPT
+    assert not set(data) & set("<>&")
+    assert len(strict_json(data)) == len(steps)
+    assert page.texts["style"] == plain.texts["style"]
+    assert page.texts["title"] == [f"Backpropagation through {steps.diagram[steps.root].name}"]
+    for step in steps:
+        if step.parent is not None:
+            names = (steps.diagram[i].name for i in (step.node, step.parent))
+            assert " → ".join(names) in page.texts["td"]
+    if CAN_DRAW:
+        picture, plain_picture = picture_in(page), picture_in(plain)
+        assert svg_parts(picture) == svg_parts(plain_picture)
+        assert svg_texts(picture) == shown(steps.diagram.with_gradients(steps.gradients))
+
+
+def picture_in(page: Html) -> str:
+    """The picture inside a page, whose description is that of the image."""
+    kind, _, content = (page.values["src"] or "").partition(",")
+    assert kind == "data:image/svg+xml;base64"
+    svg = base64.b64decode(content).decode()
+    assert page.values["alt"] == svg_description(svg)
+    return svg
+
+
+def check_json(steps: Backprop) -> None:
+    data = strict_json(steps.to_json())
+    assert [node["name"] for node in data["nodes"]] == [node.name for node in steps.diagram]
+    assert [node["label"] for node in data["nodes"]] == [node.label for node in steps.diagram]
+
+
+def check_latex(steps: Backprop) -> None:
+    """By one factor, the derivative of a product is the other factor: its name alone."""
+    for step in steps:
+        if step.formula_latex and steps.diagram[step.node].operation is engine.TABLE["mul"]:
+            name = step.formula.replace(ZERO_WIDTH_JOINER, " ")
+            assert name_in_latex(step.formula_latex) == name
+
+
+def check_dot(source: str, plain: str, diagram: Diagram) -> None:
+    found, usual = Dot(source), Dot(plain)
+    assert found.nodes == usual.nodes
+    assert found.edges == usual.edges
+    assert found.frames == usual.frames
+    boxes = {f"n{index}": text for index, text in shown(diagram.with_gradients({})).items()}
+    assert {node: spaced(text) for node, text in found.texts.items()} == boxes
+
+
+@pytest.mark.parametrize("label", LABELS.values(), ids=LABELS)
+def test_a_label_of_the_corpus(label: str, figure: Callable[..., None]) -> None:
+    with hostile.survives(label):
+        check([label] * 4)
+    figure(SECTION, "inputs of the fixed corpus", 1)
+
+
+def batches(config: pytest.Config) -> Iterator[dict[int, str]]:
+    """Labels by their seeds, as many as fit into a picture at a time."""
+    seeds = hostile.seeds("label", config)
+    for start in range(0, len(seeds), BATCH):
+        yield {
+            seed: hostile.label(hostile.generator("label", seed))
+            for seed in range(start, start + BATCH)
+        }
+
+
+def test_random_labels(request: pytest.FixtureRequest, figure: Callable[..., None]) -> None:
+    count = 0
+    for labels in batches(request.config):
+        try:
+            with hostile.limited(hostile.SECONDS):
+                check(list(labels.values()))
+        except (Exception, hostile.TooLongError):
+            for seed, label in labels.items():  # which one was it?
+                with hostile.survives(label, f"label, seed {seed}"):
+                    check([label] * 4)
+            raise
+        count += len(labels)
+    figure(SECTION, "labels drawn, stepped and written as DOT, SVG, HTML and LaTeX", count)

@@ -1,0 +1,266 @@
+"""`derivation`: the chain rule for one derivative of one graph, from symbols to the number.
+
+First the sum over paths, if they are few and short. Then, where parts are shared, one equation per
+node between: its gradient from those of the nodes that use it, which is what `backward()` does.
+All formulas come from the rows of the table. Text, LaTeX and MathML show the same equations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import prod
+from typing import Any
+
+from engine import Ink, Reduction, Value, derivative_formula
+from engine.real import describe
+from viz.diagram import Diagram, Node
+from viz.equation import Equation, Written, from_ink, number, product, total
+from viz.mathml import identifier, mathml
+from viz.text import columns
+
+MOST_PATHS = 6
+"""Above so many paths, or paths of more edges than the next, only the nodes between are shown."""
+LONGEST_PATH = 12
+MOST_EQUATIONS = 60
+_MOST_OPERANDS_IN_FORMULA = 8
+_LONGEST_FORMULA = 80
+
+
+class Derivation:
+    """The chain rule for one derivative. Notebooks show LaTeX; `print` gives text.
+
+    Attributes:
+        equations: the last one is the derivative that was asked for.
+        paths: how many paths lead from the result back to the node.
+        shown_paths: whether the sum over paths is written out.
+        result: the derivative.
+
+    >>> from engine import Value
+    >>> from viz import derivation
+    >>> x, w = Value(2.0, label="x"), Value(-3.0, label="w")
+    >>> print(derivation((x * w).tanh(), w))
+    1 path from v2 back to w
+    ∂v2/∂w  = ∂v2/∂v1 * ∂v1/∂w
+            = sech(v1) ** 2 * x
+            = 2.458e-05 * 2
+            = 4.915e-05
+    """
+
+    def __init__(self, y: Value, x: Value, names: Mapping[str, Any] | None = None) -> None:
+        self._diagram = Diagram([y], names)
+        (self._root,) = self._diagram.roots
+        if x not in self._diagram.values:
+            raise ValueError("derivation of a Value by one that it does not depend on: it is 0.")
+        self._target = self._diagram.values[x]
+        self._uses = self._edges_between()
+        self._gradients = self._computed()
+        self.paths = self._counted()
+        self.shown_paths = self._are_few_and_short()
+        self.equations = tuple(self._equations())
+        self.result = self._gradients.get(self._target, 0.0)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        return f"<derivation of {self.equations[-1].name.text} by {self.heading()}>"
+
+    def heading(self) -> str:
+        """What is derived, and how many paths there are."""
+        many = f"{self.paths:,} paths" if self.paths != 1 else "1 path"
+        root, target = self._diagram[self._root].name, self._diagram[self._target].name
+        return f"{many} from {root} back to {target}{self._note()}"
+
+    def _note(self) -> str:
+        if self.shown_paths or self._target == self._root:
+            return ""
+        left_out = len(self._uses) - len(self.equations)
+        cut = f"; {left_out:,} equations are left out, the last are shown" if left_out else ""
+        return f"; each node between is computed once{cut}"
+
+    def text(self) -> str:
+        """The equations for a terminal, aligned."""
+        rows = [
+            (equation.name.text if i == 0 else "", f"= {side.text}")
+            for equation in self.equations
+            for i, side in enumerate(equation.all_sides())
+        ]
+        return f"{self.heading()}\n{columns(rows, indent='')}"
+
+    def latex(self) -> str:
+        """The equations as an aligned block of LaTeX, without dollar signs."""
+        lines = []
+        for equation in self.equations:
+            sides = " \\\\\n&= ".join(side.latex for side in equation.all_sides())
+            lines.append(f"{equation.name.latex} &= {sides}")
+        return "\\begin{aligned}\n" + " \\\\[6pt]\n".join(lines) + "\n\\end{aligned}"
+
+    def mathml(self) -> str:
+        """The equations as MathML, which browsers show without scripts."""
+        rows = []
+        for equation in self.equations:
+            for i, side in enumerate(equation.all_sides()):
+                name = equation.name.mathml if i == 0 else ""
+                cells = (name, "<mo>=</mo>", side.mathml)
+                rows.append("<mtr>" + "".join(f"<mtd>{cell}</mtd>" for cell in cells) + "</mtr>")
+        table = f'<mtable columnalign="right center left">{"".join(rows)}</mtable>'
+        return f'<math display="block">{table}</math>'
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
+        return {"text/latex": f"$${self.latex()}$$", "text/plain": self.text()}
+
+    # The part of the graph between the result and the node.
+
+    def _edges_between(self) -> dict[int, list[tuple[int, int, float]]]:
+        """For each node on a path, its uses as (user, position, local), in backward order."""
+        leads = {self._target}
+        for node in self._diagram:
+            if any(parent in leads and partial is not None for _, parent, partial in node.edges()):
+                leads.add(node.index)
+        uses: dict[int, list[tuple[int, int, float]]] = {}
+        reached = {self._root} if self._root in leads else set()
+        for node in reversed(self._diagram):
+            if node.index not in reached or node.index == self._target:
+                continue
+            for position, parent, partial in node.edges():
+                if partial is not None and parent in leads:
+                    reached.add(parent)
+                    uses.setdefault(parent, []).append((node.index, position, partial))
+        return uses
+
+    def _between(self) -> list[int]:
+        """The nodes on paths, the result left out, each after all its users."""
+        return sorted(self._uses, reverse=True)
+
+    def _computed(self) -> dict[int, float]:
+        gradients = {self._root: 1.0}
+        for index in self._between():
+            total = 0.0
+            for user, _, local in self._uses[index]:
+                total += gradients[user] * local
+            gradients[index] = total
+        return gradients
+
+    def _counted(self) -> int:
+        counts = {self._root: 1}
+        for index in self._between():
+            counts[index] = sum(counts[user] for user, _, _ in self._uses[index])
+        return counts.get(self._target, 0)
+
+    def _are_few_and_short(self) -> bool:
+        if self.paths > MOST_PATHS:
+            return False
+        return all(len(path) <= LONGEST_PATH for path in self._paths())
+
+    def _paths(self) -> Iterator[list[tuple[int, int, int, float]]]:
+        """Each path as its edges from the result to the node: user, position, parent, local."""
+        pending: list[tuple[int, list[tuple[int, int, int, float]]]] = [(self._target, [])]
+        while pending:
+            index, path = pending.pop()
+            if index == self._root:
+                yield path
+                continue
+            for user, position, local in reversed(self._uses[index]):
+                pending.append((user, [(user, position, index, local), *path]))
+
+    # The equations.
+
+    def _equations(self) -> Iterator[Equation]:
+        if self._target == self._root:
+            yield Equation(self._derivative(self._root), (), 1.0)
+            return
+        if self.shown_paths:
+            yield self._sum_over_paths()
+            return
+        for index in self._between()[-MOST_EQUATIONS:]:
+            yield self._from_users(index)
+
+    def _sum_over_paths(self) -> Equation:
+        paths = list(self._paths())
+        symbols = [product([self._local(u, p) for u, _, p, _ in path]) for path in paths]
+        formulas = [product([self._formula(u, i, d) for u, i, _, d in path]) for path in paths]
+        numbers = [product([number(d) for _, _, _, d in path]) for path in paths]
+        results = [number(prod(d for _, _, _, d in path)) for path in paths]
+        sides = [total(symbols), total(formulas), total(numbers)]
+        if len(paths) > 1:
+            sides.append(total(results))
+        return self._equation(self._target, sides)
+
+    def _from_users(self, index: int) -> Equation:
+        uses = self._uses[index]
+        symbols = [product([self._derivative(u), self._local(u, index)]) for u, _, _ in uses]
+        formulas = [product([self._derivative(u), self._formula(u, i, d)]) for u, i, d in uses]
+        numbers = [product([number(self._gradients[u]), number(d)]) for u, _, d in uses]
+        return self._equation(index, [total(symbols), total(formulas), total(numbers)])
+
+    def _equation(self, index: int, sides: list[Written]) -> Equation:
+        result = number(self._gradients[index])
+        different = [
+            side
+            for i, side in enumerate(sides)
+            if side.text not in (result.text, *(earlier.text for earlier in sides[:i]))
+            and side.text != self._derivative(index).text
+        ]
+        return Equation(self._derivative(index), tuple(different), self._gradients[index])
+
+    def _derivative(self, index: int) -> Written:
+        return self._local(self._root, index)
+
+    def _local(self, of: int, by: int) -> Written:
+        """∂of/∂by as a symbol."""
+        above, below = self._ink(self._diagram[of]), self._ink(self._diagram[by])
+        return Written(
+            f"∂{above.text}/∂{below.text}",
+            rf"\frac{{\partial {above.latex}}}{{\partial {below.latex}}}",
+            f"<mfrac><mrow><mo>∂</mo>{identifier(above.text)}</mrow>"
+            f"<mrow><mo>∂</mo>{identifier(below.text)}</mrow></mfrac>",
+        )
+
+    def _formula(self, user: int, position: int, local: float) -> Written:
+        """A local derivative by the rule of the table, or its number where the rule is long."""
+        node = self._diagram[user]
+        operation, parents = node.operation, [self._diagram[p] for p in node.parents]
+        assert operation is not None
+        if isinstance(operation, Reduction) and len(parents) > _MOST_OPERANDS_IN_FORMULA:
+            return number(local)
+        ink = derivative_formula(operation, [self._ink(parent) for parent in parents], position)
+        if ink is None or len(ink.text) > _LONGEST_FORMULA:
+            return number(local)
+        names = {f"n{parent.index}": parent.name for parent in parents}
+        stand_ins = [self._ink(parent, f"n{parent.index}") for parent in parents]
+        plain = derivative_formula(operation, stand_ins, position)
+        assert plain is not None
+        return from_ink(ink, mathml(plain.text, names))
+
+    def _ink(self, node: Node, name: str | None = None) -> Ink:
+        if node.is_constant and node.label is None:
+            return Ink.literal(node.data)
+        return Ink.symbol(name or node.name, node.data)
+
+
+def derivation(y: Value, x: Value, *, names: Mapping[str, Any] | None = None) -> Derivation:
+    """The chain rule for the derivative of `y` by `x`: symbols, formulas, numbers, result.
+
+    Args:
+        y: the result.
+        x: the Value to differentiate by; an inner node is allowed.
+        names: names for Values without a label, such as `locals()`.
+
+    Raises:
+        TypeError: `y` or `x` is not a Value.
+        ValueError: `y` does not depend on `x`.
+
+    >>> from engine import Value
+    >>> from viz import derivation
+    >>> x = Value(3.0, label="x")
+    >>> print(derivation(x * x, x))
+    2 paths from v1 back to x
+    ∂v1/∂x  = ∂v1/∂x + ∂v1/∂x
+            = x + x
+            = 3 + 3
+            = 6
+    """
+    for thing in (y, x):
+        if not isinstance(thing, Value):
+            raise TypeError(f"derivation takes two Values, not {describe(thing)}.")
+    return Derivation(y, x, names)
