@@ -13,6 +13,8 @@ from contextvars import ContextVar
 from typing import Any
 from weakref import ref
 
+from engine.real import describe
+
 
 class Scope:
     """A named part of a computation, such as one neuron; scopes nest.
@@ -149,12 +151,18 @@ def trap() -> Iterator[None]:
 def scope(name: str, kind: str = "Scope") -> Iterator[Scope]:
     """During a `with` block, nodes belong to a named part, which drawings show as a group.
 
+    Raises:
+        TypeError: the name or the kind is not text.
+
     >>> from engine import Value, scope
     >>> with scope("head"):
     ...     y = Value(2.0) * 3.0
     >>> y.scope.path()
     'head'
     """
+    for text in (name, kind):
+        if not isinstance(text, str):
+            raise TypeError(f"A scope is named by text, not {describe(text)}.")
     mode = MODE.get()
     opened = _scope_named(name, kind, mode.scope)
     with entered(mode.within(opened)):
@@ -170,6 +178,6 @@ def _scope_named(name: str, kind: str, parent: Scope | None) -> Scope:
     key = (name, kind, parent)
     if key not in _scopes:
         if len(_scopes) >= _MOST_SCOPES:
-            _scopes.clear()
+            del _scopes[next(iter(_scopes))]  # the oldest
         _scopes[key] = Scope(name, kind, parent)
     return _scopes[key]

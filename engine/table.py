@@ -297,14 +297,14 @@ leaky_relu: Operation = row(
     "leaky_relu", "x where it is positive, else slope·x (Maas et al., 2013).",
     *formula(lambda x, slope: where(step(x), x, slope * x)),
     lambda x, slope, y: where(1.0 - step(x), slope * (1.0 - step(x)), 1.0),
-    lambda x, slope, y: minimum(x, 0.0),
+    lambda x, slope, y: where(1.0 - step(x), x, 0.0),
     defaults=(0.01,),
 )
 elu: Operation = row(
     "elu", "x where it is positive, else alpha·(exp(x) - 1) (Clevert et al., 2015).",
     *formula(lambda x, alpha: where(step(x), x, alpha * expm1(minimum(x, 0.0)))),
     lambda x, alpha, y: where(1.0 - step(x), alpha * exp(x), 1.0),
-    lambda x, alpha, y: expm1(minimum(x, 0.0)),
+    lambda x, alpha, y: where(1.0 - step(x), expm1(x), 0.0),
     defaults=(1.0,),
 )
 silu: Operation = row(
@@ -456,8 +456,10 @@ def _logsumexp(*xs: Any) -> Any:
 def _shares(xs: tuple[Any, ...]) -> tuple[Any, ...]:
     shift = reduce(maximum, xs)
     parts = [exp(x - shift) for x in xs]
-    # Each total begins with its own part, as in the node of one share, for the same bits.
-    return tuple(p / _sum(p, *parts[:i], *parts[i + 1 :]) for i, p in enumerate(parts))
+    # The nodes of all shares have the operands in another order each; an exact sum has the same
+    # bits in any.
+    total = math.fsum(parts) if type(parts[0]) is float else _sum(*parts)
+    return tuple(part / total for part in parts)
 
 
 def _share_derivatives(xs: tuple[Any, ...], first: Any) -> tuple[Any, ...]:

@@ -45,9 +45,8 @@ def pytest_terminal_summary(
     if missing := FIGURES.missing():
         terminalreporter.write_line(f"{page} is not written: nothing about {', '.join(missing)}.")
         return
-    command = (
-        f"pytest --graphs {config.getoption('--graphs')} --inputs {config.getoption('--inputs')}"
-    )
+    asked = (f"{o} {config.getoption(o)}" for o in ("--graphs", "--jax-graphs", "--inputs"))
+    command = f"pytest {' '.join(asked)}"
     page.write_text(FIGURES.page(f"{command} --figures {page}", installed()), encoding="utf-8")
 
 

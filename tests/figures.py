@@ -34,10 +34,8 @@ SECTIONS = {
 def add_options(parser: pytest.Parser) -> None:
     """The switches of the command line: how much to try, and where to write the page."""
     group = parser.getgroup("glassgrad")
-    group.addoption(
-        "--graphs", type=int, default=600, help="random graphs to compare with PyTorch; a third as "
-        "many with JAX (600)",
-    )  # fmt: skip
+    group.addoption("--graphs", type=int, default=600, help="graphs to compare with PyTorch (600)")
+    group.addoption("--jax-graphs", type=int, default=200, help="the same with JAX, slower (200)")
     group.addoption("--inputs", type=int, default=3_000, help="hostile inputs to try (3000)")
     group.addoption("--figures", type=Path, metavar="FILE", help="write what was checked as a page")
 

@@ -1,0 +1,248 @@
+"""The random programs themselves: what is in them, and that a planted error is found and shrunk.
+
+A peer with an error is the engine with one operation made wrong; neither PyTorch nor JAX is needed.
+"""
+
+import math
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
+
+import pytest
+import test_random_graphs as graphs
+from comparing import Peer, Permission, allowances, judged, with_engine
+from programs import Line, Program, by_engine, random_program, shrunk, simpler
+
+from engine import TABLE, Reduction, Value
+
+SEEDS = range(60)
+ORDINARY = [seed for seed in range(400) if seed % 4 != 3]
+
+
+# What is in them.
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_seed_makes_one_program_in_which_everything_is_used(seed: int) -> None:
+    program = random_program(seed)
+    assert program == random_program(seed) != random_program(seed + 1)
+    assert program == program.needed()
+    for at, (name, operands) in enumerate(program.lines, len(program.point)):
+        places = [x for x in operands if isinstance(x, int)]
+        assert name in TABLE
+        assert places
+        assert all(0 <= place < at for place in places)
+
+
+def test_ordinary_programs_stay_among_sane_numbers() -> None:
+    for seed in ORDINARY:
+        program = random_program(seed)
+        assert all(abs(x) < 1e5 for x in program.run(by_engine, program.point)), seed
+        assert all(math.isfinite(x) for x in with_engine(program).numbers()), seed
+
+
+def test_hard_programs_reach_infinity_nan_and_ties() -> None:
+    hard = [random_program(seed) for seed in range(3, 800, 4)]
+    numbers = [x for program in hard for x in program.run(by_engine, program.point)]
+    assert any(map(math.isinf, numbers))
+    assert any(map(math.isnan, numbers))
+    nodes = [node for program in hard for node in program.nodes()]
+    assert ("abs", (0.0,)) in nodes
+    assert any(name == "clip" and xs[0] == xs[1] for name, xs in nodes)
+
+
+@cache
+def many_lines() -> list[Line]:
+    return [line for seed in range(400) for line in random_program(seed).lines]
+
+
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "maximum", "atan2", "dot", "softmax"])
+def test_an_operand_is_used_twice_by_a_line(name: str) -> None:
+    places = [
+        [x for x in xs if isinstance(x, int)] for called, xs in many_lines() if called == name
+    ]
+    assert any(len(set(xs)) < len(xs) for xs in places)
+
+
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "pow", "leaky_relu", "elu", "clip"])
+@pytest.mark.parametrize("place", [0, 1])
+def test_an_operand_is_a_plain_number(name: str, place: int) -> None:
+    uses = [xs for called, xs in many_lines() if called == name]
+    assert any(isinstance(xs[place % len(xs)], float) for xs in uses)
+    most = len(TABLE[name].domain)
+    assert {len(xs) for xs in uses} == {most, most - len(TABLE[name].defaults)}
+
+
+def test_a_reduction_has_one_to_five_operands() -> None:
+    for name, row in TABLE.items():
+        if isinstance(row, Reduction):
+            sizes = {len(row.sides(xs)[0]) for called, xs in many_lines() if called == name}
+            assert sizes >= {1, 2, 3, 4, 5}, name
+
+
+def depth(program: Program) -> int:
+    """The edges on the longest way from a leaf to the result."""
+
+    def one_more(name: str, *depths: float) -> float:
+        return 1.0 + max(depths)
+
+    from_results = [tuple(x for x in xs if isinstance(x, int)) for _, xs in program.lines]
+    bare = program._replace(lines=tuple(("", xs) for xs in from_results))
+    return int(bare.run(one_more, [0.0] * len(program.point))[-1])
+
+
+def test_some_are_deep_and_results_are_shared() -> None:
+    programs = [random_program(seed) for seed in SEEDS]
+    assert max(map(depth, programs)) > 50
+    uses = [x for program in programs for _, xs in program.lines for x in xs if isinstance(x, int)]
+    assert len(uses) > 1.5 * sum(len(program.lines) for program in programs)
+
+
+# What is done to them.
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_line_replaced_by_its_number_changes_no_result(seed: int) -> None:
+    program = random_program(seed)
+    result = program.run(by_engine, program.point)[-1]
+    for i in range(len(program.lines) - 1):
+        shorter = program.without(i)
+        assert repr(shorter.run(by_engine, shorter.point)[-1]) == repr(result)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_simpler_programs_run(seed: int) -> None:
+    program = random_program(seed, longest=20)
+    for simple in simpler(program):
+        assert repr(simple) != repr(program)
+        simple.run(by_engine, [Value(x) for x in simple.point])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_python_of_a_program_gives_its_numbers(
+    seed: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = random_program(seed)
+    exec(program.python(), {})
+    expected = with_engine(program)
+    assert capsys.readouterr().out == (
+        f"{expected.value} {expected.gradient}\n{expected.hessian}\n"
+    )
+
+
+# Errors that are planted.
+
+Error = Callable[[Value], Any]
+
+ERRORS: dict[str, Error] = {
+    "value": lambda moved: 1e-6,
+    "first derivative": lambda moved: 1e-6 * moved,
+    "second derivative": lambda moved: 1e-6 * moved * moved,
+}
+"""What is added to a result, as a function of an operand less its number: that is zero."""
+
+
+def engine_with(wrong: str, error: Error) -> Peer:
+    """The engine with an error in one operation."""
+
+    def call(name: str, *operands: Any) -> Any:
+        result = by_engine(name, *operands)
+        if name != wrong:
+            return result
+        operand = next(x for x in operands if isinstance(x, Value))
+        return result + error(operand - operand.detach())
+
+    return partial(with_engine, call=call)
+
+
+@pytest.mark.parametrize("order", ERRORS)
+@pytest.mark.parametrize("name", ["tanh", "mul", "pow", "clip", "where", "compare", "dot", "sum"])
+def test_a_planted_error_is_found_and_shrunk_to_one_line(name: str, order: str) -> None:
+    peer = engine_with(name, ERRORS[order])
+    fails = lambda program: not judged(program, peer, ()).agrees
+    found = next(p for p in map(random_program, ORDINARY) if len(p.lines) > 10 and fails(p))
+    smallest = shrunk(found, fails)
+    assert fails(smallest)
+    assert [line[0] for line in smallest.lines] == [name]
+    assert len(smallest.point) == 1
+    assert len(smallest.python()) < 280
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_an_error_in_any_row_is_found(name: str) -> None:
+    peer = engine_with(name, ERRORS["second derivative"])
+    assert not all(judged(program, peer, ()).agrees for program in map(random_program, ORDINARY))
+
+
+def test_a_program_that_raises_is_a_failure_too() -> None:
+    def peer(program: Program) -> Any:
+        if any(name == "tanh" for name, _ in program.lines):
+            raise ZeroDivisionError("by tanh")
+        return with_engine(program)
+
+    fails = lambda program: judged(program, peer, ()).problem != ""
+    smallest = shrunk(next(filter(fails, map(random_program, ORDINARY))), fails)
+    assert judged(smallest, peer, ()).problem == "ZeroDivisionError: by tanh"
+    assert smallest.lines == (("tanh", (0,)),)
+
+
+def test_a_failure_prints_what_can_be_pasted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(graphs.PEERS, "PyTorch", engine_with("tanh", ERRORS["first derivative"]))
+    with pytest.raises(pytest.fail.Exception) as failure:
+        graphs.test_random_graphs("PyTorch", range(20), lambda *figure: None)
+    first, python, numbers = str(failure.value).split("\n\n")
+    assert first.endswith("differ. Nothing in PERMITTED covers the difference.")
+    assert "engine:" in numbers
+    exec(python, {})
+    assert capsys.readouterr().out.splitlines()[0] in numbers.replace(
+        "engine:  value ", ""
+    ).replace(", gradient", "")
+
+
+# What is allowed.
+
+
+def permission(name: str, order: int) -> Permission:
+    return Permission(
+        f"{name} may differ", ("PyTorch",), lambda called, xs: called == name, order,
+        graphs.at_all, Program((1.0,), ((name, (0,)),)),
+    )  # fmt: skip
+
+
+BOTH = Program((0.5,), (("tanh", (0,)), ("sin", (1,)), ("mul", (1, 2))))
+
+
+def test_a_permission_covers_its_own_operation() -> None:
+    peer = engine_with("sin", ERRORS["first derivative"])
+    assert not judged(BOTH, peer, [permission("tanh", 1)]).agrees
+    assert judged(BOTH, peer, [permission("sin", 1)]).reasons == ("sin may differ",)
+
+
+def test_a_permission_covers_no_lower_order() -> None:
+    peer = engine_with("sin", ERRORS["first derivative"])
+    assert not judged(BOTH, peer, [permission("sin", 2)]).agrees
+    peer = engine_with("sin", ERRORS["second derivative"])
+    assert judged(BOTH, peer, [permission("sin", 2)]).agrees
+
+
+def test_nothing_else_hides_behind_a_permission() -> None:
+    def peer(program: Program) -> Any:
+        wrong = engine_with("tanh", ERRORS["first derivative"])(program)
+        return wrong._replace(gradient=[1.0 + x for x in wrong.gradient])
+
+    assert not judged(BOTH, peer, [permission("tanh", 1)]).agrees
+    assert not judged(BOTH, peer, [permission("sin", 1)]).agrees
+
+
+def test_digits_that_cancel_are_allowed_for() -> None:
+    lost = Program((1.0,), (("add", (0, 1e6)), ("sub", (1, 1e6))))
+    kept = Program((1.0,), (("add", (0, 1.0)), ("sub", (1, 1.0))))
+    assert allowances(lost)[0] == pytest.approx(1e-6, rel=0.1)
+    assert allowances(kept)[0] < 1e-11
+
+
+def test_an_allowance_is_never_infinite() -> None:
+    for seed in range(3, 800, 4):
+        assert all(map(math.isfinite, allowances(random_program(seed)))), seed
