@@ -14,8 +14,9 @@ from benchmarks.memory import memory
 from benchmarks.million import million
 from benchmarks.moons import moons
 from benchmarks.timing import Workload
+from benchmarks.trap import trap
 
-GROUPS = {"moons": moons, "chain": chain, "memory": memory, "million": million}
+GROUPS = {"moons": moons, "chain": chain, "trap": trap, "memory": memory, "million": million}
 PACKAGES = ("glassgrad", "numpy", "micrograd", "torch")
 
 

@@ -16,8 +16,8 @@ from engine.gradient import carrying_edges, grad, local_derivatives
 from engine.graph import topological_order
 from engine.mode import recording
 from engine.nested import leaves_of, like
-from engine.real import describe
 from engine.table import dot
+from engine.text import describe
 from engine.value import Value, as_value, constant
 
 

@@ -17,7 +17,7 @@ from engine.errors import ChangedDataError
 from engine.graph import topological_order
 from engine.mode import MODE, recording, scope
 from engine.nested import NESTED, leaves_of, like
-from engine.real import describe
+from engine.text import describe
 from engine.value import Value, as_value, constant, name
 
 Gradients = Any

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from typing import Any
 from weakref import ref
 
-from engine.real import describe
+from engine.text import describe
 
 
 class Scope:

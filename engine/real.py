@@ -11,6 +11,8 @@ from typing import Any, SupportsFloat
 
 import numpy as np
 
+from engine.text import describe as describe
+
 REAL = (float, int, Fraction, np.floating, np.integer, np.bool_)
 
 _REMEDY = {
@@ -53,15 +55,6 @@ def real(number: Any, role: str) -> float:
 def is_refused(thing: object) -> bool:
     """Whether `thing` is of a type that can never be an operand, so that the engine says so."""
     return isinstance(thing, tuple(_REMEDY))
-
-
-def describe(thing: object) -> str:
-    """A short name of a foreign object for an error: its type, and its text if that is short."""
-    try:
-        text = repr(thing)
-    except Exception:  # a foreign object may fail to describe itself, as huge integers do
-        return f"a {type(thing).__name__}"
-    return f"{type(thing).__name__} {text}" if len(text) <= 40 else f"a {type(thing).__name__}"
 
 
 def remedy(thing: object) -> str:

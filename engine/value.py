@@ -17,8 +17,9 @@ import numpy as np
 from engine.mode import Scope
 from engine.operation import Operation
 from engine.origin import CONSTANT, LEAF, SourceLine
-from engine.real import REAL, describe, is_real, real, remedy
+from engine.real import REAL, is_real, real, remedy
 from engine.table import TABLE
+from engine.text import clipped, describe
 
 Operand = Any
 """A Value or a real number."""
@@ -273,7 +274,8 @@ def as_value(operand: Operand, role: str) -> Value:
 
 def name(node: Value) -> str:
     """A node for an error message: its label and its number."""
-    return f"{node.label} = {node._data:.6g}" if node.label is not None else f"{node._data:.6g}"
+    number = f"{node._data:.6g}"
+    return number if node.label is None else f"{clipped(node.label)} = {number}"
 
 
 def checked_label(label: str | None) -> str | None:

@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from engine import Value, as_value
-from engine.real import describe, is_real
+from engine.real import is_real
+from engine.text import describe
 
 Inputs: TypeAlias = Any
 """One sample: a list, tuple or numpy row of Values and real numbers; a lone one for one input."""

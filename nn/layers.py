@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from engine import Value, dot
-from engine.real import describe
+from engine.text import describe
 from nn.activation import Activation, activation_function, name_of
 from nn.inputs import Inputs, converted
 from nn.module import Module

@@ -6,7 +6,7 @@ import operator
 import random
 from typing import TypeAlias
 
-from engine.real import describe
+from engine.text import describe
 
 Seed: TypeAlias = int | random.Random | None
 """A whole number, a generator to draw from, or None for Python's global `random`."""

@@ -10,16 +10,13 @@ import pytest
 import engine
 from engine import (
     ChangedDataError,
-    GradientMismatchError,
     Value,
-    check_gradients,
     grad,
     hessian,
     jacobian,
     jvp,
     value_and_grad,
 )
-from engine.operation import ATOM, Notation, Operation
 
 
 def nth_derivative(function: Callable, x: float, order: int) -> float:
@@ -344,69 +341,3 @@ def test_unchanged_data_is_never_called_changed(name: str) -> None:
         point = [Value(a + low * (b - a)) for a, b in row.domain]
         operands = [point, point] if name == "dot" else point
         grad(row(*operands), point, differentiable=True)
-
-
-# The checker, checked.
-
-
-@pytest.mark.parametrize(
-    ("function", "xs"),
-    [
-        (lambda x: x**3, [2.0]),
-        (lambda x, y: engine.sin(x * y) / y, [0.5, 2.0]),
-        (engine.logsumexp, [0.1, 0.2, -3.0]),
-        (engine.log, [0.004]),
-        (engine.gelu, [-2.0]),
-        (lambda x: 5.0, [1.0]),
-    ],
-)
-@pytest.mark.parametrize("order", [1, 2])
-def test_the_checker_passes_what_is_right(function: Callable, xs: list, order: int) -> None:
-    assert check_gradients(function, xs, order=order) < 1e-6
-
-
-def operation_with(rule: object) -> Operation:
-    """A sine of one's own, with a derivative rule of one's own."""
-    return Operation(
-        "my_sin",
-        "The sine.",
-        scalar=math.sin,
-        array=np.sin,
-        rules=(rule,),
-        notation=Notation("my_sin(%s)", r"\sin(%s)", ATOM),
-        domain=((-3.0, 3.0),),
-    )
-
-
-def test_the_checker_passes_a_rule_of_ones_own() -> None:
-    check_gradients(operation_with(lambda x, y: engine.cos(x)), [0.7], order=3)
-
-
-@pytest.mark.parametrize(
-    "rule",
-    [
-        pytest.param(lambda x, y: -engine.cos(x), id="sign"),
-        pytest.param(lambda x, y: engine.cos(x) * (1 + 1e-6), id="factor"),
-        pytest.param(lambda x, y: engine.cos(x) + 1e-6, id="offset"),
-        pytest.param(lambda x, y: engine.sin(x), id="function"),
-        pytest.param(0.0, id="zero"),
-        pytest.param(None, id="none"),
-        pytest.param(math.nan, id="nan"),
-    ],
-)
-def test_the_checker_catches_what_is_subtly_wrong(rule: object) -> None:
-    with pytest.raises(GradientMismatchError, match=r"my_sin by argument 0 at \[0\.7\]"):
-        check_gradients(operation_with(rule), [0.7])
-
-
-def test_the_checker_catches_a_derivative_that_leaves_the_graph() -> None:
-    wrong = operation_with(lambda x, y: math.cos(getattr(x, "data", x)))
-    check_gradients(wrong, [0.7])
-    with pytest.raises(GradientMismatchError, match="derivative of my_sin"):
-        check_gradients(wrong, [0.7], order=2)
-
-
-def test_the_checker_names_the_wrong_argument() -> None:
-    wrong = operation_with(lambda x, y: 2.0)
-    with pytest.raises(GradientMismatchError, match="by argument 1"):
-        check_gradients(lambda a, b: a * a + wrong(b), [0.1, 0.7])

@@ -124,6 +124,15 @@ def test_thousands_of_equal_labels_get_their_names_soon() -> None:
     assert len(set(names)) == len(names)
 
 
+def test_an_error_shows_a_label_and_no_terminal_acts_on_it() -> None:
+    with pytest.raises(engine.NonFiniteError) as caught, engine.trap():
+        engine.log(Value(0.0, label="\x1b[31m\n" + "x" * 500))
+    message = str(caught.value)
+    assert "log(␛[31m␊xxx" in message
+    assert message.isprintable()
+    assert len(message) < 400
+
+
 @draws
 def test_a_picture_too_large_for_points_is_an_error_and_no_empty_file() -> None:
     with pytest.raises(RenderingError, match="may be too large for png"):

@@ -23,7 +23,7 @@ ROWS = {"PyTorch": peers.torch_rows, "JAX": peers.jax_rows}
 LONGEST = {"PyTorch": 80, "JAX": 30}
 """The lines of a program, at most: JAX takes twenty times as long."""
 OPTION = {"PyTorch": "--graphs", "JAX": "--jax-graphs"}
-"""One in how many of the graphs asked for is compared."""
+"""The switch of pytest that says how many graphs to compare."""
 BATCH = 50
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import engine
-from engine import NOT_COMPUTED, NonFiniteError, Value, grad, no_grad, scope, trap
+from engine import NOT_COMPUTED, Value, grad, no_grad, scope
 
 
 def here() -> int:
@@ -367,107 +367,6 @@ def test_a_dropped_graph_is_freed_at_once(without_collector: Callable) -> None:
         assert number_of_values() > before + 20
         del y, gradient
         assert number_of_values() == before
-
-
-def forward_and_back(x: Value) -> None:
-    (engine.tanh(x * x + 1) ** 2).backward()
-
-
-def gradient_of_gradient(x: Value) -> None:
-    grad(grad(engine.tanh(x) ** 2, x, differentiable=True), x)
-
-
-def in_a_scope(x: Value) -> None:
-    with scope("step"):
-        (x * x).backward()
-
-
-def in_a_trap(x: Value) -> None:
-    with trap():
-        (x * x).backward()
-
-
-def labelled(x: Value) -> None:
-    y = x * x
-    y.label = "y"
-
-
-@pytest.mark.parametrize(
-    "step",
-    [
-        forward_and_back,
-        gradient_of_gradient,
-        in_a_scope,
-        in_a_trap,
-        labelled,
-        lambda x: engine.value_and_grad(engine.tanh)(0.5),
-        lambda x: engine.jvp(engine.tanh, (0.5,), (1.0,)),
-        lambda x: engine.hessian(lambda v: v[0] ** 3 * v[1])([1.0, 2.0]),
-    ],
-    ids=["backward", "grad of grad", "scope", "trap", "label", "value_and_grad", "jvp", "hessian"],
-)
-def test_400_steps_leave_nothing_behind(step: Callable, without_collector: Callable) -> None:
-    x = Value(0.5)
-    with without_collector():
-        for _ in range(50):
-            step(x)
-        before = len(gc.get_objects())
-        for _ in range(400):
-            step(x)
-        assert len(gc.get_objects()) - before < 50
-
-
-# Interruptions.
-
-
-class Interrupting(float):
-    """A local derivative during whose use Ctrl-C arrives."""
-
-    def __rmul__(self, upstream: float) -> float:
-        raise KeyboardInterrupt
-
-
-def test_an_interrupted_backward_leaves_the_leaves_as_they_were() -> None:
-    early, late, fresh = Value(2.0), Value(3.0), Value(4.0)
-    early.grad, late.grad = 10.0, 20.0
-    product = late * fresh
-    y = early * 2 + product
-    product.partials = (product.partials[0], Interrupting())
-    with pytest.raises(KeyboardInterrupt):
-        y.backward()
-    assert (early.grad, late.grad) == (10.0, 20.0)
-    assert fresh.grad is NOT_COMPUTED
-    product.partials = (4.0, 3.0)
-    y.backward()
-    assert (early.grad, late.grad, fresh.grad) == (12.0, 24.0, 3.0)
-
-
-def test_a_trapped_backward_leaves_the_leaves_as_they_were() -> None:
-    x = Value(0.0)
-    x.grad = 10.0
-    y = engine.sqrt(x) + 2 * x
-    with pytest.raises(NonFiniteError), trap():
-        y.backward()
-    assert x.grad == 10.0
-
-
-def test_the_trap_gives_the_labels_and_numbers_of_the_operands() -> None:
-    a, b = Value(1e200, label="big"), Value(1e300)
-    message = r"mul\(big = 1e\+200, 1e\+300\) is inf.*line \d+"
-    with pytest.raises(NonFiniteError, match=message), trap():
-        a * b
-
-
-def test_the_trap_gives_the_line_of_a_node_behind_the_function_of_a_row() -> None:
-    with pytest.raises(NonFiniteError) as caught, trap():
-        engine.maximum(Value(math.nan), 0.0)
-    line = here() - 1
-    assert f"{__file__}, line {line}" in str(caught.value)
-
-
-def test_the_trap_works_without_recording() -> None:
-    with pytest.raises(NonFiniteError), trap(), no_grad():
-        engine.log(Value(0.0))
 
 
 # Threads.

@@ -12,7 +12,7 @@ from math import prod
 from typing import Any
 
 from engine import Ink, Reduction, Value, derivative_formula
-from engine.real import describe
+from engine.text import describe
 from viz.diagram import Diagram, Node
 from viz.equation import Equation, Written, from_ink, number, product, total
 from viz.mathml import identifier, mathml

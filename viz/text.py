@@ -8,13 +8,13 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from engine.real import describe
+from engine.text import clipped as clipped
+from engine.text import told as told
+from engine.text import visible as visible
 
 MISSING = "–"
 """What stands for a gradient that has not been computed."""
 
-_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-_CONTROL_PICTURES = 0x2400
 _WIDEST = 200
 """Up to this width a cell makes its column wider; a longer one just stands out of it."""
 
@@ -26,45 +26,6 @@ def short(number: float | None) -> str:
     ('0.7071', '1e-07', '-1.5', '–')
     """
     return MISSING if number is None else f"{number:.4g}"
-
-
-def visible(label: str) -> str:
-    r"""A label with every character visible and valid in XML: control characters get pictures.
-
-    >>> visible("a\nb")
-    'a␊b'
-    """
-    return "".join(map(_visible_character, label))
-
-
-def clipped(text: str, longest: int = 60) -> str:
-    """Foreign text to stand in a message: visible, and cut off where it is long.
-
-    >>> clipped("a" * 1000, longest=5)
-    'aaaaa…'
-    """
-    return visible(text[:longest]) + "…" * (len(text) > longest)
-
-
-def told(thing: object) -> str:
-    """A wrong argument in a message: as it was written if that is short, else its type.
-
-    >>> told("left"), told("left" * 100)
-    ("'left'", 'a str')
-    """
-    return describe(thing).removeprefix(f"{type(thing).__name__} ")
-
-
-def _visible_character(character: str) -> str:
-    code = ord(character)
-    if code < 0x20:
-        return chr(_CONTROL_PICTURES + code)
-    if code == 0x7F:
-        return "\N{SYMBOL FOR DELETE}"
-    category = unicodedata.category(character)
-    # Lone surrogates and noncharacters cannot be encoded; format characters reorder what follows.
-    hidden = category in {"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"} and code != 0x200D
-    return _REPLACEMENT if hidden or (code & 0xFFFE) == 0xFFFE else character
 
 
 def columns(rows: Sequence[tuple[str, ...]], indent: str = "  ") -> str:

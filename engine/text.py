@@ -1,0 +1,65 @@
+"""Foreign texts in messages: visible, short and on one line, whatever characters they hold.
+
+A label, a name in a file or a wrong argument is data; a terminal must not act on it.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_CONTROL_PICTURES = 0x2400
+
+
+def visible(label: str) -> str:
+    r"""A label with every character visible and valid in XML: control characters get pictures.
+
+    >>> visible("a\nb")
+    'a␊b'
+    """
+    return "".join(map(_visible_character, label))
+
+
+def clipped(text: str, longest: int = 60) -> str:
+    """Foreign text to stand in a message: visible, and cut off where it is long.
+
+    >>> clipped("a" * 1000, longest=5)
+    'aaaaa…'
+    """
+    return visible(text[:longest]) + "…" * (len(text) > longest)
+
+
+def describe(thing: object) -> str:
+    """A short name of a foreign object for an error: its type, and its text if that is short.
+
+    >>> describe(1j), describe([0.5] * 100)
+    ('complex 1j', 'a list')
+    """
+    kind = type(thing).__name__
+    article = "an" if kind[0] in "aeiou" else "a"
+    try:
+        text = repr(thing)
+    except Exception:  # a foreign object may fail to describe itself, as huge integers do
+        return f"{article} {kind}"
+    return f"{kind} {visible(text)}" if len(text) <= 40 else f"{article} {kind}"
+
+
+def told(thing: object) -> str:
+    """A wrong argument in a message: as it was written if that is short, else its type.
+
+    >>> told("left"), told("left" * 100)
+    ("'left'", 'a str')
+    """
+    return describe(thing).removeprefix(f"{type(thing).__name__} ")
+
+
+def _visible_character(character: str) -> str:
+    code = ord(character)
+    if code < 0x20:
+        return chr(_CONTROL_PICTURES + code)
+    if code == 0x7F:
+        return "\N{SYMBOL FOR DELETE}"
+    category = unicodedata.category(character)
+    # Lone surrogates and noncharacters cannot be encoded; format characters reorder what follows.
+    hidden = category in {"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"} and code != 0x200D
+    return _REPLACEMENT if hidden or (code & 0xFFFE) == 0xFFFE else character

@@ -1,0 +1,268 @@
+"""The checker, checked: right derivatives pass, wrong ones are found, and what has none is refused.
+
+Wrong ones are those that people write: a sign, a factor, a term left out, operands swapped, a part
+cut off from the graph, old data; at one argument only, or in the second derivative only.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import engine
+from engine import (
+    TABLE,
+    ChangedDataError,
+    GradientMismatchError,
+    Operation,
+    Reduction,
+    Value,
+    check_gradients,
+)
+from engine.operation import ATOM, Notation, Pairing
+
+
+def operation_with(*rules: object, function: Callable = math.sin) -> Operation:
+    """A sine of one's own, or another function, with derivative rules of one's own."""
+    return Operation(
+        "mine",
+        "A function of one's own.",
+        scalar=function,
+        array=np.vectorize(function, otypes=[float]),
+        rules=rules,
+        notation=Notation("mine(%s)", "mine(%s)", ATOM),
+        domain=((-3.0, 3.0),) * len(rules),
+    )
+
+
+# What is right.
+
+
+@pytest.mark.parametrize(
+    ("function", "xs"),
+    [
+        (lambda x: x**3, [2.0]),
+        (lambda x, y: engine.sin(x * y) / y, [0.5, 2.0]),
+        (engine.logsumexp, [0.1, 0.2, -3.0]),
+        (engine.gelu, [-2.0]),
+        (lambda x: 5.0, [1.0]),
+        (lambda *xs: engine.prod(xs) + engine.logsumexp(xs), [i / 3 - 0.9 for i in range(7)]),
+        # near the edge of a domain, at large and small arguments, with large and small results
+        (engine.log, [0.004]),
+        (engine.log, [1e8]),
+        (engine.sin, [1e-8]),
+        (lambda x: x**2, [1e8]),
+        (lambda x: 1e-12 * engine.sin(x), [0.7]),
+        (engine.sigmoid, [30.0]),
+        (lambda x: engine.exp(-x * x), [5.0]),
+        (lambda x: x**4, [0.0]),
+        (engine.cos, [0.0]),
+    ],
+)
+@pytest.mark.parametrize("order", [1, 2])
+def test_what_is_right_passes(function: Callable, xs: list, order: int) -> None:
+    assert check_gradients(function, xs, order=order) < 1e-6
+
+
+def test_a_rule_of_ones_own() -> None:
+    check_gradients(operation_with(lambda x, y: engine.cos(x)), [0.7], order=3)
+
+
+# What is wrong.
+
+
+@pytest.mark.parametrize("point", [0.7, -1.2, 20.0])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param(lambda x, y: -engine.cos(x), id="sign"),
+        pytest.param(lambda x, y: engine.cos(x) * (1 + 1e-6), id="factor"),
+        pytest.param(lambda x, y: engine.cos(x) + 1e-6, id="offset"),
+        pytest.param(lambda x, y: engine.sin(x), id="function"),
+        pytest.param(lambda x, y: engine.cos(x + 1e-6), id="shifted"),
+        pytest.param(lambda x, y: 1 - x * x / 2, id="series cut short"),
+        pytest.param(0.0, id="zero"),
+        pytest.param(None, id="none"),
+        pytest.param(math.nan, id="nan"),
+        pytest.param(math.inf, id="infinite"),
+    ],
+)
+def test_a_rule_that_is_wrong(rule: object, point: float) -> None:
+    with pytest.raises(GradientMismatchError, match=rf"mine by argument 0 at \[{point}\]"):
+        check_gradients(operation_with(rule), [point])
+
+
+@pytest.mark.parametrize(
+    ("function", "xs", "argument"),
+    [
+        pytest.param(
+            operation_with(
+                lambda y, x, angle: -y / (x * x + y * y),
+                lambda y, x, angle: x / (x * x + y * y),
+                function=math.atan2,
+            ),
+            [0.3, 0.8],
+            0,
+            id="operands swapped",
+        ),
+        pytest.param(
+            operation_with(
+                lambda a, b, y: 1 / b, lambda a, b, y: -a / b, function=lambda a, b: a / b
+            ),
+            [0.3, 0.8],
+            1,
+            id="a square forgotten",
+        ),
+        pytest.param(lambda x, y: x * y.detach() + y, [0.3, 0.8], 1, id="a part detached"),
+        pytest.param(lambda x: x * Value(math.sin(x.data)), [0.7], 0, id="a part made of floats"),
+        pytest.param(lambda x: math.sin(x.data), [0.7], 0, id="all made of floats"),
+        pytest.param(
+            lambda *xs: engine.sum(x * x for x in xs[:3]) + xs[3].data * xs[2],
+            [0.1, 0.2, 0.3, 0.4],
+            3,
+            id="the last of several arguments",
+        ),
+        pytest.param(
+            lambda x: engine.where(x.data > 0.5, operation_with(0.5)(x), engine.sin(x)),
+            [0.7],
+            0,
+            id="one branch",
+        ),
+    ],
+)
+def test_the_wrong_argument_is_named(function: Callable, xs: list, argument: int) -> None:
+    with pytest.raises(GradientMismatchError, match=f"by argument {argument} at "):
+        check_gradients(function, xs)
+
+
+def test_old_data() -> None:
+    """A part computed in the first call, and used in all: it does not move with its argument."""
+    known = []
+
+    def function(x: Value) -> Value:
+        known.append(engine.sin(x))
+        return known[0] * x
+
+    with pytest.raises(GradientMismatchError, match="function by argument 0"):
+        check_gradients(function, [0.7])
+
+
+def test_data_changed_on_the_way() -> None:
+    def function(x: Value) -> Value:
+        y = engine.sin(x)
+        x.data += 1.0
+        return y * x
+
+    with pytest.raises(GradientMismatchError):
+        check_gradients(lambda x: function(x) + x.data, [0.7])
+    with pytest.raises(ChangedDataError):
+        check_gradients(function, [0.7], order=2)
+
+
+wrong_cosine = operation_with(lambda x, y: -engine.sin(x) * 1.001, function=math.cos)
+
+
+@pytest.mark.parametrize(
+    ("rule", "order"),
+    [
+        pytest.param(lambda x, y: math.cos(getattr(x, "data", x)), 2, id="leaves the graph"),
+        pytest.param(lambda x, y: wrong_cosine(x), 2, id="second derivative"),
+        pytest.param(
+            lambda x, y: operation_with(
+                lambda x, y: -operation_with(lambda x, y: wrong_cosine(x))(x), function=math.cos
+            )(x),
+            4,
+            id="fourth derivative",
+        ),
+    ],
+)
+def test_what_is_wrong_only_in_a_higher_order(rule: Callable, order: int) -> None:
+    function = operation_with(rule)
+    check_gradients(function, [0.7], order=order - 1)
+    with pytest.raises(GradientMismatchError, match="derivative of mine"):
+        check_gradients(function, [0.7], order=order)
+
+
+def wrong_versions(row: Operation) -> list[Operation]:
+    """The row with its rules made wrong: by their sign, by a factor, by an offset, and zero."""
+
+    def changed(change: Callable) -> Operation:
+        if isinstance(row, Reduction):
+            rules = (lambda xs, y: tuple(map(change, row.rules[0](xs, y))),)
+        else:
+            rules = tuple(
+                rule
+                if rule is None
+                else lambda *xs, rule=rule: change(rule(*xs) if callable(rule) else rule)
+                for rule in row.rules
+            )
+        return type(row)(
+            row.name, row.about, scalar=row.scalar, array=row.array, rules=rules,
+            notation=row.notation, domain=row.domain, defaults=row.defaults,
+            selects=row.selects, masks=row.masks,
+        )  # fmt: skip
+
+    changes = [lambda p: -p, lambda p: p * (1 + 1e-4), lambda p: p + 1e-3, lambda p: p * 0.0]
+    return list(map(changed, changes))
+
+
+@pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
+def test_every_row_made_wrong(row: Operation, figure: Callable) -> None:
+    if not any(row.rules):
+        pytest.skip("no derivative flows through this row")
+    size = len(row.domain)
+    if isinstance(row, Reduction):
+        size = 4 if isinstance(row, Pairing) else 3
+    intervals = row.domain * size if isinstance(row, Reduction) else row.domain
+    point = [low + (high - low) * s for (low, high), s in zip(intervals, (0.8, 0.6, 0.4, 0.3))]
+
+    def at_point(operation: Operation) -> float:
+        call = lambda *xs: (
+            operation(*operation.sides(xs)) if isinstance(row, Reduction) else operation(*xs)
+        )
+        return check_gradients(call, point)
+
+    assert at_point(row) < 1e-7
+    for wrong in wrong_versions(row):
+        with pytest.raises(GradientMismatchError):
+            at_point(wrong)
+    figure("Mutants", "wrong rules that check_gradients finds", 4)
+
+
+# What cannot be compared: refused, and not passed by chance.
+
+
+@pytest.mark.parametrize(
+    ("function", "x"),
+    [
+        (engine.step, 0.0),
+        (engine.sign, 0.0),
+        (lambda x: engine.step(x - 1) + x, 1.0),
+        (engine.relu, 0.0),
+        (lambda x: engine.where(x > 0, x, -x), 0.0),
+    ],
+)
+def test_a_jump_or_a_kink(function: Callable, x: float) -> None:
+    with pytest.raises(GradientMismatchError):
+        check_gradients(function, [x])
+
+
+@pytest.mark.parametrize(
+    ("function", "x"),
+    [
+        (engine.sqrt, 0.0),
+        (engine.cbrt, 0.0),
+        (engine.log, 0.0),
+        (engine.log, -1.0),
+        (engine.asin, 1.0),
+        (engine.asin, 2.0),
+        (lambda x: x**1.5, 0.0),
+        (engine.exp, 800.0),
+        (engine.sin, math.nan),
+        (engine.tanh, math.inf),
+    ],
+)
+def test_outside_the_domain_or_at_its_edge(function: Callable, x: float) -> None:
+    with pytest.raises(GradientMismatchError, match="finite differences give"):
+        check_gradients(function, [x])

@@ -1,0 +1,247 @@
+"""Ctrl-C at any moment: what was interrupted can be tried again, and nothing else has changed.
+
+A timer raises KeyboardInterrupt in the middle of a program, by the handler that Ctrl-C has too, at
+moments spread over its whole duration. Each program runs in an interpreter of its own and gives the
+number of interruptions that it survived. The last test sends the signal of Ctrl-C itself.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import perf_counter, sleep
+
+import pytest
+
+import engine
+from engine import NOT_COMPUTED, Value, forget, grad, no_grad, scope, trap
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(signal, "setitimer"), reason="this system has no timer that interrupts"
+)
+
+INTERRUPTIONS = 25
+
+
+@pytest.fixture
+def survived(run_python: Callable, figure: Callable) -> Callable[[Callable], None]:
+    """Run a program of this file in a process of its own, and report what it survived."""
+
+    def run(program: Callable) -> None:
+        folders = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+        count = run_python(
+            f"import test_interrupts as t; print(t.{program.__name__}(), end='')",
+            PYTHONPATH=os.pathsep.join(filter(None, folders)),
+        )
+        figure("Limits", "interruptions by Ctrl-C survived", int(count))
+
+    return run
+
+
+def was_interrupted(action: Callable[[], object], after: float) -> bool:
+    """Start an action and interrupt it after some seconds, unless it is done by then."""
+    try:
+        signal.setitimer(signal.ITIMER_REAL, after)
+        action()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def interruptions(
+    action: Callable[[], object], prepare: Callable[[], object] = lambda: None
+) -> Iterator[None]:
+    """Interrupt an action at random moments, and yield after each time."""
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    prepare()
+    start = perf_counter()
+    action()
+    duration = perf_counter() - start
+    generator = random.Random(0)
+    count = 0
+    while count < INTERRUPTIONS:
+        prepare()
+        if was_interrupted(action, generator.uniform(1e-6, duration)):
+            count += 1
+            yield
+
+
+def wide_graph() -> tuple[list[Value], Value]:
+    """Many leaves, each used several times, under many nodes."""
+    xs = [Value(i / 300 - 1) for i in range(600)]
+    return xs, engine.tanh(engine.sum(x * x for x in xs) + engine.dot(xs, map(engine.sin, xs)))
+
+
+def check_mode() -> None:
+    """Nodes are recorded, outside any scope, and nothing is trapped."""
+    x = Value(0.0)
+    y = engine.log(x)
+    assert (y.parents, y.scope) == ((x,), None)
+
+
+# Differentiation.
+
+
+def backward() -> int:
+    """The leaves keep what they had; or `backward` was done, with all of them."""
+    xs, y = wide_graph()
+    before = [float(i) for i in range(len(xs))]
+    after = [old + new for old, new in zip(before, grad(y, xs))]
+
+    def prepare() -> None:
+        for x, gradient in zip(xs, before):
+            x.grad = gradient
+
+    for _ in interruptions(y.backward, prepare):
+        assert [x.grad for x in xs] in (before, after)
+        prepare()
+        y.backward()
+        assert [x.grad for x in xs] == after
+        check_mode()
+    return INTERRUPTIONS
+
+
+def first_backward() -> int:
+    """A gradient that was never computed is not computed after an interruption either."""
+    graphs = []
+
+    def action() -> None:
+        graphs[-1][1].backward()
+
+    for _ in interruptions(action, lambda: graphs.append(wide_graph())):
+        xs, y = graphs[-1]
+        gradients = [x.grad for x in xs]
+        assert gradients == grad(y, xs) or all(g is NOT_COMPUTED for g in gradients)
+        graphs.clear()
+    return INTERRUPTIONS
+
+
+def gradients() -> int:
+    """`grad` in both forms, and a second derivative; no `.grad` is touched."""
+    xs, y = wide_graph()
+
+    def differentiate() -> list[float]:
+        first = grad(y, xs[:20], differentiable=True)
+        return [*grad(y, xs), *(g.data for g in first), *grad(engine.sum(first), xs)]
+
+    expected = differentiate()
+    for _ in interruptions(differentiate):
+        check_mode()
+        assert all(node.grad is NOT_COMPUTED for node in (y, *xs))
+        assert differentiate() == expected
+    return INTERRUPTIONS
+
+
+class Interrupting(float):
+    """A local derivative during whose use Ctrl-C arrives."""
+
+    def __rmul__(self, upstream: float) -> float:
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_backward_leaves_the_leaves_as_they_were() -> None:
+    early, late, fresh = Value(2.0), Value(3.0), Value(4.0)
+    early.grad, late.grad = 10.0, 20.0
+    product = late * fresh
+    y = early * 2 + product
+    product.partials = (product.partials[0], Interrupting())
+    with pytest.raises(KeyboardInterrupt):
+        y.backward()
+    assert (early.grad, late.grad) == (10.0, 20.0)
+    assert fresh.grad is NOT_COMPUTED
+    product.partials = (4.0, 3.0)
+    y.backward()
+    assert (early.grad, late.grad, fresh.grad) == (12.0, 24.0, 3.0)
+
+
+# Making and releasing graphs.
+
+
+def forward() -> int:
+    """The leaves can be used again, in the mode in which they were."""
+
+    def in_all_modes() -> None:
+        for mode in (trap(), no_grad(), scope("elsewhere")):
+            with mode:
+                wide_graph()
+
+    _, expected = wide_graph()
+    for _ in interruptions(in_all_modes):
+        check_mode()
+        assert wide_graph()[1].data == expected.data
+    return INTERRUPTIONS
+
+
+def forgetting() -> int:
+    """A graph that is released in part says so, and can be released once more."""
+    graphs = []
+
+    def prepare() -> None:
+        xs, y = wide_graph()
+        graphs.append((xs, y, 2 * y, grad(y, xs)))
+
+    for _ in interruptions(lambda: forget(graphs[-1][1]), prepare):
+        xs, y, other, expected = graphs[-1]
+        assert gradient_if_kept(y, xs) in (None, expected, [0.0] * len(xs))
+        assert gradient_if_kept(other, xs) in (None, [2.0 * g for g in expected], [0.0] * len(xs))
+        forget(y)
+        assert (y.parents, grad(y * 3, y)) == ((), 3.0)
+        graphs.clear()
+    return INTERRUPTIONS
+
+
+def gradient_if_kept(y: Value, xs: list[Value]) -> list[float] | None:
+    """The gradient; None where the graph says that it was released."""
+    try:
+        return grad(y, xs)
+    except ValueError as error:
+        if "released by forget()" in str(error):
+            return None
+        raise
+
+
+@pytest.mark.parametrize("program", [backward, first_backward, gradients, forward, forgetting])
+def test_an_interruption(survived: Callable, program: Callable) -> None:
+    survived(program)
+
+
+# From outside.
+
+
+def until_stopped() -> None:
+    """Call `backward` until the signal comes: all leaves have been through equally many calls."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    xs = [Value(float(i)) for i in range(1, 3_000)]
+    y = engine.sum(x * x for x in xs)
+    while True:
+        print("ready", flush=True)
+        try:
+            while True:
+                y.backward()
+        except KeyboardInterrupt:
+            calls = {x.grad / (2.0 * x.data) for x in xs}
+            print("usable" if len(calls) == 1 and calls.pop().is_integer() else calls, flush=True)
+
+
+def test_the_signal_of_ctrl_c(figure: Callable) -> None:
+    program = "import test_interrupts; test_interrupts.until_stopped()"
+    folders = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, folders))},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    generator = random.Random(0)
+    with process, process.stdout as output:
+        for _ in range(INTERRUPTIONS):
+            assert output.readline() == "ready\n"
+            sleep(generator.uniform(0.001, 0.02))
+            process.send_signal(signal.SIGINT)
+            assert output.readline() == "usable\n"
+        process.kill()
+    figure("Limits", "interruptions by Ctrl-C survived", INTERRUPTIONS)
