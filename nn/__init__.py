@@ -5,6 +5,7 @@
     parts.py       how a module finds its parameters among its attributes
     scoped.py      how a module marks the nodes it makes, for drawings
     tree.py        how a module shows itself
+    saved.py       what a model file holds
     activation.py  the choice of an activation by name
     inputs.py      what a module takes as a sample
     seed.py        where untrained numbers come from

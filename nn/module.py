@@ -2,16 +2,18 @@
 
 A module finds its parameters by looking through its attributes, so there is nothing to register.
 How it finds them is in `parts.py`, what happens when it is called in `scoped.py`, how it shows
-itself in `tree.py`. Next: `layers.py`.
+itself in `tree.py`, what its files hold in `saved.py`. Next: `layers.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from engine import Value
 from engine.real import describe, real
+from nn import saved
 from nn.parts import walk
 from nn.scoped import Scoped
 from nn.tree import tree
@@ -123,6 +125,49 @@ class Module(Scoped):
             raise ValueError(f"{me} cannot take this state, and is unchanged. {found}.")
         for name, parameter in parameters.items():
             parameter.data = numbers[name]
+
+    def save(self, path: str | Path) -> Path:
+        """Write `state_dict()` to a file: JSON in UTF-8, with every number exactly.
+
+        An interruption leaves the old file or the new one, never a half.
+
+        Args:
+            path: where; a file that is there is replaced.
+
+        Returns:
+            The path.
+
+        Raises:
+            OSError: the file cannot be written.
+
+        >>> import tempfile
+        >>> from nn import Neuron
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Neuron(2).save(f"{folder}/neuron.json").name
+        'neuron.json'
+        """
+        return saved.save(self, path)
+
+    def load(self, path: str | Path) -> None:
+        """Give every parameter its number from a file that `save` wrote. Runs nothing of it.
+
+        Args:
+            path: the file, of a module built in the same way.
+
+        Raises:
+            ValueError: it is damaged, is no model file, or is one of another shape. The message
+                begins with the file's name, and the module stays as it was.
+            OSError: the file cannot be read.
+
+        >>> import tempfile
+        >>> from nn import Neuron
+        >>> trained, other = Neuron(2, seed=1), Neuron(2, seed=2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     other.load(trained.save(f"{folder}/neuron.json"))
+        >>> other.state_dict() == trained.state_dict()
+        True
+        """
+        saved.load(self, path)
 
     def extra_repr(self) -> str:
         """What the class shows of itself besides the parameter count; "" shows its parts instead.

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from engine import Value
+from engine.files import write_file
 from engine.real import describe, real
-from viz.files import write_file
 from viz.page import document, page
 from viz.report import report
 from viz.steps import Steps

@@ -17,10 +17,10 @@ import unicodedata
 from collections.abc import Sequence
 from typing import NoReturn
 
+from engine.files import possible, write_file
 from viz.backprop import Backprop, backprop
 from viz.drawing import FORMATS, MAX_NODES, picture_of
 from viz.expression import Expression, ExpressionError
-from viz.files import possible, write_file
 from viz.render import RendererMissingError, RenderingError
 from viz.text import clipped, visible
 

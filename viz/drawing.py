@@ -11,10 +11,10 @@ from typing import Any
 import graphviz
 
 from engine import Value
+from engine.files import json_text, write_file
 from engine.real import describe, real
 from viz.diagram import Diagram
 from viz.dot import digraph
-from viz.files import json_text, write_file
 from viz.parts import Picture
 from viz.render import RendererMissingError, RenderingError, render, tidy_svg
 from viz.text import columns, short, told

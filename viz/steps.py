@@ -20,8 +20,8 @@ from engine import (
     derivative_formula,
     extrapolated_difference,
 )
+from engine.files import json_text
 from viz.diagram import Diagram, Node
-from viz.files import json_text
 from viz.step import Step
 
 SCHEMA = "glassgrad-steps/1"

@@ -29,7 +29,7 @@ def write_file(path: str | Path, content: bytes) -> Path:
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        Path(temporary).unlink(missing_ok=True)
         raise
     return path
 
@@ -57,15 +57,16 @@ def _umask() -> int:
     return mask
 
 
-def json_text(data: Any, indent: int | None = None) -> str:
+def json_text(data: Any, indent: int | None = None, *, escaped: bool = True) -> str:
     """Data as JSON. Numbers that JSON does not have become the texts "nan", "inf" and "-inf".
 
-    Halves of surrogate pairs, which are no characters, become question marks.
+    Halves of surrogate pairs, which are no characters, become question marks. What is not ASCII is
+    escaped, unless that is declined.
 
     >>> json_text({"x": [1.0, float("inf")]})
     '{"x": [1.0, "inf"]}'
     """
-    return json.dumps(_acceptable(data), indent=indent, allow_nan=False)
+    return json.dumps(_acceptable(data), indent=indent, ensure_ascii=escaped, allow_nan=False)
 
 
 def _acceptable(data: Any) -> Any:

@@ -1,0 +1,277 @@
+"""Model files: the numbers come back to the last bit, and any other file changes nothing.
+
+Damaged and hostile files in numbers are in `test_hostile_files.py`.
+"""
+
+import json
+import math
+import os
+import pickle
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from outputs import assert_is_sentence, strict_json
+
+from engine import Value
+from nn import MLP, Layer, Module, Neuron
+from nn.saved import SCHEMA
+
+NUMBERS = (0.1, -0.0, 5e-324, 1.7976931348623157e308, 2.0**53 + 2, math.inf, -math.inf, math.nan)
+NAMES = ("b", "a b", "é", "\u202e", "\x1b[31m", 'quote"', "back\\slash", "line\nbreak", "", "[{")
+
+
+class Box(Module):
+    """A module with parameters of any names."""
+
+    def __init__(self, numbers: dict[str, float]) -> None:
+        self.parts = {name: Value(number) for name, number in numbers.items()}
+
+
+def bits(model: Module) -> dict[str, str]:
+    return {name: number.hex() for name, number in model.state_dict().items()}
+
+
+def refusal(model: Module, path: Path) -> str:
+    """What the model says to a file that it refuses; it is as it was."""
+    before = bits(model)
+    with pytest.raises(ValueError, match="unchanged") as caught:
+        model.load(path)
+    assert bits(model) == before
+    assert type(caught.value) is ValueError
+    assert_is_sentence(str(caught.value))
+    assert str(caught.value).startswith(path.name)
+    return str(caught.value)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "model.json"
+
+
+# There and back.
+
+
+@pytest.mark.parametrize("make", [Neuron, lambda n, seed: MLP(n, [3, 1], seed=seed)])
+def test_a_model_goes_through_a_file_and_back(make: Callable[..., Module], path: Path) -> None:
+    trained, other = make(2, seed=1), make(2, seed=2)
+    assert trained.save(path) == path
+    other.load(path)
+    assert bits(other) == bits(trained)
+    assert other([0.5, -0.25]).data == trained([0.5, -0.25]).data
+
+
+def test_every_number_comes_back_to_the_last_bit(path: Path) -> None:
+    numbers = {str(i): number for i, number in enumerate(NUMBERS)}
+    model, other = Box(numbers), Box(dict.fromkeys(numbers, 1.0))
+    other.load(model.save(path))
+    assert bits(other) == bits(model)
+
+
+def test_any_text_may_be_a_name(path: Path) -> None:
+    model, other = Box(dict.fromkeys(NAMES, 0.5)), Box(dict.fromkeys(NAMES, 1.0))
+    other.load(model.save(path))
+    assert bits(other) == bits(model)
+
+
+def test_half_of_a_character_may_not(path: Path) -> None:
+    with pytest.raises(ValueError, match=r'half of a surrogate pair is in its name: "\\ud800"\.'):
+        Box({"\ud800": 1.0}).save(path)
+    assert not path.exists()
+
+
+def test_a_module_without_parameters_has_a_file_too(path: Path) -> None:
+    Box({}).load(Box({}).save(path))
+
+
+def test_the_file_is_for_people_and_for_programs(path: Path) -> None:
+    model = Neuron(1)
+    model.load_state_dict({"w.0": 0.25, "b": math.nan})
+    text = model.save(path).read_text("utf-8")
+    assert text.splitlines()[5:9] == [' "parameters": {', '  "w.0": 0.25,', '  "b": "nan"', " }"]
+    assert strict_json(text) == {
+        "schema": SCHEMA,
+        "module": [repr(model)],
+        "parameters": {"w.0": 0.25, "b": "nan"},
+    }
+
+
+def test_a_file_by_another_hand_is_read(path: Path) -> None:
+    """Order, white space and escapes are as free as in any JSON; whole numbers are numbers."""
+    text = '{"parameters":{"b":-0,"\\u0077.0":1E2},\r\n\t"schema":"glassgrad-model/1"}'
+    path.write_text(text)
+    model = Neuron(1)
+    model.load(path)
+    assert bits(model) == {"w.0": (100.0).hex(), "b": (-0.0).hex()}
+
+
+def test_loading_keeps_the_parameters_themselves(path: Path) -> None:
+    """An optimizer, or a graph, that holds them goes on with them."""
+    model = Neuron(2, seed=1)
+    model.save(path)
+    before = model.parameters()
+    model.load(path)
+    assert all(new is old for new, old in zip(model.parameters(), before, strict=True))
+
+
+# Writing.
+
+
+def test_an_interruption_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = Neuron(2, seed=1).save(path).read_bytes()
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Neuron(2, seed=2).save(path)
+    assert path.read_bytes() == old
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_what_cannot_be_saved_leaves_the_old_file(path: Path) -> None:
+    old = Neuron(2).save(path).read_bytes()
+    with pytest.raises(ValueError, match="Two parameters"):
+        Box({1: 1.0, "1": 2.0}).save(path)  # type: ignore[dict-item]
+    assert path.read_bytes() == old
+
+
+def test_a_file_cannot_be_written_where_there_is_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        Neuron(2).save(tmp_path / "nowhere" / "model.json")
+
+
+# Reading.
+
+
+def test_a_truncated_file_wherever_it_ends(path: Path) -> None:
+    content = Box({"é": 0.5, "b": math.inf}).save(path).read_bytes().rstrip()
+    model = Box({"é": 1.0, "b": 2.0})
+    for length in range(len(content)):
+        path.write_bytes(content[:length])
+        assert re.search("cut off, damaged or no model file|no text in UTF-8", refusal(model, path))
+
+
+def test_a_file_of_another_shape_says_what_is_missing_and_unknown(path: Path) -> None:
+    Neuron(3).save(path)
+    said = refusal(Neuron(2), path)
+    assert said.startswith("model.json does not fit: Neuron(2, tanh, 3 parameters) cannot take")
+    assert said.endswith("unknown: w.2.")
+    Layer(2, 2).save(path)
+    assert "missing: w.0, w.1, b; unknown: neurons.0.w.0" in refusal(Neuron(2), path)
+
+
+BAD = {
+    "no schema": ('{"w.0": 1.0, "b": 2.0}', "does not name the schema glassgrad-model/1"),
+    "another schema": ('{"schema": "glassgrad-graph/1"}', 'schema is "glassgrad-graph/1"'),
+    "a field": ('{"schema": "glassgrad-model/1", "more": 1}', 'has a field "more"'),
+    "no parameters": ('{"schema": "glassgrad-model/1"}', "no field of parameters"),
+    "twice": ('{"w.0": 1, "w.0": 2}', 'has "w.0" twice'),
+    "NaN": ('{"w.0": NaN}', "has NaN, which is not JSON"),
+    "too large": ('{"w.0": -1e400}', "no float near it: -1e400"),
+    "huge": ('{"w.0": %s}' % ("9" * 100_000), "no float near it: 9999"),
+    "deep": ("[" * 100_000, "inside one another"),
+    "deep and closed": ("[" * 100_000 + "]" * 100_000, "inside one another"),
+    "no JSON": ('{"w.0": 1,\n}', "no JSON at line 2, column 1"),
+    "a mark": ("\ufeff{}", "no JSON at line 1, column 1"),
+    "null": (
+        '{"schema": "glassgrad-model/1", "parameters": {"w.0": null}}',
+        'has null for "w.0", which is no number',
+    ),
+    "true": (
+        '{"schema": "glassgrad-model/1", "parameters": {"w.0": true}}',
+        'has true for "w.0", which is no number',
+    ),
+    "a long name": (
+        '{"schema": "glassgrad-model/1", "parameters": {"%s": []}}' % ("\x7f" * 5000),
+        r'has [] for "\u007f',
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), BAD.values(), ids=BAD)
+def test_what_is_wrong_with_a_file_is_said(text: str, message: str, path: Path) -> None:
+    path.write_text(text, "utf-8")
+    assert message in refusal(Neuron(1), path)
+
+
+def test_a_deep_file_is_harmless_whatever_the_recursion_limit(run_python: Callable) -> None:
+    """Without a bound of its own the reader of JSON would leave the stack and end the process."""
+    program = """
+import sys, tempfile, pathlib
+from nn import Neuron
+sys.setrecursionlimit(10**8)
+path = pathlib.Path(tempfile.mkdtemp()) / "deep.json"
+path.write_bytes(b"[" * 10**6)
+try:
+    Neuron(1).load(path)
+except ValueError as error:
+    print(error)
+path.unlink(), path.parent.rmdir()
+"""
+    assert "inside one another" in run_python(program)
+
+
+class Trap:
+    """Unpickling it leaves a trace."""
+
+    def __reduce__(self) -> tuple[Callable, tuple[str]]:
+        return os.mkdir, (str(self.folder),)
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pickle_is_not_run(protocol: int, path: Path) -> None:
+    trace = path.parent / "trace"
+    path.write_bytes(pickle.dumps(Trap(trace), protocol))
+    assert "no model file" in refusal(Neuron(1), path)
+    assert not trace.exists()
+
+
+def test_a_file_far_too_large_is_not_read_to_its_end(path: Path) -> None:
+    with open(path, "wb") as file:
+        file.truncate(2**24)
+    assert "far larger than any file of this model" in refusal(Neuron(1), path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names of files")
+def test_a_hostile_name_of_a_file_is_shown_harmlessly(tmp_path: Path) -> None:
+    path = tmp_path / ("\x1b[31m\u202e" + "n" * 100)
+    path.write_text("{}")
+    with pytest.raises(ValueError, match="is no model file") as caught:
+        Neuron(1).load(path)
+    assert_is_sentence(str(caught.value))
+
+
+def test_no_file_is_an_error_of_the_system(path: Path) -> None:
+    model = Neuron(1)
+    before = bits(model)
+    with pytest.raises(FileNotFoundError, match="No such file"):
+        model.load(path)
+    with pytest.raises(IsADirectoryError, match="a model is read from a file"):
+        model.load(path.parent)
+    with pytest.raises(OSError, match="no file can have this name"):
+        model.load("model\0.json")
+    assert bits(model) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no named pipes among files")
+def test_a_pipe_is_not_waited_for(path: Path) -> None:
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="a model is read from a file"):
+        Neuron(1).load(path)
+
+
+def test_a_file_says_nothing_of_its_own(path: Path) -> None:
+    """The part for people may hold anything; nothing of it is used."""
+    text = Neuron(1, seed=1).save(path).read_text("utf-8")
+    data = {**json.loads(text), "module": {"__class__": "os.system"}}
+    path.write_text(json.dumps(data))
+    model = Neuron(1, seed=2)
+    model.load(path)
+    assert bits(model) == bits(Neuron(1, seed=1))
