@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from engine import Value
-from engine.real import describe, real
+from engine.real import real
+from engine.text import clipped, describe, told
 from nn import saved
 from nn.parts import walk
 from nn.scoped import Scoped
@@ -117,7 +118,7 @@ class Module(Scoped):
         parameters = dict(self.named_parameters())
         numbers, complaints = _numbers_of(state)
         missing = [name for name in parameters if name not in state]
-        unknown = [_told(name) for name in state if name not in parameters]
+        unknown = [_named(name) for name in state if name not in parameters]
         faults = {"missing": missing, "unknown": unknown, "not a number": complaints}
         if any(faults.values()):
             found = "; ".join(f"{kind}: {_some(names)}" for kind, names in faults.items() if names)
@@ -193,17 +194,15 @@ def _numbers_of(state: Mapping[str, Any]) -> tuple[dict[str, float], list[str]]:
         try:
             numbers[name] = real(entry, "A state")
         except TypeError:
-            complaints.append(f"{_told(name)} ({describe(entry)})")
+            complaints.append(f"{_named(name)} ({describe(entry)})")
         except OverflowError:
-            complaints.append(f"{_told(name)} (too large for a float)")
+            complaints.append(f"{_named(name)} (too large for a float)")
     return numbers, complaints
 
 
-def _told(name: object) -> str:
-    """A name from a foreign state: short, and without characters that a terminal would act on."""
-    if isinstance(name, str) and name.isprintable() and len(name) <= 60:
-        return name
-    return describe(name).removeprefix(f"{type(name).__name__} ")
+def _named(name: object) -> str:
+    """A name from a foreign state, as it is if it is text."""
+    return clipped(name) if isinstance(name, str) else told(name)
 
 
 def _some(names: list[str]) -> str:
