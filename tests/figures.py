@@ -14,9 +14,9 @@ Reported = tuple[str, str, Amount]
 
 SECTIONS = {
     "Reference values": "Each operation of the table, at points over its domain and in its tails, "
-    "against stored values that were computed with 50 digits (400 and more in the tails).",
-    "Special values": "±0, ±1, ±∞, nan, the smallest and the largest numbers, all pairs of them, "
-    "bit for bit with the sign of zero.",
+    "against stored values that were computed with 80 digits (600 in the tails).",
+    "Special values": "±0, ±1, ±∞, nan, the smallest and the largest numbers, all pairs of them; "
+    "special results bit for bit, with the sign of zero.",
     "Four readings": "A row of the table is read by floats, by arrays, by Values and by the "
     "printed formula.",
     "Random graphs": "Random expression graphs with sharing, over all operations, "

@@ -138,6 +138,7 @@ def judgement(program: Program, peer: str, permitted: list[Permission] = PERMITT
 
 def test_random_graphs(peer: str, seeds: range, figure: Callable) -> None:
     numbers, worst = 0, 0.0
+    figure("Random graphs", f"graphs compared with {peer}", len(seeds))
     for seed in seeds:
         program = random_program(seed, LONGEST[peer])
         found = judgement(program, peer)
@@ -147,7 +148,6 @@ def test_random_graphs(peer: str, seeds: range, figure: Callable) -> None:
         numbers, worst = numbers + found.count, max(worst, found.worst)
         for reason in found.reasons:
             figure("Random graphs", f"permitted divergences: {reason}", 1)
-    figure("Random graphs", f"graphs compared with {peer}", len(seeds))
     figure("Random graphs", "numbers compared (values, first and second derivatives)", numbers)
     figure("Random graphs", "largest difference, relative to its allowance", worst)
 
