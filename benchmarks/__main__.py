@@ -13,10 +13,18 @@ from benchmarks.chain import chain
 from benchmarks.memory import memory
 from benchmarks.million import million
 from benchmarks.moons import moons
+from benchmarks.pictures import pictures
 from benchmarks.timing import Workload
 from benchmarks.trap import trap
 
-GROUPS = {"moons": moons, "chain": chain, "trap": trap, "memory": memory, "million": million}
+GROUPS = {
+    "moons": moons,
+    "chain": chain,
+    "trap": trap,
+    "memory": memory,
+    "million": million,
+    "pictures": pictures,
+}
 PACKAGES = ("glassgrad", "numpy", "micrograd", "torch")
 
 

@@ -26,6 +26,7 @@ import numpy as np
 import engine
 from engine import Value, no_grad
 from nn import MLP
+from viz.plots import plot_boundary
 
 # ## The data
 #
@@ -153,8 +154,6 @@ def train(
 # The network scores every point of a grid. Where the score is 0 it cannot decide: that line is the
 # decision boundary.
 
-UPPER, LOWER = "#4269d0", "#e07b00"
-
 
 def draw(model: MLP, points: np.ndarray, labels: np.ndarray, file: Path, cells: int = 60) -> None:
     """Save a picture of the points and of the decision boundary.
@@ -169,22 +168,8 @@ def draw(model: MLP, points: np.ndarray, labels: np.ndarray, file: Path, cells: 
     Raises:
         ImportError: matplotlib is not installed.
     """
-    from matplotlib.figure import Figure
-
-    low, high = points.min(axis=0) - 0.4, points.max(axis=0) + 0.4
-    xs, ys = np.linspace(low[0], high[0], cells), np.linspace(low[1], high[1], cells)
-    with no_grad():
-        scores = np.array([[model((x, y)).data for x in xs] for y in ys])
-
-    figure = Figure(figsize=(6.4, 4.3), layout="constrained")
-    axes = figure.add_subplot(aspect="equal", xlabel="first input", ylabel="second input")
-    axes.contourf(xs, ys, scores, [-np.inf, 0.0, np.inf], colors=[UPPER, LOWER], alpha=0.18)
-    axes.contour(xs, ys, scores, [0.0], colors="#333333", linewidths=1.4)
-    for label, colour, marker in ((-1, UPPER, "o"), (1, LOWER, "s")):
-        moon = points[labels == label]
-        axes.plot(*moon.T, marker, color=colour, markeredgecolor="white", label=f"label {label:+d}")
-    axes.legend(loc="upper right", frameon=False)
-    axes.set_title("Two moons and the decision boundary (score = 0)", fontsize=11)
+    figure = plot_boundary(model, points, labels, cells=cells)
+    figure.axes[0].set_title("Two moons and the decision boundary (score = 0)", fontsize=11)
     figure.savefig(file, dpi=150)
 
 

@@ -10,18 +10,22 @@ import re
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from time import perf_counter
 
 import graphviz
+import hostile
 import pygraphviz
 import pytest
 from lecture import lecture_neuron
+from outputs import Html, harmless
 
 import engine
 from engine import Value, grad, scope
 from nn import MLP, Layer, Neuron
-from viz import Drawing, draw, draw_dot
+from viz import Drawing, dot, draw, draw_dot
+from viz.svg import DARK
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -32,14 +36,26 @@ def parsed(drawing: Drawing) -> pygraphviz.AGraph:
 
 def lines(label: str) -> list[str]:
     """The lines of an HTML-like label without its markup."""
-    return [re.sub("<[^>]*>", "", line) for line in label.split("<BR/>")]
+    return [re.sub("<[^>]*>", "", line) for line in label.split("</TR>") if line != "</TABLE>"]
 
 
 def boxes(drawing: Drawing) -> dict[str, list[str]]:
     """The lines of every box that stands for a value, by the first of them."""
     graph = parsed(drawing)  # its nodes live as long as it does
-    shown = [n for n in graph.nodes() if n.attr["id"] or n.attr["shape"] == "box3d"]
+    shown = [n for n in graph.nodes() if n.attr["id"]]
     found = [lines(n.attr["label"]) for n in shown]
+    return {first: rest for first, *rest in found}
+
+
+def modules(drawing: Drawing) -> dict[str, list[str]]:
+    """The texts of every module drawn as one box or as a row of a table, by its name."""
+    graph = parsed(drawing)
+    labels = [n.attr["label"] for n in graph.nodes() if n.attr["shape"] in ("box3d", "plain")]
+    found = [lines(label) for label in labels if "PORT" not in label]
+    for label in labels:
+        if "PORT" in label:
+            rows = ET.fromstring(label).iter("TR")
+            found += [["".join(cell.itertext()) for cell in row.iter("TD")] for row in rows]
     return {first: rest for first, *rest in found}
 
 
@@ -58,7 +74,8 @@ def edge_labels(drawing: Drawing) -> list[str]:
 
 def clusters(graph: pygraphviz.AGraph) -> dict[str, dict]:
     """The frames of a graph by their titles, each with the frames inside it."""
-    return {lines(s.graph_attr["label"])[0]: clusters(s) for s in graph.subgraphs()}
+    frames = (s for s in graph.subgraphs() if s.name.startswith("cluster"))
+    return {lines(s.graph_attr["label"])[0]: clusters(s) for s in frames}
 
 
 # Values, gradients, edges.
@@ -130,11 +147,19 @@ def test_local_derivatives_stand_on_the_edges_on_request() -> None:
     assert edge_labels(draw(y, derivatives=True)) == ["-2", "1", "3"]
 
 
-def test_an_edge_that_carries_no_derivative_is_dotted() -> None:
+def test_an_edge_that_carries_no_derivative_is_dashed() -> None:
     x, y = Value(1.0, label="x"), Value(2.0, label="y")
-    graph = parsed(draw(engine.where(x, x, y)))
-    found = {(e[0], e.attr["id"]): e.attr["style"] for e in graph.edges() if e.attr["id"]}
-    assert found == {("n0", "e2_0"): "dotted", ("n0", "e2_1"): "solid", ("n1", "e2_2"): "dotted"}
+    graph = parsed(draw(engine.where(x, x, y), derivatives=True))
+    found = {
+        (e[0], e.attr["id"]): (e.attr["style"], e.attr["label"])
+        for e in graph.edges()
+        if e.attr["id"]
+    }
+    assert found == {
+        ("n0", "e2_0"): ("dashed", "–"),
+        ("n0", "e2_1"): ("", "1"),
+        ("n1", "e2_2"): ("dashed", "–"),
+    }
 
 
 def test_a_constant_is_its_number_alone() -> None:
@@ -281,6 +306,117 @@ def test_a_gradient_graph_can_be_drawn(order: int) -> None:
     ET.fromstring(drawing.svg)
 
 
+def test_a_gradient_graph_is_drawn_in_two_frames() -> None:
+    x, w = Value(0.5, label="x"), Value(2.0, label="w")
+    y = engine.tanh(x * w)
+    dy = grad(y, x, differentiable=True)
+    graph = parsed(draw(y, dy, names={"y": y, "dy": dy}))
+    assert clusters(graph) == {
+        "forward": {},
+        "gradient · dotted: values saved by the forward part": {},
+    }
+    forward, gradient = (
+        {lines(n.attr["label"])[0] for n in frame.nodes() if not n.endswith("_op")}
+        for frame in graph.subgraphs()
+        if frame.name.startswith("cluster")
+    )
+    assert forward == {"x", "w", "v1", "y"}
+    assert gradient == {"v2", "2", "v3", "dy"}
+    saved = {(e[0], e[1]) for e in graph.edges() if e.attr["style"] == "dotted"}
+    inside = {n: n in graph.get_subgraph("cluster_forward").nodes() for n in graph.nodes()}
+    crossing = {(tail, head) for tail, head in graph.edges() if inside[tail] != inside[head]}
+    assert saved == crossing
+    assert len(saved) == 2
+
+
+def test_a_gradient_of_a_network_keeps_its_modules_together() -> None:
+    neuron = Neuron(1, seed=0)
+    slope = grad(neuron([Value(1.0, label="x")]), neuron.w[0], differentiable=True)
+    graph = parsed(draw(slope))
+    assert clusters(graph)["forward"] == {"Neuron": {}}
+    (frame,) = (f for f in graph.subgraphs() if f.name == "cluster_forward")
+    (inner,) = frame.subgraphs()
+    assert {"w0", "b"} <= {lines(n.attr["label"])[0] for n in inner.nodes() if n[-3:] != "_op"}
+    assert set(modules(draw(slope, depth=0))) == {"Neuron", "gradient"}
+
+
+def test_without_a_gradient_there_is_no_such_frame() -> None:
+    with scope("gradient"):
+        y = Value(2.0) * 3.0
+    assert clusters(parsed(draw(y))) == {"gradient": {}}
+
+
+# The surroundings of a node.
+
+
+def chain_of(n: int) -> list[Value]:
+    nodes = [Value(1.0, label="x0")]
+    for i in range(1, n):
+        nodes.append(nodes[-1].tanh())
+        nodes[-1].label = f"x{i}"
+    return nodes
+
+
+@pytest.mark.parametrize("radius", [0, 1, 3])
+def test_around_a_node_its_neighbourhood_is_drawn(radius: int) -> None:
+    nodes = chain_of(20)
+    drawing = draw(nodes[-1], around=nodes[10], radius=radius)
+    near = [f"x{i}" for i in range(10 - radius, 11 + radius)]
+    assert list(boxes(drawing)) == near
+    graph = parsed(drawing)
+    assert sum(n.startswith("hidden") for n in graph.nodes()) == 2, "what comes before and after"
+    assert graph.get_node("n10").attr["penwidth"] == "2.5"
+    edges = "1 edge" if radius == 1 else f"{radius} edges"
+    assert drawing.note == (
+        f"{len(near)} of 20 nodes are drawn, those within {edges} of x10; "
+        f"draw(y, around='x10', radius={radius + 1}) shows more, draw(y, max_nodes=20) shows all."
+    )
+    assert drawing.note in ET.fromstring(drawing.svg).findtext(f"{SVG}desc")
+    assert [row[0] for row in drawing.rows()[1:]] == near
+
+
+def test_around_takes_the_name_that_is_read_off_a_drawing() -> None:
+    y = MLP(2, [16, 16, 1], seed=0)([1.0, 2.0])
+    drawing = draw(y, around="v40", radius=1)
+    assert "v40" in boxes(drawing)
+    assert drawing.dot == draw(y, around="v40", radius=1).dot
+
+
+def test_around_goes_both_ways_and_no_further_than_the_graph() -> None:
+    a, b = Value(1.0, label="a"), Value(2.0, label="b")
+    c = a * b
+    d, e = c.exp(), c.sin()
+    assert len(boxes(draw(d, e, around=c, radius=1))) == 5
+    whole = draw(d, e, around=a, radius=10**5000)
+    assert len(boxes(whole)) == 5
+    assert whole.note == ""
+
+
+def test_around_keeps_to_the_limit_of_nodes() -> None:
+    x = Value(1.0, label="x")
+    y = engine.sum([x * float(i) for i in range(300)])
+    drawing = draw(y, around=x, radius=1, max_nodes=20)
+    assert drawing.note.startswith("20 of 602 nodes are drawn, the nearest to x; draw(y, max_")
+    ET.fromstring(drawing.svg)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"around": Value(3.0)}, ValueError, "around is 3, which is no node of this graph"),
+        ({"around": "nobody"}, ValueError, "around is 'nobody', and no node .* has that name"),
+        ({"around": 3}, TypeError, "around is a Value or the name of a node, not .*3"),
+        ({"around": "o", "radius": -1}, ValueError, "radius is at least 0, not -1"),
+        ({"around": "o", "radius": 1.5}, TypeError, "radius is a whole number"),
+    ],
+)
+def test_wrong_surroundings_are_refused(
+    options: dict, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        draw(lecture_neuron(), **options)
+
+
 # Modules: frames, and boxes where there is too much.
 
 
@@ -316,24 +452,25 @@ def test_a_parameter_stands_in_the_frame_of_its_neuron() -> None:
 @pytest.mark.parametrize("sizes", [[16, 1], [16, 16, 1], [200, 1]], ids=str)
 def test_above_150_nodes_modules_are_boxes_and_a_note_says_so(sizes: list[int]) -> None:
     drawing = draw(MLP(2, sizes, seed=0)([1.0, 2.0]))
-    graph = parsed(drawing)
-    groups = [n for n in graph.nodes() if n.attr["shape"] == "box3d"]
+    groups = modules(drawing)
     assert len(drawing.diagram) > 150
-    assert 1 <= len(groups) <= sum(sizes)
-    assert len(graph.nodes()) <= 150
-    inside = sum(int(re.search(r"(\d+) nodes", n.attr["label"])[1]) for n in groups)
-    words = "1 box" if len(groups) == 1 else f"{len(groups)} boxes"
+    assert len(parsed(drawing).nodes()) <= 150
+    counts = [int(n) for n in re.findall(r"(\d+) nodes<", drawing.dot)]
+    assert 1 <= len(counts) <= sum(sizes)
+    assert len(groups) <= len(counts)
+    words = "1 box" if len(counts) == 1 else f"{len(counts)} boxes"
     shows_all = f"draw(y, max_nodes={len(drawing.diagram)}) shows all."
-    assert drawing.note == f"{inside} nodes are drawn as {words}; {shows_all}"
+    assert drawing.note == f"{sum(counts)} nodes are drawn as {words}; {shows_all}"
     assert str(drawing).endswith(drawing.note)
 
 
 def test_neurons_are_closed_before_layers() -> None:
     y = MLP(2, [16, 16, 1], seed=0)([1.0, 2.0])
     graph = parsed(draw(y))
-    assert set(clusters(graph)["MLP"]) == {f"layers.{i} · Layer" for i in range(3)}
-    assert sum(n.attr["shape"] == "box3d" for n in graph.nodes()) == 33
-    assert {"layers.0", "layers.1", "layers.2"} <= set(boxes(draw(y, max_nodes=20)))
+    titles = set(clusters(graph)["MLP"])
+    assert {title.split(",")[0] for title in titles} == {f"layers.{i} · Layer" for i in range(3)}
+    assert len(re.findall(r"Neuron, \d+ nodes", draw(y).dot)) == 33
+    assert {"layers.0", "layers.1", "layers.2"} == set(modules(draw(y, max_nodes=20)))
 
 
 @pytest.mark.parametrize(
@@ -342,9 +479,69 @@ def test_neurons_are_closed_before_layers() -> None:
 )
 def test_depth_says_how_many_levels_are_open(depth: int, drawn: set[str]) -> None:
     y = MLP(2, [2, 1], seed=0)([Value(1.0, label="x1"), Value(2.0, label="x2")])
-    found = boxes(draw(y, depth=depth))
-    assert set(found) - {"x1", "x2"} == drawn
+    assert set(modules(draw(y, depth=depth))) == drawn
+    assert set(boxes(draw(y, depth=depth))) == {"x1", "x2"}
     assert not draw(y, depth=3).note
+
+
+@pytest.mark.parametrize("direction", ["LR", "RL", "TB", "BT"])
+def test_the_neurons_of_a_layer_stand_in_their_order(direction: str) -> None:
+    outputs = Layer(2, 12, seed=0)([1.0, 2.0])
+    drawing = draw(engine.sum(outputs), depth=1, direction=direction)
+    texts = [t.text for t in ET.fromstring(drawing.svg).iter(f"{SVG}text")]
+    assert [t for t in texts if t.startswith("neurons.")] == [f"neurons.{i}" for i in range(12)]
+    graph = parsed(drawing)
+    tails = {edge[0] for edge in graph.edges() if edge.attr["tailport"]}
+    assert len(tails) == 1, "one table"
+
+
+def test_arrows_lead_to_and_from_the_rows_of_a_table() -> None:
+    y = engine.sum(Layer(2, 3, seed=0)([Value(1.0, label="a"), Value(2.0, label="b")]))
+    graph = parsed(draw(y, depth=1))
+    found = Counter(
+        (e[0][0], e.attr["headport"][-3:], e.attr["tailport"][-3:])
+        for e in graph.edges()
+        if e.attr["style"] != "invis"
+    )
+    assert {key[1:] for key in found} == {("i:w", ""), ("", "o:e"), ("", "")}
+    assert sum(n for (_, head, _), n in found.items() if head) == 6
+    assert sum(n for (_, _, tail), n in found.items() if tail) == 3
+
+
+def test_a_module_that_is_called_twice_is_one_box() -> None:
+    layer = Layer(2, 2, seed=0)
+    drawing = draw(*layer(layer([Value(1.0), Value(2.0)])), depth=1)
+    assert set(modules(drawing)) == {"neurons.0", "neurons.1"}
+    ET.fromstring(drawing.svg)
+
+
+def test_a_box_says_outputs_gradients_and_what_is_dead() -> None:
+    layer = Layer(1, 3, activation="relu", seed=0)
+    for neuron, weight in zip(layer.neurons, (2.0, -2.0, -3.0)):
+        neuron.w[0].data, neuron.b.data = weight, 0.0
+    y = engine.sum(layer([Value(1.0)]))
+    y.backward()
+    assert modules(draw(y, depth=1)) == {
+        "neurons.0": ["Neuron, 5 nodes", "value 2", "grad 1", " "],
+        "neurons.1": ["Neuron, 5 nodes", "value 0", "grad 1", "! dead"],
+        "neurons.2": ["Neuron, 5 nodes", "value 0", "grad 1", "! dead"],
+    }
+    assert list(clusters(parsed(draw(y, depth=1)))) == ["Layer, 2 of 3 dead"]
+    assert modules(draw(y, depth=0)) == {
+        "Layer": ["Layer, 15 nodes", "value 2, 0, 0", "grad 1, 1, 1", "! 2 of 3 dead"]
+    }
+
+
+def test_a_box_counts_what_is_not_finite() -> None:
+    with scope("head"):
+        y = Value(0.0).log() * Value(0.0)
+    (texts,) = modules(draw(y + 1.0, depth=0)).values()
+    assert texts[-2:] == ["! -inf in 1 node", "! nan in 1 node"]
+
+
+def test_a_box_shows_four_outputs() -> None:
+    y = engine.sum(Layer(1, 5, seed=0)([Value(1.0)]))
+    assert modules(draw(y, depth=0))["Layer"][1].endswith(", …")
 
 
 def test_max_nodes_opens_everything() -> None:
@@ -444,11 +641,185 @@ def test_svg_says_which_part_is_which_node_and_edge() -> None:
     }
 
 
+def luminance(colour: str) -> float:
+    channels = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    r, g, b = (c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+def contrast(a: str, b: str) -> float:
+    low, high = sorted((luminance(a), luminance(b)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("shade", [{}, DARK], ids=["light", "dark"])
+def test_every_text_reads_well_in_light_and_in_dark(shade: dict[str, str]) -> None:
+    for ground in (dot.PAPER, dot.FRAME):
+        for ink in (dot.INK, dot.FAINT, dot.DATA, dot.GRADIENT):
+            assert contrast(shade.get(ink, ink), shade.get(ground, ground)) >= 4.5
+        assert contrast(shade.get(dot.FAN, dot.FAN), shade.get(ground, ground)) >= 3.0
+    assert contrast(shade.get(dot.INK, dot.INK), shade.get(dot.OPERATION, dot.OPERATION)) >= 4.5
+
+
+def test_every_colour_of_a_picture_has_one_for_the_dark() -> None:
+    x = Value(-1.0, label="x")
+    nodes = [x.relu(), engine.where(x, x, 1.0), grad(x**3, x, differentiable=True)]
+    layers = engine.sum(Layer(2, 2, seed=0)([Value(1.0), Value(2.0)]))
+    for drawing in (draw(*nodes, derivatives=True), draw(layers, depth=1)):
+        svg = ET.fromstring(drawing.svg)
+        used = {part.get(kind) for part in svg.iter() for kind in ("fill", "stroke")}
+        assert used - {None, "none", "transparent"} <= {colour.lower() for colour in DARK}
+        assert all(text.get("fill") for text in svg.iter(f"{SVG}text"))
+        style = svg.findtext(f"{SVG}style")
+        assert style.startswith("@media (prefers-color-scheme:dark){")
+        assert all(
+            f'[fill="{light.lower()}"]{{fill:{dark}}}' in style for light, dark in DARK.items()
+        )
+
+
+def test_lines_are_anchored_in_the_middle_of_their_box() -> None:
+    svg = ET.fromstring(draw(lecture_neuron()).svg)
+    for group in svg.iter(f"{SVG}g"):
+        if group.get("data-n"):
+            texts = group.findall(f"{SVG}text")
+            assert {t.get("text-anchor") for t in texts} == {"middle"}
+            assert len({t.get("x") for t in texts}) == 1
+            assert len({t.get("y") for t in texts}) == 3
+
+
+GOLDEN = """\
+svg class=glassgrad-graph role=img
+  title Graph
+  desc Graph of w in 2 nodes.
+  style
+  g class=graph
+    polygon fill=#ffffff
+    g class=node data-n=0
+      path fill=#ffffff stroke=#1a1a1a
+      text fill=#1a1a1a x
+      text fill=#0072b2 value 3
+      text fill=#b34e00 grad 6
+    g class=node
+      ellipse fill=#e8e8e8 stroke=#1a1a1a
+      text fill=#1a1a1a ×
+    g class=edge data-e=1_0
+      path fill=none stroke=#6b6b6b
+      polygon fill=#6b6b6b stroke=#6b6b6b
+      text fill=#6b6b6b 3
+    g class=edge data-e=1_1
+      path fill=none stroke=#6b6b6b
+      polygon fill=#6b6b6b stroke=#6b6b6b
+      text fill=#6b6b6b 3
+    g class=node data-n=1
+      path fill=#ffffff stroke=#1a1a1a
+      text fill=#1a1a1a w
+      text fill=#0072b2 value 9
+      text fill=#b34e00 grad 1
+    g class=edge
+      path fill=none stroke=#6b6b6b
+      polygon fill=#6b6b6b stroke=#6b6b6b
+"""
+
+
+def structure(part: ET.Element, indent: str = "") -> str:
+    """The elements of an SVG, what they are and say, without where they stand."""
+    said = [f"{k}={part.get(k)}" for k in ("class", "role", "data-n", "data-e", "fill", "stroke")
+            if part.get(k) and (k != "stroke" or part.get(k) != "none")]  # fmt: skip
+    text = (part.text or "").strip().replace("\xa0", " ") if part.tag != f"{SVG}style" else ""
+    line = " ".join([part.tag.removeprefix(SVG), *said, *([text] if text else [])])
+    return f"{indent}{line}\n" + "".join(structure(inner, indent + "  ") for inner in part)
+
+
+def test_the_structure_of_the_picture() -> None:
+    x = Value(3.0, label="x")
+    y = x * x
+    y.label = "w"
+    y.backward()
+    assert structure(ET.fromstring(draw(y, derivatives=True).svg)) == GOLDEN
+
+
 def test_text_is_a_table() -> None:
     assert [line.split() for line in str(draw(lecture_neuron())).split("\n")][-2:] == [
         ["v4", "v3", "+", "b", "0.8814", "–"],
         ["o", "tanh(v4)", "0.7071", "–"],
     ]
+
+
+def test_text_says_what_is_wrong() -> None:
+    y = Value(-1.0, label="x").relu()
+    assert str(draw(y, names={"y": y})).split("\n") == [
+        "node  computed as  value  gradient  warning",
+        "x                  -1     –",
+        "y     relu(x)      0      –         dead",
+    ]
+
+
+def test_the_page_holds_picture_note_and_table() -> None:
+    y = MLP(2, [16, 16, 1], seed=0)([Value(1.0, label="<a>"), 2.0])
+    drawing = draw(y)
+    page = drawing.to_html()
+    assert page.startswith("<!DOCTYPE html>")
+    assert drawing.svg in page
+    assert f"<p>{drawing.note}</p>" in page
+    assert "<a>" not in page
+    assert page.count('<th scope="row">') == len(drawing.rows()) - 1
+    assert '<th scope="row">&lt;a&gt;</th>' in page
+    assert "<script" not in page
+
+
+@pytest.mark.parametrize("label", hostile.corpus("labels").values(), ids=hostile.corpus("labels"))
+def test_a_hostile_label_stays_a_text_on_the_page(label: str) -> None:
+    def parts(label: str) -> list:
+        with scope(label):
+            y = Value(1.0, label=label) * 2.0
+        page = Html(draw(y, around=draw(y).diagram[0].name, radius=0).to_html())
+        return page.parts
+
+    (plain,) = harmless([label])
+    assert parts(label) == parts(plain)
+
+
+SCHEMA = json.loads(files("viz").joinpath("graph.schema.json").read_text("utf-8"))
+FIELDS = {
+    "index": int,
+    "name": str,
+    "label": str | None,
+    "operation": str | None,
+    "data": float | str,
+    "gradient": float | str | None,
+    "parents": list,
+    "local_derivatives": list,
+    "scope": str | None,
+    "line": dict | None,
+    "constant": bool,
+    "marks": list,
+}
+"""The fields of version 1. Whoever changes one of them makes another version."""
+
+
+def test_json_is_of_version_1() -> None:
+    assert SCHEMA["properties"]["schema"] == {"const": "glassgrad-graph/1"}
+    node = SCHEMA["properties"]["nodes"]["items"]
+    assert list(node["properties"]) == node["required"] == list(FIELDS)
+    y = MLP(2, [2, 1], seed=0)([Value(float("inf"), label="x"), Value(2.0)])
+    y.backward()
+    data = json.loads(draw(y).to_json())
+    assert list(data) == SCHEMA["required"] == ["schema", "roots", "nodes"]
+    for found in data["nodes"]:
+        assert list(found) == list(FIELDS)
+        for field, kind in FIELDS.items():
+            assert isinstance(found[field], kind), field
+    assert any(found["marks"] for found in data["nodes"])
+    assert any(found["line"] for found in data["nodes"])
+
+
+def test_json_follows_its_schema() -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="needs jsonschema")
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    y = Value(0.0, label="x").log() * Value(1.0) + engine.where(1.0, Value(2.0), 3.0)
+    for _ in range(2):
+        jsonschema.validate(json.loads(draw(y).to_json()), SCHEMA)
+        y.backward()
 
 
 def test_json_reads_back_strictly() -> None:
@@ -463,6 +834,7 @@ def test_json_reads_back_strictly() -> None:
 
 
 MAGIC = {"svg": b"<svg", "png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph", "json": b"{\n"}
+MAGIC |= {"html": b"<!DOCTYPE html>"}
 
 
 @pytest.mark.parametrize("ending", [*MAGIC, "txt", "SVG"])
@@ -478,7 +850,7 @@ def test_save_writes_what_the_ending_says(ending: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["graph.jpg", "graph", "svg", ".svg", "graph.svg.gz"])
 def test_save_refuses_other_endings_and_writes_nothing(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="A drawing is saved as svg, png, pdf, dot, json, txt"):
+    with pytest.raises(ValueError, match="saved as svg, png, pdf, dot, json, html, txt, not"):
         draw(lecture_neuron()).save(tmp_path / name)
     assert not list(tmp_path.iterdir())
 

@@ -13,8 +13,8 @@ from outputs import ESCAPE, GREEK, ZERO_WIDTH_JOINER, acting, name_in_latex
 
 import engine
 from engine import Value
+from engine.text import visible
 from viz import derivation
-from viz.text import visible
 
 LABELS = hostile.corpus("labels")
 TEXT = re.compile(rf"\\text\{{(?:[^{{}}\\]|{ESCAPE.pattern})*\}}")

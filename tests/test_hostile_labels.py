@@ -30,9 +30,10 @@ from outputs import (
 
 import engine
 from engine import Value, scope
+from engine.text import visible
 from viz import Backprop, backprop, draw
 from viz.diagram import Diagram
-from viz.text import short, visible
+from viz.text import short
 
 LABELS = hostile.corpus("labels")
 BATCH = 40

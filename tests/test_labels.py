@@ -15,10 +15,11 @@ from outputs import CAN_DRAW, spaced
 
 import engine
 from engine import Value, scope
+from engine.text import clipped, visible
 from viz import RenderingError, draw, draw_dot
 from viz.command_line import main
 from viz.diagram import Diagram
-from viz.text import clipped, columns, short, visible, width_of
+from viz.text import columns, short, width_of
 
 LABELS = hostile.corpus("labels")
 ANY = pytest.mark.parametrize("label", LABELS.values(), ids=LABELS)

@@ -185,6 +185,7 @@ def reductions() -> None:
     assert grad(engine.prod(ones), ones) == [1.0] * MANY
     assert grad(engine.max(xs), xs) == [0.0] * (MANY - 1) + [1.0]
     assert grad(engine.min(ones), ones) == [1.0 / MANY] * MANY
+    assert grad(engine.logsumexp(ones), ones) == [1.0 / MANY] * MANY
 
 
 @pytest.mark.parametrize("program", [fan, reductions])
@@ -217,8 +218,7 @@ def test_the_eighth_derivative(figure: Callable) -> None:
         y = grad(y, x, differentiable=True)
         worst = max(worst, abs(y.data / expected - 1.0))
     assert worst < 1e-13
-    figure("Limits", "orders of one function, by gradients of gradients", len(DERIVATIVES) - 1)
-    figure("Limits", "their worst relative error", worst)
+    figure("Limits", "derivatives up to the eighth: worst relative error", worst)
 
 
 # Many steps: nothing may be left behind by any of them.
@@ -298,5 +298,4 @@ def test_400_steps_of_training(without_collector: Callable, figure: Callable) ->
         left = objects_left(step, 400)
     assert left < 50
     assert losses[-1] < 0.01 < losses[0]
-    figure("Limits", "steps of training without the garbage collector", 400)
-    figure("Limits", "objects that they leave behind", left)
+    figure("Limits", "400 steps of training without the collector: objects left behind", left)

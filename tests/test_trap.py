@@ -4,11 +4,9 @@ Every operation of the table is tried at special numbers, forward and back; what
 be trapped, and nothing else.
 """
 
-import asyncio
 import inspect
 import itertools
 import math
-import threading
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -24,8 +22,6 @@ from engine import (
     Reduction,
     Value,
     grad,
-    no_grad,
-    scope,
     trap,
 )
 from engine.operation import Pairing
@@ -279,107 +275,3 @@ def test_leaves_keep_their_gradients() -> None:
 def test_derivatives_of_functions_are_watched(differentiate: Callable) -> None:
     line = differentiate.__code__.co_firstlineno
     assert f"{__file__}, line {line}." in trapped(differentiate)
-
-
-# Where the trap is on.
-
-
-def is_on() -> bool:
-    return trapping(lambda: engine.log(Value(0.0)))
-
-
-def trapping(function: Callable[[], object]) -> bool:
-    try:
-        function()
-    except NonFiniteError:
-        return True
-    return False
-
-
-def test_it_ends_with_the_block() -> None:
-    with trap():
-        assert is_on()
-    assert not is_on()
-    with pytest.raises(ZeroDivisionError), trap():
-        _ = 1 / 0
-    assert not is_on()
-    assert trapped(lambda: engine.log(Value(0.0)))
-    assert engine.log(Value(0.0)).data == -inf
-
-
-def test_it_nests() -> None:
-    with trap():
-        with trap(), scope("inner"):
-            assert is_on()
-        assert is_on()
-        with no_grad():
-            assert is_on()
-        with pytest.raises(NonFiniteError):
-            engine.log(Value(0.0))
-        assert is_on()
-    assert not is_on()
-
-
-def test_it_is_a_decorator_too() -> None:
-    @trap()
-    def watched() -> bool:
-        return is_on()
-
-    assert watched()
-    assert watched()
-    assert not is_on()
-
-
-def test_it_belongs_to_its_thread() -> None:
-    found = []
-    with trap():
-        thread = threading.Thread(target=lambda: found.append(is_on()))
-        thread.start()
-        thread.join()
-    inside, outside = threading.Event(), threading.Event()
-
-    def other() -> None:
-        with trap():
-            inside.set()
-            outside.wait()
-            found.append(is_on())
-
-    thread = threading.Thread(target=other)
-    thread.start()
-    inside.wait()
-    found.append(is_on())
-    outside.set()
-    thread.join()
-    assert found == [False, False, True]
-
-
-def test_it_belongs_to_its_task() -> None:
-    async def watched() -> list[bool]:
-        with trap():
-            found = [is_on()]
-            await asyncio.sleep(0)
-            return [*found, is_on()]
-
-    async def ordinary() -> list[bool]:
-        found = [is_on()]
-        await asyncio.sleep(0)
-        return [*found, is_on()]
-
-    async def both() -> list[list[bool]]:
-        return await asyncio.gather(watched(), ordinary(), watched(), ordinary())
-
-    assert asyncio.run(both()) == [[True, True], [False, False]] * 2
-    assert not is_on()
-
-
-def test_it_changes_no_bit() -> None:
-    def bits() -> list[str]:
-        xs = [Value(i / 7 - 1) for i in range(8)]
-        y = engine.logsumexp(map(engine.gelu, xs)) * engine.prod(xs) + engine.max(xs)
-        first = grad(y, xs, differentiable=True)
-        engine.sum(g * g for g in first).backward()
-        return [number.hex() for x, g in zip(xs, first) for number in (x.grad, g.data)]
-
-    outside = bits()
-    with trap():
-        assert bits() == outside

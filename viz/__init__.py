@@ -1,8 +1,9 @@
 """Draw a graph, step through its backpropagation, or do both from the command line.
 
 `draw(y)` shows the graph with every value and gradient; `backprop(y)` gives the steps, one per
-edge; `derivation(y, x)` writes out the chain rule. Start with `diagram.py` (what is shown), then
-`drawing.py` and `steps.py`.
+edge, and `step_neuron(w, x, b)` those of a neuron; `derivation(y, x)` writes out the chain rule;
+`plot_losses` and its like draw curves, if matplotlib is there.
+Start with `diagram.py` (what is shown), then `drawing.py` and `steps.py`.
 """
 
 from viz.backprop import Backprop as Backprop
@@ -12,6 +13,16 @@ from viz.derivation import derivation as derivation
 from viz.drawing import Drawing as Drawing
 from viz.drawing import draw as draw
 from viz.drawing import draw_dot as draw_dot
+from viz.history import GradientHistory as GradientHistory
+from viz.mistakes import Mistake as Mistake
+from viz.mistakes import Mistakes as Mistakes
+from viz.neuron import NeuronSteps as NeuronSteps
+from viz.neuron import ThreeFactors as ThreeFactors
+from viz.neuron import step_neuron as step_neuron
+from viz.plots import plot_boundary as plot_boundary
+from viz.plots import plot_gradients as plot_gradients
+from viz.plots import plot_losses as plot_losses
+from viz.plots import plot_operation as plot_operation
 from viz.render import RendererMissingError as RendererMissingError
 from viz.render import RenderingError as RenderingError
 from viz.step import Step as Step

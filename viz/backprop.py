@@ -8,11 +8,12 @@ from typing import Any
 
 from engine import Value
 from engine.files import write_file
-from engine.real import describe, real
+from engine.real import real
+from engine.text import describe, told
+from viz.mistakes import Mistakes
 from viz.page import document, page
 from viz.report import report
 from viz.steps import Steps
-from viz.text import told
 
 
 class Backprop(Steps):
@@ -33,6 +34,13 @@ class Backprop(Steps):
     def text(self) -> str:
         """The steps as text for a terminal."""
         return report(self)
+
+    def mistakes(self) -> Mistakes:
+        """What the classic wrong engines make of the same graph; `print` gives a table.
+
+        They are `=` instead of `+=`, depth first without an order, and no `zero_grad`.
+        """
+        return Mistakes(self)
 
     def html(self) -> str:
         """The steps as one self-contained piece of HTML."""

@@ -18,11 +18,11 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from engine.files import possible, write_file
+from engine.text import clipped, visible
 from viz.backprop import Backprop, backprop
 from viz.drawing import FORMATS, MAX_NODES, picture_of
 from viz.expression import Expression, ExpressionError
 from viz.render import RendererMissingError, RenderingError
-from viz.text import clipped, visible
 
 RESULT = "output"
 """What the result is called, unless a variable has that name."""

@@ -15,8 +15,8 @@ from itertools import count
 from typing import Any, overload
 
 from engine import NOT_COMPUTED, TABLE, Operation, Reduction, Scope, Value, topological_order
-from engine.real import describe
-from viz.text import short, visible
+from engine.text import describe, visible
+from viz.text import short
 
 MOST_OPENED = 2000
 """Graphs with more nodes than this keep their `dot` nodes closed unless asked."""

@@ -1,34 +1,45 @@
 """A diagram as a DOT graph: how nodes, edges, groups and marks look.
 
 Values are boxes with name, number and gradient; operations are small ellipses before the value they
-compute, as in the lecture many know. Every text is escaped, so a label is never markup.
-Colours are safe for colour-blind readers, and nothing is said by colour alone.
+compute, as in the lecture many know. The modules of a layer are the rows of one table. Every text
+is escaped, so a label is never markup. Colours are safe for colour-blind readers, and nothing is
+said by colour alone. Next: `svg.py`, which adds the colours of the dark.
 """
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
-from math import isfinite
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 
 import graphviz
 
 from engine import Scope
+from engine.text import visible
 from viz.diagram import Node
-from viz.parts import Group, Hidden, Part, Picture
-from viz.text import short, visible
+from viz.marks import marks
+from viz.parts import Edge, Group, Hidden, Part, Picture
+from viz.scopes import is_made_by_grad
+from viz.text import MISSING, short
 
 DATA, GRADIENT, INK, FAINT = "#0072B2", "#B34E00", "#1a1a1a", "#6b6b6b"
+PAPER, FRAME, OPERATION, FAN = "#ffffff", "#f7f7f7", "#e8e8e8", "#858585"
 FONT = "Helvetica,Arial,sans-serif"
 SYMBOLS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "neg": "−", "pos": "+", "pow": "**"}
 HEAVY = 600
 """From this load on, the layout is kept fast rather than fine, and edges carry no numbers."""
+SAVED = "dotted: values saved by the forward part"
 _FINE = {"nslimit": "2", "nslimit1": "2"}
 _FAST = {"nslimit": "0.1", "nslimit1": "0.1", "mclimit": "0.1", "splines": "line"}
 """How long Graphviz seeks the shortest edges; without a limit 70 nodes may take 20 s."""
-SATURATED = 0.01
-"""A sigmoid or tanh whose local derivative is below this share of its largest is saturated."""
+_FANNED = {"splines": "line", "ranksep": "0.8", "nodesep": "0.1", "nslimit": "50"}
+_FAN_EDGE = {"penwidth": "0.6", "arrowhead": "none", "color": FAN, "weight": "0"}
+"""All outputs of a layer go to all modules of the next: many straight thin lines."""
+_SIDES = {"LR": ("e", "w"), "RL": ("w", "e"), "TB": ("s", "n"), "BT": ("n", "s")}
+"""Where arrows leave a table and where they enter it, by direction."""
+_LINE = 15
+"""The height of a line of text, the same for all, so that boxes of one kind are of one size."""
 
 
 def digraph(
@@ -41,85 +52,159 @@ def digraph(
         derivatives: write the local derivative on each edge.
         direction: Graphviz's rankdir: "LR" from left to right, "TB" from top to bottom.
     """
-    is_heavy = picture.load() > HEAVY
+    is_heavy = picture.load > HEAVY
+    effort = _FAST if is_heavy else {**_FINE, **(_FANNED if picture.columns else {})}
     graph = graphviz.Digraph(
-        graph_attr={"rankdir": direction, "fontname": FONT, "fontsize": "11", "bgcolor": "#ffffff",
-                    "nodesep": "0.15", "ranksep": "0.3", **(_FAST if is_heavy else _FINE)},
-        node_attr={"fontname": FONT, "fontsize": "12", "shape": "box", "style": "rounded",
-                   "color": INK, "margin": "0.08,0.04", "height": "0.3"},
+        graph_attr={"rankdir": direction, "fontname": FONT, "fontsize": "11", "bgcolor": PAPER,
+                    "nodesep": "0.15", "ranksep": "0.3", **effort},
+        node_attr={"fontname": FONT, "fontsize": "12", "shape": "box", "style": "rounded,filled",
+                   "color": INK, "fontcolor": INK, "fillcolor": PAPER, "margin": "0.08,0.04",
+                   "height": "0.3", "width": "0.3"},
         edge_attr={"fontname": FONT, "fontsize": "10", "color": FAINT, "arrowsize": "0.6",
                    "fontcolor": FAINT},
     )  # fmt: skip
-    _add_scope(graph, picture, None)
+    _Parts(picture, direction, is_ordered=not is_heavy).add_to(graph)
+    ends = _ends(picture, direction)
+    fans = graphviz.Digraph("fans", edge_attr=_FAN_EDGE)
     for edge in picture.edges:
-        text = (
-            short(edge.partial) if derivatives and not is_heavy and edge.partial is not None else ""
-        )
-        graph.edge(
-            edge.tail,
-            edge.head,
-            label=text,
-            style="solid" if edge.carries else "dotted",
-            id=f"e{edge.node}_{edge.operand}" if edge.operand is not None else "",
-        )
+        _, tail = ends.get(edge.tail, ("", edge.tail))
+        head, _ = ends.get(edge.head, (edge.head, ""))
+        look = _look(edge, label=derivatives and not is_heavy)
+        if edge.tail in ends and edge.head not in ends:
+            look["arrowhead"] = "normal"
+        is_fan = edge.tail in ends or edge.head in ends
+        (fans if is_fan else graph).edge(tail, head, **look)
+    if ends:
+        graph.subgraph(fans)
+    for tail, head in _centred(picture):
+        graph.edge(tail, head, style="invis", weight="9")
     return graph
 
 
-def marks(node: Node) -> list[str]:
-    """What is worth a warning at a node, in words: nan, inf, dead, saturated."""
-    found = [] if isfinite(node.data) else [short(node.data)]
-    if node.gradient is not None and not isfinite(node.gradient):
-        found.append(f"gradient {short(node.gradient)}")
-    name = node.operation.name if node.operation else ""
-    partial = node.partials[0] if len(node.partials) == 1 else None
-    if name == "relu" and partial == 0.0:
-        found.append("dead")
-    largest = {"tanh": 1.0, "sigmoid": 0.25}.get(name)
-    if largest is not None and partial is not None and abs(partial) < SATURATED * largest:
-        found.append("saturated")
-    return found
+def _look(edge: Edge, *, label: bool) -> dict[str, str]:
+    """How an arrow is drawn: its style and number, and its place in the diagram for scripts."""
+    look = {"style": "dotted", "penwidth": "1.5"} if edge.is_saved else {}
+    if not edge.carries:
+        look = {"style": "dashed"}
+    if label and (text := _partial(edge)):
+        look["label"] = text
+    if edge.operand is not None:
+        look["id"] = f"e{edge.node}_{edge.operand}"
+    return look
 
 
-def _add_scope(graph: graphviz.Digraph, picture: Picture, scope: Scope | None) -> None:
-    """The parts directly in a scope, then each scope inside it as a group of its own."""
-    for part in picture.parts:
-        if part.scope is scope:
-            _add_part(graph, part)
-    for inner in picture.scopes_in(scope):
-        with graph.subgraph(name=f"cluster_{picture.scope_number(inner)}") as group:
-            group.attr(
-                label=_label(_text(_scope_title(inner), color=FAINT)),
-                style="rounded,dashed", color=FAINT, fontcolor=FAINT,
-            )  # fmt: skip
-            _add_scope(group, picture, inner)
+def _partial(edge: Edge) -> str:
+    if not edge.carries:
+        return MISSING
+    return "" if edge.partial is None else short(edge.partial)
+
+
+def _ends(picture: Picture, direction: str) -> dict[str, tuple[str, str]]:
+    """Where arrows enter and leave each group that is a part of a table."""
+    out, into = _SIDES[direction]
+    return {
+        group.key: (f"{column}:{group.key}i:{into}", f"{column}:{group.key}o:{out}")
+        for column, groups in picture.columns.items()
+        for group in groups
+    }
+
+
+def _centred(picture: Picture) -> Iterator[tuple[str, str]]:
+    """A table and each part before or after it, to stand at the same height."""
+    table = {group.key: column for column, groups in picture.columns.items() for group in groups}
+    ends = ((table.get(e.tail, e.tail), table.get(e.head, e.head)) for e in picture.edges)
+    tables = picture.columns.keys()
+    return (pair for pair in dict.fromkeys(ends) if not tables.isdisjoint(pair))
+
+
+class _Parts:
+    """Puts the parts of a picture into a graph, each inside the frames of its scopes."""
+
+    def __init__(self, picture: Picture, direction: str, *, is_ordered: bool) -> None:
+        self.picture = picture
+        self.is_upright = direction in ("TB", "BT")
+        # Operands in their order, the first one above, unless that would take long.
+        self.ordering = "in" if is_ordered else ""
+        self.column_of = {
+            group.key: column for column, groups in picture.columns.items() for group in groups
+        }
+        self.parts: dict[Scope | None, list[Part]] = {}
+        for part in picture.parts:
+            self.parts.setdefault(part.scope, []).append(part)
+
+    def add_to(self, graph: graphviz.Digraph) -> None:
+        """Everything; where there are gradients, what is forward in a frame of its own."""
+        if not self.picture.scopes.have_gradients:
+            self._add_scope(graph, None)
+            return
+        with graph.subgraph(name="cluster_forward") as group:
+            _frame(group, "forward")
+            for part in self.parts.get(None, ()):
+                self._add_part(group, part)
+            for scope in self.picture.scopes_in(None):
+                if not is_made_by_grad(scope):
+                    self._add_frame(group, scope)
+        for scope in self.picture.scopes_in(None):
+            if is_made_by_grad(scope):
+                self._add_frame(graph, scope)
+
+    def _add_scope(self, graph: graphviz.Digraph, scope: Scope | None) -> None:
+        """The parts directly in a scope, then each scope inside it as a group of its own."""
+        for part in self.parts.get(scope, ()):
+            self._add_part(graph, part)
+        for inner in self.picture.scopes_in(scope):
+            self._add_frame(graph, inner)
+
+    def _add_frame(self, graph: graphviz.Digraph, scope: Scope) -> None:
+        with graph.subgraph(name=f"cluster_{self.picture.scopes.numbers[scope]}") as group:
+            is_gradient = is_made_by_grad(scope)
+            title = f"{scope.name} · {SAVED}" if is_gradient else _scope_title(scope)
+            _frame(group, ", ".join([title, *self.picture.warnings_in(scope)]))
+            self._add_scope(group, scope)
+
+    def _add_part(self, graph: graphviz.Digraph, part: Part) -> None:
+        if isinstance(part, Hidden):
+            graph.node(part.key, label="…", shape="plaintext", style="", fontcolor=FAINT)
+        elif isinstance(part, Group):
+            self._add_group(graph, part)
+        else:
+            self._add_node(graph, part.node, part.key)
+
+    def _add_group(self, graph: graphviz.Digraph, group: Group) -> None:
+        column = self.column_of.get(group.key)
+        if column is None:
+            label, style = (
+                _label(*_group_lines(group)),
+                "bold,filled" if group.warnings else "filled",
+            )
+            graph.node(group.key, label=label, shape="box3d", style=style)
+        elif column == f"c{group.key}":  # the first of them stands for all
+            rows = [_group_cells(each) for each in self.picture.columns[column]]
+            keys = [each.key for each in self.picture.columns[column]]
+            graph.node(column, label=_table(rows, keys, self.is_upright), shape="plain", style="")
+
+    def _add_node(self, graph: graphviz.Digraph, node: Node, key: str) -> None:
+        warnings = marks(node)
+        look = {"peripheries": "2"} if warnings else {}
+        if node.is_constant:
+            look = {"shape": "plaintext", "style": "", "margin": "0.03", **look}
+        if node.index == self.picture.around:
+            look["penwidth"] = "2.5"
+        graph.node(key, label=_value_label(node, warnings), id=f"n{node.index}", **look)
+        if node.operation is not None:
+            name = node.operation.name
+            graph.node(f"{key}_op", label=SYMBOLS.get(name, name), shape="ellipse", style="filled",
+                       fillcolor=OPERATION, margin="0.04,0", ordering=self.ordering)  # fmt: skip
+
+
+def _frame(group: graphviz.Digraph, title: str) -> None:
+    group.attr(label=f"<{_text(title, color=FAINT)}>" if title else "< >",
+               labeljust="l",
+               style="rounded,dashed,filled", color=FAINT, fillcolor=FRAME)  # fmt: skip
 
 
 def _scope_title(scope: Scope) -> str:
     return scope.name if scope.kind in (scope.name, "Scope") else f"{scope.name} · {scope.kind}"
-
-
-def _add_part(graph: graphviz.Digraph, part: Part) -> None:
-    if isinstance(part, Group):
-        graph.node(part.key, label=_group_label(part), shape="box3d", style="")
-    elif isinstance(part, Hidden):
-        graph.node(part.key, label="…", shape="plaintext", fontcolor=FAINT)
-    else:
-        _add_node(graph, part.node, part.key)
-
-
-def _add_node(graph: graphviz.Digraph, node: Node, key: str) -> None:
-    warnings = marks(node)
-    shape = {"style": "rounded,bold", "peripheries": "2"} if warnings else {}
-    if node.is_constant:
-        shape = {"shape": "plaintext", **shape}
-    graph.node(
-        key, label=_value_label(node, warnings), id=f"n{node.index}",
-        **shape,
-    )  # fmt: skip
-    if node.operation is not None:
-        name = node.operation.name
-        graph.node(f"{key}_op", label=SYMBOLS.get(name, name), shape="ellipse",
-                   style="filled", fillcolor="#f0f0f0", margin="0.02,0")  # fmt: skip
 
 
 def _value_label(node: Node, warnings: Sequence[str]) -> str:
@@ -135,12 +220,24 @@ def _value_label(node: Node, warnings: Sequence[str]) -> str:
     )
 
 
-def _group_label(group: Group) -> str:
-    return _label(
+def _group_lines(group: Group) -> list[str]:
+    """A module in lines: name, kind and size, outputs, their gradients, warnings."""
+    more = ", …" if group.has_more else ""
+    values = ", ".join(short(node.data) for node in group.outputs)
+    gradients = ", ".join(short(node.gradient) for node in group.outputs)
+    return [
         _text(group.scope_shown.name, bold=True),
-        _text(f"{group.scope_shown.kind}, {group.count} nodes"),
-        _text(f"value {', '.join(map(short, group.outputs))}", color=DATA),
-    )
+        _text(f"{group.scope_shown.kind}, {group.count} node{'s'[: group.count != 1]}"),
+        _text(f"value {values}{more}", color=DATA),
+        _text(f"grad {gradients}{more}", color=GRADIENT),
+        *(_text(f"! {warning}", bold=True) for warning in group.warnings),
+    ]
+
+
+def _group_cells(group: Group) -> list[str]:
+    """A module as cells of a table: its lines, with all its warnings in one."""
+    lines = _group_lines(group)
+    return [*lines[:4], "  ".join(lines[4:])]
 
 
 def _text(text: str, *, bold: bool = False, color: str = INK) -> str:
@@ -157,5 +254,31 @@ def _text(text: str, *, bold: bool = False, color: str = INK) -> str:
 
 
 def _label(*lines: str) -> str:
-    """An HTML-like label of several lines made by `_text`."""
-    return f"<{'<BR/>'.join(line or ' ' for line in lines)}>"
+    """An HTML-like label of several lines made by `_text`, all of the same height."""
+    rows = "".join(f'<TR><TD HEIGHT="{_LINE}">{line or " "}</TD></TR>' for line in lines)
+    return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{rows}</TABLE>>'
+
+
+def _table(groups: Sequence[Sequence[str]], keys: Sequence[str], is_upright: bool) -> str:
+    """Modules side by side: a row each, or a column each where the graph runs up or down.
+
+    Arrows enter a module at its first cell and leave it at its last.
+    """
+    if not any(cells[-1] for cells in groups):
+        groups = [cells[:-1] for cells in groups]
+    cells = [_cells(texts, key, is_upright) for texts, key in zip(groups, keys)]
+    lines = list(zip_longest(*cells)) if is_upright else cells
+    rows = ("" if is_upright else "<HR/>").join(
+        f"<TR>{('<VR/>' if is_upright else '').join(line)}</TR>" for line in lines
+    )
+    return (
+        f'<<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="4" STYLE="ROUNDED" '
+        f'COLOR="{INK}" BGCOLOR="{PAPER}">{rows}</TABLE>>'
+    )
+
+
+def _cells(texts: Sequence[str], key: str, is_upright: bool) -> Iterable[str]:
+    align = "CENTER" if is_upright else "LEFT"
+    for i, text in enumerate(texts):
+        port = f' PORT="{key}i"' if i == 0 else f' PORT="{key}o"' if i == len(texts) - 1 else ""
+        yield f'<TD{port} HEIGHT="{_LINE}" ALIGN="{align}">{text or " "}</TD>'

@@ -12,16 +12,21 @@ import graphviz
 
 from engine import Value
 from engine.files import json_text, write_file
-from engine.real import describe, real
+from engine.real import real
+from engine.text import describe, told
 from viz.diagram import Diagram
 from viz.dot import digraph
+from viz.marks import marks
 from viz.parts import Picture
-from viz.render import RendererMissingError, RenderingError, render, tidy_svg
-from viz.text import columns, short, told
+from viz.render import RendererMissingError, RenderingError, render
+from viz.sheet import sheet
+from viz.svg import page_svg
+from viz.text import columns, short
 
 SCHEMA = "glassgrad-graph/1"
 MAX_NODES = 150
-FORMATS = ("svg", "png", "pdf", "dot", "json", "txt")
+RADIUS = 2
+FORMATS = ("svg", "png", "pdf", "dot", "json", "html", "txt")
 
 
 class Drawing:
@@ -44,13 +49,17 @@ class Drawing:
         derivatives: bool = False,
         max_nodes: int = MAX_NODES,
         depth: int | None = None,
+        around: int | None = None,
+        radius: int = RADIUS,
         direction: str = "LR",
         seconds: float = 30.0,
     ) -> None:
         self.diagram = diagram
-        picture = Picture(self.diagram, max_nodes, depth)
+        picture = Picture(self.diagram, max_nodes, depth, around, radius)
         self.note = picture.note
         self.digraph = digraph(picture, derivatives=derivatives, direction=direction)
+        self._indices = range(len(diagram)) if around is None else picture.indices
+        self._load = picture.load
         self._seconds = seconds
 
     @property
@@ -66,10 +75,10 @@ class Drawing:
             RendererMissingError: there is no Graphviz; the message says what to install.
             RenderingError: Graphviz took longer than the time limit.
         """
-        return _with_title(tidy_svg(render(self.dot, "svg", self._seconds)), self.description())
+        return page_svg(self._rendered("svg"), _heading(self.description()))
 
     def save(self, path: str | Path) -> Path:
-        """Write the drawing to a file: .svg, .png, .pdf, .dot, .json or .txt.
+        """Write the drawing to a file: .svg, .png, .pdf, .dot, .json, .html or .txt.
 
         Raises:
             ValueError: another ending.
@@ -80,33 +89,55 @@ class Drawing:
         return write_file(path, self.content(path.suffix.lower().lstrip(".")))
 
     def content(self, kind: str) -> bytes:
-        """What `save` writes for an ending: "svg", "png", "pdf", "dot", "json" or "txt"."""
+        """What `save` writes for an ending, such as "svg"; `FORMATS` has them all."""
         if not isinstance(kind, str) or kind not in FORMATS:
             raise ValueError(f"A drawing is saved as {', '.join(FORMATS)}, not as {told(kind)}.")
         if kind == "svg":
             return self.svg.encode()
         if kind in ("png", "pdf"):
-            return render(self.dot, kind, self._seconds)
+            return self._rendered(kind)
         texts: dict[str, Callable[[], str]] = {
             "dot": lambda: self.dot,
             "json": self.to_json,
+            "html": self.to_html,
             "txt": self.text,
         }
         return texts[kind]().encode()
 
+    def _rendered(self, kind: str) -> bytes:
+        return render(self.dot, kind, self._seconds, self._load)
+
     def text(self) -> str:
-        """The graph as a table: how each node was computed, its value and its gradient."""
-        rows = [("node", "computed as", "value", "gradient")]
-        rows += [
+        """The graph as a table: how each node was computed, its value, gradient and warnings."""
+        return columns(self.rows(), indent="")
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """The cells of the table, headings first; around a node, only of what is drawn."""
+        nodes = [node for i in self._indices if not (node := self.diagram[i]).is_constant]
+        rows = [
             (node.name, self.diagram.formula(node), short(node.data), short(node.gradient))
-            for node in self.diagram
-            if not node.is_constant
+            for node in nodes
         ]
-        return columns(rows, indent="")
+        headings = ("node", "computed as", "value", "gradient")
+        warnings = [", ".join(marks(node)) for node in nodes]
+        if not any(warnings):
+            return [headings, *rows]
+        return [(*headings, "warning"), *((*row, text) for row, text in zip(rows, warnings))]
+
+    def to_html(self) -> str:
+        """A page of its own with the picture and the table; without Graphviz, the table alone."""
+        try:
+            picture = self.svg
+        except (RendererMissingError, RenderingError) as error:
+            picture = f"<p>{html.escape(str(error))}</p>"
+        return sheet(self.title(), picture, self.note, self.rows())
 
     def to_json(self) -> str:
-        """The nodes as JSON; see `SCHEMA` for its version."""
-        nodes = [node.to_dict() for node in self.diagram]
+        """All nodes as JSON, in the order of evaluation.
+
+        `SCHEMA` is the version; `graph.schema.json`, beside this file, describes every field.
+        """
+        nodes = [{**node.to_dict(), "marks": marks(node)} for node in self.diagram]
         data = {"schema": SCHEMA, "roots": list(self.diagram.roots), "nodes": nodes}
         return json_text(data, indent=1)
 
@@ -118,8 +149,11 @@ class Drawing:
 
     def description(self) -> str:
         """The drawing in a sentence, for those who do not see it."""
-        roots = ", ".join(self.diagram[root].name for root in self.diagram.roots)
-        return f"Graph of {roots} in {len(self.diagram)} nodes. {self.note}".strip()
+        return f"{self.title()} in {len(self.diagram)} nodes. {self.note}".strip()
+
+    def title(self) -> str:
+        """What is drawn: "Graph of y"."""
+        return f"Graph of {', '.join(self.diagram[root].name for root in self.diagram.roots)}"
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
         try:
@@ -134,6 +168,8 @@ def draw(
     derivatives: bool = False,
     max_nodes: int = MAX_NODES,
     depth: int | None = None,
+    around: Value | str | None = None,
+    radius: int = RADIUS,
     direction: str = "LR",
     seconds: float = 30.0,
 ) -> Drawing:
@@ -145,6 +181,8 @@ def draw(
         derivatives: write the local derivative on every edge.
         max_nodes: above this many nodes, modules are drawn as one box each.
         depth: how many levels of modules to open; by default as many as fit.
+        around: draw only the surroundings of this node: a Value, or its name in the drawing.
+        radius: how many edges the surroundings reach, along the arrows and against them.
         direction: "LR" from left to right, "TB" from top to bottom.
         seconds: how long the layout of a large graph may take.
 
@@ -170,13 +208,30 @@ def draw(
     if depth is not None:
         _check_whole("depth", depth, least=0)
     _check_whole("max_nodes", max_nodes, least=1)
+    _check_whole("radius", radius, least=0)
     seconds = real(seconds, "seconds")
     if not seconds > 0.0:
         raise ValueError(f"seconds is a time to wait, not {told(seconds)}.")
+    diagram = Diagram(roots, names)
+    middle = None if around is None else _index_of(around, diagram)
     return Drawing(
-        Diagram(roots, names), derivatives=derivatives, max_nodes=max_nodes, depth=depth,
-        direction=direction, seconds=seconds,
+        diagram, derivatives=derivatives, max_nodes=max_nodes, depth=depth, around=middle,
+        radius=radius, direction=direction, seconds=seconds,
     )  # fmt: skip
+
+
+def _index_of(around: Value | str, diagram: Diagram) -> int:
+    """The node that is meant, by itself or by its name."""
+    if isinstance(around, Value):
+        if around not in diagram.values:
+            raise ValueError(f"around is {short(around.data)}, which is no node of this graph.")
+        return diagram.values[around]
+    if not isinstance(around, str):
+        raise TypeError(f"around is a Value or the name of a node, not {describe(around)}.")
+    for node in diagram:
+        if node.name == around and not node.is_constant:
+            return node.index
+    raise ValueError(f"around is {told(around)}, and no node of this graph has that name.")
 
 
 def _check_whole(option: str, number: int, least: int) -> None:
@@ -214,9 +269,6 @@ def draw_dot(
     return graph
 
 
-def _with_title(svg: str, description: str) -> str:
-    """Name the picture for screen readers."""
-    end = svg.index(">") + 1
-    head = svg[: end - 1] + ' role="img">'
-    title = f"<title>Graph</title><desc>{html.escape(description)}</desc>"
-    return head + title + svg[end:]
+def _heading(description: str) -> str:
+    """What screen readers say of the picture."""
+    return f"<title>Graph</title><desc>{html.escape(description)}</desc>"

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from engine import TABLE, Operation, Reduction, Value, as_value, softmax, topological_order
-from viz.text import clipped, visible, width_of
+from engine.text import clipped, visible
+from viz.text import width_of
 
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: TABLE["add"],

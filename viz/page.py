@@ -1,9 +1,10 @@
 """The steps of backpropagation as one self-contained piece of HTML.
 
 It works in three places: where scripts run, it is a stepper; where they are stripped (an untrusted
-notebook, a code host), the picture and the table of all steps remain; where HTML is not shown
-at all, there is the text of `report.py`. Nothing is loaded from anywhere, and the same piece may
-stand on a page twice. The script and the style are files of their own: `steps.js`, `steps.css`.
+notebook, a code host), the picture and the tables remain: all steps, and the classic mistakes.
+Where HTML is not shown at all, there is the text of `report.py`. Nothing is loaded from anywhere,
+and the same piece may stand on a page twice. The script and the style are files of their own:
+`steps.js`, `steps.css`. What a step says is written in `words.py`.
 """
 
 from __future__ import annotations
@@ -11,41 +12,56 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
-from typing import Any
 
 from viz.drawing import MAX_NODES, picture_of
+from viz.mistakes import Mistakes
 from viz.render import RendererMissingError, RenderingError
-from viz.report import local_text, sentence
 from viz.step import Step
 from viz.steps import Steps
 from viz.text import short
+from viz.words import checks, local_text, record
 
 _HEADINGS = ("step", "phase", "edge", "upstream", "local", "contribution", "result")
+_DOCUMENT_STYLE = (
+    "body{font-family:system-ui,sans-serif;margin:16px auto;max-width:1124px;padding:0 12px}"
+    "h1{font-size:1.4em;font-weight:600;margin:0 12px 8px}"
+    "@media(prefers-color-scheme:dark){body{background:#1c1c1e;color:#ececec}}"
+)
+_MOST_MISTAKEN = 200
+"""Up to this many nodes a page shows what the wrong engines get."""
 
 
-def page(steps: Steps) -> str:
-    """The stepper, to stand inside a page or a notebook cell."""
-    style, script = _asset("steps.css"), _asset("steps.js")
+def page(steps: Steps, more: str = "") -> str:
+    """The stepper, to stand inside a page or a notebook cell.
+
+    Args:
+        steps: what to step through.
+        more: HTML to stand above the table of all steps.
+    """
+    style = re.sub(r"\s*([{};,])\s*", r"\1", _asset("steps.css"))
+    script = _asset("steps.js")
     return (
         f'<div class="glassgrad-steps" lang="en" data-lm-suppress-shortcuts="true">'
         f"<style>{style}</style>{_picture(steps)}"
         f'<div class="gg-controls" hidden></div>'
-        f'<p class="gg-sentence" aria-live="polite"></p>{_table(steps)}'
+        f'<p class="gg-sentence" aria-live="polite"></p>{more}{_table(steps)}{_mistakes(steps)}'
         f'<script type="application/json" class="gg-data">{_data(steps)}</script>'
         f"<script>{script}</script></div>"
     )
 
 
-def document(steps: Steps) -> str:
-    """The stepper as a whole HTML document."""
+def document(steps: Steps, more: str = "") -> str:
+    """The stepper as a whole HTML document; for `more` see `page`."""
     title = html.escape(f"Backpropagation through {steps.diagram[steps.root].name}")
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>{title}</title><style>body {{ font-family: system-ui, sans-serif }}</style></head>"
-        f"<body><main><h1>{title}</h1>{page(steps)}</main></body></html>\n"
+        f"<title>{title}</title><style>{_DOCUMENT_STYLE}</style></head>"
+        f"<body><main><h1>{title}</h1>{page(steps, more)}</main></body></html>\n"
     )
 
 
@@ -57,7 +73,7 @@ def _picture(steps: Steps) -> str:
         svg = drawing.svg
     except (RendererMissingError, RenderingError) as error:
         return f"<p>{html.escape(str(error))}</p>{note}"
-    encoded = base64.b64encode(svg.encode()).decode()
+    encoded = base64.b64encode(_compact(svg).encode()).decode()
     alternative = html.escape(drawing.description())
     return (
         f'<figure class="gg-picture"><img alt="{alternative}" '
@@ -65,19 +81,79 @@ def _picture(steps: Steps) -> str:
     )
 
 
-def _table(steps: Steps) -> str:
-    head = "".join(f'<th scope="col">{heading}</th>' for heading in _HEADINGS)
-    rows = "".join(_row(steps, step) for step in steps)
+def _compact(svg: str) -> str:
+    """The same picture in fewer bytes: the usual font once, and coordinates to a tenth of a point.
+
+    Only attributes are touched: in a text there is no quotation mark, but its escape.
+    """
+    for usual in (
+        ' font-family="Helvetica,Arial,sans-serif"',
+        ' font-size="12.00"',
+        ' text-anchor="middle"',
+    ):
+        svg = svg.replace(usual, "").replace("<svg", f"<svg{usual}", 1)
+    svg = re.sub(
+        r"<style>.*?</style>", lambda found: found[0].replace(".glassgrad-graph ", ""), svg
+    )
+    svg = re.sub(r' (class="(node|edge)"|xml:space="preserve"|xmlns:xlink="[^"]*")', "", svg)
+    return re.sub(r' (?:d|points|x|y)="[^"]*"', _shortened, svg)
+
+
+def _shortened(attribute: re.Match[str]) -> str:
+    """Coordinates in fewer characters; a curve whose handles lie in its ends is a line."""
+    numbers = re.sub(r"-?\d+\.\d+", _rounded, attribute[0])
+    numbers = re.sub(r'"M(\S+)C\1 (\S+) \2 ', r'"M\1L\2C', numbers)
+    return re.sub(r" (\S+) \1 (\S+) \2 ", r" \1L\2C", numbers)
+
+
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.1f}".removesuffix(".0")
+
+
+def table(caption: str, headings: Sequence[str], rows: Iterable[str], kind: str) -> str:
+    """A table in a box that scrolls and can be reached by keyboard.
+
+    Args:
+        caption: what the table shows, as text.
+        headings: what stands over the columns, as text.
+        rows: HTML, for example made by `row`.
+        kind: the class of the box.
+    """
+    title = html.escape(caption)
+    head = "".join(f'<th scope="col">{html.escape(heading)}</th>' for heading in headings)
     return (
-        '<div class="gg-scroll" tabindex="0" role="region" aria-label="All steps"><table>'
-        f"<caption>All steps</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        "</div>"
+        f'<div class="gg-scroll {kind}" tabindex="0" role="region" aria-label="{title}"><table>'
+        f"<caption>{title}</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
-def _row(steps: Steps, step: Step) -> str:
-    cells = (str(step.index + 1), step.phase, *_cells(steps, step))
-    return "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>"
+def row(cells: Iterable[str], alarm: str = "\0") -> str:
+    """A row of a table whose cells are texts; those that begin with `alarm` stand out."""
+    return "<tr>" + "".join(_cell(cell, cell.startswith(alarm)) for cell in cells) + "</tr>"
+
+
+def _cell(text: str, is_alarming: bool) -> str:
+    return f"<td{' class=gg-off' * is_alarming}>{html.escape(text)}</td>"
+
+
+def _table(steps: Steps) -> str:
+    rows = (row((str(step.index + 1), step.phase, *_cells(steps, step))) for step in steps)
+    return table("All steps", _HEADINGS, rows, "gg-steps")
+
+
+def _mistakes(steps: Steps) -> str:
+    """What the wrong engines get, side by side, and why."""
+    if len(steps.gradients) > _MOST_MISTAKEN:
+        return ""
+    mistakes = Mistakes(steps)
+    rows = (row(cells, "≠") for _, cells in mistakes.rows())
+    reasons = (f"<li>{html.escape(f'{m.name}: {m.why}')}</li>" for m in mistakes)
+    caption = "Classic mistakes: the gradients of the right engine, and of three wrong ones"
+    return (
+        f'<div class="gg-mistakes">{table(caption, mistakes.headings(), rows, "gg-wrong")}'
+        f"<ul>{''.join(reasons)}</ul></div>"
+    )
 
 
 def _cells(steps: Steps, step: Step) -> tuple[str, ...]:
@@ -102,16 +178,8 @@ def _cells(steps: Steps, step: Step) -> tuple[str, ...]:
 
 def _data(steps: Steps) -> str:
     """What the script needs to know, as JSON that cannot end its element."""
-    records: list[dict[str, Any]] = [
-        {
-            "node": step.node,
-            "parent": step.parent,
-            "edge": None if step.operand is None else f"{step.node}_{step.operand}",
-            "gradient": short(step.after) if step.phase in ("seed", "backward") else None,
-            "says": sentence(steps, step),
-        }
-        for step in steps
-    ]
+    checked = checks(steps)
+    records = [record(steps, step, checked.get(step.parent, "")) for step in steps]
     text = json.dumps(records, ensure_ascii=False, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 

@@ -1,17 +1,24 @@
 """What of a diagram is shown: all of it, or with modules collapsed and far parts hidden.
 
 Up to a limit every node is drawn. Above it, scopes (neurons, then layers) are drawn as one box
-each; if that is not enough, only the nodes nearest to the result. The picture says what it hides.
+each; if that is not enough, only the nodes nearest to the result. Around a node, only its
+neighbourhood is drawn. The picture says what it hides. Next: `dot.py`, how it looks.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from engine import Scope
 from viz.diagram import Diagram, Node
+from viz.marks import counted_marks
+from viz.ranks import ranks
+from viz.scopes import Scopes
+
+_MOST_OUTPUTS = 4
 
 
 @dataclass(frozen=True)
@@ -25,18 +32,20 @@ class Shown:
 
 @dataclass(frozen=True)
 class Group:
-    """A scope drawn as one box."""
+    """A scope drawn as one box: how many nodes it holds, some of its outputs, its warnings."""
 
     key: str
     scope: Scope | None
     scope_shown: Scope
     count: int
-    outputs: tuple[float, ...]
+    outputs: tuple[Node, ...]
+    has_more: bool
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Hidden:
-    """A sign that a part has operands which are left out."""
+    """A sign that a part has operands, or readers, which are left out."""
 
     key: str
     scope: Scope | None
@@ -47,61 +56,93 @@ Part = Shown | Group | Hidden
 
 @dataclass(frozen=True)
 class Edge:
-    """An arrow between parts; `node` and `operand` say which edge of the diagram it is."""
+    """An arrow between parts; `node` and `operand` say which edge of the diagram it is.
+
+    `carries` says whether a derivative flows along it, `is_saved` whether a gradient uses a value
+    of the forward part.
+    """
 
     tail: str
     head: str
-    node: int
-    operand: int | None
-    partial: float | None
-    carries: bool
+    node: int = -1
+    operand: int | None = None
+    partial: float | None = None
+    carries: bool = True
+    is_saved: bool = False
 
 
 class Picture:
     """The parts of a diagram that are drawn, and the arrows between them.
 
-    Attributes:
+    Args:
         diagram: what is drawn.
+        max_nodes: above this many nodes modules are drawn as boxes.
+        depth: how many levels of modules to open; None opens as many as fit.
+        around: the index of the node whose neighbourhood is drawn; None draws the whole.
+        radius: how many edges the neighbourhood reaches.
+
+    Attributes:
+        scopes: the scope of every node.
         parts: the nodes and boxes, in the order of evaluation.
         edges: the arrows.
         note: what is hidden and how to see it, or "".
     """
 
-    def __init__(self, diagram: Diagram, max_nodes: int, depth: int | None = None) -> None:
+    def __init__(
+        self,
+        diagram: Diagram,
+        max_nodes: int,
+        depth: int | None = None,
+        around: int | None = None,
+        radius: int = 2,
+    ) -> None:
         self.diagram = diagram
-        self._scopes = _scopes_of(diagram)
-        scopes = (a for scope in dict.fromkeys(self._scopes) if scope for a in scope.chain())
-        self._numbers = {scope: i for i, scope in enumerate(dict.fromkeys(scopes))}
-        self._depth = self._fitting_depth(max_nodes) if depth is None else depth
+        self.around = around
+        self.radius = min(radius, len(diagram))
+        self.scopes = Scopes(diagram)
+        if depth is None:
+            depth = self._fitting_depth(max_nodes) if around is None else self.scopes.depth
+        self._boxes = [self.scopes.at(i, depth) for i in range(len(diagram))]
+        self._keys = [
+            f"n{i}" if box is None else f"g{self.scopes.numbers[box]}"
+            for i, box in enumerate(self._boxes)
+        ]
         self._near = self._nearest(max_nodes)
-        self._left_out = 0
-        self.parts = list(self._parts())
+        self.indices = [i for i, key in enumerate(self._keys) if key in self._near]
+        self.parts: list[Part] = list(self._parts())
         self.edges = list(dict.fromkeys(self._edges()))
-        signs = dict.fromkeys(edge.tail for edge in self.edges if edge.tail.startswith("hidden"))
-        self.parts += [Hidden(key, None) for key in signs]
+        self.parts += list(dict.fromkeys(self._signs()))
         self.note = self._note()
 
+    @cached_property
     def load(self) -> int:
         """How hard the layout is: how many ranks all arrows together cross."""
-        rank: dict[str, int] = {}
-        arrows: dict[str, list[str]] = {}
-        for edge in self.edges:
-            arrows.setdefault(edge.tail, []).append(edge.head)
-        load = 0
-        for tail in self._keys_in_order():
-            for head in arrows.get(tail, ()):
-                rank[head] = max(rank.get(head, 0), rank.get(tail, 0) + 1)
-        for edge in self.edges:
-            load += max(1, rank.get(edge.head, 0) - rank.get(edge.tail, 0))
-        return load
+        at = self._ranks
+        return sum(max(1, at.get(e.head, 0) - at.get(e.tail, 0)) for e in self.edges)
 
-    def _keys_in_order(self) -> Iterator[str]:
-        """Tails of arrows, each after the parts it depends on."""
-        yield from (part.key for part in self.parts if isinstance(part, Hidden))
+    @cached_property
+    def columns(self) -> dict[str, list[Group]]:
+        """Boxes of one module that stand side by side, such as the neurons of a layer."""
+        columns: dict[tuple[Scope | None, int], list[Group]] = {}
         for part in self.parts:
-            if not isinstance(part, Hidden):
-                yield f"{part.key}_op"
-                yield part.key
+            if isinstance(part, Group) and part.key in self._ranks:
+                columns.setdefault((part.scope, self._ranks[part.key]), []).append(part)
+        if all(len(groups) == 1 for groups in columns.values()):
+            return {}
+        found = (sorted(groups, key=_natural) for groups in columns.values())
+        return {f"c{groups[0].key}": groups for groups in found}
+
+    def warnings_in(self, scope: Scope) -> list[str]:
+        """The warnings in a module whose parts are collapsed, counted over all of them."""
+        closed = [g for column in self.columns.values() for g in column if g.scope is scope]
+        if len(closed) < 2:
+            return []
+        boxes = {group.scope_shown for group in closed}
+        return counted_marks(self.diagram[i] for i in self.indices if self._boxes[i] in boxes)
+
+    @cached_property
+    def _ranks(self) -> dict[str, int]:
+        return ranks((edge.tail, edge.head) for edge in self.edges)
 
     def scopes_in(self, scope: Scope | None) -> Iterator[Scope]:
         """The scopes directly inside one that are drawn as a frame around their parts."""
@@ -110,114 +151,150 @@ class Picture:
         )
         return (inner for inner in framed if inner.parent is scope)
 
-    def scope_number(self, scope: Scope) -> int:
-        """A number that stands for a scope in names."""
-        return self._numbers[scope]
-
-    def _box_of(self, index: int, depth: int) -> Scope | None:
-        """The scope that stands for a node when scopes from `depth` on are collapsed."""
-        scope = self._scopes[index]
-        chain = scope.chain() if scope is not None else ()
-        return chain[depth] if len(chain) > depth else None
-
     def _fitting_depth(self, limit: int) -> int:
-        deepest = max((len(scope.chain()) for scope in self._numbers), default=0)
-        if len(self.diagram) <= limit:
+        deepest, size = self.scopes.depth, len(self.diagram)
+        if size <= limit:
             return deepest
         for depth in range(deepest - 1, -1, -1):
-            boxes = {self._box_of(i, depth) or i for i in range(len(self.diagram))}
-            if len(boxes) <= limit:
+            if len({self.scopes.at(i, depth) or i for i in range(size)}) <= limit:
                 return depth
         return 0
 
-    def _key(self, index: int) -> str:
-        box = self._box_of(index, self._depth)
-        return f"n{index}" if box is None else f"g{self.scope_number(box)}"
-
     def _nearest(self, limit: int) -> set[str]:
-        """The keys of the parts nearest to the roots, breadth first."""
+        """The keys of the parts nearest to the roots, or to the node in the middle."""
         near: dict[str, None] = {}
-        queue = deque(self.diagram.roots)
-        seen = set(queue)
-        while queue and len(near) <= limit:
-            index = queue.popleft()
-            near[self._key(index)] = None
-            for parent in self.diagram[index].parents:
-                if parent not in seen:
-                    seen.add(parent)
-                    queue.append(parent)
+        distances = self._distances()
+        while len(near) <= limit and (index := next(distances, None)) is not None:
+            near[self._keys[index]] = None
+        self._is_cut = len(near) > limit
         return set(list(near)[:limit])
+
+    def _distances(self) -> Iterator[int]:
+        """Nodes, the nearest first: back from the roots, or both ways around a node."""
+        starts = self.diagram.roots if self.around is None else (self.around,)
+        readers = {} if self.around is None else self._readers()
+        queue = deque((start, 0) for start in starts)
+        seen = set(starts)
+        while queue:
+            index, distance = queue.popleft()
+            yield index
+            if self.around is not None and distance == self.radius:
+                continue
+            for other in (*self.diagram[index].parents, *readers.get(index, ())):
+                if other not in seen:
+                    seen.add(other)
+                    queue.append((other, distance + 1))
+
+    def _readers(self) -> dict[int, list[int]]:
+        readers: dict[int, list[int]] = {}
+        for node in self.diagram:
+            for parent in node.parents:
+                readers.setdefault(parent, []).append(node.index)
+        return readers
 
     def _parts(self) -> Iterator[Part]:
         members: dict[str, list[int]] = {}
-        for node in self.diagram:
-            key = self._key(node.index)
-            if key in self._near:
-                members.setdefault(key, []).append(node.index)
-            else:
-                self._left_out += 1
+        for index in self.indices:
+            members.setdefault(self._keys[index], []).append(index)
+        outputs = self._outputs()
         for key, indices in members.items():
-            box = self._box_of(indices[0], self._depth)
+            box = self._boxes[indices[0]]
             if box is None:
-                yield Shown(key, self._scopes[indices[0]], self.diagram[indices[0]])
-            else:
-                outputs = tuple(self.diagram[i].data for i in self._outputs(indices))
-                yield Group(key, box.parent, box, len(indices), outputs)
+                yield Shown(key, self.scopes.of[indices[0]], self.diagram[indices[0]])
+                continue
+            read = [self.diagram[i] for i in indices if i in outputs]
+            yield Group(
+                key,
+                box.parent,
+                box,
+                count=len(indices),
+                outputs=tuple(read[:_MOST_OUTPUTS]),
+                has_more=len(read) > _MOST_OUTPUTS,
+                warnings=tuple(counted_marks(self.diagram[i] for i in indices)),
+            )
 
-    def _outputs(self, indices: Sequence[int]) -> list[int]:
-        """The nodes of a group that something outside reads, or that are roots; four at most."""
-        inside = set(indices)
-        read = {
-            parent
-            for node in self.diagram
-            if node.index not in inside
-            for parent in node.parents
-            if parent in inside
-        }
-        return sorted(read | (inside & set(self.diagram.roots)))[:4]
+    def _outputs(self) -> set[int]:
+        """The nodes of groups that something outside reads, and the roots."""
+        outputs = set(self.diagram.roots)
+        for node in self.diagram:
+            key = self._keys[node.index]
+            outputs.update(parent for parent in node.parents if self._keys[parent] != key)
+        return outputs
 
     def _edges(self) -> Iterator[Edge]:
-        shown = {part.key for part in self.parts}
         for node in self.diagram:
-            key = self._key(node.index)
-            if key not in shown:
+            key = self._keys[node.index]
+            is_drawn = key in self._near
+            if is_drawn and key == f"n{node.index}":
+                yield from self._edges_of(node, key)
+            elif is_drawn:
+                yield from self._edges_into_box(node, key)
+            elif self.around is not None:
+                for tail in dict.fromkeys(self._keys[parent] for parent in node.parents):
+                    if tail in self._near:
+                        yield Edge(tail, f"hidden_after_{tail}")
+
+    def _edges_of(self, node: Node, key: str) -> Iterator[Edge]:
+        if node.operation is not None:
+            yield Edge(f"{key}_op", key, node.index)
+        for operand, parent, partial in node.edges():
+            tail = self._keys[parent]
+            if tail not in self._near:
+                yield Edge(f"hidden_{key}", f"{key}_op")
                 continue
-            is_whole = key == f"n{node.index}"
-            if is_whole and node.operation is not None:
-                yield Edge(f"{key}_op", key, node.index, None, None, True)
-            for operand, parent, partial in node.edges():
-                tail = self._key(parent)
-                if tail not in shown:
-                    tail = f"hidden_{key}"
-                    yield Edge(tail, f"{key}_op" if is_whole else key, -1, None, None, True)
-                elif is_whole:
-                    carries = partial is not None or self.diagram[parent].is_constant
-                    yield Edge(tail, f"{key}_op", node.index, operand, partial, carries)
-                elif tail != key:
-                    yield Edge(tail, key, -1, None, None, True)
+            carries = partial is not None or self.diagram[parent].is_constant
+            is_saved = self._is_saved(parent, node.index)
+            yield Edge(tail, f"{key}_op", node.index, operand, partial, carries, is_saved)
+
+    def _edges_into_box(self, node: Node, key: str) -> Iterator[Edge]:
+        for parent in node.parents:
+            tail = self._keys[parent]
+            if tail not in self._near:
+                yield Edge(f"hidden_{key}", key)
+            elif tail != key:
+                yield Edge(tail, key, is_saved=self._is_saved(parent, node.index))
+
+    def _signs(self) -> Iterator[Hidden]:
+        """The signs that something is left out, each beside the part that it belongs to."""
+        scopes = {part.key: part.scope for part in self.parts}
+        for edge in self.edges:
+            if edge.tail.startswith("hidden"):
+                yield Hidden(edge.tail, scopes[edge.head.removesuffix("_op")])
+            elif edge.head.startswith("hidden"):
+                yield Hidden(edge.head, scopes[edge.tail])
+
+    def _is_saved(self, parent: int, index: int) -> bool:
+        return self.scopes.is_gradient(index) and not self.scopes.is_gradient(parent)
 
     def _note(self) -> str:
+        size = len(self.diagram)
+        shows_all = f"draw(y, max_nodes={size}) shows all."
+        left_out = size - len(self.indices)
+        if self.around is not None and left_out:
+            return f"{len(self.indices)} of {size} nodes are drawn, {self._vicinity()}{shows_all}"
         groups = [part for part in self.parts if isinstance(part, Group)]
         parts = []
         if groups:
             inside = sum(group.count for group in groups)
             boxes = "1 box" if len(groups) == 1 else f"{len(groups)} boxes"
             parts.append(f"{inside} nodes are drawn as {boxes}")
-        if self._left_out:
-            parts.append(f"{self._left_out} nodes are not drawn")
-        if not parts:
-            return ""
-        return f"{' and '.join(parts)}; draw(y, max_nodes={len(self.diagram)}) shows all."
+        if left_out:
+            parts.append(f"{left_out} nodes are not drawn")
+        return f"{' and '.join(parts)}; {shows_all}" if parts else ""
+
+    def _vicinity(self) -> str:
+        assert self.around is not None
+        name = self.diagram[self.around].name
+        if self._is_cut:
+            return f"the nearest to {name}; "
+        edges = "1 edge" if self.radius == 1 else f"{self.radius} edges"
+        more = f"draw(y, around={name!r}, radius={self.radius + 1})"
+        return f"those within {edges} of {name}; {more} shows more, "
 
 
-def _scopes_of(diagram: Diagram) -> list[Scope | None]:
-    """The scope of each node; a leaf belongs where all its readers are."""
-    scopes: list[Scope | None] = [node.scope for node in diagram]
-    readers: dict[int, set[Scope | None]] = {}
-    for node in diagram:
-        for parent in node.parents:
-            readers.setdefault(parent, set()).add(node.scope)
-    for node in diagram:
-        if node.operation is None and len(readers.get(node.index, ())) == 1:
-            (scopes[node.index],) = readers[node.index]
-    return scopes
+def _natural(group: Group) -> tuple[str, int, str]:
+    """Sorts "neurons.2" before "neurons.10"."""
+    name = group.scope_shown.name
+    stem = name.rstrip("0123456789")
+    digits = name[len(stem) :].lstrip("0")
+    return stem, len(digits), digits

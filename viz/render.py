@@ -8,7 +8,6 @@ text. Large graphs are laid out in a process of their own that a time limit can 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -21,8 +20,8 @@ ADVICE = (
     "No Graphviz was found: run `pip install pygraphviz` (its wheels bring Graphviz along), "
     "or install Graphviz so that `dot` is on the PATH."
 )
-MOST_EDGES_IN_PROCESS = 200
-"""Larger graphs are laid out in a process that can be stopped: layout takes cubic time."""
+MOST_LOAD_IN_PROCESS = 320
+"""Graphs whose edges cross more ranks take a process that can be stopped: time grows cubically."""
 
 _LONGEST_WAIT = 86_400.0
 """A day; the operating system cannot wait for ever."""
@@ -39,30 +38,31 @@ class RenderingError(RuntimeError):
 
 
 @lru_cache(maxsize=16)
-def render(dot: str, kind: str, seconds: float = 30.0) -> bytes:
+def render(dot: str, kind: str, seconds: float = 30.0, load: int | None = None) -> bytes:
     """A picture of a DOT graph.
 
     Args:
         dot: the graph in the DOT language.
         kind: "svg", "png" or "pdf".
         seconds: how long a large graph may take.
+        load: how many ranks its edges cross in all; by default, as if each crossed one.
 
     Raises:
         RendererMissingError: there is neither pygraphviz nor a `dot` program.
         RenderingError: Graphviz refused the graph, ran out of time, or drew nothing.
     """
-    picture = _rendered(dot, kind, seconds)
+    picture = _rendered(dot, kind, seconds, dot.count("->") if load is None else load)
     if not picture:
         raise RenderingError(f"Graphviz drew nothing: the graph may be too large for {kind}.")
     return picture
 
 
-def _rendered(dot: str, kind: str, seconds: float) -> bytes:
-    is_large = dot.count("->") > MOST_EDGES_IN_PROCESS
+def _rendered(dot: str, kind: str, seconds: float, load: int) -> bytes:
     if _has_pygraphviz():
-        if not is_large:
+        if load <= MOST_LOAD_IN_PROCESS:
             return render_here(dot, kind)
-        return _run([sys.executable, "-m", "viz.render", kind], dot, seconds)
+        # This file by itself: importing the package would take longer than most layouts.
+        return _run([sys.executable, __file__, kind], dot, seconds)
     program = shutil.which("dot")
     if program is None:
         raise RendererMissingError(ADVICE)
@@ -83,16 +83,6 @@ def render_here(dot: str, kind: str) -> bytes:
         except (ValueError, OSError, AttributeError) as error:
             raise RenderingError(f"Graphviz could not draw the graph: {error}") from error
     return bytes(picture)
-
-
-def tidy_svg(svg: bytes) -> str:
-    """An SVG picture to put inside a page: without prologue, comments, ids and tool tips."""
-    text = svg.decode("utf-8", "replace")
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<!--.*?-->\n?", "", text, flags=re.DOTALL)
-    text = re.sub(r"<title>.*?</title>\n?", "", text, flags=re.DOTALL)
-    text = re.sub(r' id="(?:graph|node|edge|clust|a_)[^"]*"', "", text)
-    return re.sub(r' id="([ne])(\d+(?:_\d+)?)"', r' data-\1="\2"', text)
 
 
 def _has_pygraphviz() -> bool:
@@ -139,4 +129,5 @@ def _quiet_standard_error() -> Iterator[None]:
 
 
 if __name__ == "__main__":
+    del sys.path[0]  # the folder of this file, whose modules are no names of others
     sys.stdout.buffer.write(render_here(sys.stdin.buffer.read().decode(), sys.argv[1]))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from viz.step import Step
 from viz.steps import Steps
 from viz.text import columns, short
+from viz.words import local_text
 
 _MOST_CHECKING = 100_000
 """How many operations the check by differences may cost."""
@@ -16,33 +16,6 @@ def report(steps: Steps) -> str:
     if steps.learning_rate is not None:
         parts.append(_update(steps))
     return "\n\n".join(part for part in parts if part)
-
-
-def sentence(steps: Steps, step: Step) -> str:
-    """One step as a sentence, such as a screen reader should speak."""
-    name = steps.diagram[step.node].name
-    root = steps.diagram[steps.root].name
-    if step.phase == "forward":
-        numbers = steps.diagram.arithmetic(steps.diagram[step.node], short)
-        return f"Forward: {name} = {step.formula} = {numbers} = {short(step.value)}."
-    if step.phase == "seed":
-        return f"Seed: ∂{root}/∂{root} = 1, since {root} changes as fast as itself."
-    if step.phase == "update":
-        return f"Update: {name} goes from {short(step.before)} to {short(step.after)}."
-    assert step.parent is not None
-    parent = steps.diagram[step.parent].name
-    return (
-        f"Backward, from {name} to {parent}: upstream ∂{root}/∂{name} = {short(step.upstream)} "
-        f"times local ∂{name}/∂{parent} = {local_text(step)} gives {short(step.contribution)}. "
-        f"The gradient of {parent} becomes {short(step.before)} + {short(step.contribution)} = "
-        f"{short(step.after)}, with {step.received} of {step.uses} uses received."
-    )
-
-
-def local_text(step: Step) -> str:
-    """A local derivative as formula and number; the number alone where the formula is one."""
-    number = short(step.local)
-    return number if step.formula in ("", number) else f"{step.formula} = {number}"
 
 
 def _forward(steps: Steps) -> str:

@@ -1,119 +1,431 @@
-/* Turns the static steps of page.py into a stepper. No dependencies; block comments only, since
-   some hosts flatten newlines. Every copy on the page is set up by itself, once. */
+/* Turns the static steps of page.py into a stepper: a toolbar, a slider, the step as an equation,
+   and a picture whose parts light up. No dependencies; block comments only, since some hosts
+   flatten newlines. Every copy on the page is set up by itself, once. `setUp` at the end puts the
+   parts together; each part before it has one subject and gives back how to show a step. */
 (function () {
   "use strict";
-  function setUp(root) {
-    var steps = JSON.parse(root.querySelector(".gg-data").textContent);
-    var rows = root.querySelectorAll("tbody tr");
-    var saying = root.querySelector(".gg-sentence");
-    var picture = inlined(root.querySelector(".gg-picture"));
-    var gradientInk = "#b34e00"; /* GRADIENT in dot.py, as Graphviz writes it */
-    var now = 0;
-    var controls = root.querySelector(".gg-controls");
-    var first = button("|◀", "First step", function () { go(0); });
-    var back = button("◀", "Step back", function () { go(now - 1); });
-    var slider = document.createElement("input");
-    var forward = button("▶", "Step forward", function () { go(now + 1); });
-    var last = button("▶|", "Last step", function () { go(steps.length - 1); });
-    var count = document.createElement("span");
-    slider.type = "range";
-    slider.min = 1;
-    slider.max = steps.length;
-    slider.setAttribute("aria-label", "Step");
-    slider.addEventListener("input", function () { go(slider.value - 1); });
-    count.className = "gg-count";
-    [first, back, slider, forward, last, count].forEach(function (part) {
-      controls.appendChild(part);
-    });
-    controls.hidden = false;
-    root.addEventListener("keydown", onKey);
-    go(0);
+  var SVG = "http:" + "/" + "/www.w3.org/2000/svg";
+  var PACE = 2000, CALM_PACE = 4000; /* how long a step stays while playing, in milliseconds */
+  var VALUE_INK = "#0072b2", GRADIENT_INK = "#b34e00"; /* DATA and GRADIENT in dot.py */
+  var STATUSES = ["waiting", "partial", "in progress", "done"];
+  var ICONS = {
+    first: "M4 3v10M12 3L7 8l5 5", back: "M10 3L5 8l5 5", play: "M5 3v10l7-5z",
+    pause: "M5 3v10M11 3v10", forward: "M6 3l5 5-5 5", last: "M12 3v10M4 3l5 5-5 5"
+  };
 
-    function button(sign, name, act) {
-      var made = document.createElement("button");
-      made.type = "button";
-      made.textContent = sign;
-      made.setAttribute("aria-label", name);
-      made.addEventListener("click", act);
-      return made;
-    }
+  function make(tag, name, parent, text) {
+    var made = document.createElement(tag);
+    if (name) { made.className = name; }
+    if (text) { made.textContent = text; }
+    if (parent) { parent.appendChild(made); }
+    return made;
+  }
 
-    function onKey(event) {
-      if (event.altKey || event.ctrlKey || event.metaKey || event.target === slider) { return; }
-      var moves = { ArrowLeft: now - 1, ArrowRight: now + 1, Home: 0, End: steps.length - 1 };
-      if (!(event.key in moves)) { return; }
+  function drawn(tag, attributes, parent) {
+    var made = document.createElementNS(SVG, tag);
+    Object.keys(attributes).forEach(function (key) { made.setAttribute(key, attributes[key]); });
+    if (parent) { parent.appendChild(made); }
+    return made;
+  }
+
+  function icon(name, parent) {
+    var box = drawn("svg", { viewBox: "0 0 16 16", "class": "gg-icon", "aria-hidden": true }, parent);
+    drawn("path", { d: ICONS[name] }, box);
+  }
+
+  /* Toolbar: buttons with one tab stop for all of them; the arrow keys move inside. */
+  function toolbarIn(place) {
+    var bar = make("div", "gg-toolbar", place), buttons = [];
+    bar.setAttribute("role", "toolbar");
+    bar.setAttribute("aria-label", "Steps");
+    bar.addEventListener("keydown", function (event) {
+      var at = buttons.indexOf(event.target), end = buttons.length - 1;
+      var to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: end }[event.key];
+      if (at < 0 || to === undefined || event.altKey || event.ctrlKey || event.metaKey) { return; }
       event.preventDefault();
       event.stopPropagation();
-      go(moves[event.key]);
-    }
+      buttons[(to + buttons.length) % buttons.length].focus();
+    });
+    bar.addEventListener("focusin", function (event) {
+      buttons.forEach(function (one) { one.tabIndex = one === event.target ? 0 : -1; });
+    });
+    return function button(name, label, act, text) {
+      var made = make("button", "gg-" + name, bar);
+      made.type = "button";
+      made.tabIndex = buttons.length ? -1 : 0;
+      made.title = label;
+      if (ICONS[name]) { icon(name, made); made.setAttribute("aria-label", label); }
+      if (text) { make("span", "", made, text); }
+      made.addEventListener("click", act);
+      buttons.push(made);
+      return made;
+    };
+  }
 
-    function go(index) {
-      now = Math.max(0, Math.min(steps.length - 1, index));
-      var step = steps[now];
+  function sliderIn(place, most, act) {
+    var row = make("div", "gg-slide", place), slider = make("input", "", row);
+    var count = make("span", "gg-count", row);
+    slider.type = "range";
+    slider.min = 1;
+    slider.max = most;
+    slider.setAttribute("aria-label", "Step");
+    slider.addEventListener("input", function () { act(slider.value - 1); });
+    return function (now, step) {
       slider.value = now + 1;
-      count.textContent = "step " + (now + 1) + " of " + steps.length;
-      saying.textContent = step.says;
-      /* Not `disabled`: that would throw the focus away while stepping with the keyboard. */
-      mark([first, back], now === 0);
-      mark([forward, last], now === steps.length - 1);
-      rows.forEach(function (row, i) {
-        row.classList.toggle("gg-now", i === now);
-        if (i === now) { row.setAttribute("aria-current", "step"); }
-        else { row.removeAttribute("aria-current"); }
-      });
-      showRow(rows[now]);
-      showGradients();
-      light("[data-n]", "n", "gg-now", step.node);
-      light("[data-n]", "n", "gg-goal", step.parent);
-      light("[data-e]", "e", "gg-now", step.edge);
-    }
+      count.textContent = "step " + (now + 1) + " of " + most;
+      slider.setAttribute("aria-valuetext", count.textContent + ", " + step.phase);
+    };
+  }
 
-    function mark(buttons, isAtEnd) {
-      buttons.forEach(function (button) { button.setAttribute("aria-disabled", isAtEnd); });
-    }
-
-    function showRow(row) {
-      var box = root.querySelector(".gg-scroll");
-      var above = row.offsetTop - box.scrollTop;
-      if (above < 30 || above > box.clientHeight - 40) { box.scrollTop = row.offsetTop - 60; }
-    }
-
-    /* The picture shows each gradient as far as it has come by this step. */
-    function showGradients() {
-      if (!picture) { return; }
-      var known = {};
-      steps.slice(0, now + 1).forEach(function (step) {
-        if (step.gradient === null) { return; }
-        known[step.parent === null ? step.node : step.parent] = step.gradient;
-      });
-      picture.querySelectorAll("[data-n]").forEach(function (part) {
-        part.querySelectorAll("text").forEach(function (line) {
-          if (line.getAttribute("fill") !== gradientInk) { return; }
-          line.textContent = "grad " + (part.dataset.n in known ? known[part.dataset.n] : "–");
+  /* The step as an equation. For readers of the screen the sentence below says the same. */
+  function cardIn(place) {
+    var card = make("div", "gg-card", place);
+    card.setAttribute("aria-hidden", "true");
+    return function (step, place, isHidden) {
+      card.textContent = "";
+      make("div", "gg-phase", card, step.phase);
+      make("b", "", card.firstChild, place);
+      step.equations.forEach(function (equation) {
+        var line = make("div", "gg-equation", card);
+        equation.forEach(function (term) {
+          if (typeof term === "string") { make("span", "gg-sign", line, term); return; }
+          var box = make("span", "gg-term" + (term[2] ? " gg-answer" : ""), line);
+          make("small", "", box, term[0]);
+          make("b", "", box, term[2] && isHidden ? "?" : term[1]);
         });
       });
-    }
+      make("div", "gg-uses", card, step.uses ?
+        step.received + " of " + step.uses + (step.uses > 1 ? " uses received" : " use received") +
+        (step.received < step.uses ? ": the gradient is not complete yet" : ": complete") : "");
+    };
+  }
 
-    function light(selector, key, name, wanted) {
-      if (!picture) { return; }
-      picture.querySelectorAll(selector).forEach(function (part) {
-        part.classList.toggle(name, part.dataset[key] === String(wanted));
-      });
-    }
+  /* Predict: a place to guess the answer of the step before it is shown. */
+  function guessIn(place, reveal) {
+    var form = make("form", "gg-guess", place);
+    var field = make("label", "", form, "Your guess ");
+    var input = make("input", "", field), verdict, wanted;
+    input.type = "text";
+    input.inputMode = "decimal";
+    input.autocomplete = "off";
+    make("button", "", form, "Check").type = "submit";
+    var show = make("button", "", form, "Show");
+    show.type = "button";
+    show.addEventListener("click", reveal);
+    verdict = make("span", "gg-verdict", form);
+    verdict.setAttribute("role", "status");
+    form.addEventListener("submit", function (event) {
+      var text = input.value.trim().replace(",", ".").replace("\u2212", "-");
+      event.preventDefault();
+      if (!text) { reveal(); return; }
+      if (isRight(text, wanted)) { reveal(); verdict.textContent = "Right."; return; }
+      verdict.textContent = isFinite(text) || typeof wanted === "string" ?
+        "Not yet. Try again, or press Show." : "That is no number.";
+    });
+    return function (step, isPredicting, isAsked, isNew) {
+      form.hidden = !isPredicting;
+      show.setAttribute("aria-disabled", !isAsked);
+      wanted = step.answer;
+      if (isNew) { input.value = verdict.textContent = ""; }
+    };
+  }
+
+  /* Within one per cent, since the numbers shown are rounded; texts such as "inf" literally. */
+  function isRight(text, wanted) {
+    if (typeof wanted === "string") { return text.toLowerCase() === wanted; }
+    return Math.abs(Number(text) - wanted) <= 0.01 * Math.abs(wanted) + 1e-12;
+  }
+
+  /* What is known of every node after step `now`: its number, its gradient, its status. */
+  function known(steps, now) {
+    var found = { values: {}, gradients: {}, received: {}, uses: {}, seeded: false };
+    steps.forEach(function (step, i) {
+      var goal = step.parent === undefined ? step.node : step.parent;
+      if (step.phase === "backward") { found.uses[goal] = step.uses; }
+      if (i > now) { return; }
+      if (step.phase === "seed") { found.root = step.node; }
+      if (step.phase === "backward") { found.received[goal] = step.received; }
+      var isGradient = step.phase === "seed" || step.phase === "backward";
+      (isGradient ? found.gradients : found.values)[goal] = step.shows;
+    });
+    found.status = function (node) {
+      if (steps[now].phase === "backward" && steps[now].node === node) { return "in progress"; }
+      if (node === found.root) { return "done"; }
+      if (!found.received[node]) { return "waiting"; }
+      return found.received[node] === found.uses[node] ? "done" : "partial";
+    };
+    return found;
+  }
+
+  /* A small disc: empty while waiting, filled by the share received, ringed while in progress. */
+  function drawMark(place, status, share) {
+    var angle = 2 * Math.PI * share, x = 5 * Math.sin(angle), y = -5 * Math.cos(angle);
+    var wedge = "M0 0V-5A5 5 0 " + (share > 0.5 ? 1 : 0) + " 1 " + x + " " + y + "Z";
+    place.textContent = "";
+    if (status === "in progress") { drawn("circle", { r: 8, "class": "gg-ring" }, place); }
+    drawn("circle", { r: 5, "class": status === "waiting" || share < 1 ? "" : "gg-full" }, place);
+    if (share > 0 && share < 1) { drawn("path", { d: wedge, "class": "gg-full" }, place); }
+  }
+
+  function legendIn(place) {
+    var legend = make("p", "gg-legend", place), counts = {};
+    STATUSES.forEach(function (status, i) {
+      var item = make("span", "", legend);
+      var box = drawn("svg", { viewBox: "-9 -9 18 18", "class": "gg-mark" }, item);
+      box.setAttribute("aria-hidden", "true");
+      drawMark(box, status, [0, 0.5, 1, 1][i]);
+      make("span", "", item, status + " ");
+      counts[status] = make("b", "", item, "0");
+    });
+    return function (found) {
+      STATUSES.forEach(function (status) { counts[status].textContent = found[status] || 0; });
+    };
   }
 
   /* Replaces the image by the SVG inside it, whose parts can be lit. */
   function inlined(figure) {
-    if (!figure) { return null; }
-    var image = figure.querySelector("img");
+    var image = figure && figure.querySelector("img");
+    if (!image) { return null; }
     var bytes = Uint8Array.from(atob(image.src.split(",")[1]), function (c) {
       return c.charCodeAt(0);
     });
     var text = new TextDecoder().decode(bytes);
     var parsed = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
     if (parsed.nodeName !== "svg") { return null; }
+    parsed.querySelectorAll("style").forEach(function (style) { style.remove(); });
     figure.replaceChild(document.importNode(parsed, true), image);
     return figure;
+  }
+
+  /* The picture: numbers and gradients as far as they have come, statuses, and what is in focus. */
+  function pictureIn(root, steps, legend, pick) {
+    var figure = inlined(root.querySelector(".gg-picture"));
+    if (!figure) { return function () { return undefined; }; }
+    var svg = figure.querySelector("svg"), computed = {};
+    svg.style.minWidth = 0.7 * parseFloat(svg.getAttribute("width")) + "pt";
+    steps.forEach(function (step, i) { if (step.phase === "forward") { computed[step.node] = i; } });
+    var nodes = Array.prototype.map.call(figure.querySelectorAll("[data-n]"), function (part) {
+      var node = { part: part, index: Number(part.dataset.n) };
+      part.querySelectorAll("text").forEach(function (line) {
+        var ink = (line.getAttribute("fill") || "").toLowerCase();
+        if (ink === VALUE_INK) { node.value = line; node.text = line.textContent; }
+        if (ink === GRADIENT_INK) { node.gradient = line; }
+      });
+      fit(node);
+      part.addEventListener("click", function () { pick(node.index); });
+      return node;
+    });
+
+    /* The texts change, so they are centred in the box; the mark sits on its upper right corner. */
+    function fit(node) {
+      var xs = [], ys = [];
+      node.part.querySelectorAll("path, polygon").forEach(function (outline) {
+        var corners = outline.getAttribute("d") || outline.getAttribute("points") || "";
+        (corners.match(/-?\d+\.?\d*/g) || []).forEach(function (number, i) {
+          (i % 2 ? ys : xs).push(Number(number));
+        });
+      });
+      if (!node.gradient || !xs.length) { return; }
+      var left = Math.min.apply(null, xs), right = Math.max.apply(null, xs);
+      node.width = right - left - 4;
+      [node.value, node.gradient].forEach(function (line) {
+        line.setAttribute("text-anchor", "middle");
+        line.setAttribute("x", (left + right) / 2);
+      });
+      node.mark = drawn("g", { "class": "gg-mark" }, node.part);
+      node.mark.setAttribute("transform", "translate(" + (right - 3) + "," +
+        (Math.min.apply(null, ys) + 3) + ")");
+    }
+
+    return function (now, isHidden) {
+      var found = known(steps, now), step = steps[now], counts = {};
+      var goal = step.parent === undefined ? step.node : step.parent;
+      nodes.forEach(function (node) {
+        var isAsked = isHidden && node.index === goal, i = node.index;
+        var isGradient = step.phase === "seed" || step.phase === "backward";
+        if (node.value) {
+          write(node, node.value, isAsked && !isGradient ? "value ?" :
+            i in found.values ? "value " + found.values[i] : i in computed ? "value –" : node.text);
+        }
+        if (node.gradient) {
+          write(node, node.gradient, "grad " + (isAsked && isGradient ? "?" :
+            i in found.gradients ? found.gradients[i] : "–"));
+          var status = found.status(i);
+          counts[status] = (counts[status] || 0) + 1;
+          node.part.dataset.status = status;
+          if (node.mark) { drawMark(node.mark, status, status === "partial" ? found.received[i] / found.uses[i] :
+            status === "waiting" ? 0 : 1); }
+        }
+        node.part.classList.toggle("gg-now", i === step.node);
+        node.part.classList.toggle("gg-goal", i === step.parent);
+        if (i === step.node) { bringIntoView(node.part); }
+      });
+      figure.querySelectorAll("[data-e]").forEach(function (edge) {
+        var from = computed[edge.dataset.e.split("_")[0]];
+        edge.classList.toggle("gg-now", edge.dataset.e === step.edge);
+        edge.classList.toggle("gg-later", from > now || (from === now && isHidden));
+      });
+      legend(counts);
+    };
+
+    /* A number that is wider than the box, which was laid out for the last ones, is squeezed. */
+    function write(node, line, text) {
+      line.textContent = text;
+      line.removeAttribute("textLength");
+      if (!(line.getComputedTextLength() > node.width)) { return; }
+      line.setAttribute("textLength", node.width);
+      line.setAttribute("lengthAdjust", "spacingAndGlyphs");
+    }
+
+    function bringIntoView(part) {
+      var box = part.getBoundingClientRect(), frame = figure.getBoundingClientRect();
+      if (box.left < frame.left) { figure.scrollLeft -= frame.left - box.left + 40; }
+      if (box.right > frame.right) { figure.scrollLeft += box.right - frame.right + 40; }
+      if (box.top < frame.top) { figure.scrollTop -= frame.top - box.top + 40; }
+      if (box.bottom > frame.bottom) { figure.scrollTop += box.bottom - frame.bottom + 40; }
+    }
+  }
+
+  function tableOf(root, pick) {
+    var box = root.querySelector(".gg-steps"), rows = box.querySelectorAll("tbody tr");
+    rows.forEach(function (row, i) { row.addEventListener("click", function () { pick(i); }); });
+    return function (now, isPredicting, isHidden) {
+      rows.forEach(function (row, i) {
+        row.classList.toggle("gg-now", i === now);
+        row.classList.toggle("gg-secret", isHidden && i === now);
+        row.classList.toggle("gg-future", isPredicting && i > now);
+        if (i === now) { row.setAttribute("aria-current", "step"); }
+        else { row.removeAttribute("aria-current"); }
+      });
+      var above = rows[now].offsetTop - box.scrollTop;
+      if (above < 60 || above > box.clientHeight - 40) { box.scrollTop = rows[now].offsetTop - 90; }
+      return rows[now].cells[2].textContent;
+    };
+  }
+
+  function setUp(root) {
+    var steps = JSON.parse(root.querySelector(".gg-data").textContent), end = steps.length - 1;
+    var saying = root.querySelector(".gg-sentence"), wrong = root.querySelector(".gg-mistakes");
+    var place = root.querySelector(".gg-controls");
+    var now = 0, timer = null, isPredicting = false, isRevealed = false;
+    var legend = legendIn(place), button = toolbarIn(place);
+    var showPicture = pictureIn(root, steps, legend, jump), showRow = tableOf(root, leap);
+    var first = button("first", "First step", function () { leap(0); });
+    var back = button("back", "Step back", function () { leap(now - 1); });
+    var player = button("play", "Play", play, "Play");
+    var forward = button("forward", "Step forward", function () { leap(now + 1); });
+    var last = button("last", "Last step", function () { leap(end); });
+    var predictor = button("predict", "Hide every answer until you ask (P)", predict, "Predict");
+    var critic = wrong && button("wrong", "Show what wrong engines get (M)", criticise, "Mistakes");
+    var slide = sliderIn(place, steps.length, leap), showCard = cardIn(place);
+    var showGuess = guessIn(place, reveal);
+    var notes = make("div", "gg-notes");
+    var line = make("p", "gg-line", notes), check = make("p", "gg-check", notes);
+    saying.parentNode.insertBefore(notes, saying.nextSibling);
+    predictor.setAttribute("aria-pressed", "false");
+    if (critic) {
+      root.insertBefore(wrong, root.querySelector(".gg-steps")); /* near the button */
+      criticise();
+    }
+    place.hidden = false;
+    root.tabIndex = -1; /* a click anywhere gives the stepper the keys */
+    root.addEventListener("keydown", onKey);
+    go(0);
+
+    function isHidden() { return isPredicting && !isRevealed; }
+
+    function go(index) {
+      now = Math.max(0, Math.min(end, index));
+      isRevealed = false;
+      show(true);
+    }
+
+    function leap(index) { pause(); go(index); }
+
+    /* The next step that has to do with a node, from the start again if there is none. */
+    function jump(node) {
+      for (var i = 1; i <= steps.length; i += 1) {
+        var step = steps[(now + i) % steps.length];
+        if (step.node === node || step.parent === node) { leap((now + i) % steps.length); return; }
+      }
+    }
+
+    function show(isNew) {
+      var step = steps[now], hidden = isHidden();
+      saying.textContent = step.asks + (hidden ? "what?" : step.tells);
+      line.textContent = step.line || "";
+      check.textContent = hidden ? "" : step.check || "";
+      slide(now, step);
+      showCard(step, showRow(now, isPredicting, hidden), hidden);
+      showGuess(step, isPredicting, hidden, isNew);
+      showPicture(now, hidden);
+      /* Not `disabled`: that would throw the focus away while stepping with the keyboard. */
+      [first, back].forEach(function (one) { one.setAttribute("aria-disabled", now === 0); });
+      [forward, last].forEach(function (one) { one.setAttribute("aria-disabled", now === end); });
+    }
+
+    function reveal() {
+      if (isHidden()) { isRevealed = true; show(false); }
+    }
+
+    function predict() {
+      isPredicting = !isPredicting;
+      isRevealed = false;
+      predictor.setAttribute("aria-pressed", isPredicting);
+      root.classList.toggle("gg-predicting", isPredicting);
+      show(true);
+    }
+
+    function criticise() {
+      wrong.hidden = !wrong.hidden;
+      critic.setAttribute("aria-expanded", !wrong.hidden);
+    }
+
+    function play() {
+      if (timer) { pause(); return; }
+      if (now === end && !isHidden()) { go(0); }
+      var isCalm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+      timer = window.setInterval(tick, isCalm ? CALM_PACE : PACE);
+      showPlayer("pause", "Pause");
+    }
+
+    function tick() {
+      if (isHidden()) { reveal(); } else { go(now + 1); }
+      if (!root.isConnected || (now === end && !isHidden())) { pause(); }
+    }
+
+    function pause() {
+      if (!timer) { return; }
+      window.clearInterval(timer);
+      timer = null;
+      showPlayer("play", "Play");
+    }
+
+    function showPlayer(name, label) {
+      player.textContent = "";
+      icon(name, player);
+      make("span", "", player, label);
+      player.setAttribute("aria-label", label);
+      player.title = label;
+    }
+
+    /* On a button, keys do what they do on buttons; in the field for a guess, they write. */
+    function onKey(event) {
+      var target = event.target, key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+      if (event.altKey || event.ctrlKey || event.metaKey || target.type === "text") { return; }
+      var acts = { p: predict, m: critic && criticise };
+      if (target.tagName !== "BUTTON") { acts[" "] = play; acts.Enter = isHidden() && reveal; }
+      if (target.tagName !== "BUTTON" && target.type !== "range") {
+        acts.ArrowLeft = leap.bind(null, now - 1);
+        acts.ArrowRight = leap.bind(null, now + 1);
+        acts.Home = leap.bind(null, 0);
+        acts.End = leap.bind(null, end);
+      }
+      if (!Object.prototype.hasOwnProperty.call(acts, key) || !acts[key]) { return; }
+      event.preventDefault();
+      event.stopPropagation();
+      acts[key]();
+    }
   }
 
   document.querySelectorAll(".glassgrad-steps:not([data-ready])").forEach(function (root) {

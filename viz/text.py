@@ -8,10 +8,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from engine.text import clipped as clipped
-from engine.text import told as told
-from engine.text import visible as visible
-
 MISSING = "–"
 """What stands for a gradient that has not been computed."""
 

@@ -1,0 +1,160 @@
+"""`step_neuron`: a neuron in one line, and its chain rule in three factors."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine import TABLE, Operation, Reduction, Value
+from viz import backprop, step_neuron
+
+ACTIVATIONS = [
+    name
+    for name, row in TABLE.items()
+    if not isinstance(row, Reduction) and len(row.domain) - len(row.defaults) == 1
+]
+
+
+def gradients(steps: Any) -> dict[str, float]:
+    return {steps.diagram[i].name: gradient for i, gradient in steps.gradients.items()}
+
+
+def test_a_neuron_on_paper() -> None:
+    steps = step_neuron([2.0, -3.0], [1.0, 0.5], 0.5, "tanh", target=1.0)
+    out = math.tanh(1.0)
+    found = gradients(steps)
+    assert found["out"] == pytest.approx(2 * (out - 1))
+    assert found["z"] == pytest.approx(2 * (out - 1) * (1 - out**2))
+    assert found["w1"] == pytest.approx(found["z"] * 1.0)
+    assert found["w2"] == pytest.approx(found["z"] * 0.5)
+    assert found["b"] == found["z"]
+    assert steps.diagram[steps.root].data == pytest.approx((out - 1) ** 2)
+
+
+@pytest.mark.parametrize("target", [None, 0.25])
+@pytest.mark.parametrize("activation", ["linear", *ACTIVATIONS])
+def test_the_three_factors_give_the_gradient(activation: str, target: float | None) -> None:
+    steps = step_neuron([0.5, 0.25], [0.75, 1.0], 0.125, activation, target)
+    found = gradients(steps)
+    for factors in steps.factors:
+        product = factors.loss_by_output * factors.output_by_sum * factors.sum_by_weight
+        assert repr(product) == repr(factors.product) == repr(found[factors.weight])
+        assert repr(factors.loss_by_output) == repr(found["out"])
+    if "z" in found:
+        assert [f.weight for f in steps.factors] == ["w1", "w2", "b"]
+        assert [f.sum_by_weight for f in steps.factors] == [0.75, 1.0, 1.0]
+    else:
+        assert not steps.factors
+
+
+def test_the_factors_are_named_in_text_and_page() -> None:
+    steps = step_neuron([2.0, -3.0], [1.0, 0.5], 0.5, "tanh", target=1.0)
+    title = (
+        "The chain rule in three factors: ∂L/∂w = ∂L/∂out × ∂out/∂z × ∂z/∂w, which are "
+        "loss by output, output by weighted sum, weighted sum by weight"
+    )
+    assert title in steps.html()
+    *_, heading, first, second, third = steps.text().splitlines()
+    assert title in steps.text().splitlines()
+    assert heading.split() == "weight ∂L/∂out × ∂out/∂z × ∂z/∂w = ∂L/∂w".split()
+    assert (
+        first.split() == "w1 2 * error = -0.4768 × sech(z) ** 2 = 0.42 × x1 = 1 = -0.2002".split()
+    )
+    assert second.split()[-5:] == ["x2", "=", "0.5", "=", "-0.1001"]
+    assert third.split()[-4:] == ["×", "1", "=", "-0.2002"]
+
+
+def test_without_a_target_the_output_is_differentiated() -> None:
+    steps = step_neuron(2.0, 3.0, 1.0, "relu")
+    assert steps.diagram[steps.root].name == "out"
+    assert steps.factors[0].loss_by_output == 1.0
+    assert [f.weight for f in steps.factors] == ["w", "b"]
+    assert "∂out/∂w = ∂out/∂out × ∂out/∂z × ∂z/∂w" in steps.text()
+
+
+def test_the_steps_are_those_of_backprop() -> None:
+    w, x, b = Value(2.0, label="w"), Value(3.0, label="x"), Value(1.0, label="b")
+    steps = step_neuron(w, x, b, "sigmoid")
+    y = (w * x + b).sigmoid()
+    y.label = "out"
+    expected = gradients(backprop(y))
+    assert {name: gradients(steps)[name] for name in ("w", "x", "b", "out")} == {
+        name: expected[name] for name in ("w", "x", "b", "out")
+    }
+
+
+def test_given_values_keep_their_labels_and_gradients() -> None:
+    mass, plain = Value(2.0, label="mass"), Value(3.0)
+    steps = step_neuron([mass, plain], [1.0, 1.0], 0.0, "tanh")
+    assert [f.weight for f in steps.factors] == ["mass", "w2", "b"]
+    assert (mass.label, plain.label) == ("mass", None)
+    assert repr(mass.grad) == repr(plain.grad) == "–"
+
+
+def test_the_update_moves_weights_and_bias_and_no_input() -> None:
+    steps = step_neuron([0.5, 0.25], [0.75, 1.0], 0.125, target=1.0, learning_rate=0.1)
+    moved = [steps.diagram[s.node].name for s in steps if s.phase == "update"]
+    assert sorted(moved) == ["b", "w1", "w2"]
+    assert steps.new_loss < steps.diagram[steps.root].data
+
+
+def test_rows_of_numpy_and_operations_are_taken() -> None:
+    steps = step_neuron(np.array([0.5, 0.25]), np.array([0.75, 1.0]), 0, TABLE["sin"], target=1)
+    assert len(steps.factors) == 3
+
+
+def test_a_weight_used_twice_has_its_factors_twice() -> None:
+    w = Value(0.5, label="w")
+    steps = step_neuron([w, w], [1.0, 2.0], 0.0, "linear")
+    assert [(f.weight, f.product) for f in steps.factors] == [("w", 1.0), ("w", 2.0), ("b", 1.0)]
+    assert gradients(steps)["w"] == 3.0
+
+
+def test_constants_have_no_factors() -> None:
+    steps = step_neuron([Value(0.5).detach(), 1.0], [1.0, 2.0], 0.0)
+    assert [f.weight for f in steps.factors] == ["w2", "b"]
+    rows = steps.text().splitlines()[-2:]
+    assert [line.split()[0] for line in rows] == ["w2", "b"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "sentence"),
+    [
+        (([1.0], [1.0, 2.0], 0.0), ValueError, "as many weights as inputs.*not 1 and 2"),
+        (([], [], 0.0), ValueError, "at least one, not 0 and 0"),
+        (("1", [1.0], 0.0), TypeError, "list of numbers as w, not str '1'"),
+        ((1.0, None, 0.0), TypeError, "list of numbers as x, not NoneType None"),
+        ((1.0, 1.0, "0"), TypeError, "step_neuron's b takes a real number"),
+        (([1j], [1.0], 0.0), TypeError, "step_neuron's w1 takes a real number"),
+        (([[1.0]], [1.0], 0.0), TypeError, "One|one"),
+        ((1.0, 1.0, 10**400), OverflowError, "step_neuron's b"),
+        ((1.0, 1.0, 0.0, "tahn"), ValueError, "no activation called 'tahn'. Did you mean tanh?"),
+        ((1.0, 1.0, 0.0, "x" * 10_000), ValueError, "no activation called a str"),
+        ((1.0, 1.0, 0.0, "add"), ValueError, "add is no activation: it takes several operands"),
+        ((1.0, 1.0, 0.0, TABLE["max"]), ValueError, "max is no activation"),
+        ((1.0, 1.0, 0.0, math.tanh), TypeError, "operation of the table or its name"),
+        ((1.0, 1.0, 0.0, "tanh", "1"), TypeError, "step_neuron's target takes a real number"),
+    ],
+)
+def test_what_is_no_neuron_is_refused(
+    arguments: tuple[Any, ...], error: type[Exception], sentence: str
+) -> None:
+    with pytest.raises(error, match=sentence):
+        step_neuron(*arguments)
+
+
+def test_a_learning_rate_is_a_number() -> None:
+    with pytest.raises(TypeError, match="learning_rate takes a real number"):
+        step_neuron(1.0, 1.0, 0.0, learning_rate="fast")
+
+
+def test_a_hostile_label_is_escaped() -> None:
+    steps = step_neuron([Value(1.0, label="<script>alert(1)</script>")], [1.0], 0.0, target=1.0)
+    assert "<script>alert" not in steps.html()
+    assert "&lt;script&gt;alert(1)" in steps.html()
+
+
+def test_every_operation_of_one_operand_can_be_chosen() -> None:
+    assert all(isinstance(TABLE[name], Operation) for name in ACTIVATIONS)
+    assert {"tanh", "relu", "sigmoid", "gelu"} <= set(ACTIVATIONS)

@@ -1,0 +1,245 @@
+"""Plots: the data of the axes, never pixels; and what stands there without matplotlib."""
+
+import math
+import sys
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+
+import engine
+from engine import TABLE, Value
+from nn import MLP, Neuron
+from viz.history import GradientHistory
+from viz.plots import ADVICE, plot_boundary, plot_gradients, plot_losses, plot_operation
+
+try:
+    import matplotlib
+except ImportError:
+    matplotlib = None
+else:
+    matplotlib.use("Agg")
+
+needs_matplotlib = pytest.mark.skipif(matplotlib is None, reason="needs matplotlib")
+POINTS, LABELS = [[0.0, 0.0], [1.0, 0.5], [2.0, 0.0], [3.0, 1.0]], [-1, -1, 1, 1]
+
+
+def labels(axes) -> list[str]:
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+# An operation with its derivative.
+
+
+@needs_matplotlib
+@pytest.mark.parametrize("name", TABLE)
+def test_every_operation_can_be_plotted(name: str) -> None:
+    figure = plot_operation(name)
+    assert figure.get_suptitle() == TABLE[name].about
+    assert figure.axes
+    for axes in figure.axes:
+        assert labels(axes)[1] == "derivative"
+        assert "x" in labels(axes)[0]
+    figure.canvas.draw()
+
+
+@needs_matplotlib
+def test_the_curves_are_those_of_the_row() -> None:
+    (axes,) = plot_operation(engine.tanh).axes
+    value, slope = axes.lines
+    for x, y in zip(*value.get_data()):
+        assert y == math.tanh(x)
+    for x, y in zip(*slope.get_data()):
+        assert y == pytest.approx(1.0 - math.tanh(x) ** 2)
+    assert (min(value.get_xdata()), max(value.get_xdata())) == TABLE["tanh"].domain[0]
+
+
+@needs_matplotlib
+def test_an_operation_of_two_has_a_panel_for_each_operand() -> None:
+    base, exponent = plot_operation("pow").axes
+    assert labels(base) == ["x ** 2", "derivative"]
+    assert labels(exponent) == ["4.175 ** x", "derivative"]
+    x, y = (numbers[200] for numbers in base.lines[1].get_data())
+    assert y == pytest.approx(2 * x)
+
+
+@needs_matplotlib
+def test_a_pairing_is_written_with_its_lists() -> None:
+    assert labels(plot_operation("dot").axes[0])[0] == "dot([x], [2])"
+
+
+@pytest.mark.parametrize(
+    ("operation", "error", "message"),
+    [
+        ("tahn", ValueError, "no operation 'tahn'; it has"),
+        (math.tanh, TypeError, "takes a row of the table, not"),
+        (None, TypeError, "takes a row of the table, not"),
+    ],
+)
+def test_what_is_no_row_is_refused(operation: object, error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
+        plot_operation(operation)
+
+
+# A decision boundary.
+
+
+@needs_matplotlib
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda point: point[0] - 1.5,
+        lambda point: Value(point[0]) - 1.5,
+    ],
+    ids=["numbers", "Values"],
+)
+def test_a_boundary_stands_where_the_score_is_zero(model: Callable) -> None:
+    (axes,) = plot_boundary(model, POINTS, LABELS, cells=11).axes
+    assert labels(axes) == ["label -1", "label 1", "boundary: score = 0"]
+    (boundary,) = [c for c in axes.collections if len(c.get_paths()) == 1]
+    assert boundary.get_paths()[0].vertices[:, 0] == pytest.approx(1.5)
+    drawn = [line.get_xydata().tolist() for line in axes.lines[:2]]
+    assert drawn == [POINTS[:2], POINTS[2:]]
+    assert axes.lines[0].get_marker() != axes.lines[1].get_marker()
+
+
+@needs_matplotlib
+def test_a_model_of_nn_is_plotted_and_left_alone() -> None:
+    model = MLP(2, [3, 1], seed=0)
+    model.zero_grad()
+    plot_boundary(model, POINTS, LABELS, cells=4).canvas.draw()
+    assert {p.grad for p in model.parameters()} == {0.0}
+
+
+@needs_matplotlib
+def test_a_model_that_never_changes_sides_has_no_boundary() -> None:
+    figure = plot_boundary(lambda point: 1.0, POINTS, ["a", "a", "b", "b"], cells=3)
+    assert labels(figure.axes[0]) == ["label a", "label b"]
+    figure.canvas.draw()
+
+
+@needs_matplotlib
+@pytest.mark.parametrize(
+    ("points", "given"), [([1.0, 2.0], [1, 2]), ([[1.0]], [1]), (POINTS, LABELS[:2]), ([], [])]
+)
+def test_points_that_are_no_pairs_are_refused(points: list, given: list) -> None:
+    with pytest.raises(ValueError, match="points of two numbers each and one label for each"):
+        plot_boundary(lambda point: 0.0, points, given)
+
+
+# Losses.
+
+
+@needs_matplotlib
+def test_losses_are_a_curve() -> None:
+    (axes,) = plot_losses([3.0, Value(2.0), 1.0]).axes
+    assert axes.lines[0].get_xydata().tolist() == [[0, 3], [1, 2], [2, 1]]
+    assert axes.get_legend() is None
+    assert axes.get_yscale() == "linear"
+
+
+@needs_matplotlib
+def test_several_losses_differ_by_more_than_colour() -> None:
+    (axes,) = plot_losses({f"run {i}": [1.0, 0.1] for i in range(8)}, log=True).axes
+    assert labels(axes) == [f"run {i}" for i in range(8)]
+    looks = {(line.get_color(), line.get_linestyle(), line.get_marker()) for line in axes.lines}
+    assert len(looks) == 8
+    assert axes.get_yscale() == "log"
+
+
+# Gradients over time.
+
+
+def test_a_history_holds_the_mean_size_by_layer() -> None:
+    model, history = MLP(1, [2, 1], seed=0), GradientHistory()
+    for number in (2.0, -4.0):
+        for parameter in model.parameters():
+            parameter.grad = number
+        history.record(model)
+    assert dict(history) == {"layers.0": [2.0, 4.0], "layers.1": [2.0, 4.0]}
+    assert repr(history) == "<gradients of 2 layers over 2 steps>"
+
+
+def test_a_gradient_that_was_not_computed_is_no_zero() -> None:
+    neuron, history = Neuron(2, seed=0), GradientHistory()
+    history.record(neuron)
+    neuron.zero_grad()
+    history.record(neuron)
+    assert list(history) == ["w", "b"]
+    assert math.isnan(history["b"][0])
+    assert history["b"][1] == 0.0
+
+
+def test_layers_that_come_and_go_keep_their_steps() -> None:
+    history = GradientHistory()
+    for names in (["a.w.0"], ["a.w.1", "head.0.b"], []):
+        parameters = [(name, SimpleNamespace(grad=1.0)) for name in names]
+        history.record(SimpleNamespace(named_parameters=lambda given=parameters: iter(given)))
+    assert [len(sizes) for sizes in history.values()] == [3, 3]
+    assert [math.isnan(size) for size in history["head.0"]] == [True, False, True]
+
+
+@needs_matplotlib
+def test_vanishing_gradients_are_seen() -> None:
+    model, history = MLP(2, [3] * 8 + [1], activation="sigmoid", seed=0), GradientHistory()
+    model.zero_grad()
+    model([1.0, 2.0]).backward()
+    history.record(model)
+    figure = plot_gradients(history)
+    sizes = [line.get_ydata()[0] for line in figure.axes[0].lines]
+    assert sizes == [history[f"layers.{i}"][0] for i in range(9)]
+    assert sizes[0] < 1e-3 * sizes[-1]
+    assert figure.axes[0].get_yscale() == "log"
+    figure.canvas.draw()
+
+
+@needs_matplotlib
+def test_what_has_no_logarithm_stands_at_the_edges() -> None:
+    figure = plot_gradients({"a": [1.0, 0.0, math.inf, math.nan], "b": [1.0, 2.0, 3.0, 4.0]})
+    (legend,) = figure.legends
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names == ["a", "a: zero", "a: nan or infinite", "b"]
+    curve, zero, broken, _ = figure.axes[0].lines
+    assert [math.isnan(y) for y in curve.get_ydata()] == [False, True, True, True]
+    assert list(zero.get_xdata()) == [1]
+    assert list(broken.get_xdata()) == [2, 3]
+    figure.canvas.draw()
+
+
+@needs_matplotlib
+def test_an_empty_history_is_an_empty_plot() -> None:
+    plot_gradients(GradientHistory()).canvas.draw()
+
+
+# The figure, and its absence.
+
+
+@needs_matplotlib
+def test_a_notebook_shows_the_figure_without_pyplot(run_python: Callable[..., str]) -> None:
+    program = """
+import sys
+from viz.plots import plot_losses
+print(plot_losses([1.0, 0.5])._repr_png_()[1:4], "matplotlib.pyplot" in sys.modules)
+"""
+    assert run_python(program) == "b'PNG' False\n"
+
+
+@pytest.mark.parametrize(
+    "plot",
+    [
+        lambda: plot_operation("tanh"),
+        lambda: plot_boundary(lambda point: 0.0, POINTS, LABELS),
+        lambda: plot_losses([1.0]),
+        lambda: plot_gradients({}),
+    ],
+    ids=["operation", "boundary", "losses", "gradients"],
+)
+def test_without_matplotlib_a_sentence_says_what_to_install(
+    plot: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("matplotlib", "matplotlib.figure"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError) as caught:
+        plot()
+    assert str(caught.value) == ADVICE
+    assert "pip install" in ADVICE

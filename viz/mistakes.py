@@ -1,0 +1,252 @@
+"""The classic mistakes of an autograd engine, run beside the right one on the same graph.
+
+Each wrong engine is a few lines long and gives gradients that look like gradients. `Mistakes` holds
+what each gets for every node, and the first node, in backward order, where it parts from the right
+one. It is pure data: `backprop.py` gives it as `steps.mistakes()`, `page.py` shows it as a table.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import overload
+
+from engine import contribution
+from viz.diagram import Diagram, Node
+from viz.steps import Steps
+from viz.text import columns, short
+
+TOLERANCE = 1e-9
+"""Adding in another order rounds differently; only more than this share of the terms is wrong."""
+
+Gradients = dict[int, float]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One wrong engine on one graph.
+
+    Attributes:
+        name: what it does wrong, in a few words.
+        gradients: what it gets for every node, by the node's index in the diagram.
+        wrong: the indices of the nodes whose gradient is wrong, in backward order.
+        why: a sentence about the first of them, or why there is none.
+
+    >>> from engine import Value
+    >>> from viz import backprop
+    >>> x = Value(3.0, label="x")
+    >>> overwriting = backprop(x * x).mistakes()[0]
+    >>> overwriting.name, overwriting.gradients[0], overwriting.parts_at
+    ('= instead of +=', 3.0, 0)
+    """
+
+    name: str
+    gradients: Mapping[int, float]
+    wrong: tuple[int, ...]
+    why: str
+
+    @property
+    def parts_at(self) -> int | None:
+        """The first node, in backward order, that differs from the right engine; None if none."""
+        return self.wrong[0] if self.wrong else None
+
+
+class Mistakes(Sequence[Mistake]):
+    """The classic wrong engines beside the right one. `print` gives a table.
+
+    >>> from engine import Value
+    >>> from viz import backprop
+    >>> x = Value(3.0, label="x")
+    >>> print(backprop(x * x).mistakes())
+    node  right  = instead of +=  no order  no zero_grad
+    v1    1      1                1         1
+    x     6      ≠ 3, first       6         ≠ 12, first
+    <BLANKLINE>
+    = instead of +=: x is used 2 times, but every contribution replaced the one before it: 3, \
+the last one alone, instead of 6.
+    no order: No difference here: every node had all its contributions when its turn came.
+    no zero_grad: The second backward() added to what the first one had left at x: 6 + 6 = 12.
+    """
+
+    def __init__(self, steps: Steps) -> None:
+        self._diagram = steps.diagram
+        self._right = steps.gradients
+        self._mistakes = tuple(_mistakes(steps))
+
+    def __len__(self) -> int:
+        return len(self._mistakes)
+
+    @overload
+    def __getitem__(self, index: int) -> Mistake: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Mistake, ...]: ...
+    def __getitem__(self, index: int | slice) -> Mistake | tuple[Mistake, ...]:
+        return self._mistakes[index]
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} wrong engines on {len(self._diagram)} nodes>"
+
+    def __str__(self) -> str:
+        reasons = "\n".join(f"{mistake.name}: {mistake.why}" for mistake in self)
+        table = columns([self.headings(), *(row for _, row in self.rows())], indent="")
+        return f"{table}\n\n{reasons}"
+
+    def headings(self) -> tuple[str, ...]:
+        """What stands over the columns: the node, the right engine, and each wrong one."""
+        return ("node", "right", *(mistake.name for mistake in self))
+
+    def rows(self) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """For every node with a gradient, in backward order: its index and a row of the table."""
+        for node in reversed(self._diagram):
+            if node.index in self._right:
+                cells = (self._cell(mistake, node.index) for mistake in self)
+                yield node.index, (node.name, short(self._right[node.index]), *cells)
+
+    def _cell(self, mistake: Mistake, index: int) -> str:
+        number = short(mistake.gradients.get(index))
+        if index not in mistake.wrong:
+            return number
+        return f"≠ {number}, first" if index == mistake.parts_at else f"≠ {number}"
+
+
+def _mistakes(steps: Steps) -> Iterator[Mistake]:
+    judge = _Judge(steps)
+    overwritten = _overwriting(steps.diagram, steps.root)
+    yield judge.judged("= instead of +=", overwritten, judge.why_overwritten)
+    early, arrived = _depth_first(steps.diagram, steps.root)
+    judge.arrived = arrived
+    yield judge.judged("no order", early, judge.why_early)
+    again = _second_time(steps.diagram, steps.root, steps.gradients)
+    yield judge.judged("no zero_grad", again, judge.why_left_over)
+
+
+# The wrong engines.
+
+
+def _edges(node: Node) -> list[tuple[int, float]]:
+    return [(parent, local) for _, parent, local in node.edges() if local is not None]
+
+
+def _overwriting(diagram: Diagram, root: int) -> Gradients:
+    """A contribution is assigned, not added."""
+    gradients = {root: 1.0}
+    for node in reversed(diagram):
+        if node.index in gradients:
+            for parent, local in _edges(node):
+                gradients[parent] = contribution(node.operation, gradients[node.index], local)
+    return gradients
+
+
+def _depth_first(diagram: Diagram, root: int) -> tuple[Gradients, Counter[int]]:
+    """A node sends on what it has when it is first reached, then goes to its operands in turn.
+
+    Also counts the contributions that had arrived at each node when it sent.
+    """
+    gradients, received, arrived = {root: 1.0}, Counter[int](), Counter[int]()
+    pending, reached = [root], set[int]()
+    while pending:
+        node = diagram[pending.pop()]
+        if node.index in reached:
+            continue
+        reached.add(node.index)
+        arrived[node.index] = received[node.index]
+        edges = _edges(node)
+        for parent, local in edges:
+            sent = contribution(node.operation, gradients[node.index], local)
+            gradients[parent] = gradients[parent] + sent if parent in gradients else sent
+            received[parent] += 1
+        pending.extend(parent for parent, _ in reversed(edges))
+    return gradients, arrived
+
+
+def _second_time(diagram: Diagram, root: int, first: Mapping[int, float]) -> Gradients:
+    """A second backward() that starts from the gradients the first one left at every node."""
+    gradients = {**first, root: 1.0}
+    for node in reversed(diagram):
+        if node.index in gradients:
+            for parent, local in _edges(node):
+                gradients[parent] += contribution(node.operation, gradients[node.index], local)
+    return gradients
+
+
+# What is wrong, and why.
+
+
+class _Judge:
+    """Compares a wrong engine's gradients with the right ones, and puts the reason into words."""
+
+    def __init__(self, steps: Steps) -> None:
+        self.diagram, self.root, self.right = steps.diagram, steps.root, steps.gradients
+        self.uses = {s.parent: s.uses for s in steps if s.parent is not None}
+        self.arrived: Counter[int] = Counter()
+        self.size = {steps.root: 1.0}
+        """The sum of the absolute values of what a gradient is a sum of, over all paths."""
+        for step in steps:
+            if step.parent is not None and step.local is not None:
+                through = self.size[step.node] * abs(step.local)
+                self.size[step.parent] = self.size.get(step.parent, 0.0) + through
+
+    def judged(
+        self, name: str, gradients: Gradients, why: Callable[[Gradients, int | None], str]
+    ) -> Mistake:
+        wrong = tuple(i for i in sorted(self.right, reverse=True) if self._differs(gradients, i))
+        return Mistake(name, gradients, wrong, why(gradients, wrong[0] if wrong else None))
+
+    def _differs(self, gradients: Gradients, index: int) -> bool:
+        found, right = gradients[index], self.right[index]
+        if found == right or (found != found and right != right):
+            return False
+        distance = abs(found - right)
+        return not (isfinite(distance) and distance <= TOLERANCE * self.size[index])
+
+    def _name(self, index: int) -> str:
+        return self.diagram[index].name
+
+    def why_overwritten(self, gradients: Gradients, index: int | None) -> str:
+        if index is None:
+            is_shared = any(uses > 1 for uses in self.uses.values())
+            reason = "what was lost adds up to nothing" if is_shared else "no node is used twice"
+            return f"No difference here: {reason}."
+        return (
+            f"{self._name(index)} is used {self.uses[index]} times, but every contribution "
+            f"replaced the one before it: {short(gradients[index])}, the last one alone, "
+            f"instead of {short(self.right[index])}."
+        )
+
+    def why_early(self, gradients: Gradients, index: int | None) -> str:
+        if index is None:
+            is_early = any(self.arrived[i] < uses for i, uses in self.uses.items())
+            reason = (
+                "what came too late adds up to nothing"
+                if is_early
+                else ("every node had all its contributions when its turn came")
+            )
+            return f"No difference here: {reason}."
+        result = (
+            f"so {self._name(index)} got {short(gradients[index])} instead of "
+            f"{short(self.right[index])}."
+        )
+        for node in reversed(self.diagram):
+            used = any(parent == index for parent, _ in _edges(node))
+            if (
+                used
+                and node.index in self.right
+                and self.arrived[node.index] < self.uses.get(node.index, 0)
+            ):
+                return (
+                    f"{self._name(node.index)} sent its gradient on when "
+                    f"{self.arrived[node.index]} of {self.uses[node.index]} contributions had "
+                    f"arrived, {result}"
+                )
+        return f"A node sent its gradient on before it was complete, {result}"
+
+    def why_left_over(self, gradients: Gradients, index: int | None) -> str:
+        if index is None:
+            return "No difference here: no gradient but the seed is other than zero."
+        right = short(self.right[index])
+        return (
+            f"The second backward() added to what the first one had left at "
+            f"{self._name(index)}: {right} + {right} = {short(gradients[index])}."
+        )

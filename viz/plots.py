@@ -1,0 +1,264 @@
+"""Plots: an operation with its derivative, a decision boundary, losses, gradients over time.
+
+They take numbers and callables, so whatever model can be plotted, and give back matplotlib's
+figure: a notebook shows it, `figure.savefig("plot.png")` saves it. matplotlib is installed by
+`pip install "glassgrad[plot]"` and imported when the first plot is made. The history that
+`plot_gradients` shows is collected by `GradientHistory`, in `history.py`.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from engine import TABLE, Operation, Reduction, Value, no_grad
+from engine.text import describe
+from viz.dot import DATA, GRADIENT, INK
+from viz.text import short
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ADVICE = 'Plots are drawn by matplotlib, which is not installed: pip install "glassgrad[plot]".'
+_POINTS = 401
+_STAY = 5 / 6
+"""Where in its domain an operand stays while another runs: at 2 of -3 to 3, which shows x ** 2."""
+_COLOURS = (DATA, GRADIENT, "#009E73", "#AA4499", "#56B4E9", "#8a6d00")
+_LINES = ("-", "--", "-.", ":")
+_MARKERS = ("o", "s", "^", "D", "v", "P")
+
+
+def plot_operation(operation: Operation | str) -> Figure:
+    """An operation and its local derivative over its domain; a panel for each operand.
+
+    The other operands stay where they are, as the legend says. Forward value and derivative are
+    those of the row in the table.
+
+    Args:
+        operation: a row of the table, such as `engine.tanh`, or its name.
+
+    Raises:
+        TypeError: it is neither.
+        ValueError: there is no row of that name.
+        ImportError: matplotlib is not installed; the message says how to install it.
+
+    >>> from viz.plots import plot_operation
+    >>> [line.get_label() for line in plot_operation("tanh").axes[0].lines]
+    ['tanh(x)', 'derivative']
+    """
+    row = _row_called(operation)
+    domain = _domain_of(row)
+    others = [low + _STAY * (high - low) for low, high in domain]
+    slopes = row.partials(tuple(others), row.forward(tuple(others)))
+    shown = [i for i, slope in enumerate(slopes) if slope is not None or row.selects] or [0]
+    figure = _figure(4.6 * len(shown), 3.4)
+    for place, i in enumerate(shown, 1):
+        axes = figure.add_subplot(1, len(shown), place)
+        _plot_operand(axes, row, i, domain[i], others)
+    figure.suptitle(row.about, fontsize=10)
+    return figure
+
+
+def plot_boundary(
+    model: Callable[[Sequence[float]], Any],
+    X: Any,  # noqa: N803  the name that everyone knows
+    y: Any,
+    *,
+    threshold: float = 0.0,
+    cells: int = 60,
+) -> Figure:
+    """The decision boundary of a model with two inputs, and the points it should tell apart.
+
+    Args:
+        model: gives a point, a sequence of two numbers, its score: a Value or a number.
+        X: the points, as rows of two numbers.
+        y: their labels, any two or more numbers or texts.
+        threshold: the score of the boundary.
+        cells: how many points of the plane are scored along each side.
+
+    Raises:
+        ValueError: the points are no pairs, or there are not as many labels.
+        ImportError: matplotlib is not installed; the message says how to install it.
+
+    >>> from viz.plots import plot_boundary
+    >>> figure = plot_boundary(lambda p: p[0] - p[1], [[0, 1], [1, 0]], [-1, 1], cells=5)
+    >>> [str(text.get_text()) for text in figure.axes[0].get_legend().get_texts()]
+    ['label -1', 'label 1', 'boundary: score = 0']
+    """
+    figure = _figure(6.4, 4.3)
+    import numpy as np
+
+    points, labels = np.asarray(X, dtype=float), np.asarray(y)
+    if points.ndim != 2 or points.shape[1] != 2 or labels.shape != points.shape[:1]:
+        raise ValueError(
+            "plot_boundary takes points of two numbers each and one label for each point, "
+            f"not arrays of shapes {points.shape} and {labels.shape}."
+        )
+    margin = 0.15 * (np.ptp(points, axis=0) + 1e-3)
+    low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
+    xs, ys = np.linspace(low[0], high[0], cells), np.linspace(low[1], high[1], cells)
+    with no_grad():
+        scores = np.array([[_number(model((float(a), float(b)))) for a in xs] for b in ys])
+    axes = figure.add_subplot(aspect="equal", xlabel="first input", ylabel="second input")
+    sides = [-np.inf, threshold, np.inf]
+    axes.contourf(xs, ys, scores, sides, colors=[DATA, GRADIENT], alpha=0.15)
+    for label, colour, marker in zip(np.unique(labels), cycle(_COLOURS), cycle(_MARKERS)):
+        here = points[labels == label]
+        name = f"label {label if isinstance(label, str) else short(float(label))}"
+        axes.plot(*here.T, marker, color=colour, markeredgecolor="white", label=name)
+    if scores.min() < threshold < scores.max():
+        axes.contour(xs, ys, scores, [threshold], colors=INK, linewidths=1.4)
+        axes.plot([], [], color=INK, label=f"boundary: score = {short(threshold)}")
+    axes.legend(loc="upper right", fontsize=8)
+    return figure
+
+
+def plot_losses(
+    losses: Sequence[float] | Mapping[str, Sequence[float]], *, log: bool = False
+) -> Figure:
+    """Loss curves: one, or several by name.
+
+    Args:
+        losses: the loss of each step, or a dict of such sequences.
+        log: a logarithmic scale, for losses that fall by orders of magnitude.
+
+    Raises:
+        ImportError: matplotlib is not installed; the message says how to install it.
+
+    >>> from viz.plots import plot_losses
+    >>> figure = plot_losses({"slow": [3.0, 2.0, 1.5], "fast": [3.0, 1.0, 0.5]})
+    >>> [line.get_label() for line in figure.axes[0].lines]
+    ['slow', 'fast']
+    """
+    curves = losses if isinstance(losses, Mapping) else {"loss": losses}
+    figure = _figure(6.4, 3.6)
+    axes = figure.add_subplot(xlabel="step", ylabel="loss")
+    for name, curve in curves.items():
+        _plot_curve(axes, name, [_number(loss) for loss in curve])
+    axes.set_yscale("log" if log else "linear")
+    if len(curves) > 1:
+        axes.legend(fontsize=8)
+    return figure
+
+
+def plot_gradients(history: Mapping[str, Sequence[float]]) -> Figure:
+    """The size of the gradients of every layer over time, on a logarithmic scale.
+
+    Lines far below the others are layers whose gradient vanishes, lines that climb are gradients
+    that explode. A gradient of exactly 0, which has no logarithm, is a triangle at the bottom; one
+    that is nan or infinite, a triangle at the top.
+
+    Args:
+        history: sizes by layer, such as a `GradientHistory`.
+
+    Raises:
+        ImportError: matplotlib is not installed; the message says how to install it.
+
+    >>> from viz.plots import plot_gradients
+    >>> figure = plot_gradients({"layers.0": [1e-6, 1e-7], "layers.1": [0.1, 0.2]})
+    >>> figure.axes[0].get_yscale(), len(figure.axes[0].lines)
+    ('log', 2)
+    """
+    figure = _figure(6.4, 3.6)
+    axes = figure.add_subplot(xlabel="step", ylabel="mean |gradient|", yscale="log")
+    for name, sizes in history.items():
+        _plot_curve(axes, name, [size if 0.0 < size < float("inf") else None for size in sizes])
+        zeros = [step for step, size in enumerate(sizes) if size == 0.0]
+        broken = [step for step, size in enumerate(sizes) if not isfinite(size)]
+        _plot_edge(axes, f"{name}: zero", zeros, 0.02, "v")
+        _plot_edge(axes, f"{name}: nan or infinite", broken, 0.98, "^")
+    if history:
+        figure.legend(loc="outside right upper", fontsize=8)
+    return figure
+
+
+def _plot_operand(
+    axes: Axes, row: Operation, i: int, domain: tuple[float, float], others: Sequence[float]
+) -> None:
+    """Forward value and derivative by operand `i`, as it runs through its domain."""
+    low, high = domain
+    xs = [low + (high - low) * step / (_POINTS - 1) for step in range(_POINTS)]
+    values, slopes = [], []
+    for x in xs:
+        operands = (*others[:i], x, *others[i + 1 :])
+        values.append(row.forward(operands))
+        slopes.append(row.partials(operands, values[-1])[i])
+    names = ["x" if j == i else short(other) for j, other in enumerate(others)]
+    axes.plot(xs, values, color=DATA, label=_written(row, names))
+    numbers = [0.0 if slope is None else slope for slope in slopes]
+    axes.plot(xs, numbers, "--", color=GRADIENT, label="derivative")
+    axes.grid(True, linewidth=0.4, alpha=0.6)
+    axes.set_xlabel("x")
+    axes.legend(fontsize=8)
+
+
+def _written(row: Operation, operands: Sequence[str]) -> str:
+    if isinstance(row, Reduction):
+        sides = row.sides(tuple(operands))
+        texts = [f"[{', '.join(side)}]" for side in sides]
+        return row.notation.text % ", ".join(texts)
+    return row.notation.text % tuple(operands)
+
+
+def _row_called(operation: Operation | str) -> Operation:
+    if isinstance(operation, Operation):
+        return operation
+    if not isinstance(operation, str):
+        raise TypeError(f"plot_operation takes a row of the table, not {describe(operation)}.")
+    if operation not in TABLE:
+        raise ValueError(f"The table has no operation {operation!r}; it has {', '.join(TABLE)}.")
+    return TABLE[operation]
+
+
+def _domain_of(row: Operation) -> list[tuple[float, float]]:
+    """An interval for each operand; a reduction, which takes any number, is shown with two."""
+    return list(row.domain) * 2 if isinstance(row, Reduction) else list(row.domain)
+
+
+def _plot_curve(axes: Axes, name: str, numbers: Sequence[float | None]) -> None:
+    """A curve that differs from those before it by colour, line and marker."""
+    at = len(axes.lines)
+    gaps = [float("nan") if number is None else number for number in numbers]
+    axes.plot(
+        range(len(gaps)),
+        gaps,
+        color=_COLOURS[at % len(_COLOURS)],
+        linestyle=_LINES[at % len(_LINES)],
+        marker=_MARKERS[at % len(_MARKERS)],
+        markevery=max(1, len(gaps) // 8),
+        markersize=4,
+        label=name,
+    )
+    axes.grid(True, linewidth=0.4, alpha=0.6)
+
+
+def _plot_edge(axes: Axes, name: str, steps: Sequence[int], height: float, marker: str) -> None:
+    """Marks at the lower or upper edge for what the scale cannot show."""
+    if steps:
+        across = axes.get_xaxis_transform()
+        axes.plot(steps, [height] * len(steps), marker, color=INK, transform=across, label=name)
+
+
+def _number(score: Any) -> float:
+    return score.data if isinstance(score, Value) else float(score)
+
+
+def _figure(width: float, height: float) -> Figure:
+    """An empty figure that belongs to no window, and that notebooks show."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(ADVICE) from error
+    figure = Figure(figsize=(width, height), layout="constrained")
+    setattr(figure, "_repr_png_", lambda: _png(figure))  # noqa: B010
+    return figure
+
+
+def _png(figure: Figure) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=110)
+    return file.getvalue()

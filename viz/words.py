@@ -1,0 +1,203 @@
+"""One step in words and as an equation, for pages and screen readers.
+
+What a step says has two halves, the question and the answer, so that a page can ask first and tell
+later. `page.py` shows both; the tables for a terminal are in `report.py`.
+"""
+
+from __future__ import annotations
+
+import os
+from math import isclose, isfinite
+from pathlib import PurePath
+from typing import Any
+
+from engine.text import clipped
+from viz.diagram import Node
+from viz.step import Step
+from viz.steps import Steps
+from viz.text import short
+
+_MOST_CHECKING = 25_000
+"""How many nodes times nodes may be computed for the checks by differences of one page."""
+_LONGEST_LINE = 120
+_HERE = os.path.dirname(__file__) + os.sep
+
+Term = tuple[str, str] | tuple[str, str, int]
+"""A caption and what stands under it; with a 1 if it is part of the answer."""
+Equation = list[Term | str]
+"""Terms with the signs between them."""
+
+
+def sentence(steps: Steps, step: Step) -> str:
+    """One step as a sentence or two, such as a screen reader should speak."""
+    return question(steps, step) + answer(steps, step)
+
+
+def question(steps: Steps, step: Step) -> str:
+    """The first half of the sentence, up to the number that the step is about."""
+    name = steps.diagram[step.node].name
+    root = steps.diagram[steps.root].name
+    if step.phase == "forward":
+        numbers = steps.diagram.arithmetic(steps.diagram[step.node], short)
+        return f"Forward: {name} = {step.formula} = {numbers} = "
+    if step.phase == "seed":
+        return f"Seed: ∂{root}/∂{root} = "
+    if step.phase == "update":
+        rate, gradient = short(steps.learning_rate), short(step.upstream)
+        return f"Update: {name} goes from {short(step.before)} against its gradient, to " + (
+            f"{short(step.before)} - {rate} × {gradient} = "
+        )
+    assert step.parent is not None
+    parent = steps.diagram[step.parent].name
+    return (
+        f"Backward, from {name} to {parent}: upstream ∂{root}/∂{name} = {short(step.upstream)} "
+        f"times local ∂{name}/∂{parent} = {local_text(step)} gives "
+    )
+
+
+def answer(steps: Steps, step: Step) -> str:
+    """The second half of the sentence: the number, and what follows from it."""
+    if step.phase == "forward":
+        return f"{short(step.value)}."
+    if step.phase == "seed":
+        root = steps.diagram[steps.root].name
+        return f"1, since {root} changes as fast as itself."
+    if step.phase == "update":
+        return f"{short(step.after)}.{_outcome(steps, step)}"
+    assert step.parent is not None
+    parent = steps.diagram[step.parent].name
+    return (
+        f"{short(step.contribution)}. "
+        f"The gradient of {parent} becomes {short(step.before)} + {short(step.contribution)} = "
+        f"{short(step.after)}, with {step.received} of {step.uses} uses received."
+    )
+
+
+def _outcome(steps: Steps, step: Step) -> str:
+    """After the last update, how the result has changed by all of them."""
+    if step.index < len(steps) - 1:
+        return ""
+    root = steps.diagram[steps.root]
+    return f" By all updates {root.name} goes from {short(root.data)} to {short(steps.new_loss)}."
+
+
+def number_asked(step: Step) -> float | str:
+    """The number that a reader may guess before the answer; a text if JSON has no such number."""
+    number = step.contribution if step.phase == "backward" else step.after
+    number = step.value if number is None else number
+    assert number is not None
+    return number if isfinite(number) else short(number)
+
+
+def equations(steps: Steps, step: Step) -> list[Equation]:
+    """The step as one or two short equations, every term with its caption."""
+    root = steps.diagram[steps.root]
+    node = steps.diagram[step.node]
+    if step.phase == "forward":
+        numbers = steps.diagram.arithmetic(node, short)
+        value = (f"value of {node.name}", short(step.value), 1)
+        return [[("formula", step.formula), "=", ("with numbers", numbers), "=", value]]
+    if step.phase == "seed":
+        return [[(f"gradient of {root.name}", f"∂{root.name}/∂{root.name}"), "=", ("seed", "1", 1)]]
+    if step.phase == "update":
+        return _update_equations(steps, step)
+    assert step.parent is not None
+    parent = steps.diagram[step.parent].name
+    sent = ("contribution", short(step.contribution), 1)
+    return [
+        [
+            (f"upstream ∂{root.name}/∂{node.name}", short(step.upstream)),
+            "×",
+            (f"local ∂{node.name}/∂{parent}", local_text(step)),
+            "=",
+            sent,
+        ],
+        [
+            (f"gradient of {parent} so far", short(step.before)),
+            "+",
+            sent,
+            "=",
+            (f"gradient of {parent}", short(step.after), 1),
+        ],
+    ]
+
+
+def _update_equations(steps: Steps, step: Step) -> list[Equation]:
+    name, root = steps.diagram[step.node].name, steps.diagram[steps.root]
+    moved: Equation = [
+        (name, short(step.before)),
+        "−",
+        ("learning rate × gradient", f"{short(steps.learning_rate)} × {short(step.upstream)}"),
+        "=",
+        (f"new {name}", short(step.after), 1),
+    ]
+    if step.index < len(steps) - 1:
+        return [moved]
+    after = (f"{root.name} after all updates", short(steps.new_loss), 1)
+    return [moved, [(f"{root.name} before", short(root.data)), "→", after]]
+
+
+def local_text(step: Step) -> str:
+    """A local derivative as formula and number; the number alone where the formula is one."""
+    number = short(step.local)
+    return number if step.formula in ("", number) else f"{step.formula} = {number}"
+
+
+def line_of(node: Node) -> str:
+    """The line of the user's program that made a node, such as "neuron.py, line 3: y = x * w".
+
+    Of the file only the name is told; lines of this library say nothing about the user's program.
+    """
+    if node.file is None or node.file.startswith(_HERE):
+        return ""
+    path = PurePath(node.file)
+    place = "a notebook cell" if path.parent.name.startswith("ipykernel_") else path.name
+    code = clipped(node.source or "", _LONGEST_LINE)
+    return f"{clipped(place)}, line {node.line}" + (f": {code}" if code else "")
+
+
+def checks(steps: Steps) -> dict[int | None, str]:
+    """For every node that backpropagation reaches, what differences say of its gradient.
+
+    Nothing for a large graph, where this would take long.
+    """
+    if len(steps.gradients) * len(steps.diagram) > _MOST_CHECKING:
+        return {}
+    return {index: _checked(steps, index) for index in steps.gradients if index != steps.root}
+
+
+def _checked(steps: Steps, index: int) -> str:
+    root, name = steps.diagram[steps.root].name, steps.diagram[index].name
+    estimate = steps.check(index)
+    if estimate is None:
+        return f"Check by differences: there is no single slope ∂{root}/∂{name} here."
+    agrees = isclose(estimate, steps.gradients[index], rel_tol=1e-4, abs_tol=1e-8)
+    verdict = "the same" if agrees else f"not {short(steps.gradients[index])}"
+    return f"Check by differences: ∂{root}/∂{name} ≈ {short(estimate)}, {verdict}."
+
+
+def record(steps: Steps, step: Step, check: str) -> dict[str, Any]:
+    """What a page's script needs to know of a step, without what does not apply.
+
+    Args:
+        steps: all steps.
+        step: the one to write down.
+        check: what differences say of the gradient, on the step that completes it.
+    """
+    shown = step.value if step.phase == "forward" else step.after
+    found = {
+        "phase": step.phase,
+        "node": step.node,
+        "parent": step.parent,
+        "edge": None if step.operand is None else f"{step.node}_{step.operand}",
+        "shows": short(shown),
+        "received": step.received or None,
+        "uses": step.uses or None,
+        "asks": question(steps, step),
+        "tells": answer(steps, step),
+        "answer": number_asked(step),
+        "equations": equations(steps, step),
+        "line": line_of(steps.diagram[step.node]),
+        "check": check if step.uses and step.received == step.uses else "",
+    }
+    return {key: value for key, value in found.items() if value not in (None, "")}
