@@ -7,13 +7,15 @@ Gradients of gradients are in `gradient.py`.
 
 from __future__ import annotations
 
+from collections import deque
 from math import isfinite
 
 from engine.errors import NonFiniteError
 from engine.graph import topological_order
 from engine.mode import MODE
 from engine.operation import Operation
-from engine.value import NOT_COMPUTED, Value, name
+from engine.origin import place
+from engine.value import NOT_COMPUTED, Value, name, names
 
 
 def backward(root: Value) -> None:
@@ -41,19 +43,22 @@ def backward(root: Value) -> None:
     order = topological_order(root)
     leaves = [node for node in order if not node.parents]
     before = [leaf._grad for leaf in leaves]
+    give_back = map(_set_gradient, leaves, before)
     try:
         _propagate(root, order)
+        _add_to(before, leaves)
     except BaseException:
-        for leaf, gradient in zip(leaves, before):
-            leaf._grad = gradient
+        deque(give_back, maxlen=0)  # in one go: a second Ctrl-C cannot stop it half-way
         raise
+
+
+_set_gradient = vars(Value)["_grad"].__set__
 
 
 def _propagate(root: Value, order: list[Value]) -> None:
     for node in order:
-        if node.parents:
-            node._grad = NOT_COMPUTED
-    root._grad += 1.0
+        node._grad = NOT_COMPUTED
+    root._grad = 1.0
     watched = MODE.get().trapping
     for node in reversed(order):
         upstream = node._grad
@@ -73,6 +78,21 @@ def _propagate_carefully(node: Value, upstream: float, watched: bool) -> None:
             parent._grad += contribution(node.operation, upstream, partial)
             if watched:
                 check_gradient(node, upstream, partial, parent._grad)
+
+
+def _add_to(before: list[float], leaves: list[Value]) -> None:
+    """Accumulate: each leaf adds its whole gradient at once to the one it had, as in PyTorch."""
+    watched = MODE.get().trapping
+    for leaf, old in zip(leaves, before):
+        new = leaf._grad
+        if old is NOT_COMPUTED:
+            continue
+        leaf._grad = old if new is NOT_COMPUTED else old + new
+        if watched and not isfinite(leaf._grad):
+            raise NonFiniteError(
+                f"The gradient of the leaf {name(leaf)} becomes {leaf._grad}: "
+                f"{new:.6g} is added to {old:.6g}, which it has from before."
+            )
 
 
 def contribution(operation: Operation | None, upstream: float, local: float) -> float:
@@ -100,11 +120,10 @@ def check_gradient(node: Value, upstream: float, local: float, gradient: float) 
     if isfinite(gradient):
         return
     assert node.operation is not None
-    operands = ", ".join(map(name, node.parents))
     raise NonFiniteError(
-        f"Backpropagation through {node.operation.name}({operands}) gives a gradient of "
+        f"Backpropagation through {node.operation.name}({names(node.parents)}) gives a gradient of "
         f"{gradient}: upstream {upstream:.6g} times local derivative {local:.6g} was added to it. "
-        f"The node was created at {node.line}."
+        f"The node was created {place(node.line)}."
     )
 
 

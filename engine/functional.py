@@ -8,17 +8,20 @@ result depends on, is a Value, Values come out, which can be differentiated agai
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
+from engine.errors import NonFiniteError
 from engine.gradient import carrying_edges, grad, local_derivatives
 from engine.graph import topological_order
-from engine.mode import recording
+from engine.mode import MODE, derive, recording
 from engine.nested import leaves_of, like
+from engine.origin import place
 from engine.table import dot
 from engine.text import describe
-from engine.value import Value, as_value, constant
+from engine.value import Value, as_value, constant, names
 
 
 def value_and_grad(function: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
@@ -81,15 +84,28 @@ def jvp(
                 f"jvp needs one tangent per argument: {len(call.leaves)}, not {len(direction)}."
             )
         y = call.single_result()
-        tangent_of: dict[Value, Value] = dict(zip(call.leaves, direction))
-        for node in topological_order(y):
-            moving = carrying_edges(node, tangent_of)
-            if moving:
-                directions = [tangent_of[node.parents[i]] for i in moving]
-                tangent_of[node] = dot(local_derivatives(node, moving), directions)
+        start = dict(zip(call.leaves, direction))
+        tangent_of = derive(_tangents, y, start, MODE.get().trapping)
     has_values = call.gives_values or any(isinstance(t, Value) for t in leaves_of(tangents))
     tangent = tangent_of.get(y, constant(0.0))
     return (y, tangent) if has_values else (y.data, tangent.data)
+
+
+def _tangents(y: Value, tangent_of: dict[Value, Value], watched: bool) -> dict[Value, Value]:
+    """The derivatives of the nodes behind `y` in the direction that the leaves have."""
+    for node in topological_order(y):
+        moving = carrying_edges(node, tangent_of)
+        if moving:
+            directions = [tangent_of[node.parents[i]] for i in moving]
+            tangent_of[node] = dot(local_derivatives(node, moving), directions)
+            if watched and not isfinite(tangent_of[node].data):
+                assert node.operation is not None
+                raise NonFiniteError(
+                    f"{node.operation.name}({names(node.parents)}) has a derivative of "
+                    f"{tangent_of[node].data} in the direction of jvp. "
+                    f"The node was created {place(node.line)}."
+                )
+    return tangent_of
 
 
 def jacobian(function: Callable[..., Any]) -> Callable[[Any], Any]:

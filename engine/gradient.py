@@ -15,10 +15,10 @@ from typing import Any
 from engine.backward import check_gradient, contribution
 from engine.errors import ChangedDataError
 from engine.graph import topological_order
-from engine.mode import MODE, recording, scope
+from engine.mode import MODE, derive
 from engine.nested import NESTED, leaves_of, like
 from engine.text import describe
-from engine.value import Value, as_value, constant, name
+from engine.value import Value, as_value, constant, name, names
 
 Gradients = Any
 """A float or Value, or a list or object array of them: the shape of what was differentiated by."""
@@ -50,8 +50,7 @@ def grad(y: Value, xs: Any, *, differentiable: bool = False) -> Gradients:
     _require_value(y, "the first argument of grad")
     leaves, rebuild = _flatten(xs)
     if differentiable:
-        with recording(), scope("gradient", "gradient"):
-            return rebuild(_gradient_graphs(y, leaves))
+        return rebuild(derive(_gradient_graphs, y, leaves, MODE.get().trapping))
     return rebuild(_gradients(y, leaves))
 
 
@@ -113,7 +112,7 @@ def _gradients(y: Value, xs: Sequence[Value]) -> list[float]:
     return [gradient_of.get(x, 0.0) for x in xs]
 
 
-def _gradient_graphs(y: Value, xs: Sequence[Value]) -> list[Value]:
+def _gradient_graphs(y: Value, xs: Sequence[Value], watched: bool) -> list[Value]:
     gradient_of: dict[Value, Value] = {y: constant(1.0)}
     for node, carrying in _reverse_edges(y, xs):
         upstream = gradient_of.get(node)
@@ -122,7 +121,10 @@ def _gradient_graphs(y: Value, xs: Sequence[Value]) -> list[Value]:
         for i, local in zip(carrying, local_derivatives(node, carrying)):
             parent, sent = node.parents[i], _product(node, upstream, local)
             known = gradient_of.get(parent)
-            gradient_of[parent] = sent if known is None else known + sent
+            gradient = sent if known is None else known + sent
+            gradient_of[parent] = gradient
+            if watched:
+                check_gradient(node, upstream.data, local.data, gradient.data)
     # A gradient may be a node of the graph itself, such as the y of x·y, or the same as another:
     # each gets a node of its own, so that labelling one labels nothing else.
     taken = set(topological_order(y))
@@ -159,7 +161,7 @@ def local_derivatives(node: Value, indices: Sequence[int]) -> list[Value]:
     )
     if not unchanged:
         raise ChangedDataError(
-            f"The operands of {operation.name} ({', '.join(map(name, node.parents))}) have other "
+            f"The operands of {operation.name} ({names(node.parents)}) have other "
             f"numbers than when {name(node)} was computed from them at {node.line}. "
             "Compute the result again before differentiating its gradient."
         )

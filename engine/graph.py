@@ -66,15 +66,15 @@ def forget(*roots: Value) -> None:
     >>> y.data, y.parents
     (6.0, ())
     """
-    labels = [root.label for root in roots]
+    kept = set(roots)
     stack = list(roots)
     while stack:
         node = stack.pop()
         if node.parents:
             stack.extend(node.parents)
-            node.parents = ()
-            node.partials = ()
-            node._origin = FORGOTTEN
-    for root, label in zip(roots, labels):
+            # All three at once: no call in between, during which Ctrl-C might come.
+            origin = LEAF.labelled(node.label) if node in kept else FORGOTTEN
+            node.parents, node.partials, node._origin = (), (), origin
+    for root in roots:
         if root._origin is FORGOTTEN:
-            root._origin = LEAF.labelled(label)
+            root._origin = LEAF

@@ -7,13 +7,16 @@ drawing can group nodes by neuron and layer. Next: `origin.py`, where a node rem
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import ref
 
 from engine.text import describe
+
+if TYPE_CHECKING:
+    from contextlib import _GeneratorContextManager
 
 
 class Scope:
@@ -92,18 +95,40 @@ ORDINARY = Mode()
 MODE: ContextVar[Mode] = ContextVar("glassgrad_mode", default=ORDINARY)
 
 
-@contextmanager
-def entered(mode: Mode) -> Iterator[None]:
-    """Make nodes in `mode` during a `with` block."""
-    token = MODE.set(mode)
+def call_in(mode: Mode, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """Call a function in a mode. However it ends, by Ctrl-C too, the mode is taken back."""
+    around = MODE.get()
     try:
-        yield
+        MODE.set(mode)
+        return function(*arguments, **named)
     finally:
-        MODE.reset(token)
+        MODE.set(around)
+
+
+Changed: TypeAlias = "_GeneratorContextManager[Any]"
+"""What a `with` statement takes, and what can be put before a function as a decorator."""
 
 
 @contextmanager
-def no_grad() -> Iterator[None]:
+def changed(change: Callable[[Mode], Mode]) -> Iterator[Any]:
+    """During a `with` block, nodes are made in another mode, made from the one around it."""
+    around = MODE.get()
+    mode = change(around)
+    closed_late = False
+    try:
+        MODE.set(mode)
+        yield mode.scope
+    except GeneratorExit:
+        # Ctrl-C came at the very end of the block, and Python closes this generator some time
+        # later, when the blocks around it may have ended as well.
+        closed_late = MODE.get() is not mode
+        raise
+    finally:
+        if not closed_late:
+            MODE.set(around)
+
+
+def no_grad() -> Changed:
     """During a `with` block, results are constants: nothing is recorded, nothing differentiated.
 
     >>> from engine import Value, no_grad
@@ -113,21 +138,27 @@ def no_grad() -> Iterator[None]:
     >>> y.parents
     ()
     """
-    mode = MODE.get()
-    with entered(Mode(False, mode.trapping, mode.scope)):
-        yield
+    return changed(lambda mode: Mode(False, mode.trapping, mode.scope))
 
 
-@contextmanager
-def recording() -> Iterator[None]:
+def recording() -> Changed:
     """During a `with` block, results are recorded even inside `no_grad`."""
-    mode = MODE.get()
-    with entered(mode if mode.recording else Mode(True, mode.trapping, mode.scope)):
-        yield
+    return changed(lambda mode: mode if mode.recording else Mode(True, mode.trapping, mode.scope))
 
 
-@contextmanager
-def trap() -> Iterator[None]:
+def derive(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function whose results are recorded, in a scope of their own, and not trapped.
+
+    The rules of the table pass through infinity on the way to finite derivatives, as in a branch
+    that is not chosen.
+    """
+    mode = Mode(True, False, MODE.get().scope)
+    return call_in(
+        mode.within(_scope_named("gradient", "gradient", mode.scope)), function, *arguments
+    )
+
+
+def trap() -> Changed:
     """During a `with` block, the first nan or infinity raises an error that says where it arose.
 
     It watches values as they are computed and gradients as they flow back. It costs time, so
@@ -142,13 +173,10 @@ def trap() -> Iterator[None]:
     Traceback (most recent call last):
     engine.errors.NonFiniteError: log(x = 0) is -inf. It was created at <doctest...>, line 2.
     """
-    mode = MODE.get()
-    with entered(Mode(mode.recording, True, mode.scope)):
-        yield
+    return changed(lambda mode: Mode(mode.recording, True, mode.scope))
 
 
-@contextmanager
-def scope(name: str, kind: str = "Scope") -> Iterator[Scope]:
+def scope(name: str, kind: str = "Scope") -> Changed:
     """During a `with` block, nodes belong to a named part, which drawings show as a group.
 
     Raises:
@@ -163,10 +191,7 @@ def scope(name: str, kind: str = "Scope") -> Iterator[Scope]:
     for text in (name, kind):
         if not isinstance(text, str):
             raise TypeError(f"A scope is named by text, not {describe(text)}.")
-    mode = MODE.get()
-    opened = _scope_named(name, kind, mode.scope)
-    with entered(mode.within(opened)):
-        yield opened
+    return changed(lambda mode: mode.within(_scope_named(name, kind, mode.scope)))
 
 
 _scopes: dict[tuple[str, str, Scope | None], Scope] = {}

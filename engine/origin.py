@@ -95,6 +95,11 @@ class SourceLine:
         return f"{self.file}, line {self.number}"
 
 
+def place(line: SourceLine | None) -> str:
+    """A line for an error message."""
+    return "outside of all your files" if line is None else f"at {line}"
+
+
 LEAF = Origin(None)
 CONSTANT = Origin(None, is_constant=True)
 """The origin of plain numbers, detached values and results inside `no_grad`: no gradients."""

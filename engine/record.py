@@ -16,10 +16,10 @@ import numpy as np
 from engine.errors import NonFiniteError
 from engine.mode import MODE, ORDINARY, Mode
 from engine.operation import HARD_PLACE, Operation, Reduction, Rule, readers
-from engine.origin import origin_of
+from engine.origin import origin_of, place
 from engine.real import is_real, is_refused
 from engine.table import TABLE
-from engine.value import NOT_COMPUTED, Operand, Value, as_value, constant, name
+from engine.value import NOT_COMPUTED, Operand, Value, as_value, constant, names
 
 _new = object.__new__
 
@@ -170,9 +170,10 @@ def _check_finite(
 ) -> None:
     if isfinite(data):
         return
-    operands = ", ".join(map(name, parents))
     line = origin_of(operation, mode, depth).line
-    raise NonFiniteError(f"{operation.name}({operands}) is {data}. It was created at {line}.")
+    raise NonFiniteError(
+        f"{operation.name}({names(parents)}) is {data}. It was created {place(line)}."
+    )
 
 
 for _operation in TABLE.values():

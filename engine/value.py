@@ -9,7 +9,8 @@ reference cycles, so a graph is freed the moment it is dropped. The operators an
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -276,6 +277,17 @@ def name(node: Value) -> str:
     """A node for an error message: its label and its number."""
     number = f"{node._data:.6g}"
     return number if node.label is None else f"{clipped(node.label)} = {number}"
+
+
+def names(nodes: Sequence[Value]) -> str:
+    """Operands for an error message: of many, only a few, first of all those not finite."""
+    if len(nodes) <= _MOST_NAMES:
+        return ", ".join(map(name, nodes))
+    shown = ([node for node in nodes if not isfinite(node._data)] or nodes)[:_FEW_NAMES]
+    return f"{', '.join(map(name, shown))} and {len(nodes) - len(shown):,} more"
+
+
+_MOST_NAMES, _FEW_NAMES = 8, 4
 
 
 def checked_label(label: str | None) -> str | None:

@@ -13,7 +13,7 @@ from functools import wraps
 from types import CodeType, FrameType
 from typing import Any
 
-from engine.mode import MODE, ORDINARY, Mode, Scope, entered
+from engine.mode import MODE, ORDINARY, Mode, Scope, call_in
 from engine.origin import is_of_library, is_of_user
 from nn.parts import Holder, path_inside
 
@@ -46,11 +46,11 @@ class Scoped(Holder):
         same_line = code is caller.f_code and instruction == caller.f_lasti
         if known is not around or not same_line:
             inside = self._mode_inside(around, caller)
-        token = MODE.set(inside)
-        try:
+        try:  # around the change too: Ctrl-C may come right after it
+            MODE.set(inside)
             return self.forward(*arguments, **keywords)
         finally:
-            MODE.reset(token)
+            MODE.set(around)
 
     def forward(self, *arguments: Any, **keywords: Any) -> Any:
         """What the module computes; a class of your own defines it.
@@ -98,8 +98,8 @@ def _in_scope(call: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(call)
     def scoped(self: Scoped, *arguments: Any, **keywords: Any) -> Any:
-        with entered(self._mode_inside(MODE.get(), sys._getframe(1))):
-            return call(self, *arguments, **keywords)
+        inside = self._mode_inside(MODE.get(), sys._getframe(1))
+        return call_in(inside, call, self, *arguments, **keywords)
 
     return scoped
 

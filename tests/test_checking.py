@@ -48,12 +48,26 @@ def operation_with(*rules: object, function: Callable = math.sin) -> Operation:
         (engine.gelu, [-2.0]),
         (lambda x: 5.0, [1.0]),
         (lambda *xs: engine.prod(xs) + engine.logsumexp(xs), [i / 3 - 0.9 for i in range(7)]),
-        # near the edge of a domain, at large and small arguments, with large and small results
+        # near a pole, a kink or the edge of a domain
         (engine.log, [0.004]),
+        (engine.log, [1e-8]),
+        (engine.sqrt, [1e-8]),
+        (engine.asin, [0.9999999]),
+        (engine.acosh, [1.0001]),
+        (engine.tan, [1.57]),
+        (lambda x: 1 / x, [1e-8]),
+        (lambda x: 1 / (x - 1.0001), [1.0]),
+        (engine.relu, [1e-6]),
+        # large and small arguments, slow and fast functions of them
         (engine.log, [1e8]),
+        (engine.sin, [1e8]),
         (engine.sin, [1e-8]),
         (lambda x: x**2, [1e8]),
+        (lambda x: engine.sin(1000 * x), [0.7]),
+        (engine.exp, [700.0]),
+        # large and small results, and slopes that the digits of the result hardly show
         (lambda x: 1e-12 * engine.sin(x), [0.7]),
+        (lambda x: 1e12 + engine.sin(x), [0.7]),
         (engine.sigmoid, [30.0]),
         (lambda x: engine.exp(-x * x), [5.0]),
         (lambda x: x**4, [0.0]),
@@ -72,7 +86,7 @@ def test_a_rule_of_ones_own() -> None:
 # What is wrong.
 
 
-@pytest.mark.parametrize("point", [0.7, -1.2, 20.0])
+@pytest.mark.parametrize("point", [0.7, -1.5, 20.0])
 @pytest.mark.parametrize(
     "rule",
     [
@@ -91,6 +105,17 @@ def test_a_rule_of_ones_own() -> None:
 def test_a_rule_that_is_wrong(rule: object, point: float) -> None:
     with pytest.raises(GradientMismatchError, match=rf"mine by argument 0 at \[{point}\]"):
         check_gradients(operation_with(rule), [point])
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e-3, 1e3, 1e8])
+def test_the_scale_does_not_matter(scale: float) -> None:
+    wrong = operation_with(lambda x, y: engine.cos(x) * (1 + 1e-6))
+    for function, x in (
+        (lambda x: wrong(x) * scale, 0.7),
+        (lambda x: wrong(x / scale), 0.7 * scale),
+    ):
+        with pytest.raises(GradientMismatchError, match=r"relative error 1\.0e-06"):
+            check_gradients(function, [x])
 
 
 @pytest.mark.parametrize(
@@ -203,7 +228,7 @@ def wrong_versions(row: Operation) -> list[Operation]:
             selects=row.selects, masks=row.masks,
         )  # fmt: skip
 
-    changes = [lambda p: -p, lambda p: p * (1 + 1e-4), lambda p: p + 1e-3, lambda p: p * 0.0]
+    changes = [lambda p: -p, lambda p: p * (1 + 1e-6), lambda p: p + 1e-3, lambda p: p * 0.0]
     return list(map(changed, changes))
 
 
@@ -234,16 +259,27 @@ def test_every_row_made_wrong(row: Operation, figure: Callable) -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "x"),
+    ("function", "xs"),
     [
-        (engine.step, 0.0),
-        (engine.sign, 0.0),
-        (lambda x: engine.step(x - 1) + x, 1.0),
-        (engine.relu, 0.0),
-        (lambda x: engine.where(x > 0, x, -x), 0.0),
+        (abs, [0.0]),
+        (engine.relu, [0.0]),
+        (lambda x: engine.where(x > 0, x, -x), [0.0]),
+        (engine.maximum, [1.0, 1.0]),
+        (engine.max, [0.5, 1.0, 1.0]),
+        (lambda x: engine.clip(x, -1.0, 1.0), [1.0]),
+        (lambda x: abs(x) * 1e-9, [0.0]),
     ],
 )
-def test_a_jump_or_a_kink(function: Callable, x: float) -> None:
+def test_a_kink(function: Callable, xs: list) -> None:
+    with pytest.raises(GradientMismatchError, match="Move the point away from the kink"):
+        check_gradients(function, xs)
+
+
+@pytest.mark.parametrize(
+    ("function", "x"),
+    [(engine.step, 0.0), (engine.sign, 0.0), (lambda x: engine.step(x - 1) + x, 1.0)],
+)
+def test_a_jump(function: Callable, x: float) -> None:
     with pytest.raises(GradientMismatchError):
         check_gradients(function, [x])
 
@@ -266,3 +302,9 @@ def test_a_jump_or_a_kink(function: Callable, x: float) -> None:
 def test_outside_the_domain_or_at_its_edge(function: Callable, x: float) -> None:
     with pytest.raises(GradientMismatchError, match="finite differences give"):
         check_gradients(function, [x])
+
+
+def test_a_kink_in_the_gradient_only() -> None:
+    assert check_gradients(lambda x: x * abs(x), [0.0]) == 0.0
+    with pytest.raises(GradientMismatchError, match="derivative of the derivative"):
+        check_gradients(lambda x: x * abs(x), [0.0], order=2)

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter, sleep
 
@@ -18,6 +19,7 @@ import pytest
 
 import engine
 from engine import NOT_COMPUTED, Value, forget, grad, no_grad, scope, trap
+from nn import MLP
 
 pytestmark = pytest.mark.skipif(
     not hasattr(signal, "setitimer"), reason="this system has no timer that interrupts"
@@ -162,6 +164,35 @@ def test_an_interrupted_backward_leaves_the_leaves_as_they_were() -> None:
     assert (early.grad, late.grad, fresh.grad) == (12.0, 24.0, 3.0)
 
 
+def twice() -> int:
+    """Ctrl-C, and once more while the leaves of a large graph get their gradients back."""
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    xs = [Value(1.0) for _ in range(100_000)]
+    y = engine.sum(xs)
+
+    class InterruptingTwice(float):
+        def __rmul__(self, upstream: float) -> float:
+            signal.setitimer(signal.ITIMER_REAL, 0.001)
+            raise KeyboardInterrupt
+
+    y.partials = (*y.partials[:-1], InterruptingTwice())
+    for x in xs:
+        x.grad = 7.0
+    for _ in range(5):
+        try:
+            y.backward()
+            sleep(1.0)
+        except KeyboardInterrupt:
+            with suppress(KeyboardInterrupt):
+                sleep(0.01)
+        assert {x.grad for x in xs} == {7.0}
+    return 10
+
+
+def test_interrupted_twice(survived: Callable) -> None:
+    survived(twice)
+
+
 # Making and releasing graphs.
 
 
@@ -169,9 +200,10 @@ def forward() -> int:
     """The leaves can be used again, in the mode in which they were."""
 
     def in_all_modes() -> None:
-        for mode in (trap(), no_grad(), scope("elsewhere")):
-            with mode:
-                wide_graph()
+        with trap(), scope("outer"), no_grad(), scope("inner"):
+            wide_graph()
+        with scope("outer"), trap():
+            wide_graph()
 
     _, expected = wide_graph()
     for _ in interruptions(in_all_modes):
@@ -187,6 +219,7 @@ def forgetting() -> int:
     def prepare() -> None:
         xs, y = wide_graph()
         (inner,) = y.parents
+        y.label = "y"
         graphs.append((xs, y, inner, grad(y, xs), grad(inner, xs)))
 
     for _ in interruptions(lambda: forget(graphs[-1][1]), prepare):
@@ -194,7 +227,7 @@ def forgetting() -> int:
         assert gradient_if_kept(y, xs) in (None, by_y, [0.0] * len(xs))
         assert gradient_if_kept(inner, xs) in (None, by_inner)
         forget(y)
-        assert (y.parents, grad(y * 3, y)) == ((), 3.0)
+        assert (y.parents, y.label, grad(y * 3, y)) == ((), "y", 3.0)
         graphs.clear()
     return INTERRUPTIONS
 
@@ -209,7 +242,42 @@ def gradient_if_kept(y: Value, xs: list[Value]) -> list[float] | None:
         raise
 
 
-@pytest.mark.parametrize("program", [backward, first_backward, gradients, forward, forgetting])
+def short_blocks() -> int:
+    """Most interruptions come while a block begins or ends."""
+    x = Value(0.5)
+
+    def many_blocks() -> None:
+        for _ in range(100):
+            with trap(), scope("outer"):
+                _ = x * x
+            with no_grad():
+                _ = x * x
+            grad(x * x, x, differentiable=True)
+
+    for _ in range(10):
+        for _ in interruptions(many_blocks):
+            check_mode()
+    return 10 * INTERRUPTIONS
+
+
+def modules() -> int:
+    """The scope of a module ends with its call."""
+    model = MLP(2, [4, 1], seed=1)
+
+    def many_calls() -> None:
+        for _ in range(20):
+            model([1.0, 2.0])
+
+    for _ in range(40):
+        for _ in interruptions(many_calls):
+            check_mode()
+    return 40 * INTERRUPTIONS
+
+
+PROGRAMS = [backward, first_backward, gradients, forward, forgetting, short_blocks, modules]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_an_interruption(survived: Callable, program: Callable) -> None:
     survived(program)
 
