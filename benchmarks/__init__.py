@@ -4,7 +4,9 @@
     timing.py    medians of interleaved repetitions, and which peers are here
     alone.py     each program in a process of its own, as installed
     moons.py     one training step of an MLP, the workload people know
-    chain.py     a chain of scalar operations, inside `trap()` too
+    chain.py     a chain of scalar operations
+    trap.py      what `trap()` costs, outside it and inside
+    pictures.py  drawing and stepping
     memory.py    bytes per node
     million.py   a graph a million nodes deep
 

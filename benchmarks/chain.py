@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from benchmarks.alone import seconds_alone
-from benchmarks.timing import OURS, Workload, peer, seconds
-from engine import Value, trap
+from benchmarks.timing import OURS, Workload, peer
+from engine import Value
 
 OPERATIONS = 100
 REPEATS = 20
@@ -18,17 +18,11 @@ TITLE = "chain: an operation among 100 alternating × and + on two leaves, forwa
 
 
 def chain(quick: bool) -> list[Workload]:
-    """An operation of ours, of micrograd and of PyTorch's scalars; and ours inside `trap()`."""
+    """An operation of ours, of micrograd and of PyTorch's scalars."""
     names = [name for name, package in PEERS.items() if package is None or peer(package)]
     skipped = [name for name in PEERS if name not in names]
-    ours = program(OURS)
-    watched: dict[str, Callable[[], object]] = {OURS: ours, "inside trap()": trapped(ours)}
     alone = seconds_alone("chain", names, 3 if quick else 9)
-    inside = seconds(watched, 5 if quick else 30)
-    return [
-        Workload(TITLE, "µs", microseconds(alone), skipped=skipped),
-        Workload("trap: the same operation of ours", "µs", microseconds(inside)),
-    ]
+    return [Workload(TITLE, "µs", microseconds(alone), skipped=skipped)]
 
 
 def program(name: str) -> Callable[[], None]:
@@ -61,15 +55,5 @@ def repeated(leaf: Callable[[float], Any]) -> Callable[[], None]:
     def run() -> None:
         for _ in range(REPEATS):
             build(leaf(0.5), leaf(0.5), OPERATIONS).backward()
-
-    return run
-
-
-def trapped(program: Callable[[], None]) -> Callable[[], None]:
-    """The same inside `trap()`."""
-
-    def run() -> None:
-        with trap():
-            program()
 
     return run

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from benchmarks import chain, moons
 from benchmarks.alone import seconds_alone
-from benchmarks.chain import trapped
 from benchmarks.timing import OURS, Workload
+from engine import trap as trapping
 
 OUTSIDE, AFTER, INSIDE = "outside trap()", "outside, after a trap", "inside trap()"
 PLACES = (OUTSIDE, AFTER, INSIDE)
@@ -45,4 +45,14 @@ def program(name: str) -> Callable[[], object]:
     if place == INSIDE:
         return inside
     inside()
+    return run
+
+
+def trapped(program: Callable[[], object]) -> Callable[[], None]:
+    """The same inside `trap()`."""
+
+    def run() -> None:
+        with trapping():
+            program()
+
     return run
