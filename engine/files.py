@@ -14,20 +14,23 @@ from typing import Any
 def write_file(path: str | Path, content: bytes) -> Path:
     """Write a whole file, by way of a temporary file beside it.
 
-    An interruption leaves the old file or the new one, never a half.
+    An interruption leaves the old file or the new one, never a half. A file that is replaced keeps
+    its permissions, and a link goes on leading to it.
 
     Raises:
         OSError: the folder does not exist or cannot be written to, or no file has such a name.
     """
     path = possible(path)
-    if not path.parent.is_dir():
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(path.parent))
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".glassgrad-")
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".glassgrad-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        is_new = not target.exists()
+        os.chmod(temporary, 0o666 & ~_umask() if is_new else target.stat().st_mode & 0o777)
+        os.replace(temporary, target)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

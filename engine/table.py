@@ -87,7 +87,8 @@ expm1: Operation = row(
     "expm1", "exp(x) - 1 without loss near 0.", math.expm1, np.expm1,
     lambda x, y: exp(x),
 )
-# The rounding of a product of 700 would show in 14 digits of its exponential only.
+# A product of 700, rounded, would leave 14 digits of its exponential. (So does one of more than
+# 1e290 with its inverse.)
 exp_product: Operation = row(
     "exp_product", "exp(a·b), of the product before it is rounded, as in exp(-x²).",
     *formula(lambda a, b: exp(a * b) * (1.0 + _rounding_of_product(a, b))),
@@ -330,8 +331,9 @@ def _gelu_argument(x: Any) -> Any:
 
 
 def _gelu_tanh_derivative(x: Any, u: Any) -> Any:
-    slope = math.sqrt(8.0 / math.pi) * (1.0 + 3.0 * 0.044715 * x * x)
-    return sigmoid(u) + x * slope * sigmoid(u) * sigmoid(-u)
+    near = clip(x, -40.0, 40.0)  # beyond, the bell is 0, and x³ would be infinite
+    slope = math.sqrt(8.0 / math.pi) * (1.0 + 3.0 * 0.044715 * near * near)
+    return sigmoid(u) + near * slope * sigmoid(u) * sigmoid(-u)
 
 
 # Choices. Where operands tie, each gets its share of the derivative; a nan is never masked.
@@ -490,12 +492,12 @@ mean: Operation = row(
 max: Operation = row(
     "max", "The largest operand; where several tie, each has its share of the derivative.",
     *formula(lambda *xs: reduce(maximum, xs)), _shared_among_equals,
-    kind=NonEmptyReduction, latex=r"\max(%s)",
+    kind=NonEmptyReduction, latex=r"\max(%s)", masks=True,
 )
 min: Operation = row(
     "min", "The smallest operand; where several tie, each has its share of the derivative.",
     *formula(lambda *xs: reduce(minimum, xs)), _shared_among_equals,
-    kind=NonEmptyReduction, latex=r"\min(%s)",
+    kind=NonEmptyReduction, latex=r"\min(%s)", masks=True,
 )
 logsumexp: Operation = row(
     "logsumexp", "log of the sum of exponentials, shifted so that none overflows.",
@@ -510,7 +512,7 @@ softmax_share: Operation = row(
 
 
 def softmax(*operands: Any) -> tuple[Any, ...]:
-    """The share of each operand in the sum of exponentials: positive numbers that add up to 1.
+    """The share of each operand in the sum of exponentials: numbers from 0 to 1 that add up to 1.
 
     Takes one iterable, or the operands one by one; each share is a node of its own.
 

@@ -1,7 +1,7 @@
 """Stored reference values, and how the table of operations is held against them.
 
-The numbers are in `reference/values.txt`, where `reference/make.py` writes them with 400 digits;
-here they are read, and a row is checked at all of them. Next: `test_reference.py`.
+The numbers are in `reference/values.txt`, where `reference/make.py` writes them, computed with up
+to 600 digits; here they are read, and a row is checked at all of them. Next: `test_reference.py`.
 """
 
 import math

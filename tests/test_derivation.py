@@ -173,6 +173,19 @@ def test_what_is_refused() -> None:
         derivation(x * 2, other)
     with pytest.raises(ValueError, match="does not depend"):
         derivation(x * other.detach(), other)
+    for y in (engine.where(1.0, x, other), engine.sign(other) * x, engine.compare(other, x) * x):
+        with pytest.raises(ValueError, match="does not depend"):
+            derivation(y, other)
+    constant = x.detach()
+    with pytest.raises(ValueError, match="does not depend"):
+        derivation(constant * x, constant)
+
+
+def test_a_branch_switched_off_stays_off() -> None:
+    x = Value(-1.0, label="x")
+    y = engine.sqrt(engine.relu(x))
+    assert derivation(y, x).result == grad(y, x) == 0.0
+    assert derivation(engine.sqrt(engine.max(x, 0.0)), x).result == 0.0
 
 
 def test_a_notebook_gets_latex_and_text() -> None:

@@ -81,7 +81,7 @@ def test_no_difference_is_said_to_be_none() -> None:
         assert mistakes[name].parts_at is None
     assert mistakes["= instead of +="].why == "No difference here: no node is used twice."
     assert mistakes["no order"].why == (
-        "No difference here: every node had all its contributions when its turn came."
+        "No difference here: every node that sends on had all its contributions when its turn came."
     )
 
 

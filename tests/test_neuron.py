@@ -1,6 +1,7 @@
 """`step_neuron`: a neuron in one line, and its chain rule in three factors."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -158,3 +159,28 @@ def test_a_hostile_label_is_escaped() -> None:
 def test_every_operation_of_one_operand_can_be_chosen() -> None:
     assert all(isinstance(TABLE[name], Operation) for name in ACTIVATIONS)
     assert {"tanh", "relu", "sigmoid", "gelu"} <= set(ACTIVATIONS)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        lambda w: ([w], [w], 0.0),
+        lambda w: ([w, w], [3.0, 4.0], 0.5),
+        lambda w: ([w], [3.0], w),
+        lambda w: ([w], [w * 2.0], 0.0),
+    ],
+)
+def test_a_value_in_two_places_is_refused(arguments: Callable) -> None:
+    with pytest.raises(ValueError, match="each in one place"):
+        step_neuron(*arguments(Value(1.0)))
+    with pytest.raises(ValueError, match="each in one place"):
+        step_neuron([w := Value(1.0)], [3.0], 0.0, target=w)
+
+
+def test_a_constant_weight_does_not_move() -> None:
+    steps = step_neuron([Value(1.0).detach(), 2.0], [3.0, 4.0], 0.5, learning_rate=0.1)
+    assert [steps.diagram[s.node].name for s in steps if s.phase == "update"] == ["w2", "b"]
+
+
+def test_without_a_slope_there_are_no_factors() -> None:
+    assert "three factors" not in step_neuron([1.0], [2.0], 0.0, "step").text()

@@ -91,7 +91,7 @@ def test_a_row_at_special_numbers(row: Operation, figure: Callable) -> None:
     figure("Special values", "results compared, each a value and a gradient", len(found))
     differing = [case.reason for case in found if case.reason and case.reason != "by definition"]
     for reason in differing:
-        figure("Special values", f"of these better than PyTorch: {reason}", 1)
+        figure("Special values", f"of these not as PyTorch has them: {reason}", 1)
 
 
 @ROWS

@@ -8,10 +8,9 @@ All formulas come from the rows of the table. Text, LaTeX and MathML show the sa
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from math import prod
 from typing import Any
 
-from engine import Ink, Reduction, Value, derivative_formula
+from engine import Ink, Reduction, Value, contribution, derivative_formula
 from engine.text import describe
 from viz.diagram import Diagram, Node
 from viz.equation import Equation, Written, from_ink, number, product, total
@@ -49,15 +48,15 @@ class Derivation:
     def __init__(self, y: Value, x: Value, names: Mapping[str, Any] | None = None) -> None:
         self._diagram = Diagram([y], names)
         (self._root,) = self._diagram.roots
-        if x not in self._diagram.values:
-            raise ValueError("derivation of a Value by one that it does not depend on: it is 0.")
-        self._target = self._diagram.values[x]
+        self._target = self._diagram.values.get(x, -1)
         self._uses = self._edges_between()
+        if self._target not in (self._root, *self._uses):
+            raise ValueError("derivation of a Value by one that it does not depend on: it is 0.")
         self._gradients = self._computed()
         self.paths = self._counted()
         self.shown_paths = self._are_few_and_short()
         self.equations = tuple(self._equations())
-        self.result = self._gradients.get(self._target, 0.0)
+        self.result = self._gradients[self._target]
 
     def __str__(self) -> str:
         return self.text()
@@ -137,7 +136,7 @@ class Derivation:
         for index in self._between():
             total = 0.0
             for user, _, local in self._uses[index]:
-                total += gradients[user] * local
+                total += self._sent(user, gradients[user], local)
             gradients[index] = total
         return gradients
 
@@ -145,7 +144,7 @@ class Derivation:
         counts = {self._root: 1}
         for index in self._between():
             counts[index] = sum(counts[user] for user, _, _ in self._uses[index])
-        return counts.get(self._target, 0)
+        return counts[self._target]
 
     def _are_few_and_short(self) -> bool:
         if self.paths > MOST_PATHS:
@@ -180,11 +179,21 @@ class Derivation:
         symbols = [product([self._local(u, p) for u, _, p, _ in path]) for path in paths]
         formulas = [product([self._formula(u, i, d) for u, i, _, d in path]) for path in paths]
         numbers = [product([number(d) for _, _, _, d in path]) for path in paths]
-        results = [number(prod(d for _, _, _, d in path)) for path in paths]
+        results = [number(self._along(path)) for path in paths]
         sides = [total(symbols), total(formulas), total(numbers)]
         if len(paths) > 1:
             sides.append(total(results))
         return self._equation(self._target, sides)
+
+    def _along(self, path: list[tuple[int, int, int, float]]) -> float:
+        """The product along a path, from the result on."""
+        gradient = 1.0
+        for user, _, _, local in path:
+            gradient = self._sent(user, gradient, local)
+        return gradient
+
+    def _sent(self, user: int, upstream: float, local: float) -> float:
+        return contribution(self._diagram[user].operation, upstream, local)
 
     def _from_users(self, index: int) -> Equation:
         uses = self._uses[index]

@@ -66,7 +66,7 @@ class Mistakes(Sequence[Mistake]):
     <BLANKLINE>
     = instead of +=: x is used 2 times, but every contribution replaced the one before it: 3, \
 the last one alone, instead of 6.
-    no order: No difference here: every node had all its contributions when its turn came.
+    no order: No difference here: every node that sends on had all its contributions when its turn came.
     no zero_grad: The second backward() added to what the first one had left at x: 6 + 6 = 12.
     """
 
@@ -204,11 +204,16 @@ class _Judge:
     def _name(self, index: int) -> str:
         return self.diagram[index].name
 
+    def _no_difference(self, reason: str) -> str:
+        if not all(map(isfinite, self.right.values())):
+            reason = "infinite gradients hide it, or there is none"
+        return f"No difference here: {reason}."
+
     def why_overwritten(self, gradients: Gradients, index: int | None) -> str:
         if index is None:
             is_shared = any(uses > 1 for uses in self.uses.values())
             reason = "what was lost adds up to nothing" if is_shared else "no node is used twice"
-            return f"No difference here: {reason}."
+            return self._no_difference(reason)
         return (
             f"{self._name(index)} is used {self.uses[index]} times, but every contribution "
             f"replaced the one before it: {short(gradients[index])}, the last one alone, "
@@ -217,13 +222,13 @@ class _Judge:
 
     def why_early(self, gradients: Gradients, index: int | None) -> str:
         if index is None:
-            is_early = any(self.arrived[i] < uses for i, uses in self.uses.items())
-            reason = (
-                "what came too late adds up to nothing"
-                if is_early
-                else ("every node had all its contributions when its turn came")
+            is_early = any(
+                self.arrived[i] < uses and _edges(self.diagram[i]) for i, uses in self.uses.items()
             )
-            return f"No difference here: {reason}."
+            reason = "every node that sends on had all its contributions when its turn came"
+            return self._no_difference(
+                "what came too late adds up to nothing" if is_early else reason
+            )
         result = (
             f"so {self._name(index)} got {short(gradients[index])} instead of "
             f"{short(self.right[index])}."
@@ -244,7 +249,7 @@ class _Judge:
 
     def why_left_over(self, gradients: Gradients, index: int | None) -> str:
         if index is None:
-            return "No difference here: no gradient but the seed is other than zero."
+            return self._no_difference("no gradient but the seed is other than zero")
         right = short(self.right[index])
         return (
             f"The second backward() added to what the first one had left at "

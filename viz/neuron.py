@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from engine import TABLE, Operation, Reduction, Value
+from engine import TABLE, Operation, Reduction, Value, topological_order
 from engine.real import is_real, real
 from engine.text import describe, told
 from viz.backprop import Backprop
@@ -72,7 +72,7 @@ class NeuronSteps(Backprop):
 
     def __init__(self, neuron: _Neuron, learning_rate: float | None) -> None:
         weights = [weight for weight, _, _ in neuron.terms]
-        leaves = [weight for weight in dict.fromkeys(weights) if not weight.parents]
+        leaves = [w for w in dict.fromkeys(weights) if not w.parents and not w.is_constant]
         super().__init__(neuron.result, neuron.names, learning_rate, leaves)
         index = self.diagram.values
         self._sum, self._output = index[neuron.sum], index[neuron.output]
@@ -83,6 +83,8 @@ class NeuronSteps(Backprop):
 
     def text(self) -> str:
         """The steps as text for a terminal, the three factors at the end."""
+        if not self.factors:  # all is constant, or the activation has no slope
+            return super().text()
         rows = columns([self._headings(), *self._rows()])
         return f"{super().text()}\n\n{self._title()}\n{rows}"
 
@@ -150,6 +152,8 @@ class NeuronSteps(Backprop):
         return self.diagram[index].name
 
     def _more(self) -> str:
+        if not self.factors:
+            return ""
         rows = (row(cells) for cells in self._rows())
         return table(self._title(), self._headings(), rows, "gg-chain")
 
@@ -174,7 +178,8 @@ def step_neuron(
         learning_rate: if given, the steps end with a step of gradient descent for w and b.
 
     Raises:
-        ValueError: there is no weight, or no input for one, or no such activation.
+        ValueError: there is no weight, or no input for one, or no such activation; or a Value
+            stands in two places, where its derivative is no product of three factors.
         TypeError: something else stands where a number or an operation belongs.
         OverflowError: a number is beyond the range of floats.
 
@@ -192,6 +197,8 @@ def step_neuron(
     bias = _value(b, "b")
     if learning_rate is not None:
         learning_rate = real(learning_rate, "learning_rate")
+    roles = [*weights.values(), *inputs.values(), bias]
+    _check_apart([*roles, target] if isinstance(target, Value) else roles)
     products = [weight * value for weight, value in zip(weights.values(), inputs.values())]
     total = products[0]
     for product in products[1:]:
@@ -224,6 +231,16 @@ def _values(things: Any, letter: str) -> dict[str, Value]:
 
 def _value(thing: Any, role: str) -> Value:
     return thing if isinstance(thing, Value) else Value(real(thing, f"step_neuron's {role}"))
+
+
+def _check_apart(values: list[Value]) -> None:
+    """A weight that is an input too, say, has a derivative that is no product of three factors."""
+    behind = (set(topological_order(value)) - {value} for value in values)
+    if len(set(values)) < len(values) or set(values) & set().union(*behind):
+        raise ValueError(
+            "step_neuron takes Values that do not depend on each other, each in one place: a weight, "
+            "an input, the bias or the target. Use backprop(y) for any other expression."
+        )
 
 
 def _target(target: float | Value) -> float | Value:
