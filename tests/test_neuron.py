@@ -105,13 +105,6 @@ def test_rows_of_numpy_and_operations_are_taken() -> None:
     assert len(steps.factors) == 3
 
 
-def test_a_weight_used_twice_has_its_factors_twice() -> None:
-    w = Value(0.5, label="w")
-    steps = step_neuron([w, w], [1.0, 2.0], 0.0, "linear")
-    assert [(f.weight, f.product) for f in steps.factors] == [("w", 1.0), ("w", 2.0), ("b", 1.0)]
-    assert gradients(steps)["w"] == 3.0
-
-
 def test_constants_have_no_factors() -> None:
     steps = step_neuron([Value(0.5).detach(), 1.0], [1.0, 2.0], 0.0)
     assert [f.weight for f in steps.factors] == ["w2", "b"]

@@ -66,7 +66,8 @@ class Mistakes(Sequence[Mistake]):
     <BLANKLINE>
     = instead of +=: x is used 2 times, but every contribution replaced the one before it: 3, \
 the last one alone, instead of 6.
-    no order: No difference here: every node that sends on had all its contributions when its turn came.
+    no order: No difference here: every node that sends on had all its contributions when \
+its turn came.
     no zero_grad: The second backward() added to what the first one had left at x: 6 + 6 = 12.
     """
 

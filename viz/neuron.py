@@ -238,8 +238,8 @@ def _check_apart(values: list[Value]) -> None:
     behind = (set(topological_order(value)) - {value} for value in values)
     if len(set(values)) < len(values) or set(values) & set().union(*behind):
         raise ValueError(
-            "step_neuron takes Values that do not depend on each other, each in one place: a weight, "
-            "an input, the bias or the target. Use backprop(y) for any other expression."
+            "step_neuron takes Values that do not depend on each other, each in one place: "
+            "a weight, an input, the bias or the target. Use backprop(y) for other expressions."
         )
 
 
