@@ -207,6 +207,11 @@ def test_what_has_no_logarithm_stands_at_the_edges() -> None:
 
 
 @needs_matplotlib
+def test_a_model_is_no_history_and_the_remedy_is_named() -> None:
+    with pytest.raises(TypeError, match=r"history\.record\(model\)"):
+        plot_gradients(MLP(2, [1]))
+
+
 def test_an_empty_history_is_an_empty_plot() -> None:
     plot_gradients(GradientHistory()).canvas.draw()
 

@@ -156,6 +156,7 @@ def plot_gradients(history: Mapping[str, Sequence[float]]) -> Figure:
         history: sizes by layer, such as a `GradientHistory`.
 
     Raises:
+        TypeError: it is no history.
         ImportError: matplotlib is not installed; the message says how to install it.
 
     >>> from viz.plots import plot_gradients
@@ -163,6 +164,12 @@ def plot_gradients(history: Mapping[str, Sequence[float]]) -> Figure:
     >>> figure.axes[0].get_yscale(), len(figure.axes[0].lines)
     ('log', 2)
     """
+    if not isinstance(history, Mapping):
+        raise TypeError(
+            "plot_gradients takes sizes by layer, not "
+            f"{describe(history)}. Collect them: history = GradientHistory(), and "
+            "history.record(model) after each backward()."
+        )
     figure = _figure(6.4, 3.6)
     axes = figure.add_subplot(xlabel="step", ylabel="mean |gradient|", yscale="log")
     for name, sizes in history.items():
