@@ -1,7 +1,7 @@
 """Figures of a test run: how much was compared, how large the worst error was, what was survived.
 
 A test reports one with the fixture `figure`; they are added up over the run, printed at its end,
-and written as a page with `pytest --figures docs/numbers.md`. No figure is typed by hand.
+and written as a page with `pytest --figures=docs/numbers.md`. No figure is typed by hand.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,7 +1,7 @@
 """Random expression graphs, over all operations of the table, by the engine and by its peers.
 
 Each graph is compared with PyTorch or JAX in its value, its gradient and all second derivatives;
-`pytest tests/test_random_graphs.py --graphs 20000` compares more of them. Where the peers may
+`pytest tests/test_random_graphs.py --graphs=20000` compares more of them. Where the peers may
 differ is listed here with the reasons. Any other difference fails, and the smallest program that
 shows it is printed, to be pasted. `programs.py` makes the graphs, `comparing.py`
 compares.
