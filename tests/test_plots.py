@@ -212,6 +212,7 @@ def test_a_model_is_no_history_and_the_remedy_is_named() -> None:
         plot_gradients(MLP(2, [1]))
 
 
+@needs_matplotlib
 def test_an_empty_history_is_an_empty_plot() -> None:
     plot_gradients(GradientHistory()).canvas.draw()
 
