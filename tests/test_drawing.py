@@ -42,7 +42,7 @@ def lines(label: str) -> list[str]:
 def boxes(drawing: Drawing) -> dict[str, list[str]]:
     """The lines of every box that stands for a value, by the first of them."""
     graph = parsed(drawing)  # its nodes live as long as it does
-    shown = [n for n in graph.nodes() if n.attr["id"]]
+    shown = [n for n in graph.nodes() if (n.attr["id"] or "").startswith("n")]
     found = [lines(n.attr["label"]) for n in shown]
     return {first: rest for first, *rest in found}
 

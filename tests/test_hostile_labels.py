@@ -33,12 +33,13 @@ from engine import Value, scope
 from engine.text import visible
 from viz import Backprop, backprop, draw
 from viz.diagram import Diagram
+from viz.page import script
 from viz.text import short
 
 LABELS = hostile.corpus("labels")
 BATCH = 40
 SECTION = "Hostile input"
-SCRIPT = files("viz").joinpath("steps.js").read_text("utf-8").strip()
+SCRIPT = f"{script()}(document)"
 
 
 def graph(labels: list[str]) -> Value:
@@ -111,8 +112,8 @@ def check_page(steps: Backprop, usual: Backprop) -> None:
     page, plain = Html(html), Html(usual.standalone_html())
     assert not acting(html)
     assert page.parts == plain.parts
-    data, script = page.texts["script"]
-    assert script == SCRIPT
+    data, code = page.texts["script"]
+    assert code == SCRIPT
     assert not set(data) & set("<>&")
     assert len(strict_json(data)) == len(steps)
     assert page.texts["style"] == plain.texts["style"]

@@ -11,7 +11,7 @@ from engine.files import write_file
 from engine.real import real
 from engine.text import describe, told
 from viz.mistakes import Mistakes
-from viz.page import document, page
+from viz.page import MOST_STEPS, document, page
 from viz.report import report
 from viz.steps import Steps
 
@@ -69,7 +69,8 @@ class Backprop(Steps):
         return write_file(path, writer().encode())
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
-        return {"text/html": self.html(), "text/plain": self.text()}
+        is_long = len(self) > MOST_STEPS
+        return {"text/html": self.html(), "text/plain": repr(self) if is_long else self.text()}
 
 
 def backprop(

@@ -90,6 +90,8 @@ def _look(edge: Edge, *, label: bool) -> dict[str, str]:
         look["label"] = text
     if edge.operand is not None:
         look["id"] = f"e{edge.node}_{edge.operand}"
+    elif edge.node is not None:
+        look["id"] = f"r{edge.node}"
     return look
 
 
@@ -193,7 +195,8 @@ class _Parts:
         graph.node(key, label=_value_label(node, warnings), id=f"n{node.index}", **look)
         if node.operation is not None:
             name = node.operation.name
-            graph.node(f"{key}_op", label=SYMBOLS.get(name, name), shape="ellipse", style="filled",
+            graph.node(f"{key}_op", label=SYMBOLS.get(name, name), id=f"o{node.index}",
+                       shape="ellipse", style="filled",
                        fillcolor=OPERATION, margin="0.04,0", ordering=self.ordering)  # fmt: skip
 
 

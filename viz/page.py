@@ -32,6 +32,10 @@ _DOCUMENT_STYLE = (
 )
 _MOST_MISTAKEN = 200
 """Up to this many nodes a page shows what the wrong engines get."""
+MOST_STEPS = 2_000
+"""Of more steps a page shows a part, since tens of thousands would choke a notebook."""
+_BEFORE_SEED = 500
+"""How many of them are the last forward steps."""
 
 
 def page(steps: Steps, more: str = "") -> str:
@@ -41,27 +45,45 @@ def page(steps: Steps, more: str = "") -> str:
         steps: what to step through.
         more: HTML to stand above the table of all steps.
     """
+    return element(steps, more, f"<script>{script()}(document)</script>")
+
+
+def element(steps: Steps, more: str = "", code: str = "") -> str:
+    """The stepper with the code that sets it up, or without, if somebody else does."""
+    shown = shown_steps(steps)
+    part = f' data-first="{shown[0].index + 1}" data-all="{len(steps)}"' * (shown != list(steps))
     style = re.sub(r"\s*([{};,])\s*", r"\1", _asset("steps.css"))
-    script = _asset("steps.js")
     return (
-        f'<div class="glassgrad-steps" lang="en" data-lm-suppress-shortcuts="true">'
+        f'<div class="glassgrad-steps" lang="en" data-lm-suppress-shortcuts="true"{part}>'
         f"<style>{style}</style>{_picture(steps)}"
         f'<div class="gg-controls" hidden></div>'
-        f'<p class="gg-sentence" aria-live="polite"></p>{more}{_table(steps)}{_mistakes(steps)}'
-        f'<script type="application/json" class="gg-data">{_data(steps)}</script>'
-        f"<script>{script}</script></div>"
+        f'<p class="gg-sentence" aria-live="polite"></p>{more}{_table(steps, shown)}{_mistakes(steps)}'
+        f'<script type="application/json" class="gg-data">{_data(steps, shown)}</script>{code}</div>'
     )
+
+
+def script() -> str:
+    """The function of `steps.js`, without the indentation."""
+    return re.sub(r"\n\s+", "\n", _asset("steps.js"))
+
+
+def shown_steps(steps: Steps) -> list[Step]:
+    """The steps on the page: all, or those around the seed."""
+    seed = next(step.index for step in steps if step.phase == "seed")
+    first = max(0, seed - _BEFORE_SEED) if len(steps) > MOST_STEPS else 0
+    return steps[first : first + MOST_STEPS]
 
 
 def document(steps: Steps, more: str = "") -> str:
     """The stepper as a whole HTML document; for `more` see `page`."""
     title = html.escape(f"Backpropagation through {steps.diagram[steps.root].name}")
+    body = page(steps, more).replace("<div", "<div autofocus tabindex=-1", 1)  # it has the keys
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
         f"<title>{title}</title><style>{_DOCUMENT_STYLE}</style></head>"
-        f"<body><main><h1>{title}</h1>{page(steps, more)}</main></body></html>\n"
+        f"<body><main><h1>{title}</h1>{body}</main></body></html>\n"
     )
 
 
@@ -137,9 +159,16 @@ def _cell(text: str, is_alarming: bool) -> str:
     return f"<td{' class=gg-off' * is_alarming}>{html.escape(text)}</td>"
 
 
-def _table(steps: Steps) -> str:
-    rows = (row((str(step.index + 1), step.phase, *_cells(steps, step))) for step in steps)
-    return table("All steps", _HEADINGS, rows, "gg-steps")
+def _table(steps: Steps, shown: Sequence[Step]) -> str:
+    rows = (row((str(step.index + 1), step.phase, *_cells(steps, step))) for step in shown)
+    return table(_caption(steps, shown), _HEADINGS, rows, "gg-steps")
+
+
+def _caption(steps: Steps, shown: Sequence[Step]) -> str:
+    if len(shown) == len(steps):
+        return "All steps"
+    first, last = shown[0].index + 1, shown[-1].index + 1
+    return f"Steps {first} to {last} of {len(steps)}; text() and to_json() have all"
 
 
 def _mistakes(steps: Steps) -> str:
@@ -176,10 +205,10 @@ def _cells(steps: Steps, step: Step) -> tuple[str, ...]:
     )
 
 
-def _data(steps: Steps) -> str:
+def _data(steps: Steps, shown: Sequence[Step]) -> str:
     """What the script needs to know, as JSON that cannot end its element."""
     checked = checks(steps)
-    records = [record(steps, step, checked.get(step.parent, "")) for step in steps]
+    records = [record(steps, step, checked.get(step.parent, "")) for step in shown]
     text = json.dumps(records, ensure_ascii=False, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 

@@ -58,13 +58,15 @@ Part = Shown | Group | Hidden
 class Edge:
     """An arrow between parts; `node` and `operand` say which edge of the diagram it is.
 
+    The arrow from an operation to its result has the node alone.
+
     `carries` says whether a derivative flows along it, `is_saved` whether a gradient uses a value
     of the forward part.
     """
 
     tail: str
     head: str
-    node: int = -1
+    node: int | None = None
     operand: int | None = None
     partial: float | None = None
     carries: bool = True

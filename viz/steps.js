@@ -1,8 +1,11 @@
 /* Turns the static steps of page.py into a stepper: a toolbar, a slider, the step as an equation,
    and a picture whose parts light up. No dependencies; block comments only, since some hosts
-   flatten newlines. Every copy on the page is set up by itself, once. `setUp` at the end puts the
-   parts together; each part before it has one subject and gives back how to show a step. */
-(function () {
+   flatten newlines. `setUp` at the end puts the parts together; each part before it has one subject
+   and gives back how to show a step.
+   This file is one function: it sets up every stepper within an element, once, reports each move of
+   a reader to `moved`, and gives back, for each stepper, how to go to a step. page.py calls it for
+   a page, widget.py for a widget. */
+(function (within, moved) {
   "use strict";
   var SVG = "http:" + "/" + "/www.w3.org/2000/svg";
   var PACE = 2000, CALM_PACE = 4000; /* how long a step stays while playing, in milliseconds */
@@ -62,17 +65,18 @@
     };
   }
 
-  function sliderIn(place, most, act) {
+  /* The slider. Of very many steps the page has a part: it begins at step `first` of `all`. */
+  function sliderIn(place, most, first, all, act) {
     var row = make("div", "gg-slide", place), slider = make("input", "", row);
     var count = make("span", "gg-count", row);
     slider.type = "range";
-    slider.min = 1;
-    slider.max = most;
+    slider.min = first;
+    slider.max = first + most - 1;
     slider.setAttribute("aria-label", "Step");
-    slider.addEventListener("input", function () { act(slider.value - 1); });
+    slider.addEventListener("input", function () { act(slider.value - first); });
     return function (now, step) {
-      slider.value = now + 1;
-      count.textContent = "step " + (now + 1) + " of " + most;
+      slider.value = now + first;
+      count.textContent = "step " + (now + first) + " of " + all;
       slider.setAttribute("aria-valuetext", count.textContent + ", " + step.phase);
     };
   }
@@ -142,15 +146,16 @@
     steps.forEach(function (step, i) {
       var goal = step.parent === undefined ? step.node : step.parent;
       if (step.phase === "backward") { found.uses[goal] = step.uses; }
+      if (step.phase === "seed") { found.root = step.node; found.seeded = i <= now; }
       if (i > now) { return; }
-      if (step.phase === "seed") { found.root = step.node; }
       if (step.phase === "backward") { found.received[goal] = step.received; }
       var isGradient = step.phase === "seed" || step.phase === "backward";
       (isGradient ? found.gradients : found.values)[goal] = step.shows;
     });
     found.status = function (node) {
       if (steps[now].phase === "backward" && steps[now].node === node) { return "in progress"; }
-      if (node === found.root) { return "done"; }
+      if (node === found.root) { return found.seeded ? "done" : "waiting"; }
+      if (!found.uses[node]) { return ""; } /* no gradient ever comes */
       if (!found.received[node]) { return "waiting"; }
       return found.received[node] === found.uses[node] ? "done" : "partial";
     };
@@ -212,6 +217,7 @@
         if (ink === GRADIENT_INK) { node.gradient = line; }
       });
       fit(node);
+      node.title = drawn("title", {}, part);
       part.addEventListener("click", function () { pick(node.index); });
       return node;
     });
@@ -239,6 +245,7 @@
 
     return function (now, isHidden) {
       var found = known(steps, now), step = steps[now], counts = {};
+      var isAtWork = step.phase === "forward" || step.phase === "backward";
       var goal = step.parent === undefined ? step.node : step.parent;
       nodes.forEach(function (node) {
         var isAsked = isHidden && node.index === goal, i = node.index;
@@ -250,11 +257,7 @@
         if (node.gradient) {
           write(node, node.gradient, "grad " + (isAsked && isGradient ? "?" :
             i in found.gradients ? found.gradients[i] : "–"));
-          var status = found.status(i);
-          counts[status] = (counts[status] || 0) + 1;
-          node.part.dataset.status = status;
-          if (node.mark) { drawMark(node.mark, status, status === "partial" ? found.received[i] / found.uses[i] :
-            status === "waiting" ? 0 : 1); }
+          say(node, found.status(i), found.received[i], found.uses[i], counts);
         }
         node.part.classList.toggle("gg-now", i === step.node);
         node.part.classList.toggle("gg-goal", i === step.parent);
@@ -265,8 +268,23 @@
         edge.classList.toggle("gg-now", edge.dataset.e === step.edge);
         edge.classList.toggle("gg-later", from > now || (from === now && isHidden));
       });
+      figure.querySelectorAll("[data-o], [data-r]").forEach(function (part) {
+        var node = Number(part.dataset.o || part.dataset.r);
+        part.classList.toggle("gg-now", isAtWork && node === step.node);
+      });
       legend(counts);
     };
+
+    /* The status of a node: by shape, counted, and in words where the pointer rests. */
+    function say(node, status, received, uses, counts) {
+      if (!status) { return; }
+      counts[status] = (counts[status] || 0) + 1;
+      node.part.dataset.status = status;
+      node.title.textContent = status + (uses ? ", " + (received || 0) + " of " + uses +
+        (uses > 1 ? " uses" : " use") + " received" : "");
+      if (node.mark) { drawMark(node.mark, status, status === "partial" ? received / uses :
+        status === "waiting" ? 0 : 1); }
+    }
 
     /* A number that is wider than the box, which was laid out for the last ones, is squeezed. */
     function write(node, line, text) {
@@ -307,17 +325,18 @@
     var steps = JSON.parse(root.querySelector(".gg-data").textContent), end = steps.length - 1;
     var saying = root.querySelector(".gg-sentence"), wrong = root.querySelector(".gg-mistakes");
     var place = root.querySelector(".gg-controls");
+    var first = Number(root.dataset.first || 1), all = root.dataset.all || steps.length;
     var now = 0, timer = null, isPredicting = false, isRevealed = false;
     var legend = legendIn(place), button = toolbarIn(place);
     var showPicture = pictureIn(root, steps, legend, jump), showRow = tableOf(root, leap);
-    var first = button("first", "First step", function () { leap(0); });
+    var toFirst = button("first", "First step", function () { leap(0); });
     var back = button("back", "Step back", function () { leap(now - 1); });
     var player = button("play", "Play", play, "Play");
     var forward = button("forward", "Step forward", function () { leap(now + 1); });
-    var last = button("last", "Last step", function () { leap(end); });
+    var toLast = button("last", "Last step", function () { leap(end); });
     var predictor = button("predict", "Hide every answer until you ask (P)", predict, "Predict");
     var critic = wrong && button("wrong", "Show what wrong engines get (M)", criticise, "Mistakes");
-    var slide = sliderIn(place, steps.length, leap), showCard = cardIn(place);
+    var slide = sliderIn(place, steps.length, first, all, leap), showCard = cardIn(place);
     var showGuess = guessIn(place, reveal);
     var notes = make("div", "gg-notes");
     var line = make("p", "gg-line", notes), check = make("p", "gg-check", notes);
@@ -330,7 +349,8 @@
     place.hidden = false;
     root.tabIndex = -1; /* a click anywhere gives the stepper the keys */
     root.addEventListener("keydown", onKey);
-    go(0);
+    show(true);
+    return function (index) { leap(index + 1 - first); };
 
     function isHidden() { return isPredicting && !isRevealed; }
 
@@ -338,6 +358,7 @@
       now = Math.max(0, Math.min(end, index));
       isRevealed = false;
       show(true);
+      if (moved) { moved(now + first - 1); }
     }
 
     function leap(index) { pause(); go(index); }
@@ -360,8 +381,8 @@
       showGuess(step, isPredicting, hidden, isNew);
       showPicture(now, hidden);
       /* Not `disabled`: that would throw the focus away while stepping with the keyboard. */
-      [first, back].forEach(function (one) { one.setAttribute("aria-disabled", now === 0); });
-      [forward, last].forEach(function (one) { one.setAttribute("aria-disabled", now === end); });
+      [toFirst, back].forEach(function (one) { one.setAttribute("aria-disabled", now === 0); });
+      [forward, toLast].forEach(function (one) { one.setAttribute("aria-disabled", now === end); });
     }
 
     function reveal() {
@@ -428,9 +449,11 @@
     }
   }
 
-  document.querySelectorAll(".glassgrad-steps:not([data-ready])").forEach(function (root) {
-    if (!root.querySelector(".gg-data")) { return; }
+  var fresh = within.querySelectorAll(".glassgrad-steps:not([data-ready])");
+  return Array.prototype.filter.call(fresh, function (root) {
+    return root.querySelector(".gg-data");
+  }).map(function (root) {
     root.setAttribute("data-ready", "");
-    setUp(root);
+    return setUp(root);
   });
-})();
+})

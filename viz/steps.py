@@ -85,7 +85,8 @@ class Steps(Sequence[Step]):
         """The status of the gradient of every node after step `index`.
 
         A node is waiting, then partial while some of its uses are still to come, then done; the
-        node whose edges are being followed is in progress. Constants have the status "".
+        node whose edges are being followed is in progress. Where no gradient ever comes, as in
+        constants, the status is "".
         """
         received = dict.fromkeys(range(len(self.diagram)), 0)
         seeded, current = False, None
@@ -106,6 +107,8 @@ class Steps(Sequence[Step]):
         if node.index == self.root:
             return DONE if seeded else WAITING
         got, uses = received[node.index], self._uses.get(node.index, 0)
+        if uses == 0:
+            return ""
         if got == 0:
             return WAITING
         return DONE if got == uses else PARTIAL
