@@ -7,7 +7,6 @@ hold is what it holds for harmless labels, with other texts; those texts are the
 import base64
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from importlib.resources import files
 from importlib.util import find_spec
 
 import hostile

@@ -53,12 +53,13 @@ def element(steps: Steps, more: str = "", code: str = "") -> str:
     shown = shown_steps(steps)
     part = f' data-first="{shown[0].index + 1}" data-all="{len(steps)}"' * (shown != list(steps))
     style = re.sub(r"\s*([{};,])\s*", r"\1", _asset("steps.css"))
+    data = _data(steps, shown)
     return (
         f'<div class="glassgrad-steps" lang="en" data-lm-suppress-shortcuts="true"{part}>'
         f"<style>{style}</style>{_picture(steps)}"
-        f'<div class="gg-controls" hidden></div>'
-        f'<p class="gg-sentence" aria-live="polite"></p>{more}{_table(steps, shown)}{_mistakes(steps)}'
-        f'<script type="application/json" class="gg-data">{_data(steps, shown)}</script>{code}</div>'
+        f'<div class="gg-controls" hidden></div><p class="gg-sentence" aria-live="polite"></p>'
+        f"{more}{_table(steps, shown)}{_mistakes(steps)}"
+        f'<script type="application/json" class="gg-data">{data}</script>{code}</div>'
     )
 
 
