@@ -24,7 +24,7 @@ ALLOWED = {
 ALLOWED_INSIDE_FUNCTIONS = {
     "engine": set(),
     "nn": {"tqdm"},
-    "viz": {"pygraphviz", "matplotlib", "numpy"},
+    "viz": {"pygraphviz", "matplotlib", "numpy", "anywidget", "traitlets"},
 }
 
 

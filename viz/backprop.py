@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine import Value
 from engine.files import write_file
 from engine.real import real
 from engine.text import describe, told
 from viz.mistakes import Mistakes
-from viz.page import MOST_STEPS, document, page
+from viz.page import MOST_STEPS, document, element, page
 from viz.report import report
 from viz.steps import Steps
+from viz.widget import stepper
+
+if TYPE_CHECKING:
+    from anywidget import AnyWidget
 
 
 class Backprop(Steps):
@@ -44,11 +48,32 @@ class Backprop(Steps):
 
     def html(self) -> str:
         """The steps as one self-contained piece of HTML."""
-        return page(self)
+        return page(self, self.more())
 
     def standalone_html(self) -> str:
         """The steps as a whole HTML document."""
-        return document(self)
+        return document(self, self.more())
+
+    def more(self) -> str:
+        """What the page has besides the steps, as HTML: nothing, unless they are a neuron's."""
+        return ""
+
+    def widget(self) -> AnyWidget:
+        """The steps as a widget whose `index` goes both ways between Python and the page.
+
+        It needs a notebook with a running kernel; a cell that ends in the steps themselves shows
+        the same and stays alive when the notebook is read elsewhere.
+
+        Raises:
+            ImportError: anywidget is not installed; the message says how to install it.
+
+        Example:
+            >>> from engine import Value
+            >>> from viz import backprop
+            >>> widget = backprop(Value(3.0) * 2.0).widget()  # doctest: +SKIP
+            >>> widget.index = -1  # the page goes to the last step  # doctest: +SKIP
+        """
+        return stepper(element(self, self.more()), len(self))
 
     def save(self, path: str | Path) -> Path:
         """Write the steps to a file: .html, .json or .txt.

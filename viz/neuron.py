@@ -15,7 +15,7 @@ from engine import TABLE, Operation, Reduction, Value, topological_order
 from engine.real import is_real, real
 from engine.text import describe, told
 from viz.backprop import Backprop
-from viz.page import document, page, row, table
+from viz.page import row, table
 from viz.text import columns, short
 from viz.words import local_text
 
@@ -88,14 +88,6 @@ class NeuronSteps(Backprop):
         rows = columns([self._headings(), *self._rows()])
         return f"{super().text()}\n\n{self._title()}\n{rows}"
 
-    def html(self) -> str:
-        """The steps as one self-contained piece of HTML."""
-        return page(self, self._more())
-
-    def standalone_html(self) -> str:
-        """The steps as a whole HTML document."""
-        return document(self, self._more())
-
     def _factors(self) -> Iterator[ThreeFactors]:
         activation = self._edges.get((self._output, 0))
         for weight, node, position in self._terms:
@@ -151,7 +143,8 @@ class NeuronSteps(Backprop):
     def _name(self, index: int) -> str:
         return self.diagram[index].name
 
-    def _more(self) -> str:
+    def more(self) -> str:
+        """The table of the three factors, for the page."""
         if not self.factors:
             return ""
         rows = (row(cells) for cells in self._rows())

@@ -350,7 +350,9 @@
     root.tabIndex = -1; /* a click anywhere gives the stepper the keys */
     root.addEventListener("keydown", onKey);
     show(true);
-    return function (index) { leap(index + 1 - first); };
+    return function (index) {
+      if (index + 1 - first !== now) { leap(index + 1 - first); }
+    };
 
     function isHidden() { return isPredicting && !isRevealed; }
 

@@ -1,0 +1,76 @@
+"""The stepper as a widget: the page and Python agree on the step, both ways.
+
+It needs the extra `widget` and a notebook whose kernel runs; without one a saved widget is blank,
+so a cell shows `Backprop.html` by default. The page is that of `page.py`; its script is given a
+place, and told what to do when the reader moves.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from viz.page import script
+
+if TYPE_CHECKING:
+    from anywidget import AnyWidget
+
+ADVICE = 'Widgets need anywidget, which is not installed: pip install "glassgrad[widget]".'
+_MODULE = """
+const setUp = %s;
+function render({ model, el }) {
+  el.innerHTML = model.get("html");
+  const [go] = setUp(el, (index) => { model.set("index", index); model.save_changes(); });
+  const follow = () => go(model.get("index"));
+  model.on("change:index", follow);
+  follow();
+  return () => model.off("change:index", follow);
+}
+export default { render };
+"""
+
+
+def stepper(html: str, count: int) -> AnyWidget:
+    """A widget with an `index` that Python can read, set and observe.
+
+    Args:
+        html: the page without its script.
+        count: how many steps it has.
+
+    Raises:
+        ImportError: anywidget is not installed.
+    """
+    try:
+        return _stepper_class()(html, count)
+    except ImportError as error:
+        raise ImportError(ADVICE) from error
+
+
+@cache
+def _stepper_class() -> type[AnyWidget]:
+    """The class of the widgets, made when the first is asked for."""
+    from anywidget import AnyWidget
+    from traitlets import Int, TraitError, Unicode, validate
+
+    class Stepper(AnyWidget):
+        """A stepper; its `index` is the step shown, from 0, and -1 goes to the last."""
+
+        _esm = _MODULE % script()
+        html = Unicode().tag(sync=True)
+        index = Int(0).tag(sync=True)
+
+        def __init__(self, html: str, count: int) -> None:
+            self._count = count
+            super().__init__(html=html)
+
+        @validate("index")
+        def _possible(self, proposal: dict[str, Any]) -> int:
+            index, count = int(proposal["value"]), self._count
+            if not -count <= index < count:
+                raise TraitError(
+                    f"The {count} steps have the numbers 0 to {count - 1}, or -1 from the last "
+                    f"back to -{count}; there is no step {index}."
+                )
+            return index % count
+
+    return Stepper
