@@ -146,16 +146,17 @@ def recording() -> Changed:
     return changed(lambda mode: mode if mode.recording else Mode(True, mode.trapping, mode.scope))
 
 
-def derive(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function whose results are recorded, in a scope of their own, and not trapped.
+def derive(function: Callable[..., Any], y: Any, *arguments: Any) -> Any:
+    """Call a function of `y` whose results are recorded, in a scope of their own, and not trapped.
 
-    The rules of the table pass through infinity on the way to finite derivatives, as in a branch
-    that is not chosen.
+    The scope says of what it is the gradient, if that is a gradient itself. The rules of the table
+    pass through infinity on the way to finite derivatives, as in a branch that is not chosen.
     """
     mode = Mode(True, False, MODE.get().scope)
-    return call_in(
-        mode.within(_scope_named("gradient", "gradient", mode.scope)), function, *arguments
-    )
+    inner = y.scope
+    name = f"gradient of {inner.name}" if inner and inner.kind == "gradient" else "gradient"
+    around = mode.within(_scope_named(name, "gradient", mode.scope))
+    return call_in(around, function, y, *arguments)
 
 
 def trap() -> Changed:

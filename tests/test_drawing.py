@@ -313,7 +313,7 @@ def test_a_gradient_graph_is_drawn_in_two_frames() -> None:
     graph = parsed(draw(y, dy, names={"y": y, "dy": dy}))
     assert clusters(graph) == {
         "forward": {},
-        "gradient · dotted: values saved by the forward part": {},
+        "gradient · dotted: values saved before": {},
     }
     forward, gradient = (
         {lines(n.attr["label"])[0] for n in frame.nodes() if not n.endswith("_op")}
@@ -327,6 +327,26 @@ def test_a_gradient_graph_is_drawn_in_two_frames() -> None:
     crossing = {(tail, head) for tail, head in graph.edges() if inside[tail] != inside[head]}
     assert saved == crossing
     assert len(saved) == 2
+
+
+def test_the_gradient_of_a_gradient_has_a_frame_of_its_own() -> None:
+    x, w = Value(0.5, label="x"), Value(2.0, label="w")
+    first = grad(engine.tanh(x * w), x, differentiable=True)
+    second = grad(first, x, differentiable=True)
+    graph = parsed(draw(second, names={"second": second}))
+    titles = [
+        "forward",
+        *(f"gradient{of} · dotted: values saved before" for of in ("", " of gradient")),
+    ]
+    assert clusters(graph) == dict.fromkeys(titles, {})
+    order = {n: f.graph_attr["label"].count("gradient") for f in graph.subgraphs() for n in f}
+    for edge in graph.edges():
+        tail, head = (order[end] for end in edge)
+        assert tail <= head
+        assert (edge.attr["style"] == "dotted") <= (tail < head)
+    assert {lines(n.attr["label"])[0] for n in graph.get_subgraph("cluster_forward").nodes()} >= {
+        *("x", "w", "v1")
+    }
 
 
 def test_a_gradient_of_a_network_keeps_its_modules_together() -> None:

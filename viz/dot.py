@@ -20,7 +20,7 @@ from engine.text import visible
 from viz.diagram import Node
 from viz.marks import marks
 from viz.parts import Edge, Group, Hidden, Part, Picture
-from viz.scopes import is_made_by_grad
+from viz.scopes import gradient_in
 from viz.text import MISSING, short
 
 DATA, GRADIENT, INK, FAINT = "#0072B2", "#B34E00", "#1a1a1a", "#6b6b6b"
@@ -29,7 +29,7 @@ FONT = "Helvetica,Arial,sans-serif"
 SYMBOLS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "neg": "−", "pos": "+", "pow": "**"}
 HEAVY = 600
 """From this load on, the layout is kept fast rather than fine, and edges carry no numbers."""
-SAVED = "dotted: values saved by the forward part"
+SAVED = "dotted: values saved before"
 _FINE = {"nslimit": "2", "nslimit1": "2"}
 _FAST = {"nslimit": "0.1", "nslimit1": "0.1", "mclimit": "0.1", "splines": "line"}
 """How long Graphviz seeks the shortest edges; without a limit 70 nodes may take 20 s."""
@@ -144,10 +144,10 @@ class _Parts:
             for part in self.parts.get(None, ()):
                 self._add_part(group, part)
             for scope in self.picture.scopes_in(None):
-                if not is_made_by_grad(scope):
+                if not gradient_in(scope):
                     self._add_frame(group, scope)
         for scope in self.picture.scopes_in(None):
-            if is_made_by_grad(scope):
+            if gradient_in(scope):
                 self._add_frame(graph, scope)
 
     def _add_scope(self, graph: graphviz.Digraph, scope: Scope | None) -> None:
@@ -159,7 +159,7 @@ class _Parts:
 
     def _add_frame(self, graph: graphviz.Digraph, scope: Scope) -> None:
         with graph.subgraph(name=f"cluster_{self.picture.scopes.numbers[scope]}") as group:
-            is_gradient = is_made_by_grad(scope)
+            is_gradient = gradient_in(scope) is not None
             title = f"{scope.name} · {SAVED}" if is_gradient else _scope_title(scope)
             _frame(group, ", ".join([title, *self.picture.warnings_in(scope)]))
             self._add_scope(group, scope)

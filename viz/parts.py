@@ -245,7 +245,7 @@ class Picture:
                 yield Edge(f"hidden_{key}", f"{key}_op")
                 continue
             carries = partial is not None or self.diagram[parent].is_constant
-            is_saved = self._is_saved(parent, node.index)
+            is_saved = self.scopes.is_saved(parent, node.index)
             yield Edge(tail, f"{key}_op", node.index, operand, partial, carries, is_saved)
 
     def _edges_into_box(self, node: Node, key: str) -> Iterator[Edge]:
@@ -254,7 +254,7 @@ class Picture:
             if tail not in self._near:
                 yield Edge(f"hidden_{key}", key)
             elif tail != key:
-                yield Edge(tail, key, is_saved=self._is_saved(parent, node.index))
+                yield Edge(tail, key, is_saved=self.scopes.is_saved(parent, node.index))
 
     def _signs(self) -> Iterator[Hidden]:
         """The signs that something is left out, each beside the part that it belongs to."""
@@ -264,9 +264,6 @@ class Picture:
                 yield Hidden(edge.tail, scopes[edge.head.removesuffix("_op")])
             elif edge.head.startswith("hidden"):
                 yield Hidden(edge.head, scopes[edge.tail])
-
-    def _is_saved(self, parent: int, index: int) -> bool:
-        return self.scopes.is_gradient(index) and not self.scopes.is_gradient(parent)
 
     def _note(self) -> str:
         size = len(self.diagram)

@@ -6,11 +6,13 @@ what was computed forward from what the chain rule made of it. Next: `parts.py`.
 
 from __future__ import annotations
 
-from engine import Scope
-from viz.diagram import Diagram
+from collections.abc import Sequence
 
-GRADIENT_SCOPE = "gradient"
-"""The name and the kind of the scope that `grad` opens."""
+from engine import Scope
+from viz.diagram import Diagram, Node
+
+GRADIENT = "gradient"
+"""The kind of the scopes that `grad` opens."""
 
 
 class Scopes:
@@ -31,7 +33,7 @@ class Scopes:
 
     def __init__(self, diagram: Diagram) -> None:
         given = dict.fromkeys(node.scope for node in diagram)
-        self._gradients = {scope for scope in given if scope is not None and is_made_by_grad(scope)}
+        self._gradients = {scope for scope in given if scope is not None and gradient_in(scope)}
         self.of = self._placed(diagram)
         self._chains = {scope: scope.chain() for scope in dict.fromkeys(self.of) if scope}
         every = (scope for chain in self._chains.values() for scope in chain)
@@ -51,6 +53,12 @@ class Scopes:
         """Whether a node belongs to a part that `grad` made."""
         return self.of[index] in self._gradients
 
+    def is_saved(self, parent: int, index: int) -> bool:
+        """Whether an edge brings a value to a gradient that was computed before it began."""
+        scope, before = self.of[index], self.of[parent]
+        gradient = gradient_in(scope) if scope else None
+        return gradient is not None and gradient != (gradient_in(before) if before else None)
+
     def at(self, index: int, depth: int) -> Scope | None:
         """The scope around a node that has `depth` others around it; None if there is none."""
         scope = self.of[index]
@@ -59,19 +67,29 @@ class Scopes:
 
     def _placed(self, diagram: Diagram) -> list[Scope | None]:
         scopes: list[Scope | None] = [node.scope for node in diagram]
-        readers: dict[int, set[Scope | None]] = {}
+        readers: dict[int, dict[Scope | None, None]] = {}
         for node in diagram:
             for parent in node.parents:
-                readers.setdefault(parent, set()).add(node.scope)
+                readers.setdefault(parent, {})[node.scope] = None
         for node in diagram:
-            if node.operation is None:
-                around = readers.get(node.index, set())
-                around = (around - self._gradients) or around  # the gradient reads it once more
-                if len(around) == 1:
-                    (scopes[node.index],) = around
+            if node.operation is None and (around := readers.get(node.index)):
+                scopes[node.index] = self._place_of_leaf(node, list(around))
         return scopes
 
+    def _place_of_leaf(self, leaf: Node, readers: Sequence[Scope | None]) -> Scope | None:
+        """The scope of all that read a leaf; a gradient reads it once more, so it counts less."""
+        forward = [scope for scope in readers if scope not in self._gradients]
+        if not forward:
+            return min(readers, key=_order)
+        return forward[0] if len(forward) == 1 else leaf.scope
 
-def is_made_by_grad(scope: Scope) -> bool:
-    """Whether a scope is that of a gradient, or inside it."""
-    return any(part.name == part.kind == GRADIENT_SCOPE for part in scope.chain())
+
+def _order(scope: Scope | None) -> int:
+    """A gradient comes before the gradient of it, whose name says so."""
+    gradient = gradient_in(scope) if scope else None
+    return len(gradient.name) if gradient else 0
+
+
+def gradient_in(scope: Scope) -> Scope | None:
+    """The scope of the gradient that a scope is, or is inside of."""
+    return next((part for part in scope.chain() if part.kind == GRADIENT), None)

@@ -396,6 +396,7 @@
       isRevealed = false;
       predictor.setAttribute("aria-pressed", isPredicting);
       root.classList.toggle("gg-predicting", isPredicting);
+      if (isPredicting && critic && !wrong.hidden) { criticise(); } /* it has the answers */
       show(true);
     }
 
