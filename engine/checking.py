@@ -6,7 +6,8 @@ they are not; so a derivative that is wrong in the seventh digit is caught.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Sequence
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -14,7 +15,10 @@ from engine.differences import best_estimate, differences, is_kink
 from engine.errors import GradientMismatchError
 from engine.functional import value_and_grad
 from engine.gradient import grad
+from engine.text import describe, told
 from engine.value import Value, as_value
+
+_MOST_ORDERS = 100
 
 
 def check_gradients(
@@ -28,7 +32,8 @@ def check_gradients(
 
     Args:
         function: takes as many Values as there are `xs` and gives one Value.
-        xs: the point, as real numbers.
+        xs: the point, as a list of real numbers, one for each argument of the function. For a
+            function of one list give `lambda *xs: function(xs)`.
         order: 1 checks the gradient, 2 also the gradient of the gradient, and so on.
         tolerance: the largest relative error allowed, beyond that of the differences.
 
@@ -38,12 +43,17 @@ def check_gradients(
     Raises:
         GradientMismatchError: names the argument, the derivative and the difference quotient; or
             says why there is nothing to compare with, as at a kink or at the edge of the domain.
+        TypeError: the first argument is no function, the second no list of real numbers, or the
+            function takes more or fewer arguments than there are numbers.
+        ValueError: there is no number, or no such order.
 
     >>> from engine import check_gradients, tanh
     >>> check_gradients(lambda x, y: tanh(x * y), [0.5, 2.0], order=2) < 1e-7
     True
     """
-    point = [as_value(x, "check_gradients").data for x in xs]
+    point = _checked_point(function, xs)
+    if order not in range(1, _MOST_ORDERS):
+        raise ValueError(f"order is 1 for the gradient, 2 for its gradient too, not {told(order)}.")
     worst = 0.0
     for index in range(len(point)):
         derivative = _along(function, point, index)
@@ -59,6 +69,46 @@ def check_gradients(
                 worst, check_gradients(gradient, point, order=order - 1, tolerance=tolerance * 10)
             )
     return worst
+
+
+def _checked_point(function: Callable[..., Any], xs: Sequence[Any]) -> list[float]:
+    """The point as floats, if the function can be called with it.
+
+    Raises:
+        TypeError: it cannot; the message says how to write the call.
+        ValueError: the point is empty.
+    """
+    if not callable(function):
+        problem = f"check_gradients takes a function first, not {describe(function)}."
+        raise TypeError(f"{problem} Write check_gradients(f, [1.0, 2.0]).")
+    if isinstance(xs, (Value, str)) or not isinstance(xs, Iterable):
+        problem = f"check_gradients takes a list of numbers as the point, not {told(xs)}."
+        raise TypeError(f"{problem} Write check_gradients(f, [1.0]) for a function of one number.")
+    listed = list(xs)
+    if not listed:
+        raise ValueError("check_gradients takes at least one number: there is nothing to compare.")
+    if any(isinstance(x, Iterable) and not isinstance(x, str) for x in listed):
+        raise TypeError(f"check_gradients takes one number per argument, no lists. {_ONE_LIST}")
+    point = [as_value(x, "check_gradients").data for x in listed]
+    _check_takes(function, len(point))
+    return point
+
+
+_ONE_LIST = "For a function of one list write check_gradients(lambda *xs: f(xs), [1.0, 2.0])."
+
+
+def _check_takes(function: Callable[..., Any], count: int) -> None:
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # a builtin function may not say what it takes
+        return
+    try:
+        signature.bind(*[None] * count)
+    except TypeError:
+        raise TypeError(
+            f"check_gradients calls the function with one argument per number, {count} in all, "
+            f"but {_title(function)} takes {signature}. {_ONE_LIST}"
+        ) from None
 
 
 def _compare(

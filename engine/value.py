@@ -204,6 +204,13 @@ class Value:
     def __complex__(self) -> complex:
         raise TypeError(_conversion(self, "complex"))
 
+    @classmethod
+    def __torch_function__(
+        cls, function: Any, types: Any, operands: Sequence[Any] = (), named: Any = None
+    ) -> Any:
+        """PyTorch asks here what its functions make of Values."""
+        raise TypeError(_foreign_function("torch", getattr(function, "__name__", "...")))
+
     def __reduce__(self) -> Any:
         if self.parents:
             raise TypeError(
@@ -276,7 +283,7 @@ def as_value(operand: Operand, role: str) -> Value:
 def name(node: Value) -> str:
     """A node for an error message: its label and its number."""
     number = f"{node._data:.6g}"
-    return number if node.label is None else f"{clipped(node.label)} = {number}"
+    return f"{clipped(node.label)} = {number}" if node.label else number
 
 
 def names(nodes: Sequence[Value]) -> str:
@@ -312,8 +319,20 @@ def _number_of(number: Any) -> Any:
 def _conversion(node: Value, kind: str) -> str:
     return (
         f"{kind}(v) and the functions of math would cut {name(node)} off from its gradient. "
-        f"Write v.exp() or engine.exp(v) and so on for a function; {kind}(v.data) for the number."
+        "Use the methods of Value, such as v.tanh(), or the functions of engine; "
+        f"{kind}(v.data) for the number."
     )
+
+
+def _foreign_function(library: str, function: str) -> str:
+    row, is_method = TABLE.get(function), hasattr(Value, function) and function[0] != "_"
+    if row is not None and not (is_method and len(row.domain) == 1):
+        remedy = f"Write engine.{function}(...)."
+    elif is_method:
+        remedy = f"Write v.{function}()."
+    else:
+        remedy = "Use the methods of Value, such as v.tanh(), or the functions of engine."
+    return f"{library}.{clipped(function)} cannot follow the gradient of a Value. {remedy}"
 
 
 def _constant(data: float, label: str | None) -> Value:

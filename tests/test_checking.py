@@ -308,3 +308,41 @@ def test_a_kink_in_the_gradient_only() -> None:
     assert check_gradients(lambda x: x * abs(x), [0.0]) == 0.0
     with pytest.raises(GradientMismatchError, match="derivative of the derivative"):
         check_gradients(lambda x: x * abs(x), [0.0], order=2)
+
+
+# What cannot be called so: refused, and the right call is shown.
+
+ONE_LIST = r"For a function of one list write check_gradients\(lambda \*xs: f\(xs\), \[1.0, 2.0\]\)"
+
+
+@pytest.mark.parametrize(
+    ("function", "xs", "error", "message"),
+    [
+        (lambda xs: xs[0], [1.0, 2.0], TypeError, rf"2 in all, but .* takes \(xs\)\. {ONE_LIST}"),
+        (lambda x, y: x * y, [1.0], TypeError, rf"1 in all, but .* takes \(x, y\)\. {ONE_LIST}"),
+        (lambda x, y: x * y, [[1.0, 2.0]], TypeError, f"per argument, no lists. {ONE_LIST}"),
+        (engine.tanh, [1.0, 2.0], TypeError, "tanh takes 1 operand, not 2"),
+        (engine.tanh, 3.0, TypeError, r"list of numbers as the point, not 3.0.*\(f, \[1.0\]\)"),
+        (engine.tanh, Value(3.0), TypeError, r"list of numbers as the point, not Value\("),
+        (engine.tanh, "12", TypeError, "list of numbers as the point, not '12'"),
+        (engine.tanh, ["1"], TypeError, "takes Values and real numbers, not str '1'"),
+        ([1.0], engine.tanh, TypeError, r"takes a function first, not list \[1.0\]"),
+        (engine.tanh, [], ValueError, "at least one number"),
+    ],
+)
+def test_a_wrong_call_is_refused_with_the_right_one(
+    function: object, xs: object, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        check_gradients(function, xs)
+
+
+@pytest.mark.parametrize("order", [0, -1, 1.5, "2"])
+def test_an_order_that_is_none_is_refused(order: object) -> None:
+    with pytest.raises(ValueError, match="order is 1 for the gradient"):
+        check_gradients(engine.tanh, [1.0], order=order)
+
+
+def test_an_array_is_a_point_and_a_builtin_function_need_not_say_what_it_takes() -> None:
+    assert check_gradients(lambda x, y: x * y, np.array([1.0, 2.0])) < 1e-7
+    assert check_gradients(max, [1.0, 2.0]) < 1e-7

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from viz.command_line import main
+from viz.expression import NAMES
 
 LECTURE = "tanh(x1*w1 + x2*w2 + b)"
 NUMBERS = ["x1=2", "x2=0", "w1=-3", "w2=1", "b=6.8813735870195432"]
@@ -142,7 +143,24 @@ def test_json_is_all_that_is_printed(folder: Path, capsys: Captured) -> None:
     data = json.loads(output(capsys, "x*x", "x=3", "--json"))
     assert data["schema"] == "glassgrad-steps/1"
     assert [step["phase"] for step in data["steps"]] == ["forward", "seed", "backward", "backward"]
-    assert files_in(folder) == ["graph.svg", "steps.html"]
+    assert files_in(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "files"),
+    [
+        (["--out", "."], ["graph.svg", "steps.html"]),
+        (["--out", ".", "--format", "txt"], ["graph.txt", "steps.html"]),
+        (["--out", ".", "--no-files"], []),
+        (["--format", "txt"], []),
+    ],
+)
+def test_with_json_files_are_written_only_where_out_says(
+    options: list[str], files: list[str], folder: Path, capsys: Captured
+) -> None:
+    printed = output(capsys, "x*x", "x=3", "--json", *options)
+    assert json.loads(printed)["schema"] == "glassgrad-steps/1"
+    assert files_in(folder) == files
 
 
 def test_learning_rate_ends_with_a_step_of_descent(capsys: Captured) -> None:
@@ -178,6 +196,9 @@ def test_help_explains_itself(capsys: Captured) -> None:
     out = capsys.readouterr().out
     for word in ("--out DIR", "--format", "--no-files", "--json", "name=number", "Example:"):
         assert word in out
+    operations = out.partition("operations:")[2].partition("Example:")[0].split()
+    assert {"+", "**", *NAMES} <= set(operations)
+    assert max(map(len, out.splitlines())) < 80
 
 
 # Numbers and names.
@@ -228,7 +249,10 @@ def test_a_variable_of_no_influence_has_no_gradient(capsys: Captured) -> None:
     ("arguments", "sentence", "marked"),
     [
         (["tanhh(x)", "x=2"], "There is no operation called tanhh. Did you mean tanh?", "tanhh"),
-        (["x +", "x=2"], "This is not an expression", None),
+        (["x +", "x=2"], "After + an operand is missing.", "+"),
+        (["tanh x", "x=2"], "tanh is an operation: write tanh(x).", "tanh x"),
+        (["x = 3"], "An expression has no =. Add x=3 to the command instead.", "="),
+        (["x*weight", "wieght=1", "x=2"], "Did you mean weight?", "weight"),
         (["", "x=2"], "The expression is empty.", None),
         (["x * y", "x=2"], "y has no number. Add y=... to the command.", "y"),
         (["x * y"], "x has no number", "x"),
@@ -248,7 +272,7 @@ def test_a_variable_of_no_influence_has_no_gradient(capsys: Captured) -> None:
         (["x.real", "x=1"], "An attribute is not allowed", "x.real"),
         (["__import__('os')"], "There is no operation called __import__.", "__import__"),
         (["'a'"], "'a' is not a real number.", "'a'"),
-        (["x % 2", "x=1"], "This is not allowed", "x % 2"),
+        (["x % 2", "x=1"], "There is no operation %: an expression has", "x % 2"),
         (["log(x, 2)", "x=1"], "log takes 1 operand, not 2.", "log(x, 2)"),
         (["softmax(x, 1)", "x=1"], "The expression gives several numbers", "softmax(x, 1)"),
         (["(" * 1000 + "x", "x=1"], "This is not an expression", None),
@@ -319,7 +343,10 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[byte
     )
 
 
-@pytest.mark.parametrize("command", [COMMAND, [sys.executable, "-m", "viz.command_line"]])
+AS_MODULES = [[sys.executable, "-m", module] for module in ("viz", "viz.command_line")]
+
+
+@pytest.mark.parametrize("command", [COMMAND, *AS_MODULES])
 def test_the_script_does_what_the_issue_says(command: list[str], folder: Path) -> None:
     done = subprocess.run(
         [*command, LECTURE, *NUMBERS],

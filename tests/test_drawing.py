@@ -338,7 +338,7 @@ def test_the_gradient_of_a_gradient_has_a_frame_of_its_own() -> None:
         "forward",
         *(f"gradient{of} · dotted: values saved before" for of in ("", " of gradient")),
     ]
-    assert clusters(graph) == dict.fromkeys(titles, {})
+    assert clusters(graph) == {title: {} for title in titles}
     order = {n: f.graph_attr["label"].count("gradient") for f in graph.subgraphs() for n in f}
     for edge in graph.edges():
         tail, head = (order[end] for end in edge)
@@ -868,10 +868,20 @@ def test_save_writes_what_the_ending_says(ending: str, tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == [f"graph.{ending}"]
 
 
-@pytest.mark.parametrize("name", ["graph.jpg", "graph", "svg", ".svg", "graph.svg.gz"])
-def test_save_refuses_other_endings_and_writes_nothing(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="saved as svg, png, pdf, dot, json, html, txt, not"):
-        draw(lecture_neuron()).save(tmp_path / name)
+@pytest.mark.parametrize(
+    ("name", "better"),
+    [
+        *(("graph.jpg", "graph.svg"), ("graph", "graph.svg"), ("svg", "svg.svg")),
+        *((".svg", "svg.svg"), ("graph.svg.gz", "graph.svg.svg"), ("", "graph.svg")),
+    ],
+)
+def test_save_refuses_other_endings_and_writes_nothing(
+    name: str, better: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"ends in \.svg, \.png, .*, \.txt, not as") as caught:
+        draw(lecture_neuron()).save(name)
+    assert str(caught.value).endswith(f"not as {name!r}. Write {better!r}.")
     assert not list(tmp_path.iterdir())
 
 
@@ -879,6 +889,16 @@ def test_a_notebook_gets_svg_and_text() -> None:
     drawing = draw(lecture_neuron())
     bundle = drawing._repr_mimebundle_(include=None, exclude=None)
     assert bundle == {"image/svg+xml": drawing.svg, "text/plain": str(drawing)}
+
+
+def test_an_empty_label_counts_as_none() -> None:
+    x, y = Value(2.0, label=""), Value(3.0)
+    product = x * y * Value(4.0, label="").detach()
+    product.label = ""
+    diagram = draw(product, names={"": y}).diagram
+    assert [(node.name, node.label) for node in diagram] == [
+        *(("v1", None), ("v2", None), ("v3", None), ("4", None), ("v4", None))
+    ]
 
 
 def test_repr_is_short() -> None:
@@ -918,9 +938,10 @@ def test_draw_dot_in_one_line_as_in_the_lecture() -> None:
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "message"),
     [
-        ((), {}, ValueError, "at least one Value"),
-        ((3.0,), {}, TypeError, "draw takes Values, not .*float"),
-        (([Value(1.0)],), {}, TypeError, "draw takes Values, not .*list"),
+        ((), {}, ValueError, r"at least one Value. Write draw\(y\)"),
+        ((3.0,), {}, TypeError, r"draw takes Values, not .*float.*Value\(3.0\)"),
+        (([Value(1.0)],), {}, TypeError, r"draw takes Values, not .*list.*draw\(\*values\)"),
+        (([],), {}, TypeError, r"draw takes Values, not list \[\]\..*draw\(\*values\)"),
         ((None,), {}, TypeError, "draw takes Values"),
         ((Value(1.0), "x"), {}, TypeError, "draw takes Values, not .*str"),
         ((Value(1.0),), {"direction": "left"}, ValueError, "direction is LR, RL, TB or BT"),

@@ -15,8 +15,9 @@ import pytest
 import engine
 from engine import TABLE, Operation, Reduction, Value, grad
 from engine.operation import Pairing
+from viz import expression
 from viz.command_line import main
-from viz.expression import Expression, ExpressionError
+from viz.expression import SIGNS, Expression, ExpressionError
 
 NAMES = ("a", "b", "c", "d")
 DIRECT: dict[str, Callable[..., object]] = {
@@ -186,12 +187,34 @@ NOT_ALLOWED = "not allowed"
 REFUSED = [
     ("", "empty", ""),
     ("   ", "empty", ""),
-    ("x +", "not an expression", None),
-    ("x y", "not an expression", None),
+    ("x +", "After + an operand is missing.", "+"),
+    ("(x + )", "After + an operand is missing.", "+"),
+    ("* x", "Before * an operand is missing.", "*"),
+    ("tanh(, x)", "Before , an operand is missing.", ","),
+    ("x + * y", "Between + and * an operand is missing.", "+ *"),
+    ("x y", "Between x and y an operation is missing. A product is written x*y.", "x y"),
+    ("2x", "Between 2 and x an operation is missing. A product is written 2*x.", "2x"),
+    ("(x) y", "Between ) and y an operation is missing. A product is written 2*x.", ") y"),
+    ("max(x y)", "Between x and y an operation or a comma is missing.", "x y"),
+    ("tanh x", "tanh is an operation: write tanh(x).", "tanh x"),
+    ("1 + exp 2.5", "exp is an operation: write exp(2.5).", "exp 2.5"),
+    ("sin cos(x)", "sin is an operation: write sin(...).", "sin cos"),
+    ("sinn x", "A product is written sinn*x. Did you mean sin(x)?", "sinn x"),
     ("tanh(x", "never closed", None),
-    ("x = 3", "not an expression", None),
-    ("x; y", "not an expression", None),
-    ("import os", "not an expression", None),
+    ("x = 3", "An expression has no =. Add x=3 to the command instead.", "="),
+    ("x = -1e-3", "An expression has no =. Add x=-1e-3 to the command instead.", "="),
+    ("x := 3", "An expression has no =. Add x=3 to the command instead.", ":="),
+    ("y = tanh(x)", "An expression has no =. Write only what stands after it.", "="),
+    ("= x", "An expression has no =. Numbers are added to the command, as in x=3.", "="),
+    ("2*x = 6", "An expression has no =. Numbers are added to the command, as in x=3.", "="),
+    ("x; y", "No expression has the sign ;.", ";"),
+    ("x × y", "No expression has the sign ×. Write * instead.", "×"),
+    ("x² + 1", "No expression has the sign ². Write **2 instead.", "²"),
+    ("|x|", "No expression has the sign |. Write abs(x) instead.", "|"),
+    ("import os", "import is a word of Python: no expression has it", "import"),
+    ("x * lambda", "lambda is a word of Python: no expression has it", "lambda"),
+    ("x..y", "not an expression", None),
+    ("'a' x", "not an expression", None),
     ("x\0", "", None),
     ("x + \ud800", "", None),
     ("tanhh(x)", "Did you mean tanh?", "tanhh"),
@@ -209,13 +232,16 @@ REFUSED = [
     ("x.softmax()", "is not a method", "x.softmax"),
     ("x.data", NOT_ALLOWED, "x.data"),
     ("().__class__.__bases__[0]", NOT_ALLOWED, "().__class__.__bases__"),
-    ("x // 2", NOT_ALLOWED, "x // 2"),
-    ("x % 2", NOT_ALLOWED, "x % 2"),
-    ("x @ y", NOT_ALLOWED, "x @ y"),
-    ("x == y", NOT_ALLOWED, "x == y"),
+    ("x // 2", "There is no operation // (a quotient is written /): an expression has", "x // 2"),
+    ("x % 2", "There is no operation %: an expression has", "x % 2"),
+    ("x @ y", "There is no operation @: an expression has", "x @ y"),
+    ("x == y", "There is no operation ==: an expression has", "x == y"),
+    ("x ^ 2", "There is no operation ^ (a power is written **): an expression has", "x ^ 2"),
+    ("é + (x) // (y)", "There is no operation // (", "(x) // (y)"),
+    ("x is not y", "There is no operation is not: an expression has", "x is not y"),
     ("1 < x < 2", NOT_ALLOWED, "1 < x < 2"),
-    ("not x", NOT_ALLOWED, "not x"),
-    ("~x", NOT_ALLOWED, "~x"),
+    ("not x", "There is no operation not: an expression has", "not x"),
+    ("~x", "There is no operation ~: an expression has", "~x"),
     ("x and y", NOT_ALLOWED, "x and y"),
     ("x if y else 1", NOT_ALLOWED, "x if y else 1"),
     ("lambda: 0", NOT_ALLOWED, "lambda: 0"),
@@ -308,6 +334,48 @@ def test_a_variable_without_a_number_is_marked(text: str) -> None:
         Expression(text).value({"y": 1.0})
     error = caught.value
     assert error.text[error.start : error.end] == "x"
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "said", "marked"),
+    [
+        ("tanh(weight * x)", ["wieght", "x"], "Did you mean weight?", "weight"),
+        ("W * x", ["w", "x"], "Did you mean W?", "W"),
+        ("x * weight", ["weigth", "x", "weight"], "expression.", "x * weight"),
+        ("x * y", ["z", "x"], "expression.", "x * y"),
+        ("x * " + "w" * 40, ["x", "w" * 39], "expression.", "x * " + "w" * 40),
+    ],
+)
+def test_a_number_for_a_name_that_does_not_occur_may_be_meant_for_another(
+    text: str, given: list[str], said: str, marked: str
+) -> None:
+    error = Expression(text).unused(dict.fromkeys(given, 1.0))
+    assert error is not None
+    assert "does not occur in the expression." in error.problem
+    assert error.problem.endswith(said)
+    assert error.text[error.start : error.end] == marked
+
+
+def test_where_all_names_occur_there_is_no_error() -> None:
+    assert Expression("x * y").unused({"x": 1.0}) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        *(("tahn", "tanh"), ("tanhh", "tanh"), ("TANH", "tanh"), ("sigmod", "sigmoid")),
+        *(("ln", "log"), ("swish", "silu"), ("foo", None), ("tanh" * 100, None)),
+    ],
+)
+def test_the_operation_that_was_meant(typed: str, meant: str | None) -> None:
+    said = refusal(f"{typed}(x)").problem
+    assert said.endswith(f"Did you mean {meant}?" if meant else ".")
+
+
+def test_the_signs_and_names_are_those_of_the_table() -> None:
+    assert SIGNS == ("+", "-", "*", "/", "**", "<", "<=", ">", ">=")
+    without_name = {"add", "sub", "mul", "div", "neg", "pos", "pow"}
+    assert tuple(n for n in TABLE if n not in without_name) == expression.NAMES
 
 
 def test_the_name_of_an_operation_without_brackets_gets_a_hint() -> None:

@@ -107,7 +107,7 @@ def test_a_scope_drawn_as_a_box_shows_its_name(label: str) -> None:
 @ANY
 def test_a_name_from_the_namespace_is_a_label_too(label: str) -> None:
     x = Value(2.0)
-    name = visible(label) if not label.startswith("_") else "v1"
+    name = visible(label) if label and not label.startswith("_") else "v1"
     assert draw(x * x, names={label: x}).diagram[0].name == name
 
 

@@ -71,7 +71,13 @@ def test_without_a_target_the_output_is_differentiated() -> None:
     assert steps.diagram[steps.root].name == "out"
     assert steps.factors[0].loss_by_output == 1.0
     assert [f.weight for f in steps.factors] == ["w", "b"]
-    assert "∂out/∂w = ∂out/∂out × ∂out/∂z × ∂z/∂w" in steps.text()
+    title = (
+        "∂out/∂w = ∂out/∂out × ∂out/∂z × ∂z/∂w, which are "
+        "output by itself, output by weighted sum, weighted sum by weight"
+    )
+    assert title in steps.text()
+    assert title in steps.html()
+    assert "loss by output" not in steps.text()
 
 
 def test_the_steps_are_those_of_backprop() -> None:
@@ -124,6 +130,11 @@ def test_constants_have_no_factors() -> None:
         (([[1.0]], [1.0], 0.0), TypeError, "One|one"),
         ((1.0, 1.0, 10**400), OverflowError, "step_neuron's b"),
         ((1.0, 1.0, 0.0, "tahn"), ValueError, "no activation called 'tahn'. Did you mean tanh?"),
+        ((1.0, 1.0, 0.0, "tanj"), ValueError, "no activation called 'tanj'. Did you mean tanh?"),
+        ((1.0, 1.0, 0.0, "ReLU"), ValueError, "no activation called 'ReLU'. Did you mean relu?"),
+        ((1.0, 1.0, 0.0, "identity"), ValueError, "'identity'. Did you mean linear?"),
+        ((1.0, 1.0, 0.0, "sqtr"), ValueError, "'sqtr'. Did you mean sqrt?"),
+        ((1.0, 1.0, 0.0, "addd"), ValueError, r"'addd'\.$"),
         ((1.0, 1.0, 0.0, "x" * 10_000), ValueError, "no activation called a str"),
         ((1.0, 1.0, 0.0, "add"), ValueError, "add is no activation: it takes several operands"),
         ((1.0, 1.0, 0.0, TABLE["max"]), ValueError, "max is no activation"),

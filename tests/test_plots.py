@@ -8,10 +8,12 @@ from types import SimpleNamespace
 import pytest
 
 import engine
-from engine import TABLE, Value
+from engine import TABLE, Operation, Value
+from engine.operation import ATOM, Notation
 from nn import MLP, Neuron
+from viz.curve import curve_points
 from viz.history import GradientHistory
-from viz.plots import ADVICE, plot_boundary, plot_gradients, plot_losses, plot_operation
+from viz.plots import ADVICE, NOTHING, plot_boundary, plot_gradients, plot_losses, plot_operation
 
 try:
     import matplotlib
@@ -81,6 +83,75 @@ def test_what_is_no_row_is_refused(operation: object, error: type, message: str)
         plot_operation(operation)
 
 
+def gaps(line) -> list[float]:
+    """Where a line is broken."""
+    return [x for x, y in zip(*line.get_data()) if math.isnan(y)]
+
+
+@needs_matplotlib
+@pytest.mark.parametrize(
+    ("name", "values", "slopes"),
+    [
+        *(("sign", True, False), ("step", True, False), ("compare", True, False)),
+        *(("relu", False, True), ("abs", False, True), ("maximum", False, True)),
+        *(("clip", False, True), ("tan", False, False), ("log", False, False)),
+        *(("softplus", False, False), ("sqrt", False, False), ("cbrt", False, False)),
+    ],
+)
+def test_a_line_is_broken_where_it_jumps(name: str, values: bool, slopes: bool) -> None:
+    value, slope = plot_operation(name).axes[0].lines
+    assert bool(gaps(value)) == values
+    assert bool(gaps(slope)) == slopes
+
+
+@needs_matplotlib
+def test_a_pole_breaks_function_and_derivative() -> None:
+    inverse = Operation(
+        "inverse",
+        "One by x.",
+        scalar=lambda x: 1.0 / x,
+        array=lambda x: 1.0 / x,
+        rules=(lambda x, y: -y * y,),
+        notation=Notation("1 / %s", "1 / %s", ATOM),
+        domain=((-1.0, 3.0),),
+    )
+    figure = plot_operation(inverse)
+    for line in figure.axes[0].lines:
+        assert len(gaps(line)) in (1, 2, 3)
+        assert max(map(abs, gaps(line))) < 0.011
+    figure.canvas.draw()
+
+
+@pytest.mark.parametrize(
+    ("function", "places"),
+    [
+        (lambda x: 0.0, []),
+        (lambda x: 0.1 + 1e-17 * math.sin(1e9 * x), []),
+        (lambda x: math.tanh(1e5 * (x - 0.3)), []),
+        (lambda x: abs(x - 0.3) ** 0.2, []),
+        (lambda x: math.exp(-((1e3 * (x - 0.3)) ** 2)), []),
+        (lambda x: math.floor(x - 0.001), [-1.999, -0.999, 0.001, 1.001]),
+        (lambda x: x + (x > 0.301) * 0.1, [0.301]),
+        (engine.sign, [-0.005, 0.005]),
+        (lambda x: engine.sign(x - 0.305), [0.305]),
+        (lambda x: engine.div(1.0, x - 0.301), [0.301]),
+        (lambda x: engine.div(-1.0, (x - 0.301) ** 2), [0.301]),
+        (math.tan, [-math.pi / 2, math.pi / 2]),
+        (lambda x: 1.0 / ((x - 0.3) ** 2 + 1e-4), []),
+        (lambda x: math.nan, None),
+        (lambda x: math.inf, None),
+    ],
+)
+def test_gaps_are_where_a_function_jumps(function: Callable, places: list | None) -> None:
+    xs, ys = curve_points(function, -2.0, 2.0)
+    assert not any(map(math.isinf, ys))
+    if places is None:
+        assert all(map(math.isnan, ys))
+        return
+    assert [x for x, y in zip(xs, ys) if math.isnan(y)] == pytest.approx(places, abs=0.01)
+    assert all(y == function(x) for x, y in zip(xs, ys) if not math.isnan(y))
+
+
 # A decision boundary.
 
 
@@ -145,6 +216,24 @@ def test_several_losses_differ_by_more_than_colour() -> None:
     looks = {(line.get_color(), line.get_linestyle(), line.get_marker()) for line in axes.lines}
     assert len(looks) == 8
     assert axes.get_yscale() == "log"
+
+
+@pytest.mark.parametrize("losses", [[], (), {}, {"a": [], "b": []}])
+def test_no_loss_is_refused_and_no_empty_picture(losses: object) -> None:
+    with pytest.raises(ValueError, match=r"needs at least one loss\..*losses\.append\(loss\)"):
+        plot_losses(losses)
+
+
+@pytest.mark.parametrize("losses", [3.0, None, "abc", {"a": 3.0}])
+def test_losses_that_are_no_list_are_refused(losses: object) -> None:
+    with pytest.raises(TypeError, match="takes the loss of each step, as a list or a dict of"):
+        plot_losses(losses)
+
+
+@needs_matplotlib
+def test_a_run_that_has_not_begun_stands_beside_others() -> None:
+    (axes,) = plot_losses({"a": [1.0, 0.5], "b": []}).axes
+    assert labels(axes) == ["a", "b"]
 
 
 # Gradients over time.
@@ -213,8 +302,18 @@ def test_a_model_is_no_history_and_the_remedy_is_named() -> None:
 
 
 @needs_matplotlib
-def test_an_empty_history_is_an_empty_plot() -> None:
-    plot_gradients(GradientHistory()).canvas.draw()
+@pytest.mark.parametrize("history", [GradientHistory(), {}, {"a": []}])
+def test_an_empty_history_is_an_empty_plot_that_says_so(history: object) -> None:
+    figure = plot_gradients(history)
+    (said,) = figure.axes[0].texts
+    assert said.get_text() == NOTHING
+    assert "record(model)" in NOTHING
+    figure.canvas.draw()
+
+
+@needs_matplotlib
+def test_a_history_says_nothing_of_being_empty() -> None:
+    assert not plot_gradients({"a": [1.0]}).axes[0].texts
 
 
 # The figure, and its absence.

@@ -8,6 +8,7 @@ import pickle
 import threading
 from collections.abc import Callable
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -172,6 +173,60 @@ def test_an_error_inside_a_generator_is_shown_as_it_is() -> None:
         engine.dot((math.sqrt(-1) * x for x in xs), xs)
     with pytest.raises(TypeError, match="str 'a'"):
         engine.sum(x * "a" for x in xs)
+
+
+@pytest.mark.parametrize(
+    ("convert", "kind"),
+    [
+        (float, "float"),
+        (int, "int"),
+        (complex, "complex"),
+        (math.exp, "float"),
+        (math.tanh, "float"),
+    ],
+)
+def test_a_conversion_is_refused_with_advice_that_fits_every_function(
+    convert: Callable, kind: str
+) -> None:
+    with pytest.raises(TypeError) as caught:
+        convert(Value(2.0, label="x"))
+    assert str(caught.value) == (
+        f"{kind}(v) and the functions of math would cut x = 2 off from its gradient. Use the "
+        f"methods of Value, such as v.tanh(), or the functions of engine; {kind}(v.data) for the "
+        "number."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("tanh", "Write v.tanh()."),
+        ("arctan", "Write v.arctan()."),
+        ("atan2", "Write engine.atan2(...)."),
+        ("mean", "Write engine.mean(...)."),
+        ("mse_loss", "Use the methods of Value, such as v.tanh(), or the functions of engine."),
+        ("__get__", "Use the methods of Value, such as v.tanh(), or the functions of engine."),
+    ],
+)
+def test_pytorch_is_told_the_function_that_fits(name: str, advice: str) -> None:
+    function = SimpleNamespace(__name__=name)  # PyTorch asks so, which need not be there
+    with pytest.raises(TypeError) as caught:
+        Value.__torch_function__(function, (Value,), (Value(2.0),), {})
+    said = f"torch.{name} cannot follow the gradient of a Value. {advice}"
+    assert str(caught.value) == said
+
+
+def test_a_function_of_pytorch_refuses_values() -> None:
+    torch = pytest.importorskip("torch")
+    with pytest.raises(TypeError, match=r"Write v\.tanh\(\)\."):
+        torch.tanh(Value(2.0))
+    with pytest.raises(TypeError, match="unsupported operand"):
+        torch.tensor(1.0) * Value(2.0)
+
+
+def test_an_error_shows_no_empty_label() -> None:
+    with pytest.raises(TypeError, match="would cut 2 off"):
+        float(Value(2.0, label=""))
 
 
 COMPARISONS = [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge]

@@ -90,7 +90,10 @@ class Backprop(Steps):
         path = Path(path)
         writer = writers.get(path.suffix.lower())
         if writer is None:
-            raise ValueError(f"Steps are saved as .html, .json or .txt, not as {told(path.name)}.")
+            raise ValueError(
+                f"Steps are saved as .html, .json or .txt, not as {told(path.name)}. Write "
+                f"{told(path.stem + '.html')}."
+            )
         return write_file(path, writer().encode())
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
@@ -126,7 +129,10 @@ def backprop(
     (3.0, 3.0, 6.0)
     """
     if not isinstance(y, Value):
-        raise TypeError(f"backprop takes the Value to differentiate, not {describe(y)}.")
+        raise TypeError(
+            f"backprop takes the Value to differentiate, not {describe(y)}. Give one result that "
+            "was computed from Values."
+        )
     if learning_rate is not None:
         learning_rate = real(learning_rate, "learning_rate")
     return Backprop(y, names, learning_rate, _checked(parameters))

@@ -3,8 +3,9 @@
     glassgrad "tanh(x1*w1 + x2*w2 + b)" x1=2 x2=0 w1=-3 w2=1 b=6.8813735870195432
 
 It prints the forward values, every edge of backpropagation and the gradients, and writes
-`graph.svg` and `steps.html`. Exit status: 0; 2 if what was typed is at fault (nothing is written
-then); 1 if a file cannot be written.
+`graph.svg` and `steps.html`. With `--json` it prints JSON alone, and writes files only if `--out`
+is given. Exit status: 0; 2 if what was typed is at fault (nothing is written then); 1 if a file
+cannot be written. `python -m viz` is the same command.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import keyword
 import os
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 from typing import NoReturn
@@ -21,7 +23,7 @@ from engine.files import possible, write_file
 from engine.text import clipped, visible
 from viz.backprop import Backprop, backprop
 from viz.drawing import FORMATS, MAX_NODES, picture_of
-from viz.expression import Expression, ExpressionError
+from viz.expression import NAMES, SIGNS, Expression, ExpressionError
 from viz.render import RendererMissingError, RenderingError
 
 RESULT = "output"
@@ -45,12 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     try:
         steps = _steps(options.expression, options.assignments, options.learning_rate)
-        files, advice = _files(steps, options.format) if not options.no_files else ({}, "")
+        files, advice = _files(steps, options.format) if _wants_files(options) else ({}, "")
     except ExpressionError as error:
         print(f"glassgrad: {error}", file=sys.stderr)
         return 2
     try:
-        written = _write(files, options.out)
+        written = _write(files, options.out or ".")
         print(steps.to_json(indent=1) if options.json else steps.text())
         if written and not options.json:
             print(f"\nWrote {written}")
@@ -78,23 +80,38 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="glassgrad",
         description="Step through the backpropagation of an expression, one edge at a time.",
-        epilog='Example: glassgrad "tanh(x*w + b)" x=2 w=-3 b=6.88',
+        epilog=_epilog(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("expression", help="arithmetic with the engine's operations, in quotes")
     parser.add_argument(
         "assignments", nargs="*", metavar="name=number", help="the variables, if any"
     )
-    parser.add_argument("--out", default=".", metavar="DIR", help="folder for the files (.)")
+    parser.add_argument("--out", metavar="DIR", help="folder for the files (.)")
     parser.add_argument(
         "--format", default="svg", choices=FORMATS, help="of the graph's picture (svg)"
     )
     parser.add_argument("--no-files", action="store_true", help="only print")
-    parser.add_argument("--json", action="store_true", help="print the steps as JSON instead")
+    parser.add_argument(
+        "--json", action="store_true", help="print only JSON, and write no files without --out"
+    )
     parser.add_argument(
         "--learning-rate", type=_rate, metavar="RATE", help="end with a step of gradient descent"
     )
     return parser
+
+
+def _epilog() -> str:
+    """The operations there are, from the table, and an example."""
+    named = textwrap.fill(" ".join(NAMES), initial_indent="  ", subsequent_indent="  ")
+    example = 'Example: glassgrad "tanh(x*w + b)" x=2 w=-3 b=6.88'
+    return f"operations: {' '.join(SIGNS)} and, written tanh(x),\n{named}\n\n{example}"
+
+
+def _wants_files(options: argparse.Namespace) -> bool:
+    """With --json, only if a folder is named: a program that reads JSON expects no files."""
+    return not options.no_files and (not options.json or options.out is not None)
 
 
 def _rate(text: str) -> float:
@@ -139,10 +156,9 @@ def _steps(text: str, assignments: Sequence[str], learning_rate: float | None) -
         name, number = _assignment(assignment)
         if name in numbers:
             raise ExpressionError(f"{clipped(name)} is given twice.", assignment)
-        if name not in expression.names:
-            problem = f"{clipped(name)} does not occur in the expression."
-            raise ExpressionError(problem, expression.text)
         numbers[name] = number
+    if unused := expression.unused(numbers):
+        raise unused
     root = expression.value(numbers)
     root.label = RESULT if RESULT not in expression.names else f"{RESULT}_"
     return backprop(root, learning_rate=learning_rate)

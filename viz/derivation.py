@@ -12,6 +12,7 @@ from typing import Any
 
 from engine import Ink, Reduction, Value, contribution, derivative_formula
 from engine.text import describe
+from engine.value import name
 from viz.diagram import Diagram, Node
 from viz.equation import Equation, Written, from_ink, number, product, total
 from viz.mathml import identifier, mathml
@@ -51,7 +52,10 @@ class Derivation:
         self._target = self._diagram.values.get(x, -1)
         self._uses = self._edges_between()
         if self._target not in (self._root, *self._uses):
-            raise ValueError("derivation of a Value by one that it does not depend on: it is 0.")
+            raise ValueError(
+                f"y does not depend on {name(x)}, so the derivative is 0 and there is nothing to "
+                "derive. Give a Value that y was computed from."
+            )
         self._gradients = self._computed()
         self.paths = self._counted()
         self.shown_paths = self._are_few_and_short()
@@ -271,5 +275,8 @@ def derivation(y: Value, x: Value, *, names: Mapping[str, Any] | None = None) ->
     """
     for thing in (y, x):
         if not isinstance(thing, Value):
-            raise TypeError(f"derivation takes two Values, not {describe(thing)}.")
+            raise TypeError(
+                f"derivation takes two Values, not {describe(thing)}. Write derivation(y, x) for a "
+                "result y and a Value x in it."
+            )
     return Derivation(y, x, names)

@@ -248,7 +248,7 @@ def _labels(order: Iterable[Value], names: Mapping[str, Any] | None) -> dict[Val
     found = {value: name for name, value in _named_values({} if names is None else names)}
     return {
         value: visible(value.label)
-        if value.label is not None
+        if value.label  # an empty one shows nothing, so it counts as none
         else visible(found[value])
         if value in found and not value.is_constant
         else None
@@ -263,7 +263,7 @@ def _named_values(names: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
     for name, thing in reversed(list(names.items())):
         if not isinstance(name, str):
             raise TypeError(f"names gives each Value a text, not {describe(name)}.")
-        if name.startswith("_"):
+        if not name or name.startswith("_"):
             continue
         if isinstance(thing, Value):
             yield name, thing

@@ -86,7 +86,15 @@ class Drawing:
             OSError: the file cannot be written.
         """
         path = Path(path)
-        return write_file(path, self.content(path.suffix.lower().lstrip(".")))
+        kind = path.suffix.lower().lstrip(".")
+        if kind not in FORMATS:
+            endings = ", ".join(f".{known}" for known in FORMATS)
+            better = f"{path.stem.strip('.') or 'graph'}.{FORMATS[0]}"
+            raise ValueError(
+                f"A drawing is saved under a name that ends in {endings}, not as "
+                f"{told(path.name)}. Write {told(better)}."
+            )
+        return write_file(path, self.content(kind))
 
     def content(self, kind: str) -> bytes:
         """What `save` writes for an ending, such as "svg"; `FORMATS` has them all."""
@@ -199,10 +207,10 @@ def draw(
     v1    x * x        9      –
     """
     if not roots:
-        raise ValueError("draw needs at least one Value.")
+        raise ValueError("draw needs at least one Value. Write draw(y) for the result y.")
     for root in roots:
         if not isinstance(root, Value):
-            raise TypeError(f"draw takes Values, not {describe(root)}.")
+            raise TypeError(f"draw takes Values, not {describe(root)}. {_remedy(root)}")
     if not isinstance(direction, str) or direction not in ("LR", "RL", "TB", "BT"):
         raise ValueError(f"direction is LR, RL, TB or BT, not {told(direction)}.")
     if depth is not None:
@@ -218,6 +226,12 @@ def draw(
         diagram, derivatives=derivatives, max_nodes=max_nodes, depth=depth, around=middle,
         radius=radius, direction=direction, seconds=seconds,
     )  # fmt: skip
+
+
+def _remedy(root: object) -> str:
+    if isinstance(root, (list, tuple)):
+        return "Give them one by one: draw(*values)."
+    return "Compute the result with Values: x = Value(3.0), then draw(x * x)."
 
 
 def _index_of(around: Value | str, diagram: Diagram) -> int:

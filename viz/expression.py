@@ -14,7 +14,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from engine import TABLE, Operation, Reduction, Value, as_value, softmax, topological_order
+from engine.operation import ATOM
 from engine.text import clipped, visible
+from viz.spelling import similar, suggestion
+from viz.syntax import slip_in
 from viz.text import width_of
 
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
@@ -34,6 +37,13 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 
 _LIBRARIES = ("math", "np", "numpy", "torch", "engine")
 _FUNCTIONS: dict[str, Callable[..., Any]] = {**TABLE, "softmax": softmax}
+
+_WITH_SIGNS = [row for row in TABLE.values() if row.notation.binds < ATOM]
+_ARITHMETIC = dict.fromkeys(row.notation.text.replace("%s", "").strip() for row in _WITH_SIGNS)
+SIGNS = (*_ARITHMETIC, "<", "<=", ">", ">=")
+"""The signs of arithmetic that an expression may have."""
+NAMES = tuple(name for name, row in TABLE.items() if row not in _WITH_SIGNS)
+"""The operations that are written with a name."""
 
 _MOST_PARTS = 2_000
 """How many numbers, names and operations an expression may have; a softmax costs their square."""
@@ -117,12 +127,26 @@ class Expression:
                 node._origin = node._origin.without_line()
         return root
 
-    def _unknown(self, name: str) -> ExpressionError:
-        place = next(
+    def unused(self, numbers: Mapping[str, float]) -> ExpressionError | None:
+        """The error for a number whose variable does not occur; None if all do."""
+        name = next((name for name in numbers if name not in self.names), None)
+        if name is None:
+            return None
+        problem = f"{clipped(name)} does not occur in the expression."
+        meant = similar(name, (known for known in self.names if known not in numbers))
+        if meant is None:
+            return ExpressionError(problem, self.text)
+        return self._error(f"{problem} Did you mean {meant}?", self._place(meant))
+
+    def _place(self, name: str) -> ast.expr:
+        """Where a variable occurs first."""
+        return next(
             node
             for node in ast.walk(self._tree)
             if isinstance(node, ast.Name) and _normal(node.id) == name
         )
+
+    def _unknown(self, name: str) -> ExpressionError:
         if name in _FUNCTIONS:
             problem = f"{name} is an operation: write {name}(...)."
         elif name in _LIBRARIES:
@@ -130,7 +154,7 @@ class Expression:
         else:
             shown = clipped(name)
             problem = f"{shown} has no number. Add {shown}=... to the command."
-        return self._error(problem, place)
+        return self._error(problem, self._place(name))
 
     def _error(self, problem: str, node: ast.expr) -> ExpressionError:
         return ExpressionError(problem, self.text, *_span(self.text, node))
@@ -169,11 +193,29 @@ class Expression:
                 return self._function(node.func, node.func.id), node.args
             if isinstance(node.func, ast.Attribute):
                 return self._method(node.func), [node.func.value, *node.args]
-        raise self._error(f"{_construct(node)} not allowed: {_ALLOWED}", node)
+        raise self._error(f"{self._refused(node)}: {_ALLOWED}", node)
+
+    def _refused(self, node: ast.expr) -> str:
+        """What an expression does not have, as the beginning of a sentence."""
+        sign = ""
+        if isinstance(node, ast.BinOp):
+            sign = self._between(node.left, node.right)
+        elif isinstance(node, ast.Compare) and len(node.ops) == 1:
+            sign = self._between(node.left, node.comparators[0])
+        elif isinstance(node, ast.UnaryOp):
+            sign = self.text[_span(self.text, node)[0] : _span(self.text, node.operand)[0]]
+        if not sign:
+            return f"{_construct(node)} not allowed"
+        sign = clipped(sign.strip(" ()"))
+        return f"There is no operation {sign}{_INSTEAD.get(sign, '')}"
+
+    def _between(self, left: ast.expr, right: ast.expr) -> str:
+        return self.text[_span(self.text, left)[1] : _span(self.text, right)[0]]
 
     def _function(self, node: ast.expr, name: str) -> Callable[..., Any]:
         if name not in _FUNCTIONS:
-            problem = f"There is no operation called {clipped(name)}.{_similar(name)}"
+            meant = suggestion(name, _FUNCTIONS)
+            problem = f"There is no operation called {clipped(name)}.{meant}"
             raise self._error(problem, node)
         return _FUNCTIONS[name]
 
@@ -202,7 +244,11 @@ class Expression:
         return sequence[index]
 
 
-_ALLOWED = "an expression has numbers, names, + - * / **, brackets, and operations such as tanh(x)."
+_ALLOWED = (
+    f"an expression has numbers, names, {' '.join(SIGNS)}, brackets, "
+    "and operations such as tanh(x)."
+)
+_INSTEAD = {"^": " (a power is written **)", "//": " (a quotient is written /)"}
 
 
 def _holds(truth: Any) -> Any:
@@ -219,13 +265,8 @@ def _parse(text: str) -> ast.expr:
             warnings.simplefilter("ignore")  # Python's remarks on style are not for here
             return ast.parse(text, mode="eval").body
     except SyntaxError as error:
-        start = min(len(text), max(0, (error.offset or 1) - 1))
-        end = max(start + 1, (error.end_offset or 0) - 1)
-        problem = f"This is not an expression: {clipped(error.msg.rstrip('.'), 200)}"
-        problem += "" if problem.endswith("?") else "."
-        if "decimal literal" in problem:
-            problem += " A product is written 2*x."
-        raise ExpressionError(problem, text, start, end) from None
+        slip = slip_in(text, error, _FUNCTIONS)
+        raise ExpressionError(slip.problem, text, slip.start, slip.end) from None
     except (ValueError, RecursionError, MemoryError, UnicodeError):
         problem = "This is not an expression: it is too long, nested too deeply, or no valid text."
         raise ExpressionError(problem, text) from None
@@ -269,24 +310,7 @@ def _construct(node: ast.expr) -> str:
         ast.JoinedStr: "A text is",
         ast.NamedExpr: "An assignment is",
     }
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitXor):
-        return "^ for a power (write **) is"
     return names.get(type(node), "This is")
-
-
-_LONGEST_SLIP = 30
-"""A longer name is no operation mistyped, and comparing it would take long."""
-
-
-def _similar(name: str) -> str:
-    import difflib
-
-    if len(name) > _LONGEST_SLIP:
-        return ""
-    # Two letters swapped are the likeliest slip, so an anagram comes first.
-    close = [known for known in _FUNCTIONS if sorted(known) == sorted(name.lower())]
-    close += difflib.get_close_matches({"ln": "log"}.get(name, name.lower()), _FUNCTIONS, n=1)
-    return f" Did you mean {close[0]}?" if close else ""
 
 
 def _flat(result: Any) -> Iterable[Any]:

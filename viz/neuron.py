@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from engine import TABLE, Operation, Reduction, Value, topological_order
 from engine.real import is_real, real
+from engine.row import EVERYWHERE
 from engine.text import describe, told
 from viz.backprop import Backprop
 from viz.page import row, table
+from viz.spelling import suggestion
 from viz.text import columns, short
 from viz.words import local_text
 
@@ -107,9 +108,10 @@ class NeuronSteps(Backprop):
 
     def _title(self) -> str:
         factors = " × ".join(self._symbols("w"))
+        first = "output by itself" if self.root == self._output else "loss by output"
         return (
             f"The chain rule in three factors: ∂{self._name(self.root)}/∂w = {factors}, which are "
-            "loss by output, output by weighted sum, weighted sum by weight"
+            f"{first}, output by weighted sum, weighted sum by weight"
         )
 
     def _symbols(self, weight: str) -> tuple[str, str, str]:
@@ -251,16 +253,24 @@ def _activation(choice: str | Operation) -> Operation:
     if choice == "linear":
         return TABLE["pos"]
     if choice not in TABLE:
-        close = get_close_matches(choice[:30], TABLE, n=1)
-        advice = f" Did you mean {close[0]}?" if close else ""
-        raise ValueError(f"There is no activation called {told(choice)}.{advice}")
+        raise ValueError(f"There is no activation called {told(choice)}.{_meant(choice)}")
     return _with_one_operand(TABLE[choice])
 
 
-def _with_one_operand(operation: Operation) -> Operation:
-    is_one = not isinstance(operation, Reduction) and (
+def _meant(choice: str) -> str:
+    """The likeliest activation; those that take any weighted sum, such as tanh, come before tan."""
+    possible = [row for row in TABLE.values() if _takes_one(row)]
+    usual = [row.name for row in possible if row.domain[0] == EVERYWHERE]
+    return suggestion(choice, ["linear", *usual]) or suggestion(choice, [r.name for r in possible])
+
+
+def _takes_one(operation: Operation) -> bool:
+    return not isinstance(operation, Reduction) and (
         len(operation.domain) - len(operation.defaults) == 1
     )
-    if not is_one:
+
+
+def _with_one_operand(operation: Operation) -> Operation:
+    if not _takes_one(operation):
         raise ValueError(f"{operation.name} is no activation: it takes several operands.")
     return operation

@@ -9,13 +9,14 @@ figure: a notebook shows it, `figure.savefig("plot.png")` saves it. matplotlib i
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import cycle
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from engine import TABLE, Operation, Reduction, Value, no_grad
 from engine.text import describe
+from viz.curve import curve_points
 from viz.dot import DATA, GRADIENT, INK
 from viz.text import short
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ADVICE = 'Plots are drawn by matplotlib, which is not installed: pip install "glassgrad[plot]".'
-_POINTS = 401
+NOTHING = "nothing recorded yet: call history.record(model) after each backward()"
 _STAY = 5 / 6
 """Where in its domain an operand stays while another runs: at 2 of -3 to 3, which shows x ** 2."""
 _COLOURS = (DATA, GRADIENT, "#009E73", "#AA4499", "#56B4E9", "#8a6d00")
@@ -36,7 +37,7 @@ def plot_operation(operation: Operation | str) -> Figure:
     """An operation and its local derivative over its domain; a panel for each operand.
 
     The other operands stay where they are, as the legend says. Forward value and derivative are
-    those of the row in the table.
+    those of the row in the table. At jumps and poles the line is broken.
 
     Args:
         operation: a row of the table, such as `engine.tanh`, or its name.
@@ -127,6 +128,8 @@ def plot_losses(
         log: a logarithmic scale, for losses that fall by orders of magnitude.
 
     Raises:
+        TypeError: they are no sequence.
+        ValueError: there is no loss.
         ImportError: matplotlib is not installed; the message says how to install it.
 
     >>> from viz.plots import plot_losses
@@ -134,11 +137,17 @@ def plot_losses(
     >>> [line.get_label() for line in figure.axes[0].lines]
     ['slow', 'fast']
     """
-    curves = losses if isinstance(losses, Mapping) else {"loss": losses}
+    given = losses if isinstance(losses, Mapping) else {"loss": losses}
+    curves = {name: _listed(curve) for name, curve in given.items()}
+    if not any(curves.values()):
+        raise ValueError(
+            "plot_losses needs at least one loss. Collect them: losses = [], and "
+            "losses.append(loss) after each step."
+        )
     figure = _figure(6.4, 3.6)
     axes = figure.add_subplot(xlabel="step", ylabel="loss")
     for name, curve in curves.items():
-        _plot_curve(axes, name, [_number(loss) for loss in curve])
+        _plot_curve(axes, name, curve)
     axes.set_yscale("log" if log else "linear")
     if len(curves) > 1:
         axes.legend(fontsize=8)
@@ -178,8 +187,10 @@ def plot_gradients(history: Mapping[str, Sequence[float]]) -> Figure:
         broken = [step for step, size in enumerate(sizes) if not isfinite(size)]
         _plot_edge(axes, f"{name}: zero", zeros, 0.02, "v")
         _plot_edge(axes, f"{name}: nan or infinite", broken, 0.98, "^")
-    if history:
+    if any(len(sizes) for sizes in history.values()):
         figure.legend(loc="outside right upper", fontsize=8)
+    else:
+        axes.text(0.5, 0.5, NOTHING, transform=axes.transAxes, ha="center", va="center")
     return figure
 
 
@@ -187,17 +198,19 @@ def _plot_operand(
     axes: Axes, row: Operation, i: int, domain: tuple[float, float], others: Sequence[float]
 ) -> None:
     """Forward value and derivative by operand `i`, as it runs through its domain."""
-    low, high = domain
-    xs = [low + (high - low) * step / (_POINTS - 1) for step in range(_POINTS)]
-    values, slopes = [], []
-    for x in xs:
-        operands = (*others[:i], x, *others[i + 1 :])
-        values.append(row.forward(operands))
-        slopes.append(row.partials(operands, values[-1])[i])
+
+    def operands(x: float) -> tuple[float, ...]:
+        return (*others[:i], x, *others[i + 1 :])
+
+    def value(x: float) -> float:
+        return row.forward(operands(x))
+
+    def slope(x: float) -> float:
+        return row.partials(operands(x), value(x))[i] or 0.0
+
     names = ["x" if j == i else short(other) for j, other in enumerate(others)]
-    axes.plot(xs, values, color=DATA, label=_written(row, names))
-    numbers = [0.0 if slope is None else slope for slope in slopes]
-    axes.plot(xs, numbers, "--", color=GRADIENT, label="derivative")
+    axes.plot(*curve_points(value, *domain), color=DATA, label=_written(row, names))
+    axes.plot(*curve_points(slope, *domain), "--", color=GRADIENT, label="derivative")
     axes.grid(True, linewidth=0.4, alpha=0.6)
     axes.set_xlabel("x")
     axes.legend(fontsize=8)
@@ -248,6 +261,15 @@ def _plot_edge(axes: Axes, name: str, steps: Sequence[int], height: float, marke
     if steps:
         across = axes.get_xaxis_transform()
         axes.plot(steps, [height] * len(steps), marker, color=INK, transform=across, label=name)
+
+
+def _listed(losses: Any) -> list[float]:
+    if isinstance(losses, (str, bytes)) or not isinstance(losses, Iterable):
+        raise TypeError(
+            "plot_losses takes the loss of each step, as a list or a dict of lists, "
+            f"not {describe(losses)}."
+        )
+    return [_number(loss) for loss in losses]
 
 
 def _number(score: Any) -> float:
