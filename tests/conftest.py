@@ -8,10 +8,17 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import browsing
 import figures
 import pytest
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+pytest.register_assert_rewrite("stepping")
 FIGURES = figures.Figures()
 
 
@@ -96,3 +103,33 @@ def without_collector() -> Callable[[], object]:
             gc.enable()
 
     return block
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    if "chromium" in getattr(item, "fixturenames", ()):
+        return (yield)
+    with browsing.hidden_loop():
+        return (yield)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator["Browser"]:
+    """A headless Chromium, shared by all tests of a run; see `browsing.py`."""
+    with browsing.launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def new_page(chromium: "Browser", tmp_path: Path) -> Iterator[browsing.Pages]:
+    """Opens pages: `new_page(color_scheme="dark")`; in the end they must have been silent.
+
+    Silent is a page without console messages, without errors and without requests that fail or
+    leave this machine. What a test expects nevertheless, it names: `new_page.expect("favicon")`.
+    """
+    pages = browsing.Pages(chromium, tmp_path)
+    try:
+        yield pages
+    finally:
+        pages.close()
+    assert pages.unexpected() == []

@@ -99,7 +99,8 @@ def _picture(steps: Steps) -> str:
     encoded = base64.b64encode(_compact(svg).encode()).decode()
     alternative = html.escape(drawing.description())
     return (
-        f'<figure class="gg-picture"><img alt="{alternative}" '
+        f'<figure class="gg-picture" tabindex="0" role="group" aria-label="Picture">'
+        f'<img alt="{alternative}" '
         f'src="data:image/svg+xml;base64,{encoded}"></figure>{note}'
     )
 
@@ -145,7 +146,7 @@ def table(caption: str, headings: Sequence[str], rows: Iterable[str], kind: str)
     title = html.escape(caption)
     head = "".join(f'<th scope="col">{html.escape(heading)}</th>' for heading in headings)
     return (
-        f'<div class="gg-scroll {kind}" tabindex="0" role="region" aria-label="{title}"><table>'
+        f'<div class="gg-scroll {kind}" tabindex="0" role="group" aria-label="{title}"><table>'
         f"<caption>{title}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )

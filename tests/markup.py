@@ -1,0 +1,105 @@
+"""Reading the HTML of a page without a browser: its elements, its picture, what is left of it."""
+
+import base64
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+
+SVG = "{http://www.w3.org/2000/svg}"
+VOID = ("img", "meta", "br", "input")
+
+
+class Elements(HTMLParser):
+    """Every element of a page with its attributes, and the texts of table cells by row."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.rows: list[list[str]] = []
+        self.is_cell = False
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+            self.is_cell = True
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("td", "th"):
+            self.is_cell = False
+
+    def handle_data(self, data: str) -> None:
+        if self.is_cell:
+            self.rows[-1][-1] += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def picture(page: str) -> str:
+    """The SVG inside the image of a page."""
+    (image,) = Elements(page).all("img")
+    kind, data = image["src"].split(",")
+    assert kind == "data:image/svg+xml;base64"
+    return base64.b64decode(data, validate=True).decode()
+
+
+def without_scripts(page: str) -> str:
+    """What a sanitiser leaves: no scripts, no styles, no inline SVG."""
+    return re.sub(r"<(script|style|svg)\b.*?</\1>", "", page, flags=re.DOTALL)
+
+
+def outline(page: str) -> list[str]:
+    """A page as readable lines: tags with their attributes, indented, and rows as cells.
+
+    Of a picture, only its kind is told, since its bytes depend on the fonts of a machine.
+    """
+    return list(_Outline(page).lines())
+
+
+class _Outline(HTMLParser):
+    """Notes what stands on a page, by depth."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.noted: list[tuple[int, str]] = []
+        self.depth = 0
+        self.cells: list[str] | None = None
+        self.feed(page)
+        self.close()
+
+    def lines(self) -> Iterator[str]:
+        return ("  " * depth + text for depth, text in self.noted)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        told = [tag, *(_attribute(*attribute) for attribute in attrs)]
+        if tag == "tr":
+            self.cells = []
+        elif tag in ("td", "th"):
+            self.cells.append(f"{' '.join(told)}: " if len(told) > 1 else "")
+        else:
+            self.noted.append((self.depth, " ".join(told)))
+            self.depth += tag not in VOID
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "tr":
+            self.noted.append((self.depth, f"| {' | '.join(self.cells)} |"))
+            self.cells = None
+        elif tag not in ("td", "th"):
+            self.depth -= 1
+
+    def handle_data(self, data: str) -> None:
+        if self.cells is not None:
+            self.cells[-1] += data
+        else:
+            self.noted.append((self.depth, f'"{data}"'))
+
+
+def _attribute(name: str, value: str | None) -> str:
+    if value is None:
+        return name
+    return f'{name}="{re.sub("base64,.*", "base64,…", value)}"'

@@ -1,0 +1,145 @@
+"""The stepper in a browser, by keyboard: every key, the tab stops, and what is left alone."""
+
+import pytest
+from browsing import Pages
+from stepping import HEAR, Stepper, fragment, neuron
+
+
+@pytest.fixture
+def stepper(new_page: Pages) -> Stepper:
+    return fragment(new_page, neuron())
+
+
+def test_every_key_goes_to_its_step(stepper: Stepper) -> None:
+    end = len(stepper.steps)
+    stepper.focus()
+    for key, number in (
+        *(("ArrowLeft", 1), ("Home", 1), ("ArrowRight", 2), ("ArrowRight", 3), ("ArrowLeft", 2)),
+        *(("x", 2), ("ArrowDown", 2), ("PageDown", 2), ("Enter", 2), ("Shift+ArrowRight", 3)),
+        *(("End", end), ("ArrowRight", end), ("End", end), ("ArrowLeft", end - 1), ("Home", 1)),
+    ):
+        stepper.press(key)
+        stepper.check(number)
+
+
+def test_a_click_anywhere_gives_the_stepper_the_keys(stepper: Stepper) -> None:
+    places = (".gg-picture svg", ".gg-card", ".gg-steps caption", ".gg-legend")
+    for number, place in enumerate(places, 2):
+        stepper.root.page.locator("body").evaluate("() => document.activeElement.blur()")
+        stepper.press("ArrowRight")
+        stepper.check(number - 1)
+        stepper.root.locator(place).click(position={"x": 5, "y": 5})
+        stepper.press("ArrowRight")
+        stepper.check(number)
+
+
+def test_a_slider_moves_by_itself_and_once(new_page: Pages) -> None:
+    one = fragment(new_page, neuron(), f"<script>{HEAR}</script>")
+    one.slider.focus()
+    moves = {"ArrowRight": 2, "ArrowUp": 3, "ArrowLeft": 2, "End": 16, "ArrowDown": 15, "Home": 1}
+    for key, number in moves.items():
+        one.press(key)
+        one.check(number)
+    assert one.root.page.evaluate("heard") == list(moves)  # the stepper took none of them
+
+
+def test_keys_with_a_modifier_are_left_alone(new_page: Pages) -> None:
+    # Alt+ArrowRight would leave the page, so its default is prevented after it was heard.
+    prevent = "addEventListener('keydown', event => event.preventDefault());"
+    one = fragment(new_page, neuron(), f"<script>{HEAR}{prevent}</script>")
+    page = one.root.page
+    one.focus()
+    for modifier in ("Control", "Alt", "Meta"):
+        for key in ("ArrowRight", "End", "p", "m", " "):
+            one.press(f"{modifier}+{key}")
+            assert page.evaluate("heard.pop()") == key
+        one.check(1)
+    one.button("first").focus()
+    one.press("Control+ArrowRight", "Alt+End")
+    assert page.evaluate("heard")[-1] == "End"
+    assert one.focused() == "gg-first"
+
+
+def test_keys_are_taken_only_where_they_mean_something(new_page: Pages) -> None:
+    one = fragment(new_page, neuron(), f"<script>{HEAR}</script>")
+    page = one.root.page
+    one.focus()
+    one.press("ArrowRight", "End", "Home", " ", " ", "p", "p", "m", "m")
+    assert page.evaluate("heard") == []
+    one.press("x", "Tab", "Escape")
+    assert page.evaluate("heard") == ["x", "Tab", "Escape"]
+
+
+def test_keys_of_the_rest_of_the_page_are_left_alone(new_page: Pages) -> None:
+    beside = '<input aria-label="Search"><button>Send</button><p>A paragraph</p>'
+    one = fragment(new_page, neuron(), f"<script>{HEAR}</script>{beside}")
+    page = one.root.page
+    for other in (
+        page.get_by_label("Search"),
+        page.get_by_text("Send", exact=True),
+        page.get_by_text("A paragraph"),
+    ):
+        other.click()
+        one.press("ArrowRight", "End", "p", "m")
+        one.check(1)
+    assert page.evaluate("heard") == ["ArrowRight", "End", "p", "m"] * 3
+    assert page.get_by_label("Search").input_value() == "pm"
+
+
+def test_the_toolbar_is_one_tab_stop_with_arrows_inside(stepper: Stepper) -> None:
+    buttons = stepper.root.locator(".gg-toolbar button")
+    stops = "all => all.map(button => button.tabIndex)"
+    assert buttons.evaluate_all(stops) == [0, -1, -1, -1, -1, -1, -1]
+    stepper.slider.focus()
+    stepper.press("Shift+Tab")
+    seen = [stepper.focused()]
+    for key in "ArrowRight ArrowRight ArrowLeft End ArrowRight ArrowLeft ArrowLeft".split():
+        stepper.press(key)
+        seen.append(stepper.focused())
+    names = ["first", "back", "play", "back", "wrong", "first", "wrong", "predict"]
+    assert seen == [f"gg-{name}" for name in names]
+    assert buttons.evaluate_all(stops) == [-1, -1, -1, -1, -1, 0, -1]
+    stepper.press("Tab", "Shift+Tab")
+    assert stepper.focused() == "gg-predict"
+    stepper.press("Home")
+    assert stepper.focused() == "gg-first"
+    assert stepper.root.get_by_role("toolbar", name="Steps").count() == 1
+    stepper.check(1)  # the arrows moved the focus, not the step
+
+
+def test_the_tab_key_goes_through_everything_once(stepper: Stepper) -> None:
+    page = stepper.root.page
+
+    def stops() -> list[str]:
+        page.locator("body").evaluate("body => { body.tabIndex = -1; body.focus(); }")
+        seen = []
+        while not seen or seen[-1] != "BODY":
+            page.keyboard.press("Tab")
+            seen.append(stepper.focused())
+        return seen[:-1]
+
+    assert stops() == ["gg-picture", "gg-first", "Step", "gg-scroll gg-steps"]
+    stepper.click("predict", "wrong")
+    guessing = ["text", "submit", "button"]
+    tables = ["gg-scroll gg-wrong", "gg-scroll gg-steps"]
+    assert stops() == ["gg-picture", "gg-wrong", "Step", *guessing, *tables]
+
+
+def test_the_page_is_worked_by_keyboard_alone(stepper: Stepper) -> None:
+    stepper.press("Tab", "ArrowRight")
+    stepper.check(2)
+    stepper.press("Tab", "End", "ArrowLeft", "ArrowLeft", "Enter")
+    stepper.check(16)
+    stepper.press("Home", "ArrowRight", " ", "Enter")
+    stepper.check(14)
+    stepper.press("Tab", "ArrowLeft")
+    stepper.check(13)
+    stepper.press("Tab", "Home")
+    stepper.check(1)
+
+
+def test_a_button_that_cannot_go_further_keeps_the_focus(stepper: Stepper) -> None:
+    stepper.click("last", "last")
+    assert stepper.focused() == "gg-last"
+    stepper.press("ArrowLeft", "ArrowLeft", "ArrowLeft", "Enter")
+    stepper.check(15)

@@ -1,0 +1,202 @@
+"""The page of the steps as a file: what a sanitiser, a screen reader or a plain viewer reads.
+
+What a sanitiser leaves of it is in `test_sanitised_page.py`; how it behaves in a browser, in
+`test_browser.py`, `test_browser_modes.py` and `test_accessibility.py`.
+"""
+
+import json
+import math
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from lecture import lecture_neuron
+from markup import SVG, Elements, picture, without_scripts
+
+from engine import Value
+from nn import Neuron
+from viz import Backprop, backprop, step_neuron
+from viz.text import short
+
+
+def module_neuron() -> Value:
+    return Neuron(2, seed=0)([1.0, 2.0])
+
+
+HEADINGS = ["step", "phase", "edge", "upstream", "local", "contribution", "result"]
+
+NEURONS = pytest.mark.parametrize("build", [lecture_neuron, module_neuron])
+
+
+@NEURONS
+def test_the_page_of_a_neuron_is_small(build: Callable[[], Value]) -> None:
+    steps = backprop(build(), learning_rate=0.1)
+    assert len(steps.html().encode()) < 60_000
+    assert len(steps.standalone_html().encode()) < 60_000
+
+
+def test_the_page_of_a_neuron_with_a_loss_is_small() -> None:
+    steps = step_neuron([2.0, -3.0], [1.0, 0.5], 0.7, "tanh", target=1.0, learning_rate=0.1)
+    assert len(steps.html().encode()) < 60_000
+
+
+@NEURONS
+def test_nothing_is_loaded_from_anywhere(build: Callable[[], Value]) -> None:
+    page = backprop(build()).standalone_html()
+    svg = picture(page)
+    for text in (page, re.sub(r'xmlns(:\w+)?="[^"]*"', "", svg)):
+        assert "://" not in text
+        assert "@import" not in text
+        assert not re.search(r"url\((?!#)", text)
+    for tag, attributes in Elements(page).elements:
+        assert tag not in ("link", "iframe", "object", "embed", "base")
+        assert "href" not in attributes
+        assert attributes.get("src", "data:").startswith("data:")
+
+
+@NEURONS
+def test_the_picture_is_the_graph_as_svg(build: Callable[[], Value]) -> None:
+    steps = backprop(build())
+    groups = list(ET.fromstring(picture(steps.html())).iter(f"{SVG}g"))
+    assert {g.get("data-n") for g in groups} - {None} == {str(n.index) for n in steps.diagram}
+
+
+def test_the_picture_has_the_gradients_and_local_derivatives() -> None:
+    texts = set(ET.fromstring(picture(backprop(lecture_neuron()).html())).itertext())
+    assert {"grad -1.5", "grad 0", "value 0.7071", "-3", "0.5"} <= texts
+    assert "grad –" not in texts
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        ' text-anchor="middle" x="1.2345" d="M1.25,2.75C1.25,2.75 3,4 3,4 "',
+        '.glassgrad-graph <style>.glassgrad-graph </style> class="node"',
+        ' font-family="Helvetica,Arial,sans-serif" 1.25,2 1.25,2 3,4 3,4 ',
+    ],
+)
+def test_a_label_that_looks_like_a_picture_is_left_alone(label: str) -> None:
+    svg = picture(backprop(Value(2.0, label=label) * 3.0).html())
+    assert label in [(text or "").replace("\xa0", " ") for text in ET.fromstring(svg).itertext()]
+
+
+def test_the_picture_has_a_text_in_its_place() -> None:
+    (image,) = Elements(backprop(lecture_neuron()).html()).all("img")
+    assert image["alt"] == "Graph of o in 10 nodes."
+
+
+@pytest.mark.parametrize("strip", [str, without_scripts], ids=["whole", "sanitised"])
+def test_the_table_has_every_step(strip: Callable[[str], str]) -> None:
+    steps = backprop(lecture_neuron(), learning_rate=0.1)
+    head, *rows = Elements(strip(steps.html())).rows[: len(steps) + 1]
+    assert head == HEADINGS
+    assert [row[:2] for row in rows] == [[str(s.index + 1), s.phase] for s in steps]
+    for row in (
+        ["1", "forward", "v1", "", "", "", "x1 * w1 = 2 * -3 = -6"],
+        ["6", "seed", "o", "", "", "", "1"],
+        ["7", "backward", "o → v4", "1", "sech(v4) ** 2 = 0.5", "0.5", "0 + 0.5 = 0.5 (1 of 1)"],
+        ["14", "backward", "v1 → x1", "0.5", "w1 = -3", "-1.5", "0 + -1.5 = -1.5 (1 of 1)"],
+        ["16", "update", "x1", "-1.5", "", "", "value becomes 2.15"],
+    ):
+        assert row in rows
+
+
+@NEURONS
+def test_there_is_no_id_that_two_copies_could_share(build: Callable[[], Value]) -> None:
+    page = backprop(build()).html()
+    for attributes in (
+        *(attributes for _, attributes in Elements(page).elements),
+        *(element.attrib for element in ET.fromstring(picture(page)).iter()),
+    ):
+        assert "id" not in attributes
+
+
+def test_the_script_survives_a_host_that_joins_lines() -> None:
+    script = files("viz").joinpath("steps.js").read_text("utf-8")
+    assert "//" not in script
+    assert "$" not in script
+
+
+def test_the_document_is_whole() -> None:
+    page = backprop(lecture_neuron()).standalone_html()
+    assert page.startswith('<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">')
+    assert "<title>Backpropagation through o</title>" in page
+    tags = [tag for tag, _ in Elements(page).elements]
+    assert [tags.count(tag) for tag in ("html", "head", "body", "main", "h1")] == [1] * 5
+
+
+def test_the_page_is_made_for_screen_readers() -> None:
+    page = Elements(backprop(lecture_neuron()).html())
+    assert [p["aria-live"] for p in page.all("p")] == ["polite"]
+    assert {th["scope"] for th in page.all("th")} == {"col"}
+    boxes = [d for d in page.all("div") if "tabindex" in d]
+    assert {(box["tabindex"], box["role"]) for box in boxes} == {("0", "group")}
+    assert [box["aria-label"][:15] for box in boxes] == ["All steps", "Classic mistake"]
+
+
+def test_the_page_is_the_same_every_time() -> None:
+    first, second = (backprop(lecture_neuron()).standalone_html() for _ in range(2))
+    assert first == second
+
+
+def test_the_page_of_a_leaf_alone() -> None:
+    rows = Elements(backprop(Value(3.0, label="x")).html()).rows
+    assert rows == [
+        HEADINGS,
+        ["1", "seed", "x", "", "", "", "1"],
+        ["node", "right", "= instead of +=", "no order", "no zero_grad"],
+        ["x", "1", "1", "1", "1"],
+    ]
+
+
+def record_of(steps: Backprop, index: int) -> dict:
+    """What the script is told of a step."""
+    data = re.search(r'class="gg-data">(.*?)</script>', steps.html(), re.DOTALL)[1]
+    return json.loads(data)[index]
+
+
+def test_the_page_tells_the_line_of_the_user_without_its_folder() -> None:
+    y = Value(2.0, label="x") * 3.0  # "<b>" this very line
+    line = record_of(backprop(y), 0)["line"]
+    assert re.fullmatch(
+        r'test_page.py, line \d+: y = Value\(2.0, label="x"\) \* 3.0  # "<b>" this .*', line
+    )
+    assert str(Path(__file__).parent) not in backprop(y).html()
+
+
+def test_the_page_is_silent_about_lines_of_the_library() -> None:
+    assert "line" not in record_of(step_neuron(2.0, 3.0, 1.0), 0)
+
+
+def test_a_complete_gradient_is_checked_by_differences() -> None:
+    x = Value(3.0, label="x")
+    y = x * x
+    y.label = "y"
+    steps = backprop(y)
+    assert "check" not in record_of(steps, 2)
+    assert record_of(steps, 3)["check"] == "Check by differences: ∂y/∂x ≈ 6, the same."
+    kink = record_of(backprop(Value(0.0, label="x").relu()), 2)["check"]
+    assert "no single slope" in kink
+
+
+def test_a_large_graph_is_not_checked() -> None:
+    x = Value(1.0)
+    for _ in range(300):
+        x = x * 1.001
+    assert "Check by differences" not in backprop(x).html()
+
+
+def test_the_last_update_tells_the_new_loss() -> None:
+    steps = backprop(lecture_neuron(), learning_rate=0.1)
+    told = record_of(steps, -1)["tells"]
+    assert told == f"6.831. By all updates o goes from 0.7071 to {short(steps.new_loss)}."
+    assert "By all" not in record_of(steps, -2)["tells"]
+
+
+@pytest.mark.parametrize("x", [math.inf, -math.inf, math.nan])
+def test_the_data_are_json_whatever_the_numbers(x: float) -> None:
+    record = record_of(backprop(Value(x, label="x") * 2.0), 0)
+    assert record["answer"] == str(x)
