@@ -64,8 +64,8 @@ def element(steps: Steps, more: str = "", code: str = "") -> str:
 
 
 def script() -> str:
-    """The function of `steps.js`, without the indentation."""
-    return re.sub(r"\n\s+", "\n", _asset("steps.js"))
+    """The function of `steps.js`, without comments and indentation."""
+    return re.sub(r"\s*/\*.*?\*/|(?<=\n)\s+", "", _asset("steps.js"), flags=re.DOTALL).strip()
 
 
 def shown_steps(steps: Steps) -> list[Step]:
@@ -99,7 +99,8 @@ def _picture(steps: Steps) -> str:
     encoded = base64.b64encode(_compact(svg).encode()).decode()
     alternative = html.escape(drawing.description())
     return (
-        f'<figure class="gg-picture" tabindex="0" role="group" aria-label="Picture">'
+        '<figure class="gg-picture" tabindex="0" role="group" aria-label="Picture" '
+        'data-lm-suppress-shortcuts="true">'
         f'<img alt="{alternative}" '
         f'src="data:image/svg+xml;base64,{encoded}"></figure>{note}'
     )
@@ -146,7 +147,8 @@ def table(caption: str, headings: Sequence[str], rows: Iterable[str], kind: str)
     title = html.escape(caption)
     head = "".join(f'<th scope="col">{html.escape(heading)}</th>' for heading in headings)
     return (
-        f'<div class="gg-scroll {kind}" tabindex="0" role="group" aria-label="{title}"><table>'
+        f'<div class="gg-scroll {kind}" tabindex="0" role="group" aria-label="{title}" '
+        f'data-lm-suppress-shortcuts="true"><table>'
         f"<caption>{title}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )

@@ -20,6 +20,8 @@
     var made = document.createElement(tag);
     if (name) { made.className = name; }
     if (text) { made.textContent = text; }
+    /* JupyterLab asks the element with the focus itself whether its own shortcuts should rest. */
+    if (tag === "button" || tag === "input") { made.dataset.lmSuppressShortcuts = true; }
     if (parent) { parent.appendChild(made); }
     return made;
   }
@@ -118,6 +120,9 @@
     show.addEventListener("click", reveal);
     verdict = make("span", "gg-verdict", form);
     verdict.setAttribute("role", "status");
+    input.addEventListener("keydown", function (event) { /* JupyterLab stops Enter itself */
+      if (event.key === "Enter") { event.preventDefault(); form.requestSubmit(); }
+    });
     form.addEventListener("submit", function (event) {
       var text = input.value.trim().replace(",", ".").replace("\u2212", "-");
       event.preventDefault();
@@ -210,10 +215,11 @@
     svg.style.minWidth = 0.7 * parseFloat(svg.getAttribute("width")) + "pt";
     steps.forEach(function (step, i) { if (step.phase === "forward") { computed[step.node] = i; } });
     var nodes = Array.prototype.map.call(figure.querySelectorAll("[data-n]"), function (part) {
-      var node = { part: part, index: Number(part.dataset.n) };
+      var node = { part: part, index: Number(part.dataset.n), warnings: [] };
       part.querySelectorAll("text").forEach(function (line) {
         var ink = (line.getAttribute("fill") || "").toLowerCase();
         if (ink === VALUE_INK) { node.value = line; node.text = line.textContent; }
+        if (node.gradient) { node.warnings.push(line); }
         if (ink === GRADIENT_INK) { node.gradient = line; }
       });
       fit(node);
@@ -233,7 +239,7 @@
       });
       if (!node.gradient || !xs.length) { return; }
       var left = Math.min.apply(null, xs), right = Math.max.apply(null, xs);
-      node.width = right - left - 4;
+      node.width = right - left - 8;
       [node.value, node.gradient].forEach(function (line) {
         line.setAttribute("text-anchor", "middle");
         line.setAttribute("x", (left + right) / 2);
@@ -253,6 +259,10 @@
         if (node.value) {
           write(node, node.value, isAsked && !isGradient ? "value ?" :
             i in found.values ? "value " + found.values[i] : i in computed ? "value –" : node.text);
+          node.warnings.forEach(function (line) { /* "saturated" would tell the number */
+            var isKnown = "?–".indexOf(node.value.textContent.slice(-1)) < 0;
+            line.style.visibility = isKnown ? "" : "hidden";
+          });
         }
         if (node.gradient) {
           write(node, node.gradient, "grad " + (isAsked && isGradient ? "?" :

@@ -63,6 +63,9 @@ def _stepper_class() -> type[AnyWidget]:
             self._count = count
             super().__init__(html=html)
 
+        def __repr__(self) -> str:
+            return f"<stepper of {self._count} steps at {self.index}>"
+
         @validate("index")
         def _possible(self, proposal: dict[str, Any]) -> int:
             index, count = int(proposal["value"]), self._count

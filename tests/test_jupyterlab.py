@@ -1,0 +1,416 @@
+"""A notebook in JupyterLab: run, looked at, clicked and typed into, saved, and read untrusted.
+
+One server and one page serve all tests of a process. A test that changes a stepper runs its cell
+again first, so it finds a fresh one. See `laboratory.py` for the server and `browsing.py` for the
+browser; the tests are skipped where something of this is not installed.
+"""
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+import browsing
+import laboratory
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator
+
+NEEDED = ("jupyterlab", "ipykernel", "nbclient", "anywidget", "playwright")
+BUILD, DRAW, STEPS, AGAIN, DERIVATION, NEURON, WIDGET, SET, TELL = range(9)
+CELLS = [
+    "from engine import Value\n"
+    "from viz import backprop, derivation, draw, step_neuron\n\n"
+    'x, w = Value(2.0, label="x"), Value(-0.75, label="w")\n'
+    "y = (x * w + x).tanh()\n"
+    'y.label = "y"',
+    "draw(y)",
+    "s = backprop(y)\ns",
+    "s",
+    "derivation(y, x)",
+    "step_neuron([2.0, -3.0], [1.0, 0.5], 0.7, target=1.0)",
+    "widget = s.widget()\nwidget",
+    "widget.index = 5",
+    'print("step", widget.index)',
+]
+COUNT = 9  # steps: three forward, the seed, five edges back
+SAYS = (
+    r"debug: Starting application in workspace: ",
+    r"debug: Starting WebSocket: ws://127\.0\.0\.1:",
+    r"warning: Plugin @\S+ (\(with \d+ dependants\) took|is taking too long) .*activate\.$",
+    r"request: http://127\.0\.0\.1:",
+)
+"""What JupyterLab itself says, on the console and to its server. Nothing else may be said."""
+DARK, LIGHT = "rgb(28, 28, 30)", "rgb(255, 255, 255)"
+
+
+pytestmark = pytest.mark.xdist_group("jupyterlab")
+
+
+@pytest.fixture(scope="module")
+def lab(chromium: "Browser", tmp_path_factory: pytest.TempPathFactory) -> Iterator[laboratory.Lab]:
+    """A server with two notebooks: one that has never run, and one that ran elsewhere."""
+    if missing := [package for package in NEEDED if find_spec(package) is None]:
+        pytest.skip(f"needs {', '.join(missing)}, which is not installed")
+    folder = tmp_path_factory.mktemp("lab")
+    (folder / "notebooks").mkdir()
+    for name in ("live.ipynb", "read.ipynb"):
+        (folder / "notebooks" / name).write_text(laboratory.notebook(CELLS), encoding="utf-8")
+    running = laboratory.executed(folder / "notebooks" / "read.ipynb", folder)
+    with laboratory.lab(folder) as server:
+        assert running.wait(laboratory.PATIENCE) == 0, (folder / "execute.log").read_text()
+        yield server
+
+
+@pytest.fixture(scope="module")
+def pages(chromium: "Browser", lab: laboratory.Lab) -> Iterator[browsing.Pages]:
+    pages = browsing.Pages(chromium, lab.folder)
+    for pattern in SAYS:
+        pages.expect(pattern)
+    yield pages
+    pages.close()
+
+
+@pytest.fixture(autouse=True)
+def silent(pages: browsing.Pages) -> Iterator[None]:
+    """No test makes the page complain, load from elsewhere, or fail to load."""
+    yield
+    said = pages.unexpected()
+    pages.said.clear()
+    assert said == []
+
+
+@pytest.fixture(scope="module")
+def live(pages: browsing.Pages, lab: laboratory.Lab) -> laboratory.Notebook:
+    """The notebook whose cells have all been run in JupyterLab."""
+    page = pages(viewport={"width": 1400, "height": 1000})
+    notebook = laboratory.Notebook(page, lab.address("live.ipynb"), len(CELLS))
+    notebook.run_all()
+    return notebook
+
+
+@pytest.fixture(scope="module")
+def read(pages: browsing.Pages, lab: laboratory.Lab) -> laboratory.Notebook:
+    """The notebook that comes from elsewhere with its outputs: JupyterLab does not trust it."""
+    page = pages(viewport={"width": 1400, "height": 1000})
+    return laboratory.Notebook(page, lab.address("read.ipynb"), len(CELLS))
+
+
+@pytest.fixture
+def stepper(live: laboratory.Notebook) -> "Locator":
+    return fresh(live, STEPS)
+
+
+@pytest.fixture
+def dark(live: laboratory.Notebook) -> Iterator[laboratory.Notebook]:
+    live.theme("Dark")
+    yield live
+    live.theme("Light")
+
+
+def fresh(notebook: laboratory.Notebook, cell: int) -> "Locator":
+    """The stepper of a cell that is run again."""
+    notebook.run(cell)
+    found = notebook.output(cell).locator(".glassgrad-steps[data-ready]")
+    found.wait_for()
+    return found
+
+
+def wait_for_step(stepper: "Locator", number: int) -> None:
+    stepper.get_by_text(f"step {number} of {COUNT}", exact=True).wait_for()
+
+
+def click(stepper: "Locator", name: str) -> None:
+    stepper.get_by_role("button", name=name).click()
+
+
+# What the cells show.
+
+
+def test_a_drawing_is_a_picture_with_the_values(live: laboratory.Notebook) -> None:
+    image = drawing(live)
+    svg = html.unescape(unquote(image.get_attribute("src"))).replace("\xa0", " ")
+    assert svg.startswith("data:image/svg+xml")
+    texts = re.findall(r"<text[^>]*>([^<]*)", svg)
+    assert {"x", "w", "y", "tanh", "value 2", "value -0.75", "value 0.4621"} <= set(texts)
+    assert image.bounding_box()["width"] > 300
+
+
+def test_a_derivation_is_set_as_mathematics(live: laboratory.Notebook) -> None:
+    formula = live.output(DERIVATION).locator("mjx-container")
+    formula.wait_for()
+    assert formula.locator("mjx-merror").count() == 0
+    assert formula.bounding_box()["height"] > 60
+
+
+def test_a_neuron_has_its_three_factors_and_steps(live: laboratory.Notebook) -> None:
+    stepper = live.output(NEURON).locator(".glassgrad-steps[data-ready]")
+    stepper.wait_for()
+    assert stepper.locator(".gg-chain tbody tr").count() == 3
+    click(stepper, "Last step")
+    stepper.get_by_text("step 19 of 19", exact=True).wait_for()
+    click(stepper, "First step")
+
+
+@pytest.mark.parametrize("cell", [STEPS, NEURON])
+def test_no_cell_of_a_table_is_cut_off(cell: int, live: laboratory.Notebook) -> None:
+    stepper = live.output(cell).locator(".glassgrad-steps[data-ready]")
+    stepper.wait_for()
+    cut = stepper.locator("td:visible, th:visible").evaluate_all(
+        "(cells) => cells.filter((c) => c.scrollWidth > c.clientWidth).map((c) => c.textContent)"
+    )
+    assert cut == []
+
+
+def test_columns_begin_at_the_left_as_outside_of_notebooks(live: laboratory.Notebook) -> None:
+    stepper = live.output(STEPS).locator(".glassgrad-steps[data-ready]")
+    aligned = stepper.locator("td, th").evaluate_all(
+        "(cells) => cells.map((c) => getComputedStyle(c).textAlign)"
+    )
+    assert set(aligned) == {"left"}
+
+
+def drawing(notebook: laboratory.Notebook) -> "Locator":
+    """The picture that `draw` shows, which JupyterLab puts into an image."""
+    image = notebook.output(DRAW).locator("img")
+    image.wait_for()
+    return image
+
+
+# The stepper, by mouse and keyboard.
+
+
+def test_buttons_step(stepper: "Locator") -> None:
+    wait_for_step(stepper, 1)
+    click(stepper, "Step forward")
+    wait_for_step(stepper, 2)
+    click(stepper, "Last step")
+    wait_for_step(stepper, COUNT)
+    assert "1 of 1 use" in stepper.locator(".gg-sentence").inner_text()
+    click(stepper, "Step back")
+    wait_for_step(stepper, COUNT - 1)
+    assert stepper.locator(".gg-picture [data-n].gg-now").count() == 1
+
+
+def test_two_copies_of_the_same_steps_are_independent(
+    live: laboratory.Notebook, stepper: "Locator"
+) -> None:
+    other = fresh(live, AGAIN)
+    click(stepper, "Step forward")
+    wait_for_step(stepper, 2)
+    wait_for_step(other, 1)
+    click(other, "Last step")
+    wait_for_step(other, COUNT)
+    wait_for_step(stepper, 2)
+
+
+def test_the_arrow_keys_step_and_do_not_move_the_selected_cell(
+    live: laboratory.Notebook, stepper: "Locator"
+) -> None:
+    stepper.locator(".gg-sentence").click()
+    before = live.selection()
+    for key, step in (("ArrowRight", 2), ("ArrowRight", 3), ("ArrowLeft", 2), ("End", COUNT)):
+        live.page.keyboard.press(key)
+        wait_for_step(stepper, step)
+    for key in ("ArrowDown", "ArrowUp", "ArrowDown", "j", "j", "k"):
+        live.page.keyboard.press(key)
+    assert live.selection() == before
+    assert before[STEPS] == ["code", True]
+
+
+def test_letters_do_not_reach_the_notebook(live: laboratory.Notebook, stepper: "Locator") -> None:
+    stepper.locator(".gg-sentence").click()
+    before = live.selection()
+    live.page.keyboard.press("m")
+    stepper.locator(".gg-mistakes").wait_for()
+    live.page.keyboard.press("m")
+    stepper.locator(".gg-mistakes").wait_for(state="hidden")
+    for key in "abxddryz1":  # insert, cut, delete, retype cells: shortcuts of JupyterLab
+        live.page.keyboard.press(key)
+    live.page.keyboard.press("p")
+    stepper.locator(".gg-guess").wait_for()
+    assert live.selection() == before
+
+
+@pytest.mark.parametrize("part", [".gg-forward", "input[type=range]", ".gg-scroll.gg-steps"])
+def test_keys_on_a_part_do_not_reach_the_notebook(
+    part: str, live: laboratory.Notebook, stepper: "Locator"
+) -> None:
+    stepper.locator(".gg-sentence").click()
+    before = live.selection()
+    for key in ("ArrowDown", "j", "ArrowUp", "k", "b"):  # the next cell, the last, a new one
+        stepper.locator(part).focus()
+        live.page.keyboard.press(key)
+        assert live.selection() == before, key
+
+
+def test_a_guess_is_typed_and_judged(live: laboratory.Notebook, stepper: "Locator") -> None:
+    before = live.selection()
+    click(stepper, "Predict")
+    assert stepper.locator(".gg-sentence").inner_text().endswith("= what?")
+    stepper.get_by_label("Your guess").click()
+    live.page.keyboard.type("7")
+    live.page.keyboard.press("Enter")
+    stepper.get_by_text("Not yet.").wait_for()
+    stepper.get_by_label("Your guess").fill("")
+    live.page.keyboard.type("-1.5")
+    live.page.keyboard.press("Enter")
+    stepper.get_by_text("Right.", exact=True).wait_for()
+    assert stepper.locator(".gg-sentence").inner_text().endswith("= -1.5.")
+    assert [kind for kind, _ in live.selection()] == [kind for kind, _ in before]
+
+
+def test_the_slider_goes_where_it_is_clicked(live: laboratory.Notebook, stepper: "Locator") -> None:
+    slider = stepper.get_by_role("slider")
+    box = slider.bounding_box()
+    slider.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
+    wait_for_step(stepper, 5)
+    before = live.selection()
+    live.page.keyboard.press("ArrowRight")
+    wait_for_step(stepper, 6)
+    live.page.keyboard.press("ArrowDown")
+    wait_for_step(stepper, 5)
+    assert live.selection() == before
+
+
+def test_a_node_of_the_picture_is_clicked(stepper: "Locator") -> None:
+    stepper.locator("[data-n]").filter(has_text=re.compile(r"^\s*y")).click()
+    wait_for_step(stepper, 3)
+
+
+def test_it_plays_and_pauses(live: laboratory.Notebook, stepper: "Locator") -> None:
+    click(stepper, "Play")
+    wait_for_step(stepper, 2)
+    click(stepper, "Pause")
+    stepper.get_by_role("button", name="Play").wait_for()
+    stepper.locator(".gg-sentence").click()
+    live.page.keyboard.press("Space")
+    stepper.get_by_role("button", name="Pause").wait_for()
+    live.page.keyboard.press("Space")
+    stepper.get_by_role("button", name="Play").wait_for()
+
+
+def test_the_mistakes_open_and_close(stepper: "Locator") -> None:
+    wrong = stepper.locator(".gg-mistakes")
+    assert wrong.is_hidden()
+    click(stepper, "Mistakes")
+    wrong.wait_for()
+    assert "no zero_grad" in wrong.inner_text()
+    click(stepper, "Mistakes")
+    wrong.wait_for(state="hidden")
+
+
+# The widget: Python and the page agree on the step.
+
+
+def test_python_moves_the_page_of_a_widget(live: laboratory.Notebook) -> None:
+    widget = fresh(live, WIDGET)
+    wait_for_step(widget, 1)
+    live.run(SET)
+    live.output(WIDGET)
+    wait_for_step(widget, 6)
+
+
+def test_the_page_of_a_widget_tells_python(live: laboratory.Notebook) -> None:
+    widget = fresh(live, WIDGET)
+    for step in (2, 3):
+        click(widget, "Step forward")
+        wait_for_step(widget, step)
+    live.run(TELL)
+    assert live.output(TELL).inner_text().strip() == "step 2"
+
+
+def test_the_keys_of_a_widget_do_not_reach_the_notebook(live: laboratory.Notebook) -> None:
+    widget = fresh(live, WIDGET)
+    widget.locator(".gg-sentence").click()
+    before = live.selection()
+    for key in ("ArrowRight", "ArrowDown", "b", "m"):
+        live.page.keyboard.press(key)
+    wait_for_step(widget, 2)
+    assert live.selection() == before
+
+
+# The colours of JupyterLab.
+
+
+@pytest.mark.parametrize("cell", [STEPS, NEURON, WIDGET])
+def test_a_light_notebook_is_light_and_readable(cell: int, live: laboratory.Notebook) -> None:
+    check_colours(live, cell, LIGHT)
+
+
+@pytest.mark.parametrize("cell", [STEPS, NEURON, WIDGET])
+def test_a_dark_notebook_is_dark_and_readable(cell: int, dark: laboratory.Notebook) -> None:
+    check_colours(dark, cell, DARK)
+
+
+def check_colours(notebook: laboratory.Notebook, cell: int, paper: str) -> None:
+    stepper = notebook.output(cell).locator(".glassgrad-steps[data-ready]")
+    stepper.wait_for()
+    assert stepper.evaluate("(root) => getComputedStyle(root).backgroundColor") == paper
+    found = laboratory.contrasts(stepper)
+    assert len(found) > 30
+    assert {text: contrast for text, contrast in found.items() if contrast < 4.5} == {}
+
+
+def test_a_drawing_has_the_colours_of_the_notebook(dark: laboratory.Notebook) -> None:
+    assert paper_of(drawing(dark)) == [28, 28, 30]
+    dark.theme("Light")
+    assert paper_of(drawing(dark)) == [255, 255, 255]
+
+
+def paper_of(image: "Locator") -> list[int]:
+    """The colour of a picture near its corner."""
+    box = image.bounding_box()
+    return laboratory.pixel(image.page, box["x"] + 3, box["y"] + 3)
+
+
+# Saved, and read elsewhere.
+
+
+def test_the_saved_notebook_has_html_and_text(
+    live: laboratory.Notebook, lab: laboratory.Lab
+) -> None:
+    live.run(STEPS)
+    live.save()
+    (output,) = json.loads(lab.path("live.ipynb").read_text("utf-8"))["cells"][STEPS]["outputs"]
+    assert set(output["data"]) == {"text/html", "text/plain"}
+    assert "".join(output["data"]["text/html"]).startswith('<div class="glassgrad-steps"')
+    assert "Backpropagation: ∂y/∂y = 1" in "".join(output["data"]["text/plain"])
+
+
+def test_untrusted_outputs_have_no_script_and_no_style(read: laboratory.Notebook) -> None:
+    stepper = read.output(STEPS).locator(".glassgrad-steps")
+    stepper.wait_for()
+    assert read.page.locator(".jp-OutputArea :is(script, style)").count() == 0
+    assert stepper.locator("button, input").count() == 0
+
+
+def test_untrusted_steps_are_a_picture_and_a_table(read: laboratory.Notebook) -> None:
+    image = read.output(STEPS).locator(".glassgrad-steps img")
+    image.wait_for()
+    assert image.evaluate("(image) => image.naturalWidth") > 300
+    assert image.bounding_box()["width"] > 300
+    table = read.output(STEPS).locator("table").first
+    assert table.locator("tbody tr:visible").count() == COUNT
+    assert "0.7864 + -0.5898 = 0.1966 (2 of 2)" in table.inner_text()
+
+
+def test_untrusted_outputs_are_readable_in_both_themes(read: laboratory.Notebook) -> None:
+    for theme in ("Dark", "Light"):
+        read.theme(theme)
+        found = laboratory.contrasts(read.output(STEPS).locator(".glassgrad-steps"))
+        assert len(found) > 30
+        assert {text: c for text, c in found.items() if c < 4.5} == {}, theme
+
+
+def test_an_untrusted_drawing_still_shows_its_values(read: laboratory.Notebook) -> None:
+    shown = read.output(DRAW)
+    shown.locator("img").or_(shown.get_by_text("tanh(v2)")).first.wait_for()
+
+
+def test_an_untrusted_derivation_is_set_as_mathematics(read: laboratory.Notebook) -> None:
+    read.output(DERIVATION).locator("mjx-container").wait_for()
