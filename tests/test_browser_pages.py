@@ -20,7 +20,10 @@ def stepper(steps: Backprop, new_page: Pages) -> Stepper:
 
 
 def test_a_document_has_the_keys_at_once(steps: Backprop, new_page: Pages) -> None:
-    (one,) = steppers(new_page.show(steps.standalone_html()), steps)
+    small = {"width": 1200, "height": 500}
+    page = new_page.show(steps.standalone_html(), viewport=small)
+    (one,) = steppers(page, steps)
+    assert page.evaluate("scrollY") == 0  # the title is still seen
     one.press("ArrowRight", "ArrowRight")
     one.check(3)
     one.press("Tab", "Tab")

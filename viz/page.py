@@ -78,7 +78,7 @@ def shown_steps(steps: Steps) -> list[Step]:
 def document(steps: Steps, more: str = "") -> str:
     """The stepper as a whole HTML document; for `more` see `page`."""
     title = html.escape(f"Backpropagation through {steps.diagram[steps.root].name}")
-    body = page(steps, more).replace("<div", "<div autofocus tabindex=-1", 1)  # it has the keys
+    body = page(steps, more).replace("<div", "<div data-focus=true", 1)  # it has the keys
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

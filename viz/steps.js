@@ -360,6 +360,7 @@
     root.tabIndex = -1; /* a click anywhere gives the stepper the keys */
     root.addEventListener("keydown", onKey);
     show(true);
+    if (root.dataset.focus) { root.focus({ preventScroll: true }); }
     return function (index) {
       if (index + 1 - first !== now) { leap(index + 1 - first); }
     };
