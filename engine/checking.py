@@ -7,14 +7,15 @@ they are not; so a derivative that is wrong in the seventh digit is caught.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from math import isfinite
 from typing import Any, NamedTuple
 
-from engine.differences import best_estimate, differences, is_kink
+from engine.differences import EDGE, KINK, UNSETTLED, finding
 from engine.errors import GradientMismatchError
 from engine.functional import value_and_grad
 from engine.gradient import grad
+from engine.real import real
 from engine.text import describe, told
 from engine.value import Value, as_value
 
@@ -43,9 +44,10 @@ def check_gradients(
     Raises:
         GradientMismatchError: names the argument, the derivative and the difference quotient; or
             says why there is nothing to compare with, as at a kink or at the edge of the domain.
-        TypeError: the first argument is no function, the second no list of real numbers, or the
-            function takes more or fewer arguments than there are numbers.
-        ValueError: there is no number, or no such order.
+        TypeError: the first argument is no function, the second no list of real numbers, the
+            tolerance no real number, or the function takes more or fewer arguments than there are
+            numbers.
+        ValueError: there is no number, no such order, or the tolerance is nan or negative.
 
     >>> from engine import check_gradients, tanh
     >>> check_gradients(lambda x, y: tanh(x * y), [0.5, 2.0], order=2) < 1e-7
@@ -54,6 +56,7 @@ def check_gradients(
     point = _checked_point(function, xs)
     if order not in range(1, _MOST_ORDERS):
         raise ValueError(f"order is 1 for the gradient, 2 for its gradient too, not {told(order)}.")
+    tolerance = _checked_tolerance(tolerance)
     worst = 0.0
     for index in range(len(point)):
         derivative = _along(function, point, index)
@@ -81,7 +84,7 @@ def _checked_point(function: Callable[..., Any], xs: Sequence[Any]) -> list[floa
     if not callable(function):
         problem = f"check_gradients takes a function first, not {describe(function)}."
         raise TypeError(f"{problem} Write check_gradients(f, [1.0, 2.0]).")
-    if isinstance(xs, (Value, str)) or not isinstance(xs, Iterable):
+    if isinstance(xs, _NO_LISTS) or not isinstance(xs, Iterable):
         problem = f"check_gradients takes a list of numbers as the point, not {told(xs)}."
         raise TypeError(f"{problem} Write check_gradients(f, [1.0]) for a function of one number.")
     listed = list(xs)
@@ -94,7 +97,17 @@ def _checked_point(function: Callable[..., Any], xs: Sequence[Any]) -> list[floa
     return point
 
 
+_NO_LISTS = (Value, str, bytes, bytearray, Mapping, Set)
+"""They can be iterated over, but are no point; the numbers of a set have no order."""
 _ONE_LIST = "For a function of one list write check_gradients(lambda *xs: f(xs), [1.0, 2.0])."
+
+
+def _checked_tolerance(tolerance: float) -> float:
+    """The tolerance as a float, if an error can be compared with it."""
+    number = real(tolerance, "tolerance")
+    if not number >= 0.0:  # a comparison with nan would let every error pass
+        raise ValueError(f"tolerance is a relative error of at least 0, not {told(tolerance)}.")
+    return number
 
 
 def _check_takes(function: Callable[..., Any], count: int) -> None:
@@ -119,16 +132,14 @@ def _compare(
     Raises:
         GradientMismatchError: it is too large, or the differences have no end to compare with.
     """
-    found = differences(section, x)
-    estimate = best_estimate(found)
+    found = finding(section, x)
+    estimate, error = found.estimate, found.error_of(exact)
     problem = ""
-    largest = max(abs(exact), abs(estimate.value))
-    error = max(abs(exact - estimate.value) - 4.0 * estimate.error, 0.0) / (largest or 1.0)
-    if not (isfinite(exact) and isfinite(estimate.value)):
+    if not isfinite(exact) or found.doubt == EDGE:
         problem = "the point is outside the domain or at its edge. Move it inside"
-    elif is_kink(found):
+    elif found.doubt == KINK:
         problem = "the slopes to its left and right differ. Move the point away from the kink"
-    elif not estimate.is_settled:
+    elif found.doubt == UNSETTLED:
         problem = f"they do not settle (±{estimate.error:.1e}). Is the function continuous?"
     elif error > tolerance:
         problem = f"relative error {error:.1e}, allowed {tolerance:.1e}"

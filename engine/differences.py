@@ -42,6 +42,45 @@ def extrapolated_difference(function: RealFunction, x: float, step: float | None
     return best_estimate(differences(function, x, step)).value
 
 
+EDGE, KINK, UNSETTLED = "edge", "kink", "unsettled"
+"""Why differences may tell no derivative: the function is not finite on both sides however near, as
+outside its domain; its slopes to the left and to the right differ; or they grow, as at a jump."""
+
+
+class Finding(NamedTuple):
+    """What differences tell of a derivative.
+
+    Attributes:
+        estimate: of the derivative, good or not.
+        doubt: "" if it is good; else why it is not: `EDGE`, `KINK` or `UNSETTLED`.
+    """
+
+    estimate: Estimate
+    doubt: str
+
+    def error_of(self, exact: float) -> float:
+        """The relative error of a derivative, beyond what the differences may be wrong by."""
+        value, error, *_ = self.estimate
+        largest = max(abs(exact), abs(value)) or 1.0
+        return max(abs(exact - value) - 4.0 * error, 0.0) / largest
+
+
+def finding(function: RealFunction, x: float) -> Finding:
+    """The derivative of a function of one float by differences, and whether to trust it.
+
+    >>> from engine.differences import finding
+    >>> finding(abs, 0.0).doubt, round(finding(abs, -2.0).estimate.value, 9)
+    ('kink', -1.0)
+    """
+    found = differences(function, x)
+    estimate = best_estimate(found)
+    if not isfinite(estimate.value):
+        return Finding(estimate, EDGE)
+    if is_kink(found):
+        return Finding(estimate, KINK)
+    return Finding(estimate, "" if estimate.is_settled else UNSETTLED)
+
+
 def differences(
     function: RealFunction, x: float, step: float | None = None
 ) -> list[Difference | None]:

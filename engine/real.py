@@ -54,14 +54,21 @@ def real(number: Any, role: str) -> float:
 
 def is_refused(thing: object) -> bool:
     """Whether `thing` is of a type that can never be an operand, so that the engine says so."""
-    return isinstance(thing, tuple(_REMEDY))
+    return isinstance(thing, tuple(_REMEDY)) or _is_tensor(thing)
 
 
 def remedy(thing: object) -> str:
     """What to do instead of giving `thing` where a number belongs."""
+    if _is_tensor(thing):
+        return "Convert it first: tensor.item(), or tensor.tolist() for several numbers."
     for kind, sentence in _REMEDY.items():
         if isinstance(thing, kind):
             return sentence
     if isinstance(thing, SupportsFloat):
         return "Convert it first: float(x)."
     return "Give an int, a float, a Fraction or a numpy real scalar."
+
+
+def _is_tensor(thing: object) -> bool:
+    """Whether `thing` is of PyTorch, which need not be installed to be asked."""
+    return hasattr(type(thing), "__torch_function__")

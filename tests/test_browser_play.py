@@ -139,4 +139,4 @@ def test_a_stepper_that_left_the_page_stops_playing(stepper: Stepper) -> None:
     clock.run_for(3 * PACE)
     count = "gone.querySelector('.gg-count').textContent"
     label = "gone.querySelector('.gg-play').getAttribute('aria-label')"
-    assert page.evaluate(f"[{count}, {label}]") == ["step 2 of 10", "Play"]
+    assert page.evaluate(f"[{count}, {label}]") == ["step 1 of 10", "Play"]

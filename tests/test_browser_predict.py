@@ -2,7 +2,7 @@
 
 import pytest
 from browsing import Pages
-from stepping import Stepper, document, shared
+from stepping import Stepper, document, fragment, shared
 
 from engine import Value
 from viz import backprop, step_neuron
@@ -179,3 +179,14 @@ def test_the_mistakes_come_and_go(how: str, stepper: Stepper) -> None:
         stepper.switch(how, "m", "wrong")
     assert "≠ 3, first" in table.inner_text()
     assert stepper.root.locator(".gg-wrong .gg-off").count() > 0
+
+
+def test_a_digit_begins_a_guess_and_enter_goes_on(new_page: Pages) -> None:
+    one = fragment(new_page, shared())
+    one.focus()
+    one.press("p", "3", "Enter")
+    assert one.shown()["verdict"] == "Right."
+    one.press("Enter")
+    assert one.at() == 2
+    one.press("Escape", "ArrowRight")
+    assert one.at() == 3

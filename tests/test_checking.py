@@ -326,6 +326,10 @@ ONE_LIST = r"For a function of one list write check_gradients\(lambda \*xs: f\(x
         (engine.tanh, Value(3.0), TypeError, r"list of numbers as the point, not Value\("),
         (engine.tanh, "12", TypeError, "list of numbers as the point, not '12'"),
         (engine.tanh, ["1"], TypeError, "takes Values and real numbers, not str '1'"),
+        (engine.tanh, b"12", TypeError, "list of numbers as the point, not b'12'"),
+        (engine.tanh, bytearray(b"1"), TypeError, "list of numbers as the point, not "),
+        (engine.tanh, {1.0: 2.0}, TypeError, "list of numbers as the point, not {1.0: 2.0}"),
+        (engine.tanh, {1.0}, TypeError, "list of numbers as the point, not {1.0}"),
         ([1.0], engine.tanh, TypeError, r"takes a function first, not list \[1.0\]"),
         (engine.tanh, [], ValueError, "at least one number"),
     ],
@@ -335,6 +339,22 @@ def test_a_wrong_call_is_refused_with_the_right_one(
 ) -> None:
     with pytest.raises(error, match=message):
         check_gradients(function, xs)
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "error", "message"),
+    [
+        (math.nan, ValueError, "tolerance is a relative error of at least 0, not nan"),
+        (-1, ValueError, "tolerance is a relative error of at least 0, not -1"),
+        ("a", TypeError, "tolerance takes a real number, not str 'a'"),
+        (None, TypeError, "tolerance takes a real number, not NoneType None"),
+    ],
+)
+def test_a_tolerance_that_lets_all_pass_is_refused(
+    tolerance: object, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        check_gradients(lambda x: x * x.detach(), [3.0], tolerance=tolerance)
 
 
 @pytest.mark.parametrize("order", [0, -1, 1.5, "2"])

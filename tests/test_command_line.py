@@ -8,6 +8,7 @@ Which expressions there are is tested in `test_expression.py`, hosts without Gra
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -163,6 +164,17 @@ def test_with_json_files_are_written_only_where_out_says(
     assert files_in(folder) == files
 
 
+def test_the_step_moves_only_the_parameters_that_are_named(capsys: Captured) -> None:
+    command = ["(w*x - y)**2", "w=1", "x=2", "y=5", "--learning-rate", "0.1", "--no-files"]
+    assert main([*command, "--parameters", "w"]) == 0
+    update = capsys.readouterr().out.split("Update:")[1]
+    assert "w  = 1 - 0.1 × -12" in update
+    assert "x " not in update
+    for names, said in (("w,q", "q is no variable"), ("", "Nothing is no variable")):
+        assert main([*command, "--parameters", names]) == 2
+        assert said in capsys.readouterr().err
+
+
 def test_learning_rate_ends_with_a_step_of_descent(capsys: Captured) -> None:
     out = output(capsys, "(w*x - 5)**2", "w=3", "x=2", "--learning-rate", "0.05", "--no-files")
     assert ["w", "= 3 - 0.05 × 4", "= 2.8"] in cells(out)
@@ -263,7 +275,10 @@ def test_a_variable_of_no_influence_has_no_gradient(capsys: Captured) -> None:
         (["x", "x=2j"], "x needs a number, not 2j.", "2j"),
         (["x", "x==2"], "x needs a number, not =2.", "=2"),
         (["x", "x"], "A variable is given as name=number.", "x"),
-        (["x", "=2"], "cannot be the name of a variable", "=2"),
+        (["x", "=2"], "A variable is given as name=number.", "=2"),
+        (["x # y", "x=1"], "No expression has the sign #.", "# y"),
+        (["x(y+1)", "x=1", "y=2"], "A product is written x*(y+1).", "x"),
+        (["w·x", "w=1", "x=2"], "No expression has the sign ·. Write * instead.", "·"),
         (["x", "1x=2"], "1x cannot be the name of a variable.", "1x=2"),
         (["x", "lambda=2"], "lambda cannot be the name of a variable.", "lambda=2"),
         (["x", "x=1", "x=2"], "x is given twice.", "x=2"),
@@ -275,7 +290,7 @@ def test_a_variable_of_no_influence_has_no_gradient(capsys: Captured) -> None:
         (["x % 2", "x=1"], "There is no operation %: an expression has", "x % 2"),
         (["log(x, 2)", "x=1"], "log takes 1 operand, not 2.", "log(x, 2)"),
         (["softmax(x, 1)", "x=1"], "The expression gives several numbers", "softmax(x, 1)"),
-        (["(" * 1000 + "x", "x=1"], "This is not an expression", None),
+        (["(" * 1000 + "x", "x=1"], "More than 100 brackets are open here.", "("),
     ],
 )
 def test_a_mistake_is_answered_with_a_sentence_and_a_mark(
@@ -381,6 +396,25 @@ def test_a_terminal_without_unicode_shows_the_rest(folder: Path) -> None:
     assert done.returncode == 0
     assert b"= 2 * 3" in done.stdout
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell that closes streams")
+@pytest.mark.parametrize(
+    ("arguments", "closed", "status", "said"),
+    [
+        (["x*2", "x=1"], ">&-", 1, b"glassgrad: cannot write: the output is closed.\n"),
+        (["x*2", "x=1"], "2>&-", 0, b""),
+        (["x*2", "x=1"], ">&- 2>&-", 1, b""),
+        (["x*(", "x=1"], "2>&-", 2, b""),
+    ],
+)
+def test_a_closed_stream_gives_no_traceback(
+    arguments: list[str], closed: str, status: int, said: bytes, folder: Path
+) -> None:
+    line = f"{shlex.join([*COMMAND, *arguments, '--no-files'])} {closed}"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (status, said)
+    assert bool(done.stdout) == (status == 0)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs arguments that are no UTF-8")

@@ -141,6 +141,21 @@ def test_a_long_chain_is_cut_and_says_so() -> None:
     assert "4,940 equations" in found.heading()
 
 
+@pytest.mark.parametrize(
+    ("count", "rest"), [(20, None), (21, "… (1 more term)"), (5_000, "… (4,980 more terms)")]
+)
+def test_a_sum_of_very_many_terms_is_cut_and_counted(count: int, rest: str | None) -> None:
+    x = Value(2.0, label="x")
+    found = derivation(engine.sum([x] * count), x)
+    assert (found.paths, found.result) == (count, count)
+    first = found.text().splitlines()[1]
+    assert first.count("∂v1/∂x") == 21  # the derivative itself, and what it is made of
+    assert first.rpartition(" + ")[2] == (rest or "∂v1/∂v1 * ∂v1/∂x")
+    for written in (found.text(), found.latex(), found.mathml()):
+        assert len(written) < 20_000
+        assert written.count("more term") == (3 if rest else 0)
+
+
 def test_an_inner_node_and_the_result_itself() -> None:
     x = Value(2.0, label="x")
     inner = x * x

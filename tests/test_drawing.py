@@ -349,6 +349,15 @@ def test_the_gradient_of_a_gradient_has_a_frame_of_its_own() -> None:
     }
 
 
+def test_the_gradient_of_a_penalty_on_a_gradient_has_a_frame_of_its_own() -> None:
+    x = Value(0.5, label="x")
+    slope = grad(engine.tanh(x), x, differentiable=True)
+    drawing = draw(grad(slope**2 + 1.0, x, differentiable=True))
+    titles = ["gradient", "gradient of gradient"]
+    found = {node.scope.name for node in drawing.diagram if node.scope is not None}
+    assert sorted(found) == titles
+
+
 def test_a_gradient_of_a_network_keeps_its_modules_together() -> None:
     neuron = Neuron(1, seed=0)
     slope = grad(neuron([Value(1.0, label="x")]), neuron.w[0], differentiable=True)

@@ -232,6 +232,15 @@ def test_a_name_of_the_corpus_is_taken_or_refused(name: str, folder: Path, figur
     figure(SECTION, CORPUS, 1)
 
 
+@pytest.mark.parametrize("name", [None, 3, b"graph.svg", ["graph.svg"]])
+def test_what_is_no_name_is_refused(name: object, folder: Path) -> None:
+    with pytest.raises(
+        TypeError, match=r"takes the name of a file, not .*\. Write save\('graph.svg'"
+    ):
+        draw(square()).save(name)
+    assert not list(folder.iterdir())
+
+
 def test_random_names_of_files_are_taken_or_refused(
     request: pytest.FixtureRequest, folder: Path, figure: Figure
 ) -> None:

@@ -74,7 +74,7 @@ def test_a_label_that_is_not_made_harmless_is_found(
 @pytest.mark.parametrize(
     ("place", "fault", "arguments"),
     [
-        ("viz.expression.visible", str, ["x + \x1b[31m"]),
+        ("viz.typed.visible", str, ["x + \x1b[31m"]),
         ("viz.command_line.clipped", lambda text, *_: text, ["x", "x=" + "one" * 1000]),
         ("viz.command_line.clipped", lambda text, *_: text, ["x", "--\x1b[31m"]),
         ("viz.command_line.Expression", lambda text: 1 / 0, ["x", "x=1"]),

@@ -73,7 +73,8 @@ def test_a_pairing_is_written_with_its_lists() -> None:
 @pytest.mark.parametrize(
     ("operation", "error", "message"),
     [
-        ("tahn", ValueError, "no operation 'tahn'; it has"),
+        ("tahn", ValueError, r"no operation 'tahn'\. Did you mean tanh\?"),
+        ("zzzzz", ValueError, r"no operation 'zzzzz'\. It has add, sub"),
         (math.tanh, TypeError, "takes a row of the table, not"),
         (None, TypeError, "takes a row of the table, not"),
     ],
@@ -198,6 +199,30 @@ def test_points_that_are_no_pairs_are_refused(points: list, given: list) -> None
         plot_boundary(lambda point: 0.0, points, given)
 
 
+@needs_matplotlib
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"cells": 1}, ValueError, "cells is at least 2, not 1"),
+        ({"cells": 2.5}, TypeError, "cells is a whole number, not float 2.5"),
+        ({"threshold": math.inf}, ValueError, "threshold is a finite score, not inf"),
+        ({"threshold": "a"}, TypeError, "threshold takes a real number, not str 'a'"),
+        ({"X": [[1.0, 2.0], [3.0]], "y": [1, 2]}, ValueError, "points of two numbers each"),
+        ({"X": [["a", 2.0], [3.0, 1.0]], "y": [1, 2]}, ValueError, "points of two numbers each"),
+        ({"X": [[math.nan, 1.0]], "y": [1]}, ValueError, "the numbers are finite"),
+        ({"y": [None, 1, 2, 3]}, TypeError, "numbers or texts as labels, not NoneType None"),
+        ({"model": lambda point: None}, TypeError, "gives each point one number, not NoneType"),
+        ({"model": lambda point: "1"}, TypeError, "gives each point one number, not str '1'"),
+    ],
+)
+def test_what_gives_no_boundary_is_refused(
+    options: dict[str, object], error: type[Exception], message: str
+) -> None:
+    given = {"model": lambda point: 0.0, "X": POINTS, "y": LABELS, **options}
+    with pytest.raises(error, match=message):
+        plot_boundary(**given)
+
+
 # Losses.
 
 
@@ -228,6 +253,35 @@ def test_no_loss_is_refused_and_no_empty_picture(losses: object) -> None:
 def test_losses_that_are_no_list_are_refused(losses: object) -> None:
     with pytest.raises(TypeError, match="takes the loss of each step, as a list or a dict of"):
         plot_losses(losses)
+
+
+@pytest.mark.parametrize("loss", ["a", "3", None, [1, 2], 1j])
+def test_losses_that_are_no_numbers_are_refused(loss: object) -> None:
+    with pytest.raises(TypeError, match="plot_losses takes numbers and Values as losses, not "):
+        plot_losses([1.0, loss])
+
+
+@needs_matplotlib
+def test_what_a_library_has_for_a_number_is_a_loss() -> None:
+    class Tensor:
+        def __float__(self) -> float:
+            return 2.0
+
+    (axes,) = plot_losses([Tensor(), 1]).axes
+    assert list(axes.lines[0].get_ydata()) == [2.0, 1.0]
+
+
+@pytest.mark.parametrize("losses", [[0.0, -1.0], [math.nan], {"a": [0.0], "b": [math.inf]}])
+def test_a_logarithmic_scale_needs_a_loss_that_has_a_logarithm(losses: object) -> None:
+    with pytest.raises(ValueError, match="log=True shows losses above 0, and there is none"):
+        plot_losses(losses, log=True)
+
+
+@needs_matplotlib
+def test_a_loss_without_a_logarithm_is_a_gap_between_others() -> None:
+    figure = plot_losses([1.0, 0.0, 0.5], log=True)
+    assert figure.axes[0].get_ylim()[0] > 0.1
+    figure.canvas.draw()
 
 
 @needs_matplotlib
@@ -299,6 +353,20 @@ def test_what_has_no_logarithm_stands_at_the_edges() -> None:
 def test_a_model_is_no_history_and_the_remedy_is_named() -> None:
     with pytest.raises(TypeError, match=r"history\.record\(model\)"):
         plot_gradients(MLP(2, [1]))
+
+
+@needs_matplotlib
+@pytest.mark.parametrize(
+    ("history", "message"),
+    [
+        ({"a": 3}, "takes a list of sizes for each layer, not int 3"),
+        ({"a": "12"}, "takes a list of sizes for each layer, not str '12'"),
+        ({"a": [None]}, "takes numbers as sizes, not NoneType None"),
+    ],
+)
+def test_sizes_that_are_none_are_refused(history: object, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        plot_gradients(history)
 
 
 @needs_matplotlib

@@ -544,6 +544,52 @@ def test_differences_agree_with_the_gradients_of_smooth_graphs(seed: int) -> Non
         assert steps.check(index) == pytest.approx(gradient, rel=1e-6, abs=1e-8)
 
 
+def finding_at_leaf(y: Value) -> tuple[float | None, str]:
+    """What differences say of the first leaf: the estimate, and the doubt about it."""
+    steps = backprop(y)
+    leaf = next(node.index for node in steps.diagram if not node.parents and not node.is_constant)
+    return steps.check(leaf), steps.finding(leaf).doubt
+
+
+@pytest.mark.parametrize(
+    ("compute", "x"),
+    [
+        (engine.log, 1e-7),
+        (lambda x: 1 / x, 1e-7),
+        (engine.sqrt, 1e-9),
+        (lambda x: (x * 5e-9).relu(), 1.0),
+        (lambda x: x * 1e12, 3.0),
+        (lambda x: x * 1e-12, 3.0),
+        (lambda x: x * 0.0, 3.0),
+    ],
+)
+def test_differences_know_no_scale(compute: Callable[[Value], Value], x: float) -> None:
+    y = compute(leaf := Value(x))
+    found, doubt = finding_at_leaf(y)
+    assert doubt == ""
+    assert found == pytest.approx(engine.grad(y, leaf), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("compute", "x", "doubt"),
+    [
+        (engine.relu, 0.0, "kink"),
+        (lambda x: x.relu() * 0.001, 0.0, "kink"),
+        (lambda x: abs(x) * 1e-12, 0.0, "kink"),
+        (lambda x: engine.maximum(x, 1.0), 1.0, "kink"),
+        (engine.sqrt, 0.0, "edge"),
+        (lambda x: x**1.5, 0.0, "edge"),
+        (lambda x: x * 2.0, math.nan, "edge"),
+        (lambda x: x * 2.0, math.inf, "edge"),
+        (lambda x: x + engine.step(x - 1.0), 1.0, "unsettled"),
+    ],
+)
+def test_where_differences_tell_no_slope_they_say_why(
+    compute: Callable[[Value], Value], x: float, doubt: str
+) -> None:
+    assert finding_at_leaf(compute(Value(x))) == (None, doubt)
+
+
 def test_the_update_moves_every_leaf_against_its_gradient() -> None:
     steps = backprop(lecture_neuron(), learning_rate=0.1)
     updates = [step for step in steps if step.phase == "update"]
@@ -565,10 +611,18 @@ def test_the_update_moves_only_the_given_parameters() -> None:
     assert steps.new_loss == pytest.approx((2.0 * (3.0 - 0.05 * 4.0) - 5.0) ** 2)
 
 
-def test_a_parameter_that_took_no_part_does_no_harm() -> None:
+def test_a_parameter_that_took_no_part_stays_but_one_must() -> None:
     x, idle = Value(2.0, label="x"), Value(3.0, label="idle")
     steps = backprop(x * x, learning_rate=0.5, parameters=[x, idle])
-    assert steps.new_loss == 0.0
+    assert [step.after for step in steps if step.phase == "update"] == [0.0]
+    with pytest.raises(ValueError, match="No parameter took part in the result: not idle = 3"):
+        backprop(x * x, learning_rate=0.5, parameters=[idle])
+
+
+@pytest.mark.parametrize("rate", [math.nan, math.inf, -math.inf])
+def test_a_learning_rate_that_is_not_finite_is_refused(rate: float) -> None:
+    with pytest.raises(ValueError, match=f"learning_rate is a finite number, not {rate}"):
+        backprop(Value(2.0) * 2.0, learning_rate=rate)
 
 
 def test_the_update_of_a_network_is_the_one_of_the_training_loop() -> None:

@@ -220,8 +220,26 @@ def test_a_function_of_pytorch_refuses_values() -> None:
     torch = pytest.importorskip("torch")
     with pytest.raises(TypeError, match=r"Write v\.tanh\(\)\."):
         torch.tanh(Value(2.0))
-    with pytest.raises(TypeError, match="unsupported operand"):
-        torch.tensor(1.0) * Value(2.0)
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [lambda t, v: t * v, lambda t, v: v * t, lambda t, v: t**v, lambda t, v: v.maximum(t)],
+)
+def test_a_tensor_of_pytorch_is_no_operand_and_the_remedy_is_named(compute: Callable) -> None:
+    torch = pytest.importorskip("torch")
+    with pytest.raises(
+        TypeError, match=r"not Tensor tensor\(1\.\)\. Convert it first: tensor\.item"
+    ):
+        compute(torch.tensor(1.0), Value(2.0))
+
+
+def test_what_is_like_a_tensor_of_pytorch_is_no_operand() -> None:
+    class Tensor:
+        __torch_function__ = None
+
+    with pytest.raises(TypeError, match=r"Convert it first: tensor\.item\(\)"):
+        Value(2.0) * Tensor()
 
 
 def test_an_error_shows_no_empty_label() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from engine.files import write_file
 from engine.real import real
 from engine.text import describe, told
 from viz.mistakes import Mistakes
-from viz.page import MOST_STEPS, document, element, page
+from viz.page import MOST_STEPS, document, element, page, shown_steps
 from viz.report import report
 from viz.steps import Steps
 from viz.widget import stepper
@@ -71,9 +72,10 @@ class Backprop(Steps):
             >>> from engine import Value
             >>> from viz import backprop
             >>> widget = backprop(Value(3.0) * 2.0).widget()  # doctest: +SKIP
-            >>> widget.index = -1  # the page goes to the last step  # doctest: +SKIP
+            >>> widget.index = -1  # to the last step on the page  # doctest: +SKIP
         """
-        return stepper(element(self, self.more()), len(self))
+        shown = shown_steps(self)
+        return stepper(element(self, self.more()), range(shown[0].index, shown[-1].index + 1))
 
     def save(self, path: str | Path) -> Path:
         """Write the steps to a file: .html, .json or .txt.
@@ -87,6 +89,9 @@ class Backprop(Steps):
             ".json": self.to_json,
             ".txt": self.text,
         }
+        if not isinstance(path, (str, PathLike)):
+            problem = f"save takes the name of a file, not {describe(path)}."
+            raise TypeError(f"{problem} Write save('steps.html').")
         path = Path(path)
         writer = writers.get(path.suffix.lower())
         if writer is None:
@@ -120,6 +125,7 @@ def backprop(
     Raises:
         TypeError: `y` or a parameter is not a Value, or the learning rate is no number.
         OverflowError: the learning rate is beyond the range of floats.
+        ValueError: the learning rate is not finite, or no parameter took part in the result.
 
     >>> from engine import Value
     >>> from viz import backprop

@@ -5,12 +5,13 @@
 It prints the forward values, every edge of backpropagation and the gradients, and writes
 `graph.svg` and `steps.html`. With `--json` it prints JSON alone, and writes files only if `--out`
 is given. Exit status: 0; 2 if what was typed is at fault (nothing is written then); 1 if a file
-cannot be written. `python -m viz` is the same command.
+or the output cannot be written. `python -m viz` is the same command.
 """
 
 from __future__ import annotations
 
 import argparse
+import errno
 import keyword
 import os
 import sys
@@ -19,12 +20,14 @@ import unicodedata
 from collections.abc import Sequence
 from typing import NoReturn
 
+from engine import Value, topological_order
 from engine.files import possible, write_file
 from engine.text import clipped, visible
 from viz.backprop import Backprop, backprop
 from viz.drawing import FORMATS, MAX_NODES, picture_of
-from viz.expression import NAMES, SIGNS, Expression, ExpressionError
+from viz.expression import NAMES, SIGNS, Expression
 from viz.render import RendererMissingError, RenderingError
+from viz.typed import ExpressionError
 
 RESULT = "output"
 """What the result is called, unless a variable has that name."""
@@ -46,27 +49,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _shielded(sys.argv[1:] if arguments is None else arguments)
     )
     try:
-        steps = _steps(options.expression, options.assignments, options.learning_rate)
+        steps = _steps(options)
         files, advice = _files(steps, options.format) if _wants_files(options) else ({}, "")
     except ExpressionError as error:
-        print(f"glassgrad: {error}", file=sys.stderr)
+        _complain(f"glassgrad: {error}")
         return 2
     try:
         written = _write(files, options.out or ".")
         print(steps.to_json(indent=1) if options.json else steps.text())
         if written and not options.json:
             print(f"\nWrote {written}")
-        sys.stdout.flush()
+        _flush()
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
         place = f" to {clipped(str(error.filename), 300)}" if error.filename else ""
-        print(f"glassgrad: cannot write{place}: {error.strerror}.", file=sys.stderr)
+        _complain(f"glassgrad: cannot write{place}: {error.strerror}.")
         return 1
     if advice:
-        print(f"\n{advice}", file=sys.stderr)
+        _complain(f"\n{advice}")
     return 0
+
+
+def _flush() -> None:
+    """Pass on what was printed.
+
+    Raises:
+        OSError: nobody takes it.
+    """
+    if sys.stdout is None:  # so it is where the caller has closed it, and print says nothing
+        raise OSError(errno.EBADF, "the output is closed")
+    sys.stdout.flush()
+
+
+def _complain(text: str) -> None:
+    if sys.stderr is not None:  # to print to None is to print to the output
+        print(text, file=sys.stderr)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -99,6 +118,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--learning-rate", type=_rate, metavar="RATE", help="end with a step of gradient descent"
     )
+    parser.add_argument(
+        "--parameters", metavar="NAMES", help="the variables that the step moves, as w,b (all)"
+    )
     return parser
 
 
@@ -124,7 +146,7 @@ def _rate(text: str) -> float:
     return rate
 
 
-_TAKE_A_VALUE = ("--out", "--format", "--learning-rate")
+_TAKE_A_VALUE = ("--out", "--format", "--learning-rate", "--parameters")
 
 
 def _shielded(arguments: Sequence[str]) -> list[str]:
@@ -149,10 +171,10 @@ def _is_negative(argument: str) -> bool:
     return argument[:1] == "-" and argument[:2] != "--" and argument not in ("-", "-h")
 
 
-def _steps(text: str, assignments: Sequence[str], learning_rate: float | None) -> Backprop:
-    expression = Expression(text)
+def _steps(options: argparse.Namespace) -> Backprop:
+    expression = Expression(options.expression)
     numbers: dict[str, float] = {}
-    for assignment in assignments:
+    for assignment in options.assignments:
         name, number = _assignment(assignment)
         if name in numbers:
             raise ExpressionError(f"{clipped(name)} is given twice.", assignment)
@@ -161,7 +183,19 @@ def _steps(text: str, assignments: Sequence[str], learning_rate: float | None) -
         raise unused
     root = expression.value(numbers)
     root.label = RESULT if RESULT not in expression.names else f"{RESULT}_"
-    return backprop(root, learning_rate=learning_rate)
+    parameters = None if options.parameters is None else _variables(root, options.parameters)
+    return backprop(root, learning_rate=options.learning_rate, parameters=parameters)
+
+
+def _variables(root: Value, names: str) -> list[Value]:
+    """The variables of a list such as "w,b"."""
+    known = {node.label: node for node in topological_order(root) if not node.parents}
+    listed = [unicodedata.normalize("NFKC", name.strip()) for name in names.split(",")]
+    for name in listed:
+        if name not in known:
+            problem = f"{clipped(name) or 'Nothing'} is no variable of the expression."
+            raise ExpressionError(problem, names, max(names.find(name), 0))
+    return [known[name] for name in listed]
 
 
 def _assignment(text: str) -> tuple[str, float]:
@@ -169,7 +203,7 @@ def _assignment(text: str) -> tuple[str, float]:
     text = text.strip()
     name, equals, number = (part.strip() for part in text.partition("="))
     name = unicodedata.normalize("NFKC", name)
-    if not equals:
+    if not equals or not name:
         raise ExpressionError("A variable is given as name=number.", text)
     if not name.isidentifier() or keyword.iskeyword(name):
         raise ExpressionError(f"{clipped(name)} cannot be the name of a variable.", text)

@@ -22,6 +22,8 @@ MOST_PATHS = 6
 """Above so many paths, or paths of more edges than the next, only the nodes between are shown."""
 LONGEST_PATH = 12
 MOST_EQUATIONS = 60
+MOST_TERMS = 20
+"""Of an equation; the others are counted."""
 _MOST_OPERANDS_IN_FORMULA = 8
 _LONGEST_FORMULA = 80
 
@@ -200,11 +202,13 @@ class Derivation:
         return contribution(self._diagram[user].operation, upstream, local)
 
     def _from_users(self, index: int) -> Equation:
-        uses = self._uses[index]
+        uses = self._uses[index][:MOST_TERMS]
+        rest = _rest(len(self._uses[index]) - len(uses))
         symbols = [product([self._derivative(u), self._local(u, index)]) for u, _, _ in uses]
         formulas = [product([self._derivative(u), self._formula(u, i, d)]) for u, i, d in uses]
         numbers = [product([number(self._gradients[u]), number(d)]) for u, _, d in uses]
-        return self._equation(index, [total(symbols), total(formulas), total(numbers)])
+        sides = [total([*terms, *rest]) for terms in (symbols, formulas, numbers)]
+        return self._equation(index, sides)
 
     def _equation(self, index: int, sides: list[Written]) -> Equation:
         result = number(self._gradients[index])
@@ -249,6 +253,14 @@ class Derivation:
         if node.is_constant and node.label is None:
             return Ink.literal(node.data)
         return Ink.symbol(name or node.name, node.data)
+
+
+def _rest(count: int) -> list[Written]:
+    """What stands for the terms of a sum that are not written out."""
+    if count == 0:
+        return []
+    more = f"({count:,} more term{'s' * (count > 1)})"
+    return [Written(f"… {more}", rf"\dots \text{{ {more}}}", f"<mtext>… {more}</mtext>")]
 
 
 def derivation(y: Value, x: Value, *, names: Mapping[str, Any] | None = None) -> Derivation:

@@ -15,6 +15,7 @@ from itertools import count
 from typing import Any, overload
 
 from engine import NOT_COMPUTED, TABLE, Operation, Reduction, Scope, Value, topological_order
+from engine.ink import number_text
 from engine.text import describe, visible
 from viz.text import short
 
@@ -53,6 +54,11 @@ class Node:
     line: int | None
     source: str | None
     is_constant: bool
+
+    @property
+    def in_formulas(self) -> str:
+        """The name; of a plain number all its digits, since a formula is to be exact."""
+        return number_text(self.data) if self.is_constant and self.label is None else self.name
 
     def edges(self) -> Iterator[tuple[int, int, float | None]]:
         """Each operand as (position, index of the parent, local derivative)."""
@@ -133,11 +139,15 @@ class Diagram(Sequence[Node]):
 
     def formula(self, node: Node) -> str:
         """How a node was computed, with the names of its operands; "" for a leaf."""
-        return self._written(node, [self[parent].name for parent in node.parents])
+        return self._written(node, [self[parent].in_formulas for parent in node.parents])
 
     def arithmetic(self, node: Node, number: Any) -> str:
         """How a node was computed, with numbers; `number` writes one."""
-        return self._written(node, [number(self[parent].data) for parent in node.parents])
+        operands = (self[parent] for parent in node.parents)
+        return self._written(
+            node,
+            [o.in_formulas if o.is_constant and not o.label else number(o.data) for o in operands],
+        )
 
     def _written(self, node: Node, operands: list[str]) -> str:
         if node.operation is None:

@@ -179,11 +179,12 @@ class _Parts:
                 _label(*_group_lines(group)),
                 "bold,filled" if group.warnings else "filled",
             )
-            graph.node(group.key, label=label, shape="box3d", style=style)
+            graph.node(group.key, label=label, shape="box3d", style=style, id=_id(group))
         elif column == f"c{group.key}":  # the first of them stands for all
             rows = [_group_cells(each) for each in self.picture.columns[column]]
             keys = [each.key for each in self.picture.columns[column]]
-            graph.node(column, label=_table(rows, keys, self.is_upright), shape="plain", style="")
+            label = _table(rows, keys, self.is_upright)
+            graph.node(column, label=label, shape="plain", style="", id=_id(group))
 
     def _add_node(self, graph: graphviz.Digraph, node: Node, key: str) -> None:
         warnings = marks(node)
@@ -198,6 +199,11 @@ class _Parts:
             graph.node(f"{key}_op", label=SYMBOLS.get(name, name), id=f"o{node.index}",
                        shape="ellipse", style="filled",
                        fillcolor=OPERATION, margin="0.04,0", ordering=self.ordering)  # fmt: skip
+
+
+def _id(group: Group) -> str:
+    """The id of a box, or of the table that begins with it: "b3" for the key "g3"."""
+    return f"b{group.key[1:]}"
 
 
 def _frame(group: graphviz.Digraph, title: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import operator
 from collections.abc import Callable, Mapping
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ class Drawing:
 
     Attributes:
         diagram: the nodes, as plain records.
+        picture: what of it is shown.
         note: what the picture leaves out and how to see it, or "".
 
     >>> from engine import Value
@@ -55,11 +57,10 @@ class Drawing:
         seconds: float = 30.0,
     ) -> None:
         self.diagram = diagram
-        picture = Picture(self.diagram, max_nodes, depth, around, radius)
-        self.note = picture.note
-        self.digraph = digraph(picture, derivatives=derivatives, direction=direction)
-        self._indices = range(len(diagram)) if around is None else picture.indices
-        self._load = picture.load
+        self.picture = Picture(self.diagram, max_nodes, depth, around, radius)
+        self.note = self.picture.note
+        self.digraph = digraph(self.picture, derivatives=derivatives, direction=direction)
+        self._indices = range(len(diagram)) if around is None else self.picture.indices
         self._seconds = seconds
 
     @property
@@ -81,10 +82,14 @@ class Drawing:
         """Write the drawing to a file: .svg, .png, .pdf, .dot, .json, .html or .txt.
 
         Raises:
+            TypeError: it is not the name of a file.
             ValueError: another ending.
             RendererMissingError: a picture is asked for and there is no Graphviz.
             OSError: the file cannot be written.
         """
+        if not isinstance(path, (str, PathLike)):
+            problem = f"save takes the name of a file, not {describe(path)}."
+            raise TypeError(f"{problem} Write save('graph.svg').")
         path = Path(path)
         kind = path.suffix.lower().lstrip(".")
         if kind not in FORMATS:
@@ -113,7 +118,7 @@ class Drawing:
         return texts[kind]().encode()
 
     def _rendered(self, kind: str) -> bytes:
-        return render(self.dot, kind, self._seconds, self._load)
+        return render(self.dot, kind, self._seconds, self.picture.load)
 
     def text(self) -> str:
         """The graph as a table: how each node was computed, its value, gradient and warnings."""

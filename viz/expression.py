@@ -10,15 +10,15 @@ from __future__ import annotations
 import ast
 import unicodedata
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from engine import TABLE, Operation, Reduction, Value, as_value, softmax, topological_order
-from engine.operation import ATOM
-from engine.text import clipped, visible
+from engine.operation import ATOM, Pairing
+from engine.text import clipped
 from viz.spelling import similar, suggestion
-from viz.syntax import slip_in
-from viz.text import width_of
+from viz.syntax import MOST_PARTS, TOO_LONG, early_slip, slip_in
+from viz.typed import ExpressionError, called, construct, product_of, sign_of, span
 
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: TABLE["add"],
@@ -45,34 +45,13 @@ SIGNS = (*_ARITHMETIC, "<", "<=", ">", ">=")
 NAMES = tuple(name for name, row in TABLE.items() if row not in _WITH_SIGNS)
 """The operations that are written with a name."""
 
-_MOST_PARTS = 2_000
-"""How many numbers, names and operations an expression may have; a softmax costs their square."""
-_WINDOW = 72
-"""How much of a long expression an error shows around the place."""
 
+class _Part(NamedTuple):
+    """A part of an expression: a number, a name, a list, an item of one, or an operation."""
 
-class ExpressionError(ValueError):
-    """What was typed is no expression of the table's operations.
-
-    `str()` gives the sentence, then the expression with the place marked below it.
-    """
-
-    def __init__(self, problem: str, text: str, start: int = 0, end: int | None = None) -> None:
-        self.problem = problem
-        self.text = text
-        self.start = start
-        self.end = end if end is not None else len(text)
-        super().__init__(problem)
-
-    def __str__(self) -> str:
-        first = max(0, self.start - _WINDOW // 2)
-        last = min(len(self.text), first + _WINDOW)
-        before = visible(self.text[first : self.start])
-        marked = visible(self.text[self.start : min(self.end, last)])
-        after = visible(self.text[min(self.end, last) : last])
-        head, tail = "…" * (first > 0), "…" * (last < len(self.text))
-        place = " " * width_of(head + before) + "^" * max(1, width_of(marked))
-        return f"{self.problem}\n  {head}{before}{marked}{after}{tail}\n  {place}"
+    node: ast.expr
+    function: Callable[..., Any] | None
+    operands: Sequence[ast.expr]
 
 
 class Expression:
@@ -94,12 +73,13 @@ class Expression:
 
     def __init__(self, text: str) -> None:
         # A line break inside an expression is a space like any other.
-        self.text = "".join(" " if c in "\t\n\v\f\r" else c for c in text).strip()
+        self.text = "".join(" " if c.isspace() else c for c in text).strip()
         self._tree = _parse(self.text)
-        if sum(isinstance(node, ast.expr) for node in ast.walk(self._tree)) > _MOST_PARTS:
-            problem = f"The expression is too long: it has more than {_MOST_PARTS:,} parts."
-            raise ExpressionError(problem, self.text)
-        self.names = tuple(dict.fromkeys(_names(self._tree)))
+        if sum(isinstance(node, ast.expr) for node in ast.walk(self._tree)) > MOST_PARTS:
+            raise ExpressionError(TOO_LONG, self.text)
+        self._parts = tuple(self._in_order())
+        variables = (part.node for part in self._parts if isinstance(part.node, ast.Name))
+        self.names = tuple(dict.fromkeys(_normal(node.id) for node in variables))
 
     def value(self, numbers: Mapping[str, float]) -> Value:
         """The expression as a graph, with each variable a labelled leaf.
@@ -112,13 +92,13 @@ class Expression:
             if name not in numbers:
                 raise self._unknown(name)
             leaves[name] = Value(numbers[name], label=name)
-        try:
-            result = self._read(self._tree, leaves)
-        except RecursionError:
-            problem = "The expression is too long or nested too deeply."
-            raise ExpressionError(problem, self.text) from None
+        found: dict[ast.expr, Any] = {}
+        for part in self._parts:
+            found[part.node] = self._compute(part, [found[x] for x in part.operands], leaves)
+        result = found[self._tree]
         if not isinstance(result, (Value, float, int)):
-            raise self._error("The expression gives several numbers; pick one.", self._tree)
+            problem = f"The expression gives several numbers. {_PICK}"
+            raise self._error(problem if result else "The expression gives no number.", self._tree)
         # A root of its own, so that it can be named even where it is a variable or a number.
         root = as_value(result, "The expression")
         root = root if root.parents else +root
@@ -142,7 +122,7 @@ class Expression:
         """Where a variable occurs first."""
         return next(
             node
-            for node in ast.walk(self._tree)
+            for node, _, _ in self._parts
             if isinstance(node, ast.Name) and _normal(node.id) == name
         )
 
@@ -157,19 +137,39 @@ class Expression:
         return self._error(problem, self._place(name))
 
     def _error(self, problem: str, node: ast.expr) -> ExpressionError:
-        return ExpressionError(problem, self.text, *_span(self.text, node))
+        return ExpressionError(problem, self.text, *span(self.text, node))
 
-    def _read(self, node: ast.expr, leaves: Mapping[str, Value]) -> Any:
-        if isinstance(node, ast.Name):
-            return leaves[_normal(node.id)]
-        if isinstance(node, ast.Constant):
-            return self._number(node)
+    def _in_order(self) -> Iterator[_Part]:
+        """All parts, each after its operands; without recursion, since a sum may be long."""
+        pending: list[ast.expr | _Part] = [self._tree]
+        while pending:
+            top = pending.pop()
+            if isinstance(top, _Part):
+                yield top
+                continue
+            part = self._part(top)
+            pending += [part, *reversed(part.operands)]
+
+    def _part(self, node: ast.expr) -> _Part:
+        if isinstance(node, (ast.Name, ast.Constant)):
+            return _Part(node, None, ())
         if isinstance(node, (ast.List, ast.Tuple)):
-            return [self._read(part, leaves) for part in node.elts]
+            return _Part(node, None, node.elts)
         if isinstance(node, ast.Subscript):
-            return self._read_item(node, leaves)
-        function, operands = self._call(node)
-        return self._apply(node, function, [self._read(operand, leaves) for operand in operands])
+            return _Part(node, None, [node.value])
+        return _Part(node, *self._call(node))
+
+    def _compute(self, part: _Part, operands: list[Any], leaves: Mapping[str, Value]) -> Any:
+        if part.function is not None:
+            self._check_lists(part, operands)
+            return self._apply(part.node, part.function, operands)
+        if isinstance(part.node, ast.Name):
+            return leaves[_normal(part.node.id)]
+        if isinstance(part.node, ast.Constant):
+            return self._number(part.node)
+        return (
+            self._item(part.node, *operands) if isinstance(part.node, ast.Subscript) else operands
+        )
 
     def _number(self, node: ast.Constant) -> float:
         number = node.value
@@ -190,31 +190,24 @@ class Expression:
             return _OPERATORS[type(node.ops[0])], [node.left, node.comparators[0]]
         if isinstance(node, ast.Call) and not node.keywords:
             if isinstance(node.func, ast.Name):
-                return self._function(node.func, node.func.id), node.args
+                product = product_of(self.text, node)
+                return self._function(node.func, node.func.id, product), node.args
             if isinstance(node.func, ast.Attribute):
                 return self._method(node.func), [node.func.value, *node.args]
+            if product := product_of(self.text, node):
+                raise self._error(f"An operation is missing here. {product}", node)
         raise self._error(f"{self._refused(node)}: {_ALLOWED}", node)
 
     def _refused(self, node: ast.expr) -> str:
         """What an expression does not have, as the beginning of a sentence."""
-        sign = ""
-        if isinstance(node, ast.BinOp):
-            sign = self._between(node.left, node.right)
-        elif isinstance(node, ast.Compare) and len(node.ops) == 1:
-            sign = self._between(node.left, node.comparators[0])
-        elif isinstance(node, ast.UnaryOp):
-            sign = self.text[_span(self.text, node)[0] : _span(self.text, node.operand)[0]]
+        sign = sign_of(self.text, node)
         if not sign:
-            return f"{_construct(node)} not allowed"
-        sign = clipped(sign.strip(" ()"))
+            return f"{construct(node)} not allowed"
         return f"There is no operation {sign}{_INSTEAD.get(sign, '')}"
 
-    def _between(self, left: ast.expr, right: ast.expr) -> str:
-        return self.text[_span(self.text, left)[1] : _span(self.text, right)[0]]
-
-    def _function(self, node: ast.expr, name: str) -> Callable[..., Any]:
+    def _function(self, node: ast.expr, name: str, product: str = "") -> Callable[..., Any]:
         if name not in _FUNCTIONS:
-            meant = suggestion(name, _FUNCTIONS)
+            meant = suggestion(name, _FUNCTIONS) or f" {product}".rstrip()
             problem = f"There is no operation called {clipped(name)}.{meant}"
             raise self._error(problem, node)
         return _FUNCTIONS[name]
@@ -225,6 +218,24 @@ class Expression:
             raise self._error(f"{node.attr} is not a method: write {node.attr}(...).", node)
         return function
 
+    def _check_lists(self, part: _Part, operands: list[Any]) -> None:
+        """Refuse lists where an operation takes none, in the terms of an expression."""
+        name, function = called(self.text, part.node), part.function
+        are_lists = [isinstance(operand, (list, tuple)) for operand in operands]
+        if isinstance(function, Pairing):
+            if are_lists != [True, True]:
+                problem = f"{name} takes two lists, as in {name}([a, b], [c, d])."
+                raise self._error(problem, part.node)
+        elif not isinstance(function, Reduction) and function is not softmax:
+            for node, is_list in zip(part.operands, are_lists):
+                if is_list:
+                    raise self._error(f"{name} takes numbers, and this is a list. {_PICK}", node)
+        elif len(operands) > 1 and any(are_lists):
+            raise self._error(f"{name} takes one list, or numbers without a list.", part.node)
+        for node, operand, is_list in zip(part.operands, operands, are_lists):
+            if is_list and any(isinstance(inner, (list, tuple)) for inner in operand):
+                raise self._error(f"{name} takes a list of numbers, not one of lists.", node)
+
     def _apply(self, node: ast.expr, function: Callable[..., Any], operands: list[Any]) -> Any:
         try:
             result = function(*operands)
@@ -234,8 +245,7 @@ class Expression:
             raise self._error("This gives no single number.", node)
         return result
 
-    def _read_item(self, node: ast.Subscript, leaves: Mapping[str, Value]) -> Any:
-        sequence = self._read(node.value, leaves)
+    def _item(self, node: ast.Subscript, sequence: Any) -> Any:
         index = node.slice.value if isinstance(node.slice, ast.Constant) else None
         if not isinstance(sequence, (list, tuple)) or type(index) is not int:
             raise self._error("Only a list can have an index, and only a whole number.", node)
@@ -248,6 +258,7 @@ _ALLOWED = (
     f"an expression has numbers, names, {' '.join(SIGNS)}, brackets, "
     "and operations such as tanh(x)."
 )
+_PICK = "Pick one, as in [a, b][0]."
 _INSTEAD = {"^": " (a power is written **)", "//": " (a quotient is written /)"}
 
 
@@ -260,57 +271,24 @@ def _holds(truth: Any) -> Any:
 def _parse(text: str) -> ast.expr:
     if not text:
         raise ExpressionError("The expression is empty.", text)
+    slip = early_slip(text)
+    if slip is not None:
+        raise ExpressionError(slip.problem, text, slip.start, slip.end)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python's remarks on style are not for here
             return ast.parse(text, mode="eval").body
-    except SyntaxError as error:
+    except (SyntaxError, ValueError) as error:
         slip = slip_in(text, error, _FUNCTIONS)
         raise ExpressionError(slip.problem, text, slip.start, slip.end) from None
-    except (ValueError, RecursionError, MemoryError, UnicodeError):
-        problem = "This is not an expression: it is too long, nested too deeply, or no valid text."
+    except (RecursionError, MemoryError):
+        problem = "The expression is nested too deeply to be read. Compute a part of it first."
         raise ExpressionError(problem, text) from None
-
-
-def _names(tree: ast.expr) -> Iterable[str]:
-    """The variables in the order they are written; names that are called are operations."""
-    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    found = [
-        node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called
-    ]
-    found.sort(key=lambda node: (node.lineno, node.col_offset))
-    return (_normal(node.id) for node in found)
 
 
 def _normal(name: str) -> str:
     """A name as Python compares it."""
     return unicodedata.normalize("NFKC", name)
-
-
-def _span(text: str, node: ast.expr) -> tuple[int, int]:
-    """The place of a node as character positions; the parser counts bytes of UTF-8."""
-    return _position(text, node.col_offset), _position(text, node.end_col_offset or 0)
-
-
-def _position(text: str, byte: int) -> int:
-    return len(text.encode()[:byte].decode("utf-8", "ignore"))
-
-
-def _construct(node: ast.expr) -> str:
-    """A forbidden construct in words, as the subject of a sentence."""
-    if isinstance(node, ast.Call) and node.keywords:
-        return "Naming an operand is"
-    names = {
-        ast.Attribute: "An attribute is",
-        ast.Lambda: "A lambda is",
-        ast.IfExp: "if ... else is",
-        ast.BoolOp: "and / or is",
-        ast.Compare: "This comparison is",
-        ast.Call: "Calling this is",
-        ast.JoinedStr: "A text is",
-        ast.NamedExpr: "An assignment is",
-    }
-    return names.get(type(node), "This is")
 
 
 def _flat(result: Any) -> Iterable[Any]:

@@ -139,8 +139,9 @@ class NeuronSteps(Backprop):
     def _loss_by_output(self, number: float) -> str:
         """With the formula of the loss, if there is one."""
         square = self._edges.get((self.root, 0))
-        has_loss = self.root != self._output and square is not None
-        return local_text(square) if has_loss and square is not None else short(number)
+        if self.root == self._output or square is None:
+            return short(number)
+        return local_text(square)
 
     def _name(self, index: int) -> str:
         return self.diagram[index].name

@@ -18,6 +18,7 @@ from importlib.resources import files
 
 from viz.drawing import MAX_NODES, picture_of
 from viz.mistakes import Mistakes
+from viz.parts import Picture
 from viz.render import RendererMissingError, RenderingError
 from viz.step import Step
 from viz.steps import Steps
@@ -27,7 +28,7 @@ from viz.words import checks, local_text, record
 _HEADINGS = ("step", "phase", "edge", "upstream", "local", "contribution", "result")
 _DOCUMENT_STYLE = (
     "body{font-family:system-ui,sans-serif;margin:16px auto;max-width:1124px;padding:0 12px}"
-    "h1{font-size:1.4em;font-weight:600;margin:0 12px 8px}"
+    "h1{font-size:1.4em;font-weight:600;margin:0 12px 8px;overflow-wrap:anywhere}"
     "@media(prefers-color-scheme:dark){body{background:#1c1c1e;color:#ececec}}"
 )
 _MOST_MISTAKEN = 200
@@ -51,11 +52,12 @@ def page(steps: Steps, more: str = "") -> str:
 def element(steps: Steps, more: str = "", code: str = "") -> str:
     """The stepper with the code that sets it up, or without, if somebody else does."""
     shown = shown_steps(steps)
-    part = f' data-first="{shown[0].index + 1}" data-all="{len(steps)}"' * (shown != list(steps))
+    part = _attributes_of_part(steps, shown) if len(shown) < len(steps) else ""
     style = re.sub(r"\s*([{};,])\s*", r"\1", _asset("steps.css"))
     data = _data(steps, shown)
     return (
-        f'<div class="glassgrad-steps" lang="en" data-lm-suppress-shortcuts="true"{part}>'
+        f'<div class="glassgrad-steps" lang="en" role="group" aria-label="{_title(steps)}" '
+        f'data-lm-suppress-shortcuts="true"{part}>'
         f"<style>{style}</style>{_picture(steps)}"
         f'<div class="gg-controls" hidden></div><p class="gg-sentence" aria-live="polite"></p>'
         f"{more}{_table(steps, shown)}{_mistakes(steps)}"
@@ -63,21 +65,34 @@ def element(steps: Steps, more: str = "", code: str = "") -> str:
     )
 
 
+def _attributes_of_part(steps: Steps, shown: Sequence[Step]) -> str:
+    """Where the part begins, how many steps there are, and how many nodes only wait in it."""
+    reached = {step.parent for step in shown}
+    later = {step.parent for step in steps[shown[-1].index + 1 :]} - reached
+    first = shown[0].index + 1
+    return f' data-first="{first}" data-all="{len(steps)}" data-unseen="{len(later)}"'
+
+
 def script() -> str:
-    """The function of `steps.js`, without comments and indentation."""
-    return re.sub(r"\s*/\*.*?\*/|(?<=\n)\s+", "", _asset("steps.js"), flags=re.DOTALL).strip()
+    """The function of `steps.js` without comments and spaces; every statement has its semicolon."""
+    code = re.sub(r"/\*.*?\*/", "", _asset("steps.js"), flags=re.DOTALL).strip()
+    parts = re.split(r"""("[^"\n]*"|'[^'\n]*')""", code)  # texts stay as they are
+    return "".join(
+        part if i % 2 else re.sub(r"\s*([-+*/=<>?:&|,;(){}!])\s*", r"\1", part)
+        for i, part in enumerate(parts)
+    )
 
 
 def shown_steps(steps: Steps) -> list[Step]:
     """The steps on the page: all, or those around the seed."""
     seed = next(step.index for step in steps if step.phase == "seed")
-    first = max(0, seed - _BEFORE_SEED) if len(steps) > MOST_STEPS else 0
+    first = max(0, min(seed - _BEFORE_SEED, len(steps) - MOST_STEPS))
     return steps[first : first + MOST_STEPS]
 
 
 def document(steps: Steps, more: str = "") -> str:
     """The stepper as a whole HTML document; for `more` see `page`."""
-    title = html.escape(f"Backpropagation through {steps.diagram[steps.root].name}")
+    title = _title(steps)
     body = page(steps, more).replace("<div", "<div data-focus=true", 1)  # it has the keys
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -86,6 +101,10 @@ def document(steps: Steps, more: str = "") -> str:
         f"<title>{title}</title><style>{_DOCUMENT_STYLE}</style></head>"
         f"<body><main><h1>{title}</h1>{body}</main></body></html>\n"
     )
+
+
+def _title(steps: Steps) -> str:
+    return html.escape(f"Backpropagation through {steps.diagram[steps.root].name}")
 
 
 def _picture(steps: Steps) -> str:
@@ -98,12 +117,34 @@ def _picture(steps: Steps) -> str:
         return f"<p>{html.escape(str(error))}</p>{note}"
     encoded = base64.b64encode(_compact(svg).encode()).decode()
     alternative = html.escape(drawing.description())
+    boxes = _boxes(drawing.picture)
     return (
         '<figure class="gg-picture" tabindex="0" role="group" aria-label="Picture" '
-        'data-lm-suppress-shortcuts="true">'
+        f'data-lm-suppress-shortcuts="true"{boxes}>'
         f'<img alt="{alternative}" '
         f'src="data:image/svg+xml;base64,{encoded}"></figure>{note}'
     )
+
+
+def _boxes(picture: Picture) -> str:
+    """What the script needs to know of modules that are drawn as one shape: an attribute, or "".
+
+    It says which box, and row of a box, each node is inside of, and the outputs that a row shows.
+    """
+    if not picture.boxes:
+        return ""
+    places = {
+        group.key: f"{key[1:]}_{row}"
+        for key, groups in picture.boxes.items()
+        for row, group in enumerate(groups)
+    }
+    inside = [places.get(picture.key_of(i), "") for i in range(len(picture.diagram))]
+    shown = {
+        key[1:]: [[[node.index for node in g.outputs], int(g.has_more)] for g in groups]
+        for key, groups in picture.boxes.items()
+    }
+    text = json.dumps({"inside": inside, "shown": shown}, separators=(",", ":"))
+    return f' data-boxes="{html.escape(text)}"'
 
 
 def _compact(svg: str) -> str:
@@ -178,7 +219,7 @@ def _caption(steps: Steps, shown: Sequence[Step]) -> str:
 def _mistakes(steps: Steps) -> str:
     """What the wrong engines get, side by side, and why."""
     if len(steps.gradients) > _MOST_MISTAKEN:
-        return ""
+        return "<p>What wrong engines get, for a graph of this size: print(steps.mistakes()).</p>"
     mistakes = Mistakes(steps)
     rows = (row(cells, "≠") for _, cells in mistakes.rows())
     reasons = (f"<li>{html.escape(f'{m.name}: {m.why}')}</li>" for m in mistakes)

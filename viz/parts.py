@@ -134,6 +134,18 @@ class Picture:
         found = (sorted(groups, key=_natural) for groups in columns.values())
         return {f"c{groups[0].key}": groups for groups in found}
 
+    @cached_property
+    def boxes(self) -> dict[str, list[Group]]:
+        """What stands for modules, by the key of its shape: a lone box, or the rows of a table."""
+        in_tables = {group.key for groups in self.columns.values() for group in groups}
+        groups = [part for part in self.parts if isinstance(part, Group)]
+        alone = {group.key: [group] for group in groups if group.key not in in_tables}
+        return {**alone, **{groups[0].key: groups for groups in self.columns.values()}}
+
+    def key_of(self, index: int) -> str:
+        """The key of the part that a node is, or is inside of."""
+        return self._keys[index]
+
     def warnings_in(self, scope: Scope) -> list[str]:
         """The warnings in a module whose parts are collapsed, counted over all of them."""
         closed = [g for column in self.columns.values() for g in column if g.scope is scope]

@@ -9,15 +9,25 @@ figure: a notebook shows it, `figure.savefig("plot.png")` saves it. matplotlib i
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
-from math import isfinite
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
-from engine import TABLE, Operation, Reduction, Value, no_grad
+from engine import Operation, Reduction, no_grad
 from engine.text import describe
 from viz.curve import curve_points
 from viz.dot import DATA, GRADIENT, INK
+from viz.plottable import (
+    checked_cells,
+    checked_points,
+    checked_threshold,
+    label_text,
+    listed_losses,
+    listed_sizes,
+    row_called,
+    score,
+)
 from viz.text import short
 
 if TYPE_CHECKING:
@@ -51,7 +61,7 @@ def plot_operation(operation: Operation | str) -> Figure:
     >>> [line.get_label() for line in plot_operation("tanh").axes[0].lines]
     ['tanh(x)', 'derivative']
     """
-    row = _row_called(operation)
+    row = row_called(operation)
     domain = _domain_of(row)
     others = [low + _STAY * (high - low) for low, high in domain]
     slopes = row.partials(tuple(others), row.forward(tuple(others)))
@@ -79,10 +89,12 @@ def plot_boundary(
         X: the points, as rows of two numbers.
         y: their labels, any two or more numbers or texts.
         threshold: the score of the boundary.
-        cells: how many points of the plane are scored along each side.
+        cells: how many points of the plane are scored along each side, at least two.
 
     Raises:
-        ValueError: the points are no pairs, or there are not as many labels.
+        TypeError: a score or a label is no number, or `cells` no whole one.
+        ValueError: the points are no pairs of finite numbers, or there are not as many labels; or
+            the threshold is not finite, or there are too few cells.
         ImportError: matplotlib is not installed; the message says how to install it.
 
     >>> from viz.plots import plot_boundary
@@ -93,24 +105,25 @@ def plot_boundary(
     figure = _figure(6.4, 4.3)
     import numpy as np
 
-    points, labels = np.asarray(X, dtype=float), np.asarray(y)
-    if points.ndim != 2 or points.shape[1] != 2 or labels.shape != points.shape[:1]:
-        raise ValueError(
-            "plot_boundary takes points of two numbers each and one label for each point, "
-            f"not arrays of shapes {points.shape} and {labels.shape}."
-        )
+    points, labels = checked_points(X, y)
+    threshold, cells = checked_threshold(threshold), checked_cells(cells)
     margin = 0.15 * (np.ptp(points, axis=0) + 1e-3)
     low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
     xs, ys = np.linspace(low[0], high[0], cells), np.linspace(low[1], high[1], cells)
     with no_grad():
-        scores = np.array([[_number(model((float(a), float(b)))) for a in xs] for b in ys])
+        scores = np.array([[score(model((float(a), float(b)))) for a in xs] for b in ys])
     axes = figure.add_subplot(aspect="equal", xlabel="first input", ylabel="second input")
     sides = [-np.inf, threshold, np.inf]
     axes.contourf(xs, ys, scores, sides, colors=[DATA, GRADIENT], alpha=0.15)
     for label, colour, marker in zip(np.unique(labels), cycle(_COLOURS), cycle(_MARKERS)):
         here = points[labels == label]
-        name = f"label {label if isinstance(label, str) else short(float(label))}"
-        axes.plot(*here.T, marker, color=colour, markeredgecolor="white", label=name)
+        axes.plot(
+            *here.T,
+            marker,
+            color=colour,
+            markeredgecolor="white",
+            label=f"label {label_text(label)}",
+        )
     if scores.min() < threshold < scores.max():
         axes.contour(xs, ys, scores, [threshold], colors=INK, linewidths=1.4)
         axes.plot([], [], color=INK, label=f"boundary: score = {short(threshold)}")
@@ -128,8 +141,8 @@ def plot_losses(
         log: a logarithmic scale, for losses that fall by orders of magnitude.
 
     Raises:
-        TypeError: they are no sequence.
-        ValueError: there is no loss.
+        TypeError: they are no sequence of numbers.
+        ValueError: there is no loss, or none that a logarithmic scale can show.
         ImportError: matplotlib is not installed; the message says how to install it.
 
     >>> from viz.plots import plot_losses
@@ -138,17 +151,22 @@ def plot_losses(
     ['slow', 'fast']
     """
     given = losses if isinstance(losses, Mapping) else {"loss": losses}
-    curves = {name: _listed(curve) for name, curve in given.items()}
+    curves = {name: listed_losses(curve) for name, curve in given.items()}
     if not any(curves.values()):
         raise ValueError(
             "plot_losses needs at least one loss. Collect them: losses = [], and "
             "losses.append(loss) after each step."
         )
+    if log and not any(0.0 < loss < inf for curve in curves.values() for loss in curve):
+        raise ValueError(
+            "plot_losses with log=True shows losses above 0, and there is none. Leave log out."
+        )
     figure = _figure(6.4, 3.6)
     axes = figure.add_subplot(xlabel="step", ylabel="loss")
     for name, curve in curves.items():
         _plot_curve(axes, name, curve)
-    axes.set_yscale("log" if log else "linear")
+    if log:
+        axes.set_yscale("log", nonpositive="mask")
     if len(curves) > 1:
         axes.legend(fontsize=8)
     return figure
@@ -165,7 +183,7 @@ def plot_gradients(history: Mapping[str, Sequence[float]]) -> Figure:
         history: sizes by layer, such as a `GradientHistory`.
 
     Raises:
-        TypeError: it is no history.
+        TypeError: it is no history, or a size no number.
         ImportError: matplotlib is not installed; the message says how to install it.
 
     >>> from viz.plots import plot_gradients
@@ -179,15 +197,16 @@ def plot_gradients(history: Mapping[str, Sequence[float]]) -> Figure:
             f"{describe(history)}. Collect them: history = GradientHistory(), and "
             "history.record(model) after each backward()."
         )
+    layers = {name: listed_sizes(sizes) for name, sizes in history.items()}
     figure = _figure(6.4, 3.6)
     axes = figure.add_subplot(xlabel="step", ylabel="mean |gradient|", yscale="log")
-    for name, sizes in history.items():
+    for name, sizes in layers.items():
         _plot_curve(axes, name, [size if 0.0 < size < float("inf") else None for size in sizes])
         zeros = [step for step, size in enumerate(sizes) if size == 0.0]
         broken = [step for step, size in enumerate(sizes) if not isfinite(size)]
         _plot_edge(axes, f"{name}: zero", zeros, 0.02, "v")
         _plot_edge(axes, f"{name}: nan or infinite", broken, 0.98, "^")
-    if any(len(sizes) for sizes in history.values()):
+    if any(layers.values()):
         figure.legend(loc="outside right upper", fontsize=8)
     else:
         axes.text(0.5, 0.5, NOTHING, transform=axes.transAxes, ha="center", va="center")
@@ -224,16 +243,6 @@ def _written(row: Operation, operands: Sequence[str]) -> str:
     return row.notation.text % tuple(operands)
 
 
-def _row_called(operation: Operation | str) -> Operation:
-    if isinstance(operation, Operation):
-        return operation
-    if not isinstance(operation, str):
-        raise TypeError(f"plot_operation takes a row of the table, not {describe(operation)}.")
-    if operation not in TABLE:
-        raise ValueError(f"The table has no operation {operation!r}; it has {', '.join(TABLE)}.")
-    return TABLE[operation]
-
-
 def _domain_of(row: Operation) -> list[tuple[float, float]]:
     """An interval for each operand; a reduction, which takes any number, is shown with two."""
     return list(row.domain) * 2 if isinstance(row, Reduction) else list(row.domain)
@@ -261,19 +270,6 @@ def _plot_edge(axes: Axes, name: str, steps: Sequence[int], height: float, marke
     if steps:
         across = axes.get_xaxis_transform()
         axes.plot(steps, [height] * len(steps), marker, color=INK, transform=across, label=name)
-
-
-def _listed(losses: Any) -> list[float]:
-    if isinstance(losses, (str, bytes)) or not isinstance(losses, Iterable):
-        raise TypeError(
-            "plot_losses takes the loss of each step, as a list or a dict of lists, "
-            f"not {describe(losses)}."
-        )
-    return [_number(loss) for loss in losses]
-
-
-def _number(score: Any) -> float:
-    return score.data if isinstance(score, Value) else float(score)
 
 
 def _figure(width: float, height: float) -> Figure:

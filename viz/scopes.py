@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine import Scope
+from engine.mode import GRADIENT
 from viz.diagram import Diagram, Node
-
-GRADIENT = "gradient"
-"""The kind of the scopes that `grad` opens."""
 
 
 class Scopes:

@@ -38,8 +38,9 @@
     drawn("path", { d: ICONS[name] }, box);
   }
 
-  /* Toolbar: buttons with one tab stop for all of them; the arrow keys move inside. */
-  function toolbarIn(place) {
+  /* Toolbar: buttons with one tab stop for all of them; the arrow keys move inside. After a click of
+     the mouse `done` is called, since then the keys should step. */
+  function toolbarIn(place, done) {
     var bar = make("div", "gg-toolbar", place), buttons = [];
     bar.setAttribute("role", "toolbar");
     bar.setAttribute("aria-label", "Steps");
@@ -61,7 +62,10 @@
       made.title = label;
       if (ICONS[name]) { icon(name, made); made.setAttribute("aria-label", label); }
       if (text) { make("span", "", made, text); }
-      made.addEventListener("click", act);
+      made.addEventListener("click", function (event) {
+        act(event);
+        if (event.detail && bar.contains(document.activeElement)) { done(); } /* by the mouse */
+      });
       buttons.push(made);
       return made;
     };
@@ -107,7 +111,7 @@
   }
 
   /* Predict: a place to guess the answer of the step before it is shown. */
-  function guessIn(place, reveal) {
+  function guessIn(place, reveal, next, leave) {
     var form = make("form", "gg-guess", place);
     var field = make("label", "", form, "Your guess ");
     var input = make("input", "", field), verdict, wanted;
@@ -122,10 +126,12 @@
     verdict.setAttribute("role", "status");
     input.addEventListener("keydown", function (event) { /* JupyterLab stops Enter itself */
       if (event.key === "Enter") { event.preventDefault(); form.requestSubmit(); }
+      if (event.key === "Escape") { event.stopPropagation(); leave(); }
     });
     form.addEventListener("submit", function (event) {
       var text = input.value.trim().replace(",", ".").replace("\u2212", "-");
       event.preventDefault();
+      if (show.getAttribute("aria-disabled") === "true") { next(); return; } /* it is shown already */
       if (!text) { reveal(); return; }
       if (isRight(text, wanted)) { reveal(); verdict.textContent = "Right."; return; }
       verdict.textContent = isFinite(text) || typeof wanted === "string" ?
@@ -157,6 +163,9 @@
       var isGradient = step.phase === "seed" || step.phase === "backward";
       (isGradient ? found.gradients : found.values)[goal] = step.shows;
     });
+    found.nodes = Object.keys(found.uses).map(Number).concat(steps.some(function (step) {
+      return step.phase === "seed" && !(step.node in found.uses);
+    }) ? [found.root] : []);
     found.status = function (node) {
       if (steps[now].phase === "backward" && steps[now].node === node) { return "in progress"; }
       if (node === found.root) { return found.seeded ? "done" : "waiting"; }
@@ -208,10 +217,10 @@
   }
 
   /* The picture: numbers and gradients as far as they have come, statuses, and what is in focus. */
-  function pictureIn(root, steps, legend, pick) {
+  function pictureIn(root, steps, unseen, legend, pick) {
     var figure = inlined(root.querySelector(".gg-picture"));
     if (!figure) { return function () { return undefined; }; }
-    var svg = figure.querySelector("svg"), computed = {};
+    var svg = figure.querySelector("svg"), computed = {}, boxes = boxesIn(figure);
     svg.style.minWidth = 0.7 * parseFloat(svg.getAttribute("width")) + "pt";
     steps.forEach(function (step, i) { if (step.phase === "forward") { computed[step.node] = i; } });
     var nodes = Array.prototype.map.call(figure.querySelectorAll("[data-n]"), function (part) {
@@ -245,33 +254,94 @@
         line.setAttribute("x", (left + right) / 2);
       });
       node.mark = drawn("g", { "class": "gg-mark" }, node.part);
-      node.mark.setAttribute("transform", "translate(" + (right - 3) + "," +
-        (Math.min.apply(null, ys) + 3) + ")");
+      node.mark.setAttribute("transform", "translate(" + (right - 1) + "," +
+        (Math.min.apply(null, ys) + 1) + ")");
+    }
+
+    /* Modules drawn as one shape: each shows the numbers of a few nodes inside. */
+    function boxesIn(figure) {
+      var data = JSON.parse(figure.dataset.boxes || '{"inside":[],"shown":{}}');
+      return Array.prototype.map.call(figure.querySelectorAll("[data-b]"), function (part) {
+        var texts = Array.prototype.slice.call(part.querySelectorAll("text"));
+        function inked(ink) {
+          return texts.filter(function (line) {
+            return (line.getAttribute("fill") || "").toLowerCase() === ink;
+          });
+        }
+        var values = inked(VALUE_INK), gradients = inked(GRADIENT_INK);
+        var rows = data.shown[part.dataset.b].map(function (row, i) {
+          return { place: part.dataset.b + "_" + i, nodes: row[0], more: row[1] ? ", …" : "", value: values[i], gradient: gradients[i],
+            numbers: values[i].textContent.replace("value ", "").split(", ") };
+        });
+        return { part: part, rows: rows, rowOf: function (node) {
+          return rows.filter(function (row) { return data.inside[node] === row.place; })[0];
+        } };
+      });
+    }
+
+    function showBox(box, found, step, asked) {
+      box.rows.forEach(function (row) {
+        row.value.textContent = "value " + row.nodes.map(function (node, i) {
+          return node === asked.value ? "?" : node in found.values ? found.values[node] :
+            node in computed ? "–" : row.numbers[i];
+        }).join(", ") + row.more;
+        row.gradient.textContent = "grad " + row.nodes.map(function (node) {
+          return node === asked.gradient ? "?" : node in found.gradients ? found.gradients[node] : "–";
+        }).join(", ") + row.more;
+        [row.value, row.gradient].forEach(function (line) {
+          line.classList.toggle("gg-row", row === box.rowOf(step.node));
+        });
+      });
+      var isNow = Boolean(box.rowOf(step.node));
+      light(box.part, isNow, !isNow && Boolean(box.rowOf(step.parent)));
+    }
+
+    /* On the way back the lit arrows point back, to where the gradient goes. */
+    function pointBack(isBackward) {
+      figure.querySelectorAll(".gg-back").forEach(function (head) { head.remove(); });
+      figure.classList.toggle("gg-backward", isBackward);
+      if (!isBackward) { return; }
+      figure.querySelectorAll(":is([data-e], [data-r]).gg-now > path").forEach(function (line) {
+        var tip = line.getPointAtLength(0), from = line.getPointAtLength(9);
+        var angle = Math.atan2(tip.y - from.y, tip.x - from.x) * 180 / Math.PI;
+        var head = drawn("path", { d: "M1 0L-6 3.5V-3.5Z", "class": "gg-back" }, line.parentNode);
+        head.setAttribute("transform", "translate(" + tip.x + "," + tip.y + ") rotate(" + angle + ")");
+      });
+    }
+
+    function light(part, isNow, isGoal) {
+      part.classList.toggle("gg-now", isNow);
+      part.classList.toggle("gg-goal", isGoal);
+      if (isNow) { bringIntoView(part); }
     }
 
     return function (now, isHidden) {
       var found = known(steps, now), step = steps[now], counts = {};
       var isAtWork = step.phase === "forward" || step.phase === "backward";
       var goal = step.parent === undefined ? step.node : step.parent;
+      var isGradient = step.phase === "seed" || step.phase === "backward";
+      var asked = isHidden ? (isGradient ? { gradient: goal } : { value: goal }) : {};
+      found.nodes.forEach(function (node) {
+        counts[found.status(node)] = (counts[found.status(node)] || 0) + 1;
+      });
+      counts.waiting = (counts.waiting || 0) + unseen;
+      boxes.forEach(function (box) { showBox(box, found, step, asked); });
       nodes.forEach(function (node) {
-        var isAsked = isHidden && node.index === goal, i = node.index;
-        var isGradient = step.phase === "seed" || step.phase === "backward";
+        var i = node.index;
         if (node.value) {
-          write(node, node.value, isAsked && !isGradient ? "value ?" :
+          write(node, node.value, i === asked.value ? "value ?" :
             i in found.values ? "value " + found.values[i] : i in computed ? "value –" : node.text);
-          node.warnings.forEach(function (line) { /* "saturated" would tell the number */
-            var isKnown = "?–".indexOf(node.value.textContent.slice(-1)) < 0;
-            line.style.visibility = isKnown ? "" : "hidden";
-          });
         }
         if (node.gradient) {
-          write(node, node.gradient, "grad " + (isAsked && isGradient ? "?" :
+          write(node, node.gradient, "grad " + (i === asked.gradient ? "?" :
             i in found.gradients ? found.gradients[i] : "–"));
-          say(node, found.status(i), found.received[i], found.uses[i], counts);
+          node.warnings.forEach(function (line) { /* "saturated" would tell the number */
+            var told = /gradient/.test(line.textContent) ? node.gradient : node.value;
+            line.style.visibility = "?–".indexOf(told.textContent.slice(-1)) < 0 ? "" : "hidden";
+          });
+          say(node, found.status(i), found.received[i], found.uses[i]);
         }
-        node.part.classList.toggle("gg-now", i === step.node);
-        node.part.classList.toggle("gg-goal", i === step.parent);
-        if (i === step.node) { bringIntoView(node.part); }
+        light(node.part, i === step.node, i === step.parent);
       });
       figure.querySelectorAll("[data-e]").forEach(function (edge) {
         var from = computed[edge.dataset.e.split("_")[0]];
@@ -282,13 +352,16 @@
         var node = Number(part.dataset.o || part.dataset.r);
         part.classList.toggle("gg-now", isAtWork && node === step.node);
       });
+      pointBack(step.phase === "backward");
       legend(counts);
+      if (!figure.querySelector("[data-n].gg-now, [data-b].gg-now")) {
+        nodes.forEach(function (node) { if (node.index === found.root) { bringIntoView(node.part); } });
+      }
     };
 
     /* The status of a node: by shape, counted, and in words where the pointer rests. */
-    function say(node, status, received, uses, counts) {
+    function say(node, status, received, uses) {
       if (!status) { return; }
-      counts[status] = (counts[status] || 0) + 1;
       node.part.dataset.status = status;
       node.title.textContent = status + (uses ? ", " + (received || 0) + " of " + uses +
         (uses > 1 ? " uses" : " use") + " received" : "");
@@ -337,8 +410,9 @@
     var place = root.querySelector(".gg-controls");
     var first = Number(root.dataset.first || 1), all = root.dataset.all || steps.length;
     var now = 0, timer = null, isPredicting = false, isRevealed = false;
-    var legend = legendIn(place), button = toolbarIn(place);
-    var showPicture = pictureIn(root, steps, legend, jump), showRow = tableOf(root, leap);
+    var legend = legendIn(place), button = toolbarIn(place, takeKeys);
+    var unseen = Number(root.dataset.unseen || 0); /* nodes whose steps all come later */
+    var showPicture = pictureIn(root, steps, unseen, legend, jump), showRow = tableOf(root, leap);
     var toFirst = button("first", "First step", function () { leap(0); });
     var back = button("back", "Step back", function () { leap(now - 1); });
     var player = button("play", "Play", play, "Play");
@@ -347,7 +421,7 @@
     var predictor = button("predict", "Hide every answer until you ask (P)", predict, "Predict");
     var critic = wrong && button("wrong", "Show what wrong engines get (M)", criticise, "Mistakes");
     var slide = sliderIn(place, steps.length, first, all, leap), showCard = cardIn(place);
-    var showGuess = guessIn(place, reveal);
+    var showGuess = guessIn(place, reveal, function () { leap(now + 1); }, takeKeys);
     var notes = make("div", "gg-notes");
     var line = make("p", "gg-line", notes), check = make("p", "gg-check", notes);
     saying.parentNode.insertBefore(notes, saying.nextSibling);
@@ -360,17 +434,25 @@
     root.tabIndex = -1; /* a click anywhere gives the stepper the keys */
     root.addEventListener("keydown", onKey);
     show(true);
-    if (root.dataset.focus) { root.focus({ preventScroll: true }); }
+    if (root.dataset.focus) { takeKeys(); }
     return function (index) {
-      if (index + 1 - first !== now) { leap(index + 1 - first); }
+      if (index + 1 - first === now) { return; }
+      pause();
+      turn(index + 1 - first);
     };
+
+    function takeKeys() { root.focus({ preventScroll: true }); }
 
     function isHidden() { return isPredicting && !isRevealed; }
 
-    function go(index) {
+    function turn(index) {
       now = Math.max(0, Math.min(end, index));
       isRevealed = false;
       show(true);
+    }
+
+    function go(index) {
+      turn(index);
       if (moved) { moved(now + first - 1); }
     }
 
@@ -414,6 +496,7 @@
     function criticise() {
       wrong.hidden = !wrong.hidden;
       critic.setAttribute("aria-expanded", !wrong.hidden);
+      if (!wrong.hidden && isPredicting) { predict(); }
     }
 
     function play() {
@@ -425,8 +508,9 @@
     }
 
     function tick() {
+      if (!root.isConnected) { pause(); return; }
       if (isHidden()) { reveal(); } else { go(now + 1); }
-      if (!root.isConnected || (now === end && !isHidden())) { pause(); }
+      if (now === end && !isHidden()) { pause(); }
     }
 
     function pause() {
@@ -444,10 +528,21 @@
       player.title = label;
     }
 
+    /* With Shift the arrows scroll the picture or table that has the focus sideways. */
+    function scroll(event) {
+      var by = { ArrowLeft: -80, ArrowRight: 80 }[event.key];
+      if (!by || !event.target.matches(".gg-picture, .gg-scroll")) { return; }
+      event.preventDefault();
+      event.stopPropagation();
+      event.target.scrollLeft += by;
+    }
+
     /* On a button, keys do what they do on buttons; in the field for a guess, they write. */
     function onKey(event) {
       var target = event.target, key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
       if (event.altKey || event.ctrlKey || event.metaKey || target.type === "text") { return; }
+      if (isHidden() && /^[-.0-9]/.test(key)) { root.querySelector(".gg-guess input").focus(); return; }
+      if (event.shiftKey && key.indexOf("Arrow") === 0) { scroll(event); return; }
       var acts = { p: predict, m: critic && criticise };
       if (target.tagName !== "BUTTON") { acts[" "] = play; acts.Enter = isHidden() && reveal; }
       if (target.tagName !== "BUTTON" && target.type !== "range") {

@@ -12,15 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any, overload
 
-from engine import (
-    Ink,
-    Reduction,
-    Value,
-    contribution,
-    derivative_formula,
-    extrapolated_difference,
-)
+from engine import Ink, Reduction, Value, contribution, derivative_formula
+from engine.differences import Finding, finding
 from engine.files import json_text
+from engine.value import name
 from viz.diagram import Diagram, Node
 from viz.step import Step
 
@@ -117,16 +112,14 @@ class Steps(Sequence[Step]):
         """The gradient of a node by differences: an estimate that knows no rules.
 
         The node's number is moved a little both ways and everything after it computed anew. None
-        where the slopes to the left and to the right differ, as at the edge of a relu.
+        where that tells no slope, as at the edge of a relu; `finding` says why.
         """
-        number = self.diagram[node].data
-        estimate = extrapolated_difference(lambda x: self._result_at(node, x), number)
-        step = 1e-6 * max(abs(number), 1.0)
-        here = self.diagram[self.root].data
-        left = (here - self._result_at(node, number - step)) / step
-        right = (self._result_at(node, number + step) - here) / step
-        is_smooth = abs(right - left) <= 1e-2 * max(abs(left), abs(right), 1.0)
-        return estimate if is_smooth and isfinite(right - left) else None
+        found = self.finding(node)
+        return None if found.doubt else found.estimate.value
+
+    def finding(self, node: int) -> Finding:
+        """What differences tell of the gradient of a node, and whether it can be trusted."""
+        return finding(lambda x: self._result_at(node, x), self.diagram[node].data)
 
     def _result_at(self, node: int, number: float) -> float:
         return self.diagram.evaluate({node: number})[self.root]
@@ -216,6 +209,8 @@ class Steps(Sequence[Step]):
         return Ink.literal(node.data) if node.is_constant else Ink.symbol(node.name, node.data)
 
     def _record_update(self, learning_rate: float, parameters: Iterable[Value] | None) -> None:
+        if not isfinite(learning_rate):
+            raise ValueError(f"learning_rate is a finite number, not {learning_rate}.")
         moved: dict[int, float] = {}
         for node in self._parameters(parameters):
             gradient = self.gradients.get(node.index, 0.0)
@@ -234,9 +229,14 @@ class Steps(Sequence[Step]):
     def _parameters(self, parameters: Iterable[Value] | None) -> Iterator[Node]:
         """The leaves that move: the given ones, or all that are not plain numbers."""
         if parameters is not None:
-            for parameter in parameters:
-                if parameter in self.diagram.values:
-                    yield self.diagram[self.diagram.values[parameter]]
+            listed, places = list(parameters), self.diagram.values
+            taking_part = [places[parameter] for parameter in listed if parameter in places]
+            if listed and not taking_part:
+                raise ValueError(
+                    f"No parameter took part in the result: not {name(listed[0])}, for example. "
+                    "List those that it was computed from."
+                )
+            yield from (self.diagram[place] for place in taking_part)
             return
         for node in self.diagram:
             if node.operation is None and not node.is_constant:

@@ -50,7 +50,7 @@ def tidy_svg(svg: bytes) -> str:
     text = re.sub(r"<!--.*?-->\n?", "", text, flags=re.DOTALL)
     text = re.sub(r"<title>.*?</title>\n?", "", text, flags=re.DOTALL)
     text = re.sub(r' id="(?:graph|node|edge|clust|a_)[^"]*"', "", text)
-    return re.sub(r' id="([neor])(\d+(?:_\d+)?)"', r' data-\1="\2"', text)
+    return re.sub(r' id="([neorb])(\d+(?:_\d+)?)"', r' data-\1="\2"', text)
 
 
 def _centred(box: re.Match[str]) -> str:

@@ -30,18 +30,18 @@ export default { render };
 """
 
 
-def stepper(html: str, count: int) -> AnyWidget:
+def stepper(html: str, shown: range) -> AnyWidget:
     """A widget with an `index` that Python can read, set and observe.
 
     Args:
         html: the page without its script.
-        count: how many steps it has.
+        shown: the steps that it shows, by index.
 
     Raises:
         ImportError: anywidget is not installed.
     """
     try:
-        return _stepper_class()(html, count)
+        return _stepper_class()(html, shown)
     except ImportError as error:
         raise ImportError(ADVICE) from error
 
@@ -53,27 +53,29 @@ def _stepper_class() -> type[AnyWidget]:
     from traitlets import Int, TraitError, Unicode, validate
 
     class Stepper(AnyWidget):
-        """A stepper; its `index` is the step shown, from 0, and -1 goes to the last."""
+        """A stepper; its `index` is that of the step shown, and -1 goes to the last on the page."""
 
         _esm = _MODULE % script()
         html = Unicode().tag(sync=True)
         index = Int(0).tag(sync=True)
 
-        def __init__(self, html: str, count: int) -> None:
-            self._count = count
-            super().__init__(html=html)
+        def __init__(self, html: str, shown: range) -> None:
+            self._shown = shown
+            super().__init__(html=html, index=shown[0])
 
         def __repr__(self) -> str:
-            return f"<stepper of {self._count} steps at {self.index}>"
+            return f"<stepper of {len(self._shown)} steps at {self.index}>"
 
         @validate("index")
         def _possible(self, proposal: dict[str, Any]) -> int:
-            index, count = int(proposal["value"]), self._count
-            if not -count <= index < count:
-                raise TraitError(
-                    f"The {count} steps have the numbers 0 to {count - 1}, or -1 from the last "
-                    f"back to -{count}; there is no step {index}."
-                )
-            return index % count
+            index, shown = int(proposal["value"]), self._shown
+            if index in shown:
+                return index
+            if -len(shown) <= index < 0:
+                return shown[index]
+            raise TraitError(
+                f"The page shows the steps {shown[0]} to {shown[-1]}, or -1 from the last back to "
+                f"-{len(shown)}; there is no step {index}."
+            )
 
     return Stepper

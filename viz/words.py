@@ -7,10 +7,11 @@ later. `page.py` shows both; the tables for a terminal are in `report.py`.
 from __future__ import annotations
 
 import os
-from math import isclose, isfinite
+from math import isfinite
 from pathlib import PurePath
 from typing import Any
 
+from engine.differences import KINK
 from engine.text import clipped
 from viz.diagram import Node
 from viz.step import Step
@@ -20,6 +21,8 @@ from viz.text import short
 _MOST_CHECKING = 25_000
 """How many nodes times nodes may be computed for the checks by differences of one page."""
 _LONGEST_LINE = 120
+_TOLERANCE = 1e-4
+"""The relative error up to which a gradient and its differences are the same."""
 _HERE = os.path.dirname(__file__) + os.sep
 
 Term = tuple[str, str] | tuple[str, str, int]
@@ -140,7 +143,15 @@ def _update_equations(steps: Steps, step: Step) -> list[Equation]:
 def local_text(step: Step) -> str:
     """A local derivative as formula and number; the number alone where the formula is one."""
     number = short(step.local)
-    return number if step.formula in ("", number) else f"{step.formula} = {number}"
+    return number if not step.formula or _is_number(step.formula) else f"{step.formula} = {number}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def line_of(node: Node) -> str:
@@ -168,12 +179,14 @@ def checks(steps: Steps) -> dict[int | None, str]:
 
 def _checked(steps: Steps, index: int) -> str:
     root, name = steps.diagram[steps.root].name, steps.diagram[index].name
-    estimate = steps.check(index)
-    if estimate is None:
+    found = steps.finding(index)
+    if found.doubt == KINK:
         return f"Check by differences: there is no single slope ∂{root}/∂{name} here."
-    agrees = isclose(estimate, steps.gradients[index], rel_tol=1e-4, abs_tol=1e-8)
+    if found.doubt:
+        return f"Check by differences: they tell nothing of ∂{root}/∂{name} here."
+    agrees = found.error_of(steps.gradients[index]) <= _TOLERANCE
     verdict = "the same" if agrees else f"not {short(steps.gradients[index])}"
-    return f"Check by differences: ∂{root}/∂{name} ≈ {short(estimate)}, {verdict}."
+    return f"Check by differences: ∂{root}/∂{name} ≈ {short(found.estimate.value)}, {verdict}."
 
 
 def record(steps: Steps, step: Step, check: str) -> dict[str, Any]:
