@@ -40,6 +40,9 @@ def backward(root: Value) -> None:
             f"backward() of the constant {name(root)}: it came from detach(), no_grad() or a plain "
             "number, so it depends on nothing. Compute it from Values, outside no_grad()."
         )
+    tape = MODE.get().tape
+    if tape is not None:
+        tape.refuse("calls backward() of", root)
     order = topological_order(root)
     leaves = [node for node in order if not node.parents]
     before = [leaf._grad for leaf in leaves]

@@ -11,3 +11,7 @@ class ChangedDataError(RuntimeError):
 
 class GradientMismatchError(AssertionError):
     """`check_gradients` found a gradient that disagrees with finite differences."""
+
+
+class CompilationError(TypeError):
+    """A function does what its recording cannot repeat; the message says what to write instead."""

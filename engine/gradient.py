@@ -15,7 +15,7 @@ from typing import Any
 from engine.backward import check_gradient, contribution
 from engine.errors import ChangedDataError
 from engine.graph import topological_order
-from engine.mode import MODE, derive
+from engine.mode import GRADIENT, MODE, derive
 from engine.nested import NESTED, leaves_of, like
 from engine.text import describe
 from engine.value import Value, as_value, constant, name, names
@@ -49,8 +49,12 @@ def grad(y: Value, xs: Any, *, differentiable: bool = False) -> Gradients:
     """
     _require_value(y, "the first argument of grad")
     leaves, rebuild = _flatten(xs)
+    tape = MODE.get().tape
+    if tape is not None:
+        tape.refuse("calls grad of", y)
     if differentiable:
-        return rebuild(derive(_gradient_graphs, y, leaves, MODE.get().trapping))
+        trapping = MODE.get().trapping
+        return rebuild(derive(_gradient_graphs, y, leaves, trapping, order=_order(y) + 1))
     return rebuild(_gradients(y, leaves))
 
 
@@ -66,6 +70,13 @@ def _flatten(xs: Any) -> tuple[list[Value], Callable[[list[Any]], Any]]:
                 "number, so no gradient flows to it. Differentiate by a Value(...)."
             )
     return leaves, lambda flat: like(xs, iter(flat))
+
+
+def _order(y: Value) -> int:
+    """How often what `y` depends on was differentiated: 0 where there is no gradient in it."""
+    scopes = {node.scope for node in topological_order(y)}
+    names = (s.name for s in scopes if s is not None and s.kind == GRADIENT)
+    return max((name.count(GRADIENT) for name in names), default=0)
 
 
 def _require_value(thing: Any, place: str) -> None:

@@ -18,6 +18,8 @@ from engine.text import describe
 if TYPE_CHECKING:
     from contextlib import _GeneratorContextManager
 
+    from engine.compiled.tape import Tape
+
 
 class Scope:
     """A named part of a computation, such as one neuron; scopes nest.
@@ -70,23 +72,29 @@ class Mode:
         recording: whether results remember how they were computed.
         trapping: whether the first nan or infinity raises.
         scope: the part of the computation that is open, or None.
+        tape: what a compiled function is recorded on, or None.
         origins: the origins of nodes that a library makes in this mode, if it is entered from
             one line only; else None. It is `origin.py` that fills it.
     """
 
-    __slots__ = ("__weakref__", "origins", "recording", "scope", "trapping")
+    __slots__ = ("__weakref__", "origins", "recording", "scope", "tape", "trapping")
 
     def __init__(
-        self, recording: bool = True, trapping: bool = False, scope: Scope | None = None
+        self,
+        recording: bool = True,
+        trapping: bool = False,
+        scope: Scope | None = None,
+        tape: Tape | None = None,
     ) -> None:
         self.recording = recording
         self.trapping = trapping
         self.scope = scope
+        self.tape = tape
         self.origins: dict[Any, Any] | None = None
 
     def within(self, scope: Scope, *, from_one_line: bool = False) -> Mode:
         """The same circumstances inside `scope`, which may be entered from one line only."""
-        mode = Mode(self.recording, self.trapping, scope)
+        mode = Mode(self.recording, self.trapping, scope, self.tape)
         mode.origins = {} if from_one_line else None
         return mode
 
@@ -138,25 +146,30 @@ def no_grad() -> Changed:
     >>> y.parents
     ()
     """
-    return changed(lambda mode: Mode(False, mode.trapping, mode.scope))
+    return changed(lambda mode: Mode(False, mode.trapping, mode.scope, mode.tape))
 
 
 def recording() -> Changed:
     """During a `with` block, results are recorded even inside `no_grad`."""
-    return changed(lambda mode: mode if mode.recording else Mode(True, mode.trapping, mode.scope))
+    return changed(
+        lambda mode: mode if mode.recording else Mode(True, mode.trapping, mode.scope, mode.tape)
+    )
 
 
-def derive(function: Callable[..., Any], y: Any, *arguments: Any) -> Any:
-    """Call a function of `y` whose results are recorded, in a scope of their own, and not trapped.
+GRADIENT = "gradient"
+"""The kind of the scopes in which gradients are made."""
 
-    The scope says of what it is the gradient, if that is a gradient itself. The rules of the table
-    pass through infinity on the way to finite derivatives, as in a branch that is not chosen.
+
+def derive(function: Callable[..., Any], *arguments: Any, order: int = 1) -> Any:
+    """Call a function whose results are recorded, in a scope of their own, and not trapped.
+
+    The scope of what differentiates a gradient, whose `order` is 2, says so in its name. The rules
+    of the table pass through infinity on the way to finite derivatives, as in a branch that is not
+    chosen.
     """
-    mode = Mode(True, False, MODE.get().scope)
-    inner = y.scope
-    name = f"gradient of {inner.name}" if inner and inner.kind == "gradient" else "gradient"
-    around = mode.within(_scope_named(name, "gradient", mode.scope))
-    return call_in(around, function, y, *arguments)
+    mode = Mode(True, False, MODE.get().scope, MODE.get().tape)
+    name = " of ".join(["gradient"] * order)
+    return call_in(mode.within(_scope_named(name, GRADIENT, mode.scope)), function, *arguments)
 
 
 def trap() -> Changed:
@@ -174,7 +187,7 @@ def trap() -> Changed:
     Traceback (most recent call last):
     engine.errors.NonFiniteError: log(x = 0) is -inf. It was created at <doctest...>, line 2.
     """
-    return changed(lambda mode: Mode(mode.recording, True, mode.scope))
+    return changed(lambda mode: Mode(mode.recording, True, mode.scope, mode.tape))
 
 
 def scope(name: str, kind: str = "Scope") -> Changed:

@@ -54,6 +54,10 @@ class Origin:
             is_constant=self.is_constant,
         )
 
+    def of_operation(self, operation: Operation) -> Origin:
+        """The same origin of another operation, without a label."""
+        return Origin(operation, None, self.scope, self._code, self._instruction)
+
     def without_line(self) -> Origin:
         """The same origin without a line, for nodes that no line of a program made."""
         return Origin(self.operation, self.label, self.scope, is_constant=self.is_constant)

@@ -31,11 +31,12 @@ def _node(
     partials: tuple[float | None, ...],
     depth: int = 3,
 ) -> Value:
-    mode = MODE.get()
+    mode, tape = MODE.get(), None
     if mode is not ORDINARY:
+        tape = mode.tape
         if mode.trapping:
             _check_finite(operation, data, parents, mode, depth + 1)
-        if not mode.recording:
+        if not mode.recording and tape is None:
             return constant(data)
     node = _new(Value)
     node._data = data
@@ -43,7 +44,7 @@ def _node(
     node._origin = origin_of(operation, mode, depth)
     node.parents = parents
     node.partials = partials
-    return node
+    return node if tape is None else tape.take(node, mode.recording)
 
 
 def record(operation: Operation, operands: tuple[Operand, ...]) -> Value:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.mode import Scope
+from engine.mode import MODE, ORDINARY, Scope
 from engine.operation import Operation
 from engine.origin import CONSTANT, LEAF, SourceLine
 from engine.real import REAL, is_real, real, remedy
@@ -104,15 +104,21 @@ class Value:
     @property
     def data(self) -> float:
         """The number. Changing it does not touch what was computed from it before."""
+        if MODE.get() is not ORDINARY:
+            _refuse_on_tape("reads .data of", self)
         return self._data
 
     @data.setter
     def data(self, number: Any) -> None:
+        if MODE.get() is not ORDINARY:
+            _refuse_on_tape("sets .data of", self)
         self._data = real(_number_of(number), "v.data")
 
     @property
     def grad(self) -> float:
         """The gradient; `NOT_COMPUTED` (shown as "–", equal to 0.0) before there is one."""
+        if MODE.get() is not ORDINARY:
+            _refuse_on_tape("reads .grad of", self)
         return self._grad
 
     @grad.setter
@@ -158,7 +164,8 @@ class Value:
         >>> x.grad
         3.0
         """
-        return constant(self._data)
+        tape = MODE.get().tape
+        return constant(self._data) if tape is None else tape.detached(self)
 
     def __repr__(self) -> str:
         label = "" if self.label is None else f", label={self.label!r}"
@@ -188,12 +195,15 @@ class Value:
         return self._compare(other, operator.ge)
 
     def _compare(self, other: object, compare: Callable[[Any, Any], Any]) -> Any:
-        if isinstance(other, Value):
-            return compare(self._data, other._data)
-        return compare(self._data, other) if is_real(other) else NotImplemented
+        if not isinstance(other, Value) and not is_real(other):
+            return NotImplemented
+        tape = MODE.get().tape
+        if tape is not None:
+            return tape.compared(self, other, compare)
+        return compare(self._data, other._data if isinstance(other, Value) else other)
 
     def __bool__(self) -> bool:
-        return self._data != 0.0
+        return bool(self != 0.0)
 
     def __float__(self) -> float:
         raise TypeError(_conversion(self, "float"))
@@ -314,6 +324,13 @@ def _number_of(number: Any) -> Any:
             f"v.data and v.grad hold numbers, not Values ({name(number)}). Assign its .data."
         )
     return number
+
+
+def _refuse_on_tape(what: str, node: Value) -> None:
+    """A number that a compiled function reads or sets would be frozen in its recording."""
+    tape = MODE.get().tape
+    if tape is not None:
+        tape.refuse(what, node)
 
 
 def _conversion(node: Value, kind: str) -> str:

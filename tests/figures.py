@@ -25,6 +25,8 @@ SECTIONS = {
     "fractions, whose derivatives are known exactly.",
     "Mutants": "Every local derivative of the table is made wrong on purpose; the reference values "
     "must find it out.",
+    "Compiled programs": "Scalar code as an array program, against the same code on Values, to a "
+    "relative 1e-12.",
     "Limits": "Programs that run in a process of their own, with little memory and time.",
     "Hostile input": "Expressions, labels, model files and options that nobody should write.",
 }

@@ -1,0 +1,232 @@
+"""The backward half of a program: the gradients of the groups, from the result to the leaves.
+
+Each group adds up what its readers have sent and sends upstream × local on to what it read, as
+`backward()` does with nodes. A product of matrices sends two more. Nothing is computed for what
+nobody asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engine.compiled.groups import Group
+from engine.compiled.reading import Piece, size_of, tiles
+from engine.compiled.source import Operand, Source, in_brackets
+from engine.ink import Ink
+from engine.operation import Pairing, Reduction
+
+
+def write_backward(source: Source, root: int, wanted: frozenset[str]) -> None:
+    """Write the gradients of all groups that lead to a leaf of a wanted kind.
+
+    Args:
+        source: the program, its forward half written.
+        root: the node that is differentiated.
+        wanted: the kinds of leaves.
+    """
+    _Backward(source, wanted).write(root)
+
+
+class _Backward:
+    def __init__(self, source: Source, wanted: frozenset[str]) -> None:
+        self.source = source
+        self.groups = source.layout.groups
+        self.needs = self._needing(wanted)
+        self.may_be_cut = self._below_choices()
+        self.sent: dict[int, list[tuple[Piece, str]]] = {}
+
+    def _needing(self, wanted: frozenset[str]) -> list[bool]:
+        """Whether the gradient of each group is wanted, or leads to one that is."""
+        found: list[bool] = []
+        for group in self.groups:
+            if group.row is None:
+                found.append(group.kind in wanted)
+                continue
+            is_reduction = isinstance(group.row, Reduction)
+            rules = [group.row.rules[0 if is_reduction else i] for i in range(len(group.operands))]
+            read = [nodes for nodes, rule in zip(group.operands, rules) if rule is not None]
+            found.append(any(found[i] for nodes in read for i in self._sources(nodes)))
+        return found
+
+    def _below_choices(self) -> list[bool]:
+        """Whether a `where` may leave a group out, so that no gradient reaches some nodes."""
+        found = [False] * len(self.groups)
+        for index in range(len(found) - 1, -1, -1):
+            group = self.groups[index]
+            if group.row is not None and (found[index] or group.row.selects):
+                for nodes in group.operands:
+                    for i in self._sources(nodes):
+                        found[i] = True
+        return found
+
+    def _sources(self, nodes: Any) -> list[int]:
+        return np.unique(self.source.layout.group_of[nodes]).tolist()  # type: ignore[no-any-return]
+
+    def write(self, root: int) -> None:
+        """All groups, the last first."""
+        layout = self.source.layout
+        last, place = int(layout.group_of[root]), int(layout.position[root])
+        has_samples = any(group.is_batched for group in self.groups)
+        is_shared = has_samples and not self.groups[last].is_batched
+        seed = "seed.sum(0)" if is_shared else "seed"
+        self._send(Piece((last,), 1, place), seed, self.groups[last].is_batched)
+        for index in range(len(self.groups) - 1, -1, -1):
+            group = self.groups[index]
+            if not self.needs[index] or not len(group):
+                continue
+            self._receive(index, group)
+            if group.row is None or index not in self.sent:
+                continue
+            if group.grid is not None:
+                self._through_product(index, group)
+            elif isinstance(group.row, Reduction):
+                self._through_reduction(index, group)
+            else:
+                self._through_elements(index, group)
+
+    # Through a group: what it sends to its operands.
+
+    def _leads(self, operand: Operand) -> bool:
+        return any(self.needs[g] for piece in operand.pieces for g in piece.groups)
+
+    def _through_elements(self, index: int, group: Group) -> None:
+        row, operands = group.row, self.source.read[index]
+        assert row is not None
+        inks = tuple(operand.ink for operand in operands)
+        wanted = tuple(map(self._leads, operands))
+        partials = row.derivatives(inks, Ink.symbol(f"v{index}"), wanted)
+        for operand, partial in zip(operands, partials):
+            if partial is None:
+                continue
+            local = partial if isinstance(partial, Ink) else Ink.literal(float(partial))
+            times = self._times(index, group) if local.number is None else ""
+            if times:
+                text = f"{times}(d{index}, {local.text})"
+            else:
+                text = (Ink.symbol(f"d{index}") * local).text
+            self._send_to(operand, text, group.is_batched)
+
+    def _times(self, index: int, group: Group) -> str:
+        """The function that multiplies upstream × local where 0 × infinity is 0; "" for none."""
+        assert group.row is not None
+        if group.row.masks or group.row.selects:
+            return "masked"
+        return "reached" if self.may_be_cut[index] else ""
+
+    def _through_reduction(self, index: int, group: Group) -> None:
+        row, operands = group.row, self.source.read[index]
+        assert row is not None
+        length = len(group.operands[0]) // group.rows
+        flat = self.source.shape(group.is_batched, group.rows * length)
+        upstream = f"d{index}[..., None]"
+        if isinstance(row, Pairing):
+            for operand, other in zip(operands, reversed(operands)):
+                if self._leads(operand):
+                    text = f"({upstream} * {other.ink.text}).reshape({flat})"
+                    self._send_to(operand, text, group.is_batched)
+            return
+        (operand,) = operands
+        if row.name == "sum":
+            text = f"repeat(d{index}, {length}, -1)"
+        elif row.name == "softmax":
+            table = self.source.shape(group.is_batched, group.rows, length)
+            names = f"d{index}.reshape({table}), v{index}.reshape({table})"
+            text = f"gradient_of_softmax({names}).reshape({flat})"
+        else:
+            times = self._times(index, group) or "times"
+            partials = f"by_operands_of_{row.name}({operand.ink.text}, v{index})"
+            text = f"{times}({upstream}, {partials}).reshape({flat})"
+        self._send_to(operand, text, group.is_batched)
+
+    def _through_product(self, index: int, group: Group) -> None:
+        assert group.grid is not None
+        left, right = self.source.read[index]
+        blocks, rows, columns = group.grid.cells.shape
+        head = (blocks,) if blocks > 1 else ()
+        sizes = (-1, columns) if group.is_flat else (*head, rows, columns)
+        name = f"g{index}"
+        self.source.line(
+            f"{name} = d{index}.reshape({self.source.shape(group.is_batched, *sizes)})"
+        )
+        has_samples = group.is_batched and not group.is_flat
+        for operand, text, is_batched in (
+            (left, f"matmul({name}, {right.ink.text})", group.is_batched),
+            (right, f"matmul({name}.swapaxes(-1, -2), {left.ink.text})", has_samples),
+        ):
+            if self._leads(operand):
+                length = sum(piece.length for piece in operand.pieces)
+                shape = self.source.shape(is_batched, length)
+                self._send_to(operand, f"{text}.reshape({shape})", is_batched)
+
+    # Sending and receiving.
+
+    def _send_to(self, operand: Operand, text: str, is_batched: bool) -> None:
+        """Pass a gradient on to the groups that an operand was read from."""
+        if len(operand.pieces) == 1:
+            self._send(operand.pieces[0], text, is_batched)
+            return
+        name = self._named(text)
+        start = 0
+        for piece in operand.pieces:
+            self._send(piece, f"{name}[..., {start}:{start + piece.length}]", is_batched)
+            start += piece.length
+
+    def _send(self, piece: Piece, text: str, is_batched: bool) -> None:
+        if not any(self.needs[group] for group in piece.groups):
+            return
+        if len(piece.groups) > 1:
+            self._send_to_joined(piece, text, is_batched)
+            return
+        (group,) = piece.groups
+        if piece.tile > 1:
+            shape = self.source.shape(is_batched, piece.tile, piece.count)
+            text = f"{in_brackets(text)}.reshape({shape}).sum(-2)"
+        elif piece.repeat > 1:
+            shape = self.source.shape(is_batched, piece.count, piece.repeat)
+            text = f"{in_brackets(text)}.reshape({shape}).sum(-1)"
+        if is_batched and not self.groups[group].is_batched:
+            text = f"{in_brackets(text)}.sum(0)"
+        self.sent.setdefault(group, []).append((piece, text))
+
+    def _send_to_joined(self, piece: Piece, text: str, is_batched: bool) -> None:
+        size = size_of(self.source.layout, piece)
+        places = (
+            f"s_[{piece.slice()}]" if piece.index is None else self.source.array("i", piece.index)
+        )
+        name = self._named(f"scatter({text}, {places}, {size})")
+        start = 0
+        for group in piece.groups:
+            length = len(self.groups[group])
+            run = Piece((group,), length, count=length)
+            self._send(run, f"{name}[..., {start}:{start + length}]", is_batched)
+            start += length
+
+    def _named(self, text: str) -> str:
+        name = f"s{len(self.source.lines)}"
+        self.source.line(f"{name} = {text}")
+        return name
+
+    def _receive(self, index: int, group: Group) -> None:
+        """Add up what the readers of a group have sent."""
+        sent, size = self.sent.get(index, []), len(group)
+        if not sent and group.row is not None:
+            return
+        zeros = f"zeros({self.source.shape(group.is_batched, size)})"
+        whole = [text for piece, text in sent if piece.covers(size)]
+        parts = [(piece, text) for piece, text in sent if not piece.covers(size)]
+        is_run = all(piece.index is None and piece.step == 1 for piece, _ in parts)
+        runs = sorted(parts, key=lambda part: part[0].start)
+        if parts and is_run and tiles([piece for piece, _ in runs], size):
+            whole.append(f"join({', '.join(text for _, text in runs)})")
+            parts = []
+        if parts and len(whole) == 1:
+            whole.append("0.0")  # an array of its own, since the parts are added into it
+        self.source.line(f"d{index} = {' + '.join(whole) or zeros}")
+        for piece, text in parts:
+            if piece.index is None:
+                self.source.line(f"d{index} = add_at(d{index}, s_[{piece.slice()}], {text})")
+            else:
+                places = self.source.array("i", piece.index)
+                self.source.line(f"d{index} = d{index} + scatter({text}, {places}, {size})")

@@ -1,0 +1,69 @@
+"""The forward half of a program: one line, or a few, for the values of each group.
+
+Formulas are those of the table, written by `ink.py`; they hold for arrays as for numbers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.compiled.groups import Group
+from engine.compiled.source import Source, described
+from engine.ink import write
+from engine.operation import Pairing, Reduction
+
+
+def write_forward(source: Source) -> None:
+    """Write the values of all groups, in their order."""
+    for index, group in enumerate(source.layout.groups):
+        if not len(group):
+            continue
+        if group.kind == "constant":
+            leaves = source.layout.graph.leaves
+            source.arrays[f"v{index}"] = np.array([leaves[n].number for n in group.nodes.tolist()])
+        else:
+            source.line(f"v{index} = {_formula(source, index, group)}", described(group))
+
+
+def _formula(source: Source, index: int, group: Group) -> str:
+    if group.row is None:
+        return group.kind
+    if group.grid is not None:
+        return _product(source, index, group)
+    if isinstance(group.row, Reduction):
+        return _reduction(source, index, group)
+    operands = [source.operand(index, i, nodes) for i, nodes in enumerate(group.operands)]
+    source.read[index] = operands
+    return write(group.row, tuple(operand.ink for operand in operands)).text
+
+
+def _reduction(source: Source, index: int, group: Group) -> str:
+    assert group.row is not None
+    length = len(group.operands[0]) // group.rows
+    tables = [
+        source.table(index, i, nodes, group.rows, length) for i, nodes in enumerate(group.operands)
+    ]
+    source.read[index] = tables
+    names = [table.ink.text for table in tables]
+    if isinstance(group.row, Pairing):
+        return f"({names[0]} * {names[1]}).sum(-1)"
+    if group.row.name in ("sum", "prod"):
+        return f"{names[0]}.{group.row.name}(-1)"
+    if group.row.name == "softmax":
+        return f"softmax({names[0]}).reshape({source.shape(group.is_batched, len(group))})"
+    return f"{group.row.name}({names[0]})"
+
+
+def _product(source: Source, index: int, group: Group) -> str:
+    assert group.grid is not None
+    blocks, rows, columns = group.grid.cells.shape
+    length = group.grid.left.shape[2]
+    head = (blocks,) if blocks > 1 else ()
+    right = source.table(index, 1, group.operands[1], *head, columns, length)
+    # If all samples meet the same rows, it is one product, with the samples as rows too.
+    group.is_flat = group.is_batched and not right.is_batched and blocks == 1
+    sizes = (-1, length) if group.is_flat else (*head, rows, length)
+    left = source.table(index, 0, group.operands[0], *sizes)
+    source.read[index] = [left, right]
+    shape = source.shape(group.is_batched, len(group))
+    return f"matmul({left.ink.text}, {right.ink.text}.swapaxes(-1, -2)).reshape({shape})"

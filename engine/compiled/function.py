@@ -1,0 +1,270 @@
+"""`compiled(f)`: what users call. It finds the recording that serves a call, or makes one."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from types import MethodType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from engine.compiled.arguments import Arguments
+from engine.compiled.program import Program
+from engine.compiled.recording import Recording
+from engine.compiled.result import node_of, sum_of
+from engine.errors import CompilationError
+from engine.mode import MODE
+from engine.text import describe, told
+from engine.value import Value
+
+MOST_RECORDINGS = 64
+"""After so many recordings for arguments of one structure no more are made."""
+REDUCTIONS = ("mean", "sum", "none")
+
+
+class Part(NamedTuple):
+    """The samples of a batch that one recording serves: the sum of their results, its gradient."""
+
+    recording: Recording
+    program: Program
+    total: float
+    gradient: Any
+
+
+class Compiled:
+    """A function of numbers and Values that runs as an array program; made by `compiled`."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self._recordings: dict[Any, list[Recording]] = {}
+        functools.update_wrapper(self, function)
+
+    def __get__(self, owner: Any, kind: type | None = None) -> Any:
+        return self if owner is None else MethodType(self, owner)
+
+    def __repr__(self) -> str:
+        count = sum(map(len, self._recordings.values()))
+        return f"<compiled {self.title}, {count} recording{'s' * (count != 1)}>"
+
+    @property
+    def title(self) -> str:
+        """The name of the function."""
+        return getattr(self.function, "__name__", type(self.function).__name__)
+
+    def __call__(self, *args: Any, **named: Any) -> Value:
+        """The result as a Value whose parents are the Values that it depends on.
+
+        Raises:
+            CompilationError: the function does what a recording cannot repeat.
+        """
+        if MODE.get().tape is not None:  # it is part of the recording of another
+            return self.function(*args, **named)  # type: ignore[no-any-return]
+        given = Arguments.of(args, named)
+        recordings = self._recordings.setdefault(given.structure, [])
+        numbers = np.array(given.numbers)
+        wanted = _wanted(given)
+        for recording in recordings:
+            program = recording.program(frozenset(), wanted)
+            inputs, seed = numbers[program.orders["input"]], np.ones(1) if wanted else None
+            result, holds, *slopes = program.run(inputs, recording.numbers(program), seed)
+            if holds:
+                return node_of(recording, program, float(result), slopes, given)
+        if len(recordings) >= MOST_RECORDINGS:
+            return self.function(*args, **named)  # type: ignore[no-any-return]
+        recordings.append(Recording(self.title, self.function, args, named))
+        return self(*args, **named)
+
+    def over(self, *batch: Any, reduction: str = "mean") -> Any:
+        """The function over a batch of samples.
+
+        Args:
+            batch: what one call takes, as arrays with one more axis in front: the samples.
+            reduction: "mean" or "sum" of the results; "none" for an array of all of them.
+
+        Raises:
+            ValueError: there is no such reduction, or the numbers of samples differ.
+            CompilationError: the samples take too many ways through comparisons.
+
+        Example:
+            >>> from engine import Value
+            >>> from engine.compiled import compiled
+            >>> w = Value(2.0)
+            >>> loss = compiled(lambda x, y: (w * x - y) ** 2)
+            >>> l = loss.over([1.0, 2.0], [1.0, 3.0])
+            >>> l.backward()
+            >>> l.data, w.grad
+            (1.0, 3.0)
+        """
+        arrays = _arrays(batch)
+        share = _share(reduction, len(arrays[0]))
+        if reduction == "none":
+            results = [self(*_sample(arrays, i)) for i in range(len(arrays[0]))]
+            found: Any = np.empty(len(results), object)
+            found[:] = results
+            return found
+        wanted = frozenset({"captured"}) if MODE.get().recording else frozenset()
+        parts = list(self._parts(arrays, share, wanted, Recording.numbers))
+        return sum_of(self.title, [(p.recording, p.program, p.gradient) for p in parts],
+                      sum(part.total for part in parts))  # fmt: skip
+
+    def value_and_grad(
+        self, parameters: Sequence[Value], *, reduction: str = "mean"
+    ) -> Callable[..., tuple[float, Any]]:
+        """The function over a batch as a function of an array of parameters; no Value is touched.
+
+        Args:
+            parameters: the Values whose numbers stand in the array, in this order.
+            reduction: "mean" or "sum" of the results.
+
+        Returns:
+            A function of the array and the batch that gives the value and the gradient, an array.
+
+        Example:
+            >>> from engine import Value
+            >>> from engine.compiled import compiled
+            >>> w = Value(2.0)
+            >>> loss = compiled(lambda x, y: (w * x - y) ** 2)
+            >>> loss.value_and_grad([w])([2.0], [1.0, 2.0], [1.0, 3.0])
+            (1.0, array([3.]))
+        """
+        if reduction not in ("mean", "sum"):
+            raise ValueError(f'reduction is "mean" or "sum" here, not {told(reduction)}.')
+        place = {parameter: i for i, parameter in enumerate(parameters)}
+
+        def evaluate(array: Any, *batch: Any) -> tuple[float, Any]:
+            given = np.asarray(array, dtype=float)
+            if given.shape != (len(place),):
+                shape = f"an array of {len(place)} numbers, not of shape {given.shape}"
+                raise ValueError(f"value_and_grad of {self.title} takes {shape}.")
+            arrays = _arrays(batch)
+
+            def numbers(recording: Recording, program: Program) -> Any:
+                found = recording.numbers(program)
+                mine, theirs = recording.places(program, place)
+                found[mine] = given[theirs]
+                return found
+
+            total, gradient = 0.0, np.zeros(len(place))
+            share = _share(reduction, len(arrays[0]))
+            for part in self._parts(arrays, share, frozenset({"captured"}), numbers):
+                mine, theirs = part.recording.places(part.program, place)
+                gradient[theirs] += part.gradient[mine]
+                total += part.total
+            return total, gradient
+
+        return evaluate
+
+    def _parts(
+        self,
+        arrays: Sequence[Any],
+        share: float,
+        wanted: frozenset[str],
+        numbers_of: Callable[[Recording, Program], Any],
+    ) -> Iterator[Part]:
+        """The batch by the recordings that serve its samples; what none serves is recorded."""
+        size = len(arrays[0])
+        rows = np.concatenate([np.reshape(array, (size, -1)) for array in arrays], axis=1)
+        structure = Arguments.of(_sample(arrays, 0), {}).structure
+        recordings = self._recordings.setdefault(structure, [])
+        left, tried = np.arange(size), 0
+        while len(left):
+            if tried == len(recordings):
+                self._record_one_more(recordings, _sample(arrays, int(left[0])))
+            recording = recordings[tried]
+            tried += 1
+            program = recording.program(frozenset({"input"}), wanted)
+            numbers = numbers_of(recording, program)
+            inputs = rows[:, program.orders["input"]].astype(float)
+            served = left
+            if recording.guards:
+                _, holds, *_ = program.run(inputs[left], numbers)
+                holds = np.broadcast_to(holds, len(left))
+                served, left = left[holds], left[~holds]
+            else:
+                left = left[:0]
+            if len(served):
+                seed = np.full((len(served), 1), share) if wanted else None
+                inputs = inputs if len(served) == size else inputs[served]
+                result, _, _, gradient = program.run(inputs, numbers, seed)
+                total = float(np.broadcast_to(result, len(served)).sum()) * share
+                yield Part(recording, program, total, gradient)
+
+    def _record_one_more(self, recordings: list[Recording], sample: tuple[Any, ...]) -> None:
+        if len(recordings) >= MOST_RECORDINGS:
+            raise CompilationError(
+                f"{self.title} took {MOST_RECORDINGS} ways through its comparisons, and a sample "
+                "takes one more. Choose with maximum, where or clip instead of an if."
+            )
+        recordings.append(Recording(self.title, self.function, sample, {}))
+
+    @property
+    def program(self) -> str:
+        """The array programs made so far, as source text over numpy."""
+        texts = (p.text for r in self._all() for p in r.programs())
+        return "\n\n".join(texts)
+
+    def report(self) -> str:
+        """What was recorded, and what became of it: a line for each recording."""
+        return "\n".join(recording.report() for recording in self._all())
+
+    def _all(self) -> Iterator[Recording]:
+        for recordings in self._recordings.values():
+            yield from recordings
+
+
+def compiled(function: Callable[..., Any]) -> Compiled:
+    """The same function, recorded at its first call and run as an array program from then on.
+
+    Floats, Values, arrays and lists of them may be other numbers in each call. Comparisons are
+    looked at again in each call; if one comes out otherwise, the function is recorded once more.
+    Everything else that it does, such as drawing random numbers or printing, happens only while it
+    is recorded. Use it as a decorator or as a function.
+
+    Raises:
+        TypeError: `function` cannot be called.
+
+    Example:
+        >>> from engine import Value
+        >>> from engine.compiled import compiled
+        >>> w = Value(2.0)
+        >>> square = compiled(lambda x: (w * x) ** 2)
+        >>> y = square(3.0)
+        >>> y.backward()
+        >>> y.data, w.grad
+        (36.0, 36.0)
+    """
+    if not callable(function):
+        raise TypeError(f"compiled takes a function, not {describe(function)}.")
+    return Compiled(function)
+
+
+def _wanted(given: Arguments) -> frozenset[str]:
+    """The kinds of leaves whose gradients a call needs."""
+    if not MODE.get().recording:
+        return frozenset()
+    return frozenset({"captured", "input"} if given.values else {"captured"})
+
+
+def _share(reduction: str, size: int) -> float:
+    if reduction not in REDUCTIONS:
+        raise ValueError(f'reduction is "mean", "sum" or "none", not {told(reduction)}.')
+    return 1.0 / size if reduction == "mean" else 1.0
+
+
+def _arrays(batch: Sequence[Any]) -> list[Any]:
+    arrays = [np.asarray(array) for array in batch]
+    counts = {array.shape[:1] for array in arrays}
+    if len(counts) != 1 or counts <= {(), (0,)}:
+        shapes = ", ".join(str(array.shape) for array in arrays) or "nothing"
+        raise ValueError(
+            f"A batch is arrays whose first axis is that of the samples, not {shapes}."
+        )
+    if any(array.dtype.kind not in "fiub" for array in arrays):
+        raise TypeError("A batch holds numbers. Values belong into the function, as parameters.")
+    return arrays
+
+
+def _sample(arrays: Sequence[Any], index: int) -> tuple[Any, ...]:
+    samples = (array[index] for array in arrays)
+    return tuple(s if isinstance(s, np.ndarray) else s.item() for s in samples)

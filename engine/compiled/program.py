@@ -1,0 +1,107 @@
+"""`Program`: a recorded graph as an array program that runs.
+
+Its text is made by passes, each in a file of its own: the graph is simplified (`graph.py`), laid
+out in groups (`groups.py`), and written forward (`forward.py`) and backward (`backward.py`). The
+functions that the text calls are in `arrays.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.compiled.arrays import NAMESPACE
+from engine.compiled.backward import write_backward
+from engine.compiled.forward import write_forward
+from engine.compiled.graph import Graph, flattened, merged, padded, pruned
+from engine.compiled.groups import Layout, laid_out
+from engine.compiled.source import Source
+
+if TYPE_CHECKING:
+    from engine.compiled.tape import Guard
+
+
+class Program:
+    """A graph as source text, and the function made from it.
+
+    Args:
+        graph: the recorded graph.
+        guards: how the roots after the first were compared, two and two.
+        batched: the kinds of leaves that have an axis of samples.
+        wanted: the kinds of leaves whose gradients are computed.
+
+    Attributes:
+        text: the source text.
+        layout: the groups that it computes.
+        orders: which input, or captured Value, stands at each place of those arrays.
+        operations: how many array operations the forward half is.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        guards: Sequence[Guard],
+        batched: frozenset[str],
+        wanted: frozenset[str],
+    ) -> None:
+        graph = padded(merged(flattened(merged(pruned(graph)))))
+        self.layout = laid_out(graph, batched)
+        source = Source(self.layout)
+        self.text = _written(source, guards, bool(batched), wanted)
+        self.orders = {
+            group.kind: [int(graph.leaves[node].number) for node in group.nodes.tolist()]
+            for group in self.layout.groups[:2]
+        }
+        self.operations = sum(group.row is not None for group in self.layout.groups)
+        namespace = {**NAMESPACE, **source.arrays}
+        exec(compile(self.text, "<compiled>", "exec"), namespace)
+        self._run = namespace["program"]
+
+    def run(self, inputs: Any, captured: Any, seed: Any = None) -> Any:
+        """The result, whether the guards hold, and the gradients by the inputs and the captured.
+
+        Args:
+            inputs: the numbers of the arguments, in the order of `orders["input"]`.
+            captured: those of the captured Values, in the order of `orders["captured"]`.
+            seed: the gradient of the result; None for no gradients.
+        """
+        with np.errstate(all="ignore"):
+            return self._run(inputs, captured, seed)
+
+
+def _written(
+    source: Source, guards: Sequence[Guard], is_batched: bool, wanted: frozenset[str]
+) -> str:
+    layout = source.layout
+    if is_batched:
+        source.line("batch = len(input)")
+    write_forward(source)
+    root = layout.graph.roots[0]
+    source.line(f"result = {_one(layout, root)}")
+    source.line(f"holds = {_checks(layout, guards) or True}")
+    found = "None, None"
+    if wanted:
+        source.line("if seed is None:")
+        source.line("    return result, holds, None, None")
+        write_backward(source, root, wanted)
+        leaves = layout.groups[:2]
+        names = [f"d{i}" if g.kind in wanted and len(g) else "None" for i, g in enumerate(leaves)]
+        found = ", ".join(names)
+    source.line(f"return result, holds, {found}")
+    return "\n".join(["def program(input, captured, seed):", *source.lines, ""])
+
+
+def _checks(layout: Layout, guards: Sequence[Guard]) -> str:
+    """Whether all comparisons come out as they did while recording."""
+    operands = layout.graph.roots[1:]
+    checks = []
+    for guard, left, right in zip(guards, operands[::2], operands[1::2]):
+        text = f"{_one(layout, left)} {guard.relation} {_one(layout, right)}"
+        checks.append(f"(({text}) == {guard.outcome})")
+    return " & ".join(dict.fromkeys(checks))
+
+
+def _one(layout: Layout, node: int) -> str:
+    return f"v{layout.group_of[node]}[..., {layout.position[node]}]"

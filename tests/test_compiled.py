@@ -1,0 +1,369 @@
+"""Compiled functions: the same numbers as eager ones, in far fewer operations, or a refusal."""
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from programs import Program, by_engine, random_program
+
+import engine
+from engine import TABLE, Value, grad, no_grad, where
+from engine.compiled import Compiled, compiled
+from engine.errors import CompilationError
+from nn import MLP
+
+SECTION = "Compiled programs"
+
+
+def near(a: float, b: float, tolerance: float = 1e-12) -> bool:
+    is_same = a == b or (math.isnan(a) and math.isnan(b))
+    return is_same or abs(a - b) <= tolerance * max(abs(a), abs(b))
+
+
+def are_near(expected: Sequence[float], found: Sequence[float]) -> bool:
+    """Up to the rounding of sums in another order, for gradients that are sums over samples."""
+    scale = max(map(abs, expected))
+    return all(abs(a - b) <= 1e-13 * scale for a, b in zip(expected, found))
+
+
+def value_and_slopes(y: Any, leaves: Sequence[Value]) -> list[float] | None:
+    """The result and the gradients of the leaves; None if it is a constant."""
+    if not isinstance(y, Value) or y.is_constant:
+        return None
+    for leaf in leaves:
+        leaf.grad = 0.0
+    y.backward()
+    return [y.data, *(leaf.grad for leaf in leaves)]
+
+
+# The same numbers.
+
+
+@pytest.mark.parametrize("batch", range(8))
+@pytest.mark.parametrize("passing", ["captured", "as arguments"])
+def test_random_programs_agree_with_eager_ones(
+    batch: int, passing: str, figure: Callable[..., None]
+) -> None:
+    tried = 0
+    for seed in range(batch * 40, batch * 40 + 40):
+        program = random_program(seed)
+        xs = [Value(x) for x in program.point]
+        eager = value_and_slopes(program.run(by_engine, xs)[-1], xs)
+        if eager is None:
+            continue
+        if passing == "captured":
+            function = compiled(lambda program=program, xs=xs: program.run(by_engine, xs)[-1])
+            function()
+            found = value_and_slopes(function(), xs)
+        else:
+            function = compiled(lambda *xs, program=program: program.run(by_engine, xs)[-1])
+            function(*[Value(0.5) for _ in xs])  # recorded at another point
+            found = value_and_slopes(function(*xs), xs)
+        assert all(map(near, eager, found)), (eager, found, program.python())
+        tried += 1
+    figure(SECTION, "random programs compared with eager ones", tried)
+
+
+@pytest.mark.parametrize("batch", range(4))
+def test_random_programs_over_a_batch_agree_too(batch: int, figure: Callable[..., None]) -> None:
+    tried = 0
+    for seed in range(batch * 25, batch * 25 + 25):
+        program = random_program(seed, 30)
+        if seed % 4 == 3 or len(program.point) < 2:
+            continue
+        tried += is_same_over_batch(program, seed)
+    figure(SECTION, "random programs over a batch of samples", tried)
+
+
+def is_same_over_batch(program: Program, seed: int) -> bool:
+    generator = random.Random(seed)
+    w = Value(program.point[0])
+    function = compiled(lambda *xs: program.run(by_engine, [+w, *xs])[-1])
+    columns = [
+        np.array([x + generator.uniform(-0.05, 0.05) for _ in range(5)]) for x in program.point[1:]
+    ]
+    eager = [function.function(*(float(column[i]) for column in columns)) for i in range(5)]
+    if not all(isinstance(y, Value) and not y.is_constant for y in eager):
+        return False
+    total = value_and_slopes(engine.sum(eager), [w])
+    found = value_and_slopes(function.over(*columns, reduction="sum"), [w])
+    assert all(near(a, b, 1e-11) for a, b in zip(total, found)), (total, found, program.python())
+    return True
+
+
+@pytest.mark.parametrize("name", [name for name, row in TABLE.items()])
+def test_every_operation_agrees_on_many_samples_at_once(name: str) -> None:
+    generator = random.Random(name)
+    row = TABLE[name]
+    count = 6 if isinstance(row, engine.Reduction) else len(row.domain)
+    low_high = row.domain * 6 if isinstance(row, engine.Reduction) else row.domain
+    batch = np.array([[generator.uniform(*low_high[i]) for i in range(count)] for _ in range(7)])
+    w = Value(1.0)
+    function = compiled(lambda xs: by_engine(name, xs[0] * w, *xs[1:]) * 1.0)
+    eager = [function.function(xs) for xs in batch]
+    total, found = engine.sum(eager), function.over(batch, reduction="sum")
+    assert near(total.data, found.data)
+    expected, got = value_and_slopes(total, [w]), value_and_slopes(found, [w])
+    if expected is not None and got is not None:
+        assert near(expected[1], got[1], 1e-11)
+
+
+def moons() -> tuple[MLP, Any, Any]:
+    model = MLP(2, [16, 16, 1], activation="relu", output_activation="linear", seed=1)
+    generator = np.random.default_rng(0)
+    return model, generator.normal(size=(40, 2)), generator.choice([-1.0, 1.0], 40)
+
+
+def hinge(model: MLP) -> Compiled:
+    def loss(x: Any, y: Any) -> Any:
+        penalty = 1e-4 * engine.sum(p * p for p in model.parameters())
+        return (1.0 - y * model(x)).relu() + penalty
+
+    return compiled(loss)
+
+
+def test_a_network_over_a_batch_is_a_few_products_of_matrices() -> None:
+    model, rows, labels = moons()
+    loss, parameters = hinge(model), model.parameters()
+    eager = engine.mean([loss.function(x, y) for x, y in zip(rows, labels)])
+    expected = value_and_slopes(eager, parameters)
+    assert are_near(expected, value_and_slopes(loss.over(rows, labels), parameters))
+    assert loss.program.count("matmul(") == 4 + 2 * 4 - 1  # none back to the inputs
+    numbers = np.array([p.data for p in parameters])
+    value, gradient = loss.value_and_grad(parameters)(numbers, rows, labels)
+    assert are_near(expected, [value, *gradient])
+    moved, _ = loss.value_and_grad(parameters)(numbers * 1.1, rows, labels)
+    for parameter in parameters:
+        parameter.data *= 1.1
+    assert near(moved, loss.over(rows, labels).data)
+
+
+def test_all_samples_recorded_as_one_loss_are_the_same_few_products() -> None:
+    model, rows, labels = moons()
+    parameters = model.parameters()
+
+    @compiled
+    def loss() -> Any:
+        losses = [(1.0 - y * model(x)).relu() for x, y in zip(rows.tolist(), labels.tolist())]
+        return engine.mean(losses)
+
+    expected = value_and_slopes(loss.function(), parameters)
+    loss()
+    assert are_near(expected, value_and_slopes(loss(), parameters))
+    assert "40 × 16 by 16 × 16" in loss.program
+    assert "→ 12 array operations" in loss.report()
+
+
+def test_causal_attention_becomes_one_product_and_one_softmax() -> None:
+    generator = random.Random(0)
+    steps, width = 6, 4
+    q, k, v = (
+        [[Value(generator.uniform(-1, 1)) for _ in range(width)] for _ in range(steps)]
+        for _ in range(3)
+    )
+    leaves = [x for table in (q, k, v) for row in table for x in row]
+
+    @compiled
+    def attended() -> Any:
+        total = 0.0
+        for t in range(steps):
+            shares = engine.softmax([engine.dot(q[t], k[s]) * 0.5 for s in range(t + 1)])
+            for d in range(width):
+                out = engine.dot(shares, [v[s][d] for s in range(t + 1)]) if t else v[0][d]
+                total = total + out.tanh()
+        return total
+
+    expected = value_and_slopes(attended.function(), leaves)
+    attended()
+    assert are_near(expected, value_and_slopes(attended(), leaves))
+    assert attended.program.count(" = softmax(") == 1
+    (operations,) = (p.operations for r in attended._all() for p in r.programs())
+    assert operations <= 8
+
+
+# Numbers that change, and ways that part.
+
+
+def test_parameters_may_change_between_calls() -> None:
+    w = Value(2.0)
+    f = compiled(lambda x: w * x)
+    assert [f(3.0).data, f(4.0).data] == [6.0, 8.0]
+    w.data = 10.0
+    assert f(3.0).data == 30.0
+    assert len(f._recordings) == 1
+
+
+def test_a_branch_on_a_value_records_the_other_way_too() -> None:
+    ran = []
+
+    @compiled
+    def size(x: Any) -> Any:
+        ran.append(1)
+        return x * 2.0 if x > 0 else -x
+
+    for number, result, slope in ((3.0, 6.0, 2.0), (-3.0, 3.0, -1.0), (5.0, 10.0, 2.0)):
+        x = Value(number)
+        assert value_and_slopes(size(x), [x]) == [result, slope]
+    assert len(ran) == 2
+    assert size.over([1.0, -1.0, 2.0, -2.0], reduction="sum").data == 2.0 + 1.0 + 4.0 + 2.0
+    assert len(ran) == 4  # numbers are another structure than Values
+    assert size.over([-1.0, -1.0, 2.0], reduction="sum").data == 1.0 + 1.0 + 4.0
+    assert len(ran) == 4
+
+
+def test_an_integer_may_be_a_number_and_an_index() -> None:
+    w = [Value(1.0), Value(2.0), Value(3.0)]
+    f = compiled(lambda i: w[i] * i)
+    assert [f(i).data for i in (0, 1, 2, 1)] == [0.0, 2.0, 6.0, 2.0]
+    total = f.over(np.array([2, 1, 2, 0]), reduction="sum")
+    assert value_and_slopes(total, w) == [14.0, 0.0, 1.0, 4.0]
+
+
+def test_arguments_of_another_structure_are_recorded_anew() -> None:
+    f = compiled(lambda xs, scale=1.0: engine.sum(xs) * scale)
+    assert f([1.0, 2.0]).data == 3.0
+    assert f([1.0, 2.0, 3.0]).data == 6.0
+    assert f(np.array([1.0, 2.0]), scale=2.0).data == 6.0
+    assert f((Value(1.0), 2.0), scale=Value(3.0)).data == 9.0
+
+
+def test_a_value_passed_twice_gets_both_contributions() -> None:
+    x = Value(3.0)
+    f = compiled(lambda a, b: a * b + x)
+    f(x, x)
+    assert value_and_slopes(f(x, x), [x]) == [12.0, 7.0]
+
+
+def test_no_gradient_flows_through_detach_and_no_grad_but_numbers_do() -> None:
+    x = Value(3.0)
+
+    def product(x: Any) -> Any:
+        with no_grad():
+            inner = x * 2.0
+        return x * x.detach() * inner
+
+    f = compiled(product)
+    f(Value(1.0))
+    assert value_and_slopes(f(x), [x]) == value_and_slopes(product(x), [x]) == [54.0, 18.0]
+
+
+def test_what_is_not_chosen_sends_nothing_even_where_it_is_nan() -> None:
+    x = Value(-1.0)
+    f = compiled(lambda x: where(x.detach() > 0.0 or 0.0, x.log(), x * 2.0))
+    f(x)
+    assert value_and_slopes(f(x), [x]) == [-2.0, 2.0]
+
+
+# The result is a Value.
+
+
+def test_it_composes_with_eager_nodes() -> None:
+    w, x = Value(2.0), Value(0.5)
+    f = compiled(lambda x: (w * x).tanh())
+    f(x * 2.0)
+    y = f(x * 2.0) ** 2
+    expected = (w * (x * 2.0)).tanh() ** 2
+    assert all(map(near, value_and_slopes(expected, [w, x]), value_and_slopes(y, [w, x])))
+
+
+def test_its_gradient_can_be_differentiated() -> None:
+    w, x = Value(0.7), Value(0.5)
+    f = compiled(lambda x: (w * x).tanh())
+    f(x)
+    for leaf in (w, x):
+        slope = grad(f(x), leaf, differentiable=True)
+        expected = grad((w * x).tanh(), leaf, differentiable=True)
+        assert near(slope.data, expected.data)
+        assert all(map(near, grad(slope, [w, x]), grad(expected, [w, x])))
+
+
+def test_inside_no_grad_it_is_a_constant() -> None:
+    w = Value(2.0)
+    f = compiled(lambda x: w * x)
+    with no_grad():
+        assert f(3.0).is_constant
+
+
+def test_one_compiled_function_inside_another_is_part_of_it() -> None:
+    w = Value(2.0)
+    inner = compiled(lambda x: w * x)
+    outer = compiled(lambda x: inner(x) + inner(x + 1.0))
+    outer(1.0)
+    assert value_and_slopes(outer(3.0), [w]) == [14.0, 7.0]
+    assert inner.program == ""
+
+
+# What it refuses.
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (lambda x: x * x.data, "reads .data of 3 at "),
+        (lambda x: x * x.grad, "reads .grad of "),
+        (lambda x: (x * x).backward() or x, r"calls backward\(\) of 9 at "),
+        (lambda x: x * grad(x * x, x), "calls grad of 9 at "),
+        (lambda x: 3.0, "returned float 3.0"),
+        (lambda x: [x, x], "returned a list"),
+    ],
+)
+def test_what_a_recording_cannot_repeat_is_refused(function: Callable, said: str) -> None:
+    with pytest.raises(CompilationError, match=said):
+        compiled(function)(3.0)
+    assert Value(2.0).data == 2.0  # afterwards numbers can be read again
+
+
+def test_too_many_ways_run_eagerly_or_are_refused() -> None:
+    f = compiled(lambda i: Value(1.0) * int(i.__index__()))
+    assert [f(i).data for i in range(70)] == list(map(float, range(70)))
+    with pytest.raises(CompilationError, match="64 ways"):
+        f.over(np.arange(100, 140))
+
+
+@pytest.mark.parametrize(
+    ("batch", "options", "error", "said"),
+    [
+        (([1.0], [1.0, 2.0]), {}, ValueError, "first axis"),
+        ((), {}, ValueError, "first axis"),
+        ((3.0,), {}, ValueError, "first axis"),
+        (([],), {}, ValueError, "first axis"),
+        (([Value(1.0)],), {}, TypeError, "holds numbers"),
+        (([1.0],), {"reduction": "max"}, ValueError, "not 'max'"),
+    ],
+)
+def test_what_is_no_batch_is_refused(batch: tuple, options: dict, error: type, said: str) -> None:
+    with pytest.raises(error, match=said):
+        compiled(lambda *xs: Value(1.0) * 2.0).over(*batch, **options)
+
+
+def test_a_method_can_be_compiled() -> None:
+    class Line:
+        def __init__(self) -> None:
+            self.w = Value(2.0)
+
+        @compiled
+        def __call__(self, x: Any) -> Any:
+            return self.w * x
+
+    one, other = Line(), Line()
+    other.w.data = 5.0
+    assert [one(3.0).data, other(3.0).data, one(4.0).data] == [6.0, 15.0, 8.0]
+
+
+def test_the_program_can_be_read() -> None:
+    w, b = Value(2.0), Value(1.0)
+    f = compiled(lambda x: (w * x + b).tanh())
+    f.over([1.0, 2.0, 3.0])
+    assert f.program.splitlines()[:8] == [
+        "def program(input, captured, seed):",
+        "    batch = len(input)",
+        "    v0 = input  # 1 input numbers",
+        "    v1 = captured  # 2 captured numbers",
+        "    a3 = v1[..., 0:1]",
+        "    v3 = a3 * v0  # 1 mul",
+        "    b4 = v1[..., 1:2]",
+        "    v4 = v3 + b4  # 1 add",
+    ]
