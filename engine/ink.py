@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from engine.operation import ATOM, Notation, Operation, Reduction, readers
+from engine.operation import ATOM, Notation, Operation, Reduction, readers, shortcut
 from engine.real import real
 from engine.table import TABLE
 
@@ -176,15 +176,12 @@ def _as_ink(operand: Any) -> Ink:
 
 def _shortened(operation: Operation, inks: tuple[Ink, ...]) -> Ink | None:
     """The formula where a literal makes the operation trivial, as a person would write it."""
-    name, numbers = operation.name, [ink.number for ink in inks]
-    if name == "mul" and 1.0 in numbers:
-        return inks[1 - numbers.index(1.0)]
-    if name == "mul" and numbers[0] == -1.0:
+    known = [ink.value if operation.name == "where" else ink.number for ink in inks]
+    place = shortcut(operation, known)
+    if place is not None:
+        return inks[place]
+    if operation.name == "mul" and known[0] == -1.0:
         return write(TABLE["neg"], (inks[1],))
-    if name == "pow" and numbers[1] == 1.0:
-        return inks[0]
-    if name == "where" and inks[0].value is not None:
-        return inks[1] if inks[0].value else inks[2]
     return None
 
 

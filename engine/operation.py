@@ -11,7 +11,7 @@ Floats are read with Python's `math`, which raises where IEEE 754 has an answer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -279,6 +279,29 @@ class Pairing(Reduction):
     def sides(self, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
         half = len(operands) // 2
         return operands[:half], operands[half:]
+
+
+def shortcut(operation: Operation, numbers: Sequence[float | None]) -> int | None:
+    """The operand that is the result by itself, where known numbers make an operation trivial.
+
+    Args:
+        operation: the row.
+        numbers: the numbers of the operands, None for those that are not known.
+
+    Returns:
+        The position of the operand in x·1, x¹ and a choice whose condition is known; else None.
+
+    >>> from engine import TABLE
+    >>> shortcut(TABLE["pow"], [None, 1.0]), shortcut(TABLE["where"], [0.0, None, None])
+    (0, 2)
+    """
+    if operation.name == "mul" and 1.0 in numbers:
+        return 1 - numbers.index(1.0)
+    if operation.name == "pow" and numbers[1] == 1.0:
+        return 0
+    if operation.name == "where" and numbers[0] is not None:
+        return 1 if numbers[0] else 2
+    return None
 
 
 def _is_iterable(operand: Any) -> bool:

@@ -14,8 +14,8 @@ from typing import Any, cast
 import numpy as np
 
 from engine.errors import NonFiniteError
-from engine.mode import MODE, ORDINARY, Mode
-from engine.operation import HARD_PLACE, Operation, Reduction, Rule, readers
+from engine.mode import GRADIENT, MODE, ORDINARY, Mode
+from engine.operation import HARD_PLACE, Operation, Reduction, Rule, readers, shortcut
 from engine.origin import origin_of, place
 from engine.real import is_real, is_refused
 from engine.table import TABLE
@@ -57,9 +57,28 @@ def record(operation: Operation, operands: tuple[Operand, ...]) -> Value:
         if np.ndarray in map(type, operands):
             return cast(Value, readers[np.ndarray](operation, operands))
         return record(operation, tuple([as_value(x, f"{operation.name}(...)") for x in operands]))
+    if False in wanted and (mode := MODE.get()).scope is not None and mode.scope.kind == GRADIENT:
+        trivial = _shortened(operation, parents, wanted)
+        if trivial is not None:
+            return trivial
     data = operation.forward(numbers)
     partials = operation.partials(numbers, data, wanted if False in wanted else None)
     return _node(operation, data, parents, partials)
+
+
+def _shortened(
+    operation: Operation, parents: tuple[Value, ...], wanted: tuple[bool, ...]
+) -> Value | None:
+    """The result where constants make it trivial, so that gradients are small graphs.
+
+    The rules of the table are written for all cases: that of a power has a branch for the exponent
+    0, which the derivative of x² need not carry along.
+    """
+    if True not in wanted:
+        return constant(operation.forward(tuple([parent._data for parent in parents])))
+    known = [None if want else parent._data for parent, want in zip(parents, wanted)]
+    place = shortcut(operation, known)
+    return None if place is None else parents[place]
 
 
 def _unary_method(operation: Operation) -> Callable[[Value], Value]:

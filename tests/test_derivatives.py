@@ -27,6 +27,33 @@ def nth_derivative(function: Callable, x: float, order: int) -> float:
     return y.data
 
 
+def written(y: Value) -> str:
+    """The operations behind a Value, in the order of evaluation."""
+    order = engine.topological_order(y)
+    return " ".join(node.operation.name for node in order if node.operation is not None)
+
+
+@pytest.mark.parametrize(
+    ("function", "first", "second"),
+    [
+        (lambda x: x**2, "mul", ""),
+        (lambda x: x**3, "pow mul", "mul mul"),
+        (lambda x: x * 2.0, "", ""),
+        (lambda x: 1.0 / x, "div neg div", None),
+        (lambda x: x.tanh(), "sech pow", "sech mul neg tanh mul mul"),
+        (lambda x: engine.where(1.0, x * x, x), "add", ""),
+    ],
+)
+def test_a_gradient_is_no_larger_a_graph_than_a_person_would_write(
+    function: Callable, first: str, second: str | None
+) -> None:
+    x = Value(0.7)
+    slope = grad(function(x), x, differentiable=True)
+    assert written(slope) == first
+    if second is not None:
+        assert written(grad(slope, x, differentiable=True)) == second
+
+
 # Orders.
 
 

@@ -349,6 +349,14 @@ def test_the_gradient_of_a_gradient_has_a_frame_of_its_own() -> None:
     }
 
 
+def test_a_variable_stands_forward_even_if_only_its_gradient_is_drawn() -> None:
+    x = Value(0.5, label="x")
+    graph = parsed(draw(grad(engine.tanh(x), x, differentiable=True)))
+    assert "x" in {lines(n.attr["label"])[0] for n in graph.get_subgraph("cluster_forward").nodes()}
+    alone = parsed(draw(grad(x * 3.0, x, differentiable=True) * 1.0))
+    assert "dotted" not in str(clusters(alone))
+
+
 def test_the_gradient_of_a_penalty_on_a_gradient_has_a_frame_of_its_own() -> None:
     x = Value(0.5, label="x")
     slope = grad(engine.tanh(x), x, differentiable=True)

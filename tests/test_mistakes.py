@@ -70,7 +70,8 @@ def test_without_zero_grad_the_second_backward_adds_to_the_first() -> None:
     assert by_name(steps, mistake) == {"y": 1.0, "v1": 2.0, "a": 20.0, "x": 27.0}
     assert mistake.parts_at == named(steps, "v1")
     assert mistake.why == (
-        "A second backward() without zeroing added to what the first one had left at v1: 1 + 1 = 2."
+        "A second backward() that zeroed nothing, no inner node either, added to what the first "
+        "one had left at v1: 1 + 1 = 2."
     )
 
 

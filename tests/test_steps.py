@@ -19,6 +19,7 @@ import engine
 from engine import NOT_COMPUTED, TABLE, Operation, Reduction, Value, no_grad, topological_order
 from nn import MLP, Neuron
 from viz import Backprop, backprop
+from viz.words import sentence
 
 HARD = (0.0, -0.0, 1.0, -1.0, math.inf, -math.inf, math.nan, 1e308, 5e-324, 710.0)
 SEEDS = pytest.mark.parametrize("seed", range(150))
@@ -609,6 +610,14 @@ def test_the_update_moves_only_the_given_parameters() -> None:
     (update,) = (step for step in steps if step.phase == "update")
     assert steps.diagram[update.node].name == "w"
     assert steps.new_loss == pytest.approx((2.0 * (3.0 - 0.05 * 4.0) - 5.0) ** 2)
+
+
+def test_a_sum_of_zeros_has_no_sign_and_the_first_contribution_keeps_it() -> None:
+    x = Value(2.0, label="x")
+    steps = backprop((x * -1.0).relu())
+    assert math.copysign(1.0, steps[-1].after) == -1.0  # the bits of backward()
+    assert "0 + -0 = 0 " in steps.text()
+    assert "0 + -0 = 0, with 1 of 1" in sentence(steps, steps[-1])
 
 
 def test_a_parameter_that_took_no_part_stays_but_one_must() -> None:

@@ -159,10 +159,13 @@ class _Parts:
 
     def _add_frame(self, graph: graphviz.Digraph, scope: Scope) -> None:
         with graph.subgraph(name=f"cluster_{self.picture.scopes.numbers[scope]}") as group:
-            is_gradient = gradient_in(scope) is not None
-            title = f"{scope.name} · {SAVED}" if is_gradient else _scope_title(scope)
+            title = self._gradient_title(scope) if gradient_in(scope) else _scope_title(scope)
             _frame(group, ", ".join([title, *self.picture.warnings_in(scope)]))
             self._add_scope(group, scope)
+
+    def _gradient_title(self, scope: Scope) -> str:
+        has_saved = any(edge.is_saved for edge in self.picture.edges)
+        return f"{scope.name} · {SAVED}" if has_saved else scope.name
 
     def _add_part(self, graph: graphviz.Digraph, part: Part) -> None:
         if isinstance(part, Hidden):

@@ -68,8 +68,8 @@ class Mistakes(Sequence[Mistake]):
 the last one alone, instead of 6.
     no order: No difference here: every node that sends on had all its contributions when \
 its turn came.
-    no zero_grad: A second backward() without zeroing added to what the first one had left \
-at x: 6 + 6 = 12.
+    no zero_grad: A second backward() that zeroed nothing, no inner node either, added to what \
+the first one had left at x: 6 + 6 = 12.
     """
 
     def __init__(self, steps: Steps) -> None:
@@ -254,6 +254,7 @@ class _Judge:
             return self._no_difference("no gradient but the seed is other than zero")
         right = short(self.right[index])
         return (
-            f"A second backward() without zeroing added to what the first one had left at "
-            f"{self._name(index)}: {right} + {right} = {short(gradients[index])}."
+            "A second backward() that zeroed nothing, no inner node either, added to what the "
+            f"first one had left at {self._name(index)}: {right} + {right} = "
+            f"{short(gradients[index])}."
         )

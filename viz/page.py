@@ -23,7 +23,7 @@ from viz.render import RendererMissingError, RenderingError
 from viz.step import Step
 from viz.steps import Steps
 from viz.text import short
-from viz.words import checks, local_text, record
+from viz.words import accumulation, checks, local_text, record
 
 _HEADINGS = ("step", "phase", "edge", "upstream", "local", "contribution", "result")
 _DOCUMENT_STYLE = (
@@ -245,8 +245,7 @@ def _cells(steps: Steps, step: Step) -> tuple[str, ...]:
         short(step.upstream),
         local_text(step),
         short(step.contribution),
-        f"{short(step.before)} + {short(step.contribution)} = {short(step.after)} "
-        f"({step.received} of {step.uses})",
+        f"{accumulation(step)} ({step.received} of {step.uses})",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from viz.steps import Steps
 from viz.text import columns, short
-from viz.words import local_text
+from viz.words import accumulation, local_text
 
 _MOST_CHECKING = 100_000
 """How many operations the check by differences may cost."""
@@ -47,7 +47,7 @@ def _backward(steps: Steps) -> str:
                     short(step.upstream),
                     f"× {local_text(step)}",
                     f"= {short(step.contribution)}",
-                    f"{short(step.before)} + {short(step.contribution)} = {short(step.after)}",
+                    accumulation(step),
                     f"{step.received} of {step.uses}",
                 )
             )

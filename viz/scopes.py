@@ -25,7 +25,7 @@ class Scopes:
     >>> from viz.scopes import Scopes
     >>> x = Value(3.0)
     >>> scopes = Scopes(Diagram([grad(x**3, x, differentiable=True)]))
-    >>> scopes.is_gradient(0), scopes.is_gradient(-1)
+    >>> scopes.is_gradient(1), scopes.is_gradient(-1)
     (False, True)
     """
 
@@ -78,7 +78,7 @@ class Scopes:
         """The scope of all that read a leaf; a gradient reads it once more, so it counts less."""
         forward = [scope for scope in readers if scope not in self._gradients]
         if not forward:
-            return min(readers, key=_order)
+            return min(readers, key=_order) if leaf.is_constant else leaf.scope
         return forward[0] if len(forward) == 1 else leaf.scope
 
 

@@ -71,8 +71,8 @@ def answer(steps: Steps, step: Step) -> str:
     parent = steps.diagram[step.parent].name
     return (
         f"{short(step.contribution)}. "
-        f"The gradient of {parent} becomes {short(step.before)} + {short(step.contribution)} = "
-        f"{short(step.after)}, with {step.received} of {step.uses} uses received."
+        f"The gradient of {parent} becomes {accumulation(step)}, "
+        f"with {step.received} of {step.uses} uses received."
     )
 
 
@@ -120,7 +120,7 @@ def equations(steps: Steps, step: Step) -> list[Equation]:
             "+",
             sent,
             "=",
-            (f"gradient of {parent}", short(step.after), 1),
+            (f"gradient of {parent}", short(_sum(step)), 1),
         ],
     ]
 
@@ -138,6 +138,18 @@ def _update_equations(steps: Steps, step: Step) -> list[Equation]:
         return [moved]
     after = (f"{root.name} after all updates", short(steps.new_loss), 1)
     return [moved, [(f"{root.name} before", short(root.data)), "→", after]]
+
+
+def accumulation(step: Step) -> str:
+    """The sum that gives the gradient so far, of a backward step: "1 + 0.5 = 1.5"."""
+    return f"{short(step.before)} + {short(step.contribution)} = {short(_sum(step))}"
+
+
+def _sum(step: Step) -> float:
+    """The gradient so far. The first contribution keeps its sign of zero there, not in a sum."""
+    assert step.before is not None
+    assert step.contribution is not None
+    return step.before + step.contribution
 
 
 def local_text(step: Step) -> str:
