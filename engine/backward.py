@@ -15,7 +15,7 @@ from engine.graph import topological_order
 from engine.mode import MODE
 from engine.operation import Operation
 from engine.origin import place
-from engine.value import NOT_COMPUTED, Value, name, names
+from engine.value import NOT_COMPUTED, Value, name, names, refuse_on_tape
 
 
 def backward(root: Value) -> None:
@@ -40,9 +40,7 @@ def backward(root: Value) -> None:
             f"backward() of the constant {name(root)}: it came from detach(), no_grad() or a plain "
             "number, so it depends on nothing. Compute it from Values, outside no_grad()."
         )
-    tape = MODE.get().tape
-    if tape is not None:
-        tape.refuse("calls backward() of", root)
+    refuse_on_tape("calls backward() of", root)
     order = topological_order(root)
     leaves = [node for node in order if not node.parents]
     before = [leaf._grad for leaf in leaves]

@@ -18,7 +18,7 @@ from engine.graph import topological_order
 from engine.mode import GRADIENT, MODE, derive
 from engine.nested import NESTED, leaves_of, like
 from engine.text import describe
-from engine.value import Value, as_value, constant, name, names
+from engine.value import Value, as_value, constant, name, names, refuse_on_tape
 
 Gradients = Any
 """A float or Value, or a list or object array of them: the shape of what was differentiated by."""
@@ -49,9 +49,7 @@ def grad(y: Value, xs: Any, *, differentiable: bool = False) -> Gradients:
     """
     _require_value(y, "the first argument of grad")
     leaves, rebuild = _flatten(xs)
-    tape = MODE.get().tape
-    if tape is not None:
-        tape.refuse("calls grad of", y)
+    refuse_on_tape("calls grad of", y)
     if differentiable:
         trapping = MODE.get().trapping
         return rebuild(derive(_gradient_graphs, y, leaves, trapping, order=_order(y) + 1))

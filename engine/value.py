@@ -105,20 +105,20 @@ class Value:
     def data(self) -> float:
         """The number. Changing it does not touch what was computed from it before."""
         if MODE.get() is not ORDINARY:
-            _refuse_on_tape("reads .data of", self)
+            refuse_on_tape("reads .data of", self)
         return self._data
 
     @data.setter
     def data(self, number: Any) -> None:
         if MODE.get() is not ORDINARY:
-            _refuse_on_tape("sets .data of", self)
+            refuse_on_tape("sets .data of", self)
         self._data = real(_number_of(number), "v.data")
 
     @property
     def grad(self) -> float:
         """The gradient; `NOT_COMPUTED` (shown as "–", equal to 0.0) before there is one."""
         if MODE.get() is not ORDINARY:
-            _refuse_on_tape("reads .grad of", self)
+            refuse_on_tape("reads .grad of", self)
         return self._grad
 
     @grad.setter
@@ -326,7 +326,7 @@ def _number_of(number: Any) -> Any:
     return number
 
 
-def _refuse_on_tape(what: str, node: Value) -> None:
+def refuse_on_tape(what: str, node: Value) -> None:
     """A number that a compiled function reads or sets would be frozen in its recording."""
     tape = MODE.get().tape
     if tape is not None:

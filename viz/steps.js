@@ -226,7 +226,7 @@
     var nodes = Array.prototype.map.call(figure.querySelectorAll("[data-n]"), function (part) {
       var node = { part: part, index: Number(part.dataset.n), warnings: [] };
       part.querySelectorAll("text").forEach(function (line) {
-        var ink = (line.getAttribute("fill") || "").toLowerCase();
+        var ink = inkOf(line);
         if (ink === VALUE_INK) { node.value = line; node.text = line.textContent; }
         if (node.gradient) { node.warnings.push(line); }
         if (ink === GRADIENT_INK) { node.gradient = line; }
@@ -236,6 +236,8 @@
       part.addEventListener("click", function () { pick(node.index); });
       return node;
     });
+
+    function inkOf(line) { return (line.getAttribute("fill") || "").toLowerCase(); }
 
     /* The texts change, so they are centred in the box; the mark sits on its upper right corner. */
     function fit(node) {
@@ -264,13 +266,12 @@
       return Array.prototype.map.call(figure.querySelectorAll("[data-b]"), function (part) {
         var texts = Array.prototype.slice.call(part.querySelectorAll("text"));
         function inked(ink) {
-          return texts.filter(function (line) {
-            return (line.getAttribute("fill") || "").toLowerCase() === ink;
-          });
+          return texts.filter(function (line) { return inkOf(line) === ink; });
         }
         var values = inked(VALUE_INK), gradients = inked(GRADIENT_INK);
         var rows = data.shown[part.dataset.b].map(function (row, i) {
-          return { place: part.dataset.b + "_" + i, nodes: row[0], more: row[1] ? ", …" : "", value: values[i], gradient: gradients[i],
+          return { place: part.dataset.b + "_" + i, nodes: row[0], more: row[1] ? ", …" : "",
+            value: values[i], gradient: gradients[i],
             numbers: values[i].textContent.replace("value ", "").split(", ") };
         });
         return { part: part, rows: rows, rowOf: function (node) {

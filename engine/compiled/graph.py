@@ -14,8 +14,7 @@ from typing import NamedTuple
 from engine.operation import Operation, Pairing
 from engine.table import TABLE
 
-_ADD, _SUB, _MUL, _NEG, _POS = (TABLE[name] for name in ("add", "sub", "mul", "neg", "pos"))
-_SUM, _DOT, _MEAN, _DIV = (TABLE[name] for name in ("sum", "dot", "mean", "div"))
+_ADD, _MUL, _POS, _SUM, _DOT = (TABLE[name] for name in ("add", "mul", "pos", "sum", "dot"))
 
 
 class Leaf(NamedTuple):
