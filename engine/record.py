@@ -31,12 +31,11 @@ def _node(
     partials: tuple[float | None, ...],
     depth: int = 3,
 ) -> Value:
-    mode, tape = MODE.get(), None
+    mode = MODE.get()
     if mode is not ORDINARY:
-        tape = mode.tape
         if mode.trapping:
             _check_finite(operation, data, parents, mode, depth + 1)
-        if not mode.recording and tape is None:
+        if not mode.recording and mode.tape is None:
             return constant(data)
     node = _new(Value)
     node._data = data
@@ -44,7 +43,11 @@ def _node(
     node._origin = origin_of(operation, mode, depth)
     node.parents = parents
     node.partials = partials
-    return node if tape is None else tape.take(node, mode.recording)
+    tape = mode.tape
+    if tape is not None:
+        tape.append(node)
+        return node if mode.recording else tape.detached(node)
+    return node
 
 
 def record(operation: Operation, operands: tuple[Operand, ...]) -> Value:

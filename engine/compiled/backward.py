@@ -26,7 +26,9 @@ def write_backward(source: Source, root: int, wanted: frozenset[str]) -> None:
         root: the node that is differentiated.
         wanted: the kinds of leaves.
     """
+    source.half = "backward"
     _Backward(source, wanted).write(root)
+    source.group = None
 
 
 class _Backward:
@@ -41,6 +43,9 @@ class _Backward:
         """Whether the gradient of each group is wanted, or leads to one that is."""
         found: list[bool] = []
         for group in self.groups:
+            if group.walk is not None:
+                found.append(any(found[i] for i in self._sources(group.operands[0])))
+                continue
             if group.row is None:
                 found.append(group.kind in wanted)
                 continue
@@ -55,7 +60,9 @@ class _Backward:
         found = [False] * len(self.groups)
         for index in range(len(found) - 1, -1, -1):
             group = self.groups[index]
-            if group.row is not None and (found[index] or group.row.selects):
+            if group.walk is not None or (
+                group.row is not None and (found[index] or group.row.selects)
+            ):
                 for nodes in group.operands:
                     for i in self._sources(nodes):
                         found[i] = True
@@ -71,13 +78,18 @@ class _Backward:
         has_samples = any(group.is_batched for group in self.groups)
         is_shared = has_samples and not self.groups[last].is_batched
         seed = "seed.sum(0)" if is_shared else "seed"
+        self.source.group = last
         self._send(Piece((last,), 1, place), seed, self.groups[last].is_batched)
         for index in range(len(self.groups) - 1, -1, -1):
             group = self.groups[index]
+            self.source.group = index
             if not self.needs[index] or not len(group):
                 continue
             self._receive(index, group)
-            if group.row is None or index not in self.sent:
+            if index not in self.sent or not group.operands:
+                continue
+            if group.walk is not None:
+                self._through_walk(index, group)
                 continue
             if group.grid is not None:
                 self._through_product(index, group)
@@ -139,6 +151,11 @@ class _Backward:
             partials = f"by_operands_of_{row.name}({operand.ink.text}, v{index})"
             text = f"{times}({upstream}, {partials}).reshape({flat})"
         self._send_to(operand, text, group.is_batched)
+
+    def _through_walk(self, index: int, group: Group) -> None:
+        (outside,) = self.source.read[index]
+        text = f"w{index}.backward({outside.ink.text}, v{index}, d{index})"
+        self._send_to(outside, text, group.is_batched)
 
     def _through_product(self, index: int, group: Group) -> None:
         assert group.grid is not None
@@ -211,7 +228,7 @@ class _Backward:
     def _receive(self, index: int, group: Group) -> None:
         """Add up what the readers of a group have sent."""
         sent, size = self.sent.get(index, []), len(group)
-        if not sent and group.row is not None:
+        if not sent and group.operands:
             return
         zeros = f"zeros({self.source.shape(group.is_batched, size)})"
         whole = [text for piece, text in sent if piece.covers(size)]

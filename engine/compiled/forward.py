@@ -5,8 +5,6 @@ Formulas are those of the table, written by `ink.py`; they hold for arrays as fo
 
 from __future__ import annotations
 
-import numpy as np
-
 from engine.compiled.groups import Group
 from engine.compiled.source import Source, described
 from engine.ink import write
@@ -16,16 +14,19 @@ from engine.operation import Pairing, Reduction
 def write_forward(source: Source) -> None:
     """Write the values of all groups, in their order."""
     for index, group in enumerate(source.layout.groups):
+        source.group = index
         if not len(group):
             continue
         if group.kind == "constant":
-            leaves = source.layout.graph.leaves
-            source.arrays[f"v{index}"] = np.array([leaves[n].number for n in group.nodes.tolist()])
+            source.arrays[f"v{index}"] = source.layout.graph.numbers[group.nodes]
         else:
             source.line(f"v{index} = {_formula(source, index, group)}", described(group))
+    source.group = None
 
 
 def _formula(source: Source, index: int, group: Group) -> str:
+    if group.walk is not None:
+        return _walk(source, index, group)
     if group.row is None:
         return group.kind
     if group.grid is not None:
@@ -35,6 +36,13 @@ def _formula(source: Source, index: int, group: Group) -> str:
     operands = [source.operand(index, i, nodes) for i, nodes in enumerate(group.operands)]
     source.read[index] = operands
     return write(group.row, tuple(operand.ink for operand in operands)).text
+
+
+def _walk(source: Source, index: int, group: Group) -> str:
+    outside = source.operand(index, 0, group.operands[0])
+    source.read[index] = [outside]
+    source.arrays[f"w{index}"] = group.walk
+    return f"w{index}.forward({outside.ink.text})"
 
 
 def _reduction(source: Source, index: int, group: Group) -> str:

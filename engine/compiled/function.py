@@ -105,8 +105,9 @@ class Compiled:
             return found
         wanted = frozenset({"captured"}) if MODE.get().recording else frozenset()
         parts = list(self._parts(arrays, share, wanted, Recording.numbers))
-        return sum_of(self.title, [(p.recording, p.program, p.gradient) for p in parts],
-                      sum(part.total for part in parts))  # fmt: skip
+        total = sum(part.total for part in parts)
+        slopes = [(part.recording, part.program, part.gradient) for part in parts]
+        return sum_of(self.title, len(arrays[0]), slopes, total)
 
     def value_and_grad(
         self, parameters: Sequence[Value], *, reduction: str = "mean"
@@ -207,6 +208,11 @@ class Compiled:
     def report(self) -> str:
         """What was recorded, and what became of it: a line for each recording."""
         return "\n".join(recording.report() for recording in self._all())
+
+    @property
+    def recordings(self) -> list[Recording]:
+        """What was recorded, one for each structure of arguments and way through comparisons."""
+        return list(self._all())
 
     def _all(self) -> Iterator[Recording]:
         for recordings in self._recordings.values():

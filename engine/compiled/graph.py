@@ -1,32 +1,25 @@
-"""The recorded graph as plain lists, and the passes that simplify it: each from graph to graph.
+"""`Graph`: the recorded scalars as arrays of numbers, so that passes are array operations.
 
-A node is a number: its place in the lists, after all its operands. Next: `groups.py`, which finds
-nodes that can be computed together.
+A node is a number: its place in the arrays, after all its operands. The passes, each from graph to
+graph, are in `simplify.py`, `sums.py` and `padding.py`. Next: `groups.py`, which finds nodes that
+can be computed together.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, pairwise
 
-from engine.operation import Operation, Pairing
-from engine.table import TABLE
+import numpy as np
+import numpy.typing as npt
 
-_ADD, _MUL, _POS, _SUM, _DOT = (TABLE[name] for name in ("add", "mul", "pos", "sum", "dot"))
+from engine.operation import Operation
 
-
-class Leaf(NamedTuple):
-    """What a node without operands is.
-
-    Attributes:
-        kind: "input", "captured" or "constant".
-        number: of a constant, the number; else its place among the inputs or captured Values.
-    """
-
-    kind: str
-    number: float
+Numbers = npt.NDArray[np.intp]
+LEAVES = ("input", "captured", "constant")
+INPUT, CAPTURED, CONSTANT = range(-len(LEAVES), 0)
+"""The codes of leaves; those of computed nodes are places in the list of rows."""
 
 
 @dataclass
@@ -34,250 +27,175 @@ class Graph:
     """Nodes in an order in which operands come first.
 
     Attributes:
-        rows: the row of the table that computes each node; None for a leaf.
-        operands: the operands of each node.
-        leaves: what each leaf is, by its number.
+        rows: the rows of the table that occur.
+        codes: what computes each node, as its place among `rows`; of leaves a negative code.
+        numbers: of a constant its number, of other leaves their place among inputs or captured
+            Values; of computed nodes 0.
+        starts: where the operands of each node begin; one number more than there are nodes.
+        operands: the operands of all nodes, one node after the other.
         roots: the nodes that are wanted: the result, then the operands of the guards.
+        places: which node here each recorded node has become; -1 for one that is not needed.
     """
 
-    rows: list[Operation | None] = field(default_factory=list)
-    operands: list[tuple[int, ...]] = field(default_factory=list)
-    leaves: dict[int, Leaf] = field(default_factory=dict)
-    roots: list[int] = field(default_factory=list)
+    rows: list[Operation]
+    codes: Numbers
+    numbers: npt.NDArray[np.float64]
+    starts: Numbers
+    operands: Numbers
+    roots: Numbers
+    places: Numbers
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.codes)
 
-    def add_leaf(self, leaf: Leaf) -> int:
-        """Add a leaf; its number."""
-        self.leaves[len(self.rows)] = leaf
-        self.rows.append(None)
-        self.operands.append(())
-        return len(self.rows) - 1
+    def size(self) -> int:
+        """How many nodes are computed; the others are leaves."""
+        return int((self.codes >= 0).sum())
 
-    def add(self, row: Operation, operands: tuple[int, ...]) -> int:
-        """Add a node; its number."""
-        self.rows.append(row)
-        self.operands.append(operands)
-        return len(self.rows) - 1
+    def size_in_bytes(self) -> int:
+        """How much memory the arrays take."""
+        arrays = (self.codes, self.numbers, self.starts, self.operands, self.roots, self.places)
+        return sum(array.nbytes for array in arrays)
 
-    def constant(self, node: int) -> float | None:
-        """The number of a constant; None for all other nodes."""
-        leaf = self.leaves.get(node)
-        return leaf.number if leaf is not None and leaf.kind == "constant" else None
+    @property
+    def counts(self) -> Numbers:
+        """How many operands each node has."""
+        return np.diff(self.starts)
 
-    def uses(self) -> list[int]:
+    @property
+    def owners(self) -> Numbers:
+        """For each place among the operands the node that reads there."""
+        return np.repeat(np.arange(len(self)), self.counts)
+
+    def row(self, node: int) -> Operation | None:
+        """The row that computes a node; None for a leaf."""
+        code = self.codes[node]
+        return self.rows[code] if code >= 0 else None
+
+    def of(self, node: int) -> list[int]:
+        """The operands of a node."""
+        found: list[int] = self.operands[self.starts[node] : self.starts[node + 1]].tolist()
+        return found
+
+    def leaves(self, code: int) -> list[int]:
+        """The leaves of a kind, in the order of their places among inputs or captured Values."""
+        nodes = np.flatnonzero(self.codes == code)
+        found: list[int] = nodes[np.argsort(self.numbers[nodes])].tolist()
+        return found
+
+    def all_operands(self) -> list[list[int]]:
+        """The operands of each node."""
+        flat, starts = self.operands.tolist(), self.starts.tolist()
+        return [flat[a:b] for a, b in pairwise(starts)]
+
+    def first_two(self) -> Iterator[tuple[int, int, int]]:
+        """Of each node the number of operands, and the first two of them, or 0 for none.
+
+        Nearly all nodes of a scalar program have no more; a loop over these is the fastest.
+        """
+        counts, last = self.counts, max(len(self.operands) - 1, 0)
+        operands = np.append(self.operands, 0)
+        first = operands[np.minimum(self.starts[:-1], last)]
+        second = operands[np.minimum(self.starts[:-1] + 1, last)]
+        return zip(counts.tolist(), first.tolist(), second.tolist())
+
+    def uses(self) -> Numbers:
         """How often each node is an operand or a root."""
-        counts = [0] * len(self)
-        for operands in self.operands:
-            for operand in operands:
-                counts[operand] += 1
-        for root in self.roots:
-            counts[root] += 1
-        return counts
+        return np.bincount(np.concatenate([self.operands, self.roots]), minlength=len(self))
+
+    def code_of(self, row: Operation) -> int:
+        """The code of a row, which is added to those that occur."""
+        if row not in self.rows:
+            self.rows.append(row)
+        return self.rows.index(row)
+
+    def is_of(self, *rows: Operation) -> npt.NDArray[np.bool_]:
+        """Whether each node is computed by one of some rows."""
+        return np.isin(self.codes, [self.rows.index(row) for row in rows if row in self.rows])
+
+    def scalars(self) -> int:
+        """How many operations on one or two numbers the nodes are.
+
+        A sum of n numbers is n - 1 of them, a `dot` of n pairs 2n - 1.
+        """
+        is_sum = np.isin(self.codes, [i for i, row in enumerate(self.rows) if row.name in _SUMS])
+        return int(np.where(is_sum, np.maximum(self.counts - 1, 1), self.codes >= 0).sum())
+
+    def chosen(self, is_kept: npt.NDArray[np.bool_], became: Numbers) -> Graph:
+        """The graph of some of the nodes.
+
+        Args:
+            is_kept: whether each node is kept.
+            became: the node, among those that are here, that stands for each node from now on;
+                -1 for one that is not needed.
+        """
+        new = np.cumsum(is_kept) - 1
+        became = np.where(became >= 0, new[became], -1)
+        counts = np.where(self.codes >= 0, self.counts, 0)
+        is_read = np.repeat(is_kept & (self.codes >= 0), self.counts)
+        starts = starts_of(counts[is_kept])
+        return Graph(
+            self.rows,
+            self.codes[is_kept],
+            self.numbers[is_kept],
+            starts,
+            became[self.operands[is_read]],
+            became[self.roots],
+            moved(self.places, became),
+        )
+
+    def with_operands(self, changed: Mapping[int, Sequence[int]]) -> Graph:
+        """The same nodes, some of which have other operands."""
+        nodes, counts = np.array(list(changed)), [len(each) for each in changed.values()]
+        is_changed = np.zeros(len(self), bool)
+        is_changed[nodes] = True
+        is_kept = ~is_changed[self.owners]
+        owners = np.concatenate([self.owners[is_kept], np.repeat(nodes, counts)])
+        flat = np.fromiter(chain.from_iterable(changed.values()), np.intp, sum(counts))
+        operands = np.concatenate([self.operands[is_kept], flat])
+        order = np.argsort(owners, kind="stable")
+        starts = starts_of(np.bincount(owners, minlength=len(self)))
+        return replace(self, starts=starts, operands=operands[order])
 
 
-def pruned(graph: Graph) -> Graph:
-    """Without nodes that no root depends on."""
-    alive = [False] * len(graph)
-    for root in graph.roots:
-        alive[root] = True
-    for node in range(len(graph) - 1, -1, -1):
-        if alive[node]:
-            for operand in graph.operands[node]:
-                alive[operand] = True
-    found, places = Graph(), [-1] * len(graph)
-    for node, row in enumerate(graph.rows):
-        if not alive[node]:
-            continue
-        if row is None:
-            places[node] = found.add_leaf(graph.leaves[node])
-        else:
-            places[node] = found.add(row, tuple([places[o] for o in graph.operands[node]]))
-    found.roots = [places[root] for root in graph.roots]
+_SUMS = ("sum", "dot", "prod", "max", "min", "mean")
+
+
+def starts_of(counts: Sequence[int] | Numbers) -> Numbers:
+    """Where each of several runs begins that lie one after the other, and where the last ends."""
+    found = np.zeros(len(counts) + 1, np.intp)
+    np.cumsum(counts, out=found[1:])
     return found
 
 
-def merged(graph: Graph) -> Graph:
-    """With equal nodes as one, and operations on constants done."""
-    found, places = Graph(), list[int]()
-    known: dict[object, int] = {}
-    constants: dict[int, float] = {}
-    for node, given in enumerate(graph.rows):
-        row, key = given, object()
-        if row is None:
-            leaf = graph.leaves[node]
-            key = (leaf.kind, repr(leaf.number))  # -0.0 is another constant than 0.0
-        else:
-            operands = tuple([places[o] for o in graph.operands[node]])
-            if row is _POS:
-                places.append(operands[0])
-                continue
-            numbers = [constants[o] for o in operands if o in constants]
-            if len(numbers) == len(operands):
-                leaf = Leaf("constant", row.forward(tuple(numbers)))
-                row, key = None, ("constant", repr(leaf.number))
-            else:
-                key = (row, operands)
-        place = known.get(key)
-        if place is None:
-            if row is None:
-                place = found.add_leaf(leaf)
-                if leaf.kind == "constant":
-                    constants[place] = leaf.number
-            else:
-                place = found.add(row, operands)
-            known[key] = place
-        places.append(place)
-    found.roots = [places[root] for root in graph.roots]
-    return found
+def runs(nodes: Numbers, *keys: Numbers) -> list[Numbers]:
+    """Nodes cut into runs with equal keys.
 
-
-def flattened(graph: Graph) -> Graph:
-    """With sums of sums as one sum, and sums of products as one `dot`.
-
-    Only what a single node uses is taken into it, so that nothing is computed twice.
+    >>> import numpy as np
+    >>> [run.tolist() for run in runs(np.array([4, 7, 9]), np.array([1, 1, 2]))]
+    [[4, 7], [9]]
     """
-    uses = graph.uses()
-    terms: dict[int, list[int]] = {}
-    for node, row in enumerate(graph.rows):
-        if row is _ADD or row is _SUM:
-            listed: list[int] = []
-            for operand in graph.operands[node]:
-                inner = terms.get(operand) if uses[operand] == 1 else None
-                if inner is None:
-                    listed.append(operand)
-                elif len(inner) > len(listed):  # the longer list takes the other: no long copies
-                    inner.extend(listed)
-                    listed = inner
-                    del terms[operand]
-                else:
-                    listed.extend(inner)
-                    del terms[operand]
-            terms[node] = listed
-    found, places = Graph(), [-1] * len(graph)
-    taken = _taken(graph, uses, terms)
-    for node, row in enumerate(graph.rows):
-        if taken[node]:
-            continue
-        if row is None:
-            places[node] = found.add_leaf(graph.leaves[node])
-        elif node in terms:
-            places[node] = _sum_of(graph, found, places, terms[node], taken)
-        else:
-            places[node] = found.add(row, tuple([places[o] for o in graph.operands[node]]))
-    found.roots = [places[root] for root in graph.roots]
-    return found
+    is_new = np.any([np.diff(key) != 0 for key in keys], axis=0)
+    starts = [0, *(np.flatnonzero(is_new) + 1).tolist(), len(nodes)]
+    return [nodes[a:b] for a, b in pairwise(starts) if b > a]
 
 
-def _taken(graph: Graph, uses: Sequence[int], terms: dict[int, list[int]]) -> list[bool]:
-    """Which nodes are part of the sum that uses them: inner sums, and products of two."""
-    taken = [False] * len(graph)
-    for node, row in enumerate(graph.rows):
-        if (row is _ADD or row is _SUM) and node not in terms:
-            taken[node] = True
-    for listed in terms.values():
-        products = [t for t in listed if graph.rows[t] is _MUL and uses[t] == 1]
-        if len(products) > 1:
-            for product in products:
-                taken[product] = True
-    return taken
+def moved(places: Numbers, became: Numbers) -> Numbers:
+    """Places after nodes have become others; -1 stays -1."""
+    return np.where(places >= 0, became[places], -1) if len(became) else places
 
 
-def _sum_of(
-    graph: Graph, found: Graph, places: Sequence[int], terms: Sequence[int], taken: Sequence[bool]
-) -> int:
-    products = [graph.operands[term] for term in terms if taken[term]]
-    rest = [places[term] for term in terms if not taken[term] and graph.constant(term) != 0.0]
-    if products:
-        left, right = zip(*products)
-        both = [places[o] for o in (*left, *right)]
-        rest.insert(0, found.add(_DOT, tuple(both)))
-    return _added(found, rest)
-
-
-def _added(found: Graph, terms: Sequence[int]) -> int:
-    if not terms:
-        return found.add_leaf(Leaf("constant", 0.0))
-    if len(terms) == 1:
-        return terms[0]
-    return found.add(_ADD if len(terms) == 2 else _SUM, tuple(terms))
-
-
-NEUTRAL = {
-    "sum": 0.0,
-    "dot": 0.0,
-    "prod": 1.0,
-    "max": -math.inf,
-    "min": math.inf,
-    "logsumexp": -math.inf,
-    "softmax": -math.inf,
-}
-"""What may be added to the operands of a reduction without changing it."""
-_MOST_PADDING = 3
-"""How many times as many operands may be read so that nodes of different lengths are one group."""
-
-
-def padded(graph: Graph) -> Graph:
-    """With reductions at one level brought to one length, as in the rows of causal attention.
-
-    What a shorter row of a `dot` lacks is taken from a longer one that begins in the same way,
-    against zeros on the other side: so both are rows of one product of matrices.
-    """
-    found = Graph(list(graph.rows), list(graph.operands), dict(graph.leaves), list(graph.roots))
-    fillers: dict[str, int] = {}
-    for (_, row), nodes in _reductions(graph).items():
-        lengths = [len(graph.operands[node]) for node in nodes]
-        most = max(lengths)
-        if min(lengths) == most or most * len(nodes) > _MOST_PADDING * sum(lengths):
-            continue
-        if row.name not in fillers:
-            fillers[row.name] = found.add_leaf(Leaf("constant", NEUTRAL[row.name]))
-        filler = fillers[row.name]
-        if isinstance(row, Pairing):
-            _pad_pairs(found, nodes, most // 2, filler)
-            continue
-        for node in nodes:
-            operands = graph.operands[node]
-            found.operands[node] = (*operands, *[filler] * (most - len(operands)))
-    return found
-
-
-def _reductions(graph: Graph) -> dict[tuple[int, Operation], list[int]]:
-    found: dict[tuple[int, Operation], list[int]] = {}
-    for node, level in enumerate(levels(graph)):
-        row = graph.rows[node]
-        if row is not None and row.name in NEUTRAL:
-            found.setdefault((level, row), []).append(node)
-    return found
-
-
-def _pad_pairs(graph: Graph, nodes: Sequence[int], length: int, filler: int) -> None:
-    halves = {len(graph.operands[node]) // 2 for node in nodes}
-    longer: dict[tuple[int, ...], tuple[int, ...]] = {}
-    for node in nodes:
-        operands = graph.operands[node]
-        if len(operands) == 2 * length:
-            for half in halves:
-                for side in (operands[:length], operands[length:]):
-                    longer.setdefault(side[:half], side)
-    for node in nodes:
-        operands = graph.operands[node]
-        half = len(operands) // 2
-        left, right = operands[:half], operands[half:]
-        zeros = (filler,) * (length - half)
-        if right in longer:
-            graph.operands[node] = (*left, *zeros, *longer[right])
-        elif left in longer:
-            graph.operands[node] = (*longer[left], *right, *zeros)
-        else:
-            graph.operands[node] = (*left, *zeros, *right, *zeros)
-
-
-def levels(graph: Graph) -> list[int]:
+def levels(graph: Graph) -> Numbers:
     """The longest path from a leaf to each node."""
-    found = [0] * len(graph)
-    for node, operands in enumerate(graph.operands):
-        if operands:
-            found[node] = 1 + max([found[o] for o in operands])
-    return found
+    found: list[int] = []
+    for node, (count, first, second) in enumerate(graph.first_two()):
+        if count == 0:
+            found.append(0)
+        elif count == 1:
+            found.append(found[first] + 1)
+        elif count == 2:
+            a, b = found[first], found[second]
+            found.append((a if a > b else b) + 1)
+        else:
+            found.append(max([found[o] for o in graph.of(node)]) + 1)
+    return np.array(found, np.intp)

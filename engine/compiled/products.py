@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Numbers = npt.NDArray[np.intp]
+from engine.compiled.graph import Numbers
+
 LEAST_FILLED = 0.4
 """The least share of a grid that must be wanted for the whole to be computed."""
 

@@ -1,7 +1,7 @@
 """`Program`: a recorded graph as an array program that runs.
 
-Its text is made by passes, each in a file of its own: the graph is simplified (`graph.py`), laid
-out in groups (`groups.py`), and written forward (`forward.py`) and backward (`backward.py`). The
+Its text is made by passes, each in a file of its own: the graph is simplified (`passes.py`), laid
+out in groups (`layout.py`), and written forward (`forward.py`) and backward (`backward.py`). The
 functions that the text calls are in `arrays.py`.
 """
 
@@ -15,8 +15,9 @@ import numpy as np
 from engine.compiled.arrays import NAMESPACE
 from engine.compiled.backward import write_backward
 from engine.compiled.forward import write_forward
-from engine.compiled.graph import Graph, flattened, merged, padded, pruned
-from engine.compiled.groups import Layout, laid_out
+from engine.compiled.graph import Graph
+from engine.compiled.groups import Layout
+from engine.compiled.layout import laid_out
 from engine.compiled.source import Source
 
 if TYPE_CHECKING:
@@ -27,16 +28,20 @@ class Program:
     """A graph as source text, and the function made from it.
 
     Args:
-        graph: the recorded graph.
+        graph: the recorded graph, simplified.
         guards: how the roots after the first were compared, two and two.
         batched: the kinds of leaves that have an axis of samples.
         wanted: the kinds of leaves whose gradients are computed.
 
     Attributes:
         text: the source text.
+        lines: the same, line by line, with what each belongs to.
+        arrays: the arrays that the text names.
         layout: the groups that it computes.
         orders: which input, or captured Value, stands at each place of those arrays.
         operations: how many array operations the forward half is.
+        walked: how many scalars it computes one by one instead.
+        group_of: the group of each recorded node, by index; -1 for one that is not needed.
     """
 
     def __init__(
@@ -46,18 +51,28 @@ class Program:
         batched: frozenset[str],
         wanted: frozenset[str],
     ) -> None:
-        graph = padded(merged(flattened(merged(pruned(graph)))))
         self.layout = laid_out(graph, batched)
         source = Source(self.layout)
         self.text = _written(source, guards, bool(batched), wanted)
         self.orders = {
-            group.kind: [int(graph.leaves[node].number) for node in group.nodes.tolist()]
+            group.kind: graph.numbers[group.nodes].astype(int).tolist()
             for group in self.layout.groups[:2]
         }
+        self.lines, self.arrays = source.lines, source.arrays
         self.operations = sum(group.row is not None for group in self.layout.groups)
+        self.walked = sum(len(group.walk) for group in self.layout.groups if group.walk)
+        places = np.append(self.layout.group_of, -1)
+        self.group_of = places[graph.places]
         namespace = {**NAMESPACE, **source.arrays}
         exec(compile(self.text, "<compiled>", "exec"), namespace)
         self._run = namespace["program"]
+
+    def size_in_bytes(self) -> int:
+        """How much memory the layout and the arrays take that the text names."""
+        layout = [self.layout.group_of, self.layout.position, self.group_of]
+        for group in self.layout.groups:
+            layout += [group.nodes, *group.operands]
+        return sum(each.nbytes for each in (*layout, *self.arrays.values()))
 
     def run(self, inputs: Any, captured: Any, seed: Any = None) -> Any:
         """The result, whether the guards hold, and the gradients by the inputs and the captured.
@@ -90,7 +105,7 @@ def _written(
         names = [f"d{i}" if g.kind in wanted and len(g) else "None" for i, g in enumerate(leaves)]
         found = ", ".join(names)
     source.line(f"return result, holds, {found}")
-    return "\n".join(["def program(input, captured, seed):", *source.lines, ""])
+    return "\n".join(["def program(input, captured, seed):", *map(str, source.lines), ""])
 
 
 def _checks(layout: Layout, guards: Sequence[Guard]) -> str:

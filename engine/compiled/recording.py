@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from engine.compiled.arguments import rebuilt
+from engine.compiled.passes import simplified
 from engine.compiled.program import Program
 from engine.compiled.tape import Tape, graph_of
 from engine.errors import CompilationError
@@ -28,8 +31,11 @@ class Recording:
     Attributes:
         graph: the scalar graph.
         captured: the Values from outside that the function used.
+        simplified: the same without what is not needed; see `passes.py`.
+        nodes_after: how many computed nodes there were after each pass.
         guards: the comparisons that have to come out the same for the recording to hold.
-        seconds: how long the run took.
+        origins: where each computed node was made, in their order.
+        seconds: how long it took to record, and to write the programs.
     """
 
     def __init__(
@@ -38,15 +44,18 @@ class Recording:
         self.title = title
         began = perf_counter()
         tape, inputs = Tape(title), list[Value]()
-        args, named = rebuilt(args, inputs), rebuilt(named, inputs)
-        mode = Mode(True, False, MODE.get().scope, tape)
-        result = call_in(mode, function, *args, **named)
-        if not isinstance(result, Value):
-            raise CompilationError(
-                f"{title} returned {describe(result)}. A compiled function returns one Value."
-            )
-        self.graph, self.captured = graph_of(tape, result, inputs)
+        with _no_collection():
+            args, named = rebuilt(args, inputs), rebuilt(named, inputs)
+            mode = Mode(True, False, MODE.get().scope, tape)
+            result = call_in(mode, function, *args, **named)
+            if not isinstance(result, Value):
+                raise CompilationError(
+                    f"{title} returned {describe(result)}. A compiled function returns one Value."
+                )
+            self.graph, self.captured = graph_of(tape, result, inputs)
+            self.simplified, self.nodes_after = simplified(self.graph)
         self.guards = tape.guards
+        self.origins = [node._origin for node in tape.nodes]
         self.seconds = perf_counter() - began
         self._programs: dict[Any, Program] = {}
         self._places: dict[Any, Any] = {}
@@ -60,7 +69,10 @@ class Recording:
         """
         key = (batched, wanted)
         if key not in self._programs:
-            self._programs[key] = Program(self.graph, self.guards, batched, wanted)
+            began = perf_counter()
+            with _no_collection():
+                self._programs[key] = Program(self.simplified, self.guards, batched, wanted)
+            self.seconds += perf_counter() - began
         return self._programs[key]
 
     def programs(self) -> Iterator[Program]:
@@ -83,11 +95,39 @@ class Recording:
         return self._places[key]
 
     def report(self) -> str:
-        """How many scalars became how many array operations, in one line."""
-        counts = [p.operations for p in self._programs.values()]
-        became = f"{min(counts)} array operations" if counts else "no program yet"
-        holds = f", {len(self.guards)} comparisons" * bool(self.guards)
-        return (
-            f"{self.title}: {len(self.graph):,} scalar nodes → {became}; "
-            f"{len(self.captured):,} captured Values{holds}; recorded in {self.seconds:.3f} s"
-        )
+        """How many scalars became how many array operations, pass by pass."""
+        graph, programs = self.graph, list(self._programs.values())
+        programs.sort(key=lambda program: program.operations)
+        became = _became(programs[0]) if programs else "no program yet"
+        lines = [f"{self.title}: {graph.scalars():,} scalar operations → {became}"]
+        for step, count in self.nodes_after.items():
+            lines.append(f"  {step:<10}{count:>10,} nodes")
+        lines[1] += f" from {len(self.captured):,} captured Values"
+        if self.guards:
+            lines[1] += f", {len(self.guards):,} comparisons"
+        lines.append(f"  in {self.seconds:.3f} s, keeping {self.size() / 1e6:.1f} MB")
+        return "\n".join(lines)
+
+    def size(self) -> int:
+        """The bytes of the graphs and of the arrays of the programs."""
+        graphs = sum(graph.size_in_bytes() for graph in (self.graph, self.simplified))
+        return graphs + sum(program.size_in_bytes() for program in self._programs.values())
+
+
+def _became(program: Program) -> str:
+    products = sum(group.grid is not None for group in program.layout.groups)
+    walked = f" and {program.walked:,} scalars in between" * bool(program.walked)
+    of_them = f", {products} of them products of matrices" * bool(products)
+    return f"{program.operations} array operations{of_them}{walked}"
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Python's cyclic garbage collector pauses: it would look through all new nodes in vain."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

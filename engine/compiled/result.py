@@ -6,12 +6,13 @@ nodes are then made anew, as ordinary ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 
 from engine.compiled.arguments import Arguments
+from engine.compiled.graph import CAPTURED, INPUT
 from engine.compiled.program import Program
 from engine.compiled.recording import Recording
 from engine.compiled.tape import replayed
@@ -20,19 +21,33 @@ from engine.gradient import grad
 from engine.mode import MODE
 from engine.operation import ATOM, Notation, Reduction
 from engine.origin import origin_of
-from engine.value import NOT_COMPUTED, Value, constant
+from engine.value import NOT_COMPUTED, Value, as_value, constant
 
 
 class Replay(Reduction):
     """The operation of one compiled call: its operands are the Values that it depends on.
 
     Args:
-        title: the name of the function.
-        again: gives the result as an ordinary graph of Values given for the operands.
+        recording: what is run.
+        program: how it is run.
+        leaves: the recorded leaf that each operand stands for.
+        numbers: what the other leaves are: numbers, or Values that no gradient was wanted for.
+
+    Attributes:
+        root: the number of the result among the recorded nodes.
     """
 
-    def __init__(self, title: str, again: Callable[[Sequence[Any]], Value]) -> None:
-        self.again = again
+    def __init__(
+        self,
+        recording: Recording,
+        program: Program,
+        leaves: Sequence[int],
+        numbers: Mapping[int, Any],
+    ) -> None:
+        self.recording, self.program = recording, program
+        self.leaves, self.numbers = leaves, numbers
+        self.root = int(recording.graph.roots[0])
+        title = recording.title
         super().__init__(
             title,
             f"The compiled function {title}.",
@@ -41,6 +56,47 @@ class Replay(Reduction):
             rules=(lambda operands, y: grad(self.again(operands), operands, differentiable=True),),
             notation=Notation(f"{title}(%s)", rf"\operatorname{{{title}}}(%s)", ATOM),
             domain=((-1.0, 1.0),),
+        )
+
+    def nodes(self, operands: Sequence[Any]) -> list[Any]:
+        """All recorded nodes once more as ordinary ones, by their numbers.
+
+        Args:
+            operands: Values, or numbers, for the operands.
+        """
+        leaves = {**self.numbers, **dict(zip(self.leaves, operands))}
+        return replayed(self.recording.graph, self.recording.origins, leaves)
+
+    def again(self, operands: Sequence[Any]) -> Value:
+        """The result as an ordinary graph of Values given for the operands."""
+        return as_value(self.nodes(operands)[self.root], self.name)
+
+
+class Total(Reduction):
+    """The operation of a compiled function over a batch; its gradient is numbers only.
+
+    Args:
+        title: the name of the function.
+        samples: how many there were.
+    """
+
+    def __init__(self, title: str, samples: int) -> None:
+        self.samples = samples
+        super().__init__(
+            title,
+            f"The compiled function {title} over {samples} samples.",
+            scalar=self.refuse,
+            array=np.positive,
+            rules=(self.refuse,),
+            notation=Notation(f"{title}.over(%s)", rf"\operatorname{{{title}.over}}(%s)", ATOM),
+            domain=((-1.0, 1.0),),
+        )
+
+    def refuse(self, *operands: Any) -> NoReturn:
+        """Say why it cannot be computed again."""
+        raise CompilationError(
+            f"The gradient of {self.name}.over(...) is numbers only. To differentiate it again, "
+            f"call {self.name} on the samples one by one and add up the results."
         )
 
 
@@ -53,37 +109,33 @@ def node_of(
 ) -> Value:
     """The result of one call as a node."""
     of_inputs, of_captured = slopes
+    graph, captured = recording.graph, recording.captured
     parents: list[Value] = []
     partials: list[float] = []
-    leaves: list[tuple[str, int]] = []
+    leaves: list[int] = []
+    known: dict[int, Any] = {
+        node: given.numbers[place] for place, node in enumerate(graph.leaves(INPUT))
+    }
+    nodes = graph.leaves(CAPTURED)
+    known.update(zip(nodes, captured))
     if of_captured is not None:
         order = program.orders["captured"]
-        parents += [recording.captured[i] for i in order]
+        parents += [captured[i] for i in order]
         partials += of_captured.tolist()
-        leaves += [("captured", i) for i in order]
+        leaves += [nodes[i] for i in order]
     if of_inputs is not None:
+        nodes = graph.leaves(INPUT)
         for place, slope in zip(program.orders["input"], of_inputs.tolist()):
             if place in given.values:
                 parents.append(given.values[place])
                 partials.append(slope)
-                leaves.append(("input", place))
-
-    def again(operands: Sequence[Any]) -> Value:
-        places = dict(zip(leaves, operands))
-        filled = {}
-        for node, leaf in recording.graph.leaves.items():
-            key = (leaf.kind, int(leaf.number)) if leaf.kind != "constant" else None
-            if key in places:
-                filled[node] = places[key]
-            elif key is not None:
-                of_leaf: Any = given.numbers if leaf.kind == "input" else recording.captured
-                filled[node] = of_leaf[key[1]]
-        return replayed(recording.graph, filled)
-
-    return _node(Replay(recording.title, again), data, parents, partials)
+                leaves.append(nodes[place])
+    return _node(Replay(recording, program, leaves, known), data, parents, partials)
 
 
-def sum_of(title: str, parts: Sequence[tuple[Recording, Program, Any]], data: float) -> Value:
+def sum_of(
+    title: str, samples: int, parts: Sequence[tuple[Recording, Program, Any]], data: float
+) -> Value:
     """The result over a batch as a node, from the gradients of its parts."""
     slopes: dict[Value, float] = {}
     for recording, program, gradient in parts:
@@ -93,16 +145,10 @@ def sum_of(title: str, parts: Sequence[tuple[Recording, Program, Any]], data: fl
             value = recording.captured[i]
             slopes[value] = slopes.get(value, 0.0) + slope
 
-    def again(operands: Sequence[Any]) -> Value:
-        raise CompilationError(
-            f"The gradient of {title}.over(...) is numbers only. To differentiate it again, call "
-            f"{title} on the samples one by one and add up the results."
-        )
-
-    return _node(Replay(title, again), data, list(slopes), list(slopes.values()))
+    return _node(Total(title, samples), data, list(slopes), list(slopes.values()))
 
 
-def _node(operation: Replay, data: float, parents: list[Value], partials: list[float]) -> Value:
+def _node(operation: Reduction, data: float, parents: list[Value], partials: list[float]) -> Value:
     mode = MODE.get()
     if not mode.recording or not parents:
         return constant(data)

@@ -9,15 +9,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
-
-from engine.compiled.groups import Group, Layout, Numbers
+from engine.compiled.graph import Numbers
+from engine.compiled.groups import Group, Layout
 from engine.compiled.reading import Piece, pieces, size_of
 from engine.ink import Ink
 
 _LETTERS = "abcdefgh"
+
+
+class Line(NamedTuple):
+    """A line of a program.
+
+    Attributes:
+        text: what it computes, as Python.
+        about: which scalars it computes, in words; "" if another line says so.
+        half: "forward" or "backward".
+        group: the group that it serves, by index; None for the frame of the program.
+    """
+
+    text: str
+    about: str
+    half: str
+    group: int | None
+
+    def __str__(self) -> str:
+        return f"    {self.text}  # {self.about}" if self.about else f"    {self.text}"
 
 
 @dataclass
@@ -41,20 +59,23 @@ class Source:
     Attributes:
         layout: the groups and the places of nodes.
         lines: the text so far.
+        half, group: what the lines to come belong to.
         arrays: the arrays that the text names.
         read: the operands of each group that has been written.
     """
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        self.lines: list[str] = []
+        self.lines: list[Line] = []
+        self.half = "forward"
+        self.group: int | None = None
         self.arrays: dict[str, Any] = {}
         self.read: dict[int, list[Operand]] = {}
         self._tables: dict[Any, Operand] = {}
 
     def line(self, text: str, about: str = "") -> None:
         """Add a line, with a comment."""
-        self.lines.append(f"    {text}  # {about}" if about else f"    {text}")
+        self.lines.append(Line(text, about, self.half, self.group))
 
     def array(self, letter: str, array: Any) -> str:
         """The name of an array that is given to the program."""
@@ -110,10 +131,10 @@ class Source:
         self, read: list[Piece], nodes: Numbers, sizes: tuple[int, ...] = (-1,)
     ) -> Operand:
         """Constants are put in order while the program is written, not while it runs."""
-        numbers = [self.layout.graph.leaves[node].number for node in nodes.tolist()]
+        numbers = self.layout.graph.numbers[nodes]
         if sizes == (-1,) and read[0].count == 1 and read[0].index is None and len(read) == 1:
-            return Operand(Ink.literal(numbers[0]), read, False)
-        name = self.array("k", np.array(numbers).reshape(sizes))
+            return Operand(Ink.literal(float(numbers[0])), read, False)
+        name = self.array("k", numbers.reshape(sizes))
         return Operand(Ink.symbol(name), read, False)
 
     def _text(self, read: Sequence[Piece]) -> str:
@@ -137,6 +158,9 @@ class Source:
 
 def described(group: Group) -> str:
     """Which scalars an array stands for."""
+    if group.walk is not None:
+        steps = "one by one" if group.walk.groups is None else f"in {len(group.walk.groups)} steps"
+        return f"{len(group):,} scalars {steps}"
     if group.row is None:
         return f"{len(group)} {group.kind} numbers"
     count = group.rows if group.row.name == "softmax" else int((group.nodes >= 0).sum())

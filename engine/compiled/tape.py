@@ -8,17 +8,18 @@ it in the recording, so that is refused.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, count
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from engine.compiled.graph import Graph, Leaf
+from engine.compiled.graph import CAPTURED, CONSTANT, INPUT, Graph, Numbers, starts_of
 from engine.errors import CompilationError
 from engine.operation import Notation, Operation
-from engine.origin import is_of_user
+from engine.origin import Origin, is_of_user
 from engine.record import record
-from engine.value import Value, name
+from engine.value import Value, constant, name
 
 RELATIONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 DETACHED = Operation(
@@ -57,12 +58,8 @@ class Tape:
     def __init__(self, title: str) -> None:
         self.title = title
         self.nodes: list[Value] = []
+        self.append = self.nodes.append
         self.guards: list[Guard] = []
-
-    def take(self, node: Value, is_differentiated: bool) -> Value:
-        """Note a node that was made; inside `no_grad` no gradient flows through it."""
-        self.nodes.append(node)
-        return node if is_differentiated else self.detached(node)
 
     def detached(self, node: Value) -> Value:
         """The number of a node, through which no gradient flows, also when it is another number."""
@@ -115,52 +112,73 @@ def graph_of(tape: Tape, result: Value, inputs: list[Value]) -> tuple[Graph, lis
         result: what the function returned.
         inputs: the Values that stood for the arguments.
     """
-    graph, captured = Graph(), list[Value]()
-    places: dict[Value, int] = {}
-    for number, node in enumerate(inputs):
-        places[node] = graph.add_leaf(Leaf("input", number))
-
-    def place_of(operand: Any) -> int:
-        if not isinstance(operand, Value):
-            return graph.add_leaf(Leaf("constant", float(operand)))
-        place = places.get(operand)
-        if place is None:
-            if operand.is_constant:
-                leaf = Leaf("constant", operand._data)
-            else:
-                leaf = Leaf("captured", len(captured))
-                captured.append(operand)
-            place = places[operand] = graph.add_leaf(leaf)
-        return place
-
-    for node in tape.nodes:
-        operation = node._origin.operation
-        assert operation is not None
-        operands = tuple([places.get(o, -1) for o in node.parents])
-        if -1 in operands:
-            operands = tuple(map(place_of, node.parents))
-        places[node] = graph.add(operation, operands)
-    graph.roots = [place_of(result)]
-    for guard in tape.guards:
-        graph.roots += [place_of(guard.left), place_of(guard.right)]
+    operands = [node.parents for node in tape.nodes]
+    compared = chain.from_iterable((guard.left, guard.right) for guard in tape.guards)
+    roots = [each if isinstance(each, Value) else constant(float(each)) for each in compared]
+    read = [*chain.from_iterable(operands), result, *roots]
+    made = [*inputs, *tape.nodes]
+    outside, places = _placed(made, read)
+    captured = [leaf for leaf in outside if not leaf.is_constant]
+    order = count()
+    numbers = [leaf._data if leaf.is_constant else next(order) for leaf in outside]
+    numbers += [*range(len(inputs)), *[0.0] * len(tape.nodes)]
+    rows: dict[Operation | None, int] = {}
+    codes = [CONSTANT if leaf.is_constant else CAPTURED for leaf in outside]
+    codes += [INPUT] * len(inputs)
+    codes += [rows.setdefault(node._origin.operation, len(rows)) for node in tape.nodes]
+    counts = [0] * (len(outside) + len(inputs)) + list(map(len, operands))
+    starts = starts_of(counts)
+    graph = Graph(
+        rows=[row for row in rows if row is not None],
+        codes=np.array(codes, np.intp),
+        numbers=np.array(numbers, float),
+        starts=starts,
+        operands=places[: starts[-1]],
+        roots=places[starts[-1] :],
+        places=np.arange(len(codes)),
+    )
     return graph, captured
 
 
-def replayed(graph: Graph, leaves: dict[int, Value]) -> Value:
-    """The result of a graph once more as ordinary nodes.
+def _placed(made: Sequence[Value], read: Sequence[Value]) -> tuple[list[Value], Numbers]:
+    """What is read but was not made, and the place of all that is read: those first, then made."""
+    addresses, wanted = _addresses(made), _addresses(read)
+    order = np.argsort(addresses)
+    near = np.minimum(np.searchsorted(addresses, wanted, sorter=order), len(made) - 1)
+    is_made = addresses[order][near] == wanted if made else np.zeros(len(read), bool)
+    others = np.flatnonzero(~is_made)
+    _, first, number = np.unique(wanted[others], return_index=True, return_inverse=True)
+    places = np.empty(len(read), np.intp)
+    places[others] = np.argsort(np.argsort(first))[number.ravel()]
+    places[is_made] = order[near[is_made]] + len(first)
+    return [read[i] for i in np.sort(others[first]).tolist()], places
+
+
+def _addresses(nodes: Sequence[Value]) -> Numbers:
+    """What nodes are told apart by, as an array: that is faster than a dictionary."""
+    return np.fromiter(map(id, nodes), np.int64, len(nodes))
+
+
+def replayed(graph: Graph, origins: Sequence[Origin], leaves: Mapping[int, Any]) -> list[Any]:
+    """All nodes of a recorded graph once more, as ordinary ones that were made where they were.
 
     Args:
         graph: the recording.
-        leaves: a Value for every leaf that is no constant.
+        origins: where the computed nodes were made.
+        leaves: what stands for every leaf that is no constant, a Value or a number.
     """
     made: list[Any] = []
-    for node, row in enumerate(graph.rows):
+    numbers, first = graph.numbers.tolist(), len(graph) - len(origins)
+    for node, operands in enumerate(graph.all_operands()):
+        row = graph.row(node)
         if row is None:
-            made.append(leaves[node] if node in leaves else graph.leaves[node].number)
+            made.append(leaves.get(node, numbers[node]))
         elif row is DETACHED:
-            (source,) = graph.operands[node]
+            (source,) = operands
             made.append(made[source].detach() if isinstance(made[source], Value) else made[source])
         else:
-            made.append(record(row, tuple([made[o] for o in graph.operands[node]])))
-    result = made[graph.roots[0]]
-    return result if isinstance(result, Value) else Value(result)
+            again = record(row, tuple([made[o] for o in operands]))
+            if again.operation is row:  # else it was made simpler, or is a constant
+                again._origin = origins[node - first]
+            made.append(again)
+    return made

@@ -1,0 +1,224 @@
+"""The layout: which nodes are computed together, and in which order they lie.
+
+Nodes of one operation at one level (the longest path from a leaf) do not depend on each other. They
+become one array, in an order in which the operands are read as slices where that is possible.
+Groups of `dot` nodes are products of matrices where their rows fill a grid: see `products.py`. Many
+narrow groups in a row become a walk: see `walk.py`. Next: `reading.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.compiled.graph import (
+    CAPTURED,
+    CONSTANT,
+    INPUT,
+    LEAVES,
+    Graph,
+    Numbers,
+    levels,
+    runs,
+    starts_of,
+)
+from engine.compiled.groups import Group, Layout
+from engine.compiled.products import grids
+from engine.compiled.walk import Walk
+from engine.operation import Operation, Pairing, Reduction
+
+_LONGEST = 100
+"""So many irregular groups in a row are written as lines; more become one walk."""
+_NARROW, _MOST_SOURCES = 64, 12
+"""Groups are irregular if they have fewer operands, or read from more groups, on average."""
+_WIDE = 32
+"""A walk goes by groups, not by scalars, if they have more operands than these on average."""
+
+
+def laid_out(graph: Graph, batched: frozenset[str]) -> Layout:
+    """The groups of a graph; what depends on a leaf of a batched kind is batched too."""
+    known = _Known(graph, batched)
+    computed: list[Group] = []
+    for alike in known.stretches():
+        computed += [known.walk(alike)] if len(alike) > 1 else known.placed(*alike)
+    layout = Layout(graph, [*known.leaves(computed, batched), *computed])
+    for group in computed:
+        _sort_terms(layout, group)
+    return layout
+
+
+def _sort_terms(layout: Layout, group: Group) -> None:
+    """The terms of a lone sum, or sum of products, in the order in which they lie."""
+    if len(group) == 1 and group.row is not None and group.row.name in ("sum", "prod", "dot"):
+        (first, *_) = group.operands
+        order = np.lexsort([layout.position[first], layout.group_of[first]])
+        group.operands = tuple(operands[order] for operands in group.operands)
+
+
+class _Known:
+    """What is known of the nodes while they are grouped.
+
+    Attributes:
+        depends: whether each node depends on a leaf that has samples.
+        kinds: the kind of each leaf as its place among `LEAVES`; -1 for computed nodes.
+        place: where each node lies in its group; of leaves and later nodes, that of the graph.
+    """
+
+    def __init__(self, graph: Graph, batched: frozenset[str]) -> None:
+        self.graph = graph
+        self.depends = self._depending(batched)
+        self.kinds = np.where(graph.codes < 0, graph.codes + len(LEAVES), -1)
+        self.place = np.arange(len(graph))
+
+    def _depending(self, batched: frozenset[str]) -> npt.NDArray[np.bool_]:
+        kinds = [code for code, kind in zip((INPUT, CAPTURED, CONSTANT), LEAVES) if kind in batched]
+        found = np.isin(self.graph.codes, kinds)
+        if not found.any():
+            return found
+        known = found.tolist()
+        for node, operands in enumerate(self.graph.all_operands()):
+            known[node] = known[node] or any(known[o] for o in operands)
+        return np.array(known, bool)
+
+    def stretches(self) -> Iterator[list[Numbers]]:
+        """The nodes that are alike, each list for itself; irregular ones in a row as one, to walk.
+
+        Alike are nodes of one level, operation and number of operands, if they all have samples or
+        none has.
+        """
+        level, counts = levels(self.graph), self.graph.counts
+        nodes = np.flatnonzero(self.graph.codes >= 0)
+        keys: list[Any] = [key[nodes] for key in (self.depends, counts, self.graph.codes, level)]
+        order = np.lexsort(keys)
+        alike = runs(nodes[order], *[key[order] for key in keys])
+        is_irregular = self._is_irregular(alike, level, counts)
+        for irregular, places in groupby(range(len(alike)), is_irregular.tolist().__getitem__):
+            row = [alike[place] for place in places]
+            if irregular and len(row) > _LONGEST:
+                yield row
+            else:
+                yield from ([each] for each in row)
+
+    def _is_irregular(
+        self, alike: Sequence[Numbers], level: Numbers, counts: Numbers
+    ) -> npt.NDArray[np.bool_]:
+        """Whether each group is at a level of groups that are narrow, or read from everywhere."""
+        if len(alike) <= _LONGEST:
+            return np.zeros(len(alike), bool)
+        group_of = np.full(len(self.graph), len(alike))  # leaves count as one
+        group_of[np.concatenate(alike)] = np.repeat(np.arange(len(alike)), list(map(len, alike)))
+        reads = group_of[self.graph.owners] * (len(alike) + 1) + group_of[self.graph.operands]
+        sources = np.bincount(np.unique(reads) // (len(alike) + 1), minlength=len(alike))
+        level_of = level[[nodes[0] for nodes in alike]]
+        groups, operands = np.bincount(level_of), np.bincount(level, counts)
+        is_scattered = np.bincount(level_of, sources) > _MOST_SOURCES * groups
+        found: npt.NDArray[np.bool_] = (operands < _NARROW * groups) | is_scattered
+        return found[level_of]
+
+    def walk(self, alike: Sequence[Numbers]) -> Group:
+        """The scalars of several groups as one group that computes them step by step."""
+        graph = self.graph
+        nodes = np.sort(np.concatenate(alike))
+        is_mine = np.zeros(len(graph), bool)
+        is_mine[nodes] = True
+        reads = is_mine[graph.owners]
+        read = np.unique(graph.operands[reads & ~is_mine[graph.operands]])
+        local = np.zeros(len(graph), np.intp)
+        local[read] = np.arange(len(read))
+        local[nodes] = np.arange(len(nodes)) + len(read)
+        is_wide = graph.counts[nodes].sum() > _WIDE * len(alike)
+        root = graph.roots[0]
+        seen = np.union1d(graph.operands[~reads & is_mine[graph.operands]], root)
+        walk = Walk(
+            graph.rows,
+            graph.codes[nodes],
+            local[graph.operands[reads]],
+            starts_of(graph.counts[nodes]),
+            graph.codes[read] != CONSTANT,
+            local[seen[is_mine[seen]]],
+            int(local[root]) if is_mine[root] else None,
+        )
+        if is_wide:
+            walk.groups = [walk.alike(local[each]) for each in alike]
+        self.place[nodes] = np.arange(len(nodes))
+        return Group(None, nodes, (read,), walk=walk, is_batched=bool(self.depends[nodes].any()))
+
+    def placed(self, nodes: Numbers) -> list[Group]:
+        """The groups of nodes that are alike, and from now on it is known where they lie."""
+        graph, row = self.graph, self.graph.row(int(nodes[0]))
+        assert row is not None
+        count = graph.counts[nodes[0]]
+        operands = graph.operands[graph.starts[nodes][:, None] + np.arange(count)]
+        found = self.groups(row, nodes, operands)
+        for group in found:
+            group.is_batched = bool(self.depends[nodes[0]])
+            wanted = np.flatnonzero(group.nodes >= 0)
+            self.place[group.nodes[wanted]] = wanted
+        return found
+
+    def groups(self, row: Operation, nodes: Numbers, operands: Numbers) -> list[Group]:
+        """The groups of nodes that are alike: one, unless they are products of several shapes."""
+        if isinstance(row, Pairing):
+            return self._pairings(row, nodes, operands)
+        if row.name == "softmax":
+            return [_shares(row, nodes, operands)]
+        if isinstance(row, Reduction):
+            return [Group(row, nodes, (operands.ravel(),), rows=len(nodes))]
+        # In the order of the first computed operand: it is then read as it lies.
+        columns = sorted(operands.T, key=lambda column: int(self.kinds[column].max()))
+        order = np.lexsort([self.place[column] for column in columns[::-1]])
+        return [Group(row, nodes[order], tuple(operands[order].T))]
+
+    def _pairings(self, row: Operation, nodes: Numbers, operands: Numbers) -> list[Group]:
+        """Products of matrices, with what parameters multiply on the left; and the rest."""
+        half = operands.shape[1] // 2
+        left, right = operands[:, :half], operands[:, half:]
+        found, loose = grids(nodes, left, right)
+        groups = []
+        for grid in found:
+            if self._belongs_left(grid.right) > self._belongs_left(grid.left):
+                grid = grid.swapped()  # noqa: PLW2901  the same products
+            sides = (grid.left.ravel(), grid.right.ravel())
+            groups.append(Group(row, grid.cells.ravel(), sides, grid=grid))
+        if len(loose):
+            sides = (left[loose].ravel(), right[loose].ravel())
+            groups.append(Group(row, nodes[loose], sides, rows=len(loose)))
+        return groups
+
+    def _belongs_left(self, rows: Numbers) -> tuple[bool, bool]:
+        """Samples are rows of the result, and so is whatever is no parameter."""
+        return bool(self.depends[rows].any()), bool((self.graph.codes[rows] != CAPTURED).any())
+
+    def leaves(self, computed: Sequence[Group], batched: frozenset[str]) -> list[Group]:
+        """The leaves of each kind, in the order in which the groups read them, products first."""
+        readers = sorted(computed, key=_reads_late)
+        read = [operands for group in readers for operands in group.operands]
+        every = np.concatenate([*read, np.arange(len(self.graph), dtype=np.intp)])
+        unique, first = np.unique(every, return_index=True)
+        order = unique[np.argsort(first)]
+        return [
+            Group(None, order[self.kinds[order] == i], kind=kind, is_batched=kind in batched)
+            for i, kind in enumerate(LEAVES)
+        ]
+
+
+def _shares(row: Operation, nodes: Numbers, operands: Numbers) -> Group:
+    """The shares of a softmax: one row for all shares of the same operands."""
+    known: dict[bytes, int] = {}
+    ordered = np.sort(operands, axis=1)
+    numbers = [known.setdefault(each.tobytes(), len(known)) for each in ordered]
+    rows = np.frombuffer(b"".join(known), np.intp).reshape(len(known), -1)
+    cells = np.full(rows.shape, -1, np.intp)
+    for node, number, first in zip(nodes.tolist(), numbers, operands[:, 0].tolist()):
+        cells[number, np.searchsorted(rows[number], first)] = node
+    return Group(row, cells.ravel(), (rows.ravel(),), rows=len(rows))
+
+
+def _reads_late(group: Group) -> tuple[bool, bool]:
+    """Products of matrices come first, reductions of a few long rows last."""
+    is_product = group.grid is not None and group.grid.cells.size > 1
+    return not is_product, isinstance(group.row, Reduction)

@@ -1,0 +1,109 @@
+"""The pass that brings reductions at one level to one length, as the rows of causal attention.
+
+Next: `groups.py`, which finds nodes that can be computed together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from engine.compiled.graph import CONSTANT, Graph, Numbers, levels
+from engine.operation import Pairing
+
+NEUTRAL = {
+    "sum": 0.0,
+    "dot": 0.0,
+    "prod": 1.0,
+    "max": -math.inf,
+    "min": math.inf,
+    "logsumexp": -math.inf,
+    "softmax": -math.inf,
+}
+"""What may be added to the operands of a reduction without changing it."""
+_MOST_PADDING = 3
+"""How many times as many operands may be read so that nodes of different lengths are one group."""
+Changed = dict[int, Sequence[int]]
+
+
+def padded(graph: Graph) -> Graph:
+    """With reductions at one level brought to one length.
+
+    What a shorter row of a `dot` lacks is taken from a longer one that begins in the same way,
+    against zeros on the other side: so both are rows of one product of matrices.
+    """
+    ragged = _ragged(graph)
+    if not ragged:
+        return graph
+    fillers = {number: place for place, number in enumerate(sorted({n for n, _ in ragged}))}
+    graph = _after_constants(graph, list(fillers))
+    changed: Changed = {}
+    for number, nodes in ragged:
+        operands = {node + len(fillers): graph.of(node + len(fillers)) for node in nodes}
+        most, filler = max(map(len, operands.values())), fillers[number]
+        if isinstance(graph.row(next(iter(operands))), Pairing):
+            _pad_pairs(changed, operands, most // 2, filler)
+        else:
+            for node, each in operands.items():
+                changed[node] = [*each, *[filler] * (most - len(each))]
+    return graph.with_operands(changed)
+
+
+def _ragged(graph: Graph) -> list[tuple[float, list[int]]]:
+    """What reductions at one level lack, where their lengths differ, but not too much."""
+    is_reduction = np.isin(graph.codes, [i for i, r in enumerate(graph.rows) if r.name in NEUTRAL])
+    if len(np.unique(graph.counts[is_reduction])) < 2:
+        return []
+    found: dict[tuple[int, int], list[int]] = {}
+    level = levels(graph)
+    for node in np.flatnonzero(is_reduction).tolist():
+        found.setdefault((level[node], graph.codes[node]), []).append(node)
+    return [
+        (NEUTRAL[graph.rows[code].name], nodes)
+        for (_, code), nodes in found.items()
+        if _is_ragged(graph.counts[nodes])
+    ]
+
+
+def _is_ragged(lengths: Numbers) -> bool:
+    most = lengths.max()
+    return bool(lengths.min() < most and most * len(lengths) <= _MOST_PADDING * lengths.sum())
+
+
+def _after_constants(graph: Graph, numbers: Sequence[float]) -> Graph:
+    """The graph with a few constants before all its nodes."""
+    count = len(numbers)
+    return replace(
+        graph,
+        codes=np.concatenate([np.full(count, CONSTANT), graph.codes]),
+        numbers=np.concatenate([numbers, graph.numbers]),
+        starts=np.concatenate([np.zeros(count, np.intp), graph.starts]),
+        operands=graph.operands + count,
+        roots=graph.roots + count,
+        places=np.where(graph.places >= 0, graph.places + count, -1),
+    )
+
+
+def _pad_pairs(
+    changed: Changed, operands: Mapping[int, list[int]], length: int, filler: int
+) -> None:
+    halves = {len(each) // 2 for each in operands.values()}
+    longer: dict[tuple[int, ...], list[int]] = {}
+    for each in operands.values():
+        if len(each) == 2 * length:
+            for half in halves:
+                for side in (each[:length], each[length:]):
+                    longer.setdefault(tuple(side[:half]), side)
+    for node, each in operands.items():
+        half = len(each) // 2
+        left, right = each[:half], each[half:]
+        zeros = [filler] * (length - half)
+        if tuple(right) in longer:
+            changed[node] = [*left, *zeros, *longer[tuple(right)]]
+        elif tuple(left) in longer:
+            changed[node] = [*longer[tuple(left)], *right, *zeros]
+        else:
+            changed[node] = [*left, *zeros, *right, *zeros]

@@ -1,0 +1,80 @@
+"""Passes that leave out nodes: those nobody reads, operations on constants, nodes that are equal.
+
+Each takes a graph and gives a smaller one. Next: `sums.py`, which makes sums longer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from engine.compiled.graph import CONSTANT, Graph
+from engine.table import TABLE
+
+_SUMS = tuple(TABLE[name] for name in ("pos", "add", "sum"))
+
+
+def pruned(graph: Graph) -> Graph:
+    """Without nodes that no root depends on."""
+    if graph.uses().all():
+        return graph
+    alive = [False] * len(graph)
+    for root in graph.roots.tolist():
+        alive[root] = True
+    operands = graph.all_operands()
+    for node in range(len(graph) - 1, -1, -1):
+        if alive[node]:
+            for operand in operands[node]:
+                alive[operand] = True
+    is_kept = np.array(alive, bool)
+    return graph.chosen(is_kept, np.where(is_kept, np.arange(len(graph)), -1))
+
+
+def folded(graph: Graph) -> Graph:
+    """With operations on constants done, and x + 0 as x."""
+    is_constant = graph.codes == CONSTANT
+    is_zero = is_constant & (graph.numbers == 0.0)
+    owners = graph.owners
+    others = np.bincount(owners, ~is_constant[graph.operands], len(graph))
+    terms = np.bincount(owners, ~is_zero[graph.operands], len(graph))
+    if not ((graph.codes >= 0) & ((others == 0) | graph.is_of(*_SUMS) & (terms == 1))).any():
+        return graph
+    codes, numbers = graph.codes.copy(), graph.numbers.copy()
+    constants = np.flatnonzero(is_constant)
+    known = dict(zip(constants.tolist(), numbers[constants].tolist()))
+    became: list[int] = []
+    for node, read in enumerate(graph.all_operands()):
+        became.append(node)
+        row, operands = graph.row(node), [became[o] for o in read]
+        if row is None:
+            continue
+        if all(o in known for o in operands):
+            known[node] = row.forward(tuple([known[o] for o in operands]))
+            codes[node], numbers[node] = CONSTANT, known[node]
+        elif row in _SUMS:
+            nonzero = [o for o in operands if known.get(o) != 0.0]
+            became[node] = nonzero[0] if len(nonzero) == 1 else node
+    found = np.array(became, np.intp)
+    now = replace(graph, codes=codes, numbers=numbers)
+    return now.chosen(found == np.arange(len(graph)), found)
+
+
+def merged(graph: Graph) -> Graph:
+    """With equal nodes as one."""
+    codes, bits = graph.codes.tolist(), graph.numbers.view(np.int64).tolist()  # -0.0 is not 0.0
+    size, rows = len(graph), len(graph.rows)
+    known: dict[object, int] = {}
+    became: list[int] = []
+    key: object
+    for node, (count, first, second) in enumerate(graph.first_two()):
+        code = codes[node]
+        if code < 0:
+            key = (code, bits[node])
+        elif count == 2:  # a number is a smaller key than a tuple
+            key = (became[first] * size + became[second]) * rows + code
+        else:
+            key = (code, *[became[o] for o in graph.of(node)])
+        became.append(known.setdefault(key, node))
+    found = np.array(became, np.intp)
+    return graph.chosen(found == np.arange(len(graph)), found)

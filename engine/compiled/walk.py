@@ -1,0 +1,223 @@
+"""`Walk`: scalars that fit into no program of a readable length, computed from inside one line.
+
+An irregular graph that is deep and narrow has a group for nearly every scalar; one that is wide has
+groups that read from everywhere. Lines for all of them would take longer to write than the graph
+takes to run. So a long stretch of them is one line that goes through a list of steps: scalar by
+scalar where the stretch is narrow, group by group where it is wide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.compiled.graph import Numbers, runs
+from engine.operation import HARD_PLACE, Operation, Reduction
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass
+class Alike:
+    """Scalars of one operation and number of operands.
+
+    Attributes:
+        row: the row of the table.
+        nodes: the places of the scalars.
+        edges: for each operand of each scalar its place among all operands, by operand.
+    """
+
+    row: Operation
+    nodes: Numbers
+    edges: Numbers
+
+
+@dataclass
+class Walk:
+    """Scalars in an order in which operands come first.
+
+    Places are those in a list of what is read from outside, followed by the scalars themselves.
+
+    Attributes:
+        rows: the rows of the table that occur.
+        codes: which of them computes each scalar.
+        operands: the places of the operands of each scalar, one scalar after the other.
+        starts: where the operands of each scalar begin.
+        leads: whether each number that is read from outside is no constant.
+        seen: the places of scalars that are read outside.
+        root: the place of the result, whose gradient is given even if it is 0; None if it is
+            elsewhere.
+        groups: the scalars that can be computed together, in order; None to go one by one.
+    """
+
+    rows: Sequence[Operation]
+    codes: Numbers
+    operands: Numbers
+    starts: Numbers
+    leads: Flags
+    seen: Numbers
+    root: int | None
+    groups: Sequence[Alike] | None = None
+
+    def __post_init__(self) -> None:
+        self.outside = len(self.leads)
+        self.owners = np.repeat(np.arange(len(self)), np.diff(self.starts)) + self.outside
+        self.kinds = [self.alike(nodes) for nodes in self._by_kind()]
+        # An edge that is not wanted has a local derivative of 0, and so sends nothing.
+        leads = np.append(self.leads, np.ones(len(self), bool))
+        self.is_wanted = leads[self.operands] & self._is_differentiated()
+
+    @property
+    def nbytes(self) -> int:
+        """How much memory the arrays take, named as numpy names it for arrays."""
+        found = 0
+        for kinds in (self.kinds, self.groups or []):
+            found += sum(alike.nodes.nbytes + alike.edges.nbytes for alike in kinds)
+        arrays = (self.codes, self.operands, self.starts, self.owners, self.is_wanted)
+        return found + sum(array.nbytes for array in arrays)
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def _by_kind(self) -> list[Numbers]:
+        """The scalars of each operation and number of operands."""
+        counts = np.diff(self.starts)
+        keys = self.codes * (counts.max() + 1) + counts
+        order = np.argsort(keys, kind="stable")
+        return runs(order + self.outside, keys[order])
+
+    def alike(self, nodes: Numbers) -> Alike:
+        """Scalars of one operation, with the places of their operands."""
+        places = nodes - self.outside
+        count = self.starts[places[0] + 1] - self.starts[places[0]]
+        edges = self.starts[places] + np.arange(count)[:, None]
+        return Alike(self.rows[self.codes[places[0]]], nodes, edges)
+
+    def _is_differentiated(self) -> Flags:
+        """Whether the row has a derivative by each operand."""
+        found = np.ones(len(self.operands), bool)
+        for alike in self.kinds:
+            if not isinstance(alike.row, Reduction):
+                found[alike.edges] = np.array([[rule is not None] for rule in alike.row.rules])
+        return found
+
+    def forward(self, outside: Any) -> Any:
+        """The values of all scalars.
+
+        Args:
+            outside: the numbers that are read from outside; with an axis of samples in front, or
+                without one.
+        """
+        if self.groups is None and outside.ndim == 1:
+            return np.array(self._values(outside.tolist())[self.outside :])
+        if self.groups is None:
+            return _stacked(self._columns(list(outside.T))[self.outside :], len(outside))
+        numbers = np.empty((self.outside + len(self), *outside.shape[:-1]))
+        numbers[: self.outside] = outside.T
+        for alike in self.groups:
+            numbers[alike.nodes] = alike.row.array(*numbers[self.operands[alike.edges]])
+        return numbers[self.outside :].T
+
+    def _values(self, numbers: list[float]) -> list[float]:
+        operands, starts = self.operands.tolist(), self.starts.tolist()
+        scalars = [row.scalar for row in self.rows]
+        for code, a, b in zip(self.codes.tolist(), starts, starts[1:]):
+            try:
+                if b - a == 2:
+                    numbers.append(scalars[code](numbers[operands[a]], numbers[operands[a + 1]]))
+                else:
+                    numbers.append(scalars[code](*[numbers[o] for o in operands[a:b]]))
+            except HARD_PLACE:
+                numbers.append(self.rows[code].forward(tuple([numbers[o] for o in operands[a:b]])))
+        return numbers
+
+    def _columns(self, columns: list[Any]) -> list[Any]:
+        operands, starts = self.operands.tolist(), self.starts.tolist()
+        for code, a, b in zip(self.codes.tolist(), starts, starts[1:]):
+            columns.append(self.rows[code].array(*[columns[o] for o in operands[a:b]]))
+        return columns
+
+    def backward(self, outside: Any, values: Any, upstream: Any) -> Any:
+        """The gradients of what is read from outside.
+
+        Args:
+            outside: as for `forward`.
+            values: what `forward` gave.
+            upstream: the gradients of the scalars that others have sent.
+        """
+        numbers = np.concatenate([outside, values], -1).T
+        local = self._local(numbers)
+        gradients = np.zeros_like(numbers)
+        gradients[self.seen] = upstream.T[self.seen - self.outside]
+        if np.isfinite(local).all():
+            send = self._send_one_by_one if self.groups is None else self._send_by_groups
+            found = send(gradients, local)
+            if np.isfinite(found).all():
+                return found[: self.outside].T
+        return self._send_carefully(gradients, local)[: self.outside].T
+
+    def _local(self, numbers: Any) -> Any:
+        """The local derivative by each operand, all scalars of a kind at once."""
+        found = np.zeros((len(self.operands), *numbers.shape[1:]))
+        for alike in self.kinds:
+            operands = tuple(numbers[self.operands[alike.edges]])
+            for edges, local in zip(
+                alike.edges, alike.row.derivatives(operands, numbers[alike.nodes])
+            ):
+                if local is not None:
+                    found[edges] = local
+        found[~self.is_wanted] = 0.0
+        return found
+
+    def _send_one_by_one(self, gradients: Any, local: Any) -> Any:
+        """The chain rule edge by edge, the last scalar first."""
+        found = _listed(gradients)
+        for owner, operand, partial in zip(self.owners[::-1].tolist(),
+                                           self.operands[::-1].tolist(),
+                                           _listed(local[::-1])):  # fmt: skip
+            found[operand] = found[operand] + found[owner] * partial
+        return np.array(found)
+
+    def _send_by_groups(self, gradients: Any, local: Any) -> Any:
+        """The same, all scalars of a group at once."""
+        found = gradients.copy()
+        for alike in reversed(self.groups or []):
+            sent = found[alike.nodes] * local[alike.edges]
+            np.add.at(found, self.operands[alike.edges], sent)
+        return found
+
+    def _send_carefully(self, gradients: Any, local: Any) -> Any:
+        """The same where numbers are infinite or nan, and 0 × infinity has to be told apart.
+
+        What is switched off sends 0; what no gradient reaches, since it was not chosen, nothing.
+        """
+        found, reached = list(gradients), list(gradients != 0.0)
+        if self.root is not None:
+            reached[self.root] = np.ones_like(reached[self.root])
+        selects = np.array([row.selects for row in self.rows], bool)[self.codes]
+        masks = np.array([row.masks for row in self.rows], bool)[self.codes] | selects
+        for edge in range(len(self.operands) - 1, -1, -1):
+            if not self.is_wanted[edge]:
+                continue
+            owner, operand, partial = self.owners[edge], self.operands[edge], local[edge]
+            is_off = masks[owner - self.outside] & (partial == 0.0)
+            is_sent = reached[owner] & ~is_off
+            found[operand] = found[operand] + np.where(is_sent, found[owner] * partial, 0.0)
+            is_cut = selects[owner - self.outside] & (partial == 0.0)
+            reached[operand] = reached[operand] | (reached[owner] & ~is_cut)
+        return np.array(found)
+
+
+def _listed(numbers: Any) -> list[Any]:
+    """Numbers as floats, columns of numbers as arrays: what a loop reads fastest."""
+    found: list[Any] = numbers.tolist() if numbers.ndim == 1 else list(numbers)
+    return found
+
+
+def _stacked(columns: Sequence[Any], count: int) -> Any:
+    """Columns, or numbers that all samples share, as an array with the samples in front."""
+    return np.stack([np.broadcast_to(column, count) for column in columns], -1)
