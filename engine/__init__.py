@@ -40,6 +40,11 @@ from engine.table import softmax as softmax
 from engine.value import NOT_COMPUTED as NOT_COMPUTED
 from engine.value import Value as Value
 from engine.value import as_value as as_value
+from engine.vector import assign as assign
+from engine.vector import data_vector as data_vector
+from engine.vector import descend as descend
+from engine.vector import grad_vector as grad_vector
+from engine.vector import zero_grad as zero_grad
 
 # `from engine import *` leaves Python's own sum, max, min, abs and pow alone.
 globals()["__all__"] = [

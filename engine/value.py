@@ -112,7 +112,7 @@ class Value:
     def data(self, number: Any) -> None:
         if MODE.get() is not ORDINARY:
             refuse_on_tape("sets .data of", self)
-        self._data = real(_number_of(number), "v.data")
+        self._data = number if type(number) is float else real(_number_of(number), "v.data")
 
     @property
     def grad(self) -> float:
@@ -123,8 +123,9 @@ class Value:
 
     @grad.setter
     def grad(self, number: Any) -> None:
-        number = _number_of(number)
-        self._grad = number if number is NOT_COMPUTED else real(number, "v.grad")
+        if type(number) is not float and number is not NOT_COMPUTED:
+            number = real(_number_of(number), "v.grad")
+        self._grad = number
 
     @property
     def label(self) -> str | None:

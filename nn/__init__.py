@@ -8,6 +8,7 @@
     saved.py       what a model file holds
     activation.py  the choice of an activation by name
     inputs.py      what a module takes as a sample
+    optimisers.py  how parameters move along their gradients
     seed.py        where untrained numbers come from
 
 Start with `Neuron` in `layers.py`: it is the whole idea in one line, and a layer and an MLP are
@@ -23,6 +24,7 @@ from nn.layers import MLP as MLP
 from nn.layers import Layer as Layer
 from nn.layers import Neuron as Neuron
 from nn.module import Module as Module
+from nn.optimisers import SGD as SGD
 from nn.seed import Seed as Seed
 
 hide_lines_of(__file__)

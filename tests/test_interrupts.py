@@ -176,6 +176,7 @@ def twice() -> int:
             raise KeyboardInterrupt
 
     y.partials = (*y.partials[:-1], InterruptingTwice())
+    y = y * 1.0
     for x in xs:
         x.grad = 7.0
     for _ in range(5):

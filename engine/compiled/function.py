@@ -5,14 +5,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from types import MethodType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from engine.compiled.arguments import Arguments
+from engine.compiled.batch import Batch, Part
 from engine.compiled.program import Program
 from engine.compiled.recording import Recording
-from engine.compiled.result import node_of, sum_of
+from engine.compiled.result import node_of, total_of
 from engine.errors import CompilationError
 from engine.mode import MODE
 from engine.text import describe, told
@@ -20,16 +21,9 @@ from engine.value import Value
 
 MOST_RECORDINGS = 64
 """After so many recordings for arguments of one structure no more are made."""
+NOTHING: frozenset[str] = frozenset()
+INPUT, CAPTURED = frozenset({"input"}), frozenset({"captured"})
 REDUCTIONS = ("mean", "sum", "none")
-
-
-class Part(NamedTuple):
-    """The samples of a batch that one recording serves: the sum of their results, its gradient."""
-
-    recording: Recording
-    program: Program
-    total: float
-    gradient: Any
 
 
 class Compiled:
@@ -65,7 +59,7 @@ class Compiled:
         numbers = np.array(given.numbers)
         wanted = _wanted(given)
         for recording in recordings:
-            program = recording.program(frozenset(), wanted)
+            program = recording.program(NOTHING, wanted)
             inputs, seed = numbers[program.orders["input"]], np.ones(1) if wanted else None
             result, holds, *slopes = program.run(inputs, recording.numbers(program), seed)
             if holds:
@@ -96,18 +90,15 @@ class Compiled:
             >>> l.data, w.grad
             (1.0, 3.0)
         """
-        arrays = _arrays(batch)
-        share = _share(reduction, len(arrays[0]))
+        samples = Batch.of(batch)
+        share = _share(reduction, len(samples))
         if reduction == "none":
-            results = [self(*_sample(arrays, i)) for i in range(len(arrays[0]))]
-            found: Any = np.empty(len(results), object)
-            found[:] = results
+            found: Any = np.empty(len(samples), object)
+            found[:] = [self(*samples.sample(i)) for i in range(len(samples))]
             return found
-        wanted = frozenset({"captured"}) if MODE.get().recording else frozenset()
-        parts = list(self._parts(arrays, share, wanted, Recording.numbers))
-        total = sum(part.total for part in parts)
-        slopes = [(part.recording, part.program, part.gradient) for part in parts]
-        return sum_of(self.title, len(arrays[0]), slopes, total)
+        wanted = CAPTURED if MODE.get().recording else NOTHING
+        parts = list(self._parts(samples, share, wanted, Recording.numbers))
+        return total_of(self.title, len(samples), parts)
 
     def value_and_grad(
         self, parameters: Sequence[Value], *, reduction: str = "mean"
@@ -131,25 +122,26 @@ class Compiled:
         """
         if reduction not in ("mean", "sum"):
             raise ValueError(f'reduction is "mean" or "sum" here, not {told(reduction)}.')
-        place = {parameter: i for i, parameter in enumerate(parameters)}
+        parameters = tuple(parameters)
 
         def evaluate(array: Any, *batch: Any) -> tuple[float, Any]:
             given = np.asarray(array, dtype=float)
-            if given.shape != (len(place),):
-                shape = f"an array of {len(place)} numbers, not of shape {given.shape}"
+            if given.shape != (len(parameters),):
+                shape = f"an array of {len(parameters)} numbers, not of shape {given.shape}"
                 raise ValueError(f"value_and_grad of {self.title} takes {shape}.")
-            arrays = _arrays(batch)
+            samples = Batch.of(batch)
 
             def numbers(recording: Recording, program: Program) -> Any:
-                found = recording.numbers(program)
-                mine, theirs = recording.places(program, place)
+                mine, theirs = recording.places(program, parameters)
+                found = recording.numbers(program) if len(mine) < program.captured else None
+                found = np.empty(program.captured) if found is None else found
                 found[mine] = given[theirs]
                 return found
 
-            total, gradient = 0.0, np.zeros(len(place))
-            share = _share(reduction, len(arrays[0]))
-            for part in self._parts(arrays, share, frozenset({"captured"}), numbers):
-                mine, theirs = part.recording.places(part.program, place)
+            total, gradient = 0.0, np.zeros(len(parameters))
+            share = _share(reduction, len(samples))
+            for part in self._parts(samples, share, CAPTURED, numbers):
+                mine, theirs = part.recording.places(part.program, parameters)
                 gradient[theirs] += part.gradient[mine]
                 total += part.total
             return total, gradient
@@ -158,38 +150,32 @@ class Compiled:
 
     def _parts(
         self,
-        arrays: Sequence[Any],
+        samples: Batch,
         share: float,
         wanted: frozenset[str],
         numbers_of: Callable[[Recording, Program], Any],
     ) -> Iterator[Part]:
         """The batch by the recordings that serve its samples; what none serves is recorded."""
-        size = len(arrays[0])
-        rows = np.concatenate([np.reshape(array, (size, -1)) for array in arrays], axis=1)
-        structure = Arguments.of(_sample(arrays, 0), {}).structure
-        recordings = self._recordings.setdefault(structure, [])
-        left, tried = np.arange(size), 0
+        recordings = self._recordings.setdefault(samples.structure, [])
+        left, tried = np.arange(len(samples)), 0
         while len(left):
             if tried == len(recordings):
-                self._record_one_more(recordings, _sample(arrays, int(left[0])))
+                self._record_one_more(recordings, samples.sample(int(left[0])))
             recording = recordings[tried]
             tried += 1
-            program = recording.program(frozenset({"input"}), wanted)
+            program = recording.program(INPUT, wanted)
             numbers = numbers_of(recording, program)
-            inputs = rows[:, program.orders["input"]].astype(float)
-            served = left
-            if recording.guards:
-                _, holds, *_ = program.run(inputs[left], numbers)
-                holds = np.broadcast_to(holds, len(left))
-                served, left = left[holds], left[~holds]
-            else:
-                left = left[:0]
-            if len(served):
-                seed = np.full((len(served), 1), share) if wanted else None
-                inputs = inputs if len(served) == size else inputs[served]
-                result, _, _, gradient = program.run(inputs, numbers, seed)
-                total = float(np.broadcast_to(result, len(served)).sum()) * share
-                yield Part(recording, program, total, gradient)
+            inputs = samples.rows[:, program.orders["input"]]
+            inputs = inputs if len(left) == len(samples) else inputs[left]
+            result, holds, gradient = _run(program, inputs, numbers, share, wanted)
+            served = np.broadcast_to(holds, len(left)) if recording.guards else None
+            if served is None or served.all():
+                yield Part(recording, program, _sum(result, len(left)) * share, gradient)
+                return
+            if served.any():
+                result, _, gradient = _run(program, inputs[served], numbers, share, wanted)
+                yield Part(recording, program, _sum(result, served.sum()) * share, gradient)
+            left = left[~served]
 
     def _record_one_more(self, recordings: list[Recording], sample: tuple[Any, ...]) -> None:
         if len(recordings) >= MOST_RECORDINGS:
@@ -248,8 +234,8 @@ def compiled(function: Callable[..., Any]) -> Compiled:
 def _wanted(given: Arguments) -> frozenset[str]:
     """The kinds of leaves whose gradients a call needs."""
     if not MODE.get().recording:
-        return frozenset()
-    return frozenset({"captured", "input"} if given.values else {"captured"})
+        return NOTHING
+    return CAPTURED | INPUT if given.values else CAPTURED
 
 
 def _share(reduction: str, size: int) -> float:
@@ -258,19 +244,22 @@ def _share(reduction: str, size: int) -> float:
     return 1.0 / size if reduction == "mean" else 1.0
 
 
-def _arrays(batch: Sequence[Any]) -> list[Any]:
-    arrays = [np.asarray(array) for array in batch]
-    counts = {array.shape[:1] for array in arrays}
-    if len(counts) != 1 or counts <= {(), (0,)}:
-        shapes = ", ".join(str(array.shape) for array in arrays) or "nothing"
-        raise ValueError(
-            f"A batch is arrays whose first axis is that of the samples, not {shapes}."
-        )
-    if any(array.dtype.kind not in "fiub" for array in arrays):
-        raise TypeError("A batch holds numbers. Values belong into the function, as parameters.")
-    return arrays
+def _run(
+    program: Program, inputs: Any, numbers: Any, share: float, wanted: frozenset[str]
+) -> tuple[Any, Any, Any]:
+    """The results of all samples, which guards hold, and the gradient of their sum × share."""
+    seed = _seed(len(inputs), share) if wanted else None
+    result, holds, _, gradient = program.run(inputs, numbers, seed)
+    return result, holds, gradient
 
 
-def _sample(arrays: Sequence[Any], index: int) -> tuple[Any, ...]:
-    samples = (array[index] for array in arrays)
-    return tuple(s if isinstance(s, np.ndarray) else s.item() for s in samples)
+@functools.lru_cache(maxsize=8)
+def _seed(size: int, share: float) -> Any:
+    seed = np.full((size, 1), share)
+    seed.flags.writeable = False
+    return seed
+
+
+def _sum(result: Any, size: int) -> float:
+    """The sum of the results of all samples; one result may serve all of them."""
+    return float(result.sum() if np.ndim(result) else result * size)

@@ -16,7 +16,7 @@ def simplified(graph: Graph) -> tuple[Graph, dict[str, int]]:
     >>> from engine import Value
     >>> from engine.compiled import compiled
     >>> f = compiled(lambda x, y: x * x + y * y + x * x)
-    >>> f(1.0, 2.0)
+    >>> _ = f(1.0, 2.0)
     >>> f.recordings[0].nodes_after
     {'recorded': 5, 'pruned': 5, 'folded': 5, 'merged': 4, 'flattened': 2, 'padded': 2}
     """

@@ -35,6 +35,7 @@ class Program:
 
     Attributes:
         text: the source text.
+        captured: how many captured Values it reads.
         lines: the same, line by line, with what each belongs to.
         arrays: the arrays that the text names.
         layout: the groups that it computes.
@@ -55,9 +56,9 @@ class Program:
         source = Source(self.layout)
         self.text = _written(source, guards, bool(batched), wanted)
         self.orders = {
-            group.kind: graph.numbers[group.nodes].astype(int).tolist()
-            for group in self.layout.groups[:2]
+            group.kind: graph.numbers[group.nodes].astype(int) for group in self.layout.groups[:2]
         }
+        self.captured = len(self.orders["captured"])
         self.lines, self.arrays = source.lines, source.arrays
         self.operations = sum(group.row is not None for group in self.layout.groups)
         self.walked = sum(len(group.walk) for group in self.layout.groups if group.walk)

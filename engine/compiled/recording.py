@@ -58,7 +58,8 @@ class Recording:
         self.origins = [node._origin for node in tape.nodes]
         self.seconds = perf_counter() - began
         self._programs: dict[Any, Program] = {}
-        self._places: dict[Any, Any] = {}
+        self._values: dict[Program, tuple[Value, ...]] = {}
+        self._places: dict[Program, Any] = {}
 
     def program(self, batched: frozenset[str], wanted: frozenset[str]) -> Program:
         """The program for inputs with or without samples, and for some gradients.
@@ -79,20 +80,27 @@ class Recording:
         """Those made so far."""
         return iter(self._programs.values())
 
+    def values(self, program: Program) -> tuple[Value, ...]:
+        """The captured Values in the order of a program."""
+        if program not in self._values:
+            order = program.orders["captured"].tolist()
+            self._values[program] = tuple([self.captured[i] for i in order])
+        return self._values[program]
+
     def numbers(self, program: Program) -> Any:
         """The numbers of the captured Values as they are now, in the order of a program."""
-        captured = self.captured
-        return np.array([captured[i]._data for i in program.orders["captured"]], dtype=float)
+        return np.array([value._data for value in self.values(program)], dtype=float)
 
-    def places(self, program: Program, among: Mapping[Value, int]) -> Any:
+    def places(self, program: Program, among: tuple[Value, ...]) -> Any:
         """Where captured Values stand, in the arrays of a program and among some parameters."""
-        key = (id(program), tuple(map(id, among)))
-        if key not in self._places:
-            order = program.orders["captured"]
-            found = [(i, among[self.captured[c]]) for i, c in enumerate(order)
-                     if self.captured[c] in among]  # fmt: skip
-            self._places[key] = np.array(found, dtype=int).reshape(-1, 2).T
-        return self._places[key]
+        known = self._places.get(program)
+        if known is None or known[0] is not among:
+            place = {id(value): i for i, value in enumerate(among)}
+            found = [(i, place[id(value)]) for i, value in enumerate(self.values(program))
+                     if id(value) in place]  # fmt: skip
+            known = among, np.array(found, dtype=int).reshape(-1, 2).T
+            self._places[program] = known
+        return known[1]
 
     def report(self) -> str:
         """How many scalars became how many array operations, pass by pass."""

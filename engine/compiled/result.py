@@ -7,11 +7,13 @@ nodes are then made anew, as ordinary ones.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import numpy as np
 
 from engine.compiled.arguments import Arguments
+from engine.compiled.batch import Part
 from engine.compiled.graph import CAPTURED, INPUT
 from engine.compiled.program import Program
 from engine.compiled.recording import Recording
@@ -119,13 +121,13 @@ def node_of(
     nodes = graph.leaves(CAPTURED)
     known.update(zip(nodes, captured))
     if of_captured is not None:
-        order = program.orders["captured"]
+        order = program.orders["captured"].tolist()
         parents += [captured[i] for i in order]
         partials += of_captured.tolist()
         leaves += [nodes[i] for i in order]
     if of_inputs is not None:
         nodes = graph.leaves(INPUT)
-        for place, slope in zip(program.orders["input"], of_inputs.tolist()):
+        for place, slope in zip(program.orders["input"].tolist(), of_inputs.tolist()):
             if place in given.values:
                 parents.append(given.values[place])
                 partials.append(slope)
@@ -133,22 +135,30 @@ def node_of(
     return _node(Replay(recording, program, leaves, known), data, parents, partials)
 
 
-def sum_of(
-    title: str, samples: int, parts: Sequence[tuple[Recording, Program, Any]], data: float
-) -> Value:
+def total_of(title: str, samples: int, parts: Sequence[Part]) -> Value:
     """The result over a batch as a node, from the gradients of its parts."""
-    slopes: dict[Value, float] = {}
-    for recording, program, gradient in parts:
-        if gradient is None:
-            continue
-        for i, slope in zip(program.orders["captured"], gradient.tolist()):
-            value = recording.captured[i]
-            slopes[value] = slopes.get(value, 0.0) + slope
+    total = sum(part.total for part in parts)
+    if parts[0].gradient is None:
+        return constant(total)
+    first, *others = [(part.recording.values(part.program), part.gradient) for part in parts]
+    parents, partials = first[0], tuple(first[1].tolist())
+    if others:
+        slopes = dict(zip(parents, partials))
+        for values, gradient in others:
+            for value, slope in zip(values, gradient.tolist()):
+                slopes[value] = slopes.get(value, 0.0) + slope
+        parents, partials = tuple(slopes), tuple(slopes.values())
+    return _node(_total(title, samples), total, parents, partials)
 
-    return _node(Total(title, samples), data, list(slopes), list(slopes.values()))
+
+@lru_cache(maxsize=8)
+def _total(title: str, samples: int) -> Total:
+    return Total(title, samples)
 
 
-def _node(operation: Reduction, data: float, parents: list[Value], partials: list[float]) -> Value:
+def _node(
+    operation: Reduction, data: float, parents: Sequence[Value], partials: Sequence[float]
+) -> Value:
     mode = MODE.get()
     if not mode.recording or not parents:
         return constant(data)
