@@ -51,7 +51,7 @@ def grad_vector(values: Sequence[Value]) -> Vector:
     array([4., 0.])
     """
     try:
-        numbers = np.array([value._grad for value in values], float)
+        numbers = np.array([value._grad for value in values], float) + 0.0  # none yet is -0.0
     except AttributeError:
         raise _foreign(values) from None
     _refuse_on_tape("reads .grad of", values)

@@ -1,5 +1,6 @@
 """Compiled functions: the same numbers as eager ones, in far fewer operations, or a refusal."""
 
+import math
 import random
 from collections.abc import Callable
 from typing import Any
@@ -323,10 +324,32 @@ def test_the_program_can_be_read() -> None:
     assert f.program.splitlines()[:8] == [
         "def program(input, captured, seed):",
         "    batch = len(input)",
-        "    v0 = input  # 1 input numbers",
+        "    v0 = input  # 1 input number",
         "    v1 = captured  # 2 captured numbers",
         "    a3 = v1[..., 0:1]",
         "    v3 = a3 * v0  # 1 mul",
         "    b4 = v1[..., 1:2]",
         "    v4 = v3 + b4  # 1 add",
     ]
+
+
+@pytest.mark.parametrize("exponent", [0.5, -0.5, 1.5, 2.0, Value(0.5)])
+@pytest.mark.parametrize("x", [-math.inf, -0.0, 0.0, 4.0, math.inf])
+def test_a_power_is_no_square_root_at_hard_places(x: float, exponent: Any) -> None:
+    given = Value(x)
+    f = compiled(lambda x: x**exponent)
+    f(Value(2.0))
+    eager, found = value_and_slopes(given**exponent, [given]), value_and_slopes(f(given), [given])
+    assert all(map(near, eager, found))
+    assert math.copysign(1.0, eager[0]) == math.copysign(1.0, found[0])
+    number = exponent.data if isinstance(exponent, Value) else exponent
+    assert repr(float(engine.TABLE["pow"](np.array([x]), number)[0])) == repr(eager[0])
+
+
+def test_what_is_true_in_one_sample_is_not_frozen() -> None:
+    w = Value(2.0)
+    f = compiled(lambda flag, y: w * y if flag else w - y)
+    found = f.over(np.array([True, False, True]), np.array([5.0, 7.0, 1.0]), reduction="none")
+    assert [y.data for y in found] == [10.0, -5.0, 2.0]
+    total = f.over(np.array([True, False, True]), np.array([5.0, 7.0, 1.0]), reduction="sum")
+    assert value_and_slopes(total, [w]) == [7.0, 7.0]

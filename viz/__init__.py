@@ -2,6 +2,7 @@
 
 `draw(y)` shows the graph with every value and gradient; `backprop(y)` gives the steps, one per
 edge, and `step_neuron(w, x, b)` those of a neuron; `derivation(y, x)` writes out the chain rule;
+`draw_program(loss)` shows what a compiled function became;
 `plot_losses` and its like draw curves, if matplotlib is there.
 Start with `diagram.py` (what is shown), then `drawing.py` and `steps.py`.
 """
@@ -23,6 +24,8 @@ from viz.plots import plot_boundary as plot_boundary
 from viz.plots import plot_gradients as plot_gradients
 from viz.plots import plot_losses as plot_losses
 from viz.plots import plot_operation as plot_operation
+from viz.program import ProgramDrawing as ProgramDrawing
+from viz.program import draw_program as draw_program
 from viz.render import RendererMissingError as RendererMissingError
 from viz.render import RenderingError as RenderingError
 from viz.step import Step as Step

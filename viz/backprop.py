@@ -11,6 +11,7 @@ from engine import Value
 from engine.files import write_file
 from engine.real import real
 from engine.text import describe, told
+from viz.drawing import check_whole
 from viz.mistakes import Mistakes
 from viz.page import MOST_STEPS, document, element, page, shown_steps
 from viz.report import report
@@ -112,8 +113,11 @@ def backprop(
     names: Mapping[str, Any] | None = None,
     learning_rate: float | None = None,
     parameters: Iterable[Value] | None = None,
+    depth: int = 0,
 ) -> Backprop:
     """Backpropagation through `y` as a sequence of steps, one per edge.
+
+    A compiled function takes one step, along all its edges at once, unless it is opened.
 
     Args:
         y: the Value to differentiate. Its graph and its `.grad` stay as they are.
@@ -121,11 +125,13 @@ def backprop(
         learning_rate: if given, the steps end with w ← w - learning_rate · ∂y/∂w for every
             parameter and the new loss; the Values themselves do not move.
         parameters: the leaves that the update moves; by default all of them.
+        depth: how many levels to open: 1 opens the compiled functions that are in no module.
 
     Raises:
-        TypeError: `y` or a parameter is not a Value, or the learning rate is no number.
+        TypeError: `y` or a parameter is not a Value, or the learning rate or depth is no number.
         OverflowError: the learning rate is beyond the range of floats.
-        ValueError: the learning rate is not finite, or no parameter took part in the result.
+        ValueError: the learning rate is not finite, no parameter took part in the result, or the
+            depth is negative.
 
     >>> from engine import Value
     >>> from viz import backprop
@@ -141,7 +147,8 @@ def backprop(
         )
     if learning_rate is not None:
         learning_rate = real(learning_rate, "learning_rate")
-    return Backprop(y, names, learning_rate, _checked(parameters))
+    check_whole("depth", depth, least=0)
+    return Backprop(y, names, learning_rate, _checked(parameters), depth)
 
 
 def _checked(parameters: Iterable[Value] | None) -> Sequence[Value] | None:

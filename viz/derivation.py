@@ -13,9 +13,10 @@ from typing import Any
 from engine import Ink, Reduction, Value, contribution, derivative_formula
 from engine.text import describe
 from engine.value import name
-from viz.diagram import Diagram, Node
+from viz.diagram import Diagram
 from viz.equation import Equation, Written, from_ink, number, product, total
 from viz.mathml import identifier, mathml
+from viz.node import Node
 from viz.text import columns
 
 MOST_PATHS = 6
@@ -77,6 +78,19 @@ class Derivation:
         return f"{many} from {root} back to {target}{self._note()}"
 
     def _note(self) -> str:
+        return self._of_programs() + self._of_equations()
+
+    def _of_programs(self) -> str:
+        """Which compiled nodes are on the paths: their local derivatives are numbers only."""
+        users = dict.fromkeys(self._diagram[u] for uses in self._uses.values() for u, *_ in uses)
+        found = [node for node in users if node.is_compiled]
+        if not found:
+            return ""
+        names = ", ".join(dict.fromkeys(node.name for node in found))
+        titles = ", ".join(dict.fromkeys(node.function for node in found))
+        return f"; local derivatives of {names} come from the gradient program of {titles}"
+
+    def _of_equations(self) -> str:
         if self.shown_paths or self._target == self._root:
             return ""
         left_out = len(self._uses) - len(self.equations)
@@ -238,6 +252,8 @@ class Derivation:
         node = self._diagram[user]
         operation, parents = node.operation, [self._diagram[p] for p in node.parents]
         assert operation is not None
+        if node.is_compiled:  # its gradient program has numbers only
+            return number(local)
         if isinstance(operation, Reduction) and len(parents) > _MOST_OPERANDS_IN_FORMULA:
             return number(local)
         ink = derivative_formula(operation, [self._ink(parent) for parent in parents], position)

@@ -3,85 +3,27 @@
 A diagram is made once from the Values and then never touches them again. A `dot` node is opened
 into its products and their sum, with the same numbers to the last bit, so that a neuron shows every
 chain-rule product. Nodes without a label are called v1, v2, ... in the order of evaluation.
-Next: `drawing.py` and `steps.py`.
+Next: `node.py`, the record of one node, then `drawing.py` and `steps.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from typing import Any, overload
 
-from engine import NOT_COMPUTED, TABLE, Operation, Reduction, Scope, Value, topological_order
-from engine.ink import number_text
+from engine import NOT_COMPUTED, TABLE, Operation, Value, topological_order
+from engine.compiled.result import Replay, Total
 from engine.text import describe, visible
+from viz.compiled import inside, is_compiled
+from viz.formulas import written
+from viz.node import Node
 from viz.text import short
 
 MOST_OPENED = 2000
 """Graphs with more nodes than this keep their `dot` nodes closed unless asked."""
-
-
-@dataclass(frozen=True)
-class Node:
-    """One node of a diagram.
-
-    Attributes:
-        index: its place in the order of evaluation.
-        name: its unique name in formulas.
-        label: what the user called it, or None.
-        operation: the row of the table that made it, or None for a leaf.
-        data: its number.
-        gradient: its gradient at the time of drawing, or None if there was none.
-        parents: the indices of its operands.
-        partials: the local derivative by each operand; None on an edge that carries none.
-        scope: the part of the computation it belongs to, or None.
-        file, line, source: the line of the user's program that made it, where known.
-        is_constant: whether it is a plain number.
-    """
-
-    index: int
-    name: str
-    label: str | None
-    operation: Operation | None
-    data: float
-    gradient: float | None
-    parents: tuple[int, ...]
-    partials: tuple[float | None, ...]
-    scope: Scope | None
-    file: str | None
-    line: int | None
-    source: str | None
-    is_constant: bool
-
-    @property
-    def in_formulas(self) -> str:
-        """The name; of a plain number all its digits, since a formula is to be exact."""
-        return number_text(self.data) if self.is_constant and self.label is None else self.name
-
-    def edges(self) -> Iterator[tuple[int, int, float | None]]:
-        """Each operand as (position, index of the parent, local derivative)."""
-        for position, (parent, partial) in enumerate(zip(self.parents, self.partials)):
-            yield position, parent, partial
-
-    def to_dict(self) -> dict[str, Any]:
-        """The record as data for JSON."""
-        return {
-            "index": self.index,
-            "name": self.name,
-            "label": self.label,
-            "operation": self.operation.name if self.operation else None,
-            "data": self.data,
-            "gradient": self.gradient,
-            "parents": list(self.parents),
-            "local_derivatives": list(self.partials),
-            "scope": self.scope.path() if self.scope else None,
-            "line": {"file": self.file, "number": self.line, "source": self.source}
-            if self.file
-            else None,
-            "constant": self.is_constant,
-        }
 
 
 class Diagram(Sequence[Node]):
@@ -91,6 +33,12 @@ class Diagram(Sequence[Node]):
         roots: the Values.
         names: names for Values without a label, such as `locals()`.
         open_dots: show a `dot` node as products and their sum; by default if the graph is small.
+        depth: how many levels to open; a compiled node in no module is at the first.
+
+    Attributes:
+        values: the index of each Value.
+        roots: the indices of the given Values.
+        closed: why compiled nodes that were to be opened are not, by index.
 
     Raises:
         TypeError: `names` is no mapping from texts.
@@ -101,11 +49,13 @@ class Diagram(Sequence[Node]):
         roots: Sequence[Value],
         names: Mapping[str, Any] | None = None,
         open_dots: bool | None = None,
+        depth: int = 0,
     ) -> None:
         order = topological_order(*roots)
         if open_dots is None:
             open_dots = len(order) <= MOST_OPENED
         self.values: dict[Value, int] = {}
+        self.closed: dict[int, str] = {}
         self._nodes: list[Node] = []
         self._labels = _labels(order, names)
         self._used = {label for label in self._labels.values() if label}
@@ -113,12 +63,10 @@ class Diagram(Sequence[Node]):
         self._copies: dict[str, int] = {}
         self._numbers = count(1)
         for value in order:
-            if open_dots and _can_open(value):
-                self._add_opened(value)
+            if is_compiled(value.operation) and _level(value) < depth:
+                self._add_inside(value, open_dots)
             else:
-                parents = tuple(self.values[parent] for parent in value.parents)
-                self._add(value, value.operation, value.data, parents, value.partials)
-            self.values[value] = len(self._nodes) - 1
+                self._add_value(value, open_dots)
         self.roots = tuple(self.values[root] for root in roots)
 
     def __len__(self) -> int:
@@ -139,26 +87,41 @@ class Diagram(Sequence[Node]):
 
     def formula(self, node: Node) -> str:
         """How a node was computed, with the names of its operands; "" for a leaf."""
-        return self._written(node, [self[parent].in_formulas for parent in node.parents])
+        return written(node.operation, [self[parent].in_formulas for parent in node.parents])
 
     def arithmetic(self, node: Node, number: Any) -> str:
         """How a node was computed, with numbers; `number` writes one."""
         operands = (self[parent] for parent in node.parents)
-        return self._written(
-            node,
+        return written(
+            node.operation,
             [o.in_formulas if o.is_constant and not o.label else number(o.data) for o in operands],
         )
 
-    def _written(self, node: Node, operands: list[str]) -> str:
-        if node.operation is None:
-            return ""
-        pattern = node.operation.notation.text
-        sides = [", ".join(side) for side in node.operation.sides(tuple(operands))]
-        if isinstance(node.operation, Reduction):
-            return pattern % (sides[0] if len(sides) == 1 else ", ".join(f"[{s}]" for s in sides))
-        if sides[0].startswith("-") and (pattern.startswith(("-", "+")) or "**" in pattern):
-            sides[0] = f"({sides[0]})"
-        return pattern % tuple(sides)
+    def _add_value(self, value: Value, open_dots: bool) -> None:
+        if open_dots and _can_open(value):
+            self._add_opened(value)
+        else:
+            parents = tuple(self.values[parent] for parent in value.parents)
+            self._add(value, value.operation, value.data, parents, value.partials)
+        self.values[value] = len(self._nodes) - 1
+
+    def _add_inside(self, value: Value, open_dots: bool) -> None:
+        """A compiled node as the scalars it was recorded from; the last of them is the node."""
+        found = inside(value)
+        if isinstance(found, str):
+            self._add_value(value, open_dots)
+            self.closed[self.values[value]] = found
+            return
+        for stand_in, operand in found.operands.items():
+            self.values[stand_in] = self.values[operand]
+        if label := self._labels[value]:
+            self._labels[found.order[-1]] = label
+        open_dots = open_dots and len(found.order) <= MOST_OPENED
+        for node in found.order:
+            if node not in self.values:
+                self._labels.setdefault(node, node.label and visible(node.label))
+                self._add_value(node, open_dots)
+        self.values[value] = self.values[found.order[-1]]
 
     def _add_opened(self, value: Value) -> None:
         """A dot node as its products, summed from left to right; the last sum is the node."""
@@ -181,6 +144,17 @@ class Diagram(Sequence[Node]):
             (value.partials[i], value.partials[i + half]),
             value,
         )
+
+    @property
+    def can_evaluate(self) -> bool:
+        """Whether `evaluate` works: not over samples, which no node keeps."""
+        return not any(isinstance(node.operation, Total) for node in self._nodes)
+
+    @property
+    def cost(self) -> int:
+        """How many operations `evaluate` does, those inside of compiled nodes too."""
+        replays = (n.operation for n in self._nodes if isinstance(n.operation, Replay))
+        return len(self) + sum(len(replay.recording.graph) for replay in replays)
 
     def evaluate(self, changed: Mapping[int, float]) -> list[float]:
         """The numbers of all nodes, had the given nodes had other numbers."""
@@ -252,6 +226,11 @@ def _can_open(value: Value) -> bool:
         return False
     now = value.operation.forward(tuple(parent.data for parent in value.parents))
     return now == value.data or (now != now and value.data != value.data)
+
+
+def _level(value: Value) -> int:
+    """How many modules a node is inside of."""
+    return 0 if value.scope is None else len(value.scope.chain())
 
 
 def _labels(order: Iterable[Value], names: Mapping[str, Any] | None) -> dict[Value, str | None]:

@@ -17,8 +17,9 @@ import graphviz
 
 from engine import Scope
 from engine.text import visible
-from viz.diagram import Node
+from viz.compiled import is_compiled, kind_of, title_of
 from viz.marks import marks
+from viz.node import Node
 from viz.parts import Edge, Group, Hidden, Part, Picture
 from viz.scopes import gradient_in
 from viz.text import MISSING, short
@@ -178,11 +179,8 @@ class _Parts:
     def _add_group(self, graph: graphviz.Digraph, group: Group) -> None:
         column = self.column_of.get(group.key)
         if column is None:
-            label, style = (
-                _label(*_group_lines(group)),
-                "bold,filled" if group.warnings else "filled",
-            )
-            graph.node(group.key, label=label, shape="box3d", style=style, id=_id(group))
+            label = label_of(*_group_lines(group))
+            graph.node(group.key, label=label, id=_id(group), **_solid(group.warnings))
         elif column == f"c{group.key}":  # the first of them stands for all
             rows = [_group_cells(each) for each in self.picture.columns[column]]
             keys = [each.key for each in self.picture.columns[column]]
@@ -196,12 +194,20 @@ class _Parts:
             look = {"shape": "plaintext", "style": "", "margin": "0.03", **look}
         if node.index == self.picture.around:
             look["penwidth"] = "2.5"
+        if node.is_compiled:
+            look = {**_solid(warnings), **look}
         graph.node(key, label=_value_label(node, warnings), id=f"n{node.index}", **look)
-        if node.operation is not None:
+        if node.operation is not None and not node.is_compiled:
             name = node.operation.name
             graph.node(f"{key}_op", label=SYMBOLS.get(name, name), id=f"o{node.index}",
                        shape="ellipse", style="filled",
                        fillcolor=OPERATION, margin="0.04,0", ordering=self.ordering)  # fmt: skip
+
+
+def _solid(warnings: Sequence[str]) -> dict[str, str]:
+    """The look of what stands for more than one node."""
+    style = "bold,filled" if warnings else "filled"
+    return {"shape": "box3d", "style": style, "margin": "0.14,0.09"}
 
 
 def _id(group: Group) -> str:
@@ -210,7 +216,7 @@ def _id(group: Group) -> str:
 
 
 def _frame(group: graphviz.Digraph, title: str) -> None:
-    group.attr(label=f"<{_text(title, color=FAINT)}>" if title else "< >",
+    group.attr(label=f"<{text_of(title, color=FAINT)}>" if title else "< >",
                labeljust="l",
                style="rounded,dashed,filled", color=FAINT, fillcolor=FRAME)  # fmt: skip
 
@@ -223,13 +229,24 @@ def _value_label(node: Node, warnings: Sequence[str]) -> str:
     """An HTML-like label: name, number, gradient and warnings, one line each."""
     if node.is_constant:
         title = short(node.data) if node.label is None else f"{node.name} = {short(node.data)}"
-        return _label(_text(title, color=FAINT))
-    return _label(
-        _text(node.name, bold=True) if node.label is not None else _text(node.name, color=FAINT),
-        _text(f"value {short(node.data)}", color=DATA),
-        _text(f"grad {short(node.gradient)}", color=GRADIENT),
-        *(_text(f"! {warning}", bold=True) for warning in warnings),
+        return label_of(text_of(title, color=FAINT))
+    return label_of(
+        *_compiled_lines(node),
+        text_of(node.name, bold=True)
+        if node.label is not None
+        else text_of(node.name, color=FAINT),
+        text_of(f"value {short(node.data)}", color=DATA),
+        text_of(f"grad {short(node.gradient)}", color=GRADIENT),
+        *(text_of(f"! {warning}", bold=True) for warning in warnings),
     )
+
+
+def _compiled_lines(node: Node) -> list[str]:
+    """What a closed compiled node has above its own name: the function, and what it reads."""
+    if not is_compiled(node.operation):
+        return []
+    about = kind_of(node.operation, len(node.parents))
+    return [text_of(title_of(node.operation), bold=True), text_of(about)]
 
 
 def _group_lines(group: Group) -> list[str]:
@@ -238,12 +255,18 @@ def _group_lines(group: Group) -> list[str]:
     values = ", ".join(short(node.data) for node in group.outputs)
     gradients = ", ".join(short(node.gradient) for node in group.outputs)
     return [
-        _text(group.scope_shown.name, bold=True),
-        _text(f"{group.scope_shown.kind}, {group.count} node{'s'[: group.count != 1]}"),
-        _text(f"value {values}{more}", color=DATA),
-        _text(f"grad {gradients}{more}", color=GRADIENT),
-        *(_text(f"! {warning}", bold=True) for warning in group.warnings),
+        text_of(group.scope_shown.name, bold=True),
+        text_of(_about(group)),
+        text_of(f"value {values}{more}", color=DATA),
+        text_of(f"grad {gradients}{more}", color=GRADIENT),
+        *(text_of(f"! {warning}", bold=True) for warning in group.warnings),
     ]
+
+
+def _about(group: Group) -> str:
+    if group.is_fold:
+        return group.scope_shown.kind
+    return f"{group.scope_shown.kind}, {group.count} node{'s'[: group.count != 1]}"
 
 
 def _group_cells(group: Group) -> list[str]:
@@ -252,7 +275,7 @@ def _group_cells(group: Group) -> list[str]:
     return [*lines[:4], "  ".join(lines[4:])]
 
 
-def _text(text: str, *, bold: bool = False, color: str = INK) -> str:
+def text_of(text: str, *, bold: bool = False, color: str = INK) -> str:
     """Text in an HTML-like label, shown as it is.
 
     Graphviz replaces a backslash and a letter even there, but only within one run of text: so a
@@ -265,8 +288,8 @@ def _text(text: str, *, bold: bool = False, color: str = INK) -> str:
     )
 
 
-def _label(*lines: str) -> str:
-    """An HTML-like label of several lines made by `_text`, all of the same height."""
+def label_of(*lines: str) -> str:
+    """An HTML-like label of several lines made by `text_of`, all of the same height."""
     rows = "".join(f'<TR><TD HEIGHT="{_LINE}">{line or " "}</TD></TR>' for line in lines)
     return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{rows}</TABLE>>'
 

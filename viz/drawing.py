@@ -18,6 +18,7 @@ from engine.text import describe, told
 from viz.diagram import Diagram
 from viz.dot import digraph
 from viz.marks import marks
+from viz.notes import note
 from viz.parts import Picture
 from viz.render import RendererMissingError, RenderingError, render
 from viz.sheet import sheet
@@ -58,7 +59,7 @@ class Drawing:
     ) -> None:
         self.diagram = diagram
         self.picture = Picture(self.diagram, max_nodes, depth, around, radius)
-        self.note = self.picture.note
+        self.note = note(self.picture)
         self.digraph = digraph(self.picture, derivatives=derivatives, direction=direction)
         self._indices = range(len(diagram)) if around is None else self.picture.indices
         self._seconds = seconds
@@ -193,7 +194,8 @@ def draw(
         names: names for Values without a label, such as `locals()`.
         derivatives: write the local derivative on every edge.
         max_nodes: above this many nodes, modules are drawn as one box each.
-        depth: how many levels of modules to open; by default as many as fit.
+        depth: how many levels to open, of modules and of compiled functions; by default as many
+            modules as fit, and no compiled function.
         around: draw only the surroundings of this node: a Value, or its name in the drawing.
         radius: how many edges the surroundings reach, along the arrows and against them.
         direction: "LR" from left to right, "TB" from top to bottom.
@@ -219,13 +221,13 @@ def draw(
     if not isinstance(direction, str) or direction not in ("LR", "RL", "TB", "BT"):
         raise ValueError(f"direction is LR, RL, TB or BT, not {told(direction)}.")
     if depth is not None:
-        _check_whole("depth", depth, least=0)
-    _check_whole("max_nodes", max_nodes, least=1)
-    _check_whole("radius", radius, least=0)
+        check_whole("depth", depth, least=0)
+    check_whole("max_nodes", max_nodes, least=1)
+    check_whole("radius", radius, least=0)
     seconds = real(seconds, "seconds")
     if not seconds > 0.0:
         raise ValueError(f"seconds is a time to wait, not {told(seconds)}.")
-    diagram = Diagram(roots, names)
+    diagram = Diagram(roots, names, depth=depth or 0)
     middle = None if around is None else _index_of(around, diagram)
     return Drawing(
         diagram, derivatives=derivatives, max_nodes=max_nodes, depth=depth, around=middle,
@@ -253,7 +255,8 @@ def _index_of(around: Value | str, diagram: Diagram) -> int:
     raise ValueError(f"around is {told(around)}, and no node of this graph has that name.")
 
 
-def _check_whole(option: str, number: int, least: int) -> None:
+def check_whole(option: str, number: int, least: int) -> None:
+    """Refuse what is no whole number, or too small a one, for an option."""
     try:
         number = operator.index(number)
     except TypeError:

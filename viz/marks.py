@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import isfinite
 
-from viz.diagram import Node
+from viz.node import Node
 from viz.text import short
 
 SATURATED = 0.01
@@ -66,7 +66,9 @@ def _slope(node: Node) -> float | None:
 
 def _name(node: Node) -> str:
     """What a unit that learns nothing is called; "" for what is no unit."""
-    return _UNITS.get(node.operation.name, "") if node.operation else ""
+    if node.operation is None or node.is_compiled:  # whose name is that of a user's function
+        return ""
+    return _UNITS.get(node.operation.name, "")
 
 
 def _is_still(node: Node) -> bool:

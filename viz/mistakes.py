@@ -14,7 +14,8 @@ from math import isfinite
 from typing import overload
 
 from engine import contribution
-from viz.diagram import Diagram, Node
+from viz.diagram import Diagram
+from viz.node import Node
 from viz.steps import Steps
 from viz.text import columns, short
 
@@ -181,14 +182,15 @@ class _Judge:
 
     def __init__(self, steps: Steps) -> None:
         self.diagram, self.root, self.right = steps.diagram, steps.root, steps.gradients
-        self.uses = {s.parent: s.uses for s in steps if s.parent is not None}
+        edges = [edge for step in steps for edge in step.edges]
+        self.uses = {edge.parent: edge.uses for edge in edges if edge.parent is not None}
         self.arrived: Counter[int] = Counter()
         self.size = {steps.root: 1.0}
         """The sum of the absolute values of what a gradient is a sum of, over all paths."""
-        for step in steps:
-            if step.parent is not None and step.local is not None:
-                through = self.size[step.node] * abs(step.local)
-                self.size[step.parent] = self.size.get(step.parent, 0.0) + through
+        for edge in edges:
+            if edge.parent is not None and edge.local is not None:
+                through = self.size[edge.node] * abs(edge.local)
+                self.size[edge.parent] = self.size.get(edge.parent, 0.0) + through
 
     def judged(
         self, name: str, gradients: Gradients, why: Callable[[Gradients, int | None], str]

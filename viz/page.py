@@ -14,8 +14,9 @@ import html
 import json
 import re
 from collections.abc import Iterable, Sequence
-from importlib.resources import files
 
+from viz import at_once
+from viz.assets import compact_script, compact_style
 from viz.drawing import MAX_NODES, picture_of
 from viz.mistakes import Mistakes
 from viz.parts import Picture
@@ -26,7 +27,7 @@ from viz.text import short
 from viz.words import accumulation, checks, local_text, record
 
 _HEADINGS = ("step", "phase", "edge", "upstream", "local", "contribution", "result")
-_DOCUMENT_STYLE = (
+DOCUMENT_STYLE = (
     "body{font-family:system-ui,sans-serif;margin:16px auto;max-width:1124px;padding:0 12px}"
     "h1{font-size:1.4em;font-weight:600;margin:0 12px 8px;overflow-wrap:anywhere}"
     "@media(prefers-color-scheme:dark){body{background:#1c1c1e;color:#ececec}}"
@@ -53,34 +54,30 @@ def element(steps: Steps, more: str = "", code: str = "") -> str:
     """The stepper with the code that sets it up, or without, if somebody else does."""
     shown = shown_steps(steps)
     part = _attributes_of_part(steps, shown) if len(shown) < len(steps) else ""
-    style = re.sub(r"\s*([{};,])\s*", r"\1", _asset("steps.css"))
+    style = compact_style("steps.css")
     data = _data(steps, shown)
     return (
         f'<div class="glassgrad-steps" lang="en" role="group" aria-label="{_title(steps)}" '
         f'data-lm-suppress-shortcuts="true"{part}>'
         f"<style>{style}</style>{_picture(steps)}"
         f'<div class="gg-controls" hidden></div><p class="gg-sentence" aria-live="polite"></p>'
-        f"{more}{_table(steps, shown)}{_mistakes(steps)}"
+        f"{more}{_table(steps, shown)}{_shares(steps, shown)}{_mistakes(steps)}"
         f'<script type="application/json" class="gg-data">{data}</script>{code}</div>'
     )
 
 
 def _attributes_of_part(steps: Steps, shown: Sequence[Step]) -> str:
     """Where the part begins, how many steps there are, and how many nodes only wait in it."""
-    reached = {step.parent for step in shown}
-    later = {step.parent for step in steps[shown[-1].index + 1 :]} - reached
+    reached = {edge.parent for step in shown for edge in step.edges}
+    unseen = steps[shown[-1].index + 1 :]
+    later = {edge.parent for step in unseen for edge in step.edges} - reached
     first = shown[0].index + 1
     return f' data-first="{first}" data-all="{len(steps)}" data-unseen="{len(later)}"'
 
 
 def script() -> str:
-    """The function of `steps.js` without comments and spaces; every statement has its semicolon."""
-    code = re.sub(r"/\*.*?\*/", "", _asset("steps.js"), flags=re.DOTALL).strip()
-    parts = re.split(r"""("[^"\n]*"|'[^'\n]*')""", code)  # texts stay as they are
-    return "".join(
-        part if i % 2 else re.sub(r"\s*([-+*/=<>?:&|,;(){}!])\s*", r"\1", part)
-        for i, part in enumerate(parts)
-    )
+    """The function of `steps.js`."""
+    return compact_script("steps.js")
 
 
 def shown_steps(steps: Steps) -> list[Step]:
@@ -98,7 +95,7 @@ def document(steps: Steps, more: str = "") -> str:
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>{title}</title><style>{_DOCUMENT_STYLE}</style></head>"
+        f"<title>{title}</title><style>{DOCUMENT_STYLE}</style></head>"
         f"<body><main><h1>{title}</h1>{body}</main></body></html>\n"
     )
 
@@ -209,6 +206,23 @@ def _table(steps: Steps, shown: Sequence[Step]) -> str:
     return table(_caption(steps, shown), _HEADINGS, rows, "gg-steps")
 
 
+def _shares(steps: Steps, shown: Sequence[Step]) -> str:
+    """For each step that sends to more than its row can tell, a table of all that it sends."""
+    return "".join(_shares_of(steps, step) for step in shown if at_once.more(step))
+
+
+def _shares_of(steps: Steps, step: Step) -> str:
+    listed = step.parts[:MOST_STEPS]
+    name = steps.diagram[step.node].name
+    caption = (
+        f"What {name} sends in step {step.index + 1}, by the {at_once.program_of(steps, step)}"
+    )
+    if len(listed) < len(step.parts):
+        caption += f": the first {len(listed):,} of {len(step.parts):,}; to_json() has all"
+    rows = (row(at_once.share(steps, edge)) for edge in listed)
+    return table(caption, at_once.SHARES, rows, "gg-shares")
+
+
 def _caption(steps: Steps, shown: Sequence[Step]) -> str:
     if len(shown) == len(steps):
         return "All steps"
@@ -239,6 +253,8 @@ def _cells(steps: Steps, step: Step) -> tuple[str, ...]:
         return (node.name, "", "", "", "1")
     if step.phase == "update":
         return (node.name, short(step.upstream), "", "", f"value becomes {short(step.after)}")
+    if step.parts:
+        return at_once.cells(steps, step)
     assert step.parent is not None
     return (
         f"{node.name} → {steps.diagram[step.parent].name}",
@@ -255,7 +271,3 @@ def _data(steps: Steps, shown: Sequence[Step]) -> str:
     records = [record(steps, step, checked.get(step.parent, "")) for step in shown]
     text = json.dumps(records, ensure_ascii=False, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-
-
-def _asset(name: str) -> str:
-    return files("viz").joinpath(name).read_text("utf-8").strip()

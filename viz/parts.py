@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from engine import Scope
-from viz.diagram import Diagram, Node
+from viz.diagram import Diagram
 from viz.marks import counted_marks
+from viz.node import Node
 from viz.ranks import ranks
 from viz.scopes import Scopes
 
@@ -32,7 +33,10 @@ class Shown:
 
 @dataclass(frozen=True)
 class Group:
-    """A scope drawn as one box: how many nodes it holds, some of its outputs, its warnings."""
+    """A scope drawn as one box: what it is, how many nodes it holds, some of its outputs, warnings.
+
+    `is_fold` says that they are leaves which a compiled node reads, and no module.
+    """
 
     key: str
     scope: Scope | None
@@ -41,6 +45,7 @@ class Group:
     outputs: tuple[Node, ...]
     has_more: bool
     warnings: tuple[str, ...]
+    is_fold: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ class Picture:
         scopes: the scope of every node.
         parts: the nodes and boxes, in the order of evaluation.
         edges: the arrows.
-        note: what is hidden and how to see it, or "".
+        is_cut: whether there are nodes beyond the nearest that are drawn.
     """
 
     def __init__(
@@ -104,7 +109,7 @@ class Picture:
         self.scopes = Scopes(diagram)
         if depth is None:
             depth = self._fitting_depth(max_nodes) if around is None else self.scopes.depth
-        self._boxes = [self.scopes.at(i, depth) for i in range(len(diagram))]
+        self._boxes = self._boxes_at(depth)
         self._keys = [
             f"n{i}" if box is None else f"g{self.scopes.numbers[box]}"
             for i, box in enumerate(self._boxes)
@@ -114,7 +119,6 @@ class Picture:
         self.parts: list[Part] = list(self._parts())
         self.edges = list(dict.fromkeys(self._edges()))
         self.parts += list(dict.fromkeys(self._signs()))
-        self.note = self._note()
 
     @cached_property
     def load(self) -> int:
@@ -165,12 +169,15 @@ class Picture:
         )
         return (inner for inner in framed if inner.parent is scope)
 
+    def _boxes_at(self, depth: int) -> list[Scope | None]:
+        return [self.scopes.box(i, depth) for i in range(len(self.diagram))]
+
     def _fitting_depth(self, limit: int) -> int:
-        deepest, size = self.scopes.depth, len(self.diagram)
-        if size <= limit:
+        deepest = self.scopes.depth
+        if len(self.diagram) <= limit:
             return deepest
-        for depth in range(deepest - 1, -1, -1):
-            if len({self.scopes.at(i, depth) or i for i in range(size)}) <= limit:
+        for depth in range(deepest, -1, -1):
+            if len({box or i for i, box in enumerate(self._boxes_at(depth))}) <= limit:
                 return depth
         return 0
 
@@ -180,7 +187,7 @@ class Picture:
         distances = self._distances()
         while len(near) <= limit and (index := next(distances, None)) is not None:
             near[self._keys[index]] = None
-        self._is_cut = len(near) > limit
+        self.is_cut = len(near) > limit
         return set(list(near)[:limit])
 
     def _distances(self) -> Iterator[int]:
@@ -225,6 +232,7 @@ class Picture:
                 outputs=tuple(read[:_MOST_OUTPUTS]),
                 has_more=len(read) > _MOST_OUTPUTS,
                 warnings=tuple(counted_marks(self.diagram[i] for i in indices)),
+                is_fold=box in self.scopes.folds,
             )
 
     def _outputs(self) -> set[int]:
@@ -249,16 +257,19 @@ class Picture:
                         yield Edge(tail, f"hidden_after_{tail}")
 
     def _edges_of(self, node: Node, key: str) -> Iterator[Edge]:
-        if node.operation is not None:
-            yield Edge(f"{key}_op", key, node.index)
+        head = key if node.is_compiled else f"{key}_op"
+        if node.operation is not None and not node.is_compiled:
+            yield Edge(head, key, node.index)
         for operand, parent, partial in node.edges():
             tail = self._keys[parent]
-            if tail not in self._near:
-                yield Edge(f"hidden_{key}", f"{key}_op")
-                continue
-            carries = partial is not None or self.diagram[parent].is_constant
             is_saved = self.scopes.is_saved(parent, node.index)
-            yield Edge(tail, f"{key}_op", node.index, operand, partial, carries, is_saved)
+            if tail not in self._near:
+                yield Edge(f"hidden_{key}", head)
+            elif node.is_compiled and self._boxes[parent]:  # one arrow for all of a box
+                yield Edge(tail, head, node.index, is_saved=is_saved)
+            else:
+                carries = partial is not None or self.diagram[parent].is_constant
+                yield Edge(tail, head, node.index, operand, partial, carries, is_saved)
 
     def _edges_into_box(self, node: Node, key: str) -> Iterator[Edge]:
         for parent in node.parents:
@@ -276,31 +287,6 @@ class Picture:
                 yield Hidden(edge.tail, scopes[edge.head.removesuffix("_op")])
             elif edge.head.startswith("hidden"):
                 yield Hidden(edge.head, scopes[edge.tail])
-
-    def _note(self) -> str:
-        size = len(self.diagram)
-        shows_all = f"draw(y, max_nodes={size}) shows all."
-        left_out = size - len(self.indices)
-        if self.around is not None and left_out:
-            return f"{len(self.indices)} of {size} nodes are drawn, {self._vicinity()}{shows_all}"
-        groups = [part for part in self.parts if isinstance(part, Group)]
-        parts = []
-        if groups:
-            inside = sum(group.count for group in groups)
-            boxes = "1 box" if len(groups) == 1 else f"{len(groups)} boxes"
-            parts.append(f"{inside} nodes are drawn as {boxes}")
-        if left_out:
-            parts.append(f"{left_out} nodes are not drawn")
-        return f"{' and '.join(parts)}; {shows_all}" if parts else ""
-
-    def _vicinity(self) -> str:
-        assert self.around is not None
-        name = self.diagram[self.around].name
-        if self._is_cut:
-            return f"the nearest to {name}; "
-        edges = "1 edge" if self.radius == 1 else f"{self.radius} edges"
-        more = f"draw(y, around={name!r}, radius={self.radius + 1})"
-        return f"those within {edges} of {name}; {more} shows more, "
 
 
 def _natural(group: Group) -> tuple[str, int, str]:

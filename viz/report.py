@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from viz import at_once
 from viz.steps import Steps
 from viz.text import columns, short
 from viz.words import accumulation, local_text
@@ -36,9 +37,13 @@ def _forward(steps: Steps) -> str:
 
 def _backward(steps: Steps) -> str:
     root = steps.diagram[steps.root].name
-    rows = [("edge", "upstream", "× local", "= contribution", "gradient so far", "uses received")]
+    rows: list[tuple[str, ...]] = [
+        ("edge", "upstream", "× local", "= contribution", "gradient so far", "uses received")
+    ]
     for step in steps:
-        if step.phase == "backward":
+        if step.parts:
+            rows += at_once.report_rows(steps, step)
+        elif step.phase == "backward":
             assert step.parent is not None
             name, parent = steps.diagram[step.node].name, steps.diagram[step.parent].name
             rows.append(
@@ -51,7 +56,10 @@ def _backward(steps: Steps) -> str:
                     f"{step.received} of {step.uses}",
                 )
             )
-    title = f"Backpropagation: ∂{root}/∂{root} = 1, then one edge at a time"
+    pace = "one edge at a time"
+    if any(step.parts for step in steps):
+        pace += ", or all edges of a compiled function at once"
+    title = f"Backpropagation: ∂{root}/∂{root} = 1, then {pace}"
     return title if len(rows) == 1 else f"{title}\n{columns(rows)}"
 
 
@@ -62,7 +70,8 @@ def _gradients(steps: Steps) -> str:
         for node in steps.diagram
         if (node.operation is None and not node.is_constant) or node.index == steps.root
     ]
-    is_checked = len(listed) * len(steps.diagram) <= _MOST_CHECKING
+    diagram = steps.diagram
+    is_checked = diagram.can_evaluate and len(listed) * diagram.cost <= _MOST_CHECKING
     rows = [("name", "value", "gradient", "by differences")[: 3 + is_checked]]
     for node in listed:
         gradient = steps.gradients.get(node.index)

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 
 from engine import Scope
 from engine.mode import GRADIENT
-from viz.diagram import Diagram, Node
+from viz.diagram import Diagram
+from viz.folds import folds
+from viz.node import Node
 
 
 class Scopes:
@@ -19,6 +21,8 @@ class Scopes:
     Attributes:
         of: the scope of each node, by index; a leaf belongs where all its readers are.
         numbers: a number for every scope, those around others included.
+        folds: scopes that nobody opened: each holds many leaves that compiled nodes read, and is
+            always drawn as one box.
 
     >>> from engine import Value, grad
     >>> from viz.diagram import Diagram
@@ -33,6 +37,7 @@ class Scopes:
         given = dict.fromkeys(node.scope for node in diagram)
         self._gradients = {scope for scope in given if scope is not None and gradient_in(scope)}
         self.of = self._placed(diagram)
+        self.folds = self._fold(diagram)
         self._chains = {scope: scope.chain() for scope in dict.fromkeys(self.of) if scope}
         every = (scope for chain in self._chains.values() for scope in chain)
         self.numbers = {scope: i for i, scope in enumerate(dict.fromkeys(every))}
@@ -57,6 +62,11 @@ class Scopes:
         gradient = gradient_in(scope) if scope else None
         return gradient is not None and gradient != (gradient_in(before) if before else None)
 
+    def box(self, index: int, depth: int) -> Scope | None:
+        """The scope whose box a node is drawn in, if so many levels are open; None for none."""
+        scope = self.of[index]
+        return self.at(index, depth) or (scope if scope in self.folds else None)
+
     def at(self, index: int, depth: int) -> Scope | None:
         """The scope around a node that has `depth` others around it; None if there is none."""
         scope = self.of[index]
@@ -73,6 +83,16 @@ class Scopes:
             if node.operation is None and (around := readers.get(node.index)):
                 scopes[node.index] = self._place_of_leaf(node, list(around))
         return scopes
+
+    def _fold(self, diagram: Diagram) -> set[Scope]:
+        """Put the many Values that only compiled nodes read into scopes of their own."""
+        found: set[Scope] = set()
+        for title, members in folds(diagram):
+            (first, *_) = members
+            found.add(scope := Scope(f"{len(members):,} Values", title, self.of[first]))
+            for index in members:
+                self.of[index] = scope
+        return found
 
     def _place_of_leaf(self, leaf: Node, readers: Sequence[Scope | None]) -> Scope | None:
         """The scope of all that read a leaf; a gradient reads it once more, so it counts less."""

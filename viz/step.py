@@ -29,6 +29,8 @@ class Step:
         after: before + contribution; on the seed step 1; on an update step the new number.
         received: how many of its contributions the parent has with this step.
         uses: how many it will get in all.
+        parts: of a compiled node, which sends along all its edges at once, a record for each edge;
+            what is of one edge only stands there.
 
     >>> from engine import Value
     >>> from viz import backprop
@@ -52,7 +54,20 @@ class Step:
     after: float | None = None
     received: int = 0
     uses: int = 0
+    parts: tuple[Step, ...] = ()
+
+    @property
+    def edges(self) -> tuple[Step, ...]:
+        """The edges that gradient is sent along: one, all of a compiled node, or none.
+
+        >>> from engine import Value
+        >>> from viz import backprop
+        >>> [len(step.edges) for step in backprop(Value(3.0) * 2.0)]
+        [0, 0, 1]
+        """
+        return self.parts if self.parent is None else (self,)
 
     def to_dict(self) -> dict[str, Any]:
         """The record as data for JSON, without the fields that do not apply."""
-        return {k: v for k, v in asdict(self).items() if v is not None and v != ""}
+        found = asdict(self) | {"parts": [part.to_dict() for part in self.parts]}
+        return {k: v for k, v in found.items() if v is not None and v not in ("", [])}

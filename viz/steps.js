@@ -151,17 +151,28 @@
     return Math.abs(Number(text) - wanted) <= 0.01 * Math.abs(wanted) + 1e-12;
   }
 
+  /* Where the gradient goes in a step, along one edge or along all of a compiled node: the operand,
+     the name of the edge, the gradient so far, uses received, and uses in all. */
+  function edgesOf(step) {
+    var one = [step.parent, step.edge, step.shows, step.received, step.uses];
+    return step.parts || (step.phase === "backward" ? [one] : []);
+  }
+
   /* What is known of every node after step `now`: its number, its gradient, its status. */
   function known(steps, now) {
     var found = { values: {}, gradients: {}, received: {}, uses: {}, seeded: false };
     steps.forEach(function (step, i) {
-      var goal = step.parent === undefined ? step.node : step.parent;
-      if (step.phase === "backward") { found.uses[goal] = step.uses; }
+      var edges = edgesOf(step);
+      edges.forEach(function (edge) { found.uses[edge[0]] = edge[4]; });
       if (step.phase === "seed") { found.root = step.node; found.seeded = i <= now; }
       if (i > now) { return; }
-      if (step.phase === "backward") { found.received[goal] = step.received; }
-      var isGradient = step.phase === "seed" || step.phase === "backward";
-      (isGradient ? found.gradients : found.values)[goal] = step.shows;
+      edges.forEach(function (edge) {
+        found.gradients[edge[0]] = edge[2];
+        found.received[edge[0]] = edge[3];
+      });
+      if (!edges.length) {
+        (step.phase === "seed" ? found.gradients : found.values)[step.node] = step.shows;
+      }
     });
     found.nodes = Object.keys(found.uses).map(Number).concat(steps.some(function (step) {
       return step.phase === "seed" && !(step.node in found.uses);
@@ -280,21 +291,21 @@
       });
     }
 
-    function showBox(box, found, step, asked) {
+    function showBox(box, found, step, asked, goals) {
       box.rows.forEach(function (row) {
         row.value.textContent = "value " + row.nodes.map(function (node, i) {
           return node === asked.value ? "?" : node in found.values ? found.values[node] :
             node in computed ? "–" : row.numbers[i];
         }).join(", ") + row.more;
         row.gradient.textContent = "grad " + row.nodes.map(function (node) {
-          return node === asked.gradient ? "?" : node in found.gradients ? found.gradients[node] : "–";
+          return asked.gradients[node] ? "?" : node in found.gradients ? found.gradients[node] : "–";
         }).join(", ") + row.more;
         [row.value, row.gradient].forEach(function (line) {
           line.classList.toggle("gg-row", row === box.rowOf(step.node));
         });
       });
       var isNow = Boolean(box.rowOf(step.node));
-      light(box.part, isNow, !isNow && Boolean(box.rowOf(step.parent)));
+      light(box.part, isNow, !isNow && Object.keys(goals).some(box.rowOf));
     }
 
     /* On the way back the lit arrows point back, to where the gradient goes. */
@@ -319,14 +330,16 @@
     return function (now, isHidden) {
       var found = known(steps, now), step = steps[now], counts = {};
       var isAtWork = step.phase === "forward" || step.phase === "backward";
-      var goal = step.parent === undefined ? step.node : step.parent;
-      var isGradient = step.phase === "seed" || step.phase === "backward";
-      var asked = isHidden ? (isGradient ? { gradient: goal } : { value: goal }) : {};
+      var goals = {}, lit = {}, asked = { gradients: {} };
+      edgesOf(step).forEach(function (edge) { goals[edge[0]] = lit[edge[1]] = true; });
+      if (isHidden && step.phase === "backward") { asked.gradients = goals; }
+      else if (isHidden && step.phase === "seed") { asked.gradients[step.node] = true; }
+      else if (isHidden) { asked.value = step.node; }
       found.nodes.forEach(function (node) {
         counts[found.status(node)] = (counts[found.status(node)] || 0) + 1;
       });
       counts.waiting = (counts.waiting || 0) + unseen;
-      boxes.forEach(function (box) { showBox(box, found, step, asked); });
+      boxes.forEach(function (box) { showBox(box, found, step, asked, goals); });
       nodes.forEach(function (node) {
         var i = node.index;
         if (node.value) {
@@ -334,7 +347,7 @@
             i in found.values ? "value " + found.values[i] : i in computed ? "value –" : node.text);
         }
         if (node.gradient) {
-          write(node, node.gradient, "grad " + (i === asked.gradient ? "?" :
+          write(node, node.gradient, "grad " + (asked.gradients[i] ? "?" :
             i in found.gradients ? found.gradients[i] : "–"));
           node.warnings.forEach(function (line) { /* "saturated" would tell the number */
             var told = /gradient/.test(line.textContent) ? node.gradient : node.value;
@@ -342,11 +355,11 @@
           });
           say(node, found.status(i), found.received[i], found.uses[i]);
         }
-        light(node.part, i === step.node, i === step.parent);
+        light(node.part, i === step.node, Boolean(goals[i]));
       });
       figure.querySelectorAll("[data-e]").forEach(function (edge) {
         var from = computed[edge.dataset.e.split("_")[0]];
-        edge.classList.toggle("gg-now", edge.dataset.e === step.edge);
+        edge.classList.toggle("gg-now", Boolean(lit[edge.dataset.e]));
         edge.classList.toggle("gg-later", from > now || (from === now && isHidden));
       });
       figure.querySelectorAll("[data-o], [data-r]").forEach(function (part) {
@@ -463,7 +476,10 @@
     function jump(node) {
       for (var i = 1; i <= steps.length; i += 1) {
         var step = steps[(now + i) % steps.length];
-        if (step.node === node || step.parent === node) { leap((now + i) % steps.length); return; }
+        if (step.node === node || edgesOf(step).some(function (edge) { return edge[0] === node; })) {
+          leap((now + i) % steps.length);
+          return;
+        }
       }
     }
 

@@ -16,7 +16,8 @@ from engine import Ink, Reduction, Value, contribution, derivative_formula
 from engine.differences import Finding, finding
 from engine.files import json_text
 from engine.value import name
-from viz.diagram import Diagram, Node
+from viz.diagram import Diagram
+from viz.node import Node
 from viz.step import Step
 
 SCHEMA = "glassgrad-steps/1"
@@ -33,7 +34,7 @@ class Steps(Sequence[Step]):
         diagram: the nodes that the steps speak of.
         root: the index of the node that is differentiated.
         gradients: the gradient of every node that got one, by index.
-        new_loss: the root's number after the update steps, if there are any.
+        new_loss: the root's number after the update steps, if there are any and it can be known.
 
     >>> from engine import Value
     >>> from viz.steps import Steps
@@ -47,8 +48,9 @@ class Steps(Sequence[Step]):
         names: Mapping[str, Any] | None = None,
         learning_rate: float | None = None,
         parameters: Iterable[Value] | None = None,
+        depth: int = 0,
     ) -> None:
-        self.diagram = Diagram([y], names)
+        self.diagram = Diagram([y], names, depth=depth)
         (self.root,) = self.diagram.roots
         self.gradients: dict[int, float] = {}
         self.new_loss: float | None = None
@@ -88,8 +90,9 @@ class Steps(Sequence[Step]):
         for step in self._steps[: index + 1]:
             seeded = seeded or step.phase == "seed"
             current = step.node if step.phase == "backward" else None
-            if step.parent is not None:
-                received[step.parent] = step.received
+            for edge in step.edges:
+                assert edge.parent is not None
+                received[edge.parent] = edge.received
         return [self._status(node, received, seeded, current) for node in self.diagram]
 
     def _status(
@@ -112,8 +115,11 @@ class Steps(Sequence[Step]):
         """The gradient of a node by differences: an estimate that knows no rules.
 
         The node's number is moved a little both ways and everything after it computed anew. None
-        where that tells no slope, as at the edge of a relu; `finding` says why.
+        where that tells no slope, as at the edge of a relu (`finding` says why), or where a node
+        is compiled and over samples, which are not kept.
         """
+        if not self.diagram.can_evaluate:
+            return None
         found = self.finding(node)
         return None if found.doubt else found.estimate.value
 
@@ -168,37 +174,50 @@ class Steps(Sequence[Step]):
             upstream = self.gradients.get(node.index)
             if upstream is None:
                 continue
-            for position, parent, local in node.edges():
-                if local is None:
-                    continue
-                received[parent] = received.get(parent, 0) + 1
-                before = self.gradients.get(parent, 0.0)
-                sent = contribution(node.operation, upstream, local)
-                # As in `backward()`, the first contribution is the gradient, its sign of zero too.
-                is_first = parent not in self.gradients
-                self.gradients[parent] = sent if is_first else before + sent
-                ink = self._local_formula(node, position)
-                self._record(
-                    "backward",
-                    node.index,
-                    formula=ink.text if ink else "",
-                    formula_latex=ink.latex if ink else "",
-                    operand=position,
-                    parent=parent,
-                    upstream=upstream,
-                    local=local,
-                    contribution=sent,
-                    before=before,
-                    after=self.gradients[parent],
-                    received=received[parent],
-                    uses=self._uses[parent],
-                )
+            edges = self._edges_of(node, upstream, received)
+            if not node.is_compiled:
+                for edge in edges:
+                    self._steps.append(edge)
+            elif parts := tuple(edges):  # one step: its gradient program has them all at once
+                self._record("backward", node.index, upstream=upstream, parts=parts)
+
+    def _edges_of(self, node: Node, upstream: float, received: dict[int, int]) -> Iterator[Step]:
+        """What is sent along each edge of a node, and what it makes of the gradients."""
+        first = len(self._steps)
+        for position, parent, local in node.edges():
+            if local is None:
+                continue
+            received[parent] = received.get(parent, 0) + 1
+            before = self.gradients.get(parent, 0.0)
+            sent = contribution(node.operation, upstream, local)
+            # As in `backward()`, the first contribution is the gradient, its sign of zero too.
+            is_first = parent not in self.gradients
+            self.gradients[parent] = sent if is_first else before + sent
+            ink = self._local_formula(node, position)
+            yield Step(
+                first if node.is_compiled else len(self._steps),
+                "backward",
+                node.index,
+                formula=ink.text if ink else "",
+                formula_latex=ink.latex if ink else "",
+                operand=position,
+                parent=parent,
+                upstream=upstream,
+                local=local,
+                contribution=sent,
+                before=before,
+                after=self.gradients[parent],
+                received=received[parent],
+                uses=self._uses[parent],
+            )
 
     def _local_formula(self, node: Node, position: int) -> Ink | None:
         """The rule of the table in the names of this node's operands, unless it is long."""
         operation = node.operation
-        if operation is None or (
-            isinstance(operation, Reduction) and len(node.parents) > _MOST_OPERANDS_IN_FORMULA
+        if (
+            operation is None
+            or node.is_compiled
+            or (isinstance(operation, Reduction) and len(node.parents) > _MOST_OPERANDS_IN_FORMULA)
         ):
             return None
         operands = [self._ink(self.diagram[parent]) for parent in node.parents]
@@ -224,7 +243,8 @@ class Steps(Sequence[Step]):
                 before=node.data,
                 after=moved[node.index],
             )
-        self.new_loss = self.diagram.evaluate(moved)[self.root]
+        if self.diagram.can_evaluate:
+            self.new_loss = self.diagram.evaluate(moved)[self.root]
 
     def _parameters(self, parameters: Iterable[Value] | None) -> Iterator[Node]:
         """The leaves that move: the given ones, or all that are not plain numbers."""

@@ -11,9 +11,12 @@ from math import isfinite
 from pathlib import PurePath
 from typing import Any
 
+from engine.compiled.result import Total
 from engine.differences import KINK
 from engine.text import clipped
-from viz.diagram import Node
+from viz import at_once
+from viz.compiled import NAMED_FIRST, title_of
+from viz.node import Node
 from viz.step import Step
 from viz.steps import Steps
 from viz.text import short
@@ -50,6 +53,8 @@ def question(steps: Steps, step: Step) -> str:
         return f"Update: {name} goes from {short(step.before)} against its gradient, to " + (
             f"{short(step.before)} - {rate} × {gradient} = "
         )
+    if step.parts:
+        return at_once.question(steps, step)
     assert step.parent is not None
     parent = steps.diagram[step.parent].name
     return (
@@ -67,6 +72,8 @@ def answer(steps: Steps, step: Step) -> str:
         return f"1, since {root} changes as fast as itself."
     if step.phase == "update":
         return f"{short(step.after)}.{_outcome(steps, step)}"
+    if step.parts:
+        return at_once.answer(steps, step)
     assert step.parent is not None
     parent = steps.diagram[step.parent].name
     return (
@@ -81,12 +88,21 @@ def _outcome(steps: Steps, step: Step) -> str:
     if step.index < len(steps) - 1:
         return ""
     root = steps.diagram[steps.root]
+    if steps.new_loss is None:
+        return f" The new {root.name} is not computed here: call {_compiled(steps)} once more."
     return f" By all updates {root.name} goes from {short(root.data)} to {short(steps.new_loss)}."
+
+
+def _compiled(steps: Steps) -> str:
+    """How the call over samples is written that keeps a new result from being known."""
+    operations = (node.operation for node in steps.diagram)
+    return next((title_of(o) for o in operations if isinstance(o, Total)), "the function")
 
 
 def number_asked(step: Step) -> float | str:
     """The number that a reader may guess before the answer; a text if JSON has no such number."""
-    number = step.contribution if step.phase == "backward" else step.after
+    edge = step.edges[0] if step.phase == "backward" else step
+    number = edge.contribution if step.phase == "backward" else step.after
     number = step.value if number is None else number
     assert number is not None
     return number if isfinite(number) else short(number)
@@ -104,24 +120,36 @@ def equations(steps: Steps, step: Step) -> list[Equation]:
         return [[(f"gradient of {root.name}", f"∂{root.name}/∂{root.name}"), "=", ("seed", "1", 1)]]
     if step.phase == "update":
         return _update_equations(steps, step)
-    assert step.parent is not None
-    parent = steps.diagram[step.parent].name
-    sent = ("contribution", short(step.contribution), 1)
+    if step.parts:
+        found = [_product(steps, edge) for edge in step.parts[:NAMED_FIRST]]
+        rest = len(step.parts) - len(found)
+        return [*found, [("in the table below", f"… {rest:,} more")]] if rest else found
+    return [_product(steps, step), _accumulated(steps, step)]
+
+
+def _product(steps: Steps, edge: Step) -> Equation:
+    assert edge.parent is not None
+    root, node = steps.diagram[steps.root].name, steps.diagram[edge.node]
+    parent = steps.diagram[edge.parent].name
+    to = f" to {parent}" if node.is_compiled else ""
     return [
-        [
-            (f"upstream ∂{root.name}/∂{node.name}", short(step.upstream)),
-            "×",
-            (f"local ∂{node.name}/∂{parent}", local_text(step)),
-            "=",
-            sent,
-        ],
-        [
-            (f"gradient of {parent} so far", short(step.before)),
-            "+",
-            sent,
-            "=",
-            (f"gradient of {parent}", short(_sum(step)), 1),
-        ],
+        (f"upstream ∂{root}/∂{node.name}", short(edge.upstream)),
+        "×",
+        (f"local ∂{node.name}/∂{parent}", local_text(edge)),
+        "=",
+        (f"contribution{to}", short(edge.contribution), 1),
+    ]
+
+
+def _accumulated(steps: Steps, edge: Step) -> Equation:
+    assert edge.parent is not None
+    parent = steps.diagram[edge.parent].name
+    return [
+        (f"gradient of {parent} so far", short(edge.before)),
+        "+",
+        ("contribution", short(edge.contribution), 1),
+        "=",
+        (f"gradient of {parent}", short(_sum(edge)), 1),
     ]
 
 
@@ -184,7 +212,8 @@ def checks(steps: Steps) -> dict[int | None, str]:
 
     Nothing for a large graph, where this would take long.
     """
-    if len(steps.gradients) * len(steps.diagram) > _MOST_CHECKING:
+    diagram = steps.diagram
+    if not diagram.can_evaluate or len(steps.gradients) * diagram.cost > _MOST_CHECKING:
         return {}
     return {index: _checked(steps, index) for index in steps.gradients if index != steps.root}
 
@@ -199,6 +228,11 @@ def _checked(steps: Steps, index: int) -> str:
     agrees = found.error_of(steps.gradients[index]) <= _TOLERANCE
     verdict = "the same" if agrees else f"not {short(steps.gradients[index])}"
     return f"Check by differences: ∂{root}/∂{name} ≈ {short(found.estimate.value)}, {verdict}."
+
+
+def _part(edge: Step) -> list[Any]:
+    """What a page's script needs to know of one edge among many."""
+    return [edge.parent, f"{edge.node}_{edge.operand}", short(edge.after), edge.received, edge.uses]
 
 
 def record(steps: Steps, step: Step, check: str) -> dict[str, Any]:
@@ -223,6 +257,7 @@ def record(steps: Steps, step: Step, check: str) -> dict[str, Any]:
         "answer": number_asked(step),
         "equations": equations(steps, step),
         "line": line_of(steps.diagram[step.node]),
+        "parts": [_part(edge) for edge in step.parts] or None,
         "check": check if step.uses and step.received == step.uses else "",
     }
     return {key: value for key, value in found.items() if value not in (None, "")}

@@ -1,6 +1,8 @@
 """The functions that a program calls, over numpy arrays: the rows of the table, and a few helpers.
 
-Every array has its nodes along the last axis, and the samples of a batch along the first.
+Every array has its nodes along the last axis, and the samples of a batch along the first. The
+helpers also run on arrays of PyTorch and JAX, lifted (`lifted.py`): they use few functions of numpy
+and make arrays `like` others.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ def tile(array: Any, times: int) -> Any:
 
 def scatter(array: Any, places: Any, size: int) -> Any:
     """An array of zeros with the numbers added at their places."""
-    found = np.zeros((*array.shape[:-1], size))
+    found = np.zeros((*array.shape[:-1], size), like=array)
     np.add.at(found, (..., places), array)  # type: ignore[arg-type]
     return found
 
@@ -53,8 +55,11 @@ def reached(upstream: Any, local: Any) -> Any:
 
 
 def _is_finite(array: Any) -> bool:
-    """Whether all numbers surely are finite: the sum of their squares is."""
-    return bool(np.vdot(array, array) < np.inf)
+    """Whether all numbers surely are finite: the sum of their squares is.
+
+    Of lifted arrays that is not known: JAX may be tracing, and a GPU would have to be waited for.
+    """
+    return isinstance(array, np.ndarray) and bool(np.vdot(array, array) < np.inf)
 
 
 def step(x: Any) -> Any:
@@ -62,47 +67,80 @@ def step(x: Any) -> Any:
     return np.sign(np.maximum(x, 0.0))
 
 
+def relu(x: Any) -> Any:
+    """The number where it is positive, else 0; nan stays nan."""
+    return np.maximum(x, 0.0)
+
+
+# Reductions: of each row of a table, along the last axis, the result or what its operands receive.
+
+
+def mean(rows: Any) -> Any:
+    """The mean of each row."""
+    return rows.sum(-1) / rows.shape[-1]
+
+
+def by_operands_of_mean(rows: Any, result: Any) -> Any:
+    """One share for each operand."""
+    return np.ones_like(rows) / rows.shape[-1]
+
+
+def by_operands_of_prod(rows: Any, result: Any) -> Any:
+    """For each operand the product of the others, exact at zeros since nothing is divided."""
+    ones = np.ones_like(rows[..., :1])
+    before = np.cumprod(rows, -1)[..., :-1]
+    after = np.flip(np.cumprod(np.flip(rows, -1), -1), -1)[..., 1:]
+    return np.concatenate((ones, before), -1) * np.concatenate((after, ones), -1)
+
+
 def softmax(rows: Any) -> Any:
     """All shares of each row."""
-    parts = np.exp(rows - rows.max(-1, keepdims=True))
-    return parts / parts.sum(-1, keepdims=True)
+    parts = np.exp(rows - rows.max(-1)[..., None])
+    return parts / parts.sum(-1)[..., None]
 
 
 def gradient_of_softmax(upstream: Any, shares: Any) -> Any:
     """What the operands receive; with 1 - y as the sum of the other shares, as in the table."""
-    others = 1.0 - np.eye(shares.shape[-1])
+    others = 1.0 - np.eye(shares.shape[-1], like=shares)
     return shares * (upstream * (shares @ others) - (upstream * shares) @ others)
 
 
 def logsumexp(rows: Any) -> Any:
     """The largest counts as 1, and log1p adds it, so that the others are not lost."""
-    largest = np.argmax(rows, -1)[..., None]
-    shift = np.take_along_axis(rows, largest, -1)
-    shift = np.where(np.isinf(shift), 0.0, shift)
-    parts = np.exp(rows - shift)
-    first = np.take_along_axis(parts, largest, -1)[..., 0]
-    np.put_along_axis(parts, largest, 0.0, -1)
-    rest = parts.sum(-1)
-    return shift[..., 0] + np.where(first == 1.0, np.log1p(rest), np.log(rest + first))
+    places = np.arange(rows.shape[-1], like=rows)
+    is_largest = places == np.argmax(rows, -1)[..., None]  # one of each row, also where some tie
+    largest = rows.max(-1)
+    shift = np.where(np.isinf(largest), 0.0, largest)
+    first = np.exp(largest - shift)
+    rest = np.where(is_largest, 0.0, np.exp(rows - shift[..., None])).sum(-1)
+    return shift + np.where(first == 1.0, np.log1p(rest), np.log(rest + first))
 
 
-def _ties(rows: Any, result: Any) -> Any:
-    """The derivative of a maximum or minimum: those that tie share it."""
+def by_operands_of_logsumexp(rows: Any, result: Any) -> Any:
+    """The shares of a softmax."""
+    return softmax(rows)
+
+
+def by_operands_of_max(rows: Any, result: Any) -> Any:
+    """Those that tie share the derivative; of a minimum too."""
     ties = np.where(np.isnan(rows), np.nan, rows == result[..., None])
-    return ties / ties.sum(-1, keepdims=True)
+    return ties / ties.sum(-1)[..., None]
 
 
 def _reduced(row: Reduction) -> Callable[[Any], Any]:
-    return lambda rows: row.array(*np.moveaxis(rows, -1, 0))
+    return lambda rows: row.array(*_columns(rows))
 
 
 def _partials(row: Reduction) -> Callable[[Any, Any], Any]:
     def by_operands(rows: Any, result: Any) -> Any:
-        columns = tuple(np.moveaxis(rows, -1, 0))
-        partials = row.derivatives(columns, result)
+        partials = row.derivatives(_columns(rows), result)
         return np.stack([np.broadcast_to(p, result.shape) for p in partials], -1)
 
     return by_operands
+
+
+def _columns(rows: Any) -> tuple[Any, ...]:
+    return tuple([rows[..., i] for i in range(rows.shape[-1])])
 
 
 NAMESPACE: dict[str, Any] = {
@@ -112,6 +150,7 @@ NAMESPACE: dict[str, Any] = {
     "s_": np.s_,
     "zeros": lambda *shape: np.zeros(shape),
     "matmul": np.matmul,
+    "power": np.float_power,
     "repeat": np.repeat,
     "times": np.multiply,
     **{f.__name__: f for f in (join, tile, scatter, add_at, masked, reached)},
@@ -122,15 +161,13 @@ for _name, _row in TABLE.items():
         NAMESPACE[f"by_operands_of_{_name}"] = _partials(_row)
     else:
         NAMESPACE[_name] = _row.array
+for _kernel in (
+    step, relu, mean, by_operands_of_mean, by_operands_of_prod, softmax, gradient_of_softmax,
+    logsumexp, by_operands_of_logsumexp, by_operands_of_max,
+):  # fmt: skip
+    NAMESPACE[_kernel.__name__] = _kernel
 NAMESPACE.update(
-    step=step,
-    relu=lambda x: np.maximum(x, 0.0),
     max=lambda rows: rows.max(-1),
     min=lambda rows: rows.min(-1),
-    logsumexp=logsumexp,
-    softmax=softmax,
-    gradient_of_softmax=gradient_of_softmax,
-    by_operands_of_max=_ties,
-    by_operands_of_min=_ties,
-    by_operands_of_logsumexp=lambda rows, result: softmax(rows),
+    by_operands_of_min=by_operands_of_max,
 )

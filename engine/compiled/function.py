@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.compiled.arguments import Arguments
 from engine.compiled.batch import Batch, Part
+from engine.compiled.elsewhere import ArrayFunction
 from engine.compiled.program import Program
 from engine.compiled.recording import Recording
 from engine.compiled.result import node_of, total_of
@@ -101,16 +102,24 @@ class Compiled:
         return total_of(self.title, len(samples), parts)
 
     def value_and_grad(
-        self, parameters: Sequence[Value], *, reduction: str = "mean"
-    ) -> Callable[..., tuple[float, Any]]:
+        self,
+        parameters: Sequence[Value],
+        *,
+        reduction: str = "mean",
+        namespace: Any = np,
+        dtype: str = "float64",
+    ) -> Callable[..., tuple[Any, Any]]:
         """The function over a batch as a function of an array of parameters; no Value is touched.
 
         Args:
             parameters: the Values whose numbers stand in the array, in this order.
             reduction: "mean" or "sum" of the results.
+            namespace: numpy, torch or jax.numpy, the module: the arrays are of that library.
+            dtype: "float64"; for torch and jax.numpy also "float32".
 
         Returns:
             A function of the array and the batch that gives the value and the gradient, an array.
+            That of another library than numpy is pure: `docs/distributed.md` shows its use.
 
         Example:
             >>> from engine import Value
@@ -122,6 +131,8 @@ class Compiled:
         """
         if reduction not in ("mean", "sum"):
             raise ValueError(f'reduction is "mean" or "sum" here, not {told(reduction)}.')
+        if (namespace, dtype) != (np, "float64"):
+            return ArrayFunction(self, parameters, namespace, reduction, dtype)
         parameters = tuple(parameters)
 
         def evaluate(array: Any, *batch: Any) -> tuple[float, Any]:

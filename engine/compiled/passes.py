@@ -18,7 +18,7 @@ def simplified(graph: Graph) -> tuple[Graph, dict[str, int]]:
     >>> f = compiled(lambda x, y: x * x + y * y + x * x)
     >>> _ = f(1.0, 2.0)
     >>> f.recordings[0].nodes_after
-    {'recorded': 5, 'pruned': 5, 'folded': 5, 'merged': 4, 'flattened': 2, 'padded': 2}
+    {'recorded': 5, 'pruned': 5, 'folded': 5, 'merged': 4, 'flattened': 3, 'padded': 3}
     """
     counts = {"recorded": graph.size()}
     for step in PASSES:

@@ -56,7 +56,7 @@ class Replay(Reduction):
             scalar=lambda *numbers: self.again([Value(x) for x in numbers])._data,
             array=np.positive,
             rules=(lambda operands, y: grad(self.again(operands), operands, differentiable=True),),
-            notation=Notation(f"{title}(%s)", rf"\operatorname{{{title}}}(%s)", ATOM),
+            notation=_notation(title),
             domain=((-1.0, 1.0),),
         )
 
@@ -90,7 +90,7 @@ class Total(Reduction):
             scalar=self.refuse,
             array=np.positive,
             rules=(self.refuse,),
-            notation=Notation(f"{title}.over(%s)", rf"\operatorname{{{title}.over}}(%s)", ATOM),
+            notation=_notation(f"{title}.over"),
             domain=((-1.0, 1.0),),
         )
 
@@ -149,6 +149,11 @@ def total_of(title: str, samples: int, parts: Sequence[Part]) -> Value:
                 slopes[value] = slopes.get(value, 0.0) + slope
         parents, partials = tuple(slopes), tuple(slopes.values())
     return _node(_total(title, samples), total, parents, partials)
+
+
+def _notation(title: str) -> Notation:
+    title = title.replace("%", "%%")
+    return Notation(f"{title}(%s)", rf"\operatorname{{{title}}}(%s)", ATOM)
 
 
 @lru_cache(maxsize=8)

@@ -7,6 +7,7 @@ constants are named too, and handed to the program beside its text.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -75,6 +76,7 @@ class Source:
 
     def line(self, text: str, about: str = "") -> None:
         """Add a line, with a comment."""
+        text = _with_power(text) if "**" in text else text
         self.lines.append(Line(text, about, self.half, self.group))
 
     def array(self, letter: str, array: Any) -> str:
@@ -156,13 +158,27 @@ class Source:
         return text
 
 
+def _with_power(text: str) -> str:
+    """A line whose powers are exact: `**` of numpy takes a square root for the exponent 0.5."""
+    return ast.unparse(_Powers().visit(ast.parse(text)))
+
+
+class _Powers(ast.NodeTransformer):
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        is_exact = isinstance(node.right, ast.Constant) and node.right.value != 0.5
+        if not isinstance(node.op, ast.Pow) or is_exact:
+            return node
+        return ast.Call(ast.Name("power", ast.Load()), [node.left, node.right], [])
+
+
 def described(group: Group) -> str:
     """Which scalars an array stands for."""
     if group.walk is not None:
         steps = "one by one" if group.walk.groups is None else f"in {len(group.walk.groups)} steps"
         return f"{len(group):,} scalars {steps}"
     if group.row is None:
-        return f"{len(group)} {group.kind} numbers"
+        return f"{len(group)} {group.kind} number{'s' * (len(group) != 1)}"
     count = group.rows if group.row.name == "softmax" else int((group.nodes >= 0).sum())
     title = f"{count} {group.row.name}{'s' * (count != 1)}"
     if group.grid is None:

@@ -1,0 +1,201 @@
+"""Compiled functions on arrays of PyTorch and JAX: the same programs, run by these libraries.
+
+What comes out is a pure function of arrays, so JAX can compile it and spread it over devices, and
+PyTorch runs it wherever its tensors lie. `docs/distributed.md` shows both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from engine.compiled.arguments import Arguments
+from engine.compiled.libraries import Library, accepted, library
+from engine.compiled.program import Program
+from engine.compiled.recording import Recording
+from engine.errors import CompilationError
+from engine.text import told
+from engine.value import Value
+
+if TYPE_CHECKING:
+    from engine.compiled.function import Compiled
+
+_BATCHED, _WANTED = frozenset({"input"}), frozenset({"captured"})
+_APART = (
+    "The samples of {} take different ways through its comparisons. On arrays of another library "
+    "than numpy all take one: choose with maximum, where or clip instead of an if."
+)
+_TRACED = (
+    "{} compares, or uses an integer as an index, and while JAX traces it there are no numbers to "
+    "compare. Choose with maximum, where or clip instead, or call it without jit."
+)
+
+
+class Wiring(NamedTuple):
+    """How the arrays of a program and that of the parameters belong together.
+
+    Attributes:
+        run: the program, on arrays of the library.
+        inputs: the place of each number that the program reads, among those of a sample.
+        captured: the place of each captured number among the parameters, behind which those of
+            all captured Values follow.
+        has_others: whether Values are captured that are no parameters.
+        parameters: the place of each parameter in the gradient, behind which a zero follows.
+    """
+
+    run: Callable[..., Any]
+    inputs: Any
+    captured: Any
+    has_others: bool
+    parameters: Any
+
+
+class ArrayFunction:
+    """The value and the gradient over a batch as a pure function of arrays of a library.
+
+    Args:
+        compiled: the function.
+        parameters: the Values whose numbers stand in the first array.
+        namespace: the module of the library, torch or jax.numpy.
+        reduction: "mean" or "sum".
+        dtype: the precision, "float64" or "float32".
+
+    Raises:
+        TypeError: the namespace is no such module.
+        ValueError: there is no such reduction or precision.
+    """
+
+    def __init__(
+        self,
+        compiled: Compiled,
+        parameters: Sequence[Value],
+        namespace: Any,
+        reduction: str = "mean",
+        dtype: str = "float64",
+    ) -> None:
+        if reduction not in ("mean", "sum"):
+            raise ValueError(f'reduction is "mean" or "sum" here, not {told(reduction)}.')
+        accepted(namespace, dtype)
+        self._compiled = compiled
+        self._parameters = tuple(parameters)
+        self._namespace = namespace
+        self._reduction = reduction
+        self._dtype = dtype
+        self._wirings: dict[tuple[Program, Library], Wiring] = {}
+
+    def __call__(self, array: Any, *batch: Any) -> tuple[Any, Any]:
+        """The value and the gradient by the parameters.
+
+        Args:
+            array: the numbers of the parameters.
+            batch: what one call of the function takes, with an axis of samples in front.
+
+        Raises:
+            ValueError: the shapes do not belong together.
+            RuntimeError: JAX is set up for single precision, and double was asked for.
+            CompilationError: the samples take different ways through comparisons, or JAX traces
+                the function and there are comparisons, or a part of it is no array operation.
+        """
+        host = library(self._namespace, self._dtype, array)
+        given = host.numbers(array)
+        count, shape = len(self._parameters), tuple(given.shape)
+        if shape != (count,):
+            takes = f"takes an array of {count} numbers, not of shape {shape}."
+            raise ValueError(f"value_and_grad of {self._compiled.title} {takes}")
+        arrays = [host.array(each) for each in batch]
+        _check_batch(arrays)
+        with np.errstate(all="ignore"), host.silence():
+            return self._evaluated(host, given, arrays)
+
+    def _evaluated(self, host: Library, given: Any, arrays: Sequence[Any]) -> tuple[Any, Any]:
+        size = arrays[0].shape[0]
+        rows = tuple([host.numbers(each).reshape(size, -1) for each in arrays])
+        inputs = host.function("concatenate")(rows, 1)
+        is_traced = any(map(host.is_traced, (given, *arrays)))
+        recordings = self._recordings(host, arrays)
+        number, is_first_served = 0, False
+        while True:
+            if number == len(recordings):
+                if is_first_served:
+                    raise CompilationError(_APART.format(self._compiled.title))
+                sample = map(host.stand_in if is_traced else host.first, arrays)
+                self._compiled._record_one_more(recordings, tuple(map(_plain, sample)))
+            recording = recordings[number]
+            if recording.guards and is_traced:
+                raise CompilationError(_TRACED.format(self._compiled.title))
+            value, gradient, holds = self._run(host, recording, given, inputs)
+            if not recording.guards:
+                return value, gradient
+            found = np.broadcast_to(host.in_numpy(holds), size)
+            if found.all():
+                return value, gradient
+            is_first_served |= bool(found[0])
+            number += 1
+
+    def _recordings(self, host: Library, arrays: Sequence[Any]) -> list[Recording]:
+        """Those for such samples; the list may be empty, and grows."""
+        sample = tuple([_plain(host.stand_in(each)) for each in arrays])
+        return self._compiled._recordings.setdefault(Arguments.of(sample, {}).structure, [])
+
+    def _run(
+        self, host: Library, recording: Recording, given: Any, inputs: Any
+    ) -> tuple[Any, Any, Any]:
+        """The value, the gradient, and whether comparisons come out as they were recorded."""
+        size = inputs.shape[0]
+        share = 1.0 / size if self._reduction == "mean" else 1.0
+        zeros, join = host.function("zeros"), host.function("concatenate")
+        wiring = self._wiring(host, recording)
+        captured = given
+        if wiring.has_others:
+            program = recording.program(_BATCHED, _WANTED)
+            others = [value.data for value in _captured_by(recording, program)]
+            captured = join((given, host.numbers(others)), 0)
+        result, holds, _, gradient = wiring.run(
+            inputs[:, wiring.inputs], captured[wiring.captured], zeros((size, 1)) + share
+        )
+        value = host.function("broadcast_to")(result, (size,)).sum() * share
+        parts = (zeros((1,)),) if gradient is None else (gradient, zeros((1,)))
+        return value, join(parts, 0)[wiring.parameters], holds
+
+    def _wiring(self, host: Library, recording: Recording) -> Wiring:
+        program = recording.program(_BATCHED, _WANTED)
+        key = (program, host)
+        if key not in self._wirings:
+            self._wirings[key] = self._wired(host, recording, program)
+        return self._wirings[key]
+
+    def _wired(self, host: Library, recording: Recording, program: Program) -> Wiring:
+        count, values = len(self._parameters), _captured_by(recording, program)
+        place = {id(value): i for i, value in enumerate(self._parameters)}
+        captured = [place.get(id(value), count + i) for i, value in enumerate(values)]
+        place = {id(value): i for i, value in enumerate(values)}
+        parameters = [place.get(id(value), len(values)) for value in self._parameters]
+        return Wiring(
+            host.executed(program, self._compiled.title),
+            host.array(np.array(program.orders["input"], dtype=int)),
+            host.array(np.array(captured, dtype=int)),
+            any(i >= count for i in captured),
+            host.array(np.array(parameters, dtype=int)),
+        )
+
+
+def _captured_by(recording: Recording, program: Program) -> list[Value]:
+    """The captured Values in the order of a program."""
+    return [recording.captured[i] for i in program.orders["captured"]]
+
+
+def _check_batch(arrays: Sequence[Any]) -> None:
+    counts = {tuple(array.shape[:1]) for array in arrays}
+    if len(counts) != 1 or counts <= {(), (0,)}:
+        shapes = ", ".join(str(tuple(array.shape)) for array in arrays) or "nothing"
+        raise ValueError(
+            f"A batch is arrays whose first axis is that of the samples, not {shapes}."
+        )
+
+
+def _plain(sample: Any) -> Any:
+    """A sample as a call takes it: a number where there is only one."""
+    array = sample.astype(int) if sample.dtype.kind == "b" else sample
+    return array if array.ndim else array.item()

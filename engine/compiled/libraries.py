@@ -1,0 +1,298 @@
+"""The libraries that can run a program instead of numpy: PyTorch and JAX, given by their users.
+
+The engine imports neither. A `Library` looks for a function of numpy's name in the module it was
+given; what is called otherwise there, or does not exist, is in `differences`.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.compiled.arrays import NAMESPACE
+from engine.compiled.lifted import over
+from engine.errors import CompilationError
+from engine.text import told
+
+if TYPE_CHECKING:
+    from engine.compiled.program import Program
+
+Function = Callable[..., Any]
+PRECISIONS = ("float64", "float32")
+_BOOLEANS = (bool, np.bool_)
+_NUMBERS = (int, float, np.number)
+
+
+class Library:
+    """Who computes, in which precision and on which device.
+
+    Args:
+        module: where the functions are.
+        precision: "float64" or "float32".
+        device: where new arrays are made.
+
+    Attributes:
+        differences: what is called otherwise than in numpy, or is missing.
+        place: the precision and the device, as functions that make arrays take them.
+        kind: the precision as numpy's type.
+    """
+
+    def __init__(self, module: Any, precision: str, device: Any = None) -> None:
+        self.module = module
+        self.kind = np.dtype(precision)
+        self.place: dict[str, Any] = {"dtype": self.kind}
+        self.differences: dict[str, Function] = {
+            "zeros": lambda shape: module.zeros(shape, **self.place),
+            "eye": lambda size, **_: module.eye(size, **self.place),
+            "where": lambda condition, a, b: module.where(
+                self.number(condition) != 0, self.number(a), self.number(b)
+            ),
+        }
+
+    def owns(self, thing: Any) -> bool:
+        """Whether it is an array that the library computes with."""
+        raise NotImplementedError
+
+    def array(self, thing: Any) -> Any:
+        """Numbers as an array, in the precision of the library unless they are integers."""
+        raise NotImplementedError
+
+    def numbers(self, thing: Any) -> Any:
+        """Numbers, integers too, as an array in the precision of the library."""
+        raise NotImplementedError
+
+    def number(self, thing: Any) -> Any:
+        """A number as an array without axes; all else as it is."""
+        raise NotImplementedError
+
+    def put(self, array: Any, key: Any, numbers: Any) -> Any:
+        """The array with numbers at some places."""
+        raise NotImplementedError
+
+    def add_at(self, array: Any, key: Any, numbers: Any) -> Any:
+        """The array with numbers added at some places, as often as a place occurs."""
+        raise NotImplementedError
+
+    def is_traced(self, array: Any) -> bool:
+        """Whether an array stands for any numbers, so that none of them can be looked at."""
+        return False
+
+    def in_numpy(self, array: Any) -> Any:
+        """The array as one of numpy."""
+        return np.asarray(array)
+
+    def first(self, array: Any) -> Any:
+        """The first sample of a batch, as numpy has it."""
+        return self.in_numpy(array[0])
+
+    def stand_in(self, array: Any) -> Any:
+        """An array of numpy with the shape and kind of one sample of a batch, but other numbers."""
+        return np.ones(array.shape[1:], array.dtype)
+
+    def silence(self) -> AbstractContextManager[Any]:
+        """Within it, infinities and nan arise without a warning, and nothing else is recorded."""
+        return np.errstate(all="ignore")
+
+    @functools.cache  # noqa: B019  a library is kept for good
+    def function(self, name: str) -> Function:
+        """The function that does what numpy's function of this name does."""
+        return self.differences.get(name) or getattr(self.module, name)
+
+    @functools.cache  # noqa: B019
+    def elementwise(self, name: str) -> Function:
+        """The same of a function that also takes numbers."""
+        function = self.function(name)
+        return lambda *operands: function(*map(self.number, operands))
+
+    @functools.cached_property
+    def names(self) -> dict[str, Any]:
+        """What the text of a program calls, as functions of arrays of this library."""
+        found = {name: self._carried(name, thing) for name, thing in NAMESPACE.items()}
+        found["zeros"] = lambda *shape: self.function("zeros")(shape)
+        found["detach"] = self.function("detach")
+        return found
+
+    def executed(self, program: Program, title: str) -> Function:
+        """The text of a program as a function of arrays of this library.
+
+        Args:
+            program: the program.
+            title: the name of the compiled function, for the error.
+
+        Raises:
+            CompilationError: a part of the program is no array operation.
+        """
+        if not all(isinstance(array, np.ndarray) for array in program.arrays.values()):
+            raise CompilationError(
+                f"{title} has a stretch without any regularity, which is computed scalar by "
+                "scalar. That runs on numpy only."
+            )
+        arrays = {name: self.array(array) for name, array in program.arrays.items()}
+        names = {**self.names, **arrays}
+        exec(compile(program.text, "<compiled>", "exec"), names)
+        return names["program"]  # type: ignore[no-any-return]
+
+    def _carried(self, name: str, thing: Any) -> Any:
+        if isinstance(thing, np.ufunc):
+            return self.elementwise(thing.__name__)
+        if isinstance(thing, np.vectorize):  # what numpy lacks is found by the name of the row
+            return self.elementwise(name)
+        return over(thing, self) if callable(thing) else thing
+
+
+class PyTorch(Library):
+    """Tensors, on the device of the parameters. PyTorch's own derivatives are not needed."""
+
+    def __init__(self, module: Any, precision: str, device: Any = None) -> None:
+        super().__init__(module, precision, device)
+        self.place = {"dtype": getattr(module, precision), "device": device}
+        self.differences |= {
+            "absolute": module.abs,
+            "arange": lambda size: module.arange(size, device=device),
+            "cbrt": self._cbrt,
+            "detach": lambda array: array.detach(),
+            "equal": module.eq,
+            "flip": lambda array, axis: module.flip(array, (axis,)),
+            "max": module.amax,
+            "min": module.amin,
+            "power": module.pow,
+            "repeat": module.repeat_interleave,
+            "sign": lambda x: module.where(x == x, module.sign(x), x),
+        }
+
+    def owns(self, thing: Any) -> bool:
+        return isinstance(thing, self.module.Tensor)
+
+    def array(self, thing: Any) -> Any:
+        if self.owns(thing):
+            return thing.to(**self.place) if thing.is_floating_point() else thing
+        array = np.ascontiguousarray(thing)
+        if array.dtype.kind == "f":
+            return self.module.tensor(array, **self.place)
+        return self.module.tensor(array, device=self.place["device"])
+
+    def numbers(self, thing: Any) -> Any:
+        return self.array(thing).to(**self.place)
+
+    def number(self, thing: Any) -> Any:
+        if isinstance(thing, _BOOLEANS):
+            return self.module.full((), bool(thing), device=self.place["device"])
+        return self.module.full((), thing, **self.place) if isinstance(thing, _NUMBERS) else thing
+
+    def put(self, array: Any, key: Any, numbers: Any) -> Any:
+        array[key] = numbers
+        return array
+
+    def add_at(self, array: Any, key: Any, numbers: Any) -> Any:
+        places = key[-1]
+        if isinstance(places, slice):
+            array[key] += numbers
+            return array
+        return array.index_add_(-1, places, numbers)
+
+    def in_numpy(self, array: Any) -> Any:
+        return array.detach().cpu().numpy()
+
+    def stand_in(self, array: Any) -> Any:
+        return np.ones(tuple(array.shape[1:]), float if array.is_floating_point() else int)
+
+    def silence(self) -> AbstractContextManager[Any]:
+        return self.module.no_grad()  # type: ignore[no-any-return]
+
+    def _cbrt(self, x: Any) -> Any:
+        """The cube root: a power, and one step of Newton's method for its last digits."""
+        root = self.module.sign(x) * self.module.abs(x) ** (1.0 / 3.0)
+        better = root - (root - x / (root * root)) / 3.0
+        return self.module.where(self.module.isfinite(better), better, x)
+
+
+class JAX(Library):
+    """Arrays of JAX, traced ones too. Constants stay with numpy; JAX takes them in by itself."""
+
+    def __init__(self, module: Any, precision: str, device: Any = None) -> None:
+        super().__init__(module, precision, device)
+        lax = self._package.lax
+        self.differences |= {
+            "detach": lax.stop_gradient,
+            "erf": lax.erf,
+            "erfc": lax.erfc,
+            "max": lambda array, axis: self._with_nan(module.max, array, axis),
+            "min": lambda array, axis: self._with_nan(module.min, array, axis),
+        }
+
+    def _with_nan(self, function: Function, array: Any, axis: int) -> Any:
+        """A maximum or minimum; on CPUs XLA may miss a nan (openxla/xla, issue 21461)."""
+        is_nan = self.module.isnan(array).any(axis)
+        return self.module.where(is_nan, self.kind.type(np.nan), function(array, axis))
+
+    @property
+    def _package(self) -> Any:
+        return sys.modules["jax"]
+
+    def owns(self, thing: Any) -> bool:
+        return isinstance(thing, (self._package.Array, np.ndarray))
+
+    def array(self, thing: Any) -> Any:
+        array = thing if self.owns(thing) else np.asarray(thing)
+        return array.astype(self.kind) if array.dtype.kind == "f" else array
+
+    def numbers(self, thing: Any) -> Any:
+        return self.module.asarray(thing, dtype=self.kind)
+
+    def number(self, thing: Any) -> Any:
+        if isinstance(thing, _BOOLEANS):
+            return thing
+        return self.kind.type(thing) if isinstance(thing, _NUMBERS) else thing
+
+    def put(self, array: Any, key: Any, numbers: Any) -> Any:
+        return self.module.asarray(array).at[key].set(numbers)
+
+    def add_at(self, array: Any, key: Any, numbers: Any) -> Any:
+        return self.module.asarray(array).at[key].add(numbers)
+
+    def is_traced(self, array: Any) -> bool:
+        return isinstance(array, self._package.core.Tracer)
+
+
+@functools.cache
+def _library(module: Any, precision: str, device: Any) -> Library:
+    return (PyTorch if module.__name__ == "torch" else JAX)(module, precision, device)
+
+
+def library(module: Any, precision: str, array: Any) -> Library:
+    """The library of a module that was accepted, on the device of an array.
+
+    Raises:
+        RuntimeError: JAX is set up for single precision, and double was asked for.
+    """
+    if module.__name__ == "torch":
+        return _library(module, precision, getattr(array, "device", None))
+    if precision == "float64" and not sys.modules["jax"].config.jax_enable_x64:
+        raise RuntimeError(
+            "JAX computes in single precision unless told otherwise. Call "
+            'jax.config.update("jax_enable_x64", True) before any array is made, or choose '
+            'single precision with dtype="float32".'
+        )
+    return _library(module, precision, None)
+
+
+def accepted(module: Any, precision: str) -> None:
+    """Refuse a module that is no library known here, and a precision that it does not have.
+
+    Raises:
+        TypeError: the module is another one.
+        ValueError: the precision is another one.
+    """
+    name = getattr(module, "__name__", None)
+    if name == "numpy":
+        raise ValueError(f'With numpy the dtype is "float64", not {told(precision)}.')
+    if name not in ("torch", "jax.numpy"):
+        given = name if isinstance(name, str) else told(module)
+        raise TypeError(f"namespace is numpy, torch or jax.numpy, the module, not {given}.")
+    if precision not in PRECISIONS:
+        raise ValueError(f'dtype is "float64" or "float32", not {told(precision)}.')

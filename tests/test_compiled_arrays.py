@@ -1,0 +1,455 @@
+"""Compiled programs on arrays of PyTorch and JAX: the same text, and the numbers of numpy."""
+
+import itertools
+import math
+import os
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from programs import by_engine, random_program
+from reference_values import cases
+
+import engine
+from engine import TABLE, Operation, Reduction, Value
+from engine.compiled import Compiled, compiled, layout
+from engine.compiled.libraries import library
+from engine.compiled.program import Program
+from engine.compiled.recording import Recording
+from engine.errors import CompilationError
+from nn import MLP
+
+SECTION = "Compiled programs"
+INPUT = frozenset({"input"})
+FOLDERS = os.pathsep.join((str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")))
+"""Where another interpreter finds these tests."""
+
+
+class Peer:
+    """A library, and how tests make its arrays and read them.
+
+    Attributes:
+        module: the namespace.
+        jit: JAX's compiler; for PyTorch, which has none here, the function as it is.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.package = pytest.importorskip(name, reason=f"{name} is not installed")
+        self.module = self.package.numpy if name == "jax" else self.package
+        self.jit: Callable[..., Any] = self.package.jit if name == "jax" else lambda f: f
+
+    def array(self, numbers: Any) -> Any:
+        make = self.module.asarray if self.name == "jax" else self.module.tensor
+        return make(np.array(numbers))
+
+    def function(self, program: Program) -> Callable[..., Any]:
+        """A program as a function of arrays of the library."""
+        return library(self.module, "float64", self.array(0.0)).executed(program, "f")
+
+
+@pytest.fixture(params=["torch", "jax"])
+def peer(request: pytest.FixtureRequest) -> Iterator[Peer]:
+    found = Peer(request.param)
+    with found.package.enable_x64(True) if found.name == "jax" else nullcontext():
+        yield found
+
+
+def agree(expected: Any, found: Any, tolerance: float = 1e-12) -> bool:
+    """Whether arrays agree up to rounding; XLA takes numbers below the normal ones for zero."""
+    a = np.asarray(expected)
+    b = np.asarray(found)
+    with np.errstate(all="ignore"):
+        largest = np.maximum(np.abs(a), np.abs(b))
+        is_same = (a == b) | (np.isnan(a) & np.isnan(b)) | (largest < 3e-308)
+        return bool((is_same | (np.abs(a - b) <= tolerance * largest)).all())
+
+
+# Operations.
+
+HARD = (0.0, -0.0, 1.0, -1.0, 2.5, -40.0, 40.0, 1e3, -1e3, math.inf, -math.inf, math.nan)
+HARD_TOGETHER = (0.0, -0.0, 1.0, -1.0, 2.5, math.inf, -math.inf, math.nan)
+
+
+def points_by_size(row: Operation) -> dict[int, Any]:
+    """Those of the reference values, and hard ones with all ties of them."""
+    found: dict[int, list[tuple[float, ...]]] = {}
+    for case in cases()[row.name]:
+        found.setdefault(len(case.point), []).append(case.point)
+    size = 4 if isinstance(row, Reduction) else len(row.domain)
+    numbers = HARD if size < 3 else HARD_TOGETHER
+    found.setdefault(size, []).extend(itertools.product(numbers, repeat=size))
+    return {size: np.array(points) for size, points in found.items()}
+
+
+@pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
+def test_every_operation_has_the_numbers_of_numpy(
+    row: Operation, peer: Peer, figure: Callable[..., None]
+) -> None:
+    for size, points in points_by_size(row).items():
+        function = lambda *xs: by_engine(row.name, *xs) * 1.0
+        recording = Recording(row.name, function, (0.7,) * size, {})
+        program = recording.program(INPUT, INPUT)
+        none, seed = np.zeros(0), np.ones((len(points), 1))
+        inputs = points[:, program.orders["input"]]
+        expected = program.run(inputs, none, seed)
+        run = peer.function(program)
+        for way in {run, peer.jit(run)}:
+            with np.errstate(all="ignore"):
+                found = way(*map(peer.array, (inputs, none, seed)))
+            for a, b in ((expected[0], found[0]), (expected[2], found[2])):
+                assert (a is None) == (b is None)
+                assert a is None or agree(a, b), program.text
+        figure(SECTION, f"points at which operations by {peer.name} agree with numpy", len(points))
+
+
+# Random programs.
+
+
+@pytest.mark.parametrize("batch", range(4))
+def test_random_programs_agree_with_eager_ones(
+    batch: int, peer: Peer, figure: Callable[..., None]
+) -> None:
+    tried = 0
+    for seed in range(batch * 15, batch * 15 + 15):
+        program = random_program(seed, 40)
+        xs = [Value(x) for x in program.point]
+        y = program.run(by_engine, xs)[-1]
+        if not isinstance(y, Value) or y.is_constant:
+            continue
+        y.backward()
+        function = compiled(lambda zero: program.run(by_engine, xs)[-1] + zero)  # noqa: B023
+        evaluate = function.value_and_grad(xs, namespace=peer.module)
+        value, gradient = evaluate(peer.array(program.point), peer.array([0.0]))
+        assert agree(y.data, value), program.python()
+        assert agree([x.grad for x in xs], gradient), program.python()
+        tried += 1
+    figure(SECTION, f"random programs run by {peer.name}, compared with eager ones", tried)
+
+
+# A network.
+
+
+def network() -> tuple[Compiled, list[Value], tuple[Any, ...]]:
+    """A loss with parameters and with one captured Value that is none; and numbers for it."""
+    model = MLP(2, [8, 8, 1], activation="relu", output_activation="linear", seed=1)
+    strength = Value(1e-3)
+
+    @compiled
+    def loss(x: Any, y: Any) -> Any:
+        penalty = strength * engine.sum(p * p for p in model.parameters())
+        return (1.0 - y * model(x)).relu() + penalty
+
+    generator = np.random.default_rng(0)
+    rows, labels = generator.normal(size=(20, 2)), generator.choice([-1, 1], 20)
+    parameters = model.parameters()
+    return loss, parameters, (np.array([p.data for p in parameters]), rows, labels)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_loss_and_its_gradient_are_those_of_numpy(peer: Peer, reduction: str) -> None:
+    loss, parameters, numbers = network()
+    expected = loss.value_and_grad(parameters, reduction=reduction)(*numbers)
+    evaluate = loss.value_and_grad(parameters, reduction=reduction, namespace=peer.module)
+    for way in {evaluate, peer.jit(evaluate)}:
+        value, gradient = way(*map(peer.array, numbers))
+        assert isinstance(gradient, type(peer.array([0.0])))
+        assert agree(expected[0], value)
+        assert np.abs(expected[1] - np.asarray(gradient)).max() <= 1e-13
+    assert len(loss._recordings) == 1  # integers and shapes are read as in numpy
+    assert all(len(recordings) == 1 for recordings in loss._recordings.values())
+
+
+def test_the_text_is_the_same_byte_for_byte(peer: Peer) -> None:
+    loss, parameters, numbers = network()
+    loss.value_and_grad(parameters)(*numbers)
+    text = loss.program
+    loss.value_and_grad(parameters, namespace=peer.module)(*map(peer.array, numbers))
+    assert loss.program == text
+    (program,) = (p for r in loss._all() for p in r.programs())
+    assert peer.function(program).__code__ == program._run.__code__
+
+
+def test_arrays_of_numpy_and_lists_are_taken_too(peer: Peer) -> None:
+    loss, parameters, numbers = network()
+    evaluate = loss.value_and_grad(parameters, namespace=peer.module)
+    expected = evaluate(*map(peer.array, numbers))
+    value, gradient = evaluate(*(array.tolist() for array in numbers))
+    assert agree(expected[0], value)
+    assert agree(expected[1], gradient)
+
+
+def test_single_precision_is_a_choice(peer: Peer) -> None:
+    loss, parameters, numbers = network()
+    expected = loss.value_and_grad(parameters)(*numbers)
+    evaluate = loss.value_and_grad(parameters, namespace=peer.module, dtype="float32")
+    value, gradient = evaluate(*map(peer.array, numbers))
+    assert str(gradient.dtype).endswith("float32")
+    assert str(value.dtype).endswith("float32")
+    assert agree(expected[0], value, 1e-5)
+    assert np.abs(expected[1] - np.asarray(gradient)).max() <= 1e-5
+
+
+def test_parameters_that_are_not_used_get_a_gradient_of_zero(peer: Peer) -> None:
+    w, unused = Value(2.0), Value(5.0)
+    for function, slopes in ((lambda x: w * x, [0.0, 3.0]), (lambda x: x * x, [0.0, 0.0])):
+        evaluate = compiled(function).value_and_grad([unused, w], namespace=peer.module)
+        _, gradient = evaluate(peer.array([1.0, 2.0]), peer.array([2.0, 4.0]))
+        assert gradient.tolist() == slopes
+
+
+def test_captured_values_that_are_no_parameters_are_read_at_each_call(peer: Peer) -> None:
+    w, scale = Value(2.0), Value(3.0)
+    evaluate = compiled(lambda x: scale * w * x).value_and_grad([w], namespace=peer.module)
+    assert [float(evaluate(peer.array([2.0]), peer.array([1.0]))[0])] == [6.0]
+    scale.data = 10.0
+    assert [float(evaluate(peer.array([2.0]), peer.array([1.0]))[0])] == [20.0]
+
+
+# Comparisons.
+
+
+def test_comparisons_must_come_out_the_same_for_all_samples(peer: Peer) -> None:
+    w = Value(2.0)
+    function = compiled(lambda x: w * x if x > 0.0 else -w * x * x)
+    evaluate = function.value_and_grad([w], namespace=peer.module, reduction="sum")
+    given = peer.array([2.0])
+    for batch, value, slope in (([1.0, 2.0], 6.0, 3.0), ([-1.0, -2.0], -10.0, -5.0)) * 2:
+        found = evaluate(given, peer.array(batch))
+        assert (float(found[0]), found[1].tolist()) == (value, [slope])
+    with pytest.raises(CompilationError, match="different ways"):
+        evaluate(given, peer.array([1.0, -1.0]))
+    assert sum(map(len, function._recordings.values())) == 2
+
+
+def test_an_integer_used_as_an_index_is_a_comparison(peer: Peer) -> None:
+    table = [Value(2.0), Value(3.0)]
+    evaluate = compiled(lambda i: table[i] * i).value_and_grad(table, namespace=peer.module)
+    value, gradient = evaluate(peer.array([2.0, 3.0]), peer.array([1, 1]))
+    assert (float(value), gradient.tolist()) == (3.0, [0.0, 1.0])
+    with pytest.raises(CompilationError, match="different ways"):
+        evaluate(peer.array([2.0, 3.0]), peer.array([0, 1]))
+
+
+def test_while_jax_traces_nothing_can_be_compared() -> None:
+    jax = pytest.importorskip("jax", reason="jax is not installed")
+    w = Value(2.0)
+    function = compiled(lambda x: w * x if x > 0.0 else -w)
+    evaluate = jax.jit(function.value_and_grad([w], namespace=jax.numpy))
+    with jax.enable_x64(True), pytest.raises(CompilationError, match="maximum, where or clip"):
+        evaluate(np.array([2.0]), np.array([1.0]))
+
+
+# What it refuses.
+
+
+def test_what_is_computed_scalar_by_scalar_is_refused(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layout, "_LONGEST", 0)  # as a long stretch, however short
+    w = Value(2.0)
+    evaluate = compiled(lambda x: (w * x).tanh().exp()).value_and_grad([w], namespace=peer.module)
+    with pytest.raises(CompilationError, match="scalar by scalar"):
+        evaluate(peer.array([2.0]), peer.array([1.0]))
+
+
+def test_jax_must_be_set_up_for_double_precision() -> None:
+    jax = pytest.importorskip("jax", reason="jax is not installed")
+    w = Value(2.0)
+    function = compiled(lambda x: w * x)
+    with jax.enable_x64(False):
+        evaluate = function.value_and_grad([w], namespace=jax.numpy)
+        with pytest.raises(RuntimeError, match=r'jax.config.update\("jax_enable_x64", True\)'):
+            evaluate([2.0], [1.0])
+        single = function.value_and_grad([w], namespace=jax.numpy, dtype="float32")
+        assert float(single([2.0], [1.0])[0]) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"namespace": math}, TypeError, "numpy, torch or jax.numpy, the module, not math"),
+        ({"namespace": "torch"}, TypeError, "the module, not 'torch'"),
+        ({"reduction": "none"}, ValueError, "mean"),
+        ({"dtype": "float16"}, ValueError, "float64"),
+        ({"namespace": np, "dtype": "float32"}, ValueError, "With numpy"),
+    ],
+)
+def test_what_is_no_library_or_precision_is_refused(
+    peer: Peer, options: dict[str, Any], error: type, said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        compiled(lambda x: x).value_and_grad([], **{"namespace": peer.module, **options})
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        (([1.0, 2.0], [1.0]), r"an array of 1 numbers, not of shape \(2,\)"),
+        (([1.0],), "not nothing"),
+        (([1.0], [1.0], [1.0, 2.0]), "first axis"),
+        (([1.0], 3.0), "first axis"),
+    ],
+)
+def test_shapes_that_do_not_belong_together_are_refused(
+    peer: Peer, arrays: tuple[Any, ...], said: str
+) -> None:
+    w = Value(2.0)
+    evaluate = compiled(lambda *xs: w * xs[0]).value_and_grad([w], namespace=peer.module)
+    with pytest.raises(ValueError, match=said):
+        evaluate(*map(peer.array, arrays))
+
+
+# JAX.
+
+
+def test_its_gradient_is_that_of_jax() -> None:
+    """JAX differentiates the forward half by rules of its own."""
+    peer = Peer("jax")
+    generator = random.Random(0)
+    leaves = [Value(generator.uniform(-1.0, 1.0)) for _ in range(6)]
+
+    @compiled
+    def loss(x: Any) -> Any:
+        shares = engine.softmax([engine.dot(leaves[i : i + 2], x) for i in range(4)])
+        inner = engine.logsumexp(leaves) * shares[1].detach() + engine.erf(shares[2] - x[0])
+        return inner.tanh() + engine.max([s * 3.0 for s in shares]) + engine.prod(leaves)
+
+    evaluate = loss.value_and_grad(leaves, namespace=peer.module)
+    with peer.package.enable_x64(True):
+        given, batch = peer.array([x.data for x in leaves]), peer.array([[0.5, 2.0], [-1.0, 0.3]])
+        by_jax = peer.jit(peer.package.grad(lambda *arrays: evaluate(*arrays)[0]))(given, batch)
+        ours = peer.jit(evaluate)(given, batch)[1]
+        assert np.abs(np.asarray(by_jax) - np.asarray(ours)).max() < 1e-14
+
+
+SHARDED = """
+import jax
+jax.config.update("jax_enable_x64", True)
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+from test_compiled_arrays import network
+
+loss, parameters, (theta, rows, labels) = network()
+expected = loss.value_and_grad(parameters)(theta, rows, labels)
+mesh = jax.make_mesh((2,), ("samples",), axis_types=(jax.sharding.AxisType.{kind},))
+by_sample = NamedSharding(mesh, PartitionSpec("samples"))
+theta = jax.device_put(theta, NamedSharding(mesh, PartitionSpec()))
+rows, labels = jax.device_put((rows, labels.astype(float)), by_sample)
+assert len(rows.sharding.device_set) == 2
+assert [shard.data.shape for shard in rows.addressable_shards] == [(10, 2), (10, 2)]
+step = jax.jit(loss.value_and_grad(parameters, namespace=jax.numpy))
+value, gradient = step(theta, rows, labels)
+assert "all-reduce" in step.lower(theta, rows, labels).compile().as_text()
+assert len(gradient.sharding.device_set) == 2
+assert abs(float(value) - expected[0]) <= 1e-12 * abs(expected[0])
+assert np.abs(np.asarray(gradient) - expected[1]).max() <= 1e-13
+print("done")
+"""
+
+
+def test_jax_spreads_a_batch_over_two_devices(run_python: Callable[..., str]) -> None:
+    pytest.importorskip("jax", reason="jax is not installed")
+    flags = "--xla_force_host_platform_device_count=2"
+    printed = run_python(SHARDED.format(kind="Auto"), XLA_FLAGS=flags, PYTHONPATH=FOLDERS)
+    assert printed == "done\n"
+
+
+# PyTorch.
+
+
+HALF = """
+import sys
+import numpy as np
+import torch
+import torch.distributed as distributed
+from test_compiled_arrays import network
+
+rank, path = int(sys.argv[1]), sys.argv[2]
+store = distributed.FileStore(path, 2)
+distributed.init_process_group("gloo", store=store, rank=rank, world_size=2)
+loss, parameters, (theta, rows, labels) = network()
+expected = loss.value_and_grad(parameters)(theta, rows, labels)
+mine = slice(0, 10) if rank == 0 else slice(10, 20)
+evaluate = loss.value_and_grad(parameters, namespace=torch)
+value, gradient = evaluate(*map(torch.tensor, (theta, rows[mine], labels[mine])))
+for tensor in (value, gradient):
+    distributed.all_reduce(tensor)
+    tensor /= 2
+assert abs(float(value) - expected[0]) <= 1e-12 * abs(expected[0])
+assert np.abs(gradient.numpy() - expected[1]).max() <= 1e-13
+distributed.destroy_process_group()
+print("done")
+"""
+
+
+def test_pytorch_adds_up_the_gradients_of_two_processes(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="torch is not installed")
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", HALF, str(rank), str(tmp_path / "store")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": FOLDERS, "OMP_NUM_THREADS": "1"},
+        )
+        for rank in range(2)
+    ]
+    try:
+        for process in processes:
+            printed, said = process.communicate(timeout=100)
+            assert (process.returncode, printed) == (0, "done\n"), said[-2000:]
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def test_pytorch_stays_on_the_device_of_its_tensors() -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    if not torch.cuda.is_available():
+        pytest.skip("there is no GPU that PyTorch can use")
+    loss, parameters, numbers = network()
+    expected = loss.value_and_grad(parameters)(*numbers)
+    evaluate = loss.value_and_grad(parameters, namespace=torch)
+    value, gradient = evaluate(*(torch.tensor(array, device="cuda") for array in numbers))
+    assert gradient.device.type == value.device.type == "cuda"
+    assert agree(expected[0], value.cpu())
+    assert np.abs(expected[1] - gradient.cpu().numpy()).max() <= 1e-13
+
+
+def test_pytorch_needs_no_derivatives_of_its_own() -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    loss, parameters, numbers = network()
+    theta, rows, labels = map(torch.tensor, numbers)
+    evaluate = loss.value_and_grad(parameters, namespace=torch)
+    value, gradient = evaluate(theta.requires_grad_(), rows, labels)
+    assert not value.requires_grad
+    assert not gradient.requires_grad
+
+
+# The page about it.
+
+PAGE = Path(__file__).parent.parent.joinpath("docs", "distributed.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize(("code", "printed"), BLOCKS, ids=["jit", "devices", "torch", "processes"])
+def test_the_blocks_of_the_page_print_what_it_says(code: str, printed: str, tmp_path: Path) -> None:
+    for name in ("jax", "torch"):
+        if f"import {name}\n" in code:
+            pytest.importorskip(name, reason=f"{name} is not installed")
+    script = tmp_path / "block.py"
+    script.write_text(code, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": FOLDERS, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, env=environment, timeout=100,
+        check=False,
+    )  # fmt: skip
+    assert done.stdout == printed, done.stderr[-2000:]

@@ -1,0 +1,163 @@
+"""Compiled nodes: what is told of one while it is closed, and the scalar graph inside of it.
+
+A call of a compiled function is one node, whose operands are all Values that the function depends
+on. Drawings show it as one box and steps go through it in one step. Opened, its recorded scalars
+stand in a frame with the name of the function, made anew with values and gradients.
+Next: `diagram.py`, which takes them in, and `at_once.py`, the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from typing import NamedTuple, TypeGuard
+
+from engine import NOT_COMPUTED, Operation, Scope, Value, contribution, topological_order
+from engine.compiled.result import Replay, Total
+from engine.mode import Mode, call_in
+from engine.origin import Origin
+from engine.text import visible
+
+KIND = "compiled"
+"""The kind of the scope in which the scalars of an opened node stand."""
+MOST_LISTED = 8
+"""Of more operands, formulas name the first few and drawings put those of one kind into a box."""
+NAMED_FIRST = 3
+_TOLERANCE = 1e-9
+"""How far the array program may round differently, as a share of the largest number inside."""
+
+
+class Inside(NamedTuple):
+    """The scalar graph of one compiled call.
+
+    Attributes:
+        operands: for each Value that stands in for an operand, the operand.
+        order: the other Values, each after its operands; the last is the result.
+    """
+
+    operands: Mapping[Value, Value]
+    order: Sequence[Value]
+
+
+def is_compiled(operation: Operation | None) -> TypeGuard[Replay | Total]:
+    """Whether a node is a call of a compiled function.
+
+    >>> from engine import Value
+    >>> from engine.compiled import compiled
+    >>> from viz.compiled import is_compiled
+    >>> w = Value(2.0)
+    >>> is_compiled(compiled(lambda x: w * x)(3.0).operation), is_compiled((w * w).operation)
+    (True, False)
+    """
+    return isinstance(operation, (Replay, Total))
+
+
+def name_of(operation: Replay | Total) -> str:
+    """The name of the function, which may be any text, fit to be shown."""
+    return visible(operation.name)
+
+
+def title_of(operation: Replay | Total) -> str:
+    """How the call is written: "loss", or "loss.over" where it is over samples."""
+    return f"{name_of(operation)}.over" if isinstance(operation, Total) else name_of(operation)
+
+
+def kind_of(operation: Replay | Total, operands: int) -> str:
+    """What a closed node is, in a few words: "compiled, 337 Values, 100 samples"."""
+    kind = f"{KIND}, {_counted(operands, 'Value')}"
+    if isinstance(operation, Total):
+        return f"{kind}, {_counted(operation.samples, 'sample')}"
+    return kind
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def call(title: str, operands: Sequence[str]) -> str:
+    """The call as a formula: all operands, or the first few and how many more there are."""
+    if len(operands) <= MOST_LISTED:
+        return f"{title}({', '.join(operands)})"
+    more = f"… {len(operands) - NAMED_FIRST:,} more"
+    return f"{title}({', '.join([*operands[:NAMED_FIRST], more])})"
+
+
+def inside(value: Value) -> Inside | str:
+    """The scalar graph of a compiled node, with its own values and gradients; or why there is none.
+
+    The Values of the user are only read: others stand in for them.
+    """
+    replay = value.operation
+    if isinstance(replay, Total):
+        return (
+            f"{title_of(replay)} cannot be opened, since no single graph stands for "
+            f"{_counted(replay.samples, 'sample')}; draw {name_of(replay)}(...) of one of them"
+        )
+    assert isinstance(replay, Replay)
+    stand_ins = [Value(parent.data) for parent in value.parents]
+    frame = Scope(name_of(replay), KIND, value.scope)
+    nodes = call_in(Mode(scope=frame), replay.nodes, stand_ins)
+    root = nodes[replay.root]
+    operands = dict(zip(stand_ins, value.parents))
+    order = topological_order(root) if isinstance(root, Value) else []
+    order = [node for node in order if node not in operands]
+    if not order or not root.parents:
+        return f"{name_of(replay)} cannot be opened: nothing is computed in it"
+    if not _is_close(value.data, root.data, order):
+        return (
+            f"{name_of(replay)} stays closed: numbers that it was computed from have changed since"
+        )
+    codes = replay.recording.graph.codes.tolist()
+    made = {node for node, code in zip(nodes, codes) if code >= 0 and isinstance(node, Value)}
+    made -= operands.keys()
+    _place(made, frame, value.scope)
+    root._data = value.data
+    if value.grad is not NOT_COMPUTED:
+        root.grad = value.grad
+        _send_back(order, made)
+    return Inside(operands, order)
+
+
+def _is_close(given: float, again: float, order: Sequence[Value]) -> bool:
+    if given == again or (given != given and again != again):
+        return True
+    return abs(given - again) <= _TOLERANCE * max(abs(node.data) for node in order)
+
+
+def _place(made: Set[Value], frame: Scope, around: Scope | None) -> None:
+    """Put nodes into a frame, with the modules that they were recorded in inside of it."""
+    scopes: dict[Scope | None, Scope] = {frame: frame}
+    for node in made:
+        origin = node._origin
+        scope = _within(frame, origin.scope, around, scopes)
+        node._origin = Origin(origin.operation, origin.label, scope, origin._code,
+                              origin._instruction, is_constant=origin.is_constant)  # fmt: skip
+
+
+def _within(
+    frame: Scope, scope: Scope | None, around: Scope | None, known: dict[Scope | None, Scope]
+) -> Scope:
+    """The scope that a node was recorded in, such as a neuron, inside the frame of this call.
+
+    Args:
+        frame: the frame.
+        scope: where it was recorded.
+        around: the scope of the call, which is around the frame already.
+        known: the scopes made so far, by those they stand for.
+    """
+    if scope is None or scope is around:
+        return frame
+    if scope not in known:
+        outer = _within(frame, scope.parent, around, known)
+        known[scope] = Scope(scope.name, scope.kind, outer)
+    return known[scope]
+
+
+def _send_back(order: Sequence[Value], made: Set[Value]) -> None:
+    """Backpropagation from the last node, as `backward()` does it, through nodes made here only."""
+    for node in reversed(order):
+        if node not in made or node.grad is NOT_COMPUTED:
+            continue
+        for parent, local in zip(node.parents, node.partials):
+            if local is not None and parent in made:
+                sent = contribution(node.operation, node.grad, local)
+                parent.grad = sent if parent.grad is NOT_COMPUTED else parent.grad + sent

@@ -1,0 +1,82 @@
+"""`Node`: the record of one node of a diagram, plain data. Next: `diagram.py`, which makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from engine import Operation, Scope
+from engine.ink import number_text
+from viz.compiled import is_compiled, name_of
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node of a diagram.
+
+    Attributes:
+        index: its place in the order of evaluation.
+        name: its unique name in formulas.
+        label: what the user called it, or None.
+        operation: the row of the table that made it, or None for a leaf.
+        data: its number.
+        gradient: its gradient at the time of drawing, or None if there was none.
+        parents: the indices of its operands.
+        partials: the local derivative by each operand; None on an edge that carries none.
+        scope: the part of the computation it belongs to, or None.
+        file, line, source: the line of the user's program that made it, where known.
+        is_constant: whether it is a plain number.
+    """
+
+    index: int
+    name: str
+    label: str | None
+    operation: Operation | None
+    data: float
+    gradient: float | None
+    parents: tuple[int, ...]
+    partials: tuple[float | None, ...]
+    scope: Scope | None
+    file: str | None
+    line: int | None
+    source: str | None
+    is_constant: bool
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether it is a call of a compiled function, closed."""
+        return is_compiled(self.operation)
+
+    @property
+    def function(self) -> str:
+        """The name of the compiled function that it is a call of; "" if it is none."""
+        return name_of(self.operation) if is_compiled(self.operation) else ""
+
+    @property
+    def in_formulas(self) -> str:
+        """The name; of a plain number all its digits, since a formula is to be exact."""
+        return number_text(self.data) if self.is_constant and self.label is None else self.name
+
+    def edges(self) -> Iterator[tuple[int, int, float | None]]:
+        """Each operand as (position, index of the parent, local derivative)."""
+        for position, (parent, partial) in enumerate(zip(self.parents, self.partials)):
+            yield position, parent, partial
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as data for JSON."""
+        return {
+            "index": self.index,
+            "name": self.name,
+            "label": self.label,
+            "operation": self.operation.name if self.operation else None,
+            "data": self.data,
+            "gradient": self.gradient,
+            "parents": list(self.parents),
+            "local_derivatives": list(self.partials),
+            "scope": self.scope.path() if self.scope else None,
+            "line": {"file": self.file, "number": self.line, "source": self.source}
+            if self.file
+            else None,
+            "constant": self.is_constant,
+        }

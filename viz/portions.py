@@ -1,0 +1,164 @@
+"""Which recorded scalars became which lines of an array program: plain records, nothing drawn.
+
+A portion is what belongs together: the scalars that are computed as one array, the lines that
+compute it, and the lines that compute its gradient. Next: `program.py`, which shows them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+
+from engine.compiled.graph import CAPTURED, CONSTANT, INPUT
+from engine.compiled.program import Program
+from engine.compiled.recording import Recording
+from engine.text import clipped, visible
+from viz.formulas import written
+from viz.text import short
+
+_LONGEST_FORMULA = 80
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Scalars and the lines they became.
+
+    Attributes:
+        group: its number.
+        title: what its main line computes: "16 dots of 2".
+        scalars: the recorded numbers of the scalars.
+        counts: how many scalars there are of each operation.
+        forward, backward: the numbers of the lines for the values, and for the gradients.
+        main: the line that computes the values; None for constants, which have none.
+    """
+
+    group: int
+    title: str
+    scalars: Sequence[int]
+    counts: Counter[str]
+    forward: Sequence[int]
+    backward: Sequence[int]
+    main: int | None
+
+    @property
+    def name(self) -> str:
+        """What both sides call it: "line 7"."""
+        return "no line" if self.main is None else f"line {self.main}"
+
+    @property
+    def made_of(self) -> str:
+        """The scalars, counted: "32 mul, 16 add"."""
+        return ", ".join(f"{count:,} {name}" for name, count in self.counts.items())
+
+    def where(self) -> str:
+        """All its lines: "lines 4-6, 30"."""
+        return _lines([*self.forward, *self.backward]) or "no line, written where read"
+
+    def sentence(self) -> str:
+        """What it is and where: "4 dots of 2, from 4 scalars (4 dot). Values: lines 4-6."."""
+        count = len(self.scalars)
+        made_of = f"{count:,} scalar{'s' * (count != 1)} ({self.made_of})"
+        if self.main is None:
+            return f"{made_of}: they stand in the lines that read them."
+        gradients = f"; gradients: {_lines(self.backward)}" if self.backward else ""
+        return f"{self.title}, from {made_of}. Values: {_lines(self.forward)}{gradients}."
+
+
+class Portions(Sequence[Portion]):
+    """The portions of one program, in the order of its lines.
+
+    Args:
+        recording: the scalars.
+        program: a program made of them.
+
+    Attributes:
+        lines: the text of the program, line by line; the first has the number 1.
+        group_of_line: the group of each of these lines, or None.
+        dropped: how many scalars nothing depends on.
+    """
+
+    def __init__(self, recording: Recording, program: Program) -> None:
+        self.recording, self.program = recording, program
+        self.graph = recording.graph
+        self.lines = program.text.rstrip("\n").split("\n")
+        before = len(self.lines) - len(program.lines)
+        frame: list[int | None] = [None] * before
+        self.group_of_line = frame + [line.group for line in program.lines]
+        self.group_of: list[int] = program.group_of.tolist()
+        self.dropped = self.group_of.count(-1)
+        self._portions = list(self._made(before))
+
+    def __len__(self) -> int:
+        return len(self._portions)
+
+    def __getitem__(self, index: int) -> Portion:  # type: ignore[override]
+        return self._portions[index]
+
+    def _made(self, before: int) -> Iterator[Portion]:
+        scalars: dict[int, list[int]] = {}
+        for number, group in enumerate(self.group_of):
+            scalars.setdefault(group, []).append(number)
+        for group in sorted(scalars.keys() - {-1}):
+            members = scalars[group]
+            of_group = [(i + before + 1, line) for i, line in enumerate(self.program.lines)
+                        if line.group == group]  # fmt: skip
+            forward = [number for number, line in of_group if line.half == "forward"]
+            backward = [number for number, line in of_group if line.half == "backward"]
+            told = [(number, line.about) for number, line in of_group if line.about]
+            counts = Counter(self.kind(number) for number in members)
+            main = told[0][0] if told else forward[-1] if forward else None
+            title = told[0][1] if told else f"{len(members):,} constant{'s' * (len(members) > 1)}"
+            yield Portion(group, title, members, counts, forward, backward, main)
+
+    # The scalars in words.
+
+    def kind(self, number: int) -> str:
+        """What a scalar is: the name of its operation; of a leaf "input" or the like."""
+        row = self.graph.row(number)
+        return row.name if row is not None else _LEAVES[int(self.graph.codes[number])]
+
+    def name(self, number: int) -> str:
+        """What a scalar is called: by its label, its place, its number, or "s7" for the seventh."""
+        if self.graph.row(number) is not None:
+            return f"s{number}"
+        kind, place = self.kind(number), self.graph.numbers[number]
+        if kind == "constant":
+            return short(float(place))
+        if kind == "captured" and (label := self._labels.get(int(place))):
+            return label
+        return f"{kind}[{int(place)}]"
+
+    def formula(self, number: int) -> str:
+        """How a scalar was recorded: "s7 = w * input[0]"; of a leaf its name."""
+        row = self.graph.row(number)
+        if row is None:
+            return self.name(number)
+        operands = [self.name(operand) for operand in self.graph.of(number)]
+        return f"{self.name(number)} = {clipped(written(row, operands), _LONGEST_FORMULA)}"
+
+    @cached_property
+    def _labels(self) -> dict[int, str]:
+        """The labels of captured Values that no other has, by place."""
+        labels = [value.label for value in self.recording.captured]
+        counts = Counter(labels)
+        return {i: visible(label) for i, label in enumerate(labels) if label and counts[label] == 1}
+
+
+_LEAVES = {INPUT: "input", CAPTURED: "captured", CONSTANT: "constant"}
+
+
+def _lines(numbers: Sequence[int]) -> str:
+    """Numbers of lines, those that follow each other together; "" for none."""
+    if not numbers:
+        return ""
+    return f"line{'s' * (len(numbers) > 1)} {', '.join(_runs(numbers))}"
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[str]:
+    """Numbers that follow each other, together: "4-6"."""
+    for _, run in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0]):
+        listed = [number for _, number in run]
+        yield str(listed[0]) if len(listed) == 1 else f"{listed[0]}-{listed[-1]}"

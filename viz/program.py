@@ -1,0 +1,210 @@
+"""`draw_program`: an array program beside the scalars it was made of, group by group.
+
+Which scalars became which line is said by numbers on both sides. The page adds that a line chosen
+lights its scalars, and a scalar its lines. Next: `portions.py`, `program_dot.py`, the picture, and
+`program_page.py`, the page.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+from types import MethodType
+from typing import Any
+
+from engine.compiled import Compiled
+from engine.files import write_file
+from engine.text import describe, told, visible
+from viz.drawing import check_whole
+from viz.portions import Portions
+from viz.program_dot import program_graph
+from viz.program_page import document, page
+from viz.render import render
+from viz.svg import page_svg
+from viz.text import columns
+
+MOST_SCALARS = 60
+FORMATS = ("html", "svg", "png", "pdf", "dot", "txt")
+
+
+class ProgramDrawing:
+    """A program beside its scalars. Notebooks show it; `print` gives text; `save` writes a file.
+
+    Attributes:
+        title: the name of the function.
+        portions: which scalars became which lines.
+        note: what the picture leaves out and where it stands, or "".
+
+    >>> from engine import Value
+    >>> from engine.compiled import compiled
+    >>> from viz import draw_program
+    >>> w = Value(2.0, label="w")
+    >>> neuron = compiled(lambda x: (w * x).tanh())
+    >>> y = neuron(0.5)
+    >>> draw_program(neuron)
+    <program of <lambda>: 4 scalars in 13 lines>
+    """
+
+    def __init__(self, title: str, portions: Portions, note: str, *, shows_scalars: bool) -> None:
+        self.title = title
+        self.portions = portions
+        self.note = note
+        self.shows_scalars = shows_scalars
+
+    @property
+    def dot(self) -> str:
+        """Scalars and program as one graph in the DOT language."""
+        return str(program_graph(self.portions, scalars=self.shows_scalars, program=True).source)
+
+    @property
+    def svg(self) -> str:
+        """Scalars and lines as one picture, each line beside the scalars that it belongs to.
+
+        Lines that belong to no scalars, such as `return`, are not on it.
+
+        Raises:
+            RendererMissingError: there is no Graphviz; the message says what to install.
+            RenderingError: Graphviz failed, or took longer than half a minute.
+        """
+        return page_svg(render(self.dot, "svg"), _heading(self.description()))
+
+    def graph_svg(self) -> str:
+        """The scalars alone as a picture; the same errors as those of `svg`."""
+        graph = program_graph(self.portions, scalars=self.shows_scalars, program=False)
+        return page_svg(render(str(graph.source), "svg"), _heading(self.description()))
+
+    def html(self) -> str:
+        """Both sides as one self-contained piece of HTML."""
+        return page(self)
+
+    def text(self) -> str:
+        """A table of the lines and the scalars that became them, then the program, numbered."""
+        rows = [("lines", "compute", "scalars")]
+        rows += [(p.where(), p.title, p.made_of) for p in self.portions]
+        width = len(str(len(self.portions.lines)))
+        listing = (f"{i:>{width}}  {line}" for i, line in enumerate(self.portions.lines, 1))
+        parts = [columns(rows, indent=""), "\n".join(listing), self.note]
+        return "\n\n".join(part for part in parts if part)
+
+    def description(self) -> str:
+        """What it is in a sentence or two, for those who do not see it."""
+        count, lines = len(self.portions.graph), len(self.portions.lines)
+        became = f"{count:,} scalar{'s' * (count != 1)} became {lines:,} lines"
+        return f"Program of {visible(self.title)}: {became}. {self.note}".strip()
+
+    def save(self, path: str | Path) -> Path:
+        """Write it to a file: .html, .svg, .png, .pdf, .dot or .txt.
+
+        Raises:
+            TypeError: it is not the name of a file.
+            ValueError: another ending.
+            RendererMissingError: a picture is asked for and there is no Graphviz.
+            OSError: the file cannot be written.
+        """
+        if not isinstance(path, (str, PathLike)):
+            problem = f"save takes the name of a file, not {describe(path)}."
+            raise TypeError(f"{problem} Write save('program.html').")
+        path = Path(path)
+        kind = path.suffix.lower().lstrip(".")
+        if kind not in FORMATS:
+            endings = ", ".join(f".{known}" for known in FORMATS)
+            better = f"{path.stem.strip('.') or 'program'}.{FORMATS[0]}"
+            raise ValueError(
+                f"A program is saved under a name that ends in {endings}, not as "
+                f"{told(path.name)}. Write {told(better)}."
+            )
+        return write_file(path, self._content(kind))
+
+    def _content(self, kind: str) -> bytes:
+        if kind in ("png", "pdf"):
+            return render(self.dot, kind)
+        texts: dict[str, Callable[[], str]] = {
+            "html": lambda: document(self),
+            "svg": lambda: self.svg,
+            "dot": lambda: self.dot,
+            "txt": self.text,
+        }
+        return texts[kind]().encode()
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        count, lines = len(self.portions.graph), len(self.portions.lines)
+        return f"<program of {visible(self.title)}: {count:,} scalars in {lines:,} lines>"
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
+        return {"text/html": self.html(), "text/plain": self.text()}
+
+
+def draw_program(
+    function: Compiled | MethodType, *, number: int | None = None, max_scalars: int = MOST_SCALARS
+) -> ProgramDrawing:
+    """Show the array program of a compiled function beside the scalars that it was made of.
+
+    Args:
+        function: made by `compiled`, and called at least once; also a method.
+        number: which of its programs, as `function.program` prints them, from 0; by default the
+            last. A function has more than one if it is also called over samples, or if a
+            comparison came out otherwise.
+        max_scalars: above this many scalars, those of a line are drawn as one box.
+
+    Raises:
+        TypeError: `function` is not compiled, or an option is no whole number.
+        ValueError: it has no program yet, or none of this number.
+
+    >>> from engine import Value
+    >>> from engine.compiled import compiled
+    >>> from viz import draw_program
+    >>> w = Value(2.0, label="w")
+    >>> square = compiled(lambda x: (w * x) ** 2)
+    >>> y = square(3.0)
+    >>> print(draw_program(square).portions[-1].sentence())
+    1 pow, from 1 scalar (1 pow). Values: line 5; gradients: line 10.
+    """
+    given: object = function.__func__ if isinstance(function, MethodType) else function
+    if not isinstance(given, Compiled):
+        problem = f"draw_program takes a compiled function, not {describe(given)}."
+        raise TypeError(f"{problem} Write loss = compiled(f), call loss once, and give loss.")
+    check_whole("max_scalars", max_scalars, least=1)
+    programs = [(r, p) for r in given.recordings for p in r.programs()]
+    title = given.title
+    if not programs:
+        called = f"call {title}(...) once"
+        raise ValueError(f"{title} has no program yet, since it was not called: {called}.")
+    if number is not None:
+        check_whole("number", number, least=0)
+        if number >= len(programs):
+            raise ValueError(f"{title} has the programs 0 to {len(programs) - 1}, not {number}.")
+    chosen = len(programs) - 1 if number is None else number
+    portions = Portions(*programs[chosen])
+    shows_scalars = len(portions.graph) - portions.dropped <= max_scalars
+    return ProgramDrawing(
+        title,
+        portions,
+        _note(title, len(programs), chosen, portions, shows_scalars=shows_scalars),
+        shows_scalars=shows_scalars,
+    )
+
+
+def _note(
+    title: str, programs: int, chosen: int, portions: Portions, *, shows_scalars: bool
+) -> str:
+    """What is left out, and where it is."""
+    said = []
+    if not shows_scalars:
+        count = len(portions.graph) - portions.dropped
+        name = title if title.isidentifier() else "f"
+        all_of_them = f"draw_program({name}, max_scalars={count}) draws them"
+        said.append(f"A box stands for all scalars of its line; {all_of_them}.")
+    if portions.dropped:
+        said.append(f"{portions.dropped:,} scalars are left out, since nothing depends on them.")
+    if programs > 1:
+        said.append(f"There are {programs} programs; this is number {chosen}, counted from 0.")
+    return " ".join(said)
+
+
+def _heading(description: str) -> str:
+    return f"<title>Program</title><desc>{html.escape(description)}</desc>"
