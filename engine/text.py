@@ -63,3 +63,12 @@ def _visible_character(character: str) -> str:
     # Lone surrogates and noncharacters cannot be encoded; format characters reorder what follows.
     hidden = category in {"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"} and code != 0x200D
     return _REPLACEMENT if hidden or (code & 0xFFFE) == 0xFFFE else character
+
+
+def counted(count: int, thing: str) -> str:
+    """A number of things, in the singular or the plural.
+
+    >>> counted(1, "comparison"), counted(1200, "Value")
+    ('1 comparison', '1,200 Values')
+    """
+    return f"{count:,} {thing}{'s' * (count != 1)}"

@@ -353,3 +353,57 @@ def test_what_is_true_in_one_sample_is_not_frozen() -> None:
     assert [y.data for y in found] == [10.0, -5.0, 2.0]
     total = f.over(np.array([True, False, True]), np.array([5.0, 7.0, 1.0]), reduction="sum")
     assert value_and_slopes(total, [w]) == [7.0, 7.0]
+
+
+# What a function reads beside its arguments.
+
+
+def test_a_number_around_the_function_may_change() -> None:
+    w, rate = Value(2.0), 3.0
+    f = compiled(lambda x: w * x * rate)
+    assert f(1.0).data == 6.0
+    rate = 5.0
+    assert f(1.0).data == 10.0
+    assert f.over([1.0, 2.0], reduction="sum").data == 30.0
+    rate = 3.0
+    assert f(1.0).data == 6.0
+    assert len(f.recordings) == 2
+
+
+def test_a_name_around_the_function_may_be_bound_to_another_model() -> None:
+    model = MLP(2, [3, 1], seed=1)
+    f = compiled(lambda x: sum(n * n for n in [model(x)]))
+    x = [0.5, -1.0]
+    assert near(f(x).data, f.function(x).data)
+    model = MLP(2, [3, 1], seed=2)
+    assert near(f(x).data, f.function(x).data)
+
+
+def test_a_name_that_is_bound_anew_in_each_call_is_refused_or_runs_eagerly() -> None:
+    w, step = Value(2.0), 0
+    f = compiled(lambda x: w * x + step)
+    for step in range(70):  # noqa: B007  read by the function
+        assert f(1.0).data == 2.0 + step
+    assert "further calls run eagerly" in f.report()
+    with pytest.raises(CompilationError, match="reads step from around it"):
+        f.over([1.0, 2.0])
+
+
+def test_a_tie_that_sums_in_another_order_break_is_recorded_for_its_own_call() -> None:
+    parts = [Value(x) for x in (0.1, 0.2, 0.3, -0.6)]
+
+    @compiled
+    def f() -> Any:
+        total = parts[0] + parts[1] + parts[2] + parts[3]
+        return total * 2.0 if total == 1.1102230246251565e-16 else total * 3.0
+
+    for _ in range(3):
+        assert f().data == f.function().data
+
+
+def test_parameters_are_leaves() -> None:
+    w = Value(2.0)
+    f = compiled(lambda x: w * x)
+    for wrong in (3.0, w * 1.0, w.detach()):
+        with pytest.raises(TypeError, match="leaf Values"):
+            f.value_and_grad([wrong])

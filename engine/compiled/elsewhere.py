@@ -137,7 +137,7 @@ class ArrayFunction:
     def _recordings(self, host: Library, arrays: Sequence[Any]) -> list[Recording]:
         """Those for such samples; the list may be empty, and grows."""
         sample = tuple([_plain(host.stand_in(each)) for each in arrays])
-        return self._compiled._recordings.setdefault(Arguments.of(sample, {}).structure, [])
+        return self._compiled._recordings_for(Arguments.of(sample, {}).structure)
 
     def _run(
         self, host: Library, recording: Recording, given: Any, inputs: Any

@@ -15,6 +15,7 @@ from engine.compiled.elsewhere import ArrayFunction
 from engine.compiled.program import Program
 from engine.compiled.recording import Recording
 from engine.compiled.result import node_of, total_of
+from engine.compiled.surroundings import Surroundings
 from engine.errors import CompilationError
 from engine.mode import MODE
 from engine.text import describe, told
@@ -33,6 +34,8 @@ class Compiled:
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
         self._recordings: dict[Any, list[Recording]] = {}
+        self._surroundings = Surroundings(function)
+        self._around: list[tuple[Any, ...]] = []
         functools.update_wrapper(self, function)
 
     def __get__(self, owner: Any, kind: type | None = None) -> Any:
@@ -56,19 +59,38 @@ class Compiled:
         if MODE.get().tape is not None:  # it is part of the recording of another
             return self.function(*args, **named)  # type: ignore[no-any-return]
         given = Arguments.of(args, named)
-        recordings = self._recordings.setdefault(given.structure, [])
+        recordings = self._known(given.structure)
+        if recordings is None:
+            return self.function(*args, **named)  # type: ignore[no-any-return]
         numbers = np.array(given.numbers)
         wanted = _wanted(given)
-        for recording in recordings:
+        tried = 0
+        while True:
+            is_new = tried == len(recordings)
+            if is_new:
+                if len(recordings) >= MOST_RECORDINGS:
+                    return self.function(*args, **named)  # type: ignore[no-any-return]
+                recordings.append(Recording(self.title, self.function, args, named))
+            recording = recordings[tried]
             program = recording.program(NOTHING, wanted)
             inputs, seed = numbers[program.orders["input"]], np.ones(1) if wanted else None
             result, holds, *slopes = program.run(inputs, recording.numbers(program), seed)
-            if holds:
+            # A new recording serves its own call, even where a tie comes out otherwise in arrays.
+            if holds or is_new:
                 return node_of(recording, program, float(result), slopes, given)
-        if len(recordings) >= MOST_RECORDINGS:
-            return self.function(*args, **named)  # type: ignore[no-any-return]
-        recordings.append(Recording(self.title, self.function, args, named))
-        return self(*args, **named)
+            tried += 1
+
+    def _known(self, structure: tuple[Any, ...]) -> list[Recording] | None:
+        """The recordings for arguments of a structure; None after too many names were bound anew.
+
+        They hold for what the names around the function are bound to now.
+        """
+        around = self._surroundings.now()
+        if around not in self._around:
+            if len(self._around) >= MOST_RECORDINGS:
+                return None
+            self._around.append(around)
+        return self._recordings.setdefault((around, structure), [])
 
     def over(self, *batch: Any, reduction: str = "mean") -> Any:
         """The function over a batch of samples.
@@ -131,9 +153,13 @@ class Compiled:
         """
         if reduction not in ("mean", "sum"):
             raise ValueError(f'reduction is "mean" or "sum" here, not {told(reduction)}.')
+        parameters = tuple(parameters)
+        for parameter in parameters:
+            if not isinstance(parameter, Value) or parameter.parents or parameter.is_constant:
+                kind = describe(parameter)
+                raise TypeError(f"value_and_grad takes leaf Values as parameters, not {kind}.")
         if (namespace, dtype) != (np, "float64"):
             return ArrayFunction(self, parameters, namespace, reduction, dtype)
-        parameters = tuple(parameters)
 
         def evaluate(array: Any, *batch: Any) -> tuple[float, Any]:
             given = np.asarray(array, dtype=float)
@@ -167,10 +193,11 @@ class Compiled:
         numbers_of: Callable[[Recording, Program], Any],
     ) -> Iterator[Part]:
         """The batch by the recordings that serve its samples; what none serves is recorded."""
-        recordings = self._recordings.setdefault(samples.structure, [])
+        recordings = self._recordings_for(samples.structure)
         left, tried = np.arange(len(samples)), 0
         while len(left):
-            if tried == len(recordings):
+            is_new = tried == len(recordings)
+            if is_new:
                 self._record_one_more(recordings, samples.sample(int(left[0])))
             recording = recordings[tried]
             tried += 1
@@ -179,7 +206,9 @@ class Compiled:
             inputs = samples.rows[:, program.orders["input"]]
             inputs = inputs if len(left) == len(samples) else inputs[left]
             result, holds, gradient = _run(program, inputs, numbers, share, wanted)
-            served = np.broadcast_to(holds, len(left)) if recording.guards else None
+            served = np.array(np.broadcast_to(holds, len(left))) if recording.guards else None
+            if served is not None and is_new:
+                served[0] = True  # it serves its own sample, even where a tie comes out otherwise
             if served is None or served.all():
                 yield Part(recording, program, _sum(result, len(left)) * share, gradient)
                 return
@@ -187,6 +216,16 @@ class Compiled:
                 result, _, gradient = _run(program, inputs[served], numbers, share, wanted)
                 yield Part(recording, program, _sum(result, served.sum()) * share, gradient)
             left = left[~served]
+
+    def _recordings_for(self, structure: tuple[Any, ...]) -> list[Recording]:
+        recordings = self._known(structure)
+        if recordings is None:
+            name = self._surroundings.changed(self._around[-1])
+            raise CompilationError(
+                f"{self.title} reads {name} from around it, which was something else in each of "
+                f"{MOST_RECORDINGS} calls. Pass it as an argument."
+            )
+        return recordings
 
     def _record_one_more(self, recordings: list[Recording], sample: tuple[Any, ...]) -> None:
         if len(recordings) >= MOST_RECORDINGS:
@@ -203,8 +242,15 @@ class Compiled:
         return "\n\n".join(texts)
 
     def report(self) -> str:
-        """What was recorded, and what became of it: a line for each recording."""
-        return "\n".join(recording.report() for recording in self._all())
+        """What was recorded, pass by pass, and what became of it; and where no more is recorded."""
+        lines = [recording.report() for recording in self._all()]
+        if len(self._around) >= MOST_RECORDINGS:
+            lines.append(f"{self.title} reads names that change: further calls run eagerly")
+        for recordings in self._recordings.values():
+            if len(recordings) >= MOST_RECORDINGS:
+                ways = f"{MOST_RECORDINGS} ways through its comparisons"
+                lines.append(f"{self.title} took {ways}: others run eagerly")
+        return "\n".join(lines)
 
     @property
     def recordings(self) -> list[Recording]:

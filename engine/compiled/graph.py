@@ -144,6 +144,21 @@ class Graph:
             moved(self.places, became),
         )
 
+    def ordered(self, order: Numbers) -> Graph:
+        """The same nodes in another order, in which operands come first too."""
+        became = np.empty(len(self), np.intp)
+        became[order] = np.arange(len(self))
+        owners = became[self.owners]
+        return Graph(
+            self.rows,
+            self.codes[order],
+            self.numbers[order],
+            starts_of(self.counts[order]),
+            became[self.operands[np.argsort(owners, kind="stable")]],
+            became[self.roots],
+            moved(self.places, became),
+        )
+
     def with_operands(self, changed: Mapping[int, Sequence[int]]) -> Graph:
         """The same nodes, some of which have other operands."""
         nodes, counts = np.array(list(changed)), [len(each) for each in changed.values()]

@@ -35,9 +35,12 @@ def padded(graph: Graph) -> Graph:
     What a shorter row of a `dot` lacks is taken from a longer one that begins in the same way,
     against zeros on the other side: so both are rows of one product of matrices.
     """
-    ragged = _ragged(graph)
-    if not ragged:
+    level = levels(graph)
+    if not _ragged(graph, level):
         return graph
+    # What a row borrows from a longer one may be made after it, though at no deeper level.
+    graph = graph.ordered(np.argsort(level, kind="stable"))
+    ragged = _ragged(graph, np.sort(level))
     fillers = {number: place for place, number in enumerate(sorted({n for n, _ in ragged}))}
     graph = _after_constants(graph, list(fillers))
     changed: Changed = {}
@@ -52,13 +55,12 @@ def padded(graph: Graph) -> Graph:
     return graph.with_operands(changed)
 
 
-def _ragged(graph: Graph) -> list[tuple[float, list[int]]]:
+def _ragged(graph: Graph, level: Numbers) -> list[tuple[float, list[int]]]:
     """What reductions at one level lack, where their lengths differ, but not too much."""
     is_reduction = np.isin(graph.codes, [i for i, r in enumerate(graph.rows) if r.name in NEUTRAL])
     if len(np.unique(graph.counts[is_reduction])) < 2:
         return []
     found: dict[tuple[int, int], list[int]] = {}
-    level = levels(graph)
     for node in np.flatnonzero(is_reduction).tolist():
         found.setdefault((level[node], graph.codes[node]), []).append(node)
     return [

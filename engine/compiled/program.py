@@ -15,7 +15,7 @@ import numpy as np
 from engine.compiled.arrays import NAMESPACE
 from engine.compiled.backward import write_backward
 from engine.compiled.forward import write_forward
-from engine.compiled.graph import Graph
+from engine.compiled.graph import CONSTANT, Graph
 from engine.compiled.groups import Layout
 from engine.compiled.layout import laid_out
 from engine.compiled.source import Source
@@ -96,7 +96,7 @@ def _written(
     write_forward(source)
     root = layout.graph.roots[0]
     source.line(f"result = {_one(layout, root)}")
-    source.line(f"holds = {_checks(layout, guards) or True}")
+    source.line(f"holds = {_checks(source, guards) or True}")
     found = "None, None"
     if wanted:
         source.line("if seed is None:")
@@ -109,14 +109,25 @@ def _written(
     return "\n".join(["def program(input, captured, seed):", *map(str, source.lines), ""])
 
 
-def _checks(layout: Layout, guards: Sequence[Guard]) -> str:
+def _checks(source: Source, guards: Sequence[Guard]) -> str:
     """Whether all comparisons come out as they did while recording."""
-    operands = layout.graph.roots[1:]
-    checks = []
-    for guard, left, right in zip(guards, operands[::2], operands[1::2]):
-        text = f"{_one(layout, left)} {guard.relation} {_one(layout, right)}"
-        checks.append(f"(({text}) == {guard.outcome})")
-    return " & ".join(dict.fromkeys(checks))
+    graph, size = source.layout.graph, len(source.layout.groups)
+    if not guards:
+        return ""
+    outcomes = [guard.outcome for guard in guards]
+    rows = np.stack([graph.roots[1::2], graph.roots[2::2], outcomes], 1)
+    checks: list[str] = []
+    for relation in sorted({guard.relation for guard in guards}):
+        mine = rows[[guard.relation == relation for guard in guards]]
+        mine = mine[(graph.codes[mine[:, :2]] != CONSTANT).any(1)]
+        for outcome, prefix in ((1, ""), (0, "~")):
+            left, right, _ = np.unique(mine[mine[:, 2] == outcome], axis=0).T
+            if len(left):
+                index = size + len(checks)
+                names = [source.operand(index, i, n).ink.text for i, n in enumerate((left, right))]
+                text = f"({names[0]} {relation} {names[1]})"
+                checks.append(f"({prefix}{text}).all(-1)" if prefix else f"{text}.all(-1)")
+    return " & ".join(checks)
 
 
 def _one(layout: Layout, node: int) -> str:

@@ -16,7 +16,7 @@ from engine.compiled.program import Program
 from engine.compiled.tape import Tape, graph_of
 from engine.errors import CompilationError
 from engine.mode import MODE, Mode, call_in
-from engine.text import describe
+from engine.text import counted, describe
 from engine.value import Value
 
 
@@ -110,10 +110,10 @@ class Recording:
         lines = [f"{self.title}: {graph.scalars():,} scalar operations → {became}"]
         for step, count in self.nodes_after.items():
             lines.append(f"  {step:<10}{count:>10,} nodes")
-        lines[1] += f" from {len(self.captured):,} captured Values"
+        lines[1] += f" from {counted(len(self.captured), 'captured Value')}"
         if self.guards:
-            lines[1] += f", {len(self.guards):,} comparisons"
-        lines.append(f"  in {self.seconds:.3f} s, keeping {self.size() / 1e6:.1f} MB")
+            lines[1] += f", {counted(len(self.guards), 'comparison')}"
+        lines.append(f"  in {self.seconds:.3f} s, keeping {self.size() / 1e3:,.0f} kB")
         return "\n".join(lines)
 
     def size(self) -> int:

@@ -16,6 +16,7 @@ from engine.compiled.graph import Numbers
 from engine.compiled.groups import Group, Layout
 from engine.compiled.reading import Piece, pieces, size_of
 from engine.ink import Ink
+from engine.text import counted
 
 _LETTERS = "abcdefgh"
 
@@ -178,9 +179,9 @@ def described(group: Group) -> str:
         steps = "one by one" if group.walk.groups is None else f"in {len(group.walk.groups)} steps"
         return f"{len(group):,} scalars {steps}"
     if group.row is None:
-        return f"{len(group)} {group.kind} number{'s' * (len(group) != 1)}"
+        return counted(len(group), f"{group.kind} number")
     count = group.rows if group.row.name == "softmax" else int((group.nodes >= 0).sum())
-    title = f"{count} {group.row.name}{'s' * (count != 1)}"
+    title = counted(count, group.row.name)
     if group.grid is None:
         return title
     blocks, rows, columns = group.grid.cells.shape
