@@ -24,13 +24,31 @@ def join(*parts: Any) -> Any:
     return np.concatenate(parts, -1)
 
 
+def stack(*tables: Any) -> Any:
+    """Tables one above the other."""
+    return np.concatenate(tables, 0)
+
+
 def tile(array: Any, times: int) -> Any:
     """The array several times over, along the last axis."""
     return np.tile(array, (1,) * (array.ndim - 1) + (times,))
 
 
+def placed(array: Any, places: Any, size: int) -> Any:
+    """An array of zeros with the numbers at their places, no two at one."""
+    found = np.zeros((*array.shape[:-1], size), like=array)
+    found[..., places] = array
+    return found
+
+
 def scatter(array: Any, places: Any, size: int) -> Any:
     """An array of zeros with the numbers added at their places."""
+    if isinstance(array, np.ndarray):
+        count = array.size // max(array.shape[-1], 1)
+        if count > 1:
+            places = (np.arange(count)[:, None] * size + places).ravel()
+        found = np.bincount(places, array.ravel(), count * size)
+        return found.reshape(*array.shape[:-1], size)
     found = np.zeros((*array.shape[:-1], size), like=array)
     np.add.at(found, (..., places), array)  # type: ignore[arg-type]
     return found
@@ -153,7 +171,7 @@ NAMESPACE: dict[str, Any] = {
     "power": np.float_power,
     "repeat": np.repeat,
     "times": np.multiply,
-    **{f.__name__: f for f in (join, tile, scatter, add_at, masked, reached)},
+    **{f.__name__: f for f in (join, stack, tile, placed, scatter, add_at, masked, reached)},
 }
 for _name, _row in TABLE.items():
     if isinstance(_row, Reduction):

@@ -7,10 +7,12 @@ nobody asked for.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from engine.compiled.graph import Numbers
 from engine.compiled.groups import Group
 from engine.compiled.reading import Piece, size_of, tiles
 from engine.compiled.source import Operand, Source, in_brackets
@@ -38,6 +40,7 @@ class _Backward:
         self.needs = self._needing(wanted)
         self.may_be_cut = self._below_choices()
         self.sent: dict[int, list[tuple[Piece, str]]] = {}
+        self.outer: dict[int, dict[tuple[int, int, int], list[tuple[str, str]]]] = {}
 
     def _needing(self, wanted: frozenset[str]) -> list[bool]:
         """Whether the gradient of each group is wanted, or leads to one that is."""
@@ -85,6 +88,7 @@ class _Backward:
             self.source.group = index
             if not self.needs[index] or not len(group):
                 continue
+            self._send_outer_products(index)
             self._receive(index, group)
             if index not in self.sent or not group.operands:
                 continue
@@ -93,7 +97,7 @@ class _Backward:
                 continue
             if group.grid is not None:
                 self._through_product(index, group)
-            elif isinstance(group.row, Reduction):
+            elif group.is_table:
                 self._through_reduction(index, group)
             else:
                 self._through_elements(index, group)
@@ -134,10 +138,7 @@ class _Backward:
         flat = self.source.shape(group.is_batched, group.rows * length)
         upstream = f"d{index}[..., None]"
         if isinstance(row, Pairing):
-            for operand, other in zip(operands, reversed(operands)):
-                if self._leads(operand):
-                    text = f"({upstream} * {other.ink.text}).reshape({flat})"
-                    self._send_to(operand, text, group.is_batched)
+            self._through_pairs(upstream, index, group)
             return
         (operand,) = operands
         if row.name == "sum":
@@ -157,25 +158,64 @@ class _Backward:
         text = f"w{index}.backward({outside.ink.text}, v{index}, d{index})"
         self._send_to(outside, text, group.is_batched)
 
+    def _through_pairs(self, upstream: str, index: int, group: Group) -> None:
+        """Each side of a sum of products receives upstream × the other; of squares, twice that."""
+        left, right = self.source.read[index]
+        flat = self.source.shape(group.is_batched, len(group.operands[0]))
+        if left.ink.text == right.ink.text:
+            if self._leads(left):
+                text = f"(2 * {upstream} * {left.ink.text}).reshape({flat})"
+                self._send_to(left, text, group.is_batched)
+            return
+        for operand, other in ((left, right), (right, left)):
+            if self._leads(operand):
+                text = f"({upstream} * {other.ink.text}).reshape({flat})"
+                self._send_to(operand, text, group.is_batched)
+
     def _through_product(self, index: int, group: Group) -> None:
         assert group.grid is not None
         left, right = self.source.read[index]
+        if group.grid.cells.size == 1 and not group.is_batched:
+            self._through_pairs(f"d{index}", index, group)
+            return
         blocks, rows, columns = group.grid.cells.shape
         head = (blocks,) if blocks > 1 else ()
         sizes = (-1, columns) if group.is_flat else (*head, rows, columns)
-        name = f"g{index}"
-        self.source.line(
-            f"{name} = d{index}.reshape({self.source.shape(group.is_batched, *sizes)})"
-        )
+        name = f"d{index}"
+        if not group.has_row_per_sample:
+            shape = self.source.shape(group.is_batched, *sizes)
+            self.source.line(f"g{index} = {name}.reshape({shape})")
+            name = f"g{index}"
+        if self._leads(left):
+            text = f"matmul({name}, {right.ink.text})"
+            if not group.has_row_per_sample:
+                text += f".reshape({self.source.shape(group.is_batched, len(group.operands[0]))})"
+            self._send_to(left, text, group.is_batched)
+        if not self._leads(right):
+            return
+        (first, *others) = right.pieces
+        if not others and blocks == 1 and not right.is_batched and self._is_plain(first):
+            outer = self.outer.setdefault(first.groups[0], {})
+            outer.setdefault((first.start, first.count, columns), []).append((name, left.ink.text))
+            return
         has_samples = group.is_batched and not group.is_flat
-        for operand, text, is_batched in (
-            (left, f"matmul({name}, {right.ink.text})", group.is_batched),
-            (right, f"matmul({name}.swapaxes(-1, -2), {left.ink.text})", has_samples),
-        ):
-            if self._leads(operand):
-                length = sum(piece.length for piece in operand.pieces)
-                shape = self.source.shape(is_batched, length)
-                self._send_to(operand, f"{text}.reshape({shape})", is_batched)
+        shape = self.source.shape(has_samples, len(group.operands[1]))
+        text = f"matmul({group.transposed(name)}, {left.ink.text}).reshape({shape})"
+        self._send_to(right, text, has_samples)
+
+    def _is_plain(self, piece: Piece) -> bool:
+        """Whether a piece is a slice of one group, each place read once."""
+        is_slice = piece.index is None and piece.step == piece.repeat == piece.tile == 1
+        return is_slice and len(piece.groups) == 1
+
+    def _send_outer_products(self, index: int) -> None:
+        """What matrices receive: of several products with one, the rows are put together."""
+        for (start, count, _), pairs in self.outer.pop(index, {}).items():
+            left, right = pairs[0]
+            if len(pairs) > 1:
+                left, right = (f"stack({', '.join(side)})" for side in zip(*pairs))
+            piece = Piece((index,), count, start, count=count)
+            self._send(piece, f"matmul({left}.T, {right}).reshape({count})", False)
 
     # Sending and receiving.
 
@@ -209,16 +249,21 @@ class _Backward:
 
     def _send_to_joined(self, piece: Piece, text: str, is_batched: bool) -> None:
         size = size_of(self.source.layout, piece)
-        places = (
-            f"s_[{piece.slice()}]" if piece.index is None else self.source.array("i", piece.index)
-        )
-        name = self._named(f"scatter({text}, {places}, {size})")
+        name = self._named(self._spread(text, piece.places(), size))
         start = 0
         for group in piece.groups:
             length = len(self.groups[group])
             run = Piece((group,), length, count=length)
             self._send(run, f"{name}[..., {start}:{start + length}]", is_batched)
             start += length
+
+    def _spread(self, text: str, places: Numbers, size: int) -> str:
+        """Numbers sent back to where they were read, in an array of a size."""
+        unique, first = np.unique(places, return_index=True)
+        if len(unique) == len(places) == size:
+            return f"{in_brackets(text)}[..., {self.source.array('i', first)}]"
+        function = "placed" if len(unique) == len(places) else "scatter"
+        return f"{function}({text}, {self.source.array('i', places)}, {size})"
 
     def _named(self, text: str) -> str:
         name = f"s{len(self.source.lines)}"
@@ -232,8 +277,9 @@ class _Backward:
             return
         zeros = f"zeros({self.source.shape(group.is_batched, size)})"
         whole = [text for piece, text in sent if piece.covers(size)]
-        parts = [(piece, text) for piece, text in sent if not piece.covers(size)]
-        is_run = all(piece.index is None and piece.step == 1 for piece, _ in parts)
+        whole += [self._spread(t, p.index, size) for p, t in sent if p.index is not None]
+        parts = _summed([(p, t) for p, t in sent if p.index is None and not p.covers(size)])
+        is_run = all(piece.step == 1 for piece, _ in parts)
         runs = sorted(parts, key=lambda part: part[0].start)
         if parts and is_run and tiles([piece for piece, _ in runs], size):
             whole.append(f"join({', '.join(text for _, text in runs)})")
@@ -242,8 +288,12 @@ class _Backward:
             whole.append("0.0")  # an array of its own, since the parts are added into it
         self.source.line(f"d{index} = {' + '.join(whole) or zeros}")
         for piece, text in parts:
-            if piece.index is None:
-                self.source.line(f"d{index} = add_at(d{index}, s_[{piece.slice()}], {text})")
-            else:
-                places = self.source.array("i", piece.index)
-                self.source.line(f"d{index} = d{index} + scatter({text}, {places}, {size})")
+            self.source.line(f"d{index} = add_at(d{index}, s_[{piece.slice()}], {text})")
+
+
+def _summed(parts: Sequence[tuple[Piece, str]]) -> list[tuple[Piece, str]]:
+    """What is sent to the same places as one sum."""
+    found: dict[tuple[int, int, int], tuple[Piece, list[str]]] = {}
+    for piece, text in parts:
+        found.setdefault((piece.start, piece.step, piece.count), (piece, []))[1].append(text)
+    return [(piece, " + ".join(texts)) for piece, texts in found.values()]

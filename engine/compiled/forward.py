@@ -6,7 +6,7 @@ Formulas are those of the table, written by `ink.py`; they hold for arrays as fo
 from __future__ import annotations
 
 from engine.compiled.groups import Group
-from engine.compiled.source import Source, described
+from engine.compiled.source import Source, described, in_brackets
 from engine.ink import write
 from engine.operation import Pairing, Reduction
 
@@ -31,10 +31,12 @@ def _formula(source: Source, index: int, group: Group) -> str:
         return group.kind
     if group.grid is not None:
         return _product(source, index, group)
-    if isinstance(group.row, Reduction):
+    if group.is_table:
         return _reduction(source, index, group)
     operands = [source.operand(index, i, nodes) for i, nodes in enumerate(group.operands)]
     source.read[index] = operands
+    if isinstance(group.row, Reduction):
+        return " + ".join(in_brackets(operand.ink.text) for operand in operands)
     return write(group.row, tuple(operand.ink for operand in operands)).text
 
 
@@ -73,5 +75,6 @@ def _product(source: Source, index: int, group: Group) -> str:
     sizes = (-1, length) if group.is_flat else (*head, rows, length)
     left = source.table(index, 0, group.operands[0], *sizes)
     source.read[index] = [left, right]
+    text = f"matmul({left.ink.text}, {group.transposed(right.ink.text)})"
     shape = source.shape(group.is_batched, len(group))
-    return f"matmul({left.ink.text}, {right.ink.text}.swapaxes(-1, -2)).reshape({shape})"
+    return text if group.has_row_per_sample else f"{text}.reshape({shape})"

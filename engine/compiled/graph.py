@@ -201,6 +201,17 @@ def moved(places: Numbers, became: Numbers) -> Numbers:
 
 
 def levels(graph: Graph) -> Numbers:
+    """A level for each node, above those of its operands, so that few kinds of nodes meet at each.
+
+    Nodes are computed as early as possible, or as late: a recurrent network reads its states late,
+    all at once, while they are computed one after the other.
+    """
+    early = _early(graph)
+    late = _late(graph, early)
+    return late if _kinds(graph, late) < _kinds(graph, early) else early
+
+
+def _early(graph: Graph) -> Numbers:
     """The longest path from a leaf to each node."""
     found: list[int] = []
     for node, (count, first, second) in enumerate(graph.first_two()):
@@ -214,3 +225,26 @@ def levels(graph: Graph) -> Numbers:
         else:
             found.append(max([found[o] for o in graph.of(node)]) + 1)
     return np.array(found, np.intp)
+
+
+def _late(graph: Graph, early: Numbers) -> Numbers:
+    """The highest level less the longest path from each node to one that nobody reads."""
+    highest = int(early.max(initial=0))
+    found = [highest] * len(graph)
+    steps = list(graph.first_two())
+    for node in range(len(graph) - 1, -1, -1):
+        count, first, second = steps[node]
+        below = found[node] - 1
+        if count <= 2:
+            operands: Sequence[int] = (first, second)[:count]
+        else:
+            operands = graph.of(node)
+        for operand in operands:
+            found[operand] = min(found[operand], below)
+    return np.where(graph.codes < 0, 0, np.array(found, np.intp))
+
+
+def _kinds(graph: Graph, level: Numbers) -> int:
+    """How many pairs of a level and an operation there are."""
+    is_computed = graph.codes >= 0
+    return len(np.unique(level[is_computed] * len(graph.rows) + graph.codes[is_computed]))

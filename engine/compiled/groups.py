@@ -43,6 +43,22 @@ class Group:
     is_batched: bool = False
     is_flat: bool = False
 
+    @property
+    def has_row_per_sample(self) -> bool:
+        """Whether a product of matrices has one row for each sample, and is no table of them."""
+        return self.is_flat and self.grid is not None and self.grid.cells.shape[1] == 1
+
+    def transposed(self, name: str) -> str:
+        """The transposed matrix of a name, or matrices, as Python writes it."""
+        assert self.grid is not None
+        is_one = len(self.grid.cells) == 1 and (self.is_flat or not self.is_batched)
+        return f"{name}.T" if is_one else f"{name}.swapaxes(-1, -2)"
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the operands are rows of a table, along which a reduction goes."""
+        return self.rows > 0
+
     def __len__(self) -> int:
         return len(self.nodes)
 

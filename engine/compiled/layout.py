@@ -37,6 +37,8 @@ _NARROW, _MOST_SOURCES = 64, 12
 """Groups are irregular if they have fewer operands, or read from more groups, on average."""
 _WIDE = 32
 """A walk goes by groups, not by scalars, if they have more operands than these on average."""
+_FEW = 4
+"""Sums of so few terms are written as a + b + c, not as sums along the rows of a table."""
 
 
 def laid_out(graph: Graph, batched: frozenset[str]) -> Layout:
@@ -166,12 +168,22 @@ class _Known:
             return self._pairings(row, nodes, operands)
         if row.name == "softmax":
             return [_shares(row, nodes, operands)]
+        if row.name == "sum" and operands.shape[1] <= min(_FEW, len(nodes) - 1):
+            return [self._elements(row, nodes, operands)]
         if isinstance(row, Reduction):
             return [Group(row, nodes, (operands.ravel(),), rows=len(nodes))]
-        # In the order of the first computed operand: it is then read as it lies.
+        return [self._elements(row, nodes, operands)]
+
+    def _elements(self, row: Operation, nodes: Numbers, operands: Numbers) -> Group:
+        """Nodes in the order of the first computed operand: it is then read as it lies.
+
+        Those that read leaves alone stay as they were recorded, as leaves can be put in any order.
+        """
         columns = sorted(operands.T, key=lambda column: int(self.kinds[column].max()))
+        if self.kinds[columns[0]].max() >= 0:
+            return Group(row, nodes, tuple(operands.T))
         order = np.lexsort([self.place[column] for column in columns[::-1]])
-        return [Group(row, nodes[order], tuple(operands[order].T))]
+        return Group(row, nodes[order], tuple(operands[order].T))
 
     def _pairings(self, row: Operation, nodes: Numbers, operands: Numbers) -> list[Group]:
         """Products of matrices, with what parameters multiply on the left; and the rest."""

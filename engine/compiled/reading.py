@@ -48,6 +48,13 @@ class Piece:
         stop = self.start + (self.count - 1) * self.step + 1
         return f"{self.start}:{stop}" + f":{self.step}" * (self.step > 1)
 
+    def places(self) -> Numbers:
+        """All places in the order in which they are read."""
+        if self.index is not None:
+            return self.index
+        run = self.start + self.step * np.arange(self.count)
+        return np.tile(np.repeat(run, self.repeat), self.tile)
+
     def covers(self, size: int) -> bool:
         """Whether the run is all of a group of this size."""
         return self.index is None and self.start == 0 and self.step == 1 and self.count == size

@@ -113,6 +113,9 @@ class Source:
         if self._is_constant(read):
             return self._constants(read, nodes, sizes)
         text, batched = self._text(read), self._is_batched(read)
+        if batched and sizes == (-1, len(nodes)):  # one row for each sample: a table already
+            self._tables[key] = self.operand(index, place, nodes)
+            return self._tables[key]
         if len(read) == 1 and read[0].count == 1 and read[0].repeat > 1:
             text = f"repeat({text}, {read[0].repeat}, -1)"
         name = self._named(index, place, f"{text}.reshape({self.shape(batched, *sizes)})")
