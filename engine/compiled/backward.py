@@ -188,6 +188,8 @@ class _Backward:
             name = f"g{index}"
         if self._leads(left):
             text = f"matmul({name}, {right.ink.text})"
+            if columns == 1:  # an outer product
+                text = f"({name} * {right.ink.text})"
             if not group.has_row_per_sample:
                 text += f".reshape({self.source.shape(group.is_batched, len(group.operands[0]))})"
             self._send_to(left, text, group.is_batched)

@@ -48,25 +48,20 @@ class Batch:
             TypeError: it holds something else than numbers.
         """
         arrays = [np.asarray(array) for array in batch]
-        counts = {array.shape[:1] for array in arrays}
-        if len(counts) != 1 or counts <= {(), (0,)}:
-            shapes = ", ".join(str(array.shape) for array in arrays) or "nothing"
-            raise ValueError(
-                f"A batch is arrays whose first axis is that of the samples, not {shapes}."
-            )
-        if any(array.dtype.kind not in "fiub" for array in arrays):
-            raise TypeError(
-                "A batch holds numbers. Values belong into the function, as parameters."
-            )
+        kinds = tuple([(array.shape, array.dtype.char) for array in arrays])
+        structure = _structures.get(kinds)
+        if structure is None:
+            _check(arrays)
         # What is true in one sample and false in another is no part of the structure.
-        arrays = [array.astype(int) if array.dtype.kind == "b" else array for array in arrays]
+        arrays = [array.astype(int) if array.dtype.char == "?" else array for array in arrays]
+        if structure is None:
+            structure = Arguments.of(_sample(arrays, 0), {}).structure
+            if len(_structures) > _MOST_KINDS:
+                _structures.clear()
+            _structures[kinds] = structure
         size = len(arrays[0])
-        rows = [np.reshape(array, (size, -1)) for array in arrays]
-        kinds = tuple([(array.shape[1:], array.dtype.kind) for array in arrays])
-        if kinds not in _structures:
-            _structures.clear()
-            _structures[kinds] = Arguments.of(_sample(arrays, 0), {}).structure
-        return Batch(arrays, np.concatenate(rows, axis=1, dtype=float), _structures[kinds])
+        rows = [array.reshape(size, -1) for array in arrays]
+        return Batch(arrays, np.concatenate(rows, axis=1, dtype=float), structure)
 
     def sample(self, index: int) -> tuple[Any, ...]:
         """The arguments of one call."""
@@ -74,7 +69,19 @@ class Batch:
 
 
 _structures: dict[Any, tuple[Any, ...]] = {}
-"""The structure that was found last; most batches of a program are of one kind."""
+"""The structure of one call for batches of known shapes and types."""
+_MOST_KINDS = 100
+
+
+def _check(arrays: Sequence[Any]) -> None:
+    counts = {array.shape[:1] for array in arrays}
+    if len(counts) != 1 or counts <= {(), (0,)}:
+        shapes = ", ".join(str(array.shape) for array in arrays) or "nothing"
+        raise ValueError(
+            f"A batch is arrays whose first axis is that of the samples, not {shapes}."
+        )
+    if any(array.dtype.kind not in "fiub" for array in arrays):
+        raise TypeError("A batch holds numbers. Values belong into the function, as parameters.")
 
 
 def _sample(arrays: Sequence[Any], index: int) -> tuple[Any, ...]:

@@ -161,6 +161,8 @@ class Compiled:
         if (namespace, dtype) != (np, "float64"):
             return ArrayFunction(self, parameters, namespace, reduction, dtype)
 
+        nothing = np.zeros(len(parameters))
+
         def evaluate(array: Any, *batch: Any) -> tuple[float, Any]:
             given = np.asarray(array, dtype=float)
             if given.shape != (len(parameters),):
@@ -169,17 +171,14 @@ class Compiled:
             samples = Batch.of(batch)
 
             def numbers(recording: Recording, program: Program) -> Any:
-                mine, theirs = recording.places(program, parameters)
-                found = recording.numbers(program) if len(mine) < program.captured else None
-                found = np.empty(program.captured) if found is None else found
-                found[mine] = given[theirs]
-                return found
+                places = recording.places(program, parameters)
+                return places.read(given, lambda: recording.numbers(program))
 
-            total, gradient = 0.0, np.zeros(len(parameters))
+            total, gradient = 0.0, nothing
             share = _share(reduction, len(samples))
             for part in self._parts(samples, share, CAPTURED, numbers):
-                mine, theirs = part.recording.places(part.program, parameters)
-                gradient[theirs] += part.gradient[mine]
+                places = part.recording.places(part.program, parameters)
+                gradient = places.add(gradient, part.gradient)
                 total += part.total
             return total, gradient
 
@@ -203,7 +202,10 @@ class Compiled:
             tried += 1
             program = recording.program(INPUT, wanted)
             numbers = numbers_of(recording, program)
-            inputs = samples.rows[:, program.orders["input"]]
+            inputs = samples.rows
+            order = program.orders["input"]
+            if not program.is_in_order or len(order) < inputs.shape[1]:
+                inputs = inputs[:, order]
             inputs = inputs if len(left) == len(samples) else inputs[left]
             result, holds, gradient = _run(program, inputs, numbers, share, wanted)
             served = np.array(np.broadcast_to(holds, len(left))) if recording.guards else None

@@ -40,6 +40,7 @@ class Program:
         arrays: the arrays that the text names.
         layout: the groups that it computes.
         orders: which input, or captured Value, stands at each place of those arrays.
+        is_in_order: whether the inputs stand as they are given, up to some that are not needed.
         operations: how many array operations the forward half is.
         walked: how many scalars it computes one by one instead.
         group_of: the group of each recorded node, by index; -1 for one that is not needed.
@@ -58,6 +59,8 @@ class Program:
         self.orders = {
             group.kind: graph.numbers[group.nodes].astype(int) for group in self.layout.groups[:2]
         }
+        inputs = self.orders["input"]
+        self.is_in_order = np.array_equal(inputs, np.arange(len(inputs)))
         self.captured = len(self.orders["captured"])
         self.lines, self.arrays = source.lines, source.arrays
         self.operations = sum(group.row is not None for group in self.layout.groups)

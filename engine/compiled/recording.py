@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
@@ -91,15 +91,11 @@ class Recording:
         """The numbers of the captured Values as they are now, in the order of a program."""
         return np.array([value._data for value in self.values(program)], dtype=float)
 
-    def places(self, program: Program, among: tuple[Value, ...]) -> Any:
+    def places(self, program: Program, among: tuple[Value, ...]) -> Places:
         """Where captured Values stand, in the arrays of a program and among some parameters."""
         known = self._places.get(program)
         if known is None or known[0] is not among:
-            place = {id(value): i for i, value in enumerate(among)}
-            found = [(i, place[id(value)]) for i, value in enumerate(self.values(program))
-                     if id(value) in place]  # fmt: skip
-            known = among, np.array(found, dtype=int).reshape(-1, 2).T
-            self._places[program] = known
+            known = self._places[program] = among, Places(self.values(program), among)
         return known[1]
 
     def report(self) -> str:
@@ -120,6 +116,39 @@ class Recording:
         """The bytes of the graphs and of the arrays of the programs."""
         graphs = sum(graph.size_in_bytes() for graph in (self.graph, self.simplified))
         return graphs + sum(program.size_in_bytes() for program in self._programs.values())
+
+
+class Places:
+    """How an array of parameters and the captured numbers of a program belong together.
+
+    Args:
+        captured: the Values that the program reads, in its order.
+        parameters: the Values of the array.
+    """
+
+    def __init__(self, captured: Sequence[Value], parameters: Sequence[Value]) -> None:
+        place = {id(value): i for i, value in enumerate(parameters)}
+        found = [(i, place[id(v)]) for i, v in enumerate(captured) if id(v) in place]
+        self.mine, self.theirs = np.array(found, dtype=int).reshape(-1, 2).T
+        self.is_complete = len(found) == len(captured) == len(parameters)
+        self.back = np.argsort(self.theirs) if self.is_complete else None
+
+    def read(self, parameters: Any, numbers: Callable[[], Any]) -> Any:
+        """The captured numbers; `numbers()` gives those that are no parameters, among all."""
+        if self.is_complete:
+            return parameters[self.theirs]
+        found = numbers()
+        found[self.mine] = parameters[self.theirs]
+        return found
+
+    def add(self, total: Any, gradient: Any) -> Any:
+        """A gradient by the parameters, with that by the captured numbers added."""
+        if self.back is not None:
+            return total + gradient[self.back]
+        total = total + np.zeros(len(total))
+        if gradient is not None:
+            total[self.theirs] += gradient[self.mine]
+        return total
 
 
 def _became(program: Program) -> str:

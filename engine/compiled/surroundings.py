@@ -6,13 +6,13 @@ and for the very same objects, such as a model.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from types import CodeType
 from typing import Any
 
-from engine.compiled.arguments import Same
-
-_PLAIN = (int, float, bool, str, type(None))
+_PLAIN = (int, bool, str, type(None))
 
 
 class Surroundings:
@@ -27,21 +27,35 @@ class Surroundings:
         code = getattr(function, "__code__", None)
         self._globals: dict[str, Any] = getattr(function, "__globals__", {})
         self._cells = dict(zip(code.co_freevars, function.__closure__ or ())) if code else {}
-        self._names = sorted(set(_names(code))) if code else []
+        names = sorted(set(_names(code))) if code else []
+        # Names that are not bound yet are looked for again in each call.
+        self._names = [name for name in names if not hasattr(builtins, name)]
+        self._kept: dict[int, Any] = {}
 
     def now(self) -> tuple[Any, ...]:
         """What the names are bound to now, as a key."""
-        found = [_key(self._globals[name]) for name in self._names if name in self._globals]
-        return (
-            *found,
-            *[_key(cell.cell_contents) for cell in self._cells.values() if _is_bound(cell)],
-        )
+        return tuple([self._key(thing) for thing in self._bound().values()])
+
+    def _bound(self) -> dict[str, Any]:
+        around = self._globals
+        found = {name: around[name] for name in self._names if name in around}
+        for name, cell in self._cells.items():
+            with suppress(ValueError):  # the name is not bound yet
+                found[name] = cell.cell_contents
+        return found
+
+    def _key(self, thing: Any) -> Any:
+        kind = type(thing)
+        if kind is float:
+            return repr(thing)  # 0.0 is not -0.0
+        if kind in _PLAIN:
+            return kind, thing
+        self._kept[id(thing)] = thing  # so that no other object gets its address
+        return id(thing)
 
     def changed(self, before: tuple[Any, ...]) -> str:
         """The first name that is bound to something else than in a key from before."""
-        names = [name for name in self._names if name in self._globals]
-        names += [name for name, cell in self._cells.items() if _is_bound(cell)]
-        pairs = zip(names, before, self.now())
+        pairs = zip(self._bound(), before, self.now())
         return next((name for name, old, new in pairs if old != new), "a name")
 
 
@@ -51,15 +65,3 @@ def _names(code: CodeType) -> Iterator[str]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _names(constant)
-
-
-def _is_bound(cell: Any) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018  raises if the name is not bound yet
-    except ValueError:
-        return False
-    return True
-
-
-def _key(thing: Any) -> Any:
-    return (type(thing), repr(thing)) if type(thing) in _PLAIN else Same(thing)
