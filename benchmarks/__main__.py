@@ -1,97 +1,97 @@
-"""The command: `python -m benchmarks [--quick] [--json FILE] [--only NAME ...]`."""
+"""The command: `python -m benchmarks`.
+
+`--quick` for a first look, `--only NAME ...` for some of it, `--slow` for all of it; `--json FILE`,
+`--plot FILE` and `--page FILE` save what was measured.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-from importlib.metadata import PackageNotFoundError, version
+import sys
+import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.chain import chain
+from benchmarks.goals import outcomes
+from benchmarks.growth import Sweep
+from benchmarks.imports import imports
+from benchmarks.irregular import irregular
 from benchmarks.memory import memory
 from benchmarks.million import million
 from benchmarks.moons import moons
 from benchmarks.pictures import pictures
+from benchmarks.plot import plot
+from benchmarks.recording import recording
+from benchmarks.report import as_data, goal_table, machine, page, table
+from benchmarks.sequences import lengths, recurrent, transformer
+from benchmarks.sweep import sweep
 from benchmarks.timing import Workload
+from benchmarks.training import training
 from benchmarks.trap import trap
 
-GROUPS = {
+GROUPS: dict[str, Callable[[bool, bool], Sequence[Workload]]] = {
     "moons": moons,
+    "training": training,
+    "transformer": transformer,
+    "rnn": recurrent,
+    "lengths": lengths,
+    "recording": recording,
+    "irregular": irregular,
+    "sweep": sweep,
     "chain": chain,
     "trap": trap,
     "memory": memory,
     "million": million,
+    "imports": imports,
     "pictures": pictures,
 }
-PACKAGES = ("glassgrad", "numpy", "micrograd", "torch")
 
 
 def main() -> None:
-    """Measure, print a table as the figures come, and save them if asked to."""
+    """Measure, print tables as the figures come, and save them if asked to."""
     options = parsed()
     here = machine()
     print(", ".join(f"{name} {value}" for name, value in here.items()))
-    workloads = []
+    workloads, failures = [], []
     for name in options.only or GROUPS:
-        for workload in GROUPS[name](options.quick):
+        try:
+            measured = GROUPS[name](options.quick, options.slow)
+        except Exception:
+            print(f"\n{name} failed:\n{traceback.format_exc()}", flush=True)
+            failures.append(name)
+            continue
+        for workload in measured:
             print("\n" + table(workload), flush=True)
             workloads.append(workload)
+    found = outcomes(workloads)
+    if options.only:
+        found = [outcome for outcome in found if outcome.figure is not None]
+    if found:
+        print("\n" + goal_table(found))
     if options.json:
-        options.json.write_text(json.dumps(as_data(here, workloads), indent=2) + "\n")
+        data = as_data(here, workloads, found)
+        options.json.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    sweeps = [workload for workload in workloads if isinstance(workload, Sweep)]
+    if options.plot and sweeps:
+        plot(sweeps, options.plot)
+    if options.page:
+        options.page.write_text(page(here, workloads, found, options.plot if sweeps else None))
+    if failures:
+        sys.exit(f"Failed: {', '.join(failures)}.")
 
 
 def parsed() -> argparse.Namespace:
     """The options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="few repetitions, a smaller graph")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="save the figures too")
+    parser.add_argument("--quick", action="store_true", help="few repetitions, small sizes")
+    parser.add_argument("--slow", action="store_true", help="what takes minutes, too")
     parser.add_argument("--only", nargs="+", choices=GROUPS, help="some of the workloads")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="save the figures")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="save the sweeps as a picture")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="save the tables as Markdown")
     return parser.parse_args()
-
-
-def machine() -> dict[str, str]:
-    """What the figures depend on: Python, processors, versions of the packages."""
-    found = {
-        "Python": platform.python_version(),
-        "on": f"{platform.system()} {platform.machine()}",
-        "processors": str(os.cpu_count()),
-    }
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
-
-
-def table(workload: Workload) -> str:
-    """A workload as lines: the figures, and each one's ratio to ours."""
-    ratios = workload.ratios()
-    lines = [workload.title]
-    for name, figure in workload.figures.items():
-        ratio = f"{ratios[name]:10.3g} × {workload.ours}" if name in ratios else ""
-        lines.append(f"  {name:<22}{figure:>10.4g} {workload.unit:<6}{ratio}".rstrip())
-    lines += [f"  {name:<22} not installed, skipped" for name in workload.skipped]
-    return "\n".join(lines)
-
-
-def as_data(here: dict[str, str], workloads: list[Workload]) -> dict[str, object]:
-    """Everything measured, for a file."""
-    return {
-        "machine": here,
-        "workloads": [
-            {
-                "title": w.title,
-                "unit": w.unit,
-                "figures": w.figures,
-                "ratios": w.ratios(),
-                "skipped": w.skipped,
-            }
-            for w in workloads
-        ],
-    }
 
 
 if __name__ == "__main__":

@@ -10,36 +10,40 @@ import importlib
 import subprocess
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-RUNS = 5
 
-
-def seconds_alone(workload: str, names: Iterable[str], rounds: int) -> dict[str, float]:
+def seconds_alone(
+    workload: str, names: Iterable[str], rounds: int, runs: int = 5
+) -> dict[str, float]:
     """The median time of one run of each program, over processes that take turns.
 
     Args:
         workload: the module of `benchmarks` whose `program(name)` makes a program.
         names: the programs.
-        rounds: how many processes each gets; each runs the program `RUNS` times after a warm-up.
+        rounds: how many processes each gets.
+        runs: how often each process runs the program, after a warm-up if there are several.
     """
     times: dict[str, list[float]] = {name: [] for name in names}
+    place = Path(__file__).parent.parent
     for _ in range(rounds):
         for name, each in times.items():
-            command = [sys.executable, "-m", "benchmarks.alone", workload, name]
-            printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            each.append(float(printed))
+            command = [sys.executable, "-m", "benchmarks.alone", workload, name, str(runs)]
+            done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=True)
+            each.append(float(done.stdout))
     return {name: median(each) for name, each in times.items()}
 
 
 def main() -> None:
     """Print the median time of a program in this process."""
-    workload, name = sys.argv[1:]
+    workload, name, runs = sys.argv[1:]
     program = importlib.import_module(f"benchmarks.{workload}").program(name)
-    program()
+    if int(runs) > 1:
+        program()
     times = []
-    for _ in range(RUNS):
+    for _ in range(int(runs)):
         start = perf_counter()
         program()
         times.append(perf_counter() - start)

@@ -7,37 +7,37 @@ from functools import partial
 from typing import Any
 
 from benchmarks.alone import seconds_alone
-from benchmarks.timing import OURS, Workload, peer
+from benchmarks.timing import OURS, Workload, absent, peer, scaled
 from engine import Value
 
 OPERATIONS = 100
 REPEATS = 20
-PEERS = {OURS: None, "micrograd": "micrograd.engine", "PyTorch, scalars": "torch"}
+MICROGRAD, HIPS, TORCH = "micrograd", "HIPS autograd, scalars", "PyTorch, scalars"
+NEEDS = {OURS: None, MICROGRAD: "micrograd.engine", HIPS: "autograd", TORCH: "torch"}
 """The programs and the module each needs."""
 TITLE = "chain: an operation among 100 alternating × and + on two leaves, forward and backward"
 
 
-def chain(quick: bool) -> list[Workload]:
-    """An operation of ours, of micrograd and of PyTorch's scalars."""
-    names = [name for name, package in PEERS.items() if package is None or peer(package)]
-    skipped = [name for name in PEERS if name not in names]
-    alone = seconds_alone("chain", names, 3 if quick else 9)
-    return [Workload(TITLE, "µs", microseconds(alone), skipped=skipped)]
+def chain(quick: bool, slow: bool) -> list[Workload]:
+    """An operation of ours and of the peers that have scalars."""
+    skipped = absent(NEEDS)
+    names = [name for name in NEEDS if name not in skipped]
+    times = seconds_alone("chain", names, *((1, 3) if quick else (9, 5)))
+    figures = scaled(times, 1e6 / (OPERATIONS * REPEATS))
+    return [Workload("chain", TITLE, "µs", figures, skipped=skipped)]
 
 
 def program(name: str) -> Callable[[], None]:
     """The chain of one program, ready to run."""
     if name == OURS:
-        return repeated(Value)
-    module = peer(PEERS[name] or "")
-    if name == "micrograd":
-        return repeated(module.Value)
-    return repeated(partial(module.tensor, dtype=module.float64, requires_grad=True))
-
-
-def microseconds(times: dict[str, float]) -> dict[str, float]:
-    """Seconds of a run as microseconds of an operation."""
-    return {name: 1e6 / (OPERATIONS * REPEATS) * time for name, time in times.items()}
+        return repeated(partial(built_and_differentiated, Value))
+    module = peer(NEEDS[name] or "")
+    if name == HIPS:
+        return repeated(partial(module.grad(build, (0, 1)), 0.5, 0.5, OPERATIONS))
+    if name == TORCH:
+        leaf = partial(module.tensor, dtype=module.float64, requires_grad=True)
+        return repeated(partial(built_and_differentiated, leaf))
+    return repeated(partial(built_and_differentiated, module.Value))
 
 
 def build(a: Any, b: Any, operations: int) -> Any:
@@ -49,11 +49,16 @@ def build(a: Any, b: Any, operations: int) -> Any:
     return x
 
 
-def repeated(leaf: Callable[[float], Any]) -> Callable[[], None]:
-    """Build and differentiate the chain, several times so that the clock's own cost vanishes."""
+def built_and_differentiated(leaf: Callable[[float], Any]) -> None:
+    """A chain on new leaves."""
+    build(leaf(0.5), leaf(0.5), OPERATIONS).backward()
 
-    def run() -> None:
+
+def repeated(run: Callable[[], object]) -> Callable[[], None]:
+    """The same several times, so that the clock's own cost vanishes."""
+
+    def several() -> None:
         for _ in range(REPEATS):
-            build(leaf(0.5), leaf(0.5), OPERATIONS).backward()
+            run()
 
-    return run
+    return several

@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from benchmarks import chain, moons
 from benchmarks.alone import seconds_alone
-from benchmarks.timing import OURS, Workload
+from benchmarks.steps import EAGER
+from benchmarks.timing import OURS, Workload, scaled
 from engine import trap as trapping
 
 OUTSIDE, AFTER, INSIDE = "outside trap()", "outside, after a trap", "inside trap()"
@@ -20,25 +21,26 @@ TITLES = {
 }
 
 
-def trap(quick: bool) -> list[Workload]:
+def trap(quick: bool, slow: bool) -> list[Workload]:
     """The training step and the chain in all three places."""
+    counts = (1, 2) if quick else (9, 5)
     return [
-        Workload(title, "ms", in_all_places(workload, 3 if quick else 9), ours=OUTSIDE)
+        Workload(f"trap {workload}", title, "ms", in_all_places(workload, *counts), OUTSIDE)
         for workload, title in TITLES.items()
     ]
 
 
-def in_all_places(workload: str, rounds: int) -> dict[str, float]:
+def in_all_places(workload: str, rounds: int, runs: int) -> dict[str, float]:
     """Milliseconds of one run, by place."""
     names = [f"{workload}: {place}" for place in PLACES]
-    times = seconds_alone("trap", names, rounds)
-    return {place: 1e3 * times[name] for place, name in zip(PLACES, names)}
+    times = seconds_alone("trap", names, rounds, runs)
+    return scaled({place: times[name] for place, name in zip(PLACES, names)}, 1e3)
 
 
 def program(name: str) -> Callable[[], object]:
     """A workload in a place, ready to run; its name says which."""
     workload, place = name.split(": ")
-    run: Callable[[], object] = {"moons": moons, "chain": chain}[workload].program(OURS)
+    run = moons.program(EAGER) if workload == "moons" else chain.program(OURS)
     if place == OUTSIDE:
         return run
     inside = trapped(run)

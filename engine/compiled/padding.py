@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.compiled.graph import CONSTANT, Graph, Numbers, levels
 from engine.operation import Pairing
@@ -35,8 +36,8 @@ def padded(graph: Graph) -> Graph:
     What a shorter row of a `dot` lacks is taken from a longer one that begins in the same way,
     against zeros on the other side: so both are rows of one product of matrices.
     """
-    level = levels(graph)
-    if not _ragged(graph, level):
+    level = levels(graph) if _may_be_ragged(graph) else None
+    if level is None or not _ragged(graph, level):
         return graph
     # What a row borrows from a longer one may be made after it, though at no deeper level.
     graph = graph.ordered(np.argsort(level, kind="stable"))
@@ -55,13 +56,18 @@ def padded(graph: Graph) -> Graph:
     return graph.with_operands(changed)
 
 
+def _is_reduction(graph: Graph) -> npt.NDArray[np.bool_]:
+    return np.isin(graph.codes, [i for i, row in enumerate(graph.rows) if row.name in NEUTRAL])
+
+
+def _may_be_ragged(graph: Graph) -> bool:
+    return len(np.unique(graph.counts[_is_reduction(graph)])) > 1
+
+
 def _ragged(graph: Graph, level: Numbers) -> list[tuple[float, list[int]]]:
     """What reductions at one level lack, where their lengths differ, but not too much."""
-    is_reduction = np.isin(graph.codes, [i for i, r in enumerate(graph.rows) if r.name in NEUTRAL])
-    if len(np.unique(graph.counts[is_reduction])) < 2:
-        return []
     found: dict[tuple[int, int], list[int]] = {}
-    for node in np.flatnonzero(is_reduction).tolist():
+    for node in np.flatnonzero(_is_reduction(graph)).tolist():
         found.setdefault((level[node], graph.codes[node]), []).append(node)
     return [
         (NEUTRAL[graph.rows[code].name], nodes)

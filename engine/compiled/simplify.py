@@ -22,11 +22,17 @@ def pruned(graph: Graph) -> Graph:
     alive = [False] * len(graph)
     for root in graph.roots.tolist():
         alive[root] = True
-    operands = graph.all_operands()
+    steps = list(graph.first_two())
     for node in range(len(graph) - 1, -1, -1):
-        if alive[node]:
-            for operand in operands[node]:
+        if not alive[node]:
+            continue
+        count, first, second = steps[node]
+        if count > 2:
+            for operand in graph.of(node):
                 alive[operand] = True
+        elif count:
+            alive[first] = True
+            alive[second if count == 2 else first] = True
     is_kept = np.array(alive, bool)
     return graph.chosen(is_kept, np.where(is_kept, np.arange(len(graph)), -1))
 
@@ -40,23 +46,30 @@ def folded(graph: Graph) -> Graph:
     terms = np.bincount(owners, ~is_zero[graph.operands], len(graph))
     if not ((graph.codes >= 0) & ((others == 0) | graph.is_of(*_SUMS) & (terms == 1))).any():
         return graph
-    codes, numbers = graph.codes.copy(), graph.numbers.copy()
-    constants = np.flatnonzero(is_constant)
-    known = dict(zip(constants.tolist(), numbers[constants].tolist()))
+    numbers: list[float | None] = [None] * len(graph)
+    for node in np.flatnonzero(is_constant).tolist():
+        numbers[node] = float(graph.numbers[node])
     became: list[int] = []
-    for node, read in enumerate(graph.all_operands()):
+    for node, (count, first, second) in enumerate(graph.first_two()):
         became.append(node)
-        row, operands = graph.row(node), [became[o] for o in read]
+        if count == 2 and numbers[became[first]] is None and numbers[became[second]] is None:
+            continue
+        row = graph.row(node)
         if row is None:
             continue
-        if all(o in known for o in operands):
-            known[node] = row.forward(tuple([known[o] for o in operands]))
-            codes[node], numbers[node] = CONSTANT, known[node]
+        operands = [became[o] for o in ((first, second)[:count] if count <= 2 else graph.of(node))]
+        known = [numbers[o] for o in operands]
+        if None not in known:
+            numbers[node] = row.forward(tuple([number for number in known if number is not None]))
         elif row in _SUMS:
-            nonzero = [o for o in operands if known.get(o) != 0.0]
+            nonzero = [o for o, number in zip(operands, known) if number != 0.0]
             became[node] = nonzero[0] if len(nonzero) == 1 else node
+    is_known = np.array([number is not None for number in numbers])
+    codes = np.where(is_known, CONSTANT, graph.codes)
+    constants = np.array([0.0 if number is None else number for number in numbers])
+    constants = np.where(is_known, constants, graph.numbers)
     found = np.array(became, np.intp)
-    now = replace(graph, codes=codes, numbers=numbers)
+    now = replace(graph, codes=codes, numbers=constants)
     return now.chosen(found == np.arange(len(graph)), found)
 
 
