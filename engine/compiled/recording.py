@@ -130,12 +130,13 @@ class Places:
         place = {id(value): i for i, value in enumerate(parameters)}
         found = [(i, place[id(v)]) for i, v in enumerate(captured) if id(v) in place]
         self.mine, self.theirs = np.array(found, dtype=int).reshape(-1, 2).T
-        self.is_complete = len(found) == len(captured) == len(parameters)
-        self.back = np.argsort(self.theirs) if self.is_complete else None
+        self.is_covered = len(found) == len(captured)
+        is_complete = self.is_covered and len(found) == len(parameters)
+        self.back = np.argsort(self.theirs) if is_complete else None
 
     def read(self, parameters: Any, numbers: Callable[[], Any]) -> Any:
         """The captured numbers; `numbers()` gives those that are no parameters, among all."""
-        if self.is_complete:
+        if self.is_covered:
             return parameters[self.theirs]
         found = numbers()
         found[self.mine] = parameters[self.theirs]
@@ -145,9 +146,9 @@ class Places:
         """A gradient by the parameters, with that by the captured numbers added."""
         if self.back is not None:
             return total + gradient[self.back]
-        total = total + np.zeros(len(total))
+        total = total.copy()
         if gradient is not None:
-            total[self.theirs] += gradient[self.mine]
+            total[self.theirs] += gradient if self.is_covered else gradient[self.mine]
         return total
 
 

@@ -1,0 +1,169 @@
+"""The passes over a recorded graph: each by itself, and that none changes a number."""
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from programs import by_engine, random_program
+from replaying import near
+
+import engine
+from engine import TABLE, Value
+from engine.compiled.graph import CAPTURED, CONSTANT, INPUT, Graph, levels
+from engine.compiled.padding import padded
+from engine.compiled.passes import PASSES
+from engine.compiled.simplify import folded, merged, pruned
+from engine.compiled.sums import flattened
+from engine.compiled.tape import Tape, graph_of
+from engine.mode import Mode, call_in
+
+
+def recorded(function: Callable[..., Any], *numbers: float) -> tuple[Graph, list[Value]]:
+    """The graph of a function of inputs, and the Values that it captured."""
+    tape, inputs = Tape("f"), [Value(x) for x in numbers]
+    result = call_in(Mode(True, False, None, tape), function, *inputs)
+    return graph_of(tape, result, inputs)
+
+
+def value(graph: Graph, inputs: Sequence[float], captured: Sequence[Value]) -> float:
+    """The result of a graph, node by node."""
+    found: list[float] = []
+    for node, operands in enumerate(graph.all_operands()):
+        assert all(operand < node for operand in operands), "operands come first"
+        row, place = graph.row(node), graph.numbers[node]
+        if row is not None:
+            found.append(row.forward(tuple(found[o] for o in operands)))
+        elif graph.codes[node] == CONSTANT:
+            found.append(float(place))
+        else:
+            leaves: Any = inputs if graph.codes[node] == INPUT else [v.data for v in captured]
+            found.append(float(leaves[int(place)]))
+    return found[graph.roots[0]]
+
+
+def operations(graph: Graph) -> list[str]:
+    return [row.name for row in map(graph.row, range(len(graph))) if row is not None]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_pass_changes_the_result(seed: int) -> None:
+    program = random_program(seed)
+    graph, captured = recorded(lambda *xs: program.run(by_engine, xs)[-1] * 1.0, *program.point)
+    expected = value(graph, program.point, captured)
+    for step in PASSES:
+        graph = step(graph)
+        assert near(expected, value(graph, program.point, captured)), step.__name__
+        assert len(graph.places) and graph.places.max() < len(graph)
+
+
+def test_pruned_leaves_out_what_nobody_reads() -> None:
+    def function(x: Any) -> Any:
+        (x * 2.0).sin().cos()
+        return x + 1.0
+
+    graph, _ = recorded(function, 3.0)
+    assert operations(graph) == ["mul", "sin", "cos", "add"]
+    assert operations(pruned(graph)) == ["add"]
+    assert (pruned(graph).places >= 0).sum() == 3
+
+
+def test_folded_does_what_constants_decide() -> None:
+    one = Value(1.0).detach()
+
+    def function(x: Any) -> Any:
+        two = one + one
+        return +(0.0 + x * two) + engine.sum([x, 0.0]) + engine.sum([])
+
+    graph = pruned(folded(recorded(function, 3.0)[0]))
+    assert operations(graph) == ["mul", "add"]
+    assert 2.0 in graph.numbers[graph.codes == CONSTANT]
+
+
+def test_merged_makes_equal_nodes_one_and_keeps_the_sign_of_zero() -> None:
+    graph, _ = recorded(lambda x: (x * 2.0).sin() + (x * 2.0).sin() + x * 0.0 * (x * -0.0), 3.0)
+    found = merged(graph)
+    assert operations(found) == ["mul", "sin", "add", "mul", "mul", "mul", "add"]
+    assert len(set(np.signbit(found.numbers[found.numbers == 0.0]))) == 2
+
+
+def test_flattened_makes_sums_of_products_one_dot() -> None:
+    w = [Value(0.1 * i) for i in range(4)]
+    graph, _ = recorded(lambda *xs: sum(a * b for a, b in zip(w, xs)) + w[0], 1.0, 2.0, 3.0, 4.0)
+    found = flattened(folded(graph))
+    assert operations(found) == ["dot", "add"]
+    left, right = found.of(int(found.roots[0]) - 1)[:4], found.of(int(found.roots[0]) - 1)[4:]
+    assert set(found.codes[left]) == {CAPTURED}
+    assert set(found.codes[right]) == {INPUT}
+
+
+def test_flattened_takes_nothing_that_two_nodes_read() -> None:
+    def function(a: Any, b: Any, c: Any) -> Any:
+        shared = a * b + b * c
+        return (shared + a) * (shared + c)
+
+    graph, _ = recorded(function, 1.0, 2.0, 3.0)
+    assert operations(flattened(graph)) == ["dot", "add", "add", "mul"]
+
+
+def test_flattened_takes_a_chain_of_any_length() -> None:
+    graph, _ = recorded(lambda x: sum([x * float(i) for i in range(1, 5_001)], start=x), 1.0)
+    assert operations(flattened(graph)) == ["dot", "add"]
+
+
+def test_padded_brings_rows_to_one_length() -> None:
+    def function(*xs: Any) -> Any:
+        return engine.sum(engine.logsumexp(xs[: i + 1]).sin() for i in range(1, 4))
+
+    graph, captured = recorded(function, 0.1, 0.2, 0.3, 0.4)
+    found = padded(graph)
+    lengths = [len(found.of(n)) for n in range(len(found)) if found.row(n) is TABLE["logsumexp"]]
+    assert lengths == [4, 4, 4]
+    assert near(value(graph, [1, 2, 3, 4], captured), value(found, [1, 2, 3, 4], captured))
+
+
+def test_padded_rows_borrow_from_rows_that_are_made_later() -> None:
+    """As in causal attention, where the values of later positions are computed later."""
+    w, x = [Value(0.4), Value(0.5), Value(0.6)], [Value(0.1), Value(0.2), Value(0.3)]
+
+    def function() -> Any:
+        total, values = 0.0, []
+        for t in range(3):
+            values.append(x[t].tanh())
+            shares = [(w[t] * w[s]).exp() for s in range(t + 1)]
+            total = total + sum(a * b for a, b in zip(shares, values)).tanh()
+        return total
+
+    graph, captured = recorded(function)
+    expected = value(graph, [], captured)
+    for step in PASSES:
+        graph = step(graph)
+    assert near(expected, value(graph, [], captured))
+
+
+def test_levels_are_late_where_that_is_fewer_groups() -> None:
+    """States are computed one after the other, and read all at once."""
+
+    def function(x: Any) -> Any:
+        states = [x]
+        for _ in range(10):
+            states.append((states[-1] * 0.5).tanh())
+        return engine.sum(state.exp() for state in states)
+
+    graph, _ = recorded(function, 0.3)
+    level = levels(graph)
+    assert len({level[n] for n in range(len(graph)) if graph.row(n) is TABLE["exp"]}) == 1
+    assert len({level[n] for n in range(len(graph)) if graph.row(n) is TABLE["tanh"]}) == 10
+
+
+def test_every_node_is_above_its_operands() -> None:
+    generator = random.Random(0)
+    for seed in range(20):
+        program = random_program(generator.randrange(10_000))
+        graph, _ = recorded(lambda *xs, p=program: p.run(by_engine, xs)[-1] * 1.0, *program.point)
+        for step in PASSES:
+            graph = step(graph)
+        level = levels(graph)
+        for node, operands in enumerate(graph.all_operands()):
+            assert all(level[node] > level[o] for o in operands), seed
