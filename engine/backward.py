@@ -71,10 +71,8 @@ def _is_done_in_one_step(root: Value) -> bool:
     if len(known) < len(parents):
         return False
     try:
-        new = [
-            +local if before is NOT_COMPUTED else before + local
-            for before, local in zip(known, cast(tuple[float, ...], root.partials))
-        ]
+        pairs = zip(known, cast(tuple[float, ...], root.partials))
+        new = [before + local for before, local in pairs]
     except TypeError:  # an edge carries no derivative, but None
         return False
     root._grad = 1.0

@@ -18,6 +18,7 @@ from engine.errors import CompilationError
 from engine.mode import MODE, Mode, call_in
 from engine.text import counted, describe
 from engine.value import Value
+from engine.vector import data_vector
 
 
 class Recording:
@@ -89,7 +90,7 @@ class Recording:
 
     def numbers(self, program: Program) -> Any:
         """The numbers of the captured Values as they are now, in the order of a program."""
-        return np.array([value._data for value in self.values(program)], dtype=float)
+        return data_vector(self.values(program))
 
     def places(self, program: Program, among: tuple[Value, ...]) -> Places:
         """Where captured Values stand, in the arrays of a program and among some parameters."""
