@@ -93,6 +93,9 @@ def assign(values: Sequence[Value], numbers: Any) -> None:
 def descend(values: Sequence[Value], rate: float) -> None:
     """Gradient descent: each Value moves by -rate × its gradient, all or none.
 
+    Raises:
+        TypeError: there is something else among them.
+
     >>> from engine import Value, descend
     >>> x = Value(3.0)
     >>> (x * x).backward()
@@ -111,6 +114,9 @@ def descend(values: Sequence[Value], rate: float) -> None:
 def zero_grad(values: Sequence[Value]) -> None:
     """Set the gradients of Values to 0, since `backward()` adds to those of leaves.
 
+    Raises:
+        TypeError: there is something else among them.
+
     >>> from engine import Value, zero_grad
     >>> x = Value(2.0)
     >>> (x * x).backward()
@@ -118,7 +124,10 @@ def zero_grad(values: Sequence[Value]) -> None:
     >>> x.grad
     0.0
     """
-    deque(map(_set_gradient, values, repeat(0.0)), maxlen=0)
+    try:
+        deque(map(_set_gradient, values, repeat(0.0)), maxlen=0)
+    except TypeError:
+        raise _foreign(values) from None
 
 
 _set_data, _set_gradient = vars(Value)["_data"].__set__, vars(Value)["_grad"].__set__

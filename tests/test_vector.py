@@ -1,0 +1,158 @@
+"""Many Values as one array; and the way of backward() to many leaves at once."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import engine
+from engine import NOT_COMPUTED, Value, assign, data_vector, descend, forget, grad_vector, zero_grad
+from engine.compiled import compiled
+from engine.errors import CompilationError
+from nn import MLP, SGD
+
+
+def test_numbers_and_gradients_are_arrays() -> None:
+    values = [Value(1.0), Value(-0.0), Value(math.inf)]
+    assert repr(data_vector(values).tolist()) == "[1.0, -0.0, inf]"
+    (values[0] * values[2]).backward()
+    assert repr(grad_vector(values).tolist()) == "[inf, 0.0, 1.0]"
+    zero_grad(values)
+    assert grad_vector(values).tolist() == [0.0, 0.0, 0.0]
+    assert data_vector([]).shape == grad_vector([]).shape == (0,)
+
+
+@pytest.mark.parametrize("numbers", [[3, 4], (3.0, 4.0), np.array([3.0, 4.0]), np.array([3, 4])])
+def test_numbers_are_assigned(numbers: Any) -> None:
+    values = [Value(1.0), Value(2.0)]
+    assign(values, numbers)
+    assert [value.data for value in values] == [3.0, 4.0]
+    assert {type(value.data) for value in values} == {float}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "error", "said"),
+    [
+        ([1.0], ValueError, "takes as many numbers"),
+        ([[1.0, 2.0]], ValueError, "one row"),
+        (["1", "2"], TypeError, "takes real numbers"),
+        ([1j, 2.0], TypeError, "takes real numbers"),
+        ([Value(1.0), Value(2.0)], TypeError, "takes real numbers"),
+    ],
+)
+def test_what_cannot_be_assigned_changes_nothing(numbers: Any, error: type, said: str) -> None:
+    values = [Value(7.0), Value(8.0)]
+    with pytest.raises(error, match=said):
+        assign(values, numbers)
+    assert [value.data for value in values] == [7.0, 8.0]
+
+
+@pytest.mark.parametrize(
+    "function", [data_vector, grad_vector, zero_grad, lambda v: assign(v, [1.0, 2.0]),
+                 lambda v: descend(v, 0.1)]
+)  # fmt: skip
+def test_what_is_no_value_is_named(function: Callable[..., Any]) -> None:
+    first = Value(7.0)
+    with pytest.raises(TypeError, match=r"float 3\.0"):
+        function([first, 3.0])
+    assert first.data == 7.0
+
+
+def test_a_recording_reads_no_numbers() -> None:
+    w = [Value(1.0), Value(2.0)]
+    for function in (data_vector, grad_vector, lambda v: descend(v, 0.1)):
+        with pytest.raises(CompilationError, match="freeze"):
+            compiled(lambda x, f=function: x * 2.0 if f(w) is None else x)(1.0)
+    assert data_vector(w).tolist() == [1.0, 2.0]
+
+
+# backward() from a node of many leaves.
+
+
+def many(count: int = 50) -> list[Value]:
+    return [Value(0.1 * i - 2.0) for i in range(count)]
+
+
+@pytest.mark.parametrize("name", ["sum", "max", "logsumexp", "mean", "prod"])
+def test_many_leaves_get_what_they_get_one_by_one(name: str) -> None:
+    xs, ys = many(), many()
+    for _ in range(2):  # gradients accumulate
+        engine.TABLE[name](xs).backward()
+        root = engine.TABLE[name](ys)
+        (+root).backward()  # not in one step
+        assert [x.grad for x in xs] == [y.grad for y in ys]
+    assert [x.grad is NOT_COMPUTED for x in xs] == [y.grad is NOT_COMPUTED for y in ys]
+
+
+def test_the_root_and_the_sign_of_zero_are_as_ever() -> None:
+    xs = many()
+    y = engine.sum(xs)
+    y.partials = (-0.0,) * len(xs)
+    y.backward()
+    assert y.grad == 1.0
+    assert {math.copysign(1.0, x.grad) for x in xs} == {-1.0}
+
+
+def test_a_leaf_that_is_used_twice_gets_both() -> None:
+    xs = many()
+    engine.sum([*xs, xs[0]]).backward()
+    assert [x.grad for x in xs] == [2.0] + [1.0] * 49
+
+
+def test_constants_and_inner_nodes_go_the_long_way() -> None:
+    xs = many()
+    inner = [x * 2.0 for x in xs]
+    engine.sum([*inner, 3.0, Value(1.0).detach()]).backward()
+    assert [x.grad for x in xs] == [2.0] * 50
+
+
+def test_what_was_forgotten_is_refused() -> None:
+    xs = many()
+    inner = [x * 2.0 for x in xs]
+    y = engine.sum(inner)
+    forget(engine.sum(inner))
+    with pytest.raises(ValueError, match="released by forget"):
+        y.backward()
+
+
+# SGD.
+
+
+def test_gradient_descent_moves_all_parameters() -> None:
+    model = MLP(2, [3, 1], seed=1)
+    optimiser = SGD(model.parameters(), learning_rate=0.5)
+    loss = model([1.0, -2.0]) ** 2
+    loss.backward()
+    expected = [p.data - 0.5 * p.grad for p in model.parameters()]
+    optimiser.step()
+    assert [p.data for p in model.parameters()] == expected
+    optimiser.zero_grad()
+    assert {p.grad for p in model.parameters()} == {0.0}
+
+
+def test_a_parameter_without_a_gradient_stays() -> None:
+    used, unused = Value(1.0), Value(2.0)
+    optimiser = SGD([used, unused], 0.1)
+    (used * 3.0).backward()
+    optimiser.step()
+    assert (used.data, unused.data) == (1.0 - 0.1 * 3.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "rate", "error", "said"),
+    [
+        ([], 0.1, ValueError, "no parameters"),
+        ([3.0], 0.1, TypeError, "leaf Values"),
+        ([Value(1.0) * 2.0], 0.1, TypeError, "leaf Values"),
+        ([Value(1.0)], 0.0, ValueError, "positive"),
+        ([Value(1.0)], math.nan, ValueError, "positive"),
+        ([Value(1.0)], "0.1", TypeError, "real number"),
+    ],
+)
+def test_what_cannot_be_optimised_is_refused(
+    parameters: Any, rate: Any, error: type, said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        SGD(parameters, rate)
