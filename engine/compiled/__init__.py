@@ -1,9 +1,27 @@
 """`compiled`: the same scalar code, run as a handful of array operations.
 
-A function is recorded once, as the graph that Values make anyway (`tape.py`). The graph is
-simplified (`graph.py`), nodes that can be computed together become groups (`groups.py`), sums of
-products become products of matrices (`products.py`), and the groups become source text over arrays,
-forward and backward (`emit.py`). Start with `function.py`, which is what users call.
+    function.py      `compiled(f)`: what users call
+    arguments.py     the arguments of a call, taken apart into numbers
+    batch.py         those of many calls
+    surroundings.py  the names around the function, which may be bound anew
+    tape.py          what is recorded while the function runs
+    recording.py     one run as a graph, and the programs made of it
+    result.py        the result as a Value
+
+    graph.py         the recorded scalars as arrays
+    passes.py        what simplifies it: simplify.py, sums.py, padding.py
+    layout.py        which scalars are computed together, and where each lies: groups.py
+    products.py      sums of products that are products of matrices
+    walk.py          what is too irregular for lines
+    reading.py       how a group finds its operands in others
+
+    program.py       the groups as source text, and the function made from it
+    source.py        the text while it is written: forward.py, backward.py
+    arrays.py        the functions that it calls
+    elsewhere.py     the same text on arrays of PyTorch and JAX: libraries.py, lifted.py
+
+Each part is a step from scalars to an array program, and the list is in that order. Start with
+`function.py`, then follow a recording from `tape.py` on.
 """
 
 from engine.compiled.function import Compiled as Compiled

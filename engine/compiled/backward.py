@@ -18,6 +18,7 @@ from engine.compiled.reading import Piece, size_of, tiles
 from engine.compiled.source import Operand, Source, in_brackets
 from engine.ink import Ink
 from engine.operation import Pairing, Reduction
+from engine.table import TABLE
 
 
 def write_backward(source: Source, root: int, wanted: frozenset[str]) -> None:
@@ -31,6 +32,9 @@ def write_backward(source: Source, root: int, wanted: frozenset[str]) -> None:
     source.half = "backward"
     _Backward(source, wanted).write(root)
     source.group = None
+
+
+_RELU = TABLE["relu"]
 
 
 class _Backward:
@@ -80,7 +84,7 @@ class _Backward:
         last, place = int(layout.group_of[root]), int(layout.position[root])
         has_samples = any(group.is_batched for group in self.groups)
         is_shared = has_samples and not self.groups[last].is_batched
-        seed = "seed.sum(0)" if is_shared else "seed"
+        seed = "total(seed)" if is_shared else "seed"
         self.source.group = last
         self._send(Piece((last,), 1, place), seed, self.groups[last].is_batched)
         for index in range(len(self.groups) - 1, -1, -1):
@@ -117,6 +121,8 @@ class _Backward:
             if partial is None:
                 continue
             local = partial if isinstance(partial, Ink) else Ink.literal(float(partial))
+            if row is _RELU:  # the same numbers as step(x), in one operation instead of two
+                local = Ink.symbol(f"sign(v{index})")
             times = self._times(index, group) if local.number is None else ""
             if times:
                 text = f"{times}(d{index}, {local.text})"
@@ -246,7 +252,7 @@ class _Backward:
             shape = self.source.shape(is_batched, piece.count, piece.repeat)
             text = f"{in_brackets(text)}.reshape({shape}).sum(-1)"
         if is_batched and not self.groups[group].is_batched:
-            text = f"{in_brackets(text)}.sum(0)"
+            text = f"total({text})"
         self.sent.setdefault(group, []).append((piece, text))
 
     def _send_to_joined(self, piece: Piece, text: str, is_batched: bool) -> None:
