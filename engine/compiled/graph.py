@@ -1,7 +1,7 @@
 """`Graph`: the recorded scalars as arrays of numbers, so that passes are array operations.
 
 A node is a number: its place in the arrays, after all its operands. The passes, each from graph to
-graph, are in `simplify.py`, `sums.py` and `padding.py`. Next: `groups.py`, which finds nodes that
+graph, are in `simplify.py`, `sums.py` and `padding.py`. Next: `layout.py`, which finds nodes that
 can be computed together.
 """
 

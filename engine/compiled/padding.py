@@ -1,6 +1,6 @@
 """The pass that brings reductions at one level to one length, as the rows of causal attention.
 
-Next: `groups.py`, which finds nodes that can be computed together.
+Next: `layout.py`, which finds nodes that can be computed together.
 """
 
 from __future__ import annotations
