@@ -13,8 +13,8 @@ import engine
 from engine import TABLE, Value
 from engine.compiled.graph import CAPTURED, CONSTANT, INPUT, Graph, levels
 from engine.compiled.padding import padded
-from engine.compiled.passes import PASSES
-from engine.compiled.simplify import folded, merged, pruned
+from engine.compiled.passes import PASSES, simplified
+from engine.compiled.simplify import folded, merged, pruned, shortened
 from engine.compiled.sums import flattened
 from engine.compiled.tape import Tape, graph_of
 from engine.mode import Mode, call_in
@@ -77,7 +77,8 @@ def test_folded_does_what_constants_decide() -> None:
         return +(0.0 + x * two) + engine.sum([x, 0.0]) + engine.sum([])
 
     graph = pruned(folded(recorded(function, 3.0)[0]))
-    assert operations(graph) == ["mul", "add"]
+    assert operations(graph) == ["mul", "add", "sum", "add", "add"]  # the last passes drop 0.0
+    assert operations(simplified(graph)[0]) == ["mul", "add"]
     assert 2.0 in graph.numbers[graph.codes == CONSTANT]
 
 
@@ -92,7 +93,7 @@ def test_flattened_makes_sums_of_products_one_dot() -> None:
     w = [Value(0.1 * i) for i in range(4)]
     graph, _ = recorded(lambda *xs: sum(a * b for a, b in zip(w, xs)) + w[0], 1.0, 2.0, 3.0, 4.0)
     found = flattened(folded(graph))
-    assert operations(found) == ["dot", "add"]
+    assert operations(found) == ["dot", "sum"]
     left, right = found.of(int(found.roots[0]) - 1)[:4], found.of(int(found.roots[0]) - 1)[4:]
     assert set(found.codes[left]) == {CAPTURED}
     assert set(found.codes[right]) == {INPUT}
@@ -104,12 +105,23 @@ def test_flattened_takes_nothing_that_two_nodes_read() -> None:
         return (shared + a) * (shared + c)
 
     graph, _ = recorded(function, 1.0, 2.0, 3.0)
-    assert operations(flattened(graph)) == ["dot", "add", "add", "mul"]
+    assert operations(flattened(graph)) == ["dot", "sum", "sum", "mul"]
 
 
 def test_flattened_takes_a_chain_of_any_length() -> None:
     graph, _ = recorded(lambda x: sum([x * float(i) for i in range(1, 5_001)], start=x), 1.0)
-    assert operations(flattened(graph)) == ["dot", "add"]
+    assert operations(flattened(graph)) == ["dot", "sum"]
+
+
+def test_shortened_writes_short_sums_as_what_they_are() -> None:
+    def function(x: Any, y: Any) -> Any:
+        return sum([x * y]) * engine.sum([y, 0.0]) * engine.sum([x, y]) + sum([y]).sin() + y.sin()
+
+    graph = flattened(recorded(function, 2.0, 3.0)[0])
+    assert operations(graph).count("dot") == 1
+    found = shortened(graph)
+    assert sorted(operations(found)) == sorted(["mul", "mul", "add", "mul", "sin", "sum"])
+    assert near(value(found, [2.0, 3.0], []), value(graph, [2.0, 3.0], []))
 
 
 def test_padded_brings_rows_to_one_length() -> None:

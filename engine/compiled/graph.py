@@ -200,6 +200,15 @@ def moved(places: Numbers, became: Numbers) -> Numbers:
     return np.where(places >= 0, became[places], -1) if len(became) else places
 
 
+def ends(step: Numbers) -> Numbers:
+    """Where each node arrives that goes on stepping, in twice as long steps each time."""
+    while True:
+        twice = step[step]
+        if (twice == step).all():
+            return step
+        step = twice
+
+
 def levels(graph: Graph) -> Numbers:
     """A level for each node, above those of its operands, so that few kinds of nodes meet at each.
 

@@ -25,6 +25,8 @@ NEUTRAL = {
     "softmax": -math.inf,
 }
 """What may be added to the operands of a reduction without changing it."""
+_LEAST_LENGTHS = 3
+"""Two lengths are two groups; growing lengths are rows of one."""
 _MOST_PADDING = 3
 """How many times as many operands may be read so that nodes of different lengths are one group."""
 Changed = dict[int, Sequence[int]]
@@ -61,7 +63,7 @@ def _is_reduction(graph: Graph) -> npt.NDArray[np.bool_]:
 
 
 def _may_be_ragged(graph: Graph) -> bool:
-    return len(np.unique(graph.counts[_is_reduction(graph)])) > 1
+    return len(np.unique(graph.counts[_is_reduction(graph)])) >= _LEAST_LENGTHS
 
 
 def _ragged(graph: Graph, level: Numbers) -> list[tuple[float, list[int]]]:
@@ -77,8 +79,8 @@ def _ragged(graph: Graph, level: Numbers) -> list[tuple[float, list[int]]]:
 
 
 def _is_ragged(lengths: Numbers) -> bool:
-    most = lengths.max()
-    return bool(lengths.min() < most and most * len(lengths) <= _MOST_PADDING * lengths.sum())
+    is_much = lengths.max() * len(lengths) > _MOST_PADDING * lengths.sum()
+    return len(np.unique(lengths)) >= _LEAST_LENGTHS and not is_much
 
 
 def _after_constants(graph: Graph, numbers: Sequence[float]) -> Graph:

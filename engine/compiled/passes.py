@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from engine.compiled.graph import Graph
 from engine.compiled.padding import padded
-from engine.compiled.simplify import folded, merged, pruned
+from engine.compiled.simplify import folded, merged, pruned, shortened
 from engine.compiled.sums import flattened
 
-PASSES = (pruned, folded, merged, flattened, padded)
+PASSES = (pruned, folded, merged, flattened, padded, shortened)
 
 
 def simplified(graph: Graph) -> tuple[Graph, dict[str, int]]:
@@ -18,7 +18,7 @@ def simplified(graph: Graph) -> tuple[Graph, dict[str, int]]:
     >>> f = compiled(lambda x, y: x * x + y * y + x * x)
     >>> _ = f(1.0, 2.0)
     >>> f.recordings[0].nodes_after
-    {'recorded': 5, 'pruned': 5, 'folded': 5, 'merged': 4, 'flattened': 3, 'padded': 3}
+    {'recorded': 5, 'pruned': 5, 'folded': 5, 'merged': 4, 'flattened': 3, 'padded': 3, 'shortened': 3}
     """
     counts = {"recorded": graph.size()}
     for step in PASSES:

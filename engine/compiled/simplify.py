@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.compiled.graph import CONSTANT, Graph
+from engine.compiled.graph import CONSTANT, Graph, ends
 from engine.table import TABLE
 
-_SUMS = tuple(TABLE[name] for name in ("pos", "add", "sum"))
+_ADD, _SUM, _MUL, _DOT, _POS = (TABLE[name] for name in ("add", "sum", "mul", "dot", "pos"))
 
 
 def pruned(graph: Graph) -> Graph:
@@ -38,13 +38,10 @@ def pruned(graph: Graph) -> Graph:
 
 
 def folded(graph: Graph) -> Graph:
-    """With operations on constants done, and x + 0 as x."""
+    """With operations on constants done, and +x as x."""
     is_constant = graph.codes == CONSTANT
-    is_zero = is_constant & (graph.numbers == 0.0)
-    owners = graph.owners
-    others = np.bincount(owners, ~is_constant[graph.operands], len(graph))
-    terms = np.bincount(owners, ~is_zero[graph.operands], len(graph))
-    if not ((graph.codes >= 0) & ((others == 0) | graph.is_of(*_SUMS) & (terms == 1))).any():
+    others = np.bincount(graph.owners, ~is_constant[graph.operands], len(graph))
+    if not ((graph.codes >= 0) & ((others == 0) | graph.is_of(_POS))).any():
         return graph
     numbers: list[float | None] = [None] * len(graph)
     for node in np.flatnonzero(is_constant).tolist():
@@ -61,9 +58,8 @@ def folded(graph: Graph) -> Graph:
         known = [numbers[o] for o in operands]
         if None not in known:
             numbers[node] = row.forward(tuple([number for number in known if number is not None]))
-        elif row in _SUMS:
-            nonzero = [o for o, number in zip(operands, known) if number != 0.0]
-            became[node] = nonzero[0] if len(nonzero) == 1 else node
+        elif row is _POS:
+            became[node] = operands[0]
     is_known = np.array([number is not None for number in numbers])
     codes = np.where(is_known, CONSTANT, graph.codes)
     constants = np.array([0.0 if number is None else number for number in numbers])
@@ -91,3 +87,17 @@ def merged(graph: Graph) -> Graph:
         became.append(known.setdefault(key, node))
     found = np.array(became, np.intp)
     return graph.chosen(found == np.arange(len(graph)), found)
+
+
+def shortened(graph: Graph) -> Graph:
+    """With short sums as what they are: a + b, a product for a `dot` of one pair, or one term."""
+    counts, codes = graph.counts, graph.codes.copy()
+    codes[graph.is_of(_SUM) & (counts == 2)] = graph.code_of(_ADD)
+    codes[graph.is_of(_DOT) & (counts == 2)] = graph.code_of(_MUL)
+    graph = replace(graph, codes=codes)
+    is_one = graph.is_of(_SUM, _ADD) & (counts == 1)
+    if not is_one.any():
+        return graph
+    became = np.arange(len(graph))
+    became[is_one] = graph.operands[graph.starts[:-1][is_one]]
+    return merged(graph.chosen(~is_one, ends(became)))

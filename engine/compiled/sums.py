@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from engine.compiled.graph import CONSTANT, Graph, Numbers, moved, starts_of
+from engine.compiled.graph import CONSTANT, Graph, Numbers, ends, moved, starts_of
 from engine.table import TABLE
 
 _ADD, _MUL, _SUM, _DOT = (TABLE[name] for name in ("add", "mul", "sum", "dot"))
@@ -19,9 +19,10 @@ Flags = npt.NDArray[np.bool_]
 
 
 def flattened(graph: Graph) -> Graph:
-    """With sums of sums as one sum, and sums of products as one `dot`.
+    """With sums of sums as one sum, and sums of products as one `dot`, also of one term.
 
-    A sum of products and other terms becomes a `dot`, and a sum of it and the others.
+    A sum of products and other terms becomes a `dot`, and a sum of it and the others. The first
+    of many growing sums may have a single term; `padded` makes it as long as the others.
     """
     is_sum = graph.is_of(_ADD, _SUM)
     if not is_sum.any():
@@ -32,15 +33,18 @@ def flattened(graph: Graph) -> Graph:
     is_read_once = graph.uses() == 1
     is_read_once[graph.roots] = False
     is_inner = is_sum & is_read_once & is_sum[reader]
-    top = _ends(np.where(is_inner, reader, np.arange(len(graph))))
+    top = ends(np.where(is_inner, reader, np.arange(len(graph))))
 
     # The terms of each sum, in the order in which the program adds them.
     edges = np.flatnonzero(is_sum[owners] & ~is_inner[graph.operands])
     edges = edges[np.argsort(top[owners[edges]], kind="stable")]
     terms, sums = graph.operands[edges], top[owners[edges]]
     is_product = graph.is_of(_MUL)[terms] & is_read_once[terms]
-    is_product &= np.bincount(sums, is_product, len(graph))[sums] > 1
-    is_other = ~is_product & ((graph.codes[terms] != CONSTANT) | (graph.numbers[terms] != 0.0))
+    is_zero = (graph.codes[terms] == CONSTANT) & (graph.numbers[terms] == 0.0)
+    products = np.bincount(sums, is_product, len(graph))[sums]
+    others = np.bincount(sums, ~is_product & ~is_zero, len(graph))[sums]
+    is_product &= (products > 1) | (others == 0)
+    is_other = ~is_product & ~is_zero
     return _rebuilt(graph, _Terms(top, sums, terms, is_product, is_other), is_sum & ~is_inner)
 
 
@@ -71,7 +75,7 @@ def _rebuilt(graph: Graph, found: _Terms, is_top: Flags) -> Graph:
     # A sum becomes a `dot`, or a sum, or both, in this order.
     has_dot = np.bincount(sums_of_products, minlength=size) > 0
     terms_left = np.bincount(sums_of_others, minlength=size) + has_dot
-    has_sum = is_top & (terms_left > 1)
+    has_sum = is_top & (terms_left > has_dot)
     is_plain = (found.top == np.arange(size)) & ~is_top
     is_plain[products] = False
     slots = is_plain.astype(np.intp) + has_dot + has_sum
@@ -84,7 +88,6 @@ def _rebuilt(graph: Graph, found: _Terms, is_top: Flags) -> Graph:
     codes[last[is_plain]], numbers[last[is_plain]] = graph.codes[is_plain], graph.numbers[is_plain]
     codes[first[has_dot]] = graph.code_of(_DOT)
     codes[last[has_sum]] = graph.code_of(_SUM)
-    codes[last[has_sum & (terms_left == 2)]] = graph.code_of(_ADD)
 
     is_kept = is_plain[graph.owners]
     left = graph.starts[products]
@@ -103,12 +106,3 @@ def _rebuilt(graph: Graph, found: _Terms, is_top: Flags) -> Graph:
         became[graph.roots],
         moved(graph.places, became),
     )
-
-
-def _ends(step: Numbers) -> Numbers:
-    """Where each node arrives that goes on stepping, in twice as long steps each time."""
-    while True:
-        twice = step[step]
-        if (twice == step).all():
-            return step
-        step = twice
