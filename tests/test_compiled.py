@@ -22,7 +22,7 @@ SECTION = "Compiled programs"
 # The same numbers.
 
 
-@pytest.mark.parametrize("batch", range(8))
+@pytest.mark.parametrize("batch", range(13))
 @pytest.mark.parametrize("passing", ["captured", "as arguments"])
 def test_random_programs_agree_with_eager_ones(
     batch: int, passing: str, figure: Callable[..., None]
@@ -47,7 +47,7 @@ def test_random_programs_agree_with_eager_ones(
     figure(SECTION, "random programs compared with eager ones", tried)
 
 
-@pytest.mark.parametrize("batch", range(4))
+@pytest.mark.parametrize("batch", range(8))
 def test_random_programs_over_a_batch_agree_too(batch: int, figure: Callable[..., None]) -> None:
     tried = 0
     for seed in range(batch * 25, batch * 25 + 25):

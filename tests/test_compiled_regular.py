@@ -1,0 +1,162 @@
+"""Random networks, as people write them with loops: layers, windows, states, growing attention."""
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from replaying import are_near, near, value_and_slopes
+
+import engine
+from engine import Value
+from engine.compiled import compiled
+
+SECTION = "Compiled programs"
+Vector = list[Any]
+
+
+class Network:
+    """A random chain of parts on a sequence of vectors, with parameters of its own.
+
+    Args:
+        seed: decides everything.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.generator = random.Random(seed)
+        self.parameters: list[Value] = []
+        self.width = self.generator.randint(1, 4)
+        self.length = self.generator.randint(1, 5)
+        kinds = [self.layer, self.recurrent, self.attention, self.window, self.normed, self.running]
+        self.parts = [self.generator.choice(kinds)() for _ in range(self.generator.randint(1, 4))]
+
+    def new(self, *sizes: int) -> Any:
+        """A table of fresh parameters."""
+        if not sizes:
+            self.parameters.append(Value(self.generator.uniform(-0.8, 0.8)))
+            return self.parameters[-1]
+        return [self.new(*sizes[1:]) for _ in range(sizes[0])]
+
+    def layer(self) -> Callable[[list[Vector]], list[Vector]]:
+        width, size = self.width, self.generator.randint(1, 4)
+        self.width = size
+        w, b = self.new(size, width), self.new(size)
+        bend = self.generator.choice([engine.tanh, engine.relu, engine.gelu, lambda x: x])
+        has_bias = self.generator.random() < 0.7
+        dot = self.generator.choice([engine.dot, lambda a, b: sum(x * y for x, y in zip(a, b))])
+
+        def run(rows: list[Vector]) -> list[Vector]:
+            sums = [[dot(w[i], row) + (b[i] if has_bias else 0.0) for i in range(size)]
+                    for row in rows]  # fmt: skip
+            return [[bend(x) for x in row] for row in sums]
+
+        return run
+
+    def recurrent(self) -> Callable[[list[Vector]], list[Vector]]:
+        width = self.width
+        w, u = self.new(width, width), self.new(width, width)
+
+        def run(rows: list[Vector]) -> list[Vector]:
+            state: Vector = [0.0] * width
+            found = []
+            for row in rows:
+                state = [
+                    (engine.dot(w[i], state) + engine.dot(u[i], row)).tanh() for i in range(width)
+                ]
+                found.append(state)
+            return found
+
+        return run
+
+    def attention(self) -> Callable[[list[Vector]], list[Vector]]:
+        width = self.width
+        tables = [self.new(width, width) for _ in range(3)]
+        by_hand = self.generator.random() < 0.5
+
+        def run(rows: list[Vector]) -> list[Vector]:
+            q, k, v = ([[engine.dot(w, row) for w in table] for row in rows] for table in tables)
+            found = []
+            for t in range(len(rows)):
+                scores = [engine.dot(q[t], k[s]) for s in range(t + 1)]
+                if by_hand:
+                    parts = [score.exp() for score in scores]
+                    shares = [part / sum(parts) for part in parts]
+                else:
+                    shares = list(engine.softmax(scores))
+                found.append([sum(shares[s] * v[s][i] for s in range(t + 1)) for i in range(width)])
+            return found
+
+        return run
+
+    def window(self) -> Callable[[list[Vector]], list[Vector]]:
+        size = min(2, self.length)
+        w = self.new(size)
+
+        def run(rows: list[Vector]) -> list[Vector]:
+            return [
+                [sum(w[j] * rows[(t + j) % len(rows)][i] for j in range(size))
+                 for i in range(len(rows[0]))] for t in range(len(rows))
+            ]  # fmt: skip
+
+        return run
+
+    def normed(self) -> Callable[[list[Vector]], list[Vector]]:
+        def run(rows: list[Vector]) -> list[Vector]:
+            scales = [(engine.mean(x * x for x in row) + 0.1) ** -0.5 for row in rows]
+            return [[x * scale for x in row] for row, scale in zip(rows, scales)]
+
+        return run
+
+    def running(self) -> Callable[[list[Vector]], list[Vector]]:
+        reduce = self.generator.choice([engine.sum, engine.max, engine.logsumexp, sum])
+
+        def run(rows: list[Vector]) -> list[Vector]:
+            return [
+                [reduce([row[i] for row in rows[: t + 1]]) * 0.5 for i in range(len(rows[0]))]
+                for t in range(len(rows))
+            ]
+
+        return run
+
+    def __call__(self, xs: Sequence[Any], y: Any) -> Any:
+        """The squared distance of the mean of all results from y."""
+        width = len(xs) // self.length
+        rows: list[Vector] = [list(xs[i * width : (i + 1) * width]) for i in range(self.length)]
+        for part in self.parts:
+            rows = part(rows)
+        return (engine.mean(x for row in rows for x in row) - y) ** 2
+
+
+def networks(first: int, count: int) -> list[tuple[Network, int]]:
+    """Some with parameters, and the number of inputs of each."""
+    found = []
+    for seed in range(first, first + count):
+        width = random.Random(seed).randint(1, 4)  # the first that the network draws
+        found.append((Network(seed), width))
+    return [(network, width * network.length) for network, width in found if network.parameters]
+
+
+@pytest.mark.parametrize("batch", range(8))
+def test_random_networks_agree_with_eager_ones(batch: int, figure: Callable[..., None]) -> None:
+    tried = 0
+    for network, count in networks(batch * 20, 20):
+        generator = np.random.default_rng(batch)
+        xs, y = [Value(x) for x in generator.normal(size=count)], Value(0.3)
+        leaves = [*network.parameters, *xs, y]
+        eager = value_and_slopes(network(xs, y), leaves)
+        loss = compiled(network)
+        loss([Value(0.1) for _ in xs], Value(0.0))  # recorded at another point
+        assert are_near(eager, value_and_slopes(loss(xs, y), leaves))
+        assert near(eager[0], loss(xs, y).data)
+        points, targets = generator.normal(size=(5, count)), generator.normal(size=5)
+        total = engine.mean(
+            [network(list(map(float, x)), float(t)) for x, t in zip(points, targets)]
+        )
+        eager = value_and_slopes(total, network.parameters)
+        assert are_near(eager, value_and_slopes(loss.over(points, targets), network.parameters))
+        numbers = np.array([p.data for p in network.parameters])
+        value, gradient = loss.value_and_grad(network.parameters)(numbers, points, targets)
+        assert are_near(eager, [value, *gradient])
+        tried += 1
+    figure(SECTION, "random networks, one by one and over a batch", tried)
