@@ -13,7 +13,7 @@ LINES = {
     "python alone": "pass",
     "numpy": "import numpy",
     "engine": "import engine",
-    "engine.compiled": "import engine.compiled",
+    "engine.compiling": "import engine.compiling",
     "engine, nn, viz": "import engine, nn, viz",
 }
 TITLE = "imports: a process that imports and ends"

@@ -18,8 +18,7 @@ import numpy as np
 from benchmarks import gpt, moons, rnn
 from benchmarks.sequences import flat_list
 from benchmarks.timing import Workload, frozen
-from engine import topological_order
-from engine.compiled import Compiled, compiled
+from engine import Compiled, compiled, topological_order
 
 Task = tuple[Callable[[], Any], Sequence[Any]]
 

@@ -19,7 +19,7 @@ from benchmarks import moons_arrays
 from benchmarks.moons import SIZES, network, sample_loss, samples
 from benchmarks.steps import Result, Step, check_same
 from benchmarks.timing import OURS, Workload, absent, peer, scaled, seconds
-from engine.compiled import compiled
+from engine import compiled
 
 RATE = 0.01
 TORCH_LOOP, TORCH_FOREACH = "PyTorch, foreach=False", "PyTorch, foreach=True"

@@ -2,11 +2,12 @@
 
 Start with `value.py` (the node), `table.py` (the calculus, one row an operation), `record.py` (how
 a node is made from both) and `backward.py` (the chain rule); then `gradient.py`, `functional.py`,
-`checking.py`, `mode.py` and `ink.py`.
+`checking.py`, `mode.py` and `ink.py`. What makes array programs of scalar code is in `compiling/`.
 """
 
 import builtins
 import types
+from typing import TYPE_CHECKING
 
 from engine.backward import backward as backward
 from engine.backward import contribution as contribution
@@ -52,3 +53,16 @@ globals()["__all__"] = [
     for name, thing in vars().items()
     if name[0] != "_" and not hasattr(builtins, name) and not isinstance(thing, types.ModuleType)
 ]
+
+if TYPE_CHECKING:
+    from engine.compiling import Compiled as Compiled
+    from engine.compiling import compiled as compiled
+
+
+def __getattr__(name: str) -> object:
+    """`compiled` is loaded when it is asked for: most programs need none of it."""
+    if name in ("compiled", "Compiled"):
+        from engine import compiling
+
+        return getattr(compiling, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

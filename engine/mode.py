@@ -18,7 +18,7 @@ from engine.text import describe
 if TYPE_CHECKING:
     from contextlib import _GeneratorContextManager
 
-    from engine.compiled.tape import Tape
+    from engine.compiling.tape import Tape
 
 
 class Scope:

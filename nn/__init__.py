@@ -15,6 +15,8 @@ Start with `Neuron` in `layers.py`: it is the whole idea in one line, and a laye
 lists of it. A class of your own derives from `Module` and defines `forward`.
 """
 
+import types
+
 from engine import hide_lines_of
 from nn.activation import ACTIVATIONS as ACTIVATIONS
 from nn.activation import Activation as Activation
@@ -28,3 +30,10 @@ from nn.optimisers import SGD as SGD
 from nn.seed import Seed as Seed
 
 hide_lines_of(__file__)
+
+# `from nn import *` brings classes and functions, not the files that they are in.
+globals()["__all__"] = [
+    name
+    for name, thing in vars().items()
+    if name[0] != "_" and not isinstance(thing, types.ModuleType)
+]

@@ -9,8 +9,7 @@ import numpy as np
 from programs import Program, by_engine
 
 import engine
-from engine import Value
-from engine.compiled import compiled
+from engine import Value, compiled
 
 
 def near(a: float, b: float, tolerance: float = 1e-12) -> bool:

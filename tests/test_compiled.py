@@ -11,8 +11,7 @@ from programs import by_engine, random_program
 from replaying import are_near, is_same_over_batch, near, value_and_slopes
 
 import engine
-from engine import TABLE, Value, grad, no_grad, where
-from engine.compiled import Compiled, compiled
+from engine import TABLE, Compiled, Value, compiled, grad, no_grad, where
 from engine.errors import CompilationError
 from nn import MLP
 
@@ -259,7 +258,7 @@ def test_one_compiled_function_inside_another_is_part_of_it() -> None:
     outer = compiled(lambda x: inner(x) + inner(x + 1.0))
     outer(1.0)
     assert value_and_slopes(outer(3.0), [w]) == [14.0, 7.0]
-    assert inner.program == ""
+    assert inner.program == "# <lambda> has no program yet: call it once.\n"
 
 
 # What it refuses.

@@ -18,11 +18,10 @@ from programs import by_engine, random_program
 from reference_values import cases
 
 import engine
-from engine import TABLE, Operation, Reduction, Value
-from engine.compiled import Compiled, compiled, layout
-from engine.compiled.libraries import library
-from engine.compiled.program import Program
-from engine.compiled.recording import Recording
+from engine import TABLE, Compiled, Operation, Reduction, Value, compiled, layout
+from engine.compiling.libraries import library
+from engine.compiling.program import Program
+from engine.compiling.recording import Recording
 from engine.errors import CompilationError
 from nn import MLP
 

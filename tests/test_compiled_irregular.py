@@ -10,8 +10,8 @@ from programs import by_engine, random_program
 from replaying import is_same_over_batch, near, value_and_slopes
 
 import engine
-from engine import TABLE, Reduction, Value, where
-from engine.compiled import compiled, layout
+from engine import TABLE, Reduction, Value, compiled, where
+from engine.compiling import layout
 
 SECTION = "Compiled programs"
 WAYS = ("one by one", "by groups")

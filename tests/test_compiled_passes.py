@@ -11,12 +11,12 @@ from replaying import near
 
 import engine
 from engine import TABLE, Value
-from engine.compiled.graph import CAPTURED, CONSTANT, INPUT, Graph, levels
-from engine.compiled.padding import padded
-from engine.compiled.passes import PASSES, simplified
-from engine.compiled.simplify import folded, merged, pruned, shortened
-from engine.compiled.sums import flattened
-from engine.compiled.tape import Tape, graph_of
+from engine.compiling.graph import CAPTURED, CONSTANT, INPUT, Graph, levels
+from engine.compiling.padding import padded
+from engine.compiling.passes import PASSES, simplified
+from engine.compiling.simplify import folded, merged, pruned, shortened
+from engine.compiling.sums import flattened
+from engine.compiling.tape import Tape, graph_of
 from engine.mode import Mode, call_in
 
 

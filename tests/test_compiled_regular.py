@@ -9,8 +9,7 @@ import pytest
 from replaying import are_near, near, value_and_slopes
 
 import engine
-from engine import Value
-from engine.compiled import compiled
+from engine import Value, compiled
 
 SECTION = "Compiled programs"
 Vector = list[Any]

@@ -8,8 +8,17 @@ import numpy as np
 import pytest
 
 import engine
-from engine import NOT_COMPUTED, Value, assign, data_vector, descend, forget, grad_vector, zero_grad
-from engine.compiled import compiled
+from engine import (
+    NOT_COMPUTED,
+    Value,
+    assign,
+    compiled,
+    data_vector,
+    descend,
+    forget,
+    grad_vector,
+    zero_grad,
+)
 from engine.errors import CompilationError
 from nn import MLP, SGD
 
@@ -63,7 +72,7 @@ def test_what_is_no_value_is_named(function: Callable[..., Any]) -> None:
 def test_a_recording_reads_no_numbers() -> None:
     w = [Value(1.0), Value(2.0)]
     for function in (data_vector, grad_vector, lambda v: descend(v, 0.1)):
-        with pytest.raises(CompilationError, match="freeze"):
+        with pytest.raises(CompilationError, match="recorded|recording"):
             compiled(lambda x, f=function: x * 2.0 if f(w) is None else x)(1.0)
     assert data_vector(w).tolist() == [1.0, 2.0]
 

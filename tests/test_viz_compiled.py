@@ -12,8 +12,7 @@ from hostile import corpus
 from test_accessibility import NARROW, WIDE, violations
 from test_drawing import arrows, boxes, clusters, modules, parsed
 
-from engine import Value
-from engine.compiled import compiled
+from engine import Value, compiled
 from nn import MLP
 from viz import backprop, derivation, draw, draw_program
 from viz.words import sentence

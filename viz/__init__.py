@@ -7,6 +7,8 @@ edge, and `step_neuron(w, x, b)` those of a neuron; `derivation(y, x)` writes ou
 Start with `diagram.py` (what is shown), then `drawing.py` and `steps.py`.
 """
 
+import types
+
 from viz.backprop import Backprop as Backprop
 from viz.backprop import backprop as backprop
 from viz.derivation import Derivation as Derivation
@@ -29,3 +31,10 @@ from viz.program import draw_program as draw_program
 from viz.render import RendererMissingError as RendererMissingError
 from viz.render import RenderingError as RenderingError
 from viz.step import Step as Step
+
+# `from viz import *` brings classes and functions, not the files that they are in.
+globals()["__all__"] = [
+    name
+    for name, thing in vars().items()
+    if name[0] != "_" and not isinstance(thing, types.ModuleType)
+]

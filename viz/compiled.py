@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence, Set
 from typing import NamedTuple, TypeGuard
 
 from engine import NOT_COMPUTED, Operation, Scope, Value, contribution, topological_order
-from engine.compiled.result import Replay, Total
+from engine.compiling.result import Replay, Total
 from engine.mode import Mode, call_in
 from engine.origin import Origin
 from engine.text import visible
@@ -42,7 +42,7 @@ def is_compiled(operation: Operation | None) -> TypeGuard[Replay | Total]:
     """Whether a node is a call of a compiled function.
 
     >>> from engine import Value
-    >>> from engine.compiled import compiled
+    >>> from engine import compiled
     >>> from viz.compiled import is_compiled
     >>> w = Value(2.0)
     >>> is_compiled(compiled(lambda x: w * x)(3.0).operation), is_compiled((w * w).operation)

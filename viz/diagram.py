@@ -15,7 +15,7 @@ from itertools import count
 from typing import Any, overload
 
 from engine import NOT_COMPUTED, TABLE, Operation, Value, topological_order
-from engine.compiled.result import Replay, Total
+from engine.compiling.result import Replay, Total
 from engine.text import describe, visible
 from viz.compiled import inside, is_compiled
 from viz.formulas import written

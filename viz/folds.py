@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine import Value
-from engine.compiled.result import Replay
+from engine.compiling.result import Replay
 from viz.compiled import MOST_LISTED
 from viz.diagram import Diagram
 from viz.node import Node
@@ -20,7 +20,7 @@ def folds(diagram: Diagram) -> Iterator[tuple[str, list[int]]]:
     """Leaves to be drawn as one box, by index, with what they are: "captured by loss".
 
     >>> from engine import Value
-    >>> from engine.compiled import compiled
+    >>> from engine import compiled
     >>> from viz.diagram import Diagram
     >>> from viz.folds import folds
     >>> ws = [Value(float(i)) for i in range(20)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.compiled.result import Replay
+from engine.compiling.result import Replay
 from viz.parts import Group, Picture, Shown
 
 
@@ -10,7 +10,7 @@ def note(picture: Picture) -> str:
     """What is hidden and how to see it; "" if nothing is.
 
     >>> from engine import Value
-    >>> from engine.compiled import compiled
+    >>> from engine import compiled
     >>> from viz.diagram import Diagram
     >>> from viz.notes import note
     >>> from viz.parts import Picture

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 
-from engine.compiled.graph import CAPTURED, CONSTANT, INPUT
-from engine.compiled.program import Program
-from engine.compiled.recording import Recording
+from engine.compiling.graph import CAPTURED, CONSTANT, INPUT
+from engine.compiling.program import Program
+from engine.compiling.recording import Recording
 from engine.text import clipped, visible
 from viz.formulas import written
 from viz.text import short

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MethodType
 from typing import Any
 
-from engine.compiled import Compiled
+from engine.compiling import Compiled
 from engine.files import write_file
 from engine.text import describe, told, visible
 from viz.drawing import check_whole
@@ -38,7 +38,7 @@ class ProgramDrawing:
         note: what the picture leaves out and where it stands, or "".
 
     >>> from engine import Value
-    >>> from engine.compiled import compiled
+    >>> from engine import compiled
     >>> from viz import draw_program
     >>> w = Value(2.0, label="w")
     >>> neuron = compiled(lambda x: (w * x).tanh())
@@ -156,7 +156,7 @@ def draw_program(
         ValueError: it has no program yet, or none of this number.
 
     >>> from engine import Value
-    >>> from engine.compiled import compiled
+    >>> from engine import compiled
     >>> from viz import draw_program
     >>> w = Value(2.0, label="w")
     >>> square = compiled(lambda x: (w * x) ** 2)

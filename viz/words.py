@@ -11,7 +11,7 @@ from math import isfinite
 from pathlib import PurePath
 from typing import Any
 
-from engine.compiled.result import Total
+from engine.compiling.result import Total
 from engine.differences import KINK
 from engine.text import clipped
 from viz import at_once

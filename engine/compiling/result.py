@@ -12,12 +12,12 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from engine.compiled.arguments import Arguments
-from engine.compiled.batch import Part
-from engine.compiled.graph import CAPTURED, INPUT
-from engine.compiled.program import Program
-from engine.compiled.recording import Recording
-from engine.compiled.tape import replayed
+from engine.compiling.arguments import Arguments
+from engine.compiling.batch import Part
+from engine.compiling.graph import CAPTURED, INPUT
+from engine.compiling.program import Program
+from engine.compiling.recording import Recording
+from engine.compiling.tape import replayed
 from engine.errors import CompilationError
 from engine.gradient import grad
 from engine.mode import MODE

@@ -17,7 +17,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from engine.operation import Operation, readers
 
 if TYPE_CHECKING:
-    from engine.compiled.libraries import Library
+    from engine.compiling.libraries import Library
 
 
 class Lifted(NDArrayOperatorsMixin):

@@ -57,6 +57,10 @@ class Arguments:
         """The structure; a recording serves calls with an equal one."""
         return tuple(self.key)
 
+    def objects(self) -> list[Any]:
+        """What belongs to the structure as the very object that it is, such as a model."""
+        return [part.thing for part in self.key if isinstance(part, Same)]
+
     def read(self, thing: Any) -> None:
         """Take an argument apart."""
         kind = type(thing)

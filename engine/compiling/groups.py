@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.compiled.graph import Graph, Numbers
-from engine.compiled.products import Grid
-from engine.compiled.walk import Walk
+from engine.compiling.graph import Graph, Numbers
+from engine.compiling.products import Grid
+from engine.compiling.walk import Walk
 from engine.operation import Operation
 
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.compiled.arguments import Arguments
-from engine.compiled.program import Program
-from engine.compiled.recording import Recording
+from engine.compiling.arguments import Arguments
+from engine.compiling.program import Program
+from engine.compiling.recording import Recording
 
 
 class Part(NamedTuple):

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.compiled.graph import Numbers
-from engine.compiled.groups import Group
-from engine.compiled.reading import Piece, size_of, tiles
-from engine.compiled.source import Operand, Source, in_brackets
+from engine.compiling.graph import Numbers
+from engine.compiling.groups import Group
+from engine.compiling.reading import Piece, size_of, tiles
+from engine.compiling.source import Operand, Source, in_brackets
 from engine.ink import Ink
 from engine.operation import Pairing, Reduction
 from engine.table import TABLE

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.compiled.arrays import NAMESPACE
-from engine.compiled.lifted import over
+from engine.compiling.arrays import NAMESPACE
+from engine.compiling.lifted import over
 from engine.errors import CompilationError
 from engine.text import told
 
 if TYPE_CHECKING:
-    from engine.compiled.program import Program
+    from engine.compiling.program import Program
 
 Function = Callable[..., Any]
 PRECISIONS = ("float64", "float32")

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from engine.compiled.graph import Numbers
-from engine.compiled.groups import Group, Layout
-from engine.compiled.reading import Piece, pieces, size_of
+from engine.compiling.graph import Numbers
+from engine.compiling.groups import Group, Layout
+from engine.compiling.reading import Piece, pieces, size_of
 from engine.ink import Ink
 from engine.text import counted
 

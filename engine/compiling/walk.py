@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.compiled.graph import Numbers, runs
+from engine.compiling.graph import Numbers, runs
 from engine.operation import HARD_PLACE, Operation, Reduction
 
 Flags = npt.NDArray[np.bool_]

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from engine.compiled.graph import CAPTURED, CONSTANT, INPUT, Graph, Numbers, starts_of
+from engine.compiling.graph import CAPTURED, CONSTANT, INPUT, Graph, Numbers, starts_of
 from engine.errors import CompilationError
 from engine.operation import Notation, Operation
 from engine.origin import Origin, is_of_user
@@ -22,6 +22,22 @@ from engine.record import record
 from engine.value import Value, constant, name
 
 RELATIONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
+REMEDIES = {
+    "reads": (
+        ", which would freeze a number in the recording. Compute with the Value itself, with "
+        "v.detach() where no gradient should flow, and choose with maximum, where or an if on the "
+        "Value."
+    ),
+    "sets": (
+        ", which would happen only while it is recorded. Change numbers outside the function, "
+        "after backward()."
+    ),
+    "calls": (
+        ", which would happen only while it is recorded. Call it outside the function, on what "
+        "the compiled function returns."
+    ),
+}
+"""What to do instead of what a recording cannot repeat, by the verb that names it."""
 DETACHED = Operation(
     "detach",
     "The number itself, through which no gradient flows.",
@@ -78,7 +94,7 @@ class Tape:
         return outcome
 
     def refuse(self, what: str, node: Value) -> NoReturn:
-        """Stop where a number would be frozen in the recording.
+        """Stop where a recording could not be repeated.
 
         Args:
             what: what the function does with the node, for example "reads .data of".
@@ -87,11 +103,8 @@ class Tape:
         Raises:
             CompilationError: always.
         """
-        raise CompilationError(
-            f"{self.title} {what} {name(node)}{_place()}, which would freeze a number in the "
-            "recording. Compute with the Value itself, with v.detach() where no gradient should "
-            "flow, and choose with maximum, where or an if on the Value."
-        )
+        kind = what.split(maxsplit=1)[0]
+        raise CompilationError(f"{self.title} {what} {name(node)}{_place()}{REMEDIES[kind]}")
 
 
 def _place() -> str:

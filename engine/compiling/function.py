@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+import operator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from types import MethodType
 from typing import Any
 
 import numpy as np
 
-from engine.compiled.arguments import Arguments
-from engine.compiled.batch import Batch, Part
-from engine.compiled.elsewhere import ArrayFunction
-from engine.compiled.program import Program
-from engine.compiled.recording import Recording
-from engine.compiled.result import node_of, total_of
-from engine.compiled.surroundings import Surroundings
+from engine.compiling.arguments import Arguments
+from engine.compiling.batch import Batch, Part
+from engine.compiling.elsewhere import ArrayFunction
+from engine.compiling.program import Program
+from engine.compiling.recording import Recording
+from engine.compiling.result import node_of, total_of
+from engine.compiling.surroundings import Surroundings
 from engine.errors import CompilationError
 from engine.mode import MODE
+from engine.table import sum as add_up
 from engine.text import describe, told
 from engine.value import Value
 
@@ -36,10 +40,30 @@ class Compiled:
         self._recordings: dict[Any, list[Recording]] = {}
         self._surroundings = Surroundings(function)
         self._around: list[tuple[Any, ...]] = []
+        self._name = self.title
         functools.update_wrapper(self, function)
 
     def __get__(self, owner: Any, kind: type | None = None) -> Any:
-        return self if owner is None else MethodType(self, owner)
+        if owner is None:
+            return self
+        bound = Compiled(MethodType(self.function, owner))
+        with suppress(AttributeError, TypeError):  # an object with __slots__ cannot keep it
+            owner.__dict__[self._name] = bound
+        return bound
+
+    def __set_name__(self, kind: type, name: str) -> None:
+        self._name = name
+
+    def __reduce__(self) -> Any:
+        """A compiled function is copied and pickled by its name, without its recordings."""
+        if isinstance(self.function, MethodType):
+            return getattr, (self.function.__self__, self.title)
+        module = sys.modules.get(getattr(self, "__module__", None) or "")
+        path = getattr(self, "__qualname__", "")
+        with suppress(AttributeError):
+            if module is not None and operator.attrgetter(path)(module) is self:
+                return path
+        return compiled, (self.function,)
 
     def __repr__(self) -> str:
         count = sum(map(len, self._recordings.values()))
@@ -56,7 +80,7 @@ class Compiled:
         Raises:
             CompilationError: the function does what a recording cannot repeat.
         """
-        if MODE.get().tape is not None:  # it is part of the recording of another
+        if _is_watched():
             return self.function(*args, **named)  # type: ignore[no-any-return]
         given = Arguments.of(args, named)
         recordings = self._known(given.structure)
@@ -70,15 +94,17 @@ class Compiled:
             if is_new:
                 if len(recordings) >= MOST_RECORDINGS:
                     return self.function(*args, **named)  # type: ignore[no-any-return]
-                recordings.append(Recording(self.title, self.function, args, named))
+                recordings.append(self._recorded(args, named))
             recording = recordings[tried]
+            tried += 1
+            if not is_new and not recording.contents.are_the_same():
+                continue
             program = recording.program(NOTHING, wanted)
             inputs, seed = numbers[program.orders["input"]], np.ones(1) if wanted else None
             result, holds, *slopes = program.run(inputs, recording.numbers(program), seed)
             # A new recording serves its own call, even where a tie comes out otherwise in arrays.
             if holds or is_new:
                 return node_of(recording, program, float(result), slopes, given)
-            tried += 1
 
     def _known(self, structure: tuple[Any, ...]) -> list[Recording] | None:
         """The recordings for arguments of a structure; None after too many names were bound anew.
@@ -86,6 +112,9 @@ class Compiled:
         They hold for what the names around the function are bound to now.
         """
         around = self._surroundings.now()
+        if around not in self._around:
+            self._surroundings.refresh()
+            around = self._surroundings.now()
         if around not in self._around:
             if len(self._around) >= MOST_RECORDINGS:
                 return None
@@ -105,7 +134,7 @@ class Compiled:
 
         Example:
             >>> from engine import Value
-            >>> from engine.compiled import compiled
+            >>> from engine import compiled
             >>> w = Value(2.0)
             >>> loss = compiled(lambda x, y: (w * x - y) ** 2)
             >>> l = loss.over([1.0, 2.0], [1.0, 3.0])
@@ -115,9 +144,12 @@ class Compiled:
         """
         samples = Batch.of(batch)
         share = _share(reduction, len(samples))
-        if reduction == "none":
+        if reduction == "none" or _is_watched():
+            results = [self(*samples.sample(i)) for i in range(len(samples))]
+            if reduction != "none":
+                return add_up(results) * share
             found: Any = np.empty(len(samples), object)
-            found[:] = [self(*samples.sample(i)) for i in range(len(samples))]
+            found[:] = results
             return found
         wanted = CAPTURED if MODE.get().recording else NOTHING
         parts = list(self._parts(samples, share, wanted, Recording.numbers))
@@ -145,7 +177,7 @@ class Compiled:
 
         Example:
             >>> from engine import Value
-            >>> from engine.compiled import compiled
+            >>> from engine import compiled
             >>> w = Value(2.0)
             >>> loss = compiled(lambda x, y: (w * x - y) ** 2)
             >>> loss.value_and_grad([w])([2.0], [1.0, 2.0], [1.0, 3.0])
@@ -153,11 +185,7 @@ class Compiled:
         """
         if reduction not in ("mean", "sum"):
             raise ValueError(f'reduction is "mean" or "sum" here, not {told(reduction)}.')
-        parameters = tuple(parameters)
-        for parameter in parameters:
-            if not isinstance(parameter, Value) or parameter.parents or parameter.is_constant:
-                kind = describe(parameter)
-                raise TypeError(f"value_and_grad takes leaf Values as parameters, not {kind}.")
+        parameters = _leaves(parameters)
         if (namespace, dtype) != (np, "float64"):
             return ArrayFunction(self, parameters, namespace, reduction, dtype)
 
@@ -200,6 +228,8 @@ class Compiled:
                 self._record_one_more(recordings, samples.sample(int(left[0])))
             recording = recordings[tried]
             tried += 1
+            if not is_new and not recording.contents.are_the_same():
+                continue
             program = recording.program(INPUT, wanted)
             numbers = numbers_of(recording, program)
             inputs = samples.rows
@@ -219,6 +249,10 @@ class Compiled:
                 yield Part(recording, program, _sum(result, served.sum()) * share, gradient)
             left = left[~served]
 
+    def _recorded(self, args: tuple[Any, ...], named: Mapping[str, Any]) -> Recording:
+        around = self._surroundings.objects()
+        return Recording(self.title, self.function, args, named, around)
+
     def _recordings_for(self, structure: tuple[Any, ...]) -> list[Recording]:
         recordings = self._known(structure)
         if recordings is None:
@@ -232,16 +266,17 @@ class Compiled:
     def _record_one_more(self, recordings: list[Recording], sample: tuple[Any, ...]) -> None:
         if len(recordings) >= MOST_RECORDINGS:
             raise CompilationError(
-                f"{self.title} took {MOST_RECORDINGS} ways through its comparisons, and a sample "
-                "takes one more. Choose with maximum, where or clip instead of an if."
+                f"{self.title} took {MOST_RECORDINGS} ways, by comparisons of Values, integers as "
+                "an index, or parameters that were replaced, and a sample takes one more. "
+                "Choose with maximum, where or clip instead of an if; call it once for each index."
             )
-        recordings.append(Recording(self.title, self.function, sample, {}))
+        recordings.append(self._recorded(sample, {}))
 
     @property
     def program(self) -> str:
         """The array programs made so far, as source text over numpy."""
-        texts = (p.text for r in self._all() for p in r.programs())
-        return "\n\n".join(texts)
+        texts = [p.text for r in self._all() for p in r.programs()]
+        return "\n\n".join(texts) or f"# {self.title} has no program yet: call it once.\n"
 
     def report(self) -> str:
         """What was recorded, pass by pass, and what became of it; and where no more is recorded."""
@@ -252,7 +287,7 @@ class Compiled:
             if len(recordings) >= MOST_RECORDINGS:
                 ways = f"{MOST_RECORDINGS} ways through its comparisons"
                 lines.append(f"{self.title} took {ways}: others run eagerly")
-        return "\n".join(lines)
+        return "\n".join(lines) or f"{self.title}: nothing is recorded yet; call it once"
 
     @property
     def recordings(self) -> list[Recording]:
@@ -277,7 +312,7 @@ def compiled(function: Callable[..., Any]) -> Compiled:
 
     Example:
         >>> from engine import Value
-        >>> from engine.compiled import compiled
+        >>> from engine import compiled
         >>> w = Value(2.0)
         >>> square = compiled(lambda x: (w * x) ** 2)
         >>> y = square(3.0)
@@ -288,6 +323,12 @@ def compiled(function: Callable[..., Any]) -> Compiled:
     if not callable(function):
         raise TypeError(f"compiled takes a function, not {describe(function)}.")
     return Compiled(function)
+
+
+def _is_watched() -> bool:
+    """Whether single nodes count: for the recording of another function, or inside `trap()`."""
+    mode = MODE.get()
+    return mode.tape is not None or mode.trapping
 
 
 def _wanted(given: Arguments) -> frozenset[str]:
@@ -310,6 +351,20 @@ def _run(
     seed = _seed(len(inputs), share) if wanted else None
     result, holds, _, gradient = program.run(inputs, numbers, seed)
     return result, holds, gradient
+
+
+def _leaves(parameters: Any) -> tuple[Value, ...]:
+    """The parameters, if they are leaf Values, each once."""
+    wanted = "value_and_grad takes leaf Values, for example model.parameters()"
+    if isinstance(parameters, Value) or not isinstance(parameters, Iterable):
+        raise TypeError(f"{wanted}, not {describe(parameters)}.")
+    found = tuple(parameters)
+    for parameter in found:
+        if not isinstance(parameter, Value) or parameter.parents or parameter.is_constant:
+            raise TypeError(f"{wanted}, not {describe(parameter)}.")
+    if len(set(found)) < len(found):
+        raise ValueError(f"{wanted}, each of them once.")
+    return found
 
 
 @functools.lru_cache(maxsize=8)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from engine.compiled.graph import CONSTANT, Graph, Numbers, ends, moved, starts_of
+from engine.compiling.graph import CONSTANT, Graph, Numbers, ends, moved, starts_of
 from engine.table import TABLE
 
 _ADD, _MUL, _SUM, _DOT = (TABLE[name] for name in ("add", "mul", "sum", "dot"))

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from engine.compiled.arguments import Arguments
-from engine.compiled.libraries import Library, accepted, library
-from engine.compiled.program import Program
-from engine.compiled.recording import Recording
+from engine.compiling.arguments import Arguments
+from engine.compiling.libraries import Library, accepted, library
+from engine.compiling.program import Program
+from engine.compiling.recording import Recording
 from engine.errors import CompilationError
 from engine.text import told
 from engine.value import Value
 
 if TYPE_CHECKING:
-    from engine.compiled.function import Compiled
+    from engine.compiling.function import Compiled
 
 _BATCHED, _WANTED = frozenset({"input"}), frozenset({"captured"})
 _APART = (
@@ -123,6 +123,9 @@ class ArrayFunction:
                 sample = map(host.stand_in if is_traced else host.first, arrays)
                 self._compiled._record_one_more(recordings, tuple(map(_plain, sample)))
             recording = recordings[number]
+            if not recording.contents.are_the_same():
+                number += 1
+                continue
             if recording.guards and is_traced:
                 raise CompilationError(_TRACED.format(self._compiled.title))
             value, gradient, holds = self._run(host, recording, given, inputs)

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from engine.compiled.arguments import rebuilt
-from engine.compiled.passes import simplified
-from engine.compiled.program import Program
-from engine.compiled.tape import Tape, graph_of
+from engine.compiling.arguments import Arguments, rebuilt
+from engine.compiling.contents import Contents
+from engine.compiling.passes import simplified
+from engine.compiling.program import Program
+from engine.compiling.tape import Tape, graph_of
 from engine.errors import CompilationError
 from engine.mode import MODE, Mode, call_in
 from engine.text import counted, describe
@@ -28,6 +29,7 @@ class Recording:
         title: the name of the function.
         function: the function.
         args, named: the arguments of that run.
+        around: the objects that the function reads beside its arguments.
 
     Attributes:
         graph: the scalar graph.
@@ -40,11 +42,17 @@ class Recording:
     """
 
     def __init__(
-        self, title: str, function: Callable[..., Any], args: Any, named: Mapping[str, Any]
+        self,
+        title: str,
+        function: Callable[..., Any],
+        args: Any,
+        named: Mapping[str, Any],
+        around: Sequence[Any] = (),
     ) -> None:
         self.title = title
         began = perf_counter()
         tape, inputs = Tape(title), list[Value]()
+        given = Arguments.of(args, dict(named))
         with _no_collection():
             args, named = rebuilt(args, inputs), rebuilt(named, inputs)
             mode = Mode(True, False, MODE.get().scope, tape)
@@ -55,6 +63,7 @@ class Recording:
                 )
             self.graph, self.captured = graph_of(tape, result, inputs)
             self.simplified, self.nodes_after = simplified(self.graph)
+        self.contents = Contents((*given.objects(), *around), self.captured)
         self.guards = tape.guards
         self.origins = [node._origin for node in tape.nodes]
         self.seconds = perf_counter() - began

@@ -5,8 +5,8 @@ Formulas are those of the table, written by `ink.py`; they hold for arrays as fo
 
 from __future__ import annotations
 
-from engine.compiled.groups import Group
-from engine.compiled.source import Source, described, in_brackets
+from engine.compiling.groups import Group
+from engine.compiling.source import Source, described, in_brackets
 from engine.ink import write
 from engine.operation import Pairing, Reduction
 

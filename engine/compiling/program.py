@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.compiled.arrays import NAMESPACE
-from engine.compiled.backward import write_backward
-from engine.compiled.forward import write_forward
-from engine.compiled.graph import CONSTANT, Graph
-from engine.compiled.groups import Layout
-from engine.compiled.layout import laid_out
-from engine.compiled.source import Source
+from engine.compiling.arrays import NAMESPACE
+from engine.compiling.backward import write_backward
+from engine.compiling.forward import write_forward
+from engine.compiling.graph import CONSTANT, Graph
+from engine.compiling.groups import Layout
+from engine.compiling.layout import laid_out
+from engine.compiling.source import Source
 
 if TYPE_CHECKING:
-    from engine.compiled.tape import Guard
+    from engine.compiling.tape import Guard
 
 
 class Program:

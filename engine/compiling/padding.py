@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from engine.compiled.graph import CONSTANT, Graph, Numbers, levels
+from engine.compiling.graph import CONSTANT, Graph, Numbers, levels
 from engine.operation import Pairing
 
 NEUTRAL = {

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.compiled.graph import (
+from engine.compiling.graph import (
     CAPTURED,
     CONSTANT,
     INPUT,
@@ -26,9 +26,9 @@ from engine.compiled.graph import (
     runs,
     starts_of,
 )
-from engine.compiled.groups import Group, Layout
-from engine.compiled.products import grids
-from engine.compiled.walk import Walk
+from engine.compiling.groups import Group, Layout
+from engine.compiling.products import grids
+from engine.compiling.walk import Walk
 from engine.operation import Operation, Pairing, Reduction
 
 _LONGEST = 100
