@@ -1,6 +1,8 @@
 """Compiled functions: the same numbers as eager ones, in far fewer operations, or a refusal."""
 
+import copy
 import math
+import pickle
 import random
 from collections.abc import Callable
 from typing import Any
@@ -291,11 +293,15 @@ def test_too_many_ways_run_eagerly_or_are_refused() -> None:
 @pytest.mark.parametrize(
     ("batch", "options", "error", "said"),
     [
-        (([1.0], [1.0, 2.0]), {}, ValueError, "first axis"),
-        ((), {}, ValueError, "first axis"),
-        ((3.0,), {}, ValueError, "first axis"),
-        (([],), {}, ValueError, "first axis"),
-        (([Value(1.0)],), {}, TypeError, "holds numbers"),
+        (([1.0], [1.0, 2.0]), {}, ValueError, "the arguments have 1, 2"),
+        ((), {}, ValueError, "not nothing"),
+        ((3.0,), {}, ValueError, "is one number"),
+        (([],), {}, ValueError, "no samples"),
+        (([Value(1.0)],), {}, TypeError, "holds Values"),
+        (([[1.0], [2.0, 3.0]],), {}, ValueError, "one by one"),
+        ((["cat", "dog"],), {}, TypeError, "real numbers"),
+        (([1j],), {}, TypeError, "real numbers"),
+        (({"x": [1.0]},), {}, TypeError, "is a dict"),
         (([1.0],), {"reduction": "max"}, ValueError, "not 'max'"),
     ],
 )
@@ -408,3 +414,133 @@ def test_parameters_are_leaves() -> None:
     for wrong in (3.0, w * 1.0, w.detach()):
         with pytest.raises(TypeError, match="leaf Values"):
             f.value_and_grad([wrong])
+
+
+# What belongs to the function, or is inside it.
+
+
+def test_what_is_replaced_inside_a_model_is_seen() -> None:
+    model = MLP(2, [3, 1], seed=1)
+    f = compiled(lambda x: model(x) * 1.0)
+    x = [0.5, -1.0]
+    f(x)
+    model.layers[0].neurons[0].b = Value(model.layers[0].neurons[0].b.data)  # an equal number
+    expected = value_and_slopes(f.function(x), model.parameters())
+    assert all(map(near, expected, value_and_slopes(f(x), model.parameters())))
+    model.layers[-1] = MLP(3, [1], seed=9).layers[0]
+    assert near(f(x).data, f.function(x).data)
+    assert near(f.over([x]).data, f.function(x).data)
+    del model.layers[0].neurons[1:]
+    model.layers[-1] = MLP(1, [1], seed=2).layers[0]
+    assert near(f(x).data, f.function(x).data)
+
+
+def test_plain_numbers_beside_the_parameters_are_seen() -> None:
+    class Scaled:
+        def __init__(self) -> None:
+            self.w, self.rate, self.is_on = Value(2.0), 3.0, True
+
+        @compiled
+        def __call__(self, x: Any) -> Any:
+            return self.w * x * (self.rate if self.is_on else 1.0)
+
+    scaled = Scaled()
+    assert scaled(1.0).data == 6.0
+    scaled.rate = 5.0
+    assert scaled(1.0).data == 10.0
+    scaled.is_on = False
+    assert scaled(1.0).data == 2.0
+
+
+def test_a_function_that_is_called_may_be_bound_anew() -> None:
+    w, rate = Value(2.0), 3.0
+
+    def helper(x: Any) -> Any:
+        return w * x * rate
+
+    def other(x: Any) -> Any:
+        return w - x * rate
+
+    called = helper
+    f = compiled(lambda x: called(x) * 1.0)
+    assert f(1.0).data == 6.0
+    rate = 5.0
+    assert f(1.0).data == 10.0
+    called = other
+    assert f(1.0).data == -3.0
+    rate = 1.0
+    assert f(1.0).data == 1.0
+
+
+class Line:
+    """A method that is compiled, for copies and pickles."""
+
+    def __init__(self, w: float) -> None:
+        self.w = Value(w)
+
+    @compiled
+    def loss(self, x: Any, y: Any) -> Any:
+        """The squared distance of a line through the origin."""
+        return (self.w * x - y) ** 2
+
+
+def test_a_compiled_method_has_all_that_a_function_has() -> None:
+    line, other = Line(1.0), Line(3.0)
+    assert value_and_slopes(line.loss.over([1.0, 2.0], [1.0, 1.0]), [line.w]) == [0.5, 2.0]
+    value, gradient = other.loss.value_and_grad([other.w])(np.array([1.0]), [1.0, 2.0], [1.0, 1.0])
+    assert (value, *gradient) == (0.5, 2.0)
+    assert line.loss is line.loss
+    assert "loss: " in line.loss.report()
+
+
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
+)
+def test_compiled_functions_are_copied_and_pickled(again: Callable[[Any], Any]) -> None:
+    line = Line(2.0)
+    assert line.loss(1.0, 0.0).data == 4.0
+    found = again(line)
+    found.w = Value(3.0)
+    assert found.loss(1.0, 0.0).data == 9.0
+    assert line.loss(1.0, 0.0).data == 4.0
+    assert again(module_level) is module_level
+
+
+@compiled
+def module_level(x: Any) -> Any:
+    """A function that a pickle finds by its name."""
+    return x * 2.0
+
+
+def test_trap_sees_what_a_compiled_function_computes() -> None:
+    w = Value(2.0, label="w")
+    f = compiled(lambda x: (w * x).log())
+    f(1.0)
+    for call in (lambda: f(-1.0), lambda: f.over([1.0, -1.0])):
+        with engine.trap(), pytest.raises(engine.NonFiniteError, match=r"log\(-2\) is nan"):
+            call()
+
+
+def test_a_batch_inside_another_compiled_function_is_part_of_it() -> None:
+    w = Value(2.0)
+    inner = compiled(lambda x: w * x)
+    outer = compiled(lambda x: inner.over([1.0, 2.0]) * x + inner.over([3.0], reduction="sum"))
+    outer(1.0)
+    assert value_and_slopes(outer(3.0), [w]) == [15.0, 7.5]
+
+
+def test_parameters_that_nothing_reads_are_refused() -> None:
+    w = Value(2.0)
+    f = compiled(lambda x: w * x)
+    assert f.value_and_grad([w, Value(1.0)])([2.0, 5.0], [3.0])[1].tolist() == [3.0, 0.0]
+    with pytest.raises(ValueError, match="reads none of the parameters"):
+        f.value_and_grad([Value(1.0)])([1.0], [3.0])
+    for wrong, error in ((w, TypeError), (3.0, TypeError), ([w, w], ValueError)):
+        with pytest.raises(error, match="leaf Values"):
+            f.value_and_grad(wrong)
+
+
+def test_before_the_first_call_there_is_a_sentence() -> None:
+    f = compiled(lambda x: x)
+    assert "call it once" in f.program
+    assert "call it once" in f.report()

@@ -18,7 +18,8 @@ from programs import by_engine, random_program
 from reference_values import cases
 
 import engine
-from engine import TABLE, Compiled, Operation, Reduction, Value, compiled, layout
+from engine import TABLE, Compiled, Operation, Reduction, Value, compiled
+from engine.compiling import layout
 from engine.compiling.libraries import library
 from engine.compiling.program import Program
 from engine.compiling.recording import Recording

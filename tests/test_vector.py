@@ -72,7 +72,7 @@ def test_what_is_no_value_is_named(function: Callable[..., Any]) -> None:
 def test_a_recording_reads_no_numbers() -> None:
     w = [Value(1.0), Value(2.0)]
     for function in (data_vector, grad_vector, lambda v: descend(v, 0.1)):
-        with pytest.raises(CompilationError, match="recorded|recording"):
+        with pytest.raises(CompilationError, match=r"recorded|recording"):
             compiled(lambda x, f=function: x * 2.0 if f(w) is None else x)(1.0)
     assert data_vector(w).tolist() == [1.0, 2.0]
 

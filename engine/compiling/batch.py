@@ -11,6 +11,8 @@ import numpy as np
 from engine.compiling.arguments import Arguments
 from engine.compiling.program import Program
 from engine.compiling.recording import Recording
+from engine.text import told
+from engine.value import Value
 
 
 class Part(NamedTuple):
@@ -47,7 +49,12 @@ class Batch:
             ValueError: the numbers of samples differ, or there is none.
             TypeError: it holds something else than numbers.
         """
-        arrays = [np.asarray(array) for array in batch]
+        arrays = [
+            each
+            if type(each) is np.ndarray and each.dtype.char == "d" and each.ndim
+            else _read(each, place)
+            for place, each in enumerate(batch, 1)
+        ]
         kinds = tuple([(array.shape, array.dtype.char) for array in arrays])
         structure = _structures.get(kinds)
         if structure is None:
@@ -73,15 +80,45 @@ _structures: dict[Any, tuple[Any, ...]] = {}
 _MOST_KINDS = 100
 
 
-def _check(arrays: Sequence[Any]) -> None:
-    counts = {array.shape[:1] for array in arrays}
-    if len(counts) != 1 or counts <= {(), (0,)}:
-        shapes = ", ".join(str(array.shape) for array in arrays) or "nothing"
+def _read(argument: Any, place: int) -> Any:
+    """An argument as an array of numbers, with the samples first."""
+    title = f"Argument {place} of over(...)"
+    if isinstance(argument, dict):
+        raise TypeError(f"{title} is a dict; give arrays, with the samples along the first axis.")
+    try:
+        array = np.asarray(argument)
+        if array.dtype == object and not any(isinstance(x, Value) for x in array.flat):
+            array = array.astype(float)
+    except (TypeError, ValueError):
         raise ValueError(
-            f"A batch is arrays whose first axis is that of the samples, not {shapes}."
+            f"{title} is no array of numbers with the samples along the first axis: "
+            f"{told(argument)}. Samples of different lengths are called one by one."
+        ) from None
+    if array.dtype == object:
+        raise TypeError(
+            f"{title} holds Values, but a batch holds numbers. Let the function read the Values, "
+            "or call it on the samples one by one."
         )
-    if any(array.dtype.kind not in "fiub" for array in arrays):
-        raise TypeError("A batch holds numbers. Values belong into the function, as parameters.")
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{title} holds {array.dtype.name}, but a batch holds real numbers.")
+    if array.ndim == 0:
+        raise ValueError(
+            f"{title} is one number, without an axis of samples. Repeat it, for example "
+            "np.full(len(x), 3.0), or let the function read it from around it."
+        )
+    return array
+
+
+def _check(arrays: Sequence[Any]) -> None:
+    """Refuse what has no samples, or different numbers of them."""
+    if not arrays:
+        raise ValueError("over(...) takes an array for each argument of the function, not nothing.")
+    counts = [len(array) for array in arrays]
+    if len(set(counts)) > 1:
+        listed = ", ".join(map(str, counts))
+        raise ValueError(f"The first axis is that of the samples; the arguments have {listed}.")
+    if not counts[0]:
+        raise ValueError("There are no samples: the first axis of the arguments has length 0.")
 
 
 def _sample(arrays: Sequence[Any], index: int) -> tuple[Any, ...]:

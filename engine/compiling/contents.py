@@ -75,7 +75,7 @@ class _Search:
     def __init__(self, roots: Iterable[Any]) -> None:
         self.things: dict[int, Any] = {}
         self.holders: dict[int, list[int]] = {}
-        left = [root for root in roots if not isinstance(root, _CLOSED)]
+        left = [root for root in roots if not _is_closed(root)]
         while left and len(self.things) < _MOST_OBJECTS:
             thing = left.pop()
             if id(thing) in self.things:
@@ -83,7 +83,7 @@ class _Search:
             self.things[id(thing)] = thing
             for part in _parts(thing):
                 self.holders.setdefault(id(part), []).append(id(thing))
-                if not isinstance(part, _CLOSED):
+                if not _is_closed(part):
                     left.append(part)
 
     def leading_to(self, leaves: Iterable[int]) -> set[int]:
@@ -95,6 +95,11 @@ class _Search:
                 found.add(thing)
                 left += self.holders.get(thing, [])
         return found
+
+
+def _is_closed(thing: Any) -> bool:
+    """Whether nothing inside is looked at; so are compiled functions, which say so."""
+    return isinstance(thing, _CLOSED) or getattr(type(thing), "is_closed", False)
 
 
 def _parts(thing: Any) -> Iterator[Any]:

@@ -35,24 +35,24 @@ REDUCTIONS = ("mean", "sum", "none")
 class Compiled:
     """A function of numbers and Values that runs as an array program; made by `compiled`."""
 
+    is_closed = True
+
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
         self._recordings: dict[Any, list[Recording]] = {}
         self._surroundings = Surroundings(function)
         self._around: list[tuple[Any, ...]] = []
-        self._name = self.title
+        self._name = f"_compiled_{self.title}"
         functools.update_wrapper(self, function)
 
     def __get__(self, owner: Any, kind: type | None = None) -> Any:
         if owner is None:
             return self
-        bound = Compiled(MethodType(self.function, owner))
-        with suppress(AttributeError, TypeError):  # an object with __slots__ cannot keep it
-            owner.__dict__[self._name] = bound
+        kept = getattr(owner, "__dict__", {})  # an object with __slots__ cannot keep it
+        bound = kept.get(self._name)
+        if bound is None or bound.function.__self__ is not owner:  # it is that of another copy
+            bound = kept[self._name] = Compiled(MethodType(self.function, owner))
         return bound
-
-    def __set_name__(self, kind: type, name: str) -> None:
-        self._name = name
 
     def __reduce__(self) -> Any:
         """A compiled function is copied and pickled by its name, without its recordings."""
@@ -202,12 +202,18 @@ class Compiled:
                 places = recording.places(program, parameters)
                 return places.read(given, lambda: recording.numbers(program))
 
-            total, gradient = 0.0, nothing
+            total, gradient, is_read = 0.0, nothing, not parameters
             share = _share(reduction, len(samples))
             for part in self._parts(samples, share, CAPTURED, numbers):
                 places = part.recording.places(part.program, parameters)
                 gradient = places.add(gradient, part.gradient)
                 total += part.total
+                is_read = is_read or len(places.mine) > 0
+            if not is_read:
+                raise ValueError(
+                    f"{self.title} reads none of the parameters that value_and_grad was given. "
+                    "Give those of the model that it reads now."
+                )
             return total, gradient
 
         return evaluate

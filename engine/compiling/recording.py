@@ -59,7 +59,8 @@ class Recording:
             result = call_in(mode, function, *args, **named)
             if not isinstance(result, Value):
                 raise CompilationError(
-                    f"{title} returned {describe(result)}. A compiled function returns one Value."
+                    f"{title} returned {describe(result)}. A compiled function returns one Value; "
+                    "of a list, return the elements by functions of their own, or their sum."
                 )
             self.graph, self.captured = graph_of(tape, result, inputs)
             self.simplified, self.nodes_after = simplified(self.graph)
