@@ -183,6 +183,8 @@ def test_a_branch_on_a_value_records_the_other_way_too() -> None:
 
 def test_an_integer_may_be_a_number_and_an_index() -> None:
     w = [Value(1.0), Value(2.0), Value(3.0)]
+    following = compiled(lambda i: w[int(i) - 1] * i)
+    assert [following(i).data for i in (1, 2, 3, 2)] == [1.0, 4.0, 9.0, 4.0]
     f = compiled(lambda i: w[i] * i)
     assert [f(i).data for i in (0, 1, 2, 1)] == [0.0, 2.0, 6.0, 2.0]
     total = f.over(np.array([2, 1, 2, 0]), reduction="sum")

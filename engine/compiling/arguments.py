@@ -29,6 +29,9 @@ class Integer(Value):
             tape.compared(self, self._data, operator.eq)
         return int(self._data)
 
+    def __int__(self) -> int:
+        return self.__index__()
+
 
 @dataclass
 class Arguments:
