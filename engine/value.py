@@ -173,6 +173,7 @@ class Value:
         return f"Value(data={self._data!r}, grad={self._grad!r}{label})"
 
     def __format__(self, specification: str) -> str:
+        refuse_on_tape("reads the text of", self)
         return format(self._data, specification) if specification else repr(self)
 
     __hash__ = object.__hash__
@@ -223,6 +224,7 @@ class Value:
         raise TypeError(_foreign_function("torch", getattr(function, "__name__", "...")))
 
     def __reduce__(self) -> Any:
+        refuse_on_tape("reads a copy of", self)
         if self.parents:
             raise TypeError(
                 f"Cannot copy or pickle {name(self)}: it is the result of {self.operation!r} "

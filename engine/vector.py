@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.mode import MODE, ORDINARY
+from engine.real import real
 from engine.text import describe
 from engine.value import Value, refuse_on_tape
 
@@ -103,6 +104,7 @@ def descend(values: Sequence[Value], rate: float) -> None:
     >>> x.data
     2.4
     """
+    rate = real(rate, "descend(rate=...)")
     try:
         moved = [value._data - rate * value._grad for value in values]
     except AttributeError:

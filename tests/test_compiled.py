@@ -147,7 +147,7 @@ def test_causal_attention_becomes_one_product_and_one_softmax() -> None:
     attended()
     assert are_near(expected, value_and_slopes(attended(), leaves))
     assert attended.program.count(" = softmax(") == 1
-    (operations,) = (p.operations for r in attended._all() for p in r.programs())
+    (operations,) = (p.operations for r in attended.recordings for p in r.programs())
     assert operations <= 8
 
 
@@ -160,7 +160,7 @@ def test_parameters_may_change_between_calls() -> None:
     assert [f(3.0).data, f(4.0).data] == [6.0, 8.0]
     w.data = 10.0
     assert f(3.0).data == 30.0
-    assert len(f._recordings) == 1
+    assert len(f.recordings) == 1
 
 
 def test_a_branch_on_a_value_records_the_other_way_too() -> None:

@@ -4,7 +4,9 @@
     arguments.py     the arguments of a call, taken apart into numbers
     batch.py         those of many calls
     surroundings.py  the names around the function, which may be bound anew
+    contents.py      the parameters behind them, which may be replaced
     tape.py          what is recorded while the function runs
+    known.py         the recordings of a function, and how many there may be
     recording.py     one run as a graph, and the programs made of it
     result.py        the result as a Value
 

@@ -32,6 +32,9 @@ class Integer(Value):
     def __int__(self) -> int:
         return self.__index__()
 
+    def __hash__(self) -> int:
+        return hash(self.__index__())
+
 
 @dataclass
 class Arguments:
@@ -82,7 +85,7 @@ class Arguments:
             for part in thing:
                 self.read(part)
         elif isinstance(thing, dict):
-            self.key += [kind, *thing]
+            self.key += [kind, len(thing), *thing]
             for part in thing.values():
                 self.read(part)
         else:
@@ -93,6 +96,10 @@ class Arguments:
         if array.dtype == object:
             for part in array.flat:
                 self.read(part)
+        elif array.dtype.kind not in "fiub":
+            raise TypeError(
+                f"A compiled function takes arrays of real numbers, not of {array.dtype.name}."
+            )
         else:
             self.key.append(int if array.dtype.kind in "iu" else float)
             self.numbers += array.astype(float).ravel().tolist()

@@ -83,6 +83,21 @@ def reached(upstream: Any, local: Any) -> Any:
     return product if _is_finite(product) else np.where(upstream == 0.0, 0.0, product)
 
 
+def masked_where_reached(upstream: Any, local: Any) -> Any:
+    """The product; both what is switched off and what was not chosen send nothing."""
+    product = upstream * local
+    is_off = (upstream == 0.0) | (local == 0.0)
+    return product if _is_finite(product) else np.where(is_off, 0.0, product)
+
+
+def matmul_where_reached(upstream: Any, other: Any) -> Any:
+    """The product of matrices; what was not chosen, whose gradient is 0, sends no nan."""
+    product = np.matmul(upstream, other)
+    if _is_finite(product):
+        return product
+    return reached(upstream[..., None], other[..., None, :, :]).sum(-2)
+
+
 def _is_finite(array: Any) -> bool:
     """Whether all numbers surely are finite: the sum of their squares is.
 
@@ -182,7 +197,22 @@ NAMESPACE: dict[str, Any] = {
     "power": np.float_power,
     "repeat": np.repeat,
     "times": np.multiply,
-    **{f.__name__: f for f in (join, stack, tile, total, placed, scatter, add_at, masked, reached)},
+    **{
+        f.__name__: f
+        for f in (
+            join,
+            stack,
+            tile,
+            total,
+            placed,
+            scatter,
+            add_at,
+            masked,
+            reached,
+            masked_where_reached,
+            matmul_where_reached,
+        )
+    },
 }
 for _name, _row in TABLE.items():
     if isinstance(_row, Reduction):
@@ -191,6 +221,8 @@ for _name, _row in TABLE.items():
     else:
         NAMESPACE[_name] = _row.array
 for _kernel in (
+    join, stack, tile, total, placed, scatter, add_at,
+    masked, reached, masked_where_reached, matmul_where_reached,
     step, relu, mean, by_operands_of_mean, by_operands_of_prod, softmax, gradient_of_softmax,
     logsumexp, by_operands_of_logsumexp, by_operands_of_max,
 ):  # fmt: skip

@@ -35,6 +35,8 @@ def write_backward(source: Source, root: int, wanted: frozenset[str]) -> None:
 
 
 _RELU = TABLE["relu"]
+_LONGEST_SUM = 100
+"""Sums of more terms than these are written in several lines."""
 
 
 class _Backward:
@@ -44,7 +46,7 @@ class _Backward:
         self.needs = self._needing(wanted)
         self.may_be_cut = self._below_choices()
         self.sent: dict[int, list[tuple[Piece, str]]] = {}
-        self.outer: dict[int, dict[tuple[int, int, int], list[tuple[str, str]]]] = {}
+        self.outer: dict[int, dict[tuple[int, int, int, bool], list[tuple[str, str]]]] = {}
 
     def _needing(self, wanted: frozenset[str]) -> list[bool]:
         """Whether the gradient of each group is wanted, or leads to one that is."""
@@ -133,9 +135,10 @@ class _Backward:
     def _times(self, index: int, group: Group) -> str:
         """The function that multiplies upstream × local where 0 × infinity is 0; "" for none."""
         assert group.row is not None
-        if group.row.masks or group.row.selects:
-            return "masked"
-        return "reached" if self.may_be_cut[index] else ""
+        is_masked = group.row.masks or group.row.selects
+        if self.may_be_cut[index]:
+            return "masked_where_reached" if is_masked else "reached"
+        return "masked" if is_masked else ""
 
     def _through_reduction(self, index: int, group: Group) -> None:
         row, operands = group.row, self.source.read[index]
@@ -164,18 +167,27 @@ class _Backward:
         text = f"w{index}.backward({outside.ink.text}, v{index}, d{index})"
         self._send_to(outside, text, group.is_batched)
 
+    def _matmul(self, index: int) -> str:
+        return "matmul_where_reached" if self.may_be_cut[index] else "matmul"
+
+    def _product(self, index: int, upstream: str, other: str) -> str:
+        """Upstream × the other operand of a product, in brackets or as a call."""
+        return (
+            f"reached({upstream}, {other})" if self.may_be_cut[index] else f"({upstream} * {other})"
+        )
+
     def _through_pairs(self, upstream: str, index: int, group: Group) -> None:
         """Each side of a sum of products receives upstream × the other; of squares, twice that."""
         left, right = self.source.read[index]
         flat = self.source.shape(group.is_batched, len(group.operands[0]))
         if left.ink.text == right.ink.text:
             if self._leads(left):
-                text = f"(2 * {upstream} * {left.ink.text}).reshape({flat})"
-                self._send_to(left, text, group.is_batched)
+                text = self._product(index, f"2 * {upstream}", left.ink.text)
+                self._send_to(left, f"{text}.reshape({flat})", group.is_batched)
             return
         for operand, other in ((left, right), (right, left)):
             if self._leads(operand):
-                text = f"({upstream} * {other.ink.text}).reshape({flat})"
+                text = f"{self._product(index, upstream, other.ink.text)}.reshape({flat})"
                 self._send_to(operand, text, group.is_batched)
 
     def _through_product(self, index: int, group: Group) -> None:
@@ -193,9 +205,9 @@ class _Backward:
             self.source.line(f"g{index} = {name}.reshape({shape})")
             name = f"g{index}"
         if self._leads(left):
-            text = f"matmul({name}, {right.ink.text})"
+            text = f"{self._matmul(index)}({name}, {right.ink.text})"
             if columns == 1:  # an outer product
-                text = f"({name} * {right.ink.text})"
+                text = self._product(index, name, right.ink.text)
             if not group.has_row_per_sample:
                 text += f".reshape({self.source.shape(group.is_batched, len(group.operands[0]))})"
             self._send_to(left, text, group.is_batched)
@@ -204,11 +216,12 @@ class _Backward:
         (first, *others) = right.pieces
         if not others and blocks == 1 and not right.is_batched and self._is_plain(first):
             outer = self.outer.setdefault(first.groups[0], {})
-            outer.setdefault((first.start, first.count, columns), []).append((name, left.ink.text))
+            key = (first.start, first.count, columns, self.may_be_cut[index])
+            outer.setdefault(key, []).append((name, left.ink.text))
             return
         has_samples = group.is_batched and not group.is_flat
         shape = self.source.shape(has_samples, len(group.operands[1]))
-        text = f"matmul({group.transposed(name)}, {left.ink.text}).reshape({shape})"
+        text = f"{self._matmul(index)}({group.transposed(name)}, {left.ink.text}).reshape({shape})"
         self._send_to(right, text, has_samples)
 
     def _is_plain(self, piece: Piece) -> bool:
@@ -218,12 +231,13 @@ class _Backward:
 
     def _send_outer_products(self, index: int) -> None:
         """What matrices receive: of several products with one, the rows are put together."""
-        for (start, count, _), pairs in self.outer.pop(index, {}).items():
+        for (start, count, _, is_cut), pairs in self.outer.pop(index, {}).items():
             left, right = pairs[0]
             if len(pairs) > 1:
                 left, right = (f"stack({', '.join(side)})" for side in zip(*pairs))
             piece = Piece((index,), count, start, count=count)
-            self._send(piece, f"matmul({left}.T, {right}).reshape({count})", False)
+            function = "matmul_where_reached" if is_cut else "matmul"
+            self._send(piece, f"{function}({left}.T, {right}).reshape({count})", False)
 
     # Sending and receiving.
 
@@ -286,7 +300,7 @@ class _Backward:
         zeros = f"zeros({self.source.shape(group.is_batched, size)})"
         whole = [text for piece, text in sent if piece.covers(size)]
         whole += [self._spread(t, p.index, size) for p, t in sent if p.index is not None]
-        parts = _summed([(p, t) for p, t in sent if p.index is None and not p.covers(size)])
+        parts = self._summed([(p, t) for p, t in sent if p.index is None and not p.covers(size)])
         is_run = all(piece.step == 1 for piece, _ in parts)
         runs = sorted(parts, key=lambda part: part[0].start)
         if parts and is_run and tiles([piece for piece, _ in runs], size):
@@ -294,14 +308,20 @@ class _Backward:
             parts = []
         if parts and len(whole) == 1:
             whole.append("0.0")  # an array of its own, since the parts are added into it
-        self.source.line(f"d{index} = {' + '.join(whole) or zeros}")
+        self.source.line(f"d{index} = {self._sum(whole) or zeros}")
         for piece, text in parts:
             self.source.line(f"d{index} = add_at(d{index}, s_[{piece.slice()}], {text})")
 
+    def _sum(self, texts: Sequence[str]) -> str:
+        """A sum; a long one is written in several lines, as Python reads no endless expression."""
+        while len(texts) > _LONGEST_SUM:
+            first = self._named(" + ".join(texts[:_LONGEST_SUM]))
+            texts = [first, *texts[_LONGEST_SUM:]]
+        return " + ".join(texts)
 
-def _summed(parts: Sequence[tuple[Piece, str]]) -> list[tuple[Piece, str]]:
-    """What is sent to the same places as one sum."""
-    found: dict[tuple[int, int, int], tuple[Piece, list[str]]] = {}
-    for piece, text in parts:
-        found.setdefault((piece.start, piece.step, piece.count), (piece, []))[1].append(text)
-    return [(piece, " + ".join(texts)) for piece, texts in found.values()]
+    def _summed(self, parts: Sequence[tuple[Piece, str]]) -> list[tuple[Piece, str]]:
+        """What is sent to the same places as one sum."""
+        found: dict[tuple[int, int, int], tuple[Piece, list[str]]] = {}
+        for piece, text in parts:
+            found.setdefault((piece.start, piece.step, piece.count), (piece, []))[1].append(text)
+        return [(piece, self._sum(texts)) for piece, texts in found.values()]

@@ -35,11 +35,14 @@ class Contents:
         found = _Search(roots)
         leading = found.leading_to(map(id, captured))
         self._lists: list[list[Any]] = []
+        self._sized: list[Any] = []
         self._dicts: dict[tuple[Any, ...], list[Mapping[Any, Any]]] = {}
         for thing in found.things.values():
             names = _names_of(thing)
             if id(thing) not in leading:
                 continue
+            if isinstance(thing, (list, dict)):
+                self._sized.append(thing)
             if isinstance(thing, list):
                 self._lists.append(thing)
             elif names is not None:
@@ -49,11 +52,11 @@ class Contents:
                     self._dicts.setdefault(tuple(keys), []).append(names)
         self._getters = {keys: _getter(keys) for keys in self._dicts}
         self._before = list(self._now())
-        self._lengths = list(map(len, self._lists))
+        self._lengths = list(map(len, self._sized))
 
     def are_the_same(self) -> bool:
         """Whether everything is where it was, and the plain numbers and texts beside it too."""
-        if list(map(len, self._lists)) != self._lengths:
+        if list(map(len, self._sized)) != self._lengths:
             return False
         try:
             # Nearly always all is the same, which these loops without Python in them find out.

@@ -121,7 +121,7 @@ class ArrayFunction:
                 if is_first_served:
                     raise CompilationError(_APART.format(self._compiled.title))
                 sample = map(host.stand_in if is_traced else host.first, arrays)
-                self._compiled._record_one_more(recordings, tuple(map(_plain, sample)))
+                self._compiled.known.record(recordings, tuple(map(_plain, sample)))
             recording = recordings[number]
             if not recording.contents.are_the_same():
                 number += 1
@@ -140,7 +140,7 @@ class ArrayFunction:
     def _recordings(self, host: Library, arrays: Sequence[Any]) -> list[Recording]:
         """Those for such samples; the list may be empty, and grows."""
         sample = tuple([_plain(host.stand_in(each)) for each in arrays])
-        return self._compiled._recordings_for(Arguments.of(sample, {}).structure)
+        return self._compiled.known.of_batch(Arguments.of(sample, {}).structure)
 
     def _run(
         self, host: Library, recording: Recording, given: Any, inputs: Any

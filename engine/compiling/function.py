@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from types import MethodType
 from typing import Any
@@ -15,18 +15,15 @@ import numpy as np
 from engine.compiling.arguments import Arguments
 from engine.compiling.batch import Batch, Part
 from engine.compiling.elsewhere import ArrayFunction
+from engine.compiling.known import MOST_RECORDINGS, Known
 from engine.compiling.program import Program
 from engine.compiling.recording import Recording
 from engine.compiling.result import node_of, total_of
-from engine.compiling.surroundings import Surroundings
-from engine.errors import CompilationError
 from engine.mode import MODE
 from engine.table import sum as add_up
-from engine.text import describe, told
+from engine.text import counted, describe, told
 from engine.value import Value
 
-MOST_RECORDINGS = 64
-"""After so many recordings for arguments of one structure no more are made."""
 NOTHING: frozenset[str] = frozenset()
 INPUT, CAPTURED = frozenset({"input"}), frozenset({"captured"})
 REDUCTIONS = ("mean", "sum", "none")
@@ -39,9 +36,7 @@ class Compiled:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
-        self._recordings: dict[Any, list[Recording]] = {}
-        self._surroundings = Surroundings(function)
-        self._around: list[tuple[Any, ...]] = []
+        self.known = Known(self.title, function)
         self._name = f"_compiled_{self.title}"
         functools.update_wrapper(self, function)
 
@@ -66,8 +61,7 @@ class Compiled:
         return compiled, (self.function,)
 
     def __repr__(self) -> str:
-        count = sum(map(len, self._recordings.values()))
-        return f"<compiled {self.title}, {count} recording{'s' * (count != 1)}>"
+        return f"<compiled {self.title}, {counted(len(self.recordings), 'recording')}>"
 
     @property
     def title(self) -> str:
@@ -83,7 +77,7 @@ class Compiled:
         if _is_watched():
             return self.function(*args, **named)  # type: ignore[no-any-return]
         given = Arguments.of(args, named)
-        recordings = self._known(given.structure)
+        recordings = self.known.of(given.structure)
         if recordings is None:
             return self.function(*args, **named)  # type: ignore[no-any-return]
         numbers = np.array(given.numbers)
@@ -94,7 +88,7 @@ class Compiled:
             if is_new:
                 if len(recordings) >= MOST_RECORDINGS:
                     return self.function(*args, **named)  # type: ignore[no-any-return]
-                recordings.append(self._recorded(args, named))
+                recordings.append(self.known.recorded(args, named))
             recording = recordings[tried]
             tried += 1
             if not is_new and not recording.contents.are_the_same():
@@ -105,21 +99,6 @@ class Compiled:
             # A new recording serves its own call, even where a tie comes out otherwise in arrays.
             if holds or is_new:
                 return node_of(recording, program, float(result), slopes, given)
-
-    def _known(self, structure: tuple[Any, ...]) -> list[Recording] | None:
-        """The recordings for arguments of a structure; None after too many names were bound anew.
-
-        They hold for what the names around the function are bound to now.
-        """
-        around = self._surroundings.now()
-        if around not in self._around:
-            self._surroundings.refresh()
-            around = self._surroundings.now()
-        if around not in self._around:
-            if len(self._around) >= MOST_RECORDINGS:
-                return None
-            self._around.append(around)
-        return self._recordings.setdefault((around, structure), [])
 
     def over(self, *batch: Any, reduction: str = "mean") -> Any:
         """The function over a batch of samples.
@@ -192,7 +171,7 @@ class Compiled:
         nothing = np.zeros(len(parameters))
 
         def evaluate(array: Any, *batch: Any) -> tuple[float, Any]:
-            given = np.asarray(array, dtype=float)
+            given = _numbers(array)
             if given.shape != (len(parameters),):
                 shape = f"an array of {len(parameters)} numbers, not of shape {given.shape}"
                 raise ValueError(f"value_and_grad of {self.title} takes {shape}.")
@@ -226,12 +205,12 @@ class Compiled:
         numbers_of: Callable[[Recording, Program], Any],
     ) -> Iterator[Part]:
         """The batch by the recordings that serve its samples; what none serves is recorded."""
-        recordings = self._recordings_for(samples.structure)
+        recordings = self.known.of_batch(samples.structure)
         left, tried = np.arange(len(samples)), 0
         while len(left):
             is_new = tried == len(recordings)
             if is_new:
-                self._record_one_more(recordings, samples.sample(int(left[0])))
+                self.known.record(recordings, samples.sample(int(left[0])))
             recording = recordings[tried]
             tried += 1
             if not is_new and not recording.contents.are_the_same():
@@ -255,54 +234,21 @@ class Compiled:
                 yield Part(recording, program, _sum(result, served.sum()) * share, gradient)
             left = left[~served]
 
-    def _recorded(self, args: tuple[Any, ...], named: Mapping[str, Any]) -> Recording:
-        around = self._surroundings.objects()
-        return Recording(self.title, self.function, args, named, around)
-
-    def _recordings_for(self, structure: tuple[Any, ...]) -> list[Recording]:
-        recordings = self._known(structure)
-        if recordings is None:
-            name = self._surroundings.changed(self._around[-1])
-            raise CompilationError(
-                f"{self.title} reads {name} from around it, which was something else in each of "
-                f"{MOST_RECORDINGS} calls. Pass it as an argument."
-            )
-        return recordings
-
-    def _record_one_more(self, recordings: list[Recording], sample: tuple[Any, ...]) -> None:
-        if len(recordings) >= MOST_RECORDINGS:
-            raise CompilationError(
-                f"{self.title} took {MOST_RECORDINGS} ways, by comparisons of Values, integers as "
-                "an index, or parameters that were replaced, and a sample takes one more. "
-                "Choose with maximum, where or clip instead of an if; call it once for each index."
-            )
-        recordings.append(self._recorded(sample, {}))
-
     @property
     def program(self) -> str:
         """The array programs made so far, as source text over numpy."""
-        texts = [p.text for r in self._all() for p in r.programs()]
+        texts = [p.text for r in self.recordings for p in r.programs()]
         return "\n\n".join(texts) or f"# {self.title} has no program yet: call it once.\n"
 
     def report(self) -> str:
         """What was recorded, pass by pass, and what became of it; and where no more is recorded."""
-        lines = [recording.report() for recording in self._all()]
-        if len(self._around) >= MOST_RECORDINGS:
-            lines.append(f"{self.title} reads names that change: further calls run eagerly")
-        for recordings in self._recordings.values():
-            if len(recordings) >= MOST_RECORDINGS:
-                ways = f"{MOST_RECORDINGS} ways through its comparisons"
-                lines.append(f"{self.title} took {ways}: others run eagerly")
+        lines = [recording.report() for recording in self.recordings] + self.known.limits()
         return "\n".join(lines) or f"{self.title}: nothing is recorded yet; call it once"
 
     @property
     def recordings(self) -> list[Recording]:
         """What was recorded, one for each structure of arguments and way through comparisons."""
-        return list(self._all())
-
-    def _all(self) -> Iterator[Recording]:
-        for recordings in self._recordings.values():
-            yield from recordings
+        return self.known.recordings()
 
 
 def compiled(function: Callable[..., Any]) -> Compiled:
@@ -357,6 +303,13 @@ def _run(
     seed = _seed(len(inputs), share) if wanted else None
     result, holds, _, gradient = program.run(inputs, numbers, seed)
     return result, holds, gradient
+
+
+def _numbers(array: Any) -> Any:
+    found = np.asarray(array)
+    if found.dtype.kind not in "fiub":
+        raise TypeError(f"Parameters are an array of real numbers, not of {found.dtype.name}.")
+    return found.astype(float, copy=False)
 
 
 def _leaves(parameters: Any) -> tuple[Value, ...]:

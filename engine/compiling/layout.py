@@ -226,7 +226,10 @@ def _shares(row: Operation, nodes: Numbers, operands: Numbers) -> Group:
     rows = np.frombuffer(b"".join(known), np.intp).reshape(len(known), -1)
     cells = np.full(rows.shape, -1, np.intp)
     for node, number, first in zip(nodes.tolist(), numbers, operands[:, 0].tolist()):
-        cells[number, np.searchsorted(rows[number], first)] = node
+        place = int(np.searchsorted(rows[number], first))
+        while cells[number, place] >= 0:  # the share of an equal operand
+            place += 1
+        cells[number, place] = node
     return Group(row, cells.ravel(), (rows.ravel(),), rows=len(rows))
 
 

@@ -21,8 +21,9 @@ from engine.compiling.tape import replayed
 from engine.errors import CompilationError
 from engine.gradient import grad
 from engine.mode import MODE
-from engine.operation import ATOM, Notation, Reduction
+from engine.operation import ATOM, Notation, Reduction, Wanted
 from engine.origin import origin_of
+from engine.table import TABLE
 from engine.value import NOT_COMPUTED, Value, as_value, constant
 
 
@@ -37,6 +38,7 @@ class Replay(Reduction):
 
     Attributes:
         root: the number of the result among the recorded nodes.
+        operand_numbers: the numbers of the operands in that call.
     """
 
     def __init__(
@@ -45,7 +47,9 @@ class Replay(Reduction):
         program: Program,
         leaves: Sequence[int],
         numbers: Mapping[int, Any],
+        operand_numbers: Sequence[float],
     ) -> None:
+        self.operand_numbers = operand_numbers
         self.recording, self.program = recording, program
         self.leaves, self.numbers = leaves, numbers
         self.root = int(recording.graph.roots[0])
@@ -53,12 +57,23 @@ class Replay(Reduction):
         super().__init__(
             title,
             f"The compiled function {title}.",
-            scalar=lambda *numbers: self.again([Value(x) for x in numbers])._data,
+            scalar=_not_read,
             array=np.positive,
-            rules=(lambda operands, y: grad(self.again(operands), operands, differentiable=True),),
+            rules=(_not_read,),
             notation=_notation(title),
             domain=((-1.0, 1.0),),
         )
+
+    def forward(self, operands: tuple[float, ...]) -> float:
+        """The result for other numbers, node by node."""
+        return self.again([Value(x) for x in operands])._data
+
+    def derivatives(
+        self, operands: tuple[Any, ...], result: Any, wanted: Wanted = None
+    ) -> tuple[Any, ...]:
+        """The local derivatives as graphs of the operands, one of which may stand twice."""
+        stand_ins = [+as_value(operand, self.name) for operand in operands]
+        return tuple(grad(self.again(stand_ins), stand_ins, differentiable=True))
 
     def nodes(self, operands: Sequence[Any]) -> list[Any]:
         """All recorded nodes once more as ordinary ones, by their numbers.
@@ -132,15 +147,18 @@ def node_of(
                 parents.append(given.values[place])
                 partials.append(slope)
                 leaves.append(nodes[place])
-    return _node(Replay(recording, program, leaves, known), data, parents, partials)
+    given_numbers = [parent._data for parent in parents]
+    operation = Replay(recording, program, leaves, known, given_numbers)
+    return _node(operation, data, parents, partials)
 
 
 def total_of(title: str, samples: int, parts: Sequence[Part]) -> Value:
     """The result over a batch as a node, from the gradients of its parts."""
     total = sum(part.total for part in parts)
-    if parts[0].gradient is None:
+    found = [(p.recording.values(p.program), p.gradient) for p in parts if p.gradient is not None]
+    if not found:
         return constant(total)
-    first, *others = [(part.recording.values(part.program), part.gradient) for part in parts]
+    first, *others = found
     parents, partials = first[0], tuple(first[1].tolist())
     if others:
         slopes = dict(zip(parents, partials))
@@ -149,6 +167,11 @@ def total_of(title: str, samples: int, parts: Sequence[Part]) -> Value:
                 slopes[value] = slopes.get(value, 0.0) + slope
         parents, partials = tuple(slopes), tuple(slopes.values())
     return _node(_total(title, samples), total, parents, partials)
+
+
+def _not_read(*operands: Any) -> Any:
+    """In place of rules: the operation computes all at once."""
+    raise NotImplementedError
 
 
 def _notation(title: str) -> Notation:
@@ -169,6 +192,7 @@ def _node(
         return constant(data)
     node = object.__new__(Value)
     node._data, node._grad = data, NOT_COMPUTED
-    node._origin = origin_of(operation, mode, 3)
+    # An operation of one call: its origin is not shared, and not remembered.
+    node._origin = origin_of(TABLE["pos"], mode, 3).of_operation(operation)
     node.parents, node.partials = tuple(parents), tuple(partials)
     return node

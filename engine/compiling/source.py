@@ -113,10 +113,11 @@ class Source:
         if self._is_constant(read):
             return self._constants(read, nodes, sizes)
         text, batched = self._text(read), self._is_batched(read)
-        if batched and sizes == (-1, len(nodes)):  # one row for each sample: a table already
+        is_spread = len(read) == 1 and read[0].count == 1 and read[0].repeat > 1
+        if batched and sizes == (-1, len(nodes)) and not is_spread:  # a row for each sample
             self._tables[key] = self.operand(index, place, nodes)
             return self._tables[key]
-        if len(read) == 1 and read[0].count == 1 and read[0].repeat > 1:
+        if is_spread:
             text = f"repeat({text}, {read[0].repeat}, -1)"
         name = self._named(index, place, f"{text}.reshape({self.shape(batched, *sizes)})")
         self._tables[key] = Operand(Ink.symbol(name), read, batched)

@@ -6,7 +6,7 @@ and for the very same objects, such as a model. Next: `contents.py`, whether tho
 
 from __future__ import annotations
 
-import builtins
+import dis
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import CodeType, FunctionType, MethodType
@@ -56,7 +56,7 @@ class Surroundings:
             if code is None or id(code) in seen or root != package:
                 continue
             seen.add(id(code))
-            names = [name for name in sorted(set(_names(code))) if not hasattr(builtins, name)]
+            names = sorted(set(_names(code)))
             cells = dict(zip(code.co_freevars, function.__closure__ or ()))
             self._readers.append(_Reader(function.__globals__, names, cells))
             left += filter(callable, self._readers[-1].bound().values())
@@ -99,8 +99,10 @@ def _plain(function: Any) -> Any:
 
 
 def _names(code: CodeType) -> Iterator[str]:
-    """The names that code, and the functions inside it, may look up among the global ones."""
-    yield from code.co_names
+    """The names that code, and the functions inside it, look up among the global ones."""
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            yield str(instruction.argval)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _names(constant)

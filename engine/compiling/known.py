@@ -1,0 +1,105 @@
+"""`Known`: the recordings of a function, by what they hold for, and how many there may be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from engine.compiling.recording import Recording
+from engine.compiling.surroundings import Surroundings
+from engine.errors import CompilationError
+
+MOST_RECORDINGS = 64
+"""After so many recordings for arguments of one structure no more are made."""
+MOST_STRUCTURES = 256
+"""After so many structures of arguments no more are remembered."""
+
+
+class Known:
+    """The recordings of a function: by the names around it, and by the structure of arguments.
+
+    Args:
+        title: the name of the function.
+        function: the function.
+    """
+
+    def __init__(self, title: str, function: Callable[..., Any]) -> None:
+        self._title, self._function = title, function
+        self._surroundings = Surroundings(function)
+        self._around: list[tuple[Any, ...]] = []
+        self._recordings: dict[Any, list[Recording]] = {}
+
+    def recordings(self) -> list[Recording]:
+        """All of them, in the order in which they were made, structure by structure."""
+        return [recording for each in self._recordings.values() for recording in each]
+
+    def of(self, structure: tuple[Any, ...]) -> list[Recording] | None:
+        """Those for arguments of a structure and for what names are bound to now.
+
+        The list may be empty, and grows. None if there are too many to remember another.
+        """
+        around = self._surroundings.now()
+        if around not in self._around:
+            self._surroundings.refresh()
+            around = self._surroundings.now()
+        if around not in self._around:
+            if len(self._around) >= MOST_RECORDINGS:
+                return None
+            self._around.append(around)
+        if (around, structure) not in self._recordings:
+            if len(self._recordings) >= MOST_STRUCTURES:
+                return None
+            self._recordings[around, structure] = []
+        return self._recordings[around, structure]
+
+    def of_batch(self, structure: tuple[Any, ...]) -> list[Recording]:
+        """The same for a batch, which cannot run eagerly.
+
+        Raises:
+            CompilationError: there are too many to remember another.
+        """
+        recordings = self.of(structure)
+        if recordings is not None:
+            return recordings
+        if len(self._recordings) >= MOST_STRUCTURES:
+            raise CompilationError(
+                f"{self._title} was called with {MOST_STRUCTURES} structures of arguments. An "
+                "object that is a new one in each call is a structure of its own: pass numbers."
+            )
+        name = self._surroundings.changed(self._around[-1])
+        raise CompilationError(
+            f"{self._title} reads {name} from around it, which was something else in each of "
+            f"{MOST_RECORDINGS} calls. Pass it as an argument."
+        )
+
+    def recorded(self, args: tuple[Any, ...], named: Mapping[str, Any]) -> Recording:
+        """A new recording."""
+        around = self._surroundings.objects()
+        return Recording(self._title, self._function, args, named, around)
+
+    def record(self, recordings: list[Recording], sample: tuple[Any, ...]) -> None:
+        """Record one more way, that of a sample.
+
+        Raises:
+            CompilationError: there are too many.
+        """
+        if len(recordings) >= MOST_RECORDINGS:
+            raise CompilationError(
+                f"{self._title} took {MOST_RECORDINGS} ways, by comparisons of Values, integers as "
+                "an index, or parameters that were replaced, and a sample takes one more. "
+                "Choose with maximum, where or clip instead of an if; call it once for each index."
+            )
+        recordings.append(self.recorded(sample, {}))
+
+    def limits(self) -> list[str]:
+        """A line for each limit that was reached."""
+        lines = []
+        if len(self._recordings) >= MOST_STRUCTURES:
+            lines.append(f"{self._title} was called with too many structures: others run eagerly")
+        if len(self._around) >= MOST_RECORDINGS:
+            lines.append(f"{self._title} reads names that change: further calls run eagerly")
+        for recordings in self._recordings.values():
+            if len(recordings) >= MOST_RECORDINGS:
+                ways = f"{MOST_RECORDINGS} ways through its comparisons"
+                lines.append(f"{self._title} took {ways}: others run eagerly")
+        return lines
