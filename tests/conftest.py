@@ -52,7 +52,9 @@ def pytest_terminal_summary(
     if missing := FIGURES.missing():
         terminalreporter.write_line(f"{page} is not written: nothing about {', '.join(missing)}.")
         return
-    asked = (f"{o}={config.getoption(o)}" for o in ("--graphs", "--jax-graphs", "--inputs"))
+    asked = (
+        f"{o}={config.getoption(o)}" for o in ("--graphs", "--jax-graphs", "--inputs", "--programs")
+    )
     command = f"pytest {' '.join(asked)}"
     page.write_text(FIGURES.page(f"{command} --figures={page}", installed()), encoding="utf-8")
 

@@ -39,6 +39,7 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--graphs", type=int, default=600, help="graphs to compare with PyTorch (600)")
     group.addoption("--jax-graphs", type=int, default=200, help="the same with JAX, slower (200)")
     group.addoption("--inputs", type=int, default=3_000, help="hostile inputs to try (3000)")
+    group.addoption("--programs", type=int, default=300, help="programs to compile (300)")
     group.addoption("--figures", type=Path, metavar="FILE", help="write what was checked as a page")
 
 

@@ -23,13 +23,13 @@ SECTION = "Compiled programs"
 # The same numbers.
 
 
-@pytest.mark.parametrize("batch", range(13))
+@pytest.mark.parametrize("batch", range(8))
 @pytest.mark.parametrize("passing", ["captured", "as arguments"])
 def test_random_programs_agree_with_eager_ones(
-    batch: int, passing: str, figure: Callable[..., None]
+    batch: int, passing: str, figure: Callable[..., None], request: pytest.FixtureRequest
 ) -> None:
-    tried = 0
-    for seed in range(batch * 40, batch * 40 + 40):
+    tried, count = 0, math.ceil(request.config.getoption("--programs") / 16)
+    for seed in range(batch * count, (batch + 1) * count):
         program = random_program(seed)
         xs = [Value(x) for x in program.point]
         eager = value_and_slopes(program.run(by_engine, xs)[-1], xs)
@@ -48,10 +48,12 @@ def test_random_programs_agree_with_eager_ones(
     figure(SECTION, "random programs compared with eager ones", tried)
 
 
-@pytest.mark.parametrize("batch", range(8))
-def test_random_programs_over_a_batch_agree_too(batch: int, figure: Callable[..., None]) -> None:
-    tried = 0
-    for seed in range(batch * 25, batch * 25 + 25):
+@pytest.mark.parametrize("batch", range(4))
+def test_random_programs_over_a_batch_agree_too(
+    batch: int, figure: Callable[..., None], request: pytest.FixtureRequest
+) -> None:
+    tried, count = 0, math.ceil(request.config.getoption("--programs") / 20)
+    for seed in range(batch * count, (batch + 1) * count):
         program = random_program(seed, 30)
         if seed % 4 == 3 or len(program.point) < 2:
             continue
