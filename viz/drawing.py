@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import operator
 from collections.abc import Callable, Mapping
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from viz.marks import marks
 from viz.notes import note
 from viz.parts import Picture
 from viz.render import RendererMissingError, RenderingError, render
+from viz.saving import checked_name
 from viz.sheet import sheet
 from viz.svg import page_svg
 from viz.text import columns, short
@@ -88,18 +88,7 @@ class Drawing:
             RendererMissingError: a picture is asked for and there is no Graphviz.
             OSError: the file cannot be written.
         """
-        if not isinstance(path, (str, PathLike)):
-            problem = f"save takes the name of a file, not {describe(path)}."
-            raise TypeError(f"{problem} Write save('graph.svg').")
-        path = Path(path)
-        kind = path.suffix.lower().lstrip(".")
-        if kind not in FORMATS:
-            endings = ", ".join(f".{known}" for known in FORMATS)
-            better = f"{path.stem.strip('.') or 'graph'}.{FORMATS[0]}"
-            raise ValueError(
-                f"A drawing is saved under a name that ends in {endings}, not as "
-                f"{told(path.name)}. Write {told(better)}."
-            )
+        path, kind = checked_name(path, FORMATS, "A drawing is", "graph")
         return write_file(path, self.content(kind))
 
     def content(self, kind: str) -> bytes:

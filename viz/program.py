@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
-from os import PathLike
 from pathlib import Path
 from types import MethodType
 from typing import Any
 
 from engine.compiling import Compiled
 from engine.files import write_file
-from engine.text import describe, told, visible
+from engine.text import describe, visible
 from viz.drawing import check_whole
 from viz.portions import Portions
 from viz.program_dot import program_graph
 from viz.program_page import document, page
 from viz.render import render
+from viz.saving import checked_name
 from viz.svg import page_svg
 from viz.text import columns
 
@@ -103,18 +103,7 @@ class ProgramDrawing:
             RendererMissingError: a picture is asked for and there is no Graphviz.
             OSError: the file cannot be written.
         """
-        if not isinstance(path, (str, PathLike)):
-            problem = f"save takes the name of a file, not {describe(path)}."
-            raise TypeError(f"{problem} Write save('program.html').")
-        path = Path(path)
-        kind = path.suffix.lower().lstrip(".")
-        if kind not in FORMATS:
-            endings = ", ".join(f".{known}" for known in FORMATS)
-            better = f"{path.stem.strip('.') or 'program'}.{FORMATS[0]}"
-            raise ValueError(
-                f"A program is saved under a name that ends in {endings}, not as "
-                f"{told(path.name)}. Write {told(better)}."
-            )
+        path, kind = checked_name(path, FORMATS, "A program is", "program")
         return write_file(path, self._content(kind))
 
     def _content(self, kind: str) -> bytes:
