@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine import Value
 from engine.real import real
@@ -18,6 +18,9 @@ from nn import saved
 from nn.parts import walk
 from nn.scoped import Scoped
 from nn.tree import tree
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Module(Scoped):
@@ -43,6 +46,37 @@ class Module(Scoped):
         >>> line
         Line(2 parameters)
     """
+
+    training: bool
+    """Whether the module is being trained: `Dropout` leaves units out only then."""
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        """A module that is being trained; an `__init__` of the user's own need not say so."""
+        module = super().__new__(cls)
+        module.training = True
+        return module
+
+    def train(self, mode: bool = True) -> Self:
+        """Say that the module, with all modules in it, is being trained; or not, as `eval` does.
+
+        >>> from nn import MLP
+        >>> MLP(2, [1]).train().training
+        True
+        """
+        self.training = bool(mode)
+        for _, part in walk(self):
+            if isinstance(part, Module):
+                part.training = bool(mode)
+        return self
+
+    def eval(self) -> Self:
+        """Say that the module is in use: nothing in it is left to chance.
+
+        >>> from nn import MLP
+        >>> MLP(2, [1]).eval().training
+        False
+        """
+        return self.train(False)
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Every parameter once, with its name: the path of attributes, as "layers.0.b".
