@@ -4,9 +4,11 @@
 
 The `pycon` blocks are one session whose output must match. The `text` block after the first `sh`
 block is the output of its last command; one that begins with `$` shows a command and its output.
+A session after `<!-- needs NAME -->` is left out where that module is not installed.
 """
 
 import doctest
+import importlib.util
 import os
 import re
 import shlex
@@ -18,8 +20,15 @@ from pathlib import Path
 README = Path(__file__).resolve().parent.parent / "README.md"
 
 
+BLOCK = r"(?:^<!-- needs (\w+) -->\n)?^```(\w+)\n(.*?)^```$"
+
+
 def blocks(text: str) -> list[tuple[str, str]]:
-    return re.findall(r"^```(\w+)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    found = re.findall(BLOCK, text, flags=re.MULTILINE | re.DOTALL)
+    left_out = [needs for needs, _, _ in found if needs and not importlib.util.find_spec(needs)]
+    for needs in left_out:
+        print(f"README: left out what needs {needs}")
+    return [(kind, code) for needs, kind, code in found if needs not in left_out]
 
 
 def main() -> int:

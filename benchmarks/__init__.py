@@ -11,6 +11,7 @@
     moons_arrays.py  ... in matrices, and by hand
     moons_casadi.py  ... in CasADi's scalar graphs
     training.py      ... with the step of gradient descent
+    digits.py        a whole training, from data to accuracy
     gpt.py           a character transformer in plain scalar code
     gpt_arrays.py    ... in matrices
     gpt_by_hand.py   ... with its gradient by hand

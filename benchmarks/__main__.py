@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.chain import chain
+from benchmarks.digits import digits
 from benchmarks.goals import outcomes
 from benchmarks.growth import Sweep
 from benchmarks.imports import imports
@@ -34,6 +35,7 @@ from benchmarks.trap import trap
 GROUPS: dict[str, Callable[[bool, bool], Sequence[Workload]]] = {
     "moons": moons,
     "training": training,
+    "digits": digits,
     "transformer": transformer,
     "rnn": recurrent,
     "lengths": lengths,

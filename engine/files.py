@@ -6,16 +6,22 @@ import errno
 import json
 import os
 import tempfile
+from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 
-def write_file(path: str | Path, content: bytes) -> Path:
+def write_file(path: str | Path, content: bytes, *, durable: bool = False) -> Path:
     """Write a whole file, by way of a temporary file beside it.
 
     An interruption leaves the old file or the new one, never a half. A file that is replaced keeps
     its permissions, and a link goes on leading to it.
+
+    Args:
+        path: where.
+        content: all of it.
+        durable: whether it has to outlast a failure of power as well; that takes longer.
 
     Raises:
         OSError: the folder does not exist or cannot be written to, or no file has such a name.
@@ -24,17 +30,42 @@ def write_file(path: str | Path, content: bytes) -> Path:
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(path.parent))
+    try:
+        _replace(target, content, durable)
+    except OSError as fault:
+        if fault.errno is None:
+            raise
+        # It names the file that was asked for, not the temporary one.
+        raise OSError(fault.errno, fault.strerror, str(path)) from fault
+    return path
+
+
+def _replace(target: Path, content: bytes, durable: bool) -> None:
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".glassgrad-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         is_new = not target.exists()
         os.chmod(temporary, 0o666 & ~_umask() if is_new else target.stat().st_mode & 0o777)
         os.replace(temporary, target)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    return path
+    if durable:
+        _keep_names(target.parent)
+
+
+def _keep_names(folder: Path) -> None:
+    """Have the names in a folder written down, where the system can open one."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def possible(path: str | Path) -> Path:

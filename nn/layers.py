@@ -9,30 +9,31 @@ backpropagation: building micrograd". What all of them share is in `module.py`.
 
 from __future__ import annotations
 
-import operator
-import random
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from engine import Value, dot
-from engine.text import describe
 from nn.activation import Activation, activation_function, name_of
+from nn.initialisers import Init, initialiser
 from nn.inputs import Inputs, converted
 from nn.module import Module
 from nn.seed import Seed, generator
+from nn.whole import whole
 
 
 class Neuron(Module):
     """activation(w · x + b): a weighted sum of the inputs plus a bias, bent by an activation.
 
-    The weighted sum is one `dot` node. Weights and bias are drawn uniformly from (-1, 1), weights
-    first, as in the lecture.
+    The weighted sum is one `dot` node. Weights and bias are drawn by an initialiser, weights
+    first; the default draws uniformly from (-1, 1), as in the lecture.
 
     Args:
         nin: the number of inputs.
         activation: a name from `nn.ACTIVATIONS`, a function of a Value, or None for "linear".
         seed: makes the drawn numbers repeatable: an int, or a `random.Random` to draw from. None
             draws from the global `random`, so that `random.seed(1337)` counts.
+        init: how the numbers are drawn: a name from `nn.INITIALISERS`, or an `Initialiser`.
+        fan_out: how many neurons stand side by side, for initialisers that ask; a layer says so.
 
     Attributes:
         w: the weights, a list of Values labelled "w0", "w1", ...
@@ -40,8 +41,8 @@ class Neuron(Module):
         activation: the function applied to the weighted sum.
 
     Raises:
-        ValueError: `nin` is below 1, or there is no activation of that name.
-        TypeError: `nin`, `activation` or `seed` is of a wrong type.
+        ValueError: `nin` is below 1, or there is no activation or initialiser of that name.
+        TypeError: an argument is of a wrong type.
 
     Example:
         >>> from nn import Neuron
@@ -52,10 +53,18 @@ class Neuron(Module):
         True
     """
 
-    def __init__(self, nin: int, *, activation: Activation = "tanh", seed: Seed = None) -> None:
-        uniform = (generator(seed) or random).uniform
-        self.w = [Value(uniform(-1, 1), label=f"w{i}") for i in range(_size(nin, "nin"))]
-        self.b = Value(uniform(-1, 1), label="b")
+    def __init__(
+        self,
+        nin: int,
+        *,
+        activation: Activation = "tanh",
+        seed: Seed = None,
+        init: Init = "uniform",
+        fan_out: int = 1,
+    ) -> None:
+        weights, bias = initialiser(init).draw(whole(nin, "nin"), whole(fan_out, "fan_out"), seed)
+        self.w = [Value(weight, label=f"w{i}") for i, weight in enumerate(weights)]
+        self.b = Value(bias, label="b")
         self.activation = activation_function(activation)
 
     @property
@@ -101,12 +110,13 @@ class Layer(Module):
         nout: the number of neurons, and so of outputs.
         activation: of every neuron; see `Neuron`.
         seed: see `Neuron`; the neurons draw one after the other.
+        init: see `Neuron`.
 
     Attributes:
         neurons: the list of neurons.
 
     Raises:
-        ValueError: a size is below 1, or there is no activation of that name.
+        ValueError: a size is below 1, or there is no activation or initialiser of that name.
         TypeError: an argument is of a wrong type.
 
     Example:
@@ -119,11 +129,18 @@ class Layer(Module):
     """
 
     def __init__(
-        self, nin: int, nout: int, *, activation: Activation = "tanh", seed: Seed = None
+        self,
+        nin: int,
+        nout: int,
+        *,
+        activation: Activation = "tanh",
+        seed: Seed = None,
+        init: Init = "uniform",
     ) -> None:
-        seed = generator(seed)
+        seed, nout = generator(seed), whole(nout, "nout")
         self.neurons = [
-            Neuron(nin, activation=activation, seed=seed) for _ in range(_size(nout, "nout"))
+            Neuron(nin, activation=activation, seed=seed, init=init, fan_out=nout)
+            for _ in range(nout)
         ]
 
     @property
@@ -171,12 +188,14 @@ class MLP(Module):
         output_activation: of the neurons of the last layer; "same" is `activation`, and the
             lecture's choice. For scores or a regression use "linear".
         seed: see `Neuron`; the layers draw one after the other.
+        init: see `Neuron`.
 
     Attributes:
         layers: the list of layers.
 
     Raises:
-        ValueError: a size is below 1, there is no layer, or no activation of that name.
+        ValueError: a size is below 1, there is no layer, or no activation or initialiser of that
+            name.
         TypeError: an argument is of a wrong type.
 
     Example:
@@ -198,6 +217,7 @@ class MLP(Module):
         activation: Activation = "tanh",
         output_activation: Activation = "same",
         seed: Seed = None,
+        init: Init = "uniform",
     ) -> None:
         if isinstance(nouts, str) or not isinstance(nouts, Iterable):
             raise TypeError(
@@ -211,7 +231,7 @@ class MLP(Module):
             activations[-1] = output_activation
         seed = generator(seed)
         self.layers = [
-            Layer(before, after, activation=function, seed=seed)
+            Layer(before, after, activation=function, seed=seed, init=init)
             for before, after, function in zip(sizes, sizes[1:], activations)
         ]
 
@@ -247,13 +267,3 @@ class MLP(Module):
         names = [name_of(layer.neurons[0].activation) for layer in self.layers]
         output = "" if names[-1] == names[0] else f", {names[-1]} output"
         return f"{sizes}, {names[0]}{output}"
-
-
-def _size(size: int, role: str) -> int:
-    try:
-        size = operator.index(size)
-    except TypeError:
-        raise TypeError(f"{role} is a whole number, not {describe(size)}.") from None
-    if size < 1:
-        raise ValueError(f"{role} is at least 1, not {size}.")
-    return size

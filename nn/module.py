@@ -15,12 +15,16 @@ from engine import Value
 from engine.real import real
 from engine.text import clipped, describe, told
 from nn import saved
+from nn.building import Remembered, remembered
 from nn.parts import walk
 from nn.scoped import Scoped
 from nn.tree import tree
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+_PACKAGE = __name__.removesuffix("module")
 
 
 class Module(Scoped):
@@ -47,12 +51,19 @@ class Module(Scoped):
         Line(2 parameters)
     """
 
+    _own_affairs: tuple[str, ...] = (
+        *Scoped._own_affairs,
+        "_built_with",
+    )
+    _built_with: Remembered
     training: bool
     """Whether the module is being trained: `Dropout` leaves units out only then."""
 
-    def __new__(cls, *_: Any, **__: Any) -> Self:
+    def __new__(cls, *arguments: Any, **options: Any) -> Self:
         """A module that is being trained; an `__init__` of the user's own need not say so."""
         module = super().__new__(cls)
+        if cls.__module__.startswith(_PACKAGE):
+            module._built_with = remembered(arguments, options)
         module.training = True
         return module
 
@@ -164,7 +175,8 @@ class Module(Scoped):
     def save(self, path: str | Path) -> Path:
         """Write `state_dict()` to a file: JSON in UTF-8, with every number exactly.
 
-        An interruption leaves the old file or the new one, never a half.
+        If the module is one of `nn`, the file says how it is built too, so that `nn.load` needs
+        nothing else. An interruption leaves the old file or the new one, never a half.
 
         Args:
             path: where; a file that is there is replaced.
@@ -202,7 +214,7 @@ class Module(Scoped):
         >>> other.state_dict() == trained.state_dict()
         True
         """
-        saved.load(self, path)
+        saved.fill(self, path)
 
     def extra_repr(self) -> str:
         """What the class shows of itself besides the parameter count; "" shows its parts instead.
@@ -218,7 +230,8 @@ class Module(Scoped):
 
     def __getstate__(self) -> dict[str, Any]:
         """The attributes that a copy or a pickle takes along."""
-        return {name: x for name, x in vars(self).items() if name not in self._own_affairs}
+        skipped = set(self._own_affairs) - {"_built_with"}
+        return {name: x for name, x in vars(self).items() if name not in skipped}
 
 
 def _numbers_of(state: Mapping[str, Any]) -> tuple[dict[str, float], list[str]]:

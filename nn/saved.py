@@ -1,18 +1,30 @@
 """Model files: the numbers of a module as JSON, written whole or not at all.
 
     {
-     "schema": "glassgrad-model/1",
+     "schema": "glassgrad-model/2",
      "module": [
       "Neuron(1, tanh, 2 parameters)"
      ],
+     "build": {
+      "class": "Neuron",
+      "arguments": {
+       "nin": 1
+      }
+     },
      "parameters": {
       "w.0": 0.25,
       "b": "nan"
      }
     }
 
-"module" is how the module shows itself, for people; nothing reads it. Reading runs nothing, and
-takes a file that says exactly this or none of it. Next: `module.py`.
+"module" is how the module shows itself, for people; nothing reads it. "build" says how to make it
+again (`building.py`), and is left out where that cannot be said; version 1 had none. Reading runs
+nothing, and takes a file that says exactly this or none of it.
+
+Why JSON alone, and no format for arrays such as safetensors: every number of a scalar model has a
+name of its own, and there are few of them, so a file that people can read and compare is worth more
+than a small one. A number is written with as many digits as bring it back to the last bit. It takes
+about 50 bytes with its name, where an array takes 8. Next: `module.py`.
 """
 
 from __future__ import annotations
@@ -26,29 +38,39 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine.files import json_text, possible, write_file
 from engine.text import clipped
+from nn.building import Whole, build_of, made
 
 if TYPE_CHECKING:
     from nn.module import Module
 
-SCHEMA = "glassgrad-model/1"
+SCHEMA = "glassgrad-model/2"
+_SCHEMAS = {
+    "glassgrad-model/1": ("schema", "module", "parameters"),
+    SCHEMA: ("schema", "module", "build", "parameters"),
+}
+"""Those that are read, with their fields."""
 
 _NO_JSON_NUMBERS = {"nan": nan, "inf": inf, "-inf": -inf}
+_LATER = re.compile(r"glassgrad-model/[1-9][0-9]{0,8}")
+_BRACKET = re.compile(r"[\[\]{}]")
 _TEXT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
-_MOST_BRACKETS = 100
-"""A model file has three. Far more could be nested deeper than the stack of the interpreter."""
+_HEAD = 4096
+"""So many bytes tell whether a file may be JSON of an object."""
+_DEEPEST = 200
+"""Brackets inside brackets. Far more could be nested deeper than the stack of the interpreter."""
 
 
 def save(module: Module, path: str | Path) -> Path:
     """Write the numbers of a module to a file; see `Module.save`."""
-    return write_file(path, _content(module))
+    return write_file(path, _content(module), durable=True)
 
 
-def load(module: Module, path: str | Path) -> None:
+def fill(module: Module, path: str | Path) -> None:
     """Give a module the numbers from a file; see `Module.load`."""
     path = possible(path)
     longest = 2**20 + 16 * len(json.dumps(module.state_dict()))
     try:
-        state = _state(_read(path, longest))
+        state = _state(_checked(_read(path, longest)))
     except ValueError as fault:
         raise ValueError(f"{clipped(path.name)} {fault} The model is unchanged.") from None
     try:
@@ -57,10 +79,64 @@ def load(module: Module, path: str | Path) -> None:
         raise ValueError(f"{clipped(path.name)} does not fit: {fault}") from None
 
 
+def load(path: str | Path) -> Module:
+    """The model that a file holds, built anew from classes of `nn`. Runs nothing of the file.
+
+    Nothing that is larger than the file says, in numbers, is ever begun.
+
+    Args:
+        path: a file that `model.save` wrote.
+
+    Returns:
+        The model, which is being trained as any new one; `eval()` says that it is in use.
+
+    Raises:
+        ValueError: the file is damaged or no model file, or it does not say how the model is
+            built: a class or function of your own is in it, or it was changed after it was made.
+            Then build the model, and call its `load`. The message begins with the file's name.
+        OSError: the file cannot be read.
+
+    >>> import tempfile
+    >>> from nn import MLP
+    >>> from nn.saved import load
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     load(MLP(2, [3, 1], activation="relu").save(f"{folder}/model.json"))
+    MLP(2 → 3 → 1, relu, 13 parameters)
+    """
+    path = possible(path)
+    try:
+        data = _checked(_read(path, None))
+        state = _state(data)
+        if "build" not in data:
+            raise ValueError(
+                "does not say how its model is built, as of version 1 of the schema, or of a "
+                "model with classes or functions of your own, or changed after it was made. "
+                "Build the model, and call its .load(path)."
+            )
+        model = _made(data["build"], state)
+    except ValueError as fault:
+        raise ValueError(f"{clipped(path.name)} {fault}") from None
+    return model
+
+
+def _made(build: object, state: dict[str, float]) -> Module:
+    try:
+        model = made(build, len(state))
+    except ValueError as fault:
+        raise ValueError(f"cannot be built: {fault}.") from None
+    try:
+        model.load_state_dict(state)
+    except ValueError as fault:
+        raise ValueError(f"does not fit what it says of its model: {fault}") from None
+    return model
+
+
 def _content(module: Module) -> bytes:
+    build = build_of(module)
     data = {
         "schema": SCHEMA,
         "module": repr(module).split("\n"),
+        **({} if build is None else {"build": build}),
         "parameters": module.state_dict(),
     }
     try:
@@ -72,20 +148,23 @@ def _content(module: Module) -> bytes:
         ) from None
 
 
-def _read(path: Path, longest: int) -> bytes:
-    """The bytes of a file, and no more of them than tell that there are too many."""
+def _read(path: Path, longest: int | None) -> bytes:
+    """The bytes of a file, and no more of them than tell that there are too many, if any are."""
     if path.exists() and not path.is_file():  # to open a pipe would wait for its other end
         code = errno.EISDIR if path.is_dir() else errno.EINVAL
         raise OSError(code, "a model is read from a file, and this is none", str(path))
     with open(path, "rb") as file:
-        content = file.read(longest + 1)
-    if len(content) > longest:
+        content = file.read(_HEAD)
+        if len(content) == _HEAD and not content.lstrip().startswith(b"{"):
+            return content  # no model, however long it is
+        content += file.read(-1 if longest is None else max(longest + 1 - len(content), 0))
+    if longest is not None and len(content) > longest:
         raise ValueError("is far larger than any file of this model.")
     return content
 
 
-def _state(content: bytes) -> dict[str, float]:
-    """The numbers by name.
+def _checked(content: bytes) -> dict[str, Any]:
+    """What a file says, if it has a known schema, and no fields but those of it.
 
     Raises:
         ValueError: it is no model file; the message continues a sentence that the name begins.
@@ -93,11 +172,22 @@ def _state(content: bytes) -> dict[str, float]:
     data = _parsed(content)
     if not isinstance(data, dict) or "schema" not in data:
         raise ValueError(f"is no model file: it does not name the schema {SCHEMA}.")
-    if data["schema"] != SCHEMA:
-        raise ValueError(f"is no model file: its schema is {_quoted(data['schema'])}.")
+    schema = data["schema"]
+    if isinstance(schema, str) and _LATER.fullmatch(schema) and schema not in _SCHEMAS:
+        raise ValueError(
+            f"was written by a newer glassgrad: its schema is {_quoted(schema)}, and this one "
+            f"reads {' and '.join(_SCHEMAS)}. Update glassgrad."
+        )
+    if not isinstance(schema, str) or schema not in _SCHEMAS:
+        raise ValueError(f"is no model file: its schema is {_quoted(schema)}.")
     for field in data:
-        if field not in ("schema", "module", "parameters"):
+        if field not in _SCHEMAS[schema]:
             raise ValueError(f"is no model file: it has a field {_quoted(field)}.")
+    return data
+
+
+def _state(data: dict[str, Any]) -> dict[str, float]:
+    """The numbers by name."""
     parameters = data.get("parameters")
     if not isinstance(parameters, dict):
         raise ValueError("is no model file: it has no field of parameters with names.")
@@ -109,12 +199,12 @@ def _parsed(content: bytes) -> Any:
         text = content.decode()
     except UnicodeDecodeError:
         raise ValueError("is no model file: it is no text in UTF-8.") from None
-    if len(re.findall(r"[\[{]", _TEXT.sub("", text))) > _MOST_BRACKETS:
+    if _depth(_TEXT.sub("", text)) > _DEEPEST:
         raise ValueError("is no model file: it has lists or objects inside one another.")
     try:
         return json.loads(
             text,
-            parse_int=_float,
+            parse_int=lambda digits: Whole(_float(digits)),
             parse_float=_float,
             parse_constant=_refuse_constant,
             object_pairs_hook=_unique,
@@ -122,6 +212,17 @@ def _parsed(content: bytes) -> Any:
     except json.JSONDecodeError as fault:
         place = f"line {fault.lineno}, column {fault.colno}"
         raise ValueError(f"is cut off, damaged or no model file: no JSON at {place}.") from None
+
+
+def _depth(text: str) -> int:
+    """How many brackets are open at once, at most so many as are told from more."""
+    deepest = depth = 0
+    for bracket in _BRACKET.finditer(text):
+        depth += 1 if bracket[0] in "[{" else -1
+        deepest = max(deepest, depth)
+        if deepest > _DEEPEST:
+            break
+    return deepest
 
 
 def _float(text: str) -> float:
@@ -146,7 +247,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _number(name: str, entry: object) -> float:
     if isinstance(entry, float):
-        return entry
+        return float(entry)
     if isinstance(entry, str) and entry in _NO_JSON_NUMBERS:
         return _NO_JSON_NUMBERS[entry]
     raise ValueError(f"has {_quoted(entry)} for {_quoted(name)}, which is no number.")

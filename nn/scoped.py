@@ -28,7 +28,7 @@ class Scoped(Holder):
     scope too.
     """
 
-    _own_affairs = ("_last_call", "_scopes")
+    _own_affairs: tuple[str, ...] = ("_forward", "_last_call", "_scopes")
     # The mode around the last call, its line, and the mode inside it: nearly every call is alike.
     _last_call: tuple[Mode | None, CodeType | None, int, Mode] = (None, None, -1, ORDINARY)
     _scopes: dict[Scope | None, Scope]

@@ -17,7 +17,6 @@ and again. The data and the recipe are those of micrograd's demonstration.
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,44 +25,33 @@ import numpy as np
 import engine
 from engine import Value, no_grad
 from nn import MLP
+from nn.data import two_moons
 from viz.plots import plot_boundary
 
 # ## The data
 #
 # The upper moon is half a circle around (0, 0). The lower moon is the same half circle turned
 # upside down and moved so that each reaches into the other. Noise makes the points real: they
-# lie near the line, not on it. The label of a point is -1 or 1, the moon that it belongs to.
+# lie near the line, not on it. `nn.data` makes them, and names the moon of a point 0 or 1; the
+# loss below wants the label of a point to be -1 or 1.
 
 
-def two_moons(n: int = 100, seed: int = 1, noise: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
+def labelled_moons(n: int = 100, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Points of two moons and their labels.
 
     Args:
         n: how many points, half of them on each moon.
         seed: the same seed gives the same points.
-        noise: the standard deviation of each coordinate around the half circle of radius 1.
 
     Returns:
         The points, an array of shape (n, 2), and their labels, an array of n numbers -1 or 1.
 
-    >>> points, labels = two_moons(4, noise=0.0)
-    >>> points.round(6).tolist()
-    [[1.0, 0.0], [-1.0, 0.0], [0.0, 0.5], [2.0, 0.5]]
-    >>> labels.tolist()
-    [-1.0, -1.0, 1.0, 1.0]
+    >>> points, labels = labelled_moons(4)
+    >>> points.shape, labels.tolist()
+    ((4, 2), [-1.0, -1.0, 1.0, 1.0])
     """
-    upper = half_circle(n // 2)
-    lower = [1.0, 0.5] - half_circle(n - n // 2)
-    points = np.concatenate([upper, lower])
-    points += noise * np.random.default_rng(seed).normal(size=points.shape)
-    labels = np.concatenate([-np.ones(len(upper)), np.ones(len(lower))])
-    return points, labels
-
-
-def half_circle(n: int) -> np.ndarray:
-    """Points on the upper half of the unit circle, from right to left."""
-    angle = np.linspace(0.0, math.pi, n)
-    return np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    points, moons = two_moons(n, seed=seed)
+    return points, 2.0 * moons - 1.0
 
 
 # ## The network
@@ -181,7 +169,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the points and of the weights")
     options = parser.parse_args(arguments)
 
-    points, labels = two_moons(seed=options.seed)
+    points, labels = labelled_moons(seed=options.seed)
     model = network(seed=options.seed)
     print(model)
     train(model, points, labels, options.steps)

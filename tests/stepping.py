@@ -12,10 +12,10 @@ from browsing import Pages
 from lecture import lecture_neuron
 
 from engine import Value, where
+from engine.printing import short
 from nn import Neuron
 from viz import Backprop, backprop
 from viz.steps import Steps
-from viz.text import short
 from viz.words import checks, equations, line_of, sentence
 
 if TYPE_CHECKING:

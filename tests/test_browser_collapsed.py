@@ -7,10 +7,10 @@ from browsing import Pages
 from stepping import HEAD, STATUSES, Stepper, document, fragment, steppers
 
 from engine import Value
+from engine.printing import short
 from nn import MLP
 from viz import Backprop, backprop
 from viz.page import element, script
-from viz.text import short
 
 BOXES = """root => Array.from(root.querySelectorAll("[data-b]"), box => ({
   lit: box.classList.contains("gg-now"),

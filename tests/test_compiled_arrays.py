@@ -7,15 +7,16 @@ import random
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from programs import by_engine, random_program
 from reference_values import cases
+from replaying import value_and_slopes
 
 import engine
 from engine import TABLE, Compiled, Operation, Reduction, Value, compiled
@@ -55,7 +56,11 @@ class Peer:
         return library(self.module, "float64", self.array(0.0)).executed(program, "f")
 
 
-@pytest.fixture(params=["torch", "jax"])
+BY_JAX = pytest.mark.xdist_group("jax")
+"""Tests that one process should run: what JAX has compiled once, it keeps."""
+
+
+@pytest.fixture(params=["torch", pytest.param("jax", marks=BY_JAX)])
 def peer(request: pytest.FixtureRequest) -> Iterator[Peer]:
     found = Peer(request.param)
     with found.package.enable_x64(True) if found.name == "jax" else nullcontext():
@@ -89,49 +94,120 @@ def points_by_size(row: Operation) -> dict[int, Any]:
     return {size: np.array(points) for size, points in found.items()}
 
 
-@pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
-def test_every_operation_has_the_numbers_of_numpy(
-    row: Operation, peer: Peer, figure: Callable[..., None]
-) -> None:
-    for size, points in points_by_size(row).items():
-        function = lambda *xs: by_engine(row.name, *xs) * 1.0
-        recording = Recording(row.name, function, (0.7,) * size, {})
-        program = recording.program(INPUT, INPUT)
-        none, seed = np.zeros(0), np.ones((len(points), 1))
+class Trial(NamedTuple):
+    """A row of the table as a program, what it is run on, and the numbers of numpy.
+
+    Attributes:
+        arrays: the arguments of the program.
+        expected: the results and the gradients, where there are any.
+    """
+
+    name: str
+    program: Program
+    arrays: tuple[Any, ...]
+    expected: tuple[Any, Any]
+
+    def found_by(self, peer: Peer, arrays: Sequence[Any]) -> tuple[Any, Any]:
+        """The results and the gradients of a library; an error says which row it was."""
+        try:
+            found = peer.function(self.program)(*arrays)
+        except Exception as error:
+            raise AssertionError(f"{self.name} by {peer.name}: {error}") from error
+        return found[0], found[2]
+
+    def disagrees(self, found: tuple[Any, Any]) -> bool:
+        pairs = list(zip(self.expected, found))
+        return any((a is None) != (b is None) for a, b in pairs) or not all(
+            a is None or agree(a, b) for a, b in pairs
+        )
+
+
+def trials(name: str) -> Iterator[Trial]:
+    """One for each number of operands."""
+    for size, points in points_by_size(TABLE[name]).items():
+        function = lambda *xs: by_engine(name, *xs) * 1.0
+        program = Recording(name, function, (0.7,) * size, {}).program(INPUT, INPUT)
         inputs = points[:, program.orders["input"]]
-        expected = program.run(inputs, none, seed)
-        run = peer.function(program)
-        for way in {run, peer.jit(run)}:
-            with np.errstate(all="ignore"):
-                found = way(*map(peer.array, (inputs, none, seed)))
-            for a, b in ((expected[0], found[0]), (expected[2], found[2])):
-                assert (a is None) == (b is None)
-                assert a is None or agree(a, b), program.text
-        figure(SECTION, f"points at which operations by {peer.name} agree with numpy", len(points))
+        arrays = inputs, np.zeros(0), np.ones((len(points), 1))
+        expected = program.run(*arrays)
+        yield Trial(name, program, arrays, (expected[0], expected[2]))
+
+
+def check_operations(
+    names: Sequence[str], peer: Peer, jit: Callable[..., Any], figure: Callable[..., None]
+) -> None:
+    """All of these rows in one function: to compile one by one takes JAX twice as long."""
+    tried = [trial for name in names for trial in trials(name)]
+    every = lambda given: [trial.found_by(peer, arrays) for trial, arrays in zip(tried, given)]
+    with np.errstate(all="ignore"):
+        found = jit(every)([tuple(map(peer.array, trial.arrays)) for trial in tried])
+    wrong = [trial for trial, results in zip(tried, found) if trial.disagrees(results)]
+    told = "\n".join(trial.program.text for trial in wrong)
+    assert not wrong, f"{', '.join(trial.name for trial in wrong)}:\n{told}"
+    points = sum(len(trial.arrays[0]) for trial in tried)
+    figure(SECTION, f"points at which operations by {peer.name} agree with numpy", points)
+
+
+TOGETHER = [list(TABLE)[start : start + 10] for start in range(0, len(TABLE), 10)]
+
+
+@pytest.mark.parametrize("names", TOGETHER, ids=lambda names: f"{names[0]} to {names[-1]}")
+def test_every_operation_has_the_numbers_of_numpy(
+    names: list[str], peer: Peer, figure: Callable[..., None]
+) -> None:
+    check_operations(names, peer, peer.jit, figure)
+
+
+@BY_JAX
+def test_without_its_compiler_jax_has_the_same_numbers() -> None:
+    """Operation by operation it takes longer, so that only some rows are tried."""
+    peer = Peer("jax")
+    with peer.package.enable_x64(True):
+        names = ["mul", "compare", "tanh", "where"]
+        check_operations(names, peer, lambda f: f, lambda *figure: None)
 
 
 # Random programs.
 
+ASKED_FOR = {"torch": ("--programs", 20), "jax": ("--jax-graphs", 40)}
+"""The switch of pytest that says how many programs to try, and into how much that is divided."""
+LONGEST = {"torch": 40, "jax": 20}
+"""The lines of a program, at most: JAX takes a second to compile one."""
+TOGETHER_AT_MOST = 5
+"""How many programs are one function, to be compiled once."""
+
 
 @pytest.mark.parametrize("batch", range(4))
 def test_random_programs_agree_with_eager_ones(
-    batch: int, peer: Peer, figure: Callable[..., None]
+    batch: int, peer: Peer, figure: Callable[..., None], request: pytest.FixtureRequest
 ) -> None:
-    tried = 0
-    for seed in range(batch * 15, batch * 15 + 15):
-        program = random_program(seed, 40)
+    option, divisor = ASKED_FOR[peer.name]
+    count = math.ceil(request.config.getoption(option) / divisor)
+    compared = 0
+    for start in range(batch * count, (batch + 1) * count, TOGETHER_AT_MOST):
+        end = min(start + TOGETHER_AT_MOST, (batch + 1) * count)
+        compared += check_programs(range(start, end), peer)
+    figure(SECTION, f"random programs run by {peer.name}, compared with eager ones", compared)
+
+
+def check_programs(seeds: Iterable[int], peer: Peer) -> int:
+    """How many programs were compared."""
+    eager, evaluations, given = [], [], []
+    for program in (random_program(seed, LONGEST[peer.name]) for seed in seeds):
         xs = [Value(x) for x in program.point]
-        y = program.run(by_engine, xs)[-1]
-        if not isinstance(y, Value) or y.is_constant:
+        expected = value_and_slopes(program.run(by_engine, xs)[-1], xs)
+        if expected is None:
             continue
-        y.backward()
-        function = compiled(lambda zero: program.run(by_engine, xs)[-1] + zero)  # noqa: B023
-        evaluate = function.value_and_grad(xs, namespace=peer.module)
-        value, gradient = evaluate(peer.array(program.point), peer.array([0.0]))
-        assert agree(y.data, value), program.python()
-        assert agree([x.grad for x in xs], gradient), program.python()
-        tried += 1
-    figure(SECTION, f"random programs run by {peer.name}, compared with eager ones", tried)
+        function = lambda zero, program=program, xs=xs: program.run(by_engine, xs)[-1] + zero
+        eager.append((program, expected))
+        evaluations.append(compiled(function).value_and_grad(xs, namespace=peer.module))
+        given.append(peer.array(program.point))
+    every = lambda given, zero: [f(point, zero) for f, point in zip(evaluations, given)]
+    found = peer.jit(every)(given, peer.array([0.0]))
+    for (program, (result, *slopes)), (value, gradient) in zip(eager, found, strict=True):
+        assert agree(result, value), program.python()
+        assert agree(slopes, gradient), program.python()
+    return len(eager)
 
 
 # A network.
@@ -189,7 +265,7 @@ def test_single_precision_is_a_choice(peer: Peer) -> None:
     loss, parameters, numbers = network()
     expected = loss.value_and_grad(parameters)(*numbers)
     evaluate = loss.value_and_grad(parameters, namespace=peer.module, dtype="float32")
-    value, gradient = evaluate(*map(peer.array, numbers))
+    value, gradient = peer.jit(evaluate)(*map(peer.array, numbers))
     assert str(gradient.dtype).endswith("float32")
     assert str(value.dtype).endswith("float32")
     assert agree(expected[0], value, 1e-5)
@@ -237,6 +313,7 @@ def test_an_integer_used_as_an_index_is_a_comparison(peer: Peer) -> None:
         evaluate(peer.array([2.0, 3.0]), peer.array([0, 1]))
 
 
+@BY_JAX
 def test_while_jax_traces_nothing_can_be_compared() -> None:
     jax = pytest.importorskip("jax", reason="jax is not installed")
     w = Value(2.0)
@@ -259,6 +336,7 @@ def test_what_is_computed_scalar_by_scalar_is_refused(
         evaluate(peer.array([2.0]), peer.array([1.0]))
 
 
+@BY_JAX
 def test_jax_must_be_set_up_for_double_precision() -> None:
     jax = pytest.importorskip("jax", reason="jax is not installed")
     w = Value(2.0)
@@ -309,6 +387,7 @@ def test_shapes_that_do_not_belong_together_are_refused(
 # JAX.
 
 
+@BY_JAX
 def test_its_gradient_is_that_of_jax() -> None:
     """JAX differentiates the forward half by rules of its own."""
     peer = Peer("jax")

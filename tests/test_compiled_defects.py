@@ -3,8 +3,10 @@
 import copy
 import gc
 import math
+import random
 import weakref
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from replaying import are_near, near, value_and_slopes
 import engine
 from engine import Value, compiled, descend, dot, grad, log, minimum, relu, softmax, where
 from engine.errors import CompilationError
-from nn import MLP
+from nn import MLP, Module, Neuron
 
 w, u = Value(2.0), Value(3.0)
 PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
@@ -176,3 +178,167 @@ def test_long_sums_of_gradients_are_several_lines() -> None:
     x = Value(0.1)
     f = compiled(lambda x: engine.sum([steps(x) * relu(x + i) for i in range(3)]))
     assert all(map(near, value_and_slopes(f.function(x), [x]), value_and_slopes(f(x), [x])))
+
+
+# What stands beside parameters without having any.
+
+
+class Scale:
+    """It has no Values, and no base class."""
+
+    offset = 0.0
+
+    def __init__(self, factor: float = 0.5) -> None:
+        self.factor, self.is_on = factor, True
+        self.generator, self.calls = random.Random(0), []
+
+    def __call__(self, x: Any) -> Any:
+        return x * self.factor + self.offset if self.is_on else x
+
+
+class ScaleModule(Module):
+    """The same as a module."""
+
+    offset = 0.0
+
+    def __init__(self, factor: float = 0.5) -> None:
+        self.factor, self.is_on = factor, True
+
+    def forward(self, x: Any) -> Any:
+        return x * self.factor + self.offset if self.is_on else x
+
+
+class Row(Module):
+    """Parts one after the other."""
+
+    def __init__(self, *parts: Any) -> None:
+        self.parts = [*parts]
+
+    def forward(self, x: Any) -> Any:
+        for part in self.parts:
+            x = part(x)
+        return x
+
+
+def changed(name: str, number: Any) -> Callable[[Any], None]:
+    return lambda part: setattr(part, name, number)
+
+
+def raised(name: str, number: Any) -> Callable[[Any], None]:
+    return lambda part: setattr(type(part), name, number)
+
+
+CHANGES = {
+    "a number": changed("factor", 3.0),
+    "a flag": changed("is_on", False),
+    "an attribute that the class had": changed("offset", 2.0),
+    "an attribute of the class": raised("offset", 4.0),
+}
+
+
+@pytest.mark.parametrize("kind", [Scale, ScaleModule])
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("place", ["in a list", "in a list of another", "directly", "an attribute"])
+def test_a_part_without_parameters_is_looked_at(
+    kind: type, change: str, place: str, request: pytest.FixtureRequest
+) -> None:
+    part: Any = kind()
+    request.addfinalizer(lambda: setattr(kind, "offset", 0.0))
+    neuron = Neuron(1, seed=0)
+    row = Row(neuron, part)
+    if place == "in a list of another":
+        row = Row(neuron, Row(part))
+    holder = SimpleNamespace(model=neuron, part=part)
+    functions = {
+        "directly": lambda x: part(neuron(x)),
+        "an attribute": lambda x: holder.part(holder.model(x)),
+    }
+    f = compiled(functions.get(place, row))
+    one, two = np.array([1.0]), np.array([2.0])
+    before = f(one).data
+    assert before == f.function(one).data
+    f(two), f.over([one]), f(one)
+    assert len(f.recordings) == 1
+    CHANGES[change](part)
+    assert f(one).data == f.function(one).data != before
+    assert f.over([one]).data == f.function(one).data
+    f(two)
+    assert len(f.recordings) == 2
+
+
+def test_a_part_is_looked_at_in_a_model_without_any_parameters() -> None:
+    row = Row(ScaleModule(2.0), ScaleModule(3.0))
+    f = compiled(row)
+    assert f(1.0).data == 6.0
+    row.parts[1].factor = 4.0
+    assert f(1.0).data == 8.0
+    row.parts.append(ScaleModule(0.5))
+    assert f(1.0).data == 4.0
+    row.parts[0] = ScaleModule(1.0)
+    assert f(1.0).data == 2.0
+    assert len(f.recordings) == 4
+
+
+def test_a_plain_object_that_is_named_is_looked_at() -> None:
+    settings = SimpleNamespace(rate=0.5, inner=SimpleNamespace(power=2))
+    f = compiled(lambda x: settings.rate * (w * x) ** settings.inner.power)
+    assert f(1.0).data == 2.0
+    settings.rate = 1.0
+    assert f(1.0).data == 4.0
+    settings.inner.power = 3
+    assert f(1.0).data == 8.0
+    settings.rate = 0.5
+    assert f(1.0).data == 4.0
+    settings.rate, settings.inner.power = 0.5, 2
+    assert f(1.0).data == 2.0
+    assert len(f.recordings) == 4
+
+
+def test_a_mode_that_is_set_forth_and_back_is_recorded_twice() -> None:
+    row = Row(Neuron(1, seed=0), ScaleModule())
+    f = compiled(row)
+    for _ in range(5):
+        row.train()
+        f([1.0])
+        row.eval()
+        f([1.0])
+    assert len(f.recordings) == 2
+
+
+def test_what_changes_beside_a_model_but_decides_nothing_is_not_looked_at() -> None:
+    class Trainer:
+        def __init__(self) -> None:
+            self.model, self.generator = Row(Neuron(1, seed=0), Scale()), random.Random(0)
+            self.rows: list[float] = []
+
+        @compiled
+        def loss(self, x: Any) -> Any:
+            return self.model(x) ** 2
+
+    trainer = Trainer()
+    for i in range(100):
+        trainer.generator.gauss(0.0, 1.0)
+        trainer.model.parts[1].generator.gauss(0.0, 1.0)
+        trainer.model.parts[1].calls.append(i)
+        trainer.rows.append(trainer.loss.over([[1.0]]).data)
+        trainer.model([1.0])
+        copy.deepcopy(trainer.model)([1.0])
+    assert len(trainer.loss.recordings) == 1
+
+
+def test_the_caches_of_modules_lead_to_no_recording() -> None:
+    """A scope, a line that calls, and compiled methods are attributes that come later."""
+
+    class Line(Row):
+        @compiled
+        def loss(self, x: Any) -> Any:
+            return self(x) ** 2
+
+        @compiled
+        def other(self, x: Any) -> Any:
+            return self(x) * 2.0
+
+    line = Line(Neuron(1, seed=0), ScaleModule(), Row(ScaleModule()))
+    for _ in range(3):
+        line.loss([1.0]), line.other([1.0]), line([1.0]), Row(line)([1.0])
+    assert len(line.loss.recordings) == len(line.other.recordings) == 1

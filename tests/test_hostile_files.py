@@ -16,6 +16,7 @@ from outputs import refused, strict_json
 
 from engine import Value
 from nn import MLP, Module, Neuron
+from nn.saved import load
 from viz import backprop, draw
 
 SECTION = "Hostile input"
@@ -53,16 +54,24 @@ def check_load(model: Module, state: Any) -> bool:
     return True
 
 
+def check_build(path: Path, content: bytes) -> None:
+    """A model is built with all numbers of a file, or refused with a sentence."""
+    if not refused(lambda: load(path), ValueError):
+        data = json.loads(content, parse_int=float)
+        assert bits(load(path).state_dict()) == bits(data["parameters"])
+
+
 def check_file(path: Path, content: bytes) -> bool:
     """A file is taken whole, or refused with a sentence and the model as it was."""
     path.write_bytes(content)
+    check_build(path, content)
     model = Neuron(2, seed=0)
     before = bits(model.state_dict())
     if refused(lambda: model.load(path), ValueError):
         assert bits(model.state_dict()) == before
         return False
     data = json.loads(content, parse_int=float)  # -0 is a number of its own
-    assert data["schema"] == "glassgrad-model/1"
+    assert data["schema"] in ("glassgrad-model/1", "glassgrad-model/2")
     assert bits(model.state_dict()) == bits(data["parameters"])
     return True
 
@@ -82,8 +91,13 @@ def test_random_model_files_are_taken_whole_or_change_nothing(
     path, model, taken = tmp_path / "model.json", Neuron(2), 0
     model.load_state_dict(GOOD)
     good, seeds = model.save(path).read_bytes(), hostile.seeds("model file", request.config)
+    data = {**json.loads(good), "module": ["a part for people, which nothing reads"] * 3}
+    good = json.dumps(data, indent=1).encode()
+    del data["build"]
+    old = json.dumps({**data, "schema": "glassgrad-model/1"}, indent=1).encode()
     for seed in seeds:
-        content = hostile.model_file(hostile.generator("model file", seed), good)
+        source = old if seed % 2 else good
+        content = hostile.model_file(hostile.generator("model file", seed), source)
         with hostile.survives(content, f"model file, seed {seed}"):
             taken += check_file(path, content)
     assert hostile.are_mixed(taken, len(seeds))

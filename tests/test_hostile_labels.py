@@ -29,11 +29,11 @@ from outputs import (
 
 import engine
 from engine import Value, scope
+from engine.printing import short
 from engine.text import visible
 from viz import Backprop, backprop, draw
 from viz.diagram import Diagram
 from viz.page import script
-from viz.text import short
 
 LABELS = hostile.corpus("labels")
 BATCH = 40

@@ -236,16 +236,16 @@ def test_letters_do_not_reach_the_notebook(live: laboratory.Notebook, stepper: "
     assert live.selection() == before
 
 
-@pytest.mark.parametrize("part", [".gg-forward", "input[type=range]", ".gg-scroll.gg-steps"])
 def test_keys_on_a_part_do_not_reach_the_notebook(
-    part: str, live: laboratory.Notebook, stepper: "Locator"
+    live: laboratory.Notebook, stepper: "Locator"
 ) -> None:
     stepper.locator(".gg-sentence").click()
     before = live.selection()
-    for key in ("ArrowDown", "j", "ArrowUp", "k", "b"):  # the next cell, the last, a new one
-        stepper.locator(part).focus()
-        live.page.keyboard.press(key)
-        assert live.selection() == before, key
+    for part in (".gg-forward", "input[type=range]", ".gg-scroll.gg-steps"):
+        for key in ("ArrowDown", "j", "ArrowUp", "k", "b"):  # the next cell, the last, a new one
+            stepper.locator(part).focus()
+            live.page.keyboard.press(key)
+            assert live.selection() == before, (part, key)
 
 
 def test_a_guess_is_typed_and_judged(live: laboratory.Notebook, stepper: "Locator") -> None:
@@ -337,23 +337,23 @@ def test_the_keys_of_a_widget_do_not_reach_the_notebook(live: laboratory.Noteboo
 # The colours of JupyterLab.
 
 
-@pytest.mark.parametrize("cell", [STEPS, NEURON, WIDGET])
-def test_a_light_notebook_is_light_and_readable(cell: int, live: laboratory.Notebook) -> None:
-    check_colours(live, cell, LIGHT)
+def test_a_light_notebook_is_light_and_readable(live: laboratory.Notebook) -> None:
+    check_colours(live, LIGHT)
 
 
-@pytest.mark.parametrize("cell", [STEPS, NEURON, WIDGET])
-def test_a_dark_notebook_is_dark_and_readable(cell: int, dark: laboratory.Notebook) -> None:
-    check_colours(dark, cell, DARK)
+def test_a_dark_notebook_is_dark_and_readable(dark: laboratory.Notebook) -> None:
+    check_colours(dark, DARK)
 
 
-def check_colours(notebook: laboratory.Notebook, cell: int, paper: str) -> None:
-    stepper = notebook.output(cell).locator(".glassgrad-steps[data-ready]")
-    stepper.wait_for()
-    assert stepper.evaluate("(root) => getComputedStyle(root).backgroundColor") == paper
-    found = laboratory.contrasts(stepper)
-    assert len(found) > 30
-    assert {text: contrast for text, contrast in found.items() if contrast < 4.5} == {}
+def check_colours(notebook: laboratory.Notebook, paper: str) -> None:
+    for cell in (STEPS, NEURON, WIDGET):
+        stepper = notebook.output(cell).locator(".glassgrad-steps[data-ready]")
+        stepper.wait_for()
+        colour = stepper.evaluate("(root) => getComputedStyle(root).backgroundColor")
+        assert colour == paper, CELLS[cell]
+        found = laboratory.contrasts(stepper)
+        assert len(found) > 30, CELLS[cell]
+        assert {text: c for text, c in found.items() if c < 4.5} == {}, CELLS[cell]
 
 
 def test_a_drawing_has_the_colours_of_the_notebook(dark: laboratory.Notebook) -> None:

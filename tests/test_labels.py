@@ -1,6 +1,6 @@
 """Labels are data: the characters that stand for them, and the names that come of them.
 
-What a reader should see of a label is `viz.text.visible(label)`, no more and no less. That every
+What a reader should see of a label is `engine.text.visible(label)`, no more and no less. That every
 output keeps to it, whatever the label, is tested in `test_hostile_labels.py`.
 """
 
@@ -15,11 +15,11 @@ from outputs import CAN_DRAW, spaced
 
 import engine
 from engine import Value, scope
+from engine.printing import columns, short, width_of
 from engine.text import clipped, visible
 from viz import RenderingError, draw, draw_dot
 from viz.command_line import main
 from viz.diagram import Diagram
-from viz.text import columns, short, width_of
 
 LABELS = hostile.corpus("labels")
 ANY = pytest.mark.parametrize("label", LABELS.values(), ids=LABELS)

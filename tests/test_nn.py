@@ -552,7 +552,7 @@ def script():
 
 
 def test_two_moons_are_learned_to_the_last_point(script):
-    points, labels = script.two_moons(100, seed=1)
+    points, labels = script.labelled_moons(100, seed=1)
     said = []
     losses, accuracy = script.train(script.network(1), points, labels, 41, report=said.append)
     assert accuracy == 1.0
@@ -561,17 +561,17 @@ def test_two_moons_are_learned_to_the_last_point(script):
 
 
 def test_two_moons_are_the_same_for_a_seed(script):
-    points, labels = script.two_moons(100, seed=4)
-    again, _ = script.two_moons(100, seed=4)
+    points, labels = script.labelled_moons(100, seed=4)
+    again, _ = script.labelled_moons(100, seed=4)
     np.testing.assert_array_equal(points, again)
-    assert not np.array_equal(points, script.two_moons(100, seed=5)[0])
+    assert not np.array_equal(points, script.labelled_moons(100, seed=5)[0])
     assert (labels == -1).sum() == (labels == 1).sum() == 50
 
 
 def test_the_two_moons_script_saves_a_picture(script, tmp_path, capsys):
     pytest.importorskip("matplotlib")
     picture = tmp_path / "moons.png"
-    script.draw(script.network(), *script.two_moons(10), picture, cells=3)
+    script.draw(script.network(), *script.labelled_moons(10), picture, cells=3)
     assert picture.read_bytes().startswith(b"\x89PNG")
     script.main(["--steps", "1"])
     assert capsys.readouterr().out.startswith("MLP(2 → 16 → 16 → 1, relu, linear output, 337")

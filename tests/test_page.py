@@ -17,9 +17,9 @@ from lecture import lecture_neuron
 from markup import SVG, Elements, picture, without_scripts
 
 from engine import Value
+from engine.printing import short
 from nn import Neuron
 from viz import Backprop, backprop, step_neuron
-from viz.text import short
 
 
 def module_neuron() -> Value:

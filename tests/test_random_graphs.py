@@ -24,6 +24,8 @@ LONGEST = {"PyTorch": 80, "JAX": 30}
 """The lines of a program, at most: JAX takes twenty times as long."""
 OPTION = {"PyTorch": "--graphs", "JAX": "--jax-graphs"}
 """The switch of pytest that says how many graphs to compare."""
+MARKS = {"PyTorch": (), "JAX": (pytest.mark.xdist_group("jax"),)}
+"""One process runs all tests with JAX: what JAX has compiled once, it keeps."""
 BATCH = 50
 
 
@@ -122,7 +124,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seeds" in metafunc.fixturenames:
         counts = {peer: metafunc.config.getoption(option) for peer, option in OPTION.items()}
         batches = [
-            pytest.param(peer, range(start, min(start + BATCH, count)))
+            pytest.param(peer, range(start, min(start + BATCH, count)), marks=MARKS[peer])
             for peer, count in counts.items()
             for start in range(0, count, BATCH)
         ]
@@ -172,14 +174,23 @@ def test_every_row_is_tried_often() -> None:
     assert not [name for name in TABLE if uses[name] < 20]
 
 
-@pytest.mark.parametrize("peer", PEERS)
+BOTH = [pytest.param(peer, marks=MARKS[peer]) for peer in PEERS]
+
+
+@pytest.mark.parametrize("peer", BOTH)
 def test_every_row_has_a_peer(peer: str) -> None:
     advice = peers.missing(ROWS[peer](), peer)
     assert not advice, advice
 
 
-@pytest.mark.parametrize("permission", PERMITTED, ids=lambda p: p.reason.split(":")[0])
-def test_every_permission_is_needed(permission: Permission) -> None:
-    for peer in permission.peers:
-        assert not judgement(permission.example, peer, []).agrees, f"remove it for {peer}"
-        assert judgement(permission.example, peer, [permission]).reasons == (permission.reason,)
+@pytest.mark.parametrize(
+    ("permission", "peer"),
+    [
+        pytest.param(p, peer, marks=MARKS[peer], id=f"{p.reason.split(':')[0]}, {peer}")
+        for p in PERMITTED
+        for peer in p.peers
+    ],
+)
+def test_every_permission_is_needed(permission: Permission, peer: str) -> None:
+    assert not judgement(permission.example, peer, []).agrees, f"remove it for {peer}"
+    assert judgement(permission.example, peer, [permission]).reasons == (permission.reason,)

@@ -1,7 +1,7 @@
 """Many Values as one array; and the way of backward() to many leaves at once."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,9 @@ from engine import (
     NOT_COMPUTED,
     Value,
     assign,
+    assign_grad,
     compiled,
+    computed_gradients,
     data_vector,
     descend,
     forget,
@@ -58,8 +60,91 @@ def test_what_cannot_be_assigned_changes_nothing(numbers: Any, error: type, said
     assert [value.data for value in values] == [7.0, 8.0]
 
 
+@pytest.mark.parametrize("numbers", [[3, math.nan], (3.0, math.nan), np.array([3.0, math.nan])])
+def test_gradients_are_assigned(numbers: Any) -> None:
+    values = [Value(1.0), Value(2.0)]
+    assign_grad(values, numbers)
+    assert repr([value.grad for value in values]) == "[3.0, nan]"
+    assert [value.data for value in values] == [1.0, 2.0]
+
+
 @pytest.mark.parametrize(
-    "function", [data_vector, grad_vector, zero_grad, lambda v: assign(v, [1.0, 2.0]),
+    ("numbers", "error", "said"),
+    [
+        ([1.0], ValueError, r"assign_grad\(...\) of 2 Values takes as many numbers"),
+        (["1", "2"], TypeError, "takes real numbers"),
+        ([None, 1.0], TypeError, "takes real numbers"),
+    ],
+)
+def test_gradients_that_cannot_be_assigned_change_nothing(
+    numbers: Any, error: type, said: str
+) -> None:
+    values = [Value(7.0), Value(8.0)]
+    with pytest.raises(error, match=said):
+        assign_grad(values, numbers)
+    assert all(value.grad is NOT_COMPUTED for value in values)
+
+
+@pytest.mark.parametrize(
+    ("gradients", "computed"),
+    [
+        ([], None),
+        ([1.0, 2.0], None),
+        ([0.0, -0.0], None),  # the sign of NOT_COMPUTED alone does not tell
+        ([-0.0, NOT_COMPUTED], [True, False]),
+        ([NOT_COMPUTED, NOT_COMPUTED], [False, False]),
+        ([math.nan, NOT_COMPUTED], [True, False]),
+    ],
+)
+def test_it_is_known_which_gradients_are_computed(
+    gradients: list[float], computed: list[bool] | None
+) -> None:
+    values = [Value(1.0) for _ in gradients]
+    for value, gradient in zip(values, gradients):
+        value.grad = gradient
+    numbers, mask = computed_gradients(values)
+    assert repr(numbers.tolist()) == repr(grad_vector(values).tolist())
+    assert (None if mask is None else mask.tolist()) == computed
+    numbers[:] = 7.0  # its own array
+    assert [value.grad for value in values] != [7.0] * len(values) or not values
+
+
+class Interrupted(list[Value]):
+    """Values, of which the third interrupts whoever takes it, once."""
+
+    def __iter__(self) -> Iterator[Value]:
+        for i, value in enumerate(list.__iter__(self)):
+            if i == 2 and not self.interrupted:
+                self.interrupted = True
+                raise KeyboardInterrupt
+            yield value
+
+    interrupted = True
+
+
+@pytest.mark.parametrize("write", [lambda v: assign(v, range(5)), lambda v: descend(v, 1.0)])
+def test_an_interruption_leaves_no_half(
+    write: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = Interrupted(Value(9.0) for _ in range(5))
+    for i, value in enumerate(values):
+        value.grad = 9.0 - i
+    check, reads = engine.vector._refuse_on_tape, []
+
+    def interrupt_after(what: str, values: Any) -> None:
+        reads.append(check(what, values))
+        values.interrupted = False  # what comes next is the writing
+
+    monkeypatch.setattr("engine.vector._refuse_on_tape", interrupt_after)
+    with pytest.raises(KeyboardInterrupt):
+        write(values)
+    assert reads
+    assert [value.data for value in values] == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    "function", [data_vector, grad_vector, computed_gradients, zero_grad,
+                 lambda v: assign(v, [1.0, 2.0]), lambda v: assign_grad(v, [1.0, 2.0]),
                  lambda v: descend(v, 0.1)]
 )  # fmt: skip
 def test_what_is_no_value_is_named(function: Callable[..., Any]) -> None:
@@ -71,10 +156,18 @@ def test_what_is_no_value_is_named(function: Callable[..., Any]) -> None:
 
 def test_a_recording_reads_no_numbers() -> None:
     w = [Value(1.0), Value(2.0)]
-    for function in (data_vector, grad_vector, lambda v: descend(v, 0.1)):
+    for function in (
+        data_vector,
+        grad_vector,
+        computed_gradients,
+        lambda v: assign(v, [3.0, 4.0]),
+        lambda v: assign_grad(v, [3.0, 4.0]),
+        lambda v: descend(v, 0.1),
+    ):
         with pytest.raises(CompilationError, match=r"recorded|recording"):
             compiled(lambda x, f=function: x * 2.0 if f(w) is None else x)(1.0)
     assert data_vector(w).tolist() == [1.0, 2.0]
+    assert all(value.grad is NOT_COMPUTED for value in w)
 
 
 # backward() from a node of many leaves.
@@ -155,8 +248,8 @@ def test_a_parameter_without_a_gradient_stays() -> None:
         ([], 0.1, ValueError, "no parameters"),
         ([3.0], 0.1, TypeError, "leaf Values"),
         ([Value(1.0) * 2.0], 0.1, TypeError, "leaf Values"),
-        ([Value(1.0)], 0.0, ValueError, "positive"),
-        ([Value(1.0)], math.nan, ValueError, "positive"),
+        ([Value(1.0)], -0.1, ValueError, "positive"),
+        ([Value(1.0)], math.nan, ValueError, "finite"),
         ([Value(1.0)], "0.1", TypeError, "real number"),
     ],
 )

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from engine import Ink, Reduction, Value, contribution, derivative_formula
+from engine.printing import columns
 from engine.text import describe
 from engine.value import name
 from viz.diagram import Diagram
 from viz.equation import Equation, Written, from_ink, number, product, total
 from viz.mathml import identifier, mathml
 from viz.node import Node
-from viz.text import columns
 
 MOST_PATHS = 6
 """Above so many paths, or paths of more edges than the next, only the nodes between are shown."""

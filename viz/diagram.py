@@ -16,11 +16,11 @@ from typing import Any, overload
 
 from engine import NOT_COMPUTED, TABLE, Operation, Value, topological_order
 from engine.compiling.result import Replay, Total
+from engine.printing import short
 from engine.text import describe, visible
 from viz.compiled import inside, is_compiled
 from viz.formulas import written
 from viz.node import Node
-from viz.text import short
 
 MOST_OPENED = 2000
 """Graphs with more nodes than this keep their `dot` nodes closed unless asked."""

@@ -12,6 +12,7 @@ import graphviz
 
 from engine import Value
 from engine.files import json_text, write_file
+from engine.printing import columns, short
 from engine.real import real
 from engine.text import describe, told
 from viz.diagram import Diagram
@@ -23,7 +24,6 @@ from viz.render import RendererMissingError, RenderingError, render
 from viz.saving import checked_name
 from viz.sheet import sheet
 from viz.svg import page_svg
-from viz.text import columns, short
 
 SCHEMA = "glassgrad-graph/1"
 MAX_NODES = 150

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine import TABLE, Ink
-from viz.text import short
+from engine.printing import short
 
 _PRODUCT = TABLE["mul"].notation.binds
 

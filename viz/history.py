@@ -11,6 +11,7 @@ from math import nan
 from typing import Any, Protocol
 
 from engine import NOT_COMPUTED
+from engine.names import layer_of
 
 
 class Named(Protocol):
@@ -46,7 +47,7 @@ class GradientHistory(Mapping[str, list[float]]):
         """Note the gradients as they are now: after `backward()`, before they are set to 0."""
         found: dict[str, list[float]] = {}
         for name, parameter in model.named_parameters():
-            sizes = found.setdefault(_layer_of(name), [])
+            sizes = found.setdefault(layer_of(name), [])
             if parameter.grad is not NOT_COMPUTED:
                 sizes.append(abs(parameter.grad))
         for layer in [*found, *self._sizes]:
@@ -67,12 +68,3 @@ class GradientHistory(Mapping[str, list[float]]):
 
     def __repr__(self) -> str:
         return f"<gradients of {len(self)} layers over {self._steps} steps>"
-
-
-def _layer_of(name: str) -> str:
-    """The layer a parameter belongs to: "layers.0" of "layers.0.neurons.3.w.1", "w" of "w.0"."""
-    parts = name.split(".")
-    for i, part in enumerate(parts):
-        if part.isdigit() and not all(rest.isdigit() for rest in parts[i + 1 :]):
-            return ".".join(parts[: i + 1])
-    return parts[0]

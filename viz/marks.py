@@ -1,8 +1,7 @@
 """What is worth a warning, in words: numbers that are nan or infinite, units that learn nothing.
 
-A relu whose input is negative is dead: its local derivative is 0, so nothing before it learns from
-this sample. A sigmoid or tanh far out on its flat part is saturated: next to nothing gets through.
-The drawing shows these words in the box of a node and, counted, in the box of a whole module.
+What makes a unit dead or saturated is in `engine/units.py`. The drawing shows these words in the
+box of a node and, counted, in the box of a whole module.
 """
 
 from __future__ import annotations
@@ -10,13 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import isfinite
 
+from engine.printing import short
+from engine.units import is_still, still_name
 from viz.node import Node
-from viz.text import short
-
-SATURATED = 0.01
-"""A sigmoid or tanh whose local derivative is below this share of its largest is saturated."""
-_LARGEST = {"tanh": 1.0, "sigmoid": 0.25}
-_UNITS = {"relu": "dead", **dict.fromkeys(_LARGEST, "saturated")}
 
 
 def marks(node: Node) -> list[str]:
@@ -31,7 +26,7 @@ def marks(node: Node) -> list[str]:
     found = [] if isfinite(node.data) else [short(node.data)]
     if node.gradient is not None and not isfinite(node.gradient):
         found.append(f"gradient {short(node.gradient)}")
-    return [*found, _name(node)] if _is_still(node) else found
+    return [*found, still_name(node.operation)] if is_still(node.operation, _slope(node)) else found
 
 
 def counted_marks(nodes: Iterable[Node]) -> list[str]:
@@ -48,10 +43,10 @@ def counted_marks(nodes: Iterable[Node]) -> list[str]:
     units: dict[str, list[bool]] = {}
     numbers: dict[str, int] = {}
     for node in nodes:
-        if (kind := _name(node)) and _slope(node) is not None:
-            units.setdefault(kind, []).append(_is_still(node))
+        if (kind := still_name(node.operation)) and _slope(node) is not None:
+            units.setdefault(kind, []).append(is_still(node.operation, _slope(node)))
         for mark in marks(node):
-            if mark not in _UNITS.values():
+            if mark != kind:
                 numbers[mark] = numbers.get(mark, 0) + 1
     found = [f"{mark} in {n} node{'s'[: n != 1]}" for mark, n in numbers.items()]
     for name, still in units.items():
@@ -62,18 +57,3 @@ def counted_marks(nodes: Iterable[Node]) -> list[str]:
 
 def _slope(node: Node) -> float | None:
     return node.partials[0] if len(node.partials) == 1 else None
-
-
-def _name(node: Node) -> str:
-    """What a unit that learns nothing is called; "" for what is no unit."""
-    if node.operation is None or node.is_compiled:  # whose name is that of a user's function
-        return ""
-    return _UNITS.get(node.operation.name, "")
-
-
-def _is_still(node: Node) -> bool:
-    """Whether a unit lets no gradient through, or next to none."""
-    slope = _slope(node)
-    if slope is None or node.operation is None or not _name(node):
-        return False
-    return abs(slope) < SATURATED * _LARGEST.get(node.operation.name, 0.0) or slope == 0.0

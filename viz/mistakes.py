@@ -14,10 +14,10 @@ from math import isfinite
 from typing import overload
 
 from engine import contribution
+from engine.printing import columns, short
 from viz.diagram import Diagram
 from viz.node import Node
 from viz.steps import Steps
-from viz.text import columns, short
 
 TOLERANCE = 1e-9
 """Adding in another order rounds differently; only more than this share of the terms is wrong."""

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine import TABLE, Operation, Reduction, Value, topological_order
+from engine.printing import columns, short
 from engine.real import is_real, real
 from engine.row import EVERYWHERE
 from engine.text import describe, told
 from viz.backprop import Backprop
 from viz.page import row, table
 from viz.spelling import suggestion
-from viz.text import columns, short
 from viz.words import local_text
 
 

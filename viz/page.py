@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
+from engine.printing import short
 from viz import at_once
 from viz.assets import compact_script, compact_style
 from viz.drawing import MAX_NODES, picture_of
@@ -23,7 +24,6 @@ from viz.parts import Picture
 from viz.render import RendererMissingError, RenderingError
 from viz.step import Step
 from viz.steps import Steps
-from viz.text import short
 from viz.words import accumulation, checks, local_text, record
 
 _HEADINGS = ("step", "phase", "edge", "upstream", "local", "contribution", "result")

@@ -15,6 +15,7 @@ from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
 from engine import Operation, Reduction, no_grad
+from engine.printing import short
 from engine.text import describe
 from viz.curve import curve_points
 from viz.dot import DATA, GRADIENT, INK
@@ -28,7 +29,6 @@ from viz.plottable import (
     row_called,
     score,
 )
-from viz.text import short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,7 +76,7 @@ def plot_operation(operation: Operation | str) -> Figure:
 
 def plot_boundary(
     model: Callable[[Sequence[float]], Any],
-    X: Any,  # noqa: N803  the name that everyone knows
+    X: Any,
     y: Any,
     *,
     threshold: float = 0.0,

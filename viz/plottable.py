@@ -8,10 +8,10 @@ from math import isfinite
 from typing import Any
 
 from engine import TABLE, Operation, Value
+from engine.printing import short
 from engine.real import is_real, real
 from engine.text import describe, told
 from viz.spelling import suggestion
-from viz.text import short
 
 
 def row_called(operation: Operation | str) -> Operation:
@@ -80,7 +80,7 @@ def _number(thing: Any, takes: str) -> float:
         raise TypeError(f"{takes} not {describe(thing)}.") from None
 
 
-def checked_points(X: Any, y: Any) -> tuple[Any, Any]:  # noqa: N803  as in plot_boundary
+def checked_points(X: Any, y: Any) -> tuple[Any, Any]:
     """Points and labels as arrays.
 
     Raises:

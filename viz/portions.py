@@ -15,9 +15,9 @@ from itertools import groupby
 from engine.compiling.graph import CAPTURED, CONSTANT, INPUT
 from engine.compiling.program import Program
 from engine.compiling.recording import Recording
+from engine.printing import short
 from engine.text import clipped, visible
 from viz.formulas import written
-from viz.text import short
 
 _LONGEST_FORMULA = 80
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from engine.compiling import Compiled
 from engine.files import write_file
+from engine.printing import columns
 from engine.text import describe, visible
 from viz.drawing import check_whole
 from viz.portions import Portions
@@ -23,7 +24,6 @@ from viz.program_page import document, page
 from viz.render import render
 from viz.saving import checked_name
 from viz.svg import page_svg
-from viz.text import columns
 
 MOST_SCALARS = 60
 FORMATS = ("html", "svg", "png", "pdf", "dot", "txt")

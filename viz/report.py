@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from engine.printing import columns, short
 from viz import at_once
 from viz.steps import Steps
-from viz.text import columns, short
 from viz.words import accumulation, local_text
 
 _MOST_CHECKING = 100_000

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import ast
 
+from engine.printing import width_of
 from engine.text import clipped, visible
-from viz.text import width_of
 
 _WINDOW = 72
 """How much of a long expression an error shows around the place."""

@@ -13,13 +13,13 @@ from typing import Any
 
 from engine.compiling.result import Total
 from engine.differences import KINK
+from engine.printing import short
 from engine.text import clipped
 from viz import at_once
 from viz.compiled import NAMED_FIRST, title_of
 from viz.node import Node
 from viz.step import Step
 from viz.steps import Steps
-from viz.text import short
 
 _MOST_CHECKING = 25_000
 """How many nodes times nodes may be computed for the checks by differences of one page."""

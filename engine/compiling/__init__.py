@@ -3,10 +3,12 @@
     function.py      `compiled(f)`: what users call
     arguments.py     the arguments of a call, taken apart into numbers
     batch.py         those of many calls
+    outputs.py       what a function gives for a sample in `map`
     surroundings.py  the names around the function, which may be bound anew
-    contents.py      the parameters behind them, which may be replaced
+    contents.py      the parameters behind them, which may be replaced: kin.py
     tape.py          what is recorded while the function runs
     known.py         the recordings of a function, and how many there may be
+    serving.py       which of them serve the samples of a batch: mapping.py, slopes.py
     recording.py     one run as a graph, and the programs made of it
     result.py        the result as a Value
 

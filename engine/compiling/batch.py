@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine.compiling.arguments import Arguments
+from engine.compiling.graph import Numbers
 from engine.compiling.program import Program
 from engine.compiling.recording import Recording
 from engine.text import told
@@ -16,12 +17,29 @@ from engine.value import Value
 
 
 class Part(NamedTuple):
-    """The samples of a batch that one recording serves: the sum of their results, its gradient."""
+    """The samples of a batch that one recording serves.
+
+    Attributes:
+        recording, program: what served them.
+        places: which samples they are.
+        result: the result of each; without an axis of samples if it is the same for all.
+        share: what the results are multiplied by, for their sum or their mean.
+        gradient: that of the sum of results × share; None if nobody asked for it.
+    """
 
     recording: Recording
     program: Program
-    total: float
+    places: Numbers
+    result: Any
+    share: float
     gradient: Any
+
+    @property
+    def total(self) -> float:
+        """The sum of results × share."""
+        result = self.result
+        total = result.sum() if np.ndim(result) else result * len(self.places)
+        return float(total) * self.share
 
 
 @dataclass
@@ -42,8 +60,8 @@ class Batch:
         return len(self.rows)
 
     @staticmethod
-    def of(batch: Sequence[Any]) -> Batch:
-        """A batch from what a user gives.
+    def of(batch: Sequence[Any], title: str = "over") -> Batch:
+        """A batch from what a user gives to the method `title`.
 
         Raises:
             ValueError: the numbers of samples differ, or there is none.
@@ -52,13 +70,13 @@ class Batch:
         arrays = [
             each
             if type(each) is np.ndarray and each.dtype.char == "d" and each.ndim
-            else _read(each, place)
+            else _read(each, f"Argument {place} of {title}(...)")
             for place, each in enumerate(batch, 1)
         ]
         kinds = tuple([(array.shape, array.dtype.char) for array in arrays])
         structure = _structures.get(kinds)
         if structure is None:
-            _check(arrays)
+            _check(arrays, title)
         # What is true in one sample and false in another is no part of the structure.
         arrays = [array.astype(int) if array.dtype.char == "?" else array for array in arrays]
         if structure is None:
@@ -80,9 +98,8 @@ _structures: dict[Any, tuple[Any, ...]] = {}
 _MOST_KINDS = 100
 
 
-def _read(argument: Any, place: int) -> Any:
+def _read(argument: Any, title: str) -> Any:
     """An argument as an array of numbers, with the samples first."""
-    title = f"Argument {place} of over(...)"
     if isinstance(argument, dict):
         raise TypeError(f"{title} is a dict; give arrays, with the samples along the first axis.")
     try:
@@ -109,10 +126,12 @@ def _read(argument: Any, place: int) -> Any:
     return array
 
 
-def _check(arrays: Sequence[Any]) -> None:
+def _check(arrays: Sequence[Any], title: str) -> None:
     """Refuse what has no samples, or different numbers of them."""
     if not arrays:
-        raise ValueError("over(...) takes an array for each argument of the function, not nothing.")
+        raise ValueError(
+            f"{title}(...) takes an array for each argument of the function, not nothing."
+        )
     counts = [len(array) for array in arrays]
     if len(set(counts)) > 1:
         listed = ", ".join(map(str, counts))

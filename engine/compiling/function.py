@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import MethodType
 from typing import Any
@@ -13,19 +13,19 @@ from typing import Any
 import numpy as np
 
 from engine.compiling.arguments import Arguments
-from engine.compiling.batch import Batch, Part
+from engine.compiling.batch import Batch
 from engine.compiling.elsewhere import ArrayFunction
 from engine.compiling.known import MOST_RECORDINGS, Known
-from engine.compiling.program import Program
+from engine.compiling.mapping import mapped, one_by_one
 from engine.compiling.recording import Recording
 from engine.compiling.result import node_of, total_of
+from engine.compiling.serving import CAPTURED, INPUT, NOTHING, served
+from engine.compiling.slopes import Evaluation, leaves_only
 from engine.mode import MODE
 from engine.table import sum as add_up
 from engine.text import counted, describe, told
 from engine.value import Value
 
-NOTHING: frozenset[str] = frozenset()
-INPUT, CAPTURED = frozenset({"input"}), frozenset({"captured"})
 REDUCTIONS = ("mean", "sum", "none")
 
 
@@ -131,8 +131,41 @@ class Compiled:
             found[:] = results
             return found
         wanted = CAPTURED if MODE.get().recording else NOTHING
-        parts = list(self._parts(samples, share, wanted, Recording.numbers))
+        parts = list(served(self.known, samples, share=share, wanted=wanted))
         return total_of(self.title, len(samples), parts)
+
+    def map(self, *batch: Any) -> Any:
+        """The results for all samples as an array of numbers: no Values, and no gradients.
+
+        The function may return several numbers here, as a network that classifies does. Inside
+        another function that is being recorded the array holds Values.
+
+        Args:
+            batch: what one call takes, as arrays with one more axis in front: the samples.
+
+        Returns:
+            An array of floats, of shape (n,) for n samples if the function returns one Value or
+            number, (n, k) if it returns a list of k, and (n, ...) for lists inside lists.
+
+        Raises:
+            ValueError: the numbers of samples differ, or there is none.
+            CompilationError: what is returned is no such list, or differs in shape from sample to
+                sample; or the samples take too many ways through comparisons.
+
+        Example:
+            >>> from engine import Value
+            >>> from engine import compiled
+            >>> w = Value(2.0)
+            >>> predict = compiled(lambda x: [w * x, w + x])
+            >>> predict.map([1.0, 2.0, 3.0])
+            array([[2., 3.],
+                   [4., 4.],
+                   [6., 5.]])
+        """
+        samples = Batch.of(batch, "map")
+        if _is_watched():
+            return one_by_one(self.title, self.function, samples)
+        return mapped(self.title, self.known, samples)
 
     def value_and_grad(
         self,
@@ -164,75 +197,10 @@ class Compiled:
         """
         if reduction not in ("mean", "sum"):
             raise ValueError(f'reduction is "mean" or "sum" here, not {told(reduction)}.')
-        parameters = _leaves(parameters)
+        parameters = leaves_only(parameters)
         if (namespace, dtype) != (np, "float64"):
             return ArrayFunction(self, parameters, namespace, reduction, dtype)
-
-        nothing = np.zeros(len(parameters))
-
-        def evaluate(array: Any, *batch: Any) -> tuple[float, Any]:
-            given = _numbers(array)
-            if given.shape != (len(parameters),):
-                shape = f"an array of {len(parameters)} numbers, not of shape {given.shape}"
-                raise ValueError(f"value_and_grad of {self.title} takes {shape}.")
-            samples = Batch.of(batch)
-
-            def numbers(recording: Recording, program: Program) -> Any:
-                places = recording.places(program, parameters)
-                return places.read(given, lambda: recording.numbers(program))
-
-            total, gradient, is_read = 0.0, nothing, not parameters
-            share = _share(reduction, len(samples))
-            for part in self._parts(samples, share, CAPTURED, numbers):
-                places = part.recording.places(part.program, parameters)
-                gradient = places.add(gradient, part.gradient)
-                total += part.total
-                is_read = is_read or len(places.mine) > 0
-            if not is_read:
-                raise ValueError(
-                    f"{self.title} reads none of the parameters that value_and_grad was given. "
-                    "Give those of the model that it reads now."
-                )
-            return total, gradient
-
-        return evaluate
-
-    def _parts(
-        self,
-        samples: Batch,
-        share: float,
-        wanted: frozenset[str],
-        numbers_of: Callable[[Recording, Program], Any],
-    ) -> Iterator[Part]:
-        """The batch by the recordings that serve its samples; what none serves is recorded."""
-        recordings = self.known.of_batch(samples.structure)
-        left, tried = np.arange(len(samples)), 0
-        while len(left):
-            is_new = tried == len(recordings)
-            if is_new:
-                self.known.record(recordings, samples.sample(int(left[0])))
-            recording = recordings[tried]
-            tried += 1
-            if not is_new and not recording.contents.are_the_same():
-                continue
-            program = recording.program(INPUT, wanted)
-            numbers = numbers_of(recording, program)
-            inputs = samples.rows
-            order = program.orders["input"]
-            if not program.is_in_order or len(order) < inputs.shape[1]:
-                inputs = inputs[:, order]
-            inputs = inputs if len(left) == len(samples) else inputs[left]
-            result, holds, gradient = _run(program, inputs, numbers, share, wanted)
-            served = np.array(np.broadcast_to(holds, len(left))) if recording.guards else None
-            if served is not None and is_new:
-                served[0] = True  # it serves its own sample, even where a tie comes out otherwise
-            if served is None or served.all():
-                yield Part(recording, program, _sum(result, len(left)) * share, gradient)
-                return
-            if served.any():
-                result, _, gradient = _run(program, inputs[served], numbers, share, wanted)
-                yield Part(recording, program, _sum(result, served.sum()) * share, gradient)
-            left = left[~served]
+        return Evaluation(self.title, self.known, parameters, reduction)
 
     @property
     def program(self) -> str:
@@ -294,45 +262,3 @@ def _share(reduction: str, size: int) -> float:
     if reduction not in REDUCTIONS:
         raise ValueError(f'reduction is "mean", "sum" or "none", not {told(reduction)}.')
     return 1.0 / size if reduction == "mean" else 1.0
-
-
-def _run(
-    program: Program, inputs: Any, numbers: Any, share: float, wanted: frozenset[str]
-) -> tuple[Any, Any, Any]:
-    """The results of all samples, which guards hold, and the gradient of their sum × share."""
-    seed = _seed(len(inputs), share) if wanted else None
-    result, holds, _, gradient = program.run(inputs, numbers, seed)
-    return result, holds, gradient
-
-
-def _numbers(array: Any) -> Any:
-    found = np.asarray(array)
-    if found.dtype.kind not in "fiub":
-        raise TypeError(f"Parameters are an array of real numbers, not of {found.dtype.name}.")
-    return found.astype(float, copy=False)
-
-
-def _leaves(parameters: Any) -> tuple[Value, ...]:
-    """The parameters, if they are leaf Values, each once."""
-    wanted = "value_and_grad takes leaf Values, for example model.parameters()"
-    if isinstance(parameters, Value) or not isinstance(parameters, Iterable):
-        raise TypeError(f"{wanted}, not {describe(parameters)}.")
-    found = tuple(parameters)
-    for parameter in found:
-        if not isinstance(parameter, Value) or parameter.parents or parameter.is_constant:
-            raise TypeError(f"{wanted}, not {describe(parameter)}.")
-    if len(set(found)) < len(found):
-        raise ValueError(f"{wanted}, each of them once.")
-    return found
-
-
-@functools.lru_cache(maxsize=8)
-def _seed(size: int, share: float) -> Any:
-    seed = np.full((size, 1), share)
-    seed.flags.writeable = False
-    return seed
-
-
-def _sum(result: Any, size: int) -> float:
-    """The sum of the results of all samples; one result may serve all of them."""
-    return float(result.sum() if np.ndim(result) else result * size)

@@ -33,7 +33,7 @@ class Graph:
             Values; of computed nodes 0.
         starts: where the operands of each node begin; one number more than there are nodes.
         operands: the operands of all nodes, one node after the other.
-        roots: the nodes that are wanted: the result, then the operands of the guards.
+        roots: the nodes that are wanted: the result, or several, then the operands of the guards.
         places: which node here each recorded node has become; -1 for one that is not needed.
     """
 

@@ -33,10 +33,11 @@ class Known:
         """All of them, in the order in which they were made, structure by structure."""
         return [recording for each in self._recordings.values() for recording in each]
 
-    def of(self, structure: tuple[Any, ...]) -> list[Recording] | None:
+    def of(self, structure: tuple[Any, ...], has_several: bool = False) -> list[Recording] | None:
         """Those for arguments of a structure and for what names are bound to now.
 
         The list may be empty, and grows. None if there are too many to remember another.
+        Those of `map`, whose results are several numbers, are others.
         """
         around = self._surroundings.now()
         if around not in self._around:
@@ -46,19 +47,20 @@ class Known:
             if len(self._around) >= MOST_RECORDINGS:
                 return None
             self._around.append(around)
-        if (around, structure) not in self._recordings:
+        key = (around, structure, has_several)
+        if key not in self._recordings:
             if len(self._recordings) >= MOST_STRUCTURES:
                 return None
-            self._recordings[around, structure] = []
-        return self._recordings[around, structure]
+            self._recordings[key] = []
+        return self._recordings[key]
 
-    def of_batch(self, structure: tuple[Any, ...]) -> list[Recording]:
+    def of_batch(self, structure: tuple[Any, ...], has_several: bool = False) -> list[Recording]:
         """The same for a batch, which cannot run eagerly.
 
         Raises:
             CompilationError: there are too many to remember another.
         """
-        recordings = self.of(structure)
+        recordings = self.of(structure, has_several)
         if recordings is not None:
             return recordings
         if len(self._recordings) >= MOST_STRUCTURES:
@@ -72,12 +74,16 @@ class Known:
             f"{MOST_RECORDINGS} calls. Pass it as an argument."
         )
 
-    def recorded(self, args: tuple[Any, ...], named: Mapping[str, Any]) -> Recording:
+    def recorded(
+        self, args: tuple[Any, ...], named: Mapping[str, Any], has_several: bool = False
+    ) -> Recording:
         """A new recording."""
         around = self._surroundings.objects()
-        return Recording(self._title, self._function, args, named, around)
+        return Recording(self._title, self._function, args, named, around, has_several=has_several)
 
-    def record(self, recordings: list[Recording], sample: tuple[Any, ...]) -> None:
+    def record(
+        self, recordings: list[Recording], sample: tuple[Any, ...], has_several: bool = False
+    ) -> None:
         """Record one more way, that of a sample.
 
         Raises:
@@ -89,7 +95,7 @@ class Known:
                 "an index, or parameters that were replaced, and a sample takes one more. "
                 "Choose with maximum, where or clip instead of an if; call it once for each index."
             )
-        recordings.append(self.recorded(sample, {}))
+        recordings.append(self.recorded(sample, {}, has_several))
 
     def limits(self) -> list[str]:
         """A line for each limit that was reached."""

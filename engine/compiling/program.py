@@ -29,9 +29,10 @@ class Program:
 
     Args:
         graph: the recorded graph, simplified.
-        guards: how the roots after the first were compared, two and two.
+        guards: how the last roots were compared, two and two.
         batched: the kinds of leaves that have an axis of samples.
         wanted: the kinds of leaves whose gradients are computed.
+        has_several: whether the result is a row of numbers, without gradients.
 
     Attributes:
         text: the source text.
@@ -52,10 +53,11 @@ class Program:
         guards: Sequence[Guard],
         batched: frozenset[str],
         wanted: frozenset[str],
+        has_several: bool = False,
     ) -> None:
         self.layout = laid_out(graph, batched)
         source = Source(self.layout)
-        self.text = _written(source, guards, bool(batched), wanted)
+        self.text = _written(source, guards, bool(batched), wanted, has_several)
         self.orders = {
             group.kind: graph.numbers[group.nodes].astype(int) for group in self.layout.groups[:2]
         }
@@ -91,14 +93,20 @@ class Program:
 
 
 def _written(
-    source: Source, guards: Sequence[Guard], is_batched: bool, wanted: frozenset[str]
+    source: Source,
+    guards: Sequence[Guard],
+    is_batched: bool,
+    wanted: frozenset[str],
+    has_several: bool,
 ) -> str:
     layout = source.layout
     if is_batched:
         source.line("batch = len(input)")
     write_forward(source)
-    root = layout.graph.roots[0]
-    source.line(f"result = {_one(layout, root)}")
+    roots = layout.graph.roots
+    results = roots[: len(roots) - 2 * len(guards)]
+    root = int(roots[0])
+    source.line(f"result = {source.row(results) if has_several else _one(layout, root)}")
     source.line(f"holds = {_checks(source, guards) or True}")
     found = "None, None"
     if wanted:
@@ -118,7 +126,8 @@ def _checks(source: Source, guards: Sequence[Guard]) -> str:
     if not guards:
         return ""
     outcomes = [guard.outcome for guard in guards]
-    rows = np.stack([graph.roots[1::2], graph.roots[2::2], outcomes], 1)
+    compared = graph.roots[-2 * len(guards) :]
+    rows = np.stack([compared[::2], compared[1::2], outcomes], 1)
     checks: list[str] = []
     for relation in sorted({guard.relation for guard in guards}):
         mine = rows[[guard.relation == relation for guard in guards]]

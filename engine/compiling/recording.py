@@ -12,6 +12,7 @@ import numpy as np
 
 from engine.compiling.arguments import Arguments, rebuilt
 from engine.compiling.contents import Contents
+from engine.compiling.outputs import outputs_of
 from engine.compiling.passes import simplified
 from engine.compiling.program import Program
 from engine.compiling.tape import Tape, graph_of
@@ -30,10 +31,12 @@ class Recording:
         function: the function.
         args, named: the arguments of that run.
         around: the objects that the function reads beside its arguments.
+        has_several: whether it may return several numbers, for `map`.
 
     Attributes:
         graph: the scalar graph.
         captured: the Values from outside that the function used.
+        shape: that of the result; () for one Value.
         simplified: the same without what is not needed; see `passes.py`.
         nodes_after: how many computed nodes there were after each pass.
         guards: the comparisons that have to come out the same for the recording to hold.
@@ -48,8 +51,10 @@ class Recording:
         args: Any,
         named: Mapping[str, Any],
         around: Sequence[Any] = (),
+        *,
+        has_several: bool = False,
     ) -> None:
-        self.title = title
+        self.title, self.has_several = title, has_several
         began = perf_counter()
         tape, inputs = Tape(title), list[Value]()
         given = Arguments.of(args, dict(named))
@@ -57,12 +62,14 @@ class Recording:
             args, named = rebuilt(args, inputs), rebuilt(named, inputs)
             mode = Mode(True, False, MODE.get().scope, tape)
             result = call_in(mode, function, *args, **named)
-            if not isinstance(result, Value):
+            if not has_several and not isinstance(result, Value):
                 raise CompilationError(
                     f"{title} returned {describe(result)}. A compiled function returns one Value; "
-                    "of a list, return the elements by functions of their own, or their sum."
+                    f"of a list, return the sum, or its elements by functions of their own. "
+                    f"{title}.map(...) gives the numbers of a list, over samples."
                 )
-            self.graph, self.captured = graph_of(tape, result, inputs)
+            results, self.shape = outputs_of(title, result)
+            self.graph, self.captured = graph_of(tape, results, inputs)
             self.simplified, self.nodes_after = simplified(self.graph)
         self.contents = Contents((*given.objects(), *around), self.captured)
         self.guards = tape.guards
@@ -83,7 +90,9 @@ class Recording:
         if key not in self._programs:
             began = perf_counter()
             with _no_collection():
-                self._programs[key] = Program(self.simplified, self.guards, batched, wanted)
+                self._programs[key] = Program(
+                    self.simplified, self.guards, batched, wanted, self.has_several
+                )
             self.seconds += perf_counter() - began
         return self._programs[key]
 
@@ -114,7 +123,8 @@ class Recording:
         graph, programs = self.graph, list(self._programs.values())
         programs.sort(key=lambda program: program.operations)
         became = _became(programs[0]) if programs else "no program yet"
-        lines = [f"{self.title}: {graph.scalars():,} scalar operations → {became}"]
+        title = f"{self.title}.map" if self.has_several else self.title
+        lines = [f"{title}: {graph.scalars():,} scalar operations → {became}"]
         for step, count in self.nodes_after.items():
             lines.append(f"  {step:<10}{count:>10,} nodes")
         lines[1] += f" from {counted(len(self.captured), 'captured Value')}"

@@ -104,6 +104,13 @@ class Source:
             text = self._named(index, place, text)
         return Operand(Ink.symbol(text), read, self._is_batched(read))
 
+    def row(self, nodes: Numbers) -> str:
+        """Nodes side by side, or one number alone that is the same for all of them."""
+        read = pieces(self.layout, nodes)
+        return (
+            self._constants(read, nodes).ink.text if self._is_constant(read) else self._text(read)
+        )
+
     def table(self, index: int, place: int, nodes: Numbers, *sizes: int) -> Operand:
         """The operands of a group as a table of rows."""
         key = (nodes.tobytes(), sizes)

@@ -117,18 +117,21 @@ def _place() -> str:
     return f" at {frame.f_code.co_filename}, line {frame.f_lineno}"
 
 
-def graph_of(tape: Tape, result: Value, inputs: list[Value]) -> tuple[Graph, list[Value]]:
+def graph_of(
+    tape: Tape, result: Value | Sequence[Value], inputs: list[Value]
+) -> tuple[Graph, list[Value]]:
     """The recorded graph, and the Values from outside that it captured.
 
     Args:
         tape: the recording.
-        result: what the function returned.
+        result: what the function returned, one Value or several.
         inputs: the Values that stood for the arguments.
     """
     operands = [node.parents for node in tape.nodes]
     compared = chain.from_iterable((guard.left, guard.right) for guard in tape.guards)
     roots = [each if isinstance(each, Value) else constant(float(each)) for each in compared]
-    read = [*chain.from_iterable(operands), result, *roots]
+    results = [result] if isinstance(result, Value) else result
+    read = [*chain.from_iterable(operands), *results, *roots]
     made = [*inputs, *tape.nodes]
     outside, places = _placed(made, read)
     captured = [leaf for leaf in outside if not leaf.is_constant]

@@ -1,4 +1,4 @@
-"""Numbers and labels as text, the same in every drawing, page and terminal.
+"""Numbers and rows of text, printed alike in every drawing, page and terminal.
 
 Labels are data: whatever characters they hold, they are shown and never interpreted.
 """

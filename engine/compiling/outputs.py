@@ -1,0 +1,65 @@
+"""What a function gives for one sample in `map`: a number, or numbers nested in lists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engine.errors import CompilationError
+from engine.real import is_real, real
+from engine.text import describe
+from engine.value import Value, constant
+
+_DEEPEST = 30
+"""Arrays of numpy have hardly more axes."""
+
+
+def outputs_of(
+    title: str, result: Any, depth: int = _DEEPEST
+) -> tuple[list[Value], tuple[int, ...]]:
+    """The Values of a result, one after the other, and its shape.
+
+    Args:
+        title: the name of the function, for errors.
+        result: a Value or a number: shape (); or lists, tuples and arrays of them, shape (k,) or
+            one more number for each level.
+        depth: how many lists inside one another there may be.
+
+    Raises:
+        CompilationError: there is something else in it, or lists at one level differ in length.
+        OverflowError: a number is beyond the range of floats.
+
+    >>> from engine import Value
+    >>> from engine.compiling.outputs import outputs_of
+    >>> outputs_of("f", [[Value(1.0), 2.0, 3.0], (Value(4.0), 5.0, 6.0)])[1]
+    (2, 3)
+    """
+    if isinstance(result, np.ndarray) and result.ndim == 0:
+        result = result.item()
+    if isinstance(result, Value):
+        return [result], ()
+    if is_real(result):
+        return [constant(real(result, f"{title}.map(...)"))], ()
+    if not isinstance(result, (list, tuple, np.ndarray)):
+        raise CompilationError(
+            f"{title} returned {describe(result)}. For map a function returns a Value, a number, "
+            "or a list of them."
+        )
+    if len(result) == 0:
+        raise CompilationError(f"{title} returned an empty {type(result).__name__}, for map.")
+    if not depth:
+        raise CompilationError(f"{title} returned lists too deep inside one another for an array.")
+    parts = [outputs_of(title, part, depth - 1) for part in result]
+    shapes = [shape for _, shape in parts]
+    if len(set(shapes)) > 1:
+        raise CompilationError(
+            f"{title} returned a list of parts of shapes {' and '.join(map(str, _two(shapes)))}. "
+            "For map lists at one level are of equal length: return them by functions of their own."
+        )
+    return [value for values, _ in parts for value in values], (len(parts), *shapes[0])
+
+
+def _two(shapes: list[tuple[int, ...]]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The first two shapes that differ."""
+    return shapes[0], next(shape for shape in shapes if shape != shapes[0])

@@ -1,0 +1,172 @@
+"""Clipping: gradients that are too large are made smaller before a step.
+
+One sample at a steep place can throw parameters far away; a limit on the gradients keeps the step
+short (Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks",
+2013). Call it between `backward()` and `step()`. The functions on Values are those of
+`torch.nn.utils`; the others do the same on arrays, for loops that keep gradients in one. Next:
+`optimiser.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import isfinite, nan, sqrt
+from typing import Any
+
+import numpy as np
+
+from engine import Value, assign_grad, computed_gradients
+from engine.real import real
+from engine.text import describe
+from engine.vector import Vector
+
+_MARGIN = 1e-6
+"""What `torch.nn.utils.clip_grad_norm_` adds to the norm, so that it never divides by 0."""
+
+
+def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
+    """Scale all gradients by one factor, so that their Euclidean norm is `max_norm` at most.
+
+    The direction stays. The factor is max_norm / (norm + 1e-6), if that is below 1, as in
+    `torch.nn.utils.clip_grad_norm_`; the norm is that of all gradients as one vector, without
+    overflow on the way. A norm that is infinite since a gradient is makes the others 0 and that one
+    nan; one that is nan makes all nan, as there. With a limit of infinity a norm that is a number
+    or infinite changes nothing: a way to measure it.
+
+    Args:
+        parameters: Values, for example `model.parameters()`. A gradient that has not been computed
+            ("–") stays so.
+        max_norm: 0 or more.
+
+    Returns:
+        The norm before.
+
+    Raises:
+        TypeError: there is something else than Values among the parameters.
+        ValueError: `max_norm` is negative or nan.
+
+    >>> from engine import Value
+    >>> from nn import clip_grad_norm
+    >>> x, y = Value(0.0), Value(0.0)
+    >>> (30.0 * x + 40.0 * y).backward()
+    >>> clip_grad_norm([x, y], max_norm=1.0)
+    50.0
+    >>> round(x.grad, 6), round(y.grad, 6)
+    (0.6, 0.8)
+    """
+    values, gradients = _with_gradients("clip_grad_norm", parameters)
+    clipped, norm = clipped_by_norm(gradients, max_norm)
+    assign_grad(values, clipped)
+    return norm
+
+
+def clip_grad_value(parameters: Iterable[Value], limit: float) -> None:
+    """Cut every gradient off at -limit and limit, as `torch.nn.utils.clip_grad_value_` does.
+
+    The direction changes. A gradient of nan stays.
+
+    Args:
+        parameters: Values, for example `model.parameters()`. A gradient that has not been computed
+            ("–") stays so.
+        limit: 0 or more.
+
+    Raises:
+        TypeError: there is something else than Values among the parameters.
+        ValueError: `limit` is negative or nan.
+
+    >>> from engine import Value
+    >>> from nn import clip_grad_value
+    >>> x = Value(3.0)
+    >>> (x * x).backward()
+    >>> clip_grad_value([x], limit=5.0)
+    >>> x.grad
+    5.0
+    """
+    values, gradients = _with_gradients("clip_grad_value", parameters)
+    assign_grad(values, clipped_by_value(gradients, limit))
+
+
+def clipped_by_norm(gradients: Any, max_norm: float) -> tuple[Vector, float]:
+    """`clip_grad_norm` on an array of any shape, which it leaves as it is.
+
+    Returns:
+        The clipped gradients, a new array, and the norm before.
+
+    Raises:
+        TypeError: the gradients are no real numbers.
+        ValueError: `max_norm` is negative or nan.
+
+    >>> from nn import clipped_by_norm
+    >>> clipped_by_norm([0.3, 0.4], max_norm=1.0)
+    (array([0.3, 0.4]), 0.5)
+    """
+    most = _limit("max_norm", max_norm)
+    array = _array("clipped_by_norm", gradients)
+    largest, relative = _norm_in_parts(array)
+    norm = largest * relative
+    with np.errstate(all="ignore"):  # infinities and nans are the gradients' own
+        if isfinite(norm) or not isfinite(largest):
+            return array * _factor(most, norm), norm
+        return (array / largest) * (most / relative), norm  # finite gradients, a norm above 1.8e308
+
+
+def clipped_by_value(gradients: Any, limit: float) -> Vector:
+    """`clip_grad_value` on an array of any shape, which it leaves as it is.
+
+    Returns:
+        The clipped gradients, a new array.
+
+    Raises:
+        TypeError: the gradients are no real numbers.
+        ValueError: `limit` is negative or nan.
+
+    >>> from nn import clipped_by_value
+    >>> clipped_by_value([-7.0, 0.5], limit=1.0)
+    array([-1. ,  0.5])
+    """
+    most = _limit("limit", limit)
+    return np.clip(_array("clipped_by_value", gradients), -most, most)
+
+
+def _norm_in_parts(array: Vector) -> tuple[float, float]:
+    """The largest size in an array, and the norm as a multiple of it: squares alone overflow."""
+    largest = float(np.abs(array).max(initial=0.0))
+    if largest == 0.0 or not isfinite(largest):
+        return largest, 1.0
+    scaled = (array / largest).ravel()
+    return largest, sqrt(float(scaled @ scaled))
+
+
+def _factor(most: float, norm: float) -> float:
+    if norm != norm:
+        return nan
+    factor = most / (norm + _MARGIN)
+    return 1.0 if factor != factor else min(factor, 1.0)  # nothing is above a limit of infinity
+
+
+def _with_gradients(call: str, parameters: Iterable[Value]) -> tuple[list[Value], Vector]:
+    """The Values whose gradients have been computed, and these."""
+    if not isinstance(parameters, Iterable):
+        raise TypeError(
+            f"{call} takes a list of Values, for example model.parameters(), "
+            f"not {describe(parameters)}."
+        )
+    values = list(parameters)
+    gradients, computed = computed_gradients(values)
+    if computed is None:
+        return values, gradients
+    return [value for value, known in zip(values, computed) if known], gradients[computed]
+
+
+def _limit(role: str, number: Any) -> float:
+    limit = real(number, role)
+    if not limit >= 0.0:
+        raise ValueError(f"{role} is 0 or more, not {limit}.")
+    return limit
+
+
+def _array(call: str, gradients: Any) -> Vector:
+    array = np.asarray(gradients)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{call} takes real numbers, not {describe(gradients)}.")
+    return array.astype(float)

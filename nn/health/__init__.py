@@ -1,0 +1,13 @@
+"""Gradient health: is a model fit to learn? What is measured at its layers, and what it means.
+
+check.py     `check_health`: what users call, and its report
+probe.py     the run through the model, layer by layer
+layer.py     what was measured at a layer
+sizes.py     many numbers in one
+verdicts.py  what the numbers mean, in words, with the remedy
+plot.py      the report as a picture
+"""
+
+from nn.health.check import Health as Health
+from nn.health.check import check_health as check_health
+from nn.health.layer import LayerHealth as LayerHealth

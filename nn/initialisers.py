@@ -1,0 +1,290 @@
+"""Initialisers: where the numbers of an untrained neuron come from, by name or your own.
+
+How large the first weights are decides whether signals and gradients fade, explode or get through
+many layers. An initialiser says so for one neuron, from the number of its inputs (`fan_in`) and
+the number of neurons beside it (`fan_out`). The names are in `INITIALISERS`. Next: `layers.py`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import isfinite, sqrt
+from typing import Any, TypeAlias
+
+from engine.real import real
+from engine.text import describe, told
+from nn.seed import Seed, generator
+
+Draw: TypeAlias = Callable[[Any, int, int], float]
+"""A number drawn with a `random.Random` for a neuron of some fan-in and fan-out."""
+
+
+@dataclass(frozen=True)
+class Initialiser:
+    """How the weights and the bias of a neuron are drawn, weights first.
+
+    Args:
+        name: what it is called.
+        weight: a function of a `random.Random`, fan-in and fan-out that gives one weight.
+        bias: the same for the bias; 0 if none is given.
+
+    Example:
+        >>> from nn import Initialiser
+        >>> thirds = Initialiser("thirds", lambda generator, nin, nout: 1 / 3)
+        >>> thirds.draw(2)
+        ([0.3333333333333333, 0.3333333333333333], 0.0)
+    """
+
+    name: str
+    weight: Draw
+    bias: Draw = field(default_factory=lambda: _zero)
+
+    def draw(self, nin: int, nout: int = 1, seed: Seed = None) -> tuple[list[float], float]:
+        """The weights and the bias of one neuron.
+
+        Args:
+            nin: its number of inputs, the fan-in.
+            nout: how many neurons stand side by side in its layer, the fan-out.
+            seed: see `nn.Neuron`.
+
+        >>> from nn.initialisers import INITIALISERS
+        >>> weights, bias = INITIALISERS["he"].draw(3, seed=0)
+        >>> len(weights), bias
+        (3, 0.0)
+        """
+        source = generator(seed) or random
+        weights = [self.weight(source, nin, nout) for _ in range(nin)]
+        return weights, self.bias(source, nin, nout)
+
+    def __repr__(self) -> str:
+        return f"<initialiser {self.name}>"
+
+
+def uniform(low: float = -1.0, high: float = 1.0) -> Initialiser:
+    """Weights and bias uniform between two numbers, whatever the size of the layer.
+
+    Args:
+        low: the smallest number.
+        high: the largest number.
+
+    Returns:
+        An initialiser; `uniform(-1, 1)` is the one called "uniform", that of the lecture.
+
+    Raises:
+        TypeError: a number is no real number.
+        ValueError: a number is not finite, or `low` is above `high`.
+
+    >>> from nn.initialisers import uniform
+    >>> uniform(-0.5, 0.5)
+    <initialiser uniform(-0.5, 0.5)>
+    """
+    low, high = _finite(low, "uniform(low=...)"), _finite(high, "uniform(high=...)")
+    if low > high:
+        raise ValueError(f"uniform(low, high) goes upwards: {low} is above {high}.")
+
+    def drawn(generator: Any, nin: int, nout: int) -> float:
+        return float(generator.uniform(low, high))
+
+    return Initialiser(f"uniform({low:g}, {high:g})", drawn, drawn)
+
+
+def normal(mean: float = 0.0, std: float = 1.0) -> Initialiser:
+    """Weights from a normal distribution, whatever the size of the layer; the bias is 0.
+
+    Args:
+        mean: the middle of the distribution.
+        std: its standard deviation, from 0 on.
+
+    Returns:
+        An initialiser; `normal(0, 1)` is the one called "normal".
+
+    Raises:
+        TypeError: a number is no real number.
+        ValueError: a number is not finite, or `std` is negative.
+
+    >>> from nn.initialisers import normal
+    >>> normal(std=0.02)
+    <initialiser normal(0, 0.02)>
+    """
+    mean, std = _finite(mean, "normal(mean=...)"), _not_negative(std, "normal(std=...)")
+    return Initialiser(f"normal({mean:g}, {std:g})", lambda g, nin, nout: _normal(g, mean, std))
+
+
+def xavier(gain: float = 1.0) -> Initialiser:
+    """Weights uniform within ±gain·sqrt(6 / (fan_in + fan_out)); the bias is 0.
+
+    Their variance 2 / (fan_in + fan_out) is a compromise: signals keep their size forwards, and
+    gradients theirs backwards, as long as units are nearly linear (Glorot and Bengio 2010).
+
+    Args:
+        gain: makes up for what the activation takes away; 5/3 is usual for tanh.
+
+    Raises:
+        TypeError: the gain is no real number.
+        ValueError: the gain is negative or not finite.
+
+    >>> from nn.initialisers import xavier
+    >>> xavier(5 / 3)
+    <initialiser xavier(1.66667)>
+    """
+    gain = _not_negative(gain, "xavier(gain=...)")
+    return Initialiser(
+        f"xavier({gain:g})", lambda g, nin, nout: _within(g, gain * sqrt(6.0 / (nin + nout)))
+    )
+
+
+def xavier_normal(gain: float = 1.0) -> Initialiser:
+    """Weights from a normal distribution with the variance that `xavier` has; the bias is 0.
+
+    Args:
+        gain: see `xavier`.
+
+    Raises:
+        TypeError, ValueError: see `xavier`.
+
+    >>> from nn.initialisers import xavier_normal
+    >>> xavier_normal()
+    <initialiser xavier_normal(1)>
+    """
+    gain = _not_negative(gain, "xavier_normal(gain=...)")
+    return Initialiser(
+        f"xavier_normal({gain:g})",
+        lambda g, nin, nout: _normal(g, 0.0, gain * sqrt(2.0 / (nin + nout))),
+    )
+
+
+def he(gain: float = sqrt(2.0)) -> Initialiser:
+    """Weights uniform within ±gain·sqrt(3 / fan_in); the bias is 0.
+
+    Their variance is 2 / fan_in: a relu silences half of its inputs, and the 2 makes up for that
+    (He, Zhang, Ren and Sun 2015).
+
+    Args:
+        gain: makes up for what the activation takes away.
+
+    Raises:
+        TypeError: the gain is no real number.
+        ValueError: the gain is negative or not finite.
+
+    >>> from nn.initialisers import he
+    >>> he()
+    <initialiser he(1.41421)>
+    """
+    gain = _not_negative(gain, "he(gain=...)")
+    return Initialiser(f"he({gain:g})", lambda g, nin, nout: _within(g, gain * sqrt(3.0 / nin)))
+
+
+def he_normal(gain: float = sqrt(2.0)) -> Initialiser:
+    """Weights from a normal distribution with the variance that `he` has; the bias is 0.
+
+    Args:
+        gain: see `he`.
+
+    Raises:
+        TypeError, ValueError: see `he`.
+
+    >>> from nn.initialisers import he_normal
+    >>> he_normal()
+    <initialiser he_normal(1.41421)>
+    """
+    gain = _not_negative(gain, "he_normal(gain=...)")
+    return Initialiser(
+        f"he_normal({gain:g})", lambda g, nin, nout: _normal(g, 0.0, gain / sqrt(nin))
+    )
+
+
+def zeros() -> Initialiser:
+    """All weights and biases 0: what not to do, for those who want to see it.
+
+    The neurons of a layer then compute the same, get the same gradient, and stay equal for ever,
+    as if there were but one. With tanh and relu it is worse: hidden units of zeros give 0, so the
+    weights after them have no gradient, and weights of 0 send none back. Only the bias of the last
+    layer can ever move, and if that is a relu not even that.
+
+    >>> from nn import MLP
+    >>> MLP(2, [2, 1], activation="relu", init="zeros")([1.0, 2.0]).data
+    0.0
+    """
+    return Initialiser("zeros", _zero)
+
+
+def torch_linear() -> Initialiser:
+    """Weights and bias uniform within ±1 / sqrt(fan_in), as PyTorch's `Linear` starts.
+
+    >>> from nn.initialisers import torch_linear
+    >>> torch_linear()
+    <initialiser torch>
+    """
+
+    def drawn(generator: Any, nin: int, nout: int) -> float:
+        return _within(generator, 1.0 / sqrt(nin))
+
+    return Initialiser("torch", drawn, drawn)
+
+
+def _zero(generator: Any, nin: int, nout: int) -> float:
+    return 0.0
+
+
+def _within(generator: Any, bound: float) -> float:
+    return float(generator.uniform(-bound, bound))
+
+
+def _normal(generator: Any, mean: float, std: float) -> float:
+    return float(generator.normalvariate(mean, std))
+
+
+def _finite(number: Any, role: str) -> float:
+    found = real(number, role)
+    if not isfinite(found):
+        raise ValueError(f"{role} is a finite number, not {found}.")
+    return found
+
+
+def _not_negative(number: Any, role: str) -> float:
+    found = _finite(number, role)
+    if found < 0.0:
+        raise ValueError(f"{role} is at least 0, not {found}.")
+    return found
+
+
+INITIALISERS = {
+    "uniform": uniform(),
+    "normal": normal(),
+    "xavier": xavier(),
+    "xavier_normal": xavier_normal(),
+    "he": he(),
+    "he_normal": he_normal(),
+    "zeros": zeros(),
+    "torch": torch_linear(),
+}
+"""Every initialiser that can be chosen by name."""
+
+Init: TypeAlias = str | Initialiser
+"""A name from `INITIALISERS`, or an initialiser."""
+
+
+def initialiser(choice: Init) -> Initialiser:
+    """The initialiser that a choice stands for.
+
+    Raises:
+        ValueError: there is no initialiser of that name.
+        TypeError: the choice is neither a name nor an initialiser.
+
+    >>> from nn.initialisers import initialiser
+    >>> initialiser("xavier")
+    <initialiser xavier(1)>
+    """
+    if isinstance(choice, Initialiser):
+        return choice
+    names = f"Choose one of {', '.join(INITIALISERS)}, or give an initialiser such as normal(0, 1)."
+    if callable(choice):
+        name = getattr(choice, "__name__", type(choice).__name__)
+        raise TypeError(f"init is an initialiser, not the function {name}. Call it: {name}(...).")
+    if not isinstance(choice, str):
+        raise TypeError(f"init is a name or an initialiser, not {describe(choice)}. {names}")
+    if choice not in INITIALISERS:
+        raise ValueError(f"There is no initialiser {told(choice)}. {names}")
+    return INITIALISERS[choice]

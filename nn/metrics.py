@@ -1,0 +1,249 @@
+"""How good answers are, as one number: functions of outputs and targets, numpy arrays.
+
+A loss is what training makes small; a metric is what people ask for. Shapes are checked and never
+broadcast: an array of shape (n, 1) is taken as one of shape (n,), and nothing else is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.real import real
+from engine.text import counted, describe, told
+
+Metric: TypeAlias = Callable[[Any, Any], float]
+"""A function of outputs and targets."""
+
+Array = npt.NDArray[Any]
+
+
+def accuracy(outputs: Any, targets: Any, threshold: float = 0.0) -> float:
+    """The share of samples whose class is right.
+
+    Several scores a sample choose the class of the largest, of equal ones the first. One score a
+    sample chooses the second class (1) if it is above the threshold, else the first (0 or -1).
+    A sample with a nan among its scores is never right.
+
+    Args:
+        outputs: scores of shape (n, k), one a class; or of shape (n,), one a sample.
+        targets: classes 0 to k-1 of shape (n,); for outputs of shape (n,), 0 and 1, or -1 and 1.
+        threshold: where one score a sample changes the class: 0 for logits and for the scores of
+            `hinge`, 0.5 for probabilities.
+
+    Raises:
+        TypeError: there is something else than numbers.
+        ValueError: the shapes do not fit, or the targets are no such classes.
+
+    >>> import numpy as np
+    >>> from nn.metrics import accuracy
+    >>> accuracy(np.array([[0.1, 2.0, 0.3], [1.0, 0.0, 0.0]]), np.array([1, 2]))
+    0.5
+    >>> accuracy([1.5, -0.2, 0.3, -4.0], [1, -1, -1, -1])
+    0.75
+    """
+    given = _numbers(outputs, "accuracy", "outputs")
+    chosen, right = _chosen_and_right(given, targets, "accuracy", threshold)
+    known = ~np.isnan(given).reshape(len(given), -1).any(axis=1)
+    return float(np.mean((chosen == right) & known))
+
+
+def confusion(outputs: Any, targets: Any, threshold: float = 0.0) -> npt.NDArray[np.int64]:
+    """How often each class (row) was taken for each class (column); the diagonal is right.
+
+    Args:
+        outputs: scores, as for `accuracy`.
+        targets: classes, as for `accuracy`.
+        threshold: where one score a sample changes the class.
+
+    Returns:
+        An array of counts of shape (k, k), of shape (2, 2) for one score a sample.
+
+    Raises:
+        TypeError: there is something else than numbers.
+        ValueError: as for `accuracy`; or a score is nan, which is of no class.
+
+    >>> import numpy as np
+    >>> from nn.metrics import confusion
+    >>> confusion(np.array([1.5, -0.2, 0.3]), np.array([1, 0, 0]))
+    array([[1, 1],
+           [0, 1]])
+    """
+    given = _numbers(outputs, "confusion", "outputs")
+    chosen, right = _chosen_and_right(given, targets, "confusion", threshold)
+    unknown = int(np.isnan(given).reshape(len(given), -1).any(axis=1).sum())
+    if unknown:
+        raise ValueError(
+            f"confusion(...): the scores of {counted(unknown, 'sample')} are nan, which is of no "
+            "class. Leave them out, or find where they arise with trap()."
+        )
+    k = 2 if given.ndim == 1 else given.shape[1]
+    return np.bincount(k * right + chosen, minlength=k * k).reshape(k, k).astype(np.int64)
+
+
+def mean_squared_error(outputs: Any, targets: Any) -> float:
+    """The mean of (output - target)² over all samples, and over all outputs of each.
+
+    Args:
+        outputs: an array of shape (n,) or (n, k).
+        targets: an array of the same shape.
+
+    Raises:
+        TypeError: there is something else than numbers.
+        ValueError: the shapes are different.
+
+    >>> from nn.metrics import mean_squared_error
+    >>> mean_squared_error([1.0, 2.0], [1.0, 4.0])
+    2.0
+    """
+    given, wanted = _pair(outputs, targets, "mean_squared_error")
+    with np.errstate(over="ignore", invalid="ignore"):  # inf and nan say so themselves
+        return float(np.mean((given - wanted) ** 2))
+
+
+def mean_absolute_error(outputs: Any, targets: Any) -> float:
+    """The mean of |output - target| over all samples, and over all outputs of each.
+
+    Args:
+        outputs: an array of shape (n,) or (n, k).
+        targets: an array of the same shape.
+
+    Raises:
+        TypeError: there is something else than numbers.
+        ValueError: the shapes are different.
+
+    >>> from nn.metrics import mean_absolute_error
+    >>> mean_absolute_error([1.0, 2.0], [1.0, 4.0])
+    1.0
+    """
+    given, wanted = _pair(outputs, targets, "mean_absolute_error")
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.mean(np.abs(given - wanted)))
+
+
+def r2(outputs: Any, targets: Any) -> float:
+    """R², the coefficient of determination: 1 - Σ(target - output)² / Σ(target - mean target)².
+
+    It is 1 for perfect outputs, 0 for those no better than the mean of the targets, and negative
+    for worse ones. Of several outputs a sample it is the mean over the outputs, each with its own
+    R². Targets that are all the same have nothing to determine: it is then 1 for perfect outputs
+    and 0 for all others, as in scikit-learn.
+
+    Args:
+        outputs: an array of shape (n,) or (n, k).
+        targets: an array of the same shape.
+
+    Raises:
+        TypeError: there is something else than numbers.
+        ValueError: the shapes are different.
+
+    >>> from nn.metrics import r2
+    >>> r2([1.0, 2.0, 3.0], [1.0, 2.0, 6.0])
+    0.3571428571428571
+    """
+    given, wanted = _pair(outputs, targets, "r2")
+    with np.errstate(over="ignore", invalid="ignore"):
+        missed = np.sum((wanted - given) ** 2, axis=0)
+        total = np.sum((wanted - np.mean(wanted, axis=0)) ** 2, axis=0)
+        without = np.where(missed == 0.0, 1.0, np.where(np.isnan(missed), np.nan, 0.0))
+        is_same = np.ptp(wanted, axis=0) == 0.0  # the mean of equal numbers may be rounded
+        scores = np.where(is_same, without, 1.0 - missed / np.where(total == 0.0, 1.0, total))
+    return float(np.mean(scores))
+
+
+METRICS: dict[str, Metric] = {
+    metric.__name__: metric for metric in (accuracy, mean_squared_error, mean_absolute_error, r2)
+}
+"""The metrics that can be chosen by name."""
+
+
+def metric_called(choice: str | Metric) -> Metric:
+    """The metric that a name stands for; a function is taken as it is.
+
+    Args:
+        choice: a name from `METRICS`, or a function of outputs and targets that gives a number.
+
+    Raises:
+        ValueError: there is no metric of that name.
+        TypeError: the choice is neither a name nor a function.
+
+    >>> from nn.metrics import metric_called
+    >>> metric_called("r2")([1.0, 2.0], [1.0, 2.0])
+    1.0
+    """
+    if isinstance(choice, str):
+        if choice not in METRICS:
+            raise ValueError(f"No metric is called {told(choice)}. There are {', '.join(METRICS)}.")
+        return METRICS[choice]
+    if not callable(choice):
+        raise TypeError(
+            f"A metric is a name or a function of outputs and targets, not {describe(choice)}."
+        )
+    return choice
+
+
+def _numbers(data: Any, metric: str, role: str) -> Array:
+    """An array of floats with at least one row; of shape (n,) where it was (n, 1)."""
+    try:
+        array = np.asarray(data)
+    except ValueError:
+        raise ValueError(f"{metric}(...): the {role} have rows of different lengths.") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            f"{metric}(...) takes arrays of numbers; the {role} are {describe(data)}. "
+            "The numbers of Values are [v.data for v in values]."
+        )
+    if array.ndim not in (1, 2) or array.size == 0:
+        raise ValueError(
+            f"{metric}(...) takes {role} of shape (n,) or (n, k), of one sample or more, "
+            f"not of shape {array.shape}."
+        )
+    array = array.astype(float)
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+
+
+def _pair(outputs: Any, targets: Any, metric: str) -> tuple[Array, Array]:
+    given, wanted = _numbers(outputs, metric, "outputs"), _numbers(targets, metric, "targets")
+    if given.shape != wanted.shape:
+        raise ValueError(
+            f"{metric}(...) of outputs of shape {given.shape} and targets of shape {wanted.shape}: "
+            "there is a target for each output."
+        )
+    return given, wanted
+
+
+def _chosen_and_right(
+    given: Array, targets: Any, metric: str, threshold: float
+) -> tuple[Array, Array]:
+    """The class chosen for each sample and its right class, both as integers from 0."""
+    wanted = _numbers(targets, metric, "targets")
+    if wanted.shape != (len(given),):
+        raise ValueError(
+            f"{metric}(...) of outputs of shape {given.shape} and targets of shape {wanted.shape}: "
+            f"there is one class a sample, of shape ({len(given)},). "
+            "Of targets with a 1 for the class it is targets.argmax(axis=1)."
+        )
+    found = np.unique(wanted)
+    if given.ndim == 1:
+        if not (set(found) <= {0.0, 1.0} or set(found) <= {-1.0, 1.0}):
+            raise ValueError(
+                f"{metric}(...) of one score a sample takes targets 0 and 1, or -1 and 1, "
+                f"not {_some(found)}. Of more classes, there is a score for each."
+            )
+        limit = real(threshold, f"{metric}(threshold=...)")
+        return (given > limit).astype(int), (wanted > 0.0).astype(int)
+    k = given.shape[1]
+    if not set(found) <= set(range(k)):
+        raise ValueError(
+            f"{metric}(...) of {k} scores a sample takes targets from 0 to {k - 1}, "
+            f"not {_some(found)}."
+        )
+    return given.argmax(axis=1), wanted.astype(int)
+
+
+def _some(numbers: Array) -> str:
+    shown = ", ".join(f"{number:g}" for number in numbers[:5])
+    return shown if len(numbers) <= 5 else f"{shown}, …"

@@ -1,0 +1,174 @@
+"""Checkpoints: all that a training needs to go on where it was, bit for bit, in one JSON file.
+
+    {
+     "schema": "glassgrad-checkpoint/1",
+     "run": {"batch_size": 32, "seed": 0, "samples": "5f0c…", …},
+     "epoch": 12, "steps": 504, "parameters": […], "best": […] or null,
+     "optimiser": {…}, "history": {…}
+    }
+
+"run" describes the training; a file is taken only by a call of `fit` that describes itself alike.
+It is written after an epoch, whole or not at all; what is random in an epoch follows from the
+seed and its number. Reading runs nothing of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from math import inf, nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.files import json_text, possible, write_file
+from engine.text import clipped, told
+from nn.optimiser import Optimiser
+from nn.training.history import History
+
+SCHEMA = "glassgrad-checkpoint/1"
+_NO_JSON_NUMBERS = {"nan": nan, "inf": inf, "-inf": -inf}
+
+
+class State:
+    """What changes in a training from epoch to epoch.
+
+    Attributes:
+        numbers: those of the parameters, an array.
+        best: those after the best epoch, or None.
+        optimiser: the optimiser, with its own state.
+        steps: how many steps it has taken.
+        history: the epochs so far.
+    """
+
+    def __init__(self, numbers: Any, optimiser: Optimiser) -> None:
+        self.numbers, self.optimiser = numbers, optimiser
+        self.best: Any = None
+        self.steps = 0
+        self.history = History()
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are done."""
+        return self.history.epochs
+
+
+class Checkpoint:
+    """A file that keeps the state of a training.
+
+    Args:
+        path: where it is, or will be.
+        run: what the training is: a text or a number by name.
+    """
+
+    def __init__(self, path: str | Path, run: Mapping[str, Any]) -> None:
+        self.path, self.run = possible(path), dict(run)
+
+    def save(self, state: State) -> None:
+        """Write the state, in place of what is there.
+
+        Raises:
+            OSError: the file cannot be written; the old one is as it was.
+        """
+        data = {
+            "schema": SCHEMA,
+            "run": self.run,
+            "steps": state.steps,
+            "parameters": state.numbers.tolist(),
+            "best": None if state.best is None else state.best.tolist(),
+            "optimiser": state.optimiser.state_dict(),
+            "history": state.history.to_dict(),
+        }
+        write_file(self.path, json_text(data).encode() + b"\n", durable=True)
+
+    def restore(self, state: State) -> bool:
+        """Give a state what the file keeps; False if there is no file yet.
+
+        Raises:
+            ValueError: the file is damaged, is no checkpoint, or is one of another training. The
+                message begins with its name, and nothing is changed.
+            OSError: the file cannot be read.
+        """
+        if not self.path.exists():
+            return False
+        name = clipped(self.path.name)
+        try:
+            data = _parsed(self.path.read_bytes())
+        except (ValueError, RecursionError) as fault:
+            raise ValueError(
+                f"{name} is cut off, damaged or no checkpoint: {_told(fault)}. Nothing is changed; "
+                "give checkpoint= another name to begin anew."
+            ) from None
+        self._compare(data, name)
+        try:
+            _take(data, state)
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as fault:
+            raise ValueError(
+                f"{name} is damaged: {_told(fault)}. Nothing is changed; give checkpoint= another "
+                "name to begin anew."
+            ) from None
+        return True
+
+    def _compare(self, data: Mapping[str, Any], name: str) -> None:
+        """Refuse the checkpoint of another training."""
+        if data["schema"] != SCHEMA:
+            raise ValueError(
+                f"{name} is no checkpoint that this version reads: its schema is "
+                f"{told(data['schema'])}, and not {SCHEMA!r}."
+            )
+        theirs = data.get("run")
+        theirs = theirs if isinstance(theirs, dict) else {}
+        other = [
+            f"{key.replace('_', ' ')} {told(theirs.get(key))} there and {told(mine)} here"
+            for key, mine in json.loads(json_text(self.run)).items()
+            if theirs.get(key) != mine
+        ]
+        if other:
+            raise ValueError(
+                f"{name} is the checkpoint of another training: {'; '.join(other)}. Nothing is "
+                "changed; give checkpoint= another name to begin anew."
+            )
+
+
+def _parsed(content: bytes) -> dict[str, Any]:
+    data = json.loads(content.decode(), parse_constant=_refuse)
+    if not isinstance(data, dict) or "schema" not in data:
+        raise ValueError("it names no schema")
+    return data
+
+
+def _refuse(token: str) -> float:
+    raise ValueError(f"it has {token}, which is not JSON")
+
+
+def _take(data: Mapping[str, Any], state: State) -> None:
+    """All of it, or nothing if a part of it is wrong."""
+    numbers = _array(data["parameters"], len(state.numbers))
+    best = None if data["best"] is None else _array(data["best"], len(state.numbers))
+    steps = data["steps"]
+    if not isinstance(steps, int) or steps < 0:
+        raise ValueError("its number of steps is no whole number")
+    history = History.from_dict(data["history"])
+    lengths = {len(column) for column in history.values()}
+    if lengths != {history.epochs} or not history.epochs:
+        raise ValueError("its columns have different lengths")
+    if (history.best_epoch is None) != (best is None):
+        raise ValueError("its best epoch and the best parameters do not belong together")
+    if history.best_epoch is not None and not 1 <= history.best_epoch <= history.epochs:
+        raise ValueError("its best epoch is none of its epochs")
+    state.optimiser.load_state_dict(data["optimiser"])  # the last that may be refused
+    state.numbers, state.best, state.steps, state.history = numbers, best, steps, history
+
+
+def _array(entries: Any, count: int) -> Any:
+    if not isinstance(entries, list) or len(entries) != count:
+        raise ValueError(f"it does not hold {count} parameters")
+    numbers = [_NO_JSON_NUMBERS.get(x, x) if isinstance(x, str) else x for x in entries]
+    if not all(isinstance(x, float) for x in numbers):
+        raise ValueError("a parameter is no number")
+    return np.array(numbers)
+
+
+def _told(fault: Exception) -> str:
+    return clipped(str(fault).rstrip("."), 120)

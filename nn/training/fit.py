@@ -1,0 +1,190 @@
+"""`fit`: the training loop, from data to a trained model.
+
+Throw (forward), see the miss (loss), think back (backward), adjust (update), throw again. This
+file takes the arguments apart; the loop itself is in `loop.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from engine.text import describe
+from nn.adaptive import Adam
+from nn.metrics import Metric, metric_called
+from nn.module import Module
+from nn.optimiser import Optimiser
+from nn.schedules import Rule, Schedule
+from nn.training.checkpoint import Checkpoint
+from nn.training.history import History
+from nn.training.loop import Callback, Training
+from nn.training.objective import Loss, Objective, Penalty
+from nn.training.options import Options, name_of
+from nn.training.samples import held_out, samples_of
+
+
+def fit(
+    model: Module,
+    loss: Loss,
+    X: Any,
+    y: Any,
+    *,
+    optimiser: Optimiser | None = None,
+    epochs: int = 100,
+    batch_size: int = 32,
+    seed: int = 0,
+    shuffle: bool = True,
+    validation: Any = None,
+    metrics: Iterable[str | Metric] = (),
+    penalty: Penalty | None = None,
+    schedule: Rule | None = None,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
+    accumulate: int = 1,
+    patience: int | None = None,
+    keep_best: bool | None = None,
+    callbacks: Iterable[Callback] = (),
+    checkpoint: str | Path | None = None,
+    health: bool = True,
+    compiled: bool = True,
+    progress: bool | None = None,
+) -> History:
+    """Train a model on samples, in mini-batches.
+
+    Afterwards the model has the parameters of the last epoch, or of the best one (see
+    `keep_best`), and is in use, as after `model.eval()`. Ctrl-C ends the training, keeps the best
+    parameters so far and returns as usual; so does a loss that is no longer finite.
+
+    Args:
+        model: takes a sample of X; its parameters change.
+        loss: of an output of the model and a target, one Value, such as `nn.mse`.
+        X: the samples, an array of shape (samples, ...).
+        y: their targets, of shape (samples,) or (samples, ...).
+        optimiser: moves its parameters; `Adam(model.parameters(), 0.01)` if there is none.
+        epochs: how often each sample is used.
+        batch_size: how many samples a batch has; the last batch of an epoch may have fewer.
+        seed: of all that is random here: samples held out, their order, units left out.
+        shuffle: whether the samples come in another order in each epoch.
+        validation: the share of the samples to hold out, such as 0.2, or a pair (X, y) of others.
+        metrics: functions of outputs and targets, or names: "accuracy", "r2", ...
+        penalty: of the list of parameters, added to the mean loss, for example
+            `lambda parameters: l2(parameters, 1e-4)`.
+        schedule: the learning rate by steps, such as `cosine()`; see `nn/schedules.py`.
+        clip_norm: the greatest length that the gradient may have.
+        clip_value: the greatest size that a number of the gradient may have, before `clip_norm`.
+        accumulate: how many batches make one step, for batches that would need too much memory.
+        patience: stop after so many epochs without a smaller loss (on the validation samples, if
+            there are any).
+        keep_best: whether to end with the parameters of the best epoch instead of the last. None
+            means: if there are validation samples, or patience.
+        callbacks: are called with the history after every epoch; True as an answer stops.
+        checkpoint: a file that keeps the training after every epoch. If it is there already, the
+            training goes on from it, with the same bits as if it had never been stopped.
+        health: whether to look at the gradients of the layers before and after the training.
+        compiled: whether to run as array operations; where that cannot be, it runs eagerly, with
+            the same numbers up to rounding, and says so.
+        progress: a progress bar: None for one in terminals and notebooks if tqdm is installed.
+
+    Returns:
+        The history, which prints and plots itself.
+
+    Raises:
+        TypeError: an argument is of a wrong type.
+        ValueError: samples and targets do not belong together, the loss does not take the targets,
+            an option makes no sense, or the checkpoint is damaged or that of another training.
+        OSError: the checkpoint cannot be written or read.
+
+    Example:
+        >>> from nn import MLP, binary_cross_entropy_with_logits, fit, xor
+        >>> X, y = xor()
+        >>> model = MLP(2, [8, 1], output_activation="linear", seed=0)
+        >>> history = fit(model, binary_cross_entropy_with_logits, X, y, epochs=200,
+        ...               metrics=["accuracy"])
+        >>> history["accuracy"][-1]
+        1.0
+    """
+    if not isinstance(model, Module):
+        raise TypeError(
+            "fit takes a model of nn, such as MLP(2, [8, 1]) or a class of your own derived from "
+            f"Module, not {describe(model)}."
+        )
+    callbacks = [callbacks] if callable(callbacks) else list(callbacks)
+    _check_callable("loss", [loss])
+    _check_callable("penalty", [] if penalty is None else [penalty])
+    _check_callable("callbacks", callbacks)
+    options = Options(epochs, batch_size, seed, accumulate, patience, clip_norm, clip_value)
+    samples, validation_samples = held_out(samples_of(X, y), validation, options.seed)
+    optimiser = _optimiser_of(model, optimiser)
+    objective = Objective(
+        model,
+        loss,
+        samples,
+        penalty=penalty,
+        parameters=optimiser.parameters,
+        is_compiled=bool(compiled),
+    )
+    if keep_best is None:
+        keep_best = patience is not None or validation_samples is not None
+    with _own_rates(optimiser):
+        steps = options.steps(len(samples))
+        training = Training(
+            options,
+            objective,
+            optimiser,
+            schedule=None if schedule is None else Schedule(optimiser, schedule, steps),
+            samples=samples,
+            validation=validation_samples,
+            metrics=_by_name(metrics),
+            shuffle=bool(shuffle),
+        )
+        file = None
+        if checkpoint is not None:
+            file = Checkpoint(checkpoint, training.description())
+            training.resume(file)
+        return training.run(callbacks, file, bool(health), progress, bool(keep_best))
+
+
+def _check_callable(role: str, functions: Iterable[Any]) -> None:
+    for function in functions:
+        if not callable(function):
+            raise TypeError(f"fit({role}=...) takes a function, not {describe(function)}.")
+
+
+@contextmanager
+def _own_rates(optimiser: Optimiser) -> Iterator[None]:
+    """After the `with` block the optimiser has its own learning rates, not those of a schedule."""
+    rates = [group.learning_rate for group in optimiser.groups]
+    try:
+        yield
+    finally:
+        for group, rate in zip(optimiser.groups, rates):
+            group.learning_rate = rate
+
+
+def _optimiser_of(model: Module, optimiser: Optimiser | None) -> Optimiser:
+    if optimiser is None:
+        return Adam(model.parameters(), learning_rate=0.01)
+    if not isinstance(optimiser, Optimiser):
+        raise TypeError(
+            f"fit(optimiser=...) is one of nn, such as Adam(model.parameters(), 0.01), not "
+            f"{describe(optimiser)}."
+        )
+    mine = set(map(id, model.parameters()))
+    if not any(id(parameter) in mine for parameter in optimiser.parameters):
+        raise ValueError(
+            "The optimiser moves none of the model's parameters. Make it from those of this "
+            "model: Adam(model.parameters(), 0.01)."
+        )
+    return optimiser
+
+
+def _by_name(metrics: Iterable[str | Metric]) -> dict[str, Metric]:
+    found: dict[str, Metric] = {}
+    for metric in (metrics,) if isinstance(metrics, str) or callable(metrics) else metrics:
+        name = metric if isinstance(metric, str) else name_of(metric)
+        if name in found:
+            raise ValueError(f"fit(metrics=...) has two called {name}. Give one another name.")
+        found[name] = metric_called(metric)
+    return found

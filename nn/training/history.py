@@ -1,0 +1,169 @@
+"""`History`: how a training went, epoch by epoch, as numbers, as text and as a picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from engine.printing import columns, short
+from nn.health import Health
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MOST_LINES = 12
+_FIRST_COLUMNS = ("loss", "validation_loss")
+_LAST_COLUMNS = ("learning_rate", "gradient_norm", "seconds")
+
+
+class History(Mapping[str, list[float]]):
+    """What `fit` notes after every epoch: a mapping from names to a number for each epoch.
+
+    "loss" is the mean of what was made smaller over the batches of the epoch, with the penalty;
+    "validation_loss" the loss on the samples held out; "accuracy" and other metrics are measured
+    on the training samples, "validation_accuracy" on those held out. "learning_rate" is that of
+    the last step, "gradient_norm" the mean length of the gradient before it was clipped,
+    "seconds" how long the epoch took.
+
+    Attributes:
+        gradients: by the name of a layer, the root mean square of its gradient over each epoch.
+        health: by the number of epochs done, what `check_health` found.
+        best_epoch: the epoch, from 1, with the smallest loss on what was held out, else of all.
+        stopped: why the training ended, in words.
+        notes: what else is worth knowing.
+
+    Example:
+        >>> from nn import MLP, fit, mse
+        >>> history = fit(MLP(1, [1], seed=0), mse, [[0.0], [1.0]], [0.0, 1.0], epochs=3)
+        >>> len(history["loss"]), history.stopped
+        (3, 'after 3 epochs')
+    """
+
+    def __init__(self) -> None:
+        self._columns: dict[str, list[float]] = {}
+        self.gradients: dict[str, list[float]] = {}
+        self.health: dict[int, Health] = {}
+        self.best_epoch: int | None = None
+        self.stopped = "not started"
+        self.notes: list[str] = []
+
+    def add(self, numbers: Mapping[str, float], gradients: Mapping[str, float]) -> None:
+        """Note an epoch."""
+        for kept, found in ((self._columns, numbers), (self.gradients, gradients)):
+            for name, number in found.items():
+                kept.setdefault(name, []).append(float(number))
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs are done."""
+        return len(self._columns.get("loss", ()))
+
+    @property
+    def monitored(self) -> str:
+        """The loss that decides which epoch is the best."""
+        return "validation_loss" if "validation_loss" in self._columns else "loss"
+
+    def is_best(self) -> bool:
+        """Whether the last epoch is the best so far; `best_epoch` is then this one."""
+        curve = self[self.monitored]
+        before = math.inf if self.best_epoch is None else curve[self.best_epoch - 1]
+        if not curve[-1] < before:
+            return False
+        self.best_epoch = len(curve)
+        return True
+
+    def plot(self) -> Figure:
+        """The curves as a figure of matplotlib: losses, metrics, gradients of the layers.
+
+        Raises:
+            ImportError: matplotlib is not installed; the message says how to install it.
+            ValueError: no epoch is done yet.
+        """
+        from nn.curves import plot_history
+
+        return plot_history(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as what JSON can hold."""
+        return {
+            "columns": self._columns,
+            "gradients": self.gradients,
+            "health": {str(epoch): health.to_dict() for epoch, health in self.health.items()},
+            "best_epoch": self.best_epoch,
+            "stopped": self.stopped,
+            "notes": self.notes,
+        }
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> History:
+        """A history from what `to_dict` gave."""
+        history = History()
+        for kept, given in (
+            (history._columns, data["columns"]),
+            (history.gradients, data["gradients"]),
+        ):
+            kept.update({name: [float(x) for x in column] for name, column in given.items()})
+        history.health = {int(n): Health.from_dict(x) for n, x in data["health"].items()}
+        best = data["best_epoch"]
+        history.best_epoch = None if best is None else int(best)
+        history.stopped, history.notes = str(data["stopped"]), list(map(str, data["notes"]))
+        return history
+
+    def __getitem__(self, name: str) -> list[float]:
+        if name not in self._columns:
+            known = ", ".join(self._columns) or "nothing yet"
+            raise KeyError(f"The history has no {name!r}; it has {known}.")
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def __repr__(self) -> str:
+        if not self.epochs:
+            return f"<history of no epochs, {self.stopped}>"
+        shown = [f"{name} {short(self[name][0])} → {short(self[name][-1])}" for name in self.main()]
+        best = f", best epoch {self.best_epoch}" if self.best_epoch else ""
+        return f"<history of {self.epochs} epochs: {', '.join(shown)}{best}; {self.stopped}>"
+
+    def __str__(self) -> str:
+        """A table of a dozen epochs, and the verdicts on the gradients below it."""
+        if not self.epochs:
+            return repr(self)
+        names = [*self.main(), *(n for n in _LAST_COLUMNS if n in self._columns)]
+        rows = [("epoch", *(name.replace("_", " ") for name in names))]
+        for at in _spread(self.epochs, self.best_epoch):
+            mark = "*" if at + 1 == self.best_epoch else ""
+            rows.append((f"{at + 1}{mark}", *(short(self[name][at]) for name in names)))
+        lines = [
+            columns(rows, indent=""),
+            f"{self._best_in_words()}{self.stopped[:1].upper()}{self.stopped[1:]}.",
+        ]
+        if self.health:
+            epoch, health = list(self.health.items())[-1]
+            lines += [f"gradients after epoch {epoch}: {verdict}" for verdict in health.verdicts]
+        return "\n".join([*lines, *self.notes])
+
+    def main(self) -> list[str]:
+        """The names of losses and metrics."""
+        first = [name for name in _FIRST_COLUMNS if name in self._columns]
+        others = [n for n in self._columns if n not in (*_FIRST_COLUMNS, *_LAST_COLUMNS)]
+        return first + others
+
+    def _best_in_words(self) -> str:
+        if self.best_epoch is None:
+            return ""
+        words = self.monitored.replace("_", " ")
+        return f"* the smallest {words}. "
+
+
+def _spread(count: int, best: int | None) -> list[int]:
+    """Places spread over an epoch's numbers, with the first, the last and the best among them."""
+    if count <= _MOST_LINES:
+        return list(range(count))
+    last = _MOST_LINES - 1
+    places = {round(i * (count - 1) / last) for i in range(_MOST_LINES)}
+    return sorted(places | ({best - 1} if best else set()))

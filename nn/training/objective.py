@@ -1,0 +1,201 @@
+"""What a training makes smaller: the mean loss over a batch, with its gradient by the parameters.
+
+It runs compiled, as array operations over all samples of a batch at once, or eagerly, sample by
+sample; the numbers are the same up to the order in which sums are rounded.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+import engine
+from engine import Value, assign, compiled, grad_vector, no_grad, topological_order, zero_grad
+from engine.nested import like
+from engine.text import describe
+from nn.module import Module
+from nn.noise import count_noise, noise_from
+from nn.training.modes import training
+from nn.training.options import name_of
+from nn.training.samples import Samples, plain
+
+T = TypeVar("T")
+Loss = Callable[[Any, Any], Value]
+Penalty = Callable[[list[Value]], Value]
+
+_MOST_TRIED = 16
+"""Samples that are tried before a training; a parameter may take part in some only."""
+
+
+class Objective:
+    """The mean loss of a model over samples.
+
+    Args:
+        model: gives an output for a sample.
+        loss: gives a Value for an output and a target.
+        samples: of which some are tried.
+        penalty: of the parameters, added to the mean loss; or None.
+        parameters: those that are trained.
+        is_compiled: whether to run as array operations.
+
+    Attributes:
+        noise: how many random numbers a sample takes.
+        is_compiled: whether it still does.
+        why_eager: what stood against it, or None.
+
+    Raises:
+        TypeError: the loss does not give one Value.
+        ValueError: no parameter takes part in it.
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        loss: Loss,
+        samples: Samples,
+        *,
+        penalty: Penalty | None,
+        parameters: Sequence[Value],
+        is_compiled: bool,
+    ) -> None:
+        self.model, self.loss, self.penalty = model, loss, penalty
+        self.parameters = list(parameters)
+        self.is_compiled = is_compiled
+        self.why_eager: str | None = None
+        self.noise = self._try(samples)
+        self.renew()
+
+    def _try(self, samples: Samples) -> int:
+        """Run some samples eagerly; how many random numbers one takes.
+
+        Raises:
+            TypeError: the loss does not give one Value.
+            ValueError: no parameter takes part in it, so that there is nothing to learn.
+        """
+        mine, drawn = set(map(id, self.parameters)), 0
+        for x, target in zip(*samples.of(slice(_MOST_TRIED))):
+            results: list[Value] = []
+            with training(self.model, True):
+                drawn = count_noise(lambda: results.append(self._loss_of(x, target)))  # noqa: B023
+            if any(id(node) in mine for node in topological_order(results[0])):
+                return drawn
+        raise ValueError(
+            f"The loss {name_of(self.loss)} depends on none of the parameters that are trained, "
+            "so there is nothing to learn: does the model read them in forward, and does nothing "
+            "cut it off, such as detach, step or a number of its own?"
+        )
+
+    def _loss_of(self, x: Any, target: Any) -> Value:
+        """The loss of a sample, eagerly."""
+        found = self.loss(self.model(plain(x)), plain(target))
+        if isinstance(found, Value):
+            return found
+        raise TypeError(
+            f"The loss {name_of(self.loss)} gave {describe(found)} for one sample. A loss takes "
+            "an output of the model and a target and gives one Value."
+        )
+
+    def renew(self) -> None:
+        """Forget what was recorded.
+
+        A model that compares Values has several recordings, and in which order they were made
+        decides how sums are rounded: a training that can be resumed forgets it after every epoch.
+        """
+        model, loss, penalty = self.model, self.loss, self.penalty
+        parameters = self.parameters
+
+        def objective(x: Any, target: Any, noise: Sequence[Any]) -> Value:
+            with noise_from(noise):
+                found = loss(model(x), target)
+            return found if penalty is None else found + penalty(parameters)
+
+        def silent(x: Any, target: Any) -> Value:
+            found = loss(model(x), target)
+            return found if penalty is None else found + penalty(parameters)
+
+        self._objective = compiled(objective if self.noise else silent)
+        self._value_and_grad = self._objective.value_and_grad(parameters)
+        self._loss = compiled(lambda x, target: loss(model(x), target))
+
+    @property
+    def has_comparisons(self) -> bool:
+        """Whether the model compares Values, so that there are several ways through it."""
+        return any(recording.guards for recording in self._objective.recordings)
+
+    def value_and_gradient(self, numbers: Any, batch: Samples, noise: Any) -> tuple[float, Any]:
+        """The objective over a batch, and its gradient by the parameters as an array.
+
+        Args:
+            numbers: those of the parameters.
+            batch: the samples.
+            noise: random numbers of shape (samples, `noise`).
+        """
+
+        def in_arrays() -> tuple[float, Any]:
+            drawn = (noise,) if self.noise else ()
+            return self._value_and_grad(numbers, batch.X, batch.y, *drawn)
+
+        def one_by_one() -> tuple[float, Any]:
+            assign(self.parameters, numbers)
+            zero_grad(self.parameters)
+            total = self._mean(batch, noise.tolist())
+            total.backward()
+            return total.data, grad_vector(self.parameters)
+
+        return self._run(in_arrays, one_by_one)
+
+    def value(self, samples: Samples) -> float:
+        """The mean loss over samples, without the penalty and with nothing left to chance."""
+
+        def in_arrays() -> float:
+            found = [self._loss.over(*part).data * len(part) for part in samples.pieces()]
+            return math.fsum(found) / len(samples)
+
+        def one_by_one() -> float:
+            losses = [self._loss_of(x, target).data for x, target in zip(*samples)]
+            return math.fsum(losses) / len(losses)
+
+        with training(self.model, False), no_grad():
+            return self._run(in_arrays, one_by_one)
+
+    def _mean(self, batch: Samples, noise: Sequence[Sequence[float]]) -> Value:
+        losses = []
+        for x, target, drawn in zip(batch.X, batch.y, noise):
+            with noise_from(drawn):
+                losses.append(self._loss_of(x, target))
+        mean: Value = engine.mean(losses)
+        return mean if self.penalty is None else mean + self.penalty(self.parameters)
+
+    def _run(self, in_arrays: Callable[[], T], one_by_one: Callable[[], T]) -> T:
+        """Compiled while that goes well; eager code can do more, and says better what is wrong."""
+        if not self.is_compiled:
+            return one_by_one()
+        try:
+            return in_arrays()
+        except Exception as error:
+            found = one_by_one()
+            self.is_compiled, self.why_eager = False, str(error)
+        text = f"The training goes on without compiled, with the same numbers. {self.why_eager}"
+        warnings.warn(text, stacklevel=7)
+        return found
+
+
+def check_targets(loss: Loss, output: Any, targets: Any, most: int = 1000) -> None:
+    """Let the loss refuse targets that it does not take, before any training.
+
+    Inside a compiled function the loss sees Values, which it does not check.
+
+    Args:
+        loss: the loss.
+        output: that of the model for a sample, as numbers.
+        targets: all targets.
+        most: how many different ones are tried.
+    """
+    values = like(output, map(Value, np.ravel(output).tolist()))
+    with no_grad():
+        for target in np.unique(targets, axis=0)[:most]:
+            loss(values.tolist() if isinstance(values, np.ndarray) else values, plain(target))

@@ -1,0 +1,56 @@
+"""The numbers that `fit` is given, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from engine.real import real
+from engine.text import told
+from nn.whole import whole
+
+
+@dataclass
+class Options:
+    """Numbers of a training; see `fit`.
+
+    Raises:
+        TypeError, ValueError: one of them makes no sense.
+    """
+
+    epochs: int
+    batch_size: int
+    seed: int
+    accumulate: int
+    patience: int | None
+    clip_norm: float | None
+    clip_value: float | None
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "accumulate"):
+            setattr(self, name, whole(getattr(self, name), f"fit({name}=...)"))
+        self.seed = whole(self.seed, "fit(seed=...)", least=0)
+        if self.patience is not None:
+            self.patience = whole(self.patience, "fit(patience=...)")
+        for name in ("clip_norm", "clip_value"):
+            setattr(self, name, _limit(getattr(self, name), f"fit({name}=...)"))
+
+    def steps(self, count: int) -> int:
+        """How many steps there are in all epochs over so many samples."""
+        of_an_epoch = -(-count // self.batch_size)
+        return self.epochs * -(-of_an_epoch // self.accumulate)
+
+
+def name_of(function: Any) -> str:
+    """The name of a function, or of the class of another callable."""
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _limit(number: Any, role: str) -> float | None:
+    if number is None:
+        return None
+    limit = real(number, role)
+    if not 0.0 < limit < inf:
+        raise ValueError(f"{role} is a positive number, not {told(number)}.")
+    return limit

@@ -1,0 +1,66 @@
+"""`predict`: the outputs of a model for many samples at once, as numbers."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from engine import Compiled, Value, no_grad
+from engine import compiled as engine_compiled
+from engine.nested import leaves_of, like
+from engine.text import describe
+from nn.module import Module
+from nn.training.modes import training
+from nn.training.samples import LARGEST_PIECE, checked_array, plain
+
+
+def predict(
+    model: Module,
+    X: Any,
+    *,
+    compiled: bool = True,
+) -> Any:
+    """The outputs of a model for all samples, as an array.
+
+    The model runs compiled where it can, and with nothing left to chance, as after `eval()`.
+
+    Args:
+        model: takes one sample of X and gives a Value or a list of Values.
+        X: the samples, an array of shape (samples, ...).
+        compiled: whether to run as array operations; where that cannot be, it runs eagerly.
+
+    Returns:
+        An array of shape (samples,) for a model with one output, else (samples, outputs).
+
+    Raises:
+        ValueError: X is no array of finite numbers, or the model does not take its samples.
+        TypeError: X holds no numbers, or the model is none.
+
+    >>> from nn import MLP, predict
+    >>> predict(MLP(2, [4, 3], seed=0), [[0.0, 1.0], [1.0, 0.0]]).shape
+    (2, 3)
+    """
+    if not isinstance(model, Module):
+        raise TypeError(f"predict takes a model of nn, not {describe(model)}.")
+    samples = checked_array(X, "X", "predict(model, X)")
+    pieces = [samples[i : i + LARGEST_PIECE] for i in range(0, len(samples), LARGEST_PIECE)]
+    with training(model, False), no_grad():
+        if compiled:
+            with suppress(Exception):  # whatever it is, eager code does not have it or says it
+                return np.concatenate([_forward(model).map(piece) for piece in pieces])
+        return np.stack([_numbers(model(plain(x))) for x in samples])
+
+
+def _forward(model: Module) -> Compiled:
+    """The model compiled, kept with it so that it is recorded once."""
+    kept = vars(model)
+    if "_forward" not in kept or kept["_forward"].function is not model:  # that of another copy
+        kept["_forward"] = engine_compiled(model)
+    return kept["_forward"]  # type: ignore[no-any-return]
+
+
+def _numbers(output: Any) -> Any:
+    numbers = [v.data if isinstance(v, Value) else v for v in leaves_of(output)]
+    return np.array(like(output, iter(numbers)), float)

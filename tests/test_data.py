@@ -1,0 +1,283 @@
+"""Data from a seed: shapes, classes, geometry, and the parts that `split` makes of it."""
+
+import math
+import sys
+
+import numpy as np
+import pytest
+
+from nn.data import blobs, circles, digits, linear_regression, sine, spirals, two_moons, xor
+from nn.splitting import split
+
+CLASSES = [(two_moons, 2), (circles, 2), (spirals, 2), (xor, 2), (blobs, 3)]
+TARGETS = [(linear_regression, 1), (sine, 1)]
+EVERY = [make for make, _ in CLASSES + TARGETS]
+with_class_data = pytest.mark.parametrize(("make", "k"), CLASSES)
+with_all_data = pytest.mark.parametrize("make", EVERY)
+
+
+# Shapes, classes, seeds
+
+
+@with_class_data
+@pytest.mark.parametrize("n", [6, 7, 100, 101])
+def test_classes_are_integers_and_as_many_of_each_as_can_be(make, k, n):
+    points, classes = make(n)
+    assert points.shape == (n, 2)
+    assert points.dtype == float
+    assert classes.shape == (n,)
+    assert classes.dtype == np.int64
+    counts = np.bincount(classes, minlength=k)
+    assert len(counts) == k
+    most = 1 if make is not xor else 2  # of four corners, each class has two
+    assert counts.max() - counts.min() <= most
+
+
+@pytest.mark.parametrize(("make", "features"), TARGETS)
+def test_targets_are_real_numbers(make, features):
+    samples, targets = make(50)
+    assert samples.shape == (50, features)
+    assert targets.shape == (50,)
+    assert samples.dtype == targets.dtype == float
+
+
+@with_all_data
+def test_the_same_seed_gives_the_same_numbers(make):
+    first, again, other = make(20, seed=3), make(20, seed=3), make(20, seed=4)
+    for one, two in zip(first, again):
+        np.testing.assert_array_equal(one, two)
+    assert not np.array_equal(first[1], other[1]) or not np.array_equal(first[0], other[0])
+
+
+def test_the_global_generator_is_left_alone():
+    np.random.seed(5)
+    expected = np.random.random()
+    np.random.seed(5)
+    for make in EVERY:
+        make(10)
+    assert np.random.random() == expected
+
+
+def test_two_moons_stay_where_they_are():
+    """Tutorials print numbers of these points."""
+    points, classes = two_moons(100, noise=0.1, seed=1)
+    assert points[0].tolist() == [1.0345584192064785, 0.08216181435011584]
+    assert points[57].tolist() == [0.10242395034129088, 0.06749121924428383]
+    assert classes[[0, 57]].tolist() == [0, 1]
+
+
+# Geometry
+
+
+def test_two_moons_without_noise_lie_on_their_half_circles():
+    points, y = two_moons(41, noise=0.0)
+    upper, lower = points[y == 0], points[y == 1]
+    np.testing.assert_allclose(np.linalg.norm(upper, axis=1), 1.0)
+    np.testing.assert_allclose(np.linalg.norm(lower - [1.0, 0.5], axis=1), 1.0)
+    assert upper[:, 1].min() > -1e-9
+    assert lower[:, 1].max() < 0.5 + 1e-9
+
+
+@pytest.mark.parametrize("ratio", [0.2, 0.5, 0.9])
+def test_circles_without_noise_have_their_radius(ratio):
+    points, y = circles(31, noise=0.0, ratio=ratio)
+    np.testing.assert_allclose(np.linalg.norm(points, axis=1), np.where(y == 0, 1.0, ratio))
+
+
+@pytest.mark.parametrize("classes", [2, 3, 5])
+@pytest.mark.parametrize("turns", [0.5, 1.0, 2.0, -1.0])
+def test_arms_of_spirals_are_turned_copies_of_one(classes, turns):
+    points, y = spirals(20 * classes, classes=classes, noise=0.0, turns=turns)
+    first = points[y == 0] @ [1.0, 1.0j]
+    for k in range(classes):
+        arm = points[y == k] @ [1.0, 1.0j]
+        np.testing.assert_allclose(arm, first * np.exp(2j * math.pi * k / classes), atol=1e-12)
+    np.testing.assert_allclose(np.abs(first), np.linspace(0.1, 1.0, 20))
+    went = np.unwrap(np.angle(first))
+    assert went[-1] - went[0] == pytest.approx(2 * math.pi * turns)
+
+
+def test_xor_is_the_truth_table_and_noisy_copies_of_it():
+    points, y = xor()
+    assert [(*point, out) for point, out in zip(points, y)] == [
+        (a, b, a ^ b) for a in (0, 1) for b in (0, 1)
+    ]
+    exact, y = xor(10, noise=0.0)
+    np.testing.assert_array_equal(exact, points[np.arange(10) % 4])
+    noisy, _ = xor(4_000)
+    assert (noisy - points[np.arange(4_000) % 4]).std() == pytest.approx(0.1, rel=0.05)
+    assert not np.array_equal(xor(noise=0.2)[0], points)
+
+
+@pytest.mark.parametrize("features", [1, 2, 7])
+def test_blobs_are_clouds_of_their_spread_around_different_centres(features):
+    points, y = blobs(3_000, classes=3, spread=0.25, features=features, seed=2)
+    centres = np.array([points[y == k].mean(axis=0) for k in range(3)])
+    assert (points - centres[y]).std() == pytest.approx(0.25, rel=0.05)
+    gaps = np.linalg.norm(centres[:, None] - centres, axis=2)[np.triu_indices(3, 1)]
+    assert gaps.min() > 1.5
+    assert np.abs(centres).max() < 3.1
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_blobs_can_be_told_apart_for_every_seed(seed):
+    points, y = blobs(90, classes=3, seed=seed)
+    centres = np.array([points[y == k].mean(axis=0) for k in range(3)])
+    nearest = np.linalg.norm(points[:, None] - centres, axis=2).argmin(axis=1)
+    assert (nearest == y).mean() > 0.95
+
+
+def test_the_plane_has_its_slopes():
+    samples, y = linear_regression(500, slopes=[2.0, -3.0, 0.0], intercept=7.0, noise=0.5)
+    found, left, *_ = np.linalg.lstsq(np.column_stack([samples, np.ones(500)]), y)
+    np.testing.assert_allclose(found, [2.0, -3.0, 0.0, 7.0], atol=0.1)
+    assert math.sqrt(left[0] / 500) == pytest.approx(0.5, rel=0.1)
+
+
+def test_the_sine_is_one_wave():
+    x, y = sine(201, noise=0.0)
+    assert (x.min(), x.max()) == (-math.pi, math.pi)
+    np.testing.assert_array_equal(y, np.sin(x[:, 0]))
+    assert (sine(2_000, noise=0.3)[1] - np.sin(sine(2_000)[0][:, 0])).std() == pytest.approx(
+        0.3, rel=0.1
+    )
+
+
+def test_moons_and_circles_are_those_of_scikit_learn():
+    datasets = pytest.importorskip("sklearn.datasets")
+    theirs, classes = datasets.make_moons(51, shuffle=False, noise=None)
+    points, y = two_moons(51, noise=0.0)
+    np.testing.assert_allclose(points, theirs, atol=1e-12)
+    np.testing.assert_array_equal(y, classes)
+    theirs, classes = datasets.make_circles(51, shuffle=False, noise=None, factor=0.3)
+    points, y = circles(51, noise=0.0, ratio=0.3)
+    np.testing.assert_allclose(points, theirs, atol=1e-12)
+    np.testing.assert_array_equal(y, classes)
+
+
+def test_digits_are_images_from_0_to_1():
+    pytest.importorskip("sklearn.datasets")
+    images, y = digits()
+    assert images.shape == (1797, 64)
+    assert images.dtype == float
+    assert (images.min(), images.max()) == (0.0, 1.0)
+    assert y.dtype == np.int64
+    assert np.bincount(y).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+
+
+def test_without_scikit_learn_digits_name_the_remedy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(ImportError, match=r'pip install "glassgrad\[sklearn\]"'):
+        digits()
+
+
+# Arguments
+
+WRONG = [
+    (lambda: two_moons(1), ValueError, r"two_moons\(n=...\) is at least 2, not 1"),
+    (lambda: two_moons(2.5), TypeError, r"two_moons\(n=...\) is a whole number, not float 2.5"),
+    (lambda: two_moons(noise=-1), ValueError, r"two_moons\(noise=...\) .*0 or more, not -1"),
+    (lambda: two_moons(noise=math.nan), ValueError, "not nan"),
+    (lambda: two_moons(noise="a"), ValueError, "not 'a'"),
+    (lambda: two_moons(seed=-1), ValueError, r"two_moons\(seed=...\) is at least 0, not -1"),
+    (lambda: two_moons(seed=None), TypeError, "whole number, not None"),
+    (lambda: circles(ratio=1.5), ValueError, "between 0 and 1, not 1.5"),
+    (lambda: circles(ratio=math.nan), ValueError, "between 0 and 1, not nan"),
+    (lambda: spirals(2, classes=3), ValueError, "of 3 classes is at least 3, not 2"),
+    (lambda: spirals(classes=1), ValueError, r"spirals\(classes=...\) is at least 2, not 1"),
+    (lambda: spirals(turns=math.inf), ValueError, "finite number, not inf"),
+    (lambda: xor(0), ValueError, r"xor\(n=...\) is at least 1, not 0"),
+    (lambda: blobs(features=0), ValueError, "at least 1, not 0"),
+    (lambda: blobs(spread=math.inf), ValueError, "not inf"),
+    (lambda: linear_regression(slopes=[]), ValueError, r"one a feature, not \[\]"),
+    (lambda: linear_regression(slopes=2.0), ValueError, "one a feature, not 2.0"),
+    (lambda: linear_regression(slopes=["a"]), ValueError, "finite numbers, not 'a'"),
+    (lambda: linear_regression(intercept=math.nan), ValueError, "finite numbers, not nan"),
+    (lambda: sine(0), ValueError, r"sine\(n=...\) is at least 1, not 0"),
+]
+
+
+@pytest.mark.parametrize(("call", "kind", "message"), WRONG)
+def test_wrong_arguments_get_a_sentence(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call()
+
+
+# Splitting
+
+
+@pytest.mark.parametrize("stratify", [False, True])
+@pytest.mark.parametrize("share", [0.01, 0.2, 0.25, 0.5, 0.99])
+def test_a_split_keeps_each_sample_once_and_with_its_target(share, stratify):
+    samples, y = np.arange(40.0)[:, None] * [1.0, 10.0], np.arange(40) % 4
+    train, test, y_train, y_test = split(samples, y, share, stratify=stratify)
+    both, targets = np.concatenate([train, test]), np.concatenate([y_train, y_test])
+    assert sorted(both[:, 0]) == list(range(40))
+    np.testing.assert_array_equal(targets, both[:, 0] % 4)
+    at_least = 4 if stratify else 1
+    assert len(test) == min(max(round(share * 40), at_least), 40 - at_least)
+    assert y_test.dtype == y.dtype
+
+
+def test_a_split_is_shuffled_by_its_seed():
+    samples, y = np.arange(50), np.arange(50)
+    first, again, other = split(samples, y), split(samples, y), split(samples, y, seed=1)
+    for one, two in zip(first, again):
+        np.testing.assert_array_equal(one, two)
+    assert set(first[1]) != set(other[1])
+    assert list(first[0]) != sorted(first[0])
+    assert list(first[1]) != sorted(first[1])
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("kind", [int, float, bool])
+def test_every_class_has_its_share(seed, kind):
+    y = np.repeat([0, 1], [90, 10]).astype(kind)
+    _, _, y_train, y_test = split(np.zeros(100), y, 0.3, seed, stratify=True)
+    assert (y_test == 1).sum() == 3
+    assert (y_train == 1).sum() == 7
+    assert np.ptp(y_test[:27].astype(int)) == 1, "the classes are mixed"
+
+
+def test_shares_of_many_small_classes_are_rounded_together():
+    y = np.repeat(np.arange(10), 10)
+    _, _, _, y_test = split(y, y, 0.25, stratify=True)
+    assert len(y_test) == 25
+    assert set(np.bincount(y_test)) == {2, 3}
+
+
+def test_a_stratified_split_counts_as_scikit_learn_does():
+    selection = pytest.importorskip("sklearn.model_selection")
+    y = np.repeat([0, 1, 2], [60, 30, 10])
+    _, _, ours, _ = split(y, y, 0.2, stratify=True)
+    _, _, theirs, _ = selection.train_test_split(y, y, test_size=0.2, stratify=y, random_state=0)
+    assert np.bincount(ours).tolist() == np.bincount(theirs).tolist()
+
+
+def test_lists_and_images_can_be_split():
+    train, test, _, y_test = split([[1.0], [2.0], [3.0]], ["a", "b", "c"], share=0.4)
+    assert train.shape == (2, 1)
+    assert "abc"[int(test[0, 0]) - 1] == y_test[0]
+    assert split(np.zeros((8, 4, 4)), np.zeros((8, 2)))[1].shape == (2, 4, 4)
+
+
+WRONG_SPLITS = [
+    (([1, 2], [1]), {}, "2 samples in X and 1 targets in y"),
+    (([1], [1]), {}, "at least two samples"),
+    ((3.0, [1]), {}, "a row a sample, not float 3.0"),
+    (([[1], [1, 2]], [1, 2]), {}, r"split\(X=...\) has rows of different lengths"),
+    (([1, 2], [1, 2]), {"share": 0.0}, "between 0 and 1, not 0.0"),
+    (([1, 2], [1, 2]), {"share": 5}, "between 0 and 1, not 5"),
+    (([1, 2], [1, 2]), {"share": math.nan}, "between 0 and 1, not nan"),
+    (([1, 2], [1, 2]), {"seed": -1}, "at least 0, not -1"),
+    (([1, 2, 3], [1, 1, 2]), {"stratify": True}, "of class 2 there is one"),
+    (([1, 2], [0.5, 0.25]), {"stratify": True}, "takes classes"),
+    (([1, 2], [0.5, math.nan]), {"stratify": True}, "takes classes"),
+    (([1, 2], [[1], [2]]), {"stratify": True}, r"shape \(2, 1\)"),
+]
+
+
+@pytest.mark.parametrize(("data", "options", "message"), WRONG_SPLITS)
+def test_what_cannot_be_split_gets_a_sentence(data, options, message):
+    with pytest.raises(ValueError, match=message):
+        split(*data, **options)

@@ -1,0 +1,713 @@
+"""`fit`: it learns, counts, stops, keeps and tells what it should, compiled and eagerly alike."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nn
+from engine import Value, data_vector, grad_vector
+from nn import (
+    MLP,
+    SGD,
+    Adam,
+    Dropout,
+    History,
+    Layer,
+    Module,
+    Sequential,
+    binary_cross_entropy_with_logits,
+    cosine,
+    cross_entropy,
+    fit,
+    hinge,
+    l2,
+    mse,
+    predict,
+    sine,
+    spirals,
+    two_moons,
+    xor,
+)
+
+SEEDS = (0, 1, 2, 3, 4)
+
+
+def moons(n: int = 40) -> tuple[Any, Any]:
+    return two_moons(n)
+
+
+def small(seed: int = 1, **options: Any) -> MLP:
+    return MLP(2, [6, 1], activation="tanh", output_activation="linear", seed=seed, **options)
+
+
+def trained(*, model: Module | None = None, **options: Any) -> tuple[Module, History]:
+    model = small() if model is None else model
+    X, y = moons()
+    given = {"epochs": 4, "batch_size": 16, "health": False, "progress": False, **options}
+    return model, fit(model, binary_cross_entropy_with_logits, X, y, **given)
+
+
+def numbers(model: Module) -> np.ndarray:
+    return data_vector(model.parameters())
+
+
+# What it learns
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_xor_converges(seed: int) -> None:
+    X, y = xor()
+    model = MLP(2, [8, 1], output_activation="linear", init="xavier", seed=seed)
+    history = fit(
+        model,
+        binary_cross_entropy_with_logits,
+        X,
+        y,
+        optimiser=Adam(model.parameters(), 0.05),
+        epochs=300,
+        seed=seed,
+        metrics=["accuracy"],
+    )
+    assert history["accuracy"][-1] == 1.0
+    assert history["loss"][-1] < 0.02
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_spirals_converge(seed: int) -> None:
+    X, y = spirals(200, seed=seed)
+    model = MLP(2, [24, 24, 1], output_activation="linear", init="normal", seed=seed)
+    history = fit(
+        model,
+        binary_cross_entropy_with_logits,
+        X,
+        y,
+        optimiser=Adam(model.parameters(), 0.02),
+        epochs=150,
+        seed=seed,
+        schedule=cosine(),
+        metrics=["accuracy"],
+        health=False,
+    )
+    assert history["accuracy"][-1] >= 0.99
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_sine_is_fitted(seed: int) -> None:
+    X, y = sine(120, noise=0.05, seed=seed)
+    model = MLP(1, [16, 16, 1], output_activation="linear", init="xavier", seed=seed)
+    history = fit(
+        model,
+        mse,
+        X,
+        y,
+        optimiser=Adam(model.parameters(), 0.02),
+        epochs=200,
+        seed=seed,
+        schedule=cosine(),
+        metrics=["r2"],
+        health=False,
+    )
+    assert history["r2"][-1] > 0.97
+
+
+# Compiled and eagerly
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"penalty": lambda parameters: l2(parameters, 1e-3)},
+        {"clip_norm": 0.1, "clip_value": 0.05},
+        {"accumulate": 2},
+        {"schedule": cosine(), "validation": 0.25, "metrics": ["accuracy"]},
+        {"shuffle": False, "seed": 7},
+    ],
+    ids=lambda options: "+".join(options) or "plain",
+)
+def test_compiled_and_eager_trainings_are_alike(options: dict[str, Any]) -> None:
+    one, compiled = trained(**options)
+    other, eager = trained(**options, compiled=False)
+    np.testing.assert_allclose(numbers(one), numbers(other), rtol=1e-9)
+    assert set(compiled) == set(eager)
+    for name in set(compiled) - {"seconds"}:
+        np.testing.assert_allclose(compiled[name], eager[name], rtol=1e-9)
+
+
+def test_dropout_leaves_out_the_same_units_either_way() -> None:
+    def network() -> Module:
+        return Sequential(Layer(2, 8, seed=1), Dropout(0.5), Layer(8, 1, activation=None, seed=2))
+
+    one, compiled = trained(model=network())
+    other, eager = trained(model=network(), compiled=False)
+    np.testing.assert_allclose(numbers(one), numbers(other), rtol=1e-9)
+    np.testing.assert_allclose(compiled["loss"], eager["loss"], rtol=1e-9)
+    assert compiled.notes == []  # it did run compiled
+    assert not one.training
+    assert one([0.3, 0.1]).data == one([0.3, 0.1]).data
+
+
+class Peeking(Module):
+    """A model that reads .data, which no recording can repeat."""
+
+    def __init__(self) -> None:
+        self.inner = small()
+
+    def forward(self, x: Any) -> Value:
+        found = self.inner(x)
+        return found * (1.0 if found.data > -1e9 else 2.0)
+
+
+def test_a_model_that_cannot_be_compiled_is_trained_eagerly_and_says_so() -> None:
+    with pytest.warns(UserWarning, match="goes on without compiled"):
+        one, history = trained(model=Peeking())
+    other, _ = trained(compiled=False)
+    np.testing.assert_array_equal(numbers(one), numbers(other))
+    assert history.notes[0].startswith("It ran without compiled: ")
+
+
+class Branching(Module):
+    """A model with a comparison: each way through it is a recording."""
+
+    def __init__(self) -> None:
+        self.left, self.right = small(1), small(2)
+
+    def forward(self, x: Any) -> Value:
+        return self.left(x) if x[0] > 0.5 else self.right(x)
+
+
+def test_a_model_with_comparisons_is_compiled_by_ways() -> None:
+    one, _ = trained(model=Branching())
+    other, _ = trained(model=Branching(), compiled=False)
+    np.testing.assert_allclose(numbers(one), numbers(other), rtol=1e-9)
+
+
+# The loop
+
+
+def test_full_batches_are_gradient_descent_by_hand() -> None:
+    X, y = moons()
+    model, _ = trained(optimiser=None, model=small(), epochs=1)
+    by_hand = small()
+    model = small()
+    fit(
+        model,
+        hinge,
+        X,
+        2 * y - 1,
+        optimiser=SGD(model.parameters(), 0.1),
+        epochs=3,
+        batch_size=len(X),
+        shuffle=False,
+    )
+    for _ in range(3):
+        losses = [hinge(by_hand(x), 2 * t - 1) for x, t in zip(X, y.tolist())]
+        loss = sum(losses) / len(losses)
+        by_hand.zero_grad()
+        loss.backward()
+        for p in by_hand.parameters():
+            p.data -= 0.1 * p.grad
+    np.testing.assert_allclose(numbers(model), numbers(by_hand), rtol=1e-12)
+    gradients = [grad_vector(each.parameters()) for each in (model, by_hand)]
+    np.testing.assert_allclose(*gradients, atol=1e-14)
+
+
+def test_accumulated_batches_are_one_large_batch() -> None:
+    one, _ = trained(batch_size=10, accumulate=4, optimiser=None)
+    other, _ = trained(batch_size=40)
+    np.testing.assert_allclose(numbers(one), numbers(other), rtol=1e-9)
+
+
+def test_every_sample_is_used_once_in_an_epoch_and_in_another_order_each_time() -> None:
+    seen: list[float] = []
+
+    class Spy(Module):
+        def __init__(self) -> None:
+            self.w = Value(1.0)
+
+        def forward(self, x: Any) -> Value:
+            seen.append(float(x[0]))
+            return self.w * x[0]
+
+    X = np.arange(10.0).reshape(-1, 1)
+    options = {"epochs": 2, "batch_size": 3, "compiled": False, "health": False}
+    model = Spy()
+    fit(model, mse, X, X[:, 0], callbacks=[lambda _: seen.append(-1.0)], **options)
+    orders = "".join(chr(int(x) + 50) for x in seen).split(chr(49))
+    first, second = (x[-10:] for x in orders[:2])
+    assert sorted(first) == sorted(second) == [chr(50 + i) for i in range(10)]
+    assert first != second
+
+
+def test_the_seed_decides_everything() -> None:
+    results = [numbers(trained(seed=seed)[0]) for seed in (3, 3, 4)]
+    assert np.array_equal(results[0], results[1])
+    assert not np.array_equal(results[0], results[2])
+
+
+def test_clipping_limits_the_gradient() -> None:
+    model = small()
+    before = numbers(model)
+    sgd = SGD(model.parameters(), 1.0)
+    _, history = trained(
+        model=model, optimiser=sgd, epochs=1, batch_size=40, clip_norm=1e-3, keep_best=False
+    )
+    assert np.linalg.norm(numbers(model) - before) == pytest.approx(1e-3, rel=1e-3)
+    assert history["gradient_norm"][0] > 1e-2  # as it was before
+
+
+def test_a_schedule_changes_the_rate_by_steps() -> None:
+    model = small()
+    _, history = trained(model=model, optimiser=SGD(model.parameters(), 0.5), schedule=cosine())
+    rates = history["learning_rate"]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[0] < 0.5
+    assert 0.0 < rates[-1] < 0.01
+
+
+def test_a_validation_share_is_held_out() -> None:
+    _, history = trained(validation=0.25, metrics=["accuracy"])
+    assert set(history) >= {"validation_loss", "validation_accuracy", "accuracy"}
+    assert history["validation_loss"] != history["loss"]
+
+
+def test_a_validation_pair_is_measured_without_the_penalty() -> None:
+    X, y = moons()
+    huge = {"penalty": lambda parameters: l2(parameters, 10.0)}
+    _, history = trained(validation=(X, y), **huge)
+    assert history["validation_loss"][-1] < 1.0 < history["loss"][0]
+
+
+def test_early_stopping_keeps_the_best() -> None:
+    X, y = moons(20)
+    model = small()
+    flipped = 1 - y  # learning makes the validation loss grow
+    history = fit(
+        model,
+        binary_cross_entropy_with_logits,
+        X,
+        y,
+        validation=(X, flipped),
+        patience=3,
+        epochs=50,
+    )
+    assert history.epochs == history.best_epoch + 3
+    assert history.stopped.startswith(f"early, after {history.epochs} epochs")
+    losses = [binary_cross_entropy_with_logits(model(x), t).data for x, t in zip(X, flipped)]
+    assert np.mean(losses) == pytest.approx(min(history["validation_loss"]))
+
+
+def test_without_validation_the_last_parameters_are_kept_and_keep_best_changes_that() -> None:
+    X, y = moons()
+
+    def run(keep: bool | None) -> tuple[float, History]:
+        model = small()
+        wild = SGD(model.parameters(), 30.0)
+        history = fit(model, mse, X, y, optimiser=wild, epochs=5, keep_best=keep, health=False)
+        return float(np.mean((predict(model, X) - y) ** 2)), history
+
+    last, _ = run(None)
+    best, history = run(True)
+    assert best <= last
+    assert history.best_epoch is not None
+
+
+def test_callbacks_see_the_history_and_may_stop() -> None:
+    seen: list[int] = []
+
+    def watch(history: History) -> bool:
+        seen.append(history.epochs)
+        return history.epochs == 2
+
+    _, history = trained(callbacks=[watch, lambda history: None])
+    assert seen == [1, 2]
+    assert history.stopped == "by a callback, after 2 epochs"
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_best() -> None:
+    X, y = moons()
+    model = small()
+    X = X * 1e3
+    with pytest.warns(UserWarning, match="Lower the learning rate"):
+        history = fit(
+            model, mse, X, y, optimiser=SGD(model.parameters(), 1e200), epochs=20, health=False
+        )
+    assert history.epochs < 20
+    assert np.isfinite(numbers(model)).all()
+    assert "the loss is" in history.stopped
+
+
+def test_a_gradient_that_is_not_finite_stops_before_it_does_harm() -> None:
+    model = small()
+    with pytest.warns(UserWarning, match="the gradient is not finite at step 1, in epoch 1"):
+        fit(model, lambda output, target: abs(output * 0.0).sqrt(), *moons(), health=False)
+    assert np.array_equal(numbers(model), numbers(small()))
+
+
+# Ctrl-C, and being killed
+
+
+def test_ctrl_c_keeps_the_best_parameters_and_returns() -> None:
+    kept: list[np.ndarray] = []
+    model = small()
+
+    def interrupt(history: History) -> None:
+        kept.append(numbers(model))
+        if history.epochs == 3:
+            raise KeyboardInterrupt
+
+    _, history = trained(model=model, callbacks=[interrupt], epochs=10)
+    assert history.epochs == 3
+    assert history.stopped == "by Ctrl-C, after 3 whole epochs"
+    assert np.array_equal(numbers(model), kept[history.best_epoch - 1])
+    assert not model.training
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
+def test_a_real_ctrl_c_in_the_middle_returns(tmp_path: Path) -> None:
+    script = """
+    import os, signal, threading
+    import numpy as np
+    from nn import MLP, fit, mse, sine
+    X, y = sine(200)
+    model = MLP(1, [32, 32, 1], output_activation="linear", seed=0)
+    def soon(history):
+        if history.epochs == 2:
+            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+    history = fit(model, mse, X, y, epochs=100000, batch_size=4, health=False, callbacks=[soon])
+    assert all(np.isfinite(p.data) for p in model.parameters())
+    assert model(X[0]).data is not None
+    print(history.stopped)
+    """
+    finished = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert finished.stdout.startswith("by Ctrl-C, after ")
+
+
+RUN = """
+    import json, sys
+    import numpy as np
+    from nn import *
+    path, epochs, kill = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    X, y = two_moons(60)
+    model = Sequential(Layer(2, 8, seed=1), Dropout(0.2), Layer(8, 1, activation=None, seed=2))
+    def die(history):
+        import os, signal
+        if history.epochs == kill:
+            os.kill(os.getpid(), signal.SIGKILL)
+    optimiser = Adam(model.parameters(), 0.05)
+    history = fit(model, binary_cross_entropy_with_logits, X, y, optimiser=optimiser,
+                  epochs=epochs, batch_size=16, schedule=one_cycle(), validation=0.2,
+                  metrics=["accuracy"], checkpoint=path or None, callbacks=[die], health=False)
+    numbers = {name: history[name] for name in history if name != "seconds"}
+    print(json.dumps([model.state_dict(), optimiser.state_dict(), numbers, history.best_epoch]))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
+def test_a_killed_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+
+    def run(name: str, kill: int) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", textwrap.dedent(RUN), name, "8", str(kill)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    whole = run("", 0)
+    assert run(str(path), 3).returncode == -signal.SIGKILL
+    assert run(str(path), 6).returncode == -signal.SIGKILL
+    resumed = run(str(path), 0)
+    assert resumed.returncode == 0, resumed.stderr
+    assert json.loads(resumed.stdout) == json.loads(whole.stdout)
+
+
+def checkpointed(path: Path, model: Module, **options: Any) -> History:
+    return trained(model=model, checkpoint=path, **options)[1]
+
+
+@pytest.mark.parametrize("make", [small, Branching])
+def test_a_training_cut_into_pieces_is_the_same(make: Callable, tmp_path: Path) -> None:
+    whole = make()
+    history = checkpointed(tmp_path / "whole.json", whole, epochs=6)
+    pieces = [make() for _ in range(3)]
+    for model, epochs in zip(pieces, (2, 3, 6)):
+        parts = checkpointed(tmp_path / "parts.json", model, epochs=epochs)
+    assert np.array_equal(numbers(pieces[-1]), numbers(whole))
+    assert parts["loss"] == history["loss"]
+
+
+def test_a_finished_training_is_only_read(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    first, other = small(), small()
+    history = checkpointed(path, first)
+    before = path.read_bytes()
+    again = checkpointed(path, other)
+    assert again["loss"] == history["loss"]
+    assert np.array_equal(numbers(first), numbers(other))
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"batch_size": 8}, "batch size 16 there and 8 here"),
+        ({"seed": 1}, "seed 0 there and 1 here"),
+        ({"clip_norm": 1.0}, "clip norm None there and 1.0 here"),
+        ({"compiled": False}, "compiled True there and False here"),
+    ],
+)
+def test_the_checkpoint_of_another_training_is_refused(
+    options: dict[str, Any], word: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "run.json"
+    checkpointed(path, small())
+    content, model = path.read_bytes(), small()
+    before = numbers(model)
+    with pytest.raises(ValueError, match=r"^run\.json is the checkpoint of another") as caught:
+        checkpointed(path, model, **options)
+    assert word in str(caught.value)
+    assert np.array_equal(numbers(model), before)
+    assert path.read_bytes() == content
+
+
+def test_damaged_checkpoints_change_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    checkpointed(path, small(), epochs=2)
+    content = path.read_bytes()
+    random = np.random.default_rng(0)
+    fresh = numbers(small())
+    refused = 0
+    for case in range(60):
+        damaged = bytearray(content)
+        places = random.integers(len(content), size=3)
+        if case % 3 == 0:
+            del damaged[places.min() :]
+        elif case % 3 == 1:
+            for place in places:
+                damaged[place] ^= 1 << int(random.integers(8))
+        else:
+            del damaged[places.min() : places.min() + int(random.integers(1, 40))]
+        path.write_bytes(damaged)
+        model = small()
+        try:
+            checkpointed(path, model, epochs=2)
+        except ValueError as error:
+            fault = error
+        else:
+            continue
+        refused += 1
+        assert str(fault).startswith("run.json is")
+        assert np.array_equal(numbers(model), fresh)
+        assert path.read_bytes() == bytes(damaged)
+    assert refused > 40  # the others are another digit, which nobody can see
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 0}, r"fit\(epochs=\.\.\.\) is at least 1, not 0"),
+        ({"epochs": 2.5}, r"fit\(epochs=\.\.\.\) is a whole number, not float 2\.5"),
+        ({"batch_size": -1}, r"fit\(batch_size=\.\.\.\) is at least 1"),
+        ({"seed": -1}, r"fit\(seed=\.\.\.\) is at least 0"),
+        ({"clip_norm": 0.0}, r"fit\(clip_norm=\.\.\.\) is a positive number, not 0\.0"),
+        ({"validation": 1.5}, r"fit\(validation=1\.5\) of 40 samples leaves none on one side"),
+        ({"validation": "half"}, r"share of samples to hold out"),
+        ({"validation": ([[1.0, 2.0, 3.0]], [1])}, r"have other shapes"),
+        ({"metrics": ["precission"]}, r"precission"),
+        ({"optimiser": "adam"}, r"fit\(optimiser=\.\.\.\) is one of nn"),
+        ({"optimiser": SGD([Value(1.0)], 0.1)}, r"moves none of the model's parameters"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_refused(options: dict, message: str) -> None:
+    model = small()
+    before = numbers(model)
+    with pytest.raises((TypeError, ValueError), match=message):
+        trained(model=model, **options)
+    assert np.array_equal(numbers(model), before)
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        ([[1.0, 2.0]], [1, 0], r"X has 1 samples and y has 2 targets"),
+        ([], [], r"X holds no samples"),
+        ([[1.0, math.nan]], [1], r"X\[0, 1\] is nan"),
+        ([[1.0], [1.0, 2.0]], [1, 0], r"have to be padded"),
+        ([["a", "b"]], [1], r"real numbers|no array of numbers"),
+        ([[1.0, 2.0], [0.0, 1.0]], [1, 7], r"binary_cross_entropy_with_logits"),
+        ([[1.0, 2.0], [0.0, 1.0]], [-1, 1], r"\(y \+ 1\) / 2"),
+        ([[1.0, 2.0, 3.0]], [1], r"takes 2 inputs, not 3"),
+    ],
+)
+def test_samples_that_make_no_sense_are_refused(X: Any, y: Any, message: str) -> None:
+    model = small()
+    before = numbers(model)
+    with pytest.raises((TypeError, ValueError), match=message):
+        fit(model, binary_cross_entropy_with_logits, X, y)
+    assert np.array_equal(numbers(model), before)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [lambda output, target: Value(1.0), lambda output, target: (output.detach() - target) ** 2],
+    ids=["constant", "detached"],
+)
+def test_a_loss_that_depends_on_no_parameter_is_refused(loss: Callable) -> None:
+    X, y = moons()
+    with pytest.raises(ValueError, match="there is nothing to learn"):
+        fit(small(), loss, X, y)
+
+
+def test_what_is_no_model_and_no_function_is_refused() -> None:
+    X, y = moons()
+    with pytest.raises(TypeError, match="fit takes a model of nn"):
+        fit(lambda x: x[0], mse, X, y)  # type: ignore[arg-type]
+    for role in ("loss", "penalty", "callbacks"):
+        with pytest.raises(TypeError, match=rf"fit\({role}=\.\.\.\) takes a function"):
+            fit(**{"model": small(), "loss": mse, "X": X, "y": y, role: [3]})
+    with pytest.raises(TypeError, match="predict takes a model"):
+        predict(lambda x: x[0], X)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="The metric ours"):
+        trained(metrics=[type("ours", (), {"__call__": lambda self, output, y: "?"})()])
+
+
+def test_the_optimiser_keeps_its_own_rate() -> None:
+    model = small()
+    sgd = SGD(model.parameters(), 0.5)
+    trained(model=model, optimiser=sgd, schedule=cosine())
+    assert sgd.learning_rate == 0.5
+
+
+def test_a_loss_that_gives_a_list_is_refused() -> None:
+    X, y = moons()
+    with pytest.raises(TypeError, match="gives one Value"):
+        fit(small(), lambda output, target: [output], X, y)
+
+
+# The bar, and the history
+
+
+def test_the_bar_is_quiet_where_nobody_watches(capfd: pytest.CaptureFixture[str]) -> None:
+    trained(progress=None)
+    printed = capfd.readouterr()
+    assert printed.out == printed.err == ""
+
+
+def test_the_bar_shows_epochs_and_losses(capfd: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("tqdm")
+    trained(progress=True, validation=0.25)
+    printed = capfd.readouterr().err
+    assert "4/4" in printed
+    assert "validation loss=" in printed
+
+
+def test_without_tqdm_a_wanted_bar_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("tqdm", "tqdm.std"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ImportError, match=r"pip install \"glassgrad\[train\]\""):
+        trained(progress=True)
+    trained(progress=None)
+
+
+def test_a_history_prints_a_table() -> None:
+    _, history = trained(epochs=30, validation=0.25, metrics=["accuracy"], health=True)
+    lines = str(history).splitlines()
+    assert lines[0].split()[:4] == ["epoch", "loss", "validation", "loss"]
+    assert len([line for line in lines if line[0].isdigit()]) <= 13
+    assert sum("*" in line for line in lines) == 2  # the best epoch, and what the star means
+    assert any(line.startswith("gradients after epoch 30: ") for line in lines)
+    assert repr(history).startswith("<history of 30 epochs: loss ")
+
+
+def test_a_history_goes_through_json() -> None:
+    _, history = trained(validation=0.25, metrics=["accuracy"], health=True)
+    again = History.from_dict(json.loads(json.dumps(history.to_dict())))
+    assert str(again) == str(history)
+    assert again.to_dict() == history.to_dict()
+
+
+def test_a_history_plots_itself() -> None:
+    pytest.importorskip("matplotlib")
+    _, history = trained(validation=0.25, metrics=["accuracy"])
+    figure = history.plot()
+    labels = [[line.get_label() for line in axes.lines] for axes in figure.axes]
+    assert labels[0][:2] == ["loss", "validation loss"]
+    assert labels[1] == ["accuracy", "validation accuracy"]
+    assert labels[2] == ["layers.0", "layers.1"]
+    assert list(figure.axes[0].lines[0].get_ydata()) == history["loss"]
+    assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_an_unknown_column_names_those_there_are() -> None:
+    _, history = trained()
+    with pytest.raises(KeyError, match="no 'losses'; it has loss, "):
+        history["losses"]
+    with pytest.raises(ValueError, match="no curves yet"):
+        History().plot()
+
+
+def test_health_is_looked_at_before_and_after() -> None:
+    _, history = trained(health=True)
+    assert sorted(history.health) == [0, 4]
+
+
+def test_gradients_are_noted_by_layer() -> None:
+    _, history = trained()
+    assert list(history.gradients) == ["layers.0", "layers.1"]
+    assert all(len(sizes) == 4 and min(sizes) > 0.0 for sizes in history.gradients.values())
+
+
+# Predicting
+
+
+def test_predictions_are_those_of_the_model() -> None:
+    X, _ = moons(700)  # more than one piece
+    model = MLP(2, [5, 3], seed=0)
+    expected = [[v.data for v in model(x)] for x in X]
+    np.testing.assert_allclose(predict(model, X), expected, rtol=1e-12)
+    for p in model.parameters():
+        p.data *= 2.0
+    np.testing.assert_allclose(predict(model, X)[0], [v.data for v in model(X[0])], rtol=1e-12)
+
+
+def test_predictions_leave_no_unit_out() -> None:
+    model = Sequential(Layer(2, 8, seed=1), Dropout(0.5), Layer(8, 1, seed=2))
+    X, _ = moons()
+    assert np.array_equal(predict(model, X), predict(model, X))
+    assert model.training
+
+
+def test_a_copy_predicts_with_its_own_parameters() -> None:
+    import copy
+    import pickle
+
+    model = small()
+    X, _ = moons()
+    before = predict(model, X)
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        for p in other.parameters():
+            p.data = 0.0
+        assert (predict(other, X) == 0.0).all()
+    assert np.array_equal(predict(model, X), before)
+
+
+def test_everything_public_is_in_the_package() -> None:
+    assert {"fit", "predict", "History", "check_health"} <= set(nn.__all__)
+    assert cross_entropy.__module__ == "nn.losses"

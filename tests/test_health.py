@@ -1,0 +1,651 @@
+"""Gradient health: what is measured at each layer, and which words it gets."""
+
+import json
+import math
+import time
+
+import numpy as np
+import pytest
+
+from engine import NOT_COMPUTED, Value, compiled, no_grad, scope, trap
+from engine.errors import CompilationError
+from engine.table import TABLE
+from engine.units import UNITS, is_still, is_unit, still_name
+from nn import MLP, Layer, Module, Neuron
+from nn.data import blobs, circles, linear_regression, sine, two_moons, xor
+from nn.health import Health, check_health
+from nn.health.layer import LayerHealth
+from nn.health.sizes import mean_of, ratio_of, size_of, spread_of
+from nn.losses import binary_cross_entropy_with_logits, cross_entropy, mse
+
+
+def hinge(score, y):
+    return (1.0 - (2 * y - 1) * score).relu()
+
+
+def network(sizes, activation="tanh", init="xavier", seed=0, **options):
+    options.setdefault("output_activation", "linear")
+    return MLP(sizes[0], sizes[1:], activation=activation, init=init, seed=seed, **options)
+
+
+def kinds(health):
+    return [verdict.split(":")[0] for verdict in health.verdicts]
+
+
+def check(model, loss=mse, data=two_moons, **options):
+    return check_health(model, loss, *data(), **{"most": 24, **options})
+
+
+# Measured numbers
+
+
+def test_the_numbers_of_a_small_model_are_those_by_hand():
+    model = Neuron(1, activation="relu", seed=0)
+    model.w[0].data, model.b.data = 2.0, -1.0
+    health = check_health(model, lambda out, y: out * y, [[1.0], [2.0], [0.0]], [1.0, 3.0, 5.0])
+    (layer,) = health.layers
+    assert (layer.name, layer.kind, layer.parameters, layer.units) == ("Neuron", "Neuron", 2, 1)
+    outputs = np.array([1.0, 3.0, 0.0])
+    assert health.loss == pytest.approx((1.0 + 9.0) / 3)
+    assert layer.activation_mean == pytest.approx(outputs.mean())
+    assert layer.activation_std == pytest.approx(outputs.std())
+    assert layer.activation_largest == 3.0
+    assert layer.activation_zeros == layer.still_share == pytest.approx(1 / 3)
+    assert layer.weight_size == pytest.approx(math.sqrt((4 + 1) / 2))
+    by_w, by_b = (1 * 1 + 3 * 2) / 3, (1 + 3) / 3
+    assert layer.gradient_size == pytest.approx(math.sqrt((by_w**2 + by_b**2) / 2))
+    assert layer.unit_gradient_size == pytest.approx(math.sqrt((1 + 9 + 25) / 3))
+    assert (layer.relative, layer.update, layer.dead) == (1.0, None, ())
+    assert (layer.broken_values, layer.broken_gradients, layer.without_gradient) == (0, 0, 0)
+
+
+def test_gradients_are_those_of_the_mean_loss():
+    model, (points, y) = network([2, 5, 3, 1], seed=3), two_moons(20)
+    health = check_health(model, hinge, points, y)
+    total = sum(hinge(model(x), int(k)) for x, k in zip(points, y)) / 20
+    total.backward()
+    for layer, found in zip(model.layers, health.layers):
+        slopes = np.array([p.grad for p in layer.parameters()])
+        assert found.gradient_size == pytest.approx(math.sqrt(np.mean(slopes**2)))
+        assert found.parameters == len(slopes)
+    assert health.loss == pytest.approx(total.data)
+
+
+def test_a_step_is_measured_against_the_weights():
+    model = network([2, 4, 1])
+    for layer in check(model, learning_rate=0.5).layers:
+        assert layer.update == pytest.approx(0.5 * layer.gradient_size / layer.weight_size)
+    assert {layer.update for layer in check(model).layers} == {None}
+
+
+def test_samples_are_chosen_evenly():
+    seen = []
+
+    class Watching(Module):
+        def __init__(self):
+            self.w = Value(1.0)
+
+        def forward(self, x):
+            seen.append(x)
+            return self.w * x
+
+    check_health(Watching(), mse, np.arange(101.0), np.arange(101.0), most=5)
+    assert seen == [0.0, 25.0, 50.0, 75.0, 100.0]
+    assert check_health(Watching(), mse, [1.0], [1.0], most=5).samples == 1
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
+def test_sizes_of_huge_and_tiny_numbers_are_exact(scale):
+    numbers = np.array([3.0, -4.0]) * scale
+    assert size_of(numbers) == pytest.approx(math.sqrt(12.5) * scale)
+    assert mean_of(numbers) == pytest.approx(-0.5 * scale)
+    assert spread_of(numbers) == pytest.approx(3.5 * scale)
+    assert size_of(np.zeros(3)) == 0.0
+    assert size_of(np.array([])) is None
+    assert math.isfinite(ratio_of(1e300, 1e-300))
+    assert ratio_of(1.0, 0.0) is ratio_of(None, 1.0) is None
+
+
+# Layers and units
+
+
+def test_a_part_of_any_name_is_a_layer_and_its_neurons_are_its_units():
+    class Net(Module):
+        def __init__(self):
+            self.hidden, self.out = Layer(2, 4, seed=1), Neuron(4, activation="linear", seed=2)
+            self.scale = Value(2.0)
+
+        def forward(self, x):
+            return self.scale * self.out(self.hidden(x))
+
+    layers = check(Net()).layers
+    assert [(x.name, x.kind, x.units, x.parameters) for x in layers] == [
+        ("hidden", "Layer", 4, 12),
+        ("out", "Neuron", 1, 5),
+        ("Net", "Net", 1, 1),
+    ]
+
+
+def test_an_activation_around_a_layer_is_the_layers_own():
+    class Net(Module):
+        def __init__(self):
+            self.a = Layer(2, 4, activation="linear", init="he", seed=1)
+            self.b = Layer(4, 1, activation="linear", init="he", seed=2)
+
+        def forward(self, x):
+            return self.b([v.relu() for v in self.a(x)])
+
+    model = Net()
+    model.a.neurons[2].b.data = -100.0
+    first, second = check(model).layers
+    assert (first.name, first.units, second.name, second.units) == ("a", 4, "b", 1)
+    assert first.dead == ("a.neurons.2",)
+    assert first.still_share == first.activation_zeros >= 0.25
+    assert second.still_share is None
+
+
+def test_units_of_a_layer_without_neurons_are_counted():
+    model = Net([(1.0, -1.0), (0.5, 0.25), (-1.0, -1.0)])
+    health = check_health(model, mse, [[1.0, 0.0], [0.5, 0.5]], [1.0, 0.0])
+    first = health.layers[0]
+    assert (first.name, first.units, first.parameters) == ("first", 3, 6)
+    assert first.dead == ("first[2]",)
+
+
+def test_the_classes_of_the_lecture_have_their_layers():
+    class Unit(Module):
+        def __init__(self, seed):
+            self.w, self.b = [Value(0.1 * seed), Value(-0.2 * seed)], Value(0.0)
+
+        def __call__(self, x):
+            return sum((w * v for w, v in zip(self.w, x)), self.b).tanh()
+
+    class Units(Module):
+        def __init__(self):
+            self.neurons = [Unit(seed) for seed in (1, 2, 3)]
+
+        def __call__(self, x):
+            return sum(n(x) for n in self.neurons)
+
+    (layer,) = check(Units()).layers
+    assert (layer.name, layer.kind, layer.parameters) == ("Units", "Units", 9)
+    assert layer.units == 4, "the neurons, and their sum"
+
+
+def test_a_recurrent_part_is_measured_at_every_step():
+    class Recurrent(Module):
+        def __init__(self):
+            self.cell, self.out = Neuron(2, init="xavier", seed=1), Neuron(1, seed=2)
+
+        def forward(self, xs):
+            state = Value(0.0)
+            for x in xs:
+                state = self.cell([x, state])
+            return self.out([state])
+
+    rows = np.random.default_rng(0).normal(size=(10, 4))
+    cell, out = check_health(Recurrent(), mse, rows, rows.sum(axis=1)).layers
+    assert (cell.name, out.name) == ("cell", "out")
+    assert cell.still_share is not None
+
+
+def test_parts_that_take_no_part_come_last_and_are_told():
+    class Net(Module):
+        def __init__(self):
+            self.spare, self.used = Layer(2, 2, seed=1), Neuron(2, seed=2)
+
+        def forward(self, x):
+            return self.used(x)
+
+    health = check(Net())
+    assert [layer.name for layer in health.layers] == ["used", "spare"]
+    assert health.layers[1].without_gradient == 6
+    assert health.verdicts == (
+        "unused: no gradient reaches any parameter of spare. Use them in forward, without step or "
+        "detach behind them, or leave them out.",
+    )
+
+
+def test_what_only_holds_parameters_comes_first():
+    class Words(Module):
+        def __init__(self):
+            self.out, self.spare = Neuron(2, activation="linear", seed=1), Neuron(1)
+            self.rows = Rows()
+
+        def forward(self, word):
+            return self.out(self.rows(word))
+
+    class Rows(Module):
+        def __init__(self):
+            self.table = [[Value(0.5), Value(-0.5)], [Value(1.0), Value(0.25)]]
+
+        def forward(self, word):
+            return self.table[word]
+
+    layers = check_health(Words(), mse, [0, 1, 0], [0.0, 1.0, 1.0]).layers
+    assert [layer.name for layer in layers] == ["rows", "out", "spare"]
+    assert (layers[0].units, layers[0].relative) == (0, None)
+    assert layers[0].gradient_size > 0.0
+
+
+def test_several_outputs_and_classes():
+    model = network([2, 8, 3], "relu", "he")
+    first, last = check(model, cross_entropy, blobs).layers
+    assert (first.units, last.units) == (8, 3)
+    assert last.unit_gradient_size > 0.0
+
+
+# Verdicts
+
+
+@pytest.mark.parametrize("data", [two_moons, circles, blobs, sine, linear_regression, xor])
+@pytest.mark.parametrize(("activation", "init"), [("relu", "he"), ("tanh", "xavier")])
+@pytest.mark.parametrize("depth", [2, 4, 6])
+def test_a_fresh_sensible_network_is_healthy(data, activation, init, depth):
+    samples, y = data()
+    outputs = 3 if data is blobs else 1
+    loss = {blobs: cross_entropy, sine: mse, linear_regression: mse}.get(data, hinge)
+    for seed in range(2):
+        sizes = [samples.shape[1], *[12] * (depth - 1), outputs]
+        health = check_health(network(sizes, activation, init, seed), loss, samples, y, most=16)
+        assert health.is_healthy, str(health)
+        assert health.verdicts == ("healthy",)
+
+
+@pytest.mark.parametrize(
+    ("activation", "init", "loss"), [("relu", "he", hinge), ("tanh", "xavier", mse)]
+)
+def test_a_trained_network_is_healthy(activation, init, loss):
+    model, (samples, y) = network([2, 8, 8, 1], activation, init, seed=1), two_moons(20)
+    before = check_health(model, loss, samples, y).loss
+    for _ in range(60):
+        total = sum(loss(model(x), int(k)) for x, k in zip(samples, y)) / 20
+        model.zero_grad()
+        total.backward()
+        for p in model.parameters():
+            p.data -= 0.3 * p.grad
+    health = check_health(model, loss, samples, y)
+    assert health.loss < 0.5 * before
+    assert health.is_healthy, str(health)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_deep_stack_of_sigmoids_vanishes(seed):
+    health = check(network([2, *[6] * 11, 1], "sigmoid", seed=seed))
+    assert kinds(health) == ["vanishing"]
+    assert "the gradient at layers.0 is" in health.verdicts[0]
+    assert "of that at layers.11. Use relu with he or tanh with xavier" in health.verdicts[0]
+    assert not health.is_healthy
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("activation", "init"), [("linear", "xavier"), ("relu", "he")])
+def test_weights_five_times_too_large_explode(activation, init, seed):
+    model = network([2, *[8] * 7, 1], activation, init, seed)
+    assert "exploding" not in kinds(check(model))
+    for p in model.parameters():
+        p.data *= 5.0
+    health = check(model)
+    assert kinds(health)[-1] == "exploding"
+    assert "clip_norm=1.0" in health.verdicts[-1]
+
+
+def test_inputs_that_are_not_scaled_explode_at_the_weights():
+    health = check_health(Neuron(1, activation="linear", seed=1), mse, [[1e4], [2e4]], [0.0, 1.0])
+    assert kinds(health) == ["exploding"]
+    assert "times its weights. Scale inputs and targets to about 1" in health.verdicts[0]
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid"])
+def test_zeros_are_identical(activation):
+    health = check(network([2, 6, 6, 1], activation, "zeros"))
+    assert kinds(health) == ["identical"]
+    assert "all units of layers.0, layers.1 compute the same" in health.verdicts[0]
+    assert [layer.are_alike for layer in health.layers] == [True, True, False]
+
+
+def test_equal_weights_other_than_zero_are_identical_too():
+    model = network([2, 4, 1])
+    for p in model.parameters():
+        p.data = 0.5
+    assert kinds(check(model)) == ["identical"]
+
+
+class Dense(Module):
+    """A layer whose weights are lists of its own, with no neurons."""
+
+    def __init__(self, rows):
+        self.w = [[Value(a), Value(b)] for a, b in rows]
+
+    def forward(self, x):
+        return [(a * x[0] + b * x[1] - 0.1).relu() for a, b in self.w]
+
+
+class Net(Module):
+    def __init__(self, rows):
+        self.first, self.last = Dense(rows), Neuron(len(rows), activation="linear", init="zeros")
+
+    def forward(self, x):
+        return self.last(self.first(x))
+
+
+@pytest.mark.parametrize(
+    ("rows", "alike"),
+    [
+        ([(0.0, 0.0)] * 3, True),
+        ([(1.0, 2.0)] * 3, True),
+        ([(-1.0, -2.0), (-3.0, -4.0)], False),  # both off, though different
+        ([(1.0, 2.0), (1.0, 2.5)], False),
+    ],
+)
+def test_units_of_a_layer_without_neurons_are_compared(rows, alike):
+    health = check_health(Net(rows), mse, [[1.0, 2.0], [2.0, 1.0]], [1.0, 0.0])
+    assert health.layers[0].are_alike is alike
+    assert ("identical" in kinds(health)) is alike
+
+
+def test_a_last_layer_of_zeros_learns():
+    """The gradients of its units differ by class, and part them: softmax regression from zeros."""
+    model = network([2, 3], init="zeros")
+    assert check(model, cross_entropy, blobs).is_healthy
+
+
+def test_one_unit_is_never_identical():
+    assert check(network([2, 1], init="zeros")).is_healthy
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_relus_with_a_large_negative_bias_are_dead(seed):
+    model = network([2, 8, 6, 1], "relu", "he", seed)
+    for neuron in model.layers[1].neurons[:5]:
+        neuron.b.data = -50.0
+    health = check(model)
+    assert kinds(health) == ["dead"]
+    assert health.verdicts[0].startswith(
+        f"dead: {len(health.layers[1].dead)} of 6 units of layers.1 are 0 for all of 24 samples."
+    )
+    assert set(health.layers[1].dead) >= {f"layers.1.neurons.{i}" for i in range(5)}
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
+def test_far_out_units_are_saturated(activation):
+    model = network([2, 8, 1], activation)
+    for neuron in model.layers[0].neurons:
+        neuron.b.data = 30.0
+    health = check(model)
+    assert kinds(health)[0] == "saturated"
+    assert health.layers[0].saturated == tuple(f"layers.0.neurons.{i}" for i in range(8))
+    assert health.layers[0].still_share == 1.0
+    assert "8 of 8 units of layers.0 are on the flat part" in health.verdicts[0]
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf])
+def test_nan_is_found_where_it_begins(broken):
+    model = network([2, 4, 4, 1])
+    model.layers[1].neurons[0].b.data = broken
+    health = check(model)
+    assert "layers.1" in health.verdicts[0]
+    assert kinds(health)[0] == "nan"
+    assert "trap()" in health.verdicts[0]
+    assert health.layers[0].broken_values == 0
+    assert health.layers[1].broken_values > 0
+    json.dumps(health.to_dict(), allow_nan=False)
+
+
+def test_an_infinite_loss_is_told():
+    health = check_health(network([1, 1]), lambda out, y: (0.0 * out).log(), [[1.0]], [0.0])
+    assert health.verdicts[0].startswith("nan: the loss is -inf for 1 of 1 sample.")
+    assert health.loss is None
+
+
+def test_a_gradient_that_breaks_behind_sound_values_is_told():
+    model = network([1, 1])
+    health = check_health(model, lambda out, y: (out - out).sqrt(), [[1.0]], [0.0])
+    assert kinds(health)[0] == "nan"
+    assert "at layers.0" in health.verdicts[0]
+
+
+def test_a_loss_of_zero_is_no_fault_but_being_stuck_is():
+    model, (samples, y) = network([2, 1], init="zeros"), two_moons(10)
+    assert check_health(model, lambda out, y: out.relu(), samples, y).is_healthy
+    assert kinds(check_health(model, lambda out, y: out.relu() + 1.0, samples, y)) == ["stuck"]
+
+
+def test_a_loss_of_no_parameter_is_told():
+    health = check(network([2, 3, 1]), lambda out, y: Value(1.0))
+    assert kinds(health) == ["unused"]
+    health = check(network([2, 3, 1]), lambda out, y: out.detach())
+    assert "layers.0, layers.1" in health.verdicts[0]
+
+
+def test_steps_that_are_too_large_are_told():
+    model = network([2, 8, 1])
+    assert check(model, learning_rate=0.01).is_healthy
+    health = check(model, learning_rate=50.0)
+    assert kinds(health) == ["leaping"]
+    assert "Lower the learning rate" in health.verdicts[0]
+
+
+# The record
+
+
+def test_health_survives_json():
+    health = check(network([2, 4, 1], "relu", "he"), learning_rate=0.1)
+    assert Health.from_dict(json.loads(json.dumps(health.to_dict(), allow_nan=False))) == health
+    assert isinstance(hash(health), int)
+    with pytest.raises(AttributeError):
+        health.loss = 0.0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: [],
+        lambda data: {},
+        lambda data: {**data, "more": 1},
+        lambda data: {**data, "layers": [{}]},
+        lambda data: {**data, "layers": ["layer"]},
+        lambda data: {**data, "layers": 3},
+        lambda data: {**data, "verdicts": "healthy"},
+        lambda data: {**data, "samples": "many"},
+        lambda data: {**data, "loss": [1.0]},
+        lambda data: {**data, "layers": [{**data["layers"][0], "units": None}]},
+        lambda data: {**data, "layers": [{**data["layers"][0], "dead": "all"}]},
+        lambda data: {**data, "layers": [{**data["layers"][0], "relative": "1"}]},
+    ],
+)
+def test_what_is_no_health_is_refused(damage):
+    data = check(network([2, 1])).to_dict()
+    with pytest.raises(ValueError, match="This is no health of a"):
+        Health.from_dict(damage(data))
+
+
+def test_the_text_is_an_aligned_table_with_the_verdicts_below():
+    lines = str(check(network([2, *[6] * 11, 1], "sigmoid"))).split("\n")
+    assert lines[0].startswith("24 samples, loss ")
+    titles, *rows = lines[1:14]
+    assert len(rows) == 12
+    for title in ("parameters", "mean", "zero", "gradient", "relative"):
+        column = titles.index(title)
+        assert all(row[column - 1] == " " != row[column] for row in rows)
+    assert lines[14].startswith("vanishing: ")
+    assert lines == [line.rstrip() for line in lines]
+
+
+def test_a_layer_is_described_by_its_class():
+    layer = check(network([2, 1])).layers[0]
+    assert LayerHealth.from_dict(layer.to_dict()) == layer
+
+
+# Nothing changes
+
+
+def test_parameters_and_gradients_are_left_as_they_were():
+    model = network([2, 4, 3, 1])
+    hinge(model([1.0, 2.0]), 1).backward()
+    first, second, third, *_ = model.parameters()
+    first.grad, second.grad, third.grad = NOT_COMPUTED, -0.0, math.nan
+    numbers, gradients = model.state_dict(), [p.grad for p in model.parameters()]
+    check(model)
+    assert model.state_dict() == numbers
+    assert all(p.grad is g for p, g in zip(model.parameters(), gradients))
+    assert first.grad is NOT_COMPUTED
+    assert math.copysign(1.0, second.grad) == -1.0
+
+
+def test_other_values_in_the_graph_are_left_as_they_were():
+    model = network([2, 1])
+    root = Value(3.0)
+    scale = root * 2.0
+    scale.backward()
+    check(model, lambda out, y: scale * mse(out, y))
+    assert (root.grad, scale.grad) == (2.0, 1.0)
+
+
+def test_an_interruption_leaves_the_gradients(monkeypatch):
+    model = network([2, 1])
+    hinge(model([1.0, 2.0]), 1).backward()
+    gradients = [p.grad for p in model.parameters()]
+
+    def stop(self):
+        self.grad = 5.0
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Value, "backward", stop)
+    with pytest.raises(KeyboardInterrupt):
+        check(model)
+    assert [p.grad for p in model.parameters()] == gradients
+
+
+def test_gradients_from_before_do_not_count():
+    model = network([2, 4, 1])
+    expected = check(model)
+    for p in model.parameters():
+        p.grad = 1e6
+    assert check(model) == expected
+
+
+def test_the_circumstances_around_do_not_reach_it():
+    model = network([2, 4, 1])
+    expected = check(model)
+    with no_grad(), scope("head"):
+        assert check(model) == expected
+    model.layers[0].neurons[0].b.data = math.nan
+    with trap():
+        assert kinds(check(model))[0] == "nan"
+
+
+def test_the_model_is_in_use_while_it_is_looked_at_and_in_training_again_after():
+    seen = []
+
+    class Watching(Module):
+        def __init__(self):
+            self.inner = Neuron(2, seed=1)
+
+        def forward(self, x):
+            seen.append((self.training, self.inner.training))
+            return self.inner(x)
+
+    model = Watching()
+    model.inner.training = False
+    check(model)
+    assert set(seen) == {(False, False)}
+    assert (model.training, model.inner.training) == (True, False)
+
+
+def test_it_may_be_called_again_and_says_the_same():
+    model = network([2, 4, 1], "relu", "he")
+    assert check(model) == check(model)
+
+
+# Arguments
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (lambda m: check_health(len, mse, [[1]], [1]), TypeError, "takes a Module, not"),
+        (lambda m: check_health(m, 3, [[1, 1]], [1]), TypeError, "the loss is a function"),
+        (lambda m: check(m, lambda out, y: 1.0), TypeError, "the loss gives float 1.0"),
+        (lambda m: check(m, lambda out, y: [out]), TypeError, "should give one Value"),
+        (lambda m: check(m, most=0), ValueError, r"check_health\(most=...\) is at least 1, not 0"),
+        (lambda m: check(m, most=1.5), TypeError, "whole number"),
+        (lambda m: check(m, learning_rate=-1), ValueError, "0 or positive, not -1"),
+        (lambda m: check(m, learning_rate=math.nan), ValueError, "0 or positive, not nan"),
+        (lambda m: check(m, learning_rate="a"), TypeError, "takes a real number"),
+        (lambda m: check_health(m, mse, [[1, 1]], [1, 2]), ValueError, "1 samples and y has 2"),
+        (lambda m: check_health(m, mse, [], []), ValueError, "holds no samples"),
+        (lambda m: check_health(m, mse, [[1, math.nan]], [1]), ValueError, "is nan"),
+    ],
+)
+def test_wrong_arguments_get_a_sentence(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call(network([2, 1]))
+
+
+def test_inside_a_compiled_function_it_says_so():
+    model = network([2, 1])
+
+    @compiled
+    def looking(x):
+        check(model)
+        return x
+
+    with pytest.raises(CompilationError, match="Call it outside"):
+        looking(1.0)
+
+
+# Units
+
+
+def test_units_are_rows_of_the_table():
+    assert set(TABLE) >= UNITS
+    assert is_unit(TABLE["relu"])
+    assert not is_unit(TABLE["exp"])
+    assert still_name(TABLE["leaky_relu"]) == still_name(None) == ""
+    assert not is_still(TABLE["relu"], None)
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "still"),
+    [
+        ("relu", -1.0, True),
+        ("relu", 1.0, False),
+        ("tanh", 2.9, False),
+        ("tanh", 3.1, True),
+        ("sigmoid", 5.9, False),
+        ("sigmoid", 6.1, True),
+        ("leaky_relu", -9.0, False),
+    ],
+)
+def test_a_unit_is_still_far_out(name, x, still):
+    row = TABLE[name]
+    assert is_still(row, getattr(Value(x), name)().partials[0]) is still
+
+
+def test_it_is_quick():
+    """A model of the digits, 32 samples: about as long as a step of training."""
+    model = network([64, 32, 10], "relu", "he")
+    samples = np.random.default_rng(0).random((32, 64))
+    took = []
+    for _ in range(3):
+        start = time.perf_counter()
+        check_health(model, cross_entropy, samples, np.arange(32) % 10, most=32)
+        took.append(time.perf_counter() - start)
+    assert min(took) < 1.0
+
+
+def test_health_draws_a_bar_for_every_layer() -> None:
+    pytest.importorskip("matplotlib")
+    model = MLP(2, [8] * 10 + [1], activation="sigmoid", output_activation="linear", seed=1)
+    health = check_health(model, binary_cross_entropy_with_logits, *two_moons(40))
+    figure = health.plot()
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == [
+        layer.name for layer in health.layers
+    ]
+    gradients = [bar.get_width() for bar in figure.axes[2].patches]
+    assert gradients == [layer.relative for layer in health.layers]
+    assert "vanishing" in figure.get_suptitle()
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match="no layers"):
+        Health(1, 0.5, (), ("healthy",)).plot()

@@ -1,0 +1,431 @@
+"""Losses and penalties: PyTorch's numbers and gradients, also compiled, and clear refusals."""
+
+import itertools
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from engine import Value, compiled, grad, grad_vector
+from nn.losses import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    hinge,
+    huber,
+    mae,
+    mse,
+)
+from nn.penalties import l1, l2
+
+INF, NAN = math.inf, math.nan
+NUMBERS = [0.0, 1.0, -1.0, 0.3, -2.5, 1e-30, -1e-30, 1e-8, 5.0, 40.0, -40.0, 1000.0, -1000.0]
+ELEMENTWISE = {
+    "mse": (mse, "mse_loss", [0.0, 1.0, -0.5, 1e-30, 1000.0], {}),
+    "mae": (mae, "l1_loss", [0.0, 1.0, -0.5, 1e-30, 1000.0], {}),
+    "huber": (huber, "huber_loss", [0.0, 1.0, -0.5, 1e-30, 1000.0], {}),
+    "huber of 2.5": (huber, "huber_loss", [0.0, 2.5, 40.0], {"delta": 2.5}),
+    "bce": (
+        binary_cross_entropy_with_logits,
+        "binary_cross_entropy_with_logits",
+        [0.0, 1.0, 0.5, 1e-30, 0.999],
+        {},
+    ),
+}
+
+
+def close(found, expected, tolerance=1e-12):
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * 1e-3)
+
+
+def data(nested):
+    return [data(part) for part in nested] if isinstance(nested, list) else nested.data
+
+
+def of_torch(function, prediction, target, **options):
+    """A loss of PyTorch and its gradient by the prediction (of the sum, where it is no number)."""
+    torch = pytest.importorskip("torch")
+    p = torch.tensor(prediction, dtype=torch.float64, requires_grad=True)
+    whole = function == "cross_entropy" and np.asarray(target).ndim < np.asarray(prediction).ndim
+    t = torch.tensor(target, dtype=torch.long if whole else torch.float64)
+    loss = getattr(torch.nn.functional, function)(p, t, **options)
+    loss.sum().backward()
+    return loss.detach().numpy(), p.grad.numpy()
+
+
+def of_ours(loss, prediction, target, **options):
+    """The same of ours."""
+    shape = np.shape(prediction)
+    leaves = [Value(p) for p in np.ravel(prediction)]
+    nested = np.array(leaves, object).reshape(shape).tolist()
+    result = loss(nested, target, **options)
+    flat = np.ravel(np.array(result, object))
+    total = flat[0]
+    for each in flat[1:]:
+        total = total + each
+    total.backward()
+    return np.array(data(result)), grad_vector(leaves).reshape(shape)
+
+
+# PyTorch
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("title", ELEMENTWISE)
+def test_numbers_and_gradients_are_those_of_pytorch(title, reduction):
+    loss, function, targets, options = ELEMENTWISE[title]
+    pairs = np.array([(p, t) for p in NUMBERS for t in targets])
+    prediction, target = pairs.T.tolist()
+    expected, slopes = of_torch(function, prediction, target, reduction=reduction, **options)
+    found, gradient = of_ours(loss, prediction, target, reduction=reduction, **options)
+    close(found, expected)
+    close(gradient, slopes)
+
+
+@pytest.mark.parametrize("title", ELEMENTWISE)
+@pytest.mark.parametrize("shape", [(), (1,), (6,), (2, 3), (6, 1), (1, 6), (3, 1, 2)])
+def test_any_shape(title, shape):
+    loss, function, _, options = ELEMENTWISE[title]
+    generator = np.random.default_rng(0)
+    prediction, target = generator.normal(size=shape).tolist(), generator.random(shape).tolist()
+    expected, slopes = of_torch(function, prediction, target, **options)
+    found, gradient = of_ours(loss, prediction, target, **options)
+    close(found, expected)
+    close(gradient, slopes)
+    none, _ = of_ours(loss, prediction, target, reduction="none", **options)
+    assert none.shape == shape
+    close(none, of_torch(function, prediction, target, reduction="none", **options)[0])
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("scale", [1.0, 1000.0, 1e-30])
+@pytest.mark.parametrize("count", [2, 5])
+def test_cross_entropy_is_that_of_pytorch(reduction, soft, scale, count):
+    generator = np.random.default_rng(count)
+    logits = (scale * generator.normal(size=(7, count))).tolist()
+    shares = generator.dirichlet([1.0] * count, size=7).tolist()
+    target = shares if soft else generator.integers(0, count, size=7).tolist()
+    expected, slopes = of_torch("cross_entropy", logits, target, reduction=reduction)
+    found, gradient = of_ours(cross_entropy, logits, target, reduction=reduction)
+    close(found, expected)
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-12, atol=1e-15)
+
+
+LOGITS = [[1.0, 1.0, 1.0], [1000.0, -1000.0, 0.0], [40.0, 0.0, 0.0]]
+TARGETS = [1, [0.2, 0.3, 0.5], [0.0, 1.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    ("logits", "target"), [*itertools.product(LOGITS, TARGETS), ([-INF, 0.0, 1.0], 1)]
+)
+def test_cross_entropy_of_one_sample(logits, target):
+    expected, slopes = of_torch("cross_entropy", logits, target)
+    found, gradient = of_ours(cross_entropy, logits, target)
+    assert found.shape == ()
+    close(found, expected)
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-12, atol=1e-16)
+
+
+def test_a_share_of_zero_takes_no_part_where_its_logit_is_minus_infinity():
+    found, gradient = of_ours(cross_entropy, [-INF, 0.0, 0.0], [0.0, 0.5, 0.5])
+    close(found, math.log(2.0))
+    close(gradient, [0.0, 0.0, 0.0])
+    assert cross_entropy([-INF, 0.0], 0).data == INF
+    assert cross_entropy([-INF, 0.0], [0.5, 0.5]).data == INF
+
+
+def test_a_nan_is_never_masked():
+    for loss, *_ in ELEMENTWISE.values():
+        assert math.isnan(loss([NAN, 1.0], [1.0, 1.0]).data)
+    assert math.isnan(hinge(NAN, 1).data)
+    assert math.isnan(cross_entropy([NAN, 1.0], 1).data)
+    assert math.isnan(cross_entropy([NAN, 1.0], Value(1.0)).data)
+
+
+# Formulas that PyTorch has not, or not as well
+
+
+HINGE = [(0.5, 1, 0.5, -1.0), (0.5, -1, 1.5, 1.0), (1.0, 1, 0.0, 0.0), (-1.0, -1, 0.0, 0.0),
+         (3.0, 1, 0.0, 0.0), (-1000.0, 1, 1001.0, -1.0), (0.0, True, 1.0, -1.0)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("score", "label", "expected", "slope"), HINGE)
+def test_the_hinge(score, label, expected, slope):
+    z = Value(score)
+    loss = hinge(z, label)
+    loss.backward()
+    assert (loss.data, z.grad) == (expected, slope)
+
+
+# log1p(exp(-z)) and 1 / (1 + exp(z)), with 50 digits
+FAR_OUT = [
+    (40.0, 4.248354255291589e-18, -4.248354255291589e-18),
+    (100.0, 3.720075976020836e-44, -3.720075976020836e-44),
+    (700.0, 9.859676543759770e-305, -9.859676543759770e-305),
+    (20.0, 2.061153620314381e-09, -2.0611536181902037e-09),
+]
+
+
+@pytest.mark.parametrize(("z", "value", "slope"), FAR_OUT)
+@pytest.mark.parametrize("label", [0, 1])
+def test_the_binary_loss_keeps_its_digits_far_out(z, value, slope, label):
+    logit = Value(z if label else -z)
+    loss = binary_cross_entropy_with_logits(logit, label)
+    loss.backward()
+    assert loss.data == pytest.approx(value, rel=1e-14, abs=0)
+    assert logit.grad == pytest.approx(slope if label else -slope, rel=1e-14, abs=0)
+
+
+def test_second_derivatives_are_those_of_the_formulas():
+    z = Value(0.7)
+    slope = grad(binary_cross_entropy_with_logits(z, 1.0), z, differentiable=True)
+    share = z.sigmoid().data
+    close(grad(slope, z), share * (1.0 - share))
+    slope = grad(mse(z, 3.0), z, differentiable=True)
+    close(grad(slope, z), 2.0)
+
+
+def test_gradients_reach_targets_too():
+    p, t = Value(2.0), Value(0.5)
+    mse(p, t).backward()
+    assert (p.grad, t.grad) == (3.0, -3.0)
+    shares = [Value(0.25), Value(0.75)]
+    cross_entropy([0.0, math.log(3.0)], shares).backward()
+    close([s.grad for s in shares], [math.log(4.0), math.log(4.0 / 3.0)])
+
+
+def test_delta_may_be_a_value():
+    delta = Value(1.0)
+    huber([Value(3.0)], [0.0], delta=delta).backward()
+    assert delta.grad == 2.0  # of delta·e - delta²/2
+
+
+# Shapes
+
+
+SAME = [
+    ([1.0, 2.0], [[1.0], [0.0]]), ([[1.0], [2.0]], [1.0, 0.0]), ([[1.0], [2.0]], [[1.0], [0.0]]),
+    (np.array([1.0, 2.0]), (1, 0)), (np.array([[1.0], [2.0]]), np.array([1, 0])),
+    ([np.float64(1.0), Value(2.0)], [Fraction(1), False]), ((1.0, [2.0][0]), [True, np.int64(0)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("prediction", "target"), SAME)
+def test_one_output_may_stand_in_a_list_of_its_own(prediction, target):
+    assert mse(prediction, target).data == 2.0
+    none = mse(prediction, target, reduction="none")
+    assert np.shape(data(none)) == np.shape(np.vectorize(float_of)(np.array(prediction, object)))
+
+
+def float_of(x):
+    return x.data if isinstance(x, Value) else float(x)
+
+
+def test_a_lone_number_and_a_list_of_one():
+    assert mse(Value(3.0), [1.0]).data == mse([Value(3.0)], 1.0).data == 4.0
+    assert isinstance(mse(3.0, 1.0, reduction="none"), Value)
+    assert [v.data for v in mse([3.0], 1.0, reduction="none")] == [4.0]
+    assert mse(np.array(3.0), np.array(1.0)).data == 4.0
+
+
+CLASSES = [(2, ()), ([2], ()), ([[1], [2]], (2,)), ([1, 2], (2,)), ([1.0, np.int8(2)], (2,)),
+           ([[0.0, 0.5, 0.5], [0, 0, 1]], (2,)), ([Fraction(1), 2.0], (2,))]  # fmt: skip
+
+
+@pytest.mark.parametrize(("target", "shape"), CLASSES)
+def test_classes_and_shares_are_told_apart_by_their_shape(target, shape):
+    logits = [0.0, 1.0, 2.0] if not shape else [[0.0, 1.0, 2.0], [3.0, 1.0, 2.0]]
+    losses = cross_entropy(logits, target, reduction="none")
+    assert np.shape(data(losses)) == shape
+
+
+def test_shares_may_be_rounded():
+    close(cross_entropy([0.0, 0.0], [0.5, 0.5000005]).data, 1.0000005 * math.log(2.0))
+
+
+def test_classes_may_be_values():
+    z = [Value(1.0), Value(-2.0), Value(0.5)]
+    for k in range(3):
+        eager, chosen = cross_entropy(z, k), cross_entropy(z, Value(k))
+        assert chosen.data == eager.data
+        assert grad(chosen, z) == grad(eager, z)
+
+
+@pytest.mark.parametrize("wrong", [3.0, -1.0, 0.5, NAN, INF])
+def test_a_value_that_is_no_class_gives_nan_and_not_a_wrong_number(wrong):
+    assert math.isnan(cross_entropy([1.0, 2.0, 3.0], Value(wrong)).data)
+
+
+# Compiled
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("title", [*ELEMENTWISE, "hinge"])
+def test_compiled_is_eager(title, reduction):
+    loss, _, targets, options = ELEMENTWISE.get(title, (hinge, "", [-1.0, 1.0], {}))
+    pairs = np.array([(p, t) for p in NUMBERS for t in targets])
+
+    w = Value(1.0)
+
+    @compiled
+    def compiled_loss(p, t):
+        return loss(w * p, t, **options)
+
+    total = compiled_loss.over(*pairs.T, reduction=reduction)
+    eager = loss([w * p for p in pairs[:, 0]], pairs[:, 1], reduction=reduction, **options)
+    close(total.data, eager.data)
+    close(grad(total, w), grad(eager, w))
+    for p, t in pairs[:: 3 if reduction == "mean" else 7]:
+        leaf = Value(p)
+        alone, expected = compiled_loss(leaf, t), loss(w * leaf, t, **options)
+        close(alone.data, expected.data)
+        close(grad(alone, leaf), grad(expected, leaf))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_compiled_losses_of_a_whole_list(reduction):
+    @compiled
+    def together(p, t):
+        return huber(p, t, reduction=reduction)
+
+    p, t = [0.5, 3.0, -2.0], [0.0, 0.0, 1.0]
+    close(together(p, t).data, huber(p, t, reduction=reduction).data)
+
+
+def test_one_recording_serves_all_classes():
+    recorded = []
+
+    @compiled
+    def compiled_loss(z, t):
+        recorded.append("once more")
+        return cross_entropy(z, t)
+
+    generator = np.random.default_rng(3)
+    logits, classes = 10.0 * generator.normal(size=(40, 6)), generator.integers(0, 6, size=40)
+    eager = cross_entropy(logits, classes)
+    close(compiled_loss.over(logits, classes).data, eager.data)
+    for z, k in zip(logits, classes):
+        leaves = [Value(x) for x in z], [Value(x) for x in z]
+        losses = compiled_loss(leaves[0], int(k)), cross_entropy(leaves[1], int(k))
+        for loss in losses:
+            loss.backward()
+        close(losses[0].data, losses[1].data)
+        np.testing.assert_allclose(*map(grad_vector, leaves), rtol=1e-12, atol=1e-15)
+    assert len(recorded) <= 3  # for all samples at once, for numbers, for Values
+    assert math.isnan(compiled_loss([1.0] * 6, 6).data)
+
+
+def test_compiled_shares_are_eager_shares():
+    @compiled
+    def compiled_loss(z, t):
+        return cross_entropy(z, t)
+
+    z, t = [1.0, -3.0, 0.5], [0.2, 0.0, 0.8]
+    close(compiled_loss(z, t).data, cross_entropy(z, t).data)
+
+
+# Refusals
+
+
+ONE = [Value(0.5), Value(1.5)]
+REFUSED = [
+    (lambda: hinge(ONE, [0, 1]), ValueError,
+     "hinge takes the targets -1 and 1, not 0. For labels 0 and 1 write 2 * y - 1."),
+    (lambda: hinge(ONE, [2, 1]), ValueError, "hinge takes the targets -1 and 1, not 2."),
+    (lambda: hinge(ONE, [NAN, 1]), ValueError, "hinge takes the targets -1 and 1, not nan."),
+    (lambda: hinge(ONE, [False, 1]), ValueError, "not False. For labels 0 and 1 write 2 * y - 1."),
+    (lambda: binary_cross_entropy_with_logits(ONE, [-1, 1]), ValueError,
+     "binary_cross_entropy_with_logits takes targets from 0 to 1, not -1. "
+     "For labels -1 and 1 write (y + 1) / 2."),
+    (lambda: binary_cross_entropy_with_logits(ONE, [NAN, 1]), ValueError, "from 0 to 1, not nan."),
+    (lambda: binary_cross_entropy_with_logits(ONE, [1.5, 1]), ValueError, "0 to 1, not 1.5."),
+    (lambda: cross_entropy([Value(0.5)], 0), ValueError,
+     "cross_entropy takes at least two logits a sample, one for each class. "
+     "For one logit use binary_cross_entropy_with_logits."),
+    (lambda: cross_entropy(Value(0.5), 0), ValueError, "at least two logits a sample"),
+    (lambda: cross_entropy(ONE, 2), ValueError,
+     "cross_entropy of 2 logits takes a class from 0 to 1, not 2."),
+    (lambda: cross_entropy(ONE, -1), ValueError, "a class from 0 to 1, not -1."),
+    (lambda: cross_entropy(ONE, 0.5), ValueError, "a class from 0 to 1, not 0.5."),
+    (lambda: cross_entropy(ONE, NAN), ValueError, "a class from 0 to 1, not nan."),
+    (lambda: cross_entropy(ONE, INF), ValueError, "a class from 0 to 1, not inf."),
+    (lambda: cross_entropy(ONE, 10**400), OverflowError, "got a number with no float near it"),
+    (lambda: cross_entropy(ONE, True), TypeError, "not True. Write int(y) for a bool y."),
+    (lambda: cross_entropy(ONE, np.True_), TypeError, "Write int(y) for a bool y."),
+    (lambda: cross_entropy(ONE, None), TypeError, "not NoneType None. Give a number."),
+    (lambda: cross_entropy(ONE, [0.5, 0.6]), ValueError,
+     "cross_entropy takes shares that add up to 1, not to 1.1."),
+    (lambda: cross_entropy(ONE, [0.5, 0.50001]), ValueError, "add up to 1, not to 1.00001."),
+    (lambda: cross_entropy(ONE, [1, 1]), ValueError,
+     "If these are 2 samples of one logit each, use binary_cross_entropy_with_logits."),
+    (lambda: cross_entropy(ONE, [-0.5, 1.5]), ValueError, "takes shares from 0 to 1, not [-0.5"),
+    (lambda: cross_entropy(ONE, [NAN, 1.0]), ValueError, "takes shares from 0 to 1, not [nan"),
+    (lambda: cross_entropy([ONE, ONE], [0, 1, 0]), ValueError,
+     "cross_entropy of logits of shape (2, 2) takes classes of shape (2,) or shares of shape "
+     "(2, 2), not a target of shape (3,)."),
+    (lambda: mse(ONE, [1.0]), ValueError,
+     "mse compares number by number: a prediction of shape (2,) has no target of shape (1,)."),
+    (lambda: mse(ONE, 1.0), ValueError, "a prediction of shape (2,) has no target of shape ()."),
+    (lambda: mse([ONE], ONE), ValueError, "of shape (1, 2) has no target of shape (2,)."),
+    (lambda: mse([], []), ValueError, "The prediction of mse is empty: there is nothing"),
+    (lambda: mse([[], []], [[], []]), ValueError, "The prediction of mse is empty"),
+    (lambda: mse([[1.0, 2.0], [3.0]], ONE), ValueError, "mse has rows of different lengths."),
+    (lambda: mse([1.0, [3.0]], ONE), ValueError, "mse has rows of different lengths."),
+    (lambda: mse("ab", ONE), TypeError, "mse(...) takes a real number, not str 'ab'."),
+    (lambda: mse(ONE, {1: 2}), TypeError, "mse(...) takes a real number, not dict {1: 2}."),
+    (lambda: mse(ONE, [1j, 2]), TypeError, "mse(...) takes a real number, not complex 1j."),
+    (lambda: mse(ONE, [None, 2]), TypeError, "not NoneType None. Give a number."),
+    (lambda: mse((v for v in ONE), ONE), TypeError, "takes a real number, not a generator."),
+    (lambda: mse(ONE, ONE, reduction="average"), ValueError,
+     'mse(reduction=...) is "mean", "sum" or "none", not \'average\'.'),
+    (lambda: mse(ONE, ONE, reduction=["mean"]), ValueError, "not ['mean']."),
+    (lambda: mse(ONE, ONE, reduction=None), ValueError, '"none", not None.'),
+    (lambda: huber(ONE, ONE, delta=0), ValueError, "huber(delta=...) is positive and finite, not"),
+    (lambda: huber(ONE, ONE, delta=INF), ValueError, "huber(delta=...) is positive and finite"),
+    (lambda: huber(ONE, ONE, delta=NAN), ValueError, "huber(delta=...) is positive and finite"),
+    (lambda: huber(ONE, ONE, delta="1"), TypeError, "huber(delta=...) takes a real number"),
+    (lambda: l1(ONE, -1.0), ValueError, "l1(strength=...) is at least 0 and finite, not -1.0."),
+    (lambda: l2(ONE, NAN), ValueError, "l2(strength=...) is at least 0 and finite, not nan."),
+    (lambda: l2([], 1.0), ValueError, "l2 of no parameters costs nothing; give model.parameters()"),
+    (lambda: l2([1.0], 1.0), TypeError, "l2 takes parameters, which are Values, not float 1.0."),
+    (lambda: l1(Value(1.0), 1.0), TypeError, "l1 takes the parameters in a list, for example"),
+    (lambda: l1(lambda: [], 1.0), TypeError, "l1 takes the parameters in a list, for example"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "error", "message"), REFUSED)
+def test_a_refusal_says_what_to_write(call, error, message):
+    with pytest.raises(error) as caught:
+        call()
+    assert message in str(caught.value)
+
+
+def test_a_tensor_is_refused_with_the_remedy():
+    torch = pytest.importorskip("torch")
+    with pytest.raises(TypeError, match=r"tensor\.tolist\(\)"):
+        mse(ONE, torch.ones(2))
+
+
+# Penalties
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5, Fraction(1, 2), Value(0.5)])
+def test_penalties(strength):
+    factor = 0.5 if isinstance(strength, Value) else float(strength)
+    w = [Value(3.0), Value(-4.0), Value(0.0)]
+    for penalty, cost, slopes in [(l1, 7.0, [1.0, -1.0, 0.0]), (l2, 25.0, [6.0, -8.0, 0.0])]:
+        found = penalty(iter(w), strength)
+        assert found.data == factor * cost
+        assert list(grad(found, w)) == [factor * slope for slope in slopes]
+
+
+def test_penalties_compiled():
+    w = [Value(3.0), Value(-4.0)]
+    loss = compiled(lambda x: mse(w[0] * x + w[1], 0.0) + l1(w, 0.1) + l2(w, 0.2))
+    loss(2.0).backward()
+    compiled_gradient = grad_vector(w)
+    for v in w:
+        v.grad = 0.0
+    (mse(w[0] * 2.0 + w[1], 0.0) + l1(w, 0.1) + l2(w, 0.2)).backward()
+    close(compiled_gradient, grad_vector(w))

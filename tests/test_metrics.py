@@ -1,0 +1,172 @@
+"""Metrics: their numbers, what nan and ties count as, and shapes that do not fit."""
+
+import math
+
+import numpy as np
+import pytest
+
+from engine import Value
+from nn.metrics import (
+    METRICS,
+    accuracy,
+    confusion,
+    mean_absolute_error,
+    mean_squared_error,
+    metric_called,
+    r2,
+)
+
+REGRESSION = [mean_squared_error, mean_absolute_error, r2]
+NAN = math.nan
+
+
+@pytest.mark.parametrize(
+    ("outputs", "targets", "expected"),
+    [
+        ([[0.0, 1.0], [1.0, 0.0]], [1, 0], 1.0),
+        ([[0.0, 1.0], [1.0, 0.0]], [1, 1], 0.5),
+        ([[0.0, 1.0], [1.0, 0.0]], [1.0, 1.0], 0.5),
+        ([[2.0, 2.0], [3.0, 3.0]], [0, 1], 0.5),  # of equal scores the first counts
+        ([[NAN, 1.0], [1.0, 0.0]], [1, 0], 0.5),
+        ([[NAN, NAN], [1.0, NAN]], [0, 0], 0.0),
+        ([2.0, -1.0, 0.5], [1, 0, 0], 2 / 3),
+        ([2.0, -1.0, 0.5], [1, -1, -1], 2 / 3),
+        ([2.0, -1.0], [True, False], 1.0),
+        ([0.0, 0.0], [0, 1], 0.5),  # a score on the threshold is not above it
+        ([NAN, NAN], [0, 1], 0.0),
+        ([NAN, NAN], [-1, 1], 0.0),
+        ([math.inf, -math.inf], [1, -1], 1.0),
+        ([[2.0], [-1.0]], [[1], [0]], 1.0),
+        ([[2.0], [-1.0]], [1, 0], 1.0),
+        ([2.0, 1.0], [1, 1], 1.0),
+    ],
+)
+def test_accuracy_is_the_share_that_is_right(outputs, targets, expected):
+    found = accuracy(np.array(outputs), np.array(targets))
+    assert found == expected
+    assert type(found) is float
+    assert accuracy(outputs, targets) == expected
+
+
+def test_the_threshold_of_probabilities_can_be_said():
+    assert accuracy([0.9, 0.2], [1, 0]) == 0.5
+    assert accuracy([0.9, 0.2], [1, 0], threshold=0.5) == 1.0
+    np.testing.assert_array_equal(confusion([0.9, 0.2], [1, 0], threshold=0.5), np.eye(2))
+
+
+def test_confusion_counts_rows_of_right_classes():
+    outputs = np.eye(3)[[0, 1, 1, 2, 0]]
+    expected = [[1, 1, 0], [0, 1, 0], [1, 0, 1]]
+    found = confusion(outputs, np.array([0, 0, 1, 2, 2]))
+    assert found.tolist() == expected
+    assert found.dtype == np.int64
+    assert confusion([1.0, -1.0, -1.0], [-1, -1, 1]).tolist() == [[1, 1], [1, 0]]
+    assert confusion([[0.0, 1.0, 0.0, 0.0]], [1]).shape == (4, 4)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_metrics_are_those_of_scikit_learn(seed):
+    theirs = pytest.importorskip("sklearn.metrics")
+    random = np.random.default_rng(seed)
+    scores, classes = random.normal(size=(40, 5)), random.integers(5, size=40)
+    chosen = scores.argmax(axis=1)
+    assert accuracy(scores, classes) == pytest.approx(theirs.accuracy_score(classes, chosen))
+    expected = theirs.confusion_matrix(classes, chosen, labels=range(5))
+    np.testing.assert_array_equal(confusion(scores, classes), expected)
+    for shape in [(40,), (40, 3)]:
+        outputs, targets = random.normal(size=shape), random.normal(size=shape)
+        assert r2(outputs, targets) == pytest.approx(theirs.r2_score(targets, outputs))
+        for ours in (mean_squared_error, mean_absolute_error):
+            expected = getattr(theirs, ours.__name__)(targets, outputs)
+            assert ours(outputs, targets) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "targets", "expected"),
+    [
+        ([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], 1.0),
+        ([2.0, 2.0, 2.0], [1.0, 2.0, 3.0], 0.0),
+        ([3.0, 2.0, 1.0], [1.0, 2.0, 3.0], -3.0),
+        ([0.1, 0.1, 0.1], [0.1, 0.1, 0.1], 1.0),
+        ([0.1, 0.1, 0.2], [0.1, 0.1, 0.1], 0.0),
+        ([5.0], [5.0], 1.0),
+        ([[1.0, 0.0], [2.0, 0.0]], [[1.0, 5.0], [2.0, 5.0]], 0.5),
+    ],
+)
+def test_r2_of_perfect_average_and_constant_targets(outputs, targets, expected):
+    assert r2(outputs, targets) == expected
+
+
+@pytest.mark.parametrize("metric", REGRESSION)
+def test_nan_is_never_good(metric):
+    assert math.isnan(metric([NAN, 1.0], [0.0, 1.0]))
+    assert math.isnan(metric([NAN, 1.0], [1.0, 1.0]))
+
+
+def test_huge_errors_are_infinite_and_do_not_warn():
+    assert mean_squared_error([1e200], [-1e200]) == math.inf
+    assert r2([1e200, 0.0], [0.0, 1.0]) == -math.inf
+
+
+@pytest.mark.parametrize("metric", REGRESSION)
+def test_a_column_is_a_row_of_numbers(metric):
+    """Broadcasting would make them a matrix, and the mean of that is a wrong number."""
+    outputs, targets = np.array([1.0, 2.0, 4.0]), np.array([1.0, 3.0, 2.0])
+    expected = metric(outputs, targets)
+    assert metric(outputs[:, None], targets) == expected
+    assert metric(outputs, targets[:, None]) == expected
+
+
+@pytest.mark.parametrize("metric", [*REGRESSION, accuracy, confusion])
+@pytest.mark.parametrize(
+    ("outputs", "targets", "kind", "message"),
+    [
+        ([1.0, 2.0], [1.0], ValueError, r"\(2,\).*\(1,\)"),
+        ([[1.0, 2.0]], [[1.0, 0.0, 0.0]], ValueError, r"\(1, 2\).*\(1, 3\)"),
+        ([], [], ValueError, r"one sample or more, not of shape \(0,\)"),
+        (1.0, 1.0, ValueError, r"not of shape \(\)"),
+        ([[1.0], [1.0, 2.0]], [0, 1], ValueError, "outputs have rows of different lengths"),
+        (["a"], [1], TypeError, "outputs are list \\['a'\\]"),
+        ([1.0], ["cat"], TypeError, "targets are"),
+        ([Value(1.0)], [1], TypeError, r"v.data for v in values"),
+        ([1j], [1], TypeError, "takes arrays of numbers"),
+    ],
+)
+def test_what_does_not_fit_gets_a_sentence(metric, outputs, targets, kind, message):
+    with pytest.raises(kind, match=message):
+        metric(outputs, targets)
+
+
+@pytest.mark.parametrize("metric", [accuracy, confusion])
+@pytest.mark.parametrize(
+    ("outputs", "targets", "message"),
+    [
+        ([1.0, 2.0, 3.0], [0, 1, 2], "targets 0 and 1, or -1 and 1, not 0, 1, 2"),
+        ([1.0, 2.0], [-1, 0], "not -1, 0"),
+        ([1.0, 2.0], [0.5, 1.0], "not 0.5, 1"),
+        ([[1.0, 2.0]], [2], "2 scores a sample takes targets from 0 to 1, not 2"),
+        ([[1.0, 2.0]], [-1], "not -1"),
+        ([[1.0, 2.0]], [NAN], "not nan"),
+        ([[1.0, 2.0]], [[0, 1]], r"argmax\(axis=1\)"),
+        ([1.0] * 9, list(range(9)), "not 0, 1, 2, 3, 4, …"),
+    ],
+)
+def test_targets_that_are_no_classes_get_a_sentence(metric, outputs, targets, message):
+    with pytest.raises(ValueError, match=message):
+        metric(outputs, targets)
+
+
+def test_a_nan_has_no_place_among_the_counts():
+    with pytest.raises(ValueError, match="scores of 1 sample are nan"):
+        confusion([NAN, 1.0], [0, 1])
+
+
+def test_a_metric_is_called_by_name_or_given_as_it_is():
+    for name, metric in METRICS.items():
+        assert metric_called(name) is metric
+    own = lambda outputs, targets: 0.5
+    assert metric_called(own) is own
+    with pytest.raises(ValueError, match=r"is called 'acc'\. There are accuracy, mean_"):
+        metric_called("acc")
+    with pytest.raises(TypeError, match="a name or a function of outputs and targets, not int 3"):
+        metric_called(3)

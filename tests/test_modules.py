@@ -1,0 +1,697 @@
+"""The modules around the MLP: PyTorch's numbers and gradients, compiled, drawn, and refusals."""
+
+import copy
+import itertools
+import math
+import pickle
+import random
+from operator import add
+
+import numpy as np
+import pytest
+
+from engine import (
+    Value,
+    assign,
+    compiled,
+    data_vector,
+    grad,
+    grad_vector,
+    softmax,
+    tanh,
+    topological_order,
+)
+from engine.errors import CompilationError
+from engine.nested import leaves_of, like
+from nn import (
+    MLP,
+    SGD,
+    AttentionHead,
+    Dropout,
+    Embedding,
+    Layer,
+    LayerNorm,
+    Module,
+    Neuron,
+    Perceptron,
+    RecurrentCell,
+    RMSNorm,
+    Sequential,
+    count_noise,
+    cross_entropy,
+    noise_from,
+)
+from nn.attention import Projection
+from nn.sequential import Elementwise
+from viz import draw
+
+INF, NAN = math.inf, math.nan
+
+
+def close(found, expected, tolerance=1e-12):
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * 1e-2)
+
+
+def numbers_of(nested):
+    return [v.data for v in leaves_of(nested)]
+
+
+def perturbed(module, seed=0):
+    """The module with parameters that hide nothing, as a gain of 1 and a bias of 0 would."""
+    parameters = module.parameters()
+    assign(parameters, np.random.default_rng(seed).normal(size=len(parameters)))
+    return module
+
+
+def loss_of(result):
+    """A number in which no two outputs count alike."""
+    leaves = leaves_of(result)
+    total = 0.3 * leaves[0]
+    for i, v in enumerate(leaves[1:], start=1):
+        total = total + math.cos(i) * v + 0.1 * v * v
+    return total
+
+
+# PyTorch: a module, its input, and the same of PyTorch as a function of it, of the parameters in
+# a row, and of the input as a tensor.
+
+
+def recurrent_of_torch(torch, p, x):
+    cell = torch.nn.RNNCell(2, 3, dtype=torch.float64)
+    rows, bias = p.reshape(3, 6)[:, :5], p.reshape(3, 6)[:, 5]
+    parameters = {"weight_ih": rows[:, :2], "weight_hh": rows[:, 2:], "bias_ih": bias,
+                  "bias_hh": torch.zeros(3, dtype=torch.float64)}  # fmt: skip
+    h = None
+    for row in x:
+        h = torch.func.functional_call(cell, parameters, (row,) if h is None else (row, h))
+    return h
+
+
+def attention_of_torch(causal):
+    def of(torch, p, x):
+        queries, keys, values = (w.reshape(3, 2) for w in p.split(6))
+        attention = torch.nn.functional.scaled_dot_product_attention
+        return attention(x @ queries.T, x @ keys.T, x @ values.T, is_causal=causal)
+
+    return of
+
+
+def sequential_of_torch(torch, p, x):
+    w, b, v = p[:12].reshape(4, 3)[:, :2], p[:12].reshape(4, 3)[:, 2], p[12:].reshape(3, 5)
+    hidden = torch.relu(w @ x + b)
+    return torch.softmax(v[:, :4] @ hidden + v[:, 4], 0)
+
+
+def embedding_of_torch(torch, p, _):
+    return torch.nn.functional.embedding(torch.tensor([2, 0, 2]), p.reshape(4, 3))
+
+
+X = [[0.5, -1.5], [2.0, 0.25], [-0.75, 1.0], [0.1, 0.2]]
+TORCH = {
+    "LayerNorm": (
+        lambda: LayerNorm(4), [1.0, -2.0, 0.5, 3.0],
+        lambda torch, p, x: torch.nn.functional.layer_norm(x, (4,), p[:4], p[4:]),
+    ),
+    "LayerNorm of equals": (
+        lambda: LayerNorm(3), [5.0, 5.0, 5.0],
+        lambda torch, p, x: torch.nn.functional.layer_norm(x, (3,), p[:3], p[3:]),
+    ),
+    "LayerNorm with eps": (
+        lambda: LayerNorm(3, eps=0.5), [1e-3, 2.0, 1e3],
+        lambda torch, p, x: torch.nn.functional.layer_norm(x, (3,), p[:3], p[3:], 0.5),
+    ),
+    "RMSNorm": (
+        lambda: RMSNorm(4), [1.0, -2.0, 0.5, 3.0],
+        lambda torch, p, x: torch.nn.functional.rms_norm(x, (4,), p, 1e-6),
+    ),
+    "RMSNorm of zeros": (
+        lambda: RMSNorm(2, eps=0.5), [0.0, 0.0],
+        lambda torch, p, x: torch.nn.functional.rms_norm(x, (2,), p, 0.5),
+    ),
+    "Embedding": (lambda: Embedding(4, 3), [2, 0, 2], embedding_of_torch),
+    "RecurrentCell": (lambda: RecurrentCell(2, 3), X[:3], recurrent_of_torch),
+    "AttentionHead, causal": (lambda: AttentionHead(2, 3), X, attention_of_torch(True)),
+    "AttentionHead": (lambda: AttentionHead(2, 3, causal=False), X, attention_of_torch(False)),
+    "Projection": (
+        lambda: Projection(2, 3), X[0], lambda torch, p, x: p.reshape(3, 2) @ x,
+    ),
+    "Sequential": (
+        lambda: Sequential(Layer(2, 4, activation=None), "relu", Layer(4, 3, activation=None),
+                           softmax),
+        X[0], sequential_of_torch,
+    ),
+}  # fmt: skip
+
+
+def called(model, x):
+    return model.run(x) if isinstance(model, RecurrentCell) else model(x)
+
+
+def arguments(title, x):
+    """The input as Values that are leaves; the tokens of an embedding are plain."""
+    return x if title == "Embedding" else like(x, map(Value, leaves_of(x)))
+
+
+@pytest.mark.parametrize("title", TORCH)
+def test_numbers_and_gradients_are_those_of_pytorch(title):
+    torch = pytest.importorskip("torch")
+    make, x, theirs = TORCH[title]
+    model = perturbed(make())
+    parameters, given = model.parameters(), arguments(title, x)
+    result = called(model, given)
+    loss_of(result).backward()
+    p = torch.tensor(data_vector(parameters), requires_grad=True)
+    tensor = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+    expected = theirs(torch, p, tensor)
+    loss_of(list(expected.ravel())).backward()
+    close(numbers_of(result), expected.detach().numpy().ravel())
+    close(grad_vector(parameters), p.grad.numpy())
+    if title != "Embedding":
+        close(grad_vector(leaves_of(given)), tensor.grad.numpy().ravel())
+
+
+@pytest.mark.parametrize("title", TORCH)
+def test_compiled_is_eager(title):
+    make, x, _ = TORCH[title]
+    model = perturbed(make())
+    parameters = model.parameters()
+    loss = compiled(lambda x: loss_of(called(model, x)))
+    eager = loss_of(called(model, x))
+    expected = grad(eager, parameters)
+    for _ in range(2):
+        found = loss(x)
+        close(found.data, eager.data)
+        close(grad(found, parameters), expected)
+    samples = [x, like(x, iter([(v + 1) % 4 for v in leaves_of(x)]))]
+    total = loss.over(samples, reduction="sum")
+    eager = loss_of(called(model, samples[0])) + loss_of(called(model, samples[1]))
+    close(total.data, eager.data)
+    close(grad(total, parameters), grad(eager, parameters))
+
+
+@pytest.mark.parametrize("title", TORCH)
+def test_a_drawing_names_the_module(title):
+    make, x, _ = TORCH[title]
+    model = make()
+    loss = loss_of(called(model, x))
+    loss.backward()
+    drawing = draw(loss, max_nodes=400)
+    frames = {frame for v in drawing.diagram if v.scope for frame in v.scope.path().split(".")}
+    assert type(model).__name__ in frames or isinstance(model, Embedding)  # which makes no nodes
+    labels = {p.label for p in model.parameters()}
+    assert None not in labels
+    assert labels & {node.label for node in drawing.diagram} == labels - unused(model)
+    assert "<svg" in drawing.svg
+
+
+def unused(model):
+    return (
+        {f"e{i}_{j}" for i in (1, 3) for j in range(3)} if isinstance(model, Embedding) else set()
+    )
+
+
+@pytest.mark.parametrize("title", TORCH)
+def test_parameters_have_names_and_travel(title):
+    make, x, _ = TORCH[title]
+    model = perturbed(make())
+    names = list(model.state_dict())
+    assert len(set(names)) == len(names) == len(model.parameters())
+    other = make()
+    other.load_state_dict(model.state_dict())
+    for same in (other, copy.deepcopy(model)):
+        assert numbers_of(called(same, x)) == numbers_of(called(model, x))
+    if title != "Sequential":  # a row of the table is pickled by its name, a function too
+        model = pickle.loads(pickle.dumps(model))
+    assert numbers_of(called(model, x)) == numbers_of(called(other, x))
+
+
+SEEDED = {
+    "RecurrentCell": lambda **options: RecurrentCell(2, 3, **options),
+    "Embedding": lambda **options: Embedding(5, 3, **options),
+    "AttentionHead": lambda **options: AttentionHead(2, 3, **options),
+    "Projection": lambda **options: Projection(2, 3, **options),
+    "Perceptron": lambda **options: Perceptron(2, **options),
+}
+
+
+@pytest.mark.parametrize("title", SEEDED)
+def test_a_seed_makes_the_numbers_repeatable(title):
+    make = SEEDED[title]
+    assert make(seed=1).state_dict() == make(seed=1).state_dict() != make(seed=2).state_dict()
+    random.seed(1)
+    assert make().state_dict() == make(seed=1).state_dict()
+    assert not any(make(init="zeros").state_dict().values())
+
+
+REPRS = [
+    (lambda: LayerNorm(4), "LayerNorm(4, 8 parameters)"),
+    (lambda: RMSNorm(4), "RMSNorm(4, 4 parameters)"),
+    (lambda: Dropout(0.25), "Dropout(0.25, 0 parameters)"),
+    (lambda: Embedding(4, 3), "Embedding(4 × 3, 12 parameters)"),
+    (lambda: RecurrentCell(2, 3), "RecurrentCell(2 → 3, 18 parameters)"),
+    (lambda: AttentionHead(2, 3), "AttentionHead(2 → 3, causal, 18 parameters)"),
+    (lambda: Projection(2, 3), "Projection(2 → 3, 6 parameters)"),
+    (lambda: Perceptron(2), "Perceptron(2, 3 parameters)"),
+    (lambda: Elementwise("relu"), "Elementwise(relu, 0 parameters)"),
+    (lambda: Sequential(Layer(2, 1), "relu", Dropout(0.5), softmax, lambda x: x),
+     "Sequential(Layer(2 → 1, tanh) → relu → Dropout(0.5) → softmax → lambda, 3 parameters)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "expected"), REPRS)
+def test_a_module_shows_its_sizes(make, expected):
+    assert repr(make()) == expected
+
+
+# Sequential
+
+
+def test_parts_in_a_row():
+    model = Sequential(MLP(2, [3], seed=0), "tanh", tanh, Layer(3, 2, seed=1), sum)
+    x = [0.5, -1.0]
+    hidden = [v.tanh().tanh() for v in model[0](x)]
+    assert model(x).data == sum(model[3](hidden)).data
+    assert [type(part).__name__ for part in model] == [
+        "MLP", "Elementwise", "Elementwise", "Layer", "builtin_function_or_method",
+    ]  # fmt: skip
+    assert len(model) == 5
+    assert model[-2] is model.parts[3]
+    assert [type(part) for part in model[1:4]] == [Elementwise, Elementwise, Layer]
+    assert numbers_of(model[:3](x)) == [v.data for v in hidden]
+    assert next(iter(model.state_dict())) == "parts.0.layers.0.neurons.0.w.0"
+    with pytest.raises(IndexError):
+        model[5]
+
+
+def test_a_part_used_twice_is_one():
+    layer = Layer(2, 2, seed=0)
+    model = Sequential(layer, "relu", layer)
+    assert len(model.parameters()) == 6
+    assert numbers_of(model([1.0, 2.0])) == numbers_of(layer([v.relu() for v in layer([1.0, 2.0])]))
+
+
+def test_an_activation_takes_numbers_and_nested_lists():
+    bend = Elementwise("relu")
+    assert bend(-1).data == 0.0
+    assert [[v.data for v in row] for row in bend([[-1, 2], [3.0, -4.0]])] == [[0, 2], [3, 0]]
+    assert [v.data for v in bend(np.array([-1.0, 2.0]))] == [0.0, 2.0]
+    assert isinstance(bend(Value(1.0)), Value)
+
+
+def test_a_method_of_a_module_is_a_part_whose_parameters_are_found():
+    model = Sequential(Embedding(4, 2, seed=0), RecurrentCell(2, 3, seed=1).run, Layer(3, 1))
+    assert repr(model) == (
+        "Sequential(Embedding(4 × 2) → RecurrentCell(2 → 3).run → Layer(3 → 1, tanh), "
+        "30 parameters)"
+    )
+    model([2, 0, 1]).backward()
+    assert all(p.grad for p in model.parameters()[8:])
+    again = pickle.loads(pickle.dumps(model))
+    assert again([2, 0, 1]).data == model([2, 0, 1]).data
+
+
+def test_a_function_may_use_what_is_a_part_anyway():
+    layer, factor = Layer(2, 2, seed=0), Value(2.0).detach()
+    model = Sequential(layer, lambda x: [factor * v for v in layer(x)], np.asarray, list)
+    assert len(model.parameters()) == 6
+    assert model([1.0, 2.0])[0].data == 2.0 * layer(layer([1.0, 2.0]))[0].data
+
+
+LAYERS, WEIGHT = [Layer(2, 2), Layer(2, 1)], Value(1.0)
+
+
+def test_a_function_that_hides_parameters_is_refused():
+    hidden = {"layers": [Layer(1, 1)]}
+    for function, what in (
+        (lambda x: LAYERS[1](LAYERS[0](x)), "lambda uses 9 parameters of no part"),
+        (lambda x: [hidden["layers"][0](v) for v in x], "lambda uses 2 parameters of no part"),
+        (lambda x: [WEIGHT * v for v in x], "lambda uses 1 parameter of no part"),
+    ):
+        with pytest.raises(ValueError, match=what):
+            Sequential("relu", function)
+
+
+def test_scopes_of_the_parts():
+    y = Sequential(Layer(2, 2), "relu", Layer(2, 1))([1.0, 2.0])
+    found = {node.scope.path() for node in topological_order(y) if node.scope}
+    assert found == {
+        "Sequential.parts.0.neurons.0", "Sequential.parts.0.neurons.1", "Sequential.parts.1",
+        "Sequential.parts.2.neurons.0",
+    }  # fmt: skip
+
+
+# Dropout
+
+
+def test_dropout_leaves_numbers_out_and_keeps_the_mean():
+    dropout = Dropout(0.3, seed=0)
+    kept = np.array(numbers_of(dropout([2.0] * 20_000)))
+    assert set(kept) == {0.0, 2.0 / 0.7}
+    assert np.mean(kept == 0.0) == pytest.approx(0.3, abs=0.015)
+    assert kept.mean() == pytest.approx(2.0, rel=0.02)
+
+
+def test_dropout_of_the_same_seed_leaves_out_the_same():
+    x = [1.0] * 20
+    first, second = Dropout(0.5, seed=3), Dropout(0.5, seed=3)
+    calls = [numbers_of(first(x)) for _ in range(3)]
+    assert calls == [numbers_of(second(x)) for _ in range(3)]
+    assert calls[0] != calls[1]
+    random.seed(3)
+    assert numbers_of(Dropout(0.5)(x)) == calls[0]
+
+
+def test_dropout_in_use_gives_everything():
+    model = Sequential(Layer(2, 3, seed=0), Dropout(0.5, seed=0))
+    x = [1.0, -2.0]
+    assert numbers_of(model.eval()(x)) == numbers_of(model[0](x))
+    assert all(isinstance(v, Value) for v in Dropout(0.5).eval()([1.0, 2]))
+    assert model.train()[1].training
+
+
+def test_dropout_of_rate_zero_is_nothing_and_draws_nothing():
+    assert numbers_of(Dropout(0.0)([1.0, 2.0])) == [1.0, 2.0]
+    assert count_noise(Dropout(0.0), [1.0, 2.0]) == 0
+    assert count_noise(Dropout(0.5), [1.0, [2.0, 3.0]]) == 3
+    assert count_noise(Dropout(0.5).eval(), [1.0, 2.0]) == 0
+
+
+def test_dropout_is_that_of_pytorch_for_the_same_chances():
+    torch = pytest.importorskip("torch")
+    x, chances = [1.0, -2.0, 3.0, 0.5], [0.1, 0.25, 0.26, 0.9]
+    leaves = list(map(Value, x))
+    with noise_from(chances):
+        loss_of(Dropout(0.25)(leaves)).backward()
+    tensor = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+    mask = torch.tensor([0.0, 0.0, 1.0, 1.0], dtype=torch.float64)
+    loss_of(list(tensor * mask / 0.75)).backward()
+    close(grad_vector(leaves), tensor.grad.numpy())
+
+
+def test_dropout_compiled_takes_its_chances_as_an_argument():
+    model = Sequential(Layer(2, 4, seed=0), Dropout(0.5), Layer(4, 1, seed=1))
+    x = [0.5, -1.0]
+
+    @compiled
+    def trained(x, chances):
+        with noise_from(chances):
+            return model(x)
+
+    generator = np.random.default_rng(0)
+    rows = generator.random((6, 4))
+    for row in rows:
+        with noise_from(row.tolist()):
+            close(trained(x, row).data, model(x).data)
+    mean = trained.over([x] * 6, rows)
+    assert mean.data == pytest.approx(np.mean([trained(x, row).data for row in rows]))
+    assert len({trained(x, row).data for row in rows}) > 1
+
+    alone = compiled(model)
+    with pytest.raises(CompilationError, match="noise_from"):
+        alone(x)
+    model.eval()
+    close(alone(x).data, model[2](model[0](x)).data)
+
+
+def test_dropout_travels_with_its_generator():
+    dropout = Dropout(0.5, seed=1)
+    dropout([1.0] * 5)
+    again = pickle.loads(pickle.dumps(dropout))
+    assert numbers_of(again([1.0] * 20)) == numbers_of(dropout([1.0] * 20))
+    assert dropout.state_dict() == {}
+
+
+# Norms
+
+
+def test_a_norm_without_eps_of_equals_is_not_a_number_as_in_pytorch():
+    assert all(math.isnan(v.data) for v in LayerNorm(2, eps=0.0)([1.0, 1.0]))
+
+
+@pytest.mark.parametrize("norm", [LayerNorm, RMSNorm])
+def test_norms_take_what_layers_take(norm):
+    assert numbers_of(norm(1)(3.0)) == numbers_of(norm(1)([3.0]))
+    for x in ((1, 2), np.array([1.0, 2.0]), [Value(1.0), 2]):
+        assert numbers_of(norm(2)(x)) == numbers_of(norm(2)([1.0, 2.0]))
+
+
+# Embedding
+
+
+def test_a_token_takes_its_row():
+    table = Embedding(4, 3, seed=0)
+    assert all(v is w for v, w in zip(table(2), table.rows[2]))
+    for token in (2.0, np.int64(2), np.array(2)):
+        assert table(token) == table.rows[2]
+    assert table([2, (0, 1)]) == [table.rows[2], [table.rows[0], table.rows[1]]]
+    assert table(np.array([[2], [0]])) == [[table.rows[2]], [table.rows[0]]]
+    table(1).clear()  # a copy
+    assert len(table.rows[1]) == 3
+
+
+def test_a_token_that_is_a_value_gives_the_same_numbers_and_gradients():
+    table = Embedding(4, 3, seed=0)
+    for token in range(4):
+        plain, chosen = table(token), table(Value(token))
+        assert numbers_of(plain) == numbers_of(chosen)
+        gradients = []
+        for row in (plain, chosen):
+            table.zero_grad()
+            loss_of(row).backward()
+            gradients.append(grad_vector(table.parameters()).tolist())
+        assert gradients[0] == gradients[1]
+    for wrong in (4.0, -1.0, 0.5, NAN):
+        assert all(math.isnan(v.data) for v in table(Value(wrong)))
+
+
+def test_one_recording_serves_all_tokens():
+    table, head = Embedding(5, 2, seed=0), Layer(2, 5, activation=None, seed=1)
+    recorded = []
+
+    @compiled
+    def loss(token, following):
+        recorded.append("once more")
+        return cross_entropy(head(table(token)), following)
+
+    tokens = [0, 3, 2, 4, 1, 3]
+    pairs = list(itertools.pairwise(tokens))
+    eager = [cross_entropy(head(table(a)), b) for a, b in pairs]
+    close([loss(a, b).data for a, b in pairs], [v.data for v in eager])
+    parameters = [*table.parameters(), *head.parameters()]
+    total = loss.over(tokens[:-1], tokens[1:], reduction="sum")
+    close(grad(total, parameters), grad(sum(eager), parameters))
+    assert len(recorded) <= 2
+    assert "products of matrices" in loss.report()  # the rows are chosen by one, too
+    assert all(math.isnan(loss(a, 0).data) for a in (5, -1))
+
+
+# Recurrent cell
+
+
+def test_the_state_is_carried_along():
+    cell = RecurrentCell(2, 3, seed=0)
+    states = cell.run(X, every=True)
+    assert len(states) == 4
+    assert numbers_of(states[-1]) == numbers_of(cell.run(iter(X)))
+    assert numbers_of(cell.run(X[2:], states[1])) == numbers_of(states[-1])
+    assert numbers_of(cell(X[0])) == numbers_of(cell(X[0], [0, 0, 0])) == numbers_of(states[0])
+    first = cell.layer.neurons[0]
+    w = [p.data for p in first.w]
+    assert states[0][0].data == pytest.approx(
+        math.tanh(w[0] * X[0][0] + w[1] * X[0][1] + first.b.data)
+    )
+
+
+def test_a_state_of_one_number_is_a_list():
+    cell = RecurrentCell(1, 1, seed=0)
+    assert isinstance(cell(0.5), list)
+    assert len(cell.run([1.0, 2.0])) == 1
+
+
+def test_the_gradient_flows_back_through_the_whole_sequence():
+    cell = RecurrentCell(1, 2, seed=0)
+    xs = [[Value(1.0)] for _ in range(5)]
+    loss_of(cell.run(xs)).backward()
+    assert all(x[0].grad != 0.0 for x in xs)
+
+
+# Attention
+
+
+def test_a_causal_head_does_not_look_ahead():
+    head = AttentionHead(2, 3, seed=0)
+    before = head(X)
+    changed = [*X[:2], [9.0, 9.0], [-9.0, 9.0]]
+    after = head(changed)
+    assert numbers_of(after[:2]) == numbers_of(before[:2])
+    assert numbers_of(after[2]) != numbers_of(before[2])
+    free = AttentionHead(2, 3, causal=False, seed=0)
+    assert numbers_of(free(changed)[0]) != numbers_of(free(X)[0])
+    assert numbers_of(free(X)[-1]) == numbers_of(before[-1])
+
+
+def test_the_first_place_takes_its_own_value():
+    head = AttentionHead(2, 3, seed=0)
+    close(numbers_of(head(X)[0]), numbers_of(head.values(X[0])))
+
+
+# Perceptron
+
+CORNERS = [[0, 0], [0, 1], [1, 0], [1, 1]]
+
+
+@pytest.mark.parametrize("answers", [[0, 0, 0, 1], [0, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0]])
+@pytest.mark.parametrize("init", ["uniform", "zeros"])
+def test_a_perceptron_learns_what_a_line_separates(answers, init):
+    gate = Perceptron(2, seed=0, init=init)
+    mistakes = gate.learn_all(CORNERS, answers)
+    assert mistakes[-1] == 0
+    assert 0 not in mistakes[:-1]
+    assert [gate(x).data for x in CORNERS] == answers
+
+
+@pytest.mark.parametrize("answers", [[0, 1, 1, 0], [1, 0, 0, 1]])
+def test_a_perceptron_never_learns_xor(answers):
+    mistakes = Perceptron(2, seed=0).learn_all(CORNERS, answers, epochs=300)
+    assert len(mistakes) == 300
+    assert min(mistakes) >= 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_mistakes_stay_below_the_bound_of_novikoff(seed):
+    generator = np.random.default_rng(seed)
+    direction = generator.normal(size=3)
+    points = generator.normal(size=(200, 3))
+    points[:, 2] = 1.0  # the bias is the weight of an input that is always 1
+    margins = points @ direction / np.linalg.norm(direction)
+    points, margins = points[abs(margins) > 0.1], margins[abs(margins) > 0.1]
+    bound = (points**2).sum(axis=1).max() / abs(margins).min() ** 2
+    machine = Perceptron(2, init="zeros")
+    mistakes = machine.learn_all(points[:, :2], margins > 0, epochs=10_000)
+    assert mistakes[-1] == 0
+    assert 0 < sum(mistakes) <= bound
+
+
+def test_a_mistake_moves_the_weights_by_the_input():
+    machine = Perceptron(2, init="zeros")
+    assert machine.learn([2.0, -1.0], 1, rate=0.5) == 1.0
+    assert machine.state_dict() == {"w.0": 1.0, "w.1": -0.5, "b": 0.5}
+    assert machine.learn([2.0, -1.0], True) == 0.0
+    assert machine.learn([2.0, -1.0], 0) == -1.0
+    assert machine.state_dict() == {"w.0": -1.0, "w.1": 0.5, "b": -0.5}
+
+
+def test_a_step_has_no_gradient():
+    machine = Perceptron(2, seed=0)
+    ((machine([1.0, 2.0]) - 5.0) ** 2).backward()
+    assert not any(p.grad for p in machine.parameters())
+    assert isinstance(machine, Neuron)
+    assert "Perceptron" in draw(machine([1.0, 2.0])).dot
+
+
+def test_what_is_refused_moves_nothing():
+    machine = Perceptron(2, init="zeros")
+    with pytest.raises(ValueError, match="answers 0 and 1, not -1"):
+        machine.learn_all(CORNERS, [1, 1, 1, -1])
+    assert not any(machine.state_dict().values())
+
+
+# Refusals
+
+
+CELL = RecurrentCell(2, 3)
+REFUSED = [
+    (Sequential, ValueError, "Sequential(...) of nothing computes nothing"),
+    (lambda: Sequential("rleu"), ValueError, "There is no activation 'rleu'."),
+    (lambda: Sequential(Layer), TypeError,
+     "A part of Sequential is an object, not the class Layer. Write Layer(...)."),
+    (lambda: Sequential([Layer(1, 1)]), TypeError, "Write the parts one by one: Sequential(*"),
+    (lambda: Sequential(None), TypeError, "or the name of an activation, not NoneType None."),
+    (lambda: Sequential("relu")("ab"), TypeError, "Elementwise takes Values and real numbers, not"),
+    (lambda: Sequential(Layer(2, 3), Layer(2, 1))([1, 2]), ValueError, "takes 2 inputs, not 3."),
+    (lambda: Dropout(1.0), ValueError,
+     "Dropout(rate=...) is a probability from 0 to below 1, not 1.0: something has to stay."),
+    (lambda: Dropout(-0.1), ValueError, "from 0 to below 1, not -0.1"),
+    (lambda: Dropout(NAN), ValueError, "from 0 to below 1, not nan"),
+    (lambda: Dropout("0.5"), TypeError, "Dropout(rate=...) takes a real number, not str '0.5'."),
+    (lambda: Dropout(0.5, seed="a"), TypeError, "A seed is a whole number"),
+    (lambda: Dropout(0.5)([None]), TypeError, "Dropout takes Values and real numbers, not None"),
+    (lambda: LayerNorm(0), ValueError, "LayerNorm(size=...) is at least 1, not 0."),
+    (lambda: LayerNorm(2.5), TypeError, "LayerNorm(size=...) is a whole number, not float 2.5."),
+    (lambda: LayerNorm(2, eps=-1), ValueError, "LayerNorm(eps=...) is at least 0 and finite, not"),
+    (lambda: RMSNorm(2, eps=INF), ValueError, "RMSNorm(eps=...) is at least 0 and finite, not inf"),
+    (lambda: LayerNorm(2)([1.0]), ValueError, "LayerNorm(2, 4 parameters) takes 2 inputs, not 1."),
+    (lambda: RMSNorm(2)([[1.0, 2.0]]), ValueError, "RMSNorm(2, 2 parameters) takes one sample at"),
+    (lambda: Embedding(4, 0), ValueError, "Embedding(size=...) is at least 1, not 0."),
+    (lambda: Embedding(4, 3)(4), IndexError, "Embedding(4 × 3) takes a token from 0 to 3, not 4."),
+    (lambda: Embedding(4, 3)([0, -1]), IndexError, "takes a token from 0 to 3, not -1."),
+    (lambda: Embedding(4, 3)(0.5), IndexError, "takes a token from 0 to 3, not 0.5."),
+    (lambda: Embedding(4, 3)(NAN), IndexError, "takes a token from 0 to 3, not nan."),
+    (lambda: Embedding(4, 3)(True), TypeError, "not True. Write int(y) for a bool y."),
+    (lambda: Embedding(4, 3)("a"), TypeError, "takes a token from 0 to 3, not 'a'. Give a whole"),
+    (lambda: Embedding(4, 3)(None), TypeError, "takes a token from 0 to 3, not None."),
+    (lambda: RecurrentCell(2, 0), ValueError, "nhidden is at least 1, not 0."),
+    (lambda: RecurrentCell(0, 2), ValueError, "nin is at least 1, not 0."),
+    (lambda: CELL([1.0]), ValueError, "RecurrentCell(2 → 3, 18 parameters) takes 2 inputs, not 1."),
+    (lambda: CELL(X[0], [1.0]), ValueError,
+     "RecurrentCell(2 → 3, 18 parameters) takes a last state of 3: what it gave for the last"),
+    (lambda: CELL(X[0], Value(1.0)), ValueError, "takes a last state of 3"),
+    (lambda: CELL(X[0], 5), ValueError, "takes a last state of 3"),
+    (lambda: CELL(X[0], "abc"), TypeError, "RecurrentCell takes Values and real numbers, not str"),
+    (lambda: CELL.run([]), ValueError, "A sequence of no inputs leads to no state"),
+    (lambda: AttentionHead(0, 3), ValueError, "nin is at least 1, not 0."),
+    (lambda: AttentionHead(2, 3)([1.0, 2.0]), TypeError, "takes a sequence of vectors, a list of"),
+    (lambda: AttentionHead(2, 3)([]), ValueError, "takes a sequence of at least one vector"),
+    (lambda: AttentionHead(2, 3)("ab"), TypeError, "takes a sequence of vectors, a list of lists"),
+    (lambda: AttentionHead(2, 3)(5.0), TypeError, "takes a sequence of vectors, a list of lists"),
+    (lambda: AttentionHead(2, 3)([[1.0]]), ValueError, "takes 2 inputs, not 1."),
+    (lambda: Perceptron(0), ValueError, "nin is at least 1, not 0."),
+    (lambda: Perceptron(2).learn([1, 2], -1), ValueError,
+     "A perceptron learns the answers 0 and 1, not -1. For labels -1 and 1 write (y + 1) / 2."),
+    (lambda: Perceptron(2).learn([1, 2], 0.5), ValueError, "the answers 0 and 1, not 0.5."),
+    (lambda: Perceptron(2).learn([1, 2], None), TypeError, "takes a real number, not NoneType"),
+    (lambda: Perceptron(2).learn([1], 1), ValueError, "takes 2 inputs, not 1."),
+    (lambda: Perceptron(2).learn([1, NAN], 1), ValueError, "from finite inputs, not from nan"),
+    (lambda: Perceptron(2).learn([1, 2], 1, rate=0), ValueError, "A learning rate is positive and"),
+    (lambda: Perceptron(2).learn_all(CORNERS, [1]), ValueError, "one answer for each sample, at"),
+    (lambda: Perceptron(2).learn_all([], []), ValueError, "one answer for each sample, at least"),
+    (lambda: Perceptron(2).learn_all(CORNERS, [1] * 4, epochs=0), ValueError, "is at least 1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "error", "message"), REFUSED)
+def test_a_refusal_says_what_to_write(call, error, message):
+    with pytest.raises(error) as caught:
+        call()
+    assert message in str(caught.value)
+
+
+# All together
+
+
+def test_a_tiny_language_model_learns():
+    """Embedding, attention, norm, dropout and layers learn a sequence that repeats."""
+
+    class Tiny(Module):
+        def __init__(self):
+            self.tokens = Embedding(3, 4, seed=0)
+            self.head = AttentionHead(4, 4, seed=1)
+            self.norm = RMSNorm(4)
+            self.out = Sequential(Dropout(0.1, seed=2), Layer(4, 3, activation=None, seed=3))
+
+        def forward(self, tokens):
+            rows = self.tokens(tokens)
+            sums = [map(add, row, seen) for row, seen in zip(rows, self.head(rows))]
+            return [self.out(self.norm(x)) for x in sums]
+
+    model, text = Tiny(), [0, 1, 2, 0, 1, 2, 0]
+    optimiser = SGD(model.parameters(), learning_rate=0.5)
+    losses = []
+    for _ in range(40):
+        loss = cross_entropy(model(text[:-1]), text[1:])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.data)
+    losses.append(cross_entropy(model.eval()(text[:-1]), text[1:]).data)
+    assert losses[-1] < 0.2 < losses[0]

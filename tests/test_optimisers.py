@@ -1,0 +1,586 @@
+"""Optimisers: the numbers of PyTorch, groups, states, and what they refuse."""
+
+import copy
+import itertools
+import json
+import math
+import pickle
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine import NOT_COMPUTED, Value, assign, assign_grad, compiled, data_vector
+from engine.errors import CompilationError
+from engine.files import json_text
+from nn import MLP, Neuron
+from nn.adaptive import Adagrad, Adam, AdamW, RMSprop
+from nn.optimiser import Optimiser
+from nn.optimisers import SGD
+
+RULES = [SGD, Adam, AdamW, RMSprop, Adagrad]
+
+# Each rule with each of its options, and PyTorch's names for them.
+ROWS: list[tuple[type[Optimiser], dict[str, Any]]] = [
+    (SGD, {"learning_rate": 0.1}),
+    (SGD, {"learning_rate": 0.1, "weight_decay": 0.01}),
+    (SGD, {"learning_rate": 0.1, "momentum": 0.9}),
+    (SGD, {"learning_rate": 0.1, "momentum": 0.9, "dampening": 0.5}),
+    (SGD, {"learning_rate": 0.1, "momentum": 0.9, "dampening": -0.5, "weight_decay": 0.1}),
+    (SGD, {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
+    (SGD, {"learning_rate": 0.0, "momentum": 0.9}),
+    (Adam, {}),
+    (Adam, {"learning_rate": 0.1, "betas": (0.5, 0.75), "eps": 1e-3, "weight_decay": 0.1}),
+    (Adam, {"learning_rate": 0.1, "betas": (0.0, 0.0)}),
+    (AdamW, {}),
+    (AdamW, {"learning_rate": 0.1, "betas": (0.5, 0.75), "eps": 1e-3, "weight_decay": 0.3}),
+    (AdamW, {"learning_rate": 0.1, "weight_decay": 0.0}),
+    (RMSprop, {}),
+    (RMSprop, {"learning_rate": 0.1, "alpha": 0.5, "eps": 1e-3, "weight_decay": 0.1}),
+    (RMSprop, {"momentum": 0.9}),
+    (RMSprop, {"centered": True}),
+    (RMSprop, {"momentum": 0.5, "centered": True, "weight_decay": 0.01}),
+    (Adagrad, {}),
+    (Adagrad, {"learning_rate": 0.1, "learning_rate_decay": 0.1, "weight_decay": 0.1}),
+    (Adagrad, {"learning_rate": 0.1, "initial_accumulator_value": 0.5, "eps": 1e-3}),
+]
+THEIR_NAMES = {"learning_rate": "lr", "learning_rate_decay": "lr_decay"}
+IDS = [f"{rule.__name__}-{i}" for i, (rule, _) in enumerate(ROWS)]
+
+
+def theirs(rule: type[Optimiser], parameters: Any, options: dict[str, Any]) -> Any:
+    torch = pytest.importorskip("torch")
+    named = {THEIR_NAMES.get(name, name): option for name, option in options.items()}
+    return getattr(torch.optim, rule.__name__)(parameters, foreach=False, **named)
+
+
+def leaves(numbers: list[float]) -> list[Any]:
+    """Each number as a tensor of its own: PyTorch leaves out whole tensors without a gradient."""
+    torch = pytest.importorskip("torch")
+    return [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in numbers]
+
+
+def gradients_at(step: int, count: int, missing: float = 0.0) -> list[float | None]:
+    """Random gradients of all sizes, some of them 0; some missing."""
+    rng = random.Random(step)
+    found: list[float | None] = []
+    for _ in range(count):
+        size = 0.0 if rng.random() < 0.2 else 10.0 ** rng.uniform(-6, 3)
+        found.append(None if rng.random() < missing else rng.choice([-size, size]))
+    return found
+
+
+def give(values: list[Value], tensors: list[Any], gradients: list[float | None]) -> None:
+    torch = pytest.importorskip("torch")
+    for value, tensor, gradient in zip(values, tensors, gradients):
+        value.grad = NOT_COMPUTED if gradient is None else gradient
+        tensor.grad = None if gradient is None else torch.tensor(gradient, dtype=torch.float64)
+
+
+def numbers_of(tensors: list[Any]) -> list[float]:
+    return [tensor.item() for tensor in tensors]
+
+
+def close(actual: Any, expected: Any) -> None:
+    np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-15)
+
+
+def some_numbers(count: int = 7) -> list[float]:
+    rng = random.Random(3)
+    return [rng.gauss(0.0, 1.0) for _ in range(count - 1)] + [0.0]
+
+
+# As PyTorch.
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.3], ids=["all", "some"])
+@pytest.mark.parametrize(("rule", "options"), ROWS, ids=IDS)
+def test_a_hundred_steps_are_those_of_pytorch(
+    rule: type[Optimiser], options: dict[str, Any], missing: float
+) -> None:
+    values, tensors = [Value(x) for x in some_numbers()], leaves(some_numbers())
+    ours, other = rule(values, **options), theirs(rule, tensors, options)
+    for step in range(100):
+        give(values, tensors, gradients_at(step, len(values), missing))
+        ours.step()
+        other.step()
+        close(data_vector(values), numbers_of(tensors))
+
+
+@pytest.mark.parametrize(("rule", "options"), ROWS, ids=IDS)
+def test_several_groups_are_those_of_pytorch(
+    rule: type[Optimiser], options: dict[str, Any]
+) -> None:
+    values, tensors = [Value(x) for x in some_numbers()], leaves(some_numbers())
+    options = {"learning_rate": 0.1, **options}
+    special = {"learning_rate": 0.03, "weight_decay": 0.2}
+    ours = rule([{"parameters": values[:2]}, {"parameters": values[2:], **special}], **options)
+    other = theirs(
+        rule, [{"params": tensors[:2]}, {"params": tensors[2:], "lr": 0.03, "weight_decay": 0.2}],
+        options,
+    )  # fmt: skip
+    for step in range(50):
+        give(values, tensors, gradients_at(step, len(values), missing=0.3))
+        if step == 20:  # a rate that is changed by hand
+            ours.groups[1].learning_rate = other.param_groups[1]["lr"] = 0.3
+        if step == 30:
+            ours.learning_rate = 0.2
+            for group in other.param_groups:
+                group["lr"] = 0.2
+        ours.step()
+        other.step()
+        close(data_vector(values), numbers_of(tensors))
+
+
+@pytest.mark.parametrize(
+    ("rule", "options", "changed"),
+    [
+        (SGD, {"learning_rate": 0.1}, {"momentum": 0.9, "dampening": 0.5}),
+        (SGD, {"learning_rate": 0.1, "momentum": 0.9}, {"momentum": 0.0}),
+        (Adam, {}, {"betas": (0.5, 0.6)}),
+        (RMSprop, {}, {"alpha": 0.5}),
+    ],
+)
+def test_options_that_change_on_the_way_are_those_of_pytorch(
+    rule: type[Optimiser], options: dict[str, Any], changed: dict[str, Any]
+) -> None:
+    values, tensors = [Value(x) for x in some_numbers()], leaves(some_numbers())
+    ours, other = rule(values, **options), theirs(rule, tensors, options)
+    before = {name: ours.groups[0].options[name] for name in changed}
+    for step in range(30):
+        now = changed if 10 <= step < 20 else before
+        for name, option in now.items():
+            setattr(ours.groups[0], name, option)
+            other.param_groups[0][name] = option
+        give(values, tensors, gradients_at(step, len(values)))
+        ours.step()
+        other.step()
+        close(data_vector(values), numbers_of(tensors))
+
+
+@pytest.mark.parametrize("hard", [math.inf, -math.inf, math.nan, 1e200])
+@pytest.mark.parametrize(("rule", "options"), ROWS, ids=IDS)
+def test_gradients_that_are_no_numbers_do_what_they_do_in_pytorch(
+    rule: type[Optimiser], options: dict[str, Any], hard: float
+) -> None:
+    if options.get("centered") and hard == 1e200:
+        pytest.skip("inf - inf")
+    values, tensors = [Value(x) for x in some_numbers(3)], leaves(some_numbers(3))
+    ours, other = rule(values, **options), theirs(rule, tensors, options)
+    for step in range(5):
+        give(values, tensors, [hard if step == 2 else 0.5, 1.0, None])
+        ours.step()
+        other.step()
+        close(data_vector(values), numbers_of(tensors))
+
+
+def test_a_variance_that_rounding_made_negative_counts_as_zero() -> None:
+    w = Value(1.0)
+    optimiser = RMSprop([w], learning_rate=1e-3, alpha=0.1, centered=True)
+    for _ in range(100):
+        w.grad = 0.1
+        optimiser.step()
+    assert math.isfinite(w.data)
+
+
+# Parameters without a gradient, and arrays.
+
+
+@pytest.mark.parametrize(("rule", "options"), ROWS, ids=IDS)
+def test_a_parameter_without_a_gradient_is_as_if_it_were_not_there(
+    rule: type[Optimiser], options: dict[str, Any]
+) -> None:
+    here, late, alone = Value(1.0), Value(2.0), Value(2.0)
+    both, single = rule([here, late], **options), rule([alone], **options)
+    for step in range(6):
+        here.grad = 0.5
+        late.grad = alone.grad = NOT_COMPUTED if step < 3 else 0.25 * step
+        both.step()
+        single.step()
+        assert late.data == alone.data
+        assert (late.data == 2.0) == (step < 3 or options.get("learning_rate") == 0.0)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_no_gradients_at_all_move_nothing_and_count_no_step(rule: Any) -> None:
+    values = [Value(1.0), Value(-2.0)]
+    optimiser = rule(values, learning_rate=0.1, weight_decay=0.5)
+    before = optimiser.state_dict()
+    optimiser.step()
+    assert [value.data for value in values] == [1.0, -2.0]
+    assert optimiser.state_dict() == before
+
+
+@pytest.mark.parametrize(("rule", "options"), ROWS, ids=IDS)
+def test_a_step_on_arrays_is_the_step(rule: type[Optimiser], options: dict[str, Any]) -> None:
+    values, others = [Value(x) for x in some_numbers()], [Value(9.0) for _ in some_numbers()]
+    on_values, on_arrays = rule(values, **options), rule(others, **options)
+    numbers = data_vector(values)
+    for step in range(20):
+        found = gradients_at(step, len(values), missing=0.3 if step % 2 else 0.0)
+        for value, gradient in zip(values, found):
+            value.grad = NOT_COMPUTED if gradient is None else gradient
+        on_values.step()
+        computed = [gradient is not None for gradient in found]
+        gradients = [gradient or 0.0 for gradient in found]
+        before = numbers.copy()
+        moved = on_arrays.moved(numbers, gradients, None if all(computed) else computed)
+        assert (numbers == before).all()
+        numbers = moved
+        assert data_vector(values).tolist() == numbers.tolist()
+    assert {value.data for value in others} == {9.0}
+    assert on_values.state_dict()["groups"] == on_arrays.state_dict()["groups"]
+
+
+def test_the_new_numbers_are_never_the_old_array() -> None:
+    numbers = np.array([1.0, 2.0])
+    optimiser = SGD([Value(0.0), Value(0.0)], 0.1, momentum=0.9)
+    moved = optimiser.moved(numbers, [1.0, 1.0], [False, False])
+    assert moved is not numbers
+    moved[0] = 7.0
+    assert numbers.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "said"),
+    [
+        (([1.0], [1.0, 2.0]), ValueError, r"moved\(numbers=...\) takes one entry for each of 2"),
+        (([1.0, 2.0], [[1.0, 2.0]]), ValueError, r"moved\(gradients=...\).*shape \(1, 2\)"),
+        (([1.0, 2.0], ["1", "2"]), TypeError, "real numbers"),
+        (([1.0, 2.0], [1j, 2.0]), TypeError, "real numbers"),
+        (([Value(1.0), Value(2.0)], [1.0, 2.0]), TypeError, "real numbers"),
+        (([1.0, 2.0], [1.0, 2.0], [1, 0]), TypeError, "takes booleans"),
+        (([1.0, 2.0], [1.0, 2.0], [True]), ValueError, "computed"),
+    ],
+)
+def test_wrong_arrays_change_nothing(arguments: Any, error: type, said: str) -> None:
+    optimiser = Adam([Value(1.0), Value(2.0)])
+    before = optimiser.state_dict()
+    with pytest.raises(error, match=said):
+        optimiser.moved(*arguments)
+    assert optimiser.state_dict() == before
+
+
+def test_a_rule_that_fails_changes_nothing() -> None:
+    class Fails(SGD):
+        def rule(self, numbers: Any, gradients: Any, state: Any, group: Any) -> Any:
+            state["velocity"][:] = 7.0
+            if group is self.groups[1]:
+                raise ZeroDivisionError
+            return numbers + 1.0
+
+    values = [Value(1.0), Value(2.0)]
+    optimiser = Fails([{"parameters": [value]} for value in values], 0.1, momentum=0.9)
+    assign_grad(values, [1.0, 1.0])
+    before = optimiser.state_dict()
+    with pytest.raises(ZeroDivisionError):
+        optimiser.step()
+    assert [value.data for value in values] == [1.0, 2.0]
+    assert optimiser.state_dict() == before
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_recording_refuses_a_step(rule: Any) -> None:
+    w = Value(1.0)
+    w.grad = 1.0
+    optimiser = rule([w], learning_rate=0.1)
+    with pytest.raises(CompilationError, match=r"recorded|recording"):
+        compiled(lambda x: x * 2.0 if optimiser.step() is None else x)(1.0)
+    assert w.data == 1.0
+
+
+# In use.
+
+
+@pytest.mark.parametrize(
+    ("rule", "options"),
+    [
+        (SGD, {"learning_rate": 0.05, "momentum": 0.9}),
+        (SGD, {"learning_rate": 0.05, "momentum": 0.9, "nesterov": True}),
+        (Adam, {"learning_rate": 0.05}),
+        (AdamW, {"learning_rate": 0.05, "weight_decay": 1e-4}),
+        (RMSprop, {"learning_rate": 0.01}),
+        (Adagrad, {"learning_rate": 0.3}),
+    ],
+)
+def test_the_samples_of_the_lecture_are_learned(rule: Any, options: dict[str, Any]) -> None:
+    xs = [[2.0, 3.0, -1.0], [3.0, -1.0, 0.5], [0.5, 1.0, 1.0], [1.0, 1.0, -1.0]]
+    model = MLP(3, [4, 4, 1], seed=1)
+    optimiser = rule(model.parameters(), **options)
+    for _ in range(60):
+        loss = sum((model(x) - y) ** 2 for x, y in zip(xs, [1.0, -1.0, -1.0, 1.0]))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert loss.data < 0.1
+
+
+def test_parameters_are_listed_in_order_and_copies_move_their_own() -> None:
+    model = Neuron(2, seed=0)
+    optimiser = Adam([{"parameters": model.w}, {"parameters": [model.b], "learning_rate": 0.5}])
+    assert list(map(id, optimiser.parameters)) == list(map(id, model.parameters()))
+    for copied, again in (
+        copy.deepcopy((model, optimiser)),
+        pickle.loads(pickle.dumps((model, optimiser))),
+    ):
+        before = model.state_dict()
+        copied([1.0, 2.0]).backward()
+        again.step()
+        again.groups[1].learning_rate = 0.25
+        assert model.state_dict() == before != copied.state_dict()
+        assert optimiser.groups[1].learning_rate == 0.5
+
+
+def test_the_text_says_what_there_is() -> None:
+    assert repr(Adagrad([Value(1.0)])) == (
+        "Adagrad(1 parameter, learning_rate=0.01, learning_rate_decay=0.0, weight_decay=0.0, "
+        "eps=1e-10)"
+    )
+    two = SGD([{"parameters": [Value(1.0)]}, {"parameters": [Value(1.0)]}], 0.5)
+    assert repr(two) == "SGD(2 parameters in 2 groups)"
+
+
+# What cannot be.
+
+NEGATIVE = "takes 0 or a positive number"
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "said"),
+    [
+        (lambda v: SGD(v, -0.1), ValueError, NEGATIVE),
+        (lambda v: SGD(v, math.nan), ValueError, "finite"),
+        (lambda v: SGD(v, math.inf), ValueError, "finite"),
+        (lambda v: SGD(v, "0.1"), TypeError, "real number"),
+        (lambda v: SGD(v, 0.1, momentum=-0.1), ValueError, r"SGD\(momentum=...\) takes 0 or"),
+        (lambda v: SGD(v, 0.1, dampening=math.nan), ValueError, "finite"),
+        (lambda v: SGD(v, 0.1, weight_decay=-1), ValueError, NEGATIVE),
+        (lambda v: SGD(v, 0.1, nesterov=True), ValueError, "needs a momentum above 0"),
+        (lambda v: SGD(v, 0.1, momentum=0.9, dampening=0.1, nesterov=True), ValueError, "no damp"),
+        (lambda v: SGD(v, 0.1, nesterov=1), TypeError, "True or False"),
+        (lambda v: Adam(v, betas=(0.9, 1.0)), ValueError, "below 1"),
+        (lambda v: Adam(v, betas=(-0.1, 0.9)), ValueError, NEGATIVE),
+        (lambda v: Adam(v, betas=0.9), TypeError, "two numbers"),
+        (lambda v: Adam(v, betas=(0.9, 0.9, 0.9)), TypeError, "two numbers"),
+        (lambda v: AdamW(v, eps=-1e-8), ValueError, NEGATIVE),
+        (lambda v: RMSprop(v, alpha=1.0), ValueError, "below 1"),
+        (lambda v: RMSprop(v, centered="yes"), TypeError, "True or False"),
+        (lambda v: Adagrad(v, initial_accumulator_value=-1.0), ValueError, NEGATIVE),
+        (lambda v: Adagrad(v, learning_rate_decay=-1.0), ValueError, NEGATIVE),
+        (lambda v: Adam([]), ValueError, "Adam of no parameters"),
+        (lambda v: Adam(v[0]), TypeError, r"list of parameters.*model\.parameters\(\)"),
+        (lambda v: Adam(Neuron(2)), TypeError, r"list of parameters.*Neuron"),
+        (lambda v: Adam({"parameters": v}), TypeError, "list of parameters"),
+        (lambda v: Adam("w"), TypeError, "leaf Values"),
+        (lambda v: Adam([v]), TypeError, "leaf Values, not a list"),
+        (lambda v: Adam([v[0].detach()]), TypeError, "leaf Values"),
+        (lambda v: Adam([v[0], v[0]]), ValueError, "the parameter a = 1 twice"),
+        (lambda v: Adam([{"parameters": v}, {"parameters": v[:1]}]), ValueError, "twice"),
+        (lambda v: Adam([{"parameters": []}]), ValueError, "has no parameters"),
+        (lambda v: Adam([{"params": v}]), TypeError, "Each group of Adam is a dict"),
+        (lambda v: Adam([{"parameters": v}, v[0]]), TypeError, "Each group"),
+        (lambda v: Adam([*v, {"parameters": [Value(1.0)]}]), TypeError, "leaf Values"),
+        (lambda v: Adam([{"parameters": v[0]}]), TypeError, "is a list of Values"),
+        (lambda v: Adam([{"parameters": v, "lr": 0.1}]), ValueError, "no option lr; it has lear"),
+        (lambda v: Adam([{"parameters": v, 3: 0.1}]), ValueError, "no option 3"),
+        (lambda v: Adam([{"parameters": v, "eps": -1.0}]), ValueError, NEGATIVE),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused(
+    make: Callable[[list[Value]], Any], error: type, said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        make([Value(1.0, label="a"), Value(2.0, label="b")])
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "error", "said"),
+    [
+        ("learning_rate", -1.0, ValueError, NEGATIVE),
+        ("learning_rate", math.nan, ValueError, "finite"),
+        ("learning_rate", None, TypeError, "real number"),
+        ("momentum", 0.0, ValueError, "nesterov"),
+        ("dampening", 0.1, ValueError, "nesterov"),
+        ("lr", 0.1, AttributeError, "no option lr"),
+        ("parameters", [], AttributeError, "no option parameters"),
+    ],
+)
+def test_what_is_set_later_is_checked_too(name: str, option: Any, error: type, said: str) -> None:
+    optimiser = SGD([Value(1.0)], 0.1, momentum=0.9, nesterov=True)
+    before = optimiser.state_dict()
+    with pytest.raises(error, match=said):
+        setattr(optimiser.groups[0], name, option)
+    assert optimiser.state_dict() == before
+
+
+def test_one_rate_of_several_groups() -> None:
+    groups = [{"parameters": [Value(1.0)]}, {"parameters": [Value(2.0)], "learning_rate": 0.2}]
+    optimiser = SGD(groups, 0.1)
+    with pytest.raises(ValueError, match=r"different learning rates: 0\.1, 0\.2"):
+        _ = optimiser.learning_rate
+    with pytest.raises(ValueError, match=NEGATIVE):
+        optimiser.learning_rate = -1.0
+    assert [group.learning_rate for group in optimiser.groups] == [0.1, 0.2]
+    optimiser.learning_rate = 0
+    assert optimiser.learning_rate == 0.0
+
+
+# States.
+
+
+def steps_from(optimiser: Optimiser, steps: range) -> Iterator[list[float]]:
+    for step in steps:
+        found = gradients_at(step, len(optimiser.parameters), missing=0.2)
+        for value, gradient in zip(optimiser.parameters, found):
+            value.grad = NOT_COMPUTED if gradient is None else gradient
+        optimiser.step()
+        yield data_vector(optimiser.parameters).tolist()
+
+
+def made(rule: Any, options: dict[str, Any], rate: float | None = None) -> Any:
+    values = [Value(x) for x in some_numbers()]
+    special = {"learning_rate": 0.03} if rate is None else {"learning_rate": rate}
+    groups = [{"parameters": values[:3]}, {"parameters": values[3:], **special}]
+    return rule(groups, **{"learning_rate": 0.1, **options})
+
+
+@pytest.mark.parametrize("write", [json.dumps, json_text], ids=["json", "strict json"])
+@pytest.mark.parametrize(("rule", "options"), ROWS, ids=IDS)
+def test_an_optimiser_continues_with_the_same_bits(
+    rule: type[Optimiser], options: dict[str, Any], write: Callable[..., str]
+) -> None:
+    first, second = made(rule, options), made(rule, {}, rate=0.7)
+    for _ in steps_from(first, range(10)):
+        pass
+    assign(second.parameters, data_vector(first.parameters))
+    second.load_state_dict(json.loads(write(first.state_dict())))
+    assert second.state_dict() == first.state_dict()
+    for ours, others in zip(steps_from(first, range(10, 20)), steps_from(second, range(10, 20))):
+        assert ours == others
+
+
+def test_numbers_that_json_has_not_are_restored() -> None:
+    first, second = Adam([Value(1.0)]), Adam([Value(1.0)])
+    first.parameters[0].grad = math.inf
+    first.step()
+    second.load_state_dict(json.loads(json_text(first.state_dict())))
+    assert second.state_dict()["state"] == first.state_dict()["state"]
+    assert second.state_dict()["state"]["mean"] == [math.inf]
+
+
+def test_a_state_is_a_copy() -> None:
+    optimiser = Adam([Value(1.0)])
+    state = optimiser.state_dict()
+    optimiser.load_state_dict(state)
+    state["state"]["mean"][0] = state["groups"][0]["betas"][0] = 0.5
+    assert optimiser.state_dict()["state"]["mean"] == [0.0]
+    assert optimiser.groups[0].betas == (0.9, 0.999)
+
+
+def changed(*path: Any, to: Any) -> Callable[[dict[str, Any]], Any]:
+    def change(state: dict[str, Any]) -> Any:
+        inner: Any = state
+        for key in path[:-1]:
+            inner = inner[key]
+        inner[path[-1]] = to
+        return state
+
+    return change
+
+
+def without(*path: Any) -> Callable[[dict[str, Any]], Any]:
+    def change(state: dict[str, Any]) -> Any:
+        inner: Any = state
+        for key in path[:-1]:
+            inner = inner[key]
+        del inner[path[-1]]
+        return state
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (changed("rule", to="SGD"), "is one of SGD"),
+        (changed("rule", to=None), "is one of None"),
+        (without("rule"), "lacks rule"),
+        (without("state", "mean"), '"state" lacks mean'),
+        (without("groups", 0, "eps"), "A group lacks eps"),
+        (changed("more", to=1), "has more, which is unknown"),
+        (changed("groups", 0, "lr", to=1), "A group has lr"),
+        (changed("state", "velocity", to=[0.0]), '"state" has velocity'),
+        (changed("groups", to=[]), "groups of  parameters, the optimiser of 2"),
+        (changed("groups", to=None), "list of dicts"),
+        (changed("groups", 0, to=3), "list of dicts"),
+        (changed("groups", 0, "parameters", to=3), "groups of 3 parameters, the optimiser of 2"),
+        (changed("groups", 0, "learning_rate", to=-1.0), NEGATIVE),
+        (changed("groups", 0, "learning_rate", to="fast"), "real number"),
+        (changed("groups", 0, "learning_rate", to=10**400), "scale it down"),
+        (changed("groups", 0, "betas", to=[0.9]), "two numbers"),
+        (changed("state", to=[1.0]), "dict of lists"),
+        (changed("state", "mean", to=[1.0]), '"mean" is a list of 2 numbers'),
+        (changed("state", "mean", to=7.0), '"mean" is a list of 2 numbers'),
+        (changed("state", "mean", to=[1.0, None]), 'In "mean" is NoneType None'),
+        (changed("state", "mean", to=[1.0, "1.0"]), "in the place of a number"),
+        (changed("state", "steps", to=[1.0, -1.0]), "counts steps"),
+        (changed("state", "steps", to=[1.0, 0.5]), "counts steps"),
+        (changed("state", "steps", to=[1.0, math.inf]), "counts steps"),
+        (changed("state", "steps", to=[1.0, math.nan]), "counts steps"),
+        (lambda state: {"a\x1b": 1, **state}, "unknown"),
+    ],
+)
+def test_a_state_that_does_not_fit_changes_nothing(
+    change: Callable[[dict[str, Any]], Any], said: str
+) -> None:
+    values = [Value(1.0), Value(2.0)]
+    optimiser = Adam(values, 0.1)
+    assign_grad(values, [1.0, 2.0])
+    optimiser.step()
+    before = optimiser.state_dict()
+    wrong = change(copy.deepcopy(before))
+    with pytest.raises(ValueError, match=f"Adam cannot take this state, and is unchanged.*{said}"):
+        optimiser.load_state_dict(wrong)
+    assert optimiser.state_dict() == before
+
+
+@pytest.mark.parametrize("state", [None, [], "{}", 3])
+def test_what_is_no_state_is_refused(state: Any) -> None:
+    with pytest.raises(TypeError, match="A state of Adam is a dict"):
+        Adam([Value(1.0)]).load_state_dict(state)
+
+
+@pytest.mark.parametrize(("one", "other"), list(itertools.permutations(RULES, 2)))
+def test_states_of_other_rules_are_refused(one: Any, other: Any) -> None:
+    with pytest.raises(ValueError, match=f"is one of {one.__name__}"):
+        other([Value(1.0)], learning_rate=0.1).load_state_dict(
+            one([Value(1.0)], learning_rate=0.1).state_dict()
+        )
+
+
+# A rule of one's own.
+
+
+def test_a_rule_of_ones_own() -> None:
+    class Slow(Optimiser):
+        STATE = ("steps",)
+
+        def rule(self, numbers: Any, gradients: Any, state: Any, group: Any) -> Any:
+            state["steps"] = state["steps"] + 1.0
+            return numbers - group.learning_rate * gradients / state["steps"]
+
+    w = Value(1.0)
+    optimiser = Slow([w], learning_rate=0.5)
+    for _ in range(2):
+        w.grad = 1.0
+        optimiser.step()
+    assert w.data == 0.25
+    with pytest.raises(ValueError, match="no option momentum; it has learning_rate"):
+        Slow([w], momentum=0.5)
+    with pytest.raises(ValueError, match="Slow needs learning_rate"):
+        Slow([w])
+    w.grad = 1.0
+    with pytest.raises(NotImplementedError, match="Optimiser defines no `rule`"):
+        Optimiser([w], learning_rate=1.0).step()

@@ -1,0 +1,392 @@
+"""Saving and loading while all goes wrong: a kill, a full disk, no permission, a corrupt file.
+
+The old file or the new one is there, whole; a model is changed as a whole, or not at all.
+"""
+
+import errno
+import json
+import os
+import pickle
+import random
+import stat
+import sys
+import zipfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from outputs import assert_is_sentence
+
+from engine.files import write_file
+from nn import MLP, Dropout, Layer, LayerNorm, Module, Neuron, Sequential
+from nn.saved import load
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="of POSIX systems")
+TEMPORARY = ".glassgrad-"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "model.json"
+
+
+def bits(model: Module) -> dict[str, str]:
+    return {name: number.hex() for name, number in model.state_dict().items()}
+
+
+# A kill at any moment.
+
+KILLED = """
+import os, pathlib, random, signal, time, warnings
+from nn import MLP
+from nn.saved import load
+
+warnings.simplefilter("ignore", DeprecationWarning)  # of forks where numpy has threads
+path = pathlib.Path({path!r})
+models = [MLP(3, [8, 1], seed=seed) for seed in range(2)]
+began = time.perf_counter()
+whole = [model.save(path).read_bytes() for model in models]
+longest = 0.01 + 5 * (time.perf_counter() - began)
+generator = random.Random(0)
+found = set()
+for moment in range(20):
+    child = os.fork()
+    if child == 0:
+        while True:
+            for model in models:
+                model.save(path)
+    time.sleep(generator.uniform(0.0, longest))
+    os.kill(child, signal.SIGKILL)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    content = path.read_bytes()
+    assert content in whole, content
+    found.add(whole.index(content))
+    assert load(path).state_dict() == models[whole.index(content)].state_dict()
+models[0].save(path)
+assert path.read_bytes() == whole[0]
+left = [name for name in os.listdir(path.parent) if name != path.name]
+assert all(name.startswith(".glassgrad-") for name in left) and len(left) <= 20, left
+print(len(found))
+"""
+
+
+@POSIX
+def test_a_process_killed_while_it_saves_leaves_a_whole_file(
+    path: Path, run_python: Callable[..., str]
+) -> None:
+    assert int(run_python(KILLED.format(path=str(path)))) == 2, (
+        "kills came after a save of either model"
+    )
+
+
+# A full disk.
+
+FULL = """
+import errno, os, pathlib, resource, signal
+from nn import MLP
+
+path = pathlib.Path({path!r})
+small, large = MLP(2, [1], seed=0), MLP(20, [40, 1], seed=1)
+old = small.save(path).read_bytes()
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+try:
+    large.save(path)
+except OSError as error:
+    assert error.errno == errno.EFBIG, error
+    print(error)
+assert path.read_bytes() == old
+assert os.listdir(path.parent) == [path.name], os.listdir(path.parent)
+small.save(path)
+"""
+
+
+@POSIX
+def test_a_file_that_does_not_fit_leaves_the_old_one(
+    path: Path, run_python: Callable[..., str]
+) -> None:
+    said = run_python(FULL.format(path=str(path)))
+    assert "too large" in said
+    assert said.strip().endswith(f"'{path}'")
+
+
+class FullFile(BytesIO):
+    """A file that takes a little, and then no more."""
+
+    def write(self, content: Any) -> int:
+        if len(content) > 10:
+            super().write(content[:10])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(content)
+
+
+def full_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    def opened(handle: int, mode: str) -> FullFile:
+        os.close(handle)
+        return FullFile()
+
+    monkeypatch.setattr(os, "fdopen", opened)
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, code: int) -> None:
+    def fail(*arguments: Any, **options: Any) -> None:
+        raise OSError(code, os.strerror(code), *[a for a in arguments if isinstance(a, str)][:1])
+
+    monkeypatch.setattr(module, name, fail)
+
+
+FAULTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], int]] = {
+    "write": (full_write, errno.ENOSPC),
+    "fsync": (lambda patch: failing(patch, os, "fsync", errno.ENOSPC), errno.ENOSPC),
+    "a broken disk": (lambda patch: failing(patch, os, "fsync", errno.EIO), errno.EIO),
+    "replace": (lambda patch: failing(patch, os, "replace", errno.EACCES), errno.EACCES),
+    "chmod": (lambda patch: failing(patch, os, "chmod", errno.EPERM), errno.EPERM),
+    "mkstemp": (
+        lambda patch: failing(patch, __import__("tempfile"), "mkstemp", errno.EROFS),
+        errno.EROFS,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("is_new", [False, True])
+def test_what_fails_on_the_way_leaves_the_old_file(
+    name: str, is_new: bool, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Neuron(2, seed=1)
+    old = None if is_new else model.save(path).read_bytes()
+    before = bits(model)
+    fault, code = FAULTS[name]
+    with monkeypatch.context() as patch:
+        fault(patch)
+        with pytest.raises(OSError, match=r"model\.json") as caught:
+            Neuron(2, seed=2).save(path)
+    assert caught.value.errno == code
+    assert str(caught.value) == f"[Errno {code}] {os.strerror(code)}: '{path}'"
+    assert TEMPORARY not in str(caught.value), "the name is that of the model"
+    if old is None:
+        assert os.listdir(path.parent) == []
+    else:
+        assert os.listdir(path.parent) == [path.name]
+        assert path.read_bytes() == old
+    assert bits(model) == before
+
+
+@POSIX
+def test_a_folder_that_cannot_be_written_to_leaves_the_old_file(path: Path) -> None:
+    old = Neuron(2, seed=1).save(path).read_bytes()
+    path.parent.chmod(0o500)
+    try:
+        if os.access(path.parent, os.W_OK):
+            pytest.skip("this user may write everywhere")
+        with pytest.raises(PermissionError, match=r"model\.json"):
+            Neuron(2, seed=2).save(path)
+        assert path.read_bytes() == old
+        with pytest.raises(PermissionError, match=r"other\.json"):
+            Neuron(2).save(path.parent / "other.json")
+    finally:
+        path.parent.chmod(0o700)
+    assert os.listdir(path.parent) == [path.name]
+
+
+# Durability.
+
+
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is asked of the system, in order."""
+    found: list[str] = []
+    real_fsync, real_replace = os.fsync, os.replace
+
+    def fsync(handle: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(handle).st_mode)
+        found.append("folder" if is_folder else f"file of {os.fstat(handle).st_size}")
+        real_fsync(handle)
+
+    def replace(*names: Any) -> None:
+        found.append("replace")
+        real_replace(*names)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    return found
+
+
+@POSIX
+def test_a_model_is_on_the_disk_before_it_replaces_another(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = calls(monkeypatch)
+    size = Neuron(2).save(path).stat().st_size
+    assert asked == [f"file of {size}", "replace", "folder"]
+
+
+def test_a_drawing_need_not_be(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = calls(monkeypatch)
+    write_file(path, b"content")
+    assert asked == ["replace"]
+
+
+@POSIX
+def test_a_folder_that_cannot_be_synchronised_is_no_fault(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_open = os.open
+
+    def opened(name: Any, flags: int, *mode: int) -> int:
+        if os.path.isdir(name):
+            raise PermissionError(errno.EACCES, "no folder can be opened here")
+        return real_open(name, flags, *mode)
+
+    monkeypatch.setattr(os, "open", opened)
+    write_file(path, b"content", durable=True)
+    assert path.read_bytes() == b"content"
+
+
+# Corrupt files.
+
+
+def sample() -> Module:
+    return Sequential(Layer(2, 2, seed=1), "relu", Dropout(0.5), LayerNorm(2), MLP(2, [1], seed=2))
+
+
+def archive() -> bytes:
+    file = BytesIO()
+    np.savez(file, w=np.arange(3.0))
+    return file.getvalue()
+
+
+def safetensors() -> bytes:
+    header = b'{"w":{"dtype":"F64","shape":[3],"data_offsets":[0,24]}}'
+    return len(header).to_bytes(8, "little") + header + np.arange(3.0).tobytes()
+
+
+def zipped() -> bytes:
+    file = BytesIO()
+    with zipfile.ZipFile(file, "w") as made:
+        made.writestr("model.json", "{}")
+    return file.getvalue()
+
+
+FOREIGN: tuple[bytes, ...] = (
+    b"",
+    b"\0",
+    pickle.dumps({"w.0": 1.0}),
+    pickle.dumps(sample().state_dict(), 0),
+    archive(),
+    safetensors(),
+    zipped(),
+    b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+    b"\x1f\x8b\x08\0",
+    b"%PDF-1.7\n",
+    b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+    b"weights: [1.0]\n",
+    b"[]",
+    b"null",
+    b'"glassgrad-model/2"',
+    b"1e999",
+)
+FAULTS_OF_BYTES = ("flip", "cut", "twice", "without", "swap", "shape", "foreign")
+
+
+def corrupted(generator: random.Random, good: bytes) -> bytes:
+    """A model file that something happened to."""
+    kind = generator.choice(FAULTS_OF_BYTES)
+    a, b = sorted(generator.choices(range(len(good) + 1), k=2))
+    if kind == "flip":
+        found = bytearray(good)
+        for _ in range(generator.randint(1, 4)):
+            found[generator.randrange(len(good))] ^= 1 << generator.randrange(8)
+        return bytes(found)
+    if kind == "cut":
+        return good[:a]
+    if kind == "twice":
+        return good[:b] + good[a:]
+    if kind == "without":
+        return good[:a] + good[b:]
+    if kind == "foreign":
+        return generator.choice(FOREIGN) + generator.choice((b"", good[a:b]))
+    data = json.loads(good)
+    if kind == "swap":
+        name = generator.choice(list(data["parameters"]))
+        wrong: list[Any] = ["0.5", None, True, [], {}, "nan", 2, "NaN"]
+        data["parameters"][name] = generator.choice(wrong)
+        return json.dumps(data).encode()
+    reshape(generator, data)
+    return json.dumps(data).encode()
+
+
+def reshape(generator: random.Random, data: Any) -> None:
+    """Another size, class or argument, a name more or less, a field more or less."""
+    parts = data["build"]["arguments"]["parts"]
+    part = generator.choice([part for part in parts if isinstance(part, dict)])
+    argument = generator.choice(list(part["arguments"]))
+    wrong = generator.choice([0, -1, 3, 10**9, 0.25, "x"])
+    changes: list[Callable[[], Any]] = [
+        lambda: part.update({"class": generator.choice(["MLP", "Neuron", "Module", "os", "", 3])}),
+        lambda: part["arguments"].update({argument: wrong}),
+        lambda: part["arguments"].pop(argument),
+        lambda: part["arguments"].update({"seed": 1}),
+        parts.reverse,
+        lambda: parts.append(generator.choice(["tanh", "import", {}, [], None])),
+        data["parameters"].popitem,
+        lambda: data["parameters"].update({"more": 1.0}),
+        lambda: data.pop(generator.choice(list(data))),
+        lambda: data.update({"more": 1}),
+        lambda: data.update({"schema": generator.choice(["glassgrad-model/9", "", 2, "model"])}),
+    ]
+    generator.choice(changes)()
+
+
+@pytest.mark.parametrize("batch", range(8))
+def test_a_corrupt_file_is_loaded_whole_or_changes_nothing(batch: int, path: Path) -> None:
+    good, model = sample().save(path).read_bytes(), sample()
+    taken = 0
+    for seed in range(25 * batch, 25 * batch + 25):
+        content = corrupted(random.Random(seed), good)
+        path.write_bytes(content)
+        taken += is_filled(model, path) + is_built(path)
+    assert taken < 40, "most are refused"
+
+
+def is_filled(model: Module, path: Path) -> bool:
+    before = bits(model)
+    try:
+        model.load(path)
+    except Exception as error:
+        assert_is_refusal(error, path)
+        assert bits(model) == before
+        return False
+    assert bits(model) == written(path)
+    return True
+
+
+def is_built(path: Path) -> bool:
+    try:
+        model = load(path)
+    except Exception as error:
+        assert_is_refusal(error, path)
+        return False
+    assert bits(model) == written(path)
+    return True
+
+
+def written(path: Path) -> dict[str, str]:
+    numbers = json.loads(path.read_bytes(), parse_int=float)["parameters"]
+    return {name: float(number).hex() for name, number in numbers.items()}
+
+
+def assert_is_refusal(error: Exception, path: Path) -> None:
+    assert type(error) is ValueError, path.read_bytes()
+    assert str(error).startswith(path.name)
+    assert_is_sentence(str(error))
+    assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("content", FOREIGN)
+def test_a_foreign_file_is_refused(content: bytes, path: Path) -> None:
+    path.write_bytes(content)
+    assert not is_filled(sample(), path)
+    assert not is_built(path)

@@ -1,0 +1,233 @@
+"""Schedules: the rates of PyTorch over the whole run, and what they refuse."""
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from engine import Value
+from nn.optimisers import SGD
+from nn.schedules import (
+    Rule,
+    Schedule,
+    constant,
+    cosine,
+    one_cycle,
+    ramp,
+    step_decay,
+    warm_up,
+)
+
+BASES = [0.5, 0.02]
+
+
+def optimiser(bases: list[float] = BASES) -> SGD:
+    groups = [{"parameters": [Value(1.0)], "learning_rate": base} for base in bases]
+    return SGD(groups, learning_rate=1.0)
+
+
+def rates_of(schedule: Schedule, steps: int) -> list[list[float]]:
+    found = [schedule.learning_rates]
+    for _ in range(steps):
+        schedule.step()
+        found.append(schedule.learning_rates)
+    return found
+
+
+def rates_of_pytorch(
+    make: Callable[..., Any], steps: int, bases: list[float] = BASES
+) -> list[list[float]]:
+    torch = pytest.importorskip("torch")
+    groups = [{"params": [torch.zeros(1, requires_grad=True)], "lr": base} for base in bases]
+    other = torch.optim.SGD(groups)
+    schedule = make(torch.optim.lr_scheduler, other)
+    found = [[group["lr"] for group in other.param_groups]]
+    for _ in range(steps):
+        other.step()
+        schedule.step()
+        found.append([group["lr"] for group in other.param_groups])
+    return found
+
+
+def warm_then_cosine(their: Any, o: Any) -> Any:
+    rise = their.LinearLR(o, start_factor=0.1, total_iters=10)
+    return their.SequentialLR(o, [rise, their.CosineAnnealingLR(o, T_max=30)], milestones=[10])
+
+
+ROWS: list[tuple[Rule, int | None, int, Callable[..., Any]]] = [
+    (constant(), None, 20, lambda their, o: their.ConstantLR(o, factor=1.0)),
+    (step_decay(7), None, 40, lambda their, o: their.StepLR(o, 7)),
+    (step_decay(1, 0.9), None, 40, lambda their, o: their.ExponentialLR(o, 0.9)),
+    (step_decay(3, 0.5), None, 40, lambda their, o: their.StepLR(o, 3, gamma=0.5)),
+    (cosine(), 40, 40, lambda their, o: their.CosineAnnealingLR(o, T_max=40)),
+    (cosine(), 1, 1, lambda their, o: their.CosineAnnealingLR(o, T_max=1)),
+    (ramp(), 5, 20, lambda their, o: their.LinearLR(o)),
+    (ramp(0.25, 0.75, steps=8), 40, 20,
+     lambda their, o: their.LinearLR(o, start_factor=0.25, end_factor=0.75, total_iters=8)),
+    (ramp(1.0, 0.0), 10, 20,
+     lambda their, o: their.LinearLR(o, start_factor=1.0, end_factor=0.0, total_iters=10)),
+    (warm_up(10, cosine(), start=0.1), 40, 40, warm_then_cosine),
+    (warm_up(10, start=0.1), None, 40,
+     lambda their, o: their.LinearLR(o, start_factor=0.1, total_iters=10)),
+    *[(one_cycle(), total, total - 1,
+       lambda their, o, total=total: their.OneCycleLR(
+           o, max_lr=BASES, total_steps=total, cycle_momentum=False))
+      for total in (2, 3, 4, 10, 11, 100)],
+    (one_cycle(0.5, 0.1, 0.001), 50, 49,
+     lambda their, o: their.OneCycleLR(
+         o, max_lr=BASES, total_steps=50, pct_start=0.5, div_factor=10, final_div_factor=100,
+         cycle_momentum=False)),
+    (one_cycle(rise=1.0), 20, 19,
+     lambda their, o: their.OneCycleLR(
+         o, max_lr=BASES, total_steps=20, pct_start=1.0, cycle_momentum=False)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "total", "steps", "make"), ROWS)
+def test_the_rates_are_those_of_pytorch(
+    rule: Rule, total: int | None, steps: int, make: Callable[..., Any]
+) -> None:
+    found = rates_of(Schedule(optimiser(), rule, total), steps)
+    expected = rates_of_pytorch(make, steps)
+    for ours, theirs in zip(found, expected):
+        assert ours == pytest.approx(theirs, rel=1e-12, abs=1e-16)
+    assert len(found) == len(expected) == steps + 1
+
+
+def test_a_floor_is_a_share_of_the_rate() -> None:
+    found = rates_of(Schedule(optimiser([0.5]), cosine(floor=0.1), 40), 40)
+    expected = rates_of_pytorch(
+        lambda their, o: their.CosineAnnealingLR(o, T_max=40, eta_min=0.05), 40, [0.5]
+    )
+    for ours, theirs in zip(found, expected):
+        assert ours == pytest.approx(theirs, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("rule", "last"),
+    [
+        (cosine(), 0.0),
+        (cosine(floor=0.25), 0.25),
+        (ramp(1.0, 0.5), 0.5),
+        (warm_up(3, cosine(floor=0.125)), 0.125),
+        (one_cycle(end=0.5), 0.5),
+        (one_cycle(rise=1.0), 1.0),
+    ],
+)
+def test_after_the_end_the_rate_stays(rule: Rule, last: float) -> None:
+    for total in (4, 5, 10):
+        assert [rule(step, total) for step in (total, total + 1, 10 * total)] == [last] * 3
+
+
+@pytest.mark.parametrize("rule", [cosine(), ramp(), one_cycle(), one_cycle(rise=1.0)])
+def test_one_step_is_a_training_too(rule: Rule) -> None:
+    assert all(math.isfinite(rule(step, 1)) for step in range(3))
+
+
+def test_the_first_rate_is_there_before_the_first_step() -> None:
+    moved = optimiser()
+    schedule = Schedule(moved, warm_up(4))
+    assert schedule.learning_rates == [0.0, 0.0]
+    schedule.step()
+    assert [group.learning_rate for group in moved.groups] == [0.125, 0.005]
+    assert schedule.base_rates == (0.5, 0.02)
+
+
+def test_a_rule_is_any_function() -> None:
+    schedule = Schedule(optimiser([1.0]), lambda step, total: 1.0 / (1 + step))
+    assert rates_of(schedule, 3) == [[1.0], [1 / 2], [1 / 3], [1 / 4]]
+
+
+def test_rates_set_by_hand_are_overwritten() -> None:
+    moved = optimiser([1.0])
+    schedule = Schedule(moved, step_decay(2, 0.5))
+    moved.learning_rate = 7.0
+    schedule.step()
+    assert moved.learning_rate == 1.0
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "said"),
+    [
+        (lambda: Schedule(None, cosine()), TypeError, "takes an optimiser"),
+        (lambda: Schedule(optimiser(), 0.5), TypeError, "takes a rule"),
+        (lambda: Schedule(optimiser(), cosine()), ValueError, "cosine needs the number of steps"),
+        (lambda: Schedule(optimiser(), one_cycle()), ValueError, "one_cycle needs"),
+        (lambda: Schedule(optimiser(), ramp()), ValueError, "ramp needs"),
+        (lambda: Schedule(optimiser(), cosine(), total=0), ValueError, "at least 1"),
+        (lambda: Schedule(optimiser(), cosine(), total=2.5), TypeError, "whole number"),
+        (lambda: Schedule(optimiser(), cosine, total=5), TypeError, "argument"),
+        (lambda: Schedule(optimiser(), lambda s, t: -0.5), ValueError, r"gave -0.5 for step 0"),
+        (lambda: Schedule(optimiser(), lambda s, t: math.nan), ValueError, "gave nan"),
+        (lambda: Schedule(optimiser(), lambda s, t: None), TypeError, "real number"),
+        (lambda: Schedule(optimiser(), lambda s, t: 1e308 * 1e1), ValueError, "gave inf"),
+        (lambda: Schedule(optimiser([1e300]), lambda s, t: 1e300), ValueError, "finite"),
+        (lambda: Schedule(optimiser(), warm_up(5, cosine()), 5), ValueError, "leaves none of 5"),
+        (lambda: warm_up(0), ValueError, "at least 1"),
+        (lambda: warm_up(3, then=0.5), TypeError, "takes a rule"),
+        (lambda: warm_up(3, start=-0.1), ValueError, "0 or a positive"),
+        (lambda: step_decay(0), ValueError, "at least 1"),
+        (lambda: step_decay("5"), TypeError, "whole number"),
+        (lambda: step_decay(5, math.nan), ValueError, "finite"),
+        (lambda: cosine(floor=-1), ValueError, "0 or a positive"),
+        (lambda: ramp(end=math.inf), ValueError, "finite"),
+        (lambda: ramp(steps=0), ValueError, "at least 1"),
+        (lambda: one_cycle(rise=0.0), ValueError, "above 0 and at most 1"),
+        (lambda: one_cycle(rise=1.5), ValueError, "above 0 and at most 1"),
+        (lambda: one_cycle(end=-1.0), ValueError, "0 or a positive"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused(make: Callable[[], Any], error: type, said: str) -> None:
+    with pytest.raises(error, match=said):
+        make()
+
+
+def test_a_step_that_fails_changes_nothing() -> None:
+    schedule = Schedule(optimiser(), lambda step, total: 1.0 - step)
+    schedule.step()
+    before = schedule.state_dict(), schedule.learning_rates
+    with pytest.raises(ValueError, match=r"gave -1\.0 for step 2"):
+        schedule.step()
+    assert (schedule.state_dict(), schedule.learning_rates) == before
+
+
+def test_a_schedule_continues_where_it_was() -> None:
+    first = Schedule(optimiser(), warm_up(5, cosine()), 30)
+    rates = rates_of(first, 30)
+    second = Schedule(optimiser(), warm_up(5, cosine()), 30)
+    for _ in range(12):
+        second.step()
+    third = Schedule(optimiser([7.0, 8.0]), warm_up(5, cosine()), 30)
+    third.load_state_dict(json.loads(json.dumps(second.state_dict())))
+    assert rates_of(third, 18) == rates[12:]
+    assert third.state_dict() == first.state_dict()
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        ({"total": 31}, "It has a total of 31, the schedule of 30"),
+        ({"total": None}, "a total of None"),
+        ({"step_count": -1}, "whole number of 0 or more"),
+        ({"step_count": 1.5}, "whole number of 0 or more"),
+        ({"step_count": None}, "whole number of 0 or more"),
+        ({"base_rates": [0.5]}, "list of 2 rates"),
+        ({"base_rates": None}, "list of 2 rates"),
+        ({"base_rates": [0.5, -0.5]}, '"base_rates" takes 0 or a positive number'),
+        ({"base_rates": [0.5, math.nan]}, "takes a finite number"),
+        ({"base_rates": [0.5, "x"]}, "takes a real number"),
+        ({"base_rates": [0.5, 10**400]}, "scale it down"),
+        ({"more": 1}, "other entries"),
+    ],
+)
+def test_a_state_that_does_not_fit_changes_nothing(entries: dict[str, Any], said: str) -> None:
+    schedule = Schedule(optimiser(), cosine(), 30)
+    schedule.step()
+    before = schedule.state_dict(), schedule.learning_rates
+    with pytest.raises(ValueError, match=f"cannot take this state, and is unchanged.*{said}"):
+        schedule.load_state_dict({**schedule.state_dict(), **entries})
+    with pytest.raises(TypeError, match="is a dict"):
+        schedule.load_state_dict([])  # type: ignore[arg-type]
+    assert (schedule.state_dict(), schedule.learning_rates) == before
