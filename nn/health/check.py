@@ -24,7 +24,7 @@ from nn.health.layer import LayerHealth
 from nn.health.probe import measure
 from nn.health.verdicts import HEALTHY, verdicts
 from nn.module import Module
-from nn.training.modes import training
+from nn.training.modes import modules_of, training
 from nn.training.samples import plain, samples_of
 from nn.whole import whole
 
@@ -181,7 +181,7 @@ def check_health(
     most = min(whole(most, "check_health(most=...)"), len(given))
     chosen = np.linspace(0, len(given) - 1, most).round().astype(int)
     samples = [(plain(given.X[i]), plain(given.y[i])) for i in chosen]
-    with training(model, False):
+    with training(modules_of(model), False):
         layers, losses = call_in(ORDINARY, measure, model, loss, samples, learning_rate)
     mean = float(np.mean(losses)) if np.isfinite(losses).all() else None
     return Health(len(samples), mean, tuple(layers), verdicts(layers, losses))

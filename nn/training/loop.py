@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import Value, assign, assign_grad, data_vector
+from engine import Value, assign, assign_grad, data_vector, no_grad
 from engine.names import layer_of
 from engine.real import real
 from nn.clipping import clipped_by_norm, clipped_by_value
@@ -21,9 +21,10 @@ from nn.optimiser import Optimiser
 from nn.schedules import Schedule
 from nn.training.checkpoint import Checkpoint, State
 from nn.training.history import History
+from nn.training.modes import training
 from nn.training.objective import Objective, check_targets
 from nn.training.options import Options, name_of
-from nn.training.predict import predict
+from nn.training.predict import outputs_of
 from nn.training.progress import Progress
 from nn.training.samples import Samples, batches, generator
 
@@ -149,40 +150,50 @@ class Training:
         began = time.perf_counter()
         if self.objective.has_comparisons:
             self.objective.renew()  # so that a resumed training sums in the same order
-        self.model.train()
+        with training(self.objective.modules, True):
+            numbers, gradient, found, squares = self._steps()
         state = self.state
-        random = generator(self.options.seed, state.epoch + 1)
-        count, size = len(self.samples), self.options.batch_size
+        state.numbers, state.steps = numbers, state.steps + found.pop("steps")
+        assign(self.parameters, numbers)
+        assign_grad(self.parameters, gradient)
+        found = {"loss": found.pop("loss"), **self._measured(), **found}
+        found["seconds"] = time.perf_counter() - began
+        state.history.add(found, self._sizes(squares))
+        if state.history.is_best():
+            state.best = numbers
+
+    def _steps(self) -> tuple[Any, Any, dict[str, Any], Any]:
+        """The numbers after all steps, the last gradient, figures, and mean squared gradients."""
+        state, options = self.state, self.options
+        random, count = generator(options.seed, state.epoch + 1), len(self.samples)
         order = random.permutation(count) if self.shuffle else np.arange(count)
-        numbers, steps, losses, norms = state.numbers, state.steps, 0.0, []
-        gradient, rate = np.zeros(len(numbers)), 0.0
-        squares = np.zeros(len(numbers))
-        for places in batches(count, size * self.options.accumulate, order):
+        numbers, losses, norms = state.numbers, 0.0, list[float]()
+        gradient, squares, rate = np.zeros(len(numbers)), np.zeros(len(numbers)), 0.0
+        for places in batches(count, options.batch_size * options.accumulate, order):
             value, gradient = self._gradient(numbers, places, random)
             if not isfinite(value):
-                raise NotFiniteError(f"the loss is {value}", steps + 1, state.epoch + 1)
+                raise NotFiniteError(f"the loss is {value}", *self._place(norms))
             losses += value * len(places)
             squares += gradient**2
             gradient, norm = self._clipped(gradient)
-            norms.append(norm)
             if not np.isfinite(gradient).all():
-                raise NotFiniteError("the gradient is not finite", steps + 1, state.epoch + 1)
+                raise NotFiniteError("the gradient is not finite", *self._place(norms))
+            norms.append(norm)
             numbers = self.running = self.optimiser.moved(numbers, gradient)
-            steps, rate = steps + 1, self.optimiser.groups[0].learning_rate
+            rate = self.optimiser.groups[0].learning_rate
             if self.schedule is not None:
                 self.schedule.step()
-        state.numbers, state.steps = numbers, steps
-        assign(self.parameters, numbers)
-        assign_grad(self.parameters, gradient)
-        found = {"loss": losses / count, **self._measured()}
-        found |= {
+        found = {
+            "loss": losses / count,
             "learning_rate": rate,
             "gradient_norm": float(np.mean(norms)),
-            "seconds": time.perf_counter() - began,
+            "steps": len(norms),
         }
-        state.history.add(found, self._sizes(squares / len(norms)))
-        if state.history.is_best():
-            state.best = numbers
+        return numbers, gradient, found, squares / len(norms)
+
+    def _place(self, norms: Sequence[float]) -> tuple[int, int]:
+        """The numbers, from 1, of the step after those of this epoch, and of the epoch."""
+        return self.state.steps + len(norms) + 1, self.state.epoch + 1
 
     def _gradient(self, numbers: Any, places: Any, random: Any) -> tuple[float, Any]:
         """The objective and its gradient over the samples of one step, batch by batch."""
@@ -217,7 +228,8 @@ class Training:
         return found
 
     def _outputs(self, samples: Samples) -> Any:
-        return predict(self.model, samples.X, compiled=self.objective.is_compiled)
+        with training(self.objective.modules, False), no_grad():
+            return outputs_of(self.model, samples.X, self.objective.is_compiled)
 
     def _sizes(self, squares: Any) -> dict[str, float]:
         """The root mean square of the gradient of each layer, from the mean squares."""

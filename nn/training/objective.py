@@ -19,7 +19,7 @@ from engine.nested import like
 from engine.text import describe
 from nn.module import Module
 from nn.noise import count_noise, noise_from
-from nn.training.modes import training
+from nn.training.modes import modules_of, training
 from nn.training.options import name_of
 from nn.training.samples import Samples, plain
 
@@ -43,6 +43,7 @@ class Objective:
         is_compiled: whether to run as array operations.
 
     Attributes:
+        modules: the model and all modules in it.
         noise: how many random numbers a sample takes.
         is_compiled: whether it still does.
         why_eager: what stood against it, or None.
@@ -63,7 +64,7 @@ class Objective:
         is_compiled: bool,
     ) -> None:
         self.model, self.loss, self.penalty = model, loss, penalty
-        self.parameters = list(parameters)
+        self.parameters, self.modules = list(parameters), modules_of(model)
         self.is_compiled = is_compiled
         self.why_eager: str | None = None
         self.noise = self._try(samples)
@@ -79,7 +80,7 @@ class Objective:
         mine, drawn = set(map(id, self.parameters)), 0
         for x, target in zip(*samples.of(slice(_MOST_TRIED))):
             results: list[Value] = []
-            with training(self.model, True):
+            with training(self.modules, True):
                 drawn = count_noise(lambda: results.append(self._loss_of(x, target)))  # noqa: B023
             if any(id(node) in mine for node in topological_order(results[0])):
                 return drawn
@@ -159,7 +160,7 @@ class Objective:
             losses = [self._loss_of(x, target).data for x, target in zip(*samples)]
             return math.fsum(losses) / len(losses)
 
-        with training(self.model, False), no_grad():
+        with training(self.modules, False), no_grad():
             return self._run(in_arrays, one_by_one)
 
     def _mean(self, batch: Samples, noise: Sequence[Sequence[float]]) -> Value:

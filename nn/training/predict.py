@@ -12,7 +12,7 @@ from engine import compiled as engine_compiled
 from engine.nested import leaves_of, like
 from engine.text import describe
 from nn.module import Module
-from nn.training.modes import training
+from nn.training.modes import modules_of, training
 from nn.training.samples import LARGEST_PIECE, checked_array, plain
 
 
@@ -45,12 +45,17 @@ def predict(
     if not isinstance(model, Module):
         raise TypeError(f"predict takes a model of nn, not {describe(model)}.")
     samples = checked_array(X, "X", "predict(model, X)")
-    pieces = [samples[i : i + LARGEST_PIECE] for i in range(0, len(samples), LARGEST_PIECE)]
-    with training(model, False), no_grad():
-        if compiled:
-            with suppress(Exception):  # whatever it is, eager code does not have it or says it
-                return np.concatenate([_forward(model).map(piece) for piece in pieces])
-        return np.stack([_numbers(model(plain(x))) for x in samples])
+    with training(modules_of(model), False), no_grad():
+        return outputs_of(model, samples, compiled)
+
+
+def outputs_of(model: Module, samples: Any, is_compiled: bool) -> Any:
+    """The outputs of a model as it stands, for an array of samples."""
+    if is_compiled:
+        pieces = [samples[i : i + LARGEST_PIECE] for i in range(0, len(samples), LARGEST_PIECE)]
+        with suppress(Exception):  # whatever it is, eager code does not have it or says it
+            return np.concatenate([_forward(model).map(piece) for piece in pieces])
+    return np.stack([_numbers(model(plain(x))) for x in samples])
 
 
 def _forward(model: Module) -> Compiled:
