@@ -43,6 +43,7 @@ from engine.value import Value as Value
 from engine.value import as_value as as_value
 from engine.vector import assign as assign
 from engine.vector import assign_grad as assign_grad
+from engine.vector import clear_grad as clear_grad
 from engine.vector import computed_gradients as computed_gradients
 from engine.vector import data_vector as data_vector
 from engine.vector import descend as descend

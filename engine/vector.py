@@ -158,6 +158,25 @@ def write_data(values: Sequence[Value], numbers: list[float]) -> None:
         raise
 
 
+def clear_grad(values: Sequence[Value]) -> None:
+    """Forget the gradients of Values: they show as "–" again, as before any `backward()`.
+
+    Raises:
+        TypeError: there is something else among them.
+
+    >>> from engine import Value, clear_grad
+    >>> x = Value(2.0)
+    >>> (x * x).backward()
+    >>> clear_grad([x])
+    >>> x
+    Value(data=2.0, grad=–)
+    """
+    try:
+        deque(map(_set_gradient, values, repeat(NOT_COMPUTED)), maxlen=0)
+    except TypeError:
+        raise _foreign(values) from None
+
+
 def descend(values: Sequence[Value], rate: float) -> None:
     """Gradient descent: each Value moves by -rate × its gradient, all or none.
 

@@ -10,7 +10,8 @@ Modules
     recurrent.py     RecurrentCell, a layer that sees its own last outputs
     attention.py     AttentionHead
     module.py        Module, what they have in common
-    parts.py, scoped.py, tree.py, activation.py, initialisers.py, inputs.py, seed.py, whole.py
+    parts.py, hidden.py, scoped.py, tree.py, activation.py, initialisers.py, inputs.py, seed.py,
+    whole.py
 
 Training
     training/        `fit`, which trains a model on data; `predict`; History; checkpoints
@@ -24,8 +25,8 @@ Training
     curves.py        pictures of a training, and of health
 
 Keeping and sharing
-    saved.py         model files, and `load`; building.py, how a module is built, as data
-    bridge.py        to PyTorch and back
+    saved.py         model files, and `load`; building.py, how a module is built; alike.py
+    bridge.py        to PyTorch; bridge_back.py, and back; bridge_table.py
     estimators.py    networks as estimators of scikit-learn
 
 Start with `Neuron` in `layers.py`: it is the whole idea in one line, and a layer and an MLP are

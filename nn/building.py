@@ -4,7 +4,8 @@
 
 A module remembers the arguments it was made with. Seeds and initialisers are left out, since a file
 has the numbers themselves. Only the classes in `CLASSES` are ever made from data, and only once it
-is known that they have no more parameters than there are numbers. Next: `saved.py`, the files.
+is known that they have no more parameters than there are numbers. Whether a
+module is still as it was built is in `alike.py`. Next: `saved.py`, the files.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import numpy as np
 from engine import TABLE, Operation
 from engine.text import clipped, describe
 from nn.activation import ACTIVATIONS, activation_function
+from nn.alike import PLAIN, are_alike
 from nn.parts import Holder
 
 if TYPE_CHECKING:
@@ -36,7 +38,6 @@ _LONGEST = 200
 """Of the complaint of a constructor about foreign arguments so many characters are shown."""
 _METHODS = ("run",)
 """Those that a part of `Sequential` may be, as `cell.run`."""
-_PLAIN = (bool, int, float, str, type(None))
 _LEFT_OUT = ("seed", "init")
 
 
@@ -58,6 +59,14 @@ class Row(NamedTuple):
     count: Callable[..., int]
 
 
+def _method(module: Any, name: Any) -> int:
+    if name not in _METHODS:
+        raise ValueError(f"a method is one of {', '.join(_METHODS)}, not {describe(name)}")
+    if not isinstance(module, Holder) or not callable(getattr(type(module), name, None)):
+        raise ValueError(f"a {type(module).__name__} has no method {name}")
+    return 0
+
+
 CLASSES = {
     "Neuron": Row("layers", lambda nin, **_: _size(nin) + 1),
     "Layer": Row("layers", lambda nin, nout, **_: _dense([nin, nout])),
@@ -72,7 +81,7 @@ CLASSES = {
     "LayerNorm": Row("norms", lambda size, **_: 2 * _size(size)),
     "RMSNorm": Row("norms", lambda size, **_: _size(size)),
     "Dropout": Row("dropout", lambda **_: 0),
-    "Method": Row("sequential", lambda module, name: _method(name)),
+    "Method": Row("sequential", _method),
     "Elementwise": Row("sequential", lambda **_: 0),
     "Sequential": Row("sequential", lambda **_: 0),
 }
@@ -83,12 +92,6 @@ def _size(number: Any) -> int:
     if type(number) is not int or number < 1:
         raise ValueError(f"a size is a whole number from 1 on, not {describe(number)}")
     return number
-
-
-def _method(name: Any) -> int:
-    if name not in _METHODS:
-        raise ValueError(f"a method is one of {', '.join(_METHODS)}, not {describe(name)}")
-    return 0
 
 
 def _dense(sizes: Sequence[Any]) -> int:
@@ -108,7 +111,7 @@ def remembered(arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Rememb
 
 def _kept(thing: Any, depth: int = 3) -> Any:
     """What data can say, and modules; `...` for all else."""
-    if type(thing) in _PLAIN or isinstance(thing, Holder):
+    if type(thing) in PLAIN or isinstance(thing, Holder):
         return thing
     if isinstance(thing, (list, tuple, range)) and depth:
         return tuple([_kept(part, depth - 1) for part in thing])
@@ -116,6 +119,8 @@ def _kept(thing: Any, depth: int = 3) -> Any:
         return import_module("nn.sequential").Method(thing.__self__, thing.__name__)
     if isinstance(thing, (np.integer, np.floating, np.bool_)):
         return thing.item()
+    if isinstance(thing, np.ndarray) and thing.dtype.kind in "iu":
+        return _kept(thing.tolist(), depth)
     return _name_of(thing) if callable(thing) else ...
 
 
@@ -144,7 +149,7 @@ def build_of(module: Module) -> Build | None:
     except ValueError:
         return None
     is_same = [name for name, _ in fresh.named_parameters()] == names
-    return build if is_same and _are_alike(module, fresh) else None
+    return build if is_same and are_alike(module, fresh) else None
 
 
 def _described(module: Holder, depth: int) -> Build:
@@ -161,6 +166,10 @@ def _described(module: Holder, depth: int) -> Build:
         bound = inspect.signature(kind.__init__).bind(module, *arguments, **options).arguments
     except TypeError:  # what is copied in a way of its own remembers nothing
         raise ValueError from None
+    if bound.get("nouts") is ...:  # of an iterator that is used up
+        bound["nouts"] = tuple(
+            getattr(layer, "nout", ...) for layer in getattr(module, "layers", ())
+        )
     said = {name: _said(thing, depth) for name, thing in list(bound.items())[1:]}
     return {"class": kind.__name__, "arguments": _without_left_out(said)}
 
@@ -217,6 +226,8 @@ class _Builder:
             if name not in known or name in ("self", *_LEFT_OUT):
                 raise ValueError(f"{kind.__name__} has no argument {_shown(name)}")
         given = {name: self._argument(thing) for name, thing in arguments.items()}
+        for name, thing in given.items():
+            _check_type(f"{name} of {kind.__name__}", known[name].annotation, thing)
         try:
             self._reserve(kind.__name__, given)
             model: Module = _called(kind, given)
@@ -244,6 +255,14 @@ class _Builder:
             )
 
 
+def _check_type(role: str, annotation: str, thing: object) -> None:
+    """Refuse what Python would take for a truth, or for a number, though JSON has it otherwise."""
+    if annotation == "bool" and type(thing) is not bool:
+        raise ValueError(f"{role} is true or false, not {describe(thing)}")
+    if annotation == "float" and type(thing) not in (int, float):
+        raise ValueError(f"{role} is a number, not {describe(thing)}")
+
+
 def _called(kind: type, arguments: Mapping[str, Any]) -> Any:
     """An object of a class by the names of its arguments, those after a * too."""
     known = inspect.signature(kind.__init__).parameters  # type: ignore[misc]
@@ -255,8 +274,8 @@ def _called(kind: type, arguments: Mapping[str, Any]) -> Any:
             if not isinstance(parts, list):
                 raise ValueError(f"{name} of {kind.__name__} is a list")
             row = parts
-    if "seed" in known:
-        given["seed"] = Random(0)  # the global generator is left alone
+    if "init" in known:  # it draws numbers, which the file has; the global generator is left alone
+        given["seed"] = Random(0)
     return kind(*row, **given)
 
 
@@ -269,38 +288,3 @@ def _class_of(name: object) -> type[Module] | None:
 
 def _shown(thing: object) -> str:
     return clipped(repr(thing)) if isinstance(thing, str) else describe(thing)
-
-
-def _are_alike(module: Holder, fresh: Holder) -> bool:
-    """Whether two modules have the same parts with the same settings; numbers may differ."""
-    left: list[tuple[Any, Any]] = [(module, fresh)]
-    while left:
-        one, other = left.pop()
-        if isinstance(one, Random) or isinstance(other, Random):
-            continue  # where chance comes from belongs to no build
-        if type(one) is not type(other):
-            return False
-        if isinstance(one, Holder):
-            mine, theirs = _settings(one), _settings(other)
-            others = mine.keys() - theirs.keys()
-            if theirs.keys() - mine.keys() or any(hasattr(type(one), name) for name in others):
-                return False  # what covers a method or a property is no note of the user's own
-            left += [(mine[name], theirs[name]) for name in theirs]
-        elif isinstance(one, (list, tuple)):
-            if len(one) != len(other):
-                return False
-            left += zip(one, other)
-        elif type(one) in _PLAIN or callable(one):
-            if one != other:
-                return False
-    return True
-
-
-def _settings(module: Holder) -> dict[str, Any]:
-    """The attributes that a module has, without what others keep there."""
-    skipped = {*module._own_affairs, "training"}
-    return {
-        name: thing
-        for name, thing in vars(module).items()
-        if name not in skipped and not name.startswith("_compiled_")
-    }

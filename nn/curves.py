@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # Dark enough on white, and told apart by people who see colours differently.
 _COLOURS = ("#0072B2", "#B34700", "#009E73", "#AA4499", "#56B4E9", "#8a6d00")
+_LINES = ("-", ":")
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 _MOST_LAYERS = 12
 
@@ -75,6 +76,7 @@ def plot_health(health: Health) -> Figure:
         axes.set_ylim(len(names) - 0.4, -0.6)  # the first layer on top
         if is_log and known:
             axes.set_xscale("log")
+            axes.set_xlim(left=min(x for _, x in known) / 10)  # so that every bar has a length
         if "share" in title:
             axes.set_xlim(0.0, 1.0)
         axes.set_xlabel(title, fontsize=9)
@@ -109,7 +111,7 @@ def _plot(axes: Axes, curves: Mapping[str, Sequence[float]], is_log: bool) -> No
             range(1, len(curve) + 1),
             [x if isfinite(x) and (x > 0.0 or not is_log) else nan for x in curve],
             color=_COLOURS[at % len(_COLOURS)],
-            linestyle="--" if name.startswith("validation_") else "-",
+            linestyle="--" if name.startswith("validation_") else _LINES[at // len(_COLOURS)],
             marker=_MARKERS[at % len(_MARKERS)],
             markevery=max(1, len(curve) // 8),
             markersize=4,

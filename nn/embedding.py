@@ -21,8 +21,11 @@ class Embedding(Module):
     """A table with a row for each token; a token is a whole number from 0 on.
 
     A plain token takes its row as it is. A token that is a Value, as in a compiled function,
-    weighs all rows with 1 for its own and 0 for the others, which gives the same numbers; a Value
-    that is none of the tokens gives nan.
+    weighs all rows with 1 for its own and 0 for the others, which gives the same numbers as long as
+    all of the table is finite; a Value that is none of the tokens gives nan. A nan or an infinity
+    anywhere in the table makes the same place of every row nan then, as 0 · nan is nan: a training
+    that has broken for one token breaks for all. (To choose rows without products takes two to
+    three times as long.)
 
     Args:
         count: how many tokens there are.

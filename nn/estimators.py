@@ -62,7 +62,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn says no typ
         seed = int(check_random_state(self.random_state).randint(2**31))
         self.model_ = MLP(
             X.shape[1],
-            [*self.hidden, outputs],
+            [*np.ravel(self.hidden).tolist(), outputs],
             activation=self.activation,
             output_activation="linear",
             init="he" if self.activation == "relu" else "xavier",
@@ -98,7 +98,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
     different sizes should be scaled before, for example by a `StandardScaler`.
 
     Args:
-        hidden: the number of neurons of each hidden layer.
+        hidden: the number of neurons of each hidden layer, or of the only one.
         activation: of hidden neurons, a name from `nn.ACTIVATIONS`.
         learning_rate: of AdamW.
         weight_decay: of AdamW.
@@ -106,7 +106,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         batch_size: samples in a step.
         validation: the share of samples to hold out; the best parameters on them are kept.
         patience: stop after so many epochs without a smaller loss.
-        random_state: a whole number, a generator of numpy, or None.
+        random_state: a whole number, a `numpy.random.RandomState`, or None.
 
     Attributes:
         model_: the trained `MLP`.

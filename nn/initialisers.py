@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 from engine.real import real
 from engine.text import describe, told
 from nn.seed import Seed, generator
+from nn.whole import whole
 
 Draw: TypeAlias = Callable[[Any, int, int], float]
 """A number drawn with a `random.Random` for a neuron of some fan-in and fan-out."""
@@ -30,6 +31,9 @@ class Initialiser:
         weight: a function of a `random.Random`, fan-in and fan-out that gives one weight.
         bias: the same for the bias; 0 if none is given.
 
+    Raises:
+        TypeError: the weight or the bias is no function.
+
     Example:
         >>> from nn import Initialiser
         >>> thirds = Initialiser("thirds", lambda generator, nin, nout: 1 / 3)
@@ -41,6 +45,14 @@ class Initialiser:
     weight: Draw
     bias: Draw = field(default_factory=lambda: _zero)
 
+    def __post_init__(self) -> None:
+        for name, drawn in (("weight", self.weight), ("bias", self.bias)):
+            if not callable(drawn):
+                raise TypeError(
+                    f"Initialiser({name}=...) is a function of a generator, fan-in and fan-out, "
+                    f"not {describe(drawn)}."
+                )
+
     def draw(self, nin: int, nout: int = 1, seed: Seed = None) -> tuple[list[float], float]:
         """The weights and the bias of one neuron.
 
@@ -49,11 +61,16 @@ class Initialiser:
             nout: how many neurons stand side by side in its layer, the fan-out.
             seed: see `nn.Neuron`.
 
+        Raises:
+            TypeError: a number is no whole number, or the seed is none.
+            ValueError: a number is below 1.
+
         >>> from nn.initialisers import INITIALISERS
         >>> weights, bias = INITIALISERS["he"].draw(3, seed=0)
         >>> len(weights), bias
         (3, 0.0)
         """
+        nin, nout = whole(nin, "draw(nin=...)"), whole(nout, "draw(nout=...)")
         source = generator(seed) or random
         weights = [self.weight(source, nin, nout) for _ in range(nin)]
         return weights, self.bias(source, nin, nout)

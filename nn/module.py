@@ -202,8 +202,9 @@ class Module(Scoped):
             path: the file, of a module built in the same way.
 
         Raises:
-            ValueError: it is damaged, is no model file, or is one of another shape. The message
-                begins with the file's name, and the module stays as it was.
+            ValueError: it is damaged, is no model file, or is one of another shape or with other
+                settings, such as another activation. The message begins with the file's name, and
+                the module stays as it was.
             OSError: the file cannot be read.
 
         >>> import tempfile

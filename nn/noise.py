@@ -36,10 +36,11 @@ def draw(count: int, generator: random.Random | None) -> Sequence[Any]:
     >>> draw(1, random.Random(0)) == draw(1, random.Random(0))
     True
     """
-    source = _SOURCE.get()
-    if source is not None:
-        return source(count)
-    if MODE.get().tape is not None:
+    source, is_recorded = _SOURCE.get(), MODE.get().tape is not None
+    numbers = None if source is None else source(count)
+    if numbers is not None and not (is_recorded and any(type(u) is float for u in numbers)):
+        return numbers
+    if is_recorded:
         raise CompilationError(
             "A module draws random numbers inside a compiled function, which would repeat those "
             "of its first call for ever. Pass them as an argument: `with noise_from(numbers):` "

@@ -5,13 +5,13 @@ It says yes or no, and learns from mistakes with a rule of its own, since its gr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from math import isfinite
+from collections.abc import Iterable, Mapping, Set
+from math import isfinite, isnan
 from typing import Any
 
 from engine import assign, data_vector, no_grad
 from engine.real import real
-from engine.text import told
+from engine.text import describe, told
 from nn.initialisers import Init
 from nn.inputs import Converted, Inputs, converted
 from nn.layers import Neuron
@@ -64,7 +64,7 @@ class Perceptron(Neuron):
 
         Raises:
             ValueError: `x` has another number of inputs, an input is nan or infinite, the target
-                is not 0 or 1, or the rate is not positive.
+                is not 0 or 1, the rate is not positive, or a weight is not finite.
             TypeError: an input, the target or the rate is no number.
 
         >>> from nn import Perceptron
@@ -74,7 +74,9 @@ class Perceptron(Neuron):
         >>> yes.state_dict()
         {'w.0': 3.0, 'b': 1.0}
         """
-        return self._learn(self._sample(x), _answer(target), _rate(rate))
+        sample, target, rate = self._sample(x), _answer(target), _rate(rate)
+        self._check_weights()
+        return self._learn(sample, target, rate)
 
     def learn_all(
         self,
@@ -102,6 +104,12 @@ class Perceptron(Neuron):
         >>> Perceptron(1, init="zeros").learn_all([[-1.0], [1.0]], [0, 1])
         [1, 0]
         """
+        for name, given in (("X", X), ("y", y)):
+            if isinstance(given, (str, bytes, Mapping, Set)) or not isinstance(given, Iterable):
+                raise TypeError(
+                    f"learn_all(X, y) takes a list of samples and one of answers; {name} is "
+                    f"{describe(given)}."
+                )
         xs, ys = list(X), list(y)
         if len(xs) != len(ys) or not xs:
             raise ValueError(
@@ -110,6 +118,7 @@ class Perceptron(Neuron):
             )
         samples = [(self._sample(x), _answer(target)) for x, target in zip(xs, ys)]
         epochs, rate = whole(epochs, "learn_all(epochs=...)"), _rate(rate)
+        self._check_weights()
         mistakes: list[int] = []
         while len(mistakes) < epochs and mistakes[-1:] != [0]:
             mistakes.append(sum(self._learn(x, t, rate) != 0.0 for x, t in samples))
@@ -118,12 +127,24 @@ class Perceptron(Neuron):
     def _learn(self, x: Converted, target: float, rate: float) -> float:
         with no_grad():
             error = target - self(x).data
+        if isnan(error):
+            raise ValueError(
+                f"{self!r} gives nan, of which nothing can be learned: its sum is too large. "
+                "Scale the samples down."
+            )
         if error:
             parameters = self.parameters()
             inputs = [v.data for v in x] + [1.0]
             moves = [rate * error * number for number in inputs]
             assign(parameters, data_vector(parameters) + moves)
         return error
+
+    def _check_weights(self) -> None:
+        if not all(isfinite(parameter.data) for parameter in self.parameters()):
+            raise ValueError(
+                f"{self!r} has weights that are nan or infinite, of which nothing can be learned. "
+                "Build it anew, or load finite weights."
+            )
 
     def _sample(self, x: Inputs) -> Converted:
         inputs = converted(self, self.nin, x)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from engine import Value, as_value
+from engine.text import describe
 from nn.initialisers import Init
 from nn.inputs import Converted, Inputs, converted
 from nn.layers import Layer
@@ -97,13 +98,18 @@ class RecurrentCell(Module):
 
         Raises:
             ValueError: there are no inputs, or one has more or fewer numbers than the cell takes.
-            TypeError: an input is neither a Value nor a real number.
+            TypeError: there is no sequence, or an input is neither a Value nor a real number.
 
         >>> from nn import RecurrentCell
         >>> states = RecurrentCell(1, 3).run([[1.0], [2.0]], every=True)
         >>> len(states), len(states[0])
         (2, 3)
         """
+        if isinstance(xs, (str, bytes, Mapping, Set, Value)) or not isinstance(xs, Iterable):
+            raise TypeError(
+                f"{self!r}.run(...) takes a sequence of inputs, not {describe(xs)}. Call the cell "
+                "itself for one input."
+            )
         states = []
         for x in xs:
             h = self(x, h)
@@ -115,6 +121,10 @@ class RecurrentCell(Module):
     def _state(self, h: Inputs | None) -> tuple[Value, ...]:
         if h is None:
             h = [0.0] * self.nhidden
+        if isinstance(h, (str, bytes, Mapping, Set)):
+            raise TypeError(
+                f"{self!r} takes a last state that is a list of numbers, not {describe(h)}."
+            )
         if isinstance(h, Value) or not hasattr(h, "__len__") or len(h) != self.nhidden:
             raise ValueError(
                 f"{self!r} takes a last state of {self.nhidden}: what it gave for the last input."

@@ -33,11 +33,13 @@ import errno
 import json
 import re
 from math import inf, isinf, nan
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine.files import json_text, possible, write_file
-from engine.text import clipped
+from engine.text import clipped, describe
+from nn.alike import compute_alike
 from nn.building import Whole, build_of, made
 
 if TYPE_CHECKING:
@@ -62,15 +64,18 @@ _DEEPEST = 200
 
 def save(module: Module, path: str | Path) -> Path:
     """Write the numbers of a module to a file; see `Module.save`."""
-    return write_file(path, _content(module), durable=True)
+    return write_file(_place(path), _content(module), durable=True)
 
 
 def fill(module: Module, path: str | Path) -> None:
     """Give a module the numbers from a file; see `Module.load`."""
-    path = possible(path)
+    path = _place(path)
     longest = 2**20 + 16 * len(json.dumps(module.state_dict()))
     try:
-        state = _state(_checked(_read(path, longest)))
+        data = _checked(_read(path, longest))
+        state = _state(data)
+        if "build" in data:
+            _check_build(module, data["build"], state)
     except ValueError as fault:
         raise ValueError(f"{clipped(path.name)} {fault} The model is unchanged.") from None
     try:
@@ -92,8 +97,10 @@ def load(path: str | Path) -> Module:
 
     Raises:
         ValueError: the file is damaged or no model file, or it does not say how the model is
-            built: a class or function of your own is in it, or it was changed after it was made.
-            Then build the model, and call its `load`. The message begins with the file's name.
+            built: a class or function of your own is in it, it was changed after it was made, or a
+            module is inside more than 40 others. Then build the model, and call its `load`. The
+            message begins with the file's name.
+        TypeError: the path is no path.
         OSError: the file cannot be read.
 
     >>> import tempfile
@@ -103,20 +110,44 @@ def load(path: str | Path) -> Module:
     ...     load(MLP(2, [3, 1], activation="relu").save(f"{folder}/model.json"))
     MLP(2 → 3 → 1, relu, 13 parameters)
     """
-    path = possible(path)
+    path = _place(path)
     try:
         data = _checked(_read(path, None))
         state = _state(data)
         if "build" not in data:
             raise ValueError(
                 "does not say how its model is built, as of version 1 of the schema, or of a "
-                "model with classes or functions of your own, or changed after it was made. "
+                "model with classes or functions of your own, changed after it was made, or with "
+                "modules inside more than 40 others. "
                 "Build the model, and call its .load(path)."
             )
         model = _made(data["build"], state)
     except ValueError as fault:
         raise ValueError(f"{clipped(path.name)} {fault}") from None
     return model
+
+
+def _place(path: object) -> Path:
+    if not isinstance(path, (str, PathLike)):
+        raise TypeError(f"A model file has a path, a str or a Path, not {describe(path)}.")
+    return possible(Path(path))
+
+
+def _check_build(module: Module, build: object, state: dict[str, float]) -> None:
+    """Refuse the numbers of a model that computes something else with them, if that is known."""
+    names = module.state_dict().keys()
+    try:
+        fresh = made(build, max(len(state), len(names)))
+    except ValueError as fault:
+        raise ValueError(f"says of its model what cannot be built: {fault}.") from None
+    if names != state.keys() or build_of(module) is None:
+        return  # the names tell it better, or there is nothing to compare
+    if compute_alike(module, fresh):
+        return
+    held, mine = (clipped(repr(each).split("\n", maxsplit=1)[0], 200) for each in (fresh, module))
+    if held == mine:
+        raise ValueError(f"does not fit: it holds {held} with other settings than the model has.")
+    raise ValueError(f"does not fit: it holds {held}, and the model is {mine}.")
 
 
 def _made(build: object, state: dict[str, float]) -> Module:
@@ -200,7 +231,9 @@ def _parsed(content: bytes) -> Any:
     except UnicodeDecodeError:
         raise ValueError("is no model file: it is no text in UTF-8.") from None
     if _depth(_TEXT.sub("", text)) > _DEEPEST:
-        raise ValueError("is no model file: it has lists or objects inside one another.")
+        raise ValueError(
+            f"is no model file: it has more than {_DEEPEST} lists or objects inside one another."
+        )
     try:
         return json.loads(
             text,

@@ -7,6 +7,7 @@ remembered from call to call, since a training step calls thousands of neurons. 
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -28,7 +29,7 @@ class Scoped(Holder):
     scope too.
     """
 
-    _own_affairs: tuple[str, ...] = ("_forward", "_last_call", "_scopes")
+    _own_affairs: tuple[str, ...] = ("_last_call", "_scopes")
     # The mode around the last call, its line, and the mode inside it: nearly every call is alike.
     _last_call: tuple[Mode | None, CodeType | None, int, Mode] = (None, None, -1, ORDINARY)
     _scopes: dict[Scope | None, Scope]
@@ -79,7 +80,8 @@ class Scoped(Holder):
 
     def _runs_once(self, around: Mode, caller: FrameType) -> bool:
         """Whether all nodes of this call come from one line of the user's source."""
-        if not is_of_library(type(self).forward.__code__):
+        forward = inspect.unwrap(type(self).forward)  # it may be compiled
+        if not is_of_library(forward.__code__):
             return False
         return around.origins is not None or is_of_user(caller.f_code)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import FunctionType, MethodType
+from types import MethodType
 from typing import Any, TypeAlias, overload
 
-from engine import Operation, Value, as_value
+from engine import Operation, as_value
 from engine.nested import leaves_of, like
-from engine.text import counted, describe
+from engine.text import counted, describe, told
 from nn.activation import ACTIVATIONS, Activation, activation_function, name_of
+from nn.hidden import parameters_read_by
 from nn.module import Module
 
 
@@ -129,7 +130,7 @@ class Sequential(Module):
         self.parts = [_part(part) for part in parts]
         known = set(self.parameters())
         for part in self.parts:
-            hidden = set(_parameters_read_by(part)) - known
+            hidden = set() if isinstance(part, Module) else set(parameters_read_by(part)) - known
             if hidden:
                 raise ValueError(
                     f"The function {name_of(part)} uses {counted(len(hidden), 'parameter')} of no "
@@ -159,6 +160,10 @@ class Sequential(Module):
         """A part, or for a slice a row of the same parts."""
         if isinstance(place, slice):
             return Sequential(*self.parts[place])
+        if not hasattr(place, "__index__"):
+            raise TypeError(
+                f"A place in Sequential is a whole number or a slice, not {told(place)}."
+            )
         return self.parts[place]
 
     def extra_repr(self) -> str:
@@ -189,17 +194,6 @@ def _part(part: Part) -> Callable[[Any], Any]:
             f"not {describe(part)}. Write the parts one by one: Sequential(*parts)."
         )
     return part
-
-
-def _parameters_read_by(part: Any) -> list[Value]:
-    """The parameters that a plain function reads beside its argument."""
-    if not isinstance(part, FunctionType):
-        return []
-    from engine.compiling.surroundings import Surroundings  # loads what most models do not need
-
-    reader = Module()
-    vars(reader)["objects"] = Surroundings(part).objects()
-    return reader.parameters()
 
 
 def _title(part: Any) -> str:

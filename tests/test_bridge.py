@@ -22,7 +22,7 @@ from nn import (
     sine,
     to_torch,
 )
-from nn.bridge import _MODULES
+from nn.bridge_table import ACTIVATIONS_THERE
 from nn.training.samples import plain
 
 
@@ -46,7 +46,7 @@ MODELS = {
     "dropout in use": lambda: chain(Dropout(0.5)).eval(),
     **{
         name: (lambda name=name: MLP(3, [4, 4, 2], activation=name, init="xavier", seed=3))
-        for name in _MODULES
+        for name in ACTIVATIONS_THERE
     },
 }
 
@@ -151,9 +151,75 @@ def tied() -> Module:
     return Sequential(layer, layer)
 
 
+def with_forward(model: Any, part: Any) -> Module:
+    part(model).forward = lambda x: x
+    return model  # type: ignore[no-any-return]
+
+
+def ragged() -> Module:
+    layer = Layer(2, 2, seed=1)
+    layer.neurons[1] = Neuron(3, seed=1)
+    return layer
+
+
+def emptied(model: Sequential) -> Module:
+    model.parts.clear()
+    return model
+
+
+def sharing(share: Any) -> Module:
+    """Two layers that share some parameters, and a detached one elsewhere."""
+    model: Any = Sequential(Layer(2, 2, seed=1), Layer(2, 2, seed=2))
+    share(*(part.neurons[0] for part in model.parts))
+    return model  # type: ignore[no-any-return]
+
+
+def share_bias(one: Any, other: Any) -> None:
+    other.b = one.b
+
+
+def detach_bias(one: Any, other: Any) -> None:
+    other.b = one.b.detach()
+
+
+def compute_bias(one: Any, other: Any) -> None:
+    other.b = one.b * 2.0
+
+
+def tied_beside_a_spare() -> Module:
+    """As many parameters as places, though one of them is used twice."""
+    model: Any = sharing(share_bias)
+    model.spare = [model.parts[0].neurons[0].b * 0.0, *Neuron(1).parameters()]
+    return model  # type: ignore[no-any-return]
+
+
+class OwnNeuron(Neuron):
+    def forward(self, x: Any) -> Any:
+        return super().forward(x) * 2.0
+
+
+def with_own_neuron() -> Module:
+    layer = Layer(2, 2, seed=1)
+    layer.neurons[1] = OwnNeuron(2, seed=1)
+    return layer
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
+        (with_forward(MLP(2, [2]), lambda m: m), "MLP: it has a forward of its own, beside that"),
+        (with_forward(MLP(2, [2]), lambda m: m.layers[0]), r"MLP\.layers\.0: it has a forward"),
+        (
+            with_forward(MLP(2, [2]), lambda m: m.layers[0].neurons[1]),
+            r"MLP\.layers\.0\.neurons\.1: it has a forward",
+        ),
+        (with_own_neuron(), r"Layer\.neurons\.1, which is"),
+        (ragged(), "know Layer: its neurons have several numbers of inputs"),
+        (emptied(Sequential("relu")), r"Sequential\.parts that is empty"),
+        (sharing(share_bias), r"a parameter in two places, as Sequential\.parts\.1 does"),
+        (sharing(detach_bias), r"Sequential\.parts\.1: one of its numbers is no parameter"),
+        (sharing(compute_bias), r"Sequential\.parts\.1: one of its numbers is no parameter"),
+        (tied_beside_a_spare(), "a parameter in two places"),
         (AttentionHead(2, 2), "does not know AttentionHead"),
         (Sequential(Layer(2, 2), Own()), r"does not know Sequential\.parts\.1"),
         (MLP(2, [2], activation=custom), r"the activation custom of MLP\.layers\.0"),
@@ -169,10 +235,68 @@ def test_what_cannot_cross_is_named(model: Any, message: str) -> None:
         to_torch(model)
 
 
+def derived(name: str, nn: Any) -> Any:
+    """A class of the user's own with a known name."""
+    kind = getattr(nn, name)
+    return type(name, (kind,), {"forward": lambda self, x: x * 2.0})
+
+
+def tied_there(nn: Any) -> Any:
+    one, other = nn.Linear(2, 2), nn.Linear(2, 2)
+    other.weight = one.weight
+    return nn.Sequential(one, other)
+
+
+def twice(nn: Any) -> Any:
+    layer = nn.Linear(2, 2)
+    return nn.Sequential(layer, nn.ReLU(), layer)
+
+
+def hooked(module: Any, kind: str) -> Any:
+    getattr(module, kind)(lambda *_: None)
+    return module
+
+
+def parametrized(nn: Any) -> Any:
+    from torch.nn.utils.parametrize import register_parametrization
+
+    layer = nn.Linear(2, 2)
+    register_parametrization(layer, "weight", nn.Softplus())
+    return layer
+
+
+def with_own_forward(module: Any) -> Any:
+    module.forward = lambda x: x
+    return module
+
+
+def complex_layer(nn: Any) -> Any:
+    return nn.Linear(2, 2, dtype=pytest.importorskip("torch").complex64)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda nn: nn.Conv2d(1, 1, 1), "does not know Conv2d, a Conv2d"),
+        (twice, "uses a parameter in two places, as 0 and 2 do"),
+        (tied_there, "uses a parameter in two places, as 0 and 1 do"),
+        (lambda nn: derived("Sequential", nn)(nn.Linear(2, 2)), "know Sequential, a Sequential of"),
+        (lambda nn: nn.Sequential(derived("Linear", nn)(2, 2)), "not know 0, a Linear of"),
+        (lambda nn: nn.Sequential(nn.Linear(2, 2), derived("Tanh", nn)()), "know 1, a Tanh of"),
+        (lambda nn: derived("Identity", nn)(), "know Identity, a Identity of"),
+        (lambda nn: nn.Softplus(threshold=5.0), r"with these settings: Softplus"),
+        (lambda nn: hooked(nn.Linear(2, 2), "register_forward_hook"), "Linear: it has hooks"),
+        (lambda nn: hooked(nn.ReLU(), "register_forward_pre_hook"), "ReLU: it has hooks"),
+        (
+            lambda nn: hooked(nn.Sequential(nn.Linear(2, 2)), "register_forward_hook"),
+            "Sequential: it has hooks",
+        ),
+        (parametrized, "its parameters are computed from others"),
+        (lambda nn: nn.Sequential(with_own_forward(nn.Linear(2, 2))), "0: it has a forward of"),
+        (complex_layer, "of torch.complex64"),
+        (lambda nn: nn.Linear(2, 2, device="meta"), "on the device meta"),
+        (lambda nn: nn.Sequential(), "that computes something, not Sequential"),
+        (lambda nn: nn.Dropout(1.0), "Dropout with p below 1"),
+        (lambda nn: nn.Conv2d(1, 1, 1), "does not know Conv2d, a Conv2d of torch.nn"),
         (lambda nn: nn.Sequential(nn.Linear(2, 2), nn.LSTM(2, 2)), "does not know 1, a LSTM"),
         (lambda nn: nn.Sequential(nn.Linear(2, 2), nn.ELU(0.5)), r"does not know 1 with these"),
         (lambda nn: nn.LayerNorm(3, elementwise_affine=False), "with gains and biases"),
@@ -185,6 +309,34 @@ def test_what_cannot_come_back_is_named(make: Any, message: str) -> None:
     torch = torch_here()
     with pytest.raises(TypeError, match=message):
         from_torch(make(torch.nn))
+
+
+def test_an_activation_used_twice_stands_in_both_places() -> None:
+    torch = torch_here()
+    bend, layers = torch.nn.Tanh(), [torch.nn.Linear(2, 2).double() for _ in range(3)]
+    there = torch.nn.Sequential(layers[0], bend, layers[1], bend, layers[2])
+    model = from_torch(there)
+    assert repr(model).startswith("MLP(2 → 2 → 2 → 2, tanh, linear output")
+    expected = there(torch.tensor([[0.5, -1.0]], dtype=torch.float64))[0].tolist()
+    np.testing.assert_allclose([v.data for v in model([0.5, -1.0])], expected, rtol=1e-12)
+
+
+def test_softplus_as_pytorch_makes_it_comes_back() -> None:
+    torch = torch_here()
+    assert repr(from_torch(torch.nn.Softplus())) == "Sequential(softplus, 0 parameters)"
+
+
+@pytest.mark.parametrize("flags", [(True, False, True), (False, True, False), (True, True, False)])
+def test_each_part_is_in_training_as_it_was(flags: tuple[bool, ...]) -> None:
+    torch_here()
+    model: Any = Sequential(Layer(2, 2, seed=1), Dropout(0.5), Dropout(0.25))
+    model.training = flags[0]
+    for part, flag in zip(model.parts[1:], flags[1:]):
+        part.training = flag
+    there = to_torch(model)
+    assert (there.training, *(part.training for part in there[-2:])) == flags
+    again: Any = from_torch(there)
+    assert (again.training, *(part.training for part in again.parts[-2:])) == flags
 
 
 def test_scipy_drives_a_model() -> None:

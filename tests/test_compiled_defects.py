@@ -1,6 +1,7 @@
 """Programs at which compiled functions once went wrong: each stays right."""
 
 import copy
+import functools
 import gc
 import math
 import random
@@ -14,9 +15,10 @@ import pytest
 from replaying import are_near, near, value_and_slopes
 
 import engine
-from engine import Value, compiled, descend, dot, grad, log, minimum, relu, softmax, where
+from engine import Value, compiled, descend, dot, grad, log, minimum, relu, softmax, trap, where
+from engine.compiling import Compiled
 from engine.errors import CompilationError
-from nn import MLP, Module, Neuron
+from nn import MLP, Dropout, Module, Neuron, Sequential, fit, mse
 
 w, u = Value(2.0), Value(3.0)
 PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
@@ -342,3 +344,325 @@ def test_the_caches_of_modules_lead_to_no_recording() -> None:
     for _ in range(3):
         line.loss([1.0]), line.other([1.0]), line([1.0]), Row(line)([1.0])
     assert len(line.loss.recordings) == len(line.other.recordings) == 1
+
+
+# What decides beside plain numbers: functions, rebound lists, defaults, names that `forward` reads.
+
+
+def eager(f: Any, x: Any) -> float:
+    found = f.function(x)
+    return float(found.data if isinstance(found, Value) else found)
+
+
+class Bent(Module):
+    """It is bent by a function that it keeps, and has numbers of several kinds."""
+
+    _private = 2.0
+
+    def __init__(self) -> None:
+        self.weight, self.act = Value(2.0), engine.exp
+        self.number, self.rates = np.float64(2.0), [1.0, (2.0, 3)]
+        self.table, self.array = {"a": [0.5]}, np.array([1.0, 2.0])
+        self.acts, self.named = [math.sin, math.cos], {"act": math.tan}
+
+    def forward(self, x: Any) -> Any:
+        known = self.rates[0] * self.table["a"][0] * self.array[0] * self._private * self.number
+        return self.act(self.weight * x * known) + self.bent(x) * self.last()
+
+    def last(self) -> float:
+        return self.acts[0](1.0) + self.named["act"](1.0)
+
+    def bent(self, x: Any) -> Any:
+        return x
+
+
+def with_another(name: str, index: Any, thing: Any) -> Callable[[Any], None]:
+    def change(part: Any) -> None:
+        getattr(part, name)[index] = thing
+
+    return change
+
+
+REBOUND = {
+    "a row of the table": changed("act", engine.tanh),
+    "a function of Value": changed("act", Value.relu),
+    "a lambda": changed("act", lambda v: v * 3.0),
+    "a partial": changed("act", functools.partial(engine.maximum, 9.0)),
+    "a method": changed("forward", lambda x: x * 5.0),
+    "a method that is called": changed("bent", lambda x: x * 5.0),
+    "a numpy scalar": changed("number", np.float64(9.0)),
+    "a list": changed("rates", [4.0, (2.0, 3)]),
+    "a dict": changed("table", {"a": [0.75]}),
+    "an array": changed("array", np.array([3.0, 2.0])),
+    "a private default": changed("_private", 5.0),
+    "a list of functions": changed("acts", [math.cos, math.sin]),
+    "a function in a dict": with_another("named", "act", math.exp),
+    "a function in a list": with_another("acts", 0, math.cos),
+}
+
+
+@pytest.mark.parametrize("change", REBOUND)
+@pytest.mark.parametrize("place", ["alone", "in a row", "named"])
+def test_what_is_bound_anew_in_a_module_is_seen(change: str, place: str) -> None:
+    bent = Bent()
+    row = Row(bent)
+    f = compiled({"alone": bent, "in a row": row, "named": lambda x: row(x) * 1.0}[place])
+    before = f(0.3).data
+    assert before == eager(f, 0.3)
+    REBOUND[change](bent)
+    assert near(f(0.3).data, eager(f, 0.3))
+    assert f(0.3).data != before
+    assert near(f.over([0.3]).data, eager(f, 0.3))
+    assert len(f.recordings) == 2
+
+
+def test_equal_numbers_that_are_bound_anew_are_no_change() -> None:
+    bent = Bent()
+    f = compiled(bent)
+    for _ in range(3):
+        f(0.3)
+        bent.number, bent.rates = np.float64(2.0), [1.0, (2.0, 3)]
+        bent.table, bent.array, bent._cache = {"a": [0.5]}, np.array([1.0, 2.0]), [_]
+    assert len(f.recordings) == 1
+
+
+def test_the_activation_of_a_neuron_may_be_another() -> None:
+    net = MLP(2, [3, 1], seed=1)
+    f = compiled(net)
+    f([1.0, 2.0])
+    for activation in (engine.relu, Value.sigmoid, lambda v: v * 0.5):
+        net.layers[0].neurons[0].activation = activation
+        assert near(f([1.0, 2.0]).data, net([1.0, 2.0]).data)
+    assert len(f.recordings) == 4
+
+
+def applied(model: Any, x: Any, *, scale: float = 1.0) -> Any:
+    return model(x) * scale
+
+
+BOUND: dict[str, Callable[[Any], Callable[[Any], Any]]] = {
+    "a default": lambda m: lambda x, m=m: m(x),
+    "a default that has a name": lambda m: lambda x, *, m=m: m(x),
+    "a partial": lambda m: functools.partial(applied, m),
+    "a partial of a partial": lambda m: functools.partial(functools.partial(applied, m), scale=2.0),
+    "a default in a list": lambda m: lambda x, ms=[m]: ms[0](x),
+    "a partial of a method": lambda m: functools.partial(m.forward),
+}
+
+
+@pytest.mark.parametrize("name", BOUND)
+def test_what_is_bound_in_a_function_is_looked_at(name: str) -> None:
+    part = ScaleModule()
+    f = compiled(BOUND[name](Row(part, Row(part))))
+    before = f(1.0).data
+    part.factor = 3.0
+    assert f(1.0).data == eager(f, 1.0) != before
+    assert len(f.recordings) == 2
+
+
+RATE = 2.0
+SETTINGS = SimpleNamespace(rate=2.0)
+COUNTER = 0
+
+
+class Rated(Module):
+    """Its `forward` reads global names, directly and in what it calls."""
+
+    def __init__(self, enclosed: Callable[[], float] = float) -> None:
+        self.weight, self.act, self.enclosed = Value(2.0), lambda v: v * RATE, enclosed
+
+    def forward(self, x: Any) -> Any:
+        return self.shifted(self.weight * x) + self.enclosed()
+
+    def shifted(self, x: Any) -> Any:
+        return x + rate_of_settings()
+
+    def count(self) -> int:
+        return COUNTER
+
+
+class RatedPlain:
+    """No module, without parameters."""
+
+    @property
+    def rate(self) -> float:
+        return RATE
+
+    def __call__(self, x: Any) -> Any:
+        return x * self.rate
+
+
+class RatedAct(Rated):
+    """It applies a function that it keeps."""
+
+    def forward(self, x: Any) -> Any:
+        return self.act(self.weight * x) + rate_of_settings()
+
+
+def rate_of_settings() -> float:
+    return RATE * SETTINGS.rate  # type: ignore[no-any-return]
+
+
+def calling(models: list[Any]) -> Callable[[Any], Any]:
+    return lambda x: models[-1](x) * 1.0
+
+
+RATED: dict[str, Callable[[], Callable[[Any], Any]]] = {
+    "a model": Rated,
+    "its forward": lambda: Rated().forward,
+    "no module": RatedPlain,
+    "a function in it": RatedAct,
+    "a row": lambda: Row(Rated()),
+    "sequential": lambda: Sequential(Rated(), Sequential(RatedPlain())),
+    "a lambda in sequential": lambda: Sequential(lambda x: x * RATE),
+    "an activation": lambda: Neuron(1, activation=lambda v: v * RATE, seed=0),
+    "named": lambda: calling([Rated()]),
+    "a default": lambda: lambda x, m=Row(Rated()): m(x),  # noqa: B008
+    "in a list": lambda: calling([Neuron, RatedPlain()]),
+}
+
+
+@pytest.mark.parametrize("name", RATED)
+def test_names_that_a_model_reads_are_looked_at(name: str, monkeypatch: Any) -> None:
+    f = compiled(RATED[name]())
+    x = [1.5] if name == "an activation" else 1.5
+    before = f(x).data
+    monkeypatch.setitem(globals(), "COUNTER", 1)
+    assert f(x).data == before
+    assert len(f.recordings) == 1
+    monkeypatch.setitem(globals(), "RATE", 3.0)
+    assert near(f(x).data, eager(f, x))
+    assert f(x).data != before
+    assert len(f.recordings) == 2
+    monkeypatch.setattr(SETTINGS, "rate", 7.0)
+    assert near(f(x).data, eager(f, x))
+
+
+def test_names_around_a_function_that_a_model_keeps_are_looked_at() -> None:
+    rate = 2.0
+    f = compiled(Row(Rated(lambda: rate)))
+    before = f(1.0).data
+    rate = 5.0
+    assert f(1.0).data == before + 3.0
+    assert len(f.recordings) == 2
+
+
+def test_what_else_a_trainer_does_leads_to_no_recording(monkeypatch: Any) -> None:
+    steps = 0
+
+    class Trainer:
+        def __init__(self) -> None:
+            self.model, self.on_step = Row(Neuron(1, seed=0)), lambda: steps
+
+        @compiled
+        def loss(self, x: Any) -> Any:
+            return self.model(x) ** 2
+
+        def step(self) -> int:
+            return COUNTER + steps + self.on_step()
+
+    trainer = Trainer()
+    for _ in range(5):
+        trainer.loss.over([[1.0]])
+        steps += 1
+        monkeypatch.setitem(globals(), "COUNTER", steps)
+        trainer.step()
+    assert len(trainer.loss.recordings) == 1
+
+
+def test_long_lists_of_numbers_hide_nothing() -> None:
+    holder = SimpleNamespace(part=ScaleModule(), model=Neuron(1, seed=0))
+    holder.rows = [[float(i)] for i in range(120_000)]
+    f = compiled(lambda x: holder.part(holder.model(x)))
+    before = f([1.0]).data
+    holder.model.w[0], holder.part.factor = Value(10.0), 2.0
+    assert near(f([1.0]).data, eager(f, [1.0]))
+    assert not near(f([1.0]).data, before)
+
+
+def test_a_value_in_an_array_may_be_replaced() -> None:
+    holder = SimpleNamespace(w=np.array([[Value(1.0), Value(2.0)]] * 2, object).T)
+    f = compiled(lambda x: holder.w[0, 1] * x)
+    assert f(2.0).data == 2.0
+    holder.w[0, 1] = Value(10.0)
+    assert f(2.0).data == 20.0
+    f(3.0)
+    assert len(f.recordings) == 2
+
+
+WHOLE: dict[str, tuple[Callable[..., Any], Any]] = {
+    "a number": (lambda i: i.exp() * w, [0, 1]),
+    "an index": (lambda i: [w, u][i] * i, [0, 1]),
+    "a key": (lambda i: {0: w, 1: u}[i] * 1.0, [0, 1]),
+    "an array": (lambda xs: xs[0].exp() + [w, u][xs[1]], [[0, 1], [1, 0]]),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_map_takes_integers_everywhere(name: str) -> None:
+    function, batch = WHOLE[name]
+    f = compiled(function)
+    expected = compiled(function).map(batch).tolist()
+    with trap():
+        assert f.map(batch).tolist() == expected
+    outer = compiled(lambda x: engine.sum(list(f.map(batch))) * x)
+    assert near(outer(2.0).data, 2.0 * sum(expected))
+    assert near(outer(3.0).data, 3.0 * sum(expected))
+    assert len(outer.recordings) == 1
+
+
+MODELS: dict[str, Callable[[], Module]] = {
+    "a network": lambda: MLP(2, [4, 1], seed=0),
+    "a row with dropout": lambda: Sequential(
+        MLP(2, [4, 4], seed=0), Dropout(0.5, seed=0), Neuron(4, seed=1)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_each_function_of_fit_has_one_recording(name: str, monkeypatch: Any) -> None:
+    made = list[Any]()
+    kept = Compiled.__init__
+
+    def init(self: Any, function: Any) -> None:
+        made.append(self)
+        kept(self, function)
+
+    monkeypatch.setattr(Compiled, "__init__", init)
+    X = np.random.default_rng(0).normal(size=(24, 2))
+    y = X[:, 0] - X[:, 1]
+    known = {"epochs": 4, "batch_size": 8, "validation": (X, y), "metrics": ["mean_absolute_error"]}
+    fit(MODELS[name](), mse, X, y, **known)
+    counts = [len(each.recordings) for each in made]
+    assert max(counts) == 1, counts
+
+
+@pytest.mark.parametrize("inner", [lambda m: m, lambda m: m.forward, lambda m: m.__call__])
+@pytest.mark.parametrize("change", ["factor", "RATE"])
+def test_a_compiled_model_inside_another_is_looked_at(
+    inner: Callable, change: str, monkeypatch: Any
+) -> None:
+    model = Row(ScaleModule(), RatedPlain(), Rated())
+    part = compiled(inner(model))
+    f = compiled(lambda x: part(x) * 1.0)
+    before = f(1.0).data
+    if change == "factor":
+        model.parts[0].factor = 3.0
+    else:
+        monkeypatch.setitem(globals(), "RATE", 3.0)
+    assert f(1.0).data == eager(f, 1.0) != before
+    model.parts[-1].weight = Value(7.0)
+    assert f(1.0).data == eager(f, 1.0)
+
+
+def test_the_forward_of_a_module_may_be_compiled() -> None:
+    class Square(Module):
+        def __init__(self) -> None:
+            self.w = Value(3.0)
+
+        @compiled
+        def forward(self, x: Any) -> Value:
+            return self.w * x * x
+
+    model = Square()
+    assert [model(x).data for x in (1.0, 2.0)] == [3.0, 12.0]

@@ -15,7 +15,13 @@ import nn
 import viz
 
 PACKAGES = [engine, nn, viz]
-NEEDS = {"viz.plots": "matplotlib", "nn.bridge": "torch", "nn.estimators": "sklearn"}
+NEEDS = {
+    "viz.plots": "matplotlib",
+    "nn.bridge": "torch",
+    "nn.bridge_back": "torch",
+    "nn.bridge_table": "torch",
+    "nn.estimators": "sklearn",
+}
 """What the examples of a module need."""
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 import nn
-from engine import Value, data_vector, grad_vector
+from engine import NOT_COMPUTED, Value, data_vector, log, no_grad
 from nn import (
     MLP,
     SGD,
@@ -218,8 +219,7 @@ def test_full_batches_are_gradient_descent_by_hand() -> None:
         for p in by_hand.parameters():
             p.data -= 0.1 * p.grad
     np.testing.assert_allclose(numbers(model), numbers(by_hand), rtol=1e-12)
-    gradients = [grad_vector(each.parameters()) for each in (model, by_hand)]
-    np.testing.assert_allclose(*gradients, atol=1e-14)
+    assert all(p.grad is NOT_COMPUTED for p in model.parameters())  # those of a batch mislead
 
 
 def test_accumulated_batches_are_one_large_batch() -> None:
@@ -236,7 +236,8 @@ def test_every_sample_is_used_once_in_an_epoch_and_in_another_order_each_time() 
             self.w = Value(1.0)
 
         def forward(self, x: Any) -> Value:
-            seen.append(float(x[0]))
+            if self.training:
+                seen.append(float(x[0]))
             return self.w * x[0]
 
     X = np.arange(10.0).reshape(-1, 1)
@@ -354,7 +355,162 @@ def test_a_gradient_that_is_not_finite_stops_before_it_does_harm() -> None:
     assert np.array_equal(numbers(model), numbers(small()))
 
 
+RATE = 1.0
+
+
+def scaled_mse(output: Value, target: Any) -> Value:
+    return RATE * mse(output, target)
+
+
+@pytest.mark.parametrize("role", ["loss", "penalty"])
+def test_a_number_that_loss_or_penalty_read_may_change_between_epochs(
+    role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def strengthen(history: History) -> None:
+        monkeypatch.setitem(globals(), "RATE", 10.0)
+
+    options: dict[str, Any] = {"callbacks": [strengthen], "epochs": 3, "health": False}
+    if role == "penalty":
+        options["penalty"] = lambda parameters: l2(parameters, RATE)
+    losses = []
+    for compiled in (True, False):
+        monkeypatch.setitem(globals(), "RATE", 1.0)
+        loss = scaled_mse if role == "loss" else mse
+        losses.append(fit(small(), loss, *moons(), compiled=compiled, **options)["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-9)
+    assert losses[0][1] > 2.0 * losses[0][0]
+
+
+@pytest.mark.parametrize("rate", [5.0, 1e6])
+def test_the_best_parameters_are_those_with_the_best_loss(rate: float) -> None:
+    X, y = xor()
+    model = MLP(2, [1], output_activation="linear", seed=0)
+    descent = SGD(model.parameters(), rate)
+    history = fit(model, mse, X, y, epochs=20, optimiser=descent, patience=5, health=False)
+    assert np.mean((predict(model, X) - y) ** 2) == pytest.approx(history.smallest, rel=1e-9)
+
+
+def test_a_training_that_explodes_at_once_leaves_the_model_as_it_was() -> None:
+    model = MLP(2, [1], output_activation="linear", seed=0)
+    before, descent = numbers(model), SGD(model.parameters(), 1e308)
+    with pytest.warns(UserWarning, match="the parameters are those from before"):
+        history = fit(model, mse, *xor(), epochs=1, optimiser=descent, health=False)
+    assert np.array_equal(numbers(model), before)
+    assert history.epochs == 0
+
+
+def test_patience_ends_where_nothing_is_ever_better() -> None:
+    class Logarithm(Module):
+        def __init__(self) -> None:
+            self.w = Value(1.0)
+
+        def forward(self, x: Any) -> Value:
+            return self.w * log(x[0])
+
+    X = np.linspace(1.0, 2.0, 10)[:, None]
+    options = {"validation": ([[-1.0]], [0.0]), "patience": 2, "epochs": 30, "health": False}
+    history = fit(Logarithm(), mse, X, X[:, 0], **options)
+    assert history.epochs == 2
+
+
+def test_answers_of_numpy_stop_too() -> None:
+    _, history = trained(callbacks=[lambda history: np.mean(history["loss"]) < 1e9])
+    assert history.epochs == 1
+
+
+@pytest.mark.parametrize("name", ["loss", "seconds", "validation_loss"])
+def test_a_metric_cannot_take_the_place_of_a_column(name: str) -> None:
+    def metric(outputs: Any, targets: Any) -> float:
+        return 7.0
+
+    metric.__name__ = name
+    with pytest.raises(ValueError, match=f"{name} is a column of its own"):
+        trained(metrics=[metric])
+
+
+def test_a_schedule_is_asked_for_its_steps_only() -> None:
+    rates = [1.0] * 12
+    _, history = trained(schedule=lambda step, total: rates[step])
+    assert history.epochs == 4
+
+
+def test_a_metric_cannot_change_the_data() -> None:
+    def spoil(outputs: Any, targets: Any) -> float:
+        targets *= 100.0
+        return 0.0
+
+    with pytest.raises(ValueError, match="read-only"):
+        trained(metrics=[spoil])
+
+
+def test_targets_are_looked_at_however_many_there_are() -> None:
+    X, y = np.linspace(-1, 1, 7000)[:, None], np.linspace(0.0, 1.5, 7000)
+    model = MLP(1, [1], output_activation="linear", seed=0)
+    with pytest.raises(ValueError, match=r"takes targets from 0 to 1, not 1\.0"):
+        fit(model, binary_cross_entropy_with_logits, X, y)
+
+
+def test_a_prediction_is_that_of_the_model_as_it_is_now() -> None:
+    class Scaled(Module):
+        def __init__(self) -> None:
+            self.layer, self.scale = Layer(2, 1, seed=0), np.array([1.0, 1.0])
+
+        def forward(self, x: Any) -> Any:
+            return self._forward([a * b for a, b in zip(x, self.scale)])
+
+        def _forward(self, x: Any) -> Any:
+            return self.layer(x)
+
+    model = Scaled()
+    before = predict(model, [[0.5, 0.2]])
+    model.scale[:] = 10.0
+    after = predict(model, [[0.5, 0.2]])
+    assert after[0] == pytest.approx(model([0.5, 0.2]).data)
+    assert after[0] != before[0]
+
+
+def test_noise_is_counted_over_several_samples() -> None:
+    class Sometimes(Module):
+        def __init__(self) -> None:
+            self.layer, self.dropout = Layer(2, 1, seed=0), Dropout(0.5)
+
+        def forward(self, x: Any) -> Any:
+            return self.layer(self.dropout(x) if x[0] > 0 else x)
+
+    X, y = moons()
+    compiled, eager = (
+        fit(Sometimes(), mse, X, y, epochs=2, compiled=c, health=False) for c in (True, False)
+    )
+    np.testing.assert_allclose(compiled["loss"], eager["loss"], rtol=1e-9)
+
+
+def test_gradients_are_wanted() -> None:
+    with no_grad(), pytest.raises(RuntimeError, match="fit needs gradients"):
+        trained()
+
+
+def test_a_model_without_parameters_is_named() -> None:
+    with pytest.raises(ValueError, match=r"Sequential.* has no parameters"):
+        fit(Sequential("relu"), mse, *moons())
+
+
 # Ctrl-C, and being killed
+
+
+def test_ctrl_c_while_the_gradients_are_looked_at_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[int] = []
+
+    def interrupted(self: Any) -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(nn.training.loop.Training, "_look_at_health", interrupted)
+    _, history = trained(health=True)
+    assert history.epochs == 4
+    assert history.notes == ["Ctrl-C ended the look at the gradients after the training."]
 
 
 def test_ctrl_c_keeps_the_best_parameters_and_returns() -> None:
@@ -442,12 +598,58 @@ def checkpointed(path: Path, model: Module, **options: Any) -> History:
 @pytest.mark.parametrize("make", [small, Branching])
 def test_a_training_cut_into_pieces_is_the_same(make: Callable, tmp_path: Path) -> None:
     whole = make()
-    history = checkpointed(tmp_path / "whole.json", whole, epochs=6)
+    history = checkpointed(tmp_path / "whole.json", whole, epochs=6, validation=0.25)
     pieces = [make() for _ in range(3)]
     for model, epochs in zip(pieces, (2, 3, 6)):
-        parts = checkpointed(tmp_path / "parts.json", model, epochs=epochs)
+        parts = checkpointed(tmp_path / "parts.json", model, epochs=epochs, validation=0.25)
     assert np.array_equal(numbers(pieces[-1]), numbers(whole))
-    assert parts["loss"] == history["loss"]
+    for name in ("loss", "validation_loss", "gradient_norm"):
+        assert parts[name] == history[name]
+
+
+def test_frozen_parameters_belong_to_the_training(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    for seed in (1, 1, 2):
+        model = small(seed)
+        options = {"optimiser": Adam(model.layers[1].parameters(), 0.1)}
+        if seed == 1:
+            checkpointed(path, model, **options)
+            continue
+        with pytest.raises(ValueError, match="frozen parameters"):
+            checkpointed(path, model, **options)
+
+
+def test_a_training_that_turned_eager_stays_so(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    whole = Peeking()
+    with pytest.warns(UserWarning, match="goes on without compiled"):
+        checkpointed(tmp_path / "whole.json", whole, epochs=4)
+    with pytest.warns(UserWarning, match="goes on without compiled"):
+        checkpointed(path, Peeking(), epochs=2)
+    parts = Peeking()
+    history = checkpointed(path, parts, epochs=4)
+    assert np.array_equal(numbers(parts), numbers(whole))
+    assert history.notes[0].startswith("It ran without compiled: ")
+
+
+def test_checkpoints_may_be_written_less_often(tmp_path: Path) -> None:
+    path, seen = tmp_path / "run.json", list[int]()
+
+    def look(history: History) -> None:
+        seen.append(
+            len(json.loads(path.read_text())["history"]["columns"]["loss"]) if path.exists() else 0
+        )
+
+    checkpointed(path, small(), epochs=5, checkpoint_every=2, callbacks=[look])
+    assert seen == [0, 2, 2, 4, 5]
+
+
+def test_the_folder_of_a_checkpoint_is_looked_for_at_once(tmp_path: Path) -> None:
+    model = small()
+    before = numbers(model)
+    with pytest.raises(FileNotFoundError, match="no such folder for a checkpoint"):
+        checkpointed(tmp_path / "none" / "run.json", model)
+    assert np.array_equal(numbers(model), before)
 
 
 def test_a_finished_training_is_only_read(tmp_path: Path) -> None:
@@ -456,6 +658,7 @@ def test_a_finished_training_is_only_read(tmp_path: Path) -> None:
     history = checkpointed(path, first)
     before = path.read_bytes()
     again = checkpointed(path, other)
+    assert again.notes == ["run.json was at its last epoch: nothing was left to train."]
     assert again["loss"] == history["loss"]
     assert np.array_equal(numbers(first), numbers(other))
     assert path.read_bytes() == before
@@ -466,8 +669,11 @@ def test_a_finished_training_is_only_read(tmp_path: Path) -> None:
     [
         ({"batch_size": 8}, "batch size 16 there and 8 here"),
         ({"seed": 1}, "seed 0 there and 1 here"),
-        ({"clip_norm": 1.0}, "clip norm None there and 1.0 here"),
-        ({"compiled": False}, "compiled True there and False here"),
+        ({"clip_norm": 1.0}, "clip norm null there and 1.0 here"),
+        ({"compiled": False}, "compiled true there and false here"),
+        ({"optimiser": None}, "learning rate"),
+        ({"penalty": lambda parameters: l2(parameters, 10.0)}, "penalty of made-up parameters"),
+        ({"epochs": 2}, "has 4 epochs already, more than epochs=2"),
     ],
 )
 def test_the_checkpoint_of_another_training_is_refused(
@@ -477,7 +683,9 @@ def test_the_checkpoint_of_another_training_is_refused(
     checkpointed(path, small())
     content, model = path.read_bytes(), small()
     before = numbers(model)
-    with pytest.raises(ValueError, match=r"^run\.json is the checkpoint of another") as caught:
+    if "optimiser" in options:
+        options = {"optimiser": Adam(model.parameters(), 0.02)}
+    with pytest.raises(ValueError, match=r"^run\.json ") as caught:
         checkpointed(path, model, **options)
     assert word in str(caught.value)
     assert np.array_equal(numbers(model), before)
@@ -616,6 +824,18 @@ def test_the_bar_shows_epochs_and_losses(capfd: pytest.CaptureFixture[str]) -> N
     printed = capfd.readouterr().err
     assert "4/4" in printed
     assert "validation loss=" in printed
+
+
+def test_the_bar_shows_itself_in_a_notebook(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("tqdm")
+    shell = types.SimpleNamespace(kernel=None)
+    notebook = types.SimpleNamespace(get_ipython=lambda: shell)
+    monkeypatch.setitem(sys.modules, "IPython", notebook)
+    monkeypatch.setattr(nn.training.progress, "find_spec", lambda name: None)  # no ipywidgets
+    trained(progress=None)
+    assert "4/4" in capfd.readouterr().err
 
 
 def test_without_tqdm_a_wanted_bar_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

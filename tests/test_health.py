@@ -418,6 +418,57 @@ def test_a_loss_of_no_parameter_is_told():
     assert "layers.0, layers.1" in health.verdicts[0]
 
 
+@pytest.mark.parametrize(("sizes", "activation"), [([2, 2, 1], "tanh"), ([2, 4, 4, 1], "tanh")])
+def test_a_last_layer_of_zeros_behind_others_sends_nothing_back(sizes, activation):
+    model = network(sizes, activation)
+    for parameter in model.layers[-1].parameters():
+        parameter.data = 0.0
+    (verdict,) = check(model).verdicts
+    last, before = len(sizes) - 2, len(sizes) - 3
+    assert verdict == (
+        f"vanishing: the gradient at layers.{before} is exactly 0, as layers.{last} sends none "
+        "back: its weights are all 0. If that is meant, look again after a step, which moves them; "
+        "else draw its initial weights."
+    )
+    for parameter in model.layers[-1].parameters():
+        parameter.data = 0.01
+    assert "exactly 0" not in str(check(model))
+    model.layers[-1].neurons[0].w[:] = [Value(0.0) for _ in model.layers[-1].neurons[0].w]
+    assert "its weights are 0, or its units are off or flat. Draw" in check(model).verdicts[0]
+
+
+class Closed(Module):
+    """A model that calls a compiled function of its layers."""
+
+    def __init__(self, is_open=False, bend=None):
+        self.hidden, self.last = Layer(2, 3, seed=1), Neuron(3, activation="linear", seed=2)
+        self.bend = bend or (lambda v: v)
+        self.run = self.inside if is_open else compiled(self.inside)
+
+    def inside(self, x):
+        return self.last(self.hidden(x))
+
+    def forward(self, x):
+        return self.bend(self.run(x))
+
+
+def test_layers_inside_a_compiled_function_are_told():
+    (verdict,) = check(Closed()).verdicts
+    assert verdict == (
+        "closed: Closed uses parameters inside a compiled function, where no units are looked at. "
+        "Check the model without compiled."
+    )
+    assert not check(Closed()).is_healthy
+    assert "closed" not in kinds(check(Closed(is_open=True)))
+
+
+def test_a_compiled_function_without_parameters_is_no_matter():
+    bend = compiled(lambda v: v * 2.0)
+    assert "closed" not in kinds(check(Closed(is_open=True, bend=bend)))
+    model = network([2, 3, 1])
+    assert check(model, compiled(lambda out, y: (out - y) ** 2)).is_healthy
+
+
 def test_steps_that_are_too_large_are_told():
     model = network([2, 8, 1])
     assert check(model, learning_rate=0.01).is_healthy
@@ -500,6 +551,30 @@ def test_other_values_in_the_graph_are_left_as_they_were():
     scale.backward()
     check(model, lambda out, y: scale * mse(out, y))
     assert (root.grad, scale.grad) == (2.0, 1.0)
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_a_loss_that_goes_backward_leaves_the_gradients(is_closed):
+    model, scale = network([2, 3, 1]), Value(2.0)
+    (scale * hinge(model([1.0, 2.0]), 1)).backward()
+    kept = [*model.parameters(), scale]
+    model.layers[0].neurons[0].b.grad = NOT_COMPUTED
+    gradients = [p.grad for p in kept]
+    expected = check(model, lambda out, y: scale * mse(out, y))
+
+    def loss(out, y):
+        found = scale * mse(out, y)
+        found.backward()
+        if is_closed:
+            raise KeyboardInterrupt
+        return found
+
+    if is_closed:
+        with pytest.raises(KeyboardInterrupt):
+            check(model, loss)
+    else:
+        assert check(model, loss) == expected
+    assert all(p.grad is g for p, g in zip(kept, gradients))
 
 
 def test_an_interruption_leaves_the_gradients(monkeypatch):

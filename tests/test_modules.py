@@ -5,6 +5,7 @@ import itertools
 import math
 import pickle
 import random
+from functools import lru_cache, partial
 from operator import add
 
 import numpy as np
@@ -24,11 +25,13 @@ from engine import (
 from engine.errors import CompilationError
 from engine.nested import leaves_of, like
 from nn import (
+    INITIALISERS,
     MLP,
     SGD,
     AttentionHead,
     Dropout,
     Embedding,
+    Initialiser,
     Layer,
     LayerNorm,
     Module,
@@ -331,6 +334,75 @@ def test_a_function_that_hides_parameters_is_refused():
             Sequential("relu", function)
 
 
+class Holding:
+    """An object that is no module, and holds a parameter."""
+
+    def __init__(self):
+        self.weights = [Value(2.0)]
+
+    def __call__(self, x):
+        return [self.weights[0] * v for v in x]
+
+    def method(self, x):
+        return self(x)
+
+
+class Calling:
+    def __call__(self, x):
+        return [WEIGHT * v for v in x]
+
+
+def from_default(layer):
+    return lambda x, layer=layer: layer(x)
+
+
+def from_closure(function):
+    def closed(x):
+        return function(x)
+
+    return closed
+
+
+def from_named_default(layer):
+    return lambda x, *, layer=layer: layer(x)
+
+
+HIDING = {
+    "a default": (from_default, 3),
+    "a named default": (from_named_default, 3),
+    "a default of partial": (lambda layer: partial(from_default(layer)), 3),
+    "partial of a function": (lambda layer: partial(lambda m, x: m(x), layer), 3),
+    "partial by name": (lambda layer: partial(lambda x, m: m(x), m=layer), 3),
+    "partial of a module": (partial, 3),
+    "compiled": (compiled, 3),
+    "a compiled function": (lambda layer: compiled(from_closure(layer)), 3),
+    "a compiled default": (lambda layer: from_default(compiled(layer)), 3),
+    "a compiled name": (lambda layer: from_closure(compiled(layer)), 3),
+    "a wrapper": (lambda layer: lru_cache(from_closure(layer)), 3),
+    "an object": (lambda layer: Holding(), 1),
+    "a method": (lambda layer: Holding().method, 1),
+    "partial of a method": (lambda layer: partial(Holding().method), 1),
+    "a method by a name": (lambda layer: from_closure(Holding().method), 1),
+    "a global name of a call": (lambda layer: Calling(), 1),
+}
+
+
+@pytest.mark.parametrize("name", HIDING)
+def test_whatever_hides_parameters_is_refused(name):
+    make, count = HIDING[name]
+    layer = Layer(2, 1, seed=0)
+    with pytest.raises(ValueError, match=f"uses {count} parameters? of no part of Sequential"):
+        Sequential(Layer(2, 2), make(layer))
+    if count == 3:  # those of the layer, which may be a part as well
+        assert len(Sequential(layer, make(layer)).parameters()) == 3
+
+
+def test_functions_without_parameters_are_parts():
+    functions = [np.asarray, list, sum, math.fsum, softmax, partial(np.mean, axis=0), str.upper]
+    assert Sequential(*functions).parameters() == []
+    assert Sequential(Layer(2, 2, seed=0), max)([1.0, 2.0]).operation is not None
+
+
 def test_scopes_of_the_parts():
     y = Sequential(Layer(2, 2), "relu", Layer(2, 1))([1.0, 2.0])
     found = {node.scope.path() for node in topological_order(y) if node.scope}
@@ -462,6 +534,16 @@ def test_a_token_that_is_a_value_gives_the_same_numbers_and_gradients():
         assert gradients[0] == gradients[1]
     for wrong in (4.0, -1.0, 0.5, NAN):
         assert all(math.isnan(v.data) for v in table(Value(wrong)))
+
+
+@pytest.mark.parametrize("broken", [NAN, INF])
+def test_a_broken_number_of_the_table_breaks_its_place_for_a_value(broken):
+    table = Embedding(4, 3, seed=0)
+    table.rows[1][2].data = broken
+    assert numbers_of(table(0)) == [v.data for v in table.rows[0]]
+    for chosen in (table(Value(0)), compiled(lambda token: table(token)[2])(0)):
+        assert math.isnan(numbers_of(chosen)[-1])
+    assert numbers_of(table(Value(0)))[:2] == numbers_of(table(0))[:2]
 
 
 def test_one_recording_serves_all_tokens():
@@ -596,6 +678,19 @@ def test_what_is_refused_moves_nothing():
     assert not any(machine.state_dict().values())
 
 
+@pytest.mark.parametrize("learn", [
+    lambda machine: machine.learn([1, 0], 1),
+    lambda machine: machine.learn_all(CORNERS, [0, 1, 1, 1]),
+])  # fmt: skip
+@pytest.mark.parametrize("broken", [NAN, INF])
+def test_nothing_is_learned_of_nan(learn, broken):
+    machine = Perceptron(2, init="zeros")
+    machine.w[0].data = broken
+    with pytest.raises(ValueError, match="has weights that are nan or infinite, of which nothing"):
+        learn(machine)
+    assert [v.data for v in machine.parameters()[1:]] == [0.0, 0.0]
+
+
 # Refusals
 
 
@@ -607,6 +702,9 @@ REFUSED = [
      "A part of Sequential is an object, not the class Layer. Write Layer(...)."),
     (lambda: Sequential([Layer(1, 1)]), TypeError, "Write the parts one by one: Sequential(*"),
     (lambda: Sequential(None), TypeError, "or the name of an activation, not NoneType None."),
+    (lambda: Sequential("relu")["a"], TypeError,
+     "A place in Sequential is a whole number or a slice, not 'a'."),
+    (lambda: Sequential("relu")[1.0], TypeError, "is a whole number or a slice, not 1.0."),
     (lambda: Sequential("relu")("ab"), TypeError, "Elementwise takes Values and real numbers, not"),
     (lambda: Sequential(Layer(2, 3), Layer(2, 1))([1, 2]), ValueError, "takes 2 inputs, not 3."),
     (lambda: Dropout(1.0), ValueError,
@@ -637,7 +735,12 @@ REFUSED = [
      "RecurrentCell(2 → 3, 18 parameters) takes a last state of 3: what it gave for the last"),
     (lambda: CELL(X[0], Value(1.0)), ValueError, "takes a last state of 3"),
     (lambda: CELL(X[0], 5), ValueError, "takes a last state of 3"),
-    (lambda: CELL(X[0], "abc"), TypeError, "RecurrentCell takes Values and real numbers, not str"),
+    (lambda: CELL(X[0], "abc"), TypeError, "that is a list of numbers, not str 'abc'."),
+    (lambda: CELL(X[0], {1.0, 2.0, 3.0}), TypeError, "a last state that is a list of numbers, not"),
+    (lambda: CELL(X[0], {0: 1.0, 1: 2.0, 2: 0.0}), TypeError, "is a list of numbers, not dict"),
+    (lambda: CELL.run(5), TypeError, ".run(...) takes a sequence of inputs, not int 5."),
+    (lambda: CELL.run(None), TypeError, ".run(...) takes a sequence of inputs, not NoneType None."),
+    (lambda: CELL.run(Value(1.0)), TypeError, ".run(...) takes a sequence of inputs, not Value "),
     (lambda: CELL.run([]), ValueError, "A sequence of no inputs leads to no state"),
     (lambda: AttentionHead(0, 3), ValueError, "nin is at least 1, not 0."),
     (lambda: AttentionHead(2, 3)([1.0, 2.0]), TypeError, "takes a sequence of vectors, a list of"),
@@ -654,6 +757,14 @@ REFUSED = [
     (lambda: Perceptron(2).learn([1, NAN], 1), ValueError, "from finite inputs, not from nan"),
     (lambda: Perceptron(2).learn([1, 2], 1, rate=0), ValueError, "A learning rate is positive and"),
     (lambda: Perceptron(2).learn_all(CORNERS, [1]), ValueError, "one answer for each sample, at"),
+    (lambda: Perceptron(2).learn_all(5, [1]), TypeError, "and one of answers; X is int 5."),
+    (lambda: Perceptron(2).learn_all(CORNERS, 1), TypeError, "and one of answers; y is int 1."),
+    (lambda: Initialiser("x", 5), TypeError,
+     "Initialiser(weight=...) is a function of a generator, fan-in and fan-out, not int 5."),
+    (lambda: Initialiser("x", max, 5), TypeError, "Initialiser(bias=...) is a function"),
+    (lambda: INITIALISERS["he"].draw(-1), ValueError, "draw(nin=...) is at least 1, not -1."),
+    (lambda: INITIALISERS["he"].draw(1.5), TypeError, "is a whole number, not float 1.5."),
+    (lambda: INITIALISERS["he"].draw(1, 0), ValueError, "draw(nout=...) is at least 1, not 0."),
     (lambda: Perceptron(2).learn_all([], []), ValueError, "one answer for each sample, at least"),
     (lambda: Perceptron(2).learn_all(CORNERS, [1] * 4, epochs=0), ValueError, "is at least 1"),
 ]  # fmt: skip
@@ -695,3 +806,12 @@ def test_a_tiny_language_model_learns():
         losses.append(loss.data)
     losses.append(cross_entropy(model.eval()(text[:-1]), text[1:]).data)
     assert losses[-1] < 0.2 < losses[0]
+
+
+def test_noise_that_a_recording_would_repeat_is_refused() -> None:
+    dropout = Dropout(0.5)
+    leaves_out = compiled(dropout)
+    with noise_from([0.1]), pytest.raises(CompilationError, match="would repeat those"):
+        leaves_out(1.0)
+    with pytest.raises(CompilationError, match="would repeat those"):
+        count_noise(leaves_out, 1.0)

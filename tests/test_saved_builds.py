@@ -55,6 +55,9 @@ MODELS: dict[str, Callable[[], Module]] = {
     ),
     "methods": lambda: Sequential(Embedding(4, 2), Elementwise("exp"), RecurrentCell(2, 3).run),
     "iterators": lambda: MLP(2, range(3, 0, -1)),
+    "a generator": lambda: MLP(2, (n for n in [2, 1])),
+    "an array": lambda: MLP(2, np.array([3, 1])),  # type: ignore[arg-type]
+    "keys": lambda: MLP(2, {3: "hidden", 1: "output"}, activation="relu"),
     "a tuple": lambda: MLP(2, (3, 1)),
     "numbers of numpy": lambda: MLP(np.int64(2), [np.int32(3), 1]),
     "a function of the engine": lambda: MLP(2, [2, 1], activation=engine.tanh),
@@ -166,7 +169,6 @@ UNSAYABLE: dict[str, Callable[[], Module]] = {
     "a function of one's own": lambda: MLP(2, [1], activation=own_function),
     "a lambda": lambda: Sequential(Layer(2, 2), lambda x: x),
     "a function with a known name": lambda: MLP(2, [1], activation=named("relu")),
-    "a generator": lambda: MLP(2, (n for n in [2, 1])),
     "a method": lambda: Sequential(Layer(2, 2), Layer(2, 2).forward),
     "a part twice": lambda: Sequential(shared := Layer(2, 2), shared),
     "no class of nn": Module,
@@ -223,7 +225,9 @@ def test_a_very_deep_model_has_no_build(path: Path) -> None:
     for _ in range(60):
         model = Sequential(model)
     model.save(path)
-    with pytest.raises(ValueError, match="does not say"):
+    with pytest.raises(
+        ValueError, match=r"does not say .* with modules inside more than 40 others"
+    ):
         load(path)
     model.load(path)
     deep: Module = Layer(1, 1)
@@ -282,6 +286,19 @@ BAD: dict[str, tuple[Any, str]] = {
         one("Sequential", parts=[one("Method", module=one("Neuron", nin=1), name="save")]),
         "a method is one of run, not str 'save'",
     ),
+    "a method that its module lacks": (
+        one("Sequential", parts=[one("Method", module=one("Neuron", nin=1), name="run")]),
+        "a Neuron has no method run",
+    ),
+    "a method of no module": (one("Method", module="Neuron", name="run"), "a str has no method"),
+    "a truth as a text": (
+        one("AttentionHead", nin=1, size=1, causal="false"),
+        "causal of AttentionHead is true or false, not str 'false'",
+    ),
+    "a truth as a number": (one("AttentionHead", nin=1, size=1, causal=0), "is true or false"),
+    "a number as a truth": (one("RMSNorm", size=2, eps=True), "eps of RMSNorm is a number, not"),
+    "a rate as a truth": (one("Dropout", rate=False), "rate of Dropout is a number, not bool"),
+    "a rate as a text": (one("Dropout", rate="0.5"), "rate of Dropout is a number, not str"),
     "too few numbers": (
         one("Neuron", nin=2),
         "it has 2 numbers, and Neuron would have 3 parameters or more",
@@ -307,9 +324,78 @@ def test_what_is_wrong_with_a_build_is_said(name: str, path: Path) -> None:
     assert_is_sentence(str(caught.value))
     assert str(caught.value).startswith("model.json ")
     assert len(str(caught.value)) < 400
-    model = Neuron(1)  # which reads nothing of the build
-    model.load(path)
-    assert model.state_dict() == NUMBERS
+    model = Neuron(1, seed=1)
+    before = bits(model)
+    with pytest.raises(ValueError, match=r"model\.json (says of its model|does not fit)") as caught:
+        model.load(path)
+    assert_is_sentence(str(caught.value))
+    assert bits(model) == before
+
+
+@pytest.mark.parametrize(
+    ("saved", "model", "message"),
+    [
+        (
+            lambda: MLP(2, [3, 1], activation="relu"),
+            lambda: MLP(2, [3, 1]),
+            "it holds MLP(2 → 3 → 1, relu, 13 parameters), and the model is "
+            "MLP(2 → 3 → 1, tanh, 13 parameters). The model is unchanged.",
+        ),
+        (lambda: nn.Perceptron(2), lambda: Neuron(2), "it holds Perceptron(2, 3 parameters), and"),
+        (lambda: LayerNorm(3), lambda: LayerNorm(3, eps=0.5), "with other settings than the model"),
+        (
+            lambda: Sequential(Layer(2, 2), "relu"),
+            lambda: Sequential(Layer(2, 2), "sin"),
+            "→ relu, 6 parameters), and the model is",
+        ),
+    ],
+)
+def test_numbers_of_another_model_are_refused(
+    saved: Callable[[], Module], model: Callable[[], Module], message: str, path: Path
+) -> None:
+    saved().save(path)
+    other = model()
+    before = bits(other)
+    with pytest.raises(ValueError, match=re.escape(message)) as caught:
+        other.load(path)
+    assert_is_sentence(str(caught.value))
+    assert bits(other) == before
+
+
+@pytest.mark.parametrize(
+    ("saved", "model"),
+    [
+        (row, lambda: Sequential(Layer(2, 2), Dropout(0.1), Layer(2, 2))),
+        (lambda: MLP(2, [3]), lambda: Own(2, [3])),
+        (lambda: MLP(2, [3]), lambda: MLP(2, [3], activation=own_function)),
+        (lambda: MLP(2, [3], activation=own_function), lambda: MLP(2, [3])),
+        (lambda: MLP(2, [3]), lambda: MLP(2, (n for n in [3]), activation="tanh", seed=3)),
+    ],
+)
+def test_numbers_of_the_same_model_or_of_an_unknown_one_are_taken(
+    saved: Callable[[], Module], model: Callable[[], Module], path: Path
+) -> None:
+    one, other = saved(), model()
+    other.load(one.save(path))
+    assert bits(other) == bits(one)
+
+
+def test_dropouts_of_a_loaded_model_draw_from_the_global_generator(path: Path) -> None:
+    Sequential(Dropout(0.5, seed=1), Sequential(Dropout(0.5))).save(path)
+    model: Any = load(path)
+    first, second = model.parts[0], model.parts[1].parts[0]
+    assert first.generator is None
+    assert second.generator is None
+    masks = [[v.data for v in part([1.0] * 40)] for part in (first, second)]
+    assert masks[0] != masks[1]
+
+
+@pytest.mark.parametrize("call", [load, Neuron(1).load, Neuron(1).save])
+@pytest.mark.parametrize("place", [None, 5, ["model.json"]])
+def test_a_place_that_is_no_path_is_refused(call: Callable[[Any], Any], place: Any) -> None:
+    with pytest.raises(TypeError, match="A model file has a path, a str or a Path, not") as caught:
+        call(place)
+    assert_is_sentence(str(caught.value))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@
     batch.py         those of many calls
     outputs.py       what a function gives for a sample in `map`
     surroundings.py  the names around the function, which may be bound anew
-    contents.py      the parameters behind them, which may be replaced: kin.py
+    contents.py      the parameters behind them, which may be replaced: search.py, kin.py, plain.py
     tape.py          what is recorded while the function runs
     known.py         the recordings of a function, and how many there may be
     serving.py       which of them serve the samples of a batch: mapping.py, slopes.py

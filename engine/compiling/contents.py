@@ -9,27 +9,26 @@ has no parameters itself. What stands beside what is in `kin.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain
-from operator import is_, itemgetter
-from types import FunctionType, MethodType, ModuleType
+from itertools import chain, compress
+from operator import attrgetter, is_, is_not, itemgetter
 from typing import Any
 
 import numpy as np
 
-from engine.compiling.kin import are_kin, are_related, defaults_of, is_of_python
+from engine.compiling.kin import decides, defaults_of, is_remembered, shadowed_by
+from engine.compiling.plain import contents_of, is_fixed, is_plain, is_private
+from engine.compiling.search import Search, names_of
 from engine.value import Value
 
-_PLAIN = (bool, int, float, str, type(None))
-_CLOSED = (*_PLAIN, type, ModuleType, FunctionType, Value)
 Getter = Callable[[Any], tuple[Any, ...]]
-_MOST_OBJECTS = 100_000
-"""After so many objects the search ends; what lies behind them is not watched."""
+_content = attrgetter("cell_contents")
 
 
 class Contents:
     """The lists, dicts and objects between some objects and the Values that were captured.
 
-    Objects beside these are looked at too, and those that the search begins with.
+    Objects beside these are looked at too, those that the search begins with, and the names that
+    the code of their `forward` reads.
 
     Args:
         roots: where the search begins.
@@ -37,157 +36,124 @@ class Contents:
     """
 
     def __init__(self, roots: Iterable[Any], captured: Iterable[Value]) -> None:
-        found = _Search(roots)
+        found = Search(roots)
         watched = found.leading_to(map(id, captured))
         watched |= found.beside(watched)
         self._lists: list[list[Any]] = []
+        self._arrays: list[Any] = []
+        self._cells: list[Any] = []
         self._sized: list[Any] = []
         self._dicts: dict[tuple[Any, ...], list[Mapping[Any, Any]]] = {}
-        self._absent: list[tuple[frozenset[str], Mapping[Any, Any]]] = []
-        defaults: dict[type, frozenset[str]] = {}
+        self._objects: list[tuple[frozenset[str], Mapping[Any, Any]]] = []
+        self._said: dict[int, Any] = {}
+        shadowed: dict[type, frozenset[str]] = {}
         for thing in found.things.values():
             if id(thing) not in watched:
                 continue
-            if isinstance(thing, (list, dict)):
-                self._sized.append(thing)
-            if isinstance(thing, list):
-                self._lists.append(thing)
-            elif (names := _names_of(thing)) is not None:
-                parts = names.items()
-                self._watch(names, [k for k, p in parts if id(p) in watched or _is_plain(p)])
-                if not isinstance(thing, dict):
-                    kind = type(thing)
-                    if kind not in defaults:
-                        defaults[kind] = defaults_of(kind)
-                    absent = defaults[kind] - names.keys()
-                    self._absent += [(absent, names)] if absent else []
-        for each in {base for kind in defaults for base in kind.__mro__}:
-            self._watch(vars(each), sorted(defaults_of(each) & vars(each).keys()))
+            if isinstance(thing, np.ndarray):
+                self._arrays.append(thing)
+            elif isinstance(thing, list):
+                self._watch_list(thing)
+            elif (names := names_of(thing)) is not None:
+                self._watch(names, self._telling(thing, names, watched))
+                if isinstance(thing, dict):
+                    self._sized.append(thing)
+                    continue
+                kind = type(thing)
+                if kind not in shadowed:
+                    shadowed[kind] = shadowed_by(kind)
+                self._objects.append((shadowed[kind] - names.keys(), names))
+        for each in {base for kind in shadowed for base in kind.__mro__}:
+            self._watch(vars(each), defaults_of(each))
+        for reader in found.readers:
+            self._watch(reader.globals, reader.read())
+            self._cells += reader.read_cells()
         self._getters = {keys: _getter(keys) for keys in self._dicts}
         self._before = list(self._now())
         self._lengths = list(map(len, self._sized))
+        self._names = [names for _, names in self._objects]
+        self._counts = list(map(len, self._names))
+
+    def _telling(self, holder: Any, names: Mapping[Any, Any], watched: set[int]) -> list[Any]:
+        """The names in a dict, or of attributes, that are looked at."""
+        kind, telling = type(holder), []
+        for name, part in names.items():
+            if id(part) in watched or (decides(name, part) and not is_remembered(kind, name)):
+                telling.append(name)
+                if id(part) not in watched and _holds_functions(part):
+                    self._watch_functions(part)
+        return telling
+
+    def _watch_functions(self, thing: Any) -> None:
+        """Look at a list or dict with functions, such as activations, by name or in a row."""
+        if isinstance(thing, list):
+            self._watch_list(thing)
+            return
+        self._sized.append(thing)
+        self._watch(thing, [key for key, x in thing.items() if is_plain(x) or is_fixed(x)])
+
+    def _watch_list(self, thing: list[Any]) -> None:
+        self._lists.append(thing)
+        self._sized.append(thing)
 
     def _watch(self, names: Mapping[Any, Any], keys: list[Any]) -> None:
         """Look at some of the names in a dict, or among attributes, from now on."""
-        if keys:
-            self._dicts.setdefault(tuple(keys), []).append(names)
+        if not keys:
+            return
+        self._dicts.setdefault(tuple(keys), []).append(names)
+        for key in keys:
+            thing = names[key]
+            if not is_plain(thing) and not is_fixed(thing) and not is_private(key):
+                self._said[id(thing)] = contents_of(thing)
 
     def are_the_same(self) -> bool:
         """Whether everything is where it was, and the plain numbers and texts beside it too."""
         if list(map(len, self._sized)) != self._lengths:
             return False
-        if any(not absent.isdisjoint(names) for absent, names in self._absent):
-            return False  # an attribute that the class has was given to the object
+        # Attributes rarely come later: only then is it looked at which ones they are.
+        counts = list(map(len, self._names))
+        if counts != self._counts:
+            if not all(names.keys().isdisjoint(absent) for absent, names in self._objects):
+                return False  # an attribute that the class has was given to the object
+            self._counts = counts
         try:
-            # Nearly always all is the same, which these loops without Python in them find out.
-            return all(map(is_, self._now(), self._before)) or all(
-                map(_is_same, self._now(), self._before)
-            )
-        except KeyError:  # an attribute was deleted
+            # Nearly always all is the same, which this loop without Python in it finds out.
+            return all(map(is_, self._now(), self._before)) or self._say_the_same()
+        except (KeyError, ValueError):  # an attribute, or a name, was deleted
             return False
+
+    def _say_the_same(self) -> bool:
+        """Whether what is bound anew is a number, or a list of numbers, as it was before."""
+        now = list(self._now())
+        if len(now) != len(self._before):
+            return False
+        other = compress(zip(now, self._before), map(is_not, now, self._before))
+        return all(self._is_same(*pair) for pair in other)
+
+    def _is_same(self, now: Any, before: Any) -> bool:
+        if type(now) is not type(before):
+            return False
+        if is_plain(now):
+            return repr(now) == repr(before)
+        said = self._said.get(id(before))
+        return said is not None and bool(contents_of(now) == said)
 
     def _now(self) -> Iterator[Any]:
         """All that is watched, one after the other."""
         dicts = (map(self._getters[keys], each) for keys, each in self._dicts.items())
-        return chain(chain.from_iterable(self._lists), *map(chain.from_iterable, dicts))
+        arrays = (array.ravel().tolist() for array in self._arrays)
+        lists = chain.from_iterable(self._lists)
+        return chain(
+            lists,
+            chain.from_iterable(arrays),
+            map(_content, self._cells),
+            *map(chain.from_iterable, dicts),
+        )
 
 
-class _Search:
-    """All objects that can be reached, by their addresses, and who holds them."""
-
-    def __init__(self, roots: Iterable[Any]) -> None:
-        self.things: dict[int, Any] = {}
-        self.holders: dict[int, list[int]] = {}
-        self._inside: dict[int, list[Any]] = {}
-        left = [root for root in roots if not _is_closed(root)]
-        self._roots = left.copy()
-        while left and len(self.things) < _MOST_OBJECTS:
-            thing = left.pop()
-            if id(thing) in self.things:
-                continue
-            self.things[id(thing)] = thing
-            inside = self._inside[id(thing)] = []
-            for part in _parts(thing):
-                self.holders.setdefault(id(part), []).append(id(thing))
-                if not _is_closed(part):
-                    inside.append(part)
-            left += inside
-
-    def leading_to(self, leaves: Iterable[int]) -> set[int]:
-        """The leaves, and all that holds them, directly or not."""
-        found, left = set[int](), list(leaves)
-        while left:
-            thing = left.pop()
-            if thing not in found:
-                found.add(thing)
-                left += self.holders.get(thing, [])
-        return found
-
-    def beside(self, leading: set[int]) -> set[int]:
-        """Objects that belong to those that lead to Values, or with which the search began.
-
-        Lists, tuples and dicts on the way to an object with the same base class lead to it too.
-        """
-        found = set[int]()
-        left = [thing for key, thing in self.things.items() if key in leading and _is_object(thing)]
-        for thing, _ in self._objects_in(self._roots):
-            if not is_of_python(type(thing)):
-                found.add(id(thing))
-                left.append(thing)
-        while left:
-            holder = left.pop()
-            for thing, way in self._objects_in(self._inside.get(id(holder), [])):
-                if not are_kin(type(holder), type(thing)):
-                    continue
-                if are_related(type(holder), type(thing)):
-                    found.update(map(id, way))
-                if id(thing) not in found and id(thing) not in leading:
-                    found.add(id(thing))
-                    left.append(thing)
-        return found
-
-    def _objects_in(self, things: Iterable[Any]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-        """The objects among things and in lists, tuples and dicts there, with those on the way."""
-        seen = set[int]()
-        left: list[tuple[Any, tuple[Any, ...]]] = [(thing, ()) for thing in things]
-        while left:
-            thing, way = left.pop()
-            if _is_object(thing):
-                yield thing, way
-            elif id(thing) not in seen:
-                seen.add(id(thing))
-                left += [(part, (*way, thing)) for part in self._inside.get(id(thing), [])]
-
-
-def _is_object(thing: Any) -> bool:
-    """Whether a thing has attributes of its own; a method leads to its object instead."""
-    is_other = isinstance(thing, (list, tuple, dict, set, frozenset, np.ndarray, MethodType))
-    return not is_other and _names_of(thing) is not None
-
-
-def _is_plain(thing: Any) -> bool:
-    return type(thing) in _PLAIN
-
-
-def _is_closed(thing: Any) -> bool:
-    """Whether nothing inside is looked at; so are compiled functions, which say so."""
-    return isinstance(thing, _CLOSED) or getattr(type(thing), "is_closed", False)
-
-
-def _parts(thing: Any) -> Iterator[Any]:
-    if isinstance(thing, (list, tuple, set, frozenset)):
-        yield from thing
-    elif isinstance(thing, np.ndarray):
-        yield from thing.flat if thing.dtype == object else ()
-    elif isinstance(thing, MethodType):
-        yield thing.__self__
-    elif (names := _names_of(thing)) is not None:
-        yield from names.values()
-
-
-def _names_of(thing: Any) -> Mapping[Any, Any] | None:
-    """What a dict holds, or the attributes of an object."""
-    return thing if isinstance(thing, dict) else getattr(thing, "__dict__", None)
+def _holds_functions(thing: Any) -> bool:
+    parts = thing.values() if isinstance(thing, dict) else thing
+    return isinstance(thing, (list, dict)) and any(map(callable, parts))
 
 
 def _getter(keys: tuple[Any, ...]) -> Getter:
@@ -195,9 +161,3 @@ def _getter(keys: tuple[Any, ...]) -> Getter:
     if len(keys) == 1:
         return lambda names: (names[keys[0]],)
     return itemgetter(*keys)
-
-
-def _is_same(now: Any, before: Any) -> bool:
-    return now is before or (
-        type(now) is type(before) and type(now) in _PLAIN and repr(now) == repr(before)
-    )

@@ -7,9 +7,12 @@ bar or a random generator beside them changes in every step, and decides nothing
 from __future__ import annotations
 
 import sys
+from typing import Any
+
+from engine.compiling.plain import contents_of, is_fixed, is_plain, is_private
 
 _NAMESPACES = {"types.SimpleNamespace", "argparse.Namespace"}
-_PLAIN = (bool, int, float, str, type(None))
+_LIBRARIES = sys.stdlib_module_names | {"engine", "nn", "viz", "numpy", "torch", "jax"}
 
 
 def are_kin(holder: type, part: type) -> bool:
@@ -55,18 +58,75 @@ def _package(kind: type) -> str:
     return str(kind.__module__).split(".", maxsplit=1)[0]
 
 
-def defaults_of(kind: type) -> frozenset[str]:
-    """The public attributes of a class that are plain numbers, texts or flags.
+def is_of_library(kind: type | str) -> bool:
+    """Whether a class, or a package by its name, is none of the user's own.
+
+    >>> is_of_library(int), is_of_library("numpy")
+    (True, True)
+    """
+    return (kind if isinstance(kind, str) else _package(kind)) in _LIBRARIES
+
+
+def decides(name: Any, thing: Any) -> bool:
+    """Whether something under a name may decide what is computed, without leading to Values.
+
+    It is a number, a text, a function, or a list or array of numbers with a public name. What nn
+    and compiled functions remember in an object does not; see `is_remembered`.
+
+    >>> decides("rate", 0.5), decides("rates", [0.5]), decides("_cache", [0.5])
+    (True, True, False)
+    """
+    if is_plain(thing) or is_fixed(thing):
+        return True
+    return not is_private(name) and contents_of(thing) is not None
+
+
+def is_remembered(kind: type, name: Any) -> bool:
+    """Whether an attribute is what nn, or a compiled method, remembers in an object.
+
+    >>> is_remembered(dict, "_compiled_loss")
+    True
+    """
+    if not is_private(name):
+        return False
+    return str(name).startswith("_compiled_") or name in getattr(kind, "_own_affairs", ())
+
+
+def shadowed_by(kind: type) -> frozenset[str]:
+    """The names of a class that decide what it computes, which an object may have of its own.
 
     >>> class Dropout:
     ...     rate = 0.5
-    >>> defaults_of(Dropout)
-    frozenset({'rate'})
+    ...     def forward(self, x):
+    ...         return x * self.rate
+    >>> sorted(shadowed_by(Dropout))
+    ['forward', 'rate']
     """
     return frozenset(
         name
         for each in kind.__mro__
         if not is_of_python(each)
         for name, thing in vars(each).items()
-        if type(thing) in _PLAIN and not name.startswith("_")
+        if not name.startswith("__")
+        and not is_remembered(kind, name)
+        and (isinstance(thing, (staticmethod, classmethod)) or decides(name, thing))
+    )
+
+
+def defaults_of(kind: type) -> list[str]:
+    """The public attributes of a class itself that decide; of a user's class, methods too.
+
+    >>> class Dropout:
+    ...     rate = 0.5
+    >>> defaults_of(Dropout)
+    ['rate']
+    """
+    if is_of_python(kind):
+        return []
+    is_ours = is_of_library(kind)
+    return sorted(
+        name
+        for name, thing in vars(kind).items()
+        if (not name.startswith("_") or name == "__call__")
+        and (is_plain(thing) if is_ours else decides(name, thing))
     )

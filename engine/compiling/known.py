@@ -78,7 +78,7 @@ class Known:
         self, args: tuple[Any, ...], named: Mapping[str, Any], has_several: bool = False
     ) -> Recording:
         """A new recording."""
-        around = self._surroundings.objects()
+        around = (*self._surroundings.objects(), *self._surroundings.functions())
         return Recording(self._title, self._function, args, named, around, has_several=has_several)
 
     def record(

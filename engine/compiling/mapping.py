@@ -13,7 +13,7 @@ from engine.compiling.outputs import outputs_of
 from engine.compiling.serving import served
 from engine.errors import CompilationError
 from engine.mode import MODE
-from engine.value import constant
+from engine.value import Value, constant
 
 
 def mapped(title: str, known: Known, samples: Batch) -> Any:
@@ -54,16 +54,42 @@ def one_by_one(title: str, function: Callable[..., Any], samples: Batch) -> Any:
     return found.reshape(len(samples), *(shape or ()))
 
 
+class _Whole(Value):
+    """A constant that may also be an index, as an integer argument may."""
+
+    __slots__ = ()
+
+    def __index__(self) -> int:
+        return int(self._data)
+
+    def __int__(self) -> int:
+        return int(self._data)
+
+    def __hash__(self) -> int:
+        return hash(int(self._data))
+
+
 def _as_values(argument: Any) -> Any:
-    """An argument with a constant for every float, as a Value is what the function expects."""
-    if isinstance(argument, float):
-        return constant(argument)
+    """An argument with a constant for every number, as a Value is what the function expects."""
+    if isinstance(argument, (int, float)):
+        return _constant(argument)
     if not isinstance(argument, np.ndarray):
         return argument
     flat = argument.ravel().tolist()
     found = np.empty(argument.shape, object)
-    found.ravel()[:] = [constant(x) if isinstance(x, float) else x for x in flat]
+    found.ravel()[:] = [_constant(x) for x in flat]
     return found
+
+
+def _constant(number: float) -> Value:
+    node = constant(float(number))
+    if not isinstance(number, int):
+        return node
+    whole = object.__new__(_Whole)
+    for name in Value.__slots__:
+        if hasattr(node, name) and name != "__weakref__":
+            setattr(whole, name, getattr(node, name))
+    return whole
 
 
 def _check(title: str, shape: tuple[int, ...], other: tuple[int, ...]) -> None:

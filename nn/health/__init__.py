@@ -2,6 +2,7 @@
 
 check.py     `check_health`: what users call, and its report
 probe.py     the run through the model, layer by layer
+found.py     what the run shows of one layer
 layer.py     what was measured at a layer
 sizes.py     many numbers in one
 verdicts.py  what the numbers mean, in words, with the remedy

@@ -182,9 +182,10 @@ def check_health(
     chosen = np.linspace(0, len(given) - 1, most).round().astype(int)
     samples = [(plain(given.X[i]), plain(given.y[i])) for i in chosen]
     with training(modules_of(model), False):
-        layers, losses = call_in(ORDINARY, measure, model, loss, samples, learning_rate)
+        found = call_in(ORDINARY, measure, model, loss, samples, learning_rate)
+    layers, losses, closed = found
     mean = float(np.mean(losses)) if np.isfinite(losses).all() else None
-    return Health(len(samples), mean, tuple(layers), verdicts(layers, losses))
+    return Health(len(samples), mean, tuple(layers), verdicts(layers, losses, closed))
 
 
 _TITLES = (

@@ -9,34 +9,34 @@ layer's own. Next: `verdicts.py`, which says what the numbers mean.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import engine
 from engine import Scope, Value, topological_order
 from engine.names import without_neuron
 from engine.text import describe
-from engine.units import is_still, is_unit, still_name
+from engine.units import is_unit
+from nn.health.found import LayerFound, Record
 from nn.health.layer import LayerHealth
-from nn.health.sizes import (
-    finite_of,
-    largest_of,
-    mean_of,
-    numbers_of,
-    ratio_of,
-    share_of,
-    size_of,
-    spread_of,
-)
+from nn.health.sizes import ratio_of
+from nn.hidden import parameters_read_by
 from nn.module import Module
 from nn.parts import walk
 
 
 class Measured(NamedTuple):
-    """What a run over some samples showed: the layers, in order, and the losses of the samples."""
+    """What a run over some samples showed.
+
+    Attributes:
+        layers: what was measured at each layer, in the order in which they compute.
+        losses: the loss of each sample.
+        closed: the names of layers that use parameters inside compiled functions.
+    """
 
     layers: list[LayerHealth]
     losses: list[float]
+    closed: list[str]
 
 
 def measure(
@@ -65,7 +65,13 @@ def measure(
     ['layers.0', 'layers.1']
     """
     places = _Places(model)
-    losses = [_checked(loss(model(x), target)) for x, target in samples]
+    parameters = [*model.parameters(), *parameters_read_by(loss)]
+    gradients = [parameter.grad for parameter in parameters]
+    try:
+        losses = [_checked(loss(model(x), target)) for x, target in samples]
+    finally:  # a loss may call backward()
+        for parameter, gradient in zip(parameters, gradients):
+            parameter.grad = gradient
     total: Value = engine.mean(losses)
     order = topological_order(total)
     places.take(order, losses)
@@ -81,7 +87,7 @@ def measure(
     finally:
         for node, gradient in before:
             node.grad = gradient
-    return Measured(_with_relative(found), [one.data for one in losses])
+    return Measured(_with_relative(found), [one.data for one in losses], list(places.closed))
 
 
 def _checked(found: Any) -> Value:
@@ -96,85 +102,9 @@ def _checked(found: Any) -> Value:
 class _Place(NamedTuple):
     """Where a node was made: a layer, the path of its module, and the unit if that is a neuron."""
 
-    layer: _Layer
+    layer: LayerFound
     path: str
     unit: str | None
-
-
-class _Record(NamedTuple):
-    """An output of a unit for one sample."""
-
-    unit: str
-    sample: int
-    node: Value
-
-
-@dataclass
-class _Layer:
-    """What is found of a layer."""
-
-    name: str
-    kind: str
-    values: list[Value] = field(default_factory=list)
-    values_of_unit: dict[str, list[Value]] = field(default_factory=dict)
-    records: list[_Record] = field(default_factory=list)
-
-    def measured(self, samples: int, learning_rate: float | None) -> LayerHealth:
-        nodes = [record.node for record in self.records]
-        data, all_sent = numbers_of(nodes, "data"), numbers_of(nodes, "grad")
-        weights, all_slopes = numbers_of(self.values, "data"), numbers_of(self.values, "grad")
-        activations, sent, slopes = map(finite_of, (data, all_sent, all_slopes))
-        units = list(dict.fromkeys(record.unit for record in self.records))
-        flat = self._still()
-        size, step = size_of(finite_of(weights)), size_of(slopes)
-        return LayerHealth(
-            name=self.name,
-            kind=self.kind,
-            parameters=len(self.values),
-            units=len(units),
-            activation_mean=mean_of(activations),
-            activation_std=spread_of(activations),
-            activation_largest=largest_of(activations),
-            activation_zeros=share_of(activations == 0.0),
-            still_share=share_of([still for _, _, still in flat]),
-            dead=_always("dead", flat),
-            saturated=_always("saturated", flat),
-            are_alike=self._are_alike(units),
-            weight_size=size,
-            gradient_size=step,
-            gradient_zeros=share_of(slopes == 0.0),
-            without_gradient=sum(value.grad is engine.NOT_COMPUTED for value in self.values),
-            # The mean loss divides by the number of samples; the gradient of one loss does not.
-            unit_gradient_size=ratio_of(size_of(sent), 1.0 / samples),
-            relative=None,
-            update=None if learning_rate is None else ratio_of(step, size, learning_rate),
-            broken_values=len(data) - len(activations) + len(weights) - len(finite_of(weights)),
-            broken_gradients=len(all_sent) - len(sent) + len(all_slopes) - len(slopes),
-        )
-
-    def _still(self) -> list[tuple[str, str, bool]]:
-        """Each output of a unit that can be still: its name, what it is then called, if it is."""
-        found = []
-        for unit, _, node in self.records:
-            if word := still_name(node.operation):
-                found.append((unit, word, is_still(node.operation, node.partials[0])))
-        return found
-
-    def _are_alike(self, units: list[str]) -> bool:
-        """Whether several units have the same numbers everywhere, so that nothing parts them."""
-        if len(units) < 2:
-            return False
-        found: dict[str, list[Any]] = {
-            unit: [value.data for value in self.values_of_unit.get(unit, ())] for unit in units
-        }
-        for unit, sample, node in self.records:
-            found[unit] += [sample, node.data, node.grad + 0.0]
-        (first, *others) = found.values()
-        if any(other != first for other in others):
-            return False
-        # Units that are off tell nothing of parameters of which no one knows whose they are.
-        is_known = self.values_of_unit or len({value.data for value in self.values}) == 1
-        return bool(is_known) or any(record.node.data != 0.0 for record in self.records)
 
 
 class _Places:
@@ -188,13 +118,14 @@ class _Places:
                 self._paths.setdefault(id(part), (path, part))
         self._found: dict[Scope | None, _Place | None] = {None: None}
         self._kinds = {path: type(part).__name__ for path, part in self._paths.values()}
-        self._layers: dict[str, _Layer] = {}
+        self._layers: dict[str, LayerFound] = {}
         self._computed: dict[str, None] = {}
         self._read: list[str] = []
+        self.closed: dict[str, None] = {}
         self._take_parameters()
 
     @property
-    def layers(self) -> list[_Layer]:
+    def layers(self) -> list[LayerFound]:
         """The layers, in the order in which they compute.
 
         Those that only hold parameters for others, as an embedding does, come first, and those
@@ -233,6 +164,7 @@ class _Places:
                 placed[node] = place
                 if is_unit(node.operation):
                     outputs.add(node)
+        self._take_closed(placed)
         ends, sample = set(losses), 0
         counts: dict[str, int] = {}
         for node in order:
@@ -241,14 +173,23 @@ class _Places:
                 if unit is None:
                     counts[path] = counts.get(path, -1) + 1
                     unit = f"{path or layer.name}[{counts[path]}]"
-                layer.records.append(_Record(unit, sample, node))
+                layer.records.append(Record(unit, sample, node))
                 self._computed.setdefault(layer.name)
             if node in ends:
                 sample, counts = sample + 1, {}
-        known = set(order)
+        met = set(order)
         for name, layer in self._layers.items():
-            if not layer.records and not known.isdisjoint(layer.values):
+            if not layer.records and not met.isdisjoint(layer.values):
                 self._read.append(name)
+
+    def _take_closed(self, placed: dict[Value, _Place]) -> None:
+        """Find the calls of compiled functions with parameters inside."""
+        from engine.compiling.result import Replay, Total  # loads what most models do not need
+
+        known = {value for layer in self._layers.values() for value in layer.values}
+        for node, place in placed.items():
+            if isinstance(node.operation, (Replay, Total)) and not known.isdisjoint(node.parents):
+                self.closed.setdefault(place.layer.name)
 
     def _place_of(self, node: Value, placed: dict[Value, _Place]) -> _Place | None:
         scope = node.scope
@@ -276,7 +217,7 @@ class _Places:
         name = home or type(self._model).__name__
         layer = self._layers.get(name)
         if layer is None:
-            layer = self._layers[name] = _Layer(name, self._kinds[home])
+            layer = self._layers[name] = LayerFound(name, self._kinds[home])
         return _Place(layer, path, path if path != home else None)
 
 
@@ -290,12 +231,3 @@ def _with_relative(layers: list[LayerHealth]) -> list[LayerHealth]:
     if not last or not last[0]:
         return layers
     return [replace(x, relative=ratio_of(x.unit_gradient_size, last[0])) for x in layers]
-
-
-def _always(word: str, flat: list[tuple[str, str, bool]]) -> tuple[str, ...]:
-    """The units that are still for every sample."""
-    found: dict[str, bool] = {}
-    for unit, what, still in flat:
-        if what == word:
-            found[unit] = found.get(unit, True) and still
-    return tuple(unit for unit, still in found.items() if still)

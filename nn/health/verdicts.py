@@ -29,20 +29,36 @@ LEAP = 1.0
 """A step as large as the weights forgets them; about a thousandth is usual."""
 
 
-def verdicts(layers: Sequence[LayerHealth], losses: Sequence[float]) -> tuple[str, ...]:
+def verdicts(
+    layers: Sequence[LayerHealth], losses: Sequence[float], closed: Sequence[str] = ()
+) -> tuple[str, ...]:
     """What is wrong, and what to do; ("healthy",) if nothing is.
 
     Args:
         layers: the layers, in the order in which they compute.
         losses: the loss of each sample.
+        closed: the names of layers that use parameters inside compiled functions.
 
     >>> from nn.health.verdicts import verdicts
     >>> verdicts([], [0.5]), verdicts([], [0.5, float("inf")])
     (('healthy',), ('nan: the loss is inf for 1 of 2 samples. Find where it arises with trap().',))
     """
-    found = [*_broken(layers, losses), *_alike(layers), *_still(layers, len(losses))]
+    found = [
+        *_closed(closed),
+        *_broken(layers, losses),
+        *_alike(layers),
+        *_still(layers, len(losses)),
+    ]
     found += [*_flow(layers, losses, is_explained=bool(found)), *_steps(layers)]
     return tuple(found) or (HEALTHY,)
+
+
+def _closed(names: Sequence[str]) -> Iterator[str]:
+    if names:
+        yield (
+            f"closed: {_listed(names)} {'uses' if len(names) == 1 else 'use'} parameters inside a "
+            "compiled function, where no units are looked at. Check the model without compiled."
+        )
 
 
 def _broken(layers: Sequence[LayerHealth], losses: Sequence[float]) -> Iterator[str]:
@@ -120,11 +136,12 @@ def _flow(
         return
     last = compared[-1].name
     least = min(compared, key=_relative)
-    if _relative(least) < VANISHING and not (is_explained and least.relative == 0.0):
-        share = f"{_relative(least):.2g} of that" if least.relative else "exactly 0, unlike that"
+    if least.relative == 0.0 and not is_explained:
+        yield _blocked(compared)
+    elif 0.0 < _relative(least) < VANISHING:
         yield (
-            f"vanishing: the gradient at {least.name} is {share} at {last}. Use relu with he or "
-            "tanh with xavier initial weights, fewer layers, or a norm."
+            f"vanishing: the gradient at {least.name} is {_relative(least):.2g} of that at {last}. "
+            "Use relu with he or tanh with xavier initial weights, fewer layers, or a norm."
         )
     most = max(compared, key=_relative)
     if _relative(most) > EXPLODING:
@@ -141,6 +158,22 @@ def _flow(
             "weights. Scale inputs and targets to about 1, clip it (clip_norm=1.0), or lower the "
             "learning rate."
         )
+
+
+def _blocked(compared: Sequence[LayerHealth]) -> str:
+    """Which layer sends no gradient at all to those before it."""
+    place = max(i for i, layer in enumerate(compared) if layer.relative == 0.0)
+    still, gate = compared[place], compared[place + 1]
+    fact = f"vanishing: the gradient at {still.name} is exactly 0, as {gate.name} sends none back: "
+    if gate.weight_size == 0.0:
+        return (
+            f"{fact}its weights are all 0. If that is meant, look again after a step, which moves "
+            "them; else draw its initial weights."
+        )
+    return (
+        f"{fact}its weights are 0, or its units are off or flat. Draw other initial weights, or "
+        "use units that are nowhere flat."
+    )
 
 
 def _steps(layers: Sequence[LayerHealth]) -> Iterator[str]:

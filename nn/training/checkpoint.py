@@ -14,6 +14,7 @@ seed and its number. Reading runs nothing of it.
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping
 from math import inf, nan
@@ -39,6 +40,7 @@ class State:
         best: those after the best epoch, or None.
         optimiser: the optimiser, with its own state.
         steps: how many steps it has taken.
+        why_eager: why it no longer runs compiled, or None.
         history: the epochs so far.
     """
 
@@ -46,6 +48,7 @@ class State:
         self.numbers, self.optimiser = numbers, optimiser
         self.best: Any = None
         self.steps = 0
+        self.why_eager: str | None = None
         self.history = History()
 
     @property
@@ -60,10 +63,17 @@ class Checkpoint:
     Args:
         path: where it is, or will be.
         run: what the training is: a text or a number by name.
+
+    Raises:
+        OSError: there is no such folder.
     """
 
     def __init__(self, path: str | Path, run: Mapping[str, Any]) -> None:
         self.path, self.run = possible(path), dict(run)
+        if not self.path.parent.is_dir():
+            raise FileNotFoundError(
+                errno.ENOENT, "there is no such folder for a checkpoint", str(self.path.parent)
+            )
 
     def save(self, state: State) -> None:
         """Write the state, in place of what is there.
@@ -75,6 +85,7 @@ class Checkpoint:
             "schema": SCHEMA,
             "run": self.run,
             "steps": state.steps,
+            "why_eager": state.why_eager,
             "parameters": state.numbers.tolist(),
             "best": None if state.best is None else state.best.tolist(),
             "optimiser": state.optimiser.state_dict(),
@@ -82,8 +93,8 @@ class Checkpoint:
         }
         write_file(self.path, json_text(data).encode() + b"\n", durable=True)
 
-    def restore(self, state: State) -> bool:
-        """Give a state what the file keeps; False if there is no file yet.
+    def restore(self, state: State, most: int) -> bool:
+        """Give a state what the file keeps, of at most so many epochs; False if there is no file.
 
         Raises:
             ValueError: the file is damaged, is no checkpoint, or is one of another training. The
@@ -102,7 +113,9 @@ class Checkpoint:
             ) from None
         self._compare(data, name)
         try:
-            _take(data, state)
+            _take(data, state, most)
+        except _TooFarError as fault:
+            raise ValueError(f"{name} {fault}") from None
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as fault:
             raise ValueError(
                 f"{name} is damaged: {_told(fault)}. Nothing is changed; give checkpoint= another "
@@ -119,10 +132,11 @@ class Checkpoint:
             )
         theirs = data.get("run")
         theirs = theirs if isinstance(theirs, dict) else {}
+        mine = json.loads(json_text(self.run))
         other = [
-            f"{key.replace('_', ' ')} {told(theirs.get(key))} there and {told(mine)} here"
-            for key, mine in json.loads(json_text(self.run)).items()
-            if theirs.get(key) != mine
+            f"{key.replace('_', ' ')} {_shown(theirs, key)} there and {_shown(mine, key)} here"
+            for key in {**mine, **theirs}
+            if theirs.get(key) != mine.get(key)
         ]
         if other:
             raise ValueError(
@@ -142,11 +156,17 @@ def _refuse(token: str) -> float:
     raise ValueError(f"it has {token}, which is not JSON")
 
 
-def _take(data: Mapping[str, Any], state: State) -> None:
+class _TooFarError(Exception):
+    """The training went further than it should now."""
+
+
+def _take(data: Mapping[str, Any], state: State, most: int) -> None:
     """All of it, or nothing if a part of it is wrong."""
     numbers = _array(data["parameters"], len(state.numbers))
     best = None if data["best"] is None else _array(data["best"], len(state.numbers))
-    steps = data["steps"]
+    steps, why_eager = data["steps"], data["why_eager"]
+    if why_eager is not None and not isinstance(why_eager, str):
+        raise ValueError("its reason to run eagerly is no text")
     if not isinstance(steps, int) or steps < 0:
         raise ValueError("its number of steps is no whole number")
     history = History.from_dict(data["history"])
@@ -157,8 +177,14 @@ def _take(data: Mapping[str, Any], state: State) -> None:
         raise ValueError("its best epoch and the best parameters do not belong together")
     if history.best_epoch is not None and not 1 <= history.best_epoch <= history.epochs:
         raise ValueError("its best epoch is none of its epochs")
+    if history.epochs > most:
+        raise _TooFarError(
+            f"has {history.epochs} epochs already, more than epochs={most}. Nothing is changed; "
+            "give checkpoint= another name to begin anew."
+        )
     state.optimiser.load_state_dict(data["optimiser"])  # the last that may be refused
     state.numbers, state.best, state.steps, state.history = numbers, best, steps, history
+    state.why_eager = why_eager
 
 
 def _array(entries: Any, count: int) -> Any:
@@ -168,6 +194,11 @@ def _array(entries: Any, count: int) -> Any:
     if not all(isinstance(x, float) for x in numbers):
         raise ValueError("a parameter is no number")
     return np.array(numbers)
+
+
+def _shown(run: Mapping[str, Any], key: str) -> str:
+    entry = run.get(key)
+    return clipped(entry if isinstance(entry, str) else json.dumps(entry), 100)
 
 
 def _told(fault: Exception) -> str:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from engine.mode import MODE
 from engine.text import describe
 from nn.adaptive import Adam
 from nn.metrics import Metric, metric_called
@@ -18,7 +19,8 @@ from nn.module import Module
 from nn.optimiser import Optimiser
 from nn.schedules import Rule, Schedule
 from nn.training.checkpoint import Checkpoint
-from nn.training.history import History
+from nn.training.description import description_of
+from nn.training.history import COLUMNS, History
 from nn.training.loop import Callback, Training
 from nn.training.objective import Loss, Objective, Penalty
 from nn.training.options import Options, name_of
@@ -47,6 +49,7 @@ def fit(
     keep_best: bool | None = None,
     callbacks: Iterable[Callback] = (),
     checkpoint: str | Path | None = None,
+    checkpoint_every: int = 1,
     health: bool = True,
     compiled: bool = True,
     progress: bool | None = None,
@@ -82,10 +85,16 @@ def fit(
         callbacks: are called with the history after every epoch; True as an answer stops.
         checkpoint: a file that keeps the training after every epoch. If it is there already, the
             training goes on from it, with the same bits as if it had never been stopped.
+        checkpoint_every: after how many epochs it is written, for models that train faster than a
+            disk writes.
         health: whether to look at the gradients of the layers before and after the training.
         compiled: whether to run as array operations; where that cannot be, it runs eagerly, with
             the same numbers up to rounding, and says so.
         progress: a progress bar: None for one in terminals and notebooks if tqdm is installed.
+
+    What the model, loss and penalty do in Python (drawing random numbers of their own, changing
+    lists of plain numbers) happens only when they are recorded; `compiled=False` runs it for each
+    sample. Gradients are forgotten at the end, so that a drawing does not show those of a batch.
 
     Returns:
         The history, which prints and plots itself.
@@ -110,11 +119,15 @@ def fit(
             "fit takes a model of nn, such as MLP(2, [8, 1]) or a class of your own derived from "
             f"Module, not {describe(model)}."
         )
-    callbacks = [callbacks] if callable(callbacks) else list(callbacks)
+    if not MODE.get().recording:
+        raise RuntimeError("fit needs gradients, and no_grad() around it leaves them out.")
+    callbacks = [callbacks] if callable(callbacks) else list(callbacks or ())
     _check_callable("loss", [loss])
     _check_callable("penalty", [] if penalty is None else [penalty])
     _check_callable("callbacks", callbacks)
-    options = Options(epochs, batch_size, seed, accumulate, patience, clip_norm, clip_value)
+    options = Options(
+        epochs, batch_size, seed, accumulate, patience, clip_norm, clip_value, checkpoint_every
+    )
     samples, validation_samples = held_out(samples_of(X, y), validation, options.seed)
     optimiser = _optimiser_of(model, optimiser)
     objective = Objective(
@@ -141,7 +154,7 @@ def fit(
         )
         file = None
         if checkpoint is not None:
-            file = Checkpoint(checkpoint, training.description())
+            file = Checkpoint(checkpoint, description_of(training))
             training.resume(file)
         return training.run(callbacks, file, bool(health), progress, bool(keep_best))
 
@@ -164,6 +177,11 @@ def _own_rates(optimiser: Optimiser) -> Iterator[None]:
 
 
 def _optimiser_of(model: Module, optimiser: Optimiser | None) -> Optimiser:
+    if not model.parameters():
+        raise ValueError(
+            f"{repr(model).splitlines()[0]} has no parameters, so there is nothing to train: its "
+            "attributes hold no Values, such as self.w = Value(1.0)."
+        )
     if optimiser is None:
         return Adam(model.parameters(), learning_rate=0.01)
     if not isinstance(optimiser, Optimiser):
@@ -182,8 +200,11 @@ def _optimiser_of(model: Module, optimiser: Optimiser | None) -> Optimiser:
 
 def _by_name(metrics: Iterable[str | Metric]) -> dict[str, Metric]:
     found: dict[str, Metric] = {}
-    for metric in (metrics,) if isinstance(metrics, str) or callable(metrics) else metrics:
+    given = [metrics] if isinstance(metrics, str) or callable(metrics) else list(metrics or ())
+    for metric in given:
         name = metric if isinstance(metric, str) else name_of(metric)
+        if name in COLUMNS or name.startswith("validation_"):
+            raise ValueError(f"fit(metrics=...): {name} is a column of its own. Rename the metric.")
         if name in found:
             raise ValueError(f"fit(metrics=...) has two called {name}. Give one another name.")
         found[name] = metric_called(metric)

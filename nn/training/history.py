@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _MOST_LINES = 12
 _FIRST_COLUMNS = ("loss", "validation_loss")
 _LAST_COLUMNS = ("learning_rate", "gradient_norm", "seconds")
+COLUMNS = (*_FIRST_COLUMNS, *_LAST_COLUMNS)
+"""What every history has; metrics have other names."""
 
 
 class History(Mapping[str, list[float]]):
@@ -29,7 +31,10 @@ class History(Mapping[str, list[float]]):
     Attributes:
         gradients: by the name of a layer, the root mean square of its gradient over each epoch.
         health: by the number of epochs done, what `check_health` found.
-        best_epoch: the epoch, from 1, with the smallest loss on what was held out, else of all.
+        best_epoch: the epoch, from 1, after which the loss was smallest: on what was held out, else
+            on the samples of the training.
+        smallest: that loss. It belongs to the parameters after the epoch, while "loss" is the mean
+            over its steps.
         stopped: why the training ended, in words.
         notes: what else is worth knowing.
 
@@ -45,14 +50,28 @@ class History(Mapping[str, list[float]]):
         self.gradients: dict[str, list[float]] = {}
         self.health: dict[int, Health] = {}
         self.best_epoch: int | None = None
+        self.smallest = math.inf
         self.stopped = "not started"
         self.notes: list[str] = []
 
-    def add(self, numbers: Mapping[str, float], gradients: Mapping[str, float]) -> None:
-        """Note an epoch."""
-        for kept, found in ((self._columns, numbers), (self.gradients, gradients)):
-            for name, number in found.items():
-                kept.setdefault(name, []).append(float(number))
+    def add(
+        self, numbers: Mapping[str, float], gradients: Mapping[str, float], judged: float
+    ) -> bool:
+        """Note an epoch; whether it is the best so far.
+
+        Args:
+            numbers: by the name of a column.
+            gradients: by the name of a layer.
+            judged: the loss with the parameters after the epoch, on what was held out, else on
+                the samples of the training.
+        """
+        columns = {n: [*self._columns.get(n, ()), float(x)] for n, x in numbers.items()}
+        sizes = {n: [*self.gradients.get(n, ()), float(x)] for n, x in gradients.items()}
+        is_best = judged < self.smallest
+        self._columns, self.gradients = columns, sizes
+        if is_best:
+            self.best_epoch, self.smallest = self.epochs, judged
+        return is_best
 
     @property
     def epochs(self) -> int:
@@ -63,15 +82,6 @@ class History(Mapping[str, list[float]]):
     def monitored(self) -> str:
         """The loss that decides which epoch is the best."""
         return "validation_loss" if "validation_loss" in self._columns else "loss"
-
-    def is_best(self) -> bool:
-        """Whether the last epoch is the best so far; `best_epoch` is then this one."""
-        curve = self[self.monitored]
-        before = math.inf if self.best_epoch is None else curve[self.best_epoch - 1]
-        if not curve[-1] < before:
-            return False
-        self.best_epoch = len(curve)
-        return True
 
     def plot(self) -> Figure:
         """The curves as a figure of matplotlib: losses, metrics, gradients of the layers.
@@ -91,6 +101,7 @@ class History(Mapping[str, list[float]]):
             "gradients": self.gradients,
             "health": {str(epoch): health.to_dict() for epoch, health in self.health.items()},
             "best_epoch": self.best_epoch,
+            "smallest": self.smallest,
             "stopped": self.stopped,
             "notes": self.notes,
         }
@@ -107,6 +118,7 @@ class History(Mapping[str, list[float]]):
         history.health = {int(n): Health.from_dict(x) for n, x in data["health"].items()}
         best = data["best_epoch"]
         history.best_epoch = None if best is None else int(best)
+        history.smallest = float(data["smallest"])
         history.stopped, history.notes = str(data["stopped"]), list(map(str, data["notes"]))
         return history
 
@@ -130,7 +142,7 @@ class History(Mapping[str, list[float]]):
         return f"<history of {self.epochs} epochs: {', '.join(shown)}{best}; {self.stopped}>"
 
     def __str__(self) -> str:
-        """A table of a dozen epochs, and the verdicts on the gradients below it."""
+        """A table of a dozen epochs, and below it what was wrong with gradients, if anything."""
         if not self.epochs:
             return repr(self)
         names = [*self.main(), *(n for n in _LAST_COLUMNS if n in self._columns)]
@@ -142,9 +154,11 @@ class History(Mapping[str, list[float]]):
             columns(rows, indent=""),
             f"{self._best_in_words()}{self.stopped[:1].upper()}{self.stopped[1:]}.",
         ]
-        if self.health:
-            epoch, health = list(self.health.items())[-1]
-            lines += [f"gradients after epoch {epoch}: {verdict}" for verdict in health.verdicts]
+        last = max(self.health, default=0)
+        for epoch, health in self.health.items():
+            if epoch == last or not health.is_healthy:
+                when = f"after epoch {epoch}" if epoch else "before the training"
+                lines += [f"gradients {when}: {verdict}" for verdict in health.verdicts]
         return "\n".join([*lines, *self.notes])
 
     def main(self) -> list[str]:
@@ -156,8 +170,8 @@ class History(Mapping[str, list[float]]):
     def _best_in_words(self) -> str:
         if self.best_epoch is None:
             return ""
-        words = self.monitored.replace("_", " ")
-        return f"* the smallest {words}. "
+        where = "validation loss" if "validation_loss" in self._columns else "loss after an epoch"
+        return f"* the smallest {where}: {short(self.smallest)}. "
 
 
 def _spread(count: int, best: int | None) -> list[int]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import Value, assign, assign_grad, data_vector, no_grad
+from engine import Value, assign, assign_grad, clear_grad, data_vector, no_grad
 from engine.names import layer_of
 from engine.real import real
 from nn.clipping import clipped_by_norm, clipped_by_value
@@ -23,7 +23,7 @@ from nn.training.checkpoint import Checkpoint, State
 from nn.training.history import History
 from nn.training.modes import training
 from nn.training.objective import Objective, check_targets
-from nn.training.options import Options, name_of
+from nn.training.options import Options
 from nn.training.predict import outputs_of
 from nn.training.progress import Progress
 from nn.training.samples import Samples, batches, generator
@@ -57,39 +57,28 @@ class Training:
         self.layers = _layers_of(self.model, self.parameters)
         self.state = State(data_vector(self.parameters), optimiser)
         self.running = self.state.numbers
-        output = self._outputs(samples.of(slice(1)))[0]
+        self.output = self._outputs(samples.of(slice(1)))[0]
         for each in filter(None, (samples, validation)):
-            check_targets(objective.loss, output, each.y)
-
-    def description(self) -> dict[str, Any]:
-        """What makes this training another than others."""
-        options = self.options
-        return {
-            "model": repr(self.model),
-            "loss": name_of(self.objective.loss),
-            "optimiser": {x: self.optimiser.state_dict()[x] for x in ("rule", "groups")},
-            "samples": self.samples.fingerprint(),
-            "validation": None if self.validation is None else self.validation.fingerprint(),
-            "metrics": list(self.metrics),
-            "penalty": self.objective.penalty is not None,
-            "schedule": None if self.schedule is None else _rates_of(self.schedule),
-            "batch_size": options.batch_size,
-            "seed": options.seed,
-            "shuffle": self.shuffle,
-            "accumulate": options.accumulate,
-            "patience": options.patience,
-            "clip_norm": options.clip_norm,
-            "clip_value": options.clip_value,
-            "compiled": self.objective.is_compiled,
-        }
+            check_targets(objective.loss, self.output, each.y)
+        with np.errstate(all="ignore"):
+            self._measured()  # what metrics refuse, they refuse now
 
     def resume(self, file: Checkpoint) -> None:
-        """Go on from a file, if it is there."""
-        if file.restore(self.state):
-            assign(self.parameters, self.state.numbers)
-            if self.schedule is not None:
-                at = {**self.schedule.state_dict(), "step_count": self.state.steps}
-                self.schedule.load_state_dict(at)
+        """Go on from a file, if it is there.
+
+        Raises:
+            ValueError: it is damaged, of another training, or of one that went further.
+        """
+        if not file.restore(self.state, self.options.epochs):
+            return
+        assign(self.parameters, self.state.numbers)
+        self.objective.why_eager = self.state.why_eager
+        self.objective.is_compiled &= self.state.why_eager is None
+        if self.schedule is not None:
+            at = {**self.schedule.state_dict(), "step_count": self.state.steps}
+            self.schedule.load_state_dict(at)
+        if self.state.epoch == self.options.epochs:
+            self._note(f"{file.path.name} was at its last epoch: nothing was left to train.")
 
     def run(
         self,
@@ -108,35 +97,56 @@ class Training:
             while not self._is_over():
                 with np.errstate(all="ignore"):  # what is not finite is found below
                     self._epoch()
-                if file is not None:
+                if file is not None and self._is_time_to_save():
                     file.save(state)
                 bar.show({name: history[name][-1] for name in history.main()})
-                answers = [callback(history) for callback in callbacks]
-                if any(answer is True for answer in answers):
+                if any([_is_true(callback(history)) for callback in callbacks]):  # noqa: C419  all
                     history.stopped = f"by a callback, after {state.epoch} epochs"
                     break
         except KeyboardInterrupt:
             history.stopped = f"by Ctrl-C, after {state.epoch} whole epochs"
-            keep_best = True
+            keep_best, health = True, False
         except NotFiniteError as fault:
             history.stopped = str(fault)
-            keep_best = True
+            keep_best, self.running = True, state.numbers
             warnings.warn(f"The training stopped: {fault}", stacklevel=3)
         finally:
             bar.close()
+            self._settle(keep_best)
+        if self.objective.why_eager:
+            self._note(f"It ran without compiled: {self.objective.why_eager}")
+        try:
+            if health and state.epoch and state.epoch not in history.health:
+                self._look_at_health()
+        except KeyboardInterrupt:
+            self._note("Ctrl-C ended the look at the gradients after the training.")
+        finally:
+            clear_grad(self.parameters)
+        return history
+
+    def _settle(self, keep_best: bool) -> None:
+        """Give the model the numbers that it ends with, also if Ctrl-C comes now."""
+        try:
             assign(self.parameters, self._kept(keep_best))
             self.model.eval()
-        note = f"It ran without compiled: {self.objective.why_eager}"
-        if self.objective.why_eager and note not in history.notes:
-            history.notes.append(note)
-        if health and state.epoch and state.epoch not in history.health:
-            self._look_at_health()
-        return history
+        except KeyboardInterrupt:
+            self.state.history.stopped = f"by Ctrl-C, after {self.state.epoch} whole epochs"
+            assign(self.parameters, self._kept(True))
+            self.model.eval()
+
+    def _is_time_to_save(self) -> bool:
+        is_last = self.state.epoch == self.options.epochs
+        return is_last or self.state.epoch % self.options.checkpoint_every == 0
+
+    def _note(self, text: str) -> None:
+        notes = self.state.history.notes
+        if text not in notes:
+            notes.append(text)
 
     def _is_over(self) -> bool:
         state, history, patience = self.state, self.state.history, self.options.patience
-        if patience is not None and history.best_epoch is not None:
-            if state.epoch - history.best_epoch >= patience:
+        if patience is not None:
+            if state.epoch - (history.best_epoch or 0) >= patience:
                 history.stopped = (
                     f"early, after {state.epoch} epochs: no smaller "
                     f"{history.monitored.replace('_', ' ')} for {patience}"
@@ -152,14 +162,20 @@ class Training:
             self.objective.renew()  # so that a resumed training sums in the same order
         with training(self.objective.modules, True):
             numbers, gradient, found, squares = self._steps()
-        state = self.state
-        state.numbers, state.steps = numbers, state.steps + found.pop("steps")
+        state, steps = self.state, found.pop("steps")
         assign(self.parameters, numbers)
         assign_grad(self.parameters, gradient)
         found = {"loss": found.pop("loss"), **self._measured(), **found}
+        judged = found.get("validation_loss")
+        if judged is None:
+            judged = self.objective.value(self.samples)
+            if not isfinite(judged):
+                text = f"after the steps of the epoch the loss is {judged}"
+                raise NotFiniteError(text, state.steps + steps, state.epoch + 1)
+        state.numbers, state.steps = numbers, state.steps + steps
+        state.why_eager = self.objective.why_eager
         found["seconds"] = time.perf_counter() - began
-        state.history.add(found, self._sizes(squares))
-        if state.history.is_best():
+        if state.history.add(found, self._sizes(squares), judged):
             state.best = numbers
 
     def _steps(self) -> tuple[Any, Any, dict[str, Any], Any]:
@@ -179,9 +195,12 @@ class Training:
             if not np.isfinite(gradient).all():
                 raise NotFiniteError("the gradient is not finite", *self._place(norms))
             norms.append(norm)
-            numbers = self.running = self.optimiser.moved(numbers, gradient)
+            numbers = self.optimiser.moved(numbers, gradient)
+            if not np.isfinite(numbers).all():
+                raise NotFiniteError("a parameter is not finite", *self._place(norms[:-1]))
+            self.running = numbers
             rate = self.optimiser.groups[0].learning_rate
-            if self.schedule is not None:
+            if self.schedule is not None and state.steps + len(norms) < (self.schedule.total or 0):
                 self.schedule.step()
         found = {
             "loss": losses / count,
@@ -229,7 +248,7 @@ class Training:
 
     def _outputs(self, samples: Samples) -> Any:
         with training(self.objective.modules, False), no_grad():
-            return outputs_of(self.model, samples.X, self.objective.is_compiled)
+            return outputs_of(self.model, samples.X, self.objective.forward)
 
     def _sizes(self, squares: Any) -> dict[str, float]:
         """The root mean square of the gradient of each layer, from the mean squares."""
@@ -238,10 +257,10 @@ class Training:
         }
 
     def _kept(self, keep_best: bool) -> Any:
-        """The numbers that the model ends with."""
+        """The numbers that the model ends with; those of the last whole step in the first epoch."""
         state = self.state
         if not state.epoch:
-            return self.running
+            return self.running if np.isfinite(self.running).all() else state.numbers
         return state.best if keep_best and state.best is not None else state.numbers
 
     def _look_at_health(self) -> None:
@@ -255,9 +274,9 @@ class NotFiniteError(ArithmeticError):
 
     def __init__(self, what: str, step: int, epoch: int) -> None:
         super().__init__(
-            f"{what} at step {step}, in epoch {epoch}; the parameters are those of "
-            "the best epoch before. Lower the learning rate, give clip_norm=1.0, and look for its "
-            "source with trap()"
+            f"{what} at step {step}, in epoch {epoch}; the parameters are those "
+            f"{'of the best epoch before' if epoch > 1 else 'from before the training'}. Lower the "
+            "learning rate or give clip_norm=1.0; trap() and compiled=False find the source"
         )
 
 
@@ -270,8 +289,5 @@ def _layers_of(model: Module, parameters: Sequence[Value]) -> dict[str, list[int
     return found
 
 
-def _rates_of(schedule: Schedule) -> list[Any]:
-    """The learning rates that a schedule leads through, at a few steps that tell it from others."""
-    total = schedule.total or 1
-    factors = [schedule.rule(step, total) for step in (0, total // 3, total // 2, total - 1)]
-    return [total, *schedule.base_rates, *factors]
+def _is_true(answer: Any) -> bool:
+    return isinstance(answer, (bool, np.bool_)) and bool(answer)

@@ -14,7 +14,16 @@ from typing import Any, TypeVar
 import numpy as np
 
 import engine
-from engine import Value, assign, compiled, grad_vector, no_grad, topological_order, zero_grad
+from engine import (
+    Compiled,
+    Value,
+    assign,
+    compiled,
+    grad_vector,
+    no_grad,
+    topological_order,
+    zero_grad,
+)
 from engine.nested import like
 from engine.text import describe
 from nn.module import Module
@@ -77,13 +86,15 @@ class Objective:
             TypeError: the loss does not give one Value.
             ValueError: no parameter takes part in it, so that there is nothing to learn.
         """
-        mine, drawn = set(map(id, self.parameters)), 0
-        for x, target in zip(*samples.of(slice(_MOST_TRIED))):
-            results: list[Value] = []
-            with training(self.modules, True):
-                drawn = count_noise(lambda: results.append(self._loss_of(x, target)))  # noqa: B023
-            if any(id(node) in mine for node in topological_order(results[0])):
-                return drawn
+        mine, results = set(map(id, self.parameters)), list[Value]()
+        tried = np.linspace(0, len(samples) - 1, min(len(samples), _MOST_TRIED)).astype(int)
+        with training(self.modules, True):
+            drawn = [
+                count_noise(lambda x, t: results.append(self._loss_of(x, t)), x, target)
+                for x, target in zip(*samples.of(tried))
+            ]
+        if any(id(node) in mine for result in results for node in topological_order(result)):
+            return max(drawn)
         raise ValueError(
             f"The loss {name_of(self.loss)} depends on none of the parameters that are trained, "
             "so there is nothing to learn: does the model read them in forward, and does nothing "
@@ -114,18 +125,31 @@ class Objective:
                 found = loss(model(x), target)
             return found if penalty is None else found + penalty(parameters)
 
+        def mean(x: Any, target: Any) -> Value:
+            return loss(model(x), target)
+
         def silent(x: Any, target: Any) -> Value:
             found = loss(model(x), target)
             return found if penalty is None else found + penalty(parameters)
 
+        # What is compiled looks at names that functions of its package read: here, of the user's.
+        home = _home_of(loss, penalty, type(model))
+        objective.__module__ = silent.__module__ = mean.__module__ = home
         self._objective = compiled(objective if self.noise else silent)
         self._value_and_grad = self._objective.value_and_grad(parameters)
-        self._loss = compiled(lambda x, target: loss(model(x), target))
+        self._loss = compiled(mean)
+        self._forward = compiled(model)
+
+    @property
+    def forward(self) -> Compiled | None:
+        """The model compiled; None if it does not run so."""
+        return self._forward if self.is_compiled else None
 
     @property
     def has_comparisons(self) -> bool:
         """Whether the model compares Values, so that there are several ways through it."""
-        return any(recording.guards for recording in self._objective.recordings)
+        functions = (self._objective, self._loss, self._forward)
+        return any(r.guards for function in functions for r in function.recordings)
 
     def value_and_gradient(self, numbers: Any, batch: Samples, noise: Any) -> tuple[float, Any]:
         """The objective over a batch, and its gradient by the parameters as an array.
@@ -185,7 +209,7 @@ class Objective:
         return found
 
 
-def check_targets(loss: Loss, output: Any, targets: Any, most: int = 1000) -> None:
+def check_targets(loss: Loss, output: Any, targets: Any, most: int = 5000) -> None:
     """Let the loss refuse targets that it does not take, before any training.
 
     Inside a compiled function the loss sees Values, which it does not check.
@@ -194,9 +218,24 @@ def check_targets(loss: Loss, output: Any, targets: Any, most: int = 1000) -> No
         loss: the loss.
         output: that of the model for a sample, as numbers.
         targets: all targets.
-        most: how many different ones are tried.
+        most: how many different ones are tried; of more, those with the smallest and the largest
+            numbers, and some in between.
     """
     values = like(output, map(Value, np.ravel(output).tolist()))
+    different = np.unique(targets, axis=0)
+    if len(different) > most:
+        columns = different.reshape(len(different), -1)
+        between = np.linspace(0, len(different) - 1, most).astype(int)
+        tried = np.concatenate([between, columns.argmin(axis=0), columns.argmax(axis=0)])
+        different = different[np.unique(tried)]
     with no_grad():
-        for target in np.unique(targets, axis=0)[:most]:
+        for target in different:
             loss(values.tolist() if isinstance(values, np.ndarray) else values, plain(target))
+
+
+def _home_of(*things: Any) -> str:
+    """The module of the first of these that is not of this library."""
+    homes = [str(getattr(thing, "__module__", None) or "") for thing in things]
+    return next(
+        (home for home in homes if home.split(".")[0] not in ("", "nn", "engine")), __name__
+    )

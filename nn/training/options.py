@@ -26,9 +26,10 @@ class Options:
     patience: int | None
     clip_norm: float | None
     clip_value: float | None
+    checkpoint_every: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "accumulate"):
+        for name in ("epochs", "batch_size", "accumulate", "checkpoint_every"):
             setattr(self, name, whole(getattr(self, name), f"fit({name}=...)"))
         self.seed = whole(self.seed, "fit(seed=...)", least=0)
         if self.patience is not None:

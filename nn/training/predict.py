@@ -24,7 +24,9 @@ def predict(
 ) -> Any:
     """The outputs of a model for all samples, as an array.
 
-    The model runs compiled where it can, and with nothing left to chance, as after `eval()`.
+    These are what the model gives: of a classifier scores (logits), whose largest is at
+    `predict(model, X).argmax(axis=1)`. The model runs compiled where it can, recorded anew in each
+    call, and with nothing left to chance, as after `eval()`.
 
     Args:
         model: takes one sample of X and gives a Value or a list of Values.
@@ -44,26 +46,24 @@ def predict(
     """
     if not isinstance(model, Module):
         raise TypeError(f"predict takes a model of nn, not {describe(model)}.")
-    samples = checked_array(X, "X", "predict(model, X)")
+    samples = checked_array(X, "X", "predict(model, X) of a list of samples")
     with training(modules_of(model), False), no_grad():
-        return outputs_of(model, samples, compiled)
+        return outputs_of(model, samples, engine_compiled(model) if compiled else None)
 
 
-def outputs_of(model: Module, samples: Any, is_compiled: bool) -> Any:
-    """The outputs of a model as it stands, for an array of samples."""
-    if is_compiled:
+def outputs_of(model: Module, samples: Any, forward: Compiled | None) -> Any:
+    """The outputs of a model as it stands, for an array of samples.
+
+    Args:
+        model: the model.
+        samples: the samples.
+        forward: the model compiled; None to run eagerly.
+    """
+    if forward is not None:
         pieces = [samples[i : i + LARGEST_PIECE] for i in range(0, len(samples), LARGEST_PIECE)]
         with suppress(Exception):  # whatever it is, eager code does not have it or says it
-            return np.concatenate([_forward(model).map(piece) for piece in pieces])
+            return np.concatenate([forward.map(piece) for piece in pieces])
     return np.stack([_numbers(model(plain(x))) for x in samples])
-
-
-def _forward(model: Module) -> Compiled:
-    """The model compiled, kept with it so that it is recorded once."""
-    kept = vars(model)
-    if "_forward" not in kept or kept["_forward"].function is not model:  # that of another copy
-        kept["_forward"] = engine_compiled(model)
-    return kept["_forward"]  # type: ignore[no-any-return]
 
 
 def _numbers(output: Any) -> Any:

@@ -87,7 +87,9 @@ def checked_array(given: Any, name: str, role: str) -> Any:
             f"{describe(given)}. Samples of different lengths have to be padded."
         ) from None
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"{role}: {name} holds {array.dtype.name}, and takes real numbers.")
+        hint = " Number them: names, y = np.unique(y, return_inverse=True)." * (name == "y")
+        kind = "texts" if array.dtype.kind in "US" else array.dtype.name
+        raise TypeError(f"{role}: {name} holds {kind}, and takes real numbers.{hint}")
     if array.ndim == 0 or not len(array):
         raise ValueError(f"{role}: {name} holds no samples.")
     if not np.isfinite(array).all():
@@ -96,8 +98,10 @@ def checked_array(given: Any, name: str, role: str) -> Any:
             f"{role}: {name}{where} is {array[tuple(where)]}. Leave out, or fill in, what is not "
             "finite before training."
         )
-    # A copy, so that nothing changes under a training that keeps a fingerprint.
-    return array.astype(int if array.dtype.kind in "iub" else float)
+    # A copy that cannot be written to: nothing changes under a training, not even by a metric.
+    array = array.astype(int if array.dtype.kind in "iub" else float)
+    array.flags.writeable = False
+    return array
 
 
 def held_out(samples: Samples, validation: Any, seed: int) -> tuple[Samples, Samples | None]:
