@@ -7,9 +7,12 @@ import json
 import os
 import tempfile
 from contextlib import suppress
-from math import isfinite
+from math import inf, isfinite, nan
 from pathlib import Path
 from typing import Any
+
+NO_JSON_NUMBERS = {"nan": nan, "inf": inf, "-inf": -inf}
+"""What `json_text` writes for numbers that JSON does not have, and what it is read as."""
 
 
 def write_file(path: str | Path, content: bytes, *, durable: bool = False) -> Path:

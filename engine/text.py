@@ -6,6 +6,7 @@ A label, a name in a file or a wrong argument is data; a terminal must not act o
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _CONTROL_PICTURES = 0x2400
@@ -51,6 +52,25 @@ def told(thing: object) -> str:
     ("'left'", 'a str')
     """
     return describe(thing).removeprefix(f"{type(thing).__name__} ")
+
+
+def named(name: object) -> str:
+    """A name from foreign data: as it is if it is text, else what it is instead.
+
+    >>> named("w.0"), named(3)
+    ('w.0', '3')
+    """
+    return clipped(name) if isinstance(name, str) else told(name)
+
+
+def some_of(names: Sequence[str]) -> str:
+    """The first few of many names, and how many more there are.
+
+    >>> some_of(["a", "b"]), some_of(list("abcdefg"))
+    ('a, b', 'a, b, c, d, e and 2 more')
+    """
+    shown = ", ".join(names[:5])
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
 
 
 def _visible_character(character: str) -> str:

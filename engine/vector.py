@@ -171,10 +171,7 @@ def clear_grad(values: Sequence[Value]) -> None:
     >>> x
     Value(data=2.0, grad=–)
     """
-    try:
-        deque(map(_set_gradient, values, repeat(NOT_COMPUTED)), maxlen=0)
-    except TypeError:
-        raise _foreign(values) from None
+    _set_all_gradients(values, NOT_COMPUTED)
 
 
 def descend(values: Sequence[Value], rate: float) -> None:
@@ -212,13 +209,17 @@ def zero_grad(values: Sequence[Value]) -> None:
     >>> x.grad
     0.0
     """
-    try:
-        deque(map(_set_gradient, values, repeat(0.0)), maxlen=0)
-    except TypeError:
-        raise _foreign(values) from None
+    _set_all_gradients(values, 0.0)
 
 
 _set_data, _set_gradient = vars(Value)["_data"].__set__, vars(Value)["_grad"].__set__
+
+
+def _set_all_gradients(values: Sequence[Value], gradient: float) -> None:
+    try:
+        deque(map(_set_gradient, values, repeat(gradient)), maxlen=0)  # in one go
+    except TypeError:
+        raise _foreign(values) from None
 
 
 def _array(numbers: list[float]) -> Vector:

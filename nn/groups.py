@@ -14,7 +14,7 @@ import numpy as np
 
 from engine import Value
 from engine.real import real
-from engine.text import clipped, counted, describe, told
+from engine.text import counted, describe, named, told
 from engine.value import name as name_of
 
 if TYPE_CHECKING:
@@ -223,5 +223,4 @@ def _group(rule: type[Optimiser], entry: Mapping[str, Any], defaults: Mapping[st
 
 
 def _unknown(rule: type[Optimiser], name: object) -> str:
-    shown = clipped(name) if isinstance(name, str) else told(name)
-    return f"{rule.__name__} has no option {shown}; it has {', '.join(rule.OPTIONS)}."
+    return f"{rule.__name__} has no option {named(name)}; it has {', '.join(rule.OPTIONS)}."

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine import Value
 from engine.real import real
-from engine.text import clipped, describe, told
+from engine.text import describe, named, some_of
 from nn import saved
 from nn.building import Remembered, remembered
 from nn.parts import walk
@@ -163,10 +163,12 @@ class Module(Scoped):
         parameters = dict(self.named_parameters())
         numbers, complaints = _numbers_of(state)
         missing = [name for name in parameters if name not in state]
-        unknown = [_named(name) for name in state if name not in parameters]
+        unknown = [named(name) for name in state if name not in parameters]
         faults = {"missing": missing, "unknown": unknown, "not a number": complaints}
         if any(faults.values()):
-            found = "; ".join(f"{kind}: {_some(names)}" for kind, names in faults.items() if names)
+            found = "; ".join(
+                f"{kind}: {some_of(names)}" for kind, names in faults.items() if names
+            )
             me = repr(self).split("\n", maxsplit=1)[0]
             raise ValueError(f"{me} cannot take this state, and is unchanged. {found}.")
         for name, parameter in parameters.items():
@@ -242,17 +244,7 @@ def _numbers_of(state: Mapping[str, Any]) -> tuple[dict[str, float], list[str]]:
         try:
             numbers[name] = real(entry, "A state")
         except TypeError:
-            complaints.append(f"{_named(name)} ({describe(entry)})")
+            complaints.append(f"{named(name)} ({describe(entry)})")
         except OverflowError:
-            complaints.append(f"{_named(name)} (too large for a float)")
+            complaints.append(f"{named(name)} (too large for a float)")
     return numbers, complaints
-
-
-def _named(name: object) -> str:
-    """A name from a foreign state, as it is if it is text."""
-    return clipped(name) if isinstance(name, str) else told(name)
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

@@ -13,20 +13,18 @@ Next: `optimiser.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import inf, nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.files import NO_JSON_NUMBERS
 from engine.real import is_real, real
-from engine.text import clipped, counted, describe, told
+from engine.text import counted, describe, named, some_of, told
 from engine.vector import Vector
 from nn.groups import Group, checked_options
 
 if TYPE_CHECKING:
     from nn.optimiser import Optimiser
-
-_NO_JSON_NUMBERS = {"nan": nan, "inf": inf, "-inf": -inf}
 
 
 def options_of(group: Group) -> dict[str, Any]:
@@ -52,7 +50,7 @@ def checked_state(
     try:
         _same_names("The state", state, ["rule", "groups", "state"])
         if state["rule"] != rule:
-            raise ValueError(f"It is one of {_shown(state['rule'])}.")
+            raise ValueError(f"It is one of {named(state['rule'])}.")
         options = _checked_groups(optimiser, state["groups"])
         return options, _checked_arrays(optimiser, state["state"])
     except (ValueError, TypeError, OverflowError) as fault:
@@ -64,10 +62,10 @@ def _checked_groups(optimiser: Optimiser, groups: Any) -> list[dict[str, Any]]:
     if not isinstance(groups, (list, tuple)) or not all(isinstance(g, Mapping) for g in groups):
         raise ValueError(f'"groups" is a list of dicts, not {told(groups)}.')
     if [group.get("parameters") for group in groups] != sizes:
-        theirs = [_shown(group.get("parameters")) for group in groups]
+        theirs = [named(group.get("parameters")) for group in groups]
         raise ValueError(
-            f"It has groups of {_some(theirs)} parameters, the optimiser of "
-            f"{_some([str(size) for size in sizes])}."
+            f"It has groups of {some_of(theirs)} parameters, the optimiser of "
+            f"{some_of([str(size) for size in sizes])}."
         )
     rule = type(optimiser)
     for group in groups:
@@ -94,8 +92,8 @@ def _array(optimiser: Optimiser, name: str, numbers: Any) -> Vector:
 
 
 def _number(name: str, number: Any) -> float:
-    if isinstance(number, str) and number in _NO_JSON_NUMBERS:
-        return _NO_JSON_NUMBERS[number]
+    if isinstance(number, str) and number in NO_JSON_NUMBERS:
+        return NO_JSON_NUMBERS[number]
     if not is_real(number):
         raise ValueError(f'In "{name}" is {describe(number)} in the place of a number.')
     return real(number, f'"{name}"')
@@ -104,16 +102,7 @@ def _number(name: str, number: Any) -> float:
 def _same_names(what: str, found: Mapping[Any, Any], wanted: Sequence[str]) -> None:
     missing = [name for name in wanted if name not in found]
     if missing:
-        raise ValueError(f"{what} lacks {_some(missing)}.")
-    unknown = [_shown(name) for name in found if name not in wanted]
+        raise ValueError(f"{what} lacks {some_of(missing)}.")
+    unknown = [named(name) for name in found if name not in wanted]
     if unknown:
-        raise ValueError(f"{what} has {_some(unknown)}, which is unknown here.")
-
-
-def _shown(name: object) -> str:
-    return clipped(name) if isinstance(name, str) else told(name)
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
+        raise ValueError(f"{what} has {some_of(unknown)}, which is unknown here.")

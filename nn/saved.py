@@ -32,12 +32,12 @@ from __future__ import annotations
 import errno
 import json
 import re
-from math import inf, isinf, nan
+from math import isinf
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from engine.files import json_text, possible, write_file
+from engine.files import NO_JSON_NUMBERS, json_text, possible, write_file
 from engine.text import clipped, describe
 from nn.alike import compute_alike
 from nn.building import Whole, build_of, made
@@ -52,7 +52,6 @@ _SCHEMAS = {
 }
 """Those that are read, with their fields."""
 
-_NO_JSON_NUMBERS = {"nan": nan, "inf": inf, "-inf": -inf}
 _LATER = re.compile(r"glassgrad-model/[1-9][0-9]{0,8}")
 _BRACKET = re.compile(r"[\[\]{}]")
 _TEXT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
@@ -281,8 +280,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _number(name: str, entry: object) -> float:
     if isinstance(entry, float):
         return float(entry)
-    if isinstance(entry, str) and entry in _NO_JSON_NUMBERS:
-        return _NO_JSON_NUMBERS[entry]
+    if isinstance(entry, str) and entry in NO_JSON_NUMBERS:
+        return NO_JSON_NUMBERS[entry]
     raise ValueError(f"has {_quoted(entry)} for {_quoted(name)}, which is no number.")
 
 

@@ -3,7 +3,7 @@
     {
      "schema": "glassgrad-checkpoint/1",
      "run": {"batch_size": 32, "seed": 0, "samples": "5f0c…", …},
-     "epoch": 12, "steps": 504, "parameters": […], "best": […] or null,
+     "steps": 504, "why_eager": null, "parameters": […], "best": […] or null,
      "optimiser": {…}, "history": {…}
     }
 
@@ -17,19 +17,17 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import Mapping
-from math import inf, nan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from engine.files import json_text, possible, write_file
+from engine.files import NO_JSON_NUMBERS, json_text, possible, write_file
 from engine.text import clipped, told
 from nn.optimiser import Optimiser
 from nn.training.history import History
 
 SCHEMA = "glassgrad-checkpoint/1"
-_NO_JSON_NUMBERS = {"nan": nan, "inf": inf, "-inf": -inf}
 
 
 class State:
@@ -190,7 +188,7 @@ def _take(data: Mapping[str, Any], state: State, most: int) -> None:
 def _array(entries: Any, count: int) -> Any:
     if not isinstance(entries, list) or len(entries) != count:
         raise ValueError(f"it does not hold {count} parameters")
-    numbers = [_NO_JSON_NUMBERS.get(x, x) if isinstance(x, str) else x for x in entries]
+    numbers = [NO_JSON_NUMBERS.get(x, x) if isinstance(x, str) else x for x in entries]
     if not all(isinstance(x, float) for x in numbers):
         raise ValueError("a parameter is no number")
     return np.array(numbers)

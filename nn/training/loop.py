@@ -226,13 +226,11 @@ class Training:
 
     def _clipped(self, gradient: Any) -> tuple[Any, float]:
         """The gradient as far as it is allowed, and its length before."""
-        limit = self.options.clip_norm
+        limit, most = self.options.clip_norm or inf, self.options.clip_value
+        if most is None:
+            return clipped_by_norm(gradient, limit)
         _, norm = clipped_by_norm(gradient, inf)
-        if self.options.clip_value is not None:
-            gradient = clipped_by_value(gradient, self.options.clip_value)
-        if limit is not None:
-            gradient, _ = clipped_by_norm(gradient, limit)
-        return gradient, norm
+        return clipped_by_norm(clipped_by_value(gradient, most), limit)[0], norm
 
     def _measured(self) -> dict[str, float]:
         """Losses and metrics after an epoch."""

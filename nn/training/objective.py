@@ -120,22 +120,18 @@ class Objective:
         model, loss, penalty = self.model, self.loss, self.penalty
         parameters = self.parameters
 
-        def objective(x: Any, target: Any, noise: Sequence[Any]) -> Value:
-            with noise_from(noise):
-                found = loss(model(x), target)
-            return found if penalty is None else found + penalty(parameters)
-
         def mean(x: Any, target: Any) -> Value:
             return loss(model(x), target)
 
-        def silent(x: Any, target: Any) -> Value:
-            found = loss(model(x), target)
+        def objective(x: Any, target: Any, noise: Sequence[Any] = ()) -> Value:
+            with noise_from(noise):
+                found = mean(x, target)
             return found if penalty is None else found + penalty(parameters)
 
         # What is compiled looks at names that functions of its package read: here, of the user's.
         home = _home_of(loss, penalty, type(model))
-        objective.__module__ = silent.__module__ = mean.__module__ = home
-        self._objective = compiled(objective if self.noise else silent)
+        objective.__module__ = mean.__module__ = home
+        self._objective = compiled(objective)
         self._value_and_grad = self._objective.value_and_grad(parameters)
         self._loss = compiled(mean)
         self._forward = compiled(model)
