@@ -41,7 +41,7 @@ COUNT = 9  # steps: three forward, the seed, five edges back
 SAYS = (
     r"debug: Starting application in workspace: ",
     r"debug: Starting WebSocket: ws://127\.0\.0\.1:",
-    r"warning: Plugin @\S+ (\(with \d+ dependants\) took|is taking too long) .*activate\.$",
+    r"warning: Plugin \S+ (\(with \d+ dependants\) took|is taking too long) .*activate\.$",
     r"request: http://127\.0\.0\.1:",
 )
 """What JupyterLab itself says, on the console and to its server. Nothing else may be said."""
