@@ -17,7 +17,7 @@ import numpy as np
 
 import nn
 from benchmarks.timing import OURS, Workload, absent, peer
-from nn.training.samples import generator
+from nn.data.samples import generator
 
 EPOCHS, BATCH, RATE, DECAY = 40, 32, 0.2, 0.001
 EAGER, TORCH, SKLEARN = "glassgrad, eager", "PyTorch, the same loop", "scikit-learn MLPClassifier"

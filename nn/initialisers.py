@@ -2,7 +2,8 @@
 
 How large the first weights are decides whether signals and gradients fade, explode or get through
 many layers. An initialiser says so for one neuron, from the number of its inputs (`fan_in`) and
-the number of neurons beside it (`fan_out`). The names are in `INITIALISERS`. Next: `layers.py`.
+the number of neurons beside it (`fan_out`). The names are in `INITIALISERS`.
+Next: `modules/layers.py`.
 """
 
 from __future__ import annotations
@@ -10,13 +11,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import isfinite, sqrt
+from math import sqrt
 from typing import Any, TypeAlias
 
-from engine.real import real
 from engine.text import describe, told
+from nn.checks import finite, not_negative, whole
 from nn.seed import Seed, generator
-from nn.whole import whole
 
 Draw: TypeAlias = Callable[[Any, int, int], float]
 """A number drawn with a `random.Random` for a neuron of some fan-in and fan-out."""
@@ -97,7 +97,7 @@ def uniform(low: float = -1.0, high: float = 1.0) -> Initialiser:
     >>> uniform(-0.5, 0.5)
     <initialiser uniform(-0.5, 0.5)>
     """
-    low, high = _finite(low, "uniform(low=...)"), _finite(high, "uniform(high=...)")
+    low, high = finite(low, "uniform(low=...)"), finite(high, "uniform(high=...)")
     if low > high:
         raise ValueError(f"uniform(low, high) goes upwards: {low} is above {high}.")
 
@@ -125,7 +125,7 @@ def normal(mean: float = 0.0, std: float = 1.0) -> Initialiser:
     >>> normal(std=0.02)
     <initialiser normal(0, 0.02)>
     """
-    mean, std = _finite(mean, "normal(mean=...)"), _not_negative(std, "normal(std=...)")
+    mean, std = finite(mean, "normal(mean=...)"), not_negative(std, "normal(std=...)")
     return Initialiser(f"normal({mean:g}, {std:g})", lambda g, nin, nout: _normal(g, mean, std))
 
 
@@ -146,7 +146,7 @@ def xavier(gain: float = 1.0) -> Initialiser:
     >>> xavier(5 / 3)
     <initialiser xavier(1.66667)>
     """
-    gain = _not_negative(gain, "xavier(gain=...)")
+    gain = not_negative(gain, "xavier(gain=...)")
     return Initialiser(
         f"xavier({gain:g})", lambda g, nin, nout: _within(g, gain * sqrt(6.0 / (nin + nout)))
     )
@@ -165,7 +165,7 @@ def xavier_normal(gain: float = 1.0) -> Initialiser:
     >>> xavier_normal()
     <initialiser xavier_normal(1)>
     """
-    gain = _not_negative(gain, "xavier_normal(gain=...)")
+    gain = not_negative(gain, "xavier_normal(gain=...)")
     return Initialiser(
         f"xavier_normal({gain:g})",
         lambda g, nin, nout: _normal(g, 0.0, gain * sqrt(2.0 / (nin + nout))),
@@ -189,7 +189,7 @@ def he(gain: float = sqrt(2.0)) -> Initialiser:
     >>> he()
     <initialiser he(1.41421)>
     """
-    gain = _not_negative(gain, "he(gain=...)")
+    gain = not_negative(gain, "he(gain=...)")
     return Initialiser(f"he({gain:g})", lambda g, nin, nout: _within(g, gain * sqrt(3.0 / nin)))
 
 
@@ -206,7 +206,7 @@ def he_normal(gain: float = sqrt(2.0)) -> Initialiser:
     >>> he_normal()
     <initialiser he_normal(1.41421)>
     """
-    gain = _not_negative(gain, "he_normal(gain=...)")
+    gain = not_negative(gain, "he_normal(gain=...)")
     return Initialiser(
         f"he_normal({gain:g})", lambda g, nin, nout: _normal(g, 0.0, gain / sqrt(nin))
     )
@@ -251,20 +251,6 @@ def _within(generator: Any, bound: float) -> float:
 
 def _normal(generator: Any, mean: float, std: float) -> float:
     return float(generator.normalvariate(mean, std))
-
-
-def _finite(number: Any, role: str) -> float:
-    found = real(number, role)
-    if not isfinite(found):
-        raise ValueError(f"{role} is a finite number, not {found}.")
-    return found
-
-
-def _not_negative(number: Any, role: str) -> float:
-    found = _finite(number, role)
-    if found < 0.0:
-        raise ValueError(f"{role} is at least 0, not {found}.")
-    return found
 
 
 INITIALISERS = {

@@ -14,11 +14,10 @@ import numpy.typing as npt
 
 from engine.real import real
 from engine.text import counted, describe, told
+from nn.data.arrays import Array, numbers_of
 
 Metric: TypeAlias = Callable[[Any, Any], float]
 """A function of outputs and targets."""
-
-Array = npt.NDArray[Any]
 
 
 def accuracy(outputs: Any, targets: Any, threshold: float = 0.0) -> float:
@@ -187,15 +186,7 @@ def metric_called(choice: str | Metric) -> Metric:
 
 def _numbers(data: Any, metric: str, role: str) -> Array:
     """An array of floats with at least one row; of shape (n,) where it was (n, 1)."""
-    try:
-        array = np.asarray(data)
-    except ValueError:
-        raise ValueError(f"{metric}(...): the {role} have rows of different lengths.") from None
-    if array.dtype.kind not in "fiub":
-        raise TypeError(
-            f"{metric}(...) takes arrays of numbers; the {role} are {describe(data)}. "
-            "The numbers of Values are [v.data for v in values]."
-        )
+    array = numbers_of(data, f"{metric}({role}=...)")
     if array.ndim not in (1, 2) or array.size == 0:
         raise ValueError(
             f"{metric}(...) takes {role} of shape (n,) or (n, k), of one sample or more, "

@@ -24,15 +24,14 @@ import numpy as np
 
 import engine
 from engine import Value, no_grad
-from nn import MLP
-from nn.data import two_moons
+from nn import MLP, two_moons
 from viz.plots import plot_boundary
 
 # ## The data
 #
 # The upper moon is half a circle around (0, 0). The lower moon is the same half circle turned
 # upside down and moved so that each reaches into the other. Noise makes the points real: they
-# lie near the line, not on it. `nn.data` makes them, and names the moon of a point 0 or 1; the
+# lie near the line, not on it. `nn.data.data` makes them, and names the moon of a point 0 or 1; the
 # loss below wants the label of a point to be -1 or 1.
 
 

@@ -22,8 +22,8 @@ from nn import (
     sine,
     to_torch,
 )
-from nn.bridge_table import ACTIVATIONS_THERE
-from nn.training.samples import plain
+from nn.bridges.torch_table import ACTIVATIONS_THERE
+from nn.data.samples import plain
 
 
 def torch_here() -> Any:

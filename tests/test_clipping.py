@@ -10,7 +10,12 @@ import pytest
 
 from engine import NOT_COMPUTED, Value, assign_grad, grad_vector
 from nn import MLP
-from nn.clipping import clip_grad_norm, clip_grad_value, clipped_by_norm, clipped_by_value
+from nn.optimisers.clipping import (
+    clip_grad_norm,
+    clip_grad_value,
+    clipped_by_norm,
+    clipped_by_value,
+)
 
 ROWS = [
     [3.0, 4.0],

@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from nn.data import blobs, circles, digits, linear_regression, sine, spirals, two_moons, xor
-from nn.splitting import split
+from nn import blobs, circles, digits, linear_regression, sine, spirals, two_moons, xor
+from nn.data.splitting import split
 
 CLASSES = [(two_moons, 2), (circles, 2), (spirals, 2), (xor, 2), (blobs, 3)]
 TARGETS = [(linear_regression, 1), (sine, 1)]

@@ -17,10 +17,10 @@ import viz
 PACKAGES = [engine, nn, viz]
 NEEDS = {
     "viz.plots": "matplotlib",
-    "nn.bridge": "torch",
-    "nn.bridge_back": "torch",
-    "nn.bridge_table": "torch",
-    "nn.estimators": "sklearn",
+    "nn.bridges.to_torch": "torch",
+    "nn.bridges.from_torch": "torch",
+    "nn.bridges.torch_table": "torch",
+    "nn.bridges.estimators": "sklearn",
 }
 """What the examples of a module need."""
 

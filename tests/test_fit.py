@@ -755,7 +755,7 @@ def test_an_option_that_makes_no_sense_is_refused(options: dict, message: str) -
     ("X", "y", "message"),
     [
         ([[1.0, 2.0]], [1, 0], r"X has 1 samples and y has 2 targets"),
-        ([], [], r"X holds no samples"),
+        ([], [], r"X has no samples"),
         ([[1.0, math.nan]], [1], r"X\[0, 1\] is nan"),
         ([[1.0], [1.0, 2.0]], [1, 0], r"have to be padded"),
         ([["a", "b"]], [1], r"real numbers|no array of numbers"),
@@ -930,4 +930,4 @@ def test_a_copy_predicts_with_its_own_parameters() -> None:
 
 def test_everything_public_is_in_the_package() -> None:
     assert {"fit", "predict", "History", "check_health"} <= set(nn.__all__)
-    assert cross_entropy.__module__ == "nn.losses"
+    assert cross_entropy.__module__ == "nn.losses.losses"

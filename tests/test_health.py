@@ -11,12 +11,24 @@ from engine import NOT_COMPUTED, Value, compiled, no_grad, scope, trap
 from engine.errors import CompilationError
 from engine.table import TABLE
 from engine.units import UNITS, is_still, is_unit, still_name
-from nn import MLP, Layer, Module, Neuron
-from nn.data import blobs, circles, linear_regression, sine, two_moons, xor
+from nn import (
+    MLP,
+    Layer,
+    Module,
+    Neuron,
+    binary_cross_entropy_with_logits,
+    blobs,
+    circles,
+    cross_entropy,
+    linear_regression,
+    mse,
+    sine,
+    two_moons,
+    xor,
+)
 from nn.health import Health, check_health
 from nn.health.layer import LayerHealth
 from nn.health.sizes import mean_of, ratio_of, size_of, spread_of
-from nn.losses import binary_cross_entropy_with_logits, cross_entropy, mse
 
 
 def hinge(score, y):
@@ -649,7 +661,7 @@ def test_it_may_be_called_again_and_says_the_same():
         (lambda m: check(m, learning_rate=math.nan), ValueError, "0 or positive, not nan"),
         (lambda m: check(m, learning_rate="a"), TypeError, "takes a real number"),
         (lambda m: check_health(m, mse, [[1, 1]], [1, 2]), ValueError, "1 samples and y has 2"),
-        (lambda m: check_health(m, mse, [], []), ValueError, "holds no samples"),
+        (lambda m: check_health(m, mse, [], []), ValueError, "has no samples"),
         (lambda m: check_health(m, mse, [[1, math.nan]], [1]), ValueError, "is nan"),
     ],
 )

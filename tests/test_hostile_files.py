@@ -16,7 +16,7 @@ from outputs import refused, strict_json
 
 from engine import Value
 from nn import MLP, Module, Neuron
-from nn.saved import load
+from nn.saving.files import load
 from viz import backprop, draw
 
 SECTION = "Hostile input"

@@ -177,11 +177,11 @@ REFUSED = [
      "init is an initialiser, not the function normal. Call it: normal(...)."),
     (lambda: Neuron(2, fan_out=0), ValueError, "fan_out is at least 1, not 0."),
     (lambda: uniform(1.0, -1.0), ValueError, "goes upwards: 1.0 is above -1.0."),
-    (lambda: uniform(math.nan, 1.0), ValueError, "uniform(low=...) is a finite number, not nan."),
-    (lambda: normal(0.0, -1.0), ValueError, "normal(std=...) is at least 0, not -1.0."),
+    (lambda: uniform(math.nan, 1.0), ValueError, "uniform(low=...) takes a finite number, not"),
+    (lambda: normal(0.0, -1.0), ValueError, "normal(std=...) takes 0 or a positive number"),
     (lambda: normal("0"), TypeError, "normal(mean=...) takes a real number, not str '0'."),
-    (lambda: xavier(math.inf), ValueError, "xavier(gain=...) is a finite number, not inf."),
-    (lambda: he(-1.0), ValueError, "he(gain=...) is at least 0, not -1.0."),
+    (lambda: xavier(math.inf), ValueError, "xavier(gain=...) takes a finite number, not inf."),
+    (lambda: he(-1.0), ValueError, "he(gain=...) takes 0 or a positive number, not -1.0."),
 ]  # fmt: skip
 
 

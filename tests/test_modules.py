@@ -44,8 +44,8 @@ from nn import (
     cross_entropy,
     noise_from,
 )
-from nn.attention import Projection
-from nn.sequential import Elementwise
+from nn.modules.attention import Projection
+from nn.modules.sequential import Elementwise
 from viz import draw
 
 INF, NAN = math.inf, math.nan

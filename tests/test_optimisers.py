@@ -15,10 +15,8 @@ import pytest
 from engine import NOT_COMPUTED, Value, assign, assign_grad, compiled, data_vector
 from engine.errors import CompilationError
 from engine.files import json_text
-from nn import MLP, Neuron
-from nn.adaptive import Adagrad, Adam, AdamW, RMSprop
-from nn.optimiser import Optimiser
-from nn.optimisers import SGD
+from nn import MLP, Adagrad, Adam, AdamW, Neuron, Optimiser, RMSprop
+from nn.optimisers.sgd import SGD
 
 RULES = [SGD, Adam, AdamW, RMSprop, Adagrad]
 

@@ -101,8 +101,8 @@ def half_taken(model: Module, state: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("place", "fault", "state"),
     [
-        ("nn.module.named", str, {"\x1b[31m": 1}),
-        ("nn.module.named", str, {"b" * 1000: 1}),
+        ("nn.modules.module.named", str, {"\x1b[31m": 1}),
+        ("nn.modules.module.named", str, {"b" * 1000: 1}),
         ("nn.Module.load_state_dict", half_taken, {"w.0": 1.0, "w.1": "2", "b": 3.0}),
         ("nn.Module.load_state_dict", lambda *_: None, {"w.0": 1.0, "w.1": 2.0, "b": 3.0}),
     ],

@@ -20,11 +20,11 @@ import engine
 import nn
 from engine import Value
 from nn import MLP, Dropout, Embedding, Layer, LayerNorm, Module, Neuron, Sequential
-from nn.attention import Projection
-from nn.building import CLASSES, build_of, made
-from nn.recurrent import RecurrentCell
-from nn.saved import SCHEMA, load
-from nn.sequential import Elementwise, Method
+from nn.modules.attention import Projection
+from nn.modules.recurrent import RecurrentCell
+from nn.modules.sequential import Elementwise, Method
+from nn.saving.building import CLASSES, build_of, made
+from nn.saving.files import SCHEMA, load
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_every_class_has_a_model_here() -> None:
         for name, thing in vars(nn).items()
         if isinstance(thing, type) and issubclass(thing, Module) and thing is not Module
     }
-    assert modules <= set(CLASSES), "a new module of nn needs a row in nn/building.py"
+    assert modules <= set(CLASSES), "a new module of nn needs a row in nn/saving/building.py"
 
 
 @pytest.mark.parametrize("name", CLASSES)

@@ -22,7 +22,7 @@ from outputs import assert_is_sentence
 
 from engine.files import write_file
 from nn import MLP, Dropout, Layer, LayerNorm, Module, Neuron, Sequential
-from nn.saved import load
+from nn.saving.files import load
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="of POSIX systems")
 TEMPORARY = ".glassgrad-"
@@ -42,7 +42,7 @@ def bits(model: Module) -> dict[str, str]:
 KILLED = """
 import os, pathlib, random, signal, time, warnings
 from nn import MLP
-from nn.saved import load
+from nn.saving.files import load
 
 warnings.simplefilter("ignore", DeprecationWarning)  # of forks where numpy has threads
 path = pathlib.Path({path!r})

@@ -8,17 +8,9 @@ from typing import Any
 import pytest
 
 from engine import Value
-from nn.optimisers import SGD
-from nn.schedules import (
-    Rule,
-    Schedule,
-    constant,
-    cosine,
-    one_cycle,
-    ramp,
-    step_decay,
-    warm_up,
-)
+from nn import Schedule, constant, cosine, one_cycle, ramp, step_decay, warm_up
+from nn.optimisers.schedule import Rule
+from nn.optimisers.sgd import SGD
 
 BASES = [0.5, 0.02]
 

@@ -26,7 +26,7 @@ ALLOWED_INSIDE_FUNCTIONS = {
     "nn": {"tqdm", "matplotlib", "sklearn", "torch"},
     "viz": {"pygraphviz", "matplotlib", "numpy", "anywidget", "traitlets"},
 }
-LOADED_ON_DEMAND = {"nn.estimators": {"sklearn"}}
+LOADED_ON_DEMAND = {"nn.bridges.estimators": {"sklearn"}}
 """Modules that are imported inside functions, and so may import at once what these need."""
 
 

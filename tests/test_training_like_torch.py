@@ -23,8 +23,8 @@ from nn import (
     sine,
     two_moons,
 )
-from nn.bridge import to_torch
-from nn.training.samples import generator
+from nn.bridges.to_torch import to_torch
+from nn.data.samples import generator
 
 torch = pytest.importorskip("torch")
 

@@ -20,13 +20,13 @@ from engine.mode import MODE, ORDINARY, call_in
 from engine.printing import columns, short
 from engine.real import real
 from engine.text import counted, describe
+from nn.checks import whole
+from nn.data.samples import plain, samples_of
 from nn.health.layer import LayerHealth
 from nn.health.probe import measure
 from nn.health.verdicts import HEALTHY, verdicts
-from nn.module import Module
-from nn.training.modes import modules_of, training
-from nn.training.samples import plain, samples_of
-from nn.whole import whole
+from nn.modules.modes import modules_of, training
+from nn.modules.module import Module
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -122,9 +122,9 @@ class Health:
             ImportError: matplotlib is not installed; the message says how to install it.
             ValueError: the model has no layers.
         """
-        from nn.curves import plot_health
+        from nn.health.plot import plot_health
 
-        return plot_health(self)
+        return plot_health(self.layers, self.verdicts)
 
 
 def check_health(
@@ -143,7 +143,7 @@ def check_health(
 
     Args:
         model: gives an output for a sample.
-        loss: gives a Value for an output and a target, as those of `nn.losses`.
+        loss: gives a Value for an output and a target, as those of `nn.losses.losses`.
         X: the samples, of shape (n, ...).
         y: their targets, of shape (n, ...).
         most: how many samples to look at, chosen evenly; they run one by one.

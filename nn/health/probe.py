@@ -20,9 +20,9 @@ from engine.units import is_unit
 from nn.health.found import LayerFound, Record
 from nn.health.layer import LayerHealth
 from nn.health.sizes import ratio_of
-from nn.hidden import parameters_read_by
-from nn.module import Module
-from nn.parts import walk
+from nn.modules.hidden import parameters_read_by
+from nn.modules.module import Module
+from nn.modules.parts import walk
 
 
 class Measured(NamedTuple):

@@ -24,7 +24,7 @@ import numpy as np
 
 from engine.files import NO_JSON_NUMBERS, json_text, possible, write_file
 from engine.text import clipped, told
-from nn.optimiser import Optimiser
+from nn.optimisers.optimiser import Optimiser
 from nn.training.history import History
 
 SCHEMA = "glassgrad-checkpoint/1"

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine import Value, no_grad
-from nn.schedules import Schedule
+from nn.data.samples import plain
+from nn.optimisers.schedule import Schedule
 from nn.training.options import name_of
-from nn.training.samples import plain
 
 if TYPE_CHECKING:
     from nn.training.loop import Training

@@ -13,18 +13,18 @@ from typing import Any
 
 from engine.mode import MODE
 from engine.text import describe
-from nn.adaptive import Adam
+from nn.data.samples import held_out, samples_of
 from nn.metrics import Metric, metric_called
-from nn.module import Module
-from nn.optimiser import Optimiser
-from nn.schedules import Rule, Schedule
+from nn.modules.module import Module
+from nn.optimisers.adam import Adam
+from nn.optimisers.optimiser import Optimiser
+from nn.optimisers.schedule import Rule, Schedule
 from nn.training.checkpoint import Checkpoint
 from nn.training.description import description_of
 from nn.training.history import COLUMNS, History
 from nn.training.loop import Callback, Training
 from nn.training.objective import Loss, Objective, Penalty
 from nn.training.options import Options, name_of
-from nn.training.samples import held_out, samples_of
 
 
 def fit(
@@ -74,7 +74,7 @@ def fit(
         metrics: functions of outputs and targets, or names: "accuracy", "r2", ...
         penalty: of the list of parameters, added to the mean loss, for example
             `lambda parameters: l2(parameters, 1e-4)`.
-        schedule: the learning rate by steps, such as `cosine()`; see `nn/schedules.py`.
+        schedule: the learning rate by steps, such as `cosine()`; see `nn/optimisers/schedules.py`.
         clip_norm: the greatest length that the gradient may have.
         clip_value: the greatest size that a number of the gradient may have, before `clip_norm`.
         accumulate: how many batches make one step, for batches that would need too much memory.

@@ -90,7 +90,7 @@ class History(Mapping[str, list[float]]):
             ImportError: matplotlib is not installed; the message says how to install it.
             ValueError: no epoch is done yet.
         """
-        from nn.curves import plot_history
+        from nn.training.curves import plot_history
 
         return plot_history(self)
 

@@ -13,20 +13,20 @@ import numpy as np
 from engine import Value, assign, assign_grad, clear_grad, data_vector, no_grad
 from engine.names import layer_of
 from engine.real import real
-from nn.clipping import clipped_by_norm, clipped_by_value
+from nn.data.samples import Samples, batches, generator
 from nn.health import check_health
 from nn.metrics import Metric
-from nn.module import Module
-from nn.optimiser import Optimiser
-from nn.schedules import Schedule
+from nn.modules.modes import training
+from nn.modules.module import Module
+from nn.optimisers.clipping import clipped_by_norm, clipped_by_value
+from nn.optimisers.optimiser import Optimiser
+from nn.optimisers.schedule import Schedule
 from nn.training.checkpoint import Checkpoint, State
 from nn.training.history import History
-from nn.training.modes import training
 from nn.training.objective import Objective, check_targets
 from nn.training.options import Options
 from nn.training.predict import outputs_of
 from nn.training.progress import Progress
-from nn.training.samples import Samples, batches, generator
 
 Callback = Callable[[History], Any]
 

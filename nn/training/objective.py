@@ -26,11 +26,11 @@ from engine import (
 )
 from engine.nested import like
 from engine.text import describe
-from nn.module import Module
-from nn.noise import count_noise, noise_from
-from nn.training.modes import modules_of, training
+from nn.data.samples import Samples, plain
+from nn.modules.modes import modules_of, training
+from nn.modules.module import Module
+from nn.modules.noise import count_noise, noise_from
 from nn.training.options import name_of
-from nn.training.samples import Samples, plain
 
 T = TypeVar("T")
 Loss = Callable[[Any, Any], Value]

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
 from typing import Any
 
-from engine.real import real
-from engine.text import told
-from nn.whole import whole
+from nn.checks import positive, whole
 
 
 @dataclass
@@ -35,7 +32,8 @@ class Options:
         if self.patience is not None:
             self.patience = whole(self.patience, "fit(patience=...)")
         for name in ("clip_norm", "clip_value"):
-            setattr(self, name, _limit(getattr(self, name), f"fit({name}=...)"))
+            limit = getattr(self, name)
+            setattr(self, name, None if limit is None else positive(limit, f"fit({name}=...)"))
 
     def steps(self, count: int) -> int:
         """How many steps there are in all epochs over so many samples."""
@@ -46,12 +44,3 @@ class Options:
 def name_of(function: Any) -> str:
     """The name of a function, or of the class of another callable."""
     return str(getattr(function, "__name__", type(function).__name__))
-
-
-def _limit(number: Any, role: str) -> float | None:
-    if number is None:
-        return None
-    limit = real(number, role)
-    if not 0.0 < limit < inf:
-        raise ValueError(f"{role} is a positive number, not {told(number)}.")
-    return limit

@@ -11,9 +11,9 @@ from engine import Compiled, Value, no_grad
 from engine import compiled as engine_compiled
 from engine.nested import leaves_of, like
 from engine.text import describe
-from nn.module import Module
-from nn.training.modes import modules_of, training
-from nn.training.samples import LARGEST_PIECE, checked_array, plain
+from nn.data.samples import LARGEST_PIECE, checked_array, plain
+from nn.modules.modes import modules_of, training
+from nn.modules.module import Module
 
 
 def predict(

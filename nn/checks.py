@@ -1,0 +1,115 @@
+"""Numbers that users give for an option, and the sentence for everything else.
+
+Each check takes what was given and its role in a message, as "SGD(momentum=...)", and gives what is
+kept, or raises.
+"""
+
+from __future__ import annotations
+
+import operator
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from engine.real import real
+from engine.text import describe, told
+
+
+def whole(number: Any, role: str, least: int = 1) -> int:
+    """A whole number that is large enough.
+
+    Args:
+        number: what was given.
+        role: what it is, for the sentence.
+        least: the smallest that makes sense.
+
+    Raises:
+        TypeError: it is no whole number.
+        ValueError: it is too small.
+
+    >>> from nn.checks import whole
+    >>> whole(0, "epochs")
+    Traceback (most recent call last):
+    ValueError: epochs is at least 1, not 0.
+    """
+    try:
+        if isinstance(number, bool):
+            raise TypeError
+        found = operator.index(number)
+    except TypeError:
+        raise TypeError(f"{role} is a whole number, not {describe(number)}.") from None
+    if found < least:
+        raise ValueError(f"{role} is at least {least}, not {found}.")
+    return found
+
+
+def finite(number: Any, role: str) -> float:
+    """Any finite number.
+
+    >>> finite(1, "SGD(dampening=...)")
+    1.0
+    """
+    found = real(number, role)
+    if not isfinite(found):
+        raise ValueError(f"{role} takes a finite number, not {found}.")
+    return found
+
+
+def not_negative(number: Any, role: str) -> float:
+    """A finite number of 0 or more.
+
+    >>> not_negative(0.1, "SGD(learning_rate=...)")
+    0.1
+    """
+    found = finite(number, role)
+    if found < 0.0:
+        raise ValueError(f"{role} takes 0 or a positive number, not {found}.")
+    return found
+
+
+def positive(number: Any, role: str) -> float:
+    """A finite number above 0.
+
+    >>> from nn.checks import positive
+    >>> positive(1, "fit(clip_norm=...)")
+    1.0
+    """
+    found = finite(number, role)
+    if found <= 0.0:
+        raise ValueError(f"{role} takes a positive number, not {found}.")
+    return found
+
+
+def below_one(number: Any, role: str) -> float:
+    """How much of an average stays in a step: 0 or more, and below 1.
+
+    >>> below_one(0.99, "RMSprop(alpha=...)")
+    0.99
+    """
+    found = not_negative(number, role)
+    if found >= 1.0:
+        raise ValueError(f"{role} takes a number below 1, not {found}.")
+    return found
+
+
+def two_below_one(pair: Any, role: str) -> tuple[float, float]:
+    """Two numbers of 0 or more, and below 1.
+
+    >>> two_below_one([0.9, 0.999], "Adam(betas=...)")
+    (0.9, 0.999)
+    """
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        raise TypeError(f"{role} takes two numbers, such as (0.9, 0.999), not {told(pair)}.")
+    return below_one(pair[0], role), below_one(pair[1], role)
+
+
+def true_or_false(choice: Any, role: str) -> bool:
+    """True or False.
+
+    >>> true_or_false(True, "SGD(nesterov=...)")
+    True
+    """
+    if not isinstance(choice, (bool, np.bool_)):
+        raise TypeError(f"{role} is True or False, not {told(choice)}.")
+    return bool(choice)

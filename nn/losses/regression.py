@@ -1,0 +1,105 @@
+"""Losses of numbers: the squared error, the absolute one, and Huber's, which is between them.
+
+All losses are called alike, `loss(prediction, target, reduction="mean")`, and formulas are in the
+docstrings. Predictions are of one sample or of many, in lists; how they are paired with their
+targets is in `pairs.py`. Next: `classification.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine import Value, minimum
+from engine.real import real
+from nn.checks import positive
+from nn.losses.pairs import check_reduction, paired, reduced
+
+
+def mse(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
+    """The squared error (prediction - target)², the loss of a regression.
+
+    Args:
+        prediction: a Value or number, or nested lists (an array) of them, of one sample or many.
+        target: as many numbers or Values in the same shape; only axes of length 1 at the end may
+            be missing on one side, as when each of n predictions stands in a list of its own.
+        reduction: "mean" over all numbers, "sum", or "none".
+
+    Returns:
+        A Value; with "none" lists of Values in the shape of the prediction.
+
+    Raises:
+        ValueError: the shapes differ, nothing is given, or there is no such reduction.
+        TypeError: there is something else than Values and real numbers.
+
+    As PyTorch's `mse_loss`, which however spreads (n,) and (n, 1) out to n × n pairs.
+
+    >>> from engine import Value
+    >>> from nn import mse
+    >>> mse([Value(3.0), Value(5.0)], [1.0, 4.0]).data
+    2.5
+    """
+    check_reduction("mse", reduction)
+    shape, pairs = paired("mse", prediction, target, _number_for("mse"))
+    return reduced([(p - t) ** 2 for p, t in pairs], shape, reduction)
+
+
+def mae(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
+    """The absolute error |prediction - target|, which outliers sway less than the squared one.
+
+    Its derivative at 0 is 0. As PyTorch's `l1_loss`.
+
+    Args:
+        prediction: see `mse`.
+        target: see `mse`.
+        reduction: see `mse`.
+
+    Returns:
+        A Value; with "none" lists of Values in the shape of the prediction.
+
+    Raises:
+        ValueError, TypeError: see `mse`.
+
+    >>> from engine import Value
+    >>> from nn import mae
+    >>> mae([Value(3.0), Value(5.0)], [1.0, 4.0]).data
+    1.5
+    """
+    check_reduction("mae", reduction)
+    shape, pairs = paired("mae", prediction, target, _number_for("mae"))
+    return reduced([abs(p - t) for p, t in pairs], shape, reduction)
+
+
+def huber(prediction: Any, target: Any, *, delta: Any = 1.0, reduction: str = "mean") -> Any:
+    """Half the squared error up to `delta`, and from there on a line of that slope.
+
+    With e = |prediction - target| and c = min(e, delta) it is c²/2 + delta·(e - c), which is e²/2
+    for a small e, and delta·(e - delta/2) for a large one (Huber 1964). As PyTorch's `huber_loss`.
+
+    Args:
+        prediction: see `mse`.
+        target: see `mse`.
+        reduction: see `mse`.
+        delta: the error where the line begins, a positive number.
+
+    Returns:
+        A Value; with "none" lists of Values in the shape of the prediction.
+
+    Raises:
+        ValueError: see `mse`; or `delta` is not positive and finite.
+        TypeError: see `mse`.
+
+    >>> from engine import Value
+    >>> from nn import huber
+    >>> huber([Value(0.5), Value(3.0)], [0.0, 0.0], reduction="none")[1].data
+    2.5
+    """
+    if not isinstance(delta, Value):
+        delta = positive(delta, "huber(delta=...)")
+    check_reduction("huber", reduction)
+    shape, pairs = paired("huber", prediction, target, _number_for("huber"))
+    errors = [(e, minimum(e, delta)) for e in (abs(p - t) for p, t in pairs)]
+    return reduced([0.5 * c * c + delta * (e - c) for e, c in errors], shape, reduction)
+
+
+def _number_for(loss: str) -> Any:
+    return lambda target: real(target, f"{loss}(...)")

@@ -1,0 +1,92 @@
+"""The choice of an activation: the name of a row of the engine's table, or a function.
+
+The formulas and their derivatives are rows of `engine/table.py`; nothing is defined twice here.
+Next: `layers.py`, where a neuron applies its activation to the weighted sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias, cast
+
+from engine import TABLE, Operation, Reduction, Value
+
+Function = Callable[[Value], Value]
+
+Activation: TypeAlias = str | Function | None
+"""A name from `ACTIVATIONS`, a function from a Value to a Value, or None for "linear"."""
+
+
+def linear(v: Value) -> Value:
+    """The activation that does nothing: the weighted sum itself, as in a regression's output.
+
+    Args:
+        v: the weighted sum of a neuron.
+
+    >>> from engine import Value
+    >>> from nn import linear
+    >>> linear(Value(3.0)).data
+    3.0
+    """
+    return v
+
+
+def _takes_one_operand(operation: Operation) -> bool:
+    if isinstance(operation, Reduction):
+        return False
+    return len(operation.domain) - len(operation.defaults) == 1
+
+
+ACTIVATIONS = ("linear", *(name for name, row in TABLE.items() if _takes_one_operand(row)))
+"""Every activation that can be chosen by name: the rows of the table with one operand."""
+
+
+def activation_function(choice: Activation) -> Function:
+    """The function that a choice of activation stands for.
+
+    Args:
+        choice: a name from `ACTIVATIONS`, a function from a Value to a Value, or None.
+
+    Raises:
+        ValueError: there is no activation of that name, or the row takes several operands.
+        TypeError: the choice is neither a name nor a function.
+
+    >>> from engine import Value
+    >>> from nn.modules.activation import activation_function
+    >>> activation_function("relu")(Value(-2.0)).data
+    0.0
+    """
+    if choice is None:
+        return linear
+    if isinstance(choice, Operation):
+        choice = choice.name
+    if isinstance(choice, str):
+        return _function_named(choice)
+    if callable(choice):
+        return choice
+    raise TypeError(
+        f"An activation is a name, a function of a Value, or None, not {choice!r}. {_names()}"
+    )
+
+
+def _function_named(name: str) -> Function:
+    if name == "linear":
+        return linear
+    if name not in ACTIVATIONS:
+        raise ValueError(f"There is no activation {name!r}. {_names()}")
+    # The method and not the row: it is faster on a Value, and it can be pickled.
+    return cast(Function, getattr(Value, name))
+
+
+def _names() -> str:
+    return f"Choose one of {', '.join(ACTIVATIONS)}, or give a function of a Value."
+
+
+def name_of(function: Function) -> str:
+    """The name of an activation for people, "lambda" for a function without one.
+
+    >>> from nn.modules.activation import activation_function, name_of
+    >>> name_of(activation_function("tanh"))
+    'tanh'
+    """
+    return str(getattr(function, "__name__", type(function).__name__)).strip("<>")

@@ -1,0 +1,76 @@
+"""One sample as a module takes it: Values, with plain numbers made constants once for all neurons.
+
+Whatever else is given is refused with an error that names the module and what it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from engine import Value, as_value
+from engine.real import is_real
+from engine.text import describe
+
+Inputs: TypeAlias = Any
+"""One sample: a list, tuple or numpy row of Values and real numbers; a lone one for one input."""
+
+
+class Converted(tuple[Value, ...]):
+    """Inputs that are Values already, so that the neurons of a layer need not look again."""
+
+    __slots__ = ()
+
+
+def converted(module: object, count: int, x: Inputs) -> Converted:
+    """One sample as Values.
+
+    Args:
+        module: the module that takes it, for errors.
+        count: how many inputs it takes.
+        x: the sample.
+
+    Raises:
+        ValueError: there are more or fewer than `count` inputs, or several samples at once.
+        TypeError: an input is neither a Value nor a real number.
+
+    >>> from nn.modules.inputs import converted
+    >>> [v.data for v in converted("the model", 2, [1, 0.5])]
+    [1.0, 0.5]
+    >>> converted("the model", 2, [1.0])
+    Traceback (most recent call last):
+    ValueError: the model takes 2 inputs, not 1.
+    """
+    sample = x if isinstance(x, Converted) else _as_values(module, count, x)
+    if len(sample) != count:
+        raise ValueError(f"{_name(module)} takes {_inputs_in_words(count)}, not {len(sample)}.")
+    return sample
+
+
+def _as_values(module: object, count: int, x: Inputs) -> Converted:
+    role = type(module).__name__
+    if isinstance(x, Value) or is_real(x):
+        return Converted((as_value(x, role),))
+    try:
+        if isinstance(x, str | bytes | Mapping | Set):
+            raise TypeError
+        numbers = list(x)
+    except TypeError:
+        raise TypeError(
+            f"{_name(module)} takes a list of {_inputs_in_words(count)}, not {describe(x)}."
+        ) from None
+    if any(isinstance(number, list | tuple | np.ndarray) for number in numbers):
+        raise ValueError(
+            f"{_name(module)} takes one sample at a time: write [model(x) for x in samples]."
+        )
+    return Converted([as_value(number, role) for number in numbers])
+
+
+def _name(module: object) -> str:
+    return str(module).split("\n", maxsplit=1)[0]
+
+
+def _inputs_in_words(count: int) -> str:
+    return "1 input" if count == 1 else f"{count} inputs"

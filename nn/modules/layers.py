@@ -1,0 +1,269 @@
+"""A neuron, a layer of neurons, and layers in a row: the multi-layer perceptron.
+
+A neuron knows nothing of the network around it: it takes numbers, weighs and adds them, and bends
+the sum with its activation. A layer is a list of neurons on the same inputs, an MLP a list of
+layers, each on the outputs of the one before. The names (`w`, `b`, `neurons`, `layers`) and
+defaults are those of Andrej Karpathy's lecture "The spelled-out intro to neural networks and
+backpropagation: building micrograd". What all of them share is in `module.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from engine import Value, dot
+from nn.checks import whole
+from nn.initialisers import Init, initialiser
+from nn.modules.activation import Activation, activation_function, name_of
+from nn.modules.inputs import Inputs, converted
+from nn.modules.module import Module
+from nn.seed import Seed, generator
+
+
+class Neuron(Module):
+    """activation(w · x + b): a weighted sum of the inputs plus a bias, bent by an activation.
+
+    The weighted sum is one `dot` node. Weights and bias are drawn by an initialiser, weights
+    first; the default draws uniformly from (-1, 1), as in the lecture.
+
+    Args:
+        nin: the number of inputs.
+        activation: a name from `nn.ACTIVATIONS`, a function of a Value, or None for "linear".
+        seed: makes the drawn numbers repeatable: an int, or a `random.Random` to draw from. None
+            draws from the global `random`, so that `random.seed(1337)` counts.
+        init: how the numbers are drawn: a name from `nn.INITIALISERS`, or an `Initialiser`.
+        fan_out: how many neurons stand side by side, for initialisers that ask; a layer says so.
+
+    Attributes:
+        w: the weights, a list of Values labelled "w0", "w1", ...
+        b: the bias, a Value labelled "b".
+        activation: the function applied to the weighted sum.
+
+    Raises:
+        ValueError: `nin` is below 1, or there is no activation or initialiser of that name.
+        TypeError: an argument is of a wrong type.
+
+    Example:
+        >>> from nn import Neuron
+        >>> n = Neuron(2, seed=0)
+        >>> n
+        Neuron(2, tanh, 3 parameters)
+        >>> n([1.0, -2.0]).data == (n.w[0] - 2.0 * n.w[1] + n.b).tanh().data
+        True
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        *,
+        activation: Activation = "tanh",
+        seed: Seed = None,
+        init: Init = "uniform",
+        fan_out: int = 1,
+    ) -> None:
+        weights, bias = initialiser(init).draw(whole(nin, "nin"), whole(fan_out, "fan_out"), seed)
+        self.w = [Value(weight, label=f"w{i}") for i, weight in enumerate(weights)]
+        self.b = Value(bias, label="b")
+        self.activation = activation_function(activation)
+
+    @property
+    def nin(self) -> int:
+        """The number of inputs."""
+        return len(self.w)
+
+    if TYPE_CHECKING:
+
+        def __call__(self, x: Inputs) -> Value: ...
+
+    def forward(self, x: Inputs) -> Value:
+        """The output for one sample. Call the neuron itself, `n(x)`, which opens its scope.
+
+        Raises:
+            ValueError: `x` has another number of inputs than the neuron.
+            TypeError: an input is neither a Value nor a real number.
+
+        >>> from nn import Neuron
+        >>> n = Neuron(1, activation="linear")
+        >>> n.w[0].data, n.b.data = 2.0, 1.0
+        >>> n.forward([3.0]).data
+        7.0
+        """
+        weighted_sum: Value = dot(self.w, converted(self, len(self.w), x)) + self.b
+        return self.activation(weighted_sum)
+
+    def extra_repr(self) -> str:
+        """The number of inputs and the activation: "2, tanh".
+
+        >>> from nn import Neuron
+        >>> Neuron(2).extra_repr()
+        '2, tanh'
+        """
+        return f"{self.nin}, {name_of(self.activation)}"
+
+
+class Layer(Module):
+    """Neurons side by side, each on all the inputs.
+
+    Args:
+        nin: the number of inputs.
+        nout: the number of neurons, and so of outputs.
+        activation: of every neuron; see `Neuron`.
+        seed: see `Neuron`; the neurons draw one after the other.
+        init: see `Neuron`.
+
+    Attributes:
+        neurons: the list of neurons.
+
+    Raises:
+        ValueError: a size is below 1, or there is no activation or initialiser of that name.
+        TypeError: an argument is of a wrong type.
+
+    Example:
+        >>> from nn import Layer
+        >>> layer = Layer(2, 3, seed=0)
+        >>> layer
+        Layer(2 → 3, tanh, 9 parameters)
+        >>> len(layer([1.0, -2.0]))
+        3
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nout: int,
+        *,
+        activation: Activation = "tanh",
+        seed: Seed = None,
+        init: Init = "uniform",
+    ) -> None:
+        seed, nout = generator(seed), whole(nout, "nout")
+        self.neurons = [
+            Neuron(nin, activation=activation, seed=seed, init=init, fan_out=nout)
+            for _ in range(nout)
+        ]
+
+    @property
+    def nin(self) -> int:
+        """The number of inputs."""
+        return self.neurons[0].nin
+
+    @property
+    def nout(self) -> int:
+        """The number of outputs."""
+        return len(self.neurons)
+
+    def forward(self, x: Inputs) -> Any:
+        """The outputs for one sample: a list of Values, or the Value itself if there is but one.
+
+        Raises:
+            ValueError: `x` has another number of inputs than the layer.
+            TypeError: an input is neither a Value nor a real number.
+
+        >>> from nn import Layer
+        >>> Layer(2, 1, activation="relu").forward([0.0, 0.0]).operation
+        <operation relu>
+        """
+        inputs = converted(self, self.nin, x)
+        outputs = [neuron(inputs) for neuron in self.neurons]
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def extra_repr(self) -> str:
+        """The sizes and the activation: "2 → 3, tanh".
+
+        >>> from nn import Layer
+        >>> Layer(2, 3).extra_repr()
+        '2 → 3, tanh'
+        """
+        return f"{self.nin} → {self.nout}, {name_of(self.neurons[0].activation)}"
+
+
+class MLP(Module):
+    """A multi-layer perceptron: layers in a row, the outputs of one being the inputs of the next.
+
+    Args:
+        nin: the number of inputs.
+        nouts: the number of neurons of each layer, the last being the number of outputs.
+        activation: of every neuron; see `Neuron`.
+        output_activation: of the neurons of the last layer; "same" is `activation`, and the
+            lecture's choice. For scores or a regression use "linear".
+        seed: see `Neuron`; the layers draw one after the other.
+        init: see `Neuron`.
+
+    Attributes:
+        layers: the list of layers.
+
+    Raises:
+        ValueError: a size is below 1, there is no layer, or no activation or initialiser of that
+            name.
+        TypeError: an argument is of a wrong type.
+
+    Example:
+        >>> from nn import MLP
+        >>> model = MLP(3, [4, 4, 1], seed=0)
+        >>> model
+        MLP(3 → 4 → 4 → 1, tanh, 41 parameters)
+        >>> loss = (model([2.0, 3.0, -1.0]) - 1.0) ** 2
+        >>> loss.backward()
+        >>> for p in model.parameters():
+        ...     p.data += -0.05 * p.grad
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nouts: Iterable[int],
+        *,
+        activation: Activation = "tanh",
+        output_activation: Activation = "same",
+        seed: Seed = None,
+        init: Init = "uniform",
+    ) -> None:
+        if isinstance(nouts, str) or not isinstance(nouts, Iterable):
+            raise TypeError(
+                f"nouts lists the neurons of each layer, for example [4, 4, 1], not {nouts!r}."
+            )
+        sizes = [nin, *nouts]
+        if len(sizes) == 1:
+            raise ValueError("nouts lists the neurons of each layer; give at least one layer.")
+        activations = [activation] * (len(sizes) - 1)
+        if output_activation != "same":
+            activations[-1] = output_activation
+        seed = generator(seed)
+        self.layers = [
+            Layer(before, after, activation=function, seed=seed, init=init)
+            for before, after, function in zip(sizes, sizes[1:], activations)
+        ]
+
+    @property
+    def nin(self) -> int:
+        """The number of inputs."""
+        return self.layers[0].nin
+
+    def forward(self, x: Inputs) -> Any:
+        """The outputs for one sample: a list of Values, or the Value itself if there is but one.
+
+        Raises:
+            ValueError: `x` has another number of inputs than the MLP.
+            TypeError: an input is neither a Value nor a real number.
+
+        >>> from nn import MLP
+        >>> len(MLP(3, [4, 2]).forward([1.0, 2.0, 3.0]))
+        2
+        """
+        x = converted(self, self.nin, x)
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def extra_repr(self) -> str:
+        """The sizes and the activations: "3 → 4 → 4 → 1, tanh".
+
+        >>> from nn import MLP
+        >>> MLP(2, [16, 1], activation="relu", output_activation="linear").extra_repr()
+        '2 → 16 → 1, relu, linear output'
+        """
+        sizes = " → ".join(str(size) for size in (self.nin, *(x.nout for x in self.layers)))
+        names = [name_of(layer.neurons[0].activation) for layer in self.layers]
+        output = "" if names[-1] == names[0] else f", {names[-1]} output"
+        return f"{sizes}, {names[0]}{output}"

@@ -1,0 +1,43 @@
+"""For a while, a model is being trained or in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from nn.modules.module import Module
+from nn.modules.parts import walk
+
+
+def modules_of(model: Module) -> list[Module]:
+    """The model and all modules in it.
+
+    >>> from nn import Neuron
+    >>> from nn.modules.modes import modules_of
+    >>> modules_of(Neuron(1))
+    [Neuron(1, tanh, 2 parameters)]
+    """
+    return [model, *(part for _, part in walk(model) if isinstance(part, Module))]
+
+
+@contextmanager
+def training(modules: Sequence[Module], mode: bool) -> Iterator[None]:
+    """Inside the `with` block all these modules are being trained, or in use.
+
+    >>> from nn import MLP
+    >>> from nn.modules.modes import modules_of, training
+    >>> model = MLP(1, [1])
+    >>> with training(modules_of(model), False):
+    ...     model.training
+    False
+    >>> model.training
+    True
+    """
+    before = [module.training for module in modules]
+    try:
+        for module in modules:
+            module.training = mode
+        yield
+    finally:
+        for module, was in zip(modules, before):
+            module.training = was

@@ -1,0 +1,250 @@
+"""`Module`: what a neuron, a layer, a network and every class of your own have in common.
+
+A module finds its parameters by looking through its attributes, so there is nothing to register.
+How it finds them is in `parts.py`, what happens when it is called in `scoped.py`, how it shows
+itself in `tree.py`, what its files hold in `saving/files.py`. Next: `layers.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine import Value
+from engine.real import real
+from engine.text import describe, named, some_of
+from nn.modules.parts import walk
+from nn.modules.scoped import Scoped
+from nn.modules.tree import tree
+from nn.saving import files
+from nn.saving.building import Remembered, remembered
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+_PACKAGE = __name__.removesuffix("modules.module")
+
+
+class Module(Scoped):
+    """A part of a network that holds parameters. Derive from it and define `forward`.
+
+    Parameters are the leaf Values among the attributes, in the order in which they were assigned:
+    directly, in lists, tuples, dicts and arrays, and in other modules. A class that defines
+    `__call__` instead of `forward`, or a `parameters` of its own, works as well.
+
+    Example:
+        >>> from engine import Value
+        >>> from nn import Module
+        >>> class Line(Module):
+        ...     def __init__(self):
+        ...         self.slope, self.shifts = Value(2.0), [Value(1.0)]
+        ...     def forward(self, x):
+        ...         return self.slope * x + self.shifts[0]
+        >>> line = Line()
+        >>> line(3.0).data
+        7.0
+        >>> line.state_dict()
+        {'slope': 2.0, 'shifts.0': 1.0}
+        >>> line
+        Line(2 parameters)
+    """
+
+    _own_affairs: tuple[str, ...] = (
+        *Scoped._own_affairs,
+        "_built_with",
+    )
+    _built_with: Remembered
+    training: bool
+    """Whether the module is being trained: `Dropout` leaves units out only then."""
+
+    def __new__(cls, *arguments: Any, **options: Any) -> Self:
+        """A module that is being trained; an `__init__` of the user's own need not say so."""
+        module = super().__new__(cls)
+        if cls.__module__.startswith(_PACKAGE):
+            module._built_with = remembered(arguments, options)
+        module.training = True
+        return module
+
+    def train(self, mode: bool = True) -> Self:
+        """Say that the module, with all modules in it, is being trained; or not, as `eval` does.
+
+        >>> from nn import MLP
+        >>> MLP(2, [1]).train().training
+        True
+        """
+        self.training = bool(mode)
+        for _, part in walk(self):
+            if isinstance(part, Module):
+                part.training = bool(mode)
+        return self
+
+    def eval(self) -> Self:
+        """Say that the module is in use: nothing in it is left to chance.
+
+        >>> from nn import MLP
+        >>> MLP(2, [1]).eval().training
+        False
+        """
+        return self.train(False)
+
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """Every parameter once, with its name: the path of attributes, as "layers.0.b".
+
+        Raises:
+            ValueError: two parameters have the same name, as {1: v, "1": w} in a dict has.
+
+        >>> from nn import Neuron
+        >>> [name for name, p in Neuron(2).named_parameters()]
+        ['w.0', 'w.1', 'b']
+        """
+        names = set()
+        for name, part in walk(self):
+            if not isinstance(part, Value) or part.parents or part.is_constant:
+                continue
+            if name in names:
+                raise ValueError(
+                    f"Two parameters of {type(self).__name__} are named {name!r}. "
+                    "Rename a key of the dict that holds them."
+                )
+            names.add(name)
+            yield name, part
+
+    def parameters(self) -> list[Value]:
+        """Every parameter once, in a stable order.
+
+        >>> from nn import MLP
+        >>> len(MLP(3, [4, 4, 1]).parameters())
+        41
+        """
+        return [parameter for _, parameter in self.named_parameters()]
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0, since `backward()` adds to it.
+
+        >>> from nn import Neuron
+        >>> n = Neuron(2)
+        >>> n.zero_grad()
+        >>> n.b.grad
+        0.0
+        """
+        for parameter in self.parameters():
+            parameter.grad = 0.0
+
+    def state_dict(self) -> dict[str, float]:
+        """The number of every parameter by name: all that training has changed.
+
+        >>> from nn import Neuron
+        >>> sorted(Neuron(2).state_dict())
+        ['b', 'w.0', 'w.1']
+        """
+        return {name: parameter.data for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Give every parameter the number that `state` has under its name.
+
+        Args:
+            state: what `state_dict()` gave, of a module built in the same way.
+
+        Raises:
+            ValueError: names are missing or unknown, or an entry is no real number. The message
+                names them all, and the module stays as it was.
+            TypeError: `state` is no mapping from names to numbers.
+
+        >>> from nn import Neuron
+        >>> n = Neuron(1)
+        >>> n.load_state_dict({"w.0": 2.0, "b": 1.0})
+        >>> n.state_dict()
+        {'w.0': 2.0, 'b': 1.0}
+        """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"A state is a dict from names to numbers, not {describe(state)}.")
+        parameters = dict(self.named_parameters())
+        numbers, complaints = _numbers_of(state)
+        missing = [name for name in parameters if name not in state]
+        unknown = [named(name) for name in state if name not in parameters]
+        faults = {"missing": missing, "unknown": unknown, "not a number": complaints}
+        if any(faults.values()):
+            found = "; ".join(
+                f"{kind}: {some_of(names)}" for kind, names in faults.items() if names
+            )
+            me = repr(self).split("\n", maxsplit=1)[0]
+            raise ValueError(f"{me} cannot take this state, and is unchanged. {found}.")
+        for name, parameter in parameters.items():
+            parameter.data = numbers[name]
+
+    def save(self, path: str | Path) -> Path:
+        """Write `state_dict()` to a file: JSON in UTF-8, with every number exactly.
+
+        If the module is one of `nn`, the file says how it is built too, so that `nn.load` needs
+        nothing else. An interruption leaves the old file or the new one, never a half.
+
+        Args:
+            path: where; a file that is there is replaced.
+
+        Returns:
+            The path.
+
+        Raises:
+            OSError: the file cannot be written.
+
+        >>> import tempfile
+        >>> from nn import Neuron
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Neuron(2).save(f"{folder}/neuron.json").name
+        'neuron.json'
+        """
+        return files.save(self, path)
+
+    def load(self, path: str | Path) -> None:
+        """Give every parameter its number from a file that `save` wrote. Runs nothing of it.
+
+        Args:
+            path: the file, of a module built in the same way.
+
+        Raises:
+            ValueError: it is damaged, is no model file, or is one of another shape or with other
+                settings, such as another activation. The message begins with the file's name, and
+                the module stays as it was.
+            OSError: the file cannot be read.
+
+        >>> import tempfile
+        >>> from nn import Neuron
+        >>> trained, other = Neuron(2, seed=1), Neuron(2, seed=2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     other.load(trained.save(f"{folder}/neuron.json"))
+        >>> other.state_dict() == trained.state_dict()
+        True
+        """
+        files.fill(self, path)
+
+    def extra_repr(self) -> str:
+        """What the class shows of itself besides the parameter count; "" shows its parts instead.
+
+        >>> from nn import Module
+        >>> Module().extra_repr()
+        ''
+        """
+        return ""
+
+    def __repr__(self) -> str:
+        return tree(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The attributes that a copy or a pickle takes along."""
+        skipped = set(self._own_affairs) - {"_built_with"}
+        return {name: x for name, x in vars(self).items() if name not in skipped}
+
+
+def _numbers_of(state: Mapping[str, Any]) -> tuple[dict[str, float], list[str]]:
+    """The entries as floats, and those that are none."""
+    numbers, complaints = {}, []
+    for name, entry in state.items():
+        try:
+            numbers[name] = real(entry, "A state")
+        except TypeError:
+            complaints.append(f"{named(name)} ({describe(entry)})")
+        except OverflowError:
+            complaints.append(f"{named(name)} (too large for a float)")
+    return numbers, complaints

@@ -1,0 +1,117 @@
+"""A module opens a scope on the graph while it runs.
+
+Every node remembers the scope it was made in, so that a drawing can group nodes by neuron and
+layer without knowing what these are. Scopes and modes are those of `engine/mode.py`. They are
+remembered from call to call, since a training step calls thousands of neurons. Next: `module.py`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from functools import wraps
+from types import CodeType, FrameType
+from typing import Any
+
+from engine.mode import MODE, ORDINARY, Mode, Scope, call_in
+from engine.origin import is_of_library, is_of_user
+from nn.modules.parts import Holder, path_inside
+
+_MOST_SCOPES = 100
+
+
+class Scoped(Holder):
+    """A callable that runs its `forward` inside a scope; the base of `Module`.
+
+    The scope is named by the path of attributes from the module that calls it, or by the class
+    for the outermost one; its kind is the class. A `__call__` of the user's own runs inside the
+    scope too.
+    """
+
+    _own_affairs: tuple[str, ...] = ("_last_call", "_scopes")
+    # The mode around the last call, its line, and the mode inside it: nearly every call is alike.
+    _last_call: tuple[Mode | None, CodeType | None, int, Mode] = (None, None, -1, ORDINARY)
+    _scopes: dict[Scope | None, Scope]
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if "__call__" in vars(cls):
+            setattr(cls, "__call__", _in_scope(vars(cls)["__call__"]))  # noqa: B010
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Run `forward` inside the scope of this module."""
+        # As `_in_scope` does, without the calls that it costs: a step calls thousands of neurons.
+        around, caller = MODE.get(), sys._getframe(1)
+        known, code, instruction, inside = self._last_call
+        same_line = code is caller.f_code and instruction == caller.f_lasti
+        if known is not around or not same_line:
+            inside = self._mode_inside(around, caller)
+        try:  # around the change too: Ctrl-C may come right after it
+            MODE.set(inside)
+            return self.forward(*arguments, **keywords)
+        finally:
+            MODE.set(around)
+
+    def forward(self, *arguments: Any, **keywords: Any) -> Any:
+        """What the module computes; a class of your own defines it.
+
+        Raises:
+            NotImplementedError: the class does not.
+
+        >>> from nn import Module
+        >>> Module().forward(1.0)
+        Traceback (most recent call last):
+        NotImplementedError: Module defines no forward(self, x): it computes nothing yet.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} defines no forward(self, x): it computes nothing yet."
+        )
+
+    def _mode_inside(self, around: Mode, caller: FrameType) -> Mode:
+        """The mode of a call from one line in the mode `around`, remembered for the next call."""
+        inside = around
+        # Its own scope is open already when a `__call__` calls that of the base class.
+        if around.scope is None or around.scope.owner is not self:
+            scope = self._scope_inside(around.scope)
+            inside = around.within(scope, from_one_line=self._runs_once(around, caller))
+        self._last_call = around, caller.f_code, caller.f_lasti, inside
+        return inside
+
+    def _runs_once(self, around: Mode, caller: FrameType) -> bool:
+        """Whether all nodes of this call come from one line of the user's source."""
+        forward = inspect.unwrap(type(self).forward)  # it may be compiled
+        if not is_of_library(forward.__code__):
+            return False
+        return around.origins is not None or is_of_user(caller.f_code)
+
+    def _scope_inside(self, parent: Scope | None) -> Scope:
+        """The scope of this module inside another: always the same one, whatever the mode."""
+        scopes: dict[Scope | None, Scope] = vars(self).setdefault("_scopes", {})
+        if parent not in scopes:
+            if len(scopes) >= _MOST_SCOPES:
+                scopes.clear()
+            scopes[parent] = Scope(_name(self, parent), type(self).__name__, parent, self)
+        return scopes[parent]
+
+
+def _in_scope(call: Callable[..., Any]) -> Callable[..., Any]:
+    """A `__call__` of the user's own, run inside the scope of its module."""
+
+    @wraps(call)
+    def scoped(self: Scoped, *arguments: Any, **keywords: Any) -> Any:
+        inside = self._mode_inside(MODE.get(), sys._getframe(1))
+        return call_in(inside, call, self, *arguments, **keywords)
+
+    return scoped
+
+
+def _name(module: Holder, scope: Scope | None) -> str:
+    """The path to a module from the innermost module around it that holds it; else its class."""
+    while scope is not None:
+        owner = scope.owner
+        path = path_inside(owner, module) if isinstance(owner, Holder) else None
+        if path is not None:
+            return path
+        scope = scope.parent
+    return type(module).__name__
