@@ -25,7 +25,7 @@ import viz
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-PATIENCE = 60
+PATIENCE = 180
 """How long anything may take, in seconds: the machines of CI are slow."""
 PYTHON = [sys.executable, "-m", "jupyter"]
 OPTIONS = (
@@ -241,8 +241,15 @@ class Notebook:
         return self.page.locator(".lm-Menu-item").filter(has=label)
 
     def run_all(self) -> None:
-        """Run all cells and wait until the last is done."""
-        self.menu("Run", "Run All Cells")
+        """Run all cells and wait until the last is done.
+
+        On a busy machine the entry may be chosen before JupyterLab has what it needs to act on it.
+        """
+        prompt = self.cells.last.locator(".jp-InputPrompt")
+        end = monotonic() + PATIENCE
+        while prompt.text_content() == "[ ]:" and monotonic() < end:
+            self.menu("Run", "Run All Cells")
+            self.page.wait_for_timeout(1000)
         self.wait_for_prompt(self.cells.count() - 1, "[ ]:")
 
     def run(self, cell: int) -> None:
