@@ -82,7 +82,7 @@ def run_python() -> Callable[..., str]:
             capture_output=True,
             text=True,
             env={**os.environ, **environment},
-            timeout=120,
+            timeout=300,
             check=False,
         )
         assert done.returncode == 0, f"exit status {done.returncode}\n{done.stderr[-2000:]}"

@@ -353,7 +353,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[byte
         [*COMMAND, *arguments],
         capture_output=True,
         env={**os.environ, **environment},
-        timeout=60,
+        timeout=300,
         check=False,
     )
 
@@ -367,7 +367,7 @@ def test_the_script_does_what_the_issue_says(command: list[str], folder: Path) -
         [*command, LECTURE, *NUMBERS],
         capture_output=True,
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, b"")
@@ -412,7 +412,7 @@ def test_a_closed_stream_gives_no_traceback(
     arguments: list[str], closed: str, status: int, said: bytes, folder: Path
 ) -> None:
     line = f"{shlex.join([*COMMAND, *arguments, '--no-files'])} {closed}"
-    done = subprocess.run(["sh", "-c", line], capture_output=True, timeout=60, check=False)
+    done = subprocess.run(["sh", "-c", line], capture_output=True, timeout=300, check=False)
     assert (done.returncode, done.stderr) == (status, said)
     assert bool(done.stdout) == (status == 0)
 
@@ -422,7 +422,7 @@ def test_bytes_that_are_no_text_are_a_mistake_like_any_other(folder: Path) -> No
     done = subprocess.run(
         [*map(os.fsencode, COMMAND), b"x + \xff", b"x=1"],
         capture_output=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 2

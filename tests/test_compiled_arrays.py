@@ -482,7 +482,7 @@ def test_pytorch_adds_up_the_gradients_of_two_processes(tmp_path: Path) -> None:
     ]
     try:
         for process in processes:
-            printed, said = process.communicate(timeout=100)
+            printed, said = process.communicate(timeout=300)
             assert (process.returncode, printed) == (0, "done\n"), said[-2000:]
     finally:
         for process in processes:
@@ -527,7 +527,7 @@ def test_the_blocks_of_the_page_print_what_it_says(code: str, printed: str, tmp_
     script.write_text(code, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": FOLDERS, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, script], capture_output=True, text=True, env=environment, timeout=100,
+        [sys.executable, script], capture_output=True, text=True, env=environment, timeout=300,
         check=False,
     )  # fmt: skip
     assert done.stdout == printed, done.stderr[-2000:]

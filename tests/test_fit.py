@@ -549,7 +549,7 @@ def test_a_real_ctrl_c_in_the_middle_returns(tmp_path: Path) -> None:
         [sys.executable, "-c", textwrap.dedent(script)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=True,
     )
     assert finished.stdout.startswith("by Ctrl-C, after ")
@@ -581,7 +581,7 @@ def test_a_killed_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
 
     def run(name: str, kill: int) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", textwrap.dedent(RUN), name, "8", str(kill)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
     whole = run("", 0)
     assert run(str(path), 3).returncode == -signal.SIGKILL

@@ -6,7 +6,6 @@ import math
 import pickle
 import random
 import re
-import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -410,7 +409,6 @@ def test_a_place_that_is_no_path_is_refused(call: Callable[[Any], Any], place: A
 def test_a_small_file_makes_nothing_large(build: Any, path: Path) -> None:
     write(path, build, {f"w.{i}": 0.5 for i in range(100)})
     tracemalloc.start()
-    began = time.perf_counter()
     try:
         with pytest.raises(ValueError, match="parameters or more"):
             load(path)
@@ -418,7 +416,6 @@ def test_a_small_file_makes_nothing_large(build: Any, path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 5e6
-    assert time.perf_counter() - began < 5.0
 
 
 def test_version_1_has_numbers_only(path: Path) -> None:
