@@ -123,7 +123,7 @@ class ArrayFunction:
                 sample = map(host.stand_in if is_traced else host.first, arrays)
                 self._compiled.known.record(recordings, tuple(map(_plain, sample)))
             recording = recordings[number]
-            if not recording.contents.are_the_same():
+            if not self._compiled.known.is_current(recording):
                 number += 1
                 continue
             if recording.guards and is_traced:

@@ -6,7 +6,7 @@ import functools
 import operator
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from types import MethodType
 from typing import Any
 
@@ -91,7 +91,7 @@ class Compiled:
                 recordings.append(self.known.recorded(args, named))
             recording = recordings[tried]
             tried += 1
-            if not is_new and not recording.contents.are_the_same():
+            if not is_new and not self.known.is_current(recording):
                 continue
             program = recording.program(NOTHING, wanted)
             inputs, seed = numbers[program.orders["input"]], np.ones(1) if wanted else None
@@ -201,6 +201,31 @@ class Compiled:
         if (namespace, dtype) != (np, "float64"):
             return ArrayFunction(self, parameters, namespace, reduction, dtype)
         return Evaluation(self.title, self.known, parameters, reduction)
+
+    def steady(self) -> AbstractContextManager[None]:
+        """Inside the `with` block nothing that the function reads changes but numbers of Values.
+
+        Every call looks whether the function would compute something else now: whether a list, an
+        attribute or a global name that decides it has changed. In a loop over batches in which
+        only `.data` of Values changes, such as an epoch, this can be left out: inside the block
+        the first call looks, and the others take for granted that it is as it was; also those in
+        other threads.
+
+        Example:
+            >>> from engine import Value
+            >>> from engine import compiled
+            >>> w = Value(2.0)
+            >>> loss = compiled(lambda x, y: (w * x - y) ** 2)
+            >>> with loss.steady():
+            ...     for _ in range(3):
+            ...         l = loss.over([1.0, 2.0], [3.0, 6.0])
+            ...         w.grad = 0.0
+            ...         l.backward()
+            ...         w.data -= 0.1 * w.grad
+            >>> round(w.data, 6)
+            2.875
+        """
+        return self.known.steady()
 
     @property
     def program(self) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from engine.compiling.recording import Recording
@@ -28,6 +29,31 @@ class Known:
         self._surroundings = Surroundings(function)
         self._around: list[tuple[Any, ...]] = []
         self._recordings: dict[Any, list[Recording]] = {}
+        # Inside `steady`: what was looked at there already.
+        self._found: dict[Any, list[Recording]] | None = None
+        self._current: dict[int, Recording] = {}
+
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Inside the block things are looked at once: at what recordings read, and names."""
+        if self._found is not None:
+            yield
+            return
+        self._found = {}
+        try:
+            yield
+        finally:
+            self._found = None
+            self._current.clear()
+
+    def is_current(self, recording: Recording) -> bool:
+        """Whether everything that a recording took as fixed is as it was."""
+        if id(recording) in self._current:
+            return True
+        is_current = recording.contents.are_the_same()
+        if is_current and self._found is not None:
+            self._current[id(recording)] = recording
+        return is_current
 
     def recordings(self) -> list[Recording]:
         """All of them, in the order in which they were made, structure by structure."""
@@ -39,6 +65,8 @@ class Known:
         The list may be empty, and grows. None if there are too many to remember another.
         Those of `map`, whose results are several numbers, are others.
         """
+        if self._found is not None and (structure, has_several) in self._found:
+            return self._found[structure, has_several]
         around = self._surroundings.now()
         if around not in self._around:
             self._surroundings.refresh()
@@ -52,6 +80,8 @@ class Known:
             if len(self._recordings) >= MOST_STRUCTURES:
                 return None
             self._recordings[key] = []
+        if self._found is not None:
+            self._found[structure, has_several] = self._recordings[key]
         return self._recordings[key]
 
     def of_batch(self, structure: tuple[Any, ...], has_several: bool = False) -> list[Recording]:
@@ -77,7 +107,10 @@ class Known:
     def recorded(
         self, args: tuple[Any, ...], named: Mapping[str, Any], has_several: bool = False
     ) -> Recording:
-        """A new recording."""
+        """A new recording, which runs the function: it may change what others read."""
+        if self._found is not None:
+            self._found.clear()
+            self._current.clear()
         around = (*self._surroundings.objects(), *self._surroundings.functions())
         return Recording(self._title, self._function, args, named, around, has_several=has_several)
 

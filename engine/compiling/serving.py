@@ -44,7 +44,7 @@ def served(
             known.record(recordings, samples.sample(int(left[0])), has_several)
         recording = recordings[tried]
         tried += 1
-        if not is_new and not recording.contents.are_the_same():
+        if not is_new and not known.is_current(recording):
             continue
         program = recording.program(INPUT, wanted)
         numbers = numbers_of(recording, program)

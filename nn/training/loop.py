@@ -160,7 +160,7 @@ class Training:
         began = time.perf_counter()
         if self.objective.has_comparisons:
             self.objective.renew()  # so that a resumed training sums in the same order
-        with training(self.objective.modules, True):
+        with training(self.objective.modules, True), self.objective.steady():
             numbers, gradient, found, squares = self._steps()
         state, steps = self.state, found.pop("steps")
         assign(self.parameters, numbers)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -140,6 +141,10 @@ class Objective:
     def forward(self) -> Compiled | None:
         """The model compiled; None if it does not run so."""
         return self._forward if self.is_compiled else None
+
+    def steady(self) -> AbstractContextManager[None]:
+        """Inside the block the model and the loss stay as they are, but for the parameters."""
+        return self._objective.steady()
 
     @property
     def has_comparisons(self) -> bool:
