@@ -17,7 +17,7 @@ import numpy as np
 
 import nn
 from benchmarks.timing import OURS, Workload, absent, peer
-from nn.data.samples import generator
+from nn.training.batches import generator_of_epoch
 
 EPOCHS, BATCH, RATE, DECAY = 40, 32, 0.2, 0.001
 EAGER, TORCH, SKLEARN = "glassgrad, eager", "PyTorch, the same loop", "scikit-learn MLPClassifier"
@@ -106,7 +106,7 @@ def in_torch(data: tuple[Any, Any, Any, Any], epochs: int) -> Trained:
     steps = epochs * -(-len(y_train) // BATCH)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for epoch in range(1, epochs + 1):
-        order, total = torch.from_numpy(generator(0, epoch).permutation(len(y_train))), 0.0
+        order, total = torch.from_numpy(generator_of_epoch(0, epoch).permutation(len(y_train))), 0.0
         for places in order.split(BATCH):
             optimiser.zero_grad()
             outputs = model(X_train[places])

@@ -21,7 +21,7 @@ from engine.nested import leaves_of, like
 from engine.origin import place
 from engine.table import dot
 from engine.text import describe
-from engine.value import Value, as_value, constant, names
+from engine.value import Value, as_value, constant, is_parameter, names
 
 
 def value_and_grad(function: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
@@ -195,8 +195,7 @@ class _Call:
     def _reaches_others(self) -> bool:
         own = set(self.leaves)
         return any(
-            not node.parents and not node.is_constant and node not in own
-            for node in topological_order(*self.outputs)
+            is_parameter(node) and node not in own for node in topological_order(*self.outputs)
         )
 
     def _title(self) -> str:

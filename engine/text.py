@@ -33,16 +33,24 @@ def clipped(text: str, longest: int = 60) -> str:
 def describe(thing: object) -> str:
     """A short name of a foreign object for an error: its type, and its text if that is short.
 
-    >>> describe(1j), describe([0.5] * 100)
-    ('complex 1j', 'a list')
+    >>> describe(1j), describe([0.5] * 100), describe(OSError("a" * 100))
+    ('complex 1j', 'a list', 'an OSError')
     """
     kind = type(thing).__name__
-    article = "an" if kind[0] in "aeiou" else "a"
     try:
         text = repr(thing)
     except Exception:  # a foreign object may fail to describe itself, as huge integers do
-        return f"{article} {kind}"
-    return f"{kind} {visible(text)}" if len(text) <= 40 else f"{article} {kind}"
+        return with_article(kind)
+    return f"{kind} {visible(text)}" if len(text) <= 40 else with_article(kind)
+
+
+def with_article(name: str) -> str:
+    """A name after "a" or "an", by its first letter.
+
+    >>> with_article("list"), with_article("Embedding")
+    ('a list', 'an Embedding')
+    """
+    return f"{'an' if name[:1] in tuple('aeiouAEIOU') else 'a'} {name}"
 
 
 def told(thing: object) -> str:
@@ -83,6 +91,15 @@ def _visible_character(character: str) -> str:
     # Lone surrogates and noncharacters cannot be encoded; format characters reorder what follows.
     hidden = category in {"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"} and code != 0x200D
     return _REPLACEMENT if hidden or (code & 0xFFFE) == 0xFFFE else character
+
+
+def function_name(function: object) -> str:
+    """The name of a function for people, "lambda" for one without; of another callable its class.
+
+    >>> function_name(max), function_name(lambda x: x)
+    ('max', 'lambda')
+    """
+    return str(getattr(function, "__name__", type(function).__name__)).strip("<>")
 
 
 def counted(count: int, thing: str) -> str:

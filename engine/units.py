@@ -2,7 +2,7 @@
 
 A relu whose input is negative is dead: its local derivative is 0, so nothing before it learns from
 this sample. A sigmoid or tanh far out on its flat part is saturated: next to nothing gets through.
-Drawings (`viz/marks.py`) and the gradient health of a model (`nn/health.py`) both read this.
+Drawings (`viz/marks.py`) and the gradient health of a model (`nn/health/found.py`) both read this.
 """
 
 from __future__ import annotations

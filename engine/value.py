@@ -11,7 +11,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -272,6 +272,18 @@ def constant(number: float) -> Value:
     node.parents = ()
     node.partials = ()
     return node
+
+
+def is_parameter(thing: object) -> TypeGuard[Value]:
+    """Whether something is a Value that training can move: a leaf, and no constant.
+
+    >>> from engine import Value
+    >>> from engine.value import is_parameter
+    >>> x = Value(3.0)
+    >>> is_parameter(x), is_parameter(x * x), is_parameter(x.detach()), is_parameter(3.0)
+    (True, False, False, False)
+    """
+    return isinstance(thing, Value) and not thing.parents and not thing._origin.is_constant
 
 
 def as_value(operand: Operand, role: str) -> Value:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import repeat
 from typing import Any
 
@@ -114,6 +115,27 @@ def assign(values: Sequence[Value], numbers: Any) -> None:
     _check_values(values)
     _refuse_on_tape("sets .data of", values)
     write_data(values, _as_many("assign(...)", values, numbers))
+
+
+@contextmanager
+def standing_at(values: Sequence[Value], numbers: Vector) -> Iterator[None]:
+    """Inside the `with` block Values have other numbers.
+
+    >>> from engine import Value
+    >>> from engine.vector import standing_at
+    >>> w = Value(2.0)
+    >>> with standing_at([w], [5.0]):
+    ...     (w * w).data
+    25.0
+    >>> w.data
+    2.0
+    """
+    before = [value._data for value in values]
+    try:
+        write_data(values, [float(number) for number in numbers])
+        yield
+    finally:
+        write_data(values, before)
 
 
 def assign_grad(values: Sequence[Value], numbers: Any) -> None:

@@ -10,19 +10,22 @@
     health/          are gradients healthy?
     saving/          model files, and `load`
     bridges/         to PyTorch and back; estimators of scikit-learn
-    checks.py, choice.py, figure.py, seed.py
-                     what is asked of arguments; one of several by its number; figures; generators
+    checks.py        what is asked of arguments
+    choice.py        one of several by its number
+    figure.py        figures of matplotlib
+    seed.py          where drawn numbers come from
 
-Every name that users need is a name of `nn` itself. Start with `Neuron` in `modules/layers.py`: it
-is the whole idea in one line, and a layer and an MLP are lists of it. A class of your own derives
-from `Module` and defines `forward`.
+Every name that users need is a name of `nn` itself; only the functions that make initialisers
+(`uniform`, `normal`, `xavier`, `he`, ...) are names of `nn.initialisers`. Start with `Neuron` in
+`modules/layers.py`: it is the whole idea in one line, and a layer and an MLP are lists of it. A
+class of your own derives from `Module` and defines `forward`.
 """
 
 import types
 from typing import TYPE_CHECKING
 
-from engine import hide_lines_of
-from nn.bridges.to_torch import from_torch as from_torch
+import engine
+from nn.bridges.from_torch import from_torch as from_torch
 from nn.bridges.to_torch import to_torch as to_torch
 from nn.data.classes import blobs as blobs
 from nn.data.classes import circles as circles
@@ -70,6 +73,7 @@ from nn.modules.noise import noise_from as noise_from
 from nn.modules.norms import LayerNorm as LayerNorm
 from nn.modules.norms import RMSNorm as RMSNorm
 from nn.modules.perceptron import Perceptron as Perceptron
+from nn.modules.projection import Projection as Projection
 from nn.modules.recurrent import RecurrentCell as RecurrentCell
 from nn.modules.sequential import Sequential as Sequential
 from nn.optimisers.adagrad import Adagrad as Adagrad
@@ -95,7 +99,7 @@ from nn.training.fit import fit as fit
 from nn.training.history import History as History
 from nn.training.predict import predict as predict
 
-hide_lines_of(__file__)
+engine.hide_lines_of(__file__)
 
 # `from nn import *` brings classes and functions, not the files that they are in.
 globals()["__all__"] = [

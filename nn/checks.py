@@ -7,13 +7,17 @@ kept, or raises.
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from math import isfinite
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from engine.real import real
 from engine.text import describe, told
+
+Check: TypeAlias = Callable[[Any, str], Any]
+"""Takes what was given and its role in a message; gives what is kept, or raises."""
 
 
 def whole(number: Any, role: str, least: int = 1) -> int:
@@ -47,6 +51,12 @@ def whole(number: Any, role: str, least: int = 1) -> int:
 def finite(number: Any, role: str) -> float:
     """Any finite number.
 
+    Raises:
+        TypeError: it is no real number.
+        ValueError: it is nan or infinite.
+        OverflowError: it is beyond the range of floats.
+
+    >>> from nn.checks import finite
     >>> finite(1, "SGD(dampening=...)")
     1.0
     """
@@ -59,6 +69,11 @@ def finite(number: Any, role: str) -> float:
 def not_negative(number: Any, role: str) -> float:
     """A finite number of 0 or more.
 
+    Raises:
+        TypeError, OverflowError: see `finite`.
+        ValueError: it is negative or not finite.
+
+    >>> from nn.checks import not_negative
     >>> not_negative(0.1, "SGD(learning_rate=...)")
     0.1
     """
@@ -70,6 +85,10 @@ def not_negative(number: Any, role: str) -> float:
 
 def positive(number: Any, role: str) -> float:
     """A finite number above 0.
+
+    Raises:
+        TypeError, OverflowError: see `finite`.
+        ValueError: it is not above 0, or not finite.
 
     >>> from nn.checks import positive
     >>> positive(1, "fit(clip_norm=...)")
@@ -84,6 +103,11 @@ def positive(number: Any, role: str) -> float:
 def below_one(number: Any, role: str) -> float:
     """How much of an average stays in a step: 0 or more, and below 1.
 
+    Raises:
+        TypeError, OverflowError: see `finite`.
+        ValueError: it is negative, or 1 or more.
+
+    >>> from nn.checks import below_one
     >>> below_one(0.99, "RMSprop(alpha=...)")
     0.99
     """
@@ -93,9 +117,31 @@ def below_one(number: Any, role: str) -> float:
     return found
 
 
+def proper_share(number: Any, role: str) -> float:
+    """A share that takes something and leaves something: above 0 and below 1.
+
+    Raises:
+        TypeError, OverflowError: see `finite`.
+        ValueError: it is 0 or less, 1 or more, or nan.
+
+    >>> from nn.checks import proper_share
+    >>> proper_share(0.25, "split(share=...)")
+    0.25
+    """
+    found = real(number, role)
+    if not 0.0 < found < 1.0:
+        raise ValueError(f"{role} takes a number above 0 and below 1, not {found}.")
+    return found
+
+
 def two_below_one(pair: Any, role: str) -> tuple[float, float]:
     """Two numbers of 0 or more, and below 1.
 
+    Raises:
+        TypeError: it is no pair of real numbers.
+        ValueError, OverflowError: see `below_one`.
+
+    >>> from nn.checks import two_below_one
     >>> two_below_one([0.9, 0.999], "Adam(betas=...)")
     (0.9, 0.999)
     """
@@ -107,6 +153,10 @@ def two_below_one(pair: Any, role: str) -> tuple[float, float]:
 def true_or_false(choice: Any, role: str) -> bool:
     """True or False.
 
+    Raises:
+        TypeError: it is neither.
+
+    >>> from nn.checks import true_or_false
     >>> true_or_false(True, "SGD(nesterov=...)")
     True
     """

@@ -62,7 +62,7 @@ class Initialiser:
             seed: see `nn.Neuron`.
 
         Raises:
-            TypeError: a number is no whole number, or the seed is none.
+            TypeError: a number is no whole number, or the seed is of a wrong type.
             ValueError: a number is below 1.
 
         >>> from nn.initialisers import INITIALISERS
@@ -282,7 +282,10 @@ def initialiser(choice: Init) -> Initialiser:
     """
     if isinstance(choice, Initialiser):
         return choice
-    names = f"Choose one of {', '.join(INITIALISERS)}, or give an initialiser such as normal(0, 1)."
+    names = (
+        f"Choose one of {', '.join(INITIALISERS)}, or give an initialiser such as "
+        "nn.initialisers.normal(0, 1)."
+    )
     if callable(choice):
         name = getattr(choice, "__name__", type(choice).__name__)
         raise TypeError(f"init is an initialiser, not the function {name}. Call it: {name}(...).")

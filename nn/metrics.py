@@ -20,7 +20,7 @@ Metric: TypeAlias = Callable[[Any, Any], float]
 """A function of outputs and targets."""
 
 
-def accuracy(outputs: Any, targets: Any, threshold: float = 0.0) -> float:
+def accuracy(outputs: Any, targets: Any, threshold: float | None = None) -> float:
     """The share of samples whose class is right.
 
     Several scores a sample choose the class of the largest, of equal ones the first. One score a
@@ -31,11 +31,13 @@ def accuracy(outputs: Any, targets: Any, threshold: float = 0.0) -> float:
         outputs: scores of shape (n, k), one a class; or of shape (n,), one a sample.
         targets: classes 0 to k-1 of shape (n,); for outputs of shape (n,), 0 and 1, or -1 and 1.
         threshold: where one score a sample changes the class: 0 for logits and for the scores of
-            `hinge`, 0.5 for probabilities.
+            `hinge`, 0.5 for probabilities. None means 0, unless that may be wrong: where all are
+            from 0 to 1, as probabilities are, and the two differ, it has to be said.
 
     Raises:
         TypeError: there is something else than numbers.
-        ValueError: the shapes do not fit, or the targets are no such classes.
+        ValueError: the shapes do not fit, the targets are no such classes, or it has to be said
+            whether scores are probabilities.
 
     >>> import numpy as np
     >>> from nn.metrics import accuracy
@@ -50,7 +52,7 @@ def accuracy(outputs: Any, targets: Any, threshold: float = 0.0) -> float:
     return float(np.mean((chosen == right) & known))
 
 
-def confusion(outputs: Any, targets: Any, threshold: float = 0.0) -> npt.NDArray[np.int64]:
+def confusion(outputs: Any, targets: Any, threshold: float | None = None) -> npt.NDArray[np.int64]:
     """How often each class (row) was taken for each class (column); the diagonal is right.
 
     Args:
@@ -207,7 +209,7 @@ def _pair(outputs: Any, targets: Any, metric: str) -> tuple[Array, Array]:
 
 
 def _chosen_and_right(
-    given: Array, targets: Any, metric: str, threshold: float
+    given: Array, targets: Any, metric: str, threshold: float | None
 ) -> tuple[Array, Array]:
     """The class chosen for each sample and its right class, both as integers from 0."""
     wanted = _numbers(targets, metric, "targets")
@@ -224,7 +226,7 @@ def _chosen_and_right(
                 f"{metric}(...) of one score a sample takes targets 0 and 1, or -1 and 1, "
                 f"not {_some(found)}. Of more classes, there is a score for each."
             )
-        limit = real(threshold, f"{metric}(threshold=...)")
+        limit = _limit(given, metric, threshold)
         return (given > limit).astype(int), (wanted > 0.0).astype(int)
     k = given.shape[1]
     if not set(found) <= set(range(k)):
@@ -233,6 +235,19 @@ def _chosen_and_right(
             f"not {_some(found)}."
         )
     return given.argmax(axis=1), wanted.astype(int)
+
+
+def _limit(scores: Array, metric: str, threshold: float | None) -> float:
+    """Where one score a sample changes the class."""
+    if threshold is not None:
+        return real(threshold, f"{metric}(threshold=...)")
+    may_be_shares = bool(((scores >= 0.0) & (scores <= 1.0)).all())
+    if may_be_shares and ((scores > 0.0) & (scores <= 0.5)).any():
+        raise ValueError(
+            f"{metric}(...) of scores from 0 to 1: for probabilities, as sigmoid gives them, write "
+            "threshold=0.5, and for others threshold=0.0."
+        )
+    return 0.0
 
 
 def _some(numbers: Array) -> str:

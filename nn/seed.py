@@ -1,4 +1,7 @@
-"""Where the numbers of an untrained module come from: a seed that makes them repeatable."""
+"""Where the random numbers of modules come from, such as first weights and what dropout drops.
+
+A seed makes them repeatable.
+"""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from viz.plots import plot_boundary
 #
 # The upper moon is half a circle around (0, 0). The lower moon is the same half circle turned
 # upside down and moved so that each reaches into the other. Noise makes the points real: they
-# lie near the line, not on it. `nn.data.data` makes them, and names the moon of a point 0 or 1; the
+# lie near the line, not on it. `two_moons` makes them, and names the moon of a point 0 or 1; the
 # loss below wants the label of a point to be -1 or 1.
 
 

@@ -1,5 +1,6 @@
 """The bridge: the same network in PyTorch, to the last digits, and back; SciPy by one array."""
 
+import random
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from nn import (
     LayerNorm,
     Module,
     Neuron,
+    Projection,
     RMSNorm,
     Sequential,
     from_torch,
@@ -22,6 +24,7 @@ from nn import (
     sine,
     to_torch,
 )
+from nn.bridges.from_torch import _HERE
 from nn.bridges.torch_table import ACTIVATIONS_THERE
 from nn.data.samples import plain
 
@@ -42,6 +45,7 @@ MODELS = {
     "chain": chain,
     "layer norm": lambda: chain(LayerNorm(5)),
     "RMS norm": lambda: chain(RMSNorm(5)),
+    "projection": lambda: chain(Projection(5, 5, seed=3)),
     "nested": lambda: chain(Sequential("gelu", LayerNorm(5, eps=1e-3)), "silu"),
     "dropout in use": lambda: chain(Dropout(0.5)).eval(),
     **{
@@ -123,6 +127,30 @@ def test_an_embedding_takes_tokens() -> None:
         expected = there(torch.tensor([token]))[0].tolist()
         np.testing.assert_allclose([v.data for v in model(token)], expected, rtol=1e-13)
     assert from_torch(there).state_dict() == model.state_dict()
+
+
+THERE = {
+    "Linear": lambda nn: nn.Linear(2, 3),
+    "Linear without bias": lambda nn: nn.Linear(2, 3, bias=False),
+    "Dropout": lambda nn: nn.Dropout(0.5),
+    "LayerNorm": lambda nn: nn.LayerNorm(2),
+    "RMSNorm": lambda nn: nn.RMSNorm(2, eps=1e-6),
+    "Embedding": lambda nn: nn.Embedding(5, 2),
+    "MLP": lambda nn: nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Identity(), nn.Linear(3, 1)),
+    "row": lambda nn: nn.Sequential(nn.Embedding(5, 2), nn.Linear(2, 3, bias=False), nn.ReLU()),
+}
+
+
+def test_every_class_that_comes_back_is_tried() -> None:
+    assert set(_HERE) <= set(THERE)
+
+
+@pytest.mark.parametrize("name", THERE)
+def test_the_way_back_leaves_the_generator_of_the_user_alone(name: str) -> None:
+    there = THERE[name](torch_here().nn)
+    before = random.getstate()
+    from_torch(there)
+    assert random.getstate() == before
 
 
 def test_numbers_of_float32_stay_what_they_are() -> None:
@@ -220,7 +248,7 @@ def with_own_neuron() -> Module:
         (sharing(detach_bias), r"Sequential\.parts\.1: one of its numbers is no parameter"),
         (sharing(compute_bias), r"Sequential\.parts\.1: one of its numbers is no parameter"),
         (tied_beside_a_spare(), "a parameter in two places"),
-        (AttentionHead(2, 2), "does not know AttentionHead"),
+        (AttentionHead(2, 2), "does not know AttentionHead.* It takes Neuron, .*, Projection and"),
         (Sequential(Layer(2, 2), Own()), r"does not know Sequential\.parts\.1"),
         (MLP(2, [2], activation=custom), r"the activation custom of MLP\.layers\.0"),
         (MLP(2, [2], activation=tanh), r"the activation tanh of MLP\.layers\.0"),
@@ -282,7 +310,7 @@ def complex_layer(nn: Any) -> Any:
         (lambda nn: derived("Sequential", nn)(nn.Linear(2, 2)), "know Sequential, a Sequential of"),
         (lambda nn: nn.Sequential(derived("Linear", nn)(2, 2)), "not know 0, a Linear of"),
         (lambda nn: nn.Sequential(nn.Linear(2, 2), derived("Tanh", nn)()), "know 1, a Tanh of"),
-        (lambda nn: derived("Identity", nn)(), "know Identity, a Identity of"),
+        (lambda nn: derived("Identity", nn)(), "know Identity, an Identity of"),
         (lambda nn: nn.Softplus(threshold=5.0), r"with these settings: Softplus"),
         (lambda nn: hooked(nn.Linear(2, 2), "register_forward_hook"), "Linear: it has hooks"),
         (lambda nn: hooked(nn.ReLU(), "register_forward_pre_hook"), "ReLU: it has hooks"),

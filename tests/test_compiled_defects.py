@@ -18,7 +18,7 @@ import engine
 from engine import Value, compiled, descend, dot, grad, log, minimum, relu, softmax, trap, where
 from engine.compiling import Compiled
 from engine.errors import CompilationError
-from nn import MLP, Dropout, Module, Neuron, Sequential, fit, mse
+from nn import MLP, SGD, Dropout, Module, Neuron, Sequential, fit, mse
 
 w, u = Value(2.0), Value(3.0)
 PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
@@ -666,3 +666,68 @@ def test_the_forward_of_a_module_may_be_compiled() -> None:
 
     model = Square()
     assert [model(x).data for x in (1.0, 2.0)] == [3.0, 12.0]
+
+
+BENDS: dict[str, Callable[[Any], Any]] = {
+    "if": lambda v: v if v > 0 else 10 * v,
+    "max": lambda v: max(v, 0.1 * v),
+    "two ifs": lambda v: v if v > 1 else (2 * v + 3 if v > -1 else -v),
+}
+LIBRARIES = ["numpy", "torch", "jax.numpy"]
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("bend", BENDS)
+def test_comparisons_of_parameters_see_the_numbers_in_the_array(bend: str, library: str) -> None:
+    """Not those of the Values, which the array stands for, and which stay as they are."""
+    namespace = pytest.importorskip(library)
+    weight = Value(1.0)
+    function = BENDS[bend]
+    evaluate = compiled(lambda x: function(weight * x)).value_and_grad(
+        [weight], namespace=namespace, **({} if library == "numpy" else {"dtype": "float32"})
+    )
+    dtype = {} if library == "numpy" else {"dtype": namespace.float32}
+    for number in (-1.0, 3.0, -0.25, -4.0, 0.5):
+        array, batch = (namespace.asarray([x], **dtype) for x in (number, 1.5))
+        value, gradient = evaluate(array, batch)
+        weight.data = number
+        slope = grad(function(weight * 1.5), weight)
+        assert (float(value), float(gradient[0])) == pytest.approx(
+            (function(weight * 1.5).data, slope), rel=1e-6
+        )
+        weight.data = 1.0
+
+
+def test_values_have_their_numbers_again_after_a_recording_that_fails() -> None:
+    weight = Value(1.0)
+
+    def fails(x: Any) -> Any:
+        if weight * x < 0:
+            raise LookupError("negative")
+        return weight * x
+
+    evaluate = compiled(fails).value_and_grad([weight])
+    with pytest.raises(LookupError):
+        evaluate([-2.0], [1.0])
+    assert weight.data == 1.0
+
+
+@pytest.mark.parametrize("bend", BENDS)
+def test_a_training_takes_the_branches_of_its_own_numbers(bend: str) -> None:
+    X = np.linspace(-1.0, 1.0, 12).reshape(-1, 1)
+    runs = []
+    for is_compiled in (True, False):
+        model = MLP(1, [4, 1], activation=BENDS[bend], output_activation="linear", seed=3)
+        history = fit(
+            model,
+            mse,
+            X,
+            X[:, 0] ** 2,
+            epochs=6,
+            batch_size=4,
+            optimiser=SGD(model.parameters(), 0.01),
+            compiled=is_compiled,
+            health=False,
+        )
+        runs.append([*history["loss"], *engine.data_vector(model.parameters())])
+    np.testing.assert_allclose(runs[0], runs[1], rtol=1e-9)

@@ -90,17 +90,34 @@ def test_a_global_name_is_looked_at_after_the_block(monkeypatch: pytest.MonkeyPa
     assert over(function) == 6.0
 
 
-def test_blocks_inside_one_another_are_one() -> None:
+def test_a_block_inside_another_looks_again_and_does_not_end_it() -> None:
     line = Line()
     function = compiled(line)
-    before = over(function)
+    linear = over(function)
     with function.steady():
-        assert over(function) == before
+        assert over(function) == linear
+        line.power = 2
         with function.steady():
-            line.power = 2
-            assert over(function) == before
-        assert over(function) == before
-    assert over(function) != before
+            square = over(function)
+            assert square != linear
+        assert over(function) == square
+        line.power = 1
+        assert over(function) == square
+    assert over(function) == linear
+
+
+def test_a_block_of_another_thread_that_ends_later_leaves_nothing_behind() -> None:
+    line = Line()
+    function = compiled(line)
+    linear = over(function)
+    first, second = function.steady(), function.steady()
+    first.__enter__()
+    assert over(function) == linear
+    second.__enter__()
+    first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    line.power = 2
+    assert over(function) != linear
 
 
 def test_an_error_ends_the_block() -> None:

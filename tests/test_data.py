@@ -6,8 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from nn import blobs, circles, digits, linear_regression, sine, spirals, two_moons, xor
-from nn.data.splitting import split
+from engine import Value
+from nn import blobs, circles, digits, linear_regression, sine, spirals, split, two_moons, xor
+from nn.data.samples import plain, samples_of
 
 CLASSES = [(two_moons, 2), (circles, 2), (spirals, 2), (xor, 2), (blobs, 3)]
 TARGETS = [(linear_regression, 1), (sine, 1)]
@@ -176,23 +177,28 @@ def test_without_scikit_learn_digits_name_the_remedy(monkeypatch):
 WRONG = [
     (lambda: two_moons(1), ValueError, r"two_moons\(n=...\) is at least 2, not 1"),
     (lambda: two_moons(2.5), TypeError, r"two_moons\(n=...\) is a whole number, not float 2.5"),
-    (lambda: two_moons(noise=-1), ValueError, r"two_moons\(noise=...\) .*0 or more, not -1"),
+    (lambda: two_moons(noise=-1), ValueError, r"two_moons\(noise=...\) takes 0 or .*, not -1"),
     (lambda: two_moons(noise=math.nan), ValueError, "not nan"),
-    (lambda: two_moons(noise="a"), ValueError, "not 'a'"),
+    (lambda: two_moons(noise="a"), TypeError, "takes a real number, not str 'a'"),
     (lambda: two_moons(seed=-1), ValueError, r"two_moons\(seed=...\) is at least 0, not -1"),
     (lambda: two_moons(seed=None), TypeError, "whole number, not None"),
-    (lambda: circles(ratio=1.5), ValueError, "between 0 and 1, not 1.5"),
-    (lambda: circles(ratio=math.nan), ValueError, "between 0 and 1, not nan"),
+    (lambda: circles(ratio=1.5), ValueError, r"circles\(ratio=...\) .* below 1, not 1.5"),
+    (lambda: circles(ratio=math.nan), ValueError, "above 0 and below 1, not nan"),
+    (lambda: circles(ratio="half"), TypeError, "real number, not str 'half'"),
     (lambda: spirals(2, classes=3), ValueError, "of 3 classes is at least 3, not 2"),
     (lambda: spirals(classes=1), ValueError, r"spirals\(classes=...\) is at least 2, not 1"),
     (lambda: spirals(turns=math.inf), ValueError, "finite number, not inf"),
     (lambda: xor(0), ValueError, r"xor\(n=...\) is at least 1, not 0"),
     (lambda: blobs(features=0), ValueError, "at least 1, not 0"),
     (lambda: blobs(spread=math.inf), ValueError, "not inf"),
-    (lambda: linear_regression(slopes=[]), ValueError, r"one a feature, not \[\]"),
-    (lambda: linear_regression(slopes=2.0), ValueError, "one a feature, not 2.0"),
-    (lambda: linear_regression(slopes=["a"]), ValueError, "finite numbers, not 'a'"),
-    (lambda: linear_regression(intercept=math.nan), ValueError, "finite numbers, not nan"),
+    (lambda: spirals(turns=None), TypeError, r"spirals\(turns=...\) takes a real number"),
+    (lambda: blobs(spread=[1.0]), TypeError, r"blobs\(spread=...\) takes a real number"),
+    (lambda: linear_regression(slopes=[]), ValueError, r"\(slopes=...\) is empty"),
+    (lambda: linear_regression(slopes=2.0), TypeError, "one a feature, not 2.0"),
+    (lambda: linear_regression(slopes=np.array(2.0)), TypeError, "one a feature, not array"),
+    (lambda: linear_regression(slopes=["a"]), TypeError, r"\(slopes=...\) .*, not str 'a'"),
+    (lambda: linear_regression(slopes=[1.0, math.inf]), ValueError, "finite number, not inf"),
+    (lambda: linear_regression(intercept=math.nan), ValueError, r"\(intercept=...\) .*, not nan"),
     (lambda: sine(0), ValueError, r"sine\(n=...\) is at least 1, not 0"),
 ]
 
@@ -266,9 +272,9 @@ WRONG_SPLITS = [
     (([1], [1]), {}, "at least two samples"),
     ((3.0, [1]), {}, "a row a sample, not float 3.0"),
     (([[1], [1, 2]], [1, 2]), {}, r"split\(X=...\) has rows of different lengths"),
-    (([1, 2], [1, 2]), {"share": 0.0}, "between 0 and 1, not 0.0"),
-    (([1, 2], [1, 2]), {"share": 5}, "between 0 and 1, not 5"),
-    (([1, 2], [1, 2]), {"share": math.nan}, "between 0 and 1, not nan"),
+    (([1, 2], [1, 2]), {"share": 0.0}, "above 0 and below 1, not 0.0"),
+    (([1, 2], [1, 2]), {"share": 5}, r"split\(share=...\) .*, not 5"),
+    (([1, 2], [1, 2]), {"share": math.nan}, "above 0 and below 1, not nan"),
     (([1, 2], [1, 2]), {"seed": -1}, "at least 0, not -1"),
     (([1, 2, 3], [1, 1, 2]), {"stratify": True}, "of class 2 there is one"),
     (([1, 2], [0.5, 0.25]), {"stratify": True}, "takes classes"),
@@ -281,3 +287,59 @@ WRONG_SPLITS = [
 def test_what_cannot_be_split_gets_a_sentence(data, options, message):
     with pytest.raises(ValueError, match=message):
         split(*data, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"share": "0.2"}, r"split\(share=...\) takes a real number, not str '0.2'"),
+        ({"seed": 1.5}, r"split\(seed=...\) is a whole number, not float 1.5"),
+        ({"stratify": [0, 1]}, r"split\(stratify=...\) is True or False, not \[0, 1\]"),
+    ],
+)
+def test_a_wrong_type_gets_a_sentence_too(options, message):
+    with pytest.raises(TypeError, match=message):
+        split([1, 2], [0, 1], **options)
+
+
+# Arrays that users give
+
+
+class Stubborn:
+    def __array__(self, *_: object, **__: object) -> np.ndarray:
+        raise RuntimeError("it requires grad")
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        (np.array([[1.0, 2.0], [3.0, "n/a"]], object), TypeError, r"X\[1, 1\] is str 'n/a'"),
+        (np.array([[1.0, None]], object), TypeError, r"X\[0, 1\] is NoneType None"),
+        ([[1.0, Value(2.0)]], TypeError, r"X\[0, 1\] is Value .*v\.data for v in values"),
+        (np.array([["1"]], object), TypeError, r"X\[0, 0\] is str '1'"),
+        ([["a", "b"]], TypeError, "X holds texts"),
+        ([[10**400, 1]], ValueError, "too large for a float"),
+        (np.ma.masked_array([[1.0, 2.0]], mask=[[0, 1]]), TypeError, r"masked .* \.filled\(0\)"),
+        (np.array([[np.longdouble("1e400")]]), ValueError, r"X\[0, 0\] is inf"),
+        (Stubborn(), TypeError, "gives no array: it requires grad"),
+        (1.0, ValueError, "is an array, a row a sample"),
+    ],
+)
+def test_what_are_no_samples_gets_a_sentence(
+    given: object, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        samples_of(given, [1])
+
+
+def test_whole_numbers_stay_whole_unless_they_are_too_large() -> None:
+    for kind in (np.int8, np.uint8, np.uint64, bool):
+        X = samples_of(np.array([[1, 0]], kind), [1]).X
+        assert (X.dtype, X.tolist()) == (np.dtype(int), [[1, 0]])
+    assert samples_of(np.array([[2**63]], np.uint64), [1]).X.tolist() == [[2.0**63]]
+
+
+def test_whole_numbers_of_a_sample_do_not_wrap_around() -> None:
+    (sample,) = samples_of([[10, 2]], [1]).X
+    assert plain(sample)[0] ** 25 == 10**25
+    assert plain(samples_of([10], [1]).X[0]) ** 25 == 10**25

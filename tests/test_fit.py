@@ -17,6 +17,7 @@ import pytest
 
 import nn
 from engine import NOT_COMPUTED, Value, data_vector, log, no_grad
+from engine.files import json_text
 from nn import (
     MLP,
     SGD,
@@ -28,7 +29,6 @@ from nn import (
     Sequential,
     binary_cross_entropy_with_logits,
     cosine,
-    cross_entropy,
     fit,
     hinge,
     l2,
@@ -170,8 +170,9 @@ class Peeking(Module):
 
 
 def test_a_model_that_cannot_be_compiled_is_trained_eagerly_and_says_so() -> None:
-    with pytest.warns(UserWarning, match="goes on without compiled"):
+    with pytest.warns(UserWarning, match="goes on without compiled") as caught:
         one, history = trained(model=Peeking())
+    assert [warning.filename for warning in caught] == [__file__]  # where fit was called
     other, _ = trained(compiled=False)
     np.testing.assert_array_equal(numbers(one), numbers(other))
     assert history.notes[0].startswith("It ran without compiled: ")
@@ -198,9 +199,7 @@ def test_a_model_with_comparisons_is_compiled_by_ways() -> None:
 
 def test_full_batches_are_gradient_descent_by_hand() -> None:
     X, y = moons()
-    model, _ = trained(optimiser=None, model=small(), epochs=1)
-    by_hand = small()
-    model = small()
+    by_hand, model = small(), small()
     fit(
         model,
         hinge,
@@ -229,7 +228,7 @@ def test_accumulated_batches_are_one_large_batch() -> None:
 
 
 def test_every_sample_is_used_once_in_an_epoch_and_in_another_order_each_time() -> None:
-    seen: list[float] = []
+    seen, orders = list[float](), list[list[float]]()
 
     class Spy(Module):
         def __init__(self) -> None:
@@ -243,10 +242,9 @@ def test_every_sample_is_used_once_in_an_epoch_and_in_another_order_each_time() 
     X = np.arange(10.0).reshape(-1, 1)
     options = {"epochs": 2, "batch_size": 3, "compiled": False, "health": False}
     model = Spy()
-    fit(model, mse, X, X[:, 0], callbacks=[lambda _: seen.append(-1.0)], **options)
-    orders = "".join(chr(int(x) + 50) for x in seen).split(chr(49))
-    first, second = (x[-10:] for x in orders[:2])
-    assert sorted(first) == sorted(second) == [chr(50 + i) for i in range(10)]
+    fit(model, mse, X, X[:, 0], callbacks=lambda _: orders.append(seen[-10:]), **options)
+    first, second = orders
+    assert sorted(first) == sorted(second) == X[:, 0].tolist()
     assert first != second
 
 
@@ -312,15 +310,18 @@ def test_without_validation_the_last_parameters_are_kept_and_keep_best_changes_t
     X, y = moons()
 
     def run(keep: bool | None) -> tuple[float, History]:
-        model = small()
+        model, seen = small(), list[np.ndarray]()
         wild = SGD(model.parameters(), 30.0)
-        history = fit(model, mse, X, y, optimiser=wild, epochs=5, keep_best=keep, health=False)
+        options = {"callbacks": lambda _: seen.append(numbers(model)), "health": False}
+        history = fit(model, mse, X, y, optimiser=wild, epochs=5, keep_best=keep, **options)
+        kept = history.epochs if keep is None else history.best_epoch
+        assert np.array_equal(numbers(model), seen[kept - 1])
         return float(np.mean((predict(model, X) - y) ** 2)), history
 
     last, _ = run(None)
     best, history = run(True)
-    assert best <= last
-    assert history.best_epoch is not None
+    assert best < last
+    assert history.best_epoch < history.epochs
 
 
 def test_callbacks_see_the_history_and_may_stop() -> None:
@@ -339,10 +340,11 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_best() -> None:
     X, y = moons()
     model = small()
     X = X * 1e3
-    with pytest.warns(UserWarning, match="Lower the learning rate"):
+    with pytest.warns(UserWarning, match="Lower the learning rate") as caught:
         history = fit(
             model, mse, X, y, optimiser=SGD(model.parameters(), 1e200), epochs=20, health=False
         )
+    assert [warning.filename for warning in caught] == [__file__]  # where fit was called
     assert history.epochs < 20
     assert np.isfinite(numbers(model)).all()
     assert "the loss is" in history.stopped
@@ -426,6 +428,25 @@ def test_a_metric_cannot_take_the_place_of_a_column(name: str) -> None:
     metric.__name__ = name
     with pytest.raises(ValueError, match=f"{name} is a column of its own"):
         trained(metrics=[metric])
+
+
+def error_of_all(outputs: Any, targets: Any) -> float:
+    return float(np.mean(outputs - targets))
+
+
+@pytest.mark.parametrize(
+    ("metrics", "names"),
+    [
+        ("accuracy", ["accuracy"]),
+        (error_of_all, ["error_of_all"]),
+        (lambda outputs, targets: 0.5, ["lambda"]),
+        (["accuracy", error_of_all], ["accuracy", "error_of_all"]),
+        (None, []),
+    ],
+)
+def test_metrics_are_columns_by_their_names(metrics: Any, names: list[str]) -> None:
+    _, history = trained(metrics=metrics, epochs=1)
+    assert history.main() == ["loss", *names]
 
 
 def test_a_schedule_is_asked_for_its_steps_only() -> None:
@@ -641,7 +662,8 @@ def test_checkpoints_may_be_written_less_often(tmp_path: Path) -> None:
         )
 
     checkpointed(path, small(), epochs=5, checkpoint_every=2, callbacks=[look])
-    assert seen == [0, 2, 2, 4, 5]
+    assert seen == [0, 0, 2, 2, 4]
+    assert len(json.loads(path.read_text())["history"]["columns"]["loss"]) == 5
 
 
 def test_the_folder_of_a_checkpoint_is_looked_for_at_once(tmp_path: Path) -> None:
@@ -724,6 +746,31 @@ def test_damaged_checkpoints_change_nothing(tmp_path: Path) -> None:
     assert refused > 40  # the others are another digit, which nobody can see
 
 
+@pytest.mark.parametrize(
+    ("damage", "word"),
+    [
+        (lambda data: data.pop("steps"), "it lacks steps"),
+        (lambda data: data.update(history={}), "This is no history of a training: it has other"),
+        (lambda data: data["history"].update(best_epoch=9), "its best epoch is none of its epochs"),
+        (lambda data: data["history"].update(History().to_dict()), "its history has no epochs"),
+        (lambda data: data.update(best=[1.0]), "it does not hold 25 parameters"),
+        (lambda data: data.update(best=None), "do not belong together"),
+        (lambda data: data.update(optimiser=[]), "A state of Adam is a dict"),
+    ],
+)
+def test_what_is_wrong_with_a_checkpoint_is_told(
+    damage: Callable, word: str, tmp_path: Path
+) -> None:
+    path, model = tmp_path / "run.json", small()
+    checkpointed(path, small(), epochs=2)
+    data = json.loads(path.read_text())
+    damage(data)
+    path.write_text(json_text(data))
+    with pytest.raises(ValueError, match=rf"^run\.json is damaged: .*{word}"):
+        checkpointed(path, model, epochs=2)
+    assert np.array_equal(numbers(model), numbers(small()))
+
+
 # What is refused
 
 
@@ -739,6 +786,11 @@ def test_damaged_checkpoints_change_nothing(tmp_path: Path) -> None:
         ({"validation": "half"}, r"share of samples to hold out"),
         ({"validation": ([[1.0, 2.0, 3.0]], [1])}, r"have other shapes"),
         ({"metrics": ["precission"]}, r"precission"),
+        ({"metrics": [lambda o, t: 0.0, lambda o, t: 1.0]}, r"has two called lambda\. Give one an"),
+        ({"shuffle": "false"}, r"fit\(shuffle=\.\.\.\) is True or False, not 'false'"),
+        ({"health": 2}, r"fit\(health=\.\.\.\) is True or False, not 2"),
+        ({"compiled": None}, r"fit\(compiled=\.\.\.\) is True or False, not None"),
+        ({"keep_best": 0}, r"fit\(keep_best=\.\.\.\) is True or False, not 0"),
         ({"optimiser": "adam"}, r"fit\(optimiser=\.\.\.\) is one of nn"),
         ({"optimiser": SGD([Value(1.0)], 0.1)}, r"moves none of the model's parameters"),
     ],
@@ -788,7 +840,9 @@ def test_what_is_no_model_and_no_function_is_refused() -> None:
     with pytest.raises(TypeError, match="fit takes a model of nn"):
         fit(lambda x: x[0], mse, X, y)  # type: ignore[arg-type]
     for role in ("loss", "penalty", "callbacks"):
-        with pytest.raises(TypeError, match=rf"fit\({role}=\.\.\.\) takes a function"):
+        with pytest.raises(
+            TypeError, match=rf"fit\({role}=\.\.\.\) takes .*function|such as nn\.mse"
+        ):
             fit(**{"model": small(), "loss": mse, "X": X, "y": y, role: [3]})
     with pytest.raises(TypeError, match="predict takes a model"):
         predict(lambda x: x[0], X)  # type: ignore[arg-type]
@@ -861,6 +915,36 @@ def test_a_history_goes_through_json() -> None:
     again = History.from_dict(json.loads(json.dumps(history.to_dict())))
     assert str(again) == str(history)
     assert again.to_dict() == history.to_dict()
+    assert History.from_dict(History().to_dict()).to_dict() == History().to_dict()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda data: [], "it has other fields"),
+        (lambda data: {}, "it has other fields"),
+        (lambda data: {**data, "more": 1}, "it has other fields"),
+        (lambda data: {**data, "columns": [1.0]}, "its columns are no lists"),
+        (lambda data: {**data, "columns": {"loss": 1.0}}, "its columns are no lists"),
+        (lambda data: {**data, "columns": {"loss": [None]}}, "None stands in the place of a numb"),
+        (lambda data: {**data, "columns": {"loss": ["1"]}}, "'1' stands in the place of a number"),
+        (lambda data: {**data, "columns": {"loss": [10**400]}}, "stands in the place of a number"),
+        (lambda data: {**data, "columns": {"loss": [1.0]}}, "its columns have different lengths"),
+        (lambda data: {**data, "columns": {"r2": [1.0]}}, "its columns have different lengths"),
+        (lambda data: {**data, "gradients": {"a": [1.0]}}, "its columns have different lengths"),
+        (lambda data: {**data, "health": {"first": {}}}, "its health has no numbers of epochs"),
+        (lambda data: {**data, "health": {"0": {}}}, "no health of a model: it has other fields"),
+        (lambda data: {**data, "best_epoch": 5}, "its best epoch is none of its epochs"),
+        (lambda data: {**data, "best_epoch": "1"}, "its best epoch is none of its epochs"),
+        (lambda data: {**data, "smallest": None}, "None stands in the place of a number"),
+        (lambda data: {**data, "stopped": 3}, "its notes are no texts"),
+        (lambda data: {**data, "notes": "one"}, "its notes are no texts"),
+    ],
+)
+def test_what_is_no_history_is_refused(damage: Callable, message: str) -> None:
+    data = trained(epochs=4)[1].to_dict()
+    with pytest.raises(ValueError, match=message):
+        History.from_dict(damage(data))
 
 
 def test_a_history_plots_itself() -> None:
@@ -930,4 +1014,3 @@ def test_a_copy_predicts_with_its_own_parameters() -> None:
 
 def test_everything_public_is_in_the_package() -> None:
     assert {"fit", "predict", "History", "check_health"} <= set(nn.__all__)
-    assert cross_entropy.__module__ == "nn.losses.losses"

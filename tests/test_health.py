@@ -376,6 +376,9 @@ def test_relus_with_a_large_negative_bias_are_dead(seed):
         f"dead: {len(health.layers[1].dead)} of 6 units of layers.1 are 0 for all of 24 samples."
     )
     assert set(health.layers[1].dead) >= {f"layers.1.neurons.{i}" for i in range(5)}
+    titles, _, row, _ = (line.split() for line in str(health).splitlines()[1:5])
+    assert titles[6:8] == ["still", "always"]
+    assert row[6:8] == [f"{health.layers[1].still_share:.0%}", str(len(health.layers[1].dead))]
 
 
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
@@ -527,14 +530,14 @@ def test_the_text_is_an_aligned_table_with_the_verdicts_below():
     assert lines[0].startswith("24 samples, loss ")
     titles, *rows = lines[1:14]
     assert len(rows) == 12
-    for title in ("parameters", "mean", "zero", "gradient", "relative"):
+    for title in ("parameters", "mean", "zero", "still", "always", "gradient", "relative"):
         column = titles.index(title)
         assert all(row[column - 1] == " " != row[column] for row in rows)
     assert lines[14].startswith("vanishing: ")
     assert lines == [line.rstrip() for line in lines]
 
 
-def test_a_layer_is_described_by_its_class():
+def test_the_health_of_a_layer_is_the_same_after_a_dict():
     layer = check(network([2, 1])).layers[0]
     assert LayerHealth.from_dict(layer.to_dict()) == layer
 
@@ -656,8 +659,8 @@ def test_it_may_be_called_again_and_says_the_same():
         (lambda m: check(m, lambda out, y: [out]), TypeError, "should give one Value"),
         (lambda m: check(m, most=0), ValueError, r"check_health\(most=...\) is at least 1, not 0"),
         (lambda m: check(m, most=1.5), TypeError, "whole number"),
-        (lambda m: check(m, learning_rate=-1), ValueError, "0 or positive, not -1"),
-        (lambda m: check(m, learning_rate=math.nan), ValueError, "0 or positive, not nan"),
+        (lambda m: check(m, learning_rate=-1), ValueError, "takes 0 or a positive number, not -1"),
+        (lambda m: check(m, learning_rate=math.nan), ValueError, "takes a finite number, not nan"),
         (lambda m: check(m, learning_rate="a"), TypeError, "takes a real number"),
         (lambda m: check_health(m, mse, [[1, 1]], [1, 2]), ValueError, "1 samples and y has 2"),
         (lambda m: check_health(m, mse, [], []), ValueError, "has no samples"),

@@ -170,12 +170,12 @@ def test_means_and_bounds_of_your_own():
 REFUSED = [
     (lambda: Neuron(2, init="glorot"), ValueError,
      "There is no initialiser 'glorot'. Choose one of uniform, normal, xavier, xavier_normal, he, "
-     "he_normal, zeros, torch, or give an initialiser such as normal(0, 1)."),
+     "he_normal, zeros, torch, or give an initialiser such as nn.initialisers.normal(0, 1)."),
     (lambda: Layer(2, 2, init=None), TypeError, "init is a name or an initialiser, not NoneType"),
     (lambda: MLP(2, [2], init=0.5), TypeError, "init is a name or an initialiser, not float 0.5."),
     (lambda: MLP(2, [2], init=normal), TypeError,
      "init is an initialiser, not the function normal. Call it: normal(...)."),
-    (lambda: Neuron(2, fan_out=0), ValueError, "fan_out is at least 1, not 0."),
+    (lambda: Neuron(2, fan_out=0), ValueError, "Neuron(fan_out=...) is at least 1, not 0."),
     (lambda: uniform(1.0, -1.0), ValueError, "goes upwards: 1.0 is above -1.0."),
     (lambda: uniform(math.nan, 1.0), ValueError, "uniform(low=...) takes a finite number, not"),
     (lambda: normal(0.0, -1.0), ValueError, "normal(std=...) takes 0 or a positive number"),

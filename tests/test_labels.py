@@ -17,6 +17,7 @@ import engine
 from engine import Value, scope
 from engine.printing import columns, short, width_of
 from engine.text import clipped, visible
+from nn import MLP
 from viz import RenderingError, draw, draw_dot
 from viz.command_line import main
 from viz.diagram import Diagram
@@ -148,3 +149,19 @@ def test_the_command_line_takes_names_in_any_script(
     data = json.loads(capsys.readouterr().out)
     label = unicodedata.normalize("NFKC", name)
     assert [(n["label"], n["gradient"]) for n in data["nodes"]] == [(label, 6.0), ("output", 1.0)]
+
+
+def test_the_weights_of_a_neuron_have_the_same_number() -> None:
+    model = MLP(3, [2, 2], seed=0)
+    names = {n.name for n in draw(sum(model([1.0, 2.0, 3.0]))).diagram if n.label}
+    first = {"w0", "w1", "w2", "b"}
+    last = {f"{name}_{number}" for name in ("w0", "w1", "b") for number in (3, 4)}
+    assert names == first | {f"{name}_2" for name in first} | last
+
+
+def test_a_label_that_one_leaf_has_stays_as_it_is() -> None:
+    x = Value(1.0, label="x")
+    model = MLP(1, [1, 1], seed=0)
+    hidden = model.layers[0]([2.0])
+    names = {n.name for n in draw(model.layers[1]([hidden]) * model.layers[1]([x])).diagram}
+    assert {"x", "w0", "w0_2", "b", "b_2"} <= names

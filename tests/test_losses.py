@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from engine import Value, compiled, grad, grad_vector
-from nn import binary_cross_entropy_with_logits, cross_entropy, hinge, huber, mae, mse
-from nn.losses.penalties import l1, l2
+from nn import binary_cross_entropy_with_logits, cross_entropy, hinge, huber, l1, l2, mae, mse
 
 INF, NAN = math.inf, math.nan
 NUMBERS = [0.0, 1.0, -1.0, 0.3, -2.5, 1e-30, -1e-30, 1e-8, 5.0, 40.0, -40.0, 1000.0, -1000.0]
@@ -374,12 +373,14 @@ REFUSED = [
      'mse(reduction=...) is "mean", "sum" or "none", not \'average\'.'),
     (lambda: mse(ONE, ONE, reduction=["mean"]), ValueError, "not ['mean']."),
     (lambda: mse(ONE, ONE, reduction=None), ValueError, '"none", not None.'),
+    (lambda: huber(ONE, ONE, delta=0, reduction=""), ValueError, 'huber(reduction=...) is "mean"'),
     (lambda: huber(ONE, ONE, delta=0), ValueError, "huber(delta=...) takes a positive number, not"),
     (lambda: huber(ONE, ONE, delta=INF), ValueError, "huber(delta=...) takes a finite number"),
     (lambda: huber(ONE, ONE, delta=NAN), ValueError, "huber(delta=...) takes a finite number"),
     (lambda: huber(ONE, ONE, delta="1"), TypeError, "huber(delta=...) takes a real number"),
-    (lambda: l1(ONE, -1.0), ValueError, "l1(strength=...) is at least 0 and finite, not -1.0."),
-    (lambda: l2(ONE, NAN), ValueError, "l2(strength=...) is at least 0 and finite, not nan."),
+    (lambda: l1(ONE, -1.0), ValueError, "l1(strength=...) takes 0 or a positive number, not -1.0."),
+    (lambda: l2(ONE, NAN), ValueError, "l2(strength=...) takes a finite number, not nan."),
+    (lambda: l2(ONE, "1"), TypeError, "l2(strength=...) takes a real number, not str '1'."),
     (lambda: l2([], 1.0), ValueError, "l2 of no parameters costs nothing; give model.parameters()"),
     (lambda: l2([1.0], 1.0), TypeError, "l2 takes parameters, which are Values, not float 1.0."),
     (lambda: l1(Value(1.0), 1.0), TypeError, "l1 takes the parameters in a list, for example"),

@@ -49,7 +49,7 @@ def test_accuracy_is_the_share_that_is_right(outputs, targets, expected):
 
 
 def test_the_threshold_of_probabilities_can_be_said():
-    assert accuracy([0.9, 0.2], [1, 0]) == 0.5
+    assert accuracy([0.9, 0.2], [1, 0], threshold=0.0) == 0.5
     assert accuracy([0.9, 0.2], [1, 0], threshold=0.5) == 1.0
     np.testing.assert_array_equal(confusion([0.9, 0.2], [1, 0], threshold=0.5), np.eye(2))
 
@@ -135,6 +135,20 @@ def test_a_column_is_a_row_of_numbers(metric):
 def test_what_does_not_fit_gets_a_sentence(metric, outputs, targets, kind, message):
     with pytest.raises(kind, match=message):
         metric(outputs, targets)
+
+
+@pytest.mark.parametrize("metric", [accuracy, confusion])
+def test_it_has_to_be_said_whether_scores_are_probabilities(metric):
+    """Where the two thresholds would give different answers, and no score says which is meant."""
+    with pytest.raises(ValueError, match=r"write threshold=0\.5, and for others threshold=0\.0"):
+        metric([0.4, 0.9], [0, 1])
+    assert accuracy([0.4, 0.9], [0, 1], threshold=0.5) == 1.0
+    assert accuracy([0.4, 0.9], [0, 1], threshold=0.0) == 0.5
+
+
+@pytest.mark.parametrize("scores", [[0, 1], [0.0, 0.7], [-0.1, 0.4], [0.4, 1.1]])
+def test_it_need_not_be_said_where_there_is_no_doubt(scores):
+    assert accuracy(scores, [0, 1]) == accuracy(scores, [0, 1], threshold=0.0)
 
 
 @pytest.mark.parametrize("metric", [accuracy, confusion])

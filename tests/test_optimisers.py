@@ -15,8 +15,7 @@ import pytest
 from engine import NOT_COMPUTED, Value, assign, assign_grad, compiled, data_vector
 from engine.errors import CompilationError
 from engine.files import json_text
-from nn import MLP, Adagrad, Adam, AdamW, Neuron, Optimiser, RMSprop
-from nn.optimisers.sgd import SGD
+from nn import MLP, SGD, Adagrad, Adam, AdamW, Neuron, Optimiser, RMSprop
 
 RULES = [SGD, Adam, AdamW, RMSprop, Adagrad]
 
@@ -510,10 +509,10 @@ def without(*path: Any) -> Callable[[dict[str, Any]], Any]:
         (changed("more", to=1), "has more, which is unknown"),
         (changed("groups", 0, "lr", to=1), "A group has lr"),
         (changed("state", "velocity", to=[0.0]), '"state" has velocity'),
-        (changed("groups", to=[]), "groups of  parameters, the optimiser of 2"),
+        (changed("groups", to=[]), "has no groups, and the optimiser has groups of 2"),
         (changed("groups", to=None), "list of dicts"),
         (changed("groups", 0, to=3), "list of dicts"),
-        (changed("groups", 0, "parameters", to=3), "groups of 3 parameters, the optimiser of 2"),
+        (changed("groups", 0, "parameters", to=3), "groups of 3 parameters, and .* groups of 2"),
         (changed("groups", 0, "learning_rate", to=-1.0), NEGATIVE),
         (changed("groups", 0, "learning_rate", to="fast"), "real number"),
         (changed("groups", 0, "learning_rate", to=10**400), "scale it down"),

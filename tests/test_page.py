@@ -1,7 +1,7 @@
 """The page of the steps as a file: what a sanitiser, a screen reader or a plain viewer reads.
 
 What a sanitiser leaves of it is in `test_sanitised_page.py`; how it behaves in a browser, in
-`test_browser.py`, `test_browser_modes.py` and `test_accessibility.py`.
+the files `test_browser*.py` and `test_accessibility.py`.
 """
 
 import json

@@ -19,7 +19,7 @@ import engine
 import nn
 from engine import Value
 from nn import MLP, Dropout, Embedding, Layer, LayerNorm, Module, Neuron, Sequential
-from nn.modules.attention import Projection
+from nn.modules.projection import Projection
 from nn.modules.recurrent import RecurrentCell
 from nn.modules.sequential import Elementwise, Method
 from nn.saving.building import CLASSES, build_of, made
@@ -274,10 +274,10 @@ BAD: dict[str, tuple[Any, str]] = {
     "nothing as a size": (one("Neuron", nin=0), "not int 0"),
     "less than nothing": (one("Layer", nin=-3, nout=-3), "not int -3"),
     "sizes as a number": (one("MLP", nin=1, nouts=3), "missing, or of a wrong type"),
-    "no sizes": (one("MLP", nin=1, nouts=[]), "nouts lists the neurons"),
+    "no sizes": (one("MLP", nin=1, nouts=[]), "MLP(nouts=...) lists the neurons"),
     "no activation": (one("Neuron", nin=1, activation="os"), "There is no activation 'os'"),
     "activation of a wrong type": (one("Neuron", nin=1, activation=3), "An activation is a name"),
-    "a rate": (one("Dropout", rate=2.0), "a probability from 0"),
+    "a rate": (one("Dropout", rate=2.0), "takes a number below 1"),
     "parts that are none": (one("Sequential", parts="relu"), "parts of Sequential is a list"),
     "a part that is none": (one("Sequential", parts=[1.0]), "A part of Sequential is"),
     "no parts": (one("Sequential"), "computes nothing"),

@@ -644,6 +644,13 @@ def test_the_update_of_a_network_is_the_one_of_the_training_loop() -> None:
     assert steps.new_loss == pytest.approx(((model([1.0, -1.0]) - 1.0) ** 2).data, rel=1e-14)
 
 
+def test_among_numbers_a_measured_input_is_rounded_and_a_plain_number_is_not() -> None:
+    w = Value(0.5, label="w")
+    text = " ".join(backprop(w * 0.9006811702978099 + 1_000_000).text().split())
+    assert "w * 0.9006811702978099 = 0.5 * 0.9007 " in text
+    assert "+ 1000000 = " in text
+
+
 # Size.
 
 

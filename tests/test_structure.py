@@ -91,8 +91,8 @@ def test_data_flows_one_way(room: str, forbidden: set[str]) -> None:
         assert not {found.module.split(".")[0] for found in imports(path)} & forbidden, path
 
 
-def test_no_imports_in_a_circle() -> None:
-    """At import time, within the rooms. A package name stands for its `__init__`."""
+def needed_by_each() -> dict[str, set[str]]:
+    """What each file imports at import time. A package name stands for its `__init__`."""
     known = {module_name(path): path for path in SOURCES}
     graph = {}
     for name, path in known.items():
@@ -102,7 +102,37 @@ def test_no_imports_in_a_circle() -> None:
                 submodules = {f"{found.module}.{part}" for part in found.names} & set(known)
                 needed |= submodules or ({found.module} & set(known))
         graph[name] = needed
+    return graph
+
+
+def folder_of(module: str) -> str:
+    """The folder of a room that a file is in; of one beside the folders, itself."""
+    return ".".join(module.split(".")[:2])
+
+
+def test_no_imports_in_a_circle() -> None:
+    graphlib.TopologicalSorter(needed_by_each()).prepare()
+
+
+def test_no_folders_of_nn_in_a_circle() -> None:
+    """Nor do the folders need each other, as long as no function of theirs is called."""
+    graph: dict[str, set[str]] = {}
+    for name, needed in needed_by_each().items():
+        folders = {folder_of(module) for module in needed} - {folder_of(name)}
+        if name.startswith("nn."):
+            graph.setdefault(folder_of(name), set()).update(folders)
     graphlib.TopologicalSorter(graph).prepare()
+
+
+def test_every_name_of_nn_is_defined_in_nn() -> None:
+    sources = {
+        name: found.module
+        for found in imports(Path(nn.__file__))
+        for name in found.names
+        if found.at_import_time
+    }
+    assert set(nn.__all__) <= set(sources)
+    assert not {name: sources[name] for name in nn.__all__ if not sources[name].startswith("nn.")}
 
 
 LOADED = """

@@ -8,6 +8,7 @@ Next: `node.py`, the record of one node, then `drawing.py` and `steps.py`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
@@ -24,6 +25,8 @@ from viz.node import Node
 
 MOST_OPENED = 2000
 """Graphs with more nodes than this keep their `dot` nodes closed unless asked."""
+_LONGEST_KEPT = 8
+"""A plain number with more characters is rounded where a row shows numbers."""
 
 
 class Diagram(Sequence[Node]):
@@ -61,6 +64,7 @@ class Diagram(Sequence[Node]):
         self._used = {label for label in self._labels.values() if label}
         self._given: set[str] = set()
         self._copies: dict[str, int] = {}
+        self._parts = _parts(order, self._labels)
         self._numbers = count(1)
         for value in order:
             if is_compiled(value.operation) and _level(value) < depth:
@@ -90,12 +94,17 @@ class Diagram(Sequence[Node]):
         return written(node.operation, [self[parent].in_formulas for parent in node.parents])
 
     def arithmetic(self, node: Node, number: Any) -> str:
-        """How a node was computed, with numbers; `number` writes one."""
-        operands = (self[parent] for parent in node.parents)
-        return written(
-            node.operation,
-            [o.in_formulas if o.is_constant and not o.label else number(o.data) for o in operands],
-        )
+        """How a node was computed, with numbers; `number` writes one.
+
+        A plain number in the code stands as it is there, unless it has as many digits as a measured
+        one.
+        """
+        texts = []
+        for operand in (self[parent] for parent in node.parents):
+            is_plain = operand.is_constant and not operand.label
+            is_kept = is_plain and len(operand.in_formulas) <= _LONGEST_KEPT
+            texts.append(operand.in_formulas if is_kept else number(operand.data))
+        return written(node.operation, texts)
 
     def _add_value(self, value: Value, open_dots: bool) -> None:
         if open_dots and _can_open(value):
@@ -186,7 +195,7 @@ class Diagram(Sequence[Node]):
         self._nodes.append(
             Node(
                 index=len(self._nodes),
-                name=self._name(label, data, is_constant),
+                name=self._name(label, data, is_constant, self._parts.get(value)),
                 label=label,
                 operation=operation,
                 data=data,
@@ -202,12 +211,12 @@ class Diagram(Sequence[Node]):
         )
         return len(self._nodes) - 1
 
-    def _name(self, label: str | None, data: float, is_constant: bool) -> str:
+    def _name(self, label: str | None, data: float, is_constant: bool, part: int | None) -> str:
         if is_constant and label is None:
             return short(data)
         if label is None:
             label = next(name for n in self._numbers if (name := f"v{n}") not in self._used)
-        name = label
+        name = label if part in (None, 1) else f"{label}_{part}"
         while name in self._given or (name != label and name in self._used):
             self._copies[label] = self._copies.get(label, 1) + 1
             name = f"{label}_{self._copies[label]}"
@@ -226,6 +235,23 @@ def _can_open(value: Value) -> bool:
         return False
     now = value.operation.forward(tuple(parent.data for parent in value.parents))
     return now == value.data or (now != now and value.data != value.data)
+
+
+def _parts(order: Sequence[Value], labels: Mapping[Value, str | None]) -> dict[Value | None, int]:
+    """For leaves whose label others have too: the number of the part of a model that uses them.
+
+    So the weights of the second neuron are w0_2, w1_2, ..., whatever else has a w0.
+    """
+    part_of: dict[Value, str] = {}
+    for value in order:
+        if value.scope is None:
+            continue
+        for parent in value.parents:
+            if not parent.parents and labels[parent] and parent not in part_of:
+                part_of[parent] = value.scope.path()
+    numbers = {part: i for i, part in enumerate(dict.fromkeys(part_of.values()), 1)}
+    counts = Counter(labels[leaf] for leaf in part_of)
+    return {leaf: numbers[part] for leaf, part in part_of.items() if counts[labels[leaf]] > 1}
 
 
 def _level(value: Value) -> int:

@@ -15,6 +15,7 @@ from engine.printing import columns, short
 from engine.real import is_real, real
 from engine.row import EVERYWHERE
 from engine.text import describe, told
+from engine.value import is_parameter
 from viz.backprop import Backprop
 from viz.page import row, table
 from viz.spelling import suggestion
@@ -73,7 +74,7 @@ class NeuronSteps(Backprop):
 
     def __init__(self, neuron: _Neuron, learning_rate: float | None) -> None:
         weights = [weight for weight, _, _ in neuron.terms]
-        leaves = [w for w in dict.fromkeys(weights) if not w.parents and not w.is_constant]
+        leaves = [w for w in dict.fromkeys(weights) if is_parameter(w)]
         super().__init__(neuron.result, neuron.names, learning_rate, leaves)
         index = self.diagram.values
         self._sum, self._output = index[neuron.sum], index[neuron.output]

@@ -7,6 +7,7 @@ PyTorch runs it wherever its tensors lie. `docs/distributed.md` shows both.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from engine.compiling.recording import Recording
 from engine.errors import CompilationError
 from engine.text import told
 from engine.value import Value
+from engine.vector import standing_at
 
 if TYPE_CHECKING:
     from engine.compiling.function import Compiled
@@ -121,7 +123,8 @@ class ArrayFunction:
                 if is_first_served:
                     raise CompilationError(_APART.format(self._compiled.title))
                 sample = map(host.stand_in if is_traced else host.first, arrays)
-                self._compiled.known.record(recordings, tuple(map(_plain, sample)))
+                with nullcontext() if is_traced else self._at(host, given):
+                    self._compiled.known.record(recordings, tuple(map(_plain, sample)))
             recording = recordings[number]
             if not self._compiled.known.is_current(recording):
                 number += 1
@@ -136,6 +139,9 @@ class ArrayFunction:
                 return value, gradient
             is_first_served |= bool(found[0])
             number += 1
+
+    def _at(self, host: Library, given: Any) -> AbstractContextManager[None]:
+        return standing_at(self._parameters, host.in_numpy(given))
 
     def _recordings(self, host: Library, arrays: Sequence[Any]) -> list[Recording]:
         """Those for such samples; the list may be empty, and grows."""

@@ -89,7 +89,7 @@ def is_remembered(kind: type, name: Any) -> bool:
     """
     if not is_private(name):
         return False
-    return str(name).startswith("_compiled_") or name in getattr(kind, "_own_affairs", ())
+    return str(name).startswith("_compiled_") or name in getattr(kind, "_not_parts", ())
 
 
 def shadowed_by(kind: type) -> frozenset[str]:

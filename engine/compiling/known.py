@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from threading import Lock
+from typing import Any, NamedTuple
 
 from engine.compiling.recording import Recording
 from engine.compiling.surroundings import Surroundings
@@ -14,6 +15,18 @@ MOST_RECORDINGS = 64
 """After so many recordings for arguments of one structure no more are made."""
 MOST_STRUCTURES = 256
 """After so many structures of arguments no more are remembered."""
+
+
+class LookedAt(NamedTuple):
+    """What was looked at inside a block of `steady`, and need not be again.
+
+    Attributes:
+        recordings: those for a structure of arguments and the names as they are.
+        current: of a recording whether what it took as fixed is as it was.
+    """
+
+    recordings: dict[Any, list[Recording]]
+    current: dict[Recording, bool]
 
 
 class Known:
@@ -29,31 +42,31 @@ class Known:
         self._surroundings = Surroundings(function)
         self._around: list[tuple[Any, ...]] = []
         self._recordings: dict[Any, list[Recording]] = {}
-        # Inside `steady`: what was looked at there already.
-        self._found: dict[Any, list[Recording]] | None = None
-        self._current: dict[int, Recording] = {}
+        self._blocks, self._lock = 0, Lock()
+        self._looked_at: LookedAt | None = None
 
     @contextmanager
     def steady(self) -> Iterator[None]:
         """Inside the block things are looked at once: at what recordings read, and names."""
-        if self._found is not None:
-            yield
-            return
-        self._found = {}
+        with self._lock:
+            self._blocks += 1
+            self._looked_at = LookedAt({}, {})
         try:
             yield
         finally:
-            self._found = None
-            self._current.clear()
+            with self._lock:
+                self._blocks -= 1
+                if not self._blocks:
+                    self._looked_at = None
 
     def is_current(self, recording: Recording) -> bool:
         """Whether everything that a recording took as fixed is as it was."""
-        if id(recording) in self._current:
-            return True
-        is_current = recording.contents.are_the_same()
-        if is_current and self._found is not None:
-            self._current[id(recording)] = recording
-        return is_current
+        looked_at = self._looked_at
+        if looked_at is None:
+            return recording.contents.are_the_same()
+        if recording not in looked_at.current:
+            looked_at.current[recording] = recording.contents.are_the_same()
+        return looked_at.current[recording]
 
     def recordings(self) -> list[Recording]:
         """All of them, in the order in which they were made, structure by structure."""
@@ -65,8 +78,9 @@ class Known:
         The list may be empty, and grows. None if there are too many to remember another.
         Those of `map`, whose results are several numbers, are others.
         """
-        if self._found is not None and (structure, has_several) in self._found:
-            return self._found[structure, has_several]
+        looked_at = self._looked_at
+        if looked_at is not None and (structure, has_several) in looked_at.recordings:
+            return looked_at.recordings[structure, has_several]
         around = self._surroundings.now()
         if around not in self._around:
             self._surroundings.refresh()
@@ -80,8 +94,8 @@ class Known:
             if len(self._recordings) >= MOST_STRUCTURES:
                 return None
             self._recordings[key] = []
-        if self._found is not None:
-            self._found[structure, has_several] = self._recordings[key]
+        if looked_at is not None:
+            looked_at.recordings[structure, has_several] = self._recordings[key]
         return self._recordings[key]
 
     def of_batch(self, structure: tuple[Any, ...], has_several: bool = False) -> list[Recording]:
@@ -108,9 +122,8 @@ class Known:
         self, args: tuple[Any, ...], named: Mapping[str, Any], has_several: bool = False
     ) -> Recording:
         """A new recording, which runs the function: it may change what others read."""
-        if self._found is not None:
-            self._found.clear()
-            self._current.clear()
+        if self._looked_at is not None:
+            self._looked_at = LookedAt({}, {})
         around = (*self._surroundings.objects(), *self._surroundings.functions())
         return Recording(self._title, self._function, args, named, around, has_several=has_several)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from typing import Any
 
@@ -25,6 +26,7 @@ def served(
     wanted: frozenset[str] = NOTHING,
     numbers_of: Callable[[Recording, Program], Any] = Recording.numbers,
     has_several: bool = False,
+    recorded_at: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Iterator[Part]:
     """The parts of a batch that a recording serves; what none serves is recorded.
 
@@ -35,13 +37,15 @@ def served(
         wanted: the kinds of leaves whose gradients are computed.
         numbers_of: the numbers of the captured Values that a program reads.
         has_several: whether the function may return several numbers.
+        recorded_at: what is around a recording, which takes its way by the numbers of Values then.
     """
     recordings = known.of_batch(samples.structure, has_several)
     left, tried = np.arange(len(samples)), 0
     while len(left):
         is_new = tried == len(recordings)
         if is_new:
-            known.record(recordings, samples.sample(int(left[0])), has_several)
+            with recorded_at():
+                known.record(recordings, samples.sample(int(left[0])), has_several)
         recording = recordings[tried]
         tried += 1
         if not is_new and not known.is_current(recording):

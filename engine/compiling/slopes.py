@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from engine.compiling.program import Program
 from engine.compiling.recording import Recording
 from engine.compiling.serving import CAPTURED, served
 from engine.text import describe
-from engine.value import Value
+from engine.value import Value, is_parameter
+from engine.vector import standing_at
 
 
 class Evaluation:
@@ -58,7 +60,14 @@ class Evaluation:
 
         total, gradient, is_read = 0.0, self._nothing, not parameters
         share = 1.0 / len(samples) if self._reduction == "mean" else 1.0
-        parts = served(self._known, samples, share=share, wanted=CAPTURED, numbers_of=numbers)
+        parts = served(
+            self._known,
+            samples,
+            share=share,
+            wanted=CAPTURED,
+            numbers_of=numbers,
+            recorded_at=partial(standing_at, parameters, given),
+        )
         for part in parts:
             places = part.recording.places(part.program, parameters)
             gradient = places.add(gradient, part.gradient)
@@ -75,11 +84,11 @@ class Evaluation:
 def leaves_only(parameters: Any) -> tuple[Value, ...]:
     """The parameters, if they are leaf Values, each once."""
     wanted = "value_and_grad takes leaf Values, for example model.parameters()"
-    if isinstance(parameters, Value) or not isinstance(parameters, Iterable):
+    if not isinstance(parameters, Iterable):
         raise TypeError(f"{wanted}, not {describe(parameters)}.")
     found = tuple(parameters)
     for parameter in found:
-        if not isinstance(parameter, Value) or parameter.parents or parameter.is_constant:
+        if not is_parameter(parameter):
             raise TypeError(f"{wanted}, not {describe(parameter)}.")
     if len(set(found)) < len(found):
         raise ValueError(f"{wanted}, each of them once.")

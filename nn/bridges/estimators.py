@@ -160,7 +160,14 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
     """An MLP that predicts a number, with scikit-learn's interface.
 
     It learns the squared error, on targets that are shifted and scaled to mean 0 and standard
-    deviation 1 meanwhile. For arguments and attributes see `NetworkClassifier`.
+    deviation 1 meanwhile. For its arguments see `NetworkClassifier`.
+
+    Attributes:
+        model_: the trained `MLP`, which predicts shifted and scaled targets.
+        history_: the `History` of the training.
+        mean_: the mean of the targets.
+        scale_: their standard deviation, or 1 if that is 0.
+        n_iter_: how many epochs there were.
 
     Example:
         >>> from nn import NetworkRegressor, sine

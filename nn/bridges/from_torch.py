@@ -10,14 +10,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from engine import assign
-from engine.text import describe
-from nn.bridges.torch_table import ACTIVATIONS_THERE, SOFTPLUS_THRESHOLD, torch_here
-from nn.modules.attention import Projection
+from engine.text import describe, with_article
+from nn.bridges.torch_table import (
+    ACTIVATIONS_THERE,
+    SOFTPLUS_THRESHOLD,
+    refuse_own_forward,
+    torch_here,
+)
 from nn.modules.dropout import Dropout
 from nn.modules.embedding import Embedding
 from nn.modules.layers import MLP, Layer
 from nn.modules.module import Module
 from nn.modules.norms import LayerNorm, RMSNorm
+from nn.modules.projection import Projection
 from nn.modules.sequential import Sequential
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -26,12 +31,17 @@ _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_
 def from_torch(module: Any) -> Module:
     """The same network with our modules: an `MLP` if layers alternate with activations.
 
-    Other chains become a `Sequential`, a `Linear` by itself a `Layer`. Numbers of float32 stay
-    exactly what they are. Each part is being trained, or in use, as it is there.
+    Other chains become a `Sequential`, a `Linear` by itself a `Layer`. One without biases becomes a
+    `Projection`, in a `Sequential` also where it is alone; an `Identity` is left out. Numbers of
+    float32 stay exactly what they are. Each part is being trained, or in use, as it is there.
 
     Args:
-        module: a `Sequential` of `Linear`, activations, `Dropout`, `LayerNorm`, `RMSNorm` and
-            `Embedding`, or one of these; of exactly these classes.
+        module: a `Sequential` of `Linear`, activations, `Dropout`, `LayerNorm`, `RMSNorm`,
+            `Embedding` and `Identity`, or one of these that computes something; of exactly these
+            classes.
+
+    Returns:
+        The model. Python's global `random` is left alone.
 
     Raises:
         TypeError: a part is something else, has hooks or settings that ours do not have, or uses a
@@ -86,11 +96,7 @@ def _refuse_changed(path: str, module: Any) -> None:
             f"from_torch does not know {path}: its parameters are computed from others. Call "
             "torch.nn.utils.parametrize.remove_parametrizations first."
         )
-    if "forward" in getattr(module, "__dict__", {}):
-        raise TypeError(
-            f"from_torch does not know {path}: it has a forward of its own, beside that of "
-            f"{type(module).__name__}."
-        )
+    refuse_own_forward("from_torch", path, module)
 
 
 def _refuse_odd_parameters(named: list[tuple[str, Any]]) -> None:
@@ -152,9 +158,10 @@ def _parts_here(torch: Any, named: list[tuple[str, Any]]) -> Iterator[Any]:
             yield _HERE[kind.__name__](path, module)
         else:
             raise TypeError(
-                f"from_torch does not know {path}, a {kind.__name__} of {kind.__module__}. It "
+                f"from_torch does not know {path}, {with_article(kind.__name__)} of "
+                f"{kind.__module__}. It "
                 f"takes these classes of torch.nn, not those derived from them: Sequential, "
-                f"{', '.join([*_HERE, *_CLASSES])}."
+                f"Identity, {', '.join([*_HERE, *_CLASSES])}."
             )
 
 
@@ -178,7 +185,7 @@ def _linear_here(path: str, module: Any) -> Module:
     if module.bias is not None:
         return _layer(module, "linear")
     nout, nin = module.weight.shape
-    found = Projection(nin, nout)
+    found = Projection(nin, nout, init="zeros")
     assign([w for row in found.w for w in row], _numbers(module.weight))
     return found
 
@@ -212,7 +219,7 @@ def _embedding_here(path: str, module: Any) -> Embedding:
     is_plain = is_plain and not module.scale_grad_by_freq
     _refuse_unless(path, module, is_plain, "without padding_idx, max_norm, scale_grad_by_freq")
     count, size = module.weight.shape
-    found = Embedding(count, size)
+    found = Embedding(count, size, init="zeros")
     assign([v for row in found.rows for v in row], _numbers(module.weight))
     return found
 

@@ -18,23 +18,22 @@ from typing import Any
 
 from engine import Value
 from engine.nested import leaves_of
-from engine.text import describe
-from nn.bridges.from_torch import from_torch
-from nn.bridges.torch_table import ACTIVATIONS_THERE, PRECISE, torch_here
-from nn.modules.activation import activation_function, linear, name_of
-from nn.modules.attention import Projection
+from engine.text import describe, function_name
+from engine.value import is_parameter
+from nn.bridges.torch_table import (
+    ACTIVATIONS_THERE,
+    PRECISE,
+    refuse_own_forward,
+    torch_here,
+)
+from nn.modules.activation import activation_function, linear
 from nn.modules.dropout import Dropout
 from nn.modules.embedding import Embedding
 from nn.modules.layers import MLP, Layer, Neuron
 from nn.modules.module import Module
 from nn.modules.norms import LayerNorm, RMSNorm
+from nn.modules.projection import Projection
 from nn.modules.sequential import Elementwise, Sequential
-
-__all__ = ["from_torch", "to_torch"]
-
-_SUPPORTED = (
-    "Neuron, Layer, MLP, Sequential, Dropout, LayerNorm, RMSNorm, Embedding and activations by name"
-)
 
 
 def to_torch(model: Module) -> Any:
@@ -45,7 +44,7 @@ def to_torch(model: Module) -> Any:
 
     Args:
         model: made of `Neuron`, `Layer`, `MLP`, `Sequential`, `Dropout`, `LayerNorm`, `RMSNorm`,
-            `Embedding` and activations by name.
+            `Embedding`, `Projection` and activations by name.
 
     Raises:
         TypeError: a part is something else, or was changed so that it computes something else, or
@@ -80,12 +79,12 @@ class _Crossing:
 
     def parts(self, part: Any, path: str) -> Iterator[Any]:
         """What a part of a model is in PyTorch, in a row."""
-        _refuse_changed(part, path)
+        refuse_own_forward("to_torch", path, part)
         if type(part) is Neuron:
             yield from self._layer([part], path, part.training)
         elif type(part) is Layer:
             for i, neuron in enumerate(part.neurons):
-                _refuse_changed(neuron, f"{path}.neurons.{i}")
+                refuse_own_forward("to_torch", f"{path}.neurons.{i}", neuron)
                 if type(neuron) is not Neuron:
                     raise _unknown(neuron, f"{path}.neurons.{i}")
             yield from self._layer(part.neurons, path, part.training)
@@ -128,7 +127,7 @@ class _Crossing:
         """The module of an activation; nothing for "linear"."""
         if function is linear:
             return
-        name = name_of(function)
+        name = function_name(function)
         if name not in ACTIVATIONS_THERE or function is not activation_function(name):
             raise TypeError(
                 f"to_torch does not know the activation {name} of {path}. "
@@ -171,7 +170,7 @@ class _Crossing:
             TypeError: one is used already, is no parameter, or there are more or fewer.
         """
         for value in leaves_of(values):
-            if not isinstance(value, Value) or value.parents or value.is_constant:
+            if not is_parameter(value):
                 raise TypeError(
                     f"to_torch does not know {path}: one of its numbers is no parameter, but a "
                     "constant, or computed from others."
@@ -198,15 +197,9 @@ _THERE: dict[type, Callable[[_Crossing, Any, str], Any]] = {
 }
 
 
-def _refuse_changed(part: Any, path: str) -> None:
-    if "forward" in getattr(part, "__dict__", {}):
-        raise TypeError(
-            f"to_torch does not know {path}: it has a forward of its own, beside that of "
-            f"{type(part).__name__}."
-        )
-
-
 def _unknown(part: Any, path: str) -> TypeError:
+    taken = ", ".join(kind.__name__ for kind in (Neuron, Layer, MLP, Sequential, *_THERE))
     return TypeError(
-        f"to_torch does not know {path}, which is {describe(part)}. It takes {_SUPPORTED}."
+        f"to_torch does not know {path}, which is {describe(part)}. It takes {taken} and "
+        "activations by name."
     )

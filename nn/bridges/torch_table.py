@@ -1,4 +1,4 @@
-"""What both ways over the bridge share: the activations there and here. Next: `to_torch.py`."""
+"""What both ways over the bridge share: the activations there and here, and what is refused."""
 
 from __future__ import annotations
 
@@ -41,3 +41,25 @@ def torch_here() -> Any:
             'The bridge needs PyTorch, which is not installed: pip install "glassgrad[torch]".'
         ) from error
     return torch
+
+
+def refuse_own_forward(way: str, path: str, module: object) -> None:
+    """Refuse a module that computes something else than its class says.
+
+    Args:
+        way: "to_torch" or "from_torch", for the error.
+        path: where the module is, for the error.
+        module: the module, of ours or of PyTorch.
+
+    Raises:
+        TypeError: it has a forward of its own.
+
+    >>> from nn import Neuron
+    >>> from nn.bridges.torch_table import refuse_own_forward
+    >>> refuse_own_forward("to_torch", "Neuron", Neuron(1))
+    """
+    if "forward" in getattr(module, "__dict__", {}):
+        raise TypeError(
+            f"{way} does not know {path}: it has a forward of its own, beside that of "
+            f"{type(module).__name__}."
+        )

@@ -5,8 +5,9 @@ regression.py  linear_regression, sine
 digits.py      digits, which scikit-learn brings
 splitting.py   split: some samples to train on, others to judge by
 arrays.py      arrays that users give, read
-samples.py     samples that `fit` is given: checked, shuffled and cut into batches
-random.py      the noise
+samples.py     samples that are given to a training: checked, and cut into pieces
+random.py      the generator of a seed, and noise
 
-Every function gives X, the samples, of shape (n, features), and y, one target a sample.
+Every data set is X, the samples, of shape (n, features), and y, one target a sample. Start with
+`classes.py`.
 """

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from engine import Value
+from engine.real import is_real
 from engine.text import describe
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -23,18 +23,25 @@ def rows_of(given: Any, role: str) -> Array:
 
     Raises:
         ValueError: its rows have different lengths, or there are none.
+        TypeError: entries are masked, or it gives no array.
 
     >>> from nn.data.arrays import rows_of
     >>> rows_of([[1.0], [2.0, 3.0]], "split(X=...)")
     Traceback (most recent call last):
     ValueError: split(X=...) has rows of different lengths. Fill the shorter ones up.
     """
+    if np.ma.is_masked(given):
+        raise TypeError(
+            f"{role} has masked entries. Leave those rows out, or fill them: .filled(0)."
+        )
     try:
         rows = np.asarray(given)
     except ValueError:
         raise ValueError(
             f"{role} has rows of different lengths. Fill the shorter ones up."
         ) from None
+    except Exception as fault:  # foreign objects say in their own ways that they give no array
+        raise TypeError(f"{role} is {describe(given)}, which gives no array: {fault}") from fault
     if rows.ndim == 0:
         raise ValueError(f"{role} is an array, a row a sample, not {describe(given)}.")
     if not len(rows):
@@ -59,17 +66,23 @@ def numbers_of(given: Any, role: str, hint: str = "") -> Array:
     (2, 1)
     """
     rows = rows_of(given, role)
-    if rows.dtype == object:
-        with suppress(TypeError, ValueError):
-            rows = rows.astype(float)
     if rows.dtype.kind in "fiub":
         return rows
-    if rows.dtype == object and isinstance(rows.flat[0], Value):
-        hint = "The numbers of Values are [v.data for v in values]."
-    raise TypeError(f"{role} holds {_kind(rows)}, and takes real numbers. {hint}".rstrip())
-
-
-def _kind(rows: Array) -> str:
     if rows.dtype == object:
-        return describe(rows.flat[0])
-    return "texts" if rows.dtype.kind in "US" else str(rows.dtype.name)
+        return _plain_numbers(rows, role, hint)
+    kind = "texts" if rows.dtype.kind in "US" else rows.dtype.name
+    raise TypeError(f"{role} holds {kind}, and takes real numbers. {hint}".rstrip())
+
+
+def _plain_numbers(rows: Array, role: str, hint: str) -> Array:
+    """An array of objects, as a table of mixed columns gives it, as one of floats."""
+    for place, thing in np.ndenumerate(rows):
+        if isinstance(thing, Value):
+            hint = "The numbers of Values are [v.data for v in values]."
+        if not is_real(thing):
+            where = f"{role}[{', '.join(map(str, place))}]"
+            raise TypeError(f"{where} is {describe(thing)}, and no real number. {hint}".rstrip())
+    try:
+        return rows.astype(float)
+    except OverflowError:
+        raise ValueError(f"{role} holds a number that is too large for a float.") from None

@@ -14,13 +14,12 @@ import math
 
 import numpy as np
 
-from engine.real import is_real
-from engine.text import told
-from nn.checks import whole
-from nn.data.random import Classes, Floats, generator, noisy, width
+from engine.vector import Vector
+from nn.checks import finite, not_negative, proper_share, whole
+from nn.data.random import Classes, generator, noisy
 
 
-def two_moons(n: int = 100, noise: float = 0.1, seed: int = 1) -> tuple[Floats, Classes]:
+def two_moons(n: int = 100, noise: float = 0.1, seed: int = 1) -> tuple[Vector, Classes]:
     """Two half circles that reach into one another: no straight line tells them apart.
 
     The upper moon is half of the unit circle; the lower one is the same turned upside down around
@@ -35,7 +34,7 @@ def two_moons(n: int = 100, noise: float = 0.1, seed: int = 1) -> tuple[Floats, 
         X of shape (n, 2), and y of shape (n,): 0 for the upper moon, 1 for the lower.
 
     Raises:
-        TypeError: a count or the seed is no whole number.
+        TypeError: a count or the seed is no whole number, or another argument no real number.
         ValueError: an argument is out of its range.
 
     >>> from nn import two_moons
@@ -51,20 +50,20 @@ def two_moons(n: int = 100, noise: float = 0.1, seed: int = 1) -> tuple[Floats, 
 
 def circles(
     n: int = 100, noise: float = 0.05, ratio: float = 0.5, seed: int = 1
-) -> tuple[Floats, Classes]:
+) -> tuple[Vector, Classes]:
     """A circle inside a circle, both around (0, 0); `make_circles` of scikit-learn, in order.
 
     Args:
         n: how many points, half of them on each circle; at least 2.
         noise: the standard deviation of each coordinate around the circle.
-        ratio: the radius of the inner circle; that of the outer one is 1.
+        ratio: the radius of the inner circle, above 0 and below 1; that of the outer one is 1.
         seed: the same seed gives the same points.
 
     Returns:
         X of shape (n, 2), and y of shape (n,): 0 for the outer circle, 1 for the inner.
 
     Raises:
-        TypeError: a count or the seed is no whole number.
+        TypeError: a count or the seed is no whole number, or another argument no real number.
         ValueError: an argument is out of its range.
 
     >>> from nn import circles
@@ -73,8 +72,7 @@ def circles(
     ([[1.0, 0.0], [-1.0, 0.0], [0.5, 0.0], [-0.5, 0.0]], [0, 0, 1, 1])
     """
     n = whole(n, "circles(n=...)", least=2)
-    if not (is_real(ratio) and 0.0 < ratio < 1.0):
-        raise ValueError(f"circles(ratio=...) is between 0 and 1, not {told(ratio)}.")
+    ratio = proper_share(ratio, "circles(ratio=...)")
     outer = _on_circle(np.linspace(0.0, 2 * math.pi, n // 2, endpoint=False))
     inner = ratio * _on_circle(np.linspace(0.0, 2 * math.pi, n - n // 2, endpoint=False))
     return noisy(np.concatenate([outer, inner]), "circles", noise, seed), _halves(n)
@@ -82,7 +80,7 @@ def circles(
 
 def spirals(
     n: int = 100, classes: int = 2, noise: float = 0.02, turns: float = 1.0, seed: int = 1
-) -> tuple[Floats, Classes]:
+) -> tuple[Vector, Classes]:
     """Spirals wound around one another, an arm for each class; the radius grows with the angle.
 
     Args:
@@ -96,7 +94,7 @@ def spirals(
         X of shape (n, 2), and y of shape (n,): the arm, from 0 to classes - 1.
 
     Raises:
-        TypeError: a count or the seed is no whole number.
+        TypeError: a count or the seed is no whole number, or another argument no real number.
         ValueError: an argument is out of its range.
 
     >>> from nn import spirals
@@ -105,15 +103,14 @@ def spirals(
     ((6, 2), [0, 0, 1, 1, 2, 2])
     """
     y = _in_order(n, classes, "spirals")
-    if not (is_real(turns) and math.isfinite(turns)):
-        raise ValueError(f"spirals(turns=...) is a finite number, not {told(turns)}.")
+    turns = finite(turns, "spirals(turns=...)")
     along = np.concatenate([np.linspace(0.0, 1.0, count) for count in np.bincount(y)])
     angle = 2 * math.pi * (turns * along + y / classes)
     arms = (0.1 + 0.9 * along)[:, None] * _on_circle(angle)
     return noisy(arms, "spirals", noise, seed), y
 
 
-def xor(n: int | None = None, noise: float | None = None, seed: int = 1) -> tuple[Floats, Classes]:
+def xor(n: int | None = None, noise: float | None = None, seed: int = 1) -> tuple[Vector, Classes]:
     """Exclusive or: a point is of class 1 if one of its coordinates is 1 and the other 0.
 
     No single neuron can learn it (Minsky and Papert, Perceptrons, 1969).
@@ -128,7 +125,7 @@ def xor(n: int | None = None, noise: float | None = None, seed: int = 1) -> tupl
         X of shape (n, 2), and y of shape (n,): 0 or 1.
 
     Raises:
-        TypeError: a count or the seed is no whole number.
+        TypeError: a count or the seed is no whole number, or another argument no real number.
         ValueError: an argument is out of its range.
 
     >>> from nn import xor
@@ -146,7 +143,7 @@ def xor(n: int | None = None, noise: float | None = None, seed: int = 1) -> tupl
 
 def blobs(
     n: int = 100, classes: int = 3, spread: float = 0.5, features: int = 2, seed: int = 1
-) -> tuple[Floats, Classes]:
+) -> tuple[Vector, Classes]:
     """Round clouds of points, one for each class, normally distributed around its centre.
 
     The centres lie between -3 and 3, each the farthest from those before it among 32 candidates
@@ -163,7 +160,7 @@ def blobs(
         X of shape (n, features), and y of shape (n,): the cloud, from 0 to classes - 1.
 
     Raises:
-        TypeError: a count or the seed is no whole number.
+        TypeError: a count or the seed is no whole number, or another argument no real number.
         ValueError: an argument is out of its range.
 
     >>> from nn import blobs
@@ -173,7 +170,7 @@ def blobs(
     """
     y = _in_order(n, classes, "blobs")
     features = whole(features, "blobs(features=...)")
-    spread = width(spread, "blobs(spread=...)")
+    spread = not_negative(spread, "blobs(spread=...)")
     random = generator(seed, "blobs")
     centres = random.uniform(-3.0, 3.0, (1, features))
     for _ in range(classes - 1):
@@ -183,7 +180,7 @@ def blobs(
     return centres[y] + spread * random.normal(size=(len(y), features)), y
 
 
-def _on_circle(angle: Floats) -> Floats:
+def _on_circle(angle: Vector) -> Vector:
     return np.stack([np.cos(angle), np.sin(angle)], axis=1)
 
 

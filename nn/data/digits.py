@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from nn.data.random import Classes, Floats
+from engine.vector import Vector
+from nn.data.random import Classes
 
 
-def digits() -> tuple[Floats, Classes]:
+def digits() -> tuple[Vector, Classes]:
     """1,797 handwritten digits, 8 × 8 pixels each: `load_digits` of scikit-learn, scaled.
 
     They are the test part of "Optical Recognition of Handwritten Digits" (E. Alpaydin and

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from engine.real import is_real
 from engine.text import told
-from nn.checks import whole
-from nn.data.random import Floats, generator, noisy, width
+from engine.vector import Vector
+from nn.checks import finite, not_negative, whole
+from nn.data.random import generator, noisy
 
 
 def linear_regression(
@@ -23,7 +24,7 @@ def linear_regression(
     intercept: float = 1.0,
     noise: float = 0.1,
     seed: int = 1,
-) -> tuple[Floats, Floats]:
+) -> tuple[Vector, Vector]:
     """Targets on a plane over normally distributed samples: y = X · slopes + intercept + noise.
 
     Args:
@@ -37,7 +38,7 @@ def linear_regression(
         X of shape (n, len(slopes)), and y of shape (n,): real numbers.
 
     Raises:
-        TypeError: a count or the seed is no whole number.
+        TypeError: a count or the seed is no whole number, or another argument no real number.
         ValueError: an argument is out of its range.
 
     >>> from nn import linear_regression
@@ -46,25 +47,16 @@ def linear_regression(
     True
     """
     n = whole(n, "linear_regression(n=...)")
-    if not isinstance(slopes, (Sequence, np.ndarray)) or len(slopes) == 0:
-        raise ValueError(
-            "linear_regression(slopes=...) is a list of numbers, one a feature, "
-            f"not {told(slopes)}."
-        )
-    for number in (*slopes, intercept):
-        if not (is_real(number) and math.isfinite(number)):
-            raise ValueError(
-                "linear_regression(slopes=..., intercept=...) takes finite numbers, "
-                f"not {told(number)}."
-            )
-    noise = width(noise, "linear_regression(noise=...)")
+    weights = _slopes(slopes)
+    intercept = finite(intercept, "linear_regression(intercept=...)")
+    noise = not_negative(noise, "linear_regression(noise=...)")
     random = generator(seed, "linear_regression")
-    samples = random.normal(size=(n, len(slopes)))
-    plane = samples @ np.asarray(slopes, float) + float(intercept)
+    samples = random.normal(size=(n, len(weights)))
+    plane = samples @ weights + intercept
     return samples, plane + noise * random.normal(size=n)
 
 
-def sine(n: int = 100, noise: float = 0.1, seed: int = 1) -> tuple[Floats, Floats]:
+def sine(n: int = 100, noise: float = 0.1, seed: int = 1) -> tuple[Vector, Vector]:
     """One wave: y = sin x + noise, at points evenly from -π to π.
 
     Args:
@@ -76,7 +68,7 @@ def sine(n: int = 100, noise: float = 0.1, seed: int = 1) -> tuple[Floats, Float
         X of shape (n, 1), and y of shape (n,): real numbers.
 
     Raises:
-        TypeError: a count or the seed is no whole number.
+        TypeError: a count or the seed is no whole number, or another argument no real number.
         ValueError: an argument is out of its range.
 
     >>> from nn import sine
@@ -86,3 +78,13 @@ def sine(n: int = 100, noise: float = 0.1, seed: int = 1) -> tuple[Floats, Float
     """
     x = np.linspace(-math.pi, math.pi, whole(n, "sine(n=...)"))
     return x[:, None], noisy(np.sin(x), "sine", noise, seed)
+
+
+def _slopes(given: Any) -> Vector:
+    role = "linear_regression(slopes=...)"
+    slopes = given.tolist() if isinstance(given, np.ndarray) else given
+    if not isinstance(slopes, Sequence):
+        raise TypeError(f"{role} is a list of numbers, one a feature, not {told(given)}.")
+    if not slopes:
+        raise ValueError(f"{role} is empty. Give a number for each feature.")
+    return np.array([finite(slope, role) for slope in slopes])

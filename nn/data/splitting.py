@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from engine.real import is_real
-from engine.text import told
-from nn.checks import whole
+from nn.arguments import explained
+from nn.checks import proper_share, true_or_false
 from nn.data.arrays import Array, rows_of
+from nn.data.random import generator
 
 
+@explained()
 def split(
     X: Any,
     y: Any,
@@ -24,8 +25,8 @@ def split(
     Args:
         X: the samples, of shape (n, ...).
         y: the targets, of shape (n, ...); sample i has target i.
-        share: how much of the data is put aside, between 0 and 1. It is rounded to whole samples,
-            and there is at least one on each side.
+        share: how much of the data is put aside, above 0 and below 1. It is rounded to whole
+            samples, and there is at least one on each side.
         seed: the same seed gives the same parts.
         stratify: whether every class has that share too, as nearly as whole samples can; y is
             then classes, of shape (n,), with at least two samples of each.
@@ -34,12 +35,12 @@ def split(
         X_train, X_test, y_train, y_test: new arrays, in a shuffled order.
 
     Raises:
-        TypeError: the seed is no whole number.
+        TypeError: the share is no real number, the seed no whole number, or `stratify` neither
+            True nor False.
         ValueError: X and y have different lengths or fewer than two samples, the share leaves
             nothing to divide, or y are no classes that can be stratified.
 
-    >>> from nn import two_moons
-    >>> from nn.data.splitting import split
+    >>> from nn import split, two_moons
     >>> X_train, X_test, y_train, y_test = split(*two_moons(100), share=0.2, stratify=True)
     >>> X_train.shape, y_train.mean().item(), X_test.shape, y_test.mean().item()
     ((80, 2), 0.5, (20, 2), 0.5)
@@ -50,10 +51,10 @@ def split(
         raise ValueError(f"split(X, y) of {n} samples in X and {len(targets)} targets in y.")
     if n < 2:
         raise ValueError("split(X, y) needs at least two samples, one for each part.")
-    if not (is_real(share) and 0.0 < share < 1.0):
-        raise ValueError(f"split(share=...) is between 0 and 1, not {told(share)}.")
-    order = np.random.default_rng(whole(seed, "split(seed=...)", least=0)).permutation(n)
-    groups = _by_class(targets, order) if stratify else [order]
+    share = proper_share(share, "split(share=...)")
+    by_class = true_or_false(stratify, "split(stratify=...)")
+    order = generator(seed, "split").permutation(n)
+    groups = _by_class(targets, order) if by_class else [order]
     taken = _taken([len(group) for group in groups], share)
     test = np.concatenate([group[:count] for group, count in zip(groups, taken)])
     is_test = np.zeros(n, bool)

@@ -1,6 +1,7 @@
 """Gradient health: is a model fit to learn? What is measured at its layers, and what it means.
 
-check.py     `check_health`: what users call, and its report
+check.py     `check_health`: what users call
+report.py    `Health`: what it found, as text too
 probe.py     the run through the model, layer by layer
 found.py     what the run shows of one layer
 layer.py     what was measured at a layer
@@ -9,6 +10,6 @@ verdicts.py  what the numbers mean, in words, with the remedy
 plot.py      the report as a picture
 """
 
-from nn.health.check import Health as Health
 from nn.health.check import check_health as check_health
 from nn.health.layer import LayerHealth as LayerHealth
+from nn.health.report import Health as Health

@@ -58,7 +58,7 @@ class LayerFound:
         weights, all_slopes = numbers_of(self.values, "data"), numbers_of(self.values, "grad")
         activations, sent, slopes = map(finite_of, (data, all_sent, all_slopes))
         units = list(dict.fromkeys(record.unit for record in self.records))
-        flat = self._still()
+        outputs = self._outputs_of_units()
         size, step = size_of(finite_of(weights)), size_of(slopes)
         return LayerHealth(
             name=self.name,
@@ -69,9 +69,9 @@ class LayerFound:
             activation_std=spread_of(activations),
             activation_largest=largest_of(activations),
             activation_zeros=share_of(activations == 0.0),
-            still_share=share_of([still for _, _, still in flat]),
-            dead=_always("dead", flat),
-            saturated=_always("saturated", flat),
+            still_share=share_of([still for *_, still in outputs]),
+            dead=_always("dead", outputs),
+            saturated=_always("saturated", outputs),
             are_alike=self._are_alike(units),
             weight_size=size,
             gradient_size=step,
@@ -85,7 +85,7 @@ class LayerFound:
             broken_gradients=len(all_sent) - len(sent) + len(all_slopes) - len(slopes),
         )
 
-    def _still(self) -> list[tuple[str, str, bool]]:
+    def _outputs_of_units(self) -> list[tuple[str, str, bool]]:
         """Each output of a unit that can be still: its name, what it is then called, if it is."""
         found = []
         for unit, _, node in self.records:
@@ -110,10 +110,10 @@ class LayerFound:
         return bool(is_known) or any(record.node.data != 0.0 for record in self.records)
 
 
-def _always(word: str, flat: list[tuple[str, str, bool]]) -> tuple[str, ...]:
+def _always(word: str, outputs: list[tuple[str, str, bool]]) -> tuple[str, ...]:
     """The units that are still for every sample."""
     found: dict[str, bool] = {}
-    for unit, what, still in flat:
+    for unit, what, still in outputs:
         if what == word:
             found[unit] = found.get(unit, True) and still
     return tuple(unit for unit, still in found.items() if still)

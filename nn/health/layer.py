@@ -72,6 +72,20 @@ class LayerHealth:
     broken_values: int
     broken_gradients: int
 
+    @property
+    def always_still(self) -> int:
+        """How many of its units let (nearly) no gradient through, whatever the sample.
+
+        >>> from nn import MLP, mse
+        >>> from nn.health import check_health
+        >>> model = MLP(1, [4, 1], activation="relu", seed=1)
+        >>> for neuron in model.layers[0].neurons[:3]:
+        ...     neuron.b.data = -100.0
+        >>> check_health(model, mse, [[0.5], [1.0]], [0.0, 1.0]).layers[0].always_still
+        3
+        """
+        return len(self.dead) + len(self.saturated)
+
     def to_dict(self) -> dict[str, Any]:
         """All of it as what JSON can hold.
 

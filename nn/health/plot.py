@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from nn.figure import COLOURS, new_figure
 from nn.health.layer import LayerHealth
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+class _Panel(NamedTuple):
+    """A bar for each layer; None where there is none."""
+
+    title: str
+    sizes: Sequence[float | None]
+    is_log: bool = False
+    is_share: bool = False
 
 
 def plot_health(layers: Sequence[LayerHealth], verdicts: Sequence[str]) -> Figure:
@@ -28,12 +37,19 @@ def plot_health(layers: Sequence[LayerHealth], verdicts: Sequence[str]) -> Figur
     figure = new_figure(11.0, 1.6 + 0.32 * len(layers))
     names = [layer.name for layer in layers]
     panels = [
-        ("values: standard deviation", False, [x.activation_std for x in layers]),
-        ("units off or flat, share", False, [_still(x) for x in layers]),
-        ("gradient at the units, by that of the last layer", True,
-         [x.relative for x in layers]),
-    ]  # fmt: skip
-    for place, (title, is_log, sizes) in enumerate(panels, 1):
+        _Panel("values: standard deviation", [x.activation_std for x in layers]),
+        _Panel(
+            "units off or flat, share",
+            [x.always_still / x.units if x.units else None for x in layers],
+            is_share=True,
+        ),
+        _Panel(
+            "gradient at the units, by that of the last layer",
+            [x.relative for x in layers],
+            is_log=True,
+        ),
+    ]
+    for place, (title, sizes, is_log, is_share) in enumerate(panels, 1):
         axes = figure.add_subplot(1, len(panels), place)
         known = [(i, x) for i, x in enumerate(sizes) if x is not None and (x > 0.0 or not is_log)]
         axes.barh(*zip(*known) if known else ([], []), color=COLOURS[place - 1])
@@ -42,13 +58,9 @@ def plot_health(layers: Sequence[LayerHealth], verdicts: Sequence[str]) -> Figur
         if is_log and known:
             axes.set_xscale("log")
             axes.set_xlim(left=min(x for _, x in known) / 10)  # so that every bar has a length
-        if "share" in title:
+        if is_share:
             axes.set_xlim(0.0, 1.0)
         axes.set_xlabel(title, fontsize=9)
         axes.grid(True, axis="x", linewidth=0.4, alpha=0.6)
     figure.suptitle("\n".join(verdicts), fontsize=9, wrap=True)
     return figure
-
-
-def _still(layer: LayerHealth) -> float | None:
-    return (len(layer.dead) + len(layer.saturated)) / layer.units if layer.units else None

@@ -17,6 +17,7 @@ from engine import Scope, Value, topological_order
 from engine.names import without_neuron
 from engine.text import describe
 from engine.units import is_unit
+from engine.value import is_parameter
 from nn.health.found import LayerFound, Record
 from nn.health.layer import LayerHealth
 from nn.health.sizes import ratio_of
@@ -139,7 +140,7 @@ class _Places:
         seen: set[Value] = set()  # one that is used in several places belongs to the first
         for path, part in self._paths.values():
             for _, value in walk(part, deep=False):
-                if not isinstance(value, Value) or value.parents or value.is_constant:
+                if not is_parameter(value):
                     continue
                 layer, _, unit = self._place(path)
                 if unit is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import isfinite
 
-from engine.text import counted
+from engine.text import counted, some_of
 from nn.health.layer import LayerHealth
 
 HEALTHY = "healthy"
@@ -47,7 +47,7 @@ def verdicts(
         *_closed(closed),
         *_broken(layers, losses),
         *_alike(layers),
-        *_still(layers, len(losses)),
+        *_dead_or_saturated(layers, len(losses)),
     ]
     found += [*_flow(layers, losses, is_explained=bool(found)), *_steps(layers)]
     return tuple(found) or (HEALTHY,)
@@ -56,7 +56,7 @@ def verdicts(
 def _closed(names: Sequence[str]) -> Iterator[str]:
     if names:
         yield (
-            f"closed: {_listed(names)} {'uses' if len(names) == 1 else 'use'} parameters inside a "
+            f"closed: {some_of(names)} {'uses' if len(names) == 1 else 'use'} parameters inside a "
             "compiled function, where no units are looked at. Check the model without compiled."
         )
 
@@ -85,12 +85,12 @@ def _alike(layers: Sequence[LayerHealth]) -> Iterator[str]:
     names = [layer.name for layer in layers if layer.are_alike]
     if names:
         yield (
-            f"identical: all units of {_listed(names)} compute the same and learn the same, as "
+            f"identical: all units of {some_of(names)} compute the same and learn the same, as "
             "their weights are equal. Draw the initial weights from a seed."
         )
 
 
-def _still(layers: Sequence[LayerHealth], samples: int) -> Iterator[str]:
+def _dead_or_saturated(layers: Sequence[LayerHealth], samples: int) -> Iterator[str]:
     for layer in layers:
         if layer.are_alike:
             continue
@@ -117,25 +117,34 @@ def _flow(
     That a gradient is exactly 0 may be explained by what else is wrong.
     """
     trained = [layer for layer in layers if layer.parameters]
-    unused = [layer.name for layer in trained if layer.without_gradient == layer.parameters]
-    if unused:
-        yield (
-            f"unused: no gradient reaches any parameter of {_listed(unused)}. Use them in forward, "
-            "without step or detach behind them, or leave them out."
-        )
-    used = [layer for layer in trained if layer.name not in unused]
+    yield from _unused([layer for layer in trained if not _is_used(layer)])
+    used = [layer for layer in trained if _is_used(layer)]
     if used and any(losses) and all(layer.gradient_size == 0.0 for layer in used):
         if not is_explained:
-            yield (
-                "stuck: every gradient is exactly 0 though the loss is not, so no parameter moves. "
-                "Draw other initial weights, or use units and a loss that are nowhere flat."
-            )
+            yield _STUCK
         return
     compared = [layer for layer in used if layer.relative is not None]
-    if not compared:
-        return
-    last = compared[-1].name
-    least = min(compared, key=_relative)
+    if compared:
+        yield from _vanishing(compared, is_explained)
+        yield from _exploding(compared, used)
+
+
+_STUCK = (
+    "stuck: every gradient is exactly 0 though the loss is not, so no parameter moves. Draw other "
+    "initial weights, or use units and a loss that are nowhere flat."
+)
+
+
+def _unused(layers: Sequence[LayerHealth]) -> Iterator[str]:
+    if layers:
+        yield (
+            f"unused: no gradient reaches any parameter of {some_of([x.name for x in layers])}. "
+            "Use them in forward, without step or detach behind them, or leave them out."
+        )
+
+
+def _vanishing(compared: Sequence[LayerHealth], is_explained: bool) -> Iterator[str]:
+    least, last = min(compared, key=_relative), compared[-1].name
     if least.relative == 0.0 and not is_explained:
         yield _blocked(compared)
     elif 0.0 < _relative(least) < VANISHING:
@@ -143,16 +152,18 @@ def _flow(
             f"vanishing: the gradient at {least.name} is {_relative(least):.2g} of that at {last}. "
             "Use relu with he or tanh with xavier initial weights, fewer layers, or a norm."
         )
-    most = max(compared, key=_relative)
+
+
+def _exploding(compared: Sequence[LayerHealth], used: Sequence[LayerHealth]) -> Iterator[str]:
+    """Gradients that grow from layer to layer, or else those that are large beside the weights."""
+    most, steep = max(compared, key=_relative), max(used, key=_steepness)
     if _relative(most) > EXPLODING:
         yield (
             f"exploding: the gradient at {most.name} is {_relative(most):.2g} times that at "
-            f"{last}. Use he or xavier initial weights, clip it (clip_norm=1.0), or lower the "
-            "learning rate."
+            f"{compared[-1].name}. Use he or xavier initial weights, clip it (clip_norm=1.0), or "
+            "lower the learning rate."
         )
-        return
-    steep = max(used, key=_steepness)
-    if _steepness(steep) > STEEP:
+    elif _steepness(steep) > STEEP:
         yield (
             f"exploding: the gradient of {steep.name} is {_steepness(steep):.2g} times its "
             "weights. Scale inputs and targets to about 1, clip it (clip_norm=1.0), or lower the "
@@ -190,6 +201,10 @@ def _relative(layer: LayerHealth) -> float:
     return layer.relative or 0.0
 
 
+def _is_used(layer: LayerHealth) -> bool:
+    return layer.without_gradient < layer.parameters
+
+
 def _steepness(layer: LayerHealth) -> float:
     return (layer.gradient_size or 0.0) / layer.weight_size if layer.weight_size else 0.0
 
@@ -200,8 +215,3 @@ def _are(count: int) -> str:
 
 def _samples(count: int) -> str:
     return counted(count, "sample")
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

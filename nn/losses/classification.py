@@ -15,7 +15,7 @@ from engine import sum as total
 from engine.real import real
 from engine.text import told
 from nn.choice import misses, place, unless_all_miss
-from nn.losses.pairs import check_reduction, opened, paired, reduced, without_ones
+from nn.losses.pairs import check_reduction, opened, over_pairs, reduced, without_ones
 
 _BINARY = "binary_cross_entropy_with_logits"
 
@@ -42,9 +42,14 @@ def hinge(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
     >>> hinge([Value(0.5), Value(3.0)], [1, 1], reduction="sum").data
     0.5
     """
-    check_reduction("hinge", reduction)
-    shape, pairs = paired("hinge", prediction, target, _sign_class)
-    return reduced([(1.0 - t * p).relu() for p, t in pairs], shape, reduction)
+    return over_pairs(
+        "hinge",
+        lambda p, t: (1.0 - t * p).relu(),
+        prediction,
+        target,
+        reduction,
+        checked=_sign_class,
+    )
 
 
 def binary_cross_entropy_with_logits(
@@ -74,10 +79,13 @@ def binary_cross_entropy_with_logits(
     >>> round(binary_cross_entropy_with_logits(Value(0.0), 1).data, 6)
     0.693147
     """
-    check_reduction(_BINARY, reduction)
-    shape, pairs = paired(_BINARY, prediction, target, _probability)
-    return reduced(
-        [t * (-z).softplus() + (1 - t) * z.softplus() for z, t in pairs], shape, reduction
+    return over_pairs(
+        _BINARY,
+        lambda z, t: t * (-z).softplus() + (1 - t) * z.softplus(),
+        prediction,
+        target,
+        reduction,
+        checked=_probability,
     )
 
 
@@ -153,16 +161,16 @@ def _in_rows(numbers: Sequence[Any], count: int) -> list[Sequence[Any]]:
     return [numbers[i : i + count] for i in range(0, len(numbers), count)]
 
 
-def _sign_class(target: Any) -> float:
-    number = real(target, "hinge(...)")
+def _sign_class(target: Any, role: str) -> float:
+    number = real(target, role)
     if number not in (-1.0, 1.0):
         hint = " For labels 0 and 1 write 2 * y - 1." if number == 0.0 else ""
         raise ValueError(f"hinge takes the targets -1 and 1, not {told(target)}.{hint}")
     return number
 
 
-def _probability(target: Any) -> float:
-    number = real(target, f"{_BINARY}(...)")
+def _probability(target: Any, role: str) -> float:
+    number = real(target, role)
     if not 0.0 <= number <= 1.0:
         hint = " For labels -1 and 1 write (y + 1) / 2." if number == -1.0 else ""
         raise ValueError(f"{_BINARY} takes targets from 0 to 1, not {told(target)}.{hint}")

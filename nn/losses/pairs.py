@@ -14,13 +14,49 @@ from engine import Value, as_value, mean
 from engine import sum as total
 from engine.real import real
 from engine.text import told
+from nn.checks import Check
 
 Shape = tuple[int, ...]
 REDUCTIONS = ("mean", "sum", "none")
 
 
+def over_pairs(
+    loss: str,
+    formula: Callable[[Any, Any], Value],
+    prediction: Any,
+    target: Any,
+    reduction: str,
+    *,
+    checked: Check = real,
+) -> Any:
+    """A loss: its formula for every number of a prediction and its target, reduced.
+
+    Args:
+        loss: its name, for errors.
+        formula: the loss of one number: a function of a Value and its target.
+        prediction: numbers and Values, alone or nested in lists.
+        target: the same; see `paired`.
+        reduction: one of `REDUCTIONS`.
+        checked: the check of a plain number of the target.
+
+    Returns:
+        A Value; with "none" lists of Values in the shape of the prediction.
+
+    Raises:
+        ValueError: there is no such reduction, the shapes differ, or nothing is given.
+        TypeError: there is something else than Values and real numbers.
+
+    >>> from nn.losses.pairs import over_pairs
+    >>> over_pairs("gap", lambda p, t: p - t, [5.0, 7.0], [1.0, 2.0], "sum").data
+    9.0
+    """
+    check_reduction(loss, reduction)
+    shape, pairs = paired(loss, prediction, target, checked)
+    return reduced([formula(p, t) for p, t in pairs], shape, reduction)
+
+
 def paired(
-    loss: str, prediction: Any, target: Any, checked: Callable[[Any], Any]
+    loss: str, prediction: Any, target: Any, checked: Check = real
 ) -> tuple[Shape, list[tuple[Value, Any]]]:
     """Every number of a prediction with its target, and the shape of the prediction.
 
@@ -28,14 +64,17 @@ def paired(
         loss: its name, for errors.
         prediction: numbers and Values, alone or nested in lists.
         target: the same, of a shape that differs at most by axes of length 1 at the end.
-        checked: a plain number of the target as the loss takes it, or an error.
+        checked: the check of a plain number of the target.
+
+    Returns:
+        The shape, and the pairs: Values, each with the number or Value that is its target.
 
     Raises:
         ValueError: the shapes differ, or nothing is given.
         TypeError: there is something else than Values and real numbers.
 
     >>> from nn.losses.pairs import paired
-    >>> shape, pairs = paired("mse", [5.0, 7.0], [[1], [2]], float)
+    >>> shape, pairs = paired("mse", [5.0, 7.0], [[1], [2]])
     >>> shape, [(p.data, t) for p, t in pairs]
     ((2,), [(5.0, 1.0), (7.0, 2.0)])
     """
@@ -46,14 +85,22 @@ def paired(
             f"{loss} compares number by number: a prediction of shape {shape} has no target of "
             f"shape {other}."
         )
+    role = f"{loss}(...)"
     return shape, [
-        (as_value(p, f"{loss}(...)"), t if isinstance(t, Value) else checked(t))
+        (as_value(p, role), t if isinstance(t, Value) else checked(t, role))
         for p, t in zip(predictions, targets)
     ]
 
 
 def check_reduction(loss: str, reduction: str) -> None:
     """Refuse a reduction that does not exist.
+
+    Args:
+        loss: the name of the loss, for the error.
+        reduction: what was given.
+
+    Raises:
+        ValueError: it is none of `REDUCTIONS`.
 
     >>> from nn.losses.pairs import check_reduction
     >>> check_reduction("mse", "average")
@@ -68,6 +115,11 @@ def check_reduction(loss: str, reduction: str) -> None:
 
 def opened(loss: str, role: str, nested: Any) -> tuple[Shape, list[Any]]:
     """The shape of nested lists or an array, and what is in them, in order.
+
+    Args:
+        loss: the name of the loss, for errors.
+        role: "prediction" or "target", for errors.
+        nested: a number or a Value, or lists or an array of them.
 
     Raises:
         ValueError: they have rows of different lengths, or hold nothing.

@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import isfinite
 from typing import Any
 
 from engine import Value, dot
 from engine import sum as total
-from engine.real import real
 from engine.text import describe
+from nn.checks import not_negative
 
 
 def l1(parameters: Iterable[Value], strength: Any) -> Value:
@@ -67,14 +66,11 @@ def l2(parameters: Iterable[Value], strength: Any) -> Value:
 def _strength(penalty: str, strength: Any) -> Any:
     if isinstance(strength, Value):
         return strength
-    number = real(strength, f"{penalty}(strength=...)")
-    if not (number >= 0.0 and isfinite(number)):
-        raise ValueError(f"{penalty}(strength=...) is at least 0 and finite, not {number}.")
-    return number
+    return not_negative(strength, f"{penalty}(strength=...)")
 
 
 def _values(penalty: str, parameters: Iterable[Value]) -> list[Value]:
-    if isinstance(parameters, Value) or not isinstance(parameters, Iterable):
+    if not isinstance(parameters, Iterable):
         raise TypeError(
             f"{penalty} takes the parameters in a list, for example model.parameters(), "
             f"not {describe(parameters)}."

@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from engine import Value, minimum
-from engine.real import real
 from nn.checks import positive
-from nn.losses.pairs import check_reduction, paired, reduced
+from nn.losses.pairs import check_reduction, over_pairs
 
 
 def mse(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
@@ -38,9 +37,7 @@ def mse(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
     >>> mse([Value(3.0), Value(5.0)], [1.0, 4.0]).data
     2.5
     """
-    check_reduction("mse", reduction)
-    shape, pairs = paired("mse", prediction, target, _number_for("mse"))
-    return reduced([(p - t) ** 2 for p, t in pairs], shape, reduction)
+    return over_pairs("mse", lambda p, t: (p - t) ** 2, prediction, target, reduction)
 
 
 def mae(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
@@ -64,9 +61,7 @@ def mae(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
     >>> mae([Value(3.0), Value(5.0)], [1.0, 4.0]).data
     1.5
     """
-    check_reduction("mae", reduction)
-    shape, pairs = paired("mae", prediction, target, _number_for("mae"))
-    return reduced([abs(p - t) for p, t in pairs], shape, reduction)
+    return over_pairs("mae", lambda p, t: abs(p - t), prediction, target, reduction)
 
 
 def huber(prediction: Any, target: Any, *, delta: Any = 1.0, reduction: str = "mean") -> Any:
@@ -78,28 +73,28 @@ def huber(prediction: Any, target: Any, *, delta: Any = 1.0, reduction: str = "m
     Args:
         prediction: see `mse`.
         target: see `mse`.
+        delta: the error where the line begins, a positive number, or a Value.
         reduction: see `mse`.
-        delta: the error where the line begins, a positive number.
 
     Returns:
         A Value; with "none" lists of Values in the shape of the prediction.
 
     Raises:
         ValueError: see `mse`; or `delta` is not positive and finite.
-        TypeError: see `mse`.
+        TypeError: see `mse`; or `delta` is no real number.
 
     >>> from engine import Value
     >>> from nn import huber
     >>> huber([Value(0.5), Value(3.0)], [0.0, 0.0], reduction="none")[1].data
     2.5
     """
+    check_reduction("huber", reduction)
     if not isinstance(delta, Value):
         delta = positive(delta, "huber(delta=...)")
-    check_reduction("huber", reduction)
-    shape, pairs = paired("huber", prediction, target, _number_for("huber"))
-    errors = [(e, minimum(e, delta)) for e in (abs(p - t) for p, t in pairs)]
-    return reduced([0.5 * c * c + delta * (e - c) for e, c in errors], shape, reduction)
 
+    def formula(p: Any, t: Any) -> Any:
+        e = abs(p - t)
+        c = minimum(e, delta)
+        return 0.5 * c * c + delta * (e - c)
 
-def _number_for(loss: str) -> Any:
-    return lambda target: real(target, f"{loss}(...)")
+    return over_pairs("huber", formula, prediction, target, reduction)

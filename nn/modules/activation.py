@@ -1,12 +1,13 @@
 """The choice of an activation: the name of a row of the engine's table, or a function.
 
 The formulas and their derivatives are rows of `engine/table.py`; nothing is defined twice here.
-Next: `layers.py`, where a neuron applies its activation to the weighted sum.
+A neuron in `layers.py` applies its activation to the weighted sum.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import TypeAlias, cast
 
 from engine import TABLE, Operation, Reduction, Value
@@ -39,6 +40,8 @@ def _takes_one_operand(operation: Operation) -> bool:
 
 ACTIVATIONS = ("linear", *(name for name, row in TABLE.items() if _takes_one_operand(row)))
 """Every activation that can be chosen by name: the rows of the table with one operand."""
+_ELSEWHERE = {"identity": "linear", "none": "linear", "swish": "silu", "logistic": "sigmoid"}
+"""Names of other libraries, by ours."""
 
 
 def activation_function(choice: Activation) -> Function:
@@ -73,20 +76,18 @@ def _function_named(name: str) -> Function:
     if name == "linear":
         return linear
     if name not in ACTIVATIONS:
-        raise ValueError(f"There is no activation {name!r}. {_names()}")
+        raise ValueError(f"There is no activation {name!r}. {_meant(name)}")
     # The method and not the row: it is faster on a Value, and it can be pickled.
     return cast(Function, getattr(Value, name))
 
 
+def _meant(name: str) -> str:
+    """What to write instead of a name that there is not."""
+    if name == "softmax":
+        return 'For several classes end with "linear", and train with cross_entropy.'
+    near = [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name, ACTIVATIONS, n=1)
+    return f"Did you mean {near[0]!r}?" if near else _names()
+
+
 def _names() -> str:
     return f"Choose one of {', '.join(ACTIVATIONS)}, or give a function of a Value."
-
-
-def name_of(function: Function) -> str:
-    """The name of an activation for people, "lambda" for a function without one.
-
-    >>> from nn.modules.activation import activation_function, name_of
-    >>> name_of(activation_function("tanh"))
-    'tanh'
-    """
-    return str(getattr(function, "__name__", type(function).__name__)).strip("<>")

@@ -5,73 +5,17 @@ The heart of a transformer, for one head: queries, keys and values (Vaswani et a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable
 from math import sqrt
-from typing import Any
 
 from engine import Value, dot, softmax
-from engine.real import is_real
 from engine.text import describe
-from nn.checks import whole
-from nn.initialisers import Init, initialiser
-from nn.modules.inputs import Converted, Inputs, converted
+from nn.checks import true_or_false, whole
+from nn.initialisers import Init
+from nn.modules.inputs import Converted, Inputs, converted, is_sequence
 from nn.modules.module import Module
+from nn.modules.projection import Projection
 from nn.seed import Seed, generator
-
-
-class Projection(Module):
-    """W·x: a matrix of weights, without a bias.
-
-    Args:
-        nin: the number of inputs.
-        nout: the number of outputs.
-        seed: see `nn.Neuron`; one row is drawn after the other.
-        init: see `nn.Neuron`.
-
-    Attributes:
-        w: the rows of the matrix, `nout` lists of `nin` Values.
-
-    Raises:
-        ValueError: a size is below 1, or there is no initialiser of that name.
-        TypeError: an argument is of a wrong type.
-
-    Example:
-        >>> from nn.modules.attention import Projection
-        >>> len(Projection(3, 2)([1.0, 2.0, 3.0]))
-        2
-    """
-
-    def __init__(self, nin: int, nout: int, *, seed: Seed = None, init: Init = "torch") -> None:
-        nin, nout = whole(nin, "nin"), whole(nout, "nout")
-        source, numbers = generator(seed), initialiser(init)
-        drawn = [numbers.draw(nin, nout, source)[0] for _ in range(nout)]
-        self.w = [
-            [Value(number, label=f"w{i}_{j}") for j, number in enumerate(row)]
-            for i, row in enumerate(drawn)
-        ]
-
-    def forward(self, x: Inputs) -> list[Value]:
-        """The outputs for one vector, a list of Values.
-
-        Raises:
-            ValueError: `x` has another number of inputs than the matrix.
-            TypeError: an input is neither a Value nor a real number.
-
-        >>> from nn.modules.attention import Projection
-        >>> Projection(1, 1, init="zeros").forward([3.0])[0].data
-        0.0
-        """
-        inputs = converted(self, len(self.w[0]), x)
-        return [dot(row, inputs) for row in self.w]
-
-    def extra_repr(self) -> str:
-        """The sizes: "3 → 2".
-
-        >>> from nn.modules.attention import Projection
-        >>> Projection(3, 2).extra_repr()
-        '3 → 2'
-        """
-        return f"{len(self.w[0])} → {len(self.w)}"
 
 
 class AttentionHead(Module):
@@ -114,11 +58,13 @@ class AttentionHead(Module):
         seed: Seed = None,
         init: Init = "torch",
     ) -> None:
+        self.causal = true_or_false(causal, "AttentionHead(causal=...)")
+        nin = whole(nin, "AttentionHead(nin=...)")
+        size = whole(size, "AttentionHead(size=...)")
         source = generator(seed)
         self.queries = Projection(nin, size, seed=source, init=init)
         self.keys = Projection(nin, size, seed=source, init=init)
         self.values = Projection(nin, size, seed=source, init=init)
-        self.causal = bool(causal)
 
     def forward(self, vectors: Iterable[Inputs]) -> list[list[Value]]:
         """An output for each vector of a sequence, a list of lists of Values.
@@ -144,11 +90,8 @@ class AttentionHead(Module):
         return outputs
 
     def _sequence(self, vectors: Iterable[Inputs]) -> list[Converted]:
-        ordered = isinstance(vectors, Iterable) and not isinstance(vectors, Mapping | Set)
-        found: list[Any] = list(vectors) if ordered else [vectors]
-        if any(
-            isinstance(x, Value | str) or is_real(x) or not isinstance(x, Iterable) for x in found
-        ):
+        found = list(vectors) if is_sequence(vectors) else [vectors]
+        if not all(map(is_sequence, found)):
             raise TypeError(
                 f"{self!r} takes a sequence of vectors, a list of lists, not {describe(vectors)}."
             )

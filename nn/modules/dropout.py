@@ -9,7 +9,7 @@ from typing import Any
 
 from engine import as_value, step
 from engine.nested import leaves_of, like
-from engine.real import real
+from nn.checks import below_one
 from nn.modules.module import Module
 from nn.modules.noise import draw
 from nn.seed import Seed, generator
@@ -31,7 +31,7 @@ class Dropout(Module):
         training: whether numbers are left out; `train()` and `eval()` of the model set it.
 
     Raises:
-        ValueError: the rate is below 0, or 1 and more.
+        ValueError: the rate is below 0, or 1 and more, as something has to stay.
         TypeError: the rate or the seed is of a wrong type.
 
     Example:
@@ -44,12 +44,7 @@ class Dropout(Module):
     """
 
     def __init__(self, rate: float, seed: Seed = None) -> None:
-        self.rate = real(rate, "Dropout(rate=...)")
-        if not 0.0 <= self.rate < 1.0:
-            raise ValueError(
-                f"Dropout(rate=...) is a probability from 0 to below 1, not {self.rate}: "
-                "something has to stay."
-            )
+        self.rate = below_one(rate, "Dropout(rate=...)")
         self.generator = generator(seed)
 
     def forward(self, x: Any) -> Any:

@@ -12,9 +12,10 @@ import numpy as np
 from engine import Value, dot, where
 from nn.checks import whole
 from nn.choice import misses, place, unless_all_miss
-from nn.initialisers import Init, initialiser
+from nn.initialisers import Init
+from nn.modules.matrix import matrix
 from nn.modules.module import Module
-from nn.seed import Seed, generator
+from nn.seed import Seed
 
 
 class Embedding(Module):
@@ -53,12 +54,7 @@ class Embedding(Module):
 
     def __init__(self, count: int, size: int, *, seed: Seed = None, init: Init = "normal") -> None:
         count, size = whole(count, "Embedding(count=...)"), whole(size, "Embedding(size=...)")
-        source, numbers = generator(seed), initialiser(init)
-        drawn = [numbers.draw(size, count, source)[0] for _ in range(count)]
-        self.rows = [
-            [Value(number, label=f"e{token}_{i}") for i, number in enumerate(row)]
-            for token, row in enumerate(drawn)
-        ]
+        self.rows = matrix(count, size, "e", seed, init)
 
     @property
     def size(self) -> int:

@@ -12,6 +12,7 @@ from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from engine import Value
+from engine.value import is_parameter
 from nn.modules.parts import Holder, walk
 
 _CALLABLE = (FunctionType, MethodType, partial)
@@ -41,8 +42,7 @@ def parameters_read_by(function: Callable[..., Any]) -> list[Value]:
         held, followed = _inside(thing)
         found += held
         left += followed
-    values = (part for _, part in walk(reader) if isinstance(part, Value))
-    return [value for value in values if not (value.parents or value.is_constant)]
+    return [part for _, part in walk(reader) if is_parameter(part)]
 
 
 def _inside(thing: Any) -> tuple[list[Any], list[Any]]:

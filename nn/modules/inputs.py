@@ -5,14 +5,15 @@ Whatever else is given is refused with an error that names the module and what i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Mapping, Set
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 
 from engine import Value, as_value
 from engine.real import is_real
 from engine.text import describe
+from nn.modules.tree import title
 
 Inputs: TypeAlias = Any
 """One sample: a list, tuple or numpy row of Values and real numbers; a lone one for one input."""
@@ -37,39 +38,49 @@ def converted(module: object, count: int, x: Inputs) -> Converted:
         TypeError: an input is neither a Value nor a real number.
 
     >>> from nn.modules.inputs import converted
-    >>> [v.data for v in converted("the model", 2, [1, 0.5])]
+    >>> from nn import Neuron
+    >>> [v.data for v in converted(Neuron(2), 2, [1, 0.5])]
     [1.0, 0.5]
-    >>> converted("the model", 2, [1.0])
+    >>> converted(Neuron(2), 2, [1.0])
     Traceback (most recent call last):
-    ValueError: the model takes 2 inputs, not 1.
+    ValueError: Neuron(2, tanh, 3 parameters) takes 2 inputs, not 1.
     """
     sample = x if isinstance(x, Converted) else _as_values(module, count, x)
     if len(sample) != count:
-        raise ValueError(f"{_name(module)} takes {_inputs_in_words(count)}, not {len(sample)}.")
+        raise ValueError(f"{title(module)} takes {_inputs_in_words(count)}, not {len(sample)}.")
     return sample
+
+
+def is_sequence(x: object) -> TypeGuard[Iterable[Any]]:
+    """Whether something has parts in an order that its maker meant: no text, dict or set.
+
+    >>> from nn.modules.inputs import is_sequence
+    >>> is_sequence([1.0]), is_sequence(range(3)), is_sequence("ab"), is_sequence({1.0})
+    (True, True, False, False)
+    """
+    if isinstance(x, (str, bytes, Mapping, Set)):
+        return False
+    try:
+        iter(x)  # type: ignore[call-overload]  # an array of no axes has the method, and refuses
+    except TypeError:
+        return False
+    return True
 
 
 def _as_values(module: object, count: int, x: Inputs) -> Converted:
     role = type(module).__name__
     if isinstance(x, Value) or is_real(x):
         return Converted((as_value(x, role),))
-    try:
-        if isinstance(x, str | bytes | Mapping | Set):
-            raise TypeError
-        numbers = list(x)
-    except TypeError:
+    if not is_sequence(x):
         raise TypeError(
-            f"{_name(module)} takes a list of {_inputs_in_words(count)}, not {describe(x)}."
-        ) from None
+            f"{title(module)} takes a list of {_inputs_in_words(count)}, not {describe(x)}."
+        )
+    numbers = list(x)
     if any(isinstance(number, list | tuple | np.ndarray) for number in numbers):
         raise ValueError(
-            f"{_name(module)} takes one sample at a time: write [model(x) for x in samples]."
+            f"{title(module)} takes one sample at a time: write [model(x) for x in samples]."
         )
     return Converted([as_value(number, role) for number in numbers])
-
-
-def _name(module: object) -> str:
-    return str(module).split("\n", maxsplit=1)[0]
 
 
 def _inputs_in_words(count: int) -> str:

@@ -13,9 +13,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from engine import Value, dot
+from engine.text import function_name, told
+from nn.arguments import explained
 from nn.checks import whole
 from nn.initialisers import Init, initialiser
-from nn.modules.activation import Activation, activation_function, name_of
+from nn.modules.activation import Activation, activation_function
 from nn.modules.inputs import Inputs, converted
 from nn.modules.module import Module
 from nn.seed import Seed, generator
@@ -41,7 +43,8 @@ class Neuron(Module):
         activation: the function applied to the weighted sum.
 
     Raises:
-        ValueError: `nin` is below 1, or there is no activation or initialiser of that name.
+        ValueError: `nin` or `fan_out` is below 1, or there is no activation or initialiser of
+            that name.
         TypeError: an argument is of a wrong type.
 
     Example:
@@ -53,6 +56,7 @@ class Neuron(Module):
         True
     """
 
+    @explained()
     def __init__(
         self,
         nin: int,
@@ -62,7 +66,8 @@ class Neuron(Module):
         init: Init = "uniform",
         fan_out: int = 1,
     ) -> None:
-        weights, bias = initialiser(init).draw(whole(nin, "nin"), whole(fan_out, "fan_out"), seed)
+        nin, fan_out = whole(nin, "Neuron(nin=...)"), whole(fan_out, "Neuron(fan_out=...)")
+        weights, bias = initialiser(init).draw(nin, fan_out, seed)
         self.w = [Value(weight, label=f"w{i}") for i, weight in enumerate(weights)]
         self.b = Value(bias, label="b")
         self.activation = activation_function(activation)
@@ -99,7 +104,7 @@ class Neuron(Module):
         >>> Neuron(2).extra_repr()
         '2, tanh'
         """
-        return f"{self.nin}, {name_of(self.activation)}"
+        return f"{self.nin}, {function_name(self.activation)}"
 
 
 class Layer(Module):
@@ -128,6 +133,7 @@ class Layer(Module):
         3
     """
 
+    @explained("Write Layer(2, 3): how many inputs, and how many neurons.")
     def __init__(
         self,
         nin: int,
@@ -137,7 +143,8 @@ class Layer(Module):
         seed: Seed = None,
         init: Init = "uniform",
     ) -> None:
-        seed, nout = generator(seed), whole(nout, "nout")
+        nin, nout = whole(nin, "Layer(nin=...)"), whole(nout, "Layer(nout=...)")
+        seed = generator(seed)
         self.neurons = [
             Neuron(nin, activation=activation, seed=seed, init=init, fan_out=nout)
             for _ in range(nout)
@@ -175,7 +182,7 @@ class Layer(Module):
         >>> Layer(2, 3).extra_repr()
         '2 → 3, tanh'
         """
-        return f"{self.nin} → {self.nout}, {name_of(self.neurons[0].activation)}"
+        return f"{self.nin} → {self.nout}, {function_name(self.neurons[0].activation)}"
 
 
 class MLP(Module):
@@ -209,6 +216,7 @@ class MLP(Module):
         ...     p.data += -0.05 * p.grad
     """
 
+    @explained("Write MLP(2, [3, 1]): how many inputs, and a list of how many neurons a layer.")
     def __init__(
         self,
         nin: int,
@@ -221,11 +229,14 @@ class MLP(Module):
     ) -> None:
         if isinstance(nouts, str) or not isinstance(nouts, Iterable):
             raise TypeError(
-                f"nouts lists the neurons of each layer, for example [4, 4, 1], not {nouts!r}."
+                "MLP(nouts=...) lists the neurons of each layer, for example [4, 4, 1], "
+                f"not {told(nouts)}."
             )
-        sizes = [nin, *nouts]
+        sizes = [whole(nin, "MLP(nin=...)"), *(whole(n, "Each of MLP(nouts=...)") for n in nouts)]
         if len(sizes) == 1:
-            raise ValueError("nouts lists the neurons of each layer; give at least one layer.")
+            raise ValueError(
+                "MLP(nouts=...) lists the neurons of each layer; give at least one layer."
+            )
         activations = [activation] * (len(sizes) - 1)
         if output_activation != "same":
             activations[-1] = output_activation
@@ -264,6 +275,6 @@ class MLP(Module):
         '2 → 16 → 1, relu, linear output'
         """
         sizes = " → ".join(str(size) for size in (self.nin, *(x.nout for x in self.layers)))
-        names = [name_of(layer.neurons[0].activation) for layer in self.layers]
+        names = [function_name(layer.neurons[0].activation) for layer in self.layers]
         output = "" if names[-1] == names[0] else f", {names[-1]} output"
         return f"{sizes}, {names[0]}{output}"

@@ -2,7 +2,8 @@
 
 A module finds its parameters by looking through its attributes, so there is nothing to register.
 How it finds them is in `parts.py`, what happens when it is called in `scoped.py`, how it shows
-itself in `tree.py`, what its files hold in `saving/files.py`. Next: `layers.py`.
+itself in `tree.py`, what it was made with in `remembered.py`, and what its files hold in
+`saving/files.py`.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from engine import Value
 from engine.real import real
 from engine.text import describe, named, some_of
+from engine.value import is_parameter
+from nn.checks import true_or_false
 from nn.modules.parts import walk
+from nn.modules.remembered import Remembered, remembered
 from nn.modules.scoped import Scoped
-from nn.modules.tree import tree
-from nn.saving import files
-from nn.saving.building import Remembered, remembered
+from nn.modules.tree import title, tree
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -51,10 +53,9 @@ class Module(Scoped):
         Line(2 parameters)
     """
 
-    _own_affairs: tuple[str, ...] = (
-        *Scoped._own_affairs,
-        "_built_with",
-    )
+    _not_parts: tuple[str, ...] = (*Scoped._not_parts, "_built_with")
+    _not_copied: tuple[str, ...] = Scoped._not_parts
+    """Attributes that no copy takes along; it does remember what the module was built with."""
     _built_with: Remembered
     training: bool
     """Whether the module is being trained: `Dropout` leaves units out only then."""
@@ -70,14 +71,23 @@ class Module(Scoped):
     def train(self, mode: bool = True) -> Self:
         """Say that the module, with all modules in it, is being trained; or not, as `eval` does.
 
+        Args:
+            mode: whether it is.
+
+        Returns:
+            The module itself.
+
+        Raises:
+            TypeError: the mode is neither True nor False.
+
         >>> from nn import MLP
         >>> MLP(2, [1]).train().training
         True
         """
-        self.training = bool(mode)
+        self.training = mode = true_or_false(mode, "train(mode=...)")
         for _, part in walk(self):
             if isinstance(part, Module):
-                part.training = bool(mode)
+                part.training = mode
         return self
 
     def eval(self) -> Self:
@@ -101,7 +111,7 @@ class Module(Scoped):
         """
         names = set()
         for name, part in walk(self):
-            if not isinstance(part, Value) or part.parents or part.is_constant:
+            if not is_parameter(part):
                 continue
             if name in names:
                 raise ValueError(
@@ -169,8 +179,7 @@ class Module(Scoped):
             found = "; ".join(
                 f"{kind}: {some_of(names)}" for kind, names in faults.items() if names
             )
-            me = repr(self).split("\n", maxsplit=1)[0]
-            raise ValueError(f"{me} cannot take this state, and is unchanged. {found}.")
+            raise ValueError(f"{title(self)} cannot take this state, and is unchanged. {found}.")
         for name, parameter in parameters.items():
             parameter.data = numbers[name]
 
@@ -187,6 +196,9 @@ class Module(Scoped):
             The path.
 
         Raises:
+            TypeError: the path is no path.
+            ValueError: two parameters have the same name, or half of a surrogate pair, which
+                UTF-8 cannot say, is in one.
             OSError: the file cannot be written.
 
         >>> import tempfile
@@ -195,6 +207,8 @@ class Module(Scoped):
         ...     Neuron(2).save(f"{folder}/neuron.json").name
         'neuron.json'
         """
+        from nn.saving import files
+
         return files.save(self, path)
 
     def load(self, path: str | Path) -> None:
@@ -207,6 +221,7 @@ class Module(Scoped):
             ValueError: it is damaged, is no model file, or is one of another shape or with other
                 settings, such as another activation. The message begins with the file's name, and
                 the module stays as it was.
+            TypeError: the path is no path.
             OSError: the file cannot be read.
 
         >>> import tempfile
@@ -217,6 +232,8 @@ class Module(Scoped):
         >>> other.state_dict() == trained.state_dict()
         True
         """
+        from nn.saving import files
+
         files.fill(self, path)
 
     def extra_repr(self) -> str:
@@ -233,8 +250,7 @@ class Module(Scoped):
 
     def __getstate__(self) -> dict[str, Any]:
         """The attributes that a copy or a pickle takes along."""
-        skipped = set(self._own_affairs) - {"_built_with"}
-        return {name: x for name, x in vars(self).items() if name not in skipped}
+        return {name: x for name, x in vars(self).items() if name not in self._not_copied}
 
 
 def _numbers_of(state: Mapping[str, Any]) -> tuple[dict[str, float], list[str]]:

@@ -3,7 +3,7 @@
 Outside of a training they come from the module's own generator. A training gives them itself,
 with `noise_from`, for two reasons: each sample then has its own numbers also in a compiled
 function, where they are one more argument, and a resumed training draws the same ones again.
-Next: `dropout.py`.
+`dropout.py` is what draws.
 """
 
 from __future__ import annotations

@@ -6,11 +6,8 @@ its own that is learned, so that nothing is lost that the network needs.
 
 from __future__ import annotations
 
-from math import isfinite
-
 from engine import Value, dot, mean
-from engine.real import real
-from nn.checks import whole
+from nn.checks import not_negative, whole
 from nn.modules.inputs import Inputs, converted
 from nn.modules.module import Module
 
@@ -40,7 +37,7 @@ class LayerNorm(Module):
 
     def __init__(self, size: int, eps: float = 1e-5) -> None:
         size = whole(size, "LayerNorm(size=...)")
-        self.eps = _eps(eps, "LayerNorm")
+        self.eps = not_negative(eps, "LayerNorm(eps=...)")
         self.gain = [Value(1.0, label=f"gain{i}") for i in range(size)]
         self.bias = [Value(0.0, label=f"bias{i}") for i in range(size)]
 
@@ -95,7 +92,7 @@ class RMSNorm(Module):
 
     def __init__(self, size: int, eps: float = 1e-6) -> None:
         size = whole(size, "RMSNorm(size=...)")
-        self.eps = _eps(eps, "RMSNorm")
+        self.eps = not_negative(eps, "RMSNorm(eps=...)")
         self.gain = [Value(1.0, label=f"gain{i}") for i in range(size)]
 
     def forward(self, x: Inputs) -> list[Value]:
@@ -121,10 +118,3 @@ class RMSNorm(Module):
         '4'
         """
         return f"{len(self.gain)}"
-
-
-def _eps(eps: float, norm: str) -> float:
-    found = real(eps, f"{norm}(eps=...)")
-    if not (found >= 0.0 and isfinite(found)):
-        raise ValueError(f"{norm}(eps=...) is at least 0 and finite, not {found}.")
-    return found

@@ -1,7 +1,7 @@
 """What a module holds: the Values and modules among its attributes, each with its path.
 
 The path of attributes is the name of a parameter, "layers.0.neurons.1.w.0", and of a scope. So
-nothing has to be registered: whatever is assigned to an attribute is found. Next: `scoped.py`.
+nothing has to be registered: whatever is assigned to an attribute is found.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from engine import Value
 class Holder:
     """Whatever holds parts in its attributes. `Module` is the one to derive from."""
 
-    _own_affairs: tuple[str, ...] = ()
-    """Attributes that are no parts, and that no copy takes along."""
+    _not_parts: tuple[str, ...] = ()
+    """Attributes that are no parts."""
 
 
 def walk(root: Holder, deep: bool = True) -> Iterator[tuple[str, Value | Holder]]:
@@ -61,7 +61,7 @@ def _parts(thing: Any, prefix: str) -> list[tuple[str, Any]]:
     if isinstance(thing, dict):
         return [(f"{prefix}{key}", x) for key, x in thing.items()]
     if isinstance(thing, Holder):
-        skipped = thing._own_affairs
+        skipped = thing._not_parts
         return [(prefix + name, x) for name, x in vars(thing).items() if name not in skipped]
     return []
 

@@ -5,16 +5,16 @@ It says yes or no, and learns from mistakes with a rule of its own, since its gr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable
 from math import isfinite, isnan
 from typing import Any
 
 from engine import assign, data_vector, no_grad
 from engine.real import real
 from engine.text import describe, told
-from nn.checks import whole
+from nn.checks import positive, whole
 from nn.initialisers import Init
-from nn.modules.inputs import Converted, Inputs, converted
+from nn.modules.inputs import Converted, Inputs, converted, is_sequence
 from nn.modules.layers import Neuron
 from nn.seed import Seed
 
@@ -49,6 +49,7 @@ class Perceptron(Neuron):
     """
 
     def __init__(self, nin: int, *, seed: Seed = None, init: Init = "uniform") -> None:
+        nin = whole(nin, "Perceptron(nin=...)")
         super().__init__(nin, activation="step", seed=seed, init=init)
 
     def learn(self, x: Inputs, target: float, rate: float = 1.0) -> float:
@@ -74,7 +75,8 @@ class Perceptron(Neuron):
         >>> yes.state_dict()
         {'w.0': 3.0, 'b': 1.0}
         """
-        sample, target, rate = self._sample(x), _answer(target), _rate(rate)
+        sample, target = self._sample(x), _answer(target)
+        rate = positive(rate, "Perceptron.learn(rate=...)")
         self._check_weights()
         return self._learn(sample, target, rate)
 
@@ -105,7 +107,7 @@ class Perceptron(Neuron):
         [1, 0]
         """
         for name, given in (("X", X), ("y", y)):
-            if isinstance(given, (str, bytes, Mapping, Set)) or not isinstance(given, Iterable):
+            if not is_sequence(given):
                 raise TypeError(
                     f"learn_all(X, y) takes a list of samples and one of answers; {name} is "
                     f"{describe(given)}."
@@ -117,7 +119,8 @@ class Perceptron(Neuron):
                 f"and {len(ys)} answers."
             )
         samples = [(self._sample(x), _answer(target)) for x, target in zip(xs, ys)]
-        epochs, rate = whole(epochs, "learn_all(epochs=...)"), _rate(rate)
+        epochs = whole(epochs, "learn_all(epochs=...)")
+        rate = positive(rate, "learn_all(rate=...)")
         self._check_weights()
         mistakes: list[int] = []
         while len(mistakes) < epochs and mistakes[-1:] != [0]:
@@ -168,11 +171,4 @@ def _answer(target: Any) -> float:
     if number not in (0.0, 1.0):
         hint = " For labels -1 and 1 write (y + 1) / 2." if number == -1.0 else ""
         raise ValueError(f"A perceptron learns the answers 0 and 1, not {told(target)}.{hint}")
-    return number
-
-
-def _rate(rate: Any) -> float:
-    number = real(rate, "Perceptron.learn(rate=...)")
-    if not (number > 0.0 and isfinite(number)):
-        raise ValueError(f"A learning rate is positive and finite, not {number}.")
     return number

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable
 from typing import Any
 
 from engine import Value, as_value
 from engine.text import describe
-from nn.checks import whole
+from nn.checks import true_or_false, whole
 from nn.initialisers import Init
-from nn.modules.inputs import Converted, Inputs, converted
+from nn.modules.inputs import Converted, Inputs, converted, is_sequence
 from nn.modules.layers import Layer
 from nn.modules.module import Module
 from nn.seed import Seed
@@ -46,7 +46,8 @@ class RecurrentCell(Module):
     """
 
     def __init__(self, nin: int, nhidden: int, *, seed: Seed = None, init: Init = "torch") -> None:
-        nin, nhidden = whole(nin, "nin"), whole(nhidden, "nhidden")
+        nin = whole(nin, "RecurrentCell(nin=...)")
+        nhidden = whole(nhidden, "RecurrentCell(nhidden=...)")
         self.layer = Layer(nin + nhidden, nhidden, seed=seed, init=init)
 
     @property
@@ -98,14 +99,16 @@ class RecurrentCell(Module):
 
         Raises:
             ValueError: there are no inputs, or one has more or fewer numbers than the cell takes.
-            TypeError: there is no sequence, or an input is neither a Value nor a real number.
+            TypeError: there is no sequence, an input is neither a Value nor a real number, or
+                `every` is neither True nor False.
 
         >>> from nn import RecurrentCell
         >>> states = RecurrentCell(1, 3).run([[1.0], [2.0]], every=True)
         >>> len(states), len(states[0])
         (2, 3)
         """
-        if isinstance(xs, (str, bytes, Mapping, Set, Value)) or not isinstance(xs, Iterable):
+        every = true_or_false(every, "RecurrentCell.run(every=...)")
+        if not is_sequence(xs):
             raise TypeError(
                 f"{self!r}.run(...) takes a sequence of inputs, not {describe(xs)}. Call the cell "
                 "itself for one input."
@@ -121,15 +124,16 @@ class RecurrentCell(Module):
     def _state(self, h: Inputs | None) -> tuple[Value, ...]:
         if h is None:
             h = [0.0] * self.nhidden
-        if isinstance(h, (str, bytes, Mapping, Set)):
+        if not is_sequence(h):
             raise TypeError(
                 f"{self!r} takes a last state that is a list of numbers, not {describe(h)}."
             )
-        if isinstance(h, Value) or not hasattr(h, "__len__") or len(h) != self.nhidden:
+        numbers = list(h)
+        if len(numbers) != self.nhidden:
             raise ValueError(
                 f"{self!r} takes a last state of {self.nhidden}: what it gave for the last input."
             )
-        return tuple([as_value(v, type(self).__name__) for v in h])
+        return tuple([as_value(v, type(self).__name__) for v in numbers])
 
     def extra_repr(self) -> str:
         """The sizes: "2 → 3".

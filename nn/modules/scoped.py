@@ -2,7 +2,7 @@
 
 Every node remembers the scope it was made in, so that a drawing can group nodes by neuron and
 layer without knowing what these are. Scopes and modes are those of `engine/mode.py`. They are
-remembered from call to call, since a training step calls thousands of neurons. Next: `module.py`.
+remembered from call to call, since a training step calls thousands of neurons.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Scoped(Holder):
     scope too.
     """
 
-    _own_affairs: tuple[str, ...] = ("_last_call", "_scopes")
+    _not_parts: tuple[str, ...] = ("_last_call", "_scopes")
     # The mode around the last call, its line, and the mode inside it: nearly every call is alike.
     _last_call: tuple[Mode | None, CodeType | None, int, Mode] = (None, None, -1, ORDINARY)
     _scopes: dict[Scope | None, Scope]

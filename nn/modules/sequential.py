@@ -8,8 +8,8 @@ from typing import Any, TypeAlias, overload
 
 from engine import Operation, as_value
 from engine.nested import leaves_of, like
-from engine.text import counted, describe, told
-from nn.modules.activation import ACTIVATIONS, Activation, activation_function, name_of
+from engine.text import counted, describe, function_name, told
+from nn.modules.activation import ACTIVATIONS, Activation, activation_function
 from nn.modules.hidden import parameters_read_by
 from nn.modules.module import Module
 
@@ -53,7 +53,7 @@ class Elementwise(Module):
         >>> Elementwise("relu").extra_repr()
         'relu'
         """
-        return name_of(self.activation)
+        return function_name(self.activation)
 
 
 class Method(Module):
@@ -91,7 +91,7 @@ class Method(Module):
         >>> Method(RecurrentCell(1, 3), "run").extra_repr()
         'RecurrentCell(1 → 3).run'
         """
-        return f"{_title(self.module)}.{self.name}"
+        return f"{_in_short(self.module)}.{self.name}"
 
 
 Part: TypeAlias = Module | Callable[[Any], Any] | str
@@ -133,9 +133,10 @@ class Sequential(Module):
             hidden = set() if isinstance(part, Module) else set(parameters_read_by(part)) - known
             if hidden:
                 raise ValueError(
-                    f"The function {name_of(part)} uses {counted(len(hidden), 'parameter')} of no "
-                    "part of Sequential, so that none would be trained. Write a class of your own, "
-                    "derived from Module, that holds them."
+                    f"The function {function_name(part)} uses "
+                    f"{counted(len(hidden), 'parameter')} of no part of Sequential, so that none "
+                    "would be trained. Write a class of your own, derived from Module, that holds "
+                    "them."
                 )
 
     def forward(self, x: Any) -> Any:
@@ -173,7 +174,7 @@ class Sequential(Module):
         >>> Sequential("relu", "exp").extra_repr()
         'relu → exp'
         """
-        return " → ".join(map(_title, self.parts))
+        return " → ".join(map(_in_short, self.parts))
 
 
 def _part(part: Part) -> Callable[[Any], Any]:
@@ -196,10 +197,10 @@ def _part(part: Part) -> Callable[[Any], Any]:
     return part
 
 
-def _title(part: Any) -> str:
+def _in_short(part: Any) -> str:
     """A part in a few words, without its count of parameters."""
     if not isinstance(part, Module):
-        return name_of(part)
+        return function_name(part)
     about = part.extra_repr()
     if isinstance(part, Elementwise | Method):
         return about

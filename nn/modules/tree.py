@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, cast
 
+from engine.text import counted
 from nn.modules.parts import Holder, walk
 
 if TYPE_CHECKING:
@@ -30,10 +31,21 @@ def tree(module: Module) -> str:
     return "\n".join(_lines(module, set()))
 
 
+def title(module: object) -> str:
+    """A module in one line: the first of those in which it shows itself.
+
+    >>> from nn import Neuron
+    >>> from nn.modules.tree import title
+    >>> title(Neuron(2))
+    'Neuron(2, tanh, 3 parameters)'
+    """
+    return repr(module).split("\n", maxsplit=1)[0]
+
+
 def _lines(module: Module, seen: set[int]) -> list[str]:
     seen.add(id(module))
-    about = module.extra_repr()
-    lines = [f"{type(module).__name__}({about}{', ' * bool(about)}{_size(module)})"]
+    about, size = module.extra_repr(), counted(len(module.parameters()), "parameter")
+    lines = [f"{type(module).__name__}({about}{', ' * bool(about)}{size})"]
     if about:
         return lines
     parts = [(path, part) for path, part in walk(module, deep=False) if isinstance(part, Holder)]
@@ -47,8 +59,3 @@ def _lines(module: Module, seen: set[int]) -> list[str]:
         fork, side = ("└─ ", "   ") if i == len(groups) - 1 else ("├─ ", "│  ")
         lines += [f"{fork}{title}: {below[0]}", *(side + line for line in below[1:])]
     return lines
-
-
-def _size(module: Module) -> str:
-    count = len(module.parameters())
-    return f"{count:,} parameter{'s'[: count != 1]}"

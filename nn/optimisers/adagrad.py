@@ -1,7 +1,6 @@
 """Adagrad: gradients divided by the root of the sum of all their squares so far.
 
-With the same options it gives the numbers of `torch.optim`, up to rounding. Next: `rmsprop.py`,
-which forgets.
+With the same options it gives the numbers of `torch.optim`, up to rounding. Next: `schedule.py`.
 """
 
 from __future__ import annotations
@@ -12,9 +11,11 @@ from typing import ClassVar
 import numpy as np
 
 from engine.vector import Vector
-from nn.checks import not_negative
-from nn.optimisers.groups import Check, Group, Parameters
-from nn.optimisers.optimiser import Optimiser, State, with_decay
+from nn.arguments import explained
+from nn.checks import Check, not_negative
+from nn.optimisers.groups import Group, Parameters
+from nn.optimisers.optimiser import Optimiser, with_decay
+from nn.optimisers.state import State
 
 
 class Adagrad(Optimiser):
@@ -58,6 +59,7 @@ class Adagrad(Optimiser):
     }
     STATE = ("squares", "steps")
 
+    @explained()
     def __init__(
         self,
         parameters: Parameters,

@@ -2,7 +2,7 @@
 
 A gradient is divided by the size that gradients of that parameter have had lately, so that the
 learning rate says how far a parameter goes, whatever the scale of the loss. With the same options
-they give the numbers of `torch.optim`, up to rounding. Next: `rmsprop.py`, `adagrad.py`.
+they give the numbers of `torch.optim`, up to rounding. Next: `rmsprop.py`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from engine.vector import Vector
-from nn.checks import not_negative, two_below_one
-from nn.optimisers.groups import Check, Group, Parameters
-from nn.optimisers.optimiser import Optimiser, State, running, with_decay
+from nn.arguments import explained
+from nn.checks import Check, not_negative, two_below_one
+from nn.optimisers.groups import Group, Parameters
+from nn.optimisers.optimiser import Optimiser, running, with_decay
+from nn.optimisers.state import State
 
 
 class Adam(Optimiser):
@@ -59,6 +61,7 @@ class Adam(Optimiser):
     }
     STATE = ("mean", "square", "steps")
 
+    @explained()
     def __init__(
         self,
         parameters: Parameters,
@@ -109,6 +112,7 @@ class AdamW(Adam):
         2.85
     """
 
+    @explained()
     def __init__(
         self,
         parameters: Parameters,

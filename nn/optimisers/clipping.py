@@ -3,8 +3,7 @@
 One sample at a steep place can throw parameters far away; a limit on the gradients keeps the step
 short (Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks",
 2013). Call it between `backward()` and `step()`. The functions on Values are those of
-`torch.nn.utils`; the others do the same on arrays, for loops that keep gradients in one. Next:
-`optimiser.py`.
+`torch.nn.utils`; the others do the same on arrays, for loops that keep gradients in one.
 """
 
 from __future__ import annotations
@@ -42,7 +41,8 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
         The norm before.
 
     Raises:
-        TypeError: there is something else than Values among the parameters.
+        TypeError: there is something else than Values among the parameters, or `max_norm` is no
+            real number.
         ValueError: `max_norm` is negative or nan.
 
     >>> from engine import Value
@@ -55,7 +55,8 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     (0.6, 0.8)
     """
     values, gradients = _with_gradients("clip_grad_norm", parameters)
-    clipped, norm = clipped_by_norm(gradients, max_norm)
+    most = _limit("clip_grad_norm(max_norm=...)", max_norm)
+    clipped, norm = clipped_by_norm(gradients, most)
     assign_grad(values, clipped)
     return norm
 
@@ -71,7 +72,8 @@ def clip_grad_value(parameters: Iterable[Value], limit: float) -> None:
         limit: 0 or more.
 
     Raises:
-        TypeError: there is something else than Values among the parameters.
+        TypeError: there is something else than Values among the parameters, or `limit` is no real
+            number.
         ValueError: `limit` is negative or nan.
 
     >>> from engine import Value
@@ -83,24 +85,29 @@ def clip_grad_value(parameters: Iterable[Value], limit: float) -> None:
     5.0
     """
     values, gradients = _with_gradients("clip_grad_value", parameters)
-    assign_grad(values, clipped_by_value(gradients, limit))
+    most = _limit("clip_grad_value(limit=...)", limit)
+    assign_grad(values, clipped_by_value(gradients, most))
 
 
 def clipped_by_norm(gradients: Any, max_norm: float) -> tuple[Vector, float]:
     """`clip_grad_norm` on an array of any shape, which it leaves as it is.
 
+    Args:
+        gradients: real numbers.
+        max_norm: 0 or more.
+
     Returns:
         The clipped gradients, a new array, and the norm before.
 
     Raises:
-        TypeError: the gradients are no real numbers.
+        TypeError: the gradients or `max_norm` are no real numbers.
         ValueError: `max_norm` is negative or nan.
 
     >>> from nn import clipped_by_norm
     >>> clipped_by_norm([0.3, 0.4], max_norm=1.0)
     (array([0.3, 0.4]), 0.5)
     """
-    most = _limit("max_norm", max_norm)
+    most = _limit("clipped_by_norm(max_norm=...)", max_norm)
     array = _array("clipped_by_norm", gradients)
     largest, relative = _norm_in_parts(array)
     norm = largest * relative
@@ -113,18 +120,22 @@ def clipped_by_norm(gradients: Any, max_norm: float) -> tuple[Vector, float]:
 def clipped_by_value(gradients: Any, limit: float) -> Vector:
     """`clip_grad_value` on an array of any shape, which it leaves as it is.
 
+    Args:
+        gradients: real numbers.
+        limit: 0 or more.
+
     Returns:
         The clipped gradients, a new array.
 
     Raises:
-        TypeError: the gradients are no real numbers.
+        TypeError: the gradients or `limit` are no real numbers.
         ValueError: `limit` is negative or nan.
 
     >>> from nn import clipped_by_value
     >>> clipped_by_value([-7.0, 0.5], limit=1.0)
     array([-1. ,  0.5])
     """
-    most = _limit("limit", limit)
+    most = _limit("clipped_by_value(limit=...)", limit)
     return np.clip(_array("clipped_by_value", gradients), -most, most)
 
 

@@ -10,19 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import accumulate, chain
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from engine import computed_gradients, data_vector, zero_grad
 from engine.text import counted, describe
 from engine.vector import Mask, Vector, write_data
-from nn.checks import not_negative
-from nn.optimisers.groups import Check, Group, Parameters, groups_of
-from nn.optimisers.state import checked_state, options_of
-
-State = dict[str, Vector]
-"""What an optimiser remembers from step to step: by name, a number for each parameter."""
+from nn.checks import Check, not_negative
+from nn.optimisers.groups import Group, Parameters, groups_of
+from nn.optimisers.state import State, checked_state, options_of
 
 
 class Optimiser:
@@ -106,6 +103,17 @@ class Optimiser:
         for group in self.groups:
             group.learning_rate = rate  # if the first takes it, all do
 
+    if not TYPE_CHECKING:
+
+        def __setattr__(self, name: str, thing: Any) -> None:
+            """Refuse to set an option here, where nothing would read it."""
+            if name in type(self).OPTIONS and name != "learning_rate":
+                raise AttributeError(
+                    f"{name} is an option of the groups of {type(self).__name__}: write "
+                    f"optimiser.groups[0].{name} = ..."
+                )
+            super().__setattr__(name, thing)
+
     def step(self) -> None:
         """Move all parameters whose gradient has been computed, or none if that fails."""
         numbers = data_vector(self.parameters)
@@ -155,6 +163,9 @@ class Optimiser:
 
         Returns:
             The new numbers, a new array.
+
+        Raises:
+            NotImplementedError: the class defines no formula of its own.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no `rule`.")
 

@@ -1,6 +1,6 @@
 """RMSprop: gradients divided by the root of a running mean of their squares.
 
-With the same options it gives the numbers of `torch.optim`, up to rounding. Next: `adam.py`.
+With the same options it gives the numbers of `torch.optim`, up to rounding. Next: `adagrad.py`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from typing import ClassVar
 import numpy as np
 
 from engine.vector import Vector
-from nn.checks import below_one, not_negative, true_or_false
-from nn.optimisers.groups import Check, Group, Parameters
-from nn.optimisers.optimiser import Optimiser, State, running, with_decay
+from nn.arguments import explained
+from nn.checks import Check, below_one, not_negative, true_or_false
+from nn.optimisers.groups import Group, Parameters
+from nn.optimisers.optimiser import Optimiser, running, with_decay
+from nn.optimisers.state import State
 
 
 class RMSprop(Optimiser):
@@ -60,6 +62,7 @@ class RMSprop(Optimiser):
     }
     STATE = ("square", "mean", "velocity")
 
+    @explained()
     def __init__(
         self,
         parameters: Parameters,

@@ -1,6 +1,6 @@
 """`Schedule`: changes the learning rates of an optimiser step by step, by a rule.
 
-The rules are in `schedules.py`.
+Next: `schedules.py`, the rules.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from engine.real import real
 from engine.text import counted, describe, told
 from nn.checks import not_negative, whole
 from nn.optimisers.optimiser import Optimiser
+from nn.optimisers.state import check_names
 
 Rule = Callable[[int, "int | None"], float]
 """Takes the step, from 0, and the number of steps in all, or None; gives a factor of 0 or more."""
@@ -28,8 +29,8 @@ class Schedule:
     Args:
         optimiser: the optimiser.
         rule: `cosine()`, `warm_up(100)`, ...; or a function (step, total) → factor.
-        total: the number of calls of `step()` in the whole training, if the rule needs it. Call it
-            once after each step of the optimiser, or once an epoch, and count accordingly.
+        total: the number of calls of `step()` in the whole training, if the rule needs it. Call
+            `step()` once after each step of the optimiser, or once an epoch, and count accordingly.
 
     Attributes:
         optimiser, rule, total: as given.
@@ -59,6 +60,9 @@ class Schedule:
             raise TypeError(f"Schedule takes an optimiser such as SGD, not {describe(optimiser)}.")
         if not callable(rule):
             raise TypeError(f"Schedule takes a rule such as cosine(), not {describe(rule)}.")
+        if getattr(rule, "__module__", "") == "nn.optimisers.schedules" and _is_maker(rule):
+            name = rule.__name__
+            raise TypeError(f"Schedule takes a rule, which {name} makes: call it, {name}(...).")
         self.optimiser, self.rule = optimiser, rule
         self.total = None if total is None else whole(total, "Schedule(total=...)")
         self.base_rates = tuple(group.learning_rate for group in optimiser.groups)
@@ -115,10 +119,13 @@ class Schedule:
         """
         if not isinstance(state, Mapping):
             raise TypeError(f"A state of a schedule is a dict, not {describe(state)}.")
-        fault = self._fault_of(state)
-        if fault:
-            raise ValueError(f"The schedule cannot take this state, and is unchanged. {fault}")
-        self._go_to(int(state["step_count"]), tuple(map(float, state["base_rates"])))
+        try:
+            step, base_rates = self._checked(state)
+        except (TypeError, ValueError, OverflowError) as fault:
+            raise ValueError(
+                f"The schedule cannot take this state, and is unchanged. {fault}"
+            ) from None
+        self._go_to(step, base_rates)
 
     def _go_to(self, step: int, base_rates: tuple[float, ...]) -> None:
         """Set all rates, or none if the rule has none for this step."""
@@ -134,20 +141,21 @@ class Schedule:
             group.learning_rate = rate
         self.step_count, self.base_rates = step, base_rates
 
-    def _fault_of(self, state: Mapping[str, Any]) -> str | None:
-        mine = self.state_dict()
-        if set(state) != set(mine):
-            return f"It has other entries than {', '.join(mine)}."
-        steps, rates = state["step_count"], state["base_rates"]
+    def _checked(self, state: Mapping[str, Any]) -> tuple[int, tuple[float, ...]]:
+        """The step and the base rates of a state that fits."""
+        check_names("The state", state, list(self.state_dict()))
+        step, rates = state["step_count"], state["base_rates"]
         if state["total"] != self.total:
-            return f"It has a total of {told(state['total'])}, the schedule of {self.total}."
-        if type(steps) is not int or steps < 0:
-            return f'"step_count" is a whole number of 0 or more, not {told(steps)}.'
+            raise ValueError(
+                f"It has a total of {told(state['total'])}, the schedule of {self.total}."
+            )
+        if type(step) is not int or step < 0:
+            raise ValueError(f'"step_count" is a whole number of 0 or more, not {told(step)}.')
         if not isinstance(rates, (list, tuple)) or len(rates) != len(self.base_rates):
-            return f'"base_rates" is a list of {counted(len(self.base_rates), "rate")}.'
-        try:
-            for rate in rates:
-                not_negative(rate, '"base_rates"')
-        except (TypeError, ValueError, OverflowError) as fault:
-            return str(fault)
-        return None
+            raise ValueError(f'"base_rates" is a list of {counted(len(self.base_rates), "rate")}.')
+        return step, tuple(not_negative(rate, '"base_rates"') for rate in rates)
+
+
+def _is_maker(function: Rule) -> bool:
+    """Whether it is a function such as `cosine` itself, and not a rule that it gives."""
+    return "<locals>" not in function.__qualname__

@@ -3,7 +3,7 @@
 A rule is a function of the step and of the number of steps in all, and gives a factor of the
 learning rate that the optimiser was made with. Each is a closed form: the factor of step 700 does
 not depend on the steps before. At the same settings they give the rates of
-`torch.optim.lr_scheduler`. `Schedule` in `schedule.py` applies them.
+`torch.optim.lr_scheduler`. `Schedule` in `schedule.py` applies them. Next: `clipping.py`.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Each rule of an optimiser is one short method, `rule`, that reads like its formula. It works on
 arrays: a number for each parameter. With the same options it gives the numbers of `torch.optim`, up
-to rounding. What all optimisers have in common is in `optimiser.py`; those that give every
-parameter a pace of its own are in `adam.py`, `rmsprop.py` and `adagrad.py`.
+to rounding. What all optimisers have in common is in `optimiser.py`. Next: `adam.py`, the first of
+those that give every parameter a pace of its own.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import numpy as np
 
 from engine import descend
 from engine.vector import Vector
-from nn.checks import finite, not_negative, true_or_false
-from nn.optimisers.groups import Check, Group, Parameters
-from nn.optimisers.optimiser import Optimiser, State, with_decay
+from nn.arguments import explained
+from nn.checks import Check, finite, not_negative, true_or_false
+from nn.optimisers.groups import Group, Parameters
+from nn.optimisers.optimiser import Optimiser, with_decay
+from nn.optimisers.state import State
 
 
 class SGD(Optimiser):
@@ -63,6 +65,7 @@ class SGD(Optimiser):
     }
     STATE = ("velocity", "steps")  # the steps with momentum: the first has no velocity yet
 
+    @explained()
     def __init__(
         self,
         parameters: Parameters,

@@ -7,13 +7,12 @@
     }
 
 JSON has no nan and no infinities: texts "nan", "inf" and "-inf" in their places are read as well.
-Next: `optimiser.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -26,6 +25,9 @@ from nn.optimisers.groups import Group, checked_options
 if TYPE_CHECKING:
     from nn.optimisers.optimiser import Optimiser
 
+State: TypeAlias = dict[str, Vector]
+"""What an optimiser remembers from step to step: by name, a number for each parameter."""
+
 
 def options_of(group: Group) -> dict[str, Any]:
     """The options of a group as JSON has them: pairs as lists."""
@@ -37,24 +39,52 @@ def options_of(group: Group) -> dict[str, Any]:
 
 def checked_state(
     optimiser: Optimiser, state: Mapping[str, Any]
-) -> tuple[list[dict[str, Any]], dict[str, Vector]]:
+) -> tuple[list[dict[str, Any]], State]:
     """The options of every group and the arrays, of a state that fits the optimiser.
+
+    Args:
+        optimiser: what is to go on from there.
+        state: what `state_dict()` gave.
 
     Raises:
         ValueError: it does not fit.
         TypeError: it is no dict.
     """
-    rule = type(optimiser).__name__
+    name = type(optimiser).__name__
     if not isinstance(state, Mapping):
-        raise TypeError(f"A state of {rule} is a dict, not {describe(state)}.")
+        raise TypeError(f"A state of {name} is a dict, not {describe(state)}.")
     try:
-        _same_names("The state", state, ["rule", "groups", "state"])
-        if state["rule"] != rule:
+        check_names("The state", state, ["rule", "groups", "state"])
+        if state["rule"] != name:
             raise ValueError(f"It is one of {named(state['rule'])}.")
         options = _checked_groups(optimiser, state["groups"])
         return options, _checked_arrays(optimiser, state["state"])
     except (ValueError, TypeError, OverflowError) as fault:
-        raise ValueError(f"{rule} cannot take this state, and is unchanged. {fault}") from None
+        raise ValueError(f"{name} cannot take this state, and is unchanged. {fault}") from None
+
+
+def check_names(what: str, found: Mapping[Any, Any], wanted: Sequence[str]) -> None:
+    """Refuse a dict with other names than it should have.
+
+    Args:
+        what: what it is, to begin an error with.
+        found: the dict.
+        wanted: the names that it should have, no more and no less.
+
+    Raises:
+        ValueError: a name is missing, or unknown.
+
+    >>> from nn.optimisers.state import check_names
+    >>> check_names("The state", {"rule": "SGD", "more": 1}, ["rule"])
+    Traceback (most recent call last):
+    ValueError: The state has more, which is unknown here.
+    """
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise ValueError(f"{what} lacks {some_of(missing)}.")
+    unknown = [named(name) for name in found if name not in wanted]
+    if unknown:
+        raise ValueError(f"{what} has {some_of(unknown)}, which is unknown here.")
 
 
 def _checked_groups(optimiser: Optimiser, groups: Any) -> list[dict[str, Any]]:
@@ -63,20 +93,20 @@ def _checked_groups(optimiser: Optimiser, groups: Any) -> list[dict[str, Any]]:
         raise ValueError(f'"groups" is a list of dicts, not {told(groups)}.')
     if [group.get("parameters") for group in groups] != sizes:
         theirs = [named(group.get("parameters")) for group in groups]
+        found = f"groups of {some_of(theirs)} parameters" if theirs else "no groups"
         raise ValueError(
-            f"It has groups of {some_of(theirs)} parameters, the optimiser of "
-            f"{some_of([str(size) for size in sizes])}."
+            f"It has {found}, and the optimiser has groups of {some_of(list(map(str, sizes)))}."
         )
-    rule = type(optimiser)
+    kind = type(optimiser)
     for group in groups:
-        _same_names("A group", group, ["parameters", *rule.OPTIONS])
-    return [checked_options(rule, {name: group[name] for name in rule.OPTIONS}) for group in groups]
+        check_names("A group", group, ["parameters", *kind.OPTIONS])
+    return [checked_options(kind, {name: group[name] for name in kind.OPTIONS}) for group in groups]
 
 
-def _checked_arrays(optimiser: Optimiser, arrays: Any) -> dict[str, Vector]:
+def _checked_arrays(optimiser: Optimiser, arrays: Any) -> State:
     if not isinstance(arrays, Mapping):
         raise ValueError(f'"state" is a dict of lists of numbers, not {told(arrays)}.')
-    _same_names('"state"', arrays, optimiser.STATE)
+    check_names('"state"', arrays, optimiser.STATE)
     return {name: _array(optimiser, name, arrays[name]) for name in optimiser.STATE}
 
 
@@ -97,12 +127,3 @@ def _number(name: str, number: Any) -> float:
     if not is_real(number):
         raise ValueError(f'In "{name}" is {describe(number)} in the place of a number.')
     return real(number, f'"{name}"')
-
-
-def _same_names(what: str, found: Mapping[Any, Any], wanted: Sequence[str]) -> None:
-    missing = [name for name in wanted if name not in found]
-    if missing:
-        raise ValueError(f"{what} lacks {some_of(missing)}.")
-    unknown = [named(name) for name in found if name not in wanted]
-    if unknown:
-        raise ValueError(f"{what} has {some_of(unknown)}, which is unknown here.")

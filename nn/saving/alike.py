@@ -7,9 +7,7 @@ from random import Random
 from typing import Any
 
 from nn.modules.parts import Holder
-
-PLAIN = (bool, int, float, str, type(None))
-"""Types of settings that data can say."""
+from nn.modules.remembered import PLAIN
 
 
 def compute_alike(module: Holder, fresh: Holder) -> bool:
@@ -61,7 +59,7 @@ def are_alike(module: Holder, fresh: Holder, leaving_out: Collection[str] = ()) 
 
 def _settings(module: Holder) -> dict[str, Any]:
     """The attributes that a module has, without what others keep there."""
-    skipped = {*module._own_affairs, "training"}
+    skipped = {*module._not_parts, "training"}
     return {
         name: thing
         for name, thing in vars(module).items()

@@ -2,10 +2,9 @@
 
     {"class": "MLP", "arguments": {"nin": 2, "nouts": [3, 1], "activation": "relu"}}
 
-A module remembers the arguments it was made with. Seeds and initialisers are left out, since a file
-has the numbers themselves. Only the classes in `CLASSES` are ever made from data, and only once it
-is known that they have no more parameters than there are numbers. Whether a
-module is still as it was built is in `alike.py`. Next: `files.py`.
+A module remembers the arguments it was made with (`modules/remembered.py`). Only the classes in
+`CLASSES` are ever made from data, and only once it is known that they have no more parameters than
+there are numbers. Whether a module is still as it was built is in `alike.py`. Next: `files.py`.
 """
 
 from __future__ import annotations
@@ -16,29 +15,23 @@ from importlib import import_module
 from itertools import pairwise
 from math import isfinite
 from random import Random
-from types import MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
-from engine import TABLE, Operation
 from engine.text import clipped, describe
-from nn.modules.activation import ACTIVATIONS, activation_function
 from nn.modules.parts import Holder
-from nn.saving.alike import PLAIN, are_alike
+from nn.modules.remembered import LEFT_OUT
+from nn.saving.alike import are_alike
 
 if TYPE_CHECKING:
     from nn.modules.module import Module
 
 Build = dict[str, Any]
-Remembered = tuple[tuple[Any, ...], dict[str, Any]]
 _DEEPEST = 40
 """Modules inside modules that a build may have."""
 _LONGEST = 200
 """Of the complaint of a constructor about foreign arguments so many characters are shown."""
 _METHODS = ("run",)
 """Those that a part of `Sequential` may be, as `cell.run`."""
-_LEFT_OUT = ("seed", "init")
 
 
 class Whole(float):
@@ -75,7 +68,7 @@ CLASSES = {
     "RecurrentCell": Row(
         "recurrent", lambda nin, nhidden, **_: _dense([_size(nin) + _size(nhidden), nhidden])
     ),
-    "Projection": Row("attention", lambda nin, nout, **_: _size(nin) * _size(nout)),
+    "Projection": Row("projection", lambda nin, nout, **_: _size(nin) * _size(nout)),
     "AttentionHead": Row("attention", lambda nin, size, **_: 3 * _size(nin) * _size(size)),
     "Embedding": Row("embedding", lambda count, size, **_: _size(count) * _size(size)),
     "LayerNorm": Row("norms", lambda size, **_: 2 * _size(size)),
@@ -96,42 +89,6 @@ def _size(number: Any) -> int:
 
 def _dense(sizes: Sequence[Any]) -> int:
     return sum((_size(before) + 1) * _size(after) for before, after in pairwise(sizes))
-
-
-def remembered(arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Remembered:
-    """The arguments of a module as they are now: a list may change, a generator is used up.
-
-    >>> from nn.saving.building import remembered
-    >>> remembered((2, [3, 1]), {"activation": lambda v: v})
-    ((2, (3, 1)), {'activation': Ellipsis})
-    """
-    kept = {name: _kept(thing) for name, thing in options.items() if name not in _LEFT_OUT}
-    return tuple([_kept(thing) for thing in arguments]), kept
-
-
-def _kept(thing: Any, depth: int = 3) -> Any:
-    """What data can say, and modules; `...` for all else."""
-    if type(thing) in PLAIN or isinstance(thing, Holder):
-        return thing
-    if isinstance(thing, (list, tuple, range)) and depth:
-        return tuple([_kept(part, depth - 1) for part in thing])
-    if isinstance(thing, MethodType) and isinstance(thing.__self__, Holder):
-        return import_module("nn.modules.sequential").Method(thing.__self__, thing.__name__)
-    if isinstance(thing, (np.integer, np.floating, np.bool_)):
-        return thing.item()
-    if isinstance(thing, np.ndarray) and thing.dtype.kind in "iu":
-        return _kept(thing.tolist(), depth)
-    return _name_of(thing) if callable(thing) else ...
-
-
-def _name_of(function: Any) -> Any:
-    """The name of an activation; `...` for a function of the user's own."""
-    is_row = isinstance(function, Operation)
-    name = function.name if is_row else getattr(function, "__name__", None)
-    if not isinstance(name, str) or name not in ACTIVATIONS:
-        return ...
-    known: Any = TABLE.get(name) if is_row else activation_function(name)
-    return name if function is known else ...
 
 
 def build_of(module: Module) -> Build | None:
@@ -175,7 +132,7 @@ def _described(module: Holder, depth: int) -> Build:
 
 
 def _without_left_out(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: thing for name, thing in arguments.items() if name not in _LEFT_OUT}
+    return {name: thing for name, thing in arguments.items() if name not in LEFT_OUT}
 
 
 def _said(thing: Any, depth: int) -> Any:
@@ -223,7 +180,7 @@ class _Builder:
             raise ValueError(f"the arguments of {kind.__name__} have no names")
         known = inspect.signature(kind.__init__).parameters
         for name in arguments:
-            if name not in known or name in ("self", *_LEFT_OUT):
+            if name not in known or name in ("self", *LEFT_OUT):
                 raise ValueError(f"{kind.__name__} has no argument {_shown(name)}")
         given = {name: self._argument(thing) for name, thing in arguments.items()}
         for name, thing in given.items():

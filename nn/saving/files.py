@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine.files import NO_JSON_NUMBERS, json_text, possible, write_file
 from engine.text import clipped, describe
+from nn.modules.tree import title
 from nn.saving.alike import compute_alike
 from nn.saving.building import Whole, build_of, made
 
@@ -143,7 +144,7 @@ def _check_build(module: Module, build: object, state: dict[str, float]) -> None
         return  # the names tell it better, or there is nothing to compare
     if compute_alike(module, fresh):
         return
-    held, mine = (clipped(repr(each).split("\n", maxsplit=1)[0], 200) for each in (fresh, module))
+    held, mine = (clipped(title(each), 200) for each in (fresh, module))
     if held == mine:
         raise ValueError(f"does not fit: it holds {held} with other settings than the model has.")
     raise ValueError(f"does not fit: it holds {held}, and the model is {mine}.")

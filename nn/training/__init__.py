@@ -2,12 +2,15 @@
 
     fit.py         `fit`: what users call
     options.py     its numbers, checked
+    batches.py     which samples it uses, and when
     loop.py        the training, epoch by epoch
+    steps.py       what the steps of an epoch did
     objective.py   the loss over a batch and its gradient, compiled or eagerly
     predict.py     the outputs of a model for many samples
     checkpoint.py  a training that was killed goes on
+    description.py what makes it another than others, for checkpoints
     history.py     what it noted; curves.py, as a picture
-    progress.py    the bar
+    progress.py    the bar; warning.py, what is said at the user's line
 
 Start with `fit.py`, then `loop.py`.
 """

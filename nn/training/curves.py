@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import isfinite, nan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from nn.figure import COLOURS, new_figure
 
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 _LINES = ("-", ":")
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 _MOST_LAYERS = 12
+
+
+class _Panel(NamedTuple):
+    title: str
+    curves: Mapping[str, Sequence[float]]
+    is_log: bool
 
 
 def plot_history(history: History) -> Figure:
@@ -33,12 +39,16 @@ def plot_history(history: History) -> Figure:
         raise ValueError("There are no curves yet: no epoch of the training is done.")
     losses = {name: history[name] for name in history.main() if name.endswith("loss")}
     metrics = {name: history[name] for name in history.main() if name not in losses}
-    panels = [("loss", losses), ("metric", metrics), ("gradient of layer, rms", history.gradients)]
-    panels = [(title, curves) for title, curves in panels if curves]
+    panels = [
+        _Panel("loss", losses, is_log=True),
+        _Panel("metric", metrics, is_log=False),
+        _Panel("gradient of layer, rms", history.gradients, is_log=True),
+    ]
+    panels = [panel for panel in panels if panel.curves]
     figure = new_figure(4.4 * len(panels), 3.6)
-    for place, (title, curves) in enumerate(panels, 1):
-        axes = figure.add_subplot(1, len(panels), place, xlabel="epoch", ylabel=title)
-        _plot(axes, curves, is_log=title != "metric")
+    for place, panel in enumerate(panels, 1):
+        axes = figure.add_subplot(1, len(panels), place, xlabel="epoch", ylabel=panel.title)
+        _plot(axes, panel.curves, panel.is_log)
     _mark_best(figure.axes[0], history)
     return figure
 

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine import Value, no_grad
+from engine import no_grad
+from engine.text import function_name
+from engine.vector import standing_at
 from nn.data.samples import plain
 from nn.optimisers.schedule import Schedule
-from nn.training.options import name_of
+from nn.optimisers.state import options_of
+from nn.training.objective import nested_values
 
 if TYPE_CHECKING:
     from nn.training.loop import Training
@@ -28,7 +31,7 @@ def description_of(training: Training) -> dict[str, Any]:
     found: dict[str, Any] = {
         "model": repr(training.model),
         "frozen parameters": _digest(_frozen(training)),
-        "loss": name_of(objective.loss),
+        "loss": function_name(objective.loss),
         "loss of a made-up output": _loss_of_made_up(training),
         "penalty of made-up parameters": _penalty_of_made_up(training),
         "optimiser": type(optimiser).__name__,
@@ -41,9 +44,8 @@ def description_of(training: Training) -> dict[str, Any]:
     for number, group in enumerate(optimiser.groups):
         where = f" of group {number}" * (len(optimiser.groups) > 1)
         found[f"parameters{where}"] = len(group.parameters)
-        options_of_group = optimiser.state_dict()["groups"][number]
-        found |= {f"{n}{where}": x for n, x in options_of_group.items() if n != "parameters"}
-    for name in ("batch_size", "seed", "accumulate", "patience", "clip_norm", "clip_value"):
+        found |= {f"{name}{where}": option for name, option in options_of(group).items()}
+    for name in ("batch_size", "seed", "accumulate", "clip_norm", "clip_value"):
         found[name] = getattr(options, name)
     if schedule is not None:
         found["steps of the schedule"] = schedule.total
@@ -58,9 +60,8 @@ def _frozen(training: Training) -> Any:
 
 
 def _loss_of_made_up(training: Training) -> float:
-    shape = np.shape(training.output)
-    made_up = np.linspace(-0.7, 1.3, int(np.prod(shape)) or 1).tolist()
-    output = [Value(x) for x in made_up] if shape else Value(made_up[0])
+    made_up = np.linspace(-0.7, 1.3, np.size(training.output))
+    output = nested_values(made_up.reshape(np.shape(training.output)))
     with no_grad():
         return training.objective.loss(output, plain(training.samples.y[0])).data
 
@@ -68,9 +69,9 @@ def _loss_of_made_up(training: Training) -> float:
 def _penalty_of_made_up(training: Training) -> float | None:
     if training.objective.penalty is None:
         return None
-    made_up = [Value(x) for x in np.linspace(-0.7, 1.3, len(training.parameters)).tolist()]
-    with no_grad():
-        return training.objective.penalty(made_up).data
+    made_up = np.linspace(-0.7, 1.3, len(training.parameters))
+    with no_grad(), standing_at(training.parameters, made_up):
+        return training.objective.penalty(list(training.parameters)).data
 
 
 def _factors(schedule: Schedule) -> Any:

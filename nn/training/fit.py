@@ -7,26 +7,34 @@ file takes the arguments apart; the loop itself is in `loop.py`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from engine.mode import MODE
-from engine.text import describe
-from nn.data.samples import held_out, samples_of
+from engine.text import describe, function_name
+from nn.arguments import explained
+from nn.checks import true_or_false
+from nn.data.samples import plain, samples_of
+from nn.losses.penalties import l1, l2
 from nn.metrics import Metric, metric_called
 from nn.modules.module import Module
 from nn.optimisers.adam import Adam
 from nn.optimisers.optimiser import Optimiser
 from nn.optimisers.schedule import Rule, Schedule
+from nn.optimisers.sgd import SGD
+from nn.training.agreement import disagreement, end_of, with_threshold
+from nn.training.batches import held_out
 from nn.training.checkpoint import Checkpoint
 from nn.training.description import description_of
 from nn.training.history import COLUMNS, History
 from nn.training.loop import Callback, Training
 from nn.training.objective import Loss, Objective, Penalty
-from nn.training.options import Options, name_of
+from nn.training.options import Options
+from nn.training.warning import warn
 
 
+@explained()
 def fit(
     model: Module,
     loss: Loss,
@@ -39,7 +47,7 @@ def fit(
     seed: int = 0,
     shuffle: bool = True,
     validation: Any = None,
-    metrics: Iterable[str | Metric] = (),
+    metrics: str | Metric | Iterable[str | Metric] = (),
     penalty: Penalty | None = None,
     schedule: Rule | None = None,
     clip_norm: float | None = None,
@@ -47,7 +55,7 @@ def fit(
     accumulate: int = 1,
     patience: int | None = None,
     keep_best: bool | None = None,
-    callbacks: Iterable[Callback] = (),
+    callbacks: Callback | Iterable[Callback] = (),
     checkpoint: str | Path | None = None,
     checkpoint_every: int = 1,
     health: bool = True,
@@ -71,10 +79,11 @@ def fit(
         seed: of all that is random here: samples held out, their order, units left out.
         shuffle: whether the samples come in another order in each epoch.
         validation: the share of the samples to hold out, such as 0.2, or a pair (X, y) of others.
-        metrics: functions of outputs and targets, or names: "accuracy", "r2", ...
+        metrics: functions of outputs and targets, or names: "accuracy", "r2", ...; or one.
         penalty: of the list of parameters, added to the mean loss, for example
             `lambda parameters: l2(parameters, 1e-4)`.
-        schedule: the learning rate by steps, such as `cosine()`; see `nn/optimisers/schedules.py`.
+        schedule: what the learning rate is multiplied by, step by step, such as `cosine()`; a
+            function of your own takes the step and the number of all steps, and gives a factor.
         clip_norm: the greatest length that the gradient may have.
         clip_value: the greatest size that a number of the gradient may have, before `clip_norm`.
         accumulate: how many batches make one step, for batches that would need too much memory.
@@ -82,7 +91,8 @@ def fit(
             there are any).
         keep_best: whether to end with the parameters of the best epoch instead of the last. None
             means: if there are validation samples, or patience.
-        callbacks: are called with the history after every epoch; True as an answer stops.
+        callbacks: functions, or one, that are called with the history after every epoch; True as
+            an answer stops.
         checkpoint: a file that keeps the training after every epoch. If it is there already, the
             training goes on from it, with the same bits as if it had never been stopped.
         checkpoint_every: after how many epochs it is written, for models that train faster than a
@@ -103,6 +113,8 @@ def fit(
         TypeError: an argument is of a wrong type.
         ValueError: samples and targets do not belong together, the loss does not take the targets,
             an option makes no sense, or the checkpoint is damaged or that of another training.
+        RuntimeError: it is called inside `no_grad()`.
+        ImportError: `progress=True`, and tqdm is not installed.
         OSError: the checkpoint cannot be written or read.
 
     Example:
@@ -121,13 +133,25 @@ def fit(
         )
     if not MODE.get().recording:
         raise RuntimeError("fit needs gradients, and no_grad() around it leaves them out.")
-    callbacks = [callbacks] if callable(callbacks) else list(callbacks or ())
-    _check_callable("loss", [loss])
-    _check_callable("penalty", [] if penalty is None else [penalty])
-    _check_callable("callbacks", callbacks)
+    callbacks = _listed("callbacks", callbacks)
+    _check_callable("loss", [loss], "a loss such as nn.mse")
+    _check_penalty(penalty)
+    _check_callable("callbacks", callbacks, "functions of the history")
     options = Options(
-        epochs, batch_size, seed, accumulate, patience, clip_norm, clip_value, checkpoint_every
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        accumulate=accumulate,
+        patience=patience,
+        clip_norm=clip_norm,
+        clip_value=clip_value,
+        checkpoint_every=checkpoint_every,
     )
+    shuffle = true_or_false(shuffle, "fit(shuffle=...)")
+    health = true_or_false(health, "fit(health=...)")
+    compiled = true_or_false(compiled, "fit(compiled=...)")
+    if keep_best is not None:
+        keep_best = true_or_false(keep_best, "fit(keep_best=...)")
     samples, validation_samples = held_out(samples_of(X, y), validation, options.seed)
     optimiser = _optimiser_of(model, optimiser)
     objective = Objective(
@@ -136,11 +160,18 @@ def fit(
         samples,
         penalty=penalty,
         parameters=optimiser.parameters,
-        is_compiled=bool(compiled),
+        is_compiled=compiled,
     )
     if keep_best is None:
         keep_best = patience is not None or validation_samples is not None
-    with _own_rates(optimiser):
+    end = end_of(model(plain(samples.X[0])))
+    if doubt := disagreement(loss, end, samples.y):
+        warn(f"fit: {doubt}")
+    measured = {
+        name: with_threshold(metric, loss, end, samples.y)
+        for name, metric in _by_name(metrics).items()
+    }
+    with nullcontext() if schedule is None else _own_rates(optimiser):
         steps = options.steps(len(samples))
         training = Training(
             options,
@@ -149,20 +180,38 @@ def fit(
             schedule=None if schedule is None else Schedule(optimiser, schedule, steps),
             samples=samples,
             validation=validation_samples,
-            metrics=_by_name(metrics),
-            shuffle=bool(shuffle),
+            metrics=measured,
+            shuffle=shuffle,
         )
         file = None
         if checkpoint is not None:
             file = Checkpoint(checkpoint, description_of(training))
             training.resume(file)
-        return training.run(callbacks, file, bool(health), progress, bool(keep_best))
+        return training.run(callbacks, file, health, progress, keep_best)
 
 
-def _check_callable(role: str, functions: Iterable[Any]) -> None:
+def _check_callable(role: str, functions: Iterable[Any], wanted: str) -> None:
     for function in functions:
         if not callable(function):
-            raise TypeError(f"fit({role}=...) takes a function, not {describe(function)}.")
+            raise TypeError(f"fit({role}=...) takes {wanted}, not {describe(function)}.")
+
+
+def _check_penalty(penalty: Any) -> None:
+    if penalty is not None and (not callable(penalty) or penalty in (l1, l2)):
+        raise TypeError(
+            "fit(penalty=...) takes a function of the list of parameters, such as "
+            f"lambda parameters: l2(parameters, 1e-4), not {describe(penalty)}."
+        )
+
+
+def _listed(role: str, given: Any) -> list[Any]:
+    """What may be given alone, in a list."""
+    if isinstance(given, str) or callable(given):
+        return [given]
+    try:
+        return list(given or ())
+    except TypeError:
+        raise TypeError(f"fit({role}=...) takes a list of them, not {describe(given)}.") from None
 
 
 @contextmanager
@@ -189,6 +238,11 @@ def _optimiser_of(model: Module, optimiser: Optimiser | None) -> Optimiser:
             f"fit(optimiser=...) is one of nn, such as Adam(model.parameters(), 0.01), not "
             f"{describe(optimiser)}."
         )
+    if type(optimiser).step not in (Optimiser.step, SGD.step):
+        raise TypeError(
+            f"fit moves parameters by the rule of an optimiser, and {type(optimiser).__name__} "
+            "defines a step of its own, which would not run. Define rule instead."
+        )
     mine = set(map(id, model.parameters()))
     if not any(id(parameter) in mine for parameter in optimiser.parameters):
         raise ValueError(
@@ -198,11 +252,10 @@ def _optimiser_of(model: Module, optimiser: Optimiser | None) -> Optimiser:
     return optimiser
 
 
-def _by_name(metrics: Iterable[str | Metric]) -> dict[str, Metric]:
+def _by_name(metrics: str | Metric | Iterable[str | Metric]) -> dict[str, Metric]:
     found: dict[str, Metric] = {}
-    given = [metrics] if isinstance(metrics, str) or callable(metrics) else list(metrics or ())
-    for metric in given:
-        name = metric if isinstance(metric, str) else name_of(metric)
+    for metric in _listed("metrics", metrics):
+        name = metric if isinstance(metric, str) else function_name(metric)
         if name in COLUMNS or name.startswith("validation_"):
             raise ValueError(f"fit(metrics=...): {name} is a column of its own. Rename the metric.")
         if name in found:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from math import inf, isfinite
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from engine import Value, assign, assign_grad, clear_grad, data_vector, no_grad
 from engine.names import layer_of
 from engine.real import real
-from nn.data.samples import Samples, batches, generator
+from nn.data.samples import Samples, in_pieces
 from nn.health import check_health
 from nn.metrics import Metric
 from nn.modules.modes import training
@@ -21,12 +21,15 @@ from nn.modules.module import Module
 from nn.optimisers.clipping import clipped_by_norm, clipped_by_value
 from nn.optimisers.optimiser import Optimiser
 from nn.optimisers.schedule import Schedule
+from nn.training.batches import generator_of_epoch
 from nn.training.checkpoint import Checkpoint, State
 from nn.training.history import History
 from nn.training.objective import Objective, check_targets
 from nn.training.options import Options
 from nn.training.predict import outputs_of
 from nn.training.progress import Progress
+from nn.training.steps import NotFiniteError, Steps
+from nn.training.warning import warn
 
 Callback = Callable[[History], Any]
 
@@ -94,22 +97,14 @@ class Training:
         try:
             if health and not state.epoch:
                 self._look_at_health()
-            while not self._is_over():
-                with np.errstate(all="ignore"):  # what is not finite is found below
-                    self._epoch()
-                if file is not None and self._is_time_to_save():
-                    file.save(state)
-                bar.show({name: history[name][-1] for name in history.main()})
-                if any([_is_true(callback(history)) for callback in callbacks]):  # noqa: C419  all
-                    history.stopped = f"by a callback, after {state.epoch} epochs"
-                    break
+            history.stopped = self._epochs(callbacks, file, bar)
         except KeyboardInterrupt:
             history.stopped = f"by Ctrl-C, after {state.epoch} whole epochs"
             keep_best, health = True, False
         except NotFiniteError as fault:
             history.stopped = str(fault)
             keep_best, self.running = True, state.numbers
-            warnings.warn(f"The training stopped: {fault}", stacklevel=3)
+            warn(f"The training stopped: {fault}")
         finally:
             bar.close()
             self._settle(keep_best)
@@ -121,8 +116,24 @@ class Training:
         except KeyboardInterrupt:
             self._note("Ctrl-C ended the look at the gradients after the training.")
         finally:
-            clear_grad(self.parameters)
+            clear_grad([*self.parameters, *self.model.parameters()])
         return history
+
+    def _epochs(self, callbacks: Sequence[Callback], file: Checkpoint | None, bar: Progress) -> str:
+        """Epoch by epoch, until it is over; why it is."""
+        state, history = self.state, self.state.history
+        while (why := self._why_over()) is None:
+            with np.errstate(all="ignore"):  # what is not finite is found below
+                self._epoch()
+            history.stopped = _after(state.epoch)
+            bar.show({name: history[name][-1] for name in history.main()})
+            answers = [callback(history) for callback in callbacks]
+            state.numbers = data_vector(self.parameters)  # a callback may have moved them
+            if file is not None and self._is_time_to_save():
+                file.save(state)
+            if any(map(_is_true, answers)):
+                return f"by a callback, {_after(state.epoch)}"
+        return why
 
     def _settle(self, keep_best: bool) -> None:
         """Give the model the numbers that it ends with, also if Ctrl-C comes now."""
@@ -143,51 +154,60 @@ class Training:
         if text not in notes:
             notes.append(text)
 
-    def _is_over(self) -> bool:
-        state, history, patience = self.state, self.state.history, self.options.patience
-        if patience is not None:
-            if state.epoch - (history.best_epoch or 0) >= patience:
-                history.stopped = (
-                    f"early, after {state.epoch} epochs: no smaller "
-                    f"{history.monitored.replace('_', ' ')} for {patience}"
-                )
-                return True
-        history.stopped = f"after {state.epoch} epochs"
-        return state.epoch >= self.options.epochs
+    def _why_over(self) -> str | None:
+        """Why there are no more epochs; None if there are."""
+        epoch, history, patience = self.state.epoch, self.state.history, self.options.patience
+        if patience is not None and epoch - (history.best_epoch or 0) >= patience:
+            monitored = history.monitored.replace("_", " ")
+            return f"early, {_after(epoch)}: no smaller {monitored} for {patience}"
+        return _after(epoch) if epoch >= self.options.epochs else None
 
     def _epoch(self) -> None:
         """An epoch: a step for each batch, then what is measured after it."""
         began = time.perf_counter()
         if self.objective.has_comparisons:
             self.objective.renew()  # so that a resumed training sums in the same order
-        with training(self.objective.modules, True), self.objective.steady():
-            numbers, gradient, found, squares = self._steps()
-        state, steps = self.state, found.pop("steps")
-        assign(self.parameters, numbers)
-        assign_grad(self.parameters, gradient)
-        found = {"loss": found.pop("loss"), **self._measured(), **found}
-        judged = found.get("validation_loss")
+        held = self.objective.steady() if self._runs_only_ours() else nullcontext()
+        with training(self.objective.modules, True), held:
+            done = self._steps()
+        state, steps = self.state, self.state.steps + done.step_count
+        assign(self.parameters, done.numbers)
+        assign_grad(self.parameters, done.gradient)
+        measured = self._measured()
+        judged = measured.get("validation_loss")
         if judged is None:
-            judged = self.objective.value(self.samples)
+            judged = self.objective.mean_loss(self.samples)
             if not isfinite(judged):
                 text = f"after the steps of the epoch the loss is {judged}"
-                raise NotFiniteError(text, state.steps + steps, state.epoch + 1)
-        state.numbers, state.steps = numbers, state.steps + steps
+                raise NotFiniteError(text, steps, state.epoch + 1)
+        state.numbers, state.steps = done.numbers, steps
         state.why_eager = self.objective.why_eager
-        found["seconds"] = time.perf_counter() - began
-        if state.history.add(found, self._sizes(squares), judged):
-            state.best = numbers
+        columns = {
+            "loss": done.loss,
+            **measured,
+            "learning_rate": done.learning_rate,
+            "gradient_norm": done.gradient_norm,
+            "seconds": time.perf_counter() - began,
+        }
+        if state.history.add(columns, self._sizes(done.mean_squares), judged):
+            state.best = done.numbers
 
-    def _steps(self) -> tuple[Any, Any, dict[str, Any], Any]:
-        """The numbers after all steps, the last gradient, figures, and mean squared gradients."""
+    def _runs_only_ours(self) -> bool:
+        """Whether no code of the user's runs between the steps, which may change what they do."""
+        rules = [] if self.schedule is None else [self.schedule.rule]
+        return all(map(_is_ours, [type(self.optimiser), *rules]))
+
+    def _steps(self) -> Steps:
+        """All steps of an epoch, from the numbers of the state, which stay."""
         state, options = self.state, self.options
-        random, count = generator(options.seed, state.epoch + 1), len(self.samples)
+        random, count = generator_of_epoch(options.seed, state.epoch + 1), len(self.samples)
         order = random.permutation(count) if self.shuffle else np.arange(count)
         numbers, losses, norms = state.numbers, 0.0, list[float]()
         gradient, squares, rate = np.zeros(len(numbers)), np.zeros(len(numbers)), 0.0
-        for places in batches(count, options.batch_size * options.accumulate, order):
+        for places in in_pieces(order, options.batch_size * options.accumulate):
             value, gradient = self._gradient(numbers, places, random)
             if not isfinite(value):
+                self.objective.look_into(numbers, self.samples.of(places))
                 raise NotFiniteError(f"the loss is {value}", *self._place(norms))
             losses += value * len(places)
             squares += gradient**2
@@ -202,13 +222,15 @@ class Training:
             rate = self.optimiser.groups[0].learning_rate
             if self.schedule is not None and state.steps + len(norms) < (self.schedule.total or 0):
                 self.schedule.step()
-        found = {
-            "loss": losses / count,
-            "learning_rate": rate,
-            "gradient_norm": float(np.mean(norms)),
-            "steps": len(norms),
-        }
-        return numbers, gradient, found, squares / len(norms)
+        return Steps(
+            numbers=numbers,
+            gradient=gradient,
+            loss=losses / count,
+            learning_rate=rate,
+            gradient_norm=float(np.mean(norms)),
+            step_count=len(norms),
+            mean_squares=squares / len(norms),
+        )
 
     def _place(self, norms: Sequence[float]) -> tuple[int, int]:
         """The numbers, from 1, of the step after those of this epoch, and of the epoch."""
@@ -217,8 +239,8 @@ class Training:
     def _gradient(self, numbers: Any, places: Any, random: Any) -> tuple[float, Any]:
         """The objective and its gradient over the samples of one step, batch by batch."""
         total, gradient = 0.0, np.zeros(len(numbers))
-        for part in batches(len(places), self.options.batch_size, places):
-            noise = random.random((len(part), self.objective.noise))
+        for part in in_pieces(places, self.options.batch_size):
+            noise = random.random((len(part), self.objective.noise_count))
             value, found = self.objective.value_and_gradient(numbers, self.samples.of(part), noise)
             share = len(part) / len(places)
             total, gradient = total + share * value, gradient + share * found
@@ -236,7 +258,7 @@ class Training:
         """Losses and metrics after an epoch."""
         found = {}
         if self.validation is not None:
-            found["validation_loss"] = self.objective.value(self.validation)
+            found["validation_loss"] = self.objective.mean_loss(self.validation)
         for prefix, samples in (("", self.samples), ("validation_", self.validation)):
             if self.metrics and samples is not None:
                 outputs = self._outputs(samples)
@@ -267,17 +289,6 @@ class Training:
         self.state.history.health[self.state.epoch] = found
 
 
-class NotFiniteError(ArithmeticError):
-    """A number became nan or infinite, so that no further step makes sense."""
-
-    def __init__(self, what: str, step: int, epoch: int) -> None:
-        super().__init__(
-            f"{what} at step {step}, in epoch {epoch}; the parameters are those "
-            f"{'of the best epoch before' if epoch > 1 else 'from before the training'}. Lower the "
-            "learning rate or give clip_norm=1.0; trap() and compiled=False find the source"
-        )
-
-
 def _layers_of(model: Module, parameters: Sequence[Value]) -> dict[str, list[int]]:
     """The places of the parameters of each layer, by its name."""
     names = {id(value): layer_of(name) for name, value in model.named_parameters()}
@@ -285,6 +296,17 @@ def _layers_of(model: Module, parameters: Sequence[Value]) -> dict[str, list[int
     for place, value in enumerate(parameters):
         found.setdefault(names.get(id(value), "others"), []).append(place)
     return found
+
+
+def _after(epochs: int) -> str:
+    return f"after {epochs} epochs"
+
+
+def _is_ours(thing: Any) -> bool:
+    """Whether a class or function is of this library, and so are the functions that it calls."""
+    cells = [cell.cell_contents for cell in getattr(thing, "__closure__", None) or ()]
+    is_ours = getattr(thing, "__module__", "").split(".")[0] == "nn"
+    return is_ours and all(_is_ours(inner) for inner in cells if callable(inner))
 
 
 def _is_true(answer: Any) -> bool:

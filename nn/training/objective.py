@@ -7,7 +7,6 @@ sample; the numbers are the same up to the order in which sums are rounded.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
@@ -25,13 +24,13 @@ from engine import (
     topological_order,
     zero_grad,
 )
-from engine.nested import like
-from engine.text import describe
+from engine.text import describe, function_name
+from engine.vector import standing_at
 from nn.data.samples import Samples, plain
 from nn.modules.modes import modules_of, training
 from nn.modules.module import Module
 from nn.modules.noise import count_noise, noise_from
-from nn.training.options import name_of
+from nn.training.warning import warn
 
 T = TypeVar("T")
 Loss = Callable[[Any, Any], Value]
@@ -54,7 +53,7 @@ class Objective:
 
     Attributes:
         modules: the model and all modules in it.
-        noise: how many random numbers a sample takes.
+        noise_count: how many random numbers a sample takes.
         is_compiled: whether it still does.
         why_eager: what stood against it, or None.
 
@@ -77,7 +76,7 @@ class Objective:
         self.parameters, self.modules = list(parameters), modules_of(model)
         self.is_compiled = is_compiled
         self.why_eager: str | None = None
-        self.noise = self._try(samples)
+        self.noise_count = self._try(samples)
         self.renew()
 
     def _try(self, samples: Samples) -> int:
@@ -97,9 +96,9 @@ class Objective:
         if any(id(node) in mine for result in results for node in topological_order(result)):
             return max(drawn)
         raise ValueError(
-            f"The loss {name_of(self.loss)} depends on none of the parameters that are trained, "
-            "so there is nothing to learn: does the model read them in forward, and does nothing "
-            "cut it off, such as detach, step or a number of its own?"
+            f"The loss {function_name(self.loss)} depends on none of the parameters that are "
+            "trained, so there is nothing to learn: does the model read them in forward, and does "
+            "nothing cut it off, such as detach, step or a number of its own?"
         )
 
     def _loss_of(self, x: Any, target: Any) -> Value:
@@ -108,8 +107,8 @@ class Objective:
         if isinstance(found, Value):
             return found
         raise TypeError(
-            f"The loss {name_of(self.loss)} gave {describe(found)} for one sample. A loss takes "
-            "an output of the model and a target and gives one Value."
+            f"The loss {function_name(self.loss)} gave {describe(found)} for one sample. A loss "
+            "takes an output of the model and a target and gives one Value."
         )
 
     def renew(self) -> None:
@@ -158,11 +157,11 @@ class Objective:
         Args:
             numbers: those of the parameters.
             batch: the samples.
-            noise: random numbers of shape (samples, `noise`).
+            noise: random numbers of shape (samples, `noise_count`).
         """
 
         def in_arrays() -> tuple[float, Any]:
-            drawn = (noise,) if self.noise else ()
+            drawn = (noise,) if self.noise_count else ()
             return self._value_and_grad(numbers, batch.X, batch.y, *drawn)
 
         def one_by_one() -> tuple[float, Any]:
@@ -174,7 +173,7 @@ class Objective:
 
         return self._run(in_arrays, one_by_one)
 
-    def value(self, samples: Samples) -> float:
+    def mean_loss(self, samples: Samples) -> float:
         """The mean loss over samples, without the penalty and with nothing left to chance."""
 
         def in_arrays() -> float:
@@ -187,6 +186,13 @@ class Objective:
 
         with training(self.modules, False), no_grad():
             return self._run(in_arrays, one_by_one)
+
+    def look_into(self, numbers: Any, batch: Samples) -> None:
+        """Run samples eagerly, whose compiled loss is not finite: that may say what is wrong."""
+        if self.is_compiled:
+            with training(self.modules, False), no_grad(), standing_at(self.parameters, numbers):
+                for x, target in zip(*batch):
+                    self._loss_of(x, target)
 
     def _mean(self, batch: Samples, noise: Sequence[Sequence[float]]) -> Value:
         losses = []
@@ -206,7 +212,7 @@ class Objective:
             found = one_by_one()
             self.is_compiled, self.why_eager = False, str(error)
         text = f"The training goes on without compiled, with the same numbers. {self.why_eager}"
-        warnings.warn(text, stacklevel=7)
+        warn(text)
         return found
 
 
@@ -222,7 +228,7 @@ def check_targets(loss: Loss, output: Any, targets: Any, most: int = 5000) -> No
         most: how many different ones are tried; of more, those with the smallest and the largest
             numbers, and some in between.
     """
-    values = like(output, map(Value, np.ravel(output).tolist()))
+    values = nested_values(output)
     different = np.unique(targets, axis=0)
     if len(different) > most:
         columns = different.reshape(len(different), -1)
@@ -231,7 +237,18 @@ def check_targets(loss: Loss, output: Any, targets: Any, most: int = 5000) -> No
         different = different[np.unique(tried)]
     with no_grad():
         for target in different:
-            loss(values.tolist() if isinstance(values, np.ndarray) else values, plain(target))
+            loss(values, plain(target))
+
+
+def nested_values(numbers: Any) -> Any:
+    """A Value, or lists of Values in the shape of an array, as a model gives them.
+
+    >>> from nn.training.objective import nested_values
+    >>> [[value.data for value in row] for row in nested_values([[1.0, 2.0], [3.0, 4.0]])]
+    [[1.0, 2.0], [3.0, 4.0]]
+    """
+    array = np.asarray(numbers, float)
+    return [nested_values(part) for part in array] if array.ndim else Value(array.item())
 
 
 def _home_of(*things: Any) -> str:

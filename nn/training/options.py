@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from nn.checks import positive, whole
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Options:
     """Numbers of a training; see `fit`.
 
@@ -23,7 +22,7 @@ class Options:
     patience: int | None
     clip_norm: float | None
     clip_value: float | None
-    checkpoint_every: int = 1
+    checkpoint_every: int
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulate", "checkpoint_every"):
@@ -39,8 +38,3 @@ class Options:
         """How many steps there are in all epochs over so many samples."""
         of_an_epoch = -(-count // self.batch_size)
         return self.epochs * -(-of_an_epoch // self.accumulate)
-
-
-def name_of(function: Any) -> str:
-    """The name of a function, or of the class of another callable."""
-    return str(getattr(function, "__name__", type(function).__name__))

@@ -10,8 +10,9 @@ import numpy as np
 from engine import Compiled, Value, no_grad
 from engine import compiled as engine_compiled
 from engine.nested import leaves_of, like
+from engine.real import is_real
 from engine.text import describe
-from nn.data.samples import LARGEST_PIECE, checked_array, plain
+from nn.data.samples import LARGEST_PIECE, checked_array, in_pieces, plain
 from nn.modules.modes import modules_of, training
 from nn.modules.module import Module
 
@@ -38,7 +39,7 @@ def predict(
 
     Raises:
         ValueError: X is no array of finite numbers, or the model does not take its samples.
-        TypeError: X holds no numbers, or the model is none.
+        TypeError: X holds no numbers, or the model is no Module.
 
     >>> from nn import MLP, predict
     >>> predict(MLP(2, [4, 3], seed=0), [[0.0, 1.0], [1.0, 0.0]]).shape
@@ -60,12 +61,24 @@ def outputs_of(model: Module, samples: Any, forward: Compiled | None) -> Any:
         forward: the model compiled; None to run eagerly.
     """
     if forward is not None:
-        pieces = [samples[i : i + LARGEST_PIECE] for i in range(0, len(samples), LARGEST_PIECE)]
+        pieces = in_pieces(samples, LARGEST_PIECE)
         with suppress(Exception):  # whatever it is, eager code does not have it or says it
-            return np.concatenate([forward.map(piece) for piece in pieces])
+            found = np.concatenate([forward.map(piece) for piece in pieces])
+            if not np.isnan(found).any():  # a token that is none gives nan there, and an error here
+                return found
     return np.stack([_numbers(model(plain(x))) for x in samples])
 
 
 def _numbers(output: Any) -> Any:
     numbers = [v.data if isinstance(v, Value) else v for v in leaves_of(output)]
-    return np.array(like(output, iter(numbers)), float)
+    if not all(map(is_real, numbers)):
+        raise TypeError(
+            f"The model gave {describe(output)} for a sample. A model gives a Value, or lists of "
+            "Values: does its forward return what it computes?"
+        )
+    try:
+        return np.array(like(output, iter(numbers)), float)
+    except ValueError:
+        raise ValueError(
+            "The model gave lists of different lengths for a sample, which are no array."
+        ) from None
