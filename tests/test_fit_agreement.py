@@ -185,7 +185,7 @@ def test_gradients_of_frozen_parameters_are_forgotten_too() -> None:
     model = network()
     trained = model.layers[1].parameters()
     fit(model, mse, X, Y, optimiser=SGD(trained, 0.1), compiled=False, **QUIET)
-    assert {repr(p).split("grad=")[1] for p in model.parameters()} == {"–)"}
+    assert all("grad=–" in repr(p) for p in model.parameters())
 
 
 # Models of other shapes
@@ -327,7 +327,7 @@ def test_a_type_error_from_inside_is_passed_on_as_it_is() -> None:
     def broken(output: Any, target: Any) -> Any:
         raise TypeError("from inside")
 
-    with pytest.raises(TypeError, match="^from inside$"):
+    with pytest.raises(TypeError, match=r"^from inside$"):
         fit(network(), broken, X, Y)
 
 
