@@ -980,3 +980,8 @@ def test_draw_dot_refuses_wrong_options(options: dict) -> None:
 def test_draw_dot_refuses_what_is_no_value() -> None:
     with pytest.raises(TypeError, match="draw takes Values"):
         draw_dot(3.0)
+
+
+def test_a_model_is_drawn_by_what_it_gives() -> None:
+    with pytest.raises(TypeError, match=r"draw\(model\(x\)\)"):
+        draw(MLP(2, [3, 1], seed=0))

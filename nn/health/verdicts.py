@@ -150,7 +150,7 @@ def _vanishing(compared: Sequence[LayerHealth], is_explained: bool) -> Iterator[
     elif 0.0 < _relative(least) < VANISHING:
         yield (
             f"vanishing: the gradient at {least.name} is {_relative(least):.2g} of that at {last}. "
-            "Use relu with he or tanh with xavier initial weights, fewer layers, or a norm."
+            "Use relu with he or tanh with xavier initial weights, or fewer layers."
         )
 
 

@@ -165,9 +165,11 @@ class History(Mapping[str, list[float]]):
         for at in _spread(self.epochs, self.best_epoch):
             mark = "*" if at + 1 == self.best_epoch else ""
             rows.append((f"{at + 1}{mark}", *(short(self[name][at]) for name in names)))
+        left_out = f"Shown are {len(rows) - 1} of {self.epochs:,} epochs. "
         lines = [
             columns(rows, indent=""),
-            f"{self._best_in_words()}{self.stopped[:1].upper()}{self.stopped[1:]}.",
+            (left_out if len(rows) <= self.epochs else "")
+            + f"{self._best_in_words()}{self.stopped[:1].upper()}{self.stopped[1:]}.",
         ]
         last = max(self.health, default=0)
         for epoch, health in self.health.items():

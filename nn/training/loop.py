@@ -108,6 +108,11 @@ class Training:
         finally:
             bar.close()
             self._settle(keep_best)
+        if history.best_epoch not in (None, state.epoch):
+            which = "best" if keep_best else "last"
+            self._note(f"The model has the parameters of the {which} epoch.")
+        if self.objective.penalty is not None and self.validation is not None:
+            self._note("The loss has the penalty in it, the validation loss has not.")
         if self.objective.why_eager:
             self._note(f"It ran without compiled: {self.objective.why_eager}")
         try:
