@@ -10,7 +10,7 @@
     health/          are gradients healthy?
     saving/          model files, and `load`
     bridges/         to PyTorch and back; estimators of scikit-learn
-    checks.py        what is asked of arguments
+    checks.py        what is asked of arguments; arguments.py, those that there are not
     choice.py        one of several by its number
     figure.py        figures of matplotlib
     seed.py          where drawn numbers come from

@@ -188,6 +188,29 @@ def test_gradients_of_frozen_parameters_are_forgotten_too() -> None:
     assert all("grad=–" in repr(p) for p in model.parameters())
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+def test_an_error_of_a_callback_leaves_no_gradients(compiled: bool) -> None:
+    def fails(history: Any) -> None:
+        raise LookupError
+
+    model = network()
+    with pytest.raises(LookupError):
+        fit(model, mse, X, Y, callbacks=fails, compiled=compiled, **QUIET)
+    assert all("grad=–" in repr(p) for p in model.parameters())
+    assert not model.training
+
+
+def test_a_training_that_stopped_early_goes_on_with_more_patience(tmp_path: Path) -> None:
+    def run(patience: int) -> Any:
+        model = network()
+        options = {"validation": (X, 1 - Y), "checkpoint": tmp_path / "run.json", "health": False}
+        return fit(model, mse, X, Y, epochs=9, patience=patience, **options)
+
+    first, second = run(2), run(4)
+    assert first.epochs < second.epochs < 9
+    assert first["loss"] == second["loss"][: first.epochs]
+
+
 # Models of other shapes
 
 
@@ -290,6 +313,11 @@ SLIPS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: fit(network(), "mse", X, Y), TypeError, "a loss such as nn.mse, not str 'mse'"),
     (lambda: fit(network(), mse, X, Y, penalty=1e-4), TypeError, r"lambda parameters: l2\("),
     (lambda: fit(network(), mse, X, Y, penalty=l2), TypeError, r"lambda parameters: l2\("),
+    (
+        lambda: fit(network(), mse, X, Y, penalty=lambda parameters: None),
+        TypeError,
+        r"fit\(penalty=\.\.\.\): it gave NoneType None",
+    ),
     (lambda: fit(network(), mse, X, Y, schedule=cosine), TypeError, r"call it, cosine\("),
     (lambda: fit(network(), mse, X, Y, callbacks=3), TypeError, "a list of them, not int 3"),
     (lambda: fit(network(), mse, X, Y, metrics=3), TypeError, "a list of them, not int 3"),

@@ -228,9 +228,7 @@ def _remedy(root: object) -> str:
     if isinstance(root, (list, tuple)):
         return "Give them one by one: draw(*values)."
     if callable(root):
-        return (
-            "Draw what a call of it gives: draw(model(x)), or draw(*model(x)) for several outputs."
-        )
+        return "Draw what a call of it gives: draw(model(x)), or draw(*model(x)) if it is a list."
     return "Compute the result with Values: x = Value(3.0), then draw(x * x)."
 
 

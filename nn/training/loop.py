@@ -29,6 +29,7 @@ from nn.training.options import Options
 from nn.training.predict import outputs_of
 from nn.training.progress import Progress
 from nn.training.steps import NotFiniteError, Steps
+from nn.training.unchanging import runs_only_ours
 from nn.training.warning import warn
 
 Callback = Callable[[History], Any]
@@ -121,7 +122,7 @@ class Training:
         except KeyboardInterrupt:
             self._note("Ctrl-C ended the look at the gradients after the training.")
         finally:
-            clear_grad([*self.parameters, *self.model.parameters()])
+            self._forget_gradients()
         return history
 
     def _epochs(self, callbacks: Sequence[Callback], file: Checkpoint | None, bar: Progress) -> str:
@@ -143,12 +144,18 @@ class Training:
     def _settle(self, keep_best: bool) -> None:
         """Give the model the numbers that it ends with, also if Ctrl-C comes now."""
         try:
-            assign(self.parameters, self._kept(keep_best))
-            self.model.eval()
+            self._leave(keep_best)
         except KeyboardInterrupt:
             self.state.history.stopped = f"by Ctrl-C, after {self.state.epoch} whole epochs"
-            assign(self.parameters, self._kept(True))
-            self.model.eval()
+            self._leave(True)
+
+    def _leave(self, keep_best: bool) -> None:
+        assign(self.parameters, self._kept(keep_best))
+        self.model.eval()
+        self._forget_gradients()
+
+    def _forget_gradients(self) -> None:
+        clear_grad([*self.parameters, *self.model.parameters()])
 
     def _is_time_to_save(self) -> bool:
         is_last = self.state.epoch == self.options.epochs
@@ -172,7 +179,11 @@ class Training:
         began = time.perf_counter()
         if self.objective.has_comparisons:
             self.objective.renew()  # so that a resumed training sums in the same order
-        held = self.objective.steady() if self._runs_only_ours() else nullcontext()
+        held = (
+            self.objective.steady()
+            if runs_only_ours(self.optimiser, self.schedule)
+            else nullcontext()
+        )
         with training(self.objective.modules, True), held:
             done = self._steps()
         state, steps = self.state, self.state.steps + done.step_count
@@ -196,11 +207,6 @@ class Training:
         }
         if state.history.add(columns, self._sizes(done.mean_squares), judged):
             state.best = done.numbers
-
-    def _runs_only_ours(self) -> bool:
-        """Whether no code of the user's runs between the steps, which may change what they do."""
-        rules = [] if self.schedule is None else [self.schedule.rule]
-        return all(map(_is_ours, [type(self.optimiser), *rules]))
 
     def _steps(self) -> Steps:
         """All steps of an epoch, from the numbers of the state, which stay."""
@@ -305,13 +311,6 @@ def _layers_of(model: Module, parameters: Sequence[Value]) -> dict[str, list[int
 
 def _after(epochs: int) -> str:
     return f"after {epochs} epochs"
-
-
-def _is_ours(thing: Any) -> bool:
-    """Whether a class or function is of this library, and so are the functions that it calls."""
-    cells = [cell.cell_contents for cell in getattr(thing, "__closure__", None) or ()]
-    is_ours = getattr(thing, "__module__", "").split(".")[0] == "nn"
-    return is_ours and all(_is_ours(inner) for inner in cells if callable(inner))
 
 
 def _is_true(answer: Any) -> bool:

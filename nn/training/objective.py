@@ -24,6 +24,7 @@ from engine import (
     topological_order,
     zero_grad,
 )
+from engine.real import is_real
 from engine.text import describe, function_name
 from engine.vector import standing_at
 from nn.data.samples import Samples, plain
@@ -126,7 +127,7 @@ class Objective:
         def objective(x: Any, target: Any, noise: Sequence[Any] = ()) -> Value:
             with noise_from(noise):
                 found = mean(x, target)
-            return found if penalty is None else found + penalty(parameters)
+            return found if penalty is None else found + _checked(penalty(parameters))
 
         # What is compiled looks at names that functions of its package read: here, of the user's.
         home = _home_of(loss, penalty, type(model))
@@ -200,7 +201,7 @@ class Objective:
             with noise_from(drawn):
                 losses.append(self._loss_of(x, target))
         mean: Value = engine.mean(losses)
-        return mean if self.penalty is None else mean + self.penalty(self.parameters)
+        return mean if self.penalty is None else mean + _checked(self.penalty(self.parameters))
 
     def _run(self, in_arrays: Callable[[], T], one_by_one: Callable[[], T]) -> T:
         """Compiled while that goes well; eager code can do more, and says better what is wrong."""
@@ -214,6 +215,15 @@ class Objective:
         text = f"The training goes on without compiled, with the same numbers. {self.why_eager}"
         warn(text)
         return found
+
+
+def _checked(penalty: Any) -> Any:
+    if isinstance(penalty, Value) or is_real(penalty):
+        return penalty
+    raise TypeError(
+        f"fit(penalty=...): it gave {describe(penalty)}. A penalty gives one Value; does it return "
+        "what it computes?"
+    )
 
 
 def check_targets(loss: Loss, output: Any, targets: Any, most: int = 5000) -> None:
