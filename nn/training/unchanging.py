@@ -17,7 +17,7 @@ def runs_only_ours(optimiser: Optimiser, schedule: Schedule | None) -> bool:
     >>> sgd = SGD([Value(1.0)], 0.1)
     >>> runs_only_ours(sgd, Schedule(sgd, cosine(), 10))
     True
-    >>> runs_only_ours(sgd, Schedule(sgd, lambda step, total: 0.5, 10))
+    >>> runs_only_ours(sgd, Schedule(sgd, min, 10))  # any function of two numbers is a rule
     False
     """
     rules = [] if schedule is None else [schedule.rule]
