@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import repeat
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,9 @@ from engine.value import NOT_COMPUTED, Value, refuse_on_tape
 
 Vector = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+
+_ONE_AT_A_TIME = RLock()
+"""Else one thread would take the passing numbers of another for those to bring back."""
 
 
 def data_vector(values: Sequence[Value]) -> Vector:
@@ -119,7 +123,7 @@ def assign(values: Sequence[Value], numbers: Any) -> None:
 
 @contextmanager
 def standing_at(values: Sequence[Value], numbers: Vector) -> Iterator[None]:
-    """Inside the `with` block Values have other numbers.
+    """Inside the `with` block Values have other numbers, for all threads; one block at a time.
 
     >>> from engine import Value
     >>> from engine.vector import standing_at
@@ -130,12 +134,13 @@ def standing_at(values: Sequence[Value], numbers: Vector) -> Iterator[None]:
     >>> w.data
     2.0
     """
-    before = [value._data for value in values]
-    try:
-        write_data(values, [float(number) for number in numbers])
-        yield
-    finally:
-        write_data(values, before)
+    with _ONE_AT_A_TIME:
+        before = [value._data for value in values]
+        try:
+            write_data(values, [float(number) for number in numbers])
+            yield
+        finally:
+            write_data(values, before)
 
 
 def assign_grad(values: Sequence[Value], numbers: Any) -> None:

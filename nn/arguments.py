@@ -48,22 +48,26 @@ def explained(hint: str = "") -> Callable[[F], F]:
             try:
                 return function(*args, **named)
             except TypeError as error:
-                trace = error.__traceback__
-                if trace is None or trace.tb_next is not None:  # it comes from inside
+                if getattr(error.__traceback__, "tb_next", None) is not None:  # from inside
                     raise
                 text = str(error)
-            raise TypeError(_explanation(function, named, text, hint))
+            title = _title(function, args)
+            raise TypeError(_explanation(title, function, named, text, hint))
 
         return call  # type: ignore[return-value]
 
     return around
 
 
+def _title(function: Callable[..., Any], args: tuple[Any, ...]) -> str:
+    """The name of the function, or of the class that is made."""
+    return type(args[0]).__name__ if function.__name__ == "__init__" else function.__name__
+
+
 def _explanation(
-    function: Callable[..., Any], named: Mapping[str, Any], text: str, hint: str
+    title: str, function: Callable[..., Any], named: Mapping[str, Any], text: str, hint: str
 ) -> str:
-    title = function.__qualname__.removesuffix(".__init__")
-    text = text.replace(".__init__()", "()")
+    text = text.replace(f"{function.__qualname__}()", f"{title}()")
     known = [name for name in inspect.signature(function).parameters if name != "self"]
     unknown = [name for name in named if name not in known]
     if not unknown:

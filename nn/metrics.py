@@ -241,8 +241,9 @@ def _limit(scores: Array, metric: str, threshold: float | None) -> float:
     """Where one score a sample changes the class."""
     if threshold is not None:
         return real(threshold, f"{metric}(threshold=...)")
-    may_be_shares = bool(((scores >= 0.0) & (scores <= 1.0)).all())
-    if may_be_shares and ((scores > 0.0) & (scores <= 0.5)).any():
+    known = scores[~np.isnan(scores)]
+    may_be_shares = bool(((known >= 0.0) & (known <= 1.0)).all())
+    if may_be_shares and ((known > 0.0) & (known <= 0.5)).any():
         raise ValueError(
             f"{metric}(...) of scores from 0 to 1: for probabilities, as sigmoid gives them, write "
             "threshold=0.5, and for others threshold=0.0."

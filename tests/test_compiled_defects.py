@@ -5,6 +5,8 @@ import functools
 import gc
 import math
 import random
+import threading
+import time
 import weakref
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -731,3 +733,27 @@ def test_a_training_takes_the_branches_of_its_own_numbers(bend: str) -> None:
         )
         runs.append([*history["loss"], *engine.data_vector(model.parameters())])
     np.testing.assert_allclose(runs[0], runs[1], rtol=1e-9)
+
+
+def test_threads_that_record_leave_the_numbers_as_they_were() -> None:
+    weight, begun = Value(1.0), threading.Event()
+
+    def slow(x: Any) -> Any:
+        begun.set()
+        time.sleep(0.05)
+        return weight * x if weight * x > 0 else weight * x * 0.1
+
+    evaluate = compiled(slow).value_and_grad([weight])
+    found: dict[float, float] = {}
+
+    def run(number: float) -> None:
+        found[number] = evaluate([number], [1.0])[0]
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in (5.0, -7.0)]
+    threads[0].start()
+    assert begun.wait(30)
+    threads[1].start()
+    for thread in threads:
+        thread.join()
+    assert weight.data == 1.0
+    assert found == {5.0: 5.0, -7.0: pytest.approx(-0.7)}

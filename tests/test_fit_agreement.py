@@ -1,5 +1,6 @@
 """`fit` and what users bring along: ends of models, losses, metrics, callbacks, rules, slips."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 import nn
-from engine import Value, data_vector
+from engine import Value, compiled, data_vector
 from nn import (
     MLP,
     SGD,
@@ -27,6 +28,7 @@ from nn import (
     mse,
     predict,
     split,
+    step_decay,
     two_moons,
     warm_up,
 )
@@ -99,6 +101,55 @@ def test_accuracy_knows_where_the_classes_part(
     assert history["accuracy"][-1] == expected
 
 
+class Shares(Module):
+    """A model of probabilities whose end does not show it."""
+
+    def __init__(self) -> None:
+        self.scores = network()
+
+    def forward(self, x: Any) -> Any:
+        return self.scores(x).sigmoid().clip(1e-6, 1.0 - 1e-6)
+
+
+def test_with_a_loss_of_ones_own_it_may_have_to_be_said() -> None:
+    with pytest.raises(ValueError, match=r"write threshold=0\.5"):
+        fit(Shares(), of_logs, X, Y, metrics="accuracy", **QUIET)
+    model = Shares()
+
+    def share(outputs: Any, targets: Any) -> float:
+        return accuracy(outputs, targets, threshold=0.5)
+
+    history = fit(model, of_logs, X, Y, metrics=share, **QUIET)
+    assert history["share"][-1] == accuracy(predict(model, X), Y, threshold=0.5)
+
+
+@compiled
+def relu(x: Any) -> Any:
+    """A name of the table, and another function."""
+    return x * 1.0
+
+
+class Ending(Module):
+    def __init__(self, end: Callable) -> None:
+        self.scores, self.end = network(), end
+
+    def forward(self, x: Any) -> Any:
+        return self.end(x, self.scores(x))
+
+
+@pytest.mark.parametrize(
+    "end",
+    [lambda x, z: relu(z), lambda x, z: z.relu() if x[0] < X[0, 0] + 1e-9 else z],
+    ids=["a function of that name", "one way of several"],
+)
+def test_an_end_is_one_of_the_table_on_all_ways(end: Callable) -> None:
+    fit(Ending(end), mse, X, Y - 2.0, **QUIET)  # no warning that it ends in relu
+
+
+def test_softplus_may_stand_before_the_classes() -> None:
+    fit(network("softplus", 2), cross_entropy, X, Y, **QUIET)
+
+
 # What runs between the steps, and after an epoch
 
 
@@ -130,6 +181,54 @@ def test_a_rule_of_ones_own_may_change_the_model(inside: bool) -> None:
     assert run(True) == pytest.approx(run(False), rel=1e-12)
 
 
+def test_a_penalty_may_read_the_learning_rate() -> None:
+    def run(compiled: bool) -> list[float]:
+        model = MLP(2, [1], seed=0)
+        sgd = SGD(model.parameters(), 0.5)
+        options = {"optimiser": sgd, "schedule": step_decay(every=6), "compiled": compiled}
+        options["penalty"] = lambda parameters: l2(parameters, sgd.learning_rate)
+        return fit(model, mse, X, 0.5 * Y, batch_size=4, **options, **QUIET)["loss"]
+
+    assert run(True) == pytest.approx(run(False), rel=1e-12)
+
+
+@pytest.mark.parametrize("way", ["in its place", "named as ours"])
+def test_a_rule_that_is_put_in_the_place_of_ours_may_change_the_model(way: str) -> None:
+    def run(compiled: bool) -> list[float]:
+        model = Bent()
+        sgd = SGD(model.parameters(), 0.1)
+        count = iter(range(1000))
+
+        def bend() -> None:
+            model.power = 1 + (next(count) >= 4)
+
+        def rule(numbers: Any, gradients: Any, state: Any, group: Any) -> Any:
+            bend()
+            return SGD.rule(sgd, numbers, gradients, state, group)
+
+        @functools.wraps(cosine())
+        def bending(step: int, total: int | None) -> float:
+            bend()
+            return 1.0
+
+        if way == "in its place":
+            sgd.rule = rule
+        schedule = bending if way == "named as ours" else None
+        options = {"optimiser": sgd, "schedule": schedule, "compiled": compiled, "batch_size": 5}
+        fit(model, mse, X, X[:, 1], shuffle=False, **options, **QUIET)
+        return data_vector(model.parameters()).tolist()
+
+    assert run(True) == pytest.approx(run(False), rel=1e-12)
+
+
+def test_a_rule_may_name_what_is_not_there_yet() -> None:
+    def rule(step: int, total: int | None) -> float:
+        return 1.0 if step < 10**9 else later
+
+    assert fit(network(), mse, X, Y, schedule=rule, **QUIET).epochs == 2
+    later = 0.0
+
+
 def test_an_optimiser_of_ones_own_may_change_the_model() -> None:
     class Bending(SGD):
         def rule(self, numbers: Any, gradients: Any, state: Any, group: Any) -> Any:
@@ -149,14 +248,16 @@ def test_an_optimiser_of_ones_own_may_change_the_model() -> None:
 
 
 @pytest.mark.parametrize("compiled", [True, False])
-def test_a_callback_may_move_parameters(compiled: bool) -> None:
+@pytest.mark.parametrize("keep_best", [True, False])
+def test_a_callback_may_move_parameters(compiled: bool, keep_best: bool) -> None:
     model = network()
 
     def clip(history: Any) -> None:
         for p in model.parameters():
             p.data = min(max(p.data, -0.01), 0.01)
 
-    fit(model, mse, X, Y, callbacks=clip, compiled=compiled, **QUIET)
+    options = {"callbacks": clip, "compiled": compiled, "keep_best": keep_best}
+    fit(model, mse, X, Y, **options, **QUIET)
     assert np.abs(data_vector(model.parameters())).max() == 0.01
 
 

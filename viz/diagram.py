@@ -242,13 +242,13 @@ def _parts(order: Sequence[Value], labels: Mapping[Value, str | None]) -> dict[V
 
     So the weights of the second neuron are w0_2, w1_2, ..., whatever else has a w0.
     """
-    part_of: dict[Value, str] = {}
+    part_of: dict[Value, tuple[str, int]] = {}
     for value in order:
         if value.scope is None:
             continue
         for parent in value.parents:
             if not parent.parents and labels[parent] and parent not in part_of:
-                part_of[parent] = value.scope.path()
+                part_of[parent] = value.scope.path(), id(value.scope.owner)
     numbers = {part: i for i, part in enumerate(dict.fromkeys(part_of.values()), 1)}
     counts = Counter(labels[leaf] for leaf in part_of)
     return {leaf: numbers[part] for leaf, part in part_of.items() if counts[labels[leaf]] > 1}

@@ -88,8 +88,10 @@ class Compiled:
             if is_new:
                 if len(recordings) >= MOST_RECORDINGS:
                     return self.function(*args, **named)  # type: ignore[no-any-return]
-                recordings.append(self.known.recorded(args, named))
-            recording = recordings[tried]
+                recording = self.known.recorded(args, named)
+                recordings.append(recording)
+            else:
+                recording = recordings[tried]
             tried += 1
             if not is_new and not self.known.is_current(recording):
                 continue

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any, NamedTuple
 
 from engine.compiling.recording import Recording
+from engine.compiling.search import Search
 from engine.compiling.surroundings import Surroundings
 from engine.errors import CompilationError
 
@@ -58,6 +59,12 @@ class Known:
                 self._blocks -= 1
                 if not self._blocks:
                     self._looked_at = None
+
+    def reaches(self, things: Iterable[Any]) -> bool:
+        """Whether the function can reach one of these objects, and so may read what they hold."""
+        around = (*self._surroundings.objects(), *self._surroundings.functions())
+        found = Search(around).things
+        return any(id(thing) in found for thing in things)
 
     def is_current(self, recording: Recording) -> bool:
         """Whether everything that a recording took as fixed is as it was."""
@@ -122,15 +129,16 @@ class Known:
         self, args: tuple[Any, ...], named: Mapping[str, Any], has_several: bool = False
     ) -> Recording:
         """A new recording, which runs the function: it may change what others read."""
-        if self._looked_at is not None:
-            self._looked_at = LookedAt({}, {})
+        with self._lock:
+            if self._blocks:
+                self._looked_at = LookedAt({}, {})
         around = (*self._surroundings.objects(), *self._surroundings.functions())
         return Recording(self._title, self._function, args, named, around, has_several=has_several)
 
     def record(
         self, recordings: list[Recording], sample: tuple[Any, ...], has_several: bool = False
-    ) -> None:
-        """Record one more way, that of a sample.
+    ) -> Recording:
+        """Record one more way, that of a sample; the last of them may be that of another thread.
 
         Raises:
             CompilationError: there are too many.
@@ -141,7 +149,9 @@ class Known:
                 "an index, or parameters that were replaced, and a sample takes one more. "
                 "Choose with maximum, where or clip instead of an if; call it once for each index."
             )
-        recordings.append(self.recorded(sample, {}, has_several))
+        recording = self.recorded(sample, {}, has_several)
+        recordings.append(recording)
+        return recording
 
     def limits(self) -> list[str]:
         """A line for each limit that was reached."""

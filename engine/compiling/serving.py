@@ -45,8 +45,9 @@ def served(
         is_new = tried == len(recordings)
         if is_new:
             with recorded_at():
-                known.record(recordings, samples.sample(int(left[0])), has_several)
-        recording = recordings[tried]
+                recording = known.record(recordings, samples.sample(int(left[0])), has_several)
+        else:
+            recording = recordings[tried]
         tried += 1
         if not is_new and not known.is_current(recording):
             continue

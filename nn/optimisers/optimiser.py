@@ -21,6 +21,8 @@ from nn.checks import Check, not_negative
 from nn.optimisers.groups import Group, Parameters, groups_of
 from nn.optimisers.state import State, checked_state, options_of
 
+_PACKAGE = __name__.rpartition(".")[0]
+
 
 class Optimiser:
     """Moves parameters. Derive from it and define `rule`.
@@ -107,7 +109,8 @@ class Optimiser:
 
         def __setattr__(self, name: str, thing: Any) -> None:
             """Refuse to set an option here, where nothing would read it."""
-            if name in type(self).OPTIONS and name != "learning_rate":
+            is_option = name in type(self).OPTIONS and name != "learning_rate"
+            if is_option and type(self).__module__.startswith(_PACKAGE):
                 raise AttributeError(
                     f"{name} is an option of the groups of {type(self).__name__}: write "
                     f"optimiser.groups[0].{name} = ..."

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import Value
+from engine import TABLE, Value
 from nn.losses.classification import binary_cross_entropy_with_logits, cross_entropy, hinge
 from nn.losses.regression import huber, mae, mse
 from nn.metrics import Metric, accuracy, confusion
@@ -32,17 +32,20 @@ _WITH_THRESHOLD = (accuracy, confusion)
 _REMEDY = 'Let it end without one: output_activation="linear".'
 
 
-def end_of(output: Any) -> str | None:
+def end_of(outputs: Any) -> str | None:
     """The activation that a model ends in, if it is one that gives only some numbers.
+
+    Args:
+        outputs: a list of outputs, of several samples: a model may take several ways.
 
     >>> from engine import Value
     >>> from nn.training.agreement import end_of
-    >>> end_of([Value(0.5).tanh(), Value(2.0).tanh()]), end_of(Value(1.0) * 2.0)
+    >>> end_of([Value(0.5).tanh(), Value(2.0).tanh()]), end_of([Value(1.0) * 2.0])
     ('tanh', None)
     """
-    ends = {part.operation.name if part.operation else None for part in _values_in(output)}
-    name = ends.pop() if len(ends) == 1 else None
-    return name if name in _RANGES else None
+    operations = {part.operation for part in _values_in(outputs)}
+    operation = operations.pop() if len(operations) == 1 else None
+    return next((name for name in _RANGES if TABLE[name] is operation), None)
 
 
 def disagreement(loss: Callable[..., Any], end: str | None, targets: Any) -> str | None:
@@ -65,7 +68,7 @@ without one: output_activation="linear".
     low, high = _RANGES[end]
     numbers = f"numbers from {low:g} on" if high == inf else f"{low:g} to {high:g}"
     gives = f"the model ends in {end}, which gives {numbers}."
-    if function in _OF_LOGITS:
+    if function in _OF_LOGITS and not (function is cross_entropy and high == inf):
         name = function.__name__
         return f"{name} takes logits, which are any numbers, but {gives} {_REMEDY}"
     least, most = float(np.min(targets)), float(np.max(targets))
@@ -81,8 +84,8 @@ def with_threshold(
 ) -> Metric:
     """A metric that knows from which output on a sample is of class 1.
 
-    That is 0.5 behind a sigmoid, and where outputs are to be the classes 0 and 1 themselves; else,
-    as for logits, it is 0.
+    That is 0.5 behind a sigmoid, and where outputs are to be the classes 0 and 1 themselves, and 0
+    for logits. With a loss of a user's own it is left to the metric, which may ask.
 
     >>> from nn import accuracy, mse
     >>> from nn.training.agreement import with_threshold
@@ -91,9 +94,28 @@ def with_threshold(
     """
     if metric not in _WITH_THRESHOLD:
         return metric
-    are_classes = _function(loss) in _OF_NUMBERS and set(np.unique(targets)) <= {0.0, 1.0}
-    threshold: Any = {"threshold": 0.5 if end == "sigmoid" or are_classes else 0.0}
-    return functools.partial(metric, **threshold)
+    function = _function(loss)
+    are_classes = function in _OF_NUMBERS and set(np.unique(targets)) <= {0.0, 1.0}
+    if end == "sigmoid" or are_classes:
+        return _at(metric, 0.5)
+    is_known = function in (*_OF_LOGITS, *_OF_NUMBERS, hinge) or end == "tanh"
+    return _at(metric, 0.0) if is_known else metric
+
+
+def settled(metric: Metric) -> Metric:
+    """A metric that took the first outputs without asking, and will not ask later either.
+
+    >>> from nn import accuracy
+    >>> from nn.training.agreement import settled
+    >>> settled(accuracy)([0.4, 0.6], [0, 1])
+    0.5
+    """
+    return _at(metric, 0.0) if metric in _WITH_THRESHOLD else metric
+
+
+def _at(metric: Metric, threshold: float) -> Metric:
+    options: Any = {"threshold": threshold}
+    return functools.partial(metric, **options)
 
 
 def _function(loss: Callable[..., Any]) -> Any:

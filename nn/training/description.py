@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine import no_grad
+from engine import Value, no_grad
 from engine.text import function_name
 from engine.vector import standing_at
 from nn.data.samples import plain
 from nn.optimisers.schedule import Schedule
 from nn.optimisers.state import options_of
-from nn.training.objective import nested_values
+from nn.training.objective import checked_penalty, nested_values
 
 if TYPE_CHECKING:
     from nn.training.loop import Training
@@ -71,7 +71,8 @@ def _penalty_of_made_up(training: Training) -> float | None:
         return None
     made_up = np.linspace(-0.7, 1.3, len(training.parameters))
     with no_grad(), standing_at(training.parameters, made_up):
-        return training.objective.penalty(list(training.parameters)).data
+        found = checked_penalty(training.objective.penalty(list(training.parameters)))
+    return found.data if isinstance(found, Value) else float(found)
 
 
 def _factors(schedule: Schedule) -> Any:

@@ -23,7 +23,7 @@ from nn.optimisers.adam import Adam
 from nn.optimisers.optimiser import Optimiser
 from nn.optimisers.schedule import Rule, Schedule
 from nn.optimisers.sgd import SGD
-from nn.training.agreement import disagreement, end_of, with_threshold
+from nn.training.agreement import disagreement, end_of, settled, with_threshold
 from nn.training.batches import held_out
 from nn.training.checkpoint import Checkpoint
 from nn.training.description import description_of
@@ -32,6 +32,9 @@ from nn.training.loop import Callback, Training
 from nn.training.objective import Loss, Objective, Penalty
 from nn.training.options import Options
 from nn.training.warning import warn
+
+_MOST_TRIED = 8
+"""Samples whose outputs show what the model ends in."""
 
 
 @explained()
@@ -164,7 +167,7 @@ def fit(
     )
     if keep_best is None:
         keep_best = patience is not None or validation_samples is not None
-    end = end_of(model(plain(samples.X[0])))
+    end = end_of([model(plain(x)) for x in samples.X[:_MOST_TRIED]])
     if doubt := disagreement(loss, end, samples.y):
         warn(f"fit: {doubt}")
     measured = {
@@ -183,6 +186,7 @@ def fit(
             metrics=measured,
             shuffle=shuffle,
         )
+        training.metrics = {name: settled(metric) for name, metric in measured.items()}
         file = None
         if checkpoint is not None:
             file = Checkpoint(checkpoint, description_of(training))

@@ -61,6 +61,9 @@ class Training:
         self.layers = _layers_of(self.model, self.parameters)
         self.state = State(data_vector(self.parameters), optimiser)
         self.running = self.state.numbers
+        self.is_steady = runs_only_ours(optimiser, schedule) and not objective.reaches(
+            [optimiser, *optimiser.groups, schedule]
+        )
         self.output = self._outputs(samples.of(slice(1)))[0]
         for each in filter(None, (samples, validation)):
             check_targets(objective.loss, self.output, each.y)
@@ -135,6 +138,8 @@ class Training:
             bar.show({name: history[name][-1] for name in history.main()})
             answers = [callback(history) for callback in callbacks]
             state.numbers = data_vector(self.parameters)  # a callback may have moved them
+            if history.best_epoch == state.epoch:
+                state.best = state.numbers
             if file is not None and self._is_time_to_save():
                 file.save(state)
             if any(map(_is_true, answers)):
@@ -179,12 +184,8 @@ class Training:
         began = time.perf_counter()
         if self.objective.has_comparisons:
             self.objective.renew()  # so that a resumed training sums in the same order
-        held = (
-            self.objective.steady()
-            if runs_only_ours(self.optimiser, self.schedule)
-            else nullcontext()
-        )
-        with training(self.objective.modules, True), held:
+        block = self.objective.steady() if self.is_steady else nullcontext()
+        with training(self.objective.modules, True), block:
             done = self._steps()
         state, steps = self.state, self.state.steps + done.step_count
         assign(self.parameters, done.numbers)

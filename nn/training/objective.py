@@ -7,7 +7,7 @@ sample; the numbers are the same up to the order in which sums are rounded.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
@@ -127,7 +127,7 @@ class Objective:
         def objective(x: Any, target: Any, noise: Sequence[Any] = ()) -> Value:
             with noise_from(noise):
                 found = mean(x, target)
-            return found if penalty is None else found + _checked(penalty(parameters))
+            return found if penalty is None else found + checked_penalty(penalty(parameters))
 
         # What is compiled looks at names that functions of its package read: here, of the user's.
         home = _home_of(loss, penalty, type(model))
@@ -141,6 +141,10 @@ class Objective:
     def forward(self) -> Compiled | None:
         """The model compiled; None if it does not run so."""
         return self._forward if self.is_compiled else None
+
+    def reaches(self, things: Iterable[Any]) -> bool:
+        """Whether model, loss or penalty can reach one of these objects."""
+        return self._objective.known.reaches(things)
 
     def steady(self) -> AbstractContextManager[None]:
         """Inside the block the model and the loss stay as they are, but for the parameters."""
@@ -201,7 +205,9 @@ class Objective:
             with noise_from(drawn):
                 losses.append(self._loss_of(x, target))
         mean: Value = engine.mean(losses)
-        return mean if self.penalty is None else mean + _checked(self.penalty(self.parameters))
+        return (
+            mean if self.penalty is None else mean + checked_penalty(self.penalty(self.parameters))
+        )
 
     def _run(self, in_arrays: Callable[[], T], one_by_one: Callable[[], T]) -> T:
         """Compiled while that goes well; eager code can do more, and says better what is wrong."""
@@ -217,7 +223,16 @@ class Objective:
         return found
 
 
-def _checked(penalty: Any) -> Any:
+def checked_penalty(penalty: Any) -> Any:
+    """What a penalty gave, if it is a Value or a number.
+
+    Raises:
+        TypeError: it is something else.
+
+    >>> from nn.training.objective import checked_penalty
+    >>> checked_penalty(0.5)
+    0.5
+    """
     if isinstance(penalty, Value) or is_real(penalty):
         return penalty
     raise TypeError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import Any
 
 from nn.optimisers.optimiser import Optimiser
@@ -20,12 +21,21 @@ def runs_only_ours(optimiser: Optimiser, schedule: Schedule | None) -> bool:
     >>> runs_only_ours(sgd, Schedule(sgd, min, 10))  # any function of two numbers is a rule
     False
     """
-    rules = [] if schedule is None else [schedule.rule]
-    return all(map(_is_ours, [type(optimiser), *rules]))
+    if "rule" in vars(optimiser) or not _is_ours(type(optimiser)):
+        return False
+    return schedule is None or _is_ours(schedule.rule)
 
 
 def _is_ours(thing: Any) -> bool:
     """Whether a class or function is of this library, and so are the functions that it calls."""
-    cells = [cell.cell_contents for cell in getattr(thing, "__closure__", None) or ()]
-    is_ours = getattr(thing, "__module__", "").split(".")[0] == "nn"
-    return is_ours and all(_is_ours(inner) for inner in cells if callable(inner))
+    if isinstance(thing, type):
+        return _is_of_nn(thing.__module__)
+    # Not __module__, which `functools.wraps` copies.
+    if not isinstance(thing, FunctionType) or not _is_of_nn(thing.__globals__["__name__"]):
+        return False
+    cells = [cell.cell_contents for cell in thing.__closure__ or ()]
+    return all(_is_ours(inner) for inner in cells if callable(inner))
+
+
+def _is_of_nn(module: str) -> bool:
+    return module.split(".", maxsplit=1)[0] == "nn"
