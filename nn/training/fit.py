@@ -6,7 +6,7 @@ file takes the arguments apart; the loop itself is in `loop.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ from engine.mode import MODE
 from engine.text import describe, function_name
 from nn.arguments import explained
 from nn.checks import true_or_false
-from nn.data.samples import plain, samples_of
+from nn.data.samples import Samples, plain, samples_of
 from nn.losses.penalties import l1, l2
 from nn.metrics import Metric, metric_called
+from nn.modules.modes import training
 from nn.modules.module import Module
 from nn.optimisers.adam import Adam
 from nn.optimisers.optimiser import Optimiser
@@ -167,16 +168,10 @@ def fit(
     )
     if keep_best is None:
         keep_best = patience is not None or validation_samples is not None
-    end = end_of([model(plain(x)) for x in samples.X[:_MOST_TRIED]])
-    if doubt := disagreement(loss, end, samples.y):
-        warn(f"fit: {doubt}")
-    measured = {
-        name: with_threshold(metric, loss, end, samples.y)
-        for name, metric in _by_name(metrics).items()
-    }
+    measured = _agreeing(_by_name(metrics), objective, samples)
     with nullcontext() if schedule is None else _own_rates(optimiser):
         steps = options.steps(len(samples))
-        training = Training(
+        run = Training(
             options,
             objective,
             optimiser,
@@ -186,12 +181,24 @@ def fit(
             metrics=measured,
             shuffle=shuffle,
         )
-        training.metrics = {name: settled(metric) for name, metric in measured.items()}
+        run.metrics = {name: settled(metric) for name, metric in measured.items()}
         file = None
         if checkpoint is not None:
-            file = Checkpoint(checkpoint, description_of(training))
-            training.resume(file)
-        return training.run(callbacks, file, health, progress, keep_best)
+            file = Checkpoint(checkpoint, description_of(run))
+            run.resume(file)
+        return run.run(callbacks, file, health, progress, keep_best)
+
+
+def _agreeing(
+    metrics: Mapping[str, Metric], objective: Objective, samples: Samples
+) -> dict[str, Metric]:
+    """The metrics as they go with what the model ends in; a warning if that cannot be right."""
+    with training(objective.modules, False):
+        end = end_of([objective.model(plain(x)) for x in samples.X[:_MOST_TRIED]])
+    loss, targets = objective.loss, samples.y
+    if doubt := disagreement(loss, end, targets):
+        warn(f"fit: {doubt}")
+    return {name: with_threshold(x, loss, end, targets) for name, x in metrics.items()}
 
 
 def _check_callable(role: str, functions: Iterable[Any], wanted: str) -> None:
