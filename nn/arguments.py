@@ -75,8 +75,5 @@ def _explanation(
     name = unknown[0]
     meant = _MEANT.get(name)
     near = [meant] if meant in known else get_close_matches(name, known, n=1)
-    return (
-        f"{title} has no argument {name}. Did you mean {near[0]}?"
-        if near
-        else f"{title} has no argument {name}. It takes {', '.join(known)}."
-    )
+    remedy = f"Did you mean {near[0]}?" if near else f"It takes {', '.join(known)}."
+    return f"{title} has no argument {name}. {remedy}"

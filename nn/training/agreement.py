@@ -7,13 +7,14 @@ tanh trains, and never gets far; nothing else would say so.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from math import inf
 from typing import Any
 
 import numpy as np
 
 from engine import TABLE, Value
+from engine.nested import leaves_of
 from nn.losses.classification import binary_cross_entropy_with_logits, cross_entropy, hinge
 from nn.losses.regression import huber, mae, mse
 from nn.metrics import Metric, accuracy, confusion
@@ -43,7 +44,7 @@ def end_of(outputs: Any) -> str | None:
     >>> end_of([Value(0.5).tanh(), Value(2.0).tanh()]), end_of([Value(1.0) * 2.0])
     ('tanh', None)
     """
-    operations = {part.operation for part in _values_in(outputs)}
+    operations = {leaf.operation for leaf in leaves_of(outputs) if isinstance(leaf, Value)}
     operation = operations.pop() if len(operations) == 1 else None
     return next((name for name in _RANGES if TABLE[name] is operation), None)
 
@@ -120,11 +121,3 @@ def _at(metric: Metric, threshold: float) -> Metric:
 
 def _function(loss: Callable[..., Any]) -> Any:
     return _function(loss.func) if isinstance(loss, functools.partial) else loss
-
-
-def _values_in(output: Any) -> Iterator[Value]:
-    if isinstance(output, Value):
-        yield output
-    elif isinstance(output, (list, tuple)):
-        for part in output:
-            yield from _values_in(part)
