@@ -28,7 +28,7 @@
     pictures.py      drawing and stepping
     memory.py        bytes per node
     million.py       a graph a million nodes deep
-    imports.py       `import engine` beside `import numpy`
+    imports.py       `import glassgrad` beside `import numpy`
 
 Machines are shared and noisy, so a figure counts as a ratio to a peer in the same run.
 Nothing here is a test, and no test asserts a time.

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.alone import seconds_alone
 from benchmarks.timing import OURS, Workload, absent, peer, scaled
-from engine import Value
+from glassgrad import Value
 
 OPERATIONS = 100
 REPEATS = 20

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-import nn
 from benchmarks.timing import OURS, Workload, absent, peer
-from nn.training.batches import generator_of_epoch
+from glassgrad import nn
+from glassgrad.nn.training.batches import generator_of_epoch
 
 EPOCHS, BATCH, RATE, DECAY = 40, 32, 0.2, 0.001
 EAGER, TORCH, SKLEARN = "glassgrad, eager", "PyTorch, the same loop", "scikit-learn MLPClassifier"

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.steps import Shapes
-from engine import Value
+from glassgrad import Value
 
 VOCABULARY, WIDTH, HEADS, BLOCK = 27, 16, 4, 16
 """26 letters and the mark between documents; numbers a position; heads; positions."""

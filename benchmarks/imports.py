@@ -1,4 +1,4 @@
-"""What `import engine` costs beside `import numpy`: whole processes, which take turns."""
+"""What `import glassgrad` costs beside `import numpy`: whole processes, which take turns."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from benchmarks.timing import Workload, scaled
 LINES = {
     "python alone": "pass",
     "numpy": "import numpy",
-    "engine": "import engine",
-    "engine.compiling": "import engine.compiling",
-    "engine, nn, viz": "import engine, nn, viz",
+    "glassgrad": "import glassgrad",
+    "glassgrad, compiled": "from glassgrad import compiled",
+    "glassgrad, nn, viz": "from glassgrad import nn, viz",
 }
 TITLE = "imports: a process that imports and ends"
 

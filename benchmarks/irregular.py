@@ -20,10 +20,9 @@ from typing import Any
 
 import numpy as np
 
-import engine
 from benchmarks.steps import COMPILED, EAGER, compiled_step, eager_step
 from benchmarks.timing import Workload, seconds
-from engine import Value
+from glassgrad import Value, engine
 
 KINDS = {"all earlier": None, "the last 16": 16}
 """Where operands are chosen, and how many nodes that are."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.chain import build
 from benchmarks.timing import OURS, Workload, absent, peer
-from engine import Value
+from glassgrad import Value
 
 MICROGRAD = "micrograd"
 NODES = 800

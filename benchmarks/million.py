@@ -11,7 +11,7 @@ from time import perf_counter
 
 from benchmarks.chain import build
 from benchmarks.timing import Workload
-from engine import Value
+from glassgrad import Value
 
 NODES = 1_000_000
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-import nn
 from benchmarks import moons_arrays, moons_casadi, steps
 from benchmarks.alone import seconds_alone
 from benchmarks.moons_arrays import PENALTY
 from benchmarks.moons_casadi import IN_C, MACHINE
 from benchmarks.steps import COMPILED, EAGER, Step, check_same, steady_step
 from benchmarks.timing import Workload, absent, peer, scaled, seconds
+from glassgrad import nn
 
 SIZES = (2, 16, 16, 1)
 MICROGRAD = "micrograd"

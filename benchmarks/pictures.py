@@ -11,12 +11,9 @@ from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 
-import engine
 from benchmarks.timing import OURS, Workload, seconds
-from engine import Value
-from nn import MLP
-from viz import RenderingError, backprop, draw
-from viz.render import render
+from glassgrad import MLP, RenderingError, Value, backprop, draw, engine
+from glassgrad.viz.render import render
 
 LIMITS = {"neuron": 50.0, "stepper": 100.0, "network": 100.0, "tangle": 30_000.0}
 """What is aimed at, in milliseconds; the tangle may take its time limit and no more."""

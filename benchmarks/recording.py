@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks import gpt, moons, rnn
 from benchmarks.sequences import flat_list
 from benchmarks.timing import Workload, frozen
-from engine import Compiled, compiled, topological_order
+from glassgrad import Compiled, compiled, topological_order
 
 Task = tuple[Callable[[], Any], Sequence[Any]]
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.timing import OURS, absent, peer
-from engine import compiled
+from glassgrad import compiled
 
 EAGER, COMPILED, HAND = f"{OURS}, eager", f"{OURS}, compiled", "numpy by hand"
 TORCH, JAX, HIPS = "PyTorch, matrices", "JAX jit, matrices", "HIPS autograd, matrices"

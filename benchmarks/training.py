@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 
-import nn
 from benchmarks import moons_arrays
 from benchmarks.moons import SIZES, network, sample_loss, samples
 from benchmarks.steps import Result, Step, check_same
 from benchmarks.timing import OURS, Workload, absent, peer, scaled, seconds
-from engine import compiled
+from glassgrad import compiled, nn
 
 RATE = 0.01
 TORCH_LOOP, TORCH_FOREACH = "PyTorch, foreach=False", "PyTorch, foreach=True"

@@ -11,7 +11,7 @@ from benchmarks import chain, moons
 from benchmarks.alone import seconds_alone
 from benchmarks.steps import EAGER
 from benchmarks.timing import OURS, Workload, scaled
-from engine import trap as trapping
+from glassgrad import trap as trapping
 
 OUTSIDE, AFTER, INSIDE = "outside trap()", "outside, after a trap", "inside trap()"
 PLACES = (OUTSIDE, AFTER, INSIDE)

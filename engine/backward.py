@@ -11,12 +11,12 @@ from collections import deque
 from math import isfinite
 from typing import cast
 
-from engine.errors import NonFiniteError
-from engine.graph import topological_order
-from engine.mode import MODE
-from engine.operation import Operation
-from engine.origin import FORGOTTEN, place
-from engine.value import NOT_COMPUTED, Value, name, names, refuse_on_tape
+from glassgrad.engine.errors import NonFiniteError
+from glassgrad.engine.graph import topological_order
+from glassgrad.engine.mode import MODE
+from glassgrad.engine.operation import Operation
+from glassgrad.engine.origin import FORGOTTEN, place
+from glassgrad.engine.value import NOT_COMPUTED, Value, name, names, refuse_on_tape
 
 
 def backward(root: Value) -> None:
@@ -29,7 +29,7 @@ def backward(root: Value) -> None:
         ValueError: `root` is a constant.
         NonFiniteError: inside `trap()`, a gradient becomes nan or infinite.
 
-    >>> from engine import Value, backward
+    >>> from glassgrad import Value, backward
     >>> x = Value(3.0)
     >>> y = x**3
     >>> backward(y); backward(y)
@@ -129,7 +129,7 @@ def contribution(operation: Operation | None, upstream: float, local: float) -> 
     Where the row says so (relu, maximum, ...), a local derivative of zero sends exactly zero, also
     of an infinite gradient: a branch that is switched off stays off, as in PyTorch.
 
-    >>> from engine import TABLE, contribution
+    >>> from glassgrad import TABLE, contribution
     >>> contribution(TABLE["relu"], float("inf"), 0.0)
     0.0
     """

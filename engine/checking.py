@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from math import isfinite
 from typing import Any, NamedTuple
 
-from engine.differences import EDGE, KINK, UNSETTLED, finding
-from engine.errors import GradientMismatchError
-from engine.functional import value_and_grad
-from engine.gradient import grad
-from engine.real import real
-from engine.text import describe, told
-from engine.value import Value, as_value
+from glassgrad.engine.differences import EDGE, KINK, UNSETTLED, finding
+from glassgrad.engine.errors import GradientMismatchError
+from glassgrad.engine.functional import value_and_grad
+from glassgrad.engine.gradient import grad
+from glassgrad.engine.real import real
+from glassgrad.engine.text import describe, told
+from glassgrad.engine.value import Value, as_value
 
 _MOST_ORDERS = 100
 
@@ -49,7 +49,7 @@ def check_gradients(
             numbers.
         ValueError: there is no number, no such order, or the tolerance is nan or negative.
 
-    >>> from engine import check_gradients, tanh
+    >>> from glassgrad import check_gradients, tanh
     >>> check_gradients(lambda x, y: tanh(x * y), [0.5, 2.0], order=2) < 1e-7
     True
     """

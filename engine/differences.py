@@ -35,7 +35,7 @@ def extrapolated_difference(function: RealFunction, x: float, step: float | None
     Returns:
         The best estimate; nan if the function is never finite on both sides of x.
 
-    >>> from engine import extrapolated_difference
+    >>> from glassgrad import extrapolated_difference
     >>> round(extrapolated_difference(lambda x: x**3, 2.0), 9)
     12.0
     """
@@ -68,7 +68,7 @@ class Finding(NamedTuple):
 def finding(function: RealFunction, x: float) -> Finding:
     """The derivative of a function of one float by differences, and whether to trust it.
 
-    >>> from engine.differences import finding
+    >>> from glassgrad.engine.differences import finding
     >>> finding(abs, 0.0).doubt, round(finding(abs, -2.0).estimate.value, 9)
     ('kink', -1.0)
     """

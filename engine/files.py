@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 import tempfile
 from contextlib import suppress
 from math import inf, isfinite, nan
@@ -19,7 +20,7 @@ def write_file(path: str | Path, content: bytes, *, durable: bool = False) -> Pa
     """Write a whole file, by way of a temporary file beside it.
 
     An interruption leaves the old file or the new one, never a half. A file that is replaced keeps
-    its permissions, and a link goes on leading to it.
+    its permissions, and a link goes on leading to it. What is no plain file is never replaced.
 
     Args:
         path: where.
@@ -27,9 +28,10 @@ def write_file(path: str | Path, content: bytes, *, durable: bool = False) -> Pa
         durable: whether it has to outlast a failure of power as well; that takes longer.
 
     Raises:
-        OSError: the folder does not exist or cannot be written to, or no file has such a name.
+        OSError: the folder does not exist or cannot be written to, no file has such a name, or
+            what has it is no plain file.
     """
-    path = possible(path)
+    path = plain_file(path)
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(path.parent))
@@ -69,6 +71,35 @@ def _keep_names(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+def plain_file(path: str | Path) -> Path:
+    """The path, if a plain file is there, also behind links, or nothing yet.
+
+    To open a pipe would wait for its other end; to put a file in its place would end it.
+
+    Raises:
+        OSError: a folder, a pipe, a device or a socket is there, or no file can have this name.
+    """
+    path = possible(path)
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return path
+    if not stat.S_ISREG(mode):
+        code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+        kind = _KINDS.get(stat.S_IFMT(mode), "something else")
+        raise OSError(code, f"this is {kind}, not a plain file; choose another name", str(path))
+    return path
 
 
 def possible(path: str | Path) -> Path:

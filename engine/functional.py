@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import NonFiniteError
-from engine.gradient import carrying_edges, grad, local_derivatives
-from engine.graph import topological_order
-from engine.mode import MODE, derive, recording
-from engine.nested import leaves_of, like
-from engine.origin import place
-from engine.table import dot
-from engine.text import describe
-from engine.value import Value, as_value, constant, is_parameter, names
+from glassgrad.engine.errors import NonFiniteError
+from glassgrad.engine.gradient import carrying_edges, grad, local_derivatives
+from glassgrad.engine.graph import topological_order
+from glassgrad.engine.mode import MODE, derive, recording
+from glassgrad.engine.nested import leaves_of, like
+from glassgrad.engine.origin import place
+from glassgrad.engine.table import dot
+from glassgrad.engine.text import describe
+from glassgrad.engine.value import Value, as_value, constant, is_parameter, names
 
 
 def value_and_grad(function: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
@@ -34,7 +34,7 @@ def value_and_grad(function: Callable[..., Any]) -> Callable[..., tuple[Any, Any
     Raises:
         TypeError: the function gives something else than one Value or number.
 
-    >>> from engine import value_and_grad
+    >>> from glassgrad import value_and_grad
     >>> value_and_grad(lambda x, y: x * y)(2.0, 5.0)
     (10.0, (5.0, 2.0))
     """
@@ -68,7 +68,7 @@ def jvp(
         TypeError: the arguments or tangents are no sequence.
         ValueError: there are more or fewer tangents than arguments.
 
-    >>> from engine import jvp
+    >>> from glassgrad import jvp
     >>> jvp(lambda x, y: x * y, (2.0, 5.0), (1.0, 0.0))
     (10.0, 5.0)
     """
@@ -118,7 +118,7 @@ def jacobian(function: Callable[..., Any]) -> Callable[[Any], Any]:
         An array of shape (outputs, inputs): floats, or Values if the result depends on Values
         from outside.
 
-    >>> from engine import jacobian
+    >>> from glassgrad import jacobian
     >>> jacobian(lambda v: [v[0] * v[1], v[0] + v[1]])([2.0, 5.0])
     array([[5., 2.],
            [1., 1.]])
@@ -145,7 +145,7 @@ def hessian(function: Callable[..., Any]) -> Callable[[Any], Any]:
         An array of shape (inputs, inputs): floats, or Values if the result depends on
         Values from outside. It is symmetric up to rounding.
 
-    >>> from engine import hessian
+    >>> from glassgrad import hessian
     >>> hessian(lambda v: v[0] ** 2 * v[1])([3.0, 5.0])
     array([[10.,  6.],
            [ 6.,  0.]])

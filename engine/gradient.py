@@ -12,13 +12,13 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from math import isfinite, isnan
 from typing import Any
 
-from engine.backward import check_gradient, contribution
-from engine.errors import ChangedDataError
-from engine.graph import topological_order
-from engine.mode import GRADIENT, MODE, derive
-from engine.nested import NESTED, leaves_of, like
-from engine.text import describe
-from engine.value import Value, as_value, constant, name, names, refuse_on_tape
+from glassgrad.engine.backward import check_gradient, contribution
+from glassgrad.engine.errors import ChangedDataError
+from glassgrad.engine.graph import topological_order
+from glassgrad.engine.mode import GRADIENT, MODE, derive
+from glassgrad.engine.nested import NESTED, leaves_of, like
+from glassgrad.engine.text import describe
+from glassgrad.engine.value import Value, as_value, constant, name, names, refuse_on_tape
 
 Gradients = Any
 """A float or Value, or a list or object array of them: the shape of what was differentiated by."""
@@ -41,7 +41,7 @@ def grad(y: Value, xs: Any, *, differentiable: bool = False) -> Gradients:
         ValueError: one of `xs` is a constant.
         ChangedDataError: `differentiable`, and a `.data` changed after the graph was recorded.
 
-    >>> from engine import Value, grad
+    >>> from glassgrad import Value, grad
     >>> x = Value(3.0)
     >>> dy = grad(x**3, x, differentiable=True)
     >>> dy.data, grad(dy, x)

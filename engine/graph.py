@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from itertools import filterfalse
 
-from engine.origin import FORGOTTEN, LEAF
-from engine.value import Value, name
+from glassgrad.engine.origin import FORGOTTEN, LEAF
+from glassgrad.engine.value import Value, name
 
 _FEW = 2
 """Up to so many parents it is faster to push them all than to leave out the seen ones."""
@@ -20,7 +20,7 @@ def topological_order(*roots: Value) -> list[Value]:
     It is the order in which Python evaluated a single expression, left operand first, and the
     same graph always gives the same order. (Depth-first post-order, with an explicit stack.)
 
-    >>> from engine import Value, topological_order
+    >>> from glassgrad import Value, topological_order
     >>> x = Value(2.0)
     >>> [node.data for node in topological_order(x * x + 1)]
     [2.0, 4.0, 1.0, 5.0]
@@ -60,7 +60,7 @@ def forget(*roots: Value) -> None:
     millions of nodes deep in threads with a small stack. Nodes that other results share are
     released too: differentiating those results then raises.
 
-    >>> from engine import Value, forget
+    >>> from glassgrad import Value, forget
     >>> y = Value(2.0) * 3.0
     >>> forget(y)
     >>> y.data, y.parents

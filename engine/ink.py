@@ -3,7 +3,7 @@ r"""Ink: the reader of the table that writes formulas instead of computing numbe
 Give a row symbols instead of numbers and its rules write down the derivative themselves, as text
 (which is also Python) and as LaTeX. So no formula is ever typed twice.
 
->>> from engine import Ink, tanh
+>>> from glassgrad import Ink, tanh
 >>> x = Ink.symbol("x")
 >>> str(tanh(x) * 2.0), (tanh(x) * 2.0).latex
 ('tanh(x) * 2', '\\tanh(x) \\cdot 2')
@@ -16,9 +16,9 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from engine.operation import ATOM, Notation, Operation, Reduction, readers, shortcut
-from engine.real import real
-from engine.table import TABLE
+from glassgrad.engine.operation import ATOM, Notation, Operation, Reduction, readers, shortcut
+from glassgrad.engine.real import real
+from glassgrad.engine.table import TABLE
 
 _SIGN = TABLE["neg"].notation.binds
 _PRODUCT = TABLE["mul"].notation.binds  # 1e-05 is a product in LaTeX
@@ -92,7 +92,7 @@ def derivative_formula(operation: Operation, operands: Sequence[Ink], index: int
     Returns:
         The formula; None where no derivative flows.
 
-    >>> from engine import Ink, derivative_formula, TABLE
+    >>> from glassgrad import Ink, derivative_formula, TABLE
     >>> x, w = Ink.symbol("x"), Ink.symbol("w")
     >>> str(derivative_formula(TABLE["mul"], [x, w], 0))
     'w'
@@ -106,7 +106,7 @@ def derivative_formula(operation: Operation, operands: Sequence[Ink], index: int
 def write(operation: Operation, operands: tuple[Any, ...]) -> Ink:
     """The formula of an operation on formulas and numbers; arithmetic on literals is done.
 
-    >>> from engine import TABLE, Ink, write
+    >>> from glassgrad import TABLE, Ink, write
     >>> str(write(TABLE["pow"], (Ink.symbol("x"), 2.0)))
     'x ** 2'
     """

@@ -13,12 +13,12 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import ref
 
-from engine.text import describe
+from glassgrad.engine.text import describe
 
 if TYPE_CHECKING:
     from contextlib import _GeneratorContextManager
 
-    from engine.compiling.tape import Tape
+    from glassgrad.engine.compiling.tape import Tape
 
 
 class Scope:
@@ -29,7 +29,7 @@ class Scope:
         kind: what it is, for example "Neuron".
         parent: the scope around it, or None.
 
-    >>> from engine import Scope
+    >>> from glassgrad import Scope
     >>> Scope("neurons.0", "Neuron", Scope("layer", "Layer", None)).path()
     'layer.neurons.0'
     """
@@ -139,7 +139,7 @@ def changed(change: Callable[[Mode], Mode]) -> Iterator[Any]:
 def no_grad() -> Changed:
     """During a `with` block, results are constants: nothing is recorded, nothing differentiated.
 
-    >>> from engine import Value, no_grad
+    >>> from glassgrad import Value, no_grad
     >>> x = Value(3.0)
     >>> with no_grad():
     ...     y = x * x
@@ -181,11 +181,11 @@ def trap() -> Changed:
     Raises:
         NonFiniteError: names the operation, its operands and the line that created the node.
 
-    >>> from engine import Value, log, trap
+    >>> from glassgrad import Value, log, trap
     >>> with trap():
     ...     log(Value(0.0, label="x"))
     Traceback (most recent call last):
-    engine.errors.NonFiniteError: log(x = 0) is -inf. It was created at <doctest...>, line 2.
+    glassgrad.engine.errors.NonFiniteError: log(x = 0) is -inf. It was created at ..., line 2.
     """
     return changed(lambda mode: Mode(mode.recording, True, mode.scope, mode.tape))
 
@@ -196,7 +196,7 @@ def scope(name: str, kind: str = "Scope") -> Changed:
     Raises:
         TypeError: the name or the kind is not text.
 
-    >>> from engine import Value, scope
+    >>> from glassgrad import Value, scope
     >>> with scope("head"):
     ...     y = Value(2.0) * 3.0
     >>> y.scope.path()

@@ -8,7 +8,7 @@ _NEURON = re.compile(r"(?:^|\.)neurons\.\d+$")
 def layer_of(name: str) -> str:
     """The layer that a parameter belongs to, by its name.
 
-    >>> from engine.names import layer_of
+    >>> from glassgrad.engine.names import layer_of
     >>> layer_of("layers.0.neurons.3.w.1"), layer_of("hidden.neurons.0.b"), layer_of("w.0")
     ('layers.0', 'hidden', 'w')
     """
@@ -22,7 +22,7 @@ def layer_of(name: str) -> str:
 def without_neuron(path: str) -> str:
     """The path of the layer of a neuron, which is one of its units; other paths as they are.
 
-    >>> from engine.names import without_neuron
+    >>> from glassgrad.engine.names import without_neuron
     >>> without_neuron("layers.0.neurons.3"), without_neuron("layers.0")
     ('layers.0', 'layers.0')
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.value import Value
+from glassgrad.engine.value import Value
 
 NESTED = (list, tuple, dict, np.ndarray)
 
@@ -15,7 +15,7 @@ NESTED = (list, tuple, dict, np.ndarray)
 def leaves_of(nested: Any) -> list[Any]:
     """The innermost parts, in order.
 
-    >>> from engine.nested import leaves_of
+    >>> from glassgrad.engine.nested import leaves_of
     >>> leaves_of([1.0, (2.0, {"a": 3.0})])
     [1.0, 2.0, 3.0]
     """
@@ -31,7 +31,7 @@ def leaves_of(nested: Any) -> list[Any]:
 def like(shape: Any, supply: Iterator[Any]) -> Any:
     """The next leaves of `supply`, nested as `shape` is.
 
-    >>> from engine.nested import like
+    >>> from glassgrad.engine.nested import like
     >>> like([0, (0, 0)], iter("abc"))
     ['a', ('b', 'c')]
     """

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.real import is_real, real
+from glassgrad.engine.real import is_real, real
 
 Rule = Callable[..., Any]
 Wanted = tuple[bool, ...] | None
@@ -60,7 +60,7 @@ class Operation:
         recent_origins: the last origin of a node by instruction number, for `origin.py` alone.
         selects: True if a zero derivative means "not chosen": no edge, since 0 × inf is nan.
 
-    >>> from engine import TABLE, Value
+    >>> from glassgrad import TABLE, Value
     >>> square_root = TABLE["sqrt"]
     >>> square_root(4.0), square_root(Value(4.0)).partials
     (2.0, (0.25,))
@@ -208,7 +208,7 @@ class Reduction(Operation):
     The rule is a function of the tuple of operands and the result. Call a reduction with one
     iterable, or with the operands one by one.
 
-    >>> from engine import TABLE
+    >>> from glassgrad import TABLE
     >>> TABLE["mean"]([1.0, 2.0, 6.0]), TABLE["mean"](1.0, 2.0, 6.0)
     (3.0, 3.0)
     """
@@ -291,7 +291,7 @@ def shortcut(operation: Operation, numbers: Sequence[float | None]) -> int | Non
     Returns:
         The position of the operand in x·1, x¹ and a choice whose condition is known; else None.
 
-    >>> from engine import TABLE
+    >>> from glassgrad import TABLE
     >>> shortcut(TABLE["pow"], [None, 1.0]), shortcut(TABLE["where"], [0.0, None, None])
     (0, 2)
     """

@@ -10,14 +10,14 @@ import linecache
 import os
 import sys
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.mode import Mode, Scope
+from glassgrad.engine.mode import Mode, Scope
 
 if TYPE_CHECKING:
-    from engine.operation import Operation
+    from glassgrad.engine.operation import Operation
 
 
 class Origin:
@@ -79,7 +79,7 @@ class Origin:
 class SourceLine:
     """A line of a source file.
 
-    >>> from engine import SourceLine
+    >>> from glassgrad import SourceLine
     >>> print(SourceLine("neuron.py", 12))
     neuron.py, line 12
     """
@@ -109,6 +109,33 @@ CONSTANT = Origin(None, is_constant=True)
 """The origin of plain numbers, detached values and results inside `no_grad`: no gradients."""
 FORGOTTEN = Origin(None)
 """The origin of inner nodes whose graph `forget` released: nothing may be computed from them."""
+
+
+LIBRARY = __name__.partition(".")[0]
+"""The name of this library, under which its rooms are packages."""
+
+
+def is_ours(thing: Any) -> bool:
+    """Whether a class or a function is of this library, or a module by its name.
+
+    >>> from glassgrad.engine.origin import is_ours
+    >>> is_ours(is_ours), is_ours(len), is_ours("glassgrad.nn")
+    (True, False, True)
+    """
+    module = thing if isinstance(thing, str) else getattr(thing, "__module__", None)
+    return str(module).partition(".")[0] == LIBRARY
+
+
+def package_of(thing: Any) -> str:
+    """The package that a class or a function names as its home; of this library, the room.
+
+    >>> from glassgrad.engine.origin import package_of
+    >>> package_of(package_of), package_of(len)
+    ('glassgrad.engine', 'builtins')
+    """
+    parts = str(getattr(thing, "__module__", None) or "").split(".")
+    return ".".join(parts[: 2 if is_ours(thing) else 1])
+
 
 _ENGINE, _LIBRARY, _FOREIGN, _USER = range(4)
 _engine_folder = os.path.dirname(__file__) + os.sep
@@ -148,7 +175,7 @@ def hide_lines_of(file: str) -> None:
 
     A library built on the engine calls it once, in its `__init__.py`, with `__file__`.
 
-    >>> from engine import hide_lines_of
+    >>> from glassgrad import hide_lines_of
     >>> hide_lines_of("/somewhere/library/__init__.py")
     """
     _library_folders.append(os.path.dirname(file) + os.sep)

@@ -11,7 +11,7 @@ from typing import Any, SupportsFloat
 
 import numpy as np
 
-from engine.text import describe
+from glassgrad.engine.text import describe
 
 REAL = (float, int, Fraction, np.floating, np.integer, np.bool_)
 

@@ -13,13 +13,13 @@ from typing import Any, cast
 
 import numpy as np
 
-from engine.errors import NonFiniteError
-from engine.mode import GRADIENT, MODE, ORDINARY, Mode
-from engine.operation import HARD_PLACE, Operation, Reduction, Rule, readers, shortcut
-from engine.origin import origin_of, place
-from engine.real import is_real, is_refused
-from engine.table import TABLE
-from engine.value import NOT_COMPUTED, Operand, Value, as_value, constant, names
+from glassgrad.engine.errors import NonFiniteError
+from glassgrad.engine.mode import GRADIENT, MODE, ORDINARY, Mode
+from glassgrad.engine.operation import HARD_PLACE, Operation, Reduction, Rule, readers, shortcut
+from glassgrad.engine.origin import origin_of, place
+from glassgrad.engine.real import is_real, is_refused
+from glassgrad.engine.table import TABLE
+from glassgrad.engine.value import NOT_COMPUTED, Operand, Value, as_value, constant, names
 
 _new = object.__new__
 

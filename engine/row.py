@@ -9,7 +9,7 @@ import copyreg
 from collections.abc import Callable
 from typing import Any
 
-from engine.operation import ATOM, Notation, Operation, Reduction, Rule
+from glassgrad.engine.operation import ATOM, Notation, Operation, Reduction, Rule
 
 TABLE: dict[str, Operation] = {}
 """Every row by name, in the order of the table."""

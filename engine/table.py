@@ -23,9 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.operation import NonEmptyReduction, Operation, Pairing, Reduction
-from engine.row import EVERYWHERE, POSITIVE, formula, row
-from engine.row import TABLE as TABLE  # noqa: PLC0414  typed packages export so
+from glassgrad.engine.operation import NonEmptyReduction, Operation, Pairing, Reduction
+from glassgrad.engine.row import EVERYWHERE, POSITIVE, formula, row
+from glassgrad.engine.row import TABLE as TABLE  # noqa: PLC0414  typed packages export so
 
 # fmt: off
 # Arithmetic. The precedence of a notation is that of Python's operator.
@@ -525,6 +525,6 @@ def softmax(*operands: Any) -> tuple[Any, ...]:
     return tuple(softmax_share((x, *xs[:i], *xs[i + 1 :])) for i, x in enumerate(xs))
 
 
-# What `from engine.table import *` gives: the functions. Set this way, since a type checker
-# reads every name above if it finds no `__all__` that it would have to run code to know.
+# What `import *` gives of this file: the functions. Set this way, since a type checker reads every
+# name above if it finds no `__all__` that it would have to run code to know.
 globals()["__all__"] = ["softmax", *(n for n, x in vars().items() if isinstance(x, Operation))]

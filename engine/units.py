@@ -7,8 +7,8 @@ Drawings (`viz/marks.py`) and the gradient health of a model (`nn/health/found.p
 
 from __future__ import annotations
 
-from engine.operation import Operation
-from engine.row import TABLE
+from glassgrad.engine.operation import Operation
+from glassgrad.engine.row import TABLE
 
 UNITS = frozenset(
     ("relu", "tanh", "sigmoid", "leaky_relu", "elu", "silu", "gelu", "gelu_tanh", "softplus")
@@ -24,8 +24,8 @@ _STILL = {"relu": "dead", **dict.fromkeys(_LARGEST, "saturated")}
 def is_unit(operation: Operation | None) -> bool:
     """Whether an operation is an activation of the table; a compiled `relu` of a user's is none.
 
-    >>> from engine import TABLE
-    >>> from engine.units import is_unit
+    >>> from glassgrad import TABLE
+    >>> from glassgrad.engine.units import is_unit
     >>> is_unit(TABLE["gelu"]), is_unit(TABLE["add"]), is_unit(None)
     (True, False, False)
     """
@@ -35,8 +35,8 @@ def is_unit(operation: Operation | None) -> bool:
 def still_name(operation: Operation | None) -> str:
     """What a unit is called when it learns nothing: "dead", "saturated", or "" for what never is.
 
-    >>> from engine import TABLE
-    >>> from engine.units import still_name
+    >>> from glassgrad import TABLE
+    >>> from glassgrad.engine.units import still_name
     >>> still_name(TABLE["relu"]), still_name(TABLE["sigmoid"]), still_name(TABLE["exp"])
     ('dead', 'saturated', '')
     """
@@ -50,8 +50,8 @@ def is_still(operation: Operation | None, slope: float | None) -> bool:
         operation: the row of the table that made it, or None for a leaf.
         slope: its local derivative, or None where there is none.
 
-    >>> from engine import TABLE
-    >>> from engine.units import is_still
+    >>> from glassgrad import TABLE
+    >>> from glassgrad.engine.units import is_still
     >>> is_still(TABLE["tanh"], 0.005), is_still(TABLE["tanh"], 0.5), is_still(TABLE["relu"], 0.0)
     (True, False, True)
     """

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
-from engine.mode import MODE, ORDINARY, Scope
-from engine.operation import Operation
-from engine.origin import CONSTANT, LEAF, SourceLine
-from engine.real import REAL, is_real, real, remedy
-from engine.table import TABLE
-from engine.text import clipped, describe
+from glassgrad.engine.mode import MODE, ORDINARY, Scope
+from glassgrad.engine.operation import Operation
+from glassgrad.engine.origin import CONSTANT, LEAF, SourceLine
+from glassgrad.engine.real import REAL, is_real, real, remedy
+from glassgrad.engine.table import TABLE
+from glassgrad.engine.text import clipped, describe
 
 Operand = Any
 """A Value or a real number."""
@@ -76,7 +76,7 @@ class Value:
         OverflowError: `data` is an integer beyond the range of floats.
 
     Example:
-        >>> from engine import Value
+        >>> from glassgrad import Value
         >>> x = Value(3.0, label="x")
         >>> y = x * x + 1
         >>> y.backward()
@@ -277,8 +277,8 @@ def constant(number: float) -> Value:
 def is_parameter(thing: object) -> TypeGuard[Value]:
     """Whether something is a Value that training can move: a leaf, and no constant.
 
-    >>> from engine import Value
-    >>> from engine.value import is_parameter
+    >>> from glassgrad import Value
+    >>> from glassgrad.engine.value import is_parameter
     >>> x = Value(3.0)
     >>> is_parameter(x), is_parameter(x * x), is_parameter(x.detach()), is_parameter(3.0)
     (True, False, False, False)
@@ -292,7 +292,7 @@ def as_value(operand: Operand, role: str) -> Value:
     Raises:
         TypeError: it is neither.
 
-    >>> from engine import as_value
+    >>> from glassgrad import as_value
     >>> as_value(2, "this example").is_constant
     True
     """

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.mode import MODE, ORDINARY
-from engine.real import real
-from engine.text import describe
-from engine.value import NOT_COMPUTED, Value, refuse_on_tape
+from glassgrad.engine.mode import MODE, ORDINARY
+from glassgrad.engine.real import real
+from glassgrad.engine.text import describe
+from glassgrad.engine.value import NOT_COMPUTED, Value, refuse_on_tape
 
 Vector = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -34,7 +34,7 @@ def data_vector(values: Sequence[Value]) -> Vector:
     Raises:
         TypeError: there is something else among them.
 
-    >>> from engine import Value, data_vector
+    >>> from glassgrad import Value, data_vector
     >>> data_vector([Value(2.0), Value(-1.0)])
     array([ 2., -1.])
     """
@@ -52,7 +52,7 @@ def grad_vector(values: Sequence[Value]) -> Vector:
     Raises:
         TypeError: there is something else among them.
 
-    >>> from engine import Value, grad_vector
+    >>> from glassgrad import Value, grad_vector
     >>> x, w = Value(2.0), Value(-1.0)
     >>> (x * x).backward()
     >>> grad_vector([x, w])
@@ -77,7 +77,7 @@ def computed_gradients(values: Sequence[Value]) -> tuple[Vector, Mask | None]:
     Raises:
         TypeError: there is something else among them.
 
-    >>> from engine import Value, computed_gradients
+    >>> from glassgrad import Value, computed_gradients
     >>> x, w = Value(2.0), Value(-1.0)
     >>> (x * x).backward()
     >>> computed_gradients([x, w])
@@ -110,7 +110,7 @@ def assign(values: Sequence[Value], numbers: Any) -> None:
         TypeError: there is something else among the Values or the numbers.
         ValueError: there are more of the ones than of the others.
 
-    >>> from engine import Value, assign, data_vector
+    >>> from glassgrad import Value, assign, data_vector
     >>> values = [Value(2.0), Value(-1.0)]
     >>> assign(values, data_vector(values) * 10)
     >>> data_vector(values)
@@ -125,8 +125,8 @@ def assign(values: Sequence[Value], numbers: Any) -> None:
 def standing_at(values: Sequence[Value], numbers: Vector) -> Iterator[None]:
     """Inside the `with` block Values have other numbers, for all threads; one block at a time.
 
-    >>> from engine import Value
-    >>> from engine.vector import standing_at
+    >>> from glassgrad import Value
+    >>> from glassgrad.engine.vector import standing_at
     >>> w = Value(2.0)
     >>> with standing_at([w], [5.0]):
     ...     (w * w).data
@@ -154,7 +154,7 @@ def assign_grad(values: Sequence[Value], numbers: Any) -> None:
         TypeError: there is something else among the Values or the numbers.
         ValueError: there are more of the ones than of the others.
 
-    >>> from engine import Value, assign_grad
+    >>> from glassgrad import Value, assign_grad
     >>> x, w = Value(2.0), Value(-1.0)
     >>> assign_grad([x, w], [0.5, 0.0])
     >>> x.grad, w.grad
@@ -171,7 +171,7 @@ def write_data(values: Sequence[Value], numbers: list[float]) -> None:
 
     All or none are written, also when Ctrl-C comes in between.
 
-    >>> from engine import Value
+    >>> from glassgrad import Value
     >>> x = Value(3.0)
     >>> write_data([x], [4.0])
     >>> x.data
@@ -191,7 +191,7 @@ def clear_grad(values: Sequence[Value]) -> None:
     Raises:
         TypeError: there is something else among them.
 
-    >>> from engine import Value, clear_grad
+    >>> from glassgrad import Value, clear_grad
     >>> x = Value(2.0)
     >>> (x * x).backward()
     >>> clear_grad([x])
@@ -207,7 +207,7 @@ def descend(values: Sequence[Value], rate: float) -> None:
     Raises:
         TypeError: there is something else among them.
 
-    >>> from engine import Value, descend
+    >>> from glassgrad import Value, descend
     >>> x = Value(3.0)
     >>> (x * x).backward()
     >>> descend([x], 0.1)
@@ -229,7 +229,7 @@ def zero_grad(values: Sequence[Value]) -> None:
     Raises:
         TypeError: there is something else among them.
 
-    >>> from engine import Value, zero_grad
+    >>> from glassgrad import Value, zero_grad
     >>> x = Value(2.0)
     >>> (x * x).backward()
     >>> zero_grad([x])

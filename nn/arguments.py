@@ -31,7 +31,7 @@ def explained(hint: str = "") -> Callable[[F], F]:
     Args:
         hint: how it is called, as a sentence, for a wrong number of arguments.
 
-    >>> from nn.arguments import explained
+    >>> from glassgrad.nn.arguments import explained
     >>> @explained("Write train(rate).")
     ... def train(learning_rate): ...
     >>> train(lr=0.1)

@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from engine.real import real
-from engine.text import describe, told
+from glassgrad.engine.real import real
+from glassgrad.engine.text import describe, told
 
 Check: TypeAlias = Callable[[Any, str], Any]
 """Takes what was given and its role in a message; gives what is kept, or raises."""
@@ -32,7 +32,7 @@ def whole(number: Any, role: str, least: int = 1) -> int:
         TypeError: it is no whole number.
         ValueError: it is too small.
 
-    >>> from nn.checks import whole
+    >>> from glassgrad.nn.checks import whole
     >>> whole(0, "epochs")
     Traceback (most recent call last):
     ValueError: epochs is at least 1, not 0.
@@ -56,7 +56,7 @@ def finite(number: Any, role: str) -> float:
         ValueError: it is nan or infinite.
         OverflowError: it is beyond the range of floats.
 
-    >>> from nn.checks import finite
+    >>> from glassgrad.nn.checks import finite
     >>> finite(1, "SGD(dampening=...)")
     1.0
     """
@@ -73,7 +73,7 @@ def not_negative(number: Any, role: str) -> float:
         TypeError, OverflowError: see `finite`.
         ValueError: it is negative or not finite.
 
-    >>> from nn.checks import not_negative
+    >>> from glassgrad.nn.checks import not_negative
     >>> not_negative(0.1, "SGD(learning_rate=...)")
     0.1
     """
@@ -90,7 +90,7 @@ def positive(number: Any, role: str) -> float:
         TypeError, OverflowError: see `finite`.
         ValueError: it is not above 0, or not finite.
 
-    >>> from nn.checks import positive
+    >>> from glassgrad.nn.checks import positive
     >>> positive(1, "fit(clip_norm=...)")
     1.0
     """
@@ -107,7 +107,7 @@ def below_one(number: Any, role: str) -> float:
         TypeError, OverflowError: see `finite`.
         ValueError: it is negative, or 1 or more.
 
-    >>> from nn.checks import below_one
+    >>> from glassgrad.nn.checks import below_one
     >>> below_one(0.99, "RMSprop(alpha=...)")
     0.99
     """
@@ -124,7 +124,7 @@ def proper_share(number: Any, role: str) -> float:
         TypeError, OverflowError: see `finite`.
         ValueError: it is 0 or less, 1 or more, or nan.
 
-    >>> from nn.checks import proper_share
+    >>> from glassgrad.nn.checks import proper_share
     >>> proper_share(0.25, "split(share=...)")
     0.25
     """
@@ -141,7 +141,7 @@ def two_below_one(pair: Any, role: str) -> tuple[float, float]:
         TypeError: it is no pair of real numbers.
         ValueError, OverflowError: see `below_one`.
 
-    >>> from nn.checks import two_below_one
+    >>> from glassgrad.nn.checks import two_below_one
     >>> two_below_one([0.9, 0.999], "Adam(betas=...)")
     (0.9, 0.999)
     """
@@ -156,7 +156,7 @@ def true_or_false(choice: Any, role: str) -> bool:
     Raises:
         TypeError: it is neither.
 
-    >>> from nn.checks import true_or_false
+    >>> from glassgrad.nn.checks import true_or_false
     >>> true_or_false(True, "SGD(nesterov=...)")
     True
     """

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from engine import Value, compare, prod, where
-from engine.real import is_real
-from engine.text import told
+from glassgrad.engine import Value, compare, prod, where
+from glassgrad.engine.real import is_real
+from glassgrad.engine.text import told
 
 
 def place(number: Any, count: int, role: str, error: type[Exception] = ValueError) -> int:
@@ -29,7 +29,7 @@ def place(number: Any, count: int, role: str, error: type[Exception] = ValueErro
         TypeError: it is no number, or a bool.
         ValueError: it is not one of 0 … count - 1; or the other error that was given.
 
-    >>> from nn.choice import place
+    >>> from glassgrad.nn.choice import place
     >>> place(2.0, 3, "cross_entropy takes a class")
     2
     >>> place(3, 3, "cross_entropy takes a class")
@@ -49,8 +49,8 @@ def place(number: Any, count: int, role: str, error: type[Exception] = ValueErro
 def misses(which: Value, count: int) -> list[Value]:
     """For each place 0 if the Value is it, else 1 or -1.
 
-    >>> from engine import Value
-    >>> from nn.choice import misses
+    >>> from glassgrad import Value
+    >>> from glassgrad.nn.choice import misses
     >>> [miss.data for miss in misses(Value(1.0), 3)]
     [1.0, 0.0, -1.0]
     """
@@ -60,8 +60,8 @@ def misses(which: Value, count: int) -> list[Value]:
 def unless_all_miss(result: Any, missed: list[Value]) -> Value:
     """A result, or nan if the Value that chose was none of the places.
 
-    >>> from engine import Value
-    >>> from nn.choice import misses, unless_all_miss
+    >>> from glassgrad import Value
+    >>> from glassgrad.nn.choice import misses, unless_all_miss
     >>> unless_all_miss(5.0, misses(Value(0.5), 3)).data
     nan
     """

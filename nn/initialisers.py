@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any, TypeAlias
 
-from engine.text import describe, told
-from nn.checks import finite, not_negative, whole
-from nn.seed import Seed, generator
+from glassgrad.engine.text import describe, told
+from glassgrad.nn.checks import finite, not_negative, whole
+from glassgrad.nn.seed import Seed, generator
 
 Draw: TypeAlias = Callable[[Any, int, int], float]
 """A number drawn with a `random.Random` for a neuron of some fan-in and fan-out."""
@@ -35,7 +35,7 @@ class Initialiser:
         TypeError: the weight or the bias is no function.
 
     Example:
-        >>> from nn import Initialiser
+        >>> from glassgrad import Initialiser
         >>> thirds = Initialiser("thirds", lambda generator, nin, nout: 1 / 3)
         >>> thirds.draw(2)
         ([0.3333333333333333, 0.3333333333333333], 0.0)
@@ -59,13 +59,13 @@ class Initialiser:
         Args:
             nin: its number of inputs, the fan-in.
             nout: how many neurons stand side by side in its layer, the fan-out.
-            seed: see `nn.Neuron`.
+            seed: see `Neuron`.
 
         Raises:
             TypeError: a number is no whole number, or the seed is of a wrong type.
             ValueError: a number is below 1.
 
-        >>> from nn.initialisers import INITIALISERS
+        >>> from glassgrad.nn.initialisers import INITIALISERS
         >>> weights, bias = INITIALISERS["he"].draw(3, seed=0)
         >>> len(weights), bias
         (3, 0.0)
@@ -93,7 +93,7 @@ def uniform(low: float = -1.0, high: float = 1.0) -> Initialiser:
         TypeError: a number is no real number.
         ValueError: a number is not finite, or `low` is above `high`.
 
-    >>> from nn.initialisers import uniform
+    >>> from glassgrad.nn.initialisers import uniform
     >>> uniform(-0.5, 0.5)
     <initialiser uniform(-0.5, 0.5)>
     """
@@ -121,7 +121,7 @@ def normal(mean: float = 0.0, std: float = 1.0) -> Initialiser:
         TypeError: a number is no real number.
         ValueError: a number is not finite, or `std` is negative.
 
-    >>> from nn.initialisers import normal
+    >>> from glassgrad.nn.initialisers import normal
     >>> normal(std=0.02)
     <initialiser normal(0, 0.02)>
     """
@@ -142,7 +142,7 @@ def xavier(gain: float = 1.0) -> Initialiser:
         TypeError: the gain is no real number.
         ValueError: the gain is negative or not finite.
 
-    >>> from nn.initialisers import xavier
+    >>> from glassgrad.nn.initialisers import xavier
     >>> xavier(5 / 3)
     <initialiser xavier(1.66667)>
     """
@@ -161,7 +161,7 @@ def xavier_normal(gain: float = 1.0) -> Initialiser:
     Raises:
         TypeError, ValueError: see `xavier`.
 
-    >>> from nn.initialisers import xavier_normal
+    >>> from glassgrad.nn.initialisers import xavier_normal
     >>> xavier_normal()
     <initialiser xavier_normal(1)>
     """
@@ -185,7 +185,7 @@ def he(gain: float = sqrt(2.0)) -> Initialiser:
         TypeError: the gain is no real number.
         ValueError: the gain is negative or not finite.
 
-    >>> from nn.initialisers import he
+    >>> from glassgrad.nn.initialisers import he
     >>> he()
     <initialiser he(1.41421)>
     """
@@ -202,7 +202,7 @@ def he_normal(gain: float = sqrt(2.0)) -> Initialiser:
     Raises:
         TypeError, ValueError: see `he`.
 
-    >>> from nn.initialisers import he_normal
+    >>> from glassgrad.nn.initialisers import he_normal
     >>> he_normal()
     <initialiser he_normal(1.41421)>
     """
@@ -220,7 +220,7 @@ def zeros() -> Initialiser:
     weights after them have no gradient, and weights of 0 send none back. Only the bias of the last
     layer can ever move, and if that is a relu not even that.
 
-    >>> from nn import MLP
+    >>> from glassgrad import MLP
     >>> MLP(2, [2, 1], activation="relu", init="zeros")([1.0, 2.0]).data
     0.0
     """
@@ -230,7 +230,7 @@ def zeros() -> Initialiser:
 def torch_linear() -> Initialiser:
     """Weights and bias uniform within ±1 / sqrt(fan_in), as PyTorch's `Linear` starts.
 
-    >>> from nn.initialisers import torch_linear
+    >>> from glassgrad.nn.initialisers import torch_linear
     >>> torch_linear()
     <initialiser torch>
     """
@@ -276,7 +276,7 @@ def initialiser(choice: Init) -> Initialiser:
         ValueError: there is no initialiser of that name.
         TypeError: the choice is neither a name nor an initialiser.
 
-    >>> from nn.initialisers import initialiser
+    >>> from glassgrad.nn.initialisers import initialiser
     >>> initialiser("xavier")
     <initialiser xavier(1)>
     """
@@ -284,7 +284,7 @@ def initialiser(choice: Init) -> Initialiser:
         return choice
     names = (
         f"Choose one of {', '.join(INITIALISERS)}, or give an initialiser such as "
-        "nn.initialisers.normal(0, 1)."
+        "glassgrad.nn.initialisers.normal(0, 1)."
     )
     if callable(choice):
         name = getattr(choice, "__name__", type(choice).__name__)

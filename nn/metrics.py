@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from engine.real import real
-from engine.text import counted, describe, told
-from nn.data.arrays import Array, numbers_of
+from glassgrad.engine.real import real
+from glassgrad.engine.text import counted, describe, told
+from glassgrad.nn.data.arrays import Array, numbers_of
 
 Metric: TypeAlias = Callable[[Any, Any], float]
 """A function of outputs and targets."""
@@ -40,7 +40,7 @@ def accuracy(outputs: Any, targets: Any, threshold: float | None = None) -> floa
             whether scores are probabilities.
 
     >>> import numpy as np
-    >>> from nn.metrics import accuracy
+    >>> from glassgrad.nn.metrics import accuracy
     >>> accuracy(np.array([[0.1, 2.0, 0.3], [1.0, 0.0, 0.0]]), np.array([1, 2]))
     0.5
     >>> accuracy([1.5, -0.2, 0.3, -4.0], [1, -1, -1, -1])
@@ -68,7 +68,7 @@ def confusion(outputs: Any, targets: Any, threshold: float | None = None) -> npt
         ValueError: as for `accuracy`; or a score is nan, which is of no class.
 
     >>> import numpy as np
-    >>> from nn.metrics import confusion
+    >>> from glassgrad.nn.metrics import confusion
     >>> confusion(np.array([1.5, -0.2, 0.3]), np.array([1, 0, 0]))
     array([[1, 1],
            [0, 1]])
@@ -96,7 +96,7 @@ def mean_squared_error(outputs: Any, targets: Any) -> float:
         TypeError: there is something else than numbers.
         ValueError: the shapes are different.
 
-    >>> from nn.metrics import mean_squared_error
+    >>> from glassgrad.nn.metrics import mean_squared_error
     >>> mean_squared_error([1.0, 2.0], [1.0, 4.0])
     2.0
     """
@@ -116,7 +116,7 @@ def mean_absolute_error(outputs: Any, targets: Any) -> float:
         TypeError: there is something else than numbers.
         ValueError: the shapes are different.
 
-    >>> from nn.metrics import mean_absolute_error
+    >>> from glassgrad.nn.metrics import mean_absolute_error
     >>> mean_absolute_error([1.0, 2.0], [1.0, 4.0])
     1.0
     """
@@ -141,7 +141,7 @@ def r2(outputs: Any, targets: Any) -> float:
         TypeError: there is something else than numbers.
         ValueError: the shapes are different.
 
-    >>> from nn.metrics import r2
+    >>> from glassgrad.nn.metrics import r2
     >>> r2([1.0, 2.0, 3.0], [1.0, 2.0, 6.0])
     0.3571428571428571
     """
@@ -171,7 +171,7 @@ def metric_called(choice: str | Metric) -> Metric:
         ValueError: there is no metric of that name.
         TypeError: the choice is neither a name nor a function.
 
-    >>> from nn.metrics import metric_called
+    >>> from glassgrad.nn.metrics import metric_called
     >>> metric_called("r2")([1.0, 2.0], [1.0, 2.0])
     1.0
     """

@@ -9,7 +9,7 @@ import operator
 import random
 from typing import TypeAlias
 
-from engine.text import describe
+from glassgrad.engine.text import describe
 
 Seed: TypeAlias = int | random.Random | None
 """A whole number, a generator to draw from, or None for Python's global `random`."""
@@ -24,7 +24,7 @@ def generator(seed: Seed) -> random.Random | None:
     Raises:
         TypeError: the seed is something else.
 
-    >>> from nn.seed import generator
+    >>> from glassgrad.nn.seed import generator
     >>> generator(1).random() == generator(1).random()
     True
     """

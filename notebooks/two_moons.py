@@ -22,10 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-import engine
-from engine import Value, no_grad
-from nn import MLP, two_moons
-from viz.plots import plot_boundary
+from glassgrad import MLP, Value, engine, no_grad, two_moons
+from glassgrad.viz.plots import plot_boundary
 
 # ## The data
 #

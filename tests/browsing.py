@@ -1,7 +1,7 @@
 """A real browser for tests: headless Chromium, driven by mouse and keyboard through Playwright.
 
-Nothing here needs Playwright to be imported; without it, or without a Chromium, the fixtures of
-`conftest.py` skip the test and say what is missing.
+Nothing here needs Playwright to be imported; without it, or without a Chromium, `needing.py` leaves
+out the tests that ask for the fixtures of `conftest.py`.
 """
 
 import asyncio
@@ -13,12 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome")
 OPTIONS = [
     *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic"),
     *("--no-first-run", "--disable-background-networking", "--disable-component-update"),
@@ -29,15 +27,18 @@ PATIENCE = 90_000
 LOCAL = ("file:", "data:", "blob:", "about:")
 
 
+def program() -> str | None:
+    """The Chromium that is installed."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
 @contextmanager
 def launched() -> Iterator["Browser"]:
-    """A running Chromium; the test is skipped where there is none or no Playwright."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        pytest.skip("there is no Chromium to test in")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=OPTIONS)
+    """A running Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program(), args=OPTIONS)
         yield browser
         browser.close()
 

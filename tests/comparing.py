@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from programs import Program, by_engine
 
-from engine import Value, grad, topological_order
+from glassgrad import Value, grad, topological_order
 
 
 class Outcome(NamedTuple):

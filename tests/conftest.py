@@ -5,14 +5,16 @@ import os
 import platform
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import browsing
 import figures
+import needing
 import pytest
 
 if TYPE_CHECKING:
@@ -20,10 +22,47 @@ if TYPE_CHECKING:
 
 pytest.register_assert_rewrite("stepping")
 FIGURES = figures.Figures()
+LEFT_OUT: Counter[str] = Counter()
+"""What is left out of this run, by reason; see `needing.py`."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     figures.add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for line in needing.MARKS:
+        config.addinivalue_line("markers", line)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    lacking = needing.missing_for_file(collection_path)
+    if lacking is None:
+        return None
+    asked = [Path(config.invocation_params.dir, arg.split("::")[0]) for arg in config.args]
+    if any(map(collection_path.is_relative_to, asked)):
+        LEFT_OUT[lacking[0]] += lacking[1]
+    return True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    slow_too = bool(config.option.markexpr) or figures.are_asked_for(config)
+    out, reasons = needing.sort_out(items, slow_too)
+    LEFT_OUT.update(reasons)
+    config.hook.pytest_deselected(items=out)
+    items.sort(key=lambda item: item.path.stem not in needing.LONGEST)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process of several tells the one that began them what it has left out, as all have."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["left out"] = dict(LEFT_OUT)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    LEFT_OUT.update(getattr(node, "workeroutput", {}).get("left out", {}) if not LEFT_OUT else {})
 
 
 @pytest.fixture
@@ -42,6 +81,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
+    if LEFT_OUT:
+        terminalreporter.write_line(f"\n{needing.sentence(LEFT_OUT)}")
     lines = list(FIGURES.lines())
     if lines:
         terminalreporter.section("what was checked")
@@ -52,9 +93,7 @@ def pytest_terminal_summary(
     if missing := FIGURES.missing():
         terminalreporter.write_line(f"{page} is not written: nothing about {', '.join(missing)}.")
         return
-    asked = (
-        f"{o}={config.getoption(o)}" for o in ("--graphs", "--jax-graphs", "--inputs", "--programs")
-    )
+    asked = (f"{option}={config.getoption(option)}" for option in figures.AMOUNTS)
     command = f"pytest {' '.join(asked)}"
     page.write_text(FIGURES.page(f"{command} --figures={page}", installed()), encoding="utf-8")
 

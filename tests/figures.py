@@ -33,14 +33,27 @@ SECTIONS = {
 """The sections of the page, each with what it is about."""
 
 
+AMOUNTS = {
+    "--graphs": (600, "graphs to compare with PyTorch"),
+    "--jax-graphs": (200, "the same with JAX, slower"),
+    "--inputs": (3_000, "hostile inputs to try"),
+    "--programs": (300, "programs to compile"),
+}
+"""How much to try, usually, and of what."""
+
+
 def add_options(parser: pytest.Parser) -> None:
     """The switches of the command line: how much to try, and where to write the page."""
     group = parser.getgroup("glassgrad")
-    group.addoption("--graphs", type=int, default=600, help="graphs to compare with PyTorch (600)")
-    group.addoption("--jax-graphs", type=int, default=200, help="the same with JAX, slower (200)")
-    group.addoption("--inputs", type=int, default=3_000, help="hostile inputs to try (3000)")
-    group.addoption("--programs", type=int, default=300, help="programs to compile (300)")
+    for option, (usual, what) in AMOUNTS.items():
+        group.addoption(option, type=int, default=usual, help=f"{what} ({usual})")
     group.addoption("--figures", type=Path, metavar="FILE", help="write what was checked as a page")
+
+
+def are_asked_for(config: pytest.Config) -> bool:
+    """Whether it is a long run: of other amounts than usual, or for the page."""
+    others = [option for option, (usual, _) in AMOUNTS.items() if config.getoption(option) != usual]
+    return bool(others or config.getoption("--figures"))
 
 
 class Figures:

@@ -22,8 +22,8 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from engine import TABLE, Reduction, Value, scope
-from engine.operation import Pairing
+from glassgrad import TABLE, Reduction, Value, scope
+from glassgrad.engine.operation import Pairing
 
 Text = TypeVar("Text", str, bytes)
 Corpus = dict[str, Any]

@@ -20,7 +20,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
-import viz
+import glassgrad
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -93,7 +93,7 @@ def environment(folder: Path) -> dict[str, str]:
     places = {key: str(folder / name) for key, name in FOLDERS.items()}
     for place in places.values():
         Path(place).mkdir(parents=True, exist_ok=True)
-    package = str(Path(viz.__file__).parent.parent)
+    package = str(Path(glassgrad.__file__).parent.parent)
     flags = {"JUPYTER_PLATFORM_DIRS": "1", "PYTHONPATH": package}
     return {**others, **places, **flags}
 

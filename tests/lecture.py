@@ -1,6 +1,6 @@
 """The neuron of the lecture, an example that several test files share."""
 
-from engine import Value
+from glassgrad import Value
 
 
 def lecture_neuron() -> Value:

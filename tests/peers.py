@@ -2,7 +2,7 @@
 
 For each row of the table a peer has a function of the flat operands, which are the peer's own
 numbers or plain floats. Where it has no function of the kind, one is composed by definition. A test
-that asks for a peer that is not installed is skipped. Next: `test_random_graphs.py`.
+that asks for a peer says so with `needs`. Next: `test_random_graphs.py`.
 """
 
 import functools
@@ -10,11 +10,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import pytest
 from comparing import Outcome
 from programs import Program
 
-from engine import TABLE
+from glassgrad import TABLE
 
 Rows = Mapping[str, Callable[..., Any]]
 
@@ -31,7 +30,8 @@ def missing(rows: Rows, peer: str) -> str:
 @functools.cache
 def torch_rows() -> Rows:
     """Every row in PyTorch's float64."""
-    torch = pytest.importorskip("torch")
+    import torch
+
     functional = torch.nn.functional
     one = torch.tensor(1.0, dtype=torch.float64)
     zero = torch.tensor(0.0, dtype=torch.float64)
@@ -111,7 +111,8 @@ TORCH_NAMES = (
 @functools.cache
 def jax_rows() -> Rows:
     """Every row in JAX; its numbers are float64 only after `jax_enable_x64` is set."""
-    jax = pytest.importorskip("jax")
+    import jax
+
     jnp = jax.numpy
     special = jax.scipy.special
 
@@ -183,7 +184,8 @@ JAX_NAMES = {
 def with_torch(program: Program) -> Outcome:
     """The outcome by PyTorch."""
     rows = torch_rows()
-    torch = pytest.importorskip("torch")
+    import torch
+
     xs = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in program.point]
 
     def derivatives(y: Any) -> Sequence[Any]:
@@ -205,7 +207,7 @@ def with_jax(program: Program) -> Outcome:
     It runs without compiling, which would take seconds a program, and one leaf at a time.
     """
     rows = jax_rows()
-    jax = pytest.importorskip("jax")
+    import jax
 
     def result(xs: Sequence[Any]) -> Any:
         return program.run(lambda name, *operands: rows[name](*operands), xs)[-1]

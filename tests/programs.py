@@ -13,8 +13,8 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from engine import TABLE, Operation, Reduction, Value
-from engine.operation import Pairing
+from glassgrad import TABLE, Operation, Reduction, Value
+from glassgrad.engine.operation import Pairing
 
 Operand = int | float
 Line = tuple[str, tuple[Operand, ...]]
@@ -80,7 +80,7 @@ class Program(NamedTuple):
         return "\n".join(
             (
                 "from math import inf, nan",
-                "from engine import TABLE, Value, grad",
+                "from glassgrad import TABLE, Value, grad",
                 *made,
                 f"gradient = grad({names[-1]}, [{leaves}], differentiable=True)",
                 f"print({names[-1]}.data, [g.data for g in gradient])",

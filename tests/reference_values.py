@@ -11,7 +11,7 @@ from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import NamedTuple
 
-from engine import TABLE, Operation, Reduction, Value, grad
+from glassgrad import TABLE, Operation, Reduction, Value, grad
 
 Point = tuple[float, ...]
 

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from programs import Program, by_engine
 
-import engine
-from engine import Value, compiled
+from glassgrad import Value, compiled, engine
 
 
 def near(a: float, b: float, tolerance: float = 1e-12) -> bool:

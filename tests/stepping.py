@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 from browsing import Pages
 from lecture import lecture_neuron
 
-from engine import Value, where
-from engine.printing import short
-from nn import Neuron
-from viz import Backprop, backprop
-from viz.steps import Steps
-from viz.words import checks, equations, line_of, sentence
+from glassgrad import Backprop, Neuron, Value, backprop, where
+from glassgrad.engine.printing import short
+from glassgrad.viz.steps import Steps
+from glassgrad.viz.words import checks, equations, line_of, sentence
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine import assign, compiled, data_vector, grad_vector
-from nn import (
+from glassgrad import (
     MLP,
     AttentionHead,
     Dropout,
@@ -19,18 +18,24 @@ from nn import (
     Projection,
     RMSNorm,
     Sequential,
+    assign,
+    compiled,
+    data_vector,
     from_torch,
+    grad_vector,
     mse,
     sine,
     to_torch,
 )
-from nn.bridges.from_torch import _HERE
-from nn.bridges.torch_table import ACTIVATIONS_THERE
-from nn.data.samples import plain
+from glassgrad.nn.bridges.from_torch import _HERE
+from glassgrad.nn.bridges.torch_table import ACTIVATIONS_THERE
+from glassgrad.nn.data.samples import plain
 
 
 def torch_here() -> Any:
-    return pytest.importorskip("torch")
+    import torch
+
+    return torch
 
 
 def chain(*parts: Any) -> Sequential:
@@ -64,6 +69,7 @@ def shaken(model: Module) -> Module:
 
 
 @pytest.mark.parametrize("name", MODELS)
+@pytest.mark.needs("torch")
 def test_outputs_and_gradients_are_the_same(name: str) -> None:
     torch = torch_here()
     model = shaken(MODELS[name]())
@@ -98,6 +104,7 @@ def leaves(model: Module) -> list[list[Any]]:
 
 
 @pytest.mark.parametrize("name", MODELS)
+@pytest.mark.needs("torch")
 def test_there_and_back_keeps_every_bit(name: str) -> None:
     torch_here()
     model = shaken(MODELS[name]())
@@ -110,6 +117,7 @@ def test_there_and_back_keeps_every_bit(name: str) -> None:
         assert [v.data for v in np.ravel(ours)] == [v.data for v in np.ravel(theirs)]
 
 
+@pytest.mark.needs("torch")
 def test_an_mlp_comes_back_as_one() -> None:
     torch_here()
     model = MLP(3, [5, 4, 2], activation="relu", output_activation="linear", seed=1)
@@ -119,6 +127,7 @@ def test_an_mlp_comes_back_as_one() -> None:
     assert repr(again) == repr(model)
 
 
+@pytest.mark.needs("torch")
 def test_an_embedding_takes_tokens() -> None:
     torch = torch_here()
     model = Sequential(Embedding(7, 4, seed=1), Layer(4, 2, seed=2))
@@ -146,6 +155,7 @@ def test_every_class_that_comes_back_is_tried() -> None:
 
 
 @pytest.mark.parametrize("name", THERE)
+@pytest.mark.needs("torch")
 def test_the_way_back_leaves_the_generator_of_the_user_alone(name: str) -> None:
     there = THERE[name](torch_here().nn)
     before = random.getstate()
@@ -153,6 +163,7 @@ def test_the_way_back_leaves_the_generator_of_the_user_alone(name: str) -> None:
     assert random.getstate() == before
 
 
+@pytest.mark.needs("torch")
 def test_numbers_of_float32_stay_what_they_are() -> None:
     torch = torch_here()
     there = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1))
@@ -257,6 +268,7 @@ def with_own_neuron() -> Module:
         (3, "takes a model of nn, not int 3"),
     ],
 )
+@pytest.mark.needs("torch")
 def test_what_cannot_cross_is_named(model: Any, message: str) -> None:
     torch_here()
     with pytest.raises(TypeError, match=message):
@@ -299,7 +311,7 @@ def with_own_forward(module: Any) -> Any:
 
 
 def complex_layer(nn: Any) -> Any:
-    return nn.Linear(2, 2, dtype=pytest.importorskip("torch").complex64)
+    return nn.Linear(2, 2, dtype=torch_here().complex64)
 
 
 @pytest.mark.parametrize(
@@ -333,12 +345,14 @@ def complex_layer(nn: Any) -> Any:
         (lambda nn: 3, "takes a torch.nn.Module, not int 3"),
     ],
 )
+@pytest.mark.needs("torch")
 def test_what_cannot_come_back_is_named(make: Any, message: str) -> None:
     torch = torch_here()
     with pytest.raises(TypeError, match=message):
         from_torch(make(torch.nn))
 
 
+@pytest.mark.needs("torch")
 def test_an_activation_used_twice_stands_in_both_places() -> None:
     torch = torch_here()
     bend, layers = torch.nn.Tanh(), [torch.nn.Linear(2, 2).double() for _ in range(3)]
@@ -349,12 +363,14 @@ def test_an_activation_used_twice_stands_in_both_places() -> None:
     np.testing.assert_allclose([v.data for v in model([0.5, -1.0])], expected, rtol=1e-12)
 
 
+@pytest.mark.needs("torch")
 def test_softplus_as_pytorch_makes_it_comes_back() -> None:
     torch = torch_here()
     assert repr(from_torch(torch.nn.Softplus())) == "Sequential(softplus, 0 parameters)"
 
 
 @pytest.mark.parametrize("flags", [(True, False, True), (False, True, False), (True, True, False)])
+@pytest.mark.needs("torch")
 def test_each_part_is_in_training_as_it_was(flags: tuple[bool, ...]) -> None:
     torch_here()
     model: Any = Sequential(Layer(2, 2, seed=1), Dropout(0.5), Dropout(0.25))
@@ -367,8 +383,10 @@ def test_each_part_is_in_training_as_it_was(flags: tuple[bool, ...]) -> None:
     assert (again.training, *(part.training for part in again.parts[-2:])) == flags
 
 
+@pytest.mark.needs("scipy")
 def test_scipy_drives_a_model() -> None:
-    optimize = pytest.importorskip("scipy.optimize")
+    from scipy import optimize
+
     X, y = sine(60)
     model = MLP(1, [8, 1], output_activation="linear", init="xavier", seed=0)
     parameters = model.parameters()

@@ -12,8 +12,7 @@ from browsing import Pages
 from lecture import lecture_neuron
 from stepping import HEAD, Stepper, choice, fragment, lecture, neuron, shared, steppers
 
-from engine import Value
-from viz import Backprop, backprop
+from glassgrad import Backprop, Value, backprop
 
 
 def leaf() -> Backprop:

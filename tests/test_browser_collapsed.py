@@ -6,11 +6,9 @@ import pytest
 from browsing import Pages
 from stepping import HEAD, STATUSES, Stepper, document, fragment, steppers
 
-from engine import Value
-from engine.printing import short
-from nn import MLP
-from viz import Backprop, backprop
-from viz.page import element, script
+from glassgrad import MLP, Backprop, Value, backprop
+from glassgrad.engine.printing import short
+from glassgrad.viz.page import element, script
 
 BOXES = """root => Array.from(root.querySelectorAll("[data-b]"), box => ({
   lit: box.classList.contains("gg-now"),

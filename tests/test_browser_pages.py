@@ -4,9 +4,8 @@ import pytest
 from browsing import Pages
 from stepping import HEAD, Stepper, fragment, neuron, steppers
 
-from engine import Value
-from viz import Backprop, backprop
-from viz.page import MOST_STEPS, element, script
+from glassgrad import Backprop, Value, backprop
+from glassgrad.viz.page import MOST_STEPS, element, script
 
 
 @pytest.fixture(scope="module")

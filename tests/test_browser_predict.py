@@ -4,9 +4,8 @@ import pytest
 from browsing import Pages
 from stepping import Stepper, document, fragment, shared
 
-from engine import Value
-from viz import backprop, step_neuron
-from viz.words import question
+from glassgrad import Value, backprop, step_neuron
+from glassgrad.viz.words import question
 
 AGAIN = "Not yet. Try again, or press Show."
 

@@ -10,8 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-import engine
-from engine import (
+from glassgrad import (
     TABLE,
     ChangedDataError,
     GradientMismatchError,
@@ -19,8 +18,9 @@ from engine import (
     Reduction,
     Value,
     check_gradients,
+    engine,
 )
-from engine.operation import ATOM, Notation, Pairing
+from glassgrad.engine.operation import ATOM, Notation, Pairing
 
 
 def operation_with(*rules: object, function: Callable = math.sin) -> Operation:
@@ -232,10 +232,12 @@ def wrong_versions(row: Operation) -> list[Operation]:
     return list(map(changed, changes))
 
 
-@pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
+# Through the others no derivative flows.
+WITH_RULES = [pytest.param(row, id=name) for name, row in TABLE.items() if any(row.rules)]
+
+
+@pytest.mark.parametrize("row", WITH_RULES)
 def test_every_row_made_wrong(row: Operation, figure: Callable) -> None:
-    if not any(row.rules):
-        pytest.skip("no derivative flows through this row")
     size = len(row.domain)
     if isinstance(row, Reduction):
         size = 4 if isinstance(row, Pairing) else 3

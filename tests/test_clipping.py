@@ -8,8 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine import NOT_COMPUTED, Value, assign_grad, grad_vector
-from nn import MLP, clip_grad_norm, clip_grad_value, clipped_by_norm, clipped_by_value
+from glassgrad import (
+    MLP,
+    NOT_COMPUTED,
+    Value,
+    assign_grad,
+    clip_grad_norm,
+    clip_grad_value,
+    clipped_by_norm,
+    clipped_by_value,
+    grad_vector,
+)
 
 ROWS = [
     [3.0, 4.0],
@@ -34,7 +43,8 @@ def values_with(gradients: list[float]) -> list[Value]:
 
 
 def tensors_with(gradients: list[float]) -> list[Any]:
-    torch = pytest.importorskip("torch")
+    import torch
+
     tensors = [torch.zeros((), dtype=torch.float64, requires_grad=True) for _ in gradients]
     for tensor, gradient in zip(tensors, gradients):
         tensor.grad = torch.tensor(gradient, dtype=torch.float64)
@@ -43,8 +53,10 @@ def tensors_with(gradients: list[float]) -> list[Any]:
 
 @pytest.mark.parametrize("limit", LIMITS)
 @pytest.mark.parametrize("gradients", ROWS)
+@pytest.mark.needs("torch")
 def test_norms_are_clipped_as_in_pytorch(gradients: list[float], limit: float) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     values, tensors = values_with(gradients), tensors_with(gradients)
     norm = clip_grad_norm(values, limit)
     theirs = torch.nn.utils.clip_grad_norm_(tensors, limit, foreach=False).item()
@@ -60,8 +72,10 @@ def test_norms_are_clipped_as_in_pytorch(gradients: list[float], limit: float) -
 
 @pytest.mark.parametrize("limit", LIMITS)
 @pytest.mark.parametrize("gradients", ROWS)
+@pytest.mark.needs("torch")
 def test_numbers_are_clipped_as_in_pytorch(gradients: list[float], limit: float) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     values, tensors = values_with(gradients), tensors_with(gradients)
     clip_grad_value(values, limit)
     if tensors:  # theirs fails on none

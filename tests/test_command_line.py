@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from viz.command_line import main
-from viz.expression import NAMES
+from glassgrad.viz.command_line import main
+from glassgrad.viz.expression import NAMES
 
 LECTURE = "tanh(x1*w1 + x2*w2 + b)"
 NUMBERS = ["x1=2", "x2=0", "w1=-3", "w2=1", "b=6.8813735870195432"]
@@ -345,7 +345,7 @@ def test_a_folder_that_cannot_be_written_to_is_status_1(
 # The installed script itself.
 
 SCRIPT = Path(sys.executable).with_name("glassgrad" + (sysconfig.get_config_var("EXE") or ""))
-COMMAND = [str(SCRIPT)] if SCRIPT.exists() else [sys.executable, "-m", "viz.command_line"]
+COMMAND = [str(SCRIPT)] if SCRIPT.exists() else [sys.executable, "-m", "glassgrad.viz.command_line"]
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -358,7 +358,9 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[byte
     )
 
 
-AS_MODULES = [[sys.executable, "-m", module] for module in ("viz", "viz.command_line")]
+AS_MODULES = [
+    [sys.executable, "-m", module] for module in ("glassgrad", "glassgrad.viz.command_line")
+]
 
 
 @pytest.mark.parametrize("command", [COMMAND, *AS_MODULES])
@@ -398,7 +400,7 @@ def test_a_terminal_without_unicode_shows_the_rest(folder: Path) -> None:
     assert b"Traceback" not in done.stderr
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs a shell that closes streams")
+@pytest.mark.system("POSIX")
 @pytest.mark.parametrize(
     ("arguments", "closed", "status", "said"),
     [
@@ -417,7 +419,7 @@ def test_a_closed_stream_gives_no_traceback(
     assert bool(done.stdout) == (status == 0)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs arguments that are no UTF-8")
+@pytest.mark.system("Linux")
 def test_bytes_that_are_no_text_are_a_mistake_like_any_other(folder: Path) -> None:
     done = subprocess.run(
         [*map(os.fsencode, COMMAND), b"x + \xff", b"x=1"],

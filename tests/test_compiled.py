@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from needing import mostly_slow
 from programs import by_engine, random_program
 from replaying import are_near, is_same_over_batch, near, value_and_slopes
 
-import engine
-from engine import TABLE, Compiled, Value, compiled, grad, no_grad, where
-from engine.errors import CompilationError
-from nn import MLP
+from glassgrad import MLP, TABLE, Compiled, Value, compiled, engine, grad, no_grad, where
+from glassgrad.engine.errors import CompilationError
 
 SECTION = "Compiled programs"
 
@@ -23,7 +22,7 @@ SECTION = "Compiled programs"
 # The same numbers.
 
 
-@pytest.mark.parametrize("batch", range(8))
+@pytest.mark.parametrize("batch", mostly_slow(range(8)))
 @pytest.mark.parametrize("passing", ["captured", "as arguments"])
 def test_random_programs_agree_with_eager_ones(
     batch: int, passing: str, figure: Callable[..., None], request: pytest.FixtureRequest

@@ -1,5 +1,6 @@
 """Compiled programs on arrays of PyTorch and JAX: the same text, and the numbers of numpy."""
 
+import importlib
 import itertools
 import math
 import os
@@ -18,14 +19,12 @@ from programs import by_engine, random_program
 from reference_values import cases
 from replaying import value_and_slopes
 
-import engine
-from engine import TABLE, Compiled, Operation, Reduction, Value, compiled
-from engine.compiling import layout
-from engine.compiling.libraries import library
-from engine.compiling.program import Program
-from engine.compiling.recording import Recording
-from engine.errors import CompilationError
-from nn import MLP
+from glassgrad import MLP, TABLE, Compiled, Operation, Reduction, Value, compiled, engine
+from glassgrad.engine.compiling import layout
+from glassgrad.engine.compiling.libraries import library
+from glassgrad.engine.compiling.program import Program
+from glassgrad.engine.compiling.recording import Recording
+from glassgrad.engine.errors import CompilationError
 
 SECTION = "Compiled programs"
 INPUT = frozenset({"input"})
@@ -43,7 +42,7 @@ class Peer:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.package = pytest.importorskip(name, reason=f"{name} is not installed")
+        self.package = importlib.import_module(name)
         self.module = self.package.numpy if name == "jax" else self.package
         self.jit: Callable[..., Any] = self.package.jit if name == "jax" else lambda f: f
 
@@ -56,11 +55,10 @@ class Peer:
         return library(self.module, "float64", self.array(0.0)).executed(program, "f")
 
 
-BY_JAX = pytest.mark.xdist_group("jax")
-"""Tests that one process should run: what JAX has compiled once, it keeps."""
+PEERS = [pytest.param(name, marks=pytest.mark.needs(name)) for name in ("torch", "jax")]
 
 
-@pytest.fixture(params=["torch", pytest.param("jax", marks=BY_JAX)])
+@pytest.fixture(params=PEERS)
 def peer(request: pytest.FixtureRequest) -> Iterator[Peer]:
     found = Peer(request.param)
     with found.package.enable_x64(True) if found.name == "jax" else nullcontext():
@@ -158,7 +156,7 @@ def test_every_operation_has_the_numbers_of_numpy(
     check_operations(names, peer, peer.jit, figure)
 
 
-@BY_JAX
+@pytest.mark.needs("jax")
 def test_without_its_compiler_jax_has_the_same_numbers() -> None:
     """Operation by operation it takes longer, so that only some rows are tried."""
     peer = Peer("jax")
@@ -313,9 +311,10 @@ def test_an_integer_used_as_an_index_is_a_comparison(peer: Peer) -> None:
         evaluate(peer.array([2.0, 3.0]), peer.array([0, 1]))
 
 
-@BY_JAX
+@pytest.mark.needs("jax")
 def test_while_jax_traces_nothing_can_be_compared() -> None:
-    jax = pytest.importorskip("jax", reason="jax is not installed")
+    import jax
+
     w = Value(2.0)
     function = compiled(lambda x: w * x if x > 0.0 else -w)
     evaluate = jax.jit(function.value_and_grad([w], namespace=jax.numpy))
@@ -336,9 +335,10 @@ def test_what_is_computed_scalar_by_scalar_is_refused(
         evaluate(peer.array([2.0]), peer.array([1.0]))
 
 
-@BY_JAX
+@pytest.mark.needs("jax")
 def test_jax_must_be_set_up_for_double_precision() -> None:
-    jax = pytest.importorskip("jax", reason="jax is not installed")
+    import jax
+
     w = Value(2.0)
     function = compiled(lambda x: w * x)
     with jax.enable_x64(False):
@@ -387,7 +387,7 @@ def test_shapes_that_do_not_belong_together_are_refused(
 # JAX.
 
 
-@BY_JAX
+@pytest.mark.needs("jax")
 def test_its_gradient_is_that_of_jax() -> None:
     """JAX differentiates the forward half by rules of its own."""
     peer = Peer("jax")
@@ -433,8 +433,8 @@ print("done")
 """
 
 
+@pytest.mark.needs("jax")
 def test_jax_spreads_a_batch_over_two_devices(run_python: Callable[..., str]) -> None:
-    pytest.importorskip("jax", reason="jax is not installed")
     flags = "--xla_force_host_platform_device_count=2"
     printed = run_python(SHARDED.format(kind="Auto"), XLA_FLAGS=flags, PYTHONPATH=FOLDERS)
     assert printed == "done\n"
@@ -468,8 +468,8 @@ print("done")
 """
 
 
+@pytest.mark.needs("torch")
 def test_pytorch_adds_up_the_gradients_of_two_processes(tmp_path: Path) -> None:
-    pytest.importorskip("torch", reason="torch is not installed")
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", HALF, str(rank), str(tmp_path / "store")],
@@ -489,10 +489,11 @@ def test_pytorch_adds_up_the_gradients_of_two_processes(tmp_path: Path) -> None:
             process.kill()
 
 
+@pytest.mark.needs("torch")
+@pytest.mark.system("a GPU")
 def test_pytorch_stays_on_the_device_of_its_tensors() -> None:
-    torch = pytest.importorskip("torch", reason="torch is not installed")
-    if not torch.cuda.is_available():
-        pytest.skip("there is no GPU that PyTorch can use")
+    import torch
+
     loss, parameters, numbers = network()
     expected = loss.value_and_grad(parameters)(*numbers)
     evaluate = loss.value_and_grad(parameters, namespace=torch)
@@ -502,8 +503,10 @@ def test_pytorch_stays_on_the_device_of_its_tensors() -> None:
     assert np.abs(expected[1] - gradient.cpu().numpy()).max() <= 1e-13
 
 
+@pytest.mark.needs("torch")
 def test_pytorch_needs_no_derivatives_of_its_own() -> None:
-    torch = pytest.importorskip("torch", reason="torch is not installed")
+    import torch
+
     loss, parameters, numbers = network()
     theta, rows, labels = map(torch.tensor, numbers)
     evaluate = loss.value_and_grad(parameters, namespace=torch)
@@ -515,14 +518,19 @@ def test_pytorch_needs_no_derivatives_of_its_own() -> None:
 # The page about it.
 
 PAGE = Path(__file__).parent.parent.joinpath("docs", "distributed.md").read_text("utf-8")
+TITLES = iter(["jit", "devices", "torch", "processes"])
+
+
+def needing_its_libraries(block: tuple[str, str]) -> Any:
+    needed = [name for name in ("jax", "torch") if f"import {name}\n" in block[0]]
+    return pytest.param(*block, marks=pytest.mark.needs(*needed), id=next(TITLES))
+
+
 BLOCKS = re.findall(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize(("code", "printed"), BLOCKS, ids=["jit", "devices", "torch", "processes"])
+@pytest.mark.parametrize(("code", "printed"), [*map(needing_its_libraries, BLOCKS)])
 def test_the_blocks_of_the_page_print_what_it_says(code: str, printed: str, tmp_path: Path) -> None:
-    for name in ("jax", "torch"):
-        if f"import {name}\n" in code:
-            pytest.importorskip(name, reason=f"{name} is not installed")
     script = tmp_path / "block.py"
     script.write_text(code, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": FOLDERS, "OMP_NUM_THREADS": "1"}

@@ -3,6 +3,7 @@
 import copy
 import functools
 import gc
+import importlib
 import math
 import random
 import threading
@@ -14,13 +15,33 @@ from typing import Any
 
 import numpy as np
 import pytest
+from needing import mostly_slow
 from replaying import are_near, near, value_and_slopes
 
-import engine
-from engine import Value, compiled, descend, dot, grad, log, minimum, relu, softmax, trap, where
-from engine.compiling import Compiled
-from engine.errors import CompilationError
-from nn import MLP, SGD, Dropout, Module, Neuron, Sequential, fit, mse
+from glassgrad import (
+    MLP,
+    SGD,
+    Dropout,
+    Module,
+    Neuron,
+    Sequential,
+    Value,
+    compiled,
+    descend,
+    dot,
+    engine,
+    fit,
+    grad,
+    log,
+    minimum,
+    mse,
+    relu,
+    softmax,
+    trap,
+    where,
+)
+from glassgrad.engine.compiling import Compiled
+from glassgrad.engine.errors import CompilationError
 
 w, u = Value(2.0), Value(3.0)
 PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
@@ -572,6 +593,7 @@ def test_what_else_a_trainer_does_leads_to_no_recording(monkeypatch: Any) -> Non
     assert len(trainer.loss.recordings) == 1
 
 
+@pytest.mark.slow
 def test_long_lists_of_numbers_hide_nothing() -> None:
     holder = SimpleNamespace(part=ScaleModule(), model=Neuron(1, seed=0))
     holder.rows = [[float(i)] for i in range(120_000)]
@@ -675,14 +697,18 @@ BENDS: dict[str, Callable[[Any], Any]] = {
     "max": lambda v: max(v, 0.1 * v),
     "two ifs": lambda v: v if v > 1 else (2 * v + 3 if v > -1 else -v),
 }
-LIBRARIES = ["numpy", "torch", "jax.numpy"]
+LIBRARIES = [
+    "numpy",
+    pytest.param("torch", marks=pytest.mark.needs("torch")),
+    pytest.param("jax.numpy", marks=pytest.mark.needs("jax")),
+]
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("bend", BENDS)
 def test_comparisons_of_parameters_see_the_numbers_in_the_array(bend: str, library: str) -> None:
     """Not those of the Values, which the array stands for, and which stay as they are."""
-    namespace = pytest.importorskip(library)
+    namespace = importlib.import_module(library)
     weight = Value(1.0)
     function = BENDS[bend]
     evaluate = compiled(lambda x: function(weight * x)).value_and_grad(
@@ -714,7 +740,7 @@ def test_values_have_their_numbers_again_after_a_recording_that_fails() -> None:
     assert weight.data == 1.0
 
 
-@pytest.mark.parametrize("bend", BENDS)
+@pytest.mark.parametrize("bend", mostly_slow(BENDS))
 def test_a_training_takes_the_branches_of_its_own_numbers(bend: str) -> None:
     X = np.linspace(-1.0, 1.0, 12).reshape(-1, 1)
     runs = []

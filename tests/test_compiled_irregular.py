@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from needing import mostly_slow
 from programs import by_engine, random_program
 from replaying import is_same_over_batch, near, value_and_slopes
 
-import engine
-from engine import TABLE, Reduction, Value, compiled, where
-from engine.compiling import layout
+from glassgrad import TABLE, Reduction, Value, compiled, engine, where
+from glassgrad.engine.compiling import layout
 
 SECTION = "Compiled programs"
 WAYS = ("one by one", "by groups")
@@ -26,7 +26,7 @@ def walked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     return request.param
 
 
-@pytest.mark.parametrize("batch", range(4))
+@pytest.mark.parametrize("batch", mostly_slow(range(4)))
 def test_random_programs_walked_through_agree_with_eager_ones(
     batch: int, walked: str, figure: Callable[..., None]
 ) -> None:
@@ -45,6 +45,7 @@ def test_random_programs_walked_through_agree_with_eager_ones(
     figure(SECTION, f"random programs walked through {walked}", tried)
 
 
+@pytest.mark.slow
 def test_random_programs_over_a_batch_walked_through_agree(walked: str) -> None:
     for seed in range(60):
         program = random_program(seed, 30)

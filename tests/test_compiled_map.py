@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from needing import mostly_slow
 from programs import by_engine, random_program
 from replaying import near
 
-import engine
-from engine import Value, compiled, no_grad, softmax, trap
-from engine.errors import CompilationError, NonFiniteError
-from nn import MLP, Module, Neuron
+from glassgrad import MLP, Module, Neuron, Value, compiled, engine, no_grad, softmax, trap
+from glassgrad.engine.errors import CompilationError, NonFiniteError
 
 w, u = Value(2.0), Value(3.0)
 XS = [-1.5, -0.5, 0.25, 2.0]
@@ -95,7 +94,7 @@ def test_signs_of_zeros_are_kept() -> None:
     assert [math.copysign(1.0, x) for x in found[0]] == [-1.0, 1.0, 1.0]
 
 
-@pytest.mark.parametrize("batch", range(4))
+@pytest.mark.parametrize("batch", mostly_slow(range(4)))
 def test_all_results_of_random_programs_agree(batch: int) -> None:
     for seed in range(batch * 12, batch * 12 + 12):
         program, generator = random_program(seed), random.Random(seed)

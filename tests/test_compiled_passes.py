@@ -9,15 +9,14 @@ import pytest
 from programs import by_engine, random_program
 from replaying import near
 
-import engine
-from engine import TABLE, Value
-from engine.compiling.graph import CAPTURED, CONSTANT, INPUT, Graph, levels
-from engine.compiling.padding import padded
-from engine.compiling.passes import PASSES, simplified
-from engine.compiling.simplify import folded, merged, pruned, shortened
-from engine.compiling.sums import flattened
-from engine.compiling.tape import Tape, graph_of
-from engine.mode import Mode, call_in
+from glassgrad import TABLE, Value, engine
+from glassgrad.engine.compiling.graph import CAPTURED, CONSTANT, INPUT, Graph, levels
+from glassgrad.engine.compiling.padding import padded
+from glassgrad.engine.compiling.passes import PASSES, simplified
+from glassgrad.engine.compiling.simplify import folded, merged, pruned, shortened
+from glassgrad.engine.compiling.sums import flattened
+from glassgrad.engine.compiling.tape import Tape, graph_of
+from glassgrad.engine.mode import Mode, call_in
 
 
 def recorded(function: Callable[..., Any], *numbers: float) -> tuple[Graph, list[Value]]:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from needing import mostly_slow
 from replaying import are_near, near, value_and_slopes
 
-import engine
-from engine import Value, compiled
+from glassgrad import Value, compiled, engine
 
 SECTION = "Compiled programs"
 Vector = list[Any]
@@ -136,7 +136,7 @@ def networks(first: int, count: int) -> list[tuple[Network, int]]:
     return [(network, width * network.length) for network, width in found if network.parameters]
 
 
-@pytest.mark.parametrize("batch", range(8))
+@pytest.mark.parametrize("batch", mostly_slow(range(8)))
 def test_random_networks_agree_with_eager_ones(batch: int, figure: Callable[..., None]) -> None:
     tried = 0
     for network, count in networks(batch * 20, 20):

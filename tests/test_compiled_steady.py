@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine import Compiled, Value, compiled
-from engine.compiling.contents import Contents
-from engine.compiling.surroundings import Surroundings
+from glassgrad import Compiled, Value, compiled
+from glassgrad.engine.compiling.contents import Contents
+from glassgrad.engine.compiling.surroundings import Surroundings
 
 X = np.array([1.0, 2.0, 3.0])
 RATE = 2.0
@@ -41,12 +41,14 @@ def mapped(function: Compiled) -> float:
 
 
 def in_torch(function: Compiled) -> float:
-    torch = pytest.importorskip("torch")
+    import torch
+
     evaluate = function.value_and_grad([function.function.w], namespace=torch)
     return float(evaluate(torch.tensor([2.0], dtype=torch.float64), torch.tensor(X))[0])
 
 
-WAYS = pytest.mark.parametrize("way", [over, called, mapped, in_torch])
+IN_TORCH = pytest.param(in_torch, marks=pytest.mark.needs("torch"))
+WAYS = pytest.mark.parametrize("way", [over, called, mapped, IN_TORCH])
 
 
 @WAYS

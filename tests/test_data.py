@@ -6,9 +6,19 @@ import sys
 import numpy as np
 import pytest
 
-from engine import Value
-from nn import blobs, circles, digits, linear_regression, sine, spirals, split, two_moons, xor
-from nn.data.samples import plain, samples_of
+from glassgrad import (
+    Value,
+    blobs,
+    circles,
+    digits,
+    linear_regression,
+    sine,
+    spirals,
+    split,
+    two_moons,
+    xor,
+)
+from glassgrad.nn.data.samples import plain, samples_of
 
 CLASSES = [(two_moons, 2), (circles, 2), (spirals, 2), (xor, 2), (blobs, 3)]
 TARGETS = [(linear_regression, 1), (sine, 1)]
@@ -144,8 +154,10 @@ def test_the_sine_is_one_wave():
     )
 
 
+@pytest.mark.needs("sklearn")
 def test_moons_and_circles_are_those_of_scikit_learn():
-    datasets = pytest.importorskip("sklearn.datasets")
+    from sklearn import datasets
+
     theirs, classes = datasets.make_moons(51, shuffle=False, noise=None)
     points, y = two_moons(51, noise=0.0)
     np.testing.assert_allclose(points, theirs, atol=1e-12)
@@ -156,8 +168,8 @@ def test_moons_and_circles_are_those_of_scikit_learn():
     np.testing.assert_array_equal(y, classes)
 
 
+@pytest.mark.needs("sklearn")
 def test_digits_are_images_from_0_to_1():
-    pytest.importorskip("sklearn.datasets")
     images, y = digits()
     assert images.shape == (1797, 64)
     assert images.dtype == float
@@ -252,8 +264,10 @@ def test_shares_of_many_small_classes_are_rounded_together():
     assert set(np.bincount(y_test)) == {2, 3}
 
 
+@pytest.mark.needs("sklearn")
 def test_a_stratified_split_counts_as_scikit_learn_does():
-    selection = pytest.importorskip("sklearn.model_selection")
+    from sklearn import model_selection as selection
+
     y = np.repeat([0, 1, 2], [60, 30, 10])
     _, _, ours, _ = split(y, y, 0.2, stratify=True)
     _, _, theirs, _ = selection.train_test_split(y, y, test_size=0.2, stratify=y, random_state=0)

@@ -10,12 +10,9 @@ import pytest
 from lecture import lecture_neuron
 from reference_values import call, cases
 
-import engine
-from engine import TABLE, Operation, Value, grad
-from nn import MLP
-from viz import Derivation, derivation
-from viz.diagram import Diagram
-from viz.mathml import mathml
+from glassgrad import MLP, TABLE, Derivation, Operation, Value, derivation, engine, grad
+from glassgrad.viz.diagram import Diagram
+from glassgrad.viz.mathml import mathml
 
 ROWS = pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-import engine
-from engine import (
+from glassgrad import (
     ChangedDataError,
     Value,
+    engine,
     grad,
     hessian,
     jacobian,

@@ -18,13 +18,12 @@ import hostile
 import pygraphviz
 import pytest
 from lecture import lecture_neuron
+from needing import mostly_slow
 from outputs import Html, harmless
 
-import engine
-from engine import Value, grad, scope
-from nn import MLP, Layer, Neuron
-from viz import Drawing, dot, draw, draw_dot
-from viz.svg import DARK
+from glassgrad import MLP, Drawing, Layer, Neuron, Value, draw, draw_dot, engine, grad, scope
+from glassgrad.viz import dot
+from glassgrad.viz.svg import DARK
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -264,9 +263,7 @@ def test_the_same_graph_gives_the_same_bytes() -> None:
 
 def test_another_process_gives_the_same_bytes(run_python: Callable[..., str]) -> None:
     program = """
-from engine import Value
-from nn import MLP
-from viz import draw
+from glassgrad import MLP, Value, draw
 y = MLP(2, [3, 1], seed=0)([Value(1.0), 2.0])
 drawing = draw(y, derivatives=True)
 print(drawing.dot, drawing.svg, drawing.to_json())
@@ -636,7 +633,7 @@ def batch() -> Value:
 
 
 @pytest.mark.parametrize("derivatives", [False, True], ids=["plain", "derivatives"])
-@pytest.mark.parametrize("build", [chain, wide, tangle, batch])
+@pytest.mark.parametrize("build", mostly_slow([batch, chain, wide, tangle]))
 def test_of_ten_thousand_nodes_some_are_drawn(
     build: Callable[[], Value], derivatives: bool
 ) -> None:
@@ -813,7 +810,7 @@ def test_a_hostile_label_stays_a_text_on_the_page(label: str) -> None:
     assert parts(label) == parts(plain)
 
 
-SCHEMA = json.loads(files("viz").joinpath("graph.schema.json").read_text("utf-8"))
+SCHEMA = json.loads(files("glassgrad.viz").joinpath("graph.schema.json").read_text("utf-8"))
 FIELDS = {
     "index": int,
     "name": str,
@@ -847,8 +844,10 @@ def test_json_is_of_version_1() -> None:
     assert any(found["line"] for found in data["nodes"])
 
 
+@pytest.mark.needs("jsonschema")
 def test_json_follows_its_schema() -> None:
-    jsonschema = pytest.importorskip("jsonschema", reason="needs jsonschema")
+    import jsonschema
+
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     y = Value(0.0, label="x").log() * Value(1.0) + engine.where(1.0, Value(2.0), 3.0)
     for _ in range(2):

@@ -4,16 +4,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-pytest.importorskip("sklearn")
-
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from nn import MLP, NetworkClassifier, NetworkRegressor, blobs, linear_regression, two_moons
+from glassgrad import MLP, NetworkClassifier, NetworkRegressor, blobs, linear_regression, two_moons
+
+pytestmark = pytest.mark.needs("sklearn")
 
 
 def estimators() -> list[Any]:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import signal
 import subprocess
 import sys
@@ -14,12 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from needing import mostly_slow
 
-import nn
-from engine import NOT_COMPUTED, Value, data_vector, log, no_grad
-from engine.files import json_text
-from nn import (
+from glassgrad import (
     MLP,
+    NOT_COMPUTED,
     SGD,
     Adam,
     Dropout,
@@ -27,18 +25,24 @@ from nn import (
     Layer,
     Module,
     Sequential,
+    Value,
     binary_cross_entropy_with_logits,
     cosine,
+    data_vector,
     fit,
     hinge,
     l2,
+    log,
     mse,
+    nn,
+    no_grad,
     predict,
     sine,
     spirals,
     two_moons,
     xor,
 )
+from glassgrad.engine.files import json_text
 
 SEEDS = (0, 1, 2, 3, 4)
 
@@ -65,7 +69,7 @@ def numbers(model: Module) -> np.ndarray:
 # What it learns
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", mostly_slow(SEEDS))
 def test_xor_converges(seed: int) -> None:
     X, y = xor()
     model = MLP(2, [8, 1], output_activation="linear", init="xavier", seed=seed)
@@ -83,7 +87,7 @@ def test_xor_converges(seed: int) -> None:
     assert history["loss"][-1] < 0.02
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", mostly_slow(SEEDS))
 def test_spirals_converge(seed: int) -> None:
     X, y = spirals(200, seed=seed)
     model = MLP(2, [24, 24, 1], output_activation="linear", init="normal", seed=seed)
@@ -102,7 +106,7 @@ def test_spirals_converge(seed: int) -> None:
     assert history["accuracy"][-1] >= 0.99
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", mostly_slow(SEEDS))
 def test_a_sine_is_fitted(seed: int) -> None:
     X, y = sine(120, noise=0.05, seed=seed)
     model = MLP(1, [16, 16, 1], output_activation="linear", init="xavier", seed=seed)
@@ -550,12 +554,12 @@ def test_ctrl_c_keeps_the_best_parameters_and_returns() -> None:
     assert not model.training
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
+@pytest.mark.system("POSIX")
 def test_a_real_ctrl_c_in_the_middle_returns(tmp_path: Path) -> None:
     script = """
     import os, signal, threading
     import numpy as np
-    from nn import MLP, fit, mse, sine
+    from glassgrad import MLP, fit, mse, sine
     X, y = sine(200)
     model = MLP(1, [32, 32, 1], output_activation="linear", seed=0)
     def soon(history):
@@ -579,7 +583,7 @@ def test_a_real_ctrl_c_in_the_middle_returns(tmp_path: Path) -> None:
 RUN = """
     import json, sys
     import numpy as np
-    from nn import *
+    from glassgrad.nn import *
     path, epochs, kill = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     X, y = two_moons(60)
     model = Sequential(Layer(2, 8, seed=1), Dropout(0.2), Layer(8, 1, activation=None, seed=2))
@@ -596,7 +600,8 @@ RUN = """
 """
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
+@pytest.mark.system("POSIX")
+@pytest.mark.slow
 def test_a_killed_training_goes_on_bit_for_bit(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
 
@@ -714,6 +719,7 @@ def test_the_checkpoint_of_another_training_is_refused(
     assert path.read_bytes() == content
 
 
+@pytest.mark.slow
 def test_damaged_checkpoints_change_nothing(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     checkpointed(path, small(), epochs=2)
@@ -840,7 +846,7 @@ def test_what_is_no_model_and_no_function_is_refused() -> None:
     with pytest.raises(TypeError, match="fit takes a model of nn"):
         fit(lambda x: x[0], mse, X, y)  # type: ignore[arg-type]
     for role in ("loss", "penalty", "callbacks"):
-        wanted = "a loss such as nn.mse" if role == "loss" else "function"
+        wanted = "a loss such as glassgrad.mse" if role == "loss" else "function"
         with pytest.raises(TypeError, match=rf"fit\({role}=\.\.\.\) takes .*{wanted}"):
             fit(**{"model": small(), "loss": mse, "X": X, "y": y, role: [3]})
     with pytest.raises(TypeError, match="predict takes a model"):
@@ -871,18 +877,18 @@ def test_the_bar_is_quiet_where_nobody_watches(capfd: pytest.CaptureFixture[str]
     assert printed.out == printed.err == ""
 
 
+@pytest.mark.needs("tqdm")
 def test_the_bar_shows_epochs_and_losses(capfd: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("tqdm")
     trained(progress=True, validation=0.25)
     printed = capfd.readouterr().err
     assert "4/4" in printed
     assert "validation loss=" in printed
 
 
+@pytest.mark.needs("tqdm")
 def test_the_bar_shows_itself_in_a_notebook(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("tqdm")
     shell = types.SimpleNamespace(kernel=None)
     notebook = types.SimpleNamespace(get_ipython=lambda: shell)
     monkeypatch.setitem(sys.modules, "IPython", notebook)
@@ -946,8 +952,8 @@ def test_what_is_no_history_is_refused(damage: Callable, message: str) -> None:
         History.from_dict(damage(data))
 
 
+@pytest.mark.needs("matplotlib")
 def test_a_history_plots_itself() -> None:
-    pytest.importorskip("matplotlib")
     _, history = trained(validation=0.25, metrics=["accuracy"])
     figure = history.plot()
     labels = [[line.get_label() for line in axes.lines] for axes in figure.axes]

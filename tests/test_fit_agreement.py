@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import nn
-from engine import Value, compiled, data_vector
-from nn import (
+from glassgrad import (
     MLP,
     SGD,
     Adam,
@@ -21,14 +19,18 @@ from nn import (
     Layer,
     Module,
     Sequential,
+    Value,
     accuracy,
     binary_cross_entropy_with_logits,
+    compiled,
     cosine,
     cross_entropy,
+    data_vector,
     fit,
     hinge,
     l2,
     mse,
+    nn,
     predict,
     split,
     step_decay,
@@ -421,7 +423,7 @@ SLIPS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: fit(network(), mse, X, Y, optimizer=None), TypeError, "Did you mean optimiser?"),
     (lambda: fit(network(), mse, X, Y, epoch=1), TypeError, "Did you mean epochs?"),
     (lambda: fit(network(), mse, X), TypeError, "missing 1 required"),
-    (lambda: fit(network(), "mse", X, Y), TypeError, "a loss such as nn.mse, not str 'mse'"),
+    (lambda: fit(network(), "mse", X, Y), TypeError, "a loss such as glassgrad.mse, not str 'mse'"),
     (lambda: fit(network(), mse, X, Y, penalty=1e-4), TypeError, r"lambda parameters: l2\("),
     (lambda: fit(network(), mse, X, Y, penalty=l2), TypeError, r"lambda parameters: l2\("),
     (

@@ -5,8 +5,7 @@ import sys
 
 import pytest
 
-import engine
-from engine import Value, forget, grad, topological_order
+from glassgrad import Value, engine, forget, grad, topological_order
 
 
 def numbers(*roots: Value) -> list[float]:

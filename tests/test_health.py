@@ -5,29 +5,35 @@ import math
 
 import numpy as np
 import pytest
+from needing import mostly_slow
 
-from engine import NOT_COMPUTED, Value, compiled, no_grad, scope, trap
-from engine.errors import CompilationError
-from engine.table import TABLE
-from engine.units import UNITS, is_still, is_unit, still_name
-from nn import (
+from glassgrad import (
     MLP,
+    NOT_COMPUTED,
     Layer,
     Module,
     Neuron,
+    Value,
     binary_cross_entropy_with_logits,
     blobs,
     circles,
+    compiled,
     cross_entropy,
     linear_regression,
     mse,
+    no_grad,
+    scope,
     sine,
+    trap,
     two_moons,
     xor,
 )
-from nn.health import Health, check_health
-from nn.health.layer import LayerHealth
-from nn.health.sizes import mean_of, ratio_of, size_of, spread_of
+from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.table import TABLE
+from glassgrad.engine.units import UNITS, is_still, is_unit, still_name
+from glassgrad.nn.health import Health, check_health
+from glassgrad.nn.health.layer import LayerHealth
+from glassgrad.nn.health.sizes import mean_of, ratio_of, size_of, spread_of
 
 
 def hinge(score, y):
@@ -251,7 +257,7 @@ def test_several_outputs_and_classes():
 
 @pytest.mark.parametrize("data", [two_moons, circles, blobs, sine, linear_regression, xor])
 @pytest.mark.parametrize(("activation", "init"), [("relu", "he"), ("tanh", "xavier")])
-@pytest.mark.parametrize("depth", [2, 4, 6])
+@pytest.mark.parametrize("depth", mostly_slow([4, 2, 6]))
 def test_a_fresh_sensible_network_is_healthy(data, activation, init, depth):
     samples, y = data()
     outputs = 3 if data is blobs else 1
@@ -266,6 +272,7 @@ def test_a_fresh_sensible_network_is_healthy(data, activation, init, depth):
 @pytest.mark.parametrize(
     ("activation", "init", "loss"), [("relu", "he", hinge), ("tanh", "xavier", mse)]
 )
+@pytest.mark.slow
 def test_a_trained_network_is_healthy(activation, init, loss):
     model, (samples, y) = network([2, 8, 8, 1], activation, init, seed=1), two_moons(20)
     before = check_health(model, loss, samples, y).loss
@@ -712,8 +719,8 @@ def test_a_unit_is_still_far_out(name, x, still):
     assert is_still(row, getattr(Value(x), name)().partials[0]) is still
 
 
+@pytest.mark.needs("matplotlib")
 def test_health_draws_a_bar_for_every_layer() -> None:
-    pytest.importorskip("matplotlib")
     model = MLP(2, [8] * 10 + [1], activation="sigmoid", output_activation="linear", seed=1)
     health = check_health(model, binary_cross_entropy_with_logits, *two_moons(40))
     figure = health.plot()

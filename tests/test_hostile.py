@@ -17,9 +17,8 @@ import hostile
 import pytest
 from outputs import CAN_DRAW, acting, assert_is_sentence, refused
 
-from engine import Value
-from viz import Backprop, Drawing, RendererMissingError, backprop, draw, draw_dot
-from viz.command_line import main
+from glassgrad import Backprop, Drawing, RendererMissingError, Value, backprop, draw, draw_dot
+from glassgrad.viz.command_line import main
 
 SECTION, CORPUS = "Hostile input", "inputs of the fixed corpus"
 EXPRESSIONS = "expressions given to the command line"
@@ -134,6 +133,7 @@ def test_a_long_command_is_answered_soon_and_briefly(arguments: list[str], figur
     figure(SECTION, CORPUS, 1)
 
 
+@pytest.mark.slow
 def test_random_commands_are_answered_and_nothing_is_run(
     request: pytest.FixtureRequest, events: list[str], figure: Figure
 ) -> None:
@@ -151,6 +151,7 @@ def test_random_commands_are_answered_and_nothing_is_run(
     figure(SECTION, EXPRESSIONS, len(seeds))
 
 
+@pytest.mark.slow
 def test_random_good_expressions_are_computed(
     request: pytest.FixtureRequest, figure: Figure
 ) -> None:
@@ -241,6 +242,7 @@ def test_what_is_no_name_is_refused(name: object, folder: Path) -> None:
     assert not list(folder.iterdir())
 
 
+@pytest.mark.slow
 def test_random_names_of_files_are_taken_or_refused(
     request: pytest.FixtureRequest, folder: Path, figure: Figure
 ) -> None:

@@ -11,10 +11,8 @@ import hostile
 import pytest
 from outputs import ESCAPE, GREEK, ZERO_WIDTH_JOINER, acting, name_in_latex
 
-import engine
-from engine import Value
-from engine.text import visible
-from viz import derivation
+from glassgrad import Value, derivation, engine
+from glassgrad.engine.text import visible
 
 LABELS = hostile.corpus("labels")
 TEXT = re.compile(rf"\\text\{{(?:[^{{}}\\]|{ESCAPE.pattern})*\}}")
@@ -59,6 +57,7 @@ def test_a_label_of_the_corpus(label: str) -> None:
         check(label)
 
 
+@pytest.mark.slow
 def test_random_labels(request: pytest.FixtureRequest, figure: Callable[..., None]) -> None:
     seeds = hostile.seeds("label", request.config)
     for seed in seeds:

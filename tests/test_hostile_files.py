@@ -14,10 +14,8 @@ import hostile
 import pytest
 from outputs import refused, strict_json
 
-from engine import Value
-from nn import MLP, Module, Neuron
-from nn.saving.files import load
-from viz import backprop, draw
+from glassgrad import MLP, Module, Neuron, Value, backprop, draw
+from glassgrad.nn.saving.files import load
 
 SECTION = "Hostile input"
 FILES = hostile.corpus("model_files")
@@ -85,6 +83,7 @@ def test_a_model_file_of_the_corpus_changes_nothing(
     figure(SECTION, "inputs of the fixed corpus", 1)
 
 
+@pytest.mark.slow
 def test_random_model_files_are_taken_whole_or_change_nothing(
     tmp_path: Path, request: pytest.FixtureRequest, figure: Figure
 ) -> None:
@@ -148,6 +147,7 @@ def check_steps(y: Value) -> None:
     assert [node["name"] for node in nodes] == [node["name"] for node in data["nodes"]]
 
 
+@pytest.mark.slow
 def test_steps_of_random_graphs_read_back_from_json(
     request: pytest.FixtureRequest, figure: Figure
 ) -> None:

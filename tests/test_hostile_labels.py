@@ -27,13 +27,11 @@ from outputs import (
     svg_texts,
 )
 
-import engine
-from engine import Value, scope
-from engine.printing import short
-from engine.text import visible
-from viz import Backprop, backprop, draw
-from viz.diagram import Diagram
-from viz.page import script
+from glassgrad import Backprop, Value, backprop, draw, engine, scope
+from glassgrad.engine.printing import short
+from glassgrad.engine.text import visible
+from glassgrad.viz.diagram import Diagram
+from glassgrad.viz.page import script
 
 LABELS = hostile.corpus("labels")
 BATCH = 40
@@ -177,6 +175,7 @@ def batches(config: pytest.Config) -> Iterator[dict[int, str]]:
         }
 
 
+@pytest.mark.slow
 def test_random_labels(request: pytest.FixtureRequest, figure: Callable[..., None]) -> None:
     count = 0
     for labels in batches(request.config):

@@ -6,9 +6,8 @@ import random
 import numpy as np
 import pytest
 
-from engine import grad_vector
-from nn import MLP, SGD, Layer, Neuron
-from nn.initialisers import (
+from glassgrad import MLP, SGD, Layer, Neuron, grad_vector
+from glassgrad.nn.initialisers import (
     INITIALISERS,
     Initialiser,
     he,
@@ -73,8 +72,10 @@ PYTORCH = {
 
 
 @pytest.mark.parametrize("name", PYTORCH)
+@pytest.mark.needs("torch")
 def test_the_spread_is_that_of_pytorch(name):
-    torch = pytest.importorskip("torch")
+    import torch
+
     function, options = PYTORCH[name]
     torch.manual_seed(0)
     linear = torch.nn.Linear(NIN, NOUT, dtype=torch.float64)
@@ -170,7 +171,8 @@ def test_means_and_bounds_of_your_own():
 REFUSED = [
     (lambda: Neuron(2, init="glorot"), ValueError,
      "There is no initialiser 'glorot'. Choose one of uniform, normal, xavier, xavier_normal, he, "
-     "he_normal, zeros, torch, or give an initialiser such as nn.initialisers.normal(0, 1)."),
+     "he_normal, zeros, torch, or give an initialiser such as "
+     "glassgrad.nn.initialisers.normal(0, 1)."),
     (lambda: Layer(2, 2, init=None), TypeError, "init is a name or an initialiser, not NoneType"),
     (lambda: MLP(2, [2], init=0.5), TypeError, "init is a name or an initialiser, not float 0.5."),
     (lambda: MLP(2, [2], init=normal), TypeError,

@@ -16,14 +16,11 @@ from pathlib import Path
 from time import perf_counter, sleep
 
 import pytest
+from needing import mostly_slow
 
-import engine
-from engine import NOT_COMPUTED, Value, forget, grad, no_grad, scope, trap
-from nn import MLP
+from glassgrad import MLP, NOT_COMPUTED, Value, engine, forget, grad, no_grad, scope, trap
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(signal, "setitimer"), reason="this system has no timer that interrupts"
-)
+pytestmark = pytest.mark.system("POSIX")  # for its timer that interrupts
 
 INTERRUPTIONS = 25
 
@@ -190,6 +187,7 @@ def twice() -> int:
     return 10
 
 
+@pytest.mark.slow
 def test_interrupted_twice(survived: Callable) -> None:
     survived(twice)
 
@@ -275,10 +273,10 @@ def modules() -> int:
     return 40 * INTERRUPTIONS
 
 
-PROGRAMS = [backward, first_backward, gradients, forward, forgetting, short_blocks, modules]
+PROGRAMS = [backward, first_backward, forward, gradients, forgetting, short_blocks, modules]
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", mostly_slow(PROGRAMS, kept=2))
 def test_an_interruption(survived: Callable, program: Callable) -> None:
     survived(program)
 

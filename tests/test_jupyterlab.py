@@ -9,7 +9,6 @@ import html
 import json
 import re
 from collections.abc import Iterator
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -20,11 +19,10 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator
 
-NEEDED = ("jupyterlab", "ipykernel", "nbclient", "anywidget", "playwright")
 BUILD, DRAW, STEPS, AGAIN, DERIVATION, NEURON, WIDGET, SET, TELL = range(9)
 CELLS = [
-    "from engine import Value\n"
-    "from viz import backprop, derivation, draw, step_neuron\n\n"
+    "from glassgrad import Value\n"
+    "from glassgrad import backprop, derivation, draw, step_neuron\n\n"
     'x, w = Value(2.0, label="x"), Value(-0.75, label="w")\n'
     "y = (x * w + x).tanh()\n"
     'y.label = "y"',
@@ -48,14 +46,12 @@ SAYS = (
 DARK, LIGHT = "rgb(28, 28, 30)", "rgb(255, 255, 255)"
 
 
-pytestmark = pytest.mark.xdist_group("jupyterlab")
+pytestmark = pytest.mark.needs("jupyterlab", "anywidget")
 
 
 @pytest.fixture(scope="module")
 def lab(chromium: "Browser", tmp_path_factory: pytest.TempPathFactory) -> Iterator[laboratory.Lab]:
     """A server with two notebooks: one that has never run, and one that ran elsewhere."""
-    if missing := [package for package in NEEDED if find_spec(package) is None]:
-        pytest.skip(f"needs {', '.join(missing)}, which is not installed")
     folder = tmp_path_factory.mktemp("lab")
     (folder / "notebooks").mkdir()
     for name in ("live.ipynb", "read.ipynb"):

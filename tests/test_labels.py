@@ -11,21 +11,18 @@ import xml.etree.ElementTree as ET
 
 import hostile
 import pytest
-from outputs import CAN_DRAW, spaced
+from outputs import spaced
 
-import engine
-from engine import Value, scope
-from engine.printing import columns, short, width_of
-from engine.text import clipped, visible
-from nn import MLP
-from viz import RenderingError, draw, draw_dot
-from viz.command_line import main
-from viz.diagram import Diagram
+from glassgrad import MLP, RenderingError, Value, draw, draw_dot, engine, scope
+from glassgrad.engine.printing import columns, short, width_of
+from glassgrad.engine.text import clipped, visible
+from glassgrad.viz.command_line import main
+from glassgrad.viz.diagram import Diagram
 
 LABELS = hostile.corpus("labels")
 ANY = pytest.mark.parametrize("label", LABELS.values(), ids=LABELS)
 
-draws = pytest.mark.skipif(not CAN_DRAW, reason="needs Graphviz")
+draws = pytest.mark.system("Graphviz")
 
 
 def square(label: str | None) -> Value:
@@ -41,6 +38,7 @@ def test_printable_text_stays_as_it_is(text: str) -> None:
     assert visible(text) == text
 
 
+@pytest.mark.slow
 def test_every_character_of_unicode_becomes_one_that_is_shown_and_valid_in_xml() -> None:
     every = visible("".join(map(chr, range(0x110000))))
     assert len(every) == 0x110000

@@ -7,8 +7,20 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from engine import Value, compiled, grad, grad_vector
-from nn import binary_cross_entropy_with_logits, cross_entropy, hinge, huber, l1, l2, mae, mse
+from glassgrad import (
+    Value,
+    binary_cross_entropy_with_logits,
+    compiled,
+    cross_entropy,
+    grad,
+    grad_vector,
+    hinge,
+    huber,
+    l1,
+    l2,
+    mae,
+    mse,
+)
 
 INF, NAN = math.inf, math.nan
 NUMBERS = [0.0, 1.0, -1.0, 0.3, -2.5, 1e-30, -1e-30, 1e-8, 5.0, 40.0, -40.0, 1000.0, -1000.0]
@@ -36,7 +48,8 @@ def data(nested):
 
 def of_torch(function, prediction, target, **options):
     """A loss of PyTorch and its gradient by the prediction (of the sum, where it is no number)."""
-    torch = pytest.importorskip("torch")
+    import torch
+
     p = torch.tensor(prediction, dtype=torch.float64, requires_grad=True)
     whole = function == "cross_entropy" and np.asarray(target).ndim < np.asarray(prediction).ndim
     t = torch.tensor(target, dtype=torch.long if whole else torch.float64)
@@ -64,6 +77,7 @@ def of_ours(loss, prediction, target, **options):
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize("title", ELEMENTWISE)
+@pytest.mark.needs("torch")
 def test_numbers_and_gradients_are_those_of_pytorch(title, reduction):
     loss, function, targets, options = ELEMENTWISE[title]
     pairs = np.array([(p, t) for p in NUMBERS for t in targets])
@@ -76,6 +90,7 @@ def test_numbers_and_gradients_are_those_of_pytorch(title, reduction):
 
 @pytest.mark.parametrize("title", ELEMENTWISE)
 @pytest.mark.parametrize("shape", [(), (1,), (6,), (2, 3), (6, 1), (1, 6), (3, 1, 2)])
+@pytest.mark.needs("torch")
 def test_any_shape(title, shape):
     loss, function, _, options = ELEMENTWISE[title]
     generator = np.random.default_rng(0)
@@ -93,6 +108,7 @@ def test_any_shape(title, shape):
 @pytest.mark.parametrize("soft", [False, True])
 @pytest.mark.parametrize("scale", [1.0, 1000.0, 1e-30])
 @pytest.mark.parametrize("count", [2, 5])
+@pytest.mark.needs("torch")
 def test_cross_entropy_is_that_of_pytorch(reduction, soft, scale, count):
     generator = np.random.default_rng(count)
     logits = (scale * generator.normal(size=(7, count))).tolist()
@@ -111,6 +127,7 @@ TARGETS = [1, [0.2, 0.3, 0.5], [0.0, 1.0, 0.0]]
 @pytest.mark.parametrize(
     ("logits", "target"), [*itertools.product(LOGITS, TARGETS), ([-INF, 0.0, 1.0], 1)]
 )
+@pytest.mark.needs("torch")
 def test_cross_entropy_of_one_sample(logits, target):
     expected, slopes = of_torch("cross_entropy", logits, target)
     found, gradient = of_ours(cross_entropy, logits, target)
@@ -395,8 +412,10 @@ def test_a_refusal_says_what_to_write(call, error, message):
     assert message in str(caught.value)
 
 
+@pytest.mark.needs("torch")
 def test_a_tensor_is_refused_with_the_remedy():
-    torch = pytest.importorskip("torch")
+    import torch
+
     with pytest.raises(TypeError, match=r"tensor\.tolist\(\)"):
         mse(ONE, torch.ones(2))
 

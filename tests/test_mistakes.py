@@ -11,9 +11,7 @@ from collections.abc import Callable
 import pytest
 from lecture import lecture_neuron
 
-import engine
-from engine import Value, topological_order
-from viz import Backprop, Mistake, backprop
+from glassgrad import Backprop, Mistake, Value, backprop, engine, topological_order
 
 
 def square_plus() -> Value:

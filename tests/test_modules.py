@@ -11,20 +11,7 @@ from operator import add
 import numpy as np
 import pytest
 
-from engine import (
-    Value,
-    assign,
-    compiled,
-    data_vector,
-    grad,
-    grad_vector,
-    softmax,
-    tanh,
-    topological_order,
-)
-from engine.errors import CompilationError
-from engine.nested import leaves_of, like
-from nn import (
+from glassgrad import (
     INITIALISERS,
     MLP,
     SGD,
@@ -41,12 +28,23 @@ from nn import (
     RecurrentCell,
     RMSNorm,
     Sequential,
+    Value,
+    assign,
+    compiled,
     count_noise,
     cross_entropy,
+    data_vector,
+    draw,
+    grad,
+    grad_vector,
     noise_from,
+    softmax,
+    tanh,
+    topological_order,
 )
-from nn.modules.sequential import Elementwise
-from viz import draw
+from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.nested import leaves_of, like
+from glassgrad.nn.modules.sequential import Elementwise
 
 INF, NAN = math.inf, math.nan
 
@@ -156,8 +154,10 @@ def arguments(title, x):
 
 
 @pytest.mark.parametrize("title", TORCH)
+@pytest.mark.needs("torch")
 def test_numbers_and_gradients_are_those_of_pytorch(title):
-    torch = pytest.importorskip("torch")
+    import torch
+
     make, x, theirs = TORCH[title]
     model = perturbed(make())
     parameters, given = model.parameters(), arguments(title, x)
@@ -448,8 +448,10 @@ def test_dropout_of_rate_zero_is_nothing_and_draws_nothing():
     assert count_noise(Dropout(0.5).eval(), [1.0, 2.0]) == 0
 
 
+@pytest.mark.needs("torch")
 def test_dropout_is_that_of_pytorch_for_the_same_chances():
-    torch = pytest.importorskip("torch")
+    import torch
+
     x, chances = [1.0, -2.0, 3.0, 0.5], [0.1, 0.25, 0.26, 0.9]
     leaves = list(map(Value, x))
     with noise_from(chances):

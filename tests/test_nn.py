@@ -14,9 +14,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import Scope, Value, no_grad, scope, topological_order, trap
-from engine.errors import NonFiniteError
-from nn import ACTIVATIONS, MLP, Layer, Module, Neuron, linear
+from glassgrad import (
+    ACTIVATIONS,
+    MLP,
+    Layer,
+    Module,
+    Neuron,
+    Scope,
+    Value,
+    linear,
+    no_grad,
+    scope,
+    topological_order,
+    trap,
+)
+from glassgrad.engine.errors import NonFiniteError
 
 ROOT = Path(__file__).parent.parent
 XS = [[2.0, 3.0, -1.0], [3.0, -1.0, 0.5], [0.5, 1.0, 1.0], [1.0, 1.0, -1.0]]
@@ -364,8 +376,9 @@ def test_the_neurons_of_a_seeded_layer_differ():
     assert len(set(weights)) == 9
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_numbers_in_other_processes():
-    program = "from nn import MLP; print(repr(MLP(2, [3, 1], seed=5)([0.1, 0.2]).data))"
+    program = "from glassgrad import MLP; print(repr(MLP(2, [3, 1], seed=5)([0.1, 0.2]).data))"
     runs = [
         subprocess.run(
             [sys.executable, "-c", program],
@@ -512,7 +525,7 @@ def test_the_output_may_have_an_activation_of_its_own():
 
 
 def test_an_activation_may_be_a_function_or_a_row():
-    from engine import tanh
+    from glassgrad import tanh
 
     model = MLP(1, [2], activation=lambda v: 1.7 * v.tanh(), output_activation=tanh, seed=0)
     assert [v.data for v in model(1.0)] == [v.data for v in MLP(1, [2], seed=0)(1.0)]
@@ -522,8 +535,10 @@ def test_an_activation_may_be_a_function_or_a_row():
 # Against PyTorch
 
 
+@pytest.mark.needs("torch")
 def test_loss_and_gradients_equal_those_of_torch():
-    torch = pytest.importorskip("torch")
+    import torch
+
     model = MLP(3, [5, 4, 2], activation="tanh", output_activation="sigmoid", seed=3)
     x = [0.3, -1.2, 0.7]
     loss = sum((v - 0.25) ** 2 for v in model(x))
@@ -558,6 +573,7 @@ def script():
     return module
 
 
+@pytest.mark.slow
 def test_two_moons_are_learned_to_the_last_point(script):
     points, labels = script.labelled_moons(100, seed=1)
     said = []
@@ -575,8 +591,8 @@ def test_two_moons_are_the_same_for_a_seed(script):
     assert (labels == -1).sum() == (labels == 1).sum() == 50
 
 
+@pytest.mark.needs("matplotlib")
 def test_the_two_moons_script_saves_a_picture(script, tmp_path, capsys):
-    pytest.importorskip("matplotlib")
     picture = tmp_path / "moons.png"
     script.draw(script.network(), *script.labelled_moons(10), picture, cells=3)
     assert picture.read_bytes().startswith(b"\x89PNG")

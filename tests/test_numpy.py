@@ -6,8 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-import engine
-from engine import Value, grad
+from glassgrad import Value, engine, grad
 
 BINARY = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
 

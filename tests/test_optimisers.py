@@ -12,10 +12,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine import NOT_COMPUTED, Value, assign, assign_grad, compiled, data_vector
-from engine.errors import CompilationError
-from engine.files import json_text
-from nn import MLP, SGD, Adagrad, Adam, AdamW, Neuron, Optimiser, RMSprop
+from glassgrad import (
+    MLP,
+    NOT_COMPUTED,
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Neuron,
+    Optimiser,
+    RMSprop,
+    Value,
+    assign,
+    assign_grad,
+    compiled,
+    data_vector,
+)
+from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.files import json_text
 
 RULES = [SGD, Adam, AdamW, RMSprop, Adagrad]
 
@@ -48,14 +62,16 @@ IDS = [f"{rule.__name__}-{i}" for i, (rule, _) in enumerate(ROWS)]
 
 
 def theirs(rule: type[Optimiser], parameters: Any, options: dict[str, Any]) -> Any:
-    torch = pytest.importorskip("torch")
+    import torch
+
     named = {THEIR_NAMES.get(name, name): option for name, option in options.items()}
     return getattr(torch.optim, rule.__name__)(parameters, foreach=False, **named)
 
 
 def leaves(numbers: list[float]) -> list[Any]:
     """Each number as a tensor of its own: PyTorch leaves out whole tensors without a gradient."""
-    torch = pytest.importorskip("torch")
+    import torch
+
     return [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in numbers]
 
 
@@ -70,7 +86,8 @@ def gradients_at(step: int, count: int, missing: float = 0.0) -> list[float | No
 
 
 def give(values: list[Value], tensors: list[Any], gradients: list[float | None]) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     for value, tensor, gradient in zip(values, tensors, gradients):
         value.grad = NOT_COMPUTED if gradient is None else gradient
         tensor.grad = None if gradient is None else torch.tensor(gradient, dtype=torch.float64)
@@ -94,6 +111,7 @@ def some_numbers(count: int = 7) -> list[float]:
 
 @pytest.mark.parametrize("missing", [0.0, 0.3], ids=["all", "some"])
 @pytest.mark.parametrize(("rule", "options"), ROWS, ids=IDS)
+@pytest.mark.needs("torch")
 def test_a_hundred_steps_are_those_of_pytorch(
     rule: type[Optimiser], options: dict[str, Any], missing: float
 ) -> None:
@@ -107,6 +125,7 @@ def test_a_hundred_steps_are_those_of_pytorch(
 
 
 @pytest.mark.parametrize(("rule", "options"), ROWS, ids=IDS)
+@pytest.mark.needs("torch")
 def test_several_groups_are_those_of_pytorch(
     rule: type[Optimiser], options: dict[str, Any]
 ) -> None:
@@ -140,6 +159,7 @@ def test_several_groups_are_those_of_pytorch(
         (RMSprop, {}, {"alpha": 0.5}),
     ],
 )
+@pytest.mark.needs("torch")
 def test_options_that_change_on_the_way_are_those_of_pytorch(
     rule: type[Optimiser], options: dict[str, Any], changed: dict[str, Any]
 ) -> None:
@@ -157,13 +177,19 @@ def test_options_that_change_on_the_way_are_those_of_pytorch(
         close(data_vector(values), numbers_of(tensors))
 
 
-@pytest.mark.parametrize("hard", [math.inf, -math.inf, math.nan, 1e200])
-@pytest.mark.parametrize(("rule", "options"), ROWS, ids=IDS)
+HARD = [
+    pytest.param(rule, options, hard, id=f"{name}-{hard}")
+    for (rule, options), name in zip(ROWS, IDS)
+    for hard in (math.inf, -math.inf, math.nan, 1e200)
+    if not (options.get("centered") and hard == 1e200)  # that is inf - inf
+]
+
+
+@pytest.mark.parametrize(("rule", "options", "hard"), HARD)
+@pytest.mark.needs("torch")
 def test_gradients_that_are_no_numbers_do_what_they_do_in_pytorch(
     rule: type[Optimiser], options: dict[str, Any], hard: float
 ) -> None:
-    if options.get("centered") and hard == 1e200:
-        pytest.skip("inf - inf")
     values, tensors = [Value(x) for x in some_numbers(3)], leaves(some_numbers(3))
     ours, other = rule(values, **options), theirs(rule, tensors, options)
     for step in range(5):

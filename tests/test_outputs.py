@@ -16,7 +16,6 @@ import test_hostile
 import test_hostile_files
 import test_hostile_labels
 from outputs import (
-    CAN_DRAW,
     acting,
     assert_is_sentence,
     name_in_latex,
@@ -25,9 +24,7 @@ from outputs import (
     svg_parts,
 )
 
-import viz.page
-from engine import Value
-from nn import Module
+from glassgrad import Module, Value, viz
 
 UNESCAPED = SimpleNamespace(escape=str)
 ONE_RUN = SimpleNamespace(findall=lambda pattern, text: [text])
@@ -39,27 +36,31 @@ def check_label(label: str) -> None:
         test_hostile_labels.check([label] * 4)
 
 
-@pytest.mark.skipif(not CAN_DRAW, reason="needs Graphviz")
+@pytest.mark.system("Graphviz")
 @pytest.mark.parametrize(
     ("place", "fault", "label"),
     [
-        ("viz.dot.html", UNESCAPED, "<b>x</b>"),
-        ("viz.dot.html", UNESCAPED, "&lt;"),
-        ("viz.dot.re", ONE_RUN, r"\N"),
-        ("viz.dot.visible", str, "\x1b"),
-        ("viz.drawing.html", UNESCAPED, "<b/>"),
-        ("viz.page.html", UNESCAPED, "<b>"),
-        ("viz.page.html", UNESCAPED, '" onload="alert(1)'),
-        ("viz.page._data", lambda *shown: DATA(*shown).replace("\\u0026", "&"), "&"),
-        ("viz.page._data", lambda *shown: DATA(*shown).replace("\\u003c", "<"), "</script>"),
-        ("viz.diagram.visible", str, "\x1b[31m"),
-        ("viz.diagram.visible", str, "a\nb"),
-        ("viz.diagram.visible", str, "\u202e"),
-        ("viz.diagram.visible", str, "\ud800"),
-        ("viz.diagram.visible", lambda label: label[:9], "a long label"),
-        ("engine.ink._latex_literal", str, r"\input{a}"),
-        ("engine.ink._latex_literal", str, "}"),
-        ("engine.ink._latex_literal", str, "%"),
+        ("glassgrad.viz.dot.html", UNESCAPED, "<b>x</b>"),
+        ("glassgrad.viz.dot.html", UNESCAPED, "&lt;"),
+        ("glassgrad.viz.dot.re", ONE_RUN, r"\N"),
+        ("glassgrad.viz.dot.visible", str, "\x1b"),
+        ("glassgrad.viz.drawing.html", UNESCAPED, "<b/>"),
+        ("glassgrad.viz.page.html", UNESCAPED, "<b>"),
+        ("glassgrad.viz.page.html", UNESCAPED, '" onload="alert(1)'),
+        ("glassgrad.viz.page._data", lambda *shown: DATA(*shown).replace("\\u0026", "&"), "&"),
+        (
+            "glassgrad.viz.page._data",
+            lambda *shown: DATA(*shown).replace("\\u003c", "<"),
+            "</script>",
+        ),
+        ("glassgrad.viz.diagram.visible", str, "\x1b[31m"),
+        ("glassgrad.viz.diagram.visible", str, "a\nb"),
+        ("glassgrad.viz.diagram.visible", str, "\u202e"),
+        ("glassgrad.viz.diagram.visible", str, "\ud800"),
+        ("glassgrad.viz.diagram.visible", lambda label: label[:9], "a long label"),
+        ("glassgrad.engine.ink._latex_literal", str, r"\input{a}"),
+        ("glassgrad.engine.ink._latex_literal", str, "}"),
+        ("glassgrad.engine.ink._latex_literal", str, "%"),
     ],
 )
 def test_a_label_that_is_not_made_harmless_is_found(
@@ -74,11 +75,11 @@ def test_a_label_that_is_not_made_harmless_is_found(
 @pytest.mark.parametrize(
     ("place", "fault", "arguments"),
     [
-        ("viz.typed.visible", str, ["x + \x1b[31m"]),
-        ("viz.command_line.clipped", lambda text, *_: text, ["x", "x=" + "one" * 1000]),
-        ("viz.command_line.clipped", lambda text, *_: text, ["x", "--\x1b[31m"]),
-        ("viz.command_line.Expression", lambda text: 1 / 0, ["x", "x=1"]),
-        ("viz.command_line.Expression", lambda text: time.sleep(60), ["x", "x=1"]),
+        ("glassgrad.viz.typed.visible", str, ["x + \x1b[31m"]),
+        ("glassgrad.viz.command_line.clipped", lambda text, *_: text, ["x", "x=" + "one" * 1000]),
+        ("glassgrad.viz.command_line.clipped", lambda text, *_: text, ["x", "--\x1b[31m"]),
+        ("glassgrad.viz.command_line.Expression", lambda text: 1 / 0, ["x", "x=1"]),
+        ("glassgrad.viz.command_line.Expression", lambda text: time.sleep(60), ["x", "x=1"]),
     ],
 )
 def test_an_answer_that_is_none_is_found(
@@ -101,10 +102,14 @@ def half_taken(model: Module, state: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("place", "fault", "state"),
     [
-        ("nn.modules.module.named", str, {"\x1b[31m": 1}),
-        ("nn.modules.module.named", str, {"b" * 1000: 1}),
-        ("nn.Module.load_state_dict", half_taken, {"w.0": 1.0, "w.1": "2", "b": 3.0}),
-        ("nn.Module.load_state_dict", lambda *_: None, {"w.0": 1.0, "w.1": 2.0, "b": 3.0}),
+        ("glassgrad.nn.modules.module.named", str, {"\x1b[31m": 1}),
+        ("glassgrad.nn.modules.module.named", str, {"b" * 1000: 1}),
+        ("glassgrad.nn.Module.load_state_dict", half_taken, {"w.0": 1.0, "w.1": "2", "b": 3.0}),
+        (
+            "glassgrad.nn.Module.load_state_dict",
+            lambda *_: None,
+            {"w.0": 1.0, "w.1": 2.0, "b": 3.0},
+        ),
     ],
 )
 def test_a_state_that_is_half_taken_is_found(
@@ -123,7 +128,7 @@ def test_json_that_is_not_strict_or_not_exact_is_found(
     y = Value(number, label="x") * 2.0
     test_hostile_files.check_steps(y)
     rounded = lambda data, indent: json.dumps(data).replace("00000000000004", "")
-    monkeypatch.setattr("viz.steps.json_text", rounded)
+    monkeypatch.setattr("glassgrad.viz.steps.json_text", rounded)
     with pytest.raises((AssertionError, ValueError)):
         test_hostile_files.check_steps(y)
 

@@ -16,10 +16,8 @@ import pytest
 from lecture import lecture_neuron
 from markup import SVG, Elements, picture, without_scripts
 
-from engine import Value
-from engine.printing import short
-from nn import Neuron
-from viz import Backprop, backprop, step_neuron
+from glassgrad import Backprop, Neuron, Value, backprop, step_neuron
+from glassgrad.engine.printing import short
 
 
 def module_neuron() -> Value:
@@ -115,7 +113,7 @@ def test_there_is_no_id_that_two_copies_could_share(build: Callable[[], Value]) 
 
 
 def test_the_script_survives_a_host_that_joins_lines() -> None:
-    script = files("viz").joinpath("steps.js").read_text("utf-8")
+    script = files("glassgrad.viz").joinpath("steps.js").read_text("utf-8")
     assert "//" not in script
     assert "$" not in script
 

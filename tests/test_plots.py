@@ -7,13 +7,18 @@ from types import SimpleNamespace
 
 import pytest
 
-import engine
-from engine import TABLE, Operation, Value
-from engine.operation import ATOM, Notation
-from nn import MLP, Neuron
-from viz.curve import curve_points
-from viz.history import GradientHistory
-from viz.plots import ADVICE, NOTHING, plot_boundary, plot_gradients, plot_losses, plot_operation
+from glassgrad import MLP, TABLE, Neuron, Operation, Value, engine
+from glassgrad.engine.operation import ATOM, Notation
+from glassgrad.viz.curve import curve_points
+from glassgrad.viz.history import GradientHistory
+from glassgrad.viz.plots import (
+    ADVICE,
+    NOTHING,
+    plot_boundary,
+    plot_gradients,
+    plot_losses,
+    plot_operation,
+)
 
 try:
     import matplotlib
@@ -22,7 +27,6 @@ except ImportError:
 else:
     matplotlib.use("Agg")
 
-needs_matplotlib = pytest.mark.skipif(matplotlib is None, reason="needs matplotlib")
 POINTS, LABELS = [[0.0, 0.0], [1.0, 0.5], [2.0, 0.0], [3.0, 1.0]], [-1, -1, 1, 1]
 
 
@@ -33,8 +37,8 @@ def labels(axes) -> list[str]:
 # An operation with its derivative.
 
 
-@needs_matplotlib
 @pytest.mark.parametrize("name", TABLE)
+@pytest.mark.needs("matplotlib")
 def test_every_operation_can_be_plotted(name: str) -> None:
     figure = plot_operation(name)
     assert figure.get_suptitle() == TABLE[name].about
@@ -45,7 +49,7 @@ def test_every_operation_can_be_plotted(name: str) -> None:
     figure.canvas.draw()
 
 
-@needs_matplotlib
+@pytest.mark.needs("matplotlib")
 def test_the_curves_are_those_of_the_row() -> None:
     (axes,) = plot_operation(engine.tanh).axes
     value, slope = axes.lines
@@ -56,7 +60,7 @@ def test_the_curves_are_those_of_the_row() -> None:
     assert (min(value.get_xdata()), max(value.get_xdata())) == TABLE["tanh"].domain[0]
 
 
-@needs_matplotlib
+@pytest.mark.needs("matplotlib")
 def test_an_operation_of_two_has_a_panel_for_each_operand() -> None:
     base, exponent = plot_operation("pow").axes
     assert labels(base) == ["x ** 2", "derivative"]
@@ -65,7 +69,7 @@ def test_an_operation_of_two_has_a_panel_for_each_operand() -> None:
     assert y == pytest.approx(2 * x)
 
 
-@needs_matplotlib
+@pytest.mark.needs("matplotlib")
 def test_a_pairing_is_written_with_its_lists() -> None:
     assert labels(plot_operation("dot").axes[0])[0] == "dot([x], [2])"
 
@@ -89,7 +93,6 @@ def gaps(line) -> list[float]:
     return [x for x, y in zip(*line.get_data()) if math.isnan(y)]
 
 
-@needs_matplotlib
 @pytest.mark.parametrize(
     ("name", "values", "slopes"),
     [
@@ -99,13 +102,14 @@ def gaps(line) -> list[float]:
         *(("softplus", False, False), ("sqrt", False, False), ("cbrt", False, False)),
     ],
 )
+@pytest.mark.needs("matplotlib")
 def test_a_line_is_broken_where_it_jumps(name: str, values: bool, slopes: bool) -> None:
     value, slope = plot_operation(name).axes[0].lines
     assert bool(gaps(value)) == values
     assert bool(gaps(slope)) == slopes
 
 
-@needs_matplotlib
+@pytest.mark.needs("matplotlib")
 def test_a_pole_breaks_function_and_derivative() -> None:
     inverse = Operation(
         "inverse",
@@ -156,7 +160,6 @@ def test_gaps_are_where_a_function_jumps(function: Callable, places: list | None
 # A decision boundary.
 
 
-@needs_matplotlib
 @pytest.mark.parametrize(
     "model",
     [
@@ -165,6 +168,7 @@ def test_gaps_are_where_a_function_jumps(function: Callable, places: list | None
     ],
     ids=["numbers", "Values"],
 )
+@pytest.mark.needs("matplotlib")
 def test_a_boundary_stands_where_the_score_is_zero(model: Callable) -> None:
     (axes,) = plot_boundary(model, POINTS, LABELS, cells=11).axes
     assert labels(axes) == ["label -1", "label 1", "boundary: score = 0"]
@@ -175,7 +179,7 @@ def test_a_boundary_stands_where_the_score_is_zero(model: Callable) -> None:
     assert axes.lines[0].get_marker() != axes.lines[1].get_marker()
 
 
-@needs_matplotlib
+@pytest.mark.needs("matplotlib")
 def test_a_model_of_nn_is_plotted_and_left_alone() -> None:
     model = MLP(2, [3, 1], seed=0)
     model.zero_grad()
@@ -183,23 +187,22 @@ def test_a_model_of_nn_is_plotted_and_left_alone() -> None:
     assert {p.grad for p in model.parameters()} == {0.0}
 
 
-@needs_matplotlib
+@pytest.mark.needs("matplotlib")
 def test_a_model_that_never_changes_sides_has_no_boundary() -> None:
     figure = plot_boundary(lambda point: 1.0, POINTS, ["a", "a", "b", "b"], cells=3)
     assert labels(figure.axes[0]) == ["label a", "label b"]
     figure.canvas.draw()
 
 
-@needs_matplotlib
 @pytest.mark.parametrize(
     ("points", "given"), [([1.0, 2.0], [1, 2]), ([[1.0]], [1]), (POINTS, LABELS[:2]), ([], [])]
 )
+@pytest.mark.needs("matplotlib")
 def test_points_that_are_no_pairs_are_refused(points: list, given: list) -> None:
     with pytest.raises(ValueError, match="points of two numbers each and one label for each"):
         plot_boundary(lambda point: 0.0, points, given)
 
 
-@needs_matplotlib
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
@@ -215,6 +218,7 @@ def test_points_that_are_no_pairs_are_refused(points: list, given: list) -> None
         ({"model": lambda point: "1"}, TypeError, "gives each point one number, not str '1'"),
     ],
 )
+@pytest.mark.needs("matplotlib")
 def test_what_gives_no_boundary_is_refused(
     options: dict[str, object], error: type[Exception], message: str
 ) -> None:
@@ -226,7 +230,7 @@ def test_what_gives_no_boundary_is_refused(
 # Losses.
 
 
-@needs_matplotlib
+@pytest.mark.needs("matplotlib")
 def test_losses_are_a_curve() -> None:
     (axes,) = plot_losses([3.0, Value(2.0), 1.0]).axes
     assert axes.lines[0].get_xydata().tolist() == [[0, 3], [1, 2], [2, 1]]
@@ -234,7 +238,7 @@ def test_losses_are_a_curve() -> None:
     assert axes.get_yscale() == "linear"
 
 
-@needs_matplotlib
+@pytest.mark.needs("matplotlib")
 def test_several_losses_differ_by_more_than_colour() -> None:
     (axes,) = plot_losses({f"run {i}": [1.0, 0.1] for i in range(8)}, log=True).axes
     assert labels(axes) == [f"run {i}" for i in range(8)]
@@ -261,7 +265,7 @@ def test_losses_that_are_no_numbers_are_refused(loss: object) -> None:
         plot_losses([1.0, loss])
 
 
-@needs_matplotlib
+@pytest.mark.needs("matplotlib")
 def test_what_a_library_has_for_a_number_is_a_loss() -> None:
     class Tensor:
         def __float__(self) -> float:
@@ -277,14 +281,14 @@ def test_a_logarithmic_scale_needs_a_loss_that_has_a_logarithm(losses: object) -
         plot_losses(losses, log=True)
 
 
-@needs_matplotlib
+@pytest.mark.needs("matplotlib")
 def test_a_loss_without_a_logarithm_is_a_gap_between_others() -> None:
     figure = plot_losses([1.0, 0.0, 0.5], log=True)
     assert figure.axes[0].get_ylim()[0] > 0.1
     figure.canvas.draw()
 
 
-@needs_matplotlib
+@pytest.mark.needs("matplotlib")
 def test_a_run_that_has_not_begun_stands_beside_others() -> None:
     (axes,) = plot_losses({"a": [1.0, 0.5], "b": []}).axes
     assert labels(axes) == ["a", "b"]
@@ -322,7 +326,7 @@ def test_layers_that_come_and_go_keep_their_steps() -> None:
     assert [math.isnan(size) for size in history["head.0"]] == [True, False, True]
 
 
-@needs_matplotlib
+@pytest.mark.needs("matplotlib")
 def test_vanishing_gradients_are_seen() -> None:
     model, history = MLP(2, [3] * 8 + [1], activation="sigmoid", seed=0), GradientHistory()
     model.zero_grad()
@@ -336,7 +340,7 @@ def test_vanishing_gradients_are_seen() -> None:
     figure.canvas.draw()
 
 
-@needs_matplotlib
+@pytest.mark.needs("matplotlib")
 def test_what_has_no_logarithm_stands_at_the_edges() -> None:
     figure = plot_gradients({"a": [1.0, 0.0, math.inf, math.nan], "b": [1.0, 2.0, 3.0, 4.0]})
     (legend,) = figure.legends
@@ -349,13 +353,12 @@ def test_what_has_no_logarithm_stands_at_the_edges() -> None:
     figure.canvas.draw()
 
 
-@needs_matplotlib
+@pytest.mark.needs("matplotlib")
 def test_a_model_is_no_history_and_the_remedy_is_named() -> None:
     with pytest.raises(TypeError, match=r"history\.record\(model\)"):
         plot_gradients(MLP(2, [1]))
 
 
-@needs_matplotlib
 @pytest.mark.parametrize(
     ("history", "message"),
     [
@@ -364,13 +367,14 @@ def test_a_model_is_no_history_and_the_remedy_is_named() -> None:
         ({"a": [None]}, "takes numbers as sizes, not NoneType None"),
     ],
 )
+@pytest.mark.needs("matplotlib")
 def test_sizes_that_are_none_are_refused(history: object, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         plot_gradients(history)
 
 
-@needs_matplotlib
 @pytest.mark.parametrize("history", [GradientHistory(), {}, {"a": []}])
+@pytest.mark.needs("matplotlib")
 def test_an_empty_history_is_an_empty_plot_that_says_so(history: object) -> None:
     figure = plot_gradients(history)
     (said,) = figure.axes[0].texts
@@ -379,7 +383,7 @@ def test_an_empty_history_is_an_empty_plot_that_says_so(history: object) -> None
     figure.canvas.draw()
 
 
-@needs_matplotlib
+@pytest.mark.needs("matplotlib")
 def test_a_history_says_nothing_of_being_empty() -> None:
     assert not plot_gradients({"a": [1.0]}).axes[0].texts
 
@@ -387,11 +391,11 @@ def test_a_history_says_nothing_of_being_empty() -> None:
 # The figure, and its absence.
 
 
-@needs_matplotlib
+@pytest.mark.needs("matplotlib")
 def test_a_notebook_shows_the_figure_without_pyplot(run_python: Callable[..., str]) -> None:
     program = """
 import sys
-from viz.plots import plot_losses
+from glassgrad.viz.plots import plot_losses
 print(plot_losses([1.0, 0.5])._repr_png_()[1:4], "matplotlib.pyplot" in sys.modules)
 """
     assert run_python(program) == "b'PNG' False\n"

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import test_random_graphs as graphs
 from comparing import Peer, Permission, allowances, judged, with_engine
+from needing import mostly_slow
 from programs import Line, Program, by_engine, random_program, shrunk, simpler
 
-from engine import TABLE, Reduction, Value
+from glassgrad import TABLE, Reduction, Value
 
 SEEDS = range(60)
 ORDINARY = [seed for seed in range(400) if seed % 4 != 3]
@@ -34,6 +35,7 @@ def test_a_seed_makes_one_program_in_which_everything_is_used(seed: int) -> None
         assert all(0 <= place < at for place in places)
 
 
+@pytest.mark.slow
 def test_ordinary_programs_stay_among_sane_numbers() -> None:
     for seed in ORDINARY:
         program = random_program(seed)
@@ -155,7 +157,7 @@ def engine_with(wrong: str, error: Error) -> Peer:
     return partial(with_engine, call=call)
 
 
-@pytest.mark.parametrize("order", ERRORS)
+@pytest.mark.parametrize("order", mostly_slow(ERRORS))
 @pytest.mark.parametrize("name", ["tanh", "mul", "pow", "clip", "where", "compare", "dot", "sum"])
 def test_a_planted_error_is_found_and_shrunk_to_one_line(name: str, order: str) -> None:
     peer = engine_with(name, ERRORS[order])
@@ -169,6 +171,7 @@ def test_a_planted_error_is_found_and_shrunk_to_one_line(name: str, order: str) 
 
 
 @pytest.mark.parametrize("name", TABLE)
+@pytest.mark.slow
 def test_an_error_in_any_row_is_found(name: str) -> None:
     peer = engine_with(name, ERRORS["second derivative"])
     assert not all(judged(program, peer, ()).agrees for program in map(random_program, ORDINARY))

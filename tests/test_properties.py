@@ -10,14 +10,15 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import hypothesis
 import pytest
 from reference_values import call
 
-import engine
-from engine import (
+from glassgrad import (
     TABLE,
     Reduction,
     Value,
+    engine,
     forget,
     grad,
     hessian,
@@ -29,9 +30,9 @@ from engine import (
     trap,
     value_and_grad,
 )
-from engine.operation import Pairing
+from glassgrad.engine.operation import Pairing
 
-hypothesis = pytest.importorskip("hypothesis")
+pytestmark = pytest.mark.needs("hypothesis")
 st = hypothesis.strategies
 
 EXAMPLES = 200

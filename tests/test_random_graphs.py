@@ -16,7 +16,7 @@ import pytest
 from comparing import Judgement, Permission, judged, with_engine
 from programs import Operand, Program, by_engine, random_program, shrunk
 
-from engine import TABLE, Reduction
+from glassgrad import TABLE, Reduction
 
 PEERS = {"PyTorch": peers.with_torch, "JAX": peers.with_jax}
 ROWS = {"PyTorch": peers.torch_rows, "JAX": peers.jax_rows}
@@ -24,8 +24,7 @@ LONGEST = {"PyTorch": 80, "JAX": 30}
 """The lines of a program, at most: JAX takes twenty times as long."""
 OPTION = {"PyTorch": "--graphs", "JAX": "--jax-graphs"}
 """The switch of pytest that says how many graphs to compare."""
-MARKS = {"PyTorch": (), "JAX": (pytest.mark.xdist_group("jax"),)}
-"""One process runs all tests with JAX: what JAX has compiled once, it keeps."""
+MARKS = {"PyTorch": pytest.mark.needs("torch"), "JAX": pytest.mark.needs("jax")}
 BATCH = 50
 
 
@@ -168,6 +167,7 @@ def report(program: Program, peer: str) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.slow
 def test_every_row_is_tried_often() -> None:
     programs = map(random_program, range(600))
     uses = Counter(name for program in programs for name, _ in program.lines)

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 from reference_values import Point, call, cases
 
-import engine
-from engine import TABLE, Ink, Operation, Value, derivative_formula
+from glassgrad import TABLE, Ink, Operation, Value, derivative_formula, engine
 
 ROWS = pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
 

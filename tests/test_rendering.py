@@ -15,12 +15,18 @@ from pathlib import Path
 
 import pytest
 
-import engine
-import viz.render
-from engine import Value
-from viz import Drawing, RendererMissingError, RenderingError, backprop, draw
-from viz.command_line import main
-from viz.render import ADVICE, MOST_LOAD_IN_PROCESS, render
+from glassgrad import (
+    Drawing,
+    RendererMissingError,
+    RenderingError,
+    Value,
+    backprop,
+    draw,
+    engine,
+    viz,
+)
+from glassgrad.viz.command_line import main
+from glassgrad.viz.render import ADVICE, MOST_LOAD_IN_PROCESS, render
 
 COMMAND = ["tanh(x*w)", "x=2", "w=-3"]
 PROGRAM = """#!{python}
@@ -33,7 +39,7 @@ PRINTS_SVG = 'print(\'<?xml version="1.0"?><!-- a --><svg width="1pt"><g/></svg>
 FAILS = "sys.exit('Error: syntax error in line 1')"
 SLEEPS = "time.sleep(60)"
 
-posix_only = pytest.mark.skipif(os.name != "posix", reason="the stand-in for dot is a script")
+posix_only = pytest.mark.system("POSIX")  # the stand-in for dot is a script
 
 
 @pytest.fixture(autouse=True)
@@ -121,7 +127,7 @@ def test_a_graph_gives_the_same_picture_in_this_process_and_in_another(
 ) -> None:
     here = draw(square()).svg
     forget_pictures()
-    monkeypatch.setattr("viz.render.MOST_LOAD_IN_PROCESS", 0)
+    monkeypatch.setattr("glassgrad.viz.render.MOST_LOAD_IN_PROCESS", 0)
     assert draw(square()).svg == here
 
 
@@ -187,6 +193,7 @@ def test_a_dot_that_fails_is_a_rendering_error_with_its_words(
 
 
 @posix_only
+@pytest.mark.slow
 def test_the_time_limit_stops_dot(no_pygraphviz: None, fake_dot: Callable[[str], Path]) -> None:
     record = fake_dot(SLEEPS)
     with pytest.raises(RenderingError, match=r"took longer than 1\.5 s and was stopped"):
@@ -211,8 +218,7 @@ def test_a_notebook_shows_text_when_the_time_is_up(no_dot: None) -> None:
 
 TANGLE = """
 import random
-from engine import Value
-from viz import RenderingError, draw
+from glassgrad import RenderingError, Value, draw
 
 rng = random.Random(0)
 nodes = [Value(rng.random()) for _ in range(5)]
@@ -229,6 +235,7 @@ except RenderingError:
 """
 
 
+@pytest.mark.slow
 def test_no_graph_within_the_limit_of_nodes_outlasts_the_limit_of_time() -> None:
     subprocess.run([sys.executable, "-c", TANGLE], timeout=300, check=True)
 
@@ -322,8 +329,7 @@ def test_importing_needs_no_graphviz(run_python: Callable[..., str]) -> None:
     program = """
 import sys
 sys.modules["pygraphviz"] = None
-from engine import Value
-from viz import backprop, draw, draw_dot
+from glassgrad import Value, backprop, draw, draw_dot
 y = Value(3.0) * 2.0
 print(len(str(draw(y))) > 0, "digraph" in draw_dot(y).source, len(backprop(y)))
 """
@@ -331,7 +337,7 @@ print(len(str(draw(y))) > 0, "digraph" in draw_dot(y).source, len(backprop(y)))
 
 
 def test_importing_loads_no_renderer(run_python: Callable[..., str]) -> None:
-    program = "import sys, viz; print('pygraphviz' in sys.modules)"
+    program = "import sys, glassgrad.viz; print('pygraphviz' in sys.modules)"
     assert run_python(program) == "False\n"
 
 
@@ -340,8 +346,7 @@ def test_importing_loads_no_renderer(run_python: Callable[..., str]) -> None:
 NOISY = """
 import os
 os.dup2(1, 2)
-from engine import Value
-from viz import draw
+from glassgrad import Value, draw
 y = Value(3.0) * 2.0
 assert draw(y).svg.startswith("<svg")
 os.write(2, b"after svg ")
@@ -368,17 +373,15 @@ def test_drawing_works_without_a_standard_error(run_python: Callable[..., str]) 
     program = """
 import os
 os.close(2)
-from engine import Value
-from viz import draw
+from glassgrad import Value, draw
 print(draw(Value(3.0) * 2.0).svg[:4])
 """
     assert run_python(program) == "<svg\n"
 
 
+@pytest.mark.system("POSIX")
 def test_drawing_leaks_no_file_descriptor() -> None:
     folder = Path("/dev/fd")
-    if not folder.exists():
-        pytest.skip("this system does not list the open files of a process")
     assert draw(square()).svg
     before = len(list(folder.iterdir()))
     for i in range(20):

@@ -16,7 +16,7 @@ import pytest
 from lecture import lecture_neuron
 from markup import SVG, Elements, outline, picture, without_scripts
 
-from viz import Backprop, backprop, step_neuron
+from glassgrad import Backprop, backprop, step_neuron
 
 GOLDEN = Path(__file__).with_name("golden")
 
@@ -56,7 +56,7 @@ def test_the_sanitised_page_of_a_neuron_has_its_three_factors() -> None:
 
 def sanitised(steps: Backprop) -> str:
     """The output of a cell after `jupyter nbconvert --to html --sanitize-html`."""
-    nbconvert = pytest.importorskip("nbconvert", reason="nbconvert is not installed")
+    import nbconvert
     from nbformat import v4
 
     output = v4.new_output("display_data", data=steps._repr_mimebundle_())
@@ -65,6 +65,7 @@ def sanitised(steps: Backprop) -> str:
     return page[page.index('<div class="glassgrad-steps"') :]
 
 
+@pytest.mark.needs("nbconvert")
 def test_nbconvert_leaves_every_row_and_nothing_that_runs() -> None:
     steps = lecture()
     page = sanitised(steps)
@@ -76,10 +77,12 @@ def test_nbconvert_leaves_every_row_and_nothing_that_runs() -> None:
 
 def cleaned(page: str, **options: Any) -> str:
     """What nbconvert's preprocessor makes of a page if it is told to allow more."""
-    sanitize = pytest.importorskip("nbconvert.preprocessors.sanitize")
+    from nbconvert.preprocessors import sanitize
+
     return sanitize.SanitizeHTML(strip=True, **options).sanitize_html_tags(page)
 
 
+@pytest.mark.needs("nbconvert")
 def test_a_sanitiser_that_allows_tables_leaves_them_whole() -> None:
     steps = lecture()
     tags = ["table", "caption", "thead", "tbody", "tr", "th", "td"]
@@ -89,6 +92,7 @@ def test_a_sanitiser_that_allows_tables_leaves_them_whole() -> None:
     assert "<caption>All steps</caption>" in page
 
 
+@pytest.mark.needs("nbconvert")
 def test_nbconvert_never_leaves_the_bytes_of_an_image() -> None:
     # It lets through addresses that begin with http, https or mailto, whatever it is told, so the
     # text in place of the picture is what remains of it.

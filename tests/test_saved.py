@@ -8,16 +8,14 @@ import math
 import os
 import pickle
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from outputs import assert_is_sentence, refused, strict_json
 
-from engine import Value
-from nn import MLP, Layer, Module, Neuron
-from nn.saving.files import SCHEMA, load
+from glassgrad import MLP, Layer, Module, Neuron, Value
+from glassgrad.nn.saving.files import SCHEMA, load
 
 NUMBERS = (0.1, -0.0, 5e-324, 1.7976931348623157e308, 2.0**53 + 2, math.inf, -math.inf, math.nan)
 NAMES = ("b", "a b", "é", "\u202e", "\x1b[31m", 'quote"', "back\\slash", "line\nbreak", "", "[{")
@@ -48,7 +46,7 @@ def refusal(model: Module, path: Path) -> str:
 
 
 def assert_is_model_or_refused(path: Path) -> None:
-    """What `nn.load` makes of it: a model, or a sentence of the same kind."""
+    """What `glassgrad.load` makes of it: a model, or a sentence of the same kind."""
     if not refused(lambda: load(path), ValueError):
         assert load(path).state_dict()
 
@@ -218,7 +216,7 @@ def test_a_deep_file_is_harmless_whatever_the_recursion_limit(run_python: Callab
     """Without a bound of its own the reader of JSON would leave the stack and end the process."""
     program = """
 import sys, tempfile, pathlib
-from nn import Neuron
+from glassgrad import Neuron
 sys.setrecursionlimit(10**8)
 path = pathlib.Path(tempfile.mkdtemp()) / "deep.json"
 path.write_bytes(b"[" * 10**6)
@@ -256,7 +254,7 @@ def test_a_file_far_too_large_is_not_read_to_its_end(path: Path) -> None:
     assert "far larger than any file of this model" in refusal(Neuron(1), path)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="files of zeros take room there")
+@pytest.mark.system("POSIX")
 def test_a_foreign_file_is_not_read_to_its_end(path: Path) -> None:
     """It would fill the memory."""
     with open(path, "wb") as file:
@@ -266,7 +264,7 @@ def test_a_foreign_file_is_not_read_to_its_end(path: Path) -> None:
         load(path)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no such names of files")
+@pytest.mark.system("POSIX")
 def test_a_hostile_name_of_a_file_is_shown_harmlessly(tmp_path: Path) -> None:
     path = tmp_path / ("\x1b[31m\u202e" + "n" * 100)
     path.write_text("{}")
@@ -280,17 +278,17 @@ def test_no_file_is_an_error_of_the_system(path: Path) -> None:
     before = bits(model)
     with pytest.raises(FileNotFoundError, match="No such file"):
         model.load(path)
-    with pytest.raises(IsADirectoryError, match="a model is read from a file"):
+    with pytest.raises(IsADirectoryError, match="not a plain file"):
         model.load(path.parent)
     with pytest.raises(OSError, match="no file can have this name"):
         model.load("model\0.json")
     assert bits(model) == before
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no named pipes among files")
+@pytest.mark.system("POSIX")
 def test_a_pipe_is_not_waited_for(path: Path) -> None:
     os.mkfifo(path)
-    with pytest.raises(OSError, match="a model is read from a file"):
+    with pytest.raises(OSError, match="not a plain file"):
         Neuron(1).load(path)
 
 

@@ -1,4 +1,4 @@
-"""`nn.load`: a model file says how its model is built, or says nothing of it."""
+"""`glassgrad.load`: a model file says how its model is built, or says nothing of it."""
 
 import copy
 import json
@@ -15,15 +15,24 @@ import numpy as np
 import pytest
 from outputs import assert_is_sentence
 
-import engine
-import nn
-from engine import Value
-from nn import MLP, Dropout, Embedding, Layer, LayerNorm, Module, Neuron, Sequential
-from nn.modules.projection import Projection
-from nn.modules.recurrent import RecurrentCell
-from nn.modules.sequential import Elementwise, Method
-from nn.saving.building import CLASSES, build_of, made
-from nn.saving.files import SCHEMA, load
+from glassgrad import (
+    MLP,
+    Dropout,
+    Embedding,
+    Layer,
+    LayerNorm,
+    Module,
+    Neuron,
+    Sequential,
+    Value,
+    engine,
+    nn,
+)
+from glassgrad.nn.modules.projection import Projection
+from glassgrad.nn.modules.recurrent import RecurrentCell
+from glassgrad.nn.modules.sequential import Elementwise, Method
+from glassgrad.nn.saving.building import CLASSES, build_of, made
+from glassgrad.nn.saving.files import SCHEMA, load
 
 
 @pytest.fixture
@@ -430,5 +439,5 @@ def test_version_1_has_numbers_only(path: Path) -> None:
 def test_no_file_is_an_error_of_the_system(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="No such file"):
         load(tmp_path / "model.json")
-    with pytest.raises(IsADirectoryError, match="a model is read from a file"):
+    with pytest.raises(IsADirectoryError, match="not a plain file"):
         load(tmp_path)

@@ -9,7 +9,6 @@ import os
 import pickle
 import random
 import stat
-import sys
 import zipfile
 from collections.abc import Callable
 from io import BytesIO
@@ -20,11 +19,11 @@ import numpy as np
 import pytest
 from outputs import assert_is_sentence
 
-from engine.files import write_file
-from nn import MLP, Dropout, Layer, LayerNorm, Module, Neuron, Sequential
-from nn.saving.files import load
+from glassgrad import MLP, Dropout, Layer, LayerNorm, Module, Neuron, Sequential
+from glassgrad.engine.files import write_file
+from glassgrad.nn.saving.files import load
 
-POSIX = pytest.mark.skipif(sys.platform == "win32", reason="of POSIX systems")
+POSIX = pytest.mark.system("POSIX")
 TEMPORARY = ".glassgrad-"
 
 
@@ -41,8 +40,8 @@ def bits(model: Module) -> dict[str, str]:
 
 KILLED = """
 import os, pathlib, random, signal, time, warnings
-from nn import MLP
-from nn.saving.files import load
+from glassgrad import MLP
+from glassgrad.nn.saving.files import load
 
 warnings.simplefilter("ignore", DeprecationWarning)  # of forks where numpy has threads
 path = pathlib.Path({path!r})
@@ -74,6 +73,7 @@ print(len(found))
 
 
 @POSIX
+@pytest.mark.slow
 def test_a_process_killed_while_it_saves_leaves_a_whole_file(
     path: Path, run_python: Callable[..., str]
 ) -> None:
@@ -86,7 +86,7 @@ def test_a_process_killed_while_it_saves_leaves_a_whole_file(
 
 FULL = """
 import errno, os, pathlib, resource, signal
-from nn import MLP
+from glassgrad import MLP
 
 path = pathlib.Path({path!r})
 small, large = MLP(2, [1], seed=0), MLP(20, [40, 1], seed=1)
@@ -175,13 +175,11 @@ def test_what_fails_on_the_way_leaves_the_old_file(
     assert bits(model) == before
 
 
-@POSIX
+@pytest.mark.system("a user without all rights")
 def test_a_folder_that_cannot_be_written_to_leaves_the_old_file(path: Path) -> None:
     old = Neuron(2, seed=1).save(path).read_bytes()
     path.parent.chmod(0o500)
     try:
-        if os.access(path.parent, os.W_OK):
-            pytest.skip("this user may write everywhere")
         with pytest.raises(PermissionError, match=r"model\.json"):
             Neuron(2, seed=2).save(path)
         assert path.read_bytes() == old

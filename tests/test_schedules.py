@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from engine import Value
-from nn import SGD, Schedule, constant, cosine, one_cycle, ramp, step_decay, warm_up
-from nn.optimisers.schedule import Rule
+from glassgrad import SGD, Schedule, Value, constant, cosine, one_cycle, ramp, step_decay, warm_up
+from glassgrad.nn.optimisers.schedule import Rule
 
 BASES = [0.5, 0.02]
 ABSENT = object()
@@ -31,7 +30,8 @@ def rates_of(schedule: Schedule, steps: int) -> list[list[float]]:
 def rates_of_pytorch(
     make: Callable[..., Any], steps: int, bases: list[float] = BASES
 ) -> list[list[float]]:
-    torch = pytest.importorskip("torch")
+    import torch
+
     groups = [{"params": [torch.zeros(1, requires_grad=True)], "lr": base} for base in bases]
     other = torch.optim.SGD(groups)
     schedule = make(torch.optim.lr_scheduler, other)
@@ -78,6 +78,7 @@ ROWS: list[tuple[Rule, int | None, int, Callable[..., Any]]] = [
 
 
 @pytest.mark.parametrize(("rule", "total", "steps", "make"), ROWS)
+@pytest.mark.needs("torch")
 def test_the_rates_are_those_of_pytorch(
     rule: Rule, total: int | None, steps: int, make: Callable[..., Any]
 ) -> None:
@@ -88,6 +89,7 @@ def test_the_rates_are_those_of_pytorch(
     assert len(found) == len(expected) == steps + 1
 
 
+@pytest.mark.needs("torch")
 def test_a_floor_is_a_share_of_the_rate() -> None:
     found = rates_of(Schedule(optimiser([0.5]), cosine(floor=0.1), 40), 40)
     expected = rates_of_pytorch(

@@ -16,11 +16,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-import engine
-from engine import (
+from glassgrad import (
     NOT_COMPUTED,
     ChangedDataError,
     Value,
+    engine,
     grad,
     no_grad,
 )
@@ -353,8 +353,7 @@ def test_backward_of_what_no_gradient_flows_to_is_refused(source: str) -> None:
 
 
 PROGRAM = """
-import engine
-from engine import Value, grad
+from glassgrad import Value, engine, grad
 xs = [Value(i / 7 - 1, label=str(i)) for i in range(8)]
 layer = [engine.tanh(engine.dot(xs, xs[i:] + xs[:i])) for i in range(8)]
 y = engine.logsumexp(layer) * engine.max(layer) + engine.prod(layer)
@@ -364,6 +363,7 @@ print(y.data.hex(), *(g.data.hex() for g in first), *(x.grad.hex() for x in xs))
 """
 
 
+@pytest.mark.slow
 def test_eight_processes_give_the_same_bits(run_python: Callable) -> None:
     with concurrent.futures.ThreadPoolExecutor() as pool:
         outputs = pool.map(lambda seed: run_python(PROGRAM, PYTHONHASHSEED=str(seed)), range(8))

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine import TABLE, Operation, Reduction, Value
-from viz import backprop, step_neuron
+from glassgrad import TABLE, Operation, Reduction, Value, backprop, step_neuron
 
 ACTIVATIONS = [
     name

@@ -13,10 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from needing import mostly_slow
 
-import engine
-from engine import Value, forget, grad, scope, topological_order, trap
-from nn import MLP
+from glassgrad import MLP, Value, engine, forget, grad, scope, topological_order, trap
 
 try:
     import resource
@@ -91,18 +90,18 @@ def chain(in_thread: bool, forgetting: bool) -> None:
     assert sys.getrecursionlimit() == 1000
 
 
-NESTED_RELEASE = pytest.mark.skipif(
-    sys.version_info >= (3, 13),
-    reason="this Python frees nested objects with more stack than such a thread has: use forget",
-)
+# Later ones free nested objects with more stack than such a thread has: use forget.
+NESTED_RELEASE = pytest.mark.system("a Python before 3.13")
 
 
 @pytest.mark.parametrize(
     ("in_thread", "forgetting"),
     [
         pytest.param(False, False, id="main thread"),
-        pytest.param(True, False, id="thread with a small stack", marks=NESTED_RELEASE),
-        pytest.param(True, True, id="thread with a small stack, forget"),
+        pytest.param(
+            True, False, id="thread with a small stack", marks=[NESTED_RELEASE, pytest.mark.slow]
+        ),
+        pytest.param(True, True, id="thread with a small stack, forget", marks=pytest.mark.slow),
     ],
 )
 def test_a_graph_a_million_deep(
@@ -125,7 +124,7 @@ def tower() -> None:
     forget(y, first)
 
 
-@pytest.mark.parametrize("in_thread", [False, True])
+@pytest.mark.parametrize("in_thread", mostly_slow([False, True]))
 def test_the_gradient_of_a_deep_gradient(
     alone: Callable, in_thread: bool, figure: Callable
 ) -> None:
@@ -188,7 +187,7 @@ def reductions() -> None:
     assert grad(engine.logsumexp(ones), ones) == [1.0 / MANY] * MANY
 
 
-@pytest.mark.parametrize("program", [fan, reductions])
+@pytest.mark.parametrize("program", mostly_slow([fan, reductions], kept=0))
 def test_a_hundred_thousand_operands(alone: Callable, program: Callable, figure: Callable) -> None:
     alone(program)
     figure("Limits", "a node used 100,000 times, and nodes of 100,000 operands", "survived")
@@ -210,6 +209,7 @@ DERIVATIVES = [
 ]
 
 
+@pytest.mark.slow
 def test_the_eighth_derivative(figure: Callable) -> None:
     x = Value(0.5)
     y = engine.exp(engine.sin(x)) / (1 + x * x)
@@ -281,6 +281,7 @@ def test_400_steps_leave_nothing_behind(step: Callable, without_collector: Calla
         assert objects_left(lambda: step(x), 400) < 50
 
 
+@pytest.mark.slow
 def test_400_steps_of_training(without_collector: Callable, figure: Callable) -> None:
     model = MLP(2, [8, 1], seed=1)
     samples = [((-1.0, 1.0), 1.0), ((1.0, 1.0), -1.0), ((1.0, -1.0), 1.0), ((-1.0, -1.0), -1.0)]

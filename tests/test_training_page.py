@@ -9,9 +9,8 @@ import pytest
 PAGE = Path(__file__).parent.parent / "docs" / "training.md"
 
 
+@pytest.mark.needs("sklearn", "torch", "scipy")
 def test_what_the_page_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("sklearn", "torch", "scipy"):
-        pytest.importorskip(name)
     monkeypatch.chdir(tmp_path)
     text = PAGE.read_text("utf-8")
     session = "\n".join(re.findall(r"^```pycon\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL))

@@ -17,19 +17,19 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-import engine
-import nn
-from engine import (
+from glassgrad import (
     NOT_COMPUTED,
     TABLE,
     NonFiniteError,
     Operation,
     Reduction,
     Value,
+    engine,
     grad,
+    nn,
     trap,
 )
-from engine.operation import Pairing
+from glassgrad.engine.operation import Pairing
 
 inf, nan = math.inf, math.nan
 

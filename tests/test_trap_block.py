@@ -6,8 +6,7 @@ import threading
 
 import pytest
 
-import engine
-from engine import NonFiniteError, Value, grad, no_grad, scope, trap
+from glassgrad import NonFiniteError, Value, engine, grad, no_grad, scope, trap
 
 
 def is_on() -> bool:

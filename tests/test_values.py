@@ -13,8 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-import engine
-from engine import NOT_COMPUTED, Value, grad, no_grad, scope
+from glassgrad import NOT_COMPUTED, Value, engine, grad, no_grad, scope
 
 
 def here() -> int:
@@ -216,8 +215,10 @@ def test_pytorch_is_told_the_function_that_fits(name: str, advice: str) -> None:
     assert str(caught.value) == said
 
 
+@pytest.mark.needs("torch")
 def test_a_function_of_pytorch_refuses_values() -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     with pytest.raises(TypeError, match=r"Write v\.tanh\(\)\."):
         torch.tanh(Value(2.0))
 
@@ -226,8 +227,10 @@ def test_a_function_of_pytorch_refuses_values() -> None:
     "compute",
     [lambda t, v: t * v, lambda t, v: v * t, lambda t, v: t**v, lambda t, v: v.maximum(t)],
 )
+@pytest.mark.needs("torch")
 def test_a_tensor_of_pytorch_is_no_operand_and_the_remedy_is_named(compute: Callable) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     with pytest.raises(
         TypeError, match=r"not Tensor tensor\(1\.\)\. Convert it first: tensor\.item"
     ):

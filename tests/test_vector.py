@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-import engine
-from engine import (
+from glassgrad import (
+    MLP,
     NOT_COMPUTED,
+    SGD,
     Value,
     assign,
     assign_grad,
@@ -17,12 +18,12 @@ from engine import (
     computed_gradients,
     data_vector,
     descend,
+    engine,
     forget,
     grad_vector,
     zero_grad,
 )
-from engine.errors import CompilationError
-from nn import MLP, SGD
+from glassgrad.engine.errors import CompilationError
 
 
 def test_numbers_and_gradients_are_arrays() -> None:
@@ -135,7 +136,7 @@ def test_an_interruption_leaves_no_half(
         reads.append(check(what, values))
         values.interrupted = False  # what comes next is the writing
 
-    monkeypatch.setattr("engine.vector._refuse_on_tape", interrupt_after)
+    monkeypatch.setattr("glassgrad.engine.vector._refuse_on_tape", interrupt_after)
     with pytest.raises(KeyboardInterrupt):
         write(values)
     assert reads

@@ -12,10 +12,8 @@ from hostile import corpus
 from test_accessibility import NARROW, WIDE, violations
 from test_drawing import arrows, boxes, clusters, modules, parsed
 
-from engine import Value, compiled
-from nn import MLP
-from viz import backprop, derivation, draw, draw_program
-from viz.words import sentence
+from glassgrad import MLP, Value, backprop, compiled, derivation, draw, draw_program
+from glassgrad.viz.words import sentence
 
 
 def neuron(name: str = "neuron") -> tuple[Value, list[Value]]:
@@ -194,7 +192,7 @@ def test_without_backward_opened_nodes_have_no_gradients() -> None:
 
 
 def test_a_compiled_method_inside_a_scope_opens_at_its_level() -> None:
-    from engine import scope
+    from glassgrad import scope
 
     class Model:
         def __init__(self) -> None:
@@ -303,6 +301,7 @@ NAMES = {"a lambda": "<lambda>", "signs of %": "100%s %d", **corpus("labels")}
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+@pytest.mark.slow
 def test_any_name_of_a_function_is_shown_and_never_read(name: str) -> None:
     z, _ = neuron(name)
     for depth in (0, 1):

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 import browsing
 import pytest
 
-from engine import Value
-from viz import Backprop, backprop
-from viz.page import MOST_STEPS, element, script
-from viz.widget import _MODULE, ADVICE, _stepper_class
+from glassgrad import Backprop, Value, backprop
+from glassgrad.viz.page import MOST_STEPS, element, script
+from glassgrad.viz.widget import _MODULE, ADVICE, _stepper_class
 
 try:
     import anywidget
@@ -24,7 +23,6 @@ except ImportError:
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-needs_anywidget = pytest.mark.skipif(anywidget is None, reason="needs anywidget")
 MODULE = _MODULE % script()
 COUNT = 9
 
@@ -72,21 +70,21 @@ def steps() -> Backprop:
 # In Python.
 
 
-@needs_anywidget
+@pytest.mark.needs("anywidget")
 def test_a_widget_begins_at_the_first_step() -> None:
     assert steps().widget().index == 0
 
 
-@needs_anywidget
 @pytest.mark.parametrize(("asked", "index"), [(5, 5), (8, 8), (-1, 8), (-9, 0)])
+@pytest.mark.needs("anywidget")
 def test_the_index_may_count_from_the_end(asked: int, index: int) -> None:
     widget = steps().widget()
     widget.index = asked
     assert widget.index == index
 
 
-@needs_anywidget
 @pytest.mark.parametrize("asked", [9, -10, 10**30])
+@pytest.mark.needs("anywidget")
 def test_an_impossible_index_is_refused_with_the_numbers_there_are(asked: int) -> None:
     from traitlets import TraitError
 
@@ -101,8 +99,8 @@ def test_an_impossible_index_is_refused_with_the_numbers_there_are(asked: int) -
     assert widget.index == 3
 
 
-@needs_anywidget
 @pytest.mark.parametrize("asked", ["3", 2.5, None])
+@pytest.mark.needs("anywidget")
 def test_an_index_is_a_whole_number(asked: object) -> None:
     from traitlets import TraitError
 
@@ -112,7 +110,7 @@ def test_an_index_is_a_whole_number(asked: object) -> None:
     assert widget.index == 0
 
 
-@needs_anywidget
+@pytest.mark.needs("anywidget")
 def test_python_hears_every_move() -> None:
     widget, heard = steps().widget(), []
     widget.observe(lambda change: heard.append((change["old"], change["new"])), "index")
@@ -122,7 +120,7 @@ def test_python_hears_every_move() -> None:
     assert heard == [(0, 5), (5, 8)]
 
 
-@needs_anywidget
+@pytest.mark.needs("anywidget")
 def test_two_widgets_of_the_same_steps_are_independent() -> None:
     shared = steps()
     one, two = shared.widget(), shared.widget()
@@ -130,7 +128,7 @@ def test_two_widgets_of_the_same_steps_are_independent() -> None:
     assert (one.index, two.index) == (4, 0)
 
 
-@needs_anywidget
+@pytest.mark.needs("anywidget")
 def test_a_widget_sends_the_page_without_the_script_of_pages() -> None:
     widget = steps().widget()
     state = widget.get_state(["html", "index", "_esm"])

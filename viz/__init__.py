@@ -9,30 +9,30 @@ Start with `diagram.py` (what is shown), then `drawing.py` and `steps.py`.
 
 import types
 
-from viz.backprop import Backprop as Backprop
-from viz.backprop import backprop as backprop
-from viz.derivation import Derivation as Derivation
-from viz.derivation import derivation as derivation
-from viz.drawing import Drawing as Drawing
-from viz.drawing import draw as draw
-from viz.drawing import draw_dot as draw_dot
-from viz.history import GradientHistory as GradientHistory
-from viz.mistakes import Mistake as Mistake
-from viz.mistakes import Mistakes as Mistakes
-from viz.neuron import NeuronSteps as NeuronSteps
-from viz.neuron import ThreeFactors as ThreeFactors
-from viz.neuron import step_neuron as step_neuron
-from viz.plots import plot_boundary as plot_boundary
-from viz.plots import plot_gradients as plot_gradients
-from viz.plots import plot_losses as plot_losses
-from viz.plots import plot_operation as plot_operation
-from viz.program import ProgramDrawing as ProgramDrawing
-from viz.program import draw_program as draw_program
-from viz.render import RendererMissingError as RendererMissingError
-from viz.render import RenderingError as RenderingError
-from viz.step import Step as Step
+from glassgrad.viz.backprop import Backprop as Backprop
+from glassgrad.viz.backprop import backprop as backprop
+from glassgrad.viz.derivation import Derivation as Derivation
+from glassgrad.viz.derivation import derivation as derivation
+from glassgrad.viz.drawing import Drawing as Drawing
+from glassgrad.viz.drawing import draw as draw
+from glassgrad.viz.drawing import draw_dot as draw_dot
+from glassgrad.viz.history import GradientHistory as GradientHistory
+from glassgrad.viz.mistakes import Mistake as Mistake
+from glassgrad.viz.mistakes import Mistakes as Mistakes
+from glassgrad.viz.neuron import NeuronSteps as NeuronSteps
+from glassgrad.viz.neuron import ThreeFactors as ThreeFactors
+from glassgrad.viz.neuron import step_neuron as step_neuron
+from glassgrad.viz.plots import plot_boundary as plot_boundary
+from glassgrad.viz.plots import plot_gradients as plot_gradients
+from glassgrad.viz.plots import plot_losses as plot_losses
+from glassgrad.viz.plots import plot_operation as plot_operation
+from glassgrad.viz.program import ProgramDrawing as ProgramDrawing
+from glassgrad.viz.program import draw_program as draw_program
+from glassgrad.viz.render import RendererMissingError as RendererMissingError
+from glassgrad.viz.render import RenderingError as RenderingError
+from glassgrad.viz.step import Step as Step
 
-# `from viz import *` brings classes and functions, not the files that they are in.
+# `from glassgrad.viz import *` brings classes and functions, not the files that they are in.
 globals()["__all__"] = [
     name
     for name, thing in vars().items()

@@ -9,7 +9,7 @@ from importlib.resources import files
 def compact_style(name: str) -> str:
     """A style sheet of this package, short.
 
-    >>> from viz.assets import compact_style
+    >>> from glassgrad.viz.assets import compact_style
     >>> ".gg-picture img{max-width:100%;height:auto;}" in compact_style("steps.css")
     True
     """
@@ -19,7 +19,7 @@ def compact_style(name: str) -> str:
 def compact_script(name: str) -> str:
     """A script without comments and spaces; every statement in it has its semicolon.
 
-    >>> from viz.assets import compact_script
+    >>> from glassgrad.viz.assets import compact_script
     >>> compact_script("steps.js")[:28]
     '(function(within,moved){"use'
     """
@@ -32,4 +32,4 @@ def compact_script(name: str) -> str:
 
 
 def _asset(name: str) -> str:
-    return files("viz").joinpath(name).read_text("utf-8").strip()
+    return files(__package__).joinpath(name).read_text("utf-8").strip()

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.printing import short
-from viz.compiled import MOST_LISTED, NAMED_FIRST, is_compiled, name_of
-from viz.step import Step
-from viz.steps import Steps
+from glassgrad.engine.printing import short
+from glassgrad.viz.compiled import MOST_LISTED, NAMED_FIRST, is_compiled, name_of
+from glassgrad.viz.step import Step
+from glassgrad.viz.steps import Steps
 
 SHARES = ("to", "local", "contribution", "gradient so far", "uses received")
 """The headings of `shares`."""

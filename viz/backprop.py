@@ -7,16 +7,16 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine import Value
-from engine.files import write_file
-from engine.real import real
-from engine.text import describe, told
-from viz.drawing import check_whole
-from viz.mistakes import Mistakes
-from viz.page import MOST_STEPS, document, element, page, shown_steps
-from viz.report import report
-from viz.steps import Steps
-from viz.widget import stepper
+from glassgrad.engine import Value
+from glassgrad.engine.files import write_file
+from glassgrad.engine.real import real
+from glassgrad.engine.text import describe, told
+from glassgrad.viz.drawing import check_whole
+from glassgrad.viz.mistakes import Mistakes
+from glassgrad.viz.page import MOST_STEPS, document, element, page, shown_steps
+from glassgrad.viz.report import report
+from glassgrad.viz.steps import Steps
+from glassgrad.viz.widget import stepper
 
 if TYPE_CHECKING:
     from anywidget import AnyWidget
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 class Backprop(Steps):
     """The steps of backpropagation. Notebooks show them; `print` gives text; `save` writes a file.
 
-    >>> from engine import Value
-    >>> from viz import backprop
+    >>> from glassgrad import Value, backprop
     >>> steps = backprop(Value(3.0) * 2.0)
     >>> steps
     <backpropagation in 3 steps through 3 nodes>
@@ -70,8 +69,7 @@ class Backprop(Steps):
             ImportError: anywidget is not installed; the message says how to install it.
 
         Example:
-            >>> from engine import Value
-            >>> from viz import backprop
+            >>> from glassgrad import Value, backprop
             >>> widget = backprop(Value(3.0) * 2.0).widget()  # doctest: +SKIP
             >>> widget.index = -1  # to the last step on the page  # doctest: +SKIP
         """
@@ -133,8 +131,7 @@ def backprop(
         ValueError: the learning rate is not finite, no parameter took part in the result, or the
             depth is negative.
 
-    >>> from engine import Value
-    >>> from viz import backprop
+    >>> from glassgrad import Value, backprop
     >>> x = Value(3.0, label="x")
     >>> steps = backprop(x * x)
     >>> steps[-1].before, steps[-1].contribution, steps[-1].after

@@ -5,7 +5,7 @@
 It prints the forward values, every edge of backpropagation and the gradients, and writes
 `graph.svg` and `steps.html`. With `--json` it prints JSON alone, and writes files only if `--out`
 is given. Exit status: 0; 2 if what was typed is at fault (nothing is written then); 1 if a file
-or the output cannot be written. `python -m viz` is the same command.
+or the output cannot be written. `python -m glassgrad` is the same command.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ import unicodedata
 from collections.abc import Sequence
 from typing import NoReturn
 
-from engine import Value, topological_order
-from engine.files import possible, write_file
-from engine.text import clipped, visible
-from viz.backprop import Backprop, backprop
-from viz.drawing import FORMATS, MAX_NODES, picture_of
-from viz.expression import NAMES, SIGNS, Expression
-from viz.render import RendererMissingError, RenderingError
-from viz.typed import ExpressionError
+from glassgrad.engine import Value, topological_order
+from glassgrad.engine.files import plain_file, possible, write_file
+from glassgrad.engine.text import clipped, visible
+from glassgrad.viz.backprop import Backprop, backprop
+from glassgrad.viz.drawing import FORMATS, MAX_NODES, picture_of
+from glassgrad.viz.expression import NAMES, SIGNS, Expression
+from glassgrad.viz.render import RendererMissingError, RenderingError
+from glassgrad.viz.typed import ExpressionError
 
 RESULT = "output"
 """What the result is called, unless a variable has that name."""
@@ -234,6 +234,8 @@ def _write(files: dict[str, bytes], out: str) -> str:
         return ""
     folder = possible(out)
     folder.mkdir(parents=True, exist_ok=True)
+    for name in files:
+        plain_file(folder / name)  # before any is written
     for name, content in files.items():
         write_file(folder / name, content)
     return " and ".join(visible(str(folder / name)) for name in files)

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from typing import NamedTuple, TypeGuard
 
-from engine import NOT_COMPUTED, Operation, Scope, Value, contribution, topological_order
-from engine.compiling.result import Replay, Total
-from engine.mode import Mode, call_in
-from engine.origin import Origin
-from engine.text import visible
+from glassgrad.engine import NOT_COMPUTED, Operation, Scope, Value, contribution, topological_order
+from glassgrad.engine.compiling.result import Replay, Total
+from glassgrad.engine.mode import Mode, call_in
+from glassgrad.engine.origin import Origin
+from glassgrad.engine.text import visible
 
 KIND = "compiled"
 """The kind of the scope in which the scalars of an opened node stand."""
@@ -41,9 +41,8 @@ class Inside(NamedTuple):
 def is_compiled(operation: Operation | None) -> TypeGuard[Replay | Total]:
     """Whether a node is a call of a compiled function.
 
-    >>> from engine import Value
-    >>> from engine import compiled
-    >>> from viz.compiled import is_compiled
+    >>> from glassgrad import Value, compiled
+    >>> from glassgrad.viz.compiled import is_compiled
     >>> w = Value(2.0)
     >>> is_compiled(compiled(lambda x: w * x)(3.0).operation), is_compiled((w * w).operation)
     (True, False)

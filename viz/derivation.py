@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from engine import Ink, Reduction, Value, contribution, derivative_formula
-from engine.printing import columns
-from engine.text import describe
-from engine.value import name
-from viz.diagram import Diagram
-from viz.equation import Equation, Written, from_ink, number, product, total
-from viz.mathml import identifier, mathml
-from viz.node import Node
+from glassgrad.engine import Ink, Reduction, Value, contribution, derivative_formula
+from glassgrad.engine.printing import columns
+from glassgrad.engine.text import describe
+from glassgrad.engine.value import name
+from glassgrad.viz.diagram import Diagram
+from glassgrad.viz.equation import Equation, Written, from_ink, number, product, total
+from glassgrad.viz.mathml import identifier, mathml
+from glassgrad.viz.node import Node
 
 MOST_PATHS = 6
 """Above so many paths, or paths of more edges than the next, only the nodes between are shown."""
@@ -38,8 +38,7 @@ class Derivation:
         shown_paths: whether the sum over paths is written out.
         result: the derivative.
 
-    >>> from engine import Value
-    >>> from viz import derivation
+    >>> from glassgrad import Value, derivation
     >>> x, w = Value(2.0, label="x"), Value(-3.0, label="w")
     >>> print(derivation((x * w).tanh(), w))
     1 path from v2 back to w
@@ -291,8 +290,7 @@ def derivation(y: Value, x: Value, *, names: Mapping[str, Any] | None = None) ->
         TypeError: `y` or `x` is not a Value.
         ValueError: `y` does not depend on `x`.
 
-    >>> from engine import Value
-    >>> from viz import derivation
+    >>> from glassgrad import Value, derivation
     >>> x = Value(3.0, label="x")
     >>> print(derivation(x * x, x))
     2 paths from v1 back to x

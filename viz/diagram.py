@@ -15,13 +15,13 @@ from dataclasses import replace
 from itertools import count
 from typing import Any, overload
 
-from engine import NOT_COMPUTED, TABLE, Operation, Value, topological_order
-from engine.compiling.result import Replay, Total
-from engine.printing import short
-from engine.text import describe, visible
-from viz.compiled import inside, is_compiled
-from viz.formulas import written
-from viz.node import Node
+from glassgrad.engine import NOT_COMPUTED, TABLE, Operation, Value, topological_order
+from glassgrad.engine.compiling.result import Replay, Total
+from glassgrad.engine.printing import short
+from glassgrad.engine.text import describe, visible
+from glassgrad.viz.compiled import inside, is_compiled
+from glassgrad.viz.formulas import written
+from glassgrad.viz.node import Node
 
 MOST_OPENED = 2000
 """Graphs with more nodes than this keep their `dot` nodes closed unless asked."""

@@ -15,14 +15,14 @@ from itertools import zip_longest
 
 import graphviz
 
-from engine import Scope
-from engine.printing import MISSING, short
-from engine.text import visible
-from viz.compiled import is_compiled, kind_of, title_of
-from viz.marks import marks
-from viz.node import Node
-from viz.parts import Edge, Group, Hidden, Part, Picture
-from viz.scopes import gradient_in
+from glassgrad.engine import Scope
+from glassgrad.engine.printing import MISSING, short
+from glassgrad.engine.text import visible
+from glassgrad.viz.compiled import is_compiled, kind_of, title_of
+from glassgrad.viz.marks import marks
+from glassgrad.viz.node import Node
+from glassgrad.viz.parts import Edge, Group, Hidden, Part, Picture
+from glassgrad.viz.scopes import gradient_in
 
 DATA, GRADIENT, INK, FAINT = "#0072B2", "#B34E00", "#1a1a1a", "#6b6b6b"
 PAPER, FRAME, OPERATION, FAN = "#ffffff", "#f7f7f7", "#e8e8e8", "#858585"

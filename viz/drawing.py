@@ -10,20 +10,20 @@ from typing import Any
 
 import graphviz
 
-from engine import Value
-from engine.files import json_text, write_file
-from engine.printing import columns, short
-from engine.real import real
-from engine.text import describe, told
-from viz.diagram import Diagram
-from viz.dot import digraph
-from viz.marks import marks
-from viz.notes import note
-from viz.parts import Picture
-from viz.render import RendererMissingError, RenderingError, render
-from viz.saving import checked_name
-from viz.sheet import sheet
-from viz.svg import page_svg
+from glassgrad.engine import Value
+from glassgrad.engine.files import json_text, write_file
+from glassgrad.engine.printing import columns, short
+from glassgrad.engine.real import real
+from glassgrad.engine.text import describe, told
+from glassgrad.viz.diagram import Diagram
+from glassgrad.viz.dot import digraph
+from glassgrad.viz.marks import marks
+from glassgrad.viz.notes import note
+from glassgrad.viz.parts import Picture
+from glassgrad.viz.render import RendererMissingError, RenderingError, render
+from glassgrad.viz.saving import checked_name
+from glassgrad.viz.sheet import sheet
+from glassgrad.viz.svg import page_svg
 
 SCHEMA = "glassgrad-graph/1"
 MAX_NODES = 150
@@ -39,8 +39,7 @@ class Drawing:
         picture: what of it is shown.
         note: what the picture leaves out and how to see it, or "".
 
-    >>> from engine import Value
-    >>> from viz import draw
+    >>> from glassgrad import Value, draw
     >>> draw(Value(1.0) + 2.0)
     <drawing of 3 nodes>
     """
@@ -194,8 +193,7 @@ def draw(
         TypeError: a root is not a Value, or an option is of a wrong type.
         ValueError: there is no root, or an option has no such value.
 
-    >>> from engine import Value
-    >>> from viz import draw
+    >>> from glassgrad import Value, draw
     >>> x = Value(3.0, label="x")
     >>> print(draw(x * x))
     node  computed as  value  gradient
@@ -270,8 +268,7 @@ def draw_dot(
         TypeError: `root` is not a Value.
         ValueError: Graphviz knows no such format or direction.
 
-    >>> from engine import Value
-    >>> from viz import draw_dot
+    >>> from glassgrad import Value, draw_dot
     >>> "digraph" in draw_dot(Value(3.0) * 2).source
     True
     """

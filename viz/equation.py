@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine import TABLE, Ink
-from engine.printing import short
+from glassgrad.engine import TABLE, Ink
+from glassgrad.engine.printing import short
 
 _PRODUCT = TABLE["mul"].notation.binds
 

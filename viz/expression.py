@@ -13,12 +13,20 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from engine import TABLE, Operation, Reduction, Value, as_value, softmax, topological_order
-from engine.operation import ATOM, Pairing
-from engine.text import clipped
-from viz.spelling import similar, suggestion
-from viz.syntax import MOST_PARTS, TOO_LONG, early_slip, slip_in
-from viz.typed import ExpressionError, called, construct, product_of, sign_of, span
+from glassgrad.engine import (
+    TABLE,
+    Operation,
+    Reduction,
+    Value,
+    as_value,
+    softmax,
+    topological_order,
+)
+from glassgrad.engine.operation import ATOM, Pairing
+from glassgrad.engine.text import clipped
+from glassgrad.viz.spelling import similar, suggestion
+from glassgrad.viz.syntax import MOST_PARTS, TOO_LONG, early_slip, slip_in
+from glassgrad.viz.typed import ExpressionError, called, construct, product_of, sign_of, span
 
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: TABLE["add"],
@@ -35,7 +43,7 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 }
 """Comparisons are 1 or 0, as nodes of the graph, so that the steps show what was compared."""
 
-_LIBRARIES = ("math", "np", "numpy", "torch", "engine")
+_LIBRARIES = ("math", "np", "numpy", "torch", "glassgrad")
 _FUNCTIONS: dict[str, Callable[..., Any]] = {**TABLE, "softmax": softmax}
 
 _WITH_SIGNS = [row for row in TABLE.values() if row.notation.binds < ATOM]
@@ -64,7 +72,7 @@ class Expression:
     Raises:
         ExpressionError: it is not arithmetic with the table's operations.
 
-    >>> from viz.expression import Expression
+    >>> from glassgrad.viz.expression import Expression
     >>> Expression("tanh(x * w)").names
     ('x', 'w')
     >>> Expression("x * w").value({"x": 2.0, "w": 3.0}).data

@@ -9,20 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine import Value
-from engine.compiling.result import Replay
-from viz.compiled import MOST_LISTED
-from viz.diagram import Diagram
-from viz.node import Node
+from glassgrad.engine import Value
+from glassgrad.engine.compiling.result import Replay
+from glassgrad.viz.compiled import MOST_LISTED
+from glassgrad.viz.diagram import Diagram
+from glassgrad.viz.node import Node
 
 
 def folds(diagram: Diagram) -> Iterator[tuple[str, list[int]]]:
     """Leaves to be drawn as one box, by index, with what they are: "captured by loss".
 
-    >>> from engine import Value
-    >>> from engine import compiled
-    >>> from viz.diagram import Diagram
-    >>> from viz.folds import folds
+    >>> from glassgrad import Value, compiled
+    >>> from glassgrad.viz.diagram import Diagram
+    >>> from glassgrad.viz.folds import folds
     >>> ws = [Value(float(i)) for i in range(20)]
     >>> loss = compiled(lambda x: sum(ws) * x)
     >>> [(title, len(members)) for title, members in folds(Diagram([loss(2.0)]))]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine import Operation, Reduction
-from viz.compiled import call, is_compiled, title_of
+from glassgrad.engine import Operation, Reduction
+from glassgrad.viz.compiled import call, is_compiled, title_of
 
 
 def written(operation: Operation | None, operands: Sequence[str]) -> str:
     """An operation on operands as a formula; "" for None, the operation of a leaf.
 
-    >>> from engine import TABLE
-    >>> from viz.formulas import written
+    >>> from glassgrad import TABLE
+    >>> from glassgrad.viz.formulas import written
     >>> written(TABLE["mul"], ["w", "x"]), written(TABLE["dot"], ["a", "b", "x", "y"])
     ('w * x', 'dot([a, b], [x, y])')
     """

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import nan
 from typing import Any, Protocol
 
-from engine import NOT_COMPUTED
-from engine.names import layer_of
+from glassgrad.engine import NOT_COMPUTED
+from glassgrad.engine.names import layer_of
 
 
 class Named(Protocol):
-    """A model of any kind that names its parameters, as `nn.Module` and PyTorch's do."""
+    """A model of any kind that names its parameters, as `glassgrad.Module` and PyTorch's do."""
 
     def named_parameters(self) -> Iterable[tuple[str, Any]]:
         """The parameters with their names, such as "layers.0.neurons.1.b"."""
@@ -28,8 +28,8 @@ class GradientHistory(Mapping[str, list[float]]):
     It is a mapping from the names of the layers to their sizes; nan where there was no gradient.
 
     Example:
-        >>> from nn import MLP
-        >>> from viz.history import GradientHistory
+        >>> from glassgrad import MLP
+        >>> from glassgrad.viz.history import GradientHistory
         >>> model, history = MLP(1, [2, 1], seed=0), GradientHistory()
         >>> for _ in range(3):
         ...     model.zero_grad()

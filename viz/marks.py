@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import isfinite
 
-from engine.printing import short
-from engine.units import is_still, still_name
-from viz.node import Node
+from glassgrad.engine.printing import short
+from glassgrad.engine.units import is_still, still_name
+from glassgrad.viz.node import Node
 
 
 def marks(node: Node) -> list[str]:
     """The warnings at a node: "nan", "inf", "gradient nan", "dead", "saturated".
 
-    >>> from engine import Value
-    >>> from viz.diagram import Diagram
-    >>> from viz.marks import marks
+    >>> from glassgrad import Value
+    >>> from glassgrad.viz.diagram import Diagram
+    >>> from glassgrad.viz.marks import marks
     >>> marks(Diagram([Value(-1.0).relu()])[-1])
     ['dead']
     """
@@ -34,9 +34,9 @@ def counted_marks(nodes: Iterable[Node]) -> list[str]:
 
     A module of a single unit is just "dead".
 
-    >>> from engine import Value
-    >>> from viz.diagram import Diagram
-    >>> from viz.marks import counted_marks
+    >>> from glassgrad import Value
+    >>> from glassgrad.viz.diagram import Diagram
+    >>> from glassgrad.viz.marks import counted_marks
     >>> counted_marks(Diagram([Value(-1.0).relu() + Value(1.0).relu()]))
     ['1 of 2 dead']
     """

@@ -10,7 +10,7 @@ import ast
 import html
 from collections.abc import Mapping
 
-from engine.text import visible
+from glassgrad.engine.text import visible
 
 _BINDS = {ast.Add: 1, ast.Sub: 1, ast.Mult: 2, ast.Div: 2, ast.USub: 3, ast.UAdd: 3, ast.Pow: 4}
 _SIGNS = {ast.Add: "+", ast.Sub: "−", ast.Mult: "·", ast.USub: "−", ast.UAdd: "+"}

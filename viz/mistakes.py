@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import overload
 
-from engine import contribution
-from engine.printing import columns, short
-from viz.diagram import Diagram
-from viz.node import Node
-from viz.steps import Steps
+from glassgrad.engine import contribution
+from glassgrad.engine.printing import columns, short
+from glassgrad.viz.diagram import Diagram
+from glassgrad.viz.node import Node
+from glassgrad.viz.steps import Steps
 
 TOLERANCE = 1e-9
 """Adding in another order rounds differently; only more than this share of the terms is wrong."""
@@ -35,8 +35,7 @@ class Mistake:
         wrong: the indices of the nodes whose gradient is wrong, in backward order.
         why: a sentence about the first of them, or why there is none.
 
-    >>> from engine import Value
-    >>> from viz import backprop
+    >>> from glassgrad import Value, backprop
     >>> x = Value(3.0, label="x")
     >>> overwriting = backprop(x * x).mistakes()[0]
     >>> overwriting.name, overwriting.gradients[0], overwriting.parts_at
@@ -57,8 +56,7 @@ class Mistake:
 class Mistakes(Sequence[Mistake]):
     """The classic wrong engines beside the right one. `print` gives a table.
 
-    >>> from engine import Value
-    >>> from viz import backprop
+    >>> from glassgrad import Value, backprop
     >>> x = Value(3.0, label="x")
     >>> print(backprop(x * x).mistakes())
     node  right  = instead of +=  no order  no zero_grad

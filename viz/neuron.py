@@ -10,16 +10,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine import TABLE, Operation, Reduction, Value, topological_order
-from engine.printing import columns, short
-from engine.real import is_real, real
-from engine.row import EVERYWHERE
-from engine.text import describe, told
-from engine.value import is_parameter
-from viz.backprop import Backprop
-from viz.page import row, table
-from viz.spelling import suggestion
-from viz.words import local_text
+from glassgrad.engine import TABLE, Operation, Reduction, Value, topological_order
+from glassgrad.engine.printing import columns, short
+from glassgrad.engine.real import is_real, real
+from glassgrad.engine.row import EVERYWHERE
+from glassgrad.engine.text import describe, told
+from glassgrad.engine.value import is_parameter
+from glassgrad.viz.backprop import Backprop
+from glassgrad.viz.page import row, table
+from glassgrad.viz.spelling import suggestion
+from glassgrad.viz.words import local_text
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class ThreeFactors:
         sum_by_weight: ∂z/∂w, the input that belongs to the weight; 1 for the bias.
         product: the product of the three, which is ∂L/∂w.
 
-    >>> from viz import step_neuron
+    >>> from glassgrad import step_neuron
     >>> step_neuron(2.0, 3.0, 1.0, "relu", target=5.0).factors[0]
     ThreeFactors(weight='w', loss_by_output=4.0, output_by_sum=1.0, sum_by_weight=3.0, product=12.0)
     """
@@ -67,7 +67,7 @@ class NeuronSteps(Backprop):
     Attributes:
         factors: the three factors of every weight and of the bias.
 
-    >>> from viz import step_neuron
+    >>> from glassgrad import step_neuron
     >>> [f.weight for f in step_neuron([1.0, 2.0], [3.0, 4.0], 0.5).factors]
     ['w1', 'w2', 'b']
     """
@@ -180,7 +180,7 @@ def step_neuron(
         TypeError: something else stands where a number or an operation belongs.
         OverflowError: a number is beyond the range of floats.
 
-    >>> from viz import step_neuron
+    >>> from glassgrad import step_neuron
     >>> steps = step_neuron([2.0, -3.0], [1.0, 0.5], 0.5, "tanh", target=1.0)
     >>> first = steps.factors[0]
     >>> first.loss_by_output * first.output_by_sum * first.sum_by_weight == first.product

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from engine import Operation, Scope
-from engine.ink import number_text
-from viz.compiled import is_compiled, name_of
+from glassgrad.engine import Operation, Scope
+from glassgrad.engine.ink import number_text
+from glassgrad.viz.compiled import is_compiled, name_of
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from engine.compiling.result import Replay
-from viz.parts import Group, Picture, Shown
+from glassgrad.engine.compiling.result import Replay
+from glassgrad.viz.parts import Group, Picture, Shown
 
 
 def note(picture: Picture) -> str:
     """What is hidden and how to see it; "" if nothing is.
 
-    >>> from engine import Value
-    >>> from engine import compiled
-    >>> from viz.diagram import Diagram
-    >>> from viz.notes import note
-    >>> from viz.parts import Picture
+    >>> from glassgrad import Value, compiled
+    >>> from glassgrad.viz.diagram import Diagram
+    >>> from glassgrad.viz.notes import note
+    >>> from glassgrad.viz.parts import Picture
     >>> w = Value(2.0)
     >>> note(Picture(Diagram([compiled(lambda x: w * x)(3.0)]), max_nodes=150))
     '<lambda> is compiled and closed; depth=1 opens it, in draw and in backprop.'

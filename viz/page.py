@@ -15,16 +15,16 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
-from engine.printing import short
-from viz import at_once
-from viz.assets import compact_script, compact_style
-from viz.drawing import MAX_NODES, picture_of
-from viz.mistakes import Mistakes
-from viz.parts import Picture
-from viz.render import RendererMissingError, RenderingError
-from viz.step import Step
-from viz.steps import Steps
-from viz.words import accumulation, checks, local_text, record
+from glassgrad.engine.printing import short
+from glassgrad.viz import at_once
+from glassgrad.viz.assets import compact_script, compact_style
+from glassgrad.viz.drawing import MAX_NODES, picture_of
+from glassgrad.viz.mistakes import Mistakes
+from glassgrad.viz.parts import Picture
+from glassgrad.viz.render import RendererMissingError, RenderingError
+from glassgrad.viz.step import Step
+from glassgrad.viz.steps import Steps
+from glassgrad.viz.words import accumulation, checks, local_text, record
 
 _HEADINGS = ("step", "phase", "edge", "upstream", "local", "contribution", "result")
 DOCUMENT_STYLE = (

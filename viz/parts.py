@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from engine import Scope
-from viz.diagram import Diagram
-from viz.marks import counted_marks
-from viz.node import Node
-from viz.ranks import ranks
-from viz.scopes import Scopes
+from glassgrad.engine import Scope
+from glassgrad.viz.diagram import Diagram
+from glassgrad.viz.marks import counted_marks
+from glassgrad.viz.node import Node
+from glassgrad.viz.ranks import ranks
+from glassgrad.viz.scopes import Scopes
 
 _MOST_OUTPUTS = 4
 

@@ -14,12 +14,12 @@ from itertools import cycle
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
-from engine import Operation, Reduction, no_grad
-from engine.printing import short
-from engine.text import describe
-from viz.curve import curve_points
-from viz.dot import DATA, GRADIENT, INK
-from viz.plottable import (
+from glassgrad.engine import Operation, Reduction, no_grad
+from glassgrad.engine.printing import short
+from glassgrad.engine.text import describe
+from glassgrad.viz.curve import curve_points
+from glassgrad.viz.dot import DATA, GRADIENT, INK
+from glassgrad.viz.plottable import (
     checked_cells,
     checked_points,
     checked_threshold,
@@ -50,14 +50,14 @@ def plot_operation(operation: Operation | str) -> Figure:
     those of the row in the table. At jumps and poles the line is broken.
 
     Args:
-        operation: a row of the table, such as `engine.tanh`, or its name.
+        operation: a row of the table, such as `glassgrad.tanh`, or its name.
 
     Raises:
         TypeError: it is neither.
         ValueError: there is no row of that name.
         ImportError: matplotlib is not installed; the message says how to install it.
 
-    >>> from viz.plots import plot_operation
+    >>> from glassgrad.viz.plots import plot_operation
     >>> [line.get_label() for line in plot_operation("tanh").axes[0].lines]
     ['tanh(x)', 'derivative']
     """
@@ -97,7 +97,7 @@ def plot_boundary(
             the threshold is not finite, or there are too few cells.
         ImportError: matplotlib is not installed; the message says how to install it.
 
-    >>> from viz.plots import plot_boundary
+    >>> from glassgrad.viz.plots import plot_boundary
     >>> figure = plot_boundary(lambda p: p[0] - p[1], [[0, 1], [1, 0]], [-1, 1], cells=5)
     >>> [str(text.get_text()) for text in figure.axes[0].get_legend().get_texts()]
     ['label -1', 'label 1', 'boundary: score = 0']
@@ -145,7 +145,7 @@ def plot_losses(
         ValueError: there is no loss, or none that a logarithmic scale can show.
         ImportError: matplotlib is not installed; the message says how to install it.
 
-    >>> from viz.plots import plot_losses
+    >>> from glassgrad.viz.plots import plot_losses
     >>> figure = plot_losses({"slow": [3.0, 2.0, 1.5], "fast": [3.0, 1.0, 0.5]})
     >>> [line.get_label() for line in figure.axes[0].lines]
     ['slow', 'fast']
@@ -186,7 +186,7 @@ def plot_gradients(history: Mapping[str, Sequence[float]]) -> Figure:
         TypeError: it is no history, or a size no number.
         ImportError: matplotlib is not installed; the message says how to install it.
 
-    >>> from viz.plots import plot_gradients
+    >>> from glassgrad.viz.plots import plot_gradients
     >>> figure = plot_gradients({"layers.0": [1e-6, 1e-7], "layers.1": [0.1, 0.2]})
     >>> figure.axes[0].get_yscale(), len(figure.axes[0].lines)
     ('log', 2)

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Any
 
-from engine import TABLE, Operation, Value
-from engine.printing import short
-from engine.real import is_real, real
-from engine.text import describe, told
-from viz.spelling import suggestion
+from glassgrad.engine import TABLE, Operation, Value
+from glassgrad.engine.printing import short
+from glassgrad.engine.real import is_real, real
+from glassgrad.engine.text import describe, told
+from glassgrad.viz.spelling import suggestion
 
 
 def row_called(operation: Operation | str) -> Operation:
@@ -21,7 +21,7 @@ def row_called(operation: Operation | str) -> Operation:
         TypeError: it is neither.
         ValueError: there is no row of that name.
 
-    >>> from viz.plottable import row_called
+    >>> from glassgrad.viz.plottable import row_called
     >>> row_called("tanh")
     <operation tanh>
     """

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 
-from engine.compiling.graph import CAPTURED, CONSTANT, INPUT
-from engine.compiling.program import Program
-from engine.compiling.recording import Recording
-from engine.printing import short
-from engine.text import clipped, visible
-from viz.formulas import written
+from glassgrad.engine.compiling.graph import CAPTURED, CONSTANT, INPUT
+from glassgrad.engine.compiling.program import Program
+from glassgrad.engine.compiling.recording import Recording
+from glassgrad.engine.printing import short
+from glassgrad.engine.text import clipped, visible
+from glassgrad.viz.formulas import written
 
 _LONGEST_FORMULA = 80
 

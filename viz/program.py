@@ -13,17 +13,17 @@ from pathlib import Path
 from types import MethodType
 from typing import Any
 
-from engine.compiling import Compiled
-from engine.files import write_file
-from engine.printing import columns
-from engine.text import describe, visible
-from viz.drawing import check_whole
-from viz.portions import Portions
-from viz.program_dot import program_graph
-from viz.program_page import document, page
-from viz.render import render
-from viz.saving import checked_name
-from viz.svg import page_svg
+from glassgrad.engine.compiling import Compiled
+from glassgrad.engine.files import write_file
+from glassgrad.engine.printing import columns
+from glassgrad.engine.text import describe, visible
+from glassgrad.viz.drawing import check_whole
+from glassgrad.viz.portions import Portions
+from glassgrad.viz.program_dot import program_graph
+from glassgrad.viz.program_page import document, page
+from glassgrad.viz.render import render
+from glassgrad.viz.saving import checked_name
+from glassgrad.viz.svg import page_svg
 
 MOST_SCALARS = 60
 FORMATS = ("html", "svg", "png", "pdf", "dot", "txt")
@@ -37,9 +37,7 @@ class ProgramDrawing:
         portions: which scalars became which lines.
         note: what the picture leaves out and where it stands, or "".
 
-    >>> from engine import Value
-    >>> from engine import compiled
-    >>> from viz import draw_program
+    >>> from glassgrad import Value, compiled, draw_program
     >>> w = Value(2.0, label="w")
     >>> neuron = compiled(lambda x: (w * x).tanh())
     >>> y = neuron(0.5)
@@ -144,9 +142,7 @@ def draw_program(
         TypeError: `function` is not compiled, or an option is no whole number.
         ValueError: it has no program yet, or none of this number.
 
-    >>> from engine import Value
-    >>> from engine import compiled
-    >>> from viz import draw_program
+    >>> from glassgrad import Value, compiled, draw_program
     >>> w = Value(2.0, label="w")
     >>> square = compiled(lambda x: (w * x) ** 2)
     >>> y = square(3.0)

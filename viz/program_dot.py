@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 import graphviz
 
-from engine.text import clipped
-from viz.dot import (
+from glassgrad.engine.text import clipped
+from glassgrad.viz.dot import (
     DATA,
     FAINT,
     FONT,
@@ -24,7 +24,7 @@ from viz.dot import (
     label_of,
     text_of,
 )  # fmt: skip
-from viz.portions import Portion, Portions
+from glassgrad.viz.portions import Portion, Portions
 
 MOST_LEAVES = 8
 """Of more numbers that are only read, one box stands for all, in every drawing."""

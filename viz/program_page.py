@@ -14,14 +14,14 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from engine.text import visible
-from viz.assets import compact_script, compact_style
-from viz.page import DOCUMENT_STYLE
-from viz.portions import Portion, Portions
-from viz.render import RendererMissingError, RenderingError
+from glassgrad.engine.text import visible
+from glassgrad.viz.assets import compact_script, compact_style
+from glassgrad.viz.page import DOCUMENT_STYLE
+from glassgrad.viz.portions import Portion, Portions
+from glassgrad.viz.render import RendererMissingError, RenderingError
 
 if TYPE_CHECKING:
-    from viz.program import ProgramDrawing
+    from glassgrad.viz.program import ProgramDrawing
 
 MOST_LISTED = 40
 """Scalars of a line that the table lists; the others are counted."""

@@ -11,7 +11,7 @@ def ranks(edges: Iterable[tuple[str, str]]) -> dict[str, int]:
 
     (A module that is called twice, drawn as one box, may lie on a circle.)
 
-    >>> from viz.ranks import ranks
+    >>> from glassgrad.viz.ranks import ranks
     >>> ranks([("a", "b"), ("b", "c"), ("a", "c")])
     {'a': 0, 'b': 1, 'c': 2}
     """

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from engine.printing import columns, short
-from viz import at_once
-from viz.steps import Steps
-from viz.words import accumulation, local_text
+from glassgrad.engine.printing import columns, short
+from glassgrad.viz import at_once
+from glassgrad.viz.steps import Steps
+from glassgrad.viz.words import accumulation, local_text
 
 _MOST_CHECKING = 100_000
 """How many operations the check by differences may cost."""

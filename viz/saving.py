@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from engine.text import describe, told
+from glassgrad.engine.text import describe, told
 
 
 def checked_name(path: Any, formats: Sequence[str], what: str, example: str) -> tuple[Path, str]:

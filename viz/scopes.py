@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine import Scope
-from engine.mode import GRADIENT
-from viz.diagram import Diagram
-from viz.folds import folds
-from viz.node import Node
+from glassgrad.engine import Scope
+from glassgrad.engine.mode import GRADIENT
+from glassgrad.viz.diagram import Diagram
+from glassgrad.viz.folds import folds
+from glassgrad.viz.node import Node
 
 
 class Scopes:
@@ -24,9 +24,9 @@ class Scopes:
         folds: scopes that nobody opened: each holds many leaves that compiled nodes read, and is
             always drawn as one box.
 
-    >>> from engine import Value, grad
-    >>> from viz.diagram import Diagram
-    >>> from viz.scopes import Scopes
+    >>> from glassgrad import Value, grad
+    >>> from glassgrad.viz.diagram import Diagram
+    >>> from glassgrad.viz.scopes import Scopes
     >>> x = Value(3.0)
     >>> scopes = Scopes(Diagram([grad(x**3, x, differentiable=True)]))
     >>> scopes.is_gradient(1), scopes.is_gradient(-1)

@@ -30,7 +30,7 @@ def sheet(title: str, picture: str, note: str, rows: Sequence[Sequence[str]]) ->
         note: what the picture leaves out, or "".
         rows: the texts of the table, headings first.
 
-    >>> from viz.sheet import sheet
+    >>> from glassgrad.viz.sheet import sheet
     >>> "a &lt; b" in sheet("Graph", "<svg/>", "", [["node"], ["a < b"]])
     True
     """

@@ -32,8 +32,7 @@ class Step:
         parts: of a compiled node, which sends along all its edges at once, a record for each edge;
             what is of one edge only stands there.
 
-    >>> from engine import Value
-    >>> from viz import backprop
+    >>> from glassgrad import Value, backprop
     >>> step = backprop(Value(3.0) * 2.0)[-1]
     >>> step.phase, step.upstream, step.local, step.contribution
     ('backward', 1.0, 2.0, 2.0)
@@ -60,8 +59,7 @@ class Step:
     def edges(self) -> tuple[Step, ...]:
         """The edges that gradient is sent along: one, all of a compiled node, or none.
 
-        >>> from engine import Value
-        >>> from viz import backprop
+        >>> from glassgrad import Value, backprop
         >>> [len(step.edges) for step in backprop(Value(3.0) * 2.0)]
         [0, 0, 1]
         """

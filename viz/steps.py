@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any, overload
 
-from engine import Ink, Reduction, Value, contribution, derivative_formula
-from engine.differences import Finding, finding
-from engine.files import json_text
-from engine.value import name
-from viz.diagram import Diagram
-from viz.node import Node
-from viz.step import Step
+from glassgrad.engine import Ink, Reduction, Value, contribution, derivative_formula
+from glassgrad.engine.differences import Finding, finding
+from glassgrad.engine.files import json_text
+from glassgrad.engine.value import name
+from glassgrad.viz.diagram import Diagram
+from glassgrad.viz.node import Node
+from glassgrad.viz.step import Step
 
 SCHEMA = "glassgrad-steps/1"
 WAITING, IN_PROGRESS, PARTIAL, DONE = "waiting", "in progress", "partial", "done"
@@ -36,8 +36,8 @@ class Steps(Sequence[Step]):
         gradients: the gradient of every node that got one, by index.
         new_loss: the root's number after the update steps, if there are any and it can be known.
 
-    >>> from engine import Value
-    >>> from viz.steps import Steps
+    >>> from glassgrad import Value
+    >>> from glassgrad.viz.steps import Steps
     >>> Steps(Value(3.0) * 2.0, learning_rate=0.1).new_loss
     5.6
     """

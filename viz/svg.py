@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from viz.dot import DATA, FAINT, FAN, FRAME, GRADIENT, INK, OPERATION, PAPER
+from glassgrad.viz.dot import DATA, FAINT, FAN, FRAME, GRADIENT, INK, OPERATION, PAPER
 
 CLASS = "glassgrad-graph"
 """The class of every picture: its style reaches no other on the page."""
@@ -33,7 +33,7 @@ def page_svg(svg: bytes, heading: str) -> str:
     """Graphviz's picture to put inside a page, with a heading of XML: its title and description.
 
     Example:
-        >>> from viz.svg import page_svg
+        >>> from glassgrad.viz.svg import page_svg
         >>> page_svg(b'<?xml?><svg width="1pt"><g id="n0"/></svg>', "<title>A</title>")[:64]
         '<svg width="1pt" class="glassgrad-graph" role="img"><title>A</ti'
     """

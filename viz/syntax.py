@@ -13,8 +13,8 @@ import re
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from engine.text import clipped
-from viz.spelling import similar
+from glassgrad.engine.text import clipped
+from glassgrad.viz.spelling import similar
 
 MOST_PARTS = 2_000
 """How many numbers, names and operations an expression may have; a softmax costs their square."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import ast
 
-from engine.printing import width_of
-from engine.text import clipped, visible
+from glassgrad.engine.printing import width_of
+from glassgrad.engine.text import clipped, visible
 
 _WINDOW = 72
 """How much of a long expression an error shows around the place."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from viz.page import script
+from glassgrad.viz.page import script
 
 if TYPE_CHECKING:
     from anywidget import AnyWidget

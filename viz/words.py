@@ -11,15 +11,15 @@ from math import isfinite
 from pathlib import PurePath
 from typing import Any
 
-from engine.compiling.result import Total
-from engine.differences import KINK
-from engine.printing import short
-from engine.text import clipped
-from viz import at_once
-from viz.compiled import NAMED_FIRST, title_of
-from viz.node import Node
-from viz.step import Step
-from viz.steps import Steps
+from glassgrad.engine.compiling.result import Total
+from glassgrad.engine.differences import KINK
+from glassgrad.engine.printing import short
+from glassgrad.engine.text import clipped
+from glassgrad.viz import at_once
+from glassgrad.viz.compiled import NAMED_FIRST, title_of
+from glassgrad.viz.node import Node
+from glassgrad.viz.step import Step
+from glassgrad.viz.steps import Steps
 
 _MOST_CHECKING = 25_000
 """How many nodes times nodes may be computed for the checks by differences of one page."""
@@ -197,7 +197,7 @@ def _is_number(text: str) -> bool:
 def line_of(node: Node) -> str:
     """The line of the user's program that made a node, such as "neuron.py, line 3: y = x * w".
 
-    Of the file only the name is told; lines of this library say nothing about the user's program.
+    Of the file only the name is told; lines of this room say nothing about the user's program.
     """
     if node.file is None or node.file.startswith(_HERE):
         return ""

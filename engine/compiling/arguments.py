@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.mode import MODE
-from engine.real import is_real
-from engine.value import Value
+from glassgrad.engine.mode import MODE
+from glassgrad.engine.real import is_real
+from glassgrad.engine.value import Value
 
 
 class Integer(Value):

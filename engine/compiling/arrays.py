@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.operation import Reduction
-from engine.table import TABLE
+from glassgrad.engine.operation import Reduction
+from glassgrad.engine.table import TABLE
 
 
 def join(*parts: Any) -> Any:

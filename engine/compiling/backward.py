@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from engine.compiling.graph import Numbers
-from engine.compiling.groups import Group
-from engine.compiling.reading import Piece, size_of, tiles
-from engine.compiling.source import Operand, Source, in_brackets
-from engine.ink import Ink
-from engine.operation import Pairing, Reduction
-from engine.table import TABLE
+from glassgrad.engine.compiling.graph import Numbers
+from glassgrad.engine.compiling.groups import Group
+from glassgrad.engine.compiling.reading import Piece, size_of, tiles
+from glassgrad.engine.compiling.source import Operand, Source, in_brackets
+from glassgrad.engine.ink import Ink
+from glassgrad.engine.operation import Pairing, Reduction
+from glassgrad.engine.table import TABLE
 
 
 def write_backward(source: Source, root: int, wanted: frozenset[str]) -> None:

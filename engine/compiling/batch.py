@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.compiling.arguments import Arguments
-from engine.compiling.graph import Numbers
-from engine.compiling.program import Program
-from engine.compiling.recording import Recording
-from engine.text import told
-from engine.value import Value
+from glassgrad.engine.compiling.arguments import Arguments
+from glassgrad.engine.compiling.graph import Numbers
+from glassgrad.engine.compiling.program import Program
+from glassgrad.engine.compiling.recording import Recording
+from glassgrad.engine.text import told
+from glassgrad.engine.value import Value
 
 
 class Part(NamedTuple):

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.compiling.kin import decides, defaults_of, is_remembered, shadowed_by
-from engine.compiling.plain import contents_of, is_fixed, is_plain, is_private
-from engine.compiling.search import Search, names_of
-from engine.value import Value
+from glassgrad.engine.compiling.kin import decides, defaults_of, is_remembered, shadowed_by
+from glassgrad.engine.compiling.plain import contents_of, is_fixed, is_plain, is_private
+from glassgrad.engine.compiling.search import Search, names_of
+from glassgrad.engine.value import Value
 
 Getter = Callable[[Any], tuple[Any, ...]]
 _content = attrgetter("cell_contents")

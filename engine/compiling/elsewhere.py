@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from engine.compiling.arguments import Arguments
-from engine.compiling.libraries import Library, accepted, library
-from engine.compiling.program import Program
-from engine.compiling.recording import Recording
-from engine.errors import CompilationError
-from engine.text import told
-from engine.value import Value
-from engine.vector import standing_at
+from glassgrad.engine.compiling.arguments import Arguments
+from glassgrad.engine.compiling.libraries import Library, accepted, library
+from glassgrad.engine.compiling.program import Program
+from glassgrad.engine.compiling.recording import Recording
+from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.text import told
+from glassgrad.engine.value import Value
+from glassgrad.engine.vector import standing_at
 
 if TYPE_CHECKING:
-    from engine.compiling.function import Compiled
+    from glassgrad.engine.compiling.function import Compiled
 
 _BATCHED, _WANTED = frozenset({"input"}), frozenset({"captured"})
 _APART = (

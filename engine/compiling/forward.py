@@ -5,10 +5,10 @@ Formulas are those of the table, written by `ink.py`; they hold for arrays as fo
 
 from __future__ import annotations
 
-from engine.compiling.groups import Group
-from engine.compiling.source import Source, described, in_brackets
-from engine.ink import write
-from engine.operation import Pairing, Reduction
+from glassgrad.engine.compiling.groups import Group
+from glassgrad.engine.compiling.source import Source, described, in_brackets
+from glassgrad.engine.ink import write
+from glassgrad.engine.operation import Pairing, Reduction
 
 
 def write_forward(source: Source) -> None:

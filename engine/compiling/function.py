@@ -12,19 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from engine.compiling.arguments import Arguments
-from engine.compiling.batch import Batch
-from engine.compiling.elsewhere import ArrayFunction
-from engine.compiling.known import MOST_RECORDINGS, Known
-from engine.compiling.mapping import mapped, one_by_one
-from engine.compiling.recording import Recording
-from engine.compiling.result import node_of, total_of
-from engine.compiling.serving import CAPTURED, INPUT, NOTHING, served
-from engine.compiling.slopes import Evaluation, leaves_only
-from engine.mode import MODE
-from engine.table import sum as add_up
-from engine.text import counted, describe, told
-from engine.value import Value
+from glassgrad.engine.compiling.arguments import Arguments
+from glassgrad.engine.compiling.batch import Batch
+from glassgrad.engine.compiling.elsewhere import ArrayFunction
+from glassgrad.engine.compiling.known import MOST_RECORDINGS, Known
+from glassgrad.engine.compiling.mapping import mapped, one_by_one
+from glassgrad.engine.compiling.recording import Recording
+from glassgrad.engine.compiling.result import node_of, total_of
+from glassgrad.engine.compiling.serving import CAPTURED, INPUT, NOTHING, served
+from glassgrad.engine.compiling.slopes import Evaluation, leaves_only
+from glassgrad.engine.mode import MODE
+from glassgrad.engine.table import sum as add_up
+from glassgrad.engine.text import counted, describe, told
+from glassgrad.engine.value import Value
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -114,8 +114,7 @@ class Compiled:
             CompilationError: the samples take too many ways through comparisons.
 
         Example:
-            >>> from engine import Value
-            >>> from engine import compiled
+            >>> from glassgrad import Value, compiled
             >>> w = Value(2.0)
             >>> loss = compiled(lambda x, y: (w * x - y) ** 2)
             >>> l = loss.over([1.0, 2.0], [1.0, 3.0])
@@ -155,8 +154,7 @@ class Compiled:
                 sample; or the samples take too many ways through comparisons.
 
         Example:
-            >>> from engine import Value
-            >>> from engine import compiled
+            >>> from glassgrad import Value, compiled
             >>> w = Value(2.0)
             >>> predict = compiled(lambda x: [w * x, w + x])
             >>> predict.map([1.0, 2.0, 3.0])
@@ -190,8 +188,7 @@ class Compiled:
             That of another library than numpy is pure: `docs/distributed.md` shows its use.
 
         Example:
-            >>> from engine import Value
-            >>> from engine import compiled
+            >>> from glassgrad import Value, compiled
             >>> w = Value(2.0)
             >>> loss = compiled(lambda x, y: (w * x - y) ** 2)
             >>> loss.value_and_grad([w])([2.0], [1.0, 2.0], [1.0, 3.0])
@@ -214,8 +211,7 @@ class Compiled:
         other threads.
 
         Example:
-            >>> from engine import Value
-            >>> from engine import compiled
+            >>> from glassgrad import Value, compiled
             >>> w = Value(2.0)
             >>> loss = compiled(lambda x, y: (w * x - y) ** 2)
             >>> with loss.steady():
@@ -258,8 +254,7 @@ def compiled(function: Callable[..., Any]) -> Compiled:
         TypeError: `function` cannot be called.
 
     Example:
-        >>> from engine import Value
-        >>> from engine import compiled
+        >>> from glassgrad import Value, compiled
         >>> w = Value(2.0)
         >>> square = compiled(lambda x: (w * x) ** 2)
         >>> y = square(3.0)

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.compiling.graph import Graph, Numbers
-from engine.compiling.products import Grid
-from engine.compiling.walk import Walk
-from engine.operation import Operation
+from glassgrad.engine.compiling.graph import Graph, Numbers
+from glassgrad.engine.compiling.products import Grid
+from glassgrad.engine.compiling.walk import Walk
+from glassgrad.engine.operation import Operation
 
 
 @dataclass

@@ -9,10 +9,11 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from engine.compiling.plain import contents_of, is_fixed, is_plain, is_private
+from glassgrad.engine.compiling.plain import contents_of, is_fixed, is_plain, is_private
+from glassgrad.engine.origin import is_ours, package_of
 
 _NAMESPACES = {"types.SimpleNamespace", "argparse.Namespace"}
-_LIBRARIES = sys.stdlib_module_names | {"engine", "nn", "viz", "numpy", "torch", "jax"}
+_LIBRARIES = sys.stdlib_module_names | {"numpy", "torch", "jax"}
 
 
 def are_kin(holder: type, part: type) -> bool:
@@ -21,14 +22,14 @@ def are_kin(holder: type, part: type) -> bool:
     What only holds names, such as the arguments of a command line, belongs to any, and any to it.
 
     >>> import random
-    >>> from engine import Value
+    >>> from glassgrad import Value
     >>> are_kin(Value, random.Random)
     False
     """
     if is_of_python(part):
         return False
     is_namespace = not {_name(holder), _name(part)}.isdisjoint(_NAMESPACES)
-    return is_namespace or _package(holder) == _package(part) or are_related(holder, part)
+    return is_namespace or package_of(holder) == package_of(part) or are_related(holder, part)
 
 
 def are_related(first: type, second: type) -> bool:
@@ -47,24 +48,21 @@ def is_of_python(kind: type) -> bool:
     >>> is_of_python(random.Random)
     True
     """
-    return _name(kind) not in _NAMESPACES and _package(kind) in sys.stdlib_module_names
+    return _name(kind) not in _NAMESPACES and package_of(kind) in sys.stdlib_module_names
 
 
 def _name(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _package(kind: type) -> str:
-    return str(kind.__module__).split(".", maxsplit=1)[0]
+def is_of_library(thing: Any) -> bool:
+    """Whether a class or a function is none of the user's own.
 
-
-def is_of_library(kind: type | str) -> bool:
-    """Whether a class, or a package by its name, is none of the user's own.
-
-    >>> is_of_library(int), is_of_library("numpy")
+    >>> import numpy
+    >>> is_of_library(int), is_of_library(numpy.array)
     (True, True)
     """
-    return (kind if isinstance(kind, str) else _package(kind)) in _LIBRARIES
+    return is_ours(thing) or package_of(thing) in _LIBRARIES
 
 
 def decides(name: Any, thing: Any) -> bool:

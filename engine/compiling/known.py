@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any, NamedTuple
 
-from engine.compiling.recording import Recording
-from engine.compiling.search import Search
-from engine.compiling.surroundings import Surroundings
-from engine.errors import CompilationError
+from glassgrad.engine.compiling.recording import Recording
+from glassgrad.engine.compiling.search import Search
+from glassgrad.engine.compiling.surroundings import Surroundings
+from glassgrad.engine.errors import CompilationError
 
 MOST_RECORDINGS = 64
 """After so many recordings for arguments of one structure no more are made."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.compiling.graph import (
+from glassgrad.engine.compiling.graph import (
     CAPTURED,
     CONSTANT,
     INPUT,
@@ -26,10 +26,10 @@ from engine.compiling.graph import (
     runs,
     starts_of,
 )
-from engine.compiling.groups import Group, Layout
-from engine.compiling.products import grids
-from engine.compiling.walk import Walk
-from engine.operation import Operation, Pairing, Reduction
+from glassgrad.engine.compiling.groups import Group, Layout
+from glassgrad.engine.compiling.products import grids
+from glassgrad.engine.compiling.walk import Walk
+from glassgrad.engine.operation import Operation, Pairing, Reduction
 
 _LONGEST = 100
 """So many irregular groups in a row are written as lines; more become one walk."""

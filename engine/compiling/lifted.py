@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from engine.operation import Operation, readers
+from glassgrad.engine.operation import Operation, readers
 
 if TYPE_CHECKING:
-    from engine.compiling.libraries import Library
+    from glassgrad.engine.compiling.libraries import Library
 
 
 class Lifted(NDArrayOperatorsMixin):

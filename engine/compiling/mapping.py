@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from engine.compiling.batch import Batch
-from engine.compiling.known import Known
-from engine.compiling.outputs import outputs_of
-from engine.compiling.serving import served
-from engine.errors import CompilationError
-from engine.mode import MODE
-from engine.value import Value, constant
+from glassgrad.engine.compiling.batch import Batch
+from glassgrad.engine.compiling.known import Known
+from glassgrad.engine.compiling.outputs import outputs_of
+from glassgrad.engine.compiling.serving import served
+from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.mode import MODE
+from glassgrad.engine.value import Value, constant
 
 
 def mapped(title: str, known: Known, samples: Batch) -> Any:

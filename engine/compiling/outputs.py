@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import CompilationError
-from engine.real import is_real, real
-from engine.text import describe
-from engine.value import Value, constant
+from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.real import is_real, real
+from glassgrad.engine.text import describe
+from glassgrad.engine.value import Value, constant
 
 _DEEPEST = 30
 """Arrays of numpy have hardly more axes."""
@@ -30,8 +30,8 @@ def outputs_of(
         CompilationError: there is something else in it, or lists at one level differ in length.
         OverflowError: a number is beyond the range of floats.
 
-    >>> from engine import Value
-    >>> from engine.compiling.outputs import outputs_of
+    >>> from glassgrad import Value
+    >>> from glassgrad.engine.compiling.outputs import outputs_of
     >>> outputs_of("f", [[Value(1.0), 2.0, 3.0], (Value(4.0), 5.0, 6.0)])[1]
     (2, 3)
     """

@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from engine.compiling.graph import CONSTANT, Graph, Numbers, levels
-from engine.operation import Pairing
+from glassgrad.engine.compiling.graph import CONSTANT, Graph, Numbers, levels
+from glassgrad.engine.operation import Pairing
 
 NEUTRAL = {
     "sum": 0.0,

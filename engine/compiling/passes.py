@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from engine.compiling.graph import Graph
-from engine.compiling.padding import padded
-from engine.compiling.simplify import folded, merged, pruned, shortened
-from engine.compiling.sums import flattened
+from glassgrad.engine.compiling.graph import Graph
+from glassgrad.engine.compiling.padding import padded
+from glassgrad.engine.compiling.simplify import folded, merged, pruned, shortened
+from glassgrad.engine.compiling.sums import flattened
 
 PASSES = (pruned, folded, merged, flattened, padded, shortened)
 
@@ -13,8 +13,7 @@ PASSES = (pruned, folded, merged, flattened, padded, shortened)
 def simplified(graph: Graph) -> tuple[Graph, dict[str, int]]:
     """The graph after all passes, and how many computed nodes there were after each.
 
-    >>> from engine import Value
-    >>> from engine import compiled
+    >>> from glassgrad import Value, compiled
     >>> f = compiled(lambda x, y: x * x + y * y + x * x)
     >>> _ = f(1.0, 2.0)
     >>> for name, count in f.recordings[0].nodes_after.items():

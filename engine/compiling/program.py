@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.compiling.arrays import NAMESPACE
-from engine.compiling.backward import write_backward
-from engine.compiling.forward import write_forward
-from engine.compiling.graph import CONSTANT, Graph
-from engine.compiling.groups import Layout
-from engine.compiling.layout import laid_out
-from engine.compiling.source import Source
+from glassgrad.engine.compiling.arrays import NAMESPACE
+from glassgrad.engine.compiling.backward import write_backward
+from glassgrad.engine.compiling.forward import write_forward
+from glassgrad.engine.compiling.graph import CONSTANT, Graph
+from glassgrad.engine.compiling.groups import Layout
+from glassgrad.engine.compiling.layout import laid_out
+from glassgrad.engine.compiling.source import Source
 
 if TYPE_CHECKING:
-    from engine.compiling.tape import Guard
+    from glassgrad.engine.compiling.tape import Guard
 
 
 class Program:

@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from engine.compiling.arguments import Arguments, rebuilt
-from engine.compiling.contents import Contents
-from engine.compiling.outputs import outputs_of
-from engine.compiling.passes import simplified
-from engine.compiling.program import Program
-from engine.compiling.tape import Tape, graph_of
-from engine.errors import CompilationError
-from engine.mode import MODE, Mode, call_in
-from engine.text import counted, describe
-from engine.value import Value
-from engine.vector import data_vector
+from glassgrad.engine.compiling.arguments import Arguments, rebuilt
+from glassgrad.engine.compiling.contents import Contents
+from glassgrad.engine.compiling.outputs import outputs_of
+from glassgrad.engine.compiling.passes import simplified
+from glassgrad.engine.compiling.program import Program
+from glassgrad.engine.compiling.tape import Tape, graph_of
+from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.mode import MODE, Mode, call_in
+from glassgrad.engine.text import counted, describe
+from glassgrad.engine.value import Value
+from glassgrad.engine.vector import data_vector
 
 
 class Recording:

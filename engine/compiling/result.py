@@ -12,19 +12,19 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from engine.compiling.arguments import Arguments
-from engine.compiling.batch import Part
-from engine.compiling.graph import CAPTURED, INPUT
-from engine.compiling.program import Program
-from engine.compiling.recording import Recording
-from engine.compiling.tape import replayed
-from engine.errors import CompilationError
-from engine.gradient import grad
-from engine.mode import MODE
-from engine.operation import ATOM, Notation, Reduction, Wanted
-from engine.origin import origin_of
-from engine.table import TABLE
-from engine.value import NOT_COMPUTED, Value, as_value, constant
+from glassgrad.engine.compiling.arguments import Arguments
+from glassgrad.engine.compiling.batch import Part
+from glassgrad.engine.compiling.graph import CAPTURED, INPUT
+from glassgrad.engine.compiling.program import Program
+from glassgrad.engine.compiling.recording import Recording
+from glassgrad.engine.compiling.tape import replayed
+from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.gradient import grad
+from glassgrad.engine.mode import MODE
+from glassgrad.engine.operation import ATOM, Notation, Reduction, Wanted
+from glassgrad.engine.origin import origin_of
+from glassgrad.engine.table import TABLE
+from glassgrad.engine.value import NOT_COMPUTED, Value, as_value, constant
 
 
 class Replay(Reduction):

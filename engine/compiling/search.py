@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from engine.compiling.kin import are_kin, are_related, is_of_library, is_of_python
-from engine.compiling.plain import holds_only_plain, is_plain
-from engine.compiling.surroundings import Reader, bound_in, function_inside, package_of
-from engine.value import Value
+from glassgrad.engine.compiling.kin import are_kin, are_related, is_of_library, is_of_python
+from glassgrad.engine.compiling.plain import holds_only_plain, is_plain
+from glassgrad.engine.compiling.surroundings import Reader, bound_in, function_inside
+from glassgrad.engine.origin import package_of
+from glassgrad.engine.value import Value
 
 _CLOSED = (type, ModuleType, FunctionType, Value)
 _PASSED_THROUGH = (list, tuple, dict, set, frozenset, np.ndarray, MethodType, partial)
@@ -115,7 +116,7 @@ class Search:
             if not isinstance(function, FunctionType) or id(function) in self._followed:
                 continue
             package = package_of(function)
-            if is_of_library(package):
+            if is_of_library(function):
                 continue
             self._followed[id(function)] = function
             reader = Reader.of(function)

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.compiling.batch import Batch, Part
-from engine.compiling.known import Known
-from engine.compiling.program import Program
-from engine.compiling.recording import Recording
+from glassgrad.engine.compiling.batch import Batch, Part
+from glassgrad.engine.compiling.known import Known
+from glassgrad.engine.compiling.program import Program
+from glassgrad.engine.compiling.recording import Recording
 
 NOTHING: frozenset[str] = frozenset()
 INPUT, CAPTURED = frozenset({"input"}), frozenset({"captured"})

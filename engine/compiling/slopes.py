@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from engine.compiling.batch import Batch
-from engine.compiling.known import Known
-from engine.compiling.program import Program
-from engine.compiling.recording import Recording
-from engine.compiling.serving import CAPTURED, served
-from engine.text import describe
-from engine.value import Value, is_parameter
-from engine.vector import standing_at
+from glassgrad.engine.compiling.batch import Batch
+from glassgrad.engine.compiling.known import Known
+from glassgrad.engine.compiling.program import Program
+from glassgrad.engine.compiling.recording import Recording
+from glassgrad.engine.compiling.serving import CAPTURED, served
+from glassgrad.engine.text import describe
+from glassgrad.engine.value import Value, is_parameter
+from glassgrad.engine.vector import standing_at
 
 
 class Evaluation:

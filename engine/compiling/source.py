@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from engine.compiling.graph import Numbers
-from engine.compiling.groups import Group, Layout
-from engine.compiling.reading import Piece, pieces, size_of
-from engine.ink import Ink
-from engine.text import counted
+from glassgrad.engine.compiling.graph import Numbers
+from glassgrad.engine.compiling.groups import Group, Layout
+from glassgrad.engine.compiling.reading import Piece, pieces, size_of
+from glassgrad.engine.ink import Ink
+from glassgrad.engine.text import counted
 
 _LETTERS = "abcdefgh"
 

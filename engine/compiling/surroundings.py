@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from glassgrad.engine.origin import package_of
+
 _PLAIN = (int, bool, str, type(None))
 
 
@@ -180,15 +182,6 @@ def bound_in(function: Any) -> list[Any]:
         else:
             function = getattr(function, "__wrapped__", None)
     return found
-
-
-def package_of(function: Any) -> str:
-    """The name of the package in which a function or a class was written.
-
-    >>> package_of(package_of)
-    'engine'
-    """
-    return str(getattr(function, "__module__", "")).split(".", maxsplit=1)[0]
 
 
 def _names(code: CodeType) -> Iterator[str]:

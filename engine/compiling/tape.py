@@ -14,12 +14,12 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from engine.compiling.graph import CAPTURED, CONSTANT, INPUT, Graph, Numbers, starts_of
-from engine.errors import CompilationError
-from engine.operation import Notation, Operation
-from engine.origin import Origin, is_of_user
-from engine.record import record
-from engine.value import Value, constant, name
+from glassgrad.engine.compiling.graph import CAPTURED, CONSTANT, INPUT, Graph, Numbers, starts_of
+from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.operation import Notation, Operation
+from glassgrad.engine.origin import Origin, is_of_user
+from glassgrad.engine.record import record
+from glassgrad.engine.value import Value, constant, name
 
 RELATIONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 REMEDIES = {

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.compiling.graph import Numbers, runs
-from engine.operation import HARD_PLACE, Operation, Reduction
+from glassgrad.engine.compiling.graph import Numbers, runs
+from glassgrad.engine.operation import HARD_PLACE, Operation, Reduction
 
 Flags = npt.NDArray[np.bool_]
 

@@ -25,12 +25,12 @@ except ImportError as error:
         'pip install "glassgrad[sklearn]".'
     ) from error
 
-from nn.losses.classification import binary_cross_entropy_with_logits, cross_entropy
-from nn.losses.regression import mse
-from nn.modules.layers import MLP
-from nn.optimisers.adam import AdamW
-from nn.training.fit import fit
-from nn.training.predict import predict
+from glassgrad.nn.losses.classification import binary_cross_entropy_with_logits, cross_entropy
+from glassgrad.nn.losses.regression import mse
+from glassgrad.nn.modules.layers import MLP
+from glassgrad.nn.optimisers.adam import AdamW
+from glassgrad.nn.training.fit import fit
+from glassgrad.nn.training.predict import predict
 
 
 class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn says no types
@@ -100,7 +100,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
 
     Args:
         hidden: the number of neurons of each hidden layer, or of the only one.
-        activation: of hidden neurons, a name from `nn.ACTIVATIONS`.
+        activation: of hidden neurons, a name from `ACTIVATIONS`.
         learning_rate: of AdamW.
         weight_decay: of AdamW.
         epochs: how often each sample is used.
@@ -116,7 +116,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         n_iter_: how many epochs there were.
 
     Example:
-        >>> from nn import NetworkClassifier, two_moons
+        >>> from glassgrad import NetworkClassifier, two_moons
         >>> X, y = two_moons()
         >>> NetworkClassifier((16, 16), random_state=0).fit(X, y).score(X, y) > 0.95
         True
@@ -170,7 +170,7 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         n_iter_: how many epochs there were.
 
     Example:
-        >>> from nn import NetworkRegressor, sine
+        >>> from glassgrad import NetworkRegressor, sine
         >>> X, y = sine()
         >>> NetworkRegressor(activation="tanh", random_state=0).fit(X, y).score(X, y) > 0.9
         True

@@ -9,21 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from engine import assign
-from engine.text import describe, with_article
-from nn.bridges.torch_table import (
+from glassgrad.engine import assign
+from glassgrad.engine.text import describe, with_article
+from glassgrad.nn.bridges.torch_table import (
     ACTIVATIONS_THERE,
     SOFTPLUS_THRESHOLD,
     refuse_own_forward,
     torch_here,
 )
-from nn.modules.dropout import Dropout
-from nn.modules.embedding import Embedding
-from nn.modules.layers import MLP, Layer
-from nn.modules.module import Module
-from nn.modules.norms import LayerNorm, RMSNorm
-from nn.modules.projection import Projection
-from nn.modules.sequential import Sequential
+from glassgrad.nn.modules.dropout import Dropout
+from glassgrad.nn.modules.embedding import Embedding
+from glassgrad.nn.modules.layers import MLP, Layer
+from glassgrad.nn.modules.module import Module
+from glassgrad.nn.modules.norms import LayerNorm, RMSNorm
+from glassgrad.nn.modules.projection import Projection
+from glassgrad.nn.modules.sequential import Sequential
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
@@ -48,7 +48,7 @@ def from_torch(module: Any) -> Module:
             parameter that another part uses; the message names it.
         ImportError: PyTorch is not installed.
 
-    >>> from nn import MLP, from_torch, to_torch
+    >>> from glassgrad import MLP, from_torch, to_torch
     >>> model = MLP(2, [3, 1], seed=0)
     >>> again = from_torch(to_torch(model))
     >>> again, again.state_dict() == model.state_dict()

@@ -5,7 +5,7 @@
 What PyTorch computes for a batch, `to_torch(model)(tensor)`, is what the model gives sample by
 sample, gradients included, to the last digits; PyTorch works in float64 then, as we do. Whatever
 wants all parameters in one array instead, such as SciPy's optimisers, reads them with
-`engine.data_vector(model.parameters())` and writes them back with `engine.assign`.
+`glassgrad.data_vector(model.parameters())` and writes them back with `glassgrad.assign`.
 
 The way there is in this file, the way back in `from_torch.py`; `torch_table.py` is what they
 share.
@@ -16,24 +16,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from engine import Value
-from engine.nested import leaves_of
-from engine.text import describe, function_name
-from engine.value import is_parameter
-from nn.bridges.torch_table import (
+from glassgrad.engine import Value
+from glassgrad.engine.nested import leaves_of
+from glassgrad.engine.text import describe, function_name
+from glassgrad.engine.value import is_parameter
+from glassgrad.nn.bridges.torch_table import (
     ACTIVATIONS_THERE,
     PRECISE,
     refuse_own_forward,
     torch_here,
 )
-from nn.modules.activation import activation_function, linear
-from nn.modules.dropout import Dropout
-from nn.modules.embedding import Embedding
-from nn.modules.layers import MLP, Layer, Neuron
-from nn.modules.module import Module
-from nn.modules.norms import LayerNorm, RMSNorm
-from nn.modules.projection import Projection
-from nn.modules.sequential import Elementwise, Sequential
+from glassgrad.nn.modules.activation import activation_function, linear
+from glassgrad.nn.modules.dropout import Dropout
+from glassgrad.nn.modules.embedding import Embedding
+from glassgrad.nn.modules.layers import MLP, Layer, Neuron
+from glassgrad.nn.modules.module import Module
+from glassgrad.nn.modules.norms import LayerNorm, RMSNorm
+from glassgrad.nn.modules.projection import Projection
+from glassgrad.nn.modules.sequential import Elementwise, Sequential
 
 
 def to_torch(model: Module) -> Any:
@@ -52,7 +52,7 @@ def to_torch(model: Module) -> Any:
         ImportError: PyTorch is not installed.
 
     >>> import torch
-    >>> from nn import MLP, to_torch
+    >>> from glassgrad import MLP, to_torch
     >>> model = MLP(2, [3, 1], seed=0)
     >>> there = to_torch(model)
     >>> sample = [0.5, -1.0]

@@ -30,7 +30,7 @@ def torch_here() -> Any:
     Raises:
         ImportError: it is not installed; the message says how to install it.
 
-    >>> from nn.bridges.torch_table import torch_here
+    >>> from glassgrad.nn.bridges.torch_table import torch_here
     >>> torch_here().__name__
     'torch'
     """
@@ -54,8 +54,8 @@ def refuse_own_forward(way: str, path: str, module: object) -> None:
     Raises:
         TypeError: it has a forward of its own.
 
-    >>> from nn import Neuron
-    >>> from nn.bridges.torch_table import refuse_own_forward
+    >>> from glassgrad import Neuron
+    >>> from glassgrad.nn.bridges.torch_table import refuse_own_forward
     >>> refuse_own_forward("to_torch", "Neuron", Neuron(1))
     """
     if "forward" in getattr(module, "__dict__", {}):

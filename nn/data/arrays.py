@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from engine import Value
-from engine.real import is_real
-from engine.text import describe
+from glassgrad.engine import Value
+from glassgrad.engine.real import is_real
+from glassgrad.engine.text import describe
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -25,7 +25,7 @@ def rows_of(given: Any, role: str) -> Array:
         ValueError: its rows have different lengths, or there are none.
         TypeError: entries are masked, or it gives no array.
 
-    >>> from nn.data.arrays import rows_of
+    >>> from glassgrad.nn.data.arrays import rows_of
     >>> rows_of([[1.0], [2.0, 3.0]], "split(X=...)")
     Traceback (most recent call last):
     ValueError: split(X=...) has rows of different lengths. Fill the shorter ones up.
@@ -61,7 +61,7 @@ def numbers_of(given: Any, role: str, hint: str = "") -> Array:
         ValueError: see `rows_of`.
         TypeError: there is something else than real numbers.
 
-    >>> from nn.data.arrays import numbers_of
+    >>> from glassgrad.nn.data.arrays import numbers_of
     >>> numbers_of([[True], [False]], "accuracy(outputs=...)").shape
     (2, 1)
     """

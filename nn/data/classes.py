@@ -14,9 +14,9 @@ import math
 
 import numpy as np
 
-from engine.vector import Vector
-from nn.checks import finite, not_negative, proper_share, whole
-from nn.data.random import Classes, generator, noisy
+from glassgrad.engine.vector import Vector
+from glassgrad.nn.checks import finite, not_negative, proper_share, whole
+from glassgrad.nn.data.random import Classes, generator, noisy
 
 
 def two_moons(n: int = 100, noise: float = 0.1, seed: int = 1) -> tuple[Vector, Classes]:
@@ -37,7 +37,7 @@ def two_moons(n: int = 100, noise: float = 0.1, seed: int = 1) -> tuple[Vector, 
         TypeError: a count or the seed is no whole number, or another argument no real number.
         ValueError: an argument is out of its range.
 
-    >>> from nn import two_moons
+    >>> from glassgrad import two_moons
     >>> X, y = two_moons(4, noise=0.0)
     >>> X.round(6).tolist(), y.tolist()
     ([[1.0, 0.0], [-1.0, 0.0], [0.0, 0.5], [2.0, 0.5]], [0, 0, 1, 1])
@@ -66,7 +66,7 @@ def circles(
         TypeError: a count or the seed is no whole number, or another argument no real number.
         ValueError: an argument is out of its range.
 
-    >>> from nn import circles
+    >>> from glassgrad import circles
     >>> X, y = circles(4, noise=0.0)
     >>> (X.round(6) + 0.0).tolist(), y.tolist()
     ([[1.0, 0.0], [-1.0, 0.0], [0.5, 0.0], [-0.5, 0.0]], [0, 0, 1, 1])
@@ -97,7 +97,7 @@ def spirals(
         TypeError: a count or the seed is no whole number, or another argument no real number.
         ValueError: an argument is out of its range.
 
-    >>> from nn import spirals
+    >>> from glassgrad import spirals
     >>> X, y = spirals(6, classes=3)
     >>> X.shape, y.tolist()
     ((6, 2), [0, 0, 1, 1, 2, 2])
@@ -128,7 +128,7 @@ def xor(n: int | None = None, noise: float | None = None, seed: int = 1) -> tupl
         TypeError: a count or the seed is no whole number, or another argument no real number.
         ValueError: an argument is out of its range.
 
-    >>> from nn import xor
+    >>> from glassgrad import xor
     >>> X, y = xor()
     >>> X.tolist(), y.tolist()
     ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 1, 1, 0])
@@ -163,7 +163,7 @@ def blobs(
         TypeError: a count or the seed is no whole number, or another argument no real number.
         ValueError: an argument is out of its range.
 
-    >>> from nn import blobs
+    >>> from glassgrad import blobs
     >>> X, y = blobs(7, classes=3, features=5)
     >>> X.shape, y.tolist()
     ((7, 5), [0, 0, 0, 1, 1, 2, 2])

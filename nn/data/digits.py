@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.vector import Vector
-from nn.data.random import Classes
+from glassgrad.engine.vector import Vector
+from glassgrad.nn.data.random import Classes
 
 
 def digits() -> tuple[Vector, Classes]:
@@ -22,7 +22,7 @@ def digits() -> tuple[Vector, Classes]:
     Raises:
         ImportError: scikit-learn is not installed.
 
-    >>> from nn import digits
+    >>> from glassgrad import digits
     >>> X, y = digits()  # doctest: +SKIP
     >>> X[0].reshape(8, 8)  # doctest: +SKIP
     """

@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from engine.vector import Vector
-from nn.checks import not_negative, whole
+from glassgrad.engine.vector import Vector
+from glassgrad.nn.checks import not_negative, whole
 
 Classes: TypeAlias = npt.NDArray[np.int64]
 """The class of each sample."""
@@ -25,7 +25,7 @@ def generator(seed: Any, name: str) -> np.random.Generator:
         TypeError: the seed is no whole number.
         ValueError: it is negative.
 
-    >>> from nn.data.random import generator
+    >>> from glassgrad.nn.data.random import generator
     >>> bool(generator(1, "sine").normal() == generator(1, "sine").normal())
     True
     """
@@ -46,7 +46,7 @@ def noisy(points: Vector, name: str, noise: float, seed: int) -> Vector:
         ValueError: one of them is negative, or the noise is not finite.
 
     >>> import numpy as np
-    >>> from nn.data.random import noisy
+    >>> from glassgrad.nn.data.random import noisy
     >>> noisy(np.array([1.0, 2.0]), "sine", noise=0.0, seed=1)
     array([1., 2.])
     """

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.text import told
-from engine.vector import Vector
-from nn.checks import finite, not_negative, whole
-from nn.data.random import generator, noisy
+from glassgrad.engine.text import told
+from glassgrad.engine.vector import Vector
+from glassgrad.nn.checks import finite, not_negative, whole
+from glassgrad.nn.data.random import generator, noisy
 
 
 def linear_regression(
@@ -41,7 +41,7 @@ def linear_regression(
         TypeError: a count or the seed is no whole number, or another argument no real number.
         ValueError: an argument is out of its range.
 
-    >>> from nn import linear_regression
+    >>> from glassgrad import linear_regression
     >>> X, y = linear_regression(3, slopes=[2.0, -1.0], intercept=0.5, noise=0.0)
     >>> bool((y == 2.0 * X[:, 0] - X[:, 1] + 0.5).all())
     True
@@ -71,7 +71,7 @@ def sine(n: int = 100, noise: float = 0.1, seed: int = 1) -> tuple[Vector, Vecto
         TypeError: a count or the seed is no whole number, or another argument no real number.
         ValueError: an argument is out of its range.
 
-    >>> from nn import sine
+    >>> from glassgrad import sine
     >>> X, y = sine(5, noise=0.0)
     >>> X.shape, (y.round(6) + 0.0).tolist()
     ((5, 1), [0.0, -1.0, 0.0, 1.0, 0.0])

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nn.data.arrays import numbers_of
+from glassgrad.nn.data.arrays import numbers_of
 
 LARGEST_PIECE = 512
 """So many samples are evaluated at once: more need more memory and are no faster."""
@@ -52,7 +52,7 @@ def samples_of(X: Any, y: Any, role: str = "fit(model, loss, X, y)") -> Samples:
         ValueError: they are no arrays of finite numbers with one target for each sample.
         TypeError: they are no numbers.
 
-    >>> from nn.data.samples import samples_of
+    >>> from glassgrad.nn.data.samples import samples_of
     >>> len(samples_of([[0.0, 1.0], [1.0, 0.0]], [0, 1]))
     2
     """
@@ -90,7 +90,7 @@ def checked_array(given: Any, name: str, role: str) -> Any:
 def in_pieces(things: Any, size: int) -> Iterator[Any]:
     """What can be sliced, some at a time; the last piece may be smaller.
 
-    >>> from nn.data.samples import in_pieces
+    >>> from glassgrad.nn.data.samples import in_pieces
     >>> list(in_pieces("abcde", 2))
     ['ab', 'cd', 'e']
     """

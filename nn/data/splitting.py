@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from nn.arguments import explained
-from nn.checks import proper_share, true_or_false
-from nn.data.arrays import Array, rows_of
-from nn.data.random import generator
+from glassgrad.nn.arguments import explained
+from glassgrad.nn.checks import proper_share, true_or_false
+from glassgrad.nn.data.arrays import Array, rows_of
+from glassgrad.nn.data.random import generator
 
 
 @explained()
@@ -40,7 +40,7 @@ def split(
         ValueError: X and y have different lengths or fewer than two samples, the share leaves
             nothing to divide, or y are no classes that can be stratified.
 
-    >>> from nn import split, two_moons
+    >>> from glassgrad import split, two_moons
     >>> X_train, X_test, y_train, y_test = split(*two_moons(100), share=0.2, stratify=True)
     >>> X_train.shape, y_train.mean().item(), X_test.shape, y_test.mean().item()
     ((80, 2), 0.5, (20, 2), 0.5)

@@ -10,6 +10,6 @@ verdicts.py  what the numbers mean, in words, with the remedy
 plot.py      the report as a picture
 """
 
-from nn.health.check import check_health as check_health
-from nn.health.layer import LayerHealth as LayerHealth
-from nn.health.report import Health as Health
+from glassgrad.nn.health.check import check_health as check_health
+from glassgrad.nn.health.layer import LayerHealth as LayerHealth
+from glassgrad.nn.health.report import Health as Health

@@ -14,16 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import CompilationError
-from engine.mode import MODE, ORDINARY, call_in
-from engine.text import describe
-from nn.checks import not_negative, whole
-from nn.data.samples import plain, samples_of
-from nn.health.probe import measure
-from nn.health.report import Health
-from nn.health.verdicts import verdicts
-from nn.modules.modes import modules_of, training
-from nn.modules.module import Module
+from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.mode import MODE, ORDINARY, call_in
+from glassgrad.engine.text import describe
+from glassgrad.nn.checks import not_negative, whole
+from glassgrad.nn.data.samples import plain, samples_of
+from glassgrad.nn.health.probe import measure
+from glassgrad.nn.health.report import Health
+from glassgrad.nn.health.verdicts import verdicts
+from glassgrad.nn.modules.modes import modules_of, training
+from glassgrad.nn.modules.module import Module
 
 
 def check_health(
@@ -42,7 +42,7 @@ def check_health(
 
     Args:
         model: gives an output for a sample.
-        loss: gives a Value for an output and a target, such as `nn.mse`.
+        loss: gives a Value for an output and a target, such as `mse`.
         X: the samples, of shape (n, ...).
         y: their targets, of shape (n, ...).
         most: how many samples to look at, chosen evenly; they run one by one.
@@ -53,8 +53,8 @@ def check_health(
         ValueError: X and y are no samples with targets, or a number is out of its range.
         CompilationError: it is called inside a compiled function, where there are no numbers yet.
 
-    >>> from nn import MLP
-    >>> from nn.health import check_health
+    >>> from glassgrad import MLP
+    >>> from glassgrad.nn.health import check_health
     >>> deep = MLP(2, [8] * 12 + [1], activation="sigmoid", output_activation="linear", seed=1)
     >>> health = check_health(deep, lambda out, y: (out - y) ** 2, [[0, 1], [1, 0]], [0, 1])
     >>> health.is_healthy, health.verdicts[0][:37]

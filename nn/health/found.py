@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import engine
-from engine import Value
-from engine.units import is_still, still_name
-from nn.health.layer import LayerHealth
-from nn.health.sizes import (
+from glassgrad import engine
+from glassgrad.engine import Value
+from glassgrad.engine.units import is_still, still_name
+from glassgrad.nn.health.layer import LayerHealth
+from glassgrad.nn.health.sizes import (
     finite_of,
     largest_of,
     mean_of,
@@ -40,7 +40,7 @@ class LayerFound:
         records: the outputs of its units, sample by sample.
 
     Example:
-        >>> from nn.health.found import LayerFound
+        >>> from glassgrad.nn.health.found import LayerFound
         >>> LayerFound("layers.0", "Layer").measured(1, None).units
         0
     """

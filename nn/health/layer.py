@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from engine.text import told
+from glassgrad.engine.text import told
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class LayerHealth:
             parameters, are nan or infinite.
 
     Example:
-        >>> from nn import MLP
-        >>> from nn.health import check_health
+        >>> from glassgrad import MLP
+        >>> from glassgrad.nn.health import check_health
         >>> loss = lambda output, target: (output - target) ** 2
         >>> layer = check_health(MLP(1, [4, 1], seed=1), loss, [[0.5], [1.0]], [0.0, 1.0]).layers[0]
         >>> layer.name, layer.kind, layer.parameters, layer.units, layer.dead
@@ -76,8 +76,8 @@ class LayerHealth:
     def always_still(self) -> int:
         """How many of its units let (nearly) no gradient through, whatever the sample.
 
-        >>> from nn import MLP, mse
-        >>> from nn.health import check_health
+        >>> from glassgrad import MLP, mse
+        >>> from glassgrad.nn.health import check_health
         >>> model = MLP(1, [4, 1], activation="relu", seed=1)
         >>> for neuron in model.layers[0].neurons[:3]:
         ...     neuron.b.data = -100.0
@@ -90,8 +90,8 @@ class LayerHealth:
         """All of it as what JSON can hold.
 
         >>> import json
-        >>> from nn import MLP
-        >>> from nn.health import check_health
+        >>> from glassgrad import MLP
+        >>> from glassgrad.nn.health import check_health
         >>> loss = lambda output, target: (output - target) ** 2
         >>> health = check_health(MLP(1, [1], seed=1), loss, [[0.5]], [0.0])
         >>> json.loads(json.dumps(health.layers[0].to_dict()))["name"]
@@ -109,7 +109,7 @@ class LayerHealth:
         Raises:
             ValueError: it is nothing of the kind.
 
-        >>> from nn.health.layer import LayerHealth
+        >>> from glassgrad.nn.health.layer import LayerHealth
         >>> LayerHealth.from_dict({"name": "layers.0"})
         Traceback (most recent call last):
         ValueError: This is no health of a layer: it has other fields.

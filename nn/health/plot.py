@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from nn.figure import COLOURS, new_figure
-from nn.health.layer import LayerHealth
+from glassgrad.nn.figure import COLOURS, new_figure
+from glassgrad.nn.health.layer import LayerHealth
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

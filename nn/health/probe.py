@@ -12,18 +12,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import engine
-from engine import Scope, Value, topological_order
-from engine.names import without_neuron
-from engine.text import describe
-from engine.units import is_unit
-from engine.value import is_parameter
-from nn.health.found import LayerFound, Record
-from nn.health.layer import LayerHealth
-from nn.health.sizes import ratio_of
-from nn.modules.hidden import parameters_read_by
-from nn.modules.module import Module
-from nn.modules.parts import walk
+from glassgrad import engine
+from glassgrad.engine import Scope, Value, topological_order
+from glassgrad.engine.names import without_neuron
+from glassgrad.engine.text import describe
+from glassgrad.engine.units import is_unit
+from glassgrad.engine.value import is_parameter
+from glassgrad.nn.health.found import LayerFound, Record
+from glassgrad.nn.health.layer import LayerHealth
+from glassgrad.nn.health.sizes import ratio_of
+from glassgrad.nn.modules.hidden import parameters_read_by
+from glassgrad.nn.modules.module import Module
+from glassgrad.nn.modules.parts import walk
 
 
 class Measured(NamedTuple):
@@ -59,8 +59,8 @@ def measure(
     Raises:
         TypeError: the loss gives something else than one Value.
 
-    >>> from nn import MLP
-    >>> from nn.health.probe import measure
+    >>> from glassgrad import MLP
+    >>> from glassgrad.nn.health.probe import measure
     >>> squared = lambda output, target: (output - target) ** 2
     >>> [layer.name for layer in measure(MLP(1, [2, 1]), squared, [([1.0], 0.0)], None).layers]
     ['layers.0', 'layers.1']
@@ -185,7 +185,10 @@ class _Places:
 
     def _take_closed(self, placed: dict[Value, _Place]) -> None:
         """Find the calls of compiled functions with parameters inside."""
-        from engine.compiling.result import Replay, Total  # loads what most models do not need
+        from glassgrad.engine.compiling.result import (  # loads what most models do not need
+            Replay,
+            Total,
+        )
 
         known = {value for layer in self._layers.values() for value in layer.values}
         for node, place in placed.items():

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.printing import columns, short
-from engine.text import counted
-from nn.health.layer import LayerHealth
-from nn.health.verdicts import HEALTHY
+from glassgrad.engine.printing import columns, short
+from glassgrad.engine.text import counted
+from glassgrad.nn.health.layer import LayerHealth
+from glassgrad.nn.health.verdicts import HEALTHY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,8 +33,8 @@ class Health:
         verdicts: what is wrong, each with its remedy; ("healthy",) if nothing is.
 
     Example:
-        >>> from nn import MLP
-        >>> from nn.health import check_health
+        >>> from glassgrad import MLP
+        >>> from glassgrad.nn.health import check_health
         >>> loss = lambda output, target: (output - target) ** 2
         >>> model = MLP(1, [2, 1], seed=4)
         >>> health = check_health(model, loss, [[0.5], [-0.5]], [0.0, 1.0])
@@ -51,7 +51,7 @@ class Health:
     def is_healthy(self) -> bool:
         """Whether nothing is wrong.
 
-        >>> from nn.health import Health
+        >>> from glassgrad.nn.health import Health
         >>> Health(1, 0.5, (), ("healthy",)).is_healthy
         True
         """
@@ -60,7 +60,7 @@ class Health:
     def to_dict(self) -> dict[str, Any]:
         """All of it as what JSON can hold.
 
-        >>> from nn.health import Health
+        >>> from glassgrad.nn.health import Health
         >>> Health(1, 0.5, (), ("healthy",)).to_dict()
         {'samples': 1, 'loss': 0.5, 'layers': [], 'verdicts': ['healthy']}
         """
@@ -78,7 +78,7 @@ class Health:
         Raises:
             ValueError: it is nothing of the kind.
 
-        >>> from nn.health import Health
+        >>> from glassgrad.nn.health import Health
         >>> health = Health(1, 0.5, (), ("healthy",))
         >>> Health.from_dict(health.to_dict()) == health
         True
@@ -105,7 +105,7 @@ class Health:
             ImportError: matplotlib is not installed; the message says how to install it.
             ValueError: the model has no layers.
         """
-        from nn.health.plot import plot_health
+        from glassgrad.nn.health.plot import plot_health
 
         return plot_health(self.layers, self.verdicts)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine import Value
+from glassgrad.engine import Value
 
 Floats = npt.NDArray[np.float64]
 
@@ -41,7 +41,7 @@ def size_of(numbers: Floats) -> float | None:
     """Their root mean square.
 
     >>> import numpy as np
-    >>> from nn.health.sizes import size_of
+    >>> from glassgrad.nn.health.sizes import size_of
     >>> size_of(np.array([3e200, 4e200])) == 12.5**0.5 * 1e200, size_of(np.array([]))
     (True, None)
     """

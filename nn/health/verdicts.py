@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import isfinite
 
-from engine.text import counted, some_of
-from nn.health.layer import LayerHealth
+from glassgrad.engine.text import counted, some_of
+from glassgrad.nn.health.layer import LayerHealth
 
 HEALTHY = "healthy"
 
@@ -39,7 +39,7 @@ def verdicts(
         losses: the loss of each sample.
         closed: the names of layers that use parameters inside compiled functions.
 
-    >>> from nn.health.verdicts import verdicts
+    >>> from glassgrad.nn.health.verdicts import verdicts
     >>> verdicts([], [0.5]), verdicts([], [0.5, float("inf")])
     (('healthy',), ('nan: the loss is inf for 1 of 2 samples. Find where it arises with trap().',))
     """

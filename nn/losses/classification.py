@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from engine import Value, as_value, dot, logsumexp, where
-from engine import sum as total
-from engine.real import real
-from engine.text import told
-from nn.choice import misses, place, unless_all_miss
-from nn.losses.pairs import check_reduction, opened, over_pairs, reduced, without_ones
+from glassgrad.engine import Value, as_value, dot, logsumexp, where
+from glassgrad.engine import sum as total
+from glassgrad.engine.real import real
+from glassgrad.engine.text import told
+from glassgrad.nn.choice import misses, place, unless_all_miss
+from glassgrad.nn.losses.pairs import check_reduction, opened, over_pairs, reduced, without_ones
 
 _BINARY = "binary_cross_entropy_with_logits"
 
@@ -37,8 +37,7 @@ def hinge(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
         ValueError: see `mse`; or a target is a number other than -1 and 1.
         TypeError: see `mse`.
 
-    >>> from engine import Value
-    >>> from nn import hinge
+    >>> from glassgrad import Value, hinge
     >>> hinge([Value(0.5), Value(3.0)], [1, 1], reduction="sum").data
     0.5
     """
@@ -74,8 +73,7 @@ def binary_cross_entropy_with_logits(
         ValueError: see `mse`; or a target is a number below 0 or above 1.
         TypeError: see `mse`.
 
-    >>> from engine import Value
-    >>> from nn import binary_cross_entropy_with_logits
+    >>> from glassgrad import Value, binary_cross_entropy_with_logits
     >>> round(binary_cross_entropy_with_logits(Value(0.0), 1).data, 6)
     0.693147
     """
@@ -111,8 +109,7 @@ def cross_entropy(prediction: Any, target: Any, *, reduction: str = "mean") -> A
             none of the K, or shares do not add up to 1; see also `mse`.
         TypeError: a class is a bool; see also `mse`.
 
-    >>> from engine import Value
-    >>> from nn import cross_entropy
+    >>> from glassgrad import Value, cross_entropy
     >>> round(cross_entropy([Value(0.0), Value(0.0)], 1).data, 6)
     0.693147
     """

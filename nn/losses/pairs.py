@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from engine import Value, as_value, mean
-from engine import sum as total
-from engine.real import real
-from engine.text import told
-from nn.checks import Check
+from glassgrad.engine import Value, as_value, mean
+from glassgrad.engine import sum as total
+from glassgrad.engine.real import real
+from glassgrad.engine.text import told
+from glassgrad.nn.checks import Check
 
 Shape = tuple[int, ...]
 REDUCTIONS = ("mean", "sum", "none")
@@ -46,7 +46,7 @@ def over_pairs(
         ValueError: there is no such reduction, the shapes differ, or nothing is given.
         TypeError: there is something else than Values and real numbers.
 
-    >>> from nn.losses.pairs import over_pairs
+    >>> from glassgrad.nn.losses.pairs import over_pairs
     >>> over_pairs("gap", lambda p, t: p - t, [5.0, 7.0], [1.0, 2.0], "sum").data
     9.0
     """
@@ -73,7 +73,7 @@ def paired(
         ValueError: the shapes differ, or nothing is given.
         TypeError: there is something else than Values and real numbers.
 
-    >>> from nn.losses.pairs import paired
+    >>> from glassgrad.nn.losses.pairs import paired
     >>> shape, pairs = paired("mse", [5.0, 7.0], [[1], [2]])
     >>> shape, [(p.data, t) for p, t in pairs]
     ((2,), [(5.0, 1.0), (7.0, 2.0)])
@@ -102,7 +102,7 @@ def check_reduction(loss: str, reduction: str) -> None:
     Raises:
         ValueError: it is none of `REDUCTIONS`.
 
-    >>> from nn.losses.pairs import check_reduction
+    >>> from glassgrad.nn.losses.pairs import check_reduction
     >>> check_reduction("mse", "average")
     Traceback (most recent call last):
     ValueError: mse(reduction=...) is "mean", "sum" or "none", not 'average'.
@@ -125,7 +125,7 @@ def opened(loss: str, role: str, nested: Any) -> tuple[Shape, list[Any]]:
         ValueError: they have rows of different lengths, or hold nothing.
         TypeError: there is something else than Values and real numbers.
 
-    >>> from nn.losses.pairs import opened
+    >>> from glassgrad.nn.losses.pairs import opened
     >>> opened("mse", "target", [[1, 2, 3], [4, 5, 6]])
     ((2, 3), [1, 2, 3, 4, 5, 6])
     """
@@ -147,7 +147,7 @@ def opened(loss: str, role: str, nested: Any) -> tuple[Shape, list[Any]]:
 def without_ones(shape: Shape) -> Shape:
     """A shape without the axes of length 1 at its end: one output a sample may stand in a list.
 
-    >>> from nn.losses.pairs import without_ones
+    >>> from glassgrad.nn.losses.pairs import without_ones
     >>> without_ones((4, 1)), without_ones((1, 4))
     ((4,), (1, 4))
     """
@@ -159,8 +159,8 @@ def without_ones(shape: Shape) -> Shape:
 def reduced(losses: Sequence[Value], shape: Shape, reduction: str) -> Any:
     """The mean or sum of losses, or all of them in lists of a shape.
 
-    >>> from engine import Value
-    >>> from nn.losses.pairs import reduced
+    >>> from glassgrad import Value
+    >>> from glassgrad.nn.losses.pairs import reduced
     >>> reduced([Value(2.0), Value(4.0)], (2,), "mean").data
     3.0
     """

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from engine import Value, dot
-from engine import sum as total
-from engine.text import describe
-from nn.checks import not_negative
+from glassgrad.engine import Value, dot
+from glassgrad.engine import sum as total
+from glassgrad.engine.text import describe
+from glassgrad.nn.checks import not_negative
 
 
 def l1(parameters: Iterable[Value], strength: Any) -> Value:
@@ -30,8 +30,7 @@ def l1(parameters: Iterable[Value], strength: Any) -> Value:
         TypeError: there is something else than Values, or `strength` is no number.
         ValueError: `strength` is negative or not finite, or there are no parameters.
 
-    >>> from engine import Value
-    >>> from nn import l1
+    >>> from glassgrad import Value, l1
     >>> l1([Value(3.0), Value(-4.0)], 0.5).data
     3.5
     """
@@ -53,8 +52,7 @@ def l2(parameters: Iterable[Value], strength: Any) -> Value:
     Raises:
         TypeError, ValueError: see `l1`.
 
-    >>> from engine import Value
-    >>> from nn import l2
+    >>> from glassgrad import Value, l2
     >>> l2([Value(3.0), Value(-4.0)], 0.5).data
     12.5
     """

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine import Value, minimum
-from nn.checks import positive
-from nn.losses.pairs import check_reduction, over_pairs
+from glassgrad.engine import Value, minimum
+from glassgrad.nn.checks import positive
+from glassgrad.nn.losses.pairs import check_reduction, over_pairs
 
 
 def mse(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
@@ -32,8 +32,7 @@ def mse(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
 
     As PyTorch's `mse_loss`, which however spreads (n,) and (n, 1) out to n × n pairs.
 
-    >>> from engine import Value
-    >>> from nn import mse
+    >>> from glassgrad import Value, mse
     >>> mse([Value(3.0), Value(5.0)], [1.0, 4.0]).data
     2.5
     """
@@ -56,8 +55,7 @@ def mae(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
     Raises:
         ValueError, TypeError: see `mse`.
 
-    >>> from engine import Value
-    >>> from nn import mae
+    >>> from glassgrad import Value, mae
     >>> mae([Value(3.0), Value(5.0)], [1.0, 4.0]).data
     1.5
     """
@@ -83,8 +81,7 @@ def huber(prediction: Any, target: Any, *, delta: Any = 1.0, reduction: str = "m
         ValueError: see `mse`; or `delta` is not positive and finite.
         TypeError: see `mse`; or `delta` is no real number.
 
-    >>> from engine import Value
-    >>> from nn import huber
+    >>> from glassgrad import Value, huber
     >>> huber([Value(0.5), Value(3.0)], [0.0, 0.0], reduction="none")[1].data
     2.5
     """

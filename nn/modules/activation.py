@@ -10,7 +10,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import TypeAlias, cast
 
-from engine import TABLE, Operation, Reduction, Value
+from glassgrad.engine import TABLE, Operation, Reduction, Value
 
 Function = Callable[[Value], Value]
 
@@ -24,8 +24,7 @@ def linear(v: Value) -> Value:
     Args:
         v: the weighted sum of a neuron.
 
-    >>> from engine import Value
-    >>> from nn import linear
+    >>> from glassgrad import Value, linear
     >>> linear(Value(3.0)).data
     3.0
     """
@@ -54,8 +53,8 @@ def activation_function(choice: Activation) -> Function:
         ValueError: there is no activation of that name, or the row takes several operands.
         TypeError: the choice is neither a name nor a function.
 
-    >>> from engine import Value
-    >>> from nn.modules.activation import activation_function
+    >>> from glassgrad import Value
+    >>> from glassgrad.nn.modules.activation import activation_function
     >>> activation_function("relu")(Value(-2.0)).data
     0.0
     """

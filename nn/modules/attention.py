@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import sqrt
 
-from engine import Value, dot, softmax
-from engine.text import describe
-from nn.checks import true_or_false, whole
-from nn.initialisers import Init
-from nn.modules.inputs import Converted, Inputs, converted, is_sequence
-from nn.modules.module import Module
-from nn.modules.projection import Projection
-from nn.seed import Seed, generator
+from glassgrad.engine import Value, dot, softmax
+from glassgrad.engine.text import describe
+from glassgrad.nn.checks import true_or_false, whole
+from glassgrad.nn.initialisers import Init
+from glassgrad.nn.modules.inputs import Converted, Inputs, converted, is_sequence
+from glassgrad.nn.modules.module import Module
+from glassgrad.nn.modules.projection import Projection
+from glassgrad.nn.seed import Seed, generator
 
 
 class AttentionHead(Module):
@@ -29,8 +29,8 @@ class AttentionHead(Module):
         size: how many numbers queries, keys, values and so the outputs have.
         causal: whether a vector looks only at itself and those before it, as to predict what
             comes next it must.
-        seed: see `nn.Neuron`; queries are drawn first, then keys, then values.
-        init: see `nn.Neuron`.
+        seed: see `Neuron`; queries are drawn first, then keys, then values.
+        init: see `Neuron`.
 
     Attributes:
         queries, keys, values: the `Projection` that makes each of a vector.
@@ -40,7 +40,7 @@ class AttentionHead(Module):
         TypeError: an argument is of a wrong type.
 
     Example:
-        >>> from nn import AttentionHead
+        >>> from glassgrad import AttentionHead
         >>> head = AttentionHead(2, 3, seed=0)
         >>> head
         AttentionHead(2 → 3, causal, 18 parameters)
@@ -73,7 +73,7 @@ class AttentionHead(Module):
             ValueError: there are no vectors, or one has another number of inputs than the head.
             TypeError: it is no sequence, or an input is neither a Value nor a real number.
 
-        >>> from nn import AttentionHead
+        >>> from glassgrad import AttentionHead
         >>> AttentionHead(1, 1, init="zeros").forward([[3.0]])[0][0].data
         0.0
         """
@@ -102,7 +102,7 @@ class AttentionHead(Module):
     def extra_repr(self) -> str:
         """The sizes, and whether it is causal: "2 → 3, causal".
 
-        >>> from nn import AttentionHead
+        >>> from glassgrad import AttentionHead
         >>> AttentionHead(2, 3, causal=False).extra_repr()
         '2 → 3'
         """

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine import as_value, step
-from engine.nested import leaves_of, like
-from nn.checks import below_one
-from nn.modules.module import Module
-from nn.modules.noise import draw
-from nn.seed import Seed, generator
+from glassgrad.engine import as_value, step
+from glassgrad.engine.nested import leaves_of, like
+from glassgrad.nn.checks import below_one
+from glassgrad.nn.modules.module import Module
+from glassgrad.nn.modules.noise import draw
+from glassgrad.nn.seed import Seed, generator
 
 
 class Dropout(Module):
@@ -24,7 +24,7 @@ class Dropout(Module):
 
     Args:
         rate: the probability to be left out, from 0 to below 1.
-        seed: makes the chance repeatable; see `nn.Neuron`.
+        seed: makes the chance repeatable; see `Neuron`.
 
     Attributes:
         rate: the probability.
@@ -35,7 +35,7 @@ class Dropout(Module):
         TypeError: the rate or the seed is of a wrong type.
 
     Example:
-        >>> from nn import Dropout
+        >>> from glassgrad import Dropout
         >>> dropout = Dropout(0.5, seed=1)
         >>> [v.data for v in dropout([1.0, 2.0, 3.0])]
         [0.0, 4.0, 6.0]
@@ -53,9 +53,9 @@ class Dropout(Module):
         Raises:
             TypeError: an input is neither a Value nor a real number.
             CompilationError: it is trained inside a compiled function that gives it no numbers;
-                see `nn.modules.noise`.
+                see `glassgrad.nn.modules.noise`.
 
-        >>> from nn import Dropout
+        >>> from glassgrad import Dropout
         >>> Dropout(0.0).forward(3.0).data
         3.0
         """
@@ -70,7 +70,7 @@ class Dropout(Module):
     def extra_repr(self) -> str:
         """The rate.
 
-        >>> from nn import Dropout
+        >>> from glassgrad import Dropout
         >>> Dropout(0.5).extra_repr()
         '0.5'
         """

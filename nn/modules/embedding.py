@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from engine import Value, dot, where
-from nn.checks import whole
-from nn.choice import misses, place, unless_all_miss
-from nn.initialisers import Init
-from nn.modules.matrix import matrix
-from nn.modules.module import Module
-from nn.seed import Seed
+from glassgrad.engine import Value, dot, where
+from glassgrad.nn.checks import whole
+from glassgrad.nn.choice import misses, place, unless_all_miss
+from glassgrad.nn.initialisers import Init
+from glassgrad.nn.modules.matrix import matrix
+from glassgrad.nn.modules.module import Module
+from glassgrad.nn.seed import Seed
 
 
 class Embedding(Module):
@@ -31,8 +31,8 @@ class Embedding(Module):
     Args:
         count: how many tokens there are.
         size: how many numbers stand for each.
-        seed: see `nn.Neuron`; one row is drawn after the other.
-        init: how they are drawn, see `nn.Neuron`; "normal" is PyTorch's choice.
+        seed: see `Neuron`; one row is drawn after the other.
+        init: how they are drawn, see `Neuron`; "normal" is PyTorch's choice.
 
     Attributes:
         rows: the table, a list of `count` lists of `size` Values.
@@ -42,7 +42,7 @@ class Embedding(Module):
         TypeError: an argument is of a wrong type.
 
     Example:
-        >>> from nn import Embedding
+        >>> from glassgrad import Embedding
         >>> letters = Embedding(26, 3, seed=0)
         >>> letters
         Embedding(26 × 3, 78 parameters)
@@ -60,7 +60,7 @@ class Embedding(Module):
     def size(self) -> int:
         """How many numbers stand for each token.
 
-        >>> from nn import Embedding
+        >>> from glassgrad import Embedding
         >>> Embedding(26, 3).size
         3
         """
@@ -73,7 +73,7 @@ class Embedding(Module):
             IndexError: a token is not one of 0 … count - 1; negative ones are no places here.
             TypeError: a token is no number, or a bool.
 
-        >>> from nn import Embedding
+        >>> from glassgrad import Embedding
         >>> Embedding(26, 3).forward(26)
         Traceback (most recent call last):
         IndexError: Embedding(26 × 3) takes a token from 0 to 25, not 26.
@@ -96,7 +96,7 @@ class Embedding(Module):
     def extra_repr(self) -> str:
         """The size of the table: "26 × 3".
 
-        >>> from nn import Embedding
+        >>> from glassgrad import Embedding
         >>> Embedding(26, 3).extra_repr()
         '26 × 3'
         """

@@ -11,13 +11,13 @@ from functools import partial
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
-from engine import Value
-from engine.value import is_parameter
-from nn.modules.parts import Holder, walk
+from glassgrad.engine import Value
+from glassgrad.engine.origin import is_ours
+from glassgrad.engine.value import is_parameter
+from glassgrad.nn.modules.parts import Holder, walk
 
 _CALLABLE = (FunctionType, MethodType, partial)
 _OPAQUE = (Holder, Value, ModuleType, type)
-_LIBRARY = ("engine", "nn", "functools")
 
 
 def parameters_read_by(function: Callable[..., Any]) -> list[Value]:
@@ -25,8 +25,8 @@ def parameters_read_by(function: Callable[..., Any]) -> list[Value]:
 
     Of objects that it uses it looks at the attributes, and not at theirs.
 
-    >>> from nn import Layer
-    >>> from nn.modules.hidden import parameters_read_by
+    >>> from glassgrad import Layer
+    >>> from glassgrad.nn.modules.hidden import parameters_read_by
     >>> len(parameters_read_by(lambda x, layer=Layer(2, 1): layer(x)))
     3
     """
@@ -54,7 +54,9 @@ def _inside(thing: Any) -> tuple[list[Any], list[Any]]:
         return held, held
     attributes = list(getattr(thing, "__dict__", {}).values())
     if isinstance(thing, FunctionType):
-        from engine.compiling.surroundings import Surroundings  # most models do not need it
+        from glassgrad.engine.compiling.surroundings import (
+            Surroundings,  # most models do not need it
+        )
 
         around = Surroundings(thing).objects()
         fixed = [*(thing.__defaults__ or ()), *(thing.__kwdefaults__ or {}).values(), *attributes]
@@ -64,6 +66,6 @@ def _inside(thing: Any) -> tuple[list[Any], list[Any]]:
     call = next(
         (vars(kind)["__call__"] for kind in type(thing).__mro__ if "__call__" in vars(kind)), None
     )
-    if isinstance(call, FunctionType) and call.__module__.split(".")[0] not in _LIBRARY:
+    if isinstance(call, FunctionType) and not is_ours(call) and call.__module__ != "functools":
         followed.append(call)
     return attributes, followed

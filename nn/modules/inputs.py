@@ -10,10 +10,10 @@ from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 
-from engine import Value, as_value
-from engine.real import is_real
-from engine.text import describe
-from nn.modules.tree import title
+from glassgrad.engine import Value, as_value
+from glassgrad.engine.real import is_real
+from glassgrad.engine.text import describe
+from glassgrad.nn.modules.tree import title
 
 Inputs: TypeAlias = Any
 """One sample: a list, tuple or numpy row of Values and real numbers; a lone one for one input."""
@@ -37,8 +37,8 @@ def converted(module: object, count: int, x: Inputs) -> Converted:
         ValueError: there are more or fewer than `count` inputs, or several samples at once.
         TypeError: an input is neither a Value nor a real number.
 
-    >>> from nn.modules.inputs import converted
-    >>> from nn import Neuron
+    >>> from glassgrad.nn.modules.inputs import converted
+    >>> from glassgrad import Neuron
     >>> [v.data for v in converted(Neuron(2), 2, [1, 0.5])]
     [1.0, 0.5]
     >>> converted(Neuron(2), 2, [1.0])
@@ -54,7 +54,7 @@ def converted(module: object, count: int, x: Inputs) -> Converted:
 def is_sequence(x: object) -> TypeGuard[Iterable[Any]]:
     """Whether something has parts in an order that its maker meant: no text, dict or set.
 
-    >>> from nn.modules.inputs import is_sequence
+    >>> from glassgrad.nn.modules.inputs import is_sequence
     >>> is_sequence([1.0]), is_sequence(range(3)), is_sequence("ab"), is_sequence({1.0})
     (True, True, False, False)
     """

@@ -12,15 +12,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from engine import Value, dot
-from engine.text import function_name, told
-from nn.arguments import explained
-from nn.checks import whole
-from nn.initialisers import Init, initialiser
-from nn.modules.activation import Activation, activation_function
-from nn.modules.inputs import Inputs, converted
-from nn.modules.module import Module
-from nn.seed import Seed, generator
+from glassgrad.engine import Value, dot
+from glassgrad.engine.text import function_name, told
+from glassgrad.nn.arguments import explained
+from glassgrad.nn.checks import whole
+from glassgrad.nn.initialisers import Init, initialiser
+from glassgrad.nn.modules.activation import Activation, activation_function
+from glassgrad.nn.modules.inputs import Inputs, converted
+from glassgrad.nn.modules.module import Module
+from glassgrad.nn.seed import Seed, generator
 
 
 class Neuron(Module):
@@ -31,10 +31,10 @@ class Neuron(Module):
 
     Args:
         nin: the number of inputs.
-        activation: a name from `nn.ACTIVATIONS`, a function of a Value, or None for "linear".
+        activation: a name from `ACTIVATIONS`, a function of a Value, or None for "linear".
         seed: makes the drawn numbers repeatable: an int, or a `random.Random` to draw from. None
             draws from the global `random`, so that `random.seed(1337)` counts.
-        init: how the numbers are drawn: a name from `nn.INITIALISERS`, or an `Initialiser`.
+        init: how the numbers are drawn: a name from `INITIALISERS`, or an `Initialiser`.
         fan_out: how many neurons stand side by side, for initialisers that ask; a layer says so.
 
     Attributes:
@@ -48,7 +48,7 @@ class Neuron(Module):
         TypeError: an argument is of a wrong type.
 
     Example:
-        >>> from nn import Neuron
+        >>> from glassgrad import Neuron
         >>> n = Neuron(2, seed=0)
         >>> n
         Neuron(2, tanh, 3 parameters)
@@ -88,7 +88,7 @@ class Neuron(Module):
             ValueError: `x` has another number of inputs than the neuron.
             TypeError: an input is neither a Value nor a real number.
 
-        >>> from nn import Neuron
+        >>> from glassgrad import Neuron
         >>> n = Neuron(1, activation="linear")
         >>> n.w[0].data, n.b.data = 2.0, 1.0
         >>> n.forward([3.0]).data
@@ -100,7 +100,7 @@ class Neuron(Module):
     def extra_repr(self) -> str:
         """The number of inputs and the activation: "2, tanh".
 
-        >>> from nn import Neuron
+        >>> from glassgrad import Neuron
         >>> Neuron(2).extra_repr()
         '2, tanh'
         """
@@ -125,7 +125,7 @@ class Layer(Module):
         TypeError: an argument is of a wrong type.
 
     Example:
-        >>> from nn import Layer
+        >>> from glassgrad import Layer
         >>> layer = Layer(2, 3, seed=0)
         >>> layer
         Layer(2 → 3, tanh, 9 parameters)
@@ -167,7 +167,7 @@ class Layer(Module):
             ValueError: `x` has another number of inputs than the layer.
             TypeError: an input is neither a Value nor a real number.
 
-        >>> from nn import Layer
+        >>> from glassgrad import Layer
         >>> Layer(2, 1, activation="relu").forward([0.0, 0.0]).operation
         <operation relu>
         """
@@ -178,7 +178,7 @@ class Layer(Module):
     def extra_repr(self) -> str:
         """The sizes and the activation: "2 → 3, tanh".
 
-        >>> from nn import Layer
+        >>> from glassgrad import Layer
         >>> Layer(2, 3).extra_repr()
         '2 → 3, tanh'
         """
@@ -206,7 +206,7 @@ class MLP(Module):
         TypeError: an argument is of a wrong type.
 
     Example:
-        >>> from nn import MLP
+        >>> from glassgrad import MLP
         >>> model = MLP(3, [4, 4, 1], seed=0)
         >>> model
         MLP(3 → 4 → 4 → 1, tanh, 41 parameters)
@@ -258,7 +258,7 @@ class MLP(Module):
             ValueError: `x` has another number of inputs than the MLP.
             TypeError: an input is neither a Value nor a real number.
 
-        >>> from nn import MLP
+        >>> from glassgrad import MLP
         >>> len(MLP(3, [4, 2]).forward([1.0, 2.0, 3.0]))
         2
         """
@@ -270,7 +270,7 @@ class MLP(Module):
     def extra_repr(self) -> str:
         """The sizes and the activations: "3 → 4 → 4 → 1, tanh".
 
-        >>> from nn import MLP
+        >>> from glassgrad import MLP
         >>> MLP(2, [16, 1], activation="relu", output_activation="linear").extra_repr()
         '2 → 16 → 1, relu, linear output'
         """

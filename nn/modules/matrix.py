@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engine import Value
-from nn.initialisers import Init, initialiser
-from nn.seed import Seed, generator
+from glassgrad.engine import Value
+from glassgrad.nn.initialisers import Init, initialiser
+from glassgrad.nn.seed import Seed, generator
 
 
 def matrix(rows: int, columns: int, letter: str, seed: Seed, init: Init) -> list[list[Value]]:
@@ -14,14 +14,14 @@ def matrix(rows: int, columns: int, letter: str, seed: Seed, init: Init) -> list
         rows: how many rows there are, the fan-out.
         columns: how many numbers each has, the fan-in.
         letter: what their labels begin with.
-        seed: see `nn.Neuron`.
-        init: see `nn.Neuron`; the bias that it draws for each row is left out.
+        seed: see `Neuron`.
+        init: see `Neuron`; the bias that it draws for each row is left out.
 
     Raises:
         ValueError: there is no initialiser of that name.
         TypeError: the seed or the initialiser is of a wrong type.
 
-    >>> from nn.modules.matrix import matrix
+    >>> from glassgrad.nn.modules.matrix import matrix
     >>> [[v.label for v in row] for row in matrix(2, 3, "w", 0, "torch")]
     [['w0_0', 'w0_1', 'w0_2'], ['w1_0', 'w1_1', 'w1_2']]
     """

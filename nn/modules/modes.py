@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from nn.modules.module import Module
-from nn.modules.parts import walk
+from glassgrad.nn.modules.module import Module
+from glassgrad.nn.modules.parts import walk
 
 
 def modules_of(model: Module) -> list[Module]:
     """The model and all modules in it.
 
-    >>> from nn import Neuron
-    >>> from nn.modules.modes import modules_of
+    >>> from glassgrad import Neuron
+    >>> from glassgrad.nn.modules.modes import modules_of
     >>> modules_of(Neuron(1))
     [Neuron(1, tanh, 2 parameters)]
     """
@@ -24,8 +24,8 @@ def modules_of(model: Module) -> list[Module]:
 def training(modules: Sequence[Module], mode: bool) -> Iterator[None]:
     """Inside the `with` block all these modules are being trained, or in use.
 
-    >>> from nn import MLP
-    >>> from nn.modules.modes import modules_of, training
+    >>> from glassgrad import MLP
+    >>> from glassgrad.nn.modules.modes import modules_of, training
     >>> model = MLP(1, [1])
     >>> with training(modules_of(model), False):
     ...     model.training

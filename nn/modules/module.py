@@ -12,21 +12,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine import Value
-from engine.real import real
-from engine.text import describe, named, some_of
-from engine.value import is_parameter
-from nn.checks import true_or_false
-from nn.modules.parts import walk
-from nn.modules.remembered import Remembered, remembered
-from nn.modules.scoped import Scoped
-from nn.modules.tree import title, tree
+from glassgrad.engine import Value
+from glassgrad.engine.origin import is_ours
+from glassgrad.engine.real import real
+from glassgrad.engine.text import describe, named, some_of
+from glassgrad.engine.value import is_parameter
+from glassgrad.nn.checks import true_or_false
+from glassgrad.nn.modules.parts import walk
+from glassgrad.nn.modules.remembered import Remembered, remembered
+from glassgrad.nn.modules.scoped import Scoped
+from glassgrad.nn.modules.tree import title, tree
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-
-_PACKAGE = __name__.removesuffix("modules.module")
 
 
 class Module(Scoped):
@@ -37,8 +35,7 @@ class Module(Scoped):
     `__call__` instead of `forward`, or a `parameters` of its own, works as well.
 
     Example:
-        >>> from engine import Value
-        >>> from nn import Module
+        >>> from glassgrad import Module, Value
         >>> class Line(Module):
         ...     def __init__(self):
         ...         self.slope, self.shifts = Value(2.0), [Value(1.0)]
@@ -63,7 +60,7 @@ class Module(Scoped):
     def __new__(cls, *arguments: Any, **options: Any) -> Self:
         """A module that is being trained; an `__init__` of the user's own need not say so."""
         module = super().__new__(cls)
-        if cls.__module__.startswith(_PACKAGE):
+        if is_ours(cls):
             module._built_with = remembered(arguments, options)
         module.training = True
         return module
@@ -80,7 +77,7 @@ class Module(Scoped):
         Raises:
             TypeError: the mode is neither True nor False.
 
-        >>> from nn import MLP
+        >>> from glassgrad import MLP
         >>> MLP(2, [1]).train().training
         True
         """
@@ -93,7 +90,7 @@ class Module(Scoped):
     def eval(self) -> Self:
         """Say that the module is in use: nothing in it is left to chance.
 
-        >>> from nn import MLP
+        >>> from glassgrad import MLP
         >>> MLP(2, [1]).eval().training
         False
         """
@@ -105,7 +102,7 @@ class Module(Scoped):
         Raises:
             ValueError: two parameters have the same name, as {1: v, "1": w} in a dict has.
 
-        >>> from nn import Neuron
+        >>> from glassgrad import Neuron
         >>> [name for name, p in Neuron(2).named_parameters()]
         ['w.0', 'w.1', 'b']
         """
@@ -124,7 +121,7 @@ class Module(Scoped):
     def parameters(self) -> list[Value]:
         """Every parameter once, in a stable order.
 
-        >>> from nn import MLP
+        >>> from glassgrad import MLP
         >>> len(MLP(3, [4, 4, 1]).parameters())
         41
         """
@@ -133,7 +130,7 @@ class Module(Scoped):
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, since `backward()` adds to it.
 
-        >>> from nn import Neuron
+        >>> from glassgrad import Neuron
         >>> n = Neuron(2)
         >>> n.zero_grad()
         >>> n.b.grad
@@ -145,7 +142,7 @@ class Module(Scoped):
     def state_dict(self) -> dict[str, float]:
         """The number of every parameter by name: all that training has changed.
 
-        >>> from nn import Neuron
+        >>> from glassgrad import Neuron
         >>> sorted(Neuron(2).state_dict())
         ['b', 'w.0', 'w.1']
         """
@@ -162,7 +159,7 @@ class Module(Scoped):
                 names them all, and the module stays as it was.
             TypeError: `state` is no mapping from names to numbers.
 
-        >>> from nn import Neuron
+        >>> from glassgrad import Neuron
         >>> n = Neuron(1)
         >>> n.load_state_dict({"w.0": 2.0, "b": 1.0})
         >>> n.state_dict()
@@ -186,8 +183,8 @@ class Module(Scoped):
     def save(self, path: str | Path) -> Path:
         """Write `state_dict()` to a file: JSON in UTF-8, with every number exactly.
 
-        If the module is one of `nn`, the file says how it is built too, so that `nn.load` needs
-        nothing else. An interruption leaves the old file or the new one, never a half.
+        If the module is one of `nn`, the file says how it is built too, so that `glassgrad.load`
+        needs nothing else. An interruption leaves the old file or the new one, never a half.
 
         Args:
             path: where; a file that is there is replaced.
@@ -202,12 +199,12 @@ class Module(Scoped):
             OSError: the file cannot be written.
 
         >>> import tempfile
-        >>> from nn import Neuron
+        >>> from glassgrad import Neuron
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     Neuron(2).save(f"{folder}/neuron.json").name
         'neuron.json'
         """
-        from nn.saving import files
+        from glassgrad.nn.saving import files
 
         return files.save(self, path)
 
@@ -225,21 +222,21 @@ class Module(Scoped):
             OSError: the file cannot be read.
 
         >>> import tempfile
-        >>> from nn import Neuron
+        >>> from glassgrad import Neuron
         >>> trained, other = Neuron(2, seed=1), Neuron(2, seed=2)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     other.load(trained.save(f"{folder}/neuron.json"))
         >>> other.state_dict() == trained.state_dict()
         True
         """
-        from nn.saving import files
+        from glassgrad.nn.saving import files
 
         files.fill(self, path)
 
     def extra_repr(self) -> str:
         """What the class shows of itself besides the parameter count; "" shows its parts instead.
 
-        >>> from nn import Module
+        >>> from glassgrad import Module
         >>> Module().extra_repr()
         ''
         """

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from engine.errors import CompilationError
-from engine.mode import MODE
+from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.mode import MODE
 
 Source = Callable[[int], Sequence[Any]]
 _SOURCE: ContextVar[Source | None] = ContextVar("source of noise", default=None)
@@ -32,7 +32,7 @@ def draw(count: int, generator: random.Random | None) -> Sequence[Any]:
         CompilationError: a compiled function would repeat the same numbers in every call.
 
     >>> import random
-    >>> from nn.modules.noise import draw
+    >>> from glassgrad.nn.modules.noise import draw
     >>> draw(1, random.Random(0)) == draw(1, random.Random(0))
     True
     """
@@ -44,7 +44,7 @@ def draw(count: int, generator: random.Random | None) -> Sequence[Any]:
         raise CompilationError(
             "A module draws random numbers inside a compiled function, which would repeat those "
             "of its first call for ever. Pass them as an argument: `with noise_from(numbers):` "
-            "around the call of the model, as `nn.fit` does; or call model.eval() first."
+            "around the call of the model, as `glassgrad.fit` does; or call model.eval() first."
         )
     uniform = (generator or random).random
     return [uniform() for _ in range(count)]
@@ -60,7 +60,7 @@ def noise_from(numbers: Sequence[Any]) -> Iterator[None]:
     Raises:
         ValueError: more are drawn than there are.
 
-    >>> from nn.modules.noise import draw, noise_from
+    >>> from glassgrad.nn.modules.noise import draw, noise_from
     >>> with noise_from([0.25, 0.75]):
     ...     draw(1, None), draw(1, None)
     ([0.25], [0.75])
@@ -84,7 +84,7 @@ def noise_from(numbers: Sequence[Any]) -> Iterator[None]:
 def count_noise(function: Callable[..., Any], *arguments: Any) -> int:
     """How many random numbers the modules draw while a function runs.
 
-    >>> from nn.modules.noise import count_noise, draw
+    >>> from glassgrad.nn.modules.noise import count_noise, draw
     >>> count_noise(lambda: draw(3, None))
     3
     """

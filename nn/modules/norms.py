@@ -6,10 +6,10 @@ its own that is learned, so that nothing is lost that the network needs.
 
 from __future__ import annotations
 
-from engine import Value, dot, mean
-from nn.checks import not_negative, whole
-from nn.modules.inputs import Inputs, converted
-from nn.modules.module import Module
+from glassgrad.engine import Value, dot, mean
+from glassgrad.nn.checks import not_negative, whole
+from glassgrad.nn.modules.inputs import Inputs, converted
+from glassgrad.nn.modules.module import Module
 
 
 class LayerNorm(Module):
@@ -30,7 +30,7 @@ class LayerNorm(Module):
         TypeError: an argument is of a wrong type.
 
     Example:
-        >>> from nn import LayerNorm
+        >>> from glassgrad import LayerNorm
         >>> [v.data for v in LayerNorm(2, eps=0.0)([3.0, 7.0])]
         [-1.0, 1.0]
     """
@@ -48,7 +48,7 @@ class LayerNorm(Module):
             ValueError: `x` has another number of inputs than the norm.
             TypeError: an input is neither a Value nor a real number.
 
-        >>> from nn import LayerNorm
+        >>> from glassgrad import LayerNorm
         >>> [v.data for v in LayerNorm(2).forward([5.0, 5.0])]
         [0.0, 0.0]
         """
@@ -61,7 +61,7 @@ class LayerNorm(Module):
     def extra_repr(self) -> str:
         """The size.
 
-        >>> from nn import LayerNorm
+        >>> from glassgrad import LayerNorm
         >>> LayerNorm(4).extra_repr()
         '4'
         """
@@ -85,7 +85,7 @@ class RMSNorm(Module):
         TypeError: an argument is of a wrong type.
 
     Example:
-        >>> from nn import RMSNorm
+        >>> from glassgrad import RMSNorm
         >>> [v.data for v in RMSNorm(2, eps=0.0)([5.0, -5.0])]
         [1.0, -1.0]
     """
@@ -102,7 +102,7 @@ class RMSNorm(Module):
             ValueError: `x` has another number of inputs than the norm.
             TypeError: an input is neither a Value nor a real number.
 
-        >>> from nn import RMSNorm
+        >>> from glassgrad import RMSNorm
         >>> [v.data for v in RMSNorm(2).forward([0.0, 0.0])]
         [0.0, 0.0]
         """
@@ -113,7 +113,7 @@ class RMSNorm(Module):
     def extra_repr(self) -> str:
         """The size.
 
-        >>> from nn import RMSNorm
+        >>> from glassgrad import RMSNorm
         >>> RMSNorm(4).extra_repr()
         '4'
         """

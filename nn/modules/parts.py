@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import Value
+from glassgrad.engine import Value
 
 
 class Holder:
@@ -31,8 +31,8 @@ def walk(root: Holder, deep: bool = True) -> Iterator[tuple[str, Value | Holder]
         root: where to begin; it is not listed itself.
         deep: whether to look into the holders that are found.
 
-    >>> from nn import Layer
-    >>> from nn.modules.parts import walk
+    >>> from glassgrad import Layer
+    >>> from glassgrad.nn.modules.parts import walk
     >>> [path for path, part in walk(Layer(1, 2), deep=False)]
     ['neurons.0', 'neurons.1']
     """
@@ -69,8 +69,8 @@ def _parts(thing: Any, prefix: str) -> list[tuple[str, Any]]:
 def path_inside(root: Holder, part: Holder) -> str | None:
     """The path from `root` to a part of it, None if it is no part.
 
-    >>> from nn import MLP
-    >>> from nn.modules.parts import path_inside
+    >>> from glassgrad import MLP
+    >>> from glassgrad.nn.modules.parts import path_inside
     >>> model = MLP(2, [3, 1])
     >>> path_inside(model, model.layers[1].neurons[0])
     'layers.1.neurons.0'

@@ -9,14 +9,14 @@ from collections.abc import Iterable
 from math import isfinite, isnan
 from typing import Any
 
-from engine import assign, data_vector, no_grad
-from engine.real import real
-from engine.text import describe, told
-from nn.checks import positive, whole
-from nn.initialisers import Init
-from nn.modules.inputs import Converted, Inputs, converted, is_sequence
-from nn.modules.layers import Neuron
-from nn.seed import Seed
+from glassgrad.engine import assign, data_vector, no_grad
+from glassgrad.engine.real import real
+from glassgrad.engine.text import describe, told
+from glassgrad.nn.checks import positive, whole
+from glassgrad.nn.initialisers import Init
+from glassgrad.nn.modules.inputs import Converted, Inputs, converted, is_sequence
+from glassgrad.nn.modules.layers import Neuron
+from glassgrad.nn.seed import Seed
 
 
 class Perceptron(Neuron):
@@ -31,15 +31,15 @@ class Perceptron(Neuron):
 
     Args:
         nin: the number of inputs.
-        seed: see `nn.Neuron`.
-        init: see `nn.Neuron`; "zeros" is harmless here.
+        seed: see `Neuron`.
+        init: see `Neuron`; "zeros" is harmless here.
 
     Raises:
         ValueError: `nin` is below 1, or there is no initialiser of that name.
         TypeError: an argument is of a wrong type.
 
     Example:
-        >>> from nn import Perceptron
+        >>> from glassgrad import Perceptron
         >>> gate = Perceptron(2, seed=0)
         >>> corners = [[0, 0], [0, 1], [1, 0], [1, 1]]
         >>> gate.learn_all(corners, [0, 0, 0, 1])[-1]
@@ -68,7 +68,7 @@ class Perceptron(Neuron):
                 is not 0 or 1, the rate is not positive, or a weight is not finite.
             TypeError: an input, the target or the rate is no number.
 
-        >>> from nn import Perceptron
+        >>> from glassgrad import Perceptron
         >>> yes = Perceptron(1, init="zeros")
         >>> yes.learn([3.0], 1)
         1.0
@@ -102,7 +102,7 @@ class Perceptron(Neuron):
         Raises:
             ValueError, TypeError: see `learn`; nothing has moved then.
 
-        >>> from nn import Perceptron
+        >>> from glassgrad import Perceptron
         >>> Perceptron(1, init="zeros").learn_all([[-1.0], [1.0]], [0, 1])
         [1, 0]
         """
@@ -159,7 +159,7 @@ class Perceptron(Neuron):
     def extra_repr(self) -> str:
         """The number of inputs.
 
-        >>> from nn import Perceptron
+        >>> from glassgrad import Perceptron
         >>> Perceptron(2).extra_repr()
         '2'
         """

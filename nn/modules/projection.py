@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from engine import Value, dot
-from nn.checks import whole
-from nn.initialisers import Init
-from nn.modules.inputs import Inputs, converted
-from nn.modules.matrix import matrix
-from nn.modules.module import Module
-from nn.seed import Seed
+from glassgrad.engine import Value, dot
+from glassgrad.nn.checks import whole
+from glassgrad.nn.initialisers import Init
+from glassgrad.nn.modules.inputs import Inputs, converted
+from glassgrad.nn.modules.matrix import matrix
+from glassgrad.nn.modules.module import Module
+from glassgrad.nn.seed import Seed
 
 
 class Projection(Module):
@@ -17,8 +17,8 @@ class Projection(Module):
     Args:
         nin: the number of inputs.
         nout: the number of outputs.
-        seed: see `nn.Neuron`; one row is drawn after the other.
-        init: see `nn.Neuron`.
+        seed: see `Neuron`; one row is drawn after the other.
+        init: see `Neuron`.
 
     Attributes:
         w: the rows of the matrix, `nout` lists of `nin` Values.
@@ -28,7 +28,7 @@ class Projection(Module):
         TypeError: an argument is of a wrong type.
 
     Example:
-        >>> from nn import Projection
+        >>> from glassgrad import Projection
         >>> len(Projection(3, 2)([1.0, 2.0, 3.0]))
         2
     """
@@ -44,7 +44,7 @@ class Projection(Module):
             ValueError: `x` has another number of inputs than the matrix.
             TypeError: an input is neither a Value nor a real number.
 
-        >>> from nn import Projection
+        >>> from glassgrad import Projection
         >>> Projection(1, 1, init="zeros").forward([3.0])[0].data
         0.0
         """
@@ -54,7 +54,7 @@ class Projection(Module):
     def extra_repr(self) -> str:
         """The sizes: "3 → 2".
 
-        >>> from nn import Projection
+        >>> from glassgrad import Projection
         >>> Projection(3, 2).extra_repr()
         '3 → 2'
         """

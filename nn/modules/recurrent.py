@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from engine import Value, as_value
-from engine.text import describe
-from nn.checks import true_or_false, whole
-from nn.initialisers import Init
-from nn.modules.inputs import Converted, Inputs, converted, is_sequence
-from nn.modules.layers import Layer
-from nn.modules.module import Module
-from nn.seed import Seed
+from glassgrad.engine import Value, as_value
+from glassgrad.engine.text import describe
+from glassgrad.nn.checks import true_or_false, whole
+from glassgrad.nn.initialisers import Init
+from glassgrad.nn.modules.inputs import Converted, Inputs, converted, is_sequence
+from glassgrad.nn.modules.layers import Layer
+from glassgrad.nn.modules.module import Module
+from glassgrad.nn.seed import Seed
 
 
 class RecurrentCell(Module):
@@ -24,8 +24,8 @@ class RecurrentCell(Module):
     Args:
         nin: the number of inputs.
         nhidden: how many numbers the state has, one for each neuron.
-        seed: see `nn.Neuron`.
-        init: see `nn.Neuron`; the fan-in is `nin` + `nhidden`.
+        seed: see `Neuron`.
+        init: see `Neuron`; the fan-in is `nin` + `nhidden`.
 
     Attributes:
         layer: the layer of `nhidden` neurons.
@@ -35,7 +35,7 @@ class RecurrentCell(Module):
         TypeError: an argument is of a wrong type.
 
     Example:
-        >>> from nn import RecurrentCell
+        >>> from glassgrad import RecurrentCell
         >>> cell = RecurrentCell(2, 3, seed=0)
         >>> cell
         RecurrentCell(2 → 3, 18 parameters)
@@ -54,7 +54,7 @@ class RecurrentCell(Module):
     def nin(self) -> int:
         """The number of inputs.
 
-        >>> from nn import RecurrentCell
+        >>> from glassgrad import RecurrentCell
         >>> RecurrentCell(2, 3).nin
         2
         """
@@ -64,7 +64,7 @@ class RecurrentCell(Module):
     def nhidden(self) -> int:
         """How many numbers the state has.
 
-        >>> from nn import RecurrentCell
+        >>> from glassgrad import RecurrentCell
         >>> RecurrentCell(2, 3).nhidden
         3
         """
@@ -81,7 +81,7 @@ class RecurrentCell(Module):
             ValueError: there are more or fewer numbers than the cell takes.
             TypeError: an input is neither a Value nor a real number.
 
-        >>> from nn import RecurrentCell
+        >>> from glassgrad import RecurrentCell
         >>> len(RecurrentCell(2, 3).forward([1.0, -1.0]))
         3
         """
@@ -102,7 +102,7 @@ class RecurrentCell(Module):
             TypeError: there is no sequence, an input is neither a Value nor a real number, or
                 `every` is neither True nor False.
 
-        >>> from nn import RecurrentCell
+        >>> from glassgrad import RecurrentCell
         >>> states = RecurrentCell(1, 3).run([[1.0], [2.0]], every=True)
         >>> len(states), len(states[0])
         (2, 3)
@@ -138,7 +138,7 @@ class RecurrentCell(Module):
     def extra_repr(self) -> str:
         """The sizes: "2 → 3".
 
-        >>> from nn import RecurrentCell
+        >>> from glassgrad import RecurrentCell
         >>> RecurrentCell(2, 3).extra_repr()
         '2 → 3'
         """

@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from engine import TABLE, Operation
-from nn.modules.activation import ACTIVATIONS, activation_function
-from nn.modules.parts import Holder
+from glassgrad.engine import TABLE, Operation
+from glassgrad.nn.modules.activation import ACTIVATIONS, activation_function
+from glassgrad.nn.modules.parts import Holder
 
 Remembered: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
 """Arguments by their places, and by their names."""
@@ -30,7 +30,7 @@ LEFT_OUT = ("seed", "init")
 def remembered(arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Remembered:
     """The arguments of a module as they are now: a list may change, a generator is used up.
 
-    >>> from nn.modules.remembered import remembered
+    >>> from glassgrad.nn.modules.remembered import remembered
     >>> remembered((2, [3, 1]), {"activation": lambda v: v})
     ((2, (3, 1)), {'activation': Ellipsis})
     """
@@ -45,7 +45,9 @@ def _kept(thing: Any, depth: int = 3) -> Any:
     if isinstance(thing, (list, tuple, range)) and depth:
         return tuple([_kept(part, depth - 1) for part in thing])
     if isinstance(thing, MethodType) and isinstance(thing.__self__, Holder):
-        return import_module("nn.modules.sequential").Method(thing.__self__, thing.__name__)
+        return import_module("glassgrad.nn.modules.sequential").Method(
+            thing.__self__, thing.__name__
+        )
     if isinstance(thing, (np.integer, np.floating, np.bool_)):
         return thing.item()
     if isinstance(thing, np.ndarray) and thing.dtype.kind in "iu":

@@ -14,9 +14,9 @@ from functools import wraps
 from types import CodeType, FrameType
 from typing import Any
 
-from engine.mode import MODE, ORDINARY, Mode, Scope, call_in
-from engine.origin import is_of_library, is_of_user
-from nn.modules.parts import Holder, path_inside
+from glassgrad.engine.mode import MODE, ORDINARY, Mode, Scope, call_in
+from glassgrad.engine.origin import is_of_library, is_of_user
+from glassgrad.nn.modules.parts import Holder, path_inside
 
 _MOST_SCOPES = 100
 
@@ -59,7 +59,7 @@ class Scoped(Holder):
         Raises:
             NotImplementedError: the class does not.
 
-        >>> from nn import Module
+        >>> from glassgrad import Module
         >>> Module().forward(1.0)
         Traceback (most recent call last):
         NotImplementedError: Module defines no forward(self, x): it computes nothing yet.

@@ -6,26 +6,26 @@ from collections.abc import Callable
 from types import MethodType
 from typing import Any, TypeAlias, overload
 
-from engine import Operation, as_value
-from engine.nested import leaves_of, like
-from engine.text import counted, describe, function_name, told
-from nn.modules.activation import ACTIVATIONS, Activation, activation_function
-from nn.modules.hidden import parameters_read_by
-from nn.modules.module import Module
+from glassgrad.engine import Operation, as_value
+from glassgrad.engine.nested import leaves_of, like
+from glassgrad.engine.text import counted, describe, function_name, told
+from glassgrad.nn.modules.activation import ACTIVATIONS, Activation, activation_function
+from glassgrad.nn.modules.hidden import parameters_read_by
+from glassgrad.nn.modules.module import Module
 
 
 class Elementwise(Module):
     """An activation as a part of its own: it bends every number it is given.
 
     Args:
-        activation: a name from `nn.ACTIVATIONS`, or a function of a Value.
+        activation: a name from `ACTIVATIONS`, or a function of a Value.
 
     Raises:
         ValueError: there is no activation of that name.
         TypeError: the activation is neither a name nor a function.
 
     Example:
-        >>> from nn.modules.sequential import Elementwise
+        >>> from glassgrad.nn.modules.sequential import Elementwise
         >>> [v.data for v in Elementwise("relu")([-2.0, 3.0])]
         [0.0, 3.0]
     """
@@ -39,7 +39,7 @@ class Elementwise(Module):
         Raises:
             TypeError: an input is neither a Value nor a real number.
 
-        >>> from nn.modules.sequential import Elementwise
+        >>> from glassgrad.nn.modules.sequential import Elementwise
         >>> Elementwise("relu").forward(-2.0).data
         0.0
         """
@@ -49,7 +49,7 @@ class Elementwise(Module):
     def extra_repr(self) -> str:
         """The name of the activation.
 
-        >>> from nn.modules.sequential import Elementwise
+        >>> from glassgrad.nn.modules.sequential import Elementwise
         >>> Elementwise("relu").extra_repr()
         'relu'
         """
@@ -64,8 +64,8 @@ class Method(Module):
         name: the name of its method.
 
     Example:
-        >>> from nn import RecurrentCell
-        >>> from nn.modules.sequential import Method
+        >>> from glassgrad import RecurrentCell
+        >>> from glassgrad.nn.modules.sequential import Method
         >>> len(Method(RecurrentCell(1, 3), "run")([[1.0], [2.0]]))
         3
     """
@@ -76,8 +76,8 @@ class Method(Module):
     def forward(self, x: Any) -> Any:
         """What the method gives.
 
-        >>> from nn import Neuron
-        >>> from nn.modules.sequential import Method
+        >>> from glassgrad import Neuron
+        >>> from glassgrad.nn.modules.sequential import Method
         >>> Method(Neuron(1, init="zeros"), "forward").forward([3.0]).data
         0.0
         """
@@ -86,8 +86,8 @@ class Method(Module):
     def extra_repr(self) -> str:
         """The module and the name of its method.
 
-        >>> from nn import RecurrentCell
-        >>> from nn.modules.sequential import Method
+        >>> from glassgrad import RecurrentCell
+        >>> from glassgrad.nn.modules.sequential import Method
         >>> Method(RecurrentCell(1, 3), "run").extra_repr()
         'RecurrentCell(1 → 3).run'
         """
@@ -102,7 +102,7 @@ class Sequential(Module):
     """Parts in a row, each on what the one before it gives.
 
     Args:
-        parts: modules, methods of modules, functions, and names from `nn.ACTIVATIONS`, which bend
+        parts: modules, methods of modules, functions, and names from `ACTIVATIONS`, which bend
             every number.
 
     Attributes:
@@ -114,7 +114,7 @@ class Sequential(Module):
         TypeError: a part is something else, such as a class instead of an object of it.
 
     Example:
-        >>> from nn import Layer, Sequential
+        >>> from glassgrad import Layer, Sequential
         >>> model = Sequential(Layer(2, 3, activation="linear"), "relu", Layer(3, 1))
         >>> model
         Sequential(Layer(2 → 3, linear) → relu → Layer(3 → 1, tanh), 13 parameters)
@@ -142,7 +142,7 @@ class Sequential(Module):
     def forward(self, x: Any) -> Any:
         """What the last part gives.
 
-        >>> from nn import Sequential
+        >>> from glassgrad import Sequential
         >>> Sequential("relu").forward(3.0).data
         3.0
         """
@@ -170,7 +170,7 @@ class Sequential(Module):
     def extra_repr(self) -> str:
         """The parts in a row.
 
-        >>> from nn import Sequential
+        >>> from glassgrad import Sequential
         >>> Sequential("relu", "exp").extra_repr()
         'relu → exp'
         """

@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, cast
 
-from engine.text import counted
-from nn.modules.parts import Holder, walk
+from glassgrad.engine.text import counted
+from glassgrad.nn.modules.parts import Holder, walk
 
 if TYPE_CHECKING:
-    from nn.modules.module import Module
+    from glassgrad.nn.modules.module import Module
 
 
 def tree(module: Module) -> str:
@@ -17,8 +17,8 @@ def tree(module: Module) -> str:
 
     Equal parts in a row are shown as one.
 
-    >>> from nn import MLP, Module
-    >>> from nn.modules.tree import tree
+    >>> from glassgrad import MLP, Module
+    >>> from glassgrad.nn.modules.tree import tree
     >>> class Ensemble(Module):
     ...     def __init__(self):
     ...         self.members = [MLP(2, [4, 1]) for _ in range(8)]
@@ -34,8 +34,8 @@ def tree(module: Module) -> str:
 def title(module: object) -> str:
     """A module in one line: the first of those in which it shows itself.
 
-    >>> from nn import Neuron
-    >>> from nn.modules.tree import title
+    >>> from glassgrad import Neuron
+    >>> from glassgrad.nn.modules.tree import title
     >>> title(Neuron(2))
     'Neuron(2, tanh, 3 parameters)'
     """

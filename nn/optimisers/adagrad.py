@@ -10,12 +10,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from engine.vector import Vector
-from nn.arguments import explained
-from nn.checks import Check, not_negative
-from nn.optimisers.groups import Group, Parameters
-from nn.optimisers.optimiser import Optimiser, with_decay
-from nn.optimisers.state import State
+from glassgrad.engine.vector import Vector
+from glassgrad.nn.arguments import explained
+from glassgrad.nn.checks import Check, not_negative
+from glassgrad.nn.optimisers.groups import Group, Parameters
+from glassgrad.nn.optimisers.optimiser import Optimiser, with_decay
+from glassgrad.nn.optimisers.state import State
 
 
 class Adagrad(Optimiser):
@@ -40,8 +40,7 @@ class Adagrad(Optimiser):
         ValueError: there are no parameters, one is given twice, or an option cannot be.
 
     Example:
-        >>> from engine import Value
-        >>> from nn import Adagrad
+        >>> from glassgrad import Adagrad, Value
         >>> w = Value(3.0)
         >>> optimiser = Adagrad([w], learning_rate=0.5)
         >>> for _ in range(4):

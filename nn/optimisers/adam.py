@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from engine.vector import Vector
-from nn.arguments import explained
-from nn.checks import Check, not_negative, two_below_one
-from nn.optimisers.groups import Group, Parameters
-from nn.optimisers.optimiser import Optimiser, running, with_decay
-from nn.optimisers.state import State
+from glassgrad.engine.vector import Vector
+from glassgrad.nn.arguments import explained
+from glassgrad.nn.checks import Check, not_negative, two_below_one
+from glassgrad.nn.optimisers.groups import Group, Parameters
+from glassgrad.nn.optimisers.optimiser import Optimiser, running, with_decay
+from glassgrad.nn.optimisers.state import State
 
 
 class Adam(Optimiser):
@@ -43,8 +43,7 @@ class Adam(Optimiser):
         ValueError: there are no parameters, one is given twice, or an option cannot be.
 
     Example:
-        >>> from engine import Value
-        >>> from nn import Adam
+        >>> from glassgrad import Adam, Value
         >>> w = Value(3.0)
         >>> optimiser = Adam([w], learning_rate=0.1)
         >>> (w * w).backward()
@@ -102,8 +101,7 @@ class AdamW(Adam):
         ValueError: there are no parameters, one is given twice, or an option cannot be.
 
     Example:
-        >>> from engine import Value
-        >>> from nn import AdamW
+        >>> from glassgrad import AdamW, Value
         >>> w = Value(3.0)
         >>> optimiser = AdamW([w], learning_rate=0.1, weight_decay=0.5)
         >>> w.grad = 0.0

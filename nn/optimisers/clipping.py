@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from engine import Value, assign_grad, computed_gradients
-from engine.real import real
-from engine.text import describe
-from engine.vector import Vector
+from glassgrad.engine import Value, assign_grad, computed_gradients
+from glassgrad.engine.real import real
+from glassgrad.engine.text import describe
+from glassgrad.engine.vector import Vector
 
 _MARGIN = 1e-6
 """What `torch.nn.utils.clip_grad_norm_` adds to the norm, so that it never divides by 0."""
@@ -45,8 +45,7 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
             real number.
         ValueError: `max_norm` is negative or nan.
 
-    >>> from engine import Value
-    >>> from nn import clip_grad_norm
+    >>> from glassgrad import Value, clip_grad_norm
     >>> x, y = Value(0.0), Value(0.0)
     >>> (30.0 * x + 40.0 * y).backward()
     >>> clip_grad_norm([x, y], max_norm=1.0)
@@ -76,8 +75,7 @@ def clip_grad_value(parameters: Iterable[Value], limit: float) -> None:
             number.
         ValueError: `limit` is negative or nan.
 
-    >>> from engine import Value
-    >>> from nn import clip_grad_value
+    >>> from glassgrad import Value, clip_grad_value
     >>> x = Value(3.0)
     >>> (x * x).backward()
     >>> clip_grad_value([x], limit=5.0)
@@ -103,7 +101,7 @@ def clipped_by_norm(gradients: Any, max_norm: float) -> tuple[Vector, float]:
         TypeError: the gradients or `max_norm` are no real numbers.
         ValueError: `max_norm` is negative or nan.
 
-    >>> from nn import clipped_by_norm
+    >>> from glassgrad import clipped_by_norm
     >>> clipped_by_norm([0.3, 0.4], max_norm=1.0)
     (array([0.3, 0.4]), 0.5)
     """
@@ -131,7 +129,7 @@ def clipped_by_value(gradients: Any, limit: float) -> Vector:
         TypeError: the gradients or `limit` are no real numbers.
         ValueError: `limit` is negative or nan.
 
-    >>> from nn import clipped_by_value
+    >>> from glassgrad import clipped_by_value
     >>> clipped_by_value([-7.0, 0.5], limit=1.0)
     array([-1. ,  0.5])
     """

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from engine import Value
-from engine.text import counted, describe, named
-from engine.value import is_parameter
-from engine.value import name as value_name
+from glassgrad.engine import Value
+from glassgrad.engine.text import counted, describe, named
+from glassgrad.engine.value import is_parameter
+from glassgrad.engine.value import name as value_name
 
 if TYPE_CHECKING:
-    from nn.optimisers.optimiser import Optimiser
+    from glassgrad.nn.optimisers.optimiser import Optimiser
 
 Parameters = Iterable[Value] | Iterable[Mapping[str, Any]]
 """Parameters, or groups of them: dicts of "parameters" and options."""
@@ -34,8 +34,7 @@ class Group:
         AttributeError: there is no such option.
 
     Example:
-        >>> from engine import Value
-        >>> from nn import SGD
+        >>> from glassgrad import SGD, Value
         >>> weights, bias = [Value(1.0), Value(2.0)], Value(0.0)
         >>> sgd = SGD([{"parameters": weights, "momentum": 0.9}, {"parameters": [bias]}], 0.1)
         >>> sgd.groups[1].learning_rate = 0.01
@@ -56,8 +55,7 @@ nesterov=False)
     def options(self) -> dict[str, Any]:
         """The options by name.
 
-        >>> from engine import Value
-        >>> from nn import Adagrad
+        >>> from glassgrad import Adagrad, Value
         >>> Adagrad([Value(1.0)], 0.1).groups[0].options["eps"]
         1e-10
         """

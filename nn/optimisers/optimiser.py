@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from engine import computed_gradients, data_vector, zero_grad
-from engine.text import counted, describe
-from engine.vector import Mask, Vector, write_data
-from nn.checks import Check, not_negative
-from nn.optimisers.groups import Group, Parameters, groups_of
-from nn.optimisers.state import State, checked_state, options_of
-
-_PACKAGE = __name__.rpartition(".")[0]
+from glassgrad.engine import computed_gradients, data_vector, zero_grad
+from glassgrad.engine.origin import is_ours
+from glassgrad.engine.text import counted, describe
+from glassgrad.engine.vector import Mask, Vector, write_data
+from glassgrad.nn.checks import Check, not_negative
+from glassgrad.nn.optimisers.groups import Group, Parameters, groups_of
+from glassgrad.nn.optimisers.state import State, checked_state, options_of
 
 
 class Optimiser:
@@ -29,7 +28,7 @@ class Optimiser:
 
     A parameter whose gradient has not been computed ("–") stays, and so does what the optimiser
     remembers of it; a gradient of 0 is a gradient. One that is nan or infinite is used as it is,
-    as PyTorch does: `engine.trap()` tells where it comes from.
+    as PyTorch does: `glassgrad.trap()` tells where it comes from.
 
     Args:
         parameters: leaf Values, for example `model.parameters()`; or groups of them with options
@@ -48,8 +47,7 @@ class Optimiser:
 
     Example:
         >>> import numpy as np
-        >>> from engine import Value
-        >>> from nn import Optimiser
+        >>> from glassgrad import Optimiser, Value
         >>> class SignDescent(Optimiser):
         ...     def rule(self, numbers, gradients, state, group):
         ...         return numbers - group.learning_rate * np.sign(gradients)
@@ -84,8 +82,7 @@ class Optimiser:
         Raises:
             ValueError: groups have different rates; or the new one is negative or not finite.
 
-        >>> from engine import Value
-        >>> from nn import SGD
+        >>> from glassgrad import SGD, Value
         >>> optimiser = SGD([Value(1.0)], learning_rate=0.1)
         >>> optimiser.learning_rate = 0.05
         >>> optimiser.groups[0].learning_rate
@@ -110,7 +107,7 @@ class Optimiser:
         def __setattr__(self, name: str, thing: Any) -> None:
             """Refuse to set an option here, where nothing would read it."""
             is_option = name in type(self).OPTIONS and name != "learning_rate"
-            if is_option and type(self).__module__.startswith(_PACKAGE):
+            if is_option and is_ours(type(self)):
                 raise AttributeError(
                     f"{name} is an option of the groups of {type(self).__name__}: write "
                     f"optimiser.groups[0].{name} = ..."
@@ -142,8 +139,7 @@ class Optimiser:
             TypeError: there is something else than real numbers, or than booleans in `computed`.
             ValueError: there are more or less of them than parameters.
 
-        >>> from engine import Value
-        >>> from nn import SGD
+        >>> from glassgrad import SGD, Value
         >>> SGD([Value(0.0), Value(0.0)], learning_rate=0.5).moved([3.0, 1.0], [2.0, -2.0])
         array([2., 2.])
         """
@@ -181,8 +177,7 @@ class Optimiser:
 
         The numbers are exact: an optimiser that loads them continues with the same bits.
 
-        >>> from engine import Value
-        >>> from nn import Adagrad
+        >>> from glassgrad import Adagrad, Value
         >>> Adagrad([Value(1.0)], learning_rate=0.1).state_dict()["state"]
         {'squares': [0.0], 'steps': [0.0]}
         """
@@ -205,8 +200,7 @@ class Optimiser:
                 or an entry cannot be. The optimiser stays as it was.
             TypeError: `state` is no dict.
 
-        >>> from engine import Value
-        >>> from nn import SGD
+        >>> from glassgrad import SGD, Value
         >>> first, second = SGD([Value(1.0)], 0.1), SGD([Value(1.0)], 0.5)
         >>> second.load_state_dict(first.state_dict())
         >>> second.learning_rate

@@ -10,12 +10,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from engine.vector import Vector
-from nn.arguments import explained
-from nn.checks import Check, below_one, not_negative, true_or_false
-from nn.optimisers.groups import Group, Parameters
-from nn.optimisers.optimiser import Optimiser, running, with_decay
-from nn.optimisers.state import State
+from glassgrad.engine.vector import Vector
+from glassgrad.nn.arguments import explained
+from glassgrad.nn.checks import Check, below_one, not_negative, true_or_false
+from glassgrad.nn.optimisers.groups import Group, Parameters
+from glassgrad.nn.optimisers.optimiser import Optimiser, running, with_decay
+from glassgrad.nn.optimisers.state import State
 
 
 class RMSprop(Optimiser):
@@ -42,8 +42,7 @@ class RMSprop(Optimiser):
         ValueError: there are no parameters, one is given twice, or an option cannot be.
 
     Example:
-        >>> from engine import Value
-        >>> from nn import RMSprop
+        >>> from glassgrad import RMSprop, Value
         >>> w = Value(3.0)
         >>> optimiser = RMSprop([w], learning_rate=0.1, alpha=0.75)
         >>> (w * w).backward()

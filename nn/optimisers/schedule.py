@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any
 
-from engine.real import real
-from engine.text import counted, describe, told
-from nn.checks import not_negative, whole
-from nn.optimisers.optimiser import Optimiser
-from nn.optimisers.state import check_names
+from glassgrad.engine.real import real
+from glassgrad.engine.text import counted, describe, told
+from glassgrad.nn.checks import not_negative, whole
+from glassgrad.nn.optimisers.optimiser import Optimiser
+from glassgrad.nn.optimisers.state import check_names
 
 Rule = Callable[[int, "int | None"], float]
 """Takes the step, from 0, and the number of steps in all, or None; gives a factor of 0 or more."""
@@ -42,8 +42,7 @@ class Schedule:
         ValueError: the rule needs a total, or gives no factor of 0 or more.
 
     Example:
-        >>> from engine import Value
-        >>> from nn import SGD, Schedule, step_decay
+        >>> from glassgrad import SGD, Schedule, Value, step_decay
         >>> optimiser = SGD([Value(1.0)], learning_rate=0.5)
         >>> schedule = Schedule(optimiser, step_decay(every=2, factor=0.1))
         >>> for _ in range(4):
@@ -60,7 +59,7 @@ class Schedule:
             raise TypeError(f"Schedule takes an optimiser such as SGD, not {describe(optimiser)}.")
         if not callable(rule):
             raise TypeError(f"Schedule takes a rule such as cosine(), not {describe(rule)}.")
-        if getattr(rule, "__module__", "") == "nn.optimisers.schedules" and _is_maker(rule):
+        if getattr(rule, "__module__", "") == f"{__package__}.schedules" and _is_maker(rule):
             name = rule.__name__
             raise TypeError(f"Schedule takes a rule, which {name} makes: call it, {name}(...).")
         self.optimiser, self.rule = optimiser, rule
@@ -73,8 +72,7 @@ class Schedule:
     def learning_rates(self) -> list[float]:
         """The learning rates now, one for each group.
 
-        >>> from engine import Value
-        >>> from nn import SGD, Schedule, warm_up
+        >>> from glassgrad import SGD, Schedule, Value, warm_up
         >>> optimiser = SGD([Value(1.0)], learning_rate=0.5)
         >>> Schedule(optimiser, warm_up(10, start=0.1)).learning_rates
         [0.05]
@@ -88,8 +86,7 @@ class Schedule:
     def state_dict(self) -> dict[str, Any]:
         """Where the schedule is, for `json.dump`. The rule itself is not in it.
 
-        >>> from engine import Value
-        >>> from nn import SGD, Schedule, cosine
+        >>> from glassgrad import SGD, Schedule, Value, cosine
         >>> Schedule(SGD([Value(1.0)], 0.5), cosine(), total=100).state_dict()
         {'step_count': 0, 'total': 100, 'base_rates': [0.5]}
         """
@@ -110,8 +107,7 @@ class Schedule:
                 cannot be. The schedule stays as it was.
             TypeError: `state` is no dict.
 
-        >>> from engine import Value
-        >>> from nn import SGD, Schedule, step_decay
+        >>> from glassgrad import SGD, Schedule, Value, step_decay
         >>> schedule = Schedule(SGD([Value(1.0)], 0.5), step_decay(10))
         >>> schedule.load_state_dict({"step_count": 10, "total": None, "base_rates": [0.5]})
         >>> schedule.learning_rates

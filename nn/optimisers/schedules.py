@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from math import cos, pi
 
-from engine.text import counted, describe
-from nn.checks import not_negative, whole
-from nn.optimisers.schedule import Rule
+from glassgrad.engine.text import counted, describe
+from glassgrad.nn.checks import not_negative, whole
+from glassgrad.nn.optimisers.schedule import Rule
 
 
 def constant() -> Rule:
     """The base learning rate at every step.
 
-    >>> from nn import constant
+    >>> from glassgrad import constant
     >>> constant()(7, None)
     1.0
     """
@@ -36,7 +36,7 @@ def step_decay(every: int, factor: float = 0.1) -> Rule:
         ValueError: `every` is below 1, or `factor` negative or not finite.
         TypeError: one of them is no number.
 
-    >>> from nn import step_decay
+    >>> from glassgrad import step_decay
     >>> [step_decay(2, factor=0.5)(step, None) for step in range(5)]
     [1.0, 1.0, 0.5, 0.5, 0.25]
     """
@@ -58,7 +58,7 @@ def cosine(floor: float = 0.0) -> Rule:
         ValueError: `floor` is negative or not finite.
         TypeError: it is no number.
 
-    >>> from nn import cosine
+    >>> from glassgrad import cosine
     >>> [round(cosine()(step, 4), 3) for step in range(6)]
     [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
     """
@@ -78,7 +78,7 @@ def ramp(start: float = 1 / 3, end: float = 1.0, steps: int | None = None) -> Ru
         ValueError: a factor is negative or not finite, or `steps` below 1.
         TypeError: one of them is no number.
 
-    >>> from nn import ramp
+    >>> from glassgrad import ramp
     >>> [ramp(start=0.5, steps=2)(step, None) for step in range(4)]
     [0.5, 0.75, 1.0, 1.0]
     """
@@ -108,7 +108,7 @@ def warm_up(steps: int, then: Rule | None = None, start: float = 0.0) -> Rule:
             left for the rule afterwards.
         TypeError: one of them is of a wrong type.
 
-    >>> from nn import cosine, warm_up
+    >>> from glassgrad import cosine, warm_up
     >>> rule = warm_up(2, then=cosine())
     >>> [round(rule(step, 6), 3) for step in range(7)]
     [0.0, 0.5, 1.0, 0.854, 0.5, 0.146, 0.0]
@@ -147,7 +147,7 @@ def one_cycle(rise: float = 0.3, start: float = 1 / 25, end: float = 1 / 25e4) -
         ValueError: `rise` is not above 0 and at most 1, or a factor is negative or not finite.
         TypeError: one of them is no number.
 
-    >>> from nn import one_cycle
+    >>> from glassgrad import one_cycle
     >>> [round(one_cycle(rise=0.5)(step, 6), 3) for step in range(6)]
     [0.04, 0.52, 1.0, 0.75, 0.25, 0.0]
     """

@@ -13,13 +13,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from engine import descend
-from engine.vector import Vector
-from nn.arguments import explained
-from nn.checks import Check, finite, not_negative, true_or_false
-from nn.optimisers.groups import Group, Parameters
-from nn.optimisers.optimiser import Optimiser, with_decay
-from nn.optimisers.state import State
+from glassgrad.engine import descend
+from glassgrad.engine.vector import Vector
+from glassgrad.nn.arguments import explained
+from glassgrad.nn.checks import Check, finite, not_negative, true_or_false
+from glassgrad.nn.optimisers.groups import Group, Parameters
+from glassgrad.nn.optimisers.optimiser import Optimiser, with_decay
+from glassgrad.nn.optimisers.state import State
 
 
 class SGD(Optimiser):
@@ -46,8 +46,7 @@ class SGD(Optimiser):
         ValueError: there are no parameters, one is given twice, or an option cannot be.
 
     Example:
-        >>> from engine import Value
-        >>> from nn import SGD
+        >>> from glassgrad import SGD, Value
         >>> w = Value(3.0)
         >>> optimiser = SGD([w], learning_rate=0.1)
         >>> (w * w).backward()

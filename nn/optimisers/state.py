@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from engine.files import NO_JSON_NUMBERS
-from engine.real import is_real, real
-from engine.text import counted, describe, named, some_of, told
-from engine.vector import Vector
-from nn.optimisers.groups import Group, checked_options
+from glassgrad.engine.files import NO_JSON_NUMBERS
+from glassgrad.engine.real import is_real, real
+from glassgrad.engine.text import counted, describe, named, some_of, told
+from glassgrad.engine.vector import Vector
+from glassgrad.nn.optimisers.groups import Group, checked_options
 
 if TYPE_CHECKING:
-    from nn.optimisers.optimiser import Optimiser
+    from glassgrad.nn.optimisers.optimiser import Optimiser
 
 State: TypeAlias = dict[str, Vector]
 """What an optimiser remembers from step to step: by name, a number for each parameter."""
@@ -74,7 +74,7 @@ def check_names(what: str, found: Mapping[Any, Any], wanted: Sequence[str]) -> N
     Raises:
         ValueError: a name is missing, or unknown.
 
-    >>> from nn.optimisers.state import check_names
+    >>> from glassgrad.nn.optimisers.state import check_names
     >>> check_names("The state", {"rule": "SGD", "more": 1}, ["rule"])
     Traceback (most recent call last):
     ValueError: The state has more, which is unknown here.

@@ -6,15 +6,15 @@ from collections.abc import Collection
 from random import Random
 from typing import Any
 
-from nn.modules.parts import Holder
-from nn.modules.remembered import PLAIN
+from glassgrad.nn.modules.parts import Holder
+from glassgrad.nn.modules.remembered import PLAIN
 
 
 def compute_alike(module: Holder, fresh: Holder) -> bool:
     """Whether two modules compute the same if they have the same numbers; rates of chance may vary.
 
-    >>> from nn import MLP
-    >>> from nn.saving.alike import compute_alike
+    >>> from glassgrad import MLP
+    >>> from glassgrad.nn.saving.alike import compute_alike
     >>> compute_alike(MLP(2, [1]), MLP(2, [1])), compute_alike(MLP(2, [1]), MLP(3, [1]))
     (True, False)
     """
@@ -29,8 +29,8 @@ def are_alike(module: Holder, fresh: Holder, leaving_out: Collection[str] = ()) 
         fresh: the other, as it was made.
         leaving_out: names of attributes that may differ.
 
-    >>> from nn import Dropout
-    >>> from nn.saving.alike import are_alike
+    >>> from glassgrad import Dropout
+    >>> from glassgrad.nn.saving.alike import are_alike
     >>> are_alike(Dropout(0.5), Dropout(0.25)), are_alike(Dropout(0.5), Dropout(0.25), {"rate"})
     (False, True)
     """

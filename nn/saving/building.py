@@ -17,13 +17,13 @@ from math import isfinite
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from engine.text import clipped, describe
-from nn.modules.parts import Holder
-from nn.modules.remembered import LEFT_OUT
-from nn.saving.alike import are_alike
+from glassgrad.engine.text import clipped, describe
+from glassgrad.nn.modules.parts import Holder
+from glassgrad.nn.modules.remembered import LEFT_OUT
+from glassgrad.nn.saving.alike import are_alike
 
 if TYPE_CHECKING:
-    from nn.modules.module import Module
+    from glassgrad.nn.modules.module import Module
 
 Build = dict[str, Any]
 _DEEPEST = 40
@@ -94,8 +94,8 @@ def _dense(sizes: Sequence[Any]) -> int:
 def build_of(module: Module) -> Build | None:
     """How a module is built; None if data cannot say it, or if it is not as it was built.
 
-    >>> from nn import Layer
-    >>> from nn.saving.building import build_of
+    >>> from glassgrad import Layer
+    >>> from glassgrad.nn.saving.building import build_of
     >>> build_of(Layer(2, 3, activation="relu", seed=1))
     {'class': 'Layer', 'arguments': {'nin': 2, 'nout': 3, 'activation': 'relu'}}
     """
@@ -155,7 +155,7 @@ def made(build: object, parameters: int) -> Module:
     Raises:
         ValueError: it says something else; the message continues a sentence.
 
-    >>> from nn.saving.building import made
+    >>> from glassgrad.nn.saving.building import made
     >>> made({"class": "LayerNorm", "arguments": {"size": 2}}, 4)
     LayerNorm(2, 4 parameters)
     >>> made({"class": "LayerNorm", "arguments": {"size": 10**9}}, 4)
@@ -239,7 +239,7 @@ def _called(kind: type, arguments: Mapping[str, Any]) -> Any:
 def _class_of(name: object) -> type[Module] | None:
     if not isinstance(name, str) or name not in CLASSES:
         return None
-    found: type[Module] = getattr(import_module(f"nn.modules.{CLASSES[name].file}"), name)
+    found: type[Module] = getattr(import_module(f"glassgrad.nn.modules.{CLASSES[name].file}"), name)
     return found
 
 

@@ -29,7 +29,6 @@ about 50 bytes with its name, where an array takes 8.
 
 from __future__ import annotations
 
-import errno
 import json
 import re
 from math import isinf
@@ -37,14 +36,14 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from engine.files import NO_JSON_NUMBERS, json_text, possible, write_file
-from engine.text import clipped, describe
-from nn.modules.tree import title
-from nn.saving.alike import compute_alike
-from nn.saving.building import Whole, build_of, made
+from glassgrad.engine.files import NO_JSON_NUMBERS, json_text, plain_file, possible, write_file
+from glassgrad.engine.text import clipped, describe
+from glassgrad.nn.modules.tree import title
+from glassgrad.nn.saving.alike import compute_alike
+from glassgrad.nn.saving.building import Whole, build_of, made
 
 if TYPE_CHECKING:
-    from nn.modules.module import Module
+    from glassgrad.nn.modules.module import Module
 
 SCHEMA = "glassgrad-model/2"
 _SCHEMAS = {
@@ -104,8 +103,8 @@ def load(path: str | Path) -> Module:
         OSError: the file cannot be read.
 
     >>> import tempfile
-    >>> from nn import MLP
-    >>> from nn.saving.files import load
+    >>> from glassgrad import MLP
+    >>> from glassgrad.nn.saving.files import load
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     load(MLP(2, [3, 1], activation="relu").save(f"{folder}/model.json"))
     MLP(2 → 3 → 1, relu, 13 parameters)
@@ -181,10 +180,7 @@ def _content(module: Module) -> bytes:
 
 def _read(path: Path, longest: int | None) -> bytes:
     """The bytes of a file, and no more of them than tell that there are too many, if any are."""
-    if path.exists() and not path.is_file():  # to open a pipe would wait for its other end
-        code = errno.EISDIR if path.is_dir() else errno.EINVAL
-        raise OSError(code, "a model is read from a file, and this is none", str(path))
-    with open(path, "rb") as file:
+    with open(plain_file(path), "rb") as file:
         content = file.read(_HEAD)
         if len(content) == _HEAD and not content.lstrip().startswith(b"{"):
             return content  # no model, however long it is

@@ -13,11 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from engine import TABLE, Value
-from engine.nested import leaves_of
-from nn.losses.classification import binary_cross_entropy_with_logits, cross_entropy, hinge
-from nn.losses.regression import huber, mae, mse
-from nn.metrics import Metric, accuracy, confusion
+from glassgrad.engine import TABLE, Value
+from glassgrad.engine.nested import leaves_of
+from glassgrad.nn.losses.classification import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    hinge,
+)
+from glassgrad.nn.losses.regression import huber, mae, mse
+from glassgrad.nn.metrics import Metric, accuracy, confusion
 
 _RANGES = {
     "sigmoid": (0.0, 1.0),
@@ -39,8 +43,8 @@ def end_of(outputs: Any) -> str | None:
     Args:
         outputs: a list of outputs, of several samples: a model may take several ways.
 
-    >>> from engine import Value
-    >>> from nn.training.agreement import end_of
+    >>> from glassgrad import Value
+    >>> from glassgrad.nn.training.agreement import end_of
     >>> end_of([Value(0.5).tanh(), Value(2.0).tanh()]), end_of([Value(1.0) * 2.0])
     ('tanh', None)
     """
@@ -57,8 +61,8 @@ def disagreement(loss: Callable[..., Any], end: str | None, targets: Any) -> str
         end: what the model ends in.
         targets: all targets, an array.
 
-    >>> from nn import mse
-    >>> from nn.training.agreement import disagreement
+    >>> from glassgrad import mse
+    >>> from glassgrad.nn.training.agreement import disagreement
     >>> print(disagreement(mse, "tanh", [2.0, 15.0]))
     The targets reach from 2 to 15, but the model ends in tanh, which gives -1 to 1. Let it end \
 without one: output_activation="linear".
@@ -88,8 +92,8 @@ def with_threshold(
     That is 0.5 behind a sigmoid, and where outputs are to be the classes 0 and 1 themselves, and 0
     for logits. With a loss of a user's own it is left to the metric, which may ask.
 
-    >>> from nn import accuracy, mse
-    >>> from nn.training.agreement import with_threshold
+    >>> from glassgrad import accuracy, mse
+    >>> from glassgrad.nn.training.agreement import with_threshold
     >>> with_threshold(accuracy, mse, "sigmoid", [0, 1])([0.4, 0.6], [0, 1])
     1.0
     """
@@ -106,8 +110,8 @@ def with_threshold(
 def settled(metric: Metric) -> Metric:
     """A metric that took the first outputs without asking, and will not ask later either.
 
-    >>> from nn import accuracy
-    >>> from nn.training.agreement import settled
+    >>> from glassgrad import accuracy
+    >>> from glassgrad.nn.training.agreement import settled
     >>> settled(accuracy)([0.4, 0.6], [0, 1])
     0.5
     """

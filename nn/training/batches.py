@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.real import is_real
-from engine.text import describe
-from nn.data.samples import Samples, samples_of
+from glassgrad.engine.real import is_real
+from glassgrad.engine.text import describe
+from glassgrad.nn.data.samples import Samples, samples_of
 
 
 def held_out(samples: Samples, validation: Any, seed: int) -> tuple[Samples, Samples | None]:
@@ -27,8 +27,8 @@ def held_out(samples: Samples, validation: Any, seed: int) -> tuple[Samples, Sam
         ValueError: the share is not between 0 and 1, or leaves nothing on one side.
         TypeError: it is neither a share nor a pair.
 
-    >>> from nn.data.samples import samples_of
-    >>> from nn.training.batches import held_out
+    >>> from glassgrad.nn.data.samples import samples_of
+    >>> from glassgrad.nn.training.batches import held_out
     >>> list(map(len, held_out(samples_of([0.0, 1.0, 2.0, 3.0], [0, 0, 1, 1]), 0.25, seed=0)))
     [3, 1]
     """
@@ -62,7 +62,7 @@ def held_out(samples: Samples, validation: Any, seed: int) -> tuple[Samples, Sam
 def generator_of_epoch(seed: int, epoch: int) -> np.random.Generator:
     """The random numbers of an epoch, from 1; those of epoch 0 hold samples out.
 
-    >>> from nn.training.batches import generator_of_epoch
+    >>> from glassgrad.nn.training.batches import generator_of_epoch
     >>> generator_of_epoch(0, 1).random() == generator_of_epoch(0, 1).random()
     True
     """

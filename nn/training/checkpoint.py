@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.files import NO_JSON_NUMBERS, json_text, possible, write_file
-from engine.text import clipped, some_of, told
-from nn.optimisers.optimiser import Optimiser
-from nn.training.history import History
+from glassgrad.engine.files import NO_JSON_NUMBERS, json_text, plain_file, write_file
+from glassgrad.engine.text import clipped, some_of, told
+from glassgrad.nn.optimisers.optimiser import Optimiser
+from glassgrad.nn.training.history import History
 
 SCHEMA = "glassgrad-checkpoint/1"
 _FIELDS = ("steps", "why_eager", "parameters", "best", "optimiser", "history")
@@ -64,11 +64,11 @@ class Checkpoint:
         run: what the training is: a text or a number by name.
 
     Raises:
-        OSError: there is no such folder.
+        OSError: there is no such folder, or what is there is no plain file.
     """
 
     def __init__(self, path: str | Path, run: Mapping[str, Any]) -> None:
-        self.path, self.run = possible(path), dict(run)
+        self.path, self.run = plain_file(path), dict(run)
         if not self.path.parent.is_dir():
             raise FileNotFoundError(
                 errno.ENOENT, "there is no such folder for a checkpoint", str(self.path.parent)

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from math import isfinite, nan
 from typing import TYPE_CHECKING, NamedTuple
 
-from nn.figure import COLOURS, new_figure
+from glassgrad.nn.figure import COLOURS, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from nn.training.history import History
+    from glassgrad.nn.training.history import History
 
 _LINES = ("-", ":")
 _MARKERS = ("o", "s", "^", "D", "v", "P")

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine import Value, no_grad
-from engine.text import function_name
-from engine.vector import standing_at
-from nn.data.samples import plain
-from nn.optimisers.schedule import Schedule
-from nn.optimisers.state import options_of
-from nn.training.objective import checked_penalty, nested_values
+from glassgrad.engine import Value, no_grad
+from glassgrad.engine.text import function_name
+from glassgrad.engine.vector import standing_at
+from glassgrad.nn.data.samples import plain
+from glassgrad.nn.optimisers.schedule import Schedule
+from glassgrad.nn.optimisers.state import options_of
+from glassgrad.nn.training.objective import checked_penalty, nested_values
 
 if TYPE_CHECKING:
-    from nn.training.loop import Training
+    from glassgrad.nn.training.loop import Training
 
 
 def description_of(training: Training) -> dict[str, Any]:

@@ -11,28 +11,28 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from engine.mode import MODE
-from engine.text import describe, function_name
-from nn.arguments import explained
-from nn.checks import true_or_false
-from nn.data.samples import Samples, plain, samples_of
-from nn.losses.penalties import l1, l2
-from nn.metrics import Metric, metric_called
-from nn.modules.modes import training
-from nn.modules.module import Module
-from nn.optimisers.adam import Adam
-from nn.optimisers.optimiser import Optimiser
-from nn.optimisers.schedule import Rule, Schedule
-from nn.optimisers.sgd import SGD
-from nn.training.agreement import disagreement, end_of, settled, with_threshold
-from nn.training.batches import held_out
-from nn.training.checkpoint import Checkpoint
-from nn.training.description import description_of
-from nn.training.history import COLUMNS, History
-from nn.training.loop import Callback, Training
-from nn.training.objective import Loss, Objective, Penalty
-from nn.training.options import Options
-from nn.training.warning import warn
+from glassgrad.engine.mode import MODE
+from glassgrad.engine.text import describe, function_name
+from glassgrad.nn.arguments import explained
+from glassgrad.nn.checks import true_or_false
+from glassgrad.nn.data.samples import Samples, plain, samples_of
+from glassgrad.nn.losses.penalties import l1, l2
+from glassgrad.nn.metrics import Metric, metric_called
+from glassgrad.nn.modules.modes import training
+from glassgrad.nn.modules.module import Module
+from glassgrad.nn.optimisers.adam import Adam
+from glassgrad.nn.optimisers.optimiser import Optimiser
+from glassgrad.nn.optimisers.schedule import Rule, Schedule
+from glassgrad.nn.optimisers.sgd import SGD
+from glassgrad.nn.training.agreement import disagreement, end_of, settled, with_threshold
+from glassgrad.nn.training.batches import held_out
+from glassgrad.nn.training.checkpoint import Checkpoint
+from glassgrad.nn.training.description import description_of
+from glassgrad.nn.training.history import COLUMNS, History
+from glassgrad.nn.training.loop import Callback, Training
+from glassgrad.nn.training.objective import Loss, Objective, Penalty
+from glassgrad.nn.training.options import Options
+from glassgrad.nn.training.warning import warn
 
 _MOST_TRIED = 8
 """Samples whose outputs show what the model ends in."""
@@ -74,7 +74,7 @@ def fit(
 
     Args:
         model: takes a sample of X; its parameters change.
-        loss: of an output of the model and a target, one Value, such as `nn.mse`.
+        loss: of an output of the model and a target, one Value, such as `mse`.
         X: the samples, an array of shape (samples, ...).
         y: their targets, of shape (samples,) or (samples, ...).
         optimiser: moves its parameters; `Adam(model.parameters(), 0.01)` if there is none.
@@ -122,7 +122,7 @@ def fit(
         OSError: the checkpoint cannot be written or read.
 
     Example:
-        >>> from nn import MLP, binary_cross_entropy_with_logits, fit, xor
+        >>> from glassgrad import MLP, binary_cross_entropy_with_logits, fit, xor
         >>> X, y = xor()
         >>> model = MLP(2, [8, 1], output_activation="linear", seed=0)
         >>> history = fit(model, binary_cross_entropy_with_logits, X, y, epochs=200,
@@ -138,7 +138,7 @@ def fit(
     if not MODE.get().recording:
         raise RuntimeError("fit needs gradients, and no_grad() around it leaves them out.")
     callbacks = _listed("callbacks", callbacks)
-    _check_callable("loss", [loss], "a loss such as nn.mse")
+    _check_callable("loss", [loss], "a loss such as glassgrad.mse")
     _check_penalty(penalty)
     _check_callable("callbacks", callbacks, "functions of the history")
     options = Options(

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from engine.files import NO_JSON_NUMBERS
-from engine.printing import columns, short
-from engine.text import told
-from nn.health import Health
+from glassgrad.engine.files import NO_JSON_NUMBERS
+from glassgrad.engine.printing import columns, short
+from glassgrad.engine.text import told
+from glassgrad.nn.health import Health
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,7 +43,7 @@ class History(Mapping[str, list[float]]):
         notes: what else is worth knowing.
 
     Example:
-        >>> from nn import MLP, fit, mse
+        >>> from glassgrad import MLP, fit, mse
         >>> history = fit(MLP(1, [1], seed=0), mse, [[0.0], [1.0]], [0.0, 1.0], epochs=3)
         >>> len(history["loss"]), history.stopped
         (3, 'after 3 epochs')
@@ -94,7 +94,7 @@ class History(Mapping[str, list[float]]):
             ImportError: matplotlib is not installed; the message says how to install it.
             ValueError: no epoch is done yet.
         """
-        from nn.training.curves import plot_history
+        from glassgrad.nn.training.curves import plot_history
 
         return plot_history(self)
 
@@ -117,7 +117,7 @@ class History(Mapping[str, list[float]]):
         Raises:
             ValueError: it is nothing of the kind.
 
-        >>> from nn import History
+        >>> from glassgrad import History
         >>> History.from_dict({"columns": {}})
         Traceback (most recent call last):
         ValueError: This is no history of a training: it has other fields.

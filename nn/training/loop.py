@@ -10,27 +10,27 @@ from typing import Any
 
 import numpy as np
 
-from engine import Value, assign, assign_grad, clear_grad, data_vector, no_grad
-from engine.names import layer_of
-from engine.real import real
-from nn.data.samples import Samples, in_pieces
-from nn.health import check_health
-from nn.metrics import Metric
-from nn.modules.modes import training
-from nn.modules.module import Module
-from nn.optimisers.clipping import clipped_by_norm, clipped_by_value
-from nn.optimisers.optimiser import Optimiser
-from nn.optimisers.schedule import Schedule
-from nn.training.batches import generator_of_epoch
-from nn.training.checkpoint import Checkpoint, State
-from nn.training.history import History
-from nn.training.objective import Objective, check_targets
-from nn.training.options import Options
-from nn.training.predict import outputs_of
-from nn.training.progress import Progress
-from nn.training.steps import NotFiniteError, Steps
-from nn.training.unchanging import runs_only_ours
-from nn.training.warning import warn
+from glassgrad.engine import Value, assign, assign_grad, clear_grad, data_vector, no_grad
+from glassgrad.engine.names import layer_of
+from glassgrad.engine.real import real
+from glassgrad.nn.data.samples import Samples, in_pieces
+from glassgrad.nn.health import check_health
+from glassgrad.nn.metrics import Metric
+from glassgrad.nn.modules.modes import training
+from glassgrad.nn.modules.module import Module
+from glassgrad.nn.optimisers.clipping import clipped_by_norm, clipped_by_value
+from glassgrad.nn.optimisers.optimiser import Optimiser
+from glassgrad.nn.optimisers.schedule import Schedule
+from glassgrad.nn.training.batches import generator_of_epoch
+from glassgrad.nn.training.checkpoint import Checkpoint, State
+from glassgrad.nn.training.history import History
+from glassgrad.nn.training.objective import Objective, check_targets
+from glassgrad.nn.training.options import Options
+from glassgrad.nn.training.predict import outputs_of
+from glassgrad.nn.training.progress import Progress
+from glassgrad.nn.training.steps import NotFiniteError, Steps
+from glassgrad.nn.training.unchanging import runs_only_ours
+from glassgrad.nn.training.warning import warn
 
 Callback = Callable[[History], Any]
 

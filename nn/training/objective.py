@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-import engine
-from engine import (
+from glassgrad import engine
+from glassgrad.engine import (
     Compiled,
     Value,
     assign,
@@ -24,14 +24,15 @@ from engine import (
     topological_order,
     zero_grad,
 )
-from engine.real import is_real
-from engine.text import describe, function_name
-from engine.vector import standing_at
-from nn.data.samples import Samples, plain
-from nn.modules.modes import modules_of, training
-from nn.modules.module import Module
-from nn.modules.noise import count_noise, noise_from
-from nn.training.warning import warn
+from glassgrad.engine.origin import is_ours
+from glassgrad.engine.real import is_real
+from glassgrad.engine.text import describe, function_name
+from glassgrad.engine.vector import standing_at
+from glassgrad.nn.data.samples import Samples, plain
+from glassgrad.nn.modules.modes import modules_of, training
+from glassgrad.nn.modules.module import Module
+from glassgrad.nn.modules.noise import count_noise, noise_from
+from glassgrad.nn.training.warning import warn
 
 T = TypeVar("T")
 Loss = Callable[[Any, Any], Value]
@@ -229,7 +230,7 @@ def checked_penalty(penalty: Any) -> Any:
     Raises:
         TypeError: it is something else.
 
-    >>> from nn.training.objective import checked_penalty
+    >>> from glassgrad.nn.training.objective import checked_penalty
     >>> checked_penalty(0.5)
     0.5
     """
@@ -268,7 +269,7 @@ def check_targets(loss: Loss, output: Any, targets: Any, most: int = 5000) -> No
 def nested_values(numbers: Any) -> Any:
     """A Value, or lists of Values in the shape of an array, as a model gives them.
 
-    >>> from nn.training.objective import nested_values
+    >>> from glassgrad.nn.training.objective import nested_values
     >>> [[value.data for value in row] for row in nested_values([[1.0, 2.0], [3.0, 4.0]])]
     [[1.0, 2.0], [3.0, 4.0]]
     """
@@ -279,6 +280,4 @@ def nested_values(numbers: Any) -> Any:
 def _home_of(*things: Any) -> str:
     """The module of the first of these that is not of this library."""
     homes = [str(getattr(thing, "__module__", None) or "") for thing in things]
-    return next(
-        (home for home in homes if home.split(".")[0] not in ("", "nn", "engine")), __name__
-    )
+    return next((home for home in homes if home and not is_ours(home)), __name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nn.checks import positive, whole
+from glassgrad.nn.checks import positive, whole
 
 
 @dataclass(kw_only=True)

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from engine import Compiled, Value, no_grad
-from engine import compiled as engine_compiled
-from engine.nested import leaves_of, like
-from engine.real import is_real
-from engine.text import describe
-from nn.data.samples import LARGEST_PIECE, checked_array, in_pieces, plain
-from nn.modules.modes import modules_of, training
-from nn.modules.module import Module
+from glassgrad.engine import Compiled, Value, no_grad
+from glassgrad.engine import compiled as engine_compiled
+from glassgrad.engine.nested import leaves_of, like
+from glassgrad.engine.real import is_real
+from glassgrad.engine.text import describe
+from glassgrad.nn.data.samples import LARGEST_PIECE, checked_array, in_pieces, plain
+from glassgrad.nn.modules.modes import modules_of, training
+from glassgrad.nn.modules.module import Module
 
 
 def predict(
@@ -41,7 +41,7 @@ def predict(
         ValueError: X is no array of finite numbers, or the model does not take its samples.
         TypeError: X holds no numbers, or the model is no Module.
 
-    >>> from nn import MLP, predict
+    >>> from glassgrad import MLP, predict
     >>> predict(MLP(2, [4, 3], seed=0), [[0.0, 1.0], [1.0, 0.0]]).shape
     (2, 3)
     """

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 import warnings
 
-from engine.origin import is_of_user
+from glassgrad.engine.origin import is_of_user
 
 
 def warn(text: str) -> None:
     """Warn of something at the line of the user's that called into the library.
 
     >>> import warnings
-    >>> from nn.training.warning import warn
+    >>> from glassgrad.nn.training.warning import warn
     >>> with warnings.catch_warnings(record=True) as caught:
     ...     warnings.simplefilter("always")
     ...     warn("The training stopped.")

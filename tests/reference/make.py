@@ -24,8 +24,8 @@ from typing import Any
 import mpmath
 from definitions import definitions
 
-from engine import TABLE, Operation, Reduction
-from engine.operation import Pairing
+from glassgrad import TABLE, Operation, Reduction
+from glassgrad.engine.operation import Pairing
 
 Point = tuple[float, ...]
 

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import torch
 from peers import torch_rows
 
-from engine import TABLE, Operation, Reduction
+from glassgrad import TABLE, Operation, Reduction
 
 Point = tuple[float, ...]
 Result = tuple[float, list[float]]

@@ -1,0 +1,78 @@
+"""Backpropagation you can see through: `from glassgrad import Value, grad, draw, backprop, MLP`.
+
+Every name that users need is a name of this package. It is three rooms, which are packages too:
+
+    glassgrad.engine  Value, the table of operations, derivatives of any order, `compiled`
+    glassgrad.nn      neurons, layers, networks, and all that trains them
+    glassgrad.viz     drawing, stepping through backpropagation, the command line
+
+`import glassgrad` loads the engine alone; `nn` and `viz` are loaded when a name of theirs is asked
+for. The folders of the rooms lie beside this one in a checkout, and inside it where it is
+installed. Go on with `engine/__init__.py`.
+"""
+
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if not os.path.isdir(os.path.join(os.path.dirname(__file__), "engine")):
+    __path__.append(os.path.dirname(os.path.dirname(__file__)))
+
+from glassgrad import engine as engine
+
+if TYPE_CHECKING:
+    from glassgrad import nn as nn
+    from glassgrad import viz as viz
+    from glassgrad.engine import *  # noqa: F403
+    from glassgrad.nn import *  # noqa: F403
+    from glassgrad.nn import NetworkClassifier as NetworkClassifier
+    from glassgrad.nn import NetworkRegressor as NetworkRegressor
+    from glassgrad.viz import *  # noqa: F403
+
+__version__ = "0.2.0"
+
+_OF_ENGINE: list[str] = vars(engine)["__all__"]
+_OF_NN = """
+ACTIVATIONS Activation Adagrad Adam AdamW AttentionHead Dropout Embedding Health History
+INITIALISERS Initialiser Inputs Layer LayerHealth LayerNorm METRICS MLP Module Neuron Optimiser
+Perceptron Projection RMSNorm RMSprop RecurrentCell SGD Schedule Seed Sequential accuracy
+binary_cross_entropy_with_logits blobs check_health circles clip_grad_norm clip_grad_value
+clipped_by_norm clipped_by_value confusion constant cosine count_noise cross_entropy digits fit
+from_torch hinge huber l1 l2 linear linear_regression load mae mean_absolute_error
+mean_squared_error mse noise_from one_cycle predict r2 ramp sine spirals split step_decay to_torch
+two_moons warm_up xor
+""".split()
+_OF_NN_WITH_SKLEARN = ["NetworkClassifier", "NetworkRegressor"]
+"""Importing these needs scikit-learn, so that `from glassgrad import *` leaves them out."""
+_OF_VIZ = """
+Backprop Derivation Drawing GradientHistory Mistake Mistakes NeuronSteps ProgramDrawing
+RendererMissingError RenderingError Step ThreeFactors backprop derivation draw draw_dot
+draw_program plot_boundary plot_gradients plot_losses plot_operation step_neuron
+""".split()
+_ROOM_OF = {
+    **dict.fromkeys([*_OF_NN, *_OF_NN_WITH_SKLEARN], "nn"),
+    **dict.fromkeys(_OF_VIZ, "viz"),
+}
+
+# Type checkers and editors know the names from above.
+globals()["__all__"] = sorted([*_OF_ENGINE, *_OF_NN, *_OF_VIZ])
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """A room, or what it has under this name; remembered, so that it is asked for once."""
+        if name in ("nn", "viz"):
+            return import_module(f"glassgrad.{name}")
+        room = import_module(f"glassgrad.{_ROOM_OF.get(name, 'engine')}")
+        if name.startswith("_") or not hasattr(room, name):
+            this = sys.modules[__name__]  # from which Python finds out what was meant
+            raise AttributeError(f"glassgrad has no {name!r}.", name=name, obj=this)
+        thing = globals()[name] = getattr(room, name)
+        return thing
+
+
+def __dir__() -> list[str]:
+    of_engine = [name for name, thing in vars(engine).items() if callable(thing)]
+    names = {*globals(), *of_engine, *_OF_ENGINE, *_ROOM_OF, "nn", "viz"}
+    return sorted(name for name in names if name == "__version__" or name[0] != "_")

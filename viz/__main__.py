@@ -1,8 +1,0 @@
-"""`python -m viz`: the same as the command `glassgrad`."""
-
-import sys
-
-from viz.command_line import main
-
-if __name__ == "__main__":
-    sys.exit(main())
