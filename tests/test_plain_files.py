@@ -3,7 +3,7 @@
 import os
 import socket
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,7 +36,14 @@ def saved_model(path: Path) -> None:
 
 
 def checkpoint(path: Path) -> None:
-    fit(MLP(1, [1]), mse, *sine(20), epochs=1, checkpoint=path, progress=False)
+    fit(
+        MLP(1, [1], output_activation="linear"),
+        mse,
+        *sine(20),
+        epochs=1,
+        checkpoint=path,
+        progress=False,
+    )
 
 
 def drawing(path: Path) -> None:
@@ -64,10 +71,10 @@ KINDS = {pipe: "a pipe", bound_socket: "a socket", device: "a device"}
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder whose name is short: the address of a socket has room for little."""
     monkeypatch.chdir(tmp_path)
-    yield Path()
+    return Path()
 
 
 @pytest.mark.parametrize("through_a_link", [False, True], ids=["itself", "behind a link"])
