@@ -54,9 +54,17 @@ def hidden_loop() -> Iterator[None]:
         asyncio._set_running_loop(loop)
 
 
+PLAIN = {"viewport": {"width": 1200, "height": 1600}}
+USUAL = {
+    **{"media": "screen", "color_scheme": "light"},
+    **{"reduced_motion": "no-preference", "forced_colors": "none"},
+}
+"""What a page shows where a test asks for nothing else."""
+
+
 @dataclass
 class Pages:
-    """Opens fresh pages, each in a context of its own, and notes what they say.
+    """Opens pages and notes what they say. One without options is used again by the next test.
 
     Attributes:
         browser: where the pages are opened.
@@ -67,16 +75,29 @@ class Pages:
     browser: "Browser"
     folder: Path
     said: list[str] = field(default_factory=list)
+    _idle: list["Page"] = field(default_factory=list)
+    _in_use: list["Page"] = field(default_factory=list)
     _contexts: list["BrowserContext"] = field(default_factory=list)
     _expected: list[str] = field(default_factory=list)
 
-    def __call__(self, **options: Any) -> "Page":
-        """A page; the options are those of Playwright's `Browser.new_context`."""
-        context = self.browser.new_context(
-            **{"viewport": {"width": 1200, "height": 1600}} | options
-        )
+    def __call__(self, *, once: bool = False, **options: Any) -> "Page":
+        """A page as it is when it is new.
+
+        Args:
+            once: whether no other test can use it afterwards, since its clock was replaced, say.
+            options: those of Playwright's `Browser.new_context`.
+        """
+        if once or options:
+            page = self._opened(options)
+            self._contexts.append(page.context)
+            return page
+        page = self._idle.pop() if self._idle else self._opened({})
+        self._in_use.append(page)
+        return page
+
+    def _opened(self, options: dict[str, Any]) -> "Page":
+        context = self.browser.new_context(**PLAIN | options)
         context.set_default_timeout(PATIENCE)
-        self._contexts.append(context)
         context.on("console", self._hear_console)
         context.on("weberror", lambda error: self.said.append(f"error: {error.error}"))
         context.on("request", self._see_request)
@@ -85,7 +106,7 @@ class Pages:
 
     def show(self, text: str, **options: Any) -> "Page":
         """A page that has opened this HTML from a file."""
-        path = self.folder / f"page{len(self._contexts)}.html"
+        path = self.folder / f"page{len(self._contexts) + len(self._in_use)}.html"
         path.write_text(text, "utf-8")
         page = self(**options)
         page.goto(path.as_uri())
@@ -99,9 +120,22 @@ class Pages:
         """What was said without being expected."""
         return [s for s in self.said if not any(re.search(p, s) for p in self._expected)]
 
+    def tidy(self) -> None:
+        """After a test: its pages are as new, or gone."""
+        for page in self._in_use:
+            page.goto("about:blank")
+            page.mouse.move(0, 0)
+            page.set_viewport_size(PLAIN["viewport"])
+            page.emulate_media(**USUAL)
+        self._idle += self._in_use
+        for context in self._contexts:
+            context.close()
+        self._in_use, self._contexts = [], []
+        self.said, self._expected = [], []
+
     def close(self) -> None:
         """End all pages."""
-        for context in self._contexts:
+        for context in self._contexts + [page.context for page in self._idle + self._in_use]:
             context.close()
 
     def _hear_console(self, message: "ConsoleMessage") -> None:

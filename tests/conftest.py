@@ -161,16 +161,24 @@ def chromium() -> Iterator["Browser"]:
         yield browser
 
 
+@pytest.fixture(scope="module")
+def pages_of_file(
+    chromium: "Browser", tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[browsing.Pages]:
+    """The pages that the tests of a file use, one after the other."""
+    pages = browsing.Pages(chromium, tmp_path_factory.mktemp("pages"))
+    yield pages
+    pages.close()
+
+
 @pytest.fixture
-def new_page(chromium: "Browser", tmp_path: Path) -> Iterator[browsing.Pages]:
+def new_page(pages_of_file: browsing.Pages) -> Iterator[browsing.Pages]:
     """Opens pages: `new_page(color_scheme="dark")`; in the end they must have been silent.
 
     Silent is a page without console messages, without errors and without requests that fail or
     leave this machine. What a test expects nevertheless, it names: `new_page.expect("favicon")`.
     """
-    pages = browsing.Pages(chromium, tmp_path)
-    try:
-        yield pages
-    finally:
-        pages.close()
-    assert pages.unexpected() == []
+    yield pages_of_file
+    unexpected = pages_of_file.unexpected()
+    pages_of_file.tidy()
+    assert unexpected == []

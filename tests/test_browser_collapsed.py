@@ -150,7 +150,7 @@ def test_a_long_label_makes_the_page_no_wider(new_page: Pages) -> None:
 def test_a_stepper_that_is_gone_stops_playing(new_page: Pages) -> None:
     x = Value(2.0, label="x")
     steps = backprop(x * x + x)
-    page = new_page.show(HEAD + element(steps))
+    page = new_page.show(HEAD + element(steps), once=True)
     page.clock.install()
     page.evaluate(f"window.moves = []; {script()}(document, index => moves.push(index))")
     (one,) = steppers(page, steps)

@@ -19,7 +19,7 @@ PACE, CALM_PACE = 2_000, 4_000
 
 @pytest.fixture
 def stepper(new_page: Pages) -> Stepper:
-    return document(new_page, shared())
+    return document(new_page, shared(), once=True)  # its clock is replaced
 
 
 def stopped_clock(stepper: Stepper) -> "Clock":

@@ -560,6 +560,7 @@ def test_a_real_ctrl_c_in_the_middle_returns(tmp_path: Path) -> None:
     import os, signal, threading
     import numpy as np
     from glassgrad import MLP, fit, mse, sine
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored
     X, y = sine(200)
     model = MLP(1, [32, 32, 1], output_activation="linear", seed=0)
     def soon(history):
