@@ -9,6 +9,11 @@ import builtins
 import types
 from typing import TYPE_CHECKING
 
+if __name__ != "glassgrad.engine":  # in the folder of a checkout: it would be a second one
+    raise ModuleNotFoundError(
+        f"{__name__} is a room of glassgrad: import glassgrad.engine instead.", name=__name__
+    )
+
 from glassgrad.engine.backward import backward as backward
 from glassgrad.engine.backward import contribution as contribution
 from glassgrad.engine.checking import check_gradients as check_gradients

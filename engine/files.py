@@ -34,7 +34,8 @@ def write_file(path: str | Path, content: bytes, *, durable: bool = False) -> Pa
     path = plain_file(path)
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(path.parent))
+        folder = target.parent if path.is_symlink() else path.parent
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(folder))
     try:
         _replace(target, content, durable)
     except OSError as fault:

@@ -2,7 +2,7 @@
 
 A row gives the forward value, the local derivative by each operand, the way it is written,
 and the domain in which it is tested. Everything else is made from it: the methods and operators
-of `Value`, the functions of `engine`, gradients of any order, array kernels, formulas and tests.
+of `Value`, the functions of `glassgrad`, gradients of any order, array kernels, formulas and tests.
 To add an operation, add a row.
 
 The names here shadow Python's `abs`, `pow`, `sum`, `max` and `min` on purpose: a rule written with

@@ -351,7 +351,7 @@ def refuse_on_tape(what: str, node: Value) -> None:
 def _conversion(node: Value, kind: str) -> str:
     return (
         f"{kind}(v) and the functions of math would cut {name(node)} off from its gradient. "
-        "Use the methods of Value, such as v.tanh(), or the functions of engine; "
+        "Use the methods of Value, such as v.tanh(), or the functions of glassgrad; "
         f"{kind}(v.data) for the number."
     )
 
@@ -363,7 +363,7 @@ def _foreign_function(library: str, function: str) -> str:
     elif is_method:
         remedy = f"Write v.{function}()."
     else:
-        remedy = "Use the methods of Value, such as v.tanh(), or the functions of engine."
+        remedy = "Use the methods of Value, such as v.tanh(), or the functions of glassgrad."
     return f"{library}.{clipped(function)} cannot follow the gradient of a Value. {remedy}"
 
 

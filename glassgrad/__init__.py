@@ -11,13 +11,14 @@ for. The folders of the rooms lie beside this one in a checkout, and inside it w
 installed. Go on with `engine/__init__.py`.
 """
 
-import os
-import sys
-from importlib import import_module
+import os as _os
+import sys as _sys
+from importlib import import_module as _import_module
+from importlib.util import find_spec as _find_spec
 from typing import TYPE_CHECKING
 
-if not os.path.isdir(os.path.join(os.path.dirname(__file__), "engine")):
-    __path__.append(os.path.dirname(os.path.dirname(__file__)))
+if not _os.path.isfile(_os.path.join(_os.path.dirname(__file__), "engine", "__init__.py")):
+    __path__.append(_os.path.dirname(_os.path.dirname(__file__)))
 
 from glassgrad import engine as engine
 
@@ -63,16 +64,22 @@ if not TYPE_CHECKING:
     def __getattr__(name: str) -> object:
         """A room, or what it has under this name; remembered, so that it is asked for once."""
         if name in ("nn", "viz"):
-            return import_module(f"glassgrad.{name}")
-        room = import_module(f"glassgrad.{_ROOM_OF.get(name, 'engine')}")
-        if name.startswith("_") or not hasattr(room, name):
-            this = sys.modules[__name__]  # from which Python finds out what was meant
-            raise AttributeError(f"glassgrad has no {name!r}.", name=name, obj=this)
-        thing = globals()[name] = getattr(room, name)
-        return thing
+            return _import_module(f"glassgrad.{name}")
+        room = _import_module(f"glassgrad.{_ROOM_OF.get(name, 'engine')}")
+        if name in _ROOM_OF or name in _names_of_engine():
+            thing = globals()[name] = getattr(room, name)
+            return thing
+        this = _sys.modules[__name__]  # from which Python finds out what was meant
+        raise AttributeError(f"glassgrad has no {name!r}", name=name, obj=this)
+
+
+def _names_of_engine() -> set[str]:
+    """Also those that Python has too, such as `sum`, which no star import brings."""
+    operations = [name for name, thing in vars(engine).items() if callable(thing)]
+    return {name for name in (*_OF_ENGINE, *operations) if name[0] != "_"}
 
 
 def __dir__() -> list[str]:
-    of_engine = [name for name, thing in vars(engine).items() if callable(thing)]
-    names = {*globals(), *of_engine, *_OF_ENGINE, *_ROOM_OF, "nn", "viz"}
-    return sorted(name for name in names if name == "__version__" or name[0] != "_")
+    names = {*_names_of_engine(), *_ROOM_OF, "engine", "nn", "viz", "__version__"}
+    # Who lists names reads them too, as `help` and completion do.
+    return sorted(names if _find_spec("sklearn") else names - {*_OF_NN_WITH_SKLEARN})

@@ -24,6 +24,11 @@ are lists of it. A class of your own derives from `Module` and defines `forward`
 import types
 from typing import TYPE_CHECKING
 
+if __name__ != "glassgrad.nn":  # in the folder of a checkout: it would be a second one
+    raise ModuleNotFoundError(
+        f"{__name__} is a room of glassgrad: import glassgrad.nn instead.", name=__name__
+    )
+
 from glassgrad import engine
 from glassgrad.nn.bridges.from_torch import from_torch as from_torch
 from glassgrad.nn.bridges.to_torch import to_torch as to_torch

@@ -47,7 +47,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    slow_too = bool(config.option.markexpr) or figures.are_asked_for(config)
+    is_named = any("::" in arg for arg in config.args)
+    slow_too = is_named or bool(config.option.markexpr) or figures.are_asked_for(config)
     out, reasons = needing.sort_out(items, slow_too)
     LEFT_OUT.update(reasons)
     config.hook.pytest_deselected(items=out)

@@ -3,6 +3,7 @@
     @pytest.mark.needs("torch")     packages, and programs such as Chromium
     @pytest.mark.system("POSIX")    systems of a kind
     @pytest.mark.slow               not needed by somebody who has just cloned; CI runs it
+    @pytest.mark.everywhere         about what is not installed, or not touched: CI runs it twice
 
 What cannot run is left out when tests are collected, and one line at the end says how many and why.
 A file that needs a package already when it is imported says `pytestmark = pytest.mark.needs(...)`.
@@ -15,6 +16,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -45,7 +47,7 @@ EXTRAS = {
 """What tests may need, and the extra of `pyproject.toml` that brings it."""
 
 SYSTEMS: dict[str, Callable[[], bool]] = {
-    "a GPU": lambda: shutil.which("nvidia-smi") is not None,
+    "a GPU": lambda: is_here("torch") and import_module("torch").cuda.is_available(),
     "a Python before 3.13": lambda: sys.version_info < (3, 13),
     "a user without all rights": lambda: os.name == "posix" and os.geteuid() != 0,
     "Graphviz": lambda: find_spec("pygraphviz") is not None or shutil.which("dot") is not None,
@@ -57,7 +59,8 @@ SYSTEMS: dict[str, Callable[[], bool]] = {
 MARKS = (
     "needs(package, ...): left out where one of these packages or programs is not installed",
     "system(kind): left out on other systems",
-    "slow: left out unless asked for with -m; CI runs it",
+    "slow: left out where neither -m nor the test itself is asked for; CI runs it",
+    "everywhere: for CI to run with numpy alone, and with all packages",
 )
 FIXTURES = {"chromium": "Chromium"}
 """What a test needs that asks for one of these: it is marked so."""
@@ -133,7 +136,8 @@ def sentence(reasons: Counter[str]) -> str:
         return ""
     listed = ", ".join(f"{count:,} {_why(what, count)}" for what, count in reasons.most_common())
     extras = sorted({EXTRAS[what] for what in reasons if what in EXTRAS})
-    line = f"{reasons.total():,} tests are left out: {listed}."
+    count = reasons.total()
+    line = f"{count:,} {'test is' if count == 1 else 'tests are'} left out: {listed}."
     if extras:
         line += f" Packages come with pip install '.[{','.join(extras)}]'."
     return line + " Slow ones run with pytest -m slow." * (SLOW in reasons)

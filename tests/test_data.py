@@ -178,6 +178,7 @@ def test_digits_are_images_from_0_to_1():
     assert np.bincount(y).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
 
 
+@pytest.mark.everywhere
 def test_without_scikit_learn_digits_name_the_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(ImportError, match=r'pip install "glassgrad\[sklearn\]"'):

@@ -48,7 +48,7 @@ def in_python(text: str, known: dict[str, float]) -> ast.expr:
 
 
 def terms_of(node: ast.expr, known: dict[str, float]) -> list[float]:
-    """The terms of a sum, each computed with the functions of `engine`."""
+    """The terms of a sum, each computed with the functions of `glassgrad`."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         return terms_of(node.left, known) + terms_of(node.right, known)
     names = {**vars(engine), "inf": math.inf, "nan": math.nan}

@@ -898,6 +898,7 @@ def test_the_bar_shows_itself_in_a_notebook(
     assert "4/4" in capfd.readouterr().err
 
 
+@pytest.mark.everywhere
 def test_without_tqdm_a_wanted_bar_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("tqdm", "tqdm.std"):
         monkeypatch.setitem(sys.modules, name, None)

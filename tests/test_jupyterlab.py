@@ -2,7 +2,7 @@
 
 One server and one page serve all tests of a process. A test that changes a stepper runs its cell
 again first, so it finds a fresh one. See `laboratory.py` for the server and `browsing.py` for the
-browser; the tests are skipped where something of this is not installed.
+browser; `needing.py` leaves the tests out where something of this is not installed.
 """
 
 import html

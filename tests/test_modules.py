@@ -44,6 +44,7 @@ from glassgrad import (
 )
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.nested import leaves_of, like
+from glassgrad.nn.modules.hidden import parameters_read_by
 from glassgrad.nn.modules.sequential import Elementwise
 
 INF, NAN = math.inf, math.nan
@@ -828,3 +829,11 @@ def test_noise_that_a_recording_would_repeat_is_refused() -> None:
         leaves_out(1.0)
     with pytest.raises(CompilationError, match="would repeat those"):
         count_noise(leaves_out, 1.0)
+
+
+def test_parameters_are_found_behind_functions_of_no_module() -> None:
+    """As `exec` makes them, which gives them no name of a module."""
+    names = {"tanh": Value.tanh, "w": Value(2.0)}
+    exec("k = 2.0\ndef h(x): return w * x * k\ndef f(x): return h(x) + tanh(x)", names)
+    assert names["f"].__module__ is None
+    assert [id(found) for found in parameters_read_by(names["f"])] == [id(names["w"])]

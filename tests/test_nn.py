@@ -600,6 +600,7 @@ def test_the_two_moons_script_saves_a_picture(script, tmp_path, capsys):
     assert capsys.readouterr().out.startswith("MLP(2 → 16 → 16 → 1, relu, linear output, 337")
 
 
+@pytest.mark.everywhere
 def test_without_matplotlib_the_script_still_trains(script, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     script.main(["--steps", "1", "--out", str(tmp_path / "moons.png")])

@@ -14,7 +14,9 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -64,9 +66,27 @@ def test_what_python_calls_the_same_is_there_too() -> None:
 def test_all_names_are_listed() -> None:
     listed = dir(glassgrad)
     assert {*glassgrad.__all__, "sum", "engine", "nn", "viz", "__version__"} <= set(listed)
-    assert {"NetworkClassifier", "NetworkRegressor"} <= set(listed)
-    for name in set(listed) - {"NetworkClassifier", "NetworkRegressor"}:  # these need scikit-learn
+    assert ("NetworkClassifier" in listed) == (find_spec("sklearn") is not None)
+    for name in listed:
         assert getattr(glassgrad, name) is not None
+
+
+@pytest.mark.everywhere
+def test_help_and_completion_list_everything(run_python: Callable[..., str]) -> None:
+    """They read every name that is listed, also where scikit-learn is not installed."""
+    assert "class MLP" in run_python("import glassgrad\nhelp(glassgrad)")
+    found = run_python("import inspect, glassgrad\nprint(dict(inspect.getmembers(glassgrad)))")
+    assert "'MLP'" in found
+
+
+def test_no_name_is_that_of_a_file_or_of_python() -> None:
+    listed = set(dir(glassgrad))
+    modules = {name for name in listed if isinstance(getattr(glassgrad, name, 0), ModuleType)}
+    assert modules == {"engine", "nn", "viz"}
+    for name in ("os", "sys", "import_module", "TYPE_CHECKING", "value", "table", "types"):
+        assert name not in listed
+    for name in ("value", "table", "types", "builtins"):
+        assert not hasattr(glassgrad, name)
 
 
 def test_a_name_that_is_none_is_an_error_from_which_python_knows_what_was_meant() -> None:
@@ -145,6 +165,14 @@ def test_it_works_in_a_checkout_without_installing() -> None:
 def test_the_command_runs_as_a_module(module: str) -> None:
     printed = run_in(CHECKOUT, "-m", module, "x * y", "x=2", "y=3", "--no-files")
     assert re.search(r"output +6 +1", printed)
+
+
+@pytest.mark.parametrize("old", ["engine", "nn", "viz", "engine.value", "nn.modules.layers"])
+def test_the_folders_of_a_checkout_are_no_second_library(old: str) -> None:
+    room = old.split(".", maxsplit=1)[0]
+    program = f"try:\n    import {old}\nexcept ModuleNotFoundError as error:\n    print(error)"
+    expected = f"{room} is a room of glassgrad: import glassgrad.{room} instead.\n"
+    assert run_in(CHECKOUT, "-c", program) == expected
 
 
 def test_benchmarks_run_in_a_checkout() -> None:

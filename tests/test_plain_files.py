@@ -127,6 +127,12 @@ def test_links_to_plain_files_and_to_nothing_yet_are_followed(folder: Path) -> N
         assert Path(name).read_bytes() == b"after"
 
 
+def test_a_link_into_a_folder_that_is_not_there_names_that(folder: Path) -> None:
+    Path("link").symlink_to("missing/file")
+    with pytest.raises(FileNotFoundError, match=r"there is no such folder: '.*missing'"):
+        write_file("link", b"x")
+
+
 def test_a_circle_of_links_is_an_error(folder: Path) -> None:
     Path("a").symlink_to("b")
     Path("b").symlink_to("a")

@@ -411,6 +411,7 @@ print(plot_losses([1.0, 0.5])._repr_png_()[1:4], "matplotlib.pyplot" in sys.modu
     ],
     ids=["operation", "boundary", "losses", "gradients"],
 )
+@pytest.mark.everywhere
 def test_without_matplotlib_a_sentence_says_what_to_install(
     plot: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import hypothesis
 import pytest
 from reference_values import call
 
@@ -32,6 +31,7 @@ from glassgrad import (
 )
 from glassgrad.engine.operation import Pairing
 
+hypothesis = pytest.importorskip("hypothesis")  # this file may be asked for by its name
 pytestmark = pytest.mark.needs("hypothesis")
 st = hypothesis.strategies
 

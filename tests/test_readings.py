@@ -63,7 +63,7 @@ def test_values_are_floats_bit_for_bit(row: Operation, figure: Callable) -> None
 
 
 def evaluated(text: str, names: str, point: Point) -> float:
-    """A formula in Python's notation, computed with the functions of `engine` on floats."""
+    """A formula in Python's notation, computed with the functions of `glassgrad` on floats."""
     known = {**vars(engine), "inf": math.inf, "nan": math.nan}
     return eval(text, known, dict(zip(names, point)))
 

@@ -214,6 +214,7 @@ HEAVY |= {"sklearn", "scipy"}
         ("glassgrad.viz", HEAVY - {"graphviz"} | {"glassgrad.nn"}),
     ],
 )
+@pytest.mark.everywhere
 def test_an_import_loads_no_more_than_it_needs(
     package: str, absent: set[str], run_python: Callable
 ) -> None:

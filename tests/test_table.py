@@ -1,6 +1,6 @@
 """Every row of the table, checked alike: its ways to differentiate, its methods, its notation.
 
-The cases are generated from `engine.TABLE`, so a new row is tested the moment it is added. Its
+The cases are generated from `glassgrad.TABLE`, so a new row is tested the moment it is added. Its
 numbers are the business of `test_reference.py`, its readings that of `test_readings.py`.
 """
 

@@ -191,8 +191,8 @@ def test_a_conversion_is_refused_with_advice_that_fits_every_function(
         convert(Value(2.0, label="x"))
     assert str(caught.value) == (
         f"{kind}(v) and the functions of math would cut x = 2 off from its gradient. Use the "
-        f"methods of Value, such as v.tanh(), or the functions of engine; {kind}(v.data) for the "
-        "number."
+        "methods of Value, such as v.tanh(), or the functions of glassgrad; "
+        f"{kind}(v.data) for the number."
     )
 
 
@@ -203,8 +203,8 @@ def test_a_conversion_is_refused_with_advice_that_fits_every_function(
         ("arctan", "Write v.arctan()."),
         ("atan2", "Write engine.atan2(...)."),
         ("mean", "Write engine.mean(...)."),
-        ("mse_loss", "Use the methods of Value, such as v.tanh(), or the functions of engine."),
-        ("__get__", "Use the methods of Value, such as v.tanh(), or the functions of engine."),
+        ("mse_loss", "Use the methods of Value, such as v.tanh(), or the functions of glassgrad."),
+        ("__get__", "Use the methods of Value, such as v.tanh(), or the functions of glassgrad."),
     ],
 )
 def test_pytorch_is_told_the_function_that_fits(name: str, advice: str) -> None:

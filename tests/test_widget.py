@@ -138,6 +138,7 @@ def test_a_widget_sends_the_page_without_the_script_of_pages() -> None:
     assert state["_esm"] == MODULE
 
 
+@pytest.mark.everywhere
 def test_without_anywidget_a_sentence_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

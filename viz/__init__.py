@@ -9,6 +9,11 @@ Start with `diagram.py` (what is shown), then `drawing.py` and `steps.py`.
 
 import types
 
+if __name__ != "glassgrad.viz":  # in the folder of a checkout: it would be a second one
+    raise ModuleNotFoundError(
+        f"{__name__} is a room of glassgrad: import glassgrad.viz instead.", name=__name__
+    )
+
 from glassgrad.viz.backprop import Backprop as Backprop
 from glassgrad.viz.backprop import backprop as backprop
 from glassgrad.viz.derivation import Derivation as Derivation

@@ -32,4 +32,4 @@ def compact_script(name: str) -> str:
 
 
 def _asset(name: str) -> str:
-    return files(__package__).joinpath(name).read_text("utf-8").strip()
+    return files("glassgrad.viz").joinpath(name).read_text("utf-8").strip()

@@ -43,7 +43,7 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 }
 """Comparisons are 1 or 0, as nodes of the graph, so that the steps show what was compared."""
 
-_LIBRARIES = ("math", "np", "numpy", "torch", "glassgrad")
+_LIBRARIES = ("math", "np", "numpy", "torch", "glassgrad", "gg")
 _FUNCTIONS: dict[str, Callable[..., Any]] = {**TABLE, "softmax": softmax}
 
 _WITH_SIGNS = [row for row in TABLE.values() if row.notation.binds < ATOM]

@@ -55,11 +55,11 @@ def _name(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def is_of_library(thing: Any) -> bool:
+def is_from_a_library(thing: Any) -> bool:
     """Whether a class or a function is none of the user's own.
 
     >>> import numpy
-    >>> is_of_library(int), is_of_library(numpy.array)
+    >>> is_from_a_library(int), is_from_a_library(numpy.array)
     (True, True)
     """
     return is_ours(thing) or package_of(thing) in _LIBRARIES
@@ -121,10 +121,10 @@ def defaults_of(kind: type) -> list[str]:
     """
     if is_of_python(kind):
         return []
-    is_ours = is_of_library(kind)
+    is_foreign = is_from_a_library(kind)
     return sorted(
         name
         for name, thing in vars(kind).items()
         if (not name.startswith("_") or name == "__call__")
-        and (is_plain(thing) if is_ours else decides(name, thing))
+        and (is_plain(thing) if is_foreign else decides(name, thing))
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.compiling.kin import are_kin, are_related, is_of_library, is_of_python
+from glassgrad.engine.compiling.kin import are_kin, are_related, is_from_a_library, is_of_python
 from glassgrad.engine.compiling.plain import holds_only_plain, is_plain
 from glassgrad.engine.compiling.surroundings import Reader, bound_in, function_inside
 from glassgrad.engine.origin import package_of
@@ -71,13 +71,13 @@ class Search:
             names, is_object = names_of(thing), is_object_with_names(thing)
             if is_object:
                 self._kinds[type(thing)] = None
-                is_ours = is_of_library(type(thing))
+                is_foreign = is_from_a_library(type(thing))
             for name, part in names.items() if is_object and names else _parts(thing):
                 if is_plain(part):
                     continue
                 self.holders.setdefault(id(part), []).append(id(thing))
                 if is_object:
-                    attribute = None if is_ours else name
+                    attribute = None if is_foreign else name
                 if _is_function(part):
                     self._functions.append((attribute, part))
                 if not _is_closed(part) and not holds_only_plain(part):
@@ -99,7 +99,7 @@ class Search:
                     self._functions.append((attribute, function))
             for kind in self._kinds:
                 for each in kind.__mro__:
-                    if not is_of_library(each):
+                    if not is_from_a_library(each):
                         for name in sorted(self._names & vars(each).keys()):
                             found += self._follow(vars(each)[name])
         return found
@@ -116,7 +116,7 @@ class Search:
             if not isinstance(function, FunctionType) or id(function) in self._followed:
                 continue
             package = package_of(function)
-            if is_of_library(function):
+            if is_from_a_library(function):
                 continue
             self._followed[id(function)] = function
             reader = Reader.of(function)

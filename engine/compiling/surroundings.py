@@ -95,7 +95,7 @@ class Surroundings:
         package, seen, left = None, set[int](), [self._function]
         while left:
             function = function_inside(left.pop())
-            package = package or package_of(function)
+            package = package_of(function) if package is None else package
             if not isinstance(function, FunctionType) or id(function.__code__) in seen:
                 continue
             if package_of(function) != package:

@@ -1,6 +1,6 @@
 """Every row of the table once more, by its textbook definition, in numbers of any precision.
 
-This is the independent half of the reference: nothing here comes from `engine`. `mp` is a
+This is the independent half of the reference: nothing here comes from `glassgrad`. `mp` is a
 context of mpmath, whose precision the caller sets. Next: `make.py`, which tabulates them.
 """
 
