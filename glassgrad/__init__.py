@@ -17,6 +17,7 @@ from importlib import import_module as _import_module
 from importlib.util import find_spec as _find_spec
 from typing import TYPE_CHECKING
 
+# In a checkout:
 if not _os.path.isfile(_os.path.join(_os.path.dirname(__file__), "engine", "__init__.py")):
     __path__.append(_os.path.dirname(_os.path.dirname(__file__)))
 
