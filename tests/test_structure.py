@@ -173,6 +173,22 @@ def test_no_imports_in_a_circle_but_those_known() -> None:
     assert not gone, f"remove from KNOWN_CIRCLES, or write what is left: {gone}"
 
 
+def test_no_folders_of_nn_in_a_circle() -> None:
+    """As long as no function of theirs is called."""
+    arrows: dict[str, set[str]] = {}
+    for name, found in needed().items():
+        if name.startswith("glassgrad.nn."):
+            at_once = {each.module for each in found if each.when == "at once"} & FILES.keys()
+            folders = {folder_of(module) for module in at_once} - {folder_of(name)}
+            arrows.setdefault(folder_of(name), set()).update(folders)
+    assert circles({folder: others & arrows.keys() for folder, others in arrows.items()}) == []
+
+
+def folder_of(module: str) -> str:
+    """The folder of a room that a file is in; of one beside the folders, itself."""
+    return ".".join(module.split(".")[:3])
+
+
 def test_circles_are_found() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [{"b", "c"}]
 
