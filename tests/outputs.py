@@ -6,20 +6,20 @@ it may hold other texts, and no other part. Each finder here refuses what it doe
 
 import json
 import re
-import shutil
 import unicodedata
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
-from importlib.util import find_spec
 from typing import Any
+
+from needing import SYSTEMS
 
 SVG = "{http://www.w3.org/2000/svg}"
 ZERO_WIDTH_JOINER = "\u200d"  # kept everywhere, since it holds an emoji together
 GEOMETRY = frozenset("width height viewBox transform d points x y cx cy rx ry".split())
 LONGEST_MESSAGE = 500
-CAN_DRAW = find_spec("pygraphviz") is not None or shutil.which("dot") is not None
+CAN_DRAW = SYSTEMS["Graphviz"]()
 
 
 LETTERS = [c for c in map(chr, range(ord("A"), 0x250)) if c.isalpha()]

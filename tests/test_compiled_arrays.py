@@ -518,18 +518,20 @@ def test_pytorch_needs_no_derivatives_of_its_own() -> None:
 # The page about it.
 
 PAGE = Path(__file__).parent.parent.joinpath("docs", "distributed.md").read_text("utf-8")
-TITLES = iter(["jit", "devices", "torch", "processes"])
+TITLES = ["jit", "devices", "torch", "processes"]
 
 
-def needing_its_libraries(block: tuple[str, str]) -> Any:
+def needing_its_libraries(title: str, block: tuple[str, str]) -> Any:
     needed = [name for name in ("jax", "torch") if f"import {name}\n" in block[0]]
-    return pytest.param(*block, marks=pytest.mark.needs(*needed), id=next(TITLES))
+    return pytest.param(*block, marks=pytest.mark.needs(*needed), id=title)
 
 
 BLOCKS = re.findall(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize(("code", "printed"), [*map(needing_its_libraries, BLOCKS)])
+@pytest.mark.parametrize(
+    ("code", "printed"), [needing_its_libraries(*each) for each in zip(TITLES, BLOCKS, strict=True)]
+)
 def test_the_blocks_of_the_page_print_what_it_says(code: str, printed: str, tmp_path: Path) -> None:
     script = tmp_path / "block.py"
     script.write_text(code, encoding="utf-8")

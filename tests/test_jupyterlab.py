@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 BUILD, DRAW, STEPS, AGAIN, DERIVATION, NEURON, WIDGET, SET, TELL = range(9)
 CELLS = [
-    "from glassgrad import Value\n"
-    "from glassgrad import backprop, derivation, draw, step_neuron\n\n"
+    "from glassgrad import Value, backprop, derivation, draw, step_neuron\n\n"
     'x, w = Value(2.0, label="x"), Value(-0.75, label="w")\n'
     "y = (x * w + x).tanh()\n"
     'y.label = "y"',

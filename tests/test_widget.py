@@ -15,11 +15,6 @@ from glassgrad import Backprop, Value, backprop
 from glassgrad.viz.page import MOST_STEPS, element, script
 from glassgrad.viz.widget import _MODULE, ADVICE, _stepper_class
 
-try:
-    import anywidget
-except ImportError:
-    anywidget = None
-
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 

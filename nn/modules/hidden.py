@@ -54,9 +54,8 @@ def _inside(thing: Any) -> tuple[list[Any], list[Any]]:
         return held, held
     attributes = list(getattr(thing, "__dict__", {}).values())
     if isinstance(thing, FunctionType):
-        from glassgrad.engine.compiling.surroundings import (
-            Surroundings,  # most models do not need it
-        )
+        # Most models do not need it.
+        from glassgrad.engine.compiling.surroundings import Surroundings
 
         around = Surroundings(thing).objects()
         fixed = [*(thing.__defaults__ or ()), *(thing.__kwdefaults__ or {}).values(), *attributes]

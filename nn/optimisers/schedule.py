@@ -59,9 +59,8 @@ class Schedule:
             raise TypeError(f"Schedule takes an optimiser such as SGD, not {describe(optimiser)}.")
         if not callable(rule):
             raise TypeError(f"Schedule takes a rule such as cosine(), not {describe(rule)}.")
-        if getattr(
-            rule, "__module__", ""
-        ) == f"{Optimiser.__module__.rpartition('.')[0]}.schedules" and _is_maker(rule):
+        home = getattr(rule, "__module__", "")
+        if home == "glassgrad.nn.optimisers.schedules" and _is_maker(rule):
             name = rule.__name__
             raise TypeError(f"Schedule takes a rule, which {name} makes: call it, {name}(...).")
         self.optimiser, self.rule = optimiser, rule
