@@ -53,6 +53,8 @@ class Operation:
         rules: one local derivative per operand, each a function of the operands and the result,
             a number where it is constant, or None where no derivative flows.
         notation: how it is written in text and in LaTeX.
+        textbook: the derivatives as a textbook writes them, which is what people are shown; they
+            are equal to the rules, but may lose digits. The rules, where nothing else is given.
         domain: an interval per operand in which the row is tested.
         defaults: values of trailing operands that may be left out.
         dunder: Python's name of its operator, for example "__add__", if it has one.
@@ -78,6 +80,7 @@ class Operation:
         rules: tuple[Rule | float | None, ...],
         notation: Notation,
         domain: tuple[tuple[float, float], ...],
+        textbook: tuple[Rule | float | None, ...] = (),
         defaults: tuple[float, ...] = (),
         dunder: str | None = None,
         selects: bool = False,
@@ -88,6 +91,7 @@ class Operation:
         self.scalar = scalar
         self.array = array
         self.rules = rules
+        self.textbook = textbook or rules
         self.notation = notation
         self.domain = domain
         self.defaults = defaults
