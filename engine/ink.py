@@ -16,9 +16,9 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from glassgrad.engine.operation import ATOM, Notation, Operation, Reduction, readers, shortcut
-from glassgrad.engine.real import real
-from glassgrad.engine.table import TABLE
+from glassgrad.engine.op import ATOM, TABLE, Notation, Operation, Reduction, evaluators
+from glassgrad.engine.misuse import real
+from glassgrad.engine import table as _table  # noqa: F401  fills the table
 
 _SIGN = TABLE["neg"].notation.binds
 _PRODUCT = TABLE["mul"].notation.binds  # 1e-05 is a product in LaTeX
@@ -177,7 +177,7 @@ def _as_ink(operand: Any) -> Ink:
 def _shortened(operation: Operation, inks: tuple[Ink, ...]) -> Ink | None:
     """The formula where a literal makes the operation trivial, as a person would write it."""
     known = [ink.value if operation.name == "where" else ink.number for ink in inks]
-    place = shortcut(operation, known)
+    place = operation.trivial(*known) if operation.trivial else None
     if place is not None:
         return inks[place]
     if operation.name == "mul" and known[0] == -1.0:
@@ -243,6 +243,6 @@ for _row in TABLE.values():
         return write(row, (other, self))
 
     setattr(Ink, _row.dunder, _operator)
-    if len(_row.domain) == 2:
+    if _row.arity == 2:
         setattr(Ink, _row.dunder.replace("__", "__r", 1), _reflected)
-readers[Ink] = write
+evaluators[Ink] = write

@@ -13,7 +13,7 @@ import graphviz
 from glassgrad.engine import Value
 from glassgrad.engine.files import json_text, write_file
 from glassgrad.engine.printing import columns, short
-from glassgrad.engine.real import real
+from glassgrad.engine.misuse import real
 from glassgrad.engine.text import describe, told
 from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.dot import digraph

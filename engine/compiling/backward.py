@@ -17,8 +17,8 @@ from glassgrad.engine.compiling.groups import Group
 from glassgrad.engine.compiling.reading import Piece, size_of, tiles
 from glassgrad.engine.compiling.source import Operand, Source, in_brackets
 from glassgrad.engine.ink import Ink
-from glassgrad.engine.operation import Pairing, Reduction
-from glassgrad.engine.table import TABLE
+from glassgrad.engine.op import Pairing, Reduction
+from glassgrad.engine.op import TABLE
 
 
 def write_backward(source: Source, root: int, wanted: frozenset[str]) -> None:

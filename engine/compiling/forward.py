@@ -8,7 +8,7 @@ from __future__ import annotations
 from glassgrad.engine.compiling.groups import Group
 from glassgrad.engine.compiling.source import Source, described, in_brackets
 from glassgrad.engine.ink import write
-from glassgrad.engine.operation import Pairing, Reduction
+from glassgrad.engine.op import Pairing, Reduction
 
 
 def write_forward(source: Source) -> None:

@@ -21,7 +21,7 @@ from glassgrad.engine.compiling.layout import laid_out
 from glassgrad.engine.compiling.source import Source
 
 if TYPE_CHECKING:
-    from glassgrad.engine.compiling.tape import Guard
+    from glassgrad.engine.compiling.trace import Guard
 
 
 class Program:

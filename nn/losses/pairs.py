@@ -12,7 +12,7 @@ import numpy as np
 
 from glassgrad.engine import Value, as_value, mean
 from glassgrad.engine import sum as total
-from glassgrad.engine.real import real
+from glassgrad.engine.misuse import real
 from glassgrad.engine.text import told
 from glassgrad.nn.checks import Check
 

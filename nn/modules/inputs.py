@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, TypeGuard
 import numpy as np
 
 from glassgrad.engine import Value, as_value
-from glassgrad.engine.real import is_real
+from glassgrad.engine.misuse import is_real
 from glassgrad.engine.text import describe
 from glassgrad.nn.modules.tree import title
 
