@@ -194,12 +194,15 @@ _INFIX = {
 }
 
 
-def function_name(operation: Operation) -> str:
+@cache
+def function_name(name: str) -> str:
     """What an operation is called in source: its name, kept apart from those of variables.
 
     Operands are letters there, and what is computed on the way is t0, t1, ...
+
+    >>> function_name("tanh"), function_name("t1")
+    ('tanh', 't1_')
     """
-    name = operation.name
     is_taken = len(name) == 1 or re.fullmatch(r"t\d+", name) or keyword.iskeyword(name)
     return f"{name}_" if is_taken else name
 
@@ -210,7 +213,7 @@ def _source_style(special: dict[str, Style]) -> Callable[[Operation, Numbers], S
     def style(operation: Operation, numbers: Numbers) -> Style:
         if operation.name in styles:
             return styles[operation.name]
-        return Style(f"{function_name(operation)}({slots(operation, len(numbers))})")
+        return Style(f"{function_name(operation.name)}({slots(operation, len(numbers))})")
 
     return style
 
