@@ -2,7 +2,8 @@
 
 Start with `value.py` (the node), `table.py` (the calculus, one row an operation), `record.py` (how
 a node is made from both) and `backward.py` (the chain rule); then `gradient.py`, `functional.py`,
-`checking.py`, `mode.py` and `ink.py`. What makes array programs of scalar code is in `compiling/`.
+`checking.py`, `mode.py` and `formula.py`. What makes array programs of scalar code is in
+`compiling/`.
 """
 
 import builtins
@@ -21,6 +22,8 @@ from glassgrad.engine.differences import extrapolated_difference as extrapolated
 from glassgrad.engine.errors import ChangedDataError as ChangedDataError
 from glassgrad.engine.errors import GradientMismatchError as GradientMismatchError
 from glassgrad.engine.errors import NonFiniteError as NonFiniteError
+from glassgrad.engine.formula import Formula as Formula
+from glassgrad.engine.formula import derivative_formula as derivative_formula
 from glassgrad.engine.functional import hessian as hessian
 from glassgrad.engine.functional import jacobian as jacobian
 from glassgrad.engine.functional import jvp as jvp
@@ -28,9 +31,6 @@ from glassgrad.engine.functional import value_and_grad as value_and_grad
 from glassgrad.engine.gradient import grad as grad
 from glassgrad.engine.backward import forget as forget
 from glassgrad.engine.backward import topological_order as topological_order
-from glassgrad.engine.ink import Ink as Ink
-from glassgrad.engine.ink import derivative_formula as derivative_formula
-from glassgrad.engine.ink import write as write
 from glassgrad.engine.context import Scope as Scope
 from glassgrad.engine.context import no_grad as no_grad
 from glassgrad.engine.context import scope as scope

@@ -25,6 +25,7 @@ from glassgrad.engine.context import ORDINARY, Context, Scope, Tag, current, wat
 from glassgrad.engine.misuse import REAL, is_real, is_refused, real
 from glassgrad.engine.op import HARD_PLACE, TABLE, Operation, evaluators, newcomers
 from glassgrad.engine.provenance import SourceLine, latest, line_of, made_by
+from glassgrad.engine.row_source import PythonSource, python_source
 from glassgrad.engine.table import pos
 from glassgrad.engine.text import clipped
 
@@ -396,7 +397,7 @@ def _leaf(is_constant: bool, data: float, label: str | None, grad: float) -> Val
 
 _NODE = """\
     node = new(Value)
-    node._data = data
+    node._data = y
     node._grad = NOT_COMPUTED
     node._operands = operands
     node.partials = partials
@@ -412,23 +413,22 @@ _NODE = """\
 """
 _METHOD = """\
 def method({signature}):
-    operands = ({operands})
     try:
         {computed}
         caller = getframe(1)
     except HARD_PLACE:
-        return record(operation, operands)
+        return record(operation, ({operands}))
+    operands = ({operands})
     context = current()
     if context.is_special:
-        return finished(operation, operands, data, partials, context, caller)
+        return finished(operation, operands, y, partials, context, caller)
 """
 _READ = """\
 if {0}.__class__ is Value: {1} = {0}._data
         elif {0}.__class__ is float: {1} = {0}
-        elif {0}.__class__ is int: {1} = {0} = float({0}); operands = ({operands})
-        else: return {otherwise}(operation, operands)"""
-_NUMBERS = ("x0", "x1")
-_LOCALS = frozenset(("node", "data", "partials", "operands", "operation", "context", *_NUMBERS))
+        elif {0}.__class__ is int: {1} = {0} = float({0})
+        else: return {otherwise}(operation, ({operands}))"""
+_LOCALS = frozenset("abcy") | {"node", "partials", "operands", "operation", "context", "caller"}
 
 
 def source_of(row: Operation, *, reflected: bool = False) -> str | None:
@@ -444,64 +444,48 @@ def source_of(row: Operation, *, reflected: bool = False) -> str | None:
     >>> from glassgrad import TABLE
     >>> from glassgrad.engine.value import source_of
     >>> print(*source_of(TABLE["neg"]).splitlines()[:5], sep="\\n")
-    def method(a):
-        operands = (a, )
+    def method(self):
         try:
-            x0 = a._data
-            data = -x0
+            a = self._data
+            y = -a
+            partials = (-1.0, )
     """
     written = _written_down(row)
     if written is None:
         return None
-    names = row.operand_names()
     mine = 1 if reflected else 0
-    operands = "".join(f"{operand}, " for operand in names)
-    first = f"({', '.join(written.partials)}, )"
-    lines = [f"x{mine} = {names[mine]}._data"]
+    names, signature = ["self"], ["self"]
+    lines = [f"{written.operands[mine]} = self._data"]
     if row.arity == 2:
-        other = names[1 - mine]
+        other, number = _name_of_other(row), written.operands[1 - mine]
+        names.insert(1 - mine, other)
+        signature.append(f"{other}={row.defaults[0]!r}" if row.defaults else other)
         otherwise = "with_others" if row.dunder else "record"
-        lines.append(
-            _READ.format(other, f"x{1 - mine}", operands=operands, otherwise=otherwise)
-        )
+        listed = ", ".join(names)
+        lines.append(_READ.format(other, number, operands=listed, otherwise=otherwise))
+    lines += [f"{name} = {text}" for name, text in written.before_value]
+    lines.append(f"y = {written.value}")
+    lines += [f"{name} = {text}" for name, text in written.before_partials]
+    partials = f"({', '.join(written.partials)}, )"
+    if row.arity == 2:
         if_number = [p if i == mine else "None" for i, p in enumerate(written.partials)]
-        first += f" if {other}.__class__ is Value else ({', '.join(if_number)})"
-    lines += [f"{step} = {text}" for step, text in (*written.steps, ("data", written.value))]
-    lines.append(f"partials = {first}")
+        partials += f" if {other}.__class__ is Value else ({', '.join(if_number)})"
+    lines.append(f"partials = {partials}")
     start = _METHOD.format(
-        signature=", ".join(_signature(row)[:: -1 if reflected else 1]),
-        operands=operands,
+        signature=", ".join(signature),
+        operands="".join(f"{name}, " for name in names),
         computed="\n        ".join(lines),
     )
     return start + _NODE
 
 
-def _written_down(row: Operation) -> Any:
-    if row.arity not in (1, 2) or row.selects or _LOCALS.intersection(row.operand_names()):
-        return None
-    return python_source(row, _NUMBERS[: row.arity], "data")
+def _name_of_other(row: Operation) -> str:
+    name = row.operand_names()[1]
+    return "other" if name in _LOCALS else name
 
 
-def _signature(row: Operation) -> list[str]:
-    names = row.operand_names()
-    needed = len(names) - len(row.defaults)
-    return [*names[:needed], *(f"{n}={x!r}" for n, x in zip(names[needed:], row.defaults))]
-
-
-# PROVISIONAL
-class _W:
-    def __init__(self, value, partials, names={}):
-        self.steps=(); self.value=value; self.partials=partials; self.names=names
-import math as _math
-def python_source(row, numbers, result):
-    return {"add": _W("x0 + x1",("1.0","1.0")),"sub":_W("x0 - x1",("1.0","-1.0")),"mul":_W("x0 * x1",("x1","x0")),
-      "div":_W("x0 / x1",("1.0 / x1","-data / x1")),"neg":_W("-x0",("-1.0",)),"pos":_W("+x0",("1.0",)),
-      "pow":_W("pow(x0, x1)",("(x1 * pow(x0, x1 - 1.0)) if x1 else x1*data/(x0 if x0 else 1.0)","data * log(x0 if x0 else 1.0 - (1.0 if -x1 > 0 else 0.0))"),{"pow":_math.pow,"log":_math.log}),
-      "exp":_W("exp(x0)",("data",),{"exp":_math.exp}),
-      "relu":_W("(0.0 if x0 < 0.0 else x0)",("(1.0 if x0 > 0.0 else 0.0 if x0 <= 0.0 else nan)",),{"nan":_math.nan}),
-      "tanh":_W("tanh(x0)",("pow(1.0 / cosh(x0), 2.0)",),{"pow":_math.pow,"cosh":_math.cosh,"tanh":_math.tanh}),
-    }.get(row.name)
-# END
+def _written_down(row: Operation) -> PythonSource | None:
+    return None if row.arity not in (1, 2) or row.is_checked else python_source(row)
 
 
 _SHARED = {
@@ -530,7 +514,7 @@ def _compiled(title: str, text: str, names: dict[str, Any]) -> Callable[..., Any
 
 node_of: Callable[..., Value] = _compiled(
     "node_of",
-    "def method(operation, operands, data, partials, context, caller):\n" + _NODE,
+    "def method(operation, operands, y, partials, context, caller):\n" + _NODE,
     {},
 )
 """The node of an operation; every node is made here, or by the same lines in a method."""
@@ -626,8 +610,10 @@ def _method(row: Operation, reflected: bool = False) -> Callable[..., Any]:
     text = source_of(row, reflected=reflected)
     if text is None:
         return _by_call(row, reflected)
+    written = _written_down(row)
+    assert written is not None
     mine = {"operation": row, "record": record, "finished": finished, "with_others": _with_others}
-    method = _compiled(row.name, text, {**_written_down(row).names, **mine})
+    method = _compiled(row.name, text, {**written.names, **mine})
     method.__qualname__, method.__doc__ = f"Value.{row.name}", row.__doc__
     return method
 

@@ -29,7 +29,7 @@ from glassgrad import (
     xor,
 )
 from glassgrad.engine.errors import CompilationError
-from glassgrad.engine.table import TABLE
+from glassgrad.engine.op import TABLE
 from glassgrad.nn.health import Health, check_health
 from glassgrad.nn.health.layer import LayerHealth
 from glassgrad.nn.health.sizes import mean_of, ratio_of, size_of, spread_of

@@ -8,14 +8,14 @@ from collections.abc import Callable
 import pytest
 from needing import mostly_slow
 
-from glassgrad import TABLE, Ink, derivative_formula, engine
-from glassgrad.engine.ink import latex_name, number_text
+from glassgrad import TABLE, Formula, derivative_formula, engine
+from glassgrad.engine.printers import latex_name, number_text
 
-a, b, c = map(Ink.symbol, "abc")
+a, b, c = map(Formula.symbol, "abc")
 
 
 @pytest.mark.parametrize(
-    ("ink", "text", "latex"),
+    ("formula", "text", "latex"),
     [
         (a + b, "a + b", "a + b"),
         (a - (b - c), "a - (b - c)", r"a - \left(b - c\right)"),
@@ -49,27 +49,27 @@ a, b, c = map(Ink.symbol, "abc")
     ],
     ids=str,
 )
-def test_notation(ink: Ink, text: str, latex: str) -> None:
-    assert (ink.text, ink.latex) == (text, latex)
-    assert str(ink) == text
-    assert repr(ink) == f"Ink({text!r})"
+def test_notation(formula: Formula, text: str, latex: str) -> None:
+    assert (formula.text, formula.latex) == (text, latex)
+    assert str(formula) == text
+    assert repr(formula) == f"Formula({text!r})"
 
 
 @pytest.mark.parametrize(
-    ("ink", "text"),
+    ("formula", "text"),
     [
         (a * 1.0, "a"),
         (1.0 * a, "a"),
         (-1.0 * a, "-a"),
         (a**1.0, "a"),
-        (Ink.literal(2.0) * 3.0, "6"),
-        (engine.exp(Ink.literal(0.0)) + a, "1 + a"),
-        (engine.where(Ink.literal(1.0), a, b), "a"),
-        (engine.where(Ink.literal(0.0), a, b), "b"),
+        (Formula.literal(2.0) * 3.0, "6"),
+        (engine.exp(Formula.literal(0.0)) + a, "1 + a"),
+        (engine.where(Formula.literal(1.0), a, b), "a"),
+        (engine.where(Formula.literal(0.0), a, b), "b"),
     ],
 )
-def test_what_a_person_would_not_write_is_left_out(ink: Ink, text: str) -> None:
-    assert ink.text == text
+def test_what_a_person_would_not_write_is_left_out(formula: Formula, text: str) -> None:
+    assert formula.text == text
 
 
 @pytest.mark.parametrize(
@@ -126,15 +126,17 @@ UNARY: list[Callable] = [
 NUMBERS = {"a": 0.7, "b": -1.3, "c": 2.1}
 
 
-def random_formula(generator: random.Random, depth: int) -> tuple[Ink, float]:
-    """The same random expression as ink and as a number."""
+def random_formula(generator: random.Random, depth: int) -> tuple[Formula, float]:
+    """The same random expression as a formula and as a number."""
     if depth == 0:
         name = generator.choice("abc2")
-        return (Ink.literal(-2.0), -2.0) if name == "2" else (Ink.symbol(name), NUMBERS[name])
+        return (
+            (Formula.literal(-2.0), -2.0) if name == "2" else (Formula.symbol(name), NUMBERS[name])
+        )
     if generator.random() < 0.3:
         function = generator.choice(UNARY)
-        ink, number = random_formula(generator, depth - 1)
-        return function(ink), function(number)
+        formula, number = random_formula(generator, depth - 1)
+        return function(formula), function(number)
     function = generator.choice(BINARY)
     left, x = random_formula(generator, depth - 1)
     right, y = random_formula(generator, generator.randrange(depth))
@@ -149,15 +151,15 @@ NAMES = {**vars(engine), **NUMBERS, "inf": math.inf, "nan": math.nan}
 
 @pytest.mark.parametrize("seed", mostly_slow(range(300), kept=80))
 def test_a_random_formula_computes_what_it_says(seed: int) -> None:
-    ink, number = random_formula(random.Random(seed), depth=1 + seed % 6)
-    assert eval(ink.text, NAMES) == pytest.approx(number, rel=1e-12, nan_ok=True), ink.text
+    formula, number = random_formula(random.Random(seed), depth=1 + seed % 6)
+    assert eval(formula.text, NAMES) == pytest.approx(number, rel=1e-12, nan_ok=True), formula.text
 
 
 @pytest.mark.parametrize("seed", mostly_slow(range(300), kept=80))
 def test_a_random_formula_balances_in_latex(seed: int) -> None:
-    ink, _ = random_formula(random.Random(seed), depth=1 + seed % 6)
-    assert ink.latex.count("{") == ink.latex.count("}")
-    assert ink.latex.count(r"\left") == ink.latex.count(r"\right")
+    formula, _ = random_formula(random.Random(seed), depth=1 + seed % 6)
+    assert formula.latex.count("{") == formula.latex.count("}")
+    assert formula.latex.count(r"\left") == formula.latex.count(r"\right")
 
 
 # Numbers.
@@ -178,14 +180,14 @@ def test_a_random_formula_balances_in_latex(seed: int) -> None:
     ],
 )
 def test_literals(number: float, text: str, latex: str) -> None:
-    ink = Ink.literal(number)
-    assert (ink.text, ink.latex) == (text, latex)
+    formula = Formula.literal(number)
+    assert (formula.text, formula.latex) == (text, latex)
     assert float(number_text(number)) == pytest.approx(number, rel=0.0, nan_ok=True)
 
 
 def test_a_number_in_powers_of_ten_is_bracketed_as_a_base() -> None:
-    assert (Ink.literal(1e-05) ** a).latex == r"{\left(1 \cdot 10^{-5}\right)}^{a}"
-    assert (Ink.literal(1e-05) ** a).text == "(1e-05) ** a"
+    assert (Formula.literal(1e-05) ** a).latex == r"{\left(1 \cdot 10^{-5}\right)}^{a}"
+    assert (Formula.literal(1e-05) ** a).text == "(1e-05) ** a"
 
 
 @pytest.mark.parametrize("thing", [None, "x", 1j, [1.0]])
@@ -237,7 +239,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("name", HOSTILE, ids=ascii)
 def test_a_hostile_name_is_shown_literally(name: str) -> None:
-    latex = (Ink.symbol(name) * 2 + 1).latex
+    latex = (Formula.symbol(name) * 2 + 1).latex
     body = latex.removeprefix(r"\text{").removesuffix(r"} \cdot 2 + 1")
     assert latex == rf"\text{{{body}}} \cdot 2 + 1"
     for command in (r"\\textbackslash", r"\\textascii(?:circum|tilde)", r"\\text(?:less|greater)"):
@@ -248,4 +250,4 @@ def test_a_hostile_name_is_shown_literally(name: str) -> None:
 
 @pytest.mark.parametrize("name", HOSTILE, ids=ascii)
 def test_a_hostile_name_is_kept_in_text(name: str) -> None:
-    assert (Ink.symbol(name) + 1).text == f"{name} + 1"
+    assert (Formula.symbol(name) + 1).text == f"{name} + 1"
