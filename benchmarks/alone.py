@@ -91,7 +91,8 @@ def seconds_of(name: str, maker: str, runs: int, collector: bool) -> Figures:
 def found_by(function: str) -> Callable[..., Any]:
     """A function of the benchmarks by its module and its name."""
     module, name = function.split(".")
-    return getattr(importlib.import_module(f"benchmarks.{module}"), name)
+    found: Callable[..., Any] = getattr(importlib.import_module(f"benchmarks.{module}"), name)
+    return found
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ Task = tuple[Callable[[], Any], Sequence[Any]]
 
 def recording(quick: bool, slow: bool) -> list[Workload]:
     """Microseconds by scalar operation, and the number of array operations, for three tasks."""
-    costs, counts, sizes = {}, {}, {}
+    costs, counts, sizes = {}, {}, dict[str, float]()
     for name, task in {"moons": moons_task, "transformer": gpt_task, "RNN": rnn_task}.items():
         loss, parameters = task()
         sizes[name] = scalar_operations(loss())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import product
 
-from benchmarks.growth import ALL, Sweep, exponent
+from benchmarks.growth import ALL, Place, Sweep, exponent
 from benchmarks.timing import Workload, scaled, seconds
 from glassgrad import Value, engine
 
@@ -17,7 +17,9 @@ TITLE = "growth with operands: reductions, forward and backward"
 def reductions(quick: bool, slow: bool) -> list[Workload]:
     """Each reduction of growing numbers of Values."""
     sizes = SIZES[:2] if quick else SIZES
-    programs = {(name, size): program(name, size) for name, size in product(NAMES, sizes)}
+    programs: dict[Place, Callable[[], None]] = {
+        (name, size): program(name, size) for name, size in product(NAMES, sizes)
+    }
     times = scaled(seconds(programs, 1 if quick else 7), 1e3)
     series = {name: {size: times[name, size] for size in sizes} for name in NAMES}
     figures = {f"{ALL}, {name}": exponent(each) for name, each in series.items()}

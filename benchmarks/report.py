@@ -7,10 +7,11 @@ import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
+import glassgrad
 from benchmarks.goals import Outcome
 from benchmarks.timing import Grid, Workload, peer
 
-PACKAGES = ("glassgrad", "numpy", "micrograd", "casadi", "autograd", "torch", "jax")
+PACKAGES = ("numpy", "micrograd", "casadi", "autograd", "torch", "jax")
 PAGE = """# Benchmarks
 
 Written by `python -m benchmarks --save`; {machine}.
@@ -27,6 +28,7 @@ def machine() -> dict[str, str]:
     found = {
         "Python": platform.python_version(),
         "processors": f"{os.cpu_count()}, of which one thread is used",
+        "glassgrad": glassgrad.__version__,
     }
     for package in PACKAGES:
         try:

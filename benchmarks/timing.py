@@ -91,7 +91,7 @@ def absent(needs: Mapping[str, str | None]) -> dict[str, str]:
     }
 
 
-def scaled(times: Mapping[str, float], factor: float) -> dict[str, float]:
+def scaled(times: Mapping[Name, float], factor: float) -> dict[Name, float]:
     """Seconds in another unit: 1e3 for milliseconds."""
     return {name: factor * time for name, time in times.items()}
 

@@ -232,13 +232,17 @@ def test_figures_have_one_place_in_the_readme() -> None:
 
 
 @pytest.mark.needs("matplotlib")
-def test_the_sweeps_are_drawn(tmp_path: Path) -> None:
-    from benchmarks.plot import plot
-
+def test_a_run_is_saved_with_its_picture_and_its_pages(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / saved.README).write_text(f"{readme.BEGIN}\n{readme.END}\n", "utf-8")
     series = {name: {1: 1.0, 10: 10.0} for name in (steps.COMPILED, steps.HAND, steps.EAGER)}
-    each = [
-        growth.Sweep(label, label, "ms", {}, None, label=label, series=series)
-        for label in ("batch", "width", "depth", "parameters")
-    ]
-    plot(each, tmp_path / "sweeps.png")
-    assert (tmp_path / "sweeps.png").stat().st_size > 1000
+    labels = ("batch", "width", "depth", "parameters")
+    sweeps = [Sweep(label, label, "", {}, None, label=label, series=series) for label in labels]
+    # Sweeps of other programs stand in the tables alone.
+    operands = Sweep("r", "r", "", {}, None, label="operands", series={"sum": {1: 1.0}})
+    saved.save(dict.fromkeys(("Python", *report.PACKAGES), "1.0"), [*sweeps, operands], tmp_path)
+    assert (tmp_path / saved.PICTURE).stat().st_size > 1000
+    for file, text in saved.texts(tmp_path).items():
+        assert (tmp_path / file).read_text("utf-8") == text
+    assert "| operands | sum, ms |" in (tmp_path / saved.PAGE).read_text("utf-8")
+    assert "Python 1.0:" in (tmp_path / saved.README).read_text("utf-8")
