@@ -28,7 +28,7 @@ from benchmarks.reductions import reductions
 from benchmarks.report import goal_table, machine, table
 from benchmarks.sequences import lengths, own_class, recurrent, transformer
 from benchmarks.sweep import sweep
-from benchmarks.timing import Workload
+from benchmarks.timing import Workload, peer
 from benchmarks.training import training
 from benchmarks.trap import trap
 
@@ -93,6 +93,8 @@ def parsed() -> argparse.Namespace:
     options = parser.parse_args()
     if options.save and (options.quick or options.only):
         parser.error("--save keeps a whole run: leave out --quick and --only.")
+    if options.save and peer("matplotlib") is None:
+        parser.error("--save draws with matplotlib: pip install '.[plot]'.")
     return options
 
 

@@ -34,7 +34,7 @@ TITLE = "lecture: {}, collector off"
 def lecture(quick: bool, slow: bool) -> list[Workload]:
     """Nanoseconds of each operator, and of reading numbers; microseconds of an expression."""
     names, skipped = here()
-    counts = (1, 20, 3) if quick else (7, 100, 15)
+    counts = (1, 20, 3) if quick else (7, 40, 15)
     times = in_turns("lecture.nanoseconds", names, *counts)
     whole = {name: each[WHOLE] / 1e3 for name, each in times.items()}
     title = TITLE.format("an expression of 24 operations, forward and backward")

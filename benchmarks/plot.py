@@ -9,7 +9,6 @@ from typing import Any
 
 from benchmarks.growth import Sweep
 from benchmarks.steps import COMPILED, EAGER, HAND
-from benchmarks.timing import peer
 
 COLUMNS = 3
 LABELS = {
@@ -28,13 +27,7 @@ LINEAR = "slope of linear growth"
 
 
 def plot(sweeps: Sequence[Sweep], file: Path) -> None:
-    """Save the sweeps as a picture, one panel each, both axes logarithmic.
-
-    Raises:
-        ModuleNotFoundError: matplotlib is not installed.
-    """
-    if peer("matplotlib") is None:
-        raise ModuleNotFoundError("--plot needs matplotlib: pip install 'glassgrad[plot]'")
+    """Save the sweeps of steps as a picture, one panel each, both axes logarithmic."""
     from matplotlib.figure import Figure
 
     sweeps = [one for one in sweeps if COMPILED in one.series]

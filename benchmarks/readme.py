@@ -13,7 +13,6 @@ from benchmarks import chain, steps, trap
 from benchmarks.classes import MICROGRAD, MINIMAL
 from benchmarks.goals import REACHED, Figures, outcomes, training
 from benchmarks.million import BUILD, FREE, SWEEP
-from benchmarks.report import written
 from benchmarks.sequences import OWN
 from benchmarks.steps import COMPILED, EAGER, HAND
 from benchmarks.timing import OURS, Workload
@@ -48,6 +47,11 @@ TABLE = (
     Row("memory of a node as built", "memory", OURS,
         {PLAIN: (MINIMAL, ""), LEARNT: (MICROGRAD, "")}),
 )  # fmt: skip
+
+
+def short(figure: float) -> str:
+    """Two digits, or all of a whole number."""
+    return f"{figure:,.0f}" if abs(figure) >= 100 else f"{figure:.2g}"
 
 
 def with_figures(readme: str, machine: Mapping[str, str], workloads: Sequence[Workload]) -> str:
@@ -86,7 +90,7 @@ def paragraphs(machine: Mapping[str, str], workloads: Sequence[Workload]) -> Ite
 
 def line(row: Row, workload: Workload) -> str:
     """A row of the table."""
-    cells = [row.title, f"{written(workload.figures[row.ours])} {workload.unit}"]
+    cells = [row.title, f"{short(workload.figures[row.ours])} {workload.unit}"]
     for column in COLUMNS:
         name, remark = row.peers.get(column, ("", ""))
         cells.append(cell(workload, name, row.ours, remark) if name in workload.figures else "")
@@ -97,8 +101,8 @@ def cell(workload: Workload, name: str, ours: str, remark: str) -> str:
     """A peer's figure, and how many times ours that is, if it is of the same kind."""
     figure = workload.figures[name]
     ratio = figure / workload.figures[ours]
-    text = f"{written(figure)} {workload.unit}" + f", {remark}" * bool(remark)
-    return text + f" ({written(ratio)} ×)" * (remark != MATRICES)
+    text = f"{short(figure)} {workload.unit}" + f", {remark}" * bool(remark)
+    return text + f" ({short(ratio)} ×)" * (remark != MATRICES)
 
 
 Part = Callable[[Figures], Iterator[Callable[[], str]]]
@@ -117,7 +121,7 @@ def the_rest(f: Figures) -> Iterator[Callable[[], str]]:
     """Other things that people wait for."""
 
     def million() -> str:
-        build, sweep, free = (written(f["million"][name]) for name in (BUILD, SWEEP, FREE))
+        build, sweep, free = (short(f["million"][name]) for name in (BUILD, SWEEP, FREE))
         return (
             f"A chain of 1,000,000 nodes is built in {build} s, differentiated in {sweep} s and "
             f"freed in {free} s."
@@ -130,7 +134,7 @@ def the_rest(f: Figures) -> Iterator[Callable[[], str]]:
         return f"Inside `with trap():` a program takes {times_as_long} times as long."
 
     def pictures() -> str:
-        neuron, page = (written(f[name][OURS]) for name in ("neuron", "stepper"))
+        neuron, page = (short(f[name][OURS]) for name in ("neuron", "stepper"))
         return f"A neuron is drawn in {neuron} ms and its page is made in {page} ms."
 
     yield from (million, inside, pictures)
@@ -140,7 +144,7 @@ def when_compiled(f: Figures) -> Iterator[Callable[[], str]]:
     """What `compiled` brings."""
 
     def moons() -> str:
-        ours, torch, hand = (written(f["moons"][n]) for n in (COMPILED, steps.TORCH, HAND))
+        ours, torch, hand = (short(f["moons"][n]) for n in (COMPILED, steps.TORCH, HAND))
         return (
             f"`compiled` closes the gap: on two moons its loss and gradients take {ours} ms where "
             f"PyTorch's matrices take {torch} ms and numpy written by hand {hand} ms."
