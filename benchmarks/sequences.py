@@ -38,7 +38,7 @@ def recurrent(quick: bool, slow: bool) -> list[Workload]:
 def own_class(quick: bool, slow: bool) -> list[Workload]:
     """The transformer as a plain Python program with a class of its own, and with ours for it."""
     check_same("own class", {name: gpt_program(name) for name in (EAGER, OWN)})
-    counts = (1, 1) if quick else (7, 3)
+    counts = (1, 1) if quick else (5, 2)
     found = []
     for name, title, collector in (
         ("own class", OWN_TITLE, True),
