@@ -35,7 +35,8 @@ class Formula:
     r"""A symbol, a literal, or an operation of the table on formulas.
 
     Arithmetic on literals is done, and what a person would not write, such as 1·x, is left out.
-    A formula compares by its number where that is known, and refuses to where it is not.
+    A formula compares by its number where that is known, and refuses to where it is not. In source
+    symbols stand as they are called, so there their names have to be identifiers.
 
     Attributes:
         operation: the row of the table; None for a symbol or a literal.

@@ -18,6 +18,12 @@ function pow(a, b) {
   return isOne ? 1 : Math.pow(a, b);
 }
 
+/* log(exp(a) + exp(b)), without overflow; equal infinities have no difference. */
+function logaddexp(a, b) {
+  if (a === b) return a + Math.LN2;
+  return (a > b ? a : b) + Math.log1p(Math.exp(-Math.abs(a - b)));
+}
+
 /* The error function by the rational approximations of W. J. Cody, Rational Chebyshev
    approximations for the error function, Mathematics of Computation 23 (1969), 631-637. */
 const NEAR = [
