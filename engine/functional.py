@@ -17,10 +17,10 @@ from glassgrad.engine.errors import NonFiniteError
 from glassgrad.engine.gradient import carrying_edges, grad, local_derivatives
 from glassgrad.engine.graph import topological_order
 from glassgrad.engine.mode import MODE, derive, recording
-from glassgrad.engine.nested import leaves_of, like
 from glassgrad.engine.origin import place
 from glassgrad.engine.table import dot
 from glassgrad.engine.text import describe
+from glassgrad.engine.tree import leaves_of, like, settled
 from glassgrad.engine.value import Value, as_value, constant, is_parameter, names
 
 
@@ -76,6 +76,7 @@ def jvp(
         if not isinstance(given, (list, tuple)):
             problem = f"jvp takes a tuple with one entry per argument, not {describe(given)}."
             raise TypeError(f"{problem} Write jvp(f, (x,), (dx,)).")
+    tangents = settled(tangents)
     direction = [as_value(tangent, "jvp") for tangent in leaves_of(tangents)]
     with recording():
         call = _Call(function, arguments)
@@ -172,8 +173,8 @@ class _Call:
 
     def __init__(self, function: Callable[..., Any], arguments: Sequence[Any]) -> None:
         self._function = function
-        self._shape = arguments
-        given = leaves_of(list(arguments))
+        self._shape = settled(list(arguments))
+        given = leaves_of(self._shape)
         self.leaves = [_fresh(x) for x in given]
         self._result = function(*self.reshape(self.leaves))
         self.outputs = [as_value(y, self._title()) for y in leaves_of(self._result)]

@@ -16,8 +16,8 @@ from glassgrad.engine.backward import check_gradient, contribution
 from glassgrad.engine.errors import ChangedDataError
 from glassgrad.engine.graph import topological_order
 from glassgrad.engine.mode import GRADIENT, MODE, derive
-from glassgrad.engine.nested import NESTED, leaves_of, like
 from glassgrad.engine.text import describe
+from glassgrad.engine.tree import leaves_of, like, settled
 from glassgrad.engine.value import Value, as_value, constant, name, names, refuse_on_tape
 
 Gradients = Any
@@ -57,8 +57,7 @@ def grad(y: Value, xs: Any, *, differentiable: bool = False) -> Gradients:
 
 
 def _flatten(xs: Any) -> tuple[list[Value], Callable[[list[Any]], Any]]:
-    if isinstance(xs, Iterable) and not isinstance(xs, NESTED):
-        xs = list(xs)
+    xs = settled(xs)
     leaves = leaves_of(xs)
     for leaf in leaves:
         _require_value(leaf, "grad by")

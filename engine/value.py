@@ -8,19 +8,24 @@ reference cycles, so a graph is freed the moment it is dropped. The operators an
 
 from __future__ import annotations
 
+import numbers
 import operator
 from collections.abc import Callable, Sequence
-from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
+from glassgrad.engine.arrays import Numeric, serve
+from glassgrad.engine.misuse import Refusals, checked_label
+from glassgrad.engine.misuse import name as name  # noqa: PLC0414
+from glassgrad.engine.misuse import names as names  # noqa: PLC0414
 from glassgrad.engine.mode import MODE, ORDINARY, Scope
 from glassgrad.engine.operation import Operation
 from glassgrad.engine.origin import CONSTANT, LEAF, SourceLine
-from glassgrad.engine.real import REAL, is_real, real, remedy
+from glassgrad.engine.real import is_real, real, remedy
 from glassgrad.engine.table import TABLE
 from glassgrad.engine.text import clipped, describe
+from glassgrad.engine.tree import scalar_of
 
 Operand = Any
 """A Value or a real number."""
@@ -43,17 +48,10 @@ class NotComputed(float):
         return "NOT_COMPUTED"
 
 
-row_of_ufunc: dict[np.ufunc, Operation] = {
-    ufunc: row
-    for row in TABLE.values()
-    for ufunc in (row.array, getattr(np, row.name, None))
-    if isinstance(ufunc, np.ufunc)
-}
-
 NOT_COMPUTED = NotComputed(-0.0)  # -0.0 plus a number is that number, the sign of zero included
 
 
-class Value:
+class Value(Refusals, Numeric):
     """A real number in a graph of computations.
 
     Args:
@@ -89,7 +87,9 @@ class Value:
     parents: tuple[Value, ...]
     partials: tuple[float | None, ...]
 
-    def __init__(self, data: Any, label: str | None = None) -> None:
+    def __init__(self, data: Any, label: str | None = None, *others: object) -> None:
+        if isinstance(data, np.ndarray):
+            data = scalar_of(data)
         if isinstance(data, Value):
             raise TypeError(
                 f"Value(...) takes a number, not a Value ({name(data)}). "
@@ -97,7 +97,9 @@ class Value:
             )
         self._data = real(data, "Value(...)")
         self._grad: float = NOT_COMPUTED
-        self._origin = LEAF if label is None else LEAF.labelled(checked_label(label))
+        self._origin = LEAF
+        if label is not None or others:
+            self._origin = LEAF.labelled(checked_label(label, *others))
         self.parents = ()
         self.partials = ()
 
@@ -207,15 +209,6 @@ class Value:
     def __bool__(self) -> bool:
         return bool(self != 0.0)
 
-    def __float__(self) -> float:
-        raise TypeError(_conversion(self, "float"))
-
-    def __int__(self) -> int:
-        raise TypeError(_conversion(self, "int"))
-
-    def __complex__(self) -> complex:
-        raise TypeError(_conversion(self, "complex"))
-
     @classmethod
     def __torch_function__(
         cls, function: Any, types: Any, operands: Sequence[Any] = (), named: Any = None
@@ -234,16 +227,6 @@ class Value:
             return _constant, (self._data, self.label)
         return _leaf, (self._data, self.label, self._grad)
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        """Let numpy's functions and arrays work on Values, element by element."""
-        row = row_of_ufunc.get(ufunc)
-        if row is not None and method == "__call__" and not kwargs:
-            scalar = (Value, *REAL)
-            return row(*(x if isinstance(x, scalar) else np.asarray(x) for x in inputs))
-        boxed = [np.array(x, dtype=object) if isinstance(x, Value) else x for x in inputs]
-        with np.errstate(invalid="ignore"):  # a comparison with nan is simply False
-            return getattr(ufunc, method)(*boxed, **kwargs)
-
     if TYPE_CHECKING:  # given by `backward.py`, and made from the table by `record.py`
 
         def backward(self) -> None: ...
@@ -261,6 +244,10 @@ class Value:
         def __neg__(self) -> Value: ...
         def __pos__(self) -> Value: ...
         def __abs__(self) -> Value: ...
+
+
+numbers.Real.register(Value)  # for checkers such as pytest.approx
+serve(TABLE)
 
 
 def constant(number: float) -> Value:
@@ -298,6 +285,8 @@ def as_value(operand: Operand, role: str) -> Value:
     """
     if isinstance(operand, Value):
         return operand
+    if isinstance(operand, np.ndarray) and not operand.ndim:
+        return as_value(operand[()], role)
     if type(operand) is not float and not is_real(operand):
         raise TypeError(
             f"{role} takes Values and real numbers, not {describe(operand)}. {remedy(operand)}"
@@ -305,35 +294,9 @@ def as_value(operand: Operand, role: str) -> Value:
     return constant(real(operand, role))
 
 
-def name(node: Value) -> str:
-    """A node for an error message: its label and its number."""
-    number = f"{node._data:.6g}"
-    return f"{clipped(node.label)} = {number}" if node.label else number
-
-
-def names(nodes: Sequence[Value]) -> str:
-    """Operands for an error message: of many, only a few, first of all those not finite."""
-    if len(nodes) <= _MOST_NAMES:
-        return ", ".join(map(name, nodes))
-    shown = ([node for node in nodes if not isfinite(node._data)] or nodes)[:_FEW_NAMES]
-    return f"{', '.join(map(name, shown))} and {len(nodes) - len(shown):,} more"
-
-
-_MOST_NAMES, _FEW_NAMES = 8, 4
-
-
-def checked_label(label: str | None) -> str | None:
-    """The label, if it is one.
-
-    Raises:
-        TypeError: it is neither text nor None.
-    """
-    if label is None or isinstance(label, str):
-        return label
-    raise TypeError(f"A label is text, not {describe(label)}. Write label=str(...).")
-
-
 def _number_of(number: Any) -> Any:
+    if isinstance(number, np.ndarray):
+        number = scalar_of(number)
     if isinstance(number, Value):
         raise TypeError(
             f"v.data and v.grad hold numbers, not Values ({name(number)}). Assign its .data."
@@ -346,14 +309,6 @@ def refuse_on_tape(what: str, node: Value) -> None:
     tape = MODE.get().tape
     if tape is not None:
         tape.refuse(what, node)
-
-
-def _conversion(node: Value, kind: str) -> str:
-    return (
-        f"{kind}(v) and the functions of math would cut {name(node)} off from its gradient. "
-        "Use the methods of Value, such as v.tanh(), or the functions of glassgrad; "
-        f"{kind}(v.data) for the number."
-    )
 
 
 def _foreign_function(library: str, function: str) -> str:
