@@ -18,7 +18,8 @@ from glassgrad.engine import misuse
 from glassgrad.engine.context import Observer, current
 from glassgrad.engine.misuse import real
 from glassgrad.engine.op import Operation
-from glassgrad.engine.value import NOT_COMPUTED, Value, name, tell_read
+from glassgrad.engine.misuse import name
+from glassgrad.engine.value import NOT_COMPUTED, Value, tell_read
 
 
 def topological_order(*roots: Value) -> list[Value]:

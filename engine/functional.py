@@ -22,7 +22,8 @@ from glassgrad.engine.provenance import place
 from glassgrad.engine.table import dot
 from glassgrad.engine.text import describe
 from glassgrad.engine.trap import is_trapping
-from glassgrad.engine.value import Value, as_value, constant, is_parameter, names
+from glassgrad.engine.misuse import names
+from glassgrad.engine.value import Value, as_value, constant, is_parameter
 
 
 def value_and_grad(function: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:

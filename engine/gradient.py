@@ -16,9 +16,10 @@ from glassgrad.engine import misuse
 from glassgrad.engine.backward import sweep, topological_order
 from glassgrad.engine.context import Observer, current, derive
 from glassgrad.engine.errors import ChangedDataError
-from glassgrad.engine.nested import NESTED, leaves_of, like
 from glassgrad.engine.text import describe
-from glassgrad.engine.value import Value, as_value, constant, name, names, tell_read
+from glassgrad.engine.misuse import name, names
+from glassgrad.engine.value import Value, as_value, constant, tell_read
+from glassgrad.engine.tree import leaves_of, like, settled
 
 Gradients = Any
 """A float or Value, or a list or object array of them: the shape of what was differentiated by."""
@@ -59,8 +60,7 @@ def grad(y: Value, xs: Any, *, differentiable: bool = False) -> Gradients:
 
 
 def _flatten(xs: Any) -> tuple[list[Value], Callable[[list[Any]], Any]]:
-    if isinstance(xs, Iterable) and not isinstance(xs, NESTED):
-        xs = list(xs)
+    xs = settled(xs)
     leaves = leaves_of(xs)
     for leaf in leaves:
         _require_value(leaf, "grad by")

@@ -11,7 +11,8 @@ from glassgrad.engine.context import Observer, current, observing
 from glassgrad.engine.errors import NonFiniteError
 from glassgrad.engine.op import Operation
 from glassgrad.engine.provenance import line_of, made_by, place
-from glassgrad.engine.value import Value, name, names
+from glassgrad.engine.misuse import name, names
+from glassgrad.engine.value import Value
 
 
 class Trap(Observer):

@@ -25,11 +25,12 @@ def accuracy(outputs: Any, targets: Any, threshold: float | None = None) -> floa
 
     Several scores a sample choose the class of the largest, of equal ones the first. One score a
     sample chooses the second class (1) if it is above the threshold, else the first (0 or -1).
-    A sample with a nan among its scores is never right.
+    A sample with a nan among its scores is never right. Integers, one a sample, are the chosen
+    classes themselves, as `scores.argmax(axis=1)` gives them, unless there is a threshold.
 
     Args:
-        outputs: scores of shape (n, k), one a class; or of shape (n,), one a sample.
-        targets: classes 0 to k-1 of shape (n,); for outputs of shape (n,), 0 and 1, or -1 and 1.
+        outputs: scores of shape (n, k), one a class; or of shape (n,), one a sample; or classes.
+        targets: classes 0 to k-1 of shape (n,); for one score a sample 0 and 1, or -1 and 1.
         threshold: where one score a sample changes the class: 0 for logits and for the scores of
             `hinge`, 0.5 for probabilities. None means 0, unless that may be wrong: where all are
             from 0 to 1, as probabilities are, and the two differ, it has to be said.
@@ -37,7 +38,7 @@ def accuracy(outputs: Any, targets: Any, threshold: float | None = None) -> floa
     Raises:
         TypeError: there is something else than numbers.
         ValueError: the shapes do not fit, the targets are no such classes, or it has to be said
-            whether scores are probabilities.
+            whether scores are probabilities, or classes.
 
     >>> import numpy as np
     >>> from glassgrad.nn.metrics import accuracy
@@ -45,8 +46,10 @@ def accuracy(outputs: Any, targets: Any, threshold: float | None = None) -> floa
     0.5
     >>> accuracy([1.5, -0.2, 0.3, -4.0], [1, -1, -1, -1])
     0.75
+    >>> accuracy([2, 1, 0], [1, 1, 0])
+    0.6666666666666666
     """
-    given = _numbers(outputs, "accuracy", "outputs")
+    given = _rows(outputs, "accuracy", "outputs")
     chosen, right = _chosen_and_right(given, targets, "accuracy", threshold)
     known = ~np.isnan(given).reshape(len(given), -1).any(axis=1)
     return float(np.mean((chosen == right) & known))
@@ -56,12 +59,13 @@ def confusion(outputs: Any, targets: Any, threshold: float | None = None) -> npt
     """How often each class (row) was taken for each class (column); the diagonal is right.
 
     Args:
-        outputs: scores, as for `accuracy`.
+        outputs: scores or classes, as for `accuracy`.
         targets: classes, as for `accuracy`.
         threshold: where one score a sample changes the class.
 
     Returns:
-        An array of counts of shape (k, k), of shape (2, 2) for one score a sample.
+        An array of counts of shape (k, k), of shape (2, 2) for one score a sample; of classes k
+        is one more than the largest.
 
     Raises:
         TypeError: there is something else than numbers.
@@ -73,7 +77,7 @@ def confusion(outputs: Any, targets: Any, threshold: float | None = None) -> npt
     array([[1, 1],
            [0, 1]])
     """
-    given = _numbers(outputs, "confusion", "outputs")
+    given = _rows(outputs, "confusion", "outputs")
     chosen, right = _chosen_and_right(given, targets, "confusion", threshold)
     unknown = int(np.isnan(given).reshape(len(given), -1).any(axis=1).sum())
     if unknown:
@@ -81,7 +85,7 @@ def confusion(outputs: Any, targets: Any, threshold: float | None = None) -> npt
             f"confusion(...): the scores of {counted(unknown, 'sample')} are nan, which is of no "
             "class. Leave them out, or find where they arise with trap()."
         )
-    k = 2 if given.ndim == 1 else given.shape[1]
+    k = max(2, 1 + int(max(chosen.max(), right.max()))) if given.ndim == 1 else given.shape[1]
     return np.bincount(k * right + chosen, minlength=k * k).reshape(k, k).astype(np.int64)
 
 
@@ -187,14 +191,18 @@ def metric_called(choice: str | Metric) -> Metric:
 
 
 def _numbers(data: Any, metric: str, role: str) -> Array:
-    """An array of floats with at least one row; of shape (n,) where it was (n, 1)."""
+    """The same as an array of floats."""
+    return _rows(data, metric, role).astype(float)
+
+
+def _rows(data: Any, metric: str, role: str) -> Array:
+    """An array of numbers with at least one row; of shape (n,) where it was (n, 1)."""
     array = numbers_of(data, f"{metric}({role}=...)")
     if array.ndim not in (1, 2) or array.size == 0:
         raise ValueError(
             f"{metric}(...) takes {role} of shape (n,) or (n, k), of one sample or more, "
             f"not of shape {array.shape}."
         )
-    array = array.astype(float)
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
@@ -220,11 +228,14 @@ def _chosen_and_right(
             "Of targets with a 1 for the class it is targets.argmax(axis=1)."
         )
     found = np.unique(wanted)
+    if given.ndim == 1 and given.dtype.kind in "iub" and threshold is None:
+        return _as_classes(given, wanted, metric)
     if given.ndim == 1:
         if not (set(found) <= {0.0, 1.0} or set(found) <= {-1.0, 1.0}):
             raise ValueError(
                 f"{metric}(...) of one score a sample takes targets 0 and 1, or -1 and 1, "
-                f"not {_some(found)}. Of more classes, there is a score for each."
+                f"not {_some(found)}. Of more classes, there is a score for each; classes "
+                "themselves are integers: outputs.astype(int)."
             )
         limit = _limit(given, metric, threshold)
         return (given > limit).astype(int), (wanted > 0.0).astype(int)
@@ -237,6 +248,25 @@ def _chosen_and_right(
     return given.argmax(axis=1), wanted.astype(int)
 
 
+def _as_classes(given: Array, wanted: Array, metric: str) -> tuple[Array, Array]:
+    """Chosen and right classes that were given as such."""
+    if _are_of_two(given) and _are_of_two(wanted):
+        return (given > 0).astype(int), (wanted > 0).astype(int)
+    for role, classes in (("outputs", given), ("targets", wanted)):
+        wrong = classes[(classes < 0) | (classes != np.floor(classes))]
+        if wrong.size:
+            raise ValueError(
+                f"{metric}(...) of integers takes them as classes, from 0 on, and {_some(wrong)} "
+                f"among the {role} is none. For scores give floats, or say threshold=0.0."
+            )
+    return given.astype(int), wanted.astype(int)
+
+
+def _are_of_two(classes: Array) -> bool:
+    found = set(np.unique(classes))
+    return found <= {0, 1} or found <= {-1, 1}
+
+
 def _limit(scores: Array, metric: str, threshold: float | None) -> float:
     """Where one score a sample changes the class."""
     if threshold is not None:
@@ -247,6 +277,11 @@ def _limit(scores: Array, metric: str, threshold: float | None) -> float:
         raise ValueError(
             f"{metric}(...) of scores from 0 to 1: for probabilities, as sigmoid gives them, write "
             "threshold=0.5, and for others threshold=0.0."
+        )
+    if ((known >= 0.0) & (known == np.floor(known))).all() and (known > 1.0).any():
+        raise ValueError(
+            f"{metric}(...) of whole numbers such as {_some(known[known > 1.0])}: if they are "
+            "classes, write outputs.astype(int), and for scores threshold=0.0."
         )
     return 0.0
 

@@ -2,7 +2,9 @@
 
 import itertools
 import math
+from collections import deque
 from fractions import Fraction
+from operator import itemgetter
 
 import numpy as np
 import pytest
@@ -382,10 +384,11 @@ REFUSED = [
     (lambda: mse([[1.0, 2.0], [3.0]], ONE), ValueError, "mse has rows of different lengths."),
     (lambda: mse([1.0, [3.0]], ONE), ValueError, "mse has rows of different lengths."),
     (lambda: mse("ab", ONE), TypeError, "mse(...) takes a real number, not str 'ab'."),
-    (lambda: mse(ONE, {1: 2}), TypeError, "mse(...) takes a real number, not dict {1: 2}."),
+    (lambda: mse(ONE, {1: 2}), TypeError, "mse takes a sequence, not dict {1: 2}. Give its"),
     (lambda: mse(ONE, [1j, 2]), TypeError, "mse(...) takes a real number, not complex 1j."),
     (lambda: mse(ONE, [None, 2]), TypeError, "not NoneType None. Give a number."),
-    (lambda: mse((v for v in ONE), ONE), TypeError, "takes a real number, not a generator."),
+    (lambda: mse(ONE, {2.0}), TypeError, "mse takes a sequence, not set {2.0}. A set has no order"),
+    (lambda: mse("ab", ONE), TypeError, "mse(...) takes a real number, not str 'ab'."),
     (lambda: mse(ONE, ONE, reduction="average"), ValueError,
      'mse(reduction=...) is "mean", "sum" or "none", not \'average\'.'),
     (lambda: mse(ONE, ONE, reduction=["mean"]), ValueError, "not ['mean']."),
@@ -400,8 +403,8 @@ REFUSED = [
     (lambda: l2(ONE, "1"), TypeError, "l2(strength=...) takes a real number, not str '1'."),
     (lambda: l2([], 1.0), ValueError, "l2 of no parameters costs nothing; give model.parameters()"),
     (lambda: l2([1.0], 1.0), TypeError, "l2 takes parameters, which are Values, not float 1.0."),
-    (lambda: l1(Value(1.0), 1.0), TypeError, "l1 takes the parameters in a list, for example"),
-    (lambda: l1(lambda: [], 1.0), TypeError, "l1 takes the parameters in a list, for example"),
+    (lambda: l1(Value(1.0), 1.0), TypeError, "l1 takes the parameters in a list, such as"),
+    (lambda: l1(lambda: [], 1.0), TypeError, "l1 takes the parameters in a list, such as"),
 ]  # fmt: skip
 
 
@@ -412,12 +415,84 @@ def test_a_refusal_says_what_to_write(call, error, message):
     assert message in str(caught.value)
 
 
+# Sequences of whatever kind
+
+
+class Series:
+    """A column of a table, which gives an array, as those of pandas and polars do."""
+
+    def __init__(self, numbers):
+        self.numbers = np.array(numbers)
+
+    def __array__(self, dtype=None, copy=None):
+        return self.numbers
+
+    def __iter__(self):
+        return iter(self.numbers)
+
+
+class Table(Series):
+    """A table whose iteration gives the names of columns, as that of pandas does."""
+
+    def __iter__(self):
+        return iter("ab")
+
+
+KINDS = {
+    "list": list,
+    "tuple": tuple,
+    "generator": lambda xs: (x for x in xs),
+    "map": lambda xs: map(itemgetter(0), zip(xs)),
+    "dict values": lambda xs: dict(enumerate(xs)).values(),
+    "deque": deque,
+    "array": np.array,
+    "array of objects": lambda xs: np.array(xs, dtype=object),
+    "arrays of no axes": lambda xs: [np.array(x) for x in xs],
+    "Series": Series,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("loss", [mse, mae, huber, hinge, binary_cross_entropy_with_logits])
+def test_predictions_and_targets_come_in_sequences_of_any_kind(loss, kind):
+    targets = [1, -1] if loss is hinge else [0, 1]
+    x, y = Value(0.5), Value(2.0)
+    expected = loss([x, y], targets)
+    found = loss(kind([x, y]), kind(targets))
+    assert found.data == expected.data
+    assert grad(found, [x, y]) == grad(expected, [x, y])
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_classes_and_logits_come_in_sequences_of_any_kind(kind):
+    logits = [[Value(0.5), Value(1.0), Value(-2.0)], [Value(0.0), Value(3.0), Value(1.0)]]
+    expected = cross_entropy(logits, [2, 0])
+    found = cross_entropy([kind(row) for row in logits], kind([2, 0]))
+    assert found.data == expected.data
+    assert grad(found, logits) == grad(expected, logits)
+
+
+def test_ranges_and_tables_are_targets():
+    x = [Value(0.5), Value(2.0)]
+    assert mse(x, range(2)).data == mse(x, [0, 1]).data
+    assert mse([x, x], Table([[0.0, 1.0], [2.0, 3.0]])).data == mse([x, x], [[0, 1], [2, 3]]).data
+    assert cross_entropy([x], range(1, 2)).data == cross_entropy([x], [1]).data
+
+
+@pytest.mark.parametrize("targets", [range(3), map(abs, [1, 2, 3]), Series([1.0, 2.0, 3.0])])
+def test_other_lengths_are_refused_in_all_kinds(targets):
+    with pytest.raises(ValueError, match=r"shape \(2,\) has no target of shape \(3,\)"):
+        mse(ONE, targets)
+
+
 @pytest.mark.needs("torch")
-def test_a_tensor_is_refused_with_the_remedy():
+def test_tensors_are_targets_and_those_with_a_gradient_are_refused():
     import torch
 
-    with pytest.raises(TypeError, match=r"tensor\.tolist\(\)"):
-        mse(ONE, torch.ones(2))
+    assert mse(ONE, torch.ones(2)).data == mse(ONE, [1.0, 1.0]).data
+    assert mse(ONE[0], torch.tensor(1.0)).data == mse(ONE[0], 1.0).data
+    with pytest.raises(TypeError, match=r"gives no array of numbers: .*detach\(\)"):
+        mse(ONE, torch.ones(2, requires_grad=True))
 
 
 # Penalties

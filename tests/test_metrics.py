@@ -38,7 +38,7 @@ NAN = math.nan
         ([math.inf, -math.inf], [1, -1], 1.0),
         ([[2.0], [-1.0]], [[1], [0]], 1.0),
         ([[2.0], [-1.0]], [1, 0], 1.0),
-        ([2.0, 1.0], [1, 1], 1.0),
+        ([2.5, 1.0], [1, 1], 1.0),
     ],
 )
 def test_accuracy_is_the_share_that_is_right(outputs, targets, expected):
@@ -186,3 +186,65 @@ def test_a_metric_is_called_by_name_or_given_as_it_is():
         metric_called("acc")
     with pytest.raises(TypeError, match="a name or a function of outputs and targets, not int 3"):
         metric_called(3)
+
+
+# Chosen classes
+
+
+@pytest.mark.parametrize(
+    ("outputs", "targets", "expected"),
+    [
+        ([2, 1, 0], [1, 1, 0], 2 / 3),  # a class 2 is not right for the target 1
+        ([2, 1, 0], [2, 1, 0], 1.0),
+        ([2, 1, 0], [2.0, 1.0, 5.0], 2 / 3),
+        ([1, 0, 1], [1, 1, 1], 2 / 3),
+        ([1, 0, 1], [1, -1, -1], 2 / 3),
+        ([1, -1, 1], [1, 0, 0], 2 / 3),
+        ([True, False], [1, 0], 1.0),
+        ([[2], [1]], [2, 1], 1.0),
+        (range(3), [0, 1, 1], 2 / 3),
+        (iter([2, 1, 0]), map(int, "210"), 1.0),
+    ],
+)
+def test_integers_are_compared_as_classes(outputs, targets, expected):
+    assert accuracy(outputs, targets) == expected
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int64])
+def test_classes_are_those_of_the_scores(kind):
+    scores = np.array([[0.1, 0.2, 0.9], [0.1, 0.8, 0.1], [0.9, 0.0, 0.1], [0.2, 0.3, 0.1]])
+    classes = scores.argmax(1).astype(kind)
+    for targets in ([1, 1, 0, 2], [2, 1, 0, 1], [0, 0, 1, 1]):
+        assert accuracy(classes, targets) == accuracy(scores, targets)
+        assert confusion(classes, [*targets[:3], 2]).tolist() == (
+            confusion(scores, [*targets[:3], 2]).tolist()
+        )
+
+
+def test_confusion_of_classes_has_as_many_rows_as_there_are_classes():
+    assert confusion([2, 1, 0], [1, 1, 0]).tolist() == [[1, 0, 0], [0, 1, 1], [0, 0, 0]]
+    assert confusion([0, 0], [0, 0]).tolist() == [[2, 0], [0, 0]]
+
+
+@pytest.mark.parametrize("metric", [accuracy, confusion])
+@pytest.mark.parametrize(
+    ("outputs", "targets", "problem"),
+    [
+        ([2, -1], [1, 0], "-1 among the outputs is none. For scores give floats, or say threshold"),
+        ([2, 1], [1, -1], "-1 among the targets is none"),
+        ([2, 1], [1.5, 0], "1.5 among the targets is none"),
+        ([-1, 0, 1], [1, 0, 0], "-1 among the outputs is none"),
+        ([2.0, 1.0, 0.0], [1, 1, 0], "whole numbers such as 2: if they are classes"),
+        ([2.0, 1.0, 0.0], [2, 1, 0], r"integers: outputs.astype(int)"),
+        ({2, 1}, [1, 0], "A set has no order"),
+    ],
+)
+def test_what_may_be_classes_or_scores_is_refused(metric, outputs, targets, problem):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        metric(outputs, targets)
+    assert problem in str(caught.value)
+
+
+def test_a_threshold_says_that_whole_numbers_are_scores():
+    assert accuracy([2, -3, 5], [1, 0, 0], threshold=0) == 2 / 3
+    assert accuracy([2.0, 1.0, 0.0], [1, 1, 0], threshold=0.0) == 1.0

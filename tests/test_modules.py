@@ -43,7 +43,7 @@ from glassgrad import (
     topological_order,
 )
 from glassgrad.engine.errors import CompilationError
-from glassgrad.engine.nested import leaves_of, like
+from glassgrad.engine.tree import leaves_of, like
 from glassgrad.nn.modules.hidden import parameters_read_by
 from glassgrad.nn.modules.sequential import Elementwise
 

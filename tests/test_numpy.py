@@ -1,12 +1,14 @@
 """Values and numpy: arrays of Values, Values with arrays and with numpy's scalars, both ways."""
 
 import operator
+import pickle
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from glassgrad import Value, engine, grad
+from glassgrad import Value, as_value, engine, grad, value_and_grad
+from glassgrad.engine.arrays import ValueArray, array_of
 
 BINARY = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
 
@@ -182,10 +184,180 @@ def test_numpy_functions_of_two_operands(function: np.ufunc) -> None:
     assert data(function(Value(2.0), ARRAY)) == pytest.approx(function(2.0, ARRAY), rel=1e-15)
 
 
-def test_a_function_without_a_row_is_refused() -> None:
-    for function in (np.isnan, np.floor):
-        with pytest.raises(TypeError):
-            function(Value(1.0))
+@pytest.mark.parametrize(
+    "function", [np.floor, np.ceil, np.trunc, np.heaviside, np.copysign, np.degrees, np.gcd]
+)
+def test_a_function_without_a_row_is_refused(function: np.ufunc) -> None:
+    with pytest.raises(TypeError, match=r"v\.data"):
+        function(*[Value(1.0)] * function.nin)
+    with pytest.raises(TypeError, match=r"v\.data"):
+        function(*[values(2).view(ValueArray)] * function.nin)
+
+
+@pytest.mark.parametrize("function", [np.isnan, np.isfinite, np.isinf, np.signbit])
+def test_questions_about_the_numbers(function: np.ufunc) -> None:
+    numbers = np.array([1.0, -0.0, np.nan, np.inf, -np.inf])
+    array = array_of([Value(x) for x in numbers], (5,))
+    found = function(array)
+    assert found.dtype == bool
+    assert type(found) is np.ndarray
+    assert found.tolist() == function(numbers).tolist()
+    for x in numbers:
+        assert function(Value(x)) == function(x)
+
+
+# Statistics, norms and rounding, against PyTorch.
+
+POINT = np.array([[0.3, -1.7, 2.2], [4.1, 0.9, -0.6]])
+STATISTICS: dict[str, tuple[Callable, Callable]] = {
+    "np.var": (np.var, lambda t: t.var(correction=0)),
+    "np.std": (np.std, lambda t: t.std(correction=0)),
+    "A.var()": (lambda a: a.var(ddof=1), lambda t: t.var()),
+    "A.std()": (lambda a: a.std(), lambda t: t.std(correction=0)),
+    "std by axis": (lambda a: a.std(axis=0).sum(), lambda t: t.std(0, correction=0).sum()),
+    "norm": (np.linalg.norm, lambda t: t.norm()),
+    "norm fro": (lambda a: np.linalg.norm(a, "fro"), lambda t: t.norm()),
+    **{
+        f"norm {order}": (
+            lambda a, order=order: np.linalg.norm(a.ravel(), order),
+            lambda t, order=order: t.ravel().norm(order),
+        )
+        for order in (1, 2, 3, np.inf)
+    },
+    **{
+        f"norm {order} by axis": (
+            lambda a, order=order: np.linalg.norm(a, order, axis=1).sum(),
+            lambda t, order=order: t.norm(order, dim=1).sum(),
+        )
+        for order in (1, 2, 3, np.inf)
+    },
+    "norm of matrices": (
+        lambda a: np.linalg.norm(a, 1) + np.linalg.norm(a, np.inf),
+        lambda t: t.abs().sum(0).max() + t.abs().sum(1).max(),
+    ),
+    "median": (lambda a: np.median(a, axis=1).sum(), lambda t: t.median(1).values.sum()),
+    "clip": (lambda a: np.clip(a, -1.0, 2.0).sum(), lambda t: t.clamp(-1.0, 2.0).sum()),
+    "maximum": (lambda a: np.maximum(a, 0.5).sum(), lambda t: t.clamp(min=0.5).sum()),
+    "sign": (lambda a: (np.sign(a) * a).sum(), lambda t: (t.sign() * t).sum()),
+    "round": (lambda a: (np.round(a) * a).sum(), lambda t: (t.round() * t).sum()),
+    "round to digits": (
+        lambda a: (np.round(a * 1.1, 1) * a).sum(),
+        lambda t: ((t * 1.1).round(decimals=1) * t).sum(),
+    ),
+    "where": (lambda a: np.where(a > 0, a * a, -a).sum(), lambda t: (t * t).where(t > 0, -t).sum()),
+    "those that are numbers": (lambda a: (a[~np.isnan(a)] ** 2).sum(), lambda t: (t**2).sum()),
+    "logaddexp": (
+        lambda a: np.logaddexp(a[0], a[1]).sum(),
+        lambda t: t[0].logaddexp(t[1]).sum(),
+    ),
+    "logaddexp of two": (
+        lambda a: np.logaddexp(a[0, 0], a[1, 0]),
+        lambda t: t[0, 0].logaddexp(t[1, 0]),
+    ),
+    "logaddexp of all": (
+        lambda a: np.logaddexp.reduce(a.ravel()),
+        lambda t: t.ravel().logsumexp(0),
+    ),
+    "fabs": (lambda a: np.fabs(a).sum(), lambda t: t.abs().sum()),
+    "cumsum": (lambda a: (np.cumsum(a) ** 2).sum(), lambda t: (t.ravel().cumsum(0) ** 2).sum()),
+    "tensordot": (lambda a: np.tensordot(a, a), lambda t: (t * t).sum()),
+    "einsum": (
+        lambda a: np.einsum("ij,kj->", a, a, optimize=True),
+        lambda t: (t @ t.T).sum(),
+    ),
+}
+
+
+@pytest.mark.needs("torch")
+@pytest.mark.parametrize(("ours", "theirs"), STATISTICS.values(), ids=STATISTICS)
+def test_functions_of_arrays_are_those_of_pytorch(ours: Callable, theirs: Callable) -> None:
+    import torch
+
+    there = torch.tensor(POINT, requires_grad=True)
+    expected = theirs(there)
+    expected.backward()
+    value, gradient = value_and_grad(ours)(POINT)
+    assert value == pytest.approx(expected.item(), rel=1e-14)
+    assert gradient == pytest.approx(there.grad.numpy(), rel=1e-13, abs=1e-15)
+
+
+PLAIN = ["np.var", "np.std", "A.var()", "norm", "norm 3", "norm 2 by axis", "round", "tensordot"]
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_plain_array_of_values_has_statistics_and_norms_too(name: str) -> None:
+    function, _ = STATISTICS[name]
+    plain = np.array([[Value(x) for x in row] for row in POINT])
+    assert type(plain) is np.ndarray
+    found = as_value(function(plain), "this test")
+    assert found.data == pytest.approx(value_and_grad(function)(POINT)[0], rel=1e-15)
+
+
+def test_ties_share_the_derivative_in_functions_of_arrays() -> None:
+    assert value_and_grad(lambda a: np.maximum(a, 1.0).sum())(np.array([1.0]))[1] == [0.5]
+    assert value_and_grad(lambda a: np.clip(a, 1.0, 2.0).sum())(np.array([1.0]))[1] == [0.5]
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [np.linalg.det, np.linalg.inv, lambda a: np.linalg.norm(a, 2), np.cov, np.degrees],
+)
+def test_what_numpy_cannot_do_with_values_is_a_sentence(compute: Callable) -> None:
+    with pytest.raises(TypeError, match="cannot follow the gradient of Values"):
+        value_and_grad(compute)(np.eye(2))
+
+
+def test_an_array_of_values_stays_one_and_answers_stay_plain() -> None:
+    array = array_of([Value(1.0), Value(2.0)], (2,))
+    kinds = [array + 1, array[:1], np.exp(array), np.linalg.norm(array[None], axis=1), array.T]
+    assert [type(each) for each in kinds] == [ValueArray] * len(kinds)
+    assert type(array > 1.0) is np.ndarray
+    assert type(array.sum()) is Value
+    before = array
+    array += 1.0
+    assert array is before
+    assert data(np.asarray(array)).tolist() == [2.0, 3.0]
+    assert data(pickle.loads(pickle.dumps(array_of([Value(3.0)], (1,))))).tolist() == [3.0]
+
+
+# Arrays of floats, which cannot hold Values.
+
+
+def stored(array: np.ndarray, x: Value) -> None:
+    array[0] = x
+
+
+def added(array: np.ndarray, x: Value) -> None:
+    array += x
+
+
+def all_added(array: np.ndarray, x: Value) -> None:
+    array += array_of([x, x], (2,))
+
+
+@pytest.mark.parametrize("store", [stored, added, all_added])
+def test_storing_in_an_array_of_floats_names_the_type_it_needs(store: Callable) -> None:
+    with pytest.raises(TypeError, match="dtype=object"):
+        store(np.zeros(2), Value(1.0))
+    array = np.zeros(2, dtype=object)
+    store(array, Value(1.0))
+    assert array[0].data == 1.0
+
+
+# Arrays of no axes.
+
+
+def test_an_array_of_no_axes_is_what_it_holds() -> None:
+    x = Value(2.0)
+    assert Value(np.array(3.0)).data == 3.0
+    assert as_value(np.array(x), "test") is x
+    x.data = np.array(4.0)
+    assert x.data == 4.0
+    with pytest.raises(TypeError, match=r"not a Value.*detach\(\)"):
+        Value(np.array(x))
+    assert grad(x * np.array(3.0), np.array(x)) == 3.0
+    value, gradient = value_and_grad(lambda a: np.tensordot(a, a))(np.array([1.0, 2.0])[None])
+    assert (value, gradient.tolist()) == (5.0, [[2.0, 4.0]])
 
 
 def test_functions_of_the_engine_on_arrays_of_values() -> None:

@@ -221,7 +221,7 @@ def test_what_is_no_real_number_is_refused_with_the_remedy(thing: object, remedy
             attempt()
 
 
-@pytest.mark.parametrize("array", [np.ones(2), np.array(1.0), np.array([1j])], ids=repr)
+@pytest.mark.parametrize("array", [np.ones(2), np.array([1.0]), np.array([1j])], ids=repr)
 def test_an_array_is_no_number(array: np.ndarray) -> None:
     with pytest.raises(TypeError, match="one Value per element"):
         Value(array)
@@ -239,7 +239,7 @@ def test_a_value_inside_a_value_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "convert",
-    [float, int, complex, math.exp, math.sqrt, math.floor, np.float64, lambda v: math.pow(v, 2)],
+    [float, int, complex, math.exp, math.sqrt, np.float64, lambda v: math.pow(v, 2)],
 )
 def test_a_conversion_that_would_cut_the_gradient_is_refused(convert: Callable) -> None:
     with pytest.raises(TypeError, match=r"x = 2 .*v\.tanh\(\).*v\.data"):

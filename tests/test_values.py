@@ -3,9 +3,12 @@
 import gc
 import inspect
 import math
+import numbers
 import operator
 import pickle
+import re
 import threading
+import unittest
 from collections.abc import Callable
 from fractions import Fraction
 from types import SimpleNamespace
@@ -14,6 +17,8 @@ import numpy as np
 import pytest
 
 from glassgrad import NOT_COMPUTED, Value, engine, grad, no_grad, scope
+from glassgrad.engine.misuse import HABITS
+from glassgrad.engine.real import is_real
 
 
 def here() -> int:
@@ -193,6 +198,8 @@ def test_a_conversion_is_refused_with_advice_that_fits_every_function(
         f"{kind}(v) and the functions of math would cut x = 2 off from its gradient. Use the "
         "methods of Value, such as v.tanh(), or the functions of glassgrad; "
         f"{kind}(v.data) for the number."
+        + " An array that holds Values is made with dtype=object."
+        * (kind == "float")
     )
 
 
@@ -512,3 +519,132 @@ def test_modes_belong_to_their_thread() -> None:
     outside.set()
     thread.join()
     assert (y.parents, y.scope) == ((x, x), None)
+
+
+# A number for the checkers of tests.
+
+
+def test_a_value_is_a_real_number_for_checkers_and_no_operand_of_ours() -> None:
+    assert isinstance(Value(1.0), numbers.Real)
+    assert not is_real(Value(1.0))
+    assert (Value(2.0).real.data, Value(2.0).imag) == (2.0, 0.0)
+
+
+@pytest.mark.parametrize(("number", "is_near"), [(0.7071, True), (0.7081, False), (7, False)])
+def test_pytest_approx_both_ways(number: float, is_near: bool) -> None:
+    v = Value(0.70710678)
+    assert (v == pytest.approx(number, abs=1e-4)) is is_near
+    assert (number == pytest.approx(v, abs=1e-4)) is is_near
+    assert (v == pytest.approx(number, rel=1e-4)) is is_near
+    assert (number == pytest.approx(v, rel=1e-4)) is is_near
+    assert ([v] == pytest.approx([number], abs=1e-4)) is is_near
+    assert ([number] == pytest.approx([v], abs=1e-4)) is is_near
+    assert ({"a": v} == pytest.approx({"a": number}, abs=1e-4)) is is_near
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_pytest_approx_of_what_is_not_finite(number: float) -> None:
+    assert (Value(number) == pytest.approx(number)) is (number == number)
+    assert Value(number) == pytest.approx(number, nan_ok=True)
+    assert Value(1.0) != pytest.approx(number)
+    assert Value(number) != pytest.approx(1.0)
+
+
+ALMOST = unittest.TestCase().assertAlmostEqual
+CHECKS: dict[str, Callable[[Value, float], object]] = {
+    "assertAlmostEqual": lambda v, x: ALMOST(v, x, places=4),
+    "assertAlmostEqual turned": lambda v, x: ALMOST(x, v, 4),
+    "assertAlmostEqual delta": lambda v, x: ALMOST(v, x, delta=1e-4),
+    "assert_allclose": lambda v, x: np.testing.assert_allclose(v, x, atol=1e-4),
+    "assert_allclose of lists": lambda v, x: np.testing.assert_allclose([v], [x], atol=1e-4),
+    "assert_allclose of tables": lambda v, x: np.testing.assert_allclose([[v]], [[x]], atol=1e-4),
+    "assert_almost_equal": lambda v, x: np.testing.assert_almost_equal(v, x, decimal=4),
+    "assert_array_almost_equal": lambda v, x: np.testing.assert_array_almost_equal([v], [x], 4),
+}
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+def test_checkers_pass_what_is_near_and_fail_what_is_not(check: Callable) -> None:
+    check(Value(0.70710678), 0.70711)
+    for number in (0.708, -0.7071, math.nan):
+        with pytest.raises(AssertionError):
+            check(Value(0.70710678), number)
+
+
+def test_isclose_of_math_names_the_data() -> None:
+    with pytest.raises(TypeError, match=r"v\.data"):
+        math.isclose(Value(1.0), 1.0)
+
+
+def test_nobody_but_a_checker_gets_a_number_for_an_array() -> None:
+    v = Value(1.0)
+    assert not hasattr(v, "__array__")
+    assert np.array([v])[0] is v
+    assert np.asarray(v).dtype == object
+
+
+def test_fractions_compare_with_values() -> None:
+    assert Fraction(1, 2) == Value(0.5)
+    assert Fraction(1, 2) != Value(0.25)
+    assert (Fraction(1, 2) + Value(0.5)).data == 1.0
+
+
+# Habits of other libraries.
+
+
+@pytest.mark.parametrize(
+    ("attempt", "remedy"),
+    [
+        (round, "round(v.data)"),
+        (lambda v: round(v, 2), "round(v.data, 2)"),
+        (math.floor, "math.floor(v.data)"),
+        (math.ceil, "math.ceil(v.data)"),
+        (math.trunc, "math.trunc(v.data)"),
+        (lambda v: v // 2, "v.data // x"),
+        (lambda v: 2 // v, "x // v.data"),
+        (lambda v: v % 2, "math.floor(v.data / x)"),
+        (lambda v: 2 % v, "math.floor(x / v.data)"),
+        (lambda v: divmod(v, 2), "divmod(v.data, x)"),
+        (lambda v: divmod(2, v), "divmod(x, v.data)"),
+        (lambda v: Value(9.0, (v, v), "*"), "for an operation of your own, add a row"),
+        (lambda v: Value(9.0, (v, v)), "Write v * v"),
+    ],
+)
+def test_what_would_cut_a_gradient_says_what_to_write(attempt: Callable, remedy: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        attempt(Value(2.0, label="x"))
+    assert remedy in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("habit", "remedy"),
+    [
+        ("item", "v.data"),
+        ("numpy", "v.data"),
+        ("tolist", "v.data"),
+        ("_prev", "v.parents"),
+        ("_op", "v.operation"),
+        ("_backward", "v.partials"),
+        ("requires_grad", "v.detach()"),
+        ("grad_fn", "v.operation"),
+        ("shape", "has no axes"),
+        ("T", "has no axes"),
+        ("mean", "mean(values)"),
+        ("zero_grad", "v.grad = 0.0"),
+    ],
+)
+def test_a_habit_of_another_library_is_answered_by_name(habit: str, remedy: str) -> None:
+    v = Value(2.0)
+    with pytest.raises(AttributeError) as caught:
+        getattr(v, habit)
+    assert str(caught.value).startswith(f"Value has no {habit}. ")
+    assert remedy in str(caught.value)
+
+
+@pytest.mark.parametrize("habit", HABITS)
+def test_a_habit_is_no_attribute(habit: str) -> None:
+    v = Value(2.0)
+    assert not hasattr(v, habit)
+    assert not hasattr(Value, habit)
+    assert habit not in dir(v)
+    assert re.fullmatch(r"[A-Z+v].*\.", HABITS[habit])

@@ -15,6 +15,7 @@ from glassgrad.engine.files import json_text, write_file
 from glassgrad.engine.printing import columns, short
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import describe, told
+from glassgrad.engine.tree import scalar_of
 from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.dot import digraph
 from glassgrad.viz.marks import marks
@@ -202,6 +203,7 @@ def draw(
     """
     if not roots:
         raise ValueError("draw needs at least one Value. Write draw(y) for the result y.")
+    roots = tuple(map(scalar_of, roots))
     for root in roots:
         if not isinstance(root, Value):
             raise TypeError(f"draw takes Values, not {describe(root)}. {_remedy(root)}")

@@ -15,7 +15,7 @@ from typing import Any, overload
 from glassgrad.engine import Value, contribution
 from glassgrad.engine.differences import Finding, finding
 from glassgrad.engine.files import json_text
-from glassgrad.engine.value import name
+from glassgrad.engine.misuse import name
 from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.formulas import local_derivative
 from glassgrad.viz.node import Node

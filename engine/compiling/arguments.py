@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engine.misuse import is_real
+from glassgrad.engine.arrays import array_of
 from glassgrad.engine.value import Value
 
 
@@ -134,9 +135,7 @@ def rebuilt(thing: Any, inputs: list[Value]) -> Any:
         inputs.append(Value(thing._data, thing.label))
         return inputs[-1]
     if isinstance(thing, np.ndarray):
-        found = np.empty(thing.shape, object)
-        found.ravel()[:] = [rebuilt(part, inputs) for part in thing.ravel()]
-        return found
+        return array_of([rebuilt(part, inputs) for part in thing.flat], thing.shape)
     if isinstance(thing, (list, tuple)):
         parts = [rebuilt(part, inputs) for part in thing]
         return kind(*parts) if hasattr(thing, "_fields") else kind(parts)

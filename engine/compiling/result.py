@@ -23,7 +23,8 @@ from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.gradient import grad
 from glassgrad.engine.context import current
 from glassgrad.engine.op import ATOM, Notation, Reduction, Wanted
-from glassgrad.engine.value import Value, as_value, constant, node_of
+from glassgrad.engine.methods import node_of
+from glassgrad.engine.value import Value, as_value, constant
 
 
 class Replay(Reduction):

@@ -20,7 +20,9 @@ from glassgrad.engine.context import Context, Observer, Tag, call_in, current, w
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.op import TABLE, Notation, Operation
 from glassgrad.engine.provenance import is_of_user
-from glassgrad.engine.value import Value, name, record
+from glassgrad.engine.misuse import name
+from glassgrad.engine.methods import record
+from glassgrad.engine.value import Value
 
 REMEDIES = {
     "reads": (

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from glassgrad.engine import Value
-from glassgrad.engine.nested import leaves_of
 from glassgrad.engine.text import describe, function_name
+from glassgrad.engine.tree import leaves_of
 from glassgrad.engine.value import is_parameter
 from glassgrad.nn.bridges.torch_table import (
     ACTIVATIONS_THERE,

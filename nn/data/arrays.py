@@ -10,6 +10,7 @@ import numpy.typing as npt
 from glassgrad.engine import Value
 from glassgrad.engine.misuse import is_real
 from glassgrad.engine.text import describe
+from glassgrad.engine.tree import settled
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -18,7 +19,7 @@ def rows_of(given: Any, role: str) -> Array:
     """What was given as an array with the samples along the first axis, of whatever type.
 
     Args:
-        given: an array, or nested lists.
+        given: an array, or sequences, nested, of whatever kind.
         role: what it is, to begin an error with: "split(X=...)".
 
     Raises:
@@ -35,7 +36,7 @@ def rows_of(given: Any, role: str) -> Array:
             f"{role} has masked entries. Leave those rows out, or fill them: .filled(0)."
         )
     try:
-        rows = np.asarray(given)
+        rows = np.asarray(settled(given))
     except ValueError:
         raise ValueError(
             f"{role} has rows of different lengths. Fill the shorter ones up."

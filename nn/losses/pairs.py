@@ -5,15 +5,14 @@ Every loss is a formula for one pair; what it does with many is here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
-
-import numpy as np
 
 from glassgrad.engine import Value, as_value, mean
 from glassgrad.engine import sum as total
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import told
+from glassgrad.engine.tree import listed, scalar_of
 from glassgrad.nn.checks import Check
 
 Shape = tuple[int, ...]
@@ -34,7 +33,7 @@ def over_pairs(
     Args:
         loss: its name, for errors.
         formula: the loss of one number: a function of a Value and its target.
-        prediction: numbers and Values, alone or nested in lists.
+        prediction: numbers and Values, alone or in sequences, nested.
         target: the same; see `paired`.
         reduction: one of `REDUCTIONS`.
         checked: the check of a plain number of the target.
@@ -62,7 +61,7 @@ def paired(
 
     Args:
         loss: its name, for errors.
-        prediction: numbers and Values, alone or nested in lists.
+        prediction: numbers and Values, alone or in sequences, nested.
         target: the same, of a shape that differs at most by axes of length 1 at the end.
         checked: the check of a plain number of the target.
 
@@ -114,12 +113,12 @@ def check_reduction(loss: str, reduction: str) -> None:
 
 
 def opened(loss: str, role: str, nested: Any) -> tuple[Shape, list[Any]]:
-    """The shape of nested lists or an array, and what is in them, in order.
+    """The shape of nested sequences or an array, and what is in them, in order.
 
     Args:
         loss: the name of the loss, for errors.
         role: "prediction" or "target", for errors.
-        nested: a number or a Value, or lists or an array of them.
+        nested: a number or a Value, or sequences of them, nested, of whatever kind.
 
     Raises:
         ValueError: they have rows of different lengths, or hold nothing.
@@ -129,13 +128,13 @@ def opened(loss: str, role: str, nested: Any) -> tuple[Shape, list[Any]]:
     >>> opened("mse", "target", [[1, 2, 3], [4, 5, 6]])
     ((2, 3), [1, 2, 3, 4, 5, 6])
     """
-    if isinstance(nested, np.ndarray) and nested.ndim == 0:
-        nested = nested[()]
-    if not isinstance(nested, (list, tuple, np.ndarray)):
-        if not isinstance(nested, Value):
-            real(nested, f"{loss}(...)")
+    nested = scalar_of(nested)
+    if isinstance(nested, Value):
         return (), [nested]
-    parts = [opened(loss, role, part) for part in nested]
+    if not isinstance(nested, Iterable) or isinstance(nested, (str, bytes)):
+        real(nested, f"{loss}(...)")
+        return (), [nested]
+    parts = [opened(loss, role, part) for part in listed(nested, f"The {role} of {loss}")]
     shapes = {shape for shape, _ in parts}
     if not shapes:
         raise ValueError(f"The {role} of {loss} is empty: there is nothing to compare.")

@@ -11,6 +11,7 @@ from typing import Any
 from glassgrad.engine import Value, dot
 from glassgrad.engine import sum as total
 from glassgrad.engine.text import describe
+from glassgrad.engine.tree import listed
 from glassgrad.nn.checks import not_negative
 
 
@@ -68,12 +69,7 @@ def _strength(penalty: str, strength: Any) -> Any:
 
 
 def _values(penalty: str, parameters: Iterable[Value]) -> list[Value]:
-    if not isinstance(parameters, Iterable):
-        raise TypeError(
-            f"{penalty} takes the parameters in a list, for example model.parameters(), "
-            f"not {describe(parameters)}."
-        )
-    values = list(parameters)
+    values = listed(parameters, penalty, "the parameters in a list, such as model.parameters(),")
     for value in values:
         if not isinstance(value, Value):
             raise TypeError(f"{penalty} takes parameters, which are Values, not {describe(value)}.")

@@ -18,7 +18,8 @@ def mse(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
     """The squared error (prediction - target)², the loss of a regression.
 
     Args:
-        prediction: a Value or number, or nested lists (an array) of them, of one sample or many.
+        prediction: a Value or number, or sequences of them, nested, of one sample or many: lists,
+            arrays, ranges, generators, tables of pandas, tensors.
         target: as many numbers or Values in the same shape; only axes of length 1 at the end may
             be missing on one side, as when each of n predictions stands in a list of its own.
         reduction: "mean" over all numbers, "sum", or "none".

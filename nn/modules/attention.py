@@ -10,9 +10,10 @@ from math import sqrt
 
 from glassgrad.engine import Value, dot, softmax
 from glassgrad.engine.text import describe
+from glassgrad.engine.tree import is_sequence, listed
 from glassgrad.nn.checks import true_or_false, whole
 from glassgrad.nn.initialisers import Init
-from glassgrad.nn.modules.inputs import Converted, Inputs, converted, is_sequence
+from glassgrad.nn.modules.inputs import Converted, Inputs, converted
 from glassgrad.nn.modules.module import Module
 from glassgrad.nn.modules.projection import Projection
 from glassgrad.nn.seed import Seed, generator
@@ -90,7 +91,7 @@ class AttentionHead(Module):
         return outputs
 
     def _sequence(self, vectors: Iterable[Inputs]) -> list[Converted]:
-        found = list(vectors) if is_sequence(vectors) else [vectors]
+        found = listed(vectors, repr(self)) if is_sequence(vectors) else [vectors]
         if not all(map(is_sequence, found)):
             raise TypeError(
                 f"{self!r} takes a sequence of vectors, a list of lists, not {describe(vectors)}."

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from glassgrad.engine import as_value, step
-from glassgrad.engine.nested import leaves_of, like
+from glassgrad.engine.tree import leaves_of, like
 from glassgrad.nn.checks import below_one
 from glassgrad.nn.modules.module import Module
 from glassgrad.nn.modules.noise import draw

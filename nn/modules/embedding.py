@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from glassgrad.engine import Value, dot, where
+from glassgrad.engine.tree import is_sequence, listed, scalar_of
 from glassgrad.nn.checks import whole
 from glassgrad.nn.choice import misses, place, unless_all_miss
 from glassgrad.nn.initialisers import Init
@@ -78,10 +77,9 @@ class Embedding(Module):
         Traceback (most recent call last):
         IndexError: Embedding(26 × 3) takes a token from 0 to 25, not 26.
         """
-        if isinstance(token, np.ndarray):
-            token = token.tolist()
-        if isinstance(token, (list, tuple)):
-            return [self.forward(each) for each in token]
+        token = scalar_of(token)
+        if is_sequence(token):
+            return [self.forward(each) for each in listed(token, repr(self))]
         if isinstance(token, Value):
             return self._weighed(token)
         role = f"Embedding({self.extra_repr()}) takes a token"

@@ -5,14 +5,12 @@ Whatever else is given is refused with an error that names the module and what i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
-from typing import Any, TypeAlias, TypeGuard
-
-import numpy as np
+from typing import Any, TypeAlias
 
 from glassgrad.engine import Value, as_value
 from glassgrad.engine.misuse import is_real
 from glassgrad.engine.text import describe
+from glassgrad.engine.tree import is_sequence, listed, scalar_of, scalars_of
 from glassgrad.nn.modules.tree import title
 
 Inputs: TypeAlias = Any
@@ -51,32 +49,16 @@ def converted(module: object, count: int, x: Inputs) -> Converted:
     return sample
 
 
-def is_sequence(x: object) -> TypeGuard[Iterable[Any]]:
-    """Whether something has parts in an order that its maker meant: no text, dict or set.
-
-    >>> from glassgrad.nn.modules.inputs import is_sequence
-    >>> is_sequence([1.0]), is_sequence(range(3)), is_sequence("ab"), is_sequence({1.0})
-    (True, True, False, False)
-    """
-    if isinstance(x, (str, bytes, Mapping, Set)):
-        return False
-    try:
-        iter(x)  # type: ignore[call-overload]  # an array of no axes has the method, and refuses
-    except TypeError:
-        return False
-    return True
-
-
 def _as_values(module: object, count: int, x: Inputs) -> Converted:
-    role = type(module).__name__
+    role, x = type(module).__name__, scalar_of(x)
     if isinstance(x, Value) or is_real(x):
         return Converted((as_value(x, role),))
     if not is_sequence(x):
         raise TypeError(
             f"{title(module)} takes a list of {_inputs_in_words(count)}, not {describe(x)}."
         )
-    numbers = list(x)
-    if any(isinstance(number, list | tuple | np.ndarray) for number in numbers):
+    numbers = scalars_of(listed(x, role))
+    if numbers is None:
         raise ValueError(
             f"{title(module)} takes one sample at a time: write [model(x) for x in samples]."
         )

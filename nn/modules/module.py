@@ -16,6 +16,7 @@ from glassgrad.engine import Value
 from glassgrad.engine.provenance import is_ours
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import describe, named, some_of
+from glassgrad.engine.tree import scalar_of
 from glassgrad.engine.value import is_parameter
 from glassgrad.nn.checks import true_or_false
 from glassgrad.nn.modules.parts import walk
@@ -255,7 +256,7 @@ def _numbers_of(state: Mapping[str, Any]) -> tuple[dict[str, float], list[str]]:
     numbers, complaints = {}, []
     for name, entry in state.items():
         try:
-            numbers[name] = real(entry, "A state")
+            numbers[name] = real(scalar_of(entry), "A state")
         except TypeError:
             complaints.append(f"{named(name)} ({describe(entry)})")
         except OverflowError:

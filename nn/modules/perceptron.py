@@ -12,9 +12,10 @@ from typing import Any
 from glassgrad.engine import assign, data_vector, no_grad
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import describe, told
+from glassgrad.engine.tree import is_sequence, listed
 from glassgrad.nn.checks import positive, whole
 from glassgrad.nn.initialisers import Init
-from glassgrad.nn.modules.inputs import Converted, Inputs, converted, is_sequence
+from glassgrad.nn.modules.inputs import Converted, Inputs, converted
 from glassgrad.nn.modules.layers import Neuron
 from glassgrad.nn.seed import Seed
 
@@ -112,7 +113,7 @@ class Perceptron(Neuron):
                     f"learn_all(X, y) takes a list of samples and one of answers; {name} is "
                     f"{describe(given)}."
                 )
-        xs, ys = list(X), list(y)
+        xs, ys = listed(X, "learn_all"), listed(y, "learn_all")
         if len(xs) != len(ys) or not xs:
             raise ValueError(
                 f"learn_all takes one answer for each sample, at least one, not {len(xs)} samples "

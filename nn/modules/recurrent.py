@@ -7,9 +7,10 @@ from typing import Any
 
 from glassgrad.engine import Value, as_value
 from glassgrad.engine.text import describe
+from glassgrad.engine.tree import is_sequence, listed
 from glassgrad.nn.checks import true_or_false, whole
 from glassgrad.nn.initialisers import Init
-from glassgrad.nn.modules.inputs import Converted, Inputs, converted, is_sequence
+from glassgrad.nn.modules.inputs import Converted, Inputs, converted
 from glassgrad.nn.modules.layers import Layer
 from glassgrad.nn.modules.module import Module
 from glassgrad.nn.seed import Seed
@@ -114,7 +115,7 @@ class RecurrentCell(Module):
                 "itself for one input."
             )
         states = []
-        for x in xs:
+        for x in listed(xs, repr(self)):
             h = self(x, h)
             states.append(h)
         if not states:
@@ -128,7 +129,7 @@ class RecurrentCell(Module):
             raise TypeError(
                 f"{self!r} takes a last state that is a list of numbers, not {describe(h)}."
             )
-        numbers = list(h)
+        numbers = listed(h, repr(self))
         if len(numbers) != self.nhidden:
             raise ValueError(
                 f"{self!r} takes a last state of {self.nhidden}: what it gave for the last input."

@@ -7,8 +7,8 @@ from types import MethodType
 from typing import Any, TypeAlias, overload
 
 from glassgrad.engine import Operation, as_value
-from glassgrad.engine.nested import leaves_of, like
 from glassgrad.engine.text import counted, describe, function_name, told
+from glassgrad.engine.tree import leaves_of, like
 from glassgrad.nn.modules.activation import ACTIVATIONS, Activation, activation_function
 from glassgrad.nn.modules.hidden import parameters_read_by
 from glassgrad.nn.modules.module import Module

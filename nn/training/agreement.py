@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engine import TABLE, Value
-from glassgrad.engine.nested import leaves_of
+from glassgrad.engine.tree import leaves_of
 from glassgrad.nn.losses.classification import (
     binary_cross_entropy_with_logits,
     cross_entropy,

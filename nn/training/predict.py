@@ -9,9 +9,9 @@ import numpy as np
 
 from glassgrad.engine import Compiled, Value, no_grad
 from glassgrad.engine import compiled as engine_compiled
-from glassgrad.engine.nested import leaves_of, like
 from glassgrad.engine.misuse import is_real
 from glassgrad.engine.text import describe
+from glassgrad.engine.tree import leaves_of, like, settled
 from glassgrad.nn.data.samples import LARGEST_PIECE, checked_array, in_pieces, plain
 from glassgrad.nn.modules.modes import modules_of, training
 from glassgrad.nn.modules.module import Module
@@ -70,6 +70,12 @@ def outputs_of(model: Module, samples: Any, forward: Compiled | None) -> Any:
 
 
 def _numbers(output: Any) -> Any:
+    if isinstance(output, dict):
+        raise TypeError(
+            "The model gave a dict for a sample. Its forward returns a Value or a list of Values, "
+            "such as list(outputs.values()), which the loss then gets."
+        )
+    output = settled(output)
     numbers = [v.data if isinstance(v, Value) else v for v in leaves_of(output)]
     if not all(map(is_real, numbers)):
         raise TypeError(

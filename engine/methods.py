@@ -1,0 +1,291 @@
+"""The operators and methods of `Value`, written from the rows of the table: how `a * b` runs.
+
+Each row becomes the source text of a function, as dataclasses make `__init__`: what it computes,
+its local derivatives, and the lines that make a node. `print(source_of(TABLE["mul"]))` shows one.
+A method is written when it is first called. Next: `backward.py`.
+"""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from glassgrad.engine import misuse
+from glassgrad.engine.context import Context, current
+from glassgrad.engine.misuse import is_real, is_refused
+from glassgrad.engine.op import HARD_PLACE, TABLE, Operation, evaluators, newcomers
+from glassgrad.engine.provenance import latest, made_by
+from glassgrad.engine.row_source import PythonSource, python_source
+from glassgrad.engine.value import NOT_COMPUTED, Constant, Value, as_node, checked_operand, constant
+
+# The lines that make a node stand once, as text: `node_of` is made of them, and so is every method,
+# since a call would cost as much as all the rest.
+
+_NODE = """\
+    node = new(Value)
+    node._data = y
+    node._grad = NOT_COMPUTED
+    node._operands = operands
+    node.partials = partials
+    node.operation = operation
+    node._tag = context.tag
+    code = caller.f_code
+    if code is latest.code:
+        node._code = code
+        node._instruction = caller.f_lasti
+    else:
+        node._code, node._instruction = made_by(caller, context)
+    return node
+"""
+_METHOD = """\
+def method({signature}):
+    try:
+        {computed}
+        caller = getframe(1)
+    except HARD_PLACE:
+        return record(operation, ({operands}))
+    operands = ({operands})
+    context = current()
+    if context.is_special:
+        return finished(operation, operands, y, partials, context, caller)
+"""
+_READ = """\
+if {0}.__class__ is Value: {1} = {0}._data
+        elif {0}.__class__ is float: {1} = {0}
+        elif {0}.__class__ is int: {1} = {0} = float({0})
+        else: return {otherwise}(operation, ({operands}))"""
+_LOCALS = frozenset("abcy") | {"node", "partials", "operands", "operation", "context", "caller"}
+
+
+def source_of(row: Operation, *, reflected: bool = False) -> str | None:
+    """The source text of the method of Value that a row becomes; None if it has none.
+
+    Rows of one or two operands whose value and rules can be written down have one; the others are
+    computed by calling these, which takes longer.
+
+    Args:
+        row: a row of the table.
+        reflected: the method for a number on the left, as `__rmul__`.
+
+    >>> from glassgrad import TABLE
+    >>> from glassgrad.engine.methods import source_of
+    >>> print(*source_of(TABLE["neg"]).splitlines()[:5], sep="\\n")
+    def method(self):
+        try:
+            a = self._data
+            y = -a
+            partials = (-1.0, )
+    """
+    written = _written_down(row)
+    if written is None:
+        return None
+    mine = 1 if reflected else 0
+    names, signature = ["self"], ["self"]
+    lines = [f"{written.operands[mine]} = self._data"]
+    if row.arity == 2:
+        other, number = _name_of_other(row), written.operands[1 - mine]
+        names.insert(1 - mine, other)
+        signature.append(f"{other}={row.defaults[0]!r}" if row.defaults else other)
+        otherwise = "with_others" if row.dunder else "record"
+        listed = ", ".join(names)
+        lines.append(_READ.format(other, number, operands=listed, otherwise=otherwise))
+    lines += [f"{name} = {text}" for name, text in written.before_value]
+    lines.append(f"y = {written.value}")
+    lines += [f"{name} = {text}" for name, text in written.before_partials]
+    partials = f"({', '.join(written.partials)}, )"
+    if row.arity == 2:
+        if_number = [p if i == mine else "None" for i, p in enumerate(written.partials)]
+        partials += f" if {other}.__class__ is Value else ({', '.join(if_number)})"
+    lines.append(f"partials = {partials}")
+    start = _METHOD.format(
+        signature=", ".join(signature),
+        operands="".join(f"{name}, " for name in names),
+        computed="\n        ".join(lines),
+    )
+    return start + _NODE
+
+
+def _name_of_other(row: Operation) -> str:
+    name = row.operand_names()[1]
+    return "other" if name in _LOCALS else name
+
+
+def _written_down(row: Operation) -> PythonSource | None:
+    return None if row.arity not in (1, 2) or row.is_checked else python_source(row)
+
+
+_SHARED = {
+    "Value": Value,
+    "NOT_COMPUTED": NOT_COMPUTED,
+    "HARD_PLACE": HARD_PLACE,
+    "new": object.__new__,
+    "getframe": sys._getframe,
+    "current": current,
+    "latest": latest,
+    "made_by": made_by,
+}
+"""The names that the text of a method uses, beside those of its row."""
+
+
+def _compiled(title: str, text: str, names: dict[str, Any]) -> Callable[..., Any]:
+    """The function `method` of a source text, which tracebacks and debuggers can show."""
+    file = f"{__file__} ({title})"
+    linecache.cache[file] = (len(text), None, text.splitlines(True), file)
+    space = {**_SHARED, **names}
+    exec(compile(text, file, "exec"), space)
+    function: Callable[..., Any] = space["method"]
+    function.__name__ = title
+    return function
+
+
+node_of: Callable[..., Value] = _compiled(
+    "node_of",
+    "def method(operation, operands, y, partials, context, caller):\n" + _NODE,
+    {},
+)
+"""The node of an operation; every node is made here, or by the same lines in a method."""
+
+
+def finished(
+    operation: Operation,
+    operands: tuple[Any, ...],
+    data: float,
+    partials: tuple[float | None, ...],
+    context: Context,
+    caller: FrameType | None,
+) -> Value:
+    """The node of an operation where the circumstances ask for more, or for less."""
+    for observer in context.observers:
+        observer.computed(operation, operands, data, caller)
+    if context.order:
+        short = _shortened(operation, operands, data)
+        if short is not None:
+            return short
+    if context.recording:
+        node = node_of(operation, operands, data, partials, context, caller)
+    else:
+        node = constant(data)
+    for observer in context.observers:
+        observer.recorded(operation, operands, node)
+    return node
+
+
+def _shortened(operation: Operation, operands: tuple[Any, ...], data: float) -> Value | None:
+    """The result where constants make it trivial, so that gradients are small graphs.
+
+    The rules of the table are written for all cases: that of a power has a branch for the exponent
+    0, which the derivative of x² need not carry along.
+    """
+    known = [_known(operand) for operand in operands]
+    if None not in known:
+        return constant(data)
+    position = operation.trivial(*known) if operation.trivial else None
+    return None if position is None else as_node(operands[position])
+
+
+def _known(operand: Any) -> float | None:
+    if type(operand) is float:
+        return operand
+    return operand._data if operand.is_constant else None
+
+
+def record(operation: Operation, operands: tuple[Any, ...]) -> Value:
+    """The node of an operation on Values and numbers of any kind.
+
+    It serves the rows without a method, those of many operands, and the hard places.
+    """
+    wanted = None
+    try:
+        numbers = tuple([operand._data for operand in operands])
+    except AttributeError:  # there are plain numbers among them
+        if np.ndarray in map(type, operands):
+            return evaluators[np.ndarray](operation, operands)  # type: ignore[no-any-return]
+        operands = tuple([checked_operand(x, f"{operation.name}(...)") for x in operands])
+        numbers = tuple([x if type(x) is float else x._data for x in operands])
+        wanted = tuple([type(x) is not float and not x.is_constant for x in operands])
+    else:
+        if Constant in map(type, operands):
+            wanted = tuple([not operand.is_constant for operand in operands])
+    data = operation.forward(numbers)
+    partials = operation.partials(numbers, data, wanted)
+    context, caller = current(), sys._getframe(1)
+    make = finished if context.is_special else node_of
+    return make(operation, operands, data, partials, context, caller)
+
+
+def _with_others(operation: Operation, operands: tuple[Any, ...]) -> Any:
+    """An operator with an operand that is no Value, float or int; foreign types get their turn."""
+    for operand in operands:
+        if isinstance(operand, np.ndarray):
+            return operation(*operands)
+        if not (isinstance(operand, Value) or is_real(operand) or is_refused(operand)):
+            return NotImplemented
+    return record(operation, operands)
+
+
+def _method(row: Operation, reflected: bool = False) -> Callable[..., Any]:
+    """The method of a row, from its source text if it has one."""
+    text = source_of(row, reflected=reflected)
+    if text is None:
+        return _by_call(row, reflected)
+    written = _written_down(row)
+    assert written is not None
+    mine = {"operation": row, "record": record, "finished": finished, "with_others": _with_others}
+    method = _compiled(row.name, text, {**written.names, **mine})
+    method.__qualname__, method.__doc__ = f"Value.{row.name}", row.__doc__
+    return method
+
+
+def _by_call(row: Operation, reflected: bool = False) -> Callable[..., Any]:
+    """A method that takes operands of every kind."""
+
+    def method(self: Value, *others: Any, **named: Any) -> Any:
+        operands = (*others, self) if reflected else row.arrange((self, *others), named)
+        return (_with_others if row.dunder else record)(row, operands)
+
+    method.__name__ = row.name
+    return method
+
+
+def _enter(row: Operation) -> None:
+    """Give Value the methods and the operator of a row, and Constant those for all operands."""
+    if row.arity < 1:
+        return
+    aliases = {row.name, row.dunder, getattr(row.array, "__name__", None)}
+    for title in filter(None, aliases - {"<lambda>", "vectorize"}):
+        if title in _RESERVED:
+            raise ValueError(misuse.refuse_name(title, "is taken by Value"))
+        _set(title, row, False)
+    if row.dunder and row.arity == 2:
+        _set(row.dunder.replace("__", "__r", 1), row, True)
+
+
+def _set(title: str, row: Operation, reflected: bool) -> None:
+    def unwritten(self: Value, *others: Any, **named: Any) -> Any:
+        method = _method(row, reflected)
+        setattr(Value, title, method)
+        return method(self, *others, **named)
+
+    unwritten.__name__, unwritten.__qualname__ = row.name, f"Value.{row.name}"
+    unwritten.__doc__ = row.__doc__
+    setattr(Value, title, unwritten)
+    setattr(Constant, title, _by_call(row, reflected))
+
+
+def _evaluate(operation: Operation, operands: tuple[Any, ...]) -> Value:
+    """An operation that is called as a function; from the second time on by its method at once."""
+    if operation.arity > 0 and not operation.dunder and Value not in operation.methods:
+        operation.methods[Value] = _method(operation)
+    return record(operation, operands)
+
+
+_RESERVED = frozenset(name for name in dir(Value) if name[0] != "_") | {"backward"}
+for _row in TABLE.values():
+    _enter(_row)
+newcomers.append(_enter)
+evaluators[Value] = _evaluate

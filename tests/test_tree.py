@@ -1,0 +1,215 @@
+"""What takes sequences of numbers and Values, of whatever kind, and what it refuses."""
+
+import array
+from collections import OrderedDict, deque, namedtuple
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from glassgrad import Value, draw, grad, hessian, jacobian, predict, value_and_grad
+from glassgrad.engine.arrays import ValueArray
+from glassgrad.engine.tree import leaves_of, like, listed, row_of, scalar_of, settled
+from glassgrad.nn import MLP, AttentionHead, Embedding, Module, RecurrentCell, fit, l2, mse
+
+
+class Column:
+    """What gives an array, as a column of a table does."""
+
+    def __init__(self, numbers: object) -> None:
+        self.numbers = np.array(numbers)
+
+    def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
+        return self.numbers
+
+    def __iter__(self) -> Iterator:
+        return iter(self.numbers)
+
+
+class Table(Column):
+    """What gives an array, but its columns' names where it is iterated over, as pandas' does."""
+
+    def __iter__(self) -> Iterator:
+        return iter("ab")
+
+
+KINDS: dict[str, Callable] = {
+    "list": list,
+    "tuple": tuple,
+    "generator": iter,
+    "map": lambda xs: map(float, xs),
+    "dict values": lambda xs: dict(enumerate(xs)).values(),
+    "deque": deque,
+    "array": np.array,
+    "float32": lambda xs: np.array(xs, np.float32),
+    "array of objects": lambda xs: np.array(xs, object),
+    "arrays of no axes": lambda xs: [np.array(x) for x in xs],
+    "column": Column,
+    "array.array": lambda xs: array.array("d", xs),
+    "memoryview": lambda xs: memoryview(array.array("d", xs)),
+}
+ALL = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+POINT = [1.5, -2.0, 4.0]
+
+
+@ALL
+def test_a_row_of_numbers_is_taken_from_all_kinds(kind: Callable) -> None:
+    assert row_of(kind(POINT), "test") == POINT
+    assert leaves_of(kind(POINT)) == POINT
+    assert [leaf for part in settled([kind(POINT)]) for leaf in leaves_of(part)] == POINT
+
+
+def test_ranges_and_rows_of_tables() -> None:
+    assert listed(range(3), "test") == [0, 1, 2]
+    assert [list(row) for row in listed(Table([[1, 2], [3, 4]]), "test")] == [[1, 2], [3, 4]]
+    assert leaves_of([Table([[1, 2], [3, 4]]), range(2)]) == [1, 2, 3, 4, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("thing", "problem"),
+    [
+        ("1 2", "not str '1 2'. Convert it first"),
+        (b"12", "Convert it first"),
+        ({1.0, 2.0}, "A set has no order"),
+        (frozenset([1.0]), "A set has no order"),
+        ({"a": 1.0}, r"Give its numbers alone: list(d.values())"),
+        (3.0, "takes a sequence, not float 3.0"),
+        (Value(3.0), "takes a sequence, not Value"),
+        (np.array(3.0), "takes a sequence, not ndarray"),
+        (None, "takes a sequence, not NoneType None"),
+        (
+            [[1.0], [2.0]],
+            "not rows of them. Call it for each: [test(row) for row in table]",
+        ),
+        (np.ones((2, 2)), "takes one row of numbers"),
+        (Table([[1.0]]), "takes one row of numbers"),
+        ([range(2)], "takes one row of numbers"),
+        (np.ma.masked_array([1.0, 2.0], [True, False]), "has masked entries"),
+    ],
+)
+def test_what_is_no_row_is_refused(thing: object, problem: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        row_of(thing, "test(...)")
+    assert problem in str(caught.value)
+
+
+def test_an_array_of_no_axes_is_what_it_holds() -> None:
+    x = Value(1.0)
+    for thing in (x, np.array(x), 2.0, np.float32(2.0), "a", [1.0]):
+        expected = x if isinstance(thing, np.ndarray) else thing
+        assert scalar_of(thing) is expected
+    assert scalar_of(np.array(2.0)) == 2.0
+
+
+Pair = namedtuple("Pair", "a b")
+
+
+def test_structures_are_made_again_with_other_numbers() -> None:
+    shape = settled({"a": [1.0, range(2)], "b": Pair(Column([1.0, 2.0]), np.array(5.0))})
+    again = like(shape, iter(range(10)))
+    assert again["a"] == [0, [1, 2]]
+    assert type(again["b"]) is Pair
+    assert again["b"].a.tolist() == [3, 4]
+    assert again["b"].b.shape == ()
+    values = like(np.zeros((2, 1)), iter([Value(1.0), Value(2.0)]))
+    assert type(values) is ValueArray
+    assert values.shape == (2, 1)
+
+
+def test_a_set_is_refused_in_a_structure() -> None:
+    with pytest.raises(TypeError, match=r"Numbers come in an order, not in set .*sorted"):
+        value_and_grad(lambda xs: xs)([{1.0, 2.0}])
+
+
+# Places that take them.
+
+
+def cube(xs: object) -> Value:
+    total = Value(0.0)
+    for x in leaves_of(xs):
+        total = total + x**3
+    return total
+
+
+@ALL
+def test_arguments_of_functions_are_of_all_kinds(kind: Callable) -> None:
+    value, gradient = value_and_grad(cube)(kind(POINT))
+    assert value == 1.5**3 - 8.0 + 64.0
+    assert list(gradient) == [3.0 * x * x for x in POINT]
+    assert jacobian(cube)(kind(POINT)).tolist() == [[3.0 * x * x for x in POINT]]
+    assert np.diag(hessian(cube)(kind(POINT))).tolist() == [6.0 * x for x in POINT]
+
+
+@pytest.mark.parametrize(
+    "kind", [list, tuple, iter, deque, np.array, lambda xs: map(scalar_of, xs)]
+)
+def test_gradients_by_all_kinds(kind: Callable) -> None:
+    xs = [Value(x) for x in POINT]
+    assert list(grad(cube(xs), kind(xs))) == [3.0 * x * x for x in POINT]
+
+
+def test_gradients_by_dicts_and_their_views() -> None:
+    xs = OrderedDict(a=Value(1.0), b=Value(2.0))
+    assert grad(cube(list(xs.values())), xs) == {"a": 3.0, "b": 12.0}
+    assert grad(cube(list(xs.values())), xs.values()) == [3.0, 12.0]
+
+
+@ALL
+def test_inputs_of_modules_are_of_all_kinds(kind: Callable) -> None:
+    model = MLP(3, [1], seed=0)
+    assert model(kind(POINT)).data == pytest.approx(model(POINT).data, rel=1e-6)
+    cell, head = RecurrentCell(3, 2, seed=0), AttentionHead(3, 2, seed=0)
+    assert cell.run([kind(POINT)])[0].data == cell.run([POINT])[0].data
+    assert head([kind(POINT)])[0][0].data == head([POINT])[0][0].data
+
+
+def test_tables_are_rows_for_modules() -> None:
+    rows = [[1.0, 2.0], [3.0, 4.0]]
+    cell, letters = RecurrentCell(2, 2, seed=0), Embedding(3, 2, seed=0)
+    assert cell.run(Table(rows))[0].data == cell.run(rows)[0].data
+    assert letters(Table([[0, 2]]))[0][1][0] is letters.rows[2][0]
+    assert letters(iter([1]))[0][0] is letters.rows[1][0]
+    assert letters(np.array(1))[0] is letters.rows[1][0]
+    with pytest.raises(ValueError, match="one sample at a time"):
+        MLP(2, [1])(Table(rows))
+
+
+@pytest.mark.parametrize("kind", [list, iter, tuple, np.array, Column, Table])
+def test_samples_are_of_all_kinds(kind: Callable) -> None:
+    model, rows = MLP(2, [1], seed=0), [[0.0, 1.0], [1.0, 0.0]]
+    assert predict(model, kind(rows)).tolist() == predict(model, rows).tolist()
+    losses = [
+        fit(MLP(2, [1], seed=0), mse, X, y, epochs=2, health=False)["loss"]
+        for X, y in ((rows, [0.0, 1.0]), (kind(rows), Column([0.0, 1.0])), (rows, range(2)))
+    ]
+    assert losses[0] == losses[1] == losses[2]
+
+
+def test_a_state_of_arrays_of_no_axes() -> None:
+    model = MLP(2, [1], seed=0)
+    state = model.state_dict()
+    other = MLP(2, [1], seed=1)
+    other.load_state_dict({name: np.array(number) for name, number in state.items()})
+    assert other.state_dict() == state
+
+
+def test_a_drawing_of_an_array_of_no_axes() -> None:
+    x = Value(3.0, label="x")
+    assert str(draw(np.array(x * x))) == str(draw(x * x))
+
+
+def test_penalties_take_all_kinds_of_parameters() -> None:
+    xs = [Value(3.0), Value(-4.0)]
+    assert [l2(kind(xs), 1.0).data for kind in (iter, tuple, np.array)] == [25.0] * 3
+
+
+def test_a_model_that_gives_a_dict_is_told_what_to_return() -> None:
+    class Heads(Module):
+        def __init__(self) -> None:
+            self.a = MLP(2, [1], seed=0)
+
+        def forward(self, x: object) -> dict[str, Value]:
+            return {"a": self.a(x)}
+
+    with pytest.raises(TypeError, match=r"gave a dict for a sample\. Its forward returns a Value"):
+        fit(Heads(), lambda o, t: (o["a"] - t) ** 2, [[1.0, 2.0]], [0.0], epochs=1)
