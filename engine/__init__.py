@@ -22,6 +22,7 @@ from glassgrad.engine.errors import ChangedDataError as ChangedDataError
 from glassgrad.engine.errors import GradientMismatchError as GradientMismatchError
 from glassgrad.engine.errors import NonFiniteError as NonFiniteError
 from glassgrad.engine.functional import hessian as hessian
+from glassgrad.engine.functional import hvp as hvp
 from glassgrad.engine.functional import jacobian as jacobian
 from glassgrad.engine.functional import jvp as jvp
 from glassgrad.engine.functional import value_and_grad as value_and_grad
