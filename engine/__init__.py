@@ -2,7 +2,7 @@
 
 Start with `value.py` (the node), `table.py` (the calculus, one row an operation), `record.py` (how
 a node is made from both) and `backward.py` (the chain rule); then `gradient.py`, `functional.py`,
-`checking.py`, `mode.py` and `ink.py`. What makes array programs of scalar code is in `compiling/`.
+`check.py`, `mode.py` and `ink.py`. What makes array programs of scalar code is in `compiling/`.
 """
 
 import builtins
@@ -16,8 +16,9 @@ if __name__ != "glassgrad.engine":  # in the folder of a checkout: it would be a
 
 from glassgrad.engine.backward import backward as backward
 from glassgrad.engine.backward import contribution as contribution
-from glassgrad.engine.checking import check_gradients as check_gradients
-from glassgrad.engine.differences import extrapolated_difference as extrapolated_difference
+from glassgrad.engine.check import check_gradients as check_gradients
+from glassgrad.engine.check import check_operation as check_operation
+from glassgrad.engine.check import extrapolated_difference as extrapolated_difference
 from glassgrad.engine.errors import ChangedDataError as ChangedDataError
 from glassgrad.engine.errors import GradientMismatchError as GradientMismatchError
 from glassgrad.engine.errors import NonFiniteError as NonFiniteError
