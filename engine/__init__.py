@@ -17,14 +17,16 @@ if __name__ != "glassgrad.engine":  # in the folder of a checkout: it would be a
 
 from glassgrad.engine.backward import backward as backward
 from glassgrad.engine.backward import contribution as contribution
-from glassgrad.engine.checking import check_gradients as check_gradients
-from glassgrad.engine.differences import extrapolated_difference as extrapolated_difference
+from glassgrad.engine.check import check_gradients as check_gradients
+from glassgrad.engine.check import check_operation as check_operation
+from glassgrad.engine.check import extrapolated_difference as extrapolated_difference
 from glassgrad.engine.errors import ChangedDataError as ChangedDataError
 from glassgrad.engine.errors import GradientMismatchError as GradientMismatchError
 from glassgrad.engine.errors import NonFiniteError as NonFiniteError
 from glassgrad.engine.formula import Formula as Formula
 from glassgrad.engine.formula import derivative_formula as derivative_formula
 from glassgrad.engine.functional import hessian as hessian
+from glassgrad.engine.functional import hvp as hvp
 from glassgrad.engine.functional import jacobian as jacobian
 from glassgrad.engine.functional import jvp as jvp
 from glassgrad.engine.functional import value_and_grad as value_and_grad

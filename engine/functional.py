@@ -1,13 +1,22 @@
-"""Derivatives of functions: gradient, direction, Jacobian and Hessian.
+"""Derivatives of functions: gradient, direction, Jacobian, Hessian, and products with the Hessian.
 
-Every argument becomes a fresh node, so nothing outside is differentiated by and nested derivatives
-do not confuse each other. Numbers in give floats out. Where an argument, or anything else that the
-result depends on, is a Value, Values come out, which can be differentiated again.
+Every argument that is differentiated by becomes a fresh node, so nothing outside is differentiated
+by and nested derivatives do not confuse each other. Numbers in give floats out. Where an argument,
+or anything else that the result depends on, is a Value, Values come out, which can be
+differentiated again. `argnums` has JAX's meaning: the positions of the arguments that are
+differentiated by; all others, and keyword arguments, are handed on as they are.
+
+Raises, all of them:
+    TypeError: there is no function, there is no argument at one of the positions, an argument to
+        differentiate by holds something that is no number, or the result does.
+
+Next: `check.py`, which compares derivatives with differences.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -17,37 +26,54 @@ from glassgrad.engine.errors import NonFiniteError
 from glassgrad.engine.gradient import carrying_edges, grad, local_derivatives
 from glassgrad.engine.backward import topological_order
 from glassgrad.engine.context import derive, recording
-from glassgrad.engine.nested import leaves_of, like
+from glassgrad.engine.tree import leaves_of, like, settled
 from glassgrad.engine.provenance import place
+from glassgrad.engine.misuse import is_real, names, remedy
 from glassgrad.engine.table import dot
-from glassgrad.engine.text import describe
+from glassgrad.engine.text import counted, describe, function_name
 from glassgrad.engine.trap import is_trapping
-from glassgrad.engine.misuse import names
 from glassgrad.engine.value import Value, as_value, constant, is_parameter
 
+Argnums = int | Sequence[int] | None
 
-def value_and_grad(function: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
-    """A function that gives the value of `function` and its gradient by every argument.
 
-    Arguments are numbers, Values, or sequences, dicts and arrays of them. The gradient has the
-    shape of the argument; with several arguments it is a tuple. All are floats if the result
-    depends on no Value from outside, else Values.
+def value_and_grad(
+    function: Callable[..., Any], argnums: Argnums = None, *, has_aux: bool = False
+) -> Callable[..., tuple[Any, Any]]:
+    """A function that gives the value of `function` and its gradient by its arguments.
+
+    Arguments are numbers, Values, or sequences, dicts and arrays of them; the gradient has the
+    shape of the argument.
+
+    Args:
+        function: gives one Value or number.
+        argnums: the position of the argument to differentiate by, for one gradient, or a tuple of
+            positions, for a tuple of gradients. All positional arguments, if left out: one
+            gradient for one argument, a tuple for several.
+        has_aux: `function` gives a pair: the value, and anything else that is to be handed out.
+            The result is ((value, anything else), gradient).
 
     Raises:
-        TypeError: the function gives something else than one Value or number.
+        TypeError: also where `function` does not give one value, or with `has_aux` no pair.
 
     >>> from glassgrad import value_and_grad
     >>> value_and_grad(lambda x, y: x * y)(2.0, 5.0)
     (10.0, (5.0, 2.0))
+    >>> value_and_grad(lambda x, power: x**power, argnums=0)(3.0, 2)
+    (9.0, 6.0)
     """
+    _check(value_and_grad, function, argnums)
 
-    def evaluated(*arguments: Any) -> tuple[Any, Any]:
+    def evaluated(*arguments: Any, **named: Any) -> tuple[Any, Any]:
         with recording():
-            call = _Call(function, arguments)
-            y = call.single_result()
+            call = _Call(value_and_grad, function, arguments, named, argnums)
+            result, aux = call.pair() if has_aux else (call.result, None)
+            y = call.number(result)
             gradients = grad(y, call.leaves, differentiable=call.gives_values)
         shaped = call.reshape(gradients)
-        return call.plain(y), shaped[0] if len(shaped) == 1 else shaped
+        is_single = len(shaped) == 1 if argnums is None else not isinstance(argnums, Sequence)
+        value, gradient = call.plain(y), shaped[0] if is_single else shaped
+        return ((value, call.plain(aux)), gradient) if has_aux else (value, gradient)
 
     return evaluated
 
@@ -57,102 +83,207 @@ def jvp(
 ) -> tuple[Any, Any]:
     """The value of `function` and its derivative in a direction, in one forward sweep.
 
+    An argument whose tangent is 0 does not move: it sends nothing, also where its slope is
+    infinite, as a gradient by the other arguments does not ask for that slope.
+
     Args:
-        function: takes the arguments and gives a Value.
+        function: takes the arguments and gives a Value, or a nested sequence or array of them.
         arguments: a tuple of numbers, or of nested sequences of them, one per parameter.
         tangents: the direction, in the same structure.
 
     Returns:
-        (value, directional derivative) as floats; as Values if the result depends on Values from
-        outside.
+        (value, directional derivative), both in the structure of the result: floats; Values if the
+        result depends on Values from outside.
 
     Raises:
-        TypeError: the arguments or tangents are no sequence.
-        ValueError: there are more or fewer tangents than arguments.
+        TypeError: also where the arguments or tangents are no list or tuple.
+        ValueError: there are more or fewer tangents than numbers.
 
     >>> from glassgrad import jvp
     >>> jvp(lambda x, y: x * y, (2.0, 5.0), (1.0, 0.0))
     (10.0, 5.0)
+    >>> jvp(lambda x: {"square": x * x, "double": 2 * x}, (3.0,), (1.0,))
+    ({'square': 9.0, 'double': 6.0}, {'square': 6.0, 'double': 2.0})
     """
+    _check(jvp, function, None)
     for given in (arguments, tangents):
         if not isinstance(given, (list, tuple)):
             problem = f"jvp takes a tuple with one entry per argument, not {describe(given)}."
             raise TypeError(f"{problem} Write jvp(f, (x,), (dx,)).")
-    direction = [as_value(tangent, "jvp") for tangent in leaves_of(tangents)]
+    tangents = settled(tangents)
+    if len(arguments) != len(tangents):
+        raise ValueError(
+            f"jvp needs one tangent per argument: {len(arguments)}, not {len(tangents)}."
+        )
     with recording():
-        call = _Call(function, arguments)
-        if len(direction) != len(call.leaves):
-            raise ValueError(
-                f"jvp needs one tangent per argument: {len(call.leaves)}, not {len(direction)}."
+        call = _Call(jvp, function, arguments)
+        ys = call.outputs()
+        has_values = call.gives_values or any(isinstance(t, Value) for t in leaves_of(tangents))
+        moved = _moved(ys, call.moving("tangents", tangents), has_values)
+    nothing = constant(0.0) if has_values else 0.0
+    values = iter(ys if has_values else [y.data for y in ys])
+    return like(call.result, values), like(call.result, iter([moved.get(y, nothing) for y in ys]))
+
+
+def _moved(ys: Sequence[Value], moving: dict[Value, Value], as_graphs: bool) -> dict[Value, Any]:
+    """The tangents of the nodes behind `ys`, given those of leaves: floats, or graphs."""
+    watched = is_trapping()
+    if as_graphs:
+        moved: dict[Value, Any] = derive(_tangents, ys, moving, True, watched)
+        return moved
+    return _tangents(ys, {leaf: t.data for leaf, t in moving.items()}, False, watched)
+
+
+def _tangents(
+    ys: Sequence[Value], moving: Mapping[Value, Any], as_graphs: bool, watched: bool
+) -> dict[Value, Any]:
+    """One sweep of the chain rule from the leaves on.
+
+    Nothing comes from an operand that is masked or not chosen, and nothing of an infinite slope
+    from one that does not move. (A tangent that only comes out as 0 is another thing: that of x³
+    is 0 at 0, and yet the derivative of its cube root is 1.)
+    """
+    tangent_of = dict(moving)
+    still = {node for node, tangent in moving.items() if _number(tangent) == 0.0}
+
+    def sends(node: Value, operand: int) -> bool:
+        slope = node.partials[operand]
+        assert node.operation is not None
+        assert slope is not None
+        if node.parents[operand] in still:
+            return isfinite(slope)
+        return slope != 0.0 or not node.operation.masks
+
+    for node in topological_order(*ys):
+        edges = [i for i in carrying_edges(node, tangent_of) if sends(node, i)]
+        if not edges:
+            continue
+        slopes: list[Any] = [node.partials[i] for i in edges]
+        if as_graphs:
+            slopes = list(local_derivatives(node, edges))
+        operands = [node.parents[i] for i in edges]
+        tangent_of[node] = dot(slopes, [tangent_of[operand] for operand in operands])
+        if still.issuperset(operands):
+            still.add(node)
+        if watched and not isfinite(_number(tangent_of[node])):
+            assert node.operation is not None
+            raise NonFiniteError(
+                f"{node.operation.name}({names(node.parents)}) has a derivative of "
+                f"{_number(tangent_of[node])} in the direction of jvp. "
+                f"The node was created {place(node.line)}."
             )
-        y = call.single_result()
-        start = dict(zip(call.leaves, direction))
-        tangent_of = derive(_tangents, y, start, is_trapping())
-    has_values = call.gives_values or any(isinstance(t, Value) for t in leaves_of(tangents))
-    tangent = tangent_of.get(y, constant(0.0))
-    return (y, tangent) if has_values else (y.data, tangent.data)
-
-
-def _tangents(y: Value, tangent_of: dict[Value, Value], watched: bool) -> dict[Value, Value]:
-    """The derivatives of the nodes behind `y` in the direction that the leaves have."""
-    for node in topological_order(y):
-        moving = carrying_edges(node, tangent_of)
-        if moving:
-            directions = [tangent_of[node.parents[i]] for i in moving]
-            tangent_of[node] = dot(local_derivatives(node, moving), directions)
-            if watched and not isfinite(tangent_of[node].data):
-                assert node.operation is not None
-                raise NonFiniteError(
-                    f"{node.operation.name}({names(node.parents)}) has a derivative of "
-                    f"{tangent_of[node].data} in the direction of jvp. "
-                    f"The node was created {place(node.line)}."
-                )
     return tangent_of
 
 
-def jacobian(function: Callable[..., Any]) -> Callable[[Any], Any]:
-    """A function that gives the matrix of derivatives of a vector function of one vector.
+def jacobian(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    """A function that gives the matrix of derivatives of a vector function by a vector.
 
-    The vector is a list, tuple or array; the function gets it as the same kind, and gives one
-    Value or a nested sequence or array of them.
+    The vector is a list, tuple or array, or nested ones; the function gets it as the same kind, and
+    gives one Value or a nested sequence or array of them.
+
+    Args:
+        function: takes the vector, and whatever else it is called with.
+        argnums: the position of the vector among the arguments, or a tuple of positions.
 
     Returns:
         An array of shape (outputs, inputs): floats, or Values if the result depends on Values
-        from outside.
+        from outside. For a tuple of positions a tuple of such arrays.
 
     >>> from glassgrad import jacobian
     >>> jacobian(lambda v: [v[0] * v[1], v[0] + v[1]])([2.0, 5.0])
     array([[5., 2.],
            [1., 1.]])
     """
+    _check(jacobian, function, argnums)
 
-    def evaluated(xs: Any) -> Any:
+    def evaluated(*arguments: Any, **named: Any) -> Any:
         with recording():
-            call = _Call(function, (xs,))
-            rows = [grad(y, call.leaves, differentiable=call.gives_values) for y in call.outputs]
-        matrix: Any = np.empty(
-            (len(rows), len(call.leaves)), dtype=object if call.gives_values else float
-        )
-        for i, row in enumerate(rows):
-            matrix[i, :] = row
-        return matrix
+            call = _Call(jacobian, function, arguments, named, argnums)
+            blocks = call.derivatives_of(call.outputs())
+        return blocks if isinstance(argnums, Sequence) else blocks[0]
 
     return evaluated
 
 
-def hessian(function: Callable[..., Any]) -> Callable[[Any], Any]:
-    """A function that gives the matrix of second derivatives of a function of one vector.
+def hessian(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    """A function that gives the matrix of second derivatives of a function by a vector.
+
+    Args:
+        function: takes the vector, and whatever else it is called with, and gives one Value.
+        argnums: the position of the vector among the arguments, or a tuple of positions.
 
     Returns:
         An array of shape (inputs, inputs): floats, or Values if the result depends on
-        Values from outside. It is symmetric up to rounding.
+        Values from outside. It is symmetric up to rounding. For a tuple of positions, a tuple of
+        tuples of blocks: in block [i][j], row k is about number k of argument i, and columns are
+        about argument j.
 
     >>> from glassgrad import hessian
     >>> hessian(lambda v: v[0] ** 2 * v[1])([3.0, 5.0])
     array([[10.,  6.],
            [ 6.,  0.]])
     """
-    return jacobian(lambda xs: value_and_grad(function)(xs)[1])
+    _check(hessian, function, argnums)
+
+    def evaluated(*arguments: Any, **named: Any) -> Any:
+        with recording():
+            call = _Call(hessian, function, arguments, named, argnums)
+            columns = call.derivatives_of(call.gradients())
+        if not isinstance(argnums, Sequence):
+            return columns[0]
+        starts = np.cumsum([column.shape[1] for column in columns])[:-1]
+        return tuple(zip(*(np.split(column, starts) for column in columns)))
+
+    return evaluated
+
+
+def hvp(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that gives the Hessian of `function` at a point, times a vector.
+
+    The matrix is not built: the product is the gradient of the derivative in the direction of the
+    vector, which costs a few gradients, whatever the number of inputs (B. A. Pearlmutter, "Fast
+    exact multiplication by the Hessian", 1994). `scipy.optimize.minimize` takes it as `hessp`.
+
+    Args:
+        function: takes the point, and whatever else it is called with, and gives one Value.
+
+    Returns:
+        A function of the point, the vector in the same structure, and what else `function` takes.
+        Its result has that structure too: floats, or Values if it depends on Values from outside.
+
+    Raises:
+        ValueError: also where point and vector have not the same number of numbers.
+
+    >>> from glassgrad import hvp
+    >>> hvp(lambda v: v[0] ** 2 * v[1])([3.0, 5.0], [1.0, 2.0])
+    [22.0, 6.0]
+    """
+    _check(hvp, function, 0)
+
+    def evaluated(point: Any, vector: Any, *arguments: Any, **named: Any) -> Any:
+        with recording():
+            call = _Call(hvp, function, (point, *arguments), named, 0)
+            y = call.number(call.result)
+            slope = _moved([y], call.moving("vector", (vector,)), True).get(y, constant(0.0))
+            has_values = call.gives_values or any(isinstance(x, Value) for x in leaves_of(vector))
+            products = grad(slope, call.leaves, differentiable=has_values)
+        return call.reshape(products)[0]
+
+    return evaluated
+
+
+def _check(derivative: Callable[..., Any], function: Any, argnums: Argnums) -> None:
+    """Refuse what is no function, and what is no position, before anything is called."""
+    role = derivative.__name__
+    if not callable(function):
+        hint = " Of a Value, write grad(y, x)." if isinstance(function, Value) else ""
+        raise TypeError(f"{role} takes a function, not {describe(function)}.{hint}")
+    positions = argnums if isinstance(argnums, Sequence) else [argnums or 0]
+    if not positions or not all(isinstance(i, (int, np.integer)) for i in positions):
+        raise TypeError(
+            f"argnums is the position of an argument to differentiate by, or a tuple of positions, "
+            f"not {describe(argnums)}. The arguments come after it: {role}(f)(x)."
+        )
 
 
 def _fresh(argument: Any) -> Value:
@@ -162,43 +293,158 @@ def _fresh(argument: Any) -> Value:
     return Value(argument.data) if argument.is_constant else +argument
 
 
+def _number(x: float | Value) -> float:
+    return x.data if isinstance(x, Value) else x
+
+
 class _Call:
-    """One call of a function on fresh nodes.
+    """One call of a function, on fresh nodes for the arguments that are differentiated by.
 
     Attributes:
-        leaves: the fresh nodes, one per number in the arguments.
-        outputs: the Values in the result.
-        gives_values: whether the result depends on Values from outside, so that plain numbers
-            would cut it off from them.
+        leaves: the fresh nodes, one per number in those arguments.
+        result: what the function gave.
+        gives_values: whether it depends on Values from outside, so that plain numbers would cut it
+            off from them.
     """
 
-    def __init__(self, function: Callable[..., Any], arguments: Sequence[Any]) -> None:
-        self._function = function
-        self._shape = arguments
-        given = leaves_of(list(arguments))
+    def __init__(
+        self,
+        derivative: Callable[..., Any],
+        function: Callable[..., Any],
+        arguments: Sequence[Any],
+        named: Mapping[str, Any] | None = None,
+        argnums: Argnums = None,
+    ) -> None:
+        self._role = derivative.__name__
+        self._title = function_name(function)
+        positions = self._positions(argnums, len(arguments))
+        arguments = [settled(x) if i in positions else x for i, x in enumerate(arguments)]
+        self._shapes = [arguments[i] for i in positions]
+        self._check_numbers(arguments, positions)
+        given = leaves_of(self._shapes)
         self.leaves = [_fresh(x) for x in given]
-        self._result = function(*self.reshape(self.leaves))
-        self.outputs = [as_value(y, self._title()) for y in leaves_of(self._result)]
+        replaced = dict(zip(positions, self.reshape(self.leaves)))
+        everything = [replaced.get(i, argument) for i, argument in enumerate(arguments)]
+        self.result = function(*everything, **(named or {}))
         self.gives_values = any(isinstance(x, Value) for x in given) or self._reaches_others()
 
-    def single_result(self) -> Value:
+    def pair(self) -> tuple[Any, Any]:
+        """The value and what comes beside it, if the result is such a pair."""
+        if isinstance(self.result, (tuple, list)) and len(self.result) == 2:
+            return self.result[0], self.result[1]
+        raise TypeError(
+            f"With has_aux=True {self._title} gives a pair (value, anything else), "
+            f"not {describe(self.result)}."
+        )
+
+    def number(self, result: Any) -> Value:
         """The result, if it is a single Value or number."""
-        return as_value(self._result, self._title())
+        if isinstance(result, Value) or is_real(result):
+            return as_value(result, self._role)
+        hint = ""
+        if self._role == value_and_grad.__name__:
+            hint = " Of several, jacobian takes the derivatives; has_aux=True hands out a second."
+        raise TypeError(
+            f"{self._role} differentiates one number, and {self._title} gives "
+            f"{describe(result)}.{hint}"
+        )
+
+    def outputs(self) -> list[Value]:
+        """All numbers of the result."""
+        return [as_value(y, f"The result of {self._title}") for y in leaves_of(self.result)]
+
+    def gradients(self) -> list[Value]:
+        """The gradient of a single result, as graphs."""
+        gradients: list[Value] = grad(self.number(self.result), self.leaves, differentiable=True)
+        return gradients
+
+    def derivatives_of(self, ys: Sequence[Value]) -> tuple[Any, ...]:
+        """For each argument the matrix of derivatives of `ys` by its numbers."""
+        kind = object if self.gives_values else float
+        matrix: Any = np.empty((len(ys), len(self.leaves)), dtype=kind)
+        for i, y in enumerate(ys):
+            matrix[i, :] = grad(y, self.leaves, differentiable=self.gives_values)
+        starts = np.cumsum([len(leaves_of(shape)) for shape in self._shapes])[:-1]
+        return tuple(np.split(matrix, starts, axis=1))
+
+    def moving(self, what: str, tangents: Sequence[Any]) -> dict[Value, Value]:
+        """The tangents of the leaves, nested as the arguments are, without those that are 0."""
+        for shape, given in zip(self._shapes, tangents):
+            wanted, count = len(leaves_of(shape)), len(leaves_of(given))
+            if wanted != count:
+                raise ValueError(
+                    f"{self._role}: the {what} has the structure of the argument: "
+                    f"{counted(wanted, 'number')}, not {count:,}."
+                )
+        directions = [as_value(t, self._role) for t in leaves_of(list(tangents))]
+        pairs = zip(self.leaves, directions)
+        return {leaf: t for leaf, t in pairs if not (t.is_constant and t.data == 0.0)}
 
     def reshape(self, flat: Sequence[Any]) -> tuple[Any, ...]:
         """One entry per number of the arguments, nested as the arguments are."""
         supply = iter(flat)
-        return tuple(like(argument, supply) for argument in self._shape)
+        return tuple(like(shape, supply) for shape in self._shapes)
 
-    def plain(self, y: Value) -> Any:
-        """A result as it is given out: a float where that cuts nothing off."""
-        return y if self.gives_values else y.data
+    def plain(self, thing: Any) -> Any:
+        """A result as it is given out: with floats for Values where that cuts nothing off."""
+        return thing if self.gives_values else _with_floats(thing)
+
+    def _positions(self, argnums: Argnums, count: int) -> list[int]:
+        """The positions of the arguments to differentiate by, from the left."""
+        if argnums is None:
+            wanted: Sequence[int] = range(count)
+        else:
+            wanted = argnums if isinstance(argnums, Sequence) else [argnums]
+        positions = [operator.index(i) % count for i in wanted if -count <= i < count]
+        if not wanted or len(set(positions)) < len(wanted):
+            by = f" by {', '.join(map(str, wanted))}" if wanted else ""
+            raise TypeError(
+                f"{self._role}{by}: {self._title} was called with "
+                f"{counted(count, 'positional argument')}, and each can be differentiated by once. "
+                "Arguments given by keyword are not differentiated by."
+            )
+        return positions
+
+    def _check_numbers(self, arguments: Sequence[Any], positions: Sequence[int]) -> None:
+        for i in positions:
+            for leaf in leaves_of(arguments[i]):
+                if not isinstance(leaf, Value) and not is_real(leaf):
+                    raise TypeError(self._static(leaf, i, arguments))
+
+    def _static(self, leaf: Any, position: int, arguments: Sequence[Any]) -> str:
+        """What to write for an argument that is not to be differentiated by."""
+        problem = (
+            f"{self._role} of {self._title} differentiates by argument {position}, and "
+            f"{describe(leaf)} is no number. "
+        )
+        numbers = [i for i, argument in enumerate(arguments) if _is_numbers(argument)]
+        if not numbers or self._role != value_and_grad.__name__:
+            return problem + remedy(leaf)
+        by = numbers[0] if len(numbers) == 1 else tuple(numbers)
+        return problem + (
+            f"Name those to differentiate by, value_and_grad(f, argnums={by}), "
+            "or fix the others: value_and_grad(lambda x: f(x, ...))."
+        )
 
     def _reaches_others(self) -> bool:
         own = set(self.leaves)
-        return any(
-            is_parameter(node) and node not in own for node in topological_order(*self.outputs)
-        )
+        results = [x for x in leaves_of(self.result) if isinstance(x, Value)]
+        return any(is_parameter(x) and x not in own for x in topological_order(*results))
 
-    def _title(self) -> str:
-        return f"The result of {getattr(self._function, '__name__', 'the function')}"
+
+def _is_numbers(argument: Any) -> bool:
+    return all(isinstance(leaf, Value) or is_real(leaf) for leaf in leaves_of(argument))
+
+
+def _with_floats(thing: Any) -> Any:
+    """A nested result with the number of each Value in it; everything else stays as it is."""
+    if isinstance(thing, Value):
+        return thing.data
+    if not any(isinstance(leaf, Value) for leaf in leaves_of(thing)):
+        return thing
+    if isinstance(thing, dict):
+        return {key: _with_floats(part) for key, part in thing.items()}
+    if isinstance(thing, np.ndarray):
+        return like(thing, iter([_with_floats(part) for part in thing.flat]))
+    parts = [_with_floats(part) for part in thing]
+    return type(thing)(*parts) if hasattr(thing, "_fields") else type(thing)(parts)

@@ -1,22 +1,12 @@
-"""Derivatives as functions: of any order and nesting, in the shape of what they are taken by."""
+"""`grad`: of any order, by any node, in the shape of what it is taken by; and changed data."""
 
 import math
-from collections import namedtuple
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from glassgrad import (
-    ChangedDataError,
-    Value,
-    engine,
-    grad,
-    hessian,
-    jacobian,
-    jvp,
-    value_and_grad,
-)
+from glassgrad import ChangedDataError, Value, engine, grad
 
 
 def nth_derivative(function: Callable, x: float, order: int) -> float:
@@ -164,177 +154,11 @@ def test_a_constant_is_refused(constant: Callable) -> None:
         (lambda x: grad(3.0, x), "float 3.0"),
         (lambda x: grad(x, 3.0), "float 3.0"),
         (lambda x: grad(x, [x, None]), "None"),
-        (lambda x: value_and_grad(lambda v: "text")(1.0), "str 'text'"),
-        (lambda x: value_and_grad(lambda v: [v])(1.0), "list"),
-        (lambda x: value_and_grad(lambda v: v)("1.0"), "str '1.0'"),
-        (lambda x: value_and_grad(lambda v: v)(1j), "complex"),
-        (lambda x: jvp(lambda v: v, (1.0,), ("1.0",)), "str '1.0'"),
     ],
 )
 def test_misuse_is_refused(attempt: Callable, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         attempt(Value(1.0))
-
-
-# value_and_grad.
-
-
-def test_value_and_grad_of_numbers_gives_floats() -> None:
-    value, gradient = value_and_grad(lambda x: x**3)(3)
-    assert (value, gradient) == (27.0, 27.0)
-    assert (type(value), type(gradient)) == (float, float)
-
-
-Parameters = namedtuple("Parameters", "weights bias")
-
-
-def test_value_and_grad_takes_the_shape_of_the_arguments() -> None:
-    def model(p: Parameters, scale: dict) -> Value:
-        return engine.dot(p.weights, [1.0, 2.0]) * scale["s"] + p.bias
-
-    value, (by_parameters, by_scale) = value_and_grad(model)(
-        Parameters([3.0, 4.0], 5.0), {"s": 2.0}
-    )
-    assert value == 27.0
-    assert by_parameters == Parameters([2.0, 4.0], 1.0)
-    assert by_scale == {"s": 11.0}
-
-
-def test_value_and_grad_of_an_array() -> None:
-    matrix = np.array([[1.0, 2.0], [3.0, 4.0]])
-    value, gradient = value_and_grad(lambda m: (m * m).sum())(matrix)
-    assert value == 30.0
-    assert gradient.dtype == float
-    assert gradient.tolist() == (2 * matrix).tolist()
-
-
-def test_value_and_grad_does_not_touch_its_arguments() -> None:
-    x = Value(3.0)
-    value, gradient = value_and_grad(lambda v: v * v)(x)
-    assert (value.data, gradient.data) == (9.0, 6.0)
-    assert x.grad is engine.NOT_COMPUTED
-    assert grad(gradient, x) == 2.0
-
-
-def test_a_result_that_depends_on_nothing() -> None:
-    assert value_and_grad(lambda x: 5.0)(1.0) == (5.0, 0.0)
-    assert value_and_grad(lambda x: x)(1.0) == (1.0, 1.0)
-    assert jvp(lambda x: 5.0, (1.0,), (1.0,)) == (5.0, 0.0)
-
-
-def derivative(function: Callable) -> Callable:
-    return lambda *arguments: value_and_grad(function)(*arguments)[1]
-
-
-def test_nested_derivatives_are_not_confused() -> None:
-    """The classic: d/dx (x · d/dy (x + y)) is 1, where a mix-up of x and y gives 2."""
-    outer = derivative(lambda x: x * derivative(lambda y: x + y)(Value(1.0)))
-    assert outer(1.0) == 1.0
-    assert derivative(lambda x: x * derivative(lambda y: x + y)(x))(3.0) == 1.0
-    assert derivative(lambda x: x * derivative(lambda y: x * y)(Value(1.0)))(3.0) == 6.0
-
-
-@pytest.mark.parametrize(
-    "inner",
-    [
-        lambda x: derivative(lambda y: x * y)(1.0),
-        lambda x: jvp(lambda y: x * y, (1.0,), (1.0,))[1],
-        lambda x: jacobian(lambda ys: [x * ys[0]])([1.0])[0, 0],
-        lambda x: hessian(lambda ys: x * ys[0] * ys[0] / 2)([1.0])[0, 0],
-    ],
-    ids=["value_and_grad", "jvp", "jacobian", "hessian"],
-)
-def test_a_value_from_outside_is_not_cut_off(inner: Callable) -> None:
-    """The inner derivative is x, although it is taken at a plain number: d/dx (x·x) is 2x."""
-    assert derivative(lambda x: x * inner(x))(3.0) == 6.0
-
-
-def test_derivatives_of_derivatives_as_functions() -> None:
-    cube = lambda x: x**3
-    assert derivative(derivative(cube))(2.0) == 12.0
-    assert derivative(derivative(derivative(cube)))(2.0) == 6.0
-
-
-# jvp.
-
-
-def test_jvp_is_the_derivative_in_a_direction() -> None:
-    def function(p: dict, x: float) -> Value:
-        return engine.sin(p["a"] * x) + p["b"][0] * x
-
-    value, slope = jvp(function, ({"a": 2.0, "b": [3.0]}, 0.5), ({"a": 1.0, "b": [10.0]}, 100.0))
-    expected = math.cos(1.0) * (0.5 * 1.0 + 2.0 * 100.0) + 0.5 * 10.0 + 3.0 * 100.0
-    assert value == pytest.approx(math.sin(1.0) + 1.5, rel=1e-15)
-    assert slope == pytest.approx(expected, rel=1e-14)
-
-
-def test_jvp_of_values_can_be_differentiated() -> None:
-    x, t = Value(0.5), Value(2.0)
-    _, slope = jvp(engine.sin, (x,), (t,))
-    assert slope.data == pytest.approx(2.0 * math.cos(0.5))
-    assert grad(slope, [x, t]) == pytest.approx([-2.0 * math.sin(0.5), math.cos(0.5)])
-
-
-def test_jvp_over_grad_is_a_product_with_the_hessian() -> None:
-    def function(v: list) -> Value:
-        return v[0] ** 2 * v[1] + engine.exp(v[1])
-
-    point, direction = [3.0, 0.5], [1.0, -2.0]
-    products = [
-        jvp(lambda v, i=i: derivative(function)(v)[i], (point,), (direction,))[1] for i in (0, 1)
-    ]
-    assert products == pytest.approx(list(hessian(function)(point) @ direction), rel=1e-14)
-
-
-def test_jvp_wants_a_tangent_per_argument() -> None:
-    with pytest.raises(ValueError, match="one tangent per argument: 2, not 1"):
-        jvp(lambda x, y: x * y, (1.0, 2.0), (1.0,))
-
-
-# jacobian and hessian.
-
-
-def test_jacobian_of_several_outputs() -> None:
-    found = jacobian(lambda v: [v[0] * v[1], v[0] + 1, engine.sin(v[1]), 7.0])([2.0, 5.0])
-    assert found.dtype == float
-    assert found.tolist() == [[5.0, 2.0], [1.0, 0.0], [0.0, math.cos(5.0)], [0.0, 0.0]]
-
-
-def test_jacobian_of_an_array() -> None:
-    matrix = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
-    assert jacobian(lambda v: matrix @ v)(np.array([1.0, -1.0])).tolist() == matrix.tolist()
-    assert jacobian(lambda v: v * 2.0)(np.array([1.0, 2.0])).tolist() == [[2.0, 0.0], [0.0, 2.0]]
-
-
-@pytest.mark.parametrize("kind", [list, tuple, np.array])
-def test_the_function_gets_the_kind_of_sequence_that_was_given(kind: Callable) -> None:
-    kinds = []
-
-    def function(v: object) -> Value:
-        kinds.append(type(v))
-        return v[0] * v[1]
-
-    point = kind([3.0, 5.0])
-    assert jacobian(function)(point).tolist() == [[5.0, 3.0]]
-    assert hessian(function)(point).tolist() == [[0.0, 1.0], [1.0, 0.0]]
-    assert all(issubclass(found, type(point)) for found in kinds)
-
-
-def test_a_jacobian_of_values_can_be_differentiated() -> None:
-    x = Value(2.0)
-    found = jacobian(lambda v: [v[0] ** 3])([x])
-    assert found.shape == (1, 1)
-    assert grad(found[0, 0], x) == 12.0
-
-
-def test_hessian() -> None:
-    found = hessian(lambda v: v[0] ** 2 * v[1] + engine.exp(v[1] * v[2]))([3.0, 0.0, 2.0])
-    assert found == pytest.approx(np.array([[0.0, 6.0, 0.0], [6.0, 4.0, 1.0], [0.0, 1.0, 0.0]]))
-
-
-def test_hessian_of_a_linear_function_is_zero() -> None:
-    assert hessian(lambda v: 2 * v[0] - v[1])([1.0, 2.0]).tolist() == [[0.0, 0.0], [0.0, 0.0]]
-    assert hessian(lambda v: 5.0)([1.0]).tolist() == [[0.0]]
 
 
 # Data that changed.

@@ -557,6 +557,12 @@ def test_the_text_of_a_leaf_alone() -> None:
     assert text.splitlines()[-1].split() == ["x", "3", "1", "1"]
 
 
+def test_the_text_has_no_difference_where_nudges_are_lost_in_rounding() -> None:
+    lines = backprop(Value(1.0, label="x") + Value(1e20, label="y")).text().splitlines()
+    assert ["x", "1", "1", "–"] in [line.split() for line in lines]
+    assert ["y", "1e+20", "1", "1"] in [line.split() for line in lines]
+
+
 # The check by differences, and the update.
 
 
@@ -610,6 +616,10 @@ def test_differences_know_no_scale(compute: Callable[[Value], Value], x: float) 
         (lambda x: x * 2.0, math.nan, "edge"),
         (lambda x: x * 2.0, math.inf, "edge"),
         (lambda x: x + engine.step(x - 1.0), 1.0, "unsettled"),
+        (lambda x: x + 1e20, 1.0, "lost"),
+        (lambda x: (x + 1e16) - 1e16, 1.3, "lost"),
+        (lambda x: x * 1e-20 + 1.0, 1.0, "lost"),
+        (engine.sigmoid, 100.0, "lost"),
     ],
 )
 def test_where_differences_tell_no_slope_they_say_why(

@@ -18,7 +18,7 @@ import pytest
 
 from glassgrad import NOT_COMPUTED, Value, engine, grad, no_grad, scope
 from glassgrad.engine.misuse import HABITS
-from glassgrad.engine.real import is_real
+from glassgrad.engine.misuse import is_real
 
 
 def here() -> int:

@@ -13,7 +13,7 @@ from math import isfinite
 from typing import Any, overload
 
 from glassgrad.engine import Value, contribution
-from glassgrad.engine.differences import Finding, finding
+from glassgrad.engine.check import Finding, finding, rounding_error
 from glassgrad.engine.files import json_text
 from glassgrad.engine.misuse import name
 from glassgrad.viz.diagram import Diagram
@@ -119,11 +119,17 @@ class Steps(Sequence[Step]):
         if not self.diagram.can_evaluate:
             return None
         found = self.finding(node)
-        return None if found.doubt else found.estimate.value
+        return None if found.doubt else found.value
 
     def finding(self, node: int) -> Finding:
         """What differences tell of the gradient of a node, and whether it can be trusted."""
-        return finding(lambda x: self._result_at(node, x), self.diagram[node].data)
+        rounding = rounding_error(
+            (self.gradients.get(n.index, 0.0), n.data, [self.diagram[i].data for i in n.parents])
+            for n in self.diagram
+            if n.parents
+        )
+        x, gradient = self.diagram[node].data, self.gradients.get(node)
+        return finding(lambda x: self._result_at(node, x), x, gradient, rounding)
 
     def _result_at(self, node: int, number: float) -> float:
         return self.diagram.evaluate({node: number})[self.root]

@@ -11,8 +11,8 @@ from math import isfinite
 from pathlib import PurePath
 from typing import Any
 
+from glassgrad.engine.check import KINK
 from glassgrad.engine.compiling.result import Total
-from glassgrad.engine.differences import KINK
 from glassgrad.engine.printing import short
 from glassgrad.engine.text import clipped
 from glassgrad.viz import at_once
@@ -227,7 +227,7 @@ def _checked(steps: Steps, index: int) -> str:
         return f"Check by differences: they tell nothing of ∂{root}/∂{name} here."
     agrees = found.error_of(steps.gradients[index]) <= _TOLERANCE
     verdict = "the same" if agrees else f"not {short(steps.gradients[index])}"
-    return f"Check by differences: ∂{root}/∂{name} ≈ {short(found.estimate.value)}, {verdict}."
+    return f"Check by differences: ∂{root}/∂{name} ≈ {short(found.value)}, {verdict}."
 
 
 def _part(edge: Step) -> list[Any]:

@@ -4,6 +4,7 @@ Wrong ones are those that people write: a sign, a factor, a term left out, opera
 cut off from the graph, old data; at one argument only, or in the second derivative only.
 """
 
+import inspect
 import math
 from collections.abc import Callable
 
@@ -18,9 +19,11 @@ from glassgrad import (
     Reduction,
     Value,
     check_gradients,
+    check_operation,
     engine,
+    extrapolated_difference,
 )
-from glassgrad.engine.op import ATOM, Notation, Pairing
+from glassgrad.engine.op import ATOM, Notation
 
 
 def operation_with(*rules: object, function: Callable = math.sin) -> Operation:
@@ -209,52 +212,120 @@ def test_what_is_wrong_only_in_a_higher_order(rule: Callable, order: int) -> Non
         check_gradients(function, [0.7], order=order)
 
 
-def wrong_versions(row: Operation) -> list[Operation]:
-    """The row with its rules made wrong: by their sign, by a factor, by an offset, and zero."""
-
-    def changed(change: Callable) -> Operation:
-        if isinstance(row, Reduction):
-            rules = (lambda xs, y: tuple(map(change, row.rules[0](xs, y))),)
-        else:
-            rules = tuple(
-                rule
-                if rule is None
-                else lambda *xs, rule=rule: change(rule(*xs) if callable(rule) else rule)
-                for rule in row.rules
-            )
-        return type(row)(
-            row.name, row.about, scalar=row.scalar, array=row.array, rules=rules,
-            notation=row.notation, domain=row.domain, defaults=row.defaults,
-            selects=row.selects, masks=row.masks,
-        )  # fmt: skip
-
-    changes = [lambda p: -p, lambda p: p * (1 + 1e-6), lambda p: p + 1e-3, lambda p: p * 0.0]
-    return list(map(changed, changes))
+# Operations.
 
 
-# Through the others no derivative flows.
+def changed(row: Operation, change: Callable, which: Callable = lambda i: True) -> Operation:
+    """The row with another rule for each operand of which a function of its position is true."""
+    if isinstance(row, Reduction):
+        rules = (
+            lambda xs, y: tuple(
+                change(p) if which(i) else p for i, p in enumerate(row.rules[0](xs, y))
+            ),
+        )
+    else:
+        rules = tuple(
+            changed_rule(rule, change) if which(i) else rule for i, rule in enumerate(row.rules)
+        )
+    return with_rules(row, *rules)
+
+
+def changed_rule(rule: object, change: Callable) -> object:
+    """Another rule of operands of the same names, by which they are called in messages."""
+    if not callable(rule):
+        return None if rule is None else change(rule)
+    names = ", ".join(inspect.signature(rule).parameters)
+    return eval(f"lambda {names}: change(rule({names}))", {"change": change, "rule": rule})
+
+
+def with_rules(row: Operation, *rules: object) -> Operation:
+    return type(row)(
+        row.name, row.about, scalar=row.scalar, array=row.array, rules=rules,
+        notation=row.notation, domain=row.domain, defaults=row.defaults,
+        selects=row.selects, masks=row.masks,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_every_row_is_right(name: str) -> None:
+    assert check_operation(TABLE[name]) < 1e-7
+
+
 WITH_RULES = [pytest.param(row, id=name) for name, row in TABLE.items() if any(row.rules)]
+"""Through the others no derivative flows."""
 
 
 @pytest.mark.parametrize("row", WITH_RULES)
 def test_every_row_made_wrong(row: Operation, figure: Callable) -> None:
-    size = len(row.domain)
-    if isinstance(row, Reduction):
-        size = 4 if isinstance(row, Pairing) else 3
-    intervals = row.domain * size if isinstance(row, Reduction) else row.domain
-    point = [low + (high - low) * s for (low, high), s in zip(intervals, (0.8, 0.6, 0.4, 0.3))]
+    changes = [lambda p: -p, lambda p: p * (1 + 1e-6), lambda p: p + 1e-3, lambda p: p * 0.0]
+    for change in changes:
+        with pytest.raises(GradientMismatchError, match=f"The derivative of {row.name} by operand"):
+            check_operation(changed(row, change))
+    figure("Mutants", "wrong rules that check_gradients finds", len(changes))
 
-    def at_point(operation: Operation) -> float:
-        call = lambda *xs: (
-            operation(*operation.sides(xs)) if isinstance(row, Reduction) else operation(*xs)
-        )
-        return check_gradients(call, point)
 
-    assert at_point(row) < 1e-7
-    for wrong in wrong_versions(row):
-        with pytest.raises(GradientMismatchError):
-            at_point(wrong)
-    figure("Mutants", "wrong rules that check_gradients finds", 4)
+@pytest.mark.parametrize(
+    ("name", "operand", "named"),
+    [
+        *(("clip", i, operand) for i, operand in enumerate(("x", "low", "high"))),
+        ("atan2", 0, "y"),
+        ("atan2", 1, "x"),
+        ("where", 1, "a"),
+        ("add", 1, "1"),
+        *(("dot", i, str(i)) for i in range(4)),
+        *(("softmax", i, str(i)) for i in range(3)),
+    ],
+)
+def test_the_wrong_operand_is_named(name: str, operand: int, named: str) -> None:
+    wrong = changed(TABLE[name], lambda p: p * (1 + 1e-6), lambda i: i == operand)
+    with pytest.raises(GradientMismatchError, match=rf"of {name} by operand {named} at \["):
+        check_operation(wrong)
+
+
+@pytest.mark.parametrize("name", ["sub", "mul", "div", "pow", "atan2", "hypot", "leg", "maximum"])
+def test_rules_of_operands_swapped(name: str) -> None:
+    row = TABLE[name]
+    with pytest.raises(GradientMismatchError, match=f"derivative of {name} by operand"):
+        check_operation(with_rules(row, *row.rules[::-1]))
+
+
+def test_a_rule_that_is_missing() -> None:
+    with pytest.raises(GradientMismatchError, match="derivative of mul by operand b"):
+        check_operation(with_rules(TABLE["mul"], TABLE["mul"].rules[0], None))
+
+
+def test_a_rule_that_is_wrong_only_on_values() -> None:
+    """Its number is right, but it is made of floats: the derivative of the derivative is lost."""
+    wrong = operation_with(lambda x, y: math.cos(getattr(x, "data", x)))
+    title = "The derivative of the derivative of mine by operand x by operand x"
+    with pytest.raises(GradientMismatchError, match=title):
+        check_operation(wrong)
+
+
+def test_an_operation_is_checked_at_points_of_ones_own() -> None:
+    wrong = operation_with(lambda x, y: engine.where(x < 5.0, engine.cos(x), engine.sin(x)))
+    assert check_operation(wrong) < 1e-7
+    assert check_operation(wrong, np.array([[1.0], [4.0]])) < 1e-7
+    with pytest.raises(GradientMismatchError, match=r"by operand x at \[6.0\]"):
+        check_operation(wrong, [[1.0], [6.0]])
+    assert check_operation(TABLE["dot"], [[1.0, 2.0]]) < 1e-7
+    with pytest.raises(GradientMismatchError, match=r"allowed 1\.0e-09"):
+        check_operation(operation_with(lambda x, y: engine.cos(x) + 1e-8), tolerance=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((engine.softmax,), r"takes an operation, not function.*check_gradients\(f, \[1.0\]\)"),
+        (("tanh",), "takes an operation, not str 'tanh'"),
+        ((TABLE["tanh"], [0.5]), r"each a list of numbers, not 0.5.*\[\[0.5\], \[2.0\]\]"),
+        ((TABLE["tanh"], [["a"]]), "check_operation takes Values and real numbers, not str 'a'"),
+        ((TABLE["tanh"], [[1.0, 2.0]]), "tanh takes 1 operand, not 2"),
+    ],
+)
+def test_what_is_no_operation_or_point_is_refused(arguments: tuple, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        check_operation(*arguments)
 
 
 # What cannot be compared: refused, and not passed by chance.
@@ -304,6 +375,77 @@ def test_a_jump(function: Callable, x: float) -> None:
 def test_outside_the_domain_or_at_its_edge(function: Callable, x: float) -> None:
     with pytest.raises(GradientMismatchError, match="finite differences give"):
         check_gradients(function, [x])
+
+
+LOST = [
+    pytest.param(lambda x: x + 1e20, 1.0, id="beside a large number"),
+    pytest.param(lambda x: x.detach() + 1e20, 1.0, id="wrong, beside a large number"),
+    pytest.param(lambda x: x * 1e-20 + 1.0, 1.0, id="a small slope"),
+    pytest.param(lambda x: x * 1e-15 + 1.0, 1.0, id="a slope of a few last digits"),
+    pytest.param(lambda x: (x + 1e16) - 1e16, 1.3, id="cancelled"),
+    pytest.param(lambda x: (x + 1e16) - 1e16, 1.0, id="cancelled, at a jump of the digits"),
+    pytest.param(lambda x: x * 5e-324, 1.0, id="the smallest number"),
+    pytest.param(engine.sigmoid, 100.0, id="constant to rounding"),
+]
+
+
+@pytest.mark.parametrize(("function", "x"), LOST)
+def test_nudges_lost_in_rounding(function: Callable, x: float) -> None:
+    with pytest.raises(GradientMismatchError, match="nudges are lost in the rounding"):
+        check_gradients(function, [x])
+
+
+def test_nudges_that_are_not_lost() -> None:
+    """Slopes of 0 beside a large number, and a slope that half of the digits still show."""
+    for function, x in (
+        (lambda x: engine.relu(x) + 5.0, -3.0),
+        (lambda x: 5.0 + x * 0.0, 1.0),
+        (engine.sigmoid, 1000.0),
+        (lambda x: (x + 1e8) - 1e8, 1.0),
+        (engine.cos, math.pi),
+        (lambda x: (x - 0.1) ** 2 + 1.0, 0.1 + 1e-12),
+    ):
+        assert check_gradients(function, [x]) < 1e-7
+
+
+def test_a_difference_that_is_lost_is_none() -> None:
+    assert math.isnan(extrapolated_difference(lambda x: x + 1e20, 1.0))
+    assert math.isnan(extrapolated_difference(lambda x: x * 1e-20 + 1.0, 1.0))
+    assert extrapolated_difference(lambda x: 5.0, 1.0) == 0.0
+    assert extrapolated_difference(lambda x: max(x, 0.0) + 5.0, -3.0) == 0.0
+    assert extrapolated_difference(lambda x: x**3, 2.0, 0.5) == pytest.approx(12.0, rel=1e-12)
+
+
+def test_a_function_is_not_followed_to_where_it_fails() -> None:
+    table = [5.0] * 8
+
+    def function(x: Value, i: Value) -> Value:
+        return x * table[int(i.data)]
+
+    assert check_gradients(function, [2.0, 3.5]) < 1e-7
+
+
+@pytest.mark.parametrize(
+    ("function", "x"),
+    [
+        (engine.log, 1e-300),
+        (engine.sqrt, 1e-300),
+        (lambda x: 1 / x, 1e-20),
+        (engine.relu, 1e-20),
+        (lambda x: x * 3.0, 5e-324),
+        (lambda x: x * 0.5, 1.7e308),
+        (lambda x: engine.sin(x) * 1.7e308, 1.0),
+    ],
+)
+def test_very_small_and_large_numbers(function: Callable, x: float) -> None:
+    assert check_gradients(function, [x]) < 1e-7
+    with pytest.raises(GradientMismatchError):
+        check_gradients(lambda x: function(x) * (x / x.detach()), [x])
+
+
+def test_steps_do_not_fall_in_with_the_period_of_a_sine() -> None:
+    """Steps of 11 · 2ⁿ are nearly multiples of 2π, and agreed on a slope of -0.0002."""
+    assert not abs(extrapolated_difference(math.sin, 1e15) + 0.00020647708) < 1e-9
 
 
 def test_a_kink_in_the_gradient_only() -> None:

@@ -1,0 +1,533 @@
+"""Check gradients against finite differences, for functions and operations of your own.
+
+Differences know no rules. They are taken at many steps, from a part of the number down to its last
+digits, and extrapolated: nearly always to ten digits, so that a derivative wrong in the seventh is
+caught. How good they are follows from how well neighbours agree and from the digits that the
+function has. Where they are not, as at a kink, at the edge of a domain or where nudges are lost in
+rounding, that is said.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from itertools import pairwise
+from math import isfinite
+from typing import Any, NamedTuple
+
+from glassgrad.engine.errors import GradientMismatchError
+from glassgrad.engine.functional import value_and_grad
+from glassgrad.engine.gradient import grad
+from glassgrad.engine.backward import topological_order
+from glassgrad.engine.op import Operation, Pairing, Reduction
+from glassgrad.engine.misuse import real
+from glassgrad.engine.text import describe, told
+from glassgrad.engine.value import Value, as_value
+
+RealFunction = Callable[[float], float]
+
+_TOLERANCE = 1e-7
+_MOST_ORDERS = 100
+_EPSILON, _SMALLEST = sys.float_info.epsilon, 5e-324
+
+
+def check_gradients(
+    function: Callable[..., Any],
+    xs: Sequence[Any],
+    *,
+    order: int = 1,
+    tolerance: float = _TOLERANCE,
+) -> float:
+    """Compare the derivatives of a function with finite differences.
+
+    Args:
+        function: takes as many Values as there are `xs` and gives one Value.
+        xs: the point, as a list of real numbers, one for each argument of the function. For a
+            function of one list give `lambda *xs: function(xs)`.
+        order: 1 checks the gradient, 2 also the gradient of the gradient, and so on.
+        tolerance: the largest relative error allowed, beyond that of the differences.
+
+    Returns:
+        The largest relative error found.
+
+    Raises:
+        GradientMismatchError: names the argument, the derivative and the difference quotient; or
+            says why there is nothing to compare with: a kink, the edge of the domain, or a function
+            that nudges of its argument do not move in the digits it has.
+        TypeError: the first argument is no function, the second no list of real numbers, the
+            tolerance no real number, or the function takes more or fewer arguments than there are
+            numbers.
+        ValueError: there is no number, no such order, or the tolerance is nan or negative.
+
+    >>> from glassgrad import check_gradients, tanh
+    >>> check_gradients(lambda x, y: tanh(x * y), [0.5, 2.0], order=2) < 1e-7
+    True
+    """
+    point = _checked_point(function, xs)
+    if order not in range(1, _MOST_ORDERS):
+        raise ValueError(f"order is 1 for the gradient, 2 for its gradient too, not {told(order)}.")
+    names = [f"argument {i}" for i in range(len(point))]
+    checked = _Checked(_of_leaves(function), _title(function), names, _checked_tolerance(tolerance))
+    return checked.worst_error(point, order)
+
+
+def check_operation(
+    operation: Operation,
+    points: Iterable[Sequence[Any]] | None = None,
+    *,
+    tolerance: float = _TOLERANCE,
+) -> float:
+    """Compare the rules of an operation, read on numbers and on Values, with finite differences.
+
+    The rules are its first derivatives; what they are on Values gives the second ones.
+
+    Args:
+        operation: a row of the table, or one of your own.
+        points: lists of a number for each operand; if left out, a few in the domain of the
+            operation. A reduction is checked with three operands, one of two sequences with two
+            and two.
+        tolerance: the largest relative error allowed, beyond that of the differences.
+
+    Returns:
+        The largest relative error found.
+
+    Raises:
+        GradientMismatchError: names the operation, the operand and the point.
+        TypeError: `operation` is not one.
+
+    >>> from glassgrad import TABLE, check_operation
+    >>> check_operation(TABLE["tanh"]) < 1e-7
+    True
+    """
+    if not isinstance(operation, Operation):
+        hint = " Of a function, write check_gradients(f, [1.0])." if callable(operation) else ""
+        raise TypeError(f"check_operation takes an operation, not {describe(operation)}.{hint}")
+    names = operation.operand_names()
+    call: Callable[..., Any] = operation
+    if isinstance(operation, Reduction):
+        call = lambda *xs: operation(*operation.sides(xs))
+    worst, tolerance = 0.0, _checked_tolerance(tolerance)
+    for xs in _points_in_domain(operation) if points is None else points:
+        if isinstance(xs, _NO_LISTS) or not isinstance(xs, Iterable):
+            problem = f"check_operation takes points, each a list of numbers, not {told(xs)}."
+            raise TypeError(f"{problem} Write check_operation(operation, [[0.5], [2.0]]).")
+        point = [as_value(x, "check_operation").data for x in xs]
+        named = names if len(names) == len(point) else range(len(point))
+        operands = [f"operand {name}" for name in named]
+        checked = _Checked(_of_leaves(call), operation.name, operands, tolerance)
+        worst = max(worst, checked.worst_error(point, order=2))
+    return worst
+
+
+_SHARES = ((0.8, 0.6, 0.4, 0.3), (0.07, 0.29, 0.71, 0.9), (0.43, 0.86, 0.17, 0.55))
+"""Where in its interval an operand is tested: nowhere in the middle, where many have a kink."""
+
+
+def _points_in_domain(operation: Operation) -> list[list[float]]:
+    intervals = operation.domain
+    if isinstance(operation, Reduction):
+        intervals *= 4 if isinstance(operation, Pairing) else 3
+    return [
+        [low + (high - low) * share for (low, high), share in zip(intervals, shares)]
+        for shares in _SHARES
+    ]
+
+
+def _checked_point(function: Callable[..., Any], xs: Sequence[Any]) -> list[float]:
+    """The point as floats, if the function can be called with it.
+
+    Raises:
+        TypeError: it cannot; the message says how to write the call.
+        ValueError: the point is empty.
+    """
+    if not callable(function):
+        problem = f"check_gradients takes a function first, not {describe(function)}."
+        raise TypeError(f"{problem} Write check_gradients(f, [1.0, 2.0]).")
+    if isinstance(xs, _NO_LISTS) or not isinstance(xs, Iterable):
+        problem = f"check_gradients takes a list of numbers as the point, not {told(xs)}."
+        raise TypeError(f"{problem} Write check_gradients(f, [1.0]) for a function of one number.")
+    listed = list(xs)
+    if not listed:
+        raise ValueError("check_gradients takes at least one number: there is nothing to compare.")
+    if any(isinstance(x, Iterable) and not isinstance(x, str) for x in listed):
+        raise TypeError(f"check_gradients takes one number per argument, no lists. {_ONE_LIST}")
+    point = [as_value(x, "check_gradients").data for x in listed]
+    _check_takes(function, len(point))
+    return point
+
+
+_NO_LISTS = (Value, str, bytes, bytearray, Mapping, Set)
+"""They can be iterated over, but are no point; the numbers of a set have no order."""
+_ONE_LIST = "For a function of one list write check_gradients(lambda *xs: f(xs), [1.0, 2.0])."
+
+
+def _checked_tolerance(tolerance: float) -> float:
+    """The tolerance as a float, if an error can be compared with it."""
+    number = real(tolerance, "tolerance")
+    if not number >= 0.0:  # a comparison with nan would let every error pass
+        raise ValueError(f"tolerance is a relative error of at least 0, not {told(tolerance)}.")
+    return number
+
+
+def _check_takes(function: Callable[..., Any], count: int) -> None:
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # a builtin function may not say what it takes
+        return
+    try:
+        signature.bind(*[None] * count)
+    except TypeError:
+        raise TypeError(
+            f"check_gradients calls the function with one argument per number, {count} in all, "
+            f"but {_title(function)} takes {signature}. {_ONE_LIST}"
+        ) from None
+
+
+def _of_leaves(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, made to take plain numbers too."""
+    return lambda *xs: function(*[x if isinstance(x, Value) else Value(x) for x in xs])
+
+
+class _Checked(NamedTuple):
+    """A function to check: how it and its arguments are called, and the error allowed."""
+
+    function: Callable[..., Any]
+    title: str
+    names: Sequence[str]
+    tolerance: float
+
+    def worst_error(self, point: list[float], order: int) -> float:
+        """The largest relative error of the derivatives by all arguments, up to an order."""
+        leaves = [Value(x) for x in point]
+        y = as_value(self.function(*leaves), self.title)
+        worst, rounding = 0.0, _rounding(y)
+        for i, slope in enumerate(grad(y, leaves, differentiable=order > 1)):
+            exact = slope.data if isinstance(slope, Value) else slope
+            found = finding(self._section(point, i), point[i], exact, rounding)
+            place = f"The derivative of {self.title} by {self.names[i]} at {point}"
+            worst = max(worst, _compare(exact, found, self.tolerance, place))
+            if order > 1:
+                worst = max(worst, self._derivative(i).worst_error(point, order - 1))
+        return worst
+
+    def _section(self, point: list[float], index: int) -> RealFunction:
+        """The function along one argument, the others fixed."""
+
+        def at(x: float) -> float:
+            result = self.function(*point[:index], x, *point[index + 1 :])
+            return as_value(result, self.title).data
+
+        return at
+
+    def _derivative(self, index: int) -> _Checked:
+        gradient = value_and_grad(self.function, argnums=range(len(self.names)))
+        return self._replace(
+            function=lambda *xs: gradient(*xs)[1][index],
+            title=f"the derivative of {self.title} by {self.names[index]}",
+            tolerance=self.tolerance * 10,
+        )
+
+
+def _compare(exact: float, found: Finding, tolerance: float, place: str) -> float:
+    """The relative error of a derivative, beyond that of the differences.
+
+    Raises:
+        GradientMismatchError: it is too large, or the differences have no end to compare with.
+    """
+    error = found.error_of(exact)
+    problem = ""
+    if not isfinite(exact) or found.doubt == EDGE:
+        problem = "the point is outside the domain or at its edge. Move it inside"
+    elif found.doubt == KINK:
+        problem = "the slopes to its left and right differ. Move the point away from the kink"
+    elif found.doubt == UNSETTLED:
+        problem = f"they do not settle (±{found.error:.1e}). Is the function continuous?"
+    elif found.doubt == LOST and found.error > _TELLING * found.around:
+        problem = (
+            f"nudges are lost in the rounding of the result (±{found.error:.1e}). "
+            "Check at a point where it moves more"
+        )
+    elif error > tolerance:
+        problem = f"relative error {error:.1e}, allowed {tolerance:.1e}"
+    if problem:
+        raise GradientMismatchError(
+            f"{place} is {exact!r}, but finite differences give {found.value:.10g}: {problem}."
+        )
+    return error
+
+
+def _rounding(y: Value) -> float:
+    nodes = [node for node in topological_order(y) if node.parents]
+    operands = [[parent.data for parent in node.parents] for node in nodes]
+    return rounding_error(zip(grad(y, nodes), [node.data for node in nodes], operands))
+
+
+def _title(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", type(function).__name__)
+
+
+# Finite differences.
+
+
+def rounding_error(nodes: Iterable[tuple[float, float, Sequence[float]]]) -> float:
+    """About how far the roundings of all nodes may move a result.
+
+    That is more than the last digit of the result where large numbers cancelled on the way.
+
+    Args:
+        nodes: of each the slope of the result by it, its number, and those of its operands. One
+            that only hands on the number of its operand, or negates it, rounds nothing.
+
+    >>> from glassgrad.engine.check import rounding_error
+    >>> rounding_error([(1.0, 1e16, [1.0, 1e16]), (1.0, -1e16, [1e16])])
+    2.220446049250313
+    """
+    rounded = [
+        abs(slope * number) * _EPSILON
+        for slope, number, operands in nodes
+        if len(operands) != 1 or abs(operands[0]) != abs(number)
+    ]
+    return sum(filter(isfinite, rounded))
+
+
+EDGE, KINK, UNSETTLED, LOST = "edge", "kink", "unsettled", "lost"
+"""Why differences may tell no derivative: the function is not finite on both sides however near, as
+outside its domain; its slopes to the left and to the right differ; or they grow, as at a jump; or
+what nudges change is lost in the rounding of its values."""
+
+_RATIO = 4.0
+"""Each step is so many times shorter than the one before."""
+_FEWEST, _MOST = 8, 26
+"""Steps."""
+_EXTRAPOLATIONS = 5
+_TELLING = 0.05
+"""The relative error up to which differences tell something of a derivative."""
+_NEAR_ZERO = 0.1
+"""Numbers smaller than this are first moved by as much as this one."""
+
+
+class Finding(NamedTuple):
+    """What differences tell of a derivative.
+
+    Attributes:
+        value: the estimate of the derivative, good or not.
+        error: how far from the true one it may be.
+        around: how steep the function is at the longest step, to the left or to the right.
+        doubt: "" if it is good; else why it is not: `EDGE`, `KINK`, `UNSETTLED` or `LOST`.
+    """
+
+    value: float
+    error: float
+    around: float
+    doubt: str
+
+    def error_of(self, exact: float) -> float:
+        """The relative error of a derivative, beyond what the differences may be wrong by."""
+        largest = max(abs(exact), abs(self.value)) or 1.0
+        return max(abs(exact - self.value) - 4.0 * self.error, 0.0) / largest
+
+
+def extrapolated_difference(function: RealFunction, x: float, step: float | None = None) -> float:
+    """The derivative of a function of one float, by extrapolated central differences.
+
+    Args:
+        function: takes and gives a float.
+        x: where.
+        step: the longest step; if left out, about a quarter of x.
+
+    Returns:
+        The best estimate; nan if the function is never finite on both sides of x, or if nudges are
+        lost in the rounding of its values.
+
+    >>> from glassgrad import extrapolated_difference
+    >>> round(extrapolated_difference(lambda x: x**3, 2.0), 9)
+    12.0
+    >>> extrapolated_difference(lambda x: x + 1e20, 1.0)
+    nan
+    """
+    found = finding(function, x, step=step)
+    return math.nan if found.doubt == LOST else found.value
+
+
+def finding(
+    function: RealFunction,
+    x: float,
+    expected: float | None = None,
+    rounding: float = 0.0,
+    step: float | None = None,
+) -> Finding:
+    """The derivative of a function of one float by differences, and whether to trust it.
+
+    Args:
+        function: takes and gives a float.
+        x: where.
+        expected: what the derivative should be, if that is known. An estimate that agrees with it,
+            but with 0 as well, tells nothing.
+        rounding: how far rounding may change the result; at least its last digit.
+        step: the longest step; if left out, about a quarter of x.
+
+    >>> from glassgrad.engine.check import finding
+    >>> finding(abs, 0.0).doubt, round(finding(abs, -2.0).value, 9)
+    ('kink', -1.0)
+    """
+    first = step or _quarter(max(abs(x), _NEAR_ZERO))
+    found = _finding(function, x, expected, rounding, first)
+    if found.doubt and step is None and 0.0 < abs(x) < _NEAR_ZERO:
+        nearer = _finding(function, x, expected, rounding, _quarter(abs(x)))
+        return found if nearer.doubt else nearer
+    return found
+
+
+def _quarter(size: float) -> float:
+    """A step of few binary digits, so that x + step and x - step are exact.
+
+    Its multiples by powers of 2 keep away from those of π, with which sine and cosine repeat.
+    """
+    return math.ldexp(0.71875, math.frexp(size)[1] - 2)
+
+
+def _finding(
+    function: RealFunction, x: float, expected: float | None, rounding: float, step: float
+) -> Finding:
+    differences = _differences(function, x, rounding, step)
+    best = _best_estimate(differences)
+    slopes = [abs(d.slope) + abs(d.bend) for d in differences if d]
+    doubt = ""
+    if not isfinite(best.value):
+        doubt = EDGE
+    elif _is_kink(differences):
+        doubt = KINK
+    elif not best.is_settled:
+        doubt = UNSETTLED
+    elif expected and not best.is_sharp:
+        agrees = abs(expected - best.value) <= 4.0 * best.error
+        doubt = LOST if agrees and best.error > _TELLING * abs(expected) else ""
+    elif not any(slopes):
+        doubt = LOST if 0.0 < _slope_afar(function, x, step) < best.error else ""
+    return Finding(best.value, best.error, slopes[0] if slopes else 0.0, doubt)
+
+
+def _slope_afar(function: RealFunction, x: float, step: float) -> float:
+    """How steep a function is that does not move nearby, where it first moves; 0 if nowhere."""
+    middle = function(x)
+    while isfinite(step := step * 2.0**32):
+        for moved in (x - step, x + step):
+            try:
+                change = abs(function(moved) - middle)
+            except Exception:  # it need not take such numbers at all
+                return 0.0
+            if isfinite(change) and change:
+                return change / step
+    return 0.0
+
+
+class _Difference(NamedTuple):
+    """What the values at x - step, x and x + step tell.
+
+    Attributes:
+        slope: the central difference.
+        noise: how far rounding of the values may change it.
+        bend: the slope to the right less the slope to the left.
+        bend_noise: how far rounding may change that.
+    """
+
+    slope: float
+    noise: float
+    bend: float
+    bend_noise: float
+
+
+def _differences(
+    function: RealFunction, x: float, rounding: float, step: float
+) -> list[_Difference | None]:
+    """The differences at shorter and shorter steps, until they leave no doubt; longest first.
+
+    None stands where the function is not finite.
+    """
+    found: list[_Difference | None] = []
+    middle = function(x)
+    for _ in range(_MOST):
+        right, left = x + step, x - step
+        if not left < x < right:
+            break
+        above, below = function(right), function(left)
+        outer, inner = max(abs(above), abs(below)), abs(middle)
+        share = outer / inner if outer < inner else 1.0  # smaller values are rounded by less
+        noise = 2.0 * max(rounding * share, _EPSILON * outer, _SMALLEST) / step
+        bend_noise = 2.0 * max(rounding, _EPSILON * max(outer, inner), _SMALLEST) / step
+        bend = ((above - middle) - (middle - below)) / step
+        difference = _Difference((above - below) / (right - left), noise, bend, bend_noise)
+        found.append(difference if all(map(isfinite, difference)) else None)
+        if len(found) >= _FEWEST and not _is_kink(found) and _best_estimate(found).is_final:
+            break
+        step /= _RATIO
+    return found
+
+
+class _Estimate(NamedTuple):
+    """A derivative, how far from the true one it may be, and how much of that is rounding.
+
+    `steepest` is the largest slope met up to it.
+    """
+
+    value: float
+    error: float
+    noise: float
+    steepest: float
+
+    @property
+    def is_sharp(self) -> bool:
+        """Whether its first digits are certain."""
+        return self.error <= 1e-6 * abs(self.value)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is sharp, or zero as far as the digits of the function tell."""
+        return self.is_sharp or self.error <= max(100.0 * self.noise, 1e-6 * self.steepest)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether shorter steps cannot make it better."""
+        return self.error <= max(1e-12 * abs(self.value), 2.0 * self.noise)
+
+
+def _best_estimate(found: Sequence[_Difference | None]) -> _Estimate:
+    """The estimate of the least error among the sharp ones; of the least error, if none is sharp.
+
+    Source: L. F. Richardson, "The deferred approach to the limit", 1927; the error of an estimate
+    is taken from its neighbours as in C. J. F. Ridders, 1982.
+    """
+    best = _Estimate(math.nan, math.inf, 0.0, 0.0)
+    row: list[float] = []
+    steepest = 0.0
+    for difference in found:
+        if difference is None:
+            row = []
+            continue
+        steepest = max(steepest, abs(difference.slope))
+        previous, row, weight = row, [difference.slope], 1.0
+        for coarser in previous[:_EXTRAPOLATIONS]:
+            weight *= _RATIO**2
+            finer = row[-1]
+            row.append(finer + (finer - coarser) / (weight - 1.0))
+            error = max(abs(row[-1] - finer), abs(row[-1] - coarser)) + difference.noise
+            estimate = _Estimate(row[-1], error, difference.noise, steepest)
+            if (not estimate.is_sharp, error) < (not best.is_sharp, best.error):
+                best = estimate
+    return best
+
+
+def _is_kink(found: Sequence[_Difference | None]) -> bool:
+    """Whether the slopes to the left and to the right stay different, however short the step.
+
+    Where the function is smooth, their difference shrinks with the step, until it is lost in noise.
+    """
+    ratios = [0.0]
+    for longer, shorter in pairwise(found):
+        if longer and shorter and shorter.bend_noise < 0.01 * abs(longer.bend):
+            ratios.append(abs(shorter.bend / longer.bend))
+        elif len(ratios) > 1:
+            break
+    return all(0.6 < ratio < 1.6 for ratio in ratios[-3:])

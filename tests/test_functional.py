@@ -1,0 +1,648 @@
+"""Derivatives of functions: by which arguments, in which structure, and with the right numbers.
+
+JAX has the same functions, so its numbers and its structures are what ours are compared with.
+"""
+
+import itertools
+import math
+import random
+from collections import namedtuple
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from glassgrad import (
+    TABLE,
+    Reduction,
+    Value,
+    engine,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    no_grad,
+    value_and_grad,
+)
+
+# value_and_grad.
+
+
+def test_value_and_grad_of_numbers_gives_floats() -> None:
+    value, gradient = value_and_grad(lambda x: x**3)(3)
+    assert (value, gradient) == (27.0, 27.0)
+    assert (type(value), type(gradient)) == (float, float)
+
+
+Parameters = namedtuple("Parameters", "weights bias")
+
+
+def test_value_and_grad_takes_the_shape_of_the_arguments() -> None:
+    def model(p: Parameters, scale: dict) -> Value:
+        return engine.dot(p.weights, [1.0, 2.0]) * scale["s"] + p.bias
+
+    value, (by_parameters, by_scale) = value_and_grad(model)(
+        Parameters([3.0, 4.0], 5.0), {"s": 2.0}
+    )
+    assert value == 27.0
+    assert by_parameters == Parameters([2.0, 4.0], 1.0)
+    assert by_scale == {"s": 11.0}
+
+
+def test_value_and_grad_of_an_array() -> None:
+    matrix = np.array([[1.0, 2.0], [3.0, 4.0]])
+    value, gradient = value_and_grad(lambda m: (m * m).sum())(matrix)
+    assert value == 30.0
+    assert gradient.dtype == float
+    assert gradient.tolist() == (2 * matrix).tolist()
+
+
+def test_value_and_grad_does_not_touch_its_arguments() -> None:
+    x = Value(3.0)
+    value, gradient = value_and_grad(lambda v: v * v)(x)
+    assert (value.data, gradient.data) == (9.0, 6.0)
+    assert x.grad is engine.NOT_COMPUTED
+    assert grad(gradient, x) == 2.0
+
+
+def test_a_result_that_depends_on_nothing() -> None:
+    assert value_and_grad(lambda x: 5.0)(1.0) == (5.0, 0.0)
+    assert value_and_grad(lambda x: x)(1.0) == (1.0, 1.0)
+    assert jvp(lambda x: 5.0, (1.0,), (1.0,)) == (5.0, 0.0)
+
+
+def derivative(function: Callable) -> Callable:
+    return lambda *arguments: value_and_grad(function)(*arguments)[1]
+
+
+def test_nested_derivatives_are_not_confused() -> None:
+    """The classic: d/dx (x · d/dy (x + y)) is 1, where a mix-up of x and y gives 2."""
+    outer = derivative(lambda x: x * derivative(lambda y: x + y)(Value(1.0)))
+    assert outer(1.0) == 1.0
+    assert derivative(lambda x: x * derivative(lambda y: x + y)(x))(3.0) == 1.0
+    assert derivative(lambda x: x * derivative(lambda y: x * y)(Value(1.0)))(3.0) == 6.0
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        lambda x: derivative(lambda y: x * y)(1.0),
+        lambda x: jvp(lambda y: x * y, (1.0,), (1.0,))[1],
+        lambda x: jacobian(lambda ys: [x * ys[0]])([1.0])[0, 0],
+        lambda x: hessian(lambda ys: x * ys[0] * ys[0] / 2)([1.0])[0, 0],
+        lambda x: hvp(lambda ys: x * ys[0] * ys[0] / 2)([1.0], [1.0])[0],
+        lambda x: hvp(lambda ys: ys[0] * ys[0] / 2)([1.0], [x])[0],
+        lambda x: value_and_grad(lambda y, z: y * z, argnums=0)(1.0, x)[1],
+        lambda x: value_and_grad(lambda y, *, z: y * z)(1.0, z=x)[1],
+        lambda x: value_and_grad(lambda y: (y, [{"aux": x * 1.0}]), has_aux=True)(1.0)[0][1][0][
+            "aux"
+        ],
+    ],
+    ids=[
+        "value_and_grad",
+        "jvp",
+        "jacobian",
+        "hessian",
+        "the point of hvp",
+        "the vector of hvp",
+        "another argument",
+        "a keyword argument",
+        "what comes beside the value",
+    ],
+)
+def test_a_value_from_outside_is_not_cut_off(inner: Callable) -> None:
+    """The inner derivative is x, although it is taken at a plain number: d/dx (x·x) is 2x."""
+    assert derivative(lambda x: x * inner(x))(3.0) == 6.0
+
+
+def test_derivatives_of_derivatives_as_functions() -> None:
+    cube = lambda x: x**3
+    assert derivative(derivative(cube))(2.0) == 12.0
+    assert derivative(derivative(derivative(cube)))(2.0) == 6.0
+
+
+# Which arguments: argnums, as JAX has them, and what is not differentiated by.
+
+
+@pytest.mark.parametrize(
+    ("argnums", "gradient"),
+    [
+        (None, (6.0, 3.0)),
+        (0, 6.0),
+        (1, 3.0),
+        (-1, 3.0),
+        ((0,), (6.0,)),
+        ((1, 0), (3.0, 6.0)),
+        ([0, -1], (6.0, 3.0)),
+        (range(2), (6.0, 3.0)),
+        (np.int64(1), 3.0),
+    ],
+)
+def test_argnums_say_by_which_arguments(argnums: object, gradient: object) -> None:
+    assert value_and_grad(lambda x, y: 2 * x * y, argnums)(1.5, 3.0) == (9.0, gradient)
+
+
+def test_other_arguments_are_handed_on_as_they_are() -> None:
+    received = []
+
+    def function(x: Value, *others: object, **named: object) -> Value:
+        received.append((others, named))
+        return x * x
+
+    array, thing = np.arange(3), object()
+    others, named = ("square", None, True, 3, array, thing), {"kind": "a", "scale": 2}
+    assert value_and_grad(function, argnums=0)(3, *others, **named) == (9.0, 6.0)
+    assert jacobian(function)(3.0, *others, **named).tolist() == [[6.0]]
+    assert hessian(function)(3.0, *others, **named).tolist() == [[2.0]]
+    assert hvp(function)(3.0, 5.0, *others, **named) == 10.0
+    for got, named_got in received:
+        assert all(a is b for a, b in zip(got, others, strict=True))
+        assert named_got == named
+
+
+def test_whole_numbers_and_truths_that_are_differentiated_by_are_floats() -> None:
+    seen = []
+    found = value_and_grad(lambda x, y: [seen.append(type(x.data)), x * y][1])(3, True)
+    assert found == (3.0, (1.0, 3.0))
+    assert seen == [float]
+
+
+@pytest.mark.parametrize(
+    ("attempt", "message"),
+    [
+        (
+            lambda: value_and_grad(lambda x, kind: x * x)(3.0, "square"),
+            "value_and_grad of lambda differentiates by argument 1, and str 'square' is no number. "
+            r"Name those to differentiate by, value_and_grad\(f, argnums=0\), or fix the others: "
+            r"value_and_grad\(lambda x: f\(x, \.\.\.\)\)\.",
+        ),
+        (lambda: value_and_grad(pow)(3.0, None, [1.0]), r"1, and NoneType None .*argnums=\(0, 2\)"),
+        (
+            lambda: value_and_grad(lambda x: x)({"w": 1.0, "name": "a"}),
+            "0, and str 'a' is",
+        ),
+        (lambda: value_and_grad(lambda v: v)("1.0"), r"str '1.0' is no number. .*float\(text\)"),
+        (lambda: value_and_grad(lambda v: v)(1j), "complex .* real and imaginary parts"),
+        (lambda: value_and_grad(pow, argnums=(0, 1))(1.0, "a"), "argument 1, and str 'a' is no"),
+        (
+            lambda: jacobian(lambda v: v)(["a"]),
+            "jacobian of lambda .* 0, and str 'a'",
+        ),
+        (
+            lambda: jvp(lambda v: v, ("a",), (1.0,)),
+            "jvp of lambda .* 0, and str 'a'",
+        ),
+        (lambda: jvp(lambda v: v, (1.0,), ("1.0",)), "str '1.0'"),
+        (
+            lambda: value_and_grad(pow, argnums=2)(1.0, 2.0),
+            "by 2: pow was called with 2",
+        ),
+        (
+            lambda: value_and_grad(pow, argnums=-3)(1.0, 2.0),
+            "by -3: pow was called with 2",
+        ),
+        (lambda: value_and_grad(pow, argnums=(0, -2))(1.0, 2.0), "differentiated by once"),
+        (
+            lambda: value_and_grad(lambda x: x)(x=1.0),
+            "with 0 .* by keyword are not diff",
+        ),
+        (lambda: value_and_grad(lambda x: x, argnums=()), r"the position .* not tuple \(\)"),
+        (lambda: value_and_grad(lambda x: x, argnums="x"), "the position .* not str 'x'"),
+        (lambda: value_and_grad(lambda x: x, argnums=1.0), "the position .* not float 1.0"),
+        (lambda: jacobian(lambda x: x, [1.0, 2.0]), r"come after it: jacobian\(f\)\(x\)"),
+        (lambda: value_and_grad(3.0), "takes a function, not float 3.0"),
+        (lambda: value_and_grad(Value(3.0)), r"takes a function, not Value.* write grad\(y, x\)"),
+        (lambda: jvp(3.0, (1.0,), (1.0,)), "jvp takes a function"),
+        (lambda: hvp([1.0]), "hvp takes a function"),
+        (lambda: value_and_grad(lambda v: "text")(1.0), "str 'text'"),
+        (
+            lambda: value_and_grad(lambda v: [v])(1.0),
+            "number, and lambda gives list .*jacobian",
+        ),
+        (lambda: value_and_grad(lambda v: (v, 1))(1.0), "one number, .* has_aux=True"),
+        (
+            lambda: value_and_grad(lambda v: v, has_aux=True)(1.0),
+            r"pair \(value, anything else\)",
+        ),
+        (lambda: value_and_grad(lambda v: (v, 1, 2), has_aux=True)(1.0), "a pair .* not tuple"),
+        (lambda: hessian(lambda v: [v[0]])([1.0]), "hessian differentiates one number"),
+        (lambda: hvp(lambda v: [v[0]])([1.0], [1.0]), "hvp differentiates one number"),
+        (lambda: jvp(lambda v: v, 1.0, 1.0), r"Write jvp\(f, \(x,\), \(dx,\)\)"),
+    ],
+)
+def test_misuse_is_refused(attempt: Callable, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        attempt()
+
+
+# has_aux.
+
+
+def test_what_comes_beside_the_value_has_floats_for_values() -> None:
+    rows = np.array(["a", "b"])
+    Report = namedtuple("Report", "loss parts")
+
+    def function(x: Value) -> tuple[Value, dict]:
+        report = Report(x * 2.0, (x, [None, "text", 3]))
+        objects = np.array([x, 2.0], dtype=object)
+        return x * x, {"report": report, "rows": rows, "objects": objects, "count": 7}
+
+    (value, aux), gradient = value_and_grad(function, has_aux=True)(3.0)
+    assert (value, gradient) == (9.0, 6.0)
+    assert aux["report"] == Report(6.0, (3.0, [None, "text", 3]))
+    assert type(aux["report"].loss) is float
+    assert aux["rows"] is rows
+    assert aux["objects"].tolist() == [3.0, 2.0]
+    assert aux["count"] == 7
+    assert type(aux["count"]) is int
+
+
+def test_what_comes_beside_the_value_stays_of_values_where_they_reach_outside() -> None:
+    w = Value(2.0)
+    (value, aux), gradient = value_and_grad(lambda x: (w * x, [w * 3.0]), has_aux=True)(5.0)
+    assert (value.data, gradient.data, grad(aux[0], w)) == (10.0, 2.0, 3.0)
+
+
+# JAX: the same numbers in the same structure.
+
+
+def random_function(seed: int) -> Callable:
+    """A smooth function of a dict, a list and a number, written with the functions of a module."""
+    rng = random.Random(seed)
+    lines = [(rng.randrange(5), rng.random(), rng.random()) for _ in range(12)]
+
+    def written_with(m: Any) -> Callable:
+        def function(p: dict, x: list, scale: Any, power: int = 2) -> Any:
+            known = [*p["w"], p["b"], *x, scale]
+            for kind, first, second in lines:
+                a, b = (known[int(share * len(known))] for share in (first, second))
+                known.append(
+                    (
+                        lambda a, b: m.tanh(a * b),
+                        lambda a, b: m.sin(a) + 0.5 * b,
+                        lambda a, b: m.exp(-a * a) * b,
+                        lambda a, b: a / (1.5 + b * b),
+                        lambda a, b: (a - b) ** power,
+                    )[kind](a, b)
+                )
+            return known[-1] + m.tanh(known[-2] * known[-3]) + 0.1 * (x[0] * scale) ** power
+
+        return function
+
+    return written_with
+
+
+def random_arguments(seed: int) -> tuple[dict, list, float]:
+    rng = random.Random(seed)
+    a, b, c, d, e, f = (rng.uniform(-1.5, 1.5) for _ in range(6))
+    return {"w": [a, b], "b": c}, [d, e], f
+
+
+@pytest.fixture
+def jax() -> Iterator[Any]:
+    import jax
+
+    with jax.enable_x64(True), jax.disable_jit():
+        yield jax
+
+
+def assert_same(jax: Any, mine: Any, theirs: Any) -> None:
+    """The same structure, and the same numbers."""
+    assert jax.tree.structure(mine) == jax.tree.structure(theirs)
+    pairs = zip(jax.tree.leaves(mine), jax.tree.leaves(theirs), strict=True)
+    for a, b in pairs:
+        assert a == pytest.approx(np.asarray(b), rel=1e-11, abs=1e-13)
+
+
+@pytest.mark.needs("jax")
+@pytest.mark.parametrize("argnums", [0, 1, 2, -1, (0,), (1, 2), (2, 0, 1), (-1, -3)])
+@pytest.mark.parametrize("seed", range(3))
+def test_gradients_of_jax(jax: Any, seed: int, argnums: Any) -> None:
+    make, arguments = random_function(seed), random_arguments(seed)
+    assert_same(
+        jax,
+        value_and_grad(make(engine), argnums)(*arguments, power=3),
+        jax.value_and_grad(make(jax.numpy), argnums)(*arguments, power=3),
+    )
+
+
+@pytest.mark.needs("jax")
+@pytest.mark.parametrize("seed", range(3))
+def test_has_aux_of_jax(jax: Any, seed: int) -> None:
+    make = random_function(seed)
+
+    def with_aux(m: Any) -> Callable:
+        return lambda p, x, s: (make(m)(p, x, s), {"x": x, "parts": (m.sin(s), [p["b"] * s])})
+
+    arguments = random_arguments(seed)
+    assert_same(
+        jax,
+        value_and_grad(with_aux(engine), argnums=(0, 2), has_aux=True)(*arguments),
+        jax.value_and_grad(with_aux(jax.numpy), argnums=(0, 2), has_aux=True)(*arguments),
+    )
+
+
+@pytest.mark.needs("jax")
+@pytest.mark.parametrize("seed", range(3))
+def test_directions_of_jax(jax: Any, seed: int) -> None:
+    make = random_function(seed)
+
+    def several(m: Any) -> Callable:
+        return lambda *a: {"y": make(m)(*a), "parts": (m.sin(a[2]), [a[1][0] * a[0]["b"], a[1]])}
+
+    arguments, tangents = random_arguments(seed), random_arguments(seed + 100)
+    assert_same(
+        jax,
+        jvp(several(engine), arguments, tangents),
+        jax.jvp(several(jax.numpy), arguments, tangents),
+    )
+
+
+@pytest.mark.needs("jax")
+@pytest.mark.parametrize("seed", range(3))
+def test_products_with_the_hessian_of_jax(jax: Any, seed: int) -> None:
+    make, (p, x, scale) = random_function(seed), random_arguments(seed)
+    vector = random_arguments(seed + 100)[0]
+    gradient = lambda q: jax.grad(make(jax.numpy))(q, x, scale)
+    mine = hvp(make(engine))(p, vector, x, scale)
+    assert_same(jax, mine, jax.jvp(gradient, (p,), (vector,))[1])
+
+
+@pytest.mark.needs("jax")
+@pytest.mark.parametrize("argnums", [1, (1,), (1, 0)])
+def test_matrices_of_jax(jax: Any, argnums: Any) -> None:
+    make = random_function(0)
+
+    def of_vectors(m: Any) -> Callable:
+        return lambda u, v, scale: make(m)({"w": u[:2], "b": u[2]}, v, scale)
+
+    rng = np.random.default_rng(0)
+    arguments = rng.uniform(-1, 1, 3), rng.uniform(-1, 1, 2), 0.7
+    mine, theirs = of_vectors(engine), of_vectors(jax.numpy)
+    with jax.disable_jit(False):  # vmap, op by op, takes long
+        expected = jax.jit(jax.hessian(theirs, argnums))(*arguments)
+    assert_same(jax, hessian(mine, argnums)(*arguments), expected)
+    several = lambda m, f: lambda *a: m.stack([f(*a), a[0][0] * a[1][1], a[2] * a[0][1]])
+    with jax.disable_jit(False):
+        expected = jax.jit(jax.jacobian(several(jax.numpy, theirs), argnums))(*arguments)
+    assert_same(jax, jacobian(several(np, mine), argnums)(*arguments), expected)
+
+
+# jvp.
+
+
+def test_jvp_is_the_derivative_in_a_direction() -> None:
+    def function(p: dict, x: float) -> Value:
+        return engine.sin(p["a"] * x) + p["b"][0] * x
+
+    value, slope = jvp(function, ({"a": 2.0, "b": [3.0]}, 0.5), ({"a": 1.0, "b": [10.0]}, 100.0))
+    expected = math.cos(1.0) * (0.5 * 1.0 + 2.0 * 100.0) + 0.5 * 10.0 + 3.0 * 100.0
+    assert value == pytest.approx(math.sin(1.0) + 1.5, rel=1e-15)
+    assert slope == pytest.approx(expected, rel=1e-14)
+
+
+def test_jvp_of_values_can_be_differentiated() -> None:
+    x, t = Value(0.5), Value(2.0)
+    _, slope = jvp(engine.sin, (x,), (t,))
+    assert slope.data == pytest.approx(2.0 * math.cos(0.5))
+    assert grad(slope, [x, t]) == pytest.approx([-2.0 * math.sin(0.5), math.cos(0.5)])
+
+
+def test_jvp_over_grad_is_a_product_with_the_hessian() -> None:
+    def function(v: list) -> Value:
+        return v[0] ** 2 * v[1] + engine.exp(v[1])
+
+    point, direction = [3.0, 0.5], [1.0, -2.0]
+    products = [
+        jvp(lambda v, i=i: derivative(function)(v)[i], (point,), (direction,))[1] for i in (0, 1)
+    ]
+    assert products == pytest.approx(list(hessian(function)(point) @ direction), rel=1e-14)
+
+
+def test_jvp_of_several_outputs_has_their_structure() -> None:
+    Pair = namedtuple("Pair", "first second")
+
+    def function(x: Value) -> Pair:
+        return Pair({"square": x * x, "number": 7}, (np.array([[x, 3.0]], dtype=object), [x]))
+
+    value, slope = jvp(function, (3.0,), (2.0,))
+    assert value[0] == {"square": 9.0, "number": 7.0}
+    assert slope[0] == {"square": 12.0, "number": 0.0}
+    assert (value[1][1], slope[1][1]) == ([3.0], [2.0])
+    for found, expected in ((value, [[3.0, 3.0]]), (slope, [[2.0, 0.0]])):
+        assert type(found) is Pair
+        assert found.second[0].dtype == float
+        assert found.second[0].tolist() == expected
+
+
+def test_jvp_wants_a_tangent_per_number() -> None:
+    with pytest.raises(ValueError, match="one tangent per argument: 2, not 1"):
+        jvp(lambda x, y: x * y, (1.0, 2.0), (1.0,))
+    with pytest.raises(ValueError, match=r"tangents has the structure .*: 2 numbers, not 1"):
+        jvp(lambda x, y: x[0] * y, ([1.0, 2.0], 3.0), (1.0, [2.0, 3.0]))
+
+
+# Where slopes are infinite, or not asked for.
+
+HARD = [
+    pytest.param(lambda x, y: engine.log(x) + y, (0.0, 0.0), id="log 0"),
+    pytest.param(lambda x, y: engine.sqrt(x) * y, (0.0, 2.0), id="sqrt 0"),
+    pytest.param(lambda x, y: engine.sin(1 / x) * 0.0 + y, (0.0, 2.0), id="1 / 0"),
+    pytest.param(lambda x, y: engine.where(x > 0, x.log(), y.sqrt()), (0.0, 0.0), id="where"),
+    pytest.param(lambda x, y: engine.log(engine.relu(x)) + y, (-1.0, 0.0), id="log of a relu"),
+    pytest.param(lambda x, y: engine.log(engine.max([x, y])), (-1.0, 0.0), id="log of a max"),
+    pytest.param(lambda x, y: engine.clip(x, 0.0, 1.0).sqrt() + y, (-1.0, 0.0), id="clip"),
+    pytest.param(lambda x, y: engine.cbrt(x**3) + y, (0.0, 0.0), id="the root of a cube"),
+    pytest.param(lambda x, y: engine.hypot(x, y) ** 2, (0.0, 0.0), id="hypot"),
+    pytest.param(lambda x, y: x**y, (0.0, 0.0), id="0 to the power 0"),
+    pytest.param(lambda x, y: (x * 1.0).log() * (y * 1.0), (0.0, 0.0), id="through products"),
+]
+
+
+@pytest.mark.parametrize("kind", [float, Value], ids=["floats", "Values"])
+@pytest.mark.parametrize(("function", "point"), HARD)
+def test_a_direction_along_one_argument_is_the_gradient_by_it(
+    function: Callable, point: tuple, kind: Callable
+) -> None:
+    gradient = value_and_grad(function)(*point)[1]
+    for i in (0, 1):
+        direction = tuple(kind(float(i == j)) for j in (0, 1))
+        slope = jvp(function, tuple(map(kind, point)), direction)[1]
+        assert getattr(slope, "data", slope) == pytest.approx(gradient[i], nan_ok=True)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_so_it_is_at_the_hard_places_of_every_row(name: str) -> None:
+    row = TABLE[name]
+    count = 4 if isinstance(row, Reduction) else len(row.domain)
+    call = lambda *xs: row(*row.sides(xs)) if isinstance(row, Reduction) else row(*xs)
+    for point in itertools.product((0.0, -1.0, math.inf), repeat=count):
+        gradient = value_and_grad(call, argnums=range(count))(*point)[1]
+        for i in range(count):
+            slope = jvp(call, point, [float(i == j) for j in range(count)])[1]
+            assert slope == pytest.approx(gradient[i], nan_ok=True), (point, i)
+
+
+def test_an_operand_that_is_masked_sends_nothing() -> None:
+    assert jvp(lambda x: engine.maximum(engine.log(x), 5.0), (0.0,), (1.0,)) == (5.0, 0.0)
+    assert jvp(lambda x: engine.log(engine.relu(x)), (-1.0,), (1.0,)) == (-math.inf, 0.0)
+
+
+def test_a_tangent_that_comes_out_as_zero_is_not_one_that_is_given_as_zero() -> None:
+    """The cube root of x³ is x: its slope at 0 is 1, which 0 × inf does not tell."""
+    assert math.isnan(jvp(lambda x: engine.cbrt(x**3), (0.0,), (1.0,))[1])
+
+
+def test_a_direction_of_values_at_zero_can_be_differentiated_by_them() -> None:
+    tangents = Value(0.0), Value(0.0)
+    _, slope = jvp(lambda x, y: engine.sin(x) * 3.0 + y * y, (0.5, 2.0), tangents)
+    assert slope.data == 0.0
+    assert grad(slope, tangents) == pytest.approx((3.0 * math.cos(0.5), 4.0))
+
+
+# jacobian and hessian.
+
+
+def test_jacobian_of_several_outputs() -> None:
+    found = jacobian(lambda v: [v[0] * v[1], v[0] + 1, engine.sin(v[1]), 7.0])([2.0, 5.0])
+    assert found.dtype == float
+    assert found.tolist() == [[5.0, 2.0], [1.0, 0.0], [0.0, math.cos(5.0)], [0.0, 0.0]]
+
+
+def test_jacobian_of_an_array() -> None:
+    matrix = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    assert jacobian(lambda v: matrix @ v)(np.array([1.0, -1.0])).tolist() == matrix.tolist()
+    assert jacobian(lambda v: v * 2.0)(np.array([1.0, 2.0])).tolist() == [[2.0, 0.0], [0.0, 2.0]]
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.array])
+def test_the_function_gets_the_kind_of_sequence_that_was_given(kind: Callable) -> None:
+    kinds = []
+
+    def function(v: object) -> Value:
+        kinds.append(type(v))
+        return v[0] * v[1]
+
+    point = kind([3.0, 5.0])
+    assert jacobian(function)(point).tolist() == [[5.0, 3.0]]
+    assert hessian(function)(point).tolist() == [[0.0, 1.0], [1.0, 0.0]]
+    assert set(kinds) == {type(point)}
+
+
+def test_blocks_of_several_arguments() -> None:
+    function = lambda u, k, v: u[0] ** 2 * v[0] * k + u[1] * v[0] ** 3
+    (uu, uv), (vu, vv) = hessian(function, argnums=(0, 2))([3.0, 4.0], 2.0, (5.0,))
+    assert uu.tolist() == [[20.0, 0.0], [0.0, 0.0]]
+    assert uv.tolist() == [[12.0], [75.0]]
+    assert vu.tolist() == [[12.0, 75.0]]
+    assert vv.tolist() == [[120.0]]
+    by_u, by_v = jacobian(lambda u, v: [u[0] * v[0], u[1]], (0, 1))([3.0, 4.0], (5.0,))
+    assert (by_u.tolist(), by_v.tolist()) == ([[5.0, 0.0], [0.0, 1.0]], [[3.0], [0.0]])
+
+
+def test_a_jacobian_of_values_can_be_differentiated() -> None:
+    x = Value(2.0)
+    found = jacobian(lambda v: [v[0] ** 3])([x])
+    assert found.shape == (1, 1)
+    assert grad(found[0, 0], x) == 12.0
+
+
+def test_hessian() -> None:
+    found = hessian(lambda v: v[0] ** 2 * v[1] + engine.exp(v[1] * v[2]))([3.0, 0.0, 2.0])
+    assert found == pytest.approx(np.array([[0.0, 6.0, 0.0], [6.0, 4.0, 1.0], [0.0, 1.0, 0.0]]))
+
+
+def test_hessian_of_a_linear_function_is_zero() -> None:
+    assert hessian(lambda v: 2 * v[0] - v[1])([1.0, 2.0]).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+    assert hessian(lambda v: 5.0)([1.0]).tolist() == [[0.0]]
+
+
+# hvp.
+
+
+def rosenbrock(x: Any, a: float = 1.0, b: float = 100.0) -> Any:
+    return sum(b * (x[i + 1] - x[i] ** 2) ** 2 + (a - x[i]) ** 2 for i in range(len(x) - 1))
+
+
+def test_hvp_is_the_hessian_times_the_vector() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        point, vector = rng.normal(size=(2, 5))
+        product = hvp(rosenbrock)(point, vector, 2.0, b=7.0)
+        assert product.dtype == float
+        expected = hessian(rosenbrock)(point, 2.0, b=7.0) @ vector
+        assert product == pytest.approx(expected, rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.array])
+def test_hvp_has_the_structure_of_the_point(kind: Callable) -> None:
+    found = hvp(lambda v: v[0] ** 2 * v[1])(kind([3.0, 5.0]), kind([1.0, 2.0]))
+    assert type(found) is type(kind([1.0]))
+    assert list(found) == [22.0, 6.0]
+    assert hvp(lambda p: p["a"] ** 3)({"a": 2.0}, {"a": 10.0}) == {"a": 120.0}
+    assert hvp(lambda x: x**3)(2.0, 10.0) == 120.0
+
+
+def test_hvp_where_there_is_nothing() -> None:
+    assert hvp(lambda v: 2 * v[0] - v[1])([1.0, 2.0], [3.0, 4.0]) == [0.0, 0.0]
+    assert hvp(lambda v: 5.0)([1.0], [1.0]) == [0.0]
+    assert hvp(rosenbrock)([1.0, 2.0], [0, 0]) == [0.0, 0.0]
+    assert hvp(lambda v: engine.log(v[0]) + v[1] ** 2)([0.0, 3.0], [0.0, 1.0]) == [0.0, 2.0]
+    with no_grad():
+        assert hvp(lambda x: x**3)(2.0, 10.0) == 120.0
+
+
+def test_hvp_of_values_can_be_differentiated() -> None:
+    x, v = Value(2.0), Value(10.0)
+    product = hvp(lambda x: x**4)(x, v)
+    assert (product.data, *grad(product, [x, v])) == (480.0, 480.0, 48.0)
+
+
+def test_hvp_wants_a_number_per_number() -> None:
+    with pytest.raises(ValueError, match=r"vector has the structure .*: 2 numbers, not 3"):
+        hvp(rosenbrock)([1.0, 2.0], [1.0, 2.0, 3.0])
+
+
+def test_hvp_costs_a_few_gradients_and_not_one_per_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted in operations of the function that is differentiated: it is called once."""
+    calls = []
+
+    def function(x: list) -> Value:
+        calls.append(1)
+        return rosenbrock(x)
+
+    hvp(function)([0.5] * 40, [1.0] * 40)
+    assert len(calls) == 1
+
+
+@pytest.mark.needs("scipy")
+@pytest.mark.parametrize("method", ["Newton-CG", "trust-ncg", "trust-krylov"])
+def test_scipy_minimises_with_our_derivatives(method: str) -> None:
+    from scipy.optimize import minimize
+
+    start = np.array([-1.2, 1.0, 0.3, 2.0])
+    found = minimize(
+        value_and_grad(rosenbrock, argnums=0),
+        start,
+        args=(1.5, 20.0),
+        jac=True,
+        hessp=hvp(rosenbrock),
+        method=method,
+        options={"maxiter": 500},
+    )
+    assert found.success
+    assert value_and_grad(rosenbrock, argnums=0)(found.x, 1.5, 20.0)[1] == pytest.approx(
+        np.zeros(4), abs=1e-4
+    )
+    by_matrix = minimize(
+        value_and_grad(rosenbrock, argnums=0),
+        start,
+        args=(1.5, 20.0),
+        jac=True,
+        hess=hessian(rosenbrock),
+        method=method,
+        options={"maxiter": 500},
+    )
+    assert found.x == pytest.approx(by_matrix.x, abs=1e-4)
