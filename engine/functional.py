@@ -442,6 +442,7 @@ def _with_floats(thing: Any) -> Any:
     if isinstance(thing, dict):
         return {key: _with_floats(part) for key, part in thing.items()}
     if isinstance(thing, np.ndarray):
-        return like(thing, iter([_with_floats(part) for part in thing.flat]))
+        plain = np.asarray(np.frompyfunc(_with_floats, 1, 1)(thing))
+        return plain.astype(float) if all(map(is_real, plain.flat)) else plain
     parts = [_with_floats(part) for part in thing]
     return type(thing)(*parts) if hasattr(thing, "_fields") else type(thing)(parts)
