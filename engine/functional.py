@@ -26,7 +26,7 @@ from glassgrad.engine.errors import NonFiniteError
 from glassgrad.engine.gradient import carrying_edges, grad, local_derivatives
 from glassgrad.engine.backward import topological_order
 from glassgrad.engine.context import derive, recording
-from glassgrad.engine.tree import leaves_of, like, settled
+from glassgrad.engine.tree import leaves_of, like, scalar_of, settled
 from glassgrad.engine.provenance import place
 from glassgrad.engine.misuse import is_real, names, remedy
 from glassgrad.engine.table import dot
@@ -339,6 +339,7 @@ class _Call:
 
     def number(self, result: Any) -> Value:
         """The result, if it is a single Value or number."""
+        result = scalar_of(result)
         if isinstance(result, Value) or is_real(result):
             return as_value(result, self._role)
         hint = ""
@@ -445,6 +446,7 @@ def _with_floats(thing: Any) -> Any:
     if isinstance(thing, dict):
         return {key: _with_floats(part) for key, part in thing.items()}
     if isinstance(thing, np.ndarray):
-        return like(thing, iter([_with_floats(part) for part in thing.flat]))
+        plain = np.asarray(np.frompyfunc(_with_floats, 1, 1)(thing))
+        return plain.astype(float) if all(map(is_real, plain.flat)) else plain
     parts = [_with_floats(part) for part in thing]
     return type(thing)(*parts) if hasattr(thing, "_fields") else type(thing)(parts)

@@ -21,11 +21,14 @@ from glassgrad.engine.misuse import name, names
 from glassgrad.engine.value import Value, as_value, constant, tell_read
 from glassgrad.engine.tree import leaves_of, like, settled
 
+_LEFT_OUT: Any = object()
 Gradients = Any
 """A float or Value, or a list or object array of them: the shape of what was differentiated by."""
 
 
-def grad(y: Value, xs: Any, *, differentiable: bool = False) -> Gradients:
+def grad(
+    y: Value, xs: Any = _LEFT_OUT, *, differentiable: bool = False, **foreign: Any
+) -> Gradients:
     """The derivative of `y` by each of `xs`, without touching any `.grad`.
 
     Args:
@@ -49,6 +52,8 @@ def grad(y: Value, xs: Any, *, differentiable: bool = False) -> Gradients:
     (27.0, 18.0)
     """
     _require_value(y, "the first argument of grad")
+    if foreign or xs is _LEFT_OUT:
+        raise TypeError(misuse.grad_without_by(next(iter(foreign), None)))
     leaves, rebuild = _flatten(xs)
     tell_read("calls grad of", y)
     edges = _leading(y, leaves)
@@ -76,7 +81,7 @@ def _order_of(y: Value) -> int:
 
 def _require_value(thing: Any, place: str) -> None:
     if not isinstance(thing, Value):
-        hint = " Use value_and_grad(f) for a function." if callable(thing) else ""
+        hint = misuse.GRAD_OF_FUNCTION if callable(thing) else ""
         raise TypeError(f"{place} takes a Value, not {describe(thing)}.{hint}")
 
 

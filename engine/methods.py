@@ -111,8 +111,8 @@ def source_of(row: Operation, *, reflected: bool = False) -> str | None:
 
 
 def _name_of_other(row: Operation) -> str:
-    name = row.operand_names()[1]
-    return "other" if name in _LOCALS else name
+    _, *others = row.operand_names() or ("",)
+    return others[0] if others and others[0] not in _LOCALS else "other"
 
 
 def _written_down(row: Operation) -> PythonSource | None:

@@ -151,6 +151,21 @@ def grad_by_constant(node: str) -> str:
     )
 
 
+GRAD_OF_FUNCTION = (
+    " Of a function f, value_and_grad(f)(x) gives (value, gradient), "
+    "and lambda x: value_and_grad(f)(x)[1] is the gradient as a function."
+)
+
+
+def grad_without_by(argument: str | None) -> str:
+    """grad(y) without what to differentiate by, or with an argument of another library."""
+    problem = f"has no argument {argument!r}" if argument else "lacks the second one"
+    return (
+        f"grad(y, xs) {problem}: it takes a Value and what to differentiate it by. "
+        "Write grad(y, x), or grad(y, [x, w])."
+    )
+
+
 def released(node: str) -> str:
     """A graph is used after forget()."""
     return (

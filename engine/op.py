@@ -174,8 +174,8 @@ class Operation:
         for rule in self.rules:
             code = getattr(rule, "__code__", None)
             if code is not None and self.arity > 0:
-                return tuple(code.co_varnames[: self.arity])
-        return tuple("abcdefgh"[: max(self.arity, 0)])
+                return tuple(code.co_varnames[: min(self.arity, code.co_argcount)])
+        return ()
 
     def takes(self) -> str:
         """How many operands a call takes, in words."""
