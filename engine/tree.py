@@ -131,7 +131,7 @@ def settled(nested: Any) -> Any:
         nested = _array_of(nested)
         if isinstance(nested, np.ndarray):
             return nested
-    return _remade(nested, [settled(part) for part in nested])
+    return _remade(nested, [x if type(x) is float else settled(x) for x in nested])
 
 
 def leaves_of(nested: Any) -> list[Any]:

@@ -12,7 +12,7 @@ from glassgrad.engine import Value, as_value, mean
 from glassgrad.engine import sum as total
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import told
-from glassgrad.engine.tree import listed, scalar_of
+from glassgrad.engine.tree import listed, scalar_of, scalars_of
 from glassgrad.nn.checks import Check
 
 Shape = tuple[int, ...]
@@ -134,7 +134,14 @@ def opened(loss: str, role: str, nested: Any) -> tuple[Shape, list[Any]]:
     if not isinstance(nested, Iterable) or isinstance(nested, (str, bytes)):
         real(nested, f"{loss}(...)")
         return (), [nested]
-    parts = [opened(loss, role, part) for part in listed(nested, f"The {role} of {loss}")]
+    entries = listed(nested, f"The {role} of {loss}")
+    row = scalars_of(entries)
+    if row:  # nearly always, and quicker than one by one
+        for number in row:
+            if not isinstance(number, Value):
+                real(number, f"{loss}(...)")
+        return (len(row),), row
+    parts = [opened(loss, role, part) for part in entries]
     shapes = {shape for shape, _ in parts}
     if not shapes:
         raise ValueError(f"The {role} of {loss} is empty: there is nothing to compare.")
