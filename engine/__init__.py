@@ -1,9 +1,23 @@
 """A scalar reverse-mode autograd engine: numbers that remember how they were computed.
 
-Start with `value.py` (the node), `table.py` (the calculus, one row an operation), `record.py` (how
-a node is made from both) and `backward.py` (the chain rule); then `gradient.py`, `functional.py`,
-`checking.py`, `mode.py` and `formula.py`. What makes array programs of scalar code is in
-`compiling/`.
+What runs in `c = a * b; c.backward()`, in order:
+
+    a * b           `Value.__mul__`, which `source_of` in methods.py writes from the row "mul" of
+                    table.py when it is first called. It reads both numbers, computes the product
+                    and the local derivatives b and a, and makes the node: the lines `_NODE`.
+      current()     context.py: the circumstances. Usually there is nothing special about them.
+      made_by(...)  provenance.py: the line of yours that made the node, if it is another code
+                    object than that of the last node.
+    a * 3           the same method: the number is kept among the operands as it is.
+    c.backward()    `backward` in backward.py:
+      _order        each node after its operands
+      sweep         from the end, each node sends upstream × local to its operands (the chain rule)
+      _accumulated  leaves add what they got to the gradient they had; all is written at once
+
+Value itself is in value.py. From there: gradient.py and functional.py (gradients that can be
+differentiated again, Jacobians), op.py (what a row is, also one of your own), formula.py and
+printers.py (rows written down), check.py and trap.py (to find mistakes), tree.py and arrays.py
+(sequences, numpy), misuse.py (every refusal). `compiling/` makes array programs of scalar code.
 """
 
 import builtins
@@ -17,9 +31,14 @@ if __name__ != "glassgrad.engine":  # in the folder of a checkout: it would be a
 
 from glassgrad.engine.backward import backward as backward
 from glassgrad.engine.backward import contribution as contribution
+from glassgrad.engine.backward import forget as forget
+from glassgrad.engine.backward import topological_order as topological_order
 from glassgrad.engine.check import check_gradients as check_gradients
 from glassgrad.engine.check import check_operation as check_operation
 from glassgrad.engine.check import extrapolated_difference as extrapolated_difference
+from glassgrad.engine.context import Scope as Scope
+from glassgrad.engine.context import no_grad as no_grad
+from glassgrad.engine.context import scope as scope
 from glassgrad.engine.errors import ChangedDataError as ChangedDataError
 from glassgrad.engine.errors import GradientMismatchError as GradientMismatchError
 from glassgrad.engine.errors import NonFiniteError as NonFiniteError
@@ -31,13 +50,9 @@ from glassgrad.engine.functional import jacobian as jacobian
 from glassgrad.engine.functional import jvp as jvp
 from glassgrad.engine.functional import value_and_grad as value_and_grad
 from glassgrad.engine.gradient import grad as grad
-from glassgrad.engine.backward import forget as forget
-from glassgrad.engine.backward import topological_order as topological_order
-from glassgrad.engine.context import Scope as Scope
-from glassgrad.engine.context import no_grad as no_grad
-from glassgrad.engine.context import scope as scope
-from glassgrad.engine.op import Operation as Operation
+from glassgrad.engine.methods import source_of as source_of
 from glassgrad.engine.op import TABLE as TABLE
+from glassgrad.engine.op import Operation as Operation
 from glassgrad.engine.op import Reduction as Reduction
 from glassgrad.engine.op import operation as operation
 from glassgrad.engine.provenance import SourceLine as SourceLine

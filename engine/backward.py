@@ -16,9 +16,8 @@ from typing import Any
 
 from glassgrad.engine import misuse
 from glassgrad.engine.context import Observer, current
-from glassgrad.engine.misuse import real
+from glassgrad.engine.misuse import name, real
 from glassgrad.engine.op import Operation
-from glassgrad.engine.misuse import name
 from glassgrad.engine.value import NOT_COMPUTED, Value, tell_read
 
 
@@ -98,7 +97,9 @@ def sweep(
             if partial is None:
                 continue
             known = known_of(operand)
-            sent = contribution(node.operation, upstream, partial) if is_hard else upstream * partial
+            sent = (
+                contribution(node.operation, upstream, partial) if is_hard else upstream * partial
+            )
             gradients[operand] = sent if known is None else known + sent
             if is_hard:
                 for observer in observers:

@@ -17,12 +17,12 @@ from itertools import pairwise
 from math import isfinite
 from typing import Any, NamedTuple
 
+from glassgrad.engine.backward import topological_order
 from glassgrad.engine.errors import GradientMismatchError
 from glassgrad.engine.functional import value_and_grad
 from glassgrad.engine.gradient import grad
-from glassgrad.engine.backward import topological_order
-from glassgrad.engine.op import Operation, Pairing, Reduction
 from glassgrad.engine.misuse import real
+from glassgrad.engine.op import Operation, Pairing, Reduction
 from glassgrad.engine.text import describe, told
 from glassgrad.engine.value import Value, as_value
 

@@ -100,7 +100,8 @@ class Observer:
 
     def sent(self, node: Any, upstream: float, local: float, total: float) -> None:
         """Backpropagation sent upstream × local from a node to an operand, whose gradient is now
-        the total."""
+        the total.
+        """
 
     def accumulated(self, leaf: Any, before: float, new: float, total: float) -> None:
         """A leaf adds the gradient of one `backward()` to the one that it had before."""
@@ -153,9 +154,7 @@ class Context:
         self.tag = Tag(scope, None)
         self.is_special = bool(observers) or not recording or self.order > 0
 
-    def within(
-        self, scope: Scope, caller: tuple[CodeType | None, int] | None = None
-    ) -> Context:
+    def within(self, scope: Scope, caller: tuple[CodeType | None, int] | None = None) -> Context:
         """The same circumstances inside a scope."""
         return Context(self.recording, self.observers, scope, caller)
 
@@ -170,7 +169,9 @@ watching: list[Observer] = []
 """The observers of all threads: while there are none, a number is read without asking further."""
 
 
-def call_in(context: Context, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:
+def call_in(
+    context: Context, function: Callable[..., Any], /, *arguments: Any, **named: Any
+) -> Any:
     """Call a function in a context. However it ends, by Ctrl-C too, the context is taken back."""
     around = current()
     try:
@@ -217,9 +218,7 @@ def no_grad() -> AbstractContextManager[Any]:
 def recording() -> AbstractContextManager[Any]:
     """During a `with` block, results are recorded even inside `no_grad`."""
     return changed(
-        lambda now: now
-        if now.recording
-        else Context(True, now.observers, now.scope, now.caller)
+        lambda now: now if now.recording else Context(True, now.observers, now.scope, now.caller)
     )
 
 
@@ -247,9 +246,7 @@ def observing(observer: Observer) -> Iterator[None]:
     watching.append(observer)
     try:
         with changed(
-            lambda now: Context(
-                now.recording, (*now.observers, observer), now.scope, now.caller
-            )
+            lambda now: Context(now.recording, (*now.observers, observer), now.scope, now.caller)
         ):
             yield
     finally:

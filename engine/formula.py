@@ -16,6 +16,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.op import ATOM, TABLE, Operation, Reduction, evaluators, newcomers
 from glassgrad.engine.printers import (
     JAVASCRIPT,
@@ -27,7 +28,6 @@ from glassgrad.engine.printers import (
     Style,
     pieces,
 )
-from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.table import mul, neg
 
 
@@ -291,6 +291,7 @@ for _name in ("lt", "le", "eq", "ne", "gt", "ge"):
 
 
 # Operators, from the table.
+
 
 def _operator(row: Operation) -> Callable[..., Formula]:
     return lambda self, *others: written(row, (self, *others))

@@ -22,16 +22,16 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.errors import NonFiniteError
-from glassgrad.engine.gradient import carrying_edges, grad, local_derivatives
 from glassgrad.engine.backward import topological_order
 from glassgrad.engine.context import derive, recording
-from glassgrad.engine.tree import leaves_of, like, scalar_of, settled
-from glassgrad.engine.provenance import place
+from glassgrad.engine.errors import NonFiniteError
+from glassgrad.engine.gradient import carrying_edges, grad, local_derivatives
 from glassgrad.engine.misuse import is_real, names, remedy
+from glassgrad.engine.provenance import place
 from glassgrad.engine.table import dot
 from glassgrad.engine.text import counted, describe, function_name
 from glassgrad.engine.trap import is_trapping
+from glassgrad.engine.tree import leaves_of, like, scalar_of, settled
 from glassgrad.engine.value import Value, as_value, constant, is_parameter
 
 Argnums = int | Sequence[int] | None

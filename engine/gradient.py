@@ -16,10 +16,10 @@ from glassgrad.engine import misuse
 from glassgrad.engine.backward import sweep, topological_order
 from glassgrad.engine.context import Observer, current, derive
 from glassgrad.engine.errors import ChangedDataError
-from glassgrad.engine.text import describe
 from glassgrad.engine.misuse import name, names
-from glassgrad.engine.value import Value, as_value, constant, tell_read
+from glassgrad.engine.text import describe
 from glassgrad.engine.tree import leaves_of, like, settled
+from glassgrad.engine.value import Value, as_value, constant, tell_read
 
 _LEFT_OUT: Any = object()
 Gradients = Any

@@ -203,7 +203,7 @@ def record(operation: Operation, operands: tuple[Any, ...]) -> Value:
     try:
         numbers = tuple([operand._data for operand in operands])
     except AttributeError:  # there are plain numbers among them
-        if np.ndarray in map(type, operands):
+        if any(isinstance(operand, np.ndarray) for operand in operands):
             return evaluators[np.ndarray](operation, operands)  # type: ignore[no-any-return]
         operands = tuple([checked_operand(x, f"{operation.name}(...)") for x in operands])
         numbers = tuple([x if type(x) is float else x._data for x in operands])
@@ -288,4 +288,4 @@ _RESERVED = frozenset(name for name in dir(Value) if name[0] != "_") | {"backwar
 for _row in TABLE.values():
     _enter(_row)
 newcomers.append(_enter)
-evaluators[Value] = _evaluate
+evaluators[Value] = evaluators[Constant] = _evaluate

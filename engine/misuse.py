@@ -85,7 +85,9 @@ def not_a_float(number: Any, name: str, what: str) -> str:
     if isinstance(number, complex):
         remedy = "Write pow(x, y) instead of x ** y, which leaves the real numbers where x < 0."
     else:
-        remedy = "At floats it has to give a float: choose with where(...), and compute with numbers."
+        remedy = (
+            "At floats it has to give a float: choose with where(...), and compute with numbers."
+        )
     return f"The {what} of {name} is {describe(number)}. {remedy}"
 
 
@@ -144,7 +146,7 @@ def backward_of_constant(node: str) -> str:
 
 
 def grad_by_constant(node: str) -> str:
-    """grad by what no gradient flows to."""
+    """Grad by what no gradient flows to."""
     return (
         f"grad by the constant {node}: it came from detach(), no_grad() or a plain "
         "number, so no gradient flows to it. Differentiate by a Value(...)."

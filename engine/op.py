@@ -192,12 +192,12 @@ class Operation:
     def evaluate(self, operands: tuple[Any, ...]) -> Any:
         """The operation on as many operands as it takes."""
         kinds = set(map(type, operands))
-        if len(kinds) == 1:
-            (only,) = kinds
-            if only is float:
-                return self.forward(operands)
-            if only in evaluators:
-                return evaluators[only](self, operands)
+        kinds.discard(float)
+        if not kinds:
+            return self.forward(operands)
+        serving = {evaluators.get(kind) for kind in kinds}
+        if len(serving) == 1 and (only := serving.pop()):
+            return only(self, operands)
         found = {cls for kind in kinds for cls in kind.__mro__}
         for kind, evaluator in evaluators.items():  # arrays first, since they take all others along
             if kind in found:

@@ -9,9 +9,9 @@ from typing import Any
 
 from glassgrad.engine.context import Observer, current, observing
 from glassgrad.engine.errors import NonFiniteError
+from glassgrad.engine.misuse import name, names
 from glassgrad.engine.op import Operation
 from glassgrad.engine.provenance import line_of, made_by, place
-from glassgrad.engine.misuse import name, names
 from glassgrad.engine.value import Value
 
 
@@ -20,9 +20,7 @@ class Trap(Observer):
 
     sees_rules = False
 
-    def computed(
-        self, operation: Operation, operands: Any, data: float, frame: FrameType
-    ) -> None:
+    def computed(self, operation: Operation, operands: Any, data: float, frame: FrameType) -> None:
         if not isfinite(data):
             line = line_of(*made_by(frame, current()))
             raise NonFiniteError(

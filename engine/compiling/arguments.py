@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.misuse import is_real
 from glassgrad.engine.arrays import array_of
+from glassgrad.engine.misuse import is_real
 from glassgrad.engine.value import Value
 
 

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.op import Reduction
-from glassgrad.engine.op import TABLE
+from glassgrad.engine.op import TABLE, Reduction
 
 
 def join(*parts: Any) -> Any:

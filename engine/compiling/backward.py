@@ -17,8 +17,7 @@ from glassgrad.engine.compiling.groups import Group
 from glassgrad.engine.compiling.reading import Piece, size_of, tiles
 from glassgrad.engine.compiling.source import Operand, Source, in_brackets
 from glassgrad.engine.formula import Formula, as_formula
-from glassgrad.engine.op import Pairing, Reduction
-from glassgrad.engine.op import TABLE
+from glassgrad.engine.op import TABLE, Pairing, Reduction
 
 
 def write_backward(source: Source, root: int, wanted: frozenset[str]) -> None:

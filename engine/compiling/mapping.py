@@ -11,8 +11,8 @@ from glassgrad.engine.compiling.batch import Batch
 from glassgrad.engine.compiling.known import Known
 from glassgrad.engine.compiling.outputs import outputs_of
 from glassgrad.engine.compiling.serving import served
-from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.context import is_traced
+from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.value import Constant, Value, constant
 
 

@@ -19,11 +19,11 @@ from glassgrad.engine.compiling.graph import CAPTURED, INPUT
 from glassgrad.engine.compiling.program import Program
 from glassgrad.engine.compiling.recording import Recording
 from glassgrad.engine.compiling.trace import replayed
+from glassgrad.engine.context import current
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.gradient import grad
-from glassgrad.engine.context import current
-from glassgrad.engine.op import ATOM, Notation, Reduction, Wanted
 from glassgrad.engine.methods import node_of
+from glassgrad.engine.op import ATOM, Notation, Reduction, Wanted
 from glassgrad.engine.value import Value, as_value, constant
 
 

@@ -18,10 +18,10 @@ import numpy as np
 from glassgrad.engine.compiling.graph import CAPTURED, CONSTANT, INPUT, Graph, Numbers, starts_of
 from glassgrad.engine.context import Context, Observer, Tag, call_in, current, watching
 from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.methods import record
+from glassgrad.engine.misuse import name
 from glassgrad.engine.op import TABLE, Notation, Operation
 from glassgrad.engine.provenance import is_of_user
-from glassgrad.engine.misuse import name
-from glassgrad.engine.methods import record
 from glassgrad.engine.value import Value
 
 REMEDIES = {
@@ -216,7 +216,9 @@ def _addresses(nodes: Sequence[Any]) -> Numbers:
     return np.fromiter(map(id, nodes), np.int64, len(nodes))
 
 
-def replayed(graph: Graph, origins: Sequence[Origin | None], leaves: Mapping[int, Any]) -> list[Any]:
+def replayed(
+    graph: Graph, origins: Sequence[Origin | None], leaves: Mapping[int, Any]
+) -> list[Any]:
     """All nodes of a recorded graph once more, as ordinary ones that were made where they were.
 
     Args:
