@@ -1,11 +1,19 @@
 """How fast glassgrad is beside its peers, in tables: `python -m benchmarks`.
 
     __main__.py      the command: what runs, and what is saved
-    report.py        tables, JSON and a page of what was measured
     goals.py         what was aimed at, and whether it was reached
+    report.py        tables and a page of what was measured
+    saved.py         docs/benchmarks.json, and everything that is written from it
+    readme.py        ... the README's figures
+    plot.py          ... the picture of the sweeps
     timing.py        medians of interleaved repetitions, and which peers are here
-    alone.py         each program in a process of its own, as installed
-    threads.py       one thread for everyone
+    alone.py         functions called in a process of their own
+    environment.py   the same surroundings for everyone
+    classes.py       the classes of scalars that are compared
+    minimal.py       ... the smallest one
+    lecture.py       the operators as people type them
+    chain.py         a chain of scalar operations
+    reductions.py    sums, softmax and the like, of more and more Values
     steps.py         a loss and its gradients, by scalars and by matrices
     moons.py         one training step of an MLP, the workload people know
     moons_arrays.py  ... in matrices, and by hand
@@ -22,8 +30,6 @@
     recording.py     what recording and grouping cost, by scalar node
     growth.py        times by size, and their exponent
     sweep.py         growth with batch, width, depth and parameters
-    plot.py          its picture
-    chain.py         a chain of scalar operations
     trap.py          what `trap()` costs, outside it and inside
     pictures.py      drawing and stepping
     memory.py        bytes per node
@@ -34,6 +40,6 @@ Machines are shared and noisy, so a figure counts as a ratio to a peer in the sa
 Nothing here is a test, and no test asserts a time.
 """
 
-from benchmarks.threads import use_one_thread
+from benchmarks.environment import prepare
 
-use_one_thread()
+prepare()

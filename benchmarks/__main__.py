@@ -1,38 +1,42 @@
 """The command: `python -m benchmarks`.
 
-`--quick` for a first look, `--only NAME ...` for some of it, `--slow` for all of it; `--json FILE`,
-`--plot FILE` and `--page FILE` save what was measured.
+`--quick` for a first look, `--only NAME ...` for some of it, `--slow` for all of it. `--save` keeps
+a whole run in docs/benchmarks.json and writes docs/benchmarks.md, docs/benchmarks.png and the
+README's figures from it; `--write` writes the two texts anew, without measuring.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
+from benchmarks import saved
 from benchmarks.chain import chain
 from benchmarks.digits import digits
 from benchmarks.goals import outcomes
-from benchmarks.growth import Sweep
 from benchmarks.imports import imports
 from benchmarks.irregular import irregular
+from benchmarks.lecture import lecture
 from benchmarks.memory import memory
 from benchmarks.million import million
 from benchmarks.moons import moons
 from benchmarks.pictures import pictures
-from benchmarks.plot import plot
 from benchmarks.recording import recording
-from benchmarks.report import as_data, goal_table, machine, page, table
-from benchmarks.sequences import lengths, recurrent, transformer
+from benchmarks.reductions import reductions
+from benchmarks.report import goal_table, machine, table
+from benchmarks.sequences import lengths, own_class, recurrent, transformer
 from benchmarks.sweep import sweep
-from benchmarks.timing import Workload
+from benchmarks.timing import Workload, peer
 from benchmarks.training import training
 from benchmarks.trap import trap
 
 GROUPS: dict[str, Callable[[bool, bool], Sequence[Workload]]] = {
+    "lecture": lecture,
+    "own": own_class,
+    "chain": chain,
+    "reductions": reductions,
     "moons": moons,
     "training": training,
     "digits": digits,
@@ -42,7 +46,6 @@ GROUPS: dict[str, Callable[[bool, bool], Sequence[Workload]]] = {
     "recording": recording,
     "irregular": irregular,
     "sweep": sweep,
-    "chain": chain,
     "trap": trap,
     "memory": memory,
     "million": million,
@@ -54,6 +57,9 @@ GROUPS: dict[str, Callable[[bool, bool], Sequence[Workload]]] = {
 def main() -> None:
     """Measure, print tables as the figures come, and save them if asked to."""
     options = parsed()
+    if options.write:
+        saved.write()
+        return
     here = machine()
     print(", ".join(f"{name} {value}" for name, value in here.items()))
     workloads, failures = [], []
@@ -67,21 +73,13 @@ def main() -> None:
         for workload in measured:
             print("\n" + table(workload), flush=True)
             workloads.append(workload)
-    found = outcomes(workloads)
-    if options.only:
-        found = [outcome for outcome in found if outcome.figure is not None]
+    found = [outcome for outcome in outcomes(workloads) if outcome.figure is not None]
     if found:
         print("\n" + goal_table(found))
-    if options.json:
-        data = as_data(here, workloads, found)
-        options.json.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
-    sweeps = [workload for workload in workloads if isinstance(workload, Sweep)]
-    if options.plot and sweeps:
-        plot(sweeps, options.plot)
-    if options.page:
-        options.page.write_text(page(here, workloads, found, options.plot if sweeps else None))
     if failures:
-        sys.exit(f"Failed: {', '.join(failures)}.")
+        sys.exit(f"Failed, and nothing saved: {', '.join(failures)}.")
+    if options.save:
+        saved.save(here, workloads)
 
 
 def parsed() -> argparse.Namespace:
@@ -90,10 +88,14 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="few repetitions, small sizes")
     parser.add_argument("--slow", action="store_true", help="what takes minutes, too")
     parser.add_argument("--only", nargs="+", choices=GROUPS, help="some of the workloads")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="save the figures")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="save the sweeps as a picture")
-    parser.add_argument("--page", type=Path, metavar="FILE", help="save the tables as Markdown")
-    return parser.parse_args()
+    parser.add_argument("--save", action="store_true", help="keep the figures, write the pages")
+    parser.add_argument("--write", action="store_true", help="write the texts from kept figures")
+    options = parser.parse_args()
+    if options.save and (options.quick or options.only):
+        parser.error("--save keeps a whole run: leave out --quick and --only.")
+    if options.save and peer("matplotlib") is None:
+        parser.error("--save draws with matplotlib: pip install '.[plot]'.")
+    return options
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ and a vector is two loops.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks.steps import Shapes
@@ -47,11 +47,13 @@ def tokens_of(document: str) -> list[int]:
     return [MARK, *(ord(letter) - ord("a") for letter in document), MARK]
 
 
-def parameters(shapes: Shapes, seed: int = 1) -> dict[str, Matrix]:
-    """Matrices of small random Values."""
+def parameters(
+    shapes: Shapes, seed: int = 1, leaf: Callable[[float], Any] = Value
+) -> dict[str, Matrix]:
+    """Matrices of small random Values, or of another class of scalars."""
     gauss = random.Random(seed).gauss
     return {
-        name: [[Value(gauss(0.0, 0.2)) for _ in range(columns)] for _ in range(rows)]
+        name: [[leaf(gauss(0.0, 0.2)) for _ in range(columns)] for _ in range(rows)]
         for name, (rows, columns) in shapes.items()
     }
 

@@ -8,36 +8,27 @@ counts by itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from benchmarks.steps import COMPILED, EAGER, HAND, Step, check_same
-from benchmarks.timing import Workload, seconds
+from benchmarks.timing import Grid, seconds
 
 Place = tuple[str, int]
 ALL, UPPER = "exponent", "exponent of the upper decade"
 
 
 @dataclass
-class Sweep(Workload):
+class Sweep(Grid):
     """Milliseconds by size; the figures are the exponents.
 
     Attributes:
-        label: what grows.
-        power: the number of parameters or samples grows with this power of it.
-        series: by program, the times by size.
+        power: the number of parameters or samples grows with this power of the size.
     """
 
-    label: str = ""
     power: int = 1
-    series: dict[str, dict[int, float]] = field(default_factory=dict)
-
-    @property
-    def sizes(self) -> list[int]:
-        """All sizes; not every program is measured at each."""
-        return list(next(iter(self.series.values())))
 
 
 def swept(

@@ -1,25 +1,24 @@
 """Random graphs, in which there are no layers to find: how `compiled` does at its worst.
 
 Each operation takes two earlier nodes by chance, from all of them or from the last 16 (a chain as
-deep as it is long). A size is measured in a process of its own:
-`python -m benchmarks.irregular "all earlier" 10000`.
+deep as it is long). A size is measured in a process of its own.
 """
 
 from __future__ import annotations
 
 import gc
-import json
 import random
-import subprocess
 import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from subprocess import TimeoutExpired
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
+from benchmarks.alone import alone
 from benchmarks.steps import COMPILED, EAGER, compiled_step, eager_step
 from benchmarks.timing import Workload, seconds
 from glassgrad import Value, engine
@@ -47,17 +46,12 @@ def irregular(quick: bool, slow: bool) -> list[Workload]:
 def of_size(kind: str, size: int) -> list[Workload]:
     """One size in its own process: times by node, and memory by node."""
     name, title = f"irregular {kind} {size}", f"irregular: {size:,} nodes, operands among {kind}"
-    command = [sys.executable, "-m", "benchmarks.irregular", kind, str(size)]
-    place = Path(__file__).parent.parent
     try:
-        done = subprocess.run(
-            command, cwd=place, capture_output=True, text=True, timeout=LIMIT, check=False
-        )
-    except subprocess.TimeoutExpired:
+        found = alone("irregular.measured", kind, size, limit=LIMIT)
+    except TimeoutExpired:
         return [failed(name, title, f"took more than {LIMIT:.0f} s")]
-    if done.returncode:
-        return [failed(name, title, (done.stderr.strip() or "was ended").splitlines()[-1])]
-    found = json.loads(done.stdout)
+    except RuntimeError as error:
+        return [failed(name, title, str(error).splitlines()[-1])]
     memory = {MEMORY: found.pop(MEMORY)}
     return [
         Workload(name, f"{title}, time by node", "µs", found, COMPILED),
@@ -132,7 +126,3 @@ def peak_bytes() -> int:
 
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-if __name__ == "__main__":
-    print(json.dumps(measured(sys.argv[1], int(sys.argv[2]))))

@@ -8,24 +8,20 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.chain import build
-from benchmarks.timing import OURS, Workload, absent, peer
-from glassgrad import Value
+from benchmarks.classes import class_of, here
+from benchmarks.timing import Workload
 
-MICROGRAD = "micrograd"
 NODES = 800
 
 
 def memory(quick: bool, slow: bool) -> list[Workload]:
-    """Ours and micrograd's. (micrograd recurses, so its chain is short of Python's limit.)
+    """Each class of scalars. (Some recurse, so the chain is short of Python's limit.)
 
     PyTorch keeps its graph where `tracemalloc` does not see it.
     """
-    skipped = absent({MICROGRAD: "micrograd.engine"})
-    leaves: dict[str, Callable[[float], Any]] = {OURS: Value}
-    if not skipped:
-        leaves[MICROGRAD] = peer("micrograd.engine").Value
-    built = {name: bytes_per_node(leaf, NODES, False) for name, leaf in leaves.items()}
-    done = {name: bytes_per_node(leaf, NODES, True) for name, leaf in leaves.items()}
+    names, skipped = here()
+    built = {name: bytes_per_node(class_of(name), NODES, False) for name in names}
+    done = {name: bytes_per_node(class_of(name), NODES, True) for name in names}
     title = "memory: a node of the chain"
     return [
         Workload("memory", f"{title} as built", "bytes", built, skipped=skipped),

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tracemalloc
-from pathlib import Path
 from time import perf_counter
 
+from benchmarks.alone import alone
 from benchmarks.chain import build
 from benchmarks.timing import Workload
 from glassgrad import Value
 
 NODES = 1_000_000
+BUILD, SWEEP, FREE = "build", "backward", "free"
 
 
 def million(quick: bool, slow: bool) -> list[Workload]:
     """The times of the three, and the memory at the peak."""
     nodes = NODES // 10 if quick else NODES
-    report = subprocess.run(
-        [sys.executable, "-m", "benchmarks.million", str(nodes)],
-        cwd=Path(__file__).parent.parent,
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    times, peak = json.loads(report.stdout)
+    times, peak = alone("million.times", nodes), alone("million.peak_megabytes", nodes)
     title = f"deep: a chain of {nodes:,} nodes"
     return [
-        Workload("million", f"{title}, time", "s", times, ours="build"),
+        Workload("million", f"{title}, time", "s", times, ours=BUILD),
         Workload("million memory", f"{title}, memory at the peak", "MB", {"peak": peak}, None),
     ]
 
@@ -44,24 +35,16 @@ def times(nodes: int) -> dict[str, float]:
     del root
     freed = perf_counter()
     return {
-        "build": built - start,
-        "backward": differentiated - built,
-        "free": freed - differentiated,
+        BUILD: built - start,
+        SWEEP: differentiated - built,
+        FREE: freed - differentiated,
     }
 
 
 def peak_megabytes(nodes: int) -> float:
-    """The most memory held while a chain is built and differentiated, counted by `tracemalloc`.
-
-    It is a run of its own, since counting takes time.
-    """
+    """The most memory held while a chain is built and differentiated, counted by `tracemalloc`."""
     tracemalloc.start()
     build(Value(0.5), Value(0.5), nodes).backward()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return peak / 1e6
-
-
-if __name__ == "__main__":
-    count = int(sys.argv[1])
-    print(json.dumps([times(count), peak_megabytes(count)]))

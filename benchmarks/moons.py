@@ -15,6 +15,7 @@ import numpy as np
 
 from benchmarks import moons_arrays, moons_casadi, steps
 from benchmarks.alone import seconds_alone
+from benchmarks.classes import MICROGRAD
 from benchmarks.moons_arrays import PENALTY
 from benchmarks.moons_casadi import IN_C, MACHINE
 from benchmarks.steps import COMPILED, EAGER, Step, check_same, steady_step
@@ -22,7 +23,6 @@ from benchmarks.timing import Workload, absent, peer, scaled, seconds
 from glassgrad import nn
 
 SIZES = (2, 16, 16, 1)
-MICROGRAD = "micrograd"
 STEADY = f"{COMPILED}, steady"
 SCALARS = (EAGER, MICROGRAD)
 NEEDS = {**steps.NEEDS, STEADY: None, MICROGRAD: "micrograd.nn", MACHINE: "casadi", IN_C: "casadi"}
@@ -37,11 +37,11 @@ def moons(quick: bool, slow: bool) -> list[Workload]:
     names = [name for name in NEEDS if name not in skipped]
     programs = {name: program(name) for name in names}
     check_same("moons", programs)
-    scalars = {name: each for name, each in programs.items() if name in SCALARS}
-    alone = seconds_alone("moons", scalars, *((1, 1) if quick else (7, 5)))
-    arrays = {name: each for name, each in programs.items() if name not in SCALARS}
-    times = alone | seconds(arrays, 5 if quick else 41)
-    without = seconds(scalars, 1 if quick else 15, collector=False)
+    scalars = [name for name in SCALARS if programs.pop(name, None)]
+    counts = (1, 1) if quick else (7, 5)
+    times = seconds(programs, 5 if quick else 41)
+    times |= seconds_alone("moons.program", scalars, *counts)
+    without = seconds_alone("moons.program", scalars, *counts, collector=False)
     return [
         Workload("moons", TITLE, "ms", scaled(times, 1e3), COMPILED, skipped),
         Workload("collector", f"{TITLE}, collector off", "ms", scaled(without, 1e3), EAGER),

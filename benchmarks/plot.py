@@ -9,7 +9,6 @@ from typing import Any
 
 from benchmarks.growth import Sweep
 from benchmarks.steps import COMPILED, EAGER, HAND
-from benchmarks.timing import peer
 
 COLUMNS = 3
 LABELS = {
@@ -28,15 +27,10 @@ LINEAR = "slope of linear growth"
 
 
 def plot(sweeps: Sequence[Sweep], file: Path) -> None:
-    """Save the sweeps as a picture, one panel each, both axes logarithmic.
-
-    Raises:
-        ModuleNotFoundError: matplotlib is not installed.
-    """
-    if peer("matplotlib") is None:
-        raise ModuleNotFoundError("--plot needs matplotlib: pip install 'glassgrad[plot]'")
+    """Save the sweeps of steps as a picture, one panel each, both axes logarithmic."""
     from matplotlib.figure import Figure
 
+    sweeps = [one for one in sweeps if COMPILED in one.series]
     rows = math.ceil((len(sweeps) + 1) / COLUMNS)
     figure = Figure(figsize=(3.3 * COLUMNS, 3.1 * rows), layout="constrained")
     panels = figure.subplots(rows, COLUMNS, sharey=True, squeeze=False).ravel()
@@ -63,7 +57,7 @@ def draw(panel: Any, one: Sweep) -> None:
     for axis in (panel.xaxis, panel.yaxis):
         axis.set_major_formatter("{x:,g}")
         axis.set_minor_formatter("")
-    panel.set_xticks(one.sizes, [f"{size:,}" for size in one.sizes])
+    panel.set_xticks(one.rows, [f"{size:,}" for size in one.rows])
     panel.tick_params(labelleft=True)
     panel.set_title(one.title, fontsize=10)
     panel.grid(True, which="major", color="#e5e7eb", linewidth=0.8)

@@ -1,4 +1,4 @@
-"""What was measured as tables in a terminal, as JSON, and as a page."""
+"""What was measured as tables: in a terminal, and on a page."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import os
 import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import Any
 
+import glassgrad
 from benchmarks.goals import Outcome
-from benchmarks.growth import Sweep
-from benchmarks.timing import Workload
+from benchmarks.timing import Grid, Workload, peer
 
-PACKAGES = ("glassgrad", "numpy", "micrograd", "casadi", "autograd", "torch", "jax")
+PACKAGES = ("numpy", "micrograd", "casadi", "autograd", "torch", "jax")
 PAGE = """# Benchmarks
 
-Written by `python -m benchmarks --page docs/benchmarks.md`; {machine}.
+Written by `python -m benchmarks --save`; {machine}.
 Every program has one thread. Figures are medians of repetitions that take turns; the machine is
 shared and noisy, so what counts is the ratio to a peer in the same run. Before a clock starts, all
 programs of a task are compared: equal losses and equal gradients, to 1e-9.
@@ -30,21 +28,39 @@ def machine() -> dict[str, str]:
     found = {
         "Python": platform.python_version(),
         "processors": f"{os.cpu_count()}, of which one thread is used",
+        "glassgrad": glassgrad.__version__,
     }
     for package in PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = "not installed"
+    found["kernels"] = kernels()
     return found
 
 
-def grid(one: Sweep) -> list[list[str]]:
-    """The times of a sweep: a row for each size, a column for each program."""
-    head = [one.label, *(f"{name}, ms" for name in one.series)]
-    return [head] + [
-        [f"{size:,}", *(written(t[size]) if size in t else "–" for t in one.series.values())]
-        for size in one.sizes
+def kernels() -> str:
+    """For which processor numpy computes its products of matrices."""
+    threadpoolctl = peer("threadpoolctl")
+    if threadpoolctl is None:
+        return "unknown without threadpoolctl"
+    found = (library.get("architecture") for library in threadpoolctl.threadpool_info())
+    return ", ".join(sorted({str(each) for each in found if each})) or "unknown"
+
+
+def cells(grid: Grid) -> list[list[str]]:
+    """A grid as texts: a row for each size or line, a column for each program."""
+    series = {f"{name}, {grid.measure}": figures for name, figures in grid.series.items()}
+    if grid.pair:
+        first, second = (grid.series[name] for name in grid.pair)
+        ratios = {row: first[row] / second[row] for row in first}
+        series[" by ".join(grid.pair)] = ratios
+    return [[grid.label, *series]] + [
+        [
+            f"{row:,}" if isinstance(row, int) else row,
+            *(written(figures[row]) if row in figures else "–" for figures in series.values()),
+        ]
+        for row in grid.rows
     ]
 
 
@@ -53,10 +69,10 @@ def table(workload: Workload) -> str:
     ratios = workload.ratios()
     width = max(map(len, [*workload.figures, *workload.skipped]), default=0)
     lines = [workload.title]
-    if isinstance(workload, Sweep):
-        lines += [
-            f"  {row[0]:>10}" + "".join(f"{x:>26}" for x in row[1:]) for row in grid(workload)
-        ]
+    if isinstance(workload, Grid):
+        columns = list(zip(*cells(workload)))
+        widths = [max(map(len, column)) + 2 for column in columns]
+        lines += ["".join(map(str.rjust, row, widths)) for row in zip(*columns)]
     for name, figure in workload.figures.items():
         ratio = f"{ratios[name]:10.3g} × {workload.ours}" if name in ratios else ""
         lines.append(f"  {name:<{width}}{written(figure):>12} {workload.unit:<6}{ratio}".rstrip())
@@ -81,38 +97,11 @@ def goal_table(found: Sequence[Outcome]) -> str:
     return "\n".join(lines)
 
 
-def as_data(
-    here: dict[str, str], workloads: Sequence[Workload], found: Sequence[Outcome]
-) -> dict[str, Any]:
-    """Everything measured, for a file."""
-    return {
-        "machine": here,
-        "workloads": [
-            {
-                "name": w.name,
-                "title": w.title,
-                "unit": w.unit,
-                "figures": w.figures,
-                "ratios": w.ratios(),
-                "compared with": w.ours,
-                "skipped": w.skipped,
-                "notes": w.notes,
-                "series": w.series if isinstance(w, Sweep) else {},
-            }
-            for w in workloads
-        ],
-        "goals": [
-            {"goal": o.goal.text, "aim": o.aim, "figure": o.figure, "verdict": o.verdict}
-            for o in found
-        ],
-    }
-
-
 def page(
     here: dict[str, str],
     workloads: Sequence[Workload],
     found: Sequence[Outcome],
-    chart: Path | None,
+    chart: str,
 ) -> str:
     """Everything measured, as Markdown."""
     parts = [PAGE.format(machine=", ".join(f"{name} {value}" for name, value in here.items()))]
@@ -120,9 +109,7 @@ def page(
     for o in found:
         figure = "" if o.figure is None else written(o.figure)
         parts.append(f"| {o.goal.text} | {o.aim} | {figure} | {o.verdict} |\n")
-    parts.append("\n")
-    if chart:
-        parts.append(CHART.format(file=chart.name))
+    parts.append(f"\n{CHART.format(file=chart)}")
     parts += [section(workload) for workload in workloads]
     return "".join(parts).rstrip() + "\n"
 
@@ -133,9 +120,10 @@ def section(workload: Workload) -> str:
     unit = workload.unit or "number"
     head = f"| | {unit} |" + f" × {workload.ours} |" * bool(ratios)
     lines = [f"## {workload.title}", ""]
-    if isinstance(workload, Sweep):
-        first, *rest = (f"| {' | '.join(row)} |" for row in grid(workload))
-        lines += [first, "| --- " * (1 + len(workload.series)) + "|", *rest, ""]
+    if isinstance(workload, Grid):
+        first, *rest = cells(workload)
+        rows = [first, ["---"] * len(first), *rest]
+        lines += [*(f"| {' | '.join(row)} |" for row in rows), ""]
     lines += [head, "| --- " * (2 + bool(ratios)) + "|"]
     for name, figure in workload.figures.items():
         ratio = f" {written(ratios[name]) if name in ratios else ''} |" * bool(ratios)

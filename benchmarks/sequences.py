@@ -8,14 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import gpt, gpt_arrays, gpt_by_hand, rnn, rnn_arrays, steps
+from benchmarks import gpt, gpt_arrays, gpt_by_hand, minimal, rnn, rnn_arrays, steps
+from benchmarks.alone import seconds_alone
 from benchmarks.growth import Sweep, swept
 from benchmarks.steps import COMPILED, EAGER, HAND, JAX, TORCH, Step, available, check_same
 from benchmarks.timing import Workload, scaled, seconds
 
+OWN = "its own class"
 NAMES = (EAGER, COMPILED, HAND, TORCH, JAX)
 GPT_TITLE = "transformer: loss and all 4,192 gradients of one document, 16 positions"
 RNN_TITLE = "RNN: loss and all 2,811 gradients of one document, 16 steps"
+OWN_TITLE = "transformer in plain Python: a training step with its own class, or ours in its place"
 LENGTHS_TITLE = "growth with length, transformer"
 LENGTHS = (4, 8, 16, 32, 64)
 MOST_EAGER = 16
@@ -30,6 +33,20 @@ def transformer(quick: bool, slow: bool) -> list[Workload]:
 def recurrent(quick: bool, slow: bool) -> list[Workload]:
     """The RNN in every program."""
     return [measured("rnn", RNN_TITLE, rnn_program, quick)]
+
+
+def own_class(quick: bool, slow: bool) -> list[Workload]:
+    """The transformer as a plain Python program with a class of its own, and with ours for it."""
+    check_same("own class", {name: gpt_program(name) for name in (EAGER, OWN)})
+    counts = (1, 1) if quick else (5, 2)
+    found = []
+    for name, title, collector in (
+        ("own class", OWN_TITLE, True),
+        ("own class, collector off", f"{OWN_TITLE}, collector off", False),
+    ):
+        times = seconds_alone("sequences.gpt_program", (EAGER, OWN), *counts, collector)
+        found.append(Workload(name, title, "ms", scaled(times, 1e3), EAGER))
+    return found
 
 
 def lengths(quick: bool, slow: bool) -> list[Sweep]:
@@ -65,6 +82,9 @@ def gpt_program(name: str, tokens: Sequence[int] | None = None, block: int = gpt
     """The step of the transformer in one program."""
     tokens = tokens or gpt.tokens_of(gpt.DOCUMENT)
     weights = gpt.parameters(gpt.shapes(block))
+    if name == OWN:
+        weights = gpt.parameters(gpt.shapes(block), leaf=minimal.Value)
+        name = EAGER
     if name in (EAGER, COMPILED):
         return scalar_step(name, partial(gpt.gpt_loss, weights, tokens), flat_list(weights))
     make = {HAND: gpt_by_hand.by_hand, TORCH: gpt_arrays.in_torch, JAX: gpt_arrays.in_jax}[name]

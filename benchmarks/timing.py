@@ -48,6 +48,28 @@ class Workload:
         return {name: x / ours for name, x in self.figures.items() if name != self.ours}
 
 
+@dataclass
+class Grid(Workload):
+    """Figures in two dimensions; those of the workload itself sum them up.
+
+    Attributes:
+        label: what the rows are.
+        measure: the unit of the series.
+        pair: two programs of which the first is divided by the second in a last column.
+        series: by program, figures by row.
+    """
+
+    label: str = ""
+    measure: str = "ms"
+    pair: tuple[str, str] | None = None
+    series: dict[str, dict[Any, float]] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> list[Any]:
+        """All rows; not every program has each."""
+        return list(next(iter(self.series.values())))
+
+
 def peer(module: str) -> Any:
     """The module of a peer, or None if it is not installed."""
     try:
@@ -69,14 +91,12 @@ def absent(needs: Mapping[str, str | None]) -> dict[str, str]:
     }
 
 
-def scaled(times: Mapping[str, float], factor: float) -> dict[str, float]:
+def scaled(times: Mapping[Name, float], factor: float) -> dict[Name, float]:
     """Seconds in another unit: 1e3 for milliseconds."""
     return {name: factor * time for name, time in times.items()}
 
 
-def seconds(
-    programs: Mapping[Name, Callable[[], object]], rounds: int, collector: bool = True
-) -> dict[Name, float]:
+def seconds(programs: Mapping[Name, Callable[[], object]], rounds: int) -> dict[Name, float]:
     """The median time of one run of each program.
 
     A program of microseconds is repeated until the clock can see it, after a run that warms the
@@ -85,16 +105,14 @@ def seconds(
     Args:
         programs: what to run, by name; each runs before the clock starts.
         rounds: how often each is timed.
-        collector: whether Python's cyclic garbage collector is on during a run, as it is for
-            whoever has not switched it off. Garbage of the run before is collected in any case.
     """
     times: dict[Name, list[float]] = {name: [] for name in programs}
     with frozen():
-        repeats = {name: _repeats(p, collector, times[name]) for name, p in programs.items()}
+        repeats = {name: _repeats(p, times[name]) for name, p in programs.items()}
         for round_ in range(1, rounds + 1):
             for name, program in programs.items():
                 if len(times[name]) < round_:
-                    times[name].append(_once(program, repeats[name], collector))
+                    times[name].append(_once(program, repeats[name]))
     return {name: median(each) for name, each in times.items()}
 
 
@@ -113,30 +131,25 @@ def frozen() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _repeats(program: Callable[[], object], collector: bool, times: list[float]) -> int:
+def _repeats(program: Callable[[], object], times: list[float]) -> int:
     """How often a program has to run for the clock to see it.
 
     Being warm makes no difference to a long program, so the time of its trial counts.
     """
     for _ in range(2):
-        time = _once(program, 1, collector)
+        time = _once(program, 1)
         if time > 50 * LEAST_SECONDS:
             times.append(time)
             return 1
     return max(1, math.ceil(LEAST_SECONDS / time))
 
 
-def _once(program: Callable[[], object], repeats: int, collector: bool) -> float:
+def _once(program: Callable[[], object], repeats: int) -> float:
     gc.collect()
     if repeats > 1:
         program()
-    if not collector:
-        gc.disable()
-    try:
-        start = perf_counter()
-        for _ in range(repeats):
-            result = program()
-            del result  # releasing the graph is part of the work
-        return (perf_counter() - start) / repeats
-    finally:
-        gc.enable()
+    start = perf_counter()
+    for _ in range(repeats):
+        result = program()
+        del result  # releasing the graph is part of the work
+    return (perf_counter() - start) / repeats

@@ -21,9 +21,10 @@ from benchmarks.timing import OURS, Workload, absent, peer, scaled, seconds
 from glassgrad import compiled, nn
 
 RATE = 0.01
+LOOP = f"{OURS}, p.data -= rate * p.grad"
 TORCH_LOOP, TORCH_FOREACH = "PyTorch, foreach=False", "PyTorch, foreach=True"
 JAX_UPDATE, HAND_UPDATE = "JAX jit with the update", "numpy by hand with the update"
-NEEDS = {OURS: None, HAND_UPDATE: None, TORCH_LOOP: "torch", TORCH_FOREACH: "torch",
+NEEDS = {OURS: None, LOOP: None, HAND_UPDATE: None, TORCH_LOOP: "torch", TORCH_FOREACH: "torch",
          JAX_UPDATE: "jax"}  # fmt: skip
 TITLE = "training: a step of gradient descent on two moons, through the public API"
 
@@ -44,6 +45,8 @@ def program(name: str) -> Step:
     flat = np.array([p.data for p in model.parameters()])
     if name == OURS:
         return ours(model, x, y)
+    if name == LOOP:
+        return in_a_loop(model, x, y)
     if name == HAND_UPDATE:
         return by_hand(flat, x, y)
     if name == JAX_UPDATE:
@@ -70,6 +73,21 @@ def ours(model: nn.MLP, x: Any, y: Any) -> Step:
         return total.data, None
 
     return Step(run, partial(after, lambda: [p.data for p in model.parameters()]))
+
+
+def in_a_loop(model: nn.MLP, x: Any, y: Any) -> Step:
+    """The same without an optimiser, as people write it first."""
+    loss, parameters = compiled(partial(sample_loss, model)), model.parameters()
+
+    def run() -> Result:
+        model.zero_grad()
+        total = loss.over(x, y)
+        total.backward()
+        for p in parameters:
+            p.data -= RATE * p.grad
+        return total.data, None
+
+    return Step(run, partial(after, lambda: [p.data for p in parameters]))
 
 
 def by_hand(flat: Any, x: Any, y: Any) -> Step:

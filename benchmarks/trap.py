@@ -33,7 +33,7 @@ def trap(quick: bool, slow: bool) -> list[Workload]:
 def in_all_places(workload: str, rounds: int, runs: int) -> dict[str, float]:
     """Milliseconds of one run, by place."""
     names = [f"{workload}: {place}" for place in PLACES]
-    times = seconds_alone("trap", names, rounds, runs)
+    times = seconds_alone("trap.program", names, rounds, runs)
     return scaled({place: times[name] for place, name in zip(PLACES, names)}, 1e3)
 
 

@@ -1,32 +1,141 @@
 """Backpropagation: the chain rule, applied node by node from the result back to the leaves.
 
 A node is taken up when every node that uses it is done: that is what the topological order is
-for. Its gradient is then complete, and each edge sends upstream × local to the parent.
-Gradients of gradients are in `gradient.py`.
+for. Its gradient is then complete, and each edge sends upstream × local to the operand. Everything
+here is iterative, so that depth is limited by memory and not by recursion. Gradients of gradients
+are in `gradient.py`.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import filterfalse
 from math import isfinite
-from typing import cast
+from typing import Any
 
-from glassgrad.engine.errors import NonFiniteError
-from glassgrad.engine.graph import topological_order
-from glassgrad.engine.mode import MODE
-from glassgrad.engine.operation import Operation
-from glassgrad.engine.origin import FORGOTTEN, place
-from glassgrad.engine.value import NOT_COMPUTED, Value, name, names, refuse_on_tape
+from glassgrad.engine import misuse
+from glassgrad.engine.context import Observer, current
+from glassgrad.engine.misuse import real
+from glassgrad.engine.op import Operation
+from glassgrad.engine.value import NOT_COMPUTED, Value, name, tell_read
 
 
-def backward(root: Value) -> None:
+def topological_order(*roots: Value) -> list[Value]:
+    """Every node the roots depend on, each after its parents and once, the roots last.
+
+    It is the order in which Python evaluated a single expression, left operand first, and the
+    same graph always gives the same order.
+
+    >>> from glassgrad import Value, topological_order
+    >>> x = Value(2.0)
+    >>> [node.data for node in topological_order(x * x + 1)]
+    [2.0, 4.0, 1.0, 5.0]
+    """
+    return _order(roots, lambda node: node.parents)
+
+
+def _order(roots: Sequence[Value], operands_of: Callable[[Value], Sequence[Any]]) -> list[Value]:
+    """Depth-first post-order, with an explicit stack; plain numbers among operands are left out."""
+    order: list[Value] = []
+    seen: set[Value] = set()
+    path: list[Value] = []  # the nodes whose operands are being visited
+    stack: list[Value | None] = list(reversed(roots))
+    while stack:
+        node = stack.pop()
+        if node is None:  # all operands of the last node of the path are done
+            order.append(path.pop())
+        elif node not in seen and node.__class__ is not float:
+            seen.add(node)
+            operands = operands_of(node)
+            if not operands:
+                _refuse_released(node)
+                order.append(node)
+                continue
+            path.append(node)
+            stack.append(None)
+            if len(operands) <= _FEW:
+                stack += operands[::-1]
+            else:
+                stack.extend(filterfalse(seen.__contains__, operands[::-1]))
+    return order
+
+
+_FEW = 2
+"""Up to so many operands it is faster to push them all than to leave out the seen ones."""
+
+
+def _refuse_released(leaf: Value) -> None:
+    if leaf.operation is not None and leaf.partials is None:
+        raise ValueError(misuse.released(name(leaf)))
+
+
+def sweep(
+    order: Sequence[Value],
+    gradients: dict[Value, Any],
+    derivatives: Callable[[Value], Sequence[Any]] | None = None,
+    observers: Sequence[Observer] = (),
+) -> None:
+    """Send gradients back along an order, from its end: the chain rule.
+
+    Args:
+        order: nodes, each after its operands.
+        gradients: the gradient of the root; those of the other nodes are added to it.
+        derivatives: of a node the local derivative by each operand, None for an edge that carries
+            nothing: numbers, or Values for a gradient that is a graph. If left out, those that the
+            nodes keep.
+        observers: who is told what is sent.
+    """
+    known_of = gradients.get
+    for node in reversed(order):
+        upstream = known_of(node)
+        if upstream is None:
+            continue
+        partials = node.partials if derivatives is None else derivatives(node)
+        is_hard = observers or upstream.__class__ is not float or not isfinite(upstream)
+        for operand, partial in zip(node._operands, partials):
+            if partial is None:
+                continue
+            known = known_of(operand)
+            sent = contribution(node.operation, upstream, partial) if is_hard else upstream * partial
+            gradients[operand] = sent if known is None else known + sent
+            if is_hard:
+                for observer in observers:
+                    observer.sent(node, upstream, partial, gradients[operand])
+
+
+def contribution(operation: Operation | None, upstream: Any, local: Any) -> Any:
+    """What an edge sends to its operand: upstream × local, the chain rule.
+
+    Where the row says so (relu, maximum, ...), a local derivative of zero sends exactly zero, also
+    of an infinite gradient: a branch that is switched off stays off, as in PyTorch.
+
+    >>> from glassgrad import TABLE, contribution
+    >>> contribution(TABLE["relu"], float("inf"), 0.0)
+    0.0
+    """
+    if operation is not None and operation.masks and _number(local) == 0.0:
+        return upstream * local if isfinite(_number(upstream)) else 0.0
+    return upstream * local
+
+
+def _number(gradient: Any) -> float:
+    return gradient._data if isinstance(gradient, Value) else gradient
+
+
+def backward(root: Value, gradient: float = 1.0) -> None:
     """Compute the gradient of `root` by every node it depends on, into their `.grad`.
 
-    Leaves accumulate over calls; the gradients of inner nodes are computed anew. If it is
-    interrupted or `trap()` stops it, the leaves keep the gradients they had before.
+    Leaves accumulate over calls; the gradients of inner nodes are computed anew. They are written
+    at once at the end: if it is interrupted or `trap()` stops it, all is as it was before.
+
+    Args:
+        root: the result.
+        gradient: of something else by the root, if the root is a part of that: upstream of it.
 
     Raises:
         ValueError: `root` is a constant.
+        TypeError: the gradient is no real number.
         NonFiniteError: inside `trap()`, a gradient becomes nan or infinite.
 
     >>> from glassgrad import Value, backward
@@ -37,122 +146,57 @@ def backward(root: Value) -> None:
     54.0
     """
     if root.is_constant:
-        raise ValueError(
-            f"backward() of the constant {name(root)}: it came from detach(), no_grad() or a plain "
-            "number, so it depends on nothing. Compute it from Values, outside no_grad()."
-        )
-    refuse_on_tape("calls backward() of", root)
-    if _is_done_in_one_step(root):
-        return
-    order = topological_order(root)
-    leaves = [node for node in order if not node.parents]
-    before = [leaf._grad for leaf in leaves]
-    give_back = map(_set_gradient, leaves, before)
-    try:
-        _propagate(root, order)
-        _add_to(before, leaves)
-    except BaseException:
-        deque(give_back, maxlen=0)  # in one go: a second Ctrl-C cannot stop it half-way
-        raise
+        raise ValueError(misuse.backward_of_constant(name(root)))
+    tell_read("calls backward() of", root)
+    gradients = {root: real(gradient, "backward(gradient=...)")}
+    observers = current().observers
+    order = _order((root,), lambda node: node._operands)
+    sweep(order, gradients, observers=observers)
+    found = [gradients.get(node, NOT_COMPUTED) for node in order]
+    for i, node in enumerate(order):
+        if not node._operands:
+            found[i] = _accumulated(node, found[i], observers)
+    deque(map(_set_gradient, order, found), maxlen=0)  # in one go: Ctrl-C cannot come in between
 
 
 _set_gradient = vars(Value)["_grad"].__set__
 
 
-def _is_done_in_one_step(root: Value) -> bool:
-    """Send local derivatives to leaves in one go, if a node of many operands has nothing else.
+def _accumulated(leaf: Value, new: float, observers: Sequence[Observer]) -> float:
+    """A leaf adds its whole gradient at once to the one it had, as in PyTorch."""
+    before = leaf._grad
+    if new is NOT_COMPUTED or before is NOT_COMPUTED:
+        return before if new is NOT_COMPUTED else new
+    for observer in observers:
+        observer.accumulated(leaf, before, new, before + new)
+    return before + new
 
-    The result of a compiled function is such a node.
+
+def forget(*roots: Value) -> None:
+    """Release the graph behind the roots, node by node; the roots become leaves.
+
+    Python frees a dropped graph by itself. This does the same without nested calls, for graphs
+    millions of nodes deep in threads with a small stack. Nodes that other results share are
+    released too: differentiating those results then raises.
+
+    >>> from glassgrad import Value, forget
+    >>> y = Value(2.0) * 3.0
+    >>> forget(y)
+    >>> y.data, y.parents
+    (6.0, ())
     """
-    parents = root.parents
-    if len(parents) < _MANY or MODE.get().trapping or len(set(parents)) < len(parents):
-        return False
-    known = [p._grad for p in parents if not p.parents and p._origin is not FORGOTTEN]
-    if len(known) < len(parents):
-        return False
-    try:
-        pairs = zip(known, cast(tuple[float, ...], root.partials))
-        new = [before + local for before, local in pairs]
-    except TypeError:  # an edge carries no derivative, but None
-        return False
-    root._grad = 1.0
-    deque(map(_set_gradient, parents, new), maxlen=0)
-    return True
-
-
-_MANY = 32
-
-
-def _propagate(root: Value, order: list[Value]) -> None:
-    for node in order:
-        node._grad = NOT_COMPUTED
-    root._grad = 1.0
-    watched = MODE.get().trapping
-    for node in reversed(order):
-        upstream = node._grad
-        if upstream is NOT_COMPUTED or not node.parents:
-            continue
-        if watched or not isfinite(upstream):
-            _propagate_carefully(node, upstream, watched)
-            continue
-        for parent, partial in zip(node.parents, node.partials):
-            if partial is not None:
-                parent._grad += upstream * partial
-
-
-def _propagate_carefully(node: Value, upstream: float, watched: bool) -> None:
-    for parent, partial in zip(node.parents, node.partials):
-        if partial is not None:
-            parent._grad += contribution(node.operation, upstream, partial)
-            if watched:
-                check_gradient(node, upstream, partial, parent._grad)
-
-
-def _add_to(before: list[float], leaves: list[Value]) -> None:
-    """Accumulate: each leaf adds its whole gradient at once to the one it had, as in PyTorch."""
-    watched = MODE.get().trapping
-    for leaf, old in zip(leaves, before):
-        new = leaf._grad
-        if old is NOT_COMPUTED:
-            continue
-        leaf._grad = old if new is NOT_COMPUTED else old + new
-        if watched and not isfinite(leaf._grad):
-            raise NonFiniteError(
-                f"The gradient of the leaf {name(leaf)} becomes {leaf._grad}: "
-                f"{new:.6g} is added to {old:.6g}, which it has from before."
-            )
-
-
-def contribution(operation: Operation | None, upstream: float, local: float) -> float:
-    """What an edge sends to its operand: upstream × local, the chain rule.
-
-    Where the row says so (relu, maximum, ...), a local derivative of zero sends exactly zero, also
-    of an infinite gradient: a branch that is switched off stays off, as in PyTorch.
-
-    >>> from glassgrad import TABLE, contribution
-    >>> contribution(TABLE["relu"], float("inf"), 0.0)
-    0.0
-    """
-    is_infinite = not isfinite(upstream)
-    if is_infinite and local == 0.0 and operation is not None and operation.masks:
-        return 0.0
-    return upstream * local
-
-
-def check_gradient(node: Value, upstream: float, local: float, gradient: float) -> None:
-    """Inside `trap()`, stop where a gradient first becomes nan or infinite.
-
-    Raises:
-        NonFiniteError: names the operation, its operands and the line that created the node.
-    """
-    if isfinite(gradient):
-        return
-    assert node.operation is not None
-    raise NonFiniteError(
-        f"Backpropagation through {node.operation.name}({names(node.parents)}) gives a gradient of "
-        f"{gradient}: upstream {upstream:.6g} times local derivative {local:.6g} was added to it. "
-        f"The node was created {place(node.line)}."
-    )
+    kept = set(roots)
+    stack: list[Any] = list(roots)
+    while stack:
+        node = stack.pop()
+        if node.__class__ is not float and node._operands:
+            stack.extend(node._operands)
+            # All at once: no call in between, during which Ctrl-C might come.
+            row, partials = (None, ()) if node in kept else (node.operation, None)
+            node._operands, node.partials, node.operation = (), partials, row
+    for root in roots:
+        if root.partials is None:
+            root.operation, root.partials = None, ()
 
 
 setattr(Value, "backward", backward)  # noqa: B010  the method `y.backward()`

@@ -15,7 +15,7 @@ from glassgrad.engine.differences import EDGE, KINK, UNSETTLED, finding
 from glassgrad.engine.errors import GradientMismatchError
 from glassgrad.engine.functional import value_and_grad
 from glassgrad.engine.gradient import grad
-from glassgrad.engine.real import real
+from glassgrad.engine.misuse import real
 from glassgrad.engine.text import describe, told
 from glassgrad.engine.value import Value, as_value
 

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from glassgrad.engine.backward import topological_order
+from glassgrad.engine.context import derive, recording
 from glassgrad.engine.errors import NonFiniteError
 from glassgrad.engine.gradient import carrying_edges, grad, local_derivatives
-from glassgrad.engine.graph import topological_order
-from glassgrad.engine.mode import MODE, derive, recording
-from glassgrad.engine.origin import place
+from glassgrad.engine.provenance import place
 from glassgrad.engine.table import dot
 from glassgrad.engine.text import describe
+from glassgrad.engine.trap import is_trapping
 from glassgrad.engine.tree import leaves_of, like, settled
 from glassgrad.engine.value import Value, as_value, constant, is_parameter, names
 
@@ -86,7 +87,7 @@ def jvp(
             )
         y = call.single_result()
         start = dict(zip(call.leaves, direction))
-        tangent_of = derive(_tangents, y, start, MODE.get().trapping)
+        tangent_of = derive(_tangents, y, start, is_trapping())
     has_values = call.gives_values or any(isinstance(t, Value) for t in leaves_of(tangents))
     tangent = tangent_of.get(y, constant(0.0))
     return (y, tangent) if has_values else (y.data, tangent.data)

@@ -9,16 +9,16 @@ Next: `functional.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
-from math import isfinite, isnan
+from math import isnan
 from typing import Any
 
-from glassgrad.engine.backward import check_gradient, contribution
+from glassgrad.engine import misuse
+from glassgrad.engine.backward import sweep, topological_order
+from glassgrad.engine.context import Observer, current, derive
 from glassgrad.engine.errors import ChangedDataError
-from glassgrad.engine.graph import topological_order
-from glassgrad.engine.mode import GRADIENT, MODE, derive
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import leaves_of, like, settled
-from glassgrad.engine.value import Value, as_value, constant, name, names, refuse_on_tape
+from glassgrad.engine.value import Value, as_value, constant, name, names, tell_read
 
 Gradients = Any
 """A float or Value, or a list or object array of them: the shape of what was differentiated by."""
@@ -49,11 +49,13 @@ def grad(y: Value, xs: Any, *, differentiable: bool = False) -> Gradients:
     """
     _require_value(y, "the first argument of grad")
     leaves, rebuild = _flatten(xs)
-    refuse_on_tape("calls grad of", y)
+    tell_read("calls grad of", y)
+    edges = _leading(y, leaves)
+    observers = current().observers
     if differentiable:
-        trapping = MODE.get().trapping
-        return rebuild(derive(_gradient_graphs, y, leaves, trapping, order=_order(y) + 1))
-    return rebuild(_gradients(y, leaves))
+        return rebuild(derive(_as_graphs, y, leaves, edges, observers, order=_order_of(y) + 1))
+    gradients = _swept(edges, y, 1.0, _stored, observers)
+    return rebuild([gradients.get(x, 0.0) for x in leaves])
 
 
 def _flatten(xs: Any) -> tuple[list[Value], Callable[[list[Any]], Any]]:
@@ -62,18 +64,13 @@ def _flatten(xs: Any) -> tuple[list[Value], Callable[[list[Any]], Any]]:
     for leaf in leaves:
         _require_value(leaf, "grad by")
         if leaf.is_constant:
-            raise ValueError(
-                f"grad by the constant {name(leaf)}: it came from detach(), no_grad() or a plain "
-                "number, so no gradient flows to it. Differentiate by a Value(...)."
-            )
+            raise ValueError(misuse.grad_by_constant(name(leaf)))
     return leaves, lambda flat: like(xs, iter(flat))
 
 
-def _order(y: Value) -> int:
+def _order_of(y: Value) -> int:
     """How often what `y` depends on was differentiated: 0 where there is no gradient in it."""
-    scopes = {node.scope for node in topological_order(y)}
-    names = (s.name for s in scopes if s is not None and s.kind == GRADIENT)
-    return max((name.count(GRADIENT) for name in names), default=0)
+    return max(node.scope.order if node.scope else 0 for node in topological_order(y))
 
 
 def _require_value(thing: Any, place: str) -> None:
@@ -82,78 +79,67 @@ def _require_value(thing: Any, place: str) -> None:
         raise TypeError(f"{place} takes a Value, not {describe(thing)}.{hint}")
 
 
-def _reverse_edges(y: Value, xs: Sequence[Value]) -> Iterable[tuple[Value, list[int]]]:
-    """The nodes from `y` back, each with the operands whose edges lead to one of `xs`."""
-    order = topological_order(y)
-    leading = set(xs)
-    edges: list[tuple[Value, list[int]]] = []
-    for node in order:
+def _leading(y: Value, xs: Sequence[Value]) -> dict[Value, list[int]]:
+    """The nodes up to `y` with an edge that leads to one of `xs`, and the operands of such edges."""
+    leading: set[Value] = set(xs)
+    found: dict[Value, list[int]] = {}
+    for node in topological_order(y):
         carrying = carrying_edges(node, leading)
         if carrying:
             leading.add(node)
-            edges.append((node, carrying))
-    return reversed(edges)
+            found[node] = carrying
+    return found
 
 
 def carrying_edges(node: Value, leading: Container[Value]) -> list[int]:
     """The operands of a node whose edges carry a derivative to one of the `leading` nodes."""
-    edges = enumerate(zip(node.parents, node.partials))
-    return [i for i, (parent, partial) in edges if partial is not None and parent in leading]
+    edges = enumerate(zip(node._operands, node.partials))
+    return [i for i, (operand, partial) in edges if partial is not None and operand in leading]
 
 
-def _gradients(y: Value, xs: Sequence[Value]) -> list[float]:
-    gradient_of: dict[Value, float] = {y: 1.0}
-    watched = MODE.get().trapping
-    for node, carrying in _reverse_edges(y, xs):
-        upstream = gradient_of.get(node)
-        if upstream is None:
-            continue
-        for i in carrying:
-            parent, partial = node.parents[i], node.partials[i]
-            assert partial is not None
-            # -0.0 plus a number is that number, the sign of zero included.
-            gradient_of[parent] = gradient_of.get(parent, -0.0) + contribution(
-                node.operation, upstream, partial
-            )
-            if watched:
-                check_gradient(node, upstream, partial, gradient_of[parent])
-    return [gradient_of.get(x, 0.0) for x in xs]
+Derivatives = Callable[[Value, Sequence[int]], Iterable[Any]]
 
 
-def _gradient_graphs(y: Value, xs: Sequence[Value], watched: bool) -> list[Value]:
-    gradient_of: dict[Value, Value] = {y: constant(1.0)}
-    for node, carrying in _reverse_edges(y, xs):
-        upstream = gradient_of.get(node)
-        if upstream is None:
-            continue
-        for i, local in zip(carrying, local_derivatives(node, carrying)):
-            parent, sent = node.parents[i], _product(node, upstream, local)
-            known = gradient_of.get(parent)
-            gradient = sent if known is None else known + sent
-            gradient_of[parent] = gradient
-            if watched:
-                check_gradient(node, upstream.data, local.data, gradient.data)
+def _swept(
+    edges: dict[Value, list[int]],
+    y: Value,
+    start: Any,
+    read: Derivatives,
+    observers: Sequence[Observer],
+) -> dict[Value, Any]:
+    """The gradients of `y` by all nodes that the edges lead to."""
+
+    def along_edges(node: Value) -> list[Any]:
+        derivatives: list[Any] = [None] * len(node._operands)
+        for i, derivative in zip(edges[node], read(node, edges[node])):
+            derivatives[i] = derivative
+        return derivatives
+
+    gradients = {y: start}
+    sweep(list(edges), gradients, along_edges, observers)
+    return gradients
+
+
+def _stored(node: Value, indices: Sequence[int]) -> list[Any]:
+    return [node.partials[i] for i in indices]
+
+
+def _as_graphs(
+    y: Value,
+    xs: Sequence[Value],
+    edges: dict[Value, list[int]],
+    observers: Sequence[Observer],
+) -> list[Value]:
+    found = _swept(edges, y, constant(1.0), local_derivatives, observers)
     # A gradient may be a node of the graph itself, such as the y of x·y, or the same as another:
     # each gets a node of its own, so that labelling one labels nothing else.
     taken = set(topological_order(y))
     gradients = []
     for x in xs:
-        gradient = gradient_of.get(x, constant(0.0))
+        gradient = as_value(found.get(x, 0.0), "grad")
         gradients.append(+gradient if gradient in taken else gradient)
         taken.add(gradient)
     return gradients
-
-
-def _product(node: Value, upstream: Value, local: Value) -> Value:
-    """Upstream × local, without a node where one of them is the number 1."""
-    if (
-        not isfinite(upstream.data)
-        and contribution(node.operation, upstream.data, local.data) == 0.0
-    ):
-        return constant(0.0)
-    if upstream.is_constant and upstream.data == 1.0:
-        return local
-    return upstream if local.is_constant and local.data == 1.0 else upstream * local
 
 
 def local_derivatives(node: Value, indices: Sequence[int]) -> list[Value]:
@@ -162,22 +148,16 @@ def local_derivatives(node: Value, indices: Sequence[int]) -> list[Value]:
     assert operation is not None
     wanted = tuple(i in indices for i in range(len(node.parents)))
     read = operation.derivatives(node.parents, node, wanted)
-    partials = [as_value(read[i], operation.name) for i in indices]
-    now = operation.forward(tuple(parent.data for parent in node.parents))
-    numbers = getattr(operation, "operand_numbers", None)
-    if numbers is not None:  # of a compiled call, whose sums had another order
-        unchanged = all(_same(p.data, x) for p, x in zip(node.parents, numbers))
-    else:
-        unchanged = _same(now, node.data) and all(
-            _same(partial.data, node.partials[i]) for i, partial in zip(indices, partials)
-        )
-    if not unchanged:
+    derivatives = [as_value(read[i], operation.name) for i in indices]
+    numbers = tuple(parent._data for parent in node.parents)
+    pairs = [(d._data, node.partials[i]) for d, i in zip(derivatives, indices)]
+    if not operation.is_unchanged(numbers, node._data, pairs, _same):
         raise ChangedDataError(
             f"The operands of {operation.name} ({names(node.parents)}) have other "
             f"numbers than when {name(node)} was computed from them at {node.line}. "
             "Compute the result again before differentiating its gradient."
         )
-    return partials
+    return derivatives
 
 
 def _same(a: float, b: float | None) -> bool:

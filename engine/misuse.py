@@ -1,18 +1,190 @@
-"""What a Value refuses, and in which words: conversions that would cut a gradient, and habits.
+"""What may enter the engine as a number, and the sentences for everything else.
 
-People come with the habits of micrograd, PyTorch, JAX and numpy. What they write first is known
-here by name, and answered with what to write instead. Value derives from `Refusals`.
-Next: `arrays.py`, for what numpy may do with Values.
+Every number is stored as a Python float (IEEE 754 double precision). Anything that would be
+converted with a loss, such as a complex number or a string, is refused here, once, for the whole
+engine. What people know from other libraries is answered by name: Value derives from `Refusals`.
+Next: `op.py`.
 """
 
-from __future__ import annotations
-
 import sys
-from collections.abc import Sequence
-from math import isfinite
-from typing import Any, NoReturn
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, NoReturn, SupportsFloat
+
+import numpy as np
 
 from glassgrad.engine.text import clipped, describe
+
+REAL = (float, int, Fraction, np.floating, np.integer, np.bool_)
+
+_REMEDY = {
+    complex: "Split it into real and imaginary parts, a Value for each.",
+    np.complexfloating: "Split it into real and imaginary parts, a Value for each.",
+    str: "Convert it first: float(text).",
+    bytes: "Convert it first: float(text).",
+    type(None): "Give a number.",
+    Decimal: "Convert it first, if the loss is meant: float(x).",
+    list: "Make one Value per element: [Value(x) for x in xs].",
+    tuple: "Make one Value per element: [Value(x) for x in xs].",
+    np.ndarray: "Make one Value per element: np.vectorize(Value, otypes=[object])(array).",
+}
+
+
+def is_real(number: object) -> bool:
+    """Whether `number` is a real scalar the engine accepts (Values are not numbers)."""
+    return isinstance(number, REAL)
+
+
+def real(number: Any, role: str) -> float:
+    """`number` as a float; `role` names it in errors, for example "Value(...)".
+
+    Raises:
+        TypeError: it is not a real scalar.
+        OverflowError: it is an integer or a fraction beyond the range of floats.
+    """
+    if type(number) is float:
+        return number
+    if not isinstance(number, REAL):
+        raise TypeError(f"{role} takes a real number, not {describe(number)}. {remedy(number)}")
+    try:
+        return float(number)
+    except OverflowError:
+        raise OverflowError(
+            f"{role} got a number with no float near it (above 1.8e308); scale it down first."
+        ) from None
+
+
+def is_refused(thing: object) -> bool:
+    """Whether `thing` is of a type that can never be an operand, so that the engine says so."""
+    return isinstance(thing, tuple(_REMEDY)) or _is_tensor(thing)
+
+
+def remedy(thing: object) -> str:
+    """What to do instead of giving `thing` where a number belongs."""
+    if _is_tensor(thing):
+        return "Convert it first: tensor.item(), or tensor.tolist() for several numbers."
+    for kind, sentence in _REMEDY.items():
+        if isinstance(thing, kind):
+            return sentence
+    if isinstance(thing, SupportsFloat):
+        return "Convert it first: float(x)."
+    return "Give an int, a float, a Fraction or a numpy real scalar."
+
+
+def _is_tensor(thing: object) -> bool:
+    """Whether `thing` is of PyTorch, which need not be installed to be asked."""
+    return hasattr(type(thing), "__torch_function__")
+
+
+def not_a_float(number: Any, name: str, what: str) -> str:
+    """The value or a derivative of an operation is no real number."""
+    if isinstance(number, complex):
+        remedy = "Write pow(x, y) instead of x ** y, which leaves the real numbers where x < 0."
+    else:
+        remedy = (
+            "At floats it has to give a float: choose with where(...), and compute with numbers."
+        )
+    return f"The {what} of {name} is {describe(number)}. {remedy}"
+
+
+def not_defined(name: str) -> str:
+    """An operation of somebody's own is asked for by name."""
+    return (
+        f"There is no operation called {clipped(name)} here. One of your own has to be defined "
+        f"first, as it was where this was saved: operation({clipped(name)!r}, ...)."
+    )
+
+
+def refuse_name(name: object, why: str) -> str:
+    """An operation cannot have a name."""
+    return f"operation({describe(name)}, ...): the name {why}. Choose another one, such as 'cube'."
+
+
+def value_of_a_value(node: str) -> str:
+    """A Value is given where a number belongs; `node` is its name and number."""
+    return (
+        f"Value(...) takes a number, not a Value ({node}). "
+        "Use the Value itself, +v for a copy in the graph, or v.detach() for a constant."
+    )
+
+
+def assigned_a_value(node: str) -> str:
+    """A Value is assigned to .data or .grad."""
+    return f"v.data and v.grad hold numbers, not Values ({node}). Assign its .data."
+
+
+def conversion(node: str, kind: str) -> str:
+    """float(v), int(v) and the functions of math."""
+    return (
+        f"{kind}(v) and the functions of math would cut {node} off from its gradient. "
+        "Use the methods of Value, such as v.tanh(), or the functions of glassgrad; "
+        f"{kind}(v.data) for the number."
+        + " An array that holds Values is made with dtype=object."
+        * (kind == "float")
+    )
+
+
+def foreign_function(function: str, written: str | None) -> str:
+    """A function of another library is called on Values; `written` is how to write it here."""
+    remedy = written or "the methods of Value, such as v.tanh(), or the functions of glassgrad"
+    verb = "Write" if written else "Use"
+    return f"{clipped(function)} cannot follow the gradient of a Value. {verb} {remedy}."
+
+
+def copied(node: str, operation: object) -> str:
+    """An inner node is copied or pickled."""
+    return (
+        f"Cannot copy or pickle {node}: it is the result of {operation!r} "
+        "and would take its whole graph along. Copy v.detach(), or the leaves."
+    )
+
+
+def no_label(label: object, others: tuple[object, ...] = ()) -> str:
+    """A label that is no text, or operands and an operation beside it, as micrograd takes them."""
+    if others or (isinstance(label, tuple) and any(isinstance(x, Refusals) for x in label)):
+        return (
+            "Value(data, label) makes a leaf, and takes neither operands nor an operation: those "
+            "are recorded as you compute. Write v * v, or operation(...) for one of your own."
+        )
+    return f"A label is text, not {describe(label)}. Write label=str(...)."
+
+
+def no_operand(operand: object, role: str) -> str:
+    """Something that is no Value and no number is given to an operation."""
+    return f"{role} takes Values and real numbers, not {describe(operand)}. {remedy(operand)}"
+
+
+def backward_of_constant(node: str) -> str:
+    """backward() of what depends on nothing."""
+    return (
+        f"backward() of the constant {node}: it came from detach(), no_grad() or a plain "
+        "number, so it depends on nothing. Compute it from Values, outside no_grad()."
+    )
+
+
+def grad_by_constant(node: str) -> str:
+    """Grad by what no gradient flows to."""
+    return (
+        f"grad by the constant {node}: it came from detach(), no_grad() or a plain "
+        "number, so no gradient flows to it. Differentiate by a Value(...)."
+    )
+
+
+def released(node: str) -> str:
+    """A graph is used after forget()."""
+    return (
+        f"The graph behind {node} was released by forget(), which released "
+        "everything it shared with other results too. Compute it again."
+    )
+
+
+def name(node: Any) -> str:
+    """A node for an error message: its label and its number."""
+    number = f"{node._data:.6g}"
+    return f"{clipped(node.label)} = {number}" if node.label else number
+
+
+# What people look for who know micrograd, PyTorch, JAX or numpy.
 
 _NUMBER = "v.data is the number"
 _ONE = "A Value is one number"
@@ -100,85 +272,49 @@ class Refusals:
         return [name for name in super().__dir__() if name not in HABITS]
 
     def __float__(self) -> float:
-        return _number_for_test(self, _conversion(self, "float"))
+        return _number_for_test(self, conversion(name(self), "float"))
 
     def __int__(self) -> int:
-        raise TypeError(_conversion(self, "int"))
+        raise TypeError(conversion(name(self), "int"))
 
     def __complex__(self) -> complex:
-        raise TypeError(_conversion(self, "complex"))
+        raise TypeError(conversion(name(self), "complex"))
 
     def __round__(self, digits: int | None = None) -> Any:
         call = "round(v)" if digits is None else f"round(v, {digits})"
         remedy = call.replace("v", "v.data")
-        return round(_number_for_test(self, _rounding(self, call, remedy)), digits)
+        return round(_number_for_test(self, _rounding(name(self), call, remedy)), digits)
 
     def __floor__(self) -> int:
-        raise TypeError(_rounding(self, "math.floor(v)", "math.floor(v.data)"))
+        raise TypeError(_rounding(name(self), "math.floor(v)", "math.floor(v.data)"))
 
     def __ceil__(self) -> int:
-        raise TypeError(_rounding(self, "math.ceil(v)", "math.ceil(v.data)"))
+        raise TypeError(_rounding(name(self), "math.ceil(v)", "math.ceil(v.data)"))
 
     def __trunc__(self) -> int:
-        raise TypeError(_rounding(self, "math.trunc(v)", "math.trunc(v.data)"))
+        raise TypeError(_rounding(name(self), "math.trunc(v)", "math.trunc(v.data)"))
 
     def __floordiv__(self, other: object) -> NoReturn:
-        raise TypeError(_rounding(self, "v // x", "v.data // x, or v / x for the quotient"))
+        raise TypeError(_rounding(name(self), "v // x", "v.data // x, or v / x for the quotient"))
 
     def __rfloordiv__(self, other: object) -> NoReturn:
-        raise TypeError(_rounding(self, "x // v", "x // v.data, or x / v for the quotient"))
+        raise TypeError(_rounding(name(self), "x // v", "x // v.data, or x / v for the quotient"))
 
     def __mod__(self, other: object) -> NoReturn:
-        raise TypeError(_remainder(self, "v % x", "v - x * math.floor(v.data / x)"))
+        raise TypeError(_remainder(name(self), "v % x", "v - x * math.floor(v.data / x)"))
 
     def __rmod__(self, other: object) -> NoReturn:
-        raise TypeError(_remainder(self, "x % v", "x - v * math.floor(x / v.data)"))
+        raise TypeError(_remainder(name(self), "x % v", "x - v * math.floor(x / v.data)"))
 
     def __divmod__(self, other: object) -> NoReturn:
-        raise TypeError(_remainder(self, "divmod(v, x)", "divmod(v.data, x)"))
+        raise TypeError(_remainder(name(self), "divmod(v, x)", "divmod(v.data, x)"))
 
     def __rdivmod__(self, other: object) -> NoReturn:
-        raise TypeError(_remainder(self, "divmod(x, v)", "divmod(x, v.data)"))
+        raise TypeError(_remainder(name(self), "divmod(x, v)", "divmod(x, v.data)"))
 
 
 for _name, _remedy in HABITS.items():
     setattr(Refusals, _name, Habit(_name, _remedy))
-
-
-def name(node: Any) -> str:
-    """A node for an error message: its label and its number."""
-    number = f"{node._data:.6g}"
-    return f"{clipped(node.label)} = {number}" if node.label else number
-
-
-def names(nodes: Sequence[Any]) -> str:
-    """Operands for an error message: of many, only a few, first of all those not finite."""
-    if len(nodes) <= _MOST_NAMES:
-        return ", ".join(map(name, nodes))
-    shown = ([node for node in nodes if not isfinite(node._data)] or nodes)[:_FEW_NAMES]
-    return f"{', '.join(map(name, shown))} and {len(nodes) - len(shown):,} more"
-
-
-_MOST_NAMES, _FEW_NAMES = 8, 4
-
-
-def checked_label(label: Any, *others: object) -> str | None:
-    """The label of a Value, if it is one; `others` are what else `Value(...)` was given.
-
-    Raises:
-        TypeError: it is neither text nor None, or there are others.
-
-    >>> checked_label("x"), checked_label(None)
-    ('x', None)
-    """
-    if others or (isinstance(label, tuple) and any(isinstance(x, Refusals) for x in label)):
-        raise TypeError(
-            "Value(data, label) makes a leaf, and takes neither operands nor an operation: those "
-            "are recorded as you compute. Write v * v; for an operation of your own, add a row."
-        )
-    if label is None or isinstance(label, str):
-        return label
-    raise TypeError(f"A label is text, not {describe(label)}. Write label=str(...).")
 
 
 TESTING = ("_pytest.", "unittest.", "numpy.testing.")
@@ -194,24 +330,12 @@ def _number_for_test(node: Any, refusal: str) -> float:
     return number
 
 
-def _conversion(node: Any, kind: str) -> str:
-    storing = " An array that holds Values is made with dtype=object." * (kind == "float")
+def _rounding(node: str, call: str, remedy: str) -> str:
     return (
-        f"{kind}(v) and the functions of math would cut {name(node)} off from its gradient. "
-        "Use the methods of Value, such as v.tanh(), or the functions of glassgrad; "
-        f"{kind}(v.data) for the number.{storing}"
-    )
-
-
-def _rounding(node: Any, call: str, remedy: str) -> str:
-    return (
-        f"{call} rounds, so that no gradient would flow to {name(node)}. "
+        f"{call} rounds, so that no gradient would flow to {node}. "
         f"Write {remedy}; f'{{v:.2f}}' to show fewer digits."
     )
 
 
-def _remainder(node: Any, call: str, remedy: str) -> str:
-    return (
-        f"{call} is no operation that a gradient of {name(node)} could flow through. "
-        f"Write {remedy}."
-    )
+def _remainder(node: str, call: str, remedy: str) -> str:
+    return f"{call} is no operation that a gradient of {node} could flow through. Write {remedy}."

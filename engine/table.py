@@ -8,8 +8,8 @@ To add an operation, add a row.
 The names here shadow Python's `abs`, `pow`, `sum`, `max` and `min` on purpose: a rule written with
 them works on floats, Values, arrays and ink alike. A derivative is a function of the operands
 and of the result, called `y`; a plain number is a constant derivative; None means that
-none flows. `row.py` lists what a row can say. Three things to know when writing a rule: divide and
-multiply freely (`operation.py` handles 1 / 0), raise to a variable power only with `pow`, and
+none flows. `op.py` lists what a row can say. Three things to know when writing a rule: divide and
+multiply freely (`op.py` handles 1 / 0), raise to a variable power only with `pow`, and
 choose with `where` or `compare`. A nan as a condition counts as true: let it lead to a nan.
 
 Formulas without a source in the row are in every calculus textbook, and in DLMF chapters 4 and 7.
@@ -23,53 +23,63 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.operation import NonEmptyReduction, Operation, Pairing, Reduction
-from glassgrad.engine.row import EVERYWHERE, POSITIVE, formula, row
-from glassgrad.engine.row import TABLE as TABLE  # noqa: PLC0414  typed packages export so
+from glassgrad.engine.op import (
+    EVERYWHERE,
+    POSITIVE,
+    NonEmptyReduction,
+    Operation,
+    Pairing,
+    Reduction,
+    close_table,
+    formula,
+    operation,
+)
 
 # fmt: off
 # Arithmetic. The precedence of a notation is that of Python's operator.
 
-add: Operation = row(
+add: Operation = operation(
     "add", "The sum of two numbers.", operator.add, np.add, 1.0, 1.0,
     text="%s + %s", latex="%s + %s", binds=4, dunder="__add__",
 )
-sub: Operation = row(
+sub: Operation = operation(
     "sub", "The difference of two numbers.", operator.sub, np.subtract, 1.0, -1.0,
     text="%s - %s", latex="%s - %s", binds=4, dunder="__sub__",
 )
-mul: Operation = row(
+mul: Operation = operation(
     "mul", "The product of two numbers.", operator.mul, np.multiply,
     lambda a, b, y: b,
     lambda a, b, y: a,
     text="%s * %s", latex=r"%s \cdot %s", binds=5, dunder="__mul__",
+    trivial=lambda a, b: 1 if a == 1.0 else 0 if b == 1.0 else None,
 )
-div: Operation = row(
+div: Operation = operation(
     "div", "The quotient of two numbers.", operator.truediv, np.divide,
     lambda a, b, y: 1.0 / b,
     lambda a, b, y: -y / b,
     domain=(EVERYWHERE, POSITIVE), text="%s / %s", latex=r"\frac{%s}{%s}", binds=5,
     dunder="__truediv__",
 )
-neg: Operation = row(
+neg: Operation = operation(
     "neg", "The number with its sign changed.", operator.neg, np.negative, -1.0,
     text="-%s", latex="-%s", binds=6, dunder="__neg__",
 )
-pos: Operation = row(
+pos: Operation = operation(
     "pos", "The number itself, as a node of its own.", operator.pos, np.positive, 1.0,
     text="+%s", latex="+%s", binds=6, dunder="__pos__",
 )
 # At b = 0 the base has no influence, even at a = 0, where b·a^(b-1) would be 0·inf; elsewhere
 # b·y/a is the same number and keeps the derivative by b. At a = 0 the exponent has no influence
 # as long as b ≥ 0 (the result stays 0 or 1): the logarithm is then of 1.
-pow: Operation = row(
+pow: Operation = operation(
     "pow", "A number raised to a power; nan for a negative base and a broken exponent.", math.pow,
     np.float_power,  # np.power takes the square root for the exponent 0.5, which is nan at -inf
     lambda a, b, y: where(b, b * pow(a, b - 1.0), b * y / where(a, a, 1.0)),
     lambda a, b, y: y * log(where(a, a, 1.0 - step(-b))),
     domain=(POSITIVE, EVERYWHERE), text="%s ** %s", latex="{%s}^{%s}", binds=7, dunder="__pow__",
+    trivial=lambda a, b: 0 if b == 1.0 else None,
 )
-abs: Operation = row(
+abs: Operation = operation(
     "abs", "The absolute value; its derivative at 0 is 0, the subgradient of least size.",
     operator.abs, np.absolute,
     lambda x, y: sign(x),
@@ -78,50 +88,50 @@ abs: Operation = row(
 
 # Exponentials, logarithms and roots.
 
-exp: Operation = row(
+exp: Operation = operation(
     "exp", "e to a power.", math.exp, np.exp,
     lambda x, y: y,
     latex=r"\exp(%s)",
 )
-expm1: Operation = row(
+expm1: Operation = operation(
     "expm1", "exp(x) - 1 without loss near 0.", math.expm1, np.expm1,
     lambda x, y: exp(x),
 )
 # A product of 700, rounded, would leave 14 digits of its exponential. (So does one of more than
 # 1e290 with its inverse.)
-exp_product: Operation = row(
+exp_product: Operation = operation(
     "exp_product", "exp(a·b), of the product before it is rounded, as in exp(-x²).",
     *formula(lambda a, b: exp(a * b) * (1.0 + _rounding_of_product(a, b))),
     lambda a, b, y: b * y,
     lambda a, b, y: a * y,
     latex=r"\exp\left[(%s)(%s)\right]",
 )
-log: Operation = row(
+log: Operation = operation(
     "log", "The natural logarithm.", math.log, np.log,
     lambda x, y: 1.0 / x,
     domain=(POSITIVE,), latex=r"\ln(%s)",
 )
-log1p: Operation = row(
+log1p: Operation = operation(
     "log1p", "log(1 + x) without loss near 0.", math.log1p, np.log1p,
     lambda x, y: 1.0 / (1.0 + x),
     domain=((-0.9, 5.0),),
 )
-log2: Operation = row(
+log2: Operation = operation(
     "log2", "The logarithm to base 2.", math.log2, np.log2,
     lambda x, y: 1.0 / (x * math.log(2.0)),
     domain=(POSITIVE,), latex=r"\log_2(%s)",
 )
-log10: Operation = row(
+log10: Operation = operation(
     "log10", "The logarithm to base 10.", math.log10, np.log10,
     lambda x, y: 1.0 / (x * math.log(10.0)),
     domain=(POSITIVE,), latex=r"\log_{10}(%s)",
 )
-sqrt: Operation = row(
+sqrt: Operation = operation(
     "sqrt", "The square root.", math.sqrt, np.sqrt,
     lambda x, y: 0.5 / y,
     domain=(POSITIVE,), latex=r"\sqrt{%s}",
 )
-cbrt: Operation = row(
+cbrt: Operation = operation(
     "cbrt", "The cube root, of negative numbers too.",
     lambda x: float(np.cbrt(x)), np.cbrt,
     lambda x, y: 1.0 / (3.0 * y * y),
@@ -130,92 +140,93 @@ cbrt: Operation = row(
 
 # Trigonometric and hyperbolic functions and their inverses.
 
-sin: Operation = row(
+sin: Operation = operation(
     "sin", "The sine of an angle in radians.", math.sin, np.sin,
     lambda x, y: cos(x),
     latex=r"\sin(%s)",
 )
-cos: Operation = row(
+cos: Operation = operation(
     "cos", "The cosine of an angle in radians.", math.cos, np.cos,
     lambda x, y: -sin(x),
     latex=r"\cos(%s)",
 )
-tan: Operation = row(
+tan: Operation = operation(
     "tan", "The tangent of an angle in radians.", math.tan, np.tan,
     lambda x, y: 1.0 + y * y,
     domain=((-1.4, 1.4),), latex=r"\tan(%s)",
 )
-asin: Operation = row(
+asin: Operation = operation(
     "asin", "The angle in radians with a given sine.", math.asin, np.arcsin,
     lambda x, y: 1.0 / leg(1.0, x),
     domain=((-0.95, 0.95),), latex=r"\arcsin(%s)",
 )
-acos: Operation = row(
+acos: Operation = operation(
     "acos", "The angle in radians with a given cosine.", math.acos, np.arccos,
     lambda x, y: -1.0 / leg(1.0, x),
     domain=((-0.95, 0.95),), latex=r"\arccos(%s)",
 )
-atan: Operation = row(
+atan: Operation = operation(
     "atan", "The angle in radians with a given tangent.", math.atan, np.arctan,
     lambda x, y: 1.0 / (1.0 + x * x),
     latex=r"\arctan(%s)",
 )
-atan2: Operation = row(
+atan2: Operation = operation(
     "atan2", "The angle in radians of the point (x, y), given as atan2(y, x).", math.atan2,
     np.arctan2,
     lambda y, x, angle: direction(x, y) / _length(y, x),
     lambda y, x, angle: -direction(y, x) / _length(y, x),
     domain=(EVERYWHERE, POSITIVE),
 )
-sinh: Operation = row(
+sinh: Operation = operation(
     "sinh", "The hyperbolic sine.", math.sinh, np.sinh,
     lambda x, y: cosh(x),
     latex=r"\sinh(%s)",
 )
-cosh: Operation = row(
+cosh: Operation = operation(
     "cosh", "The hyperbolic cosine.", math.cosh, np.cosh,
     lambda x, y: sinh(x),
     latex=r"\cosh(%s)",
 )
 # Through sech: 1 - y² is 0 from x = 20 on, where the derivative is still 1.7e-17.
-tanh: Operation = row(
+tanh: Operation = operation(
     "tanh", "The hyperbolic tangent, an activation between -1 and 1.", math.tanh, np.tanh,
     lambda x, y: pow(sech(x), 2.0),
     latex=r"\tanh(%s)",
+    is_activation=True, idle="saturated",
 )
-sech: Operation = row(
+sech: Operation = operation(
     "sech", "The hyperbolic secant, 1 / cosh(x).", *formula(lambda x: 1.0 / cosh(x)),
     lambda x, y: -y * tanh(x),
 )
-asinh: Operation = row(
+asinh: Operation = operation(
     "asinh", "The inverse of sinh.", math.asinh, np.arcsinh,
     lambda x, y: 1.0 / hypot(1.0, x),
 )
-acosh: Operation = row(
+acosh: Operation = operation(
     "acosh", "The inverse of cosh for positive results.", math.acosh, np.arccosh,
     lambda x, y: 1.0 / leg(x, 1.0),
     domain=((1.1, 5.0),),
 )
-atanh: Operation = row(
+atanh: Operation = operation(
     "atanh", "The inverse of tanh.", math.atanh, np.arctanh,
     lambda x, y: pow(1.0 / leg(1.0, x), 2.0),
     domain=((-0.95, 0.95),),
 )
-hypot: Operation = row(
+hypot: Operation = operation(
     "hypot", "The length of the vector (a, b), without overflow.", math.hypot, np.hypot,
     lambda a, b, y: direction(a, b),
     lambda a, b, y: direction(b, a),
     domain=(EVERYWHERE, POSITIVE),
 )
 # Its derivative by a is 1/c - a²/c³, written so that nothing cancels; of no length, it is 0.
-direction: Operation = row(
+direction: Operation = operation(
     "direction", "a / hypot(a, b): the first part of the vector (a, b), scaled to length 1.",
     *formula(lambda a, b: a / _length(a, b)),
     lambda a, b, y: pow(direction(b, a), 2.0) / _length(a, b),
     lambda a, b, y: -y * direction(b, a) / _length(a, b),
     domain=(EVERYWHERE, POSITIVE),
 )
-leg: Operation = row(
+leg: Operation = operation(
     "leg", "The other leg sqrt(c² - a²) of a right triangle; the inverse of hypot.",
     *formula(lambda c, a: sqrt(c - a) * sqrt(c + a)),
     lambda c, a, y: c / y,
@@ -231,17 +242,17 @@ def _length(a: Any, b: Any) -> Any:
 
 # The normal distribution's error function.
 
-erf: Operation = row(
+erf: Operation = operation(
     "erf", "The error function.", math.erf, np.vectorize(math.erf, otypes=[float]),
     lambda x, y: 2.0 / math.sqrt(math.pi) * exp_product(-x, x),
 )
-erfc: Operation = row(
+erfc: Operation = operation(
     "erfc", "1 - erf(x) without loss where erf is near 1.", math.erfc,
     np.vectorize(math.erfc, otypes=[float]),
     lambda x, y: -2.0 / math.sqrt(math.pi) * exp_product(-x, x),
 )
 # Half of erfc(t) at t = -x/√2, corrected for the rounding of t, which shows in erfc's tail.
-normal_cdf: Operation = row(
+normal_cdf: Operation = operation(
     "normal_cdf", "Φ(x), the share of a normal distribution below x.",
     *formula(lambda x: _normal_cdf(x, x * -math.sqrt(0.5))),
     lambda x, y: exp_product(-0.5 * x, x) / math.sqrt(2.0 * math.pi),
@@ -270,11 +281,12 @@ def _high_half(x: Any) -> Any:
 # Activations, each in a form that neither overflows nor loses digits in its tails.
 
 # Its derivative is y·(1 - y), written so that nothing is lost where y is near 1.
-sigmoid: Operation = row(
+sigmoid: Operation = operation(
     "sigmoid", "The logistic function 1 / (1 + exp(-x)), an activation between 0 and 1.",
     *formula(lambda x: _sigmoid(x, exp(-abs(x)))),
     lambda x, y: y * sigmoid(-x),
     latex=r"\sigma(%s)",
+    is_activation=True, idle="saturated", steepest=0.25,
 )
 
 
@@ -283,46 +295,53 @@ def _sigmoid(x: Any, e: Any) -> Any:
     return where(step(-x), e, 1.0) / (1.0 + e)
 
 
-softplus: Operation = row(
+softplus: Operation = operation(
     "softplus", "log(1 + exp(x)), a smooth relu.",
     *formula(lambda x: maximum(x, 0.0) + log1p(exp(-abs(x)))),
     lambda x, y: sigmoid(x),
+    is_activation=True,
 )
-relu: Operation = row(
+relu: Operation = operation(
     "relu", "x where it is positive, else 0; nan stays nan.",
     lambda x: 0.0 if x < 0.0 else x, lambda x: np.where(x < 0.0, 0.0, x),
     lambda x, y: step(x),
     masks=True,
+    is_activation=True, idle="dead",
 )
-leaky_relu: Operation = row(
+leaky_relu: Operation = operation(
     "leaky_relu", "x where it is positive, else slope·x (Maas et al., 2013).",
     *formula(lambda x, slope: where(step(x), x, slope * x)),
     lambda x, slope, y: where(1.0 - step(x), slope * (1.0 - step(x)), 1.0),
     lambda x, slope, y: where(1.0 - step(x), x, 0.0),
     defaults=(0.01,),
+    is_activation=True,
 )
-elu: Operation = row(
+elu: Operation = operation(
     "elu", "x where it is positive, else alpha·(exp(x) - 1) (Clevert et al., 2015).",
     *formula(lambda x, alpha: where(step(x), x, alpha * expm1(minimum(x, 0.0)))),
     lambda x, alpha, y: where(1.0 - step(x), alpha * exp(x), 1.0),
     lambda x, alpha, y: where(1.0 - step(x), expm1(x), 0.0),
     defaults=(1.0,),
+    is_activation=True,
 )
-silu: Operation = row(
+silu: Operation = operation(
     "silu", "x·sigmoid(x), also called swish (Elfwing et al., 2017).",
     *formula(lambda x: x * sigmoid(x)),
     lambda x, y: sigmoid(x) * (1.0 + x * sigmoid(-x)),
+    is_activation=True,
 )
-gelu: Operation = row(
+gelu: Operation = operation(
     "gelu", "x·Φ(x) with the normal distribution Φ (Hendrycks and Gimpel, 2016).",
     *formula(lambda x: x * normal_cdf(x)),
     lambda x, y: normal_cdf(x) + x * exp_product(-0.5 * x, x) / math.sqrt(2.0 * math.pi),
+    is_activation=True,
 )
 # The tanh form is x·sigmoid(2u), which keeps its digits in the negative tail.
-gelu_tanh: Operation = row(
+gelu_tanh: Operation = operation(
     "gelu_tanh", "gelu with Φ approximated by tanh (the same paper, section 2).",
     *formula(lambda x: x * sigmoid(_gelu_argument(x))),
     lambda x, y: _gelu_tanh_derivative(x, _gelu_argument(x)),
+    is_activation=True,
 )
 
 
@@ -343,16 +362,16 @@ def _compare(a: float, b: float) -> float:
     return float(a > b) - float(a < b) if a == a and b == b else math.nan
 
 
-sign: Operation = row(
+sign: Operation = operation(
     "sign", "-1, 0 or 1.",
     lambda x: _compare(x, 0.0), np.sign, None,
 )
-step: Operation = row(
+step: Operation = operation(
     "step", "1 for x > 0, else 0: the derivative of relu.",
     lambda x: 1.0 if x > 0.0 else 0.0 if x <= 0.0 else math.nan, lambda x: np.heaviside(x, 0.0),
     None,
 )
-compare: Operation = row(
+compare: Operation = operation(
     "compare", "1 for a > b, 0 at a tie, -1 for a < b.", _compare,
     lambda a, b: np.where(np.isnan(a) | np.isnan(b), np.nan, 1.0 * (a > b) - 1.0 * (a < b)),
     None, None,
@@ -377,7 +396,7 @@ def _equals(a: Any, b: Any) -> Any:
 
 
 # numpy's own maximum(0.0, -0.0) is the one or the other by machine; floats take the first.
-maximum: Operation = row(
+maximum: Operation = operation(
     "maximum", "The larger of two numbers; at a tie each has half the derivative.", _max_of_two,
     lambda a, b: np.where((a >= b) | (a != a), a, b),
     lambda a, b, y: _exceeds(a, b),
@@ -385,7 +404,7 @@ maximum: Operation = row(
     latex=r"\max(%s, %s)",
     masks=True,
 )
-minimum: Operation = row(
+minimum: Operation = operation(
     "minimum", "The smaller of two numbers; at a tie each has half the derivative.", _min_of_two,
     lambda a, b: np.where((a <= b) | (a != a), a, b),
     lambda a, b, y: _exceeds(b, a),
@@ -393,7 +412,7 @@ minimum: Operation = row(
     latex=r"\min(%s, %s)",
     masks=True,
 )
-clip: Operation = row(
+clip: Operation = operation(
     "clip", "x kept between low and high; at an edge x has half the derivative.",
     *formula(lambda x, low, high: minimum(maximum(x, low), high)),
     lambda x, low, high, y: _exceeds(x, low) * _exceeds(high, x),
@@ -402,12 +421,13 @@ clip: Operation = row(
     domain=(EVERYWHERE, (-2.0, -1.0), (1.0, 2.0)),
     masks=True,
 )
-where: Operation = row(
+where: Operation = operation(
     "where", "a if the condition is true (not 0), else b; only the chosen one gets a derivative.",
     lambda condition, a, b: a if condition else b, np.where, None,
     lambda condition, a, b, y: where(condition, 1.0, 0.0),
     lambda condition, a, b, y: where(condition, 0.0, 1.0),
     selects=True,
+    trivial=lambda condition, a, b: None if condition is None else 1 if condition else 2,
 )
 
 # Any number of operands, accumulated from left to right, so that n-ary and binary
@@ -423,8 +443,13 @@ def _product(*xs: Any) -> Any:
 
 
 def _dot(*both: Any) -> Any:
+    if not both:
+        return 0.0
     half = len(both) // 2
-    return reduce(operator.add, map(operator.mul, both[:half], both[half:])) if both else 0.0
+    total = both[0] * both[half]
+    for a, b in zip(both[1:half], both[half + 1 :]):
+        total = total + a * b
+    return total
 
 
 def _products_of_others(xs: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -470,41 +495,41 @@ def _share_derivatives(xs: tuple[Any, ...], first: Any) -> tuple[Any, ...]:
     return (first * _sum(*others), *(-first * share for share in others))
 
 
-sum: Operation = row(
+sum: Operation = operation(
     "sum", "The sum of any number of operands.", *formula(_sum), lambda xs, y: (1.0,) * len(xs),
     kind=Reduction, latex=r"\sum(%s)",
 )
-prod: Operation = row(
+prod: Operation = operation(
     "prod", "The product of any number of operands.", *formula(_product),
     lambda xs, y: _products_of_others(xs),
     kind=Reduction, latex=r"\prod(%s)",
 )
-dot: Operation = row(
+dot: Operation = operation(
     "dot", "The sum of the products of two sequences, as in a neuron.", *formula(_dot),
     lambda both, y: both[len(both) // 2 :] + both[: len(both) // 2],
     kind=Pairing,
 )
-mean: Operation = row(
+mean: Operation = operation(
     "mean", "The sum of the operands, divided by how many there are.",
     *formula(lambda *xs: _sum(*xs) / len(xs)), lambda xs, y: (1.0 / len(xs),) * len(xs),
     kind=NonEmptyReduction,
 )
-max: Operation = row(
+max: Operation = operation(
     "max", "The largest operand; where several tie, each has its share of the derivative.",
     *formula(lambda *xs: reduce(maximum, xs)), _shared_among_equals,
     kind=NonEmptyReduction, latex=r"\max(%s)", masks=True,
 )
-min: Operation = row(
+min: Operation = operation(
     "min", "The smallest operand; where several tie, each has its share of the derivative.",
     *formula(lambda *xs: reduce(minimum, xs)), _shared_among_equals,
     kind=NonEmptyReduction, latex=r"\min(%s)", masks=True,
 )
-logsumexp: Operation = row(
+logsumexp: Operation = operation(
     "logsumexp", "log of the sum of exponentials, shifted so that none overflows.",
     *formula(_logsumexp), lambda xs, y: softmax(xs),
     kind=NonEmptyReduction,
 )
-softmax_share: Operation = row(
+softmax_share: Operation = operation(
     "softmax", "The share exp(x) of the first operand in the sum over all operands.",
     *formula(lambda *xs: _shares(xs)[0]), _share_derivatives,
     kind=NonEmptyReduction, text="softmax_share(%s)",
@@ -524,6 +549,8 @@ def softmax(*operands: Any) -> tuple[Any, ...]:
         return _shares(xs)
     return tuple(softmax_share((x, *xs[:i], *xs[i + 1 :])) for i, x in enumerate(xs))
 
+
+close_table()
 
 # What `import *` gives of this file: the functions. Set this way, since a type checker reads every
 # name above if it finds no `__all__` that it would have to run code to know.

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engine import Value, compare, prod, where
-from glassgrad.engine.real import is_real
+from glassgrad.engine.misuse import is_real
 from glassgrad.engine.text import told
 
 

@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 
 from glassgrad import TABLE, Reduction, Value, scope
-from glassgrad.engine.operation import Pairing
+from glassgrad.engine.op import Pairing
 
 Text = TypeVar("Text", str, bytes)
 Corpus = dict[str, Any]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from glassgrad import TABLE, Operation, Reduction, Value
-from glassgrad.engine.operation import Pairing
+from glassgrad.engine.op import Pairing
 
 Operand = int | float
 Line = tuple[str, tuple[Operand, ...]]

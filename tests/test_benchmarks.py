@@ -14,16 +14,37 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent.parent))  # the benchmarks are not installed
 
-from benchmarks import gpt, growth, irregular, moons, recording, report, sequences, steps, training
+from benchmarks import (
+    classes,
+    gpt,
+    growth,
+    irregular,
+    lecture,
+    moons,
+    readme,
+    recording,
+    reductions,
+    report,
+    saved,
+    sequences,
+    steps,
+    training,
+)
+from benchmarks.alone import alone, in_turns
 from benchmarks.goals import GOALS, MISSED, REACHED, outcomes
-from benchmarks.timing import OURS, Workload
+from benchmarks.growth import Sweep
+from benchmarks.timing import OURS, Grid, Workload
 from glassgrad import Value, dot
 
 SHORT = gpt.tokens_of("ab")
 PROGRAMS = {
     "moons": (moons.program, moons.NEEDS, steps.EAGER),
     "training": (training.program, training.NEEDS, OURS),
-    "transformer": (partial(sequences.gpt_program, tokens=SHORT), steps.NEEDS, steps.EAGER),
+    "transformer": (
+        partial(sequences.gpt_program, tokens=SHORT),
+        {**steps.NEEDS, sequences.OWN: None},
+        steps.EAGER,
+    ),
     "rnn": (partial(sequences.rnn_program, tokens=SHORT), steps.NEEDS, steps.EAGER),
 }
 NOT_WRITTEN = {("transformer", steps.HIPS), ("rnn", steps.HIPS), ("moons", moons.IN_C)}
@@ -68,6 +89,52 @@ def test_programs_that_differ_are_found() -> None:
         steps.check_same("task", {"a": one, "b": steps.Step(lambda: (1.0, np.array([1.0])))})
 
 
+def numbers_of(line: str, name: str) -> tuple[float, ...]:
+    """The value of an expression and the gradients of its two leaves, in a class."""
+    value = classes.class_of(name)
+    x, y = value(2.5), value(-1.5)
+    result = eval(line, {"x": x, "y": y})
+    result.backward()
+    return result.data, x.grad, y.grad
+
+
+@pytest.mark.parametrize("line", lecture.OPERATORS)
+def test_the_minimal_class_computes_what_ours_does(line: str) -> None:
+    expected = numbers_of(line, OURS)
+    assert numbers_of(line, classes.MINIMAL) == pytest.approx(expected, rel=1e-15)
+
+
+@pytest.mark.needs("micrograd")
+def test_all_classes_agree_on_the_expression_of_the_lecture() -> None:
+    ours, *others = (lecture.whole(classes.class_of(name)) for name in classes.NEEDS)
+    for other in others:
+        assert other == pytest.approx(ours, rel=1e-14)
+
+
+def test_every_line_of_the_lecture_is_measured() -> None:
+    found = in_turns("lecture.nanoseconds", [classes.MINIMAL], 1, 1, 1)[classes.MINIMAL]
+    assert list(found) == [*lecture.OPERATORS, *lecture.NUMBERS, lecture.WHOLE]
+    assert all(time > 0.0 for time in found.values())
+
+
+def test_the_worst_operator_is_named() -> None:
+    rows = ("x * 3", "-x", "x + y")
+    ours, minimal = dict(zip(rows, (6.0, 8.0, 3.0))), dict(zip(rows, (2.0, 2.0, 3.0)))
+    found = lecture.table("lecture", "", rows, {OURS: ours, classes.MINIMAL: minimal}, {})
+    assert found.figures == {lecture.WORST: 4.0, lecture.MIDDLE: 3.0}
+    assert found.notes == ["The worst is -x."]
+
+
+@pytest.mark.parametrize("name", reductions.NAMES)
+def test_reductions_are_differentiated(name: str) -> None:
+    reductions.program(name, 5)()
+
+
+def test_a_failure_in_a_process_of_its_own_is_reported() -> None:
+    with pytest.raises(RuntimeError, match="KeyError: 'no kind'"):
+        alone("irregular.measured", "no kind", 10)
+
+
 def test_the_transformer_has_as_many_parameters_as_it_says() -> None:
     weights = gpt.parameters(gpt.shapes())
     assert len(sequences.flat_list(weights)) == 4192
@@ -108,20 +175,74 @@ def test_tables_and_pages_are_formed(tmp_path: Path) -> None:
     assert list(verdicts.values()).count("not measured") == len(GOALS) - 1
     assert MISSED not in report.goal_table(found)
     here = report.machine()
-    page = report.page(here, [workload], found, None)
+    page = report.page(here, [workload], found, "sweeps.png")
     assert "| numpy by hand | 0.2 | 2 |" in page
-    data = json.loads(json.dumps(report.as_data(here, [workload], found)))
-    assert data["workloads"][0]["figures"] == figures
+    assert "](sweeps.png)" in page
+
+
+def test_a_grid_has_a_column_for_each_program_and_one_for_their_ratio() -> None:
+    series = {OURS: {"x * 3": 600.0, "-x": 300.0}, "other": {"x * 3": 200.0}}
+    with_gap = Grid("lecture", "lecture", "×", {}, None, label="written", series=series)
+    assert report.table(with_gap).splitlines() == [
+        "lecture",
+        "  written  glassgrad, ms  other, ms",
+        "    x * 3            600        200",
+        "       -x            300          –",
+    ]
+    series["other"]["-x"] = 100.0
+    compared = Grid("a", "a", "", {}, None, label="", pair=(OURS, "other"), series=series)
+    assert [row[-1] for row in report.cells(compared)] == ["glassgrad by other", "3", "3"]
+
+
+def test_what_is_saved_is_read_back() -> None:
+    series = {steps.COMPILED: {1: 1.0, 10: 10.0}}
+    measured = [
+        Workload("a", "a: title", "ms", {"x": 1.0}, "x", {"y": "why"}, ["note"]),
+        Grid("b", "b", "ns", {}, None, label="l", pair=("p", "q"), series={"p": {"-x": 1.0}}),
+        Sweep("c", "c", "", {}, None, label="batch", series=series, power=2),
+    ]
+    data = json.loads(json.dumps(saved.as_data({"Python": "3"}, measured)))
+    machine, workloads = saved.as_run(data)
+    assert machine == {"Python": "3"}
+    data_again = json.loads(json.dumps(saved.as_data(machine, workloads)))
+    assert data_again == data
+    assert isinstance(workloads[2], Sweep)
+    assert workloads[2].series == series
+
+
+@pytest.mark.parametrize("file", [saved.PAGE, saved.README])
+def test_page_and_readme_say_what_was_measured(file: str) -> None:
+    text = (saved.ROOT / file).read_text("utf-8")
+    assert saved.texts()[file] == text, "python -m benchmarks --write writes it anew"
+
+
+def test_figures_have_one_place_in_the_readme() -> None:
+    workloads = [Workload("memory", "", "bytes", {OURS: 200.0, classes.MICROGRAD: 700.0})]
+    machine = dict.fromkeys(("Python", *report.PACKAGES), "1.0+cpu")
+    before = f"Before.\n{readme.BEGIN} old {readme.END} after."
+    after = readme.with_figures(before, machine, workloads)
+    assert after.startswith("Before.\n<!--")
+    assert after.endswith("--> after.")
+    assert "| 200 bytes | | 700 bytes (3.5 ×) | |" in after
+    assert "micrograd 1.0 |" in after
+    assert "old" not in after
+    for broken in ("", before + before):
+        with pytest.raises(ValueError, match="places for figures"):
+            readme.with_figures(broken, machine, workloads)
 
 
 @pytest.mark.needs("matplotlib")
-def test_the_sweeps_are_drawn(tmp_path: Path) -> None:
-    from benchmarks.plot import plot
-
+def test_a_run_is_saved_with_its_picture_and_its_pages(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / saved.README).write_text(f"{readme.BEGIN}\n{readme.END}\n", "utf-8")
     series = {name: {1: 1.0, 10: 10.0} for name in (steps.COMPILED, steps.HAND, steps.EAGER)}
-    each = [
-        growth.Sweep(label, label, "ms", {}, None, label=label, series=series)
-        for label in ("batch", "width", "depth", "parameters")
-    ]
-    plot(each, tmp_path / "sweeps.png")
-    assert (tmp_path / "sweeps.png").stat().st_size > 1000
+    labels = ("batch", "width", "depth", "parameters")
+    sweeps = [Sweep(label, label, "", {}, None, label=label, series=series) for label in labels]
+    # Sweeps of other programs stand in the tables alone.
+    operands = Sweep("r", "r", "", {}, None, label="operands", series={"sum": {1: 1.0}})
+    saved.save(dict.fromkeys(("Python", *report.PACKAGES), "1.0"), [*sweeps, operands], tmp_path)
+    assert (tmp_path / saved.PICTURE).stat().st_size > 1000
+    for file, text in saved.texts(tmp_path).items():
+        assert (tmp_path / file).read_text("utf-8") == text
+    assert "| operands | sum, ms |" in (tmp_path / saved.PAGE).read_text("utf-8")
+    assert "Python 1.0:" in (tmp_path / saved.README).read_text("utf-8")

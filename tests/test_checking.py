@@ -20,7 +20,7 @@ from glassgrad import (
     check_gradients,
     engine,
 )
-from glassgrad.engine.operation import ATOM, Notation, Pairing
+from glassgrad.engine.op import ATOM, Notation, Pairing
 
 
 def operation_with(*rules: object, function: Callable = math.sin) -> Operation:

@@ -15,15 +15,13 @@ from glassgrad.engine.compiling.padding import padded
 from glassgrad.engine.compiling.passes import PASSES, simplified
 from glassgrad.engine.compiling.simplify import folded, merged, pruned, shortened
 from glassgrad.engine.compiling.sums import flattened
-from glassgrad.engine.compiling.tape import Tape, graph_of
-from glassgrad.engine.mode import Mode, call_in
+from glassgrad.engine.compiling.trace import Tracer, graph_of
 
 
 def recorded(function: Callable[..., Any], *numbers: float) -> tuple[Graph, list[Value]]:
     """The graph of a function of inputs, and the Values that it captured."""
-    tape, inputs = Tape("f"), [Value(x) for x in numbers]
-    result = call_in(Mode(True, False, None, tape), function, *inputs)
-    return graph_of(tape, result, inputs)
+    tracer, inputs = Tracer("f"), [Value(x) for x in numbers]
+    return graph_of(tracer, tracer.run(function, *inputs), inputs)
 
 
 def value(graph: Graph, inputs: Sequence[float], captured: Sequence[Value]) -> float:

@@ -10,7 +10,7 @@ import pytest
 from lecture import lecture_neuron
 from reference_values import call, cases
 
-from glassgrad import MLP, TABLE, Derivation, Operation, Value, derivation, engine, grad
+from glassgrad import MLP, TABLE, Derivation, Formula, Operation, Value, derivation, engine, grad
 from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.mathml import mathml
 
@@ -209,6 +209,8 @@ def test_a_notebook_gets_latex_and_text() -> None:
 
 # MathML.
 
+a, b, c, d = map(Formula.symbol, "abcd")
+
 
 def flat(markup: str) -> str:
     return "".join(ElementTree.fromstring(f"<m>{markup}</m>").itertext())
@@ -217,23 +219,23 @@ def flat(markup: str) -> str:
 @pytest.mark.parametrize(
     ("formula", "text"),
     [
-        ("a + b * c", "a+b·c"),
-        ("(a + b) * c", "(a+b)·c"),
-        ("a - (b - c)", "a−(b−c)"),
-        ("a - b - c", "a−b−c"),
-        ("-(a + b)", "−(a+b)"),
-        ("(-a) ** 2", "(−a)2"),
-        ("(a / b) ** 2", "(ab)2"),
-        ("sqrt(a + 1.5)", "a+1.5"),
-        ("abs(a)", "|a|"),
-        ("maximum(a, -inf)", "maximum(a,−∞)"),
-        ("dot([a, b], [c, d])", "dot([a,b],[c,d])"),
+        (a + b * c, "a+b·c"),
+        ((a + b) * c, "(a+b)·c"),
+        (a * (b * c), "a·(b·c)"),
+        (a - (b - c), "a−(b−c)"),
+        (a - b - c, "a−b−c"),
+        (-(a + b), "−(a+b)"),
+        ((-a) ** 2, "(−a)2"),
+        ((a / b) ** 2, "(ab)2"),
+        (a * (b / c), "a·bc"),
+        (a ** (b + c), "ab+c"),
+        (engine.sqrt(a + 1.5), "a+1.5"),
+        (abs(a), "|a|"),
+        (engine.maximum(a, -math.inf), "maximum(a,−∞)"),
+        (engine.dot([a, b], [c, d]), "dot([a,b],[c,d])"),
+        (engine.mean([a, b]), "mean(a,b)"),
     ],
+    ids=str,
 )
-def test_mathml_keeps_the_order_of_operations(formula: str, text: str) -> None:
-    assert flat(mathml(formula, {})) == text
-
-
-def test_mathml_knows_formulas_only() -> None:
-    with pytest.raises(ValueError, match="no formula"):
-        mathml("[x for x in y]", {})
+def test_mathml_keeps_the_order_of_operations(formula: Formula, text: str) -> None:
+    assert flat(mathml(formula)) == text

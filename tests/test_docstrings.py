@@ -100,7 +100,7 @@ def test_the_examples_of_a_module_run(name: str) -> None:
 
 def test_a_wrong_example_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine.no_grad, "__doc__", "Wrong.\n\n>>> 1 + 1\n3\n")
-    assert "Expected:\n    3\nGot:\n    2" in "".join(faults_of("glassgrad.engine.mode"))
+    assert "Expected:\n    3\nGot:\n    2" in "".join(faults_of("glassgrad.engine.context"))
 
 
 def test_every_public_thing_is_described() -> None:

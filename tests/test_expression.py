@@ -14,7 +14,7 @@ import pytest
 from needing import mostly_slow
 
 from glassgrad import TABLE, Operation, Reduction, Value, engine, grad
-from glassgrad.engine.operation import Pairing
+from glassgrad.engine.op import Pairing
 from glassgrad.viz import expression
 from glassgrad.viz.command_line import main
 from glassgrad.viz.expression import SIGNS, Expression

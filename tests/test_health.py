@@ -29,8 +29,7 @@ from glassgrad import (
     xor,
 )
 from glassgrad.engine.errors import CompilationError
-from glassgrad.engine.table import TABLE
-from glassgrad.engine.units import UNITS, is_still, is_unit, still_name
+from glassgrad.engine.op import TABLE
 from glassgrad.nn.health import Health, check_health
 from glassgrad.nn.health.layer import LayerHealth
 from glassgrad.nn.health.sizes import mean_of, ratio_of, size_of, spread_of
@@ -695,11 +694,10 @@ def test_inside_a_compiled_function_it_says_so():
 
 
 def test_units_are_rows_of_the_table():
-    assert set(TABLE) >= UNITS
-    assert is_unit(TABLE["relu"])
-    assert not is_unit(TABLE["exp"])
-    assert still_name(TABLE["leaky_relu"]) == still_name(None) == ""
-    assert not is_still(TABLE["relu"], None)
+    assert TABLE["relu"].is_activation
+    assert not TABLE["exp"].is_activation
+    assert TABLE["leaky_relu"].idle == ""
+    assert not TABLE["relu"].is_idle(None)
 
 
 @pytest.mark.parametrize(
@@ -716,7 +714,7 @@ def test_units_are_rows_of_the_table():
 )
 def test_a_unit_is_still_far_out(name, x, still):
     row = TABLE[name]
-    assert is_still(row, getattr(Value(x), name)().partials[0]) is still
+    assert row.is_idle(getattr(Value(x), name)().partials[0]) is still
 
 
 @pytest.mark.needs("matplotlib")

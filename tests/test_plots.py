@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from glassgrad import MLP, TABLE, Neuron, Operation, Value, engine
-from glassgrad.engine.operation import ATOM, Notation
+from glassgrad.engine.op import ATOM, Notation
 from glassgrad.viz.curve import curve_points
 from glassgrad.viz.history import GradientHistory
 from glassgrad.viz.plots import (

@@ -29,7 +29,7 @@ from glassgrad import (
     trap,
     value_and_grad,
 )
-from glassgrad.engine.operation import Pairing
+from glassgrad.engine.op import Pairing
 
 hypothesis = pytest.importorskip("hypothesis")  # this file may be asked for by its name
 pytestmark = pytest.mark.needs("hypothesis")

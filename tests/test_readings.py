@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from reference_values import Point, call, cases
 
-from glassgrad import TABLE, Ink, Operation, Value, derivative_formula, engine
+from glassgrad import TABLE, Formula, Operation, Value, derivative_formula, engine
 
 ROWS = pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
 
@@ -72,9 +72,9 @@ def evaluated(text: str, names: str, point: Point) -> float:
 def test_printed_formulas_are_floats_bit_for_bit(row: Operation, figure: Callable) -> None:
     for size, points in points_by_size(row).items():
         names = string.ascii_lowercase[:size]
-        inks = tuple(map(Ink.symbol, names))
-        text = call(row, inks).text
-        derivatives = [derivative_formula(row, inks, i) for i in range(size)]
+        formulas = tuple(map(Formula.symbol, names))
+        text = call(row, formulas).text
+        derivatives = [derivative_formula(row, formulas, i, exact=True) for i in range(size)]
         for point in points:
             number = call(row, point)
             assert evaluated(text, names, point) == number, text

@@ -246,9 +246,10 @@ def test_a_conversion_that_would_cut_the_gradient_is_refused(convert: Callable) 
         convert(Value(2.0, label="x"))
 
 
-def test_comparison_is_of_data_and_hashing_of_identity() -> None:
+def test_comparison_is_of_data_and_equality_of_two_values_of_identity() -> None:
     v, w = Value(1.0), Value(1.0)
-    assert v == w
+    assert v != w
+    assert v == 1
     assert v <= w
     assert (v < w) is False
     assert v != 2

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from reference_values import Point, call, cases
 
-from glassgrad import TABLE, Ink, Operation, Reduction, Value, engine, grad, jvp
+from glassgrad import TABLE, Formula, Operation, Reduction, Value, engine, grad, jvp
 
 ROWS = pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
 
@@ -70,8 +70,8 @@ def operand_names(size: int) -> str:
     return string.ascii_lowercase[:size]
 
 
-def symbols(size: int) -> tuple[Ink, ...]:
-    return tuple(map(Ink.symbol, operand_names(size)))
+def symbols(size: int) -> tuple[Formula, ...]:
+    return tuple(map(Formula.symbol, operand_names(size)))
 
 
 @ROWS
@@ -99,8 +99,14 @@ def braces_balance(latex: str) -> bool:
 @ROWS
 def test_latex_balances(row: Operation) -> None:
     for size in sizes(row):
-        inks = symbols(size)
-        derivatives = (engine.derivative_formula(row, inks, i) for i in range(size))
-        for ink in filter(None, (call(row, inks), *derivatives)):
-            assert braces_balance(ink.latex), ink.latex
-            assert "%s" not in ink.latex
+        formulas = symbols(size)
+        derivatives = [
+            engine.derivative_formula(row, formulas, i, exact=exact)
+            for i in range(size)
+            for exact in (True, False)
+        ]
+        for formula in (call(row, formulas), *derivatives):
+            if formula is None:
+                continue
+            assert braces_balance(formula.latex), formula.latex
+            assert "%s" not in formula.latex

@@ -29,7 +29,7 @@ from glassgrad import (
     nn,
     trap,
 )
-from glassgrad.engine.operation import Pairing
+from glassgrad.engine.op import Pairing
 
 inf, nan = math.inf, math.nan
 

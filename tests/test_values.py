@@ -17,8 +17,7 @@ import numpy as np
 import pytest
 
 from glassgrad import NOT_COMPUTED, Value, engine, grad, no_grad, scope
-from glassgrad.engine.misuse import HABITS
-from glassgrad.engine.real import is_real
+from glassgrad.engine.misuse import HABITS, is_real
 
 
 def here() -> int:
@@ -269,9 +268,23 @@ COMPARISONS = [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, 
 )
 def test_comparisons_are_those_of_the_data(compare: Callable, left: float, right: object) -> None:
     expected = compare(left, float(right))
-    assert compare(Value(left), Value(float(right))) == expected
+    if compare not in (operator.eq, operator.ne):  # of two Values: identity, see below
+        assert compare(Value(left), Value(float(right))) == expected
     assert compare(Value(left), right) == expected
     assert compare(right, Value(left)) == compare(float(right), left)
+
+
+def test_two_values_are_equal_if_they_are_one() -> None:
+    v, w = Value(0.0), Value(0.0)
+    assert v == v
+    assert not v == w
+    assert v != w
+    assert not v != v
+    values = [v, w]
+    values.remove(w)
+    assert values[0] is v
+    assert w not in values
+    assert [v, w].index(w) == 1
 
 
 @pytest.mark.parametrize("thing", [None, "1.0", [1.0], object()])
@@ -592,7 +605,7 @@ def test_fractions_compare_with_values() -> None:
         (lambda v: 2 % v, "math.floor(x / v.data)"),
         (lambda v: divmod(v, 2), "divmod(v.data, x)"),
         (lambda v: divmod(2, v), "divmod(x, v.data)"),
-        (lambda v: Value(9.0, (v, v), "*"), "for an operation of your own, add a row"),
+        (lambda v: Value(9.0, (v, v), "*"), "or operation(...) for one of your own"),
         (lambda v: Value(9.0, (v, v)), "Write v * v"),
     ],
 )

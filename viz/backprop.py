@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from glassgrad.engine import Value
 from glassgrad.engine.files import write_file
-from glassgrad.engine.real import real
+from glassgrad.engine.misuse import real
 from glassgrad.engine.text import describe, told
 from glassgrad.viz.drawing import check_whole
 from glassgrad.viz.mistakes import Mistakes

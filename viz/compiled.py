@@ -13,8 +13,7 @@ from typing import NamedTuple, TypeGuard
 
 from glassgrad.engine import NOT_COMPUTED, Operation, Scope, Value, contribution, topological_order
 from glassgrad.engine.compiling.result import Replay, Total
-from glassgrad.engine.mode import Mode, call_in
-from glassgrad.engine.origin import Origin
+from glassgrad.engine.context import Context, Tag, call_in
 from glassgrad.engine.text import visible
 
 KIND = "compiled"
@@ -94,7 +93,7 @@ def inside(value: Value) -> Inside | str:
     assert isinstance(replay, Replay)
     stand_ins = [Value(parent.data) for parent in value.parents]
     frame = Scope(name_of(replay), KIND, value.scope)
-    nodes = call_in(Mode(scope=frame), replay.nodes, stand_ins)
+    nodes = call_in(Context(scope=frame), replay.nodes, stand_ins)
     root = nodes[replay.root]
     operands = dict(zip(stand_ins, value.parents))
     order = topological_order(root) if isinstance(root, Value) else []
@@ -126,10 +125,7 @@ def _place(made: Set[Value], frame: Scope, around: Scope | None) -> None:
     """Put nodes into a frame, with the modules that they were recorded in inside of it."""
     scopes: dict[Scope | None, Scope] = {frame: frame}
     for node in made:
-        origin = node._origin
-        scope = _within(frame, origin.scope, around, scopes)
-        node._origin = Origin(origin.operation, origin.label, scope, origin._code,
-                              origin._instruction, is_constant=origin.is_constant)  # fmt: skip
+        node._tag = Tag(_within(frame, node.scope, around, scopes), node.label)
 
 
 def _within(

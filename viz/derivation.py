@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from glassgrad.engine import Ink, Reduction, Value, contribution, derivative_formula
+from glassgrad.engine import Value, contribution
 from glassgrad.engine.printing import columns
 from glassgrad.engine.text import describe
 from glassgrad.engine.value import name
 from glassgrad.viz.diagram import Diagram
-from glassgrad.viz.equation import Equation, Written, from_ink, number, product, total
-from glassgrad.viz.mathml import identifier, mathml
-from glassgrad.viz.node import Node
+from glassgrad.viz.equation import Equation, Written, from_formula, number, product, total
+from glassgrad.viz.formulas import local_derivative, symbol
+from glassgrad.viz.mathml import mathml
 
 MOST_PATHS = 6
 """Above so many paths, or paths of more edges than the next, only the nodes between are shown."""
@@ -25,8 +25,6 @@ LONGEST_PATH = 12
 MOST_EQUATIONS = 60
 MOST_TERMS = 20
 """Of an equation; the others are counted."""
-_MOST_OPERANDS_IN_FORMULA = 8
-_LONGEST_FORMULA = 80
 
 
 class Derivation:
@@ -238,36 +236,20 @@ class Derivation:
 
     def _local(self, of: int, by: int) -> Written:
         """∂of/∂by as a symbol."""
-        above, below = self._ink(self._diagram[of]), self._ink(self._diagram[by])
+        above, below = symbol(self._diagram[of]), symbol(self._diagram[by])
         return Written(
             f"∂{above.text}/∂{below.text}",
             rf"\frac{{\partial {above.latex}}}{{\partial {below.latex}}}",
-            f"<mfrac><mrow><mo>∂</mo>{identifier(above.text)}</mrow>"
-            f"<mrow><mo>∂</mo>{identifier(below.text)}</mrow></mfrac>",
+            f"<mfrac><mrow><mo>∂</mo>{mathml(above)}</mrow>"
+            f"<mrow><mo>∂</mo>{mathml(below)}</mrow></mfrac>",
         )
 
     def _formula(self, user: int, position: int, local: float) -> Written:
         """A local derivative by the rule of the table, or its number where the rule is long."""
         node = self._diagram[user]
-        operation, parents = node.operation, [self._diagram[p] for p in node.parents]
-        assert operation is not None
-        if node.is_compiled:  # its gradient program has numbers only
-            return number(local)
-        if isinstance(operation, Reduction) and len(parents) > _MOST_OPERANDS_IN_FORMULA:
-            return number(local)
-        ink = derivative_formula(operation, [self._ink(parent) for parent in parents], position)
-        if ink is None or len(ink.text) > _LONGEST_FORMULA:
-            return number(local)
-        names = {f"n{parent.index}": parent.name for parent in parents}
-        stand_ins = [self._ink(parent, f"n{parent.index}") for parent in parents]
-        plain = derivative_formula(operation, stand_ins, position)
-        assert plain is not None
-        return from_ink(ink, mathml(plain.text, names))
-
-    def _ink(self, node: Node, name: str | None = None) -> Ink:
-        if node.is_constant and node.label is None:
-            return Ink.literal(node.data)
-        return Ink.symbol(name or node.name, node.data)
+        operands = [self._diagram[parent] for parent in node.parents]
+        formula = local_derivative(node, operands, position)
+        return number(local) if formula is None else from_formula(formula)
 
 
 def _rest(count: int) -> list[Written]:

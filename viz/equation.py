@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from glassgrad.engine import TABLE, Ink
+from glassgrad.engine import Formula
+from glassgrad.engine.formula import precedence
+from glassgrad.engine.printers import PRODUCT, TEXT
 from glassgrad.engine.printing import short
-
-_PRODUCT = TABLE["mul"].notation.binds
+from glassgrad.viz.mathml import mathml
 
 
 @dataclass(frozen=True)
@@ -51,18 +52,19 @@ class Equation:
         return (*self.sides, number(self.result))
 
 
-def from_ink(ink: Ink, mathml: str) -> Written:
+def from_formula(formula: Formula) -> Written:
     """A formula of the table as a piece of an equation."""
-    is_sum = ink.binds < _PRODUCT or ink.text.startswith("-")
-    is_quotient = ink.binds == _PRODUCT and " / " in ink.text
-    return Written(ink.text, ink.latex, mathml, is_sum, is_quotient)
+    text, binds = formula.text, precedence(formula, TEXT)
+    is_sum = binds < PRODUCT or text.startswith("-")
+    is_quotient = binds == PRODUCT and " / " in text
+    return Written(text, formula.latex, mathml(formula), is_sum, is_quotient)
 
 
 def number(x: float) -> Written:
     """A number in four digits."""
     text = short(x)
-    ink = Ink.literal(float(text))
-    return Written(text, ink.latex, f"<mn>{text}</mn>".replace("-", "−"), text.startswith("-"))
+    latex = Formula.literal(float(text)).latex
+    return Written(text, latex, f"<mn>{text}</mn>".replace("-", "−"), text.startswith("-"))
 
 
 def product(factors: list[Written]) -> Written:

@@ -22,7 +22,7 @@ from glassgrad.engine import (
     softmax,
     topological_order,
 )
-from glassgrad.engine.operation import ATOM, Pairing
+from glassgrad.engine.op import ATOM, Pairing
 from glassgrad.engine.text import clipped
 from glassgrad.viz.spelling import similar, suggestion
 from glassgrad.viz.syntax import MOST_PARTS, TOO_LONG, early_slip, slip_in
@@ -112,7 +112,7 @@ class Expression:
         root = root if root.parents else +root
         for node in topological_order(root):
             if node.operation is not None:  # it comes from the text, not from a line of ours
-                node._origin = node._origin.without_line()
+                node._code = None
         return root
 
     def unused(self, numbers: Mapping[str, float]) -> ExpressionError | None:

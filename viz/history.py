@@ -11,7 +11,7 @@ from math import nan
 from typing import Any, Protocol
 
 from glassgrad.engine import NOT_COMPUTED
-from glassgrad.engine.names import layer_of
+from glassgrad.engine.context import layer_of
 
 
 class Named(Protocol):

@@ -1,6 +1,6 @@
 """What is worth a warning, in words: numbers that are nan or infinite, units that learn nothing.
 
-What makes a unit dead or saturated is in `engine/units.py`. The drawing shows these words in the
+When an activation is dead or saturated is a property of its row. The drawing shows these words in the
 box of a node and, counted, in the box of a whole module.
 """
 
@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from math import isfinite
 
 from glassgrad.engine.printing import short
-from glassgrad.engine.units import is_still, still_name
 from glassgrad.viz.node import Node
 
 
@@ -26,7 +25,8 @@ def marks(node: Node) -> list[str]:
     found = [] if isfinite(node.data) else [short(node.data)]
     if node.gradient is not None and not isfinite(node.gradient):
         found.append(f"gradient {short(node.gradient)}")
-    return [*found, still_name(node.operation)] if is_still(node.operation, _slope(node)) else found
+    row = node.operation
+    return [*found, row.idle] if row is not None and row.is_idle(_slope(node)) else found
 
 
 def counted_marks(nodes: Iterable[Node]) -> list[str]:
@@ -43,8 +43,9 @@ def counted_marks(nodes: Iterable[Node]) -> list[str]:
     units: dict[str, list[bool]] = {}
     numbers: dict[str, int] = {}
     for node in nodes:
-        if (kind := still_name(node.operation)) and _slope(node) is not None:
-            units.setdefault(kind, []).append(is_still(node.operation, _slope(node)))
+        kind = node.operation.idle if node.operation else ""
+        if node.operation and kind and _slope(node) is not None:
+            units.setdefault(kind, []).append(node.operation.is_idle(_slope(node)))
         for mark in marks(node):
             if mark != kind:
                 numbers[mark] = numbers.get(mark, 0) + 1

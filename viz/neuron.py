@@ -12,8 +12,8 @@ from typing import Any
 
 from glassgrad.engine import TABLE, Operation, Reduction, Value, topological_order
 from glassgrad.engine.printing import columns, short
-from glassgrad.engine.real import is_real, real
-from glassgrad.engine.row import EVERYWHERE
+from glassgrad.engine.misuse import is_real, real
+from glassgrad.engine.op import EVERYWHERE
 from glassgrad.engine.text import describe, told
 from glassgrad.engine.value import is_parameter
 from glassgrad.viz.backprop import Backprop
@@ -261,18 +261,12 @@ def _activation(choice: str | Operation) -> Operation:
 
 def _meant(choice: str) -> str:
     """The likeliest activation; those that take any weighted sum, such as tanh, come before tan."""
-    possible = [row for row in TABLE.values() if _takes_one(row)]
+    possible = [row for row in TABLE.values() if row.takes_one]
     usual = [row.name for row in possible if row.domain[0] == EVERYWHERE]
     return suggestion(choice, ["linear", *usual]) or suggestion(choice, [r.name for r in possible])
 
 
-def _takes_one(operation: Operation) -> bool:
-    return not isinstance(operation, Reduction) and (
-        len(operation.domain) - len(operation.defaults) == 1
-    )
-
-
 def _with_one_operand(operation: Operation) -> Operation:
-    if not _takes_one(operation):
+    if not operation.takes_one:
         raise ValueError(f"{operation.name} is no activation: it takes several operands.")
     return operation

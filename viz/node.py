@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glassgrad.engine import Operation, Scope
-from glassgrad.engine.ink import number_text
+from glassgrad.engine.printers import number_text
 from glassgrad.viz.compiled import is_compiled, name_of
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from glassgrad.engine import TABLE, Operation, Value
 from glassgrad.engine.printing import short
-from glassgrad.engine.real import is_real, real
+from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.text import describe, told
 from glassgrad.viz.spelling import suggestion
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from glassgrad.engine import Scope
-from glassgrad.engine.mode import GRADIENT
 from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.folds import folds
 from glassgrad.viz.node import Node
@@ -103,11 +102,10 @@ class Scopes:
 
 
 def _order(scope: Scope | None) -> int:
-    """A gradient comes before the gradient of it, whose name says so."""
-    gradient = gradient_in(scope) if scope else None
-    return len(gradient.name) if gradient else 0
+    """A gradient comes before the gradient of it."""
+    return scope.order if scope else 0
 
 
 def gradient_in(scope: Scope) -> Scope | None:
     """The scope of the gradient that a scope is, or is inside of."""
-    return next((part for part in scope.chain() if part.kind == GRADIENT), None)
+    return next((part for part in scope.chain() if part.order > 0), None)

@@ -12,19 +12,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any, overload
 
-from glassgrad.engine import Ink, Reduction, Value, contribution, derivative_formula
+from glassgrad.engine import Value, contribution
 from glassgrad.engine.differences import Finding, finding
 from glassgrad.engine.files import json_text
 from glassgrad.engine.value import name
 from glassgrad.viz.diagram import Diagram
+from glassgrad.viz.formulas import local_derivative
 from glassgrad.viz.node import Node
 from glassgrad.viz.step import Step
 
 SCHEMA = "glassgrad-steps/1"
 WAITING, IN_PROGRESS, PARTIAL, DONE = "waiting", "in progress", "partial", "done"
-
-_LONGEST_FORMULA = 80
-_MOST_OPERANDS_IN_FORMULA = 8
 
 
 class Steps(Sequence[Step]):
@@ -193,13 +191,14 @@ class Steps(Sequence[Step]):
             # As in `backward()`, the first contribution is the gradient, its sign of zero too.
             is_first = parent not in self.gradients
             self.gradients[parent] = sent if is_first else before + sent
-            ink = self._local_formula(node, position)
+            operands = [self.diagram[operand] for operand in node.parents]
+            formula = local_derivative(node, operands, position)
             yield Step(
                 first if node.is_compiled else len(self._steps),
                 "backward",
                 node.index,
-                formula=ink.text if ink else "",
-                formula_latex=ink.latex if ink else "",
+                formula=formula.text if formula is not None else "",
+                formula_latex=formula.latex if formula is not None else "",
                 operand=position,
                 parent=parent,
                 upstream=upstream,
@@ -210,22 +209,6 @@ class Steps(Sequence[Step]):
                 received=received[parent],
                 uses=self._uses[parent],
             )
-
-    def _local_formula(self, node: Node, position: int) -> Ink | None:
-        """The rule of the table in the names of this node's operands, unless it is long."""
-        operation = node.operation
-        if (
-            operation is None
-            or node.is_compiled
-            or (isinstance(operation, Reduction) and len(node.parents) > _MOST_OPERANDS_IN_FORMULA)
-        ):
-            return None
-        operands = [self._ink(self.diagram[parent]) for parent in node.parents]
-        ink = derivative_formula(operation, operands, position)
-        return ink if ink is not None and len(ink.text) <= _LONGEST_FORMULA else None
-
-    def _ink(self, node: Node) -> Ink:
-        return Ink.literal(node.data) if node.is_constant else Ink.symbol(node.name, node.data)
 
     def _record_update(self, learning_rate: float, parameters: Iterable[Value] | None) -> None:
         if not isfinite(learning_rate):

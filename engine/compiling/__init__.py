@@ -6,7 +6,7 @@
     outputs.py       what a function gives for a sample in `map`
     surroundings.py  the names around the function, which may be bound anew
     contents.py      the parameters behind them, which may be replaced: search.py, kin.py, plain.py
-    tape.py          what is recorded while the function runs
+    trace.py         what is recorded while the function runs
     known.py         the recordings of a function, and how many there may be
     serving.py       which of them serve the samples of a batch: mapping.py, slopes.py
     recording.py     one run as a graph, and the programs made of it
@@ -25,7 +25,7 @@
     elsewhere.py     the same text on arrays of PyTorch and JAX: libraries.py, lifted.py
 
 Each part is a step from scalars to an array program, and the list is in that order. Start with
-`function.py`, then follow a recording from `tape.py` on.
+`function.py`, then follow a recording from `trace.py` on.
 """
 
 from glassgrad.engine.compiling.function import Compiled as Compiled

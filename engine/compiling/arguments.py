@@ -7,15 +7,13 @@ or a text, belongs to the recording, which holds for that very object.
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from glassgrad.engine.arrays import array_of
-from glassgrad.engine.mode import MODE
-from glassgrad.engine.real import is_real
+from glassgrad.engine.misuse import is_real
 from glassgrad.engine.value import Value
 
 
@@ -25,10 +23,17 @@ class Integer(Value):
     __slots__ = ()
 
     def __index__(self) -> int:
-        tape = MODE.get().tape
-        if tape is not None:
-            tape.compared(self, self._data, operator.eq)
+        assert self == self._data  # the comparison is a guard
         return int(self._data)
+
+    def __eq__(self, other: object) -> Any:
+        """By number, as integers are compared; two other Values are told apart by identity."""
+        if isinstance(other, Value):
+            return self <= other and self >= other
+        return super().__eq__(other)
+
+    def __ne__(self, other: object) -> Any:
+        return not self == other
 
     def __int__(self) -> int:
         return self.__index__()

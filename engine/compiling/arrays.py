@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.operation import Reduction
-from glassgrad.engine.table import TABLE
+from glassgrad.engine.op import Reduction
+from glassgrad.engine.op import TABLE
 
 
 def join(*parts: Any) -> Any:

@@ -16,9 +16,9 @@ from glassgrad.engine.compiling.graph import Numbers
 from glassgrad.engine.compiling.groups import Group
 from glassgrad.engine.compiling.reading import Piece, size_of, tiles
 from glassgrad.engine.compiling.source import Operand, Source, in_brackets
-from glassgrad.engine.ink import Ink
-from glassgrad.engine.operation import Pairing, Reduction
-from glassgrad.engine.table import TABLE
+from glassgrad.engine.formula import Formula, as_formula
+from glassgrad.engine.op import Pairing, Reduction
+from glassgrad.engine.op import TABLE
 
 
 def write_backward(source: Source, root: int, wanted: frozenset[str]) -> None:
@@ -116,20 +116,20 @@ class _Backward:
     def _through_elements(self, index: int, group: Group) -> None:
         row, operands = group.row, self.source.read[index]
         assert row is not None
-        inks = tuple(operand.ink for operand in operands)
+        formulas = tuple(operand.formula for operand in operands)
         wanted = tuple(map(self._leads, operands))
-        partials = row.derivatives(inks, Ink.symbol(f"v{index}"), wanted)
+        partials = row.derivatives(formulas, Formula.symbol(f"v{index}"), wanted)
         for operand, partial in zip(operands, partials):
             if partial is None:
                 continue
-            local = partial if isinstance(partial, Ink) else Ink.literal(float(partial))
+            local = as_formula(partial)
             if row is _RELU:  # the same numbers as step(x), in one operation instead of two
-                local = Ink.symbol(f"sign(v{index})")
+                local = Formula.symbol(f"sign(v{index})")
             times = self._times(index, group) if local.number is None else ""
             if times:
-                text = f"{times}(d{index}, {local.text})"
+                text = f"{times}(d{index}, {local.numpy})"
             else:
-                text = (Ink.symbol(f"d{index}") * local).text
+                text = (Formula.symbol(f"d{index}") * local).numpy
             self._send_to(operand, text, group.is_batched)
 
     def _times(self, index: int, group: Group) -> str:
@@ -158,13 +158,13 @@ class _Backward:
             text = f"gradient_of_softmax({names}).reshape({flat})"
         else:
             times = self._times(index, group) or "times"
-            partials = f"by_operands_of_{row.name}({operand.ink.text}, v{index})"
+            partials = f"by_operands_of_{row.name}({operand.text}, v{index})"
             text = f"{times}({upstream}, {partials}).reshape({flat})"
         self._send_to(operand, text, group.is_batched)
 
     def _through_walk(self, index: int, group: Group) -> None:
         (outside,) = self.source.read[index]
-        text = f"w{index}.backward({outside.ink.text}, v{index}, d{index})"
+        text = f"w{index}.backward({outside.text}, v{index}, d{index})"
         self._send_to(outside, text, group.is_batched)
 
     def _matmul(self, index: int) -> str:
@@ -180,14 +180,14 @@ class _Backward:
         """Each side of a sum of products receives upstream × the other; of squares, twice that."""
         left, right = self.source.read[index]
         flat = self.source.shape(group.is_batched, len(group.operands[0]))
-        if left.ink.text == right.ink.text:
+        if left.text == right.text:
             if self._leads(left):
-                text = self._product(index, f"2 * {upstream}", left.ink.text)
+                text = self._product(index, f"2 * {upstream}", left.text)
                 self._send_to(left, f"{text}.reshape({flat})", group.is_batched)
             return
         for operand, other in ((left, right), (right, left)):
             if self._leads(operand):
-                text = f"{self._product(index, upstream, other.ink.text)}.reshape({flat})"
+                text = f"{self._product(index, upstream, other.text)}.reshape({flat})"
                 self._send_to(operand, text, group.is_batched)
 
     def _through_product(self, index: int, group: Group) -> None:
@@ -205,9 +205,9 @@ class _Backward:
             self.source.line(f"g{index} = {name}.reshape({shape})")
             name = f"g{index}"
         if self._leads(left):
-            text = f"{self._matmul(index)}({name}, {right.ink.text})"
+            text = f"{self._matmul(index)}({name}, {right.text})"
             if columns == 1:  # an outer product
-                text = self._product(index, name, right.ink.text)
+                text = self._product(index, name, right.text)
             if not group.has_row_per_sample:
                 text += f".reshape({self.source.shape(group.is_batched, len(group.operands[0]))})"
             self._send_to(left, text, group.is_batched)
@@ -217,11 +217,11 @@ class _Backward:
         if not others and blocks == 1 and not right.is_batched and self._is_plain(first):
             outer = self.outer.setdefault(first.groups[0], {})
             key = (first.start, first.count, columns, self.may_be_cut[index])
-            outer.setdefault(key, []).append((name, left.ink.text))
+            outer.setdefault(key, []).append((name, left.text))
             return
         has_samples = group.is_batched and not group.is_flat
         shape = self.source.shape(has_samples, len(group.operands[1]))
-        text = f"{self._matmul(index)}({group.transposed(name)}, {left.ink.text}).reshape({shape})"
+        text = f"{self._matmul(index)}({group.transposed(name)}, {left.text}).reshape({shape})"
         self._send_to(right, text, has_samples)
 
     def _is_plain(self, piece: Piece) -> bool:

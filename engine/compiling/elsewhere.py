@@ -19,7 +19,7 @@ from glassgrad.engine.compiling.recording import Recording
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.text import told
 from glassgrad.engine.value import Value
-from glassgrad.engine.vector import standing_at
+from glassgrad.engine.vectors import standing_at
 
 if TYPE_CHECKING:
     from glassgrad.engine.compiling.function import Compiled

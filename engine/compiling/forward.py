@@ -1,14 +1,14 @@
 """The forward half of a program: one line, or a few, for the values of each group.
 
-Formulas are those of the table, written by `ink.py`; they hold for arrays as for numbers.
+Formulas are those of the table, written by `formula.py`; they hold for arrays as for numbers.
 """
 
 from __future__ import annotations
 
 from glassgrad.engine.compiling.groups import Group
 from glassgrad.engine.compiling.source import Source, described, in_brackets
-from glassgrad.engine.ink import write
-from glassgrad.engine.operation import Pairing, Reduction
+from glassgrad.engine.formula import written
+from glassgrad.engine.op import Pairing, Reduction
 
 
 def write_forward(source: Source) -> None:
@@ -36,15 +36,15 @@ def _formula(source: Source, index: int, group: Group) -> str:
     operands = [source.operand(index, i, nodes) for i, nodes in enumerate(group.operands)]
     source.read[index] = operands
     if isinstance(group.row, Reduction):
-        return " + ".join(in_brackets(operand.ink.text) for operand in operands)
-    return write(group.row, tuple(operand.ink for operand in operands)).text
+        return " + ".join(in_brackets(operand.text) for operand in operands)
+    return written(group.row, [operand.formula for operand in operands]).numpy
 
 
 def _walk(source: Source, index: int, group: Group) -> str:
     outside = source.operand(index, 0, group.operands[0])
     source.read[index] = [outside]
     source.arrays[f"w{index}"] = group.walk
-    return f"w{index}.forward({outside.ink.text})"
+    return f"w{index}.forward({outside.text})"
 
 
 def _reduction(source: Source, index: int, group: Group) -> str:
@@ -54,7 +54,7 @@ def _reduction(source: Source, index: int, group: Group) -> str:
         source.table(index, i, nodes, group.rows, length) for i, nodes in enumerate(group.operands)
     ]
     source.read[index] = tables
-    names = [table.ink.text for table in tables]
+    names = [table.text for table in tables]
     if isinstance(group.row, Pairing):
         return f"({names[0]} * {names[1]}).sum(-1)"
     if group.row.name in ("sum", "prod"):
@@ -75,6 +75,6 @@ def _product(source: Source, index: int, group: Group) -> str:
     sizes = (-1, length) if group.is_flat else (*head, rows, length)
     left = source.table(index, 0, group.operands[0], *sizes)
     source.read[index] = [left, right]
-    text = f"matmul({left.ink.text}, {group.transposed(right.ink.text)})"
+    text = f"matmul({left.text}, {group.transposed(right.text)})"
     shape = source.shape(group.is_batched, len(group))
     return text if group.has_row_per_sample else f"{text}.reshape({shape})"

@@ -18,10 +18,10 @@ from glassgrad.engine.compiling.elsewhere import ArrayFunction
 from glassgrad.engine.compiling.known import MOST_RECORDINGS, Known
 from glassgrad.engine.compiling.mapping import mapped, one_by_one
 from glassgrad.engine.compiling.recording import Recording
-from glassgrad.engine.compiling.result import node_of, total_of
+from glassgrad.engine.compiling.result import result_of, total_of
 from glassgrad.engine.compiling.serving import CAPTURED, INPUT, NOTHING, served
 from glassgrad.engine.compiling.slopes import Evaluation, leaves_only
-from glassgrad.engine.mode import MODE
+from glassgrad.engine.context import current
 from glassgrad.engine.table import sum as add_up
 from glassgrad.engine.text import counted, describe, told
 from glassgrad.engine.value import Value
@@ -100,7 +100,7 @@ class Compiled:
             result, holds, *slopes = program.run(inputs, recording.numbers(program), seed)
             # A new recording serves its own call, even where a tie comes out otherwise in arrays.
             if holds or is_new:
-                return node_of(recording, program, float(result), slopes, given)
+                return result_of(recording, program, float(result), slopes, given)
 
     def over(self, *batch: Any, reduction: str = "mean") -> Any:
         """The function over a batch of samples.
@@ -131,7 +131,7 @@ class Compiled:
             found: Any = np.empty(len(samples), object)
             found[:] = results
             return found
-        wanted = CAPTURED if MODE.get().recording else NOTHING
+        wanted = CAPTURED if current().recording else NOTHING
         parts = list(served(self.known, samples, share=share, wanted=wanted))
         return total_of(self.title, len(samples), parts)
 
@@ -269,13 +269,12 @@ def compiled(function: Callable[..., Any]) -> Compiled:
 
 def _is_watched() -> bool:
     """Whether single nodes count: for the recording of another function, or inside `trap()`."""
-    mode = MODE.get()
-    return mode.tape is not None or mode.trapping
+    return bool(current().observers)
 
 
 def _wanted(given: Arguments) -> frozenset[str]:
     """The kinds of leaves whose gradients a call needs."""
-    if not MODE.get().recording:
+    if not current().recording:
         return NOTHING
     return CAPTURED | INPUT if given.values else CAPTURED
 

@@ -14,7 +14,7 @@ from itertools import chain, pairwise
 import numpy as np
 import numpy.typing as npt
 
-from glassgrad.engine.operation import Operation
+from glassgrad.engine.op import Operation
 
 Numbers = npt.NDArray[np.intp]
 LEAVES = ("input", "captured", "constant")

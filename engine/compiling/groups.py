@@ -13,7 +13,7 @@ import numpy as np
 from glassgrad.engine.compiling.graph import Graph, Numbers
 from glassgrad.engine.compiling.products import Grid
 from glassgrad.engine.compiling.walk import Walk
-from glassgrad.engine.operation import Operation
+from glassgrad.engine.op import Operation
 
 
 @dataclass

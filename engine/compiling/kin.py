@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from glassgrad.engine.compiling.plain import contents_of, is_fixed, is_plain, is_private
-from glassgrad.engine.origin import is_ours, package_of
+from glassgrad.engine.provenance import is_ours, package_of
 
 _NAMESPACES = {"types.SimpleNamespace", "argparse.Namespace"}
 _LIBRARIES = sys.stdlib_module_names | {"numpy", "torch", "jax"}

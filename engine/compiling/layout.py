@@ -29,7 +29,7 @@ from glassgrad.engine.compiling.graph import (
 from glassgrad.engine.compiling.groups import Group, Layout
 from glassgrad.engine.compiling.products import grids
 from glassgrad.engine.compiling.walk import Walk
-from glassgrad.engine.operation import Operation, Pairing, Reduction
+from glassgrad.engine.op import Operation, Pairing, Reduction
 
 _LONGEST = 100
 """So many irregular groups in a row are written as lines; more become one walk."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from glassgrad.engine.operation import Operation, readers
+from glassgrad.engine.op import Operation, evaluators
 
 if TYPE_CHECKING:
     from glassgrad.engine.compiling.libraries import Library
@@ -125,4 +125,4 @@ def _read_lifted(operation: Operation, operands: tuple[Any, ...]) -> Any:
     return Lifted(library.elementwise(operation.name)(*lowered(operands, library)), library)
 
 
-readers[Lifted] = _read_lifted
+evaluators[Lifted] = _read_lifted

@@ -12,8 +12,8 @@ from glassgrad.engine.compiling.known import Known
 from glassgrad.engine.compiling.outputs import outputs_of
 from glassgrad.engine.compiling.serving import served
 from glassgrad.engine.errors import CompilationError
-from glassgrad.engine.mode import MODE
-from glassgrad.engine.value import Value, constant
+from glassgrad.engine.context import is_traced
+from glassgrad.engine.value import Constant, Value, constant
 
 
 def mapped(title: str, known: Known, samples: Batch) -> Any:
@@ -47,14 +47,14 @@ def one_by_one(title: str, function: Callable[..., Any], samples: Batch) -> Any:
         _check(title, shape, mine)
         rows.append(values)
     flat = [value for row in rows for value in row]
-    if MODE.get().tape is None:
+    if not is_traced():
         return np.array([value.data for value in flat]).reshape(len(samples), *(shape or ()))
     found = np.empty(len(flat), object)
     found[:] = flat
     return found.reshape(len(samples), *(shape or ()))
 
 
-class _Whole(Value):
+class _Whole(Constant):
     """A constant that may also be an index, as an integer argument may."""
 
     __slots__ = ()
@@ -82,14 +82,7 @@ def _as_values(argument: Any) -> Any:
 
 
 def _constant(number: float) -> Value:
-    node = constant(float(number))
-    if not isinstance(number, int):
-        return node
-    whole = object.__new__(_Whole)
-    for name in Value.__slots__:
-        if hasattr(node, name) and name != "__weakref__":
-            setattr(whole, name, getattr(node, name))
-    return whole
+    return _Whole(number) if isinstance(number, int) else constant(float(number))
 
 
 def _check(title: str, shape: tuple[int, ...], other: tuple[int, ...]) -> None:

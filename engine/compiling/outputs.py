@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engine.errors import CompilationError
-from glassgrad.engine.real import is_real, real
+from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.text import describe
 from glassgrad.engine.value import Value, constant
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glassgrad.engine.compiling.graph import CONSTANT, Graph, Numbers, levels
-from glassgrad.engine.operation import Pairing
+from glassgrad.engine.op import Pairing
 
 NEUTRAL = {
     "sum": 0.0,

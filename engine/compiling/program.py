@@ -21,7 +21,7 @@ from glassgrad.engine.compiling.layout import laid_out
 from glassgrad.engine.compiling.source import Source
 
 if TYPE_CHECKING:
-    from glassgrad.engine.compiling.tape import Guard
+    from glassgrad.engine.compiling.trace import Guard
 
 
 class Program:
@@ -136,7 +136,7 @@ def _checks(source: Source, guards: Sequence[Guard]) -> str:
             left, right, _ = np.unique(mine[mine[:, 2] == outcome], axis=0).T
             if len(left):
                 index = size + len(checks)
-                names = [source.operand(index, i, n).ink.text for i, n in enumerate((left, right))]
+                names = [source.operand(index, i, n).text for i, n in enumerate((left, right))]
                 text = f"({names[0]} {relation} {names[1]})"
                 checks.append(f"({prefix}{text}).all(-1)" if prefix else f"{text}.all(-1)")
     return " & ".join(checks)

@@ -15,12 +15,11 @@ from glassgrad.engine.compiling.contents import Contents
 from glassgrad.engine.compiling.outputs import outputs_of
 from glassgrad.engine.compiling.passes import simplified
 from glassgrad.engine.compiling.program import Program
-from glassgrad.engine.compiling.tape import Tape, graph_of
+from glassgrad.engine.compiling.trace import Tracer, graph_of
 from glassgrad.engine.errors import CompilationError
-from glassgrad.engine.mode import MODE, Mode, call_in
 from glassgrad.engine.text import counted, describe
 from glassgrad.engine.value import Value
-from glassgrad.engine.vector import data_vector
+from glassgrad.engine.vectors import data_vector
 
 
 class Recording:
@@ -56,12 +55,11 @@ class Recording:
     ) -> None:
         self.title, self.has_several = title, has_several
         began = perf_counter()
-        tape, inputs = Tape(title), list[Value]()
+        tracer, inputs = Tracer(title), list[Value]()
         given = Arguments.of(args, dict(named))
         with _no_collection():
             args, named = rebuilt(args, inputs), rebuilt(named, inputs)
-            mode = Mode(True, False, MODE.get().scope, tape)
-            result = call_in(mode, function, *args, **named)
+            result = tracer.run(function, *args, **named)
             if not has_several and not isinstance(result, Value):
                 raise CompilationError(
                     f"{title} returned {describe(result)}. A compiled function returns one Value; "
@@ -69,11 +67,10 @@ class Recording:
                     f"{title}.map(...) gives the numbers of a list, over samples."
                 )
             results, self.shape = outputs_of(title, result)
-            self.graph, self.captured = graph_of(tape, results, inputs)
+            self.graph, self.captured = graph_of(tracer, results, inputs)
             self.simplified, self.nodes_after = simplified(self.graph)
         self.contents = Contents((*given.objects(), *around), self.captured)
-        self.guards = tape.guards
-        self.origins = [node._origin for node in tape.nodes]
+        self.guards, self.origins = tracer.guards, tracer.origins()
         self.seconds = perf_counter() - began
         self._programs: dict[Any, Program] = {}
         self._values: dict[Program, tuple[Value, ...]] = {}

@@ -6,7 +6,8 @@ nodes are then made anew, as ordinary ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -17,14 +18,12 @@ from glassgrad.engine.compiling.batch import Part
 from glassgrad.engine.compiling.graph import CAPTURED, INPUT
 from glassgrad.engine.compiling.program import Program
 from glassgrad.engine.compiling.recording import Recording
-from glassgrad.engine.compiling.tape import replayed
+from glassgrad.engine.compiling.trace import replayed
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.gradient import grad
-from glassgrad.engine.mode import MODE
-from glassgrad.engine.operation import ATOM, Notation, Reduction, Wanted
-from glassgrad.engine.origin import origin_of
-from glassgrad.engine.table import TABLE
-from glassgrad.engine.value import NOT_COMPUTED, Value, as_value, constant
+from glassgrad.engine.context import current
+from glassgrad.engine.op import ATOM, Notation, Reduction, Wanted
+from glassgrad.engine.value import Value, as_value, constant, node_of
 
 
 class Replay(Reduction):
@@ -67,6 +66,16 @@ class Replay(Reduction):
     def forward(self, operands: tuple[float, ...]) -> float:
         """The result for other numbers, node by node."""
         return self.again([Value(x) for x in operands])._data
+
+    def is_unchanged(
+        self,
+        numbers: tuple[float, ...],
+        result: float,
+        pairs: Iterable[tuple[float, float]],
+        same: Callable[[float, float], bool],
+    ) -> bool:
+        """Whether the operands have the numbers of that call; its sums had another order."""
+        return all(map(same, numbers, self.operand_numbers))
 
     def derivatives(
         self, operands: tuple[Any, ...], result: Any, wanted: Wanted = None
@@ -117,7 +126,7 @@ class Total(Reduction):
         )
 
 
-def node_of(
+def result_of(
     recording: Recording,
     program: Program,
     data: float,
@@ -187,12 +196,7 @@ def _total(title: str, samples: int) -> Total:
 def _node(
     operation: Reduction, data: float, parents: Sequence[Value], partials: Sequence[float]
 ) -> Value:
-    mode = MODE.get()
-    if not mode.recording or not parents:
+    context = current()
+    if not context.recording or not parents:
         return constant(data)
-    node = object.__new__(Value)
-    node._data, node._grad = data, NOT_COMPUTED
-    # An operation of one call: its origin is not shared, and not remembered.
-    node._origin = origin_of(TABLE["pos"], mode, 3).of_operation(operation)
-    node.parents, node.partials = tuple(parents), tuple(partials)
-    return node
+    return node_of(operation, tuple(parents), data, tuple(partials), context, sys._getframe(1))

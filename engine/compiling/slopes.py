@@ -15,7 +15,7 @@ from glassgrad.engine.compiling.recording import Recording
 from glassgrad.engine.compiling.serving import CAPTURED, served
 from glassgrad.engine.text import describe
 from glassgrad.engine.value import Value, is_parameter
-from glassgrad.engine.vector import standing_at
+from glassgrad.engine.vectors import standing_at
 
 
 class Evaluation:

@@ -7,7 +7,6 @@ constants are named too, and handed to the program beside its text.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 from glassgrad.engine.compiling.graph import Numbers
 from glassgrad.engine.compiling.groups import Group, Layout
 from glassgrad.engine.compiling.reading import Piece, pieces, size_of
-from glassgrad.engine.ink import Ink
+from glassgrad.engine.formula import Formula
 from glassgrad.engine.text import counted
 
 _LETTERS = "abcdefgh"
@@ -45,14 +44,19 @@ class Operand:
     """What a group reads at one place.
 
     Attributes:
-        ink: its name, or its number if it is the same constant everywhere.
+        formula: its name, or its number if it is the same constant everywhere.
         pieces: where it comes from, in order.
         is_batched: whether there is one for each sample.
     """
 
-    ink: Ink
+    formula: Formula
     pieces: list[Piece]
     is_batched: bool
+
+    @property
+    def text(self) -> str:
+        """The name, or the number, as it stands in the program."""
+        return self.formula.numpy
 
 
 class Source:
@@ -77,7 +81,6 @@ class Source:
 
     def line(self, text: str, about: str = "") -> None:
         """Add a line, with a comment."""
-        text = _with_power(text) if "**" in text else text
         self.lines.append(Line(text, about, self.half, self.group))
 
     def array(self, letter: str, array: Any) -> str:
@@ -102,14 +105,14 @@ class Source:
         text = self._text(read)
         if len(read) > 1 or not read[0].is_whole(size_of(self.layout, read[0])):
             text = self._named(index, place, text)
-        return Operand(Ink.symbol(text), read, self._is_batched(read))
+        return Operand(Formula.symbol(text), read, self._is_batched(read))
 
     def row(self, nodes: Numbers) -> str:
         """Nodes side by side, or one number alone that is the same for all of them."""
         read = pieces(self.layout, nodes)
-        return (
-            self._constants(read, nodes).ink.text if self._is_constant(read) else self._text(read)
-        )
+        if self._is_constant(read):
+            return self._constants(read, nodes).text
+        return self._text(read)
 
     def table(self, index: int, place: int, nodes: Numbers, *sizes: int) -> Operand:
         """The operands of a group as a table of rows."""
@@ -127,7 +130,7 @@ class Source:
         if is_spread:
             text = f"repeat({text}, {read[0].repeat}, -1)"
         name = self._named(index, place, f"{text}.reshape({self.shape(batched, *sizes)})")
-        self._tables[key] = Operand(Ink.symbol(name), read, batched)
+        self._tables[key] = Operand(Formula.symbol(name), read, batched)
         return self._tables[key]
 
     def _named(self, index: int, place: int, text: str) -> str:
@@ -147,9 +150,9 @@ class Source:
         """Constants are put in order while the program is written, not while it runs."""
         numbers = self.layout.graph.numbers[nodes]
         if sizes == (-1,) and read[0].count == 1 and read[0].index is None and len(read) == 1:
-            return Operand(Ink.literal(float(numbers[0])), read, False)
+            return Operand(Formula.literal(float(numbers[0])), read, False)
         name = self.array("k", numbers.reshape(sizes))
-        return Operand(Ink.symbol(name), read, False)
+        return Operand(Formula.symbol(name), read, False)
 
     def _text(self, read: Sequence[Piece]) -> str:
         texts = [self._text_of(piece, is_alone=len(read) == 1) for piece in read]
@@ -168,20 +171,6 @@ class Source:
         if piece.repeat > 1 and not (is_alone and piece.count == 1):
             return f"repeat({text}, {piece.repeat}, -1)"
         return text
-
-
-def _with_power(text: str) -> str:
-    """A line whose powers are exact: `**` of numpy takes a square root for the exponent 0.5."""
-    return ast.unparse(_Powers().visit(ast.parse(text)))
-
-
-class _Powers(ast.NodeTransformer):
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        self.generic_visit(node)
-        is_exact = isinstance(node.right, ast.Constant) and node.right.value != 0.5
-        if not isinstance(node.op, ast.Pow) or is_exact:
-            return node
-        return ast.Call(ast.Name("power", ast.Load()), [node.left, node.right], [])
 
 
 def described(group: Group) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glassgrad.engine.compiling.graph import CONSTANT, Graph, Numbers, ends, moved, starts_of
-from glassgrad.engine.table import TABLE
+from glassgrad.engine.op import TABLE
 
 _ADD, _MUL, _SUM, _DOT = (TABLE[name] for name in ("add", "mul", "sum", "dot"))
 Flags = npt.NDArray[np.bool_]

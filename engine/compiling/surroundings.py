@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.engine.origin import package_of
+from glassgrad.engine.provenance import package_of
 
 _PLAIN = (int, bool, str, type(None))
 

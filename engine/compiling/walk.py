@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glassgrad.engine.compiling.graph import Numbers, runs
-from glassgrad.engine.operation import HARD_PLACE, Operation, Reduction
+from glassgrad.engine.op import HARD_PLACE, Operation, Reduction
 
 Flags = npt.NDArray[np.bool_]
 

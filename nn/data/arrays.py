@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glassgrad.engine import Value
-from glassgrad.engine.real import is_real
+from glassgrad.engine.misuse import is_real
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import settled
 

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from glassgrad.engine.vector import Vector
+from glassgrad.engine.vectors import Vector
 from glassgrad.nn.checks import finite, not_negative, proper_share, whole
 from glassgrad.nn.data.random import Classes, generator, noisy
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from glassgrad.engine.vector import Vector
+from glassgrad.engine.vectors import Vector
 from glassgrad.nn.data.random import Classes
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engine.text import told
-from glassgrad.engine.vector import Vector
+from glassgrad.engine.vectors import Vector
 from glassgrad.nn.checks import finite, not_negative, whole
 from glassgrad.nn.data.random import generator, noisy
 

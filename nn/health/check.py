@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engine.errors import CompilationError
-from glassgrad.engine.mode import MODE, ORDINARY, call_in
+from glassgrad.engine.context import ORDINARY, call_in, is_traced
 from glassgrad.engine.text import describe
 from glassgrad.nn.checks import not_negative, whole
 from glassgrad.nn.data.samples import plain, samples_of
@@ -67,7 +67,7 @@ def check_health(
             "check_health(model, loss, ...): the loss is a function of an output and a target, "
             f"not {describe(loss)}."
         )
-    if MODE.get().tape is not None:
+    if is_traced():
         raise CompilationError(
             "check_health(...) looks at numbers, and inside a compiled function there are none "
             "yet. Call it outside."

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from glassgrad import engine
 from glassgrad.engine import Value
-from glassgrad.engine.units import is_still, still_name
 from glassgrad.nn.health.layer import LayerHealth
 from glassgrad.nn.health.sizes import (
     finite_of,
@@ -89,8 +88,9 @@ class LayerFound:
         """Each output of a unit that can be still: its name, what it is then called, if it is."""
         found = []
         for unit, _, node in self.records:
-            if word := still_name(node.operation):
-                found.append((unit, word, is_still(node.operation, node.partials[0])))
+            row = node.operation
+            if row is not None and row.idle:
+                found.append((unit, row.idle, row.is_idle(node.partials[0])))
         return found
 
     def _are_alike(self, units: list[str]) -> bool:

@@ -14,9 +14,8 @@ from typing import Any, NamedTuple
 
 from glassgrad import engine
 from glassgrad.engine import Scope, Value, topological_order
-from glassgrad.engine.names import without_neuron
+from glassgrad.engine.context import without_neuron
 from glassgrad.engine.text import describe
-from glassgrad.engine.units import is_unit
 from glassgrad.engine.value import is_parameter
 from glassgrad.nn.health.found import LayerFound, Record
 from glassgrad.nn.health.layer import LayerHealth
@@ -163,7 +162,7 @@ class _Places:
                     outputs.add(parent)
             if place is not None:
                 placed[node] = place
-                if is_unit(node.operation):
+                if _is_activation(node):
                     outputs.add(node)
         self._take_closed(placed)
         ends, sample = set(losses), 0
@@ -200,7 +199,7 @@ class _Places:
         if scope not in self._found:
             self._found[scope] = self._search(scope)
         place = self._found[scope]
-        if place is None or not is_unit(node.operation):
+        if place is None or not _is_activation(node):
             return place
         before = placed.get(node.parents[0])
         return before if before is not None and _is_inside(before.path, place.path) else place
@@ -235,3 +234,7 @@ def _with_relative(layers: list[LayerHealth]) -> list[LayerHealth]:
     if not last or not last[0]:
         return layers
     return [replace(x, relative=ratio_of(x.unit_gradient_size, last[0])) for x in layers]
+
+
+def _is_activation(node: Value) -> bool:
+    return node.operation is not None and node.operation.is_activation

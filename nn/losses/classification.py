@@ -12,7 +12,7 @@ from typing import Any
 
 from glassgrad.engine import Value, as_value, dot, logsumexp, where
 from glassgrad.engine import sum as total
-from glassgrad.engine.real import real
+from glassgrad.engine.misuse import real
 from glassgrad.engine.text import told
 from glassgrad.nn.choice import misses, place, unless_all_miss
 from glassgrad.nn.losses.pairs import check_reduction, opened, over_pairs, reduced, without_ones

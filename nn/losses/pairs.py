@@ -10,7 +10,7 @@ from typing import Any
 
 from glassgrad.engine import Value, as_value, mean
 from glassgrad.engine import sum as total
-from glassgrad.engine.real import real
+from glassgrad.engine.misuse import real
 from glassgrad.engine.text import told
 from glassgrad.engine.tree import listed, scalar_of, scalars_of
 from glassgrad.nn.checks import Check

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
-from glassgrad.engine import TABLE, Operation, Reduction, Value
+from glassgrad.engine import TABLE, Operation, Value
 
 Function = Callable[[Value], Value]
 
@@ -31,14 +31,9 @@ def linear(v: Value) -> Value:
     return v
 
 
-def _takes_one_operand(operation: Operation) -> bool:
-    if isinstance(operation, Reduction):
-        return False
-    return len(operation.domain) - len(operation.defaults) == 1
-
-
-ACTIVATIONS = ("linear", *(name for name, row in TABLE.items() if _takes_one_operand(row)))
-"""Every activation that can be chosen by name: the rows of the table with one operand."""
+ACTIVATIONS = ("linear", *(name for name, row in TABLE.items() if row.takes_one))
+"""The activations of glassgrad that can be chosen by name: the rows of the table with one operand.
+Operations of your own can be chosen too."""
 _ELSEWHERE = {"identity": "linear", "none": "linear", "swish": "silu", "logistic": "sigmoid"}
 """Names of other libraries, by ours."""
 
@@ -74,10 +69,10 @@ def activation_function(choice: Activation) -> Function:
 def _function_named(name: str) -> Function:
     if name == "linear":
         return linear
-    if name not in ACTIVATIONS:
+    row = TABLE.get(name)
+    if row is None or not row.takes_one:
         raise ValueError(f"There is no activation {name!r}. {_meant(name)}")
-    # The method and not the row: it is faster on a Value, and it can be pickled.
-    return cast(Function, getattr(Value, name))
+    return row
 
 
 def _meant(name: str) -> str:

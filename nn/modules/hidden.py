@@ -12,7 +12,7 @@ from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from glassgrad.engine import Value
-from glassgrad.engine.origin import is_ours
+from glassgrad.engine.provenance import is_ours
 from glassgrad.engine.value import is_parameter
 from glassgrad.nn.modules.parts import Holder, walk
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from glassgrad.engine import Value, as_value
-from glassgrad.engine.real import is_real
+from glassgrad.engine.misuse import is_real
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import is_sequence, listed, scalar_of, scalars_of
 from glassgrad.nn.modules.tree import title

@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from glassgrad.engine.errors import CompilationError
-from glassgrad.engine.mode import MODE
+from glassgrad.engine.context import is_traced
 
 Source = Callable[[int], Sequence[Any]]
 _SOURCE: ContextVar[Source | None] = ContextVar("source of noise", default=None)
@@ -36,7 +36,7 @@ def draw(count: int, generator: random.Random | None) -> Sequence[Any]:
     >>> draw(1, random.Random(0)) == draw(1, random.Random(0))
     True
     """
-    source, is_recorded = _SOURCE.get(), MODE.get().tape is not None
+    source, is_recorded = _SOURCE.get(), is_traced()
     numbers = None if source is None else source(count)
     if numbers is not None and not (is_recorded and any(type(u) is float for u in numbers)):
         return numbers

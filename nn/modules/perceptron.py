@@ -10,7 +10,7 @@ from math import isfinite, isnan
 from typing import Any
 
 from glassgrad.engine import assign, data_vector, no_grad
-from glassgrad.engine.real import real
+from glassgrad.engine.misuse import real
 from glassgrad.engine.text import describe, told
 from glassgrad.engine.tree import is_sequence, listed
 from glassgrad.nn.checks import positive, whole

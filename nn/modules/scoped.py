@@ -1,7 +1,7 @@
 """A module opens a scope on the graph while it runs.
 
 Every node remembers the scope it was made in, so that a drawing can group nodes by neuron and
-layer without knowing what these are. Scopes and modes are those of `engine/mode.py`. They are
+layer without knowing what these are. Scopes and contexts are those of `engine/context.py`. They are
 remembered from call to call, since a training step calls thousands of neurons.
 """
 
@@ -14,8 +14,8 @@ from functools import wraps
 from types import CodeType, FrameType
 from typing import Any
 
-from glassgrad.engine.mode import MODE, ORDINARY, Mode, Scope, call_in
-from glassgrad.engine.origin import is_of_library, is_of_user
+from glassgrad.engine.context import ORDINARY, Context, Scope, call_in, current, set_context
+from glassgrad.engine.provenance import Made, is_of_library, made_by
 from glassgrad.nn.modules.parts import Holder, path_inside
 
 _MOST_SCOPES = 100
@@ -30,8 +30,8 @@ class Scoped(Holder):
     """
 
     _not_parts: tuple[str, ...] = ("_last_call", "_scopes")
-    # The mode around the last call, its line, and the mode inside it: nearly every call is alike.
-    _last_call: tuple[Mode | None, CodeType | None, int, Mode] = (None, None, -1, ORDINARY)
+    # The context around the last call, its line, and the context inside it: nearly every call is alike.
+    _last_call: tuple[Context | None, CodeType | None, int, Context] = (None, None, -1, ORDINARY)
     _scopes: dict[Scope | None, Scope]
 
     def __init_subclass__(cls, **keywords: Any) -> None:
@@ -42,16 +42,16 @@ class Scoped(Holder):
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Run `forward` inside the scope of this module."""
         # As `_in_scope` does, without the calls that it costs: a step calls thousands of neurons.
-        around, caller = MODE.get(), sys._getframe(1)
+        around, caller = current(), sys._getframe(1)
         known, code, instruction, inside = self._last_call
         same_line = code is caller.f_code and instruction == caller.f_lasti
         if known is not around or not same_line:
-            inside = self._mode_inside(around, caller)
+            inside = self._context_inside(around, caller)
         try:  # around the change too: Ctrl-C may come right after it
-            MODE.set(inside)
+            set_context(inside)
             return self.forward(*arguments, **keywords)
         finally:
-            MODE.set(around)
+            set_context(around)
 
     def forward(self, *arguments: Any, **keywords: Any) -> Any:
         """What the module computes; a class of your own defines it.
@@ -68,25 +68,25 @@ class Scoped(Holder):
             f"{type(self).__name__} defines no forward(self, x): it computes nothing yet."
         )
 
-    def _mode_inside(self, around: Mode, caller: FrameType) -> Mode:
-        """The mode of a call from one line in the mode `around`, remembered for the next call."""
+    def _context_inside(self, around: Context, caller: FrameType) -> Context:
+        """The context of a call from one line in `around`, remembered for the next call."""
         inside = around
         # Its own scope is open already when a `__call__` calls that of the base class.
         if around.scope is None or around.scope.owner is not self:
             scope = self._scope_inside(around.scope)
-            inside = around.within(scope, from_one_line=self._runs_once(around, caller))
+            inside = around.within(scope, self._line_around(around, caller))
         self._last_call = around, caller.f_code, caller.f_lasti, inside
         return inside
 
-    def _runs_once(self, around: Mode, caller: FrameType) -> bool:
-        """Whether all nodes of this call come from one line of the user's source."""
+    def _line_around(self, around: Context, caller: FrameType) -> Made | None:
+        """The line of the user's that all nodes of a `forward` of ours come from."""
         forward = inspect.unwrap(type(self).forward)  # it may be compiled
         if not is_of_library(forward.__code__):
-            return False
-        return around.origins is not None or is_of_user(caller.f_code)
+            return None
+        return made_by(caller, around)
 
     def _scope_inside(self, parent: Scope | None) -> Scope:
-        """The scope of this module inside another: always the same one, whatever the mode."""
+        """The scope of this module inside another: always the same one."""
         scopes: dict[Scope | None, Scope] = vars(self).setdefault("_scopes", {})
         if parent not in scopes:
             if len(scopes) >= _MOST_SCOPES:
@@ -100,7 +100,7 @@ def _in_scope(call: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(call)
     def scoped(self: Scoped, *arguments: Any, **keywords: Any) -> Any:
-        inside = self._mode_inside(MODE.get(), sys._getframe(1))
+        inside = self._context_inside(current(), sys._getframe(1))
         return call_in(inside, call, self, *arguments, **keywords)
 
     return scoped

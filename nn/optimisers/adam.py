@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from glassgrad.engine.vector import Vector
+from glassgrad.engine.vectors import Vector
 from glassgrad.nn.arguments import explained
 from glassgrad.nn.checks import Check, not_negative, two_below_one
 from glassgrad.nn.optimisers.groups import Group, Parameters

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engine import Value, assign_grad, computed_gradients
-from glassgrad.engine.real import real
+from glassgrad.engine.misuse import real
 from glassgrad.engine.text import describe
-from glassgrad.engine.vector import Vector
+from glassgrad.engine.vectors import Vector
 
 _MARGIN = 1e-6
 """What `torch.nn.utils.clip_grad_norm_` adds to the norm, so that it never divides by 0."""

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from glassgrad.engine import computed_gradients, data_vector, zero_grad
-from glassgrad.engine.origin import is_ours
+from glassgrad.engine.provenance import is_ours
 from glassgrad.engine.text import counted, describe
-from glassgrad.engine.vector import Mask, Vector, write_data
+from glassgrad.engine.vectors import Mask, Vector, write_data
 from glassgrad.nn.checks import Check, not_negative
 from glassgrad.nn.optimisers.groups import Group, Parameters, groups_of
 from glassgrad.nn.optimisers.state import State, checked_state, options_of

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from glassgrad.engine.vector import Vector
+from glassgrad.engine.vectors import Vector
 from glassgrad.nn.arguments import explained
 from glassgrad.nn.checks import Check, below_one, not_negative, true_or_false
 from glassgrad.nn.optimisers.groups import Group, Parameters

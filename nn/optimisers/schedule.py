@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any
 
-from glassgrad.engine.real import real
+from glassgrad.engine.misuse import real
 from glassgrad.engine.text import counted, describe, told
 from glassgrad.nn.checks import not_negative, whole
 from glassgrad.nn.optimisers.optimiser import Optimiser

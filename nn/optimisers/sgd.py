@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from glassgrad.engine import descend
-from glassgrad.engine.vector import Vector
+from glassgrad.engine.vectors import Vector
 from glassgrad.nn.arguments import explained
 from glassgrad.nn.checks import Check, finite, not_negative, true_or_false
 from glassgrad.nn.optimisers.groups import Group, Parameters

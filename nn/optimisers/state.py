@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from glassgrad.engine.files import NO_JSON_NUMBERS
-from glassgrad.engine.real import is_real, real
+from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.text import counted, describe, named, some_of, told
-from glassgrad.engine.vector import Vector
+from glassgrad.engine.vectors import Vector
 from glassgrad.nn.optimisers.groups import Group, checked_options
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.real import is_real
+from glassgrad.engine.misuse import is_real
 from glassgrad.engine.text import describe
 from glassgrad.nn.data.samples import Samples, samples_of
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from glassgrad.engine import Value, no_grad
 from glassgrad.engine.text import function_name
-from glassgrad.engine.vector import standing_at
+from glassgrad.engine.vectors import standing_at
 from glassgrad.nn.data.samples import plain
 from glassgrad.nn.optimisers.schedule import Schedule
 from glassgrad.nn.optimisers.state import options_of

@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from glassgrad.engine.mode import MODE
+from glassgrad.engine.context import current
 from glassgrad.engine.text import describe, function_name
 from glassgrad.nn.arguments import explained
 from glassgrad.nn.checks import true_or_false
@@ -135,7 +135,7 @@ def fit(
             "fit takes a model of nn, such as MLP(2, [8, 1]) or a class of your own derived from "
             f"Module, not {describe(model)}."
         )
-    if not MODE.get().recording:
+    if not current().recording:
         raise RuntimeError("fit needs gradients, and no_grad() around it leaves them out.")
     callbacks = _listed("callbacks", callbacks)
     _check_callable("loss", [loss], "a loss such as glassgrad.mse")

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engine import Value, assign, assign_grad, clear_grad, data_vector, no_grad
-from glassgrad.engine.names import layer_of
-from glassgrad.engine.real import real
+from glassgrad.engine.context import layer_of
+from glassgrad.engine.misuse import real
 from glassgrad.nn.data.samples import Samples, in_pieces
 from glassgrad.nn.health import check_health
 from glassgrad.nn.metrics import Metric

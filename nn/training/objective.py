@@ -24,10 +24,10 @@ from glassgrad.engine import (
     topological_order,
     zero_grad,
 )
-from glassgrad.engine.origin import is_ours
-from glassgrad.engine.real import is_real
+from glassgrad.engine.provenance import is_ours
+from glassgrad.engine.misuse import is_real
 from glassgrad.engine.text import describe, function_name
-from glassgrad.engine.vector import standing_at
+from glassgrad.engine.vectors import standing_at
 from glassgrad.nn.data.samples import Samples, plain
 from glassgrad.nn.modules.modes import modules_of, training
 from glassgrad.nn.modules.module import Module

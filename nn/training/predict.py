@@ -9,7 +9,7 @@ import numpy as np
 
 from glassgrad.engine import Compiled, Value, no_grad
 from glassgrad.engine import compiled as engine_compiled
-from glassgrad.engine.real import is_real
+from glassgrad.engine.misuse import is_real
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import leaves_of, like, settled
 from glassgrad.nn.data.samples import LARGEST_PIECE, checked_array, in_pieces, plain

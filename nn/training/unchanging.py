@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import FunctionType
 from typing import Any
 
-from glassgrad.engine.origin import is_ours
+from glassgrad.engine.provenance import is_ours
 from glassgrad.nn.optimisers.optimiser import Optimiser
 from glassgrad.nn.optimisers.schedule import Schedule
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 
-from glassgrad.engine.origin import is_of_user
+from glassgrad.engine.provenance import is_of_user
 
 
 def warn(text: str) -> None:

@@ -25,7 +25,7 @@ import mpmath
 from definitions import definitions
 
 from glassgrad import TABLE, Operation, Reduction
-from glassgrad.engine.operation import Pairing
+from glassgrad.engine.op import Pairing
 
 Point = tuple[float, ...]
 

@@ -1,7 +1,8 @@
-"""One thread for everyone, set before numpy, JAX or PyTorch are imported.
+"""The same surroundings for everyone, set before numpy, JAX or PyTorch are imported.
 
 The workloads are small, so a second thread would gain little, and on a shared machine it would
-make the figures jump. `python -m benchmarks` says so above its tables.
+make the figures jump. numpy chooses its kernels for the processor by itself, and what is imported
+by many processes is compiled once.
 """
 
 from __future__ import annotations
@@ -19,12 +20,16 @@ SETTINGS = {
     "JAX_PLATFORMS": "cpu",
 }
 """What the libraries read from the environment; the last two make JAX compute in double on CPU."""
+REMOVED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE")
 
 
-def use_one_thread() -> None:
+def prepare() -> None:
     """Set the environment for this process and those it starts.
 
     Where numpy is imported already, as in the tests, it is too late, and nothing is changed.
     """
-    if "numpy" not in sys.modules:
-        os.environ.update(SETTINGS)
+    if "numpy" in sys.modules:
+        return
+    os.environ.update(SETTINGS)
+    for name in REMOVED:
+        os.environ.pop(name, None)

@@ -1,4 +1,4 @@
-"""`Tape`: what happens while a function is recorded, in order: nodes, and comparisons of them.
+"""`Tracer`: it observes a function while it runs, and keeps its operations and comparisons.
 
 A comparison decides what the function does next, so it is a guard: the recording holds for other
 numbers as long as all comparisons come out the same. Reading a number out of a Value would freeze
@@ -10,18 +10,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, count
+from types import CodeType
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from glassgrad.engine.compiling.graph import CAPTURED, CONSTANT, INPUT, Graph, Numbers, starts_of
+from glassgrad.engine.context import Context, Observer, Tag, call_in, current, watching
 from glassgrad.engine.errors import CompilationError
-from glassgrad.engine.operation import Notation, Operation
-from glassgrad.engine.origin import Origin, is_of_user
-from glassgrad.engine.record import record
-from glassgrad.engine.value import Value, constant, name
+from glassgrad.engine.op import TABLE, Notation, Operation
+from glassgrad.engine.provenance import is_of_user
+from glassgrad.engine.value import Value, name, record
 
-RELATIONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 REMEDIES = {
     "reads": (
         ", which would freeze a number in the recording. Compute with the Value itself, with "
@@ -64,47 +64,83 @@ class Guard(NamedTuple):
     outcome: bool
 
 
-class Tape:
-    """The nodes and guards of one recording.
+Origin = tuple[Tag, CodeType | None, int]
+"""Where a node was made: its scope and label, the code object and the instruction."""
+
+
+class Tracer(Observer):
+    """The operations and guards of one run of a function.
 
     Args:
         title: the name of the function, for errors.
+
+    Attributes:
+        rows: the operations, in the order in which they were computed.
+        operands: those of each, Values or floats.
+        nodes: what stands for the result of each.
+        guards: the comparisons.
     """
+
+    repeats = True
 
     def __init__(self, title: str) -> None:
         self.title = title
-        self.nodes: list[Value] = []
-        self.append = self.nodes.append
+        self.rows: list[Operation] = []
+        self.operands: list[tuple[Any, ...]] = []
+        self.nodes: list[Any] = []
         self.guards: list[Guard] = []
 
-    def detached(self, node: Value) -> Value:
-        """The number of a node, through which no gradient flows, also when it is another number."""
-        found = object.__new__(Value)
-        found._data, found._grad = node._data, node._grad
-        found._origin = node._origin.of_operation(DETACHED)
-        found.parents, found.partials = (node,), (None,)
-        self.nodes.append(found)
+    def run(self, function: Callable[..., Any], *args: Any, **named: Any) -> Any:
+        """Call the function, and observe it."""
+        context = Context(True, (self,), current().scope)
+        watching.append(self)
+        try:
+            return call_in(context, function, *args, **named)
+        finally:
+            watching.remove(self)
+
+    def recorded(self, operation: Operation, operands: tuple[Any, ...], node: Value) -> None:
+        """Keep an operation; through a constant result, of `no_grad`, flows no gradient."""
+        if node.is_constant:
+            if operation is not _POS:
+                result = object()
+                self._keep(operation, operands, result)
+                operands = (result,)
+            operation = DETACHED
+        self._keep(operation, operands, node)
+
+    def _keep(self, row: Operation, operands: tuple[Any, ...], node: Any) -> None:
+        self.rows.append(row)
+        self.operands.append(operands)
+        self.nodes.append(node)
+
+    def origins(self) -> list[Origin | None]:
+        """Where each was made, and its label now; None where nobody can say."""
+        known: dict[Origin, Origin] = {}
+        found: list[Origin | None] = []
+        for node in self.nodes:
+            if not isinstance(node, Value) or node.is_constant:
+                found.append(None)
+                continue
+            origin = (node._tag, node._code, node._instruction)
+            found.append(known.setdefault(origin, origin))
         return found
 
-    def compared(self, left: Value, right: Any, compare: Callable[[Any, Any], Any]) -> bool:
-        """The outcome of a comparison, which becomes a guard."""
-        number = right._data if isinstance(right, Value) else right
-        outcome = bool(compare(left._data, number))
-        self.guards.append(Guard(RELATIONS[compare.__name__], left, right, outcome))
-        return outcome
+    def compared(self, left: Any, right: Any, relation: str, outcome: bool) -> None:
+        """A comparison becomes a guard."""
+        self.guards.append(Guard(relation, left, right, outcome))
 
-    def refuse(self, what: str, node: Value) -> NoReturn:
+    def read(self, what: str, node: Value) -> NoReturn:
         """Stop where a recording could not be repeated.
-
-        Args:
-            what: what the function does with the node, for example "reads .data of".
-            node: the node.
 
         Raises:
             CompilationError: always.
         """
         kind = what.split(maxsplit=1)[0]
         raise CompilationError(f"{self.title} {what} {name(node)}{_place()}{REMEDIES[kind]}")
+
+
+_POS = TABLE["pos"]
 
 
 def _place() -> str:
@@ -118,34 +154,33 @@ def _place() -> str:
 
 
 def graph_of(
-    tape: Tape, result: Value | Sequence[Value], inputs: list[Value]
+    tracer: Tracer, result: Value | Sequence[Value], inputs: list[Value]
 ) -> tuple[Graph, list[Value]]:
     """The recorded graph, and the Values from outside that it captured.
 
     Args:
-        tape: the recording.
+        tracer: what observed the function.
         result: what the function returned, one Value or several.
         inputs: the Values that stood for the arguments.
     """
-    operands = [node.parents for node in tape.nodes]
-    compared = chain.from_iterable((guard.left, guard.right) for guard in tape.guards)
-    roots = [each if isinstance(each, Value) else constant(float(each)) for each in compared]
+    compared = chain.from_iterable((guard.left, guard.right) for guard in tracer.guards)
+    roots = [each if isinstance(each, Value) else float(each) for each in compared]
     results = [result] if isinstance(result, Value) else result
-    read = [*chain.from_iterable(operands), *results, *roots]
-    made = [*inputs, *tape.nodes]
-    outside, places = _placed(made, read)
-    captured = [leaf for leaf in outside if not leaf.is_constant]
+    read = [*chain.from_iterable(tracer.operands), *results, *roots]
+    outside, places = _placed([*inputs, *tracer.nodes], read)
+    is_constant = [type(leaf) is float or leaf.is_constant for leaf in outside]
+    captured = [leaf for leaf, fixed in zip(outside, is_constant) if not fixed]
     order = count()
-    numbers = [leaf._data if leaf.is_constant else next(order) for leaf in outside]
-    numbers += [*range(len(inputs)), *[0.0] * len(tape.nodes)]
-    rows: dict[Operation | None, int] = {}
-    codes = [CONSTANT if leaf.is_constant else CAPTURED for leaf in outside]
+    numbers = [_number(leaf) if fixed else next(order) for leaf, fixed in zip(outside, is_constant)]
+    numbers += [*range(len(inputs)), *[0.0] * len(tracer.nodes)]
+    rows: dict[Operation, int] = {}
+    codes = [CONSTANT if fixed else CAPTURED for fixed in is_constant]
     codes += [INPUT] * len(inputs)
-    codes += [rows.setdefault(node._origin.operation, len(rows)) for node in tape.nodes]
-    counts = [0] * (len(outside) + len(inputs)) + list(map(len, operands))
+    codes += [rows.setdefault(row, len(rows)) for row in tracer.rows]
+    counts = [0] * (len(outside) + len(inputs)) + list(map(len, tracer.operands))
     starts = starts_of(counts)
     graph = Graph(
-        rows=[row for row in rows if row is not None],
+        rows=list(rows),
         codes=np.array(codes, np.intp),
         numbers=np.array(numbers, float),
         starts=starts,
@@ -156,7 +191,11 @@ def graph_of(
     return graph, captured
 
 
-def _placed(made: Sequence[Value], read: Sequence[Value]) -> tuple[list[Value], Numbers]:
+def _number(leaf: Value | float) -> float:
+    return leaf._data if isinstance(leaf, Value) else leaf
+
+
+def _placed(made: Sequence[Any], read: Sequence[Any]) -> tuple[list[Any], Numbers]:
     """What is read but was not made, and the place of all that is read: those first, then made."""
     addresses, wanted = _addresses(made), _addresses(read)
     order = np.argsort(addresses)
@@ -170,12 +209,12 @@ def _placed(made: Sequence[Value], read: Sequence[Value]) -> tuple[list[Value], 
     return [read[i] for i in np.sort(others[first]).tolist()], places
 
 
-def _addresses(nodes: Sequence[Value]) -> Numbers:
+def _addresses(nodes: Sequence[Any]) -> Numbers:
     """What nodes are told apart by, as an array: that is faster than a dictionary."""
     return np.fromiter(map(id, nodes), np.int64, len(nodes))
 
 
-def replayed(graph: Graph, origins: Sequence[Origin], leaves: Mapping[int, Any]) -> list[Any]:
+def replayed(graph: Graph, origins: Sequence[Origin | None], leaves: Mapping[int, Any]) -> list[Any]:
     """All nodes of a recorded graph once more, as ordinary ones that were made where they were.
 
     Args:
@@ -194,7 +233,8 @@ def replayed(graph: Graph, origins: Sequence[Origin], leaves: Mapping[int, Any])
             made.append(made[source].detach() if isinstance(made[source], Value) else made[source])
         else:
             again = record(row, tuple([made[o] for o in operands]))
-            if again.operation is row:  # else it was made simpler, or is a constant
-                again._origin = origins[node - first]
+            origin = origins[node - first]
+            if again.operation is row and origin:  # else it was made simpler, or is a constant
+                again._tag, again._code, again._instruction = origin
             made.append(again)
     return made

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from glassgrad.engine.mode import MODE, ORDINARY
-from glassgrad.engine.real import real
+from glassgrad.engine.context import watching
+from glassgrad.engine.misuse import real
 from glassgrad.engine.text import describe
-from glassgrad.engine.value import NOT_COMPUTED, Value, refuse_on_tape
+from glassgrad.engine.value import NOT_COMPUTED, Value, tell_read
 
 Vector = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -42,7 +42,7 @@ def data_vector(values: Sequence[Value]) -> Vector:
         numbers = _array([value._data for value in values])
     except AttributeError:
         raise _foreign(values) from None
-    _refuse_on_tape("reads .data of", values)
+    _tell_read("reads .data of", values)
     return numbers
 
 
@@ -62,7 +62,7 @@ def grad_vector(values: Sequence[Value]) -> Vector:
         numbers = _array([value._grad for value in values])
     except AttributeError:
         raise _foreign(values) from None
-    _refuse_on_tape("reads .grad of", values)
+    _tell_read("reads .grad of", values)
     numbers += 0.0  # one that has not been computed is -0.0
     return numbers
 
@@ -89,7 +89,7 @@ def computed_gradients(values: Sequence[Value]) -> tuple[Vector, Mask | None]:
         gradients = [value._grad for value in values]
     except AttributeError:
         raise _foreign(values) from None
-    _refuse_on_tape("reads .grad of", values)
+    _tell_read("reads .grad of", values)
     numbers = _array(gradients)
     perhaps_none = (numbers == 0.0) & np.signbit(numbers)  # NOT_COMPUTED is -0.0
     numbers += 0.0
@@ -117,7 +117,7 @@ def assign(values: Sequence[Value], numbers: Any) -> None:
     array([ 20., -10.])
     """
     _check_values(values)
-    _refuse_on_tape("sets .data of", values)
+    _tell_read("sets .data of", values)
     write_data(values, _as_many("assign(...)", values, numbers))
 
 
@@ -126,7 +126,7 @@ def standing_at(values: Sequence[Value], numbers: Vector) -> Iterator[None]:
     """Inside the `with` block Values have other numbers, for all threads; one block at a time.
 
     >>> from glassgrad import Value
-    >>> from glassgrad.engine.vector import standing_at
+    >>> from glassgrad.engine.vectors import standing_at
     >>> w = Value(2.0)
     >>> with standing_at([w], [5.0]):
     ...     (w * w).data
@@ -161,7 +161,7 @@ def assign_grad(values: Sequence[Value], numbers: Any) -> None:
     (0.5, 0.0)
     """
     _check_values(values)
-    _refuse_on_tape("sets .grad of", values)
+    _tell_read("sets .grad of", values)
     gradients = _as_many("assign_grad(...)", values, numbers)
     deque(map(_set_gradient, values, gradients), maxlen=0)  # in one go
 
@@ -219,7 +219,7 @@ def descend(values: Sequence[Value], rate: float) -> None:
         moved = [value._data - rate * value._grad for value in values]
     except AttributeError:
         raise _foreign(values) from None
-    _refuse_on_tape("sets .data of", values)
+    _tell_read("sets .data of", values)
     write_data(values, moved)
 
 
@@ -273,9 +273,9 @@ def _check_values(values: Sequence[Any]) -> None:
         raise _foreign(values)
 
 
-def _refuse_on_tape(what: str, values: Sequence[Value]) -> None:
-    if MODE.get() is not ORDINARY and values:
-        refuse_on_tape(what, values[0])
+def _tell_read(what: str, values: Sequence[Value]) -> None:
+    if watching and values:
+        tell_read(what, values[0])
 
 
 def _foreign(values: Sequence[Any]) -> TypeError:

@@ -1,0 +1,312 @@
+"""The circumstances in which nodes are made: recorded or not, in which scope, and who watches.
+
+They live in one context variable, so threads and asynchronous tasks do not disturb each other.
+`no_grad` changes them for a `with` block; modules of `nn` open a `Scope`, so that a drawing can
+group nodes by neuron and layer. An `Observer` is told what happens: `trap()` is one, the tracer of
+`compiled` another, and the core knows neither. Next: `value.py`, where a node is made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from types import CodeType
+from typing import Any, NamedTuple
+from weakref import ref
+
+from glassgrad.engine.text import describe
+
+
+class Scope:
+    """A named part of a computation, such as one neuron; scopes nest.
+
+    Attributes:
+        name: its name inside the parent, for example "neurons.0".
+        kind: what it is, for example "Neuron".
+        parent: the scope around it, or None.
+        order: how often what is computed in it was differentiated: 0 for a value, 1 for its
+            gradient, 2 for the gradient of a gradient.
+
+    >>> from glassgrad import Scope
+    >>> Scope("neurons.0", "Neuron", Scope("layer", "Layer", None)).path()
+    'layer.neurons.0'
+    """
+
+    __slots__ = ("_owner", "kind", "name", "order", "parent")
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        parent: Scope | None,
+        owner: Any = None,
+        order: int | None = None,
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.parent = parent
+        self.order = order if order is not None else parent.order if parent is not None else 0
+        # Nodes keep their scope alive; they should not keep a whole model alive with it.
+        self._owner = None if owner is None else ref(owner)
+
+    @property
+    def owner(self) -> Any:
+        """The object that opened the scope, if it still exists; else None."""
+        return None if self._owner is None else self._owner()
+
+    def __repr__(self) -> str:
+        return f"<scope {self.path()}>"
+
+    def path(self) -> str:
+        """The names from the outermost scope to this one, joined by dots."""
+        return ".".join(scope.name for scope in self.chain())
+
+    def chain(self) -> tuple[Scope, ...]:
+        """The scopes from the outermost one to this one."""
+        chain: list[Scope] = []
+        scope: Scope | None = self
+        while scope is not None:
+            chain.append(scope)
+            scope = scope.parent
+        return tuple(reversed(chain))
+
+
+class Observer:
+    """Someone who is told what happens while a context is current; by default nothing is done.
+
+    Attributes:
+        sees_rules: whether the rules of the table, computed on Values for a gradient that is a
+            graph, are of interest. They pass through infinity on the way to finite derivatives.
+        repeats: whether what happens will be repeated without running the code, so that a number
+            read out of a Value would be frozen.
+    """
+
+    sees_rules = True
+    repeats = False
+
+    def computed(self, operation: Any, operands: Any, data: float, frame: Any) -> None:
+        """An operation gave a number, of which no node is made yet."""
+
+    def recorded(self, operation: Any, operands: Any, node: Any) -> None:
+        """A node was made of an operation; a constant, if no gradient flows through it."""
+
+    def compared(self, left: Any, right: Any, relation: str, outcome: bool) -> None:
+        """The number of a Value was compared, and the program may go another way for another."""
+
+    def read(self, what: str, node: Any) -> None:
+        """A number was read out of a Value or set, or `.grad`; `what` is for example "sets"."""
+
+    def sent(self, node: Any, upstream: float, local: float, total: float) -> None:
+        """Backpropagation sent upstream × local from a node to an operand, whose gradient is now
+        the total."""
+
+    def accumulated(self, leaf: Any, before: float, new: float, total: float) -> None:
+        """A leaf adds the gradient of one `backward()` to the one that it had before."""
+
+
+class Tag(NamedTuple):
+    """What people are told of a node: the part it belongs to, and its label."""
+
+    scope: Scope | None
+    label: str | None
+
+
+class Context:
+    """One combination of circumstances; compared by identity, never changed.
+
+    Attributes:
+        recording: whether results remember how they were computed.
+        observers: who is told what happens.
+        scope: the part of the computation that is open, or None.
+        caller: the line of the user's that called the part of a library which is running, as a
+            code object and the index of an instruction; None if that is to be looked for.
+        order: how often the results were differentiated; see `Scope`.
+        tag: what nodes made here get.
+        is_special: whether more is to be done here than to make a node.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "caller",
+        "is_special",
+        "observers",
+        "order",
+        "recording",
+        "scope",
+        "tag",
+    )
+
+    def __init__(
+        self,
+        recording: bool = True,
+        observers: tuple[Observer, ...] = (),
+        scope: Scope | None = None,
+        caller: tuple[CodeType | None, int] | None = None,
+    ) -> None:
+        self.recording = recording
+        self.observers = observers
+        self.scope = scope
+        self.caller = caller
+        self.order = 0 if scope is None else scope.order
+        self.tag = Tag(scope, None)
+        self.is_special = bool(observers) or not recording or self.order > 0
+
+    def within(
+        self, scope: Scope, caller: tuple[CodeType | None, int] | None = None
+    ) -> Context:
+        """The same circumstances inside a scope."""
+        return Context(self.recording, self.observers, scope, caller)
+
+
+ORDINARY = Context()
+_CONTEXT: ContextVar[Context] = ContextVar("glassgrad_context", default=ORDINARY)
+current = _CONTEXT.get
+"""The circumstances now."""
+set_context = _CONTEXT.set
+
+watching: list[Observer] = []
+"""The observers of all threads: while there are none, a number is read without asking further."""
+
+
+def call_in(context: Context, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:
+    """Call a function in a context. However it ends, by Ctrl-C too, the context is taken back."""
+    around = current()
+    try:
+        set_context(context)
+        return function(*arguments, **named)
+    finally:
+        set_context(around)
+
+
+@contextmanager
+def changed(change: Callable[[Context], Context]) -> Iterator[Any]:
+    """During a `with` block, nodes are made in another context, made from the one around it."""
+    around = current()
+    context = change(around)
+    closed_late = False
+    try:
+        set_context(context)
+        yield context.scope
+    except GeneratorExit:
+        # Ctrl-C came at the very end of the block, and Python closes this generator some time
+        # later, when the blocks around it may have ended as well.
+        closed_late = current() is not context
+        raise
+    finally:
+        if not closed_late:
+            set_context(around)
+
+
+def no_grad() -> AbstractContextManager[Any]:
+    """During a `with` block, results are constants: nothing is recorded, nothing differentiated.
+
+    It can be put before a function as a decorator too.
+
+    >>> from glassgrad import Value, no_grad
+    >>> x = Value(3.0)
+    >>> with no_grad():
+    ...     y = x * x
+    >>> y.parents
+    ()
+    """
+    return changed(lambda now: Context(False, now.observers, now.scope, now.caller))
+
+
+def recording() -> AbstractContextManager[Any]:
+    """During a `with` block, results are recorded even inside `no_grad`."""
+    return changed(
+        lambda now: now
+        if now.recording
+        else Context(True, now.observers, now.scope, now.caller)
+    )
+
+
+def scope(name: str, kind: str = "Scope") -> AbstractContextManager[Any]:
+    """During a `with` block, nodes belong to a named part, which drawings show as a group.
+
+    Raises:
+        TypeError: the name or the kind is not text.
+
+    >>> from glassgrad import Value, scope
+    >>> with scope("head"):
+    ...     y = Value(2.0) * 3.0
+    >>> y.scope.path()
+    'head'
+    """
+    for text in (name, kind):
+        if not isinstance(text, str):
+            raise TypeError(f"A scope is named by text, not {describe(text)}.")
+    return changed(lambda now: now.within(_scope_named(name, kind, now.scope)))
+
+
+@contextmanager
+def observing(observer: Observer) -> Iterator[None]:
+    """During a `with` block, an observer is told what happens."""
+    watching.append(observer)
+    try:
+        with changed(
+            lambda now: Context(
+                now.recording, (*now.observers, observer), now.scope, now.caller
+            )
+        ):
+            yield
+    finally:
+        watching.remove(observer)
+
+
+def is_traced() -> bool:
+    """Whether what happens now will be repeated without running the code again."""
+    return any(observer.repeats for observer in current().observers)
+
+
+GRADIENT = "gradient"
+
+
+def derive(function: Callable[..., Any], *arguments: Any, order: int = 1) -> Any:
+    """Call a function whose results are recorded as the gradient of something.
+
+    They are in a scope of their own, which says of which order they are.
+    """
+    now = current()
+    observers = tuple(observer for observer in now.observers if observer.sees_rules)
+    name = " of ".join([GRADIENT] * order)
+    scope = _scope_named(name, GRADIENT, now.scope, order)
+    return call_in(Context(True, observers, scope), function, *arguments)
+
+
+_scopes: dict[tuple[str, str, Scope | None, int | None], Scope] = {}
+_MOST_SCOPES = 1_000
+
+
+def _scope_named(name: str, kind: str, parent: Scope | None, order: int | None = None) -> Scope:
+    """The same scope for the same name in the same place."""
+    key = (name, kind, parent, order)
+    if key not in _scopes:
+        if len(_scopes) >= _MOST_SCOPES:
+            del _scopes[next(iter(_scopes))]  # the oldest
+        _scopes[key] = Scope(name, kind, parent, order=order)
+    return _scopes[key]
+
+
+_NEURON = re.compile(r"(?:^|\.)neurons\.\d+$")
+
+
+def layer_of(name: str) -> str:
+    """The layer that a parameter belongs to, by its path in a model.
+
+    >>> from glassgrad.engine.context import layer_of
+    >>> layer_of("layers.0.neurons.3.w.1"), layer_of("hidden.neurons.0.b"), layer_of("w.0")
+    ('layers.0', 'hidden', 'w')
+    """
+    parts = name.split(".")
+    for i, part in enumerate(parts):
+        if part.isdigit() and not all(rest.isdigit() for rest in parts[i + 1 :]):
+            return without_neuron(".".join(parts[: i + 1])) or name
+    return parts[0]
+
+
+def without_neuron(path: str) -> str:
+    """The path of the layer of a neuron, which is one of its units; other paths as they are."""
+    return _NEURON.sub("", path)

@@ -1,0 +1,314 @@
+r"""Formulas: give a row of the table symbols, and its rules write the derivative down themselves.
+
+A `Formula` is a small tree of operations on symbols and literals. How it is written, in text,
+LaTeX, Python, numpy or JavaScript, is said by the printers of `printers.py`. So no formula is ever
+typed twice. Next: `row_source.py`, which writes whole rows out as source.
+
+>>> from glassgrad import Formula, tanh
+>>> x = Formula.symbol("x")
+>>> str(tanh(x) * 2.0), (tanh(x) * 2.0).latex
+('tanh(x) * 2', '\\tanh(x) \\cdot 2')
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from glassgrad.engine.op import ATOM, TABLE, Operation, Reduction, evaluators, newcomers
+from glassgrad.engine.printers import (
+    JAVASCRIPT,
+    LATEX,
+    NUMPY,
+    PYTHON,
+    TEXT,
+    Printer,
+    Style,
+    pieces,
+)
+from glassgrad.engine.misuse import is_real, real
+from glassgrad.engine.table import mul, neg
+
+
+class Formula:
+    r"""A symbol, a literal, or an operation of the table on formulas.
+
+    Arithmetic on literals is done, and what a person would not write, such as 1·x, is left out.
+    A formula compares by its number where that is known, and refuses to where it is not. In source
+    symbols stand as they are called, so there their names have to be identifiers.
+
+    Attributes:
+        operation: the row of the table; None for a symbol or a literal.
+        operands: what the operation is applied to.
+        name: the name of a symbol, shown literally; "" for all else.
+        number: the number of a literal; None for all else.
+        value: its number where that is known, of a symbol too; it decides what `where` chooses.
+
+    >>> x = Formula.symbol("x")
+    >>> (x + 1) * x
+    Formula('(x + 1) * x')
+    >>> ((x + 1) / x).latex, (x**2).numpy, (x**2).python, abs(x).javascript
+    ('\\frac{x + 1}{x}', 'x ** 2', 'pow(x, 2.0)', 'Math.abs(x)')
+    """
+
+    __slots__ = ("name", "number", "operands", "operation", "value")
+
+    def __init__(
+        self,
+        operation: Operation | None = None,
+        operands: tuple[Formula, ...] = (),
+        *,
+        name: str = "",
+        number: float | None = None,
+        value: float | None = None,
+    ) -> None:
+        self.operation = operation
+        self.operands = operands
+        self.name = name
+        self.number = number
+        self.value = number if value is None else value
+
+    @staticmethod
+    def symbol(name: str, value: float | None = None) -> Formula:
+        """A variable, and its number where known."""
+        return Formula(name=name, value=value)
+
+    @staticmethod
+    def literal(number: float) -> Formula:
+        """A number, written in the fewest digits that read back exactly."""
+        return Formula(number=number)
+
+    @property
+    def text(self) -> str:
+        """The formula in Python's notation, for people."""
+        return printed(self, TEXT)
+
+    @property
+    def latex(self) -> str:
+        """The formula in LaTeX, for mathematics mode."""
+        return printed(self, LATEX)
+
+    @property
+    def python(self) -> str:
+        """The formula as Python on floats: the functions have the names of the rows."""
+        return printed(self, PYTHON)
+
+    @property
+    def numpy(self) -> str:
+        """The formula as an expression on arrays: the functions have the names of the rows."""
+        return printed(self, NUMPY)
+
+    @property
+    def javascript(self) -> str:
+        """The formula as JavaScript; what `Math` lacks is defined in `functions.js`."""
+        return printed(self, JAVASCRIPT)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"Formula({self.text!r})"
+
+    def __bool__(self) -> bool:
+        return bool(_known(self, "is true"))
+
+    __hash__ = object.__hash__
+
+    if TYPE_CHECKING:  # made from the table at the end of this file
+
+        def __add__(self, other: Any) -> Formula: ...
+        def __sub__(self, other: Any) -> Formula: ...
+        def __mul__(self, other: Any) -> Formula: ...
+        def __rmul__(self, other: Any) -> Formula: ...
+        def __truediv__(self, other: Any) -> Formula: ...
+        def __rtruediv__(self, other: Any) -> Formula: ...
+        def __pow__(self, other: Any) -> Formula: ...
+        def __rpow__(self, other: Any) -> Formula: ...
+        def __neg__(self) -> Formula: ...
+        def __abs__(self) -> Formula: ...
+
+
+def printed(formula: Formula, printer: Printer, names: Mapping[int, str] | None = None) -> str:
+    r"""The formula in the language of a printer.
+
+    Args:
+        formula: the formula, however deep.
+        printer: the language.
+        names: parts that have a name of their own, by `id`.
+
+    >>> from glassgrad.engine.printers import LATEX
+    >>> x = Formula.symbol("x1")
+    >>> printed(-(x + 1), LATEX)
+    '-\\left(x_{1} + 1\\right)'
+    """
+    found: list[str] = []
+    left: list[str | Formula] = [formula]
+    while left:
+        part = left.pop()
+        if isinstance(part, str):
+            found.append(part)
+        elif names and id(part) in names:
+            found.append(names[id(part)])
+        elif part.operation is None:
+            found.append(_leaf(part, printer))
+        else:
+            left += reversed(_parts(part, printer, names or {}))
+    return "".join(found)
+
+
+def precedence(formula: Formula, printer: Printer) -> int:
+    """How tightly the outermost operator of what is printed binds."""
+    if formula.operation is not None:
+        return style_of(formula, printer).binds
+    return ATOM if formula.number is None else printer.literal(formula.number)[1]
+
+
+def style_of(formula: Formula, printer: Printer) -> Style:
+    """How the operation of a formula is written."""
+    assert formula.operation is not None
+    return printer.style(formula.operation, [operand.number for operand in formula.operands])
+
+
+def _leaf(formula: Formula, printer: Printer) -> str:
+    if formula.number is None:
+        return printer.name(formula.name)
+    return printer.literal(formula.number)[0]
+
+
+def _parts(formula: Formula, printer: Printer, names: Mapping[int, str]) -> list[str | Formula]:
+    """What stands side by side: texts, and operands, in brackets where they bind too little."""
+    pattern, _, needs = style_of(formula, printer)
+    parts: list[str | Formula] = []
+    for piece in pieces(pattern):
+        if isinstance(piece, str):
+            parts.append(piece)
+            continue
+        operand = formula.operands[piece]
+        is_bare = not needs or id(operand) in names
+        if is_bare or precedence(operand, printer) >= needs[piece]:
+            parts.append(operand)
+        else:
+            parts += [printer.brackets[0], operand, printer.brackets[1]]
+    return parts
+
+
+# Formulas of operations and of their derivatives.
+
+
+def written(operation: Operation, operands: Sequence[Any]) -> Formula:
+    """The formula of an operation on formulas and numbers.
+
+    >>> from glassgrad import TABLE
+    >>> str(written(TABLE["pow"], (Formula.symbol("x"), 2.0)))
+    'x ** 2'
+    """
+    formulas = tuple([as_formula(operand) for operand in operands])
+    numbers = [formula.number for formula in formulas]
+    known = [formula.value for formula in formulas]
+    if None not in numbers:
+        return Formula.literal(operation.forward(tuple(n for n in numbers if n is not None)))
+    # What is chosen is known of a symbol with a number too.
+    numbers = known if operation.selects else numbers
+    place = operation.trivial(*numbers) if operation.trivial else None
+    if place is not None:
+        return formulas[place]
+    if operation is mul and numbers[0] == -1.0:
+        return written(neg, formulas[1:])
+    value = None
+    if None not in known:
+        value = operation.forward(tuple(n for n in known if n is not None))
+    return Formula(operation, formulas, value=value)
+
+
+def derivative_formula(
+    operation: Operation, operands: Sequence[Formula], index: int, *, exact: bool = False
+) -> Formula | None:
+    """The local derivative of an operation by one operand, as a formula of its operands.
+
+    Args:
+        operation: a row of the table.
+        operands: the operands.
+        index: which of them to differentiate by.
+        exact: whether as the engine computes it, losing no digits, instead of as a textbook does.
+
+    Returns:
+        The formula; None where no derivative flows.
+
+    Raises:
+        TypeError: the rule is no formula, since it calls `math` or asks for an unknown number.
+
+    >>> from glassgrad import Formula, derivative_formula, TABLE
+    >>> x, w = Formula.symbol("x"), Formula.symbol("w")
+    >>> str(derivative_formula(TABLE["mul"], [x, w], 0))
+    'w'
+    """
+    rules = operation.rules if exact else operation.textbook
+    result = written(operation, operands)
+    if isinstance(operation, Reduction):
+        (rule,) = rules
+        assert callable(rule)
+        found = tuple(rule(tuple(operands), result))[index]
+    else:
+        found = applied(rules[index], (*operands, result))
+    return None if found is None else as_formula(found)
+
+
+def applied(rule: Any, operands: Sequence[Formula]) -> Any:
+    """A rule on formulas; a plain number, or None, is that everywhere."""
+    return rule(*operands) if callable(rule) else rule
+
+
+def as_formula(operand: Any) -> Formula:
+    """A formula, or a number as a literal."""
+    return operand if type(operand) is Formula else Formula.literal(real(operand, "A formula"))
+
+
+# Comparisons, as those of Values: by number, where it is known.
+
+
+def _known(formula: Formula, what: str) -> float:
+    if formula.value is None:
+        raise TypeError(
+            f"Whether {formula} {what} is not known while a formula is written. "
+            "Choose with where(condition, a, b), maximum or minimum."
+        )
+    return formula.value
+
+
+def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Formula, Any], Any]:
+    def compared(self: Formula, other: Any) -> Any:
+        if not (isinstance(other, Formula) or is_real(other)):
+            return NotImplemented
+        a, b = (_known(as_formula(each), "is smaller, equal or larger") for each in (self, other))
+        return compare(a, b)
+
+    return compared
+
+
+for _name in ("lt", "le", "eq", "ne", "gt", "ge"):
+    setattr(Formula, f"__{_name}__", _comparison(getattr(operator, _name)))
+
+
+# Operators, from the table.
+
+def _operator(row: Operation) -> Callable[..., Formula]:
+    return lambda self, *others: written(row, (self, *others))
+
+
+def _reflected(row: Operation) -> Callable[..., Formula]:
+    return lambda self, other: written(row, (other, self))
+
+
+def _enter(row: Operation) -> None:
+    """Give Formula the operator of a row."""
+    if row.dunder is not None:
+        setattr(Formula, row.dunder, _operator(row))
+        if row.arity == 2:
+            setattr(Formula, row.dunder.replace("__", "__r", 1), _reflected(row))
+
+
+for _row in TABLE.values():
+    _enter(_row)
+newcomers.append(_enter)
+evaluators[Formula] = written

@@ -1,0 +1,517 @@
+"""What an operation is: a row of the table, and how a call finds who evaluates it.
+
+A row is an `Operation`. Calling it looks at the operands: floats give a float, Values record a
+node, arrays give an array, formulas a formula. The rules of a row are written with these same
+functions, so one rule serves all. The rows are in `table.py`; who evaluates Values (`value.py`) and
+formulas (`formula.py`) enters in `evaluators`. `operation(...)` makes a row, also of your own.
+
+Floats go through Python's `math`, which raises where IEEE 754 has an answer (`1 / 0`, `exp(800)`,
+`log(0)`). Such a hard place is computed again with numpy, which knows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from glassgrad.engine.misuse import is_real, not_a_float, not_defined, real, refuse_name
+from glassgrad.engine.text import describe
+
+Rule = Callable[..., Any]
+Wanted = tuple[bool, ...] | None
+"""For each operand whether its derivative is wanted; None for all."""
+Evaluator = Callable[["Operation", tuple[Any, ...]], Any]
+
+HARD_PLACE = (ArithmeticError, ValueError)
+"""What Python's float arithmetic raises where IEEE 754 defines inf or nan."""
+
+evaluators: dict[type, Evaluator] = {}
+"""Who evaluates an operation on operands of a type; the first entered wins in a mixture."""
+
+TABLE: dict[str, Operation] = {}
+"""Every row by name, in the order of the table."""
+
+newcomers: list[Callable[[Operation], None]] = []
+"""Who is told of a new row: `Value` and `Formula` get their methods and operators this way."""
+
+
+class Notation(NamedTuple):
+    """How an operation is written: `%s` stands for each operand, `binds` is its precedence."""
+
+    text: str
+    latex: str
+    binds: int
+
+
+ATOM = 9
+"""Precedence of what never needs brackets: names, numbers, function calls."""
+
+EVERYWHERE = (-3.0, 3.0)
+POSITIVE = (0.05, 5.0)
+
+
+class Operation:
+    """One row of the table: an operation, its derivative rules, and how it is written.
+
+    Attributes:
+        name: the name of the function and of the method, for example "tanh".
+        about: one line of explanation.
+        scalar: the forward value of floats; may raise at hard places.
+        array: the forward value of numpy arrays, element by element.
+        rules: one local derivative per operand, each a function of the operands and the result,
+            a number where it is constant, or None where no derivative flows.
+        textbook: the derivatives as a textbook writes them, which is what people are shown: equal
+            to the rules, but they may lose digits. The rules, where nothing else is given.
+        notation: how it is written in text and in LaTeX.
+        domain: an interval per operand in which the row is tested.
+        arity: how many operands it takes; -1 for any number.
+        defaults: values of trailing operands that may be left out.
+        dunder: Python's name of its operator, for example "__add__", if it has one.
+        masks: True if a zero derivative stops even an infinite gradient, as that of a dead relu.
+        selects: True if a zero derivative means "not chosen": no edge, since 0 × inf is nan.
+        trivial: given the operands that are known numbers, and None for the others, the position
+            of the operand that is the result by itself, as in x·1; else None.
+        is_activation: whether it is meant to bend the weighted sum of a neuron.
+        idle: what it is called where it learns nothing: "dead", "saturated", or "" for never.
+        steepest: its largest local derivative, by which "saturated" is measured.
+        methods: by the type of the first operand what serves a call at once.
+        is_checked: whether it is looked at that value and derivatives are floats.
+
+    >>> from glassgrad import TABLE, Value
+    >>> square_root = TABLE["sqrt"]
+    >>> square_root(4.0), square_root(Value(4.0)).partials
+    (2.0, (0.25,))
+    """
+
+    def __init__(
+        self,
+        name: str,
+        about: str,
+        *,
+        scalar: Callable[..., float],
+        array: Callable[..., Any],
+        rules: tuple[Rule | float | None, ...],
+        notation: Notation,
+        domain: tuple[tuple[float, float], ...],
+        textbook: tuple[Rule | float | None, ...] = (),
+        defaults: tuple[float, ...] = (),
+        dunder: str | None = None,
+        selects: bool = False,
+        masks: bool = False,
+        trivial: Callable[..., int | None] | None = None,
+        is_activation: bool = False,
+        idle: str = "",
+        steepest: float = 1.0,
+    ) -> None:
+        self.name = name
+        self.about = about
+        self.scalar = scalar
+        self.array = array
+        self.rules = rules
+        self.textbook = textbook or rules
+        self.notation = notation
+        self.domain = domain
+        self.arity = self._count(rules)
+        self.defaults = defaults
+        self.dunder = dunder
+        self.selects = selects
+        self.masks = masks
+        self.trivial = trivial
+        self.is_activation = is_activation
+        self.idle = idle
+        self.steepest = steepest
+        self.methods: dict[type, Callable[..., Any]] = {}
+        self.is_checked = True
+        self.__name__ = name
+        self.__doc__ = f"{about}\n\nAccepts numbers, Values and numpy arrays alike."
+
+    @staticmethod
+    def _count(rules: tuple[Rule | float | None, ...]) -> int:
+        return len(rules)
+
+    def __repr__(self) -> str:
+        return f"<operation {self.name}>"
+
+    def __reduce__(self) -> Any:
+        return row_called, (self.name,)
+
+    def __call__(self, *operands: Any, **named: Any) -> Any:
+        """The operation on numbers, Values, arrays or formulas, whichever the operands are."""
+        if named or len(operands) != self.arity:
+            operands = self.arrange(operands, named)
+        method = self.methods.get(operands[0].__class__)
+        return self.evaluate(operands) if method is None else method(*operands)
+
+    def arrange(self, operands: tuple[Any, ...], named: dict[str, Any] = {}) -> tuple[Any, ...]:
+        """The operands of a call, with those given by name, completed by defaults and counted."""
+        if named:
+            operands = self._with_named(operands, named)
+        missing = self.arity - len(operands)
+        if 0 < missing <= len(self.defaults):
+            operands += self.defaults[-missing:]
+        if len(operands) != self.arity:
+            raise TypeError(f"{self.name} takes {self.takes()}, not {len(operands)}.")
+        return operands
+
+    def _with_named(self, operands: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        """The operands of a call that names some of them, as `leaky_relu(x, slope=0.1)` does."""
+        names = self.operand_names()
+        left = names[len(operands) :]
+        for name in named:
+            if name not in left:
+                raise TypeError(self._no_operand(name, names))
+        missing = dict(zip(names[len(names) - len(self.defaults) :], self.defaults))
+        given = {**missing, **named}
+        return operands + tuple(given[name] for name in left if name in given)
+
+    def _no_operand(self, name: str, names: tuple[str, ...]) -> str:
+        return f"{self.name} has no operand {name!r} left; it has {', '.join(names)}."
+
+    def operand_names(self) -> tuple[str, ...]:
+        """The names of the operands, as the rules of the row call them."""
+        for rule in self.rules:
+            code = getattr(rule, "__code__", None)
+            if code is not None and self.arity > 0:
+                return tuple(code.co_varnames[: self.arity])
+        return tuple("abcdefgh"[: max(self.arity, 0)])
+
+    def takes(self) -> str:
+        """How many operands a call takes, in words."""
+        most, least = self.arity, self.arity - len(self.defaults)
+        return (
+            f"{least} to {most} operands" if least < most else f"{most} operand{'s'[: most != 1]}"
+        )
+
+    @property
+    def takes_one(self) -> bool:
+        """Whether it can be called with a single operand, as an activation is."""
+        return self.arity - len(self.defaults) == 1
+
+    def evaluate(self, operands: tuple[Any, ...]) -> Any:
+        """The operation on as many operands as it takes."""
+        kinds = set(map(type, operands))
+        if len(kinds) == 1:
+            (only,) = kinds
+            if only is float:
+                return self.forward(operands)
+            if only in evaluators:
+                return evaluators[only](self, operands)
+        found = {cls for kind in kinds for cls in kind.__mro__}
+        for kind, evaluator in evaluators.items():  # arrays first, since they take all others along
+            if kind in found:
+                return evaluator(self, operands)
+        if np.generic in found:
+            return _on_arrays(self, operands)
+        return self.forward(tuple(real(x, f"{self.name}(...)") for x in operands))
+
+    def sides(self, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
+        """The operands grouped as the arguments of a call: one group each."""
+        return tuple((operand,) for operand in operands)
+
+    def forward(self, operands: tuple[float, ...]) -> float:
+        """The value at floats, inf and nan included."""
+        try:
+            y = self.scalar(*operands)
+        except HARD_PLACE:
+            with np.errstate(all="ignore"):
+                y = self.array(*map(np.float64, operands))
+        return y if type(y) is float else _float(y, self.name, "value")
+
+    def derivatives(
+        self, operands: tuple[Any, ...], result: Any, wanted: Wanted = None
+    ) -> tuple[Any, ...]:
+        """The local derivative by each wanted operand, of whatever kind the operands are."""
+        rules = enumerate(self.rules)
+        return tuple(
+            [
+                None
+                if wanted and not wanted[i]
+                else rule(*operands, result)
+                if callable(rule)
+                else rule
+                for i, rule in rules
+            ]
+        )
+
+    def partials(
+        self, operands: tuple[float, ...], result: float, wanted: Wanted = None
+    ) -> tuple[float | None, ...]:
+        """The local derivatives at floats, None where no derivative flows."""
+        try:
+            partials = self.derivatives(operands, result, wanted)
+        except HARD_PLACE:
+            hard = tuple(map(np.float64, operands))
+            with np.errstate(all="ignore"):
+                partials = self.derivatives(hard, np.float64(result), wanted)
+            return tuple([self._partial(p) for p in partials])
+        if self.is_checked:
+            partials = tuple([self._partial(p) for p in partials])
+        if self.selects:
+            return tuple([None if p == 0.0 else p for p in partials])
+        return partials
+
+    def _partial(self, partial: Any) -> float | None:
+        if partial is None or type(partial) is float:
+            return partial
+        return _float(partial, self.name, "derivative")
+
+    def is_unchanged(
+        self,
+        numbers: tuple[float, ...],
+        result: float,
+        pairs: Iterable[tuple[float, float]],
+        same: Callable[[float, float], bool],
+    ) -> bool:
+        """Whether a node was computed from these numbers.
+
+        Args:
+            numbers: those that its operands have now.
+            result: the number of the node.
+            pairs: local derivatives as they are computed now and as the node keeps them.
+            same: whether two numbers agree.
+        """
+        return same(self.forward(numbers), result) and all(same(a, b) for a, b in pairs)
+
+    def is_idle(self, slope: float | None) -> bool:
+        """Whether an activation lets no gradient through, or next to none.
+
+        Args:
+            slope: its local derivative, or None where there is none.
+
+        >>> from glassgrad import TABLE
+        >>> TABLE["tanh"].is_idle(0.005), TABLE["tanh"].is_idle(0.5), TABLE["relu"].is_idle(0.0)
+        (True, False, True)
+        """
+        if slope is None or not self.idle:
+            return False
+        return slope == 0.0 or (self.idle == "saturated" and abs(slope) < 0.01 * self.steepest)
+
+
+class Reduction(Operation):
+    """A row with any number of operands; its single rule gives all local derivatives at once.
+
+    The rule is a function of the tuple of operands and the result. Call a reduction with one
+    iterable, or with the operands one by one.
+
+    >>> from glassgrad import TABLE
+    >>> TABLE["mean"]([1.0, 2.0, 6.0]), TABLE["mean"](1.0, 2.0, 6.0)
+    (3.0, 3.0)
+    """
+
+    least = 0
+
+    @staticmethod
+    def _count(rules: tuple[Rule | float | None, ...]) -> int:
+        return -1
+
+    def __call__(self, *operands: Any, **named: Any) -> Any:
+        """The reduction of numbers, Values, arrays or formulas, whichever the operands are."""
+        operands = self.arrange(operands, named)
+        # Both ends of a kind: nearly always all are, and its evaluator finds out if one is not.
+        if operands and (kind := type(operands[0])) is type(operands[-1]) and kind in evaluators:
+            return evaluators[kind](self, operands)
+        return self.evaluate(operands)
+
+    def arrange(self, operands: tuple[Any, ...], named: dict[str, Any] = {}) -> tuple[Any, ...]:
+        if named:
+            raise TypeError(self._no_operand(*named, ()))
+        if len(operands) == 1 and isinstance(operands[0], np.ndarray):
+            operands = tuple(operands[0].flat)
+        elif len(operands) == 1 and isinstance(operands[0], Iterable):
+            operands = tuple(operands[0])
+        if len(operands) < self.least:
+            raise ValueError(f"{self.name} of nothing has no value; give at least one operand.")
+        return operands
+
+    def takes(self) -> str:
+        return "one iterable of operands"
+
+    def sides(self, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
+        """The operands as the arguments of a call: one sequence, or two for a pairing."""
+        return (operands,)
+
+    def derivatives(
+        self, operands: tuple[Any, ...], result: Any, wanted: Wanted = None
+    ) -> tuple[Any, ...]:
+        (rule,) = self.rules
+        assert callable(rule)
+        partials = tuple(rule(operands, result))
+        if wanted is None:
+            return partials
+        return tuple([p if want else None for p, want in zip(partials, wanted)])
+
+
+class NonEmptyReduction(Reduction):
+    """A reduction that has no value without operands, such as a mean."""
+
+    least = 1
+
+
+class Pairing(Reduction):
+    """A reduction of two sequences of equal length, held as one tuple: first half, second half."""
+
+    def arrange(self, operands: tuple[Any, ...], named: dict[str, Any] = {}) -> tuple[Any, ...]:
+        if named:
+            raise TypeError(self._no_operand(*named, ()))
+        if len(operands) != 2 or not (_is_iterable(operands[0]) and _is_iterable(operands[1])):
+            raise TypeError(f"{self.name} takes {self.takes()}, for example {self.name}(ws, xs).")
+        left, right = tuple(operands[0]), tuple(operands[1])
+        if len(left) != len(right):
+            raise ValueError(
+                f"{self.name} needs as many left operands as right ones, "
+                f"not {len(left)} and {len(right)}."
+            )
+        return left + right
+
+    def takes(self) -> str:
+        return "two sequences of equal length"
+
+    def sides(self, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
+        half = len(operands) // 2
+        return operands[:half], operands[half:]
+
+
+def _is_iterable(operand: Any) -> bool:
+    return type(operand) is list or isinstance(operand, Iterable)
+
+
+def _float(number: Any, name: str, what: str) -> float:
+    """What a row gave, as a float; a complex number or a Value would be a silent mistake."""
+    if is_real(number):
+        return float(number)
+    if isinstance(number, np.ndarray) and number.ndim == 0 and is_real(number[()]):
+        return float(number)
+    raise TypeError(not_a_float(number, name, what))
+
+
+def _on_arrays(operation: Operation, operands: tuple[Any, ...]) -> Any:
+    """Arrays of numbers go through the kernel; a mixture with Values goes element by element."""
+    if any(_holds_objects(x) for x in operands):
+        boxed = [x if is_real(x) else np.array(x, dtype=object) for x in operands]
+        each = np.frompyfunc(lambda *ones: operation.evaluate(ones), len(boxed), 1)
+        return each(*boxed)
+    with np.errstate(all="ignore"):
+        result = operation.array(*(np.asarray(x, dtype=np.float64)[()] for x in operands))
+    return np.asarray(result)[()]
+
+
+def _holds_objects(operand: Any) -> bool:
+    return operand.dtype == object if isinstance(operand, np.ndarray) else not is_real(operand)
+
+
+evaluators[np.ndarray] = _on_arrays
+
+
+def operation(
+    name: str,
+    about: str,
+    scalar: Callable[..., float],
+    array: Callable[..., Any] | None,
+    *rules: Rule | float | None,
+    domain: tuple[tuple[float, float], ...] | None = None,
+    text: str | None = None,
+    latex: str | None = None,
+    binds: int = ATOM,
+    kind: type[Operation] = Operation,
+    **properties: Any,
+) -> Operation:
+    """Define an operation: one row, which works everywhere from then on.
+
+    It is then a function and a method of Value, and can be differentiated any number of times,
+    drawn, stepped through, compiled, and given as an activation by itself or by name.
+
+    Args:
+        name: of the function and the method.
+        about: one line of explanation.
+        scalar: its value for floats.
+        array: its value for numpy arrays, element by element; None to use `scalar` on each.
+        rules: the local derivative by each operand: a function of the operands and of the result,
+            written with operators and the functions of glassgrad; a number where it is constant,
+            or None where no derivative flows.
+        domain: for each operand the interval in which the row is tested.
+        text, latex: how it is written, with `%s` for each operand.
+        binds: the precedence of its operator in Python; leave it out for a function.
+        kind: `Reduction` for any number of operands; the one rule then gives all derivatives.
+        properties: others of an `Operation`, such as `textbook`, `masks` or `is_activation`.
+
+    Returns:
+        The operation.
+
+    Raises:
+        ValueError: the name is taken by glassgrad, or no name of a function.
+        TypeError: the value or a rule is no function, or no rule is given.
+
+    >>> from glassgrad import Value, operation
+    >>> cube = operation("cube", "x³", lambda x: x * x * x, None, lambda x, y: 3.0 * x * x)
+    >>> x = Value(2.0)
+    >>> y = cube(x) + x.cube()
+    >>> y.backward()
+    >>> y.data, x.grad
+    (16.0, 24.0)
+    """
+    _check_row(name, scalar, rules)
+    slots = "%s" if issubclass(kind, Reduction) else ", ".join(["%s"] * len(rules))
+    upright = name.replace("_", r"\_")
+    row = kind(
+        name,
+        about,
+        scalar=scalar,
+        array=array or np.vectorize(scalar, otypes=[float]),
+        rules=rules,
+        notation=Notation(
+            text or f"{name}({slots})", latex or rf"\operatorname{{{upright}}}({slots})", binds
+        ),
+        domain=domain or (EVERYWHERE,) * len(rules),
+        **properties,
+    )
+    TABLE[name] = row
+    for tell in newcomers:
+        tell(row)
+    return row
+
+
+_OURS: set[str] = set()
+"""The names of the rows of glassgrad itself, which nobody may redefine."""
+
+
+def close_table() -> None:
+    """From now on the rows made so far belong to glassgrad, and are known to give floats."""
+    _OURS.update(TABLE)
+    for row in TABLE.values():
+        row.is_checked = False
+
+
+def _check_row(name: str, scalar: Any, rules: Sequence[Any]) -> None:
+    if not isinstance(name, str) or not name.isidentifier() or name.startswith("_"):
+        raise ValueError(refuse_name(name, "is no name of a function"))
+    if name in _OURS:
+        raise ValueError(refuse_name(name, "is taken by glassgrad"))
+    if not callable(scalar):
+        raise TypeError(f"The value of {name} is a function of floats, not {describe(scalar)}.")
+    if not rules:
+        raise TypeError(f"{name} needs a derivative rule for each operand, as lambda x, y: ....")
+    for rule in rules:
+        if rule is not None and not callable(rule) and type(rule) is not float:
+            raise TypeError(
+                f"A rule of {name} is a function of the operands and the result, a float, or None, "
+                f"not {describe(rule)}."
+            )
+
+
+def row_called(name: str) -> Operation:
+    """The row of a name.
+
+    Raises:
+        LookupError: there is none; one of your own has to be defined first.
+    """
+    row = TABLE.get(name)
+    if row is None:
+        raise LookupError(not_defined(name))
+    return row
+
+
+def formula(function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """A forward value written with rows of the table: one formula for floats and for arrays."""
+    return function, function

@@ -1,0 +1,73 @@
+"""`trap()`: the first nan or infinity raises, and says where it arose."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from math import isfinite
+from types import FrameType
+from typing import Any
+
+from glassgrad.engine.context import Observer, current, observing
+from glassgrad.engine.errors import NonFiniteError
+from glassgrad.engine.op import Operation
+from glassgrad.engine.provenance import line_of, made_by, place
+from glassgrad.engine.value import Value, name, names
+
+
+class Trap(Observer):
+    """It looks at numbers as they are computed, and at gradients as they flow back."""
+
+    sees_rules = False
+
+    def computed(
+        self, operation: Operation, operands: Any, data: float, frame: FrameType
+    ) -> None:
+        if not isfinite(data):
+            line = line_of(*made_by(frame, current()))
+            raise NonFiniteError(
+                f"{operation.name}({names(operands)}) is {data}. It was created {place(line)}."
+            )
+
+    def sent(self, node: Value, upstream: Any, local: Any, total: Any) -> None:
+        upstream, local, total = map(_number, (upstream, local, total))
+        if not isfinite(total):
+            assert node.operation is not None
+            raise NonFiniteError(
+                f"Backpropagation through {node.operation.name}({names(node.parents)}) gives a "
+                f"gradient of {total}: upstream {upstream:.6g} times local derivative {local:.6g} "
+                f"was added to it. The node was created {place(node.line)}."
+            )
+
+    def accumulated(self, leaf: Value, before: float, new: float, total: float) -> None:
+        if not isfinite(total):
+            raise NonFiniteError(
+                f"The gradient of the leaf {name(leaf)} becomes {total}: "
+                f"{new:.6g} is added to {before:.6g}, which it has from before."
+            )
+
+
+def _number(gradient: Any) -> float:
+    return gradient._data if isinstance(gradient, Value) else gradient
+
+
+def is_trapping() -> bool:
+    """Whether `trap()` is open here."""
+    return any(isinstance(observer, Trap) for observer in current().observers)
+
+
+def trap() -> AbstractContextManager[Any]:
+    """During a `with` block, the first nan or infinity raises an error that says where it arose.
+
+    It watches values as they are computed and gradients as they flow back. It costs time, so
+    it is meant for the search, not for the run.
+
+    Raises:
+        NonFiniteError: names the operation, its operands and the line that created the node.
+
+    >>> from glassgrad import Value, log, trap
+    >>> with trap():
+    ...     log(Value(0.0, label="x"))
+    Traceback (most recent call last):
+    glassgrad.engine.errors.NonFiniteError: log(x = 0) is -inf. It was created at ..., line 2.
+    """
+    return observing(Trap())

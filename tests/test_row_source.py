@@ -1,0 +1,225 @@
+"""Rows written out as source: the Python gives the bits of the rows' functions, everywhere."""
+
+import itertools
+import json
+import math
+import random
+import struct
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+from browsing import Pages
+
+from glassgrad import TABLE, Operation, Reduction
+from glassgrad.engine.op import HARD_PLACE, Notation
+from glassgrad.engine.row_source import (
+    PythonSource,
+    javascript_functions,
+    javascript_prelude,
+    python_source,
+)
+
+FIXED = [row for row in TABLE.values() if not isinstance(row, Reduction)]
+ROWS = pytest.mark.parametrize("row", FIXED, ids=lambda row: row.name)
+HARD = (
+    *(0.0, 1.0, 2.0, 0.5, 3.0, 40.0, 800.0, 1e-9, 5e-324, 1e308, math.inf),
+    *(-0.0, -1.0, -2.0, -0.5, -3.0, -40.0, -800.0, -1e-9, -5e-324, -1e308, -math.inf, math.nan),
+)
+Point = tuple[float, ...]
+
+
+def inside(row: Operation, amount: int) -> Iterator[Point]:
+    generator = random.Random(row.name)
+    for _ in range(amount):
+        yield tuple(generator.uniform(low, high) for low, high in row.domain)
+
+
+def anywhere(row: Operation, amount: int) -> Iterator[Point]:
+    """Combinations of hard numbers, and random ones of all sizes, some of them equal."""
+    generator = random.Random(row.name)
+    hard = list(itertools.product(HARD, repeat=len(row.domain)))
+    yield from generator.sample(hard, min(len(hard), 3000))
+    for _ in range(amount):
+        size = 10.0 ** generator.uniform(-6, 4)
+        point = [generator.uniform(-size, size) for _ in row.domain]
+        if generator.random() < 0.2:
+            point[-1] = point[0]
+        yield tuple(point)
+
+
+def function_of(source: PythonSource) -> Callable[..., tuple[float, tuple]]:
+    """The source in a function, as it is meant to be used."""
+    lines = [f"    {name} = {text}" for name, text in source.before_value]
+    lines.append(f"    y = {source.value}")
+    lines += [f"    {name} = {text}" for name, text in source.before_partials]
+    lines.append(f"    return y, ({', '.join(source.partials)},)")
+    names = dict(source.names)
+    text = "\n".join([f"def computed({', '.join(source.operands)}):", *lines])
+    exec(text, names)
+    return names["computed"]
+
+
+def bits(x: float | None) -> bytes | None:
+    if x is None:
+        return None
+    assert type(x) is float
+    return b"nan" if math.isnan(x) else struct.pack("d", x)
+
+
+def expected(row: Operation, point: Point) -> tuple[float, tuple]:
+    y = row.forward(point)
+    return y, row.partials(point, y)
+
+
+@ROWS
+def test_the_python_of_a_row_has_the_bits_of_its_functions(row: Operation) -> None:
+    function = function_of(python_source(row))
+    checked = 0
+    for point in anywhere(row, 2000):
+        try:
+            y, partials = function(*point)
+        except HARD_PLACE:
+            continue
+        right, right_partials = expected(row, point)
+        assert bits(y) == bits(right), point
+        assert list(map(bits, partials)) == list(map(bits, right_partials)), point
+        checked += 1
+    assert checked > 300
+
+
+@ROWS
+def test_the_python_of_a_row_does_not_raise_where_the_row_is_at_home(row: Operation) -> None:
+    function = function_of(python_source(row))
+    for point in inside(row, 500):
+        y, partials = function(*point)
+        assert (y, partials) == expected(row, point)
+
+
+@ROWS
+def test_what_is_not_wanted_is_not_computed(row: Operation) -> None:
+    whole = python_source(row)
+    for wanted in itertools.product((True, False), repeat=len(row.domain)):
+        source = python_source(row, wanted)
+        assert len(source.before_partials) <= len(whole.before_partials)
+        assert {p for p, want in zip(source.partials, wanted) if not want} <= {"None"}
+        function = function_of(source)
+        for point in inside(row, 20):
+            y, partials = expected(row, point)
+            kept = tuple(p if want else None for p, want in zip(partials, wanted))
+            assert function(*point) == (y, kept)
+
+
+def source_text(source: PythonSource) -> str:
+    lines = [*source.before_value, ("y", source.value), *source.before_partials]
+    return "\n".join([*(f"{name} = {text}" for name, text in lines), *source.partials])
+
+
+def test_python_reads_as_a_person_would_write_it() -> None:
+    assert source_text(python_source(TABLE["mul"])) == "y = a * b\nb\na"
+    assert source_text(python_source(TABLE["exp"])) == "y = exp(a)\ny"
+    assert source_text(python_source(TABLE["pow"], (True, False))) == (
+        "y = pow(a, b)\nb * pow(a, b - 1.0) if b else b * y / (a if a else 1.0)\nNone"
+    )
+    assert source_text(python_source(TABLE["softplus"])).count("exp(") == 1
+    assert source_text(python_source(TABLE["sigmoid"])).count("exp(") == 1
+    assert source_text(python_source(TABLE["where"])) == (
+        "y = b if a else c\nNone\n(1.0 if a else 0.0) or None\n(0.0 if a else 1.0) or None"
+    )
+
+
+def test_the_names_are_the_functions_that_the_text_calls() -> None:
+    names = python_source(TABLE["tanh"]).names
+    assert names.keys() == {"tanh", "cosh", "pow", "nan", "inf"}
+    assert names["pow"] is math.pow
+
+
+def own(name: str, value: Callable, *rules: object) -> Operation:
+    """An operation of a user."""
+    return Operation(
+        name,
+        "One of a user.",
+        scalar=value,
+        array=value,
+        rules=rules,
+        notation=Notation(f"{name}(%s)", f"{name}(%s)", 9),
+        domain=((-3.0, 3.0),) * len(rules),
+    )
+
+
+def test_functions_of_users_are_called_since_they_may_read_what_changes() -> None:
+    slope = [2.0]
+    row = own("bent", lambda x: x * slope[0], lambda x, y: slope[0] if x > 0 else 0.0)
+    function = function_of(python_source(row))
+    assert function(3.0) == (6.0, (2.0,))
+    slope[0] = 5.0
+    assert function(3.0) == (15.0, (5.0,))
+    assert function(-3.0) == (-15.0, (0.0,))
+
+
+@pytest.mark.parametrize("name", ["a", "y", "t0", "lambda", "rule"])
+def test_names_of_operations_do_not_meet_those_of_variables(name: str) -> None:
+    row = own(name, lambda x, z: math.sin(x) + z, lambda x, z, y: math.cos(x), 1.0)
+    assert function_of(python_source(row))(0.5, 2.0) == (math.sin(0.5) + 2.0, (math.cos(0.5), 1.0))
+
+
+# JavaScript.
+
+
+def numbers_in(page_answer: list) -> list:
+    """JSON has no nan and no infinity, so the page gives texts."""
+    return [None if x is None else float(x) for x in page_answer]
+
+
+IN_BROWSER = """
+const [functions, points] = [%s, %s];
+const text = (x) => x === null ? null : Object.is(x, -0) ? "-0" : String(x).replace(
+    "Infinity", "inf").replace("NaN", "nan");
+return points.map((point) => {
+  const operands = point.map((x) => Number(x));
+  const y = functions.value(...operands);
+  return [y, ...functions.partials(...operands, y)].map(text);
+});
+"""
+
+
+def computed_in_page(pages: Pages, row: Operation, points: Sequence[Point]) -> list[list]:
+    spelled = [[repr(x).replace("inf", "Infinity") for x in point] for point in points]
+    body = IN_BROWSER % (f"({javascript_functions([row])})[{row.name!r}]", json.dumps(spelled))
+    script = f"(() => {{{javascript_prelude()}{body}}})()"
+    return [numbers_in(answer) for answer in pages().evaluate(script)]
+
+
+def is_near(x: float | None, right: float | None) -> bool:
+    """Whether a number is right to 13 digits, and so are infinities, nan and the sign of zero."""
+    if x is None or right is None:
+        return x is right
+    if 0.0 in (x, right) or not (math.isfinite(x) and math.isfinite(right)):
+        return bits(x) == bits(right)
+    return abs(x - right) <= max(1e-13 * abs(right), 1e-320)
+
+
+@ROWS
+def test_the_javascript_of_a_row_computes_what_the_engine_does(
+    row: Operation, new_page: Pages
+) -> None:
+    points = [*anywhere(row, 1000), *inside(row, 200)]
+    for point, (y, *partials) in zip(points, computed_in_page(new_page, row, points)):
+        right, right_partials = expected(row, point)
+        assert is_near(y, right), point
+        assert all(map(is_near, partials, right_partials)), point
+
+
+def test_a_difference_in_javascript_would_be_seen() -> None:
+    assert is_near(1.0, 1.0 + 2e-14)
+    assert is_near(math.nan, math.nan)
+    assert is_near(None, None)
+    assert is_near(-math.inf, -math.inf)
+    for x, right in [
+        (1.0, 1.0 + 2e-13),
+        (0.0, -0.0),
+        (None, 0.0),
+        (1e308, math.inf),
+        (0.0, 1e-300),
+    ]:
+        assert not is_near(x, right)
+        assert not is_near(right, x)
