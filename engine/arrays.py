@@ -31,13 +31,15 @@ _RIDDLES = ("ufunc ", "loop of ufunc ", "Cannot cast ")
 """How the errors begin with which numpy says that it cannot do something with objects."""
 
 
-def serve(table: Mapping[str, Any]) -> None:
-    """Let the rows of a table answer for numpy's functions, on Values and arrays of them."""
-    row_of_ufunc.update((ufunc, table[row]) for ufunc, row in _FURTHER.items() if row in table)
-    for row in table.values():
-        for function in (row.array, getattr(np, row.name, None)):
-            if isinstance(function, np.ufunc):
-                row_of_ufunc[function.__name__] = row
+def serve(row: Any) -> None:
+    """Let a row of the table answer for numpy's functions, on Values and arrays of them."""
+    for ufunc, name in _FURTHER.items():
+        if name == row.name:
+            row_of_ufunc.setdefault(ufunc, row)
+    if isinstance(row.array, np.ufunc):
+        row_of_ufunc.setdefault(row.array.__name__, row)
+    if isinstance(getattr(np, row.name, None), np.ufunc):
+        row_of_ufunc[row.name] = row
 
 
 class Numeric:

@@ -35,6 +35,7 @@ def grad(
         y: the result.
         xs: a Value, or a sequence or numpy object array of Values; inner nodes are allowed.
         differentiable: give Values, which are graphs themselves, instead of floats.
+        foreign: arguments of other libraries, to be refused.
 
     Returns:
         A float (or Value) for a Value, a list for a sequence, an array for an array. A Value
@@ -86,7 +87,7 @@ def _require_value(thing: Any, place: str) -> None:
 
 
 def _leading(y: Value, xs: Sequence[Value]) -> dict[Value, list[int]]:
-    """The nodes up to `y` with an edge that leads to one of `xs`, and the operands of such edges."""
+    """The nodes up to `y` with edges that lead to one of `xs`, and the operands of these."""
     leading: set[Value] = set(xs)
     found: dict[Value, list[int]] = {}
     for node in topological_order(y):

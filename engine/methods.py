@@ -63,7 +63,7 @@ _LOCALS = frozenset("abcy") | {"node", "partials", "operands", "operation", "con
 
 
 def source_of(row: Operation, *, reflected: bool = False) -> str | None:
-    """The source text of the method of Value that a row becomes; None if it has none.
+    r"""The source text of the method of Value that a row becomes; None if it has none.
 
     Rows of one or two operands whose value and rules can be written down have one; the others are
     computed by calling these, which takes longer.
@@ -74,7 +74,7 @@ def source_of(row: Operation, *, reflected: bool = False) -> str | None:
 
     >>> from glassgrad import TABLE
     >>> from glassgrad.engine.methods import source_of
-    >>> print(*source_of(TABLE["neg"]).splitlines()[:5], sep="\\n")
+    >>> print(*source_of(TABLE["neg"]).splitlines()[:5], sep="\n")
     def method(self):
         try:
             a = self._data
@@ -151,7 +151,7 @@ node_of: Callable[..., Value] = _compiled(
 """The node of an operation; every node is made here, or by the same lines in a method."""
 
 
-def finished(
+def finished(  # noqa: PLR0917  as `node_of`, which is called as often
     operation: Operation,
     operands: tuple[Any, ...],
     data: float,

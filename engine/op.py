@@ -11,11 +11,13 @@ Floats go through Python's `math`, which raises where IEEE 754 has an answer (`1
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from glassgrad.engine.arrays import ValueArray
 from glassgrad.engine.misuse import is_real, not_a_float, not_defined, real, refuse_name
 from glassgrad.engine.text import describe
 
@@ -33,8 +35,14 @@ evaluators: dict[type, Evaluator] = {}
 TABLE: dict[str, Operation] = {}
 """Every row by name, in the order of the table."""
 
+redefined: list[str] = []
+"""The names of rows that were replaced, as by a cell of a notebook that is run again."""
+
 newcomers: list[Callable[[Operation], None]] = []
 """Who is told of a new row: `Value` and `Formula` get their methods and operators this way."""
+
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Notation(NamedTuple):
@@ -144,7 +152,9 @@ class Operation:
         method = self.methods.get(operands[0].__class__)
         return self.evaluate(operands) if method is None else method(*operands)
 
-    def arrange(self, operands: tuple[Any, ...], named: dict[str, Any] = {}) -> tuple[Any, ...]:
+    def arrange(
+        self, operands: tuple[Any, ...], named: Mapping[str, Any] = NOTHING
+    ) -> tuple[Any, ...]:
         """The operands of a call, with those given by name, completed by defaults and counted."""
         if named:
             operands = self._with_named(operands, named)
@@ -155,7 +165,7 @@ class Operation:
             raise TypeError(f"{self.name} takes {self.takes()}, not {len(operands)}.")
         return operands
 
-    def _with_named(self, operands: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+    def _with_named(self, operands: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[Any, ...]:
         """The operands of a call that names some of them, as `leaky_relu(x, slope=0.1)` does."""
         names = self.operand_names()
         left = names[len(operands) :]
@@ -314,7 +324,9 @@ class Reduction(Operation):
             return evaluators[kind](self, operands)
         return self.evaluate(operands)
 
-    def arrange(self, operands: tuple[Any, ...], named: dict[str, Any] = {}) -> tuple[Any, ...]:
+    def arrange(
+        self, operands: tuple[Any, ...], named: Mapping[str, Any] = NOTHING
+    ) -> tuple[Any, ...]:
         if named:
             raise TypeError(self._no_operand(*named, ()))
         if len(operands) == 1 and isinstance(operands[0], np.ndarray):
@@ -352,7 +364,9 @@ class NonEmptyReduction(Reduction):
 class Pairing(Reduction):
     """A reduction of two sequences of equal length, held as one tuple: first half, second half."""
 
-    def arrange(self, operands: tuple[Any, ...], named: dict[str, Any] = {}) -> tuple[Any, ...]:
+    def arrange(
+        self, operands: tuple[Any, ...], named: Mapping[str, Any] = NOTHING
+    ) -> tuple[Any, ...]:
         if named:
             raise TypeError(self._no_operand(*named, ()))
         if len(operands) != 2 or not (_is_iterable(operands[0]) and _is_iterable(operands[1])):
@@ -391,7 +405,8 @@ def _on_arrays(operation: Operation, operands: tuple[Any, ...]) -> Any:
     if any(_holds_objects(x) for x in operands):
         boxed = [x if is_real(x) else np.array(x, dtype=object) for x in operands]
         each = np.frompyfunc(lambda *ones: operation.evaluate(ones), len(boxed), 1)
-        return each(*boxed)
+        found = each(*boxed)
+        return found.view(ValueArray) if isinstance(found, np.ndarray) else found
     with np.errstate(all="ignore"):
         result = operation.array(*(np.asarray(x, dtype=np.float64)[()] for x in operands))
     return np.asarray(result)[()]
@@ -431,7 +446,8 @@ def operation(
             written with operators and the functions of glassgrad; a number where it is constant,
             or None where no derivative flows.
         domain: for each operand the interval in which the row is tested.
-        text, latex: how it is written, with `%s` for each operand.
+        text: how it is written, with `%s` for each operand.
+        latex: the same in LaTeX.
         binds: the precedence of its operator in Python; leave it out for a function.
         kind: `Reduction` for any number of operands; the one rule then gives all derivatives.
         properties: others of an `Operation`, such as `textbook`, `masks` or `is_activation`.
@@ -466,9 +482,11 @@ def operation(
         domain=domain or (EVERYWHERE,) * len(rules),
         **properties,
     )
-    TABLE[name] = row
     for tell in newcomers:
         tell(row)
+    if name in TABLE:
+        redefined.append(name)
+    TABLE[name] = row
     return row
 
 

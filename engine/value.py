@@ -21,7 +21,7 @@ from glassgrad.engine import misuse
 from glassgrad.engine.arrays import Numeric, serve
 from glassgrad.engine.context import ORDINARY, Scope, Tag, current, watching
 from glassgrad.engine.misuse import Refusals, checked_label, is_real, name, real
-from glassgrad.engine.op import TABLE, Operation
+from glassgrad.engine.op import TABLE, Operation, newcomers
 from glassgrad.engine.provenance import SourceLine, line_of
 from glassgrad.engine.table import pos
 from glassgrad.engine.tree import scalar_of
@@ -244,7 +244,9 @@ class Value(Refusals, Numeric):
 
 
 numbers.Real.register(Value)  # for checkers such as pytest.approx
-serve(TABLE)
+for _row in TABLE.values():
+    serve(_row)
+newcomers.append(serve)
 
 
 class Constant(Value):

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from glassgrad.engine.context import watching
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import describe
+from glassgrad.engine.tree import settled
 from glassgrad.engine.value import NOT_COMPUTED, Value, tell_read
 
 Vector = npt.NDArray[np.float64]
@@ -256,7 +257,7 @@ def _array(numbers: list[float]) -> Vector:
 
 def _as_many(call: str, values: Sequence[Value], numbers: Any) -> list[float]:
     """`numbers` as a list of floats, one for each of the Values."""
-    array = np.asarray(numbers)
+    array = np.asarray(settled(numbers))
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{call} takes real numbers, not {describe(numbers)}.")
     if array.shape != (len(values),):

@@ -17,8 +17,7 @@ import numpy as np
 import pytest
 
 from glassgrad import NOT_COMPUTED, Value, engine, grad, no_grad, scope
-from glassgrad.engine.misuse import HABITS
-from glassgrad.engine.misuse import is_real
+from glassgrad.engine.misuse import HABITS, is_real
 
 
 def here() -> int:
@@ -277,10 +276,7 @@ def test_comparisons_are_those_of_the_data(compare: Callable, left: float, right
 
 def test_two_values_are_equal_if_they_are_one() -> None:
     v, w = Value(0.0), Value(0.0)
-    assert v == v
-    assert not v == w
-    assert v != w
-    assert not v != v
+    assert (v == v, v == w, v != w, v != v) == (True, False, True, False)
     values = [v, w]
     values.remove(w)
     assert values[0] is v
@@ -606,7 +602,7 @@ def test_fractions_compare_with_values() -> None:
         (lambda v: 2 % v, "math.floor(x / v.data)"),
         (lambda v: divmod(v, 2), "divmod(v.data, x)"),
         (lambda v: divmod(2, v), "divmod(x, v.data)"),
-        (lambda v: Value(9.0, (v, v), "*"), "for an operation of your own, add a row"),
+        (lambda v: Value(9.0, (v, v), "*"), "or operation(...) for one of your own"),
         (lambda v: Value(9.0, (v, v)), "Write v * v"),
     ],
 )

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from glassgrad.engine import Value, contribution
+from glassgrad.engine.misuse import name
 from glassgrad.engine.printing import columns
 from glassgrad.engine.text import describe
-from glassgrad.engine.misuse import name
 from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.equation import Equation, Written, from_formula, number, product, total
 from glassgrad.viz.formulas import local_derivative, symbol

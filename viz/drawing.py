@@ -12,8 +12,8 @@ import graphviz
 
 from glassgrad.engine import Value
 from glassgrad.engine.files import json_text, write_file
-from glassgrad.engine.printing import columns, short
 from glassgrad.engine.misuse import real
+from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import describe, told
 from glassgrad.engine.tree import scalar_of
 from glassgrad.viz.diagram import Diagram

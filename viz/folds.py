@@ -39,7 +39,7 @@ def folds(diagram: Diagram) -> Iterator[tuple[str, list[int]]]:
             found.setdefault(key, []).append(index)
     for (_, are_captured), members in found.items():
         if len(members) > MOST_LISTED:
-            names = dict.fromkeys(n.function for n in evaluators[members[0]])
+            names = dict.fromkeys(n.function for n in readers[members[0]])
             how = "captured by" if all(are_captured) else "arguments of"
             yield f"{how} {', '.join(names)}", members
 

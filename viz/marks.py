@@ -1,7 +1,7 @@
 """What is worth a warning, in words: numbers that are nan or infinite, units that learn nothing.
 
-When an activation is dead or saturated is a property of its row. The drawing shows these words in the
-box of a node and, counted, in the box of a whole module.
+When an activation is dead or saturated, its row says. The drawing shows these words in the box of a
+node and, counted, in the box of a whole module.
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from glassgrad.engine import TABLE, Operation, Reduction, Value, topological_order
-from glassgrad.engine.printing import columns, short
+from glassgrad.engine import TABLE, Operation, Value, topological_order
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.op import EVERYWHERE
+from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import describe, told
 from glassgrad.engine.value import is_parameter
 from glassgrad.viz.backprop import Backprop

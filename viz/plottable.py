@@ -8,8 +8,8 @@ from math import isfinite
 from typing import Any
 
 from glassgrad.engine import TABLE, Operation, Value
-from glassgrad.engine.printing import short
 from glassgrad.engine.misuse import is_real, real
+from glassgrad.engine.printing import short
 from glassgrad.engine.text import describe, told
 from glassgrad.viz.spelling import suggestion
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.op import TABLE, Reduction
+from glassgrad.engine.op import TABLE, Operation, Reduction, newcomers
 
 
 def join(*parts: Any) -> Any:
@@ -213,12 +213,20 @@ NAMESPACE: dict[str, Any] = {
         )
     },
 }
-for _name, _row in TABLE.items():
-    if isinstance(_row, Reduction):
-        NAMESPACE[_name] = _reduced(_row)
-        NAMESPACE[f"by_operands_of_{_name}"] = _partials(_row)
+
+
+def _enter(row: Operation) -> None:
+    """Let programs call the function of a row."""
+    if isinstance(row, Reduction):
+        NAMESPACE[row.name] = _reduced(row)
+        NAMESPACE[f"by_operands_of_{row.name}"] = _partials(row)
     else:
-        NAMESPACE[_name] = _row.array
+        NAMESPACE[row.name] = row.array
+
+
+for _row in TABLE.values():
+    _enter(_row)
+newcomers.append(_enter)
 for _kernel in (
     join, stack, tile, total, placed, scatter, add_at,
     masked, reached, masked_where_reached, matmul_where_reached,

@@ -70,9 +70,9 @@ class Known:
         """Whether everything that a recording took as fixed is as it was."""
         looked_at = self._looked_at
         if looked_at is None:
-            return recording.contents.are_the_same()
+            return recording.is_current()
         if recording not in looked_at.current:
-            looked_at.current[recording] = recording.contents.are_the_same()
+            looked_at.current[recording] = recording.is_current()
         return looked_at.current[recording]
 
     def recordings(self) -> list[Recording]:

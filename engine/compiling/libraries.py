@@ -109,7 +109,7 @@ class Library:
         function = self.function(name)
         return lambda *operands: function(*map(self.number, operands))
 
-    @functools.cached_property
+    @property
     def names(self) -> dict[str, Any]:
         """What the text of a program calls, as functions of arrays of this library."""
         found = {name: self._carried(name, thing) for name, thing in NAMESPACE.items()}

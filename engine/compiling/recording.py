@@ -17,6 +17,7 @@ from glassgrad.engine.compiling.passes import simplified
 from glassgrad.engine.compiling.program import Program
 from glassgrad.engine.compiling.trace import Tracer, graph_of
 from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.op import TABLE, redefined
 from glassgrad.engine.text import counted, describe
 from glassgrad.engine.value import Value
 from glassgrad.engine.vectors import data_vector
@@ -69,6 +70,7 @@ class Recording:
             results, self.shape = outputs_of(title, result)
             self.graph, self.captured = graph_of(tracer, results, inputs)
             self.simplified, self.nodes_after = simplified(self.graph)
+        self._redefined = len(redefined)
         self.contents = Contents((*given.objects(), *around), self.captured)
         self.guards, self.origins = tracer.guards, tracer.origins()
         self.seconds = perf_counter() - began
@@ -92,6 +94,15 @@ class Recording:
                 )
             self.seconds += perf_counter() - began
         return self._programs[key]
+
+    def is_current(self) -> bool:
+        """Whether everything that it took as fixed is as it was."""
+        return self._has_current_rows() and self.contents.are_the_same()
+
+    def _has_current_rows(self) -> bool:
+        if len(redefined) == self._redefined:
+            return True
+        return all(TABLE.get(row.name, row) is row for row in self.graph.rows)
 
     def programs(self) -> Iterator[Program]:
         """Those made so far."""

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.context import ORDINARY, call_in, is_traced
+from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.text import describe
 from glassgrad.nn.checks import not_negative, whole
 from glassgrad.nn.data.samples import plain, samples_of

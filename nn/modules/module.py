@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassgrad.engine import Value
-from glassgrad.engine.provenance import is_ours
 from glassgrad.engine.misuse import real
+from glassgrad.engine.provenance import is_ours
 from glassgrad.engine.text import describe, named, some_of
 from glassgrad.engine.tree import scalar_of
 from glassgrad.engine.value import is_parameter

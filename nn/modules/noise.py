@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.context import is_traced
+from glassgrad.engine.errors import CompilationError
 
 Source = Callable[[int], Sequence[Any]]
 _SOURCE: ContextVar[Source | None] = ContextVar("source of noise", default=None)

@@ -30,7 +30,7 @@ class Scoped(Holder):
     """
 
     _not_parts: tuple[str, ...] = ("_last_call", "_scopes")
-    # The context around the last call, its line, and the context inside it: nearly every call is alike.
+    # Around the last call, its line, and inside it: nearly every call is alike.
     _last_call: tuple[Context | None, CodeType | None, int, Context] = (None, None, -1, ORDINARY)
     _scopes: dict[Scope | None, Scope]
 

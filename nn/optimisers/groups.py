@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from glassgrad.engine import Value
+from glassgrad.engine.misuse import name as value_name
 from glassgrad.engine.text import counted, describe, named
 from glassgrad.engine.value import is_parameter
-from glassgrad.engine.misuse import name as value_name
 
 if TYPE_CHECKING:
     from glassgrad.nn.optimisers.optimiser import Optimiser

@@ -24,8 +24,8 @@ from glassgrad.engine import (
     topological_order,
     zero_grad,
 )
-from glassgrad.engine.provenance import is_ours
 from glassgrad.engine.misuse import is_real
+from glassgrad.engine.provenance import is_ours
 from glassgrad.engine.text import describe, function_name
 from glassgrad.engine.vectors import standing_at
 from glassgrad.nn.data.samples import Samples, plain
