@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import filterfalse
 from math import isfinite
+from operator import attrgetter
 from typing import Any
 
 from glassgrad.engine import misuse
@@ -32,7 +33,7 @@ def topological_order(*roots: Value) -> list[Value]:
     >>> [node.data for node in topological_order(x * x + 1)]
     [2.0, 4.0, 1.0, 5.0]
     """
-    return _order(roots, lambda node: node.parents)
+    return _order(roots, attrgetter("parents"))
 
 
 def _order(roots: Sequence[Value], operands_of: Callable[[Value], Sequence[Any]]) -> list[Value]:
@@ -40,12 +41,12 @@ def _order(roots: Sequence[Value], operands_of: Callable[[Value], Sequence[Any]]
     order: list[Value] = []
     seen: set[Value] = set()
     path: list[Value] = []  # the nodes whose operands are being visited
-    stack: list[Value | None] = list(reversed(roots))
+    stack: list[Any] = list(reversed(roots))
     while stack:
         node = stack.pop()
         if node is None:  # all operands of the last node of the path are done
             order.append(path.pop())
-        elif node not in seen and node.__class__ is not float:
+        elif node not in seen and not isinstance(node, float):
             seen.add(node)
             operands = operands_of(node)
             if not operands:
@@ -152,7 +153,7 @@ def backward(root: Value, gradient: float = 1.0) -> None:
     tell_read("calls backward() of", root)
     gradients = {root: real(gradient, "backward(gradient=...)")}
     observers = current().observers
-    order = _order((root,), lambda node: node._operands)
+    order = _order((root,), attrgetter("_operands"))
     sweep(order, gradients, observers=observers)
     found = [gradients.get(node, NOT_COMPUTED) for node in order]
     for i, node in enumerate(order):

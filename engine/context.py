@@ -36,6 +36,8 @@ class Scope:
 
     __slots__ = ("_owner", "kind", "name", "order", "parent")
 
+    order: int
+
     def __init__(
         self,
         name: str,

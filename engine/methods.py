@@ -43,7 +43,7 @@ _NODE = """\
     return node
 """
 _METHOD = """\
-def method({signature}):
+def method({signature}) -> Value:
     try:
         {computed}
         caller = getframe(1)
@@ -75,7 +75,7 @@ def source_of(row: Operation, *, reflected: bool = False) -> str | None:
     >>> from glassgrad import TABLE
     >>> from glassgrad.engine.methods import source_of
     >>> print(*source_of(TABLE["neg"]).splitlines()[:5], sep="\n")
-    def method(self):
+    def method(self) -> Value:
         try:
             a = self._data
             y = -a
@@ -136,7 +136,7 @@ def _compiled(title: str, text: str, names: dict[str, Any]) -> Callable[..., Any
     """The function `method` of a source text, which tracebacks and debuggers can show."""
     file = f"{__file__} ({title})"
     linecache.cache[file] = (len(text), None, text.splitlines(True), file)
-    space = {**_SHARED, **names}
+    space = {"__name__": __name__, **_SHARED, **names}
     exec(compile(text, file, "exec"), space)
     function: Callable[..., Any] = space["method"]
     function.__name__ = title
@@ -236,8 +236,12 @@ def _method(row: Operation, reflected: bool = False) -> Callable[..., Any]:
     written = _written_down(row)
     assert written is not None
     mine = {"operation": row, "record": record, "finished": finished, "with_others": _with_others}
-    method = _compiled(row.name, text, {**written.names, **mine})
-    method.__qualname__, method.__doc__ = f"Value.{row.name}", row.__doc__
+    return _titled(_compiled(row.name, text, {**written.names, **mine}), row)
+
+
+def _titled(method: Callable[..., Any], row: Operation) -> Callable[..., Any]:
+    method.__name__, method.__qualname__ = row.name, f"Value.{row.name}"
+    method.__doc__ = row.__doc__
     return method
 
 
@@ -248,8 +252,7 @@ def _by_call(row: Operation, reflected: bool = False) -> Callable[..., Any]:
         operands = (*others, self) if reflected else row.arrange((self, *others), named)
         return (_with_others if row.dunder else record)(row, operands)
 
-    method.__name__ = row.name
-    return method
+    return _titled(method, row)
 
 
 def _enter(row: Operation) -> None:
@@ -271,9 +274,7 @@ def _set(title: str, row: Operation, reflected: bool) -> None:
         setattr(Value, title, method)
         return method(self, *others, **named)
 
-    unwritten.__name__, unwritten.__qualname__ = row.name, f"Value.{row.name}"
-    unwritten.__doc__ = row.__doc__
-    setattr(Value, title, unwritten)
+    setattr(Value, title, _titled(unwritten, row))
     setattr(Constant, title, _by_call(row, reflected))
 
 

@@ -94,8 +94,8 @@ def not_a_float(number: Any, name: str, what: str) -> str:
 def not_defined(name: str) -> str:
     """An operation of somebody's own is asked for by name."""
     return (
-        f"There is no operation called {clipped(name)} here. One of your own has to be defined "
-        f"first, as it was where this was saved: operation({clipped(name)!r}, ...)."
+        f"An operation of your own has to be defined first, as it was where this was made: "
+        f"operation({clipped(name)!r}, ...)."
     )
 
 

@@ -271,8 +271,8 @@ class Operation:
         self,
         numbers: tuple[float, ...],
         result: float,
-        pairs: Iterable[tuple[float, float]],
-        same: Callable[[float, float], bool],
+        pairs: Iterable[tuple[float, float | None]],
+        same: Callable[[float, float | None], bool],
     ) -> bool:
         """Whether a node was computed from these numbers.
 
@@ -328,7 +328,7 @@ class Reduction(Operation):
         self, operands: tuple[Any, ...], named: Mapping[str, Any] = NOTHING
     ) -> tuple[Any, ...]:
         if named:
-            raise TypeError(self._no_operand(*named, ()))
+            raise TypeError(self._no_operand(next(iter(named)), ()))
         if len(operands) == 1 and isinstance(operands[0], np.ndarray):
             operands = tuple(operands[0].flat)
         elif len(operands) == 1 and isinstance(operands[0], Iterable):
@@ -368,7 +368,7 @@ class Pairing(Reduction):
         self, operands: tuple[Any, ...], named: Mapping[str, Any] = NOTHING
     ) -> tuple[Any, ...]:
         if named:
-            raise TypeError(self._no_operand(*named, ()))
+            raise TypeError(self._no_operand(next(iter(named)), ()))
         if len(operands) != 2 or not (_is_iterable(operands[0]) and _is_iterable(operands[1])):
             raise TypeError(f"{self.name} takes {self.takes()}, for example {self.name}(ws, xs).")
         left, right = tuple(operands[0]), tuple(operands[1])
@@ -526,7 +526,7 @@ def row_called(name: str) -> Operation:
     """
     row = TABLE.get(name)
     if row is None:
-        raise LookupError(not_defined(name))
+        raise LookupError(f"There is no operation called {name}. {not_defined(name)}")
     return row
 
 

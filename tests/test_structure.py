@@ -34,7 +34,6 @@ LOADED_ON_DEMAND = {"glassgrad.nn.bridges.estimators": {"sklearn"}}
 FOR_TYPES = {"typing_extensions"}
 
 KNOWN_CIRCLES = [
-    {"engine.mode", "engine.origin", "engine.value", "engine.record", "engine.compiling.trace"},
     {"engine.compiling.function", "engine.compiling.elsewhere"},
     {"engine.compiling.libraries", "engine.compiling.lifted"},
     {"nn.optimisers.optimiser", "nn.optimisers.groups", "nn.optimisers.state"},

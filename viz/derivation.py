@@ -210,7 +210,8 @@ class Derivation:
         return gradient
 
     def _sent(self, user: int, upstream: float, local: float) -> float:
-        return contribution(self._diagram[user].operation, upstream, local)
+        sent: float = contribution(self._diagram[user].operation, upstream, local)
+        return sent
 
     def _from_users(self, index: int) -> Equation:
         uses = self._uses[index][:MOST_TERMS]

@@ -72,8 +72,8 @@ class Replay(Reduction):
         self,
         numbers: tuple[float, ...],
         result: float,
-        pairs: Iterable[tuple[float, float]],
-        same: Callable[[float, float], bool],
+        pairs: Iterable[tuple[float, float | None]],
+        same: Callable[[float, float | None], bool],
     ) -> bool:
         """Whether the operands have the numbers of that call; its sums had another order."""
         return all(map(same, numbers, self.operand_numbers))

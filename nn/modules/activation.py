@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import TypeAlias
 
 from glassgrad.engine import TABLE, Operation, Value
+from glassgrad.engine.misuse import not_defined
 
 Function = Callable[[Value], Value]
 
@@ -80,7 +81,7 @@ def _meant(name: str) -> str:
     if name == "softmax":
         return 'For several classes end with "linear", and train with cross_entropy.'
     near = [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name, ACTIVATIONS, n=1)
-    return f"Did you mean {near[0]!r}?" if near else _names()
+    return f"Did you mean {near[0]!r}?" if near else f"{not_defined(name)} {_names()}"
 
 
 def _names() -> str:

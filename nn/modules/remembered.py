@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from glassgrad.engine import TABLE, Operation
-from glassgrad.nn.modules.activation import ACTIVATIONS, activation_function
+from glassgrad.engine import TABLE, Value
+from glassgrad.engine.provenance import is_ours
+from glassgrad.nn.modules.activation import linear
 from glassgrad.nn.modules.parts import Holder
 
 Remembered: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
@@ -57,9 +58,12 @@ def _kept(thing: Any, depth: int = 3) -> Any:
 
 def _name_of(function: Any) -> Any:
     """The name of an activation; `...` for a function of the user's own."""
-    is_row = isinstance(function, Operation)
-    name = function.name if is_row else getattr(function, "__name__", None)
-    if not isinstance(name, str) or name not in ACTIVATIONS:
+    name = getattr(function, "__name__", None)
+    if function is linear:
+        return name
+    if not isinstance(name, str) or not (row := TABLE.get(name)) or not row.takes_one:
         return ...
-    known: Any = TABLE.get(name) if is_row else activation_function(name)
-    return name if function is known else ...
+    if function is row:
+        return name
+    is_method = getattr(function, "__qualname__", "") == f"{Value.__name__}.{name}"
+    return name if is_method and is_ours(function) else ...

@@ -1,0 +1,230 @@
+"""Operations of one's own, defined as in a notebook: they work wherever those of the table do."""
+
+import math
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glassgrad import (
+    MLP,
+    TABLE,
+    Constant,
+    Formula,
+    GradientMismatchError,
+    Neuron,
+    Operation,
+    Reduction,
+    Value,
+    backprop,
+    check_operation,
+    compiled,
+    derivative_formula,
+    draw,
+    grad,
+    load,
+    operation,
+    sum,
+    value_and_grad,
+    where,
+)
+
+
+@pytest.fixture(autouse=True)
+def _table_as_before() -> Iterator[None]:
+    before = dict(TABLE)
+    yield
+    for name in TABLE.keys() - before.keys():
+        del TABLE[name]
+        for kind in (Value, Constant):
+            if name in vars(kind):
+                delattr(kind, name)
+
+
+def cube(factor: float = 1.0) -> Operation:
+    return operation(
+        "cube",
+        "A multiple of x³.",
+        lambda x: factor * x * x * x,
+        None,
+        lambda x, y: 3.0 * factor * x * x,
+        latex="{%s}^3",
+    )
+
+
+def test_it_is_a_function_of_everything_and_a_method() -> None:
+    row, x = cube(), Value(2.0)
+    assert row(2.0) == row(2) == 8.0
+    assert row(np.array([1.0, 2.0])).tolist() == [1.0, 8.0]
+    y = row(x) + x.cube()
+    y.backward()
+    assert (y.data, x.grad) == (16.0, 24.0)
+    assert (row(x).operation, TABLE["cube"]) == (row, row)
+
+
+def test_it_can_be_differentiated_any_number_of_times() -> None:
+    row, x = cube(), Value(2.0)
+    first = grad(row(x), x, differentiable=True)
+    second = grad(first, x, differentiable=True)
+    third = grad(second, x, differentiable=True)
+    assert (first.data, second.data, third.data, grad(third, x)) == (12.0, 12.0, 6.0, 0.0)
+
+
+def test_it_is_drawn_and_stepped_through() -> None:
+    x = Value(2.0, label="x")
+    row = cube()
+    assert "cube" in str(draw(row(x)))
+    assert ("3 * x * x", 12.0) in [(step.formula, step.local) for step in backprop(row(x))]
+    assert row(Formula.symbol("x")).latex == "{x}^3"
+    assert str(derivative_formula(row, [Formula.symbol("x")], 0)) == "3 * x * x"
+
+
+def test_it_is_compiled() -> None:
+    row, w = cube(), Value(0.5)
+    for function in (lambda x: row(w * x), lambda x: (w * x).cube()):
+        f = compiled(function)
+        y = f.over([1.0, 2.0], reduction="sum")
+        w.grad = 0.0
+        y.backward()
+        assert (y.data, w.grad) == (0.125 + 1.0, 3 * 0.25 + 3 * 0.25 * 8)
+        assert f.map([2.0]).tolist() == [1.0]
+
+
+@pytest.mark.parametrize("kind", ["itself", "name"])
+def test_it_is_an_activation_and_is_saved_by_name(kind: str, tmp_path: Path) -> None:
+    row = cube()
+    model = MLP(1, [2, 1], activation=row if kind == "itself" else "cube", seed=1)
+    hidden = model.layers[0].neurons[0]
+    inside = hidden.w[0].data * 2.0 + hidden.b.data
+    assert hidden([2.0]).data == pytest.approx(inside**3)
+    path = tmp_path / "model.json"
+    model.save(path)
+    assert load(path)([2.0]).data == model([2.0]).data
+    assert pickle.loads(pickle.dumps(model))([2.0]).data == model([2.0]).data
+    code = f"import glassgrad; glassgrad.load({str(path)!r})"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "There is no activation 'cube'. An operation of your own has to be defined" in (
+        found.stderr
+    )
+
+
+def test_one_that_is_not_defined_is_not_unpickled() -> None:
+    kept = pickle.dumps(cube())
+    del TABLE["cube"]
+    with pytest.raises(LookupError, match="no operation called cube"):
+        pickle.loads(kept)
+
+
+def test_a_cell_that_is_run_again_defines_it_anew() -> None:
+    first, x = cube(), Value(2.0)
+    f = compiled(lambda x: x.cube())
+    assert (f(2.0).data, x.cube().data) == (8.0, 8.0)
+    old = x.cube()
+    second = cube(2.0)
+    assert (x.cube().data, second(x).data, second(2.0)) == (16.0, 16.0, 16.0)
+    assert f(2.0).data == 16.0
+    assert (first(x).data, old.operation) == (8.0, first)
+    assert grad(old, x) == 12.0
+
+
+@pytest.mark.parametrize(
+    "rules", [(1.0, lambda a, b, y: -3.0 + 0.0 * a), (lambda a, b, y: 1.0 + 0.0 * b, -3.0)]
+)
+def test_rules_may_be_numbers_and_functions(rules: tuple) -> None:
+    row = operation("mixture", "A mixture.", lambda a, b: a - 3.0 * b, None, *rules)
+    x, w = Value(7.0), Value(2.0)
+    y = row(x, w) + row(x, 2) + row(1.0, w)
+    y.backward()
+    assert (x.grad, w.grad) == (2.0, -6.0)
+    assert grad(row(x, w), [x, w]) == [1.0, -3.0]
+
+
+def test_a_reduction_of_ones_own() -> None:
+    row = operation(
+        "total_square",
+        "The square of the sum.",
+        lambda *xs: math.fsum(xs) ** 2,
+        None,
+        lambda xs, y: (2.0 * sum(xs),) * len(xs),
+        kind=Reduction,
+        domain=((-3.0, 3.0),),
+    )
+    x, w = Value(1.0), Value(2.0)
+    assert value_and_grad(lambda *xs: row(xs))(1.0, 2.0) == (9.0, (6.0, 6.0))
+    first = grad(row(x, w), x, differentiable=True)
+    assert grad(first, w) == 2.0
+    assert check_operation(row) < 1e-7
+
+
+def test_the_checker_finds_a_wrong_rule() -> None:
+    assert check_operation(cube()) < 1e-7
+    wrong = operation("wrong", "x².", lambda x: x * x, None, lambda x, y: x)
+    with pytest.raises(GradientMismatchError, match="wrong by operand x"):
+        check_operation(wrong)
+
+
+def refuse_twice() -> None:
+    operation("relu", "Another relu.", abs, None, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "kind", "message"),
+    [
+        (refuse_twice, ValueError, "taken by glassgrad"),
+        (lambda: operation("grad", "", abs, None, 1.0), ValueError, "taken by Value"),
+        (lambda: operation("data", "", abs, None, 1.0), ValueError, "taken by Value"),
+        (lambda: operation("my cube", "", abs, None, 1.0), ValueError, "no name of a function"),
+        (lambda: operation("mine", "", 3.0, None, 1.0), TypeError, "a function of floats"),
+        (lambda: operation("mine", "", abs, None), TypeError, "a derivative rule for each"),
+        (lambda: operation("mine", "", abs, None, "x"), TypeError, "A rule of mine"),
+    ],
+)
+def test_what_is_no_operation_is_refused(
+    attempt: Callable, kind: type[Exception], message: str
+) -> None:
+    before = set(TABLE)
+    with pytest.raises(kind, match=message):
+        attempt()
+    assert set(TABLE) == before
+
+
+@pytest.mark.parametrize(
+    ("value", "rule", "message"),
+    [
+        (lambda x: x**0.5, lambda x, y: 0.5 / y, "value of mine is complex .* pow"),
+        (lambda x: Value(x), lambda x, y: 1.0 + 0.0 * x, "value of mine is Value"),
+        (lambda x: None, lambda x, y: 1.0 + 0.0 * x, "value of mine is NoneType"),
+        (lambda x: x, lambda x, y: (x - 2.0) ** 0.5, "derivative of mine is a complex"),
+        (lambda x: x, lambda x, y: [x], "derivative of mine is list"),
+    ],
+)
+def test_what_is_no_float_is_never_a_node(value: Callable, rule: Callable, message: str) -> None:
+    row = operation("mine", "", value, None, rule)
+    with pytest.raises(TypeError, match=message):
+        row(Value(-1.0))
+
+
+def test_whole_numbers_of_a_rule_become_floats() -> None:
+    row = operation("steps", "", lambda x: int(x > 0), None, lambda x, y: 0)
+    y = row(Value(2.0))
+    assert (type(y.data), type(y.partials[0])) == (float, float)
+
+
+def test_hard_places_have_the_numbers_of_ieee_754() -> None:
+    row = operation("inverse", "", lambda x: 1.0 / x, lambda x: 1.0 / x, lambda x, y: -y * y)
+    y = row(Value(0.0))
+    assert (y.data, y.partials) == (math.inf, (-math.inf,))
+
+
+def test_a_rule_that_chooses_is_written_with_where() -> None:
+    row = operation(
+        "bend", "", lambda x: x if x > 0 else 2 * x, None, lambda x, y: where(x > 0, 1.0, 2.0)
+    )
+    assert row(Value(-1.0)).partials == (2.0,)
+    assert Neuron(1, activation=row, seed=0)([1.0]).operation is row
+
+
