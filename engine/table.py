@@ -207,12 +207,13 @@ hypot: Operation = row(
     lambda a, b, y: direction(b, a),
     domain=(EVERYWHERE, POSITIVE),
 )
-# Its derivative by a is 1/c - a²/c³, written so that nothing cancels; of no length, it is 0.
+# Its derivative by a is 1/c - a²/c³, written so that nothing cancels. The vector of no length has
+# the direction 0, but no derivative of it, and so `hypot` has none of second order: nan.
 direction: Operation = row(
     "direction", "a / hypot(a, b): the first part of the vector (a, b), scaled to length 1.",
     *formula(lambda a, b: a / _length(a, b)),
-    lambda a, b, y: pow(direction(b, a), 2.0) / _length(a, b),
-    lambda a, b, y: -y * direction(b, a) / _length(a, b),
+    lambda a, b, y: pow(direction(b, a), 2.0) / hypot(a, b),
+    lambda a, b, y: -y * direction(b, a) / hypot(a, b),
     domain=(EVERYWHERE, POSITIVE),
 )
 leg: Operation = row(
@@ -396,12 +397,26 @@ minimum: Operation = row(
 clip: Operation = row(
     "clip", "x kept between low and high; at an edge x has half the derivative.",
     *formula(lambda x, low, high: minimum(maximum(x, low), high)),
-    lambda x, low, high, y: _exceeds(x, low) * _exceeds(high, x),
-    lambda x, low, high, y: _exceeds(low, x) * _exceeds(high, low),
-    lambda x, low, high, y: _exceeds(maximum(x, low), high),
+    lambda x, low, high, y: _clip_by_x(x, low, high),
+    lambda x, low, high, y: _clip_by_low(x, low, high),
+    lambda x, low, high, y: 1.0 - _clip_by_x(x, low, high) - _clip_by_low(x, low, high),
     domain=(EVERYWHERE, (-2.0, -1.0), (1.0, 2.0)),
     masks=True,
 )
+
+
+# Where there is no room between low and high, the result is high, even where x ties with both.
+
+
+def _clip_by_x(x: Any, low: Any, high: Any) -> Any:
+    return _exceeds(x, low) * _exceeds(high, x) * step(compare(high, low))
+
+
+def _clip_by_low(x: Any, low: Any, high: Any) -> Any:
+    at_tie = 0.5 * step(compare(high, low))
+    return where(compare(low, x), _exceeds(low, x) * _exceeds(high, low), at_tie)
+
+
 where: Operation = row(
     "where", "a if the condition is true (not 0), else b; only the chosen one gets a derivative.",
     lambda condition, a, b: a if condition else b, np.where, None,

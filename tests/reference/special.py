@@ -42,7 +42,7 @@ def points(row: Operation) -> Iterator[Point]:
 def _direction(a: float, b: float) -> Result:
     length = np.hypot(a, b)
     if length == 0.0:
-        return a, [0.0, 0.0]
+        return a, [math.nan, math.nan]
     return a / length, [(b / length) ** 2 / length, -(a / length) * (b / length) / length]
 
 
@@ -63,9 +63,12 @@ def _clip(x: float, low: float, high: float) -> Result:
     y = x if np.isnan(x) else low if np.isnan(low) or low > x else x
     y = y if np.isnan(y) or not (np.isnan(high) or high < y) else high
     # A tie shares: half for each at either edge.
-    by_low, by_x = _exceeds(low, x), _exceeds(x, low)
+    by_low = _exceeds(low, x) * _exceeds(high, low)
+    by_x = _exceeds(x, low) * _exceeds(high, x) * (low != high)
     kept = _exceeds(high, np.maximum(x, low))
-    return y, [by_x * _exceeds(high, x), by_low * _exceeds(high, low), 1.0 - kept]
+    if x == low == high:  # the result is high, whatever x and low are
+        by_low, kept = 0.0, 0.0
+    return y, [by_x, by_low, 1.0 - kept]
 
 
 def _leaky_relu(x: float, slope: float) -> Result:
