@@ -20,6 +20,7 @@ import numpy as np
 from glassgrad.engine.arrays import ValueArray
 from glassgrad.engine.misuse import is_real, not_a_float, not_defined, real, refuse_name
 from glassgrad.engine.text import describe
+from glassgrad.engine.tree import listed, scalars_of
 
 Rule = Callable[..., Any]
 Wanted = tuple[bool, ...] | None
@@ -328,14 +329,8 @@ class Reduction(Operation):
         self, operands: tuple[Any, ...], named: Mapping[str, Any] = NOTHING
     ) -> tuple[Any, ...]:
         if named:
-            raise TypeError(self._no_operand(next(iter(named)), ()))
-        if len(operands) == 1 and isinstance(operands[0], np.ndarray):
-            operands = tuple(operands[0].flat)
-        elif len(operands) == 1 and isinstance(operands[0], Iterable):
-            operands = tuple(operands[0])
-        if len(operands) < self.least:
-            raise ValueError(f"{self.name} of nothing has no value; give at least one operand.")
-        return operands
+            raise TypeError(_unknown_argument(self.name, next(iter(named))))
+        return in_one_row(self.name, operands, self.least)
 
     def takes(self) -> str:
         return "one iterable of operands"
@@ -355,6 +350,42 @@ class Reduction(Operation):
         return tuple([p if want else None for p, want in zip(partials, wanted)])
 
 
+def in_one_row(name: str, operands: tuple[Any, ...], least: int = 0) -> tuple[Any, ...]:
+    """The operands of a reduction, given as one sequence or one by one.
+
+    Raises:
+        TypeError: they are a table, of which a reduction could mean the rows or the columns, or no
+            sequence with an order.
+        ValueError: there are fewer than `least`.
+    """
+    if len(operands) == 1 and _is_iterable(operands[0]):
+        operands = tuple(_row(operands[0], name))
+    if len(operands) < least:
+        raise ValueError(f"{name} of nothing has no value; give at least one operand.")
+    return operands
+
+
+def _row(given: Any, name: str) -> list[Any]:
+    entries = scalars_of(listed(given, name))
+    if entries is None:
+        raise TypeError(
+            f"{name} takes the numbers of one row, not a table of them. For each row write "
+            f"[{name}(row) for row in table]; for each column, of zip(*table)."
+        )
+    return entries
+
+
+def _unknown_argument(name: str, argument: str) -> str:
+    if argument in ("axis", "dim", "keepdims", "keepdim"):
+        return (
+            f"{name} has no {argument}: it takes the numbers of one row. For each row write "
+            f"[{name}(row) for row in table]; for each column, of zip(*table)."
+        )
+    if argument in ("ddof", "correction", "unbiased"):
+        return f"{name} has no {argument}: it divides by n. For n - 1 use var(xs) * (n / (n - 1))."
+    return f"{name} has no argument {argument!r}; it takes the operands alone."
+
+
 class NonEmptyReduction(Reduction):
     """A reduction that has no value without operands, such as a mean."""
 
@@ -368,10 +399,10 @@ class Pairing(Reduction):
         self, operands: tuple[Any, ...], named: Mapping[str, Any] = NOTHING
     ) -> tuple[Any, ...]:
         if named:
-            raise TypeError(self._no_operand(next(iter(named)), ()))
+            raise TypeError(_unknown_argument(self.name, next(iter(named))))
         if len(operands) != 2 or not (_is_iterable(operands[0]) and _is_iterable(operands[1])):
             raise TypeError(f"{self.name} takes {self.takes()}, for example {self.name}(ws, xs).")
-        left, right = tuple(operands[0]), tuple(operands[1])
+        left, right = (tuple(_row(side, self.name)) for side in operands)
         if len(left) != len(right):
             raise ValueError(
                 f"{self.name} needs as many left operands as right ones, "

@@ -17,6 +17,7 @@ Formulas without a source in the row are in every calculus textbook, and in DLMF
 
 import math
 import operator
+from collections.abc import Callable, Sequence
 from functools import reduce
 from itertools import accumulate
 from typing import Any
@@ -32,6 +33,7 @@ from glassgrad.engine.op import (
     Reduction,
     close_table,
     formula,
+    in_one_row,
     operation,
 )
 
@@ -126,6 +128,29 @@ log10: Operation = operation(
     lambda x, y: 1.0 / (x * math.log(10.0)),
     domain=(POSITIVE,), latex=r"\log_{10}(%s)",
 )
+
+
+
+def _logaddexp(a: float, b: float) -> float:
+    if a == b:
+        return a + math.log(2.0)
+    return (a if a > b else b) + math.log1p(math.exp(-math.fabs(a - b)))
+
+
+logaddexp: Operation = operation(
+    "logaddexp", "log(exp(a) + exp(b)): a sum of numbers that are given by their logarithms.",
+    _logaddexp, np.logaddexp,
+    lambda a, b, y: sigmoid(a - b),
+    lambda a, b, y: sigmoid(b - a),
+)
+# At (0, 0) its slope by y is 0, but has no derivative, as `direction` there.
+xlogy: Operation = operation(
+    "xlogy", "x·log(y), and 0 where x is 0, also at y = 0, as entropy has it.",
+    *formula(lambda x, y: where(x, x * log(y), minimum(abs(y), 0.0))),
+    lambda x, y, result: log(y),
+    lambda x, y, result: where(hypot(x, y), x / y, direction(x, y)),
+    domain=(EVERYWHERE, POSITIVE),
+)
 sqrt: Operation = operation(
     "sqrt", "The square root.", math.sqrt, np.sqrt,
     lambda x, y: 0.5 / y,
@@ -218,12 +243,13 @@ hypot: Operation = operation(
     lambda a, b, y: direction(b, a),
     domain=(EVERYWHERE, POSITIVE),
 )
-# Its derivative by a is 1/c - a²/c³, written so that nothing cancels; of no length, it is 0.
+# Its derivative by a is 1/c - a²/c³, written so that nothing cancels. The vector of no length has
+# the direction 0, but no derivative of it, and so `hypot` has none of second order: nan.
 direction: Operation = operation(
     "direction", "a / hypot(a, b): the first part of the vector (a, b), scaled to length 1.",
     *formula(lambda a, b: a / _length(a, b)),
-    lambda a, b, y: pow(direction(b, a), 2.0) / _length(a, b),
-    lambda a, b, y: -y * direction(b, a) / _length(a, b),
+    lambda a, b, y: pow(direction(b, a), 2.0) / hypot(a, b),
+    lambda a, b, y: -y * direction(b, a) / hypot(a, b),
     domain=(EVERYWHERE, POSITIVE),
 )
 leg: Operation = operation(
@@ -415,12 +441,26 @@ minimum: Operation = operation(
 clip: Operation = operation(
     "clip", "x kept between low and high; at an edge x has half the derivative.",
     *formula(lambda x, low, high: minimum(maximum(x, low), high)),
-    lambda x, low, high, y: _exceeds(x, low) * _exceeds(high, x),
-    lambda x, low, high, y: _exceeds(low, x) * _exceeds(high, low),
-    lambda x, low, high, y: _exceeds(maximum(x, low), high),
+    lambda x, low, high, y: _clip_by_x(x, low, high),
+    lambda x, low, high, y: _clip_by_low(x, low, high),
+    lambda x, low, high, y: 1.0 - _clip_by_x(x, low, high) - _clip_by_low(x, low, high),
     domain=(EVERYWHERE, (-2.0, -1.0), (1.0, 2.0)),
     masks=True,
 )
+
+
+# Where there is no room between low and high, the result is high, even where x ties with both.
+
+
+def _clip_by_x(x: Any, low: Any, high: Any) -> Any:
+    return _exceeds(x, low) * _exceeds(high, x) * step(compare(high, low))
+
+
+def _clip_by_low(x: Any, low: Any, high: Any) -> Any:
+    at_tie = 0.5 * step(compare(high, low))
+    return where(compare(low, x), _exceeds(low, x) * _exceeds(high, low), at_tie)
+
+
 where: Operation = operation(
     "where", "a if the condition is true (not 0), else b; only the chosen one gets a derivative.",
     lambda condition, a, b: a if condition else b, np.where, None,
@@ -480,19 +520,46 @@ def _logsumexp(*xs: Any) -> Any:
     return shift + where(counted, log1p(rest), log(rest))
 
 
-def _shares(xs: tuple[Any, ...]) -> tuple[Any, ...]:
-    shift = reduce(maximum, xs)
-    parts = [exp(x - shift) for x in xs]
-    # The nodes of all shares have the operands in another order each; an exact sum has the same
-    # bits in any.
-    total = math.fsum(parts) if type(parts[0]) is float else _sum(*parts)
-    return tuple(part / total for part in parts)
+def _of_others(
+    xs: Sequence[Any], combine: Callable[[Any, Any], Any], nothing: float
+) -> tuple[Any, ...]:
+    """For each operand all others, combined in about 3n steps; nothing is taken away again.
+
+    Pairs are combined, and pairs of pairs; on the way back, the others of an operand are its
+    partner and the others of their pair.
+    """
+    if len(xs) < 3:
+        return tuple(xs[::-1]) if len(xs) != 1 else (nothing,)
+    pairs = [xs[i : i + 2] for i in range(0, len(xs), 2)]
+    found: list[Any] = []
+    wholes = [reduce(combine, pair) for pair in pairs]
+    for pair, others in zip(pairs, _of_others(wholes, combine, nothing)):
+        found += [combine(x, others) for x in pair[::-1]] if len(pair) > 1 else [others]
+    return tuple(found)
 
 
-def _share_derivatives(xs: tuple[Any, ...], first: Any) -> tuple[Any, ...]:
-    """By the first y·(1 - y), with 1 - y as the sum of the other shares; by others -y·share."""
-    others = softmax(xs)[1:]
-    return (first * _sum(*others), *(-first * share for share in others))
+def _norm(*xs: float) -> float:
+    return math.nan if any(map(math.isnan, xs)) else math.hypot(*xs)
+
+
+def _norm_of_arrays(*xs: Any) -> Any:
+    largest = reduce(np.maximum, xs)
+    return np.where(largest != largest, largest, reduce(np.hypot, xs, 0.0))
+
+
+def _deviations(xs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """How far each operand is from the mean, whose rounding is made good; no sum overflows."""
+    centre = dot([1.0 / len(xs)] * len(xs), xs)
+    apart = tuple(x - centre for x in xs)
+    lost = mean(apart)
+    return tuple(x - lost for x in apart)
+
+
+def _by_operands_of_std(xs: tuple[Any, ...], y: Any) -> tuple[Any, ...]:
+    if len(xs) == 1:
+        return (0.0,)
+    apart = _deviations(xs)
+    return tuple(where(y, x / y / len(xs), direction(x, y)) for x in apart)
 
 
 sum: Operation = operation(
@@ -529,29 +596,73 @@ logsumexp: Operation = operation(
     *formula(_logsumexp), lambda xs, y: softmax(xs),
     kind=NonEmptyReduction,
 )
-softmax_share: Operation = operation(
-    "softmax", "The share exp(x) of the first operand in the sum over all operands.",
-    *formula(lambda *xs: _shares(xs)[0]), _share_derivatives,
-    kind=NonEmptyReduction, text="softmax_share(%s)",
+norm: Operation = operation(
+    "norm", "The length of a vector, the root of the sum of its squares, without overflow.",
+    _norm, _norm_of_arrays, lambda xs, y: tuple(map(direction, xs, _of_others(xs, hypot, 0.0))),
+    kind=Reduction, latex=r"\left\|%s\right\|",
 )
+var: Operation = operation(
+    "var", "The mean of the squared distances from the mean, of a whole population.",
+    *formula(lambda *xs: _dot(*_deviations(xs), *_deviations(xs)) / len(xs)),
+    lambda xs, y: tuple(2.0 / len(xs) * x for x in _deviations(xs)),
+    kind=NonEmptyReduction, latex=r"\operatorname{Var}(%s)",
+)
+std: Operation = operation(
+    "std", "The standard deviation of a population, the root of `var`, without overflow.",
+    *formula(lambda *xs: norm(_deviations(xs)) / math.sqrt(len(xs))), _by_operands_of_std,
+    kind=NonEmptyReduction, latex=r"\operatorname{std}(%s)",
+)
+# Neither its derivatives nor theirs subtract: 1 - y would lose its digits where y is near 1.
+share: Operation = operation(
+    "share", "a / (a + b): the share of a in a whole of a and b.",
+    *formula(lambda a, b: a / (a + b)),
+    lambda a, b, y: share(b, a) / (a + b),
+    lambda a, b, y: -y / (a + b),
+    domain=(POSITIVE, POSITIVE),
+)
+
+# Functions of several results, made of rows.
 
 
 def softmax(*operands: Any) -> tuple[Any, ...]:
     """The share of each operand in the sum of exponentials: numbers from 0 to 1 that add up to 1.
 
-    Takes one iterable, or the operands one by one; each share is a node of its own.
+    exp(x) / (exp(x) + the exponentials of the others), each shifted by the largest operand, which
+    is a constant here. Takes one iterable, or the operands one by one.
+
+    Raises:
+        TypeError: the operands are a table.
+        ValueError: there are none.
 
     >>> softmax([0.0, 0.0])
     (0.5, 0.5)
     """
-    xs = softmax_share.arrange(operands)
-    if set(map(type, xs)) == {float}:
-        return _shares(xs)
-    return tuple(softmax_share((x, *xs[:i], *xs[i + 1 :])) for i, x in enumerate(xs))
+    xs = in_one_row("softmax", operands, least=1)
+    largest = max(xs)
+    shift = largest.detach() if hasattr(largest, "detach") else largest
+    # What is masked by a plain -inf stays out of the sight of `trap()`.
+    parts = [0.0 if type(x) is float and x == -math.inf else exp(x - shift) for x in xs]
+    return tuple(map(share, parts, _of_others(parts, operator.add, 0.0)))
+
+
+def log_softmax(*operands: Any) -> tuple[Any, ...]:
+    """The logarithms of the shares that `softmax` gives, with all digits near 0 and far below.
+
+    The logarithm of exp(x) / (exp(x) + r) is -softplus(log(r) - x), where r are the others.
+
+    Raises:
+        TypeError, ValueError: see `softmax`.
+
+    >>> log_softmax([0.0, 1000.0])
+    (-1000.0, -0.0)
+    """
+    xs = in_one_row("log_softmax", operands, least=1)
+    return tuple(-softplus(r - x) for x, r in zip(xs, _of_others(xs, logaddexp, -math.inf)))
 
 
 close_table()
 
 # What `import *` gives of this file: the functions. Set this way, since a type checker reads every
 # name above if it finds no `__all__` that it would have to run code to know.
-globals()["__all__"] = ["softmax", *(n for n, x in vars().items() if isinstance(x, Operation))]
+globals()["__all__"] = [n for n, x in vars().items() if isinstance(x, Operation)]
+globals()["__all__"] += ["log_softmax", "softmax"]

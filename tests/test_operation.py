@@ -106,7 +106,8 @@ def test_it_is_an_activation_and_is_saved_by_name(kind: str, tmp_path: Path) -> 
     assert load(path)([2.0]).data == model([2.0]).data
     assert pickle.loads(pickle.dumps(model))([2.0]).data == model([2.0]).data
     code = f"import glassgrad; glassgrad.load({str(path)!r})"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    command = [sys.executable, "-c", code]
+    found = subprocess.run(command, check=False, capture_output=True, text=True)
     assert "There is no activation 'cube'. An operation of your own has to be defined" in (
         found.stderr
     )
@@ -196,7 +197,7 @@ def test_what_is_no_operation_is_refused(
     ("value", "rule", "message"),
     [
         (lambda x: x**0.5, lambda x, y: 0.5 / y, "value of mine is complex .* pow"),
-        (lambda x: Value(x), lambda x, y: 1.0 + 0.0 * x, "value of mine is Value"),
+        (Value, lambda x, y: 1.0 + 0.0 * x, "value of mine is Value"),
         (lambda x: None, lambda x, y: 1.0 + 0.0 * x, "value of mine is NoneType"),
         (lambda x: x, lambda x, y: (x - 2.0) ** 0.5, "derivative of mine is a complex"),
         (lambda x: x, lambda x, y: [x], "derivative of mine is list"),
@@ -226,5 +227,3 @@ def test_a_rule_that_chooses_is_written_with_where() -> None:
     )
     assert row(Value(-1.0)).partials == (2.0,)
     assert Neuron(1, activation=row, seed=0)([1.0]).operation is row
-
-

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from glassgrad.engine import Value, minimum
+from glassgrad.engine import Value, clip
 from glassgrad.nn.checks import positive
 from glassgrad.nn.losses.pairs import check_reduction, over_pairs
 
@@ -66,8 +66,8 @@ def mae(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
 def huber(prediction: Any, target: Any, *, delta: Any = 1.0, reduction: str = "mean") -> Any:
     """Half the squared error up to `delta`, and from there on a line of that slope.
 
-    With e = |prediction - target| and c = min(e, delta) it is c²/2 + delta·(e - c), which is e²/2
-    for a small e, and delta·(e - delta/2) for a large one (Huber 1964). As PyTorch's `huber_loss`.
+    With e = prediction - target and c = e clipped to ±delta it is c·(e - c/2), which is e²/2 for a
+    small e, and delta·(|e| - delta/2) for a large one (Huber 1964). As PyTorch's `huber_loss`.
 
     Args:
         prediction: see `mse`.
@@ -90,9 +90,10 @@ def huber(prediction: Any, target: Any, *, delta: Any = 1.0, reduction: str = "m
     if not isinstance(delta, Value):
         delta = positive(delta, "huber(delta=...)")
 
+    # Of one piece around 0: |e| would have no second derivative there.
     def formula(p: Any, t: Any) -> Any:
-        e = abs(p - t)
-        c = minimum(e, delta)
-        return 0.5 * c * c + delta * (e - c)
+        e = p - t
+        c = clip(e, -delta, delta)
+        return c * (e - 0.5 * c)
 
     return over_pairs("huber", formula, prediction, target, reduction)
