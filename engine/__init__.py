@@ -2,17 +2,18 @@
 
 What runs in `c = a * b; c.backward()`, in order:
 
-    a * b           `Value.__mul__`, which `source_of` in methods.py writes from the row "mul" of
-                    table.py when it is first called. It reads both numbers, computes the product
-                    and the local derivatives b and a, and makes the node: the lines `_NODE`.
+    a * b           The method `Value.__mul__`. It stands in full at the top of methods.py: it reads
+                    both numbers, computes the product and the local derivatives b and a, and makes
+                    the node. (It was written from the row "mul" of table.py when it was first
+                    called: `unwritten`, `_method`, `source_of`.)
       current()     context.py: the circumstances. Usually there is nothing special about them.
-      made_by(...)  provenance.py: the line of yours that made the node, if it is another code
-                    object than that of the last node.
-    a * 3           the same method: the number is kept among the operands as it is.
-    c.backward()    `backward` in backward.py:
+      made_by(...)  provenance.py: the line of yours that made the node, if it is in another
+                    function than the line that made the last one.
+    a * 3           The same method. The number is kept among the operands, as the float 3.0.
+    c.backward()    `backward` in backward.py, which at its end writes all gradients at once:
       _order        each node after its operands
       sweep         from the end, each node sends upstream × local to its operands (the chain rule)
-      _accumulated  leaves add what they got to the gradient they had; all is written at once
+      _accumulated  leaves add what they got to the gradient that they had
 
 Value itself is in value.py. From there: gradient.py and functional.py (gradients that can be
 differentiated again, Jacobians), op.py (what a row is, also one of your own), formula.py and

@@ -19,7 +19,7 @@ from glassgrad.engine import misuse
 from glassgrad.engine.context import Observer, current
 from glassgrad.engine.misuse import name, real
 from glassgrad.engine.op import Operation
-from glassgrad.engine.value import NOT_COMPUTED, Value, tell_read
+from glassgrad.engine.value import NOT_COMPUTED, Value, tell_used
 
 
 def topological_order(*roots: Value) -> list[Value]:
@@ -83,8 +83,8 @@ def sweep(
         order: nodes, each after its operands.
         gradients: the gradient of the root; those of the other nodes are added to it.
         derivatives: of a node the local derivative by each operand, None for an edge that carries
-            nothing: numbers, or Values for a gradient that is a graph. If left out, those that the
-            nodes keep.
+            nothing: numbers, or Values for a gradient that is a graph. If left out, as by
+            `backward()`, those that the nodes keep.
         observers: who is told what is sent.
     """
     known_of = gradients.get
@@ -93,16 +93,19 @@ def sweep(
         if upstream is None:
             continue
         partials = node.partials if derivatives is None else derivatives(node)
-        is_hard = observers or upstream.__class__ is not float or not isfinite(upstream)
+        # Gradients that are graphs, infinite or observed take the longer way.
+        needs_care = observers or upstream.__class__ is not float or not isfinite(upstream)
         for operand, partial in zip(node._operands, partials):
             if partial is None:
                 continue
             known = known_of(operand)
             sent = (
-                contribution(node.operation, upstream, partial) if is_hard else upstream * partial
+                contribution(node.operation, upstream, partial)
+                if needs_care
+                else upstream * partial
             )
             gradients[operand] = sent if known is None else known + sent
-            if is_hard:
+            if needs_care:
                 for observer in observers:
                     observer.sent(node, upstream, partial, gradients[operand])
 
@@ -124,6 +127,9 @@ def contribution(operation: Operation | None, upstream: Any, local: Any) -> Any:
 
 def _number(gradient: Any) -> float:
     return gradient._data if isinstance(gradient, Value) else gradient
+
+
+_set_gradient = vars(Value)["_grad"].__set__
 
 
 def backward(root: Value, gradient: float = 1.0) -> None:
@@ -150,7 +156,7 @@ def backward(root: Value, gradient: float = 1.0) -> None:
     """
     if root.is_constant:
         raise ValueError(misuse.backward_of_constant(name(root)))
-    tell_read("calls backward() of", root)
+    tell_used("calls backward() of", root)
     gradients = {root: real(gradient, "backward(gradient=...)")}
     observers = current().observers
     order = _order((root,), attrgetter("_operands"))
@@ -160,9 +166,6 @@ def backward(root: Value, gradient: float = 1.0) -> None:
         if not node._operands:
             found[i] = _accumulated(node, found[i], observers)
     deque(map(_set_gradient, order, found), maxlen=0)  # in one go: Ctrl-C cannot come in between
-
-
-_set_gradient = vars(Value)["_grad"].__set__
 
 
 def _accumulated(leaf: Value, new: float, observers: Sequence[Observer]) -> float:

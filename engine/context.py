@@ -3,7 +3,8 @@
 They live in one context variable, so threads and asynchronous tasks do not disturb each other.
 `no_grad` changes them for a `with` block; modules of `nn` open a `Scope`, so that a drawing can
 group nodes by neuron and layer. An `Observer` is told what happens: `trap()` is one, the tracer of
-`compiled` another, and the core knows neither. Next: `value.py`, where a node is made.
+`compiled` another, and the core knows neither. Next: `value.py`, then `methods.py`,
+where nodes are made.
 """
 
 from __future__ import annotations
@@ -97,8 +98,8 @@ class Observer:
     def compared(self, left: Any, right: Any, relation: str, outcome: bool) -> None:
         """The number of a Value was compared, and the program may go another way for another."""
 
-    def read(self, what: str, node: Any) -> None:
-        """A number was read out of a Value or set, or `.grad`; `what` is for example "sets"."""
+    def used(self, what: str, node: Any) -> None:
+        """A Value was used otherwise than in an operation; `what` may be "reads .data of"."""
 
     def sent(self, node: Any, upstream: float, local: float, total: float) -> None:
         """Backpropagation sent upstream × local from a node to an operand, whose gradient is now

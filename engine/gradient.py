@@ -19,7 +19,7 @@ from glassgrad.engine.errors import ChangedDataError
 from glassgrad.engine.misuse import name, names
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import leaves_of, like, settled
-from glassgrad.engine.value import Value, as_value, constant, tell_read
+from glassgrad.engine.value import Value, as_value, constant, tell_used
 
 _LEFT_OUT: Any = object()
 Gradients = Any
@@ -56,7 +56,7 @@ def grad(
     if foreign or xs is _LEFT_OUT:
         raise TypeError(misuse.grad_without_by(next(iter(foreign), None)))
     leaves, rebuild = _flatten(xs)
-    tell_read("calls grad of", y)
+    tell_used("calls grad of", y)
     edges = _leading(y, leaves)
     observers = current().observers
     if differentiable:

@@ -1,8 +1,29 @@
 """The operators and methods of `Value`, written from the rows of the table: how `a * b` runs.
 
-Each row becomes the source text of a function, as dataclasses make `__init__`: what it computes,
-its local derivatives, and the lines that make a node. `print(source_of(TABLE["mul"]))` shows one.
-A method is written when it is first called. Next: `backward.py`.
+Each row becomes the source text of a function, as dataclasses make `__init__`, when it is first
+called. `print(source_of(TABLE["mul"]))` shows that of `a * b`, which is, but for the lines that
+serve rare cases:
+
+    def method(self, other) -> Value:
+        a = self._data
+        if other.__class__ is Value: b = other._data
+        elif other.__class__ is float: b = other
+        elif other.__class__ is int: b = other = float(other)
+        y = a * b                                      # the row's value
+        partials = (b, a) if other.__class__ is Value else (b, None)   # and its rules
+        node = new(Value)                              # `_NODE` below: the node
+        node._data = y
+        node._grad = NOT_COMPUTED
+        node._operands = (self, other)
+        node.partials = partials
+        node.operation = operation
+        node._tag = context.tag
+        node._code, node._instruction = ...            # which line made it
+        return node
+
+The rare cases: what Python's floats raise (`HARD_PLACE`) and operands of other kinds go through
+`record`, and circumstances that are special, as inside `no_grad()`, through `finished`.
+Next: `backward.py`.
 """
 
 from __future__ import annotations
@@ -60,6 +81,7 @@ if {0}.__class__ is Value: {1} = {0}._data
         elif {0}.__class__ is int: {1} = {0} = float({0})
         else: return {otherwise}(operation, ({operands}))"""
 _LOCALS = frozenset("abcy") | {"node", "partials", "operands", "operation", "context", "caller"}
+"""The names that a method uses itself, so that its operand cannot have one of them."""
 
 
 def source_of(row: Operation, *, reflected: bool = False) -> str | None:
@@ -82,8 +104,14 @@ def source_of(row: Operation, *, reflected: bool = False) -> str | None:
             partials = (-1.0, )
     """
     written = _written_down(row)
-    if written is None:
-        return None
+    return None if written is None else _text(row, written, reflected)
+
+
+def _written_down(row: Operation) -> PythonSource | None:
+    return None if row.arity not in (1, 2) or row.is_checked else python_source(row)
+
+
+def _text(row: Operation, written: PythonSource, reflected: bool) -> str:
     mine = 1 if reflected else 0
     names, signature = ["self"], ["self"]
     lines = [f"{written.operands[mine]} = self._data"]
@@ -115,10 +143,6 @@ def _name_of_other(row: Operation) -> str:
     return others[0] if others and others[0] not in _LOCALS else "other"
 
 
-def _written_down(row: Operation) -> PythonSource | None:
-    return None if row.arity not in (1, 2) or row.is_checked else python_source(row)
-
-
 _SHARED = {
     "Value": Value,
     "NOT_COMPUTED": NOT_COMPUTED,
@@ -134,13 +158,11 @@ _SHARED = {
 
 def _compiled(title: str, text: str, names: dict[str, Any]) -> Callable[..., Any]:
     """The function `method` of a source text, which tracebacks and debuggers can show."""
-    file = f"{__file__} ({title})"
+    file = f"{__file__} ({title})"  # in this folder, so that its lines are the engine's
     linecache.cache[file] = (len(text), None, text.splitlines(True), file)
     space = {"__name__": __name__, **_SHARED, **names}
     exec(compile(text, file, "exec"), space)
-    function: Callable[..., Any] = space["method"]
-    function.__name__ = title
-    return function
+    return space["method"]  # type: ignore[no-any-return]
 
 
 node_of: Callable[..., Value] = _compiled(
@@ -148,7 +170,7 @@ node_of: Callable[..., Value] = _compiled(
     "def method(operation, operands, y, partials, context, caller):\n" + _NODE,
     {},
 )
-"""The node of an operation; every node is made here, or by the same lines in a method."""
+"""The node of an operation: all of these are made here, or by the same lines in a method."""
 
 
 def finished(  # noqa: PLR0917  as `node_of`, which is called as often
@@ -218,7 +240,7 @@ def record(operation: Operation, operands: tuple[Any, ...]) -> Value:
     return make(operation, operands, data, partials, context, caller)
 
 
-def _with_others(operation: Operation, operands: tuple[Any, ...]) -> Any:
+def with_others(operation: Operation, operands: tuple[Any, ...]) -> Any:
     """An operator with an operand that is no Value, float or int; foreign types get their turn."""
     for operand in operands:
         if isinstance(operand, np.ndarray):
@@ -230,12 +252,11 @@ def _with_others(operation: Operation, operands: tuple[Any, ...]) -> Any:
 
 def _method(row: Operation, reflected: bool = False) -> Callable[..., Any]:
     """The method of a row, from its source text if it has one."""
-    text = source_of(row, reflected=reflected)
-    if text is None:
-        return _by_call(row, reflected)
     written = _written_down(row)
-    assert written is not None
-    mine = {"operation": row, "record": record, "finished": finished, "with_others": _with_others}
+    if written is None:
+        return _by_call(row, reflected)
+    mine = {"operation": row, "record": record, "finished": finished, "with_others": with_others}
+    text = _text(row, written, reflected)
     return _titled(_compiled(row.name, text, {**written.names, **mine}), row)
 
 
@@ -250,7 +271,7 @@ def _by_call(row: Operation, reflected: bool = False) -> Callable[..., Any]:
 
     def method(self: Value, *others: Any, **named: Any) -> Any:
         operands = (*others, self) if reflected else row.arrange((self, *others), named)
-        return (_with_others if row.dunder else record)(row, operands)
+        return (with_others if row.dunder else record)(row, operands)
 
     return _titled(method, row)
 

@@ -338,7 +338,7 @@ def checked_label(label: Any, *others: object) -> str | None:
     if others or (isinstance(label, tuple) and any(isinstance(x, Refusals) for x in label)):
         raise TypeError(
             "Value(data, label) makes a leaf, and takes neither operands nor an operation: those "
-            "are recorded as you compute. Write v * v; for an operation of your own, add a row."
+            "are recorded as you compute. Write v * v, or operation(...) for one of your own."
         )
     if label is None or isinstance(label, str):
         return label

@@ -2,8 +2,8 @@
 
 A row is an `Operation`. Calling it looks at the operands: floats give a float, Values record a
 node, arrays give an array, formulas a formula. The rules of a row are written with these same
-functions, so one rule serves all. The rows are in `table.py`; who evaluates Values (`value.py`) and
-formulas (`formula.py`) enters in `evaluators`. `operation(...)` makes a row, also of your own.
+functions, so one rule serves all. The rows are in `table.py`; who evaluates Values (`methods.py`)
+and formulas (`formula.py`) enters in `evaluators`. `operation(...)` makes a row, also of your own.
 
 Floats go through Python's `math`, which raises where IEEE 754 has an answer (`1 / 0`, `exp(800)`,
 `log(0)`). Such a hard place is computed again with numpy, which knows it.
@@ -20,7 +20,7 @@ import numpy as np
 from glassgrad.engine.arrays import ValueArray
 from glassgrad.engine.misuse import is_real, not_a_float, not_defined, real, refuse_name
 from glassgrad.engine.text import describe
-from glassgrad.engine.tree import listed, scalars_of
+from glassgrad.engine.tree import listed
 
 Rule = Callable[..., Any]
 Wanted = tuple[bool, ...] | None
@@ -366,20 +366,25 @@ def in_one_row(name: str, operands: tuple[Any, ...], least: int = 0) -> tuple[An
 
 
 def _row(given: Any, name: str) -> list[Any]:
-    entries = scalars_of(listed(given, name))
-    if entries is None:
+    """The operands in a sequence. They may be arrays, which are reduced element by element."""
+    entries = listed(given, name)
+    if getattr(given, "ndim", 1) > 1 or any(type(entry) in (list, tuple) for entry in entries):
         raise TypeError(
-            f"{name} takes the numbers of one row, not a table of them. For each row write "
-            f"[{name}(row) for row in table]; for each column, of zip(*table)."
+            f"{name} takes the numbers of one row, not a table of them. {_FOR_TABLES.format(name)}"
         )
     return entries
+
+
+_FOR_TABLES = (
+    "For each row write [{0}(row) for row in table]; for each column, of zip(*table). For products "
+    "of matrices make arrays of them, np.array(table), and write A @ B."
+)
 
 
 def _unknown_argument(name: str, argument: str) -> str:
     if argument in ("axis", "dim", "keepdims", "keepdim"):
         return (
-            f"{name} has no {argument}: it takes the numbers of one row. For each row write "
-            f"[{name}(row) for row in table]; for each column, of zip(*table)."
+            f"{name} has no {argument}: it takes the numbers of one row. {_FOR_TABLES.format(name)}"
         )
     if argument in ("ddof", "correction", "unbiased"):
         return f"{name} has no {argument}: it divides by n. For n - 1 use var(xs) * (n / (n - 1))."

@@ -2,7 +2,8 @@
 
 Arithmetic on Values records a graph. A node holds its number, its operands, and the local
 derivative by each of them, computed at once. There are no closures and no reference cycles, so a
-graph is freed the moment it is dropped. A plain number in it is a `Constant`.
+graph is freed the moment it is dropped. A plain number among the operands is kept as a float, and
+becomes a `Constant`, to which no gradient flows, when somebody asks for the parents.
 
 Its operators and methods (`a * b`, `v.tanh()`) are written from the table: next, `methods.py`.
 """
@@ -118,20 +119,20 @@ class Value(Refusals, Numeric):
     def data(self) -> float:
         """The number. Changing it does not touch what was computed from it before."""
         if watching:
-            tell_read("reads .data of", self)
+            tell_used("reads .data of", self)
         return self._data
 
     @data.setter
     def data(self, number: Any) -> None:
         if watching:
-            tell_read("sets .data of", self)
+            tell_used("sets .data of", self)
         self._data = number if type(number) is float else _number(number, "v.data")
 
     @property
     def grad(self) -> float:
         """The gradient; `NOT_COMPUTED` (shown as "–", equal to 0.0) before there is one."""
         if watching:
-            tell_read("reads .grad of", self)
+            tell_used("reads .grad of", self)
         return self._grad
 
     @grad.setter
@@ -184,7 +185,7 @@ class Value(Refusals, Numeric):
         return f"Value(data={self._data!r}, grad={self._grad!r}{label})"
 
     def __format__(self, specification: str) -> str:
-        tell_read("reads the text of", self)
+        tell_used("reads the text of", self)
         return format(self._data, specification) if specification else repr(self)
 
     __hash__ = object.__hash__
@@ -219,7 +220,7 @@ class Value(Refusals, Numeric):
         raise TypeError(misuse.foreign_function(f"torch.{title}", _written_here(title)))
 
     def __reduce__(self) -> Any:
-        tell_read("reads a copy of", self)
+        tell_used("reads a copy of", self)
         if self._operands:
             raise TypeError(misuse.copied(name(self), self.operation))
         return _leaf, (self.is_constant, self._data, self.label, self._grad)
@@ -243,12 +244,6 @@ class Value(Refusals, Numeric):
         def __abs__(self) -> Value: ...
 
 
-numbers.Real.register(Value)  # for checkers such as pytest.approx
-for _row in TABLE.values():
-    serve(_row)
-newcomers.append(serve)
-
-
 class Constant(Value):
     """A plain number in a graph, which no gradient flows to.
 
@@ -260,6 +255,12 @@ class Constant(Value):
 
     __slots__ = ()
     is_constant = True
+
+
+numbers.Real.register(Value)  # for checkers such as pytest.approx
+for _row in TABLE.values():
+    serve(_row)
+newcomers.append(serve)
 
 
 def constant(number: float) -> Constant:
@@ -317,10 +318,10 @@ def checked_operand(operand: Operand, role: str) -> Value | float:
     return real(operand, role)
 
 
-def tell_read(what: str, node: Value) -> None:
-    """Tell the observers that a number of a node is read or set outside of an operation."""
+def tell_used(what: str, node: Value) -> None:
+    """Tell the observers that a node is used otherwise than in an operation."""
     for observer in current().observers:
-        observer.read(what, node)
+        observer.used(what, node)
 
 
 _RELATIONS: dict[str, Callable[[float, Any], bool]] = {

@@ -20,7 +20,7 @@ from glassgrad.engine.context import watching
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import settled
-from glassgrad.engine.value import NOT_COMPUTED, Value, tell_read
+from glassgrad.engine.value import NOT_COMPUTED, Value, tell_used
 
 Vector = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -43,7 +43,7 @@ def data_vector(values: Sequence[Value]) -> Vector:
         numbers = _array([value._data for value in values])
     except AttributeError:
         raise _foreign(values) from None
-    _tell_read("reads .data of", values)
+    _tell_used("reads .data of", values)
     return numbers
 
 
@@ -63,7 +63,7 @@ def grad_vector(values: Sequence[Value]) -> Vector:
         numbers = _array([value._grad for value in values])
     except AttributeError:
         raise _foreign(values) from None
-    _tell_read("reads .grad of", values)
+    _tell_used("reads .grad of", values)
     numbers += 0.0  # one that has not been computed is -0.0
     return numbers
 
@@ -90,7 +90,7 @@ def computed_gradients(values: Sequence[Value]) -> tuple[Vector, Mask | None]:
         gradients = [value._grad for value in values]
     except AttributeError:
         raise _foreign(values) from None
-    _tell_read("reads .grad of", values)
+    _tell_used("reads .grad of", values)
     numbers = _array(gradients)
     perhaps_none = (numbers == 0.0) & np.signbit(numbers)  # NOT_COMPUTED is -0.0
     numbers += 0.0
@@ -118,7 +118,7 @@ def assign(values: Sequence[Value], numbers: Any) -> None:
     array([ 20., -10.])
     """
     _check_values(values)
-    _tell_read("sets .data of", values)
+    _tell_used("sets .data of", values)
     write_data(values, _as_many("assign(...)", values, numbers))
 
 
@@ -162,7 +162,7 @@ def assign_grad(values: Sequence[Value], numbers: Any) -> None:
     (0.5, 0.0)
     """
     _check_values(values)
-    _tell_read("sets .grad of", values)
+    _tell_used("sets .grad of", values)
     gradients = _as_many("assign_grad(...)", values, numbers)
     deque(map(_set_gradient, values, gradients), maxlen=0)  # in one go
 
@@ -220,7 +220,7 @@ def descend(values: Sequence[Value], rate: float) -> None:
         moved = [value._data - rate * value._grad for value in values]
     except AttributeError:
         raise _foreign(values) from None
-    _tell_read("sets .data of", values)
+    _tell_used("sets .data of", values)
     write_data(values, moved)
 
 
@@ -274,9 +274,9 @@ def _check_values(values: Sequence[Any]) -> None:
         raise _foreign(values)
 
 
-def _tell_read(what: str, values: Sequence[Value]) -> None:
+def _tell_used(what: str, values: Sequence[Value]) -> None:
     if watching and values:
-        tell_read(what, values[0])
+        tell_used(what, values[0])
 
 
 def _foreign(values: Sequence[Any]) -> TypeError:

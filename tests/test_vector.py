@@ -130,13 +130,13 @@ def test_an_interruption_leaves_no_half(
     values = Interrupted(Value(9.0) for _ in range(5))
     for i, value in enumerate(values):
         value.grad = 9.0 - i
-    check, reads = engine.vectors._tell_read, []
+    check, reads = engine.vectors._tell_used, []
 
     def interrupt_after(what: str, values: Any) -> None:
         reads.append(check(what, values))
         values.interrupted = False  # what comes next is the writing
 
-    monkeypatch.setattr("glassgrad.engine.vectors._tell_read", interrupt_after)
+    monkeypatch.setattr("glassgrad.engine.vectors._tell_used", interrupt_after)
     with pytest.raises(KeyboardInterrupt):
         write(values)
     assert reads

@@ -132,7 +132,7 @@ class Tracer(Observer):
         """A comparison becomes a guard."""
         self.guards.append(Guard(relation, left, right, outcome))
 
-    def read(self, what: str, node: Value) -> NoReturn:
+    def used(self, what: str, node: Value) -> NoReturn:
         """Stop where a recording could not be repeated.
 
         Raises:
