@@ -4,7 +4,7 @@ Each row becomes the source text of a function, as dataclasses make `__init__`, 
 called. `print(source_of(TABLE["mul"]))` shows that of `a * b`, which is, but for the lines that
 serve rare cases:
 
-    def method(self, other) -> Value:
+    def method(self, other: Operand) -> Value:
         a = self._data
         if other.__class__ is Value: b = other._data
         elif other.__class__ is float: b = other
@@ -42,7 +42,15 @@ from glassgrad.engine.misuse import is_real, is_refused
 from glassgrad.engine.op import HARD_PLACE, TABLE, Operation, evaluators, newcomers
 from glassgrad.engine.provenance import latest, made_by
 from glassgrad.engine.row_source import PythonSource, python_source
-from glassgrad.engine.value import NOT_COMPUTED, Constant, Value, as_node, checked_operand, constant
+from glassgrad.engine.value import (
+    NOT_COMPUTED,
+    Constant,
+    Operand,
+    Value,
+    as_node,
+    checked_operand,
+    constant,
+)
 
 # The lines that make a node stand once, as text: `node_of` is made of them, and so is every method,
 # since a call would cost as much as all the rest.
@@ -118,7 +126,8 @@ def _text(row: Operation, written: PythonSource, reflected: bool) -> str:
     if row.arity == 2:
         other, number = _name_of_other(row), written.operands[1 - mine]
         names.insert(1 - mine, other)
-        signature.append(f"{other}={row.defaults[0]!r}" if row.defaults else other)
+        default = f" = {row.defaults[0]!r}" if row.defaults else ""
+        signature.append(f"{other}: Operand{default}")
         otherwise = "with_others" if row.dunder else "record"
         listed = ", ".join(names)
         lines.append(_READ.format(other, number, operands=listed, otherwise=otherwise))
@@ -145,6 +154,7 @@ def _name_of_other(row: Operation) -> str:
 
 _SHARED = {
     "Value": Value,
+    "Operand": Operand,
     "NOT_COMPUTED": NOT_COMPUTED,
     "HARD_PLACE": HARD_PLACE,
     "new": object.__new__,

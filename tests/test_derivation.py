@@ -71,7 +71,7 @@ def check(y: Value, x: Value) -> Derivation:
 NEURON = """\
 1 path from o back to w1
 ∂o/∂w1  = ∂o/∂v4 * ∂v4/∂v3 * ∂v3/∂v1 * ∂v1/∂w1
-        = sech(v4) ** 2 * 1 * 1 * x1
+        = (1 - tanh(v4) ** 2) * 1 * 1 * x1
         = 0.5 * 1 * 1 * 2
         = 1"""
 

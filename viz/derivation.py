@@ -41,7 +41,7 @@ class Derivation:
     >>> print(derivation((x * w).tanh(), w))
     1 path from v2 back to w
     ∂v2/∂w  = ∂v2/∂v1 * ∂v1/∂w
-            = sech(v1) ** 2 * x
+            = (1 - tanh(v1) ** 2) * x
             = 2.458e-05 * 2
             = 4.915e-05
     """
