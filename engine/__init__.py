@@ -42,6 +42,7 @@ from glassgrad.engine.origin import hide_lines_of as hide_lines_of
 from glassgrad.engine.record import record as _record  # noqa: F401  gives Value its operators
 from glassgrad.engine.table import *  # noqa: F403  every row of the table is a function
 from glassgrad.engine.table import TABLE as TABLE
+from glassgrad.engine.table import log_softmax as log_softmax
 from glassgrad.engine.table import softmax as softmax
 from glassgrad.engine.value import NOT_COMPUTED as NOT_COMPUTED
 from glassgrad.engine.value import Value as Value

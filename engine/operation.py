@@ -231,13 +231,10 @@ class Reduction(Operation):
         return self._read(operands)
 
     def arrange(self, operands: tuple[Any, ...]) -> tuple[Any, ...]:
-        if len(operands) == 1 and isinstance(operands[0], np.ndarray):
-            operands = tuple(operands[0].flat)
-        elif len(operands) == 1 and isinstance(operands[0], Iterable):
-            operands = tuple(operands[0])
-        if len(operands) < self.least:
-            raise ValueError(f"{self.name} of nothing has no value; give at least one operand.")
-        return operands
+        return in_one_row(self.name, operands, self.least)
+
+    def _with_named(self, operands: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        raise TypeError(_unknown_argument(self.name, next(iter(named))))
 
     def takes(self) -> str:
         return "one iterable of operands"
@@ -257,6 +254,45 @@ class Reduction(Operation):
         return tuple([p if want else None for p, want in zip(partials, wanted)])
 
 
+def in_one_row(name: str, operands: tuple[Any, ...], least: int = 0) -> tuple[Any, ...]:
+    """The operands of a reduction, given as one iterable or one by one.
+
+    Raises:
+        TypeError: they are a table, of which a reduction could mean the rows or the columns.
+        ValueError: there are fewer than `least`.
+
+    >>> from glassgrad.engine.operation import in_one_row
+    >>> in_one_row("sum", ([1.0, 2.0],)), in_one_row("sum", (1.0, 2.0))
+    ((1.0, 2.0), (1.0, 2.0))
+    """
+    if len(operands) == 1 and isinstance(operands[0], Iterable):
+        (given,) = operands
+        operands = tuple(given)
+        if _is_table(given, operands):
+            raise TypeError(
+                f"{name} takes the numbers of one row, not a table of them. For each row write "
+                f"[{name}(row) for row in table]; for each column, of zip(*table)."
+            )
+    if len(operands) < least:
+        raise ValueError(f"{name} of nothing has no value; give at least one operand.")
+    return operands
+
+
+def _is_table(given: Any, rows: tuple[Any, ...]) -> bool:
+    return getattr(given, "ndim", 1) > 1 or bool(rows and set(map(type, rows)) <= {list, tuple})
+
+
+def _unknown_argument(name: str, argument: str) -> str:
+    if argument in ("axis", "dim", "keepdims", "keepdim"):
+        return (
+            f"{name} has no {argument}: it takes the numbers of one row. For each row write "
+            f"[{name}(row) for row in table]; for each column, of zip(*table)."
+        )
+    if argument in ("ddof", "correction", "unbiased"):
+        return f"{name} has no {argument}: it divides by n. For n - 1 use var(xs) * (n / (n - 1))."
+    return f"{name} has no argument {argument!r}; it takes the operands alone."
+
+
 class NonEmptyReduction(Reduction):
     """A reduction that has no value without operands, such as a mean."""
 
@@ -270,6 +306,11 @@ class Pairing(Reduction):
         if len(operands) != 2 or not (_is_iterable(operands[0]) and _is_iterable(operands[1])):
             raise TypeError(f"{self.name} takes {self.takes()}, for example {self.name}(ws, xs).")
         left, right = tuple(operands[0]), tuple(operands[1])
+        if _is_table(operands[0], left) or _is_table(operands[1], right):
+            raise TypeError(
+                f"{self.name} takes two rows of numbers, not tables. For products of matrices make "
+                "arrays of them, np.array(table), and write A @ B."
+            )
         if len(left) != len(right):
             raise ValueError(
                 f"{self.name} needs as many left operands as right ones, "

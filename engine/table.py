@@ -17,13 +17,20 @@ Formulas without a source in the row are in every calculus textbook, and in DLMF
 
 import math
 import operator
+from collections.abc import Callable, Sequence
 from functools import reduce
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.operation import NonEmptyReduction, Operation, Pairing, Reduction
+from glassgrad.engine.operation import (
+    NonEmptyReduction,
+    Operation,
+    Pairing,
+    Reduction,
+    in_one_row,
+)
 from glassgrad.engine.row import EVERYWHERE, POSITIVE, formula, row
 from glassgrad.engine.row import TABLE as TABLE  # noqa: PLC0414  typed packages export so
 
@@ -115,6 +122,29 @@ log10: Operation = row(
     "log10", "The logarithm to base 10.", math.log10, np.log10,
     lambda x, y: 1.0 / (x * math.log(10.0)),
     domain=(POSITIVE,), latex=r"\log_{10}(%s)",
+)
+
+
+
+def _logaddexp(a: float, b: float) -> float:
+    if a == b:
+        return a + math.log(2.0)
+    return (a if a > b else b) + math.log1p(math.exp(-math.fabs(a - b)))
+
+
+logaddexp: Operation = row(
+    "logaddexp", "log(exp(a) + exp(b)): a sum of numbers that are given by their logarithms.",
+    _logaddexp, np.logaddexp,
+    lambda a, b, y: sigmoid(a - b),
+    lambda a, b, y: sigmoid(b - a),
+)
+# At (0, 0) its slope by y is 0, but has no derivative, as `direction` there.
+xlogy: Operation = row(
+    "xlogy", "x·log(y), and 0 where x is 0, also at y = 0, as entropy has it.",
+    *formula(lambda x, y: where(x, x * log(y), minimum(abs(y), 0.0))),
+    lambda x, y, result: log(y),
+    lambda x, y, result: where(hypot(x, y), x / y, direction(x, y)),
+    domain=(EVERYWHERE, POSITIVE),
 )
 sqrt: Operation = row(
     "sqrt", "The square root.", math.sqrt, np.sqrt,
@@ -470,19 +500,46 @@ def _logsumexp(*xs: Any) -> Any:
     return shift + where(counted, log1p(rest), log(rest))
 
 
-def _shares(xs: tuple[Any, ...]) -> tuple[Any, ...]:
-    shift = reduce(maximum, xs)
-    parts = [exp(x - shift) for x in xs]
-    # The nodes of all shares have the operands in another order each; an exact sum has the same
-    # bits in any.
-    total = math.fsum(parts) if type(parts[0]) is float else _sum(*parts)
-    return tuple(part / total for part in parts)
+def _of_others(
+    xs: Sequence[Any], combine: Callable[[Any, Any], Any], nothing: float
+) -> tuple[Any, ...]:
+    """For each operand all others, combined in about 3n steps; nothing is taken away again.
+
+    Pairs are combined, and pairs of pairs; on the way back, the others of an operand are its
+    partner and the others of their pair.
+    """
+    if len(xs) < 3:
+        return tuple(xs[::-1]) if len(xs) != 1 else (nothing,)
+    pairs = [xs[i : i + 2] for i in range(0, len(xs), 2)]
+    found: list[Any] = []
+    wholes = [reduce(combine, pair) for pair in pairs]
+    for pair, others in zip(pairs, _of_others(wholes, combine, nothing)):
+        found += [combine(x, others) for x in pair[::-1]] if len(pair) > 1 else [others]
+    return tuple(found)
 
 
-def _share_derivatives(xs: tuple[Any, ...], first: Any) -> tuple[Any, ...]:
-    """By the first y·(1 - y), with 1 - y as the sum of the other shares; by others -y·share."""
-    others = softmax(xs)[1:]
-    return (first * _sum(*others), *(-first * share for share in others))
+def _norm(*xs: float) -> float:
+    return math.nan if any(map(math.isnan, xs)) else math.hypot(*xs)
+
+
+def _norm_of_arrays(*xs: Any) -> Any:
+    largest = reduce(np.maximum, xs)
+    return np.where(largest != largest, largest, reduce(np.hypot, xs, 0.0))
+
+
+def _deviations(xs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """How far each operand is from the mean, whose rounding is made good; no sum overflows."""
+    centre = dot([1.0 / len(xs)] * len(xs), xs)
+    apart = tuple(x - centre for x in xs)
+    lost = mean(apart)
+    return tuple(x - lost for x in apart)
+
+
+def _by_operands_of_std(xs: tuple[Any, ...], y: Any) -> tuple[Any, ...]:
+    if len(xs) == 1:
+        return (0.0,)
+    apart = _deviations(xs)
+    return tuple(where(y, x / y / len(xs), direction(x, y)) for x in apart)
 
 
 sum: Operation = row(
@@ -519,27 +576,71 @@ logsumexp: Operation = row(
     *formula(_logsumexp), lambda xs, y: softmax(xs),
     kind=NonEmptyReduction,
 )
-softmax_share: Operation = row(
-    "softmax", "The share exp(x) of the first operand in the sum over all operands.",
-    *formula(lambda *xs: _shares(xs)[0]), _share_derivatives,
-    kind=NonEmptyReduction, text="softmax_share(%s)",
+norm: Operation = row(
+    "norm", "The length of a vector, the root of the sum of its squares, without overflow.",
+    _norm, _norm_of_arrays, lambda xs, y: tuple(map(direction, xs, _of_others(xs, hypot, 0.0))),
+    kind=Reduction, latex=r"\left\|%s\right\|",
 )
+var: Operation = row(
+    "var", "The mean of the squared distances from the mean, of a whole population.",
+    *formula(lambda *xs: _dot(*_deviations(xs), *_deviations(xs)) / len(xs)),
+    lambda xs, y: tuple(2.0 / len(xs) * x for x in _deviations(xs)),
+    kind=NonEmptyReduction, latex=r"\operatorname{Var}(%s)",
+)
+std: Operation = row(
+    "std", "The standard deviation of a population, the root of `var`, without overflow.",
+    *formula(lambda *xs: norm(_deviations(xs)) / math.sqrt(len(xs))), _by_operands_of_std,
+    kind=NonEmptyReduction, latex=r"\operatorname{std}(%s)",
+)
+# Neither its derivatives nor theirs subtract: 1 - y would lose its digits where y is near 1.
+share: Operation = row(
+    "share", "a / (a + b): the share of a in a whole of a and b.",
+    *formula(lambda a, b: a / (a + b)),
+    lambda a, b, y: share(b, a) / (a + b),
+    lambda a, b, y: -y / (a + b),
+    domain=(POSITIVE, POSITIVE),
+)
+
+# Functions of several results, made of rows.
 
 
 def softmax(*operands: Any) -> tuple[Any, ...]:
     """The share of each operand in the sum of exponentials: numbers from 0 to 1 that add up to 1.
 
-    Takes one iterable, or the operands one by one; each share is a node of its own.
+    exp(x) / (exp(x) + the exponentials of the others), each shifted by the largest operand, which
+    is a constant here. Takes one iterable, or the operands one by one.
+
+    Raises:
+        TypeError: the operands are a table.
+        ValueError: there are none.
 
     >>> softmax([0.0, 0.0])
     (0.5, 0.5)
     """
-    xs = softmax_share.arrange(operands)
-    if set(map(type, xs)) == {float}:
-        return _shares(xs)
-    return tuple(softmax_share((x, *xs[:i], *xs[i + 1 :])) for i, x in enumerate(xs))
+    xs = in_one_row("softmax", operands, least=1)
+    largest = max(xs)
+    shift = largest.detach() if hasattr(largest, "detach") else largest
+    # What is masked by a plain -inf stays out of the sight of `trap()`.
+    parts = [0.0 if type(x) is float and x == -math.inf else exp(x - shift) for x in xs]
+    return tuple(map(share, parts, _of_others(parts, operator.add, 0.0)))
+
+
+def log_softmax(*operands: Any) -> tuple[Any, ...]:
+    """The logarithms of the shares that `softmax` gives, with all digits near 0 and far below.
+
+    The logarithm of exp(x) / (exp(x) + r) is -softplus(log(r) - x), where r are the others.
+
+    Raises:
+        TypeError, ValueError: see `softmax`.
+
+    >>> log_softmax([0.0, 1000.0])
+    (-1000.0, -0.0)
+    """
+    xs = in_one_row("log_softmax", operands, least=1)
+    return tuple(-softplus(r - x) for x, r in zip(xs, _of_others(xs, logaddexp, -math.inf)))
 
 
 # What `import *` gives of this file: the functions. Set this way, since a type checker reads every
 # name above if it finds no `__all__` that it would have to run code to know.
-globals()["__all__"] = ["softmax", *(n for n, x in vars().items() if isinstance(x, Operation))]
+globals()["__all__"] = [n for n, x in vars().items() if isinstance(x, Operation)]
+globals()["__all__"] += ["log_softmax", "softmax"]

@@ -97,13 +97,17 @@ def torch_rows() -> Rows:
         "max": reduction(torch.amax),
         "min": reduction(torch.amin),
         "logsumexp": reduction(lambda xs: torch.logsumexp(xs, 0)),
-        "softmax": reduction(lambda xs: torch.softmax(xs, 0)[0]),
+        "norm": reduction(torch.linalg.vector_norm),
+        "var": reduction(lambda xs: torch.var(xs, correction=0)),
+        "std": reduction(lambda xs: torch.std(xs, correction=0)),
+        "share": tensors(lambda a, b: a / (a + b)),
     }
 
 
 TORCH_NAMES = (
     "add sub mul div neg abs exp expm1 log log1p log2 log10 sqrt sin cos tan asin acos atan atan2 "
-    "sinh cosh tanh asinh acosh atanh hypot erf erfc sigmoid relu sign maximum minimum"
+    "sinh cosh tanh asinh acosh atanh hypot erf erfc sigmoid relu sign maximum minimum "
+    "logaddexp xlogy"
 ).split()
 """The rows that are functions of tensors of the same name in PyTorch."""
 
@@ -155,6 +159,7 @@ def jax_rows() -> Rows:
         "step": lambda x: jnp.heaviside(x, 0.0),
         "compare": compare,
         "where": lambda condition, a, b: jnp.where(condition != 0.0, a, b),
+        "xlogy": special.xlogy,
         "sum": reduction(jnp.sum),
         "prod": reduction(jnp.prod),
         "dot": dot,
@@ -162,13 +167,16 @@ def jax_rows() -> Rows:
         "max": reduction(jnp.max),
         "min": reduction(jnp.min),
         "logsumexp": reduction(special.logsumexp),
-        "softmax": reduction(lambda xs: jax.nn.softmax(xs)[0]),
+        "norm": reduction(jnp.linalg.norm),
+        "var": reduction(jnp.var),
+        "std": reduction(jnp.std),
+        "share": lambda a, b: a / jnp.add(a, b),
     }
 
 
 JAX_ROWS = (
     "add sub mul div neg pos pow abs exp expm1 log log1p log2 log10 sqrt cbrt sin cos tan asin "
-    "acos atan atan2 sinh cosh tanh asinh acosh atanh sign maximum minimum clip"
+    "acos atan atan2 sinh cosh tanh asinh acosh atanh sign maximum minimum clip logaddexp"
 ).split()
 JAX_NAMES = {
     "sub": "subtract", "mul": "multiply", "div": "divide", "neg": "negative", "pos": "positive",

@@ -23,8 +23,8 @@ TAIL_GATE = (1e-15, 1e-15, 1e-12, 1e-10)
 """The same in the tails: there, value and gradient are right to the last digits or wrong."""
 ROUNDED_EXPONENTS = {
     "pow": "a^(b - 1) rounds b - 1, which shows times ln a",
-    "softmax": "exp(x - largest) rounds the difference, which shows times its size",
-    "logsumexp": "its derivatives are softmax",
+    "logaddexp": "its derivatives take exp of a rounded difference, which shows times its size",
+    "logsumexp": "the same: exp(x - largest)",
     "gelu_tanh": "the cubic inside is rounded, which shows times its size",
 }
 """Rows whose gate in the tails is 1e-13: what is rounded, as in every other library, and why."""

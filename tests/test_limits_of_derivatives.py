@@ -85,16 +85,23 @@ def partial(digits: Digits, function: Callable[..., Any], point: list[Any], by: 
 
 
 def limits(
-    digits: Digits, function: Callable[..., Any], point: Point, by: By, moved: list[int]
+    digits: Digits,
+    function: Callable[..., Any],
+    point: Point,
+    by: By,
+    moved: list[int],
+    *,
+    nearer: int = 1,
 ) -> list[Any]:
     """The derivative a little beside the point, on all sides by the operands that are moved."""
+    distance = digits.distance**nearer
     weights = [digits.mp.mpf(1), digits.mp.sqrt(3) - 1, digits.mp.sqrt(2) - 1]
     found = []
     for signs in itertools.product((1, -1), repeat=len(moved)):
         for turn in range(len(moved)):
             beside = list(map(digits.mp.mpf, point))
             for place, sign in enumerate(signs):
-                beside[moved[place]] += sign * weights[(place + turn) % 3] * digits.distance
+                beside[moved[place]] += sign * weights[(place + turn) % 3] * distance
             found.append(partial(digits, function, beside, by))
     return found
 
@@ -129,7 +136,9 @@ def is_honest(
     known = [side for side in sides if side is not None]
     if not known:  # outside the domain
         return True
-    if max(map(abs, known)) > 1e6:
+    sides = limits(digits, function, point, by, list(range(len(point))), nearer=2)
+    nearer = [side for side in sides if side is not None]
+    if max(map(abs, nearer)) > 1.5 * max(map(abs, known)) + 1e-8:  # a logarithm doubles
         return math.isinf(ours)
     room = 1e-8 * max(1, *map(abs, known))
     return bool(min(known) - room <= ours <= max(known) + room)

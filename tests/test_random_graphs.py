@@ -66,17 +66,25 @@ def one(name: str, *operands: Operand, at: tuple[float, ...]) -> Program:
     return Program(at, ((name, operands),))
 
 
-TAILS = "tanh sigmoid softmax expm1 elu gelu softplus logsumexp".split()
+def has_no_length(name: str, xs: tuple[float, ...]) -> bool:
+    is_length = name in ("atan2", "hypot", "direction", "norm") and not any(xs)
+    return is_length or (name == "std" and len(set(xs)) == 1)
+
+
+TAILS = "tanh sigmoid expm1 elu gelu softplus logsumexp logaddexp".split()
 PERMITTED = [
     Permission(
         "infinity and nan: 0 × ∞ is nan in one arrangement of the chain rule, not in another",
         ("PyTorch", "JAX"), is_not_finite, 1, nan_once, one("cbrt", 0, at=(0.0,)),
     ),
     Permission(
-        "the vector (0, 0): it has no direction, derivatives are nan there, and 0 here",
-        ("PyTorch", "JAX"),
-        lambda name, xs: name in ("atan2", "hypot", "direction") and xs == (0.0, 0.0),
-        1, nan_once, one("hypot", 0, 1, at=(0.0, 0.0)),
+        "a vector of length 0: it has no direction, and one of the two says nan of its derivatives",
+        ("PyTorch", "JAX"), has_no_length, 1, nan_once, one("hypot", 0, 1, at=(0.0, 0.0)),
+    ),
+    Permission(
+        "0·log(y): what is nan at y ≤ 0 in one arrangement of its derivatives is 0 in another",
+        ("PyTorch", "JAX"), lambda name, xs: name == "xlogy" and xs[0] == 0.0 and not xs[1] > 0.0,
+        1, at_all, one("xlogy", 0, 1, at=(0.0, 0.0)),
     ),
     Permission(
         "the base 0: where 0 × ∞ would come up, derivatives are nan there, and the limit here",
@@ -92,6 +100,11 @@ PERMITTED = [
         "an edge of clip: x has all of the derivative in PyTorch, and a half here as at other ties",
         ("PyTorch",), lambda name, xs: name == "clip" and len(set(xs)) < 3,
         1, at_all, one("clip", 0, -1.0, 1.0, at=(1.0,)),
+    ),
+    Permission(
+        "clip without room: the tie of all three is shared in JAX, and the derivative of high here",
+        ("JAX",), lambda name, xs: name == "clip" and len(set(xs)) == 1,
+        1, at_all, one("clip", 0.0, 0.0, 0, at=(0.0,)),
     ),
     Permission(
         "a kink at 0: JAX takes the derivative on the right",

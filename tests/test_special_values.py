@@ -108,10 +108,13 @@ def test_floats_and_arrays_at_special_numbers(row: Operation) -> None:
 def test_second_derivatives_are_symmetric_at_ties_and_kinks(row: Operation) -> None:
     """Whatever is chosen where no derivative exists is the choice of one function."""
     for case in cases()[row.name]:
-        is_free = row.name == "pow" and case.point[0] == 0.0  # 0^b has no derivative by both
+        # 0^b has no derivative by both, and neither has x·log(y) at (0, 0).
+        is_free = (row.name, case.point[0]) in (("pow", 0.0), ("xlogy", 0.0))
         if len(case.point) > 1 and set(map(abs, case.point)) <= {0.0, 1.0} and not is_free:
             hessian = engine.hessian(lambda xs: call(row, tuple(xs)))(case.point)
-            assert np.array_equal(hessian, hessian.T, equal_nan=True), (case.point, hessian)
+            # Of a share, x/s/s·y and y/s/s·x are rounded; all else is symmetric to the bit.
+            rounding = 4e-16 if row.name == "logsumexp" else 0.0
+            np.testing.assert_allclose(hessian, hessian.T, rounding, err_msg=str(case.point))
 
 
 def test_all_pairs_are_there() -> None:

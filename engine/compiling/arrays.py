@@ -137,18 +137,6 @@ def by_operands_of_prod(rows: Any, result: Any) -> Any:
     return np.concatenate((ones, before), -1) * np.concatenate((after, ones), -1)
 
 
-def softmax(rows: Any) -> Any:
-    """All shares of each row."""
-    parts = np.exp(rows - rows.max(-1)[..., None])
-    return parts / parts.sum(-1)[..., None]
-
-
-def gradient_of_softmax(upstream: Any, shares: Any) -> Any:
-    """What the operands receive; with 1 - y as the sum of the other shares, as in the table."""
-    others = 1.0 - np.eye(shares.shape[-1], like=shares)
-    return shares * (upstream * (shares @ others) - (upstream * shares) @ others)
-
-
 def logsumexp(rows: Any) -> Any:
     """The largest counts as 1, and log1p adds it, so that the others are not lost."""
     places = np.arange(rows.shape[-1], like=rows)
@@ -162,7 +150,8 @@ def logsumexp(rows: Any) -> Any:
 
 def by_operands_of_logsumexp(rows: Any, result: Any) -> Any:
     """The shares of a softmax."""
-    return softmax(rows)
+    parts = np.exp(rows - rows.max(-1)[..., None])
+    return parts / parts.sum(-1)[..., None]
 
 
 def by_operands_of_max(rows: Any, result: Any) -> Any:
@@ -223,7 +212,7 @@ for _name, _row in TABLE.items():
 for _kernel in (
     join, stack, tile, total, placed, scatter, add_at,
     masked, reached, masked_where_reached, matmul_where_reached,
-    step, relu, mean, by_operands_of_mean, by_operands_of_prod, softmax, gradient_of_softmax,
+    step, relu, mean, by_operands_of_mean, by_operands_of_prod,
     logsumexp, by_operands_of_logsumexp, by_operands_of_max,
 ):  # fmt: skip
     NAMESPACE[_kernel.__name__] = _kernel

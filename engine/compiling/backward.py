@@ -152,10 +152,6 @@ class _Backward:
         (operand,) = operands
         if row.name == "sum":
             text = f"repeat(d{index}, {length}, -1)"
-        elif row.name == "softmax":
-            table = self.source.shape(group.is_batched, group.rows, length)
-            names = f"d{index}.reshape({table}), v{index}.reshape({table})"
-            text = f"gradient_of_softmax({names}).reshape({flat})"
         else:
             times = self._times(index, group) or "times"
             partials = f"by_operands_of_{row.name}({operand.ink.text}, v{index})"

@@ -59,8 +59,6 @@ def _reduction(source: Source, index: int, group: Group) -> str:
         return f"({names[0]} * {names[1]}).sum(-1)"
     if group.row.name in ("sum", "prod"):
         return f"{names[0]}.{group.row.name}(-1)"
-    if group.row.name == "softmax":
-        return f"softmax({names[0]}).reshape({source.shape(group.is_batched, len(group))})"
     return f"{group.row.name}({names[0]})"
 
 

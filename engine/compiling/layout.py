@@ -166,8 +166,6 @@ class _Known:
         """The groups of nodes that are alike: one, unless they are products of several shapes."""
         if isinstance(row, Pairing):
             return self._pairings(row, nodes, operands)
-        if row.name == "softmax":
-            return [_shares(row, nodes, operands)]
         if row.name == "sum" and operands.shape[1] <= min(_FEW, len(nodes) - 1):
             return [self._elements(row, nodes, operands)]
         if isinstance(row, Reduction):
@@ -216,21 +214,6 @@ class _Known:
             Group(None, order[self.kinds[order] == i], kind=kind, is_batched=kind in batched)
             for i, kind in enumerate(LEAVES)
         ]
-
-
-def _shares(row: Operation, nodes: Numbers, operands: Numbers) -> Group:
-    """The shares of a softmax: one row for all shares of the same operands."""
-    known: dict[bytes, int] = {}
-    ordered = np.sort(operands, axis=1)
-    numbers = [known.setdefault(each.tobytes(), len(known)) for each in ordered]
-    rows = np.frombuffer(b"".join(known), np.intp).reshape(len(known), -1)
-    cells = np.full(rows.shape, -1, np.intp)
-    for node, number, first in zip(nodes.tolist(), numbers, operands[:, 0].tolist()):
-        place = int(np.searchsorted(rows[number], first))
-        while cells[number, place] >= 0:  # the share of an equal operand
-            place += 1
-        cells[number, place] = node
-    return Group(row, cells.ravel(), (rows.ravel(),), rows=len(rows))
 
 
 def _reads_late(group: Group) -> tuple[bool, bool]:

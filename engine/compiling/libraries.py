@@ -48,7 +48,6 @@ class Library:
         self.place: dict[str, Any] = {"dtype": self.kind}
         self.differences: dict[str, Function] = {
             "zeros": lambda shape: module.zeros(shape, **self.place),
-            "eye": lambda size, **_: module.eye(size, **self.place),
             "where": lambda condition, a, b: module.where(
                 self.number(condition) != 0, self.number(a), self.number(b)
             ),

@@ -22,7 +22,6 @@ NEUTRAL = {
     "max": -math.inf,
     "min": math.inf,
     "logsumexp": -math.inf,
-    "softmax": -math.inf,
 }
 """What may be added to the operands of a reduction without changing it."""
 _LEAST_LENGTHS = 3

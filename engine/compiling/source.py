@@ -191,8 +191,7 @@ def described(group: Group) -> str:
         return f"{len(group):,} scalars {steps}"
     if group.row is None:
         return counted(len(group), f"{group.kind} number")
-    count = group.rows if group.row.name == "softmax" else int((group.nodes >= 0).sum())
-    title = counted(count, group.row.name)
+    title = counted(int((group.nodes >= 0).sum()), group.row.name)
     if group.grid is None:
         return title
     blocks, rows, columns = group.grid.cells.shape

@@ -31,6 +31,8 @@ _RANGES = {
     "softplus": (0.0, inf),
 }
 """Activations that give only some numbers, and which."""
+_LAST_ROW = {"softmax": "share"}
+"""The row of the table that an activation ends with which is none itself."""
 _OF_LOGITS = (binary_cross_entropy_with_logits, cross_entropy)
 _OF_NUMBERS = (mse, mae, huber)
 _WITH_THRESHOLD = (accuracy, confusion)
@@ -50,7 +52,7 @@ def end_of(outputs: Any) -> str | None:
     """
     operations = {leaf.operation for leaf in leaves_of(outputs) if isinstance(leaf, Value)}
     operation = operations.pop() if len(operations) == 1 else None
-    return next((name for name in _RANGES if TABLE[name] is operation), None)
+    return next((n for n in _RANGES if TABLE[_LAST_ROW.get(n, n)] is operation), None)
 
 
 def disagreement(loss: Callable[..., Any], end: str | None, targets: Any) -> str | None:

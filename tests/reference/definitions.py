@@ -30,6 +30,8 @@ def _elementary(mp: Any) -> dict[str, Callable[..., Any]]:
         "log1p": lambda x: mp.log(1 + x),
         "log2": lambda x: mp.log(x) / mp.log(2),
         "log10": lambda x: mp.log(x) / mp.log(10),
+        "logaddexp": lambda a, b: mp.log(mp.exp(a) + mp.exp(b)),
+        "xlogy": lambda x, y: x * mp.log(y) if x else mp.mpf(0),
         "sqrt": mp.sqrt,
         "cbrt": lambda x: mp.sign(x) * mp.cbrt(abs(x)),
         "sin": mp.sin,
@@ -93,6 +95,10 @@ def _reductions(mp: Any) -> dict[str, Callable[..., Any]]:
         half = len(both) // 2
         return mp.fsum(a * b for a, b in zip(both[:half], both[half:]))
 
+    def var(*xs: Any) -> Any:
+        mean = mp.fsum(xs) / len(xs)
+        return mp.fsum((x - mean) ** 2 for x in xs) / len(xs)
+
     return {
         "sum": lambda *xs: mp.fsum(xs),
         "prod": lambda *xs: mp.fprod(xs),
@@ -101,5 +107,8 @@ def _reductions(mp: Any) -> dict[str, Callable[..., Any]]:
         "max": lambda *xs: max(xs),
         "min": lambda *xs: min(xs),
         "logsumexp": lambda *xs: mp.log(mp.fsum(map(mp.exp, xs))),
-        "softmax": lambda *xs: mp.exp(xs[0]) / mp.fsum(map(mp.exp, xs)),
+        "norm": lambda *xs: mp.sqrt(mp.fsum(x * x for x in xs)),
+        "var": var,
+        "std": lambda *xs: mp.sqrt(var(*xs)),
+        "share": lambda a, b: a / (a + b),
     }

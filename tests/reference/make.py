@@ -31,7 +31,7 @@ Point = tuple[float, ...]
 
 FILE = Path(__file__).with_name("values.txt")
 POINTS, TAIL_POINTS = 24, 16
-SIZES, PAIRED_SIZES = (1, 2, 3, 5), (2, 4, 6)
+SIZES, PAIRED_SIZES, SPREAD_SIZES = (1, 2, 3, 5), (2, 4, 6), (3, 4, 5)
 TAILS = [
     *(10.0**k for k in (-200, -100, -50, -20, -12, -8, -5, -3, 3, 5, 8, 12, 20, 50, 100, 200)),
     *(6.0, 9.0, 13.0, 20.0, 26.0, 37.0, 45.0, 100.0, 300.0, 650.0, 700.0),
@@ -104,8 +104,7 @@ class Reference:
         except (ArithmeticError, ValueError):
             return False
         has_derivatives = any(rule is not None for rule in row.rules)
-        is_share_of_one = row.name == "softmax" and len(point) == 1
-        if has_derivatives and not any(gradient) and not is_share_of_one:
+        if has_derivatives and not any(gradient):
             return False
         cancels = sum(abs(x * d) for x, d in zip(point, gradient)) > 10.0 * abs(value)
         return not (isinstance(row, Reduction) and value and cancels)
@@ -114,6 +113,8 @@ class Reference:
 def sizes(row: Operation) -> tuple[int, ...]:
     if isinstance(row, Pairing):
         return PAIRED_SIZES
+    if row.name in ("var", "std"):  # of one number 0, and a distance of two
+        return SPREAD_SIZES
     return SIZES if isinstance(row, Reduction) else (len(row.domain),)
 
 

@@ -51,6 +51,28 @@ def _leg(c: float, a: float) -> Result:
     return y, [c / y, -a / y]
 
 
+def _norm(a: float, b: float) -> Result:
+    length = math.nan if np.isnan(a) or np.isnan(b) else np.hypot(a, b)
+    return length, [_direction(a, b)[0], _direction(b, a)[0]]
+
+
+def _share(a: float, b: float) -> Result:
+    whole = a + b
+    return a / whole, [b / whole / whole, -(a / whole) / whole]
+
+
+def _var(a: float, b: float) -> Result:
+    centre = a if a == b else a / 2.0 + b / 2.0
+    above = [a - centre, b - centre] if np.isfinite(centre) else [math.nan, math.nan]
+    return above[0] ** 2 / 2.0 + above[1] ** 2 / 2.0, above
+
+
+def _std(a: float, b: float) -> Result:
+    _, above = _var(a, b)
+    found = np.hypot(*above) / math.sqrt(2.0)
+    return found, [x / found / 2.0 if found else 0.0 for x in above]
+
+
 def _compare(a: float, b: float) -> float:
     return math.nan if np.isnan(a) or np.isnan(b) else float(a > b) - float(a < b)
 
@@ -83,6 +105,10 @@ DEFINITIONS: dict[str, Callable[..., Result]] = {
     "exp_product": lambda a, b: (np.exp(a * b), [b * np.exp(a * b), a * np.exp(a * b)]),
     "direction": _direction,
     "leg": _leg,
+    "norm": _norm,
+    "share": _share,
+    "var": _var,
+    "std": _std,
     "leaky_relu": _leaky_relu,
     "step": lambda x: (np.heaviside(x, 0.0), [0.0]),
     "compare": lambda a, b: (_compare(a, b), [0.0, 0.0]),
@@ -176,7 +202,16 @@ def the_gradient_of_logsumexp_is_softmax(name: str, point: Point, theirs: Result
         return theirs[0], (parts / parts.sum()).tolist()
 
 
+def xlogy_has_slopes_at_0(name: str, point: Point, theirs: Result) -> Result | None:
+    """By x it is log(y), also at x = 0, where PyTorch has 0 for y ≤ 0; by y it is 0 there."""
+    if name != "xlogy" or point[0] != 0.0 or math.isnan(point[1]):
+        return None
+    by_x = math.nan if point[1] < 0.0 else -math.inf if point[1] == 0.0 else theirs[1][0]
+    return theirs[0], [by_x, 0.0]
+
+
 EXCEPTIONS = [
+    xlogy_has_slopes_at_0,
     a_nan_is_never_masked,
     nan_outside_the_domain,
     digits_are_kept_in_tails,
