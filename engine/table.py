@@ -8,7 +8,8 @@ To add an operation, add a row.
 The names here shadow Python's `abs`, `pow`, `sum`, `max` and `min` on purpose: a rule written with
 them works on floats, Values, arrays and ink alike. A derivative is a function of the operands
 and of the result, called `y`; a plain number is a constant derivative; None means that
-none flows. `row.py` lists what a row can say. Three things to know when writing a rule: divide and
+none flows. Where a rule keeps digits in a way that no textbook writes, `textbook` is what people
+are shown. `row.py` lists what a row can say. Three things to know when writing a rule: divide and
 multiply freely (`operation.py` handles 1 / 0), raise to a variable power only with `pow`, and
 choose with `where` or `compare`. A nan as a condition counts as true: let it lead to a nan.
 
@@ -55,6 +56,7 @@ div: Operation = row(
     "div", "The quotient of two numbers.", operator.truediv, np.divide,
     lambda a, b, y: 1.0 / b,
     lambda a, b, y: -y / b,
+    textbook=(lambda a, b, y: 1.0 / b, lambda a, b, y: -a / pow(b, 2.0)),
     domain=(EVERYWHERE, POSITIVE), text="%s / %s", latex=r"\frac{%s}{%s}", binds=5,
     dunder="__truediv__",
 )
@@ -74,6 +76,7 @@ pow: Operation = row(
     np.float_power,  # np.power takes the square root for the exponent 0.5, which is nan at -inf
     lambda a, b, y: where(b, b * pow(a, b - 1.0), b * y / where(a, a, 1.0)),
     lambda a, b, y: y * log(where(a, a, 1.0 - step(-b))),
+    textbook=(lambda a, b, y: b * pow(a, b - 1.0), lambda a, b, y: pow(a, b) * log(a)),
     domain=(POSITIVE, EVERYWHERE), text="%s ** %s", latex="{%s}^{%s}", binds=7, dunder="__pow__",
 )
 abs: Operation = row(
@@ -137,6 +140,7 @@ logaddexp: Operation = row(
     _logaddexp, np.logaddexp,
     lambda a, b, y: sigmoid(a - b),
     lambda a, b, y: sigmoid(b - a),
+    textbook=(lambda a, b, y: exp(a - y), lambda a, b, y: exp(b - y)),
 )
 # At (0, 0) its slope by y is 0, but has no derivative, as `direction` there.
 xlogy: Operation = row(
@@ -144,6 +148,7 @@ xlogy: Operation = row(
     *formula(lambda x, y: where(x, x * log(y), minimum(abs(y), 0.0))),
     lambda x, y, result: log(y),
     lambda x, y, result: where(hypot(x, y), x / y, direction(x, y)),
+    textbook=(lambda x, y, result: log(y), lambda x, y, result: x / y),
     domain=(EVERYWHERE, POSITIVE),
 )
 sqrt: Operation = row(
@@ -178,16 +183,19 @@ tan: Operation = row(
 asin: Operation = row(
     "asin", "The angle in radians with a given sine.", math.asin, np.arcsin,
     lambda x, y: 1.0 / leg(1.0, x),
+    textbook=(lambda x, y: 1.0 / sqrt(1.0 - pow(x, 2.0)),),
     domain=((-0.95, 0.95),), latex=r"\arcsin(%s)",
 )
 acos: Operation = row(
     "acos", "The angle in radians with a given cosine.", math.acos, np.arccos,
     lambda x, y: -1.0 / leg(1.0, x),
+    textbook=(lambda x, y: -1.0 / sqrt(1.0 - pow(x, 2.0)),),
     domain=((-0.95, 0.95),), latex=r"\arccos(%s)",
 )
 atan: Operation = row(
     "atan", "The angle in radians with a given tangent.", math.atan, np.arctan,
     lambda x, y: 1.0 / (1.0 + x * x),
+    textbook=(lambda x, y: 1.0 / (1.0 + pow(x, 2.0)),),
     latex=r"\arctan(%s)",
 )
 atan2: Operation = row(
@@ -195,6 +203,10 @@ atan2: Operation = row(
     np.arctan2,
     lambda y, x, angle: direction(x, y) / _length(y, x),
     lambda y, x, angle: -direction(y, x) / _length(y, x),
+    textbook=(
+        lambda y, x, angle: x / (pow(x, 2.0) + pow(y, 2.0)),
+        lambda y, x, angle: -y / (pow(x, 2.0) + pow(y, 2.0)),
+    ),
     domain=(EVERYWHERE, POSITIVE),
 )
 sinh: Operation = row(
@@ -211,6 +223,7 @@ cosh: Operation = row(
 tanh: Operation = row(
     "tanh", "The hyperbolic tangent, an activation between -1 and 1.", math.tanh, np.tanh,
     lambda x, y: pow(sech(x), 2.0),
+    textbook=(lambda x, y: 1.0 - pow(y, 2.0),),
     latex=r"\tanh(%s)",
 )
 sech: Operation = row(
@@ -220,21 +233,25 @@ sech: Operation = row(
 asinh: Operation = row(
     "asinh", "The inverse of sinh.", math.asinh, np.arcsinh,
     lambda x, y: 1.0 / hypot(1.0, x),
+    textbook=(lambda x, y: 1.0 / sqrt(pow(x, 2.0) + 1.0),),
 )
 acosh: Operation = row(
     "acosh", "The inverse of cosh for positive results.", math.acosh, np.arccosh,
     lambda x, y: 1.0 / leg(x, 1.0),
+    textbook=(lambda x, y: 1.0 / sqrt(pow(x, 2.0) - 1.0),),
     domain=((1.1, 5.0),),
 )
 atanh: Operation = row(
     "atanh", "The inverse of tanh.", math.atanh, np.arctanh,
     lambda x, y: pow(1.0 / leg(1.0, x), 2.0),
+    textbook=(lambda x, y: 1.0 / (1.0 - pow(x, 2.0)),),
     domain=((-0.95, 0.95),),
 )
 hypot: Operation = row(
     "hypot", "The length of the vector (a, b), without overflow.", math.hypot, np.hypot,
     lambda a, b, y: direction(a, b),
     lambda a, b, y: direction(b, a),
+    textbook=(lambda a, b, y: a / y, lambda a, b, y: b / y),
     domain=(EVERYWHERE, POSITIVE),
 )
 # Its derivative by a is 1/c - a²/c³, written so that nothing cancels. The vector of no length has
@@ -244,6 +261,10 @@ direction: Operation = row(
     *formula(lambda a, b: a / _length(a, b)),
     lambda a, b, y: pow(direction(b, a), 2.0) / hypot(a, b),
     lambda a, b, y: -y * direction(b, a) / hypot(a, b),
+    textbook=(
+        lambda a, b, y: pow(b, 2.0) / pow(hypot(a, b), 3.0),
+        lambda a, b, y: -a * b / pow(hypot(a, b), 3.0),
+    ),
     domain=(EVERYWHERE, POSITIVE),
 )
 leg: Operation = row(
@@ -265,17 +286,20 @@ def _length(a: Any, b: Any) -> Any:
 erf: Operation = row(
     "erf", "The error function.", math.erf, np.vectorize(math.erf, otypes=[float]),
     lambda x, y: 2.0 / math.sqrt(math.pi) * exp_product(-x, x),
+    textbook=(lambda x, y: 2.0 / math.sqrt(math.pi) * exp(-pow(x, 2.0)),),
 )
 erfc: Operation = row(
     "erfc", "1 - erf(x) without loss where erf is near 1.", math.erfc,
     np.vectorize(math.erfc, otypes=[float]),
     lambda x, y: -2.0 / math.sqrt(math.pi) * exp_product(-x, x),
+    textbook=(lambda x, y: -2.0 / math.sqrt(math.pi) * exp(-pow(x, 2.0)),),
 )
 # Half of erfc(t) at t = -x/√2, corrected for the rounding of t, which shows in erfc's tail.
 normal_cdf: Operation = row(
     "normal_cdf", "Φ(x), the share of a normal distribution below x.",
     *formula(lambda x: _normal_cdf(x, x * -math.sqrt(0.5))),
     lambda x, y: exp_product(-0.5 * x, x) / math.sqrt(2.0 * math.pi),
+    textbook=(lambda x, y: exp(-pow(x, 2.0) / 2.0) / math.sqrt(2.0 * math.pi),),
     latex=r"\Phi(%s)",
 )
 
@@ -305,6 +329,7 @@ sigmoid: Operation = row(
     "sigmoid", "The logistic function 1 / (1 + exp(-x)), an activation between 0 and 1.",
     *formula(lambda x: _sigmoid(x, exp(-abs(x)))),
     lambda x, y: y * sigmoid(-x),
+    textbook=(lambda x, y: y * (1.0 - y),),
     latex=r"\sigma(%s)",
 )
 
@@ -330,6 +355,10 @@ leaky_relu: Operation = row(
     *formula(lambda x, slope: where(step(x), x, slope * x)),
     lambda x, slope, y: where(1.0 - step(x), slope * (1.0 - step(x)), 1.0),
     lambda x, slope, y: where(1.0 - step(x), x, 0.0),
+    textbook=(
+        lambda x, slope, y: where(step(x), 1.0, slope),
+        lambda x, slope, y: where(step(x), 0.0, x),
+    ),
     defaults=(0.01,),
 )
 elu: Operation = row(
@@ -337,23 +366,32 @@ elu: Operation = row(
     *formula(lambda x, alpha: where(step(x), x, alpha * expm1(minimum(x, 0.0)))),
     lambda x, alpha, y: where(1.0 - step(x), alpha * exp(x), 1.0),
     lambda x, alpha, y: where(1.0 - step(x), expm1(x), 0.0),
+    textbook=(
+        lambda x, alpha, y: where(step(x), 1.0, alpha * exp(x)),
+        lambda x, alpha, y: where(step(x), 0.0, exp(x) - 1.0),
+    ),
     defaults=(1.0,),
 )
 silu: Operation = row(
     "silu", "x·sigmoid(x), also called swish (Elfwing et al., 2017).",
     *formula(lambda x: x * sigmoid(x)),
     lambda x, y: sigmoid(x) * (1.0 + x * sigmoid(-x)),
+    textbook=(lambda x, y: sigmoid(x) + y * (1.0 - sigmoid(x)),),
 )
 gelu: Operation = row(
     "gelu", "x·Φ(x) with the normal distribution Φ (Hendrycks and Gimpel, 2016).",
     *formula(lambda x: x * normal_cdf(x)),
     lambda x, y: normal_cdf(x) + x * exp_product(-0.5 * x, x) / math.sqrt(2.0 * math.pi),
+    textbook=(
+        lambda x, y: normal_cdf(x) + x * (exp(-pow(x, 2.0) / 2.0) / math.sqrt(2.0 * math.pi)),
+    ),
 )
 # The tanh form is x·sigmoid(2u), which keeps its digits in the negative tail.
 gelu_tanh: Operation = row(
     "gelu_tanh", "gelu with Φ approximated by tanh (the same paper, section 2).",
     *formula(lambda x: x * sigmoid(_gelu_argument(x))),
     lambda x, y: _gelu_tanh_derivative(x, _gelu_argument(x)),
+    textbook=(lambda x, y: _gelu_tanh_textbook(x, sigmoid(_gelu_argument(x))),),
 )
 
 
@@ -365,6 +403,11 @@ def _gelu_tanh_derivative(x: Any, u: Any) -> Any:
     near = clip(x, -40.0, 40.0)  # beyond, the bell is 0, and x³ would be infinite
     slope = math.sqrt(8.0 / math.pi) * (1.0 + 3.0 * 0.044715 * near * near)
     return sigmoid(u) + near * slope * sigmoid(u) * sigmoid(-u)
+
+
+def _gelu_tanh_textbook(x: Any, s: Any) -> Any:
+    slope = math.sqrt(8.0 / math.pi) * (1.0 + 3.0 * 0.044715 * pow(x, 2.0))
+    return s + x * slope * s * (1.0 - s)
 
 
 # Choices. Where operands tie, each gets its share of the derivative; a nan is never masked.
@@ -413,6 +456,7 @@ maximum: Operation = row(
     lambda a, b: np.where((a >= b) | (a != a), a, b),
     lambda a, b, y: _exceeds(a, b),
     lambda a, b, y: _exceeds(b, a),
+    textbook=(lambda a, b, y: step(a - b), lambda a, b, y: step(b - a)),
     latex=r"\max(%s, %s)",
     masks=True,
 )
@@ -421,6 +465,7 @@ minimum: Operation = row(
     lambda a, b: np.where((a <= b) | (a != a), a, b),
     lambda a, b, y: _exceeds(b, a),
     lambda a, b, y: _exceeds(a, b),
+    textbook=(lambda a, b, y: step(b - a), lambda a, b, y: step(a - b)),
     latex=r"\min(%s, %s)",
     masks=True,
 )
@@ -430,6 +475,11 @@ clip: Operation = row(
     lambda x, low, high, y: _clip_by_x(x, low, high),
     lambda x, low, high, y: _clip_by_low(x, low, high),
     lambda x, low, high, y: 1.0 - _clip_by_x(x, low, high) - _clip_by_low(x, low, high),
+    textbook=(
+        lambda x, low, high, y: step(x - low) * step(high - x),
+        lambda x, low, high, y: step(low - x),
+        lambda x, low, high, y: step(x - high),
+    ),
     domain=(EVERYWHERE, (-2.0, -1.0), (1.0, 2.0)),
     masks=True,
 )
@@ -549,7 +599,7 @@ sum: Operation = row(
 prod: Operation = row(
     "prod", "The product of any number of operands.", *formula(_product),
     lambda xs, y: _products_of_others(xs),
-    kind=Reduction, latex=r"\prod(%s)",
+    textbook=(lambda xs, y: tuple(y / x for x in xs),), kind=Reduction, latex=r"\prod(%s)",
 )
 dot: Operation = row(
     "dot", "The sum of the products of two sequences, as in a neuron.", *formula(_dot),
@@ -564,32 +614,37 @@ mean: Operation = row(
 max: Operation = row(
     "max", "The largest operand; where several tie, each has its share of the derivative.",
     *formula(lambda *xs: reduce(maximum, xs)), _shared_among_equals,
+    textbook=(lambda xs, y: tuple(_equals(x, y) for x in xs),),
     kind=NonEmptyReduction, latex=r"\max(%s)", masks=True,
 )
 min: Operation = row(
     "min", "The smallest operand; where several tie, each has its share of the derivative.",
     *formula(lambda *xs: reduce(minimum, xs)), _shared_among_equals,
+    textbook=(lambda xs, y: tuple(_equals(x, y) for x in xs),),
     kind=NonEmptyReduction, latex=r"\min(%s)", masks=True,
 )
 logsumexp: Operation = row(
     "logsumexp", "log of the sum of exponentials, shifted so that none overflows.",
     *formula(_logsumexp), lambda xs, y: softmax(xs),
+    textbook=(lambda xs, y: tuple(exp(x - y) for x in xs),),
     kind=NonEmptyReduction,
 )
 norm: Operation = row(
     "norm", "The length of a vector, the root of the sum of its squares, without overflow.",
     _norm, _norm_of_arrays, lambda xs, y: tuple(map(direction, xs, _of_others(xs, hypot, 0.0))),
-    kind=Reduction, latex=r"\left\|%s\right\|",
+    textbook=(lambda xs, y: tuple(x / y for x in xs),), kind=Reduction, latex=r"\left\|%s\right\|",
 )
 var: Operation = row(
     "var", "The mean of the squared distances from the mean, of a whole population.",
     *formula(lambda *xs: _dot(*_deviations(xs), *_deviations(xs)) / len(xs)),
     lambda xs, y: tuple(2.0 / len(xs) * x for x in _deviations(xs)),
+    textbook=(lambda xs, y: tuple(2.0 / len(xs) * (x - mean(xs)) for x in xs),),
     kind=NonEmptyReduction, latex=r"\operatorname{Var}(%s)",
 )
 std: Operation = row(
     "std", "The standard deviation of a population, the root of `var`, without overflow.",
     *formula(lambda *xs: norm(_deviations(xs)) / math.sqrt(len(xs))), _by_operands_of_std,
+    textbook=(lambda xs, y: tuple((x - mean(xs)) / (len(xs) * y) for x in xs),),
     kind=NonEmptyReduction, latex=r"\operatorname{std}(%s)",
 )
 # Neither its derivatives nor theirs subtract: 1 - y would lose its digits where y is near 1.
@@ -598,6 +653,7 @@ share: Operation = row(
     *formula(lambda a, b: a / (a + b)),
     lambda a, b, y: share(b, a) / (a + b),
     lambda a, b, y: -y / (a + b),
+    textbook=(lambda a, b, y: b / pow(a + b, 2.0), lambda a, b, y: -a / pow(a + b, 2.0)),
     domain=(POSITIVE, POSITIVE),
 )
 
