@@ -8,7 +8,8 @@ To add an operation, add a row.
 The names here shadow Python's `abs`, `pow`, `sum`, `max` and `min` on purpose: a rule written with
 them works on floats, Values, arrays and ink alike. A derivative is a function of the operands
 and of the result, called `y`; a plain number is a constant derivative; None means that
-none flows. `op.py` lists what a row can say. Three things to know when writing a rule: divide and
+none flows. Where a rule keeps digits in a way that no textbook writes, `textbook` is what people
+are shown. `op.py` lists what a row can say. Three things to know when writing a rule: divide and
 multiply freely (`op.py` handles 1 / 0), raise to a variable power only with `pow`, and
 choose with `where` or `compare`. A nan as a condition counts as true: let it lead to a nan.
 
@@ -59,6 +60,7 @@ div: Operation = operation(
     "div", "The quotient of two numbers.", operator.truediv, np.divide,
     lambda a, b, y: 1.0 / b,
     lambda a, b, y: -y / b,
+    textbook=(lambda a, b, y: 1.0 / b, lambda a, b, y: -a / pow(b, 2.0)),
     domain=(EVERYWHERE, POSITIVE), text="%s / %s", latex=r"\frac{%s}{%s}", binds=5,
     dunder="__truediv__",
 )
@@ -78,6 +80,7 @@ pow: Operation = operation(
     np.float_power,  # np.power takes the square root for the exponent 0.5, which is nan at -inf
     lambda a, b, y: where(b, b * pow(a, b - 1.0), b * y / where(a, a, 1.0)),
     lambda a, b, y: y * log(where(a, a, 1.0 - step(-b))),
+    textbook=(lambda a, b, y: b * pow(a, b - 1.0), lambda a, b, y: pow(a, b) * log(a)),
     domain=(POSITIVE, EVERYWHERE), text="%s ** %s", latex="{%s}^{%s}", binds=7, dunder="__pow__",
     trivial=lambda a, b: 0 if b == 1.0 else None,
 )
@@ -142,6 +145,7 @@ logaddexp: Operation = operation(
     _logaddexp, np.logaddexp,
     lambda a, b, y: sigmoid(a - b),
     lambda a, b, y: sigmoid(b - a),
+    textbook=(lambda a, b, y: exp(a - y), lambda a, b, y: exp(b - y)),
 )
 # At (0, 0) its slope by y is 0, but has no derivative, as `direction` there.
 xlogy: Operation = operation(
@@ -149,6 +153,7 @@ xlogy: Operation = operation(
     *formula(lambda x, y: where(x, x * log(y), minimum(abs(y), 0.0))),
     lambda x, y, result: log(y),
     lambda x, y, result: where(hypot(x, y), x / y, direction(x, y)),
+    textbook=(lambda x, y, result: log(y), lambda x, y, result: x / y),
     domain=(EVERYWHERE, POSITIVE),
 )
 sqrt: Operation = operation(
@@ -183,16 +188,19 @@ tan: Operation = operation(
 asin: Operation = operation(
     "asin", "The angle in radians with a given sine.", math.asin, np.arcsin,
     lambda x, y: 1.0 / leg(1.0, x),
+    textbook=(lambda x, y: 1.0 / sqrt(1.0 - pow(x, 2.0)),),
     domain=((-0.95, 0.95),), latex=r"\arcsin(%s)",
 )
 acos: Operation = operation(
     "acos", "The angle in radians with a given cosine.", math.acos, np.arccos,
     lambda x, y: -1.0 / leg(1.0, x),
+    textbook=(lambda x, y: -1.0 / sqrt(1.0 - pow(x, 2.0)),),
     domain=((-0.95, 0.95),), latex=r"\arccos(%s)",
 )
 atan: Operation = operation(
     "atan", "The angle in radians with a given tangent.", math.atan, np.arctan,
     lambda x, y: 1.0 / (1.0 + x * x),
+    textbook=(lambda x, y: 1.0 / (1.0 + pow(x, 2.0)),),
     latex=r"\arctan(%s)",
 )
 atan2: Operation = operation(
@@ -200,6 +208,10 @@ atan2: Operation = operation(
     np.arctan2,
     lambda y, x, angle: direction(x, y) / _length(y, x),
     lambda y, x, angle: -direction(y, x) / _length(y, x),
+    textbook=(
+        lambda y, x, angle: x / (pow(x, 2.0) + pow(y, 2.0)),
+        lambda y, x, angle: -y / (pow(x, 2.0) + pow(y, 2.0)),
+    ),
     domain=(EVERYWHERE, POSITIVE),
 )
 sinh: Operation = operation(
@@ -216,6 +228,7 @@ cosh: Operation = operation(
 tanh: Operation = operation(
     "tanh", "The hyperbolic tangent, an activation between -1 and 1.", math.tanh, np.tanh,
     lambda x, y: pow(sech(x), 2.0),
+    textbook=(lambda x, y: 1.0 - pow(y, 2.0),),
     latex=r"\tanh(%s)",
     is_activation=True, idle="saturated",
 )
@@ -226,21 +239,25 @@ sech: Operation = operation(
 asinh: Operation = operation(
     "asinh", "The inverse of sinh.", math.asinh, np.arcsinh,
     lambda x, y: 1.0 / hypot(1.0, x),
+    textbook=(lambda x, y: 1.0 / sqrt(pow(x, 2.0) + 1.0),),
 )
 acosh: Operation = operation(
     "acosh", "The inverse of cosh for positive results.", math.acosh, np.arccosh,
     lambda x, y: 1.0 / leg(x, 1.0),
+    textbook=(lambda x, y: 1.0 / sqrt(pow(x, 2.0) - 1.0),),
     domain=((1.1, 5.0),),
 )
 atanh: Operation = operation(
     "atanh", "The inverse of tanh.", math.atanh, np.arctanh,
     lambda x, y: pow(1.0 / leg(1.0, x), 2.0),
+    textbook=(lambda x, y: 1.0 / (1.0 - pow(x, 2.0)),),
     domain=((-0.95, 0.95),),
 )
 hypot: Operation = operation(
     "hypot", "The length of the vector (a, b), without overflow.", math.hypot, np.hypot,
     lambda a, b, y: direction(a, b),
     lambda a, b, y: direction(b, a),
+    textbook=(lambda a, b, y: a / y, lambda a, b, y: b / y),
     domain=(EVERYWHERE, POSITIVE),
 )
 # Its derivative by a is 1/c - a²/c³, written so that nothing cancels. The vector of no length has
@@ -250,6 +267,10 @@ direction: Operation = operation(
     *formula(lambda a, b: a / _length(a, b)),
     lambda a, b, y: pow(direction(b, a), 2.0) / hypot(a, b),
     lambda a, b, y: -y * direction(b, a) / hypot(a, b),
+    textbook=(
+        lambda a, b, y: pow(b, 2.0) / pow(hypot(a, b), 3.0),
+        lambda a, b, y: -a * b / pow(hypot(a, b), 3.0),
+    ),
     domain=(EVERYWHERE, POSITIVE),
 )
 leg: Operation = operation(
@@ -271,17 +292,20 @@ def _length(a: Any, b: Any) -> Any:
 erf: Operation = operation(
     "erf", "The error function.", math.erf, np.vectorize(math.erf, otypes=[float]),
     lambda x, y: 2.0 / math.sqrt(math.pi) * exp_product(-x, x),
+    textbook=(lambda x, y: 2.0 / math.sqrt(math.pi) * exp(-pow(x, 2.0)),),
 )
 erfc: Operation = operation(
     "erfc", "1 - erf(x) without loss where erf is near 1.", math.erfc,
     np.vectorize(math.erfc, otypes=[float]),
     lambda x, y: -2.0 / math.sqrt(math.pi) * exp_product(-x, x),
+    textbook=(lambda x, y: -2.0 / math.sqrt(math.pi) * exp(-pow(x, 2.0)),),
 )
 # Half of erfc(t) at t = -x/√2, corrected for the rounding of t, which shows in erfc's tail.
 normal_cdf: Operation = operation(
     "normal_cdf", "Φ(x), the share of a normal distribution below x.",
     *formula(lambda x: _normal_cdf(x, x * -math.sqrt(0.5))),
     lambda x, y: exp_product(-0.5 * x, x) / math.sqrt(2.0 * math.pi),
+    textbook=(lambda x, y: exp(-pow(x, 2.0) / 2.0) / math.sqrt(2.0 * math.pi),),
     latex=r"\Phi(%s)",
 )
 
@@ -311,6 +335,7 @@ sigmoid: Operation = operation(
     "sigmoid", "The logistic function 1 / (1 + exp(-x)), an activation between 0 and 1.",
     *formula(lambda x: _sigmoid(x, exp(-abs(x)))),
     lambda x, y: y * sigmoid(-x),
+    textbook=(lambda x, y: y * (1.0 - y),),
     latex=r"\sigma(%s)",
     is_activation=True, idle="saturated", steepest=0.25,
 )
@@ -339,6 +364,10 @@ leaky_relu: Operation = operation(
     *formula(lambda x, slope: where(step(x), x, slope * x)),
     lambda x, slope, y: where(1.0 - step(x), slope * (1.0 - step(x)), 1.0),
     lambda x, slope, y: where(1.0 - step(x), x, 0.0),
+    textbook=(
+        lambda x, slope, y: where(step(x), 1.0, slope),
+        lambda x, slope, y: where(step(x), 0.0, x),
+    ),
     defaults=(0.01,),
     is_activation=True,
 )
@@ -347,6 +376,10 @@ elu: Operation = operation(
     *formula(lambda x, alpha: where(step(x), x, alpha * expm1(minimum(x, 0.0)))),
     lambda x, alpha, y: where(1.0 - step(x), alpha * exp(x), 1.0),
     lambda x, alpha, y: where(1.0 - step(x), expm1(x), 0.0),
+    textbook=(
+        lambda x, alpha, y: where(step(x), 1.0, alpha * exp(x)),
+        lambda x, alpha, y: where(step(x), 0.0, exp(x) - 1.0),
+    ),
     defaults=(1.0,),
     is_activation=True,
 )
@@ -354,12 +387,16 @@ silu: Operation = operation(
     "silu", "x·sigmoid(x), also called swish (Elfwing et al., 2017).",
     *formula(lambda x: x * sigmoid(x)),
     lambda x, y: sigmoid(x) * (1.0 + x * sigmoid(-x)),
+    textbook=(lambda x, y: sigmoid(x) + y * (1.0 - sigmoid(x)),),
     is_activation=True,
 )
 gelu: Operation = operation(
     "gelu", "x·Φ(x) with the normal distribution Φ (Hendrycks and Gimpel, 2016).",
     *formula(lambda x: x * normal_cdf(x)),
     lambda x, y: normal_cdf(x) + x * exp_product(-0.5 * x, x) / math.sqrt(2.0 * math.pi),
+    textbook=(
+        lambda x, y: normal_cdf(x) + x * (exp(-pow(x, 2.0) / 2.0) / math.sqrt(2.0 * math.pi)),
+    ),
     is_activation=True,
 )
 # The tanh form is x·sigmoid(2u), which keeps its digits in the negative tail.
@@ -367,6 +404,7 @@ gelu_tanh: Operation = operation(
     "gelu_tanh", "gelu with Φ approximated by tanh (the same paper, section 2).",
     *formula(lambda x: x * sigmoid(_gelu_argument(x))),
     lambda x, y: _gelu_tanh_derivative(x, _gelu_argument(x)),
+    textbook=(lambda x, y: _gelu_tanh_textbook(x, sigmoid(_gelu_argument(x))),),
     is_activation=True,
 )
 
@@ -379,6 +417,11 @@ def _gelu_tanh_derivative(x: Any, u: Any) -> Any:
     near = clip(x, -40.0, 40.0)  # beyond, the bell is 0, and x³ would be infinite
     slope = math.sqrt(8.0 / math.pi) * (1.0 + 3.0 * 0.044715 * near * near)
     return sigmoid(u) + near * slope * sigmoid(u) * sigmoid(-u)
+
+
+def _gelu_tanh_textbook(x: Any, s: Any) -> Any:
+    slope = math.sqrt(8.0 / math.pi) * (1.0 + 3.0 * 0.044715 * pow(x, 2.0))
+    return s + x * slope * s * (1.0 - s)
 
 
 # Choices. Where operands tie, each gets its share of the derivative; a nan is never masked.
@@ -427,6 +470,10 @@ maximum: Operation = operation(
     lambda a, b: np.where((a >= b) | (a != a), a, b),
     lambda a, b, y: _exceeds(a, b),
     lambda a, b, y: _exceeds(b, a),
+    textbook=(
+        lambda a, b, y: where(a - b, step(a - b), 0.5),
+        lambda a, b, y: where(a - b, step(b - a), 0.5),
+    ),
     latex=r"\max(%s, %s)",
     masks=True,
 )
@@ -435,6 +482,10 @@ minimum: Operation = operation(
     lambda a, b: np.where((a <= b) | (a != a), a, b),
     lambda a, b, y: _exceeds(b, a),
     lambda a, b, y: _exceeds(a, b),
+    textbook=(
+        lambda a, b, y: where(a - b, step(b - a), 0.5),
+        lambda a, b, y: where(a - b, step(a - b), 0.5),
+    ),
     latex=r"\min(%s, %s)",
     masks=True,
 )
@@ -569,7 +620,7 @@ sum: Operation = operation(
 prod: Operation = operation(
     "prod", "The product of any number of operands.", *formula(_product),
     lambda xs, y: _products_of_others(xs),
-    kind=Reduction, latex=r"\prod(%s)",
+    textbook=(lambda xs, y: tuple(y / x for x in xs),), kind=Reduction, latex=r"\prod(%s)",
 )
 dot: Operation = operation(
     "dot", "The sum of the products of two sequences, as in a neuron.", *formula(_dot),
@@ -594,22 +645,25 @@ min: Operation = operation(
 logsumexp: Operation = operation(
     "logsumexp", "log of the sum of exponentials, shifted so that none overflows.",
     *formula(_logsumexp), lambda xs, y: softmax(xs),
+    textbook=(lambda xs, y: tuple(exp(x - y) for x in xs),),
     kind=NonEmptyReduction,
 )
 norm: Operation = operation(
     "norm", "The length of a vector, the root of the sum of its squares, without overflow.",
     _norm, _norm_of_arrays, lambda xs, y: tuple(map(direction, xs, _of_others(xs, hypot, 0.0))),
-    kind=Reduction, latex=r"\left\|%s\right\|",
+    textbook=(lambda xs, y: tuple(x / y for x in xs),), kind=Reduction, latex=r"\left\|%s\right\|",
 )
 var: Operation = operation(
     "var", "The mean of the squared distances from the mean, of a whole population.",
     *formula(lambda *xs: _dot(*_deviations(xs), *_deviations(xs)) / len(xs)),
     lambda xs, y: tuple(2.0 / len(xs) * x for x in _deviations(xs)),
+    textbook=(lambda xs, y: tuple(2.0 / len(xs) * (x - mean(xs)) for x in xs),),
     kind=NonEmptyReduction, latex=r"\operatorname{Var}(%s)",
 )
 std: Operation = operation(
     "std", "The standard deviation of a population, the root of `var`, without overflow.",
     *formula(lambda *xs: norm(_deviations(xs)) / math.sqrt(len(xs))), _by_operands_of_std,
+    textbook=(lambda xs, y: tuple((x - mean(xs)) / (len(xs) * y) for x in xs),),
     kind=NonEmptyReduction, latex=r"\operatorname{std}(%s)",
 )
 # Neither its derivatives nor theirs subtract: 1 - y would lose its digits where y is near 1.
@@ -618,6 +672,7 @@ share: Operation = operation(
     *formula(lambda a, b: a / (a + b)),
     lambda a, b, y: share(b, a) / (a + b),
     lambda a, b, y: -y / (a + b),
+    textbook=(lambda a, b, y: b / pow(a + b, 2.0), lambda a, b, y: -a / pow(a + b, 2.0)),
     domain=(POSITIVE, POSITIVE),
 )
 

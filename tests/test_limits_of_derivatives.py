@@ -90,6 +90,7 @@ def limits(
     point: Point,
     by: By,
     moved: list[int],
+    *,
     nearer: int = 1,
 ) -> list[Any]:
     """The derivative a little beside the point, on all sides by the operands that are moved."""

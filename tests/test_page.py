@@ -95,7 +95,15 @@ def test_the_table_has_every_step(strip: Callable[[str], str]) -> None:
     for row in (
         ["1", "forward", "v1", "", "", "", "x1 * w1 = 2 * -3 = -6"],
         ["6", "seed", "o", "", "", "", "1"],
-        ["7", "backward", "o → v4", "1", "1 - tanh(v4) ** 2 = 0.5", "0.5", "0 + 0.5 = 0.5 (1 of 1)"],
+        [
+            "7",
+            "backward",
+            "o → v4",
+            "1",
+            "1 - tanh(v4) ** 2 = 0.5",
+            "0.5",
+            "0 + 0.5 = 0.5 (1 of 1)",
+        ],
         ["14", "backward", "v1 → x1", "0.5", "w1 = -3", "-1.5", "0 + -1.5 = -1.5 (1 of 1)"],
         ["16", "update", "x1", "-1.5", "", "", "value becomes 2.15"],
     ):

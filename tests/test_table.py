@@ -4,6 +4,7 @@ The cases are generated from `glassgrad.TABLE`, so a new row is tested the momen
 numbers are the business of `test_reference.py`, its readings that of `test_readings.py`.
 """
 
+import random
 import re
 import string
 from operator import attrgetter
@@ -61,6 +62,65 @@ def test_constants_get_no_derivative(row: Operation) -> None:
             assert y.data == everywhere.data
             expected = tuple(p if k == i else None for k, p in enumerate(everywhere.partials))
             assert y.partials == expected
+
+
+# What people are shown.
+
+
+def textbook_derivatives(row: Operation, point: Point) -> tuple:
+    y = row.forward(point)
+    if isinstance(row, Reduction):
+        return tuple(row.textbook[0](point, y))
+    return tuple(rule(*point, y) if callable(rule) else rule for rule in row.textbook)
+
+
+def in_its_domain(row: Operation) -> list[Point]:
+    """The points of the reference, and as many at random."""
+    chance, found = random.Random(row.name), []
+    for point in points(row):
+        domain = row.domain * len(point) if isinstance(row, Reduction) else row.domain
+        found += [point, tuple(chance.uniform(*interval) for interval in domain)]
+    return found
+
+
+@ROWS
+def test_the_textbook_has_the_derivatives_of_the_rules(row: Operation) -> None:
+    assert len(row.textbook) == len(row.rules)
+    for point in in_its_domain(row):
+        exact = row.derivatives(point, row.forward(point))
+        for shown, right in zip(textbook_derivatives(row, point), exact, strict=True):
+            assert (shown is None) == (right is None)
+            assert right is None or shown == pytest.approx(right, rel=1e-9, abs=0.0), point
+
+
+SHOWN = {
+    "div": ("1 / b", "-a / b ** 2"),
+    "pow": ("b * a ** (b - 1)", "a ** b * log(a)"),
+    "asin": ("1 / sqrt(1 - a ** 2)",),
+    "acos": ("-1 / sqrt(1 - a ** 2)",),
+    "atan": ("1 / (1 + a ** 2)",),
+    "atan2": ("b / (b ** 2 + a ** 2)", "-a / (b ** 2 + a ** 2)"),
+    "tanh": ("1 - y ** 2",),
+    "asinh": ("1 / sqrt(a ** 2 + 1)",),
+    "acosh": ("1 / sqrt(a ** 2 - 1)",),
+    "atanh": ("1 / (1 - a ** 2)",),
+    "hypot": ("a / y", "b / y"),
+    "sigmoid": ("y * (1 - y)",),
+    "softplus": ("sigmoid(a)",),
+    "silu": ("sigmoid(a) + y * (1 - sigmoid(a))",),
+    "leaky_relu": ("where(step(a), 1, b)", "where(step(a), 0, a)"),
+    "elu": ("where(step(a), 1, b * exp(a))", "where(step(a), 0, exp(a) - 1)"),
+    "maximum": ("where(a - b, step(a - b), 0.5)", "where(a - b, step(b - a), 0.5)"),
+    "share": ("b / (a + b) ** 2", "-a / (a + b) ** 2"),
+    "logaddexp": ("exp(a - y)", "exp(b - y)"),
+}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_what_is_shown_is_what_a_textbook_writes(name: str) -> None:
+    row = TABLE[name]
+    operands, y = symbols(len(row.rules)), Formula.symbol("y")
+    assert tuple(str(rule(*operands, y)) for rule in row.textbook) == SHOWN[name]
 
 
 # Names and notation.

@@ -19,7 +19,7 @@ from glassgrad.engine.value import is_parameter
 from glassgrad.viz.backprop import Backprop
 from glassgrad.viz.page import row, table
 from glassgrad.viz.spelling import suggestion
-from glassgrad.viz.words import local_text
+from glassgrad.viz.words import factor_text
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,8 @@ class NeuronSteps(Backprop):
             yield (
                 factors.weight,
                 self._loss_by_output(factors.loss_by_output),
-                f"× {local_text(activation)}",
-                f"× {local_text(self._edges[node, position])}",
+                f"× {factor_text(activation)}",
+                f"× {factor_text(self._edges[node, position])}",
                 f"= {short(factors.product)}",
             )
 
@@ -142,7 +142,7 @@ class NeuronSteps(Backprop):
         square = self._edges.get((self.root, 0))
         if self.root == self._output or square is None:
             return short(number)
-        return local_text(square)
+        return factor_text(square)
 
     def _name(self, index: int) -> str:
         return self.diagram[index].name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from glassgrad.engine.printing import columns, short
 from glassgrad.viz import at_once
 from glassgrad.viz.steps import Steps
-from glassgrad.viz.words import accumulation, local_text
+from glassgrad.viz.words import accumulation, factor_text
 
 _MOST_CHECKING = 100_000
 """How many operations the check by differences may cost."""
@@ -50,7 +50,7 @@ def _backward(steps: Steps) -> str:
                 (
                     f"{name} → {parent}",
                     short(step.upstream),
-                    f"× {local_text(step)}",
+                    f"× {factor_text(step)}",
                     f"= {short(step.contribution)}",
                     accumulation(step),
                     f"{step.received} of {step.uses}",

@@ -186,6 +186,21 @@ def local_text(step: Step) -> str:
     return number if not step.formula or _is_number(step.formula) else f"{step.formula} = {number}"
 
 
+def factor_text(step: Step) -> str:
+    """The same to stand after a ×: a sum in brackets."""
+    text = local_text(step)
+    return text.replace(step.formula, f"({step.formula})", 1) if _is_sum(step.formula) else text
+
+
+def _is_sum(formula: str) -> bool:
+    depth = 0
+    for before, sign, after in zip(formula, formula[1:], formula[2:]):
+        depth += (before == "(") - (before == ")")
+        if depth == 0 and sign in "+-" and (before, after) == (" ", " "):
+            return True
+    return False
+
+
 def _is_number(text: str) -> bool:
     try:
         float(text)
