@@ -27,7 +27,7 @@ NAMES = hostile.corpus("file_names")
 LONG = {
     "a long operation": ["operation" * 10_000 + "(x)", "x=1"],
     "very many operands": [f"sum({'x, ' * 10_000})", "x=1"],
-    "a softmax, which costs the square": [f"softmax({'x, ' * 10_000})[0]", "x=1"],
+    "a softmax of too many": [f"softmax({'x, ' * 10_000})[0]", "x=1"],
     "softmaxes in softmaxes": ["softmax(" * 40 + "x, 1" + ", 1)[0]" * 40, "x=1"],
     "a long name": ["name" * 10_000, f"{'name' * 10_000}=2"],
     "many digits in hexadecimal": ["0x" + "f" * 10_000],

@@ -19,6 +19,7 @@ from glassgrad.engine import (
     Reduction,
     Value,
     as_value,
+    log_softmax,
     softmax,
     topological_order,
 )
@@ -44,7 +45,9 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 """Comparisons are 1 or 0, as nodes of the graph, so that the steps show what was compared."""
 
 _LIBRARIES = ("math", "np", "numpy", "torch", "glassgrad", "gg")
-_FUNCTIONS: dict[str, Callable[..., Any]] = {**TABLE, "softmax": softmax}
+_OF_SEVERAL = {"softmax": softmax, "log_softmax": log_softmax}
+"""Functions of one list that are no rows."""
+_FUNCTIONS: dict[str, Callable[..., Any]] = {**TABLE, **_OF_SEVERAL}
 
 _WITH_SIGNS = [row for row in TABLE.values() if row.notation.binds < ATOM]
 _ARITHMETIC = dict.fromkeys(row.notation.text.replace("%s", "").strip() for row in _WITH_SIGNS)
@@ -234,7 +237,7 @@ class Expression:
             if are_lists != [True, True]:
                 problem = f"{name} takes two lists, as in {name}([a, b], [c, d])."
                 raise self._error(problem, part.node)
-        elif not isinstance(function, Reduction) and function is not softmax:
+        elif not isinstance(function, Reduction) and function not in _OF_SEVERAL.values():
             for node, is_list in zip(part.operands, are_lists):
                 if is_list:
                     raise self._error(f"{name} takes numbers, and this is a list. {_PICK}", node)

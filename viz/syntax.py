@@ -17,7 +17,7 @@ from glassgrad.engine.text import clipped
 from glassgrad.viz.spelling import similar
 
 MOST_PARTS = 2_000
-"""How many numbers, names and operations an expression may have; a softmax costs their square."""
+"""How many numbers, names and operations an expression may have."""
 _DEEPEST = 100
 """How many brackets may be open at a place."""
 _MOST_DIGITS = 4_000
