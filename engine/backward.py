@@ -93,21 +93,29 @@ def sweep(
         if upstream is None:
             continue
         partials = node.partials if derivatives is None else derivatives(node)
-        # Gradients that are graphs, infinite or observed take the longer way.
-        needs_care = observers or upstream.__class__ is not float or not isfinite(upstream)
+        if observers or upstream.__class__ is not float or not isfinite(upstream):
+            _send_with_care(node, upstream, partials, gradients, observers)
+            continue
         for operand, partial in zip(node._operands, partials):
-            if partial is None:
-                continue
-            known = known_of(operand)
-            sent = (
-                contribution(node.operation, upstream, partial)
-                if needs_care
-                else upstream * partial
-            )
-            gradients[operand] = sent if known is None else known + sent
-            if needs_care:
-                for observer in observers:
-                    observer.sent(node, upstream, partial, gradients[operand])
+            if partial is not None:  # -0.0 plus a number is that number, the sign of zero included
+                gradients[operand] = known_of(operand, -0.0) + upstream * partial
+
+
+def _send_with_care(
+    node: Value,
+    upstream: Any,
+    partials: Sequence[Any],
+    gradients: dict[Value, Any],
+    observers: Sequence[Observer],
+) -> None:
+    """The same for gradients that are graphs, infinite, or observed."""
+    for operand, partial in zip(node._operands, partials):
+        if partial is None:
+            continue
+        sent, known = contribution(node.operation, upstream, partial), gradients.get(operand)
+        gradients[operand] = total = sent if known is None else known + sent
+        for observer in observers:
+            observer.sent(node, upstream, partial, total)
 
 
 def contribution(operation: Operation | None, upstream: Any, local: Any) -> Any:

@@ -359,22 +359,23 @@ def in_one_row(name: str, operands: tuple[Any, ...], least: int = 0) -> tuple[An
         ValueError: there are fewer than `least`.
     """
     if len(operands) == 1 and _is_iterable(operands[0]):
-        operands = tuple(_row(operands[0], name))
+        operands = _row(operands[0], name)
     if len(operands) < least:
         raise ValueError(f"{name} of nothing has no value; give at least one operand.")
     return operands
 
 
-def _row(given: Any, name: str) -> list[Any]:
+def _row(given: Any, name: str) -> tuple[Any, ...]:
     """The operands in a sequence. They may be arrays, which are reduced element by element."""
-    entries = listed(given, name)
-    if getattr(given, "ndim", 1) > 1 or any(type(entry) in (list, tuple) for entry in entries):
+    entries = tuple(given if type(given) in _ROWS else listed(given, name))
+    if getattr(given, "ndim", 1) > 1 or (entries and type(entries[0]) in _ROWS):
         raise TypeError(
             f"{name} takes the numbers of one row, not a table of them. {_FOR_TABLES.format(name)}"
         )
     return entries
 
 
+_ROWS = (list, tuple)
 _FOR_TABLES = (
     "For each row write [{0}(row) for row in table]; for each column, of zip(*table). For products "
     "of matrices make arrays of them, np.array(table), and write A @ B."
@@ -405,9 +406,9 @@ class Pairing(Reduction):
     ) -> tuple[Any, ...]:
         if named:
             raise TypeError(_unknown_argument(self.name, next(iter(named))))
-        if len(operands) != 2 or not (_is_iterable(operands[0]) and _is_iterable(operands[1])):
+        if len(operands) != 2 or not all(map(_is_iterable, operands)):
             raise TypeError(f"{self.name} takes {self.takes()}, for example {self.name}(ws, xs).")
-        left, right = (tuple(_row(side, self.name)) for side in operands)
+        left, right = _row(operands[0], self.name), _row(operands[1], self.name)
         if len(left) != len(right):
             raise ValueError(
                 f"{self.name} needs as many left operands as right ones, "
@@ -424,7 +425,7 @@ class Pairing(Reduction):
 
 
 def _is_iterable(operand: Any) -> bool:
-    return type(operand) is list or isinstance(operand, Iterable)
+    return type(operand) in _ROWS or isinstance(operand, Iterable)
 
 
 def _float(number: Any, name: str, what: str) -> float:

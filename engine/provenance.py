@@ -68,17 +68,17 @@ latest = _Latest()
 
 def made_by(frame: FrameType | None, context: Context) -> Made:
     """What made a node: the innermost frame that is the user's, from `frame` outwards."""
-    owner = ENGINE
-    while frame is not None and owner is ENGINE:
+    while frame is not None:
         code = frame.f_code
         owner = _owners[code.co_filename]
         if owner is USER:
             latest.code = code
             return code, frame.f_lasti
-        if owner is LIBRARY and context.caller is not None:
-            return context.caller
+        if owner is not ENGINE:
+            caller = context.caller if owner is LIBRARY else None
+            return caller or _first_of_user(frame)
         frame = frame.f_back
-    return _first_of_user(frame)
+    return None, -1
 
 
 def _first_of_user(frame: FrameType | None) -> Made:
