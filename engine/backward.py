@@ -19,6 +19,8 @@ from glassgrad.engine import misuse
 from glassgrad.engine.context import Observer, current
 from glassgrad.engine.misuse import name, real
 from glassgrad.engine.op import Operation
+from glassgrad.engine.text import describe
+from glassgrad.engine.tree import scalar_of
 from glassgrad.engine.value import NOT_COMPUTED, Value, tell_used
 
 
@@ -33,7 +35,14 @@ def topological_order(*roots: Value) -> list[Value]:
     >>> [node.data for node in topological_order(x * x + 1)]
     [2.0, 4.0, 1.0, 5.0]
     """
+    for root in roots:
+        _require_value(root, "topological_order")
     return _order(roots, attrgetter("parents"))
+
+
+def order_of(*roots: Value) -> list[Value]:
+    """The same without the plain numbers among the operands, which nothing is sent to."""
+    return _order(roots, attrgetter("_operands"))
 
 
 def _order(roots: Sequence[Value], operands_of: Callable[[Value], Sequence[Any]]) -> list[Value]:
@@ -137,6 +146,11 @@ def _number(gradient: Any) -> float:
     return gradient._data if isinstance(gradient, Value) else gradient
 
 
+def _require_value(thing: Any, call: str) -> None:
+    if not isinstance(thing, Value):
+        raise TypeError(f"{call} takes a Value, not {describe(thing)}.")
+
+
 _set_gradient = vars(Value)["_grad"].__set__
 
 
@@ -162,12 +176,13 @@ def backward(root: Value, gradient: float = 1.0) -> None:
     >>> x.grad
     54.0
     """
+    _require_value(root, "backward")
     if root.is_constant:
         raise ValueError(misuse.backward_of_constant(name(root)))
     tell_used("calls backward() of", root)
-    gradients = {root: real(gradient, "backward(gradient=...)")}
+    gradients = {root: real(scalar_of(gradient), "backward(gradient=...)")}
     observers = current().observers
-    order = _order((root,), attrgetter("_operands"))
+    order = order_of(root)
     sweep(order, gradients, observers=observers)
     found = [gradients.get(node, NOT_COMPUTED) for node in order]
     for i, node in enumerate(order):
@@ -199,6 +214,9 @@ def forget(*roots: Value) -> None:
     >>> y.data, y.parents
     (6.0, ())
     """
+    for root in roots:
+        _require_value(root, "forget")
+        tell_used("calls forget() of", root)
     kept = set(roots)
     stack: list[Any] = list(roots)
     while stack:

@@ -90,13 +90,16 @@ class Observer:
     repeats = False
 
     def computed(self, operation: Any, operands: Any, data: float, frame: Any) -> None:
-        """An operation gave a number, of which no node is made yet."""
+        """An operation gave a number, of which no node is made yet; operands may be floats."""
 
     def recorded(self, operation: Any, operands: Any, node: Any) -> None:
-        """A node was made of an operation; a constant, if no gradient flows through it."""
+        """A node was made of Values and floats; a constant, if no gradient flows through it."""
 
     def compared(self, left: Any, right: Any, relation: str, outcome: bool) -> None:
-        """The number of a Value was compared, and the program may go another way for another."""
+        """The number of a Value was compared, and the program may go another way for another.
+
+        The relation "is" stands for == of two Values, which asks whether they are the same one.
+        """
 
     def used(self, what: str, node: Any) -> None:
         """A Value was used otherwise than in an operation; `what` may be "reads .data of"."""
@@ -283,11 +286,12 @@ _MOST_SCOPES = 1_000
 def _scope_named(name: str, kind: str, parent: Scope | None, order: int | None = None) -> Scope:
     """The same scope for the same name in the same place."""
     key = (name, kind, parent, order)
-    if key not in _scopes:
-        if len(_scopes) >= _MOST_SCOPES:
-            del _scopes[next(iter(_scopes))]  # the oldest
-        _scopes[key] = Scope(name, kind, parent, order=order)
-    return _scopes[key]
+    known = _scopes.get(key)
+    if known is not None:
+        return known
+    if len(_scopes) >= _MOST_SCOPES:
+        _scopes.clear()
+    return _scopes.setdefault(key, Scope(name, kind, parent, order=order))
 
 
 _NEURON = re.compile(r"(?:^|\.)neurons\.\d+$")

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.backward import topological_order
+from glassgrad.engine.backward import order_of
 from glassgrad.engine.context import derive, recording
 from glassgrad.engine.errors import NonFiniteError
 from glassgrad.engine.gradient import carrying_edges, grad, local_derivatives
@@ -150,18 +150,18 @@ def _tangents(
         slope = node.partials[operand]
         assert node.operation is not None
         assert slope is not None
-        if node.parents[operand] in still:
+        if node._operands[operand] in still:
             return isfinite(slope)
         return slope != 0.0 or not node.operation.masks
 
-    for node in topological_order(*ys):
+    for node in order_of(*ys):
         edges = [i for i in carrying_edges(node, tangent_of) if sends(node, i)]
         if not edges:
             continue
         slopes: list[Any] = [node.partials[i] for i in edges]
         if as_graphs:
             slopes = list(local_derivatives(node, edges))
-        operands = [node.parents[i] for i in edges]
+        operands = [node._operands[i] for i in edges]
         tangent_of[node] = dot(slopes, [tangent_of[operand] for operand in operands])
         if still.issuperset(operands):
             still.add(node)
@@ -430,7 +430,7 @@ class _Call:
     def _reaches_others(self) -> bool:
         own = set(self.leaves)
         results = [x for x in leaves_of(self.result) if isinstance(x, Value)]
-        return any(is_parameter(x) and x not in own for x in topological_order(*results))
+        return any(is_parameter(x) and x not in own for x in order_of(*results))
 
 
 def _is_numbers(argument: Any) -> bool:

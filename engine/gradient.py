@@ -13,7 +13,7 @@ from math import isnan
 from typing import Any
 
 from glassgrad.engine import misuse
-from glassgrad.engine.backward import sweep, topological_order
+from glassgrad.engine.backward import order_of, sweep
 from glassgrad.engine.context import Observer, current, derive
 from glassgrad.engine.errors import ChangedDataError
 from glassgrad.engine.misuse import name, names
@@ -77,7 +77,7 @@ def _flatten(xs: Any) -> tuple[list[Value], Callable[[list[Any]], Any]]:
 
 def _order_of(y: Value) -> int:
     """How often what `y` depends on was differentiated: 0 where there is no gradient in it."""
-    return max(node.scope.order if node.scope else 0 for node in topological_order(y))
+    return max(node.scope.order if node.scope else 0 for node in order_of(y))
 
 
 def _require_value(thing: Any, place: str) -> None:
@@ -90,7 +90,7 @@ def _leading(y: Value, xs: Sequence[Value]) -> dict[Value, list[int]]:
     """The nodes up to `y` with edges that lead to one of `xs`, and the operands of these."""
     leading: set[Value] = set(xs)
     found: dict[Value, list[int]] = {}
-    for node in topological_order(y):
+    for node in order_of(y):
         carrying = carrying_edges(node, leading)
         if carrying:
             leading.add(node)
@@ -140,7 +140,7 @@ def _as_graphs(
     found = _swept(edges, y, constant(1.0), local_derivatives, observers)
     # A gradient may be a node of the graph itself, such as the y of x·y, or the same as another:
     # each gets a node of its own, so that labelling one labels nothing else.
-    taken = set(topological_order(y))
+    taken = set(order_of(y))
     gradients = []
     for x in xs:
         gradient = as_value(found.get(x, 0.0), "grad")
@@ -153,7 +153,8 @@ def local_derivatives(node: Value, indices: Sequence[int]) -> list[Value]:
     """The local derivatives by some operands as graphs, read from the table on Values."""
     operation = node.operation
     assert operation is not None
-    wanted = tuple(i in indices for i in range(len(node.parents)))
+    chosen = set(indices)
+    wanted = tuple([i in chosen for i in range(len(node._operands))])
     read = operation.derivatives(node.parents, node, wanted)
     derivatives = [as_value(read[i], operation.name) for i in indices]
     numbers = tuple(parent._data for parent in node.parents)

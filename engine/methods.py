@@ -36,10 +36,9 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine import misuse
 from glassgrad.engine.context import Context, current
 from glassgrad.engine.misuse import is_real, is_refused
-from glassgrad.engine.op import HARD_PLACE, TABLE, Operation, evaluators, newcomers
+from glassgrad.engine.op import HARD_PLACE, TABLE, Operation, evaluators, newcomers, reserved
 from glassgrad.engine.provenance import latest, made_by
 from glassgrad.engine.row_source import PythonSource, python_source
 from glassgrad.engine.value import (
@@ -87,7 +86,7 @@ _READ = """\
 if {0}.__class__ is Value: {1} = {0}._data
         elif {0}.__class__ is float: {1} = {0}
         elif {0}.__class__ is int: {1} = {0} = float({0})
-        else: return {otherwise}(operation, ({operands}))"""
+        else: return with_others(operation, ({operands}))"""
 _LOCALS = frozenset("abcy") | {"node", "partials", "operands", "operation", "context", "caller"}
 """The names that a method uses itself, so that its operand cannot have one of them."""
 
@@ -128,9 +127,7 @@ def _text(row: Operation, written: PythonSource, reflected: bool) -> str:
         names.insert(1 - mine, other)
         default = f" = {row.defaults[0]!r}" if row.defaults else ""
         signature.append(f"{other}: Operand{default}")
-        otherwise = "with_others" if row.dunder else "record"
-        listed = ", ".join(names)
-        lines.append(_READ.format(other, number, operands=listed, otherwise=otherwise))
+        lines.append(_READ.format(other, number, operands=", ".join(names)))
     lines += [f"{name} = {text}" for name, text in written.before_value]
     lines.append(f"y = {written.value}")
     lines += [f"{name} = {text}" for name, text in written.before_partials]
@@ -241,7 +238,7 @@ def record(operation: Operation, operands: tuple[Any, ...]) -> Value:
         numbers = tuple([x if type(x) is float else x._data for x in operands])
         wanted = tuple([type(x) is not float and not x.is_constant for x in operands])
     else:
-        if Constant in map(type, operands):
+        if set(map(type, operands)) != {Value}:
             wanted = tuple([not operand.is_constant for operand in operands])
     data = operation.forward(numbers)
     partials = operation.partials(numbers, data, wanted)
@@ -260,14 +257,29 @@ def with_others(operation: Operation, operands: tuple[Any, ...]) -> Any:
     return record(operation, operands)
 
 
-def _method(row: Operation, reflected: bool = False) -> Callable[..., Any]:
+def _method(row: Operation, title: str, reflected: bool = False) -> Callable[..., Any]:
     """The method of a row, from its source text if it has one."""
-    written = _written_down(row)
+    written, is_operator = _written_down(row), title.startswith("__")
     if written is None:
-        return _by_call(row, reflected)
-    mine = {"operation": row, "record": record, "finished": finished, "with_others": with_others}
+        return _by_call(row, title, reflected)
+    mine = {
+        "operation": row,
+        "record": record,
+        "finished": finished,
+        "with_others": with_others if is_operator else record,
+    }
     text = _text(row, written, reflected)
-    return _titled(_compiled(row.name, text, {**written.names, **mine}), row)
+    return _titled(_compiled(title, text, {**written.names, **mine}), row)
+
+
+def _by_call(row: Operation, title: str, reflected: bool = False) -> Callable[..., Any]:
+    """A method that takes operands of every kind."""
+    make = with_others if title.startswith("__") else record
+
+    def method(self: Value, *others: Any, **named: Any) -> Any:
+        return make(row, (*others, self) if reflected else row.arrange((self, *others), named))
+
+    return _titled(method, row)
 
 
 def _titled(method: Callable[..., Any], row: Operation) -> Callable[..., Any]:
@@ -276,48 +288,42 @@ def _titled(method: Callable[..., Any], row: Operation) -> Callable[..., Any]:
     return method
 
 
-def _by_call(row: Operation, reflected: bool = False) -> Callable[..., Any]:
-    """A method that takes operands of every kind."""
-
-    def method(self: Value, *others: Any, **named: Any) -> Any:
-        operands = (*others, self) if reflected else row.arrange((self, *others), named)
-        return (with_others if row.dunder else record)(row, operands)
-
-    return _titled(method, row)
-
-
 def _enter(row: Operation) -> None:
     """Give Value the methods and the operator of a row, and Constant those for all operands."""
+    for kind in (Value, Constant):
+        if row.is_checked and row.name in vars(kind):  # it was defined otherwise before
+            delattr(kind, row.name)
     if row.arity < 1:
         return
-    aliases = {row.name, row.dunder, getattr(row.array, "__name__", None)}
-    for title in filter(None, aliases - {"<lambda>", "vectorize"}):
-        if title in _RESERVED:
-            raise ValueError(misuse.refuse_name(title, "is taken by Value"))
-        _set(title, row, False)
-    if row.dunder and row.arity == 2:
-        _set(row.dunder.replace("__", "__r", 1), row, True)
+    _set(row.name, row)
+    if not row.is_checked and isinstance(row.array, np.ufunc):
+        _set(row.array.__name__, row)  # numpy asks the elements of an array for it
+    if row.dunder:
+        _set(row.dunder, row)
+        if row.arity == 2:
+            _set(row.dunder.replace("__", "__r", 1), row, reflected=True)
 
 
-def _set(title: str, row: Operation, reflected: bool) -> None:
+def _set(title: str, row: Operation, reflected: bool = False) -> None:
     def unwritten(self: Value, *others: Any, **named: Any) -> Any:
-        method = _method(row, reflected)
-        setattr(Value, title, method)
+        method = _method(row, title, reflected)
+        if vars(Value).get(title) is unwritten:  # else the name is defined anew
+            setattr(Value, title, method)
         return method(self, *others, **named)
 
     setattr(Value, title, _titled(unwritten, row))
-    setattr(Constant, title, _by_call(row, reflected))
+    setattr(Constant, title, _by_call(row, title, reflected))
 
 
 def _evaluate(operation: Operation, operands: tuple[Any, ...]) -> Value:
     """An operation that is called as a function; from the second time on by its method at once."""
     if operation.arity > 0 and not operation.dunder and Value not in operation.methods:
-        operation.methods[Value] = _method(operation)
+        operation.methods[Value] = _method(operation, operation.name)
     return record(operation, operands)
 
 
-_RESERVED = frozenset(name for name in dir(Value) if name[0] != "_") | {"backward"}
 for _row in TABLE.values():
     _enter(_row)
 newcomers.append(_enter)
+reserved.update(dir(Value), ("backward",))
 evaluators[Value] = evaluators[Constant] = _evaluate

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from math import isfinite
+from types import FrameType
 from typing import Any, NoReturn, SupportsFloat
 
 import numpy as np
@@ -65,6 +66,8 @@ def is_refused(thing: object) -> bool:
 
 def remedy(thing: object) -> str:
     """What to do instead of giving `thing` where a number belongs."""
+    if isinstance(thing, Refusals):
+        return "Give its number: v.data."
     if _is_tensor(thing):
         return "Convert it first: tensor.item(), or tensor.tolist() for several numbers."
     for kind, sentence in _REMEDY.items():
@@ -77,7 +80,7 @@ def remedy(thing: object) -> str:
 
 def _is_tensor(thing: object) -> bool:
     """Whether `thing` is of PyTorch, which need not be installed to be asked."""
-    return hasattr(type(thing), "__torch_function__")
+    return hasattr(type(thing), "__torch_function__") and not isinstance(thing, Refusals)
 
 
 def not_a_float(number: Any, name: str, what: str) -> str:
@@ -310,7 +313,9 @@ for _name, _remedy in HABITS.items():
 
 
 def name(node: Any) -> str:
-    """A node for an error message: its label and its number."""
+    """A node, or a plain number, for an error message: its label and its number."""
+    if isinstance(node, float):
+        return f"{node:.6g}"
     number = f"{node._data:.6g}"
     return f"{clipped(node.label)} = {number}" if node.label else number
 
@@ -319,7 +324,9 @@ def names(nodes: Sequence[Any]) -> str:
     """Operands for an error message: of many, only a few, first of all those not finite."""
     if len(nodes) <= _MOST_NAMES:
         return ", ".join(map(name, nodes))
-    shown = ([node for node in nodes if not isfinite(node._data)] or nodes)[:_FEW_NAMES]
+    numbers = [node if isinstance(node, float) else node._data for node in nodes]
+    odd = [node for node, number in zip(nodes, numbers) if not isfinite(number)]
+    shown = (odd or nodes)[:_FEW_NAMES]
     return f"{', '.join(map(name, shown))} and {len(nodes) - len(shown):,} more"
 
 
@@ -345,14 +352,19 @@ def checked_label(label: Any, *others: object) -> str | None:
     raise TypeError(f"A label is text, not {describe(label)}. Write label=str(...).")
 
 
-TESTING = ("_pytest.", "unittest.", "numpy.testing.")
+_TESTING = ("_pytest.", "unittest.", "numpy.testing.")
 """How the modules of checkers begin: pytest.approx, assertAlmostEqual and numpy's assert_allclose
 want the number of a Value, and say only yes or no."""
 
 
+def is_checker(frame: FrameType) -> bool:
+    """Whether code of a library for tests is running."""
+    return str(frame.f_globals.get("__name__", "")).startswith(_TESTING)
+
+
 def _number_for_test(node: Any, refusal: str) -> float:
     """The number, if a checker of tests asks the method that called this for it."""
-    if not sys._getframe(2).f_globals["__name__"].startswith(TESTING):
+    if not is_checker(sys._getframe(2)):
         raise TypeError(refusal)
     number: float = node.data
     return number

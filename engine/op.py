@@ -12,6 +12,7 @@ Floats go through Python's `math`, which raises where IEEE 754 has an answer (`1
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from keyword import iskeyword
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -225,10 +226,19 @@ class Operation:
         """The value at floats, inf and nan included."""
         try:
             y = self.scalar(*operands)
-        except HARD_PLACE:
-            with np.errstate(all="ignore"):
-                y = self.array(*map(np.float64, operands))
+        except HARD_PLACE as fault:
+            y = self._at_hard_place(operands, fault)
         return y if type(y) is float else _float(y, self.name, "value")
+
+    def _at_hard_place(self, operands: tuple[float, ...], fault: Exception) -> Any:
+        try:
+            with np.errstate(all="ignore"):
+                return self.array(*map(np.float64, operands))
+        except HARD_PLACE:
+            raise type(fault)(
+                f"{self.name} has no value at {', '.join(map(str, operands))}: {fault}. Write it "
+                "with functions of glassgrad instead of those of math, or give its array function."
+            ) from None
 
     def derivatives(
         self, operands: tuple[Any, ...], result: Any, wanted: Wanted = None
@@ -258,10 +268,18 @@ class Operation:
                 partials = self.derivatives(hard, np.float64(result), wanted)
             return tuple([self._partial(p) for p in partials])
         if self.is_checked:
+            self._check_count(operands, partials)
             partials = tuple([self._partial(p) for p in partials])
         if self.selects:
             return tuple([None if p == 0.0 else p for p in partials])
         return partials
+
+    def _check_count(self, operands: tuple[Any, ...], partials: tuple[Any, ...]) -> None:
+        if len(partials) != len(operands):
+            raise TypeError(
+                f"The rule of {self.name} gives {len(partials)} derivatives for {len(operands)} "
+                "operands. It gives one for each, in a tuple."
+            )
 
     def _partial(self, partial: Any) -> float | None:
         if partial is None or type(partial) is float:
@@ -504,7 +522,7 @@ def operation(
     >>> y.data, x.grad
     (16.0, 24.0)
     """
-    _check_row(name, scalar, rules)
+    _check_row(name, scalar, rules, kind, domain, properties)
     slots = "%s" if issubclass(kind, Reduction) else ", ".join(["%s"] * len(rules))
     upright = name.replace("_", r"\_")
     row = kind(
@@ -530,6 +548,9 @@ def operation(
 _OURS: set[str] = set()
 """The names of the rows of glassgrad itself, which nobody may redefine."""
 
+reserved: set[str] = set()
+"""Other names that no operation can have, as those of the attributes of Value."""
+
 
 def close_table() -> None:
     """From now on the rows made so far belong to glassgrad, and are known to give floats."""
@@ -538,11 +559,31 @@ def close_table() -> None:
         row.is_checked = False
 
 
-def _check_row(name: str, scalar: Any, rules: Sequence[Any]) -> None:
-    if not isinstance(name, str) or not name.isidentifier() or name.startswith("_"):
+def _check_row(  # noqa: PLR0917  the arguments of `operation`
+    name: str,
+    scalar: Any,
+    rules: Sequence[Any],
+    kind: type[Operation],
+    domain: Sequence[Any] | None,
+    properties: Mapping[str, Any],
+) -> None:
+    is_name = isinstance(name, str) and name.isidentifier() and not iskeyword(name)
+    if not is_name or name.startswith("_"):
         raise ValueError(refuse_name(name, "is no name of a function"))
     if name in _OURS:
         raise ValueError(refuse_name(name, "is taken by glassgrad"))
+    if name in reserved:
+        raise ValueError(refuse_name(name, "is taken by Value"))
+    if _OURS and properties.get("dunder"):
+        raise ValueError(f"{name} cannot have an operator: those are of glassgrad.")
+    if issubclass(kind, Reduction) and (len(rules) != 1 or not callable(rules[0])):
+        raise TypeError(
+            f"{name}, of any number of operands, has one rule: a function of the tuple of operands "
+            "and the result, which gives a tuple of all local derivatives."
+        )
+    for what, given in (("domain", domain), ("textbook", properties.get("textbook"))):
+        if given and len(given) != len(rules):
+            raise ValueError(f"The {what} of {name} has an entry for each rule: {len(rules)}.")
     if not callable(scalar):
         raise TypeError(f"The value of {name} is a function of floats, not {describe(scalar)}.")
     if not rules:

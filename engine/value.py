@@ -137,6 +137,8 @@ class Value(Refusals, Numeric):
 
     @grad.setter
     def grad(self, number: Any) -> None:
+        if watching:
+            tell_used("sets .grad of", self)
         is_gradient = type(number) is float or number is NOT_COMPUTED
         self._grad = number if is_gradient else _number(number, "v.grad")
 
@@ -191,10 +193,10 @@ class Value(Refusals, Numeric):
     __hash__ = object.__hash__
 
     def __eq__(self, other: object) -> Any:
-        return self is other if isinstance(other, Value) else _compared(self, other, "==")
+        return _same(self, other) if isinstance(other, Value) else _compared(self, other, "==")
 
     def __ne__(self, other: object) -> Any:
-        return self is not other if isinstance(other, Value) else _compared(self, other, "!=")
+        return not _same(self, other) if isinstance(other, Value) else _compared(self, other, "!=")
 
     def __lt__(self, other: Operand) -> Any:
         return _compared(self, other, "<")
@@ -221,7 +223,7 @@ class Value(Refusals, Numeric):
 
     def __reduce__(self) -> Any:
         tell_used("reads a copy of", self)
-        if self._operands:
+        if self.operation is not None:
             raise TypeError(misuse.copied(name(self), self.operation))
         return _leaf, (self.is_constant, self._data, self.label, self._grad)
 
@@ -332,6 +334,14 @@ _RELATIONS: dict[str, Callable[[float, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+
+
+def _same(left: Value, right: Value) -> bool:
+    """Equality of two Values is identity, as their hash is."""
+    if watching:
+        for observer in current().observers:
+            observer.compared(left, right, "is", left is right)
+    return left is right
 
 
 def _compared(left: Value, right: object, relation: str) -> Any:

@@ -248,6 +248,7 @@ def _set_all_gradients(values: Sequence[Value], gradient: float) -> None:
         deque(map(_set_gradient, values, repeat(gradient)), maxlen=0)  # in one go
     except TypeError:
         raise _foreign(values) from None
+    _tell_used("sets .grad of", values)
 
 
 def _array(numbers: list[float]) -> Vector:

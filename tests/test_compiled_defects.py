@@ -39,6 +39,7 @@ from glassgrad import (
     softmax,
     trap,
     where,
+    zero_grad,
 )
 from glassgrad.engine.compiling import Compiled
 from glassgrad.engine.errors import CompilationError
@@ -783,3 +784,25 @@ def test_threads_that_record_leave_the_numbers_as_they_were() -> None:
         thread.join()
     assert weight.data == 1.0
     assert found == {5.0: 5.0, -7.0: pytest.approx(-0.7)}
+
+
+def test_equality_of_arguments_is_refused_since_values_are_told_apart() -> None:
+    f = compiled(lambda a, b: a * 2 if a == b else a * 3)
+    with pytest.raises(CompilationError, match="a - b == 0"):
+        f(1.0, 1.0)
+    w, odd = Value(5.0), Value(5.0)
+    g = compiled(lambda x: x * (2.0 if w == odd else 3.0))  # both from outside: always the same
+    assert g(1.0).data == 3.0
+
+
+@pytest.mark.parametrize("reset", [lambda w: setattr(w, "grad", 0.0), lambda w: zero_grad([w])])
+def test_gradients_are_not_reset_inside(reset: Callable) -> None:
+    w = Value(2.0)
+
+    @compiled
+    def f(x: float) -> Value:
+        reset(w)
+        return w * x
+
+    with pytest.raises(CompilationError, match=r"sets \.grad of"):
+        f(1.0)

@@ -20,7 +20,8 @@ from glassgrad.engine.compiling.trace import Tracer, graph_of
 
 def recorded(function: Callable[..., Any], *numbers: float) -> tuple[Graph, list[Value]]:
     """The graph of a function of inputs, and the Values that it captured."""
-    tracer, inputs = Tracer("f"), [Value(x) for x in numbers]
+    inputs = [Value(x) for x in numbers]
+    tracer = Tracer("f", inputs)
     return graph_of(tracer, tracer.run(function, *inputs), inputs)
 
 

@@ -32,6 +32,7 @@ from glassgrad import (
     value_and_grad,
     where,
 )
+from glassgrad.engine.errors import CompilationError
 
 
 @pytest.fixture(autouse=True)
@@ -227,3 +228,79 @@ def test_a_rule_that_chooses_is_written_with_where() -> None:
     )
     assert row(Value(-1.0)).partials == (2.0,)
     assert Neuron(1, activation=row, seed=0)([1.0]).operation is row
+
+
+def test_a_name_of_a_function_used_inside_is_left_alone() -> None:
+    x = Value(0.5)
+    operation("squash", "", math.tanh, None, lambda x, y: 1.0)
+    operation("growth", "", math.exp, np.exp, lambda x, y: 7.0)
+    assert (x.tanh().operation, x.exp().operation) == (TABLE["tanh"], TABLE["exp"])
+    assert not hasattr(Value, "forward")
+
+
+def test_what_is_held_of_a_former_definition_does_not_come_back() -> None:
+    x = Value(1.0)
+    cube(1.0)
+    held = Value.cube
+    cube(2.0)
+    assert (x.cube().data, held(x).data, x.cube().data) == (2.0, 1.0, 2.0)
+    operation("cube", "", lambda *xs: 0.0, None, lambda xs, y: (0.0,) * len(xs), kind=Reduction,
+              domain=((-1.0, 1.0),))  # fmt: skip
+    assert not hasattr(x, "cube")
+
+
+def test_a_rule_that_gives_too_few_derivatives_is_refused() -> None:
+    row = operation(
+        "few", "", lambda *xs: 1.0, None, lambda xs, y: (1.0,), kind=Reduction,
+        domain=((-1.0, 1.0),),
+    )  # fmt: skip
+    with pytest.raises(TypeError, match="few gives 1 derivatives for 3 operands"):
+        row([Value(1.0), Value(2.0), Value(3.0)])
+
+
+def test_a_value_that_raises_is_named() -> None:
+    row = operation("steep", "", lambda x: math.exp(-x), None, lambda x, y: -y)
+    with pytest.raises(ArithmeticError, match=r"steep has no value at -1000.0"):
+        row(Value(-1000.0))
+
+
+@pytest.mark.parametrize(
+    ("attempt", "kind", "message"),
+    [
+        (
+            lambda: operation("plus", "", lambda a, b: a, None, 1.0, 1.0, dunder="__add__"),
+            ValueError,
+            "operator",
+        ),
+        (lambda: operation("lambda", "", abs, None, 1.0), ValueError, "no name"),
+        (lambda: operation("conjugate", "", abs, None, 1.0), ValueError, "taken by Value"),
+        (lambda: operation("mine", "", abs, None, 1.0, kind=Reduction), TypeError, "one rule"),
+        (
+            lambda: operation("mine", "", abs, None, 1.0, domain=((0, 1), (0, 1))),
+            ValueError,
+            "domain of mine",
+        ),
+    ],
+)
+def test_what_cannot_be_a_row_is_refused(
+    attempt: Callable, kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
+        attempt()
+
+
+@pytest.mark.needs("torch")
+def test_other_libraries_need_its_array_function() -> None:
+    import torch
+
+    w = Value(2.0)
+    parameters = torch.tensor([2.0], dtype=torch.float64)
+    for array, expected in ((None, None), (lambda x: x * x * x, 27.0)):
+        row = operation("cube", "", lambda x: x**3, array, lambda x, y: 3.0 * x * x)
+        on_arrays = compiled(lambda x, row=row: row(w * x)).value_and_grad([w])
+        samples = torch.tensor([1.5], dtype=torch.float64)
+        if expected is None:
+            with pytest.raises(CompilationError, match="with a function of numpy arrays"):
+                on_arrays(parameters, samples)
+        else:
+            assert float(on_arrays(parameters, samples)[0]) == expected

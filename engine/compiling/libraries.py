@@ -136,11 +136,23 @@ class Library:
         exec(compile(program.text, "<compiled>", "exec"), names)
         return names["program"]  # type: ignore[no-any-return]
 
+    def _by_name(self, name: str) -> Function:
+        if name in self.differences or hasattr(self.module, name):
+            return self.elementwise(name)
+
+        def missing(*operands: Any) -> Any:
+            raise CompilationError(
+                f"{name} is computed by Python for each number, which {self.module.__name__} cannot "
+                f"do. Define operation({name!r}, ...) with a function of numpy arrays."
+            )
+
+        return missing
+
     def _carried(self, name: str, thing: Any) -> Any:
         if isinstance(thing, np.ufunc):
             return self.elementwise(thing.__name__)
         if isinstance(thing, np.vectorize):  # what numpy lacks is found by the name of the row
-            return self.elementwise(name)
+            return self._by_name(name)
         return over(thing, self) if callable(thing) else thing
 
 

@@ -56,7 +56,8 @@ class Recording:
     ) -> None:
         self.title, self.has_several = title, has_several
         began = perf_counter()
-        tracer, inputs = Tracer(title), list[Value]()
+        inputs: list[Value] = []
+        tracer = Tracer(title, inputs)
         given = Arguments.of(args, dict(named))
         with _no_collection():
             args, named = rebuilt(args, inputs), rebuilt(named, inputs)

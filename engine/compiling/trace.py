@@ -7,6 +7,7 @@ it in the recording, so that is refused.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, count
@@ -33,6 +34,10 @@ REMEDIES = {
     "sets": (
         ", which would happen only while it is recorded. Change numbers outside the function, "
         "after backward()."
+    ),
+    "compares": (
+        ", which asks whether they are the same object, not the same number. Write a - b == 0 for "
+        "numbers, or compare outside the function."
     ),
     "calls": (
         ", which would happen only while it is recorded. Call it outside the function, on what "
@@ -75,6 +80,7 @@ class Tracer(Observer):
 
     Args:
         title: the name of the function, for errors.
+        inputs: the Values that stand for its arguments; it is filled before the run.
 
     Attributes:
         rows: the operations, in the order in which they were computed.
@@ -85,8 +91,8 @@ class Tracer(Observer):
 
     repeats = True
 
-    def __init__(self, title: str) -> None:
-        self.title = title
+    def __init__(self, title: str, inputs: list[Value]) -> None:
+        self.title, self.inputs = title, inputs
         self.rows: list[Operation] = []
         self.operands: list[tuple[Any, ...]] = []
         self.nodes: list[Any] = []
@@ -129,7 +135,17 @@ class Tracer(Observer):
         return found
 
     def compared(self, left: Any, right: Any, relation: str, outcome: bool) -> None:
-        """A comparison becomes a guard."""
+        """A comparison becomes a guard.
+
+        Raises:
+            CompilationError: == of two Values, of which one is no Value from outside: it is not
+                known whether the caller gave Values, which are told apart, or numbers.
+        """
+        if relation == "is":
+            made = {id(node) for node in (*self.inputs, *self.nodes)}
+            if id(left) in made or id(right) in made:
+                self.used("compares by == with another Value", left)
+            return
         self.guards.append(Guard(relation, left, right, outcome))
 
     def used(self, what: str, node: Value) -> NoReturn:
@@ -166,7 +182,7 @@ def graph_of(
         inputs: the Values that stood for the arguments.
     """
     compared = chain.from_iterable((guard.left, guard.right) for guard in tracer.guards)
-    roots = [each if isinstance(each, Value) else float(each) for each in compared]
+    roots = [each if isinstance(each, Value) else _nearest(each) for each in compared]
     results = [result] if isinstance(result, Value) else result
     read = [*chain.from_iterable(tracer.operands), *results, *roots]
     outside, places = _placed([*inputs, *tracer.nodes], read)
@@ -191,6 +207,14 @@ def graph_of(
         places=np.arange(len(codes)),
     )
     return graph, captured
+
+
+def _nearest(number: Any) -> float:
+    """A number that was compared, as a float; one beyond all floats is infinite."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def _number(leaf: Value | float) -> float:

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from glassgrad.engine import TABLE, Operation, Value
 from glassgrad.engine.misuse import not_defined
+from glassgrad.engine.provenance import is_ours
 
 Function = Callable[[Value], Value]
 
@@ -61,10 +62,25 @@ def activation_function(choice: Activation) -> Function:
     if isinstance(choice, str):
         return _function_named(choice)
     if callable(choice):
-        return choice
+        return row_of(choice) or choice
     raise TypeError(
         f"An activation is a name, a function of a Value, or None, not {choice!r}. {_names()}"
     )
+
+
+def row_of(function: object) -> Operation | None:
+    """The row of the table that a function is, or the method of Value made of it; None for others.
+
+    >>> from glassgrad import Value
+    >>> from glassgrad.nn.modules.activation import row_of
+    >>> row_of(Value.relu), row_of(abs)
+    (<operation relu>, None)
+    """
+    row = TABLE.get(getattr(function, "__name__", ""))
+    if row is None or not row.takes_one:
+        return None
+    is_method = getattr(function, "__qualname__", "") == f"{Value.__name__}.{row.name}"
+    return row if function is row or (is_method and is_ours(function)) else None
 
 
 def _function_named(name: str) -> Function:

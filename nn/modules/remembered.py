@@ -13,9 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from glassgrad.engine import TABLE, Value
-from glassgrad.engine.provenance import is_ours
-from glassgrad.nn.modules.activation import linear
+from glassgrad.nn.modules.activation import linear, row_of
 from glassgrad.nn.modules.parts import Holder
 
 Remembered: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
@@ -58,12 +56,5 @@ def _kept(thing: Any, depth: int = 3) -> Any:
 
 def _name_of(function: Any) -> Any:
     """The name of an activation; `...` for a function of the user's own."""
-    name = getattr(function, "__name__", None)
-    if function is linear:
-        return name
-    if not isinstance(name, str) or not (row := TABLE.get(name)) or not row.takes_one:
-        return ...
-    if function is row:
-        return name
-    is_method = getattr(function, "__qualname__", "") == f"{Value.__name__}.{name}"
-    return name if is_method and is_ours(function) else ...
+    row = row_of(function)
+    return "linear" if function is linear else ... if row is None else row.name
