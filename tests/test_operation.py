@@ -32,7 +32,6 @@ from glassgrad import (
     value_and_grad,
     where,
 )
-from glassgrad.engine.errors import CompilationError
 
 
 @pytest.fixture(autouse=True)
@@ -287,20 +286,3 @@ def test_what_cannot_be_a_row_is_refused(
 ) -> None:
     with pytest.raises(kind, match=message):
         attempt()
-
-
-@pytest.mark.needs("torch")
-def test_other_libraries_need_its_array_function() -> None:
-    import torch
-
-    w = Value(2.0)
-    parameters = torch.tensor([2.0], dtype=torch.float64)
-    for array, expected in ((None, None), (lambda x: x * x * x, 27.0)):
-        row = operation("cube", "", lambda x: x**3, array, lambda x, y: 3.0 * x * x)
-        on_arrays = compiled(lambda x, row=row: row(w * x)).value_and_grad([w])
-        samples = torch.tensor([1.5], dtype=torch.float64)
-        if expected is None:
-            with pytest.raises(CompilationError, match="with a function of numpy arrays"):
-                on_arrays(parameters, samples)
-        else:
-            assert float(on_arrays(parameters, samples)[0]) == expected

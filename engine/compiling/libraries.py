@@ -142,8 +142,8 @@ class Library:
 
         def missing(*operands: Any) -> Any:
             raise CompilationError(
-                f"{name} is computed by Python for each number, which {self.module.__name__} cannot "
-                f"do. Define operation({name!r}, ...) with a function of numpy arrays."
+                f"{name} is computed by Python number by number, and {self.module.__name__} cannot. "
+                f"Define operation({name!r}, ...) with a function of numpy arrays."
             )
 
         return missing
