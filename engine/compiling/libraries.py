@@ -142,7 +142,7 @@ class Library:
 
         def missing(*operands: Any) -> Any:
             raise CompilationError(
-                f"{name} is computed by Python number by number, and {self.module.__name__} cannot. "
+                f"{name} is computed in Python, which {self.module.__name__} cannot do. "
                 f"Define operation({name!r}, ...) with a function of numpy arrays."
             )
 
