@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from needing import mostly_slow
 
 from glassgrad import (
     TABLE,
@@ -320,7 +321,7 @@ def assert_same(jax: Any, mine: Any, theirs: Any) -> None:
 
 @pytest.mark.needs("jax")
 @pytest.mark.parametrize("argnums", [0, 1, 2, -1, (0,), (1, 2), (2, 0, 1), (-1, -3)])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", mostly_slow(range(3)))
 def test_gradients_of_jax(jax: Any, seed: int, argnums: Any) -> None:
     make, arguments = random_function(seed), random_arguments(seed)
     assert_same(
@@ -331,7 +332,7 @@ def test_gradients_of_jax(jax: Any, seed: int, argnums: Any) -> None:
 
 
 @pytest.mark.needs("jax")
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", mostly_slow(range(3)))
 def test_has_aux_of_jax(jax: Any, seed: int) -> None:
     make = random_function(seed)
 
@@ -347,7 +348,7 @@ def test_has_aux_of_jax(jax: Any, seed: int) -> None:
 
 
 @pytest.mark.needs("jax")
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", mostly_slow(range(3)))
 def test_directions_of_jax(jax: Any, seed: int) -> None:
     make = random_function(seed)
 
@@ -363,7 +364,7 @@ def test_directions_of_jax(jax: Any, seed: int) -> None:
 
 
 @pytest.mark.needs("jax")
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", mostly_slow(range(3)))
 def test_products_with_the_hessian_of_jax(jax: Any, seed: int) -> None:
     make, (p, x, scale) = random_function(seed), random_arguments(seed)
     vector = random_arguments(seed + 100)[0]
@@ -373,7 +374,7 @@ def test_products_with_the_hessian_of_jax(jax: Any, seed: int) -> None:
 
 
 @pytest.mark.needs("jax")
-@pytest.mark.parametrize("argnums", [1, (1,), (1, 0)])
+@pytest.mark.parametrize("argnums", mostly_slow([(1, 0), 1, (1,)]))
 def test_matrices_of_jax(jax: Any, argnums: Any) -> None:
     make = random_function(0)
 

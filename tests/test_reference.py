@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from operator import attrgetter
 
 import pytest
+from needing import mostly_slow
 from reference_values import FOLDER, ROUNDED_EXPONENTS, Case, Comparison, call, cases, comparisons
 
 from glassgrad import TABLE, Operation, Reduction, Value, grad
@@ -67,7 +68,7 @@ def test_an_exception_is_needed(name: str, point: tuple, index: int, exact: floa
     assert not comparison.is_wrong
 
 
-@pytest.mark.parametrize("start", range(4))
+@pytest.mark.parametrize("start", mostly_slow(range(4)))
 @pytest.mark.needs("mpmath")
 def test_the_stored_numbers_are_those_of_the_definitions(
     start: int, monkeypatch: pytest.MonkeyPatch
