@@ -388,23 +388,23 @@ def _row(given: Any, name: str) -> tuple[Any, ...]:
     entries = tuple(given if type(given) in _ROWS else listed(given, name))
     if getattr(given, "ndim", 1) > 1 or (entries and type(entries[0]) in _ROWS):
         raise TypeError(
-            f"{name} takes the numbers of one row, not a table of them. {_FOR_TABLES.format(name)}"
+            f"{name} takes the numbers of one row, not a table of them. {_for_tables(name)}"
         )
     return entries
 
 
 _ROWS = (list, tuple)
-_FOR_TABLES = (
-    "For each row write [{0}(row) for row in table]; for each column, of zip(*table). For products "
-    "of matrices make arrays of them, np.array(table), and write A @ B."
-)
+
+
+def _for_tables(name: str) -> str:
+    if isinstance(TABLE.get(name), Pairing):
+        return "For products of matrices make arrays of them, np.array(table), and write A @ B."
+    return f"For each row write [{name}(row) for row in table]; for each column, of zip(*table)."
 
 
 def _unknown_argument(name: str, argument: str) -> str:
     if argument in ("axis", "dim", "keepdims", "keepdim"):
-        return (
-            f"{name} has no {argument}: it takes the numbers of one row. {_FOR_TABLES.format(name)}"
-        )
+        return f"{name} has no {argument}: it takes the numbers of one row. {_for_tables(name)}"
     if argument in ("ddof", "correction", "unbiased"):
         return f"{name} has no {argument}: it divides by n. For n - 1 use var(xs) * (n / (n - 1))."
     return f"{name} has no argument {argument!r}; it takes the operands alone."
