@@ -7,12 +7,12 @@ gives the same bits as the functions of the row.
 
 from __future__ import annotations
 
+import os
 import re
 import string
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from importlib.resources import files
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -113,7 +113,8 @@ def javascript_functions(operations: Iterable[Operation]) -> str:
 @cache
 def javascript_prelude() -> str:
     """The functions that JavaScript's `Math` lacks, or has with other answers than the table."""
-    return files("glassgrad.engine").joinpath("functions.js").read_text("utf-8")
+    with open(os.path.join(os.path.dirname(__file__), "functions.js"), encoding="utf-8") as file:
+        return file.read()
 
 
 def _javascript_function(operation: Operation) -> str:

@@ -6,7 +6,7 @@ of `Value`, the functions of `glassgrad`, gradients of any order, array kernels,
 To add an operation, add a row.
 
 The names here shadow Python's `abs`, `pow`, `sum`, `max` and `min` on purpose: a rule written with
-them works on floats, Values, arrays and ink alike. A derivative is a function of the operands
+them works on floats, Values, arrays and formulas alike. A derivative is a function of the operands
 and of the result, called `y`; a plain number is a constant derivative; None means that
 none flows. Where a rule keeps digits in a way that no textbook writes, `textbook` is what people
 are shown. `op.py` lists what a row can say. Three things to know when writing a rule: divide and
