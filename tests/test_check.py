@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from needing import mostly_slow
 
 from glassgrad import (
     TABLE,
@@ -50,7 +51,7 @@ def operation_with(*rules: object, function: Callable = math.sin) -> Operation:
         (engine.logsumexp, [0.1, 0.2, -3.0]),
         (engine.gelu, [-2.0]),
         (lambda x: 5.0, [1.0]),
-        (lambda *xs: engine.prod(xs) + engine.logsumexp(xs), [i / 3 - 0.9 for i in range(7)]),
+        (lambda *xs: engine.prod(xs) + engine.logsumexp(xs), [i / 3 - 0.9 for i in range(5)]),
         # near a pole, a kink or the edge of a domain
         (engine.log, [0.004]),
         (engine.log, [1e-8]),
@@ -255,13 +256,15 @@ WITH_RULES = [pytest.param(row, id=name) for name, row in TABLE.items() if any(r
 """Through the others no derivative flows."""
 
 
+CHANGES = [lambda p: p * (1 + 1e-6), lambda p: p + 1e-3, lambda p: -p, lambda p: p * 0.0]
+
+
+@pytest.mark.parametrize("change", mostly_slow(CHANGES))
 @pytest.mark.parametrize("row", WITH_RULES)
-def test_every_row_made_wrong(row: Operation, figure: Callable) -> None:
-    changes = [lambda p: -p, lambda p: p * (1 + 1e-6), lambda p: p + 1e-3, lambda p: p * 0.0]
-    for change in changes:
-        with pytest.raises(GradientMismatchError, match=f"The derivative of {row.name} by operand"):
-            check_operation(changed(row, change))
-    figure("Mutants", "wrong rules that check_gradients finds", len(changes))
+def test_every_row_made_wrong(row: Operation, change: Callable, figure: Callable) -> None:
+    with pytest.raises(GradientMismatchError, match=f"The derivative of {row.name} by operand"):
+        check_operation(changed(row, change))
+    figure("Mutants", "wrong rules that check_gradients finds", 1)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from needing import mostly_slow
 
 from glassgrad.viz.command_line import main
 from glassgrad.viz.expression import NAMES
@@ -381,7 +382,9 @@ def test_the_script_does_what_the_issue_says(command: list[str], folder: Path) -
 
 @pytest.mark.parametrize(
     "arguments",
-    [["tanhh(x)", "x=2"], ["x", "x=two"], ["x"], ["1if x else 2", "x=1"], ["open('a', 'w')"]],
+    mostly_slow(
+        [["tanhh(x)", "x=2"], ["x", "x=two"], ["x"], ["1if x else 2", "x=1"], ["open('a', 'w')"]]
+    ),
 )
 def test_the_script_answers_mistakes(arguments: list[str], folder: Path) -> None:
     done = run(*arguments)
