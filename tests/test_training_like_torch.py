@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from needing import mostly_slow
 
 from glassgrad import (
     MLP,
@@ -99,7 +100,7 @@ def trained_there(
 
 
 @pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "eager"])
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", mostly_slow(reversed(CASES)))
 def test_full_batches(case: str, compiled: bool) -> None:
     data, sizes, ours, theirs, optimiser, torch_optimiser = CASES[case]
     X, y = data()
