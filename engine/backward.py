@@ -154,7 +154,7 @@ def _require_value(thing: Any, call: str) -> None:
 _set_gradient = vars(Value)["_grad"].__set__
 
 
-def backward(root: Value, gradient: float = 1.0) -> None:
+def backward(root: Value, gradient: float = 1.0, **foreign: Any) -> None:
     """Compute the gradient of `root` by every node it depends on, into their `.grad`.
 
     Leaves accumulate over calls; the gradients of inner nodes are computed anew. They are written
@@ -163,6 +163,7 @@ def backward(root: Value, gradient: float = 1.0) -> None:
     Args:
         root: the result.
         gradient: of something else by the root, if the root is a part of that: upstream of it.
+        foreign: arguments of other libraries, to be refused.
 
     Raises:
         ValueError: `root` is a constant.
@@ -177,6 +178,8 @@ def backward(root: Value, gradient: float = 1.0) -> None:
     54.0
     """
     _require_value(root, "backward")
+    if foreign:
+        raise TypeError(misuse.backward_with(next(iter(foreign))))
     if root.is_constant:
         raise ValueError(misuse.backward_of_constant(name(root)))
     tell_used("calls backward() of", root)

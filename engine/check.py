@@ -17,6 +17,8 @@ from itertools import pairwise
 from math import isfinite
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from glassgrad.engine.backward import topological_order
 from glassgrad.engine.errors import GradientMismatchError
 from glassgrad.engine.functional import value_and_grad
@@ -81,7 +83,8 @@ def check_operation(
 ) -> float:
     """Compare the rules of an operation, read on numbers and on Values, with finite differences.
 
-    The rules are its first derivatives; what they are on Values gives the second ones.
+    The rules are its first derivatives; what they are on Values gives the second ones. The function
+    for arrays has to give what that for floats gives.
 
     Args:
         operation: a row of the table, or one of your own.
@@ -94,7 +97,8 @@ def check_operation(
         The largest relative error found.
 
     Raises:
-        GradientMismatchError: names the operation, the operand and the point.
+        GradientMismatchError: names the operation, the operand and the point, or says that arrays
+            give another value.
         TypeError: `operation` is not one.
 
     >>> from glassgrad import TABLE, check_operation
@@ -118,7 +122,21 @@ def check_operation(
         operands = [f"operand {name}" for name in named]
         checked = _Checked(_of_leaves(call), operation.name, operands, tolerance)
         worst = max(worst, checked.worst_error(point, order=2))
+        _check_arrays(operation, point)
     return worst
+
+
+def _check_arrays(operation: Operation, point: list[float]) -> None:
+    """Compare the function for arrays with that for floats, on arrays of two equal numbers each."""
+    value = operation.forward(tuple(point))
+    arrays = [np.full(2, x) for x in point]
+    found = np.asarray(operation.array(*arrays))
+    if found.shape != (2,) or not np.allclose(found, value, rtol=1e-9, atol=0.0, equal_nan=True):
+        raise GradientMismatchError(
+            f"{operation.name} is {value!r} at {point}, but its function for arrays gives "
+            f"{told(found.tolist())} for arrays of these numbers, two in each. It takes an array "
+            "for each operand and computes element by element; None in its place calls the other."
+        )
 
 
 _SHARES = ((0.8, 0.6, 0.4, 0.3), (0.07, 0.29, 0.71, 0.9), (0.43, 0.86, 0.17, 0.55))

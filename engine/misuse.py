@@ -148,6 +148,14 @@ def backward_of_constant(node: str) -> str:
     )
 
 
+def backward_with(argument: str) -> str:
+    """backward() with an argument of another library."""
+    return (
+        f"backward() has no argument {argument!r}. The graph is kept as long as something refers "
+        "to it; for a gradient that is a graph write grad(y, x, differentiable=True)."
+    )
+
+
 def grad_by_constant(node: str) -> str:
     """Grad by what no gradient flows to."""
     return (
@@ -165,6 +173,10 @@ GRAD_OF_FUNCTION = (
 def grad_without_by(argument: str | None) -> str:
     """grad(y) without what to differentiate by, or with an argument of another library."""
     problem = f"has no argument {argument!r}" if argument else "lacks the second one"
+    if argument == "create_graph":
+        return "grad(y, xs) has no argument 'create_graph'. Write grad(y, x, differentiable=True)."
+    if argument == "grad_outputs":
+        return "grad(y, xs) has no argument 'grad_outputs'. Differentiate y * g instead of y."
     return (
         f"grad(y, xs) {problem}: it takes a Value and what to differentiate it by. "
         "Write grad(y, x), or grad(y, [x, w])."

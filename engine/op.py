@@ -12,6 +12,8 @@ Floats go through Python's `math`, which raises where IEEE 754 has an answer (`1
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from inspect import signature
+from itertools import count
 from keyword import iskeyword
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -36,6 +38,10 @@ evaluators: dict[type, Evaluator] = {}
 
 TABLE: dict[str, Operation] = {}
 """Every row by name, in the order of the table."""
+
+_OURS: set[str] = set()
+"""The names of the rows of glassgrad itself, which nobody may redefine."""
+_numbers = count(1)
 
 redefined: list[str] = []
 """The names of rows that were replaced, as by a cell of a notebook that is run again."""
@@ -87,6 +93,7 @@ class Operation:
         idle: what it is called where it learns nothing: "dead", "saturated", or "" for never.
         steepest: its largest local derivative, by which "saturated" is measured.
         methods: by the type of the first operand what serves a call at once.
+        kernel: the name of its function in programs.
         is_checked: whether it is looked at that value and derivatives are floats.
 
     >>> from glassgrad import TABLE, Value
@@ -134,6 +141,7 @@ class Operation:
         self.steepest = steepest
         self.methods: dict[type, Callable[..., Any]] = {}
         self.is_checked = True
+        self.kernel = name
         self.__name__ = name
         self.__doc__ = f"{about}\n\nAccepts numbers, Values and numpy arrays alike."
 
@@ -146,6 +154,9 @@ class Operation:
 
     def __reduce__(self) -> Any:
         return row_called, (self.name,)
+
+    def __deepcopy__(self, copied: Any) -> Operation:
+        return self
 
     def __call__(self, *operands: Any, **named: Any) -> Any:
         """The operation on numbers, Values, arrays or formulas, whichever the operands are."""
@@ -346,9 +357,7 @@ class Reduction(Operation):
     def arrange(
         self, operands: tuple[Any, ...], named: Mapping[str, Any] = NOTHING
     ) -> tuple[Any, ...]:
-        if named:
-            raise TypeError(_unknown_argument(self.name, next(iter(named))))
-        return in_one_row(self.name, operands, self.least)
+        return in_one_row(self.name, operands, self.least, named)
 
     def takes(self) -> str:
         return "one iterable of operands"
@@ -368,7 +377,9 @@ class Reduction(Operation):
         return tuple([p if want else None for p, want in zip(partials, wanted)])
 
 
-def in_one_row(name: str, operands: tuple[Any, ...], least: int = 0) -> tuple[Any, ...]:
+def in_one_row(
+    name: str, operands: tuple[Any, ...], least: int = 0, named: Mapping[str, Any] = NOTHING
+) -> tuple[Any, ...]:
     """The operands of a reduction, given as one sequence or one by one.
 
     Raises:
@@ -376,8 +387,12 @@ def in_one_row(name: str, operands: tuple[Any, ...], least: int = 0) -> tuple[An
             sequence with an order.
         ValueError: there are fewer than `least`.
     """
+    if named:
+        raise TypeError(_unknown_argument(name, next(iter(named))))
     if len(operands) == 1 and _is_iterable(operands[0]):
         operands = _row(operands[0], name)
+    elif any(type(x) is int for x in operands[1:]):
+        _refuse_axis(name, operands)
     if len(operands) < least:
         raise ValueError(f"{name} of nothing has no value; give at least one operand.")
     return operands
@@ -400,6 +415,11 @@ def _for_tables(name: str) -> str:
     if isinstance(TABLE.get(name), Pairing):
         return "For products of matrices make arrays of them, np.array(table), and write A @ B."
     return f"For each row write [{name}(row) for row in table]; for each column, of zip(*table)."
+
+
+def _refuse_axis(name: str, operands: tuple[Any, ...]) -> None:
+    if getattr(operands[0], "ndim", 0) or isinstance(operands[0], _ROWS):
+        raise TypeError(f"{name} takes no axis after an array. {_for_tables(name)}")
 
 
 def _unknown_argument(name: str, argument: str) -> str:
@@ -499,12 +519,15 @@ def operation(
         array: its value for numpy arrays, element by element; None to use `scalar` on each.
         rules: the local derivative by each operand: a function of the operands and of the result,
             written with operators and the functions of glassgrad; a number where it is constant,
-            or None where no derivative flows.
+            or None where no derivative flows. It chooses with `where`, and does not compare two
+            operands by ==, which for Values is identity.
         domain: for each operand the interval in which the row is tested.
         text: how it is written, with `%s` for each operand.
         latex: the same in LaTeX.
         binds: the precedence of its operator in Python; leave it out for a function.
-        kind: `Reduction` for any number of operands; the one rule then gives all derivatives.
+        kind: `Reduction` for any number of operands: `scalar` takes them one by one, `array` an
+            array for each, and the one rule, of the tuple of operands and the result, gives a tuple
+            of all derivatives. It is no method.
         properties: others of an `Operation`, such as `textbook`, `masks` or `is_activation`.
 
     Returns:
@@ -537,6 +560,8 @@ def operation(
         domain=domain or (EVERYWHERE,) * len(rules),
         **properties,
     )
+    if _OURS:  # two rows may have had one name, as after a cell is run again
+        row.kernel = f"{name}_{next(_numbers)}"
     for tell in newcomers:
         tell(row)
     if name in TABLE:
@@ -544,9 +569,6 @@ def operation(
     TABLE[name] = row
     return row
 
-
-_OURS: set[str] = set()
-"""The names of the rows of glassgrad itself, which nobody may redefine."""
 
 reserved: set[str] = set()
 """Other names that no operation can have, as those of the attributes of Value."""
@@ -567,6 +589,24 @@ def _check_row(  # noqa: PLR0917  the arguments of `operation`
     domain: Sequence[Any] | None,
     properties: Mapping[str, Any],
 ) -> None:
+    """Refuse what cannot be a row, before anything is changed; rows of glassgrad are trusted."""
+    if not _OURS:
+        return
+    _check_name(name)
+    if properties.get("dunder"):
+        raise ValueError(f"{name} cannot have an operator: those are of glassgrad.")
+    if not callable(scalar):
+        raise TypeError(f"The value of {name} is a function of floats, not {describe(scalar)}.")
+    if issubclass(kind, Reduction):
+        _check_reduction(name, rules)
+    else:
+        _check_rules(name, scalar, rules)
+    for what, given in (("domain", domain), ("textbook", properties.get("textbook"))):
+        if given and len(given) != len(rules):
+            raise ValueError(f"The {what} of {name} has an entry for each rule: {len(rules)}.")
+
+
+def _check_name(name: str) -> None:
     is_name = isinstance(name, str) and name.isidentifier() and not iskeyword(name)
     if not is_name or name.startswith("_"):
         raise ValueError(refuse_name(name, "is no name of a function"))
@@ -574,26 +614,45 @@ def _check_row(  # noqa: PLR0917  the arguments of `operation`
         raise ValueError(refuse_name(name, "is taken by glassgrad"))
     if name in reserved:
         raise ValueError(refuse_name(name, "is taken by Value"))
-    if _OURS and properties.get("dunder"):
-        raise ValueError(f"{name} cannot have an operator: those are of glassgrad.")
-    if issubclass(kind, Reduction) and (len(rules) != 1 or not callable(rules[0])):
+
+
+def _check_reduction(name: str, rules: Sequence[Any]) -> None:
+    if len(rules) != 1 or not callable(rules[0]):
         raise TypeError(
             f"{name}, of any number of operands, has one rule: a function of the tuple of operands "
             "and the result, which gives a tuple of all local derivatives."
         )
-    for what, given in (("domain", domain), ("textbook", properties.get("textbook"))):
-        if given and len(given) != len(rules):
-            raise ValueError(f"The {what} of {name} has an entry for each rule: {len(rules)}.")
-    if not callable(scalar):
-        raise TypeError(f"The value of {name} is a function of floats, not {describe(scalar)}.")
+    _check_takes(name, "rule", rules[0], 2, "a tuple of the operands, and the result")
+
+
+def _check_rules(name: str, scalar: Any, rules: Sequence[Any]) -> None:
     if not rules:
-        raise TypeError(f"{name} needs a derivative rule for each operand, as lambda x, y: ....")
+        raise TypeError(
+            f"{name} needs a derivative rule for each operand, as lambda x, y: ..., after its "
+            "value for floats and its value for arrays, which may be None."
+        )
     for rule in rules:
         if rule is not None and not callable(rule) and type(rule) is not float:
             raise TypeError(
                 f"A rule of {name} is a function of the operands and the result, a float, or None, "
                 f"not {describe(rule)}."
             )
+    _check_takes(name, "value", scalar, len(rules), "one float for each rule")
+    for rule in filter(callable, rules):
+        _check_takes(name, "rule", rule, len(rules) + 1, "the operands and the result")
+
+
+def _check_takes(name: str, what: str, function: Any, count: int, meaning: str) -> None:
+    try:
+        expected = signature(function)
+    except ValueError:  # a builtin function may not say what it takes
+        return
+    try:
+        expected.bind(*[None] * count)
+    except TypeError:
+        raise TypeError(
+            f"The {what} of {name} takes {meaning}: {count} arguments, not {expected}."
+        ) from None
 
 
 def row_called(name: str) -> Operation:

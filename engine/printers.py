@@ -213,7 +213,7 @@ def _source_style(special: dict[str, Style]) -> Callable[[Operation, Numbers], S
     def style(operation: Operation, numbers: Numbers) -> Style:
         if operation.name in styles:
             return styles[operation.name]
-        return Style(f"{function_name(operation.name)}({slots(operation, len(numbers))})")
+        return Style(f"{function_name(operation.kernel)}({slots(operation, len(numbers))})")
 
     return style
 

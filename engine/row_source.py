@@ -78,7 +78,7 @@ def python_source(operation: Operation, wanted: Sequence[bool] | None = None) ->
         partials.append(found)
     roots = [written(operation, operands), *partials]
     out = _WrittenOut(roots, PYTHON, _formula_of, names_first=True)
-    names |= {function_name(row.name): row.scalar for row in out.called}
+    names |= {function_name(row.kernel): row.scalar for row in out.called}
     (before_value, value), *others = out.texts
     chosen = "(%s) or None" if operation.selects else "%s"  # no edge to what is not chosen
     return PythonSource(
@@ -128,7 +128,7 @@ def _javascript_function(operation: Operation) -> str:
     derived = _WrittenOut(partials, JAVASCRIPT, _called_on)
     defined = set(re.findall(r"^function (\w+)", javascript_prelude(), re.MULTILINE))
     for row in (*value.called, *derived.called):
-        if function_name(row.name) not in defined:
+        if function_name(row.kernel) not in defined:
             raise TypeError(
                 f"{operation.name} cannot be written in JavaScript: the value of {row.name} is no "
                 "formula over rows of the table."
@@ -245,7 +245,7 @@ class _WrittenOut:
                     continue
                 seen[id(part)] = None
                 pattern = style_of(part, self._printer).pattern
-                if pattern.startswith(f"{function_name(part.operation.name)}("):
+                if pattern.startswith(f"{function_name(part.operation.kernel)}("):
                     self.called[part.operation] = None
                 uses.update(id(part.operands[p]) for p in pieces(pattern) if isinstance(p, int))
         return uses

@@ -679,11 +679,15 @@ share: Operation = operation(
 # Functions of several results, made of rows.
 
 
-def softmax(*operands: Any) -> tuple[Any, ...]:
+def softmax(*operands: Any, **named: Any) -> tuple[Any, ...]:
     """The share of each operand in the sum of exponentials: numbers from 0 to 1 that add up to 1.
 
     exp(x) / (exp(x) + the exponentials of the others), each shifted by the largest operand, which
     is a constant here. Takes one iterable, or the operands one by one.
+
+    Args:
+        operands: numbers and Values.
+        named: arguments of other libraries, to be refused.
 
     Raises:
         TypeError: the operands are a table.
@@ -692,7 +696,7 @@ def softmax(*operands: Any) -> tuple[Any, ...]:
     >>> softmax([0.0, 0.0])
     (0.5, 0.5)
     """
-    xs = in_one_row("softmax", operands, least=1)
+    xs = in_one_row("softmax", operands, 1, named)
     largest = max(xs)
     shift = largest.detach() if hasattr(largest, "detach") else largest
     # What is masked by a plain -inf stays out of the sight of `trap()`.
@@ -700,10 +704,14 @@ def softmax(*operands: Any) -> tuple[Any, ...]:
     return tuple(map(share, parts, _of_others(parts, operator.add, 0.0)))
 
 
-def log_softmax(*operands: Any) -> tuple[Any, ...]:
+def log_softmax(*operands: Any, **named: Any) -> tuple[Any, ...]:
     """The logarithms of the shares that `softmax` gives, with all digits near 0 and far below.
 
     The logarithm of exp(x) / (exp(x) + r) is -softplus(log(r) - x), where r are the others.
+
+    Args:
+        operands: numbers and Values.
+        named: arguments of other libraries, to be refused.
 
     Raises:
         TypeError, ValueError: see `softmax`.
@@ -711,7 +719,7 @@ def log_softmax(*operands: Any) -> tuple[Any, ...]:
     >>> log_softmax([0.0, 1000.0])
     (-1000.0, -0.0)
     """
-    xs = in_one_row("log_softmax", operands, least=1)
+    xs = in_one_row("log_softmax", operands, 1, named)
     return tuple(-softplus(r - x) for x, r in zip(xs, _of_others(xs, logaddexp, -math.inf)))
 
 

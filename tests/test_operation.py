@@ -1,5 +1,6 @@
 """Operations of one's own, defined as in a notebook: they work wherever those of the table do."""
 
+import copy
 import math
 import pickle
 import subprocess
@@ -25,6 +26,7 @@ from glassgrad import (
     compiled,
     derivative_formula,
     draw,
+    engine,
     grad,
     load,
     operation,
@@ -285,4 +287,48 @@ def test_what_cannot_be_a_row_is_refused(
     attempt: Callable, kind: type[Exception], message: str
 ) -> None:
     with pytest.raises(kind, match=message):
+        attempt()
+
+
+@pytest.mark.parametrize("name", ["q", "v0", "batch", "result", "program", "total", "input"])
+def test_its_name_may_be_one_that_programs_use(name: str) -> None:
+    row, w = operation(name, "", lambda x: 3.0 * x, None, lambda x, y: 3.0), Value(2.0)
+    f = compiled(lambda x: row(w * x))
+    assert (f.over([1.0, 2.0]).data, f.map([1.0, 2.0]).tolist()) == (9.0, [6.0, 12.0])
+
+
+def test_two_of_one_name_stay_apart() -> None:
+    old, w = cube(1.0), Value(2.0)
+    f = compiled(lambda x: old(w * x))
+    assert f(1.0).data == 8.0
+    new = cube(2.0)
+    y = f(1.0)
+    y.backward()
+    assert (y.data, w.grad) == (8.0, 12.0)
+    both = compiled(lambda x: old(x) + new(x))
+    assert (both(2.0).data, both.map([2.0]).tolist()) == (24.0, [24.0])
+    model = Neuron(1, activation=old, seed=1)
+    assert copy.deepcopy(model)([1.0]).data == model([1.0]).data
+
+
+def test_the_checker_looks_at_the_function_for_arrays() -> None:
+    wrong = operation("kernel", "", lambda x: x * x, lambda x: x * x * x, lambda x, y: 2.0 * x)
+    with pytest.raises(GradientMismatchError, match="its function for arrays gives"):
+        check_operation(wrong)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "message"),
+    [
+        (lambda: operation("mine", "", lambda a, b: a, None, 1.0), "value of mine takes one float"),
+        (lambda: operation("mine", "", abs, None, lambda x: x), "rule of mine takes the operands"),
+        (lambda: engine.mean(np.array([1.0, 2.0]), 0), "mean takes no axis"),
+        (lambda: engine.softmax([1.0, 2.0], axis=0), "softmax has no axis"),
+        (lambda: Neuron(1, activation="hypot"), "hypot takes 2 operands"),
+        (lambda: Value(2.0).backward(retain_graph=True), "no argument 'retain_graph'"),
+        (lambda: grad(Value(2.0) * 2, Value(2.0), create_graph=True), "differentiable=True"),
+    ],
+)
+def test_habits_are_answered(attempt: Callable, message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
         attempt()

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engine.op import TABLE, Operation, Reduction, newcomers
+from glassgrad.engine.printers import function_name
 
 
 def join(*parts: Any) -> Any:
@@ -207,10 +208,10 @@ NAMESPACE: dict[str, Any] = {
 def _enter(row: Operation) -> None:
     """Let programs call the function of a row."""
     if isinstance(row, Reduction):
-        NAMESPACE[row.name] = _reduced(row)
-        NAMESPACE[f"by_operands_of_{row.name}"] = _partials(row)
+        NAMESPACE[row.kernel] = _reduced(row)
+        NAMESPACE[f"by_operands_of_{row.kernel}"] = _partials(row)
     else:
-        NAMESPACE[row.name] = row.array
+        NAMESPACE[function_name(row.kernel)] = row.array
 
 
 for _row in TABLE.values():

@@ -153,7 +153,7 @@ class _Backward:
             text = f"repeat(d{index}, {length}, -1)"
         else:
             times = self._times(index, group) or "times"
-            partials = f"by_operands_of_{row.name}({operand.text}, v{index})"
+            partials = f"by_operands_of_{row.kernel}({operand.text}, v{index})"
             text = f"{times}({upstream}, {partials}).reshape({flat})"
         self._send_to(operand, text, group.is_batched)
 

@@ -59,7 +59,7 @@ def _reduction(source: Source, index: int, group: Group) -> str:
         return f"({names[0]} * {names[1]}).sum(-1)"
     if group.row.name in ("sum", "prod"):
         return f"{names[0]}.{group.row.name}(-1)"
-    return f"{group.row.name}({names[0]})"
+    return f"{group.row.kernel}({names[0]})"
 
 
 def _product(source: Source, index: int, group: Group) -> str:

@@ -87,7 +87,9 @@ def _function_named(name: str) -> Function:
     if name == "linear":
         return linear
     row = TABLE.get(name)
-    if row is None or not row.takes_one:
+    if row is not None and not row.takes_one:
+        raise ValueError(f"There is no activation {name!r}: {name} takes {row.takes()}.")
+    if row is None:
         raise ValueError(f"There is no activation {name!r}. {_meant(name)}")
     return row
 
@@ -97,7 +99,7 @@ def _meant(name: str) -> str:
     if name == "softmax":
         return 'For several classes end with "linear", and train with cross_entropy.'
     near = [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name, ACTIVATIONS, n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"{not_defined(name)} {_names()}"
+    return f"Did you mean {near[0]!r}? {not_defined(name)}" if near else not_defined(name)
 
 
 def _names() -> str:
