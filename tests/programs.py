@@ -130,6 +130,8 @@ LARGE = 10.0
 """A larger result goes through asinh before it is used."""
 STEEP = 1e3
 """A result is damped when its |local derivatives|, multiplied and added over paths, exceed it."""
+AT_ZERO = {"hypot", "norm", "pow", "std"}
+"""Rows whose second derivative is nan or infinite where they are 0."""
 TAME = 100.0
 """Operands stay as they are where neither value nor local derivatives exceed this."""
 
@@ -215,6 +217,8 @@ class Writer:
     def add_tamed(self, name: str, operands: Sequence[Operand]) -> None:
         """A line with its operands moved into the domain, if need be, and its result damped."""
         value, partials = self.local(name, operands)
+        if name in AT_ZERO and value == 0.0:
+            return
         if not all(abs(x) <= TAME for x in (value, *(p for _, p in partials))):
             domain = TABLE[name].domain * len(operands)
             operands = [self.within(x, *interval) for x, interval in zip(operands, domain)]
