@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import glassgrad.viz.expression  # noqa: F401  its list of names is that of glassgrad alone
 from glassgrad import (
     MLP,
     TABLE,

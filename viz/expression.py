@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import unicodedata
 import warnings
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -47,7 +48,7 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 _LIBRARIES = ("math", "np", "numpy", "torch", "glassgrad", "gg")
 _OF_SEVERAL = {"softmax": softmax, "log_softmax": log_softmax}
 """Functions of one list that are no rows."""
-_FUNCTIONS: dict[str, Callable[..., Any]] = {**TABLE, **_OF_SEVERAL}
+_FUNCTIONS = ChainMap[str, Any](TABLE, _OF_SEVERAL)  # with the rows that are yet to come
 
 _WITH_SIGNS = [row for row in TABLE.values() if row.notation.binds < ATOM]
 _ARITHMETIC = dict.fromkeys(row.notation.text.replace("%s", "").strip() for row in _WITH_SIGNS)
@@ -221,7 +222,8 @@ class Expression:
             meant = suggestion(name, _FUNCTIONS) or f" {product}".rstrip()
             problem = f"There is no operation called {clipped(name)}.{meant}"
             raise self._error(problem, node)
-        return _FUNCTIONS[name]
+        found: Callable[..., Any] = _FUNCTIONS[name]
+        return found
 
     def _method(self, node: ast.Attribute) -> Callable[..., Any]:
         function = self._function(node, node.attr)

@@ -99,7 +99,9 @@ def _meant(name: str) -> str:
     if name == "softmax":
         return 'For several classes end with "linear", and train with cross_entropy.'
     near = [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name, ACTIVATIONS, n=1)
-    return f"Did you mean {near[0]!r}? {not_defined(name)}" if near else not_defined(name)
+    if near:
+        return f"Did you mean {near[0]!r}? {not_defined(name)}"
+    return f"{not_defined(name)} {_names()}"
 
 
 def _names() -> str:
