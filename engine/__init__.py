@@ -2,16 +2,16 @@
 
 What runs in `c = a * b; c.backward()`, in order:
 
-    a * b           The method `Value.__mul__`. It stands in full at the top of methods.py: it reads
+    a * b           The method `Value.__mul__`. It stands at the top of methods.py: it reads
                     both numbers, computes the product and the local derivatives b and a, and makes
                     the node. (It was written from the row "mul" of table.py when it was first
                     called: `unwritten`, `_method`, `source_of`.)
       current()     context.py: the circumstances. Usually there is nothing special about them.
-      made_by(...)  provenance.py: the line of yours that made the node, if it is in another
-                    function than the line that made the last one.
+      made_by(...)  provenance.py: looks for the line of yours that made the node; needed only if
+                    it is in another function than the line that made the last one.
     a * 3           The same method. The number is kept among the operands, as the float 3.0.
     c.backward()    `backward` in backward.py, which at its end writes all gradients at once:
-      _order        each node after its operands
+      order_of      each node after its operands (`_order`)
       sweep         from the end, each node sends upstream × local to its operands (the chain rule)
       _accumulated  leaves add what they got to the gradient that they had
 

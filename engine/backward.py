@@ -41,7 +41,7 @@ def topological_order(*roots: Value) -> list[Value]:
 
 
 def order_of(*roots: Value) -> list[Value]:
-    """The same without the plain numbers among the operands, which nothing is sent to."""
+    """`topological_order` without the plain numbers among operands, which nothing is sent to."""
     return _order(roots, attrgetter("_operands"))
 
 
@@ -63,7 +63,7 @@ def _order(roots: Sequence[Value], operands_of: Callable[[Value], Sequence[Any]]
                 order.append(node)
                 continue
             path.append(node)
-            stack.append(None)
+            stack.append(None)  # comes up again when all operands, pushed above it, are done
             if len(operands) <= _FEW:
                 stack += operands[::-1]
             else:
@@ -183,15 +183,18 @@ def backward(root: Value, gradient: float = 1.0, **foreign: Any) -> None:
     if root.is_constant:
         raise ValueError(misuse.backward_of_constant(name(root)))
     tell_used("calls backward() of", root)
+    # A Value is a key by identity.
     gradients = {root: real(scalar_of(gradient), "backward(gradient=...)")}
     observers = current().observers
     order = order_of(root)
     sweep(order, gradients, observers=observers)
+    # A node without a gradient is behind edges that carry none, as a branch not chosen.
     found = [gradients.get(node, NOT_COMPUTED) for node in order]
     for i, node in enumerate(order):
         if not node._operands:
             found[i] = _accumulated(node, found[i], observers)
-    deque(map(_set_gradient, order, found), maxlen=0)  # in one go: Ctrl-C cannot come in between
+    # for node, gradient in zip(order, found): node._grad = gradient; no Ctrl-C comes in between.
+    deque(map(_set_gradient, order, found), maxlen=0)
 
 
 def _accumulated(leaf: Value, new: float, observers: Sequence[Observer]) -> float:

@@ -17,8 +17,12 @@ serve rare cases:
         node._operands = (self, other)
         node.partials = partials
         node.operation = operation
-        node._tag = context.tag
-        node._code, node._instruction = ...            # which line made it
+        node._tag = current().tag                      # the module it belongs to, if any
+        caller = getframe(1)                           # which line made it
+        if caller.f_code is latest.code:
+            node._code, node._instruction = latest.code, caller.f_lasti
+        else:
+            node._code, node._instruction = made_by(caller, context)
         return node
 
 The rare cases: what Python's floats raise (`HARD_PLACE`) and operands of other kinds go through

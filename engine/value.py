@@ -84,6 +84,7 @@ class Value(Refusals, Numeric):
         6.0
     """
 
+    # `a * b`, `v.tanh()` and the like come from methods.py, `backward` from backward.py.
     __slots__ = (
         "_code",
         "_data",
