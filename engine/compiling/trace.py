@@ -124,14 +124,15 @@ class Tracer(Observer):
 
     def origins(self) -> list[Origin | None]:
         """Where each was made, and its label now; None where nobody can say."""
-        known: dict[Origin, Origin] = {}
+        known: dict[tuple[int, int, int], Origin] = {}  # by address: hashing code takes long
         found: list[Origin | None] = []
         for node in self.nodes:
             if not isinstance(node, Value) or node.is_constant:
                 found.append(None)
                 continue
             origin = (node._tag, node._code, node._instruction)
-            found.append(known.setdefault(origin, origin))
+            key = (id(node._tag), id(node._code), node._instruction)
+            found.append(known.setdefault(key, origin))
         return found
 
     def compared(self, left: Any, right: Any, relation: str, outcome: bool) -> None:
