@@ -8,7 +8,6 @@ are in `gradient.py`.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import filterfalse
 from math import isfinite
@@ -21,7 +20,7 @@ from glassgrad.engine.misuse import name, real
 from glassgrad.engine.op import Operation
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import scalar_of
-from glassgrad.engine.value import NOT_COMPUTED, Value, tell_used
+from glassgrad.engine.value import NOT_COMPUTED, Value, number_of, tell_used, write_gradients
 
 
 def topological_order(*roots: Value) -> list[Value]:
@@ -137,21 +136,14 @@ def contribution(operation: Operation | None, upstream: Any, local: Any) -> Any:
     >>> contribution(TABLE["relu"], float("inf"), 0.0)
     0.0
     """
-    if operation is not None and operation.masks and _number(local) == 0.0:
-        return upstream * local if isfinite(_number(upstream)) else 0.0
+    if operation is not None and operation.masks and number_of(local) == 0.0:
+        return upstream * local if isfinite(number_of(upstream)) else 0.0
     return upstream * local
-
-
-def _number(gradient: Any) -> float:
-    return gradient._data if isinstance(gradient, Value) else gradient
 
 
 def _require_value(thing: Any, call: str) -> None:
     if not isinstance(thing, Value):
         raise TypeError(f"{call} takes a Value, not {describe(thing)}.")
-
-
-_set_gradient = vars(Value)["_grad"].__set__
 
 
 def backward(root: Value, gradient: float = 1.0, **foreign: Any) -> None:
@@ -193,8 +185,7 @@ def backward(root: Value, gradient: float = 1.0, **foreign: Any) -> None:
     for i, node in enumerate(order):
         if not node._operands:
             found[i] = _accumulated(node, found[i], observers)
-    # for node, gradient in zip(order, found): node._grad = gradient; no Ctrl-C comes in between.
-    deque(map(_set_gradient, order, found), maxlen=0)
+    write_gradients(order, found)
 
 
 def _accumulated(leaf: Value, new: float, observers: Sequence[Observer]) -> float:

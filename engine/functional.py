@@ -32,7 +32,7 @@ from glassgrad.engine.table import dot
 from glassgrad.engine.text import counted, describe, function_name
 from glassgrad.engine.trap import is_trapping
 from glassgrad.engine.tree import leaves_of, like, scalar_of, settled
-from glassgrad.engine.value import Value, as_value, constant, is_parameter
+from glassgrad.engine.value import Value, as_value, constant, is_parameter, number_of
 
 Argnums = int | Sequence[int] | None
 
@@ -144,7 +144,7 @@ def _tangents(
     is 0 at 0, and yet the derivative of its cube root is 1.)
     """
     tangent_of = dict(moving)
-    still = {node for node, tangent in moving.items() if _number(tangent) == 0.0}
+    still = {node for node, tangent in moving.items() if number_of(tangent) == 0.0}
 
     def sends(node: Value, operand: int) -> bool:
         slope = node.partials[operand]
@@ -165,11 +165,11 @@ def _tangents(
         tangent_of[node] = dot(slopes, [tangent_of[operand] for operand in operands])
         if still.issuperset(operands):
             still.add(node)
-        if watched and not isfinite(_number(tangent_of[node])):
+        if watched and not isfinite(number_of(tangent_of[node])):
             assert node.operation is not None
             raise NonFiniteError(
                 f"{node.operation.name}({names(node.parents)}) has a derivative of "
-                f"{_number(tangent_of[node])} in the direction of jvp. "
+                f"{number_of(tangent_of[node])} in the direction of jvp. "
                 f"The node was created {place(node.line)}."
             )
     return tangent_of
@@ -291,10 +291,6 @@ def _fresh(argument: Any) -> Value:
     if not isinstance(argument, Value):
         return Value(argument)
     return Value(argument.data) if argument.is_constant else +argument
-
-
-def _number(x: float | Value) -> float:
-    return x.data if isinstance(x, Value) else x
 
 
 class _Call:

@@ -12,7 +12,7 @@ from glassgrad.engine.errors import NonFiniteError
 from glassgrad.engine.misuse import name, names
 from glassgrad.engine.op import Operation
 from glassgrad.engine.provenance import line_of, made_by, place
-from glassgrad.engine.value import Value
+from glassgrad.engine.value import Value, number_of
 
 
 class Trap(Observer):
@@ -28,7 +28,7 @@ class Trap(Observer):
             )
 
     def sent(self, node: Value, upstream: Any, local: Any, total: Any) -> None:
-        upstream, local, total = map(_number, (upstream, local, total))
+        upstream, local, total = map(number_of, (upstream, local, total))
         if not isfinite(total):
             assert node.operation is not None
             raise NonFiniteError(
@@ -43,10 +43,6 @@ class Trap(Observer):
                 f"The gradient of the leaf {name(leaf)} becomes {total}: "
                 f"{new:.6g} is added to {before:.6g}, which it has from before."
             )
-
-
-def _number(gradient: Any) -> float:
-    return gradient._data if isinstance(gradient, Value) else gradient
 
 
 def is_trapping() -> bool:

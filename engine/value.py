@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import numbers
 import operator
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from types import CodeType
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -279,6 +280,20 @@ def constant(number: float) -> Constant:
 def as_node(operand: Value | float) -> Value:
     """An operand as a Value: a float is a constant."""
     return constant(operand) if type(operand) is float else operand  # type: ignore[return-value]
+
+
+def number_of(operand: Value | float) -> float:
+    """The number of a Value, or the plain number itself; no observer is told."""
+    return operand._data if isinstance(operand, Value) else operand
+
+
+def write_gradients(nodes: Iterable[Value], gradients: Iterable[float]) -> None:
+    """Set `.grad` of many nodes: all or none, since no Ctrl-C comes in between."""
+    # for node, gradient in zip(nodes, gradients): node._grad = gradient
+    deque(map(_set_gradient, nodes, gradients), maxlen=0)
+
+
+_set_gradient = vars(Value)["_grad"].__set__
 
 
 def is_parameter(thing: object) -> TypeGuard[Value]:

@@ -20,7 +20,7 @@ from glassgrad.engine.context import watching
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import settled
-from glassgrad.engine.value import NOT_COMPUTED, Value, tell_used
+from glassgrad.engine.value import NOT_COMPUTED, Value, tell_used, write_gradients
 
 Vector = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -164,7 +164,7 @@ def assign_grad(values: Sequence[Value], numbers: Any) -> None:
     _check_values(values)
     _tell_used("sets .grad of", values)
     gradients = _as_many("assign_grad(...)", values, numbers)
-    deque(map(_set_gradient, values, gradients), maxlen=0)  # in one go
+    write_gradients(values, gradients)
 
 
 def write_data(values: Sequence[Value], numbers: list[float]) -> None:
@@ -240,15 +240,17 @@ def zero_grad(values: Sequence[Value]) -> None:
     _set_all_gradients(values, 0.0)
 
 
-_set_data, _set_gradient = vars(Value)["_data"].__set__, vars(Value)["_grad"].__set__
+_set_data = vars(Value)["_data"].__set__
 
 
 def _set_all_gradients(values: Sequence[Value], gradient: float) -> None:
+    if watching:  # they may refuse it, before anything is set
+        _check_values(values)
+        _tell_used("sets .grad of", values)
     try:
-        deque(map(_set_gradient, values, repeat(gradient)), maxlen=0)  # in one go
+        write_gradients(values, repeat(gradient))
     except TypeError:
         raise _foreign(values) from None
-    _tell_used("sets .grad of", values)
 
 
 def _array(numbers: list[float]) -> Vector:

@@ -798,6 +798,7 @@ def test_equality_of_arguments_is_refused_since_values_are_told_apart() -> None:
 @pytest.mark.parametrize("reset", [lambda w: setattr(w, "grad", 0.0), lambda w: zero_grad([w])])
 def test_gradients_are_not_reset_inside(reset: Callable) -> None:
     w = Value(2.0)
+    w.grad = 7.0
 
     @compiled
     def f(x: float) -> Value:
@@ -806,3 +807,4 @@ def test_gradients_are_not_reset_inside(reset: Callable) -> None:
 
     with pytest.raises(CompilationError, match=r"sets \.grad of"):
         f(1.0)
+    assert w.grad == 7.0

@@ -23,7 +23,7 @@ from glassgrad.engine.methods import record
 from glassgrad.engine.misuse import name
 from glassgrad.engine.op import TABLE, Notation, Operation
 from glassgrad.engine.provenance import is_of_user
-from glassgrad.engine.value import Value
+from glassgrad.engine.value import Value, number_of
 
 REMEDIES = {
     "reads": (
@@ -190,7 +190,9 @@ def graph_of(
     is_constant = [type(leaf) is float or leaf.is_constant for leaf in outside]
     captured = [leaf for leaf, fixed in zip(outside, is_constant) if not fixed]
     order = count()
-    numbers = [_number(leaf) if fixed else next(order) for leaf, fixed in zip(outside, is_constant)]
+    numbers = [
+        number_of(leaf) if fixed else next(order) for leaf, fixed in zip(outside, is_constant)
+    ]
     numbers += [*range(len(inputs)), *[0.0] * len(tracer.nodes)]
     rows: dict[Operation, int] = {}
     codes = [CONSTANT if fixed else CAPTURED for fixed in is_constant]
@@ -216,10 +218,6 @@ def _nearest(number: Any) -> float:
         return float(number)
     except OverflowError:
         return math.inf if number > 0 else -math.inf
-
-
-def _number(leaf: Value | float) -> float:
-    return leaf._data if isinstance(leaf, Value) else leaf
 
 
 def _placed(made: Sequence[Any], read: Sequence[Any]) -> tuple[list[Any], Numbers]:
