@@ -17,6 +17,8 @@ import figures
 import needing
 import pytest
 
+from glassgrad import TABLE, Constant, Value
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
@@ -183,3 +185,15 @@ def new_page(pages_of_file: browsing.Pages) -> Iterator[browsing.Pages]:
     unexpected = pages_of_file.unexpected()
     pages_of_file.tidy()
     assert unexpected == []
+
+
+@pytest.fixture(autouse=True)
+def _table_as_before() -> Iterator[None]:
+    """Operations that a test, or an example in a docstring, defines are gone after it."""
+    before = dict(TABLE)
+    yield
+    for name in TABLE.keys() - before.keys():
+        del TABLE[name]
+        for kind in (Value, Constant):
+            if name in vars(kind):
+                delattr(kind, name)

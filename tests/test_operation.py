@@ -5,7 +5,7 @@ import math
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,6 @@ import glassgrad.viz.expression  # noqa: F401  its list of names is that of glas
 from glassgrad import (
     MLP,
     TABLE,
-    Constant,
     Formula,
     GradientMismatchError,
     Neuron,
@@ -35,17 +34,6 @@ from glassgrad import (
     value_and_grad,
     where,
 )
-
-
-@pytest.fixture(autouse=True)
-def _table_as_before() -> Iterator[None]:
-    before = dict(TABLE)
-    yield
-    for name in TABLE.keys() - before.keys():
-        del TABLE[name]
-        for kind in (Value, Constant):
-            if name in vars(kind):
-                delattr(kind, name)
 
 
 def cube(factor: float = 1.0) -> Operation:
