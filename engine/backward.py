@@ -58,7 +58,8 @@ def _order(roots: Sequence[Value], operands_of: Callable[[Value], Sequence[Any]]
             seen.add(node)
             operands = operands_of(node)
             if not operands:
-                _refuse_released(node)
+                if node.partials is None:
+                    raise ValueError(misuse.released(name(node)))
                 order.append(node)
                 continue
             path.append(node)
@@ -72,11 +73,6 @@ def _order(roots: Sequence[Value], operands_of: Callable[[Value], Sequence[Any]]
 
 _FEW = 2
 """Up to so many operands it is faster to push them all than to leave out the seen ones."""
-
-
-def _refuse_released(leaf: Value) -> None:
-    if leaf.operation is not None and leaf.partials is None:
-        raise ValueError(misuse.released(name(leaf)))
 
 
 def sweep(
