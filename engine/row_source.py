@@ -17,7 +17,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from glassgrad.engine.formula import Formula, applied, as_formula, printed, style_of, written
-from glassgrad.engine.op import Operation
+from glassgrad.engine.op import Operation, Reduction
 from glassgrad.engine.printers import JAVASCRIPT, PYTHON, Printer, function_name, pieces
 from glassgrad.engine.table import abs, neg
 
@@ -91,11 +91,15 @@ def python_source(operation: Operation, wanted: Sequence[bool] | None = None) ->
     )
 
 
-def javascript_functions(operations: Iterable[Operation]) -> str:
+def javascript_functions(operations: Iterable[Operation | tuple[Reduction, int]]) -> str:
     """Rows as a JavaScript expression: an object with `value` and `partials` for each name.
 
     `partials` takes the operands and the result, and gives a list, with null where no derivative
-    flows. What `javascript_prelude` gives has to stand before it.
+    flows; `masks` is there where a local derivative of zero sends nothing of an infinite gradient.
+    What `javascript_prelude` gives has to stand before it.
+
+    Args:
+        operations: the rows; a reduction with the number of its operands, as "sum_3".
 
     Raises:
         TypeError: an operation, or its rule, is no formula over rows of the table.
@@ -107,7 +111,14 @@ def javascript_functions(operations: Iterable[Operation]) -> str:
     "mul": {value: (a, b) => a * b, partials: (a, b, y) => [b, a]}
     }
     """
-    return "{\n" + ",\n".join(map(_javascript_function, operations)) + "\n}"
+    rows = (row if isinstance(row, tuple) else (row, len(row.rules)) for row in operations)
+    return "{\n" + ",\n".join(_javascript_function(*row) for row in rows) + "\n}"
+
+
+def javascript_key(operation: Operation, operands: int) -> str:
+    """The name of a row among `javascript_functions`, which no other row has."""
+    is_of_any_number = isinstance(operation, Reduction)
+    return f"{operation.kernel}_{operands}" if is_of_any_number else operation.kernel
 
 
 @cache
@@ -117,15 +128,19 @@ def javascript_prelude() -> str:
         return file.read()
 
 
-def _javascript_function(operation: Operation) -> str:
-    operands, result = _symbols(len(operation.rules))
+def _javascript_function(operation: Operation, count: int) -> str:
+    operands, result = _symbols(count)
     arguments = ", ".join(symbol.name for symbol in operands)
     try:
         value = _WrittenOut([written(operation, operands)], JAVASCRIPT, _called_on)
-        partials = [_called_on(rule, (*operands, result)) for rule in operation.rules]
+        partials = _partials_of(operation, operands, result)
+        derived = _WrittenOut(partials, JAVASCRIPT, _called_on)
+    except RecursionError:
+        raise TypeError(
+            f"{operation.name} of {count} operands is too long for JavaScript."
+        ) from None
     except TypeError as error:
         raise TypeError(f"{operation.name} cannot be written in JavaScript. {error}") from None
-    derived = _WrittenOut(partials, JAVASCRIPT, _called_on)
     defined = set(re.findall(r"^function (\w+)", javascript_prelude(), re.MULTILINE))
     for row in (*value.called, *derived.called):
         if function_name(row.kernel) not in defined:
@@ -141,10 +156,23 @@ def _javascript_function(operation: Operation) -> str:
     before = [line for lines, _ in derived.texts for line in lines]
     body = _javascript_body(lines, text)
     partials_body = _javascript_body(before, f"[{', '.join(listed)}]")
+    masks = ", masks: true" if operation.masks else ""
+    taken = ", ".join(symbol.name for symbol in (*operands, result))
     return (
-        f'"{operation.name}": {{value: ({arguments}) => {body}, '
-        f"partials: ({arguments}, {RESULT}) => {partials_body}}}"
+        f'"{javascript_key(operation, count)}": {{value: ({arguments}) => {body}, '
+        f"partials: ({taken}) => {partials_body}{masks}}}"
     )
+
+
+def _partials_of(
+    operation: Operation, operands: tuple[Formula, ...], result: Formula
+) -> list[Formula | None]:
+    if isinstance(operation, Reduction):
+        (rule,) = operation.rules
+        assert callable(rule)
+        found = rule(operands, result)
+        return [None if each is None else as_formula(each) for each in found]
+    return [_called_on(rule, (*operands, result)) for rule in operation.rules]
 
 
 def _javascript_body(lines: list[Line], result: str) -> str:
@@ -155,7 +183,8 @@ def _javascript_body(lines: list[Line], result: str) -> str:
 
 def _symbols(count: int) -> tuple[tuple[Formula, ...], Formula]:
     """The operands, and the result."""
-    return tuple(map(Formula.symbol, OPERANDS[:count])), Formula.symbol(RESULT)
+    letters = OPERANDS if count <= len(OPERANDS) else [f"x{i}" for i in range(count)]
+    return tuple(map(Formula.symbol, letters[:count])), Formula.symbol(RESULT)
 
 
 def _called_on(rule: Any, operands: tuple[Formula, ...]) -> Formula | None:
@@ -252,9 +281,12 @@ class _WrittenOut:
 
     def _text(self, root: Formula, is_result: bool) -> tuple[list[Line], str]:
         lines: list[Line] = []
-        certain = _certain(root)
+        # Python would raise in a branch that is not chosen; JavaScript never does.
+        certain = _certain(root) if self._printer is PYTHON else None
         for part in _in_order(root):
-            if part.operation is None or id(part) in self._names or id(part) not in certain:
+            if part.operation is None or id(part) in self._names:
+                continue
+            if certain is not None and id(part) not in certain:
                 continue
             if self._uses[id(part)] < 2 or (part is root and is_result):
                 continue

@@ -9,7 +9,7 @@ Next: `node.py`, the record of one node, then `drawing.py` and `steps.py`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from itertools import count
@@ -93,8 +93,8 @@ class Diagram(Sequence[Node]):
         """How a node was computed, with the names of its operands; "" for a leaf."""
         return written(node.operation, [self[parent].in_formulas for parent in node.parents])
 
-    def arithmetic(self, node: Node, number: Any) -> str:
-        """How a node was computed, with numbers; `number` writes one.
+    def arithmetic(self, node: Node, number: Callable[[Node], str]) -> str:
+        """How a node was computed, with numbers; `number` writes that of an operand.
 
         A plain number in the code stands as it is there, unless it has as many digits as a measured
         one.
@@ -103,7 +103,7 @@ class Diagram(Sequence[Node]):
         for operand in (self[parent] for parent in node.parents):
             is_plain = operand.is_constant and not operand.label
             is_kept = is_plain and len(operand.in_formulas) <= _LONGEST_KEPT
-            texts.append(operand.in_formulas if is_kept else number(operand.data))
+            texts.append(operand.in_formulas if is_kept else number(operand))
         return written(node.operation, texts)
 
     def _add_value(self, value: Value, open_dots: bool) -> None:

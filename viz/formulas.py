@@ -28,9 +28,16 @@ def written(operation: Operation | None, operands: Sequence[str]) -> str:
     sides = [", ".join(side) for side in operation.sides(tuple(operands))]
     if isinstance(operation, Reduction):
         return pattern % (sides[0] if len(sides) == 1 else ", ".join(f"[{s}]" for s in sides))
-    if sides[0].startswith("-") and (pattern.startswith(("-", "+")) or "**" in pattern):
+    if sides[0].startswith("-") and brackets_first(operation):
         sides[0] = f"({sides[0]})"
     return pattern % tuple(sides)
+
+
+def brackets_first(operation: Operation | None) -> bool:
+    """Whether a negative number as the first operand stands in brackets, as in (-3) ** 2."""
+    if operation is None or is_compiled(operation) or isinstance(operation, Reduction):
+        return False
+    return operation.notation.text.startswith(("-", "+")) or "**" in operation.notation.text
 
 
 def symbol(node: Node) -> Formula:

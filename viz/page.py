@@ -247,7 +247,7 @@ def _mistakes(steps: Steps) -> str:
 def _cells(steps: Steps, step: Step) -> tuple[str, ...]:
     node = steps.diagram[step.node]
     if step.phase == "forward":
-        numbers = steps.diagram.arithmetic(node, short)
+        numbers = steps.diagram.arithmetic(node, lambda n: short(n.data))
         return (node.name, "", "", "", f"{step.formula} = {numbers} = {short(step.value)}")
     if step.phase == "seed":
         return (node.name, "", "", "", "1")

@@ -24,7 +24,7 @@ def _forward(steps: Steps) -> str:
         (
             steps.diagram[step.node].name,
             "= " + step.formula,
-            "= " + steps.diagram.arithmetic(steps.diagram[step.node], short),
+            "= " + steps.diagram.arithmetic(steps.diagram[step.node], lambda n: short(n.data)),
             "= " + short(step.value),
         )
         for step in steps

@@ -44,7 +44,7 @@ def question(steps: Steps, step: Step) -> str:
     name = steps.diagram[step.node].name
     root = steps.diagram[steps.root].name
     if step.phase == "forward":
-        numbers = steps.diagram.arithmetic(steps.diagram[step.node], short)
+        numbers = steps.diagram.arithmetic(steps.diagram[step.node], lambda n: short(n.data))
         return f"Forward: {name} = {step.formula} = {numbers} = "
     if step.phase == "seed":
         return f"Seed: ∂{root}/∂{root} = "
@@ -113,7 +113,7 @@ def equations(steps: Steps, step: Step) -> list[Equation]:
     root = steps.diagram[steps.root]
     node = steps.diagram[step.node]
     if step.phase == "forward":
-        numbers = steps.diagram.arithmetic(node, short)
+        numbers = steps.diagram.arithmetic(node, lambda n: short(n.data))
         value = (f"value of {node.name}", short(step.value), 1)
         return [[("formula", step.formula), "=", ("with numbers", numbers), "=", value]]
     if step.phase == "seed":

@@ -1,0 +1,282 @@
+"""What the page of the steps computes with: the graph, its numbers, its steps, and its operations.
+
+`data` gives the graph and the steps for JSON, `javascript` the rows of the table that occur, printed
+as functions. With both the page computes everything anew when a number is changed; where it cannot,
+a sentence says why. The scripts that use them are in `stage/`, the page around them in `page.py`;
+what a step says is from `told.py`.
+"""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any
+
+from glassgrad.engine import Operation, Reduction
+from glassgrad.engine.op import ATOM
+from glassgrad.engine.printers import pieces
+from glassgrad.engine.row_source import (
+    javascript_functions,
+    javascript_key,
+    javascript_prelude,
+)
+from glassgrad.viz.compiled import is_compiled, title_of
+from glassgrad.viz.diagram import Diagram
+from glassgrad.viz.mathml import MATHML
+from glassgrad.viz.node import Node
+from glassgrad.viz.scopes import Scopes
+from glassgrad.viz.step import Step
+from glassgrad.viz.steps import Steps
+from glassgrad.viz.told import Term, Told, checks, line_of, told
+
+VERSION = 1
+MOST_LIVE = 1_000
+"""Up to this many nodes a page computes by itself."""
+MOST_STEPS = 2_000
+"""Of more steps a page shows a part, since tens of thousands would choke a notebook."""
+_BEFORE_SEED = 500
+"""How many of them are the last forward steps."""
+_MOST_LEAVES = 40
+"""A longer expression is not typeset."""
+_SIGNS = {
+    **{"add": "+", "sub": "−", "mul": "×", "div": "÷", "neg": "−", "pos": "+", "pow": "^"},
+    **{"sum": "Σ", "prod": "Π", "sqrt": "√", "abs": "|x|"},
+}
+
+
+def data(steps: Steps) -> dict[str, Any]:
+    """The graph, its numbers and its steps for the page, as data for JSON.
+
+    >>> from glassgrad import Value, backprop
+    >>> found = data(backprop(Value(3.0, label="x") * 2.0))
+    >>> found["live"], [node["n"] for node in found["nodes"]], found["steps"][0]["tells"]
+    (True, ['x', '2', 'v1'], [('v', 2), '.'])
+    """
+    shown = shown_steps(steps)
+    why_not = _why_not_live(steps)
+    checked = checks(steps)
+    lines: dict[str, int] = {}
+    return {
+        "version": VERSION,
+        "root": steps.root,
+        "rate": steps.learning_rate,
+        "after": None if steps.new_loss is None else _number(steps.new_loss),
+        "live": why_not or True,
+        "first": shown[0].index,
+        "all": len(steps),
+        "formula": formula(steps.diagram, steps.root),
+        "nodes": _nodes(steps, lines),
+        "lines": list(lines),
+        "steps": [
+            _step(told(steps, step, checked.get(step.parent, "")), is_live=not why_not)
+            for step in shown
+        ],
+    }
+
+
+def javascript(steps: Steps) -> str:
+    """The operations that occur as an expression in JavaScript, for the page to compute with.
+
+    It gives an object with the functions of each row, and an empty one where the page does not
+    compute.
+    """
+    if _why_not_live(steps):
+        return "{}"
+    return f"(() => {{{javascript_prelude()}\nreturn {_functions(steps.diagram)};}})()"
+
+
+def shown_steps(steps: Steps) -> list[Step]:
+    """The steps on the page: all, or those around the seed."""
+    seed = next(step.index for step in steps if step.phase == "seed")
+    first = max(0, min(seed - _BEFORE_SEED, len(steps) - MOST_STEPS))
+    return steps[first : first + MOST_STEPS]
+
+
+# Whether the page can compute.
+
+
+def _why_not_live(steps: Steps) -> str:
+    """A sentence that says why no number can be changed on the page; "" where each can."""
+    problem = "Numbers cannot be changed on this page:"
+    diagram = steps.diagram
+    if compiled := [node.function for node in diagram if node.is_compiled]:
+        return f"{problem} {compiled[0]} is compiled, and its array program runs in Python alone."
+    if len(diagram) > MOST_LIVE or len(steps) > MOST_STEPS:
+        return (
+            f"{problem} the graph has {len(diagram):,} nodes in {len(steps):,} steps, and a page "
+            f"computes up to {MOST_LIVE:,} in {MOST_STEPS:,}."
+        )
+    try:
+        _functions(diagram)
+    except TypeError as error:
+        return f"{problem} {error}"
+    numbers = diagram.evaluate({node.index: node.data for node in diagram if not node.parents})
+    if any(repr(number) != repr(node.data) for number, node in zip(numbers, diagram)):
+        name = diagram[steps.root].name
+        return f"{problem} some that {name} was computed from have changed since."
+    return ""
+
+
+def _functions(diagram: Diagram) -> str:
+    rows: dict[str, Operation | tuple[Reduction, int]] = {}
+    for node in diagram:
+        if node.operation is not None:
+            is_of_any_number = isinstance(node.operation, Reduction)
+            rows[_key(node)] = (
+                (node.operation, len(node.parents)) if is_of_any_number else node.operation
+            )
+    return javascript_functions(rows.values())
+
+
+def _key(node: Node) -> str:
+    assert node.operation is not None
+    return javascript_key(node.operation, len(node.parents))
+
+
+# Nodes and steps.
+
+
+def _nodes(steps: Steps, lines: dict[str, int]) -> list[dict[str, Any]]:
+    scopes = Scopes(steps.diagram)
+    moved = {step.node for step in steps if step.phase == "update"}
+    found = []
+    for node in steps.diagram:
+        scope = scopes.of[node.index]
+        line = line_of(node)
+        gradient = steps.gradients.get(node.index)
+        record = {
+            "n": node.name,
+            "k": "node" if node.operation else "constant" if node.is_constant else "leaf",
+            "o": None if node.operation is None or node.is_compiled else _key(node),
+            "s": _sign(node.operation),
+            "p": list(node.parents),
+            "v": _number(node.data),
+            "l": [None if local is None else _number(local) for local in node.partials],
+            "g": None if gradient is None else _number(gradient),
+            "w": lines.setdefault(line, len(lines)) if line else -1,
+            "path": scope.path() if scope is not None else "",
+        }
+        found.append(record | {"m": True} if node.index in moved else record)
+    return found
+
+
+def _number(number: float) -> float | str:
+    """A number for JSON, which has no infinity and no nan."""
+    return number if isfinite(number) else repr(number)
+
+
+def _sign(operation: Operation | None) -> str:
+    """What stands in the circle of an operation."""
+    if operation is None:
+        return ""
+    if is_compiled(operation):
+        return title_of(operation)
+    return _SIGNS.get(operation.name, operation.name)
+
+
+def _step(said: Told, *, is_live: bool) -> dict[str, Any]:
+    """What the page lays out of a step, without what does not apply."""
+    keep = f"{said.formula} = " if said.holds_here else ""
+    text = lambda text: text.data(keep) if is_live else str(text)
+    step = said.step
+    found = {
+        "phase": step.phase,
+        "node": step.node,
+        "edges": [[edge.node, edge.operand] for edge in step.edges],
+        "asks": text(said.asks),
+        "tells": text(said.tells),
+        "equations": [
+            [part if isinstance(part, str) else _term(part, text) for part in equation]
+            for equation in said.equations
+        ],
+        "cells": [text(cell) for cell in said.cells],
+        "answer": said.answer.reference,
+        "check": said.check,
+    }
+    if step.parent is not None:
+        found["uses"] = [step.received, step.uses]
+    if said.holds_here:
+        found["branch"] = True
+    return found
+
+
+def _term(term: Term, text: Any) -> list[Any]:
+    return [term.caption, text(term.text), *[1] * term.is_answer]
+
+
+# The whole expression, typeset.
+
+
+def formula(diagram: Diagram, root: int) -> str:
+    """The expression behind a node in MathML, each part of it an `<mrow data-n="its index">`.
+
+    A node that is used several times is defined before, in a row of its own.
+
+    Returns:
+        The markup; "" for an expression that is too long, or none at all.
+
+    >>> from glassgrad import Value
+    >>> formula(Diagram([Value(3.0, label="x").tanh()]), 1)[:61]
+    '<math><mrow data-n="1"><mi>tanh</mi><mo>(</mo><mrow data-n="0"'
+    """
+    behind = _behind(diagram, root)
+    if behind is None or not diagram[root].parents:
+        return ""
+    uses = Counter(parent for i in behind for parent in diagram[i].parents)
+    markup: dict[int, tuple[str, int]] = {}
+    rows = []
+    for i in behind:
+        node = diagram[i]
+        text, binds = _typeset(node, [markup[parent] for parent in node.parents])
+        is_defined = bool(node.parents) and uses[i] > 1
+        if is_defined or (i == root and node.label):
+            rows.append(f"{_part(i, MATHML.name(node.name))}<mo>=</mo>{_part(i, text)}")
+            text, binds = MATHML.name(node.name), ATOM
+        elif i == root:
+            rows.append(_part(i, text))
+        markup[i] = _part(i, text), binds
+    if len(rows) == 1:
+        return f"<math>{rows[0]}</math>"
+    table = "".join(f"<mtr><mtd>{row}</mtd></mtr>" for row in rows)
+    return f"<math><mtable>{table}</mtable></math>"
+
+
+def _behind(diagram: Diagram, root: int) -> list[int] | None:
+    """The nodes that one is computed from and itself, in order; None if too many are written."""
+    found, pending, leaves = {root}, [root], 0
+    while pending:
+        for parent in diagram[pending.pop()].parents:
+            leaves += not diagram[parent].parents or parent in found
+            if parent not in found:
+                found.add(parent)
+                pending.append(parent)
+        if leaves > _MOST_LEAVES or len(found) > 2 * _MOST_LEAVES:
+            return None
+    return sorted(found)
+
+
+def _part(index: int, markup: str) -> str:
+    return f'<mrow data-n="{index}">{markup}</mrow>'
+
+
+def _typeset(node: Node, operands: Sequence[tuple[str, int]]) -> tuple[str, int]:
+    """A node's operation on operands that are typeset, and how tightly what is written binds."""
+    if node.operation is None:
+        is_plain = node.is_constant and not node.label
+        return MATHML.literal(node.data) if is_plain else (MATHML.name(node.name), ATOM)
+    if is_compiled(node.operation):
+        listed = "<mo>,</mo>".join(markup for markup, _ in operands)
+        name = html.escape(title_of(node.operation))
+        return f"<mtext>{name}</mtext><mo>(</mo>{listed}<mo>)</mo>", ATOM
+    pattern, binds, needs = MATHML.style(node.operation, [None] * len(operands))
+    parts = []
+    for piece in pieces(pattern):
+        if isinstance(piece, str):
+            parts.append(piece)
+            continue
+        markup, bound = operands[piece]
+        is_bare = not needs or bound >= needs[piece]
+        parts.append(markup if is_bare else MATHML.brackets[0] + markup + MATHML.brackets[1])
+    return "".join(parts), binds
