@@ -12,10 +12,25 @@ function sizeOf(node) {
   return { width: BOX.width, height: node.k === "constant" ? BOX.low : BOX.height };
 }
 
-/* The places of all boxes, signs and edges, and the size of the whole.
-   Gives { boxes: [{x, y, width, height}], signs: [... or null], edges: Map "node_operand" -> points,
-   width, height }; x and y are of the upper left corner. */
-function layoutOf(nodes, isDown) {
+/* The places of boxes, signs and edges, and the size of the whole. Of a large graph a part may be open:
+   the nodes of `inside` with their operands; by default all.
+   Gives { boxes: [{x, y, width, height} or null], signs: [... or null], edges: Map "node_operand" ->
+   points, width, height }; x and y are of the upper left corner. */
+function layoutOf(all, isDown, inside = null) {
+  const isInside = (i) => !inside || inside.has(i), isShown = all.map((node, i) => isInside(i));
+  all.forEach((node, i) => { if (isInside(i)) { node.p.forEach((parent) => { isShown[parent] = true; }); } });
+  const places = all.map((node, i) => i).filter((i) => isShown[i]), place = new Map(places.map((i, at) => [i, at]));
+  const nodes = places.map((i) => ({ ...all[i], p: isInside(i) ? all[i].p.map((parent) => place.get(parent)) : [] }));
+  const found = laidOut(nodes, isDown), edges = new Map();
+  found.edges.forEach((points, key) => {
+    const [node, k] = key.split("_");
+    edges.set(places[node] + "_" + k, points);
+  });
+  const spread = (list) => all.map((node, i) => (place.has(i) ? list[place.get(i)] : null));
+  return { ...found, boxes: spread(found.boxes), signs: spread(found.signs), edges };
+}
+
+function laidOut(nodes, isDown) {
   const ranks = ranksOf(nodes), items = [], layers = [];
   const widest = Math.max(2 * CIRCLE, ...nodes.map((node) => circleWidth(node.s || "")));
   const sizes = nodes.map(sizeOf);
@@ -128,9 +143,9 @@ function ordered(layers, nodes) {
 
 /* Where a node comes when the expression is read from the left: operands in their order. */
 function evaluation(nodes) {
-  const found = nodes.map(() => Infinity);
+  const found = nodes.map(() => Infinity), used = new Set(nodes.flatMap((node) => node.p));
   let count = 0;
-  const left = [nodes.length - 1];
+  const left = nodes.map((node, i) => i).filter((i) => !used.has(i)).reverse();
   while (left.length) {
     const i = left.pop();
     if (found[i] < Infinity) { continue; }

@@ -63,7 +63,8 @@ function formulaIn(place, html, lines, { point, pick }) {
     });
     box.addEventListener("blur", () => { if (at >= 0) { point(Number(all[at].dataset.n), false); at = -1; } });
   }
-  return { show(step, node) {
+  return { show(step, node, own) {
+    if (!html) { box.textContent = own; }
     all.forEach((part) => part.classList.remove("gg-now", "gg-goal"));
     mark(step.node, "gg-now");
     (step.edges || []).forEach(([sender, k]) => mark(node(sender).p[k], "gg-goal"));
@@ -122,11 +123,14 @@ function timelineIn(place, go, first, all) {
     parts.forEach((part) => {
       const box = make("div", "gg-part gg-phase-" + part.phase, ticks);
       box.style.flexGrow = part.length;
-      make("span", "gg-phase-name", box, part.phase);
+      part.name = make("span", "gg-phase-name", box, part.phase);
       const line = make("div", "gg-line", box);
-      if (steps.length > 160) { part.bar = make("i", "gg-on", line); return; }
+      if (steps.length > 160) { part.bar = make("i", "gg-on gg-bar", line); return; }
       for (let i = 0; i < part.length; i += 1) { part.ticks.push(make("i", "", line)); }
     });
+    requestAnimationFrame(() => parts.forEach(({ name }) => {
+      name.style.visibility = name.scrollWidth > name.clientWidth ? "hidden" : "";
+    }));
   }
 }
 
@@ -153,7 +157,7 @@ function equationIn(place) {
     });
     if (step.uses) {
       const [received, uses] = step.uses;
-      make("div", "gg-uses", box, `${received} of ${uses} ${uses > 1 ? "uses" : "use"} received` +
+      make("div", "gg-uses", box.lastChild, `${received} of ${uses} ${uses > 1 ? "uses" : "use"} received` +
         (received < uses ? ": not complete yet" : ": complete"));
     }
   };

@@ -20,28 +20,34 @@ function labelled(place, name, attributes) {
   return line;
 }
 
-/* Draws a graph into `world`; `pick` is told of a click on a node, `adjust` makes a leaf live. */
+/* Sets a text only if it is another one, since most stay as they are from step to step. */
+function put(line, text) {
+  if (line.textNow !== text) { line.textNow = text; line.textContent = text; }
+}
+
+/* Draws the part of a graph that a layout has places for into `world`; `pick` is told of a click on a
+   node, `adjust` makes a leaf live. */
 function pictureIn(world, graph, layout, pick, adjust) {
   world.textContent = "";
   const edges = new Map(), stubs = [], marks = [];
   const lines = drawn("g", { "class": "gg-lines" }, world);
+  const isShown = (i) => Boolean(layout.boxes[i]), isOpen = (i) => Boolean(layout.signs[i]);
   graph.nodes.forEach((node, i) => {
+    if (!isOpen(i)) { return; }
     node.p.forEach((parent, k) => {
       const d = curve(layout.edges.get(i + "_" + k), layout.isDown);
       const group = drawn("g", { "class": "gg-edge", "data-e": i + "_" + k }, lines);
       edges.set(i + "_" + k, { group, path: drawn("path", { d }, group), tip: drawn("path", { "class": "gg-tip" }, group) });
     });
-    if (node.p.length) {
-      const group = drawn("g", { "class": "gg-edge", "data-e": String(i) }, lines);
-      const path = drawn("path", { d: curve(stubOf(i), layout.isDown) }, group);
-      stubs[i] = { group, path, tip: drawn("path", { "class": "gg-tip" }, group) };
-    }
+    const group = drawn("g", { "class": "gg-edge", "data-e": String(i) }, lines);
+    const path = drawn("path", { d: curve(stubOf(i), layout.isDown) }, group);
+    stubs[i] = { group, path, tip: drawn("path", { "class": "gg-tip" }, group) };
   });
-  const signs = graph.nodes.map((node, i) => (node.p.length ? signOf(node, i) : null));
-  const boxes = graph.nodes.map(boxOf);
+  const signs = graph.nodes.map((node, i) => (isOpen(i) ? signOf(node, i) : null));
+  const boxes = graph.nodes.map((node, i) => (isShown(i) ? boxOf(node, i) : null));
   const above = drawn("g", { "class": "gg-flow" }, world);
   const flow = flowIn(above, layout);
-  return { show, boxes: boxes.map((box) => box.group), flow, hover };
+  return { show, boxes: boxes.map((box) => box && box.group), flow, hover };
 
   function stubOf(i) {
     const sign = layout.signs[i], box = layout.boxes[i];
@@ -86,18 +92,19 @@ function pictureIn(world, graph, layout, pick, adjust) {
       (known.gradients[i] !== null && Number.isFinite(known.gradients[i]) ? Math.abs(known.gradients[i]) : 0))) || 1;
     graph.nodes.forEach((node, i) => {
       const box = boxes[i], isNew = known.moved.has(i);
+      if (!box) { return; }
       const value = isNew ? graph.moved.get(i) : graph.values[i];
-      box.value.textContent = isAsked && lit.asked.value === i ? "?" :
-        !known.values[i] ? "–" : known.stale.has(i) ? short(value) + " (old)" : short(value);
+      put(box.value, isAsked && lit.asked.value === i ? "?" :
+        !known.values[i] ? "–" : known.stale.has(i) ? short(value) + " (old)" : short(value));
       box.group.classList.toggle("gg-stale", known.stale.has(i));
       role(box.group, lit.roles.get("n" + i));
       if (signs[i]) { role(signs[i], lit.roles.get("o" + i)); }
       if (!box.gradient) { return; }
-      box.gradient.textContent = isAsked && lit.asked.gradients.has(i) ? "?" : short(known.gradients[i]);
-      box.wrong.textContent = wrong && wrong.has(i) ? "≠ " + short(wrong.get(i)) : "";
+      put(box.gradient, isAsked && lit.asked.gradients.has(i) ? "?" : short(known.gradients[i]));
+      put(box.wrong, wrong && wrong.has(i) ? "≠ " + short(wrong.get(i)) : "");
       const status = known.status(i), share = graph.uses[i] ? known.received[i] / graph.uses[i] : 1;
       box.group.dataset.status = status;
-      box.title.textContent = described(node, i, status, known);
+      put(box.title, described(node, i, status, known));
       drawMark(marks[i], status, status === "waiting" ? 0 : status === "partial" ? share : 1);
     });
     edges.forEach((edge, key) => light(edge, lit.edges.get(key), widthOf(key)));
@@ -127,9 +134,11 @@ function pictureIn(world, graph, layout, pick, adjust) {
   }
 
   function light(edge, direction, width) {
+    if (edge.widthNow !== tenth(width)) { edge.widthNow = tenth(width); edge.path.style.strokeWidth = edge.widthNow; }
+    if (!direction && !edge.isLit) { return; }
+    edge.isLit = Boolean(direction);
     edge.group.classList.toggle("gg-forward", direction === "forward");
     edge.group.classList.toggle("gg-backward", direction === "backward");
-    edge.path.style.strokeWidth = tenth(width);
     if (direction) { edge.tip.setAttribute("d", arrow(edge.path, direction)); }
     edge.tip.style.display = direction ? "" : "none";
   }
@@ -147,7 +156,7 @@ function pictureIn(world, graph, layout, pick, adjust) {
 
   /* Marks a node that is pointed at, here or in the formula or the table. */
   function hover(i, isOn) {
-    boxes[i].group.classList.toggle("gg-hover", isOn);
+    if (boxes[i]) { boxes[i].group.classList.toggle("gg-hover", isOn); }
     if (signs[i]) { signs[i].classList.toggle("gg-hover", isOn); }
   }
 }
@@ -185,6 +194,8 @@ function litIn(graph, step) {
 
 /* A small disc: empty while waiting, filled by the share received, ringed while in progress. */
 function drawMark(place, status, share) {
+  if (place.markNow === status + share) { return; }
+  place.markNow = status + share;
   place.textContent = "";
   if (!status) { return; }
   const angle = 2 * Math.PI * share, x = tenth(5 * Math.sin(angle)), y = tenth(-5 * Math.cos(angle));
@@ -207,45 +218,49 @@ function flowIn(place, layout) {
     stop();
     place.textContent = "";
     if (step.phase !== "backward" && step.phase !== "forward") { return; }
+    if (!stubs[step.node]) { return; } /* the step is of a part that is not open here */
     const stub = stubs[step.node].path;
     if (step.phase === "forward") {
       const still = graph.nodes[step.node].p.map((parent, k) =>
         moving(edges.get(step.node + "_" + k).path, false, short(graph.values[parent]), "gg-data", 0.5));
       const result = moving(stub, false, isAsked ? "?" : short(graph.values[step.node]), "gg-data", 0.5);
-      run([...still, result], [[...still.map((token) => [token, 0.1, 1])], [[result, 0, 0.9]]]);
+      run([still.map((token) => [token, 0, 1]), [[result, 0, 1]]]);
       return;
     }
     const upstream = moving(stub, true, short(graph.gradients[step.node]), "gg-grad", 0.5);
     const first = step.edges.filter(([node, k]) => graph.sent[node][k]).slice(0, 4);
-    const locals = first.map(([node, k]) => {
-      const text = "× " + bracketed(short(graph.locals[node][k]));
-      return moving(edges.get(node + "_" + k).path, true, text, "gg-local", 0.3);
+    first.forEach(([node, k], n) => {
+      const text = "× " + bracketed(short(graph.locals[node][k])), sign = layout.signs[node];
+      const token = pill(text, "gg-local"), half = token.width / 2;
+      token.put(layout.isDown ? [sign.x - half - 6, sign.y + sign.height / 2 + 28 * n] :
+        [sign.x + sign.width / 2, sign.y - 17 - 28 * n]);
     });
     const sent = first.map(([node, k]) => moving(edges.get(node + "_" + k).path, true,
       isAsked ? "?" : short(graph.sent[node][k].sent), "gg-grad", 0.72));
-    run([upstream, ...locals, ...sent],
-      [[[upstream, 0, 1]], [...sent.map((token) => [token, 0.3, 1])]]);
+    run([[[upstream, 0, 1]], sent.map((token) => [token, 0, 1])]);
   }
 
-  /* A number on a line; `at` is where it rests when nothing moves, as a share of the way. */
+  /* A number that moves along a line; `at` is where it rests, as a share of the way. */
   function moving(path, isBack, text, kind, at) {
-    const lift = kind === "gg-local" ? -20 : 0; /* what multiplies stands beside the line */
-    const group = drawn("g", { "class": "gg-token " + kind }, place);
-    const width = 8.3 * text.length + 16;
-    drawn("rect", { x: -width / 2, y: -13, width, height: 26, rx: 13 }, group);
-    drawn("text", { y: 5, "text-anchor": "middle" }, group, text);
-    const token = { group, to(share) {
-      const length = path.getTotalLength(), way = isBack ? 1 - share : share;
-      const { x, y } = path.getPointAtLength(length * way);
-      group.setAttribute("transform", `translate(${tenth(x)},${tenth(y + lift)})`);
-    } };
+    const token = pill(text, kind);
+    token.to = (share) => {
+      const { x, y } = path.getPointAtLength(path.getTotalLength() * (isBack ? 1 - share : share));
+      token.put([x, y]);
+    };
     token.rest = () => token.to(at);
     token.rest();
     return token;
   }
 
+  function pill(text, kind) {
+    const group = drawn("g", { "class": "gg-token " + kind }, place), width = 8.3 * text.length + 16;
+    drawn("rect", { x: -width / 2, y: -13, width, height: 26, rx: 13 }, group);
+    drawn("text", { y: 5, "text-anchor": "middle" }, group, text);
+    return { group, width, put: ([x, y]) => group.setAttribute("transform", `translate(${tenth(x)},${tenth(y)})`) };
+  }
+
   /* One leg after the other, then everything rests where it can be read. */
-  function run(tokens, legs) {
+  function run(legs) {
     if (isCalm()) { return; }
     const start = performance.now(), pace = 380;
     const moves = new Set(legs.flat().map(([token]) => token));

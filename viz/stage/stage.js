@@ -25,7 +25,7 @@ function setUp(root, moved) {
   const camera = cameraOn(frame, world, showMinimap);
   const showEquation = equationIn(page);
   const controls = make("div", "gg-controls", page);
-  const bar = toolbarIn(controls);
+  const bar = toolbarIn(controls, "Steps");
   const toFirst = buttonIn(bar, "first", "First step", () => leap(0));
   const back = buttonIn(bar, "back", "Step back", () => leap(now - 1));
   const player = buttonIn(bar, "play", "Play", play);
@@ -33,7 +33,7 @@ function setUp(root, moved) {
   const toLast = buttonIn(bar, "last", "Last step", () => leap(steps.length - 1));
   const predictor = buttonIn(bar, "predict", "Hide every answer until you ask (P)", predict, "Predict");
   const thrower = graph.isLive && names.length ? liveControls() : null;
-  const drawers = drawersIn(middle, bar, () => { fitLater(); show(false); });
+  const drawers = drawersIn(middle, toolbarIn(controls, "Drawers"), () => { fitLater(); show(false); });
   const showRows = rowsIn(drawers.add("table", "Steps", "All steps as a table (T)"), first, { go: leap, point });
   const showWords = wordsIn(drawers.add("words", "Words", "The step in words (W)"), data.lines);
   const showMistakes = mistakesIn(drawers.add("mistakes", "Mistakes", "What wrong engines get (M)"), choose);
@@ -75,6 +75,7 @@ function setUp(root, moved) {
       picture = pictureIn(world, graph, layout, jump, adjustable);
       camera.resize({ width: layout.width, height: layout.height });
       picture.boxes.forEach((box, i) => {
+        if (!box) { return; }
         box.addEventListener("mouseenter", () => point(i, true));
         box.addEventListener("mouseleave", () => point(i, false));
       });
@@ -92,12 +93,30 @@ function setUp(root, moved) {
     const boxes = [...roles].filter(([key, role]) => !(role === "sender" && steps[now].phase === "forward" && roles.size > 12))
       .map(([key]) => (key[0] === "n" ? layout.boxes : layout.signs)[Number(key.slice(1))]).filter(Boolean);
     camera.show(boxes);
+    makeWay(boxes, camera.view());
+  }
+
+  /* Buttons and minimap stand in a corner where they cover nothing of the step. */
+  function makeWay(boxes, view) {
+    const taken = boxes.map((box) => ({ left: view.x + view.scale * box.x, top: view.y + view.scale * box.y,
+      right: view.x + view.scale * (box.x + box.width), bottom: view.y + view.scale * (box.y + box.height) }));
+    let used = "";
+    for (const part of [tools, minimap]) {
+      if (part.style.display === "none") { continue; }
+      const { width, height } = part.getBoundingClientRect(), room = { width: frame.clientWidth, height: frame.clientHeight };
+      const corner = (part === tools ? ["top right", "top left", "bottom left", "bottom right"] :
+        ["bottom right", "bottom left", "top left", "top right"]).find((name) => name !== used && taken.every((box) =>
+        (name.includes("right") ? box.right < room.width - width - 12 : box.left > width + 12) ||
+        (name.includes("bottom") ? box.bottom < room.height - height - 12 : box.top > height + 12)));
+      part.dataset.corner = corner || (part === tools ? "top right" : "bottom right");
+      used = part.dataset.corner;
+    }
   }
 
   function drawMinimap() {
     minimap.textContent = "";
     minimap.setAttribute("viewBox", `0 0 ${layout.width} ${layout.height}`);
-    layout.boxes.forEach((box, i) => drawn("rect", { ...box, "data-i": i }, minimap));
+    layout.boxes.forEach((box) => { if (box) { drawn("rect", box, minimap); } });
     drawn("rect", { "class": "gg-window" }, minimap);
   }
 
@@ -150,10 +169,11 @@ function setUp(root, moved) {
     const step = steps[now], hidden = isHidden(), known = knownAfter(graph, steps, now, hidden);
     const sentence = written(graph, step.asks) + (hidden ? "what?" : written(graph, step.tells));
     if (saying.textContent !== sentence) { saying.textContent = sentence; }
-    formula.show(step, (i) => graph.nodes[i]);
+    formula.show(step, (i) => graph.nodes[i], ownFormula(step.node));
     timeline(steps, now);
     showEquation(graph, step, hidden);
     guess.show(step.answer ? referred(graph, step.answer) : 1, isPredicting, hidden, isNew);
+    world.setAttribute("class", "gg-world gg-at-" + (step.phase === "seed" ? "backward" : step.phase === "update" ? "forward" : step.phase));
     picture.show(step, known, { isAsked: hidden, wrong: wrongNow() });
     showRows(graph, steps, now, isPredicting, hidden, drawers.isOpen() === "table");
     showWords(graph, step, sentence, known, hidden);
@@ -165,6 +185,12 @@ function setUp(root, moved) {
     root.dataset.step = now;
     if (isNew) { frameStep(); }
     remember();
+  }
+
+  /* Where the whole expression is too long, that of the node. */
+  function ownFormula(i) {
+    const step = allSteps.find((each) => each.phase === "forward" && each.node === i);
+    return graph.nodes[i].n + (step ? " = " + written(graph, step.equations[0][0][1]) : "");
   }
 
   /* How many edges have been sent along; null for all, before the first and after the last. */
@@ -335,6 +361,7 @@ function setUp(root, moved) {
   function leaves() {
     if (!picture || !thrower) { return; }
     names.forEach(([i]) => {
+      if (!picture.boxes[i]) { return; }
       picture.boxes[i].setAttribute("aria-valuenow", graph.values[i]);
       picture.boxes[i].setAttribute("aria-valuetext", short(graph.values[i]));
     });
@@ -493,10 +520,10 @@ function setUp(root, moved) {
 }
 
 /* A toolbar with one tab stop; the arrow keys move inside. */
-function toolbarIn(place) {
+function toolbarIn(place, label) {
   const bar = make("div", "gg-toolbar", place);
   bar.setAttribute("role", "toolbar");
-  bar.setAttribute("aria-label", "Steps");
+  bar.setAttribute("aria-label", label);
   const buttons = () => [...bar.querySelectorAll("button")];
   new MutationObserver(() => buttons().forEach((one, i) => { if (!one.hasAttribute("tabindex")) { one.tabIndex = i ? -1 : 0; } }))
     .observe(bar, { childList: true });
