@@ -36,7 +36,7 @@ function cameraOn(frame, world, moved) {
   ["pointerup", "pointercancel", "pointerleave"].forEach((name) => {
     frame.addEventListener(name, (event) => { pointers.delete(event.pointerId); pinch = null; });
   });
-  return { fit, show, zoom: (by) => { isOwn = true; zoom(by, frame.clientWidth / 2, frame.clientHeight / 2); },
+  return { fit, release: () => { isOwn = false; }, show, zoom: (by) => { isOwn = true; zoom(by, frame.clientWidth / 2, frame.clientHeight / 2); },
     pan: (x, y) => { isOwn = true; pan(x, y); }, resize, view: () => ({ ...view }),
     set: (to) => { view = { ...to }; isOwn = true; apply(); }, isOwn: () => isOwn };
 
@@ -62,8 +62,8 @@ function cameraOn(frame, world, moved) {
   }
 
   function scaleFor(box) {
-    return Math.min((frame.clientWidth - 2 * MARGIN) / box.width,
-      (frame.clientHeight - 2 * MARGIN) / box.height);
+    return Math.max(0.02, Math.min((frame.clientWidth - 2 * MARGIN) / box.width,
+      (frame.clientHeight - 2 * MARGIN) / box.height));
   }
 
   function centred(box, scale) {

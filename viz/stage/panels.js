@@ -89,15 +89,16 @@ function timelineIn(place, go, first, all) {
   ticks.setAttribute("aria-hidden", "true");
   slider.type = "range";
   slider.setAttribute("aria-label", "Step");
-  slider.addEventListener("input", () => go(Number(slider.value) - 1 - first));
+  slider.addEventListener("input", () => go(Number(slider.value) - Number(slider.min)));
   let drawnFor = null, parts = [];
-  return (steps, now) => {
+  return (steps, now, isOwn = false) => {
+    const start = isOwn ? 0 : first;
     if (drawnFor !== steps) { draw(steps); drawnFor = steps; }
-    slider.min = first + 1;
-    slider.max = first + steps.length;
-    slider.value = first + now + 1;
-    const total = Math.max(all, first + steps.length);
-    count.textContent = `step ${first + now + 1} of ${total}`;
+    slider.min = start + 1;
+    slider.max = start + steps.length;
+    slider.value = start + now + 1;
+    const total = isOwn || !first ? steps.length : Math.max(all, first + steps.length);
+    count.textContent = `step ${start + now + 1} of ${total}`;
     slider.setAttribute("aria-valuetext", count.textContent + ", " + steps[now].phase);
     parts.forEach((part) => {
       const done = Math.max(0, Math.min(part.length, now + 1 - part.start));
@@ -149,10 +150,12 @@ function equationIn(place) {
         pair = make("span", "gg-pair", line); /* a sign stays with the term before it */
         const [caption, text, isAnswer] = term;
         const said = written(graph, caption);
-        const kind = /^upstream|^gradient|^contribution/.test(said) ? " gg-grad" : /^local/.test(said) ? " gg-local" : "";
+        const kind = /^upstream|^gradient|^contribution|^δ|^∂/.test(said) ? " gg-grad" : /^local/.test(said) ? " gg-local" : "";
         const card = make("span", "gg-term" + kind + (isAnswer ? " gg-answer" : ""), pair);
-        make("small", "", card, said);
-        make("b", "", card, isAnswer && isAsked ? "?" : shownLocal(graph, step, text));
+        const shown = isAnswer && isAsked ? "?" : shownLocal(graph, step, text);
+        make("small", "", card, said).title = said;
+        make("b", "", card, shown);
+        card.classList.toggle("gg-wide", shown.length > 16);
       });
     });
     if (step.uses) {
@@ -297,7 +300,8 @@ function wordsIn(place, lines) {
     saying.textContent = sentence;
     check.textContent = isAsked ? "" : checked(graph, step);
     line.textContent = lines[graph.nodes[step.node].w] || "";
-    for (const status of Object.keys(counts)) {
+    legend.hidden = !known;
+    for (const status of known ? Object.keys(counts) : []) {
       counts[status].textContent = graph.nodes.filter((node, i) => known.status(i) === status).length;
     }
   };

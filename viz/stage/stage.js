@@ -3,19 +3,25 @@
    up every stage within an element, once, reports each move of a reader to `moved`, and gives back, for
    each, how to go to a step. `operations` are the rows of the table as JavaScript. */
 
+const LARGE = 30; /* from so many nodes a network is seen as one */
 const PACE = 2000, CALM_PACE = 4000; /* how long a step stays while playing, in milliseconds */
 
 function setUp(root, moved) {
   const data = JSON.parse(root.querySelector(".gg-data").textContent);
   const graph = graphIn(data, operations), allSteps = data.steps, first = data.first || 0;
   const names = graph.nodes.map((node, i) => [i, node.n]).filter(([i]) => graph.nodes[i].k === "leaf");
-  let steps = stepsNow(graph, allSteps), now = 0, timer = null;
+  const network = networkOf(graph);
+  /* What is seen: the network, all scalars, or those of one neuron. */
+  let level = network && graph.nodes.length >= LARGE ? "network" : "scalars", unit = null;
+  let steps = stepsSeen(), now = 0, timer = null;
   let isPredicting = false, isRevealed = false, wrongEngine = null, layout = null, picture = null;
+  let lit = []; /* the boxes of the step, on the level of the network */
   let throws = [graph.values[graph.root]], way = [], selected = names.length ? names[0][0] : null;
 
   const page = make("div", "gg-stage", root);
   const top = make("header", "gg-top", page);
   const formula = formulaIn(top, data.formula, data.lines, { point, pick: jump });
+  const levels = network ? levelsIn(top) : () => undefined;
   const timeline = timelineIn(page, leap, first, data.all || allSteps.length);
   const middle = make("div", "gg-middle", page);
   const frame = make("div", "gg-frame", middle);
@@ -34,7 +40,8 @@ function setUp(root, moved) {
   const predictor = buttonIn(bar, "predict", "Hide every answer until you ask (P)", predict, "Predict");
   const thrower = graph.isLive && names.length ? liveControls() : null;
   const drawers = drawersIn(middle, toolbarIn(controls, "Drawers"), () => { fitLater(); show(false); });
-  const showRows = rowsIn(drawers.add("table", "Steps", "All steps as a table (T)"), first, { go: leap, point });
+  const table = drawers.add("table", "Steps", "All steps as a table (T)"), matrices = make("div", "", table);
+  const showRows = rowsIn(table, first, { go: leap, point });
   const showWords = wordsIn(drawers.add("words", "Words", "The step in words (W)"), data.lines);
   const showMistakes = mistakesIn(drawers.add("mistakes", "Mistakes", "What wrong engines get (M)"), choose);
   const experiments = thrower ? experimentsIn(drawers.add("explore", "Explore", "Nudge a number, see the throws and a map (E)")) : null;
@@ -55,6 +62,7 @@ function setUp(root, moved) {
   root.addEventListener("pointerdown", () => { if (!root.contains(document.activeElement)) { takeKeys(); } });
   new ResizeObserver(arrange).observe(frame);
   root.stage = { get count() { return steps.length; }, get index() { return now; }, go: leap, set: setNamed,
+    get level() { return unit ? unit.name : level; }, open: (to) => restore({ ...state(), level: to, step: first }),
     numbers, step: stepShown, state, restore };
   arrange();
   if (root.dataset.focus) {
@@ -62,7 +70,18 @@ function setUp(root, moved) {
     takeKeys();
   }
   show(true);
-  return (index) => { if (index - first !== now) { pause(); turn(index - first); } };
+  return (index) => {
+    if (index === placeOf(steps[now])) { return; }
+    if (level === "network" || unit) { openLevel("scalars"); }
+    pause();
+    turn(steps.indexOf(allSteps[index - first]));
+  };
+
+  /* The place of a step among all; of a layer's, that of its first scalars. */
+  function placeOf(step) {
+    const at = allSteps.indexOf(step);
+    return first + (at >= 0 ? at : Math.max(0, allSteps.findIndex((each) => each.phase === step.phase)));
+  }
 
   /* The picture runs to the right, or down where there is more room that way. */
   function arrange() {
@@ -71,8 +90,13 @@ function setUp(root, moved) {
     svg.setAttribute("width", frame.clientWidth);
     svg.setAttribute("height", frame.clientHeight);
     if (!layout || layout.isDown !== isDown) {
-      layout = layoutOf(graph.nodes, isDown);
-      picture = pictureIn(world, graph, layout, jump, adjustable);
+      if (level === "network") {
+        picture = networkPictureIn(world, graph, network, isDown, openUnit);
+        layout = { isDown, boxes: [], signs: [], ...picture.size };
+      } else {
+        layout = layoutOf(graph.nodes, isDown, unit && unit.members);
+        picture = pictureIn(world, graph, layout, jump, adjustable);
+      }
       camera.resize({ width: layout.width, height: layout.height });
       picture.boxes.forEach((box, i) => {
         if (!box) { return; }
@@ -80,6 +104,7 @@ function setUp(root, moved) {
         box.addEventListener("mouseleave", () => point(i, false));
       });
       drawMinimap();
+      leaves();
       show(false);
     }
     frameStep();
@@ -89,6 +114,11 @@ function setUp(root, moved) {
 
   function frameStep() {
     if (!layout) { return; }
+    if (level === "network") {
+      camera.show(lit);
+      makeWay(lit, camera.view());
+      return;
+    }
     const { roles } = litIn(graph, steps[now]);
     const boxes = [...roles].filter(([key, role]) => !(role === "sender" && steps[now].phase === "forward" && roles.size > 12))
       .map(([key]) => (key[0] === "n" ? layout.boxes : layout.signs)[Number(key.slice(1))]).filter(Boolean);
@@ -124,7 +154,7 @@ function setUp(root, moved) {
     const shown = minimap.querySelector(".gg-window");
     if (!shown) { return; }
     const width = frame.clientWidth / view.scale, height = frame.clientHeight / view.scale;
-    const isWhole = width >= layout.width && height >= layout.height;
+    const isWhole = !layout || frame.clientWidth < 420 || (width >= layout.width && height >= layout.height);
     minimap.style.display = isWhole ? "none" : "";
     const at = { x: -view.x / view.scale, y: -view.y / view.scale, width, height };
     for (const [key, number] of Object.entries(at)) { shown.setAttribute(key, number); }
@@ -135,9 +165,48 @@ function setUp(root, moved) {
     formula.point(i, isOn);
   }
 
+  /* Levels. */
+
+  function stepsSeen() {
+    if (level === "network") { return networkSteps(graph, network); }
+    const all = stepsNow(graph, allSteps);
+    return unit ? all.filter((step) => unit.members.has(step.node) && step.phase !== "seed") : all;
+  }
+
+  function levelsIn(place) {
+    const box = make("nav", "gg-levels", place);
+    box.setAttribute("aria-label", "Levels");
+    const toNetwork = buttonIn(box, "network", "The network, a layer a step", () => openLevel("network"), "network");
+    const here = buttonIn(box, "unit", "A neuron, down to its scalars", () => undefined);
+    const toScalars = buttonIn(box, "scalars", "All scalars, an edge a step", () => openLevel("scalars"), "scalars");
+    return () => {
+      toNetwork.setAttribute("aria-pressed", level === "network");
+      toScalars.setAttribute("aria-pressed", level === "scalars" && !unit);
+      here.hidden = !unit;
+      here.textContent = unit ? unit.name : "";
+      here.setAttribute("aria-pressed", true);
+    };
+  }
+
+  /* Opens a level at the step that is nearest to the one that was seen. */
+  function openLevel(to, toUnit = null) {
+    pause();
+    const { phase } = steps[now];
+    level = to;
+    unit = toUnit;
+    layout = null;
+    steps = stepsSeen();
+    now = Math.max(0, steps.findIndex((step) => step.phase === phase));
+    camera.release();
+    arrange();
+    show(true);
+  }
+
+  function openUnit(each) { openLevel("scalars", each); }
+
   /* Steps. */
 
-  function isHidden() { return isPredicting && !isRevealed; }
+  function isHidden() { return isPredicting && !isRevealed && steps[now].answer !== null; }
 
   function turn(index) {
     now = Math.max(0, Math.min(steps.length - 1, Math.round(index) || 0));
@@ -147,7 +216,7 @@ function setUp(root, moved) {
 
   function go(index) {
     turn(index);
-    if (moved) { moved(now + first); }
+    if (moved) { moved(placeOf(steps[now])); }
   }
 
   function leap(index) { pause(); go(index); }
@@ -166,17 +235,22 @@ function setUp(root, moved) {
 
   function show(isNew) {
     if (!picture) { return; }
-    const step = steps[now], hidden = isHidden(), known = knownAfter(graph, steps, now, hidden);
+    const step = steps[now], hidden = isHidden();
+    const full = unit ? stepsNow(graph, allSteps) : steps, at = unit ? full.indexOf(step) : now;
+    const known = level === "network" ? null : knownAfter(graph, full, at, hidden);
     const sentence = written(graph, step.asks) + (hidden ? "what?" : written(graph, step.tells));
     if (saying.textContent !== sentence) { saying.textContent = sentence; }
     formula.show(step, (i) => graph.nodes[i], ownFormula(step.node));
-    timeline(steps, now);
+    timeline(steps, now, level === "network" || unit);
+    levels();
     showEquation(graph, step, hidden);
-    guess.show(step.answer ? referred(graph, step.answer) : 1, isPredicting, hidden, isNew);
+    guess.show(step.answer ? referred(graph, step.answer) : null, isPredicting && step.answer !== null, hidden, isNew);
     world.setAttribute("class", "gg-world gg-at-" + (step.phase === "seed" ? "backward" : step.phase === "update" ? "forward" : step.phase));
-    picture.show(step, known, { isAsked: hidden, wrong: wrongNow() });
+    if (known) { picture.show(step, known, { isAsked: hidden, wrong: wrongNow() }); } else { lit = picture.show(step, now, steps); }
     showRows(graph, steps, now, isPredicting, hidden, drawers.isOpen() === "table");
     showWords(graph, step, sentence, known, hidden);
+    matrices.hidden = level !== "network";
+    if (level === "network" && drawers.isOpen() === "table") { matricesIn(matrices, graph, network, step); }
     if (drawers.isOpen() === "mistakes") { showMistakes(graph, edgesSent(), now); }
     if (drawers.isOpen() === "explore") { experiments(); }
     /* Not `disabled`: that would throw the focus away while stepping with the keyboard. */
@@ -195,7 +269,8 @@ function setUp(root, moved) {
 
   /* How many edges have been sent along; null for all, before the first and after the last. */
   function edgesSent() {
-    const upTo = steps.slice(0, now + 1).filter((step) => step.phase === "backward");
+    if (level === "network") { return null; }
+    const full = stepsNow(graph, allSteps), upTo = full.slice(0, full.indexOf(steps[now]) + 1).filter((step) => step.phase === "backward");
     return upTo.length ? upTo.reduce((sum, step) => sum + step.edges.length, 0) : null;
   }
 
@@ -250,9 +325,9 @@ function setUp(root, moved) {
   /* Numbers. */
 
   function changed() {
-    const step = steps[now];
-    steps = stepsNow(graph, allSteps);
-    const place = steps.indexOf(step);
+    const step = steps[now], isNetwork = level === "network";
+    steps = stepsSeen();
+    const place = isNetwork ? Math.min(now, steps.length - 1) : steps.indexOf(step);
     now = place >= 0 ? place : Math.min(now, steps.length - 1);
     undo.hidden = !graph.isChanged();
     leaves();
@@ -443,12 +518,14 @@ function setUp(root, moved) {
   }
 
   function numbers() {
-    const known = knownAfter(graph, steps, now);
+    const full = stepsNow(graph, allSteps), isWhole = level === "network" && now === steps.length - 1;
+    const known = knownAfter(graph, full, isWhole ? full.length - 1 : full.indexOf(allSteps[placeOf(steps[now]) - first]));
     return Object.fromEntries(graph.nodes.map((node, i) => [node.n, { value: graph.values[i], grad: known.gradients[i] }]));
   }
 
   function stepShown() {
     const step = steps[now], name = (i) => graph.nodes[i].n, { node, phase } = step;
+    if (level === "network") { return { phase, layer: step.layer === null ? null : network.layers[step.layer].name }; }
     if (phase !== "backward") {
       const sender = phase === "forward" ? graph.nodes[node].p.map(name) : null;
       return { phase, sender, receiver: name(node), upstream: null, local: null, contribution: null };
@@ -461,7 +538,7 @@ function setUp(root, moved) {
   }
 
   function state() {
-    return { step: now + first, numbers: Object.fromEntries([...graph.given()].map(([i, number]) => [graph.nodes[i].n, number])),
+    return { level: unit ? unit.name : level, step: now + first, numbers: Object.fromEntries([...graph.given()].map(([i, number]) => [graph.nodes[i].n, number])),
       rate: graph.rate, drawer: drawers.isOpen(), view: camera.isOwn() ? camera.view() : null };
   }
 
@@ -474,6 +551,8 @@ function setUp(root, moved) {
       throws = [graph.values[graph.root]];
       changed();
     }
+    const part = network && network.layers.flatMap(({ units }) => units).find(({ name }) => name === from.level);
+    if (network && from.level) { openLevel(from.level === "network" ? "network" : "scalars", part || null); }
     if (from.drawer) { drawers.open(from.drawer); }
     turn((from.step || 0) - first);
     if (from.view) { camera.set(from.view); }
