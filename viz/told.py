@@ -9,10 +9,10 @@ and `stage.py`, which lay the records out.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from glassgrad.engine import Formula, derivative_formula
 from glassgrad.engine.check import KINK
@@ -35,7 +35,7 @@ _TOLERANCE = 1e-4
 _HERE = os.path.dirname(__file__) + os.sep
 
 Reference = tuple[str | int, ...]
-"""Which number of the graph is meant, as a page's script reads it: ("v", 3), the value of node 3."""
+"""Which number of the graph is meant, as a script reads it: ("v", 3) is the value of node 3."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,9 @@ class Text(tuple[str | Number, ...]):
         return found if has_numbers else str(self)
 
 
+NOTHING = Text()
+
+
 class Term(NamedTuple):
     """A text of an equation with its caption, and whether it is part of the answer."""
 
@@ -123,10 +126,10 @@ class Told:
     answer: Number
     result: Text
     formula: str = ""
-    numbers: Text = Text()
-    upstream: Text = Text()
-    local: Text = Text()
-    contribution: Text = Text()
+    numbers: Text = NOTHING
+    upstream: Text = NOTHING
+    local: Text = NOTHING
+    contribution: Text = NOTHING
     uses: str = ""
     check: str = ""
     holds_here: bool = False
@@ -179,7 +182,7 @@ class Told:
         return f"… {rest:,} more" if rest else ""
 
 
-def told(steps: Steps, step: Step, check: str = "") -> Told:
+def tell(steps: Steps, step: Step, check: str = "") -> Told:
     """What a step says.
 
     Args:
@@ -187,13 +190,7 @@ def told(steps: Steps, step: Step, check: str = "") -> Told:
         step: one of them.
         check: what differences say of the gradient of its operand.
     """
-    return _Teller(steps).told(step, check)
-
-
-def all_told(steps: Steps, shown: Sequence[Step] | None = None) -> Iterator[Told]:
-    """What the steps say one after the other: all of them, or those that are shown."""
-    teller = _Teller(steps)
-    return (teller.told(step) for step in (steps if shown is None else shown))
+    return _Teller(steps).tell(step, check)
 
 
 class _Teller:
@@ -204,7 +201,7 @@ class _Teller:
         self.diagram = steps.diagram
         self.root = steps.diagram[steps.root]
 
-    def told(self, step: Step, check: str = "") -> Told:
+    def tell(self, step: Step, check: str = "") -> Told:
         if step.parts:
             return self.sent_at_once(step)
         if step.phase == "backward":
@@ -395,7 +392,7 @@ class _Teller:
         ]
 
     def holds_here(self, step: Step) -> bool:
-        """Whether the formula of a local derivative was chosen by the numbers, as that of a relu."""
+        """Whether the numbers chose the formula of a local derivative, as at a relu."""
         node = self.diagram[step.node]
         assert node.operation is not None
         assert step.operand is not None
