@@ -17,7 +17,7 @@ from typing import Any
 
 from glassgrad.engine import Operation, Reduction
 from glassgrad.engine.op import ATOM
-from glassgrad.engine.printers import pieces
+from glassgrad.engine.printers import SIGN, pieces
 from glassgrad.engine.row_source import (
     javascript_functions,
     javascript_key,
@@ -86,7 +86,7 @@ def javascript(steps: Steps) -> str:
     """
     if _why_not_live(steps):
         return "{}"
-    functions = _functions(steps.diagram)
+    functions = javascript_functions(_rows(steps.diagram).values())
     return f"(() => {{{_called_in(functions)}\nreturn {functions};}})()"
 
 
@@ -131,10 +131,12 @@ def _why_not_live(steps: Steps) -> str:
             f"{problem} the graph has {len(diagram):,} nodes in {len(steps):,} steps, and a page "
             f"computes up to {MOST_LIVE:,} in {MOST_STEPS:,}."
         )
-    try:
-        _functions(diagram)
-    except TypeError as error:
-        return f"{problem} {error}"
+    for row in _rows(diagram).values():
+        try:
+            javascript_functions([row])
+        except TypeError:
+            name = (row[0] if isinstance(row, tuple) else row).name
+            return f"{problem} {name} is no formula that the page could compute."
     numbers = diagram.evaluate({node.index: node.data for node in diagram if not node.parents})
     if any(repr(number) != repr(node.data) for number, node in zip(numbers, diagram)):
         name = diagram[steps.root].name
@@ -142,7 +144,8 @@ def _why_not_live(steps: Steps) -> str:
     return ""
 
 
-def _functions(diagram: Diagram) -> str:
+def _rows(diagram: Diagram) -> dict[str, Operation | tuple[Reduction, int]]:
+    """The rows that occur, by their names in JavaScript."""
     rows: dict[str, Operation | tuple[Reduction, int]] = {}
     for node in diagram:
         row = node.operation
@@ -150,7 +153,7 @@ def _functions(diagram: Diagram) -> str:
             rows[_key(node)] = row, len(node.parents)
         elif row is not None:
             rows[_key(node)] = row
-    return javascript_functions(rows.values())
+    return rows
 
 
 def _key(node: Node) -> str:
@@ -306,5 +309,7 @@ def _typeset(node: Node, operands: Sequence[tuple[str, int]]) -> tuple[str, int]
             continue
         markup, bound = operands[piece]
         is_bare = not needs or bound >= needs[piece]
+        if bound == SIGN and piece > 0 and needs and needs[piece]:
+            is_bare = False  # no two signs side by side
         parts.append(markup if is_bare else MATHML.brackets[0] + markup + MATHML.brackets[1])
     return "".join(parts), binds
