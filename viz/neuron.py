@@ -20,7 +20,7 @@ from glassgrad.viz.backprop import Backprop
 from glassgrad.viz.page import row, table
 from glassgrad.viz.spelling import suggestion
 from glassgrad.viz.step import Step
-from glassgrad.viz.told import tell
+from glassgrad.viz.told import Sent
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class NeuronSteps(Backprop):
         return self._factor(square)
 
     def _factor(self, edge: Step) -> str:
-        return tell(self, edge).factor
+        return Sent(self, edge).factor
 
     def _name(self, index: int) -> str:
         return self.diagram[index].name

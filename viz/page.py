@@ -21,7 +21,7 @@ from glassgrad.viz.drawing import MAX_NODES, picture_of
 from glassgrad.viz.mistakes import Mistakes
 from glassgrad.viz.render import RendererMissingError, RenderingError
 from glassgrad.viz.steps import Steps
-from glassgrad.viz.told import SHARES, Told, program_of
+from glassgrad.viz.told import SHARES, SentAtOnce, Told
 
 _HEADINGS = ("step", "phase", "edge", "upstream", "local", "contribution", "result")
 DOCUMENT_STYLE = (
@@ -54,7 +54,7 @@ def element(steps: Steps, more: str = "", code: str = "") -> str:
         f'<div class="glassgrad-stage" lang="en" role="group" aria-label="{_title(steps)}" '
         f'data-lm-suppress-shortcuts="true"><style>{compact_style("stage/stage.css")}</style>'
         f'<div class="gg-static">{_picture(steps)}{below}'
-        f"{_table(steps, told)}{_shares(steps, told)}{_mistakes(steps)}</div>"
+        f"{_table(steps, told)}{_shares(told)}{_mistakes(steps)}</div>"
         f'<script type="application/json" class="gg-data">{data}</script>{code}</div>'
     )
 
@@ -164,15 +164,14 @@ def _table(steps: Steps, told: Sequence[Told]) -> str:
     return table(_caption(steps, told), _HEADINGS, rows, "gg-steps")
 
 
-def _shares(steps: Steps, told: Sequence[Told]) -> str:
+def _shares(told: Sequence[Told]) -> str:
     """For each step that sends to more than its row can tell, a table of all that it sends."""
-    return "".join(_shares_of(steps, each) for each in told if each.more)
+    return "".join(_shares_of(t) for t in told if isinstance(t, SentAtOnce) and t.more)
 
 
-def _shares_of(steps: Steps, told: Told) -> str:
+def _shares_of(told: SentAtOnce) -> str:
     listed = told.parts[:_MOST_LISTED]
-    node = steps.diagram[told.step.node]
-    caption = f"What {node.name} sends in step {told.step.index + 1}, by the {program_of(node)}"
+    caption = f"What {told.name} sends in step {told.step.index + 1}, by the {told.program}"
     if len(listed) < len(told.parts):
         caption += f": the first {len(listed):,} of {len(told.parts):,}; to_json() has all"
     return table(caption, SHARES, (row(part.share) for part in listed), "gg-shares")

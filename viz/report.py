@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from glassgrad.engine.printing import columns, short
 from glassgrad.viz.steps import Steps
-from glassgrad.viz.told import Told, tell
+from glassgrad.viz.told import Computed, Sent, SentAtOnce, Told, Updated, tell
 
 _MOST_CHECKING = 100_000
 """How many operations the check by differences may cost."""
@@ -14,49 +14,48 @@ _MOST_CHECKING = 100_000
 
 def report(steps: Steps) -> str:
     """All steps as aligned tables: forward, backpropagation, gradients, update."""
-    every = [tell(steps, step) for step in steps]
-    parts = [_forward(every), _backward(steps, every), _gradients(steps)]
+    told = [tell(steps, step) for step in steps]
+    parts = [_forward(told), _backward(steps, told), _gradients(steps)]
     if steps.learning_rate is not None:
-        parts.append(_update(steps, every))
+        parts.append(_update(steps, told))
     return "\n\n".join(part for part in parts if part)
 
 
-def _forward(every: Sequence[Told]) -> str:
+def _forward(told: Sequence[Told]) -> str:
     rows = [
-        (each.edge, f"= {each.formula}", f"= {each.numbers}", f"= {each.result}")
-        for each in every
-        if each.step.phase == "forward"
+        (each.name, f"= {each.formula}", f"= {each.numbers}", f"= {each.answer}")
+        for each in told
+        if isinstance(each, Computed)
     ]
     if not rows:
         return ""
     return "Forward: every operation computes its value\n" + columns(rows)
 
 
-def _backward(steps: Steps, every: Sequence[Told]) -> str:
+def _backward(steps: Steps, told: Sequence[Told]) -> str:
     root = steps.diagram[steps.root].name
     rows: list[tuple[str, ...]] = [
         ("edge", "upstream", "× local", "= contribution", "gradient so far", "uses received")
     ]
-    for each in every:
-        if each.parts:
-            rows += _at_once(each)
-        elif each.step.phase == "backward":
-            rows.append(_edge(each))
     pace = "one edge at a time"
-    if any(each.parts for each in every):
-        pace += ", or all edges of a compiled function at once"
+    for each in told:
+        if isinstance(each, Sent):
+            rows.append(_edge(each))
+        elif isinstance(each, SentAtOnce):
+            rows += _at_once(each)
+            pace = "one edge at a time, or all edges of a compiled function at once"
     title = f"Backpropagation: ∂{root}/∂{root} = 1, then {pace}"
     return title if len(rows) == 1 else f"{title}\n{columns(rows)}"
 
 
-def _edge(each: Told, indent: str = "") -> tuple[str, ...]:
-    numbers = (f"{each.upstream}", f"× {each.factor}", f"= {each.contribution}")
+def _edge(each: Sent, indent: str = "") -> tuple[str, ...]:
+    numbers = (f"{each.upstream}", f"× {each.factor}", f"= {each.sent}")
     return (indent + each.edge, *numbers, str(each.result), each.uses)
 
 
-def _at_once(each: Told) -> Iterator[tuple[str, ...]]:
+def _at_once(each: SentAtOnce) -> Iterator[tuple[str, ...]]:
     """What all edges of a compiled node have in common, then the first of them."""
-    yield (each.edge, str(each.upstream), f"× {each.local}", f"= {each.contribution}", "", "")
+    yield (each.edge, str(each.upstream), f"× {each.program}", "= all at once", "", "")
     yield from (_edge(part, "  ") for part in each.listed)
     if each.more:
         yield (f"  {each.more}", "", "", "", "", "")
@@ -79,11 +78,11 @@ def _gradients(steps: Steps) -> str:
     return f"Gradients: how fast {root} changes with each\n{columns(rows)}"
 
 
-def _update(steps: Steps, every: Sequence[Told]) -> str:
+def _update(steps: Steps, told: Sequence[Told]) -> str:
     rows = [
-        (each.edge, f"= {each.numbers}", f"= {each.result}")
-        for each in every
-        if each.step.phase == "update"
+        (each.name, f"= {each.numbers}", f"= {each.answer}")
+        for each in told
+        if isinstance(each, Updated)
     ]
     root = steps.diagram[steps.root]
     title = "Update: each parameter moves against its gradient"

@@ -204,11 +204,11 @@ def _sign(operation: Operation | None) -> str:
 
 def _step(said: Told, *, is_live: bool) -> dict[str, Any]:
     """What the page lays out of a step, without what does not apply."""
-    keep = f"{said.formula} = " if said.holds_here else ""
+    chosen = said.chosen_formula
     step = said.step
 
     def text(text: Text) -> str | list[str | Reference]:
-        return text.data(keep) if is_live else str(text)
+        return text.data(f"{chosen} = ") if is_live else str(text)
 
     found = {
         "phase": step.phase,
@@ -231,7 +231,7 @@ def _step(said: Told, *, is_live: bool) -> dict[str, Any]:
     }
     if step.parent is not None:
         found["uses"] = [step.received, step.uses]
-    if said.holds_here:
+    if chosen:
         found["branch"] = True
     return found
 
