@@ -132,9 +132,9 @@ def _javascript_function(operation: Operation, count: int) -> str:
     operands, result = _symbols(count)
     arguments = ", ".join(symbol.name for symbol in operands)
     try:
-        value = _WrittenOut([written(operation, operands)], JAVASCRIPT, _called_on)
+        value = _WrittenOut([written(operation, operands)], JAVASCRIPT, _opened)
         partials = _partials_of(operation, operands, result)
-        derived = _WrittenOut(partials, JAVASCRIPT, _called_on)
+        derived = _WrittenOut(partials, JAVASCRIPT, _opened)
     except RecursionError:
         raise TypeError(
             f"{operation.name} of {count} operands is too long for JavaScript."
@@ -194,11 +194,17 @@ def _called_on(rule: Any, operands: tuple[Formula, ...]) -> Formula | None:
 
 def _formula_of(function: Any, operands: tuple[Formula, ...]) -> Formula | None:
     """What a function of this library computes, as a formula; None if it cannot be written so."""
-    if callable(function) and not function.__module__.startswith("glassgrad."):
-        return None
+    is_ours = not callable(function) or function.__module__.startswith("glassgrad.")
+    return _opened(function, operands) if is_ours else None
+
+
+def _opened(function: Any, operands: tuple[Formula, ...]) -> Formula | None:
+    """What a function computes, as a formula; None if it is none."""
     try:
         return _called_on(function, operands)
-    except TypeError:
+    except RecursionError:
+        raise
+    except Exception:  # those of users may do anything with what is no number
         return None
 
 
@@ -255,7 +261,7 @@ class _WrittenOut:
             operands = operands[0].operands
             if operation is neg:
                 return operands[0]
-        if operation is not None and operation.scalar is operation.array:
+        if operation is not None and self._may_open(operation):
             inside = self._opened(operation.scalar, operands)
             if inside is not None:
                 return self._reduced(inside)
@@ -263,6 +269,12 @@ class _WrittenOut:
         if key not in self._same:
             self._same[key] = Formula(operation, operands, name=formula.name, number=formula.number)
         return self._same[key]
+
+    def _may_open(self, operation: Operation) -> bool:
+        """Whether the value may be a formula; JavaScript has no other way to what users wrote."""
+        return operation.scalar is operation.array or (
+            operation.is_checked and self._printer is JAVASCRIPT
+        )
 
     def _counted(self, roots: Sequence[Formula]) -> Counter[int]:
         """How often each part is written: as a root, and by the parts that it is an operand of."""

@@ -5,9 +5,11 @@ hold is what it holds for harmless labels, with other texts; those texts are the
 """
 
 import base64
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from importlib.util import find_spec
+from typing import Any
 
 import hostile
 import pytest
@@ -36,7 +38,8 @@ from glassgrad.viz.page import script
 LABELS = hostile.corpus("labels")
 BATCH = 40
 SECTION = "Hostile input"
-SCRIPT = f"{script()}(document)"
+MATHML = {"math", "mtable", "mtr", "mtd", "mrow", "msub", "mi", "mo", "mn", "mtext"}
+SCRIPT = f"{script()}(document,null,"
 
 
 def graph(labels: list[str]) -> Value:
@@ -111,9 +114,10 @@ def check_page(steps: Backprop, usual: Backprop) -> None:
     assert not acting(html)
     assert page.parts == plain.parts
     data, code = page.texts["script"]
-    assert code == SCRIPT
+    assert code.startswith(SCRIPT)
+    assert code == plain.texts["script"][1]
     assert not set(data) & set("<>&")
-    assert len(strict_json(data)) == len(steps)
+    check_data(strict_json(data), steps)
     assert page.texts["style"] == plain.texts["style"]
     assert page.texts["title"] == [f"Backpropagation through {steps.diagram[steps.root].name}"]
     for step in steps:
@@ -124,6 +128,17 @@ def check_page(steps: Backprop, usual: Backprop) -> None:
         picture, plain_picture = picture_in(page), picture_in(plain)
         assert svg_parts(picture) == svg_parts(plain_picture)
         assert svg_texts(picture) == shown(steps.diagram.with_gradients(steps.gradients))
+
+
+def check_data(data: dict[str, Any], steps: Backprop) -> None:
+    """What the script is given: the steps, the names, and the expression, which is markup."""
+    assert len(data["steps"]) == len(steps)
+    assert [node["n"] for node in data["nodes"]] == [node.name for node in steps.diagram]
+    if data["formula"]:
+        formula = ET.fromstring(data["formula"])
+        assert {element.tag for element in formula.iter()} <= MATHML
+        text = "".join(formula.itertext())
+        assert all(node.name in text for node in steps.diagram if node.operation is None)
 
 
 def picture_in(page: Html) -> str:

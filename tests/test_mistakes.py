@@ -63,13 +63,27 @@ def test_without_an_order_a_node_sends_too_early() -> None:
 
 def test_without_zero_grad_the_second_backward_adds_to_the_first() -> None:
     steps = backprop(square_plus())
-    mistake = found(steps)["no zero_grad"]
+    mistake = found(steps)["inner nodes never zeroed"]
     # v1: 1 + 1; a: 7 + 1 + 2 * 3 + 2 * 3 = 20; x: 7 + 20.
     assert by_name(steps, mistake) == {"y": 1.0, "v1": 2.0, "a": 20.0, "x": 27.0}
     assert mistake.parts_at == named(steps, "v1")
     assert mistake.why == (
         "A second backward() that zeroed nothing, no inner node either, added to what the first "
         "one had left at v1: 1 + 1 = 2."
+    )
+
+
+def test_leaves_that_are_not_zeroed_have_the_sum_of_both_times() -> None:
+    x = Value(3.0, label="x")
+    a = 2.0 * x
+    steps = backprop(a + a**2)
+    mistake = found(steps)["leaves not zeroed"]
+    assert mistake.gradients[named(steps, "x")] == 52.0
+    assert found(steps)["inner nodes never zeroed"].gradients[named(steps, "x")] == 102.0
+    assert [steps.diagram[i].name for i in mistake.wrong] == ["x"]
+    assert mistake.why == (
+        "A second backward() without a zero_grad() before it added to what the first one had left "
+        "at x: 26 + 26 = 52."
     )
 
 
@@ -100,7 +114,8 @@ def test_sending_too_early_may_make_no_difference() -> None:
 
 def test_a_leaf_alone_has_nothing_to_get_wrong() -> None:
     mistakes = backprop(Value(3.0, label="x")).mistakes()
-    assert [mistake.wrong for mistake in mistakes] == [(), (), ()]
+    assert [mistake.wrong for mistake in mistakes] == [(), (), (), ()]
+    assert mistakes[2].why == mistakes[3].why
     assert mistakes[2].why == "No difference here: no gradient but the seed is other than zero."
 
 
@@ -117,6 +132,13 @@ def micrograd_twice(root: Value) -> dict[Value, float]:
                 if partial is not None:
                     grad[parent] = grad.get(parent, 0.0) + grad[node] * partial
     return grad
+
+
+def with_leaves_kept(root: Value) -> dict[Value, float]:
+    """What this library's own `backward()` leaves in `.grad` when it is called twice."""
+    root.backward()
+    root.backward()
+    return {node: node.grad for node in topological_order(root)}
 
 
 def recursive(root: Value) -> dict[Value, float]:
@@ -160,7 +182,8 @@ def tangled(seed: int) -> Value:
 WRONG = {
     "= instead of +=": assigning,
     "no order": recursive,
-    "no zero_grad": micrograd_twice,
+    "inner nodes never zeroed": micrograd_twice,
+    "leaves not zeroed": with_leaves_kept,
 }
 
 
@@ -204,13 +227,13 @@ def test_rounding_is_no_mistake() -> None:
 def test_the_mistakes_print_as_a_table() -> None:
     mistakes = backprop(square_plus()).mistakes()
     assert str(mistakes).splitlines()[:5] == [
-        "node  right  = instead of +=  no order    no zero_grad",
-        "y     1      1                1           1",
-        "v1    1      1                1           ≠ 2, first",
-        "a     7      ≠ 3, first       7           ≠ 20",
-        "x     7      ≠ 3              ≠ 1, first  ≠ 27",
+        "node  right  = instead of +=  no order    inner nodes never zeroed  leaves not zeroed",
+        "y     1      1                1           1                         1",
+        "v1    1      1                1           ≠ 2, first                1",
+        "a     7      ≠ 3, first       7           ≠ 20                      7",
+        "x     7      ≠ 3              ≠ 1, first  ≠ 27                      ≠ 14, first",
     ]
-    assert repr(mistakes) == "<3 wrong engines on 5 nodes>"
+    assert repr(mistakes) == "<4 wrong engines on 5 nodes>"
     assert len(mistakes[:2]) == 2
 
 
@@ -238,7 +261,7 @@ def test_a_diamond_of_forty_takes_no_time() -> None:
     x = Value(1.5)
     for _ in range(40):
         x = x + x
-    assert len(backprop(x).mistakes()) == 3
+    assert len(backprop(x).mistakes()) == 4
 
 
 def test_a_deep_graph_is_no_recursion() -> None:

@@ -28,7 +28,7 @@ from glassgrad import Module, Value, viz
 
 UNESCAPED = SimpleNamespace(escape=str)
 ONE_RUN = SimpleNamespace(findall=lambda pattern, text: [text])
-DATA = viz.page._data
+JSON = viz.page._json
 
 
 def check_label(label: str) -> None:
@@ -46,11 +46,12 @@ def check_label(label: str) -> None:
         ("glassgrad.viz.dot.visible", str, "\x1b"),
         ("glassgrad.viz.drawing.html", UNESCAPED, "<b/>"),
         ("glassgrad.viz.page.html", UNESCAPED, "<b>"),
+        ("glassgrad.viz.mathml.html", UNESCAPED, "<b>"),
         ("glassgrad.viz.page.html", UNESCAPED, '" onload="alert(1)'),
-        ("glassgrad.viz.page._data", lambda *shown: DATA(*shown).replace("\\u0026", "&"), "&"),
+        ("glassgrad.viz.page._json", lambda *shown: JSON(*shown).replace("\\u0026", "&"), "&"),
         (
-            "glassgrad.viz.page._data",
-            lambda *shown: DATA(*shown).replace("\\u003c", "<"),
+            "glassgrad.viz.page._json",
+            lambda *shown: JSON(*shown).replace("\\u003c", "<"),
             "</script>",
         ),
         ("glassgrad.viz.diagram.visible", str, "\x1b[31m"),

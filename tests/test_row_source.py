@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 import random
+import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
 
@@ -11,15 +12,17 @@ import pytest
 from browsing import Pages
 
 from glassgrad import TABLE, Operation, Reduction
-from glassgrad.engine.op import HARD_PLACE, Notation
+from glassgrad.engine.op import HARD_PLACE, Notation, Pairing
 from glassgrad.engine.row_source import (
     PythonSource,
     javascript_functions,
+    javascript_key,
     javascript_prelude,
     python_source,
 )
 
 FIXED = [row for row in TABLE.values() if not isinstance(row, Reduction)]
+REDUCTIONS = [row for row in TABLE.values() if isinstance(row, Reduction)]
 ROWS = pytest.mark.parametrize("row", FIXED, ids=lambda row: row.name)
 HARD = (
     *(0.0, 1.0, 2.0, 0.5, 3.0, 40.0, 800.0, 1e-9, 5e-324, 1e308, math.inf),
@@ -183,8 +186,11 @@ return points.map((point) => {
 
 
 def computed_in_page(pages: Pages, row: Operation, points: Sequence[Point]) -> list[list]:
+    """The values and partials at points of one length."""
     spelled = [[repr(x).replace("inf", "Infinity") for x in point] for point in points]
-    body = IN_BROWSER % (f"({javascript_functions([row])})[{row.name!r}]", json.dumps(spelled))
+    count = len(points[0])
+    printed = javascript_functions([(row, count) if isinstance(row, Reduction) else row])
+    body = IN_BROWSER % (f"({printed})[{javascript_key(row, count)!r}]", json.dumps(spelled))
     script = f"(() => {{{javascript_prelude()}{body}}})()"
     return [numbers_in(answer) for answer in pages().evaluate(script)]
 
@@ -207,6 +213,59 @@ def test_the_javascript_of_a_row_computes_what_the_engine_does(
         right, right_partials = expected(row, point)
         assert is_near(y, right), point
         assert all(map(is_near, partials, right_partials)), point
+
+
+def rows_of_numbers(row: Reduction, count: int) -> Iterator[Point]:
+    """Rows of so many numbers: hard ones, and random ones of all sizes, some of them equal."""
+    generator = random.Random(f"{row.name} {count}")
+    for _ in range(200):
+        yield tuple(generator.choices(HARD, k=count))
+        size = 10.0 ** generator.uniform(-6, 4)
+        point = [generator.uniform(-size, size) for _ in range(count)]
+        point[generator.randrange(count)] = point[0]
+        yield tuple(point)
+
+
+def is_close(x: float | None, right: float | None, scale: float) -> bool:
+    """Whether a number is right but for the rounding of numbers as large as `scale`."""
+    if is_near(x, right) or 0.0 == x == right:
+        return True
+    return None not in (x, right) and math.isfinite(scale) and abs(x - right) <= 1e-12 * scale
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 30])
+@pytest.mark.parametrize("row", REDUCTIONS, ids=lambda row: row.name)
+def test_the_javascript_of_a_reduction_computes_what_the_engine_does(
+    row: Reduction, count: int, new_page: Pages
+) -> None:
+    count += count % 2 if isinstance(row, Pairing) else 0
+    points = list(rows_of_numbers(row, count))
+    for point, (y, *partials) in zip(points, computed_in_page(new_page, row, points)):
+        right, right_partials = expected(row, point)
+        assert is_close(y, right, max(map(abs, point))), point
+        assert len(partials) == count
+        for partial, right_partial in zip(partials, right_partials):
+            assert is_close(partial, right_partial, abs(right_partial)), point
+
+
+def test_a_reduction_has_a_function_for_each_number_of_operands() -> None:
+    text = javascript_functions([(TABLE["sum"], 3), (TABLE["dot"], 6), (TABLE["max"], 1)])
+    assert re.findall(r'^"(\w+)": {value: \((.*?)\)', text, re.MULTILINE) == [
+        ("sum_3", "a, b, c"),
+        ("dot_6", "a, b, c, d, e, f"),
+        ("max_1", "a"),
+    ]
+    assert text.count("masks: true") == 1
+    with pytest.raises(TypeError, match="sum of 5000 operands is too long"):
+        javascript_functions([(TABLE["sum"], 5000)])
+
+
+def test_what_users_wrote_is_opened_for_a_page_if_it_is_a_formula() -> None:
+    row = own("bent", lambda x: x * x + 1.0, lambda x, y: 2.0 * x)
+    assert "value: (a) => a * a + 1, partials: (a, y) => [2 * a]" in javascript_functions([row])
+    for value in (math.sin, lambda x: {0.0: x}[x], lambda x: x.nothing):
+        with pytest.raises(TypeError, match="cannot be written in JavaScript"):
+            javascript_functions([own("bent", value, 1.0)])
 
 
 def test_a_difference_in_javascript_would_be_seen() -> None:

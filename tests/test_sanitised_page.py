@@ -62,7 +62,7 @@ def sanitised(steps: Backprop) -> str:
     output = v4.new_output("display_data", data=steps._repr_mimebundle_())
     notebook = v4.new_notebook(cells=[v4.new_code_cell("steps", outputs=[output])])
     page, _ = nbconvert.HTMLExporter(sanitize_html=True).from_notebook_node(notebook)
-    return page[page.index('<div class="glassgrad-steps"') :]
+    return page[page.index('<div class="glassgrad-stage"') :]
 
 
 @pytest.mark.needs("nbconvert")

@@ -32,7 +32,7 @@ from glassgrad import (
     topological_order,
 )
 from glassgrad.engine.op import Notation
-from glassgrad.viz.words import sentence
+from glassgrad.viz.told import tell
 
 HARD = (0.0, -0.0, 1.0, -1.0, math.inf, -math.inf, math.nan, 1e308, 5e-324, 710.0)
 SEEDS = pytest.mark.parametrize("seed", mostly_slow(range(150), kept=40))
@@ -657,7 +657,7 @@ def test_a_sum_of_zeros_has_no_sign_and_the_first_contribution_keeps_it() -> Non
     steps = backprop((x * -1.0).relu())
     assert math.copysign(1.0, steps[-1].after) == -1.0  # the bits of backward()
     assert "0 + -0 = 0 " in steps.text()
-    assert "0 + -0 = 0, with 1 of 1" in sentence(steps, steps[-1])
+    assert "0 + -0 = 0, with 1 of 1" in tell(steps, steps[-1]).sentence
 
 
 def test_a_parameter_that_took_no_part_stays_but_one_must() -> None:

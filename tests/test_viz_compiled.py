@@ -13,7 +13,7 @@ from test_accessibility import NARROW, WIDE, violations
 from test_drawing import arrows, boxes, clusters, modules, parsed
 
 from glassgrad import MLP, Value, backprop, compiled, derivation, draw, draw_program
-from glassgrad.viz.words import sentence
+from glassgrad.viz.told import tell
 
 
 def neuron(name: str = "neuron") -> tuple[Value, list[Value]]:
@@ -221,7 +221,7 @@ def test_a_compiled_node_is_one_step() -> None:
         (pytest.approx(2.35, rel=1e-3), pytest.approx(1.151, rel=1e-3), 1, 1),
         (pytest.approx(0.94, rel=1e-3), pytest.approx(0.4605, rel=1e-3), 1, 1),
     ]
-    assert sentence(steps, last) == (
+    assert tell(steps, last).sentence == (
         "Backward, from y to 2 Values at once: the gradient program of neuron has computed all "
         "local derivatives together. Upstream ∂v1/∂y = 0.4898 times local ∂y/∂w = 2.35 gives "
         "1.151. The gradient of w becomes 0 + 1.151 = 1.151. In the same step b gets 0.4605."
@@ -274,9 +274,8 @@ def test_over_samples_steps_without_a_check_and_without_a_new_loss() -> None:
     assert steps.new_loss is None
     assert steps.check(0) is None
     assert "by differences" not in steps.text()
-    assert "The new v1 is not computed here: call loss.over once more." in sentence(
-        steps, steps[-1]
-    )
+    said = tell(steps, steps[-1]).sentence
+    assert "The new v1 is not computed here: call loss.over once more." in said
 
 
 def test_the_derivation_says_where_the_numbers_come_from() -> None:

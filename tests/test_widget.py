@@ -12,13 +12,13 @@ import browsing
 import pytest
 
 from glassgrad import Backprop, Value, backprop
-from glassgrad.viz.page import MOST_STEPS, element, script
+from glassgrad.viz.page import element, operations, script
+from glassgrad.viz.stage import MOST_STEPS
 from glassgrad.viz.widget import _MODULE, ADVICE, _stepper_class
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-MODULE = _MODULE % script()
 COUNT = 9
 
 PAGE = '<!DOCTYPE html><meta charset="utf-8"><link rel="icon" href="data:,"><body></body>'
@@ -60,6 +60,9 @@ STAND_IN = """([module, html, places]) => {
 def steps() -> Backprop:
     x, w = Value(2.0, label="x"), Value(-0.75, label="w")
     return backprop((x * w + x).tanh())
+
+
+MODULE = _MODULE % (script(), operations(steps()))
 
 
 # In Python.
@@ -127,7 +130,7 @@ def test_two_widgets_of_the_same_steps_are_independent() -> None:
 def test_a_widget_sends_the_page_without_the_script_of_pages() -> None:
     widget = steps().widget()
     state = widget.get_state(["html", "index", "_esm"])
-    assert state["html"].startswith('<div class="glassgrad-steps"')
+    assert state["html"].startswith('<div class="glassgrad-stage"')
     assert 'class="gg-data"' in state["html"]
     assert "function" not in state["html"]
     assert state["_esm"] == MODULE

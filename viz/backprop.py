@@ -13,8 +13,9 @@ from glassgrad.engine.misuse import real
 from glassgrad.engine.text import describe, told
 from glassgrad.viz.drawing import check_whole
 from glassgrad.viz.mistakes import Mistakes
-from glassgrad.viz.page import MOST_STEPS, document, element, page, shown_steps
+from glassgrad.viz.page import document, element, operations, page
 from glassgrad.viz.report import report
+from glassgrad.viz.stage import MOST_STEPS, shown_steps
 from glassgrad.viz.steps import Steps
 from glassgrad.viz.widget import stepper
 
@@ -43,7 +44,8 @@ class Backprop(Steps):
     def mistakes(self) -> Mistakes:
         """What the classic wrong engines make of the same graph; `print` gives a table.
 
-        They are `=` instead of `+=`, depth first without an order, and no `zero_grad`.
+        They are `=` instead of `+=`, depth first without an order, and a second `backward()` for
+        which inner nodes, or the leaves, were not zeroed.
         """
         return Mistakes(self)
 
@@ -74,7 +76,8 @@ class Backprop(Steps):
             >>> widget.index = -1  # to the last step on the page  # doctest: +SKIP
         """
         shown = shown_steps(self)
-        return stepper(element(self, self.more()), range(shown[0].index, shown[-1].index + 1))
+        on_page = range(shown[0].index, shown[-1].index + 1)
+        return stepper(element(self, self.more()), operations(self), on_page)
 
     def save(self, path: str | Path) -> Path:
         """Write the steps to a file: .html, .json or .txt.

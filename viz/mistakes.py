@@ -59,16 +59,18 @@ class Mistakes(Sequence[Mistake]):
     >>> from glassgrad import Value, backprop
     >>> x = Value(3.0, label="x")
     >>> print(backprop(x * x).mistakes())
-    node  right  = instead of +=  no order  no zero_grad
-    v1    1      1                1         1
-    x     6      ≠ 3, first       6         ≠ 12, first
+    node  right  = instead of +=  no order  inner nodes never zeroed  leaves not zeroed
+    v1    1      1                1         1                         1
+    x     6      ≠ 3, first       6         ≠ 12, first               ≠ 12, first
     <BLANKLINE>
     = instead of +=: x is used 2 times, but every contribution replaced the one before it: 3, \
 the last one alone, instead of 6.
     no order: No difference here: every node that sends on had all its contributions when \
 its turn came.
-    no zero_grad: A second backward() that zeroed nothing, no inner node either, added to what \
-the first one had left at x: 6 + 6 = 12.
+    inner nodes never zeroed: A second backward() that zeroed nothing, no inner node either, added \
+to what the first one had left at x: 6 + 6 = 12.
+    leaves not zeroed: A second backward() without a zero_grad() before it added to what the first \
+one had left at x: 6 + 6 = 12.
     """
 
     def __init__(self, steps: Steps) -> None:
@@ -120,7 +122,10 @@ def _mistakes(steps: Steps) -> Iterator[Mistake]:
     judge.arrived = arrived
     yield judge.judged("no order", early, judge.why_early)
     again = _second_time(steps.diagram, steps.root, steps.gradients)
-    yield judge.judged("no zero_grad", again, judge.why_left_over)
+    yield judge.judged("inner nodes never zeroed", again, judge.why_inner_left)
+    of_leaves = {i: g for i, g in steps.gradients.items() if not steps.diagram[i].parents}
+    again = _second_time(steps.diagram, steps.root, of_leaves)
+    yield judge.judged("leaves not zeroed", again, judge.why_leaves_left)
 
 
 # The wrong engines.
@@ -163,12 +168,13 @@ def _depth_first(diagram: Diagram, root: int) -> tuple[Gradients, Counter[int]]:
 
 
 def _second_time(diagram: Diagram, root: int, first: Mapping[int, float]) -> Gradients:
-    """A second backward() that starts from the gradients the first one left at every node."""
+    """A second backward() that starts from the gradients that the first one left."""
     gradients = {**first, root: 1.0}
     for node in reversed(diagram):
         if node.index in gradients:
             for parent, local in _edges(node):
-                gradients[parent] += contribution(node.operation, gradients[node.index], local)
+                sent = contribution(node.operation, gradients[node.index], local)
+                gradients[parent] = gradients[parent] + sent if parent in gradients else sent
     return gradients
 
 
@@ -249,12 +255,18 @@ class _Judge:
                 )
         return f"A node sent its gradient on before it was complete, {result}"
 
-    def why_left_over(self, gradients: Gradients, index: int | None) -> str:
+    def why_inner_left(self, gradients: Gradients, index: int | None) -> str:
+        how = "that zeroed nothing, no inner node either,"
+        return self._why_left(how, gradients, index)
+
+    def why_leaves_left(self, gradients: Gradients, index: int | None) -> str:
+        return self._why_left("without a zero_grad() before it", gradients, index)
+
+    def _why_left(self, how: str, gradients: Gradients, index: int | None) -> str:
         if index is None:
             return self._no_difference("no gradient but the seed is other than zero")
         right = short(self.right[index])
         return (
-            "A second backward() that zeroed nothing, no inner node either, added to what the "
-            f"first one had left at {self._name(index)}: {right} + {right} = "
-            f"{short(gradients[index])}."
+            f"A second backward() {how} added to what the first one had left at "
+            f"{self._name(index)}: {right} + {right} = {short(gradients[index])}."
         )

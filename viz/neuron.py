@@ -19,7 +19,8 @@ from glassgrad.engine.value import is_parameter
 from glassgrad.viz.backprop import Backprop
 from glassgrad.viz.page import row, table
 from glassgrad.viz.spelling import suggestion
-from glassgrad.viz.words import factor_text
+from glassgrad.viz.step import Step
+from glassgrad.viz.told import Sent
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,8 @@ class NeuronSteps(Backprop):
             yield (
                 factors.weight,
                 self._loss_by_output(factors.loss_by_output),
-                f"× {factor_text(activation)}",
-                f"× {factor_text(self._edges[node, position])}",
+                f"× {self._factor(activation)}",
+                f"× {self._factor(self._edges[node, position])}",
                 f"= {short(factors.product)}",
             )
 
@@ -142,7 +143,10 @@ class NeuronSteps(Backprop):
         square = self._edges.get((self.root, 0))
         if self.root == self._output or square is None:
             return short(number)
-        return factor_text(square)
+        return self._factor(square)
+
+    def _factor(self, edge: Step) -> str:
+        return Sent(self, edge).factor
 
     def _name(self, index: int) -> str:
         return self.diagram[index].name

@@ -1,10 +1,10 @@
 """The steps of backpropagation as one self-contained piece of HTML.
 
-It works in three places: where scripts run, it is a stepper; where they are stripped (an untrusted
-notebook, a code host), the picture and the tables remain: all steps, and the classic mistakes.
-Where HTML is not shown at all, there is the text of `report.py`. Nothing is loaded from anywhere,
-and the same piece may stand on a page twice. The script and the style are files of their own:
-`steps.js`, `steps.css`. What a step says is written in `words.py`.
+It works in three places: where scripts run, it is the stage, on which every number can be changed;
+where they are stripped (an untrusted notebook, a code host), the picture and the tables remain: all
+steps, and the classic mistakes. Where HTML is not shown at all, there is the text of `report.py`.
+Nothing is loaded from anywhere, and the same piece may stand on a page twice. What a step says is
+from `told.py`, what the page computes with from `stage.py`; its scripts and style are in `stage/`.
 """
 
 from __future__ import annotations
@@ -15,16 +15,13 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
-from glassgrad.engine.printing import short
-from glassgrad.viz import at_once
-from glassgrad.viz.assets import compact_script, compact_style
+from glassgrad.viz import stage
+from glassgrad.viz.assets import compact_style, compacted, stage_script
 from glassgrad.viz.drawing import MAX_NODES, picture_of
 from glassgrad.viz.mistakes import Mistakes
-from glassgrad.viz.parts import Picture
 from glassgrad.viz.render import RendererMissingError, RenderingError
-from glassgrad.viz.step import Step
 from glassgrad.viz.steps import Steps
-from glassgrad.viz.words import accumulation, checks, local_text, record
+from glassgrad.viz.told import SHARES, SentAtOnce, Told
 
 _HEADINGS = ("step", "phase", "edge", "upstream", "local", "contribution", "result")
 DOCUMENT_STYLE = (
@@ -34,61 +31,46 @@ DOCUMENT_STYLE = (
 )
 _MOST_MISTAKEN = 200
 """Up to this many nodes a page shows what the wrong engines get."""
-MOST_STEPS = 2_000
-"""Of more steps a page shows a part, since tens of thousands would choke a notebook."""
-_BEFORE_SEED = 500
-"""How many of them are the last forward steps."""
+_MOST_LISTED = 2_000
+"""Of more operands of a compiled node a page lists the first."""
 
 
 def page(steps: Steps, more: str = "") -> str:
-    """The stepper, to stand inside a page or a notebook cell.
+    """The stage, to stand inside a page or a notebook cell.
 
     Args:
         steps: what to step through.
         more: HTML to stand above the table of all steps.
     """
-    return element(steps, more, f"<script>{script()}(document)</script>")
+    return element(steps, more, f"<script>{script()}(document,null,{operations(steps)})</script>")
 
 
 def element(steps: Steps, more: str = "", code: str = "") -> str:
-    """The stepper with the code that sets it up, or without, if somebody else does."""
-    shown = shown_steps(steps)
-    part = _attributes_of_part(steps, shown) if len(shown) < len(steps) else ""
-    style = compact_style("steps.css")
-    data = _data(steps, shown)
+    """The stage with the code that sets it up, or without, if somebody else does."""
+    told = stage.all_told(steps)
+    data = _json(stage.data(steps, told))
+    below = f'<div class="gg-more">{more}</div>' if more else ""
     return (
-        f'<div class="glassgrad-steps" lang="en" role="group" aria-label="{_title(steps)}" '
-        f'data-lm-suppress-shortcuts="true"{part}>'
-        f"<style>{style}</style>{_picture(steps)}"
-        f'<div class="gg-controls" hidden></div><p class="gg-sentence" aria-live="polite"></p>'
-        f"{more}{_table(steps, shown)}{_shares(steps, shown)}{_mistakes(steps)}"
+        f'<div class="glassgrad-stage" lang="en" role="group" aria-label="{_title(steps)}" '
+        f'data-lm-suppress-shortcuts="true"><style>{compact_style("stage/stage.css")}</style>'
+        f'<div class="gg-static">{_picture(steps)}{below}'
+        f"{_table(steps, told)}{_shares(told)}{_mistakes(steps)}</div>"
         f'<script type="application/json" class="gg-data">{data}</script>{code}</div>'
     )
 
 
-def _attributes_of_part(steps: Steps, shown: Sequence[Step]) -> str:
-    """Where the part begins, how many steps there are, and how many nodes only wait in it."""
-    reached = {edge.parent for step in shown for edge in step.edges}
-    unseen = steps[shown[-1].index + 1 :]
-    later = {edge.parent for step in unseen for edge in step.edges} - reached
-    first = shown[0].index + 1
-    return f' data-first="{first}" data-all="{len(steps)}" data-unseen="{len(later)}"'
-
-
 def script() -> str:
-    """The function of `steps.js`."""
-    return compact_script("steps.js")
+    """The function that sets up the stages in an element; see `assets.stage_script`."""
+    return stage_script()
 
 
-def shown_steps(steps: Steps) -> list[Step]:
-    """The steps on the page: all, or those around the seed."""
-    seed = next(step.index for step in steps if step.phase == "seed")
-    first = max(0, min(seed - _BEFORE_SEED, len(steps) - MOST_STEPS))
-    return steps[first : first + MOST_STEPS]
+def operations(steps: Steps) -> str:
+    """The operations that the page computes with, as an expression in JavaScript."""
+    return compacted(stage.javascript(steps))
 
 
 def document(steps: Steps, more: str = "") -> str:
-    """The stepper as a whole HTML document; for `more` see `page`."""
+    """The stage as a whole HTML document; for `more` see `page`."""
     title = _title(steps)
     body = page(steps, more).replace("<div", "<div data-focus=true", 1)  # it has the keys
     return (
@@ -105,7 +87,7 @@ def _title(steps: Steps) -> str:
 
 
 def _picture(steps: Steps) -> str:
-    """The graph as an image, which survives where inline SVG does not; the script inlines it."""
+    """The graph as an image, which survives where inline SVG does not."""
     drawing = picture_of(steps.diagram, steps.gradients, MAX_NODES)
     note = f"<p>{html.escape(drawing.note)}</p>" if drawing.note else ""
     try:
@@ -113,35 +95,11 @@ def _picture(steps: Steps) -> str:
     except (RendererMissingError, RenderingError) as error:
         return f"<p>{html.escape(str(error))}</p>{note}"
     encoded = base64.b64encode(_compact(svg).encode()).decode()
-    alternative = html.escape(drawing.description())
-    boxes = _boxes(drawing.picture)
     return (
         '<figure class="gg-picture" tabindex="0" role="group" aria-label="Picture" '
-        f'data-lm-suppress-shortcuts="true"{boxes}>'
-        f'<img alt="{alternative}" '
+        f'data-lm-suppress-shortcuts="true"><img alt="{html.escape(drawing.description())}" '
         f'src="data:image/svg+xml;base64,{encoded}"></figure>{note}'
     )
-
-
-def _boxes(picture: Picture) -> str:
-    """What the script needs to know of modules that are drawn as one shape: an attribute, or "".
-
-    It says which box, and row of a box, each node is inside of, and the outputs that a row shows.
-    """
-    if not picture.boxes:
-        return ""
-    places = {
-        group.key: f"{key[1:]}_{row}"
-        for key, groups in picture.boxes.items()
-        for row, group in enumerate(groups)
-    }
-    inside = [places.get(picture.key_of(i), "") for i in range(len(picture.diagram))]
-    shown = {
-        key[1:]: [[[node.index for node in g.outputs], int(g.has_more)] for g in groups]
-        for key, groups in picture.boxes.items()
-    }
-    text = json.dumps({"inside": inside, "shown": shown}, separators=(",", ":"))
-    return f' data-boxes="{html.escape(text)}"'
 
 
 def _compact(svg: str) -> str:
@@ -201,32 +159,28 @@ def _cell(text: str, is_alarming: bool) -> str:
     return f"<td{' class=gg-off' * is_alarming}>{html.escape(text)}</td>"
 
 
-def _table(steps: Steps, shown: Sequence[Step]) -> str:
-    rows = (row((str(step.index + 1), step.phase, *_cells(steps, step))) for step in shown)
-    return table(_caption(steps, shown), _HEADINGS, rows, "gg-steps")
+def _table(steps: Steps, told: Sequence[Told]) -> str:
+    rows = (row((str(t.step.index + 1), t.step.phase, *map(str, t.cells))) for t in told)
+    return table(_caption(steps, told), _HEADINGS, rows, "gg-steps")
 
 
-def _shares(steps: Steps, shown: Sequence[Step]) -> str:
+def _shares(told: Sequence[Told]) -> str:
     """For each step that sends to more than its row can tell, a table of all that it sends."""
-    return "".join(_shares_of(steps, step) for step in shown if at_once.more(step))
+    return "".join(_shares_of(t) for t in told if isinstance(t, SentAtOnce) and t.more)
 
 
-def _shares_of(steps: Steps, step: Step) -> str:
-    listed = step.parts[:MOST_STEPS]
-    name = steps.diagram[step.node].name
-    caption = (
-        f"What {name} sends in step {step.index + 1}, by the {at_once.program_of(steps, step)}"
-    )
-    if len(listed) < len(step.parts):
-        caption += f": the first {len(listed):,} of {len(step.parts):,}; to_json() has all"
-    rows = (row(at_once.share(steps, edge)) for edge in listed)
-    return table(caption, at_once.SHARES, rows, "gg-shares")
+def _shares_of(told: SentAtOnce) -> str:
+    listed = told.parts[:_MOST_LISTED]
+    caption = f"What {told.name} sends in step {told.step.index + 1}, by the {told.program}"
+    if len(listed) < len(told.parts):
+        caption += f": the first {len(listed):,} of {len(told.parts):,}; to_json() has all"
+    return table(caption, SHARES, (row(part.share) for part in listed), "gg-shares")
 
 
-def _caption(steps: Steps, shown: Sequence[Step]) -> str:
-    if len(shown) == len(steps):
+def _caption(steps: Steps, told: Sequence[Told]) -> str:
+    if len(told) == len(steps):
         return "All steps"
-    first, last = shown[0].index + 1, shown[-1].index + 1
+    first, last = told[0].step.index + 1, told[-1].step.index + 1
     return f"Steps {first} to {last} of {len(steps)}; text() and to_json() have all"
 
 
@@ -237,37 +191,14 @@ def _mistakes(steps: Steps) -> str:
     mistakes = Mistakes(steps)
     rows = (row(cells, "≠") for _, cells in mistakes.rows())
     reasons = (f"<li>{html.escape(f'{m.name}: {m.why}')}</li>" for m in mistakes)
-    caption = "Classic mistakes: the gradients of the right engine, and of three wrong ones"
+    caption = "Classic mistakes: the gradients of the right engine, and of four wrong ones"
     return (
         f'<div class="gg-mistakes">{table(caption, mistakes.headings(), rows, "gg-wrong")}'
         f"<ul>{''.join(reasons)}</ul></div>"
     )
 
 
-def _cells(steps: Steps, step: Step) -> tuple[str, ...]:
-    node = steps.diagram[step.node]
-    if step.phase == "forward":
-        numbers = steps.diagram.arithmetic(node, lambda n: short(n.data))
-        return (node.name, "", "", "", f"{step.formula} = {numbers} = {short(step.value)}")
-    if step.phase == "seed":
-        return (node.name, "", "", "", "1")
-    if step.phase == "update":
-        return (node.name, short(step.upstream), "", "", f"value becomes {short(step.after)}")
-    if step.parts:
-        return at_once.cells(steps, step)
-    assert step.parent is not None
-    return (
-        f"{node.name} → {steps.diagram[step.parent].name}",
-        short(step.upstream),
-        local_text(step),
-        short(step.contribution),
-        f"{accumulation(step)} ({step.received} of {step.uses})",
-    )
-
-
-def _data(steps: Steps, shown: Sequence[Step]) -> str:
-    """What the script needs to know, as JSON that cannot end its element."""
-    checked = checks(steps)
-    records = [record(steps, step, checked.get(step.parent, "")) for step in shown]
-    text = json.dumps(records, ensure_ascii=False, separators=(",", ":"))
+def _json(data: object) -> str:
+    """Data as JSON that cannot end its element."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")

@@ -2,8 +2,7 @@
 
 Where scripts run, a line that is chosen lights its scalars, and a scalar its lines. Where they are
 stripped, the picture and the program remain, with line numbers on both sides, and the table that
-says which scalars became which line. It wears the style of the steps, `steps.css`; what it has of
-its own is in `program.css` and `program.js`.
+says which scalars became which line. Its style and script are `program.css` and `program.js`.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ MOST_NAMED = 1_000
 
 def page(drawing: ProgramDrawing) -> str:
     """The two sides, to stand inside a page or a notebook cell."""
-    style = compact_style("steps.css") + compact_style("program.css")
+    style = compact_style("program.css")
     portions = drawing.portions
     note = f"<p>{html.escape(drawing.note)}</p>" if drawing.note else ""
     return (
-        '<div class="glassgrad-steps glassgrad-program" lang="en" role="group" '
+        '<div class="glassgrad-program" lang="en" role="group" '
         f'aria-label="{_title(drawing)}" data-lm-suppress-shortcuts="true"><style>{style}</style>'
         f'<div class="gp-sides">{_picture(drawing)}{_listing(portions)}</div>'
         f'<p class="gg-sentence gp-sentence" aria-live="polite"></p>{note}{_table(portions)}'

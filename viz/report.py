@@ -1,11 +1,12 @@
-"""The steps of backpropagation as text for a terminal."""
+"""The steps of backpropagation as text for a terminal: the records of `told.py` in columns."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from glassgrad.engine.printing import columns, short
-from glassgrad.viz import at_once
 from glassgrad.viz.steps import Steps
-from glassgrad.viz.words import accumulation, factor_text
+from glassgrad.viz.told import Computed, Sent, SentAtOnce, Told, Updated, tell
 
 _MOST_CHECKING = 100_000
 """How many operations the check by differences may cost."""
@@ -13,54 +14,51 @@ _MOST_CHECKING = 100_000
 
 def report(steps: Steps) -> str:
     """All steps as aligned tables: forward, backpropagation, gradients, update."""
-    parts = [_forward(steps), _backward(steps), _gradients(steps)]
+    told = [tell(steps, step) for step in steps]
+    parts = [_forward(told), _backward(steps, told), _gradients(steps)]
     if steps.learning_rate is not None:
-        parts.append(_update(steps))
+        parts.append(_update(steps, told))
     return "\n\n".join(part for part in parts if part)
 
 
-def _forward(steps: Steps) -> str:
+def _forward(told: Sequence[Told]) -> str:
     rows = [
-        (
-            steps.diagram[step.node].name,
-            "= " + step.formula,
-            "= " + steps.diagram.arithmetic(steps.diagram[step.node], lambda n: short(n.data)),
-            "= " + short(step.value),
-        )
-        for step in steps
-        if step.phase == "forward"
+        (each.name, f"= {each.formula}", f"= {each.numbers}", f"= {each.answer}")
+        for each in told
+        if isinstance(each, Computed)
     ]
     if not rows:
         return ""
     return "Forward: every operation computes its value\n" + columns(rows)
 
 
-def _backward(steps: Steps) -> str:
+def _backward(steps: Steps, told: Sequence[Told]) -> str:
     root = steps.diagram[steps.root].name
     rows: list[tuple[str, ...]] = [
         ("edge", "upstream", "× local", "= contribution", "gradient so far", "uses received")
     ]
-    for step in steps:
-        if step.parts:
-            rows += at_once.report_rows(steps, step)
-        elif step.phase == "backward":
-            assert step.parent is not None
-            name, parent = steps.diagram[step.node].name, steps.diagram[step.parent].name
-            rows.append(
-                (
-                    f"{name} → {parent}",
-                    short(step.upstream),
-                    f"× {factor_text(step)}",
-                    f"= {short(step.contribution)}",
-                    accumulation(step),
-                    f"{step.received} of {step.uses}",
-                )
-            )
     pace = "one edge at a time"
-    if any(step.parts for step in steps):
-        pace += ", or all edges of a compiled function at once"
+    for each in told:
+        if isinstance(each, Sent):
+            rows.append(_edge(each))
+        elif isinstance(each, SentAtOnce):
+            rows += _at_once(each)
+            pace = "one edge at a time, or all edges of a compiled function at once"
     title = f"Backpropagation: ∂{root}/∂{root} = 1, then {pace}"
     return title if len(rows) == 1 else f"{title}\n{columns(rows)}"
+
+
+def _edge(each: Sent, indent: str = "") -> tuple[str, ...]:
+    numbers = (f"{each.upstream}", f"× {each.factor}", f"= {each.sent}")
+    return (indent + each.edge, *numbers, str(each.result), each.uses)
+
+
+def _at_once(each: SentAtOnce) -> Iterator[tuple[str, ...]]:
+    """What all edges of a compiled node have in common, then the first of them."""
+    yield (each.edge, str(each.upstream), f"× {each.program}", "= all at once", "", "")
+    yield from (_edge(part, "  ") for part in each.listed)
+    if each.more:
+        yield (f"  {each.more}", "", "", "", "", "")
 
 
 def _gradients(steps: Steps) -> str:
@@ -80,15 +78,11 @@ def _gradients(steps: Steps) -> str:
     return f"Gradients: how fast {root} changes with each\n{columns(rows)}"
 
 
-def _update(steps: Steps) -> str:
+def _update(steps: Steps, told: Sequence[Told]) -> str:
     rows = [
-        (
-            steps.diagram[step.node].name,
-            f"= {short(step.before)} - {short(steps.learning_rate)} × {short(step.upstream)}",
-            f"= {short(step.after)}",
-        )
-        for step in steps
-        if step.phase == "update"
+        (each.name, f"= {each.numbers}", f"= {each.answer}")
+        for each in told
+        if isinstance(each, Updated)
     ]
     root = steps.diagram[steps.root]
     title = "Update: each parameter moves against its gradient"

@@ -1,14 +1,15 @@
-"""What the page of the steps computes with: the graph, its numbers, its steps, and its operations.
+"""What the page of the steps computes with: the graph, its numbers, its steps, its operations.
 
-`data` gives the graph and the steps for JSON, `javascript` the rows of the table that occur, printed
-as functions. With both the page computes everything anew when a number is changed; where it cannot,
-a sentence says why. The scripts that use them are in `stage/`, the page around them in `page.py`;
+`data` gives the graph and the steps for JSON, `javascript` the rows of the table that occur, as
+functions. With both the page computes everything anew when a number is changed; where it cannot, a
+sentence says why. The scripts that use them are in `stage/`, the page around them in `page.py`;
 what a step says is from `told.py`.
 """
 
 from __future__ import annotations
 
 import html
+import re
 from collections import Counter
 from collections.abc import Sequence
 from math import isfinite
@@ -16,12 +17,13 @@ from typing import Any
 
 from glassgrad.engine import Operation, Reduction
 from glassgrad.engine.op import ATOM
-from glassgrad.engine.printers import pieces
+from glassgrad.engine.printers import SIGN, pieces
 from glassgrad.engine.row_source import (
     javascript_functions,
     javascript_key,
     javascript_prelude,
 )
+from glassgrad.engine.text import visible
 from glassgrad.viz.compiled import is_compiled, title_of
 from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.mathml import MATHML
@@ -29,7 +31,7 @@ from glassgrad.viz.node import Node
 from glassgrad.viz.scopes import Scopes
 from glassgrad.viz.step import Step
 from glassgrad.viz.steps import Steps
-from glassgrad.viz.told import Term, Told, checks, line_of, told
+from glassgrad.viz.told import Reference, Text, Told, checks, line_of, tell
 
 VERSION = 1
 MOST_LIVE = 1_000
@@ -46,17 +48,20 @@ _SIGNS = {
 }
 
 
-def data(steps: Steps) -> dict[str, Any]:
+def data(steps: Steps, told: Sequence[Told] | None = None) -> dict[str, Any]:
     """The graph, its numbers and its steps for the page, as data for JSON.
+
+    Args:
+        steps: all steps.
+        told: what those on the page say, if that is known already.
 
     >>> from glassgrad import Value, backprop
     >>> found = data(backprop(Value(3.0, label="x") * 2.0))
     >>> found["live"], [node["n"] for node in found["nodes"]], found["steps"][0]["tells"]
     (True, ['x', '2', 'v1'], [('v', 2), '.'])
     """
-    shown = shown_steps(steps)
+    told = all_told(steps) if told is None else told
     why_not = _why_not_live(steps)
-    checked = checks(steps)
     lines: dict[str, int] = {}
     return {
         "version": VERSION,
@@ -64,15 +69,12 @@ def data(steps: Steps) -> dict[str, Any]:
         "rate": steps.learning_rate,
         "after": None if steps.new_loss is None else _number(steps.new_loss),
         "live": why_not or True,
-        "first": shown[0].index,
+        "first": told[0].step.index,
         "all": len(steps),
         "formula": formula(steps.diagram, steps.root),
         "nodes": _nodes(steps, lines),
         "lines": list(lines),
-        "steps": [
-            _step(told(steps, step, checked.get(step.parent, "")), is_live=not why_not)
-            for step in shown
-        ],
+        "steps": [_step(each, is_live=not why_not) for each in told],
     }
 
 
@@ -84,14 +86,35 @@ def javascript(steps: Steps) -> str:
     """
     if _why_not_live(steps):
         return "{}"
-    return f"(() => {{{javascript_prelude()}\nreturn {_functions(steps.diagram)};}})()"
+    functions = javascript_functions(_rows(steps.diagram).values())
+    return f"(() => {{{_called_in(functions)}\nreturn {functions};}})()"
+
+
+def _called_in(functions: str) -> str:
+    """Of what `Math` lacks the paragraphs that are needed."""
+    paragraphs = javascript_prelude().split("\n\n")
+    found: set[int] = set()
+    called = functions
+    for _ in paragraphs:  # what is called may call others
+        names = set(re.findall(r"\w+", called))
+        for i, text in enumerate(paragraphs):
+            if names & set(re.findall(r"^(?:function|const) (\w+)", text, re.MULTILINE)):
+                found.add(i)
+        called = functions + "".join(paragraphs[i] for i in found)
+    return "\n".join(paragraphs[i] for i in sorted(found))
 
 
 def shown_steps(steps: Steps) -> list[Step]:
-    """The steps on the page: all, or those around the seed."""
+    """The steps on the page: all, or of very many those around the seed."""
     seed = next(step.index for step in steps if step.phase == "seed")
     first = max(0, min(seed - _BEFORE_SEED, len(steps) - MOST_STEPS))
     return steps[first : first + MOST_STEPS]
+
+
+def all_told(steps: Steps) -> list[Told]:
+    """What the steps on the page say."""
+    checked = checks(steps)
+    return [tell(steps, step, checked.get(step.parent, "")) for step in shown_steps(steps)]
 
 
 # Whether the page can compute.
@@ -108,10 +131,12 @@ def _why_not_live(steps: Steps) -> str:
             f"{problem} the graph has {len(diagram):,} nodes in {len(steps):,} steps, and a page "
             f"computes up to {MOST_LIVE:,} in {MOST_STEPS:,}."
         )
-    try:
-        _functions(diagram)
-    except TypeError as error:
-        return f"{problem} {error}"
+    for row in _rows(diagram).values():
+        try:
+            javascript_functions([row])
+        except TypeError:
+            name = (row[0] if isinstance(row, tuple) else row).name
+            return f"{problem} {name} is no formula that the page could compute."
     numbers = diagram.evaluate({node.index: node.data for node in diagram if not node.parents})
     if any(repr(number) != repr(node.data) for number, node in zip(numbers, diagram)):
         name = diagram[steps.root].name
@@ -119,15 +144,16 @@ def _why_not_live(steps: Steps) -> str:
     return ""
 
 
-def _functions(diagram: Diagram) -> str:
+def _rows(diagram: Diagram) -> dict[str, Operation | tuple[Reduction, int]]:
+    """The rows that occur, by their names in JavaScript."""
     rows: dict[str, Operation | tuple[Reduction, int]] = {}
     for node in diagram:
-        if node.operation is not None:
-            is_of_any_number = isinstance(node.operation, Reduction)
-            rows[_key(node)] = (
-                (node.operation, len(node.parents)) if is_of_any_number else node.operation
-            )
-    return javascript_functions(rows.values())
+        row = node.operation
+        if isinstance(row, Reduction):
+            rows[_key(node)] = row, len(node.parents)
+        elif row is not None:
+            rows[_key(node)] = row
+    return rows
 
 
 def _key(node: Node) -> str:
@@ -156,7 +182,7 @@ def _nodes(steps: Steps, lines: dict[str, int]) -> list[dict[str, Any]]:
             "l": [None if local is None else _number(local) for local in node.partials],
             "g": None if gradient is None else _number(gradient),
             "w": lines.setdefault(line, len(lines)) if line else -1,
-            "path": scope.path() if scope is not None else "",
+            "path": visible(scope.path()) if scope is not None else "",
         }
         found.append(record | {"m": True} if node.index in moved else record)
     return found
@@ -178,9 +204,12 @@ def _sign(operation: Operation | None) -> str:
 
 def _step(said: Told, *, is_live: bool) -> dict[str, Any]:
     """What the page lays out of a step, without what does not apply."""
-    keep = f"{said.formula} = " if said.holds_here else ""
-    text = lambda text: text.data(keep) if is_live else str(text)
+    chosen = said.chosen_formula
     step = said.step
+
+    def text(text: Text) -> str | list[str | Reference]:
+        return text.data(f"{chosen} = ") if is_live else str(text)
+
     found = {
         "phase": step.phase,
         "node": step.node,
@@ -188,7 +217,12 @@ def _step(said: Told, *, is_live: bool) -> dict[str, Any]:
         "asks": text(said.asks),
         "tells": text(said.tells),
         "equations": [
-            [part if isinstance(part, str) else _term(part, text) for part in equation]
+            [
+                part
+                if isinstance(part, str)
+                else [part.caption, text(part.text), *[1] * part.is_answer]
+                for part in equation
+            ]
             for equation in said.equations
         ],
         "cells": [text(cell) for cell in said.cells],
@@ -197,13 +231,9 @@ def _step(said: Told, *, is_live: bool) -> dict[str, Any]:
     }
     if step.parent is not None:
         found["uses"] = [step.received, step.uses]
-    if said.holds_here:
+    if chosen:
         found["branch"] = True
     return found
-
-
-def _term(term: Term, text: Any) -> list[Any]:
-    return [term.caption, text(term.text), *[1] * term.is_answer]
 
 
 # The whole expression, typeset.
@@ -218,8 +248,8 @@ def formula(diagram: Diagram, root: int) -> str:
         The markup; "" for an expression that is too long, or none at all.
 
     >>> from glassgrad import Value
-    >>> formula(Diagram([Value(3.0, label="x").tanh()]), 1)[:61]
-    '<math><mrow data-n="1"><mi>tanh</mi><mo>(</mo><mrow data-n="0"'
+    >>> formula(Diagram([-Value(3.0, label="x")]), 1)
+    '<math><mrow data-n="1"><mo>−</mo><mrow data-n="0"><mi>x</mi></mrow></mrow></math>'
     """
     behind = _behind(diagram, root)
     if behind is None or not diagram[root].parents:
@@ -258,7 +288,8 @@ def _behind(diagram: Diagram, root: int) -> list[int] | None:
 
 
 def _part(index: int, markup: str) -> str:
-    return f'<mrow data-n="{index}">{markup}</mrow>'
+    inside = markup[len("<mrow>") :] if markup.startswith("<mrow>") else f"{markup}</mrow>"
+    return f'<mrow data-n="{index}">{inside}'
 
 
 def _typeset(node: Node, operands: Sequence[tuple[str, int]]) -> tuple[str, int]:
@@ -278,5 +309,7 @@ def _typeset(node: Node, operands: Sequence[tuple[str, int]]) -> tuple[str, int]
             continue
         markup, bound = operands[piece]
         is_bare = not needs or bound >= needs[piece]
+        if bound == SIGN and piece > 0 and needs and needs[piece]:
+            is_bare = False  # no two signs side by side
         parts.append(markup if is_bare else MATHML.brackets[0] + markup + MATHML.brackets[1])
     return "".join(parts), binds

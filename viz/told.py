@@ -9,10 +9,11 @@ and `stage.py`, which lay the records out.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from glassgrad.engine import Formula, derivative_formula
 from glassgrad.engine.check import KINK
@@ -26,7 +27,7 @@ from glassgrad.viz.step import Step
 from glassgrad.viz.steps import Steps
 
 SHARES = ("to", "local", "contribution", "gradient so far", "uses received")
-"""The headings of what a compiled node sends; see `Told.share`."""
+"""The headings of what a compiled node sends; see `Sent.share`."""
 _MOST_CHECKING = 25_000
 """How many nodes times nodes may be computed for the checks by differences of one page."""
 _LONGEST_LINE = 120
@@ -35,7 +36,7 @@ _TOLERANCE = 1e-4
 _HERE = os.path.dirname(__file__) + os.sep
 
 Reference = tuple[str | int, ...]
-"""Which number of the graph is meant, as a page's script reads it: ("v", 3), the value of node 3."""
+"""Which number of the graph is meant, as a script reads it: ("v", 3) is the value of node 3."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,9 @@ class Text(tuple[str | Number, ...]):
         return found if has_numbers else str(self)
 
 
+NOTHING = Text()
+
+
 class Term(NamedTuple):
     """A text of an equation with its caption, and whether it is part of the answer."""
 
@@ -95,42 +99,36 @@ Equation = Sequence[Term | str]
 """Terms with the signs between them."""
 
 
-@dataclass(frozen=True)
 class Told:
-    """What one step says.
+    """What one step says; each kind of step has its own, and `tell` makes them.
 
     Attributes:
         step: the step.
-        edge: what it is about: "v1", or "o → v4".
-        asks, tells: the two halves of its sentence.
-        equations: the step as one or two short equations.
-        answer: the number that is asked for.
-        formula: how a value is computed, by names; the formula of a local derivative.
-        numbers: how a value is computed, with numbers.
-        result: what comes of it: a value, a sum such as "1 + 0.5 = 1.5".
-        upstream, local, contribution: of a backward step; an update has its gradient as upstream.
-        uses: "1 of 2", of a backward step.
         check: what differences say of the gradient that the step completes, or "".
-        holds_here: whether the formula of the local derivative holds for these numbers only.
-        parts: of a compiled node, what is said of each edge.
+        name, root: the names of the node in focus, and of the result.
     """
 
-    step: Step
-    edge: str
-    asks: Text
-    tells: Text
-    equations: Sequence[Equation]
-    answer: Number
-    result: Text
-    formula: str = ""
-    numbers: Text = Text()
-    upstream: Text = Text()
-    local: Text = Text()
-    contribution: Text = Text()
-    uses: str = ""
-    check: str = ""
-    holds_here: bool = False
-    parts: Sequence[Told] = ()
+    def __init__(self, steps: Steps, step: Step, check: str = "") -> None:
+        self.steps = steps
+        self.step = step
+        self.check = check
+        self.name = steps.diagram[step.node].name
+        self.root = steps.diagram[steps.root].name
+
+    @property
+    def edge(self) -> str:
+        """What it is about: "v1", or "o → v4"."""
+        return self.name
+
+    @property
+    def asks(self) -> Text:
+        """The first half of the sentence, up to the number that the step is about."""
+        raise NotImplementedError
+
+    @property
+    def tells(self) -> Text:
+        """The second half: the number, and what follows from it."""
+        raise NotImplementedError
 
     @property
     def sentence(self) -> str:
@@ -138,335 +136,392 @@ class Told:
         return f"{self.asks}{self.tells}"
 
     @property
-    def factor(self) -> str:
-        """The local derivative to stand after a ×: a sum in brackets."""
-        text = str(self.local)
-        is_sum = _is_sum(self.formula)
-        return text.replace(self.formula, f"({self.formula})", 1) if is_sum else text
+    def equations(self) -> list[Equation]:
+        """The step as one or two short equations."""
+        raise NotImplementedError
+
+    @property
+    def answer(self) -> Number:
+        """The number that is asked for."""
+        raise NotImplementedError
 
     @property
     def cells(self) -> tuple[Text, ...]:
         """The row of a table: edge, upstream, local, contribution, result."""
-        result = self.result
-        if self.step.phase == "forward":
-            result = Text(f"{self.formula} = ", self.numbers, " = ", result)
-        elif self.step.phase == "update":
-            result = Text("value becomes ", result)
-        elif self.uses:
-            result = Text(result, f" ({self.uses})")
-        return (Text(self.edge), self.upstream, self.local, self.contribution, result)
+        raise NotImplementedError
 
     @property
-    def receiver(self) -> str:
-        """The name of the operand that gradient is sent to."""
-        return self.edge.rpartition(" → ")[2]
+    def chosen_formula(self) -> str:
+        """The formula of a local derivative that holds for these numbers only, or ""."""
+        return ""
+
+
+class Computed(Told):
+    """A node has computed its value."""
+
+    @property
+    def formula(self) -> str:
+        """How the value is computed, by names."""
+        return self.step.formula
+
+    @cached_property
+    def numbers(self) -> Text:
+        """How the value is computed, with the numbers of the operands."""
+        diagram = self.steps.diagram
+        node = diagram[self.step.node]
+        pieces = diagram.arithmetic(node, lambda operand: f"\0{operand.index}\0").split("\0")
+        parts: list[str | Number] = list(pieces)
+        for i in range(1, len(pieces), 2):
+            place: Reference = ("v", int(pieces[i]))
+            place = (*place, "()") if i == 1 and brackets_first(node.operation) else place
+            parts[i] = Number(place, diagram[int(pieces[i])].data)
+        return Text(*parts)
+
+    @property
+    def answer(self) -> Number:
+        return Number(("v", self.step.node), self.step.value)
+
+    @property
+    def asks(self) -> Text:
+        return Text(f"Forward: {self.name} = {self.formula} = ", self.numbers, " = ")
+
+    @property
+    def tells(self) -> Text:
+        return Text(self.answer, ".")
+
+    @property
+    def equations(self) -> list[Equation]:
+        value = Term(f"value of {self.name}", Text(self.answer), True)
+        formula = Term("formula", Text(self.formula))
+        return [[formula, "=", Term("with numbers", self.numbers), "=", value]]
+
+    @property
+    def cells(self) -> tuple[Text, ...]:
+        result = Text(f"{self.formula} = ", self.numbers, " = ", self.answer)
+        return Text(self.name), NOTHING, NOTHING, NOTHING, result
+
+
+class Seeded(Told):
+    """The result changes as fast as itself."""
+
+    @property
+    def answer(self) -> Number:
+        return Number(("g", self.step.node), 1.0)
+
+    @property
+    def asks(self) -> Text:
+        return Text(f"Seed: ∂{self.root}/∂{self.root} = ")
+
+    @property
+    def tells(self) -> Text:
+        return Text(f"1, since {self.root} changes as fast as itself.")
+
+    @property
+    def equations(self) -> list[Equation]:
+        gradient = Term(f"gradient of {self.root}", Text(f"∂{self.root}/∂{self.root}"))
+        return [[gradient, "=", Term("seed", Text("1"), True)]]
+
+    @property
+    def cells(self) -> tuple[Text, ...]:
+        return Text(self.root), NOTHING, NOTHING, NOTHING, Text("1")
+
+
+class Updated(Told):
+    """A parameter has moved against its gradient."""
+
+    @property
+    def gradient(self) -> Text:
+        """Its gradient; 0 for one that got none."""
+        has_gradient = self.step.node in self.steps.gradients
+        return Text(Number(("g", self.step.node), self.step.upstream) if has_gradient else "0")
+
+    @property
+    def moved(self) -> Text:
+        """The learning rate times its gradient."""
+        return Text(Number(("r",), self.steps.learning_rate), " × ", self.gradient)
+
+    @property
+    def value(self) -> Number:
+        """Its number before."""
+        return Number(("v", self.step.node), self.step.before)
+
+    @property
+    def numbers(self) -> Text:
+        """How its new number is computed."""
+        return Text(self.value, " - ", self.moved)
+
+    @property
+    def answer(self) -> Number:
+        return Number(("m", self.step.node), self.step.after)
+
+    @property
+    def asks(self) -> Text:
+        goes = f"Update: {self.name} goes from "
+        return Text(goes, self.value, " against its gradient, to ", self.numbers, " = ")
+
+    @property
+    def tells(self) -> Text:
+        return Text(self.answer, ".", self.outcome if self.is_last else "")
+
+    @property
+    def is_last(self) -> bool:
+        """Whether all updates are done with it, so that the new result can be told."""
+        return self.step.index == len(self.steps) - 1
+
+    @property
+    def results(self) -> tuple[Number, Number]:
+        """The result before, and after all updates."""
+        before = self.steps.diagram[self.steps.root].data
+        return Number(("v", self.steps.root), before), Number(("L",), self.steps.new_loss)
+
+    @property
+    def outcome(self) -> Text:
+        """How the result has changed by all updates."""
+        before, after = self.results
+        if after.value is None:
+            operations = (node.operation for node in self.steps.diagram)
+            call = next((title_of(o) for o in operations if isinstance(o, Total)), "the function")
+            return Text(f" The new {self.root} is not computed here: call {call} once more.")
+        return Text(f" By all updates {self.root} goes from ", before, " to ", after, ".")
+
+    @property
+    def equations(self) -> list[Equation]:
+        moved: Equation = [
+            Term(self.name, Text(self.value)),
+            "−",
+            Term("learning rate × gradient", self.moved),
+            "=",
+            Term(f"new {self.name}", Text(self.answer), True),
+        ]
+        if not self.is_last:
+            return [moved]
+        before, after = self.results
+        now = Term(f"{self.root} after all updates", Text(after), True)
+        return [moved, [Term(f"{self.root} before", Text(before)), "→", now]]
+
+    @property
+    def cells(self) -> tuple[Text, ...]:
+        result = Text("value becomes ", self.answer)
+        return Text(self.name), self.gradient, NOTHING, NOTHING, result
+
+
+class Sent(Told):
+    """Gradient was sent along one edge.
+
+    Attributes:
+        receiver: the name of the operand that gets it.
+        upstream, sent, before, after: the numbers of upstream × local = sent, before + sent = after.
+        formula: the formula of the local derivative, or "" where that is a number.
+        uses: "1 of 2".
+    """
+
+    def __init__(self, steps: Steps, step: Step, check: str = "") -> None:
+        is_complete = step.received == step.uses
+        super().__init__(steps, step, check if is_complete else "")
+        assert step.parent is not None
+        assert step.operand is not None
+        assert step.before is not None
+        assert step.contribution is not None
+        place = (step.node, step.operand)
+        self.receiver = steps.diagram[step.parent].name
+        self.upstream = Number(("g", step.node), step.upstream)
+        self.number = Number(("l", *place), step.local)
+        self.sent = Number(("c", *place), step.contribution)
+        self.before = Number(("b", *place), step.before)
+        # The first contribution keeps its sign of zero in the gradient, not in a sum.
+        self.after = Number(("a", *place), step.before + step.contribution)
+        self.formula = "" if _is_number(step.formula) else step.formula
+        self.uses = f"{step.received} of {step.uses}"
+
+    @property
+    def edge(self) -> str:
+        return f"{self.name} → {self.receiver}"
+
+    @property
+    def local(self) -> Text:
+        """The local derivative as formula and number; the number alone where the formula is one."""
+        return Text(f"{self.formula} = ", self.number) if self.formula else Text(self.number)
+
+    @property
+    def factor(self) -> str:
+        """The same to stand after a ×: a sum in brackets."""
+        formula = f"({self.formula})" if _is_sum(self.formula) else self.formula
+        return f"{formula} = {self.number}" if formula else str(self.number)
+
+    @property
+    def result(self) -> Text:
+        """The sum that gives the gradient so far: "1 + 0.5 = 1.5"."""
+        return Text(self.before, " + ", self.sent, " = ", self.after)
+
+    @property
+    def answer(self) -> Number:
+        return self.sent
+
+    @property
+    def asks(self) -> Text:
+        to = f"Backward, from {self.name} to {self.receiver}: upstream ∂{self.root}/∂{self.name} = "
+        by = f" times local ∂{self.name}/∂{self.receiver} = "
+        return Text(to, self.upstream, by, self.local, " gives ")
+
+    @property
+    def tells(self) -> Text:
+        becomes = f". The gradient of {self.receiver} becomes "
+        return Text(self.sent, becomes, self.result, f", with {self.uses} uses received.")
+
+    @property
+    def equations(self) -> list[Equation]:
+        total: Equation = [
+            Term(f"gradient of {self.receiver} so far", Text(self.before)),
+            "+",
+            Term("contribution", Text(self.sent), True),
+            "=",
+            Term(f"gradient of {self.receiver}", Text(self.after), True),
+        ]
+        return [self.product("contribution"), total]
+
+    def product(self, caption: str) -> Equation:
+        """Upstream × local = contribution, under this caption."""
+        return [
+            Term(f"upstream ∂{self.root}/∂{self.name}", Text(self.upstream)),
+            "×",
+            Term(f"local ∂{self.name}/∂{self.receiver}", self.local),
+            "=",
+            Term(caption, Text(self.sent), True),
+        ]
+
+    @property
+    def cells(self) -> tuple[Text, ...]:
+        result = Text(self.result, f" ({self.uses})")
+        return Text(self.edge), Text(self.upstream), self.local, Text(self.sent), result
 
     @property
     def share(self) -> tuple[str, ...]:
-        """What one operand of a compiled node gets, as texts under `SHARES`."""
-        texts = (self.receiver, self.local, self.contribution, self.result, self.uses)
-        return tuple(map(str, texts))
+        """The texts under `SHARES`."""
+        return self.receiver, str(self.number), str(self.sent), str(self.result), self.uses
 
     @property
-    def listed(self) -> Sequence[Told]:
-        """The edges that are told one by one where there is little room: all, or the first few."""
-        return self.parts if len(self.parts) <= MOST_LISTED else self.parts[:NAMED_FIRST]
+    def chosen_formula(self) -> str:
+        """As at a relu: without the numbers it cannot be written, or is written otherwise."""
+        node = self.steps.diagram[self.step.node]
+        if not self.formula or node.operation is None or self.step.operand is None:
+            return ""
+        known = [symbol(self.steps.diagram[parent]) for parent in node.parents]
+        unknown = [s if s.number is not None else Formula.symbol(s.name) for s in known]
+        try:
+            found = derivative_formula(node.operation, unknown, self.step.operand)
+        except TypeError:
+            return self.formula
+        return "" if found is not None and found.text == self.formula else self.formula
 
-    @property
-    def more(self) -> str:
-        """How many edges `listed` leaves out: "… 334 more"; "" for none."""
+
+class SentAtOnce(Told):
+    """A compiled node has sent gradient along all its edges at once.
+
+    There is no rule of the table for it, so no formula: its gradient program computes the local
+    derivatives by all operands together.
+
+    Attributes:
+        parts: what is said of each edge.
+        program: what computed the local derivatives: "gradient program of loss".
+        listed: the edges that are told one by one where there is little room: all, or the first.
+        more: how many it leaves out: "… 334 more"; "" for none.
+    """
+
+    def __init__(self, steps: Steps, step: Step, check: str = "") -> None:
+        super().__init__(steps, step, check)
+        operation = steps.diagram[step.node].operation
+        assert is_compiled(operation)
+        self.program = f"gradient program of {name_of(operation)}"
+        self.parts = [Sent(steps, edge) for edge in step.parts]
+        self.listed = self.parts if len(self.parts) <= MOST_LISTED else self.parts[:NAMED_FIRST]
         rest = len(self.parts) - len(self.listed)
-        return f"… {rest:,} more" if rest else ""
+        self.more = f"… {rest:,} more" if rest else ""
+        self.upstream = self.parts[0].upstream
+
+    @property
+    def receivers(self) -> str:
+        """To how many it sends: "337 Values"."""
+        return "1 Value" if len(self.parts) == 1 else f"{len(self.parts):,} Values"
+
+    @property
+    def edge(self) -> str:
+        return f"{self.name} → {self.receivers}"
+
+    @property
+    def answer(self) -> Number:
+        return self.parts[0].sent
+
+    @property
+    def asks(self) -> Text:
+        first = self.parts[0]
+        together = (
+            f"Backward, from {self.name} to {self.receivers} at once: the {self.program} has "
+            f"computed all local derivatives together. Upstream ∂{self.root}/∂{self.name} = "
+        )
+        by = f" times local ∂{self.name}/∂{first.receiver} = "
+        return Text(together, self.upstream, by, first.local, " gives ")
+
+    @property
+    def tells(self) -> Text:
+        """What the first operand gets, and some of the others."""
+        first, *others = self.parts
+        becomes = f". The gradient of {first.receiver} becomes "
+        said = Text(first.sent, becomes, first.result, ".")
+        few = [Text(f"{part.receiver} gets ", part.sent) for part in others[: NAMED_FIRST - 1]]
+        if rest := len(others) - len(few):
+            few.append(Text(f"{rest:,} more {'gets its' if rest == 1 else 'get their'} share"))
+        if not few:
+            return said
+        *before, last = few
+        listed = _joined(", ", before)
+        return Text(said, " In the same step ", listed, " and " if before else "", last, ".")
+
+    @property
+    def equations(self) -> list[Equation]:
+        told = [
+            part.product(f"contribution to {part.receiver}") for part in self.parts[:NAMED_FIRST]
+        ]
+        if rest := len(self.parts) - len(told):
+            told.append([Term("in the table below", Text(f"… {rest:,} more"))])
+        return told
+
+    @property
+    def cells(self) -> tuple[Text, ...]:
+        results = [Text(f"{part.receiver}: ", part.result) for part in self.listed]
+        if self.more:
+            results.append(Text(f"{self.more}, in the table below"))
+        edge, program = Text(self.edge), Text(self.program)
+        upstream = Text(self.upstream)
+        return edge, upstream, program, Text("all at once"), _joined("; ", results)
 
 
-def told(steps: Steps, step: Step, check: str = "") -> Told:
+def _joined(between: str, texts: Sequence[Text]) -> Text:
+    return Text(*[part for text in texts for part in (between, text)][1:])
+
+
+def tell(steps: Steps, step: Step, check: str = "") -> Told:
     """What a step says.
 
     Args:
         steps: all steps.
         step: one of them.
         check: what differences say of the gradient of its operand.
+
+    >>> from glassgrad import Value, backprop
+    >>> steps = backprop(Value(3.0, label="x") * 2.0)
+    >>> tell(steps, steps[0]).sentence
+    'Forward: v1 = x * 2 = 3 * 2 = 6.'
     """
-    return _Teller(steps).told(step, check)
+    kind = SentAtOnce if step.parts else _KINDS[step.phase]
+    return kind(steps, step, check)
 
 
-def all_told(steps: Steps, shown: Sequence[Step] | None = None) -> Iterator[Told]:
-    """What the steps say one after the other: all of them, or those that are shown."""
-    teller = _Teller(steps)
-    return (teller.told(step) for step in (steps if shown is None else shown))
-
-
-class _Teller:
-    """Says what steps say; one method for each kind of step."""
-
-    def __init__(self, steps: Steps) -> None:
-        self.steps = steps
-        self.diagram = steps.diagram
-        self.root = steps.diagram[steps.root]
-
-    def told(self, step: Step, check: str = "") -> Told:
-        if step.parts:
-            return self.sent_at_once(step)
-        if step.phase == "backward":
-            return self.sent(step, check)
-        return {"forward": self.computed, "seed": self.seeded, "update": self.updated}[step.phase](
-            step
-        )
-
-    def computed(self, step: Step) -> Told:
-        node = self.diagram[step.node]
-        value = Number(("v", step.node), step.value)
-        numbers = self.arithmetic(node)
-        caption = f"value of {node.name}"
-        terms = (Term("formula", Text(step.formula)), "=", Term("with numbers", numbers), "=")
-        return Told(
-            step,
-            node.name,
-            Text(f"Forward: {node.name} = {step.formula} = ", numbers, " = "),
-            Text(value, "."),
-            [[*terms, Term(caption, Text(value), True)]],
-            value,
-            Text(value),
-            step.formula,
-            numbers,
-        )
-
-    def arithmetic(self, node: Node) -> Text:
-        """How a node was computed, with the numbers of its operands."""
-        pattern = self.diagram.arithmetic(node, lambda operand: f"\0{operand.index}\0")
-        parts: list[str | Number] = []
-        for i, piece in enumerate(pattern.split("\0")):
-            if i % 2 == 0:
-                parts.append(piece)
-                continue
-            reference: Reference = ("v", int(piece))
-            if i == 1 and brackets_first(node.operation):
-                reference = (*reference, "()")
-            parts.append(Number(reference, self.diagram[int(piece)].data))
-        return Text(*parts)
-
-    def seeded(self, step: Step) -> Told:
-        root = self.root.name
-        derivative = f"∂{root}/∂{root}"
-        return Told(
-            step,
-            root,
-            Text(f"Seed: {derivative} = "),
-            Text(f"1, since {root} changes as fast as itself."),
-            [
-                [
-                    Term(f"gradient of {root}", Text(derivative)),
-                    "=",
-                    Term("seed", Text("1"), True),
-                ]
-            ],
-            Number(("g", step.node), 1.0),
-            Text("1"),
-        )
-
-    def updated(self, step: Step) -> Told:
-        name = self.diagram[step.node].name
-        value = Number(("v", step.node), step.before)
-        rate = Number(("r",), self.steps.learning_rate)
-        has_gradient = step.node in self.steps.gradients
-        gradient = Text(Number(("g", step.node), step.upstream) if has_gradient else "0")
-        after = Number(("m", step.node), step.after)
-        product = Text(rate, " × ", gradient)
-        numbers = Text(value, " - ", product)
-        moved: Equation = [
-            Term(name, Text(value)),
-            "−",
-            Term("learning rate × gradient", product),
-            "=",
-            Term(f"new {name}", Text(after), True),
-        ]
-        is_last = step.index == len(self.steps) - 1
-        outcome, change = self.outcome() if is_last else (Text(), None)
-        return Told(
-            step,
-            name,
-            Text(f"Update: {name} goes from ", value, " against its gradient, to ", numbers, " = "),
-            Text(after, ".", outcome),
-            [moved] if change is None else [moved, change],
-            after,
-            Text(after),
-            numbers=numbers,
-            upstream=gradient,
-        )
-
-    def outcome(self) -> tuple[Text, Equation]:
-        """After the last update, how the result has changed by all of them."""
-        name = self.root.name
-        before = Number(("v", self.root.index), self.root.data)
-        after = Number(("L",), self.steps.new_loss)
-        change: Equation = [
-            Term(f"{name} before", Text(before)),
-            "→",
-            Term(f"{name} after all updates", Text(after), True),
-        ]
-        if self.steps.new_loss is None:
-            operations = (node.operation for node in self.diagram)
-            call = next((title_of(o) for o in operations if isinstance(o, Total)), "the function")
-            return Text(f" The new {name} is not computed here: call {call} once more."), change
-        return Text(f" By all updates {name} goes from ", before, " to ", after, "."), change
-
-    def sent(self, step: Step, check: str = "") -> Told:
-        root, name = self.root.name, self.diagram[step.node].name
-        receiver, (upstream, local, sent, before) = self.edge_of(step)
-        formula = "" if _is_number(step.formula) else step.formula
-        shown = Text(f"{formula} = ", local) if formula else Text(local)
-        uses = f"{step.received} of {step.uses}"
-        so_far = self.accumulated(step)
-        total = so_far[-1]
-        by = f"∂{name}/∂{receiver}"
-        is_complete = step.received == step.uses
-        return Told(
-            step,
-            f"{name} → {receiver}",
-            Text(
-                f"Backward, from {name} to {receiver}: upstream ∂{root}/∂{name} = ",
-                upstream,
-                f" times local {by} = ",
-                shown,
-                " gives ",
-            ),
-            Text(
-                sent,
-                f". The gradient of {receiver} becomes ",
-                so_far,
-                f", with {uses} uses received.",
-            ),
-            [
-                self.product(step, shown),
-                [
-                    Term(f"gradient of {receiver} so far", Text(before)),
-                    "+",
-                    Term("contribution", Text(sent), True),
-                    "=",
-                    Term(f"gradient of {receiver}", Text(total), True),
-                ],
-            ],
-            sent,
-            so_far,
-            formula,
-            upstream=Text(upstream),
-            local=shown,
-            contribution=Text(sent),
-            uses=uses,
-            check=check if is_complete else "",
-            holds_here=bool(formula) and self.holds_here(step),
-        )
-
-    def edge_of(self, edge: Step) -> tuple[str, tuple[Number, Number, Number, Number]]:
-        """The receiver of an edge; upstream, local, contribution, and the gradient before it."""
-        assert edge.parent is not None
-        assert edge.operand is not None
-        place = (edge.node, edge.operand)
-        numbers = (
-            Number(("g", edge.node), edge.upstream),
-            Number(("l", *place), edge.local),
-            Number(("c", *place), edge.contribution),
-            Number(("b", *place), edge.before),
-        )
-        return self.diagram[edge.parent].name, numbers
-
-    def accumulated(self, edge: Step) -> Text:
-        """The sum that gives the gradient so far: "1 + 0.5 = 1.5".
-
-        The first contribution keeps its sign of zero in the gradient, not in a sum.
-        """
-        _, (_, _, sent, before) = self.edge_of(edge)
-        assert sent.value is not None
-        assert before.value is not None
-        total = Number(("a", *sent.reference[1:]), before.value + sent.value)
-        return Text(before, " + ", sent, " = ", total)
-
-    def product(self, edge: Step, local: Text) -> Equation:
-        """Upstream × local = contribution."""
-        root, node = self.root.name, self.diagram[edge.node]
-        receiver, (upstream, _, sent, _) = self.edge_of(edge)
-        to = f" to {receiver}" if node.is_compiled else ""
-        return [
-            Term(f"upstream ∂{root}/∂{node.name}", Text(upstream)),
-            "×",
-            Term(f"local ∂{node.name}/∂{receiver}", local),
-            "=",
-            Term(f"contribution{to}", Text(sent), True),
-        ]
-
-    def holds_here(self, step: Step) -> bool:
-        """Whether the formula of a local derivative was chosen by the numbers, as that of a relu."""
-        node = self.diagram[step.node]
-        assert node.operation is not None
-        assert step.operand is not None
-        symbols = [symbol(self.diagram[parent]) for parent in node.parents]
-        unknown = [s if s.number is not None else Formula.symbol(s.name) for s in symbols]
-        try:
-            found = derivative_formula(node.operation, unknown, step.operand)
-        except TypeError:
-            return True
-        return found is None or found.text != step.formula
-
-    # A compiled node sends along all its edges at once. There is no rule of the table for it, so
-    # no formula: its gradient program computes the local derivatives by all operands together.
-
-    def sent_at_once(self, step: Step) -> Told:
-        root, name = self.root.name, self.diagram[step.node].name
-        parts = [self.sent(edge) for edge in step.parts]
-        receivers = "1 Value" if len(parts) == 1 else f"{len(parts):,} Values"
-        program = program_of(self.diagram[step.node])
-        first = parts[0]
-        equations = [self.product(part.step, part.local) for part in parts[:NAMED_FIRST]]
-        if rest := len(parts) - len(equations):
-            equations.append([Term("in the table below", Text(f"… {rest:,} more"))])
-        shown = Told(
-            step,
-            f"{name} → {receivers}",
-            Text(
-                f"Backward, from {name} to {receivers} at once: the {program} has computed all "
-                f"local derivatives together. Upstream ∂{root}/∂{name} = ",
-                first.upstream,
-                f" times local ∂{name}/∂{first.receiver} = ",
-                first.local,
-                " gives ",
-            ),
-            _told_at_once(parts),
-            equations,
-            first.answer,
-            Text(),
-            upstream=first.upstream,
-            local=Text(program),
-            contribution=Text("all at once"),
-            parts=parts,
-        )
-        results: list[str | Text] = []
-        for part in shown.listed:
-            results += ["; " if results else "", f"{part.receiver}: ", part.result]
-        if shown.more:
-            results.append(f"; {shown.more}, in the table below")
-        return replace(shown, result=Text(*results))
-
-
-def _told_at_once(parts: Sequence[Told]) -> Text:
-    """What the first operand of a compiled node gets, and some of the others."""
-    first, *others = parts
-    said = Text(
-        *first.contribution, f". The gradient of {first.receiver} becomes ", first.result, "."
-    )
-    few = [Text(f"{part.receiver} gets ", part.contribution) for part in others[: NAMED_FIRST - 1]]
-    if rest := len(others) - len(few):
-        few.append(Text(f"{rest:,} more {'gets its' if rest == 1 else 'get their'} share"))
-    if not few:
-        return said
-    *before, last = few
-    listed = [piece for i, one in enumerate(before) for piece in (", " if i else "", one)]
-    return Text(said, " In the same step ", *listed, " and " if before else "", last, ".")
-
-
-def program_of(node: Node) -> str:
-    """What computed the local derivatives of a compiled node: "gradient program of loss"."""
-    assert is_compiled(node.operation)
-    return f"gradient program of {name_of(node.operation)}"
+_KINDS: dict[str, type[Told]] = {
+    "forward": Computed,
+    "seed": Seeded,
+    "backward": Sent,
+    "update": Updated,
+}
 
 
 def _is_sum(formula: str) -> bool:

@@ -2,7 +2,7 @@
 
 It needs the extra `widget` and a notebook whose kernel runs; without one a saved widget is blank,
 so a cell shows `Backprop.html` by default. The page is that of `page.py`; its script is given a
-place, and told what to do when the reader moves.
+place, what to do when the reader moves, and the operations to compute with.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 ADVICE = 'Widgets need anywidget, which is not installed: pip install "glassgrad[widget]".'
 _MODULE = """
-const setUp = %s;
+const setUp = %s, operations = %s;
 function render({ model, el }) {
   el.innerHTML = model.get("html");
-  const [go] = setUp(el, (index) => { model.set("index", index); model.save_changes(); });
+  const tell = (index) => { model.set("index", index); model.save_changes(); };
+  const [go] = setUp(el, tell, operations);
   const follow = () => go(model.get("index"));
   model.on("change:index", follow);
   follow();
@@ -30,18 +31,19 @@ export default { render };
 """
 
 
-def stepper(html: str, shown: range) -> AnyWidget:
+def stepper(html: str, operations: str, shown: range) -> AnyWidget:
     """A widget with an `index` that Python can read, set and observe.
 
     Args:
         html: the page without its script.
+        operations: what the page computes with, in JavaScript.
         shown: the steps that it shows, by index.
 
     Raises:
         ImportError: anywidget is not installed.
     """
     try:
-        return _stepper_class()(html, shown)
+        return _stepper_class()(html, operations, shown)
     except ImportError as error:
         raise ImportError(ADVICE) from error
 
@@ -55,12 +57,12 @@ def _stepper_class() -> type[AnyWidget]:
     class Stepper(AnyWidget):
         """A stepper; its `index` is that of the step shown, and -1 goes to the last on the page."""
 
-        _esm = _MODULE % script()
         html = Unicode().tag(sync=True)
         index = Int(0).tag(sync=True)
 
-        def __init__(self, html: str, shown: range) -> None:
+        def __init__(self, html: str, operations: str, shown: range) -> None:
             self._shown = shown
+            self._esm = _MODULE % (script(), operations)
             super().__init__(html=html, index=shown[0])
 
         def __repr__(self) -> str:

@@ -1,0 +1,369 @@
+"""What a step says, and what the page is given: both say the same, whatever the numbers.
+
+The page puts numbers into texts by references; here a small evaluator does, from the numbers in the
+data alone, and must arrive at the texts that Python has. How a page computes is tried in a browser.
+"""
+
+import json
+import math
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
+
+import pytest
+from browsing import Pages
+from lecture import lecture_neuron
+
+from glassgrad import (
+    MLP,
+    TABLE,
+    Backprop,
+    Value,
+    backprop,
+    compiled,
+    engine,
+    operation,
+    step_neuron,
+)
+from glassgrad.engine.backward import contribution
+from glassgrad.engine.printing import short
+from glassgrad.viz.stage import MOST_LIVE, MOST_STEPS, data, formula, javascript
+from glassgrad.viz.told import Number, Text, Told, tell
+
+
+def diamond() -> Value:
+    x = Value(-3.0, label="x")
+    a = 2.0 * x
+    a.label = "a"
+    return a + a**2
+
+
+def piecewise() -> Value:
+    x, z = Value(-1.5, label="x"), Value(2.0, label="z")
+    chosen = engine.where(x > 0.0, x * z, z.relu())
+    return engine.maximum(abs(x), chosen) * engine.max([x, z, x * z])
+
+
+def reductions() -> Value:
+    xs = [Value(x, label=f"x{i}") for i, x in enumerate((0.5, -1.5, 2.0))]
+    parts = [engine.sum(xs), engine.logsumexp(xs), engine.norm(xs), engine.std(xs)]
+    return engine.prod(parts) + engine.dot([*xs, *xs], [*parts, *xs[:2]])
+
+
+def hard() -> Value:
+    x, zero = Value(math.inf, label="x"), Value(-0.0, label="0")
+    return (x * zero).relu() + zero * 3.0 - x
+
+
+def network() -> Value:
+    return MLP(2, [3, 1], seed=0)([1.0, -2.0]) ** 2
+
+
+GRAPHS = [lecture_neuron, diamond, piecewise, reductions, hard, network]
+EVERY = pytest.mark.parametrize("build", GRAPHS, ids=lambda build: build.__name__)
+FINITE = pytest.mark.parametrize(
+    "build", [each for each in GRAPHS if each is not hard], ids=lambda build: build.__name__
+)
+
+
+def updated(build: Callable[[], Value]) -> Backprop:
+    return backprop(build(), learning_rate=0.1)
+
+
+class Page:
+    """The numbers that a page has, found from its data alone."""
+
+    def __init__(self, given: dict) -> None:
+        self.data = json.loads(json.dumps(given))
+        self.nodes = self.data["nodes"]
+        self.edges: dict[tuple[int, int], tuple[float, float, float]] = {}
+        self.gradients = {self.data["root"]: 1.0}
+        for i in reversed(range(len(self.nodes))):
+            self._send(i)
+
+    def _send(self, i: int) -> None:
+        node = self.nodes[i]
+        row = TABLE.get(re.sub(r"_\d+$", "", node["o"] or ""))
+        for k, (parent, local) in enumerate(zip(node["p"], node["l"])):
+            if local is None or i not in self.gradients:
+                continue
+            sent = contribution(row, self.gradients[i], float(local))
+            before = self.gradients.get(parent)
+            self.gradients[parent] = sent if before is None else before + sent
+            self.edges[i, k] = (before or 0.0, sent, (before or 0.0) + sent)
+
+    def number(self, reference: list) -> float:
+        kind, *place = reference
+        if kind in "bca":
+            return self.edges[tuple(place)]["bca".index(kind)]
+        if kind in "rL":
+            return float(self.data["rate" if kind == "r" else "after"])
+        i = place[0]
+        if kind == "v":
+            return float(self.nodes[i]["v"])
+        if kind == "l":
+            return float(self.nodes[i]["l"][place[1]])
+        if kind == "g":
+            return self.gradients[i]
+        assert kind == "m"
+        return float(self.nodes[i]["v"]) - self.data["rate"] * self.gradients[i]
+
+    def text(self, text: str | list) -> str:
+        return text if isinstance(text, str) else "".join(map(self._part, text))
+
+    def _part(self, part: str | list) -> str:
+        if isinstance(part, str):
+            return part
+        number = short(self.number(part))
+        return f"({number})" if part[-1] == "()" and number.startswith("-") else number
+
+
+def texts(told: Told) -> Iterator[str]:
+    """All that a step says, as Python text."""
+    yield from map(str, (told.asks, told.tells, *told.cells))
+    for equation in told.equations:
+        for part in equation:
+            yield part if isinstance(part, str) else f"{part.caption}: {part.text}"
+
+
+def texts_on(page: Page, step: dict) -> Iterator[str]:
+    """The same, as the page makes it of its data."""
+    yield from map(page.text, (step["asks"], step["tells"], *step["cells"]))
+    for equation in step["equations"]:
+        for part in equation:
+            yield part if isinstance(part, str) else f"{part[0]}: {page.text(part[1])}"
+
+
+@EVERY
+def test_the_references_lead_to_the_numbers_of_the_texts(build: Callable[[], Value]) -> None:
+    steps = updated(build)
+    page = Page(data(steps))
+    assert page.data["live"] is True
+    assert len(page.data["steps"]) == len(steps)
+    for step, given in zip(steps, page.data["steps"]):
+        assert list(texts_on(page, given)) == list(texts(tell(steps, step)))
+
+
+@EVERY
+def test_the_graph_has_the_gradients_that_its_edges_give(build: Callable[[], Value]) -> None:
+    steps = updated(build)
+    page = Page(data(steps))
+    for i, node in enumerate(page.nodes):
+        expected = steps.gradients.get(i)
+        assert str(page.gradients.get(i)) == str(expected)
+        assert (None if node["g"] is None else str(float(node["g"]))) == (
+            None if expected is None else str(expected)
+        )
+        assert node["k"] == (
+            "node" if node["p"] else "constant" if steps.diagram[i].is_constant else "leaf"
+        )
+    moved = {step.node for step in steps if step.phase == "update"}
+    assert {i for i, node in enumerate(page.nodes) if node.get("m")} == moved
+
+
+@EVERY
+def test_the_answer_is_the_number_that_comes_of_the_step(build: Callable[[], Value]) -> None:
+    steps = updated(build)
+    page = Page(data(steps))
+    for step, given in zip(steps, page.data["steps"]):
+        of_phase = {"forward": step.value, "backward": step.contribution}
+        expected = of_phase.get(step.phase, step.after)
+        assert short(page.number(given["answer"])) == short(expected)
+        assert given["edges"] == [[edge.node, edge.operand] for edge in step.edges]
+        if step.phase == "backward":
+            assert given["uses"] == [step.received, step.uses]
+
+
+def test_a_text_is_words_and_numbers() -> None:
+    x = Number(("v", 0), -2.0)
+    text = Text("f(", Text(x, ") = "), "g", Number(("v", 0, "()"), -2.0))
+    assert str(text) == "f(-2) = g(-2)"
+    assert text.data() == ["f(", ("v", 0), ") = g", ("v", 0, "()")]
+    assert Text("a", "", "b").data() == "ab"
+    assert Text(x, "y = ", "z = ", x).data("z = ") == [("v", 0), "y = ", "z = ", ("v", 0)]
+
+
+def test_the_numbers_of_an_update_without_a_gradient_are_zero() -> None:
+    x, z = Value(1.0, label="x"), Value(2.0, label="z")
+    steps = backprop(engine.where(1.0, x, z), learning_rate=0.5)
+    said = {step.node: str(tell(steps, step).numbers) for step in steps[-2:]}
+    assert list(said.values()) == ["1 - 0.5 × 1", "2 - 0.5 × 0"]
+
+
+# Formulas that hold for these numbers only.
+
+
+@pytest.mark.parametrize(
+    ("build", "expected"),
+    [
+        (lambda x: x.tanh() * x**3, set()),
+        (abs, set()),
+        (engine.relu, set()),
+        (lambda x: engine.maximum(x, 2.0 * x), {True}),  # where they tie, each has a half
+        (lambda x: engine.elu(-x, 0.1), {True}),
+    ],
+)
+def test_it_is_told_whether_a_formula_holds_everywhere(build: Callable, expected: set) -> None:
+    steps = backprop(build(Value(0.5, label="x")))
+    assert {step.get("branch") for step in data(steps)["steps"]} - {None} == expected
+
+
+def test_a_formula_that_the_numbers_chose_is_marked_and_stands_alone() -> None:
+    x = Value(1.0, label="x")
+    bent = operation(
+        "bent", "bent", lambda x: x * abs(x), None, lambda x, y: engine.where(x, 2 * x, -2 * x)
+    )
+    (step,) = [s for s in data(backprop(bent(x)))["steps"] if s["phase"] == "backward"]
+    assert step["branch"]
+    assert step["asks"][-3:] == ["2 * x = ", ("l", 1, 0), " gives "]
+    assert step["asks"][-4].endswith("∂v1/∂x = ")
+
+
+# Where the page cannot compute.
+
+
+def why_not(steps: Backprop) -> str:
+    found = data(steps)
+    assert javascript(steps) == "{}"
+    for step in found["steps"]:
+        assert all(isinstance(text, str) for text in (step["asks"], step["tells"], *step["cells"]))
+    said = found["live"]
+    assert said.startswith("Numbers cannot be changed on this page: ")
+    return said.partition(": ")[2]
+
+
+def test_compiled_nodes_are_computed_in_python_alone() -> None:
+    w = Value(2.0, label="w")
+    y = compiled(lambda x, z: w * x + z)(3.0, 4.0) * w
+    steps = backprop(y)
+    assert why_not(steps) == "<lambda> is compiled, and its array program runs in Python alone."
+    assert [step["edges"] for step in data(steps)["steps"]][-1] == [[1, 0]]
+    assert data(backprop(y, depth=1))["live"] is True
+
+
+def test_operations_that_are_no_formula_are_named() -> None:
+    mine = operation("mine", "a sine", math.sin, None, lambda x, y: engine.cos(x))
+    steps = backprop(mine(Value(1.0)))
+    assert why_not(steps) == "mine is no formula that the page could compute."
+
+
+def test_a_large_graph_is_not_live_and_shown_in_part() -> None:
+    x = Value(1.0)
+    for _ in range(MOST_STEPS):
+        x = x * 1.001
+    steps = backprop(x)
+    assert f"up to {MOST_LIVE:,}" in why_not(steps)
+    found = data(steps)
+    assert len(found["steps"]) == MOST_STEPS
+    assert found["all"] == len(steps)
+    assert found["steps"][0]["node"] == steps[found["first"]].node
+
+
+def test_numbers_that_have_changed_since_are_not_computed_with() -> None:
+    x = Value(1.0, label="x")
+    y = x * 2.0
+    x.data = 5.0
+    assert "have changed since" in why_not(backprop(y))
+
+
+# The whole expression.
+
+
+def text_of(markup: str) -> str:
+    """Markup as text, rows apart."""
+    return " ; ".join(
+        "".join(row.itertext())
+        for row in list(ET.fromstring(markup).iter("mtr")) or [ET.fromstring(markup)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("build", "expected"),
+    [
+        (lambda x, z: (x + z) * x, "(x+z)·x"),
+        (lambda x, z: x - (z - x), "x−(z−x)"),
+        (lambda x, z: x - z - x, "x−z−x"),
+        (lambda x, z: -(x + z), "−(x+z)"),
+        (lambda x, z: (x * z) ** 2, "(x·z)2"),
+        (lambda x, z: (x + z).tanh() / 2.0, "tanh(x+z)2"),
+        (lambda x, z: abs(x - z) * -1.5, "|x−z|·(−1.5)"),
+        (lambda x, z: engine.sum([x, z]) + engine.dot([x, x], [z, x]), "sum(x,z)+dot([x,x],[z,x])"),
+    ],
+)
+def test_the_expression_is_written_with_the_brackets_it_needs(
+    build: Callable, expected: str
+) -> None:
+    y = build(Value(2.0, label="x"), Value(3.0, label="z"))
+    steps = backprop(y)
+    assert text_of(formula(steps.diagram, steps.root)) == expected
+
+
+def test_what_is_used_twice_is_defined_first_and_the_rest_is_inlined() -> None:
+    x = Value(3.0, label="x1")
+    a = 2.0 * x
+    b = a + 1.0
+    b.label = "b"
+    y = b * a
+    y.label = "y"
+    steps = backprop(y, names={"a": a})
+    assert text_of(formula(steps.diagram, steps.root)) == "a=2·x1 ; y=(a+1)·a"
+    assert "<msub><mi>x</mi><mn>1</mn></msub>" in formula(steps.diagram, steps.root)
+
+
+@FINITE
+def test_every_part_of_an_expression_knows_its_node(build: Callable[[], Value]) -> None:
+    steps = backprop(build())
+    markup = formula(steps.diagram, steps.root)
+    named = {int(row.get("data-n", -1)) for row in ET.fromstring(markup).iter("mrow")} - {-1}
+    assert named == set(range(len(steps.diagram)))
+
+
+def test_a_long_expression_is_left_out() -> None:
+    x = Value(1.0, label="x")
+    assert formula(backprop(engine.sum([x] * 41)).diagram, 1) == ""
+    y = x
+    for _ in range(60):
+        y = y + y  # as text 2 ** 60 leaves, as definitions 60 lines
+    assert formula(backprop(y).diagram, 60) == ""
+    assert formula(backprop(x).diagram, 0) == ""
+
+
+# The page's own numbers, in a browser.
+
+COMPUTED = """([functions, nodes]) => {
+  const rows = eval(functions), values = [], locals = [];
+  const number = (x) => typeof x === "string" ? Number(x.replace("inf", "Infinity")) : x;
+  nodes.forEach((node, i) => {
+    const operands = node.p.map((parent) => values[parent]);
+    values.push(node.o ? rows[node.o].value(...operands) : number(node.v));
+    locals.push(node.o ? rows[node.o].partials(...operands, values[i]) : []);
+  });
+  const text = (x) => x === null ? null : Object.is(x, -0) ? "-0" :
+    String(x).replace("Infinity", "inf").replace("NaN", "nan");
+  return [values.map(text), locals.map((each) => each.map(text))];
+}"""
+
+
+@EVERY
+def test_the_page_computes_the_numbers_of_the_engine(
+    build: Callable[[], Value], new_page: Pages
+) -> None:
+    steps = backprop(build())
+    given = data(steps)
+    values, partials = new_page().evaluate(COMPUTED, [javascript(steps), given["nodes"]])
+    for node, value, found in zip(steps.diagram, values, partials):
+        assert is_near(float(value), node.data)
+        for right, local in zip(node.partials, found):
+            if right is not None:
+                assert is_near(float(local), right)
+
+
+def is_near(x: float, right: float) -> bool:
+    return x == right or math.isclose(x, right, rel_tol=1e-12) or (x != x and right != right)
+
+
+def test_a_neuron_with_a_loss_says_its_lines_and_scopes() -> None:
+    found = data(step_neuron([2.0], [1.0], 0.5, target=1.0))
+    assert found["lines"] == []
+    named = data(backprop(network()))
+    assert {node["path"] for node in named["nodes"]} >= {"MLP.layers.0.neurons.0"}
