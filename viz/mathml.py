@@ -9,7 +9,6 @@ import html
 
 from glassgrad.engine import Formula, Operation
 from glassgrad.engine.formula import printed
-from glassgrad.engine.op import ATOM
 from glassgrad.engine.printers import (
     POWER,
     PRODUCT,
@@ -28,8 +27,8 @@ _STYLES = {
     "sub": Style("<mrow>%s<mo>−</mo>%s</mrow>", SUM, (SUM, SUM + 1)),
     "mul": Style("<mrow>%s<mo>·</mo>%s</mrow>", PRODUCT, (PRODUCT, PRODUCT + 1)),
     "div": Style("<mfrac>%s%s</mfrac>", POWER),  # a fraction needs brackets as a base alone
-    "neg": Style("<mrow><mo>−</mo>%s</mrow>", SIGN, (SIGN,)),
-    "pos": Style("<mrow><mo>+</mo>%s</mrow>", SIGN, (SIGN,)),
+    "neg": Style("<mrow><mo>−</mo>%s</mrow>", SIGN, (SIGN + 1,)),
+    "pos": Style("<mrow><mo>+</mo>%s</mrow>", SIGN, (SIGN + 1,)),
     "pow": Style("<msup>%s%s</msup>", POWER, (POWER + 1, 0)),
     "sqrt": Style("<msqrt>%s</msqrt>"),
     "abs": Style("<mrow><mo>|</mo>%s<mo>|</mo></mrow>"),
@@ -68,11 +67,11 @@ def _style(operation: Operation, numbers: Numbers) -> Style:
     return Style(f"<mrow><mi>{name}</mi><mo>(</mo>{operands}<mo>)</mo></mrow>")
 
 
-def _literal(number: float) -> tuple[str, int]:
+def _literal(number: float) -> str:
     text = number_text(number).replace("inf", "∞")
     if text.startswith("-"):
-        return f"<mrow><mo>−</mo><mn>{text[1:]}</mn></mrow>", SIGN
-    return f"<mn>{text}</mn>", ATOM
+        return f"<mrow><mo>−</mo><mn>{text[1:]}</mn></mrow>"
+    return f"<mn>{text}</mn>"
 
 
 MATHML = Printer(_style, _literal, identifier, ("<mrow><mo>(</mo>", "<mo>)</mo></mrow>"))
