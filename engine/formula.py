@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from glassgrad.engine.misuse import is_real, real
-from glassgrad.engine.op import ATOM, TABLE, Operation, Reduction, evaluators
+from glassgrad.engine.op import ATOM, Operation, Reduction, evaluators
 from glassgrad.engine.printers import (
     JAVASCRIPT,
     LATEX,
@@ -25,9 +26,18 @@ from glassgrad.engine.printers import (
     Style,
     pieces,
 )
-from glassgrad.engine.table import mul, neg
+from glassgrad.engine.table import abs, add, div, mul, neg, pos, pow, sub
 
 
+def _operators(row: Operation) -> tuple[Callable[..., Formula], Callable[..., Formula]]:
+    """The operator of a row, and the one for a number at its left."""
+    return (
+        lambda self, *others: written(row, (self, *others)),
+        lambda self, other: written(row, (other, self)),
+    )
+
+
+@dataclass(eq=False, repr=False, slots=True)
 class Formula:
     r"""A symbol, a literal, or an operation of the table on formulas.
 
@@ -49,22 +59,11 @@ class Formula:
     ('\\frac{x + 1}{x}', 'x ** 2', 'pow(x, 2.0)', 'Math.abs(x)')
     """
 
-    __slots__ = ("name", "number", "operands", "operation", "value")
-
-    def __init__(
-        self,
-        operation: Operation | None = None,
-        operands: tuple[Formula, ...] = (),
-        *,
-        name: str = "",
-        number: float | None = None,
-        value: float | None = None,
-    ) -> None:
-        self.operation = operation
-        self.operands = operands
-        self.name = name
-        self.number = number
-        self.value = number if value is None else value
+    operation: Operation | None = None
+    operands: tuple[Formula, ...] = ()
+    name: str = ""
+    number: float | None = None
+    value: float | None = None
 
     @staticmethod
     def symbol(name: str, value: float | None = None) -> Formula:
@@ -74,31 +73,31 @@ class Formula:
     @staticmethod
     def literal(number: float) -> Formula:
         """A number, written in the fewest digits that read back exactly."""
-        return Formula(number=number)
+        return Formula(number=number, value=number)
 
     @property
     def text(self) -> str:
-        """The formula in Python's notation, for people."""
+        """In Python's notation, for people."""
         return printed(self, TEXT)
 
     @property
     def latex(self) -> str:
-        """The formula in LaTeX, for mathematics mode."""
+        """In LaTeX, for mathematics mode."""
         return printed(self, LATEX)
 
     @property
     def python(self) -> str:
-        """The formula as Python on floats: the functions have the names of the rows."""
+        """As Python on floats: the functions have the names of the rows."""
         return printed(self, PYTHON)
 
     @property
     def numpy(self) -> str:
-        """The formula as an expression on arrays: the functions have the names of the rows."""
+        """As an expression on arrays: the functions have the names of the rows."""
         return printed(self, NUMPY)
 
     @property
     def javascript(self) -> str:
-        """The formula as JavaScript; what `Math` lacks is defined in `functions.js`."""
+        """As JavaScript; what `Math` lacks is defined in `functions.js`."""
         return printed(self, JAVASCRIPT)
 
     def __str__(self) -> str:
@@ -110,30 +109,16 @@ class Formula:
     def __bool__(self) -> bool:
         return bool(_known(self, "is true"))
 
-    __hash__ = object.__hash__
-
-    if TYPE_CHECKING:  # made from the table at the end of this file
-
-        def __add__(self, other: Any) -> Formula: ...
-        def __sub__(self, other: Any) -> Formula: ...
-        def __mul__(self, other: Any) -> Formula: ...
-        def __rmul__(self, other: Any) -> Formula: ...
-        def __truediv__(self, other: Any) -> Formula: ...
-        def __rtruediv__(self, other: Any) -> Formula: ...
-        def __pow__(self, other: Any) -> Formula: ...
-        def __rpow__(self, other: Any) -> Formula: ...
-        def __neg__(self) -> Formula: ...
-        def __abs__(self) -> Formula: ...
+    __add__, __radd__ = _operators(add)
+    __sub__, __rsub__ = _operators(sub)
+    __mul__, __rmul__ = _operators(mul)
+    __truediv__, __rtruediv__ = _operators(div)
+    __pow__, __rpow__ = _operators(pow)
+    __neg__, __pos__, __abs__ = (_operators(row)[0] for row in (neg, pos, abs))
 
 
 def printed(formula: Formula, printer: Printer, names: Mapping[int, str] | None = None) -> str:
-    """The formula, however deep, in the language of a printer.
-
-    Args:
-        formula: the formula.
-        printer: the language.
-        names: parts that have a name of their own, by `id`.
-    """
+    """A formula of any depth in a language; `names` has, by `id`, those of parts that have one."""
     found: list[str] = []
     left: list[str | Formula] = [formula]
     while left:
@@ -265,20 +250,4 @@ for _name in ("lt", "le", "eq", "ne", "gt", "ge"):
     setattr(Formula, f"__{_name}__", _comparison(getattr(operator, _name)))
 
 
-# Operators, from the table.
-
-
-def _operator(row: Operation) -> Callable[..., Formula]:
-    return lambda self, *others: written(row, (self, *others))
-
-
-def _reflected(row: Operation) -> Callable[..., Formula]:
-    return lambda self, other: written(row, (other, self))
-
-
-for _row in TABLE.values():
-    if _row.dunder is not None:
-        setattr(Formula, _row.dunder, _operator(_row))
-        if _row.arity == 2:
-            setattr(Formula, _row.dunder.replace("__", "__r", 1), _reflected(_row))
 evaluators[Formula] = written

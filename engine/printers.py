@@ -1,4 +1,4 @@
-r"""How formulas are written: in text, in LaTeX, and as source in Python, numpy and JavaScript.
+"""How formulas are written: in text, in LaTeX, and as source in Python, numpy and JavaScript.
 
 A `Printer` says how one operation is written around its operands, how a number and how a name. The
 one function that prints, and the formulas that it prints, are in `formula.py`; MathML, which only
@@ -115,11 +115,7 @@ def _latex_literal(number: float) -> str:
 
 
 def latex_name(name: str) -> str:
-    r"""A name as LaTeX: letters with digits get an index, all else is shown literally.
-
-    >>> latex_name("w1"), latex_name("50%"), latex_name("alpha")
-    ('w_{1}', '\\text{50\\%}', '\\alpha')
-    """
+    """A name as LaTeX: letters with digits get an index, all else is shown literally."""
     stem = name.rstrip("0123456789")
     index = name[len(stem) :]
     if stem in _GREEK:

@@ -2,7 +2,7 @@
 
 A row whose value is a formula over other rows is written as what that formula computes, and what it
 needs several times is computed once. The methods of `Value` are made from the Python, which gives
-the same bits as the functions of the row.
+the same bits as the functions of the row. The JavaScript stands on `functions.js`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from glassgrad.engine.table import abs, neg
 RESULT = "y"
 OPERANDS = string.ascii_lowercase.replace(RESULT, "")
 PYTHON_NAMES: dict[str, Any] = {
+    "nan": nan,
+    "inf": inf,
     **{row.kernel: row.scalar for row in TABLE.values()},
-    **{"nan": nan, "inf": inf},
 }
 """What the Python may call."""
 
@@ -58,43 +59,38 @@ def python_source(operation: Operation) -> RowSource:
 
 
 def javascript_functions(operations: Iterable[Operation]) -> str:
-    """Rows as a JavaScript expression: an object with a function for each name.
+    r"""Rows as a JavaScript expression: an object with a function for each name.
 
     It takes the operands and gives the value, followed by the local derivatives, with null where
-    none flows. What `javascript_prelude` gives has to stand before it.
+    none flows.
 
     Raises:
         TypeError: an operation, or its rule, is no formula over rows of the table.
 
     >>> from glassgrad import TABLE
-    >>> print(javascript_functions([TABLE["exp"], TABLE["mul"]]))
-    {
+    >>> print(*javascript_functions([TABLE["exp"], TABLE["mul"]]).splitlines()[-3:], sep="\n")
     "exp": (a) => {const y = Math.exp(a); return [y, y];},
-    "mul": (a, b) => {const y = a * b; return [y, b, a];}
-    }
+    "mul": (a, b) => {const y = a * b; return [y, b, a];},
+    };})()
     """
-    return "{\n" + ",\n".join(map(_javascript_function, operations)) + "\n}"
-
-
-@cache
-def javascript_prelude() -> str:
-    """The functions that JavaScript's `Math` lacks, or has with other answers than the table."""
     with open(os.path.join(os.path.dirname(__file__), "functions.js"), encoding="utf-8") as file:
-        return file.read()
+        prelude = file.read()
+    defined = re.findall(r"^function (\w+)", prelude, re.MULTILINE)
+    rows = [_javascript_function(operation, defined) for operation in operations]
+    return f"(() => {{{prelude}return {{\n{''.join(rows)}}};}})()"
 
 
-def _javascript_function(operation: Operation) -> str:
+def _javascript_function(operation: Operation, defined: list[str]) -> str:
     refusal = f"{operation.name} cannot be written in JavaScript"
     try:
-        source = _source(operation, JAVASCRIPT, "null", "chosen(%s)")
+        operands, lines, partials = _source(operation, JAVASCRIPT, "null", "chosen(%s)")
     except TypeError as error:
         raise TypeError(f"{refusal}. {error}") from None
-    lines = " ".join(f"const {name} = {text};" for name, text in source.lines)
-    body = f"{{{lines} return [{', '.join([RESULT, *source.partials])}];}}"
-    called = set(re.findall(r"(?<![\w.])\w+(?=\()", body))
-    for name in called.difference(re.findall(r"^function (\w+)", javascript_prelude(), re.M)):
+    assigned = " ".join(f"const {name} = {text};" for name, text in lines)
+    body = f"{{{assigned} return [{', '.join([RESULT, *partials])}];}}"
+    for name in set(re.findall(r"(?<![\w.])\w+(?=\()", body)).difference(defined):
         raise TypeError(f"{refusal}: the value of {name} is no formula over rows of the table.")
-    return f'"{operation.name}": ({", ".join(source.operands)}) => {body}'
+    return f'"{operation.name}": ({", ".join(operands)}) => {body},\n'
 
 
 def _source(operation: Operation, printer: Printer, nothing: str, chosen: str) -> RowSource:

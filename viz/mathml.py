@@ -1,7 +1,4 @@
-"""MathML, as one more language that formulas are printed in.
-
-Browsers show MathML without any script, which LaTeX would need. Used by `equation.py`.
-"""
+"""MathML, one more language of formulas: browsers show it without the script that LaTeX needs."""
 
 from __future__ import annotations
 
@@ -39,18 +36,14 @@ def mathml(formula: Formula) -> str:
     """A formula as a row of MathML, without the `<math>` around it.
 
     >>> from glassgrad import Formula
-    >>> mathml(Formula.symbol("w1") / 2.0)
-    '<mfrac><msub><mi>w</mi><mn>1</mn></msub><mn>2</mn></mfrac>'
+    >>> mathml(Formula.symbol("w1") / Formula.symbol("a<b"))
+    '<mfrac><msub><mi>w</mi><mn>1</mn></msub><mtext>a&lt;b</mtext></mfrac>'
     """
     return printed(formula, MATHML)
 
 
 def identifier(label: str) -> str:
-    """A label as MathML: letters with digits get an index, all else is shown literally.
-
-    >>> identifier("w1"), identifier("a<b")
-    ('<msub><mi>w</mi><mn>1</mn></msub>', '<mtext>a&lt;b</mtext>')
-    """
+    """A label as MathML: letters with digits get an index, all else is shown literally."""
     stem = label.rstrip("0123456789")
     if not (stem.isalpha() and stem.isascii()):
         return f"<mtext>{html.escape(visible(label))}</mtext>"
