@@ -24,6 +24,9 @@ function logaddexp(a, b) {
   return (a > b ? a : b) + Math.log1p(Math.exp(-Math.abs(a - b)));
 }
 
+/* The length of a vector; a nan is never masked by an infinity. */
+function norm(...xs) { return xs.some(Number.isNaN) ? NaN : Math.hypot(...xs); }
+
 /* The error function by the rational approximations of W. J. Cody, Rational Chebyshev
    approximations for the error function, Mathematics of Computation 23 (1969), 631-637. */
 const NEAR = [

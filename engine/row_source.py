@@ -18,7 +18,7 @@ from math import inf, nan
 from typing import Any, NamedTuple
 
 from glassgrad.engine.formula import Formula, as_formula, printed, style_of, written
-from glassgrad.engine.op import TABLE, Operation
+from glassgrad.engine.op import TABLE, Operation, Reduction
 from glassgrad.engine.printers import JAVASCRIPT, PYTHON, Printer, pieces
 from glassgrad.engine.table import abs, neg
 
@@ -55,47 +55,65 @@ def python_source(operation: Operation) -> RowSource:
     >>> python_source(TABLE["tanh"])[1:]
     ([('y', 'tanh(a)')], ['pow(1.0 / cosh(a), 2.0)'])
     """
-    return _source(operation, PYTHON, "None", "(%s) or None")
+    return _source(operation, operation.arity, PYTHON)
 
 
-def javascript_functions(operations: Iterable[Operation]) -> str:
-    r"""Rows as a JavaScript expression: an object with a function for each name.
+def javascript_functions(operations: Iterable[tuple[Operation, int]]) -> str:
+    r"""Rows as a JavaScript expression: an object with a function for each `javascript_key`.
 
     It takes the operands and gives the value, followed by the local derivatives, with null where
-    none flows.
+    none flows. A function has `masks` where a derivative of zero sends nothing of an infinite
+    gradient.
+
+    Args:
+        operations: each row with the number of its operands.
 
     Raises:
         TypeError: an operation, or its rule, is no formula over rows of the table.
 
     >>> from glassgrad import TABLE
-    >>> print(*javascript_functions([TABLE["exp"], TABLE["mul"]]).splitlines()[-3:], sep="\n")
+    >>> rows = javascript_functions([(TABLE["exp"], 1), (TABLE["sum"], 3)])
+    >>> print(*rows.splitlines()[-3:], sep="\n")
     "exp": (a) => {const y = Math.exp(a); return [y, y];},
-    "mul": (a, b) => {const y = a * b; return [y, b, a];},
+    "sum_3": (a, b, c) => {const y = a + b + c; return [y, 1, 1, 1];},
     };})()
     """
     with open(os.path.join(os.path.dirname(__file__), "functions.js"), encoding="utf-8") as file:
         prelude = file.read()
     defined = re.findall(r"^function (\w+)", prelude, re.MULTILINE)
-    rows = [_javascript_function(operation, defined) for operation in operations]
+    rows = [_javascript_function(operation, count, defined) for operation, count in operations]
     return f"(() => {{{prelude}return {{\n{''.join(rows)}}};}})()"
 
 
-def _javascript_function(operation: Operation, defined: list[str]) -> str:
+def javascript_key(operation: Operation, count: int) -> str:
+    """The name of a row, of so many operands, among `javascript_functions`."""
+    is_of_any_number = isinstance(operation, Reduction)
+    return f"{operation.kernel}_{count}" if is_of_any_number else operation.kernel
+
+
+def _javascript_function(operation: Operation, count: int, defined: list[str]) -> str:
     refusal = f"{operation.name} cannot be written in JavaScript"
     try:
-        operands, lines, partials = _source(operation, JAVASCRIPT, "null", "chosen(%s)")
+        operands, lines, partials = _source(operation, count, JAVASCRIPT)
     except TypeError as error:
         raise TypeError(f"{refusal}. {error}") from None
+    except RecursionError:
+        raise TypeError(f"{refusal}: of {count} operands it is too long.") from None
     assigned = " ".join(f"const {name} = {text};" for name, text in lines)
     body = f"{{{assigned} return [{', '.join([RESULT, *partials])}];}}"
     for name in set(re.findall(r"(?<![\w.])\w+(?=\()", body)).difference(defined):
         raise TypeError(f"{refusal}: the value of {name} is no formula over rows of the table.")
-    return f'"{operation.name}": ({", ".join(operands)}) => {body},\n'
+    function = f"({', '.join(operands)}) => {body}"
+    if operation.masks:
+        function = f"Object.assign({function}, {{masks: true}})"
+    return f'"{javascript_key(operation, count)}": {function},\n'
 
 
-def _source(operation: Operation, printer: Printer, nothing: str, chosen: str) -> RowSource:
-    """A row in a language, and how that writes no derivative, and the derivative of a choice."""
-    operands = tuple(map(Formula.symbol, OPERANDS[: operation.arity]))
+def _source(operation: Operation, arity: int, printer: Printer) -> RowSource:
+    """A row of so many operands in a language."""
+    is_python = printer is PYTHON
+    letters = OPERANDS if arity <= len(OPERANDS) else [f"x{i}" for i in range(arity)]
+    operands = tuple(map(Formula.symbol, letters[:arity]))
     reduced = _reducer()
     value = reduced(written(operation, operands))
     partials = [
@@ -104,7 +122,8 @@ def _source(operation: Operation, printer: Printer, nothing: str, chosen: str) -
     ]
     roots = [value, *(partial for partial in partials if partial is not None)]
     uses = _uses(roots, printer)
-    certain = set(map(id, _parts(roots, only_certain=True)))
+    # Python would raise in a branch that is not chosen; JavaScript never does.
+    certain = set(map(id, _parts(roots, only_certain=is_python)))
     lines: list[tuple[str, str]] = []
     names: dict[int, str] = {}
     temporary = count()
@@ -117,6 +136,7 @@ def _source(operation: Operation, printer: Printer, nothing: str, chosen: str) -
             continue
         lines.append((name, printed(part, printer, names)))
         names[id(part)] = name
+    nothing, chosen = ("None", "(%s) or None") if is_python else ("null", "chosen(%s)")
     edge = chosen if operation.selects else "%s"
     texts = [nothing if p is None else edge % printed(p, printer, names) for p in partials]
     return RowSource(tuple(symbol.name for symbol in operands), lines, texts)

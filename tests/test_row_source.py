@@ -16,6 +16,7 @@ from glassgrad.engine.row_source import (
     PYTHON_NAMES,
     RowSource,
     javascript_functions,
+    javascript_key,
     python_source,
 )
 
@@ -130,7 +131,9 @@ return points.map((point) => {
 
 def computed_in_page(pages: Pages, row: Operation, points: Sequence[Point]) -> list[list]:
     spelled = [[repr(x).replace("inf", "Infinity") for x in point] for point in points]
-    body = IN_BROWSER % (f"{javascript_functions([row])}[{row.name!r}]", json.dumps(spelled))
+    count = len(points[0])
+    functions = f"{javascript_functions([(row, count)])}[{javascript_key(row, count)!r}]"
+    body = IN_BROWSER % (functions, json.dumps(spelled))
     script = f"(() => {{{body}}})()"
     return [numbers_in(answer) for answer in pages().evaluate(script)]
 
@@ -150,14 +153,14 @@ def test_an_operation_of_a_user_is_written_if_it_is_a_formula() -> None:
         return x * engine.tanh(x)
 
     row = operation("bent", "", value, value, lambda x, y: 2.0 * x)
-    text = '"bent": (a) => {const y = a * Math.tanh(a); return [y, 2 * a];}'
-    assert text in javascript_functions([row])
+    text = f'"{row.kernel}": (a) => {{const y = a * Math.tanh(a); return [y, 2 * a];}}'
+    assert text in javascript_functions([(row, 1)])
     called = operation("called", "", math.sin, None, lambda x, y: engine.cos(x))
     with pytest.raises(TypeError, match=r"called cannot be written .* the value of called"):
-        javascript_functions([called])
+        javascript_functions([(called, 1)])
     asking = operation("asking", "", value, value, lambda x, y: 2.0 if x > 0.0 else 0.0)
     with pytest.raises(TypeError, match=r"asking cannot be written .* Whether a is smaller"):
-        javascript_functions([asking])
+        javascript_functions([(asking, 1)])
 
 
 def is_near(x: float | None, right: float | None) -> bool:
@@ -178,6 +181,28 @@ def test_the_javascript_of_a_row_computes_what_the_engine_does(
         right, right_partials = expected(row, point)
         assert is_near(y, right), point
         assert all(map(is_near, partials, right_partials)), point
+
+
+REDUCTIONS = [row for row in TABLE.values() if isinstance(row, Reduction)]
+
+
+@pytest.mark.parametrize("row", REDUCTIONS, ids=lambda row: row.name)
+@pytest.mark.parametrize("count", [2, 4, 30])
+def test_the_javascript_of_a_reduction_computes_what_the_engine_does(
+    row: Reduction, count: int, new_page: Pages
+) -> None:
+    generator = random.Random(row.name)
+    points = [tuple(generator.uniform(-3.0, 3.0) for _ in range(count)) for _ in range(20)]
+    points += [tuple(generator.choice(HARD) for _ in range(count)) for _ in range(200)]
+    for point, (y, *partials) in zip(points, computed_in_page(new_page, row, points)):
+        right, right_partials = expected(row, point)
+        assert is_near(y, right), point
+        assert all(map(is_near, partials, right_partials)), point
+
+
+def test_a_reduction_of_too_many_operands_is_refused_in_a_sentence() -> None:
+    with pytest.raises(TypeError, match="sum cannot be written in JavaScript: of 5000 operands"):
+        javascript_functions([(TABLE["sum"], 5000)])
 
 
 def test_a_difference_in_javascript_would_be_seen() -> None:
