@@ -28,7 +28,6 @@ import numpy as np
 from glassgrad.engine.op import (
     EVERYWHERE,
     POSITIVE,
-    NonEmptyReduction,
     Operation,
     Pairing,
     Reduction,
@@ -630,23 +629,23 @@ dot: Operation = operation(
 mean: Operation = operation(
     "mean", "The sum of the operands, divided by how many there are.",
     *formula(lambda *xs: _sum(*xs) / len(xs)), lambda xs, y: (1.0 / len(xs),) * len(xs),
-    kind=NonEmptyReduction,
+    kind=Reduction, least=1,
 )
 max: Operation = operation(
     "max", "The largest operand; where several tie, each has its share of the derivative.",
     *formula(lambda *xs: reduce(maximum, xs)), _shared_among_equals,
-    kind=NonEmptyReduction, latex=r"\max(%s)", masks=True,
+    kind=Reduction, least=1, latex=r"\max(%s)", masks=True,
 )
 min: Operation = operation(
     "min", "The smallest operand; where several tie, each has its share of the derivative.",
     *formula(lambda *xs: reduce(minimum, xs)), _shared_among_equals,
-    kind=NonEmptyReduction, latex=r"\min(%s)", masks=True,
+    kind=Reduction, least=1, latex=r"\min(%s)", masks=True,
 )
 logsumexp: Operation = operation(
     "logsumexp", "log of the sum of exponentials, shifted so that none overflows.",
     *formula(_logsumexp), lambda xs, y: softmax(xs),
     textbook=(lambda xs, y: tuple(exp(x - y) for x in xs),),
-    kind=NonEmptyReduction,
+    kind=Reduction, least=1,
 )
 norm: Operation = operation(
     "norm", "The length of a vector, the root of the sum of its squares, without overflow.",
@@ -658,13 +657,13 @@ var: Operation = operation(
     *formula(lambda *xs: _dot(*_deviations(xs), *_deviations(xs)) / len(xs)),
     lambda xs, y: tuple(2.0 / len(xs) * x for x in _deviations(xs)),
     textbook=(lambda xs, y: tuple(2.0 / len(xs) * (x - mean(xs)) for x in xs),),
-    kind=NonEmptyReduction, latex=r"\operatorname{Var}(%s)",
+    kind=Reduction, least=1, latex=r"\operatorname{Var}(%s)",
 )
 std: Operation = operation(
     "std", "The standard deviation of a population, the root of `var`, without overflow.",
     *formula(lambda *xs: norm(_deviations(xs)) / math.sqrt(len(xs))), _by_operands_of_std,
     textbook=(lambda xs, y: tuple((x - mean(xs)) / (len(xs) * y) for x in xs),),
-    kind=NonEmptyReduction, latex=r"\operatorname{std}(%s)",
+    kind=Reduction, least=1, latex=r"\operatorname{std}(%s)",
 )
 # Neither its derivatives nor theirs subtract: 1 - y would lose its digits where y is near 1.
 share: Operation = operation(
