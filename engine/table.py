@@ -1,17 +1,16 @@
 """The table of operations: the whole calculus of glassgrad, one row an operation.
 
-A row gives the forward value, the local derivative by each operand, the way it is written,
-and the domain in which it is tested. Everything else is made from it: the methods and operators
-of `Value`, the functions of `glassgrad`, gradients of any order, array kernels, formulas and tests.
-To add an operation, add a row.
+A row gives the forward value, the local derivative by each operand, the way it is written, and the
+domain in which it is tested; the attributes of `Operation` are all it can say. Everything else is
+made from it: methods, operators, gradients of any order, array kernels, formulas and tests. To add
+an operation, add a row.
 
 The names here shadow Python's `abs`, `pow`, `sum`, `max` and `min` on purpose: a rule written with
 them works on floats, Values, arrays and formulas alike. A derivative is a function of the operands
-and of the result, called `y`; a plain number is a constant derivative; None means that
-none flows. Where a rule keeps digits in a way that no textbook writes, `textbook` is what people
-are shown. `op.py` lists what a row can say. Three things to know when writing a rule: divide and
-multiply freely (`op.py` handles 1 / 0), raise to a variable power only with `pow`, and
-choose with `where` or `compare`. A nan as a condition counts as true: let it lead to a nan.
+and of the result, called `y`; a plain number is a constant derivative; None means that none flows.
+Three things to know when writing a rule: divide and multiply freely (`op.py` handles 1 / 0), raise
+to a variable power only with `pow`, and choose with `where` or `compare`. A nan as a condition
+counts as true: let it lead to a nan.
 
 Formulas without a source in the row are in every calculus textbook, and in DLMF chapters 4 and 7.
 """
@@ -20,7 +19,6 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 from functools import reduce
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -130,7 +128,6 @@ log10: Operation = operation(
     lambda x, y: 1.0 / (x * math.log(10.0)),
     domain=(POSITIVE,), latex=r"\log_{10}(%s)",
 )
-
 
 
 def _logaddexp(a: float, b: float) -> float:
@@ -446,14 +443,6 @@ compare: Operation = operation(
 )
 
 
-def _max_of_two(a: float, b: float) -> float:
-    return a if a >= b or a != a else b
-
-
-def _min_of_two(a: float, b: float) -> float:
-    return a if a <= b or a != a else b
-
-
 def _exceeds(a: Any, b: Any) -> Any:
     """1 for a > b, a half at a tie, 0 for a < b; equal infinities tie too."""
     return 0.5 + 0.5 * compare(a, b)
@@ -465,7 +454,8 @@ def _equals(a: Any, b: Any) -> Any:
 
 # numpy's own maximum(0.0, -0.0) is the one or the other by machine; floats take the first.
 maximum: Operation = operation(
-    "maximum", "The larger of two numbers; at a tie each has half the derivative.", _max_of_two,
+    "maximum", "The larger of two numbers; at a tie each has half the derivative.",
+    lambda a, b: a if a >= b or a != a else b,
     lambda a, b: np.where((a >= b) | (a != a), a, b),
     lambda a, b, y: _exceeds(a, b),
     lambda a, b, y: _exceeds(b, a),
@@ -477,7 +467,8 @@ maximum: Operation = operation(
     masks=True,
 )
 minimum: Operation = operation(
-    "minimum", "The smaller of two numbers; at a tie each has half the derivative.", _min_of_two,
+    "minimum", "The smaller of two numbers; at a tie each has half the derivative.",
+    lambda a, b: a if a <= b or a != a else b,
     lambda a, b: np.where((a <= b) | (a != a), a, b),
     lambda a, b, y: _exceeds(b, a),
     lambda a, b, y: _exceeds(a, b),
@@ -533,20 +524,8 @@ def _product(*xs: Any) -> Any:
 
 
 def _dot(*both: Any) -> Any:
-    if not both:
-        return 0.0
     half = len(both) // 2
-    total = both[0] * both[half]
-    for a, b in zip(both[1:half], both[half + 1 :]):
-        total = total + a * b
-    return total
-
-
-def _products_of_others(xs: tuple[Any, ...]) -> tuple[Any, ...]:
-    """For each operand the product of the others, exact at zeros since nothing is divided."""
-    before = list(accumulate((1.0, *xs[:-1]), operator.mul))
-    after = list(accumulate((1.0, *xs[:0:-1]), operator.mul))[::-1]
-    return tuple(map(operator.mul, before, after))
+    return _sum(*map(operator.mul, both[:half], both[half:]))
 
 
 def _shared_among_equals(xs: tuple[Any, ...], chosen: Any) -> tuple[Any, ...]:
@@ -555,13 +534,10 @@ def _shared_among_equals(xs: tuple[Any, ...], chosen: Any) -> tuple[Any, ...]:
     return tuple(tie / total for tie in ties)
 
 
-def _finite_or_zero(x: Any) -> Any:
-    return where(_equals(abs(x), math.inf), 0.0, x)
-
-
 def _logsumexp(*xs: Any) -> Any:
     """The largest operand counts as 1, and log1p adds it, so that the others are not lost."""
-    shift = _finite_or_zero(reduce(maximum, xs))
+    largest = reduce(maximum, xs)
+    shift = where(_equals(abs(largest), math.inf), 0.0, largest)
     counted, rest = 0.0, 0.0
     for x in xs:
         is_largest = _equals(x, shift) * (1.0 - counted)
@@ -573,7 +549,7 @@ def _logsumexp(*xs: Any) -> Any:
 def _of_others(
     xs: Sequence[Any], combine: Callable[[Any, Any], Any], nothing: float
 ) -> tuple[Any, ...]:
-    """For each operand all others, combined in about 3n steps; nothing is taken away again.
+    """For each operand all others, combined in about 3n steps; nothing is taken away or divided.
 
     Pairs are combined, and pairs of pairs; on the way back, the others of an operand are its
     partner and the others of their pair.
@@ -586,10 +562,6 @@ def _of_others(
     for pair, others in zip(pairs, _of_others(wholes, combine, nothing)):
         found += [combine(x, others) for x in pair[::-1]] if len(pair) > 1 else [others]
     return tuple(found)
-
-
-def _norm(*xs: float) -> float:
-    return math.nan if any(map(math.isnan, xs)) else math.hypot(*xs)
 
 
 def _norm_of_arrays(*xs: Any) -> Any:
@@ -618,7 +590,7 @@ sum: Operation = operation(
 )
 prod: Operation = operation(
     "prod", "The product of any number of operands.", *formula(_product),
-    lambda xs, y: _products_of_others(xs),
+    lambda xs, y: _of_others(xs, operator.mul, 1.0),
     textbook=(lambda xs, y: tuple(y / x for x in xs),), kind=Reduction, latex=r"\prod(%s)",
 )
 dot: Operation = operation(
@@ -649,7 +621,8 @@ logsumexp: Operation = operation(
 )
 norm: Operation = operation(
     "norm", "The length of a vector, the root of the sum of its squares, without overflow.",
-    _norm, _norm_of_arrays, lambda xs, y: tuple(map(direction, xs, _of_others(xs, hypot, 0.0))),
+    lambda *xs: math.nan if any(map(math.isnan, xs)) else math.hypot(*xs), _norm_of_arrays,
+    lambda xs, y: tuple(map(direction, xs, _of_others(xs, hypot, 0.0))),
     textbook=(lambda xs, y: tuple(x / y for x in xs),), kind=Reduction, latex=r"\left\|%s\right\|",
 )
 var: Operation = operation(
@@ -682,10 +655,10 @@ def softmax(*operands: Any, **named: Any) -> tuple[Any, ...]:
     """The share of each operand in the sum of exponentials: numbers from 0 to 1 that add up to 1.
 
     exp(x) / (exp(x) + the exponentials of the others), each shifted by the largest operand, which
-    is a constant here. Takes one iterable, or the operands one by one.
+    is a constant here.
 
     Args:
-        operands: numbers and Values.
+        operands: numbers and Values, in one iterable or one by one.
         named: arguments of other libraries, to be refused.
 
     Raises:
@@ -708,12 +681,7 @@ def log_softmax(*operands: Any, **named: Any) -> tuple[Any, ...]:
 
     The logarithm of exp(x) / (exp(x) + r) is -softplus(log(r) - x), where r are the others.
 
-    Args:
-        operands: numbers and Values.
-        named: arguments of other libraries, to be refused.
-
-    Raises:
-        TypeError, ValueError: see `softmax`.
+    Args and errors are those of `softmax`.
 
     >>> log_softmax([0.0, 1000.0])
     (-1000.0, -0.0)
