@@ -279,12 +279,7 @@ class Operation:
         return same(self.forward(numbers), result) and all(same(a, b) for a, b in pairs)
 
     def is_idle(self, slope: float | None) -> bool:
-        """Whether an activation with this local derivative lets next to no gradient through.
-
-        >>> from glassgrad import TABLE
-        >>> TABLE["tanh"].is_idle(0.005), TABLE["tanh"].is_idle(0.5), TABLE["relu"].is_idle(0.0)
-        (True, False, True)
-        """
+        """Whether an activation with this local derivative lets next to no gradient through."""
         if slope is None or not self.idle:
             return False
         return slope == 0.0 or (self.idle == "saturated" and abs(slope) < 0.01 * self.steepest)
@@ -357,10 +352,7 @@ _ROWS = (list, tuple)
 def in_one_row(name: str, operands: Operands, least: int = 0, named: Named = None) -> Operands:
     """The operands of a reduction, given as one sequence or one by one.
 
-    Raises:
-        TypeError: they are a table, of which a reduction could mean the rows or the columns, or no
-            sequence with an order.
-        ValueError: there are fewer than `least`.
+    A table of them is refused: it could mean the rows or the columns.
     """
     if named:
         _refuse_named(name, named)
@@ -580,15 +572,10 @@ def _check_takes(name: str, what: str, function: Any, count: int, meaning: str) 
 
 
 def row_called(name: str) -> Operation:
-    """The row of a name.
-
-    Raises:
-        LookupError: there is none; one of your own has to be defined first.
-    """
-    row = TABLE.get(name)
-    if row is None:
+    """The row of a name, for one that is unpickled."""
+    if name not in TABLE:
         raise LookupError(f"There is no operation called {name}. {not_defined(name)}")
-    return row
+    return TABLE[name]
 
 
 def formula(function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:

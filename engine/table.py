@@ -225,8 +225,7 @@ tanh: Operation = operation(
     "tanh", "The hyperbolic tangent, an activation between -1 and 1.", math.tanh, np.tanh,
     lambda x, y: pow(sech(x), 2.0),
     textbook=(lambda x, y: 1.0 - pow(y, 2.0),),
-    latex=r"\tanh(%s)",
-    is_activation=True, idle="saturated",
+    latex=r"\tanh(%s)", is_activation=True, idle="saturated",
 )
 sech: Operation = operation(
     "sech", "The hyperbolic secant, 1 / cosh(x).", *formula(lambda x: 1.0 / cosh(x)),
@@ -332,8 +331,7 @@ sigmoid: Operation = operation(
     *formula(lambda x: _sigmoid(x, exp(-abs(x)))),
     lambda x, y: y * sigmoid(-x),
     textbook=(lambda x, y: y * (1.0 - y),),
-    latex=r"\sigma(%s)",
-    is_activation=True, idle="saturated", steepest=0.25,
+    latex=r"\sigma(%s)", is_activation=True, idle="saturated", steepest=0.25,
 )
 
 
@@ -352,8 +350,7 @@ relu: Operation = operation(
     "relu", "x where it is positive, else 0; nan stays nan.",
     lambda x: 0.0 if x < 0.0 else x, lambda x: np.where(x < 0.0, 0.0, x),
     lambda x, y: step(x),
-    masks=True,
-    is_activation=True, idle="dead",
+    masks=True, is_activation=True, idle="dead",
 )
 leaky_relu: Operation = operation(
     "leaky_relu", "x where it is positive, else slope·x (Maas et al., 2013).",
@@ -364,8 +361,7 @@ leaky_relu: Operation = operation(
         lambda x, slope, y: where(step(x), 1.0, slope),
         lambda x, slope, y: where(step(x), 0.0, x),
     ),
-    defaults=(0.01,),
-    is_activation=True,
+    defaults=(0.01,), is_activation=True,
 )
 elu: Operation = operation(
     "elu", "x where it is positive, else alpha·(exp(x) - 1) (Clevert et al., 2015).",
@@ -376,8 +372,7 @@ elu: Operation = operation(
         lambda x, alpha, y: where(step(x), 1.0, alpha * exp(x)),
         lambda x, alpha, y: where(step(x), 0.0, exp(x) - 1.0),
     ),
-    defaults=(1.0,),
-    is_activation=True,
+    defaults=(1.0,), is_activation=True,
 )
 silu: Operation = operation(
     "silu", "x·sigmoid(x), also called swish (Elfwing et al., 2017).",
@@ -463,8 +458,7 @@ maximum: Operation = operation(
         lambda a, b, y: where(a - b, step(a - b), 0.5),
         lambda a, b, y: where(a - b, step(b - a), 0.5),
     ),
-    latex=r"\max(%s, %s)",
-    masks=True,
+    latex=r"\max(%s, %s)", masks=True,
 )
 minimum: Operation = operation(
     "minimum", "The smaller of two numbers; at a tie each has half the derivative.",
@@ -476,8 +470,7 @@ minimum: Operation = operation(
         lambda a, b, y: where(a - b, step(b - a), 0.5),
         lambda a, b, y: where(a - b, step(a - b), 0.5),
     ),
-    latex=r"\min(%s, %s)",
-    masks=True,
+    latex=r"\min(%s, %s)", masks=True,
 )
 clip: Operation = operation(
     "clip", "x kept between low and high; at an edge x has half the derivative.",
@@ -485,8 +478,7 @@ clip: Operation = operation(
     lambda x, low, high, y: _clip_by_x(x, low, high),
     lambda x, low, high, y: _clip_by_low(x, low, high),
     lambda x, low, high, y: 1.0 - _clip_by_x(x, low, high) - _clip_by_low(x, low, high),
-    domain=(EVERYWHERE, (-2.0, -1.0), (1.0, 2.0)),
-    masks=True,
+    domain=(EVERYWHERE, (-2.0, -1.0), (1.0, 2.0)), masks=True,
 )
 
 
@@ -556,11 +548,12 @@ def _of_others(
     """
     if len(xs) < 3:
         return tuple(xs[::-1]) if len(xs) != 1 else (nothing,)
-    pairs = [xs[i : i + 2] for i in range(0, len(xs), 2)]
-    found: list[Any] = []
-    wholes = [reduce(combine, pair) for pair in pairs]
-    for pair, others in zip(pairs, _of_others(wholes, combine, nothing)):
-        found += [combine(x, others) for x in pair[::-1]] if len(pair) > 1 else [others]
+    half = len(xs) // 2
+    left, right, unpaired = xs[: 2 * half : 2], xs[1::2], xs[2 * half :]
+    others = _of_others([*map(combine, left, right), *unpaired], combine, nothing)
+    found = [others[-1]] * len(xs)
+    found[: 2 * half : 2] = map(combine, right, others)
+    found[1::2] = map(combine, left, others)
     return tuple(found)
 
 
