@@ -73,7 +73,7 @@ class Numeric:
         return self
 
     def rint(self) -> Any:
-        """The nearest whole number, as `np.round` wants it: a constant, since its derivative is 0."""
+        """The nearest whole number, for `np.round`: a constant, since its derivative is 0."""
         node: Any = self
         return type(node)(float(np.rint(node.data))).detach()
 
@@ -109,7 +109,7 @@ class ValueArray(np.ndarray):
             named["out"] = tuple(map(_plain, out))
         elif (
             method != "at"
-            and any(getattr(x, "dtype", None) == object for x in plain)
+            and any(getattr(x, "dtype", None) == Numeric.dtype for x in plain)
             and _goes_one_by_one(ufunc, method)
         ):
             ufunc = np.frompyfunc(ufunc, ufunc.nin, ufunc.nout)
@@ -144,7 +144,7 @@ def _run(ufunc: np.ufunc, method: str, inputs: Sequence[Any], named: Mapping[str
     except TypeError as fault:
         if not str(fault).startswith(_RIDDLES):
             raise
-        is_stored = any(getattr(x, "dtype", object) != object for x in named.get("out", ()))
+        is_stored = any(x is not None and x.dtype != Numeric.dtype for x in named.get("out", ()))
         raise TypeError(_STORED if is_stored else _sentence(ufunc.__name__)) from None
 
 
