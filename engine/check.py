@@ -278,31 +278,20 @@ EDGE, KINK, UNSETTLED, LOST = "edge", "kink", "unsettled", "lost"
 outside its domain; its slopes to the left and to the right differ; or they grow, as at a jump; or
 what nudges change is lost in the rounding of its values."""
 
-_RATIO = 4.0
-"""Each step is so many times shorter than the one before."""
-_FEWEST, _MOST = 8, 26
-"""Steps."""
+_RATIO = 4.0  # each step is so many times shorter than the one before
+_FEWEST, _MOST = 8, 26  # steps
 _EXTRAPOLATIONS = 5
-_TELLING = 0.05
-"""The relative error up to which differences tell something of a derivative."""
-_NEAR_ZERO = 0.1
-"""Numbers smaller than this are first moved by as much as this one."""
+_TELLING = 0.05  # the relative error up to which differences tell something of a derivative
+_NEAR_ZERO = 0.1  # numbers smaller than this are first moved by as much as this one
 
 
 class Finding(NamedTuple):
-    """What differences tell of a derivative.
+    """What differences tell of a derivative."""
 
-    Attributes:
-        value: the estimate of the derivative, good or not.
-        error: how far from the true one it may be.
-        around: how steep the function is at the longest step, to the left or to the right.
-        doubt: "" if it is good; else why it is not: `EDGE`, `KINK`, `UNSETTLED` or `LOST`.
-    """
-
-    value: float
-    error: float
-    around: float
-    doubt: str
+    value: float  # the estimate of the derivative, good or not
+    error: float  # how far from the true one it may be
+    around: float  # how steep the function is at the longest step, to the left or to the right
+    doubt: str  # "" if it is good; else why it is not: EDGE, KINK, UNSETTLED or LOST
 
     def error_of(self, exact: float) -> float:
         """The relative error of a derivative, beyond what the differences may be wrong by."""
@@ -401,19 +390,12 @@ def _slope_afar(function: RealFunction, x: float, step: float) -> float:
 
 
 class _Difference(NamedTuple):
-    """What the values at x - step, x and x + step tell.
+    """What the values at x - step, x and x + step tell."""
 
-    Attributes:
-        slope: the central difference.
-        noise: how far rounding of the values may change it.
-        bend: the slope to the right less the slope to the left.
-        bend_noise: how far rounding may change that.
-    """
-
-    slope: float
-    noise: float
-    bend: float
-    bend_noise: float
+    slope: float  # the central difference
+    noise: float  # how far rounding of the values may change it
+    bend: float  # the slope to the right less the slope to the left
+    bend_noise: float  # how far rounding may change that
 
 
 def _differences(
@@ -425,10 +407,8 @@ def _differences(
     """
     found: list[_Difference | None] = []
     middle = function(x)
-    for _ in range(_MOST):
+    while len(found) < _MOST and x - step < x < x + step:
         right, left = x + step, x - step
-        if not left < x < right:
-            break
         above, below = function(right), function(left)
         outer, inner = max(abs(above), abs(below)), abs(middle)
         share = outer / inner if outer < inner else 1.0  # smaller values are rounded by less
@@ -444,15 +424,12 @@ def _differences(
 
 
 class _Estimate(NamedTuple):
-    """A derivative, how far from the true one it may be, and how much of that is rounding.
-
-    `steepest` is the largest slope met up to it.
-    """
+    """An estimate of a derivative."""
 
     value: float
-    error: float
-    noise: float
-    steepest: float
+    error: float  # how far from the true one it may be
+    noise: float  # how much of that is rounding
+    steepest: float  # the largest slope met up to it
 
     @property
     def is_sharp(self) -> bool:
