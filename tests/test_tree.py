@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from glassgrad import Value, draw, grad, hessian, jacobian, predict, value_and_grad
+from glassgrad import Value, draw, grad, hessian, hvp, jacobian, jvp, predict, value_and_grad
 from glassgrad.engine.arrays import ValueArray
 from glassgrad.engine.tree import leaves_of, like, listed, scalar_of, scalars_of, settled
 from glassgrad.nn import MLP, AttentionHead, Embedding, Module, RecurrentCell, fit, l2, mse
@@ -138,9 +138,22 @@ def test_arguments_of_functions_are_of_all_kinds(kind: Callable) -> None:
     assert np.diag(hessian(cube)(kind(POINT))).tolist() == [6.0 * x for x in POINT]
 
 
-@pytest.mark.parametrize(
+OF_VALUES = pytest.mark.parametrize(
     "kind", [list, tuple, iter, deque, np.array, lambda xs: map(scalar_of, xs)]
 )
+
+
+@OF_VALUES
+def test_results_of_functions_are_of_all_kinds(kind: Callable) -> None:
+    squares = lambda xs: kind([x * x for x in xs])
+    assert np.diag(jacobian(squares)(POINT)).tolist() == [2.0 * x for x in POINT]
+    value, slope = jvp(squares, (POINT,), (kind(POINT),))
+    assert list(value) == [x * x for x in POINT]
+    assert list(slope) == [2.0 * x * x for x in POINT]
+    assert hvp(cube)(POINT, kind(POINT)) == [6.0 * x * x for x in POINT]
+
+
+@OF_VALUES
 def test_gradients_by_all_kinds(kind: Callable) -> None:
     xs = [Value(x) for x in POINT]
     assert list(grad(cube(xs), kind(xs))) == [3.0 * x * x for x in POINT]
