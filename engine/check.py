@@ -331,12 +331,10 @@ def finding(
     """The derivative of a function of one float by differences, and whether to trust it.
 
     Args:
-        function: takes and gives a float.
-        x: where.
+        function, x, step: as for `extrapolated_difference`.
         expected: what the derivative should be, if that is known. An estimate that agrees with it,
             but with 0 as well, tells nothing.
         rounding: how far rounding may change the result; at least its last digit.
-        step: the longest step; if left out, about a quarter of x.
     """
     first = step or _quarter(max(abs(x), _NEAR_ZERO))
     found = _finding(function, x, expected, rounding, first)

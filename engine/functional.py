@@ -91,8 +91,7 @@ def jvp(function: Function, arguments: Sequence[Any], tangents: Sequence[Any]) -
         tangents: the direction, in the same structure.
 
     Returns:
-        (value, directional derivative), both in the structure of the result: floats; Values if the
-        result depends on Values from outside.
+        (value, directional derivative), both in the structure of the result.
 
     Raises:
         TypeError: also where the arguments or tangents are no list or tuple.
@@ -130,8 +129,8 @@ def jacobian(function: Function, argnums: Argnums = 0) -> Function:
         argnums: the position of the vector among the arguments, or a tuple of positions.
 
     Returns:
-        An array of shape (outputs, inputs): floats, or Values if the result depends on Values
-        from outside. For a tuple of positions a tuple of such arrays.
+        An array of floats or Values of shape (outputs, inputs). For a tuple of positions a tuple
+        of such arrays.
 
     >>> from glassgrad import jacobian
     >>> jacobian(lambda v: [v[0] * v[1], v[0] + v[1]])([2.0, 5.0])
@@ -157,10 +156,9 @@ def hessian(function: Function, argnums: Argnums = 0) -> Function:
         argnums: the position of the vector among the arguments, or a tuple of positions.
 
     Returns:
-        An array of shape (inputs, inputs), symmetric up to rounding: floats, or Values if the
-        result depends on Values from outside. For a tuple of positions, a tuple of tuples of
-        blocks: in block [i][j], row k is about number k of argument i, and columns are about
-        argument j.
+        An array of floats or Values of shape (inputs, inputs), symmetric up to rounding. For a
+        tuple of positions, a tuple of tuples of blocks: in block [i][j], row k is about number k
+        of argument i, and columns are about argument j.
 
     >>> from glassgrad import hessian
     >>> hessian(lambda v: v[0] ** 2 * v[1])([3.0, 5.0])
@@ -193,7 +191,7 @@ def hvp(function: Function) -> Function:
 
     Returns:
         A function of the point, the vector in the same structure, and what else `function` takes.
-        Its result has that structure too: floats, or Values if it depends on Values from outside.
+        Its result has that structure too.
 
     Raises:
         ValueError: also where point and vector have not the same number of numbers.
