@@ -328,13 +328,10 @@ def finding(
     rounding: float = 0.0,
     step: float | None = None,
 ) -> Finding:
-    """The derivative of a function of one float by differences, and whether to trust it.
+    """The derivative by differences, as `extrapolated_difference` does, and whether to trust it.
 
-    Args:
-        function, x, step: as for `extrapolated_difference`.
-        expected: what the derivative should be, if that is known. An estimate that agrees with it,
-            but with 0 as well, tells nothing.
-        rounding: how far rounding may change the result; at least its last digit.
+    An estimate that agrees with what is `expected`, if that is known, but with 0 as well, tells
+    nothing. The result is known up to `rounding`, which is at least its last digit.
     """
     first = step or _quarter(max(abs(x), _NEAR_ZERO))
     found = _finding(function, x, expected, rounding, first)
