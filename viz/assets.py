@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
-STAGE = "numbers layout camera picture panels experiments stage".split()
+STAGE = "numbers layout camera picture network panels experiments stage".split()
 """The files of the stage, in the order in which they are joined."""
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-_TEXT = re.compile(r""""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'""")
-_PATTERN = re.compile(r"/(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/[a-z]*")
-_BEFORE_PATTERN = re.compile(r"(?:[-+*%=<>?:&|,;({!\[~^]|\b(?:return|typeof|case))\s*$")
-"""What stands before a regular expression, and not before a sign of division."""
-
-
 @cache
 def compact_style(name: str) -> str:
     """A style sheet of this package, short.
@@ -33,8 +26,8 @@ def compact_script(name: str) -> str:
     """A script of this package, short.
 
     >>> from glassgrad.viz.assets import compact_script
-    >>> compact_script("program.js")[:22]
-    '(function(within){"use'
+    >>> compact_script("program.js")[:19]
+    '(function (within)'
     """
     return compacted(_asset(name))
 
@@ -51,65 +44,13 @@ def stage_script() -> str:
 
 
 def compacted(script: str) -> str:
-    """A script without comments and spaces; every statement in it has its semicolon.
+    """A script without comments, indentation and empty lines.
 
-    Texts, templates and regular expressions stay as they are.
-
-    >>> compacted("/* a */ const f = (x) => x / 2 - -1 + `a  ${x}` + ' / ' ;")
-    "const f=(x)=>x/2- -1+`a  ${x}`+' / ';"
+    >>> compacted("/* a */ f();\n\n  g();")
+    'f();\ng();'
     """
-    parts = _parts(script.strip())
-    return "".join(_shortened(part) if is_code else part for is_code, part in parts).strip()
-
-
-def _parts(script: str) -> Iterator[tuple[bool, str]]:
-    """The script taken apart: whether a part is code, and the part."""
-    code, last, at = "", ";", 0
-    while at < len(script):
-        if comment := _COMMENT.match(script, at):
-            code, at = f"{code} ", comment.end()
-            continue
-        end = _end_of_literal(script, at, last + code)
-        if end == at:
-            code, at = code + script[at], at + 1
-            continue
-        yield True, code
-        yield False, script[at:end]
-        code, last, at = "", script[end - 1], end
-    yield True, code
-
-
-def _end_of_literal(script: str, at: int, before: str) -> int:
-    """Where a text, a template or a regular expression that begins here ends; else `at`."""
-    if script[at] == "`":
-        return _end_of_template(script, at)
-    found = None
-    if script[at] in "\"'":
-        found = _TEXT.match(script, at)
-    elif script[at] == "/" and _BEFORE_PATTERN.search(before):
-        found = _PATTERN.match(script, at)
-    return found.end() if found else at
-
-
-def _end_of_template(script: str, at: int) -> int:
-    """Where a template ends, with templates in its places."""
-    depth, at = 0, at + 1
-    while script[at] != "`" or depth:
-        if script[at] == "`":
-            at = _end_of_template(script, at)
-            continue
-        if script.startswith("${", at):
-            depth += 1
-        elif depth:
-            depth += (script[at] == "{") - (script[at] == "}")
-        at += 2 if script[at] == "\\" or script.startswith("${", at) else 1
-    return at + 1
-
-
-def _shortened(code: str) -> str:
-    code = re.sub(r"\s+", " ", code)
-    code = re.sub(r" ?([*/=<>?:&|,;(){}!]) ?", r"\1", code)
-    return re.sub(r"(?<![-+]) ?([-+]) ?(?![-+])", r"\1", code)  # a - -b keeps its space
+    lines = _COMMENT.sub("", script).splitlines()
+    return "\n".join(filter(None, map(str.strip, lines)))
 
 
 def _asset(name: str) -> str:

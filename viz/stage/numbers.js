@@ -70,7 +70,7 @@ function graphIn(data, operations) {
 
   function compute() {
     graph.values = given.size ? forward(given) : stored.slice();
-    graph.locals = given.size ? nodes.map((node, i) => derivatives(node, graph.values, graph.values[i])) :
+    graph.locals = given.size ? nodes.map((node) => derivatives(node, graph.values)) :
       nodes.map((node) => node.l.map(numberOf));
     backward();
     graph.moved = new Map();
@@ -87,15 +87,15 @@ function graphIn(data, operations) {
     const values = [];
     nodes.forEach((node, i) => {
       values.push(changed.has(i) ? changed.get(i) : !node.p.length ? stored[i] :
-        operations[node.o].value(...node.p.map((parent) => values[parent])));
+        operations[node.o](...node.p.map((parent) => values[parent]))[0]);
     });
     return values;
   }
 
   /* To a plain number no gradient flows. */
-  function derivatives(node, values, own) {
+  function derivatives(node, values) {
     if (!node.p.length) { return []; }
-    const all = operations[node.o].partials(...node.p.map((parent) => values[parent]), own);
+    const [, ...all] = operations[node.o](...node.p.map((parent) => values[parent]));
     return all.map((local, k) => (nodes[node.p[k]].k === "constant" ? null : local));
   }
 
@@ -145,10 +145,17 @@ function referred(graph, [kind, node, operand]) {
   }
 }
 
-/* A text with its numbers as they are now. */
+function bracketed(text) { return text.startsWith("-") ? `(${text})` : text; }
+
+/* A text with its numbers as they are now; "()" asks for brackets around negative ones. */
 function written(graph, text) {
   return typeof text === "string" ? text : text.map((piece) =>
-    (typeof piece === "string" ? piece : short(referred(graph, piece)))).join("");
+    (typeof piece === "string" ? piece : shown(piece))).join("");
+
+  function shown(piece) {
+    const number = short(referred(graph, piece));
+    return piece[piece.length - 1] === "()" ? bracketed(number) : number;
+  }
 }
 
 /* The steps that occur with the numbers as they are: an edge that carries nothing has none. */

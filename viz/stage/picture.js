@@ -280,6 +280,4 @@ function flowIn(place, layout) {
 
 function eased(share) { return share * share * (3 - 2 * share); }
 
-function bracketed(text) { return text.startsWith("-") ? `(${text})` : text; }
-
 function isCalm() { return window.matchMedia("(prefers-reduced-motion: reduce)").matches; }
