@@ -8,6 +8,7 @@ from importlib.resources import files
 
 STAGE = "numbers layout camera picture network panels experiments stage".split()
 """The files of the stage, in the order in which they are joined."""
+_TEXT = re.compile(r"""("[^"\n]*"|'[^'\n]*'|`[^`]*`)""")
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 @cache
 def compact_style(name: str) -> str:
@@ -33,24 +34,32 @@ def compact_script(name: str) -> str:
 
 
 @cache
-def stage_script() -> str:
-    """The scripts of the stage as one function.
+def stage_script(has_network: bool = True) -> str:
+    """The scripts of the stage as one function; without networks where there is none.
 
     It takes an element that has stages in it; what to call when a reader moves, or null; and the
     rows of the table as functions, from `stage.javascript`.
     """
-    code = "\n".join(_asset(f"stage/{name}.js") for name in STAGE)
+    code = "\n".join(_asset(f"stage/{name}.js") for name in STAGE if has_network or name != "network")
     return f'(function(within,moved,operations){{"use strict";{compacted(code)}}})'
 
 
 def compacted(script: str) -> str:
-    """A script without comments, indentation and empty lines.
+    """A script without comments and most spaces; every statement in it has its semicolon.
 
-    >>> compacted("/* a */ f();\n\n  g();")
-    'f();\ng();'
+    >>> compacted("/* a */ const f = (x) => `${x} ; ` + x;\n\n  f( 'a ; b' );")
+    "const f=(x)=>`${x} ; `+ x;f('a ; b');"
     """
-    lines = _COMMENT.sub("", script).splitlines()
-    return "\n".join(filter(None, map(str.strip, lines)))
+    parts = _TEXT.split(_COMMENT.sub("", script).strip())  # texts stay as they are
+    return "".join(part if i % 2 else _shortened(part) for i, part in enumerate(parts))
+
+
+def _shortened(code: str) -> str:
+    return re.sub(r"\s*([*/%=<>?:&|,;(){}!\[\]]|(?<=\s)\s|\n)\s*", _kept, code)
+
+
+def _kept(found: re.Match[str]) -> str:
+    return found[1].strip() or " "
 
 
 def _asset(name: str) -> str:

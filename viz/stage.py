@@ -9,13 +9,13 @@ what a step says is from `told.py`.
 from __future__ import annotations
 
 import html
-import re
 from collections import Counter
 from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
-from glassgrad.engine import Operation, Reduction
+from glassgrad.engine import Formula, Operation
+from glassgrad.engine.formula import precedence, printed
 from glassgrad.engine.op import ATOM
 from glassgrad.engine.printers import SIGN, pieces
 from glassgrad.engine.row_source import (
@@ -86,6 +86,12 @@ def javascript(steps: Steps) -> str:
     if _why_not_live(steps):
         return "{}"
     return javascript_functions(_rows(steps.diagram).values())
+
+
+def has_network(steps: Steps) -> bool:
+    """Whether neurons made some of the nodes, so that the page may show a network."""
+    scopes = (scope for scope in Scopes(steps.diagram).of if scope is not None)
+    return any(scope.name.startswith("neurons.") for scope in scopes)
 
 
 def shown_steps(steps: Steps) -> list[Step]:
@@ -272,7 +278,8 @@ def _typeset(node: Node, operands: Sequence[tuple[str, int]]) -> tuple[str, int]
     """A node's operation on operands that are typeset, and how tightly what is written binds."""
     if node.operation is None:
         is_plain = node.is_constant and not node.label
-        return MATHML.literal(node.data) if is_plain else (MATHML.name(node.name), ATOM)
+        operand = Formula.literal(node.data) if is_plain else Formula.symbol(node.name)
+        return printed(operand, MATHML), precedence(operand, MATHML)
     if is_compiled(node.operation):
         listed = "<mo>,</mo>".join(markup for markup, _ in operands)
         name = html.escape(title_of(node.operation))
