@@ -22,9 +22,9 @@ function short(x) {
 
 /* Four digits and the power of ten of the first. */
 function rounded(x) {
-  const exact = x.toExponential(60).replace(".", "");
-  const isTie = /^\d{4}50*e/.test(exact) && Number(exact[3]) % 2 === 0;
-  const [digits, power] = (isTie ? exact.slice(0, 4) + exact.slice(exact.indexOf("e")) :
+  const near = /50*e/.test(x.toExponential(9)) ? x.toExponential(60).replace(".", "") : "";
+  const isTie = /^\d{4}50*e/.test(near) && Number(near[3]) % 2 === 0;
+  const [digits, power] = (isTie ? near.slice(0, 4) + near.slice(near.indexOf("e")) :
     x.toExponential(3).replace(".", "")).split("e");
   return [digits, Number(power)];
 }
@@ -69,9 +69,10 @@ function graphIn(data, operations) {
   }
 
   function compute() {
-    graph.values = given.size ? forward(given) : stored.slice();
-    graph.locals = given.size ? nodes.map((node) => derivatives(node, graph.values)) :
-      nodes.map((node) => node.l.map(numberOf));
+    if (given.size) { computeAll(); } else {
+      graph.values = stored.slice();
+      graph.locals = nodes.map((node) => node.l.map(numberOf));
+    }
     backward();
     graph.moved = new Map();
     if (graph.rate !== null) {
@@ -92,11 +93,18 @@ function graphIn(data, operations) {
     return values;
   }
 
-  /* To a plain number no gradient flows. */
-  function derivatives(node, values) {
-    if (!node.p.length) { return []; }
-    const [, ...all] = operations[node.o](...node.p.map((parent) => values[parent]));
-    return all.map((local, k) => (nodes[node.p[k]].k === "constant" ? null : local));
+  /* Values and local derivatives in one pass; to a plain number no gradient flows. */
+  function computeAll() {
+    graph.values = [];
+    graph.locals = nodes.map((node, i) => {
+      if (!node.p.length) {
+        graph.values.push(given.has(i) ? given.get(i) : stored[i]);
+        return [];
+      }
+      const [value, ...locals] = operations[node.o](...node.p.map((parent) => graph.values[parent]));
+      graph.values.push(value);
+      return locals.map((local, k) => (nodes[node.p[k]].k === "constant" ? null : local));
+    });
   }
 
   /* One contribution an edge; the first is the gradient itself, its sign of zero too. */

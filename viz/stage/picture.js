@@ -25,6 +25,15 @@ function put(line, text) {
   if (line.textNow !== text) { line.textNow = text; line.textContent = text; }
 }
 
+/* The same for a mark on an element: an attribute data-..., or a class that is on or off. */
+function tell(element, name, text) {
+  const known = element.toldNow || (element.toldNow = {});
+  if (known[name] === text) { return; }
+  known[name] = text;
+  if (typeof text === "boolean") { element.classList.toggle(name, text); }
+  else if (text) { element.dataset[name] = text; } else { delete element.dataset[name]; }
+}
+
 /* Draws the part of a graph that a layout has places for into `world`; `pick` is told of a click on a
    node, `adjust` makes a leaf live. */
 function pictureIn(world, graph, layout, pick, adjust) {
@@ -47,7 +56,30 @@ function pictureIn(world, graph, layout, pick, adjust) {
   const boxes = graph.nodes.map((node, i) => (isShown(i) ? boxOf(node, i) : null));
   const above = drawn("g", { "class": "gg-flow" }, world);
   const flow = flowIn(above, layout);
-  return { show, boxes: boxes.map((box) => box && box.group), flow, hover };
+  return { show, boxes: boxes.map((box) => box && box.group), flow, hover, cull };
+
+  /* Of a large graph only what the window shows is painted; `window` is in the picture's units. */
+  function cull(window) {
+    const isIn = (x, y, width, height) => x < window.x + window.width && x + width > window.x &&
+      y < window.y + window.height && y + height > window.y;
+    const see = (group, isSeen) => {
+      if (group.seenNow !== isSeen) { group.seenNow = isSeen; group.style.display = isSeen ? "" : "none"; }
+    };
+    boxes.forEach((box, i) => {
+      if (!box) { return; }
+      const { x, y, width, height } = layout.boxes[i];
+      see(box.group, isIn(x - 12, y - 12, width + 24, height + 24));
+      if (!signs[i]) { return; }
+      const sign = layout.signs[i];
+      see(signs[i], isIn(sign.x, sign.y, sign.width, sign.height));
+      see(stubs[i].group, signs[i].seenNow || box.group.seenNow);
+    });
+    edges.forEach((edge, key) => {
+      const points = layout.edges.get(key), xs = points.map(([x]) => x), ys = points.map(([, y]) => y);
+      const x = Math.min(...xs), y = Math.min(...ys);
+      see(edge.group, isIn(x, y, Math.max(...xs) - x, Math.max(...ys) - y));
+    });
+  }
 
   function stubOf(i) {
     const sign = layout.signs[i], box = layout.boxes[i];
@@ -69,7 +101,8 @@ function pictureIn(world, graph, layout, pick, adjust) {
     const group = drawn("g", { "class": "gg-box gg-" + node.k, "data-n": i,
       transform: `translate(${x},${y})` }, world);
     drawn("rect", { "class": "gg-outline", width, height, rx: 10 }, group);
-    const box = { group, title: drawn("title", {}, group) };
+    const box = { group, title: drawn("title", {}, group), told: () => node.n };
+    group.addEventListener("pointerenter", () => put(box.title, box.told()));
     if (node.k === "constant") {
       box.value = drawn("text", { "class": "gg-value", x: width / 2, y: height / 2 + 6, "text-anchor": "middle" }, group);
     } else {
@@ -96,15 +129,15 @@ function pictureIn(world, graph, layout, pick, adjust) {
       const value = isNew ? graph.moved.get(i) : graph.values[i];
       put(box.value, isAsked && lit.asked.value === i ? "?" :
         !known.values[i] ? "–" : known.stale.has(i) ? short(value) + " (old)" : short(value));
-      box.group.classList.toggle("gg-stale", known.stale.has(i));
-      role(box.group, lit.roles.get("n" + i));
-      if (signs[i]) { role(signs[i], lit.roles.get("o" + i)); }
+      tell(box.group, "gg-stale", known.stale.has(i));
+      tell(box.group, "role", lit.roles.get("n" + i));
+      if (signs[i]) { tell(signs[i], "role", lit.roles.get("o" + i)); }
       if (!box.gradient) { return; }
       put(box.gradient, isAsked && lit.asked.gradients.has(i) ? "?" : short(known.gradients[i]));
       put(box.wrong, wrong && wrong.has(i) ? "≠ " + short(wrong.get(i)) : "");
       const status = known.status(i), share = graph.uses[i] ? known.received[i] / graph.uses[i] : 1;
-      box.group.dataset.status = status;
-      put(box.title, described(node, i, status, known));
+      tell(box.group, "status", status);
+      box.told = () => described(node, i, status, known);
       drawMark(marks[i], status, status === "waiting" ? 0 : status === "partial" ? share : 1);
     });
     edges.forEach((edge, key) => light(edge, lit.edges.get(key), widthOf(key)));
@@ -129,16 +162,12 @@ function pictureIn(world, graph, layout, pick, adjust) {
       (uses ? `, ${known.received[i]} of ${uses} ${uses > 1 ? "uses" : "use"} received` : "");
   }
 
-  function role(group, name) {
-    if (name) { group.dataset.role = name; } else { delete group.dataset.role; }
-  }
-
   function light(edge, direction, width) {
     if (edge.widthNow !== tenth(width)) { edge.widthNow = tenth(width); edge.path.style.strokeWidth = edge.widthNow; }
     if (!direction && !edge.isLit) { return; }
     edge.isLit = Boolean(direction);
-    edge.group.classList.toggle("gg-forward", direction === "forward");
-    edge.group.classList.toggle("gg-backward", direction === "backward");
+    tell(edge.group, "gg-forward", direction === "forward");
+    tell(edge.group, "gg-backward", direction === "backward");
     if (direction) { edge.tip.setAttribute("d", arrow(edge.path, direction)); }
     edge.tip.style.display = direction ? "" : "none";
   }

@@ -28,7 +28,7 @@ function setUp(root, moved) {
   const svg = drawn("svg", { "class": "gg-picture", role: "group", "aria-label": "Graph" }, frame);
   const world = drawn("g", { "class": "gg-world" }, svg);
   const tools = make("div", "gg-tools", frame), minimap = drawn("svg", { "class": "gg-minimap", "aria-hidden": true }, frame);
-  const camera = cameraOn(frame, world, showMinimap);
+  const camera = cameraOn(frame, world, (view) => { showMinimap(view); cull(view); });
   const showEquation = equationIn(page);
   const controls = make("div", "gg-controls", page);
   const bar = toolbarIn(controls, "Steps");
@@ -158,6 +158,12 @@ function setUp(root, moved) {
     minimap.style.display = isWhole ? "none" : "";
     const at = { x: -view.x / view.scale, y: -view.y / view.scale, width, height };
     for (const [key, number] of Object.entries(at)) { shown.setAttribute(key, number); }
+  }
+
+  function cull(view) {
+    if (!picture || !picture.cull || graph.nodes.length < 150) { return; }
+    picture.cull({ x: -view.x / view.scale, y: -view.y / view.scale, width: frame.clientWidth / view.scale,
+      height: frame.clientHeight / view.scale });
   }
 
   function point(i, isOn) {
@@ -442,7 +448,7 @@ function setUp(root, moved) {
     });
   }
 
-  var undo, rateField; /* made below, used by `changed` */
+  var remembering, undo, rateField; /* made below, used by `changed` */
 
   function liveControls() {
     const group = make("div", "gg-live", controls), label = make("label", "", group, "rate ");
@@ -561,6 +567,11 @@ function setUp(root, moved) {
   /* The address of a page of its own holds the state, so that it can be linked and reloaded. */
   function remember() {
     if (!root.dataset.focus || !root.stage) { return; }
+    window.clearTimeout(remembering);
+    remembering = window.setTimeout(writeAddress, 120);
+  }
+
+  function writeAddress() {
     const now = state(), isPlain = !now.step && !Object.keys(now.numbers).length && !now.drawer && !now.view && now.rate === data.rate;
     const text = isPlain ? "" : "#" + encodeURIComponent(JSON.stringify(now));
     try { history.replaceState(null, "", text || location.pathname + location.search); } catch (error) { /* a page without address */ }
