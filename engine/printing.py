@@ -42,7 +42,7 @@ def columns(rows: Sequence[tuple[str, ...]], indent: str = "  ") -> str:
 
 def width_of(text: str) -> int:
     """How many places a terminal uses: combining characters none, wide characters two."""
-    return sum(_character_width(character) for character in text)
+    return len(text) if text.isascii() else sum(map(_character_width, text))
 
 
 def _character_width(character: str) -> int:
