@@ -17,7 +17,7 @@ from markup import SVG, Elements, picture, without_scripts
 
 from glassgrad import Backprop, Neuron, Value, backprop, step_neuron
 from glassgrad.engine.printing import short
-from glassgrad.viz.assets import compact_style
+from glassgrad.viz.assets import compact_style, compacted
 from glassgrad.viz.page import operations
 from glassgrad.viz.page import script as script_of_stage
 from glassgrad.viz.told import tell
@@ -223,3 +223,24 @@ def test_the_last_update_tells_the_new_loss() -> None:
 def test_the_data_are_json_whatever_the_numbers(x: float) -> None:
     data = data_of(backprop(Value(x, label="x") * 2.0))
     assert data["nodes"][0]["v"] == str(x)
+
+
+@pytest.mark.parametrize(
+    ("script", "short"),
+    [
+        (
+            "const a = \"x  +  y\"; /* b */ f( a , '/* c */' );",
+            "const a=\"x  +  y\";f(a,'/* c */');",
+        ),
+        ("`a  ${ f(`b  }`) + { c: 1 }.c }  d` + e ;", "`a  ${ f(`b  }`) + { c: 1 }.c }  d`+e;"),
+        ("`\\`  ${ a }` + b", "`\\`  ${ a }`+b"),
+        ("s.replace(/ [/\"] +/g, '') / 2 / n", "s.replace(/ [/\"] +/g,'')/2/n"),
+        ("const p = /a  b/ ; return /'  '/.test(x) ;", "const p=/a  b/;return /'  '/.test(x);"),
+        ("x = a++ + ++b - -c + +d - e ;", "x=a++ + ++b- -c+ +d-e;"),
+        ("(a) / 2 + b[1] / 3 + '  ' / 4", "(a)/2+b[1]/3+'  '/4"),
+        ("else if (a)\n  return\n", "else if(a)return"),
+    ],
+)
+def test_what_is_left_of_a_script_means_the_same(script: str, short: str) -> None:
+    assert compacted(script) == short
+    assert compacted(short) == short

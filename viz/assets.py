@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
-STAGE = "numbers layout camera picture panels experiments stage".split()
+STAGE = "numbers layout camera picture network panels experiments stage".split()
 """The files of the stage, in the order in which they are joined."""
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _TEXT = re.compile(r""""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'""")
