@@ -17,13 +17,15 @@ import numpy as np
 
 from glassgrad.engine.misuse import is_checker
 
-row_of_ufunc: dict[str, Callable[..., Any]] = {}
-"""The operations by the names of numpy's functions; `serve` fills it from the table."""
+row_of_ufunc: dict[str, Callable[..., Any]] = {
+    question.__name__: lambda node, question=question: question(node.data)
+    for question in (np.isnan, np.isfinite, np.isinf, np.signbit)
+}
+"""What numpy's functions, by name, make of Values: those that ask about the number alone answer
+yes or no; `serve` adds the operations of the table."""
 
 _FURTHER = {"clip": "clip", "fabs": "abs", "float_power": "pow", "logaddexp": "logsumexp"}
 """Functions of numpy that are written with an operation of another name."""
-_QUESTIONS = {"isnan", "isfinite", "isinf", "signbit"}
-"""Functions that ask about the number alone, and answer yes or no."""
 _OURS = {"maximum", "minimum", "clip", "sign", "fabs"}
 """Functions that numpy makes of comparisons of objects, which know no tie and no gradient, or of
 methods that Values have under other names."""
@@ -41,6 +43,11 @@ def serve(row: Any) -> None:
     function = getattr(np, row.name, None)
     if isinstance(function, np.ufunc):
         row_of_ufunc[function.__name__] = row
+
+
+def has_parts(kind: type) -> bool:
+    """Whether things of a type can be iterated over, a text too."""
+    return hasattr(kind, "__iter__") or (hasattr(kind, "__getitem__") and hasattr(kind, "__len__"))
 
 
 class Numeric:
@@ -66,12 +73,7 @@ class Numeric:
         return self
 
     def rint(self) -> Any:
-        """The nearest whole number, as `np.round` wants it: a constant, since its derivative is 0.
-
-        >>> from glassgrad import Value
-        >>> Value(2.7).rint().data
-        3.0
-        """
+        """The nearest whole number, for `np.round`: a constant, since its derivative is 0."""
         node: Any = self
         return type(node)(float(np.rint(node.data))).detach()
 
@@ -86,38 +88,30 @@ class Numeric:
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **named: Any) -> Any:
         """What one of numpy's functions makes of Values, alone or together with arrays."""
         row = row_of_ufunc.get(ufunc.__name__)
-        if method == "__call__" and not named:
-            if row is not None:
-                return row(*[np.asarray(x) if _has_parts(x) else x for x in inputs])
-            if ufunc.__name__ in _QUESTIONS:
-                (node,) = inputs
-                return ufunc(node.data)
-        boxed = [_boxed(x) if isinstance(x, Numeric) else x for x in inputs]
+        if row is not None and method == "__call__" and not named:
+            return row(*[np.asarray(x) if has_parts(type(x)) else x for x in inputs])
         if any(isinstance(x, Numeric) for x in named.get("out", ())):
             raise TypeError(_sentence(ufunc.__name__))
         with np.errstate(invalid="ignore"):  # a comparison with nan is simply False
-            return _run(ufunc, method, boxed, named)
+            return _run(ufunc, method, list(map(_boxed, inputs)), named)
 
 
 class ValueArray(np.ndarray):
     """An array of Values on which also those functions work that numpy has not for objects.
 
     It is an array like any other; `np.asarray(A)` is a plain one of the same Values.
-
-    >>> import numpy as np
-    >>> from glassgrad import Value
-    >>> A = np.array([Value(3.0), Value(4.0)]).view(ValueArray)
-    >>> np.isnan(A), np.linalg.norm(A).data
-    (array([False, False]), 5.0)
     """
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **named: Any) -> Any:
-        plain = [_plain(x) for x in inputs]
-        out = named.pop("out", None)
+        plain = list(map(_plain, inputs))
+        out = named.get("out")
         if out is not None:
             named["out"] = tuple(map(_plain, out))
-        is_new = out is None and any(map(_holds_objects, plain))
-        if is_new and method != "at" and _goes_one_by_one(ufunc, method):
+        elif (
+            method != "at"
+            and any(getattr(x, "dtype", None) == Numeric.dtype for x in plain)
+            and _goes_one_by_one(ufunc, method)
+        ):
             ufunc = np.frompyfunc(ufunc, ufunc.nin, ufunc.nout)
         found = _run(ufunc, method, plain, named)
         if out is not None:
@@ -136,12 +130,7 @@ class ValueArray(np.ndarray):
 
 
 def array_of(flat: Sequence[Any], shape: tuple[int, ...]) -> Any:
-    """Floats as an array of floats; Values, or both, as a `ValueArray`.
-
-    >>> from glassgrad import Value
-    >>> array_of([1.0, 2.0], (2, 1)).tolist(), type(array_of([Value(1.0)], (1,))).__name__
-    ([[1.0], [2.0]], 'ValueArray')
-    """
+    """Floats as an array of floats; Values, or both, as a `ValueArray`."""
     are_floats = all(isinstance(x, float) for x in flat)
     array: Any = np.empty(len(flat), float if are_floats else object)
     array[:] = flat
@@ -153,9 +142,9 @@ def _run(ufunc: np.ufunc, method: str, inputs: Sequence[Any], named: Mapping[str
     try:
         return getattr(ufunc, method)(*inputs, **named)
     except TypeError as fault:
-        if not str(fault).startswith(("Cannot cast ", *_RIDDLES)):
+        if not str(fault).startswith(_RIDDLES):
             raise
-        is_stored = any(_holds_numbers(x) for x in named.get("out", ()))
+        is_stored = any(x is not None and x.dtype != Numeric.dtype for x in named.get("out", ()))
         raise TypeError(_STORED if is_stored else _sentence(ufunc.__name__)) from None
 
 
@@ -189,24 +178,13 @@ def _fitting(found: Any) -> Any:
 
 
 def _plain(x: Any) -> Any:
-    if isinstance(x, ValueArray):
-        return x.view(np.ndarray)
-    return _boxed(x) if isinstance(x, Numeric) else x
+    return x.view(np.ndarray) if isinstance(x, ValueArray) else _boxed(x)
 
 
-def _boxed(node: Any) -> Any:
+def _boxed(x: Any) -> Any:
+    """A Value as an array of no axes, which numpy computes with; everything else as it is."""
+    if not isinstance(x, Numeric):
+        return x
     box = np.empty((), object)
-    box[()] = node
+    box[()] = x
     return box
-
-
-def _has_parts(x: object) -> bool:
-    return hasattr(type(x), "__iter__")
-
-
-def _holds_objects(x: object) -> bool:
-    return isinstance(x, np.ndarray) and x.dtype == object
-
-
-def _holds_numbers(x: object) -> bool:
-    return isinstance(x, np.ndarray) and x.dtype != object

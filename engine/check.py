@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from math import isfinite
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ from glassgrad.engine.gradient import grad
 from glassgrad.engine.misuse import real
 from glassgrad.engine.op import Operation, Pairing, Reduction
 from glassgrad.engine.text import describe, told
+from glassgrad.engine.tree import is_sequence
 from glassgrad.engine.value import Value, as_value
 
 RealFunction = Callable[[float], float]
@@ -67,12 +68,24 @@ def check_gradients(
     >>> check_gradients(lambda x, y: tanh(x * y), [0.5, 2.0], order=2) < 1e-7
     True
     """
-    point = _checked_point(function, xs)
+    if not callable(function):
+        problem = f"check_gradients takes a function first, not {describe(function)}."
+        raise TypeError(f"{problem} Write check_gradients(f, [1.0, 2.0]).")
+    if not is_sequence(xs):
+        problem = f"check_gradients takes a list of numbers as the point, not {told(xs)}."
+        raise TypeError(f"{problem} Write check_gradients(f, [1.0]) for a function of one number.")
+    xs = list(xs)
+    if not xs:
+        raise ValueError("check_gradients takes at least one number: there is nothing to compare.")
+    if any(map(is_sequence, xs)):
+        raise TypeError(f"check_gradients takes one number per argument, no lists. {_ONE_LIST}")
+    point = [as_value(x, "check_gradients").data for x in xs]
+    _check_takes(function, len(point))
     if order not in range(1, _MOST_ORDERS):
         raise ValueError(f"order is 1 for the gradient, 2 for its gradient too, not {told(order)}.")
     names = [f"argument {i}" for i in range(len(point))]
-    checked = _Checked(_of_leaves(function), _title(function), names, _checked_tolerance(tolerance))
-    return checked.worst_error(point, order)
+    tolerance = _checked_tolerance(tolerance)
+    return _worst_error(_of_leaves(function), _title(function), names, point, tolerance, order)
 
 
 def check_operation(
@@ -114,29 +127,16 @@ def check_operation(
         call = lambda *xs: operation(*operation.sides(xs))
     worst, tolerance = 0.0, _checked_tolerance(tolerance)
     for xs in _points_in_domain(operation) if points is None else points:
-        if isinstance(xs, _NO_LISTS) or not isinstance(xs, Iterable):
+        if not is_sequence(xs):
             problem = f"check_operation takes points, each a list of numbers, not {told(xs)}."
             raise TypeError(f"{problem} Write check_operation(operation, [[0.5], [2.0]]).")
         point = [as_value(x, "check_operation").data for x in xs]
         named = names if len(names) == len(point) else range(len(point))
         operands = [f"operand {name}" for name in named]
-        checked = _Checked(_of_leaves(call), operation.name, operands, tolerance)
-        worst = max(worst, checked.worst_error(point, order=2))
+        error = _worst_error(_of_leaves(call), operation.name, operands, point, tolerance, order=2)
+        worst = max(worst, error)
         _check_arrays(operation, point)
     return worst
-
-
-def _check_arrays(operation: Operation, point: list[float]) -> None:
-    """Compare the function for arrays with that for floats, on arrays of two equal numbers each."""
-    value = operation.forward(tuple(point))
-    arrays = [np.full(2, x) for x in point]
-    found = np.asarray(operation.array(*arrays))
-    if found.shape != (2,) or not np.allclose(found, value, rtol=1e-9, atol=0.0, equal_nan=True):
-        raise GradientMismatchError(
-            f"{operation.name} is {value!r} at {point}, but its function for arrays gives "
-            f"{told(found.tolist())} for arrays of these numbers, two in each. It takes an array "
-            "for each operand and computes element by element; None in its place calls the other."
-        )
 
 
 _SHARES = ((0.8, 0.6, 0.4, 0.3), (0.07, 0.29, 0.71, 0.9), (0.43, 0.86, 0.17, 0.55))
@@ -153,40 +153,19 @@ def _points_in_domain(operation: Operation) -> list[list[float]]:
     ]
 
 
-def _checked_point(function: Callable[..., Any], xs: Sequence[Any]) -> list[float]:
-    """The point as floats, if the function can be called with it.
-
-    Raises:
-        TypeError: it cannot; the message says how to write the call.
-        ValueError: the point is empty.
-    """
-    if not callable(function):
-        problem = f"check_gradients takes a function first, not {describe(function)}."
-        raise TypeError(f"{problem} Write check_gradients(f, [1.0, 2.0]).")
-    if isinstance(xs, _NO_LISTS) or not isinstance(xs, Iterable):
-        problem = f"check_gradients takes a list of numbers as the point, not {told(xs)}."
-        raise TypeError(f"{problem} Write check_gradients(f, [1.0]) for a function of one number.")
-    listed = list(xs)
-    if not listed:
-        raise ValueError("check_gradients takes at least one number: there is nothing to compare.")
-    if any(isinstance(x, Iterable) and not isinstance(x, str) for x in listed):
-        raise TypeError(f"check_gradients takes one number per argument, no lists. {_ONE_LIST}")
-    point = [as_value(x, "check_gradients").data for x in listed]
-    _check_takes(function, len(point))
-    return point
+def _check_arrays(operation: Operation, point: list[float]) -> None:
+    """Compare the function for arrays with that for floats, on arrays of two equal numbers each."""
+    value = operation.forward(tuple(point))
+    found = np.asarray(operation.array(*[np.full(2, x) for x in point]))
+    if found.shape != (2,) or not np.allclose(found, value, rtol=1e-9, atol=0.0, equal_nan=True):
+        raise GradientMismatchError(
+            f"{operation.name} is {value!r} at {point}, but its function for arrays gives "
+            f"{told(found.tolist())} for arrays of these numbers, two in each. It takes an array "
+            "for each operand and computes element by element; None in its place calls the other."
+        )
 
 
-_NO_LISTS = (Value, str, bytes, bytearray, Mapping, Set)
-"""They can be iterated over, but are no point; the numbers of a set have no order."""
 _ONE_LIST = "For a function of one list write check_gradients(lambda *xs: f(xs), [1.0, 2.0])."
-
-
-def _checked_tolerance(tolerance: float) -> float:
-    """The tolerance as a float, if an error can be compared with it."""
-    number = real(tolerance, "tolerance")
-    if not number >= 0.0:  # a comparison with nan would let every error pass
-        raise ValueError(f"tolerance is a relative error of at least 0, not {told(tolerance)}.")
-    return number
 
 
 def _check_takes(function: Callable[..., Any], count: int) -> None:
@@ -203,77 +182,54 @@ def _check_takes(function: Callable[..., Any], count: int) -> None:
         ) from None
 
 
+def _checked_tolerance(tolerance: float) -> float:
+    number = real(tolerance, "tolerance")
+    if not number >= 0.0:  # a comparison with nan would let every error pass
+        raise ValueError(f"tolerance is a relative error of at least 0, not {told(tolerance)}.")
+    return number
+
+
+def _title(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", type(function).__name__)
+
+
 def _of_leaves(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, made to take plain numbers too."""
     return lambda *xs: function(*[x if isinstance(x, Value) else Value(x) for x in xs])
 
 
-class _Checked(NamedTuple):
-    """A function to check: how it and its arguments are called, and the error allowed."""
+def _worst_error(  # noqa: PLR0917  a call is a row: what, and how far
+    function: Callable[..., Any],
+    title: str,
+    names: Sequence[str],
+    point: list[float],
+    tolerance: float,
+    order: int,
+) -> float:
+    """The largest relative error of the derivatives by all arguments, up to an order."""
+    leaves = [Value(x) for x in point]
+    y = as_value(function(*leaves), title)
+    worst, rounding = 0.0, _rounding(y)
+    gradient = value_and_grad(function, argnums=range(len(point)))
+    for i, exact in enumerate(grad(y, leaves)):
 
-    function: Callable[..., Any]
-    title: str
-    names: Sequence[str]
-    tolerance: float
+        def along(x: float, i: int = i) -> float:
+            return as_value(function(*point[:i], x, *point[i + 1 :]), title).data
 
-    def worst_error(self, point: list[float], order: int) -> float:
-        """The largest relative error of the derivatives by all arguments, up to an order."""
-        leaves = [Value(x) for x in point]
-        y = as_value(self.function(*leaves), self.title)
-        worst, rounding = 0.0, _rounding(y)
-        for i, slope in enumerate(grad(y, leaves, differentiable=order > 1)):
-            exact = slope.data if isinstance(slope, Value) else slope
-            found = finding(self._section(point, i), point[i], exact, rounding)
-            place = f"The derivative of {self.title} by {self.names[i]} at {point}"
-            worst = max(worst, _compare(exact, found, self.tolerance, place))
-            if order > 1:
-                worst = max(worst, self._derivative(i).worst_error(point, order - 1))
-        return worst
-
-    def _section(self, point: list[float], index: int) -> RealFunction:
-        """The function along one argument, the others fixed."""
-
-        def at(x: float) -> float:
-            result = self.function(*point[:index], x, *point[index + 1 :])
-            return as_value(result, self.title).data
-
-        return at
-
-    def _derivative(self, index: int) -> _Checked:
-        gradient = value_and_grad(self.function, argnums=range(len(self.names)))
-        return self._replace(
-            function=lambda *xs: gradient(*xs)[1][index],
-            title=f"the derivative of {self.title} by {self.names[index]}",
-            tolerance=self.tolerance * 10,
-        )
-
-
-def _compare(exact: float, found: Finding, tolerance: float, place: str) -> float:
-    """The relative error of a derivative, beyond that of the differences.
-
-    Raises:
-        GradientMismatchError: it is too large, or the differences have no end to compare with.
-    """
-    error = found.error_of(exact)
-    problem = ""
-    if not isfinite(exact) or found.doubt == EDGE:
-        problem = "the point is outside the domain or at its edge. Move it inside"
-    elif found.doubt == KINK:
-        problem = "the slopes to its left and right differ. Move the point away from the kink"
-    elif found.doubt == UNSETTLED:
-        problem = f"they do not settle (±{found.error:.1e}). Is the function continuous?"
-    elif found.doubt == LOST and found.error > _TELLING * found.around:
-        problem = (
-            f"nudges are lost in the rounding of the result (±{found.error:.1e}). "
-            "Check at a point where it moves more"
-        )
-    elif error > tolerance:
-        problem = f"relative error {error:.1e}, allowed {tolerance:.1e}"
-    if problem:
-        raise GradientMismatchError(
-            f"{place} is {exact!r}, but finite differences give {found.value:.10g}: {problem}."
-        )
-    return error
+        found = finding(along, point[i], exact, rounding)
+        problem = _problem(exact, found, tolerance)
+        if problem:
+            raise GradientMismatchError(
+                f"The derivative of {title} by {names[i]} at {point} is {exact!r}, "
+                f"but finite differences give {found.value:.10g}: {problem}."
+            )
+        worst = max(worst, found.error_of(exact))
+        if order > 1:
+            derivative = lambda *xs, i=i: gradient(*xs)[1][i]
+            its_title = f"the derivative of {title} by {names[i]}"
+            error = _worst_error(derivative, its_title, names, point, tolerance * 10, order - 1)
+            worst = max(worst, error)
+    return worst
 
 
 def _rounding(y: Value) -> float:
@@ -282,8 +238,19 @@ def _rounding(y: Value) -> float:
     return rounding_error(zip(grad(y, nodes), [node.data for node in nodes], operands))
 
 
-def _title(function: Callable[..., Any]) -> str:
-    return getattr(function, "__name__", type(function).__name__)
+def _problem(exact: float, found: Finding, tolerance: float) -> str:
+    """Why a derivative is not confirmed; "" if it is."""
+    if not isfinite(exact) or found.doubt == EDGE:
+        return "the point is outside the domain or at its edge. Move it inside"
+    if found.doubt == KINK:
+        return "the slopes to its left and right differ. Move the point away from the kink"
+    if found.doubt == UNSETTLED:
+        return f"they do not settle (±{found.error:.1e}). Is the function continuous?"
+    if found.doubt == LOST and found.error > _TELLING * found.around:
+        lost = f"nudges are lost in the rounding of the result (±{found.error:.1e})"
+        return f"{lost}. Check at a point where it moves more"
+    error = found.error_of(exact)
+    return f"relative error {error:.1e}, allowed {tolerance:.1e}" if error > tolerance else ""
 
 
 # Finite differences.
@@ -297,10 +264,6 @@ def rounding_error(nodes: Iterable[tuple[float, float, Sequence[float]]]) -> flo
     Args:
         nodes: of each the slope of the result by it, its number, and those of its operands. One
             that only hands on the number of its operand, or negates it, rounds nothing.
-
-    >>> from glassgrad.engine.check import rounding_error
-    >>> rounding_error([(1.0, 1e16, [1.0, 1e16]), (1.0, -1e16, [1e16])])
-    2.220446049250313
     """
     rounded = [
         abs(slope * number) * _EPSILON
@@ -315,31 +278,20 @@ EDGE, KINK, UNSETTLED, LOST = "edge", "kink", "unsettled", "lost"
 outside its domain; its slopes to the left and to the right differ; or they grow, as at a jump; or
 what nudges change is lost in the rounding of its values."""
 
-_RATIO = 4.0
-"""Each step is so many times shorter than the one before."""
-_FEWEST, _MOST = 8, 26
-"""Steps."""
+_RATIO = 4.0  # each step is so many times shorter than the one before
+_FEWEST, _MOST = 8, 26  # steps
 _EXTRAPOLATIONS = 5
-_TELLING = 0.05
-"""The relative error up to which differences tell something of a derivative."""
-_NEAR_ZERO = 0.1
-"""Numbers smaller than this are first moved by as much as this one."""
+_TELLING = 0.05  # the relative error up to which differences tell something of a derivative
+_NEAR_ZERO = 0.1  # numbers smaller than this are first moved by as much as this one
 
 
 class Finding(NamedTuple):
-    """What differences tell of a derivative.
+    """What differences tell of a derivative."""
 
-    Attributes:
-        value: the estimate of the derivative, good or not.
-        error: how far from the true one it may be.
-        around: how steep the function is at the longest step, to the left or to the right.
-        doubt: "" if it is good; else why it is not: `EDGE`, `KINK`, `UNSETTLED` or `LOST`.
-    """
-
-    value: float
-    error: float
-    around: float
-    doubt: str
+    value: float  # the estimate of the derivative, good or not
+    error: float  # how far from the true one it may be
+    around: float  # how steep the function is at the longest step, to the left or to the right
+    doubt: str  # "" if it is good; else why it is not: EDGE, KINK, UNSETTLED or LOST
 
     def error_of(self, exact: float) -> float:
         """The relative error of a derivative, beyond what the differences may be wrong by."""
@@ -376,19 +328,10 @@ def finding(
     rounding: float = 0.0,
     step: float | None = None,
 ) -> Finding:
-    """The derivative of a function of one float by differences, and whether to trust it.
+    """The derivative by differences, as `extrapolated_difference` does, and whether to trust it.
 
-    Args:
-        function: takes and gives a float.
-        x: where.
-        expected: what the derivative should be, if that is known. An estimate that agrees with it,
-            but with 0 as well, tells nothing.
-        rounding: how far rounding may change the result; at least its last digit.
-        step: the longest step; if left out, about a quarter of x.
-
-    >>> from glassgrad.engine.check import finding
-    >>> finding(abs, 0.0).doubt, round(finding(abs, -2.0).value, 9)
-    ('kink', -1.0)
+    An estimate that agrees with what is `expected`, if that is known, but with 0 as well, tells
+    nothing. The result is known up to `rounding`, which is at least its last digit.
     """
     first = step or _quarter(max(abs(x), _NEAR_ZERO))
     found = _finding(function, x, expected, rounding, first)
@@ -442,19 +385,12 @@ def _slope_afar(function: RealFunction, x: float, step: float) -> float:
 
 
 class _Difference(NamedTuple):
-    """What the values at x - step, x and x + step tell.
+    """What the values at x - step, x and x + step tell."""
 
-    Attributes:
-        slope: the central difference.
-        noise: how far rounding of the values may change it.
-        bend: the slope to the right less the slope to the left.
-        bend_noise: how far rounding may change that.
-    """
-
-    slope: float
-    noise: float
-    bend: float
-    bend_noise: float
+    slope: float  # the central difference
+    noise: float  # how far rounding of the values may change it
+    bend: float  # the slope to the right less the slope to the left
+    bend_noise: float  # how far rounding may change that
 
 
 def _differences(
@@ -466,10 +402,8 @@ def _differences(
     """
     found: list[_Difference | None] = []
     middle = function(x)
-    for _ in range(_MOST):
+    while len(found) < _MOST and x - step < x < x + step:
         right, left = x + step, x - step
-        if not left < x < right:
-            break
         above, below = function(right), function(left)
         outer, inner = max(abs(above), abs(below)), abs(middle)
         share = outer / inner if outer < inner else 1.0  # smaller values are rounded by less
@@ -485,15 +419,12 @@ def _differences(
 
 
 class _Estimate(NamedTuple):
-    """A derivative, how far from the true one it may be, and how much of that is rounding.
-
-    `steepest` is the largest slope met up to it.
-    """
+    """An estimate of a derivative."""
 
     value: float
-    error: float
-    noise: float
-    steepest: float
+    error: float  # how far from the true one it may be
+    noise: float  # how much of that is rounding
+    steepest: float  # the largest slope met up to it
 
     @property
     def is_sharp(self) -> bool:

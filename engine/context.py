@@ -3,8 +3,7 @@
 They live in one context variable, so threads and asynchronous tasks do not disturb each other.
 `no_grad` changes them for a `with` block; modules of `nn` open a `Scope`, so that a drawing can
 group nodes by neuron and layer. An `Observer` is told what happens: `trap()` is one, the tracer of
-`compiled` another, and the core knows neither. Next: `value.py`, then `methods.py`,
-where nodes are made.
+`compiled` another, and the core knows neither. Next: `value.py`.
 """
 
 from __future__ import annotations
@@ -37,8 +36,6 @@ class Scope:
 
     __slots__ = ("_owner", "kind", "name", "order", "parent")
 
-    order: int
-
     def __init__(
         self,
         name: str,
@@ -50,7 +47,8 @@ class Scope:
         self.name = name
         self.kind = kind
         self.parent = parent
-        self.order = order if order is not None else parent.order if parent is not None else 0
+        outer = 0 if parent is None else parent.order
+        self.order: int = outer if order is None else order
         # Nodes keep their scope alive; they should not keep a whole model alive with it.
         self._owner = None if owner is None else ref(owner)
 
@@ -68,11 +66,9 @@ class Scope:
 
     def chain(self) -> tuple[Scope, ...]:
         """The scopes from the outermost one to this one."""
-        chain: list[Scope] = []
-        scope: Scope | None = self
-        while scope is not None:
-            chain.append(scope)
-            scope = scope.parent
+        chain = [self]
+        while (outer := chain[-1].parent) is not None:
+            chain.append(outer)
         return tuple(reversed(chain))
 
 
@@ -120,6 +116,10 @@ class Tag(NamedTuple):
     label: str | None
 
 
+Made = tuple[CodeType | None, int]
+"""A code object and the index of an instruction in it; None where no line is known."""
+
+
 class Context:
     """One combination of circumstances; compared by identity, never changed.
 
@@ -127,30 +127,21 @@ class Context:
         recording: whether results remember how they were computed.
         observers: who is told what happens.
         scope: the part of the computation that is open, or None.
-        caller: the line of the user's that called the part of a library which is running, as a
-            code object and the index of an instruction; None if that is to be looked for.
+        caller: the line of the user's that called the part of a library which is running; None if
+            that is to be looked for.
         order: how often the results were differentiated; see `Scope`.
         tag: what nodes made here get.
         is_special: whether more is to be done here than to make a node.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "caller",
-        "is_special",
-        "observers",
-        "order",
-        "recording",
-        "scope",
-        "tag",
-    )
+    __slots__ = ("caller", "is_special", "observers", "order", "recording", "scope", "tag")
 
     def __init__(
         self,
         recording: bool = True,
         observers: tuple[Observer, ...] = (),
         scope: Scope | None = None,
-        caller: tuple[CodeType | None, int] | None = None,
+        caller: Made | None = None,
     ) -> None:
         self.recording = recording
         self.observers = observers
@@ -160,7 +151,7 @@ class Context:
         self.tag = Tag(scope, None)
         self.is_special = bool(observers) or not recording or self.order > 0
 
-    def within(self, scope: Scope, caller: tuple[CodeType | None, int] | None = None) -> Context:
+    def within(self, scope: Scope, caller: Made | None = None) -> Context:
         """The same circumstances inside a scope."""
         return Context(self.recording, self.observers, scope, caller)
 
@@ -268,10 +259,7 @@ GRADIENT = "gradient"
 
 
 def derive(function: Callable[..., Any], *arguments: Any, order: int = 1) -> Any:
-    """Call a function whose results are recorded as the gradient of something.
-
-    They are in a scope of their own, which says of which order they are.
-    """
+    """Call a function whose results are recorded as a gradient, in a scope of that order."""
     now = current()
     observers = tuple(observer for observer in now.observers if observer.sees_rules)
     name = " of ".join([GRADIENT] * order)
@@ -286,24 +274,16 @@ _MOST_SCOPES = 1_000
 def _scope_named(name: str, kind: str, parent: Scope | None, order: int | None = None) -> Scope:
     """The same scope for the same name in the same place."""
     key = (name, kind, parent, order)
-    known = _scopes.get(key)
-    if known is not None:
-        return known
-    if len(_scopes) >= _MOST_SCOPES:
+    if key not in _scopes and len(_scopes) >= _MOST_SCOPES:
         _scopes.clear()
-    return _scopes.setdefault(key, Scope(name, kind, parent, order=order))
+    return _scopes.get(key) or _scopes.setdefault(key, Scope(name, kind, parent, order=order))
 
 
 _NEURON = re.compile(r"(?:^|\.)neurons\.\d+$")
 
 
 def layer_of(name: str) -> str:
-    """The layer that a parameter belongs to, by its path in a model.
-
-    >>> from glassgrad.engine.context import layer_of
-    >>> layer_of("layers.0.neurons.3.w.1"), layer_of("hidden.neurons.0.b"), layer_of("w.0")
-    ('layers.0', 'hidden', 'w')
-    """
+    """The layer of a parameter by its path: layers.0 of layers.0.neurons.3.w.1, and w of w.0."""
     parts = name.split(".")
     for i, part in enumerate(parts):
         if part.isdigit() and not all(rest.isdigit() for rest in parts[i + 1 :]):

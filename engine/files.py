@@ -19,13 +19,9 @@ NO_JSON_NUMBERS = {"nan": nan, "inf": inf, "-inf": -inf}
 def write_file(path: str | Path, content: bytes, *, durable: bool = False) -> Path:
     """Write a whole file, by way of a temporary file beside it.
 
-    An interruption leaves the old file or the new one, never a half. A file that is replaced keeps
-    its permissions, and a link goes on leading to it. What is no plain file is never replaced.
-
-    Args:
-        path: where.
-        content: all of it.
-        durable: whether it has to outlast a failure of power as well; that takes longer.
+    An interruption leaves the old file or the new one, never a half; where `durable`, which takes
+    longer, a failure of power does too. A file that is replaced keeps its permissions, and a link
+    goes on leading to it. What is no plain file is never replaced.
 
     Raises:
         OSError: the folder does not exist or cannot be written to, no file has such a name, or
@@ -61,17 +57,22 @@ def _replace(target: Path, content: bytes, durable: bool) -> None:
         Path(temporary).unlink(missing_ok=True)
         raise
     if durable:
-        _keep_names(target.parent)
+        _sync_names_in(target.parent)
 
 
-def _keep_names(folder: Path) -> None:
-    """Have the names in a folder written down, where the system can open one."""
-    with suppress(OSError):
+def _sync_names_in(folder: Path) -> None:
+    with suppress(OSError):  # not every system can open a folder
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)  # it can be read only by setting it
+    os.umask(mask)
+    return mask
 
 
 _KINDS = {
@@ -104,26 +105,12 @@ def plain_file(path: str | Path) -> Path:
 
 
 def possible(path: str | Path) -> Path:
-    """The path, if a file can have it.
-
-    Raises:
-        OSError: it holds a character that is in no name of a file.
-    """
+    """The path; an OSError if it holds a character that is in no name of a file."""
     path = Path(path)
-    try:
-        encoded = os.fsencode(path)
-    except UnicodeEncodeError:
-        encoded = b"\0"
-    if b"\0" in encoded:
-        raise OSError(errno.EINVAL, "no file can have this name", str(path))
-    return path
-
-
-def _umask() -> int:
-    """The process's mask for new files, which can be read only by setting it."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
+    with suppress(UnicodeEncodeError):
+        if b"\0" not in os.fsencode(path):
+            return path
+    raise OSError(errno.EINVAL, "no file can have this name", str(path))
 
 
 def json_text(data: Any, indent: int | None = None, *, escaped: bool = True) -> str:

@@ -1,36 +1,43 @@
-r"""Formulas: give a row of the table symbols, and its rules write the derivative down themselves.
+"""Formulas: give a row of the table symbols, and its rules write the derivative down themselves.
 
-A `Formula` is a small tree of operations on symbols and literals. How it is written, in text,
-LaTeX, Python, numpy or JavaScript, is said by the printers of `printers.py`. So no formula is ever
-typed twice. Next: `row_source.py`, which writes whole rows out as source.
-
->>> from glassgrad import Formula, tanh
->>> x = Formula.symbol("x")
->>> str(tanh(x) * 2.0), (tanh(x) * 2.0).latex
-('tanh(x) * 2', '\\tanh(x) \\cdot 2')
+A `Formula` is a small tree of operations on symbols and literals, so that no formula is ever typed
+twice. `printers.py` says how it is written. Next: `row_source.py`, which writes whole rows out as
+source.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from glassgrad.engine.misuse import is_real, real
-from glassgrad.engine.op import ATOM, TABLE, Operation, Reduction, evaluators, newcomers
+from glassgrad.engine.op import ATOM, Operation, Reduction, evaluators
 from glassgrad.engine.printers import (
     JAVASCRIPT,
     LATEX,
     NUMPY,
+    PRODUCT,
     PYTHON,
+    SIGN,
     TEXT,
     Printer,
     Style,
     pieces,
 )
-from glassgrad.engine.table import mul, neg
+from glassgrad.engine.table import abs, add, div, mul, neg, pos, pow, sub
 
 
+def _operators(row: Operation) -> tuple[Callable[..., Formula], Callable[..., Formula]]:
+    """The operator of a row, and the one for a number at its left."""
+    return (
+        lambda self, *others: written(row, (self, *others)),
+        lambda self, other: written(row, (other, self)),
+    )
+
+
+@dataclass(eq=False, repr=False, slots=True)
 class Formula:
     r"""A symbol, a literal, or an operation of the table on formulas.
 
@@ -52,22 +59,11 @@ class Formula:
     ('\\frac{x + 1}{x}', 'x ** 2', 'pow(x, 2.0)', 'Math.abs(x)')
     """
 
-    __slots__ = ("name", "number", "operands", "operation", "value")
-
-    def __init__(
-        self,
-        operation: Operation | None = None,
-        operands: tuple[Formula, ...] = (),
-        *,
-        name: str = "",
-        number: float | None = None,
-        value: float | None = None,
-    ) -> None:
-        self.operation = operation
-        self.operands = operands
-        self.name = name
-        self.number = number
-        self.value = number if value is None else value
+    operation: Operation | None = None
+    operands: tuple[Formula, ...] = ()
+    name: str = ""
+    number: float | None = None
+    value: float | None = None
 
     @staticmethod
     def symbol(name: str, value: float | None = None) -> Formula:
@@ -77,31 +73,31 @@ class Formula:
     @staticmethod
     def literal(number: float) -> Formula:
         """A number, written in the fewest digits that read back exactly."""
-        return Formula(number=number)
+        return Formula(number=number, value=number)
 
     @property
     def text(self) -> str:
-        """The formula in Python's notation, for people."""
+        """In Python's notation, for people."""
         return printed(self, TEXT)
 
     @property
     def latex(self) -> str:
-        """The formula in LaTeX, for mathematics mode."""
+        """In LaTeX, for mathematics mode."""
         return printed(self, LATEX)
 
     @property
     def python(self) -> str:
-        """The formula as Python on floats: the functions have the names of the rows."""
+        """As Python on floats: the functions have the names of the rows."""
         return printed(self, PYTHON)
 
     @property
     def numpy(self) -> str:
-        """The formula as an expression on arrays: the functions have the names of the rows."""
+        """As an expression on arrays: the functions have the names of the rows."""
         return printed(self, NUMPY)
 
     @property
     def javascript(self) -> str:
-        """The formula as JavaScript; what `Math` lacks is defined in `functions.js`."""
+        """As JavaScript; what `Math` lacks is defined in `functions.js`."""
         return printed(self, JAVASCRIPT)
 
     def __str__(self) -> str:
@@ -113,71 +109,35 @@ class Formula:
     def __bool__(self) -> bool:
         return bool(_known(self, "is true"))
 
-    __hash__ = object.__hash__
-
-    if TYPE_CHECKING:  # made from the table at the end of this file
-
-        def __add__(self, other: Any) -> Formula: ...
-        def __sub__(self, other: Any) -> Formula: ...
-        def __mul__(self, other: Any) -> Formula: ...
-        def __rmul__(self, other: Any) -> Formula: ...
-        def __truediv__(self, other: Any) -> Formula: ...
-        def __rtruediv__(self, other: Any) -> Formula: ...
-        def __pow__(self, other: Any) -> Formula: ...
-        def __rpow__(self, other: Any) -> Formula: ...
-        def __neg__(self) -> Formula: ...
-        def __abs__(self) -> Formula: ...
+    __add__, __radd__ = _operators(add)
+    __sub__, __rsub__ = _operators(sub)
+    __mul__, __rmul__ = _operators(mul)
+    __truediv__, __rtruediv__ = _operators(div)
+    __pow__, __rpow__ = _operators(pow)
+    __neg__, __pos__, __abs__ = (_operators(row)[0] for row in (neg, pos, abs))
 
 
 def printed(formula: Formula, printer: Printer, names: Mapping[int, str] | None = None) -> str:
-    r"""The formula in the language of a printer.
-
-    Args:
-        formula: the formula, however deep.
-        printer: the language.
-        names: parts that have a name of their own, by `id`.
-
-    >>> from glassgrad.engine.printers import LATEX
-    >>> x = Formula.symbol("x1")
-    >>> printed(-(x + 1), LATEX)
-    '-\\left(x_{1} + 1\\right)'
-    """
+    """A formula of any depth in a language; `names` has, by `id`, those of parts that have one."""
     found: list[str] = []
     left: list[str | Formula] = [formula]
     while left:
         part = left.pop()
         if isinstance(part, str):
             found.append(part)
-        elif names and id(part) in names:
-            found.append(names[id(part)])
-        elif part.operation is None:
-            found.append(_leaf(part, printer))
         else:
             left += reversed(_parts(part, printer, names or {}))
     return "".join(found)
 
 
-def precedence(formula: Formula, printer: Printer) -> int:
-    """How tightly the outermost operator of what is printed binds."""
-    if formula.operation is not None:
-        return style_of(formula, printer).binds
-    return ATOM if formula.number is None else printer.literal(formula.number)[1]
-
-
-def style_of(formula: Formula, printer: Printer) -> Style:
-    """How the operation of a formula is written."""
-    assert formula.operation is not None
-    return printer.style(formula.operation, [operand.number for operand in formula.operands])
-
-
-def _leaf(formula: Formula, printer: Printer) -> str:
-    if formula.number is None:
-        return printer.name(formula.name)
-    return printer.literal(formula.number)[0]
-
-
 def _parts(formula: Formula, printer: Printer, names: Mapping[int, str]) -> list[str | Formula]:
     """What stands side by side: texts, and operands, in brackets where they bind too little."""
+    if id(formula) in names:
+        return [names[id(formula)]]
+    if formula.number is not None:
+        return [printer.literal(formula.number)]
+    if formula.operation is None:
+        return [printer.name(formula.name)]
     pattern, _, needs = style_of(formula, printer)
     parts: list[str | Formula] = []
     for piece in pieces(pattern):
@@ -193,31 +153,38 @@ def _parts(formula: Formula, printer: Printer, names: Mapping[int, str]) -> list
     return parts
 
 
+def precedence(formula: Formula, printer: Printer) -> int:
+    """How tightly the outermost operator of what is printed binds."""
+    if formula.operation is not None:
+        return style_of(formula, printer).binds
+    number = str(formula.number)
+    return SIGN if number.startswith("-") else PRODUCT if "e-" in number or "e+" in number else ATOM
+
+
+def style_of(formula: Formula, printer: Printer) -> Style:
+    """How the operation of a formula is written."""
+    assert formula.operation is not None
+    return printer.style(formula.operation, [operand.number for operand in formula.operands])
+
+
 # Formulas of operations and of their derivatives.
 
 
 def written(operation: Operation, operands: Sequence[Any]) -> Formula:
-    """The formula of an operation on formulas and numbers.
-
-    >>> from glassgrad import TABLE
-    >>> str(written(TABLE["pow"], (Formula.symbol("x"), 2.0)))
-    'x ** 2'
-    """
+    """The formula of an operation on formulas and numbers."""
     formulas = tuple([as_formula(operand) for operand in operands])
-    numbers = [formula.number for formula in formulas]
-    known = [formula.value for formula in formulas]
-    if None not in numbers:
-        return Formula.literal(operation.forward(tuple(n for n in numbers if n is not None)))
-    # What is chosen is known of a symbol with a number too.
-    numbers = known if operation.selects else numbers
-    place = operation.trivial(*numbers) if operation.trivial else None
-    if place is not None:
-        return formulas[place]
+    numbers: list[Any] = [formula.number for formula in formulas]
+    known: list[Any] = [formula.value for formula in formulas]
+    value = None if None in known else operation.forward(tuple(known))
+    if value is not None and None not in numbers:
+        return Formula.literal(value)
+    if operation.trivial:
+        # What is chosen is known of a symbol with a number too.
+        place = operation.trivial(*(known if operation.selects else numbers))
+        if place is not None:
+            return formulas[place]
     if operation is mul and numbers[0] == -1.0:
         return written(neg, formulas[1:])
-    value = None
-    if None not in known:
-        value = operation.forward(tuple(n for n in known if n is not None))
     return Formula(operation, formulas, value=value)
 
 
@@ -243,20 +210,13 @@ def derivative_formula(
     >>> str(derivative_formula(TABLE["mul"], [x, w], 0))
     'w'
     """
-    rules = operation.rules if exact else operation.textbook
+    rules: tuple[Any, ...] = operation.rules if exact else operation.textbook
     result = written(operation, operands)
     if isinstance(operation, Reduction):
-        (rule,) = rules
-        assert callable(rule)
-        found = tuple(rule(tuple(operands), result))[index]
+        found = tuple(rules[0](tuple(operands), result))[index]
     else:
-        found = applied(rules[index], (*operands, result))
+        found = rules[index](*operands, result) if callable(rules[index]) else rules[index]
     return None if found is None else as_formula(found)
-
-
-def applied(rule: Any, operands: Sequence[Formula]) -> Any:
-    """A rule on formulas; a plain number, or None, is that everywhere."""
-    return rule(*operands) if callable(rule) else rule
 
 
 def as_formula(operand: Any) -> Formula:
@@ -290,26 +250,4 @@ for _name in ("lt", "le", "eq", "ne", "gt", "ge"):
     setattr(Formula, f"__{_name}__", _comparison(getattr(operator, _name)))
 
 
-# Operators, from the table.
-
-
-def _operator(row: Operation) -> Callable[..., Formula]:
-    return lambda self, *others: written(row, (self, *others))
-
-
-def _reflected(row: Operation) -> Callable[..., Formula]:
-    return lambda self, other: written(row, (other, self))
-
-
-def _enter(row: Operation) -> None:
-    """Give Formula the operator of a row."""
-    if row.dunder is not None:
-        setattr(Formula, row.dunder, _operator(row))
-        if row.arity == 2:
-            setattr(Formula, row.dunder.replace("__", "__r", 1), _reflected(row))
-
-
-for _row in TABLE.values():
-    _enter(_row)
-newcomers.append(_enter)
 evaluators[Formula] = written

@@ -25,7 +25,7 @@ import numpy as np
 from glassgrad.engine.backward import order_of
 from glassgrad.engine.context import derive, recording
 from glassgrad.engine.errors import NonFiniteError
-from glassgrad.engine.gradient import carrying_edges, grad, local_derivatives
+from glassgrad.engine.gradient import grad, local_derivatives, partials_to
 from glassgrad.engine.misuse import is_real, names, remedy
 from glassgrad.engine.provenance import place
 from glassgrad.engine.table import dot
@@ -34,11 +34,12 @@ from glassgrad.engine.trap import is_trapping
 from glassgrad.engine.tree import leaves_of, like, scalar_of, settled
 from glassgrad.engine.value import Value, as_value, constant, is_parameter, number_of
 
-Argnums = int | Sequence[int] | None
+Function = Callable[..., Any]
+Argnums = int | Sequence[int]
 
 
 def value_and_grad(
-    function: Callable[..., Any], argnums: Argnums = None, *, has_aux: bool = False
+    function: Function, argnums: Argnums | None = None, *, has_aux: bool = False
 ) -> Callable[..., tuple[Any, Any]]:
     """A function that gives the value of `function` and its gradient by its arguments.
 
@@ -69,18 +70,16 @@ def value_and_grad(
             call = _Call(value_and_grad, function, arguments, named, argnums)
             result, aux = call.pair() if has_aux else (call.result, None)
             y = call.number(result)
-            gradients = grad(y, call.leaves, differentiable=call.gives_values)
-        shaped = call.reshape(gradients)
-        is_single = len(shaped) == 1 if argnums is None else not isinstance(argnums, Sequence)
-        value, gradient = call.plain(y), shaped[0] if is_single else shaped
-        return ((value, call.plain(aux)), gradient) if has_aux else (value, gradient)
+            gradients = call.reshape(grad(y, call.leaves, differentiable=call.gives_values))
+        is_single = len(gradients) == 1 if argnums is None else not isinstance(argnums, Sequence)
+        gradient = gradients[0] if is_single else gradients
+        value, aux = (y, aux) if call.gives_values else (y.data, _with_floats(aux))
+        return ((value, aux), gradient) if has_aux else (value, gradient)
 
     return evaluated
 
 
-def jvp(
-    function: Callable[..., Any], arguments: Sequence[Any], tangents: Sequence[Any]
-) -> tuple[Any, Any]:
+def jvp(function: Function, arguments: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """The value of `function` and its derivative in a direction, in one forward sweep.
 
     An argument whose tangent is 0 does not move: it sends nothing, also where its slope is
@@ -92,25 +91,21 @@ def jvp(
         tangents: the direction, in the same structure.
 
     Returns:
-        (value, directional derivative), both in the structure of the result: floats; Values if the
-        result depends on Values from outside.
+        (value, directional derivative), both in the structure of the result.
 
     Raises:
         TypeError: also where the arguments or tangents are no list or tuple.
         ValueError: there are more or fewer tangents than numbers.
 
     >>> from glassgrad import jvp
-    >>> jvp(lambda x, y: x * y, (2.0, 5.0), (1.0, 0.0))
-    (10.0, 5.0)
-    >>> jvp(lambda x: {"square": x * x, "double": 2 * x}, (3.0,), (1.0,))
-    ({'square': 9.0, 'double': 6.0}, {'square': 6.0, 'double': 2.0})
+    >>> jvp(lambda x, y: {"product": x * y, "double": 2 * x}, (2.0, 5.0), (1.0, 0.0))
+    ({'product': 10.0, 'double': 4.0}, {'product': 5.0, 'double': 2.0})
     """
     _check(jvp, function, None)
     for given in (arguments, tangents):
         if not isinstance(given, (list, tuple)):
             problem = f"jvp takes a tuple with one entry per argument, not {describe(given)}."
             raise TypeError(f"{problem} Write jvp(f, (x,), (dx,)).")
-    tangents = settled(tangents)
     if len(arguments) != len(tangents):
         raise ValueError(
             f"jvp needs one tangent per argument: {len(arguments)}, not {len(tangents)}."
@@ -118,64 +113,12 @@ def jvp(
     with recording():
         call = _Call(jvp, function, arguments)
         ys = call.outputs()
-        has_values = call.gives_values or any(isinstance(t, Value) for t in leaves_of(tangents))
-        moved = _moved(ys, call.moving("tangents", tangents), has_values)
-    nothing = constant(0.0) if has_values else 0.0
-    values = iter(ys if has_values else [y.data for y in ys])
-    return like(call.result, values), like(call.result, iter([moved.get(y, nothing) for y in ys]))
+        slopes = call.tangents_of(ys, "tangents", tangents)
+    values = ys if call.gives_values else [y.data for y in ys]
+    return like(call.result, iter(values)), like(call.result, iter(slopes))
 
 
-def _moved(ys: Sequence[Value], moving: dict[Value, Value], as_graphs: bool) -> dict[Value, Any]:
-    """The tangents of the nodes behind `ys`, given those of leaves: floats, or graphs."""
-    watched = is_trapping()
-    if as_graphs:
-        moved: dict[Value, Any] = derive(_tangents, ys, moving, True, watched)
-        return moved
-    return _tangents(ys, {leaf: t.data for leaf, t in moving.items()}, False, watched)
-
-
-def _tangents(
-    ys: Sequence[Value], moving: Mapping[Value, Any], as_graphs: bool, watched: bool
-) -> dict[Value, Any]:
-    """One sweep of the chain rule from the leaves on.
-
-    Nothing comes from an operand that is masked or not chosen, and nothing of an infinite slope
-    from one that does not move. (A tangent that only comes out as 0 is another thing: that of x³
-    is 0 at 0, and yet the derivative of its cube root is 1.)
-    """
-    tangent_of = dict(moving)
-    still = {node for node, tangent in moving.items() if number_of(tangent) == 0.0}
-
-    def sends(node: Value, operand: int) -> bool:
-        slope = node.partials[operand]
-        assert node.operation is not None
-        assert slope is not None
-        if node._operands[operand] in still:
-            return isfinite(slope)
-        return slope != 0.0 or not node.operation.masks
-
-    for node in order_of(*ys):
-        edges = [i for i in carrying_edges(node, tangent_of) if sends(node, i)]
-        if not edges:
-            continue
-        slopes: list[Any] = [node.partials[i] for i in edges]
-        if as_graphs:
-            slopes = list(local_derivatives(node, edges))
-        operands = [node._operands[i] for i in edges]
-        tangent_of[node] = dot(slopes, [tangent_of[operand] for operand in operands])
-        if still.issuperset(operands):
-            still.add(node)
-        if watched and not isfinite(number_of(tangent_of[node])):
-            assert node.operation is not None
-            raise NonFiniteError(
-                f"{node.operation.name}({names(node.parents)}) has a derivative of "
-                f"{number_of(tangent_of[node])} in the direction of jvp. "
-                f"The node was created {place(node.line)}."
-            )
-    return tangent_of
-
-
-def jacobian(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+def jacobian(function: Function, argnums: Argnums = 0) -> Function:
     """A function that gives the matrix of derivatives of a vector function by a vector.
 
     The vector is a list, tuple or array, or nested ones; the function gets it as the same kind, and
@@ -186,8 +129,8 @@ def jacobian(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> 
         argnums: the position of the vector among the arguments, or a tuple of positions.
 
     Returns:
-        An array of shape (outputs, inputs): floats, or Values if the result depends on Values
-        from outside. For a tuple of positions a tuple of such arrays.
+        An array of floats or Values of shape (outputs, inputs). For a tuple of positions a tuple
+        of such arrays.
 
     >>> from glassgrad import jacobian
     >>> jacobian(lambda v: [v[0] * v[1], v[0] + v[1]])([2.0, 5.0])
@@ -199,13 +142,13 @@ def jacobian(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> 
     def evaluated(*arguments: Any, **named: Any) -> Any:
         with recording():
             call = _Call(jacobian, function, arguments, named, argnums)
-            blocks = call.derivatives_of(call.outputs())
-        return blocks if isinstance(argnums, Sequence) else blocks[0]
+            matrix = call.derivatives_of(call.outputs())
+        return call.split(matrix, axis=1) if isinstance(argnums, Sequence) else matrix
 
     return evaluated
 
 
-def hessian(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+def hessian(function: Function, argnums: Argnums = 0) -> Function:
     """A function that gives the matrix of second derivatives of a function by a vector.
 
     Args:
@@ -213,10 +156,9 @@ def hessian(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
         argnums: the position of the vector among the arguments, or a tuple of positions.
 
     Returns:
-        An array of shape (inputs, inputs): floats, or Values if the result depends on
-        Values from outside. It is symmetric up to rounding. For a tuple of positions, a tuple of
-        tuples of blocks: in block [i][j], row k is about number k of argument i, and columns are
-        about argument j.
+        An array of floats or Values of shape (inputs, inputs), symmetric up to rounding. For a
+        tuple of positions, a tuple of tuples of blocks: in block [i][j], row k is about number k
+        of argument i, and columns are about argument j.
 
     >>> from glassgrad import hessian
     >>> hessian(lambda v: v[0] ** 2 * v[1])([3.0, 5.0])
@@ -228,16 +170,16 @@ def hessian(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
     def evaluated(*arguments: Any, **named: Any) -> Any:
         with recording():
             call = _Call(hessian, function, arguments, named, argnums)
-            columns = call.derivatives_of(call.gradients())
+            y = call.number(call.result)
+            matrix = call.derivatives_of(grad(y, call.leaves, differentiable=True))
         if not isinstance(argnums, Sequence):
-            return columns[0]
-        starts = np.cumsum([column.shape[1] for column in columns])[:-1]
-        return tuple(zip(*(np.split(column, starts) for column in columns)))
+            return matrix
+        return tuple(call.split(rows, axis=1) for rows in call.split(matrix, axis=0))
 
     return evaluated
 
 
-def hvp(function: Callable[..., Any]) -> Callable[..., Any]:
+def hvp(function: Function) -> Function:
     """A function that gives the Hessian of `function` at a point, times a vector.
 
     The matrix is not built: the product is the gradient of the derivative in the direction of the
@@ -249,7 +191,7 @@ def hvp(function: Callable[..., Any]) -> Callable[..., Any]:
 
     Returns:
         A function of the point, the vector in the same structure, and what else `function` takes.
-        Its result has that structure too: floats, or Values if it depends on Values from outside.
+        Its result has that structure too.
 
     Raises:
         ValueError: also where point and vector have not the same number of numbers.
@@ -264,15 +206,14 @@ def hvp(function: Callable[..., Any]) -> Callable[..., Any]:
         with recording():
             call = _Call(hvp, function, (point, *arguments), named, 0)
             y = call.number(call.result)
-            slope = _moved([y], call.moving("vector", (vector,)), True).get(y, constant(0.0))
-            has_values = call.gives_values or any(isinstance(x, Value) for x in leaves_of(vector))
-            products = grad(slope, call.leaves, differentiable=has_values)
+            (slope,) = call.tangents_of([y], "vector", [vector], as_graphs=True)
+            products = grad(slope, call.leaves, differentiable=call.gives_values)
         return call.reshape(products)[0]
 
     return evaluated
 
 
-def _check(derivative: Callable[..., Any], function: Any, argnums: Argnums) -> None:
+def _check(derivative: Function, function: Any, argnums: Any) -> None:
     """Refuse what is no function, and what is no position, before anything is called."""
     role = derivative.__name__
     if not callable(function):
@@ -284,13 +225,6 @@ def _check(derivative: Callable[..., Any], function: Any, argnums: Argnums) -> N
             f"argnums is the position of an argument to differentiate by, or a tuple of positions, "
             f"not {describe(argnums)}. The arguments come after it: {role}(f)(x)."
         )
-
-
-def _fresh(argument: Any) -> Value:
-    """A node of its own for an argument: in the graph of a Value, a leaf for a number."""
-    if not isinstance(argument, Value):
-        return Value(argument)
-    return Value(argument.data) if argument.is_constant else +argument
 
 
 class _Call:
@@ -305,24 +239,35 @@ class _Call:
 
     def __init__(
         self,
-        derivative: Callable[..., Any],
-        function: Callable[..., Any],
+        derivative: Function,
+        function: Function,
         arguments: Sequence[Any],
         named: Mapping[str, Any] | None = None,
-        argnums: Argnums = None,
+        argnums: Argnums | None = None,
     ) -> None:
         self._role = derivative.__name__
         self._title = function_name(function)
         positions = self._positions(argnums, len(arguments))
         arguments = [settled(x) if i in positions else x for i, x in enumerate(arguments)]
         self._shapes = [arguments[i] for i in positions]
-        self._check_numbers(arguments, positions)
-        given = leaves_of(self._shapes)
+        parts = [leaves_of(shape) for shape in self._shapes]
+        for position, leaves in zip(positions, parts):
+            for leaf in leaves:
+                if not _is_number(leaf):
+                    raise TypeError(self._no_number(leaf, position, arguments))
+        self._counts = list(map(len, parts))
+        given = [leaf for leaves in parts for leaf in leaves]
         self.leaves = [_fresh(x) for x in given]
-        replaced = dict(zip(positions, self.reshape(self.leaves)))
-        everything = [replaced.get(i, argument) for i, argument in enumerate(arguments)]
-        self.result = function(*everything, **(named or {}))
-        self.gives_values = any(isinstance(x, Value) for x in given) or self._reaches_others()
+        for position, replaced in zip(positions, self.reshape(self.leaves)):
+            arguments[position] = replaced
+        result = function(*arguments, **(named or {}))
+        # What comes beside a value is handed out as it is.
+        self.result = result if derivative is value_and_grad else settled(result)
+        own = set(self.leaves)
+        behind = order_of(*[x for x in leaves_of(self.result) if isinstance(x, Value)])
+        self.gives_values = any(isinstance(x, Value) for x in given) or any(
+            is_parameter(x) and x not in own for x in behind
+        )
 
     def pair(self) -> tuple[Any, Any]:
         """The value and what comes beside it, if the result is such a pair."""
@@ -336,7 +281,7 @@ class _Call:
     def number(self, result: Any) -> Value:
         """The result, if it is a single Value or number."""
         result = scalar_of(result)
-        if isinstance(result, Value) or is_real(result):
+        if _is_number(result):
             return as_value(result, self._role)
         hint = ""
         if self._role == value_and_grad.__name__:
@@ -350,48 +295,50 @@ class _Call:
         """All numbers of the result."""
         return [as_value(y, f"The result of {self._title}") for y in leaves_of(self.result)]
 
-    def gradients(self) -> list[Value]:
-        """The gradient of a single result, as graphs."""
-        gradients: list[Value] = grad(self.number(self.result), self.leaves, differentiable=True)
-        return gradients
-
-    def derivatives_of(self, ys: Sequence[Value]) -> tuple[Any, ...]:
-        """For each argument the matrix of derivatives of `ys` by its numbers."""
+    def derivatives_of(self, ys: Sequence[Value]) -> Any:
+        """The matrix of derivatives of `ys` by the leaves."""
         kind = object if self.gives_values else float
-        matrix: Any = np.empty((len(ys), len(self.leaves)), dtype=kind)
+        matrix = np.empty((len(ys), len(self.leaves)), dtype=kind)
         for i, y in enumerate(ys):
             matrix[i, :] = grad(y, self.leaves, differentiable=self.gives_values)
-        starts = np.cumsum([len(leaves_of(shape)) for shape in self._shapes])[:-1]
-        return tuple(np.split(matrix, starts, axis=1))
+        return matrix
 
-    def moving(self, what: str, tangents: Sequence[Any]) -> dict[Value, Value]:
-        """The tangents of the leaves, nested as the arguments are, without those that are 0."""
-        for shape, given in zip(self._shapes, tangents):
-            wanted, count = len(leaves_of(shape)), len(leaves_of(given))
+    def split(self, matrix: Any, axis: int) -> tuple[Any, ...]:
+        """The blocks of a matrix that belong to the arguments."""
+        return tuple(np.split(matrix, np.cumsum(self._counts)[:-1], axis))
+
+    def tangents_of(
+        self, ys: Sequence[Value], what: str, tangents: Sequence[Any], as_graphs: bool = False
+    ) -> list[Any]:
+        """The derivatives of `ys` where the arguments move along tangents of their structure."""
+        parts = [leaves_of(tangent) for tangent in tangents]
+        for wanted, count in zip(self._counts, map(len, parts)):
             if wanted != count:
                 raise ValueError(
                     f"{self._role}: the {what} has the structure of the argument: "
                     f"{counted(wanted, 'number')}, not {count:,}."
                 )
-        directions = [as_value(t, self._role) for t in leaves_of(list(tangents))]
+        directions = [as_value(t, self._role) for part in parts for t in part]
+        self.gives_values |= any(isinstance(t, Value) for part in parts for t in part)
         pairs = zip(self.leaves, directions)
-        return {leaf: t for leaf, t in pairs if not (t.is_constant and t.data == 0.0)}
+        moving = {leaf: t for leaf, t in pairs if not (t.is_constant and t.data == 0.0)}
+        watched = is_trapping()
+        if as_graphs or self.gives_values:
+            moved = derive(_tangents, ys, moving, True, watched)
+            return [moved.get(y, constant(0.0)) for y in ys]
+        moved = _tangents(ys, {leaf: t.data for leaf, t in moving.items()}, False, watched)
+        return [moved.get(y, 0.0) for y in ys]
 
     def reshape(self, flat: Sequence[Any]) -> tuple[Any, ...]:
         """One entry per number of the arguments, nested as the arguments are."""
         supply = iter(flat)
         return tuple(like(shape, supply) for shape in self._shapes)
 
-    def plain(self, thing: Any) -> Any:
-        """A result as it is given out: with floats for Values where that cuts nothing off."""
-        return thing if self.gives_values else _with_floats(thing)
-
-    def _positions(self, argnums: Argnums, count: int) -> list[int]:
+    def _positions(self, argnums: Argnums | None, count: int) -> list[int]:
         """The positions of the arguments to differentiate by, from the left."""
         if argnums is None:
-            wanted: Sequence[int] = range(count)
-        else:
-            wanted = argnums if isinstance(argnums, Sequence) else [argnums]
+            argnums = range(count)
+        wanted = argnums if isinstance(argnums, Sequence) else [argnums]
         positions = [operator.index(i) % count for i in wanted if -count <= i < count]
         if not wanted or len(set(positions)) < len(wanted):
             by = f" by {', '.join(map(str, wanted))}" if wanted else ""
@@ -402,19 +349,13 @@ class _Call:
             )
         return positions
 
-    def _check_numbers(self, arguments: Sequence[Any], positions: Sequence[int]) -> None:
-        for i in positions:
-            for leaf in leaves_of(arguments[i]):
-                if not isinstance(leaf, Value) and not is_real(leaf):
-                    raise TypeError(self._static(leaf, i, arguments))
-
-    def _static(self, leaf: Any, position: int, arguments: Sequence[Any]) -> str:
+    def _no_number(self, leaf: Any, position: int, arguments: Sequence[Any]) -> str:
         """What to write for an argument that is not to be differentiated by."""
         problem = (
             f"{self._role} of {self._title} differentiates by argument {position}, and "
             f"{describe(leaf)} is no number. "
         )
-        numbers = [i for i, argument in enumerate(arguments) if _is_numbers(argument)]
+        numbers = [i for i, x in enumerate(arguments) if all(map(_is_number, leaves_of(x)))]
         if not numbers or self._role != value_and_grad.__name__:
             return problem + remedy(leaf)
         by = numbers[0] if len(numbers) == 1 else tuple(numbers)
@@ -423,14 +364,51 @@ class _Call:
             "or fix the others: value_and_grad(lambda x: f(x, ...))."
         )
 
-    def _reaches_others(self) -> bool:
-        own = set(self.leaves)
-        results = [x for x in leaves_of(self.result) if isinstance(x, Value)]
-        return any(is_parameter(x) and x not in own for x in order_of(*results))
+
+def _is_number(thing: Any) -> bool:
+    return isinstance(thing, Value) or is_real(thing)
 
 
-def _is_numbers(argument: Any) -> bool:
-    return all(isinstance(leaf, Value) or is_real(leaf) for leaf in leaves_of(argument))
+def _fresh(argument: Any) -> Value:
+    """A node of its own for an argument: in the graph of a Value, a leaf for a number."""
+    if not isinstance(argument, Value):
+        return Value(argument)
+    return Value(argument.data) if argument.is_constant else +argument
+
+
+def _tangents(
+    ys: Sequence[Value], moving: Mapping[Value, Any], as_graphs: bool, watched: bool
+) -> dict[Value, Any]:
+    """One sweep of the chain rule from the leaves on: the tangents of all nodes behind `ys`.
+
+    Nothing comes from an operand that is masked or not chosen, and nothing of an infinite slope
+    from one that does not move. (A tangent that only comes out as 0 is another thing: that of x³
+    is 0 at 0, and yet the derivative of its cube root is 1.)
+    """
+    tangent_of = dict(moving)
+    still = {node for node, tangent in moving.items() if number_of(tangent) == 0.0}
+    for node in order_of(*ys):
+        partials = list(partials_to(tangent_of, node))
+        row = node.operation
+        for i, (operand, slope) in enumerate(zip(node._operands, partials)):
+            stops = row is not None and row.masks and slope == 0.0
+            if slope is not None and (not isfinite(slope) if operand in still else stops):
+                partials[i] = None
+        operands = [x for x, slope in zip(node._operands, partials) if slope is not None]
+        if not operands:
+            continue
+        slopes = local_derivatives(node, partials) if as_graphs else partials
+        tangents = [tangent_of[operand] for operand in operands]
+        tangent_of[node] = dot([slope for slope in slopes if slope is not None], tangents)
+        if still.issuperset(operands):
+            still.add(node)
+        if watched and row is not None and not isfinite(number_of(tangent_of[node])):
+            raise NonFiniteError(
+                f"{row.name}({names(node.parents)}) has a derivative of "
+                f"{number_of(tangent_of[node])} in the direction of jvp. "
+                f"The node was created {place(node.line)}."
+            )
+    return tangent_of
 
 
 def _with_floats(thing: Any) -> Any:

@@ -8,27 +8,24 @@ Next: `functional.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Container, Sequence
 from math import isnan
 from typing import Any
 
 from glassgrad.engine import misuse
 from glassgrad.engine.backward import order_of, sweep
-from glassgrad.engine.context import Observer, current, derive
+from glassgrad.engine.context import current, derive
 from glassgrad.engine.errors import ChangedDataError
 from glassgrad.engine.misuse import name, names
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import leaves_of, like, settled
 from glassgrad.engine.value import Value, as_value, constant, tell_used
 
-_LEFT_OUT: Any = object()
-Gradients = Any
-"""A float or Value, or a list or object array of them: the shape of what was differentiated by."""
+Partials = Sequence[float | None]
+"""A local derivative by each operand of a node; None on an edge that carries none."""
 
 
-def grad(
-    y: Value, xs: Any = _LEFT_OUT, *, differentiable: bool = False, **foreign: Any
-) -> Gradients:
+def grad(y: Value, xs: Any = None, *, differentiable: bool = False, **foreign: Any) -> Any:
     """The derivative of `y` by each of `xs`, without touching any `.grad`.
 
     Args:
@@ -53,31 +50,26 @@ def grad(
     (27.0, 18.0)
     """
     _require_value(y, "the first argument of grad")
-    if foreign or xs is _LEFT_OUT:
+    if foreign or xs is None:
         raise TypeError(misuse.grad_without_by(next(iter(foreign), None)))
-    leaves, rebuild = _flatten(xs)
-    tell_used("calls grad of", y)
-    edges = _leading(y, leaves)
-    observers = current().observers
-    if differentiable:
-        return rebuild(derive(_as_graphs, y, leaves, edges, observers, order=_order_of(y) + 1))
-    gradients = _swept(edges, y, 1.0, _stored, observers)
-    return rebuild([gradients.get(x, 0.0) for x in leaves])
-
-
-def _flatten(xs: Any) -> tuple[list[Value], Callable[[list[Any]], Any]]:
     xs = settled(xs)
     leaves = leaves_of(xs)
     for leaf in leaves:
         _require_value(leaf, "grad by")
         if leaf.is_constant:
             raise ValueError(misuse.grad_by_constant(name(leaf)))
-    return leaves, lambda flat: like(xs, iter(flat))
-
-
-def _order_of(y: Value) -> int:
-    """How often what `y` depends on was differentiated: 0 where there is no gradient in it."""
-    return max(node.scope.order if node.scope else 0 for node in order_of(y))
+    tell_used("calls grad of", y)
+    order, observers = order_of(y), current().observers
+    carrying = _carrying(order, leaves)
+    if differentiable:
+        # How often what y depends on was differentiated: 0 where there is no gradient in it.
+        before = max(node.scope.order if node.scope else 0 for node in order)
+        found = derive(_as_graphs, order, leaves, carrying, observers, order=before + 1)
+    else:
+        gradients: dict[Value, Any] = {y: 1.0}
+        sweep(list(carrying), gradients, carrying.__getitem__, observers)
+        found = [gradients.get(x, 0.0) for x in leaves]
+    return like(xs, iter(found))
 
 
 def _require_value(thing: Any, place: str) -> None:
@@ -86,61 +78,36 @@ def _require_value(thing: Any, place: str) -> None:
         raise TypeError(f"{place} takes a Value, not {describe(thing)}.{hint}")
 
 
-def _leading(y: Value, xs: Sequence[Value]) -> dict[Value, list[int]]:
-    """The nodes up to `y` with edges that lead to one of `xs`, and the operands of these."""
-    leading: set[Value] = set(xs)
-    found: dict[Value, list[int]] = {}
-    for node in order_of(y):
-        carrying = carrying_edges(node, leading)
-        if carrying:
+def _carrying(order: Sequence[Value], xs: Sequence[Value]) -> dict[Value, Partials]:
+    """The nodes with edges that lead to one of `xs`, in order, and the partials of those edges."""
+    leading = set(xs)
+    found: dict[Value, Partials] = {}
+    for node in order:
+        partials = partials_to(leading, node)
+        if partials:
             leading.add(node)
-            found[node] = carrying
+            found[node] = partials
     return found
 
 
-def carrying_edges(node: Value, leading: Container[Value]) -> list[int]:
-    """The operands of a node whose edges carry a derivative to one of the `leading` nodes."""
-    edges = enumerate(zip(node._operands, node.partials))
-    return [i for i, (operand, partial) in edges if partial is not None and operand in leading]
-
-
-Derivatives = Callable[[Value, Sequence[int]], Iterable[Any]]
-
-
-def _swept(
-    edges: dict[Value, list[int]],
-    y: Value,
-    start: Any,
-    read: Derivatives,
-    observers: Sequence[Observer],
-) -> dict[Value, Any]:
-    """The gradients of `y` by all nodes that the edges lead to."""
-
-    def along_edges(node: Value) -> list[Any]:
-        derivatives: list[Any] = [None] * len(node._operands)
-        for i, derivative in zip(edges[node], read(node, edges[node])):
-            derivatives[i] = derivative
-        return derivatives
-
-    gradients = {y: start}
-    sweep(list(edges), gradients, along_edges, observers)
-    return gradients
-
-
-def _stored(node: Value, indices: Sequence[int]) -> list[Any]:
-    return [node.partials[i] for i in indices]
+def partials_to(leading: Container[Value], node: Value) -> Partials:
+    """The partials of a node by those operands that are among the `leading` nodes, and None for
+    the others; () if no edge carries a derivative to one.
+    """
+    pairs = zip(node._operands, node.partials)
+    partials = [p if p is not None and operand in leading else None for operand, p in pairs]
+    return partials if partials.count(None) < len(partials) else ()
 
 
 def _as_graphs(
-    y: Value,
-    xs: Sequence[Value],
-    edges: dict[Value, list[int]],
-    observers: Sequence[Observer],
+    order: Sequence[Value], xs: Sequence[Value], carrying: dict[Value, Partials], observers: Any
 ) -> list[Value]:
-    found = _swept(edges, y, constant(1.0), local_derivatives, observers)
+    found: dict[Value, Any] = {order[-1]: constant(1.0)}
+    derivatives = lambda node: local_derivatives(node, carrying[node])
+    sweep(list(carrying), found, derivatives, observers)
     # A gradient may be a node of the graph itself, such as the y of x·y, or the same as another:
     # each gets a node of its own, so that labelling one labels nothing else.
-    taken = set(order_of(y))
+    taken = set(order)
     gradients = []
     for x in xs:
         gradient = as_value(found.get(x, 0.0), "grad")
@@ -149,16 +116,17 @@ def _as_graphs(
     return gradients
 
 
-def local_derivatives(node: Value, indices: Sequence[int]) -> list[Value]:
-    """The local derivatives by some operands as graphs, read from the table on Values."""
+def local_derivatives(node: Value, partials: Partials) -> list[Value | None]:
+    """The local derivatives of a node as graphs, read from the table on Values: by those operands
+    of which a partial is given.
+    """
     operation = node.operation
     assert operation is not None
-    chosen = set(indices)
-    wanted = tuple([i in chosen for i in range(len(node._operands))])
+    wanted = tuple([partial is not None for partial in partials])
     read = operation.derivatives(node.parents, node, wanted)
-    derivatives = [as_value(read[i], operation.name) for i in indices]
+    derivatives = [as_value(d, operation.name) if want else None for d, want in zip(read, wanted)]
     numbers = tuple(parent._data for parent in node.parents)
-    pairs = [(d._data, node.partials[i]) for d, i in zip(derivatives, indices)]
+    pairs = [(d._data, partial) for d, partial in zip(derivatives, partials) if d is not None]
     if not operation.is_unchanged(numbers, node._data, pairs, _same):
         raise ChangedDataError(
             f"The operands of {operation.name} ({names(node.parents)}) have other "

@@ -44,7 +44,7 @@ from glassgrad.engine.context import Context, current
 from glassgrad.engine.misuse import is_real, is_refused
 from glassgrad.engine.op import HARD_PLACE, TABLE, Operation, evaluators, newcomers, reserved
 from glassgrad.engine.provenance import latest, made_by
-from glassgrad.engine.row_source import PythonSource, python_source
+from glassgrad.engine.row_source import PYTHON_NAMES, RowSource, python_source
 from glassgrad.engine.value import (
     NOT_COMPUTED,
     Constant,
@@ -118,11 +118,11 @@ def source_of(row: Operation, *, reflected: bool = False) -> str | None:
     return None if written is None else _text(row, written, reflected)
 
 
-def _written_down(row: Operation) -> PythonSource | None:
+def _written_down(row: Operation) -> RowSource | None:
     return None if row.arity not in (1, 2) or row.is_checked else python_source(row)
 
 
-def _text(row: Operation, written: PythonSource, reflected: bool) -> str:
+def _text(row: Operation, written: RowSource, reflected: bool) -> str:
     mine = 1 if reflected else 0
     names, signature = ["self"], ["self"]
     lines = [f"{written.operands[mine]} = self._data"]
@@ -132,9 +132,7 @@ def _text(row: Operation, written: PythonSource, reflected: bool) -> str:
         default = f" = {row.defaults[0]!r}" if row.defaults else ""
         signature.append(f"{other}: Operand{default}")
         lines.append(_READ.format(other, number, operands=", ".join(names)))
-    lines += [f"{name} = {text}" for name, text in written.before_value]
-    lines.append(f"y = {written.value}")
-    lines += [f"{name} = {text}" for name, text in written.before_partials]
+    lines += [f"{name} = {text}" for name, text in written.lines]
     partials = f"({', '.join(written.partials)}, )"
     if row.arity == 2:
         if_number = [p if i == mine else "None" for i, p in enumerate(written.partials)]
@@ -154,6 +152,7 @@ def _name_of_other(row: Operation) -> str:
 
 
 _SHARED = {
+    **PYTHON_NAMES,
     "Value": Value,
     "Operand": Operand,
     "NOT_COMPUTED": NOT_COMPUTED,
@@ -273,7 +272,7 @@ def _method(row: Operation, title: str, reflected: bool = False) -> Callable[...
         "with_others": with_others if is_operator else record,
     }
     text = _text(row, written, reflected)
-    return _titled(_compiled(title, text, {**written.names, **mine}), row)
+    return _titled(_compiled(title, text, mine), row)
 
 
 def _by_call(row: Operation, title: str, reflected: bool = False) -> Callable[..., Any]:

@@ -1,15 +1,15 @@
 """What may enter the engine as a number, and the sentences for everything else.
 
-Every number is stored as a Python float (IEEE 754 double precision). Anything that would be
-converted with a loss, such as a complex number or a text, is refused here, once, for the whole
-engine. People come with the habits of micrograd, PyTorch, JAX and numpy: what they write first is
-known here by name, and answered with what to write instead. Value derives from `Refusals`.
+Every number is stored as a Python float (IEEE 754 double precision). What would be converted with
+a loss, such as a complex number or a text, is refused here, once, for the whole engine. People come
+with the habits of micrograd, PyTorch, JAX and numpy: what they write first is known here by name,
+and answered with what to write instead. Value derives from `Refusals`.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from math import isfinite
@@ -22,15 +22,18 @@ from glassgrad.engine.text import clipped, describe
 
 REAL = (float, int, Fraction, np.floating, np.integer, np.bool_)
 
+_PARTS = "Split it into real and imaginary parts, a Value for each."
+_TEXT = "Convert it first: float(text)."
+_EACH = "Make one Value per element: [Value(x) for x in xs]."
 _REMEDY = {
-    complex: "Split it into real and imaginary parts, a Value for each.",
-    np.complexfloating: "Split it into real and imaginary parts, a Value for each.",
-    str: "Convert it first: float(text).",
-    bytes: "Convert it first: float(text).",
+    complex: _PARTS,
+    np.complexfloating: _PARTS,
+    str: _TEXT,
+    bytes: _TEXT,
     type(None): "Give a number.",
     Decimal: "Convert it first, if the loss is meant: float(x).",
-    list: "Make one Value per element: [Value(x) for x in xs].",
-    tuple: "Make one Value per element: [Value(x) for x in xs].",
+    list: _EACH,
+    tuple: _EACH,
     np.ndarray: "Make one Value per element: np.vectorize(Value, otypes=[object])(array).",
 }
 
@@ -83,15 +86,7 @@ def _is_tensor(thing: object) -> bool:
     return hasattr(type(thing), "__torch_function__") and not isinstance(thing, Refusals)
 
 
-def not_a_float(number: Any, name: str, what: str) -> str:
-    """The value or a derivative of an operation is no real number."""
-    if isinstance(number, complex):
-        remedy = "Write pow(x, y) instead of x ** y, which leaves the real numbers where x < 0."
-    else:
-        remedy = (
-            "At floats it has to give a float: choose with where(...), and compute with numbers."
-        )
-    return f"The {what} of {name} is {describe(number)}. {remedy}"
+# Sentences. A text that ends in `.format` is called with what stands in its braces.
 
 
 def not_defined(name: str) -> str:
@@ -102,37 +97,12 @@ def not_defined(name: str) -> str:
     )
 
 
-def refuse_name(name: object, why: str) -> str:
-    """An operation cannot have a name."""
-    return f"operation({describe(name)}, ...): the name {why}. Choose another one, such as 'cube'."
-
-
-def value_of_a_value(node: str) -> str:
-    """A Value is given where a number belongs; `node` is its name and number."""
-    return (
-        f"Value(...) takes a number, not a Value ({node}). "
-        "Use the Value itself, +v for a copy in the graph, or v.detach() for a constant."
-    )
-
-
-def assigned_a_value(node: str) -> str:
-    """A Value is assigned to .data or .grad."""
-    return f"v.data and v.grad hold numbers, not Values ({node}). Assign its .data."
-
-
 def foreign_function(function: str, written: str | None) -> str:
     """A function of another library is called on Values; `written` is how to write it here."""
-    remedy = written or "the methods of Value, such as v.tanh(), or the functions of glassgrad"
-    verb = "Write" if written else "Use"
-    return f"{clipped(function)} cannot follow the gradient of a Value. {verb} {remedy}."
-
-
-def copied(node: str, operation: object) -> str:
-    """An inner node is copied or pickled."""
-    return (
-        f"Cannot copy or pickle {node}: it is the result of {operation!r} "
-        "and would take its whole graph along. Copy v.detach(), or the leaves."
-    )
+    remedy = "Use the methods of Value, such as v.tanh(), or the functions of glassgrad."
+    if written:
+        remedy = f"Write {written}."
+    return f"{clipped(function)} cannot follow the gradient of a Value. {remedy}"
 
 
 def no_operand(operand: object, role: str) -> str:
@@ -140,54 +110,50 @@ def no_operand(operand: object, role: str) -> str:
     return f"{role} takes Values and real numbers, not {describe(operand)}. {remedy(operand)}"
 
 
-def backward_of_constant(node: str) -> str:
-    """backward() of what depends on nothing."""
-    return (
-        f"backward() of the constant {node}: it came from detach(), no_grad() or a plain "
-        "number, so it depends on nothing. Compute it from Values, outside no_grad()."
-    )
-
-
-def backward_with(argument: str) -> str:
-    """backward() with an argument of another library."""
-    return (
-        f"backward() has no argument {argument!r}. The graph is kept as long as something refers "
-        "to it; for a gradient that is a graph write grad(y, x, differentiable=True)."
-    )
-
-
-def grad_by_constant(node: str) -> str:
-    """Grad by what no gradient flows to."""
-    return (
-        f"grad by the constant {node}: it came from detach(), no_grad() or a plain "
-        "number, so no gradient flows to it. Differentiate by a Value(...)."
-    )
-
+value_of_a_value = (
+    "Value(...) takes a number, not a Value ({}). "
+    "Use the Value itself, +v for a copy in the graph, or v.detach() for a constant."
+).format
+assigned_a_value = "v.data and v.grad hold numbers, not Values ({}). Assign its .data.".format
+copied = (
+    "Cannot copy or pickle {}: it is the result of {!r} "
+    "and would take its whole graph along. Copy v.detach(), or the leaves."
+).format
+released = (
+    "The graph behind {} was released by forget(), which released "
+    "everything it shared with other results too. Compute it again."
+).format
+_CONSTANT = "it came from detach(), no_grad() or a plain number, so "
+backward_of_constant = (
+    f"backward() of the constant {{}}: {_CONSTANT}it depends on nothing. "
+    "Compute it from Values, outside no_grad()."
+).format
+grad_by_constant = (
+    f"grad by the constant {{}}: {_CONSTANT}no gradient flows to it. Differentiate by a Value(...)."
+).format
+backward_with = (
+    "backward() has no argument {!r}. The graph is kept as long as something refers "
+    "to it; for a gradient that is a graph write grad(y, x, differentiable=True)."
+).format
 
 GRAD_OF_FUNCTION = (
     " Of a function f, value_and_grad(f)(x) gives (value, gradient), "
     "and lambda x: value_and_grad(f)(x)[1] is the gradient as a function."
 )
+_GRAD_WITH = {
+    "create_graph": "Write grad(y, x, differentiable=True).",
+    "grad_outputs": "Differentiate y * g instead of y.",
+}
 
 
 def grad_without_by(argument: str | None) -> str:
     """grad(y) without what to differentiate by, or with an argument of another library."""
+    if argument in _GRAD_WITH:
+        return f"grad(y, xs) has no argument {argument!r}. {_GRAD_WITH[argument]}"
     problem = f"has no argument {argument!r}" if argument else "lacks the second one"
-    if argument == "create_graph":
-        return "grad(y, xs) has no argument 'create_graph'. Write grad(y, x, differentiable=True)."
-    if argument == "grad_outputs":
-        return "grad(y, xs) has no argument 'grad_outputs'. Differentiate y * g instead of y."
     return (
         f"grad(y, xs) {problem}: it takes a Value and what to differentiate it by. "
         "Write grad(y, x), or grad(y, [x, w])."
-    )
-
-
-def released(node: str) -> str:
-    """A graph is used after forget()."""
-    return (
-        f"The graph behind {node} was released by forget(), which released "
-        "everything it shared with other results too. Compute it again."
     )
 
 
@@ -195,59 +161,53 @@ def released(node: str) -> str:
 
 _NUMBER = "v.data is the number"
 _ONE = "A Value is one number"
-_LEAF = "every Value takes part in gradients; v.detach() gives a constant, and no_grad() many"
-_GRAPH = "draw(v) shows the graph"
+_FLOAT = f"{_ONE}, kept as a float"
+_AXES = f"{_ONE}, and has no axes."
 
 HABITS = {
-    # of micrograd
-    "_prev": "v.parents are its operands.",
-    "_op": "v.operation is what made it; None for a leaf.",
-    "_backward": "v.partials are its local derivatives; v.backward() applies the chain rule.",
-    # of PyTorch and JAX
-    "item": f"{_NUMBER}.",
-    "numpy": f"{_NUMBER}; data_vector(values) is an array of several.",
-    "tolist": f"{_NUMBER}; [v.data for v in values] those of several.",
-    "value": f"{_NUMBER}.",
-    "gradient": "v.grad is its gradient, after backward().",
-    "requires_grad": f"Write Value(...) and nothing more: {_LEAF}.",
-    "requires_grad_": f"Write Value(...) and nothing more: {_LEAF}.",
-    "retain_grad": "Every node keeps its gradient: read v.grad after backward().",
-    "grad_fn": f"v.operation is what made it, and v.parents are its operands; {_GRAPH}.",
-    "is_leaf": "A leaf is a Value without operands: not v.parents.",
-    "clone": "+v is the same number as a node of its own; v.detach() is cut off from the graph.",
-    "copy": "+v is the same number as a node of its own; v.detach() is cut off from the graph.",
-    "zero_grad": "Write v.grad = 0.0, or zero_grad(values) for several.",
-    "zero_": "Write v.data = 0.0, or v.grad = 0.0 for its gradient.",
-    # of arrays
-    "shape": f"{_ONE}, and has no axes.",
-    "ndim": f"{_ONE}, and has no axes.",
-    "size": f"{_ONE}; a list of them has len(values).",
-    "T": f"{_ONE}, and has no axes. Of an array of Values it is np.array(rows).T.",
-    "reshape": f"{_ONE}, and has no axes. Make an array of several: np.array(values).reshape(...).",
-    "view": f"{_ONE}, and has no axes. Make an array of several: np.array(values).reshape(...).",
-    "squeeze": f"{_ONE}, and has no axes.",
-    "unsqueeze": f"{_ONE}, and has no axes. Write [v] for a list of one.",
-    "flatten": f"{_ONE}, and has no axes.",
-    "astype": f"{_ONE}, kept as a float: {_NUMBER}.",
-    "to": f"{_ONE}, kept as a float: there is no device or type to choose.",
-    "cpu": f"{_ONE}, kept as a float: there is no device to choose.",
-    "cuda": f"{_ONE}, kept as a float: there is no device to choose. compiled(f) makes it fast.",
-    "float": f"{_ONE}, kept as a float: {_NUMBER}.",
-    "double": f"{_ONE}, kept as a float: {_NUMBER}.",
-    "int": f"{_ONE}, kept as a float: int(v.data) is a whole number.",
-    "long": f"{_ONE}, kept as a float: int(v.data) is a whole number.",
-    "round": f"{_NUMBER}: round(v.data, 2).",
-    "floor": f"{_NUMBER}: math.floor(v.data).",
-    "ceil": f"{_NUMBER}: math.ceil(v.data).",
-    "matmul": f"{_ONE}. Of two sequences it is dot(ws, xs).",
-    "argmax": f"{_ONE}. Of several it is np.argmax(data_vector(values)).",
-    "argmin": f"{_ONE}. Of several it is np.argmin(data_vector(values)).",
-    **{
-        name: f"{_ONE}. Of several it is {name}(values), a function of glassgrad.engine."
-        for name in ("dot", "sum", "mean", "prod", "max", "min", "softmax", "logsumexp")
-    },
-    "std": f"{_ONE}. Of several it is np.std(np.array(values)).",
-    "var": f"{_ONE}. Of several it is np.var(np.array(values)).",
+    name: remedy.format(name)
+    for names, remedy in {
+        # of micrograd
+        "_prev": "v.parents are its operands.",
+        "_op": "v.operation is what made it; None for a leaf.",
+        "_backward": "v.partials are its local derivatives; v.backward() applies the chain rule.",
+        # of PyTorch and JAX
+        "item value": f"{_NUMBER}.",
+        "numpy": f"{_NUMBER}; data_vector(values) is an array of several.",
+        "tolist": f"{_NUMBER}; [v.data for v in values] those of several.",
+        "gradient": "v.grad is its gradient, after backward().",
+        "requires_grad requires_grad_": "Write Value(...) and nothing more: every Value takes part "
+        "in gradients; v.detach() gives a constant, and no_grad() many.",
+        "retain_grad": "Every node keeps its gradient: read v.grad after backward().",
+        "grad_fn": "v.operation is what made it, and v.parents are its operands; "
+        "draw(v) shows the graph.",
+        "is_leaf": "A leaf is a Value without operands: not v.parents.",
+        "clone copy": "+v is the same number as a node of its own; v.detach() is cut off from the "
+        "graph.",
+        "zero_grad": "Write v.grad = 0.0, or zero_grad(values) for several.",
+        "zero_": "Write v.data = 0.0, or v.grad = 0.0 for its gradient.",
+        # of arrays
+        "shape ndim squeeze flatten": _AXES,
+        "size": f"{_ONE}; a list of them has len(values).",
+        "T": f"{_AXES} Of an array of Values it is np.array(rows).T.",
+        "reshape view": f"{_AXES} Make an array of several: np.array(values).reshape(...).",
+        "unsqueeze": f"{_AXES} Write [v] for a list of one.",
+        "astype float double": f"{_FLOAT}: {_NUMBER}.",
+        "to": f"{_FLOAT}: there is no device or type to choose.",
+        "cpu": f"{_FLOAT}: there is no device to choose.",
+        "cuda": f"{_FLOAT}: there is no device to choose. compiled(f) makes it fast.",
+        "int long": f"{_FLOAT}: int(v.data) is a whole number.",
+        "round": f"{_NUMBER}: round(v.data, 2).",
+        "floor": f"{_NUMBER}: math.floor(v.data).",
+        "ceil": f"{_NUMBER}: math.ceil(v.data).",
+        "matmul": f"{_ONE}. Of two sequences it is dot(ws, xs).",
+        "argmax": f"{_ONE}. Of several it is np.argmax(data_vector(values)).",
+        "argmin": f"{_ONE}. Of several it is np.argmin(data_vector(values)).",
+        "dot sum mean prod max min softmax logsumexp": f"{_ONE}. Of several it is {{}}(values), a "
+        "function of glassgrad.engine.",
+        "std var": f"{_ONE}. Of several it is np.{{}}(np.array(values)).",
+    }.items()
+    for name in names.split()
 }
 """What people look for on a Value, and the sentence that says where it is."""
 
@@ -279,47 +239,48 @@ class Refusals:
         return [name for name in super().__dir__() if name not in HABITS]
 
     def __float__(self) -> float:
-        return _number_for_test(self, _conversion(self, "float"))
-
-    def __int__(self) -> int:
-        raise TypeError(_conversion(self, "int"))
-
-    def __complex__(self) -> complex:
-        raise TypeError(_conversion(self, "complex"))
+        return _number_for_test(self, _CUT_OFF.format("float", name(self)) + _STORING)
 
     def __round__(self, digits: int | None = None) -> Any:
         call = "round(v)" if digits is None else f"round(v, {digits})"
         remedy = call.replace("v", "v.data")
-        return round(_number_for_test(self, _rounding(self, call, remedy)), digits)
-
-    def __floor__(self) -> int:
-        raise TypeError(_rounding(self, "math.floor(v)", "math.floor(v.data)"))
-
-    def __ceil__(self) -> int:
-        raise TypeError(_rounding(self, "math.ceil(v)", "math.ceil(v.data)"))
-
-    def __trunc__(self) -> int:
-        raise TypeError(_rounding(self, "math.trunc(v)", "math.trunc(v.data)"))
-
-    def __floordiv__(self, other: object) -> NoReturn:
-        raise TypeError(_rounding(self, "v // x", "v.data // x, or v / x for the quotient"))
-
-    def __rfloordiv__(self, other: object) -> NoReturn:
-        raise TypeError(_rounding(self, "x // v", "x // v.data, or x / v for the quotient"))
-
-    def __mod__(self, other: object) -> NoReturn:
-        raise TypeError(_remainder(self, "v % x", "v - x * math.floor(v.data / x)"))
-
-    def __rmod__(self, other: object) -> NoReturn:
-        raise TypeError(_remainder(self, "x % v", "x - v * math.floor(x / v.data)"))
-
-    def __divmod__(self, other: object) -> NoReturn:
-        raise TypeError(_remainder(self, "divmod(v, x)", "divmod(v.data, x)"))
-
-    def __rdivmod__(self, other: object) -> NoReturn:
-        raise TypeError(_remainder(self, "divmod(x, v)", "divmod(x, v.data)"))
+        return round(_number_for_test(self, _ROUNDED.format(call, name(self), remedy)), digits)
 
 
+_CUT_OFF = (
+    "{0}(v) and the functions of math would cut {1} off from its gradient. "
+    "Use the methods of Value, such as v.tanh(), or the functions of glassgrad; "
+    "{0}(v.data) for the number."
+)
+_STORING = " An array that holds Values is made with dtype=object."
+_ROUNDED = (
+    "{} rounds, so that no gradient would flow to {}. Write {}; f'{{v:.2f}}' to show fewer digits."
+)
+_REMAINDER = "{} is no operation that a gradient of {} could flow through. Write {}."
+_REFUSED = {
+    "int": (_CUT_OFF, "int", ""),
+    "complex": (_CUT_OFF, "complex", ""),
+    "floor": (_ROUNDED, "math.floor(v)", "math.floor(v.data)"),
+    "ceil": (_ROUNDED, "math.ceil(v)", "math.ceil(v.data)"),
+    "trunc": (_ROUNDED, "math.trunc(v)", "math.trunc(v.data)"),
+    "floordiv": (_ROUNDED, "v // x", "v.data // x, or v / x for the quotient"),
+    "rfloordiv": (_ROUNDED, "x // v", "x // v.data, or x / v for the quotient"),
+    "mod": (_REMAINDER, "v % x", "v - x * math.floor(v.data / x)"),
+    "rmod": (_REMAINDER, "x % v", "x - v * math.floor(x / v.data)"),
+    "divmod": (_REMAINDER, "divmod(v, x)", "divmod(v.data, x)"),
+    "rdivmod": (_REMAINDER, "divmod(x, v)", "divmod(x, v.data)"),
+}
+
+
+def _refusal(sentence: str, call: str, remedy: str) -> Callable[..., NoReturn]:
+    def refused(self: Refusals, *others: object) -> NoReturn:
+        raise TypeError(sentence.format(call, name(self), remedy))
+
+    return refused
+
+
+for _name, _refused in _REFUSED.items():
+    setattr(Refusals, f"__{_name}__", _refusal(*_refused))
 for _name, _remedy in HABITS.items():
     setattr(Refusals, _name, Habit(_name, _remedy))
 
@@ -334,26 +295,16 @@ def name(node: Any) -> str:
 
 def names(nodes: Sequence[Any]) -> str:
     """Operands for an error message: of many, only a few, first of all those not finite."""
-    if len(nodes) <= _MOST_NAMES:
+    if len(nodes) <= 8:
         return ", ".join(map(name, nodes))
     numbers = [node if isinstance(node, float) else node._data for node in nodes]
     odd = [node for node, number in zip(nodes, numbers) if not isfinite(number)]
-    shown = (odd or nodes)[:_FEW_NAMES]
+    shown = (odd or nodes)[:4]
     return f"{', '.join(map(name, shown))} and {len(nodes) - len(shown):,} more"
 
 
-_MOST_NAMES, _FEW_NAMES = 8, 4
-
-
 def checked_label(label: Any, *others: object) -> str | None:
-    """The label of a Value, if it is one; `others` are what else `Value(...)` was given.
-
-    Raises:
-        TypeError: it is neither text nor None, or there are others.
-
-    >>> checked_label("x"), checked_label(None)
-    ('x', None)
-    """
+    """A label, if it is one; `others` are what else `Value(...)` was given."""
     if others or (isinstance(label, tuple) and any(isinstance(x, Refusals) for x in label)):
         raise TypeError(
             "Value(data, label) makes a leaf, and takes neither operands nor an operation: those "
@@ -380,26 +331,3 @@ def _number_for_test(node: Any, refusal: str) -> float:
         raise TypeError(refusal)
     number: float = node.data
     return number
-
-
-def _conversion(node: Any, kind: str) -> str:
-    storing = " An array that holds Values is made with dtype=object." * (kind == "float")
-    return (
-        f"{kind}(v) and the functions of math would cut {name(node)} off from its gradient. "
-        "Use the methods of Value, such as v.tanh(), or the functions of glassgrad; "
-        f"{kind}(v.data) for the number.{storing}"
-    )
-
-
-def _rounding(node: Any, call: str, remedy: str) -> str:
-    return (
-        f"{call} rounds, so that no gradient would flow to {name(node)}. "
-        f"Write {remedy}; f'{{v:.2f}}' to show fewer digits."
-    )
-
-
-def _remainder(node: Any, call: str, remedy: str) -> str:
-    return (
-        f"{call} is no operation that a gradient of {name(node)} could flow through. "
-        f"Write {remedy}."
-    )

@@ -1,9 +1,8 @@
 """What an operation is: a row of the table, and how a call finds who evaluates it.
 
-A row is an `Operation`. Calling it looks at the operands: floats give a float, Values record a
-node, arrays give an array, formulas a formula. The rules of a row are written with these same
-functions, so one rule serves all. The rows are in `table.py`; who evaluates Values (`methods.py`)
-and formulas (`formula.py`) enters in `evaluators`. `operation(...)` makes a row, also of your own.
+Calling an `Operation` looks at the operands: floats give a float, Values record a node, arrays give
+an array, formulas a formula. The rules of a row are written with these same functions, so one rule
+serves all. `operation(...)` makes a row, also of your own. Next: `table.py`.
 
 Floats go through Python's `math`, which raises where IEEE 754 has an answer (`1 / 0`, `exp(800)`,
 `log(0)`). Such a hard place is computed again with numpy, which knows it.
@@ -11,46 +10,44 @@ Floats go through Python's `math`, which raises where IEEE 754 has an answer (`1
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from inspect import signature
 from itertools import count
 from keyword import iskeyword
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from glassgrad.engine.arrays import ValueArray
-from glassgrad.engine.misuse import is_real, not_a_float, not_defined, real, refuse_name
+from glassgrad.engine.misuse import is_real, not_defined, real
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import listed
 
-Rule = Callable[..., Any]
+Rules = tuple[Callable[..., Any] | float | None, ...]
+Operands = tuple[Any, ...]
+Named = Mapping[str, Any] | None
 Wanted = tuple[bool, ...] | None
 """For each operand whether its derivative is wanted; None for all."""
-Evaluator = Callable[["Operation", tuple[Any, ...]], Any]
+Evaluator = Callable[["Operation", Operands], Any]
 
 HARD_PLACE = (ArithmeticError, ValueError)
 """What Python's float arithmetic raises where IEEE 754 defines inf or nan."""
 
 evaluators: dict[type, Evaluator] = {}
 """Who evaluates an operation on operands of a type; the first entered wins in a mixture."""
-
 TABLE: dict[str, Operation] = {}
 """Every row by name, in the order of the table."""
-
-_OURS: set[str] = set()
-"""The names of the rows of glassgrad itself, which nobody may redefine."""
-_numbers = count(1)
-
 redefined: list[str] = []
 """The names of rows that were replaced, as by a cell of a notebook that is run again."""
-
 newcomers: list[Callable[[Operation], None]] = []
 """Who is told of a new row: `Value` and `Formula` get their methods and operators this way."""
+reserved: set[str] = set()
+"""Names that no operation can have, as those of the attributes of Value."""
+_OURS: set[str] = set()
+"""The names of the rows of glassgrad itself, which nobody may redefine."""
 
-
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+_numbers = count(1)
 
 
 class Notation(NamedTuple):
@@ -68,6 +65,7 @@ EVERYWHERE = (-3.0, 3.0)
 POSITIVE = (0.05, 5.0)
 
 
+@dataclass(eq=False)
 class Operation:
     """One row of the table: an operation, its derivative rules, and how it is written.
 
@@ -78,20 +76,21 @@ class Operation:
         array: the forward value of numpy arrays, element by element.
         rules: one local derivative per operand, each a function of the operands and the result,
             a number where it is constant, or None where no derivative flows.
-        textbook: the derivatives as a textbook writes them, which is what people are shown: equal
-            to the rules, but they may lose digits. The rules, where nothing else is given.
         notation: how it is written in text and in LaTeX.
         domain: an interval per operand in which the row is tested.
-        arity: how many operands it takes; -1 for any number.
+        textbook: the derivatives as a textbook writes them, which is what people are shown: equal
+            to the rules, but they may lose digits. The rules, where nothing else is given.
         defaults: values of trailing operands that may be left out.
         dunder: Python's name of its operator, for example "__add__", if it has one.
-        masks: True if a zero derivative stops even an infinite gradient, as that of a dead relu.
         selects: True if a zero derivative means "not chosen": no edge, since 0 × inf is nan.
+        masks: True if a zero derivative stops even an infinite gradient, as that of a dead relu.
         trivial: given the operands that are known numbers, and None for the others, the position
             of the operand that is the result by itself, as in x·1; else None.
         is_activation: whether it is meant to bend the weighted sum of a neuron.
         idle: what it is called where it learns nothing: "dead", "saturated", or "" for never.
         steepest: its largest local derivative, by which "saturated" is measured.
+        least: how many operands a reduction needs.
+        arity: how many operands it takes; -1 for any number.
         methods: by the type of the first operand what serves a call at once.
         kernel: the name of its function in programs.
         is_checked: whether it is looked at that value and derivatives are floats.
@@ -102,52 +101,31 @@ class Operation:
     (2.0, (0.25,))
     """
 
-    def __init__(
-        self,
-        name: str,
-        about: str,
-        *,
-        scalar: Callable[..., float],
-        array: Callable[..., Any],
-        rules: tuple[Rule | float | None, ...],
-        notation: Notation,
-        domain: tuple[tuple[float, float], ...],
-        textbook: tuple[Rule | float | None, ...] = (),
-        defaults: tuple[float, ...] = (),
-        dunder: str | None = None,
-        selects: bool = False,
-        masks: bool = False,
-        trivial: Callable[..., int | None] | None = None,
-        is_activation: bool = False,
-        idle: str = "",
-        steepest: float = 1.0,
-    ) -> None:
-        self.name = name
-        self.about = about
-        self.scalar = scalar
-        self.array = array
-        self.rules = rules
-        self.textbook = textbook or rules
-        self.notation = notation
-        self.domain = domain
-        self.arity = self._count(rules)
-        self.defaults = defaults
-        self.dunder = dunder
-        self.selects = selects
-        self.masks = masks
-        self.trivial = trivial
-        self.is_activation = is_activation
-        self.idle = idle
-        self.steepest = steepest
-        self.methods: dict[type, Callable[..., Any]] = {}
-        self.is_checked = True
-        self.kernel = name
-        self.__name__ = name
-        self.__doc__ = f"{about}\n\nAccepts numbers, Values and numpy arrays alike."
+    name: str
+    about: str
+    scalar: Callable[..., float]
+    array: Callable[..., Any]
+    rules: Rules
+    notation: Notation
+    domain: tuple[tuple[float, float], ...]
+    textbook: Rules = ()
+    defaults: tuple[float, ...] = ()
+    dunder: str | None = None
+    selects: bool = False
+    masks: bool = False
+    trivial: Callable[..., int | None] | None = None
+    is_activation: bool = False
+    idle: str = ""
+    steepest: float = 1.0
+    least: int = 0
 
-    @staticmethod
-    def _count(rules: tuple[Rule | float | None, ...]) -> int:
-        return len(rules)
+    def __post_init__(self) -> None:
+        self.textbook = self.textbook or self.rules
+        self.arity = -1 if isinstance(self, Reduction) else len(self.rules)
+        self.methods: dict[type, Callable[..., Any]] = {}
+        self.kernel = self.__name__ = self.name
+        self.is_checked = True
+        self.__doc__ = f"{self.about}\n\nAccepts numbers, Values and numpy arrays alike."
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
@@ -165,9 +143,7 @@ class Operation:
         method = self.methods.get(operands[0].__class__)
         return self.evaluate(operands) if method is None else method(*operands)
 
-    def arrange(
-        self, operands: tuple[Any, ...], named: Mapping[str, Any] = NOTHING
-    ) -> tuple[Any, ...]:
+    def arrange(self, operands: Operands, named: Named = None) -> Operands:
         """The operands of a call, with those given by name, completed by defaults and counted."""
         if named:
             operands = self._with_named(operands, named)
@@ -178,19 +154,17 @@ class Operation:
             raise TypeError(f"{self.name} takes {self.takes()}, not {len(operands)}.")
         return operands
 
-    def _with_named(self, operands: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[Any, ...]:
-        """The operands of a call that names some of them, as `leaky_relu(x, slope=0.1)` does."""
+    def _with_named(self, operands: Operands, named: Mapping[str, Any]) -> Operands:
         names = self.operand_names()
         left = names[len(operands) :]
         for name in named:
             if name not in left:
-                raise TypeError(self._no_operand(name, names))
+                raise TypeError(
+                    f"{self.name} has no operand {name!r} left; it has {', '.join(names)}."
+                )
         missing = dict(zip(names[len(names) - len(self.defaults) :], self.defaults))
         given = {**missing, **named}
         return operands + tuple(given[name] for name in left if name in given)
-
-    def _no_operand(self, name: str, names: tuple[str, ...]) -> str:
-        return f"{self.name} has no operand {name!r} left; it has {', '.join(names)}."
 
     def operand_names(self) -> tuple[str, ...]:
         """The names of the operands, as the rules of the row call them."""
@@ -203,16 +177,16 @@ class Operation:
     def takes(self) -> str:
         """How many operands a call takes, in words."""
         most, least = self.arity, self.arity - len(self.defaults)
-        return (
-            f"{least} to {most} operands" if least < most else f"{most} operand{'s'[: most != 1]}"
-        )
+        if least < most:
+            return f"{least} to {most} operands"
+        return f"{most} operand{'s' * (most != 1)}"
 
     @property
     def takes_one(self) -> bool:
         """Whether it can be called with a single operand, as an activation is."""
         return self.arity - len(self.defaults) == 1
 
-    def evaluate(self, operands: tuple[Any, ...]) -> Any:
+    def evaluate(self, operands: Operands) -> Any:
         """The operation on as many operands as it takes."""
         kinds = set(map(type, operands))
         kinds.discard(float)
@@ -229,7 +203,7 @@ class Operation:
             return _on_arrays(self, operands)
         return self.forward(tuple(real(x, f"{self.name}(...)") for x in operands))
 
-    def sides(self, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
+    def sides(self, operands: Operands) -> tuple[Operands, ...]:
         """The operands grouped as the arguments of a call: one group each."""
         return tuple((operand,) for operand in operands)
 
@@ -251,11 +225,8 @@ class Operation:
                 "with functions of glassgrad instead of those of math, or give its array function."
             ) from None
 
-    def derivatives(
-        self, operands: tuple[Any, ...], result: Any, wanted: Wanted = None
-    ) -> tuple[Any, ...]:
+    def derivatives(self, operands: Operands, result: Any, wanted: Wanted = None) -> Operands:
         """The local derivative by each wanted operand, of whatever kind the operands are."""
-        rules = enumerate(self.rules)
         return tuple(
             [
                 None
@@ -263,7 +234,7 @@ class Operation:
                 else rule(*operands, result)
                 if callable(rule)
                 else rule
-                for i, rule in rules
+                for i, rule in enumerate(self.rules)
             ]
         )
 
@@ -279,18 +250,15 @@ class Operation:
                 partials = self.derivatives(hard, np.float64(result), wanted)
             return tuple([self._partial(p) for p in partials])
         if self.is_checked:
-            self._check_count(operands, partials)
+            if len(partials) != len(operands):
+                raise TypeError(
+                    f"The rule of {self.name} gives {len(partials)} derivatives for "
+                    f"{len(operands)} operands. It gives one for each, in a tuple."
+                )
             partials = tuple([self._partial(p) for p in partials])
         if self.selects:
             return tuple([None if p == 0.0 else p for p in partials])
         return partials
-
-    def _check_count(self, operands: tuple[Any, ...], partials: tuple[Any, ...]) -> None:
-        if len(partials) != len(operands):
-            raise TypeError(
-                f"The rule of {self.name} gives {len(partials)} derivatives for {len(operands)} "
-                "operands. It gives one for each, in a tuple."
-            )
 
     def _partial(self, partial: Any) -> float | None:
         if partial is None or type(partial) is float:
@@ -304,26 +272,14 @@ class Operation:
         pairs: Iterable[tuple[float, float | None]],
         same: Callable[[float, float | None], bool],
     ) -> bool:
-        """Whether a node was computed from these numbers.
+        """Whether a node was computed from the numbers that its operands have now.
 
-        Args:
-            numbers: those that its operands have now.
-            result: the number of the node.
-            pairs: local derivatives as they are computed now and as the node keeps them.
-            same: whether two numbers agree.
+        Its result, and each of the `pairs` of local derivatives computed now and then, agree.
         """
         return same(self.forward(numbers), result) and all(same(a, b) for a, b in pairs)
 
     def is_idle(self, slope: float | None) -> bool:
-        """Whether an activation lets no gradient through, or next to none.
-
-        Args:
-            slope: its local derivative, or None where there is none.
-
-        >>> from glassgrad import TABLE
-        >>> TABLE["tanh"].is_idle(0.005), TABLE["tanh"].is_idle(0.5), TABLE["relu"].is_idle(0.0)
-        (True, False, True)
-        """
+        """Whether an activation with this local derivative lets next to no gradient through."""
         if slope is None or not self.idle:
             return False
         return slope == 0.0 or (self.idle == "saturated" and abs(slope) < 0.01 * self.steepest)
@@ -340,12 +296,6 @@ class Reduction(Operation):
     (3.0, 3.0)
     """
 
-    least = 0
-
-    @staticmethod
-    def _count(rules: tuple[Rule | float | None, ...]) -> int:
-        return -1
-
     def __call__(self, *operands: Any, **named: Any) -> Any:
         """The reduction of numbers, Values, arrays or formulas, whichever the operands are."""
         operands = self.arrange(operands, named)
@@ -354,21 +304,16 @@ class Reduction(Operation):
             return evaluators[kind](self, operands)
         return self.evaluate(operands)
 
-    def arrange(
-        self, operands: tuple[Any, ...], named: Mapping[str, Any] = NOTHING
-    ) -> tuple[Any, ...]:
+    def arrange(self, operands: Operands, named: Named = None) -> Operands:
         return in_one_row(self.name, operands, self.least, named)
 
     def takes(self) -> str:
         return "one iterable of operands"
 
-    def sides(self, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
-        """The operands as the arguments of a call: one sequence, or two for a pairing."""
+    def sides(self, operands: Operands) -> tuple[Operands, ...]:
         return (operands,)
 
-    def derivatives(
-        self, operands: tuple[Any, ...], result: Any, wanted: Wanted = None
-    ) -> tuple[Any, ...]:
+    def derivatives(self, operands: Operands, result: Any, wanted: Wanted = None) -> Operands:
         (rule,) = self.rules
         assert callable(rule)
         partials = tuple(rule(operands, result))
@@ -377,73 +322,12 @@ class Reduction(Operation):
         return tuple([p if want else None for p, want in zip(partials, wanted)])
 
 
-def in_one_row(
-    name: str, operands: tuple[Any, ...], least: int = 0, named: Mapping[str, Any] = NOTHING
-) -> tuple[Any, ...]:
-    """The operands of a reduction, given as one sequence or one by one.
-
-    Raises:
-        TypeError: they are a table, of which a reduction could mean the rows or the columns, or no
-            sequence with an order.
-        ValueError: there are fewer than `least`.
-    """
-    if named:
-        raise TypeError(_unknown_argument(name, next(iter(named))))
-    if len(operands) == 1 and _is_iterable(operands[0]):
-        operands = _row(operands[0], name)
-    elif any(type(x) is int for x in operands[1:]):
-        _refuse_axis(name, operands)
-    if len(operands) < least:
-        raise ValueError(f"{name} of nothing has no value; give at least one operand.")
-    return operands
-
-
-def _row(given: Any, name: str) -> tuple[Any, ...]:
-    """The operands in a sequence. They may be arrays, which are reduced element by element."""
-    entries = tuple(given if type(given) in _ROWS else listed(given, name))
-    if getattr(given, "ndim", 1) > 1 or (entries and type(entries[0]) in _ROWS):
-        raise TypeError(
-            f"{name} takes the numbers of one row, not a table of them. {_for_tables(name)}"
-        )
-    return entries
-
-
-_ROWS = (list, tuple)
-
-
-def _for_tables(name: str) -> str:
-    if isinstance(TABLE.get(name), Pairing):
-        return "For products of matrices make arrays of them, np.array(table), and write A @ B."
-    return f"For each row write [{name}(row) for row in table]; for each column, of zip(*table)."
-
-
-def _refuse_axis(name: str, operands: tuple[Any, ...]) -> None:
-    if getattr(operands[0], "ndim", 0) or isinstance(operands[0], _ROWS):
-        raise TypeError(f"{name} takes no axis after an array. {_for_tables(name)}")
-
-
-def _unknown_argument(name: str, argument: str) -> str:
-    if argument in ("axis", "dim", "keepdims", "keepdim"):
-        return f"{name} has no {argument}: it takes the numbers of one row. {_for_tables(name)}"
-    if argument in ("ddof", "correction", "unbiased"):
-        return f"{name} has no {argument}: it divides by n. For n - 1 use var(xs) * (n / (n - 1))."
-    return f"{name} has no argument {argument!r}; it takes the operands alone."
-
-
-class NonEmptyReduction(Reduction):
-    """A reduction that has no value without operands, such as a mean."""
-
-    least = 1
-
-
 class Pairing(Reduction):
     """A reduction of two sequences of equal length, held as one tuple: first half, second half."""
 
-    def arrange(
-        self, operands: tuple[Any, ...], named: Mapping[str, Any] = NOTHING
-    ) -> tuple[Any, ...]:
+    def arrange(self, operands: Operands, named: Named = None) -> Operands:
         if named:
-            raise TypeError(_unknown_argument(self.name, next(iter(named))))
+            _refuse_named(self.name, named)
         if len(operands) != 2 or not all(map(_is_iterable, operands)):
             raise TypeError(f"{self.name} takes {self.takes()}, for example {self.name}(ws, xs).")
         left, right = _row(operands[0], self.name), _row(operands[1], self.name)
@@ -457,25 +341,75 @@ class Pairing(Reduction):
     def takes(self) -> str:
         return "two sequences of equal length"
 
-    def sides(self, operands: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
+    def sides(self, operands: Operands) -> tuple[Operands, ...]:
         half = len(operands) // 2
         return operands[:half], operands[half:]
+
+
+_ROWS = (list, tuple)
+
+
+def in_one_row(name: str, operands: Operands, least: int = 0, named: Named = None) -> Operands:
+    """The operands of a reduction, given as one sequence or one by one.
+
+    A table of them is refused: it could mean the rows or the columns.
+    """
+    if named:
+        _refuse_named(name, named)
+    if len(operands) == 1 and _is_iterable(operands[0]):
+        operands = _row(operands[0], name)
+    elif any(type(x) is int for x in operands[1:]):
+        if getattr(operands[0], "ndim", 0) or isinstance(operands[0], _ROWS):
+            raise TypeError(f"{name} takes no axis after an array. {_for_tables(name)}")
+    if len(operands) < least:
+        raise ValueError(f"{name} of nothing has no value; give at least one operand.")
+    return operands
+
+
+def _row(given: Any, name: str) -> Operands:
+    """The operands in a sequence. They may be arrays, which are reduced element by element."""
+    entries = tuple(given if type(given) in _ROWS else listed(given, name))
+    if getattr(given, "ndim", 1) > 1 or (entries and type(entries[0]) in _ROWS):
+        raise TypeError(
+            f"{name} takes the numbers of one row, not a table of them. {_for_tables(name)}"
+        )
+    return entries
 
 
 def _is_iterable(operand: Any) -> bool:
     return type(operand) in _ROWS or isinstance(operand, Iterable)
 
 
+def _for_tables(name: str) -> str:
+    if isinstance(TABLE.get(name), Pairing):
+        return "For products of matrices make arrays of them, np.array(table), and write A @ B."
+    return f"For each row write [{name}(row) for row in table]; for each column, of zip(*table)."
+
+
+def _refuse_named(name: str, named: Mapping[str, Any]) -> None:
+    for argument in named:
+        if argument in ("axis", "dim", "keepdims", "keepdim"):
+            problem = f"{argument}: it takes the numbers of one row. {_for_tables(name)}"
+        elif argument in ("ddof", "correction", "unbiased"):
+            problem = f"{argument}: it divides by n. For n - 1 use var(xs) * (n / (n - 1))."
+        else:
+            problem = f"argument {argument!r}; it takes the operands alone."
+        raise TypeError(f"{name} has no {problem}")
+
+
 def _float(number: Any, name: str, what: str) -> float:
     """What a row gave, as a float; a complex number or a Value would be a silent mistake."""
+    if isinstance(number, np.ndarray) and number.ndim == 0:
+        number = number[()]
     if is_real(number):
         return float(number)
-    if isinstance(number, np.ndarray) and number.ndim == 0 and is_real(number[()]):
-        return float(number)
-    raise TypeError(not_a_float(number, name, what))
+    remedy = "At floats it has to give a float: choose with where(...), and compute with numbers."
+    if isinstance(number, complex):
+        remedy = "Write pow(x, y) instead of x ** y, which leaves the real numbers where x < 0."
+    raise TypeError(f"The {what} of {name} is {describe(number)}. {remedy}")
 
 
-def _on_arrays(operation: Operation, operands: tuple[Any, ...]) -> Any:
+def _on_arrays(operation: Operation, operands: Operands) -> Any:
     """Arrays of numbers go through the kernel; a mixture with Values goes element by element."""
     if any(_holds_objects(x) for x in operands):
         boxed = [x if is_real(x) else np.array(x, dtype=object) for x in operands]
@@ -499,7 +433,7 @@ def operation(
     about: str,
     scalar: Callable[..., float],
     array: Callable[..., Any] | None,
-    *rules: Rule | float | None,
+    *rules: Callable[..., Any] | float | None,
     domain: tuple[tuple[float, float], ...] | None = None,
     text: str | None = None,
     latex: str | None = None,
@@ -530,9 +464,6 @@ def operation(
             of all derivatives. It is no method.
         properties: others of an `Operation`, such as `textbook`, `masks` or `is_activation`.
 
-    Returns:
-        The operation.
-
     Raises:
         ValueError: the name is taken by glassgrad, or no name of a function.
         TypeError: the value or a rule is no function, or no rule is given.
@@ -545,7 +476,8 @@ def operation(
     >>> y.data, x.grad
     (16.0, 24.0)
     """
-    _check_row(name, scalar, rules, kind, domain, properties)
+    if _OURS:
+        _check_row(name, scalar, rules, kind, {**properties, "domain": domain})
     slots = "%s" if issubclass(kind, Reduction) else ", ".join(["%s"] * len(rules))
     upright = name.replace("_", r"\_")
     row = kind(
@@ -570,10 +502,6 @@ def operation(
     return row
 
 
-reserved: set[str] = set()
-"""Other names that no operation can have, as those of the attributes of Value."""
-
-
 def close_table() -> None:
     """From now on the rows made so far belong to glassgrad, and are known to give floats."""
     _OURS.update(TABLE)
@@ -581,65 +509,53 @@ def close_table() -> None:
         row.is_checked = False
 
 
-def _check_row(  # noqa: PLR0917  the arguments of `operation`
-    name: str,
-    scalar: Any,
-    rules: Sequence[Any],
-    kind: type[Operation],
-    domain: Sequence[Any] | None,
-    properties: Mapping[str, Any],
+def _check_row(
+    name: str, scalar: Any, rules: Rules, kind: type[Operation], properties: Mapping[str, Any]
 ) -> None:
-    """Refuse what cannot be a row, before anything is changed; rows of glassgrad are trusted."""
-    if not _OURS:
-        return
-    _check_name(name)
+    """Refuse what cannot be a row, before anything is changed."""
+    if problem := _problem_of_name(name):
+        raise ValueError(
+            f"operation({describe(name)}, ...): the name {problem}. "
+            "Choose another one, such as 'cube'."
+        )
     if properties.get("dunder"):
         raise ValueError(f"{name} cannot have an operator: those are of glassgrad.")
     if not callable(scalar):
         raise TypeError(f"The value of {name} is a function of floats, not {describe(scalar)}.")
-    if issubclass(kind, Reduction):
-        _check_reduction(name, rules)
-    else:
-        _check_rules(name, scalar, rules)
-    for what, given in (("domain", domain), ("textbook", properties.get("textbook"))):
+    for what in ("domain", "textbook"):
+        given = properties.get(what)
         if given and len(given) != len(rules):
             raise ValueError(f"The {what} of {name} has an entry for each rule: {len(rules)}.")
-
-
-def _check_name(name: str) -> None:
-    is_name = isinstance(name, str) and name.isidentifier() and not iskeyword(name)
-    if not is_name or name.startswith("_"):
-        raise ValueError(refuse_name(name, "is no name of a function"))
-    if name in _OURS:
-        raise ValueError(refuse_name(name, "is taken by glassgrad"))
-    if name in reserved:
-        raise ValueError(refuse_name(name, "is taken by Value"))
-
-
-def _check_reduction(name: str, rules: Sequence[Any]) -> None:
-    if len(rules) != 1 or not callable(rules[0]):
-        raise TypeError(
-            f"{name}, of any number of operands, has one rule: a function of the tuple of operands "
-            "and the result, which gives a tuple of all local derivatives."
-        )
-    _check_takes(name, "rule", rules[0], 2, "a tuple of the operands, and the result")
-
-
-def _check_rules(name: str, scalar: Any, rules: Sequence[Any]) -> None:
+    if issubclass(kind, Reduction):
+        if len(rules) != 1 or not callable(rules[0]):
+            raise TypeError(
+                f"{name}, of any number of operands, has one rule: a function of the tuple of "
+                "operands and the result, which gives a tuple of all local derivatives."
+            )
+        _check_takes(name, "rule", rules[0], 2, "a tuple of the operands, and the result")
+        return
     if not rules:
         raise TypeError(
             f"{name} needs a derivative rule for each operand, as lambda x, y: ..., after its "
             "value for floats and its value for arrays, which may be None."
         )
+    _check_takes(name, "value", scalar, len(rules), "one float for each rule")
     for rule in rules:
-        if rule is not None and not callable(rule) and type(rule) is not float:
+        if callable(rule):
+            _check_takes(name, "rule", rule, len(rules) + 1, "the operands and the result")
+        elif rule is not None and type(rule) is not float:
             raise TypeError(
                 f"A rule of {name} is a function of the operands and the result, a float, or None, "
                 f"not {describe(rule)}."
             )
-    _check_takes(name, "value", scalar, len(rules), "one float for each rule")
-    for rule in filter(callable, rules):
-        _check_takes(name, "rule", rule, len(rules) + 1, "the operands and the result")
+
+
+def _problem_of_name(name: Any) -> str:
+    if not isinstance(name, str) or not name.isidentifier() or iskeyword(name) or name[0] == "_":
+        return "is no name of a function"
+    if name in _OURS:
+        return "is taken by glassgrad"
+    return "is taken by Value" if name in reserved else ""
 
 
 def _check_takes(name: str, what: str, function: Any, count: int, meaning: str) -> None:
@@ -656,15 +572,10 @@ def _check_takes(name: str, what: str, function: Any, count: int, meaning: str) 
 
 
 def row_called(name: str) -> Operation:
-    """The row of a name.
-
-    Raises:
-        LookupError: there is none; one of your own has to be defined first.
-    """
-    row = TABLE.get(name)
-    if row is None:
+    """The row of a name, for one that is unpickled."""
+    if name not in TABLE:
         raise LookupError(f"There is no operation called {name}. {not_defined(name)}")
-    return row
+    return TABLE[name]
 
 
 def formula(function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:

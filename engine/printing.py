@@ -1,7 +1,4 @@
-"""Numbers and rows of text, printed alike in every drawing, page and terminal.
-
-Labels are data: whatever characters they hold, they are shown and never interpreted.
-"""
+"""Numbers and rows of text, printed alike in every drawing, page and terminal."""
 
 from __future__ import annotations
 
@@ -11,8 +8,7 @@ from collections.abc import Sequence
 MISSING = "–"
 """What stands for a gradient that has not been computed."""
 
-_WIDEST = 200
-"""Up to this width a cell makes its column wider; a longer one just stands out of it."""
+_WIDEST = 200  # a cell of more stands out of its column
 
 
 def short(number: float | None) -> str:
@@ -42,10 +38,9 @@ def columns(rows: Sequence[tuple[str, ...]], indent: str = "  ") -> str:
 
 def width_of(text: str) -> int:
     """How many places a terminal uses: combining characters none, wide characters two."""
-    return len(text) if text.isascii() else sum(map(_character_width, text))
-
-
-def _character_width(character: str) -> int:
-    if unicodedata.combining(character):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
+        for c in text
+    )

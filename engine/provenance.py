@@ -1,7 +1,7 @@
 """Which line of your source made a node, and what belongs to this library and what to you.
 
 A node keeps the code object and the instruction that made it: those of the innermost caller
-outside this library and numpy. `SourceLine` reads them when somebody asks.
+outside this library and numpy. They become a `SourceLine` when somebody asks.
 """
 
 from __future__ import annotations
@@ -9,17 +9,14 @@ from __future__ import annotations
 import linecache
 import os
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.engine.context import Context
-
-Made = tuple[CodeType | None, int]
-"""A code object and the index of an instruction in it; None where no line is known."""
+from glassgrad.engine.context import Context, Made
 
 
-class SourceLine:
+class SourceLine(NamedTuple):
     """A line of a source file.
 
     >>> from glassgrad import SourceLine
@@ -27,11 +24,8 @@ class SourceLine:
     neuron.py, line 12
     """
 
-    __slots__ = ("file", "number")
-
-    def __init__(self, file: str, number: int) -> None:
-        self.file = file
-        self.number = number
+    file: str
+    number: int
 
     @property
     def text(self) -> str:
@@ -67,24 +61,21 @@ latest = _Latest()
 
 
 def made_by(frame: FrameType | None, context: Context) -> Made:
-    """What made a node: the innermost frame that is the user's, from `frame` outwards."""
+    """What made a node: the innermost frame that is the user's, from `frame` outwards.
+
+    Behind a library on the engine, it is the line that the context knows, if it knows one.
+    """
+    is_direct = True
     while frame is not None:
         code = frame.f_code
         owner = _owners[code.co_filename]
         if owner is USER:
-            latest.code = code
+            if is_direct:
+                latest.code = code
             return code, frame.f_lasti
-        if owner is not ENGINE:
-            caller = context.caller if owner is LIBRARY else None
-            return caller or _first_of_user(frame)
-        frame = frame.f_back
-    return None, -1
-
-
-def _first_of_user(frame: FrameType | None) -> Made:
-    while frame is not None:
-        if _owners[frame.f_code.co_filename] is USER:
-            return frame.f_code, frame.f_lasti
+        if is_direct and owner is LIBRARY and context.caller:
+            return context.caller
+        is_direct = is_direct and owner is ENGINE
         frame = frame.f_back
     return None, -1
 
@@ -94,44 +85,30 @@ NAME = __name__.partition(".")[0]
 
 
 def is_ours(thing: Any) -> bool:
-    """Whether a class or a function is of this library, or a module by its name.
-
-    >>> from glassgrad.engine.provenance import is_ours
-    >>> is_ours(is_ours), is_ours(len), is_ours("glassgrad.nn")
-    (True, False, True)
-    """
+    """Whether a class or a function is of this library, or a module by its name."""
     module = thing if isinstance(thing, str) else getattr(thing, "__module__", None)
     return str(module).partition(".")[0] == NAME
 
 
 def package_of(thing: Any) -> str:
-    """The package that a class or a function names as its home; of this library, the room.
-
-    >>> from glassgrad.engine.provenance import package_of
-    >>> package_of(package_of), package_of(len)
-    ('glassgrad.engine', 'builtins')
-    """
+    """The package that a class or a function names as its home; of this library, the room."""
     parts = str(getattr(thing, "__module__", None) or "").split(".")
     return ".".join(parts[: 2 if is_ours(thing) else 1])
 
 
 ENGINE, LIBRARY, FOREIGN, USER = "the engine", "a library on it", "numpy", "the user"
-_engine_folder = os.path.dirname(__file__) + os.sep
-_library_folders: list[str] = []
-_numpy_folder = os.path.dirname(np.__file__) + os.sep
+_owner_of_folder = {
+    os.path.dirname(__file__) + os.sep: ENGINE,
+    os.path.dirname(np.__file__) + os.sep: FOREIGN,
+}
 
 
 class _Owners(dict[str, str]):
     """To whom a source file belongs, remembered by its name."""
 
     def __missing__(self, file: str) -> str:
-        if file.startswith(_engine_folder):
-            owner = ENGINE
-        elif file.startswith(_numpy_folder):
-            owner = FOREIGN
-        else:
-            owner = LIBRARY if file.startswith(tuple(_library_folders)) else USER
-        self[file] = owner
+        owners = (owner for folder, owner in _owner_of_folder.items() if file.startswith(folder))
+        self[file] = owner = next(owners, USER)
         return owner
 
 
@@ -156,5 +133,5 @@ def hide_lines_of(file: str) -> None:
     >>> from glassgrad import hide_lines_of
     >>> hide_lines_of("/somewhere/library/__init__.py")
     """
-    _library_folders.append(os.path.dirname(file) + os.sep)
+    _owner_of_folder.setdefault(os.path.dirname(file) + os.sep, LIBRARY)
     _owners.clear()

@@ -8,9 +8,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-_CONTROL_PICTURES = 0x2400
-
 
 def visible(label: str) -> str:
     r"""A label with every character visible and valid in XML: control characters get pictures.
@@ -21,21 +18,26 @@ def visible(label: str) -> str:
     return "".join(map(_visible_character, label))
 
 
-def clipped(text: str, longest: int = 60) -> str:
-    """Foreign text to stand in a message: visible, and cut off where it is long.
+def _visible_character(character: str) -> str:
+    code = ord(character)
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "\N{SYMBOL FOR DELETE}"
+    category = unicodedata.category(character)
+    # Lone surrogates and noncharacters cannot be encoded; format characters reorder what follows.
+    is_hidden = category in {"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"} and code != 0x200D
+    is_noncharacter = (code & 0xFFFE) == 0xFFFE
+    return "\N{REPLACEMENT CHARACTER}" if is_hidden or is_noncharacter else character
 
-    >>> clipped("a" * 1000, longest=5)
-    'aaaaa…'
-    """
+
+def clipped(text: str, longest: int = 60) -> str:
+    """Foreign text to stand in a message: visible, and cut off where it is long."""
     return visible(text[:longest]) + "…" * (len(text) > longest)
 
 
 def describe(thing: object) -> str:
-    """A short name of a foreign object for an error: its type, and its text if that is short.
-
-    >>> describe(1j), describe([0.5] * 100), describe(OSError("a" * 100))
-    ('complex 1j', 'a list', 'an OSError')
-    """
+    """A short name of a foreign object for an error: its type, and its text if that is short."""
     kind = type(thing).__name__
     try:
         text = repr(thing)
@@ -45,67 +47,31 @@ def describe(thing: object) -> str:
 
 
 def with_article(name: str) -> str:
-    """A name after "a" or "an", by its first letter.
-
-    >>> with_article("list"), with_article("Embedding")
-    ('a list', 'an Embedding')
-    """
+    """A name after "a" or "an", by its first letter: "a list", "an Embedding"."""
     return f"{'an' if name[:1] in tuple('aeiouAEIOU') else 'a'} {name}"
 
 
 def told(thing: object) -> str:
-    """A wrong argument in a message: as it was written if that is short, else its type.
-
-    >>> told("left"), told("left" * 100)
-    ("'left'", 'a str')
-    """
+    """A wrong argument in a message: as it was written if that is short, else its type."""
     return describe(thing).removeprefix(f"{type(thing).__name__} ")
 
 
 def named(name: object) -> str:
-    """A name from foreign data: as it is if it is text, else what it is instead.
-
-    >>> named("w.0"), named(3)
-    ('w.0', '3')
-    """
+    """A name from foreign data: as it is if it is text, else what it is instead."""
     return clipped(name) if isinstance(name, str) else told(name)
 
 
 def some_of(names: Sequence[str]) -> str:
-    """The first few of many names, and how many more there are.
-
-    >>> some_of(["a", "b"]), some_of(list("abcdefg"))
-    ('a, b', 'a, b, c, d, e and 2 more')
-    """
+    """The first few of many names: "a, b, c, d, e and 2 more"."""
     shown = ", ".join(names[:5])
     return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
 
 
-def _visible_character(character: str) -> str:
-    code = ord(character)
-    if code < 0x20:
-        return chr(_CONTROL_PICTURES + code)
-    if code == 0x7F:
-        return "\N{SYMBOL FOR DELETE}"
-    category = unicodedata.category(character)
-    # Lone surrogates and noncharacters cannot be encoded; format characters reorder what follows.
-    hidden = category in {"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"} and code != 0x200D
-    return _REPLACEMENT if hidden or (code & 0xFFFE) == 0xFFFE else character
-
-
 def function_name(function: object) -> str:
-    """The name of a function for people, "lambda" for one without; of another callable its class.
-
-    >>> function_name(max), function_name(lambda x: x)
-    ('max', 'lambda')
-    """
+    """The name of a function for people, or "lambda"; of another callable that of its class."""
     return str(getattr(function, "__name__", type(function).__name__)).strip("<>")
 
 
 def counted(count: int, thing: str) -> str:
-    """A number of things, in the singular or the plural.
-
-    >>> counted(1, "comparison"), counted(1200, "Value")
-    ('1 comparison', '1,200 Values')
-    """
+    """A number of things: "1 comparison", "1,200 Values"."""
     return f"{count:,} {thing}{'s' * (count != 1)}"

@@ -44,6 +44,7 @@ a, b, c = map(Formula.symbol, "abc")
         ((-a) ** 2, "(-a) ** 2", r"{\left(-a\right)}^{2}"),
         (-(a**2), "-a ** 2", "-{a}^{2}"),
         (-(a + b), "-(a + b)", r"-\left(a + b\right)"),
+        (engine.neg(-a), "-(-a)", r"-\left(-a\right)"),
         (2 * a, "2 * a", r"2 \cdot a"),
         (2 - a, "2 - a", "2 - a"),
         (2**a, "2 ** a", "{2}^{a}"),

@@ -15,7 +15,16 @@ from outputs import spaced
 
 from glassgrad import MLP, RenderingError, Value, draw, draw_dot, engine, scope
 from glassgrad.engine.printing import columns, short, width_of
-from glassgrad.engine.text import clipped, visible
+from glassgrad.engine.text import (
+    clipped,
+    counted,
+    describe,
+    function_name,
+    named,
+    some_of,
+    told,
+    visible,
+)
 from glassgrad.viz.command_line import main
 from glassgrad.viz.diagram import Diagram
 
@@ -45,6 +54,17 @@ def test_every_character_of_unicode_becomes_one_that_is_shown_and_valid_in_xml()
     assert visible(every) == every
     assert not re.search("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", every)
     assert {c for c in every if unicodedata.category(c)[0] == "C"} == {"\N{ZERO WIDTH JOINER}"}
+
+
+def test_foreign_things_are_short_in_messages() -> None:
+    assert clipped("a" * 1000, longest=5) == "aaaaa…"
+    assert [describe(x) for x in (1j, [0.5] * 100)] == ["complex 1j", "a list"]
+    assert describe(OSError("a" * 100)) == "an OSError"
+    assert [told(x) for x in ("left", "left" * 100)] == ["'left'", "a str"]
+    assert [named(x) for x in ("w.0", 3)] == ["w.0", "3"]
+    assert [some_of(xs) for xs in ("ab", "abcdefg")] == ["a, b", "a, b, c, d, e and 2 more"]
+    assert [function_name(f) for f in (max, lambda x: x)] == ["max", "lambda"]
+    assert [counted(n, "Value") for n in (1, 1200)] == ["1 Value", "1,200 Values"]
 
 
 @pytest.mark.parametrize(("text", "width"), [("abc", 3), ("名前", 4), ("e\u0301", 1), ("", 0)])

@@ -59,9 +59,9 @@ def check_label(label: str) -> None:
         ("glassgrad.viz.diagram.visible", str, "\u202e"),
         ("glassgrad.viz.diagram.visible", str, "\ud800"),
         ("glassgrad.viz.diagram.visible", lambda label: label[:9], "a long label"),
-        ("glassgrad.engine.printers._shown_in_latex", str, r"\input{a}"),
-        ("glassgrad.engine.printers._shown_in_latex", str, "}"),
-        ("glassgrad.engine.printers._shown_in_latex", str, "%"),
+        ("glassgrad.engine.printers._LATEX_SPECIAL", {}, r"\input{a}"),
+        ("glassgrad.engine.printers._LATEX_SPECIAL", {}, "}"),
+        ("glassgrad.engine.printers._LATEX_SPECIAL", {}, "%"),
     ],
 )
 def test_a_label_that_is_not_made_harmless_is_found(

@@ -71,6 +71,10 @@ def has_no_length(name: str, xs: tuple[float, ...]) -> bool:
     return is_length or (name == "std" and len(set(xs)) == 1)
 
 
+def has_a_tie(name: str, xs: tuple[float, ...]) -> bool:
+    return name in ("max", "min", "maximum", "minimum") and len(set(xs)) < len(xs)
+
+
 TAILS = "tanh sigmoid expm1 elu gelu softplus logsumexp logaddexp".split()
 PERMITTED = [
     Permission(
@@ -117,9 +121,29 @@ PERMITTED = [
         0, hardly, one("logsumexp", 0, 0.0, at=(-40.0,)),
     ),
     Permission(
+        "the lower tail of normal_cdf: it is 0 in PyTorch",
+        ("PyTorch",), lambda name, xs: name == "normal_cdf" and xs[0] < -5.0,
+        0, at_all, one("normal_cdf", 0, at=(-10.0,)),
+    ),
+    Permission(
         "the sign of nan: it is 0 in PyTorch",
         ("PyTorch",), lambda name, xs: name == "sign" and math.isnan(xs[0]),
-        0, nan_once, one("sign", 0, at=(math.nan,)),
+        0, at_all, one("sign", 0, at=(math.nan,)),
+    ),
+    Permission(
+        "operands that lie far apart: the second derivatives of logaddexp are nan in PyTorch",
+        ("PyTorch",), lambda name, xs: name == "logaddexp" and abs(xs[0] - xs[1]) > 700.0,
+        2, nan_once, one("logaddexp", 1000.0, 0, at=(1.0,)),
+    ),
+    Permission(
+        "the spread of equal numbers: 0 here, and what rounding leaves of their mean there",
+        ("PyTorch",), lambda name, xs: name == "var" and len(set(xs)) == 1,
+        0, at_all, one("var", 0.7424851954837581, 0.7424851954837581, 0, at=(0.7424851954837581,)),
+    ),
+    Permission(
+        "a tie that is none in PyTorch, whose cube root is rounded otherwise",
+        ("PyTorch",), has_a_tie, 1, at_all,
+        Program((0.8541208460558127,), (("cbrt", (0,)), ("min", (1, 0.9487965726026908)))),
     ),
     Permission(
         "-0: PyTorch's sums and JAX's extremes give 0, whose inverse is +∞",

@@ -344,8 +344,9 @@ COMPUTED = """([functions, nodes]) => {
   const number = (x) => typeof x === "string" ? Number(x.replace("inf", "Infinity")) : x;
   nodes.forEach((node, i) => {
     const operands = node.p.map((parent) => values[parent]);
-    values.push(node.o ? rows[node.o].value(...operands) : number(node.v));
-    locals.push(node.o ? rows[node.o].partials(...operands, values[i]) : []);
+    const [value, ...partials] = node.o ? rows[node.o](...operands) : [number(node.v)];
+    values.push(value);
+    locals.push(partials);
   });
   const text = (x) => x === null ? null : Object.is(x, -0) ? "-0" :
     String(x).replace("Infinity", "inf").replace("NaN", "nan");

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from glassgrad import Value, draw, grad, hessian, jacobian, predict, value_and_grad
+from glassgrad import Value, draw, grad, hessian, hvp, jacobian, jvp, predict, value_and_grad
 from glassgrad.engine.arrays import ValueArray
-from glassgrad.engine.tree import leaves_of, like, listed, row_of, scalar_of, settled
+from glassgrad.engine.tree import leaves_of, like, listed, scalar_of, scalars_of, settled
 from glassgrad.nn import MLP, AttentionHead, Embedding, Module, RecurrentCell, fit, l2, mse
 
 
@@ -54,7 +54,7 @@ POINT = [1.5, -2.0, 4.0]
 
 @ALL
 def test_a_row_of_numbers_is_taken_from_all_kinds(kind: Callable) -> None:
-    assert row_of(kind(POINT), "test") == POINT
+    assert scalars_of(listed(kind(POINT), "test")) == POINT
     assert leaves_of(kind(POINT)) == POINT
     assert [leaf for part in settled([kind(POINT)]) for leaf in leaves_of(part)] == POINT
 
@@ -77,20 +77,18 @@ def test_ranges_and_rows_of_tables() -> None:
         (Value(3.0), "takes a sequence, not Value"),
         (np.array(3.0), "takes a sequence, not ndarray"),
         (None, "takes a sequence, not NoneType None"),
-        (
-            [[1.0], [2.0]],
-            "not rows of them. Call it for each: [test(row) for row in table]",
-        ),
-        (np.ones((2, 2)), "takes one row of numbers"),
-        (Table([[1.0]]), "takes one row of numbers"),
-        ([range(2)], "takes one row of numbers"),
         (np.ma.masked_array([1.0, 2.0], [True, False]), "has masked entries"),
     ],
 )
-def test_what_is_no_row_is_refused(thing: object, problem: str) -> None:
+def test_what_is_no_sequence_is_refused(thing: object, problem: str) -> None:
     with pytest.raises(TypeError) as caught:
-        row_of(thing, "test(...)")
+        listed(thing, "test(...)")
     assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize("table", [[[1.0], [2.0]], np.ones((2, 2)), Table([[1.0]]), [range(2)]])
+def test_rows_of_rows_are_told_apart(table: object) -> None:
+    assert scalars_of(listed(table, "test")) is None
 
 
 def test_an_array_of_no_axes_is_what_it_holds() -> None:
@@ -140,9 +138,22 @@ def test_arguments_of_functions_are_of_all_kinds(kind: Callable) -> None:
     assert np.diag(hessian(cube)(kind(POINT))).tolist() == [6.0 * x for x in POINT]
 
 
-@pytest.mark.parametrize(
+OF_VALUES = pytest.mark.parametrize(
     "kind", [list, tuple, iter, deque, np.array, lambda xs: map(scalar_of, xs)]
 )
+
+
+@OF_VALUES
+def test_results_of_functions_are_of_all_kinds(kind: Callable) -> None:
+    squares = lambda xs: kind([x * x for x in xs])
+    assert np.diag(jacobian(squares)(POINT)).tolist() == [2.0 * x for x in POINT]
+    value, slope = jvp(squares, (POINT,), (kind(POINT),))
+    assert list(value) == [x * x for x in POINT]
+    assert list(slope) == [2.0 * x * x for x in POINT]
+    assert hvp(cube)(POINT, kind(POINT)) == [6.0 * x * x for x in POINT]
+
+
+@OF_VALUES
 def test_gradients_by_all_kinds(kind: Callable) -> None:
     xs = [Value(x) for x in POINT]
     assert list(grad(cube(xs), kind(xs))) == [3.0 * x * x for x in POINT]

@@ -235,27 +235,7 @@ def test_gradient_descent_moves_all_parameters() -> None:
     assert {p.grad for p in model.parameters()} == {0.0}
 
 
-def test_a_parameter_without_a_gradient_stays() -> None:
-    used, unused = Value(1.0), Value(2.0)
-    optimiser = SGD([used, unused], 0.1)
-    (used * 3.0).backward()
-    optimiser.step()
-    assert (used.data, unused.data) == (1.0 - 0.1 * 3.0, 2.0)
-
-
-@pytest.mark.parametrize(
-    ("parameters", "rate", "error", "said"),
-    [
-        ([], 0.1, ValueError, "no parameters"),
-        ([3.0], 0.1, TypeError, "leaf Values"),
-        ([Value(1.0) * 2.0], 0.1, TypeError, "leaf Values"),
-        ([Value(1.0)], -0.1, ValueError, "positive"),
-        ([Value(1.0)], math.nan, ValueError, "finite"),
-        ([Value(1.0)], "0.1", TypeError, "real number"),
-    ],
-)
-def test_what_cannot_be_optimised_is_refused(
-    parameters: Any, rate: Any, error: type, said: str
-) -> None:
-    with pytest.raises(error, match=said):
-        SGD(parameters, rate)
+@pytest.mark.parametrize("parameter", [3.0, Value(1.0) * 2.0])
+def test_what_is_no_leaf_cannot_be_optimised(parameter: Any) -> None:
+    with pytest.raises(TypeError, match="leaf Values"):
+        SGD([parameter], 0.1)

@@ -1,7 +1,4 @@
-"""MathML, as one more language that formulas are printed in.
-
-Browsers show MathML without any script, which LaTeX would need. Used by `equation.py`.
-"""
+"""MathML, one more language of formulas: browsers show it without the script that LaTeX needs."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ import html
 
 from glassgrad.engine import Formula, Operation
 from glassgrad.engine.formula import printed
-from glassgrad.engine.op import ATOM
 from glassgrad.engine.printers import (
     POWER,
     PRODUCT,
@@ -28,8 +24,8 @@ _STYLES = {
     "sub": Style("<mrow>%s<mo>−</mo>%s</mrow>", SUM, (SUM, SUM + 1)),
     "mul": Style("<mrow>%s<mo>·</mo>%s</mrow>", PRODUCT, (PRODUCT, PRODUCT + 1)),
     "div": Style("<mfrac>%s%s</mfrac>", POWER),  # a fraction needs brackets as a base alone
-    "neg": Style("<mrow><mo>−</mo>%s</mrow>", SIGN, (SIGN,)),
-    "pos": Style("<mrow><mo>+</mo>%s</mrow>", SIGN, (SIGN,)),
+    "neg": Style("<mrow><mo>−</mo>%s</mrow>", SIGN, (SIGN + 1,)),
+    "pos": Style("<mrow><mo>+</mo>%s</mrow>", SIGN, (SIGN + 1,)),
     "pow": Style("<msup>%s%s</msup>", POWER, (POWER + 1, 0)),
     "sqrt": Style("<msqrt>%s</msqrt>"),
     "abs": Style("<mrow><mo>|</mo>%s<mo>|</mo></mrow>"),
@@ -40,18 +36,14 @@ def mathml(formula: Formula) -> str:
     """A formula as a row of MathML, without the `<math>` around it.
 
     >>> from glassgrad import Formula
-    >>> mathml(Formula.symbol("w1") / 2.0)
-    '<mfrac><msub><mi>w</mi><mn>1</mn></msub><mn>2</mn></mfrac>'
+    >>> mathml(Formula.symbol("w1") / Formula.symbol("a<b"))
+    '<mfrac><msub><mi>w</mi><mn>1</mn></msub><mtext>a&lt;b</mtext></mfrac>'
     """
     return printed(formula, MATHML)
 
 
 def identifier(label: str) -> str:
-    """A label as MathML: letters with digits get an index, all else is shown literally.
-
-    >>> identifier("w1"), identifier("a<b")
-    ('<msub><mi>w</mi><mn>1</mn></msub>', '<mtext>a&lt;b</mtext>')
-    """
+    """A label as MathML: letters with digits get an index, all else is shown literally."""
     stem = label.rstrip("0123456789")
     if not (stem.isalpha() and stem.isascii()):
         return f"<mtext>{html.escape(visible(label))}</mtext>"
@@ -68,11 +60,11 @@ def _style(operation: Operation, numbers: Numbers) -> Style:
     return Style(f"<mrow><mi>{name}</mi><mo>(</mo>{operands}<mo>)</mo></mrow>")
 
 
-def _literal(number: float) -> tuple[str, int]:
+def _literal(number: float) -> str:
     text = number_text(number).replace("inf", "∞")
     if text.startswith("-"):
-        return f"<mrow><mo>−</mo><mn>{text[1:]}</mn></mrow>", SIGN
-    return f"<mn>{text}</mn>", ATOM
+        return f"<mrow><mo>−</mo><mn>{text[1:]}</mn></mrow>"
+    return f"<mn>{text}</mn>"
 
 
 MATHML = Printer(_style, _literal, identifier, ("<mrow><mo>(</mo>", "<mo>)</mo></mrow>"))

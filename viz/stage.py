@@ -9,19 +9,18 @@ what a step says is from `told.py`.
 from __future__ import annotations
 
 import html
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-from glassgrad.engine import Operation, Reduction
+from glassgrad.engine import Formula, Operation
+from glassgrad.engine.formula import precedence, printed
 from glassgrad.engine.op import ATOM
 from glassgrad.engine.printers import SIGN, pieces
 from glassgrad.engine.row_source import (
     javascript_functions,
     javascript_key,
-    javascript_prelude,
 )
 from glassgrad.engine.text import visible
 from glassgrad.viz.compiled import is_compiled, title_of
@@ -86,22 +85,7 @@ def javascript(steps: Steps) -> str:
     """
     if _why_not_live(steps):
         return "{}"
-    functions = javascript_functions(_rows(steps.diagram).values())
-    return f"(() => {{{_called_in(functions)}\nreturn {functions};}})()"
-
-
-def _called_in(functions: str) -> str:
-    """Of what `Math` lacks the paragraphs that are needed."""
-    paragraphs = javascript_prelude().split("\n\n")
-    found: set[int] = set()
-    called = functions
-    for _ in paragraphs:  # what is called may call others
-        names = set(re.findall(r"\w+", called))
-        for i, text in enumerate(paragraphs):
-            if names & set(re.findall(r"^(?:function|const) (\w+)", text, re.MULTILINE)):
-                found.add(i)
-        called = functions + "".join(paragraphs[i] for i in found)
-    return "\n".join(paragraphs[i] for i in sorted(found))
+    return javascript_functions(_rows(steps.diagram).values())
 
 
 def shown_steps(steps: Steps) -> list[Step]:
@@ -135,8 +119,7 @@ def _why_not_live(steps: Steps) -> str:
         try:
             javascript_functions([row])
         except TypeError:
-            name = (row[0] if isinstance(row, tuple) else row).name
-            return f"{problem} {name} is no formula that the page could compute."
+            return f"{problem} {row[0].name} is no formula that the page could compute."
     numbers = diagram.evaluate({node.index: node.data for node in diagram if not node.parents})
     if any(repr(number) != repr(node.data) for number, node in zip(numbers, diagram)):
         name = diagram[steps.root].name
@@ -144,16 +127,9 @@ def _why_not_live(steps: Steps) -> str:
     return ""
 
 
-def _rows(diagram: Diagram) -> dict[str, Operation | tuple[Reduction, int]]:
-    """The rows that occur, by their names in JavaScript."""
-    rows: dict[str, Operation | tuple[Reduction, int]] = {}
-    for node in diagram:
-        row = node.operation
-        if isinstance(row, Reduction):
-            rows[_key(node)] = row, len(node.parents)
-        elif row is not None:
-            rows[_key(node)] = row
-    return rows
+def _rows(diagram: Diagram) -> dict[str, tuple[Operation, int]]:
+    """The rows that occur with the number of their operands, by their names in JavaScript."""
+    return {_key(node): (node.operation, len(node.parents)) for node in diagram if node.operation}
 
 
 def _key(node: Node) -> str:
@@ -327,7 +303,8 @@ def _typeset(node: Node, operands: Sequence[tuple[str, int]]) -> tuple[str, int]
     """A node's operation on operands that are typeset, and how tightly what is written binds."""
     if node.operation is None:
         is_plain = node.is_constant and not node.label
-        return MATHML.literal(node.data) if is_plain else (MATHML.name(node.name), ATOM)
+        operand = Formula.literal(node.data) if is_plain else Formula.symbol(node.name)
+        return printed(operand, MATHML), precedence(operand, MATHML)
     if is_compiled(node.operation):
         listed = "<mo>,</mo>".join(markup for markup, _ in operands)
         name = html.escape(title_of(node.operation))

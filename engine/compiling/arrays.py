@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engine.op import TABLE, Operation, Reduction, newcomers
-from glassgrad.engine.printers import function_name
 
 
 def join(*parts: Any) -> Any:
@@ -211,7 +210,7 @@ def _enter(row: Operation) -> None:
         NAMESPACE[row.kernel] = _reduced(row)
         NAMESPACE[f"by_operands_of_{row.kernel}"] = _partials(row)
     else:
-        NAMESPACE[function_name(row.kernel)] = row.array
+        NAMESPACE[row.kernel] = row.array
 
 
 for _row in TABLE.values():

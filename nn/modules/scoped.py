@@ -14,8 +14,8 @@ from functools import wraps
 from types import CodeType, FrameType
 from typing import Any
 
-from glassgrad.engine.context import ORDINARY, Context, Scope, call_in, current, set_context
-from glassgrad.engine.provenance import Made, is_of_library, made_by
+from glassgrad.engine.context import ORDINARY, Context, Made, Scope, call_in, current, set_context
+from glassgrad.engine.provenance import is_of_library, made_by
 from glassgrad.nn.modules.parts import Holder, path_inside
 
 _MOST_SCOPES = 100

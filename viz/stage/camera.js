@@ -1,0 +1,124 @@
+/* What part of the picture is in the window. The camera keeps the step in view, whole and readable,
+   and moves no more than it must; people zoom and pan by wheel, pinch, drag, keys and buttons. */
+
+const MARGIN = 14, READABLE = 0.62, LARGEST = 1.15;
+
+/* `frame` is the window, `world` the group that is moved, `moved` is told of each move. */
+function cameraOn(frame, world, moved) {
+  let size = { width: 1, height: 1 }, view = { x: 0, y: 0, scale: 1 }, pointers = new Map(), pinch = null;
+  let isOwn = false; /* whether the person has chosen the view */
+  frame.addEventListener("wheel", (event) => {
+    event.preventDefault();
+    isOwn = true;
+    if (event.ctrlKey || event.metaKey || !event.shiftKey) {
+      const by = Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0015));
+      zoom(by, ...inFrame(event));
+    } else { pan(-event.deltaX - event.deltaY, 0); }
+  }, { passive: false });
+  frame.addEventListener("pointerdown", (event) => {
+    pointers.set(event.pointerId, [event.clientX, event.clientY]);
+    pinch = pointers.size === 2 ? spanned() : null;
+  });
+  frame.addEventListener("pointermove", (event) => {
+    const before = pointers.get(event.pointerId);
+    if (!before || frame.dataset.busy) { return; }
+    pointers.set(event.pointerId, [event.clientX, event.clientY]);
+    if (pointers.size === 1) {
+      pan(event.clientX - before[0], event.clientY - before[1]);
+    } else if (pinch) {
+      const now = spanned(), box = frame.getBoundingClientRect();
+      zoom(now.distance / pinch.distance, now.x - box.left, now.y - box.top);
+      pan(now.x - pinch.x, now.y - pinch.y);
+      pinch = now;
+    }
+    isOwn = true;
+  });
+  ["pointerup", "pointercancel", "pointerleave"].forEach((name) => {
+    frame.addEventListener(name, (event) => { pointers.delete(event.pointerId); pinch = null; });
+  });
+  return { fit, release: () => { isOwn = false; }, show, zoom: (by) => { isOwn = true; zoom(by, frame.clientWidth / 2, frame.clientHeight / 2); },
+    pan: (x, y) => { isOwn = true; pan(x, y); }, resize, view: () => ({ ...view }),
+    set: (to) => { view = { ...to }; isOwn = true; apply(); }, isOwn: () => isOwn };
+
+  function inFrame(event) {
+    const box = frame.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  }
+
+  function spanned() {
+    const [[ax, ay], [bx, by]] = [...pointers.values()];
+    return { x: (ax + bx) / 2, y: (ay + by) / 2, distance: Math.hypot(ax - bx, ay - by) || 1 };
+  }
+
+  function resize(to) { size = to; }
+
+  function fit() { isOwn = false; whole(); }
+
+  /* All of the picture in the middle of the window. */
+  function whole() {
+    const scale = Math.min(LARGEST, scaleFor(size));
+    view = centred({ x: 0, y: 0, ...size }, scale);
+    apply();
+  }
+
+  function scaleFor(box) {
+    return Math.max(0.02, Math.min((frame.clientWidth - 2 * MARGIN) / box.width,
+      (frame.clientHeight - 2 * MARGIN) / box.height));
+  }
+
+  function centred(box, scale) {
+    return { scale, x: frame.clientWidth / 2 - scale * (box.x + box.width / 2),
+      y: frame.clientHeight / 2 - scale * (box.y + box.height / 2) };
+  }
+
+  /* Bring a step's boxes into view: all of the graph if that is readable, else what is needed. */
+  function show(boxes) {
+    if (!frame.clientWidth || !boxes.length) { return; }
+    if (!isOwn && scaleFor(size) >= READABLE) { whole(); return; }
+    const box = around(boxes);
+    if (isOwn && isInside(box) && view.scale >= 0.35) { return; }
+    const wanted = isOwn || view.scale === 1 ? Math.max(view.scale, READABLE) : view.scale;
+    const scale = Math.min(scaleFor(box), LARGEST, Math.max(READABLE, Math.min(wanted, 1)));
+    if (scale === view.scale && isInside(box)) { return; }
+    if (scale === view.scale) { view = nearest(box); } else { view = centred(box, scale); }
+    apply();
+  }
+
+  function isInside(box) {
+    const left = view.x + view.scale * box.x, top = view.y + view.scale * box.y;
+    return left >= MARGIN - 1 && top >= MARGIN - 1 &&
+      left + view.scale * box.width <= frame.clientWidth - MARGIN + 1 &&
+      top + view.scale * box.height <= frame.clientHeight - MARGIN + 1;
+  }
+
+  /* The view moved by the least that brings a box inside. */
+  function nearest(box) {
+    const inside = (at, length, room) => {
+      const low = MARGIN - at, high = room - MARGIN - at - length;
+      return low > 0 ? low : high < 0 ? high : 0;
+    };
+    return { scale: view.scale,
+      x: view.x + inside(view.x + view.scale * box.x, view.scale * box.width, frame.clientWidth),
+      y: view.y + inside(view.y + view.scale * box.y, view.scale * box.height, frame.clientHeight) };
+  }
+
+  function zoom(by, x, y) {
+    const scale = Math.min(4, Math.max(0.05, view.scale * by)), factor = scale / view.scale;
+    view = { scale, x: x - factor * (x - view.x), y: y - factor * (y - view.y) };
+    apply();
+  }
+
+  function pan(x, y) { view = { ...view, x: view.x + x, y: view.y + y }; apply(); }
+
+  function apply() {
+    world.style.transform = `translate(${view.x}px,${view.y}px) scale(${view.scale})`;
+    moved(view);
+  }
+}
+
+/* The box around some boxes. */
+function around(boxes) {
+  const x = Math.min(...boxes.map((box) => box.x)), y = Math.min(...boxes.map((box) => box.y));
+  return { x, y, width: Math.max(...boxes.map((box) => box.x + box.width)) - x,
+    height: Math.max(...boxes.map((box) => box.y + box.height)) - y };
+}

@@ -1,0 +1,144 @@
+/* Experiments with numbers: a nudge, which is what a gradient is; throws, which is what training is; and
+   a map of the result over two leaves. Everything is computed by the graph of the page. */
+
+/* Nudge a leaf by h: the result moves by gradient × h, as long as h is small. */
+function nudgeIn(place, graph, names) {
+  make("h4", "", place, "Nudge");
+  const row = make("div", "gg-fields", place), leaf = leafIn(row, "leaf ", graph, names);
+  const field = make("label", "", row, "by h = "), size = make("input", "", field), shownSize = make("b", "", field);
+  size.type = "range";
+  Object.assign(size, { min: -4, max: 1, step: 0.05, value: -2 });
+  size.setAttribute("aria-label", "Size of the nudge, as a power of ten");
+  const said = make("p", "gg-nudge", place);
+  const plot = drawn("svg", { viewBox: "0 0 320 130", "class": "gg-plot", role: "img" }, place);
+  let now = null;
+  [leaf, size].forEach((each) => each.addEventListener("input", () => { if (now) { now(); } }));
+  return { select(i) { leaf.value = i; if (now) { now(); } }, show() {
+    now = draw;
+    draw();
+  } };
+
+  function draw() {
+    const i = Number(leaf.value), h = 10 ** Number(size.value), x = graph.values[i], y = graph.values[graph.root];
+    const gradient = graph.gradients[i] ?? 0, { n } = graph.nodes[i], result = graph.nodes[graph.root].n;
+    const moved = graph.evaluate([[i, x + h]]) - y;
+    shownSize.textContent = short(h);
+    said.textContent = `${n} + ${short(h)}: ${result} moves by ${short(moved)}; gradient × h = ` +
+      `${short(gradient)} × ${short(h)} = ${short(gradient * h)}.`;
+    const reach = 2.5 * h, xs = Array.from({ length: 61 }, (_, k) => x - reach + 2 * reach * k / 60);
+    const ys = xs.map((at) => graph.evaluate([[i, at]]));
+    plot.textContent = "";
+    plot.setAttribute("aria-label", `${result} over ${n}, and the straight line of the gradient`);
+    const line = xs.map((at) => y + gradient * (at - x)), place = scaled(xs, ys.concat(line), 320, 130);
+    drawn("path", { d: path(xs, line, place), "class": "gg-tangent" }, plot);
+    drawn("path", { d: path(xs, ys, place), "class": "gg-curve" }, plot);
+    [[x, y, "gg-here"], [x + h, y + moved, "gg-moved"]].forEach(([a, b, kind]) => {
+      if (Number.isFinite(b)) { const [cx, cy] = place(a, b); drawn("circle", { cx, cy, r: 4.5, "class": kind }, plot); }
+    });
+  }
+}
+
+function leafIn(place, label, graph, names) {
+  const field = make("label", "", place, label), select = make("select", "", field);
+  names.forEach(([i, name]) => { make("option", "", select, name).value = i; });
+  return select;
+}
+
+function scaled(xs, ys, width, height) {
+  const finite = ys.filter(Number.isFinite), margin = 10;
+  const [left, right] = [Math.min(...xs), Math.max(...xs)];
+  let [low, high] = finite.length ? [Math.min(...finite), Math.max(...finite)] : [0, 1];
+  if (!(high > low)) { low -= 1; high += 1; }
+  return (x, y) => [tenth(margin + (width - 2 * margin) * (right > left ? (x - left) / (right - left) : 0.5)),
+    tenth(height - margin - (height - 2 * margin) * (y - low) / (high - low))];
+}
+
+function path(xs, ys, place) {
+  let text = "", isOn = false;
+  xs.forEach((x, k) => {
+    if (!Number.isFinite(ys[k])) { isOn = false; return; }
+    text += (isOn ? "L" : "M") + place(x, ys[k]).join(" ");
+    isOn = true;
+  });
+  return text;
+}
+
+/* The result over the throws: an update, then forward again. */
+function throwsIn(place) {
+  make("h4", "", place, "Throws");
+  const said = make("p", "", place);
+  const plot = drawn("svg", { viewBox: "0 0 320 110", "class": "gg-plot", role: "img" }, place);
+  return (results, name) => {
+    const last = results[results.length - 1];
+    said.textContent = results.length < 2 ? `Press "Throw again": an update, then forward with the new numbers.` :
+      `${name} after ${results.length - 1} ${results.length > 2 ? "throws" : "throw"}: ${short(results[0])} → ${short(last)}.` +
+      (Number.isFinite(last) ? "" : " It has exploded: a smaller learning rate, or start again.");
+    plot.textContent = "";
+    plot.setAttribute("aria-label", `${name} over the throws`);
+    const xs = results.map((_, k) => k), spot = scaled(xs, results, 320, 110);
+    drawn("path", { d: path(xs, results, spot), "class": "gg-curve" }, plot);
+    results.forEach((y, k) => {
+      if (!Number.isFinite(y) || results.length > 80) { return; }
+      const [cx, cy] = spot(k, y);
+      drawn("circle", { cx, cy, r: 3, "class": k === results.length - 1 ? "gg-moved" : "gg-here" }, plot);
+    });
+  };
+}
+
+/* A map of the result over two leaves, with the way that the throws have gone. */
+function mapIn(place, graph, names) {
+  if (names.length < 2) { return () => undefined; }
+  make("h4", "", place, "Map");
+  const row = make("div", "gg-fields", place);
+  const across = leafIn(row, "across ", graph, names), up = leafIn(row, " up ", graph, names);
+  up.value = names[1][0];
+  const canvas = make("canvas", "gg-map", place), said = make("p", "gg-small", place);
+  canvas.setAttribute("role", "img");
+  let walked = [];
+  [across, up].forEach((each) => each.addEventListener("input", () => draw()));
+  return (way) => { walked = way; draw(); };
+
+  function draw() {
+    const [a, b] = [Number(across.value), Number(up.value)], side = graph.nodes.length > 300 ? 24 : 48;
+    const spots = walked.concat([graph.values]), [left, right] = range(a), [low, high] = range(b);
+    const cells = [];
+    for (let v = 0; v < side; v += 1) {
+      for (let u = 0; u < side; u += 1) {
+        cells.push(graph.evaluate([[a, at(left, right, (u + 0.5) / side)], [b, at(high, low, (v + 0.5) / side)]]));
+      }
+    }
+    const finite = cells.filter(Number.isFinite), least = Math.min(...finite), most = Math.max(...finite);
+    canvas.width = canvas.height = 6 * side;
+    const paint = canvas.getContext("2d"), styles = getComputedStyle(canvas);
+    const levels = 9;
+    cells.forEach((value, k) => {
+      const share = most > least ? (value - least) / (most - least) : 0.5;
+      const level = Math.min(levels - 1, Math.floor(Math.sqrt(share) * levels));
+      paint.globalAlpha = Number.isFinite(value) ? 0.08 + 0.72 * level / levels : 0;
+      paint.fillStyle = styles.getPropertyValue("--gg-data");
+      paint.fillRect(6 * (k % side), 6 * Math.floor(k / side), 6, 6);
+    });
+    paint.globalAlpha = 1;
+    paint.strokeStyle = paint.fillStyle = styles.getPropertyValue("--gg-gradient");
+    paint.lineWidth = 2;
+    paint.beginPath();
+    spots.forEach((values, k) => {
+      const x = 6 * side * (values[a] - left) / (right - left), y = 6 * side * (high - values[b]) / (high - low);
+      if (k) { paint.lineTo(x, y); } else { paint.moveTo(x, y); }
+      if (k === spots.length - 1) { paint.stroke(); paint.beginPath(); paint.arc(x, y, 5, 0, 7); paint.fill(); }
+    });
+    const [x, y, result] = [a, b, graph.root].map((i) => graph.nodes[i].n);
+    said.textContent = `${result} over ${x} from ${short(left)} to ${short(right)} and ${y} from ${short(low)} to ` +
+      `${short(high)}: from ${short(least)} (light) to ${short(most)} (dark).`;
+    canvas.setAttribute("aria-label", said.textContent);
+
+    function range(i) {
+      const seen = spots.map((values) => values[i]).filter(Number.isFinite);
+      const [from, to] = [Math.min(...seen), Math.max(...seen)];
+      const reach = Math.max(0.6 * (to - from), 0.6 * Math.max(Math.abs(from), Math.abs(to)), 0.5);
+      return [from - reach, to + reach];
+    }
+  }
+
+  function at(from, to, share) { return from + (to - from) * share; }
+}

@@ -1,0 +1,266 @@
+/* A network seen as people draw it: neurons are circles, weights are lines, and one step is a layer. It
+   is found in the graph by the modules that made its nodes, so it needs nothing but the data: a unit is
+   what one neuron computed. A click opens a neuron down to its scalars. Beyond a sample, or without
+   neurons, there is no network to see, and the scalars are shown. */
+
+const DISC = 34, MOST_UNITS = 9, COLUMN = 210, ROW = 88;
+
+/* { inputs: [node], layers: [{ name, units }], root }, or null. A unit has { name, members, sum, out,
+   weights: Map source -> leaf, bias }, where `sum` is what the activation is applied to. */
+function networkOf(graph) {
+  const { nodes } = graph, members = new Map(), users = nodes.map(() => []);
+  nodes.forEach((node, i) => {
+    if (/(^|\.)neurons\.\d+$/.test(node.path)) { members.set(node.path, (members.get(node.path) || []).concat(i)); }
+    node.p.forEach((parent) => users[parent].push(i));
+  });
+  const layers = new Map();
+  for (const [path, inside] of members) {
+    const unit = unitOf(inside);
+    if (!unit) { return null; }
+    const layer = path.replace(/(^|\.)neurons\.\d+$/, "");
+    layers.set(layer, (layers.get(layer) || []).concat(unit));
+  }
+  const ordered = [...layers.values()].sort((a, b) => a[0].out - b[0].out);
+  if (!ordered.length || members.size < 3) { return null; }
+  const known = new Set(ordered.flat().map((unit) => unit.out));
+  const inputs = [...new Set(ordered.flat().flatMap((unit) => [...unit.weights.keys()]))]
+    .filter((i) => !known.has(i));
+  ordered.forEach((units, at) => units.forEach((unit, k) => { unit.name = `layer ${at + 1}, neuron ${k + 1}`; }));
+  return { inputs, layers: ordered.map((units, at) => ({ name: `layer ${at + 1}`, units })), root: graph.root };
+
+  function unitOf(inside) {
+    const own = new Set(inside), weights = new Map();
+    const outs = inside.filter((i) => nodes[i].p.length && (i === graph.root || users[i].some((user) => !own.has(user))));
+    if (outs.length !== 1) { return null; }
+    let bias = null;
+    for (const i of inside) {
+      const { o, p } = nodes[i];
+      if (o === "mul" && p.length === 2) { weigh(...p); }
+      if (/^dot(_|$)/.test(o || "")) { p.slice(0, p.length / 2).forEach((leaf, k) => weigh(leaf, p[k + p.length / 2])); }
+      if (o === "add") { p.forEach((parent) => { if (own.has(parent) && !nodes[parent].p.length) { bias = parent; } }); }
+    }
+    const [out] = outs, isBent = nodes[out].p.length === 1;
+    return weights.size ? { members: own, out, sum: isBent ? nodes[out].p[0] : out, weights, bias } : null;
+
+    function weigh(a, b) {
+      const [leaf, source] = own.has(a) && !nodes[a].p.length ? [a, b] : [b, a];
+      if (own.has(leaf) && !nodes[leaf].p.length && !own.has(source)) { weights.set(source, leaf); }
+    }
+  }
+}
+
+/* The steps, a layer each. */
+function networkSteps(graph, network) {
+  const last = network.layers.length - 1, list = [];
+  network.layers.forEach((layer, at) => list.push({ phase: "forward", layer: at }));
+  if (!isOutput(network)) { list.push({ phase: "forward", layer: null }); }
+  list.push({ phase: "seed", layer: null });
+  for (let at = last; at >= 0; at -= 1) { list.push({ phase: "backward", layer: at }); }
+  if (graph.rate !== null) { network.layers.forEach((layer, at) => list.push({ phase: "update", layer: at })); }
+  return list.map((step) => ({ ...step, node: step.layer === null ? graph.root : network.layers[step.layer].units[0].out,
+    edges: [], ...toldOfLayer(graph, network, step) }));
+}
+
+function isOutput(network) {
+  return network.layers[network.layers.length - 1].units.some((unit) => unit.out === network.root);
+}
+
+/* What a step of a layer says, with the numbers as they are. */
+function toldOfLayer(graph, network, { phase, layer }) {
+  const root = graph.nodes[graph.root].n, values = (list) => vector(list.map((i) => graph.values[i]));
+  if (phase === "seed") {
+    return said("seed", [[[`gradient of ${root}`, `∂${root}/∂${root}`], "=", ["seed", "1", 1]]],
+      `Seed: ∂${root}/∂${root} = `, "1.", ["", "", "1"]);
+  }
+  if (layer === null) {
+    const outs = network.layers[network.layers.length - 1].units.map((unit) => unit.out);
+    return said(root, [[["output of the network", values(outs)], "→", [`value of ${root}`, short(graph.values[graph.root]), 1]]],
+      `Forward: from the output ${values(outs)} comes ${root} = `, `${short(graph.values[graph.root])}.`, ["", "", short(graph.values[graph.root])]);
+  }
+  const { name, units } = network.layers[layer], before = sourcesOf(units), [unit] = units;
+  const size = `${units.length} × ${before.length}`, bend = unit.out === unit.sum ? "" : graph.nodes[unit.out].s;
+  const outs = values(units.map((each) => each.out));
+  if (phase === "forward") {
+    const input = layer ? network.layers[layer - 1].name : "the inputs";
+    return said(name, [[[`weights, ${size}`, "W"], "·", [`from ${input}`, values(before)], "+", ["biases", values(biases(units))],
+      "=", [`sums of ${name}`, values(units.map((each) => each.sum))]],
+    [[bend || "output", `${bend}(sums)`.replace(/^\(sums\)$/, "sums")], "=", [`output of ${name}`, outs, 1]]],
+    `Forward: ${name} takes ${before.length} numbers from ${input} and gives `, `${outs}.`, ["W · x + b", bend, outs]);
+  }
+  const deltas = vector(units.map((each) => graph.gradients[each.sum]));
+  if (phase === "update") {
+    return said(name, [[["weights", "W"], "−", ["learning rate × gradient", `${short(graph.rate)} × ∂${root}/∂W`], "=", [`new weights of ${name}`, `${size} numbers`, 1]]],
+      `Update: the ${size} weights and ${units.length} biases of ${name} move against their gradients: `, "they are in the table.", ["", "", ""]);
+  }
+  const slopes = vector(units.map((each) => (each.out === each.sum ? 1 : graph.locals[each.out][0])));
+  const upstream = vector(units.map((each) => graph.gradients[each.out])), next = network.layers[layer + 1];
+  const first = next ? [[`δ of ${next.name}`, vector(next.units.map((each) => graph.gradients[each.sum]))], "×",
+    [`local: weights of ${next.name}, transposed`, "Wᵀ"]] :
+    [[`upstream ∂${root}/∂output`, upstream]];
+  const outer = `∂${root}/∂W of ${name}`;
+  return said(name, [[...first, "×", [`local: slopes of ${name}`, slopes], "=", [`gradient δ of ${name}`, deltas, 1]],
+    [[`gradient δ of ${name}`, deltas], "⊗", [layer ? `outputs of ${network.layers[layer - 1].name}` : "inputs", values(before)], "=",
+      [outer, matrix(graph, units, before), 1]]],
+  `Backward, ${name}: the gradient of its outputs, ${upstream}, times the slopes ${slopes} gives δ = `,
+  `${deltas}. ∂${root}/∂W is δ times each input: ${matrix(graph, units, before)}.`, [upstream, slopes, deltas]);
+
+  function said(edge, equations, asks, tells, [upstreamCell, local, result]) {
+    return { equations, asks, tells, cells: [edge, upstreamCell, local, "", result], check: "", answer: null };
+  }
+}
+
+function sourcesOf(units) { return [...new Set(units.flatMap((unit) => [...unit.weights.keys()]))]; }
+
+function biases(units) { return units.map((unit) => unit.bias).filter((i) => i !== null); }
+
+/* A few numbers of a vector: more are in the table. */
+function vector(numbers) {
+  const shown = numbers.length > 3 ? [...numbers.slice(0, 2).map(short), "…"] : numbers.map(short);
+  return shown.length === 1 ? shown[0] : "(" + shown.join(", ") + ")";
+}
+
+function matrix(graph, units, sources) {
+  if (units.length * sources.length > 6) { return `${units.length} × ${sources.length} numbers: see Steps`; }
+  return units.map((unit) => sources.map((i) => short(graph.gradients[unit.weights.get(i)])).join(", ")).join("; ");
+}
+
+/* The weights of a layer and their gradients as a table: a row a neuron, a column a source. */
+function matricesIn(place, graph, network, step) {
+  place.textContent = "";
+  const at = step.layer === null ? network.layers.length - 1 : step.layer, { name, units } = network.layers[at];
+  const sources = sourcesOf(units), root = graph.nodes[graph.root].n;
+  const from = sources.map((i) => nameOf(graph, network, i));
+  [["Weights W of " + name, (i) => graph.values[i]], [`Gradients ∂${root}/∂W of ${name}`, (i) => graph.gradients[i]]]
+    .forEach(([title, number]) => {
+      make("h4", "", place, title);
+      const { body } = tableIn(place, ["", ...from, "bias"]);
+      units.forEach((unit, k) => {
+        const row = make("tr", "", body);
+        make("th", "", row, `neuron ${k + 1}`).scope = "row";
+        [...sources.map((i) => unit.weights.get(i)), unit.bias].forEach((i) => make("td", "", row, i === null || i === undefined ? "" : short(number(i))));
+      });
+    });
+}
+
+function nameOf(graph, network, i) {
+  for (const { units } of network.layers) {
+    const found = units.findIndex((unit) => unit.out === i);
+    if (found >= 0) { return `neuron ${found + 1}`; }
+  }
+  const { n, k } = graph.nodes[i], at = network.inputs.indexOf(i);
+  return k === "constant" ? `x${at + 1}` : n;
+}
+
+/* The picture of a network, with the interface of a picture of scalars. Of wide layers a few are shown. */
+function networkPictureIn(world, graph, network, isDown, pick) {
+  world.textContent = "";
+  const columns = [network.inputs.map((i) => ({ out: i, sum: i, weights: new Map() })), ...network.layers.map((layer) => layer.units)];
+  const shown = columns.map((units) => (units.length <= MOST_UNITS ? units : [...units.slice(0, MOST_UNITS - 2), null, units[units.length - 1]]));
+  const tallest = Math.max(...shown.map((units) => units.length)), discs = new Map(), lines = [];
+  const spot = (column, row) => {
+    const along = DISC + 14 + column * COLUMN, across = DISC + 40 + (row + (tallest - shown[column].length) / 2) * ROW;
+    return isDown ? [across, along] : [along, across];
+  };
+  const back = drawn("g", {}, world), front = drawn("g", {}, world);
+  shown.forEach((units, column) => {
+    const [x, y] = spot(column, 0), title = column ? network.layers[column - 1].name : "inputs";
+    drawn("text", isDown ? { x: 0, y: y - DISC - 8, "class": "gg-title" } :
+      { x, y: 22, "text-anchor": "middle", "class": "gg-title" }, front, title);
+    units.forEach((unit, row) => {
+      const [cx, cy] = spot(column, row);
+      if (!unit) {
+        drawn("text", { x: cx, y: cy + 5, "text-anchor": "middle", "class": "gg-title" }, front, `⋮ ${columns[column].length - MOST_UNITS + 1} more`);
+        return;
+      }
+      discs.set(unit.out, discOf(unit, column, cx, cy));
+    });
+  });
+  const ends = network.layers[network.layers.length - 1].units.filter((unit) => discs.has(unit.out));
+  const loss = isOutput(network) ? null : lossOf();
+  shown.slice(1).forEach((units, at) => units.forEach((unit) => {
+    if (!unit) { return; }
+    unit.weights.forEach((leaf, source) => { if (discs.has(source)) { lineBetween(source, unit.out, leaf, at); } });
+  }));
+  if (loss) { ends.forEach((unit) => lineBetween(unit.out, graph.root, null, network.layers.length)); }
+  const size = { width: isDown ? 2 * DISC + 80 + (tallest - 1) * ROW : 2 * DISC + 28 + (columns.length - (loss ? 0 : 1)) * COLUMN,
+    height: isDown ? 2 * DISC + 28 + (columns.length - (loss ? 0 : 1)) * COLUMN : 2 * DISC + 56 + (tallest - 1) * ROW };
+  return { show, size, boxes: [], hover: () => undefined };
+
+  function discOf(unit, column, cx, cy) {
+    const group = drawn("g", { "class": "gg-disc gg-box", "data-n": unit.out, transform: `translate(${cx - DISC},${cy - DISC})` }, front);
+    drawn("rect", { "class": "gg-outline", width: 2 * DISC, height: 2 * DISC, rx: DISC }, group);
+    const text = (y, name) => drawn("text", { "class": name, x: DISC, y, "text-anchor": "middle" }, group);
+    const made = { group, unit, column, value: text(DISC + 2, "gg-value"), gradient: text(DISC + 20, "gg-gradient"),
+      title: drawn("title", {}, group), x: cx, y: cy, box: { x: cx - DISC, y: cy - DISC, width: 2 * DISC, height: 2 * DISC } };
+    if (unit.members) {
+      group.setAttribute("role", "button");
+      group.setAttribute("tabindex", 0);
+      group.setAttribute("aria-label", `Open ${unit.name}`);
+      group.addEventListener("click", () => pick(unit));
+      group.addEventListener("keydown", (event) => {
+        if (event.key === "Enter" || event.key === " ") { event.preventDefault(); event.stopPropagation(); pick(unit); }
+      });
+    }
+    return made;
+  }
+
+  function lossOf() {
+    const mean = (key) => ends.reduce((sum, unit) => sum + discs.get(unit.out)[key], 0) / ends.length;
+    const along = DISC + 14 + columns.length * COLUMN, [cx, cy] = isDown ? [mean("x"), along] : [along, mean("y")];
+    const made = discOf({ out: graph.root, sum: graph.root, weights: new Map() }, columns.length, cx, cy);
+    made.group.classList.add("gg-result");
+    discs.set(graph.root, made);
+    return made;
+  }
+
+  function lineBetween(from, to, leaf, at) {
+    const a = discs.get(from), b = discs.get(to);
+    const ends = isDown ? [[a.x, a.y + DISC], [b.x, b.y - DISC]] : [[a.x + DISC, a.y], [b.x - DISC, b.y]];
+    const group = drawn("g", { "class": "gg-edge" }, back);
+    lines.push({ group, path: drawn("path", { d: curve(ends, isDown) }, group), leaf, at, to });
+  }
+
+  function show(step, now, all) {
+    const seen = all.slice(0, now + 1), has = (phase, at) => seen.some((each) => each.phase === phase && each.layer === at);
+    const isSeeded = seen.some((each) => each.phase === "seed"), roles = new Map();
+    const receiver = step.phase === "backward" || step.layer === null ? step.layer : step.layer;
+    discs.forEach((disc, i) => {
+      const at = disc.column - 1, isResult = i === graph.root, isLoss = isResult && loss;
+      const isKnown = at < 0 || (isLoss ? seen.some((each) => each.phase === "forward" && each.layer === null) : has("forward", at));
+      const isSent = isLoss ? isSeeded : at >= 0 && (has("backward", at) || (isResult && isSeeded));
+      put(disc.value, isKnown ? short(graph.values[i]) : "–");
+      put(disc.gradient, at < 0 ? "" : isSent ? short(graph.gradients[isLoss ? i : disc.unit.sum]) : "–");
+      put(disc.title, disc.unit.name ? `${disc.unit.name}: value ${short(graph.values[i])}, δ ${short(graph.gradients[disc.unit.sum])}. Click to open it.` : nameOf(graph, network, i));
+      const role = roleOf(step, at, Boolean(isLoss), receiver);
+      if (role) { disc.group.dataset.role = role; roles.set(disc, role); } else { delete disc.group.dataset.role; }
+    });
+    const sizes = lines.filter((line) => line.leaf !== null);
+    const most = Math.max(1e-300, ...sizes.map((line) => Math.abs(graph.values[line.leaf])));
+    const steepest = Math.max(1e-300, ...sizes.map((line) => Math.abs(graph.gradients[line.leaf] ?? 0)));
+    lines.forEach((line) => {
+      const isBack = step.phase === "backward" && step.layer !== null && line.at === step.layer + 1;
+      const isForth = step.phase === "forward" && line.at === (step.layer ?? network.layers.length);
+      const isGrown = step.phase === "backward" && line.at === step.layer;
+      const weight = line.leaf === null ? 0.5 * most : graph.values[line.leaf];
+      const share = isGrown ? Math.abs(graph.gradients[line.leaf] ?? 0) / steepest : Math.abs(weight) / most;
+      line.group.classList.toggle("gg-backward", isBack);
+      line.group.classList.toggle("gg-grown", isGrown);
+      line.group.classList.toggle("gg-forward", isForth);
+      line.group.classList.toggle("gg-negative", weight < 0);
+      line.path.style.strokeWidth = tenth(0.6 + 5 * Math.min(1, Number.isFinite(share) ? share : 1));
+    });
+    return [...roles.keys()].map((disc) => disc.box);
+  }
+
+  function roleOf(step, at, isLoss, layer) {
+    const last = network.layers.length - 1;
+    if (step.phase === "seed") { return isLoss || (!loss && at === last) ? "receiver" : null; }
+    if (step.phase === "forward") {
+      if (layer === null) { return isLoss ? "receiver" : at === last ? "sender" : null; }
+      return isLoss ? null : at === layer ? "receiver" : at === layer - 1 ? "sender" : null;
+    }
+    if (step.phase === "update") { return !isLoss && at === layer ? "receiver" : null; }
+    if (!isLoss && at === layer) { return "receiver"; }
+    return layer === last ? (isLoss ? "sender" : null) : !isLoss && at === layer + 1 ? "sender" : null;
+  }
+}

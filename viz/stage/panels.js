@@ -1,0 +1,381 @@
+/* What stands around the picture: formula, timeline, equation line, controls, and the drawers with
+   table, words, wrong engines and experiments. Each function builds one of them in a place and gives
+   back how to show a step; none knows the others. stage.js puts them together. */
+
+const ICONS = {
+  first: "M4 3v10M12 3L7 8l5 5", back: "M10 3L5 8l5 5", play: "M5 3v10l7-5z",
+  pause: "M5 3v10M11 3v10", forward: "M6 3l5 5-5 5", last: "M12 3v10M4 3l5 5-5 5",
+  fit: "M3 6V3h3M10 3h3v3M13 10v3h-3M6 13H3v-3", closer: "M8 3v10M3 8h10", farther: "M3 8h10", close: "M4 4l8 8M12 4l-8 8",
+};
+
+function make(tag, name, parent, text) {
+  const made = document.createElement(tag);
+  if (name) { made.className = name; }
+  if (text) { made.textContent = text; }
+  /* JupyterLab asks the element with the focus itself whether its own shortcuts should rest. */
+  if (/^(button|input|select)$/.test(tag)) { made.dataset.lmSuppressShortcuts = true; }
+  if (parent) { parent.appendChild(made); }
+  return made;
+}
+
+function icon(name, parent) {
+  const box = drawn("svg", { viewBox: "0 0 16 16", "class": "gg-icon", "aria-hidden": true }, parent);
+  drawn("path", { d: ICONS[name] }, box);
+}
+
+function buttonIn(place, name, label, act, text) {
+  const made = make("button", "gg-" + name, place);
+  made.type = "button";
+  made.title = label;
+  if (ICONS[name]) { icon(name, made); made.setAttribute("aria-label", label); }
+  if (text) { make("span", "", made, text); }
+  made.addEventListener("click", act);
+  return made;
+}
+
+/* The expression; each part of it is a node that can be pointed at. */
+function formulaIn(place, html, lines, { point, pick }) {
+  const box = make("div", "gg-formula", place);
+  box.innerHTML = html;
+  const line = make("div", "gg-source", place), parts = new Map();
+  box.querySelectorAll("[data-n]").forEach((part) => {
+    const i = Number(part.dataset.n);
+    parts.set(i, (parts.get(i) || []).concat(part));
+    part.addEventListener("mouseover", (event) => { event.stopPropagation(); point(i, true); });
+    part.addEventListener("mouseout", () => point(i, false));
+    part.addEventListener("click", (event) => { event.stopPropagation(); pick(i); });
+  });
+  const all = [...parts.values()].flat();
+  if (all.length) {
+    box.tabIndex = 0;
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-label", "Formula: arrow keys go through its parts, Enter goes to the step");
+    let at = -1;
+    box.addEventListener("keydown", (event) => {
+      const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (event.key === "Enter" && at >= 0) { pick(Number(all[at].dataset.n)); event.stopPropagation(); }
+      if (!by || event.altKey || event.ctrlKey || event.metaKey) { return; }
+      event.preventDefault();
+      event.stopPropagation();
+      if (at >= 0) { point(Number(all[at].dataset.n), false); }
+      at = (at + by + all.length) % all.length;
+      point(Number(all[at].dataset.n), true);
+    });
+    box.addEventListener("blur", () => { if (at >= 0) { point(Number(all[at].dataset.n), false); at = -1; } });
+  }
+  return { show(step, node, own) {
+    if (!html) { box.textContent = own; }
+    all.forEach((part) => part.classList.remove("gg-now", "gg-goal"));
+    mark(step.node, "gg-now");
+    (step.edges || []).forEach(([sender, k]) => mark(node(sender).p[k], "gg-goal"));
+    line.textContent = lines[node(step.node).w] || "";
+    line.title = line.textContent;
+    const now = box.querySelector(".gg-goal") || box.querySelector(".gg-now");
+    if (now && box.scrollWidth > box.clientWidth) {
+      const inside = now.getBoundingClientRect(), outside = box.getBoundingClientRect();
+      box.scrollLeft += inside.left + inside.width / 2 - outside.left - outside.width / 2;
+    }
+  }, point(i, isOn) { (parts.get(i) || []).forEach((part) => part.classList.toggle("gg-hover", isOn)); } };
+
+  function mark(i, name) { (parts.get(i) || []).forEach((part) => part.classList.add(name)); }
+}
+
+/* The steps as one track, which is the slider too. Of very many steps the page has a part, which begins
+   at step `first` of `all`. */
+function timelineIn(place, go, first, all) {
+  const row = make("div", "gg-timeline", place), track = make("div", "gg-track", row);
+  const ticks = make("div", "gg-ticks", track), slider = make("input", "", track);
+  const count = make("span", "gg-count", row);
+  ticks.setAttribute("aria-hidden", "true");
+  slider.type = "range";
+  slider.setAttribute("aria-label", "Step");
+  slider.addEventListener("input", () => go(Number(slider.value) - Number(slider.min)));
+  let drawnFor = null, parts = [];
+  return (steps, now, isOwn = false) => {
+    const start = isOwn ? 0 : first;
+    if (drawnFor !== steps) { draw(steps); drawnFor = steps; }
+    slider.min = start + 1;
+    slider.max = start + steps.length;
+    slider.value = start + now + 1;
+    const total = isOwn || !first ? steps.length : Math.max(all, first + steps.length);
+    count.textContent = `step ${start + now + 1} of ${total}`;
+    slider.setAttribute("aria-valuetext", count.textContent + ", " + steps[now].phase);
+    parts.forEach((part) => {
+      const done = Math.max(0, Math.min(part.length, now + 1 - part.start));
+      if (part.ticks.length) {
+        part.ticks.forEach((tick, i) => {
+          tick.className = i + part.start === now ? "gg-on gg-now" : i < done ? "gg-on" : "";
+        });
+      } else { part.bar.style.width = 100 * done / part.length + "%"; }
+    });
+  };
+
+  function draw(steps) {
+    ticks.textContent = "";
+    parts = [];
+    steps.forEach((step, i) => {
+      let part = parts[parts.length - 1];
+      if (!part || part.phase !== step.phase) {
+        part = { phase: step.phase, start: i, length: 0, ticks: [] };
+        parts.push(part);
+      }
+      part.length += 1;
+    });
+    parts.forEach((part) => {
+      const box = make("div", "gg-part gg-phase-" + part.phase, ticks);
+      box.style.flexGrow = part.length;
+      part.name = make("span", "gg-phase-name", box, part.phase);
+      const line = make("div", "gg-line", box);
+      if (steps.length > 160) { part.bar = make("i", "gg-on gg-bar", line); return; }
+      for (let i = 0; i < part.length; i += 1) { part.ticks.push(make("i", "", line)); }
+    });
+    requestAnimationFrame(() => parts.forEach(({ name }) => {
+      name.style.visibility = name.scrollWidth > name.clientWidth ? "hidden" : "";
+    }));
+  }
+}
+
+/* The step as one or two equations. For readers of the screen the sentence says the same. */
+function equationIn(place) {
+  const box = make("div", "gg-equation", place);
+  box.setAttribute("aria-hidden", "true");
+  return (graph, step, isAsked) => {
+    box.textContent = "";
+    box.className = "gg-equation gg-phase-" + step.phase;
+    step.equations.forEach((equation, n) => {
+      const line = make("div", n ? "gg-second" : "gg-first", box);
+      let pair = null;
+      equation.forEach((term) => {
+        if (typeof term === "string") { make("b", "gg-sign-between", pair, term); return; }
+        pair = make("span", "gg-pair", line); /* a sign stays with the term before it */
+        const [caption, text, isAnswer] = term;
+        const said = written(graph, caption);
+        const kind = /^upstream|^gradient|^contribution|^δ|^∂/.test(said) ? " gg-grad" : /^local/.test(said) ? " gg-local" : "";
+        const card = make("span", "gg-term" + kind + (isAnswer ? " gg-answer" : ""), pair);
+        const shown = isAnswer && isAsked ? "?" : shownLocal(graph, step, text);
+        make("small", "", card, said).title = said;
+        make("b", "", card, shown);
+        card.classList.toggle("gg-wide", shown.length > 16);
+      });
+    });
+    if (step.uses) {
+      const [received, uses] = step.uses;
+      make("div", "gg-uses", box.lastChild, `${received} of ${uses} ${uses > 1 ? "uses" : "use"} received` +
+        (received < uses ? ": not complete yet" : ": complete"));
+    }
+  };
+}
+
+/* A formula that holds for the stored numbers only is left out once numbers change. */
+function shownLocal(graph, step, text) {
+  if (!step.branch || !graph.isChanged() || typeof text === "string") { return written(graph, text); }
+  const numbers = text.filter((piece) => typeof piece !== "string");
+  return numbers.length === 1 && numbers[0][0] === "l" ? written(graph, numbers) : written(graph, text);
+}
+
+/* Predict: a place to guess the answer of the step before it is shown. */
+function guessIn(place, { reveal, next, leave }) {
+  const form = make("form", "gg-guess", place), field = make("label", "", form, "Your guess ");
+  const input = make("input", "", field);
+  let wanted = null, isDone = false;
+  input.type = "text";
+  input.inputMode = "decimal";
+  input.autocomplete = "off";
+  make("button", "", form, "Check").type = "submit";
+  const show = make("button", "", form, "Show");
+  show.type = "button";
+  show.addEventListener("click", reveal);
+  const verdict = make("span", "gg-verdict", form);
+  verdict.setAttribute("role", "status");
+  input.addEventListener("keydown", (event) => { /* JupyterLab stops Enter itself */
+    if (event.key === "Enter") { event.preventDefault(); form.requestSubmit(); }
+    if (event.key === "Escape") { event.stopPropagation(); leave(); }
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (isDone) { next(); return; }
+    if (!input.value.trim()) { reveal(); return; }
+    if (isRight(input.value, wanted)) { reveal(); verdict.textContent = "Right."; return; }
+    const isNumber = !Number.isNaN(typed(input.value)) || Number.isNaN(wanted);
+    verdict.textContent = isNumber ? "Not yet. Try again, or press Show." : "That is no number.";
+  });
+  return { input, show(number, isPredicting, isAsked, isNew) {
+    form.hidden = !isPredicting;
+    isDone = !isAsked;
+    show.setAttribute("aria-disabled", isDone);
+    wanted = number;
+    if (isNew) { input.value = verdict.textContent = ""; }
+  } };
+}
+
+/* Within one per cent, since the numbers shown are rounded; nan and inf literally. */
+function isRight(text, wanted) {
+  if (!Number.isFinite(wanted)) { return text.trim().toLowerCase().replace("−", "-") === short(wanted); }
+  return Math.abs(typed(text) - wanted) <= 0.01 * Math.abs(wanted) + 1e-12;
+}
+
+/* The drawers: one is open at a time, beside the picture or below it, never over the step. */
+function drawersIn(place, bar, opened) {
+  const box = make("aside", "gg-drawer", place), head = make("div", "gg-drawer-head", box);
+  const title = make("b", "", head), body = make("div", "gg-drawer-body", box), drawers = new Map();
+  buttonIn(head, "close", "Close", () => open(null));
+  box.hidden = true;
+  body.tabIndex = 0;
+  body.setAttribute("role", "group");
+  let now = null;
+  return { add, open, isOpen: () => now, body };
+
+  function add(name, label, button) {
+    const content = make("div", "gg-drawer-" + name, body);
+    content.hidden = true;
+    const opener = buttonIn(bar, "open-" + name, button, () => open(now === name ? null : name), label);
+    opener.setAttribute("aria-expanded", "false");
+    drawers.set(name, { content, opener, label });
+    return content;
+  }
+
+  function open(name) {
+    now = name;
+    drawers.forEach(({ content, opener, label }, each) => {
+      content.hidden = each !== name;
+      opener.setAttribute("aria-expanded", each === name);
+      if (each === name) { title.textContent = label; body.setAttribute("aria-label", label); }
+    });
+    box.hidden = name === null;
+    opened(name);
+  }
+}
+
+const HEADINGS = ["step", "phase", "edge", "upstream", "local", "contribution", "result"];
+
+function tableIn(place, headings) {
+  const table = make("table", "", place), head = make("tr", "", make("thead", "", table));
+  headings.forEach((heading) => { make("th", "", head, heading).scope = "col"; });
+  const body = make("tbody", "", table);
+  return { table, head, body };
+}
+
+/* The table of all steps, with the numbers as they are. */
+function rowsIn(place, first, { go, point }) {
+  const { body } = tableIn(place, HEADINGS);
+  let drawnFor = null, rows = [];
+  return (graph, steps, now, isPredicting, isAsked, isVisible) => {
+    if (!isVisible) { drawnFor = null; return; }
+    if (drawnFor !== steps) {
+      body.textContent = "";
+      rows = steps.map((step, i) => {
+        const row = make("tr", "", body);
+        [String(first + i + 1), step.phase, ...step.cells.map((cell) => written(graph, cell))]
+          .forEach((text) => make("td", "", row, text));
+        row.addEventListener("click", () => go(i));
+        row.addEventListener("mouseenter", () => point(step.node, true));
+        row.addEventListener("mouseleave", () => point(step.node, false));
+        return row;
+      });
+      drawnFor = steps;
+    }
+    rows.forEach((row, i) => {
+      row.classList.toggle("gg-now", i === now);
+      row.classList.toggle("gg-secret", isAsked && i === now);
+      row.classList.toggle("gg-future", isPredicting && i > now);
+      if (i === now) { row.setAttribute("aria-current", "step"); } else { row.removeAttribute("aria-current"); }
+    });
+    rows[now].scrollIntoView({ block: "nearest" });
+  };
+}
+
+/* The step in words, with the line of the program and the check by differences. */
+function wordsIn(place, lines) {
+  const saying = make("p", "gg-words", place), check = make("p", "gg-check", place);
+  const line = make("p", "gg-line-of-code", place), legend = make("p", "gg-legend", place);
+  const counts = {};
+  ["waiting", "partial", "in progress", "done"].forEach((status, i) => {
+    const item = make("span", "", legend);
+    const box = drawn("svg", { viewBox: "-9 -9 18 18", "class": "gg-mark", "aria-hidden": true }, item);
+    drawMark(box, status, [0, 0.5, 1, 1][i]);
+    make("span", "", item, status + " ");
+    counts[status] = make("b", "", item, "0");
+  });
+  return (graph, step, sentence, known, isAsked) => {
+    saying.textContent = sentence;
+    check.textContent = isAsked ? "" : checked(graph, step);
+    line.textContent = lines[graph.nodes[step.node].w] || "";
+    legend.hidden = !known;
+    for (const status of known ? Object.keys(counts) : []) {
+      counts[status].textContent = graph.nodes.filter((node, i) => known.status(i) === status).length;
+    }
+  };
+}
+
+/* What differences say of a gradient that is complete: as stored, or computed here. */
+function checked(graph, step) {
+  if (!graph.isChanged() || !step.check) { return step.check || ""; }
+  const [[sender, k]] = step.edges, i = graph.nodes[sender].p[k];
+  if (graph.nodes[i].k !== "leaf") { return ""; }
+  const slope = slopeAt(graph, i), gradient = graph.gradients[i];
+  const error = Math.abs(slope - gradient), isSame = error <= 1e-4 * Math.max(1, Math.abs(gradient));
+  return `Check by differences: ∂${graph.nodes[graph.root].n}/∂${graph.nodes[i].n} ≈ ${short(slope)}, ` +
+    (isSame ? "the same." : `not ${short(gradient)}, or there is no single slope here.`);
+}
+
+function slopeAt(graph, i) {
+  const x = graph.values[i], h = 6e-6 * Math.max(1, Math.abs(x));
+  return (graph.evaluate([[i, x + h]]) - graph.evaluate([[i, x - h]])) / (2 * h);
+}
+
+const WHY = {
+  "= instead of +=": "Each contribution replaces the one before it: a node that is used twice keeps only the last.",
+  "no order": "A node sends its gradient on when it is first reached, before all of it has arrived.",
+  "inner nodes never zeroed": "A second backward() starts from what the first left at every node.",
+  "leaves not zeroed": "A second backward() adds to what the first left at the leaves: zero_grad was forgotten.",
+};
+
+/* Wrong engines, stepped beside the right one. `choose` is told which one the picture shows. */
+function mistakesIn(place, choose) {
+  make("p", "", place, "Choose a wrong engine: its gradients stand beside the right ones in the picture, step for step.");
+  const choices = make("div", "gg-choices", place), why = make("p", "gg-why", place);
+  choices.setAttribute("role", "group");
+  choices.setAttribute("aria-label", "Wrong engines");
+  const names = Object.keys(WRONG_ENGINES);
+  let chosen = null;
+  const buttons = names.map((name) => buttonIn(choices, "engine", WHY[name], () => {
+    chosen = chosen === name ? null : name;
+    choose(chosen);
+  }, name));
+  const { body, head } = tableIn(place, ["node", "right", ...names]);
+  return (graph, count, isComplete) => {
+    buttons.forEach((button, i) => button.setAttribute("aria-pressed", names[i] === chosen));
+    [...head.cells].forEach((cell, i) => cell.classList.toggle("gg-chosen", names[i - 2] === chosen));
+    why.textContent = chosen ? WHY[chosen] : "";
+    body.textContent = "";
+    const results = names.map((name) => gradientsOf(WRONG_ENGINES[name](graph), count, graph.root));
+    for (let i = graph.nodes.length - 1; i >= 0; i -= 1) {
+      if (graph.gradients[i] === null) { continue; }
+      const right = count === null ? graph.gradients[i] : sentBy(graph, count, i);
+      const row = make("tr", "", body);
+      [graph.nodes[i].n, short(right)].forEach((text) => make("td", "", row, text));
+      results.forEach((result) => {
+        const wrong = result.has(i) ? result.get(i) : null, isOff = differs(wrong, right);
+        make("td", isOff ? "gg-off" : "", row, (isOff ? "≠ " : "") + short(wrong));
+      });
+    }
+  };
+}
+
+/* The gradients of an engine after so many of its edges; after all of them for null. */
+function gradientsOf(edges, count, root) {
+  const found = new Map([[root, 1]]);
+  edges.slice(0, count === null ? edges.length : count).forEach(([, , receiver, gradient]) => found.set(receiver, gradient));
+  return found;
+}
+
+function sentBy(graph, count, i) {
+  const edges = swept(graph, (before, sent) => before + sent);
+  const found = gradientsOf(edges, count, graph.root);
+  return found.has(i) ? found.get(i) : null;
+}
+
+function differs(wrong, right) {
+  if (wrong === null || right === null) { return wrong !== right && wrong !== null && right !== null; }
+  return !Object.is(wrong, right) && !(Math.abs(wrong - right) <= 1e-9 * Math.max(Math.abs(wrong), Math.abs(right)));
+}

@@ -1,0 +1,627 @@
+/* Puts the parts of a page together: a stage with formula, timeline, picture, equation and controls, in
+   which every number can be changed. This and the files before it are the body of one function: it sets
+   up every stage within an element, once, reports each move of a reader to `moved`, and gives back, for
+   each, how to go to a step. `operations` are the rows of the table as JavaScript. */
+
+const LARGE = 30; /* from so many nodes a network is seen as one */
+const PACE = 2000, CALM_PACE = 4000; /* how long a step stays while playing, in milliseconds */
+
+function setUp(root, moved) {
+  const data = JSON.parse(root.querySelector(".gg-data").textContent);
+  const graph = graphIn(data, operations), allSteps = data.steps, first = data.first || 0;
+  const names = graph.nodes.map((node, i) => [i, node.n]).filter(([i]) => graph.nodes[i].k === "leaf");
+  const network = networkOf(graph);
+  /* What is seen: the network, all scalars, or those of one neuron. */
+  let level = network && graph.nodes.length >= LARGE ? "network" : "scalars", unit = null;
+  let steps = stepsSeen(), now = 0, timer = null;
+  let isPredicting = false, isRevealed = false, wrongEngine = null, layout = null, picture = null;
+  let lit = []; /* the boxes of the step, on the level of the network */
+  let throws = [graph.values[graph.root]], way = [], selected = names.length ? names[0][0] : null;
+
+  const page = make("div", "gg-stage", root);
+  const top = make("header", "gg-top", page);
+  const formula = formulaIn(top, data.formula, data.lines, { point, pick: jump });
+  const levels = network ? levelsIn(top) : () => undefined;
+  const timeline = timelineIn(page, leap, first, data.all || allSteps.length);
+  const middle = make("div", "gg-middle", page);
+  const frame = make("div", "gg-frame", middle);
+  const svg = drawn("svg", { "class": "gg-picture", role: "group", "aria-label": "Graph" }, frame);
+  const world = drawn("g", { "class": "gg-world" }, svg);
+  const tools = make("div", "gg-tools", frame), minimap = drawn("svg", { "class": "gg-minimap", "aria-hidden": true }, frame);
+  const camera = cameraOn(frame, world, showMinimap);
+  const showEquation = equationIn(page);
+  const controls = make("div", "gg-controls", page);
+  const bar = toolbarIn(controls, "Steps");
+  const toFirst = buttonIn(bar, "first", "First step", () => leap(0));
+  const back = buttonIn(bar, "back", "Step back", () => leap(now - 1));
+  const player = buttonIn(bar, "play", "Play", play);
+  const forward = buttonIn(bar, "forward", "Step forward", () => leap(now + 1));
+  const toLast = buttonIn(bar, "last", "Last step", () => leap(steps.length - 1));
+  const predictor = buttonIn(bar, "predict", "Hide every answer until you ask (P)", predict, "Predict");
+  const thrower = graph.isLive && names.length ? liveControls() : null;
+  const drawers = drawersIn(middle, toolbarIn(controls, "Drawers"), () => { fitLater(); show(false); });
+  const table = drawers.add("table", "Steps", "All steps as a table (T)"), matrices = make("div", "", table);
+  const showRows = rowsIn(table, first, { go: leap, point });
+  const showWords = wordsIn(drawers.add("words", "Words", "The step in words (W)"), data.lines);
+  const showMistakes = mistakesIn(drawers.add("mistakes", "Mistakes", "What wrong engines get (M)"), choose);
+  const experiments = thrower ? experimentsIn(drawers.add("explore", "Explore", "Nudge a number, see the throws and a map (E)")) : null;
+  const more = root.querySelector(".gg-more");
+  if (more) { drawers.add("more", "Derivation", "How the derivative comes about").append(more); more.hidden = false; }
+  const guess = guessIn(controls, { reveal, next: () => leap(now + 1), leave: takeKeys });
+  const saying = make("p", "gg-sentence", page);
+  const note = make("p", "gg-note", page, data.live === true ? "" : data.live);
+  saying.setAttribute("aria-live", "polite");
+  note.hidden = !note.textContent;
+  predictor.setAttribute("aria-pressed", "false");
+  [["fit", "Show all of the graph (F)", () => { camera.fit(); frameStep(); }],
+    ["closer", "Zoom in (+)", () => camera.zoom(1.25)],
+    ["farther", "Zoom out (-)", () => camera.zoom(0.8)]].forEach(([name, label, act]) => buttonIn(tools, name, label, act));
+  root.querySelectorAll(".gg-static").forEach((part) => { part.hidden = true; });
+  root.tabIndex = -1; /* a click anywhere gives the stage the keys */
+  root.addEventListener("keydown", onKey);
+  root.addEventListener("pointerdown", () => { if (!root.contains(document.activeElement)) { takeKeys(); } });
+  new ResizeObserver(arrange).observe(frame);
+  root.stage = { get count() { return steps.length; }, get index() { return now; }, go: leap, set: setNamed,
+    get level() { return unit ? unit.name : level; }, open: (to) => restore({ ...state(), level: to, step: first }),
+    numbers, step: stepShown, state, restore };
+  arrange();
+  if (root.dataset.focus) {
+    restoreFromAddress();
+    takeKeys();
+  }
+  show(true);
+  return (index) => {
+    if (index === placeOf(steps[now])) { return; }
+    if (level === "network" || unit) { openLevel("scalars"); }
+    pause();
+    turn(steps.indexOf(allSteps[index - first]));
+  };
+
+  /* The place of a step among all; of a layer's, that of its first scalars. */
+  function placeOf(step) {
+    const at = allSteps.indexOf(step);
+    return first + (at >= 0 ? at : Math.max(0, allSteps.findIndex((each) => each.phase === step.phase)));
+  }
+
+  /* The picture runs to the right, or down where there is more room that way. */
+  function arrange() {
+    if (!frame.clientWidth) { return; }
+    const isDown = frame.clientWidth < 0.9 * frame.clientHeight || frame.clientWidth < 560;
+    svg.setAttribute("width", frame.clientWidth);
+    svg.setAttribute("height", frame.clientHeight);
+    if (!layout || layout.isDown !== isDown) {
+      if (level === "network") {
+        picture = networkPictureIn(world, graph, network, isDown, openUnit);
+        layout = { isDown, boxes: [], signs: [], ...picture.size };
+      } else {
+        layout = layoutOf(graph.nodes, isDown, unit && unit.members);
+        picture = pictureIn(world, graph, layout, jump, adjustable);
+      }
+      camera.resize({ width: layout.width, height: layout.height });
+      picture.boxes.forEach((box, i) => {
+        if (!box) { return; }
+        box.addEventListener("mouseenter", () => point(i, true));
+        box.addEventListener("mouseleave", () => point(i, false));
+      });
+      drawMinimap();
+      leaves();
+      show(false);
+    }
+    frameStep();
+  }
+
+  function fitLater() { requestAnimationFrame(arrange); }
+
+  function frameStep() {
+    if (!layout) { return; }
+    if (level === "network") {
+      camera.show(lit);
+      makeWay(lit, camera.view());
+      return;
+    }
+    const { roles } = litIn(graph, steps[now]);
+    const boxes = [...roles].filter(([key, role]) => !(role === "sender" && steps[now].phase === "forward" && roles.size > 12))
+      .map(([key]) => (key[0] === "n" ? layout.boxes : layout.signs)[Number(key.slice(1))]).filter(Boolean);
+    camera.show(boxes);
+    makeWay(boxes, camera.view());
+  }
+
+  /* Buttons and minimap stand in a corner where they cover nothing of the step. */
+  function makeWay(boxes, view) {
+    const taken = boxes.map((box) => ({ left: view.x + view.scale * box.x, top: view.y + view.scale * box.y,
+      right: view.x + view.scale * (box.x + box.width), bottom: view.y + view.scale * (box.y + box.height) }));
+    let used = "";
+    for (const part of [tools, minimap]) {
+      if (part.style.display === "none") { continue; }
+      const { width, height } = part.getBoundingClientRect(), room = { width: frame.clientWidth, height: frame.clientHeight };
+      const corner = (part === tools ? ["top right", "top left", "bottom left", "bottom right"] :
+        ["bottom right", "bottom left", "top left", "top right"]).find((name) => name !== used && taken.every((box) =>
+        (name.includes("right") ? box.right < room.width - width - 12 : box.left > width + 12) ||
+        (name.includes("bottom") ? box.bottom < room.height - height - 12 : box.top > height + 12)));
+      part.dataset.corner = corner || (part === tools ? "top right" : "bottom right");
+      used = part.dataset.corner;
+    }
+  }
+
+  function drawMinimap() {
+    minimap.textContent = "";
+    minimap.setAttribute("viewBox", `0 0 ${layout.width} ${layout.height}`);
+    layout.boxes.forEach((box) => { if (box) { drawn("rect", box, minimap); } });
+    drawn("rect", { "class": "gg-window" }, minimap);
+  }
+
+  function showMinimap(view) {
+    const shown = minimap.querySelector(".gg-window");
+    if (!shown) { return; }
+    const width = frame.clientWidth / view.scale, height = frame.clientHeight / view.scale;
+    const isWhole = !layout || frame.clientWidth < 420 || (width >= layout.width && height >= layout.height);
+    minimap.style.display = isWhole ? "none" : "";
+    const at = { x: -view.x / view.scale, y: -view.y / view.scale, width, height };
+    for (const [key, number] of Object.entries(at)) { shown.setAttribute(key, number); }
+  }
+
+  function point(i, isOn) {
+    if (picture) { picture.hover(i, isOn); }
+    formula.point(i, isOn);
+  }
+
+  /* Levels. */
+
+  function stepsSeen() {
+    if (level === "network") { return networkSteps(graph, network); }
+    const all = stepsNow(graph, allSteps);
+    return unit ? all.filter((step) => unit.members.has(step.node) && step.phase !== "seed") : all;
+  }
+
+  function levelsIn(place) {
+    const box = make("nav", "gg-levels", place);
+    box.setAttribute("aria-label", "Levels");
+    const toNetwork = buttonIn(box, "network", "The network, a layer a step", () => openLevel("network"), "network");
+    const here = buttonIn(box, "unit", "A neuron, down to its scalars", () => undefined);
+    const toScalars = buttonIn(box, "scalars", "All scalars, an edge a step", () => openLevel("scalars"), "scalars");
+    return () => {
+      toNetwork.setAttribute("aria-pressed", level === "network");
+      toScalars.setAttribute("aria-pressed", level === "scalars" && !unit);
+      here.hidden = !unit;
+      here.textContent = unit ? unit.name : "";
+      here.setAttribute("aria-pressed", true);
+    };
+  }
+
+  /* Opens a level at the step that is nearest to the one that was seen. */
+  function openLevel(to, toUnit = null) {
+    pause();
+    const { phase } = steps[now];
+    level = to;
+    unit = toUnit;
+    layout = null;
+    steps = stepsSeen();
+    now = Math.max(0, steps.findIndex((step) => step.phase === phase));
+    camera.release();
+    arrange();
+    show(true);
+  }
+
+  function openUnit(each) { openLevel("scalars", each); }
+
+  /* Steps. */
+
+  function isHidden() { return isPredicting && !isRevealed && steps[now].answer !== null; }
+
+  function turn(index) {
+    now = Math.max(0, Math.min(steps.length - 1, Math.round(index) || 0));
+    isRevealed = false;
+    show(true);
+  }
+
+  function go(index) {
+    turn(index);
+    if (moved) { moved(placeOf(steps[now])); }
+  }
+
+  function leap(index) { pause(); go(index); }
+
+  /* The next step that has to do with a node, from the start again if there is none. */
+  function jump(node) {
+    if (graph.nodes[node].k === "leaf") { select(node); }
+    for (let i = 1; i <= steps.length; i += 1) {
+      const at = (now + i) % steps.length, step = steps[at];
+      if (step.node === node || (step.edges || []).some(([sender, k]) => graph.nodes[sender].p[k] === node)) {
+        leap(at);
+        return;
+      }
+    }
+  }
+
+  function show(isNew) {
+    if (!picture) { return; }
+    const step = steps[now], hidden = isHidden();
+    const full = unit ? stepsNow(graph, allSteps) : steps, at = unit ? full.indexOf(step) : now;
+    const known = level === "network" ? null : knownAfter(graph, full, at, hidden);
+    const sentence = written(graph, step.asks) + (hidden ? "what?" : written(graph, step.tells));
+    if (saying.textContent !== sentence) { saying.textContent = sentence; }
+    formula.show(step, (i) => graph.nodes[i], ownFormula(step.node));
+    timeline(steps, now, level === "network" || unit);
+    levels();
+    showEquation(graph, step, hidden);
+    guess.show(step.answer ? referred(graph, step.answer) : null, isPredicting && step.answer !== null, hidden, isNew);
+    world.setAttribute("class", "gg-world gg-at-" + (step.phase === "seed" ? "backward" : step.phase === "update" ? "forward" : step.phase));
+    if (known) { picture.show(step, known, { isAsked: hidden, wrong: wrongNow() }); } else { lit = picture.show(step, now, steps); }
+    showRows(graph, steps, now, isPredicting, hidden, drawers.isOpen() === "table");
+    showWords(graph, step, sentence, known, hidden);
+    matrices.hidden = level !== "network";
+    if (level === "network" && drawers.isOpen() === "table") { matricesIn(matrices, graph, network, step); }
+    if (drawers.isOpen() === "mistakes") { showMistakes(graph, edgesSent(), now); }
+    if (drawers.isOpen() === "explore") { experiments(); }
+    /* Not `disabled`: that would throw the focus away while stepping with the keyboard. */
+    [toFirst, back].forEach((one) => one.setAttribute("aria-disabled", now === 0));
+    [forward, toLast].forEach((one) => one.setAttribute("aria-disabled", now === steps.length - 1));
+    root.dataset.step = now;
+    if (isNew) { frameStep(); }
+    remember();
+  }
+
+  /* Where the whole expression is too long, that of the node. */
+  function ownFormula(i) {
+    const step = allSteps.find((each) => each.phase === "forward" && each.node === i);
+    return graph.nodes[i].n + (step ? " = " + written(graph, step.equations[0][0][1]) : "");
+  }
+
+  /* How many edges have been sent along; null for all, before the first and after the last. */
+  function edgesSent() {
+    if (level === "network") { return null; }
+    const full = stepsNow(graph, allSteps), upTo = full.slice(0, full.indexOf(steps[now]) + 1).filter((step) => step.phase === "backward");
+    return upTo.length ? upTo.reduce((sum, step) => sum + step.edges.length, 0) : null;
+  }
+
+  function wrongNow() {
+    if (!wrongEngine || isHidden()) { return null; }
+    const count = edgesSent(), wrong = gradientsOf(WRONG_ENGINES[wrongEngine](graph), count, graph.root);
+    const off = [...wrong].filter(([i, number]) => differs(number, count === null ? graph.gradients[i] : sentBy(graph, count, i)));
+    return new Map(off);
+  }
+
+  function choose(name) { wrongEngine = name; show(false); }
+
+  function reveal() { if (isHidden()) { isRevealed = true; show(false); } }
+
+  function predict() {
+    isPredicting = !isPredicting;
+    isRevealed = false;
+    predictor.setAttribute("aria-pressed", isPredicting);
+    root.classList.toggle("gg-predicting", isPredicting);
+    if (isPredicting && ["mistakes", "more"].includes(drawers.isOpen())) { drawers.open(null); } /* they have the answers */
+    fitLater();
+    show(true);
+  }
+
+  function play() {
+    if (timer) { pause(); return; }
+    if (now === steps.length - 1 && !isHidden()) { go(0); }
+    timer = window.setInterval(tick, isCalm() ? CALM_PACE : PACE);
+    showPlayer("pause", "Pause");
+  }
+
+  function tick() {
+    if (!root.isConnected) { pause(); return; }
+    if (isHidden()) { reveal(); } else { go(now + 1); }
+    if (now === steps.length - 1 && !isHidden()) { pause(); }
+  }
+
+  function pause() {
+    if (!timer) { return; }
+    window.clearInterval(timer);
+    timer = null;
+    showPlayer("play", "Play");
+  }
+
+  function showPlayer(name, label) {
+    player.textContent = "";
+    icon(name, player);
+    player.setAttribute("aria-label", label);
+    player.title = label;
+  }
+
+  /* Numbers. */
+
+  function changed() {
+    const step = steps[now], isNetwork = level === "network";
+    steps = stepsSeen();
+    const place = isNetwork ? Math.min(now, steps.length - 1) : steps.indexOf(step);
+    now = place >= 0 ? place : Math.min(now, steps.length - 1);
+    undo.hidden = !graph.isChanged();
+    leaves();
+    show(place < 0);
+  }
+
+  function setNumber(i, number) {
+    if (Number.isNaN(number)) { return; }
+    graph.change(i, number);
+    throws = [graph.values[graph.root]];
+    way = [];
+    changed();
+  }
+
+  function select(i) {
+    selected = i;
+    if (drawers.isOpen() === "explore") { nudge.select(i); }
+  }
+
+  /* A leaf's box: drag its number, step it by keys, or type another. */
+  function adjustable(box, i, width) {
+    const handle = drawn("path", { "class": "gg-handle", d: `M${width - 31} 15l-5 4 5 4zM${width - 21} 15l5 4-5 4z` }, box);
+    const zone = drawn("rect", { "class": "gg-zone", x: 5, y: 28, width: width - 10, height: 27 }, box);
+    box.setAttribute("role", "spinbutton");
+    box.setAttribute("tabindex", 0);
+    box.setAttribute("aria-label", graph.nodes[i].n);
+    box.dataset.lmSuppressShortcuts = true;
+    let start = null, isDragged = false;
+    [zone, handle].forEach((part) => {
+      part.addEventListener("pointerdown", (event) => {
+        if (event.button) { return; }
+        start = [event.clientX, graph.values[i]];
+        isDragged = false;
+        frame.dataset.busy = true;
+        part.setPointerCapture(event.pointerId);
+        event.stopPropagation();
+        box.focus({ preventScroll: true });
+        select(i);
+      });
+      part.addEventListener("pointermove", (event) => {
+        if (!start) { return; }
+        const far = Math.round(event.clientX - start[0]);
+        isDragged = isDragged || Math.abs(far) > 2;
+        if (isDragged) { setNumber(i, stepped(start[1], far * stepOf(start[1]) / 4)); }
+      });
+      ["pointerup", "pointercancel"].forEach((name) => part.addEventListener(name, () => {
+        start = null;
+        delete frame.dataset.busy;
+      }));
+      part.addEventListener("click", (event) => { if (isDragged) { event.preventDefault(); } });
+      part.addEventListener("dblclick", () => type(i));
+    });
+    box.addEventListener("keydown", (event) => {
+      const by = { ArrowUp: 1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[event.key];
+      if (event.altKey || event.ctrlKey || event.metaKey) { return; }
+      if (by) { setNumber(i, stepped(graph.values[i], by * stepOf(graph.values[i]))); }
+      else if (event.key === "Enter" || (!isHidden() && /^[-.0-9]$/.test(event.key))) { type(i, event.key); }
+      else { return; }
+      select(i);
+      event.preventDefault();
+      event.stopPropagation();
+    });
+    box.addEventListener("focus", () => select(i));
+  }
+
+  /* A tenth, or for large and small numbers a digit that shows. */
+  function stepOf(number) {
+    const size = Math.abs(number);
+    return size === 0 || !Number.isFinite(size) ? 0.1 : 10 ** (Math.floor(Math.log10(size)) - 1);
+  }
+
+  /* Steps end on round numbers, not on 0.30000000000000004. */
+  function stepped(from, by) { return Number((from + by).toPrecision(12)); }
+
+  function type(i, key = "") {
+    const box = picture.boxes[i].getBoundingClientRect(), around = frame.getBoundingClientRect();
+    const input = make("input", "gg-typed", frame);
+    input.type = "text";
+    input.inputMode = "decimal";
+    input.value = /^[-.0-9]$/.test(key) ? key : String(graph.values[i]);
+    input.setAttribute("aria-label", "New number of " + graph.nodes[i].n);
+    Object.assign(input.style, { left: box.left - around.left + "px", top: box.top - around.top + 0.3 * box.height + "px",
+      width: Math.max(90, box.width) + "px" });
+    let isDone = false;
+    const end = (isTaken) => {
+      if (isDone) { return; }
+      const number = typed(input.value);
+      if (isTaken && Number.isNaN(number)) { input.setAttribute("aria-invalid", "true"); return; }
+      isDone = true;
+      if (isTaken) { setNumber(i, number); }
+      input.remove();
+      picture.boxes[i].focus({ preventScroll: true });
+    };
+    input.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") { end(true); }
+      if (event.key === "Escape") { end(false); }
+      event.stopPropagation();
+    });
+    input.addEventListener("pointerdown", (event) => event.stopPropagation());
+    input.addEventListener("blur", () => { if (!isDone) { const ok = !Number.isNaN(typed(input.value)); end(ok); } });
+    input.focus();
+    if (!key || key === "Enter") { input.select(); }
+  }
+
+  /* The texts for readers of the screen that go with the numbers. */
+  function leaves() {
+    if (!picture || !thrower) { return; }
+    names.forEach(([i]) => {
+      if (!picture.boxes[i]) { return; }
+      picture.boxes[i].setAttribute("aria-valuenow", graph.values[i]);
+      picture.boxes[i].setAttribute("aria-valuetext", short(graph.values[i]));
+    });
+  }
+
+  var undo, rateField; /* made below, used by `changed` */
+
+  function liveControls() {
+    const group = make("div", "gg-live", controls), label = make("label", "", group, "rate ");
+    rateField = make("input", "", label);
+    rateField.type = "text";
+    rateField.inputMode = "decimal";
+    rateField.setAttribute("aria-label", "Learning rate");
+    rateField.value = graph.rate === null ? "" : String(graph.rate);
+    rateField.placeholder = "0.1";
+    rateField.addEventListener("change", () => setRate(typed(rateField.value)));
+    rateField.addEventListener("keydown", (event) => {
+      const by = { ArrowUp: 1.25, ArrowDown: 0.8 }[event.key];
+      if (event.key === "Enter") { setRate(typed(rateField.value)); }
+      if (by && graph.rate !== null) { setRate(Number((graph.rate * by).toPrecision(3))); event.preventDefault(); }
+      event.stopPropagation();
+    });
+    buttonIn(group, "throw", "Update, then forward again with the new numbers (N)", throwAgain, "Throw again");
+    undo = buttonIn(group, "restore", "Back to the numbers of the program (R)", restoreNumbers, "Start again");
+    undo.hidden = true;
+    return group;
+  }
+
+  function setRate(rate) {
+    const isNumber = Number.isFinite(rate);
+    rateField.toggleAttribute("aria-invalid", !isNumber && rateField.value !== "");
+    if (!isNumber) { return; }
+    rateField.value = String(rate);
+    graph.setRate(rate);
+    changed();
+  }
+
+  function throwAgain() {
+    if (graph.rate === null) { setRate(0.1); }
+    way.push(graph.values.slice());
+    graph.restore([...graph.given(), ...graph.moved]);
+    throws.push(graph.values[graph.root]);
+    changed();
+    if (drawers.isOpen() === null && frame.clientWidth > 700) { drawers.open("explore"); }
+  }
+
+  function restoreNumbers() {
+    graph.restore();
+    throws = [graph.values[graph.root]];
+    way = [];
+    changed();
+  }
+
+  var nudge; /* made below, used by `select` */
+
+  function experimentsIn(place) {
+    nudge = nudgeIn(place, graph, names);
+    const showThrows = throwsIn(place), showMap = mapIn(place, graph, names);
+    if (selected !== null) { nudge.select(selected); }
+    return () => {
+      nudge.show();
+      showThrows(throws, graph.nodes[graph.root].n);
+      showMap(way);
+    };
+  }
+
+  /* For embedding and tests. */
+
+  function indexOf(name) {
+    const i = graph.nodes.findIndex((node) => node.n === name);
+    if (i < 0) { throw new RangeError(`There is no node called ${name}.`); }
+    return i;
+  }
+
+  function setNamed(name, number) {
+    const i = indexOf(name);
+    if (graph.nodes[i].k !== "leaf" || !graph.isLive) { throw new TypeError(`${name} is no number that can be changed here.`); }
+    setNumber(i, Number(number));
+  }
+
+  function numbers() {
+    const full = stepsNow(graph, allSteps), isWhole = level === "network" && now === steps.length - 1;
+    const known = knownAfter(graph, full, isWhole ? full.length - 1 : full.indexOf(allSteps[placeOf(steps[now]) - first]));
+    return Object.fromEntries(graph.nodes.map((node, i) => [node.n, { value: graph.values[i], grad: known.gradients[i] }]));
+  }
+
+  function stepShown() {
+    const step = steps[now], name = (i) => graph.nodes[i].n, { node, phase } = step;
+    if (level === "network") { return { phase, layer: step.layer === null ? null : network.layers[step.layer].name }; }
+    if (phase !== "backward") {
+      const sender = phase === "forward" ? graph.nodes[node].p.map(name) : null;
+      return { phase, sender, receiver: name(node), upstream: null, local: null, contribution: null };
+    }
+    const found = step.edges.filter(([sender, k]) => graph.sent[sender][k]).map(([sender, k]) => ({ phase,
+      sender: name(sender), receiver: name(graph.nodes[sender].p[k]), upstream: graph.gradients[sender],
+      local: graph.locals[sender][k], contribution: graph.sent[sender][k].sent }));
+    return found.length === 1 ? found[0] : { phase, sender: name(node), receiver: found.map((each) => each.receiver),
+      upstream: graph.gradients[node], local: found.map((each) => each.local), contribution: found.map((each) => each.contribution) };
+  }
+
+  function state() {
+    return { level: unit ? unit.name : level, step: now + first, numbers: Object.fromEntries([...graph.given()].map(([i, number]) => [graph.nodes[i].n, number])),
+      rate: graph.rate, drawer: drawers.isOpen(), view: camera.isOwn() ? camera.view() : null };
+  }
+
+  function restore(from) {
+    if (graph.isLive) {
+      graph.rate = Number.isFinite(from.rate) ? from.rate : data.rate;
+      if (rateField && graph.rate !== null) { rateField.value = String(graph.rate); }
+      graph.restore(Object.entries(from.numbers || {}).map(([name, number]) => [indexOf(name), Number(number)])
+        .filter(([i, number]) => graph.nodes[i].k === "leaf" && !Number.isNaN(number)));
+      throws = [graph.values[graph.root]];
+      changed();
+    }
+    const part = network && network.layers.flatMap(({ units }) => units).find(({ name }) => name === from.level);
+    if (network && from.level) { openLevel(from.level === "network" ? "network" : "scalars", part || null); }
+    if (from.drawer) { drawers.open(from.drawer); }
+    turn((from.step || 0) - first);
+    if (from.view) { camera.set(from.view); }
+  }
+
+  /* The address of a page of its own holds the state, so that it can be linked and reloaded. */
+  function remember() {
+    if (!root.dataset.focus || !root.stage) { return; }
+    const now = state(), isPlain = !now.step && !Object.keys(now.numbers).length && !now.drawer && !now.view && now.rate === data.rate;
+    const text = isPlain ? "" : "#" + encodeURIComponent(JSON.stringify(now));
+    try { history.replaceState(null, "", text || location.pathname + location.search); } catch (error) { /* a page without address */ }
+  }
+
+  function restoreFromAddress() {
+    if (location.hash.length < 3) { return; }
+    try { restore(JSON.parse(decodeURIComponent(location.hash.slice(1)))); } catch (error) { /* not ours */ }
+  }
+
+  function takeKeys() { root.focus({ preventScroll: true }); }
+
+  /* On a button, keys do what they do on buttons; in a field, they write. */
+  function onKey(event) {
+    const { target } = event, key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    if (event.altKey || event.ctrlKey || event.metaKey || target.type === "text" || target.tagName === "SELECT") { return; }
+    if (isHidden() && /^[-.0-9]$/.test(key)) { guess.input.focus(); return; }
+    const acts = { p: predict, f: () => { camera.fit(); frameStep(); }, "+": () => camera.zoom(1.25), "-": () => camera.zoom(0.8),
+      t: toggled("table"), w: toggled("words"), m: toggled("mistakes"), e: thrower && toggled("explore"),
+      n: thrower && throwAgain, r: thrower && restoreNumbers, Escape: drawers.isOpen() && (() => drawers.open(null)) };
+    if (event.shiftKey && key.startsWith("Arrow")) {
+      const [x, y] = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] }[key];
+      acts[key] = () => camera.pan(x, y);
+    } else if (target.type !== "range") {
+      Object.assign(acts, { ArrowLeft: () => leap(now - 1), ArrowRight: () => leap(now + 1), Home: () => leap(0),
+        End: () => leap(steps.length - 1) });
+    }
+    if (target.tagName !== "BUTTON") { acts[" "] = play; acts.Enter = isHidden() && reveal; }
+    if (!Object.hasOwn(acts, key) || !acts[key]) { return; }
+    event.preventDefault();
+    event.stopPropagation();
+    acts[key]();
+  }
+
+  function toggled(name) { return () => drawers.open(drawers.isOpen() === name ? null : name); }
+}
+
+/* A toolbar with one tab stop; the arrow keys move inside. */
+function toolbarIn(place, label) {
+  const bar = make("div", "gg-toolbar", place);
+  bar.setAttribute("role", "toolbar");
+  bar.setAttribute("aria-label", label);
+  const buttons = () => [...bar.querySelectorAll("button")];
+  new MutationObserver(() => buttons().forEach((one, i) => { if (!one.hasAttribute("tabindex")) { one.tabIndex = i ? -1 : 0; } }))
+    .observe(bar, { childList: true });
+  bar.addEventListener("keydown", (event) => {
+    const all = buttons(), at = all.indexOf(event.target), end = all.length - 1;
+    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: end }[event.key];
+    if (at < 0 || to === undefined || event.altKey || event.ctrlKey || event.metaKey) { return; }
+    event.preventDefault();
+    event.stopPropagation();
+    all[(to + all.length) % all.length].focus();
+  });
+  bar.addEventListener("focusin", (event) => {
+    buttons().forEach((one) => { one.tabIndex = one === event.target ? 0 : -1; });
+  });
+  return bar;
+}
+
+const fresh = within.querySelectorAll(".glassgrad-stage:not([data-ready])");
+return [...fresh].filter((root) => root.querySelector(".gg-data")).map((root) => {
+  root.setAttribute("data-ready", "");
+  return setUp(root, moved);
+});
