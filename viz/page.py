@@ -25,9 +25,8 @@ from glassgrad.viz.told import SHARES, SentAtOnce, Told
 
 _HEADINGS = ("step", "phase", "edge", "upstream", "local", "contribution", "result")
 DOCUMENT_STYLE = (
-    "body{font-family:system-ui,sans-serif;margin:16px auto;max-width:1124px;padding:0 12px}"
-    "h1{font-size:1.4em;font-weight:600;margin:0 12px 8px;overflow-wrap:anywhere}"
-    "@media(prefers-color-scheme:dark){body{background:#1c1c1e;color:#ececec}}"
+    "body{margin:0}h1{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}"
+    "@media(prefers-color-scheme:dark){body{background:#14181f}}"
 )
 _MOST_MISTAKEN = 200
 """Up to this many nodes a page shows what the wrong engines get."""
@@ -42,7 +41,8 @@ def page(steps: Steps, more: str = "") -> str:
         steps: what to step through.
         more: HTML to stand above the table of all steps.
     """
-    return element(steps, more, f"<script>{script()}(document,null,{operations(steps)})</script>")
+    script = stage_script(stage.has_network(steps))
+    return element(steps, more, f"<script>{script}(document,null,{operations(steps)})</script>")
 
 
 def element(steps: Steps, more: str = "", code: str = "") -> str:

@@ -88,6 +88,12 @@ def javascript(steps: Steps) -> str:
     return javascript_functions(_rows(steps.diagram).values())
 
 
+def has_network(steps: Steps) -> bool:
+    """Whether neurons made some of the nodes, so that the page may show a network."""
+    scopes = (scope for scope in Scopes(steps.diagram).of if scope is not None)
+    return any(scope.name.startswith("neurons.") for scope in scopes)
+
+
 def shown_steps(steps: Steps) -> list[Step]:
     """The steps on the page: all, or of very many those around the seed."""
     seed = next(step.index for step in steps if step.phase == "seed")

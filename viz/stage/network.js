@@ -3,7 +3,7 @@
    what one neuron computed. A click opens a neuron down to its scalars. Beyond a sample, or without
    neurons, there is no network to see, and the scalars are shown. */
 
-const DISC = 34, MOST_UNITS = 9, COLUMN = 210, ROW = 88;
+const DISC = 34, MOST_UNITS = 7, COLUMN = 210, ROW = 80;
 
 /* { inputs: [node], layers: [{ name, units }], root }, or null. A unit has { name, members, sum, out,
    weights: Map source -> leaf, bias }, where `sum` is what the activation is applied to. */

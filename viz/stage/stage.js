@@ -10,7 +10,7 @@ function setUp(root, moved) {
   const data = JSON.parse(root.querySelector(".gg-data").textContent);
   const graph = graphIn(data, operations), allSteps = data.steps, first = data.first || 0;
   const names = graph.nodes.map((node, i) => [i, node.n]).filter(([i]) => graph.nodes[i].k === "leaf");
-  const network = networkOf(graph);
+  const network = typeof networkOf === "function" ? networkOf(graph) : null; /* left out where none is */
   /* What is seen: the network, all scalars, or those of one neuron. */
   let level = network && graph.nodes.length >= LARGE ? "network" : "scalars", unit = null;
   let steps = stepsSeen(), now = 0, timer = null;
