@@ -38,6 +38,8 @@ def columns(rows: Sequence[tuple[str, ...]], indent: str = "  ") -> str:
 
 def width_of(text: str) -> int:
     """How many places a terminal uses: combining characters none, wide characters two."""
+    if text.isascii():
+        return len(text)
     return sum(
         0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
         for c in text

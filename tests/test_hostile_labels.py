@@ -32,14 +32,14 @@ from outputs import (
 from glassgrad import Backprop, Value, backprop, draw, engine, scope
 from glassgrad.engine.printing import short
 from glassgrad.engine.text import visible
+from glassgrad.viz.assets import stage_script
 from glassgrad.viz.diagram import Diagram
-from glassgrad.viz.page import script
+from glassgrad.viz.stage import has_network
 
 LABELS = hostile.corpus("labels")
 BATCH = 40
 SECTION = "Hostile input"
 MATHML = {"math", "mtable", "mtr", "mtd", "mrow", "msub", "mi", "mo", "mn", "mtext"}
-SCRIPT = f"{script()}(document,null,"
 
 
 def graph(labels: list[str]) -> Value:
@@ -114,7 +114,7 @@ def check_page(steps: Backprop, usual: Backprop) -> None:
     assert not acting(html)
     assert page.parts == plain.parts
     data, code = page.texts["script"]
-    assert code.startswith(SCRIPT)
+    assert code.startswith(f"{stage_script(has_network(steps))}(document,null,")
     assert code == plain.texts["script"][1]
     assert not set(data) & set("<>&")
     check_data(strict_json(data), steps)

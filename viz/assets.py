@@ -8,8 +8,13 @@ from importlib.resources import files
 
 STAGE = "numbers layout camera picture network panels experiments stage".split()
 """The files of the stage, in the order in which they are joined."""
-_TEXT = re.compile(r"""("[^"\n]*"|'[^'\n]*'|`[^`]*`)""")
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_PATTERN = r"(?:(?<=[(,=:!&|?;])|(?<=[(,=:!&|?;>] )|(?<=return ))/(?:\\.|\[.+?\]|[^/\\\[\n])+/"
+_TEXT = r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`(?:\\.|[^`\\])*`"""
+_KEPT = re.compile(rf"({_COMMENT.pattern}|{_TEXT}|{_PATTERN})", re.DOTALL)
+"""Comments, texts, templates without others inside, and regular expressions."""
+
+
 @cache
 def compact_style(name: str) -> str:
     """A style sheet of this package, short.
@@ -28,7 +33,7 @@ def compact_script(name: str) -> str:
 
     >>> from glassgrad.viz.assets import compact_script
     >>> compact_script("program.js")[:19]
-    '(function (within)'
+    '(function(within){"'
     """
     return compacted(_asset(name))
 
@@ -40,18 +45,20 @@ def stage_script(has_network: bool = True) -> str:
     It takes an element that has stages in it; what to call when a reader moves, or null; and the
     rows of the table as functions, from `stage.javascript`.
     """
-    code = "\n".join(_asset(f"stage/{name}.js") for name in STAGE if has_network or name != "network")
+    names = [name for name in STAGE if has_network or name != "network"]
+    code = "\n".join(_asset(f"stage/{name}.js") for name in names)
     return f'(function(within,moved,operations){{"use strict";{compacted(code)}}})'
 
 
 def compacted(script: str) -> str:
     """A script without comments and most spaces; every statement in it has its semicolon.
 
-    >>> compacted("/* a */ const f = (x) => `${x} ; ` + x;\n\n  f( 'a ; b' );")
-    "const f=(x)=>`${x} ; `+ x;f('a ; b');"
+    >>> compacted("/* a */ const f = (x) => `${x} ; ` + x;  f( 'a ; b' );")
+    "const f=(x)=>`${x} ; ` + x;f('a ; b');"
     """
-    parts = _TEXT.split(_COMMENT.sub("", script).strip())  # texts stay as they are
-    return "".join(part if i % 2 else _shortened(part) for i, part in enumerate(parts))
+    parts = enumerate(_KEPT.split(script.strip()))
+    short = (_shortened(part) if i % 2 == 0 else part for i, part in parts)
+    return "".join(part for part in short if not part.startswith("/*")).strip()
 
 
 def _shortened(code: str) -> str:

@@ -160,7 +160,7 @@ def _cell(text: str, is_alarming: bool) -> str:
 
 
 def _table(steps: Steps, told: Sequence[Told]) -> str:
-    rows = (row((str(t.step.index + 1), t.step.phase, *map(str, t.cells))) for t in told)
+    rows = (row((str(t.step.index + 1), t.step.phase, *map(str, t.cells()))) for t in told)
     return table(_caption(steps, told), _HEADINGS, rows, "gg-steps")
 
 
@@ -174,7 +174,7 @@ def _shares_of(told: SentAtOnce) -> str:
     caption = f"What {told.name} sends in step {told.step.index + 1}, by the {told.program}"
     if len(listed) < len(told.parts):
         caption += f": the first {len(listed):,} of {len(told.parts):,}; to_json() has all"
-    return table(caption, SHARES, (row(part.share) for part in listed), "gg-shares")
+    return table(caption, SHARES, (row(part.share()) for part in listed), "gg-shares")
 
 
 def _caption(steps: Steps, told: Sequence[Told]) -> str:

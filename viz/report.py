@@ -49,7 +49,7 @@ def _backward(steps: Steps, told: Sequence[Told]) -> str:
 
 
 def _edge(each: Sent, indent: str = "") -> tuple[str, ...]:
-    numbers = (f"{each.upstream}", f"× {each.factor}", f"= {each.sent}")
+    numbers = (f"{each.upstream}", f"× {each.factor}", f"= {each.answer}")
     return (indent + each.edge, *numbers, str(each.result), each.uses)
 
 

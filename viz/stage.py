@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -61,19 +61,19 @@ def data(steps: Steps, told: Sequence[Told] | None = None) -> dict[str, Any]:
     """
     told = all_told(steps) if told is None else told
     why_not = _why_not_live(steps)
-    lines: dict[str, int] = {}
+    graph = _Graph(steps, told)
     return {
         "version": VERSION,
-        "root": steps.root,
+        "root": graph.places[steps.root],
         "rate": steps.learning_rate,
         "after": None if steps.new_loss is None else _number(steps.new_loss),
         "live": why_not or True,
         "first": told[0].step.index,
         "all": len(steps),
         "formula": formula(steps.diagram, steps.root),
-        "nodes": _nodes(steps, lines),
-        "lines": list(lines),
-        "steps": [_step(each, is_live=not why_not) for each in told],
+        "nodes": graph.nodes,
+        "lines": list(graph.lines),
+        "steps": [_step(each, graph.places, is_live=not why_not) for each in told],
     }
 
 
@@ -146,28 +146,56 @@ def _key(node: Node) -> str:
 # Nodes and steps.
 
 
-def _nodes(steps: Steps, lines: dict[str, int]) -> list[dict[str, Any]]:
-    scopes = Scopes(steps.diagram)
-    moved = {step.node for step in steps if step.phase == "update"}
-    found = []
-    for node in steps.diagram:
-        scope = scopes.of[node.index]
-        line = line_of(node)
-        gradient = steps.gradients.get(node.index)
-        record = {
+class _Graph:
+    """The nodes on the page: all, or of very many steps those that the shown ones speak of.
+
+    Attributes:
+        places: where each node is on the page, by its index in the diagram.
+        nodes: their records.
+        lines: the lines of the user's program that made them, with their numbers.
+    """
+
+    def __init__(self, steps: Steps, told: Sequence[Told]) -> None:
+        diagram = steps.diagram
+        opened = {each.step.node for each in told if each.step.phase != "update"}
+        operands = {parent for i in opened for parent in diagram[i].parents}
+        kept = opened | operands | {each.step.node for each in told}
+        if len(told) == len(steps):
+            opened = kept = set(range(len(diagram)))
+        self.places = {index: place for place, index in enumerate(sorted(kept))}
+        self.lines: dict[str, int] = {}
+        self._numbers: dict[tuple[str | None, int | None], int] = {}
+        scopes = Scopes(diagram)
+        moved = {step.node for step in steps if step.phase == "update"}
+        self.nodes = []
+        for index in self.places:
+            node, scope = diagram[index], scopes.of[index]
+            record = self._record(node, steps.gradients.get(index), index in opened)
+            record["path"] = visible(scope.path()) if scope is not None else ""
+            self.nodes.append(record | {"m": True} if index in moved else record)
+
+    def _record(self, node: Node, gradient: float | None, is_open: bool) -> dict[str, Any]:
+        operation = node.operation if is_open else None
+        edges = list(node.edges()) if is_open else []
+        return {
             "n": node.name,
             "k": "node" if node.operation else "constant" if node.is_constant else "leaf",
-            "o": None if node.operation is None or node.is_compiled else _key(node),
-            "s": _sign(node.operation),
-            "p": list(node.parents),
+            "o": None if operation is None or is_compiled(operation) else _key(node),
+            "s": _sign(operation),
+            "p": [self.places[parent] for _, parent, _ in edges],
             "v": _number(node.data),
-            "l": [None if local is None else _number(local) for local in node.partials],
+            "l": [None if local is None else _number(local) for _, _, local in edges],
             "g": None if gradient is None else _number(gradient),
-            "w": lines.setdefault(line, len(lines)) if line else -1,
-            "path": visible(scope.path()) if scope is not None else "",
+            "w": self._line(node),
         }
-        found.append(record | {"m": True} if node.index in moved else record)
-    return found
+
+    def _line(self, node: Node) -> int:
+        """The number of the line that made a node; -1 for none."""
+        place = (node.file, node.line)
+        if place not in self._numbers:
+            line = line_of(node)
+            self._numbers[place] = self.lines.setdefault(line, len(self.lines)) if line else -1
+        return self._numbers[place]
 
 
 def _number(number: float) -> float | str:
@@ -184,9 +212,12 @@ def _sign(operation: Operation | None) -> str:
     return _SIGNS.get(operation.name, operation.name)
 
 
-def _step(said: Told, *, is_live: bool) -> dict[str, Any]:
+def _step(said: Told, places: Mapping[int, int], *, is_live: bool) -> dict[str, Any]:
     """What the page lays out of a step, without what does not apply."""
-    chosen = said.chosen_formula
+    kind, node, *operand = said.answer.reference
+    assert isinstance(node, int)
+    chosen = said.chosen_formula()
+    asks, tells = said.halves()
     step = said.step
 
     def text(text: Text) -> str | list[str | Reference]:
@@ -194,10 +225,10 @@ def _step(said: Told, *, is_live: bool) -> dict[str, Any]:
 
     found = {
         "phase": step.phase,
-        "node": step.node,
-        "edges": [[edge.node, edge.operand] for edge in step.edges],
-        "asks": text(said.asks),
-        "tells": text(said.tells),
+        "node": places[step.node],
+        "edges": [[places[edge.node], edge.operand] for edge in step.edges],
+        "asks": text(asks),
+        "tells": text(tells),
         "equations": [
             [
                 part
@@ -205,10 +236,10 @@ def _step(said: Told, *, is_live: bool) -> dict[str, Any]:
                 else [part.caption, text(part.text), *[1] * part.is_answer]
                 for part in equation
             ]
-            for equation in said.equations
+            for equation in said.equations()
         ],
-        "cells": [text(cell) for cell in said.cells],
-        "answer": said.answer.reference,
+        "cells": [text(cell) for cell in said.cells()],
+        "answer": [kind, places[node], *operand],
         "check": said.check,
     }
     if step.parent is not None:

@@ -9,9 +9,9 @@ and `stage.py`, which lay the records out.
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -99,103 +99,74 @@ Equation = Sequence[Term | str]
 """Terms with the signs between them."""
 
 
-class Told:
+class Told(ABC):
     """What one step says; each kind of step has its own, and `tell` makes them.
 
     Attributes:
         step: the step.
-        check: what differences say of the gradient that the step completes, or "".
         name, root: the names of the node in focus, and of the result.
+        edge: what it is about: "v1", or "o → v4".
+        answer: the number that is asked for.
+        check: what differences say of the gradient that the step completes, or "".
     """
+
+    edge: str
+    answer: Number
 
     def __init__(self, steps: Steps, step: Step, check: str = "") -> None:
         self.steps = steps
         self.step = step
         self.check = check
-        self.name = steps.diagram[step.node].name
         self.root = steps.diagram[steps.root].name
+        self.edge = self.name = steps.diagram[step.node].name
 
-    @property
-    def edge(self) -> str:
-        """What it is about: "v1", or "o → v4"."""
-        return self.name
+    @abstractmethod
+    def halves(self) -> tuple[Text, Text]:
+        """Its sentence up to the number that the step is about, and what follows from there."""
 
-    @property
-    def asks(self) -> Text:
-        """The first half of the sentence, up to the number that the step is about."""
-        raise NotImplementedError
-
-    @property
-    def tells(self) -> Text:
-        """The second half: the number, and what follows from it."""
-        raise NotImplementedError
-
-    @property
-    def sentence(self) -> str:
-        """The step as a sentence or two, such as a screen reader should speak."""
-        return f"{self.asks}{self.tells}"
-
-    @property
+    @abstractmethod
     def equations(self) -> list[Equation]:
         """The step as one or two short equations."""
-        raise NotImplementedError
 
-    @property
-    def answer(self) -> Number:
-        """The number that is asked for."""
-        raise NotImplementedError
-
-    @property
+    @abstractmethod
     def cells(self) -> tuple[Text, ...]:
         """The row of a table: edge, upstream, local, contribution, result."""
-        raise NotImplementedError
 
-    @property
     def chosen_formula(self) -> str:
         """The formula of a local derivative that holds for these numbers only, or ""."""
         return ""
 
+    @property
+    def sentence(self) -> str:
+        """The step as a sentence or two, such as a screen reader should speak."""
+        return "".join(map(str, self.halves()))
+
 
 class Computed(Told):
-    """A node has computed its value."""
+    """A node has computed its value, by its formula, with the numbers of its operands."""
 
-    @property
-    def formula(self) -> str:
-        """How the value is computed, by names."""
-        return self.step.formula
-
-    @cached_property
-    def numbers(self) -> Text:
-        """How the value is computed, with the numbers of the operands."""
-        diagram = self.steps.diagram
-        node = diagram[self.step.node]
+    def __init__(self, steps: Steps, step: Step, check: str = "") -> None:
+        super().__init__(steps, step)
+        self.answer = Number(("v", step.node), step.value)
+        self.formula = step.formula
+        node, diagram = steps.diagram[step.node], steps.diagram
         pieces = diagram.arithmetic(node, lambda operand: f"\0{operand.index}\0").split("\0")
         parts: list[str | Number] = list(pieces)
         for i in range(1, len(pieces), 2):
             place: Reference = ("v", int(pieces[i]))
             place = (*place, "()") if i == 1 and brackets_first(node.operation) else place
             parts[i] = Number(place, diagram[int(pieces[i])].data)
-        return Text(*parts)
+        self.numbers = Text(*parts)
 
-    @property
-    def answer(self) -> Number:
-        return Number(("v", self.step.node), self.step.value)
+    def halves(self) -> tuple[Text, Text]:
+        asks = Text(f"Forward: {self.name} = {self.formula} = ", self.numbers, " = ")
+        return asks, Text(self.answer, ".")
 
-    @property
-    def asks(self) -> Text:
-        return Text(f"Forward: {self.name} = {self.formula} = ", self.numbers, " = ")
-
-    @property
-    def tells(self) -> Text:
-        return Text(self.answer, ".")
-
-    @property
     def equations(self) -> list[Equation]:
         value = Term(f"value of {self.name}", Text(self.answer), True)
         formula = Term("formula", Text(self.formula))
         return [[formula, "=", Term("with numbers", self.numbers), "=", value]]
 
-    @property
     def cells(self) -> tuple[Text, ...]:
         result = Text(f"{self.formula} = ", self.numbers, " = ", self.answer)
         return Text(self.name), NOTHING, NOTHING, NOTHING, result
@@ -204,24 +175,18 @@ class Computed(Told):
 class Seeded(Told):
     """The result changes as fast as itself."""
 
-    @property
-    def answer(self) -> Number:
-        return Number(("g", self.step.node), 1.0)
+    def __init__(self, steps: Steps, step: Step, check: str = "") -> None:
+        super().__init__(steps, step)
+        self.answer = Number(("g", step.node), 1.0)
 
-    @property
-    def asks(self) -> Text:
-        return Text(f"Seed: ∂{self.root}/∂{self.root} = ")
+    def halves(self) -> tuple[Text, Text]:
+        asks = Text(f"Seed: ∂{self.root}/∂{self.root} = ")
+        return asks, Text(f"1, since {self.root} changes as fast as itself.")
 
-    @property
-    def tells(self) -> Text:
-        return Text(f"1, since {self.root} changes as fast as itself.")
-
-    @property
     def equations(self) -> list[Equation]:
         gradient = Term(f"gradient of {self.root}", Text(f"∂{self.root}/∂{self.root}"))
         return [[gradient, "=", Term("seed", Text("1"), True)]]
 
-    @property
     def cells(self) -> tuple[Text, ...]:
         return Text(self.root), NOTHING, NOTHING, NOTHING, Text("1")
 
@@ -229,77 +194,42 @@ class Seeded(Told):
 class Updated(Told):
     """A parameter has moved against its gradient."""
 
-    @property
-    def gradient(self) -> Text:
-        """Its gradient; 0 for one that got none."""
-        has_gradient = self.step.node in self.steps.gradients
-        return Text(Number(("g", self.step.node), self.step.upstream) if has_gradient else "0")
+    def __init__(self, steps: Steps, step: Step, check: str = "") -> None:
+        super().__init__(steps, step)
+        has_gradient = step.node in steps.gradients
+        self.before = Number(("v", step.node), step.before)
+        self.answer = Number(("m", step.node), step.after)
+        self.gradient = Text(Number(("g", step.node), step.upstream) if has_gradient else "0")
+        self.product = Text(Number(("r",), steps.learning_rate), " × ", self.gradient)
+        self.numbers = Text(self.before, " - ", self.product)
+        self.is_last = step.index == len(steps) - 1
+        self.result = Number(("v", steps.root), steps.diagram[steps.root].data)
+        self.new_result = Number(("L",), steps.new_loss)
 
-    @property
-    def moved(self) -> Text:
-        """The learning rate times its gradient."""
-        return Text(Number(("r",), self.steps.learning_rate), " × ", self.gradient)
+    def halves(self) -> tuple[Text, Text]:
+        goes, against = f"Update: {self.name} goes from ", " against its gradient, to "
+        asks = Text(goes, self.before, against, self.numbers, " = ")
+        return asks, Text(self.answer, ".", self.outcome() if self.is_last else "")
 
-    @property
-    def value(self) -> Number:
-        """Its number before."""
-        return Number(("v", self.step.node), self.step.before)
-
-    @property
-    def numbers(self) -> Text:
-        """How its new number is computed."""
-        return Text(self.value, " - ", self.moved)
-
-    @property
-    def answer(self) -> Number:
-        return Number(("m", self.step.node), self.step.after)
-
-    @property
-    def asks(self) -> Text:
-        goes = f"Update: {self.name} goes from "
-        return Text(goes, self.value, " against its gradient, to ", self.numbers, " = ")
-
-    @property
-    def tells(self) -> Text:
-        return Text(self.answer, ".", self.outcome if self.is_last else "")
-
-    @property
-    def is_last(self) -> bool:
-        """Whether all updates are done with it, so that the new result can be told."""
-        return self.step.index == len(self.steps) - 1
-
-    @property
-    def results(self) -> tuple[Number, Number]:
-        """The result before, and after all updates."""
-        before = self.steps.diagram[self.steps.root].data
-        return Number(("v", self.steps.root), before), Number(("L",), self.steps.new_loss)
-
-    @property
     def outcome(self) -> Text:
         """How the result has changed by all updates."""
-        before, after = self.results
-        if after.value is None:
+        if self.new_result.value is None:
             operations = (node.operation for node in self.steps.diagram)
             call = next((title_of(o) for o in operations if isinstance(o, Total)), "the function")
             return Text(f" The new {self.root} is not computed here: call {call} once more.")
-        return Text(f" By all updates {self.root} goes from ", before, " to ", after, ".")
+        by_all = f" By all updates {self.root} goes from "
+        return Text(by_all, self.result, " to ", self.new_result, ".")
 
-    @property
     def equations(self) -> list[Equation]:
-        moved: Equation = [
-            Term(self.name, Text(self.value)),
-            "−",
-            Term("learning rate × gradient", self.moved),
-            "=",
-            Term(f"new {self.name}", Text(self.answer), True),
-        ]
+        before = Term(self.name, Text(self.before))
+        product = Term("learning rate × gradient", self.product)
+        after = Term(f"new {self.name}", Text(self.answer), True)
+        moved: Equation = [before, "−", product, "=", after]
         if not self.is_last:
             return [moved]
-        before, after = self.results
-        now = Term(f"{self.root} after all updates", Text(after), True)
-        return [moved, [Term(f"{self.root} before", Text(before)), "→", now]]
+        now = Term(f"{self.root} after all updates", Text(self.new_result), True)
+        return [moved, [Term(f"{self.root} before", Text(self.result)), "→", now]]
 
-    @property
     def cells(self) -> tuple[Text, ...]:
         result = Text("value becomes ", self.answer)
         return Text(self.name), self.gradient, NOTHING, NOTHING, result
@@ -310,96 +240,67 @@ class Sent(Told):
 
     Attributes:
         receiver: the name of the operand that gets it.
-        upstream, sent, before, after: the numbers of upstream × local = sent, before + sent = after.
-        formula: the formula of the local derivative, or "" where that is a number.
+        formula: the formula of the local derivative; "" where that is a number.
+        local: the formula and the number, or the number alone.
+        result: the sum that gives the gradient so far: "1 + 0.5 = 1.5".
         uses: "1 of 2".
     """
 
     def __init__(self, steps: Steps, step: Step, check: str = "") -> None:
-        is_complete = step.received == step.uses
-        super().__init__(steps, step, check if is_complete else "")
+        super().__init__(steps, step, check if step.received == step.uses else "")
         assert step.parent is not None
         assert step.operand is not None
         assert step.before is not None
         assert step.contribution is not None
         place = (step.node, step.operand)
         self.receiver = steps.diagram[step.parent].name
+        self.edge = f"{self.name} → {self.receiver}"
         self.upstream = Number(("g", step.node), step.upstream)
         self.number = Number(("l", *place), step.local)
-        self.sent = Number(("c", *place), step.contribution)
+        self.answer = Number(("c", *place), step.contribution)
         self.before = Number(("b", *place), step.before)
         # The first contribution keeps its sign of zero in the gradient, not in a sum.
         self.after = Number(("a", *place), step.before + step.contribution)
         self.formula = "" if _is_number(step.formula) else step.formula
+        self.local = Text(f"{self.formula} = " if self.formula else "", self.number)
+        self.result = Text(self.before, " + ", self.answer, " = ", self.after)
         self.uses = f"{step.received} of {step.uses}"
 
     @property
-    def edge(self) -> str:
-        return f"{self.name} → {self.receiver}"
-
-    @property
-    def local(self) -> Text:
-        """The local derivative as formula and number; the number alone where the formula is one."""
-        return Text(f"{self.formula} = ", self.number) if self.formula else Text(self.number)
-
-    @property
     def factor(self) -> str:
-        """The same to stand after a ×: a sum in brackets."""
+        """The local derivative to stand after a ×: a sum in brackets."""
         formula = f"({self.formula})" if _is_sum(self.formula) else self.formula
         return f"{formula} = {self.number}" if formula else str(self.number)
 
-    @property
-    def result(self) -> Text:
-        """The sum that gives the gradient so far: "1 + 0.5 = 1.5"."""
-        return Text(self.before, " + ", self.sent, " = ", self.after)
-
-    @property
-    def answer(self) -> Number:
-        return self.sent
-
-    @property
-    def asks(self) -> Text:
+    def halves(self) -> tuple[Text, Text]:
         to = f"Backward, from {self.name} to {self.receiver}: upstream ∂{self.root}/∂{self.name} = "
         by = f" times local ∂{self.name}/∂{self.receiver} = "
-        return Text(to, self.upstream, by, self.local, " gives ")
-
-    @property
-    def tells(self) -> Text:
         becomes = f". The gradient of {self.receiver} becomes "
-        return Text(self.sent, becomes, self.result, f", with {self.uses} uses received.")
+        return (
+            Text(to, self.upstream, by, self.local, " gives "),
+            Text(self.answer, becomes, self.result, f", with {self.uses} uses received."),
+        )
 
-    @property
     def equations(self) -> list[Equation]:
-        total: Equation = [
-            Term(f"gradient of {self.receiver} so far", Text(self.before)),
-            "+",
-            Term("contribution", Text(self.sent), True),
-            "=",
-            Term(f"gradient of {self.receiver}", Text(self.after), True),
-        ]
-        return [self.product("contribution"), total]
+        before = Term(f"gradient of {self.receiver} so far", Text(self.before))
+        sent = Term("contribution", Text(self.answer), True)
+        after = Term(f"gradient of {self.receiver}", Text(self.after), True)
+        return [self.product("contribution"), [before, "+", sent, "=", after]]
 
     def product(self, caption: str) -> Equation:
         """Upstream × local = contribution, under this caption."""
-        return [
-            Term(f"upstream ∂{self.root}/∂{self.name}", Text(self.upstream)),
-            "×",
-            Term(f"local ∂{self.name}/∂{self.receiver}", self.local),
-            "=",
-            Term(caption, Text(self.sent), True),
-        ]
+        upstream = Term(f"upstream ∂{self.root}/∂{self.name}", Text(self.upstream))
+        local = Term(f"local ∂{self.name}/∂{self.receiver}", self.local)
+        return [upstream, "×", local, "=", Term(caption, Text(self.answer), True)]
 
-    @property
     def cells(self) -> tuple[Text, ...]:
         result = Text(self.result, f" ({self.uses})")
-        return Text(self.edge), Text(self.upstream), self.local, Text(self.sent), result
+        return Text(self.edge), Text(self.upstream), self.local, Text(self.answer), result
 
-    @property
     def share(self) -> tuple[str, ...]:
         """The texts under `SHARES`."""
-        return self.receiver, str(self.number), str(self.sent), str(self.result), self.uses
+        return self.receiver, str(self.number), str(self.answer), str(self.result), self.uses
 
-    @property
     def chosen_formula(self) -> str:
         """As at a relu: without the numbers it cannot be written, or is written otherwise."""
         node = self.steps.diagram[self.step.node]
@@ -421,14 +322,14 @@ class SentAtOnce(Told):
     derivatives by all operands together.
 
     Attributes:
-        parts: what is said of each edge.
         program: what computed the local derivatives: "gradient program of loss".
+        parts: what is said of each edge.
         listed: the edges that are told one by one where there is little room: all, or the first.
         more: how many it leaves out: "… 334 more"; "" for none.
     """
 
     def __init__(self, steps: Steps, step: Step, check: str = "") -> None:
-        super().__init__(steps, step, check)
+        super().__init__(steps, step)
         operation = steps.diagram[step.node].operation
         assert is_compiled(operation)
         self.program = f"gradient program of {name_of(operation)}"
@@ -436,63 +337,48 @@ class SentAtOnce(Told):
         self.listed = self.parts if len(self.parts) <= MOST_LISTED else self.parts[:NAMED_FIRST]
         rest = len(self.parts) - len(self.listed)
         self.more = f"… {rest:,} more" if rest else ""
-        self.upstream = self.parts[0].upstream
+        self.receivers = "1 Value" if len(self.parts) == 1 else f"{len(self.parts):,} Values"
+        self.edge = f"{self.name} → {self.receivers}"
+        self.upstream, self.answer = self.parts[0].upstream, self.parts[0].answer
 
-    @property
-    def receivers(self) -> str:
-        """To how many it sends: "337 Values"."""
-        return "1 Value" if len(self.parts) == 1 else f"{len(self.parts):,} Values"
-
-    @property
-    def edge(self) -> str:
-        return f"{self.name} → {self.receivers}"
-
-    @property
-    def answer(self) -> Number:
-        return self.parts[0].sent
-
-    @property
-    def asks(self) -> Text:
-        first = self.parts[0]
+    def halves(self) -> tuple[Text, Text]:
+        first, *others = self.parts
         together = (
             f"Backward, from {self.name} to {self.receivers} at once: the {self.program} has "
             f"computed all local derivatives together. Upstream ∂{self.root}/∂{self.name} = "
         )
         by = f" times local ∂{self.name}/∂{first.receiver} = "
-        return Text(together, self.upstream, by, first.local, " gives ")
-
-    @property
-    def tells(self) -> Text:
-        """What the first operand gets, and some of the others."""
-        first, *others = self.parts
         becomes = f". The gradient of {first.receiver} becomes "
-        said = Text(first.sent, becomes, first.result, ".")
-        few = [Text(f"{part.receiver} gets ", part.sent) for part in others[: NAMED_FIRST - 1]]
-        if rest := len(others) - len(few):
-            few.append(Text(f"{rest:,} more {'gets its' if rest == 1 else 'get their'} share"))
-        if not few:
-            return said
-        *before, last = few
-        listed = _joined(", ", before)
-        return Text(said, " In the same step ", listed, " and " if before else "", last, ".")
+        return (
+            Text(together, self.upstream, by, first.local, " gives "),
+            Text(self.answer, becomes, first.result, ".", _gets(others)),
+        )
 
-    @property
     def equations(self) -> list[Equation]:
-        told = [
-            part.product(f"contribution to {part.receiver}") for part in self.parts[:NAMED_FIRST]
-        ]
+        first = self.parts[:NAMED_FIRST]
+        told = [part.product(f"contribution to {part.receiver}") for part in first]
         if rest := len(self.parts) - len(told):
             told.append([Term("in the table below", Text(f"… {rest:,} more"))])
         return told
 
-    @property
     def cells(self) -> tuple[Text, ...]:
         results = [Text(f"{part.receiver}: ", part.result) for part in self.listed]
         if self.more:
             results.append(Text(f"{self.more}, in the table below"))
-        edge, program = Text(self.edge), Text(self.program)
-        upstream = Text(self.upstream)
-        return edge, upstream, program, Text("all at once"), _joined("; ", results)
+        numbers = (Text(self.upstream), Text(self.program), Text("all at once"))
+        return Text(self.edge), *numbers, _joined("; ", results)
+
+
+def _gets(others: Sequence[Sent]) -> Text:
+    """What other operands get, some of them by name."""
+    few = [Text(f"{part.receiver} gets ", part.answer) for part in others[: NAMED_FIRST - 1]]
+    if rest := len(others) - len(few):
+        few.append(Text(f"{rest:,} more {'gets its' if rest == 1 else 'get their'} share"))
+    if not few:
+        return NOTHING
+    *before, last = few
+    joint = " and " if before else ""
+    return Text(" In the same step ", _joined(", ", before), joint, last, ".")
 
 
 def _joined(between: str, texts: Sequence[Text]) -> Text:
