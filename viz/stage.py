@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-from glassgrad.engine import Formula, Operation
+from glassgrad.engine import Formula, Operation, Scope
 from glassgrad.engine.formula import precedence, printed
 from glassgrad.engine.op import ATOM
 from glassgrad.engine.printers import SIGN, pieces
@@ -255,25 +255,33 @@ def _step(said: Told, places: Mapping[int, int], *, is_live: bool) -> dict[str, 
 def formula(diagram: Diagram, root: int) -> str:
     """The expression behind a node in MathML, each part of it an `<mrow data-n="its index">`.
 
-    A node that is used several times is defined before, in a row of its own.
+    A node that is used several times is defined before, in a row of its own. Of an expression that
+    is too long what modules compute is written as their calls: "MLP(x)".
 
     Returns:
-        The markup; "" for an expression that is too long, or none at all.
+        The markup; "" for an expression that is still too long, or none at all.
 
     >>> from glassgrad import Value
     >>> formula(Diagram([-Value(3.0, label="x")]), 1)
     '<math><mrow data-n="1"><mo>−</mo><mrow data-n="0"><mi>x</mi></mrow></mrow></math>'
     """
-    behind = _behind(diagram, root)
+    calls: dict[int, str] = {}
+    behind = _behind(diagram, root, calls)
+    if behind is None:
+        calls = _calls(diagram, root)
+        behind = _behind(diagram, root, calls)
     if behind is None or not diagram[root].parents:
         return ""
-    uses = Counter(parent for i in behind for parent in diagram[i].parents)
+    uses = Counter(parent for i in behind if i not in calls for parent in diagram[i].parents)
     markup: dict[int, tuple[str, int]] = {}
     rows = []
     for i in behind:
         node = diagram[i]
-        text, binds = _typeset(node, [markup[parent] for parent in node.parents])
-        is_defined = bool(node.parents) and uses[i] > 1
+        if i in calls:
+            text, binds = calls[i], ATOM
+        else:
+            text, binds = _typeset(node, [markup[parent] for parent in node.parents])
+        is_defined = bool(node.parents) and uses[i] > 1 and i not in calls
         if is_defined or (i == root and node.label):
             rows.append(f"{_part(i, MATHML.name(node.name))}<mo>=</mo>{_part(i, text)}")
             text, binds = MATHML.name(node.name), ATOM
@@ -286,11 +294,29 @@ def formula(diagram: Diagram, root: int) -> str:
     return f"<math><mtable>{table}</mtable></math>"
 
 
-def _behind(diagram: Diagram, root: int) -> list[int] | None:
+def _calls(diagram: Diagram, root: int) -> dict[int, str]:
+    """The results of the outermost modules, typeset as calls; those of one are numbered."""
+    scopes = [None if s is None else s.chain()[0] for s in Scopes(diagram).of]
+    results: dict[Scope, dict[int, None]] = {}
+    for node in diagram:
+        for parent in node.parents:
+            scope = scopes[parent]
+            if scope is not None and scope is not scopes[node.index] and diagram[parent].parents:
+                results.setdefault(scope, {})[parent] = None
+    found = {}
+    for scope, nodes in results.items():
+        call = f"<mi>{html.escape(visible(scope.name))}</mi><mo>(</mo><mi>x</mi><mo>)</mo>"
+        for k, i in enumerate(nodes, 1):
+            found[i] = f"<msub><mrow>{call}</mrow><mn>{k}</mn></msub>" if len(nodes) > 1 else call
+    return {i: call for i, call in found.items() if i != root}
+
+
+def _behind(diagram: Diagram, root: int, calls: Mapping[int, str]) -> list[int] | None:
     """The nodes that one is computed from and itself, in order; None if too many are written."""
     found, pending, leaves = {root}, [root], 0
     while pending:
-        for parent in diagram[pending.pop()].parents:
+        last = pending.pop()
+        for parent in () if last in calls else diagram[last].parents:
             leaves += not diagram[parent].parents or parent in found
             if parent not in found:
                 found.add(parent)
