@@ -155,10 +155,13 @@ function referred(graph, [kind, node, operand]) {
 
 function bracketed(text) { return text.startsWith("-") ? `(${text})` : text; }
 
-/* A text with its numbers as they are now; "()" asks for brackets around negative ones. */
-function written(graph, text) {
-  return typeof text === "string" ? text : text.map((piece) =>
-    (typeof piece === "string" ? piece : shown(piece))).join("");
+/* A text with its numbers as they are now; "()" asks for brackets around negative ones. The formula of
+   a derivative that holds for the stored numbers only is left out once numbers change. */
+function written(graph, text, step) {
+  if (typeof text === "string") { return text; }
+  const isStale = step && step.branch && graph.isChanged();
+  return text.filter((piece, i) => !(isStale && typeof piece === "string" && text[i + 1] && text[i + 1][0] === "l" &&
+    piece.endsWith(" = ") && !piece.includes("∂"))).map((piece) => (typeof piece === "string" ? piece : shown(piece))).join("");
 
   function shown(piece) {
     const number = short(referred(graph, piece));

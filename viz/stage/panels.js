@@ -152,7 +152,7 @@ function equationIn(place) {
         const said = written(graph, caption);
         const kind = /^upstream|^gradient|^contribution|^δ|^∂/.test(said) ? " gg-grad" : /^local/.test(said) ? " gg-local" : "";
         const card = make("span", "gg-term" + kind + (isAnswer ? " gg-answer" : ""), pair);
-        const shown = isAnswer && isAsked ? "?" : shownLocal(graph, step, text);
+        const shown = isAnswer && isAsked ? "?" : written(graph, text, step);
         make("small", "", card, said).title = said;
         make("b", "", card, shown);
         card.classList.toggle("gg-wide", shown.length > 16);
@@ -164,13 +164,6 @@ function equationIn(place) {
         (received < uses ? ": not complete yet" : ": complete"));
     }
   };
-}
-
-/* A formula that holds for the stored numbers only is left out once numbers change. */
-function shownLocal(graph, step, text) {
-  if (!step.branch || !graph.isChanged() || typeof text === "string") { return written(graph, text); }
-  const numbers = text.filter((piece) => typeof piece !== "string");
-  return numbers.length === 1 && numbers[0][0] === "l" ? written(graph, numbers) : written(graph, text);
 }
 
 /* Predict: a place to guess the answer of the step before it is shown. */
@@ -265,7 +258,7 @@ function rowsIn(place, first, { go, point }) {
       body.textContent = "";
       rows = steps.map((step, i) => {
         const row = make("tr", "", body);
-        [String(first + i + 1), step.phase, ...step.cells.map((cell) => written(graph, cell))]
+        [String(first + i + 1), step.phase, ...step.cells.map((cell) => written(graph, cell, step))]
           .forEach((text) => make("td", "", row, text));
         row.addEventListener("click", () => go(i));
         row.addEventListener("mouseenter", () => point(step.node, true));

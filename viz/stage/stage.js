@@ -244,7 +244,7 @@ function setUp(root, moved) {
     const step = steps[now], hidden = isHidden();
     const full = unit ? stepsNow(graph, allSteps) : steps, at = unit ? full.indexOf(step) : now;
     const known = level === "network" ? null : knownAfter(graph, full, at, hidden);
-    const sentence = written(graph, step.asks) + (hidden ? "what?" : written(graph, step.tells));
+    const sentence = written(graph, step.asks, step) + (hidden ? "what?" : written(graph, step.tells, step));
     if (saying.textContent !== sentence) { saying.textContent = sentence; }
     formula.show(step, (i) => graph.nodes[i], ownFormula(step.node));
     timeline(steps, now, level === "network" || unit);
