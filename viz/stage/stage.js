@@ -86,7 +86,8 @@ function setUp(root, moved) {
   /* The picture runs to the right, or down where there is more room that way. */
   function arrange() {
     if (!frame.clientWidth) { return; }
-    const isDown = frame.clientWidth < 0.9 * frame.clientHeight || frame.clientWidth < 560;
+    const isDown = frame.clientWidth < 0.9 * frame.clientHeight ||
+      (frame.clientWidth < 560 && frame.clientHeight > 0.75 * frame.clientWidth);
     svg.setAttribute("width", frame.clientWidth);
     svg.setAttribute("height", frame.clientHeight);
     if (!layout || layout.isDown !== isDown) {
@@ -139,6 +140,7 @@ function setUp(root, moved) {
         (name.includes("right") ? box.right < room.width - width - 12 : box.left > width + 12) ||
         (name.includes("bottom") ? box.bottom < room.height - height - 12 : box.top > height + 12)));
       part.dataset.corner = corner || (part === tools ? "top right" : "bottom right");
+      part.style.visibility = corner ? "" : "hidden"; /* keys, wheel and pinch do the same */
       used = part.dataset.corner;
     }
   }
