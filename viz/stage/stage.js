@@ -93,7 +93,8 @@ function setUp(root, moved) {
   /* The picture runs to the right, or down where there is more room that way. */
   function arrange() {
     if (!frame.clientWidth) { return; }
-    const isDown = frame.clientWidth < 0.9 * frame.clientHeight || frame.clientWidth < 560;
+    const isDown = frame.clientWidth < 0.9 * frame.clientHeight ||
+      (frame.clientWidth < 560 && frame.clientHeight > 0.75 * frame.clientWidth);
     svg.setAttribute("width", frame.clientWidth);
     svg.setAttribute("height", frame.clientHeight);
     if (!layout || layout.isDown !== isDown) {
@@ -152,9 +153,11 @@ function setUp(root, moved) {
       right: view.x + view.scale * (box.x + box.width), bottom: view.y + view.scale * (box.y + box.height) }));
     if (minimap.style.display === "none") { return; }
     const { width, height } = minimap.getBoundingClientRect(), room = { width: frame.clientWidth, height: frame.clientHeight };
-    minimap.dataset.corner = ["bottom right", "bottom left", "top left", "top right"].find((name) => taken.every((box) =>
+    const corner = ["bottom right", "bottom left", "top left", "top right"].find((name) => taken.every((box) =>
       (name.includes("right") ? box.right < room.width - width - 12 : box.left > width + 12) ||
-      (name.includes("bottom") ? box.bottom < room.height - height - 12 : box.top > height + 12))) || "bottom right";
+      (name.includes("bottom") ? box.bottom < room.height - height - 12 : box.top > height + 12)));
+    minimap.dataset.corner = corner || "bottom right";
+    minimap.style.visibility = corner ? "" : "hidden";
   }
 
   function drawMinimap() {
