@@ -504,7 +504,8 @@ function setUp(root, moved) {
   var remembering, undo, rateField; /* made below, used by `changed` */
 
   function liveControls() {
-    const group = make("div", "gg-live", controls), label = make("label", "", group, "rate ");
+    const group = make("div", "gg-live", controls), label = make("label", "", group);
+    make("span", "gg-rate", label, "rate ").title = "learning rate";
     rateField = make("input", "", label);
     rateField.type = "text";
     rateField.inputMode = "decimal";
