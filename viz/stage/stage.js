@@ -519,7 +519,8 @@ function setUp(root, moved) {
       if (by && graph.rate !== null) { setRate(Number((graph.rate * by).toPrecision(3))); event.preventDefault(); }
       event.stopPropagation();
     });
-    buttonIn(group, "throw", "Update, then forward again with the new numbers (N)", throwAgain, "Throw again");
+    const again = buttonIn(group, "throw", "Update, then forward again with the new numbers (N)", throwAgain, "Throw");
+    make("span", "gg-again", again, "again");
     undo = buttonIn(group, "restore", "Back to the numbers of the program (R)", restoreNumbers, "Start again");
     undo.hidden = true;
     return group;
