@@ -23,7 +23,7 @@ from outputs import Html, harmless
 
 from glassgrad import MLP, Drawing, Layer, Neuron, Value, draw, draw_dot, engine, grad, scope
 from glassgrad.viz import dot
-from glassgrad.viz.svg import DARK
+from glassgrad.viz.markup import DARK
 
 SVG = "{http://www.w3.org/2000/svg}"
 

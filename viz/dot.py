@@ -3,7 +3,7 @@
 Values are boxes with name, number and gradient; operations are small ellipses before the value they
 compute, as in the lecture many know. The modules of a layer are the rows of one table. Every text
 is escaped, so a label is never markup. Colours are safe for colour-blind readers, and nothing is
-said by colour alone. Next: `svg.py`, which adds the colours of the dark.
+said by colour alone. Next: `markup.py`, which adds the colours of the dark.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ from glassgrad.engine import Scope
 from glassgrad.engine.printing import MISSING, short
 from glassgrad.engine.text import visible
 from glassgrad.viz.compiled import is_compiled, kind_of, title_of
-from glassgrad.viz.marks import marks
-from glassgrad.viz.node import Node
-from glassgrad.viz.parts import Edge, Group, Hidden, Part, Picture
+from glassgrad.viz.node import Node, marks
+from glassgrad.viz.picture import Edge, Group, Hidden, Part, Picture
 from glassgrad.viz.scopes import gradient_in
 
 DATA, GRADIENT, INK, FAINT = "#0072B2", "#B34E00", "#1a1a1a", "#6b6b6b"

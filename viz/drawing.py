@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,10 @@ from glassgrad.engine.text import describe, told
 from glassgrad.engine.tree import scalar_of
 from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.dot import digraph
-from glassgrad.viz.marks import marks
-from glassgrad.viz.notes import note
-from glassgrad.viz.parts import Picture
+from glassgrad.viz.markup import page_svg, sheet
+from glassgrad.viz.node import marks
+from glassgrad.viz.picture import Picture, note
 from glassgrad.viz.render import RendererMissingError, RenderingError, render
-from glassgrad.viz.saving import checked_name
-from glassgrad.viz.sheet import sheet
-from glassgrad.viz.svg import page_svg
 
 SCHEMA = "glassgrad-graph/1"
 MAX_NODES = 150
@@ -254,6 +252,37 @@ def check_whole(option: str, number: int, least: int) -> None:
         raise TypeError(f"{option} is a whole number, not {describe(number)}.") from None
     if number < least:
         raise ValueError(f"{option} is at least {least}, not {told(number)}.")
+
+
+def checked_name(path: Any, formats: Sequence[str], what: str, example: str) -> tuple[Path, str]:
+    """The name as a path, and the format that its ending asks for.
+
+    Args:
+        path: what was given to `save`.
+        formats: the endings there are, the usual one first.
+        what: what is saved, for the error: "A drawing is".
+        example: a good stem of a name, such as "graph".
+
+    Raises:
+        TypeError: it is not the name of a file.
+        ValueError: another ending.
+
+    >>> checked_name("c.SVG", ("svg", "png"), "A drawing is", "graph")[1]
+    'svg'
+    """
+    if not isinstance(path, (str, PathLike)):
+        problem = f"save takes the name of a file, not {describe(path)}."
+        raise TypeError(f"{problem} Write save('{example}.{formats[0]}').")
+    path = Path(path)
+    kind = path.suffix.lower().lstrip(".")
+    if kind not in formats:
+        endings = ", ".join(f".{known}" for known in formats)
+        better = f"{path.stem.strip('.') or example}.{formats[0]}"
+        raise ValueError(
+            f"{what} saved under a name that ends in {endings}, not as "
+            f"{told(path.name)}. Write {told(better)}."
+        )
+    return path, kind
 
 
 def picture_of(diagram: Diagram, gradients: Mapping[int, float], max_nodes: int) -> Drawing:

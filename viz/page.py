@@ -20,7 +20,7 @@ from glassgrad.viz import at_once
 from glassgrad.viz.assets import compact_script, compact_style
 from glassgrad.viz.drawing import MAX_NODES, picture_of
 from glassgrad.viz.mistakes import Mistakes
-from glassgrad.viz.parts import Picture
+from glassgrad.viz.picture import Picture
 from glassgrad.viz.render import RendererMissingError, RenderingError
 from glassgrad.viz.step import Step
 from glassgrad.viz.steps import Steps
