@@ -100,10 +100,10 @@ def test_an_operation_is_a_small_node_before_its_value() -> None:
         (lambda a: a * a, "×"),
         (lambda a: a - a, "−"),
         (lambda a: a / a, "÷"),
-        (lambda a: a**a, "**"),
+        (lambda a: a**a, "^"),
         (lambda a: engine.maximum(a, a), "maximum"),
         (lambda a: engine.dot([a], [a]), "dot"),
-        (lambda a: engine.sum(a, a), "sum"),
+        (lambda a: engine.sum(a, a), "Σ"),
     ],
 )
 def test_parallel_edges_are_kept(build: Callable[[Value], Value], symbol: str) -> None:
@@ -726,29 +726,31 @@ svg class=glassgrad-graph role=img
   g class=graph
     polygon fill=#ffffff
     g class=node data-n=0
-      path fill=#ffffff stroke=#1a1a1a
+      path fill=#ffffff stroke=#858585
       text fill=#1a1a1a x
       text fill=#0072b2 value 3
       text fill=#b34e00 grad 6
+      path stroke=#e8e8e8
     g class=node
-      ellipse fill=#e8e8e8 stroke=#1a1a1a
+      ellipse fill=#e8e8e8 stroke=#858585
       text fill=#1a1a1a ×
     g class=edge data-e=1_0
-      path fill=none stroke=#6b6b6b
-      polygon fill=#6b6b6b stroke=#6b6b6b
+      path fill=none stroke=#858585
+      polygon fill=#858585
       text fill=#6b6b6b 3
     g class=edge data-e=1_1
-      path fill=none stroke=#6b6b6b
-      polygon fill=#6b6b6b stroke=#6b6b6b
+      path fill=none stroke=#858585
+      polygon fill=#858585
       text fill=#6b6b6b 3
     g class=node data-n=1
-      path fill=#ffffff stroke=#1a1a1a
+      path fill=#ffffff stroke=#858585
       text fill=#1a1a1a w
       text fill=#0072b2 value 9
       text fill=#b34e00 grad 1
+      path stroke=#e8e8e8
     g class=edge
-      path fill=none stroke=#6b6b6b
-      polygon fill=#6b6b6b stroke=#6b6b6b
+      path fill=none stroke=#858585
+      polygon fill=#858585
 """
 
 

@@ -26,8 +26,11 @@ DARK = {
     OPERATION: "#3a3a3d",
 }
 """What each colour becomes where the reader prefers the dark."""
+_LINES = (INK, FAINT, FAN, OPERATION)
+"""The colours of lines; others are of texts and faces only."""
 
 _BOX = re.compile(r'<g data-n="\d+" class="node">.*?</g>', re.DOTALL)
+_RULE = re.compile(r'<polygon fill="(#\w+)" stroke="\1" points="(\S+,(\S+)) \2 (\S+),\3 [^"]*"/>')
 _LINE = re.compile(r'(<text [^>]*)text-anchor="start" x="[^"]*"( y="([^"]*)")')
 
 
@@ -51,6 +54,9 @@ def tidy_svg(svg: bytes) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<!--.*?-->\n?", "", text, flags=re.DOTALL)
     text = re.sub(r"<title>.*?</title>\n?", "", text, flags=re.DOTALL)
+    text = _RULE.sub(r'<path stroke="\1" d="M\2H\4"/>', text)
+    text = re.sub(r'(<polygon fill="(#\w+)") stroke="\2"', r"\1", text)  # the heads of arrows
+    text = re.sub(r' points="(\S+) ([^"]*) \1"', r' points="\1 \2"', text)
     text = re.sub(r' id="(?:graph|node|edge|clust|a_)[^"]*"', "", text)
     return re.sub(r' id="([neorb])(\d+(?:_\d+)?)"', r' data-\1="\2"', text)
 
@@ -76,7 +82,7 @@ def _dark_style() -> str:
     rules = "".join(
         f'.{CLASS} [{kind}="{light.lower()}"]{{{kind}:{dark}}}'
         for light, dark in DARK.items()
-        for kind in ("fill", "stroke")
+        for kind in ("fill", "stroke")[: 1 + (light in _LINES)]
     )
     return f"@media (prefers-color-scheme:dark){{{rules}}}"
 
