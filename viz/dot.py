@@ -1,9 +1,10 @@
 """A diagram as a DOT graph: how nodes, edges, groups and marks look.
 
 Values are boxes with a name, the number, and below a rule the gradient; operations are circles with
-their sign before the value they compute, as in the lecture many know. The modules of a layer are the rows of one table. Every text
-is escaped, so a label is never markup. Colours are safe for colour-blind readers, and nothing is
-said by colour alone. Next: `markup.py`, which adds the colours of the dark.
+their sign before the value they compute, as in the lecture many know. The modules of a layer are
+the rows of one table. Every text is escaped, so a label is never markup. Colours are safe for
+colour-blind readers, and nothing is said by colour alone. Next: `markup.py`, which adds the colours
+of the dark.
 """
 
 from __future__ import annotations

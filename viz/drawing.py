@@ -19,7 +19,7 @@ from glassgrad.engine.text import describe, told
 from glassgrad.engine.tree import scalar_of
 from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.dot import digraph
-from glassgrad.viz.markup import page_svg, sheet
+from glassgrad.viz.markup import document, figure, image, page_svg, table
 from glassgrad.viz.node import marks
 from glassgrad.viz.picture import Picture, note
 from glassgrad.viz.render import RendererMissingError, RenderingError, render
@@ -27,6 +27,11 @@ from glassgrad.viz.render import RendererMissingError, RenderingError, render
 SCHEMA = "glassgrad-graph/1"
 MAX_NODES = 150
 RADIUS = 2
+MOST_ROWS = 150
+"""Of more nodes the table in a notebook shows the first; a page of its own has all."""
+_SCROLLING = "margin:0;max-width:100%;overflow-x:auto"
+_READABLE = 0.7
+"""A wide picture is shrunk to fit its cell, down to this share of its size; then it scrolls."""
 FORMATS = ("svg", "png", "pdf", "dot", "json", "html", "txt")
 
 
@@ -128,10 +133,34 @@ class Drawing:
     def to_html(self) -> str:
         """A page of its own with the picture and the table; without Graphviz, the table alone."""
         try:
-            picture = self.svg
+            picture = figure(self.svg)
         except (RendererMissingError, RenderingError) as error:
             picture = f"<p>{html.escape(str(error))}</p>"
-        return sheet(self.title(), picture, self.note, self.rows())
+        body = picture + _paragraph(self.note) + table("Nodes", self.rows())
+        return document(self.title(), body)
+
+    def html(self) -> str:
+        """The picture as an image, and its table, for a page or for the cell of a notebook.
+
+        What is too wide scrolls inside it. It needs no script and no style sheet, so an untrusted
+        notebook and a code host show it too.
+
+        Raises:
+            RendererMissingError: there is no Graphviz; the message says what to install.
+            RenderingError: Graphviz took longer than the time limit.
+        """
+        svg = self.svg
+        least = _READABLE * float(svg.partition('width="')[2].partition("pt")[0])
+        fitting = f"max-width:max(100%,{least:.0f}pt);height:auto"
+        shown = figure(image(svg, self.description(), fitting), style=_SCROLLING)
+        head, *rows = self.rows()
+        more = len(rows) - MOST_ROWS
+        caption = "Nodes" if more <= 0 else f"Nodes, {more:,} more in print(draw(y))"
+        listed = table(caption, [head, *rows[:MOST_ROWS]])
+        numbers = f'<div style="{_SCROLLING}">{listed}</div>'
+        summary = f"<summary>{html.escape(self.title())} as a table</summary>"
+        below = f"{_paragraph(self.note)}<details>{summary}{numbers}</details>"
+        return f'<div class="glassgrad-drawing" lang="en">{shown}{below}</div>'
 
     def to_json(self) -> str:
         """All nodes as JSON, in the order of evaluation.
@@ -158,9 +187,12 @@ class Drawing:
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
         try:
-            return {"image/svg+xml": self.svg, "text/plain": str(self)}
+            pictures = {"text/html": self.html(), "image/svg+xml": self.svg}
         except (RendererMissingError, RenderingError) as error:
             return {"text/plain": f"{self}\n{error}"}
+        is_long = len(self.diagram) > MAX_NODES
+        text = f"{self!r}\n{self.note}".rstrip() if is_long else str(self)
+        return {**pictures, "text/plain": text}
 
 
 def draw(
@@ -308,6 +340,10 @@ def draw_dot(
         raise ValueError(f"Graphviz has no format {told(format)}; it has svg, png and others.")
     graph.format = format
     return graph
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{html.escape(text)}</p>" if text else ""
 
 
 def _heading(description: str) -> str:

@@ -1,12 +1,14 @@
-"""Graphviz's SVG made fit for pages: no ids, a title, colours for the dark, lines in the middle.
+"""Pictures in pages: Graphviz's SVG made fit for them, images, tables, whole documents.
 
 Graphviz lays out with the fonts it finds, a browser draws with its own. So each line of a box is
 anchored in the middle of its box, and stays there whatever the font and even if a script changes
 it. The dark colours are a rule inside the picture, under the attributes that Graphviz wrote.
+Nothing is loaded from anywhere. Who cannot see a picture reads the table, which says the same.
 """
 
 from __future__ import annotations
 
+import base64
 import html
 import re
 from collections.abc import Sequence
@@ -87,12 +89,13 @@ def _dark_style() -> str:
     return f"@media (prefers-color-scheme:dark){{{rules}}}"
 
 
-_STYLE = (
+DOCUMENT_STYLE = (
     ":root { color-scheme: light dark; --ink: #1a1a1a; --paper: #ffffff; --line: #767676 }"
     "@media (prefers-color-scheme: dark) {"
     " :root { --ink: #ececec; --paper: #1c1c1e; --line: #8f8f8f } }"
     "body { font: 15px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--paper);"
-    " margin: 24px auto; max-width: 1100px; padding: 0 16px }"
+    " margin: 24px auto; max-width: 1124px; padding: 0 16px }"
+    "h1 { font-size: 1.4em; font-weight: 600; margin: 0 0 8px; overflow-wrap: anywhere }"
     "figure { margin: 0; overflow-x: auto } svg { max-width: 100%; height: auto }"
     "table { border-collapse: collapse; font-variant-numeric: tabular-nums }"
     "th, td { text-align: left; padding: 3px 16px 3px 0; border-bottom: 1px solid var(--line) }"
@@ -100,35 +103,51 @@ _STYLE = (
 )
 
 
-def sheet(title: str, picture: str, note: str, rows: Sequence[Sequence[str]]) -> str:
-    """A whole HTML document.
+def document(title: str, body: str) -> str:
+    """A whole HTML document, its title as a heading; `body` is HTML.
 
-    Args:
-        title: of the page; any text.
-        picture: HTML: an SVG picture, or a sentence that says why there is none.
-        note: what the picture leaves out, or "".
-        rows: the texts of the table, headings first.
-
-    >>> from glassgrad.viz.markup import sheet
-    >>> "a &lt; b" in sheet("Graph", "<svg/>", "", [["node"], ["a < b"]])
+    >>> from glassgrad.viz.markup import document
+    >>> "<h1>a &lt; b</h1><p>c</p>" in document("a < b", "<p>c</p>")
     True
     """
     title = html.escape(title)
-    said = f"<p>{html.escape(note)}</p>" if note else ""
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{_STYLE}</style></head><body><main><h1>{title}</h1>"
-        f'<figure tabindex="0" role="group" aria-label="Picture">{picture}</figure>{said}'
-        f"{_table(rows)}</main></body></html>\n"
+        f"<title>{title}</title><style>{DOCUMENT_STYLE}</style></head>"
+        f"<body><main><h1>{title}</h1>{body}</main></body></html>\n"
     )
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
+def figure(picture: str, kind: str = "", style: str = "") -> str:
+    """A picture in a box that scrolls and can be reached by keyboard."""
+    look = (f' class="{kind}"' if kind else "") + (f' style="{style}"' if style else "")
+    return f'<figure{look} tabindex="0" role="group" aria-label="Picture">{picture}</figure>'
+
+
+def image(svg: str, alternative: str, style: str = "") -> str:
+    """A picture as an image, which survives where inline SVG does not, with its text.
+
+    >>> from glassgrad.viz.markup import image
+    >>> image("<svg/>", "a < b")
+    '<img alt="a &lt; b" src="data:image/svg+xml;base64,PHN2Zy8+">'
+    """
+    encoded = base64.b64encode(svg.encode()).decode()
+    look = f' style="{style}"' if style else ""
+    return f'<img alt="{html.escape(alternative)}"{look} src="data:image/svg+xml;base64,{encoded}">'
+
+
+def table(caption: str, rows: Sequence[Sequence[str]]) -> str:
+    """A table of texts, headings first; the first cell of a row is its heading.
+
+    >>> from glassgrad.viz.markup import table
+    >>> "<td>a &lt; b</td>" in table("Nodes", [["node", "as"], ["c", "a < b"]])
+    True
+    """
     head = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in rows[0])
     body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows[1:])
     return (
-        f"<table><caption>Nodes</caption><thead><tr>{head}</tr></thead>"
+        f"<table><caption>{html.escape(caption)}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table>"
     )
 

@@ -8,7 +8,6 @@ and the table remain. The page wears the style of the steps; what it has of its 
 
 from __future__ import annotations
 
-import base64
 import html
 import json
 from collections.abc import Callable, Iterator
@@ -22,8 +21,7 @@ from glassgrad.engine.printing import columns
 from glassgrad.engine.text import describe, visible
 from glassgrad.viz.assets import compact_script, compact_style
 from glassgrad.viz.drawing import check_whole, checked_name
-from glassgrad.viz.markup import page_svg
-from glassgrad.viz.page import DOCUMENT_STYLE
+from glassgrad.viz.markup import document, image, page_svg
 from glassgrad.viz.portions import Portion, Portions, program_graph
 from glassgrad.viz.render import RendererMissingError, RenderingError, render
 
@@ -114,7 +112,7 @@ class ProgramDrawing:
         if kind in ("png", "pdf"):
             return render(self.dot, kind)
         texts: dict[str, Callable[[], str]] = {
-            "html": lambda: document(self),
+            "html": lambda: document(f"Program of {visible(self.title)}", page(self)),
             "svg": lambda: self.svg,
             "dot": lambda: self.dot,
             "txt": self.text,
@@ -216,18 +214,6 @@ def page(drawing: ProgramDrawing) -> str:
     )
 
 
-def document(drawing: ProgramDrawing) -> str:
-    """The two sides as a whole HTML document."""
-    title = _title(drawing)
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>{title}</title><style>{DOCUMENT_STYLE}</style></head>"
-        f"<body><main><h1>{title}</h1>{page(drawing)}</main></body></html>\n"
-    )
-
-
 def _title(drawing: ProgramDrawing) -> str:
     return html.escape(f"Program of {visible(drawing.title)}")
 
@@ -235,13 +221,12 @@ def _title(drawing: ProgramDrawing) -> str:
 def _picture(drawing: ProgramDrawing) -> str:
     """The scalars as an image, which survives where inline SVG does not; the script inlines it."""
     try:
-        encoded = base64.b64encode(drawing.graph_svg().encode()).decode()
+        picture = image(drawing.graph_svg(), drawing.description())
     except (RendererMissingError, RenderingError) as error:
         return f"<p>{html.escape(str(error))}</p>"
-    alternative = html.escape(drawing.description())
     return (
         '<figure class="gg-picture gp-picture" tabindex="0" role="group" aria-label="Scalars">'
-        f'<img alt="{alternative}" src="data:image/svg+xml;base64,{encoded}"></figure>'
+        f"{picture}</figure>"
     )
 
 
