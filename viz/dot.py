@@ -10,9 +10,13 @@ of the dark.
 from __future__ import annotations
 
 import html
+import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
+from pathlib import Path
+from typing import Any
 
 import graphviz
 
@@ -22,6 +26,7 @@ from glassgrad.engine.text import visible
 from glassgrad.viz.compiled import is_compiled, kind_of, title_of
 from glassgrad.viz.node import Node, marks
 from glassgrad.viz.picture import Edge, Group, Hidden, Part, Picture
+from glassgrad.viz.render import render
 from glassgrad.viz.scopes import gradient_in
 
 DATA, GRADIENT, INK, FAINT = "#0072B2", "#B34E00", "#1a1a1a", "#6b6b6b"
@@ -51,9 +56,57 @@ _ROUND = 5
 """Operations with longer names than this are wide ellipses and no circles."""
 
 
-def digraph(
-    picture: Picture, *, derivatives: bool = False, direction: str = "LR"
-) -> graphviz.Digraph:
+class Digraph(graphviz.Digraph):  # type: ignore[misc]  # it has no types
+    """The graph of the graphviz package, which draws also where there is no `dot` program.
+
+    Where there is one, everything is as in that package. Else the renderer that comes with
+    glassgrad draws, and the options that choose another one do not apply.
+
+    >>> from glassgrad.viz.dot import Digraph
+    >>> graph = Digraph()
+    >>> graph.edge("a", "b")
+    >>> graph.pipe("svg")[:5]
+    b'<?xml'
+    """
+
+    def pipe(self, format: str | None = None, *options: Any, **named: Any) -> Any:
+        """The picture as bytes, or with `encoding` as text."""
+        if shutil.which(named.get("engine") or self.engine):
+            return super().pipe(format, *options, **named)
+        picture = render(self.source, (format or self.format).lower())
+        encoding = named.get("encoding")
+        return picture if encoding is None else picture.decode(encoding)
+
+    def render(
+        self,
+        filename: str | os.PathLike[str] | None = None,
+        directory: str | os.PathLike[str] | None = None,
+        view: bool = False,
+        cleanup: bool = False,
+        format: str | None = None,
+        **named: Any,
+    ) -> str:
+        """Write the source and, beside it, the picture; gives the name of the picture."""
+        if shutil.which(named.get("engine") or self.engine):
+            named.update(directory=directory, view=view, cleanup=cleanup, format=format)
+            return str(super().render(filename, **named))
+        outfile = named.get("outfile")
+        if outfile is not None:
+            format = format or Path(outfile).suffix[1:]
+            filename = filename or Path(outfile).with_suffix(f".{self._default_extension}")
+        kind = (format or self.format).lower()
+        picture = render(self.source, kind)
+        source = self.save(filename, directory=directory)
+        written = f"{source}.{kind}" if outfile is None else os.fspath(outfile)
+        Path(written).write_bytes(picture)
+        if cleanup:
+            Path(source).unlink()
+        if view or named.get("quiet_view"):
+            self._view(written, format=kind, quiet=bool(named.get("quiet_view")))
+        return written
+
+
+def digraph(picture: Picture, *, derivatives: bool = False, direction: str = "LR") -> Digraph:
     """The DOT graph of a picture.
 
     Args:
@@ -63,7 +116,7 @@ def digraph(
     """
     is_heavy = picture.load > HEAVY
     effort = _FAST if is_heavy else {**_FINE, **(_FANNED if picture.columns else {})}
-    graph = graphviz.Digraph(
+    graph = Digraph(
         graph_attr={"rankdir": direction, "fontname": FONT, "fontsize": "11", "bgcolor": PAPER,
                     "nodesep": "0.15", "ranksep": "0.3", **effort},
         node_attr={"fontname": FONT, "fontsize": "12", "shape": "box", "style": "rounded,filled",

@@ -325,7 +325,9 @@ def picture_of(diagram: Diagram, gradients: Mapping[int, float], max_nodes: int)
 def draw_dot(
     root: Value, format: str = "svg", rankdir: str = "LR", names: Mapping[str, Any] | None = None
 ) -> graphviz.Digraph:
-    """The graph as a `graphviz.Digraph`, as in the lecture; `draw` needs no `dot` program.
+    """The graph as a `graphviz.Digraph`, as in the lecture.
+
+    Its `render` and `pipe` draw with the `dot` program, or without one as `draw` does.
 
     Raises:
         TypeError: `root` is not a Value.
