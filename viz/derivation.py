@@ -17,7 +17,7 @@ from glassgrad.engine.formula import precedence
 from glassgrad.engine.misuse import name
 from glassgrad.engine.printers import PRODUCT, TEXT
 from glassgrad.engine.printing import columns, short
-from glassgrad.engine.text import describe
+from glassgrad.engine.text import clipped, describe
 from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.formulas import local_derivative, symbol
 from glassgrad.viz.mathml import mathml
@@ -41,6 +41,9 @@ class Written:
     is_sum: bool = False
     is_quotient: bool = False
 
+    def __repr__(self) -> str:
+        return f"<written {clipped(self.text)}>"
+
 
 @dataclass(frozen=True)
 class Equation:
@@ -55,6 +58,9 @@ class Equation:
     name: Written
     sides: tuple[Written, ...]
     result: float
+
+    def __repr__(self) -> str:
+        return f"<equation {clipped(self.name.text)} = {short(self.result)}>"
 
     def all_sides(self) -> tuple[Written, ...]:
         """What stands right of each sign of equality, the result last."""
@@ -156,13 +162,15 @@ class Derivation:
         return self.text()
 
     def __repr__(self) -> str:
-        return f"<derivation of {self.equations[-1].name.text} by {self.heading()}>"
+        return f"<derivation of {clipped(self.equations[-1].name.text)} in {self._many()}>"
 
     def heading(self) -> str:
         """What is derived, and how many paths there are."""
-        many = f"{self.paths:,} paths" if self.paths != 1 else "1 path"
         root, target = self._diagram[self._root].name, self._diagram[self._target].name
-        return f"{many} from {root} back to {target}{self._note()}"
+        return f"{self._many()} from {root} back to {target}{self._note()}"
+
+    def _many(self) -> str:
+        return f"{self.paths:,} paths" if self.paths != 1 else "1 path"
 
     def _note(self) -> str:
         return self._of_programs() + self._of_equations()

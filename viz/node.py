@@ -14,6 +14,7 @@ from typing import Any
 from glassgrad.engine import Operation, Scope
 from glassgrad.engine.printers import number_text
 from glassgrad.engine.printing import short
+from glassgrad.engine.text import clipped
 from glassgrad.viz.compiled import is_compiled, name_of
 
 
@@ -48,6 +49,9 @@ class Node:
     line: int | None
     source: str | None
     is_constant: bool
+
+    def __repr__(self) -> str:
+        return f"<node {self.index}, {clipped(self.name)}: {short(self.data)}>"
 
     @property
     def is_compiled(self) -> bool:

@@ -119,6 +119,9 @@ class Picture:
         self.edges = list(dict.fromkeys(self._edges()))
         self.parts += list(dict.fromkeys(self._signs()))
 
+    def __repr__(self) -> str:
+        return f"<picture of {len(self.parts)} parts>"
+
     @cached_property
     def load(self) -> int:
         """How hard the layout is: how many ranks all arrows together cross."""

@@ -60,6 +60,9 @@ class Portion:
     backward: Sequence[int]
     main: int | None
 
+    def __repr__(self) -> str:
+        return f"<portion {self.name}: {clipped(self.title)}>"
+
     @property
     def name(self) -> str:
         """What both sides call it: "line 7"."""
@@ -110,6 +113,9 @@ class Portions(Sequence[Portion]):
 
     def __len__(self) -> int:
         return len(self._portions)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} portions of {len(self.lines)} lines>"
 
     def __getitem__(self, index: int) -> Portion:  # type: ignore[override]
         return self._portions[index]

@@ -18,7 +18,7 @@ from typing import Any
 from glassgrad.engine.compiling import Compiled
 from glassgrad.engine.files import write_file
 from glassgrad.engine.printing import columns
-from glassgrad.engine.text import describe, visible
+from glassgrad.engine.text import clipped, describe, visible
 from glassgrad.viz.assets import compact_script, compact_style
 from glassgrad.viz.drawing import check_whole, checked_name
 from glassgrad.viz.markup import document, image, page_svg
@@ -124,7 +124,7 @@ class ProgramDrawing:
 
     def __repr__(self) -> str:
         count, lines = len(self.portions.graph), len(self.portions.lines)
-        return f"<program of {visible(self.title)}: {count:,} scalars in {lines:,} lines>"
+        return f"<program of {clipped(self.title)}: {count:,} scalars in {lines:,} lines>"
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
         return {"text/html": self.html(), "text/plain": self.text()}

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from glassgrad.engine import Scope, Value
-from glassgrad.engine.compiling.result import Replay
+from glassgrad.engine import Scope
 from glassgrad.viz.compiled import MOST_LISTED
 from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.node import Node
@@ -126,13 +125,10 @@ def folds(diagram: Diagram) -> Iterator[tuple[str, list[int]]]:
     [('captured by <lambda>', 20)]
     """
     found: dict[tuple[tuple[int, ...], tuple[bool, ...]], list[int]] = {}
-    values = {index: value for value, index in diagram.values.items()}
-    captured = {node.index: _captured(node) for node in diagram if node.is_compiled}
     readers = _readers(diagram)
     for index, nodes in readers.items():
         if all(node.is_compiled for node in nodes):
-            seen = (captured[node.index] for node in nodes)
-            are_captured = tuple(known is None or values[index] in known for known in seen)
+            are_captured = tuple(index in diagram.captured.get(node.index, ()) for node in nodes)
             key = (tuple(node.index for node in nodes), are_captured)
             found.setdefault(key, []).append(index)
     for (_, are_captured), members in found.items():
@@ -150,9 +146,3 @@ def _readers(diagram: Diagram) -> dict[int, list[Node]]:
             if diagram[parent].operation is None and not diagram[parent].is_constant:
                 found.setdefault(parent, {})[node.index] = node
     return {index: list(nodes.values()) for index, nodes in found.items()}
-
-
-def _captured(node: Node) -> set[Value] | None:
-    """The Values that a function found by itself; None for all, since samples are numbers."""
-    replay = node.operation
-    return set(replay.recording.captured) if isinstance(replay, Replay) else None
