@@ -60,6 +60,10 @@ class Scope:
     def __repr__(self) -> str:
         return f"<scope {self.path()}>"
 
+    def __reduce__(self) -> Any:
+        """A copy stands for the part of a computation, and knows no object that opened it."""
+        return Scope, (self.name, self.kind, self.parent, None, self.order)
+
     def path(self) -> str:
         """The names from the outermost scope to this one, joined by dots."""
         return ".".join(scope.name for scope in self.chain())

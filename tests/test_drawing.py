@@ -17,13 +17,15 @@ import graphviz
 import hostile
 import pygraphviz
 import pytest
+from browsing import Pages
 from lecture import lecture_neuron
+from markup import Elements, picture, without_scripts
 from needing import mostly_slow
 from outputs import Html, harmless
 
 from glassgrad import MLP, Drawing, Layer, Neuron, Value, draw, draw_dot, engine, grad, scope
 from glassgrad.viz import dot
-from glassgrad.viz.svg import DARK
+from glassgrad.viz.markup import DARK
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -100,10 +102,10 @@ def test_an_operation_is_a_small_node_before_its_value() -> None:
         (lambda a: a * a, "×"),
         (lambda a: a - a, "−"),
         (lambda a: a / a, "÷"),
-        (lambda a: a**a, "**"),
+        (lambda a: a**a, "^"),
         (lambda a: engine.maximum(a, a), "maximum"),
         (lambda a: engine.dot([a], [a]), "dot"),
-        (lambda a: engine.sum(a, a), "sum"),
+        (lambda a: engine.sum(a, a), "Σ"),
     ],
 )
 def test_parallel_edges_are_kept(build: Callable[[Value], Value], symbol: str) -> None:
@@ -726,29 +728,31 @@ svg class=glassgrad-graph role=img
   g class=graph
     polygon fill=#ffffff
     g class=node data-n=0
-      path fill=#ffffff stroke=#1a1a1a
+      path fill=#ffffff stroke=#858585
       text fill=#1a1a1a x
       text fill=#0072b2 value 3
       text fill=#b34e00 grad 6
+      path stroke=#e8e8e8
     g class=node
-      ellipse fill=#e8e8e8 stroke=#1a1a1a
+      ellipse fill=#e8e8e8 stroke=#858585
       text fill=#1a1a1a ×
     g class=edge data-e=1_0
-      path fill=none stroke=#6b6b6b
-      polygon fill=#6b6b6b stroke=#6b6b6b
+      path fill=none stroke=#858585
+      polygon fill=#858585
       text fill=#6b6b6b 3
     g class=edge data-e=1_1
-      path fill=none stroke=#6b6b6b
-      polygon fill=#6b6b6b stroke=#6b6b6b
+      path fill=none stroke=#858585
+      polygon fill=#858585
       text fill=#6b6b6b 3
     g class=node data-n=1
-      path fill=#ffffff stroke=#1a1a1a
+      path fill=#ffffff stroke=#858585
       text fill=#1a1a1a w
       text fill=#0072b2 value 9
       text fill=#b34e00 grad 1
+      path stroke=#e8e8e8
     g class=edge
-      path fill=none stroke=#6b6b6b
-      polygon fill=#6b6b6b stroke=#6b6b6b
+      path fill=none stroke=#858585
+      polygon fill=#858585
 """
 
 
@@ -898,10 +902,50 @@ def test_save_refuses_other_endings_and_writes_nothing(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_notebook_gets_svg_and_text() -> None:
+def test_a_notebook_gets_html_svg_and_text() -> None:
     drawing = draw(lecture_neuron())
     bundle = drawing._repr_mimebundle_(include=None, exclude=None)
-    assert bundle == {"image/svg+xml": drawing.svg, "text/plain": str(drawing)}
+    assert bundle == {
+        "text/html": drawing.html(),
+        "image/svg+xml": drawing.svg,
+        "text/plain": str(drawing),
+    }
+
+
+def test_the_html_of_a_cell_is_the_picture_and_its_table_without_script_and_style() -> None:
+    y = Value(1.0, label='<a "b">').tanh()
+    drawing = draw(y, names={"y": y})
+    assert picture(drawing.html()) == drawing.svg
+    page = Elements(drawing.html())
+    assert page.all("img")[0]["alt"] == "Graph of y in 2 nodes."
+    assert page.rows == [list(row) for row in drawing.rows()]
+    assert without_scripts(drawing.html()) == drawing.html()
+    assert not {tag for tag, _ in page.elements} & {"script", "style", "svg", "link"}
+
+
+def test_the_cell_of_a_large_graph_is_small_and_names_what_has_all() -> None:
+    y = MLP(2, [16, 16, 1], seed=0)([Value(1.0), 2.0])
+    bundle = draw(y)._repr_mimebundle_()
+    assert len(Elements(bundle["text/html"]).rows) == 151
+    hidden = len(draw(y).rows()) - 151
+    assert f"<caption>Nodes, {hidden:,} more in print(draw(y))</caption>" in bundle["text/html"]
+    assert bundle["text/plain"] == f"<drawing of 980 nodes>\n{draw(y).note}"
+
+
+@pytest.mark.parametrize("width", [400, 1000])
+def test_a_wide_drawing_scrolls_inside_its_cell(width: int, new_page: Pages) -> None:
+    x = Value(1.0, label="x")
+    for _ in range(30):
+        x = x.tanh()
+    page = new_page(viewport={"width": width, "height": 600})
+    page.set_content(draw(x).html())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    figure = page.locator("figure")
+    assert figure.evaluate("(box) => box.scrollWidth") > figure.bounding_box()["width"]
+    natural = page.locator("img").evaluate("(image) => image.naturalWidth")
+    assert page.locator("img").bounding_box()["width"] >= 0.69 * natural
+    page.set_content(draw(Value(1.0).tanh()).html())
+    assert figure.evaluate("(box) => box.scrollWidth") <= figure.bounding_box()["width"]
 
 
 def test_an_empty_label_counts_as_none() -> None:

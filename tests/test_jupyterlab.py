@@ -10,11 +10,11 @@ import json
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 import browsing
 import laboratory
 import pytest
+from markup import picture
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator
@@ -126,13 +126,14 @@ def click(stepper: "Locator", name: str) -> None:
 # What the cells show.
 
 
-def test_a_drawing_is_a_picture_with_the_values(live: laboratory.Notebook) -> None:
+def test_a_drawing_is_one_picture_with_the_values_and_its_table(live: laboratory.Notebook) -> None:
     image = drawing(live)
-    svg = html.unescape(unquote(image.get_attribute("src"))).replace("\xa0", " ")
-    assert svg.startswith("data:image/svg+xml")
+    svg = html.unescape(picture(live.output(DRAW).inner_html())).replace("\xa0", " ")
     texts = re.findall(r"<text[^>]*>([^<]*)", svg)
     assert {"x", "w", "y", "tanh", "value 2", "value -0.75", "value 0.4621"} <= set(texts)
     assert image.bounding_box()["width"] > 300
+    assert live.output(DRAW).locator("img, svg.glassgrad-graph").count() == 1
+    assert live.output(DRAW).locator("table tbody tr").count() == 5
 
 
 def test_a_derivation_is_set_as_mathematics(live: laboratory.Notebook) -> None:
@@ -170,7 +171,7 @@ def test_columns_begin_at_the_left_as_outside_of_notebooks(live: laboratory.Note
 
 
 def drawing(notebook: laboratory.Notebook) -> "Locator":
-    """The picture that `draw` shows, which JupyterLab puts into an image."""
+    """The picture that `draw` shows."""
     image = notebook.output(DRAW).locator("img")
     image.wait_for()
     return image
@@ -402,9 +403,12 @@ def test_untrusted_outputs_are_readable_in_both_themes(read: laboratory.Notebook
         assert {text: c for text, c in found.items() if c < 4.5} == {}, theme
 
 
-def test_an_untrusted_drawing_still_shows_its_values(read: laboratory.Notebook) -> None:
-    shown = read.output(DRAW)
-    shown.locator("img").or_(shown.get_by_text("tanh(v2)")).first.wait_for()
+def test_an_untrusted_drawing_is_the_picture_and_its_table(read: laboratory.Notebook) -> None:
+    image = read.output(DRAW).locator("img")
+    image.wait_for()
+    assert image.evaluate("(image) => image.naturalWidth") > 300
+    assert "tanh(v2)" in (read.output(DRAW).locator("table").text_content() or "")
+    assert read.output(DRAW).locator("img").count() == 1
 
 
 def test_an_untrusted_derivation_is_set_as_mathematics(read: laboratory.Notebook) -> None:

@@ -10,10 +10,10 @@ import pytest
 from glassgrad import MLP, TABLE, Neuron, Operation, Value, engine
 from glassgrad.engine.op import ATOM, Notation
 from glassgrad.viz.curve import curve_points
-from glassgrad.viz.history import GradientHistory
 from glassgrad.viz.plots import (
     ADVICE,
     NOTHING,
+    GradientHistory,
     plot_boundary,
     plot_gradients,
     plot_losses,

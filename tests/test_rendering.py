@@ -22,6 +22,7 @@ from glassgrad import (
     Value,
     backprop,
     draw,
+    draw_dot,
     engine,
     viz,
 )
@@ -103,6 +104,40 @@ def large(seconds: float) -> Drawing:
 
 def test_pygraphviz_needs_no_program(no_dot: None) -> None:
     assert ET.fromstring(draw(square()).svg).tag.endswith("svg")
+
+
+def test_draw_dot_renders_without_a_program(no_dot: None, tmp_path: Path) -> None:
+    graph = draw_dot(square(), format="png")
+    assert graph.render("neuron", tmp_path) == str(tmp_path / "neuron.png")
+    assert (tmp_path / "neuron.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "neuron").read_text("utf-8") == graph.source
+    other = graph.render(outfile=tmp_path / "other.svg", cleanup=True)
+    assert Path(other).read_bytes().startswith(b"<?xml")
+    assert {file.name for file in tmp_path.iterdir()} == {"neuron", "neuron.png", "other.svg"}
+
+
+def test_draw_dot_is_shown_and_piped_without_a_program(no_dot: None) -> None:
+    graph = draw_dot(square())
+    assert graph.pipe() == render(graph.source, "svg")
+    assert graph.pipe("pdf").startswith(b"%PDF")
+    assert graph.pipe(encoding="utf-8") == graph.pipe().decode()
+    assert graph._repr_mimebundle_() == {"image/svg+xml": graph.pipe(encoding="utf-8")}
+
+
+def test_draw_dot_without_any_graphviz_says_what_to_install(nothing: None) -> None:
+    for drawn in (draw_dot(square()).render, draw_dot(square()).pipe):
+        with pytest.raises(RendererMissingError, match="pip install pygraphviz"):
+            drawn()
+
+
+@posix_only
+def test_draw_dot_renders_with_the_program_where_there_is_one(
+    fake_dot: Callable[[str], Path],
+) -> None:
+    record = fake_dot(PRINTS_SVG)
+    graph = draw_dot(square())
+    assert b"<!-- a -->" in graph.pipe()
+    assert json.loads(record.read_text())["input"] == graph.source
 
 
 def test_a_large_graph_is_laid_out_in_another_process(

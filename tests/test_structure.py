@@ -38,7 +38,6 @@ KNOWN_CIRCLES = [
     {"engine.compiling.libraries", "engine.compiling.lifted"},
     {"nn.optimisers.optimiser", "nn.optimisers.groups", "nn.optimisers.state"},
     {"nn.training.history", "nn.training.curves"},
-    {"viz.program", "viz.program_page"},
     {
         *("nn.modules.attention", "nn.modules.dropout", "nn.modules.embedding"),
         *("nn.modules.inputs", "nn.modules.layers", "nn.modules.modes", "nn.modules.module"),

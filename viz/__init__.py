@@ -21,12 +21,12 @@ from glassgrad.viz.derivation import derivation as derivation
 from glassgrad.viz.drawing import Drawing as Drawing
 from glassgrad.viz.drawing import draw as draw
 from glassgrad.viz.drawing import draw_dot as draw_dot
-from glassgrad.viz.history import GradientHistory as GradientHistory
 from glassgrad.viz.mistakes import Mistake as Mistake
 from glassgrad.viz.mistakes import Mistakes as Mistakes
 from glassgrad.viz.neuron import NeuronSteps as NeuronSteps
 from glassgrad.viz.neuron import ThreeFactors as ThreeFactors
 from glassgrad.viz.neuron import step_neuron as step_neuron
+from glassgrad.viz.plots import GradientHistory as GradientHistory
 from glassgrad.viz.plots import plot_boundary as plot_boundary
 from glassgrad.viz.plots import plot_gradients as plot_gradients
 from glassgrad.viz.plots import plot_losses as plot_losses

@@ -2,22 +2,118 @@
 
 First the sum over paths, if they are few and short. Then, where parts are shared, one equation per
 node between: its gradient from those of the nodes that use it, which is what `backward()` does.
-All formulas come from the rows of the table. Text, LaTeX and MathML show the same equations.
+All formulas come from the rows of the table. Each piece of an equation is `Written` in text, LaTeX
+and MathML at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from glassgrad.engine import Value, contribution
+from glassgrad.engine import Formula, Value, contribution
+from glassgrad.engine.formula import precedence
 from glassgrad.engine.misuse import name
-from glassgrad.engine.printing import columns
-from glassgrad.engine.text import describe
+from glassgrad.engine.printers import PRODUCT, TEXT
+from glassgrad.engine.printing import columns, short
+from glassgrad.engine.text import clipped, describe
 from glassgrad.viz.diagram import Diagram
-from glassgrad.viz.equation import Equation, Written, from_formula, number, product, total
 from glassgrad.viz.formulas import local_derivative, symbol
 from glassgrad.viz.mathml import mathml
+
+
+@dataclass(frozen=True)
+class Written:
+    """A piece of an equation in three notations.
+
+    Attributes:
+        text: in Python's notation, with names such as ∂y/∂x for derivatives.
+        latex: for a notebook.
+        mathml: for a page.
+        is_sum: whether it needs brackets as a factor.
+        is_quotient: whether it needs them in text only, where no fraction bar encloses it.
+    """
+
+    text: str
+    latex: str
+    mathml: str
+    is_sum: bool = False
+    is_quotient: bool = False
+
+    def __repr__(self) -> str:
+        return f"<written {clipped(self.text)}>"
+
+
+@dataclass(frozen=True)
+class Equation:
+    """The derivative of the result by one node: symbols, formulas, numbers, and what they give.
+
+    Attributes:
+        name: the derivative, for example ∂y/∂x.
+        sides: what it equals, each the same number: symbols, formulas, numbers.
+        result: that number.
+    """
+
+    name: Written
+    sides: tuple[Written, ...]
+    result: float
+
+    def __repr__(self) -> str:
+        return f"<equation {clipped(self.name.text)} = {short(self.result)}>"
+
+    def all_sides(self) -> tuple[Written, ...]:
+        """What stands right of each sign of equality, the result last."""
+        return (*self.sides, number(self.result))
+
+
+def from_formula(formula: Formula) -> Written:
+    """A formula of the table as a piece of an equation."""
+    text, binds = formula.text, precedence(formula, TEXT)
+    is_sum = binds < PRODUCT or text.startswith("-")
+    is_quotient = binds == PRODUCT and " / " in text
+    return Written(text, formula.latex, mathml(formula), is_sum, is_quotient)
+
+
+def number(x: float) -> Written:
+    """A number in four digits."""
+    text = short(x)
+    latex = Formula.literal(float(text)).latex
+    return Written(text, latex, f"<mn>{text}</mn>".replace("-", "−"), text.startswith("-"))
+
+
+def product(factors: list[Written]) -> Written:
+    """Factors with signs of multiplication between, in brackets where needed."""
+    if len(factors) == 1:
+        return factors[0]
+    parts = [_bracketed(factor) for factor in factors]
+    return Written(
+        " * ".join(part.text for part in parts),
+        r" \cdot ".join(part.latex for part in parts),
+        "<mo>·</mo>".join(part.mathml for part in parts),
+    )
+
+
+def total(terms: list[Written]) -> Written:
+    """Terms with signs of addition between."""
+    if len(terms) == 1:
+        return terms[0]
+    return Written(
+        " + ".join(term.text for term in terms),
+        " + ".join(term.latex for term in terms),
+        "<mo>+</mo>".join(term.mathml for term in terms),
+        is_sum=True,
+    )
+
+
+def _bracketed(part: Written) -> Written:
+    """A part as a factor of a product."""
+    text = f"({part.text})" if part.is_sum or part.is_quotient else part.text
+    if not part.is_sum:
+        return Written(text, part.latex, part.mathml)
+    markup = f"<mrow><mo>(</mo>{part.mathml}<mo>)</mo></mrow>"
+    return Written(text, rf"\left({part.latex}\right)", markup)
+
 
 MOST_PATHS = 6
 """Above so many paths, or paths of more edges than the next, only the nodes between are shown."""
@@ -66,13 +162,15 @@ class Derivation:
         return self.text()
 
     def __repr__(self) -> str:
-        return f"<derivation of {self.equations[-1].name.text} by {self.heading()}>"
+        return f"<derivation of {clipped(self.equations[-1].name.text)} in {self._many()}>"
 
     def heading(self) -> str:
         """What is derived, and how many paths there are."""
-        many = f"{self.paths:,} paths" if self.paths != 1 else "1 path"
         root, target = self._diagram[self._root].name, self._diagram[self._target].name
-        return f"{many} from {root} back to {target}{self._note()}"
+        return f"{self._many()} from {root} back to {target}{self._note()}"
+
+    def _many(self) -> str:
+        return f"{self.paths:,} paths" if self.paths != 1 else "1 path"
 
     def _note(self) -> str:
         return self._of_programs() + self._of_equations()

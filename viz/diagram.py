@@ -42,6 +42,7 @@ class Diagram(Sequence[Node]):
         values: the index of each Value.
         roots: the indices of the given Values.
         closed: why compiled nodes that were to be opened are not, by index.
+        captured: the operands that the function of a compiled node found by itself, by its index.
 
     Raises:
         TypeError: `names` is no mapping from texts.
@@ -72,6 +73,26 @@ class Diagram(Sequence[Node]):
             else:
                 self._add_value(value, open_dots)
         self.roots = tuple(self.values[root] for root in roots)
+        self.captured = {
+            i: found for value, i in self.values.items() if (found := self._found(value))
+        }
+
+    def _found(self, value: Value) -> set[int]:
+        replay = value.operation
+        if isinstance(replay, Total):  # samples are numbers
+            return {self.values[parent] for parent in value.parents}
+        if not isinstance(replay, Replay):
+            return set()
+        captured = (self.values.get(each) for each in replay.recording.captured)
+        return {index for index in captured if index is not None}
+
+    def __repr__(self) -> str:
+        return f"<diagram of {len(self)} nodes>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy shows the same, and has none of the Values, which would take their graph along."""
+        kept = ("closed", "captured", "roots", "_nodes")
+        return {**{name: vars(self)[name] for name in kept}, "values": {}}
 
     def __len__(self) -> int:
         return len(self._nodes)

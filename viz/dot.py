@@ -1,17 +1,22 @@
 """A diagram as a DOT graph: how nodes, edges, groups and marks look.
 
-Values are boxes with name, number and gradient; operations are small ellipses before the value they
-compute, as in the lecture many know. The modules of a layer are the rows of one table. Every text
-is escaped, so a label is never markup. Colours are safe for colour-blind readers, and nothing is
-said by colour alone. Next: `svg.py`, which adds the colours of the dark.
+Values are boxes with a name, the number, and below a rule the gradient; operations are circles with
+their sign before the value they compute, as in the lecture many know. The modules of a layer are
+the rows of one table. Every text is escaped, so a label is never markup. Colours are safe for
+colour-blind readers, and nothing is said by colour alone. Next: `markup.py`, which adds the colours
+of the dark.
 """
 
 from __future__ import annotations
 
 import html
+import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
+from pathlib import Path
+from typing import Any
 
 import graphviz
 
@@ -19,15 +24,19 @@ from glassgrad.engine import Scope
 from glassgrad.engine.printing import MISSING, short
 from glassgrad.engine.text import visible
 from glassgrad.viz.compiled import is_compiled, kind_of, title_of
-from glassgrad.viz.marks import marks
-from glassgrad.viz.node import Node
-from glassgrad.viz.parts import Edge, Group, Hidden, Part, Picture
+from glassgrad.viz.node import Node, marks
+from glassgrad.viz.picture import Edge, Group, Hidden, Part, Picture
+from glassgrad.viz.render import render
 from glassgrad.viz.scopes import gradient_in
 
 DATA, GRADIENT, INK, FAINT = "#0072B2", "#B34E00", "#1a1a1a", "#6b6b6b"
 PAPER, FRAME, OPERATION, FAN = "#ffffff", "#f7f7f7", "#e8e8e8", "#858585"
 FONT = "Helvetica,Arial,sans-serif"
-SYMBOLS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "neg": "−", "pos": "+", "pow": "**"}
+SYMBOLS = {
+    **{"add": "+", "sub": "−", "mul": "×", "div": "÷", "neg": "−", "pos": "+", "pow": "^"},
+    **{"sum": "Σ", "prod": "Π", "sqrt": "√", "abs": "|x|"},
+}
+"""The signs of operations as people write them; the others are called by their names."""
 HEAVY = 600
 """From this load on, the layout is kept fast rather than fine, and edges carry no numbers."""
 SAVED = "dotted: values saved before"
@@ -39,13 +48,65 @@ _FAN_EDGE = {"penwidth": "0.6", "arrowhead": "none", "color": FAN, "weight": "0"
 """All outputs of a layer go to all modules of the next: many straight thin lines."""
 _SIDES = {"LR": ("e", "w"), "RL": ("w", "e"), "TB": ("s", "n"), "BT": ("n", "s")}
 """Where arrows leave a table and where they enter it, by direction."""
-_LINE = 15
+_LINE = 17
 """The height of a line of text, the same for all, so that boxes of one kind are of one size."""
+_RULE = "<HR/>"
+"""In place of a line of a label: what is below is of another kind."""
+_ROUND = 5
+"""Operations with longer names than this are wide ellipses and no circles."""
 
 
-def digraph(
-    picture: Picture, *, derivatives: bool = False, direction: str = "LR"
-) -> graphviz.Digraph:
+class Digraph(graphviz.Digraph):  # type: ignore[misc]  # it has no types
+    """The graph of the graphviz package, which draws also where there is no `dot` program.
+
+    Where there is one, everything is as in that package. Else the renderer that comes with
+    glassgrad draws, and the options that choose another one do not apply.
+
+    >>> from glassgrad.viz.dot import Digraph
+    >>> graph = Digraph()
+    >>> graph.edge("a", "b")
+    >>> graph.pipe("svg")[:5]
+    b'<?xml'
+    """
+
+    def pipe(self, format: str | None = None, *options: Any, **named: Any) -> Any:
+        """The picture as bytes, or with `encoding` as text."""
+        if shutil.which(named.get("engine") or self.engine):
+            return super().pipe(format, *options, **named)
+        picture = render(self.source, (format or self.format).lower())
+        encoding = named.get("encoding")
+        return picture if encoding is None else picture.decode(encoding)
+
+    def render(
+        self,
+        filename: str | os.PathLike[str] | None = None,
+        directory: str | os.PathLike[str] | None = None,
+        view: bool = False,
+        cleanup: bool = False,
+        format: str | None = None,
+        **named: Any,
+    ) -> str:
+        """Write the source and, beside it, the picture; gives the name of the picture."""
+        if shutil.which(named.get("engine") or self.engine):
+            named.update(directory=directory, view=view, cleanup=cleanup, format=format)
+            return str(super().render(filename, **named))
+        outfile = named.get("outfile")
+        if outfile is not None:
+            format = format or Path(outfile).suffix[1:]
+            filename = filename or Path(outfile).with_suffix(f".{self._default_extension}")
+        kind = (format or self.format).lower()
+        picture = render(self.source, kind)
+        source = self.save(filename, directory=directory)
+        written = f"{source}.{kind}" if outfile is None else os.fspath(outfile)
+        Path(written).write_bytes(picture)
+        if cleanup:
+            Path(source).unlink()
+        if view or named.get("quiet_view"):
+            self._view(written, format=kind, quiet=bool(named.get("quiet_view")))
+        return written
+
+
+def digraph(picture: Picture, *, derivatives: bool = False, direction: str = "LR") -> Digraph:
     """The DOT graph of a picture.
 
     Args:
@@ -55,13 +116,13 @@ def digraph(
     """
     is_heavy = picture.load > HEAVY
     effort = _FAST if is_heavy else {**_FINE, **(_FANNED if picture.columns else {})}
-    graph = graphviz.Digraph(
+    graph = Digraph(
         graph_attr={"rankdir": direction, "fontname": FONT, "fontsize": "11", "bgcolor": PAPER,
                     "nodesep": "0.15", "ranksep": "0.3", **effort},
         node_attr={"fontname": FONT, "fontsize": "12", "shape": "box", "style": "rounded,filled",
-                   "color": INK, "fontcolor": INK, "fillcolor": PAPER, "margin": "0.08,0.04",
+                   "color": FAN, "fontcolor": INK, "fillcolor": PAPER, "margin": "0.1,0.04",
                    "height": "0.3", "width": "0.3"},
-        edge_attr={"fontname": FONT, "fontsize": "10", "color": FAINT, "arrowsize": "0.6",
+        edge_attr={"fontname": FONT, "fontsize": "10", "color": FAN, "arrowsize": "0.6",
                    "fontcolor": FAINT},
     )  # fmt: skip
     _Parts(picture, direction, is_ordered=not is_heavy).add_to(graph)
@@ -189,25 +250,34 @@ class _Parts:
 
     def _add_node(self, graph: graphviz.Digraph, node: Node, key: str) -> None:
         warnings = marks(node)
-        look = {"peripheries": "2"} if warnings else {}
+        look = {"peripheries": "2", "color": INK} if warnings else {}
         if node.is_constant:
             look = {"shape": "plaintext", "style": "", "margin": "0.03", **look}
         if node.index == self.picture.around:
-            look["penwidth"] = "2.5"
+            look.update(penwidth="2.5", color=INK)
         if node.is_compiled:
             look = {**_solid(warnings), **look}
         graph.node(key, label=_value_label(node, warnings), id=f"n{node.index}", **look)
         if node.operation is not None and not node.is_compiled:
-            name = node.operation.name
-            graph.node(f"{key}_op", label=SYMBOLS.get(name, name), id=f"o{node.index}",
-                       shape="ellipse", style="filled",
-                       fillcolor=OPERATION, margin="0.04,0", ordering=self.ordering)  # fmt: skip
+            self._add_operation(graph, node, f"{key}_op")
+
+    def _add_operation(self, graph: graphviz.Digraph, node: Node, key: str) -> None:
+        assert node.operation is not None
+        sign = SYMBOLS.get(node.operation.name, node.operation.name)
+        is_round = len(sign) < _ROUND
+        look = {
+            "shape": "circle" if is_round else "ellipse",
+            "margin": "0" if is_round else "0.04,0",
+        }
+        graph.node(key, label=sign, id=f"o{node.index}", style="filled", fillcolor=OPERATION,
+                   ordering=self.ordering, **look)  # fmt: skip
 
 
 def _solid(warnings: Sequence[str]) -> dict[str, str]:
     """The look of what stands for more than one node."""
     style = "bold,filled" if warnings else "filled"
-    return {"shape": "box3d", "style": style, "margin": "0.14,0.09"}
+    color = INK if warnings else FAN
+    return {"shape": "box3d", "style": style, "margin": "0.14,0.09", "color": color}
 
 
 def _id(group: Group) -> str:
@@ -218,7 +288,7 @@ def _id(group: Group) -> str:
 def _frame(group: graphviz.Digraph, title: str) -> None:
     group.attr(label=f"<{text_of(title, color=FAINT)}>" if title else "< >",
                labeljust="l",
-               style="rounded,dashed,filled", color=FAINT, fillcolor=FRAME)  # fmt: skip
+               style="rounded,dashed,filled", color=FAN, fillcolor=FRAME)  # fmt: skip
 
 
 def _scope_title(scope: Scope) -> str:
@@ -236,6 +306,7 @@ def _value_label(node: Node, warnings: Sequence[str]) -> str:
         if node.label is not None
         else text_of(node.name, color=FAINT),
         text_of(f"value {short(node.data)}", color=DATA),
+        _RULE,
         text_of(f"grad {short(node.gradient)}", color=GRADIENT),
         *(text_of(f"! {warning}", bold=True) for warning in warnings),
     )
@@ -290,8 +361,12 @@ def text_of(text: str, *, bold: bool = False, color: str = INK) -> str:
 
 def label_of(*lines: str) -> str:
     """An HTML-like label of several lines made by `text_of`, all of the same height."""
-    rows = "".join(f'<TR><TD HEIGHT="{_LINE}">{line or " "}</TD></TR>' for line in lines)
-    return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{rows}</TABLE>>'
+    rows = "".join(
+        line if line == _RULE else f'<TR><TD HEIGHT="{_LINE}">{line or " "}</TD></TR>'
+        for line in lines
+    )
+    look = f'BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" COLOR="{OPERATION}"'
+    return f"<<TABLE {look}>{rows}</TABLE>>"
 
 
 def _table(groups: Sequence[Sequence[str]], keys: Sequence[str], is_upright: bool) -> str:
@@ -308,7 +383,7 @@ def _table(groups: Sequence[Sequence[str]], keys: Sequence[str], is_upright: boo
     )
     return (
         f'<<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="4" STYLE="ROUNDED" '
-        f'COLOR="{INK}" BGCOLOR="{PAPER}">{rows}</TABLE>>'
+        f'COLOR="{FAN}" BGCOLOR="{PAPER}">{rows}</TABLE>>'
     )
 
 

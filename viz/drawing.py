@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,19 @@ from glassgrad.engine.text import describe, told
 from glassgrad.engine.tree import scalar_of
 from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.dot import digraph
-from glassgrad.viz.marks import marks
-from glassgrad.viz.notes import note
-from glassgrad.viz.parts import Picture
+from glassgrad.viz.markup import document, figure, image, page_svg, table
+from glassgrad.viz.node import marks
+from glassgrad.viz.picture import Picture, note
 from glassgrad.viz.render import RendererMissingError, RenderingError, render
-from glassgrad.viz.saving import checked_name
-from glassgrad.viz.sheet import sheet
-from glassgrad.viz.svg import page_svg
 
 SCHEMA = "glassgrad-graph/1"
 MAX_NODES = 150
 RADIUS = 2
+MOST_ROWS = 150
+"""Of more nodes the table in a notebook shows the first; a page of its own has all."""
+_SCROLLING = "margin:0;max-width:100%;overflow-x:auto"
+_READABLE = 0.7
+"""A wide picture is shrunk to fit its cell, down to this share of its size; then it scrolls."""
 FORMATS = ("svg", "png", "pdf", "dot", "json", "html", "txt")
 
 
@@ -130,10 +133,34 @@ class Drawing:
     def to_html(self) -> str:
         """A page of its own with the picture and the table; without Graphviz, the table alone."""
         try:
-            picture = self.svg
+            picture = figure(self.svg)
         except (RendererMissingError, RenderingError) as error:
             picture = f"<p>{html.escape(str(error))}</p>"
-        return sheet(self.title(), picture, self.note, self.rows())
+        body = picture + _paragraph(self.note) + table("Nodes", self.rows())
+        return document(self.title(), body)
+
+    def html(self) -> str:
+        """The picture as an image, and its table, for a page or for the cell of a notebook.
+
+        What is too wide scrolls inside it. It needs no script and no style sheet, so an untrusted
+        notebook and a code host show it too.
+
+        Raises:
+            RendererMissingError: there is no Graphviz; the message says what to install.
+            RenderingError: Graphviz took longer than the time limit.
+        """
+        svg = self.svg
+        least = _READABLE * float(svg.partition('width="')[2].partition("pt")[0])
+        fitting = f"max-width:max(100%,{least:.0f}pt);height:auto"
+        shown = figure(image(svg, self.description(), fitting), style=_SCROLLING)
+        head, *rows = self.rows()
+        more = len(rows) - MOST_ROWS
+        caption = "Nodes" if more <= 0 else f"Nodes, {more:,} more in print(draw(y))"
+        listed = table(caption, [head, *rows[:MOST_ROWS]])
+        numbers = f'<div style="{_SCROLLING}">{listed}</div>'
+        summary = f"<summary>{html.escape(self.title())} as a table</summary>"
+        below = f"{_paragraph(self.note)}<details>{summary}{numbers}</details>"
+        return f'<div class="glassgrad-drawing" lang="en">{shown}{below}</div>'
 
     def to_json(self) -> str:
         """All nodes as JSON, in the order of evaluation.
@@ -160,9 +187,12 @@ class Drawing:
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
         try:
-            return {"image/svg+xml": self.svg, "text/plain": str(self)}
+            pictures = {"text/html": self.html(), "image/svg+xml": self.svg}
         except (RendererMissingError, RenderingError) as error:
             return {"text/plain": f"{self}\n{error}"}
+        is_long = len(self.diagram) > MAX_NODES
+        text = f"{self!r}\n{self.note}".rstrip() if is_long else str(self)
+        return {**pictures, "text/plain": text}
 
 
 def draw(
@@ -256,6 +286,37 @@ def check_whole(option: str, number: int, least: int) -> None:
         raise ValueError(f"{option} is at least {least}, not {told(number)}.")
 
 
+def checked_name(path: Any, formats: Sequence[str], what: str, example: str) -> tuple[Path, str]:
+    """The name as a path, and the format that its ending asks for.
+
+    Args:
+        path: what was given to `save`.
+        formats: the endings there are, the usual one first.
+        what: what is saved, for the error: "A drawing is".
+        example: a good stem of a name, such as "graph".
+
+    Raises:
+        TypeError: it is not the name of a file.
+        ValueError: another ending.
+
+    >>> checked_name("c.SVG", ("svg", "png"), "A drawing is", "graph")[1]
+    'svg'
+    """
+    if not isinstance(path, (str, PathLike)):
+        problem = f"save takes the name of a file, not {describe(path)}."
+        raise TypeError(f"{problem} Write save('{example}.{formats[0]}').")
+    path = Path(path)
+    kind = path.suffix.lower().lstrip(".")
+    if kind not in formats:
+        endings = ", ".join(f".{known}" for known in formats)
+        better = f"{path.stem.strip('.') or example}.{formats[0]}"
+        raise ValueError(
+            f"{what} saved under a name that ends in {endings}, not as "
+            f"{told(path.name)}. Write {told(better)}."
+        )
+    return path, kind
+
+
 def picture_of(diagram: Diagram, gradients: Mapping[int, float], max_nodes: int) -> Drawing:
     """A drawing of a diagram with gradients that are not, or not yet, those of the Values."""
     return Drawing(diagram.with_gradients(gradients), derivatives=True, max_nodes=max_nodes)
@@ -264,7 +325,9 @@ def picture_of(diagram: Diagram, gradients: Mapping[int, float], max_nodes: int)
 def draw_dot(
     root: Value, format: str = "svg", rankdir: str = "LR", names: Mapping[str, Any] | None = None
 ) -> graphviz.Digraph:
-    """The graph as a `graphviz.Digraph`, as in the lecture; `draw` needs no `dot` program.
+    """The graph as a `graphviz.Digraph`, as in the lecture.
+
+    Its `render` and `pipe` draw with the `dot` program, or without one as `draw` does.
 
     Raises:
         TypeError: `root` is not a Value.
@@ -279,6 +342,10 @@ def draw_dot(
         raise ValueError(f"Graphviz has no format {told(format)}; it has svg, png and others.")
     graph.format = format
     return graph
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{html.escape(text)}</p>" if text else ""
 
 
 def _heading(description: str) -> str:

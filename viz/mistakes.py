@@ -47,6 +47,9 @@ class Mistake:
     wrong: tuple[int, ...]
     why: str
 
+    def __repr__(self) -> str:
+        return f"<{self.name}: {len(self.wrong)} of {len(self.gradients)} gradients are wrong>"
+
     @property
     def parts_at(self) -> int | None:
         """The first node, in backward order, that differs from the right engine; None if none."""

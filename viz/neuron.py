@@ -1,20 +1,21 @@
 """`step_neuron`: a neuron in one line, and the chain rule of each weight in its three factors.
 
 The factors are the loss by the output, the output by the weighted sum, and the weighted sum by the
-weight. They are read from the steps, which know nothing of neurons; see `backprop.py`.
+weight. They are read from the steps, which know nothing of neurons; see `backprop.py`. The losses
+by name stand at the end, each with its derivative as a textbook writes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from glassgrad.engine import TABLE, Operation, Value, topological_order
+from glassgrad.engine import TABLE, Operation, Value, grad, topological_order
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.op import EVERYWHERE
 from glassgrad.engine.printing import columns, short
-from glassgrad.engine.text import describe, told
+from glassgrad.engine.text import clipped, describe, told, visible
 from glassgrad.engine.value import is_parameter
 from glassgrad.viz.backprop import Backprop
 from glassgrad.viz.page import row, table
@@ -53,6 +54,8 @@ class _Neuron:
     Attributes:
         terms: each weight with the node it goes into and its place there; the bias comes last.
         sum, output, result: z, out, and what is differentiated: the loss, or the output itself.
+        slope: the loss by the output as a textbook writes it; "" without a target, or where the
+            loss is a function of one's own.
     """
 
     names: Mapping[str, Value]
@@ -60,6 +63,7 @@ class _Neuron:
     sum: Value
     output: Value
     result: Value
+    slope: str
 
 
 class NeuronSteps(Backprop):
@@ -80,8 +84,9 @@ class NeuronSteps(Backprop):
         index = self.diagram.values
         self._sum, self._output = index[neuron.sum], index[neuron.output]
         self._terms = [(index[weight], index[node], at) for weight, node, at in neuron.terms]
-        edges = ((s.node, s.operand) for s in self)
-        self._edges = {edge: step for edge, step in zip(edges, self) if step.phase == "backward"}
+        self._edges = {(edge.node, edge.operand): edge for step in self for edge in step.edges}
+        self._slope = neuron.slope
+        self._output_by_sum = grad(neuron.output, neuron.sum)
         self.factors = tuple(self._factors())
 
     def text(self) -> str:
@@ -92,18 +97,16 @@ class NeuronSteps(Backprop):
         return f"{super().text()}\n\n{self._title()}\n{rows}"
 
     def _factors(self) -> Iterator[ThreeFactors]:
-        activation = self._edges.get((self._output, 0))
         for weight, node, position in self._terms:
             edge = self._edges.get((node, position))
-            if activation is None or edge is None:
+            if edge is None:
                 continue  # a constant, or an activation without a slope
-            assert activation.local is not None
             assert edge.local is not None
             assert edge.contribution is not None
             yield ThreeFactors(
                 self.diagram[weight].name,
                 self.gradients[self._output],
-                activation.local,
+                self._output_by_sum,
                 edge.local,
                 edge.contribution,
             )
@@ -126,11 +129,10 @@ class NeuronSteps(Backprop):
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
         for (_, node, position), factors in zip(self._shown(), self.factors):
-            activation = self._edges[self._output, 0]
             yield (
                 factors.weight,
                 self._loss_by_output(factors.loss_by_output),
-                f"× {self._factor(activation)}",
+                f"× {self._output_by_sum_text()}",
                 f"× {self._factor(self._edges[node, position])}",
                 f"= {short(factors.product)}",
             )
@@ -139,11 +141,13 @@ class NeuronSteps(Backprop):
         return (term for term in self._terms if term[1:] in self._edges)
 
     def _loss_by_output(self, number: float) -> str:
-        """With the formula of the loss, if there is one."""
-        square = self._edges.get((self.root, 0))
-        if self.root == self._output or square is None:
-            return short(number)
-        return self._factor(square)
+        return f"{self._slope} = {short(number)}" if self._slope else short(number)
+
+    def _output_by_sum_text(self) -> str:
+        """With the formula of the activation, if it is a lone operation."""
+        if self.diagram[self._output].parents == (self._sum,):
+            return self._factor(self._edges[self._output, 0])
+        return short(self._output_by_sum)
 
     def _factor(self, edge: Step) -> str:
         return Sent(self, edge).factor
@@ -163,24 +167,30 @@ def step_neuron(
     w: Any,
     x: Any,
     b: Any,
-    activation: str | Operation = "tanh",
+    activation: str | Operation | Callable[[Value], Value] = "tanh",
     target: float | Value | None = None,
     *,
+    loss: str | Callable[[Value, Any], Value] = "squared",
     learning_rate: float | None = None,
 ) -> NeuronSteps:
-    """A neuron in one line: z = w · x + b, out = activation(z), and L = (out - target) ** 2.
+    """A neuron in one line: z = w · x + b, out = activation(z), and the loss L of out and target.
 
     Args:
         w: the weights, or a lone one: numbers or Values.
         x: as many inputs.
         b: the bias.
-        activation: "linear", or an operation of the table with one operand, or its name.
-        target: if given, the loss is the squared difference; else the output is differentiated.
+        activation: "linear"; an operation with one operand, also one of your own, or its name; or
+            any function that makes a Value of a Value.
+        target: if given, the loss is differentiated; else the output itself.
+        loss: "squared", (out - target)²; "half_squared", half of it; "cross_entropy",
+            -target · log(out) - (1 - target) · log(1 - out), for an output between 0 and 1 such as
+            that of a sigmoid; or a function of output and target.
         learning_rate: if given, the steps end with a step of gradient descent for w and b.
 
     Raises:
-        ValueError: there is no weight, or no input for one, or no such activation; or a Value
-            stands in two places, where its derivative is no product of three factors.
+        ValueError: there is no weight, or no input for one, or no such activation or loss; a Value
+            stands in two places, where its derivative is no product of three factors; or the
+            cross-entropy has no value.
         TypeError: something else stands where a number or an operation belongs.
         OverflowError: a number is beyond the range of floats.
 
@@ -190,11 +200,13 @@ def step_neuron(
     >>> first.loss_by_output * first.output_by_sum * first.sum_by_weight == first.product
     True
     """
+    if target is None and loss != "squared":
+        problem = "step_neuron needs a target for the loss"
+        raise ValueError(f"{problem}: step_neuron(w, x, b, activation, target, loss=...).")
     weights, inputs = _values(w, "w"), _values(x, "x")
     if not weights or len(weights) != len(inputs):
         problem = f"not {len(weights)} and {len(inputs)}"
         raise ValueError(f"step_neuron takes as many weights as inputs, at least one, {problem}.")
-    row_of_table = _activation(activation)
     bias = _value(b, "b")
     if learning_rate is not None:
         learning_rate = real(learning_rate, "learning_rate")
@@ -205,14 +217,12 @@ def step_neuron(
     for product in products[1:]:
         total = total + product
     z = total + bias
-    out = row_of_table(z)
+    out = _activated(activation, z)
     names = {**weights, **inputs, "b": bias, "z": z, "out": out}
-    result = out
-    if target is not None:
-        names["error"] = error = out - _target(target)
-        names["L"] = result = error**2
+    result, slope = (out, "") if target is None else _lost(loss, out, _target(target), names)
     terms = [(weight, product, 0) for weight, product in zip(weights.values(), products)]
-    return NeuronSteps(_Neuron(names, (*terms, (bias, z, 1)), z, out, result), learning_rate)
+    neuron = _Neuron(names, (*terms, (bias, z, 1)), z, out, result, slope)
+    return NeuronSteps(neuron, learning_rate)
 
 
 def _values(things: Any, letter: str) -> dict[str, Value]:
@@ -248,14 +258,33 @@ def _target(target: float | Value) -> float | Value:
     return target if isinstance(target, Value) else real(target, "step_neuron's target")
 
 
+def _activated(choice: str | Operation | Callable[[Value], Value], z: Value) -> Value:
+    if isinstance(choice, (str, Operation)):
+        return cast(Value, _activation(choice)(z))
+    if not callable(choice):
+        raise TypeError(
+            "step_neuron takes as the activation an operation of the table or its name, or a "
+            f"function of a Value, not {describe(choice)}."
+        )
+    out = _of(choice, z, z)
+    return +z if out is z else out
+
+
+def _of(function: Callable[..., Any], behind: Value, *operands: Any) -> Value:
+    """What a function of the user gives, if it is a Value that depends on another."""
+    name = clipped(getattr(function, "__name__", type(function).__name__))
+    given = function(*operands)
+    remedy = "Write it with operators and the functions of glassgrad, such as glassgrad.tanh."
+    if not isinstance(given, Value):
+        raise TypeError(f"{name} gives a Value to step_neuron, not {describe(given)}. {remedy}")
+    if behind not in topological_order(given):
+        raise ValueError(f"What {name} gives does not depend on its operand. {remedy}")
+    return given
+
+
 def _activation(choice: str | Operation) -> Operation:
     if isinstance(choice, Operation):
         return _with_one_operand(choice)
-    if not isinstance(choice, str):
-        raise TypeError(
-            "step_neuron takes an operation of the table or its name as the activation, "
-            f"not {describe(choice)}."
-        )
     if choice == "linear":
         return TABLE["pos"]
     if choice not in TABLE:
@@ -274,3 +303,63 @@ def _with_one_operand(operation: Operation) -> Operation:
     if not operation.takes_one:
         raise ValueError(f"{operation.name} is no activation: it takes several operands.")
     return operation
+
+
+# The losses.
+
+
+def _lost(
+    choice: str | Callable[[Value, Any], Value],
+    out: Value,
+    target: float | Value,
+    names: dict[str, Value],
+) -> tuple[Value, str]:
+    """The loss, and its derivative by the output in words; names are given to what is made."""
+    if callable(choice):
+        names["L"] = loss = _of(choice, out, out, target)
+        return loss, ""
+    if not isinstance(choice, str):
+        raise TypeError(
+            f"step_neuron takes as the loss {_NAMES}, or a function of output and target, "
+            f"not {describe(choice)}."
+        )
+    if choice not in _LOSSES:
+        meant = suggestion(choice, _LOSSES) or f" There are {_NAMES}."
+        raise ValueError(f"There is no loss called {told(choice)}.{meant}")
+    names["L"], slope = _LOSSES[choice](out, target, names)
+    return names["L"], slope
+
+
+def _squared(out: Value, target: Any, names: dict[str, Value]) -> tuple[Value, str]:
+    names["error"] = error = out - target
+    return error**2, "2 * error"
+
+
+def _half_squared(out: Value, target: Any, names: dict[str, Value]) -> tuple[Value, str]:
+    names["error"] = error = out - target
+    return 0.5 * error**2, "error"
+
+
+def _cross_entropy(out: Value, target: Any, names: dict[str, Value]) -> tuple[Value, str]:
+    number = target.data if isinstance(target, Value) else target
+    if not 0.0 <= number <= 1.0:
+        raise ValueError(
+            f"The cross-entropy takes a target from 0 to 1, not {short(number)}: the probability "
+            "of the class. For other targets leave out loss='cross_entropy'."
+        )
+    if not 0.0 < out.data < 1.0:
+        raise ValueError(
+            f"The cross-entropy takes an output between 0 and 1, not {short(out.data)}. Choose an "
+            "activation that gives probabilities: step_neuron(w, x, b, 'sigmoid', ...)."
+        )
+    loss = -(target * out.log() + (1.0 - target) * (1.0 - out).log())
+    wanted = visible(target.label or "target") if isinstance(target, Value) else short(number)
+    return loss, f"(out - {wanted}) / (out * (1 - out))"
+
+
+_LOSSES = {
+    "squared": _squared,
+    "half_squared": _half_squared,
+    "cross_entropy": _cross_entropy,
+}
+_NAMES = ", ".join(map(repr, _LOSSES))

@@ -9,7 +9,6 @@ from `told.py`, what the page computes with from `stage.py`; its scripts and sty
 
 from __future__ import annotations
 
-import base64
 import html
 import json
 import re
@@ -18,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from glassgrad.viz import stage
 from glassgrad.viz.assets import compact_style, compacted, stage_script
 from glassgrad.viz.drawing import MAX_NODES, picture_of
+from glassgrad.viz.markup import figure, image
 from glassgrad.viz.mistakes import Mistakes
 from glassgrad.viz.render import RendererMissingError, RenderingError
 from glassgrad.viz.steps import Steps
@@ -94,12 +94,8 @@ def _picture(steps: Steps) -> str:
         svg = drawing.svg
     except (RendererMissingError, RenderingError) as error:
         return f"<p>{html.escape(str(error))}</p>{note}"
-    encoded = base64.b64encode(_compact(svg).encode()).decode()
-    return (
-        '<figure class="gg-picture" tabindex="0" role="group" aria-label="Picture" '
-        f'data-lm-suppress-shortcuts="true"><img alt="{html.escape(drawing.description())}" '
-        f'src="data:image/svg+xml;base64,{encoded}"></figure>{note}'
-    )
+    shown = image(_compact(svg), drawing.description())
+    return f"{figure(shown, 'gg-picture')}{note}"
 
 
 def _compact(svg: str) -> str:

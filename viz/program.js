@@ -1,4 +1,4 @@
-/* Ties the lines of a program to its scalars, on the static page of program_page.py: what is chosen
+/* Ties the lines of a program to its scalars, on the static page of program.py: what is chosen
    on one side lights up on both, and is said. Both sides are lists with one tab stop each; the arrow
    keys move inside. Block comments only, since some hosts flatten newlines. */
 (function (within) {

@@ -1,14 +1,16 @@
 """`draw_program`: an array program beside the scalars it was made of, group by group.
 
-Which scalars became which line is said by numbers on both sides. The page adds that a line chosen
-lights its scalars, and a scalar its lines. Next: `portions.py`, `program_dot.py`, the picture, and
-`program_page.py`, the page.
+Which scalars became which line is said by numbers on both sides. Where scripts run, a line that is
+chosen lights its scalars, and a scalar its lines; where they are stripped, the picture, the program
+and the table remain. The page wears the style of the steps; what it has of its own is in
+`program.css` and `program.js`.
 """
 
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import MethodType
 from typing import Any
@@ -16,17 +18,19 @@ from typing import Any
 from glassgrad.engine.compiling import Compiled
 from glassgrad.engine.files import write_file
 from glassgrad.engine.printing import columns
-from glassgrad.engine.text import describe, visible
-from glassgrad.viz.drawing import check_whole
-from glassgrad.viz.portions import Portions
-from glassgrad.viz.program_dot import program_graph
-from glassgrad.viz.program_page import document, page
-from glassgrad.viz.render import render
-from glassgrad.viz.saving import checked_name
-from glassgrad.viz.svg import page_svg
+from glassgrad.engine.text import clipped, describe, visible
+from glassgrad.viz.assets import compact_script, compact_style
+from glassgrad.viz.drawing import check_whole, checked_name
+from glassgrad.viz.markup import document, image, page_svg
+from glassgrad.viz.portions import Portion, Portions, program_graph
+from glassgrad.viz.render import RendererMissingError, RenderingError, render
 
 MOST_SCALARS = 60
 FORMATS = ("html", "svg", "png", "pdf", "dot", "txt")
+MOST_LISTED = 40
+"""Scalars of a line that the table lists; the others are counted."""
+MOST_NAMED = 1_000
+"""Of more scalars the script knows no names: they are not drawn one by one."""
 
 
 class ProgramDrawing:
@@ -108,7 +112,7 @@ class ProgramDrawing:
         if kind in ("png", "pdf"):
             return render(self.dot, kind)
         texts: dict[str, Callable[[], str]] = {
-            "html": lambda: document(self),
+            "html": lambda: document(f"Program of {visible(self.title)}", page(self)),
             "svg": lambda: self.svg,
             "dot": lambda: self.dot,
             "txt": self.text,
@@ -120,7 +124,7 @@ class ProgramDrawing:
 
     def __repr__(self) -> str:
         count, lines = len(self.portions.graph), len(self.portions.lines)
-        return f"<program of {visible(self.title)}: {count:,} scalars in {lines:,} lines>"
+        return f"<program of {clipped(self.title)}: {count:,} scalars in {lines:,} lines>"
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
         return {"text/html": self.html(), "text/plain": self.text()}
@@ -193,3 +197,98 @@ def _note(
 
 def _heading(description: str) -> str:
     return f"<title>Program</title><desc>{html.escape(description)}</desc>"
+
+
+def page(drawing: ProgramDrawing) -> str:
+    """The two sides, to stand inside a page or a notebook cell."""
+    style = compact_style("program.css")
+    portions = drawing.portions
+    note = f"<p>{html.escape(drawing.note)}</p>" if drawing.note else ""
+    return (
+        '<div class="glassgrad-program" lang="en" role="group" '
+        f'aria-label="{_title(drawing)}" data-lm-suppress-shortcuts="true"><style>{style}</style>'
+        f'<div class="gp-sides">{_picture(drawing)}{_listing(portions)}</div>'
+        f'<p class="gg-sentence gp-sentence" aria-live="polite"></p>{note}{_table(portions)}'
+        f'<script type="application/json" class="gp-data">{_data(portions)}</script>'
+        f"<script>{compact_script('program.js')}(document)</script></div>"
+    )
+
+
+def _title(drawing: ProgramDrawing) -> str:
+    return html.escape(f"Program of {visible(drawing.title)}")
+
+
+def _picture(drawing: ProgramDrawing) -> str:
+    """The scalars as an image, which survives where inline SVG does not; the script inlines it."""
+    try:
+        picture = image(drawing.graph_svg(), drawing.description())
+    except (RendererMissingError, RenderingError) as error:
+        return f"<p>{html.escape(str(error))}</p>"
+    return (
+        '<figure class="gg-picture gp-picture" tabindex="0" role="group" aria-label="Scalars">'
+        f"{picture}</figure>"
+    )
+
+
+def _listing(portions: Portions) -> str:
+    """The program, numbered; each line knows its group."""
+    lines = "".join(
+        f"<li{_of(group)}><code>{_code(line)}</code></li>"
+        for line, group in zip(portions.lines, portions.group_of_line)
+    )
+    return (
+        '<div class="gp-code" tabindex="0" role="group" aria-label="Program">'
+        f'<ol class="gp-lines">{lines}</ol></div>'
+    )
+
+
+def _of(group: int | None) -> str:
+    return "" if group is None else f' data-g="{group}"'
+
+
+def _code(line: str) -> str:
+    """A line of source; its comment stands back."""
+    code, sign, about = line.partition("  # ")
+    comment = f"<small>{html.escape(sign + about)}</small>" if sign else ""
+    return html.escape(code) + comment
+
+
+def _table(portions: Portions) -> str:
+    caption = "Which scalars became which line"
+    head = "".join(f'<th scope="col">{text}</th>' for text in ("lines", "compute", "scalars"))
+    rows = "".join(_row(portions, portion) for portion in portions)
+    return (
+        f'<div class="gg-scroll gp-table" tabindex="0" role="group" aria-label="{caption}">'
+        f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _row(portions: Portions, portion: Portion) -> str:
+    """A line and its scalars, which are listed if the reader wants to see them."""
+    listed = portion.scalars[:MOST_LISTED]
+    items = [f"<li>{html.escape(portions.formula(number))}</li>" for number in listed]
+    if rest := len(portion.scalars) - len(listed):
+        items.append(f"<li>… {rest:,} more</li>")
+    return (
+        f"<tr{_of(portion.group)}><td>{portion.where()}</td><td>{html.escape(portion.title)}</td>"
+        f"<td><details><summary>{html.escape(portion.made_of)}</summary>"
+        f"<ul>{''.join(items)}</ul></details></td></tr>"
+    )
+
+
+def _data(portions: Portions) -> str:
+    """What the script needs to know, as JSON that cannot end its element."""
+    shown = {number: portion.group for portion in portions for number in portion.scalars}
+    data = {
+        "says": {str(portion.group): portion.sentence() for portion in portions},
+        "scalars": dict(_scalars(portions, shown)) if len(shown) <= MOST_NAMED else {},
+    }
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _scalars(portions: Portions, shown: dict[int, int]) -> Iterator[tuple[str, list[object]]]:
+    """Of each scalar its group and its formula, by number."""
+    for number, group in shown.items():
+        yield str(number), [group, portions.formula(number)]

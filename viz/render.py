@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import threading
@@ -52,7 +53,7 @@ def render(dot: str, kind: str, seconds: float = 30.0, load: int | None = None) 
         RenderingError: Graphviz refused the graph, ran out of time, or drew nothing.
     """
     picture = _rendered(dot, kind, seconds, dot.count("->") if load is None else load)
-    if not picture:
+    if not picture or (kind == "png" and 1 in struct.unpack(">II", picture[16:24])):  # a line
         raise RenderingError(f"Graphviz drew nothing: the graph may be too large for {kind}.")
     return picture
 

@@ -1,16 +1,18 @@
 """Which part of the computation each node belongs to: its module, and forward or gradient.
 
 `grad(..., differentiable=True)` makes its nodes inside a scope of its own, so a drawing can tell
-what was computed forward from what the chain rule made of it. Next: `parts.py`.
+what was computed forward from what the chain rule made of it. A compiled loss reads every parameter
+of a network; hundreds of arrows into one box say nothing, so leaves that only compiled nodes read
+stand in one box, as if they had a scope of their own. Next: `picture.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from glassgrad.engine import Scope
+from glassgrad.viz.compiled import MOST_LISTED
 from glassgrad.viz.diagram import Diagram
-from glassgrad.viz.folds import folds
 from glassgrad.viz.node import Node
 
 
@@ -109,3 +111,38 @@ def _order(scope: Scope | None) -> int:
 def gradient_in(scope: Scope) -> Scope | None:
     """The scope of the gradient that a scope is, or is inside of."""
     return next((part for part in scope.chain() if part.order > 0), None)
+
+
+def folds(diagram: Diagram) -> Iterator[tuple[str, list[int]]]:
+    """Leaves to be drawn as one box, by index, with what they are: "captured by loss".
+
+    >>> from glassgrad import Value, compiled
+    >>> from glassgrad.viz.diagram import Diagram
+    >>> from glassgrad.viz.scopes import folds
+    >>> ws = [Value(float(i)) for i in range(20)]
+    >>> loss = compiled(lambda x: sum(ws) * x)
+    >>> [(title, len(members)) for title, members in folds(Diagram([loss(2.0)]))]
+    [('captured by <lambda>', 20)]
+    """
+    found: dict[tuple[tuple[int, ...], tuple[bool, ...]], list[int]] = {}
+    readers = _readers(diagram)
+    for index, nodes in readers.items():
+        if all(node.is_compiled for node in nodes):
+            are_captured = tuple(index in diagram.captured.get(node.index, ()) for node in nodes)
+            key = (tuple(node.index for node in nodes), are_captured)
+            found.setdefault(key, []).append(index)
+    for (_, are_captured), members in found.items():
+        if len(members) > MOST_LISTED:
+            names = dict.fromkeys(n.function for n in readers[members[0]])
+            how = "captured by" if all(are_captured) else "arguments of"
+            yield f"{how} {', '.join(names)}", members
+
+
+def _readers(diagram: Diagram) -> dict[int, list[Node]]:
+    """The nodes that read each leaf which is no plain number, every node once."""
+    found: dict[int, dict[int, Node]] = {}
+    for node in diagram:
+        for parent in node.parents:
+            if diagram[parent].operation is None and not diagram[parent].is_constant:
+                found.setdefault(parent, {})[node.index] = node
+    return {index: list(nodes.values()) for index, nodes in found.items()}

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -53,7 +53,7 @@ class Step:
     after: float | None = None
     received: int = 0
     uses: int = 0
-    parts: tuple[Step, ...] = ()
+    parts: tuple[Step, ...] = field(default=(), repr=False)  # as many as operands
 
     @property
     def edges(self) -> tuple[Step, ...]:

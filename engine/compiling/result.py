@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -64,6 +65,17 @@ class Replay(Reduction):
             domain=((-1.0, 1.0),),
         )
 
+    def __reduce__(self) -> Any:
+        """A copy runs the recorded nodes once more, with the numbers that their leaves have now."""
+        numbers = {leaf: getattr(of, "_data", of) for leaf, of in self.numbers.items()}
+        return _copied, (
+            self.name,
+            self.recording.graph,
+            self.leaves,
+            numbers,
+            self.operand_numbers,
+        )
+
     def forward(self, operands: tuple[float, ...]) -> float:
         """The result for other numbers, node by node."""
         return self.again([Value(x) for x in operands])._data
@@ -99,6 +111,13 @@ class Replay(Reduction):
         return as_value(self.nodes(operands)[self.root], self.name)
 
 
+def _copied(title: str, graph: Any, leaves: Any, numbers: Any, operand_numbers: Any) -> Replay:
+    """A copy of a replay, which needs neither the function nor its program."""
+    kept: Any = SimpleNamespace(title=title, graph=graph, captured=(), origins=[None] * len(graph))
+    program: Any = None
+    return Replay(kept, program, leaves, numbers, operand_numbers)
+
+
 class Total(Reduction):
     """The operation of a compiled function over a batch; its gradient is numbers only.
 
@@ -118,6 +137,9 @@ class Total(Reduction):
             notation=_notation(f"{title}.over"),
             domain=((-1.0, 1.0),),
         )
+
+    def __reduce__(self) -> Any:
+        return _total, (self.name, self.samples)
 
     def refuse(self, *operands: Any) -> NoReturn:
         """Say why it cannot be computed again."""

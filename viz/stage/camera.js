@@ -1,7 +1,7 @@
-/* What part of the picture is in the window. The camera keeps the step in view, whole and readable,
-   and moves no more than it must; people zoom and pan by wheel, pinch, drag, keys and buttons. */
+/* What part of the picture is in the window. The camera keeps the step in view, whole and readable;
+   people zoom and pan by wheel, pinch, drag, keys and buttons. */
 
-const MARGIN = 14, READABLE = 0.62, LARGEST = 1.15;
+const MARGIN = 14, READABLE = 0.78, LARGEST = 1.15;
 
 /* `frame` is the window, `world` the group that is moved, `moved` is told of each move. */
 function cameraOn(frame, world, moved) {
@@ -80,7 +80,7 @@ function cameraOn(frame, world, moved) {
     const wanted = isOwn || view.scale === 1 ? Math.max(view.scale, READABLE) : view.scale;
     const scale = Math.min(scaleFor(box), LARGEST, Math.max(READABLE, Math.min(wanted, 1)));
     if (scale === view.scale && isInside(box)) { return; }
-    if (scale === view.scale) { view = nearest(box); } else { view = centred(box, scale); }
+    view = centred(box, scale);
     apply();
   }
 
@@ -89,17 +89,6 @@ function cameraOn(frame, world, moved) {
     return left >= MARGIN - 1 && top >= MARGIN - 1 &&
       left + view.scale * box.width <= frame.clientWidth - MARGIN + 1 &&
       top + view.scale * box.height <= frame.clientHeight - MARGIN + 1;
-  }
-
-  /* The view moved by the least that brings a box inside. */
-  function nearest(box) {
-    const inside = (at, length, room) => {
-      const low = MARGIN - at, high = room - MARGIN - at - length;
-      return low > 0 ? low : high < 0 ? high : 0;
-    };
-    return { scale: view.scale,
-      x: view.x + inside(view.x + view.scale * box.x, view.scale * box.width, frame.clientWidth),
-      y: view.y + inside(view.y + view.scale * box.y, view.scale * box.height, frame.clientHeight) };
   }
 
   function zoom(by, x, y) {

@@ -2,7 +2,8 @@
    a map of the result over two leaves. Everything is computed by the graph of the page. */
 
 /* Nudge a leaf by h: the result moves by gradient × h, as long as h is small. */
-function nudgeIn(place, graph, names) {
+function nudgeIn(around, graph, names) {
+  const place = make("section", "gg-nudges", around);
   make("h4", "", place, "Nudge");
   const row = make("div", "gg-fields", place), leaf = leafIn(row, "leaf ", graph, names);
   const field = make("label", "", row, "by h = "), size = make("input", "", field), shownSize = make("b", "", field);
@@ -30,6 +31,7 @@ function nudgeIn(place, graph, names) {
     plot.textContent = "";
     plot.setAttribute("aria-label", `${result} over ${n}, and the straight line of the gradient`);
     const line = xs.map((at) => y + gradient * (at - x)), place = scaled(xs, ys.concat(line), 320, 130);
+    labels(plot, ys.concat(line), 130);
     drawn("path", { d: path(xs, line, place), "class": "gg-tangent" }, plot);
     drawn("path", { d: path(xs, ys, place), "class": "gg-curve" }, plot);
     [[x, y, "gg-here"], [x + h, y + moved, "gg-moved"]].forEach(([a, b, kind]) => {
@@ -63,8 +65,17 @@ function path(xs, ys, place) {
   return text;
 }
 
+/* The smallest and the largest number of a plot, at its left edge. */
+function labels(plot, numbers, height) {
+  const finite = numbers.filter(Number.isFinite), low = Math.min(...finite), high = Math.max(...finite);
+  if (!(high > low)) { return; }
+  drawn("text", { x: 4, y: 12, "class": "gg-tick" }, plot, short(high));
+  drawn("text", { x: 4, y: height - 3, "class": "gg-tick" }, plot, short(low));
+}
+
 /* The result over the throws: an update, then forward again. */
-function throwsIn(place) {
+function throwsIn(around) {
+  const place = make("section", "gg-throws", around);
   make("h4", "", place, "Throws");
   const said = make("p", "", place);
   const plot = drawn("svg", { viewBox: "0 0 320 110", "class": "gg-plot", role: "img" }, place);
@@ -75,6 +86,8 @@ function throwsIn(place) {
       (Number.isFinite(last) ? "" : " It has exploded: a smaller learning rate, or start again.");
     plot.textContent = "";
     plot.setAttribute("aria-label", `${name} over the throws`);
+    around.classList.toggle("gg-thrown", results.length > 1); /* then they stand first */
+    labels(plot, results, 110);
     const xs = results.map((_, k) => k), spot = scaled(xs, results, 320, 110);
     drawn("path", { d: path(xs, results, spot), "class": "gg-curve" }, plot);
     results.forEach((y, k) => {
@@ -86,8 +99,9 @@ function throwsIn(place) {
 }
 
 /* A map of the result over two leaves, with the way that the throws have gone. */
-function mapIn(place, graph, names) {
+function mapIn(around, graph, names) {
   if (names.length < 2) { return () => undefined; }
+  const place = make("section", "", around);
   make("h4", "", place, "Map");
   const row = make("div", "gg-fields", place);
   const across = leafIn(row, "across ", graph, names), up = leafIn(row, " up ", graph, names);

@@ -3,7 +3,7 @@
    (to the right, or down), `across` is the other. Pure geometry; the picture is in picture.js. */
 
 const BOX = { width: 122, height: 84, low: 46 }; /* `low` is a plain number, which has no gradient */
-const CIRCLE = 22, GAP = 40, APART = 22, LANE = 14;
+const CIRCLE = 22, GAP = 60, APART = 22, LANE = 14, TWINS = 16;
 
 /* How wide an operation's sign is drawn: a circle, or longer for a name. */
 function circleWidth(sign) { return Math.max(2 * CIRCLE, 9.2 * sign.length + 22); }
@@ -84,11 +84,19 @@ function laidOut(nodes, isDown) {
         return isDown ? [[across, along], [across, along + BOX.height]] :
           [[along, across], [along + BOX.width, across]];
       });
-      edges.set(i + "_" + k, [ending(boxes[parent], true), ...lanes.flat(), ending(signs[i], false)]);
+      const points = [ending(boxes[parent], true), ...lanes.flat(), ending(signs[i], false)];
+      edges.set(i + "_" + k, points.map(beside(node.p, k)));
     }));
     const across = most - least;
     return { boxes, signs, edges, isDown, width: isDown ? across : length,
       height: isDown ? length : across };
+  }
+
+  /* An operand that is used twice by one operation has an edge for each use, side by side. */
+  function beside(parents, k) {
+    const twins = parents.map((parent, at) => at).filter((at) => parents[at] === parents[k]);
+    const by = TWINS * (twins.indexOf(k) - (twins.length - 1) / 2);
+    return ([x, y]) => (isDown ? [x + by, y] : [x, y + by]);
   }
 
   /* The middle of the side that the flow leaves (or enters) a shape by. */

@@ -58,7 +58,7 @@ function networkSteps(graph, network) {
   for (let at = last; at >= 0; at -= 1) { list.push({ phase: "backward", layer: at }); }
   if (graph.rate !== null) { network.layers.forEach((layer, at) => list.push({ phase: "update", layer: at })); }
   return list.map((step) => ({ ...step, node: step.layer === null ? graph.root : network.layers[step.layer].units[0].out,
-    edges: [], ...toldOfLayer(graph, network, step) }));
+    edges: [], isLayer: true, ...toldOfLayer(graph, network, step) }));
 }
 
 function isOutput(network) {
@@ -82,7 +82,7 @@ function toldOfLayer(graph, network, { phase, layer }) {
   const outs = values(units.map((each) => each.out));
   if (phase === "forward") {
     const input = layer ? network.layers[layer - 1].name : "the inputs";
-    return said(name, [[[`weights, ${size}`, "W"], "·", [`from ${input}`, values(before)], "+", ["biases", values(biases(units))],
+    return said(name, [[[`weights, ${size}`, weightsIn(graph, units, before) || "W"], "·", [`from ${input}`, values(before)], "+", ["biases", values(biases(units))],
       "=", [`sums of ${name}`, values(units.map((each) => each.sum))]],
     [[bend || "output", `${bend}(sums)`.replace(/^\(sums\)$/, "sums")], "=", [`output of ${name}`, outs, 1]]],
     `Forward: ${name} takes ${before.length} numbers from ${input} and gives `, `${outs}.`, ["W · x + b", bend, outs]);
@@ -95,17 +95,22 @@ function toldOfLayer(graph, network, { phase, layer }) {
   const slopes = vector(units.map((each) => (each.out === each.sum ? 1 : graph.locals[each.out][0])));
   const upstream = vector(units.map((each) => graph.gradients[each.out])), next = network.layers[layer + 1];
   const first = next ? [[`δ of ${next.name}`, vector(next.units.map((each) => graph.gradients[each.sum]))], "×",
-    [`local: weights of ${next.name}, transposed`, "Wᵀ"]] :
+    [`local: weights of ${next.name}, transposed`, weightsIn(graph, next.units, units.map((each) => each.out)) || "Wᵀ"]] :
     [[`upstream ∂${root}/∂output`, upstream]];
   const outer = `∂${root}/∂W of ${name}`;
   return said(name, [[...first, "×", [`local: slopes of ${name}`, slopes], "=", [`gradient δ of ${name}`, deltas, 1]],
-    [[`gradient δ of ${name}`, deltas], "⊗", [layer ? `outputs of ${network.layers[layer - 1].name}` : "inputs", values(before)], "=",
+    [[`gradient δ of ${name}`, deltas, 1], "⊗", [layer ? `outputs of ${network.layers[layer - 1].name}` : "inputs", values(before)], "=",
       [outer, matrix(graph, units, before), 1]]],
   `Backward, ${name}: the gradient of its outputs, ${upstream}, times the slopes ${slopes} gives δ = `,
   `${deltas}. ∂${root}/∂W is δ times each input: ${matrix(graph, units, before)}.`, [upstream, slopes, deltas]);
 
+  /* What is asked for, of a layer, is the number of its first neuron. */
   function said(edge, equations, asks, tells, [upstreamCell, local, result]) {
-    return { equations, asks, tells, cells: [edge, upstreamCell, local, "", result], check: "", answer: null };
+    const first = layer === null ? null : network.layers[layer].units[0];
+    const answer = phase === "update" ? null : layer === null ? (phase === "seed" ? ["g", graph.root] : ["v", graph.root]) :
+      phase === "forward" ? ["v", first.out] : ["g", first.sum];
+    const of = layer === null ? root : `${phase === "forward" ? "the output" : "δ"} of ${first.name}`;
+    return { equations, asks, tells, cells: [edge, upstreamCell, local, "", result], check: "", answer, of };
   }
 }
 
@@ -122,6 +127,12 @@ function vector(numbers) {
 function matrix(graph, units, sources) {
   if (units.length * sources.length > 6) { return `${units.length} × ${sources.length} numbers: see Steps`; }
   return units.map((unit) => sources.map((i) => short(graph.gradients[unit.weights.get(i)])).join(", ")).join("; ");
+}
+
+/* A few weights can stand in the equation; "" for more. */
+function weightsIn(graph, units, sources) {
+  if (units.length * sources.length > 4) { return ""; }
+  return "(" + units.map((unit) => sources.map((i) => short(graph.values[unit.weights.get(i)])).join(", ")).join("; ") + ")";
 }
 
 /* The weights of a layer and their gradients as a table: a row a neuron, a column a source. */
@@ -164,7 +175,7 @@ function networkPictureIn(world, graph, network, isDown, pick) {
   const back = drawn("g", {}, world), front = drawn("g", {}, world);
   shown.forEach((units, column) => {
     const [x, y] = spot(column, 0), title = column ? network.layers[column - 1].name : "inputs";
-    drawn("text", isDown ? { x: 0, y: y - DISC - 8, "class": "gg-title" } :
+    drawn("text", isDown ? { x: x - DISC, y: y - DISC - 6, "class": "gg-title" } :
       { x, y: 22, "text-anchor": "middle", "class": "gg-title" }, front, title);
     units.forEach((unit, row) => {
       const [cx, cy] = spot(column, row);
@@ -184,7 +195,8 @@ function networkPictureIn(world, graph, network, isDown, pick) {
   if (loss) { ends.forEach((unit) => lineBetween(unit.out, graph.root, null, network.layers.length)); }
   const size = { width: isDown ? 2 * DISC + 80 + (tallest - 1) * ROW : 2 * DISC + 28 + (columns.length - (loss ? 0 : 1)) * COLUMN,
     height: isDown ? 2 * DISC + 28 + (columns.length - (loss ? 0 : 1)) * COLUMN : 2 * DISC + 56 + (tallest - 1) * ROW };
-  return { show, size, boxes: [], hover: () => undefined };
+  return { show, size, boxes: [], spots: [...discs.values()].map((disc) => disc.box),
+    focus: (unit) => { if (discs.has(unit.out)) { discs.get(unit.out).group.focus({ preventScroll: true }); } }, hover: () => undefined };
 
   function discOf(unit, column, cx, cy) {
     const group = drawn("g", { "class": "gg-disc gg-box", "data-n": unit.out, transform: `translate(${cx - DISC},${cy - DISC})` }, front);
@@ -208,6 +220,8 @@ function networkPictureIn(world, graph, network, isDown, pick) {
     const mean = (key) => ends.reduce((sum, unit) => sum + discs.get(unit.out)[key], 0) / ends.length;
     const along = DISC + 14 + columns.length * COLUMN, [cx, cy] = isDown ? [mean("x"), along] : [along, mean("y")];
     const made = discOf({ out: graph.root, sum: graph.root, weights: new Map() }, columns.length, cx, cy);
+    drawn("text", isDown ? { x: cx - DISC, y: cy - DISC - 6, "class": "gg-title" } :
+      { x: cx, y: cy - DISC - 10, "text-anchor": "middle", "class": "gg-title" }, front, graph.nodes[graph.root].n);
     made.group.classList.add("gg-result");
     discs.set(graph.root, made);
     return made;
@@ -217,36 +231,37 @@ function networkPictureIn(world, graph, network, isDown, pick) {
     const a = discs.get(from), b = discs.get(to);
     const ends = isDown ? [[a.x, a.y + DISC], [b.x, b.y - DISC]] : [[a.x + DISC, a.y], [b.x - DISC, b.y]];
     const group = drawn("g", { "class": "gg-edge" }, back);
-    lines.push({ group, path: drawn("path", { d: curve(ends, isDown) }, group), leaf, at, to });
+    lines.push({ group, path: drawn("path", { d: curve(ends, isDown) }, group), leaf, at, to,
+      tip: drawn("path", { "class": "gg-tip" }, group) });
   }
 
-  function show(step, now, all) {
+  function show(step, now, all, isAsked) {
     const seen = all.slice(0, now + 1), has = (phase, at) => seen.some((each) => each.phase === phase && each.layer === at);
     const isSeeded = seen.some((each) => each.phase === "seed"), roles = new Map();
-    const receiver = step.phase === "backward" || step.layer === null ? step.layer : step.layer;
     discs.forEach((disc, i) => {
       const at = disc.column - 1, isResult = i === graph.root, isLoss = isResult && loss;
       const isKnown = at < 0 || (isLoss ? seen.some((each) => each.phase === "forward" && each.layer === null) : has("forward", at));
       const isSent = isLoss ? isSeeded : at >= 0 && (has("backward", at) || (isResult && isSeeded));
-      put(disc.value, isKnown ? short(graph.values[i]) : "–");
-      put(disc.gradient, at < 0 ? "" : isSent ? short(graph.gradients[isLoss ? i : disc.unit.sum]) : "–");
-      put(disc.title, disc.unit.name ? `${disc.unit.name}: value ${short(graph.values[i])}, δ ${short(graph.gradients[disc.unit.sum])}. Click to open it.` : nameOf(graph, network, i));
-      const role = roleOf(step, at, Boolean(isLoss), receiver);
+      const role = roleOf(step, at, Boolean(isLoss), step.layer), isHidden = isAsked && role === "receiver";
+      put(disc.value, isHidden && step.phase === "forward" ? "?" : isKnown ? brief(graph.values[i]) : "–");
+      put(disc.gradient, at < 0 ? "" : isHidden && step.phase !== "forward" ? "?" :
+        isSent ? brief(graph.gradients[isLoss ? i : disc.unit.sum]) : "–");
+      put(disc.title, disc.unit.name ? `${disc.unit.name}: click to open it` : nameOf(graph, network, i));
       if (role) { disc.group.dataset.role = role; roles.set(disc, role); } else { delete disc.group.dataset.role; }
     });
     const sizes = lines.filter((line) => line.leaf !== null);
     const most = Math.max(1e-300, ...sizes.map((line) => Math.abs(graph.values[line.leaf])));
-    const steepest = Math.max(1e-300, ...sizes.map((line) => Math.abs(graph.gradients[line.leaf] ?? 0)));
     lines.forEach((line) => {
       const isBack = step.phase === "backward" && step.layer !== null && line.at === step.layer + 1;
       const isForth = step.phase === "forward" && line.at === (step.layer ?? network.layers.length);
-      const isGrown = step.phase === "backward" && line.at === step.layer;
       const weight = line.leaf === null ? 0.5 * most : graph.values[line.leaf];
-      const share = isGrown ? Math.abs(graph.gradients[line.leaf] ?? 0) / steepest : Math.abs(weight) / most;
+      const share = Math.abs(weight) / most;
       line.group.classList.toggle("gg-backward", isBack);
-      line.group.classList.toggle("gg-grown", isGrown);
       line.group.classList.toggle("gg-forward", isForth);
+      line.group.classList.toggle("gg-weight", line.leaf !== null);
       line.group.classList.toggle("gg-negative", weight < 0);
+      line.tip.style.display = isBack || isForth ? "" : "none";
+      if (isBack || isForth) { line.tip.setAttribute("d", arrow(line.path, isBack ? "backward" : "forward")); }
       line.path.style.strokeWidth = tenth(0.6 + 5 * Math.min(1, Number.isFinite(share) ? share : 1));
     });
     return [...roles.keys()].map((disc) => disc.box);

@@ -29,6 +29,12 @@ function rounded(x) {
   return [digits, Number(power)];
 }
 
+/* The same in three digits, where there is little room. */
+function brief(x) { return Number.isFinite(x) && x !== 0 ? short(Number(x.toPrecision(3))) : short(x); }
+
+/* A plain number as it is in the code, unless it has as many digits as a measured one. */
+function plain(x) { return Number.isFinite(x) && String(x).length <= 8 ? String(x) : short(x); }
+
 function trimmed(text) { return text.replace(/\.?0*$/, ""); }
 
 /* A number of the data, where "inf", "-inf" and "nan" are texts. */

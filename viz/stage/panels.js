@@ -67,7 +67,7 @@ function formulaIn(place, html, lines, { point, pick }) {
     if (!html) { box.textContent = own; }
     all.forEach((part) => part.classList.remove("gg-now", "gg-goal"));
     mark(step.node, "gg-now");
-    (step.edges || []).forEach(([sender, k]) => mark(node(sender).p[k], "gg-goal"));
+    (step.edges || []).forEach(([sender, k]) => markUse(sender, node(sender).p, k));
     line.textContent = lines[node(step.node).w] || "";
     line.title = line.textContent;
     const now = box.querySelector(".gg-goal") || box.querySelector(".gg-now");
@@ -76,6 +76,16 @@ function formulaIn(place, html, lines, { point, pick }) {
       box.scrollLeft += inside.left + inside.width / 2 - outside.left - outside.width / 2;
     }
   }, point(i, isOn) { (parts.get(i) || []).forEach((part) => part.classList.toggle("gg-hover", isOn)); } };
+
+  /* Of the places where an operand stands the one that the step is about. */
+  function markUse(sender, operands, k) {
+    const inside = (parts.get(operands[k]) || []).filter((part) => {
+      const around = part.parentNode.closest("[data-n]");
+      return around && Number(around.dataset.n) === sender;
+    });
+    const place = operands.slice(0, k).filter((operand) => operand === operands[k]).length;
+    if (inside.length) { inside[Math.min(place, inside.length - 1)].classList.add("gg-goal"); }
+  }
 
   function mark(i, name) { (parts.get(i) || []).forEach((part) => part.classList.add(name)); }
 }
@@ -91,14 +101,15 @@ function timelineIn(place, go, first, all) {
   slider.setAttribute("aria-label", "Step");
   slider.addEventListener("input", () => go(Number(slider.value) - Number(slider.min)));
   let drawnFor = null, parts = [];
-  return (steps, now, isOwn = false) => {
+  return (steps, now, isOwn = false, before = "") => {
     const start = isOwn ? 0 : first;
     if (drawnFor !== steps) { draw(steps); drawnFor = steps; }
     slider.min = start + 1;
     slider.max = start + steps.length;
     slider.value = start + now + 1;
     const total = isOwn || !first ? steps.length : Math.max(all, first + steps.length);
-    count.textContent = `step ${start + now + 1} of ${total}`;
+    count.textContent = `${before}step ${start + now + 1} of ${total}`;
+    count.title = total > start + steps.length || start ? `Steps ${start + 1} to ${start + steps.length} of ${total} are on this page` : "";
     slider.setAttribute("aria-valuetext", count.textContent + ", " + steps[now].phase);
     parts.forEach((part) => {
       const done = Math.max(0, Math.min(part.length, now + 1 - part.start));
@@ -139,9 +150,9 @@ function timelineIn(place, go, first, all) {
 function equationIn(place) {
   const box = make("div", "gg-equation", place);
   box.setAttribute("aria-hidden", "true");
-  return (graph, step, isAsked) => {
+  return (graph, step, isAsked, beside = null) => {
     box.textContent = "";
-    box.className = "gg-equation gg-phase-" + step.phase;
+    box.className = "gg-equation gg-phase-" + step.phase + (step.isLayer ? " gg-layer" : "");
     step.equations.forEach((equation, n) => {
       const line = make("div", n ? "gg-second" : "gg-first", box);
       let pair = null;
@@ -158,9 +169,11 @@ function equationIn(place) {
         card.classList.toggle("gg-wide", shown.length > 16);
       });
     });
-    if (step.uses) {
+    const last = box.lastChild;
+    if (beside) { make("div", "gg-beside", box, beside); }
+    if (step.uses && !isAsked) {
       const [received, uses] = step.uses;
-      make("div", "gg-uses", box.lastChild, `${received} of ${uses} ${uses > 1 ? "uses" : "use"} received` +
+      make("div", "gg-uses", last, `${received} of ${uses} ${uses > 1 ? "uses" : "use"} received` +
         (received < uses ? ": not complete yet" : ": complete"));
     }
   };
@@ -168,7 +181,7 @@ function equationIn(place) {
 
 /* Predict: a place to guess the answer of the step before it is shown. */
 function guessIn(place, { reveal, next, leave }) {
-  const form = make("form", "gg-guess", place), field = make("label", "", form, "Your guess ");
+  const form = make("form", "gg-guess", place), field = make("label", "", form), wish = make("span", "", field);
   const input = make("input", "", field);
   let wanted = null, isDone = false;
   input.type = "text";
@@ -192,7 +205,8 @@ function guessIn(place, { reveal, next, leave }) {
     const isNumber = !Number.isNaN(typed(input.value)) || Number.isNaN(wanted);
     verdict.textContent = isNumber ? "Not yet. Try again, or press Show." : "That is no number.";
   });
-  return { input, show(number, isPredicting, isAsked, isNew) {
+  return { input, show(number, of, isPredicting, isAsked, isNew) {
+    wish.textContent = `Your guess of ${of} `;
     form.hidden = !isPredicting;
     isDone = !isAsked;
     show.setAttribute("aria-disabled", isDone);
@@ -239,7 +253,7 @@ function drawersIn(place, bar, opened) {
   }
 }
 
-const HEADINGS = ["step", "phase", "edge", "upstream", "local", "contribution", "result"];
+const HEADINGS = ["step", "edge", "upstream", "local", "contribution", "result"];
 
 function tableIn(place, headings) {
   const table = make("table", "", place), head = make("tr", "", make("thead", "", table));
@@ -258,7 +272,8 @@ function rowsIn(place, first, { go, point }) {
       body.textContent = "";
       rows = steps.map((step, i) => {
         const row = make("tr", "", body);
-        [String(first + i + 1), step.phase, ...step.cells.map((cell) => written(graph, cell, step))]
+        row.className = "gg-row-" + step.phase;
+        [String(first + i + 1), ...step.cells.map((cell) => written(graph, cell, step))]
           .forEach((text) => make("td", "", row, text));
         row.addEventListener("click", () => go(i));
         row.addEventListener("mouseenter", () => point(step.node, true));
@@ -281,6 +296,8 @@ function rowsIn(place, first, { go, point }) {
 function wordsIn(place, lines) {
   const saying = make("p", "gg-words", place), check = make("p", "gg-check", place);
   const line = make("p", "gg-line-of-code", place), legend = make("p", "gg-legend", place);
+  make("p", "gg-small", place, "Keys: ← → step, Space plays, P predict, T steps, W words, M mistakes, E explore, N throw again, " +
+    "R start again, F all of the graph, + − zoom, Shift with arrows pans; ↑ ↓ and Enter change a number.");
   const counts = {};
   ["waiting", "partial", "in progress", "done"].forEach((status, i) => {
     const item = make("span", "", legend);
@@ -341,13 +358,16 @@ function mistakesIn(place, choose) {
     [...head.cells].forEach((cell, i) => cell.classList.toggle("gg-chosen", names[i - 2] === chosen));
     why.textContent = chosen ? WHY[chosen] : "";
     body.textContent = "";
+    const shown = names.map((name) => chosen === null || name === chosen);
+    [...head.cells].forEach((cell, i) => { cell.hidden = i > 1 && !shown[i - 2]; });
     const results = names.map((name) => gradientsOf(WRONG_ENGINES[name](graph), count, graph.root));
     for (let i = graph.nodes.length - 1; i >= 0; i -= 1) {
       if (graph.gradients[i] === null) { continue; }
       const right = count === null ? graph.gradients[i] : sentBy(graph, count, i);
       const row = make("tr", "", body);
       [graph.nodes[i].n, short(right)].forEach((text) => make("td", "", row, text));
-      results.forEach((result) => {
+      results.forEach((result, at) => {
+        if (!shown[at]) { return; }
         const wrong = result.has(i) ? result.get(i) : null, isOff = differs(wrong, right);
         make("td", isOff ? "gg-off" : "", row, (isOff ? "≠ " : "") + short(wrong));
       });

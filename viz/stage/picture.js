@@ -107,6 +107,7 @@ function pictureIn(world, graph, layout, pick, adjust) {
       box.value = drawn("text", { "class": "gg-value", x: width / 2, y: height / 2 + 6, "text-anchor": "middle" }, group);
     } else {
       labelled(group, node.n, { "class": "gg-name", x: 13, y: 23 });
+      if (node.p.length && node.of) { drawn("text", { "class": "gg-of", x: width - 13, y: 22, "text-anchor": "end" }, group, node.of); }
       box.value = drawn("text", { "class": "gg-value", x: 13, y: 48 }, group);
       drawn("path", { "class": "gg-rule", d: `M13 57H${width - 13}` }, group);
       box.gradient = drawn("text", { "class": "gg-gradient", x: 13, y: 75 }, group);
@@ -128,14 +129,15 @@ function pictureIn(world, graph, layout, pick, adjust) {
       if (!box) { return; }
       const value = isNew ? graph.moved.get(i) : graph.values[i];
       put(box.value, isAsked && lit.asked.value === i ? "?" :
-        !known.values[i] ? "–" : known.stale.has(i) ? short(value) + " (old)" : short(value));
+        !known.values[i] ? "–" : known.stale.has(i) ? short(value) + " (old)" :
+        node.k === "constant" ? plain(value) : short(value));
       tell(box.group, "gg-stale", known.stale.has(i));
       tell(box.group, "role", lit.roles.get("n" + i));
       if (signs[i]) { tell(signs[i], "role", lit.roles.get("o" + i)); }
       if (!box.gradient) { return; }
       put(box.gradient, isAsked && lit.asked.gradients.has(i) ? "?" : short(known.gradients[i]));
       put(box.wrong, wrong && wrong.has(i) ? "≠ " + short(wrong.get(i)) : "");
-      const status = known.status(i), share = graph.uses[i] ? known.received[i] / graph.uses[i] : 1;
+      const status = known.isSeeded || known.gradients[i] !== null ? known.status(i) : "", share = graph.uses[i] ? known.received[i] / graph.uses[i] : 1;
       tell(box.group, "status", status);
       box.told = () => described(node, i, status, known);
       drawMark(marks[i], status, status === "waiting" ? 0 : status === "partial" ? share : 1);
@@ -166,21 +168,11 @@ function pictureIn(world, graph, layout, pick, adjust) {
     if (edge.widthNow !== tenth(width)) { edge.widthNow = tenth(width); edge.path.style.strokeWidth = edge.widthNow; }
     if (!direction && !edge.isLit) { return; }
     edge.isLit = Boolean(direction);
+    if (direction) { edge.group.parentNode.appendChild(edge.group); } /* above those that rest */
     tell(edge.group, "gg-forward", direction === "forward");
     tell(edge.group, "gg-backward", direction === "backward");
     if (direction) { edge.tip.setAttribute("d", arrow(edge.path, direction)); }
     edge.tip.style.display = direction ? "" : "none";
-  }
-
-  /* A head that touches the shape the line ends in: the result on the way forward, the operand back. */
-  function arrow(path, direction) {
-    const length = path.getTotalLength(), isBack = direction === "backward";
-    const tip = path.getPointAtLength(isBack ? 0 : length);
-    const from = path.getPointAtLength(isBack ? Math.min(10, length) : Math.max(0, length - 10));
-    const angle = Math.atan2(tip.y - from.y, tip.x - from.x);
-    const point = (along, across) => [tip.x + along * Math.cos(angle) - across * Math.sin(angle),
-      tip.y + along * Math.sin(angle) + across * Math.cos(angle)].map(tenth).join(" ");
-    return `M${point(0, 0)}L${point(-11, 6)}L${point(-11, -6)}Z`;
   }
 
   /* Marks a node that is pointed at, here or in the formula or the table. */
@@ -188,6 +180,17 @@ function pictureIn(world, graph, layout, pick, adjust) {
     if (boxes[i]) { boxes[i].group.classList.toggle("gg-hover", isOn); }
     if (signs[i]) { signs[i].classList.toggle("gg-hover", isOn); }
   }
+}
+
+/* A head that touches the shape the line ends in: the result on the way forward, the operand back. */
+function arrow(path, direction) {
+  const length = path.getTotalLength(), isBack = direction === "backward";
+  const tip = path.getPointAtLength(isBack ? 0 : length);
+  const from = path.getPointAtLength(isBack ? Math.min(10, length) : Math.max(0, length - 10));
+  const angle = Math.atan2(tip.y - from.y, tip.x - from.x);
+  const point = (along, across) => [tip.x + along * Math.cos(angle) - across * Math.sin(angle),
+    tip.y + along * Math.sin(angle) + across * Math.cos(angle)].map(tenth).join(" ");
+  return `M${point(0, 0)}L${point(-11, 6)}L${point(-11, -6)}Z`;
 }
 
 /* Which boxes, signs and edges a step is about. */
@@ -251,21 +254,21 @@ function flowIn(place, layout) {
     const stub = stubs[step.node].path;
     if (step.phase === "forward") {
       const still = graph.nodes[step.node].p.map((parent, k) =>
-        moving(edges.get(step.node + "_" + k).path, false, short(graph.values[parent]), "gg-data", 0.5));
-      const result = moving(stub, false, isAsked ? "?" : short(graph.values[step.node]), "gg-data", 0.5);
+        moving(edges.get(step.node + "_" + k).path, false, brief(graph.values[parent]), "gg-data", 0.5));
+      const result = moving(stub, false, isAsked ? "?" : brief(graph.values[step.node]), "gg-data", 0.5);
       run([still.map((token) => [token, 0, 1]), [[result, 0, 1]]]);
       return;
     }
-    const upstream = moving(stub, true, short(graph.gradients[step.node]), "gg-grad", 0.5);
+    const upstream = moving(stub, true, brief(graph.gradients[step.node]), "gg-grad", 0.5);
     const first = step.edges.filter(([node, k]) => graph.sent[node][k]).slice(0, 4);
     first.forEach(([node, k], n) => {
-      const text = "× " + bracketed(short(graph.locals[node][k])), sign = layout.signs[node];
+      const text = "× " + bracketed(brief(graph.locals[node][k])), sign = layout.signs[node];
       const token = pill(text, "gg-local"), half = token.width / 2;
       token.put(layout.isDown ? [sign.x - half - 6, sign.y + sign.height / 2 + 28 * n] :
         [sign.x + sign.width / 2, sign.y - 17 - 28 * n]);
     });
     const sent = first.map(([node, k]) => moving(edges.get(node + "_" + k).path, true,
-      isAsked ? "?" : short(graph.sent[node][k].sent), "gg-grad", 0.72));
+      isAsked ? "?" : brief(graph.sent[node][k].sent), "gg-grad", 0.5));
     run([[[upstream, 0, 1]], sent.map((token) => [token, 0, 1])]);
   }
 
@@ -282,8 +285,8 @@ function flowIn(place, layout) {
   }
 
   function pill(text, kind) {
-    const group = drawn("g", { "class": "gg-token " + kind }, place), width = 8.3 * text.length + 16;
-    drawn("rect", { x: -width / 2, y: -13, width, height: 26, rx: 13 }, group);
+    const group = drawn("g", { "class": "gg-token " + kind }, place), width = 7.6 * text.length + 13;
+    drawn("rect", { x: -width / 2, y: -12, width, height: 24, rx: 12 }, group);
     drawn("text", { y: 5, "text-anchor": "middle" }, group, text);
     return { group, width, put: ([x, y]) => group.setAttribute("transform", `translate(${tenth(x)},${tenth(y)})`) };
   }

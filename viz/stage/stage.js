@@ -15,6 +15,7 @@ function setUp(root, moved) {
   let level = network && graph.nodes.length >= LARGE ? "network" : "scalars", unit = null;
   let steps = stepsSeen(), now = 0, timer = null;
   let isPredicting = false, isRevealed = false, wrongEngine = null, layout = null, picture = null;
+  graph.nodes.forEach((node, i) => { node.of = shortFormula(i); });
   let lit = []; /* the boxes of the step, on the level of the network */
   let throws = [graph.values[graph.root]], way = [], selected = names.length ? names[0][0] : null;
 
@@ -27,7 +28,7 @@ function setUp(root, moved) {
   const frame = make("div", "gg-frame", middle);
   const svg = drawn("svg", { "class": "gg-picture", role: "group", "aria-label": "Graph" }, frame);
   const world = drawn("g", { "class": "gg-world" }, svg);
-  const tools = make("div", "gg-tools", frame), minimap = drawn("svg", { "class": "gg-minimap", "aria-hidden": true }, frame);
+  const tools = make("div", "gg-tools", top), minimap = drawn("svg", { "class": "gg-minimap", "aria-hidden": true }, frame);
   const camera = cameraOn(frame, world, (view) => { showMinimap(view); cull(view); });
   const showEquation = equationIn(page);
   const controls = make("div", "gg-controls", page);
@@ -39,7 +40,12 @@ function setUp(root, moved) {
   const toLast = buttonIn(bar, "last", "Last step", () => leap(steps.length - 1));
   const predictor = buttonIn(bar, "predict", "Hide every answer until you ask (P)", predict, "Predict");
   const thrower = graph.isLive && names.length ? liveControls() : null;
-  const drawers = drawersIn(middle, toolbarIn(controls, "Drawers"), () => { fitLater(); show(false); });
+  const drawers = drawersIn(middle, toolbarIn(controls, "Drawers"), (name) => {
+    page.classList.toggle("gg-has-drawer", name !== null);
+    camera.release();
+    fitLater();
+    show(false);
+  });
   const table = drawers.add("table", "Steps", "All steps as a table (T)"), matrices = make("div", "", table);
   const showRows = rowsIn(table, first, { go: leap, point });
   const showWords = wordsIn(drawers.add("words", "Words", "The step in words (W)"), data.lines);
@@ -48,6 +54,7 @@ function setUp(root, moved) {
   const more = root.querySelector(".gg-more");
   if (more) { drawers.add("more", "Derivation", "How the derivative comes about").append(more); more.hidden = false; }
   const guess = guessIn(controls, { reveal, next: () => leap(now + 1), leave: takeKeys });
+  if (thrower) { make("span", "gg-hint", controls, "drag any blue number: everything follows"); }
   const saying = make("p", "gg-sentence", page);
   const note = make("p", "gg-note", page, data.live === true ? "" : data.live);
   saying.setAttribute("aria-live", "polite");
@@ -108,7 +115,20 @@ function setUp(root, moved) {
       leaves();
       show(false);
     }
+    reserve();
     frameStep();
+  }
+
+  /* The equation line is as tall as the tallest of its kinds of steps, so that the picture stands still. */
+  function reserve() {
+    const box = page.querySelector(".gg-equation");
+    if (box.widthNow === page.clientWidth + level) { return; }
+    box.widthNow = page.clientWidth + level;
+    box.style.minHeight = "";
+    const tallest = ["forward", "seed", "backward", "update"].map((phase) => steps.find((step) => step.phase === phase))
+      .filter(Boolean).map((step) => { showEquation(graph, step, false); return box.offsetHeight; });
+    box.style.minHeight = Math.max(...tallest) + "px";
+    showEquation(graph, steps[now], isHidden());
   }
 
   function fitLater() { requestAnimationFrame(arrange); }
@@ -127,28 +147,23 @@ function setUp(root, moved) {
     makeWay(boxes, camera.view());
   }
 
-  /* Buttons and minimap stand in a corner where they cover nothing of the step. */
+  /* The minimap stands in a corner where it covers nothing of the step. */
   function makeWay(boxes, view) {
     const taken = boxes.map((box) => ({ left: view.x + view.scale * box.x, top: view.y + view.scale * box.y,
       right: view.x + view.scale * (box.x + box.width), bottom: view.y + view.scale * (box.y + box.height) }));
-    let used = "";
-    for (const part of [tools, minimap]) {
-      if (part.style.display === "none") { continue; }
-      const { width, height } = part.getBoundingClientRect(), room = { width: frame.clientWidth, height: frame.clientHeight };
-      const corner = (part === tools ? ["top right", "top left", "bottom left", "bottom right"] :
-        ["bottom right", "bottom left", "top left", "top right"]).find((name) => name !== used && taken.every((box) =>
-        (name.includes("right") ? box.right < room.width - width - 12 : box.left > width + 12) ||
-        (name.includes("bottom") ? box.bottom < room.height - height - 12 : box.top > height + 12)));
-      part.dataset.corner = corner || (part === tools ? "top right" : "bottom right");
-      part.style.visibility = corner ? "" : "hidden"; /* keys, wheel and pinch do the same */
-      used = part.dataset.corner;
-    }
+    if (minimap.style.display === "none") { return; }
+    const { width, height } = minimap.getBoundingClientRect(), room = { width: frame.clientWidth, height: frame.clientHeight };
+    const corner = ["bottom right", "bottom left", "top left", "top right"].find((name) => taken.every((box) =>
+      (name.includes("right") ? box.right < room.width - width - 12 : box.left > width + 12) ||
+      (name.includes("bottom") ? box.bottom < room.height - height - 12 : box.top > height + 12)));
+    minimap.dataset.corner = corner || "bottom right";
+    minimap.style.visibility = corner ? "" : "hidden";
   }
 
   function drawMinimap() {
     minimap.textContent = "";
     minimap.setAttribute("viewBox", `0 0 ${layout.width} ${layout.height}`);
-    layout.boxes.forEach((box) => { if (box) { drawn("rect", box, minimap); } });
+    (picture.spots || layout.boxes).forEach((box) => { if (box) { drawn("rect", box, minimap); } });
     drawn("rect", { "class": "gg-window" }, minimap);
   }
 
@@ -156,7 +171,7 @@ function setUp(root, moved) {
     const shown = minimap.querySelector(".gg-window");
     if (!shown) { return; }
     const width = frame.clientWidth / view.scale, height = frame.clientHeight / view.scale;
-    const isWhole = !layout || frame.clientWidth < 420 || (width >= layout.width && height >= layout.height);
+    const isWhole = !layout || frame.clientWidth < 560 || (width >= layout.width && height >= layout.height);
     minimap.style.display = isWhole ? "none" : "";
     const at = { x: -view.x / view.scale, y: -view.y / view.scale, width, height };
     for (const [key, number] of Object.entries(at)) { shown.setAttribute(key, number); }
@@ -208,9 +223,17 @@ function setUp(root, moved) {
     camera.release();
     arrange();
     show(true);
+    takeKeys();
   }
 
   function openUnit(each) { openLevel("scalars", each); }
+
+  /* From a neuron back to the network. */
+  function closeUnit() {
+    const from = unit;
+    openLevel("network");
+    picture.focus(from);
+  }
 
   /* Steps. */
 
@@ -249,12 +272,14 @@ function setUp(root, moved) {
     const sentence = written(graph, step.asks, step) + (hidden ? "what?" : written(graph, step.tells, step));
     if (saying.textContent !== sentence) { saying.textContent = sentence; }
     formula.show(step, (i) => graph.nodes[i], ownFormula(step.node));
-    timeline(steps, now, level === "network" || unit);
+    const throwsSoFar = throws.length > 1 ? `throw ${throws.length - 1} · ` : "";
+    timeline(steps, now, level === "network" || unit, throwsSoFar);
     levels();
-    showEquation(graph, step, hidden);
-    guess.show(step.answer ? referred(graph, step.answer) : null, isPredicting && step.answer !== null, hidden, isNew);
+    showEquation(graph, step, hidden, besides(step, hidden));
+    guess.show(step.answer ? referred(graph, step.answer) : null, step.of || askedFor(step), isPredicting && step.answer !== null, hidden, isNew);
+    page.classList.toggle("gg-updated", step.phase === "update");
     world.setAttribute("class", "gg-world gg-at-" + (step.phase === "seed" ? "backward" : step.phase === "update" ? "forward" : step.phase));
-    if (known) { picture.show(step, known, { isAsked: hidden, wrong: wrongNow() }); } else { lit = picture.show(step, now, steps); }
+    if (known) { picture.show(step, known, { isAsked: hidden, wrong: wrongNow() }); } else { lit = picture.show(step, now, steps, hidden); }
     showRows(graph, steps, now, isPredicting, hidden, drawers.isOpen() === "table");
     showWords(graph, step, sentence, known, hidden);
     matrices.hidden = level !== "network";
@@ -267,6 +292,28 @@ function setUp(root, moved) {
     root.dataset.step = now;
     if (isNew) { frameStep(); }
     remember();
+  }
+
+  /* The number that is asked for, by its caption. */
+  function askedFor(step) {
+    const terms = step.equations.flat().filter((term) => typeof term !== "string" && term[2]);
+    return terms.length ? written(graph, terms[0][0]) : "the number";
+  }
+
+  /* What the chosen wrong engine has where the step arrives. */
+  function besides(step, hidden) {
+    if (!wrongEngine || hidden || step.phase !== "backward" || level === "network") { return null; }
+    const [[sender, k]] = step.edges, i = graph.nodes[sender].p[k], count = edgesSent();
+    const wrong = gradientsOf(WRONG_ENGINES[wrongEngine](graph), count, graph.root).get(i) ?? null;
+    const right = sentBy(graph, count, i), isSame = !differs(wrong, right) && wrong !== null;
+    return `${wrongEngine}: gradient of ${graph.nodes[i].n} is ${short(wrong)} now` + (isSame ? ", as it should be" : `, right is ${short(right)}`);
+  }
+
+  /* What a node without a name of its own is, in a few characters. */
+  function shortFormula(i) {
+    const step = allSteps.find((each) => each.phase === "forward" && each.node === i);
+    const text = step && /^v\d+$/.test(graph.nodes[i].n) ? written(graph, step.equations[0][0][1]).replace(/ \* /g, "·").replace(/ /g, "") : "";
+    return text.length <= 9 ? text : "";
   }
 
   /* Where the whole expression is too long, that of the node. */
@@ -423,7 +470,11 @@ function setUp(root, moved) {
     const end = (isTaken) => {
       if (isDone) { return; }
       const number = typed(input.value);
-      if (isTaken && Number.isNaN(number)) { input.setAttribute("aria-invalid", "true"); return; }
+      if (isTaken && Number.isNaN(number)) {
+        input.setAttribute("aria-invalid", "true");
+        saying.textContent = input.title = `${input.value || "Nothing"} is no number.`;
+        return;
+      }
       isDone = true;
       if (isTaken) { setNumber(i, number); }
       input.remove();
@@ -437,7 +488,7 @@ function setUp(root, moved) {
     input.addEventListener("pointerdown", (event) => event.stopPropagation());
     input.addEventListener("blur", () => { if (!isDone) { const ok = !Number.isNaN(typed(input.value)); end(ok); } });
     input.focus();
-    if (!key || key === "Enter") { input.select(); }
+    if (!key || key === "Enter") { input.setSelectionRange(input.value.length, 0, "backward"); input.scrollLeft = 0; }
   }
 
   /* The texts for readers of the screen that go with the numbers. */
@@ -453,7 +504,8 @@ function setUp(root, moved) {
   var remembering, undo, rateField; /* made below, used by `changed` */
 
   function liveControls() {
-    const group = make("div", "gg-live", controls), label = make("label", "", group, "rate ");
+    const group = make("div", "gg-live", controls), label = make("label", "", group);
+    make("span", "gg-rate", label, "rate ").title = "learning rate";
     rateField = make("input", "", label);
     rateField.type = "text";
     rateField.inputMode = "decimal";
@@ -467,7 +519,8 @@ function setUp(root, moved) {
       if (by && graph.rate !== null) { setRate(Number((graph.rate * by).toPrecision(3))); event.preventDefault(); }
       event.stopPropagation();
     });
-    buttonIn(group, "throw", "Update, then forward again with the new numbers (N)", throwAgain, "Throw again");
+    const again = buttonIn(group, "throw", "Update, then forward again with the new numbers (N)", throwAgain, "Throw");
+    make("span", "gg-again", again, "again");
     undo = buttonIn(group, "restore", "Back to the numbers of the program (R)", restoreNumbers, "Start again");
     undo.hidden = true;
     return group;
@@ -593,7 +646,7 @@ function setUp(root, moved) {
     if (isHidden() && /^[-.0-9]$/.test(key)) { guess.input.focus(); return; }
     const acts = { p: predict, f: () => { camera.fit(); frameStep(); }, "+": () => camera.zoom(1.25), "-": () => camera.zoom(0.8),
       t: toggled("table"), w: toggled("words"), m: toggled("mistakes"), e: thrower && toggled("explore"),
-      n: thrower && throwAgain, r: thrower && restoreNumbers, Escape: drawers.isOpen() && (() => drawers.open(null)) };
+      n: thrower && throwAgain, r: thrower && restoreNumbers, Escape: drawers.isOpen() ? () => drawers.open(null) : unit && closeUnit };
     if (event.shiftKey && key.startsWith("Arrow")) {
       const [x, y] = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] }[key];
       acts[key] = () => camera.pan(x, y);

@@ -1,0 +1,157 @@
+"""Pictures in pages: Graphviz's SVG made fit for them, images, tables, whole documents.
+
+Graphviz lays out with the fonts it finds, a browser draws with its own. So each line of a box is
+anchored in the middle of its box, and stays there whatever the font and even if a script changes
+it. The dark colours are a rule inside the picture, under the attributes that Graphviz wrote.
+Nothing is loaded from anywhere. Who cannot see a picture reads the table, which says the same.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from collections.abc import Sequence
+
+from glassgrad.viz.dot import DATA, FAINT, FAN, FRAME, GRADIENT, INK, OPERATION, PAPER
+
+CLASS = "glassgrad-graph"
+"""The class of every picture: its style reaches no other on the page."""
+DARK = {
+    DATA: "#56B4E9",
+    GRADIENT: "#E69F00",
+    INK: "#ececec",
+    FAINT: "#b0b0b0",
+    FAN: "#8f8f8f",
+    PAPER: "#1c1c1e",
+    FRAME: "#262629",
+    OPERATION: "#3a3a3d",
+}
+"""What each colour becomes where the reader prefers the dark."""
+_LINES = (INK, FAINT, FAN, OPERATION)
+"""The colours of lines; others are of texts and faces only."""
+
+_BOX = re.compile(r'<g data-n="\d+" class="node">.*?</g>', re.DOTALL)
+_RULE = re.compile(r'<polygon fill="(#\w+)" stroke="\1" points="(\S+,(\S+)) \2 (\S+),\3 [^"]*"/>')
+_LINE = re.compile(r'(<text [^>]*)text-anchor="start" x="[^"]*"( y="([^"]*)")')
+
+
+def page_svg(svg: bytes, heading: str) -> str:
+    """Graphviz's picture to put inside a page, with a heading of XML: its title and description.
+
+    Example:
+        >>> from glassgrad.viz.markup import page_svg
+        >>> page_svg(b'<?xml?><svg width="1pt"><g id="n0"/></svg>', "<title>A</title>")[:64]
+        '<svg width="1pt" class="glassgrad-graph" role="img"><title>A</ti'
+    """
+    text = _BOX.sub(_centred, tidy_svg(svg))
+    end = text.index(">")
+    head = f'{text[:end]} class="{CLASS}" role="img">{heading}'
+    return f"{head}<style>{_dark_style()}</style>{text[end + 1 :]}"
+
+
+def tidy_svg(svg: bytes) -> str:
+    """An SVG picture without prologue, comments, ids and tool tips; parts say what they show."""
+    text = svg.decode("utf-8", "replace")
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<!--.*?-->\n?", "", text, flags=re.DOTALL)
+    text = re.sub(r"<title>.*?</title>\n?", "", text, flags=re.DOTALL)
+    text = _RULE.sub(r'<path stroke="\1" d="M\2H\4"/>', text)
+    text = re.sub(r'(<polygon fill="(#\w+)") stroke="\2"', r"\1", text)  # the heads of arrows
+    text = re.sub(r' points="(\S+) ([^"]*) \1"', r' points="\1 \2"', text)
+    text = re.sub(r' id="(?:graph|node|edge|clust|a_)[^"]*"', "", text)
+    return re.sub(r' id="([neorb])(\d+(?:_\d+)?)"', r' data-\1="\2"', text)
+
+
+def _centred(box: re.Match[str]) -> str:
+    """A box with its lines anchored in the middle; a line of several runs stays as it is."""
+    outline = re.search(r'<(?:path|polygon)[^>]* (?:d|points)="([^"]*)"', box[0])
+    heights = [line[3] for line in _LINE.finditer(box[0])]
+    if outline is None:
+        return box[0]
+    across = [float(x) for x in re.findall(r"(-?[\d.]+),", outline[1])]
+    middle = f"{(min(across) + max(across)) / 2:.2f}".rstrip("0").rstrip(".")
+
+    def anchored(line: re.Match[str]) -> str:
+        if heights.count(line[3]) > 1:
+            return line[0]
+        return f'{line[1]}text-anchor="middle" x="{middle}"{line[2]}'
+
+    return _LINE.sub(anchored, box[0])
+
+
+def _dark_style() -> str:
+    rules = "".join(
+        f'.{CLASS} [{kind}="{light.lower()}"]{{{kind}:{dark}}}'
+        for light, dark in DARK.items()
+        for kind in ("fill", "stroke")[: 1 + (light in _LINES)]
+    )
+    return f"@media (prefers-color-scheme:dark){{{rules}}}"
+
+
+DOCUMENT_STYLE = (
+    ":root { color-scheme: light dark; --ink: #1a1a1a; --paper: #ffffff; --line: #767676 }"
+    "@media (prefers-color-scheme: dark) {"
+    " :root { --ink: #ececec; --paper: #1c1c1e; --line: #8f8f8f } }"
+    "body { font: 15px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--paper);"
+    " margin: 24px auto; max-width: 1124px; padding: 0 16px }"
+    "h1 { font-size: 1.4em; font-weight: 600; margin: 0 0 8px; overflow-wrap: anywhere }"
+    "figure { margin: 0; overflow-x: auto } svg { max-width: 100%; height: auto }"
+    "table { border-collapse: collapse; font-variant-numeric: tabular-nums }"
+    "th, td { text-align: left; padding: 3px 16px 3px 0; border-bottom: 1px solid var(--line) }"
+    ":focus-visible { outline: 3px solid #0072B2; outline-offset: 2px }"
+)
+
+
+def document(title: str, body: str) -> str:
+    """A whole HTML document, its title as a heading; `body` is HTML.
+
+    >>> from glassgrad.viz.markup import document
+    >>> "<h1>a &lt; b</h1><p>c</p>" in document("a < b", "<p>c</p>")
+    True
+    """
+    title = html.escape(title)
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title}</title><style>{DOCUMENT_STYLE}</style></head>"
+        f"<body><main><h1>{title}</h1>{body}</main></body></html>\n"
+    )
+
+
+def figure(picture: str, kind: str = "", style: str = "") -> str:
+    """A picture in a box that scrolls and can be reached by keyboard."""
+    look = (f' class="{kind}"' if kind else "") + (f' style="{style}"' if style else "")
+    return f'<figure{look} tabindex="0" role="group" aria-label="Picture">{picture}</figure>'
+
+
+def image(svg: str, alternative: str, style: str = "") -> str:
+    """A picture as an image, which survives where inline SVG does not, with its text.
+
+    >>> from glassgrad.viz.markup import image
+    >>> image("<svg/>", "a < b")
+    '<img alt="a &lt; b" src="data:image/svg+xml;base64,PHN2Zy8+">'
+    """
+    encoded = base64.b64encode(svg.encode()).decode()
+    look = f' style="{style}"' if style else ""
+    return f'<img alt="{html.escape(alternative)}"{look} src="data:image/svg+xml;base64,{encoded}">'
+
+
+def table(caption: str, rows: Sequence[Sequence[str]]) -> str:
+    """A table of texts, headings first; the first cell of a row is its heading.
+
+    >>> from glassgrad.viz.markup import table
+    >>> "<td>a &lt; b</td>" in table("Nodes", [["node", "as"], ["c", "a < b"]])
+    True
+    """
+    head = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in rows[0])
+    body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows[1:])
+    return (
+        f"<table><caption>{html.escape(caption)}</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table>"
+    )
+
+
+def _cells(row: Sequence[str]) -> str:
+    first, *rest = map(html.escape, row)
+    return f'<th scope="row">{first}</th>' + "".join(f"<td>{cell}</td>" for cell in rest)
