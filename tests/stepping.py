@@ -186,7 +186,9 @@ def expected(steps: Steps, number: int) -> dict[str, Any]:
         **_roles(steps, number),
         **_numbers(steps, number),
         "statuses": [
-            [str(i), status] for i, status in enumerate(steps.statuses(number - 1)) if status
+            [str(i), status]
+            for i, status in enumerate(steps.statuses(number - 1))
+            if status and any(each.phase == "seed" for each in steps[:number])
         ],
         "player": "Play",
         "predicting": "false",

@@ -680,6 +680,10 @@ function toolbarIn(place, label) {
     event.stopPropagation();
     all[(to + all.length) % all.length].focus();
   });
+  /* After a click of the mouse the arrow keys go from step to step. */
+  bar.addEventListener("click", (event) => {
+    if (event.detail) { bar.closest(".glassgrad-stage").focus({ preventScroll: true }); }
+  });
   bar.addEventListener("focusin", (event) => {
     buttons().forEach((one) => { one.tabIndex = one === event.target ? 0 : -1; });
   });
