@@ -6,7 +6,6 @@ import pytest
 from browsing import Pages
 from stepping import (
     Stepper,
-    diamond,
     document,
     fragment,
     lecture,
@@ -54,7 +53,7 @@ def test_predicting_hides_and_shows(how: str, stepper: Stepper) -> None:
 
 
 @pytest.mark.parametrize(
-    "build", [lecture, neuron, diamond, reductions, with_loss], ids=lambda build: build.__name__
+    "build", [lecture, neuron, reductions, with_loss], ids=lambda build: build.__name__
 )
 def test_nothing_tells_an_answer_before_it_is_asked_for(build: Any, new_page: Pages) -> None:
     one = document(new_page, build(), reduced_motion="reduce")
@@ -92,9 +91,17 @@ def test_layers_are_asked_for_by_their_first_neuron(new_page: Pages) -> None:
         assert "what?" not in one.shown()["says"]
 
 
-def test_drawers_with_the_answers_close(stepper: Stepper) -> None:
-    stepper.press("m", "p")
-    assert stepper.shown()["drawer"] is None
+def test_drawers_with_the_answers_and_predicting_exclude_each_other(new_page: Pages) -> None:
+    one = document(new_page, with_loss())
+    for drawer in ("mistakes", "explore", "more"):
+        one.click(f"open-{drawer}")
+        for predicting, is_open in (("true", False), ("false", True)):
+            one.click("predict" if not is_open else f"open-{drawer}")
+            shown = one.shown()
+            assert (shown["predicting"], shown["drawer"]) == (predicting, drawer * is_open or None)
+        one.click("close")
+    one.press("p", "n")
+    assert (one.shown()["predicting"], one.shown()["drawer"]) == ("true", None)
 
 
 def test_a_wrong_guess_tells_nothing(stepper: Stepper) -> None:
@@ -144,7 +151,7 @@ def test_the_answer_is_shown_when_asked_for(how: str, stepper: Stepper) -> None:
         stepper.guess("")
     else:
         button.press("Enter")
-    stepper.check(7, predicting="true", guessing=True, stuck=["", "gg-show"][:0])
+    stepper.check(7, predicting="true", guessing=True)
     show = stepper.root.get_by_role("button", name="Show", exact=True)
     assert show.get_attribute("aria-disabled") == "true"
 

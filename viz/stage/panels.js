@@ -242,6 +242,7 @@ function drawersIn(place, bar, opened) {
   }
 
   function open(name) {
+    const opener = now && box.contains(document.activeElement) ? drawers.get(now).opener : null;
     now = name;
     drawers.forEach(({ content, opener, label }, each) => {
       content.hidden = each !== name;
@@ -249,6 +250,7 @@ function drawersIn(place, bar, opened) {
       if (each === name) { title.textContent = label; body.setAttribute("aria-label", label); }
     });
     box.hidden = name === null;
+    if (box.hidden && opener) { opener.focus({ preventScroll: true }); } /* it was in what is gone */
     opened(name);
   }
 }
