@@ -55,7 +55,8 @@ READ = """(root) => {
   };
   const paper = (node) => {
     for (; node; node = node.parentElement) {
-      const color = getComputedStyle(node).backgroundColor;
+      const box = node.querySelector(":scope > rect"); /* what a text of a picture stands on */
+      const color = box ? getComputedStyle(box).fill : getComputedStyle(node).backgroundColor;
       if (!/, 0\\)$|transparent/.test(color)) { return color; }
     }
     return "rgb(255, 255, 255)";

@@ -125,8 +125,8 @@ def test_of_very_many_steps_a_window_is_shown(many: Backprop, new_page: Pages) -
         assert shown["count"] == f"step {number} of {len(many)}"
         assert shown["spoken"] == f"{shown['count']}, {step.phase}"
         assert shown["slider"] == [first, number, last]
-        now = one.root.locator("[aria-current=step]")
-        assert now.locator("td").all_text_contents()[:2] == [str(number), step.phase]
+        now = one.root.locator("[aria-current=step] td").first
+        assert now.text_content() == str(number)
         assert shown["says"].startswith(step.phase.capitalize())
     assert shown["stuck"] == ["gg-forward", "gg-last"]
     one.row(501).click()

@@ -492,16 +492,3 @@ def test_two_programs_on_a_page_do_not_disturb_each_other(new_page: Pages) -> No
     page.locator(".gp-lines").nth(1).locator("li").nth(1).click()
     assert page.locator(".glassgrad-program").nth(0).locator(".gp-now").count() == 0
     assert page.locator(".glassgrad-program").nth(1).locator("li.gp-now").count() == 1
-
-
-def test_the_stepper_lights_all_that_a_compiled_node_sends_to(new_page: Pages) -> None:
-    steps = backprop(neuron()[0])
-    page = new_page.show(steps.standalone_html())
-    page.keyboard.press("End")
-    lit = "parts => parts.map(part => part.dataset.n || part.dataset.e).sort()"
-    assert page.locator("[data-n].gg-goal").evaluate_all(lit) == ["0", "1"]
-    assert page.locator("[data-e].gg-now").evaluate_all(lit) == ["2_0", "2_1"]
-    assert page.locator(".gg-legend b").all_text_contents() == ["0", "0", "1", "3"]
-    page.keyboard.press("p")
-    assert page.locator(".gg-answer b").all_text_contents() == ["?", "?"]
-    assert page.get_by_text("grad ?").count() == 2

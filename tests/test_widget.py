@@ -180,7 +180,7 @@ def count(page: "Page", widget: int = 0) -> str:
 
 
 def part(page: "Page", widget: int = 0) -> "Locator":
-    return page.locator("section").nth(widget)
+    return page.locator("body > section").nth(widget)
 
 
 def click(page: "Page", name: str, widget: int = 0) -> None:
@@ -192,7 +192,7 @@ def test_a_move_in_the_page_is_saved(page: "Page") -> None:
     click(page, "Step forward")
     click(page, "Step forward")
     click(page, "Last step")
-    part(page).locator(".gg-sentence").click()
+    part(page).locator(".gg-equation").click(position={"x": 3, "y": 3})
     page.keyboard.press("ArrowLeft")
     assert saved(page) == [1, 2, 8, 7]
     assert page.evaluate("models[0].get('index')") == 7

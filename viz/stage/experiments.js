@@ -4,7 +4,7 @@
 /* Nudge a leaf by h: the result moves by gradient × h, as long as h is small. */
 function nudgeIn(around, graph, names) {
   const place = make("section", "gg-nudges", around);
-  make("h4", "", place, "Nudge");
+  make("h2", "", place, "Nudge");
   const row = make("div", "gg-fields", place), leaf = leafIn(row, "leaf ", graph, names);
   const field = make("label", "", row, "by h = "), size = make("input", "", field), shownSize = make("b", "", field);
   size.type = "range";
@@ -76,7 +76,7 @@ function labels(plot, numbers, height) {
 /* The result over the throws: an update, then forward again. */
 function throwsIn(around) {
   const place = make("section", "gg-throws", around);
-  make("h4", "", place, "Throws");
+  make("h2", "", place, "Throws");
   const said = make("p", "", place);
   const plot = drawn("svg", { viewBox: "0 0 320 110", "class": "gg-plot", role: "img" }, place);
   return (results, name) => {
@@ -102,7 +102,7 @@ function throwsIn(around) {
 function mapIn(around, graph, names) {
   if (names.length < 2) { return () => undefined; }
   const place = make("section", "", around);
-  make("h4", "", place, "Map");
+  make("h2", "", place, "Map");
   const row = make("div", "gg-fields", place);
   const across = leafIn(row, "across ", graph, names), up = leafIn(row, " up ", graph, names);
   up.value = names[1][0];

@@ -143,8 +143,8 @@ function matricesIn(place, graph, network, step) {
   const from = sources.map((i) => nameOf(graph, network, i));
   [["Weights W of " + name, (i) => graph.values[i]], [`Gradients ∂${root}/∂W of ${name}`, (i) => graph.gradients[i]]]
     .forEach(([title, number]) => {
-      make("h4", "", place, title);
-      const { body } = tableIn(place, ["", ...from, "bias"]);
+      make("h2", "", place, title);
+      const { body } = tableIn(place, ["neuron", ...from, "bias"]);
       units.forEach((unit, k) => {
         const row = make("tr", "", body);
         make("th", "", row, `neuron ${k + 1}`).scope = "row";
