@@ -207,6 +207,7 @@ function networkPictureIn(world, graph, network, isDown, pick) {
     if (unit.members) {
       group.setAttribute("role", "button");
       group.setAttribute("tabindex", 0);
+      group.dataset.lmSuppressShortcuts = true;
       group.setAttribute("aria-label", `Open ${unit.name}`);
       group.addEventListener("click", () => pick(unit));
       group.addEventListener("keydown", (event) => {

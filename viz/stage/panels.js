@@ -48,6 +48,7 @@ function formulaIn(place, html, lines, { point, pick }) {
   const all = [...parts.values()].flat();
   if (all.length) {
     box.tabIndex = 0;
+    box.dataset.lmSuppressShortcuts = true;
     box.setAttribute("role", "group");
     box.setAttribute("aria-label", "Formula: arrow keys go through its parts, Enter goes to the step");
     let at = -1;
@@ -228,6 +229,7 @@ function drawersIn(place, bar, opened) {
   buttonIn(head, "close", "Close", () => open(null));
   box.hidden = true;
   body.tabIndex = 0;
+  body.dataset.lmSuppressShortcuts = true;
   body.setAttribute("role", "group");
   let now = null;
   return { add, open, isOpen: () => now, body };
