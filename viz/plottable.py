@@ -10,8 +10,7 @@ from typing import Any
 from glassgrad.engine import TABLE, Operation, Value
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.printing import short
-from glassgrad.engine.text import describe, told
-from glassgrad.viz.spelling import suggestion
+from glassgrad.engine.text import describe, suggestion, told
 
 
 def row_called(operation: Operation | str) -> Operation:

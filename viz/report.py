@@ -81,16 +81,18 @@ def _gradients(steps: Steps) -> str:
 
 
 def _update(steps: Steps) -> str:
+    rate = steps.learning_rate or 0.0
+    sign, way = ("+", "with") if rate < 0.0 else ("-", "against")
     rows = [
         (
             steps.diagram[step.node].name,
-            f"= {short(step.before)} - {short(steps.learning_rate)} × {short(step.upstream)}",
+            f"= {short(step.before)} {sign} {short(abs(rate))} × {short(step.upstream)}",
             f"= {short(step.after)}",
         )
         for step in steps
         if step.phase == "update"
     ]
     root = steps.diagram[steps.root]
-    title = "Update: each parameter moves against its gradient"
+    title = f"Update: each parameter moves {way} its gradient"
     outcome = f"  {root.name}: {short(root.data)} before, {short(steps.new_loss)} after"
     return "\n".join([title, *([columns(rows)] if rows else []), outcome])
