@@ -19,10 +19,9 @@ from glassgrad.engine import NOT_COMPUTED, TABLE, Operation, Reduction, Value, n
 from glassgrad.engine.context import layer_of
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.printing import short
-from glassgrad.engine.text import describe, told
+from glassgrad.engine.text import describe, suggestion, told
 from glassgrad.viz.curve import curve_points
 from glassgrad.viz.dot import DATA, GRADIENT, INK
-from glassgrad.viz.spelling import suggestion
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -79,12 +79,13 @@ def _gradients(steps: Steps) -> str:
 
 
 def _update(steps: Steps, told: Sequence[Told]) -> str:
+    way = "with" if (steps.learning_rate or 0.0) < 0.0 else "against"
     rows = [
         (each.name, f"= {each.numbers}", f"= {each.answer}")
         for each in told
         if isinstance(each, Updated)
     ]
     root = steps.diagram[steps.root]
-    title = "Update: each parameter moves against its gradient"
+    title = f"Update: each parameter moves {way} its gradient"
     outcome = f"  {root.name}: {short(root.data)} before, {short(steps.new_loss)} after"
     return "\n".join([title, *([columns(rows)] if rows else []), outcome])
