@@ -29,7 +29,7 @@ from glassgrad.viz.picture import Edge, Group, Hidden, Part, Picture
 from glassgrad.viz.render import render
 from glassgrad.viz.scopes import gradient_in
 
-DATA, GRADIENT, INK, FAINT = "#0072B2", "#B34E00", "#1a1a1a", "#6b6b6b"
+DATA, GRADIENT, INK, FAINT = "#0069A8", "#B34E00", "#1a1a1a", "#6b6b6b"
 PAPER, FRAME, OPERATION, FAN = "#ffffff", "#f7f7f7", "#e8e8e8", "#858585"
 FONT = "Helvetica,Arial,sans-serif"
 SYMBOLS = {

@@ -99,7 +99,7 @@ DOCUMENT_STYLE = (
     "figure { margin: 0; overflow-x: auto } svg { max-width: 100%; height: auto }"
     "table { border-collapse: collapse; font-variant-numeric: tabular-nums }"
     "th, td { text-align: left; padding: 3px 16px 3px 0; border-bottom: 1px solid var(--line) }"
-    ":focus-visible { outline: 3px solid #0072B2; outline-offset: 2px }"
+    ":focus-visible { outline: 3px solid #0069A8; outline-offset: 2px }"
 )
 
 
