@@ -50,7 +50,7 @@ def _backward(steps: Steps, told: Sequence[Told]) -> str:
 
 def _edge(each: Sent, indent: str = "") -> tuple[str, ...]:
     numbers = (f"{each.upstream}", f"× {each.factor}", f"= {each.answer}")
-    return (indent + each.edge, *numbers, str(each.result), each.uses)
+    return (indent + each.edge, *numbers, str(each.result), str(each.uses))
 
 
 def _at_once(each: SentAtOnce) -> Iterator[tuple[str, ...]]:
