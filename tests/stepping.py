@@ -1,20 +1,30 @@
-"""A stepper on a page in a browser: what it shows, and what it should show at each step.
+"""A stage on a page in a browser: what it shows, and what it should show at each step.
 
 `Stepper.shown` reads everything that depends on the step from the page, and `expected` says the
-same from the steps in Python. Tests compare the two after every action.
+same from the steps in Python. `BUILDS` has the graphs on which the proofs are made.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from browsing import Pages
 from lecture import lecture_neuron
 
-from glassgrad import Backprop, Neuron, Value, backprop, where
+from glassgrad import (
+    MLP,
+    Backprop,
+    Neuron,
+    Value,
+    backprop,
+    compiled,
+    engine,
+    step_neuron,
+    where,
+)
 from glassgrad.engine.printing import short
 from glassgrad.viz.steps import Steps
-from glassgrad.viz.words import checks, equations, line_of, sentence
+from glassgrad.viz.told import checks, tell
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -27,66 +37,47 @@ STATUSES = ("waiting", "partial", "in progress", "done")
 READ = """root => {
   const all = (selector, read) => Array.from(root.querySelectorAll(selector), read);
   const text = selector => root.querySelector(selector).textContent;
-  const rows = all(".gg-steps tbody tr", row => row);
-  const numbered = has => rows.flatMap((row, i) => has(row) ? [i] : []);
-  const lit = (selector, key) => all(selector, part => part.dataset[key]).sort();
-  const number = word => Object.fromEntries(all("[data-n]", part => {
-    const lines = Array.from(part.querySelectorAll("text"), line => line.textContent);
-    const found = lines.filter(line => line.startsWith(word + " "));
-    return [part.dataset.n, found.length ? found[0].slice(word.length + 1) : null];
-  }));
   const slider = root.querySelector("input[type=range]");
+  const texts = name => Object.fromEntries(all(".gg-box:not(.gg-constant)",
+    box => [box.dataset.n, box.querySelector(name).textContent]));
+  const roles = Object.fromEntries(["sender", "operation", "receiver"].map(role =>
+    [role, all(`[data-role=${role}]`, part => part.dataset.n || part.dataset.o)]));
   return {
     count: text(".gg-count"),
     slider: [slider.min, slider.value, slider.max].map(Number),
     spoken: slider.getAttribute("aria-valuetext"),
     says: text(".gg-sentence"),
-    phase: text(".gg-phase"),
-    equations: all(".gg-equation", line => line.textContent),
-    uses: text(".gg-uses"),
-    line: text(".gg-line"),
-    check: text(".gg-check"),
-    rows: numbered(row => row.classList.contains("gg-now")),
-    current: numbered(row => row.getAttribute("aria-current") === "step"),
-    secret: numbered(row => row.classList.contains("gg-secret")),
-    future: numbered(row => row.classList.contains("gg-future")),
-    now: lit("[data-n].gg-now", "n"),
-    goal: lit("[data-n].gg-goal", "n"),
-    edges: lit("[data-e].gg-now", "e"),
-    ellipses: lit("[data-o].gg-now", "o"),
-    stretches: lit("[data-r].gg-now", "r"),
-    later: lit("[data-e].gg-later", "e"),
-    values: number("value"),
-    gradients: number("grad"),
-    statuses: Object.fromEntries(
-      all("[data-status]", part => [part.dataset.n, part.dataset.status])),
-    titles: Object.fromEntries(
-      all("[data-n]", part => [part.dataset.n, part.querySelector("title").textContent])),
-    legend: all(".gg-legend b", part => Number(part.textContent)),
-    images: root.querySelectorAll("img").length,
-    pictures: root.querySelectorAll(".gg-picture svg").length,
+    equations: all(".gg-equation > :not(.gg-uses)", line => all.call(0, "x", x => x) &&
+      Array.from(line.querySelectorAll("small, b"), part => part.textContent).join("")),
+    uses: root.querySelector(".gg-uses")?.textContent || "",
+    ...roles,
+    values: texts(".gg-value"),
+    gradients: texts(".gg-gradient"),
+    statuses: all("[data-status]", part => [part.dataset.n, part.dataset.status])
+      .filter(([, status]) => status),
     player: root.querySelector(".gg-play").getAttribute("aria-label"),
     predicting: root.querySelector(".gg-predict").getAttribute("aria-pressed"),
     guessing: !root.querySelector(".gg-guess").hidden,
     verdict: text(".gg-verdict"),
-    mistakes: root.querySelector(".gg-mistakes")?.hidden === false,
-    stuck: all(".gg-toolbar [aria-disabled=true]", part => part.className)
+    drawer: root.stage.state().drawer,
+    stuck: all(".gg-controls [aria-disabled=true]", part => part.className)
+      .filter(name => name)
   };
-}"""
+}""".replace('all.call(0, "x", x => x) &&\n      ', "")
 
 
 @dataclass
 class Stepper:
-    """One stepper on a page, with the steps that it was made from."""
+    """One stage on a page, with the steps that it was made from."""
 
     root: "Locator"
     steps: Steps
 
     def button(self, name: str) -> "Locator":
-        return self.root.locator(f".gg-toolbar .gg-{name}")
+        return self.root.locator(f"button.gg-{name}")
 
     def click(self, *names: str) -> None:
-        """Click buttons of the toolbar, one after the other, also those that cannot go further."""
+        """Click buttons, one after the other, also those that cannot go further."""
         for name in names:
             self.button(name).click(force=True)
 
@@ -103,14 +94,15 @@ class Stepper:
             self.root.page.keyboard.press(key)
 
     def focus(self) -> None:
-        """Give the stepper the keys as a reader does, by a click where nothing else is."""
-        self.root.locator(".gg-sentence").click()
+        """Give the stage the keys as a reader does, by a click where nothing else is."""
+        self.root.locator(".gg-equation").click(position={"x": 3, "y": 3})
 
     def focused(self) -> str:
         """What has the focus: the class of it, or else its name or kind."""
         return self.root.page.evaluate("""() => {
           const part = document.activeElement;
-          return part.className || part.getAttribute("aria-label") || part.type || part.tagName;
+          return part.getAttribute("class") || part.getAttribute("aria-label") || part.type
+            || part.tagName;
         }""")
 
     def guess(self, text: str) -> None:
@@ -126,11 +118,28 @@ class Stepper:
     def slider(self) -> "Locator":
         return self.root.get_by_role("slider", name="Step")
 
-    def node(self, index: int) -> "Locator":
-        return self.root.locator(f"[data-n='{index}']")
+    def box(self, name: str) -> "Locator":
+        """The box of a node, by its name."""
+        index = next(node.index for node in self.steps.diagram if node.name == name)
+        return self.root.locator(f".gg-box[data-n='{index}']")
 
     def row(self, number: int) -> "Locator":
-        return self.root.locator(".gg-steps tbody tr").nth(number - 1)
+        return self.root.locator(".gg-drawer-table tbody tr").nth(number - 1)
+
+    def stage(self, does: str, *arguments: Any) -> Any:
+        """What the stage answers: `stage("set", "x", 2.0)`, or `stage("index")`."""
+        return self.root.evaluate(
+            """(root, [does, ...given]) => typeof root.stage[does] === "function" ?
+              root.stage[does](...given) : root.stage[does]""",
+            [does, *arguments],
+        )
+
+    def go(self, number: int) -> None:
+        """To step `number`, counted from 1."""
+        self.stage("go", number - 1)
+
+    def numbers(self) -> dict[str, dict[str, float | None]]:
+        return self.stage("numbers")
 
     def shown(self) -> dict[str, Any]:
         return self.root.evaluate(READ)
@@ -145,112 +154,100 @@ class Stepper:
 
 
 def steppers(page: "Page", steps: Steps) -> list[Stepper]:
-    return [Stepper(root, steps) for root in page.locator(".glassgrad-steps").all()]
+    return [Stepper(root, steps) for root in page.locator(".glassgrad-stage").all()]
 
 
 def fragment(new_page: Pages, steps: Backprop, before: str = "", **options: Any) -> Stepper:
-    """A stepper in a page of somebody else, after the HTML `before`."""
+    """A stage in a page of somebody else, after the HTML `before`."""
     (one,) = steppers(new_page.show(HEAD + before + steps.html(), **options), steps)
     return one
 
 
 def document(new_page: Pages, steps: Backprop, **options: Any) -> Stepper:
-    """A stepper as the document that `save` writes; it has the keys at once."""
+    """A stage as the document that `save` writes; it has the keys at once."""
     (one,) = steppers(new_page.show(steps.standalone_html(), **options), steps)
     return one
 
 
 def expected(steps: Steps, number: int) -> dict[str, Any]:
-    """What a page shows at step `number`, counted from 1, while nothing is played or hidden."""
+    """What a page of scalars shows at step `number`, counted from 1, while nothing is hidden."""
     step, end = steps[number - 1], len(steps)
-    is_backward = step.phase == "backward"
-    place = steps.diagram[step.node].name
-    if is_backward:
-        place += f" → {steps.diagram[step.parent].name}"
-    at_work = [str(step.node)] if step.phase in ("forward", "backward") else []
-    is_complete = is_backward and step.received == step.uses
+    said = tell(steps, step)
     return {
         "count": f"step {number} of {end}",
         "slider": [1, number, end],
         "spoken": f"step {number} of {end}, {step.phase}",
-        "says": sentence(steps, step),
-        "phase": step.phase + place,
-        "equations": ["".join(_term(term) for term in e) for e in equations(steps, step)],
-        "uses": _uses(step.received, step.uses) if is_backward else "",
-        "line": line_of(steps.diagram[step.node]),
-        "check": checks(steps).get(step.parent, "") if is_complete else "",
-        "rows": [number - 1],
-        "current": [number - 1],
-        "secret": [],
-        "future": [],
-        "now": [str(step.node)],
-        "goal": [str(step.parent)] if is_backward else [],
-        "edges": [f"{step.node}_{step.operand}"] if is_backward else [],
-        "ellipses": at_work,
-        "stretches": at_work,
-        "later": sorted(_later(steps, number)),
+        "says": said.sentence,
+        "equations": [
+            "".join(t if isinstance(t, str) else f"{t.caption}{t.text}" for t in equation)
+            for equation in said.equations()
+        ],
+        "uses": _uses(step.received, step.uses) if step.parent is not None else "",
+        **_roles(steps, number),
         **_numbers(steps, number),
-        **_statuses(steps, number),
-        "images": 0,
-        "pictures": 1,
+        "statuses": [
+            [str(i), status]
+            for i, status in enumerate(steps.statuses(number - 1))
+            if status and any(each.phase == "seed" for each in steps[:number])
+        ],
         "player": "Play",
         "predicting": "false",
         "guessing": False,
         "verdict": "",
-        "mistakes": False,
+        "drawer": None,
         "stuck": ["gg-first", "gg-back"] * (number == 1)
         + ["gg-forward", "gg-last"] * (number == end),
     }
 
 
-def _term(term: Any) -> str:
-    return term if isinstance(term, str) else term[0] + term[1]
+def check_of(steps: Steps, number: int) -> str:
+    """What differences say of the gradient that a step completes."""
+    step = steps[number - 1]
+    return tell(steps, step, checks(steps).get(step.parent, "")).check
 
 
 def _uses(received: int, uses: int) -> str:
     unit = "use" if uses == 1 else "uses"
-    end = "complete" if received == uses else "the gradient is not complete yet"
+    end = "complete" if received == uses else "not complete yet"
     return f"{received} of {uses} {unit} received: {end}"
 
 
-def _later(steps: Steps, number: int) -> Iterator[str]:
-    """The edges whose local derivatives are still to come, since their operation is."""
-    for step in steps[number:]:
-        if step.phase == "forward":
-            for position, _, _ in steps.diagram[step.node].edges():
-                yield f"{step.node}_{position}"
+def _roles(steps: Steps, number: int) -> dict[str, list[str]]:
+    step = steps[number - 1]
+    operands = sorted(set(steps.diagram[step.node].parents))
+    if step.phase == "forward":
+        found = operands, [step.node], [step.node]
+    elif step.phase == "backward":
+        found = [step.node], [step.node], sorted({edge.parent for edge in step.edges})
+    else:
+        found = [], [], [step.node]
+    return {
+        role: [str(i) for i in nodes]
+        for role, nodes in zip(("sender", "operation", "receiver"), found)
+    }
 
 
-def _numbers(steps: Steps, number: int) -> dict[str, dict[str, str | None]]:
+def _numbers(steps: Steps, number: int) -> dict[str, dict[str, str]]:
     """The values and gradients that stand in the boxes, as far as they have come."""
-    values, gradients = {}, {}
+    values, gradients, moved = {}, {}, set()
     for node in steps.diagram:
-        come = short(node.data) if node.operation is None else "–"
-        values[str(node.index)] = None if node.is_constant else come
-        gradients[str(node.index)] = None if node.is_constant else "–"
+        if not node.is_constant:
+            values[str(node.index)] = short(node.data) if node.operation is None else "–"
+            gradients[str(node.index)] = "–"
     for step in steps[:number]:
-        goal = str(step.node if step.parent is None else step.parent)
-        if step.phase in ("seed", "backward"):
-            gradients[goal] = short(step.after)
-        else:
-            values[goal] = short(step.value)
+        if step.phase in ("forward", "update"):
+            values[str(step.node)] = short(step.value)
+        if step.phase == "update":
+            moved.add(step.node)
+        if step.phase == "seed":
+            gradients[str(step.node)] = short(step.after)
+        for edge in step.edges:
+            gradients[str(edge.parent)] = short(edge.after)
+    for node in steps.diagram:  # computed from numbers of before the update
+        if moved.intersection(node.parents):
+            moved.add(node.index)
+            values[str(node.index)] += " (old)"
     return {"values": values, "gradients": gradients}
-
-
-def _statuses(steps: Steps, number: int) -> dict[str, Any]:
-    """The status of every node: on its box, in words, and counted in the legend."""
-    uses = {step.parent: step.uses for step in steps if step.phase == "backward"}
-    received = {step.parent: step.received for step in steps[:number]}
-    statuses, titles = {}, {}
-    for index, status in enumerate(steps.statuses(number - 1)):
-        titles[str(index)] = status
-        if status:
-            statuses[str(index)] = status
-        if status and index in uses:
-            unit = "use" if uses[index] == 1 else "uses"
-            titles[str(index)] += f", {received.get(index, 0)} of {uses[index]} {unit} received"
-    counts = [list(statuses.values()).count(status) for status in STATUSES]
-    return {"statuses": statuses, "titles": titles, "legend": counts}
 
 
 # Graphs that several files step through.
@@ -264,6 +261,11 @@ def lecture() -> Backprop:
     return backprop(lecture_neuron(), learning_rate=0.1)
 
 
+def with_loss() -> Backprop:
+    weights, inputs = [2.0, -3.0], [1.0, 0.5]
+    return step_neuron(weights, inputs, 0.5, "tanh", target=1.0, learning_rate=0.1)
+
+
 def shared() -> Backprop:
     """The graph of a * a + a, with a = x + 1, whose node a is used three times."""
     x = Value(2.0, label="x")
@@ -274,9 +276,68 @@ def shared() -> Backprop:
     return backprop(y, learning_rate=0.1)
 
 
+def diamond() -> Backprop:
+    """The README's: x gets 26, and 102 or 52 where somebody forgets to zero."""
+    x = Value(-3.0, label="x")
+    a = 2.0 * x
+    a.label = "a"
+    return backprop(a + a**2, learning_rate=0.01)
+
+
 def choice() -> Backprop:
     """Two nodes that no gradient reaches: the condition of a choice, and the operand of a sign."""
     condition, x = Value(1.0, label="c"), Value(3.0, label="x")
     y = where(condition, x * x, x) + Value(-2.0, label="s").sign()
     y.label = "y"
     return backprop(y)
+
+
+def branches() -> Backprop:
+    x, z = Value(-1.5, label="x"), Value(2.0, label="z")
+    chosen = where(x > 0.0, x * z, z.relu())
+    chosen.label = "chosen"
+    y = engine.maximum(abs(x), chosen) * engine.clip(z, -1.0, 1.0) + x.leaky_relu()
+    y.label = "y"
+    return backprop(y, learning_rate=0.1)
+
+
+def reductions() -> Backprop:
+    xs = [Value(x, label=f"x{i}") for i, x in enumerate((0.5, -1.5, 2.0))]
+    parts = [engine.sum(xs), engine.logsumexp(xs), engine.norm(xs), engine.std(xs)]
+    y = engine.prod(parts) + engine.dot([*xs, *xs], [*parts, *xs[:2]])
+    y.label = "y"
+    return backprop(y, learning_rate=0.01)
+
+
+def chain(length: int = 100) -> Backprop:
+    y = Value(0.5, label="x")
+    for i in range(length // 2):
+        y = (y + Value(0.01 * (i % 7), label=f"w{i}")).sin()
+    y.label = "y"
+    return backprop(y)
+
+
+def network(sizes: tuple[int, ...] = (4, 3, 1)) -> Backprop:
+    net = MLP(2, list(sizes), seed=1)
+    y = net([1.0, -0.5])
+    loss = (y - 1.0) ** 2
+    loss.label = "L"
+    return backprop(loss, learning_rate=0.1, parameters=net.parameters())
+
+
+def in_one() -> Backprop:
+    """A compiled node with a loss after it."""
+    w, b = Value(0.5, label="w"), Value(-1.0, label="b")
+
+    def cell(x: Value) -> Value:
+        return (w * x + b).tanh()
+
+    y = compiled(cell)(Value(2.5, label="x"))
+    y.label = "y"
+    return backprop(y * y)
+
+
+BUILDS: dict[str, Callable[[], Backprop]] = {
+    **{"lecture": lecture, "with loss": with_loss, "diamond": diamond, "network": network},
+    **{"chain": chain, "reductions": reductions, "branches": branches, "compiled": in_one},
+}

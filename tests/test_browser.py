@@ -1,16 +1,32 @@
-"""The stepper in a browser: what it shows at every step, and every control by mouse.
+"""The stage in a browser: what it shows at every step, and every control by mouse and by touch.
 
 Each test opens a page in headless Chromium and does what a reader does; see `browsing.py` and
-`stepping.py`. The other files of this kind are `test_browser_keys.py`, `test_browser_pages.py`,
-`test_browser_predict.py`, `test_browser_play.py` and `test_accessibility.py`.
+`stepping.py`. That all of it is in view is in `test_stage_view.py`, that the numbers are right in
+`test_stage_numbers.py`.
 """
 
 import sys
+from typing import Any
 
 import pytest
 from browsing import Pages
 from lecture import lecture_neuron
-from stepping import HEAD, Stepper, choice, fragment, lecture, neuron, shared, steppers
+from stepping import (
+    HEAD,
+    Stepper,
+    branches,
+    check_of,
+    choice,
+    document,
+    fragment,
+    in_one,
+    lecture,
+    network,
+    neuron,
+    reductions,
+    shared,
+    steppers,
+)
 
 from glassgrad import Backprop, Value, backprop
 
@@ -27,10 +43,14 @@ def stepper(new_page: Pages) -> Stepper:
 # What is shown.
 
 
-@pytest.mark.parametrize("build", [neuron, lecture, shared, choice, leaf])
-def test_every_step_is_shown_going_forth_and_back(build: Backprop, new_page: Pages) -> None:
+@pytest.mark.parametrize(
+    "build",
+    [neuron, lecture, shared, choice, leaf, reductions, branches],
+    ids=lambda build: build.__name__,
+)
+def test_every_step_is_shown_going_forth_and_back(build: Any, new_page: Pages) -> None:
     steps = build()
-    one = fragment(new_page, steps)
+    one = fragment(new_page, steps, reduced_motion="reduce")
     one.check(1)
     one.focus()
     for number in range(2, len(steps) + 1):
@@ -41,66 +61,65 @@ def test_every_step_is_shown_going_forth_and_back(build: Backprop, new_page: Pag
         one.check(number)
 
 
-def test_a_step_is_lit_from_the_operation_to_its_value(new_page: Pages) -> None:
-    one = fragment(new_page, shared())
-    lit = {}
-    for number, step in enumerate(one.steps, 1):
-        one.row(number).click()
-        shown = one.shown()
-        lit[step.phase] = tuple(len(shown[key]) for key in ("edges", "ellipses", "stretches"))
-    assert lit == {
-        "forward": (0, 1, 1),
-        "seed": (0, 0, 0),
-        "backward": (1, 1, 1),
-        "update": (0, 0, 0),
-    }
+def test_a_compiled_node_sends_to_all_at_once(new_page: Pages) -> None:
+    one = document(new_page, in_one())
+    one.press("End")
+    shown, names = one.shown(), {n.name: str(n.index) for n in one.steps.diagram}
+    assert shown["receiver"] == [names["w"], names["b"], names["x"]]
+    assert shown["sender"] == [names["y"]]
+    assert (
+        one.root.locator(".gg-edge.gg-backward").count() == 4
+    )  # to all three, and to the operation
+    one.press("p")
+    assert "?" in one.shown()["gradients"].values()
 
 
-def test_what_is_lit_is_drawn_thicker(new_page: Pages) -> None:
-    one = fragment(new_page, shared(), reduced_motion="reduce")
-    one.row(6).click()  # a backward step
-    widths = one.root.evaluate("""root => Object.fromEntries(["e", "o", "r"].map(key => {
-      const drawn = name => Array.from(
-        root.querySelectorAll(`[data-${key}]${name} :is(path, ellipse)`),
-        part => getComputedStyle(part).strokeWidth);
-      return [key, [drawn(".gg-now"), drawn(":not(.gg-now)")].map(all => [...new Set(all)])];
-    }))""")
-    for lit, rest in widths.values():
-        assert lit == ["3px"]
-        assert rest == ["1px"]
-
-
-def test_a_node_used_again_is_partial_until_it_is_done(new_page: Pages) -> None:
-    one = fragment(new_page, shared())
-    one.row(6).click()
-    shown = one.shown()
-    assert shown["titles"]["2"] == "partial, 1 of 3 uses received"
-    assert shown["statuses"]["2"] == "partial"
-    assert shown["uses"] == "1 of 3 uses received: the gradient is not complete yet"
-    assert "1 of 3 uses received" in shown["says"]
-
-
-def test_nodes_that_never_get_a_gradient_have_no_status(new_page: Pages) -> None:
-    one = fragment(new_page, choice())
-    without = {n.name: str(n.index) for n in one.steps.diagram if n.name in ("c", "s")}
+def test_the_words_have_the_check_the_line_and_the_statuses(new_page: Pages) -> None:
+    one = document(new_page, shared())
+    one.press("w")
     for number in range(1, len(one.steps) + 1):
-        one.row(number).click()
-        shown = one.shown()
-        assert not shown["statuses"].keys() & without.values()
-        assert [shown["titles"][index] for index in without.values()] == ["", ""]
-        assert sum(shown["legend"]) == len(one.steps.diagram) - 2
+        one.go(number)
+        drawer = one.root.locator(".gg-drawer-words")
+        assert drawer.locator(".gg-words").text_content() == one.shown()["says"]
+        assert drawer.locator(".gg-check").text_content() == check_of(one.steps, number)
+        counts = list(map(int, drawer.locator(".gg-legend b").all_text_contents()))
+        statuses = one.steps.statuses(number - 1)
+        names = ("waiting", "partial", "in progress", "done")
+        assert counts == [statuses.count(name) for name in names]
+    one.go(1)
+    assert "stepping.py, line" in drawer.locator(".gg-line-of-code").text_content()
 
 
-def test_the_image_becomes_a_picture_whose_parts_can_be_lit(stepper: Stepper) -> None:
-    assert stepper.root.locator("img").count() == 0
-    assert stepper.root.locator(".gg-picture > svg").count() == 1
+def test_a_node_used_again_tells_how_much_has_come(new_page: Pages) -> None:
+    one = fragment(new_page, shared())
+    one.go(6)
+    one.box("a").hover()
+    title = one.box("a").locator("title").text_content()
+    assert title == "a = 3; gradient partial, 1 of 3 uses received"
+
+
+def test_the_formula_and_the_picture_point_at_each_other(new_page: Pages) -> None:
+    one = document(new_page, lecture(), viewport={"width": 1280, "height": 720})
+    formula = one.root.locator(".gg-formula")
+    part = formula.locator("[data-n]").filter(has_text="w1").last
+    part.hover()
+    assert "gg-hover" in one.box("w1").get_attribute("class")
+    one.box("b").hover()
+    assert formula.locator(".gg-hover").all_text_contents() == ["b"]
+    one.go(7)
+    for kind, edge in (("gg-now", one.steps[6].node), ("gg-goal", one.steps[6].parent)):
+        marked = formula.locator(f".{kind}").evaluate_all("all => all.map(p => p.dataset.n)")
+        assert set(marked) == {str(edge)}
+    formula.focus()
+    one.press("ArrowRight", "ArrowRight", "Enter")
+    assert one.at() != 7
 
 
 def test_without_scripts_the_image_and_all_rows_are_there(new_page: Pages) -> None:
     one = fragment(new_page, neuron(), java_script_enabled=False)
     assert one.root.get_by_role("img").is_visible()
     assert one.root.locator(".gg-steps tbody tr").count() == len(one.steps)
-    assert one.root.locator(".gg-controls").is_hidden()
+    assert one.root.locator("button").count() == 0
 
 
 def test_a_page_without_a_picture_works_too(
@@ -113,10 +132,8 @@ def test_a_page_without_a_picture_works_too(
         page = HEAD + steps.html()
     assert "<img" not in page
     (one,) = steppers(new_page.show(page), steps)
-    nothing = {key: [] for key in ("now", "goal", "edges", "ellipses", "stretches", "later")}
-    nothing |= {key: {} for key in ("values", "gradients", "statuses", "titles")}
     one.click("last")
-    one.check(17, **nothing, pictures=0, legend=[0, 0, 0, 0])
+    one.check(17)
 
 
 # The mouse.
@@ -133,25 +150,21 @@ def test_every_button_goes_to_its_step(stepper: Stepper) -> None:
 
 
 def test_a_click_on_a_row_goes_to_its_step(stepper: Stepper) -> None:
+    stepper.click("open-table")
     for number in (9, 1, len(stepper.steps)):
         stepper.row(number).locator("td").nth(2).click()
-        stepper.check(number)
+        stepper.check(number, drawer="table")
+        assert stepper.root.locator("[aria-current=step] td").first.text_content() == str(number)
 
 
 def test_a_click_on_a_node_goes_to_its_next_step(new_page: Pages) -> None:
     one = fragment(new_page, shared())
+    index = next(n.index for n in one.steps.diagram if n.name == "a")
     # Step 1 computes a itself; the next that touches it is the product of it with itself.
-    touching = [s.index + 1 for s in one.steps if 2 in (s.node, s.parent)]
+    touching = [s.index + 1 for s in one.steps if index in (s.node, s.parent)]
     for number in (*touching[1:], touching[0]):
-        one.node(2).click()
+        one.box("a").click(position={"x": 20, "y": 15})
         one.check(number)
-
-
-def test_a_click_between_the_lines_of_a_node_counts_too(new_page: Pages) -> None:
-    one = fragment(new_page, shared())
-    box = one.node(4).bounding_box()
-    one.root.page.mouse.click(box["x"] + box["width"] - 6, box["y"] + box["height"] - 3)
-    one.check(3)
 
 
 def test_the_slider_is_dragged(stepper: Stepper) -> None:
@@ -166,3 +179,95 @@ def test_the_slider_is_dragged(stepper: Stepper) -> None:
     mouse.move(box["x"] + box["width"] + 50, height, steps=4)
     mouse.up()
     stepper.check(len(stepper.steps))
+
+
+# The camera.
+
+
+def scale_of(one: Stepper) -> float:
+    return one.root.locator(".gg-world").evaluate("w => new DOMMatrix(w.style.transform).a")
+
+
+def test_the_picture_is_zoomed_and_moved(new_page: Pages) -> None:
+    one = document(new_page, lecture(), viewport={"width": 1280, "height": 720})
+    frame, mouse = one.root.locator(".gg-frame").bounding_box(), one.root.page.mouse
+    whole = scale_of(one)
+    for zoom in (
+        lambda: one.press("+"),
+        lambda: one.click("closer"),
+        lambda: (mouse.move(frame["x"] + 9, frame["y"] + 9), mouse.wheel(0, -200)),
+    ):
+        before = scale_of(one)
+        zoom()
+        one.root.page.wait_for_timeout(50)
+        assert scale_of(one) > before
+    one.click("farther")
+    before = one.stage("state")["view"]
+    mouse.move(frame["x"] + 9, frame["y"] + 9)
+    mouse.down()
+    mouse.move(frame["x"] + 49, frame["y"] + 29)
+    mouse.up()
+    after = one.stage("state")["view"]
+    assert (after["x"] - before["x"], after["y"] - before["y"]) == (40, 20)
+    one.focus()
+    one.press("Shift+ArrowLeft")
+    assert one.stage("state")["view"]["x"] == after["x"] + 60
+    one.check(1)
+    one.press("f")
+    assert one.stage("state")["view"] is None
+    assert scale_of(one) == whole
+
+
+def test_fingers_tap_drag_and_pinch(new_page: Pages) -> None:
+    phone = {"viewport": {"width": 400, "height": 800}, "has_touch": True, "is_mobile": True}
+    one = document(new_page, lecture(), **phone)
+    one.button("forward").tap()
+    one.check(2)
+    zone = one.box("w1").locator(".gg-zone").bounding_box()
+    x, y = zone["x"] + zone["width"] / 2, zone["y"] + zone["height"] / 2
+    touch(one, [[(x, y)], [(x + 20, y)], [(x + 40, y)]])
+    assert one.numbers()["w1"]["value"] == -2.0
+    before = scale_of(one)
+    touch(one, [[(150, 300), (250, 300)], [(120, 300), (280, 300)], [(80, 300), (320, 300)]])
+    assert scale_of(one) > 1.5 * before
+
+
+def touch(one: Stepper, moves: list[list[tuple[float, float]]]) -> None:
+    """Fingers that go from place to place."""
+    session = one.root.page.context.new_cdp_session(one.root.page)
+    for i, fingers in enumerate([*moves, []]):
+        kind = "touchStart" if i == 0 else "touchMove" if fingers else "touchEnd"
+        points = [{"x": x, "y": y, "id": k} for k, (x, y) in enumerate(fingers)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+# Networks.
+
+
+def test_a_network_opens_down_to_the_scalars_of_a_neuron(new_page: Pages) -> None:
+    one = document(new_page, network(), viewport={"width": 1280, "height": 720})
+    assert one.stage("level") == "network"
+    assert one.stage("count") == 4 + 1 + 3 + 3
+    for number in range(1, one.stage("count") + 1):
+        one.go(number)
+        assert one.root.locator(".gg-disc[data-role]").count() >= 1
+    one.go(1)
+    one.root.get_by_role("button", name="Open layer 2, neuron 1").click()
+    assert one.stage("level") == "layer 2, neuron 1"
+    assert one.root.locator("button.gg-unit").inner_text() == "layer 2, neuron 1"
+    phases = set()
+    for number in range(1, one.stage("count") + 1):
+        one.go(number)
+        phases.add(one.stage("step")["phase"])
+        assert one.root.locator("[data-role=receiver]").count() == 1
+    assert phases == {"forward", "backward", "update"}
+    one.press("Escape")
+    assert one.stage("level") == "network"
+    assert "neuron 1" in one.focused() or "gg-disc" in one.focused()
+    one.press("Enter")
+    assert one.stage("level") == "layer 2, neuron 1"
+    one.click("scalars")
+    assert one.stage("count") == len(one.steps)
+    one.check(one.at())
+    one.click("network")
+    assert one.stage("level") == "network"

@@ -15,7 +15,7 @@ def test_every_key_goes_to_its_step(stepper: Stepper) -> None:
     stepper.focus()
     for key, number in (
         *(("ArrowLeft", 1), ("Home", 1), ("ArrowRight", 2), ("ArrowRight", 3), ("ArrowLeft", 2)),
-        *(("x", 2), ("ArrowDown", 2), ("PageDown", 2), ("Enter", 2), ("Shift+ArrowRight", 2)),
+        *(("x", 2), ("ArrowDown", 2), ("PageDown", 2), ("Enter", 2)),
         *(("End", end), ("ArrowRight", end), ("End", end), ("ArrowLeft", end - 1), ("Home", 1)),
     ):
         stepper.press(key)
@@ -23,12 +23,12 @@ def test_every_key_goes_to_its_step(stepper: Stepper) -> None:
 
 
 def test_a_click_anywhere_gives_the_stepper_the_keys(stepper: Stepper) -> None:
-    places = (".gg-picture svg", ".gg-card", ".gg-steps caption", ".gg-legend")
+    places = (".gg-frame", ".gg-equation", ".gg-top", ".gg-controls", ".gg-count")
     for number, place in enumerate(places, 2):
         stepper.root.page.locator("body").evaluate("() => document.activeElement.blur()")
         stepper.press("ArrowRight")
         stepper.check(number - 1)
-        stepper.root.locator(place).click(position={"x": 5, "y": 5})
+        stepper.root.locator(place).click(position={"x": 3, "y": 3})
         stepper.press("ArrowRight")
         stepper.check(number)
 
@@ -50,7 +50,7 @@ def test_keys_with_a_modifier_are_left_alone(new_page: Pages) -> None:
     page = one.root.page
     one.focus()
     for modifier in ("Control", "Alt", "Meta"):
-        for key in ("ArrowRight", "End", "p", "m", " "):
+        for key in ("ArrowRight", "End", "p", "m", "n", " "):
             one.press(f"{modifier}+{key}")
             assert page.evaluate("heard.pop()") == key
         one.check(1)
@@ -86,24 +86,21 @@ def test_keys_of_the_rest_of_the_page_are_left_alone(new_page: Pages) -> None:
     assert page.get_by_label("Search").input_value() == "pm"
 
 
-def test_the_toolbar_is_one_tab_stop_with_arrows_inside(stepper: Stepper) -> None:
-    buttons = stepper.root.locator(".gg-toolbar button")
-    stops = "all => all.map(button => button.tabIndex)"
-    assert buttons.evaluate_all(stops) == [0, -1, -1, -1, -1, -1, -1]
-    stepper.slider.focus()
-    stepper.press("Shift+Tab")
-    seen = [stepper.focused()]
-    for key in "ArrowRight ArrowRight ArrowLeft End ArrowRight ArrowLeft ArrowLeft".split():
-        stepper.press(key)
-        seen.append(stepper.focused())
-    names = ["first", "back", "play", "back", "wrong", "first", "wrong", "predict"]
-    assert seen == [f"gg-{name}" for name in names]
-    assert buttons.evaluate_all(stops) == [-1, -1, -1, -1, -1, 0, -1]
-    stepper.press("Tab", "Shift+Tab")
-    assert stepper.focused() == "gg-predict"
-    stepper.press("Home")
-    assert stepper.focused() == "gg-first"
-    assert stepper.root.get_by_role("toolbar", name="Steps").count() == 1
+def test_a_toolbar_is_one_tab_stop_with_arrows_inside(stepper: Stepper) -> None:
+    for label, names in (
+        ("Steps", ["first", "back", "play", "forward", "last", "predict"]),
+        ("Drawers", ["open-table", "open-words", "open-mistakes", "open-explore"]),
+    ):
+        bar = stepper.root.get_by_role("toolbar", name=label)
+        stops = "all => all.map(button => button.tabIndex)"
+        assert bar.locator("button").evaluate_all(stops) == [0] + [-1] * (len(names) - 1)
+        bar.locator("button").first.focus()
+        seen = []
+        for key in "ArrowRight ArrowLeft ArrowLeft ArrowRight End Home".split():
+            stepper.press(key)
+            seen.append(stepper.focused())
+        at = [names[i] for i in (1, 0, -1, 0, -1, 0)]
+        assert seen == [f"gg-{name}" for name in at]
     stepper.check(1)  # the arrows moved the focus, not the step
 
 
@@ -116,32 +113,43 @@ def test_the_tab_key_goes_through_everything_once(stepper: Stepper) -> None:
         while not seen or seen[-1] != "BODY":
             page.keyboard.press("Tab")
             seen.append(stepper.focused())
-        return seen[:-1]
+        return [name.split(" ")[0] for name in seen[:-1]]
 
-    assert stops() == ["gg-picture", "gg-first", "Step", "gg-scroll gg-steps"]
+    leaves = [n for n in stepper.steps.diagram if n.operation is None and not n.is_constant]
+    plain = stops()
+    assert plain.count("gg-box") == len(leaves)
+    assert [name for name in plain if name != "gg-box"] == [
+        *("gg-formula", "gg-fit", "gg-closer", "gg-farther", "Step"),
+        *("gg-first", "Learning", "gg-throw", "gg-open-table"),
+    ]
     stepper.click("predict")
-    guessing = ["text", "submit", "button"]
-    assert stops() == ["gg-picture", "gg-predict", "Step", *guessing, "gg-scroll gg-steps"]
-    stepper.click("wrong")
-    tables = ["gg-scroll gg-wrong", "gg-scroll gg-steps"]
-    assert stops() == ["gg-picture", "gg-wrong", "Step", *tables]
+    assert [name for name in stops() if name not in plain] == [
+        "gg-predict",
+        "text",
+        "submit",
+        "button",
+    ]
+    stepper.click("predict", "open-words")
+    assert {"gg-close", "gg-drawer-body"} < set(stops())
 
 
 def test_the_page_is_worked_by_keyboard_alone(stepper: Stepper) -> None:
-    stepper.press("Tab", "ArrowRight")
-    stepper.check(2)
-    stepper.press("Tab", "End", "ArrowLeft", "ArrowLeft", "Enter")
+    stepper.button("first").focus()
+    stepper.press("End", "ArrowLeft", "Enter")
     stepper.check(16)
-    stepper.press("Home", "ArrowRight", " ", "Enter")
-    stepper.check(14)
-    stepper.press("Tab", "ArrowLeft")
-    stepper.check(13)
-    stepper.press("Tab", "Home")
-    stepper.check(1)
+    stepper.press("ArrowLeft", "ArrowLeft", "ArrowLeft", " ")
+    stepper.check(15)
+    stepper.focus()
+    for key, drawer in (("t", "table"), ("w", "words"), ("m", "mistakes"), ("e", "explore")):
+        stepper.press(key)
+        assert stepper.shown()["drawer"] == drawer
+    stepper.press("e", "t", "Escape")
+    stepper.check(15)
 
 
 def test_a_button_that_cannot_go_further_keeps_the_focus(stepper: Stepper) -> None:
-    stepper.press("Tab", "Tab", "End", "ArrowLeft", "ArrowLeft", "Enter", "Enter")
+    stepper.button("last").focus()
+    stepper.press("Enter", "Enter")
     assert stepper.focused() == "gg-last"
     stepper.press("ArrowLeft", "ArrowLeft", "ArrowLeft", "Enter")
     stepper.check(15)

@@ -1,13 +1,35 @@
-"""The modes of the stepper in a browser: predicting, and the mistakes of wrong engines."""
+"""Predicting: every answer is hidden, everywhere, until the reader asks for it or is right."""
+
+from typing import Any
 
 import pytest
 from browsing import Pages
-from stepping import Stepper, document, fragment, shared
+from stepping import (
+    Stepper,
+    document,
+    fragment,
+    lecture,
+    network,
+    neuron,
+    reductions,
+    shared,
+    with_loss,
+)
 
-from glassgrad import Value, backprop, step_neuron
-from glassgrad.viz.words import question
+from glassgrad import Value, backprop
+from glassgrad.viz.told import tell
 
 AGAIN = "Not yet. Try again, or press Show."
+SEEN = """root => {
+  const stage = root.querySelector(".gg-stage"), all = (selector, read) =>
+    Array.from(stage.querySelectorAll(selector), read).filter(Boolean);
+  const isSeen = part => part.checkVisibility({ visibilityProperty: true });
+  return [stage.innerText, ...all("svg text", part => isSeen(part) && part.textContent),
+    ...all("title", part => part.textContent), ...all("[title]", part => part.title),
+    ...all("[aria-label]", part => part.getAttribute("aria-label")),
+    ...all("[aria-valuetext]", part => part.getAttribute("aria-valuetext"))].join(" | ");
+}"""
+"""All that can be read on the page, also by pointing at it or by a reader of the screen."""
 
 
 @pytest.fixture
@@ -16,131 +38,130 @@ def stepper(new_page: Pages) -> Stepper:
 
 
 @pytest.mark.parametrize("how", ["button", "key"])
-def test_predicting_hides_the_answer_everywhere(how: str, stepper: Stepper) -> None:
+def test_predicting_hides_and_shows(how: str, stepper: Stepper) -> None:
     plain = stepper.shown()
     stepper.switch(how, "p", "predict")
-    end = len(stepper.steps)
-    stepper.check(
-        1,
-        predicting="true",
-        guessing=True,
-        says="Forward: a = x + 1 = 2 + 1 = what?",
-        equations=["formulax + 1=with numbers2 + 1=value of a?"],
-        secret=[0],
-        future=list(range(1, end)),
-        values=plain["values"] | {"2": "?"},
-        later=["2_0", "2_1", *plain["later"]],
-    )
+    shown = stepper.shown()
+    index = str(stepper.steps[0].node)
+    assert shown["predicting"] == "true"
+    assert shown["guessing"]
+    assert shown["says"] == "Forward: a = x + 1 = 2 + 1 = what?"
+    assert shown["equations"] == ["formulax + 1=with numbers2 + 1=value of a?"]
+    assert shown["values"] == plain["values"] | {index: "?"}
     stepper.switch(how, "p", "predict")
     stepper.check(1)
 
 
-def test_nothing_tells_an_answer_before_it_is_asked_for(new_page: Pages) -> None:
-    steps = backprop(Value(3.0, label="x") * 1234.5, learning_rate=0.1)
-    one = document(new_page, steps)
+@pytest.mark.parametrize(
+    "build", [lecture, neuron, reductions, with_loss], ids=lambda build: build.__name__
+)
+def test_nothing_tells_an_answer_before_it_is_asked_for(build: Any, new_page: Pages) -> None:
+    one = document(new_page, build(), reduced_motion="reduce")
     one.press("p")
-    shown = "root => root.innerText + [...root.querySelectorAll('text')].map(t => t.textContent)"
-    hidden = "part => getComputedStyle(part).visibility"
-    for number, answer in enumerate(("3703.5", None, "1234.5", "-120.45"), 1):
-        assert one.at() == number
-        assert (
-            one.root.locator(".gg-sentence").inner_text()
-            == f"{question(steps, steps[number - 1])}what?"
-        )
-        cells = one.row(number).locator("td")
-        assert cells.nth(6).evaluate(hidden) == "hidden"
-        assert cells.nth(0).evaluate(hidden) == "visible"
-        if answer not in (None, "1234.5"):  # this is a number of the question, too
-            assert answer not in one.root.evaluate(shown)
+    hidden = 0
+    for drawer in ("table", "words"):
+        one.click(f"open-{drawer}")
+        for number, step in enumerate(one.steps, 1):
+            one.go(number)
+            answer, asked = (
+                str(tell(one.steps, step).answer),
+                str(tell(one.steps, step).halves()[0]),
+            )
+            before = one.root.evaluate(SEEN)
+            assert "what?" in one.shown()["says"]
+            one.press("Enter")
+            assert answer in one.root.evaluate(SEEN)
+            known = {str(tell(one.steps, each).answer) for each in one.steps[: number - 1]}
+            known |= {
+                name
+                for node in one.steps.diagram
+                for name in (f"{node.data:.4g}",)
+                if not node.parents
+            }
+            if len(answer.strip("-")) < 5 or any(
+                answer.strip("-") in text for text in (asked, *known)
+            ):
+                continue  # it is a number of the question, or of a step before
+            assert answer.strip("-") not in before, (drawer, number, answer)
+            hidden += 1
+    assert hidden >= 6
+
+
+def test_layers_are_asked_for_by_their_first_neuron(new_page: Pages) -> None:
+    one = document(new_page, network(), reduced_motion="reduce")
+    one.press("p")
+    for number in range(1, one.stage("count") + 1):
+        one.go(number)
+        if one.stage("step")["phase"] == "update":
+            continue
+        assert one.shown()["says"].endswith("what?")
+        assert "?" in "".join(one.root.locator(".gg-answer b").all_text_contents())
         one.press("Enter")
-        assert cells.nth(6).evaluate(hidden) == "visible"
-        assert answer is None or answer in one.root.evaluate(shown)
-        one.press("ArrowRight")
+        assert "what?" not in one.shown()["says"]
 
 
-def test_every_backward_answer_is_a_question_mark_in_the_box(stepper: Stepper) -> None:
-    stepper.press("p")
-    for number, step in enumerate(stepper.steps, 1):
-        shown = stepper.shown()
-        goal = str(step.node if step.parent is None else step.parent)
-        kind, other = ("gradients", "values")
-        if step.phase in ("forward", "update"):
-            kind, other = other, kind
-        assert shown[kind][goal] == "?"
-        assert "?" not in shown[other].values()
-        assert shown["check"] == ""
-        assert shown["secret"] == [number - 1]
-        assert shown["equations"][-1].endswith("?")
-        stepper.press("ArrowRight")
+def test_drawers_with_the_answers_and_predicting_exclude_each_other(new_page: Pages) -> None:
+    one = document(new_page, with_loss())
+    for drawer in ("mistakes", "explore", "more"):
+        one.click(f"open-{drawer}")
+        for predicting, is_open in (("true", False), ("false", True)):
+            one.click("predict" if not is_open else f"open-{drawer}")
+            shown = one.shown()
+            assert (shown["predicting"], shown["drawer"]) == (predicting, drawer * is_open or None)
+        one.click("close")
+    one.press("p", "n")
+    assert (one.shown()["predicting"], one.shown()["drawer"]) == ("true", None)
 
 
 def test_a_wrong_guess_tells_nothing(stepper: Stepper) -> None:
     stepper.press("p")
     asked = stepper.shown()
     for text, verdict in (
-        ("4", AGAIN),
-        ("-3", AGAIN),
-        ("three", "That is no number."),
-        ("3.0.0", "That is no number."),
-        ("3.05", AGAIN),
+        *(("4", AGAIN), ("-3", AGAIN), ("3.05", AGAIN)),
+        *(("three", "That is no number."), ("3.0.0", "That is no number.")),
     ):
         stepper.guess(text)
         assert stepper.shown() == asked | {"verdict": verdict}
         assert stepper.field.input_value() == text
 
 
-def test_a_right_guess_shows_the_answer(stepper: Stepper) -> None:
-    stepper.press("p")
-    future = list(range(1, len(stepper.steps)))
-    # As it is written anywhere, and within one per cent.
-    for text in ("3", "3.0", "3,0", " 3 ", "2.98", "3.02", "0.3e1"):
-        stepper.guess(text)
-        stepper.check(1, predicting="true", guessing=True, verdict="Right.", future=future)
-        assert stepper.field.input_value() == text
-        stepper.click("first")
-        shown = stepper.shown()
-        assert (shown["verdict"], shown["secret"]) == ("", [0])
-        assert stepper.field.input_value() == ""
-
-
-def test_a_minus_of_any_kind_is_one(new_page: Pages) -> None:
-    one = document(new_page, backprop(Value(-1.0, label="x") * 1.5))
+@pytest.mark.parametrize(
+    ("y", "texts"),
+    [
+        (lambda: Value(1.5, label="x") * 2.0, ("3", "3.0", "3,0", " 3 ", "2.98", "3.02", "0.3e1")),
+        (lambda: Value(-1.0, label="x") * 1.5, ("-1.5", "−1.5", "-1,5")),
+        (lambda: Value(1e200, label="x") * 1e200, ("INF", "inf")),
+    ],
+)
+def test_a_right_guess_shows_the_answer(y: Any, texts: tuple, new_page: Pages) -> None:
+    one = document(new_page, backprop(y()))
     one.press("p")
-    for text in ("-1.5", "−1.5", "-1,5"):
+    for text in texts:  # as it is written anywhere, and within one per cent
         one.guess(text)
-        assert one.shown()["verdict"] == "Right."
+        shown = one.shown()
+        assert (shown["verdict"], "what?" in shown["says"]) == ("Right.", False)
         one.click("first")
+        assert one.shown()["verdict"] == ""
+        assert "what?" in one.shown()["says"]
+        assert one.field.input_value() == ""
+    one.guess("nan")
+    assert one.shown()["verdict"] in (AGAIN, "That is no number.")
 
 
-def test_an_infinity_is_guessed_by_its_name(new_page: Pages) -> None:
-    one = document(new_page, backprop(Value(1e200, label="x") * 1e200))
-    one.press("p")
-    for text, verdict in (("nan", AGAIN), ("1e300", AGAIN), ("INF", "Right.")):
-        one.guess(text)
-        assert one.shown()["verdict"] == verdict
-
-
-def test_a_guess_is_checked_by_its_button(stepper: Stepper) -> None:
-    stepper.click("predict")
-    stepper.field.fill("3")
-    stepper.root.get_by_role("button", name="Check").click()
-    assert stepper.shown()["verdict"] == "Right."
-
-
-@pytest.mark.parametrize("how", ["Show", "Enter", "an empty guess", "Enter on Show"])
+@pytest.mark.parametrize("how", ["Show", "Check", "Enter", "an empty guess", "Enter on Show"])
 def test_the_answer_is_shown_when_asked_for(how: str, stepper: Stepper) -> None:
     stepper.press("p", *["ArrowRight"] * 6)
-    show = stepper.root.get_by_role("button", name="Show", exact=True)
-    if how == "Show":
-        show.click()
+    button = stepper.root.get_by_role("button", name=how.split()[-1], exact=True)
+    if how in ("Show", "Check"):
+        button.click()
     elif how == "Enter":
         stepper.press("Enter")
     elif how == "an empty guess":
         stepper.guess("")
     else:
-        show.press("Enter")
-    future = list(range(7, len(stepper.steps)))
-    stepper.check(7, predicting="true", guessing=True, future=future)
+        button.press("Enter")
+    stepper.check(7, predicting="true", guessing=True)
+    show = stepper.root.get_by_role("button", name="Show", exact=True)
     assert show.get_attribute("aria-disabled") == "true"
 
 
@@ -151,33 +172,8 @@ def test_letters_switch_the_modes_except_while_typing(stepper: Stepper) -> None:
     stepper.press("ArrowLeft", "Home", "End")
     assert stepper.field.input_value() == "pm p"
     assert (stepper.at(), stepper.shown()["predicting"]) == (1, "true")
-    stepper.focus()
-    stepper.press("P")
+    stepper.press("Escape", "P")
     assert stepper.shown()["predicting"] == "false"
-
-
-def test_predicting_hides_the_three_factors_too(new_page: Pages) -> None:
-    one = document(new_page, step_neuron(2.0, 3.0, 1.0))
-    assert one.root.locator(".gg-chain").is_visible()
-    one.click("predict")
-    assert one.root.locator(".gg-chain").is_hidden()
-    one.click("predict")
-    assert one.root.locator(".gg-chain").is_visible()
-
-
-# The mistakes.
-
-
-@pytest.mark.parametrize("how", ["button", "key"])
-def test_the_mistakes_come_and_go(how: str, stepper: Stepper) -> None:
-    button, table = stepper.button("wrong"), stepper.root.locator(".gg-mistakes")
-    for is_open in (False, True, False):
-        assert table.is_visible() == is_open
-        assert button.get_attribute("aria-expanded") == str(is_open).lower()
-        stepper.check(1, mistakes=is_open)
-        stepper.switch(how, "m", "wrong")
-    assert "≠ 3, first" in table.inner_text()
-    assert stepper.root.locator(".gg-wrong .gg-off").count() > 0
 
 
 def test_a_digit_begins_a_guess_and_enter_goes_on(new_page: Pages) -> None:

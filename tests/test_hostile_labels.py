@@ -114,7 +114,7 @@ def check_page(steps: Backprop, usual: Backprop) -> None:
     assert not acting(html)
     assert page.parts == plain.parts
     data, code = page.texts["script"]
-    assert code.startswith(f"{stage_script(has_network(steps))}(document,null,")
+    assert code.startswith(f"{stage_script(has_network(steps))}({OWN},null,")
     assert code == plain.texts["script"][1]
     assert not set(data) & set("<>&")
     check_data(strict_json(data), steps)

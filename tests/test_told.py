@@ -99,6 +99,14 @@ class Page:
             after = (before or 0.0) + sent
             self.edges[i, k] = (before or 0.0, sent, after, float(self.uses[parent]))
 
+    def steps(self) -> list[dict]:
+        """Those that occur with the numbers as they are."""
+        return [
+            step
+            for step in self.data["steps"]
+            if all(tuple(edge) in self.edges for edge in step["edges"])
+        ]
+
     def number(self, reference: list) -> float:
         kind, *place = reference
         if kind in "bcan":
@@ -148,8 +156,7 @@ def test_the_references_lead_to_the_numbers_of_the_texts(build: Callable[[], Val
     steps = updated(build)
     page = Page(data(steps))
     assert page.data["live"] is True
-    assert len(page.data["steps"]) == len(steps)
-    for step, given in zip(steps, page.data["steps"]):
+    for step, given in zip(steps, page.steps(), strict=True):
         assert list(texts_on(page, given)) == list(texts(tell(steps, step)))
 
 
@@ -174,7 +181,7 @@ def test_the_graph_has_the_gradients_that_its_edges_give(build: Callable[[], Val
 def test_the_answer_is_the_number_that_comes_of_the_step(build: Callable[[], Value]) -> None:
     steps = updated(build)
     page = Page(data(steps))
-    for step, given in zip(steps, page.data["steps"]):
+    for step, given in zip(steps, page.steps(), strict=True):
         of_phase = {"forward": step.value, "backward": step.contribution}
         expected = of_phase.get(step.phase, step.after)
         assert short(page.number(given["answer"])) == short(expected)

@@ -122,7 +122,7 @@ def document(title: str, body: str) -> str:
 def figure(picture: str, kind: str = "", style: str = "") -> str:
     """A picture in a box that scrolls and can be reached by keyboard."""
     look = (f' class="{kind}"' if kind else "") + (f' style="{style}"' if style else "")
-    return f'<figure{look} tabindex="0" role="group" aria-label="Picture">{picture}</figure>'
+    return f'<figure{look} tabindex="0" role="group" aria-label="Picture" data-lm-suppress-shortcuts="true">{picture}</figure>'
 
 
 def image(svg: str, alternative: str, style: str = "") -> str:

@@ -236,7 +236,7 @@ function drawersIn(place, bar, opened) {
   box.hidden = true;
   body.tabIndex = 0;
   body.setAttribute("role", "group");
-  let now = null, last = null;
+  let now = null;
   return { add, open, has: (name) => drawers.has(name), isOpen: () => now, body };
 
   function add(name, label, button) {
@@ -249,15 +249,15 @@ function drawersIn(place, bar, opened) {
   }
 
   function open(name) {
+    const opener = now && box.contains(document.activeElement) ? drawers.get(now).opener : null;
     now = name;
     drawers.forEach(({ content, opener, label }, each) => {
       content.hidden = each !== name;
       opener.setAttribute("aria-expanded", each === name);
       if (each === name) { title.textContent = label; body.setAttribute("aria-label", label); }
     });
-    if (name === null && last && box.contains(document.activeElement)) { last.focus({ preventScroll: true }); }
     box.hidden = name === null;
-    last = name === null ? null : drawers.get(name).opener;
+    if (box.hidden && opener) { opener.focus({ preventScroll: true }); } /* it was in what is gone */
     opened(name);
   }
 }

@@ -4,6 +4,7 @@
    each, how to go to a step. `operations` are the rows of the table as JavaScript. */
 
 const LARGE = 30; /* from so many nodes a network is seen as one */
+const TELLING = ["mistakes", "more", "explore"]; /* the drawers that have the answers: with them nobody predicts */
 const PACE = 2000, CALM_PACE = 4000; /* how long a step stays while playing, in milliseconds */
 
 function setUp(root, moved) {
@@ -46,7 +47,7 @@ function setUp(root, moved) {
   const thrower = graph.isLive && names.length && canThrow ? liveControls() : null;
   const drawers = drawersIn(middle, toolbarIn(controls, "Drawers"), (name) => {
     page.classList.toggle("gg-has-drawer", name !== null);
-    if (isPredicting && ["mistakes", "explore", "more"].includes(name)) { predict(); } /* they have the answers */
+    if (isPredicting && TELLING.includes(name)) { predict(); }
     camera.release();
     fitLater();
     show(false);
@@ -351,7 +352,7 @@ function setUp(root, moved) {
     isRevealed = false;
     predictor.setAttribute("aria-pressed", isPredicting);
     root.classList.toggle("gg-predicting", isPredicting);
-    if (isPredicting && ["mistakes", "explore", "more"].includes(drawers.isOpen())) { drawers.open(null); }
+    if (isPredicting && TELLING.includes(drawers.isOpen())) { drawers.open(null); }
     fitLater();
     show(true);
   }
@@ -547,7 +548,7 @@ function setUp(root, moved) {
     graph.restore([...graph.given(), ...graph.moved]);
     throws.push(graph.values[graph.root]);
     changed();
-    if (drawers.isOpen() === null && frame.clientWidth > 700) { drawers.open("explore"); }
+    if (drawers.isOpen() === null && frame.clientWidth > 700 && !isPredicting) { drawers.open("explore"); }
   }
 
   function restoreNumbers() {
@@ -698,6 +699,10 @@ function toolbarIn(place, label) {
     const seen = buttons();
     if (seen.length && !seen.some((one) => one.tabIndex === 0)) { seen[0].tabIndex = 0; }
   }).observe(bar);
+  /* After a click of the mouse the arrow keys go from step to step. */
+  bar.addEventListener("click", (event) => {
+    if (event.detail) { bar.closest(".glassgrad-stage").focus({ preventScroll: true }); }
+  });
   bar.addEventListener("focusin", (event) => {
     buttons().forEach((one) => { one.tabIndex = one === event.target ? 0 : -1; });
   });

@@ -1,0 +1,355 @@
+"""The numbers that a page computes are those of Python, whatever people change.
+
+Python's are of the same graph built anew with the numbers that the page has now.
+"""
+
+import math
+import random
+from typing import Any
+
+import pytest
+from browsing import Pages
+from stepping import (
+    BUILDS,
+    Stepper,
+    branches,
+    chain,
+    diamond,
+    document,
+    expected,
+    in_one,
+    lecture,
+    network,
+    neuron,
+    reductions,
+    shared,
+    with_loss,
+)
+
+from glassgrad import TABLE, Backprop, Reduction, Value, backprop
+from glassgrad.engine.printing import short
+
+
+def table() -> Backprop:
+    """Every operation of the table, each on leaves of its own inside its domain."""
+    total = Value(0.0, label="start")
+    for name, row in TABLE.items():
+        domains = [(0.5, 2.0)] * 4 if isinstance(row, Reduction) else row.domain
+        generator = random.Random(name)
+        leaves = [
+            Value(generator.uniform(*domain), label=f"{name}_{i}x")
+            for i, domain in enumerate(domains)
+        ]
+        total = total + row.evaluate(leaves) * 0.5
+    return backprop(total)
+
+
+def domains_of(name: str) -> tuple[float, float]:
+    """Where a leaf of `table` may go; those of other graphs are anywhere near zero."""
+    kind, _, place = name.rpartition("_")
+    row = TABLE.get(kind)
+    if row is None:
+        return (-2.0, 2.0)
+    return (0.5, 2.0) if isinstance(row, Reduction) else row.domain[int(place[:-1])]
+
+
+def rebuilt(
+    steps: Backprop, changed: dict[str, float], is_named: bool = True, **options: Any
+) -> Backprop:
+    """The steps of the same graph with other numbers at some leaves, its names as labels."""
+    values: list[Any] = []
+    for node in steps.diagram:
+        value: Any = node.data
+        if node.operation is not None:
+            value = node.operation.evaluate([values[parent] for parent in node.parents])
+        elif not node.is_constant:
+            value = Value(changed.get(node.name, node.data))
+        if node.label is not None:
+            value.label = node.label
+        if is_named and isinstance(value, Value):
+            value.label = node.name
+        values.append(value)
+    if moved := [values[step.node] for step in steps if step.phase == "update"]:
+        options = {"learning_rate": steps.learning_rate, "parameters": moved} | options
+    return backprop(values[steps.root], **options)
+
+
+def leaves(steps: Backprop) -> dict[str, float]:
+    return {n.name: n.data for n in steps.diagram if n.operation is None and not n.is_constant}
+
+
+def numbers_of(steps: Backprop) -> dict[str, tuple[float, float | None]]:
+    """Value and gradient of each node by its name, constants apart."""
+    return {
+        node.name: (node.data, steps.gradients.get(node.index))
+        for node in steps.diagram
+        if not node.is_constant
+    }
+
+
+def is_near(found: float | None, right: float | None) -> bool:
+    if found is None or right is None:
+        return found is right
+    if math.isnan(right):
+        return math.isnan(found)
+    return math.isclose(found, right, rel_tol=1e-12, abs_tol=1e-13)
+
+
+def compare(one: Stepper, right: Backprop) -> int:
+    """How many numbers were the same, after the last step."""
+    one.stage("go", one.stage("count") - 1)
+    found = one.root.evaluate("""root => Object.entries(root.stage.numbers()).map(
+      ([name, { value, grad }]) => [name, String(value), String(grad)])""")
+    numbers, compared = numbers_of(right), 0
+    for name, *both in found:
+        if name not in numbers:
+            continue
+        read = [None if x == "null" else float(x.replace("Infinity", "inf")) for x in both]
+        assert all(map(is_near, read, numbers[name])), (name, read, numbers[name])
+        compared += 2
+    assert compared == 2 * len(numbers)
+    return compared
+
+
+# Two hundred changes.
+
+
+@pytest.mark.parametrize(
+    "build",
+    [lecture, with_loss, diamond, network, chain, reductions, branches, table],
+    ids=lambda build: build.__name__,
+)
+def test_numbers_are_those_of_python_after_200_changes(build: Any, new_page: Pages) -> None:
+    steps = build()
+    one = document(new_page, steps, reduced_motion="reduce")
+    generator, given = random.Random(0), leaves(steps)
+    compare(one, steps)
+    given = {name: math.nextafter(x, math.inf) for name, x in given.items()}
+    one.root.evaluate("(root, all) => all.forEach(one => root.stage.set(...one))", [*given.items()])
+    compare(one, rebuilt(steps, given))  # as when it was loaded, and computed by the page
+    for _ in range(10):
+        changes = [
+            (name, generator.uniform(*domains_of(name)))
+            for name in generator.choices([*given], k=20)
+        ]
+        one.root.evaluate("(root, all) => all.forEach(one => root.stage.set(...one))", changes)
+        given |= dict(changes)
+        compare(one, rebuilt(steps, given))
+    one.press("r")
+    compare(one, steps)
+
+
+def test_every_step_says_the_changed_numbers(new_page: Pages) -> None:
+    for build in (lecture, diamond, reductions):
+        steps = build()
+        one = document(new_page, steps, reduced_motion="reduce")
+        given = {name: x + 0.3 for name, x in leaves(steps).items()}
+        for name, x in given.items():
+            one.stage("set", name, x)
+        one.steps = rebuilt(steps, given, is_named=False)
+        for number in range(1, len(steps) + 1):
+            one.go(number)
+            one.check(number)
+            says = one.stage("step")
+            if says["phase"] == "backward":
+                assert is_near(says["contribution"], says["upstream"] * says["local"])
+
+
+def test_a_compiled_node_says_why_nothing_can_be_changed(new_page: Pages) -> None:
+    one = document(new_page, in_one())
+    assert "cell is compiled" in one.root.locator(".gg-note").inner_text()
+    assert one.root.get_by_role("spinbutton").count() == 0
+    with pytest.raises(Exception, match="no number that can be changed"):
+        one.stage("set", "w", 1.0)
+    compare(one, one.steps)
+
+
+# By hand.
+
+
+def test_numbers_are_dragged_stepped_and_typed(new_page: Pages) -> None:
+    one = document(new_page, lecture(), viewport={"width": 1280, "height": 720})
+    mouse, given = one.root.page.mouse, leaves(one.steps)
+    for name, far, x in (("x1", 40, 3.0), ("w1", -24, -3.6), ("x2", 12, 0.3), ("b", 8, 7.08138)):
+        zone = one.box(name).locator(".gg-zone").bounding_box()
+        at = zone["x"] + zone["width"] / 2, zone["y"] + zone["height"] / 2
+        mouse.move(*at)
+        mouse.down()
+        mouse.move(at[0] + far / 2, at[1])
+        mouse.move(at[0] + far, at[1] + 5)
+        mouse.up()
+        given[name] = float(one.box(name).get_attribute("aria-valuenow"))
+        assert math.isclose(given[name], x, abs_tol=1e-4)
+        compare(one, rebuilt(one.steps, given))
+    one.box("w2").focus()
+    for key, x in (("ArrowUp", 1.1), ("ArrowDown", 1.0), ("PageDown", 0.0), ("ArrowUp", 0.1)):
+        one.press(key)
+        given["w2"] = x
+        compare(one, rebuilt(one.steps, given))
+    for text, x in (("-2.5", -2.5), ("1,25", 1.25), ("3e-1", 0.3)):
+        one.box("x2").focus()
+        one.press(text[0])  # the first key opens the field
+        one.root.page.keyboard.type(text[1:])
+        one.press("Enter")
+        given["x2"] = x
+        compare(one, rebuilt(one.steps, given))
+    one.box("x1").locator(".gg-zone").dblclick()
+    one.root.page.keyboard.type("seven")
+    one.press("Enter")
+    assert one.root.get_by_label("New number of x1").get_attribute("aria-invalid") == "true"
+    one.press("Escape")
+    compare(one, rebuilt(one.steps, given))
+    one.click("restore")
+    compare(one, one.steps)
+
+
+# Throws.
+
+
+def thrown(steps: Backprop, times: int) -> tuple[Backprop, list[float]]:
+    """Training in Python: the graph after some updates, and all results."""
+    given, results = leaves(steps), [steps.diagram[steps.root].data]
+    for _ in range(times):
+        names = {step.node: steps.diagram[step.node].name for step in steps}
+        given |= {names[step.node]: step.value for step in steps if step.phase == "update"}
+        steps = rebuilt(steps, given)
+        results.append(steps.diagram[steps.root].data)
+    return steps, results
+
+
+@pytest.mark.parametrize("build", [lecture, with_loss, diamond, network], ids=lambda b: b.__name__)
+def test_a_throw_is_an_update_and_a_forward_pass(build: Any, new_page: Pages) -> None:
+    one = document(new_page, build(), reduced_motion="reduce")
+    for _ in range(5):
+        one.press("n")
+    right, results = thrown(one.steps, 5)
+    compare(one, right)
+    said = one.root.locator(".gg-drawer-explore").inner_text()
+    assert f"after 5 throws: {short(results[0])} → {short(results[-1])}." in said
+
+
+def test_a_rate_may_be_too_large(new_page: Pages) -> None:
+    one = document(new_page, diamond(), reduced_motion="reduce")
+    rate = one.root.get_by_label("Learning rate")
+    rate.fill("much")
+    rate.press("Enter")
+    assert rate.get_attribute("aria-invalid") is not None
+    rate.fill("1")
+    rate.press("Enter")
+    one.focus()
+    steps = rebuilt(one.steps, {}, learning_rate=1.0)
+    for throws in range(1, 4):
+        one.press("n")
+        compare(one, thrown(steps, throws)[0])
+    rate.fill("1e160")
+    rate.press("Enter")
+    one.focus()
+    one.press("n", "n", "n")
+    assert "It has exploded" in one.root.locator(".gg-drawer-explore").inner_text()
+    one.press("r")
+    compare(one, one.steps)
+
+
+# Experiments.
+
+
+def test_a_nudge_is_the_gradient_times_h(new_page: Pages) -> None:
+    one = document(new_page, lecture(), reduced_motion="reduce")
+    one.press("e")
+    before, result = numbers_of(one.steps), "o"
+    for name, power in (("x1", -4), ("b", -2), ("w1", 1)):
+        one.root.locator(".gg-fields select").first.select_option(label=name)
+        size = one.root.get_by_label("Size of the nudge")
+        size.fill(str(power))
+        x, gradient = before[name]
+        moved = numbers_of(rebuilt(one.steps, {name: x + 10.0**power}))[result][0]
+        said = one.root.locator(".gg-nudge").inner_text()
+        h = short(10.0**power)
+        by = moved - before[result][0]
+        assert said == (
+            f"{name} + {h}: {result} moves by {short(by)}; gradient × h = "
+            f"{short(gradient)} × {h} = {short(gradient * 10.0**power)}."
+        )
+
+
+@pytest.mark.parametrize(
+    "build", [lecture, shared, diamond, neuron, with_loss, reductions], ids=lambda b: b.__name__
+)
+def test_wrong_engines_are_those_of_python(build: Any, new_page: Pages) -> None:
+    one = document(new_page, build())
+    one.press("m", "End")
+    assert wrong_in(one) == [list(map(plain, cells)) for _, cells in one.steps.mistakes().rows()]
+
+
+def wrong_in(one: Stepper) -> list[list[str]]:
+    """The table of the mistakes on the page."""
+    return one.root.locator(".gg-drawer-mistakes tbody tr").evaluate_all(
+        "rows => rows.map(row => Array.from(row.cells, cell => cell.textContent))"
+    )
+
+
+def plain(cell: str) -> str:
+    return cell.removesuffix(", first")
+
+
+def test_wrong_engines_follow_changes_and_stand_in_the_picture(new_page: Pages) -> None:
+    one = document(new_page, shared())
+    one.stage("set", "x", 0.5)
+    one.press("m", "End")
+    right = rebuilt(one.steps, {"x": 0.5})
+    rows = [list(map(plain, cells)) for _, cells in right.mistakes().rows()]
+    assert wrong_in(one) == rows
+    one.root.get_by_role("button", name="no order").click()
+    off = {row[0]: row[3] for row in rows if row[3].startswith("≠")}
+    for name in ("x", "a", "y"):
+        assert one.box(name).locator(".gg-wrong-gradient").text_content() == off.get(name, "")
+    one.press("Home")
+    assert one.root.locator(".gg-wrong-gradient").all_text_contents().count("") == len(rows)
+
+
+# The address.
+
+
+@pytest.mark.parametrize("build", [shared, network], ids=lambda build: build.__name__)
+def test_the_address_brings_everything_back(build: Any, new_page: Pages) -> None:
+    one = document(new_page, build(), viewport={"width": 1280, "height": 720})
+    page, (first, *_) = one.root.page, leaves(one.steps)
+    one.stage("set", first, 0.75)
+    one.press("n", "w", "End", "ArrowLeft", "-")
+    before, numbers = one.stage("state"), one.numbers()
+    assert before["view"]
+    page.wait_for_function("location.hash.length > 3")
+    page.wait_for_timeout(200)
+    page.reload()
+    page.wait_for_timeout(200)
+    assert one.stage("state") == before
+    assert one.numbers() == numbers
+    page.evaluate("location.hash = '#{nothing'")
+    page.reload()
+    one.press("ArrowRight")
+    assert one.stage("index") == 1
+    one.stage("restore", before)
+    assert one.stage("state") == before
+
+
+# Networks.
+
+
+def test_a_network_shows_the_gradients_of_python(new_page: Pages) -> None:
+    one = document(new_page, network(), viewport={"width": 1280, "height": 720})
+    assert one.stage("level") == "network"
+    numbers = {name: tuple(map(short, both)) for name, both in numbers_of(one.steps).items()}
+    one.press("t")
+    found = {"forward": [], "backward": [], "update": [], "seed": []}
+    for i in range(one.stage("count")):
+        one.stage("go", i)
+        found[one.stage("step")["phase"]].append(one.stage("step")["layer"])
+        tables = one.root.locator(".gg-drawer-table > div table").evaluate_all("""all => all.map(
+          table => Array.from(table.tBodies[0].rows, row => Array.from(row.cells,
+            cell => cell.textContent)))""")
+        for table, kind in zip(tables, (0, 1)):
+            for _, *cells in table:
+                assert all(any(cell == both[kind] for both in numbers.values()) for cell in cells)
+    assert found["forward"] == ["layer 1", "layer 2", "layer 3", None]
+    assert found["backward"] == ["layer 3", "layer 2", "layer 1"]
+    assert found["update"] == ["layer 1", "layer 2", "layer 3"]
