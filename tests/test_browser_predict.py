@@ -151,7 +151,7 @@ def test_a_right_guess_shows_the_answer(y: Any, texts: tuple, new_page: Pages) -
 @pytest.mark.parametrize("how", ["Show", "Check", "Enter", "an empty guess", "Enter on Show"])
 def test_the_answer_is_shown_when_asked_for(how: str, stepper: Stepper) -> None:
     stepper.press("p", *["ArrowRight"] * 6)
-    button = stepper.root.get_by_role("button", name=how.split()[-1], exact=True)
+    button = stepper.root.get_by_role("button", name=how.rsplit(maxsplit=1)[-1], exact=True)
     if how in ("Show", "Check"):
         button.click()
     elif how == "Enter":

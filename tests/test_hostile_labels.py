@@ -34,6 +34,7 @@ from glassgrad.engine.printing import short
 from glassgrad.engine.text import visible
 from glassgrad.viz.assets import stage_script
 from glassgrad.viz.diagram import Diagram
+from glassgrad.viz.page import OWN
 from glassgrad.viz.stage import has_network
 
 LABELS = hostile.corpus("labels")

@@ -10,13 +10,11 @@ from typing import Any
 import pytest
 from browsing import Pages
 from stepping import (
-    BUILDS,
     Stepper,
     branches,
     chain,
     diamond,
     document,
-    expected,
     in_one,
     lecture,
     network,

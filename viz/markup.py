@@ -122,7 +122,8 @@ def document(title: str, body: str) -> str:
 def figure(picture: str, kind: str = "", style: str = "") -> str:
     """A picture in a box that scrolls and can be reached by keyboard."""
     look = (f' class="{kind}"' if kind else "") + (f' style="{style}"' if style else "")
-    return f'<figure{look} tabindex="0" role="group" aria-label="Picture" data-lm-suppress-shortcuts="true">{picture}</figure>'
+    keys = 'tabindex="0" role="group" aria-label="Picture" data-lm-suppress-shortcuts="true"'
+    return f"<figure{look} {keys}>{picture}</figure>"
 
 
 def image(svg: str, alternative: str, style: str = "") -> str:
