@@ -1,23 +1,86 @@
-"""Numbers and rows of text, printed alike in every drawing, page and terminal."""
+"""Numbers and rows of text, printed alike in every drawing, page and terminal.
+
+Labels are data: whatever characters they hold, they are shown and never interpreted. How many
+digits there are, and what a terminal has no characters for, is said once around what prints:
+`printing(...)`. `glassgrad/__main__.py` does.
+"""
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple
 
 MISSING = "–"
 """What stands for a gradient that has not been computed."""
 
-_WIDEST = 200  # a cell of more stands out of its column
+DIGITS = 4
+"""How many significant digits a measured number is shown with, unless more are asked for."""
+_AS_TYPED = 6
+"""A number that needs no more digits than these is shown as it was typed."""
+_WHOLE = 1e9
+"""Below this, whole numbers are shown whole."""
+_ROUNDING = 12
+"""What stands behind so many digits is what rounding left."""
+_WIDEST = 200
+"""Up to this width a cell makes its column wider; a longer one just stands out of it."""
+_GREEK = re.compile(r"GREEK (SMALL|CAPITAL) LETTER (?:FINAL )?(\w+)")
+_PLAIN = {"→": "->", "×": "x", "·": "*", "∂": "d", "−": "-", "–": "-", "≈": "~", "…": "..."}
+"""How our own signs are written where only ASCII is certain."""
 
 
-def short(number: float | None) -> str:
-    """A number in four significant digits; "–" for one that is not there.
+class _Manner(NamedTuple):
+    digits: int = DIGITS
+    encoding: str = "utf-8"
 
-    >>> short(0.70710678), short(1e-7), short(-1.4999999999999996), short(None)
-    ('0.7071', '1e-07', '-1.5', '–')
+
+_USUAL = _Manner()
+_manner: ContextVar[_Manner] = ContextVar("_manner", default=_USUAL)
+
+
+@contextmanager
+def printing(digits: int | None = None, encoding: str | None = None) -> Iterator[None]:
+    """Inside this, numbers have so many digits, and rows only what the encoding has.
+
+    >>> with printing(digits=9, encoding="ascii"):
+    ...     print(columns([("x → λ", short(0.70710678118))]))
+      x -> lambda  0.707106781
     """
-    return MISSING if number is None else f"{number:.4g}"
+    now = _manner.get()
+    before = _manner.set(_Manner(digits or now.digits, encoding or now.encoding))
+    try:
+        yield
+    finally:
+        _manner.reset(before)
+
+
+def digits_shown() -> int:
+    """How many significant digits a measured number is shown with."""
+    return _manner.get().digits
+
+
+def short(number: float | None, digits: int | None = None) -> str:
+    """A number as it was typed if it is whole or has few digits; else in four; "–" for none.
+
+    >>> short(100.25), short(12345.0), short(-1.4999999999999996), short(1e-7), short(None)
+    ('100.25', '12345', '-1.5', '1e-07', '–')
+    >>> short(0.70710678), short(0.70710678, digits=6), short(10050.0625)
+    ('0.7071', '0.707107', '10050')
+    """
+    if number is None:
+        return MISSING
+    digits = digits or _manner.get().digits
+    if abs(number) < _WHOLE and number == int(number):
+        return f"{number:.9g}"
+    typed = f"{number:.{max(_AS_TYPED, digits)}g}"
+    unrounded = f"{number:.{max(_ROUNDING, digits)}g}"
+    if float(typed) == float(unrounded) and len(typed) <= len(repr(number)):
+        return typed
+    before_point = len(str(int(abs(number)))) if abs(number) < 10**_AS_TYPED else 0
+    return f"{number:.{max(digits, before_point)}g}"
 
 
 def columns(rows: Sequence[tuple[str, ...]], indent: str = "  ") -> str:
@@ -27,6 +90,7 @@ def columns(rows: Sequence[tuple[str, ...]], indent: str = "  ") -> str:
     a     1
     long  2
     """
+    rows = [tuple(map(spelled, row)) for row in rows]
     widths = [min(_WIDEST, max(map(width_of, column))) for column in zip(*rows)]
     lines = (
         indent
@@ -34,6 +98,33 @@ def columns(rows: Sequence[tuple[str, ...]], indent: str = "  ") -> str:
         for row in rows
     )
     return "\n".join(lines)
+
+
+def spelled(text: str) -> str:
+    r"""A text in the characters that the encoding has: signs as people type them, λ as lambda.
+
+    What has no such spelling is escaped as in Python: nothing is lost, and no two names look alike.
+
+    >>> with printing(encoding="cp1252"):
+    ...     spelled("∂λ2/∂é → 名")
+    'dlambda2/dé -> \\u540d'
+    """
+    encoding = _manner.get().encoding
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return "".join(_spelled_character(character, encoding) for character in text)
+    return text
+
+
+def _spelled_character(character: str, encoding: str) -> str:
+    greek, letter = _GREEK.fullmatch(unicodedata.name(character, "")), ""
+    plain = character.encode(encoding, "ignore").decode(encoding)
+    if greek:
+        letter = greek[2].replace("LAMDA", "LAMBDA")
+        letter = letter.capitalize() if greek[1] == "CAPITAL" else letter.lower()
+    written = _PLAIN.get(character) or plain or letter
+    return written or character.encode("ascii", "backslashreplace").decode()
 
 
 def width_of(text: str) -> int:

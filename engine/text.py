@@ -6,7 +6,11 @@ A label, a name in a file or a wrong argument is data; a terminal must not act o
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from difflib import SequenceMatcher
 
 
 def visible(label: str) -> str:
@@ -75,3 +79,61 @@ def function_name(function: object) -> str:
 def counted(count: int, thing: str) -> str:
     """A number of things: "1 comparison", "1,200 Values"."""
     return f"{count:,} {thing}{'s' * (count != 1)}"
+
+
+_LONGEST_NAME = 30
+"""A longer name is no slip of the fingers, and comparing it would take long."""
+_ELSEWHERE = {
+    **{"ln": "log", "swish": "silu", "logistic": "sigmoid", "identity": "linear", "σ": "sigmoid"},
+    **{"sigma": "sigmoid", "arcsin": "asin", "arccos": "acos", "arctan": "atan"},
+    **{"φ": "normal_cdf", "average": "mean", "heaviside": "step", "signum": "sign"},
+}
+"""What some call by another name."""
+_LONG_NAME = 8
+"""In a name so long two letters may be wrong, in one of three or more one."""
+
+
+def similar(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is nearest to a mistyped one, or None if none is near.
+
+    >>> similar("tahn", ["tan", "tanh"]), similar("W", ["w", "x"]), similar("y", ["x"])
+    ('tanh', 'w', None)
+    """
+    if len(name) > _LONGEST_NAME:
+        return None
+    typed = _ELSEWHERE.get(name.lower(), name.lower())
+    by_lower = {each.lower(): each for each in known if len(each) <= _LONGEST_NAME}
+    if typed in by_lower:
+        return by_lower[typed]
+    # Two letters swapped are the likeliest slip, so an anagram comes first.
+    found = [each for each in by_lower if sorted(each) == sorted(typed)]
+    found = found or [each for each in by_lower if _is_slip(typed, each)]
+    if not found:
+        return None
+    best = max(found, key=lambda each: (_likeness(typed, each).ratio(), each[0] == typed[0]))
+    return by_lower[best]
+
+
+def _is_slip(typed: str, meant: str) -> bool:
+    """Whether few letters are wrong: round is not meant for prod, nor square for share."""
+    shorter, longer = sorted((len(typed), len(meant)))
+    if shorter < 3 or longer - shorter > 2:
+        return False
+    same = sum(block.size for block in _likeness(typed, meant).get_matching_blocks())
+    return longer - same <= 1 + (shorter >= _LONG_NAME)
+
+
+def _likeness(typed: str, meant: str) -> SequenceMatcher[str]:
+    from difflib import SequenceMatcher  # which an error alone needs
+
+    return SequenceMatcher(None, typed, meant)
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """The nearest known name as a question that ends an error message; "" if none is near.
+
+    >>> suggestion("sigmod", ["sigmoid"])
+    ' Did you mean sigmoid?'
+    """
+    close = similar(name, known)
+    return f" Did you mean {close}?" if close else ""

@@ -4,11 +4,11 @@ Every name that users need is a name of this package. It is three rooms, which a
 
     glassgrad.engine  Value, the table of operations, derivatives of any order, `compiled`
     glassgrad.nn      neurons, layers, networks, and all that trains them
-    glassgrad.viz     drawing, stepping through backpropagation, the command line
+    glassgrad.viz     drawing, stepping through backpropagation, typed expressions
 
 `import glassgrad` loads the engine alone; `nn` and `viz` are loaded when a name of theirs is asked
 for. The folders of the rooms lie beside this one in a checkout, and inside it where it is
-installed. Go on with `engine/__init__.py`.
+installed. Go on with `engine/__init__.py`; the command is in `__main__.py`.
 """
 
 import os as _os

@@ -63,7 +63,7 @@ READ = """root => {
     stuck: all(".gg-controls [aria-disabled=true]", part => part.className)
       .filter(name => name)
   };
-}""".replace("all.call(0, \"x\", x => x) &&\n      ", "")
+}""".replace('all.call(0, "x", x => x) &&\n      ', "")
 
 
 @dataclass

@@ -67,7 +67,9 @@ def test_a_compiled_node_sends_to_all_at_once(new_page: Pages) -> None:
     shown, names = one.shown(), {n.name: str(n.index) for n in one.steps.diagram}
     assert shown["receiver"] == [names["w"], names["b"], names["x"]]
     assert shown["sender"] == [names["y"]]
-    assert one.root.locator(".gg-edge.gg-backward").count() == 4  # to all three, and to the operation
+    assert (
+        one.root.locator(".gg-edge.gg-backward").count() == 4
+    )  # to all three, and to the operation
     one.press("p")
     assert "?" in one.shown()["gradients"].values()
 

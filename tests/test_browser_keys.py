@@ -123,7 +123,12 @@ def test_the_tab_key_goes_through_everything_once(stepper: Stepper) -> None:
         *("gg-first", "Learning", "gg-throw", "gg-open-table"),
     ]
     stepper.click("predict")
-    assert [name for name in stops() if name not in plain] == ["gg-predict", "text", "submit", "button"]
+    assert [name for name in stops() if name not in plain] == [
+        "gg-predict",
+        "text",
+        "submit",
+        "button",
+    ]
     stepper.click("predict", "open-words")
     assert {"gg-close", "gg-drawer-body"} < set(stops())
 

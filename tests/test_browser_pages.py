@@ -165,7 +165,9 @@ def test_a_long_label_makes_the_page_no_wider(new_page: Pages) -> None:
         assert one.root.page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
-@pytest.mark.parametrize("label", ['<img src="//x.example">', "</script><b>", "`${x}`", "&lt;", "𝕏 ∂"])
+@pytest.mark.parametrize(
+    "label", ['<img src="//x.example">', "</script><b>", "`${x}`", "&lt;", "𝕏 ∂"]
+)
 def test_a_label_is_shown_as_it_is(label: str, new_page: Pages) -> None:
     one = document(new_page, backprop(Value(2.0, label=label) * 3.0))
     one.press("w", "End")

@@ -63,15 +63,24 @@ def test_nothing_tells_an_answer_before_it_is_asked_for(build: Any, new_page: Pa
         one.click(f"open-{drawer}")
         for number, step in enumerate(one.steps, 1):
             one.go(number)
-            answer, asked = str(tell(one.steps, step).answer), str(tell(one.steps, step).halves()[0])
+            answer, asked = (
+                str(tell(one.steps, step).answer),
+                str(tell(one.steps, step).halves()[0]),
+            )
             before = one.root.evaluate(SEEN)
             assert "what?" in one.shown()["says"]
             one.press("Enter")
             assert answer in one.root.evaluate(SEEN)
             known = {str(tell(one.steps, each).answer) for each in one.steps[: number - 1]}
-            known |= {name for node in one.steps.diagram for name in (f"{node.data:.4g}",)
-                      if not node.parents}
-            if len(answer.strip("-")) < 5 or any(answer.strip("-") in text for text in (asked, *known)):
+            known |= {
+                name
+                for node in one.steps.diagram
+                for name in (f"{node.data:.4g}",)
+                if not node.parents
+            }
+            if len(answer.strip("-")) < 5 or any(
+                answer.strip("-") in text for text in (asked, *known)
+            ):
                 continue  # it is a number of the question, or of a step before
             assert answer.strip("-") not in before, (drawer, number, answer)
             hidden += 1
@@ -142,7 +151,7 @@ def test_a_right_guess_shows_the_answer(y: Any, texts: tuple, new_page: Pages) -
 @pytest.mark.parametrize("how", ["Show", "Check", "Enter", "an empty guess", "Enter on Show"])
 def test_the_answer_is_shown_when_asked_for(how: str, stepper: Stepper) -> None:
     stepper.press("p", *["ArrowRight"] * 6)
-    button = stepper.root.get_by_role("button", name=how.split()[-1], exact=True)
+    button = stepper.root.get_by_role("button", name=how.rsplit(maxsplit=1)[-1], exact=True)
     if how in ("Show", "Check"):
         button.click()
     elif how == "Enter":

@@ -6,6 +6,7 @@ Which expressions there are is tested in `test_expression.py`, hosts without Gra
 """
 
 import json
+import math
 import os
 import re
 import shlex
@@ -14,15 +15,15 @@ import sys
 import sysconfig
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 from needing import mostly_slow
 
-from glassgrad.viz.command_line import main
+from glassgrad import __version__
+from glassgrad.__main__ import LECTURE, LOSSES, NUMBERS, main
 from glassgrad.viz.expression import NAMES
-
-LECTURE = "tanh(x1*w1 + x2*w2 + b)"
-NUMBERS = ["x1=2", "x2=0", "w1=-3", "w2=1", "b=6.8813735870195432"]
 
 Captured = pytest.CaptureFixture[str]
 
@@ -182,6 +183,182 @@ def test_learning_rate_ends_with_a_step_of_descent(capsys: Captured) -> None:
     assert out.splitlines()[-1].startswith("  output: 1 before, ")
 
 
+def test_ascent_moves_with_the_gradient(capsys: Captured) -> None:
+    command = ["w*x", "w=3", "x=2", "--learning-rate", "0.5", "--ascent"]
+    update = output(capsys, *command, "--no-files").split("Update: ")[1]
+    assert update.startswith("each parameter moves with its gradient")
+    assert ["w", "= 3 + 0.5 × 2", "= 4"] in cells(update)
+    assert update.splitlines()[-1] == "  output: 6 before, 14 after"
+    data = json.loads(output(capsys, *command, "--json"))
+    assert [step["after"] for step in data["steps"] if step["phase"] == "update"] == [4.0, 3.5]
+
+
+def test_digits_are_more_or_fewer(capsys: Captured) -> None:
+    mazur = ["0.5*(0.01 - sigmoid(w5*h1 + 0.86))**2", "w5=0.4", "h1=0.593269992", "--no-files"]
+    out = output(capsys, *mazur, "--digits", "9", "--learning-rate", "0.5")
+    assert ["v1", "= w5 * h1", "= 0.4 * 0.593269992", "= 0.237307997"] in cells(out)
+    assert "0.400000" not in out
+    few = output(capsys, *mazur, "--digits", "2")
+    assert ["v1", "= w5 * h1", "= 0.4 * 0.59", "= 0.24"] in cells(few)
+    assert ["v1", "= w5 * h1", "= 0.4 * 0.5933", "= 0.2373"] in cells(output(capsys, *mazur))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "row"),
+    [
+        (["(p - t)**2", "p=100.25", "t=0"], ["v1", "= p - t", "= 100.25 - 0", "= 100.25"]),
+        (["x*y + 1", "x=12345", "y=2"], ["output", "= v1 + 1", "= 24690 + 1", "= 24691"]),
+        (["x*3", "x=1e-5"], ["output", "= x * 3", "= 1e-05 * 3", "= 3e-05"]),
+        (["x + 0.5", "x=1234.56"], ["output", "= x + 0.5", "= 1234.56 + 0.5", "= 1235.06"]),
+    ],
+)
+def test_numbers_are_shown_as_typed(arguments: list[str], row: list[str], capsys: Captured) -> None:
+    assert row in cells(output(capsys, *arguments, "--no-files"))
+
+
+def test_a_named_part_has_its_name_in_text_picture_and_page(folder: Path, capsys: Captured) -> None:
+    out = output(capsys, "h = sigmoid(w*x); (h - t)**2", "w=2", "x=1", "t=0")
+    assert ["h", "= sigmoid(v1)", "= sigmoid(2)", "= 0.8808"] in cells(out)
+    assert any(text.split(" = ")[0] == "h" for text in ET.parse("graph.svg").getroot().itertext())
+    assert "∂output/∂h" in (folder / "steps.html").read_text("utf-8")
+
+
+def test_a_named_result_keeps_its_name(capsys: Captured) -> None:
+    assert list(nodes(capsys, "h = w*x; L = h**2", "w=2", "x=1")) == ["w", "x", "h", "2", "L"]
+
+
+def test_constants_are_no_variables(capsys: Captured) -> None:
+    found = nodes(capsys, "pi*r**2", "r=2")
+    assert found["pi"]["constant"]
+    assert found["r"]["gradient"] == pytest.approx(math.tau * 2.0)
+    assert nodes(capsys, "e*x", "e=2", "x=3")["e"]["gradient"] == 3.0
+
+
+@pytest.mark.parametrize(
+    ("expression", "loss"),
+    [
+        ("mse([x, 2], [1, 1])", 0.625),
+        ("mae(x, 1)", 0.5),
+        ("huber(x, 1)", 0.125),
+        ("hinge(x, 1)", 0.5),
+        ("binary_cross_entropy_with_logits(x, 1)", math.log1p(math.exp(-0.5))),
+        ("cross_entropy([x, 0], 1)", math.log1p(math.exp(0.5))),
+        ("l1([x, -x], 0.1)", 0.1),
+        ("l2([x], 0.1)", 0.025),
+    ],
+)
+def test_losses_are_called_by_name(expression: str, loss: float, capsys: Captured) -> None:
+    assert expression.partition("(")[0] in LOSSES
+    assert nodes(capsys, expression, "x=0.5")["output"]["data"] == pytest.approx(loss, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("mse(x)", "mse takes 2 operands: write mse(prediction, target)."),
+        ("mss(x, 1)", "Did you mean mse?"),
+        ("cross_entropy([x, 1], 2)", "takes a class from 0 to 1, not 2.0."),
+    ],
+)
+def test_a_loss_says_what_it_takes(expression: str, said: str, capsys: Captured) -> None:
+    assert main([expression, "x=1", "--no-files"]) == 2
+    assert capsys.readouterr().err.splitlines()[0].endswith(said)
+
+
+def test_version(capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"glassgrad {__version__}\n"
+
+
+# The browser.
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The addresses that a browser was given, which opens all of them."""
+    addresses: list[str] = []
+    monkeypatch.setenv("BROWSER", "one")
+    monkeypatch.setattr("webbrowser.open", lambda address: not addresses.append(address))
+    return addresses
+
+
+def page_at(address: str) -> str:
+    return Path(url2pathname(urlsplit(address).path)).read_text("utf-8")
+
+
+def test_without_arguments_a_demonstration_is_opened(
+    folder: Path, opened: list[str], capsys: Captured
+) -> None:
+    out = output(capsys)
+    assert "Forward" not in out
+    assert f'  glassgrad "{LECTURE}" {" ".join(NUMBERS)}' in out.splitlines()
+    assert files_in(folder) == []
+    (address,) = opened
+    assert page_at(address).startswith("<!DOCTYPE html>")
+    assert "tanh" in page_at(address)
+
+
+def test_without_a_browser_the_demonstration_is_printed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setattr("glassgrad.__main__._has_browser", lambda: False)
+    assert main([]) == 0
+    out, err = capsys.readouterr()
+    assert ["x1", "2", "-1.5", "-1.5"] in cells(out)
+    assert "  glassgrad --help" in out.splitlines()
+    page = re.fullmatch(r"\nNo browser could be opened here\. Open (.+) in one\.\n", err)
+    assert page is not None
+    assert Path(page[1]).read_text("utf-8").startswith("<!DOCTYPE html>")
+    assert files_in(folder) == []
+
+
+@pytest.mark.parametrize("word", [0, 1])
+def test_what_the_demonstration_says_to_type_next_works(
+    word: int, opened: list[str], capsys: Captured
+) -> None:
+    lines = re.findall(r"^  glassgrad (.+)$", output(capsys), re.MULTILINE)
+    assert main(shlex.split(lines[word])) == 0
+
+
+def test_open_shows_the_page_that_was_written(
+    folder: Path, opened: list[str], capsys: Captured
+) -> None:
+    output(capsys, "x*x", "x=3", "--open", "--out", "with space")
+    assert opened == [(folder / "with space" / "steps.html").as_uri()]
+
+
+@pytest.mark.parametrize("option", ["--no-files", "--json"])
+def test_open_without_files_shows_one_of_its_own(
+    option: str, folder: Path, opened: list[str], capsys: Captured
+) -> None:
+    output(capsys, "x*x", "x=3", "--open", option)
+    assert files_in(folder) == []
+    assert "x * x" in page_at(opened[0])
+
+
+def test_where_no_browser_opens_the_page_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setenv("BROWSER", "one")
+    monkeypatch.setattr("webbrowser.open", lambda address: False)
+    assert main(["x*x", "x=3", "--open"]) == 0
+    said = "\nNo browser could be opened here. Open steps.html in one.\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.system("Linux")
+def test_a_browser_inside_the_terminal_is_not_opened(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("webbrowser.open", lambda address: pytest.fail("a browser was opened"))
+    assert main(["x*x", "x=3", "--open"]) == 0
+    assert "Open steps.html" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -207,10 +384,18 @@ def test_help_explains_itself(capsys: Captured) -> None:
         main(["--help"])
     assert caught.value.code == 0
     out = capsys.readouterr().out
-    for word in ("--out DIR", "--format", "--no-files", "--json", "name=number", "Example:"):
+    for word in (
+        "--out DIR",
+        "--format",
+        "--no-files",
+        "--json",
+        "name=number",
+        "Example:",
+        "--ascent",
+    ):
         assert word in out
-    operations = out.partition("operations:")[2].partition("Example:")[0].split()
-    assert {"+", "**", *NAMES} <= set(operations)
+    words = out.partition("operations:")[2].partition("Example:")[0].split()
+    assert {"+", "**", *NAMES, *LOSSES} <= set(words)
     assert max(map(len, out.splitlines())) < 80
 
 
@@ -312,7 +497,12 @@ def test_a_mistake_is_answered_with_a_sentence_and_a_mark(
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
+        ["--digits", "9"],
+        ["x", "x=1", "--digits", "0"],
+        ["x", "x=1", "--digits", "18"],
+        ["x", "x=1", "--digits", "many"],
+        ["x", "x=1", "--ascent"],
+        ["x", "x=1", "--learning-rate", "-1"],
         ["x", "x=1", "--format", "gif"],
         ["x", "x=1", "--learning-rate", "fast"],
         ["x", "x=1", "--unknown"],
@@ -339,14 +529,23 @@ def test_a_folder_that_cannot_be_written_to_is_status_1(
     (folder / "file").write_text("here first")
     assert main(["x*x", "x=3", "--out", out]) == 1
     (said,) = capsys.readouterr().err.splitlines()
-    assert said.startswith(f"glassgrad: cannot write to {Path(out)}: ")
+    problem = "this is a file, not a folder; choose another name."
+    assert said == f"glassgrad: cannot write to file: {problem}"
     assert (folder / "file").read_text() == "here first"
+
+
+def test_a_folder_in_the_place_of_a_file_is_status_1(folder: Path, capsys: Captured) -> None:
+    (folder / "steps.html").mkdir()
+    assert main(["x*x", "x=3"]) == 1
+    problem = "this is a folder, not a plain file; choose another name."
+    assert capsys.readouterr().err == f"glassgrad: cannot write to steps.html: {problem}\n"
+    assert files_in(folder) == ["steps.html"]
 
 
 # The installed script itself.
 
 SCRIPT = Path(sys.executable).with_name("glassgrad" + (sysconfig.get_config_var("EXE") or ""))
-COMMAND = [str(SCRIPT)] if SCRIPT.exists() else [sys.executable, "-m", "glassgrad.viz.command_line"]
+COMMAND = [str(SCRIPT)] if SCRIPT.exists() else [sys.executable, "-m", "glassgrad"]
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -359,12 +558,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[byte
     )
 
 
-AS_MODULES = [
-    [sys.executable, "-m", module] for module in ("glassgrad", "glassgrad.viz.command_line")
-]
-
-
-@pytest.mark.parametrize("command", [COMMAND, *AS_MODULES])
+@pytest.mark.parametrize("command", [COMMAND, [sys.executable, "-m", "glassgrad"]])
 def test_the_script_does_what_the_issue_says(command: list[str], folder: Path) -> None:
     done = subprocess.run(
         [*command, LECTURE, *NUMBERS],
@@ -396,11 +590,29 @@ def test_the_script_answers_mistakes(arguments: list[str], folder: Path) -> None
     assert files_in(folder) == []
 
 
-def test_a_terminal_without_unicode_shows_the_rest(folder: Path) -> None:
-    done = run("θ * x", "θ=2", "x=3", "--no-files", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
-    assert done.returncode == 0
-    assert b"= 2 * 3" in done.stdout
-    assert b"Traceback" not in done.stderr
+@pytest.mark.parametrize(
+    ("encoding", "rows"),
+    [
+        ("ascii", [["output -> theta", "1", "x \\xe9 = 3"], ["\\xe9", "3", "2", "2"]]),
+        ("latin-1", [["output -> theta", "1", "x é = 3"], ["é", "3", "2", "2"]]),
+        ("cp1252", [["output -> theta", "1", "x é = 3"], ["theta", "2", "3", "3"]]),
+    ],
+)
+def test_a_terminal_without_unicode_shows_all(
+    encoding: str, rows: list[list[str]], folder: Path
+) -> None:
+    environment = {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    done = run("θ * é", "θ=2", "é=3", "--digits", "6", **environment)
+    assert (done.returncode, done.stderr) == (0, b"")
+    out = done.stdout.decode(encoding)
+    assert "?" not in out
+    assert "Backpropagation: doutput/doutput = 1" in out
+    for row in rows:
+        assert row in [found[: len(row)] for found in cells(out)]
+    wrong = run("θ * foo(θ)", "θ=2", **environment)
+    _, text, mark = wrong.stderr.decode(encoding).splitlines()
+    assert text[mark.index("^") : mark.rindex("^") + 1] == "foo"
+    assert "theta * foo(theta)" in text
 
 
 @pytest.mark.system("POSIX")

@@ -730,7 +730,7 @@ svg class=glassgrad-graph role=img
     g class=node data-n=0
       path fill=#ffffff stroke=#858585
       text fill=#1a1a1a x
-      text fill=#0072b2 value 3
+      text fill=#0069a8 value 3
       text fill=#b34e00 grad 6
       path stroke=#e8e8e8
     g class=node
@@ -747,7 +747,7 @@ svg class=glassgrad-graph role=img
     g class=node data-n=1
       path fill=#ffffff stroke=#858585
       text fill=#1a1a1a w
-      text fill=#0072b2 value 9
+      text fill=#0069a8 value 9
       text fill=#b34e00 grad 1
       path stroke=#e8e8e8
     g class=edge

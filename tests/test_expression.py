@@ -14,11 +14,11 @@ import pytest
 from needing import mostly_slow
 
 from glassgrad import TABLE, Operation, Reduction, Value, engine, grad
+from glassgrad.__main__ import main
 from glassgrad.engine.op import Pairing
 from glassgrad.viz import expression
-from glassgrad.viz.command_line import main
 from glassgrad.viz.expression import SIGNS, Expression
-from glassgrad.viz.typed import ExpressionError
+from glassgrad.viz.syntax import ExpressionError
 
 NAMES = ("a", "b", "c", "d")
 DIRECT: dict[str, Callable[..., object]] = {
@@ -66,7 +66,8 @@ def read(text: str, **given: float) -> float:
 def at_a_half(text: str) -> float:
     """The value of an expression whose variables are all 0.5."""
     expression = Expression(text)
-    return expression.value(dict.fromkeys(expression.names, 0.5)).data
+    names = (name for name in expression.names if name not in ("np", "math"))
+    return expression.value(dict.fromkeys(names, 0.5)).data
 
 
 def refusal(text: str) -> ExpressionError:
@@ -235,10 +236,28 @@ REFUSED = [
     ("x = 3", "An expression has no =. Add x=3 to the command instead.", "="),
     ("x = -1e-3", "An expression has no =. Add x=-1e-3 to the command instead.", "="),
     ("x := 3", "An expression has no =. Add x=3 to the command instead.", ":="),
-    ("y = tanh(x)", "An expression has no =. Write only what stands after it.", "="),
+    ("(y = tanh(x))", "A part is named at the beginning, as in h = w*x; h**2.", "="),
+    ("y := tanh(x)", "A part is named at the beginning, as in h = w*x; h**2.", ":="),
     ("= x", "An expression has no =. Numbers are added to the command, as in x=3.", "="),
     ("2*x = 6", "An expression has no =. Numbers are added to the command, as in x=3.", "="),
-    ("x; y", "No expression has the sign ;.", ";"),
+    ("x; y", "This part has no name. Write h = x and use h in what follows it.", "x"),
+    ("h = x*y; ", "After ; the result is missing, as in h = w*x; h**2.", ";"),
+    ("; x", "Before ; a part is missing, as in h = w*x; h**2.", ";"),
+    ("h = x*y;; h", "Before ; a part is missing", ";"),
+    ("h = x*(2; h", "This ( is never closed.", "("),
+    ("é = x*2; é + foo(é)", NO_OPERATION, "foo"),
+    ("h = h + 1; h", "h is used before it is named. Name it first.", "h"),
+    ("x + h; h = x", "This part has no name.", "x + h"),
+    ("h = x + 1; h = x*2; h", "h names two parts. Give this one another name.", "x*2"),
+    ("h = x*2; x + 1", "The part h is not used after it. Leave it out.", "x*2"),
+    ("lambda = 2; x", "lambda is a word of Python", "lambda"),
+    ("a = 3; x = 2", "An expression has no =. Add x=2 to the command instead.", "="),
+    ("np.tanh(x)", "np is not needed here: write tanh(x).", "np.tanh(x)"),
+    ("x + math.pi", "math is not needed here: write pi.", "math.pi"),
+    ("np.max(x, y)", "max is not a method: write max(x, y).", "np.max"),
+    ("x.max(y)", "max is not a method: write max(x, y).", "x.max"),
+    ("square(x + 1)", "A power is written (x + 1)**2.", "square"),
+    ("power(x, y)", "A power is written x**y.", "power"),
     ("x × y", "No expression has the sign ×. Write * instead.", "×"),
     ("x² + 1", "No expression has the sign ². Write **2 instead.", "²"),
     ("|x|", "No expression has the sign |. Write abs(x) instead.", "|"),
@@ -405,6 +424,8 @@ def test_where_all_names_occur_there_is_no_error() -> None:
     [
         *(("tahn", "tanh"), ("tanhh", "tanh"), ("TANH", "tanh"), ("sigmod", "sigmoid")),
         *(("ln", "log"), ("swish", "silu"), ("foo", None), ("tanh" * 100, None)),
+        *(("σ", "sigmoid"), ("sgn", "sign"), ("leakyrelu", "leaky_relu"), ("arctan", "atan")),
+        *(("round", None), ("floor", None), ("share_of", None), ("rect", None)),
     ],
 )
 def test_the_operation_that_was_meant(typed: str, meant: str | None) -> None:
@@ -416,6 +437,83 @@ def test_the_signs_and_names_are_those_of_the_table() -> None:
     assert SIGNS == ("+", "-", "*", "/", "**", "<", "<=", ">", ">=")
     without_name = {"add", "sub", "mul", "div", "neg", "pos", "pow"}
     assert tuple(n for n in TABLE if n not in without_name) == expression.NAMES
+
+
+def test_only_what_can_be_a_factor_is_taken_for_one() -> None:
+    assert refusal("w2(x)").problem.endswith("A product is written w2*(x).")
+    assert refusal("heavy(x)").problem == "There is no operation called heavy."
+
+
+@pytest.mark.parametrize("text", ["np * x", "tanh(np)"])
+def test_the_name_of_a_library_alone_is_a_variable(text: str) -> None:
+    with pytest.raises(ExpressionError, match=r"np has no number. Add np=... to the command."):
+        Expression(text).value({"x": 1.0})
+
+
+# Parts with a name.
+
+
+def leaves_and_parts(y: Value) -> dict[str | None, Value]:
+    return {node.label: node for node in engine.topological_order(y) if node.label}
+
+
+def test_a_part_is_one_node_however_often_it_is_used() -> None:
+    y = Expression("h = sigmoid(w*x); h*v1 + h*v2").value(
+        {"w": 1.0, "x": 2.0, "v1": 3.0, "v2": 4.0}
+    )
+    y.backward()
+    nodes = engine.topological_order(y)
+    assert [node.label for node in nodes].count("h") == 1
+    assert sum(node.operation is TABLE["sigmoid"] for node in nodes) == 1
+    assert leaves_and_parts(y)["h"].grad == 7.0
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "labels"),
+    [
+        ("h = x*2; h**2", 16.0, {"x", "h"}),
+        ("a = x + 1; b = a*a; a*b", 27.0, {"x", "a", "b"}),
+        ("L = x**2", 4.0, {"x", "L"}),
+        ("h = x; h*h", 4.0, {"x", "h"}),
+        ("h = x*3; L = h", 6.0, {"x", "h", "L"}),
+        ("a = 3; a*x", 6.0, {"a", "x"}),
+        ("a = e; a*x", 2 * math.e, {"a", "x"}),
+        ("xs = [x, 2*x]; sum(xs)", 6.0, {"x", "xs[0]", "xs[1]"}),
+        ("p = softmax(x, x); p[0]*p[1]", 0.25, {"x", "p[0]", "p[1]"}),
+        ("ﬁ = x*2; fi + 1", 5.0, {"x", "fi"}),
+    ],
+)
+def test_parts_have_their_names_in_the_graph(text: str, value: float, labels: set[str]) -> None:
+    y = Expression(text).value({"x": 2.0})
+    assert y.data == pytest.approx(value, rel=1e-15)
+    assert labels <= leaves_and_parts(y).keys()
+    assert len(leaves_and_parts(y)) <= len(labels) + 1  # what a softmax shares has its own
+
+
+def test_a_number_for_a_part_is_refused() -> None:
+    error = Expression("h = x*2; h + 1").unused({"x": 1.0, "h": 2.0})
+    assert error is not None
+    assert error.problem == "h is computed in the expression. Leave out the number for it."
+
+
+# Constants and other functions.
+
+
+def test_e_and_pi_are_constants_unless_they_are_given() -> None:
+    y = Expression("pi*r**2 + e").value({"r": 2.0})
+    assert y.data == math.pi * 4 + math.e
+    by_name = leaves_and_parts(y)
+    assert by_name["pi"].is_constant
+    assert by_name["e"].is_constant
+    assert read("e + pi", e=1.0, pi=2.0) == 3.0
+    assert read("π") == math.pi
+
+
+def test_other_functions_are_those_that_are_given() -> None:
+    others = {"twice": lambda x: 2.0 * x, "first": lambda xs: xs[0]}
+    assert Expression("twice(x) + first([x, 1])", others).value({"x": 3.0}).data == 9.0
+    with pytest.raises(ExpressionError, match=r"Did you mean twice\?"):
+        Expression("twcie(x)", others)
 
 
 def test_the_name_of_an_operation_without_brackets_gets_a_hint() -> None:

@@ -19,8 +19,8 @@ import pytest
 from outputs import CAN_DRAW, acting, assert_is_sentence, refused
 
 from glassgrad import Backprop, Drawing, RendererMissingError, Value, backprop, draw, draw_dot
+from glassgrad.__main__ import main
 from glassgrad.engine import methods
-from glassgrad.viz.command_line import main
 
 SECTION, CORPUS = "Hostile input", "inputs of the fixed corpus"
 EXPRESSIONS = "expressions given to the command line"

@@ -14,7 +14,8 @@ import pytest
 from outputs import spaced
 
 from glassgrad import MLP, RenderingError, Value, draw, draw_dot, engine, scope
-from glassgrad.engine.printing import columns, short, width_of
+from glassgrad.__main__ import main
+from glassgrad.engine.printing import columns, printing, short, spelled, width_of
 from glassgrad.engine.text import (
     clipped,
     counted,
@@ -25,7 +26,6 @@ from glassgrad.engine.text import (
     told,
     visible,
 )
-from glassgrad.viz.command_line import main
 from glassgrad.viz.diagram import Diagram
 
 LABELS = hostile.corpus("labels")
@@ -94,15 +94,65 @@ def test_foreign_text_in_a_message_is_visible_and_short() -> None:
         (1e-7, "1e-07"),
         (0.0, "0"),
         (-0.0, "-0"),
-        (123456.0, "1.235e+05"),
+        (123456.0, "123456"),
+        (1234567.5, "1.235e+06"),
+        (1e12, "1e+12"),
+        (100.25, "100.25"),
+        (6.8813735870195432, "6.881"),
+        (0.1 + 0.2, "0.3"),
+        (5.9999999999999, "6"),
+        (10050.0625, "10050"),
         (float("nan"), "nan"),
         (float("-inf"), "-inf"),
         (None, "–"),
         (5e-324, "4.941e-324"),
     ],
 )
-def test_numbers_have_four_digits_and_are_never_rounded_to_zero(number: float, text: str) -> None:
+def test_numbers_are_as_typed_or_have_four_digits_and_are_never_rounded_to_zero(
+    number: float, text: str
+) -> None:
     assert short(number) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "digits", "text"),
+    [
+        (0.593269992, 9, "0.593269992"),
+        (0.593269992, 2, "0.59"),
+        (1 / 3, 17, "0.33333333333333331"),
+        (100.25, 2, "100.25"),
+        (123456.7, 2, "123457"),
+    ],
+)
+def test_more_digits_are_shown_where_they_are_asked_for(
+    number: float, digits: int, text: str
+) -> None:
+    assert short(number, digits) == short(number, digits=digits) == text
+    with printing(digits):
+        assert short(number) == text
+    assert short(1 / 3) == "0.3333"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text", "shown"),
+    [
+        ("utf-8", "∂λ → 名 × 2 …", "∂λ → 名 × 2 …"),
+        ("ascii", "∂λ → 名 × 2 …", r"dlambda -> \u540d x 2 ..."),
+        ("cp1252", "∂μ/∂é × 2", "dmu/dé x 2"),
+        ("latin-1", "Δ – −1 ≈ Ω·ς", "Delta - -1 ~ Omega*sigma"),
+        ("ascii", "ϕ\ud800", r"\u03d5\ud800"),
+    ],
+)
+def test_a_terminal_without_unicode_gets_signs_as_people_type_them(
+    encoding: str, text: str, shown: str
+) -> None:
+    with printing(encoding=encoding):
+        assert spelled(text) == shown
+
+
+def test_rows_are_aligned_as_they_are_spelled() -> None:
+    with printing(encoding="ascii"):
+        assert columns([("λ → x", "1"), ("x", "2")], indent="") == "lambda -> x  1\nx            2"
 
 
 # The names in a drawing.

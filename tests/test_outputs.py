@@ -76,11 +76,11 @@ def test_a_label_that_is_not_made_harmless_is_found(
 @pytest.mark.parametrize(
     ("place", "fault", "arguments"),
     [
-        ("glassgrad.viz.typed.visible", str, ["x + \x1b[31m"]),
-        ("glassgrad.viz.command_line.clipped", lambda text, *_: text, ["x", "x=" + "one" * 1000]),
-        ("glassgrad.viz.command_line.clipped", lambda text, *_: text, ["x", "--\x1b[31m"]),
-        ("glassgrad.viz.command_line.Expression", lambda text: 1 / 0, ["x", "x=1"]),
-        ("glassgrad.viz.command_line.Expression", lambda text: time.sleep(60), ["x", "x=1"]),
+        ("glassgrad.viz.syntax.visible", str, ["x + \x1b[31m"]),
+        ("glassgrad.__main__.clipped", lambda text, *_: text, ["x", "x=" + "one" * 1000]),
+        ("glassgrad.__main__.clipped", lambda text, *_: text, ["x", "--\x1b[31m"]),
+        ("glassgrad.__main__.Expression", lambda text: 1 / 0, ["x", "x=1"]),
+        ("glassgrad.__main__.Expression", lambda text: time.sleep(60), ["x", "x=1"]),
     ],
 )
 def test_an_answer_that_is_none_is_found(

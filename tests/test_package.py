@@ -161,9 +161,8 @@ def test_it_works_in_a_checkout_without_installing() -> None:
     assert printed.split() == [glassgrad.__version__, *ROOMS.split(), str(CHECKOUT / "glassgrad")]
 
 
-@pytest.mark.parametrize("module", ["glassgrad", "glassgrad.viz.command_line"])
-def test_the_command_runs_as_a_module(module: str) -> None:
-    printed = run_in(CHECKOUT, "-m", module, "x * y", "x=2", "y=3", "--no-files")
+def test_the_command_runs_as_a_module() -> None:
+    printed = run_in(CHECKOUT, "-m", "glassgrad", "x * y", "x=2", "y=3", "--no-files")
     assert re.search(r"output +6 +1", printed)
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from glassgrad import MLP, Neuron, Value, backprop, compiled, draw, draw_program, fit, mse, sine
+from glassgrad.__main__ import main
 from glassgrad.engine.files import plain_file, write_file
-from glassgrad.viz.command_line import main
 
 pytestmark = pytest.mark.system("POSIX")
 

@@ -179,6 +179,57 @@ def test_a_boundary_stands_where_the_score_is_zero(model: Callable) -> None:
     assert axes.lines[0].get_marker() != axes.lines[1].get_marker()
 
 
+def nearest(point: tuple[float, float]) -> list[float]:
+    """Three classes: at (0, 0), (2, 0) and (0, 2)."""
+    x, y = point
+    return [-(x**2) - y**2, -((x - 2) ** 2) - y**2, -(x**2) - (y - 2) ** 2]
+
+
+@pytest.mark.needs("matplotlib")
+@pytest.mark.parametrize("given", [[0, 1, 2], ["a", "b", "c"], [10, 20, 30]])
+def test_of_several_classes_each_has_a_region_up_to_where_another_output_is_larger(
+    given: list,
+) -> None:
+    points = [[0.0, 0.0], [2.0, 0.0], [0.0, 2.0]]
+    figure = plot_boundary(nearest, points, given, cells=41)
+    (axes,) = figure.axes
+    known = [f"label {label}" for label in given]
+    assert labels(axes) == [*known, "boundary: another is largest"]
+    regions, lines = axes.collections[0::2], axes.collections[1::2]
+    centres = {tuple(c.get_facecolor()[0][:3]) for c in regions}
+    assert len(regions) == len(lines) == len(centres) == 3
+    for region, line, (x, y) in zip(regions, lines, points):
+        (path,) = region.get_paths()
+        inside = [path.contains_point(point) for point in points]
+        assert inside == [point == [x, y] for point in points]
+        for u, v in line.get_paths()[0].vertices:
+            first, second, *_ = sorted(nearest((u, v)), reverse=True)
+            assert first - second == pytest.approx(0.0, abs=0.15)
+    assert len({line.get_marker() for line in axes.lines[:3]}) == 3
+    figure.canvas.draw()
+
+
+@pytest.mark.needs("matplotlib")
+def test_a_class_that_has_no_point_keeps_its_place() -> None:
+    axes = plot_boundary(nearest, [[0.0, 0.0], [0.0, 2.0]], [0, 2], cells=9).axes[0]
+    assert labels(axes)[:3] == ["label 0", "label 1", "label 2"]
+    assert axes.lines[2].get_xydata().tolist() == [[0.0, 2.0]]
+
+
+@pytest.mark.needs("matplotlib")
+def test_a_network_of_three_outputs_is_plotted() -> None:
+    plot_boundary(MLP(2, [3, 3], seed=0), POINTS, [0, 1, 2, 2], cells=4).canvas.draw()
+
+
+@pytest.mark.needs("matplotlib")
+@pytest.mark.parametrize("far", [0.0, 1e6, 1e17, -1e300])
+def test_points_far_from_0_are_not_lost_in_rounding(far: float) -> None:
+    axes = plot_boundary(lambda point: point[1], [[far, 1.0], [far, -1.0]], [0, 1], cells=5).axes[0]
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    assert left < far < right
+    assert (low, high) == pytest.approx((-1.3, 1.3))
+
+
 @pytest.mark.needs("matplotlib")
 def test_a_model_of_nn_is_plotted_and_left_alone() -> None:
     model = MLP(2, [3, 1], seed=0)
@@ -214,8 +265,15 @@ def test_points_that_are_no_pairs_are_refused(points: list, given: list) -> None
         ({"X": [["a", 2.0], [3.0, 1.0]], "y": [1, 2]}, ValueError, "points of two numbers each"),
         ({"X": [[math.nan, 1.0]], "y": [1]}, ValueError, "the numbers are finite"),
         ({"y": [None, 1, 2, 3]}, TypeError, "numbers or texts as labels, not NoneType None"),
-        ({"model": lambda point: None}, TypeError, "gives each point one number, not NoneType"),
-        ({"model": lambda point: "1"}, TypeError, "gives each point one number, not str '1'"),
+        ({"model": lambda point: []}, TypeError, "gives each point one number, .* not list"),
+        ({"model": lambda point: [1.0] * (2 + (point[0] > 1))}, ValueError, "as many scores, not"),
+        (
+            {"model": lambda point: [0.0, 1.0, 2.0], "y": ["a", "a", "b", "b"]},
+            ValueError,
+            r"3 outputs, and the labels are 2 others: a, b\. Give .* from 0 to 2\.",
+        ),
+        ({"model": lambda point: None}, TypeError, "gives each point one number, .* not NoneType"),
+        ({"model": lambda point: "1"}, TypeError, "gives each point one number, .* not str '1'"),
     ],
 )
 @pytest.mark.needs("matplotlib")

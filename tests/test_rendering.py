@@ -26,7 +26,7 @@ from glassgrad import (
     engine,
     viz,
 )
-from glassgrad.viz.command_line import main
+from glassgrad.__main__ import main
 from glassgrad.viz.render import ADVICE, MOST_LOAD_IN_PROCESS, render
 
 COMMAND = ["tanh(x*w)", "x=2", "w=-3"]

@@ -10,13 +10,11 @@ from typing import Any
 import pytest
 from browsing import Pages
 from stepping import (
-    BUILDS,
     Stepper,
     branches,
     chain,
     diamond,
     document,
-    expected,
     in_one,
     lecture,
     network,
@@ -28,6 +26,7 @@ from stepping import (
 
 from glassgrad import TABLE, Backprop, Reduction, Value, backprop
 from glassgrad.engine.printing import short
+
 
 def table() -> Backprop:
     """Every operation of the table, each on leaves of its own inside its domain."""
@@ -210,9 +209,7 @@ def thrown(steps: Backprop, times: int) -> tuple[Backprop, list[float]]:
     given, results = leaves(steps), [steps.diagram[steps.root].data]
     for _ in range(times):
         names = {step.node: steps.diagram[step.node].name for step in steps}
-        given |= {
-            names[step.node]: step.value for step in steps if step.phase == "update"
-        }
+        given |= {names[step.node]: step.value for step in steps if step.phase == "update"}
         steps = rebuilt(steps, given)
         results.append(steps.diagram[steps.root].data)
     return steps, results

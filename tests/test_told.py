@@ -8,6 +8,7 @@ import json
 import math
 import re
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -70,13 +71,17 @@ def updated(build: Callable[[], Value]) -> Backprop:
     return backprop(build(), learning_rate=0.1)
 
 
+RATE = {"r": "rate", "L": "after"}
+
+
 class Page:
     """The numbers that a page has, found from its data alone."""
 
     def __init__(self, given: dict) -> None:
         self.data = json.loads(json.dumps(given))
         self.nodes = self.data["nodes"]
-        self.edges: dict[tuple[int, int], tuple[float, float, float]] = {}
+        self.edges: dict[tuple[int, int], tuple[float, ...]] = {}
+        self.uses: Counter[int] = Counter()
         self.gradients = {self.data["root"]: 1.0}
         for i in reversed(range(len(self.nodes))):
             self._send(i)
@@ -90,23 +95,35 @@ class Page:
             sent = contribution(row, self.gradients[i], float(local))
             before = self.gradients.get(parent)
             self.gradients[parent] = sent if before is None else before + sent
-            self.edges[i, k] = (before or 0.0, sent, (before or 0.0) + sent)
+            self.uses[parent] += 1
+            after = (before or 0.0) + sent
+            self.edges[i, k] = (before or 0.0, sent, after, float(self.uses[parent]))
+
+    def steps(self) -> list[dict]:
+        """Those that occur with the numbers as they are."""
+        return [
+            step
+            for step in self.data["steps"]
+            if all(tuple(edge) in self.edges for edge in step["edges"])
+        ]
 
     def number(self, reference: list) -> float:
         kind, *place = reference
-        if kind in "bca":
-            return self.edges[tuple(place)]["bca".index(kind)]
-        if kind in "rL":
-            return float(self.data["rate" if kind == "r" else "after"])
+        if kind in "bcan":
+            return self.edges[tuple(place)]["bcan".index(kind)]
+        if kind in "rRL":
+            return abs(self.data["rate"]) if kind == "R" else float(self.data[RATE[kind]])
         i = place[0]
         if kind == "v":
             return float(self.nodes[i]["v"])
         if kind == "l":
             return float(self.nodes[i]["l"][place[1]])
-        if kind == "g":
-            return self.gradients[i]
+        if kind == "w":
+            return float(self.uses[i])
+        if kind in "gz":
+            return self.gradients[i] if kind == "g" else self.gradients.get(i, 0.0)
         assert kind == "m"
-        return float(self.nodes[i]["v"]) - self.data["rate"] * self.gradients[i]
+        return float(self.nodes[i]["v"]) - self.data["rate"] * self.gradients.get(i, 0.0)
 
     def text(self, text: str | list) -> str:
         return text if isinstance(text, str) else "".join(map(self._part, text))
@@ -139,8 +156,7 @@ def test_the_references_lead_to_the_numbers_of_the_texts(build: Callable[[], Val
     steps = updated(build)
     page = Page(data(steps))
     assert page.data["live"] is True
-    assert len(page.data["steps"]) == len(steps)
-    for step, given in zip(steps, page.data["steps"]):
+    for step, given in zip(steps, page.steps(), strict=True):
         assert list(texts_on(page, given)) == list(texts(tell(steps, step)))
 
 
@@ -165,7 +181,7 @@ def test_the_graph_has_the_gradients_that_its_edges_give(build: Callable[[], Val
 def test_the_answer_is_the_number_that_comes_of_the_step(build: Callable[[], Value]) -> None:
     steps = updated(build)
     page = Page(data(steps))
-    for step, given in zip(steps, page.data["steps"]):
+    for step, given in zip(steps, page.steps(), strict=True):
         of_phase = {"forward": step.value, "backward": step.contribution}
         expected = of_phase.get(step.phase, step.after)
         assert short(page.number(given["answer"])) == short(expected)

@@ -180,6 +180,16 @@ def test_it_stays_closed_where_numbers_have_changed() -> None:
     assert "numbers that it was computed from have changed since" in drawing.note
 
 
+def test_it_stays_closed_where_the_change_is_lost_in_rounding() -> None:
+    w, big = Value(1.0, label="w"), Value(1e20, label="big")
+    y = compiled(lambda x: w * x * big - w * x * big + w)(2.0)
+    assert len(draw(y, depth=1).diagram) > 5
+    w.data = 3.0
+    drawing = draw(y, depth=1)
+    assert len(drawing.diagram) == 3
+    assert "stays closed: numbers that it was computed from have changed since" in drawing.note
+
+
 def test_what_computes_nothing_cannot_be_opened() -> None:
     drawing = draw(compiled(lambda x: x)(Value(2.0, label="x")), depth=1)
     assert drawing.note == "<lambda> cannot be opened: nothing is computed in it."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from glassgrad.engine import Value
 from glassgrad.engine.files import write_file
 from glassgrad.engine.misuse import real
+from glassgrad.engine.printing import printing
 from glassgrad.engine.text import describe, told
 from glassgrad.viz.drawing import check_whole
 from glassgrad.viz.mistakes import Mistakes
@@ -37,8 +38,14 @@ class Backprop(Steps):
     def __str__(self) -> str:
         return self.text()
 
-    def text(self) -> str:
-        """The steps as text for a terminal."""
+    def text(self, digits: int | None = None) -> str:
+        """The steps as text for a terminal, measured numbers in so many significant digits (4)."""
+        if digits is not None:
+            check_whole("digits", digits, least=1)
+        with printing(digits):
+            return self._report()
+
+    def _report(self) -> str:
         return report(self)
 
     def mistakes(self) -> Mistakes:

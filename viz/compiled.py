@@ -100,7 +100,8 @@ def inside(value: Value) -> Inside | str:
     order = [node for node in order if node not in operands]
     if not order or not root.parents:
         return f"{name_of(replay)} cannot be opened: nothing is computed in it"
-    if not _is_close(value.data, root.data, order):
+    now = [parent.data for parent in value.parents]
+    if not (_are_same(now, replay.operand_numbers) and _is_close(value.data, root.data, order)):
         return (
             f"{name_of(replay)} stays closed: numbers that it was computed from have changed since"
         )
@@ -115,8 +116,13 @@ def inside(value: Value) -> Inside | str:
     return Inside(operands, order)
 
 
+def _are_same(numbers: Sequence[float], others: Sequence[float]) -> bool:
+    """A change of an operand may be lost in rounding among large numbers: only it is compared."""
+    return list(map(repr, numbers)) == list(map(repr, others))
+
+
 def _is_close(given: float, again: float, order: Sequence[Value]) -> bool:
-    if given == again or (given != given and again != again):
+    if _are_same([given], [again]):
         return True
     return abs(given - again) <= _TOLERANCE * max(abs(node.data) for node in order)
 

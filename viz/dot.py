@@ -29,7 +29,7 @@ from glassgrad.viz.picture import Edge, Group, Hidden, Part, Picture
 from glassgrad.viz.render import render
 from glassgrad.viz.scopes import gradient_in
 
-DATA, GRADIENT, INK, FAINT = "#0072B2", "#B34E00", "#1a1a1a", "#6b6b6b"
+DATA, GRADIENT, INK, FAINT = "#0069A8", "#B34E00", "#1a1a1a", "#6b6b6b"
 PAPER, FRAME, OPERATION, FAN = "#ffffff", "#f7f7f7", "#e8e8e8", "#858585"
 FONT = "Helvetica,Arial,sans-serif"
 SYMBOLS = {
@@ -37,6 +37,12 @@ SYMBOLS = {
     **{"sum": "Σ", "prod": "Π", "sqrt": "√", "abs": "|x|"},
 }
 """The signs of operations as people write them; the others are called by their names."""
+NODES = {
+    **{"fontname": FONT, "fontsize": "12", "shape": "box", "style": "rounded,filled"},
+    **{"color": FAN, "fontcolor": INK, "fillcolor": PAPER, "margin": "0.11,0.04"},
+    **{"height": "0.3", "width": "0.3"},
+}
+"""The look of a box, here and beside a program."""
 HEAVY = 600
 """From this load on, the layout is kept fast rather than fine, and edges carry no numbers."""
 SAVED = "dotted: values saved before"
@@ -119,9 +125,7 @@ def digraph(picture: Picture, *, derivatives: bool = False, direction: str = "LR
     graph = Digraph(
         graph_attr={"rankdir": direction, "fontname": FONT, "fontsize": "11", "bgcolor": PAPER,
                     "nodesep": "0.15", "ranksep": "0.3", **effort},
-        node_attr={"fontname": FONT, "fontsize": "12", "shape": "box", "style": "rounded,filled",
-                   "color": FAN, "fontcolor": INK, "fillcolor": PAPER, "margin": "0.1,0.04",
-                   "height": "0.3", "width": "0.3"},
+        node_attr=NODES,
         edge_attr={"fontname": FONT, "fontsize": "10", "color": FAN, "arrowsize": "0.6",
                    "fontcolor": FAINT},
     )  # fmt: skip

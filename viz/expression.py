@@ -1,21 +1,24 @@
 """Arithmetic typed as text, parsed against the table of operations and never run as code.
 
 Allowed are numbers, names, + - * / **, comparisons, brackets, lists, and the operations of the
-table as functions, `tanh(x)`, or as methods, `x.tanh()`. Everything else is refused, and the
-error marks the place.
+table as functions, `tanh(x)`, or as methods, `x.tanh()`. Parts may be named, `h = w*x; h**2`, and
+are one node then, however often they are used. Everything else is refused, and the error marks the
+place; `syntax.py` finds the words for it.
 """
 
 from __future__ import annotations
 
 import ast
+import math
 import unicodedata
 import warnings
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from glassgrad.engine import (
     TABLE,
+    Constant,
     Operation,
     Reduction,
     Value,
@@ -25,10 +28,20 @@ from glassgrad.engine import (
     topological_order,
 )
 from glassgrad.engine.op import ATOM, Pairing
-from glassgrad.engine.text import clipped
-from glassgrad.viz.spelling import similar, suggestion
-from glassgrad.viz.syntax import MOST_PARTS, TOO_LONG, early_slip, slip_in
-from glassgrad.viz.typed import ExpressionError, called, construct, product_of, sign_of, span
+from glassgrad.engine.text import clipped, similar, suggestion
+from glassgrad.viz.syntax import (
+    MOST_PARTS,
+    TOO_LONG,
+    ExpressionError,
+    called,
+    construct,
+    early_slip,
+    product_of,
+    sign_of,
+    slip_in,
+    span,
+    statements,
+)
 
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: TABLE["add"],
@@ -45,10 +58,13 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 }
 """Comparisons are 1 or 0, as nodes of the graph, so that the steps show what was compared."""
 
-_LIBRARIES = ("math", "np", "numpy", "torch", "glassgrad", "gg")
+CONSTANTS = {"e": math.e, "pi": math.pi, "π": math.pi}
+"""What these names mean, unless they are given a number."""
+_LIBRARIES = ("math", "np", "numpy", "jnp", "torch", "F", "glassgrad", "gg")
+_POWERS = {"square": "2", "sqr": "2", "sq": "2", "cube": "3", "power": "", "exponent": ""}
+"""What is written as a power; with the exponent, if the name says it."""
 _OF_SEVERAL = {"softmax": softmax, "log_softmax": log_softmax}
 """Functions of one list that are no rows."""
-_FUNCTIONS = ChainMap[str, Any](TABLE, _OF_SEVERAL)  # with the rows that are yet to come
 
 _WITH_SIGNS = [row for row in TABLE.values() if row.notation.binds < ATOM]
 _ARITHMETIC = dict.fromkeys(row.notation.text.replace("%s", "").strip() for row in _WITH_SIGNS)
@@ -69,51 +85,132 @@ class _Part(NamedTuple):
 class Expression:
     """A parsed expression.
 
+    Args:
+        text: what was typed.
+        others: functions that it may have besides the table's operations, by name.
+
     Attributes:
         text: what was typed.
-        names: the names of its variables, in the order they occur.
+        names: the names of its variables and constants, in the order they occur.
 
     Raises:
         ExpressionError: it is not arithmetic with the table's operations.
 
     >>> from glassgrad.viz.expression import Expression
-    >>> Expression("tanh(x * w)").names
+    >>> Expression("h = tanh(x * w); h**2 + h").names
     ('x', 'w')
     >>> Expression("x * w").value({"x": 2.0, "w": 3.0}).data
     6.0
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, others: Mapping[str, Callable[..., Any]] = {}) -> None:
         # A line break inside an expression is a space like any other.
         self.text = "".join(" " if c.isspace() else c for c in text).strip()
-        self._tree = _parse(self.text)
-        if sum(isinstance(node, ast.expr) for node in ast.walk(self._tree)) > MOST_PARTS:
+        self._others = others
+        # With the rows that are yet to come:
+        self._functions = ChainMap[str, Any](TABLE, _OF_SEVERAL, dict(others))
+        self._named: dict[ast.expr, str] = {}
+        self._parts: tuple[_Part, ...] = ()
+        self._read()
+        self.names = self._variables()
+
+    def _read(self) -> None:
+        if not self.text:
+            raise ExpressionError("The expression is empty.", self.text)
+        if slip := early_slip(self.text):
+            raise ExpressionError(slip.problem, self.text, slip.start, slip.end)
+        trees = []
+        for name, text, start in statements(self.text):
+            trees.append(self._parsed(text, start))
+            if name:
+                self._named[trees[-1]] = _normal(name)
+        if nameless := next((tree for tree in trees[:-1] if tree not in self._named), None):
+            example = f"h = {clipped(self._typed(nameless))}"
+            problem = f"This part has no name. Write {example} and use h in what follows it."
+            raise self._error(problem, nameless)
+        if (
+            sum(isinstance(node, ast.expr) for tree in trees for node in ast.walk(tree))
+            > MOST_PARTS
+        ):
             raise ExpressionError(TOO_LONG, self.text)
-        self._parts = tuple(self._in_order())
-        variables = (part.node for part in self._parts if isinstance(part.node, ast.Name))
-        self.names = tuple(dict.fromkeys(_normal(node.id) for node in variables))
+        self._tree = trees[-1]
+        self._parts = tuple(part for tree in trees for part in self._in_order(tree))
+
+    def _parsed(self, text: str, start: int) -> ast.expr:
+        """A statement's tree, with the places that its parts have in the whole."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Python's remarks on style are not for here
+                tree = ast.parse(text, mode="eval").body
+        except (SyntaxError, ValueError) as error:
+            slip = slip_in(text, error, self._functions)
+            places = start + slip.start, start + slip.end
+            raise ExpressionError(slip.problem, self.text, *places) from None
+        except (RecursionError, MemoryError):
+            problem = "The expression is nested too deeply to be read. Compute a part of it first."
+            raise ExpressionError(problem, self.text) from None
+        before = len(self.text[:start].encode(errors="surrogatepass"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.expr):
+                node.col_offset += before
+                node.end_col_offset = (node.end_col_offset or 0) + before
+        return tree
+
+    def _variables(self) -> tuple[str, ...]:
+        """The names that are not those of parts; a part is used after it is named, and only so."""
+        variables: dict[str, None] = {}
+        unused: dict[str, ast.expr] = {}
+        named: set[str] = set()
+        for node, _, _ in self._parts:
+            if isinstance(node, ast.Name):
+                name = _normal(node.id)
+                unused.pop(name, None)
+                if name not in named:
+                    variables[name] = None
+            if name := self._named.get(node, ""):
+                if name in variables:
+                    problem = f"{clipped(name)} is used before it is named. Name it first."
+                    raise self._error(problem, self._place(name))
+                if name in named:
+                    problem = f"{clipped(name)} names two parts. Give this one another name."
+                    raise self._error(problem, node)
+                named.add(name)
+                unused[name] = node
+        for name, node in unused.items():
+            if node is not self._tree:
+                problem = f"The part {clipped(name)} is not used after it. Leave it out."
+                raise self._error(problem, node)
+        return tuple(variables)
 
     def value(self, numbers: Mapping[str, float]) -> Value:
-        """The expression as a graph, with each variable a labelled leaf.
+        """The expression as a graph, with each variable a labelled leaf, and parts labelled.
 
         Raises:
             ExpressionError: a variable has no number, or an operation refuses its operands.
         """
-        leaves: dict[str, Value] = {}
+        known: dict[str, Any] = {}
         for name in self.names:
-            if name not in numbers:
+            if name in numbers:
+                known[name] = Value(numbers[name], label=name)
+            elif name in CONSTANTS:
+                known[name] = as_value(CONSTANTS[name], name)
+                known[name].label = name
+            else:
                 raise self._unknown(name)
-            leaves[name] = Value(numbers[name], label=name)
         found: dict[ast.expr, Any] = {}
         for part in self._parts:
-            found[part.node] = self._compute(part, [found[x] for x in part.operands], leaves)
+            result = self._compute(part, [found[x] for x in part.operands], known)
+            if name := self._named.get(part.node, ""):
+                result = known[name] = _labelled(result, name)
+            found[part.node] = result
         result = found[self._tree]
         if not isinstance(result, (Value, float, int)):
             problem = f"The expression gives several numbers. {_PICK}"
             raise self._error(problem if result else "The expression gives no number.", self._tree)
         # A root of its own, so that it can be named even where it is a variable or a number.
         root = as_value(result, "The expression")
-        root = root if root.parents else +root
+        if not root.parents or (root.label and self._tree not in self._named):
+            root = +root
         for node in topological_order(root):
             if node.operation is not None:  # it comes from the text, not from a line of ours
                 node._code = None
@@ -124,6 +221,9 @@ class Expression:
         name = next((name for name in numbers if name not in self.names), None)
         if name is None:
             return None
+        if name in self._named.values():
+            problem = f"{clipped(name)} is computed in the expression. Leave out the number for it."
+            return self._error(problem, next(x for x, n in self._named.items() if n == name))
         problem = f"{clipped(name)} does not occur in the expression."
         meant = similar(name, (known for known in self.names if known not in numbers))
         if meant is None:
@@ -139,21 +239,37 @@ class Expression:
         )
 
     def _unknown(self, name: str) -> ExpressionError:
-        if name in _FUNCTIONS:
+        place = self._place(name)
+        if name in self._functions:
             problem = f"{name} is an operation: write {name}(...)."
-        elif name in _LIBRARIES:
-            problem = f"{name} is not needed here: write exp(x) instead of {name}.exp(x)."
+        elif (call := self._call_of_library(place)) is not None:
+            return self._no_library(call)
         else:
             shown = clipped(name)
             problem = f"{shown} has no number. Add {shown}=... to the command."
-        return self._error(problem, self._place(name))
+        return self._error(problem, place)
+
+    def _call_of_library(self, library: ast.expr) -> ast.expr | None:
+        """The call that begins with the name of a library, as np.tanh(x)."""
+        calls = (node for node, _, _ in self._parts if isinstance(node, ast.Call))
+        return next((x for x in calls if _library(x.func) and x.func.value is library), None)
+
+    def _no_library(self, node: ast.expr) -> ExpressionError:
+        """The error for what begins with the name of a library."""
+        text = self._typed(node)
+        library, _, rest = text.partition(".")
+        problem = f"{library.strip()} is not needed here: write {clipped(rest)}."
+        return self._error(problem, node)
+
+    def _typed(self, *nodes: ast.expr) -> str:
+        return ", ".join(self.text[slice(*span(self.text, node))] for node in nodes)
 
     def _error(self, problem: str, node: ast.expr) -> ExpressionError:
         return ExpressionError(problem, self.text, *span(self.text, node))
 
-    def _in_order(self) -> Iterator[_Part]:
+    def _in_order(self, tree: ast.expr) -> Iterator[_Part]:
         """All parts, each after its operands; without recursion, since a sum may be long."""
-        pending: list[ast.expr | _Part] = [self._tree]
+        pending: list[ast.expr | _Part] = [tree]
         while pending:
             top = pending.pop()
             if isinstance(top, _Part):
@@ -171,12 +287,12 @@ class Expression:
             return _Part(node, None, [node.value])
         return _Part(node, *self._call(node))
 
-    def _compute(self, part: _Part, operands: list[Any], leaves: Mapping[str, Value]) -> Any:
+    def _compute(self, part: _Part, operands: list[Any], known: Mapping[str, Any]) -> Any:
         if part.function is not None:
             self._check_lists(part, operands)
             return self._apply(part.node, part.function, operands)
         if isinstance(part.node, ast.Name):
-            return leaves[_normal(part.node.id)]
+            return known[_normal(part.node.id)]
         if isinstance(part.node, ast.Constant):
             return self._number(part.node)
         return (
@@ -202,12 +318,13 @@ class Expression:
             return _OPERATORS[type(node.ops[0])], [node.left, node.comparators[0]]
         if isinstance(node, ast.Call) and not node.keywords:
             if isinstance(node.func, ast.Name):
-                product = product_of(self.text, node)
-                return self._function(node.func, node.func.id, product), node.args
+                return self._function(node.func, node.func.id, node), node.args
             if isinstance(node.func, ast.Attribute):
-                return self._method(node.func), [node.func.value, *node.args]
+                return self._method(node.func, node), [node.func.value, *node.args]
             if product := product_of(self.text, node):
                 raise self._error(f"An operation is missing here. {product}", node)
+        if _library(node) and node.attr in (*CONSTANTS, *self._functions):
+            raise self._no_library(node)
         raise self._error(f"{self._refused(node)}: {_ALLOWED}", node)
 
     def _refused(self, node: ast.expr) -> str:
@@ -217,18 +334,30 @@ class Expression:
             return f"{construct(node)} not allowed"
         return f"There is no operation {sign}{_INSTEAD.get(sign, '')}"
 
-    def _function(self, node: ast.expr, name: str, product: str = "") -> Callable[..., Any]:
-        if name not in _FUNCTIONS:
-            meant = suggestion(name, _FUNCTIONS) or f" {product}".rstrip()
-            problem = f"There is no operation called {clipped(name)}.{meant}"
-            raise self._error(problem, node)
-        found: Callable[..., Any] = _FUNCTIONS[name]
+    def _function(self, node: ast.expr, name: str, call: ast.Call) -> Callable[..., Any]:
+        if name not in self._functions:
+            problem = f"There is no operation called {clipped(name)}."
+            raise self._error(problem + self._instead(name, call), node)
+        found: Callable[..., Any] = self._functions[name]
         return found
 
-    def _method(self, node: ast.Attribute) -> Callable[..., Any]:
-        function = self._function(node, node.attr)
+    def _instead(self, name: str, call: ast.Call) -> str:
+        """What to write instead of an operation that there is not, as a sentence."""
+        if name in _POWERS and call.args:
+            operand = self._typed(call.args[0])
+            if not isinstance(call.args[0], (ast.Name, ast.Call)):
+                operand = f"({operand})"
+            exponent = _POWERS[name] or (self._typed(*call.args[1:2]) or "2")
+            return f" A power is written {clipped(f'{operand}**{exponent}')}."
+        product = product_of(self.text, call)
+        return suggestion(name, self._functions) or (f" {product}" if product else "")
+
+    def _method(self, node: ast.Attribute, call: ast.Call) -> Callable[..., Any]:
+        function = self._function(node, node.attr, call)
         if not isinstance(function, Operation) or isinstance(function, Reduction):
-            raise self._error(f"{node.attr} is not a method: write {node.attr}(...).", node)
+            operands = self._typed(*([] if _library(node) else [node.value]), *call.args)
+            better = clipped(f"{node.attr}({operands})")
+            raise self._error(f"{node.attr} is not a method: write {better}.", node)
         return function
 
     def _check_lists(self, part: _Part, operands: list[Any]) -> None:
@@ -239,6 +368,8 @@ class Expression:
             if are_lists != [True, True]:
                 problem = f"{name} takes two lists, as in {name}([a, b], [c, d])."
                 raise self._error(problem, part.node)
+        elif function in self._others.values():
+            return  # they say themselves what they take
         elif not isinstance(function, Reduction) and function not in _OF_SEVERAL.values():
             for node, is_list in zip(part.operands, are_lists):
                 if is_list:
@@ -281,22 +412,26 @@ def _holds(truth: Any) -> Any:
     return 0.0 if number != number else truth
 
 
-def _parse(text: str) -> ast.expr:
-    if not text:
-        raise ExpressionError("The expression is empty.", text)
-    slip = early_slip(text)
-    if slip is not None:
-        raise ExpressionError(slip.problem, text, slip.start, slip.end)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Python's remarks on style are not for here
-            return ast.parse(text, mode="eval").body
-    except (SyntaxError, ValueError) as error:
-        slip = slip_in(text, error, _FUNCTIONS)
-        raise ExpressionError(slip.problem, text, slip.start, slip.end) from None
-    except (RecursionError, MemoryError):
-        problem = "The expression is nested too deeply to be read. Compute a part of it first."
-        raise ExpressionError(problem, text) from None
+def _library(node: ast.expr) -> TypeGuard[ast.Attribute]:
+    """Whether something is taken from a library, as np.tanh."""
+    return (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in _LIBRARIES
+    )
+
+
+def _labelled(result: Any, name: str) -> Any:
+    """A part as a node of its own with its name; a plain number as a variable; each of several."""
+    if isinstance(result, (list, tuple)):
+        return [_labelled(each, f"{name}[{i}]") for i, each in enumerate(result)]
+    if not isinstance(result, Value) or isinstance(result, Constant):
+        number = result.data if isinstance(result, Value) else float(result)
+        return Value(number, label=name)
+    if result.label or not result.parents:
+        result = +result
+    result.label = name
+    return result
 
 
 def _normal(name: str) -> str:

@@ -99,7 +99,7 @@ DOCUMENT_STYLE = (
     "figure { margin: 0; overflow-x: auto } svg { max-width: 100%; height: auto }"
     "table { border-collapse: collapse; font-variant-numeric: tabular-nums }"
     "th, td { text-align: left; padding: 3px 16px 3px 0; border-bottom: 1px solid var(--line) }"
-    ":focus-visible { outline: 3px solid #0072B2; outline-offset: 2px }"
+    ":focus-visible { outline: 3px solid #0069A8; outline-offset: 2px }"
 )
 
 
@@ -122,7 +122,8 @@ def document(title: str, body: str) -> str:
 def figure(picture: str, kind: str = "", style: str = "") -> str:
     """A picture in a box that scrolls and can be reached by keyboard."""
     look = (f' class="{kind}"' if kind else "") + (f' style="{style}"' if style else "")
-    return f'<figure{look} tabindex="0" role="group" aria-label="Picture">{picture}</figure>'
+    keys = 'tabindex="0" role="group" aria-label="Picture" data-lm-suppress-shortcuts="true"'
+    return f"<figure{look} {keys}>{picture}</figure>"
 
 
 def image(svg: str, alternative: str, style: str = "") -> str:

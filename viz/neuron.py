@@ -15,11 +15,10 @@ from glassgrad.engine import TABLE, Operation, Value, grad, topological_order
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.op import EVERYWHERE
 from glassgrad.engine.printing import columns, short
-from glassgrad.engine.text import clipped, describe, told, visible
+from glassgrad.engine.text import clipped, describe, suggestion, told, visible
 from glassgrad.engine.value import is_parameter
 from glassgrad.viz.backprop import Backprop
 from glassgrad.viz.page import row, table
-from glassgrad.viz.spelling import suggestion
 from glassgrad.viz.step import Step
 from glassgrad.viz.told import Sent
 
@@ -89,12 +88,12 @@ class NeuronSteps(Backprop):
         self._output_by_sum = grad(neuron.output, neuron.sum)
         self.factors = tuple(self._factors())
 
-    def text(self) -> str:
-        """The steps as text for a terminal, the three factors at the end."""
+    def _report(self) -> str:
+        """The steps, and the three factors at the end."""
         if not self.factors:  # all is constant, or the activation has no slope
-            return super().text()
+            return super()._report()
         rows = columns([self._headings(), *self._rows()])
-        return f"{super().text()}\n\n{self._title()}\n{rows}"
+        return f"{super()._report()}\n\n{self._title()}\n{rows}"
 
     def _factors(self) -> Iterator[ThreeFactors]:
         for weight, node, position in self._terms:

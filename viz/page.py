@@ -28,6 +28,8 @@ DOCUMENT_STYLE = (
     "body{margin:0}h1{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}"
     "@media(prefers-color-scheme:dark){body{background:#14181f}}"
 )
+OWN = 'document.currentScript.closest(".glassgrad-stage")'
+"""The element that a script stands in: there may be other stages on the page."""
 _MOST_MISTAKEN = 200
 """Up to this many nodes a page shows what the wrong engines get."""
 _MOST_LISTED = 2_000
@@ -42,7 +44,7 @@ def page(steps: Steps, more: str = "") -> str:
         more: HTML to stand above the table of all steps.
     """
     script = stage_script(stage.has_network(steps))
-    return element(steps, more, f"<script>{script}(document,null,{operations(steps)})</script>")
+    return element(steps, more, f"<script>{script}({OWN},null,{operations(steps)})</script>")
 
 
 def element(steps: Steps, more: str = "", code: str = "") -> str:

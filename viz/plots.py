@@ -19,10 +19,9 @@ from glassgrad.engine import NOT_COMPUTED, TABLE, Operation, Reduction, Value, n
 from glassgrad.engine.context import layer_of
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.printing import short
-from glassgrad.engine.text import describe, told
+from glassgrad.engine.text import clipped, describe, suggestion, told
 from glassgrad.viz.curve import curve_points
 from glassgrad.viz.dot import DATA, GRADIENT, INK
-from glassgrad.viz.spelling import suggestion
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,7 +54,7 @@ def plot_operation(operation: Operation | str) -> Figure:
     >>> [line.get_label() for line in plot_operation("tanh").axes[0].lines]
     ['tanh(x)', 'derivative']
     """
-    row = row_called(operation)
+    row = _row_called(operation)
     domain = _domain_of(row)
     others = [low + _STAY * (high - low) for low, high in domain]
     slopes = row.partials(tuple(others), row.forward(tuple(others)))
@@ -78,17 +77,23 @@ def plot_boundary(
 ) -> Figure:
     """The decision boundary of a model with two inputs, and the points it should tell apart.
 
+    A model with several outputs decides for the largest: each class has a region of its colour,
+    and the boundaries are where it changes.
+
     Args:
-        model: gives a point, a sequence of two numbers, its score: a Value or a number.
+        model: gives a point, a sequence of two numbers, its score: a Value or a number; or for
+            several classes a list of scores, one for each.
         X: the points, as rows of two numbers.
-        y: their labels, any two or more numbers or texts.
-        threshold: the score of the boundary.
+        y: their labels, any two or more numbers or texts; for several classes the place of the
+            class among the outputs, from 0, or as many different labels as outputs, in order.
+        threshold: the score of the boundary, of a model with one output.
         cells: how many points of the plane are scored along each side, at least two.
 
     Raises:
         TypeError: a score or a label is no number, or `cells` no whole one.
-        ValueError: the points are no pairs of finite numbers, or there are not as many labels; or
-            the threshold is not finite, or there are too few cells.
+        ValueError: the points are no pairs of finite numbers, or there are not as many labels; the
+            labels do not fit the outputs; or the threshold is not finite, or there are too few
+            cells.
         ImportError: matplotlib is not installed; the message says how to install it.
 
     >>> from glassgrad.viz.plots import plot_boundary
@@ -99,30 +104,85 @@ def plot_boundary(
     figure = _figure(6.4, 4.3)
     import numpy as np
 
-    points, labels = checked_points(X, y)
-    threshold, cells = checked_threshold(threshold), checked_cells(cells)
-    margin = 0.15 * (np.ptp(points, axis=0) + 1e-3)
-    low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
+    points, labels = _checked_points(X, y)
+    threshold, cells = _checked_threshold(threshold), _checked_cells(cells)
+    low, high = _around(points)
     xs, ys = np.linspace(low[0], high[0], cells), np.linspace(low[1], high[1], cells)
     with no_grad():
-        scores = np.array([[score(model((float(a), float(b)))) for a in xs] for b in ys])
+        scores = [[_scores(model((float(a), float(b)))) for a in xs] for b in ys]
+    outputs = {len(found) for row in scores for found in row}
+    if len(outputs) > 1:
+        raise ValueError(f"A model gives each point as many scores, not {sorted(outputs)} of them.")
     axes = figure.add_subplot(aspect="equal", xlabel="first input", ylabel="second input")
-    sides = [-np.inf, threshold, np.inf]
-    axes.contourf(xs, ys, scores, sides, colors=[DATA, GRADIENT], alpha=0.15)
-    for label, colour, marker in zip(np.unique(labels), cycle(_COLOURS), cycle(_MARKERS)):
+    by_output = np.moveaxis(np.array(scores), -1, 0)
+    if len(by_output) == 1:
+        classes: Any = np.unique(labels)
+        boundary = _draw_sides(axes, xs, ys, by_output[0], threshold)
+    else:
+        classes = _classes(labels, len(by_output))
+        boundary = _draw_regions(axes, xs, ys, by_output)
+    for label, colour, marker in zip(classes, cycle(_COLOURS), cycle(_MARKERS)):
         here = points[labels == label]
-        axes.plot(
-            *here.T,
-            marker,
-            color=colour,
-            markeredgecolor="white",
-            label=f"label {label_text(label)}",
-        )
-    if scores.min() < threshold < scores.max():
-        axes.contour(xs, ys, scores, [threshold], colors=INK, linewidths=1.4)
-        axes.plot([], [], color=INK, label=f"boundary: score = {short(threshold)}")
-    axes.legend(loc="upper right", fontsize=8)
+        text = f"label {_label_text(label)}"
+        axes.plot(*here.T, marker, color=colour, markeredgecolor="white", label=text)
+    if boundary:
+        axes.plot([], [], color=INK, label=boundary)
+    axes.legend(loc="upper right" if len(by_output) == 1 else "best", fontsize=8)
     return figure
+
+
+def _around(points: Any) -> tuple[Any, Any]:
+    """The corners of a plane around points, so wide that rounding does not make them one."""
+    import numpy as np
+
+    low, high = points.min(axis=0), points.max(axis=0)
+    least = np.maximum(1e-3, 1e-6 * np.maximum(np.abs(low), np.abs(high)))
+    margin = 0.15 * np.maximum(high - low, least)
+    return low - margin, high + margin
+
+
+def _draw_sides(axes: Axes, xs: Any, ys: Any, scores: Any, threshold: float) -> str:
+    """The two sides of a threshold; gives what the legend says of the line between, or ""."""
+    colours = [DATA, GRADIENT]
+    axes.contourf(xs, ys, scores, [-inf, threshold, inf], colors=colours, alpha=0.15)
+    if not scores.min() < threshold < scores.max():
+        return ""
+    axes.contour(xs, ys, scores, [threshold], colors=INK, linewidths=1.4)
+    return f"boundary: score = {short(threshold)}"
+
+
+def _draw_regions(axes: Axes, xs: Any, ys: Any, scores: Any) -> str:
+    """The region in which each output is the largest; gives what the legend says of the lines.
+
+    How much an output is above all others is 0 on the line around its region.
+    """
+    import numpy as np
+
+    found = ""
+    for i, colour in zip(range(len(scores)), cycle(_COLOURS)):
+        ahead = scores[i] - np.delete(scores, i, axis=0).max(axis=0)
+        if ahead.max() > 0.0:
+            axes.contourf(xs, ys, ahead, [0.0, inf], colors=[colour], alpha=0.15)
+        if ahead.min() < 0.0 < ahead.max():
+            axes.contour(xs, ys, ahead, [0.0], colors=INK, linewidths=1.4)
+            found = "boundary: another is largest"
+    return found
+
+
+def _classes(labels: Any, outputs: int) -> Any:
+    """The label of each output: its place, if the labels are places, or else as they are sorted."""
+    import numpy as np
+
+    given = np.unique(labels)
+    if given.dtype.kind in "biuf" and np.isin(given, np.arange(outputs)).all():
+        return np.arange(outputs)
+    if len(given) != outputs:
+        raise ValueError(
+            f"The model has {outputs} outputs, and the labels are {len(given)} others: "
+            f"{', '.join(clipped(_label_text(label), 20) for label in given[:6])}. Give for each "
+            f"point the place of its class, from 0 to {outputs - 1}."
+        )
+    return given
 
 
 def plot_losses(
@@ -145,7 +205,7 @@ def plot_losses(
     ['slow', 'fast']
     """
     given = losses if isinstance(losses, Mapping) else {"loss": losses}
-    curves = {name: listed_losses(curve) for name, curve in given.items()}
+    curves = {name: _listed_losses(curve) for name, curve in given.items()}
     if not any(curves.values()):
         raise ValueError(
             "plot_losses needs at least one loss. Collect them: losses = [], and "
@@ -191,7 +251,7 @@ def plot_gradients(history: Mapping[str, Sequence[float]]) -> Figure:
             f"{describe(history)}. Collect them: history = GradientHistory(), and "
             "history.record(model) after each backward()."
         )
-    layers = {name: listed_sizes(sizes) for name, sizes in history.items()}
+    layers = {name: _listed_sizes(sizes) for name, sizes in history.items()}
     figure = _figure(6.4, 3.6)
     axes = figure.add_subplot(xlabel="step", ylabel="mean |gradient|", yscale="log")
     for name, sizes in layers.items():
@@ -283,17 +343,8 @@ def _png(figure: Figure) -> bytes:
     return file.getvalue()
 
 
-def row_called(operation: Operation | str) -> Operation:
-    """The row of the table that is meant, by itself or by its name.
-
-    Raises:
-        TypeError: it is neither.
-        ValueError: there is no row of that name.
-
-    >>> from glassgrad.viz.plots import row_called
-    >>> row_called("tanh")
-    <operation tanh>
-    """
+def _row_called(operation: Operation | str) -> Operation:
+    """The row of the table that is meant, by itself or by its name."""
     if isinstance(operation, Operation):
         return operation
     if not isinstance(operation, str):
@@ -304,24 +355,28 @@ def row_called(operation: Operation | str) -> Operation:
     return TABLE[operation]
 
 
-def listed_losses(losses: Any) -> list[float]:
+def _listed_losses(losses: Any) -> list[float]:
     """A loss curve as floats."""
     takes = "plot_losses takes the loss of each step, as a list or a dict of lists,"
     return _listed(losses, takes, "plot_losses takes numbers and Values as losses,")
 
 
-def listed_sizes(sizes: Any) -> list[float]:
+def _listed_sizes(sizes: Any) -> list[float]:
     """The sizes of the gradients of one layer as floats."""
     takes = "plot_gradients takes a list of sizes for each layer,"
     return _listed(sizes, takes, "plot_gradients takes numbers as sizes,")
 
 
-def score(of_point: Any) -> float:
-    """What a model gives a point, as a float."""
-    return _number(of_point, "plot_boundary takes a model that gives each point one number,")
+def _scores(of_point: Any) -> list[float]:
+    """What a model gives a point, as floats."""
+    takes = "plot_boundary takes a model that gives each point one number, or one for each class,"
+    is_several = isinstance(of_point, Iterable) and not isinstance(of_point, (str, bytes, Value))
+    if is_several and getattr(of_point, "shape", None) != ():
+        return [_number(each, takes) for each in of_point] or [_number(of_point, takes)]
+    return [_number(of_point, takes)]
 
 
-def label_text(label: Any) -> str:
+def _label_text(label: Any) -> str:
     """A label of points as it stands in the legend."""
     if isinstance(label, str):
         return label
@@ -349,13 +404,8 @@ def _number(thing: Any, takes: str) -> float:
         raise TypeError(f"{takes} not {describe(thing)}.") from None
 
 
-def checked_points(X: Any, y: Any) -> tuple[Any, Any]:
-    """Points and labels as arrays.
-
-    Raises:
-        TypeError: a label is neither a number nor a text.
-        ValueError: they do not belong together, or are no points of a plane.
-    """
+def _checked_points(X: Any, y: Any) -> tuple[Any, Any]:
+    """Points and labels as arrays."""
     import numpy as np
 
     takes = "plot_boundary takes points of two numbers each and one label for each point,"
@@ -368,11 +418,11 @@ def checked_points(X: Any, y: Any) -> tuple[Any, Any]:
     if not np.isfinite(points).all():
         raise ValueError(f"{takes} and the numbers are finite.")
     for label in labels:
-        label_text(label)
+        _label_text(label)
     return points, labels
 
 
-def checked_threshold(threshold: float) -> float:
+def _checked_threshold(threshold: float) -> float:
     """The score of the boundary as a float, if there can be such a score."""
     number = real(threshold, "threshold")
     if not isfinite(number):
@@ -380,7 +430,7 @@ def checked_threshold(threshold: float) -> float:
     return number
 
 
-def checked_cells(cells: int) -> int:
+def _checked_cells(cells: int) -> int:
     """How many points are scored along a side, if a picture can be made of them."""
     try:
         number = operator.index(cells)

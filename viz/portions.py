@@ -25,15 +25,16 @@ from glassgrad.engine.text import clipped, visible
 from glassgrad.viz.dot import (
     DATA,
     FAINT,
+    FAN,
     FONT,
     FRAME,
-    INK,
+    NODES,
     OPERATION,
     PAPER,
     SYMBOLS,
     label_of,
     text_of,
-)  # fmt: skip
+)
 from glassgrad.viz.formulas import written
 
 _LONGEST_FORMULA = 80
@@ -204,10 +205,8 @@ def program_graph(portions: Portions, *, scalars: bool, program: bool) -> graphv
     graph = graphviz.Digraph(
         graph_attr={"rankdir": "TB", "fontname": FONT, "fontsize": "11", "bgcolor": PAPER,
                     "nodesep": "0.15", "ranksep": "0.25", "newrank": str(program).lower()},
-        node_attr={"fontname": FONT, "fontsize": "12", "shape": "box", "style": "rounded,filled",
-                   "color": INK, "fontcolor": INK, "fillcolor": PAPER, "margin": "0.08,0.04",
-                   "height": "0.3", "width": "0.3"},
-        edge_attr={"color": FAINT, "arrowsize": "0.6"},
+        node_attr=NODES,
+        edge_attr={"color": FAN, "arrowsize": "0.6"},
     )  # fmt: skip
     closed = {p.group for p in portions if not scalars or _is_long(portions, p)}
     for portion in portions:
@@ -254,7 +253,7 @@ def _add_scalars(graph: graphviz.Digraph, portions: Portions, portion: Portion) 
     with graph.subgraph(name=f"cluster_{portion.group}") as frame:
         title = f"{portion.name} · {portion.title}"
         frame.attr(label=f"<{text_of(title, color=FAINT)}>", labeljust="l",
-                   style="rounded,dashed,filled", color=FAINT, fillcolor=FRAME,
+                   style="rounded,dashed,filled", color=FAN, fillcolor=FRAME,
                    id=f"b{portion.group}")  # fmt: skip
         for number in portion.scalars:
             _add_scalar(frame, portions, number)
@@ -293,7 +292,7 @@ def _listing(portions: Portions, portion: Portion) -> str:
     numbers = [*portion.forward, *portion.backward]
     rows = (_row(number, clipped(portions.lines[number - 1], _LONGEST_LINE)) for number in numbers)
     return (
-        f'<<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2" COLOR="{FAINT}" '
+        f'<<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2" COLOR="{FAN}" '
         f'BGCOLOR="{PAPER}">{"".join(rows)}</TABLE>>'
     )
 

@@ -50,7 +50,7 @@ def _backward(steps: Steps, told: Sequence[Told]) -> str:
 
 def _edge(each: Sent, indent: str = "") -> tuple[str, ...]:
     numbers = (f"{each.upstream}", f"× {each.factor}", f"= {each.answer}")
-    return (indent + each.edge, *numbers, str(each.result), each.uses)
+    return (indent + each.edge, *numbers, str(each.result), str(each.uses))
 
 
 def _at_once(each: SentAtOnce) -> Iterator[tuple[str, ...]]:
@@ -79,12 +79,13 @@ def _gradients(steps: Steps) -> str:
 
 
 def _update(steps: Steps, told: Sequence[Told]) -> str:
+    way = "with" if (steps.learning_rate or 0.0) < 0.0 else "against"
     rows = [
         (each.name, f"= {each.numbers}", f"= {each.answer}")
         for each in told
         if isinstance(each, Updated)
     ]
     root = steps.diagram[steps.root]
-    title = "Update: each parameter moves against its gradient"
+    title = f"Update: each parameter moves {way} its gradient"
     outcome = f"  {root.name}: {short(root.data)} before, {short(steps.new_loss)} after"
     return "\n".join([title, *([columns(rows)] if rows else []), outcome])

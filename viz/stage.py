@@ -14,10 +14,11 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-from glassgrad.engine import Formula, Operation, Scope
+from glassgrad.engine import Formula, Operation, Reduction, Scope
 from glassgrad.engine.formula import precedence, printed
 from glassgrad.engine.op import ATOM
 from glassgrad.engine.printers import SIGN, pieces
+from glassgrad.engine.printing import digits_shown
 from glassgrad.engine.row_source import (
     javascript_functions,
     javascript_key,
@@ -25,6 +26,7 @@ from glassgrad.engine.row_source import (
 from glassgrad.engine.text import visible
 from glassgrad.viz.compiled import is_compiled, title_of
 from glassgrad.viz.diagram import Diagram
+from glassgrad.viz.formulas import local_derivative
 from glassgrad.viz.mathml import MATHML
 from glassgrad.viz.node import Node
 from glassgrad.viz.scopes import Scopes
@@ -64,13 +66,14 @@ def data(steps: Steps, told: Sequence[Told] | None = None) -> dict[str, Any]:
     graph = _Graph(steps, told)
     return {
         "version": VERSION,
+        "digits": digits_shown(),
         "root": graph.places[steps.root],
         "rate": steps.learning_rate,
         "after": None if steps.new_loss is None else _number(steps.new_loss),
         "live": why_not or True,
         "first": told[0].step.index,
         "all": len(steps),
-        "formula": formula(steps.diagram, steps.root),
+        "formula": formula(steps.diagram, steps.root) if len(told) >= len(steps) else "",
         "nodes": graph.nodes,
         "lines": list(graph.lines),
         "steps": [_step(each, graph.places, is_live=not why_not) for each in told],
@@ -104,7 +107,55 @@ def shown_steps(steps: Steps) -> list[Step]:
 def all_told(steps: Steps) -> list[Told]:
     """What the steps on the page say."""
     checked = checks(steps)
-    return [tell(steps, step, checked.get(step.parent, "")) for step in shown_steps(steps)]
+    return [tell(steps, step, checked.get(step.parent, "")) for step in _possible(steps)]
+
+
+def _possible(steps: Steps) -> list[Step]:
+    """The steps on the page, with those that are none as long as a choice goes another way.
+
+    Where a condition chooses, other numbers may send gradient along other edges; the page leaves
+    out those that carry nothing.
+    """
+    shown = shown_steps(steps)
+    if len(shown) < len(steps) or not any(_selects(node) for node in steps.diagram):
+        return shown
+    taken = {(edge.node, edge.operand): edge for step in shown for edge in step.edges}
+    backward = [
+        taken.get((node.index, position)) or _idle(steps.diagram, node, position)
+        for node in reversed(steps.diagram)
+        for position in range(len(node.parents))
+        if _may_carry(steps.diagram, node, position)
+    ]
+    before = [step for step in shown if step.phase in ("forward", "seed")]
+    return [*before, *backward, *(step for step in shown if step.phase == "update")]
+
+
+def _selects(node: Node) -> bool:
+    return node.operation is not None and node.operation.selects
+
+
+def _may_carry(diagram: Diagram, node: Node, position: int) -> bool:
+    row = node.operation
+    has_rule = isinstance(row, Reduction) or (row is not None and row.rules[position] is not None)
+    return has_rule and not diagram[node.parents[position]].is_constant
+
+
+def _idle(diagram: Diagram, node: Node, position: int) -> Step:
+    """The step of an edge that carries nothing with the numbers as they are."""
+    formula = local_derivative(node, [diagram[operand] for operand in node.parents], position)
+    return Step(
+        index=0,
+        phase="backward",
+        node=node.index,
+        formula=formula.text if formula is not None else "",
+        operand=position,
+        parent=node.parents[position],
+        upstream=0.0,
+        local=0.0,
+        contribution=0.0,
+        before=0.0,
+        after=0.0,
+    )
 
 
 # Whether the page can compute.
@@ -160,13 +211,15 @@ class _Graph:
         opened = {each.step.node for each in told if each.step.phase != "update"}
         operands = {parent for i in opened for parent in diagram[i].parents}
         kept = opened | operands | {each.step.node for each in told}
-        if len(told) == len(steps):
+        if len(told) >= len(steps):
             opened = kept = set(range(len(diagram)))
         self.places = {index: place for place, index in enumerate(sorted(kept))}
         self.lines: dict[str, int] = {}
         self._numbers: dict[tuple[str | None, int | None], int] = {}
         scopes = Scopes(diagram)
-        moved = {step.node for step in steps if step.phase == "update"}
+        updates = {step.node for step in steps if step.phase == "update"}
+        leaves = {n.index for n in diagram if n.operation is None and not n.is_constant}
+        moved = leaves if steps.learning_rate is None else updates
         self.nodes = []
         for index in self.places:
             node, scope = diagram[index], scopes.of[index]
@@ -187,6 +240,7 @@ class _Graph:
             "l": [None if local is None else _number(local) for _, _, local in edges],
             "g": None if gradient is None else _number(gradient),
             "w": self._line(node),
+            **({"z": True} if operation is not None and operation.masks else {}),
         }
 
     def _line(self, node: Node) -> int:

@@ -1,8 +1,8 @@
-"""What is wrong with a typed text that cannot be read as arithmetic, and what to write instead.
+"""What is wrong with a typed text, and where: the error that marks the place, and what it says.
 
-Python itself says "invalid syntax" to most of it, and speaks of programs. Here the text is cut into
-numbers, names and signs, and the first that cannot stand where it does is named. `expression.py`
-asks.
+To a text that is no arithmetic Python says "invalid syntax", and speaks of programs. Here it is cut
+into numbers, names and signs, and the first that cannot stand where it does is named; `called`,
+`sign_of` and the like say in the reader's own terms what stands at a place. `expression.py` asks.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import re
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from glassgrad.engine.text import clipped
-from glassgrad.viz.spelling import similar
+from glassgrad.engine.printing import spelled, width_of
+from glassgrad.engine.text import clipped, similar, visible
 
 MOST_PARTS = 2_000
 """How many numbers, names and operations an expression may have."""
@@ -33,7 +33,7 @@ _BETWEEN = {"*", "/", "**", "//", "%", "@", "<", ">", "<=", ">=", "==", "!=", "<
 """Signs that need an operand on both sides."""
 _BEFORE = {"+", "-", "~"}
 """Signs that may stand before an operand alone."""
-_OTHERS = {"(", ")", "[", "]", ",", ".", "="}
+_OTHERS = {"(", ")", "[", "]", ",", ".", "=", ";"}
 _CLOSING = {"(": ")", "[": "]"}
 _INSTEAD = {
     **dict.fromkeys("×·⋅∙", "*"),
@@ -41,6 +41,11 @@ _INSTEAD = {
     **{"÷": "/", "²": "**2", "³": "**3", "≤": "<=", "≥": ">=", "√": "sqrt(x)", "|": "abs(x)"},
 }
 """What to type for signs that people know from paper."""
+_NAMED = re.compile(r"\s*([^\W\d]\w*)\s*=(?!=)")
+_WINDOW = 72
+"""How much of a long expression an error shows around the place."""
+_LONGEST_FACTOR = 2
+_FACTORS = (ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.Call, ast.Subscript)
 
 
 class Slip(NamedTuple):
@@ -56,6 +61,51 @@ class _Part(NamedTuple):
     text: str
     start: int
     end: int
+
+
+class Statement(NamedTuple):
+    """A part of what was typed, between semicolons.
+
+    Attributes:
+        name: what stands before its =; "" if it has none.
+        text: what is to be computed.
+        start: where that begins.
+    """
+
+    name: str
+    text: str
+    start: int
+
+
+def statements(text: str) -> Iterator[Statement]:
+    """The parts of a text: named ones, and last the result, which may have a name too.
+
+    >>> [each[:2] for each in statements("h = w*x; h**2")]
+    [('h', 'w*x'), ('', 'h**2')]
+    """
+    pieces, start = text.split(";"), 0
+    for i, piece in enumerate(pieces):
+        named, is_last = _NAMED.match(piece), i == len(pieces) - 1
+        if named and (keyword.iskeyword(named[1]) or not _is_part(piece[named.end() :], is_last)):
+            named = None
+        content = piece[named.end() :] if named else piece
+        first = start + len(piece) - len(content.lstrip())
+        end = start + len(piece)
+        if not content.strip() and len(pieces) > 1:
+            after = "After ; the result is" if is_last else "Before ; a part is"
+            place = start - 1 if is_last else end
+            problem = f"{after} missing, as in {_EXAMPLE}."
+            raise ExpressionError(problem, text, place, place + 1)
+        yield Statement(named[1] if named else "", content.strip(), first)
+        start = end + 1
+
+
+_EXAMPLE = "h = w*x; h**2"
+
+
+def _is_part(content: str, is_last: bool) -> bool:
+    """A number as the result is none: it was meant for a variable."""
+    return bool(content.strip()) and not (is_last and _NUMBER.fullmatch(content.strip()))
 
 
 def early_slip(text: str) -> Slip | None:
@@ -205,7 +255,7 @@ def _assignment(text: str, before: list[_Part], end: int) -> str:
     if name and _NUMBER.fullmatch(number):
         remedy = f"Add {clipped(name)}={clipped(number)} to the command instead."
     elif name and number:
-        remedy = "Write only what stands after it."
+        remedy = f"A part is named at the beginning, as in {_EXAMPLE}."
     else:
         remedy = "Numbers are added to the command, as in x=3."
     return f"An expression has no =. {remedy}"
@@ -244,3 +294,92 @@ def _missing_operand(before: _Part | None, part: _Part, after: _Part | None) -> 
     elif after.text in _BETWEEN:
         problem = f"Between {part.text} and {after.text} an operand is missing."
         yield Slip(problem, part.start, after.end)
+
+
+class ExpressionError(ValueError):
+    """What was typed is no expression of the table's operations.
+
+    `str()` gives the sentence, then the expression with the place marked below it.
+    """
+
+    def __init__(self, problem: str, text: str, start: int = 0, end: int | None = None) -> None:
+        self.problem = problem
+        self.text = text
+        self.start = start
+        self.end = end if end is not None else len(text)
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        first = max(0, self.start - _WINDOW // 2)
+        last = min(len(self.text), first + _WINDOW)
+        before = spelled("…" * (first > 0) + visible(self.text[first : self.start]))
+        marked = spelled(visible(self.text[self.start : min(self.end, last)]))
+        after = visible(self.text[min(self.end, last) : last]) + "…" * (last < len(self.text))
+        place = " " * width_of(before) + "^" * max(1, width_of(marked))
+        return spelled(f"{self.problem}\n  {before}{marked}{after}\n  {place}")
+
+
+def span(text: str, node: ast.expr) -> tuple[int, int]:
+    """The place of a node as character positions; the parser counts bytes of UTF-8."""
+    return _position(text, node.col_offset), _position(text, node.end_col_offset or 0)
+
+
+def _position(text: str, byte: int) -> int:
+    return len(text.encode()[:byte].decode("utf-8", "ignore"))
+
+
+def called(text: str, node: ast.expr) -> str:
+    """What an operation is called where it was typed: a sign, or a name."""
+    if isinstance(node, ast.Call):
+        function = node.func
+        return function.attr if isinstance(function, ast.Attribute) else ast.unparse(function)
+    return sign_of(text, node)
+
+
+def sign_of(text: str, node: ast.expr) -> str:
+    """The sign of an operation as it was typed; "" if it is not one with a sign."""
+    if isinstance(node, ast.BinOp):
+        sign = _between(text, node.left, node.right)
+    elif isinstance(node, ast.Compare) and len(node.ops) == 1:
+        sign = _between(text, node.left, node.comparators[0])
+    elif isinstance(node, ast.UnaryOp):
+        sign = text[span(text, node)[0] : span(text, node.operand)[0]]
+    else:
+        return ""
+    return clipped(sign.strip(" ()"))
+
+
+def _between(text: str, left: ast.expr, right: ast.expr) -> str:
+    return text[span(text, left)[1] : span(text, right)[0]]
+
+
+def product_of(text: str, call: ast.Call) -> str:
+    """How a product is written that was typed as a call, such as 2(x+1); "" if it can be none.
+
+    A longer name was rather meant for an operation.
+    """
+    if isinstance(call.func, ast.Name) and len(call.func.id) > _LONGEST_FACTOR:
+        return ""
+    if len(call.args) != 1 or not all(isinstance(x, _FACTORS) for x in (call.func, *call.args)):
+        return ""
+    start, end = span(text, call)
+    opening = text.index("(", span(text, call.func)[1])
+    left, right = text[start:opening].strip(), text[opening:end]
+    return f"A product is written {clipped(left)}*{clipped(right)}."
+
+
+def construct(node: ast.expr) -> str:
+    """A construct that no expression has in words, as the subject of a sentence."""
+    if isinstance(node, ast.Call) and node.keywords:
+        return "Naming an operand is"
+    names = {
+        ast.Attribute: "An attribute is",
+        ast.Lambda: "A lambda is",
+        ast.IfExp: "if ... else is",
+        ast.BoolOp: "and / or is",
+        ast.Compare: "This comparison is",
+        ast.Call: "Calling this is",
+        ast.JoinedStr: "A text is",
+        ast.NamedExpr: "An assignment is",
+    }
+    return names.get(type(node), "This is")

@@ -199,16 +199,20 @@ class Updated(Told):
         has_gradient = step.node in steps.gradients
         self.before = Number(("v", step.node), step.before)
         self.answer = Number(("m", step.node), step.after)
-        self.gradient = Text(Number(("g", step.node), step.upstream) if has_gradient else "0")
-        self.product = Text(Number(("r",), steps.learning_rate), " × ", self.gradient)
-        self.numbers = Text(self.before, " - ", self.product)
+        gradient = step.upstream if has_gradient else 0.0
+        self.gradient = Text(Number(("z", step.node), gradient))
+        rate = steps.learning_rate or 0.0
+        self.is_ascent = rate < 0.0  # with the gradient, by the size of the rate
+        size = Number(("R" if self.is_ascent else "r",), abs(rate))
+        self.product = Text(size, " × ", self.gradient)
+        self.numbers = Text(self.before, " + " if self.is_ascent else " - ", self.product)
         self.is_last = step.index == len(steps) - 1
         self.result = Number(("v", steps.root), steps.diagram[steps.root].data)
         self.new_result = Number(("L",), steps.new_loss)
 
     def halves(self) -> tuple[Text, Text]:
-        goes, against = f"Update: {self.name} goes from ", " against its gradient, to "
-        asks = Text(goes, self.before, against, self.numbers, " = ")
+        goes, way = f"Update: {self.name} goes from ", "with" if self.is_ascent else "against"
+        asks = Text(goes, self.before, f" {way} its gradient, to ", self.numbers, " = ")
         return asks, Text(self.answer, ".", self.outcome() if self.is_last else "")
 
     def outcome(self) -> Text:
@@ -224,7 +228,7 @@ class Updated(Told):
         before = Term(self.name, Text(self.before))
         product = Term("learning rate × gradient", self.product)
         after = Term(f"new {self.name}", Text(self.answer), True)
-        moved: Equation = [before, "−", product, "=", after]
+        moved: Equation = [before, "+" if self.is_ascent else "−", product, "=", after]
         if not self.is_last:
             return [moved]
         now = Term(f"{self.root} after all updates", Text(self.new_result), True)
@@ -264,7 +268,8 @@ class Sent(Told):
         self.formula = "" if _is_number(step.formula) else step.formula
         self.local = Text(f"{self.formula} = " if self.formula else "", self.number)
         self.result = Text(self.before, " + ", self.answer, " = ", self.after)
-        self.uses = f"{step.received} of {step.uses}"
+        received = Number(("n", step.node, step.operand or 0), step.received)
+        self.uses = Text(received, " of ", Number(("w", step.parent or 0), step.uses))
 
     @property
     def factor(self) -> str:
@@ -278,7 +283,7 @@ class Sent(Told):
         becomes = f". The gradient of {self.receiver} becomes "
         return (
             Text(to, self.upstream, by, self.local, " gives "),
-            Text(self.answer, becomes, self.result, f", with {self.uses} uses received."),
+            Text(self.answer, becomes, self.result, ", with ", self.uses, " uses received."),
         )
 
     def equations(self) -> list[Equation]:
@@ -294,12 +299,12 @@ class Sent(Told):
         return [upstream, "×", local, "=", Term(caption, Text(self.answer), True)]
 
     def cells(self) -> tuple[Text, ...]:
-        result = Text(self.result, f" ({self.uses})")
+        result = Text(self.result, " (", self.uses, ")")
         return Text(self.edge), Text(self.upstream), self.local, Text(self.answer), result
 
     def share(self) -> tuple[str, ...]:
         """The texts under `SHARES`."""
-        return self.receiver, str(self.number), str(self.answer), str(self.result), self.uses
+        return self.receiver, str(self.number), str(self.answer), str(self.result), str(self.uses)
 
     def chosen_formula(self) -> str:
         """As at a relu: without the numbers it cannot be written, or is written otherwise."""

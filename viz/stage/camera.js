@@ -4,10 +4,11 @@
 const MARGIN = 14, READABLE = 0.78, LARGEST = 1.15;
 
 /* `frame` is the window, `world` the group that is moved, `moved` is told of each move. */
-function cameraOn(frame, world, moved) {
-  let size = { width: 1, height: 1 }, view = { x: 0, y: 0, scale: 1 }, pointers = new Map(), pinch = null;
+function cameraOn(frame, world, moved, isReady) {
+  let size = { width: 1, height: 1 }, view = { x: 0, y: 0, scale: 1 }, pointers = new Map(), pinch = null, travelled = 0;
   let isOwn = false; /* whether the person has chosen the view */
   frame.addEventListener("wheel", (event) => {
+    if (!event.ctrlKey && !event.metaKey && !isReady()) { return; } /* the page around scrolls */
     event.preventDefault();
     isOwn = true;
     if (event.ctrlKey || event.metaKey || !event.shiftKey) {
@@ -18,11 +19,14 @@ function cameraOn(frame, world, moved) {
   frame.addEventListener("pointerdown", (event) => {
     pointers.set(event.pointerId, [event.clientX, event.clientY]);
     pinch = pointers.size === 2 ? spanned() : null;
+    travelled = 0;
   });
+  frame.addEventListener("click", (event) => { if (travelled > 4) { event.stopPropagation(); } }, true);
   frame.addEventListener("pointermove", (event) => {
     const before = pointers.get(event.pointerId);
     if (!before || frame.dataset.busy) { return; }
     pointers.set(event.pointerId, [event.clientX, event.clientY]);
+    travelled += Math.abs(event.clientX - before[0]) + Math.abs(event.clientY - before[1]);
     if (pointers.size === 1) {
       pan(event.clientX - before[0], event.clientY - before[1]);
     } else if (pinch) {

@@ -108,9 +108,13 @@ function mapIn(around, graph, names) {
   up.value = names[1][0];
   const canvas = make("canvas", "gg-map", place), said = make("p", "gg-small", place);
   canvas.setAttribute("role", "img");
-  let walked = [];
+  let walked = [], timer = null;
   [across, up].forEach((each) => each.addEventListener("input", () => draw()));
-  return (way) => { walked = way; draw(); };
+  return (way) => { /* it takes many forward passes, so it follows when the hand rests */
+    walked = way;
+    window.clearTimeout(timer);
+    timer = window.setTimeout(draw, 80);
+  };
 
   function draw() {
     const [a, b] = [Number(across.value), Number(up.value)], side = graph.nodes.length > 300 ? 24 : 48;

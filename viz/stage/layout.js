@@ -3,7 +3,7 @@
    (to the right, or down), `across` is the other. Pure geometry; the picture is in picture.js. */
 
 const BOX = { width: 122, height: 84, low: 46 }; /* `low` is a plain number, which has no gradient */
-const CIRCLE = 22, GAP = 60, APART = 22, LANE = 14, TWINS = 16;
+const CIRCLE = 22, GAP = 60, APART = 22, LANE = 14, TWINS = 16, LONGEST = 24;
 
 /* How wide an operation's sign is drawn: a circle, or longer for a name. */
 function circleWidth(sign) { return Math.max(2 * CIRCLE, 9.2 * sign.length + 22); }
@@ -32,22 +32,26 @@ function layoutOf(all, isDown, inside = null) {
 
 function laidOut(nodes, isDown) {
   const ranks = ranksOf(nodes), items = [], layers = [];
-  const widest = Math.max(2 * CIRCLE, ...nodes.map((node) => circleWidth(node.s || "")));
+  const widest = nodes.reduce((most, node) => Math.max(most, circleWidth(node.s || "")), 2 * CIRCLE);
   const sizes = nodes.map(sizeOf);
   const pitch = isDown ? BOX.height + 2 * CIRCLE + 2 * GAP : BOX.width + widest + 2 * GAP;
   nodes.forEach((node, i) => put({ node: i, rank: ranks[i],
     size: isDown ? sizes[i].width : sizes[i].height, before: [], after: [] }));
-  const chains = new Map(); /* an edge over several ranks goes through lanes between the boxes */
+  const chains = new Map(), shared = new Map();
+  /* An edge over several ranks goes through lanes between the boxes, those of one operand together; a
+     very long one goes straight. */
   nodes.forEach((node, i) => node.p.forEach((parent, k) => {
     let last = items[parent];
-    const lanes = [];
-    for (let rank = ranks[parent] + 1; rank < ranks[i]; rank += 1) {
-      const lane = put({ rank, size: LANE, before: [], after: [] });
-      join(last, lane);
+    const lanes = [], isLong = ranks[i] - ranks[parent] > LONGEST;
+    for (let rank = ranks[parent] + 1; rank < ranks[i] && !isLong; rank += 1) {
+      const key = parent + "_" + rank, isNew = !shared.has(key);
+      if (isNew) { shared.set(key, put({ rank, size: LANE, before: [], after: [] })); }
+      const lane = shared.get(key);
+      if (isNew) { join(last, lane); }
       lanes.push(lane);
       last = lane;
     }
-    join(last, items[i]);
+    if (!isLong) { join(last, items[i]); }
     chains.set(i + "_" + k, lanes);
   }));
   ordered(layers, nodes);
@@ -63,8 +67,8 @@ function laidOut(nodes, isDown) {
   function join(from, to) { from.after.push(to); to.before.push(from); }
 
   function placed() {
-    const least = Math.min(...items.map((item) => item.at - item.size / 2));
-    const most = Math.max(...items.map((item) => item.at + item.size / 2));
+    const least = items.reduce((found, item) => Math.min(found, item.at - item.size / 2), Infinity);
+    const most = items.reduce((found, item) => Math.max(found, item.at + item.size / 2), -Infinity);
     const length = (layers.length - 1) * pitch + (isDown ? BOX.height : BOX.width);
     const boxes = nodes.map((node, i) => {
       const along = ranks[i] * pitch, across = items[i].at - least, { width, height } = sizes[i];
@@ -166,7 +170,7 @@ function evaluation(nodes) {
 
 function keyOf(item, start) {
   let last = item;
-  while (last.node === undefined) { [last] = last.before; }
+  while (last.node === undefined) { [last] = last.before; } /* a lane is kept by its operand */
   return start[last.node];
 }
 

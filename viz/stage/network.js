@@ -21,30 +21,42 @@ function networkOf(graph) {
     layers.set(layer, (layers.get(layer) || []).concat(unit));
   }
   const ordered = [...layers.values()].sort((a, b) => a[0].out - b[0].out);
-  if (!ordered.length || members.size < 3) { return null; }
+  if (!ordered.length || members.size < 3 || !ordered.every(isStacked)) { return null; }
   const known = new Set(ordered.flat().map((unit) => unit.out));
   const inputs = [...new Set(ordered.flat().flatMap((unit) => [...unit.weights.keys()]))]
     .filter((i) => !known.has(i));
   ordered.forEach((units, at) => units.forEach((unit, k) => { unit.name = `layer ${at + 1}, neuron ${k + 1}`; }));
   return { inputs, layers: ordered.map((units, at) => ({ name: `layer ${at + 1}`, units })), root: graph.root };
 
+  /* Every neuron of a layer takes the outputs of the layer before, and nobody else does. */
+  function isStacked(units, at) {
+    const before = at ? ordered[at - 1].map((unit) => unit.out) : null;
+    const own = new Set(units.flatMap((unit) => [...unit.members]));
+    return !before || (units.every((unit) => unit.weights.size === before.length && before.every((out) => unit.weights.has(out))) &&
+      before.every((out) => users[out].every((user) => own.has(user))));
+  }
+
   function unitOf(inside) {
     const own = new Set(inside), weights = new Map();
     const outs = inside.filter((i) => nodes[i].p.length && (i === graph.root || users[i].some((user) => !own.has(user))));
     if (outs.length !== 1) { return null; }
-    let bias = null;
+    let bias = null, count = 0;
     for (const i of inside) {
       const { o, p } = nodes[i];
       if (o === "mul" && p.length === 2) { weigh(...p); }
       if (/^dot(_|$)/.test(o || "")) { p.slice(0, p.length / 2).forEach((leaf, k) => weigh(leaf, p[k + p.length / 2])); }
       if (o === "add") { p.forEach((parent) => { if (own.has(parent) && !nodes[parent].p.length) { bias = parent; } }); }
     }
-    const [out] = outs, isBent = nodes[out].p.length === 1;
-    return weights.size ? { members: own, out, sum: isBent ? nodes[out].p[0] : out, weights, bias } : null;
+    const [out] = outs, sum = nodes[out].p.length === 1 ? nodes[out].p[0] : out;
+    const isPlain = own.has(sum) && /^(add$|sum_|dot_|mul$)/.test(nodes[sum].o || "") && weights.size === count;
+    return weights.size && isPlain ? { members: own, out, sum, weights, bias } : null;
 
     function weigh(a, b) {
       const [leaf, source] = own.has(a) && !nodes[a].p.length ? [a, b] : [b, a];
-      if (own.has(leaf) && !nodes[leaf].p.length && !own.has(source)) { weights.set(source, leaf); }
+      if (own.has(leaf) && !nodes[leaf].p.length && !own.has(source)) {
+        weights.set(source, leaf);
+        count += 1;
+      }
     }
   }
 }

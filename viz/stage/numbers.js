@@ -3,29 +3,46 @@
    value and its local derivatives. What was stored is shown until something is changed. Nothing here
    knows of the page. Next: steps are laid out in panels.js, the graph in layout.js. */
 
-/* In four significant digits, as Python's ".4g" writes them: a tie goes to the even digit. */
+/* As Python shows numbers (engine/printing.py): as typed if whole or of few digits; else in four digits. */
+const AS_TYPED = 6, ROUNDING = 12, WHOLE = 1e9;
+let DIGITS = 4;
+
 function short(x) {
   if (x === null || x === undefined) { return "–"; }
   if (Number.isNaN(x)) { return "nan"; }
   if (!Number.isFinite(x)) { return x > 0 ? "inf" : "-inf"; }
+  if (Number.isInteger(x) && Math.abs(x) < WHOLE) { return inDigits(x, 9); }
+  const few = inDigits(x, Math.max(AS_TYPED, DIGITS));
+  if (Number(few) === Number(inDigits(x, Math.max(ROUNDING, DIGITS))) && few.length <= inDigits(x, 17, true).length) { return few; }
+  const whole = Math.abs(x) < 10 ** AS_TYPED ? String(Math.trunc(Math.abs(x))).length : 0;
+  return inDigits(x, Math.max(DIGITS, whole));
+}
+
+/* Python's "%.{count}g", where a tie goes to the even digit; or its repr, in the fewest digits that tell. */
+function inDigits(x, count, isRepr = false) {
   if (x === 0) { return Object.is(x, -0) ? "-0" : "0"; }
-  const [digits, power] = rounded(Math.abs(x));
+  const [digits, power] = isRepr ? fewest(Math.abs(x)) : rounded(Math.abs(x), count);
   const sign = x < 0 ? "-" : "";
-  if (power < -4 || power > 3) {
+  if (power < -4 || power >= (isRepr ? 16 : count)) {
     const size = String(Math.abs(power)).padStart(2, "0");
     return sign + trimmed(digits[0] + "." + digits.slice(1)) + "e" + (power < 0 ? "-" : "+") + size;
   }
-  const all = power < 0 ? "0".repeat(-power) + digits : digits;
+  const all = power < 0 ? "0".repeat(-power) + digits : digits.padEnd(power + 1, "0");
   const point = power < 0 ? 1 : power + 1;
   return sign + trimmed(all.slice(0, point) + "." + all.slice(point));
 }
 
-/* Four digits and the power of ten of the first. */
-function rounded(x) {
-  const near = /50*e/.test(x.toExponential(9)) ? x.toExponential(60).replace(".", "") : "";
-  const isTie = /^\d{4}50*e/.test(near) && Number(near[3]) % 2 === 0;
-  const [digits, power] = (isTie ? near.slice(0, 4) + near.slice(near.indexOf("e")) :
-    x.toExponential(3).replace(".", "")).split("e");
+function fewest(x) {
+  const [digits, power] = x.toExponential().replace(".", "").split("e");
+  return [digits, Number(power)];
+}
+
+/* So many digits and the power of ten of the first. */
+function rounded(x, count) {
+  const near = /50*e/.test(x.toExponential(Math.min(100, count + 6))) ? x.toExponential(80).replace(".", "") : "";
+  const isTie = near !== "" && /^50*e/.test(near.slice(count)) && Number(near[count - 1]) % 2 === 0;
+  const [digits, power] = (isTie ? near.slice(0, count) + near.slice(near.indexOf("e")) :
+    x.toExponential(count - 1).replace(".", "")).split("e");
   return [digits, Number(power)];
 }
 
@@ -35,7 +52,7 @@ function brief(x) { return Number.isFinite(x) && x !== 0 ? short(Number(x.toPrec
 /* A plain number as it is in the code, unless it has as many digits as a measured one. */
 function plain(x) { return Number.isFinite(x) && String(x).length <= 8 ? String(x) : short(x); }
 
-function trimmed(text) { return text.replace(/\.?0*$/, ""); }
+function trimmed(text) { return text.includes(".") ? text.replace(/\.?0*$/, "") : text; }
 
 /* A number of the data, where "inf", "-inf" and "nan" are texts. */
 function numberOf(stored) {
@@ -134,13 +151,13 @@ function graphIn(data, operations) {
     }
   }
 
-  function contribution(node, upstream, local) {
-    const masks = operations[node.o] && operations[node.o].masks;
-    return masks && local === 0 && !Number.isFinite(upstream) ? 0 : upstream * local;
-  }
-
   /* The result, had some leaves other numbers. */
   function evaluate(changed) { return forward(new Map([...given, ...changed]))[root]; }
+}
+
+/* A branch that is switched off sends nothing, even of an infinite gradient. */
+function contribution(node, upstream, local) {
+  return node.z && local === 0 && !Number.isFinite(upstream) ? 0 : upstream * local;
 }
 
 /* The number that a text refers to; see `told.py`. */
@@ -153,7 +170,11 @@ function referred(graph, [kind, node, operand]) {
     case "c": return edge && edge.sent;
     case "b": return edge && edge.before;
     case "a": return edge && edge.after;
+    case "z": return graph.gradients[node] ?? 0;
+    case "n": return edge && edge.received;
+    case "w": return graph.uses[node];
     case "r": return graph.rate;
+    case "R": return Math.abs(graph.rate);
     case "m": return graph.moved.get(node);
     default: return graph.after;
   }
@@ -223,52 +244,80 @@ function behind(nodes, moved) {
   return found;
 }
 
-/* The classic wrong engines on the same numbers. Each gives, edge by edge, what the gradient of the
-   receiver becomes: [sender, operand, receiver, gradient]. */
+/* The classic wrong engines on the same numbers. Each gives what it finds at the nodes, and edge by edge
+   what the gradient of the receiver becomes: [receiver, gradient]. */
 const WRONG_ENGINES = {
   "= instead of +=": (graph) => swept(graph, (before, sent) => sent),
   "no order": depthFirst,
-  "inner nodes never zeroed": (graph) => swept(graph, (before, sent) => before + sent,
-    graph.gradients.map((gradient, i) => (i === graph.root ? 1 : gradient))),
-  "leaves not zeroed": (graph) => swept(graph, (before, sent) => before + sent,
-    graph.gradients.map((gradient, i) => (graph.nodes[i].p.length ? null : gradient))),
+  "inner nodes never zeroed": (graph) => swept(graph, added, (i) => (i === graph.root ? null : graph.gradients[i])),
+  "leaves not zeroed": (graph) => swept(graph, added, (i) => (graph.nodes[i].k === "leaf" ? graph.gradients[i] : null)),
 };
 
+function added(before, sent) { return before + sent; }
+
 function edgesOf(graph, i) {
-  return graph.nodes[i].p.map((parent, k) => [k, parent, graph.locals[i][k]])
-    .filter(([, , local]) => local !== null && local !== undefined);
+  return graph.nodes[i].p.map((parent, k) => [parent, graph.locals[i][k]])
+    .filter(([, local]) => local !== null && local !== undefined);
 }
 
-function swept(graph, joined, left = []) {
-  const gradients = graph.nodes.map((node, i) => left[i] ?? null), found = [];
-  gradients[graph.root] = 1;
+/* In the right order; `left` is what an earlier backward() left at a node. */
+function swept(graph, joined, left = () => null) {
+  const start = graph.nodes.map((node, i) => left(i)), edges = [];
+  start[graph.root] = 1;
+  const gradients = start.slice();
   for (let i = graph.nodes.length - 1; i >= 0; i -= 1) {
     if (graph.gradients[i] === null || gradients[i] === null) { continue; }
-    for (const [k, parent, local] of edgesOf(graph, i)) {
-      const sent = gradients[i] * local, before = gradients[parent];
+    for (const [parent, local] of edgesOf(graph, i)) {
+      const sent = contribution(graph.nodes[i], gradients[i], local), before = gradients[parent];
       gradients[parent] = before === null ? sent : joined(before, sent);
-      found.push([i, k, parent, gradients[parent]]);
+      edges.push([parent, gradients[parent]]);
     }
   }
-  return found;
+  return { start, edges };
 }
 
 /* A node sends on what it has when it is first reached, then goes to its operands in turn. */
 function depthFirst(graph) {
-  const gradients = graph.nodes.map(() => null), reached = new Set(), found = [];
-  const pending = [graph.root];
-  gradients[graph.root] = 1;
+  const start = graph.nodes.map(() => null), reached = new Set(), edges = [], pending = [graph.root];
+  start[graph.root] = 1;
+  const gradients = start.slice();
   while (pending.length) {
     const i = pending.pop();
     if (reached.has(i)) { continue; }
     reached.add(i);
-    const edges = edgesOf(graph, i);
-    for (const [k, parent, local] of edges) {
-      const sent = gradients[i] * local;
+    const own = edgesOf(graph, i);
+    for (const [parent, local] of own) {
+      const sent = contribution(graph.nodes[i], gradients[i], local);
       gradients[parent] = gradients[parent] === null ? sent : gradients[parent] + sent;
-      found.push([i, k, parent, gradients[parent]]);
+      edges.push([parent, gradients[parent]]);
     }
-    edges.reverse().forEach(([, parent]) => pending.push(parent));
+    own.reverse().forEach(([parent]) => pending.push(parent));
   }
-  return found;
+  return { start, edges };
+}
+
+/* The gradients of an engine after so many of its edges, after all of them for null; and which nodes
+   have all that will come. */
+function engineAfter({ start, edges }, count) {
+  const gradients = start.slice(), left = start.map(() => 0);
+  edges.forEach(([receiver], at) => { if (count !== null && at >= count) { left[receiver] += 1; } });
+  edges.slice(0, count === null ? edges.length : count).forEach(([receiver, gradient]) => { gradients[receiver] = gradient; });
+  return { gradients, isDone: (i) => left[i] === 0 };
+}
+
+/* A wrong engine beside the right one: for each node both gradients, and whether they differ. That is
+   only said of what both have completed, up to the rounding of the terms that are summed. */
+function compared(graph, name, count) {
+  const right = engineAfter(swept(graph, added), count), wrong = engineAfter(WRONG_ENGINES[name](graph), count);
+  const sizes = graph.nodes.map(() => 0);
+  sizes[graph.root] = 1;
+  for (let i = graph.nodes.length - 1; i >= 0; i -= 1) {
+    edgesOf(graph, i).forEach(([parent, local]) => { sizes[parent] += sizes[i] * Math.abs(local); });
+  }
+  return graph.nodes.map((node, i) => {
+    const [a, b] = [right.gradients[i], wrong.gradients[i]];
+    const isKnown = a !== null && b !== null && right.isDone(i) && wrong.isDone(i);
+    const isSame = Object.is(a, b) || a === b || Math.abs(a - b) <= 1e-9 * sizes[i];
+    return { right: a, wrong: b, isOff: isKnown && !isSame };
+  });
 }

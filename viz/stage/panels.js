@@ -173,11 +173,17 @@ function equationIn(place) {
     const last = box.lastChild;
     if (beside) { make("div", "gg-beside", box, beside); }
     if (step.uses && !isAsked) {
-      const [received, uses] = step.uses;
+      const [received, uses] = usesOf(graph, step);
       make("div", "gg-uses", last, `${received} of ${uses} ${uses > 1 ? "uses" : "use"} received` +
         (received < uses ? ": not complete yet" : ": complete"));
     }
   };
+}
+
+/* How many of its contributions the receiver of a step has, and will get. */
+function usesOf(graph, step) {
+  const [[sender, k]] = step.edges, edge = graph.sent[sender][k];
+  return graph.isLive && edge ? [edge.received, graph.uses[graph.nodes[sender].p[k]]] : step.uses;
 }
 
 /* Predict: a place to guess the answer of the step before it is shown. */
@@ -198,6 +204,7 @@ function guessIn(place, { reveal, next, leave }) {
     if (event.key === "Enter") { event.preventDefault(); form.requestSubmit(); }
     if (event.key === "Escape") { event.stopPropagation(); leave(); }
   });
+  form.addEventListener("keydown", (event) => event.stopPropagation()); /* a notebook has keys of its own */
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     if (isDone) { next(); return; }
@@ -232,7 +239,7 @@ function drawersIn(place, bar, opened) {
   body.dataset.lmSuppressShortcuts = true;
   body.setAttribute("role", "group");
   let now = null;
-  return { add, open, isOpen: () => now, body };
+  return { add, open, has: (name) => drawers.has(name), isOpen: () => now, body };
 
   function add(name, label, button) {
     const content = make("div", "gg-drawer-" + name, body);
@@ -364,35 +371,16 @@ function mistakesIn(place, choose) {
     body.textContent = "";
     const shown = names.map((name) => chosen === null || name === chosen);
     [...head.cells].forEach((cell, i) => { cell.hidden = i > 1 && !shown[i - 2]; });
-    const results = names.map((name) => gradientsOf(WRONG_ENGINES[name](graph), count, graph.root));
+    const results = names.map((name) => compared(graph, name, count));
     for (let i = graph.nodes.length - 1; i >= 0; i -= 1) {
       if (graph.gradients[i] === null) { continue; }
-      const right = count === null ? graph.gradients[i] : sentBy(graph, count, i);
       const row = make("tr", "", body);
-      [graph.nodes[i].n, short(right)].forEach((text) => make("td", "", row, text));
+      [graph.nodes[i].n, short(results[0][i].right)].forEach((text) => make("td", "", row, text));
       results.forEach((result, at) => {
         if (!shown[at]) { return; }
-        const wrong = result.has(i) ? result.get(i) : null, isOff = differs(wrong, right);
+        const { wrong, isOff } = result[i];
         make("td", isOff ? "gg-off" : "", row, (isOff ? "≠ " : "") + short(wrong));
       });
     }
   };
-}
-
-/* The gradients of an engine after so many of its edges; after all of them for null. */
-function gradientsOf(edges, count, root) {
-  const found = new Map([[root, 1]]);
-  edges.slice(0, count === null ? edges.length : count).forEach(([, , receiver, gradient]) => found.set(receiver, gradient));
-  return found;
-}
-
-function sentBy(graph, count, i) {
-  const edges = swept(graph, (before, sent) => before + sent);
-  const found = gradientsOf(edges, count, graph.root);
-  return found.has(i) ? found.get(i) : null;
-}
-
-function differs(wrong, right) {
-  if (wrong === null || right === null) { return wrong !== right && wrong !== null && right !== null; }
-  return !Object.is(wrong, right) && !(Math.abs(wrong - right) <= 1e-9 * Math.max(Math.abs(wrong), Math.abs(right)));
 }

@@ -15,7 +15,8 @@ function drawn(tag, attributes, parent, text) {
 function labelled(place, name, attributes) {
   const line = drawn("text", attributes, place);
   const [, stem, index] = /^(.*?[^\d_])_?(\d+(?:_\d+)?)$/.exec(name) || [null, name, ""];
-  drawn("tspan", {}, line, stem.length > 13 && !index ? stem.slice(0, 12) + "…" : stem);
+  const room = 13 - Math.ceil(0.7 * index.length), letters = [...stem];
+  drawn("tspan", {}, line, letters.length > room ? letters.slice(0, room - 1).join("") + "…" : stem);
   if (index) { drawn("tspan", { dy: 4, "font-size": "72%" }, line, index.replace("_", ",")); }
   return line;
 }
@@ -122,8 +123,8 @@ function pictureIn(world, graph, layout, pick, adjust) {
   /* One step: `known` is what has come, `asked` what is hidden while a person guesses. */
   function show(step, known, { isAsked = false, wrong = null } = {}) {
     const lit = litIn(graph, step);
-    const largest = Math.max(...graph.nodes.map((node, i) =>
-      (known.gradients[i] !== null && Number.isFinite(known.gradients[i]) ? Math.abs(known.gradients[i]) : 0))) || 1;
+    const largest = known.gradients.reduce((most, each) =>
+      (each !== null && Number.isFinite(each) ? Math.max(most, Math.abs(each)) : most), 0) || 1;
     graph.nodes.forEach((node, i) => {
       const box = boxes[i], isNew = known.moved.has(i);
       if (!box) { return; }
@@ -160,7 +161,7 @@ function pictureIn(world, graph, layout, pick, adjust) {
 
   function described(node, i, status, known) {
     const uses = graph.uses[i];
-    return node.n + " = " + short(graph.values[i]) + (status ? "; gradient " + status : "") +
+    return node.n + (known.values[i] ? " = " + short(graph.values[i]) : "") + (status ? "; gradient " + status : "") +
       (uses ? `, ${known.received[i]} of ${uses} ${uses > 1 ? "uses" : "use"} received` : "");
   }
 

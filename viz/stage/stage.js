@@ -9,11 +9,13 @@ const PACE = 2000, CALM_PACE = 4000; /* how long a step stays while playing, in 
 
 function setUp(root, moved) {
   const data = JSON.parse(root.querySelector(".gg-data").textContent);
+  DIGITS = data.digits;
   const graph = graphIn(data, operations), allSteps = data.steps, first = data.first || 0;
   const names = graph.nodes.map((node, i) => [i, node.n]).filter(([i]) => graph.nodes[i].k === "leaf");
   const network = typeof networkOf === "function" ? networkOf(graph) : null; /* left out where none is */
   /* What is seen: the network, all scalars, or those of one neuron. */
   let level = network && graph.nodes.length >= LARGE ? "network" : "scalars", unit = null;
+  const opening = level;
   let steps = stepsSeen(), now = 0, timer = null;
   let isPredicting = false, isRevealed = false, wrongEngine = null, layout = null, picture = null;
   graph.nodes.forEach((node, i) => { node.of = shortFormula(i); });
@@ -30,7 +32,8 @@ function setUp(root, moved) {
   const svg = drawn("svg", { "class": "gg-picture", role: "group", "aria-label": "Graph" }, frame);
   const world = drawn("g", { "class": "gg-world" }, svg);
   const tools = make("div", "gg-tools", top), minimap = drawn("svg", { "class": "gg-minimap", "aria-hidden": true }, frame);
-  const camera = cameraOn(frame, world, (view) => { showMinimap(view); cull(view); });
+  const camera = cameraOn(frame, world, (view) => { showMinimap(view); cull(view); },
+    () => Boolean(root.dataset.focus) || root.contains(document.activeElement));
   const showEquation = equationIn(page);
   const controls = make("div", "gg-controls", page);
   const bar = toolbarIn(controls, "Steps");
@@ -40,7 +43,8 @@ function setUp(root, moved) {
   const forward = buttonIn(bar, "forward", "Step forward", () => leap(now + 1));
   const toLast = buttonIn(bar, "last", "Last step", () => leap(steps.length - 1));
   const predictor = buttonIn(bar, "predict", "Hide every answer until you ask (P)", predict, "Predict");
-  const thrower = graph.isLive && names.length ? liveControls() : null;
+  const movable = graph.nodes.filter((node) => node.m), canThrow = movable.every((node) => node.k === "leaf");
+  const thrower = graph.isLive && names.length && canThrow ? liveControls() : null;
   const drawers = drawersIn(middle, toolbarIn(controls, "Drawers"), (name) => {
     page.classList.toggle("gg-has-drawer", name !== null);
     if (isPredicting && TELLING.includes(name)) { predict(); }
@@ -51,7 +55,8 @@ function setUp(root, moved) {
   const table = drawers.add("table", "Steps", "All steps as a table (T)"), matrices = make("div", "", table);
   const showRows = rowsIn(table, first, { go: leap, point });
   const showWords = wordsIn(drawers.add("words", "Words", "The step in words (W)"), data.lines);
-  const showMistakes = mistakesIn(drawers.add("mistakes", "Mistakes", "What wrong engines get (M)"), choose);
+  const isPart = steps.length + first < (data.all || 0) || first > 0; /* of wrong engines a part would tell nothing */
+  const showMistakes = isPart ? () => undefined : mistakesIn(drawers.add("mistakes", "Mistakes", "What wrong engines get (M)"), choose);
   const experiments = thrower ? experimentsIn(drawers.add("explore", "Explore", "Nudge a number, see the throws and a map (E)")) : null;
   const more = root.querySelector(".gg-more");
   if (more) { drawers.add("more", "Derivation", "How the derivative comes about").append(more); more.hidden = false; }
@@ -76,6 +81,7 @@ function setUp(root, moved) {
   arrange();
   if (root.dataset.focus) {
     restoreFromAddress();
+    window.addEventListener("hashchange", restoreFromAddress);
     takeKeys();
   }
   show(true);
@@ -305,10 +311,10 @@ function setUp(root, moved) {
   /* What the chosen wrong engine has where the step arrives. */
   function besides(step, hidden) {
     if (!wrongEngine || hidden || step.phase !== "backward" || level === "network") { return null; }
-    const [[sender, k]] = step.edges, i = graph.nodes[sender].p[k], count = edgesSent();
-    const wrong = gradientsOf(WRONG_ENGINES[wrongEngine](graph), count, graph.root).get(i) ?? null;
-    const right = sentBy(graph, count, i), isSame = !differs(wrong, right) && wrong !== null;
-    return `${wrongEngine}: gradient of ${graph.nodes[i].n} is ${short(wrong)} now` + (isSame ? ", as it should be" : `, right is ${short(right)}`);
+    const [[sender, k]] = step.edges, i = graph.nodes[sender].p[k];
+    const { wrong, right, isOff } = compared(graph, wrongEngine, edgesSent())[i];
+    return `${wrongEngine}: gradient of ${graph.nodes[i].n} is ${short(wrong)} now` +
+      (isOff ? `, right is ${short(right)}` : wrong === right ? ", as it should be" : ", and not complete");
   }
 
   /* What a node without a name of its own is, in a few characters. */
@@ -333,9 +339,8 @@ function setUp(root, moved) {
 
   function wrongNow() {
     if (!wrongEngine || isHidden()) { return null; }
-    const count = edgesSent(), wrong = gradientsOf(WRONG_ENGINES[wrongEngine](graph), count, graph.root);
-    const off = [...wrong].filter(([i, number]) => differs(number, count === null ? graph.gradients[i] : sentBy(graph, count, i)));
-    return new Map(off);
+    const found = compared(graph, wrongEngine, edgesSent());
+    return new Map(found.map(({ wrong }, i) => [i, wrong]).filter(([i]) => found[i].isOff));
   }
 
   function choose(name) { wrongEngine = name; show(false); }
@@ -412,7 +417,7 @@ function setUp(root, moved) {
     box.setAttribute("tabindex", 0);
     box.setAttribute("aria-label", graph.nodes[i].n);
     box.dataset.lmSuppressShortcuts = true;
-    let start = null, isDragged = false;
+    let start = null, isDragged = false, keyStep = stepOf(graph.values[i]); /* that of the number when the keys came */
     [zone, handle].forEach((part) => {
       part.addEventListener("pointerdown", (event) => {
         if (event.button) { return; }
@@ -434,20 +439,20 @@ function setUp(root, moved) {
         start = null;
         delete frame.dataset.busy;
       }));
-      part.addEventListener("click", (event) => { if (isDragged) { event.preventDefault(); } });
+      part.addEventListener("click", (event) => event.preventDefault()); /* it was meant for the number */
       part.addEventListener("dblclick", () => type(i));
     });
     box.addEventListener("keydown", (event) => {
       const by = { ArrowUp: 1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[event.key];
       if (event.altKey || event.ctrlKey || event.metaKey) { return; }
-      if (by) { setNumber(i, stepped(graph.values[i], by * stepOf(graph.values[i]))); }
+      if (by) { setNumber(i, stepped(graph.values[i], by * keyStep)); }
       else if (event.key === "Enter" || (!isHidden() && /^[-.0-9]$/.test(event.key))) { type(i, event.key); }
       else { return; }
       select(i);
       event.preventDefault();
       event.stopPropagation();
     });
-    box.addEventListener("focus", () => select(i));
+    box.addEventListener("focus", () => { keyStep = stepOf(graph.values[i]); select(i); });
   }
 
   /* A tenth, or for large and small numbers a digit that shows. */
@@ -530,7 +535,7 @@ function setUp(root, moved) {
 
   function setRate(rate) {
     const isNumber = Number.isFinite(rate);
-    rateField.toggleAttribute("aria-invalid", !isNumber && rateField.value !== "");
+    rateField.setAttribute("aria-invalid", String(!isNumber && rateField.value !== ""));
     if (!isNumber) { return; }
     rateField.value = String(rate);
     graph.setRate(rate);
@@ -601,24 +606,32 @@ function setUp(root, moved) {
   }
 
   function state() {
-    return { level: unit ? unit.name : level, step: now + first, numbers: Object.fromEntries([...graph.given()].map(([i, number]) => [graph.nodes[i].n, number])),
+    return { level: unit ? unit.name : level, step: now + first, /* as texts: JSON has no infinity */
+      numbers: Object.fromEntries([...graph.given()].map(([i, number]) => [graph.nodes[i].n, spelled(number)])),
       rate: graph.rate, drawer: drawers.isOpen(), view: camera.isOwn() ? camera.view() : null };
   }
 
+  function spelled(number) { return Object.is(number, -0) ? "-0" : String(number).replace("Infinity", "inf").replace("NaN", "nan"); }
+
+  /* What is unknown here is left out: a link may be of another version of the program. */
   function restore(from) {
     if (graph.isLive) {
+      const places = new Map(names.map(([i, name]) => [name, i]));
+      const given = Object.entries(from.numbers || {}).filter(([name, number]) => places.has(name) && number !== null && number !== "")
+        .map(([name, number]) => [places.get(name), numberOf(typeof number === "string" ? number : Number(number))]);
       graph.rate = Number.isFinite(from.rate) ? from.rate : data.rate;
-      if (rateField && graph.rate !== null) { rateField.value = String(graph.rate); }
-      graph.restore(Object.entries(from.numbers || {}).map(([name, number]) => [indexOf(name), Number(number)])
-        .filter(([i, number]) => graph.nodes[i].k === "leaf" && !Number.isNaN(number)));
+      if (rateField) { rateField.value = graph.rate === null ? "" : String(graph.rate); }
+      graph.restore(given.filter(([, number], at) => given[at][1] === number || Number.isNaN(number)));
       throws = [graph.values[graph.root]];
+      way = [];
       changed();
     }
     const part = network && network.layers.flatMap(({ units }) => units).find(({ name }) => name === from.level);
     if (network && from.level) { openLevel(from.level === "network" ? "network" : "scalars", part || null); }
-    if (from.drawer) { drawers.open(from.drawer); }
-    turn((from.step || 0) - first);
-    if (from.view) { camera.set(from.view); }
+    if (drawers.has(from.drawer)) { drawers.open(from.drawer); }
+    turn((Number(from.step) || 0) - first);
+    const { view } = from;
+    if (view && [view.x, view.y, view.scale].every(Number.isFinite) && view.scale > 0) { camera.set(view); }
   }
 
   /* The address of a page of its own holds the state, so that it can be linked and reloaded. */
@@ -629,7 +642,7 @@ function setUp(root, moved) {
   }
 
   function writeAddress() {
-    const now = state(), isPlain = !now.step && !Object.keys(now.numbers).length && !now.drawer && !now.view && now.rate === data.rate;
+    const now = state(), isPlain = !now.step && level === opening && !unit && !Object.keys(now.numbers).length && !now.drawer && !now.view && now.rate === data.rate;
     const text = isPlain ? "" : "#" + encodeURIComponent(JSON.stringify(now));
     try { history.replaceState(null, "", text || location.pathname + location.search); } catch (error) { /* a page without address */ }
   }
@@ -671,7 +684,7 @@ function toolbarIn(place, label) {
   const bar = make("div", "gg-toolbar", place);
   bar.setAttribute("role", "toolbar");
   bar.setAttribute("aria-label", label);
-  const buttons = () => [...bar.querySelectorAll("button")];
+  const buttons = () => [...bar.querySelectorAll("button")].filter((one) => one.offsetParent !== null || !one.isConnected);
   new MutationObserver(() => buttons().forEach((one, i) => { if (!one.hasAttribute("tabindex")) { one.tabIndex = i ? -1 : 0; } }))
     .observe(bar, { childList: true });
   bar.addEventListener("keydown", (event) => {
@@ -682,6 +695,10 @@ function toolbarIn(place, label) {
     event.stopPropagation();
     all[(to + all.length) % all.length].focus();
   });
+  new ResizeObserver(() => { /* of those that are seen one can be reached by Tab */
+    const seen = buttons();
+    if (seen.length && !seen.some((one) => one.tabIndex === 0)) { seen[0].tabIndex = 0; }
+  }).observe(bar);
   /* After a click of the mouse the arrow keys go from step to step. */
   bar.addEventListener("click", (event) => {
     if (event.detail) { bar.closest(".glassgrad-stage").focus({ preventScroll: true }); }
@@ -692,8 +709,9 @@ function toolbarIn(place, label) {
   return bar;
 }
 
-const fresh = within.querySelectorAll(".glassgrad-stage:not([data-ready])");
-return [...fresh].filter((root) => root.querySelector(".gg-data")).map((root) => {
+const found = within.matches && within.matches(".glassgrad-stage") ? [within] : [...within.querySelectorAll(".glassgrad-stage")];
+return found.filter((root) => !root.stage && root.querySelector(".gg-data")).map((root) => {
+  root.querySelectorAll(".gg-stage").forEach((old) => old.remove()); /* a page that was saved from a browser */
   root.setAttribute("data-ready", "");
   return setUp(root, moved);
 });
