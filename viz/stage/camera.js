@@ -40,7 +40,7 @@ function cameraOn(frame, world, moved, isReady) {
   ["pointerup", "pointercancel", "pointerleave"].forEach((name) => {
     frame.addEventListener(name, (event) => { pointers.delete(event.pointerId); pinch = null; });
   });
-  return { fit, release: () => { isOwn = false; }, show, zoom: (by) => { isOwn = true; zoom(by, frame.clientWidth / 2, frame.clientHeight / 2); },
+  return { fit, needs: (boxes) => scaleFor(around(boxes)), release: () => { isOwn = false; }, show, zoom: (by) => { isOwn = true; zoom(by, frame.clientWidth / 2, frame.clientHeight / 2); },
     pan: (x, y) => { isOwn = true; pan(x, y); }, resize, view: () => ({ ...view }),
     set: (to) => { view = { ...to }; isOwn = true; apply(); }, isOwn: () => isOwn };
 

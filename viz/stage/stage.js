@@ -3,6 +3,7 @@
    up every stage within an element, once, reports each move of a reader to `moved`, and gives back, for
    each, how to go to a step. `operations` are the rows of the table as JavaScript. */
 
+const TOO_SMALL = 0.45; /* below this scale nobody can read */
 const LARGE = 30; /* from so many nodes a network is seen as one */
 const TELLING = ["mistakes", "more", "explore"]; /* the drawers that have the answers: with them nobody predicts */
 const PACE = 2000, CALM_PACE = 4000; /* how long a step stays while playing, in milliseconds */
@@ -19,6 +20,7 @@ function setUp(root, moved) {
   let steps = stepsSeen(), now = 0, timer = null;
   let isPredicting = false, isRevealed = false, wrongEngine = null, layout = null, picture = null;
   graph.nodes.forEach((node, i) => { node.of = shortFormula(i); });
+  let alone = null; /* the node whose surroundings alone are seen */
   let lit = []; /* the boxes of the step, on the level of the network */
   let throws = [graph.values[graph.root]], way = [], selected = names.length ? names[0][0] : null;
 
@@ -99,32 +101,46 @@ function setUp(root, moved) {
   }
 
   /* The picture runs to the right, or down where there is more room that way. */
+  function isDownHere() {
+    return frame.clientWidth < 0.9 * frame.clientHeight ||
+      (frame.clientWidth < 560 && frame.clientHeight > 0.75 * frame.clientWidth);
+  }
+
   function arrange() {
     if (!frame.clientWidth) { return; }
-    const isDown = frame.clientWidth < 0.9 * frame.clientHeight ||
-      (frame.clientWidth < 560 && frame.clientHeight > 0.75 * frame.clientWidth);
+    const isDown = isDownHere();
     svg.setAttribute("width", frame.clientWidth);
     svg.setAttribute("height", frame.clientHeight);
-    if (!layout || layout.isDown !== isDown) {
-      if (level === "network") {
-        picture = networkPictureIn(world, graph, network, isDown, openUnit);
-        layout = { isDown, boxes: [], signs: [], ...picture.size };
-      } else {
-        layout = layoutOf(graph.nodes, isDown, unit && unit.members);
-        picture = pictureIn(world, graph, layout, jump, adjustable);
-      }
-      camera.resize({ width: layout.width, height: layout.height });
-      picture.boxes.forEach((box, i) => {
-        if (!box) { return; }
-        box.addEventListener("mouseenter", () => point(i, true));
-        box.addEventListener("mouseleave", () => point(i, false));
-      });
-      drawMinimap();
-      leaves();
-      show(false);
-    }
+    if (!layout || (layout.isDown !== isDown && alone === null)) { redraw(isDown); }
     reserve();
     frameStep();
+  }
+
+  /* Draws what is seen: the network, a neuron, all scalars, or the surroundings of one node. */
+  function redraw(isDown) {
+    if (level === "network") {
+      picture = networkPictureIn(world, graph, network, isDown, openUnit);
+      layout = { isDown, boxes: [], signs: [], ...picture.size };
+    } else {
+      layout = alone === null ? layoutOf(graph.nodes, isDown, unit && unit.members) : larger([true, false].map((way) =>
+        layoutOf(graph.nodes, way, new Set([alone]))));
+      picture = pictureIn(world, graph, layout, jump, adjustable);
+    }
+    camera.resize({ width: layout.width, height: layout.height });
+    picture.boxes.forEach((box, i) => {
+      if (!box) { return; }
+      box.addEventListener("mouseenter", () => point(i, true));
+      box.addEventListener("mouseleave", () => point(i, false));
+    });
+    drawMinimap();
+    leaves();
+    show(false);
+  }
+
+  /* Of two layouts the one that the window shows larger. */
+  function larger(layouts) {
+    const [first, second] = layouts.map(({ width, height }) => camera.needs([{ x: 0, y: 0, width, height }]));
+    return layouts[first > second ? 0 : 1];
   }
 
   /* The equation line is as tall as the tallest of its kinds of steps, so that the picture stands still. */
@@ -148,9 +164,20 @@ function setUp(root, moved) {
       makeWay(lit, camera.view());
       return;
     }
-    const { roles } = litIn(graph, steps[now]);
+    const step = steps[now], isDown = isDownHere();
+    if (alone !== null && alone !== step.node) {
+      alone = null;
+      redraw(isDown);
+    }
+    const { roles } = litIn(graph, step);
     const boxes = [...roles].filter(([key, role]) => !(role === "sender" && steps[now].phase === "forward" && roles.size > 12))
       .map(([key]) => (key[0] === "n" ? layout.boxes : layout.signs)[Number(key.slice(1))]).filter(Boolean);
+    if (alone === null && step.phase !== "update" && graph.nodes[step.node].p.length && camera.needs(boxes) < TOO_SMALL) {
+      alone = step.node; /* what it sends to stands too far away: it is shown with its operands alone */
+      redraw(isDown);
+      frameStep();
+      return;
+    }
     camera.show(boxes);
     makeWay(boxes, camera.view());
   }
@@ -225,7 +252,7 @@ function setUp(root, moved) {
     const { phase } = steps[now];
     level = to;
     unit = toUnit;
-    layout = null;
+    layout = alone = null;
     steps = stepsSeen();
     now = Math.max(0, steps.findIndex((step) => step.phase === phase));
     camera.release();
