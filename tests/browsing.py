@@ -22,7 +22,7 @@ OPTIONS = [
     *("--no-first-run", "--disable-background-networking", "--disable-component-update"),
     "--disable-sync",
 ]
-PATIENCE = 90_000
+PATIENCE = 60_000
 """How long a page may take for anything, in milliseconds."""
 LOCAL = ("file:", "data:", "blob:", "about:")
 
