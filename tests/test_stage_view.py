@@ -22,7 +22,8 @@ LOOK = """async (root, [every, least, readable]) => {
   const stage = root.stage, found = [], page = document.documentElement, n = stage.count;
   const frame = root.querySelector(".gg-frame"), world = root.querySelector(".gg-world");
   const rect = part => part.getBoundingClientRect();
-  const isShown = part => part.getClientRects().length && getComputedStyle(part).visibility !== "hidden";
+  const isShown = part => part.getClientRects().length
+    && getComputedStyle(part).visibility !== "hidden";
   let looked = 0, small = 0;
   for (let i = 0; i < n; i += 1) {
     if (i % every && i !== n - 1) { continue; }
