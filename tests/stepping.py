@@ -47,7 +47,7 @@ READ = """root => {
     slider: [slider.min, slider.value, slider.max].map(Number),
     spoken: slider.getAttribute("aria-valuetext"),
     says: text(".gg-sentence"),
-    equations: all(".gg-equation > :not(.gg-uses)", line => all.call(0, "x", x => x) &&
+    equations: all(".gg-equation > :not(.gg-uses)", line =>
       Array.from(line.querySelectorAll("small, b"), part => part.textContent).join("")),
     uses: root.querySelector(".gg-uses")?.textContent || "",
     ...roles,
@@ -63,7 +63,7 @@ READ = """root => {
     stuck: all(".gg-controls [aria-disabled=true]", part => part.className)
       .filter(name => name)
   };
-}""".replace('all.call(0, "x", x => x) &&\n      ', "")
+}"""
 
 
 @dataclass

@@ -112,6 +112,7 @@ def many() -> Backprop:
     return chain(600)
 
 
+@pytest.mark.slow
 def test_of_very_many_steps_a_window_is_shown(many: Backprop, new_page: Pages) -> None:
     assert len(many) == 600 * 5 + 1
     (one,) = steppers(new_page.show(many.standalone_html()), many)
@@ -146,6 +147,7 @@ def test_a_window_is_reported_and_entered_by_true_numbers(many: Backprop, new_pa
     assert page.evaluate("moves.at(-1)") == 1701
 
 
+@pytest.mark.slow
 def test_up_to_the_limit_everything_is_shown(new_page: Pages) -> None:
     x = Value(2.0, label="x")
     for _ in range((MOST_STEPS - 1) // 2):

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from browsing import Pages
+from needing import mostly_slow
 from stepping import (
     Stepper,
     document,
@@ -53,7 +54,9 @@ def test_predicting_hides_and_shows(how: str, stepper: Stepper) -> None:
 
 
 @pytest.mark.parametrize(
-    "build", [lecture, neuron, reductions, with_loss], ids=lambda build: build.__name__
+    "build",
+    mostly_slow([neuron, lecture, reductions, with_loss]),
+    ids=lambda build: build.__name__,
 )
 def test_nothing_tells_an_answer_before_it_is_asked_for(build: Any, new_page: Pages) -> None:
     one = document(new_page, build(), reduced_motion="reduce")

@@ -246,7 +246,13 @@ def test_keys_on_a_part_do_not_reach_the_notebook(
     before = live.selection()
     click(stepper, "Words")
     slider = ".gg-track input"
-    for part in ("button.gg-forward", slider, ".gg-drawer-body", ".gg-leaf >> nth=0", ".gg-formula"):
+    for part in (
+        "button.gg-forward",
+        slider,
+        ".gg-drawer-body",
+        ".gg-leaf >> nth=0",
+        ".gg-formula",
+    ):
         for key in ("ArrowDown", "j", "ArrowUp", "k", "b"):  # the next cell, the last, a new one
             stepper.locator(part).focus()
             live.page.keyboard.press(key)

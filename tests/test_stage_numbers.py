@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from browsing import Pages
+from needing import mostly_slow
 from stepping import (
     Stepper,
     branches,
@@ -114,7 +115,7 @@ def compare(one: Stepper, right: Backprop) -> int:
 
 @pytest.mark.parametrize(
     "build",
-    [lecture, with_loss, diamond, network, chain, reductions, branches, table],
+    [lecture, with_loss, diamond, network, reductions, branches, *mostly_slow([chain, table], 0)],
     ids=lambda build: build.__name__,
 )
 def test_numbers_are_those_of_python_after_200_changes(build: Any, new_page: Pages) -> None:

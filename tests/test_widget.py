@@ -251,6 +251,7 @@ def test_two_widgets_in_one_page_are_independent(new_page: browsing.Pages) -> No
     assert (saved(page, 0)[-1:], saved(page, 1)) == ([1], [])
 
 
+@pytest.mark.slow
 def test_a_widget_of_very_many_steps_counts_as_python_does(new_page: browsing.Pages) -> None:
     y = Value(1.0, label="x")
     for _ in range(MOST_STEPS):
