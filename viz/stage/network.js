@@ -138,13 +138,17 @@ function vector(numbers) {
 
 function matrix(graph, units, sources) {
   if (units.length * sources.length > 6) { return `${units.length} × ${sources.length} numbers: see Steps`; }
-  return units.map((unit) => sources.map((i) => short(graph.gradients[unit.weights.get(i)])).join(", ")).join("; ");
+  return rowsOf(graph.gradients, units, sources);
+}
+
+/* A number for each weight: rows of neurons, columns of sources. */
+function rowsOf(numbers, units, sources) {
+  return units.map((unit) => sources.map((i) => short(numbers[unit.weights.get(i)])).join(", ")).join("; ");
 }
 
 /* A few weights can stand in the equation; "" for more. */
 function weightsIn(graph, units, sources) {
-  if (units.length * sources.length > 4) { return ""; }
-  return "(" + units.map((unit) => sources.map((i) => short(graph.values[unit.weights.get(i)])).join(", ")).join("; ") + ")";
+  return units.length * sources.length > 4 ? "" : "(" + rowsOf(graph.values, units, sources) + ")";
 }
 
 /* The weights of a layer and their gradients as a table: a row a neuron, a column a source. */
@@ -250,17 +254,18 @@ function networkPictureIn(world, graph, network, isDown, pick) {
 
   function show(step, now, all, isAsked) {
     const seen = all.slice(0, now + 1), has = (phase, at) => seen.some((each) => each.phase === phase && each.layer === at);
-    const isSeeded = seen.some((each) => each.phase === "seed"), roles = new Map();
+    const isSeeded = seen.some((each) => each.phase === "seed"), lit = [];
     discs.forEach((disc, i) => {
       const at = disc.column - 1, isResult = i === graph.root, isLoss = isResult && loss;
       const isKnown = at < 0 || (isLoss ? seen.some((each) => each.phase === "forward" && each.layer === null) : has("forward", at));
       const isSent = isLoss ? isSeeded : at >= 0 && (has("backward", at) || (isResult && isSeeded));
-      const role = roleOf(step, at, Boolean(isLoss), step.layer), isHidden = isAsked && role === "receiver";
+      const role = roleOf(step, at, Boolean(isLoss)), isHidden = isAsked && role === "receiver";
       put(disc.value, isHidden && step.phase === "forward" ? "?" : isKnown ? brief(graph.values[i]) : "–");
       put(disc.gradient, at < 0 ? "" : isHidden && step.phase !== "forward" ? "?" :
         isSent ? brief(graph.gradients[isLoss ? i : disc.unit.sum]) : "–");
       put(disc.title, disc.unit.name ? `${disc.unit.name}: click to open it` : nameOf(graph, network, i));
-      if (role) { disc.group.dataset.role = role; roles.set(disc, role); } else { delete disc.group.dataset.role; }
+      tell(disc.group, "role", role);
+      if (role) { lit.push(disc.box); }
     });
     const sizes = lines.filter((line) => line.leaf !== null);
     const most = Math.max(1e-300, ...sizes.map((line) => Math.abs(graph.values[line.leaf])));
@@ -277,11 +282,11 @@ function networkPictureIn(world, graph, network, isDown, pick) {
       if (isBack || isForth) { line.tip.setAttribute("d", arrow(line.path, isBack ? "backward" : "forward")); }
       line.path.style.strokeWidth = tenth(0.6 + 5 * Math.min(1, Number.isFinite(share) ? share : 1));
     });
-    return [...roles.keys()].map((disc) => disc.box);
+    return lit;
   }
 
-  function roleOf(step, at, isLoss, layer) {
-    const last = network.layers.length - 1;
+  function roleOf(step, at, isLoss) {
+    const last = network.layers.length - 1, { layer } = step;
     if (step.phase === "seed") { return isLoss || (!loss && at === last) ? "receiver" : null; }
     if (step.phase === "forward") {
       if (layer === null) { return isLoss ? "receiver" : at === last ? "sender" : null; }

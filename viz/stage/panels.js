@@ -239,16 +239,18 @@ function drawersIn(place, bar, opened) {
   body.dataset.lmSuppressShortcuts = true;
   body.setAttribute("role", "group");
   let now = null;
-  return { add, open, has: (name) => drawers.has(name), isOpen: () => now, body };
+  return { add, open, toggle, has: (name) => drawers.has(name), isOpen: () => now };
 
   function add(name, label, button) {
     const content = make("div", "gg-drawer-" + name, body);
     content.hidden = true;
-    const opener = buttonIn(bar, "open-" + name, button, () => open(now === name ? null : name), label);
+    const opener = buttonIn(bar, "open-" + name, button, () => toggle(name), label);
     opener.setAttribute("aria-expanded", "false");
     drawers.set(name, { content, opener, label });
     return content;
   }
+
+  function toggle(name) { open(now === name ? null : name); }
 
   function open(name) {
     const opener = now && box.contains(document.activeElement) ? drawers.get(now).opener : null;
@@ -364,7 +366,7 @@ function mistakesIn(place, choose) {
     choose(chosen);
   }, name));
   const { body, head } = tableIn(place, ["node", "right", ...names]);
-  return (graph, count, isComplete) => {
+  return (graph, count) => {
     buttons.forEach((button, i) => button.setAttribute("aria-pressed", names[i] === chosen));
     [...head.cells].forEach((cell, i) => cell.classList.toggle("gg-chosen", names[i - 2] === chosen));
     why.textContent = chosen ? WHY[chosen] : "";

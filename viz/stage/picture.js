@@ -121,7 +121,7 @@ function pictureIn(world, graph, layout, pick, adjust) {
   }
 
   /* One step: `known` is what has come, `asked` what is hidden while a person guesses. */
-  function show(step, known, { isAsked = false, wrong = null } = {}) {
+  function show(step, known, { isAsked = false, beside = null } = {}) {
     const lit = litIn(graph, step);
     const largest = known.gradients.reduce((most, each) =>
       (each !== null && Number.isFinite(each) ? Math.max(most, Math.abs(each)) : most), 0) || 1;
@@ -137,7 +137,7 @@ function pictureIn(world, graph, layout, pick, adjust) {
       if (signs[i]) { tell(signs[i], "role", lit.roles.get("o" + i)); }
       if (!box.gradient) { return; }
       put(box.gradient, isAsked && lit.asked.gradients.has(i) ? "?" : short(known.gradients[i]));
-      put(box.wrong, wrong && wrong.has(i) ? "≠ " + short(wrong.get(i)) : "");
+      put(box.wrong, beside && beside[i].isOff ? "≠ " + short(beside[i].wrong) : "");
       const status = known.isSeeded || known.gradients[i] !== null ? known.status(i) : "", share = graph.uses[i] ? known.received[i] / graph.uses[i] : 1;
       tell(box.group, "status", status);
       box.told = () => described(node, i, status, known);

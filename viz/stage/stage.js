@@ -19,6 +19,7 @@ function setUp(root, moved) {
   const opening = level;
   let steps = stepsSeen(), now = 0, timer = null;
   let isPredicting = false, isRevealed = false, wrongEngine = null, layout = null, picture = null;
+  const formulas = new Map(allSteps.filter((step) => step.phase === "forward").map((step) => [step.node, step.equations[0][0][1]]));
   graph.nodes.forEach((node, i) => { node.of = shortFormula(i); });
   let alone = null; /* the node whose surroundings alone are seen */
   let lit = []; /* the boxes of the step, on the level of the network */
@@ -69,7 +70,7 @@ function setUp(root, moved) {
   saying.setAttribute("aria-live", "polite");
   note.hidden = !note.textContent;
   predictor.setAttribute("aria-pressed", "false");
-  [["fit", "Show all of the graph (F)", () => { camera.fit(); frameStep(); }],
+  [["fit", "Show all of the graph (F)", fit],
     ["closer", "Zoom in (+)", () => camera.zoom(1.25)],
     ["farther", "Zoom out (-)", () => camera.zoom(0.8)]].forEach(([name, label, act]) => buttonIn(tools, name, label, act));
   root.querySelectorAll(".gg-static").forEach((part) => { part.hidden = true; });
@@ -155,6 +156,11 @@ function setUp(root, moved) {
     showEquation(graph, steps[now], isHidden());
   }
 
+  function fit() {
+    camera.fit();
+    frameStep();
+  }
+
   function fitLater() { requestAnimationFrame(arrange); }
 
   function frameStep() {
@@ -170,7 +176,7 @@ function setUp(root, moved) {
       redraw(isDown);
     }
     const { roles } = litIn(graph, step);
-    const boxes = [...roles].filter(([key, role]) => !(role === "sender" && steps[now].phase === "forward" && roles.size > 12))
+    const boxes = [...roles].filter(([key, role]) => !(role === "sender" && step.phase === "forward" && roles.size > 12))
       .map(([key]) => (key[0] === "n" ? layout.boxes : layout.signs)[Number(key.slice(1))]).filter(Boolean);
     if (alone === null && step.phase !== "update" && graph.nodes[step.node].p.length && camera.needs(boxes) < TOO_SMALL) {
       alone = step.node; /* what it sends to stands too far away: it is shown with its operands alone */
@@ -310,16 +316,17 @@ function setUp(root, moved) {
     const throwsSoFar = throws.length > 1 ? `throw ${throws.length - 1} · ` : "";
     timeline(steps, now, level === "network" || unit, throwsSoFar);
     levels();
-    showEquation(graph, step, hidden, besides(step, hidden));
+    const beside = wrongEngine && !hidden && known ? compared(graph, wrongEngine, edgesSent()) : null;
+    showEquation(graph, step, hidden, beside && besides(step, beside));
     guess.show(step.answer ? referred(graph, step.answer) : null, step.of || askedFor(step), isPredicting && step.answer !== null, hidden, isNew);
     page.classList.toggle("gg-updated", step.phase === "update");
     world.setAttribute("class", "gg-world gg-at-" + (step.phase === "seed" ? "backward" : step.phase === "update" ? "forward" : step.phase));
-    if (known) { picture.show(step, known, { isAsked: hidden, wrong: wrongNow() }); } else { lit = picture.show(step, now, steps, hidden); }
+    if (known) { picture.show(step, known, { isAsked: hidden, beside }); } else { lit = picture.show(step, now, steps, hidden); }
     showRows(graph, steps, now, isPredicting, hidden, drawers.isOpen() === "table");
     showWords(graph, step, sentence, known, hidden);
     matrices.hidden = level !== "network";
     if (level === "network" && drawers.isOpen() === "table") { matricesIn(matrices, graph, network, step); }
-    if (drawers.isOpen() === "mistakes") { showMistakes(graph, edgesSent(), now); }
+    if (drawers.isOpen() === "mistakes") { showMistakes(graph, edgesSent()); }
     if (drawers.isOpen() === "explore") { experiments(); }
     /* Not `disabled`: that would throw the focus away while stepping with the keyboard. */
     [toFirst, back].forEach((one) => one.setAttribute("aria-disabled", now === 0));
@@ -336,25 +343,22 @@ function setUp(root, moved) {
   }
 
   /* What the chosen wrong engine has where the step arrives. */
-  function besides(step, hidden) {
-    if (!wrongEngine || hidden || step.phase !== "backward" || level === "network") { return null; }
-    const [[sender, k]] = step.edges, i = graph.nodes[sender].p[k];
-    const { wrong, right, isOff } = compared(graph, wrongEngine, edgesSent())[i];
+  function besides(step, beside) {
+    if (step.phase !== "backward") { return null; }
+    const [[sender, k]] = step.edges, i = graph.nodes[sender].p[k], { wrong, right, isOff } = beside[i];
     return `${wrongEngine}: gradient of ${graph.nodes[i].n} is ${short(wrong)} now` +
       (isOff ? `, right is ${short(right)}` : wrong === right ? ", as it should be" : ", and not complete");
   }
 
   /* What a node without a name of its own is, in a few characters. */
   function shortFormula(i) {
-    const step = allSteps.find((each) => each.phase === "forward" && each.node === i);
-    const text = step && /^v\d+$/.test(graph.nodes[i].n) ? written(graph, step.equations[0][0][1]).replace(/ \* /g, "·").replace(/ /g, "") : "";
+    const text = formulas.has(i) && /^v\d+$/.test(graph.nodes[i].n) ? written(graph, formulas.get(i)).replace(/ \* /g, "·").replace(/ /g, "") : "";
     return text.length <= 9 ? text : "";
   }
 
   /* Where the whole expression is too long, that of the node. */
   function ownFormula(i) {
-    const step = allSteps.find((each) => each.phase === "forward" && each.node === i);
-    return graph.nodes[i].n + (step ? " = " + written(graph, step.equations[0][0][1]) : "");
+    return graph.nodes[i].n + (formulas.has(i) ? " = " + written(graph, formulas.get(i)) : "");
   }
 
   /* How many edges have been sent along; null for all, before the first and after the last. */
@@ -362,12 +366,6 @@ function setUp(root, moved) {
     if (level === "network") { return null; }
     const full = stepsNow(graph, allSteps), upTo = full.slice(0, full.indexOf(steps[now]) + 1).filter((step) => step.phase === "backward");
     return upTo.length ? upTo.reduce((sum, step) => sum + step.edges.length, 0) : null;
-  }
-
-  function wrongNow() {
-    if (!wrongEngine || isHidden()) { return null; }
-    const found = compared(graph, wrongEngine, edgesSent());
-    return new Map(found.map(({ wrong }, i) => [i, wrong]).filter(([i]) => found[i].isOff));
   }
 
   function choose(name) { wrongEngine = name; show(false); }
@@ -648,7 +646,7 @@ function setUp(root, moved) {
         .map(([name, number]) => [places.get(name), numberOf(typeof number === "string" ? number : Number(number))]);
       graph.rate = Number.isFinite(from.rate) ? from.rate : data.rate;
       if (rateField) { rateField.value = graph.rate === null ? "" : String(graph.rate); }
-      graph.restore(given.filter(([, number], at) => given[at][1] === number || Number.isNaN(number)));
+      graph.restore(given);
       throws = [graph.values[graph.root]];
       way = [];
       changed();
@@ -686,7 +684,7 @@ function setUp(root, moved) {
     const { target } = event, key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     if (event.altKey || event.ctrlKey || event.metaKey || target.type === "text" || target.tagName === "SELECT") { return; }
     if (isHidden() && /^[-.0-9]$/.test(key)) { guess.input.focus(); return; }
-    const acts = { p: predict, f: () => { camera.fit(); frameStep(); }, "+": () => camera.zoom(1.25), "-": () => camera.zoom(0.8),
+    const acts = { p: predict, f: fit, "+": () => camera.zoom(1.25), "-": () => camera.zoom(0.8),
       t: toggled("table"), w: toggled("words"), m: toggled("mistakes"), e: thrower && toggled("explore"),
       n: thrower && throwAgain, r: thrower && restoreNumbers, Escape: drawers.isOpen() ? () => drawers.open(null) : unit && closeUnit };
     if (event.shiftKey && key.startsWith("Arrow")) {
@@ -703,7 +701,7 @@ function setUp(root, moved) {
     acts[key]();
   }
 
-  function toggled(name) { return () => drawers.open(drawers.isOpen() === name ? null : name); }
+  function toggled(name) { return () => drawers.toggle(name); }
 }
 
 /* A toolbar with one tab stop; the arrow keys move inside. */
