@@ -9,7 +9,6 @@ rounding, that is said.
 
 from __future__ import annotations
 
-import inspect
 import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -23,7 +22,7 @@ from glassgrad.engine.backward import topological_order
 from glassgrad.engine.errors import GradientMismatchError
 from glassgrad.engine.functional import value_and_grad
 from glassgrad.engine.gradient import grad
-from glassgrad.engine.misuse import real
+from glassgrad.engine.misuse import other_signature, real
 from glassgrad.engine.op import Operation, Pairing, Reduction
 from glassgrad.engine.text import describe, told
 from glassgrad.engine.tree import is_sequence
@@ -169,17 +168,11 @@ _ONE_LIST = "For a function of one list write check_gradients(lambda *xs: f(xs),
 
 
 def _check_takes(function: Callable[..., Any], count: int) -> None:
-    try:
-        signature = inspect.signature(function)
-    except ValueError:  # a builtin function may not say what it takes
-        return
-    try:
-        signature.bind(*[None] * count)
-    except TypeError:
+    if (found := other_signature(function, count)) is not None:
         raise TypeError(
             f"check_gradients calls the function with one argument per number, {count} in all, "
-            f"but {_title(function)} takes {signature}. {_ONE_LIST}"
-        ) from None
+            f"but {_title(function)} takes {found}. {_ONE_LIST}"
+        )
 
 
 def _checked_tolerance(tolerance: float) -> float:

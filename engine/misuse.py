@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from inspect import Signature, signature
 from math import isfinite
 from types import FrameType
 from typing import Any, NoReturn, SupportsFloat
@@ -41,6 +42,19 @@ _REMEDY = {
 def is_real(number: object) -> bool:
     """Whether `number` is a real scalar the engine accepts (Values are not numbers)."""
     return isinstance(number, REAL)
+
+
+def other_signature(function: Callable[..., Any], count: int) -> Signature | None:
+    """What a function takes, where it does not take so many arguments by position; else None."""
+    try:
+        found = signature(function)
+    except ValueError:  # a builtin function may not say what it takes
+        return None
+    try:
+        found.bind(*[None] * count)
+    except TypeError:
+        return found
+    return None
 
 
 def real(number: Any, role: str) -> float:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from inspect import signature
 from itertools import count
 from keyword import iskeyword
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glassgrad.engine.arrays import ValueArray
-from glassgrad.engine.misuse import is_real, not_defined, real
+from glassgrad.engine.misuse import is_real, not_defined, other_signature, real
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import listed
 
@@ -559,16 +558,8 @@ def _problem_of_name(name: Any) -> str:
 
 
 def _check_takes(name: str, what: str, function: Any, count: int, meaning: str) -> None:
-    try:
-        expected = signature(function)
-    except ValueError:  # a builtin function may not say what it takes
-        return
-    try:
-        expected.bind(*[None] * count)
-    except TypeError:
-        raise TypeError(
-            f"The {what} of {name} takes {meaning}: {count} arguments, not {expected}."
-        ) from None
+    if (found := other_signature(function, count)) is not None:
+        raise TypeError(f"The {what} of {name} takes {meaning}: {count} arguments, not {found}.")
 
 
 def row_called(name: str) -> Operation:
