@@ -103,8 +103,8 @@ DOCUMENT_STYLE = (
 )
 
 
-def document(title: str, body: str) -> str:
-    """A whole HTML document, its title as a heading; `body` is HTML.
+def document(title: str, body: str, style: str = DOCUMENT_STYLE) -> str:
+    """A whole HTML document, its title as a heading; `body` is HTML, light and dark by its style.
 
     >>> from glassgrad.viz.markup import document
     >>> "<h1>a &lt; b</h1><p>c</p>" in document("a < b", "<p>c</p>")
@@ -114,7 +114,7 @@ def document(title: str, body: str) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{DOCUMENT_STYLE}</style></head>"
+        f"<title>{title}</title><style>{style}</style></head>"
         f"<body><main><h1>{title}</h1>{body}</main></body></html>\n"
     )
 

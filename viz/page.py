@@ -14,18 +14,18 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
-from glassgrad.viz import stage
+from glassgrad.viz import markup, stage
 from glassgrad.viz.assets import compact_style, compacted, stage_script
 from glassgrad.viz.drawing import MAX_NODES, picture_of
-from glassgrad.viz.markup import figure, image
 from glassgrad.viz.mistakes import Mistakes
 from glassgrad.viz.render import RendererMissingError, RenderingError
 from glassgrad.viz.steps import Steps
 from glassgrad.viz.told import SHARES, SentAtOnce, Told
 
 _HEADINGS = ("step", "phase", "edge", "upstream", "local", "contribution", "result")
-DOCUMENT_STYLE = (
-    "body{margin:0}h1{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}"
+_DOCUMENT_STYLE = (
+    ":root{color-scheme:light dark}body{margin:0}"
+    "h1{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}"
     "@media(prefers-color-scheme:dark){body{background:#14181f}}"
 )
 OWN = 'document.currentScript.closest(".glassgrad-stage")'
@@ -53,7 +53,8 @@ def element(steps: Steps, more: str = "", code: str = "") -> str:
     data = _json(stage.data(steps, told))
     below = f'<div class="gg-more">{more}</div>' if more else ""
     return (
-        f'<div class="glassgrad-stage" lang="en" role="group" aria-label="{_title(steps)}" '
+        '<div class="glassgrad-stage" lang="en" role="group" '
+        f'aria-label="{html.escape(_title(steps))}" '
         f'data-lm-suppress-shortcuts="true"><style>{compact_style("stage/stage.css")}</style>'
         f'<div class="gg-static">{_picture(steps)}{below}'
         f"{_table(steps, told)}{_shares(told)}{_mistakes(steps)}</div>"
@@ -73,19 +74,12 @@ def operations(steps: Steps) -> str:
 
 def document(steps: Steps, more: str = "") -> str:
     """The stage as a whole HTML document; for `more` see `page`."""
-    title = _title(steps)
     body = page(steps, more).replace("<div", "<div data-focus=true", 1)  # it has the keys
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>{title}</title><style>{DOCUMENT_STYLE}</style></head>"
-        f"<body><main><h1>{title}</h1>{body}</main></body></html>\n"
-    )
+    return markup.document(_title(steps), body, _DOCUMENT_STYLE)
 
 
 def _title(steps: Steps) -> str:
-    return html.escape(f"Backpropagation through {steps.diagram[steps.root].name}")
+    return f"Backpropagation through {steps.diagram[steps.root].name}"
 
 
 def _picture(steps: Steps) -> str:
@@ -96,8 +90,8 @@ def _picture(steps: Steps) -> str:
         svg = drawing.svg
     except (RendererMissingError, RenderingError) as error:
         return f"<p>{html.escape(str(error))}</p>{note}"
-    shown = image(_compact(svg), drawing.description())
-    return f"{figure(shown, 'gg-picture')}{note}"
+    shown = markup.image(_compact(svg), drawing.description())
+    return f"{markup.figure(shown, 'gg-picture')}{note}"
 
 
 def _compact(svg: str) -> str:
