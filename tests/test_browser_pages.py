@@ -5,7 +5,8 @@ from browsing import Pages
 from stepping import HEAD, Stepper, document, fragment, neuron, steppers
 
 from glassgrad import Backprop, Value, backprop
-from glassgrad.viz.page import element, operations, script
+from glassgrad.viz.assets import stage_script
+from glassgrad.viz.page import Page
 from glassgrad.viz.stage import MOST_STEPS
 
 
@@ -67,7 +68,7 @@ def test_two_copies_do_not_disturb_each_other(steps: Backprop, new_page: Pages) 
 def test_running_the_script_again_changes_nothing(stepper: Stepper) -> None:
     stepper.click("forward")
     before = stepper.root.evaluate("root => root.innerHTML")
-    again = f"{script()}(document, null, {operations(stepper.steps)}).length"
+    again = f"{stage_script()}(document, null, {Page(stepper.steps).functions}).length"
     assert stepper.root.page.evaluate(again) == 0
     assert stepper.root.evaluate("root => root.innerHTML") == before
     stepper.click("forward")
@@ -77,11 +78,13 @@ def test_running_the_script_again_changes_nothing(stepper: Stepper) -> None:
 def test_the_script_is_one_function_that_sets_up_an_element(
     steps: Backprop, new_page: Pages
 ) -> None:
-    page = new_page.show(f"{HEAD}<div>{element(steps)}</div><main>{element(steps)}</main>")
+    page = new_page.show(
+        f"{HEAD}<div>{Page(steps).element}</div><main>{Page(steps).element}</main>"
+    )
     moves = f"""() => {{
       window.moves = [];
-      window.go = {script()}(document.querySelector("main"), index => moves.push(index),
-        {operations(steps)});
+      window.go = {stage_script()}(document.querySelector("main"), index => moves.push(index),
+        {Page(steps).functions});
       return go.length;
     }}"""
     assert page.evaluate(moves) == 1
@@ -138,8 +141,10 @@ def test_of_very_many_steps_a_window_is_shown(many: Backprop, new_page: Pages) -
 
 
 def test_a_window_is_reported_and_entered_by_true_numbers(many: Backprop, new_page: Pages) -> None:
-    page = new_page.show(HEAD + element(many))
-    page.evaluate(f"window.moves = []; window.go = {script()}(document, i => moves.push(i), {{}})")
+    page = new_page.show(HEAD + Page(many).element)
+    page.evaluate(
+        f"window.moves = []; window.go = {stage_script()}(document, i => moves.push(i), {{}})"
+    )
     (one,) = steppers(page, many)
     page.evaluate("go[0](1700)")
     assert one.at() == 1701

@@ -18,7 +18,7 @@ from markup import SVG, Elements, picture, without_scripts
 from glassgrad import Backprop, Neuron, Value, backprop, step_neuron
 from glassgrad.engine.printing import short
 from glassgrad.viz.assets import compact_style, compacted, stage_script
-from glassgrad.viz.page import operations
+from glassgrad.viz.page import Page
 from glassgrad.viz.told import tell
 
 
@@ -132,7 +132,7 @@ def test_there_is_no_id_that_two_copies_could_share(build: Callable[[], Value]) 
 
 
 def test_the_script_survives_a_host_that_joins_lines() -> None:
-    for script in (stage_script(), operations(backprop(lecture_neuron()))):
+    for script in (stage_script(), Page(backprop(lecture_neuron())).functions):
         assert "//" not in script
         assert "\n" not in script
 

@@ -12,9 +12,9 @@ import browsing
 import pytest
 
 from glassgrad import Backprop, Value, backprop
-from glassgrad.viz.page import element, operations, script
+from glassgrad.viz.page import Page
 from glassgrad.viz.stage import MOST_STEPS
-from glassgrad.viz.widget import _MODULE, ADVICE, _stepper_class
+from glassgrad.viz.widget import ADVICE, _stepper_class, module
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -62,7 +62,7 @@ def steps() -> Backprop:
     return backprop((x * w + x).tanh())
 
 
-MODULE = _MODULE % (script(), operations(steps()))
+MODULE = module(Page(steps()))
 
 
 # In Python.
@@ -162,7 +162,7 @@ def shown(new_page: browsing.Pages, what: Backprop, *places: int) -> "Page":
     page.clock.install()
     page.goto("data:text/html," + PAGE)
     page.clock.pause_at(datetime.now(timezone.utc) + timedelta(hours=1))
-    page.evaluate(STAND_IN, [MODULE, element(what, what.more()), places])
+    page.evaluate(STAND_IN, [MODULE, Page(what, what.more()).element, places])
     return page
 
 

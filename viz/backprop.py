@@ -14,7 +14,7 @@ from glassgrad.engine.printing import printing
 from glassgrad.engine.text import describe, told
 from glassgrad.viz.drawing import check_whole
 from glassgrad.viz.mistakes import Mistakes
-from glassgrad.viz.page import document, element, operations, page
+from glassgrad.viz.page import Page
 from glassgrad.viz.report import report
 from glassgrad.viz.stage import MOST_STEPS, shown_steps
 from glassgrad.viz.steps import Steps
@@ -58,11 +58,11 @@ class Backprop(Steps):
 
     def html(self) -> str:
         """The steps as one self-contained piece of HTML."""
-        return page(self, self.more())
+        return Page(self, self.more()).html()
 
     def standalone_html(self) -> str:
         """The steps as a whole HTML document."""
-        return document(self, self.more())
+        return Page(self, self.more()).document()
 
     def more(self) -> str:
         """What the page has besides the steps, as HTML: nothing, unless they are a neuron's."""
@@ -84,7 +84,7 @@ class Backprop(Steps):
         """
         shown = shown_steps(self)
         on_page = range(shown[0].index, shown[-1].index + 1)
-        return stepper(element(self, self.more()), operations(self), on_page)
+        return stepper(Page(self, self.more()), on_page)
 
     def save(self, path: str | Path) -> Path:
         """Write the steps to a file: .html, .json or .txt.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from glassgrad.viz.dot import DATA, FAINT, FAN, FRAME, GRADIENT, INK, OPERATION, PAPER
 
@@ -138,21 +138,44 @@ def image(svg: str, alternative: str, style: str = "") -> str:
     return f'<img alt="{html.escape(alternative)}"{look} src="data:image/svg+xml;base64,{encoded}">'
 
 
-def table(caption: str, rows: Sequence[Sequence[str]]) -> str:
+def table(caption: str, rows: Iterable[Sequence[str]], alarm: str = "\0", cell: str = "th") -> str:
     """A table of texts, headings first; the first cell of a row is its heading.
+
+    Args:
+        caption: what the table shows.
+        rows: its cells.
+        alarm: how the texts of cells begin that stand out.
+        cell: "td" if the first cell of a row is one as the others.
 
     >>> from glassgrad.viz.markup import table
     >>> "<td>a &lt; b</td>" in table("Nodes", [["node", "as"], ["c", "a < b"]])
     True
     """
-    head = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in rows[0])
-    body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows[1:])
+    headings, *below = rows
+    head = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in headings)
+    body = "".join(f"<tr>{_cells(row, alarm, cell)}</tr>" for row in below)
     return (
         f"<table><caption>{html.escape(caption)}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table>"
     )
 
 
-def _cells(row: Sequence[str]) -> str:
-    first, *rest = map(html.escape, row)
-    return f'<th scope="row">{first}</th>' + "".join(f"<td>{cell}</td>" for cell in rest)
+def _cells(row: Sequence[str], alarm: str, first: str) -> str:
+    texts = [f"{' class=gg-off' * text.startswith(alarm)}>{html.escape(text)}" for text in row]
+    scope = ' scope="row"' if first == "th" else ""
+    below = "".join(f"<td{text}</td>" for text in texts[1:])
+    return f"<{first}{scope}{texts[0]}</{first}>{below}"
+
+
+def scrolling_table(
+    caption: str, rows: Iterable[Sequence[str]], kind: str, alarm: str = "\0"
+) -> str:
+    """A table in a box of this class, which scrolls and can be reached by keyboard; see `table`.
+
+    Its rows have no headings: a sanitiser such as nbconvert's lets only plain cells through.
+    """
+    return (
+        f'<div class="gg-scroll {kind}" tabindex="0" role="group" '
+        f'aria-label="{html.escape(caption)}" data-lm-suppress-shortcuts="true">'
+        f"{table(caption, rows, alarm, 'td')}</div>"
+    )

@@ -18,7 +18,7 @@ from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import clipped, describe, suggestion, told, visible
 from glassgrad.engine.value import is_parameter
 from glassgrad.viz.backprop import Backprop
-from glassgrad.viz.page import row, table
+from glassgrad.viz.markup import scrolling_table
 from glassgrad.viz.step import Step
 from glassgrad.viz.told import Sent
 
@@ -158,8 +158,7 @@ class NeuronSteps(Backprop):
         """The table of the three factors, for the page."""
         if not self.factors:
             return ""
-        rows = (row(cells) for cells in self._rows())
-        return table(self._title(), self._headings(), rows, "gg-chain")
+        return scrolling_table(self._title(), [self._headings(), *self._rows()], "gg-chain")
 
 
 def step_neuron(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from glassgrad.viz import markup, stage
 from glassgrad.viz.assets import compact_style, compacted, stage_script
@@ -36,50 +36,50 @@ _MOST_LISTED = 2_000
 """Of more operands of a compiled node a page lists the first."""
 
 
-def page(steps: Steps, more: str = "") -> str:
-    """The stage, to stand inside a page or a notebook cell.
+class Page:
+    """The stage of some steps: what it says and computes with, made once for all its uses.
 
     Args:
         steps: what to step through.
         more: HTML to stand above the table of all steps.
+
+    Attributes:
+        functions: the operations that it computes with, as an expression in JavaScript.
+        element: the stage without the code that sets it up, for somebody else to do.
+
+    >>> from glassgrad import Value, backprop
+    >>> Page(backprop(Value(3.0) * 2.0)).html()[:40]
+    '<div class="glassgrad-stage" lang="en" r'
     """
-    script = stage_script(stage.has_network(steps))
-    return element(steps, more, f"<script>{script}({OWN},null,{operations(steps)})</script>")
 
+    def __init__(self, steps: Steps, more: str = "") -> None:
+        functions, why_not = stage.javascript(steps)
+        told = stage.all_told(steps)
+        self._has_network = stage.has_network(steps)
+        self._title = f"Backpropagation through {steps.diagram[steps.root].name}"
+        self.functions = compacted(functions)
+        self.element = self._element(steps, told, _json(stage.data(steps, told, why_not)), more)
 
-def element(steps: Steps, more: str = "", code: str = "") -> str:
-    """The stage with the code that sets it up, or without, if somebody else does."""
-    told = stage.all_told(steps)
-    data = _json(stage.data(steps, told))
-    below = f'<div class="gg-more">{more}</div>' if more else ""
-    return (
-        '<div class="glassgrad-stage" lang="en" role="group" '
-        f'aria-label="{html.escape(_title(steps))}" '
-        f'data-lm-suppress-shortcuts="true"><style>{compact_style("stage/stage.css")}</style>'
-        f'<div class="gg-static">{_picture(steps)}{below}'
-        f"{_table(steps, told)}{_shares(told)}{_mistakes(steps)}</div>"
-        f'<script type="application/json" class="gg-data">{data}</script>{code}</div>'
-    )
+    def _element(self, steps: Steps, told: Sequence[Told], data: str, more: str) -> str:
+        below = f'<div class="gg-more">{more}</div>' if more else ""
+        return (
+            '<div class="glassgrad-stage" lang="en" role="group" '
+            f'aria-label="{html.escape(self._title)}" '
+            f'data-lm-suppress-shortcuts="true"><style>{compact_style("stage/stage.css")}</style>'
+            f'<div class="gg-static">{_picture(steps)}{below}'
+            f"{_table(steps, told)}{_shares(told)}{_mistakes(steps)}</div>"
+            f'<script type="application/json" class="gg-data">{data}</script></div>'
+        )
 
+    def html(self) -> str:
+        """The stage, to stand inside a page or a notebook cell."""
+        code = f"{stage_script(self._has_network)}({OWN},null,{self.functions})"
+        return f"{self.element.removesuffix('</div>')}<script>{code}</script></div>"
 
-def script() -> str:
-    """The function that sets up the stages in an element; see `assets.stage_script`."""
-    return stage_script()
-
-
-def operations(steps: Steps) -> str:
-    """The operations that the page computes with, as an expression in JavaScript."""
-    return compacted(stage.javascript(steps))
-
-
-def document(steps: Steps, more: str = "") -> str:
-    """The stage as a whole HTML document; for `more` see `page`."""
-    body = page(steps, more).replace("<div", "<div data-focus=true", 1)  # it has the keys
-    return markup.document(_title(steps), body, _DOCUMENT_STYLE)
-
-
-def _title(steps: Steps) -> str:
-    return f"Backpropagation through {steps.diagram[steps.root].name}"
+    def document(self) -> str:
+        """The stage as a whole HTML document."""
+        body = self.html().replace("<div", "<div data-focus=true", 1)  # it has the keys
+        return markup.document(self._title, body, _DOCUMENT_STYLE)
 
 
 def _picture(steps: Steps) -> str:
@@ -123,37 +123,9 @@ def _rounded(number: re.Match[str]) -> str:
     return f"{float(number[0]):.1f}".removesuffix(".0")
 
 
-def table(caption: str, headings: Sequence[str], rows: Iterable[str], kind: str) -> str:
-    """A table in a box that scrolls and can be reached by keyboard.
-
-    Args:
-        caption: what the table shows, as text.
-        headings: what stands over the columns, as text.
-        rows: HTML, for example made by `row`.
-        kind: the class of the box.
-    """
-    title = html.escape(caption)
-    head = "".join(f'<th scope="col">{html.escape(heading)}</th>' for heading in headings)
-    return (
-        f'<div class="gg-scroll {kind}" tabindex="0" role="group" aria-label="{title}" '
-        f'data-lm-suppress-shortcuts="true"><table>'
-        f"<caption>{title}</caption><thead><tr>{head}</tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
-
-
-def row(cells: Iterable[str], alarm: str = "\0") -> str:
-    """A row of a table whose cells are texts; those that begin with `alarm` stand out."""
-    return "<tr>" + "".join(_cell(cell, cell.startswith(alarm)) for cell in cells) + "</tr>"
-
-
-def _cell(text: str, is_alarming: bool) -> str:
-    return f"<td{' class=gg-off' * is_alarming}>{html.escape(text)}</td>"
-
-
 def _table(steps: Steps, told: Sequence[Told]) -> str:
-    rows = (row((str(t.step.index + 1), t.step.phase, *map(str, t.cells()))) for t in told)
-    return table(_caption(steps, told), _HEADINGS, rows, "gg-steps")
+    rows = ((str(t.step.index + 1), t.step.phase, *map(str, t.cells())) for t in told)
+    return markup.scrolling_table(_caption(steps, told), [_HEADINGS, *rows], "gg-steps")
 
 
 def _shares(told: Sequence[Told]) -> str:
@@ -166,7 +138,8 @@ def _shares_of(told: SentAtOnce) -> str:
     caption = f"What {told.name} sends in step {told.step.index + 1}, by the {told.program}"
     if len(listed) < len(told.parts):
         caption += f": the first {len(listed):,} of {len(told.parts):,}; to_json() has all"
-    return table(caption, SHARES, (row(part.share()) for part in listed), "gg-shares")
+    rows = [SHARES, *(part.share() for part in listed)]
+    return markup.scrolling_table(caption, rows, "gg-shares")
 
 
 def _caption(steps: Steps, told: Sequence[Told]) -> str:
@@ -181,11 +154,11 @@ def _mistakes(steps: Steps) -> str:
     if len(steps.gradients) > _MOST_MISTAKEN:
         return "<p>What wrong engines get, for a graph of this size: print(steps.mistakes()).</p>"
     mistakes = Mistakes(steps)
-    rows = (row(cells, "≠") for _, cells in mistakes.rows())
+    rows = [mistakes.headings(), *(cells for _, cells in mistakes.rows())]
     reasons = (f"<li>{html.escape(f'{m.name}: {m.why}')}</li>" for m in mistakes)
     caption = "Classic mistakes: the gradients of the right engine, and of four wrong ones"
     return (
-        f'<div class="gg-mistakes">{table(caption, mistakes.headings(), rows, "gg-wrong")}'
+        f'<div class="gg-mistakes">{markup.scrolling_table(caption, rows, "gg-wrong", "≠")}'
         f"<ul>{''.join(reasons)}</ul></div>"
     )
 

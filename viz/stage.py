@@ -49,20 +49,20 @@ _SIGNS = {
 }
 
 
-def data(steps: Steps, told: Sequence[Told] | None = None) -> dict[str, Any]:
+def data(steps: Steps, told: Sequence[Told], why_not: str = "") -> dict[str, Any]:
     """The graph, its numbers and its steps for the page, as data for JSON.
 
     Args:
         steps: all steps.
-        told: what those on the page say, if that is known already.
+        told: what those on the page say.
+        why_not: why the page does not compute; see `javascript`.
 
     >>> from glassgrad import Value, backprop
-    >>> found = data(backprop(Value(3.0, label="x") * 2.0))
+    >>> steps = backprop(Value(3.0, label="x") * 2.0)
+    >>> found = data(steps, all_told(steps))
     >>> found["live"], [node["n"] for node in found["nodes"]], found["steps"][0]["tells"]
     (True, ['x', '2', 'v1'], [('v', 2), '.'])
     """
-    told = all_told(steps) if told is None else told
-    why_not = _why_not_live(steps)
     graph = _Graph(steps, told)
     return {
         "version": VERSION,
@@ -80,15 +80,25 @@ def data(steps: Steps, told: Sequence[Told] | None = None) -> dict[str, Any]:
     }
 
 
-def javascript(steps: Steps) -> str:
+def javascript(steps: Steps) -> tuple[str, str]:
     """The operations that occur as an expression in JavaScript, for the page to compute with.
 
-    It gives an object with the functions of each row, and an empty one where the page does not
-    compute.
+    It gives an object with the functions of each row. Where the page does not compute, it is empty,
+    and the second text is a sentence that says why no number can be changed.
+
+    >>> from glassgrad import Value, backprop
+    >>> functions, why_not = javascript(backprop(Value(3.0) * 2.0))
+    >>> '"mul": (a, b) =>' in functions, why_not
+    (True, '')
     """
-    if _why_not_live(steps):
-        return "{}"
-    return javascript_functions(_rows(steps.diagram).values())
+    if why_not := _why_not_live(steps):
+        return "{}", f"{_NOT_LIVE} {why_not}"
+    rows = _rows(steps.diagram).values()
+    try:
+        return javascript_functions(rows), ""
+    except TypeError:
+        first = next(row for row in rows if not _is_written(row))
+        return "{}", f"{_NOT_LIVE} {first[0].name} is no formula that the page could compute."
 
 
 def has_network(steps: Steps) -> bool:
@@ -161,27 +171,32 @@ def _idle(diagram: Diagram, node: Node, position: int) -> Step:
 # Whether the page can compute.
 
 
+_NOT_LIVE = "Numbers cannot be changed on this page:"
+
+
 def _why_not_live(steps: Steps) -> str:
-    """A sentence that says why no number can be changed on the page; "" where each can."""
-    problem = "Numbers cannot be changed on this page:"
+    """Why the graph is none that a page computes; "" where only its operations may be none."""
     diagram = steps.diagram
     if compiled := [node.function for node in diagram if node.is_compiled]:
-        return f"{problem} {compiled[0]} is compiled, and its array program runs in Python alone."
+        return f"{compiled[0]} is compiled, and its array program runs in Python alone."
     if len(diagram) > MOST_LIVE or len(steps) > MOST_STEPS:
         return (
-            f"{problem} the graph has {len(diagram):,} nodes in {len(steps):,} steps, and a page "
+            f"the graph has {len(diagram):,} nodes in {len(steps):,} steps, and a page "
             f"computes up to {MOST_LIVE:,} in {MOST_STEPS:,}."
         )
-    for row in _rows(diagram).values():
-        try:
-            javascript_functions([row])
-        except TypeError:
-            return f"{problem} {row[0].name} is no formula that the page could compute."
     numbers = diagram.evaluate({node.index: node.data for node in diagram if not node.parents})
     if any(repr(number) != repr(node.data) for number, node in zip(numbers, diagram)):
-        name = diagram[steps.root].name
-        return f"{problem} some that {name} was computed from have changed since."
+        return f"some that {diagram[steps.root].name} was computed from have changed since."
     return ""
+
+
+def _is_written(row: tuple[Operation, int]) -> bool:
+    """Whether a row of the table can be written in JavaScript."""
+    try:
+        javascript_functions([row])
+    except TypeError:
+        return False
+    return True
 
 
 def _rows(diagram: Diagram) -> dict[str, tuple[Operation, int]]:

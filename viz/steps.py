@@ -9,6 +9,7 @@ with the same bits as `backward()`. Next: `backprop.py`, which shows the steps.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from math import isfinite
 from typing import Any, overload
 
@@ -123,13 +124,17 @@ class Steps(Sequence[Step]):
 
     def finding(self, node: int) -> Finding:
         """What differences tell of the gradient of a node, and whether it can be trusted."""
-        rounding = rounding_error(
+        x, gradient = self.diagram[node].data, self.gradients.get(node)
+        return finding(lambda x: self._result_at(node, x), x, gradient, self._rounding)
+
+    @cached_property
+    def _rounding(self) -> float:
+        """How far rounding alone may move the result."""
+        return rounding_error(
             (self.gradients.get(n.index, 0.0), n.data, [self.diagram[i].data for i in n.parents])
             for n in self.diagram
             if n.parents
         )
-        x, gradient = self.diagram[node].data, self.gradients.get(node)
-        return finding(lambda x: self._result_at(node, x), x, gradient, rounding)
 
     def _result_at(self, node: int, number: float) -> float:
         return self.diagram.evaluate({node: number})[self.root]

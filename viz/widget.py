@@ -10,7 +10,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from glassgrad.viz.page import script
+from glassgrad.viz.assets import stage_script
+from glassgrad.viz.page import Page
 
 if TYPE_CHECKING:
     from anywidget import AnyWidget
@@ -31,21 +32,25 @@ export default { render };
 """
 
 
-def stepper(html: str, operations: str, shown: range) -> AnyWidget:
+def stepper(page: Page, shown: range) -> AnyWidget:
     """A widget with an `index` that Python can read, set and observe.
 
     Args:
-        html: the page without its script.
-        operations: what the page computes with, in JavaScript.
-        shown: the steps that it shows, by index.
+        page: what it shows.
+        shown: the steps on the page, by index.
 
     Raises:
         ImportError: anywidget is not installed.
     """
     try:
-        return _stepper_class()(html, operations, shown)
+        return _stepper_class()(page, shown)
     except ImportError as error:
         raise ImportError(ADVICE) from error
+
+
+def module(page: Page) -> str:
+    """The module in JavaScript that shows the page in a notebook and listens to its model."""
+    return _MODULE % (stage_script(), page.functions)
 
 
 @cache
@@ -60,10 +65,10 @@ def _stepper_class() -> type[AnyWidget]:
         html = Unicode().tag(sync=True)
         index = Int(0).tag(sync=True)
 
-        def __init__(self, html: str, operations: str, shown: range) -> None:
+        def __init__(self, page: Page, shown: range) -> None:
             self._shown = shown
-            self._esm = _MODULE % (script(), operations)
-            super().__init__(html=html, index=shown[0])
+            self._esm = module(page)
+            super().__init__(html=page.element, index=shown[0])
 
         def __repr__(self) -> str:
             return f"<stepper of {len(self._shown)} steps at {self.index}>"
