@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
@@ -19,12 +19,16 @@ MISSING = "–"
 
 DIGITS = 4
 """How many significant digits a measured number is shown with, unless more are asked for."""
+ALL_DIGITS = 17
+"""So many digits tell any two numbers apart."""
 _AS_TYPED = 6
 """A number that needs no more digits than these is shown as it was typed."""
 _WHOLE = 1e9
 """Below this, whole numbers are shown whole."""
 _ROUNDING = 12
 """What stands behind so many digits is what rounding left."""
+_NO_DIGIT = re.compile(r"e.*|\D")
+"""What of a printed number is no digit of it."""
 _WIDEST = 200
 """Up to this width a cell makes its column wider; a longer one just stands out of it."""
 _GREEK = re.compile(r"GREEK (SMALL|CAPITAL) LETTER (?:FINAL )?(\w+)")
@@ -80,7 +84,37 @@ def short(number: float | None, digits: int | None = None) -> str:
     if float(typed) == float(unrounded) and len(typed) <= len(repr(number)):
         return typed
     before_point = len(str(int(abs(number)))) if abs(number) < 10**_AS_TYPED else 0
-    return f"{number:.{max(digits, before_point)}g}"
+    rounded = f"{number:.{max(digits, before_point)}g}"
+    return rounded if len(rounded) <= len(repr(number)) else repr(number)
+
+
+def digits_of_row(
+    operands: Sequence[float], result: float, compute: Callable[..., float]
+) -> int | None:
+    """In how many digits the operands of a row are shown, so that it can be checked by hand.
+
+    They are the fewest, from those that are usual on, with which what is shown gives the result
+    that is shown; None, for the usual ones, where the operands themselves do not give it.
+
+    >>> from operator import add
+    >>> digits_of_row([-6.0, 6.881373587], 0.881373587, add), short(6.881373587, 5)
+    (5, '6.8814')
+    """
+    shown = len(_NO_DIGIT.sub("", short(result)).lstrip("0"))
+    precision = max(digits_shown(), shown)
+
+    def comes_out(numbers: Sequence[float]) -> bool:
+        try:
+            found = compute(*numbers)
+        except (ArithmeticError, ValueError):  # a rounded operand may lie outside of the domain
+            return False
+        return f"{found + 0.0:.{precision}g}" == f"{result + 0.0:.{precision}g}"
+
+    if not comes_out(operands):
+        return None
+    possible = range(digits_shown(), ALL_DIGITS)
+    found = (n for n in possible if comes_out([float(short(x, n)) for x in operands]))
+    return next(found, ALL_DIGITS)
 
 
 def columns(rows: Sequence[tuple[str, ...]], indent: str = "  ") -> str:

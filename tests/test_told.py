@@ -6,6 +6,7 @@ data alone, and must arrive at the texts that Python has. How a page computes is
 
 import json
 import math
+import operator
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter
@@ -27,7 +28,7 @@ from glassgrad import (
     step_neuron,
 )
 from glassgrad.engine.backward import contribution
-from glassgrad.engine.printing import short
+from glassgrad.engine.printing import digits_of_row, short
 from glassgrad.viz.stage import MOST_LIVE, MOST_STEPS, data, formula, javascript
 from glassgrad.viz.told import Number, Text, Told, tell
 
@@ -71,9 +72,6 @@ def updated(build: Callable[[], Value]) -> Backprop:
     return backprop(build(), learning_rate=0.1)
 
 
-RATE = {"r": "rate", "L": "after"}
-
-
 class Page:
     """The numbers that a page has, found from its data alone."""
 
@@ -111,19 +109,44 @@ class Page:
         kind, *place = reference
         if kind in "bcan":
             return self.edges[tuple(place)]["bcan".index(kind)]
-        if kind in "rRL":
-            return abs(self.data["rate"]) if kind == "R" else float(self.data[RATE[kind]])
-        i = place[0]
-        if kind == "v":
+        if kind == "s":  # what is added, which is the contribution
+            return self.edges[tuple(place)][1]
+        if kind == "L":
+            return float(self.data["after"])
+        if kind == "r":
+            return abs(self.data["rate"])
+        i = place[kind == "o"]
+        if kind in "vxo":
             return float(self.nodes[i]["v"])
         if kind == "l":
             return float(self.nodes[i]["l"][place[1]])
         if kind == "w":
             return float(self.uses[i])
-        if kind in "gz":
-            return self.gradients[i] if kind == "g" else self.gradients.get(i, 0.0)
+        if kind in "guz":
+            return self.gradients.get(i, 0.0) if kind == "z" else self.gradients[i]
         assert kind == "m"
         return float(self.nodes[i]["v"]) - self.data["rate"] * self.gradients.get(i, 0.0)
+
+    def digits(self, reference: list) -> int | None:
+        """In how many digits a number is shown: an operand as its row takes to come out."""
+        kind, i, *place = reference
+        node = self.nodes[i] if isinstance(i, int) else None
+        if kind == "o":
+            numbers = [float(self.nodes[parent]["v"]) for parent in node["p"]]
+            row = TABLE[re.sub(r"_\d+$", "", node["o"])]
+            return digits_of_row(numbers, float(node["v"]), lambda *xs: row.forward(xs))
+        if kind in "xzr":
+            rate = self.data["rate"]
+            numbers = [self.number([each, i]) for each in "xrz"]
+            sign = 1.0 if rate > 0.0 else -1.0
+            return digits_of_row(numbers, self.number(["m", i]), lambda x, r, g: x - sign * r * g)
+        if kind in "ul":
+            numbers = [self.number([each, i, *place]) for each in "ul"]
+            return digits_of_row(numbers, self.number(["c", i, *place]), operator.mul)
+        if kind in "bs":
+            numbers = [self.number([each, i, *place]) for each in "bs"]
+            return digits_of_row(numbers, self.number(["a", i, *place]), operator.add)
+        return None
 
     def text(self, text: str | list) -> str:
         return text if isinstance(text, str) else "".join(map(self._part, text))
@@ -131,7 +154,8 @@ class Page:
     def _part(self, part: str | list) -> str:
         if isinstance(part, str):
             return part
-        number = short(self.number(part))
+        digits = None if len(part) == 1 else self.digits(part)
+        number = short(self.number(part), digits)
         return f"({number})" if part[-1] == "()" and number.startswith("-") else number
 
 
@@ -240,7 +264,7 @@ def test_a_formula_that_the_numbers_chose_is_marked_and_stands_alone() -> None:
 
 def why_not(steps: Backprop) -> str:
     found = data(steps)
-    assert javascript(steps) == "{}"
+    assert javascript(steps)[0] == "{}"
     for step in found["steps"]:
         assert all(isinstance(text, str) for text in (step["asks"], step["tells"], *step["cells"]))
     said = found["live"]
@@ -376,7 +400,7 @@ def test_the_page_computes_the_numbers_of_the_engine(
 ) -> None:
     steps = backprop(build())
     given = data(steps)
-    values, partials = new_page().evaluate(COMPUTED, [javascript(steps), given["nodes"]])
+    values, partials = new_page().evaluate(COMPUTED, [javascript(steps)[0], given["nodes"]])
     for node, value, found in zip(steps.diagram, values, partials):
         assert is_near(float(value), node.data)
         for right, local in zip(node.partials, found):

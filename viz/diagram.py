@@ -25,7 +25,7 @@ from glassgrad.viz.node import Node
 
 MOST_OPENED = 2000
 """Graphs with more nodes than this keep their `dot` nodes closed unless asked."""
-_LONGEST_KEPT = 8
+LONGEST_KEPT = 8
 """A plain number with more characters is rounded where a row shows numbers."""
 
 
@@ -123,7 +123,7 @@ class Diagram(Sequence[Node]):
         texts = []
         for operand in (self[parent] for parent in node.parents):
             is_plain = operand.is_constant and not operand.label
-            is_kept = is_plain and len(operand.in_formulas) <= _LONGEST_KEPT
+            is_kept = is_plain and len(operand.in_formulas) <= LONGEST_KEPT
             texts.append(operand.in_formulas if is_kept else number(operand))
         return written(node.operation, texts)
 

@@ -14,12 +14,11 @@ from typing import Any, cast
 from glassgrad.engine import TABLE, Operation, Value, grad, topological_order
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.op import EVERYWHERE
-from glassgrad.engine.printing import columns, short
+from glassgrad.engine.printing import columns, digits_of_row, short
 from glassgrad.engine.text import clipped, describe, suggestion, told, visible
 from glassgrad.engine.value import is_parameter
 from glassgrad.viz.backprop import Backprop
 from glassgrad.viz.markup import scrolling_table
-from glassgrad.viz.step import Step
 from glassgrad.viz.told import Sent
 
 
@@ -128,28 +127,26 @@ class NeuronSteps(Backprop):
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
         for (_, node, position), factors in zip(self._shown(), self.factors):
+            loss_by_output = factors.loss_by_output
+            numbers = (loss_by_output, factors.output_by_sum, factors.sum_by_weight)
+            digits = digits_of_row(numbers, factors.product, lambda a, b, c: a * b * c)
+            slope = short(loss_by_output, digits)
             yield (
                 factors.weight,
-                self._loss_by_output(factors.loss_by_output),
-                f"× {self._output_by_sum_text()}",
-                f"× {self._factor(self._edges[node, position])}",
+                f"{self._slope} = {slope}" if self._slope else slope,
+                f"× {self._output_by_sum_text(digits)}",
+                f"× {Sent(self, self._edges[node, position]).factor_in(digits)}",
                 f"= {short(factors.product)}",
             )
 
     def _shown(self) -> Iterator[tuple[int, int, int]]:
         return (term for term in self._terms if term[1:] in self._edges)
 
-    def _loss_by_output(self, number: float) -> str:
-        return f"{self._slope} = {short(number)}" if self._slope else short(number)
-
-    def _output_by_sum_text(self) -> str:
+    def _output_by_sum_text(self, digits: int | None) -> str:
         """With the formula of the activation, if it is a lone operation."""
         if self.diagram[self._output].parents == (self._sum,):
-            return self._factor(self._edges[self._output, 0])
-        return short(self._output_by_sum)
-
-    def _factor(self, edge: Step) -> str:
-        return Sent(self, edge).factor
+            return Sent(self, self._edges[self._output, 0]).factor_in(digits)
+        return short(self._output_by_sum, digits)
 
     def _name(self, index: int) -> str:
         return self.diagram[index].name

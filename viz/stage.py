@@ -49,20 +49,23 @@ _SIGNS = {
 }
 
 
-def data(steps: Steps, told: Sequence[Told], why_not: str = "") -> dict[str, Any]:
+def data(
+    steps: Steps, told: Sequence[Told] | None = None, why_not: str | None = None
+) -> dict[str, Any]:
     """The graph, its numbers and its steps for the page, as data for JSON.
 
     Args:
         steps: all steps.
-        told: what those on the page say.
-        why_not: why the page does not compute; see `javascript`.
+        told: what those on the page say, if that is known already.
+        why_not: why the page does not compute, if that is known; see `javascript`.
 
     >>> from glassgrad import Value, backprop
-    >>> steps = backprop(Value(3.0, label="x") * 2.0)
-    >>> found = data(steps, all_told(steps))
+    >>> found = data(backprop(Value(3.0, label="x") * 2.0))
     >>> found["live"], [node["n"] for node in found["nodes"]], found["steps"][0]["tells"]
     (True, ['x', '2', 'v1'], [('v', 2), '.'])
     """
+    told = all_told(steps) if told is None else told
+    why_not = javascript(steps)[1] if why_not is None else why_not
     graph = _Graph(steps, told)
     return {
         "version": VERSION,

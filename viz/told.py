@@ -12,15 +12,19 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from operator import add
 from pathlib import PurePath
 from typing import NamedTuple
 
-from glassgrad.engine import Formula, derivative_formula
+from glassgrad.engine import Formula, contribution, derivative_formula
 from glassgrad.engine.check import KINK
 from glassgrad.engine.compiling.result import Total
-from glassgrad.engine.printing import short
+from glassgrad.engine.printers import number_text
+from glassgrad.engine.printing import ALL_DIGITS, digits_of_row, short
 from glassgrad.engine.text import clipped
 from glassgrad.viz.compiled import MOST_LISTED, NAMED_FIRST, is_compiled, name_of, title_of
+from glassgrad.viz.diagram import LONGEST_KEPT
 from glassgrad.viz.formulas import brackets_first, symbol
 from glassgrad.viz.node import Node
 from glassgrad.viz.step import Step
@@ -41,13 +45,17 @@ Reference = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Number:
-    """A number in a text: which one it is, and what it is in these steps."""
+    """A number in a text: which one it is, and what it is in these steps.
+
+    Where it is an operand of a row it has as many digits as the row takes to come out.
+    """
 
     reference: Reference
     value: float | None
+    digits: int | None = None
 
     def __str__(self) -> str:
-        text = short(self.value)
+        text = short(self.value, self.digits)
         return f"({text})" if self.reference[-1] == "()" and text.startswith("-") else text
 
 
@@ -150,12 +158,14 @@ class Computed(Told):
         self.answer = Number(("v", step.node), step.value)
         self.formula = step.formula
         node, diagram = steps.diagram[step.node], steps.diagram
+        digits = _digits_of(node, [diagram[parent] for parent in node.parents])
         pieces = diagram.arithmetic(node, lambda operand: f"\0{operand.index}\0").split("\0")
         parts: list[str | Number] = list(pieces)
         for i in range(1, len(pieces), 2):
-            place: Reference = ("v", int(pieces[i]))
+            operand = diagram[int(pieces[i])]
+            place: Reference = ("o", node.index, operand.index)
             place = (*place, "()") if i == 1 and brackets_first(node.operation) else place
-            parts[i] = Number(place, diagram[int(pieces[i])].data)
+            parts[i] = Number(place, operand.data, ALL_DIGITS if _is_exact(operand) else digits)
         self.numbers = Text(*parts)
 
     def halves(self) -> tuple[Text, Text]:
@@ -170,6 +180,24 @@ class Computed(Told):
     def cells(self) -> tuple[Text, ...]:
         result = Text(f"{self.formula} = ", self.numbers, " = ", self.answer)
         return Text(self.name), NOTHING, NOTHING, NOTHING, result
+
+
+def _digits_of(node: Node, operands: Sequence[Node]) -> int | None:
+    """In how many digits the operands of a node are shown; the exact ones stand as they are."""
+    if node.operation is None or is_compiled(node.operation):
+        return None
+    forward, exact = node.operation.forward, [_is_exact(operand) for operand in operands]
+    numbers = [operand.data for operand in operands]
+
+    def compute(*shown: float) -> float:
+        return forward(tuple(x if known else y for x, y, known in zip(numbers, shown, exact)))
+
+    return digits_of_row(numbers, node.data, compute)
+
+
+def _is_exact(operand: Node) -> bool:
+    """Whether a plain number is shown as it is in the code, whatever the row."""
+    return operand.is_constant and len(number_text(operand.data)) <= LONGEST_KEPT
 
 
 class Seeded(Told):
@@ -196,14 +224,18 @@ class Updated(Told):
 
     def __init__(self, steps: Steps, step: Step, check: str = "") -> None:
         super().__init__(steps, step)
-        has_gradient = step.node in steps.gradients
-        self.before = Number(("v", step.node), step.before)
-        self.answer = Number(("m", step.node), step.after)
-        gradient = step.upstream if has_gradient else 0.0
-        self.gradient = Text(Number(("z", step.node), gradient))
+        assert step.before is not None
+        assert step.after is not None
+        gradient = steps.gradients.get(step.node, 0.0)
         rate = steps.learning_rate or 0.0
         self.is_ascent = rate < 0.0  # with the gradient, by the size of the rate
-        size = Number(("R" if self.is_ascent else "r",), abs(rate))
+        sign = -1.0 if self.is_ascent else 1.0
+        numbers = (step.before, abs(rate), gradient)
+        digits = digits_of_row(numbers, step.after, lambda x, r, g: x - sign * r * g)
+        self.before = Number(("x", step.node), step.before, digits)
+        self.answer = Number(("m", step.node), step.after)
+        self.gradient = Text(Number(("z", step.node), gradient, digits))
+        size = Number(("r", step.node), abs(rate), digits)
         self.product = Text(size, " × ", self.gradient)
         self.numbers = Text(self.before, " + " if self.is_ascent else " - ", self.product)
         self.is_last = step.index == len(steps) - 1
@@ -254,28 +286,40 @@ class Sent(Told):
         super().__init__(steps, step, check if step.received == step.uses else "")
         assert step.parent is not None
         assert step.operand is not None
+        assert step.upstream is not None
+        assert step.local is not None
         assert step.before is not None
         assert step.contribution is not None
         place = (step.node, step.operand)
         self.receiver = steps.diagram[step.parent].name
         self.edge = f"{self.name} → {self.receiver}"
-        self.upstream = Number(("g", step.node), step.upstream)
-        self.number = Number(("l", *place), step.local)
+        sent = partial(contribution, steps.diagram[step.node].operation)
+        digits = digits_of_row((step.upstream, step.local), step.contribution, sent)
+        self.upstream = Number(("u", *place), step.upstream, digits)
+        self.number = Number(("l", *place), step.local, digits)
         self.answer = Number(("c", *place), step.contribution)
-        self.before = Number(("b", *place), step.before)
         # The first contribution keeps its sign of zero in the gradient, not in a sum.
-        self.after = Number(("a", *place), step.before + step.contribution)
+        total = step.before + step.contribution
+        digits = digits_of_row((step.before, step.contribution), total, add)
+        self.before = Number(("b", *place), step.before, digits)
+        self.added = Number(("s", *place), step.contribution, digits)
+        self.after = Number(("a", *place), total)
         self.formula = "" if _is_number(step.formula) else step.formula
         self.local = Text(f"{self.formula} = " if self.formula else "", self.number)
-        self.result = Text(self.before, " + ", self.answer, " = ", self.after)
+        self.result = Text(self.before, " + ", self.added, " = ", self.after)
         received = Number(("n", step.node, step.operand or 0), step.received)
         self.uses = Text(received, " of ", Number(("w", step.parent or 0), step.uses))
 
     @property
     def factor(self) -> str:
         """The local derivative to stand after a ×: a sum in brackets."""
+        return self.factor_in(self.number.digits)
+
+    def factor_in(self, digits: int | None) -> str:
+        """The same with its number in so many digits, for another row."""
+        number = short(self.number.value, digits)
         formula = f"({self.formula})" if _is_sum(self.formula) else self.formula
-        return f"{formula} = {self.number}" if formula else str(self.number)
+        return f"{formula} = {number}" if formula else number
 
     def halves(self) -> tuple[Text, Text]:
         to = f"Backward, from {self.name} to {self.receiver}: upstream ∂{self.root}/∂{self.name} = "
@@ -288,7 +332,7 @@ class Sent(Told):
 
     def equations(self) -> list[Equation]:
         before = Term(f"gradient of {self.receiver} so far", Text(self.before))
-        sent = Term("contribution", Text(self.answer), True)
+        sent = Term("contribution", Text(self.added), True)
         after = Term(f"gradient of {self.receiver}", Text(self.after), True)
         return [self.product("contribution"), [before, "+", sent, "=", after]]
 

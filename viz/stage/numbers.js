@@ -4,18 +4,31 @@
    knows of the page. Next: steps are laid out in panels.js, the graph in layout.js. */
 
 /* As Python shows numbers (engine/printing.py): as typed if whole or of few digits; else in four digits. */
-const AS_TYPED = 6, ROUNDING = 12, WHOLE = 1e9;
+const AS_TYPED = 6, ROUNDING = 12, WHOLE = 1e9, ALL_DIGITS = 17;
 let DIGITS = 4;
 
-function short(x) {
+function short(x) { return shortIn(x, DIGITS); }
+
+function shortIn(x, digits) {
   if (x === null || x === undefined) { return "–"; }
   if (Number.isNaN(x)) { return "nan"; }
   if (!Number.isFinite(x)) { return x > 0 ? "inf" : "-inf"; }
   if (Number.isInteger(x) && Math.abs(x) < WHOLE) { return inDigits(x, 9); }
-  const few = inDigits(x, Math.max(AS_TYPED, DIGITS));
-  if (Number(few) === Number(inDigits(x, Math.max(ROUNDING, DIGITS))) && few.length <= inDigits(x, 17, true).length) { return few; }
+  const few = inDigits(x, Math.max(AS_TYPED, digits)), all = inDigits(x, ALL_DIGITS, true);
+  if (Number(few) === Number(inDigits(x, Math.max(ROUNDING, digits))) && few.length <= all.length) { return few; }
   const whole = Math.abs(x) < 10 ** AS_TYPED ? String(Math.trunc(Math.abs(x))).length : 0;
-  return inDigits(x, Math.max(DIGITS, whole));
+  const near = inDigits(x, Math.max(digits, whole));
+  return near.length <= all.length ? near : all;
+}
+
+/* In how many digits the operands of a row are shown so that it comes out, as in engine/printing.py. */
+function digitsOfRow(operands, result, compute) {
+  const precision = Math.max(DIGITS, short(result).replace(/e.*|\D/g, "").replace(/^0+/, "").length);
+  const at = (x) => (Number.isFinite(x) ? inDigits(x + 0, precision) : String(x)), wanted = at(result);
+  if (at(compute(...operands)) !== wanted) { return DIGITS; }
+  let digits = DIGITS;
+  while (digits < ALL_DIGITS && at(compute(...operands.map((x) => numberOf(shortIn(x, digits))))) !== wanted) { digits += 1; }
+  return digits;
 }
 
 /* Python's "%.{count}g", where a tie goes to the even digit; or its repr, in the fewest digits that tell. */
@@ -92,6 +105,7 @@ function graphIn(data, operations) {
   }
 
   function compute() {
+    graph.digits = new Map(); /* of the rows that were shown */
     if (given.size) { computeAll(); } else {
       graph.values = stored.slice();
       graph.locals = nodes.map((node) => node.l.map(numberOf));
@@ -164,19 +178,48 @@ function contribution(node, upstream, local) {
 function referred(graph, [kind, node, operand]) {
   const edge = graph.sent[node] && graph.sent[node][operand];
   switch (kind) {
-    case "v": return graph.values[node];
+    case "v": case "x": return graph.values[node];
+    case "o": return graph.values[operand];
+    case "u": return graph.gradients[node];
     case "g": return graph.gradients[node];
     case "l": return graph.locals[node][operand];
-    case "c": return edge && edge.sent;
+    case "c": case "s": return edge && edge.sent;
     case "b": return edge && edge.before;
     case "a": return edge && edge.after;
     case "z": return graph.gradients[node] ?? 0;
     case "n": return edge && edge.received;
     case "w": return graph.uses[node];
-    case "r": return graph.rate;
-    case "R": return Math.abs(graph.rate);
+    case "r": return Math.abs(graph.rate);
     case "m": return graph.moved.get(node);
     default: return graph.after;
+  }
+}
+
+/* In how many digits it is shown: where it is an operand, as many as its row takes to come out. */
+function digitsOf(graph, [kind, node, operand]) {
+  const { nodes, values } = graph;
+  if (kind === "o") {
+    if (isExact(operand)) { return ALL_DIGITS; }
+    return ofRow("o" + node, nodes[node].p.map((i) => values[i]), values[node], (...shown) =>
+      operations[nodes[node].o](...shown.map((x, k) => (isExact(nodes[node].p[k]) ? values[nodes[node].p[k]] : x)))[0]);
+  }
+  if ("xzr".includes(kind)) {
+    return ofRow("m" + node, [values[node], Math.abs(graph.rate), graph.gradients[node] ?? 0], graph.moved.get(node),
+      (x, r, g) => x - Math.sign(graph.rate) * r * g);
+  }
+  const edge = graph.sent[node] && graph.sent[node][operand];
+  if (!edge) { return DIGITS; }
+  if ("ul".includes(kind)) {
+    return ofRow(["c", node, operand].join(), [graph.gradients[node], graph.locals[node][operand]], edge.sent, (u, l) => contribution(nodes[node], u, l));
+  }
+  return "bs".includes(kind) ? ofRow(["a", node, operand].join(), [edge.before, edge.sent], edge.after, (b, s) => b + s) : DIGITS;
+
+  /* A plain number is shown as it is in the code, whatever the row. */
+  function isExact(i) { return nodes[i].k === "constant" && String(values[i]).length <= 8; }
+
+  function ofRow(key, ...row) {
+    if (!graph.digits.has(key)) { graph.digits.set(key, digitsOfRow(...row)); }
+    return graph.digits.get(key);
   }
 }
 
@@ -191,7 +234,7 @@ function written(graph, text, step) {
     piece.endsWith(" = ") && !piece.includes("∂"))).map((piece) => (typeof piece === "string" ? piece : shown(piece))).join("");
 
   function shown(piece) {
-    const number = short(referred(graph, piece));
+    const number = shortIn(referred(graph, piece), graph.isLive ? digitsOf(graph, piece) : DIGITS);
     return piece[piece.length - 1] === "()" ? bracketed(number) : number;
   }
 }
