@@ -3,6 +3,7 @@
 Python's are of the same graph built anew with the numbers that the page has now.
 """
 
+import json
 import math
 import random
 from typing import Any
@@ -25,8 +26,9 @@ from stepping import (
     with_loss,
 )
 
-from glassgrad import TABLE, Backprop, Reduction, Value, backprop
+from glassgrad import MLP, TABLE, Backprop, Reduction, Value, backprop
 from glassgrad.engine.printing import short
+from glassgrad.viz.stage import data, javascript
 
 
 def table() -> Backprop:
@@ -108,6 +110,67 @@ def compare(one: Stepper, right: Backprop) -> int:
         compared += 2
     assert compared == 2 * len(numbers)
     return compared
+
+
+# At load, before anything is changed.
+
+
+AT_LOAD = """async ([functions, data]) => {
+  const read = x => typeof x === "string" ? Number(x.replace("inf", "Infinity")) : x;
+  const rows = (0, eval)(functions), values = [];
+  return data.nodes.map((node, i) => {
+    const [value, ...locals] = node.p.length ?
+      rows[node.o](...node.p.map(parent => values[parent])) : [read(node.v)];
+    values.push(value);
+    return [value, locals].map(x => JSON.stringify(x, (_, y) =>
+      typeof y === "number" && !Number.isFinite(y) ? String(y).replace("Infinity", "inf") : y));
+  });
+}"""
+"""Computes every node with the page's functions, from the numbers of the leaves alone."""
+
+
+@pytest.mark.parametrize(
+    "build",
+    [lecture, with_loss, diamond, shared, network, reductions, branches, chain, table],
+    ids=lambda build: build.__name__,
+)
+def test_the_page_computes_what_python_has_stored(build: Any, new_page: Pages) -> None:
+    steps = build()
+    functions, why_not = javascript(steps)
+    assert why_not == ""
+    found = new_page().evaluate(AT_LOAD, [functions, data(steps)])
+    compared = 0
+    for node, (value, locals_) in zip(steps.diagram, found, strict=True):
+        assert is_near(float(json.loads(value)), node.data), node
+        for local, right in zip(json.loads(locals_), node.partials):
+            if right is not None:
+                assert is_near(None if local is None else float(local), right), node
+                compared += 1
+    assert compared >= sum(step.phase == "backward" for step in steps)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [lecture, with_loss, diamond, shared, network, reductions, branches],
+    ids=lambda build: build.__name__,
+)
+def test_a_number_set_to_itself_changes_no_number(build: Any, new_page: Pages) -> None:
+    """Changed and changed back the page computes all by itself; it has what it was loaded with."""
+    steps = build()
+    one = document(new_page, steps, reduced_motion="reduce")
+    one.stage("go", one.stage("count") - 1)
+    name = next(iter(leaves(steps)))
+    before = one.numbers()
+    nearly = math.nextafter(before[name]["value"], math.inf)
+    one.stage("set", name, nearly)
+    computed = one.numbers()
+    assert computed[name]["value"] == nearly
+    for each, both in computed.items():
+        for kind in ("value", "grad"):
+            if each != name:
+                assert is_near(both[kind], before[each][kind]), (each, kind)
+    one.stage("set", name, before[name]["value"])
+    assert one.numbers() == before
 
 
 # Two hundred changes.
@@ -334,21 +397,70 @@ def test_the_address_brings_everything_back(build: Any, new_page: Pages) -> None
 # Networks.
 
 
-def test_a_network_shows_the_gradients_of_python(new_page: Pages) -> None:
-    one = document(new_page, network(), viewport={"width": 1280, "height": 720})
+TABLES = """all => all.map(table => [table.caption ? table.caption.textContent : "",
+  Array.from(table.tHead.rows[0].cells, cell => cell.textContent),
+  Array.from(table.tBodies[0].rows, row => Array.from(row.cells, cell => cell.textContent))])"""
+
+
+def by_hand(model: MLP) -> list[dict[str, Any]]:
+    """For each layer W, b, their gradients, outputs and δ, by its own few lines of algebra."""
+    x = [1.0, -0.5]
+    layers: list[dict[str, Any]] = []
+    for layer in model.layers:
+        w = [[v.data for v in neuron.w] for neuron in layer.neurons]
+        b = [neuron.b.data for neuron in layer.neurons]
+        z = [sum(a * c for a, c in zip(row, x)) + bias for row, bias in zip(w, b)]
+        out = [math.tanh(each) for each in z]
+        slopes = [1.0 - each**2 for each in out]
+        layers.append({"W": w, "b": b, "in": x, "out": out, "slopes": slopes})
+        x = out
+    upstream = [2.0 * (x[0] - 1.0)]
+    for layer in reversed(layers):
+        layer["δ"] = [u * slope for u, slope in zip(upstream, layer["slopes"])]
+        layer["∂W"] = [[d * a for a in layer["in"]] for d in layer["δ"]]
+        upstream = [
+            sum(d * row[i] for d, row in zip(layer["δ"], layer["W"]))
+            for i in range(len(layer["in"]))
+        ]
+    return layers
+
+
+def test_a_network_shows_each_number_where_it_belongs(new_page: Pages) -> None:
+    """Every δ, weight and gradient, at its neuron and its source, not only somewhere."""
+    steps, model = network(), MLP(2, [4, 3, 1], seed=1)
+    right = by_hand(model)
+    one = document(new_page, steps, viewport={"width": 1280, "height": 720})
     assert one.stage("level") == "network"
-    numbers = {name: tuple(map(short, both)) for name, both in numbers_of(one.steps).items()}
     one.press("t")
-    found = {"forward": [], "backward": [], "update": [], "seed": []}
+    phases: dict[str, list[Any]] = {"forward": [], "backward": [], "update": [], "seed": []}
+    compared = 0
     for i in range(one.stage("count")):
         one.stage("go", i)
-        found[one.stage("step")["phase"]].append(one.stage("step")["layer"])
-        tables = one.root.locator(".gg-drawer-table > div table").evaluate_all("""all => all.map(
-          table => Array.from(table.tBodies[0].rows, row => Array.from(row.cells,
-            cell => cell.textContent)))""")
-        for table, kind in zip(tables, (0, 1)):
-            for _, *cells in table:
-                assert all(any(cell == both[kind] for both in numbers.values()) for cell in cells)
-    assert found["forward"] == ["layer 1", "layer 2", "layer 3", None]
-    assert found["backward"] == ["layer 3", "layer 2", "layer 1"]
-    assert found["update"] == ["layer 1", "layer 2", "layer 3"]
+        says = one.stage("step")
+        phases[says["phase"]].append(says["layer"])
+        if says["layer"] is None:
+            continue
+        at = int(says["layer"].removeprefix("layer ")) - 1
+        layer, sources = right[at], len(right[at]["in"])
+        weights, gradients = one.root.locator(".gg-drawer-table > div table").evaluate_all(TABLES)
+        names = [f"neuron {k + 1}" for k in range(sources)] if at else ["x1", "x2"]
+        assert weights[1] == gradients[1] == ["neuron", *names, "bias"]
+        for (_, _, rows), w, b in ((weights, "W", "b"), (gradients, "∂W", "δ")):
+            assert [row[0] for row in rows] == [f"neuron {k + 1}" for k in range(len(layer["W"]))]
+            for cells, in_w, in_b in zip(rows, layer[w], layer[b], strict=True):
+                assert cells[1:] == [short(x) for x in (*in_w, in_b)]
+                compared += len(cells) - 1
+        if says["phase"] == "backward":
+            equation = one.shown()["equations"]
+            few = layer["δ"] if len(layer["δ"]) <= 3 else layer["δ"][:2]
+            listed = ", ".join(map(short, few)) + (", …" if len(layer["δ"]) > 3 else "")
+            shown = listed if len(layer["δ"]) == 1 else f"({listed})"
+            assert f"gradient δ of layer {at + 1}{shown}" in equation[0]
+            assert equation[1].startswith(f"gradient δ of layer {at + 1}{shown}⊗")
+            if len(layer["δ"]) * sources <= 6:
+                outer = "; ".join(", ".join(map(short, row)) for row in layer["∂W"])
+                assert equation[1].endswith(f"∂L/∂W of layer {at + 1}{outer}")
+    assert compared == 3 * 2 * len(model.parameters())
+    assert phases["forward"] == ["layer 1", "layer 2", "layer 3", None]
+    assert phases["backward"] == ["layer 3", "layer 2", "layer 1"]
+    assert phases["update"] == ["layer 1", "layer 2", "layer 3"]
