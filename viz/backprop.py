@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from os import PathLike
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassgrad.engine import Value
-from glassgrad.engine.files import write_file
+from glassgrad.engine.files import plain_file, write_file
 from glassgrad.engine.misuse import real
 from glassgrad.engine.printing import printing
 from glassgrad.engine.text import describe, told
-from glassgrad.viz.drawing import check_whole
+from glassgrad.viz.drawing import check_whole, checked_name
 from glassgrad.viz.mistakes import Mistakes
 from glassgrad.viz.page import Page
 from glassgrad.viz.report import report
 from glassgrad.viz.stage import MOST_STEPS, shown_steps
+from glassgrad.viz.state import checked_state, checked_step
 from glassgrad.viz.steps import Steps
+from glassgrad.viz.still import KINDS, Still
 from glassgrad.viz.widget import stepper
 
 if TYPE_CHECKING:
     from anywidget import AnyWidget
+
+
+FORMATS = ("html", "svg", "png", "pdf", "json", "txt")
 
 
 class Backprop(Steps):
@@ -34,6 +38,31 @@ class Backprop(Steps):
     >>> [step.phase for step in steps]
     ['forward', 'seed', 'backward']
     """
+
+    _state: dict[str, Any] | None = None
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Where the page opens, and with which numbers: what `stage.state()` gives in a browser.
+
+        It can be set, all of it or a part; `html`, `save` and `widget` open there, a still shows
+        its step, and `to_json` has it. For its keys see `checked_state`, beside this file.
+
+        >>> from glassgrad import Value, backprop
+        >>> steps = backprop(Value(3.0, label="x") * 2.0)
+        >>> steps.state = {"step": -1, "numbers": {"x": 4.0}}
+        >>> steps.state["step"]
+        2
+        """
+        return checked_state(self, {}) if self._state is None else dict(self._state)
+
+    @state.setter
+    def state(self, state: Mapping[str, Any]) -> None:
+        self._state = checked_state(self, state)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The nodes and steps as data, and the state of the page; see `SCHEMA` for its version."""
+        return {**super().to_dict(), "state": self.state}
 
     def __str__(self) -> str:
         return self.text()
@@ -58,11 +87,14 @@ class Backprop(Steps):
 
     def html(self) -> str:
         """The steps as one self-contained piece of HTML."""
-        return Page(self, self.more()).html()
+        return self._page().html()
 
     def standalone_html(self) -> str:
         """The steps as a whole HTML document."""
-        return Page(self, self.more()).document()
+        return self._page().document()
+
+    def _page(self) -> Page:
+        return Page(self, self.more(), self._state)
 
     def more(self) -> str:
         """What the page has besides the steps, as HTML: nothing, unless they are a neuron's."""
@@ -84,31 +116,80 @@ class Backprop(Steps):
         """
         shown = shown_steps(self)
         on_page = range(shown[0].index, shown[-1].index + 1)
-        return stepper(Page(self, self.more()), on_page)
+        return stepper(self._page(), on_page)
 
-    def save(self, path: str | Path) -> Path:
-        """Write the steps to a file: .html, .json or .txt.
+    def save(self, path: str | Path, step: int | None = None) -> Path:
+        """Write the steps to a file: the page as .html, all steps as .json or .txt, one as a still.
+
+        A still is the picture of a step, as .svg, .png or .pdf: the graph with the numbers that
+        have come by then, what sends and what receives marked, and the equations. A name with a
+        place for a number, such as "step-{:02}.svg", gives one of each step, counted from 1, for
+        slides. (One .pdf with a page a step is left out: the renderer makes single pages.)
+
+        Args:
+            path: the name of the file.
+            step: which step a still shows and a page opens at, from 0, or -1 for the last; by
+                default that of `state` if it was set; else a page opens at the first, and a still
+                shows the last.
+
+        Returns:
+            The path; of a picture of each step, the folder that they are in.
 
         Raises:
-            ValueError: another ending.
-            OSError: the file cannot be written.
+            TypeError: it is not the name of a file, or the step is no whole number.
+            ValueError: another ending, no such step, or a step where each has a picture.
+            RendererMissingError: a still is asked for and there is no Graphviz.
+            OSError: a file cannot be written; of the pictures of all steps none is, if one
+                cannot be drawn.
+
+        >>> import tempfile
+        >>> from glassgrad import Value, backprop
+        >>> folder = tempfile.mkdtemp()
+        >>> backprop(Value(3.0) * 2.0).save(f"{folder}/steps.json").name
+        'steps.json'
         """
-        writers: dict[str, Callable[[], str]] = {
-            ".html": self.standalone_html,
-            ".json": self.to_json,
-            ".txt": self.text,
-        }
-        if not isinstance(path, (str, PathLike)):
-            problem = f"save takes the name of a file, not {describe(path)}."
-            raise TypeError(f"{problem} Write save('steps.html').")
-        path = Path(path)
-        writer = writers.get(path.suffix.lower())
-        if writer is None:
-            raise ValueError(
-                f"Steps are saved as .html, .json or .txt, not as {told(path.name)}. Write "
-                f"{told(path.stem + '.html')}."
-            )
-        return write_file(path, writer().encode())
+        path, kind = checked_name(path, FORMATS, "Steps are", "steps")
+        index = None if step is None else checked_step(self, step)
+        if kind not in KINDS:
+            return write_file(path, self._content(kind, index).encode())
+        if "{" in path.name:
+            return self._save_each(path, kind, step)
+        if index is None:
+            index = len(self) - 1 if self._state is None else self._step_of_state()
+        return write_file(path, Still(self, index).content(kind))
+
+    def _content(self, kind: str, step: int | None) -> str:
+        if kind == "html":
+            at = {"step": step, "level": "scalars"}
+            state = self._state if step is None else checked_state(self, {**self.state, **at})
+            return Page(self, self.more(), state).document()
+        return self.to_json() if kind == "json" else self.text()
+
+    def _step_of_state(self) -> int:
+        """The step that a still shows; on the level of a network a step is one of a layer."""
+        level = self.state["level"]
+        if level not in (None, "scalars"):
+            problem = f"The state is at a step of the level {told(level)}, which has no still."
+            raise ValueError(f"{problem} Say which step of the scalars: save('o.svg', step=-1).")
+        return int(self.state["step"])
+
+    def _save_each(self, path: Path, kind: str, step: int | None) -> Path:
+        """A picture of each step, all drawn before the first is written."""
+        if step is not None:
+            problem = f"{told(path.name)} is a name for each step, and step={step} asks for one."
+            raise ValueError(f"{problem} Leave out one of the two.")
+        try:
+            names = [path.name.format(number) for number in range(1, len(self) + 1)]
+        except (AttributeError, IndexError, KeyError, ValueError):
+            names = []
+        if len(set(names)) < len(self):
+            problem = f"{told(path.name)} gives no name for each step."
+            raise ValueError(f"{problem} Write save('step-{{:02}}.{kind}').")
+        pictures = [Still(self, index).content(kind) for index in range(len(self))]
+        paths = [plain_file(path.with_name(name)) for name in names]
+        for each, picture in zip(paths, pictures):
+            write_file(each, picture)
+        return path.parent
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
         is_long = len(self) > MOST_STEPS

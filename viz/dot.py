@@ -13,7 +13,7 @@ import html
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from glassgrad.viz.picture import Edge, Group, Hidden, Part, Picture
 from glassgrad.viz.render import render
 from glassgrad.viz.scopes import gradient_in
 
-DATA, GRADIENT, INK, FAINT = "#0069A8", "#B34E00", "#1a1a1a", "#6b6b6b"
+DATA, GRADIENT, LOCAL, INK, FAINT = "#0069A8", "#B34E00", "#00695a", "#1a1a1a", "#6b6b6b"
 PAPER, FRAME, OPERATION, FAN = "#ffffff", "#f7f7f7", "#e8e8e8", "#858585"
 FONT = "Helvetica,Arial,sans-serif"
 SYMBOLS = {
@@ -112,13 +112,21 @@ class Digraph(graphviz.Digraph):  # type: ignore[misc]  # it has no types
         return written
 
 
-def digraph(picture: Picture, *, derivatives: bool = False, direction: str = "LR") -> Digraph:
+def digraph(
+    picture: Picture,
+    *,
+    derivatives: bool = False,
+    direction: str = "LR",
+    marked: Mapping[str, Mapping[str, str]] = {},
+) -> Digraph:
     """The DOT graph of a picture.
 
     Args:
         picture: the diagram, with what is collapsed or hidden.
         derivatives: write the local derivative on each edge.
         direction: Graphviz's rankdir: "LR" from left to right, "TB" from top to bottom.
+        marked: the look of arrows that stand out, by their id: "e3_0" for the first operand of
+            node 3, "r3" for its result.
     """
     is_heavy = picture.load > HEAVY
     effort = _FAST if is_heavy else {**_FINE, **(_FANNED if picture.columns else {})}
@@ -136,6 +144,7 @@ def digraph(picture: Picture, *, derivatives: bool = False, direction: str = "LR
         _, tail = ends.get(edge.tail, ("", edge.tail))
         head, _ = ends.get(edge.head, (edge.head, ""))
         look = _look(edge, label=derivatives and not is_heavy)
+        look.update(marked.get(look.get("id", ""), {}))
         if edge.tail in ends and edge.head not in ends:
             look["arrowhead"] = "normal"
         is_fan = edge.tail in ends or edge.head in ends
@@ -261,7 +270,9 @@ class _Parts:
             look.update(penwidth="2.5", color=INK)
         if node.is_compiled:
             look = {**_solid(warnings), **look}
-        graph.node(key, label=_value_label(node, warnings), id=f"n{node.index}", **look)
+        graph.node(
+            key, label=value_label(node, short(node.data), warnings), id=f"n{node.index}", **look
+        )
         if node.operation is not None and not node.is_compiled:
             self._add_operation(graph, node, f"{key}_op")
 
@@ -299,8 +310,8 @@ def _scope_title(scope: Scope) -> str:
     return scope.name if scope.kind in (scope.name, "Scope") else f"{scope.name} · {scope.kind}"
 
 
-def _value_label(node: Node, warnings: Sequence[str]) -> str:
-    """An HTML-like label: name, number, gradient and warnings, one line each."""
+def value_label(node: Node, value: str, warnings: Sequence[str] = (), width: int = 0) -> str:
+    """An HTML-like label: name, number, gradient and warnings, one line each, of a least width."""
     if node.is_constant:
         title = short(node.data) if node.label is None else f"{node.name} = {short(node.data)}"
         return label_of(text_of(title, color=FAINT))
@@ -309,10 +320,11 @@ def _value_label(node: Node, warnings: Sequence[str]) -> str:
         text_of(node.name, bold=True)
         if node.label is not None
         else text_of(node.name, color=FAINT),
-        text_of(f"value {short(node.data)}", color=DATA),
+        text_of(f"value {value}", color=DATA),
         _RULE,
         text_of(f"grad {short(node.gradient)}", color=GRADIENT),
         *(text_of(f"! {warning}", bold=True) for warning in warnings),
+        width=width,
     )
 
 
@@ -363,11 +375,11 @@ def text_of(text: str, *, bold: bool = False, color: str = INK) -> str:
     )
 
 
-def label_of(*lines: str) -> str:
+def label_of(*lines: str, width: int = 0) -> str:
     """An HTML-like label of several lines made by `text_of`, all of the same height."""
+    size = f'HEIGHT="{_LINE}"' + (f' WIDTH="{width}"' if width else "")
     rows = "".join(
-        line if line == _RULE else f'<TR><TD HEIGHT="{_LINE}">{line or " "}</TD></TR>'
-        for line in lines
+        line if line == _RULE else f"<TR><TD {size}>{line or ' '}</TD></TR>" for line in lines
     )
     look = f'BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" COLOR="{OPERATION}"'
     return f"<<TABLE {look}>{rows}</TABLE>>"

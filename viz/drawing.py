@@ -59,11 +59,14 @@ class Drawing:
         radius: int = RADIUS,
         direction: str = "LR",
         seconds: float = 30.0,
+        marked: Mapping[str, Mapping[str, str]] = {},
     ) -> None:
         self.diagram = diagram
         self.picture = Picture(self.diagram, max_nodes, depth, around, radius)
         self.note = note(self.picture)
-        self.digraph = digraph(self.picture, derivatives=derivatives, direction=direction)
+        self.digraph = digraph(
+            self.picture, derivatives=derivatives, direction=direction, marked=marked
+        )
         self._indices = range(len(diagram)) if around is None else self.picture.indices
         self._seconds = seconds
 

@@ -13,13 +13,14 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from glassgrad.viz.dot import DATA, FAINT, FAN, FRAME, GRADIENT, INK, OPERATION, PAPER
+from glassgrad.viz.dot import DATA, FAINT, FAN, FRAME, GRADIENT, INK, LOCAL, OPERATION, PAPER
 
 CLASS = "glassgrad-graph"
 """The class of every picture: its style reaches no other on the page."""
 DARK = {
     DATA: "#56B4E9",
     GRADIENT: "#E69F00",
+    LOCAL: "#3fc4ad",
     INK: "#ececec",
     FAINT: "#b0b0b0",
     FAN: "#8f8f8f",
@@ -28,7 +29,7 @@ DARK = {
     OPERATION: "#3a3a3d",
 }
 """What each colour becomes where the reader prefers the dark."""
-_LINES = (INK, FAINT, FAN, OPERATION)
+_LINES = (DATA, GRADIENT, INK, FAINT, FAN, OPERATION)
 """The colours of lines; others are of texts and faces only."""
 
 _BOX = re.compile(r'<g data-n="\d+" class="node">.*?</g>', re.DOTALL)

@@ -12,7 +12,8 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from glassgrad.viz import markup, stage
 from glassgrad.viz.assets import compact_style, compacted, stage_script
@@ -42,8 +43,10 @@ class Page:
     Args:
         steps: what to step through.
         more: HTML to stand above the table of all steps.
+        state: where it opens, from `state.checked_state`; None opens it at its beginning.
 
     Attributes:
+        start: the index of the step of scalars at which it opens.
         functions: the operations that it computes with, as an expression in JavaScript.
         element: the stage without the code that sets it up, for somebody else to do.
 
@@ -52,13 +55,21 @@ class Page:
     '<div class="glassgrad-stage" lang="en" r'
     """
 
-    def __init__(self, steps: Steps, more: str = "") -> None:
+    def __init__(
+        self, steps: Steps, more: str = "", state: Mapping[str, Any] | None = None
+    ) -> None:
         functions, why_not = stage.javascript(steps)
         told = stage.all_told(steps)
         self._has_network = stage.has_network(steps)
         self._title = f"Backpropagation through {steps.diagram[steps.root].name}"
         self.functions = compacted(functions)
-        self.element = self._element(steps, told, _json(stage.data(steps, told, why_not)), more)
+        self.start = told[0].step.index
+        data = stage.data(steps, told, why_not)
+        if state is not None:
+            data["state"] = state
+            if state["level"] == "scalars":
+                self.start = max(self.start, min(state["step"], told[-1].step.index))
+        self.element = self._element(steps, told, _json(data), more)
 
     def _element(self, steps: Steps, told: Sequence[Told], data: str, more: str) -> str:
         below = f'<div class="gg-more">{more}</div>' if more else ""

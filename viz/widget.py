@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 ADVICE = 'Widgets need anywidget, which is not installed: pip install "glassgrad[widget]".'
 _MODULE = """
-const setUp = %s, operations = %s;
+const setUp = %s, operations = %s, start = %d;
 function render({ model, el }) {
   el.innerHTML = model.get("html");
   const tell = (index) => { model.set("index", index); model.save_changes(); };
   const [go] = setUp(el, tell, operations);
   const follow = () => go(model.get("index"));
   model.on("change:index", follow);
-  follow();
+  if (model.get("index") !== start) { follow(); } /* the page opens at the start by itself */
   return () => model.off("change:index", follow);
 }
 export default { render };
@@ -50,7 +50,7 @@ def stepper(page: Page, shown: range) -> AnyWidget:
 
 def module(page: Page) -> str:
     """The module in JavaScript that shows the page in a notebook and listens to its model."""
-    return _MODULE % (stage_script(), page.functions)
+    return _MODULE % (stage_script(), page.functions, page.start)
 
 
 @cache
@@ -68,7 +68,7 @@ def _stepper_class() -> type[AnyWidget]:
         def __init__(self, page: Page, shown: range) -> None:
             self._shown = shown
             self._esm = module(page)
-            super().__init__(html=page.element, index=shown[0])
+            super().__init__(html=page.element, index=page.start)
 
         def __repr__(self) -> str:
             return f"<stepper of {len(self._shown)} steps at {self.index}>"

@@ -82,6 +82,10 @@ function setUp(root, moved) {
     get level() { return unit ? unit.name : level; }, open: (to) => restore({ ...state(), level: to, step: first }),
     numbers, step: stepShown, state, restore };
   arrange();
+  if (data.state) {
+    restore(data.state);
+    if (!root.dataset.focus && root.contains(document.activeElement)) { document.activeElement.blur(); }
+  }
   if (root.dataset.focus) {
     restoreFromAddress();
     window.addEventListener("hashchange", restoreFromAddress);

@@ -1,0 +1,93 @@
+"""The state of a page goes from the browser to Python and back."""
+
+import json
+from typing import Any
+
+import pytest
+from browsing import Pages
+from stepping import Stepper, document, fragment, lecture, network, shared
+
+from glassgrad import Value, backprop
+
+
+@pytest.mark.parametrize("build", [lecture, network])
+def test_a_page_opens_where_another_was(build: Any, new_page: Pages) -> None:
+    one = document(new_page, build(), viewport={"width": 1280, "height": 720})
+    leaf = next(n.name for n in one.steps.diagram if n.operation is None and not n.is_constant)
+    one.stage("set", leaf, 0.75)
+    one.press("n", "w", "End", "ArrowLeft", "-")
+    found, numbers = one.stage("state"), one.numbers()
+    steps = build()
+    steps.state = json.loads(json.dumps(found))
+    assert steps.state == found | {
+        "numbers": {n: repr(float(x)) for n, x in found["numbers"].items()}
+    }
+    again = document(new_page, steps, viewport={"width": 1280, "height": 720})
+    assert again.stage("state") == found
+    assert again.numbers() == numbers
+
+
+def test_a_page_inside_another_opens_there_too_and_leaves_the_focus(new_page: Pages) -> None:
+    steps = network()
+    steps.state = {"step": 7}
+    one = fragment(new_page, steps, viewport={"width": 1280, "height": 720})
+    assert (one.stage("level"), one.stage("index")) == ("scalars", 7)
+    assert one.focused() == "BODY"
+
+
+def test_python_gives_all_of_the_state() -> None:
+    steps = lecture()
+    start = {"level": None, "step": 0, "numbers": {}, "rate": 0.1, "drawer": None, "view": None}
+    assert steps.state == steps.to_dict()["state"] == start
+    steps.state = {"step": -1, "numbers": {"x1": float("inf"), "b": "-0.0"}, "rate": None}
+    given = {"level": "scalars", "step": len(steps) - 1, "rate": None}
+    assert steps.state == start | given | {"numbers": {"x1": "inf", "b": "-0.0"}}
+    assert json.loads(steps.to_json())["state"] == steps.state
+    steps.state["step"] = 3  # a copy
+    assert steps.state["step"] == len(steps) - 1
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        ({"stpe": 1}, "no stpe. Did you mean step?"),
+        ({"step": 99}, "There is no step 99. Choose one from 0 to 19"),
+        ({"step": 1.5}, "step is a whole number, not float 1.5"),
+        ({"numbers": {"x": 1.0}}, "x is no leaf"),
+        ({"numbers": {"v1": 1.0}}, "v1 is no leaf"),
+        ({"numbers": {"x1": "one"}}, "x1 gets a number, not 'one'"),
+        ({"numbers": [1.0]}, "numbers gives leaves new ones by name"),
+        ({"rate": float("inf")}, "rate is a finite number, not inf"),
+        ({"drawer": "left"}, "drawer is one of table, words"),
+        ({"level": 2}, "level is the name of one"),
+        ({"view": {"x": 1.0}}, "view is a dict with x, y and scale"),
+        ({"view": {"x": 1.0, "y": 0.0, "scale": 0.0}}, "scale of the view is above 0"),
+        ([1], "state is a dict such as {'step': 2}"),
+    ],
+)
+def test_what_is_no_state_is_refused_in_a_sentence(state: Any, says: str) -> None:
+    steps = lecture()
+    before = steps.state
+    with pytest.raises((TypeError, ValueError)) as caught:
+        steps.state = state
+    assert says in str(caught.value)
+    assert steps.state == before
+
+
+def test_save_opens_a_page_at_a_step(tmp_path: Any, new_page: Pages) -> None:
+    steps = shared()
+    steps.state = {"numbers": {"x": 0.5}}
+    text = steps.save(tmp_path / "s.html", step=4).read_text("utf-8")
+    one = Stepper(new_page.show(text).locator(".glassgrad-stage"), steps)
+    assert one.stage("index") == 4
+    assert one.numbers()["x"]["value"] == 0.5
+    assert steps.state["step"] == 0
+
+
+@pytest.mark.needs("anywidget")
+def test_a_widget_begins_at_the_step_of_the_state() -> None:
+    steps = backprop(Value(3.0, label="x") * 2.0)
+    steps.state = {"step": 2}
+    widget = steps.widget()
+    assert widget.index == 2
+    assert '"state":' in widget.html

@@ -1,0 +1,112 @@
+"""The state of a page of steps: where it is opened, with which numbers.
+
+It is what `stage.state()` gives in a browser and what stands in the address of a page, so that what
+somebody found there can be opened again, also from Python: `steps.state = {...}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+from glassgrad.engine.misuse import real
+from glassgrad.engine.text import describe, named, suggestion, told
+from glassgrad.viz.steps import Steps
+
+DRAWERS = ("table", "words", "mistakes", "explore", "more")
+_START: dict[str, Any] = {
+    **{"level": None, "step": 0, "numbers": {}, "rate": None, "drawer": None, "view": None},
+}
+
+
+def checked_state(steps: Steps, state: Mapping[str, Any]) -> dict[str, Any]:
+    """A state with all that it may have, what is left out as a page begins.
+
+    Its keys are `level`, which is "scalars", "network", the name of a neuron, or None for the one
+    that a page begins with; `step`, counted from 0 on that level, where without a level it is that
+    of scalars; `numbers`, new ones for leaves by name; `rate`, the learning rate; `drawer`, the one
+    that is open; and `view`, the x, y and scale of the picture.
+
+    Raises:
+        TypeError: it is no mapping, or something in it is of a wrong kind.
+        ValueError: there is no such key, step, leaf or drawer, or a number that is not finite.
+
+    >>> from glassgrad import Value, backprop
+    >>> checked_state(backprop(Value(3.0, label="x") * 2.0), {"numbers": {"x": 4}})["numbers"]
+    {'x': '4.0'}
+    """
+    if not isinstance(state, Mapping):
+        raise TypeError(f"state is a dict such as {{'step': 2}}, not {describe(state)}.")
+    for key in state:
+        if key not in _START:
+            meant = suggestion(key, _START) if isinstance(key, str) else ""
+            raise ValueError(f"A state has {', '.join(_START)}, and no {named(key)}.{meant}")
+    found = {**_START, "rate": steps.learning_rate, **state}
+    level, drawer = found["level"], found["drawer"]
+    if level is None and found["step"]:
+        found["level"] = level = "scalars"
+    if not (level is None or isinstance(level, str)):
+        raise TypeError(f"level is the name of one, such as 'scalars', not {describe(level)}.")
+    if drawer is not None and drawer not in DRAWERS:
+        raise ValueError(f"drawer is one of {', '.join(DRAWERS)}, not {told(drawer)}.")
+    if level in (None, "scalars"):
+        found["step"] = checked_step(steps, found["step"])
+    if found["rate"] is not None:
+        found["rate"] = _finite(found["rate"], "rate")
+    found["numbers"] = _numbers(steps, found["numbers"])
+    found["view"] = _view(found["view"])
+    return found
+
+
+def checked_step(steps: Steps, step: int) -> int:
+    """The index of a step, which may be counted from the end as -1.
+
+    Raises:
+        TypeError: it is no whole number.
+        ValueError: there is no such step.
+    """
+    if not isinstance(step, int) or isinstance(step, bool):
+        raise TypeError(f"step is a whole number, not {describe(step)}.")
+    if not -len(steps) <= step < len(steps):
+        last = len(steps) - 1
+        problem = f"There is no step {told(step)}."
+        raise ValueError(f"{problem} Choose one from 0 to {last}, or -1 for the last.")
+    return step % len(steps)
+
+
+def _numbers(steps: Steps, numbers: Any) -> dict[str, str]:
+    """New numbers by the names of leaves, as texts, since JSON has no infinity."""
+    if not isinstance(numbers, Mapping):
+        raise TypeError(f"numbers gives leaves new ones by name, not {describe(numbers)}.")
+    leaves = [n.name for n in steps.diagram if n.operation is None and not n.is_constant]
+    for name in numbers:
+        if name not in leaves:
+            meant = suggestion(name, leaves) if isinstance(name, str) else ""
+            raise ValueError(f"{named(name)} is no leaf whose number can be changed.{meant}")
+    return {name: repr(_number(number, name)) for name, number in numbers.items()}
+
+
+def _number(number: Any, name: str) -> float:
+    try:
+        return float(number) if isinstance(number, str) else real(number, name)
+    except ValueError:
+        raise ValueError(f"{name} gets a number, not {told(number)}.") from None
+
+
+def _finite(number: Any, name: str) -> float:
+    number = real(number, name)
+    if not isfinite(number):
+        raise ValueError(f"{name} is a finite number, not {number}.")
+    return number
+
+
+def _view(view: Any) -> dict[str, float] | None:
+    if view is None:
+        return None
+    if not isinstance(view, Mapping) or set(view) != {"x", "y", "scale"}:
+        raise TypeError(f"view is a dict with x, y and scale, not {describe(view)}.")
+    found = {key: _finite(number, f"{key} of the view") for key, number in view.items()}
+    if found["scale"] <= 0.0:
+        raise ValueError(f"scale of the view is above 0, not {told(view['scale'])}.")
+    return found
