@@ -95,10 +95,10 @@ def _number(number: Any, name: str) -> float:
 
 
 def _finite(number: Any, name: str) -> float:
-    number = real(number, name)
-    if not isfinite(number):
-        raise ValueError(f"{name} is a finite number, not {number}.")
-    return number
+    found = real(number, name)
+    if not isfinite(found):
+        raise ValueError(f"{name} is a finite number, not {found}.")
+    return found
 
 
 def _view(view: Any) -> dict[str, float] | None:
