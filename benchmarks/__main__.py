@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from benchmarks import saved
 from benchmarks.chain import chain
 from benchmarks.digits import digits
+from benchmarks.frames import frames
 from benchmarks.goals import outcomes
 from benchmarks.imports import imports
 from benchmarks.irregular import irregular
@@ -51,6 +52,7 @@ GROUPS: dict[str, Callable[[bool, bool], Sequence[Workload]]] = {
     "million": million,
     "imports": imports,
     "pictures": pictures,
+    "frames": frames,
 }
 
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from benchmarks.classes import MICROGRAD
 from benchmarks.digits import TORCH as DIGITS_TORCH
+from benchmarks.frames import CHANGE, STEP
+from benchmarks.frames import LIMIT as FRAME
 from benchmarks.growth import ALL, UPPER
 from benchmarks.imports import NUMPY
 from benchmarks.irregular import FIRST, KINDS, MEMORY
@@ -92,6 +94,15 @@ def exponent(figures: Figures) -> float:
     return max(figures[f"growth with {label}"][name] for label in SWEPT)
 
 
+def slowest(figures: Figures, act: str) -> float:
+    """The frame that takes longest of all that were measured, by what is done in it."""
+    return max(
+        found[OURS]
+        for name, found in figures.items()
+        if name.startswith("frame: ") and name.endswith(act)
+    )
+
+
 GOALS = (
     Goal("eager, the worst operator: ours by a minimal class", 1.7, False,
          lambda f: f["lecture"][WORST]),
@@ -121,6 +132,9 @@ GOALS = (
     Goal("imports: glassgrad by numpy", 1.25, False, ratio("imports", OURS, NUMPY)),
     Goal("the first picture of a neuron, ms", LIMITS["neuron"], False, lambda f: f["neuron"][OURS]),
     Goal("its page, ms", LIMITS["stepper"], False, lambda f: f["stepper"][OURS]),
+    Goal("a frame of the live page, a number changed, the worst, ms", FRAME, False,
+         lambda f: slowest(f, CHANGE)),
+    Goal("the same, a step shown", FRAME, False, lambda f: slowest(f, STEP)),
 )  # fmt: skip
 
 

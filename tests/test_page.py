@@ -232,7 +232,8 @@ def test_the_data_are_json_whatever_the_numbers(x: float) -> None:
         ("`c  ${ a } \\`  ;` ;", "`c  ${ a } \\`  ;`;"),
         ("s.replace(/ [/\"] +/g, '') / 2 / n", "s.replace(/ [/\"] +/g,'')/2/n"),
         ("return /'  '/.test(x) ;", "return /'  '/.test(x);"),
-        ("if (a) {\n  return b / 2 - -1 + '/  /';\n}", "if(a){return b/2 - -1 + '/  /';}"),
+        ("if (a) {\n  return b / 2 - -1 + '/  /';\n}", "if(a){return b/2 - -1+'/  /'}"),
+        ("a += b++ + 1 - - c; d = a - b;", "a+=b++ + 1 - - c;d=a-b;"),
     ],
 )
 def test_what_is_left_of_a_script_means_the_same(script: str, short: str) -> None:

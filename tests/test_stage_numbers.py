@@ -394,6 +394,72 @@ def test_the_address_brings_everything_back(build: Any, new_page: Pages) -> None
     assert one.stage("state") == before
 
 
+def test_an_address_with_what_is_no_number_leaves_it_out(new_page: Pages) -> None:
+    one = document(new_page, lecture())
+    before = one.numbers()
+    wrong = ["abc", "", None, "1 2", True, [], {}, "0x", "--1"]
+    for each in wrong:
+        one.stage("restore", {"numbers": {"x1": each}})
+        assert one.numbers() == before, each
+    one.stage("restore", {"numbers": {"x1": "abc", "x2": "−2,5e−1", "nobody": 3}})
+    assert one.stage("state")["numbers"] == {"x2": "-0.25"}
+    for text in ("inf", "-inf", "nan", "-0"):
+        one.stage("restore", {"numbers": {"x1": text}})
+        assert one.stage("state")["numbers"] == {"x1": text}
+
+
+# Graphs larger than the window.
+
+WALK = """async root => {
+  const seen = {}, next = () => new Promise(done => requestAnimationFrame(done));
+  let most = 0;
+  for (let i = 0; i < 90; i += 1) {
+    const boxes = [...root.querySelectorAll(".gg-box:not(.gg-constant)")];
+    most = Math.max(most, boxes.length);
+    for (const box of boxes) {
+      const text = name => box.querySelector(name).textContent;
+      (seen[box.dataset.n] ||= []).push([text(".gg-value"), text(".gg-gradient")].join(" "));
+    }
+    for (let k = 0; k < 10; k += 1) {
+      root.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", shiftKey: true }));
+    }
+    await next();
+  }
+  return [most, seen];
+}"""
+
+
+def test_what_comes_into_view_shows_the_numbers_of_now(new_page: Pages) -> None:
+    y = Value(0.5, label="x")
+    for i in range(199):
+        y = y.tanh() if i % 2 else y.sin()
+    one = document(new_page, backprop(y), reduced_motion="reduce")
+    one.stage("go", one.stage("count") - 1)
+    for number in (0.5, 0.75, -2.0):
+        one.stage("set", "x", number)
+        one.press("f")  # from the step, which is at the start, to the other end
+        most, seen = one.root.evaluate(WALK)
+        assert most < 30, "what the window does not show is no part of the page"
+        right = [f"{short(n['value'])} {short(n['grad'])}" for n in one.numbers().values()]
+        assert len(seen) == 200
+        for i, texts in seen.items():
+            assert set(texts) == {right[int(i)]}, (number, i)
+
+
+def test_a_large_graph_is_an_outline_from_afar(new_page: Pages) -> None:
+    y = Value(0.5, label="x")
+    for _ in range(199):
+        y = y.sin()
+    one = document(new_page, backprop(y), reduced_motion="reduce")
+    one.press("f", *["-"] * 12)
+    outline, boxes = one.root.locator(".gg-far path").last, one.root.locator(".gg-box")
+    assert outline.is_visible()
+    assert boxes.count() <= 2  # those of the step
+    one.press(*["+"] * 12)
+    assert not outline.is_visible()
+    assert boxes.count() > 2
+
+
 # Networks.
 
 

@@ -13,6 +13,8 @@ _PATTERN = r"(?:(?<=[(,=:!&|?;])|(?<=[(,=:!&|?;>] )|(?<=return ))/(?:\\.|\[.+?\]
 _TEXT = r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`(?:\\.|[^`\\])*`"""
 _KEPT = re.compile(rf"({_COMMENT.pattern}|{_TEXT}|{_PATTERN})", re.DOTALL)
 """Comments, texts, templates without others inside, and regular expressions."""
+_SIGN = re.compile(r"(?<![+-]) ([+-]) (?![+-])| ([+-]=)")
+"""A sign between spaces that are not needed: one beside another sign would become ++ or --."""
 
 
 @cache
@@ -24,7 +26,7 @@ def compact_style(name: str) -> str:
     True
     """
     style = _COMMENT.sub("", _asset(name)).strip()
-    return re.sub(r"\s*([{};,])\s*|(:) ", r"\1\2", style)
+    return re.sub(r"\s*([{};,])\s*|(:) ", r"\1\2", style).replace(";}", "}")
 
 
 @cache
@@ -51,10 +53,12 @@ def stage_script(has_network: bool = True) -> str:
 
 
 def compacted(script: str) -> str:
-    """A script without comments and most spaces; every statement in it has its semicolon.
+    """A script without comments, most spaces, and semicolons before a brace that closes.
 
-    >>> compacted("/* a */ const f = (x) => `${x} ; ` + x;  f( 'a ; b' );")
-    "const f=(x)=>`${x} ; ` + x;f('a ; b');"
+    Every statement in it has its semicolon, and every body its braces.
+
+    >>> compacted("/* a */ const f = (x) => `${x} ; ` + x;  { f( 'a ; b' ) - -1; }")
+    "const f=(x)=>`${x} ; `+x;{f('a ; b')- -1}"
     """
     parts = enumerate(_KEPT.split(script.strip()))
     short = (_shortened(part) if i % 2 == 0 else part for i, part in parts)
@@ -62,7 +66,8 @@ def compacted(script: str) -> str:
 
 
 def _shortened(code: str) -> str:
-    return re.sub(r"\s*([*/%=<>?:&|,;(){}!\[\]]|(?<=\s)\s|\n)\s*", _kept, code)
+    short = re.sub(r"\s*([*/%=<>?:&|,;(){}!\[\]]|(?<=\s)\s|\n)\s*", _kept, code)
+    return _SIGN.sub(r"\1\2", short).replace(";}", "}")
 
 
 def _kept(found: re.Match[str]) -> str:

@@ -119,6 +119,7 @@ def _compact(svg: str) -> str:
     svg = re.sub(
         r"<style>.*?</style>", lambda found: found[0].replace(".glassgrad-graph ", ""), svg
     )
+    svg = svg.replace(">\n<", "><").replace("&#45;", "-")
     svg = re.sub(r' (class="(node|edge)"|xml:space="preserve"|xmlns:xlink="[^"]*")', "", svg)
     return re.sub(r' (?:d|points|x|y)="[^"]*"', _shortened, svg)
 

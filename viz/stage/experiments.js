@@ -128,13 +128,21 @@ function mapIn(around, graph, names) {
     const finite = cells.filter(Number.isFinite), least = Math.min(...finite), most = Math.max(...finite);
     canvas.width = canvas.height = 6 * side;
     const paint = canvas.getContext("2d"), styles = getComputedStyle(canvas);
-    const levels = 9;
-    cells.forEach((value, k) => {
+    const levels = 9, bands = cells.map((value) => {
       const share = most > least ? (value - least) / (most - least) : 0.5;
-      const level = Math.min(levels - 1, Math.floor(Math.sqrt(share) * levels));
-      paint.globalAlpha = Number.isFinite(value) ? 0.08 + 0.72 * level / levels : 0;
-      paint.fillStyle = styles.getPropertyValue("--gg-data");
+      return Number.isFinite(value) ? Math.min(levels - 1, Math.floor(Math.sqrt(share) * levels)) : -1;
+    });
+    paint.fillStyle = styles.getPropertyValue("--gg-data");
+    bands.forEach((band, k) => {
+      paint.globalAlpha = band < 0 ? 0 : 0.08 + 0.72 * band / levels;
       paint.fillRect(6 * (k % side), 6 * Math.floor(k / side), 6, 6);
+    });
+    paint.globalAlpha = 0.55; /* a line where one band ends and the next begins */
+    paint.fillStyle = styles.getPropertyValue("--gg-ink");
+    bands.forEach((band, k) => {
+      const u = k % side, v = Math.floor(k / side);
+      if (u + 1 < side && bands[k + 1] !== band) { paint.fillRect(6 * u + 5, 6 * v, 1, 6); }
+      if (v + 1 < side && bands[k + side] !== band) { paint.fillRect(6 * u, 6 * v + 5, 6, 1); }
     });
     paint.globalAlpha = 1;
     paint.strokeStyle = paint.fillStyle = styles.getPropertyValue("--gg-gradient");

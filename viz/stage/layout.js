@@ -230,14 +230,15 @@ function settle(layer, wish) {
 
 /* A smooth line through points, which leaves and enters along the flow. */
 function curve(points, isDown) {
-  let text = "M" + points[0].map(tenth).join(" ");
-  points.slice(1).forEach(([x, y], i) => {
-    const [fromX, fromY] = points[i];
-    const halfX = (fromX + x) / 2, halfY = (fromY + y) / 2;
-    text += isDown ? "C" + [fromX, halfY, x, halfY, x, y].map(tenth).join(" ") :
-      "C" + [halfX, fromY, halfX, y, x, y].map(tenth).join(" ");
+  return "M" + points[0].map(tenth).join(" ") + bends(points, isDown).map((bend) => "C" + bend.map(tenth).join(" ")).join("");
+}
+
+/* From each point to the next: the two handles and the end. */
+function bends(points, isDown) {
+  return points.slice(1).map(([x, y], i) => {
+    const [fromX, fromY] = points[i], halfX = (fromX + x) / 2, halfY = (fromY + y) / 2;
+    return isDown ? [fromX, halfY, x, halfY, x, y] : [halfX, fromY, halfX, y, x, y];
   });
-  return text;
 }
 
 function tenth(number) { return Math.round(number * 10) / 10; }

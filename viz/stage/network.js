@@ -179,16 +179,15 @@ function nameOf(graph, network, i) {
 }
 
 /* The picture of a network, with the interface of a picture of scalars. Of wide layers a few are shown. */
-function networkPictureIn(world, graph, network, isDown, pick) {
-  world.textContent = "";
-  const columns = [network.inputs.map((i) => ({ out: i, sum: i, weights: new Map() })), ...network.layers.map((layer) => layer.units)];
+function networkPictureIn(graph, network, isDown, pick) {
+  const place = drawn("g", {}), columns = [network.inputs.map((i) => ({ out: i, sum: i, weights: new Map() })), ...network.layers.map((layer) => layer.units)];
   const shown = columns.map((units) => (units.length <= MOST_UNITS ? units : [...units.slice(0, MOST_UNITS - 2), null, units[units.length - 1]]));
   const tallest = Math.max(...shown.map((units) => units.length)), discs = new Map(), lines = [];
   const spot = (column, row) => {
     const along = DISC + 14 + column * COLUMN, across = DISC + 40 + (row + (tallest - shown[column].length) / 2) * ROW;
     return isDown ? [across, along] : [along, across];
   };
-  const back = drawn("g", {}, world), front = drawn("g", {}, world);
+  const back = drawn("g", {}, place), front = drawn("g", {}, place);
   shown.forEach((units, column) => {
     const [x, y] = spot(column, 0), title = column ? network.layers[column - 1].name : "inputs";
     drawn("text", isDown ? { x: x - DISC, y: y - DISC - 6, "class": "gg-title" } :
@@ -211,7 +210,7 @@ function networkPictureIn(world, graph, network, isDown, pick) {
   if (loss) { ends.forEach((unit) => lineBetween(unit.out, graph.root, null, network.layers.length)); }
   const size = { width: isDown ? 2 * DISC + 80 + (tallest - 1) * ROW : 2 * DISC + 28 + (columns.length - (loss ? 0 : 1)) * COLUMN,
     height: isDown ? 2 * DISC + 28 + (columns.length - (loss ? 0 : 1)) * COLUMN : 2 * DISC + 56 + (tallest - 1) * ROW };
-  return { show, size, boxes: [], spots: [...discs.values()].map((disc) => disc.box),
+  return { place, show, size, spots: [...discs.values()].map((disc) => disc.box),
     focus: (unit) => { if (discs.has(unit.out)) { discs.get(unit.out).group.focus({ preventScroll: true }); } }, hover: () => undefined };
 
   function discOf(unit, column, cx, cy) {
@@ -247,8 +246,8 @@ function networkPictureIn(world, graph, network, isDown, pick) {
   function lineBetween(from, to, leaf, at) {
     const a = discs.get(from), b = discs.get(to);
     const ends = isDown ? [[a.x, a.y + DISC], [b.x, b.y - DISC]] : [[a.x + DISC, a.y], [b.x - DISC, b.y]];
-    const group = drawn("g", { "class": "gg-edge" }, back);
-    lines.push({ group, path: drawn("path", { d: curve(ends, isDown) }, group), leaf, at, to,
+    const group = drawn("g", { "class": "gg-edge" }, back), course = courseOf(ends, isDown);
+    lines.push({ group, course, path: drawn("path", { d: course.d }, group), leaf, at, to,
       tip: drawn("path", { "class": "gg-tip" }, group) });
   }
 
@@ -274,13 +273,9 @@ function networkPictureIn(world, graph, network, isDown, pick) {
       const isForth = step.phase === "forward" && line.at === (step.layer ?? network.layers.length);
       const weight = line.leaf === null ? 0.5 * most : graph.values[line.leaf];
       const share = Math.abs(weight) / most;
-      line.group.classList.toggle("gg-backward", isBack);
-      line.group.classList.toggle("gg-forward", isForth);
-      line.group.classList.toggle("gg-weight", line.leaf !== null);
-      line.group.classList.toggle("gg-negative", weight < 0);
-      line.tip.style.display = isBack || isForth ? "" : "none";
-      if (isBack || isForth) { line.tip.setAttribute("d", arrow(line.path, isBack ? "backward" : "forward")); }
-      line.path.style.strokeWidth = tenth(0.6 + 5 * Math.min(1, Number.isFinite(share) ? share : 1));
+      tell(line.group, "gg-weight", line.leaf !== null);
+      tell(line.group, "gg-negative", weight < 0);
+      light(line, isBack ? "backward" : isForth ? "forward" : "", 0.6 + 5 * Math.min(1, Number.isFinite(share) ? share : 1));
     });
     return lit;
   }

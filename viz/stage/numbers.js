@@ -72,9 +72,10 @@ function numberOf(stored) {
   return typeof stored === "string" ? Number(stored.replace("inf", "Infinity")) : stored;
 }
 
-/* What a person types: a comma may be a point, and a long minus a short one; NaN if it is none. */
+/* What a person types: a comma may be a point, and a long minus a short one, also that of an exponent;
+   NaN if it is none. */
 function typed(text) {
-  const plain = text.trim().replace(",", ".").replace("−", "-");
+  const plain = text.trim().replace(",", ".").replaceAll("−", "-");
   return plain === "" ? NaN : /^[-+]?inf$/.test(plain) ? numberOf(plain) : Number(plain);
 }
 

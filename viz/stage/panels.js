@@ -65,12 +65,13 @@ function formulaIn(place, html, lines, { point, pick }) {
     box.addEventListener("blur", () => { if (at >= 0) { point(Number(all[at].dataset.n), false); at = -1; } });
   }
   return { show(step, node, own) {
-    if (!html) { box.textContent = own; }
+    if (!html) { put(box, own); }
     all.forEach((part) => part.classList.remove("gg-now", "gg-goal"));
     mark(step.node, "gg-now");
     (step.edges || []).forEach(([sender, k]) => markUse(sender, node(sender).p, k));
-    line.textContent = lines[node(step.node).w] || "";
-    line.title = line.textContent;
+    put(line, lines[node(step.node).w] || "");
+    line.title = line.textNow;
+  }, center() {
     const now = box.querySelector(".gg-goal") || box.querySelector(".gg-now");
     if (now && box.scrollWidth > box.clientWidth) {
       const inside = now.getBoundingClientRect(), outside = box.getBoundingClientRect();
@@ -101,26 +102,35 @@ function timelineIn(place, go, first, all) {
   slider.type = "range";
   slider.setAttribute("aria-label", "Step");
   slider.addEventListener("input", () => go(Number(slider.value) - Number(slider.min)));
-  let drawnFor = null, parts = [];
+  let drawnFor = "", parts = [], shown = null;
+  new ResizeObserver(fitNames).observe(row);
   return (steps, now, isOwn = false, before = "") => {
-    const start = isOwn ? 0 : first;
-    if (drawnFor !== steps) { draw(steps); drawnFor = steps; }
+    const start = isOwn ? 0 : first, phases = steps === shown ? drawnFor : steps.map((step) => step.phase).join();
+    shown = steps;
+    if (drawnFor !== phases) { draw(steps); drawnFor = phases; }
     slider.min = start + 1;
     slider.max = start + steps.length;
     slider.value = start + now + 1;
     const total = isOwn || !first ? steps.length : Math.max(all, first + steps.length);
-    count.textContent = `${before}step ${start + now + 1} of ${total}`;
+    put(count, `${before}step ${start + now + 1} of ${total}`);
     count.title = total > start + steps.length || start ? `Steps ${start + 1} to ${start + steps.length} of ${total} are on this page` : "";
-    slider.setAttribute("aria-valuetext", count.textContent + ", " + steps[now].phase);
+    slider.setAttribute("aria-valuetext", count.textNow + ", " + steps[now].phase);
     parts.forEach((part) => {
       const done = Math.max(0, Math.min(part.length, now + 1 - part.start));
       if (part.ticks.length) {
         part.ticks.forEach((tick, i) => {
-          tick.className = i + part.start === now ? "gg-on gg-now" : i < done ? "gg-on" : "";
+          tell(tick, "gg-on", i < done);
+          tell(tick, "gg-now", i + part.start === now);
         });
       } else { part.bar.style.width = 100 * done / part.length + "%"; }
     });
   };
+
+  /* A name that is wider than its part is left out. All are measured before any is hidden. */
+  function fitNames() {
+    const areCut = parts.map(({ name }) => name.scrollWidth > name.clientWidth);
+    parts.forEach(({ name }, i) => { name.style.visibility = areCut[i] ? "hidden" : ""; });
+  }
 
   function draw(steps) {
     ticks.textContent = "";
@@ -141,9 +151,7 @@ function timelineIn(place, go, first, all) {
       if (steps.length > 160) { part.bar = make("i", "gg-on gg-bar", line); return; }
       for (let i = 0; i < part.length; i += 1) { part.ticks.push(make("i", "", line)); }
     });
-    requestAnimationFrame(() => parts.forEach(({ name }) => {
-      name.style.visibility = name.scrollWidth > name.clientWidth ? "hidden" : "";
-    }));
+    requestAnimationFrame(fitNames);
   }
 }
 
@@ -214,7 +222,7 @@ function guessIn(place, { reveal, next, leave }) {
     verdict.textContent = isNumber ? "Not yet. Try again, or press Show." : "That is no number.";
   });
   return { input, show(number, of, isPredicting, isAsked, isNew) {
-    wish.textContent = `Your guess of ${of} `;
+    put(wish, `Your guess of ${of} `);
     form.hidden = !isPredicting;
     isDone = !isAsked;
     show.setAttribute("aria-disabled", isDone);
@@ -278,30 +286,33 @@ function tableIn(place, headings) {
 /* The table of all steps, with the numbers as they are. */
 function rowsIn(place, first, { go, point }) {
   const { body } = tableIn(place, HEADINGS);
-  let drawnFor = null, rows = [];
+  let drawnFor = null, rows = [], shownAt = -1;
   return (graph, steps, now, isPredicting, isAsked, isVisible) => {
     if (!isVisible) { drawnFor = null; return; }
-    if (drawnFor !== steps) {
+    if (drawnFor === null || drawnFor.length !== steps.length || drawnFor.some((step, i) => step !== steps[i])) {
       body.textContent = "";
       rows = steps.map((step, i) => {
         const row = make("tr", "", body);
         row.className = "gg-row-" + step.phase;
-        [String(first + i + 1), ...step.cells.map((cell) => written(graph, cell, step))]
-          .forEach((text) => make("td", "", row, text));
+        make("td", "", row, String(first + i + 1));
+        step.cells.forEach(() => make("td", "", row));
         row.addEventListener("click", () => go(i));
         row.addEventListener("mouseenter", () => point(step.node, true));
         row.addEventListener("mouseleave", () => point(step.node, false));
         return row;
       });
-      drawnFor = steps;
     }
+    const isMoved = drawnFor === null || shownAt !== now;
+    drawnFor = steps;
+    shownAt = now;
     rows.forEach((row, i) => {
-      row.classList.toggle("gg-now", i === now);
-      row.classList.toggle("gg-secret", isAsked && i === now);
-      row.classList.toggle("gg-future", isPredicting && i > now);
+      steps[i].cells.forEach((cell, k) => put(row.cells[k + 1], written(graph, cell, steps[i])));
+      tell(row, "gg-now", i === now);
+      tell(row, "gg-secret", isAsked && i === now);
+      tell(row, "gg-future", isPredicting && i > now);
       if (i === now) { row.setAttribute("aria-current", "step"); } else { row.removeAttribute("aria-current"); }
     });
-    rows[now].scrollIntoView({ block: "nearest" });
+    if (isMoved) { rows[now].scrollIntoView({ block: "nearest" }); }
   };
 }
 

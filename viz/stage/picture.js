@@ -1,6 +1,7 @@
 /* The picture of the graph: boxes with value and gradient, signs of operations, edges, and what moves
-   along them in a step. It is drawn once for a layout; a step changes texts and classes only. */
+   along them in a step. Each is made once for a layout; a step changes texts and classes only. */
 
+const FAR = 0.3; /* below this scale a large graph is an outline: its texts would be specks */
 const SVG = "http:" + "/" + "/www.w3.org/2000/svg";
 
 function drawn(tag, attributes, parent, text) {
@@ -35,51 +36,77 @@ function tell(element, name, text) {
   else if (text) { element.dataset[name] = text; } else { delete element.dataset[name]; }
 }
 
-/* Draws the part of a graph that a layout has places for into `world`; `pick` is told of a click on a
-   node, `adjust` makes a leaf live. */
-function pictureIn(world, graph, layout, pick, adjust) {
-  world.textContent = "";
-  const edges = new Map(), stubs = [], marks = [];
-  const lines = drawn("g", { "class": "gg-lines" }, world);
-  const isShown = (i) => Boolean(layout.boxes[i]), isOpen = (i) => Boolean(layout.signs[i]);
+/* The part of a graph that a layout has places for, as a group to stand in the world. `pick` is told of a
+   click on a node, `point` of the mouse on it or not; `adjust` makes a leaf live, and gives back what to
+   do when its number changes. A box, a sign or a line is made when the window first shows it, and what
+   the window does not show is no part of the page; so a large graph costs as little as a small one.
+   What comes into the window is brought to the present step and numbers first. */
+function pictureIn(graph, layout, { pick, point, adjust }) {
+  const place = drawn("g", {});
+  const [far, lines, shapes, above] = ["gg-far", "gg-lines", "gg-shapes", "gg-flow"].map((name) => drawn("g", { "class": name }, place));
+  const parts = new Map(), flow = flowIn(above, layout);
+  let now = null, version = 0, window = null, isFar = false;
   graph.nodes.forEach((node, i) => {
-    if (!isOpen(i)) { return; }
-    node.p.forEach((parent, k) => {
-      const d = curve(layout.edges.get(i + "_" + k), layout.isDown);
-      const group = drawn("g", { "class": "gg-edge", "data-e": i + "_" + k }, lines);
-      edges.set(i + "_" + k, { group, path: drawn("path", { d }, group), tip: drawn("path", { "class": "gg-tip" }, group) });
-    });
-    const group = drawn("g", { "class": "gg-edge", "data-e": String(i) }, lines);
-    const path = drawn("path", { d: curve(stubOf(i), layout.isDown) }, group);
-    stubs[i] = { group, path, tip: drawn("path", { "class": "gg-tip" }, group) };
+    if (!layout.boxes[i]) { return; }
+    if (layout.signs[i]) {
+      node.p.forEach((parent, k) => { line(i + "_" + k, layout.edges.get(i + "_" + k), () => widthOf(i, k)); });
+      line(String(i), stubOf(i), () => (now.known.gradients[i] === null ? 1.6 : thickness(now.known.gradients[i])));
+      add("o" + i, shapes, layout.signs[i], 0, () => signOf(node, i), (sign) => tell(sign.group, "role", now.lit.roles.get("o" + i)));
+    }
+    add("n" + i, shapes, layout.boxes[i], 12, () => boxOf(node, i), (box) => showBox(box, node, i));
   });
-  const signs = graph.nodes.map((node, i) => (isOpen(i) ? signOf(node, i) : null));
-  const boxes = graph.nodes.map((node, i) => (isShown(i) ? boxOf(node, i) : null));
-  const above = drawn("g", { "class": "gg-flow" }, world);
-  const flow = flowIn(above, layout);
-  return { show, boxes: boxes.map((box) => box && box.group), flow, hover, cull };
+  const all = [...parts.values()].reverse();
+  return { place, show, flow, hover, cull, box: (i) => parts.get("n" + i)?.made?.group };
 
-  /* Of a large graph only what the window shows is painted; `window` is in the picture's units. */
-  function cull(window) {
-    const isIn = (x, y, width, height) => x < window.x + window.width && x + width > window.x &&
-      y < window.y + window.height && y + height > window.y;
-    const see = (group, isSeen) => {
-      if (group.seenNow !== isSeen) { group.seenNow = isSeen; group.style.display = isSeen ? "" : "none"; }
-    };
-    boxes.forEach((box, i) => {
-      if (!box) { return; }
-      const { x, y, width, height } = layout.boxes[i];
-      see(box.group, isIn(x - 12, y - 12, width + 24, height + 24));
-      if (!signs[i]) { return; }
-      const sign = layout.signs[i];
-      see(signs[i], isIn(sign.x, sign.y, sign.width, sign.height));
-      see(stubs[i].group, signs[i].seenNow || box.group.seenNow);
+  function add(key, holder, { x, y, width, height }, margin, make, update) {
+    parts.set(key, { key, holder, make, update, made: null, isSeen: false, shownAt: 0,
+      left: x - margin, top: y - margin, right: x + width + margin, bottom: y + height + margin });
+  }
+
+  function line(key, points, width) {
+    const xs = points.map(([x]) => x), ys = points.map(([, y]) => y), x = Math.min(...xs), y = Math.min(...ys);
+    add(key, lines, { x, y, width: Math.max(...xs) - x, height: Math.max(...ys) - y }, 1, () => {
+      const group = drawn("g", { "class": "gg-edge", "data-e": key }), course = courseOf(points, layout.isDown);
+      return { group, course, path: drawn("path", { d: course.d }, group), tip: drawn("path", { "class": "gg-tip" }, group) };
+    }, (made) => light(made, now.lit.edges.get(key) || "", width()));
+  }
+
+  /* Of a large graph what `inside` shows, in the picture's units; from afar, where no text could be read,
+     its outline and the step. */
+  function cull(inside, scale) {
+    window = inside;
+    isFar = scale < FAR;
+    if (isFar && !far.firstChild) { outline(); }
+    far.style.display = isFar ? "" : "none";
+    if (now) { refresh(); }
+  }
+
+  function outline() {
+    const paths = [...parts.values()].filter((part) => part.holder === lines)
+      .map(({ key }) => curve(layout.edges.get(key) || stubOf(Number(key)), layout.isDown));
+    drawn("path", { d: paths.join("") }, far);
+    drawn("path", { d: outlines(layout.boxes) }, far);
+  }
+
+  /* From the last to the first, so that each can be put before the next: their order is that of Tab. */
+  function refresh() {
+    let before = null;
+    all.forEach((part) => {
+      const isSeen = isWanted(part);
+      if (isSeen) {
+        part.made = part.made || part.make();
+        if (!part.isSeen) { part.holder.insertBefore(part.made.group, part.holder === shapes ? before : null); }
+        if (part.shownAt !== version) { part.shownAt = version; part.update(part.made); }
+        if (part.holder === shapes) { before = part.made.group; }
+      } else if (part.isSeen) { part.made.group.remove(); }
+      part.isSeen = isSeen;
     });
-    edges.forEach((edge, key) => {
-      const points = layout.edges.get(key), xs = points.map(([x]) => x), ys = points.map(([, y]) => y);
-      const x = Math.min(...xs), y = Math.min(...ys);
-      see(edge.group, isIn(x, y, Math.max(...xs) - x, Math.max(...ys) - y));
-    });
+  }
+
+  function isWanted(part) {
+    return now.lit.roles.has(part.key) || now.lit.edges.has(part.key) || (!isFar && (!window ||
+      (part.left < window.x + window.width && part.right > window.x && part.top < window.y + window.height && part.bottom > window.y))) ||
+      (part.isSeen && part.made.group.contains(document.activeElement)); /* it would lose the keys */
   }
 
   function stubOf(i) {
@@ -90,20 +117,21 @@ function pictureIn(world, graph, layout, pick, adjust) {
 
   function signOf(node, i) {
     const { x, y, width, height } = layout.signs[i];
-    const group = drawn("g", { "class": "gg-sign", "data-o": i, transform: `translate(${x},${y})` }, world);
+    const group = drawn("g", { "class": "gg-sign", "data-o": i, transform: `translate(${x},${y})` });
     drawn("rect", { width, height, rx: height / 2 }, group);
     drawn("text", { x: width / 2, y: height / 2 + 5, "text-anchor": "middle" }, group, node.s);
     group.addEventListener("click", () => pick(i));
-    return group;
+    return { group };
   }
 
   function boxOf(node, i) {
     const { x, y, width, height } = layout.boxes[i];
-    const group = drawn("g", { "class": "gg-box gg-" + node.k, "data-n": i,
-      transform: `translate(${x},${y})` }, world);
+    const group = drawn("g", { "class": "gg-box gg-" + node.k, "data-n": i, transform: `translate(${x},${y})` });
     drawn("rect", { "class": "gg-outline", width, height, rx: 10 }, group);
-    const box = { group, title: drawn("title", {}, group), told: () => node.n };
-    group.addEventListener("pointerenter", () => put(box.title, box.told()));
+    const box = { group, title: drawn("title", {}, group) };
+    group.addEventListener("pointerenter", () => put(box.title, described(node, i)));
+    group.addEventListener("mouseenter", () => point(i, true));
+    group.addEventListener("mouseleave", () => point(i, false));
     if (node.k === "constant") {
       box.value = drawn("text", { "class": "gg-value", x: width / 2, y: height / 2 + 6, "text-anchor": "middle" }, group);
     } else {
@@ -113,81 +141,119 @@ function pictureIn(world, graph, layout, pick, adjust) {
       drawn("path", { "class": "gg-rule", d: `M13 57H${width - 13}` }, group);
       box.gradient = drawn("text", { "class": "gg-gradient", x: 13, y: 75 }, group);
       box.wrong = drawn("text", { "class": "gg-wrong-gradient", x: width - 13, y: 75, "text-anchor": "end" }, group);
-      marks[i] = drawn("g", { "class": "gg-mark", transform: `translate(${width - 1},1)` }, group);
+      box.mark = drawn("g", { "class": "gg-mark", transform: `translate(${width - 1},1)` }, group);
     }
     group.addEventListener("click", (event) => { if (!event.defaultPrevented) { pick(i); } });
-    if (node.k === "leaf" && graph.isLive) { adjust(group, i, width); }
+    if (node.k === "leaf" && graph.isLive) { box.adjusted = adjust(group, i, width); }
     return box;
   }
 
   /* One step: `known` is what has come, `asked` what is hidden while a person guesses. */
   function show(step, known, { isAsked = false, beside = null } = {}) {
-    const lit = litIn(graph, step);
     const largest = known.gradients.reduce((most, each) =>
       (each !== null && Number.isFinite(each) ? Math.max(most, Math.abs(each)) : most), 0) || 1;
-    graph.nodes.forEach((node, i) => {
-      const box = boxes[i], isNew = known.moved.has(i);
-      if (!box) { return; }
-      const value = isNew ? graph.moved.get(i) : graph.values[i];
-      put(box.value, isAsked && lit.asked.value === i ? "?" :
-        !known.values[i] ? "–" : known.stale.has(i) ? short(value) + " (old)" :
-        node.k === "constant" ? plain(value) : short(value));
-      tell(box.group, "gg-stale", known.stale.has(i));
-      tell(box.group, "role", lit.roles.get("n" + i));
-      if (signs[i]) { tell(signs[i], "role", lit.roles.get("o" + i)); }
-      if (!box.gradient) { return; }
-      put(box.gradient, isAsked && lit.asked.gradients.has(i) ? "?" : short(known.gradients[i]));
-      put(box.wrong, beside && beside[i].isOff ? "≠ " + short(beside[i].wrong) : "");
-      const status = known.isSeeded || known.gradients[i] !== null ? known.status(i) : "", share = graph.uses[i] ? known.received[i] / graph.uses[i] : 1;
-      tell(box.group, "status", status);
-      box.told = () => described(node, i, status, known);
-      drawMark(marks[i], status, status === "waiting" ? 0 : status === "partial" ? share : 1);
-    });
-    edges.forEach((edge, key) => light(edge, lit.edges.get(key), widthOf(key)));
-    stubs.forEach((stub, i) => light(stub, lit.edges.get(String(i)),
-      known.gradients[i] === null ? 1.6 : thickness(known.gradients[i])));
-    flow.show(step, graph, lit, isAsked, edges, stubs);
-
-    function widthOf(key) {
-      const [node, k] = key.split("_").map(Number), parent = graph.nodes[node].p[k];
-      const sent = graph.sent[node][k];
-      return sent && known.received[parent] >= sent.received ? thickness(sent.sent) : 1.6;
-    }
-
-    function thickness(number) {
-      return Number.isFinite(number) ? 1.2 + 4.8 * Math.sqrt(Math.min(1, Math.abs(number) / largest)) : 6;
-    }
+    now = { known, isAsked, beside, largest, lit: litIn(graph, step) };
+    version += 1;
+    refresh();
+    flow.show(step, graph, isAsked, (key) => parts.get(key)?.made?.course);
   }
 
-  function described(node, i, status, known) {
-    const uses = graph.uses[i];
-    return node.n + (known.values[i] ? " = " + short(graph.values[i]) : "") + (status ? "; gradient " + status : "") +
-      (uses ? `, ${known.received[i]} of ${uses} ${uses > 1 ? "uses" : "use"} received` : "");
+  function showBox(box, node, i) {
+    const { known, lit, isAsked, beside } = now, value = known.moved.has(i) ? graph.moved.get(i) : graph.values[i];
+    put(box.value, isAsked && lit.asked.value === i ? "?" :
+      !known.values[i] ? "–" : known.stale.has(i) ? short(value) + " (old)" :
+      node.k === "constant" ? plain(value) : short(value));
+    tell(box.group, "gg-stale", known.stale.has(i));
+    tell(box.group, "role", lit.roles.get("n" + i));
+    if (!box.gradient) { return; }
+    put(box.gradient, isAsked && lit.asked.gradients.has(i) ? "?" : short(known.gradients[i]));
+    put(box.wrong, beside && beside[i].isOff ? "≠ " + short(beside[i].wrong) : "");
+    const status = statusOf(i), share = graph.uses[i] ? known.received[i] / graph.uses[i] : 1;
+    tell(box.group, "status", status);
+    drawMark(box.mark, status, status === "waiting" ? 0 : status === "partial" ? share : 1);
+    if (box.adjusted) { box.adjusted(); }
   }
 
-  function light(edge, direction, width) {
-    if (edge.widthNow !== tenth(width)) { edge.widthNow = tenth(width); edge.path.style.strokeWidth = edge.widthNow; }
-    if (!direction && !edge.isLit) { return; }
-    edge.isLit = Boolean(direction);
-    if (direction) { edge.group.parentNode.appendChild(edge.group); } /* above those that rest */
-    tell(edge.group, "gg-forward", direction === "forward");
-    tell(edge.group, "gg-backward", direction === "backward");
-    if (direction) { edge.tip.setAttribute("d", arrow(edge.path, direction)); }
-    edge.tip.style.display = direction ? "" : "none";
+  function statusOf(i) {
+    return now.known.isSeeded || now.known.gradients[i] !== null ? now.known.status(i) : "";
+  }
+
+  function widthOf(node, k) {
+    const parent = graph.nodes[node].p[k], sent = graph.sent[node][k];
+    return sent && now.known.received[parent] >= sent.received ? thickness(sent.sent) : 1.6;
+  }
+
+  function thickness(number) {
+    return Number.isFinite(number) ? 1.2 + 4.8 * Math.sqrt(Math.min(1, Math.abs(number) / now.largest)) : 6;
+  }
+
+  function described(node, i) {
+    const uses = graph.uses[i], status = statusOf(i);
+    return node.n + (now.known.values[i] ? " = " + short(graph.values[i]) : "") + (status ? "; gradient " + status : "") +
+      (uses ? `, ${now.known.received[i]} of ${uses} ${uses > 1 ? "uses" : "use"} received` : "");
   }
 
   /* Marks a node that is pointed at, here or in the formula or the table. */
   function hover(i, isOn) {
-    if (boxes[i]) { boxes[i].group.classList.toggle("gg-hover", isOn); }
-    if (signs[i]) { signs[i].classList.toggle("gg-hover", isOn); }
+    ["n", "o"].forEach((kind) => parts.get(kind + i)?.made?.group.classList.toggle("gg-hover", isOn));
+  }
+}
+
+/* How wide a line is, and which way a step goes along it, if it does. */
+function light(line, direction, width) {
+  const { group, path, tip, course } = line;
+  if (line.widthNow !== tenth(width)) { line.widthNow = tenth(width); path.style.strokeWidth = line.widthNow; }
+  if (line.directionNow === direction) { return; }
+  line.directionNow = direction;
+  tell(group, "gg-forward", direction === "forward");
+  tell(group, "gg-backward", direction === "backward");
+  tip.style.display = direction ? "" : "none";
+  if (!direction) { return; }
+  tip.setAttribute("d", arrow(course, direction));
+  if (group.parentNode) { group.parentNode.appendChild(group); } /* above those that rest */
+}
+
+/* The outlines of many boxes as one path. */
+function outlines(boxes) {
+  return boxes.map((box) => (box ? `M${tenth(box.x)} ${tenth(box.y)}h${box.width}v${box.height}h${-box.width}z` : "")).join("");
+}
+
+/* A line with its length and its points, computed here: to ask the page would make it lay out everything. */
+function courseOf(points, isDown) {
+  const PIECES = 24, xs = [], ys = [], lengths = [];
+  return { d: curve(points, isDown), length, at };
+
+  function measure() {
+    if (lengths.length) { return; }
+    const add = (x, y) => {
+      const last = xs.length - 1;
+      lengths.push(last < 0 ? 0 : lengths[last] + Math.hypot(x - xs[last], y - ys[last]));
+      xs.push(x);
+      ys.push(y);
+    };
+    add(...points[0]);
+    bends(points, isDown).forEach((bend, i) => {
+      for (let k = 1; k <= PIECES; k += 1) {
+        const t = k / PIECES, u = 1 - t, at = (a, b, c, d) => u * u * u * a + 3 * u * u * t * b + 3 * u * t * t * c + t * t * t * d;
+        add(at(points[i][0], bend[0], bend[2], bend[4]), at(points[i][1], bend[1], bend[3], bend[5]));
+      }
+    });
+  }
+
+  function length() { measure(); return lengths[lengths.length - 1]; }
+
+  function at(far) {
+    measure();
+    const i = Math.max(1, lengths.findIndex((each, k) => k > 0 && each >= far));
+    const k = lengths[i] < far ? lengths.length - 1 : i, share = (far - lengths[k - 1]) / (lengths[k] - lengths[k - 1] || 1);
+    return { x: xs[k - 1] + share * (xs[k] - xs[k - 1]), y: ys[k - 1] + share * (ys[k] - ys[k - 1]) };
   }
 }
 
 /* A head that touches the shape the line ends in: the result on the way forward, the operand back. */
-function arrow(path, direction) {
-  const length = path.getTotalLength(), isBack = direction === "backward";
-  const tip = path.getPointAtLength(isBack ? 0 : length);
-  const from = path.getPointAtLength(isBack ? Math.min(10, length) : Math.max(0, length - 10));
+function arrow(course, direction) {
+  const length = course.length(), isBack = direction === "backward";
+  const tip = course.at(isBack ? 0 : length), from = course.at(isBack ? Math.min(10, length) : Math.max(0, length - 10));
   const angle = Math.atan2(tip.y - from.y, tip.x - from.x);
   const point = (along, across) => [tip.x + along * Math.cos(angle) - across * Math.sin(angle),
     tip.y + along * Math.sin(angle) + across * Math.cos(angle)].map(tenth).join(" ");
@@ -247,15 +313,15 @@ function flowIn(place, layout) {
 
   function stop() { if (running) { cancelAnimationFrame(running); running = null; } }
 
-  function show(step, graph, lit, isAsked, edges, stubs) {
+  function show(step, graph, isAsked, courseOf) {
     stop();
     place.textContent = "";
     if (step.phase !== "backward" && step.phase !== "forward") { return; }
-    if (!stubs[step.node]) { return; } /* the step is of a part that is not open here */
-    const stub = stubs[step.node].path;
+    const stub = courseOf(String(step.node));
+    if (!stub) { return; } /* the step is of a part that is not open here */
     if (step.phase === "forward") {
       const still = graph.nodes[step.node].p.map((parent, k) =>
-        moving(edges.get(step.node + "_" + k).path, false, brief(graph.values[parent]), "gg-data", 0.5));
+        moving(courseOf(step.node + "_" + k), false, brief(graph.values[parent]), "gg-data", 0.5));
       const result = moving(stub, false, isAsked ? "?" : brief(graph.values[step.node]), "gg-data", 0.5);
       run([still.map((token) => [token, 0, 1]), [[result, 0, 1]]]);
       return;
@@ -268,16 +334,16 @@ function flowIn(place, layout) {
       token.put(layout.isDown ? [sign.x - half - 6, sign.y + sign.height / 2 + 28 * n] :
         [sign.x + sign.width / 2, sign.y - 17 - 28 * n]);
     });
-    const sent = first.map(([node, k]) => moving(edges.get(node + "_" + k).path, true,
+    const sent = first.map(([node, k]) => moving(courseOf(node + "_" + k), true,
       isAsked ? "?" : brief(graph.sent[node][k].sent), "gg-grad", 0.5));
     run([[[upstream, 0, 1]], sent.map((token) => [token, 0, 1])]);
   }
 
   /* A number that moves along a line; `at` is where it rests, as a share of the way. */
-  function moving(path, isBack, text, kind, at) {
+  function moving(course, isBack, text, kind, at) {
     const token = pill(text, kind);
     token.to = (share) => {
-      const { x, y } = path.getPointAtLength(path.getTotalLength() * (isBack ? 1 - share : share));
+      const { x, y } = course.at(course.length() * (isBack ? 1 - share : share));
       token.put([x, y]);
     };
     token.rest = () => token.to(at);

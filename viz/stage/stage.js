@@ -4,6 +4,7 @@
    each, how to go to a step. `operations` are the rows of the table as JavaScript. */
 
 const TOO_SMALL = 0.45; /* below this scale nobody can read */
+const CULLED = 150; /* from so many nodes only what the window shows is drawn */
 const LARGE = 30; /* from so many nodes a network is seen as one */
 const TELLING = ["mistakes", "more", "explore"]; /* the drawers that have the answers: with them nobody predicts */
 const PACE = 2000, CALM_PACE = 4000; /* how long a step stays while playing, in milliseconds */
@@ -21,6 +22,8 @@ function setUp(root, moved) {
   let isPredicting = false, isRevealed = false, wrongEngine = null, layout = null, picture = null;
   const formulas = new Map(allSteps.filter((step) => step.phase === "forward").map((step) => [step.node, step.equations[0][0][1]]));
   graph.nodes.forEach((node, i) => { node.of = shortFormula(i); });
+  let whole = null; /* the picture of all that is open */
+  const hands = { pick: jump, point, adjust: adjustable };
   let alone = null; /* the node whose surroundings alone are seen */
   let lit = []; /* the boxes of the step, on the level of the network */
   let throws = [graph.values[graph.root]], way = [], selected = names.length ? names[0][0] : null;
@@ -124,22 +127,28 @@ function setUp(root, moved) {
   /* Draws what is seen: the network, a neuron, all scalars, or the surroundings of one node. */
   function redraw(isDown) {
     if (level === "network") {
-      picture = networkPictureIn(world, graph, network, isDown, openUnit);
-      layout = { isDown, boxes: [], signs: [], ...picture.size };
+      picture = networkPictureIn(graph, network, isDown, openUnit);
+      layout = { isDown, ...picture.size };
+    } else if (alone === null) {
+      ({ layout, picture } = wholeOf(isDown));
     } else {
-      layout = alone === null ? layoutOf(graph.nodes, isDown, unit && unit.members) : larger([true, false].map((way) =>
-        layoutOf(graph.nodes, way, new Set([alone]))));
-      picture = pictureIn(world, graph, layout, jump, adjustable);
+      layout = larger([true, false].map((way) => layoutOf(graph.nodes, way, new Set([alone]))));
+      picture = pictureIn(graph, layout, hands);
     }
+    world.replaceChildren(picture.place);
     camera.resize({ width: layout.width, height: layout.height });
-    picture.boxes.forEach((box, i) => {
-      if (!box) { return; }
-      box.addEventListener("mouseenter", () => point(i, true));
-      box.addEventListener("mouseleave", () => point(i, false));
-    });
+    cull(camera.view());
     drawMinimap();
-    leaves();
     show(false);
+  }
+
+  /* All that is open: kept, since steps that show a node alone come back to it. */
+  function wholeOf(isDown) {
+    if (!whole || whole.unit !== unit || whole.layout.isDown !== isDown) {
+      const found = layoutOf(graph.nodes, isDown, unit && unit.members);
+      whole = { unit, layout: found, picture: pictureIn(graph, found, hands) };
+    }
+    return whole;
   }
 
   /* Of two layouts the one that the window shows larger. */
@@ -157,7 +166,15 @@ function setUp(root, moved) {
     const tallest = ["forward", "seed", "backward", "update"].map((phase) => steps.find((step) => step.phase === phase))
       .filter(Boolean).map((step) => { showEquation(graph, step, false); return box.offsetHeight; });
     box.style.minHeight = Math.max(...tallest) + "px";
-    showEquation(graph, steps[now], isHidden());
+    equate();
+  }
+
+  /* The equation of the step, with what the chosen wrong engine has there; gives that for all nodes. */
+  function equate() {
+    const step = steps[now], hidden = isHidden();
+    const beside = wrongEngine && !hidden && level !== "network" ? compared(graph, wrongEngine, edgesSent()) : null;
+    showEquation(graph, step, hidden, beside && besides(step, beside));
+    return beside;
   }
 
   function fit() {
@@ -208,7 +225,7 @@ function setUp(root, moved) {
   function drawMinimap() {
     minimap.textContent = "";
     minimap.setAttribute("viewBox", `0 0 ${layout.width} ${layout.height}`);
-    (picture.spots || layout.boxes).forEach((box) => { if (box) { drawn("rect", box, minimap); } });
+    drawn("path", { d: outlines(picture.spots || layout.boxes) }, minimap);
     drawn("rect", { "class": "gg-window" }, minimap);
   }
 
@@ -223,9 +240,9 @@ function setUp(root, moved) {
   }
 
   function cull(view) {
-    if (!picture || !picture.cull || graph.nodes.length < 150) { return; }
+    if (!picture || !picture.cull || graph.nodes.length < CULLED) { return; }
     picture.cull({ x: -view.x / view.scale, y: -view.y / view.scale, width: frame.clientWidth / view.scale,
-      height: frame.clientHeight / view.scale });
+      height: frame.clientHeight / view.scale }, view.scale);
   }
 
   function point(i, isOn) {
@@ -320,14 +337,13 @@ function setUp(root, moved) {
     const throwsSoFar = throws.length > 1 ? `throw ${throws.length - 1} · ` : "";
     timeline(steps, now, level === "network" || unit, throwsSoFar);
     levels();
-    const beside = wrongEngine && !hidden && known ? compared(graph, wrongEngine, edgesSent()) : null;
-    showEquation(graph, step, hidden, beside && besides(step, beside));
+    const beside = equate();
     guess.show(step.answer ? referred(graph, step.answer) : null, step.of || askedFor(step), isPredicting && step.answer !== null, hidden, isNew);
     page.classList.toggle("gg-updated", step.phase === "update");
     world.setAttribute("class", "gg-world gg-at-" + (step.phase === "seed" ? "backward" : step.phase === "update" ? "forward" : step.phase));
     if (known) { picture.show(step, known, { isAsked: hidden, beside }); } else { lit = picture.show(step, now, steps, hidden); }
     showRows(graph, steps, now, isPredicting, hidden, drawers.isOpen() === "table");
-    showWords(graph, step, sentence, known, hidden);
+    if (drawers.isOpen() === "words") { showWords(graph, step, sentence, known, hidden); }
     matrices.hidden = level !== "network";
     if (level === "network" && drawers.isOpen() === "table") { matricesIn(matrices, graph, network, step); }
     if (drawers.isOpen() === "mistakes") { showMistakes(graph, edgesSent()); }
@@ -336,7 +352,10 @@ function setUp(root, moved) {
     [toFirst, back].forEach((one) => one.setAttribute("aria-disabled", now === 0));
     [forward, toLast].forEach((one) => one.setAttribute("aria-disabled", now === steps.length - 1));
     root.dataset.step = now;
-    if (isNew) { frameStep(); }
+    if (isNew) { /* what is measured comes after all that is written: the page is laid out once */
+      formula.center();
+      frameStep();
+    }
     remember();
   }
 
@@ -421,7 +440,6 @@ function setUp(root, moved) {
     const place = isNetwork ? Math.min(now, steps.length - 1) : steps.indexOf(step);
     now = place >= 0 ? place : Math.min(now, steps.length - 1);
     undo.hidden = !graph.isChanged();
-    leaves();
     show(place < 0);
   }
 
@@ -482,6 +500,10 @@ function setUp(root, moved) {
       event.stopPropagation();
     });
     box.addEventListener("focus", () => { keyStep = stepOf(graph.values[i]); select(i); });
+    return () => { /* for readers of the screen */
+      box.setAttribute("aria-valuenow", graph.values[i]);
+      box.setAttribute("aria-valuetext", short(graph.values[i]));
+    };
   }
 
   /* A tenth, or for large and small numbers a digit that shows. */
@@ -494,7 +516,7 @@ function setUp(root, moved) {
   function stepped(from, by) { return Number((from + by).toPrecision(12)); }
 
   function type(i, key = "") {
-    const box = picture.boxes[i].getBoundingClientRect(), around = frame.getBoundingClientRect();
+    const box = picture.box(i).getBoundingClientRect(), around = frame.getBoundingClientRect();
     const input = make("input", "gg-typed", frame);
     input.type = "text";
     input.inputMode = "decimal";
@@ -514,7 +536,7 @@ function setUp(root, moved) {
       isDone = true;
       if (isTaken) { setNumber(i, number); }
       input.remove();
-      picture.boxes[i].focus({ preventScroll: true });
+      picture.box(i)?.focus({ preventScroll: true });
     };
     input.addEventListener("keydown", (event) => {
       if (event.key === "Enter") { end(true); }
@@ -525,16 +547,6 @@ function setUp(root, moved) {
     input.addEventListener("blur", () => { if (!isDone) { const ok = !Number.isNaN(typed(input.value)); end(ok); } });
     input.focus();
     if (!key || key === "Enter") { input.setSelectionRange(input.value.length, 0, "backward"); input.scrollLeft = 0; }
-  }
-
-  /* The texts for readers of the screen that go with the numbers. */
-  function leaves() {
-    if (!picture || !thrower) { return; }
-    names.forEach(([i]) => {
-      if (!picture.boxes[i]) { return; }
-      picture.boxes[i].setAttribute("aria-valuenow", graph.values[i]);
-      picture.boxes[i].setAttribute("aria-valuetext", short(graph.values[i]));
-    });
   }
 
   var remembering, undo, rateField; /* made below, used by `changed` */
@@ -642,12 +654,18 @@ function setUp(root, moved) {
 
   function spelled(number) { return Object.is(number, -0) ? "-0" : String(number).replace("Infinity", "inf").replace("NaN", "nan"); }
 
+  /* The number of an address, written by `state` or by hand; null if it is none. */
+  function spelt(text) {
+    const number = text === "nan" ? NaN : typed(String(text));
+    return Number.isNaN(number) && text !== "nan" ? null : number;
+  }
+
   /* What is unknown here is left out: a link may be of another version of the program. */
   function restore(from) {
     if (graph.isLive) {
       const places = new Map(names.map(([i, name]) => [name, i]));
-      const given = Object.entries(from.numbers || {}).filter(([name, number]) => places.has(name) && number !== null && number !== "")
-        .map(([name, number]) => [places.get(name), numberOf(typeof number === "string" ? number : Number(number))]);
+      const given = Object.entries(from.numbers || {}).map(([name, number]) => [places.get(name), spelt(number)])
+        .filter(([i, number]) => i !== undefined && number !== null);
       graph.rate = Number.isFinite(from.rate) ? from.rate : data.rate;
       if (rateField) { rateField.value = graph.rate === null ? "" : String(graph.rate); }
       graph.restore(given);
