@@ -15,11 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.misuse import is_checker
+from glassgrad.engine.misuse import is_checker, no_operand
 
+_ASKING = (
+    *(np.isnan, np.isfinite, np.isinf, np.signbit),
+    *(np.logical_and, np.logical_or, np.logical_xor, np.logical_not),
+)
 row_of_ufunc: dict[str, Callable[..., Any]] = {
-    question.__name__: lambda node, question=question: question(node.data)
-    for question in (np.isnan, np.isfinite, np.isinf, np.signbit)
+    question.__name__: lambda *asked, question=question: question(*map(_number, asked))
+    for question in _ASKING
 }
 """What numpy's functions, by name, make of Values: those that ask about the number alone answer
 yes or no; `serve` adds the operations of the table."""
@@ -27,8 +31,14 @@ yes or no; `serve` adds the operations of the table."""
 _FURTHER = {"clip": "clip", "fabs": "abs", "float_power": "pow", "logaddexp": "logsumexp"}
 """Functions of numpy that are written with an operation of another name."""
 _OURS = {"maximum", "minimum", "clip", "sign", "fabs"}
-"""Functions that numpy makes of comparisons of objects, which know no tie and no gradient, or of
+"""Functions that numpy makes of comparisons of objects, which know no tie and mask a nan, or of
 methods that Values have under other names."""
+_OF_PYTHON = {"logical_and", "logical_or", "logical_xor"}
+"""Functions that numpy makes of Python's `and` and `or`, which give one of both objects, or not at
+all."""
+_BY_EQUALITY = {"histogramdd"}
+"""Functions that ask whether numbers are equal, by the == that tells Values apart."""
+_SHORT: dict[Any, type] = {np.dtype(np.longdouble): float, np.dtype(np.clongdouble): complex}
 _RIDDLES = ("ufunc ", "loop of ufunc ", "Cannot cast ")
 """How the errors begin with which numpy says that it cannot do something with objects."""
 
@@ -92,8 +102,15 @@ class Numeric:
             return row(*[np.asarray(x) if has_parts(type(x)) else x for x in inputs])
         if any(isinstance(x, Numeric) for x in named.get("out", ())):
             raise TypeError(_sentence(ufunc.__name__))
-        with np.errstate(invalid="ignore"):  # a comparison with nan is simply False
-            return _run(ufunc, method, list(map(_boxed, inputs)), named)
+        return _run(ufunc, method, list(map(_boxed, inputs)), named)
+
+    def __array_function__(
+        self, function: Callable[..., Any], types: Any, inputs: Any, named: Any
+    ) -> Any:
+        """What any other function of numpy makes of Values: of arrays of no axes that hold them."""
+        boxed, named = _boxed_in(inputs), {key: _boxed_in(x) for key, x in named.items()}
+        # Not asking again who answers: an array that is taken apart gives the Values themselves.
+        return _opened(_told(function, function._implementation, boxed, named))  # type: ignore[attr-defined]
 
 
 class ValueArray(np.ndarray):
@@ -107,26 +124,23 @@ class ValueArray(np.ndarray):
         out = named.get("out")
         if out is not None:
             named["out"] = tuple(map(_plain, out))
-        elif (
-            method != "at"
-            and any(getattr(x, "dtype", None) == Numeric.dtype for x in plain)
-            and _goes_one_by_one(ufunc, method)
-        ):
+        holds_values = any(getattr(x, "dtype", None) == Numeric.dtype for x in plain)
+        if ufunc is np.not_equal and inputs[0] is inputs[-1]:  # so numpy asks objects for nan
+            return np.isnan(self)
+        if method != "at" and holds_values and _goes_one_by_one(ufunc, method):
             ufunc = np.frompyfunc(ufunc, ufunc.nin, ufunc.nout)
         found = _run(ufunc, method, plain, named)
         if out is not None:
-            return out[0] if len(out) == 1 else out
+            given = zip(out, found if isinstance(found, tuple) else (found,))
+            found = tuple(_fitting(new) if array is None else array for array, new in given)
+            return found[0] if len(found) == 1 else found
         return tuple(map(_fitting, found)) if isinstance(found, tuple) else _fitting(found)
 
     def __array_function__(
         self, function: Callable[..., Any], types: Any, inputs: Any, named: Any
     ) -> Any:
-        try:
-            return _fitting(super().__array_function__(function, types, inputs, named))
-        except (TypeError, AttributeError) as fault:
-            if isinstance(fault, TypeError) and not str(fault).startswith(_RIDDLES):
-                raise
-            raise TypeError(_sentence(function.__name__)) from None
+        call = super().__array_function__
+        return _fitting(_told(function, call, (function, types, inputs, named), {}))
 
 
 def array_of(flat: Sequence[Any], shape: tuple[int, ...]) -> Any:
@@ -137,12 +151,30 @@ def array_of(flat: Sequence[Any], shape: tuple[int, ...]) -> Any:
     return (array if are_floats else array.view(ValueArray)).reshape(shape)
 
 
+def _told(
+    function: Callable[..., Any],
+    call: Callable[..., Any],
+    inputs: Sequence[Any],
+    named: Mapping[str, Any],
+) -> Any:
+    """The result of a call, with a sentence for what numpy's function cannot do with Values."""
+    try:
+        if function.__name__ in _BY_EQUALITY:
+            raise AttributeError
+        return call(*inputs, **named)
+    except (TypeError, AttributeError) as fault:
+        if isinstance(fault, TypeError) and not str(fault).startswith(_RIDDLES):
+            raise
+        raise TypeError(_sentence(function.__name__)) from None
+
+
 def _run(ufunc: np.ufunc, method: str, inputs: Sequence[Any], named: Mapping[str, Any]) -> Any:
     """A function of numpy on plain arrays, with a sentence for what it cannot do with Values."""
     try:
-        return getattr(ufunc, method)(*inputs, **named)
-    except TypeError as fault:
-        if not str(fault).startswith(_RIDDLES):
+        with np.errstate(invalid="ignore"):  # a comparison with nan is simply False
+            return getattr(ufunc, method)(*inputs, **named)
+    except (TypeError, AttributeError) as fault:
+        if isinstance(fault, TypeError) and not str(fault).startswith(_RIDDLES):
             raise
         is_stored = any(x is not None and x.dtype != Numeric.dtype for x in named.get("out", ()))
         raise TypeError(_STORED if is_stored else _sentence(ufunc.__name__)) from None
@@ -163,9 +195,9 @@ def _sentence(function: str) -> str:
 
 
 def _goes_one_by_one(ufunc: np.ufunc, method: str) -> bool:
-    if ufunc.__name__ in _OURS:
+    if ufunc.__name__ in _OF_PYTHON:
         return method == "__call__"
-    return not any("O" in signature for signature in ufunc.types)
+    return ufunc.__name__ in _OURS or not any("O" in signature for signature in ufunc.types)
 
 
 def _fitting(found: Any) -> Any:
@@ -182,9 +214,34 @@ def _plain(x: Any) -> Any:
 
 
 def _boxed(x: Any) -> Any:
-    """A Value as an array of no axes, which numpy computes with; everything else as it is."""
+    """A Value as an array of no axes, which numpy computes with; everything else as it is, but
+    for long floats, which numpy would give to the operators of Values as what asks numpy again.
+    """
     if not isinstance(x, Numeric):
-        return x
+        kind = getattr(x, "dtype", None)
+        if kind is not None and kind.kind in "mM":
+            raise TypeError(no_operand(x, "An operation"))
+        short = _SHORT.get(kind)
+        return x if short is None else x.astype(short)
     box = np.empty((), object)
     box[()] = x
     return box
+
+
+def _boxed_in(given: Any) -> Any:
+    """The same with every Value in it, in sequences too, as a `ValueArray` of no axes."""
+    if isinstance(given, Numeric):
+        return _boxed(given).view(ValueArray)
+    return type(given)(map(_boxed_in, given)) if type(given) in (list, tuple) else given
+
+
+def _opened(found: Any) -> Any:
+    """A result, with arrays of no axes as the Values that they hold."""
+    if type(found) in (list, tuple):
+        return type(found)(map(_opened, found))
+    return found[()] if isinstance(found, np.ndarray) and not found.ndim else _fitting(found)
+
+
+def _number(asked: Any) -> Any:
+    node: Any = asked
+    return node.data if isinstance(asked, Numeric) else asked

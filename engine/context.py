@@ -136,9 +136,14 @@ class Context:
         order: how often the results were differentiated; see `Scope`.
         tag: what nodes made here get.
         is_special: whether more is to be done here than to make a node.
+        around: the context around the `with` block that made this one, or None.
+        is_left: whether that block was left.
     """
 
-    __slots__ = ("caller", "is_special", "observers", "order", "recording", "scope", "tag")
+    __slots__ = (
+        *("around", "caller", "is_left", "is_special", "observers", "order", "recording", "scope"),
+        "tag",
+    )
 
     def __init__(
         self,
@@ -154,6 +159,8 @@ class Context:
         self.order = 0 if scope is None else scope.order
         self.tag = Tag(scope, None)
         self.is_special = bool(observers) or not recording or self.order > 0
+        self.around: Context | None = None
+        self.is_left = False
 
     def within(self, scope: Scope, caller: Made | None = None) -> Context:
         """The same circumstances inside a scope."""
@@ -183,28 +190,52 @@ def call_in(
 
 
 @contextmanager
-def changed(change: Callable[[Context], Context]) -> Iterator[Any]:
-    """During a `with` block, nodes are made in another context, made from the one around it."""
+def changed(title: str, change: Callable[[Context], Context]) -> Iterator[Any]:
+    """During a `with` block, nodes are made in another context, made from the one around it.
+
+    Raises:
+        RuntimeError: the block is left while one that was opened in it is open, or elsewhere.
+    """
     around = current()
     context = change(around)
-    closed_late = False
+    if context is around:
+        yield context.scope
+        return
+    context.around = around
+    is_entered = is_closed = False
     try:
         set_context(context)
+        is_entered = True
         yield context.scope
     except GeneratorExit:
-        # Ctrl-C came at the very end of the block, and Python closes this generator some time
-        # later, when the blocks around it may have ended as well.
-        closed_late = current() is not context
+        # Python closes a generator some time later, when the blocks around it may have ended as
+        # well: this one, if Ctrl-C came at the very end of the block, or one with the block in it.
+        is_closed = True
         raise
     finally:
-        if not closed_late:
-            set_context(around)
+        context.is_left = True
+        if current() is context:
+            set_context(_open_around(context))
+        elif is_entered and not is_closed:
+            raise RuntimeError(
+                f"A block of {title} was left out of order: one opened inside it is still open, or "
+                "it was opened in another thread. Leave blocks in the reverse order, each where it "
+                "was opened; a generator leaves its own before it yields."
+            )
+
+
+def _open_around(context: Context) -> Context:
+    """The context around, without those of blocks that were left before it."""
+    while context.is_left and context.around is not None:
+        context = context.around
+    return context
 
 
 def no_grad() -> AbstractContextManager[Any]:
     """During a `with` block, results are constants: nothing is recorded, nothing differentiated.
 
-    It can be put before a function as a decorator too.
+    It can be put before a function as a decorator too. In a generator, a block around a `yield`
+    holds for whoever asks for the next item, too, until the generator goes on.
 
     >>> from glassgrad import Value, no_grad
     >>> x = Value(3.0)
@@ -213,13 +244,14 @@ def no_grad() -> AbstractContextManager[Any]:
     >>> y.parents
     ()
     """
-    return changed(lambda now: Context(False, now.observers, now.scope, now.caller))
+    return changed("no_grad()", lambda now: Context(False, now.observers, now.scope, now.caller))
 
 
 def recording() -> AbstractContextManager[Any]:
     """During a `with` block, results are recorded even inside `no_grad`."""
     return changed(
-        lambda now: now if now.recording else Context(True, now.observers, now.scope, now.caller)
+        "recording()",
+        lambda now: now if now.recording else Context(True, now.observers, now.scope, now.caller),
     )
 
 
@@ -238,16 +270,17 @@ def scope(name: str, kind: str = "Scope") -> AbstractContextManager[Any]:
     for text in (name, kind):
         if not isinstance(text, str):
             raise TypeError(f"A scope is named by text, not {describe(text)}.")
-    return changed(lambda now: now.within(_scope_named(name, kind, now.scope)))
+    return changed(f"scope({name!r})", lambda now: now.within(_scope_named(name, kind, now.scope)))
 
 
 @contextmanager
-def observing(observer: Observer) -> Iterator[None]:
+def observing(title: str, observer: Observer) -> Iterator[None]:
     """During a `with` block, an observer is told what happens."""
     watching.append(observer)
     try:
         with changed(
-            lambda now: Context(now.recording, (*now.observers, observer), now.scope, now.caller)
+            title,
+            lambda now: Context(now.recording, (*now.observers, observer), now.scope, now.caller),
         ):
             yield
     finally:

@@ -16,7 +16,7 @@ Next: `check.py`, which compares derivatives with differences.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -31,7 +31,7 @@ from glassgrad.engine.provenance import place
 from glassgrad.engine.table import dot
 from glassgrad.engine.text import counted, describe, function_name
 from glassgrad.engine.trap import is_trapping
-from glassgrad.engine.tree import leaves_of, like, scalar_of, settled
+from glassgrad.engine.tree import is_sequence, leaves_of, like, scalar_of, settled
 from glassgrad.engine.value import Value, as_value, constant, is_parameter, number_of
 
 Function = Callable[..., Any]
@@ -52,7 +52,8 @@ def value_and_grad(
             positions, for a tuple of gradients. All positional arguments, if left out: one
             gradient for one argument, a tuple for several.
         has_aux: `function` gives a pair: the value, and anything else that is to be handed out.
-            The result is ((value, anything else), gradient).
+            The result is ((value, anything else), gradient). Values in anything else come out as
+            the value does; iterators and sets are handed out as they are.
 
     Raises:
         TypeError: also where `function` does not give one value, or with `has_aux` no pair.
@@ -264,7 +265,7 @@ class _Call:
         # What comes beside a value is handed out as it is.
         self.result = result if derivative is value_and_grad else settled(result)
         own = set(self.leaves)
-        behind = order_of(*[x for x in leaves_of(self.result) if isinstance(x, Value)])
+        behind = order_of(*_values_in(self.result))
         self.gives_values = any(isinstance(x, Value) for x in given) or any(
             is_parameter(x) and x not in own for x in behind
         )
@@ -411,11 +412,31 @@ def _tangents(
     return tangent_of
 
 
+def _values_in(thing: Any) -> list[Value]:
+    """The Values in what a function gave, but for what is only to be handed out."""
+    if isinstance(thing, Value):
+        return [thing]
+    return [] if _is_whole(thing) else [x for part in _parts(thing) for x in _values_in(part)]
+
+
+def _is_whole(thing: Any) -> bool:
+    """Whether something is not looked into: it has no parts, or no order, or is read only once."""
+    has_order = is_sequence(thing) or isinstance(thing, Mapping)
+    return not has_order or isinstance(thing, Iterator)
+
+
+def _parts(thing: Any) -> list[Any]:
+    if isinstance(thing, Mapping):
+        return list(thing.values())
+    array = isinstance(thing, np.ndarray) or hasattr(thing, "__array__")
+    return leaves_of(thing) if array else list(thing)
+
+
 def _with_floats(thing: Any) -> Any:
     """A nested result with the number of each Value in it; everything else stays as it is."""
     if isinstance(thing, Value):
         return thing.data
-    if not any(isinstance(leaf, Value) for leaf in leaves_of(thing)):
+    if not _values_in(thing):
         return thing
     if isinstance(thing, dict):
         return {key: _with_floats(part) for key, part in thing.items()}

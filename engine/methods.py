@@ -5,14 +5,14 @@ called. `print(source_of(TABLE["mul"]))` shows that of `a * b`, which is, but fo
 serve rare cases:
 
     def method(self, other: Operand) -> Value:
-        a = self._data
-        if other.__class__ is Value: b = other._data
+        a = self._number
+        if other.__class__ is Value: b = other._number
         elif other.__class__ is float: b = other
         elif other.__class__ is int: b = other = float(other)
         y = a * b                                      # the row's value
         partials = (b, a) if other.__class__ is Value else (b, None)   # and its rules
         node = new(Value)                              # `_NODE` below: the node
-        node._data = y
+        node._number = y
         node._grad = NOT_COMPUTED
         node._operands = (self, other)
         node.partials = partials
@@ -60,7 +60,7 @@ from glassgrad.engine.value import (
 
 _NODE = """\
     node = new(Value)
-    node._data = y
+    node._number = y
     node._grad = NOT_COMPUTED
     node._operands = operands
     node.partials = partials
@@ -87,7 +87,7 @@ def method({signature}) -> Value:
         return finished(operation, operands, y, partials, context, caller)
 """
 _READ = """\
-if {0}.__class__ is Value: {1} = {0}._data
+if {0}.__class__ is Value: {1} = {0}._number
         elif {0}.__class__ is float: {1} = {0}
         elif {0}.__class__ is int: {1} = {0} = float({0})
         else: return with_others(operation, ({operands}))"""
@@ -105,15 +105,23 @@ def source_of(row: Operation, *, reflected: bool = False) -> str | None:
         row: a row of the table.
         reflected: the method for a number on the left, as `__rmul__`.
 
+    Raises:
+        ValueError: `reflected`, and the row does not take two operands.
+
     >>> from glassgrad import TABLE
     >>> from glassgrad.engine.methods import source_of
     >>> print(*source_of(TABLE["neg"]).splitlines()[:5], sep="\n")
     def method(self) -> Value:
         try:
-            a = self._data
+            a = self._number
             y = -a
             partials = (-1.0, )
     """
+    if reflected and row.arity != 2:
+        raise ValueError(
+            f"{row.name} has no method for a number on the left: it takes {row.takes()}. "
+            "Leave reflected out."
+        )
     written = _written_down(row)
     return None if written is None else _text(row, written, reflected)
 
@@ -125,7 +133,7 @@ def _written_down(row: Operation) -> RowSource | None:
 def _text(row: Operation, written: RowSource, reflected: bool) -> str:
     mine = 1 if reflected else 0
     names, signature = ["self"], ["self"]
-    lines = [f"{written.operands[mine]} = self._data"]
+    lines = [f"{written.operands[mine]} = self._number"]
     if row.arity == 2:
         other, number = _name_of_other(row), written.operands[1 - mine]
         names.insert(1 - mine, other)
@@ -195,7 +203,7 @@ def finished(  # noqa: PLR0917  as `node_of`, which is called as often
     for observer in context.observers:
         observer.computed(operation, operands, data, caller)
     if context.order:
-        short = _shortened(operation, operands, data)
+        short = _shortened(operation, operands)
         if short is not None:
             return short
     if context.recording:
@@ -207,23 +215,22 @@ def finished(  # noqa: PLR0917  as `node_of`, which is called as often
     return node
 
 
-def _shortened(operation: Operation, operands: tuple[Any, ...], data: float) -> Value | None:
+def _shortened(operation: Operation, operands: tuple[Any, ...]) -> Value | None:
     """The result where constants make it trivial, so that gradients are small graphs.
 
     The rules of the table are written for all cases: that of a power has a branch for the exponent
     0, which the derivative of x² need not carry along.
     """
-    known = [_known(operand) for operand in operands]
-    if None not in known:
-        return constant(data)
-    position = operation.trivial(*known) if operation.trivial else None
+    if operation.trivial is None:
+        return None
+    position = operation.trivial(*[_known(operand) for operand in operands])
     return None if position is None else as_node(operands[position])
 
 
 def _known(operand: Any) -> float | None:
     if type(operand) is float:
         return operand
-    return operand._data if operand.is_constant else None
+    return operand._number if operand.is_constant else None
 
 
 def record(operation: Operation, operands: tuple[Any, ...]) -> Value:
@@ -233,21 +240,35 @@ def record(operation: Operation, operands: tuple[Any, ...]) -> Value:
     """
     wanted = None
     try:
-        numbers = tuple([operand._data for operand in operands])
+        numbers = tuple([operand._number for operand in operands])
     except AttributeError:  # there are plain numbers among them
         if any(isinstance(operand, np.ndarray) for operand in operands):
             return evaluators[np.ndarray](operation, operands)  # type: ignore[no-any-return]
         operands = tuple([checked_operand(x, f"{operation.name}(...)") for x in operands])
-        numbers = tuple([x if type(x) is float else x._data for x in operands])
+        numbers = tuple([x if type(x) is float else x._number for x in operands])
         wanted = tuple([type(x) is not float and not x.is_constant for x in operands])
     else:
         if set(map(type, operands)) != {Value}:
             wanted = tuple([not operand.is_constant for operand in operands])
     data = operation.forward(numbers)
-    partials = operation.partials(numbers, data, wanted)
     context, caller = current(), sys._getframe(1)
+    if wanted and True not in wanted:
+        return _of_constants(operation, operands, data, context, caller)
+    partials = operation.partials(numbers, data, wanted)
     make = finished if context.is_special else node_of
     return make(operation, operands, data, partials, context, caller)
+
+
+def _of_constants(
+    operation: Operation, operands: tuple[Any, ...], data: float, context: Context, caller: Any
+) -> Constant:
+    """What is computed from constants alone is one: no gradient flows through it to anything."""
+    for observer in context.observers:
+        observer.computed(operation, operands, data, caller)
+    node = constant(data)
+    for observer in context.observers:
+        observer.recorded(operation, operands, node)
+    return node
 
 
 def with_others(operation: Operation, operands: tuple[Any, ...]) -> Any:

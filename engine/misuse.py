@@ -22,6 +22,7 @@ import numpy as np
 from glassgrad.engine.text import clipped, describe
 
 REAL = (float, int, Fraction, np.floating, np.integer, np.bool_)
+"""The types of real numbers; numpy counts a span of time among its integers, `is_real` does not."""
 
 _PARTS = "Split it into real and imaginary parts, a Value for each."
 _TEXT = "Convert it first: float(text)."
@@ -35,13 +36,14 @@ _REMEDY = {
     Decimal: "Convert it first, if the loss is meant: float(x).",
     list: _EACH,
     tuple: _EACH,
+    np.timedelta64: "Divide it by its unit: span / np.timedelta64(1, 's').",
     np.ndarray: "Make one Value per element: np.vectorize(Value, otypes=[object])(array).",
 }
 
 
 def is_real(number: object) -> bool:
     """Whether `number` is a real scalar the engine accepts (Values are not numbers)."""
-    return isinstance(number, REAL)
+    return isinstance(number, REAL) and not isinstance(number, np.timedelta64)
 
 
 def other_signature(function: Callable[..., Any], count: int) -> Signature | None:
@@ -66,7 +68,7 @@ def real(number: Any, role: str) -> float:
     """
     if type(number) is float:
         return number
-    if not isinstance(number, REAL):
+    if not is_real(number):
         raise TypeError(f"{role} takes a real number, not {describe(number)}. {remedy(number)}")
     try:
         return float(number)
@@ -100,6 +102,11 @@ def _is_tensor(thing: object) -> bool:
     return hasattr(type(thing), "__torch_function__") and not isinstance(thing, Refusals)
 
 
+def has_axes(thing: object) -> bool:
+    """Whether `thing` is an array or a tensor, which compares itself element by element."""
+    return isinstance(thing, np.ndarray) or _is_tensor(thing)
+
+
 # Sentences. A text that ends in `.format` is called with what stands in its braces.
 
 
@@ -122,6 +129,14 @@ def foreign_function(function: str, written: str | None) -> str:
 def no_operand(operand: object, role: str) -> str:
     """Something that is no Value and no number is given to an operation."""
     return f"{role} takes Values and real numbers, not {describe(operand)}. {remedy(operand)}"
+
+
+def not_ordered(node: str, relation: str, thing: object) -> str:
+    """A Value is asked whether it is less than something that is no real number."""
+    return (
+        f"{node} {relation} {describe(thing)}: a Value is compared with Values and real numbers. "
+        f"{remedy(thing)}"
+    )
 
 
 value_of_a_value = (
@@ -255,6 +270,10 @@ class Refusals:
     def __float__(self) -> float:
         return _number_for_test(self, _CUT_OFF.format("float", name(self)) + _STORING)
 
+    def as_integer_ratio(self) -> Any:
+        """The functions of statistics, and Fraction, ask for it."""
+        raise TypeError(_FRACTION.format(name(self)))
+
     def __round__(self, digits: int | None = None) -> Any:
         call = "round(v)" if digits is None else f"round(v, {digits})"
         remedy = call.replace("v", "v.data")
@@ -265,6 +284,10 @@ _CUT_OFF = (
     "{0}(v) and the functions of math would cut {1} off from its gradient. "
     "Use the methods of Value, such as v.tanh(), or the functions of glassgrad; "
     "{0}(v.data) for the number."
+)
+_FRACTION = (
+    "The functions of statistics, and Fraction, would cut {} off from its gradient. Write mean(xs) "
+    "or var(xs), functions of glassgrad.engine; v.data is the number."
 )
 _STORING = " An array that holds Values is made with dtype=object."
 _ROUNDED = (
@@ -303,7 +326,7 @@ def name(node: Any) -> str:
     """A node, or a plain number, for an error message: its label and its number."""
     if isinstance(node, float):
         return f"{node:.6g}"
-    number = f"{node._data:.6g}"
+    number = f"{node._number:.6g}"
     return f"{clipped(node.label)} = {number}" if node.label else number
 
 
@@ -311,7 +334,7 @@ def names(nodes: Sequence[Any]) -> str:
     """Operands for an error message: of many, only a few, first of all those not finite."""
     if len(nodes) <= 8:
         return ", ".join(map(name, nodes))
-    numbers = [node if isinstance(node, float) else node._data for node in nodes]
+    numbers = [node if isinstance(node, float) else node._number for node in nodes]
     odd = [node for node, number in zip(nodes, numbers) if not isfinite(number)]
     shown = (odd or nodes)[:4]
     return f"{', '.join(map(name, shown))} and {len(nodes) - len(shown):,} more"

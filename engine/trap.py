@@ -65,4 +65,4 @@ def trap() -> AbstractContextManager[Any]:
     Traceback (most recent call last):
     glassgrad.engine.errors.NonFiniteError: log(x = 0) is -inf. It was created at ..., line 2.
     """
-    return observing(Trap())
+    return observing("trap()", Trap())

@@ -14,6 +14,7 @@ import numbers
 import operator
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from types import CodeType
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -22,7 +23,15 @@ import numpy as np
 from glassgrad.engine import misuse
 from glassgrad.engine.arrays import Numeric, serve
 from glassgrad.engine.context import ORDINARY, Scope, Tag, current, watching
-from glassgrad.engine.misuse import Refusals, checked_label, is_real, name, real
+from glassgrad.engine.misuse import (
+    Refusals,
+    checked_label,
+    has_axes,
+    is_real,
+    is_refused,
+    name,
+    real,
+)
 from glassgrad.engine.op import TABLE, Operation, newcomers
 from glassgrad.engine.provenance import SourceLine, line_of
 from glassgrad.engine.table import pos
@@ -72,6 +81,11 @@ class Value(Refusals, Numeric):
         line: the line of your source that created it, or None.
         is_constant: whether it is a plain number in a graph, which no gradient flows to.
 
+    `v < w`, `v <= 2` and `v == 2.0` compare numbers: a plain one, of whatever type, as the float
+    nearest to it. Two Values are equal only if they are the same one, as in a set or as keys, so
+    that parameters with equal numbers stay apart; `v.data == w.data` compares those. A plain number
+    has another hash than a Value that equals it. What is no number is never equal to a Value.
+
     Raises:
         TypeError: `data` is no real number. The message says what to do instead.
         OverflowError: `data` is an integer beyond the range of floats.
@@ -88,9 +102,9 @@ class Value(Refusals, Numeric):
     # `a * b`, `v.tanh()` and the like come from methods.py, `backward` from backward.py.
     __slots__ = (
         "_code",
-        "_data",
         "_grad",
         "_instruction",
+        "_number",
         "_operands",
         "_tag",
         "operation",
@@ -108,7 +122,7 @@ class Value(Refusals, Numeric):
             data = scalar_of(data)
         if isinstance(data, Value):
             raise TypeError(misuse.value_of_a_value(name(data)))
-        self._data = real(data, "Value(...)")
+        self._number = real(data, "Value(...)")
         self._grad: float = NOT_COMPUTED
         self._operands = self.partials = ()
         self.operation = None
@@ -122,13 +136,13 @@ class Value(Refusals, Numeric):
         """The number. Changing it does not touch what was computed from it before."""
         if watching:
             tell_used("reads .data of", self)
-        return self._data
+        return self._number
 
     @data.setter
     def data(self, number: Any) -> None:
         if watching:
             tell_used("sets .data of", self)
-        self._data = number if type(number) is float else _number(number, "v.data")
+        self._number = number if type(number) is float else _stored(number, "v.data")
 
     @property
     def grad(self) -> float:
@@ -142,7 +156,7 @@ class Value(Refusals, Numeric):
         if watching:
             tell_used("sets .grad of", self)
         is_gradient = type(number) is float or number is NOT_COMPUTED
-        self._grad = number if is_gradient else _number(number, "v.grad")
+        self._grad = number if is_gradient else _stored(number, "v.grad")
 
     @property
     def parents(self) -> tuple[Value, ...]:
@@ -179,18 +193,18 @@ class Value(Refusals, Numeric):
         >>> x.grad
         3.0
         """
-        found = constant(self._data)
+        found = constant(self._number)
         for observer in current().observers:
             observer.recorded(pos, (self,), found)
         return found
 
     def __repr__(self) -> str:
         label = "" if self.label is None else f", label={self.label!r}"
-        return f"Value(data={self._data!r}, grad={self._grad!r}{label})"
+        return f"Value(data={self._number!r}, grad={self._grad!r}{label})"
 
     def __format__(self, specification: str) -> str:
         tell_used("reads the text of", self)
-        return format(self._data, specification) if specification else repr(self)
+        return format(self._number, specification) if specification else repr(self)
 
     __hash__ = object.__hash__
 
@@ -227,7 +241,7 @@ class Value(Refusals, Numeric):
         tell_used("reads a copy of", self)
         if self.operation is not None:
             raise TypeError(misuse.copied(name(self), self.operation))
-        return _leaf, (self.is_constant, self._data, self.label, self._grad)
+        return _leaf, (self.is_constant, self._number, self.label, self._grad)
 
     if TYPE_CHECKING:  # given by `backward.py`, and written from the table by `methods.py`
 
@@ -270,7 +284,7 @@ newcomers.append(serve)
 def constant(number: float) -> Constant:
     """A float as a node that no gradient flows to."""
     node: Constant = object.__new__(Constant)
-    node._data, node._grad = number, NOT_COMPUTED
+    node._number, node._grad = number, NOT_COMPUTED
     node._operands = node.partials = ()
     node.operation, node._tag = None, _UNTAGGED
     node._code, node._instruction = None, -1
@@ -284,7 +298,7 @@ def as_node(operand: Value | float) -> Value:
 
 def number_of(operand: Value | float) -> float:
     """The number of a Value, or the plain number itself; no observer is told."""
-    return operand._data if isinstance(operand, Value) else operand
+    return operand._number if isinstance(operand, Value) else operand
 
 
 def write_gradients(nodes: Iterable[Value], gradients: Iterable[float]) -> None:
@@ -361,19 +375,33 @@ def _same(left: Value, right: Value) -> bool:
 
 
 def _compared(left: Value, right: object, relation: str) -> Any:
+    """A Value compared with another one, or with the float nearest to a plain number."""
+    if isinstance(right, (complex, np.complexfloating)) and relation in ("==", "!="):
+        if right.imag != 0.0:
+            return relation == "!="
+        right = right.real
     if isinstance(right, Value):
-        outcome = _RELATIONS[relation](left._data, right._data)
-    elif is_real(right):
-        outcome = bool(_RELATIONS[relation](left._data, right))
-    else:
+        outcome = _RELATIONS[relation](left._number, right._number)
+    elif is_real(right) or isinstance(right, Decimal):
+        outcome = _RELATIONS[relation](left._number, _nearest(right))
+    elif relation in ("==", "!=") or not is_refused(right) or has_axes(right):
         return NotImplemented
+    else:
+        raise TypeError(misuse.not_ordered(name(left), relation, right))
     if watching:
         for observer in current().observers:
             observer.compared(left, right, relation, outcome)
     return outcome
 
 
-def _number(number: Any, role: str) -> float:
+def _nearest(number: Any) -> Any:
+    try:
+        return float(number)
+    except OverflowError:  # it is beyond all floats, and compared as it is
+        return number
+
+
+def _stored(number: Any, role: str) -> float:
     number = scalar_of(number)
     if isinstance(number, Value):
         raise TypeError(misuse.assigned_a_value(name(number)))

@@ -123,7 +123,7 @@ def descend(values: Sequence[Value], rate: float) -> None:
     """
     rate = real(rate, "descend(rate=...)")
     try:
-        moved = [value._data - rate * value._grad for value in values]
+        moved = [value._number - rate * value._grad for value in values]
     except AttributeError:
         raise _foreign(values) from None
     _tell_used("sets .data of", values)
@@ -171,13 +171,13 @@ def write_data(values: Sequence[Value], numbers: list[float]) -> None:
     """
     try:
         for value, number in zip(values, numbers):  # twice as fast as `deque(map(...))`
-            value._data = number
+            value._number = number
     except BaseException:
-        deque(map(_set_data, values, numbers), maxlen=0)  # nothing comes in between here
+        deque(map(_set_number, values, numbers), maxlen=0)  # nothing comes in between here
         raise
 
 
-_set_data = vars(Value)["_data"].__set__
+_set_number = vars(Value)["_number"].__set__
 
 _ONE_AT_A_TIME = RLock()
 """Else one thread would take the passing numbers of another for those to bring back."""
@@ -187,7 +187,7 @@ _ONE_AT_A_TIME = RLock()
 def standing_at(values: Sequence[Value], numbers: Vector) -> Iterator[None]:
     """Inside the `with` block Values have other numbers, for all threads; one block at a time."""
     with _ONE_AT_A_TIME:
-        before = [value._data for value in values]
+        before = [value._number for value in values]
         try:
             write_data(values, [float(number) for number in numbers])
             yield
@@ -198,7 +198,7 @@ def standing_at(values: Sequence[Value], numbers: Vector) -> Iterator[None]:
 def _read(attribute: str, values: Sequence[Value]) -> list[float]:
     try:
         # Both written out: an attribute by its name takes twice as long.
-        found = [v._data for v in values] if attribute == "data" else [v._grad for v in values]
+        found = [v._number for v in values] if attribute == "data" else [v._grad for v in values]
     except AttributeError:
         raise _foreign(values) from None
     _tell_used(f"reads .{attribute} of", values)

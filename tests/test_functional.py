@@ -268,6 +268,25 @@ def test_what_comes_beside_the_value_stays_of_values_where_they_reach_outside() 
     assert (value.data, gradient.data, grad(aux[0], w)) == (10.0, 2.0, 3.0)
 
 
+def test_iterators_and_sets_beside_the_value_are_handed_out_unread() -> None:
+    class Rows:
+        def __iter__(self) -> Iterator[int]:
+            return iter([1, 2])
+
+    def function(x: Value) -> tuple[Value, dict]:
+        lazy = (number for number in [1, 2, 3])
+        return x * x, {"lazy": lazy, "zipped": [zip("ab", [x, x])], "set": {"a"}, "rows": Rows()}
+
+    (value, aux), gradient = value_and_grad(function, has_aux=True)(3.0)
+    assert (value, gradient) == (9.0, 6.0)
+    assert list(aux["lazy"]) == [1, 2, 3]
+    assert [(key, x.data) for key, x in aux["zipped"][0]] == [("a", 3.0), ("b", 3.0)]
+    assert aux["set"] == {"a"}
+    assert list(aux["rows"]) == [1, 2]
+    (_, alone), _ = value_and_grad(lambda x: (x, map(str, [1, 2])), has_aux=True)(3.0)
+    assert list(alone) == ["1", "2"]
+
+
 # JAX: the same numbers in the same structure.
 
 

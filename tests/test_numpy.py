@@ -417,3 +417,104 @@ def test_an_array_made_of_values_holds_them() -> None:
     array = np.array([x, 2.0])
     assert array.dtype == object
     assert array[0] is x
+
+
+# What numpy decides by comparisons or by calls of its own.
+
+
+def test_clipping_one_value_gives_a_value_also_where_a_bound_holds() -> None:
+    x = Value(0.5)
+    for clipped, slope in [
+        (np.clip(x, 0.0, 1.0), 1.0),
+        (np.clip(x, 0.6, 1), 0.0),
+        (np.clip(x, 0, 0.4), 0.0),
+        (np.clip(x, 0.5, 1.0), 0.5),
+        (np.clip(a=x, a_min=0.0, a_max=0.5), 0.5),
+    ]:
+        assert type(clipped) is Value
+        assert grad(clipped, x) == slope
+    bound = np.clip(0.2, x, 1.0)
+    assert (bound.data, grad(bound, x)) == (0.5, 1.0)
+
+
+def test_functions_of_numpy_take_single_values() -> None:
+    x, y = Value(0.5), Value(0.7)
+    chosen = np.where([True, False], x, y)
+    assert grad(chosen.sum(), [x, y]) == [1.0, 1.0]
+    assert type(chosen) is ValueArray
+    assert np.where(True, x, y).data == 0.5
+    assert grad(np.dot(x, y), [x, y]) == [0.7, 0.5]
+    assert data(np.stack([x, y])).tolist() == [0.5, 0.7]
+    assert (np.shape(x), np.ndim(x), np.size(x)) == ((), 0, 1)
+
+
+@pytest.mark.parametrize("function", [np.ma.sin, np.ma.exp, np.ma.getdata, np.ma.array])
+def test_masked_arrays_take_no_number_out_of_a_value(function: Callable) -> None:
+    x = Value(0.5)
+    try:
+        found = function(x)
+    except (TypeError, AttributeError):
+        return
+    assert isinstance(np.asarray(found).item(), Value)
+
+
+@pytest.mark.parametrize(
+    "question", [np.logical_and, np.logical_or, np.logical_xor], ids=lambda f: f.__name__
+)
+def test_whether_numbers_are_zero_is_answered_by_yes_or_no(question: np.ufunc) -> None:
+    numbers, others = np.array([0.0, 2.0, 0.0, 3.0]), np.array([0.0, 0.0, 4.0, 5.0])
+    ours = array_of([Value(x) for x in numbers], (4,))
+    assert question(ours, others).tolist() == question(numbers, others).tolist()
+    assert not isinstance(question(Value(2.0), Value(0.0)), Value)
+    assert question(Value(2.0), Value(0.0)) == question(2.0, 0.0)
+    assert np.logical_not(ours).tolist() == np.logical_not(numbers).tolist()
+
+
+@pytest.mark.parametrize("function", [np.max, np.min, np.ptp, np.maximum.accumulate, np.amax])
+def test_a_nan_is_not_masked_by_the_largest_of_an_array(function: Callable) -> None:
+    numbers = np.array([1.0, np.nan, 2.0])
+    found = function(array_of([Value(x) for x in numbers], (3,)))
+    assert data(np.asarray(found, object)) == pytest.approx(function(numbers), nan_ok=True)
+
+
+@pytest.mark.parametrize("function", [np.nansum, np.nanmean, np.nanmax, np.nanmin, np.nanprod])
+def test_functions_that_leave_out_nan(function: Callable) -> None:
+    numbers = np.array([np.nan, 1.5, 2.0])
+    array = array_of([Value(x) for x in numbers], (3,))
+    assert function(array).data == function(numbers)
+    assert grad(function(array), array[0]) == 0.0
+
+
+def test_a_result_put_into_an_array_of_values_is_that_of_the_row() -> None:
+    numbers = np.array([np.nan, 1.0, 2.0])
+    array = array_of([Value(x) for x in numbers], (3,))
+    out = array_of([Value(0.0)] * 3, (3,))
+    assert np.maximum(array, 1.0, out=out) is out
+    assert data(out) == pytest.approx(np.maximum(numbers, 1.0), nan_ok=True)
+    assert grad(out[1], array[1]) == 0.5
+    whole = array_of([Value(0.0)] * 3, (3,))
+    fraction, given = np.modf(np.array([1.5, 2.25, -3.5]), None, whole)
+    assert fraction.tolist() == [0.5, 0.25, -0.5]
+    assert given is whole
+    assert whole.tolist() == [1.0, 2.0, -3.0]
+
+
+@pytest.mark.parametrize("span", [np.timedelta64(2), np.array([np.timedelta64(2, "s")])], ids=str)
+def test_a_span_of_time_is_no_number(span: object) -> None:
+    x = Value(1.0)
+    for attempt in (lambda: x * span, lambda: span * x, lambda: Value(span), lambda: span < x):
+        with pytest.raises(TypeError, match=r"real numbers?, not"):
+            attempt()
+
+
+def test_counting_by_equality_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"histogramdd cannot follow.*data_vector"):
+        np.histogramdd(values(4).view(ValueArray))
+
+
+@pytest.mark.parametrize("kind", [np.longdouble, np.clongdouble])
+@pytest.mark.parametrize("compare", [operator.eq, operator.ne])
+def test_comparison_with_long_floats_ends(compare: Callable, kind: type) -> None:
+    x, long = Value(0.5), kind("0.5")
+    assert compare(x, long) == compare(long, x) == compare(0.5, 0.5)
+    assert compare(np.array([long]), x).tolist() == compare(x, np.array([long])).tolist()

@@ -5,11 +5,14 @@ worse; then the exact one. Where a row says otherwise than PyTorch, the reason s
 """
 
 import concurrent.futures
+import contextvars
 import copy
 import itertools
 import math
+import operator
 import pickle
-from collections.abc import Callable
+import statistics
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from fractions import Fraction
 
@@ -246,6 +249,17 @@ def test_a_conversion_that_would_cut_the_gradient_is_refused(convert: Callable) 
         convert(Value(2.0, label="x"))
 
 
+@pytest.mark.parametrize(
+    "function",
+    [statistics.mean, statistics.fmean, statistics.variance, statistics.stdev, math.fsum],
+)
+def test_statistics_of_the_standard_library_are_refused(function: Callable) -> None:
+    with pytest.raises(TypeError, match=r"off from its gradient.*glassgrad.*v?\.data"):
+        function([Value(1.0), Value(2.0)])
+    with pytest.raises(TypeError):
+        Fraction(Value(1.0))
+
+
 def test_comparison_is_of_data_and_equality_of_two_values_of_identity() -> None:
     v, w = Value(1.0), Value(1.0)
     assert v != w
@@ -410,3 +424,165 @@ def test_an_operation_is_copied_and_pickled_as_itself() -> None:
     for row in engine.TABLE.values():
         assert copy.deepcopy(row) is row
         assert pickle.loads(pickle.dumps(row)) is row
+
+
+# Comparison with what is no Value.
+
+TENTHS = [
+    *(0.1, Fraction(1, 10), Decimal("0.1"), np.float64(0.1), np.array(0.1), 0.1 + 0j),
+    *(np.complex128(0.1), np.longdouble(0.1)),
+]
+
+
+@pytest.mark.parametrize("tenth", TENTHS, ids=repr)
+def test_a_number_of_any_type_is_compared_as_the_float_nearest_to_it(tenth: object) -> None:
+    x = Value(0.1)
+    assert x == tenth
+    assert tenth == x
+    assert not bool(x != tenth)
+    assert Value(0.2) != tenth
+    if not isinstance(tenth, complex):
+        assert x <= tenth
+        assert not x < tenth
+        assert tenth < Value(0.2)
+        assert tenth >= x
+
+
+def test_what_a_value_was_made_of_equals_it() -> None:
+    for number in (Fraction(1, 3), 2**53 + 1, np.longdouble(1) / 3, np.float32(0.1), True):
+        assert Value(number) == number
+
+
+def test_comparison_with_numbers_beyond_floats() -> None:
+    assert Value(math.inf) > 10**400 > Value(1e308)
+    assert Value(-math.inf) < -(10**400)
+    assert Value(math.inf) != 10**400
+
+
+@pytest.mark.parametrize("thing", [0.1 + 1j, "0.1", None, [0.1], (0.1,), b"0.1"], ids=repr)
+def test_what_is_no_real_number_is_never_equal_and_has_no_order(thing: object) -> None:
+    x = Value(0.1, label="x")
+    assert x != thing
+    assert thing != x
+    for compare in (operator.lt, operator.le, operator.gt, operator.ge):
+        with pytest.raises(TypeError, match=r"x = 0\.1 [<>]=? .* compared with Values and real"):
+            compare(x, thing)
+        with pytest.raises(TypeError, match=r"x = 0\.1 [<>]=? .* compared with Values and real"):
+            compare(thing, x)
+
+
+# What is computed from constants.
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda c: c * 2,
+        lambda c: 2.0 - c,
+        lambda c: c + c,
+        lambda c: -c,
+        lambda c: c.tanh(),
+        engine.log,
+        lambda c: engine.maximum(c, 1.0),
+        lambda c: engine.sum([c, 1.0, c]),
+        lambda c: engine.where(True, c, 0.0),
+        np.exp,
+        lambda c: (np.array([c]) * np.array([2.0]))[0],
+    ],
+)
+def test_what_is_computed_from_constants_is_a_constant(compute: Callable) -> None:
+    x = Value(3.0)
+    with no_grad():
+        untracked = x * 1.0
+    for constant in (x.detach(), untracked):
+        found = compute(constant)
+        assert found.is_constant
+        assert found.parents == ()
+        assert found.data == compute(x).data
+        assert grad(found * x, x) == found.data
+        with pytest.raises(ValueError, match=r"backward.* of the constant"):
+            found.backward()
+
+
+def test_the_trap_sees_what_is_computed_from_constants() -> None:
+    with engine.trap(), pytest.raises(engine.NonFiniteError, match=r"log\(x = 0\)"):
+        engine.log(engine.Constant(0.0, label="x"))
+
+
+# Blocks that are left out of order.
+
+BLOCKS = [no_grad, engine.trap, lambda: engine.scope("head")]
+
+
+def circumstances() -> tuple:
+    """What a person sees of the context: recorded or not, trapped or not, in which scope."""
+    x = Value(0.0)
+    try:
+        engine.log(x)
+    except engine.NonFiniteError:
+        return ("trapped",)
+    y = x * 1.0
+    return y.is_constant, y.scope
+
+
+@pytest.mark.parametrize("first", BLOCKS)
+@pytest.mark.parametrize("second", BLOCKS)
+def test_blocks_left_crosswise_are_refused_and_leave_nothing(
+    first: Callable, second: Callable
+) -> None:
+    before = circumstances()
+    one, other = first(), second()
+    one.__enter__()
+    other.__enter__()
+    with pytest.raises(RuntimeError, match=r"(no_grad|trap|scope)\(.*\) was left out of order"):
+        one.__exit__(None, None, None)
+    other.__exit__(None, None, None)
+    assert circumstances() == before
+
+
+def _in_block(block: Callable) -> Iterator[None]:
+    with block():
+        yield
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_generators_that_end_crosswise_are_refused_and_leave_nothing(block: Callable) -> None:
+    before = circumstances()
+    one, other = _in_block(block), _in_block(block)
+    next(one)
+    next(other)
+    with pytest.raises(RuntimeError, match="a generator leaves its own before it yields"):
+        next(one)
+    assert next(other, "ended") == "ended"
+    assert circumstances() == before
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_generator_dropped_inside_a_block_leaves_nothing_after_it(block: Callable) -> None:
+    before = circumstances()
+    dropped = _in_block(block)
+    next(dropped)
+    with engine.scope("after"):
+        dropped.close()
+    assert circumstances() == before
+
+
+def test_a_block_left_in_another_thread_is_refused() -> None:
+    block = no_grad()
+    contextvars.copy_context().run(block.__enter__)  # so that this thread stays as it is
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        refused = pool.submit(block.__exit__, None, None, None).exception()
+        assert isinstance(refused, RuntimeError)
+        assert "another thread" in str(refused)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_threads_do_not_see_each_others_blocks(block: Callable) -> None:
+    before = circumstances()
+    with block(), concurrent.futures.ThreadPoolExecutor(1) as pool:
+        assert pool.submit(circumstances).result() == before
+
+
+def test_an_error_in_a_block_stays_that_error() -> None:
+    with pytest.raises(ZeroDivisionError), no_grad(), engine.trap():
+        _ = 1 / 0

@@ -109,7 +109,7 @@ def inside(value: Value) -> Inside | str:
     made = {node for node, code in zip(nodes, codes) if code >= 0 and isinstance(node, Value)}
     made -= operands.keys()
     _place(made, frame, value.scope)
-    root._data = value.data
+    root._number = value.data
     if value.grad is not NOT_COMPUTED:
         root.grad = value.grad
         _send_back(order, made)

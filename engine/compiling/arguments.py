@@ -23,8 +23,8 @@ class Integer(Value):
     __slots__ = ()
 
     def __index__(self) -> int:
-        assert self == self._data  # the comparison is a guard
-        return int(self._data)
+        assert self == self._number  # the comparison is a guard
+        return int(self._number)
 
     def __eq__(self, other: object) -> Any:
         """By number, as integers are compared; two other Values are told apart by identity."""
@@ -83,7 +83,7 @@ class Arguments:
             self.key.append(Value)
             if not thing.is_constant:
                 self.values[len(self.numbers)] = thing
-            self.numbers.append(thing._data)
+            self.numbers.append(thing._number)
         elif isinstance(thing, np.ndarray):
             self._read_array(thing)
         elif isinstance(thing, (list, tuple)):
@@ -132,7 +132,7 @@ def rebuilt(thing: Any, inputs: list[Value]) -> Any:
         inputs.append((Integer if is_integer else Value)(float(thing)))
         return inputs[-1]
     if isinstance(thing, Value):
-        inputs.append(Value(thing._data, thing.label))
+        inputs.append(Value(thing._number, thing.label))
         return inputs[-1]
     if isinstance(thing, np.ndarray):
         return array_of([rebuilt(part, inputs) for part in thing.flat], thing.shape)

@@ -60,13 +60,13 @@ class _Whole(Constant):
     __slots__ = ()
 
     def __index__(self) -> int:
-        return int(self._data)
+        return int(self._number)
 
     def __int__(self) -> int:
-        return int(self._data)
+        return int(self._number)
 
     def __hash__(self) -> int:
-        return hash(int(self._data))
+        return hash(int(self._number))
 
 
 def _as_values(argument: Any) -> Any:

@@ -67,7 +67,7 @@ class Replay(Reduction):
 
     def __reduce__(self) -> Any:
         """A copy runs the recorded nodes once more, with the numbers that their leaves have now."""
-        numbers = {leaf: getattr(of, "_data", of) for leaf, of in self.numbers.items()}
+        numbers = {leaf: getattr(of, "_number", of) for leaf, of in self.numbers.items()}
         return _copied, (
             self.name,
             self.recording.graph,
@@ -78,7 +78,7 @@ class Replay(Reduction):
 
     def forward(self, operands: tuple[float, ...]) -> float:
         """The result for other numbers, node by node."""
-        return self.again([Value(x) for x in operands])._data
+        return self.again([Value(x) for x in operands])._number
 
     def is_unchanged(
         self,
@@ -179,7 +179,7 @@ def result_of(
                 parents.append(given.values[place])
                 partials.append(slope)
                 leaves.append(nodes[place])
-    given_numbers = [parent._data for parent in parents]
+    given_numbers = [parent._number for parent in parents]
     operation = Replay(recording, program, leaves, known, given_numbers)
     return _node(operation, data, parents, partials)
 
