@@ -43,7 +43,7 @@ def page(steps: Steps, more: str = "") -> str:
         steps: what to step through.
         more: HTML to stand above the table of all steps.
     """
-    script = stage_script(stage.has_network(steps))
+    script = stage_script(stage.has_network(steps), stage.has_folds(steps))
     return element(steps, more, f"<script>{script}({OWN},null,{operations(steps)})</script>")
 
 

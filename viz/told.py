@@ -12,6 +12,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf, isnan
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -329,7 +330,8 @@ class SentAtOnce(Told):
     Attributes:
         program: what computed the local derivatives: "gradient program of loss".
         parts: what is said of each edge.
-        listed: the edges that are told one by one where there is little room: all, or the first.
+        listed: the edges that are told one by one where there is little room: all, or of very many
+            those that contribute most.
         more: how many it leaves out: "… 334 more"; "" for none.
     """
 
@@ -339,15 +341,19 @@ class SentAtOnce(Told):
         assert is_compiled(operation)
         self.program = f"gradient program of {name_of(operation)}"
         self.parts = [Sent(steps, edge) for edge in step.parts]
-        self.listed = self.parts if len(self.parts) <= MOST_LISTED else self.parts[:NAMED_FIRST]
+        if len(self.parts) > MOST_LISTED:
+            self.listed = sorted(self.parts, key=_size, reverse=True)[:NAMED_FIRST]
+        else:
+            self.listed = self.parts
         rest = len(self.parts) - len(self.listed)
         self.more = f"… {rest:,} more" if rest else ""
         self.receivers = "1 Value" if len(self.parts) == 1 else f"{len(self.parts):,} Values"
         self.edge = f"{self.name} → {self.receivers}"
-        self.upstream, self.answer = self.parts[0].upstream, self.parts[0].answer
+        self.upstream, self.answer = self.listed[0].upstream, self.listed[0].answer
 
     def halves(self) -> tuple[Text, Text]:
-        first, *others = self.parts
+        first, *others = self.listed
+        left = len(self.parts) - len(self.listed)
         together = (
             f"Backward, from {self.name} to {self.receivers} at once: the {self.program} has "
             f"computed all local derivatives together. Upstream ∂{self.root}/∂{self.name} = "
@@ -356,11 +362,11 @@ class SentAtOnce(Told):
         becomes = f". The gradient of {first.receiver} becomes "
         return (
             Text(together, self.upstream, by, first.local, " gives "),
-            Text(self.answer, becomes, first.result, ".", _gets(others)),
+            Text(self.answer, becomes, first.result, ".", _gets(others, left)),
         )
 
     def equations(self) -> list[Equation]:
-        first = self.parts[:NAMED_FIRST]
+        first = self.listed[:NAMED_FIRST]
         told = [part.product(f"contribution to {part.receiver}") for part in first]
         if rest := len(self.parts) - len(told):
             told.append([Term("in the table below", Text(f"… {rest:,} more"))])
@@ -374,10 +380,16 @@ class SentAtOnce(Told):
         return Text(self.edge), *numbers, _joined("; ", results)
 
 
-def _gets(others: Sequence[Sent]) -> Text:
-    """What other operands get, some of them by name."""
+def _size(part: Sent) -> float:
+    """How much an edge contributes; a nan is what people should see first."""
+    size = abs(part.answer.value or 0.0)
+    return inf if isnan(size) else size
+
+
+def _gets(others: Sequence[Sent], left: int) -> Text:
+    """What other operands get, some of them by name; `left` more are not among them."""
     few = [Text(f"{part.receiver} gets ", part.answer) for part in others[: NAMED_FIRST - 1]]
-    if rest := len(others) - len(few):
+    if rest := left + len(others) - len(few):
         few.append(Text(f"{rest:,} more {'gets its' if rest == 1 else 'get their'} share"))
     if not few:
         return NOTHING

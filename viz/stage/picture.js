@@ -45,6 +45,7 @@ function pictureIn(world, graph, layout, pick, adjust) {
   graph.nodes.forEach((node, i) => {
     if (!isOpen(i)) { return; }
     node.p.forEach((parent, k) => {
+      if (!layout.edges.has(i + "_" + k)) { return; } /* of very many operands it is in a fold */
       const d = curve(layout.edges.get(i + "_" + k), layout.isDown);
       const group = drawn("g", { "class": "gg-edge", "data-e": i + "_" + k }, lines);
       edges.set(i + "_" + k, { group, path: drawn("path", { d }, group), tip: drawn("path", { "class": "gg-tip" }, group) });
@@ -53,11 +54,13 @@ function pictureIn(world, graph, layout, pick, adjust) {
     const path = drawn("path", { d: curve(stubOf(i), layout.isDown) }, group);
     stubs[i] = { group, path, tip: drawn("path", { "class": "gg-tip" }, group) };
   });
+  const showFolds = layout.folds ? foldsIn(world, graph, layout, pick) : () => undefined;
   const signs = graph.nodes.map((node, i) => (isOpen(i) ? signOf(node, i) : null));
   const boxes = graph.nodes.map((node, i) => (isShown(i) ? boxOf(node, i) : null));
   const above = drawn("g", { "class": "gg-flow" }, world);
   const flow = flowIn(above, layout);
-  return { show, boxes: boxes.map((box) => box && box.group), flow, hover, cull };
+  return { show, boxes: boxes.map((box) => box && box.group), flow, hover, cull,
+    spots: layout.boxes.concat((layout.folds || []).map((fold) => fold.box)) };
 
   /* Of a large graph only what the window shows is painted; `window` is in the picture's units. */
   function cull(window) {
@@ -146,6 +149,7 @@ function pictureIn(world, graph, layout, pick, adjust) {
     edges.forEach((edge, key) => light(edge, lit.edges.get(key), widthOf(key)));
     stubs.forEach((stub, i) => light(stub, lit.edges.get(String(i)),
       known.gradients[i] === null ? 1.6 : thickness(known.gradients[i])));
+    showFolds(step, known, largest);
     flow.show(step, graph, lit, isAsked, edges, stubs);
 
     function widthOf(key) {
@@ -254,14 +258,14 @@ function flowIn(place, layout) {
     if (!stubs[step.node]) { return; } /* the step is of a part that is not open here */
     const stub = stubs[step.node].path;
     if (step.phase === "forward") {
-      const still = graph.nodes[step.node].p.map((parent, k) =>
-        moving(edges.get(step.node + "_" + k).path, false, brief(graph.values[parent]), "gg-data", 0.5));
+      const still = graph.nodes[step.node].p.map((parent, k) => [edges.get(step.node + "_" + k), parent]).filter(([edge]) => edge)
+        .map(([edge, parent]) => moving(edge.path, false, brief(graph.values[parent]), "gg-data", 0.5));
       const result = moving(stub, false, isAsked ? "?" : brief(graph.values[step.node]), "gg-data", 0.5);
       run([still.map((token) => [token, 0, 1]), [[result, 0, 1]]]);
       return;
     }
     const upstream = moving(stub, true, brief(graph.gradients[step.node]), "gg-grad", 0.5);
-    const first = step.edges.filter(([node, k]) => graph.sent[node][k]).slice(0, 4);
+    const first = step.edges.filter(([node, k]) => graph.sent[node][k] && edges.has(node + "_" + k)).slice(0, 4);
     first.forEach(([node, k], n) => {
       const text = "× " + bracketed(brief(graph.locals[node][k])), sign = layout.signs[node];
       const token = pill(text, "gg-local"), half = token.width / 2;
