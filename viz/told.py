@@ -31,6 +31,8 @@ SHARES = ("to", "local", "contribution", "gradient so far", "uses received")
 """The headings of what a compiled node sends; see `Sent.share`."""
 _MOST_CHECKING = 25_000
 """How many nodes times nodes may be computed for the checks by differences of one page."""
+_MOST_WRITTEN = 16
+"""Of more operands the first are written."""
 _LONGEST_LINE = 120
 _TOLERANCE = 1e-4
 """The relative error up to which a gradient and its differences are the same."""
@@ -151,6 +153,12 @@ class Computed(Told):
         self.answer = Number(("v", step.node), step.value)
         self.formula = step.formula
         node, diagram = steps.diagram[step.node], steps.diagram
+        if len(node.parents) > _MOST_WRITTEN and node.operation is not None:
+            self._abridge(
+                node,
+                title_of(node.operation) if is_compiled(node.operation) else node.operation.name,
+            )
+            return
         pieces = diagram.arithmetic(node, lambda operand: f"\0{operand.index}\0").split("\0")
         parts: list[str | Number] = list(pieces)
         for i in range(1, len(pieces), 2):
@@ -158,6 +166,14 @@ class Computed(Told):
             place = (*place, "()") if i == 1 and brackets_first(node.operation) else place
             parts[i] = Number(place, diagram[int(pieces[i])].data)
         self.numbers = Text(*parts)
+
+    def _abridge(self, node: Node, name: str) -> None:
+        """Of very many operands the first are written, and how many there are beyond."""
+        first = [self.steps.diagram[parent] for parent in node.parents[:NAMED_FIRST]]
+        more = f", … {len(node.parents) - len(first):,} more)"
+        numbers = [Text(Number(("v", operand.index), operand.data)) for operand in first]
+        self.formula = f"{name}({', '.join(operand.in_formulas for operand in first)}{more}"
+        self.numbers = Text(f"{name}(", _joined(", ", numbers), more)
 
     def halves(self) -> tuple[Text, Text]:
         asks = Text(f"Forward: {self.name} = {self.formula} = ", self.numbers, " = ")

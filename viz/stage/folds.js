@@ -39,7 +39,7 @@ function foldingOf(graph, series) {
     const shown = nodes.map((node, i) => (alone === null ? foldOf[i] === null : i === alone));
     isOpen.forEach((is, i) => { if (is) { operands(i).forEach((k) => { shown[nodes[i].p[k]] = true; }); } });
     const folds = foldsOf(foldOf, shown, alone), ties = tiesOf(folds, foldOf, shown, isOpen, operands);
-    const key = JSON.stringify([isWhole, alone, [...folds.keys()], nodes.map((node, i) => i).filter((i) => isMany[i] && isOpen[i])
+    const key = JSON.stringify([alone, isWhole || chains[step.node], [...folds.keys()], nodes.map((node, i) => i).filter((i) => isMany[i] && isOpen[i])
       .map((i) => [i, ...operands(i)])]);
     return { key, shown, isOpen, operands, folds: [...folds.values()], ties };
   }
