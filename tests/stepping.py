@@ -317,6 +317,31 @@ def chain(length: int = 100) -> Backprop:
     return backprop(y)
 
 
+def recurrence(w: float = 0.9) -> Backprop:
+    """The recurrence h = tanh(w*h + u*x), fifty times."""
+    weight, u, h = Value(w, label="w"), Value(0.5, label="u"), Value(0.0, label="h0")
+    for t in range(50):
+        h = (weight * h + u * Value(0.1 * (7 * t % 5 - 2), label=f"x{t}")).tanh()
+    h.label = "h"
+    return backprop(h)
+
+
+def descent() -> Backprop:
+    """Twenty-five steps down a slope, differentiated by where they began."""
+    x = Value(3.0, label="x0")
+    for _ in range(25):
+        x = x - 0.1 * (2.0 * x * x * x - 3.0 * x)
+    x.label = "x"
+    return backprop(x)
+
+
+def many_operands(count: int = 2000) -> Backprop:
+    y = engine.sum([Value((37 * i % 2003 - 1000) / 500, label=f"s{i}") for i in range(count)])
+    y = y * y
+    y.label = "y"
+    return backprop(y)
+
+
 def network(sizes: tuple[int, ...] = (4, 3, 1)) -> Backprop:
     net = MLP(2, list(sizes), seed=1)
     y = net([1.0, -0.5])
@@ -339,5 +364,6 @@ def in_one() -> Backprop:
 
 BUILDS: dict[str, Callable[[], Backprop]] = {
     **{"lecture": lecture, "with loss": with_loss, "diamond": diamond, "network": network},
+    **{"recurrence": recurrence, "descent": descent},
     **{"chain": chain, "reductions": reductions, "branches": branches, "compiled": in_one},
 }

@@ -35,7 +35,7 @@ from glassgrad.engine.text import visible
 from glassgrad.viz.assets import stage_script
 from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.page import OWN
-from glassgrad.viz.stage import has_network
+from glassgrad.viz.stage import has_folds, has_network
 
 LABELS = hostile.corpus("labels")
 BATCH = 40
@@ -115,7 +115,7 @@ def check_page(steps: Backprop, usual: Backprop) -> None:
     assert not acting(html)
     assert page.parts == plain.parts
     data, code = page.texts["script"]
-    assert code.startswith(f"{stage_script(has_network(steps))}({OWN},null,")
+    assert code.startswith(f"{stage_script(has_network(steps), has_folds(steps))}({OWN},null,")
     assert code == plain.texts["script"][1]
     assert not set(data) & set("<>&")
     check_data(strict_json(data), steps)

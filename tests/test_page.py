@@ -9,6 +9,7 @@ import math
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,8 @@ NEURONS = pytest.mark.parametrize("build", [lecture_neuron, module_neuron])
 
 def size_of(page: str) -> int:
     """How many bytes a page has without what every page has."""
-    scripts = [script for script in map(stage_script, (True, False)) if script in page]
+    kinds = product((True, False), repeat=2)
+    scripts = [script for kind in kinds if (script := stage_script(*kind)) in page]
     assert len(scripts) == 1
     for always in (*scripts, compact_style("stage/stage.css")):
         page = page.replace(always, "")

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
-STAGE = "numbers layout camera picture network panels experiments stage".split()
+STAGE = "numbers layout camera picture folds network panels experiments stage".split()
 """The files of the stage, in the order in which they are joined."""
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _PATTERN = r"(?:(?<=[(,=:!&|?;])|(?<=[(,=:!&|?;>] )|(?<=return ))/(?:\\.|\[.+?\]|[^/\\\[\n])+/"
@@ -41,13 +41,14 @@ def compact_script(name: str) -> str:
 
 
 @cache
-def stage_script(has_network: bool = True) -> str:
-    """The scripts of the stage as one function; without networks where there is none.
+def stage_script(has_network: bool = True, has_folds: bool = True) -> str:
+    """The scripts of the stage as one function; without networks and folds where there are none.
 
     It takes an element that has stages in it; what to call when a reader moves, or null; and the
     rows of the table as functions, from `stage.javascript`.
     """
-    names = [name for name in STAGE if has_network or name != "network"]
+    is_needed = {"network": has_network, "folds": has_folds}
+    names = [name for name in STAGE if is_needed.get(name, True)]
     code = "\n".join(_asset(f"stage/{name}.js") for name in names)
     return f'(function(within,moved,operations){{"use strict";{compacted(code)}}})'
 

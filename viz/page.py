@@ -60,7 +60,7 @@ class Page:
     ) -> None:
         functions, why_not = stage.javascript(steps)
         told = stage.all_told(steps)
-        self._has_network = stage.has_network(steps)
+        self._script = stage_script(stage.has_network(steps), stage.has_folds(steps))
         self._title = f"Backpropagation through {steps.diagram[steps.root].name}"
         self.functions = compacted(functions)
         self.start = told[0].step.index
@@ -84,7 +84,7 @@ class Page:
 
     def html(self) -> str:
         """The stage, to stand inside a page or a notebook cell."""
-        code = f"{stage_script(self._has_network)}({OWN},null,{self.functions})"
+        code = f"{self._script}({OWN},null,{self.functions})"
         return f"{self.element.removesuffix('</div>')}<script>{code}</script></div>"
 
     def document(self) -> str:

@@ -29,6 +29,7 @@ from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.formulas import local_derivative
 from glassgrad.viz.mathml import MATHML
 from glassgrad.viz.node import Node
+from glassgrad.viz.repeats import FEWEST_NODES, Repeats
 from glassgrad.viz.scopes import Scopes
 from glassgrad.viz.step import Step
 from glassgrad.viz.steps import Steps
@@ -42,6 +43,8 @@ MOST_STEPS = 2_000
 """Of more steps a page shows a part, since tens of thousands would choke a notebook."""
 _BEFORE_SEED = 500
 """How many of them are the last forward steps."""
+_MOST_OPERANDS = 16
+"""Of more the page shows those that contribute most; as in `stage/folds.js`."""
 _MOST_LEAVES = 40
 """A longer expression is not typeset."""
 _SIGNS = {
@@ -80,6 +83,7 @@ def data(
         "formula": formula(steps.diagram, steps.root) if len(told) >= len(steps) else "",
         "nodes": graph.nodes,
         "lines": list(graph.lines),
+        **({"series": graph.series} if graph.series else {}),
         "steps": [_step(each, graph.places, is_live=not why_not) for each in told],
     }
 
@@ -109,6 +113,12 @@ def has_network(steps: Steps) -> bool:
     """Whether neurons made some of the nodes, so that the page may show a network."""
     scopes = (scope for scope in Scopes(steps.diagram).of if scope is not None)
     return any(scope.name.startswith("neurons.") for scope in scopes)
+
+
+def has_folds(steps: Steps) -> bool:
+    """Whether the page may fold a part of the graph: what repeats, or some of many operands."""
+    has_many = any(len(node.parents) > _MOST_OPERANDS for node in steps.diagram)
+    return has_many or len(steps.diagram) >= FEWEST_NODES
 
 
 def shown_steps(steps: Steps) -> list[Step]:
@@ -223,6 +233,7 @@ class _Graph:
         places: where each node is on the page, by its index in the diagram.
         nodes: their records.
         lines: the lines of the user's program that made them, with their numbers.
+        series: what repeats; the "r" of a record is its repetition, as in `Repeats.of`.
     """
 
     def __init__(self, steps: Steps, told: Sequence[Told]) -> None:
@@ -235,7 +246,8 @@ class _Graph:
         self.places = {index: place for place, index in enumerate(sorted(kept))}
         self.lines: dict[str, int] = {}
         self._numbers: dict[tuple[str | None, int | None], int] = {}
-        scopes = Scopes(diagram)
+        scopes, repeats = Scopes(diagram), Repeats(diagram)
+        self.series = [{"count": each.count, "around": each.around} for each in repeats.series]
         updates = {step.node for step in steps if step.phase == "update"}
         leaves = {n.index for n in diagram if n.operation is None and not n.is_constant}
         moved = leaves if steps.learning_rate is None else updates
@@ -244,6 +256,8 @@ class _Graph:
             node, scope = diagram[index], scopes.of[index]
             record = self._record(node, steps.gradients.get(index), index in opened)
             record["path"] = visible(scope.path()) if scope is not None else ""
+            if (place := repeats.of[index]) is not None:
+                record["r"] = place
             self.nodes.append(record | {"m": True} if index in moved else record)
 
     def _record(self, node: Node, gradient: float | None, is_open: bool) -> dict[str, Any]:

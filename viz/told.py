@@ -13,11 +13,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf, isnan
 from operator import add
 from pathlib import PurePath
 from typing import NamedTuple
 
-from glassgrad.engine import Formula, contribution, derivative_formula
+from glassgrad.engine import Formula, Operation, contribution, derivative_formula
 from glassgrad.engine.check import KINK
 from glassgrad.engine.compiling.result import Total
 from glassgrad.engine.printers import number_text
@@ -34,6 +35,8 @@ SHARES = ("to", "local", "contribution", "gradient so far", "uses received")
 """The headings of what a compiled node sends; see `Sent.share`."""
 _MOST_CHECKING = 25_000
 """How many nodes times nodes may be computed for the checks by differences of one page."""
+_MOST_WRITTEN = 16
+"""Of more operands the first are written."""
 _LONGEST_LINE = 120
 _TOLERANCE = 1e-4
 """The relative error up to which a gradient and its differences are the same."""
@@ -158,6 +161,9 @@ class Computed(Told):
         self.answer = Number(("v", step.node), step.value)
         self.formula = step.formula
         node, diagram = steps.diagram[step.node], steps.diagram
+        if len(node.parents) > _MOST_WRITTEN and node.operation is not None:
+            self._abridge(node, node.operation)
+            return
         digits = _digits_of(node, [diagram[parent] for parent in node.parents])
         pieces = diagram.arithmetic(node, lambda operand: f"\0{operand.index}\0").split("\0")
         parts: list[str | Number] = list(pieces)
@@ -167,6 +173,15 @@ class Computed(Told):
             place = (*place, "()") if i == 1 and brackets_first(node.operation) else place
             parts[i] = Number(place, operand.data, ALL_DIGITS if _is_exact(operand) else digits)
         self.numbers = Text(*parts)
+
+    def _abridge(self, node: Node, operation: Operation) -> None:
+        """Of very many operands the first are written, and how many there are beyond."""
+        name = title_of(operation) if is_compiled(operation) else operation.name
+        first = [self.steps.diagram[parent] for parent in node.parents[:NAMED_FIRST]]
+        more = f", … {len(node.parents) - len(first):,} more)"
+        numbers = [Text(Number(("v", operand.index), operand.data)) for operand in first]
+        self.formula = f"{name}({', '.join(operand.in_formulas for operand in first)}{more}"
+        self.numbers = Text(f"{name}(", _joined(", ", numbers), more)
 
     def halves(self) -> tuple[Text, Text]:
         asks = Text(f"Forward: {self.name} = {self.formula} = ", self.numbers, " = ")
@@ -373,7 +388,8 @@ class SentAtOnce(Told):
     Attributes:
         program: what computed the local derivatives: "gradient program of loss".
         parts: what is said of each edge.
-        listed: the edges that are told one by one where there is little room: all, or the first.
+        listed: the edges that are told one by one where there is little room: all, or of very many
+            those that contribute most.
         more: how many it leaves out: "… 334 more"; "" for none.
     """
 
@@ -383,15 +399,19 @@ class SentAtOnce(Told):
         assert is_compiled(operation)
         self.program = f"gradient program of {name_of(operation)}"
         self.parts = [Sent(steps, edge) for edge in step.parts]
-        self.listed = self.parts if len(self.parts) <= MOST_LISTED else self.parts[:NAMED_FIRST]
+        if len(self.parts) > MOST_LISTED:
+            self.listed = sorted(self.parts, key=_size, reverse=True)[:NAMED_FIRST]
+        else:
+            self.listed = self.parts
         rest = len(self.parts) - len(self.listed)
         self.more = f"… {rest:,} more" if rest else ""
         self.receivers = "1 Value" if len(self.parts) == 1 else f"{len(self.parts):,} Values"
         self.edge = f"{self.name} → {self.receivers}"
-        self.upstream, self.answer = self.parts[0].upstream, self.parts[0].answer
+        self.upstream, self.answer = self.listed[0].upstream, self.listed[0].answer
 
     def halves(self) -> tuple[Text, Text]:
-        first, *others = self.parts
+        first, *others = self.listed
+        left = len(self.parts) - len(self.listed)
         together = (
             f"Backward, from {self.name} to {self.receivers} at once: the {self.program} has "
             f"computed all local derivatives together. Upstream ∂{self.root}/∂{self.name} = "
@@ -400,11 +420,11 @@ class SentAtOnce(Told):
         becomes = f". The gradient of {first.receiver} becomes "
         return (
             Text(together, self.upstream, by, first.local, " gives "),
-            Text(self.answer, becomes, first.result, ".", _gets(others)),
+            Text(self.answer, becomes, first.result, ".", _gets(others, left)),
         )
 
     def equations(self) -> list[Equation]:
-        first = self.parts[:NAMED_FIRST]
+        first = self.listed[:NAMED_FIRST]
         told = [part.product(f"contribution to {part.receiver}") for part in first]
         if rest := len(self.parts) - len(told):
             told.append([Term("in the table below", Text(f"… {rest:,} more"))])
@@ -418,10 +438,16 @@ class SentAtOnce(Told):
         return Text(self.edge), *numbers, _joined("; ", results)
 
 
-def _gets(others: Sequence[Sent]) -> Text:
-    """What other operands get, some of them by name."""
+def _size(part: Sent) -> float:
+    """How much an edge contributes; a nan is what people should see first."""
+    size = abs(part.answer.value or 0.0)
+    return inf if isnan(size) else size
+
+
+def _gets(others: Sequence[Sent], left: int) -> Text:
+    """What other operands get, some of them by name; `left` more are not among them."""
     few = [Text(f"{part.receiver} gets ", part.answer) for part in others[: NAMED_FIRST - 1]]
-    if rest := len(others) - len(few):
+    if rest := left + len(others) - len(few):
         few.append(Text(f"{rest:,} more {'gets its' if rest == 1 else 'get their'} share"))
     if not few:
         return NOTHING

@@ -12,7 +12,7 @@ function sizeOf(node) {
   return { width: BOX.width, height: node.k === "constant" ? BOX.low : BOX.height };
 }
 
-/* The places of boxes, signs and edges, and the size of the whole. Of a large graph a part may be open:
+/* The places of boxes, signs and edges, and the size of the whole; of what is folded, see folds.js. Of a large graph a part may be open:
    the nodes of `inside` with their operands; by default all.
    Gives { boxes: [{x, y, width, height} or null], signs: [... or null], edges: Map "node_operand" ->
    points, width, height }; x and y are of the upper left corner. */
@@ -76,7 +76,7 @@ function laidOut(nodes, isDown) {
         { x: along, y: across - height / 2, width, height };
     });
     const signs = nodes.map((node, i) => {
-      if (!node.p.length) { return null; }
+      if (!node.p.length || node.isPlain) { return null; }
       const width = circleWidth(node.s), height = 2 * CIRCLE, box = boxes[i];
       return isDown ? { x: box.x + box.width / 2 - width / 2, y: box.y - GAP - height, width, height } :
         { x: box.x - GAP - widest / 2 - width / 2, y: box.y + box.height / 2 - CIRCLE, width, height };
@@ -88,7 +88,7 @@ function laidOut(nodes, isDown) {
         return isDown ? [[across, along], [across, along + BOX.height]] :
           [[along, across], [along + BOX.width, across]];
       });
-      const points = [ending(boxes[parent], true), ...lanes.flat(), ending(signs[i], false)];
+      const points = [ending(boxes[parent], true), ...lanes.flat(), ending(signs[i] || boxes[i], false)];
       edges.set(i + "_" + k, points.map(beside(node.p, k)));
     }));
     const across = most - least;

@@ -43,20 +43,25 @@ function tell(element, name, text) {
    What comes into the window is brought to the present step and numbers first. */
 function pictureIn(graph, layout, { pick, point, adjust }) {
   const place = drawn("g", {});
-  const [far, lines, shapes, above] = ["gg-far", "gg-lines", "gg-shapes", "gg-flow"].map((name) => drawn("g", { "class": name }, place));
+  const [far, lines, folds, shapes, above] = ["gg-far", "gg-lines", "gg-folds", "gg-shapes", "gg-flow"].map((name) => drawn("g", { "class": name }, place));
   const parts = new Map(), flow = flowIn(above, layout);
   let now = null, version = 0, window = null, isFar = false;
   graph.nodes.forEach((node, i) => {
     if (!layout.boxes[i]) { return; }
     if (layout.signs[i]) {
-      node.p.forEach((parent, k) => { line(i + "_" + k, layout.edges.get(i + "_" + k), () => widthOf(i, k)); });
+      node.p.forEach((parent, k) => {
+        const points = layout.edges.get(i + "_" + k); /* of very many operands most are in a fold */
+        if (points) { line(i + "_" + k, points, () => widthOf(i, k)); }
+      });
       line(String(i), stubOf(i), () => (now.known.gradients[i] === null ? 1.6 : thickness(now.known.gradients[i])));
       add("o" + i, shapes, layout.signs[i], 0, () => signOf(node, i), (sign) => tell(sign.group, "role", now.lit.roles.get("o" + i)));
     }
     add("n" + i, shapes, layout.boxes[i], 12, () => boxOf(node, i), (box) => showBox(box, node, i));
   });
   const all = [...parts.values()].reverse();
-  return { place, show, flow, hover, cull, box: (i) => parts.get("n" + i)?.made?.group };
+  const showFolds = layout.folds ? foldsIn(folds, graph, layout, pick) : () => undefined;
+  return { place, show, flow, hover, cull, box: (i) => parts.get("n" + i)?.made?.group,
+    spots: layout.boxes.concat((layout.folds || []).map((fold) => fold.box)) };
 
   function add(key, holder, { x, y, width, height }, margin, make, update) {
     parts.set(key, { key, holder, make, update, made: null, isSeen: false, shownAt: 0,
@@ -155,6 +160,7 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
     now = { known, isAsked, beside, largest, lit: litIn(graph, step) };
     version += 1;
     refresh();
+    showFolds(step, known, largest);
     flow.show(step, graph, isAsked, (key) => parts.get(key)?.made?.course);
   }
 
@@ -320,14 +326,14 @@ function flowIn(place, layout) {
     const stub = courseOf(String(step.node));
     if (!stub) { return; } /* the step is of a part that is not open here */
     if (step.phase === "forward") {
-      const still = graph.nodes[step.node].p.map((parent, k) =>
-        moving(courseOf(step.node + "_" + k), false, brief(graph.values[parent]), "gg-data", 0.5));
+      const still = graph.nodes[step.node].p.map((parent, k) => [courseOf(step.node + "_" + k), parent]).filter(([course]) => course)
+        .map(([course, parent]) => moving(course, false, brief(graph.values[parent]), "gg-data", 0.5));
       const result = moving(stub, false, isAsked ? "?" : brief(graph.values[step.node]), "gg-data", 0.5);
       run([still.map((token) => [token, 0, 1]), [[result, 0, 1]]]);
       return;
     }
     const upstream = moving(stub, true, brief(graph.gradients[step.node]), "gg-grad", 0.5);
-    const first = step.edges.filter(([node, k]) => graph.sent[node][k]).slice(0, 4);
+    const first = step.edges.filter(([node, k]) => graph.sent[node][k] && courseOf(node + "_" + k)).slice(0, 4);
     first.forEach(([node, k], n) => {
       const text = "× " + bracketed(brief(graph.locals[node][k])), sign = layout.signs[node];
       const token = pill(text, "gg-local"), half = token.width / 2;

@@ -15,14 +15,17 @@ function setUp(root, moved) {
   const graph = graphIn(data, operations), allSteps = data.steps, first = data.first || 0;
   const names = graph.nodes.map((node, i) => [i, node.n]).filter(([i]) => graph.nodes[i].k === "leaf");
   const network = typeof networkOf === "function" ? networkOf(graph) : null; /* left out where none is */
-  /* What is seen: the network, all scalars, or those of one neuron. */
-  let level = network && graph.nodes.length >= LARGE ? "network" : "scalars", unit = null;
+  const folding = typeof foldingOf === "function" ? foldingOf(graph, network ? [] : data.series || []) : null;
+  const folded = network ? "network" : folding && folding.hasSeries ? "repeats" : null; /* the level above scalars */
+  /* What is seen: the network, repetitions, all scalars, or those of one neuron. */
+  let level = folded && (graph.nodes.length >= LARGE || !network) ? folded : "scalars", unit = null;
   const opening = level;
   let steps = stepsSeen(), now = 0, timer = null;
   let isPredicting = false, isRevealed = false, wrongEngine = null, layout = null, picture = null;
   const formulas = new Map(allSteps.filter((step) => step.phase === "forward").map((step) => [step.node, step.equations[0][0][1]]));
   graph.nodes.forEach((node, i) => { node.of = shortFormula(i); });
   let whole = null; /* the picture of all that is open */
+  let viewed = null; /* what is folded, as it is drawn */
   const hands = { pick: jump, point, adjust: adjustable };
   let alone = null; /* the node whose surroundings alone are seen */
   let lit = []; /* the boxes of the step, on the level of the network */
@@ -31,7 +34,7 @@ function setUp(root, moved) {
   const page = make("div", "gg-stage", root);
   const top = make("header", "gg-top", page);
   const formula = formulaIn(top, data.formula, data.lines, { point, pick: jump });
-  const levels = network ? levelsIn(top) : () => undefined;
+  const levels = folded ? levelsIn(top) : () => undefined;
   const timeline = timelineIn(page, leap, first, data.all || allSteps.length);
   const middle = make("div", "gg-middle", page);
   const frame = make("div", "gg-frame", middle);
@@ -125,31 +128,42 @@ function setUp(root, moved) {
   }
 
   /* Draws what is seen: the network, a neuron, all scalars, or the surroundings of one node. */
-  function redraw(isDown) {
+  function redraw(isDown, isNew = false) {
     if (level === "network") {
       picture = networkPictureIn(graph, network, isDown, openUnit);
       layout = { isDown, ...picture.size };
-    } else if (alone === null) {
-      ({ layout, picture } = wholeOf(isDown));
     } else {
-      layout = larger([true, false].map((way) => layoutOf(graph.nodes, way, new Set([alone]))));
-      picture = pictureIn(graph, layout, hands);
+      viewed = viewNow();
+      ({ layout, picture } = alone === null ? wholeOf(isDown) : aroundNode());
     }
     world.replaceChildren(picture.place);
     camera.resize({ width: layout.width, height: layout.height });
     cull(camera.view());
     drawMinimap();
-    show(false);
+    show(isNew);
+  }
+
+  /* What is folded at this step; null where nothing is. */
+  function viewNow() {
+    return folding && !unit && level !== "network" ? folding.viewAt(steps[now], { isWhole: level === "scalars", alone }) : null;
   }
 
   /* All that is open: kept, since steps that show a node alone come back to it. */
   function wholeOf(isDown) {
-    if (!whole || whole.unit !== unit || whole.layout.isDown !== isDown) {
-      const found = layoutOf(graph.nodes, isDown, unit && unit.members);
-      whole = { unit, layout: found, picture: pictureIn(graph, found, hands) };
+    const key = viewed && viewed.key;
+    if (!whole || whole.unit !== unit || whole.key !== key || whole.layout.isDown !== isDown) {
+      whole = { unit, key, ...drawnAs(viewed ? foldedLayout(graph.nodes, isDown, viewed) : layoutOf(graph.nodes, isDown, unit && unit.members)) };
     }
     return whole;
   }
+
+  /* A node with its operands alone, as large as the window shows them. */
+  function aroundNode() {
+    return drawnAs(larger([true, false].map((way) =>
+      (viewed ? foldedLayout(graph.nodes, way, viewed) : layoutOf(graph.nodes, way, new Set([alone]))))));
+  }
+
+  function drawnAs(found) { return { layout: found, picture: pictureIn(graph, found, hands) }; }
 
   /* Of two layouts the one that the window shows larger. */
   function larger(layouts) {
@@ -196,9 +210,9 @@ function setUp(root, moved) {
       alone = null;
       redraw(isDown);
     }
-    const { roles } = litIn(graph, step);
-    const boxes = [...roles].filter(([key, role]) => !(role === "sender" && step.phase === "forward" && roles.size > 12))
-      .map(([key]) => (key[0] === "n" ? layout.boxes : layout.signs)[Number(key.slice(1))]).filter(Boolean);
+    const roles = [...litIn(graph, step).roles].map(([key, role]) => [(key[0] === "n" ? layout.boxes : layout.signs)[Number(key.slice(1))], role])
+      .filter(([box]) => box);
+    const boxes = roles.filter(([, role]) => !(role === "sender" && step.phase === "forward" && roles.length > 12)).map(([box]) => box);
     if (alone === null && step.phase !== "update" && graph.nodes[step.node].p.length && camera.needs(boxes) < TOO_SMALL) {
       alone = step.node; /* what it sends to stands too far away: it is shown with its operands alone */
       redraw(isDown);
@@ -261,14 +275,16 @@ function setUp(root, moved) {
   function levelsIn(place) {
     const box = make("nav", "gg-levels", place);
     box.setAttribute("aria-label", "Levels");
-    const toNetwork = buttonIn(box, "network", "The network, a layer a step", () => openLevel("network"), "network");
-    const here = buttonIn(box, "unit", "A neuron, down to its scalars", () => undefined);
+    const about = network ? "The network, a layer a step" : "Of what repeats, only the repetition of the step is open";
+    const toFolded = buttonIn(box, folded, about, () => openLevel(folded), folded);
+    const here = buttonIn(box, "unit", network ? "A neuron, down to its scalars" : "The repetition that is open", () => undefined);
     const toScalars = buttonIn(box, "scalars", "All scalars, an edge a step", () => openLevel("scalars"), "scalars");
     return () => {
-      toNetwork.setAttribute("aria-pressed", level === "network");
+      const name = unit ? unit.name : level === "repeats" ? folding.nameAt(steps[now].node) : "";
+      toFolded.setAttribute("aria-pressed", level === folded);
       toScalars.setAttribute("aria-pressed", level === "scalars" && !unit);
-      here.hidden = !unit;
-      here.textContent = unit ? unit.name : "";
+      here.hidden = !name;
+      put(here, name);
       here.setAttribute("aria-pressed", true);
     };
   }
@@ -276,12 +292,12 @@ function setUp(root, moved) {
   /* Opens a level at the step that is nearest to the one that was seen. */
   function openLevel(to, toUnit = null) {
     pause();
-    const { phase } = steps[now];
+    const step = steps[now];
     level = to;
     unit = toUnit;
     layout = alone = null;
     steps = stepsSeen();
-    now = Math.max(0, steps.findIndex((step) => step.phase === phase));
+    now = steps.includes(step) ? steps.indexOf(step) : Math.max(0, steps.findIndex((each) => each.phase === step.phase));
     camera.release();
     arrange();
     show(true);
@@ -328,6 +344,10 @@ function setUp(root, moved) {
 
   function show(isNew) {
     if (!picture) { return; }
+    if (isNew && folding && layout && level !== "network" && isSeenOtherwise()) {
+      redraw(isDownHere(), true);
+      return;
+    }
     const step = steps[now], hidden = isHidden();
     const full = unit ? stepsNow(graph, allSteps) : steps, at = unit ? full.indexOf(step) : now;
     const known = level === "network" ? null : knownAfter(graph, full, at, hidden);
@@ -357,6 +377,13 @@ function setUp(root, moved) {
       frameStep();
     }
     remember();
+  }
+
+  /* Whether another part of the graph is to be open than at the step before. */
+  function isSeenOtherwise() {
+    if (alone !== null && alone !== steps[now].node) { alone = null; }
+    const view = viewNow();
+    return (view && view.key) !== (viewed && viewed.key);
   }
 
   /* The number that is asked for, by its caption. */
@@ -674,7 +701,7 @@ function setUp(root, moved) {
       changed();
     }
     const part = network && network.layers.flatMap(({ units }) => units).find(({ name }) => name === from.level);
-    if (network && from.level) { openLevel(from.level === "network" ? "network" : "scalars", part || null); }
+    if (folded && from.level) { openLevel(from.level === folded ? folded : "scalars", part || null); }
     if (drawers.has(from.drawer)) { drawers.open(from.drawer); }
     turn((Number(from.step) || 0) - first);
     const { view } = from;
