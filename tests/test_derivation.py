@@ -12,7 +12,7 @@ from reference_values import call, cases
 
 from glassgrad import MLP, TABLE, Derivation, Formula, Operation, Value, derivation, engine, grad
 from glassgrad.viz.diagram import Diagram
-from glassgrad.viz.mathml import mathml
+from glassgrad.viz.formulas import mathml
 
 ROWS = pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
 

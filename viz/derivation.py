@@ -18,9 +18,8 @@ from glassgrad.engine.misuse import name
 from glassgrad.engine.printers import PRODUCT, TEXT
 from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import clipped, describe
-from glassgrad.viz.diagram import Diagram
-from glassgrad.viz.formulas import local_derivative, symbol
-from glassgrad.viz.mathml import mathml
+from glassgrad.viz.diagram import Diagram, local_derivative, symbol
+from glassgrad.viz.formulas import mathml
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from glassgrad.engine import Scope
 from glassgrad.engine.printing import MISSING, short
 from glassgrad.engine.text import visible
 from glassgrad.viz.compiled import is_compiled, kind_of, title_of
-from glassgrad.viz.node import Node, marks
+from glassgrad.viz.diagram import Node, marks
 from glassgrad.viz.picture import Edge, Group, Hidden, Part, Picture
 from glassgrad.viz.render import render
 from glassgrad.viz.scopes import gradient_in

@@ -17,10 +17,9 @@ from glassgrad.engine.misuse import real
 from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import describe, told
 from glassgrad.engine.tree import scalar_of
-from glassgrad.viz.diagram import Diagram
+from glassgrad.viz.diagram import Diagram, marks
 from glassgrad.viz.dot import digraph
 from glassgrad.viz.markup import document, figure, image, page_svg, table
-from glassgrad.viz.node import marks
 from glassgrad.viz.picture import Picture, note
 from glassgrad.viz.render import RendererMissingError, RenderingError, render
 

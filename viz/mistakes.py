@@ -15,8 +15,7 @@ from typing import overload
 
 from glassgrad.engine import contribution
 from glassgrad.engine.printing import columns, short
-from glassgrad.viz.diagram import Diagram
-from glassgrad.viz.node import Node
+from glassgrad.viz.diagram import Diagram, Node
 from glassgrad.viz.steps import Steps
 
 TOLERANCE = 1e-9

@@ -14,8 +14,7 @@ from functools import cached_property
 
 from glassgrad.engine import Scope
 from glassgrad.engine.compiling.result import Replay
-from glassgrad.viz.diagram import Diagram
-from glassgrad.viz.node import Node, counted_marks
+from glassgrad.viz.diagram import Diagram, Node, counted_marks
 from glassgrad.viz.scopes import Scopes
 
 _MOST_OUTPUTS = 4

@@ -12,8 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from glassgrad.engine import Scope
 from glassgrad.viz.compiled import MOST_LISTED
-from glassgrad.viz.diagram import Diagram
-from glassgrad.viz.node import Node
+from glassgrad.viz.diagram import Diagram, Node
 
 
 class Scopes:

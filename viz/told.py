@@ -21,8 +21,8 @@ from glassgrad.engine.compiling.result import Total
 from glassgrad.engine.printing import short
 from glassgrad.engine.text import clipped
 from glassgrad.viz.compiled import MOST_LISTED, NAMED_FIRST, is_compiled, name_of, title_of
-from glassgrad.viz.formulas import brackets_first, symbol
-from glassgrad.viz.node import Node
+from glassgrad.viz.diagram import Node, symbol
+from glassgrad.viz.formulas import brackets_first
 from glassgrad.viz.step import Step
 from glassgrad.viz.steps import Steps
 
