@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import count
 from math import isfinite
 from typing import Any, overload
@@ -196,6 +197,15 @@ class Diagram(Sequence[Node]):
         other = copy(self)
         other._nodes = [replace(node, gradient=gradients.get(node.index)) for node in self]
         return other
+
+    @cached_property
+    def readers(self) -> list[tuple[int, ...]]:
+        """For each node the indices of those that it is an operand of, each once, in order."""
+        found: list[dict[int, None]] = [{} for _ in self]
+        for node in self:
+            for parent in node.parents:
+                found[parent][node.index] = None
+        return [tuple(readers) for readers in found]
 
     def formula(self, node: Node) -> str:
         """How a node was computed, with the names of its operands; "" for a leaf."""

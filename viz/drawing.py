@@ -12,6 +12,7 @@ from typing import Any
 import graphviz
 
 from glassgrad.engine import Value
+from glassgrad.engine.compiling.result import Replay
 from glassgrad.engine.files import json_text, write_file
 from glassgrad.engine.misuse import real
 from glassgrad.engine.printing import columns, short
@@ -20,7 +21,7 @@ from glassgrad.engine.tree import scalar_of
 from glassgrad.viz.diagram import Diagram, marks
 from glassgrad.viz.dot import digraph
 from glassgrad.viz.markup import document, figure, image, page_svg, table
-from glassgrad.viz.picture import Picture, note
+from glassgrad.viz.picture import Group, Picture, Shown
 from glassgrad.viz.render import RendererMissingError, RenderingError, render
 
 SCHEMA = "glassgrad-graph/1"
@@ -273,6 +274,58 @@ def _index_of(around: Value | str, diagram: Diagram) -> int:
         if node.name == around and not node.is_constant:
             return node.index
     raise ValueError(f"around is {told(around)}, and no node of this graph has that name.")
+
+
+def note(picture: Picture) -> str:
+    """What is hidden and how to see it; "" if nothing is."""
+    return " ".join(filter(None, (_left_out(picture), _closed(picture))))
+
+
+def _left_out(picture: Picture) -> str:
+    size = len(picture.diagram)
+    shows_all = f"draw(y, max_nodes={size}) shows all."
+    left_out = size - len(picture.indices)
+    if picture.around is not None and left_out:
+        return f"{len(picture.indices)} of {size} nodes are drawn, {_vicinity(picture)}{shows_all}"
+    groups = [part for part in picture.parts if isinstance(part, Group) and not part.is_fold]
+    parts = []
+    if groups:
+        inside = sum(group.count for group in groups)
+        boxes = "1 box" if len(groups) == 1 else f"{len(groups)} boxes"
+        parts.append(f"{inside} nodes are drawn as {boxes}")
+    if left_out:
+        parts.append(f"{left_out} nodes are not drawn")
+    return f"{' and '.join(parts)}; {shows_all}" if parts else ""
+
+
+def _vicinity(picture: Picture) -> str:
+    assert picture.around is not None
+    name = picture.diagram[picture.around].name
+    if picture.is_cut:
+        return f"the nearest to {name}; "
+    edges = "1 edge" if picture.radius == 1 else f"{picture.radius} edges"
+    more = f"draw(y, around={name!r}, radius={picture.radius + 1})"
+    return f"those within {edges} of {name}; {more} shows more, "
+
+
+def _closed(picture: Picture) -> str:
+    """What is said of compiled nodes that are closed, and of boxes of the Values they read."""
+    nodes = [p.node for p in picture.parts if isinstance(p, Shown) and p.node.is_compiled]
+    refused = picture.diagram.closed
+    said = [f"{refused[node.index]}." for node in nodes if node.index in refused]
+    openable = [node for node in nodes if isinstance(node.operation, Replay)]
+    if closed := [node for node in openable if node.index not in refused]:
+        names = list(dict.fromkeys(node.function for node in closed))
+        verb, what = ("is", "it") if len(names) == 1 else ("are", "them")
+        depth = max(1 if node.scope is None else 1 + len(node.scope.chain()) for node in closed)
+        opening = f"depth={depth} opens {what}, in draw and in backprop"
+        said.append(f"{', '.join(names)} {verb} compiled and closed; {opening}.")
+    folds = [part for part in picture.parts if isinstance(part, Group) and part.is_fold]
+    if folds:
+        count = sum(group.count for group in folds)
+        boxes = "1 box" if len(folds) == 1 else f"{len(folds)} boxes"
+        said.append(f"{count:,} Values are drawn as {boxes}; print(draw(y)) lists them.")
+    return " ".join(dict.fromkeys(said))
 
 
 def check_whole(option: str, number: int, least: int) -> None:

@@ -27,7 +27,7 @@ from glassgrad.engine.text import visible
 from glassgrad.viz.compiled import is_compiled, title_of
 from glassgrad.viz.diagram import Diagram, Node, local_derivative
 from glassgrad.viz.formulas import MATHML
-from glassgrad.viz.scopes import Scopes
+from glassgrad.viz.picture import Scopes
 from glassgrad.viz.step import Step
 from glassgrad.viz.steps import Steps
 from glassgrad.viz.told import Reference, Text, Told, checks, line_of, tell
