@@ -3,7 +3,7 @@
 A call of a compiled function is one node, whose operands are all Values that the function depends
 on. Drawings show it as one box and steps go through it in one step. Opened, its recorded scalars
 stand in a frame with the name of the function, made anew with values and gradients.
-Next: `diagram.py`, which takes them in, and `at_once.py`, the step.
+Next: `diagram.py`, which takes them in, and `told.py`, which tells the step.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeGuard
 from glassgrad.engine import NOT_COMPUTED, Operation, Scope, Value, contribution, topological_order
 from glassgrad.engine.compiling.result import Replay, Total
 from glassgrad.engine.context import Context, Tag, call_in
-from glassgrad.engine.text import visible
+from glassgrad.engine.text import counted, visible
 
 KIND = "compiled"
 """The kind of the scope in which the scalars of an opened node stand."""
@@ -38,14 +38,7 @@ class Inside(NamedTuple):
 
 
 def is_compiled(operation: Operation | None) -> TypeGuard[Replay | Total]:
-    """Whether a node is a call of a compiled function.
-
-    >>> from glassgrad import Value, compiled
-    >>> from glassgrad.viz.compiled import is_compiled
-    >>> w = Value(2.0)
-    >>> is_compiled(compiled(lambda x: w * x)(3.0).operation), is_compiled((w * w).operation)
-    (True, False)
-    """
+    """Whether a node is a call of a compiled function."""
     return isinstance(operation, (Replay, Total))
 
 
@@ -61,14 +54,10 @@ def title_of(operation: Replay | Total) -> str:
 
 def kind_of(operation: Replay | Total, operands: int) -> str:
     """What a closed node is, in a few words: "compiled, 337 Values, 100 samples"."""
-    kind = f"{KIND}, {_counted(operands, 'Value')}"
+    kind = f"{KIND}, {counted(operands, 'Value')}"
     if isinstance(operation, Total):
-        return f"{kind}, {_counted(operation.samples, 'sample')}"
+        return f"{kind}, {counted(operation.samples, 'sample')}"
     return kind
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def call(title: str, operands: Sequence[str]) -> str:
@@ -88,7 +77,7 @@ def inside(value: Value) -> Inside | str:
     if isinstance(replay, Total):
         return (
             f"{title_of(replay)} cannot be opened, since no single graph stands for "
-            f"{_counted(replay.samples, 'sample')}; draw {name_of(replay)}(...) of one of them"
+            f"{counted(replay.samples, 'sample')}; draw {name_of(replay)}(...) of one of them"
         )
     assert isinstance(replay, Replay)
     stand_ins = [Value(parent.data) for parent in value.parents]

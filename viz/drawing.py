@@ -80,7 +80,7 @@ class Drawing:
             RendererMissingError: there is no Graphviz; the message says what to install.
             RenderingError: Graphviz took longer than the time limit.
         """
-        return page_svg(self._rendered("svg"), _heading(self.description()))
+        return page_svg(self._rendered("svg"), spoken("Graph", self.description()))
 
     def save(self, path: str | Path) -> Path:
         """Write the drawing to a file: .svg, .png, .pdf, .dot, .json, .html or .txt.
@@ -374,6 +374,11 @@ def picture_of(diagram: Diagram, gradients: Mapping[int, float], max_nodes: int)
     return Drawing(diagram.with_gradients(gradients), derivatives=True, max_nodes=max_nodes)
 
 
+def spoken(title: str, description: str) -> str:
+    """What screen readers say of a picture: the elements of its title and its description."""
+    return f"<title>{title}</title><desc>{html.escape(description)}</desc>"
+
+
 def draw_dot(
     root: Value, format: str = "svg", rankdir: str = "LR", names: Mapping[str, Any] | None = None
 ) -> graphviz.Digraph:
@@ -398,8 +403,3 @@ def draw_dot(
 
 def _paragraph(text: str) -> str:
     return f"<p>{html.escape(text)}</p>" if text else ""
-
-
-def _heading(description: str) -> str:
-    """What screen readers say of the picture."""
-    return f"<title>Graph</title><desc>{html.escape(description)}</desc>"
