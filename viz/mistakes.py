@@ -118,15 +118,16 @@ one had left at x: 6 + 6 = 12.
 
 def _mistakes(steps: Steps) -> Iterator[Mistake]:
     judge = _Judge(steps)
-    overwritten = _overwriting(steps.diagram, steps.root)
+    overwritten = _sweep(steps.diagram, {steps.root: 1.0}, adds=False)
     yield judge.judged("= instead of +=", overwritten, judge.why_overwritten)
     early, arrived = _depth_first(steps.diagram, steps.root)
     judge.arrived = arrived
     yield judge.judged("no order", early, judge.why_early)
-    again = _second_time(steps.diagram, steps.root, steps.gradients)
+    # A second backward() starts from the gradients that the first one left.
+    again = _sweep(steps.diagram, {**steps.gradients, steps.root: 1.0})
     yield judge.judged("inner nodes never zeroed", again, judge.why_inner_left)
     of_leaves = {i: g for i, g in steps.gradients.items() if not steps.diagram[i].parents}
-    again = _second_time(steps.diagram, steps.root, of_leaves)
+    again = _sweep(steps.diagram, {**of_leaves, steps.root: 1.0})
     yield judge.judged("leaves not zeroed", again, judge.why_leaves_left)
 
 
@@ -137,13 +138,17 @@ def _edges(node: Node) -> list[tuple[int, float]]:
     return [(parent, local) for _, parent, local in node.edges() if local is not None]
 
 
-def _overwriting(diagram: Diagram, root: int) -> Gradients:
-    """A contribution is assigned, not added."""
-    gradients = {root: 1.0}
+def _sweep(diagram: Diagram, gradients: Gradients, *, adds: bool = True) -> Gradients:
+    """Backpropagation in the right order from what is given; contributions are added, or replace.
+
+    Of the given gradients that of the root is the seed; the others are there before the sweep.
+    """
     for node in reversed(diagram):
         if node.index in gradients:
             for parent, local in _edges(node):
-                gradients[parent] = contribution(node.operation, gradients[node.index], local)
+                sent = contribution(node.operation, gradients[node.index], local)
+                is_sum = adds and parent in gradients
+                gradients[parent] = gradients[parent] + sent if is_sum else sent
     return gradients
 
 
@@ -167,17 +172,6 @@ def _depth_first(diagram: Diagram, root: int) -> tuple[Gradients, Counter[int]]:
             received[parent] += 1
         pending.extend(parent for parent, _ in reversed(edges))
     return gradients, arrived
-
-
-def _second_time(diagram: Diagram, root: int, first: Mapping[int, float]) -> Gradients:
-    """A second backward() that starts from the gradients that the first one left."""
-    gradients = {**first, root: 1.0}
-    for node in reversed(diagram):
-        if node.index in gradients:
-            for parent, local in _edges(node):
-                sent = contribution(node.operation, gradients[node.index], local)
-                gradients[parent] = gradients[parent] + sent if parent in gradients else sent
-    return gradients
 
 
 # What is wrong, and why.

@@ -208,7 +208,8 @@ def page(drawing: ProgramDrawing) -> str:
     note = f"<p>{html.escape(drawing.note)}</p>" if drawing.note else ""
     return (
         '<div class="glassgrad-program" lang="en" role="group" '
-        f'aria-label="{html.escape(drawing.heading())}" data-lm-suppress-shortcuts="true"><style>{style}</style>'
+        f'aria-label="{html.escape(drawing.heading())}" '
+        f'data-lm-suppress-shortcuts="true"><style>{style}</style>'
         f'<div class="gp-sides">{_picture(drawing)}{_listing(portions)}</div>'
         f'<p class="gg-sentence gp-sentence" aria-live="polite"></p>{note}{_table(portions)}'
         f'<script type="application/json" class="gp-data">{_data(portions)}</script>'
