@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from typing import NamedTuple, TypeGuard
 
-from glassgrad.engine import NOT_COMPUTED, Operation, Scope, Value, contribution, topological_order
+from glassgrad.engine import NOT_COMPUTED, Operation, Scope, Value, topological_order
+from glassgrad.engine.backward import sweep
 from glassgrad.engine.compiling.result import Replay, Total
 from glassgrad.engine.context import Context, Tag, call_in
 from glassgrad.engine.text import counted, visible
@@ -100,8 +101,10 @@ def inside(value: Value) -> Inside | str:
     _place(made, frame, value.scope)
     root._data = value.data
     if value.grad is not NOT_COMPUTED:
-        root.grad = value.grad
-        _send_back(order, made)
+        gradients = {root: value.grad}
+        sweep([node for node in order if node in made], gradients)
+        for node in made & gradients.keys():
+            node.grad = gradients[node]
     return Inside(operands, order)
 
 
@@ -140,14 +143,3 @@ def _within(
         outer = _within(frame, scope.parent, around, known)
         known[scope] = Scope(scope.name, scope.kind, outer)
     return known[scope]
-
-
-def _send_back(order: Sequence[Value], made: Set[Value]) -> None:
-    """Backpropagation from the last node, as `backward()` does it, through nodes made here only."""
-    for node in reversed(order):
-        if node not in made or node.grad is NOT_COMPUTED:
-            continue
-        for parent, local in zip(node.parents, node.partials):
-            if local is not None and parent in made:
-                sent = contribution(node.operation, node.grad, local)
-                parent.grad = sent if parent.grad is NOT_COMPUTED else parent.grad + sent

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from typing import Any
 
 from glassgrad.engine import Formula, Value, contribution
@@ -245,10 +247,11 @@ class Derivation:
     def _computed(self) -> dict[int, float]:
         gradients = {self._root: 1.0}
         for index in self._between():
-            total = 0.0
-            for user, _, local in self._uses[index]:
-                total += self._sent(user, gradients[user], local)
-            gradients[index] = total
+            sent = (
+                self._sent(user, gradients[user], local) for user, _, local in self._uses[index]
+            )
+            # Not from 0.0: as in `backward()`, the first contribution keeps the sign of its zero.
+            gradients[index] = reduce(add, sent)
         return gradients
 
     def _path_count(self) -> int:
