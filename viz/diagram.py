@@ -102,6 +102,7 @@ class Node:
 
     def to_dict(self) -> dict[str, Any]:
         """The record as data for JSON."""
+        line = {"file": self.file, "number": self.line, "source": self.source}
         return {
             "index": self.index,
             "name": self.name,
@@ -112,9 +113,7 @@ class Node:
             "parents": list(self.parents),
             "local_derivatives": list(self.partials),
             "scope": self.scope.path() if self.scope else None,
-            "line": {"file": self.file, "number": self.line, "source": self.source}
-            if self.file
-            else None,
+            "line": line if self.file else None,
             "constant": self.is_constant,
         }
 
@@ -171,8 +170,7 @@ class Diagram(Sequence[Node]):
             return {self.values[parent] for parent in value.parents}
         if not isinstance(replay, Replay):
             return set()
-        captured = (self.values.get(each) for each in replay.recording.captured)
-        return {index for index in captured if index is not None}
+        return {self.values[each] for each in replay.recording.captured if each in self.values}
 
     def __repr__(self) -> str:
         return f"<diagram of {len(self)} nodes>"
@@ -347,11 +345,10 @@ def _can_open(value: Value) -> bool:
 
     Opened, it adds to each gradient in the same order.
     """
-    if value.operation is not TABLE["dot"] or not value.parents:
+    operands = value.parents
+    if value.operation is not TABLE["dot"] or not operands or len(set(operands)) < len(operands):
         return False
-    if len(set(value.parents)) != len(value.parents):
-        return False
-    now = value.operation.forward(tuple(parent.data for parent in value.parents))
+    now = value.operation.forward(tuple(operand.data for operand in operands))
     return now == value.data or (now != now and value.data != value.data)
 
 

@@ -350,9 +350,6 @@ def checked_name(path: Any, formats: Sequence[str], what: str, example: str) -> 
     Raises:
         TypeError: it is not the name of a file.
         ValueError: another ending.
-
-    >>> checked_name("c.SVG", ("svg", "png"), "A drawing is", "graph")[1]
-    'svg'
     """
     if not isinstance(path, (str, PathLike)):
         problem = f"save takes the name of a file, not {describe(path)}."

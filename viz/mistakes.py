@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from typing import overload
 
@@ -125,10 +126,12 @@ def _mistakes(steps: Steps) -> Iterator[Mistake]:
     yield judge.judged("no order", early, judge.why_early)
     # A second backward() starts from the gradients that the first one left.
     again = _sweep(steps.diagram, {**steps.gradients, steps.root: 1.0})
-    yield judge.judged("inner nodes never zeroed", again, judge.why_inner_left)
+    why = partial(judge.why_left, "that zeroed nothing, no inner node either,")
+    yield judge.judged("inner nodes never zeroed", again, why)
     of_leaves = {i: g for i, g in steps.gradients.items() if not steps.diagram[i].parents}
     again = _sweep(steps.diagram, {**of_leaves, steps.root: 1.0})
-    yield judge.judged("leaves not zeroed", again, judge.why_leaves_left)
+    why = partial(judge.why_left, "without a zero_grad() before it")
+    yield judge.judged("leaves not zeroed", again, why)
 
 
 # The wrong engines.
@@ -251,14 +254,7 @@ class _Judge:
                 )
         return f"A node sent its gradient on before it was complete, {result}"
 
-    def why_inner_left(self, gradients: Gradients, index: int | None) -> str:
-        how = "that zeroed nothing, no inner node either,"
-        return self._why_left(how, gradients, index)
-
-    def why_leaves_left(self, gradients: Gradients, index: int | None) -> str:
-        return self._why_left("without a zero_grad() before it", gradients, index)
-
-    def _why_left(self, how: str, gradients: Gradients, index: int | None) -> str:
+    def why_left(self, how: str, gradients: Gradients, index: int | None) -> str:
         if index is None:
             return self._no_difference("no gradient but the seed is other than zero")
         right = short(self.right[index])
