@@ -9,6 +9,7 @@ Next: `diagram.py`, which takes them in, and `told.py`, which tells the step.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from math import isclose, isfinite
 from typing import NamedTuple, TypeGuard
 
 from glassgrad.engine import NOT_COMPUTED, Operation, Scope, Value, topological_order
@@ -22,7 +23,7 @@ KIND = "compiled"
 MOST_LISTED = 8
 """Of more operands, formulas name the first few and drawings put those of one kind into a box."""
 NAMED_FIRST = 3
-_TOLERANCE = 1e-9
+TOLERANCE = 1e-9
 """How far the array program may round differently, as a share of the largest number inside."""
 
 
@@ -91,7 +92,10 @@ def inside(value: Value) -> Inside | str:
     if not order or not root.parents:
         return f"{name_of(replay)} cannot be opened: nothing is computed in it"
     now = [parent.data for parent in value.parents]
-    if not (_are_same(now, replay.operand_numbers) and _is_close(value.data, root.data, order)):
+    largest = max((abs(node.data) for node in order if isfinite(node.data)), default=0.0)
+    # A change of an operand may be lost in rounding among large numbers: so they are compared too.
+    is_same = are_close(now, replay.operand_numbers, 0.0)
+    if not (is_same and are_close([value.data], [root.data], TOLERANCE, largest)):
         return (
             f"{name_of(replay)} stays closed: numbers that it was computed from have changed since"
         )
@@ -108,15 +112,15 @@ def inside(value: Value) -> Inside | str:
     return Inside(operands, order)
 
 
-def _are_same(numbers: Sequence[float], others: Sequence[float]) -> bool:
-    """A change of an operand may be lost in rounding among large numbers: only it is compared."""
-    return list(map(repr, numbers)) == list(map(repr, others))
-
-
-def _is_close(given: float, again: float, order: Sequence[Value]) -> bool:
-    if _are_same([given], [again]):
-        return True
-    return abs(given - again) <= _TOLERANCE * max(abs(node.data) for node in order)
+def are_close(
+    numbers: Sequence[float], others: Sequence[float], tolerance: float, largest: float = 0.0
+) -> bool:
+    """Whether numbers are the same, or differ by so small a share of themselves, or of another."""
+    least = tolerance * largest
+    return all(
+        repr(a) == repr(b) or (tolerance > 0.0 and isclose(a, b, rel_tol=tolerance, abs_tol=least))
+        for a, b in zip(numbers, others)
+    )
 
 
 def _place(made: Set[Value], frame: Scope, around: Scope | None) -> None:

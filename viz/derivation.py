@@ -19,7 +19,7 @@ from glassgrad.engine.formula import precedence
 from glassgrad.engine.misuse import name
 from glassgrad.engine.printers import PRODUCT, TEXT
 from glassgrad.engine.printing import columns, short
-from glassgrad.engine.text import clipped, counted, describe
+from glassgrad.engine.text import clipped, counted, describe, some_of
 from glassgrad.viz.diagram import Diagram, local_derivative, symbol
 from glassgrad.viz.formulas import mathml
 
@@ -167,7 +167,7 @@ class Derivation:
     def heading(self) -> str:
         """What is derived, and how many paths there are."""
         root, target = self._diagram[self._root].name, self._diagram[self._target].name
-        about = self._of_programs() + self._of_equations()
+        about = self._of_programs() + self._of_equations() + self._of_outdated()
         return f"{self._many()} from {root} back to {target}{about}"
 
     def _many(self) -> str:
@@ -182,6 +182,12 @@ class Derivation:
         names = ", ".join(dict.fromkeys(node.name for node in found))
         titles = ", ".join(dict.fromkeys(node.function for node in found))
         return f"; local derivatives of {names} come from the gradient program of {titles}"
+
+    def _of_outdated(self) -> str:
+        """Which nodes on the paths were computed before their operands got their numbers."""
+        users = {user for uses in self._uses.values() for user, *_ in uses}
+        names = [node.name for node in self._diagram.outdated if node.index in users]
+        return f"; what {some_of(names)} was computed from has changed since" if names else ""
 
     def _of_equations(self) -> str:
         if self.shown_paths or self._target == self._root:

@@ -32,8 +32,8 @@ from glassgrad.engine import (
 from glassgrad.engine.compiling.result import Replay, Total
 from glassgrad.engine.printers import number_text
 from glassgrad.engine.printing import short
-from glassgrad.engine.text import clipped, describe, visible
-from glassgrad.viz.compiled import inside, is_compiled, name_of
+from glassgrad.engine.text import clipped, describe, some_of, visible
+from glassgrad.viz.compiled import TOLERANCE, are_close, inside, is_compiled, name_of
 from glassgrad.viz.formulas import written
 
 MOST_OPENED = 2000
@@ -204,6 +204,32 @@ class Diagram(Sequence[Node]):
             for parent in node.parents:
                 found[parent][node.index] = None
         return [tuple(readers) for readers in found]
+
+    @cached_property
+    def outdated(self) -> list[Node]:
+        """The nodes whose number or derivatives are no longer those of their operands' numbers."""
+        return [node for node in self if not self._follows(node)]
+
+    def _follows(self, node: Node) -> bool:
+        row, operands = node.operation, tuple(self[parent].data for parent in node.parents)
+        if row is None or isinstance(row, Total):  # of samples no node keeps the numbers
+            return True
+        if isinstance(row, Replay):
+            return are_close(operands, row.operand_numbers, 0.0)
+        data = row.forward(operands)
+        partials = zip(node.partials, row.partials(operands, data))
+        pairs = [(a, b) for a, b in partials if a is not None and b is not None]
+        given, again = zip((node.data, data), *pairs)
+        return are_close(given, again, TOLERANCE)
+
+    def outdated_note(self) -> str:
+        """A sentence about numbers that have changed since; "" if all follow from each other."""
+        if not self.outdated:
+            return ""
+        names = some_of([node.name for node in self.outdated])
+        if len(self.outdated) == 1:
+            return f"{names} was computed before its operands had these numbers: compute it again."
+        return f"{names} were computed before their operands had these numbers: compute them again."
 
     def formula(self, node: Node) -> str:
         """How a node was computed, with the names of its operands; "" for a leaf."""

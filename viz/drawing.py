@@ -41,7 +41,8 @@ class Drawing:
     Attributes:
         diagram: the nodes, as plain records.
         picture: what of it is shown.
-        note: what the picture leaves out and how to see it, or "".
+        note: what the picture leaves out and how to see it, and what was computed from other
+            numbers than it shows; or "".
 
     >>> from glassgrad import Value, draw
     >>> draw(Value(1.0) + 2.0)
@@ -277,8 +278,9 @@ def _index_of(around: Value | str, diagram: Diagram) -> int:
 
 
 def note(picture: Picture) -> str:
-    """What is hidden and how to see it; "" if nothing is."""
-    return " ".join(filter(None, (_left_out(picture), _closed(picture))))
+    """What is hidden and how to see it, and which numbers are outdated; "" if all is there."""
+    said = (_left_out(picture), _closed(picture), picture.diagram.outdated_note())
+    return " ".join(filter(None, said))
 
 
 def _left_out(picture: Picture) -> str:
