@@ -2,7 +2,7 @@
 
 A `Printer` says how one operation is written around its operands, how a number and how a name. The
 one function that prints, and the formulas that it prints, are in `formula.py`; MathML, which only
-pages need, is one more printer in `viz/mathml.py`.
+pages need, is one more printer in `viz/formulas.py`.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from reference_values import call, cases
 
 from glassgrad import MLP, TABLE, Derivation, Formula, Operation, Value, derivation, engine, grad
 from glassgrad.viz.diagram import Diagram
-from glassgrad.viz.mathml import mathml
+from glassgrad.viz.formulas import mathml
 
 ROWS = pytest.mark.parametrize("row", TABLE.values(), ids=TABLE)
 
@@ -175,6 +175,15 @@ def test_any_label(label: str) -> None:
         "msup",
     }
     assert found.latex().count("{") == found.latex().count("}")
+
+
+@pytest.mark.parametrize("factor", [-0.0, 0.0])
+def test_the_sign_of_a_zero_is_that_of_the_gradient(factor: float) -> None:
+    x = Value(1.0, label="x")
+    for y in (x * factor, x * factor + x * factor):
+        found = derivation(y, x)
+        assert math.copysign(1.0, found.result) == math.copysign(1.0, grad(y, x))
+        assert found.text().endswith(f"= {factor:.0f}")
 
 
 def test_what_is_refused() -> None:

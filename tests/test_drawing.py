@@ -23,7 +23,20 @@ from markup import Elements, picture, without_scripts
 from needing import mostly_slow
 from outputs import Html, harmless
 
-from glassgrad import MLP, Drawing, Layer, Neuron, Value, draw, draw_dot, engine, grad, scope
+from glassgrad import (
+    MLP,
+    Drawing,
+    Layer,
+    Neuron,
+    Value,
+    backprop,
+    derivation,
+    draw,
+    draw_dot,
+    engine,
+    grad,
+    scope,
+)
 from glassgrad.viz import dot
 from glassgrad.viz.markup import DARK
 
@@ -193,6 +206,22 @@ def test_a_drawing_after_the_update_shows_the_results_that_were_computed() -> No
     y.label = "y"
     ws[0].data = 50.0
     assert boxes(draw(y))["y"][0] == "value 32"
+
+
+OUTDATED = "y was computed before its operands had these numbers: compute it again."
+
+
+@pytest.mark.parametrize("number", [3.0, 0.0])  # y may stay the same, and its derivative not
+def test_numbers_that_have_changed_since_are_said_to(number: float) -> None:
+    x, w = Value(number, label="x"), Value(3.0, label="w")
+    y = x * w
+    y.label = "y"
+    assert "computed before" not in str(draw(y)) + backprop(y).text()
+    w.data = 5.0
+    assert draw(y).note == OUTDATED
+    assert str(draw(y)).endswith(OUTDATED)
+    assert backprop(y).text().endswith(OUTDATED)
+    assert derivation(y, x).heading().endswith("; what y was computed from has changed since")
 
 
 # Names.

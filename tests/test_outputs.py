@@ -46,7 +46,7 @@ def check_label(label: str) -> None:
         ("glassgrad.viz.dot.visible", str, "\x1b"),
         ("glassgrad.viz.drawing.html", UNESCAPED, "<b/>"),
         ("glassgrad.viz.page.html", UNESCAPED, "<b>"),
-        ("glassgrad.viz.mathml.html", UNESCAPED, "<b>"),
+        ("glassgrad.viz.formulas.html", UNESCAPED, "<b>"),
         ("glassgrad.viz.page.html", UNESCAPED, '" onload="alert(1)'),
         ("glassgrad.viz.page._json", lambda *shown: JSON(*shown).replace("\\u0026", "&"), "&"),
         (

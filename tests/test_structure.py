@@ -1,6 +1,7 @@
 """The rooms of the house: who imports whom, and what from outside. Each names all offenders."""
 
 import ast
+import re
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -235,6 +236,23 @@ def test_an_import_loads_no_more_than_it_needs(
     loaded = set(run_python(LOADED.format(package=package)).split())
     assert {package, "glassgrad.engine"} <= loaded
     assert not loaded & absent
+
+
+NAMED = re.compile(r"`(?:[\w/]+/)?(\w+\.(?:py|js|css|json))`")
+
+
+def test_every_file_that_the_code_speaks_of_is_there() -> None:
+    """A module's docstring says where to go next, and that there is such a place."""
+    there = {path.name for folder in FOLDERS.values() for path in folder.rglob("*.*")}
+    there |= {path.name for path in Path(__file__).parent.rglob("*.py")}
+    there |= {path.name for path in ROOT.glob("*.py")}
+    lost = [
+        f"{name} speaks of {found[0]}"
+        for name, path in FILES.items()
+        for found in NAMED.finditer(path.read_text(encoding="utf-8"))
+        if found[1] not in there
+    ]
+    assert not lost, "\n".join(lost)
 
 
 def test_the_package_is_typed() -> None:

@@ -3,25 +3,27 @@
 A call of a compiled function is one node, whose operands are all Values that the function depends
 on. Drawings show it as one box and steps go through it in one step. Opened, its recorded scalars
 stand in a frame with the name of the function, made anew with values and gradients.
-Next: `diagram.py`, which takes them in, and `at_once.py`, the step.
+Next: `diagram.py`, which takes them in, and `told.py`, which tells the step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from math import isclose, isfinite
 from typing import NamedTuple, TypeGuard
 
-from glassgrad.engine import NOT_COMPUTED, Operation, Scope, Value, contribution, topological_order
+from glassgrad.engine import NOT_COMPUTED, Operation, Scope, Value, topological_order
+from glassgrad.engine.backward import sweep
 from glassgrad.engine.compiling.result import Replay, Total
 from glassgrad.engine.context import Context, Tag, call_in
-from glassgrad.engine.text import visible
+from glassgrad.engine.text import counted, visible
 
 KIND = "compiled"
 """The kind of the scope in which the scalars of an opened node stand."""
 MOST_LISTED = 8
 """Of more operands, formulas name the first few and drawings put those of one kind into a box."""
 NAMED_FIRST = 3
-_TOLERANCE = 1e-9
+TOLERANCE = 1e-9
 """How far the array program may round differently, as a share of the largest number inside."""
 
 
@@ -38,14 +40,7 @@ class Inside(NamedTuple):
 
 
 def is_compiled(operation: Operation | None) -> TypeGuard[Replay | Total]:
-    """Whether a node is a call of a compiled function.
-
-    >>> from glassgrad import Value, compiled
-    >>> from glassgrad.viz.compiled import is_compiled
-    >>> w = Value(2.0)
-    >>> is_compiled(compiled(lambda x: w * x)(3.0).operation), is_compiled((w * w).operation)
-    (True, False)
-    """
+    """Whether a node is a call of a compiled function."""
     return isinstance(operation, (Replay, Total))
 
 
@@ -61,14 +56,10 @@ def title_of(operation: Replay | Total) -> str:
 
 def kind_of(operation: Replay | Total, operands: int) -> str:
     """What a closed node is, in a few words: "compiled, 337 Values, 100 samples"."""
-    kind = f"{KIND}, {_counted(operands, 'Value')}"
+    kind = f"{KIND}, {counted(operands, 'Value')}"
     if isinstance(operation, Total):
-        return f"{kind}, {_counted(operation.samples, 'sample')}"
+        return f"{kind}, {counted(operation.samples, 'sample')}"
     return kind
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def call(title: str, operands: Sequence[str]) -> str:
@@ -88,7 +79,7 @@ def inside(value: Value) -> Inside | str:
     if isinstance(replay, Total):
         return (
             f"{title_of(replay)} cannot be opened, since no single graph stands for "
-            f"{_counted(replay.samples, 'sample')}; draw {name_of(replay)}(...) of one of them"
+            f"{counted(replay.samples, 'sample')}; draw {name_of(replay)}(...) of one of them"
         )
     assert isinstance(replay, Replay)
     stand_ins = [Value(parent.data) for parent in value.parents]
@@ -101,7 +92,10 @@ def inside(value: Value) -> Inside | str:
     if not order or not root.parents:
         return f"{name_of(replay)} cannot be opened: nothing is computed in it"
     now = [parent.data for parent in value.parents]
-    if not (_are_same(now, replay.operand_numbers) and _is_close(value.data, root.data, order)):
+    largest = max((abs(node.data) for node in order if isfinite(node.data)), default=0.0)
+    # A change of an operand may be lost in rounding among large numbers: so they are compared too.
+    is_same = are_close(now, replay.operand_numbers, 0.0)
+    if not (is_same and are_close([value.data], [root.data], TOLERANCE, largest)):
         return (
             f"{name_of(replay)} stays closed: numbers that it was computed from have changed since"
         )
@@ -111,20 +105,22 @@ def inside(value: Value) -> Inside | str:
     _place(made, frame, value.scope)
     root._number = value.data
     if value.grad is not NOT_COMPUTED:
-        root.grad = value.grad
-        _send_back(order, made)
+        gradients = {root: value.grad}
+        sweep([node for node in order if node in made], gradients)
+        for node in made & gradients.keys():
+            node.grad = gradients[node]
     return Inside(operands, order)
 
 
-def _are_same(numbers: Sequence[float], others: Sequence[float]) -> bool:
-    """A change of an operand may be lost in rounding among large numbers: only it is compared."""
-    return list(map(repr, numbers)) == list(map(repr, others))
-
-
-def _is_close(given: float, again: float, order: Sequence[Value]) -> bool:
-    if _are_same([given], [again]):
-        return True
-    return abs(given - again) <= _TOLERANCE * max(abs(node.data) for node in order)
+def are_close(
+    numbers: Sequence[float], others: Sequence[float], tolerance: float, largest: float = 0.0
+) -> bool:
+    """Whether numbers are the same, or differ by so small a share of themselves, or of another."""
+    least = tolerance * largest
+    return all(
+        repr(a) == repr(b) or (tolerance > 0.0 and isclose(a, b, rel_tol=tolerance, abs_tol=least))
+        for a, b in zip(numbers, others)
+    )
 
 
 def _place(made: Set[Value], frame: Scope, around: Scope | None) -> None:
@@ -151,14 +147,3 @@ def _within(
         outer = _within(frame, scope.parent, around, known)
         known[scope] = Scope(scope.name, scope.kind, outer)
     return known[scope]
-
-
-def _send_back(order: Sequence[Value], made: Set[Value]) -> None:
-    """Backpropagation from the last node, as `backward()` does it, through nodes made here only."""
-    for node in reversed(order):
-        if node not in made or node.grad is NOT_COMPUTED:
-            continue
-        for parent, local in zip(node.parents, node.partials):
-            if local is not None and parent in made:
-                sent = contribution(node.operation, node.grad, local)
-                parent.grad = sent if parent.grad is NOT_COMPUTED else parent.grad + sent

@@ -30,13 +30,7 @@ Function = Callable[[float], float]
 
 
 def curve_points(function: Function, low: float, high: float) -> tuple[list[float], list[float]]:
-    """The curve as xs and ys; between two points that no line should join there is a nan.
-
-    >>> from glassgrad.viz.curve import curve_points
-    >>> xs, ys = curve_points(lambda x: 1.0 if x > 0.101 else 0.0, -1.0, 1.0)
-    >>> [round(x, 6) for x, y in zip(xs, ys) if y != y]
-    [0.1025]
-    """
+    """The curve as xs and ys; between two points that no line should join there is a nan."""
     xs = [low + (high - low) * i / (_POINTS - 1) for i in range(_POINTS)]
     ys = [y if isfinite(y := function(x)) else nan for x in xs]
     least = _least_change([y for y in ys if isfinite(y)])

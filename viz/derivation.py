@@ -9,7 +9,9 @@ and MathML at once.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from typing import Any
 
 from glassgrad.engine import Formula, Value, contribution
@@ -17,10 +19,9 @@ from glassgrad.engine.formula import precedence
 from glassgrad.engine.misuse import name
 from glassgrad.engine.printers import PRODUCT, TEXT
 from glassgrad.engine.printing import columns, short
-from glassgrad.engine.text import clipped, describe
-from glassgrad.viz.diagram import Diagram
-from glassgrad.viz.formulas import local_derivative, symbol
-from glassgrad.viz.mathml import mathml
+from glassgrad.engine.text import clipped, counted, describe, some_of
+from glassgrad.viz.diagram import Diagram, local_derivative, symbol
+from glassgrad.viz.formulas import mathml
 
 
 @dataclass(frozen=True)
@@ -86,23 +87,22 @@ def product(factors: list[Written]) -> Written:
     """Factors with signs of multiplication between, in brackets where needed."""
     if len(factors) == 1:
         return factors[0]
-    parts = [_bracketed(factor) for factor in factors]
-    return Written(
-        " * ".join(part.text for part in parts),
-        r" \cdot ".join(part.latex for part in parts),
-        "<mo>·</mo>".join(part.mathml for part in parts),
-    )
+    return _joined([_bracketed(factor) for factor in factors], " * ", r" \cdot ", "<mo>·</mo>")
 
 
 def total(terms: list[Written]) -> Written:
     """Terms with signs of addition between."""
     if len(terms) == 1:
         return terms[0]
+    return replace(_joined(terms, " + ", " + ", "<mo>+</mo>"), is_sum=True)
+
+
+def _joined(parts: list[Written], text: str, latex: str, mathml: str) -> Written:
+    """Parts with a sign between, which is given in each notation."""
     return Written(
-        " + ".join(term.text for term in terms),
-        " + ".join(term.latex for term in terms),
-        "<mo>+</mo>".join(term.mathml for term in terms),
-        is_sum=True,
+        text.join(part.text for part in parts),
+        latex.join(part.latex for part in parts),
+        mathml.join(part.mathml for part in parts),
     )
 
 
@@ -153,7 +153,7 @@ class Derivation:
                 "derive. Give a Value that y was computed from."
             )
         self._gradients = self._computed()
-        self.paths = self._counted()
+        self.paths = self._path_count()
         self.shown_paths = self._are_few_and_short()
         self.equations = tuple(self._equations())
         self.result = self._gradients[self._target]
@@ -167,13 +167,11 @@ class Derivation:
     def heading(self) -> str:
         """What is derived, and how many paths there are."""
         root, target = self._diagram[self._root].name, self._diagram[self._target].name
-        return f"{self._many()} from {root} back to {target}{self._note()}"
+        about = self._of_programs() + self._of_equations() + self._of_outdated()
+        return f"{self._many()} from {root} back to {target}{about}"
 
     def _many(self) -> str:
-        return f"{self.paths:,} paths" if self.paths != 1 else "1 path"
-
-    def _note(self) -> str:
-        return self._of_programs() + self._of_equations()
+        return counted(self.paths, "path")
 
     def _of_programs(self) -> str:
         """Which compiled nodes are on the paths: their local derivatives are numbers only."""
@@ -184,6 +182,12 @@ class Derivation:
         names = ", ".join(dict.fromkeys(node.name for node in found))
         titles = ", ".join(dict.fromkeys(node.function for node in found))
         return f"; local derivatives of {names} come from the gradient program of {titles}"
+
+    def _of_outdated(self) -> str:
+        """Which nodes on the paths were computed before their operands got their numbers."""
+        users = {user for uses in self._uses.values() for user, *_ in uses}
+        names = [node.name for node in self._diagram.outdated if node.index in users]
+        return f"; what {some_of(names)} was computed from has changed since" if names else ""
 
     def _of_equations(self) -> str:
         if self.shown_paths or self._target == self._root:
@@ -249,22 +253,22 @@ class Derivation:
     def _computed(self) -> dict[int, float]:
         gradients = {self._root: 1.0}
         for index in self._between():
-            total = 0.0
-            for user, _, local in self._uses[index]:
-                total += self._sent(user, gradients[user], local)
-            gradients[index] = total
+            sent = (
+                self._sent(user, gradients[user], local) for user, _, local in self._uses[index]
+            )
+            # Not from 0.0: as in `backward()`, the first contribution keeps the sign of its zero.
+            gradients[index] = reduce(add, sent)
         return gradients
 
-    def _counted(self) -> int:
+    def _path_count(self) -> int:
         counts = {self._root: 1}
         for index in self._between():
             counts[index] = sum(counts[user] for user, _, _ in self._uses[index])
         return counts[self._target]
 
     def _are_few_and_short(self) -> bool:
-        if self.paths > MOST_PATHS:
-            return False
-        return all(len(path) <= LONGEST_PATH for path in self._paths())
+        is_short = (len(path) <= LONGEST_PATH for path in self._paths())
+        return self.paths <= MOST_PATHS and all(is_short)
 
     def _paths(self) -> Iterator[list[tuple[int, int, int, float]]]:
         """Each path as its edges from the result to the node: user, position, parent, local."""
@@ -355,7 +359,7 @@ def _rest(count: int) -> list[Written]:
     """What stands for the terms of a sum that are not written out."""
     if count == 0:
         return []
-    more = f"({count:,} more term{'s' * (count > 1)})"
+    more = f"({counted(count, 'more term')})"
     return [Written(f"… {more}", rf"\dots \text{{ {more}}}", f"<mtext>… {more}</mtext>")]
 
 

@@ -2,8 +2,9 @@
 
 A diagram is made once from the Values and then never touches them again. A `dot` node is opened
 into its products and their sum, with the same numbers to the last bit, so that a neuron shows every
-chain-rule product. Nodes without a label are called v1, v2, ... in the order of evaluation.
-Next: `node.py`, the record of one node, then `drawing.py` and `steps.py`.
+chain-rule product. Nodes without a label are called v1, v2, ... in the order of evaluation. The end
+says how nodes are written in formulas, and what is worth a warning about them.
+Next: `drawing.py` and `steps.py`.
 """
 
 from __future__ import annotations
@@ -11,22 +12,110 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import count
+from math import isfinite
 from typing import Any, overload
 
-from glassgrad.engine import NOT_COMPUTED, TABLE, Operation, Value, topological_order
+from glassgrad.engine import (
+    NOT_COMPUTED,
+    TABLE,
+    Formula,
+    Operation,
+    Reduction,
+    Scope,
+    Value,
+    derivative_formula,
+    topological_order,
+)
 from glassgrad.engine.compiling.result import Replay, Total
+from glassgrad.engine.printers import number_text
 from glassgrad.engine.printing import short
-from glassgrad.engine.text import describe, visible
-from glassgrad.viz.compiled import inside, is_compiled
+from glassgrad.engine.text import clipped, describe, some_of, visible
+from glassgrad.viz.compiled import TOLERANCE, are_close, inside, is_compiled, name_of
 from glassgrad.viz.formulas import written
-from glassgrad.viz.node import Node
 
 MOST_OPENED = 2000
-"""Graphs with more nodes than this keep their `dot` nodes closed unless asked."""
+"""Graphs with more nodes than this keep their `dot` nodes closed."""
 LONGEST_KEPT = 8
 """A plain number with more characters is rounded where a row shows numbers."""
+_LONGEST_FORMULA = 80
+_MOST_OPERANDS = 8
+"""Of a longer formula, or of one with more operands, people are shown the number instead."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node of a diagram.
+
+    Attributes:
+        index: its place in the order of evaluation.
+        name: its unique name in formulas.
+        label: what the user called it, or None.
+        operation: the row of the table that made it, or None for a leaf.
+        data: its number.
+        gradient: its gradient at the time of drawing, or None if there was none.
+        parents: the indices of its operands.
+        partials: the local derivative by each operand; None on an edge that carries none.
+        scope: the part of the computation it belongs to, or None.
+        file, line, source: the line of the user's program that made it, where known.
+        is_constant: whether it is a plain number.
+    """
+
+    index: int
+    name: str
+    label: str | None
+    operation: Operation | None
+    data: float
+    gradient: float | None
+    parents: tuple[int, ...]
+    partials: tuple[float | None, ...]
+    scope: Scope | None
+    file: str | None
+    line: int | None
+    source: str | None
+    is_constant: bool
+
+    def __repr__(self) -> str:
+        return f"<node {self.index}, {clipped(self.name)}: {short(self.data)}>"
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether it is a call of a compiled function, closed."""
+        return is_compiled(self.operation)
+
+    @property
+    def function(self) -> str:
+        """The name of the compiled function that it is a call of; "" if it is none."""
+        return name_of(self.operation) if is_compiled(self.operation) else ""
+
+    @property
+    def in_formulas(self) -> str:
+        """The name; of a plain number all its digits, since a formula is to be exact."""
+        return number_text(self.data) if self.is_constant and self.label is None else self.name
+
+    def edges(self) -> Iterator[tuple[int, int, float | None]]:
+        """Each operand as (position, index of the parent, local derivative)."""
+        for position, (parent, partial) in enumerate(zip(self.parents, self.partials)):
+            yield position, parent, partial
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as data for JSON."""
+        line = {"file": self.file, "number": self.line, "source": self.source}
+        return {
+            "index": self.index,
+            "name": self.name,
+            "label": self.label,
+            "operation": self.operation.name if self.operation else None,
+            "data": self.data,
+            "gradient": self.gradient,
+            "parents": list(self.parents),
+            "local_derivatives": list(self.partials),
+            "scope": self.scope.path() if self.scope else None,
+            "line": line if self.file else None,
+            "constant": self.is_constant,
+        }
 
 
 class Diagram(Sequence[Node]):
@@ -35,7 +124,6 @@ class Diagram(Sequence[Node]):
     Args:
         roots: the Values.
         names: names for Values without a label, such as `locals()`.
-        open_dots: show a `dot` node as products and their sum; by default if the graph is small.
         depth: how many levels to open; a compiled node in no module is at the first.
 
     Attributes:
@@ -52,12 +140,10 @@ class Diagram(Sequence[Node]):
         self,
         roots: Sequence[Value],
         names: Mapping[str, Any] | None = None,
-        open_dots: bool | None = None,
         depth: int = 0,
     ) -> None:
         order = topological_order(*roots)
-        if open_dots is None:
-            open_dots = len(order) <= MOST_OPENED
+        open_dots = len(order) <= MOST_OPENED
         self.values: dict[Value, int] = {}
         self.closed: dict[int, str] = {}
         self._nodes: list[Node] = []
@@ -68,7 +154,8 @@ class Diagram(Sequence[Node]):
         self._parts = _parts(order, self._labels)
         self._numbers = count(1)
         for value in order:
-            if is_compiled(value.operation) and _level(value) < depth:
+            level = len(value.scope.chain()) if value.scope else 0
+            if is_compiled(value.operation) and level < depth:
                 self._add_inside(value, open_dots)
             else:
                 self._add_value(value, open_dots)
@@ -83,8 +170,7 @@ class Diagram(Sequence[Node]):
             return {self.values[parent] for parent in value.parents}
         if not isinstance(replay, Replay):
             return set()
-        captured = (self.values.get(each) for each in replay.recording.captured)
-        return {index for index in captured if index is not None}
+        return {self.values[each] for each in replay.recording.captured if each in self.values}
 
     def __repr__(self) -> str:
         return f"<diagram of {len(self)} nodes>"
@@ -110,6 +196,41 @@ class Diagram(Sequence[Node]):
         other._nodes = [replace(node, gradient=gradients.get(node.index)) for node in self]
         return other
 
+    @cached_property
+    def readers(self) -> list[tuple[int, ...]]:
+        """For each node the indices of those that it is an operand of, each once, in order."""
+        found: list[dict[int, None]] = [{} for _ in self]
+        for node in self:
+            for parent in node.parents:
+                found[parent][node.index] = None
+        return [tuple(readers) for readers in found]
+
+    @cached_property
+    def outdated(self) -> list[Node]:
+        """The nodes whose number or derivatives are no longer those of their operands' numbers."""
+        return [node for node in self if not self._follows(node)]
+
+    def _follows(self, node: Node) -> bool:
+        row, operands = node.operation, tuple(self[parent].data for parent in node.parents)
+        if row is None or isinstance(row, Total):  # of samples no node keeps the numbers
+            return True
+        if isinstance(row, Replay):
+            return are_close(operands, row.operand_numbers, 0.0)
+        data = row.forward(operands)
+        partials = zip(node.partials, row.partials(operands, data))
+        pairs = [(a, b) for a, b in partials if a is not None and b is not None]
+        given, again = zip((node.data, data), *pairs)
+        return are_close(given, again, TOLERANCE)
+
+    def outdated_note(self) -> str:
+        """A sentence about numbers that have changed since; "" if all follow from each other."""
+        if not self.outdated:
+            return ""
+        names = some_of([node.name for node in self.outdated])
+        if len(self.outdated) == 1:
+            return f"{names} was computed before its operands had these numbers: compute it again."
+        return f"{names} were computed before their operands had these numbers: compute them again."
+
     def formula(self, node: Node) -> str:
         """How a node was computed, with the names of its operands; "" for a leaf."""
         return written(node.operation, [self[parent].in_formulas for parent in node.parents])
@@ -132,7 +253,7 @@ class Diagram(Sequence[Node]):
             self._add_opened(value)
         else:
             parents = tuple(self.values[parent] for parent in value.parents)
-            self._add(value, value.operation, value.data, parents, value.partials)
+            self._add(value, value.operation, value.data, parents, value.partials, value)
         self.values[value] = len(self._nodes) - 1
 
     def _add_inside(self, value: Value, open_dots: bool) -> None:
@@ -205,14 +326,14 @@ class Diagram(Sequence[Node]):
         data: float,
         parents: tuple[int, ...],
         partials: tuple[float | None, ...],
-        opened: Value | None = None,
+        origin: Value,
     ) -> int:
-        origin = value if value is not None else opened
+        """A record of a Value, or of a part of `origin`, of which `value` is then None."""
         label = None if value is None else self._labels[value]
-        line = origin.line if origin is not None else None
         is_constant = value is not None and value.is_constant
         # Inside an opened dot every sum and product has the gradient of the dot itself.
-        gradient = None if origin is None or origin.grad is NOT_COMPUTED else origin.grad
+        gradient = None if origin.grad is NOT_COMPUTED else origin.grad
+        line = origin.line
         self._nodes.append(
             Node(
                 index=len(self._nodes),
@@ -223,7 +344,7 @@ class Diagram(Sequence[Node]):
                 gradient=gradient,
                 parents=parents,
                 partials=partials,
-                scope=origin.scope if origin is not None else None,
+                scope=origin.scope,
                 file=line.file if line else None,
                 line=line.number if line else None,
                 source=line.text if line else None,
@@ -250,11 +371,10 @@ def _can_open(value: Value) -> bool:
 
     Opened, it adds to each gradient in the same order.
     """
-    if value.operation is not TABLE["dot"] or not value.parents:
+    operands = value.parents
+    if value.operation is not TABLE["dot"] or not operands or len(set(operands)) < len(operands):
         return False
-    if len(set(value.parents)) != len(value.parents):
-        return False
-    now = value.operation.forward(tuple(parent.data for parent in value.parents))
+    now = value.operation.forward(tuple(operand.data for operand in operands))
     return now == value.data or (now != now and value.data != value.data)
 
 
@@ -275,21 +395,11 @@ def _parts(order: Sequence[Value], labels: Mapping[Value, str | None]) -> dict[V
     return {leaf: numbers[part] for leaf, part in part_of.items() if counts[labels[leaf]] > 1}
 
 
-def _level(value: Value) -> int:
-    """How many modules a node is inside of."""
-    return 0 if value.scope is None else len(value.scope.chain())
-
-
 def _labels(order: Iterable[Value], names: Mapping[str, Any] | None) -> dict[Value, str | None]:
+    """An empty label shows nothing, so it counts as none."""
     found = {value: name for name, value in _named_values({} if names is None else names)}
-    return {
-        value: visible(value.label)
-        if value.label  # an empty one shows nothing, so it counts as none
-        else visible(found[value])
-        if value in found and not value.is_constant
-        else None
-        for value in order
-    }
+    given = ((v, v.label or (None if v.is_constant else found.get(v))) for v in order)
+    return {value: label and visible(label) for value, label in given}
 
 
 def _named_values(names: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
@@ -307,3 +417,69 @@ def _named_values(names: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
             for i, part in enumerate(thing):
                 if isinstance(part, Value):
                     yield f"{name}[{i}]", part
+
+
+# Nodes in formulas.
+
+
+def symbol(node: Node) -> Formula:
+    """A node as an operand: its name, or its number if it is a plain number without a label."""
+    if node.is_constant and node.label is None:
+        return Formula.literal(node.data)
+    return Formula.symbol(node.name, node.data)
+
+
+def local_derivative(node: Node, operands: Sequence[Node], position: int) -> Formula | None:
+    """The derivative of a node by one of its operands, as a textbook writes it.
+
+    Returns:
+        The formula; None where it takes more than a line, or where there is none, since a compiled
+        function has numbers only, and so has an operation whose rule is no formula.
+    """
+    operation = node.operation
+    if operation is None or is_compiled(operation):
+        return None
+    if isinstance(operation, Reduction) and len(operands) > _MOST_OPERANDS:
+        return None
+    try:
+        found = derivative_formula(operation, [symbol(operand) for operand in operands], position)
+    except TypeError:
+        return None
+    return found if found is not None and len(found.text) <= _LONGEST_FORMULA else None
+
+
+# Warnings: a number is nan or infinite or, as its row of the table tells, a unit is dead or idle.
+
+
+def marks(node: Node) -> list[str]:
+    """The warnings at a node: "nan", "inf", "gradient nan", "dead", "saturated"."""
+    found = [] if isfinite(node.data) else [short(node.data)]
+    if node.gradient is not None and not isfinite(node.gradient):
+        found.append(f"gradient {short(node.gradient)}")
+    row = node.operation
+    return [*found, row.idle] if row is not None and row.is_idle(_slope(node)) else found
+
+
+def counted_marks(nodes: Iterable[Node]) -> list[str]:
+    """The warnings in a module, counted: "3 of 16 dead", "nan in 2 nodes".
+
+    A module of a single unit is just "dead".
+    """
+    units: dict[str, list[bool]] = {}
+    numbers: dict[str, int] = {}
+    for node in nodes:
+        kind = node.operation.idle if node.operation else ""
+        if node.operation and kind and _slope(node) is not None:
+            units.setdefault(kind, []).append(node.operation.is_idle(_slope(node)))
+        for mark in marks(node):
+            if mark != kind:
+                numbers[mark] = numbers.get(mark, 0) + 1
+    found = [f"{mark} in {n} node{'s'[: n != 1]}" for mark, n in numbers.items()]
+    for name, still in units.items():
+        if any(still):
+            found.append(name if len(still) == 1 else f"{sum(still)} of {len(still)} {name}")
+    return found
+
+
+def _slope(node: Node) -> float | None:
+    return node.partials[0] if len(node.partials) == 1 else None

@@ -24,10 +24,9 @@ from glassgrad.engine import Scope
 from glassgrad.engine.printing import MISSING, short
 from glassgrad.engine.text import visible
 from glassgrad.viz.compiled import is_compiled, kind_of, title_of
-from glassgrad.viz.node import Node, marks
-from glassgrad.viz.picture import Edge, Group, Hidden, Part, Picture
+from glassgrad.viz.diagram import Node, marks
+from glassgrad.viz.picture import Edge, Group, Hidden, Part, Picture, gradient_in
 from glassgrad.viz.render import render
-from glassgrad.viz.scopes import gradient_in
 
 DATA, GRADIENT, LOCAL, INK, FAINT = "#0069A8", "#B34E00", "#00695a", "#1a1a1a", "#6b6b6b"
 PAPER, FRAME, OPERATION, FAN = "#ffffff", "#f7f7f7", "#e8e8e8", "#858585"
@@ -67,12 +66,6 @@ class Digraph(graphviz.Digraph):  # type: ignore[misc]  # it has no types
 
     Where there is one, everything is as in that package. Else the renderer that comes with
     glassgrad draws, and the options that choose another one do not apply.
-
-    >>> from glassgrad.viz.dot import Digraph
-    >>> graph = Digraph()
-    >>> graph.edge("a", "b")
-    >>> graph.pipe("svg")[:5]
-    b'<?xml'
     """
 
     def pipe(self, format: str | None = None, *options: Any, **named: Any) -> Any:
@@ -180,15 +173,14 @@ def _ends(picture: Picture, direction: str) -> dict[str, tuple[str, str]]:
     """Where arrows enter and leave each group that is a part of a table."""
     out, into = _SIDES[direction]
     return {
-        group.key: (f"{column}:{group.key}i:{into}", f"{column}:{group.key}o:{out}")
-        for column, groups in picture.columns.items()
-        for group in groups
+        key: (f"{column}:{key}i:{into}", f"{column}:{key}o:{out}")
+        for key, column in picture.column_of.items()
     }
 
 
 def _centred(picture: Picture) -> Iterator[tuple[str, str]]:
     """A table and each part before or after it, to stand at the same height."""
-    table = {group.key: column for column, groups in picture.columns.items() for group in groups}
+    table = picture.column_of
     ends = ((table.get(e.tail, e.tail), table.get(e.head, e.head)) for e in picture.edges)
     tables = picture.columns.keys()
     return (pair for pair in dict.fromkeys(ends) if not tables.isdisjoint(pair))
@@ -202,9 +194,6 @@ class _Parts:
         self.is_upright = direction in ("TB", "BT")
         # Operands in their order, the first one above, unless that would take long.
         self.ordering = "in" if is_ordered else ""
-        self.column_of = {
-            group.key: column for column, groups in picture.columns.items() for group in groups
-        }
         self.parts: dict[Scope | None, list[Part]] = {}
         for part in picture.parts:
             self.parts.setdefault(part.scope, []).append(part)
@@ -251,7 +240,7 @@ class _Parts:
             self._add_node(graph, part.node, part.key)
 
     def _add_group(self, graph: graphviz.Digraph, group: Group) -> None:
-        column = self.column_of.get(group.key)
+        column = self.picture.column_of.get(group.key)
         if column is None:
             label = label_of(*_group_lines(group))
             graph.node(group.key, label=label, id=_id(group), **_solid(group.warnings))

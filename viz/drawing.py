@@ -12,16 +12,16 @@ from typing import Any
 import graphviz
 
 from glassgrad.engine import Value
+from glassgrad.engine.compiling.result import Replay
 from glassgrad.engine.files import json_text, write_file
 from glassgrad.engine.misuse import real
 from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import describe, told
 from glassgrad.engine.tree import scalar_of
-from glassgrad.viz.diagram import Diagram
+from glassgrad.viz.diagram import Diagram, marks
 from glassgrad.viz.dot import digraph
 from glassgrad.viz.markup import document, figure, image, page_svg, table
-from glassgrad.viz.node import marks
-from glassgrad.viz.picture import Picture, note
+from glassgrad.viz.picture import Group, Picture, Shown
 from glassgrad.viz.render import RendererMissingError, RenderingError, render
 
 SCHEMA = "glassgrad-graph/1"
@@ -41,7 +41,8 @@ class Drawing:
     Attributes:
         diagram: the nodes, as plain records.
         picture: what of it is shown.
-        note: what the picture leaves out and how to see it, or "".
+        note: what the picture leaves out and how to see it, and what was computed from other
+            numbers than it shows; or "".
 
     >>> from glassgrad import Value, draw
     >>> draw(Value(1.0) + 2.0)
@@ -83,7 +84,7 @@ class Drawing:
             RendererMissingError: there is no Graphviz; the message says what to install.
             RenderingError: Graphviz took longer than the time limit.
         """
-        return page_svg(self._rendered("svg"), _heading(self.description()))
+        return page_svg(self._rendered("svg"), spoken("Graph", self.description()))
 
     def save(self, path: str | Path) -> Path:
         """Write the drawing to a file: .svg, .png, .pdf, .dot, .json, .html or .txt.
@@ -279,6 +280,59 @@ def _index_of(around: Value | str, diagram: Diagram) -> int:
     raise ValueError(f"around is {told(around)}, and no node of this graph has that name.")
 
 
+def note(picture: Picture) -> str:
+    """What is hidden and how to see it, and which numbers are outdated; "" if all is there."""
+    said = (_left_out(picture), _closed(picture), picture.diagram.outdated_note())
+    return " ".join(filter(None, said))
+
+
+def _left_out(picture: Picture) -> str:
+    size = len(picture.diagram)
+    shows_all = f"draw(y, max_nodes={size}) shows all."
+    left_out = size - len(picture.indices)
+    if picture.around is not None and left_out:
+        return f"{len(picture.indices)} of {size} nodes are drawn, {_vicinity(picture)}{shows_all}"
+    groups = [part for part in picture.parts if isinstance(part, Group) and not part.is_fold]
+    parts = []
+    if groups:
+        inside = sum(group.count for group in groups)
+        boxes = "1 box" if len(groups) == 1 else f"{len(groups)} boxes"
+        parts.append(f"{inside} nodes are drawn as {boxes}")
+    if left_out:
+        parts.append(f"{left_out} nodes are not drawn")
+    return f"{' and '.join(parts)}; {shows_all}" if parts else ""
+
+
+def _vicinity(picture: Picture) -> str:
+    assert picture.around is not None
+    name = picture.diagram[picture.around].name
+    if picture.is_cut:
+        return f"the nearest to {name}; "
+    edges = "1 edge" if picture.radius == 1 else f"{picture.radius} edges"
+    more = f"draw(y, around={name!r}, radius={picture.radius + 1})"
+    return f"those within {edges} of {name}; {more} shows more, "
+
+
+def _closed(picture: Picture) -> str:
+    """What is said of compiled nodes that are closed, and of boxes of the Values they read."""
+    nodes = [p.node for p in picture.parts if isinstance(p, Shown) and p.node.is_compiled]
+    refused = picture.diagram.closed
+    said = [f"{refused[node.index]}." for node in nodes if node.index in refused]
+    openable = [node for node in nodes if isinstance(node.operation, Replay)]
+    if closed := [node for node in openable if node.index not in refused]:
+        names = list(dict.fromkeys(node.function for node in closed))
+        verb, what = ("is", "it") if len(names) == 1 else ("are", "them")
+        depth = max(1 if node.scope is None else 1 + len(node.scope.chain()) for node in closed)
+        opening = f"depth={depth} opens {what}, in draw and in backprop"
+        said.append(f"{', '.join(names)} {verb} compiled and closed; {opening}.")
+    folds = [part for part in picture.parts if isinstance(part, Group) and part.is_fold]
+    if folds:
+        count = sum(group.count for group in folds)
+        boxes = "1 box" if len(folds) == 1 else f"{len(folds)} boxes"
+        said.append(f"{count:,} Values are drawn as {boxes}; print(draw(y)) lists them.")
+    return " ".join(dict.fromkeys(said))
+
+
 def check_whole(option: str, number: int, least: int) -> None:
     """Refuse what is no whole number, or too small a one, for an option."""
     try:
@@ -301,9 +355,6 @@ def checked_name(path: Any, formats: Sequence[str], what: str, example: str) -> 
     Raises:
         TypeError: it is not the name of a file.
         ValueError: another ending.
-
-    >>> checked_name("c.SVG", ("svg", "png"), "A drawing is", "graph")[1]
-    'svg'
     """
     if not isinstance(path, (str, PathLike)):
         problem = f"save takes the name of a file, not {describe(path)}."
@@ -323,6 +374,11 @@ def checked_name(path: Any, formats: Sequence[str], what: str, example: str) -> 
 def picture_of(diagram: Diagram, gradients: Mapping[int, float], max_nodes: int) -> Drawing:
     """A drawing of a diagram with gradients that are not, or not yet, those of the Values."""
     return Drawing(diagram.with_gradients(gradients), derivatives=True, max_nodes=max_nodes)
+
+
+def spoken(title: str, description: str) -> str:
+    """What screen readers say of a picture: the elements of its title and its description."""
+    return f"<title>{title}</title><desc>{html.escape(description)}</desc>"
 
 
 def draw_dot(
@@ -349,8 +405,3 @@ def draw_dot(
 
 def _paragraph(text: str) -> str:
     return f"<p>{html.escape(text)}</p>" if text else ""
-
-
-def _heading(description: str) -> str:
-    """What screen readers say of the picture."""
-    return f"<title>Graph</title><desc>{html.escape(description)}</desc>"

@@ -30,8 +30,6 @@ from glassgrad.engine import (
 from glassgrad.engine.op import ATOM, Pairing
 from glassgrad.engine.text import clipped, similar, suggestion
 from glassgrad.viz.syntax import (
-    MOST_PARTS,
-    TOO_LONG,
     ExpressionError,
     called,
     construct,
@@ -128,11 +126,6 @@ class Expression:
             example = f"h = {clipped(self._typed(nameless))}"
             problem = f"This part has no name. Write {example} and use h in what follows it."
             raise self._error(problem, nameless)
-        if (
-            sum(isinstance(node, ast.expr) for tree in trees for node in ast.walk(tree))
-            > MOST_PARTS
-        ):
-            raise ExpressionError(TOO_LONG, self.text)
         self._tree = trees[-1]
         self._parts = tuple(part for tree in trees for part in self._in_order(tree))
 
@@ -338,8 +331,8 @@ class Expression:
         if name not in self._functions:
             problem = f"There is no operation called {clipped(name)}."
             raise self._error(problem + self._instead(name, call), node)
-        found: Callable[..., Any] = self._functions[name]
-        return found
+        function: Callable[..., Any] = self._functions[name]
+        return function
 
     def _instead(self, name: str, call: ast.Call) -> str:
         """What to write instead of an operation that there is not, as a sentence."""

@@ -1,25 +1,33 @@
-"""How an operation, and its local derivative, are written with the names of the operands."""
+"""How operations are written: as text with the names of their operands, and in MathML.
+
+MathML is one more printer of formulas: browsers show it without the script that LaTeX needs.
+Next: `engine/printers.py`, the printers of all other languages.
+"""
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 
-from glassgrad.engine import Formula, Operation, Reduction, derivative_formula
+from glassgrad.engine import Formula, Operation, Reduction
+from glassgrad.engine.formula import printed
+from glassgrad.engine.printers import (
+    POWER,
+    PRODUCT,
+    SIGN,
+    SUM,
+    Numbers,
+    Printer,
+    Style,
+    number_text,
+    slots,
+)
+from glassgrad.engine.text import visible
 from glassgrad.viz.compiled import call, is_compiled, title_of
-from glassgrad.viz.node import Node
-
-_LONGEST = 80
-_MOST_OPERANDS = 8
 
 
 def written(operation: Operation | None, operands: Sequence[str]) -> str:
-    """An operation on operands as a formula; "" for None, the operation of a leaf.
-
-    >>> from glassgrad import TABLE
-    >>> from glassgrad.viz.formulas import written
-    >>> written(TABLE["mul"], ["w", "x"]), written(TABLE["dot"], ["a", "b", "x", "y"])
-    ('w * x', 'dot([a, b], [x, y])')
-    """
+    """An operation on operands as a formula; "" for None, the operation of a leaf."""
     if operation is None:
         return ""
     if is_compiled(operation):
@@ -40,27 +48,49 @@ def brackets_first(operation: Operation | None) -> bool:
     return operation.notation.text.startswith(("-", "+")) or "**" in operation.notation.text
 
 
-def symbol(node: Node) -> Formula:
-    """A node as an operand: its name, or its number if it is a plain number without a label."""
-    if node.is_constant and node.label is None:
-        return Formula.literal(node.data)
-    return Formula.symbol(node.name, node.data)
+# MathML.
+
+_STYLES = {
+    "add": Style("<mrow>%s<mo>+</mo>%s</mrow>", SUM, (SUM, SUM + 1)),
+    "sub": Style("<mrow>%s<mo>−</mo>%s</mrow>", SUM, (SUM, SUM + 1)),
+    "mul": Style("<mrow>%s<mo>·</mo>%s</mrow>", PRODUCT, (PRODUCT, PRODUCT + 1)),
+    "div": Style("<mfrac>%s%s</mfrac>", POWER),  # a fraction needs brackets as a base alone
+    "neg": Style("<mrow><mo>−</mo>%s</mrow>", SIGN, (SIGN + 1,)),
+    "pos": Style("<mrow><mo>+</mo>%s</mrow>", SIGN, (SIGN + 1,)),
+    "pow": Style("<msup>%s%s</msup>", POWER, (POWER + 1, 0)),
+    "sqrt": Style("<msqrt>%s</msqrt>"),
+    "abs": Style("<mrow><mo>|</mo>%s<mo>|</mo></mrow>"),
+}
 
 
-def local_derivative(node: Node, operands: Sequence[Node], position: int) -> Formula | None:
-    """The derivative of a node by one of its operands, as a textbook writes it.
+def mathml(formula: Formula) -> str:
+    """A formula as a row of MathML, without the `<math>` around it."""
+    return printed(formula, MATHML)
 
-    Returns:
-        The formula; None where it takes more than a line, or where there is none, since a compiled
-        function has numbers only, and so has an operation whose rule is no formula.
-    """
-    operation = node.operation
-    if operation is None or is_compiled(operation):
-        return None
-    if isinstance(operation, Reduction) and len(operands) > _MOST_OPERANDS:
-        return None
-    try:
-        found = derivative_formula(operation, [symbol(operand) for operand in operands], position)
-    except TypeError:
-        return None
-    return found if found is not None and len(found.text) <= _LONGEST else None
+
+def identifier(label: str) -> str:
+    """A label as MathML: letters with digits get an index, all else is shown literally."""
+    stem = label.rstrip("0123456789")
+    if not (stem.isalpha() and stem.isascii()):
+        return f"<mtext>{html.escape(visible(label))}</mtext>"
+    letters, index = f"<mi>{stem}</mi>", label[len(stem) :]
+    return f"<msub>{letters}<mn>{index}</mn></msub>" if index else letters
+
+
+def _style(operation: Operation, numbers: Numbers) -> Style:
+    if operation.name in _STYLES:
+        return _STYLES[operation.name]
+    around = "<mrow><mo>[</mo>%s<mo>]</mo></mrow>"
+    operands = slots(operation, len(numbers), "<mo>,</mo>", around)
+    name = html.escape(operation.name)
+    return Style(f"<mrow><mi>{name}</mi><mo>(</mo>{operands}<mo>)</mo></mrow>")
+
+
+def _literal(number: float) -> str:
+    text = number_text(number).replace("inf", "∞")
+    if text.startswith("-"):
+        return f"<mrow><mo>−</mo><mn>{text[1:]}</mn></mrow>"
+    return f"<mn>{text}</mn>"
+
+
+MATHML = Printer(_style, _literal, identifier, ("<mrow><mo>(</mo>", "<mo>)</mo></mrow>"))

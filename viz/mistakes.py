@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from typing import overload
 
 from glassgrad.engine import contribution
 from glassgrad.engine.printing import columns, short
-from glassgrad.viz.diagram import Diagram
-from glassgrad.viz.node import Node
+from glassgrad.viz.diagram import Diagram, Node
 from glassgrad.viz.steps import Steps
 
 TOLERANCE = 1e-9
@@ -119,16 +119,19 @@ one had left at x: 6 + 6 = 12.
 
 def _mistakes(steps: Steps) -> Iterator[Mistake]:
     judge = _Judge(steps)
-    overwritten = _overwriting(steps.diagram, steps.root)
+    overwritten = _sweep(steps.diagram, {steps.root: 1.0}, adds=False)
     yield judge.judged("= instead of +=", overwritten, judge.why_overwritten)
     early, arrived = _depth_first(steps.diagram, steps.root)
     judge.arrived = arrived
     yield judge.judged("no order", early, judge.why_early)
-    again = _second_time(steps.diagram, steps.root, steps.gradients)
-    yield judge.judged("inner nodes never zeroed", again, judge.why_inner_left)
+    # A second backward() starts from the gradients that the first one left.
+    again = _sweep(steps.diagram, {**steps.gradients, steps.root: 1.0})
+    why = partial(judge.why_left, "that zeroed nothing, no inner node either,")
+    yield judge.judged("inner nodes never zeroed", again, why)
     of_leaves = {i: g for i, g in steps.gradients.items() if not steps.diagram[i].parents}
-    again = _second_time(steps.diagram, steps.root, of_leaves)
-    yield judge.judged("leaves not zeroed", again, judge.why_leaves_left)
+    again = _sweep(steps.diagram, {**of_leaves, steps.root: 1.0})
+    why = partial(judge.why_left, "without a zero_grad() before it")
+    yield judge.judged("leaves not zeroed", again, why)
 
 
 # The wrong engines.
@@ -138,13 +141,17 @@ def _edges(node: Node) -> list[tuple[int, float]]:
     return [(parent, local) for _, parent, local in node.edges() if local is not None]
 
 
-def _overwriting(diagram: Diagram, root: int) -> Gradients:
-    """A contribution is assigned, not added."""
-    gradients = {root: 1.0}
+def _sweep(diagram: Diagram, gradients: Gradients, *, adds: bool = True) -> Gradients:
+    """Backpropagation in the right order from what is given; contributions are added, or replace.
+
+    Of the given gradients that of the root is the seed; the others are there before the sweep.
+    """
     for node in reversed(diagram):
         if node.index in gradients:
             for parent, local in _edges(node):
-                gradients[parent] = contribution(node.operation, gradients[node.index], local)
+                sent = contribution(node.operation, gradients[node.index], local)
+                is_sum = adds and parent in gradients
+                gradients[parent] = gradients[parent] + sent if is_sum else sent
     return gradients
 
 
@@ -168,17 +175,6 @@ def _depth_first(diagram: Diagram, root: int) -> tuple[Gradients, Counter[int]]:
             received[parent] += 1
         pending.extend(parent for parent, _ in reversed(edges))
     return gradients, arrived
-
-
-def _second_time(diagram: Diagram, root: int, first: Mapping[int, float]) -> Gradients:
-    """A second backward() that starts from the gradients that the first one left."""
-    gradients = {**first, root: 1.0}
-    for node in reversed(diagram):
-        if node.index in gradients:
-            for parent, local in _edges(node):
-                sent = contribution(node.operation, gradients[node.index], local)
-                gradients[parent] = gradients[parent] + sent if parent in gradients else sent
-    return gradients
 
 
 # What is wrong, and why.
@@ -258,14 +254,7 @@ class _Judge:
                 )
         return f"A node sent its gradient on before it was complete, {result}"
 
-    def why_inner_left(self, gradients: Gradients, index: int | None) -> str:
-        how = "that zeroed nothing, no inner node either,"
-        return self._why_left(how, gradients, index)
-
-    def why_leaves_left(self, gradients: Gradients, index: int | None) -> str:
-        return self._why_left("without a zero_grad() before it", gradients, index)
-
-    def _why_left(self, how: str, gradients: Gradients, index: int | None) -> str:
+    def why_left(self, how: str, gradients: Gradients, index: int | None) -> str:
         if index is None:
             return self._no_difference("no gradient but the seed is other than zero")
         right = short(self.right[index])

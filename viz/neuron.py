@@ -19,6 +19,7 @@ from glassgrad.engine.text import clipped, describe, suggestion, told, visible
 from glassgrad.engine.value import is_parameter
 from glassgrad.viz.backprop import Backprop
 from glassgrad.viz.markup import scrolling_table
+from glassgrad.viz.step import Step
 from glassgrad.viz.told import Sent
 
 
@@ -81,11 +82,13 @@ class NeuronSteps(Backprop):
         super().__init__(neuron.result, neuron.names, learning_rate, leaves)
         index = self.diagram.values
         self._sum, self._output = index[neuron.sum], index[neuron.output]
-        self._terms = [(index[weight], index[node], at) for weight, node, at in neuron.terms]
         self._edges = {(edge.node, edge.operand): edge for step in self for edge in step.edges}
+        terms = (self._edges.get((index[node], at)) for _, node, at in neuron.terms)
+        # Without those of constants, and without any if the activation has no slope.
+        self._terms = [edge for edge in terms if edge is not None]
         self._slope = neuron.slope
         self._output_by_sum = grad(neuron.output, neuron.sum)
-        self.factors = tuple(self._factors())
+        self.factors = tuple(map(self._factors, self._terms))
 
     def _report(self) -> str:
         """The steps, and the three factors at the end."""
@@ -94,20 +97,17 @@ class NeuronSteps(Backprop):
         rows = columns([self._headings(), *self._rows()])
         return f"{super()._report()}\n\n{self._title()}\n{rows}"
 
-    def _factors(self) -> Iterator[ThreeFactors]:
-        for weight, node, position in self._terms:
-            edge = self._edges.get((node, position))
-            if edge is None:
-                continue  # a constant, or an activation without a slope
-            assert edge.local is not None
-            assert edge.contribution is not None
-            yield ThreeFactors(
-                self.diagram[weight].name,
-                self.gradients[self._output],
-                self._output_by_sum,
-                edge.local,
-                edge.contribution,
-            )
+    def _factors(self, edge: Step) -> ThreeFactors:
+        assert edge.parent is not None
+        assert edge.local is not None
+        assert edge.contribution is not None
+        return ThreeFactors(
+            self._name(edge.parent),
+            self.gradients[self._output],
+            self._output_by_sum,
+            edge.local,
+            edge.contribution,
+        )
 
     def _title(self) -> str:
         factors = " × ".join(self._symbols("w"))
@@ -126,7 +126,7 @@ class NeuronSteps(Backprop):
         return ("weight", first, f"× {second}", f"× {third}", f"= ∂{self._name(self.root)}/∂w")
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
-        for (_, node, position), factors in zip(self._shown(), self.factors):
+        for edge, factors in zip(self._terms, self.factors):
             loss_by_output = factors.loss_by_output
             numbers = (loss_by_output, factors.output_by_sum, factors.sum_by_weight)
             digits = digits_of_row(numbers, factors.product, lambda a, b, c: a * b * c)
@@ -135,12 +135,9 @@ class NeuronSteps(Backprop):
                 factors.weight,
                 f"{self._slope} = {slope}" if self._slope else slope,
                 f"× {self._output_by_sum_text(digits)}",
-                f"× {Sent(self, self._edges[node, position]).factor_in(digits)}",
+                f"× {Sent(self, edge).factor_in(digits)}",
                 f"= {short(factors.product)}",
             )
-
-    def _shown(self) -> Iterator[tuple[int, int, int]]:
-        return (term for term in self._terms if term[1:] in self._edges)
 
     def _output_by_sum_text(self, digits: int | None) -> str:
         """With the formula of the activation, if it is a lone operation."""
@@ -214,7 +211,9 @@ def step_neuron(
     z = total + bias
     out = _activated(activation, z)
     names = {**weights, **inputs, "b": bias, "z": z, "out": out}
-    result, slope = (out, "") if target is None else _lost(loss, out, _target(target), names)
+    if target is not None and not isinstance(target, Value):
+        target = real(target, "step_neuron's target")
+    result, slope = (out, "") if target is None else _lost(loss, out, target, names)
     terms = [(weight, product, 0) for weight, product in zip(weights.values(), products)]
     neuron = _Neuron(names, (*terms, (bias, z, 1)), z, out, result, slope)
     return NeuronSteps(neuron, learning_rate)
@@ -247,10 +246,6 @@ def _check_apart(values: list[Value]) -> None:
             "step_neuron takes Values that do not depend on each other, each in one place: "
             "a weight, an input, the bias or the target. Use backprop(y) for other expressions."
         )
-
-
-def _target(target: float | Value) -> float | Value:
-    return target if isinstance(target, Value) else real(target, "step_neuron's target")
 
 
 def _activated(choice: str | Operation | Callable[[Value], Value], z: Value) -> Value:

@@ -2,21 +2,23 @@
 
 Up to a limit every node is drawn. Above it, scopes (neurons, then layers) are drawn as one box
 each; if that is not enough, only the nodes nearest to the result. Around a node, only its
-neighbourhood is drawn. `note` says what is hidden, and how to see it. Next: `dot.py`, how it looks.
+neighbourhood is drawn. `grad(..., differentiable=True)` makes its nodes inside a scope of its own,
+so it can be told what was computed forward from what the chain rule made of it. A compiled loss
+reads every parameter of a network; hundreds of arrows into one box say nothing, so leaves that only
+compiled nodes read stand in one box, as if they had a scope of their own.
+Next: `dot.py`, how it looks.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from glassgrad.engine import Scope
-from glassgrad.engine.compiling.result import Replay
-from glassgrad.viz.diagram import Diagram
-from glassgrad.viz.node import Node, counted_marks
-from glassgrad.viz.scopes import Scopes
+from glassgrad.viz.compiled import MOST_LISTED
+from glassgrad.viz.diagram import Diagram, Node, counted_marks
 
 _MOST_OUTPUTS = 4
 
@@ -75,6 +77,100 @@ class Edge:
     partial: float | None = None
     carries: bool = True
     is_saved: bool = False
+
+
+class Scopes:
+    """The scopes of a diagram's nodes.
+
+    Attributes:
+        of: the scope of each node, by index; a leaf belongs where all its readers are.
+        numbers: a number for every scope, those around others included.
+        folds: scopes that nobody opened: each holds many leaves that compiled nodes read, and is
+            always drawn as one box.
+    """
+
+    def __init__(self, diagram: Diagram) -> None:
+        given = dict.fromkeys(node.scope for node in diagram)
+        self._gradients = {scope for scope in given if scope is not None and gradient_in(scope)}
+        self.of = self._placed(diagram)
+        self.folds = self._fold(diagram)
+        self._chains = {scope: scope.chain() for scope in dict.fromkeys(self.of) if scope}
+        every = (scope for chain in self._chains.values() for scope in chain)
+        self.numbers = {scope: i for i, scope in enumerate(dict.fromkeys(every))}
+
+    @property
+    def depth(self) -> int:
+        """How deep scopes are nested."""
+        return max(map(len, self._chains.values()), default=0)
+
+    @property
+    def have_gradients(self) -> bool:
+        """Whether a part of the nodes was made by `grad`."""
+        return bool(self._gradients)
+
+    def is_saved(self, parent: int, index: int) -> bool:
+        """Whether an edge brings a value to a gradient that was computed before it began."""
+        scope, before = self.of[index], self.of[parent]
+        gradient = gradient_in(scope) if scope else None
+        return gradient is not None and gradient != (gradient_in(before) if before else None)
+
+    def box(self, index: int, depth: int) -> Scope | None:
+        """The scope whose box a node is drawn in, if so many levels are open; None for none."""
+        scope = self.of[index]
+        return self.at(index, depth) or (scope if scope in self.folds else None)
+
+    def at(self, index: int, depth: int) -> Scope | None:
+        """The scope around a node that has `depth` others around it; None if there is none."""
+        scope = self.of[index]
+        chain = self._chains[scope] if scope is not None else ()
+        return chain[depth] if len(chain) > depth else None
+
+    def _placed(self, diagram: Diagram) -> list[Scope | None]:
+        scopes: list[Scope | None] = [node.scope for node in diagram]
+        for node, readers in zip(diagram, diagram.readers):
+            if node.operation is None and readers:
+                around = dict.fromkeys(diagram[reader].scope for reader in readers)
+                scopes[node.index] = self._place_of_leaf(node, list(around))
+        return scopes
+
+    def _fold(self, diagram: Diagram) -> set[Scope]:
+        """Put the many Values that only compiled nodes read into scopes of their own."""
+        found: set[Scope] = set()
+        for title, members in _folds(diagram):
+            found.add(scope := Scope(f"{len(members):,} Values", title, self.of[members[0]]))
+            for index in members:
+                self.of[index] = scope
+        return found
+
+    def _place_of_leaf(self, leaf: Node, readers: Sequence[Scope | None]) -> Scope | None:
+        """The scope of all that read a leaf; a gradient reads it once more, so it counts less."""
+        forward = [scope for scope in readers if scope not in self._gradients]
+        if not forward:
+            if not leaf.is_constant:
+                return leaf.scope
+            # A gradient comes before the gradient of it.
+            return min(readers, key=lambda scope: scope.order if scope else 0)
+        return forward[0] if len(forward) == 1 else leaf.scope
+
+
+def gradient_in(scope: Scope) -> Scope | None:
+    """The scope of the gradient that a scope is, or is inside of."""
+    return next((part for part in scope.chain() if part.order > 0), None)
+
+
+def _folds(diagram: Diagram) -> Iterator[tuple[str, list[int]]]:
+    """Leaves to be drawn as one box, by index, with what they are: "captured by loss"."""
+    found: dict[tuple[tuple[int, ...], tuple[bool, ...]], list[int]] = {}
+    for leaf, readers in zip(diagram, diagram.readers):
+        is_read_whole = readers and all(diagram[reader].is_compiled for reader in readers)
+        if leaf.operation is None and not leaf.is_constant and is_read_whole:
+            are_captured = tuple(leaf.index in diagram.captured.get(r, ()) for r in readers)
+            found.setdefault((readers, are_captured), []).append(leaf.index)
+    for (readers, are_captured), members in found.items():
+        if len(members) > MOST_LISTED:
+            names = dict.fromkeys(diagram[reader].function for reader in readers)
+            how = "captured by" if all(are_captured) else "arguments of"
+            yield f"{how} {', '.join(names)}", members
 
 
 class Picture:
@@ -141,16 +237,9 @@ class Picture:
         return {f"c{groups[0].key}": groups for groups in found}
 
     @cached_property
-    def boxes(self) -> dict[str, list[Group]]:
-        """What stands for modules, by the key of its shape: a lone box, or the rows of a table."""
-        in_tables = {group.key for groups in self.columns.values() for group in groups}
-        groups = [part for part in self.parts if isinstance(part, Group)]
-        alone = {group.key: [group] for group in groups if group.key not in in_tables}
-        return {**alone, **{groups[0].key: groups for groups in self.columns.values()}}
-
-    def key_of(self, index: int) -> str:
-        """The key of the part that a node is, or is inside of."""
-        return self._keys[index]
+    def column_of(self) -> dict[str, str]:
+        """The column that a box stands in, by the keys of both."""
+        return {group.key: key for key, groups in self.columns.items() for group in groups}
 
     def warnings_in(self, scope: Scope) -> list[str]:
         """The warnings in a module whose parts are collapsed, counted over all of them."""
@@ -195,7 +284,7 @@ class Picture:
     def _distances(self) -> Iterator[int]:
         """Nodes, the nearest first: back from the roots, or both ways around a node."""
         starts = self.diagram.roots if self.around is None else (self.around,)
-        readers = {} if self.around is None else self._readers()
+        readers = [] if self.around is None else self.diagram.readers
         queue = deque((start, 0) for start in starts)
         seen = set(starts)
         while queue:
@@ -203,17 +292,10 @@ class Picture:
             yield index
             if self.around is not None and distance == self.radius:
                 continue
-            for other in (*self.diagram[index].parents, *readers.get(index, ())):
+            for other in (*self.diagram[index].parents, *(readers[index] if readers else ())):
                 if other not in seen:
                     seen.add(other)
                     queue.append((other, distance + 1))
-
-    def _readers(self) -> dict[int, list[int]]:
-        readers: dict[int, list[int]] = {}
-        for node in self.diagram:
-            for parent in node.parents:
-                readers.setdefault(parent, []).append(node.index)
-        return readers
 
     def _parts(self) -> Iterator[Part]:
         members: dict[str, list[int]] = {}
@@ -299,75 +381,10 @@ def _natural(group: Group) -> tuple[str, int, str]:
     return stem, len(digits), digits
 
 
-def note(picture: Picture) -> str:
-    """What is hidden and how to see it; "" if nothing is.
-
-    >>> from glassgrad import Value, compiled
-    >>> from glassgrad.viz.diagram import Diagram
-    >>> from glassgrad.viz.picture import note
-    >>> from glassgrad.viz.picture import Picture
-    >>> w = Value(2.0)
-    >>> note(Picture(Diagram([compiled(lambda x: w * x)(3.0)]), max_nodes=150))
-    '<lambda> is compiled and closed; depth=1 opens it, in draw and in backprop.'
-    """
-    return " ".join(filter(None, (_left_out(picture), _closed(picture))))
-
-
-def _left_out(picture: Picture) -> str:
-    size = len(picture.diagram)
-    shows_all = f"draw(y, max_nodes={size}) shows all."
-    left_out = size - len(picture.indices)
-    if picture.around is not None and left_out:
-        return f"{len(picture.indices)} of {size} nodes are drawn, {_vicinity(picture)}{shows_all}"
-    groups = [part for part in picture.parts if isinstance(part, Group) and not part.is_fold]
-    parts = []
-    if groups:
-        inside = sum(group.count for group in groups)
-        boxes = "1 box" if len(groups) == 1 else f"{len(groups)} boxes"
-        parts.append(f"{inside} nodes are drawn as {boxes}")
-    if left_out:
-        parts.append(f"{left_out} nodes are not drawn")
-    return f"{' and '.join(parts)}; {shows_all}" if parts else ""
-
-
-def _vicinity(picture: Picture) -> str:
-    assert picture.around is not None
-    name = picture.diagram[picture.around].name
-    if picture.is_cut:
-        return f"the nearest to {name}; "
-    edges = "1 edge" if picture.radius == 1 else f"{picture.radius} edges"
-    more = f"draw(y, around={name!r}, radius={picture.radius + 1})"
-    return f"those within {edges} of {name}; {more} shows more, "
-
-
-def _closed(picture: Picture) -> str:
-    """What is said of compiled nodes that are closed, and of boxes of the Values they read."""
-    nodes = [p.node for p in picture.parts if isinstance(p, Shown) and p.node.is_compiled]
-    refused = picture.diagram.closed
-    said = [f"{refused[node.index]}." for node in nodes if node.index in refused]
-    openable = [node for node in nodes if isinstance(node.operation, Replay)]
-    if closed := [node for node in openable if node.index not in refused]:
-        names = list(dict.fromkeys(node.function for node in closed))
-        verb, what = ("is", "it") if len(names) == 1 else ("are", "them")
-        depth = max(1 if node.scope is None else 1 + len(node.scope.chain()) for node in closed)
-        opening = f"depth={depth} opens {what}, in draw and in backprop"
-        said.append(f"{', '.join(names)} {verb} compiled and closed; {opening}.")
-    folds = [part for part in picture.parts if isinstance(part, Group) and part.is_fold]
-    if folds:
-        count = sum(group.count for group in folds)
-        boxes = "1 box" if len(folds) == 1 else f"{len(folds)} boxes"
-        said.append(f"{count:,} Values are drawn as {boxes}; print(draw(y)) lists them.")
-    return " ".join(dict.fromkeys(said))
-
-
 def ranks(edges: Iterable[tuple[str, str]]) -> dict[str, int]:
     """The length of the longest path to each part; parts on or behind a circle have none.
 
     (A module that is called twice, drawn as one box, may lie on a circle.)
-
-    >>> from glassgrad.viz.picture import ranks
-    >>> ranks([("a", "b"), ("b", "c"), ("a", "c")])
-    {'a': 0, 'b': 1, 'c': 2}
     """
     heads: dict[str, list[str]] = {}
     waiting: dict[str, int] = {}

@@ -9,7 +9,6 @@ curve jumps.
 from __future__ import annotations
 
 import io
-import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import cycle
 from math import inf, isfinite, nan
@@ -22,6 +21,8 @@ from glassgrad.engine.printing import short
 from glassgrad.engine.text import clipped, describe, suggestion, told
 from glassgrad.viz.curve import curve_points
 from glassgrad.viz.dot import DATA, GRADIENT, INK
+from glassgrad.viz.drawing import check_whole
+from glassgrad.viz.formulas import written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,7 +56,8 @@ def plot_operation(operation: Operation | str) -> Figure:
     ['tanh(x)', 'derivative']
     """
     row = _row_called(operation)
-    domain = _domain_of(row)
+    # A reduction, which takes any number of operands, is shown with two.
+    domain = row.domain * 2 if isinstance(row, Reduction) else row.domain
     others = [low + _STAY * (high - low) for low, high in domain]
     slopes = row.partials(tuple(others), row.forward(tuple(others)))
     shown = [i for i, slope in enumerate(slopes) if slope is not None or row.selects] or [0]
@@ -105,7 +107,10 @@ def plot_boundary(
     import numpy as np
 
     points, labels = _checked_points(X, y)
-    threshold, cells = _checked_threshold(threshold), _checked_cells(cells)
+    score = real(threshold, "threshold")
+    if not isfinite(score):
+        raise ValueError(f"threshold is a finite score, not {told(threshold)}.")
+    check_whole("cells", cells, least=2)
     low, high = _around(points)
     xs, ys = np.linspace(low[0], high[0], cells), np.linspace(low[1], high[1], cells)
     with no_grad():
@@ -117,7 +122,7 @@ def plot_boundary(
     by_output = np.moveaxis(np.array(scores), -1, 0)
     if len(by_output) == 1:
         classes: Any = np.unique(labels)
-        boundary = _draw_sides(axes, xs, ys, by_output[0], threshold)
+        boundary = _draw_sides(axes, xs, ys, by_output[0], score)
     else:
         classes = _classes(labels, len(by_output))
         boundary = _draw_regions(axes, xs, ys, by_output)
@@ -205,7 +210,9 @@ def plot_losses(
     ['slow', 'fast']
     """
     given = losses if isinstance(losses, Mapping) else {"loss": losses}
-    curves = {name: _listed_losses(curve) for name, curve in given.items()}
+    takes = "plot_losses takes the loss of each step, as a list or a dict of lists,"
+    takes_each = "plot_losses takes numbers and Values as losses,"
+    curves = {name: _listed(curve, takes, takes_each) for name, curve in given.items()}
     if not any(curves.values()):
         raise ValueError(
             "plot_losses needs at least one loss. Collect them: losses = [], and "
@@ -251,11 +258,13 @@ def plot_gradients(history: Mapping[str, Sequence[float]]) -> Figure:
             f"{describe(history)}. Collect them: history = GradientHistory(), and "
             "history.record(model) after each backward()."
         )
-    layers = {name: _listed_sizes(sizes) for name, sizes in history.items()}
+    takes = "plot_gradients takes a list of sizes for each layer,"
+    takes_each = "plot_gradients takes numbers as sizes,"
+    layers = {name: _listed(sizes, takes, takes_each) for name, sizes in history.items()}
     figure = _figure(6.4, 3.6)
     axes = figure.add_subplot(xlabel="step", ylabel="mean |gradient|", yscale="log")
     for name, sizes in layers.items():
-        _plot_curve(axes, name, [size if 0.0 < size < float("inf") else None for size in sizes])
+        _plot_curve(axes, name, [size if 0.0 < size < inf else nan for size in sizes])
         zeros = [step for step, size in enumerate(sizes) if size == 0.0]
         broken = [step for step, size in enumerate(sizes) if not isfinite(size)]
         _plot_edge(axes, f"{name}: zero", zeros, 0.02, "v")
@@ -282,37 +291,23 @@ def _plot_operand(
         return row.partials(operands(x), value(x))[i] or 0.0
 
     names = ["x" if j == i else short(other) for j, other in enumerate(others)]
-    axes.plot(*curve_points(value, *domain), color=DATA, label=_written(row, names))
+    axes.plot(*curve_points(value, *domain), color=DATA, label=written(row, names))
     axes.plot(*curve_points(slope, *domain), "--", color=GRADIENT, label="derivative")
     axes.grid(True, linewidth=0.4, alpha=0.6)
     axes.set_xlabel("x")
     axes.legend(fontsize=8)
 
 
-def _written(row: Operation, operands: Sequence[str]) -> str:
-    if isinstance(row, Reduction):
-        sides = row.sides(tuple(operands))
-        texts = [f"[{', '.join(side)}]" for side in sides]
-        return row.notation.text % ", ".join(texts)
-    return row.notation.text % tuple(operands)
-
-
-def _domain_of(row: Operation) -> list[tuple[float, float]]:
-    """An interval for each operand; a reduction, which takes any number, is shown with two."""
-    return list(row.domain) * 2 if isinstance(row, Reduction) else list(row.domain)
-
-
-def _plot_curve(axes: Axes, name: str, numbers: Sequence[float | None]) -> None:
-    """A curve that differs from those before it by colour, line and marker."""
+def _plot_curve(axes: Axes, name: str, numbers: Sequence[float]) -> None:
+    """A curve, with gaps at nan, that differs from those before it by colour, line and marker."""
     at = len(axes.lines)
-    gaps = [float("nan") if number is None else number for number in numbers]
     axes.plot(
-        range(len(gaps)),
-        gaps,
+        range(len(numbers)),
+        numbers,
         color=_COLOURS[at % len(_COLOURS)],
         linestyle=_LINES[at % len(_LINES)],
         marker=_MARKERS[at % len(_MARKERS)],
-        markevery=max(1, len(gaps) // 8),
+        markevery=max(1, len(numbers) // 8),
         markersize=4,
         label=name,
     )
@@ -353,18 +348,6 @@ def _row_called(operation: Operation | str) -> Operation:
         meant = suggestion(operation, TABLE) or f" It has {', '.join(TABLE)}."
         raise ValueError(f"The table has no operation {told(operation)}.{meant}")
     return TABLE[operation]
-
-
-def _listed_losses(losses: Any) -> list[float]:
-    """A loss curve as floats."""
-    takes = "plot_losses takes the loss of each step, as a list or a dict of lists,"
-    return _listed(losses, takes, "plot_losses takes numbers and Values as losses,")
-
-
-def _listed_sizes(sizes: Any) -> list[float]:
-    """The sizes of the gradients of one layer as floats."""
-    takes = "plot_gradients takes a list of sizes for each layer,"
-    return _listed(sizes, takes, "plot_gradients takes numbers as sizes,")
 
 
 def _scores(of_point: Any) -> list[float]:
@@ -420,25 +403,6 @@ def _checked_points(X: Any, y: Any) -> tuple[Any, Any]:
     for label in labels:
         _label_text(label)
     return points, labels
-
-
-def _checked_threshold(threshold: float) -> float:
-    """The score of the boundary as a float, if there can be such a score."""
-    number = real(threshold, "threshold")
-    if not isfinite(number):
-        raise ValueError(f"threshold is a finite score, not {told(threshold)}.")
-    return number
-
-
-def _checked_cells(cells: int) -> int:
-    """How many points are scored along a side, if a picture can be made of them."""
-    try:
-        number = operator.index(cells)
-    except TypeError:
-        raise TypeError(f"cells is a whole number, not {describe(cells)}.") from None
-    if number < 2:
-        raise ValueError(f"cells is at least 2, not {told(cells)}.")
-    return number
 
 
 class Named(Protocol):

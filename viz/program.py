@@ -2,15 +2,14 @@
 
 Which scalars became which line is said by numbers on both sides. Where scripts run, a line that is
 chosen lights its scalars, and a scalar its lines; where they are stripped, the picture, the program
-and the table remain. The page wears the style of the steps; what it has of its own is in
-`program.css` and `program.js`.
+and the table remain. The page's style and script are `program.css` and `program.js`.
 """
 
 from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import MethodType
 from typing import Any
@@ -18,9 +17,9 @@ from typing import Any
 from glassgrad.engine.compiling import Compiled
 from glassgrad.engine.files import write_file
 from glassgrad.engine.printing import columns
-from glassgrad.engine.text import clipped, describe, visible
+from glassgrad.engine.text import clipped, counted, describe, visible
 from glassgrad.viz.assets import compact_script, compact_style
-from glassgrad.viz.drawing import check_whole, checked_name
+from glassgrad.viz.drawing import check_whole, checked_name, spoken
 from glassgrad.viz.markup import document, image, page_svg
 from glassgrad.viz.portions import Portion, Portions, program_graph
 from glassgrad.viz.render import RendererMissingError, RenderingError, render
@@ -70,12 +69,15 @@ class ProgramDrawing:
             RendererMissingError: there is no Graphviz; the message says what to install.
             RenderingError: Graphviz failed, or took longer than half a minute.
         """
-        return page_svg(render(self.dot, "svg"), _heading(self.description()))
+        return self._svg(self.dot)
 
     def graph_svg(self) -> str:
         """The scalars alone as a picture; the same errors as those of `svg`."""
         graph = program_graph(self.portions, scalars=self.shows_scalars, program=False)
-        return page_svg(render(str(graph.source), "svg"), _heading(self.description()))
+        return self._svg(str(graph.source))
+
+    def _svg(self, dot: str) -> str:
+        return page_svg(render(dot, "svg"), spoken("Program", self.description()))
 
     def html(self) -> str:
         """Both sides as one self-contained piece of HTML."""
@@ -92,9 +94,13 @@ class ProgramDrawing:
 
     def description(self) -> str:
         """What it is in a sentence or two, for those who do not see it."""
-        count, lines = len(self.portions.graph), len(self.portions.lines)
-        became = f"{count:,} scalar{'s' * (count != 1)} became {lines:,} lines"
-        return f"Program of {visible(self.title)}: {became}. {self.note}".strip()
+        scalars = counted(len(self.portions.graph), "scalar")
+        became = f"{scalars} became {len(self.portions.lines):,} lines"
+        return f"{self.heading()}: {became}. {self.note}".strip()
+
+    def heading(self) -> str:
+        """What is shown: "Program of loss"."""
+        return f"Program of {visible(self.title)}"
 
     def save(self, path: str | Path) -> Path:
         """Write it to a file: .html, .svg, .png, .pdf, .dot or .txt.
@@ -112,7 +118,7 @@ class ProgramDrawing:
         if kind in ("png", "pdf"):
             return render(self.dot, kind)
         texts: dict[str, Callable[[], str]] = {
-            "html": lambda: document(f"Program of {visible(self.title)}", page(self)),
+            "html": lambda: document(self.heading(), page(self)),
             "svg": lambda: self.svg,
             "dot": lambda: self.dot,
             "txt": self.text,
@@ -195,10 +201,6 @@ def _note(
     return " ".join(said)
 
 
-def _heading(description: str) -> str:
-    return f"<title>Program</title><desc>{html.escape(description)}</desc>"
-
-
 def page(drawing: ProgramDrawing) -> str:
     """The two sides, to stand inside a page or a notebook cell."""
     style = compact_style("program.css")
@@ -206,16 +208,13 @@ def page(drawing: ProgramDrawing) -> str:
     note = f"<p>{html.escape(drawing.note)}</p>" if drawing.note else ""
     return (
         '<div class="glassgrad-program" lang="en" role="group" '
-        f'aria-label="{_title(drawing)}" data-lm-suppress-shortcuts="true"><style>{style}</style>'
+        f'aria-label="{html.escape(drawing.heading())}" '
+        f'data-lm-suppress-shortcuts="true"><style>{style}</style>'
         f'<div class="gp-sides">{_picture(drawing)}{_listing(portions)}</div>'
         f'<p class="gg-sentence gp-sentence" aria-live="polite"></p>{note}{_table(portions)}'
         f'<script type="application/json" class="gp-data">{_data(portions)}</script>'
         f"<script>{compact_script('program.js')}(document)</script></div>"
     )
-
-
-def _title(drawing: ProgramDrawing) -> str:
-    return html.escape(f"Program of {visible(drawing.title)}")
 
 
 def _picture(drawing: ProgramDrawing) -> str:
@@ -280,15 +279,10 @@ def _row(portions: Portions, portion: Portion) -> str:
 def _data(portions: Portions) -> str:
     """What the script needs to know, as JSON that cannot end its element."""
     shown = {number: portion.group for portion in portions for number in portion.scalars}
+    scalars = {str(n): [group, portions.formula(n)] for n, group in shown.items()}
     data = {
         "says": {str(portion.group): portion.sentence() for portion in portions},
-        "scalars": dict(_scalars(portions, shown)) if len(shown) <= MOST_NAMED else {},
+        "scalars": scalars if len(shown) <= MOST_NAMED else {},
     }
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-
-
-def _scalars(portions: Portions, shown: dict[int, int]) -> Iterator[tuple[str, list[object]]]:
-    """Of each scalar its group and its formula, by number."""
-    for number, group in shown.items():
-        yield str(number), [group, portions.formula(number)]

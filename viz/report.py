@@ -18,6 +18,7 @@ def report(steps: Steps) -> str:
     parts = [_forward(told), _backward(steps, told), _gradients(steps)]
     if steps.learning_rate is not None:
         parts.append(_update(steps, told))
+    parts.append(steps.diagram.outdated_note())
     return "\n\n".join(part for part in parts if part)
 
 

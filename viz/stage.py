@@ -25,12 +25,10 @@ from glassgrad.engine.row_source import (
 )
 from glassgrad.engine.text import visible
 from glassgrad.viz.compiled import is_compiled, title_of
-from glassgrad.viz.diagram import Diagram
-from glassgrad.viz.formulas import local_derivative
-from glassgrad.viz.mathml import MATHML
-from glassgrad.viz.node import Node
+from glassgrad.viz.diagram import Diagram, Node, local_derivative
+from glassgrad.viz.formulas import MATHML
+from glassgrad.viz.picture import Scopes
 from glassgrad.viz.repeats import FEWEST_NODES, Repeats
-from glassgrad.viz.scopes import Scopes
 from glassgrad.viz.step import Step
 from glassgrad.viz.steps import Steps
 from glassgrad.viz.told import Reference, Text, Told, checks, line_of, tell

@@ -17,9 +17,7 @@ from glassgrad.engine import Value, contribution
 from glassgrad.engine.check import Finding, finding, rounding_error
 from glassgrad.engine.files import json_text
 from glassgrad.engine.misuse import name
-from glassgrad.viz.diagram import Diagram
-from glassgrad.viz.formulas import local_derivative
-from glassgrad.viz.node import Node
+from glassgrad.viz.diagram import Diagram, Node, local_derivative
 from glassgrad.viz.step import Step
 
 SCHEMA = "glassgrad-steps/1"

@@ -12,9 +12,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from glassgrad.engine.printing import MISSING, short
+from glassgrad.viz.diagram import marks
 from glassgrad.viz.dot import DATA, FAINT, GRADIENT, LOCAL, text_of, value_label
 from glassgrad.viz.drawing import MAX_NODES, Drawing
-from glassgrad.viz.node import marks
 from glassgrad.viz.picture import Shown
 from glassgrad.viz.steps import Steps
 from glassgrad.viz.told import Equation, Term, Text, Told, tell

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from glassgrad.engine.printing import spelled, width_of
 from glassgrad.engine.text import clipped, similar, visible
 
-MOST_PARTS = 2_000
+_MOST_PARTS = 2_000
 """How many numbers, names and operations an expression may have."""
 _DEEPEST = 100
 """How many brackets may be open at a place."""
@@ -78,11 +78,7 @@ class Statement(NamedTuple):
 
 
 def statements(text: str) -> Iterator[Statement]:
-    """The parts of a text: named ones, and last the result, which may have a name too.
-
-    >>> [each[:2] for each in statements("h = w*x; h**2")]
-    [('h', 'w*x'), ('', 'h**2')]
-    """
+    """The parts of a text: named ones, and last the result, which may have a name too."""
     pieces, start = text.split(";"), 0
     for i, piece in enumerate(pieces):
         named, is_last = _NAMED.match(piece), i == len(pieces) - 1
@@ -109,11 +105,7 @@ def _is_part(content: str, is_last: bool) -> bool:
 
 
 def early_slip(text: str) -> Slip | None:
-    """What Python would read otherwise than it was meant, or not at all since it is too much.
-
-    >>> early_slip("w·x")
-    Slip(problem='No expression has the sign ·. Write * instead.', start=1, end=2)
-    """
+    """What Python would read otherwise than it was meant, or not at all since it is too much."""
     if "#" in text:  # to Python the rest is a remark
         problem = "No expression has the sign #. Leave out what begins with it."
         return Slip(problem, text.index("#"), len(text))
@@ -126,28 +118,16 @@ def early_slip(text: str) -> Slip | None:
         if depth > _DEEPEST:
             problem = f"More than {_DEEPEST} brackets are open here."
             return Slip(problem, part.start, part.end)
-    return Slip(TOO_LONG, 0, len(text)) if parts > MOST_PARTS else None
-
-
-TOO_LONG = f"The expression is too long: it has more than {MOST_PARTS:,} parts."
+    if parts > _MOST_PARTS:
+        problem = f"The expression is too long: it has more than {_MOST_PARTS:,} parts."
+        return Slip(problem, 0, len(text))
+    return None
 
 
 def slip_in(text: str, error: Exception, operations: Collection[str]) -> Slip:
-    """What keeps a text from being arithmetic: the first slip in it, or the place Python found.
-
-    >>> slip_in("2 * tanh x", SyntaxError("invalid syntax"), ["tanh"])
-    Slip(problem='tanh is an operation: write tanh(x).', start=4, end=10)
-    """
-    return first_slip(text, operations) or _where_python_stops(text, error)
-
-
-def first_slip(text: str, operations: Collection[str]) -> Slip | None:
-    """The first part of a text that cannot stand where it does; None if all can.
-
-    >>> first_slip("x + ", []), first_slip("x + 1", [])
-    (Slip(problem='After + an operand is missing.', start=2, end=3), None)
-    """
-    return next(_slips(text, list(_parts(text)), operations), None)
+    """The first part of a text that cannot stand where it does; if all can, what Python found."""
+    first = next(_slips(text, list(_parts(text)), operations), None)
+    return first or _where_python_stops(text, error)
 
 
 def _parts(text: str) -> Iterator[_Part]:

@@ -25,9 +25,8 @@ from glassgrad.engine.printers import number_text
 from glassgrad.engine.printing import ALL_DIGITS, digits_of_row, short
 from glassgrad.engine.text import clipped
 from glassgrad.viz.compiled import MOST_LISTED, NAMED_FIRST, is_compiled, name_of, title_of
-from glassgrad.viz.diagram import LONGEST_KEPT
-from glassgrad.viz.formulas import brackets_first, symbol
-from glassgrad.viz.node import Node
+from glassgrad.viz.diagram import LONGEST_KEPT, Node, symbol
+from glassgrad.viz.formulas import brackets_first
 from glassgrad.viz.step import Step
 from glassgrad.viz.steps import Steps
 
