@@ -1,4 +1,4 @@
-"""Build the site: `python docs/build.py`, then open `site/index.html`.
+"""Build the site: `python docs/build.py`, then open `build/site/index.html`.
 
 It needs `pip install '.[site]'` and no network, neither while it is built nor when it is read. The
 pages are those of this folder, the notebooks, and what is written from the package itself: the table
@@ -15,7 +15,7 @@ from pathlib import Path
 from sphinx.cmd.build import main as sphinx
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCE, SITE = ROOT / "build" / "site", ROOT / "site"
+SOURCE, SITE = ROOT / "build" / "site-source", ROOT / "build" / "site"
 sys.path[:0] = [str(ROOT), str(ROOT / "docs" / "_extensions")]
 
 import operations  # noqa: E402

@@ -27,9 +27,8 @@ class Stage(Directive):
 
     def run(self) -> list[nodes.Node]:
         code = "\n".join(self.content)
-        shown = shown_by(code)
         frame = nodes.container(classes=["live"])
-        frame += nodes.raw("", shown._repr_html_(), format="html")
+        frame += nodes.raw("", html_of(shown_by(code)), format="html")
         frame += nodes.caption(self.arguments[0], self.arguments[0], classes=["live-caption"])
         if "hide-code" in self.options:
             return [frame]
@@ -46,6 +45,13 @@ def shown_by(code: str) -> Any:
     names: dict[str, Any] = {name: getattr(glassgrad, name) for name in dir(glassgrad)}
     exec(compile(tree, "<stage>", "exec"), names)
     return eval(compile(ast.Expression(last.value), "<stage>", "eval"), names)
+
+
+def html_of(shown: Any) -> str:
+    """The HTML that a notebook would show."""
+    bundle = getattr(shown, "_repr_mimebundle_", dict)()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    return str(data["text/html"] if "text/html" in data else shown._repr_html_())
 
 
 def setup(app: Any) -> dict[str, bool]:
