@@ -1,19 +1,30 @@
-"""Execute the notebooks from their sources; with --check, compare the text they print.
+"""Execute the notebooks from their sources; with --check, hold them to what they have saved.
 
-python .ci/notebooks.py          execute and save with outputs
-python .ci/notebooks.py --check  execute and compare with the saved outputs
+    python .ci/notebooks.py [NAME ...]           execute and save with outputs
+    python .ci/notebooks.py --check [NAME ...]   execute, and compare
+
+NAME is part of a file's name; without one all are executed, two at a time. In both cases every
+number in the prose must be one that the notebook computes or has in its code, rounded to the digits
+in which it is written. A date or another number from elsewhere is named in a comment of its cell:
+`<!-- given: 1986 -->`.
 """
 
+import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import perf_counter
 
 import nbformat
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parent.parent
+NUMBER = r"(?<![\w.,])\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?![\w])"
+ADDRESS = re.compile(r"<!--.*?-->|\]\([^)]*\)|https?://\S+|`{3}.*?`{3}|<[^>]*>", re.DOTALL)
+GIVEN = re.compile(r"<!-- given: (.*?) -->", re.DOTALL)
 
 
-def texts(notebook) -> list[list[str]]:
+def outputs(notebook) -> list[list[str]]:
     """What each cell printed or showed as text; pictures depend on the machine's fonts."""
     return [
         [
@@ -24,30 +35,82 @@ def texts(notebook) -> list[list[str]]:
     ]
 
 
+def executed(saved):
+    """A fresh copy of a notebook with the outputs of this run."""
+    fresh = nbformat.from_dict(saved)
+    for cell in fresh.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    place = {"metadata": {"path": str(ROOT)}}
+    # On a busy machine one text comes in several pieces.
+    NotebookClient(fresh, timeout=600, resources=place, coalesce_streams=True).execute()
+    for cell in fresh.cells:
+        cell.metadata.pop("execution", None)
+    return fresh
+
+
+def stale(saved, fresh) -> list[str]:
+    """Where the text that is saved is not the text that is printed."""
+    return [
+        f"cell {number}\nsaved: {before}\nprinted: {now}"
+        for number, (before, now) in enumerate(zip(outputs(saved), outputs(fresh)))
+        if before != now
+    ]
+
+
+def numbers_in(text: str) -> list[str]:
+    return [found.replace(",", "") for found in re.findall(NUMBER, text)]
+
+
+def unfounded(notebook) -> list[str]:
+    """Numbers that the prose states and nothing in the notebook computes or sets."""
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    printed = [text for texts in outputs(notebook) for text in texts]
+    known = {abs(float(number)) for text in sources + printed for number in numbers_in(text)}
+    known |= {100 * number for number in known}  # per cent
+    found = []
+    for place, cell in enumerate(notebook.cells):
+        if cell.cell_type != "markdown":
+            continue
+        given = set(numbers_in(" ".join(GIVEN.findall(cell.source))))
+        for written in numbers_in(ADDRESS.sub(" ", cell.source)):
+            is_small = written.isdigit() and len(written) == 1
+            if not is_small and written not in given and not is_among(written, known):
+                found.append(f"cell {place} states {written}, which nothing here computes")
+    return found
+
+
+def is_among(written: str, known: set[float]) -> bool:
+    """Whether a number that is known gives this one where it is rounded to as many digits."""
+    mantissa, _, exponent = written.partition("e")
+    unit = 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
+    return any(abs(number - float(written)) <= 0.5000001 * unit for number in known)
+
+
+def problems(path: Path, check: bool) -> list[str]:
+    start = perf_counter()
+    saved = nbformat.read(path, as_version=4)
+    fresh = executed(saved)
+    if not check:
+        nbformat.write(fresh, path)
+    print(f"{path.name}: {len(fresh.cells)} cells, {perf_counter() - start:.1f} s", flush=True)
+    found = [*(stale(saved, fresh) if check else []), *unfounded(fresh)]
+    return [f"{path.name}, {problem}" for problem in found]
+
+
 def main() -> int:
     check = "--check" in sys.argv
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        saved = nbformat.read(path, as_version=4)
-        fresh = nbformat.from_dict(saved)
-        before = texts(saved)
-        for cell in fresh.cells:
-            if cell.cell_type == "code":
-                cell.outputs, cell.execution_count = [], None
-        place = {"metadata": {"path": str(ROOT)}}
-        # On a busy machine one text comes in several pieces.
-        NotebookClient(fresh, timeout=600, resources=place, coalesce_streams=True).execute()
-        for cell in fresh.cells:
-            cell.metadata.pop("execution", None)
-        if not check:
-            nbformat.write(fresh, path)
-        elif (now := texts(fresh)) != before:
-            print(f"{path.name}: the text printed is not the text saved")
-            for number, (saved_text, printed) in enumerate(zip(before, now)):
-                if saved_text != printed:
-                    print(f"cell {number}\nsaved: {saved_text}\nprinted: {printed}")
-            return 1
-        print(f"{path.name}: executed, {len(fresh.cells)} cells")
-    return 0
+    names = [argument for argument in sys.argv[1:] if argument != "--check"]
+    paths = [
+        path
+        for path in sorted((ROOT / "notebooks").rglob("*.ipynb"))
+        if ".ipynb_checkpoints" not in path.parts
+        and (not names or any(name in path.name for name in names))
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        found = [each for every in pool.map(lambda p: problems(p, check), paths) for each in every]
+    print("\n".join(found) or f"{len(paths)} notebooks hold")
+    return 1 if found or not paths else 0
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Run what the README shows: its Python sessions, its scripts, and the command it begins with.
+"""Run what the README and the pages of docs/ show: their Python sessions and their commands.
 
     python .ci/readme.py
 
-The `pycon` blocks are one session whose output must match. The `text` block after the first `sh`
+The `pycon` blocks of a page are one session whose output must match. A `text` block after a `sh`
 block is the output of its last command; one that begins with `$` shows a command and its output.
 A session after `<!-- needs NAME -->` is left out where that module is not installed.
+docs/training.md and docs/distributed.md are run by tests of their own.
 """
 
 import doctest
@@ -15,40 +16,54 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-README = Path(__file__).resolve().parent.parent / "README.md"
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = ["README.md", *(f"docs/{n}.md" for n in "command compiled drawing engine house".split())]
 
 
 BLOCK = r"(?:^<!-- needs (\w+) -->\n)?^```(\w+)\n(.*?)^```$"
 
 
-def blocks(text: str) -> list[tuple[str, str]]:
+def blocks(page: str) -> list[tuple[str, str]]:
+    text = (ROOT / page).read_text("utf-8")
     found = re.findall(BLOCK, text, flags=re.MULTILINE | re.DOTALL)
     left_out = [needs for needs, _, _ in found if needs and not importlib.util.find_spec(needs)]
     for needs in left_out:
-        print(f"README: left out what needs {needs}")
+        print(f"{page}: left out what needs {needs}")
     return [(kind, code) for needs, kind, code in found if needs not in left_out]
 
 
 def main() -> int:
-    found = blocks(README.read_text("utf-8"))
+    return 1 if sum(failures(page) for page in PAGES) else 0
+
+
+def failures(page: str) -> int:
+    """How much of what a page shows is not so, which is told in detail."""
+    found = blocks(page)
     session = "\n".join(code for kind, code in found if kind == "pycon")
-    test = doctest.DocTestParser().get_doctest(session, {}, "README", "README.md", 0)
+    test = doctest.DocTestParser().get_doctest(session, {}, page, page, 0)
     results = doctest.DocTestRunner().run(test)
-    at, command = next((i, c) for i, (kind, c) in enumerate(found) if kind == "sh")
-    commands = [(command.strip().split("&&")[-1], found[at + 1][1])]
-    for kind, code in found:
-        if kind == "text" and code.startswith("$ "):
-            line, _, output = code[2:].partition("\n")
-            commands.append((line, output))
-    failures = results.failed + sum(not is_printed(*each) for each in commands)
-    missing = [name for name in ("graph.svg", "steps.html") if not Path(name).is_file()]
+    commands = list(shown_commands(found))
+    failed = results.failed + sum(not is_printed(*each) for each in commands)
+    files = re.findall(r"Wrote (\S+) and (\S+)", "".join(code for _, code in found))
+    missing = [name for pair in files for name in pair if not Path(name).is_file()]
     print(
-        f"README: {results.attempted} lines of Python and {len(commands)} commands, "
-        f"{failures} failed, {len(missing)} files missing"
+        f"{page}: {results.attempted} lines of Python and {len(commands)} commands, "
+        f"{failed} failed, {len(missing)} files missing"
     )
-    return 1 if failures or missing else 0
+    return failed + len(missing)
+
+
+def shown_commands(found: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Each command whose output the page shows, with that output."""
+    for (kind, code), (following, output) in zip(found, [*found[1:], ("", "")]):
+        if kind == "text" and code.startswith("$ "):
+            line, _, printed = code[2:].partition("\n")
+            yield line, printed
+        elif kind == "sh" and following == "text":
+            yield code.strip().split("&&")[-1], output
 
 
 def is_printed(command: str, expected: str) -> bool:
@@ -60,7 +75,7 @@ def is_printed(command: str, expected: str) -> bool:
     )
     printed = finished.stdout + finished.stderr
     if printed != expected:
-        print(f"{command}\nprints\n{printed}\nand the README says\n{expected}")
+        print(f"{command}\nprints\n{printed}\nand the page says\n{expected}")
     return printed == expected
 
 
