@@ -434,6 +434,7 @@ def test_what_comes_into_view_shows_the_numbers_of_now(new_page: Pages) -> None:
     for i in range(199):
         y = y.tanh() if i % 2 else y.sin()
     one = document(new_page, backprop(y), reduced_motion="reduce")
+    one.click("scalars")  # what repeats is not folded
     one.stage("go", one.stage("count") - 1)
     for number in (0.5, 0.75, -2.0):
         one.stage("set", "x", number)
@@ -451,6 +452,7 @@ def test_a_large_graph_is_an_outline_from_afar(new_page: Pages) -> None:
     for _ in range(199):
         y = y.sin()
     one = document(new_page, backprop(y), reduced_motion="reduce")
+    one.click("scalars")
     one.press("f", *["-"] * 12)
     outline, boxes = one.root.locator(".gg-far path").last, one.root.locator(".gg-box")
     assert outline.is_visible()

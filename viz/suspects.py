@@ -22,7 +22,7 @@ from glassgrad.engine.op import HARD_PLACE
 from glassgrad.viz.backprop import backprop
 from glassgrad.viz.derivation import derivation
 from glassgrad.viz.diagram import Diagram
-from glassgrad.viz.node import Node
+from glassgrad.viz.diagram import Node
 
 Suspect = tuple[float, str]
 """The number that a mistake gives, and what to say of it."""

@@ -10,7 +10,7 @@ from glassgrad.engine import TABLE, Formula, Operation, Reduction, derivative_fo
 from glassgrad.engine.formula import written
 from glassgrad.engine.op import Pairing
 from glassgrad.viz import plot_operation
-from glassgrad.viz.mathml import mathml
+from glassgrad.viz.formulas import mathml
 
 HEAD = """\
 # The table of operations

@@ -60,7 +60,7 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
   });
   const all = [...parts.values()].reverse();
   const showFolds = layout.folds ? foldsIn(folds, graph, layout, pick) : () => undefined;
-  return { place, show, flow, hover, cull, box: (i) => parts.get("n" + i)?.made?.group,
+  return { place, show, flow, hover, cull, size: layout.boxes.filter(Boolean).length, box: (i) => parts.get("n" + i)?.made?.group,
     spots: layout.boxes.concat((layout.folds || []).map((fold) => fold.box)) };
 
   function add(key, holder, { x, y, width, height }, margin, make, update) {

@@ -4,7 +4,7 @@
    each, how to go to a step. `operations` are the rows of the table as JavaScript. */
 
 const TOO_SMALL = 0.45; /* below this scale nobody can read */
-const CULLED = 150; /* from so many nodes only what the window shows is drawn */
+const CULLED = 150; /* of so many boxes only what the window shows is drawn */
 const LARGE = 30; /* from so many nodes a network is seen as one */
 const TELLING = ["mistakes", "more", "explore"]; /* the drawers that have the answers: with them nobody predicts */
 const PACE = 2000, CALM_PACE = 4000; /* how long a step stays while playing, in milliseconds */
@@ -254,7 +254,7 @@ function setUp(root, moved) {
   }
 
   function cull(view) {
-    if (!picture || !picture.cull || graph.nodes.length < CULLED) { return; }
+    if (!picture || !picture.cull || picture.size < CULLED) { return; }
     picture.cull({ x: -view.x / view.scale, y: -view.y / view.scale, width: frame.clientWidth / view.scale,
       height: frame.clientHeight / view.scale }, view.scale);
   }
