@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from inspect import Parameter, signature
+from types import EllipsisType
 from typing import Any, NamedTuple
 
 from glassgrad.engine import NOT_COMPUTED, Operation, Value, grad
@@ -81,6 +82,10 @@ def _wrong(name: str | None, text: str, hint: str = "") -> Verdict:
     return Verdict(False, f"{name}: Not yet. {text}" if name else f"Not yet. {text}", hint)
 
 
+NOT_ANSWERED = Verdict(False, "Not answered yet: put your answer where the dots stand.")
+"""What is said of `...`, so that an exercise can stand in a notebook before it is answered."""
+
+
 def check(answer: Any, of: Any, by: Any = None, *, name: str | None = None) -> Verdict:
     """Whether an answer is right, and if not, where it goes wrong; without the right answer.
 
@@ -88,7 +93,7 @@ def check(answer: Any, of: Any, by: Any = None, *, name: str | None = None) -> V
 
     Args:
         answer: a number; as many as there are in `by` or `of`; a function if `of` is one; the name
-            of an engine if `of` is a puzzle.
+            of an engine if `of` is a puzzle; `...` where there is none yet.
         of: the Value that is asked for; or a number, an array or nested lists, which are compared;
             or a function of numbers or an operation of the table; or a `puzzle`.
         by: if given, the derivative of `of` is asked for: by this Value of its graph, by each of
@@ -112,6 +117,8 @@ def check(answer: Any, of: Any, by: Any = None, *, name: str | None = None) -> V
     Not yet. That is by how much v1 changes with w, the local derivative alone. By how much does y \
 change with v1?
     """
+    if answer is ...:
+        return NOT_ANSWERED
     of = scalar_of(of)
     if isinstance(of, Puzzle):
         return of.check(answer)
@@ -534,13 +541,15 @@ class Puzzle:
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
         return self._drawing._repr_mimebundle_(**options)
 
-    def check(self, name: str) -> Verdict:
+    def check(self, name: str | EllipsisType) -> Verdict:
         """Whether it is the engine of this name; if not, at which node that one differs.
 
         Raises:
             TypeError: the name is no text.
             ValueError: there is no such engine, or it gives the numbers of another.
         """
+        if name is ...:
+            return NOT_ANSWERED
         if not isinstance(name, str):
             raise TypeError(f"A puzzle is answered by the name of an engine, not {describe(name)}.")
         if name not in self.names:
