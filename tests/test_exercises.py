@@ -486,6 +486,20 @@ def test_numbers_that_were_changed_are_no_question() -> None:
         check(2.0, of=y, by=x)
 
 
+def test_dots_are_an_answer_that_is_still_to_come() -> None:
+    x = Value(3.0, label="x")
+    asked = (x * x, 6.0, [1.0, 2.0], lambda number: number, puzzle(squares()[2], 1))
+    verdicts = [
+        *(check(..., of=of) for of in asked),
+        check(..., x * x, by=[x]),
+        asked[-1].check(...),
+    ]
+    assert {str(verdict) for verdict in verdicts} == {
+        "Not answered yet: put your answer where the dots stand."
+    }
+    assert not any(verdicts)
+
+
 def test_a_verdict_shows_itself() -> None:
     x = Value(3.0, label="<b>")
     wrong = check(9.0, of=x * x, by=x, name="slope")
@@ -506,5 +520,6 @@ def test_the_dots_of_an_exercise_are_no_answer_yet(answer: object) -> None:
     by = {"a": a, "b": b} if answer is not ... else a
     verdict = check(answer, of=a * b, by=by)
     assert not verdict
-    assert str(verdict) == "Write your answer in place of the dots."
+    assert "✗" not in verdict._repr_html_()
     assert str(check(lambda x: ..., of=lambda x: x * x)) == str(verdict)
+    assert str(verdict) == "Not answered yet: put your answer where the dots stand."

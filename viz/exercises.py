@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from inspect import Parameter, signature
+from types import EllipsisType
 from typing import Any, NamedTuple
 
 from glassgrad.engine import NOT_COMPUTED, Operation, Value, grad
@@ -30,7 +31,6 @@ from glassgrad.viz.suspects import Question
 
 MOST_DIGITS = 9
 """An answer may be rounded; of more digits than these nobody asks that they agree."""
-OPEN = "Write your answer in place of the dots."
 _tries: dict[int, int] = {}
 """How often a question got a wrong answer, by its key: the next hint is one further."""
 
@@ -65,6 +65,8 @@ class Verdict:
 
     def _repr_html_(self) -> str:
         color, sign = ("#2e9e4f", "✓") if self.right else ("#c27c0e", "✗")
+        if self is NOT_ANSWERED:
+            color, sign = "#8f8f8f", "…"
         look = f"border-left:4px solid {color};padding:2px 10px;margin:4px 0"
         hint = f"<details><summary>Hint</summary>{html.escape(self.hint)}</details>"
         text = f"<span aria-hidden=true>{sign}</span> {html.escape(self.text)}"
@@ -82,6 +84,10 @@ def _wrong(name: str | None, text: str, hint: str = "") -> Verdict:
     return Verdict(False, f"{name}: Not yet. {text}" if name else f"Not yet. {text}", hint)
 
 
+NOT_ANSWERED = Verdict(False, "Not answered yet: put your answer where the dots stand.")
+"""What is said of `...`, so that an exercise can stand in a notebook before it is answered."""
+
+
 def check(answer: Any, of: Any, by: Any = None, *, name: str | None = None) -> Verdict:
     """Whether an answer is right, and if not, where it goes wrong; without the right answer.
 
@@ -89,7 +95,7 @@ def check(answer: Any, of: Any, by: Any = None, *, name: str | None = None) -> V
 
     Args:
         answer: a number; as many as there are in `by` or `of`; a function if `of` is one; the name
-            of an engine if `of` is a puzzle; `...` for none yet.
+            of an engine if `of` is a puzzle; `...` where there is none yet.
         of: the Value that is asked for; or a number, an array or nested lists, which are compared;
             or a function of numbers or an operation of the table; or a `puzzle`.
         by: if given, the derivative of `of` is asked for: by this Value of its graph, by each of
@@ -113,9 +119,9 @@ def check(answer: Any, of: Any, by: Any = None, *, name: str | None = None) -> V
     Not yet. That is by how much v1 changes with w, the local derivative alone. By how much does y \
 change with v1?
     """
-    of = scalar_of(of)
     if _is_open(answer):
-        return Verdict(False, OPEN)
+        return NOT_ANSWERED
+    of = scalar_of(of)
     if isinstance(of, Puzzle):
         return of.check(answer)
     if isinstance(of, Value):
@@ -383,7 +389,7 @@ def _of_function(answer: Any, of: Callable[..., Any], by: Any, name: str | None)
         try:
             result = answer(*point)
             if _is_open(result):
-                return Verdict(False, OPEN)
+                return NOT_ANSWERED
         except Exception as fault:  # whatever the reader's function raises is said
             problem = f"{at} it raises {type(fault).__name__}: {clipped(str(fault))}"
             return _wrong(name, problem if problem.endswith(".") else f"{problem}.")
@@ -546,13 +552,15 @@ class Puzzle:
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
         return self._drawing._repr_mimebundle_(**options)
 
-    def check(self, name: str) -> Verdict:
+    def check(self, name: str | EllipsisType) -> Verdict:
         """Whether it is the engine of this name; if not, at which node that one differs.
 
         Raises:
             TypeError: the name is no text.
             ValueError: there is no such engine, or it gives the numbers of another.
         """
+        if name is ...:
+            return NOT_ANSWERED
         if not isinstance(name, str):
             raise TypeError(f"A puzzle is answered by the name of an engine, not {describe(name)}.")
         if name not in self.names:
