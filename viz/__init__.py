@@ -3,7 +3,8 @@
 `draw(y)` shows the graph with every value and gradient; `backprop(y)` gives the steps, one per
 edge, and `step_neuron(w, x, b)` those of a neuron; `derivation(y, x)` writes out the chain rule;
 `draw_program(loss)` shows what a compiled function became;
-`plot_losses` and its like draw curves, if matplotlib is there.
+`plot_losses` and its like draw curves, if matplotlib is there. `check` says whether the answer of
+an exercise is right and where it goes wrong; `Associations` shows what backpropagation is not.
 Start with `diagram.py` (what is shown), then `drawing.py` and `steps.py`.
 """
 
@@ -14,6 +15,8 @@ if __name__ != "glassgrad.viz":  # in the folder of a checkout: it would be a se
         f"{__name__} is a room of glassgrad: import glassgrad.viz instead.", name=__name__
     )
 
+from glassgrad.viz.associations import Associations as Associations
+from glassgrad.viz.associations import Spread as Spread
 from glassgrad.viz.backprop import Backprop as Backprop
 from glassgrad.viz.backprop import backprop as backprop
 from glassgrad.viz.derivation import Derivation as Derivation
@@ -21,11 +24,16 @@ from glassgrad.viz.derivation import derivation as derivation
 from glassgrad.viz.drawing import Drawing as Drawing
 from glassgrad.viz.drawing import draw as draw
 from glassgrad.viz.drawing import draw_dot as draw_dot
+from glassgrad.viz.exercises import Puzzle as Puzzle
+from glassgrad.viz.exercises import Verdict as Verdict
+from glassgrad.viz.exercises import check as check
+from glassgrad.viz.exercises import puzzle as puzzle
 from glassgrad.viz.mistakes import Mistake as Mistake
 from glassgrad.viz.mistakes import Mistakes as Mistakes
 from glassgrad.viz.neuron import NeuronSteps as NeuronSteps
 from glassgrad.viz.neuron import ThreeFactors as ThreeFactors
 from glassgrad.viz.neuron import step_neuron as step_neuron
+from glassgrad.viz.own_engine import check_engine as check_engine
 from glassgrad.viz.plots import GradientHistory as GradientHistory
 from glassgrad.viz.plots import plot_boundary as plot_boundary
 from glassgrad.viz.plots import plot_gradients as plot_gradients

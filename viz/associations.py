@@ -1,0 +1,272 @@
+"""`Associations`: spreading activation, which flows through a network and is no backpropagation.
+
+One idea activates those linked with it, they activate others, weaker with every link. Nothing is
+compared with a target, so nothing is corrected: the links stay as they are given.
+
+Sources: A. M. Collins and E. F. Loftus, A spreading-activation theory of semantic processing,
+Psychological Review 82 (1975); J. R. Anderson, A spreading activation theory of memory, Journal of
+Verbal Learning and Verbal Behavior 22 (1983). As is usual in programs, an idea fires once, and
+activation ends at 1.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any, overload
+
+from glassgrad.engine.misuse import real
+from glassgrad.engine.printing import columns, short
+from glassgrad.engine.text import clipped, counted, describe, suggestion, told
+from glassgrad.viz.dot import DATA, FAN, NODES, Digraph, label_of, text_of
+from glassgrad.viz.drawing import check_whole
+from glassgrad.viz.markup import figure, image, page_svg, table
+from glassgrad.viz.render import RendererMissingError, RenderingError, render
+
+Links = Mapping[str, Mapping[str, float]]
+_NOTHING_CORRECTED = "Nothing is corrected: links have no gradient and stay as they are."
+
+
+class Associations:
+    """Ideas with weighted links, along which activation spreads. Nothing in it learns.
+
+    Args:
+        links: for each idea those it leads to, each with a weight from 0 to 1.
+        decay: the share that is left after every link, from 0 to 1.
+        threshold: an idea with less activation than this sends nothing on.
+
+    Attributes:
+        ideas: their names, in the order in which they were given.
+
+    Raises:
+        TypeError: the links are no dict of dicts, a name is no text, or a weight no number.
+        ValueError: there is no link, or a number is not from 0 to 1.
+
+    >>> from glassgrad import Associations
+    >>> mind = Associations({"coffee": {"friends": 0.8, "morning": 0.6}, "morning": {"sun": 0.5}})
+    >>> mind
+    <associations of 4 ideas by 3 links. Nothing is corrected: links have no gradient and stay as \
+they are.>
+    >>> mind.spread("coffee", steps=2)
+    idea     start  step 1  step 2
+    coffee   1      1       1
+    friends  0      0.4     0.4
+    morning  0      0.3     0.3
+    sun      0      0       0.075
+    """
+
+    def __init__(self, links: Links, *, decay: float = 0.5, threshold: float = 0.05) -> None:
+        self.decay = _share(decay, "decay")
+        self.threshold = _share(threshold, "threshold")
+        self._links: dict[tuple[str, str], float] = {}
+        ideas: dict[str, None] = {}
+        for start, ends in _pairs(links, "links", "a dict for each idea"):
+            ideas[start] = None
+            for end, weight in _pairs(ends, f"the links of {clipped(start)}", "a weight for each"):
+                ideas[end] = None
+                self._links[start, end] = _share(
+                    weight, f"the weight of {clipped(start)} → {clipped(end)}"
+                )
+        if not self._links:
+            raise ValueError('Associations takes at least one link: {"coffee": {"friends": 0.8}}.')
+        self.ideas = tuple(ideas)
+
+    def __repr__(self) -> str:
+        ideas, links = counted(len(self.ideas), "idea"), counted(len(self._links), "link")
+        return f"<associations of {ideas} by {links}. {_NOTHING_CORRECTED}>"
+
+    @property
+    def links(self) -> dict[tuple[str, str], float]:
+        """The weight of each link, by the ideas it leads from and to."""
+        return dict(self._links)
+
+    def spread(self, start: str | Mapping[str, float], steps: int = 3) -> Spread:
+        """Activate ideas, and let it spread along the links for so many steps.
+
+        In a step every idea that has reached the threshold and has not fired yet fires: each idea
+        it leads to gets activation × weight × decay more.
+
+        Args:
+            start: an idea, which gets the activation 1, or several with their activations.
+            steps: how many steps, at least one.
+
+        Raises:
+            TypeError: the start is no text or dict, or the number of steps no whole number.
+            ValueError: there is no such idea, or a number is out of its range.
+        """
+        check_whole("steps", steps, least=1)
+        given = {start: 1.0} if isinstance(start, str) else start
+        begun = dict.fromkeys(self.ideas, 0.0)
+        for idea, activation in _pairs(given, "start", "an activation for each idea"):
+            if idea not in begun:
+                problem = f"There is no idea {told(idea)} in these associations."
+                raise ValueError(problem + suggestion(idea, self.ideas))
+            begun[idea] = _share(activation, f"the activation of {clipped(idea)}")
+        return Spread(self, begun, steps)
+
+
+class Spread(Sequence[Mapping[str, float]]):
+    """The activation of each idea after each step, the start first; made by `spread`.
+
+    Attributes:
+        flows: for each step what was sent, by the ideas it went from and to; nothing at the start.
+
+    >>> from glassgrad import Associations
+    >>> spread = Associations({"coffee": {"friends": 0.8}}).spread("coffee", steps=1)
+    >>> spread[-1]["friends"], spread.flows[1]
+    (0.4, {('coffee', 'friends'): 0.4})
+    """
+
+    def __init__(self, associations: Associations, start: Mapping[str, float], steps: int) -> None:
+        self.associations = associations
+        self.flows: list[dict[tuple[str, str], float]] = [{}]
+        self._rows: list[Mapping[str, float]] = [dict(start)]
+        fired: set[str] = set()
+        for _ in range(steps):
+            before = self._rows[-1]
+            firing = {
+                idea
+                for idea, activation in before.items()
+                if activation > 0.0 and activation >= associations.threshold and idea not in fired
+            }
+            flow = {
+                (sender, receiver): before[sender] * weight * associations.decay
+                for (sender, receiver), weight in associations.links.items()
+                if sender in firing
+            }
+            after = dict(before)
+            for (_, receiver), sent in flow.items():
+                after[receiver] += sent
+            self._rows.append({idea: min(1.0, activation) for idea, activation in after.items()})
+            self.flows.append(flow)
+            fired |= firing
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Mapping[str, float]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Mapping[str, float]]: ...
+    def __getitem__(self, index: int | slice) -> Mapping[str, float] | list[Mapping[str, float]]:
+        return self._rows[index]
+
+    def __repr__(self) -> str:
+        return columns(self.rows(), indent="")
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """The cells of the table, headings first: a row for each idea."""
+        steps = [f"step {i}" for i in range(1, len(self))]
+        rows = [
+            (clipped(idea), *(short(row[idea]) for row in self._rows))
+            for idea in self.associations.ideas
+        ]
+        return [("idea", "start", *steps), *rows]
+
+    def draw(self, step: int = -1) -> Picture:
+        """The network after a step, by default the last, with what flowed in it.
+
+        Raises:
+            TypeError: the step is no whole number.
+            ValueError: there is no such step.
+        """
+        check_whole("step", step, least=-len(self))
+        if step >= len(self):
+            raise ValueError(f"step is 0, the start, to {len(self) - 1}, not {step}.")
+        return Picture(self, step % len(self))
+
+    def _repr_html_(self) -> str:
+        try:
+            pictures = "".join(self.draw(step).html() for step in range(len(self)))
+        except (RendererMissingError, RenderingError) as error:
+            pictures = f"<p>{html.escape(str(error))}</p>"
+        return (
+            f'<div class="glassgrad-spread" lang="en">{pictures}'
+            f"<p>{_NOTHING_CORRECTED}</p>{table('Activation', self.rows())}</div>"
+        )
+
+
+class Picture:
+    """The network after one step of a spread. Notebooks show it.
+
+    >>> from glassgrad import Associations
+    >>> Associations({"coffee": {"friends": 0.8}}).spread("coffee").draw(1)
+    <step 1: coffee sends to friends 0.4>
+    """
+
+    def __init__(self, spread: Spread, step: int) -> None:
+        self.spread, self.step = spread, step
+
+    def __repr__(self) -> str:
+        return f"<{self.description()}>"
+
+    def description(self) -> str:
+        """What flowed, in a sentence, for those who do not see it."""
+        flow = self.spread.flows[self.step].items()
+        sent = [f"{clipped(a)} sends to {clipped(b)} {short(x)}" for (a, b), x in flow]
+        title = f"step {self.step}" if self.step else "start"
+        return f"{title}: {', '.join(sent) if sent else 'nothing flows'}"
+
+    @property
+    def dot(self) -> str:
+        """The network in the DOT language: fill by activation, width by weight."""
+        associations, flow = self.spread.associations, self.spread.flows[self.step]
+        keys = {idea: f"i{i}" for i, idea in enumerate(associations.ideas)}
+        graph = Digraph(
+            graph_attr={"rankdir": "LR", "ranksep": "0.9", "bgcolor": "transparent"},
+            node_attr={**NODES, "width": "1.1"},
+            edge_attr={"fontname": NODES["fontname"], "fontsize": "10", "arrowsize": "0.6"},
+        )
+        for idea, activation in self.spread[self.step].items():
+            fill = f"{DATA}{round(_MOST_FILLED * activation):02x}"
+            name = text_of(clipped(idea), bold=activation >= associations.threshold)
+            graph.node(keys[idea], label_of(name, text_of(short(activation))), fillcolor=fill)
+        for (sender, receiver), weight in associations.links.items():
+            sent = flow.get((sender, receiver))
+            color, text = (FAN, short(weight)) if sent is None else (DATA, f"+{short(sent)}")
+            graph.edge(
+                keys[sender], keys[receiver], label_of(text_of(text, bold=sent is not None)),
+                color=color, penwidth=f"{0.5 + 4.0 * weight:.2f}",
+            )  # fmt: skip
+        return str(graph.source)
+
+    @property
+    def svg(self) -> str:
+        """The picture as SVG, ready to stand inside a page.
+
+        Raises:
+            RendererMissingError: there is no Graphviz; the message says what to install.
+        """
+        heading = f"<title>Associations</title><desc>{html.escape(self.description())}</desc>"
+        return page_svg(render(self.dot, "svg"), heading)
+
+    def html(self) -> str:
+        """The picture as an image with its step above it, for a page or the cell of a notebook."""
+        title = html.escape(self.description())
+        shown = figure(image(self.svg, self.description(), "max-width:100%;height:auto"))
+        return f"<p>{title}</p>{shown}"
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+
+_MOST_FILLED = 110
+"""How opaque the fill of an idea with the activation 1 is, of 255: its text stays readable."""
+
+
+def _share(number: Any, role: str) -> float:
+    if isinstance(number, bool):
+        raise TypeError(f"{role} is a number from 0 to 1, not {number}.")
+    found = real(number, role)
+    if not 0.0 <= found <= 1.0:
+        raise ValueError(f"{role} is a number from 0 to 1, not {told(number)}.")
+    return found
+
+
+def _pairs(thing: Any, role: str, what: str) -> list[tuple[str, Any]]:
+    if not isinstance(thing, Mapping):
+        raise TypeError(f"{role} is a dict with {what}, not {describe(thing)}.")
+    for name in thing:
+        if not isinstance(name, str) or not name:
+            raise TypeError(f"{role} names each idea by a text, not {describe(name)}.")
+    return list(thing.items())

@@ -1,0 +1,213 @@
+"""`check_engine`: the engine that a reader builds, checked step by step.
+
+A step is a few lines of arithmetic, run with the reader's class and with `Value`; the numbers of
+both are compared. The first step that fails is named, with its expression and with what to look at.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from glassgrad.engine import Value
+from glassgrad.engine.text import clipped, describe, suggestion, told
+from glassgrad.viz.exercises import Verdict
+
+AT = {"a": 2.0, "b": -3.0, "c": 0.5}
+"""The numbers that the expressions are computed with."""
+
+
+class Step(NamedTuple):
+    """A step in building an engine.
+
+    Attributes:
+        name: what is built in it.
+        needs: the attributes of the class that are needed.
+        programs: lines with ; between, of which the last is differentiated if `differentiates`.
+        question: what to look at where the numbers are wrong.
+        differentiates: whether gradients are compared too.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    programs: tuple[str, ...]
+    question: str
+    differentiates: bool = True
+
+
+ENGINE = ("backward",)
+STEPS = (
+    Step("data", (), ("a",), "Does __init__ keep the number as .data?", False),
+    Step("add", ("__add__",), ("a + b",), "Does __add__ add the data of both?", False),
+    Step("mul", ("__mul__",), ("a * b",), "Does __mul__ multiply the data of both?", False),
+    Step(
+        "backward", ("__add__", "__mul__", *ENGINE), ("a + b", "a * b"),
+        "Each operand gets upstream × local. Does the result start with the gradient of itself by "
+        "itself, and which number does a product send to which operand?",
+    ),
+    Step(
+        "chain", ("__add__", "__mul__", *ENGINE), ("a * b + c", "(a + b) * c", "(a * b) * c"),
+        "Does every node send on the gradient that it got, times the local derivative?",
+    ),
+    Step(
+        "tanh", ("tanh", "__mul__", *ENGINE), ("c.tanh()", "(a * c).tanh() * b"),
+        "The derivative of tanh is written with its output. Is it multiplied by the upstream?",
+    ),
+    Step(
+        "accumulate", ("__add__", "__mul__", *ENGINE), ("a + a", "a * a", "d = a + b; d * d"),
+        "Every use of a node sends a contribution; do they add up?",
+    ),
+    Step(
+        "order", ("__add__", "__mul__", *ENGINE),
+        ("d = a + b; d + d * c", "d = a * b; e = d + c; d * e", "d = a + a; e = d * d; d + e * d"),
+        "Does a node send its gradient on only when all contributions to it have come?",
+    ),
+    Step(
+        "zero", ("__add__", "__mul__", *ENGINE), ("a * b + a",),
+        "Once .grad of the leaves is set to zero, a new graph counts from there; without, it adds.",
+    ),
+    Step(
+        "numbers", ("__add__", "__mul__", *ENGINE), ("a + 2", "a * 2", "a * 2 + 0.5"),
+        "Is a plain number made a node of the graph first?",
+    ),
+    Step(
+        "reflected", ("__radd__", "__rmul__", *ENGINE), ("2 + a", "3 * a", "0.5 * a + 2"),
+        "Python asks __radd__ and __rmul__ where the number stands on the left.",
+    ),
+    Step(
+        "neg and sub", ("__neg__", "__sub__", *ENGINE), ("-a", "a - b", "a - 2", "a * b - a"),
+        "What is subtracted gets the gradient with the other sign.",
+    ),
+    Step("rsub", ("__rsub__", *ENGINE), ("2 - a",), "In 2 - a it is a that is subtracted."),
+    Step(
+        "pow", ("__pow__", *ENGINE), ("a**3", "b**2", "a**-1"),
+        "The exponent comes down as a factor, and is one less.",
+    ),
+    Step(
+        "div", ("__truediv__", *ENGINE), ("a / b", "a / 4", "a / (a + c)"),
+        "The numerator gets one over the denominator; what does the denominator get?",
+    ),
+    Step("rdiv", ("__rtruediv__", *ENGINE), ("2 / a",), "In 2 / a the denominator is a."),
+    Step(
+        "relu", ("relu", "__mul__", *ENGINE), ("a.relu() * c", "b.relu() * c"),
+        "Below zero relu gives nothing and lets nothing through; above, both as they are.",
+    ),
+    Step(
+        "exp", ("exp", "__mul__", *ENGINE), ("c.exp()", "(a * c).exp() * b"),
+        "The derivative of exp is its output.",
+    ),
+)  # fmt: skip
+
+
+class _FaultError(Exception):
+    """What the reader's class did, in a sentence."""
+
+
+def check_engine(cls: Any, *, through: str | None = None) -> Verdict:
+    """Whether an engine that a reader builds is right, step by step, as far as it goes.
+
+    `check_engine.steps` has the names of the steps, in order.
+
+    Args:
+        cls: the class, called with one number, with `.data`, `.grad`, operators and `backward()` as
+            far as they are there.
+        through: the last step to be checked; all up to it are to be there. By default all steps
+            whose methods the class has.
+
+    Raises:
+        TypeError: `cls` is no class.
+        ValueError: there is no step of this name.
+
+    >>> from glassgrad import check_engine
+    >>> class Number:
+    ...     def __init__(self, data):
+    ...         self.data = data
+    ...
+    ...     def __add__(self, other):
+    ...         return Number(self.data - other.data)
+    >>> check_engine(Number)
+    add, not yet. a + b with a = 2, b = -3: the data is 5.0. Does __add__ add the data of both?
+    """
+    names = [step.name for step in STEPS]
+    if not isinstance(cls, type):
+        raise TypeError(f"check_engine takes your class itself, not {describe(cls)}.")
+    if through is not None and through not in names:
+        raise ValueError(
+            f"check_engine has no step {told(through)}; it has {', '.join(names)}."
+            f"{suggestion(through, names) if isinstance(through, str) else ''}"
+        )
+    passed, left = [], []
+    for step in STEPS:
+        missing = [need for need in step.needs if not hasattr(cls, need)]
+        if missing and through is not None:
+            return Verdict(False, f"{step.name}, not yet. {cls.__name__} has no {missing[0]} yet.")
+        if missing:
+            left.append(step.name)
+            continue
+        try:
+            for program in step.programs:
+                _try(cls, step, program)
+        except _FaultError as fault:
+            if step.name == "numbers" and through is None and fault.__cause__:
+                left.append(step.name)
+                continue
+            return Verdict(False, f"{step.name}, not yet. {fault}", step.question)
+        passed.append(step.name)
+        if step.name == through:
+            break
+    still = f" Not built yet: {', '.join(left)}." if left else ""
+    return Verdict(True, f"Right: {', '.join(passed)}.{still}")
+
+
+check_engine.steps = tuple(step.name for step in STEPS)  # type: ignore[attr-defined]
+
+
+def _try(cls: type, step: Step, program: str) -> None:
+    """Run a program with the reader's class and with `Value`, and compare."""
+    *before, last = program.split("; ")
+    used = {name: x for name, x in AT.items() if re.search(rf"\b{name}\b", program)}
+    where = f"{program} with {', '.join(f'{name} = {x:g}' for name, x in used.items())}"
+    theirs = {name: _asked(where, cls, x) for name, x in used.items()}
+    ours = {name: Value(x) for name, x in used.items()}
+
+    def run(names: dict[str, Any]) -> Any:
+        names = dict(names)
+        exec("\n".join(before), names)
+        return eval(last, names)
+
+    def compare(what: str, thing: Any, attribute: str, right: float) -> None:
+        found = _asked(where, getattr, thing, attribute)
+        try:
+            is_right = math.isclose(found, right, rel_tol=1e-9, abs_tol=1e-12)
+        except TypeError:
+            is_right = False
+        if not is_right:
+            raise _FaultError(f"{where}: {what} is {told(found)}. {step.question}")
+
+    for zeroes in (False, False, True) if step.name == "zero" else (False,):
+        for name in used if zeroes else ():
+            theirs[name].grad = ours[name].grad = 0.0
+        result, right = _asked(where, run, theirs), run(ours)
+        if not hasattr(result, "data"):
+            raise _FaultError(
+                f"{where} gives {describe(result)}, which has no .data. Is it returned?"
+            )
+        compare("the data", result, "data", right.data)
+        if step.differentiates:
+            _asked(where, result.backward)
+            right.backward()
+        for name, x in used.items():
+            compare(f"{name}.data afterwards", theirs[name], "data", x)
+            if step.differentiates:
+                compare(f"the gradient of {name}", theirs[name], "grad", ours[name].grad)
+
+
+def _asked(where: str, function: Callable[..., Any], *operands: Any) -> Any:
+    """What the reader's code gives; what it raises instead is told."""
+    try:
+        return function(*operands)
+    except Exception as fault:
+        problem = f"{where} raises {type(fault).__name__}: {clipped(str(fault))}"
+        raise _FaultError(problem.rstrip(".") + ".") from fault
