@@ -5,14 +5,45 @@ a loss, on diamonds and on random graphs. No verdict on a graph may hold the rig
 """
 
 import math
+import random
+import re
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
 from lecture import lecture_neuron
+from programs import by_engine, random_program
 
 import glassgrad
-from glassgrad import Value, check, topological_order
+from glassgrad import (
+    MLP,
+    TABLE,
+    ChangedDataError,
+    Value,
+    Verdict,
+    backprop,
+    check,
+    compiled,
+    grad,
+    puzzle,
+    topological_order,
+)
+
+NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:\.\d*)?(?:e[-+]?\d+)?(?!\w)")
+
+
+def named(label: str, value: Value) -> Value:
+    value.label = label
+    return value
+
+
+def squares() -> tuple[Value, Value, Value]:
+    """With x = 3; a = x * x; y = a * x + a, to whose derivative 33 x sends 12, 12 and 9."""
+    x = Value(3.0, label="x")
+    a = named("a", x * x)
+    return x, a, named("y", a * x + a)
 
 
 def leaf(y: Value, label: str) -> Value:
@@ -75,3 +106,395 @@ def test_the_value_and_every_derivative_of_the_lecture_are_right() -> None:
         assert check(gradient, of=o, by=leaf(o, label))
     assert check(1, of=o, by=o)
     assert all(node.grad is glassgrad.NOT_COMPUTED for node in topological_order(o))
+
+
+# Where a wrong number comes from, in sentences.
+
+
+def neuron_with_loss() -> Value:
+    """L = (tanh(w * x + b) - t)²"""
+    x, w, b, t = map(Value, (0.7, -1.2, 0.3, 1.5), "xwbt")
+    z = named("z", w * x + b)
+    out = named("out", z.tanh())
+    return named("L", named("e", out - t) ** 2)
+
+
+def numbers_of(y: Value) -> dict[str, float]:
+    return {node.label: node.data for node in topological_order(y) if node.label}
+
+
+def slip(**changes: float) -> float:
+    """∂L/∂w of the neuron with a loss as its three factors, some of them wrong."""
+    at = numbers_of(neuron_with_loss())
+    factors = {"loss": 2 * at["e"], "tanh": 1 - at["out"] ** 2, "sum": at["x"], **changes}
+    return math.prod(factors.values())
+
+
+AT = numbers_of(neuron_with_loss())
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (-slip(), "does L grow or fall when w grows?"),
+        (AT["w"], "That is the value of w. Asked for is by how much L changes with it."),
+        (AT["L"], "That is the value of L."),
+        (slip(sum=1), "That is the gradient that arrives at v1."),
+        (2 * AT["e"], "That is the gradient that arrives at out. It goes on: by how much does out"),
+        (AT["x"], "by how much v1 changes with w, the local derivative alone."),
+        (slip(loss=1), "by how much out changes with w. By how much does L change with out?"),
+        (slip(tanh=1), "The factor of tanh is missing: by how much does out change with z?"),
+        (slip(tanh=(1 - AT["out"] ** 2) ** 2), "The factor of tanh is used twice."),
+        (slip(tanh=1 - AT["z"] ** 2), "of tanh stands its output out, not its input z."),
+        (slip(tanh=1 - math.tanh(AT["out"]) ** 2), "taken at its input z, not at its output out."),
+        (slip(tanh=AT["out"]), "the value of out for a factor: what is the derivative of tanh?"),
+        (slip(tanh=1 / (1 - AT["out"] ** 2)), "The factor of tanh is upside down."),
+        (slip(loss=AT["e"]), "The exponent is missing: in the derivative of L it comes down"),
+        (slip(loss=2 * AT["e"] ** 2), "the exponent comes down as a factor, and is one less."),
+        (slip(sum=AT["w"]), "In a product, the derivative by one operand is the other"),
+        (2 * slip(), "A second backward() without zero_grad() before it gives this."),
+        (1 / slip(), "That is upside down: the change of the result stands on top."),
+    ],
+)  # fmt: skip
+def test_the_verdict_says_which_slip_gives_the_number(answer: float, said: str) -> None:
+    y = neuron_with_loss()
+    verdict = check(answer, of=y, by=leaf(y, "w"))
+    assert not verdict
+    assert said in verdict.text
+
+
+def test_one_of_several_paths_alone_or_missing() -> None:
+    x, a, y = squares()
+    assert "the contribution of one use of x alone" in check(12, of=y, by=x).text
+    assert "What comes by way of v1 is missing" in check(24, of=y, by=x).text
+    a = Value(1.5, label="a")
+    b = named("b", a + a)
+    c = named("c", b + b)
+    assert check(4, of=c, by=a)
+    assert "the contribution of one use of a alone" in check(2, of=c, by=a).text
+    assert "An engine that writes = where += belongs" in check(1, of=c, by=a).text
+    assert check(2, of=c, by=b)
+    assert "the contribution of one use of b alone" in check(1, of=c, by=b).text
+
+
+def test_the_wrong_engines_are_named() -> None:
+    x = Value(2.0, label="x")
+    a = named("a", x + 1.0)
+    y = named("y", (a * a) * 0.5 + a * a.tanh() + a)
+    found = {m.name: m for m in backprop(y).mistakes()}
+    at = backprop(y).diagram.values[x]
+    for name, said in {
+        "no order": "without an order",
+        "inner nodes never zeroed": "inner nodes neither",
+        "leaves not zeroed": "without zero_grad()",
+    }.items():
+        assert said in check(found[name].gradients[at], of=y, by=x).text
+
+
+def test_the_gradient_of_another_leaf() -> None:
+    o = lecture_neuron()
+    verdict = check(-1.5, of=o, by=leaf(o, "b"))
+    assert repr(verdict) == "Not yet. That is the gradient of x1, not of b."
+
+
+@pytest.mark.parametrize("name", ["sin", "cos", "tan"])
+def test_degrees_for_radians(name: str) -> None:
+    x = Value(0.8, label="x")
+    y = named("y", TABLE[name](x))
+    degrees = TABLE[name](math.radians(0.8))
+    assert "radians, not degrees" in check(degrees, of=y).text
+    slope = grad(TABLE[name](z := Value(math.radians(0.8))), z)
+    assert "That takes degrees" in check(slope, of=y, by=x).text
+
+
+def test_wrong_values() -> None:
+    o = lecture_neuron()
+    assert "That is the value of v4, not yet of o." in check(0.8814, of=o).text
+    assert repr(check(-0.7071, of=o)) == "Not yet. The size is right, the sign is not."
+    assert "b is left out." in check(math.tanh(-6.0), of=o).text
+    x, w, b = Value(2.0, label="x"), Value(3.0, label="w"), Value(0.5, label="b")
+    assert "b is taken with the other sign." in check(5.5, of=x * w + b).text
+    assert "tanh is left out." in check(6.0, of=x.tanh() * 3.0).text
+
+
+def test_the_hints_go_on_and_start_anew_when_it_was_right() -> None:
+    y = neuron_with_loss()
+    assert check(slip(), of=y, by=leaf(y, "w"))
+    wrong = [check(0.123, of=y, by=leaf(y, "w")) for _ in range(5)]
+    assert wrong[0].text == (
+        "Not yet. By how much does L change with e (the local derivative of the power)? By how "
+        "much does e change with out (the local derivative of the difference)? By how much does "
+        "out change with z (the local derivative of tanh)? By how much does z change with w (the "
+        "local derivative of the product)? Multiply."
+    )
+    assert wrong[1].text == "Not yet. ∂L/∂w = ∂L/∂e * ∂e/∂out * ∂out/∂z * ∂z/∂v1 * ∂v1/∂w"
+    assert wrong[2].text == "Not yet. ∂L/∂w = 2 * e * 1 * (1 - tanh(z) ** 2) * 1 * x"
+    assert wrong[3].text.startswith("Not yet. backprop(L) shows every step")
+    assert wrong[4] == wrong[3]
+    again = neuron_with_loss()  # the cell is run once more: the question is the same
+    assert check(0.123, of=again, by=leaf(again, "w")) == wrong[4]
+    assert check(slip(), of=again, by=leaf(again, "w"))
+    assert check(0.123, of=y, by=leaf(y, "w")) == wrong[0]
+
+
+# What no verdict may do.
+
+
+def holds(text: str, right: float) -> bool:
+    """Whether a text has the right number in it, to three digits, whatever its sign."""
+    found = [float(number.replace("−", "-")) for number in NUMBER.findall(text)]
+    return any(math.isclose(abs(x), abs(right), rel_tol=1e-3) for x in found)
+
+
+def test_a_number_in_a_text_is_found() -> None:
+    assert holds("it is 0.42.", 0.41997)
+    assert holds("−3e-05, says who", 3e-5)
+    assert not holds("w1 of 3.5", 1.0)
+
+
+def random_questions(seed: int) -> Iterator[tuple[Value, Value | None, float]]:
+    """A random graph, some of whose labels are numbers, and questions about it with the answers."""
+    chance, program = random.Random(seed), random_program(seed, longest=12)
+    leaves = [Value(x, label=f"x{i}") for i, x in enumerate(program.point)]
+    y = program.run(by_engine, leaves)[-1]
+    if not isinstance(y, Value) or y.is_constant:
+        return
+    nodes = [node for node in topological_order(y) if not node.is_constant]
+    yield y, None, y.data
+    for node in chance.sample(nodes, min(2, len(nodes))):
+        node.label = chance.choice([node.label, repr(grad(y, node)), "h"])
+        yield y, node, grad(y, node)
+
+
+def wrong_answers(y: Value, by: Value | None, chance: random.Random) -> list[float]:
+    """Numbers from the graph, those of wrong engines, and others."""
+    nodes = topological_order(y)
+    found = [node.data for node in nodes] + [p for n in nodes for p in n.partials if p is not None]
+    found += [g for mistake in backprop(y).mistakes() for g in mistake.gradients.values()]
+    products = [math.prod(chance.choices(found, k=2)) for _ in range(2)]
+    others = [round(chance.uniform(-3.0, 3.0), 1), chance.randint(-3, 3), math.nan, math.inf]
+    return [*chance.choices(found, k=4), *products, *others]
+
+
+@pytest.mark.parametrize("seed", range(0, 200, 10))
+def test_no_verdict_shows_the_right_number_and_the_right_one_is_right(seed: int) -> None:
+    for each in range(seed, seed + 10):
+        chance = random.Random(each)
+        for y, by, right in random_questions(each):
+            assert check(right, of=y, by=by), (each, right)
+            for answer in wrong_answers(y, by, chance):
+                verdict = check(answer, of=y, by=by)
+                near = math.isclose(answer, right, rel_tol=0.06, abs_tol=1e-6)
+                assert not verdict or near or answer == right or right != right, (each, answer)
+                if not verdict:
+                    assert not holds(f"{verdict.text} {verdict.hint}", right), (each, verdict)
+                    assert verdict.text.startswith("Not yet. ")
+
+
+def test_a_right_answer_that_a_mistake_gives_too_is_right() -> None:
+    x = Value(1.0, label="x")
+    assert check(1, of=named("y", x * 1.0), by=x)  # the upstream, the value, a missing factor
+    zero = Value(0.0, label="zero")
+    assert check(0, of=zero * zero, by=zero)
+    assert check(0, of=Value(-1.0, label="x").relu())
+
+
+def test_checking_changes_nothing() -> None:
+    o = lecture_neuron()
+    o.backward()
+    before = [(node.data, node.grad, node.label) for node in topological_order(o)]
+    check(3, of=o, by=leaf(o, "w1"))
+    assert [(node.data, node.grad, node.label) for node in topological_order(o)] == before
+
+
+@pytest.mark.parametrize("count", [400, 3000])
+def test_long_graphs_are_checked_too(count: int) -> None:
+    x = Value(1.0, label="x")
+    y = x
+    for _ in range(count):
+        y = y * 1.001
+    assert check(1.001**count, of=y, by=x)
+    assert "And so on, back to x. Multiply." in check(0.123, of=y, by=x).text
+
+
+def test_compiled_functions_and_modules_are_checked_too() -> None:
+    w, x = Value(0.5, label="w"), Value(2.0, label="x")
+    y = compiled(lambda w, x: (w * x).tanh())(w, x) * 3.0
+    right = 3 * (1 - math.tanh(1.0) ** 2) * 2.0
+    assert check(right, of=y, by=w)
+    assert not check(right / 3, of=y, by=w)
+    model = MLP(2, [3, 1], seed=0)
+    loss = (model([0.5, -1.0]) - 1.0) ** 2
+    for p in model.parameters():
+        assert check(grad(loss, p), of=loss, by=p)
+        assert not check(grad(loss, p) + 1.0, of=loss, by=p)
+
+
+# Several answers.
+
+
+def test_several_answers_are_told_apart() -> None:
+    o = lecture_neuron()
+    x1, w1 = leaf(o, "x1"), leaf(o, "w1")
+    assert check([-1.5, 1.0], of=o, by=[x1, w1])
+    assert check({"a": 1.0, "b": -1.5}, of=o, by={"b": x1, "a": w1})
+    assert check(np.array([-1.5, 1.0]), of=o, by=(x1, w1))
+    verdict = check([-1.5, -1.0], of=o, by=[x1, w1])
+    assert verdict.parts["x1"]
+    assert not verdict.parts["w1"]
+    assert verdict.text.startswith("Right: x1. w1: Not yet. The size is right, the sign is not")
+    both = check({"p": 1.5, "q": 3.3}, of=o, by={"p": x1, "q": w1}, name="gradients")
+    assert both.text.startswith("gradients: p: Not yet. The size is right")
+    assert both.text.endswith("Nor yet right: q.")
+
+
+# Facts and functions.
+
+
+def test_arrays_and_lists_are_compared_entry_by_entry() -> None:
+    assert check([[1, 2], [3, 4]], of=np.array([[1.0, 2.0], [3.0, 4.0]]))
+    assert check((0.33, 0.67), of=[1 / 3, 2 / 3])
+    assert "Rows and columns" in check([[1, 3], [2, 4]], of=[[1, 2], [3, 4]]).text
+    assert "stands at [1][0]" in check([[1, 2], [7, 4]], of=[[1, 2], [3, 4]]).text
+    assert "the sign is not" in check([-1, 2], of=[1, -2]).text
+    assert "upside down" in check(4, of=0.25).text
+    assert "in degrees" in check(180, of=math.pi).text
+    assert "not in per cent" in check(0.5, of=50).text
+
+
+@pytest.mark.parametrize(
+    ("answer", "of", "by", "said"),
+    [
+        (lambda x: 1 - x**2, TABLE["tanh"], 0, "you put in its input"),
+        (math.tanh, TABLE["tanh"], 0, "That is tanh itself, not its derivative."),
+        (math.sin, TABLE["cos"], 0, "The size is right, the sign is not."),
+        (lambda a, b: a, TABLE["mul"], 0, "the derivative by another operand"),
+        (lambda x: x**2, lambda x: x**2 + 3, None, "too little, everywhere by as much"),
+        (lambda x: 5 * x**2, lambda x: x**2, None, "wrong by the same factor everywhere"),
+        (lambda x: x * x if x > 1 else -5, lambda x: x * x, None, "it gives too little"),
+        (lambda x: None, TABLE["exp"], None, "None, which is no number"),
+        (lambda x: True, TABLE["exp"], None, "which is no number"),
+        (lambda x: 1 / (x - x), TABLE["exp"], None, "it raises ZeroDivisionError: float division"),
+        (lambda: 1.0, TABLE["exp"], None, "it raises TypeError"),
+        (lambda x: math.nan, TABLE["exp"], None, "it gives no number"),
+    ],
+)
+def test_functions_are_compared_at_many_points(
+    answer: Callable[..., Any], of: Callable[..., Any], by: int | None, said: str
+) -> None:
+    assert said in check(answer, of=of, by=by).text
+
+
+def test_right_functions_are_right() -> None:
+    assert check(math.tanh, of=TABLE["tanh"])
+    assert check(lambda x: 1 - math.tanh(x) ** 2, of=TABLE["tanh"], by=0)
+    assert check(lambda a, b: -a / b**2, of=TABLE["div"], by=1)
+    assert check(lambda x: 2 * x, of=lambda x: x * x, by=0)
+    assert check(lambda x: x * x, of=lambda x: Value(x) ** 2)
+    assert check(lambda x: 1 / x, of=TABLE["log"], by=0)
+
+
+# Puzzles.
+
+
+def test_a_puzzle_shows_the_numbers_of_one_engine_and_knows_it_by_name() -> None:
+    _, _, y = squares()
+    found = {"right": backprop(y).gradients}
+    found.update((m.name, m.gradients) for m in backprop(y).mistakes())
+    seen = set()
+    for seed in range(40):
+        numbers = puzzle(y, seed)
+        assert repr(numbers) == repr(puzzle(y, seed))
+        (name,) = [name for name in numbers.names if check(name, numbers)]
+        seen.add(name)
+        rows = [line.split() for line in repr(numbers).splitlines()[1:]]
+        shown = {row[0]: float(row[-1]) for row in rows}
+        diagram = backprop(y).diagram
+        assert shown == {diagram[i].name: g for i, g in found[name].items()}
+        for other in set(numbers.names) - {name}:
+            verdict = check(other, numbers)
+            node = re.search(r"another gradient at (\w+) than", verdict.text)[1]
+            index = next(n.index for n in diagram if n.name == node)
+            assert found[other][index] != found[name][index]
+            assert name not in verdict.text or name == "right"
+    assert seen == set(puzzle(y, 0).names)
+
+
+def test_engines_that_give_the_same_numbers_are_no_puzzle() -> None:
+    assert puzzle(lecture_neuron()).names == (
+        "right", "inner nodes never zeroed", "leaves not zeroed",
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="No wrong engine can be told from the right one"):
+        puzzle(Value(1.0, label="x"))
+    with pytest.raises(ValueError, match="'no order' is none of the engines: right, inner"):
+        check("no order", puzzle(lecture_neuron()))
+    with pytest.raises(TypeError, match="by the name of an engine, not int 3"):
+        check(3, puzzle(lecture_neuron()))
+    with pytest.raises(TypeError, match="backprop takes the Value"):
+        puzzle(3.0)
+
+
+# What it refuses, and how it shows.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "said"),
+    [
+        ({"answer": "0.42"}, TypeError, "takes a real number, not str '0.42'"),
+        ({"answer": True}, TypeError, "is a number, not bool True"),
+        ({"answer": np.bool_(True)}, TypeError, "is a number, not"),
+        ({"answer": None}, TypeError, "not NoneType"),
+        ({"answer": 1j}, TypeError, "not complex"),
+        ({"answer": [1.0]}, TypeError, "not list"),
+        ({"answer": Value(1.0)}, TypeError, "Give its number: v.data."),
+        ({"answer": Value(1.0).grad}, ValueError, "not computed yet. Call backward"),
+        ({"answer": 10**400}, OverflowError, "no float near it"),
+        ({"by": 3}, TypeError, "takes a Value of the graph or several, not int 3"),
+        ({"by": ["x1"]}, TypeError, "not list|check takes 1 number"),
+        ({"by": Value(2.0, label="z")}, ValueError, "z = 2 is not in the graph of o = 0.707107"),
+        ({"answer": [1.0, 2.0], "by": [Value(1.0)]}, ValueError, "check takes 1 number, one for"),
+        ({"answer": {"a": 1.0}, "by": {"b": Value(1.0)}}, ValueError, "has the names a, and by"),
+        ({"of": "o"}, TypeError, "takes numbers in an order, not str 'o'"),
+        ({"of": 3.0, "by": Value(1.0)}, TypeError, "differentiates a Value or a function, not"),
+        ({"of": [1.0, 2.0]}, ValueError, r"has the shape \(\), and \(2,\) is asked for"),
+        ({"of": [[1.0], [2.0, 3.0]]}, ValueError, "rows of equal lengths"),
+        ({"of": [Value(1.0)], "answer": [1.0]}, TypeError, "Give its number: v.data."),
+        ({"of": TABLE["tanh"]}, TypeError, "takes a function here, since it compares with tanh"),
+        ({"of": TABLE["sum"], "answer": math.tanh}, ValueError, "how many numbers it takes"),
+        ({"of": TABLE["tanh"], "answer": math.tanh, "by": 1}, ValueError, "0 to 0, not 1"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    arguments: dict[str, Any], error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        check(**{"answer": 1.0, "of": lecture_neuron(), **arguments})
+
+
+def test_a_constant_has_no_derivative_to_ask_for() -> None:
+    x = Value(1.0, label="x")
+    y = x * 3.0
+    with pytest.raises(ValueError, match="3 is a constant: no gradient flows to it"):
+        check(1.0, of=y, by=y.parents[1])
+
+
+def test_numbers_that_were_changed_are_no_question() -> None:
+    x, w = Value(0.0, label="x"), Value(2.0, label="w")
+    y = named("y", x * w)
+    w.data = 3.0  # y is 0 all the same, its derivative by x is another
+    with pytest.raises(ChangedDataError, match="y was computed when its operands had other"):
+        check(2.0, of=y, by=x)
+
+
+def test_a_verdict_shows_itself() -> None:
+    x = Value(3.0, label="<b>")
+    wrong = check(9.0, of=x * x, by=x, name="slope")
+    assert repr(wrong) == (
+        "slope: Not yet. That is the value of v1. Asked for is by how much v1 changes with <b>."
+    )
+    assert "&lt;b&gt;" in wrong._repr_html_()
+    assert "<b>" not in wrong._repr_html_()
+    assert "<summary>Hint</summary>" in wrong._repr_html_()
+    assert isinstance(wrong, Verdict)
+    assert "✓" in check(6, of=x * x, by=x)._repr_html_()
+    assert "<img" in puzzle(squares()[2], 1)._repr_mimebundle_()["text/html"]

@@ -20,7 +20,7 @@ from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import clipped, counted, describe, suggestion, told
 from glassgrad.viz.dot import DATA, FAN, NODES, Digraph, label_of, text_of
 from glassgrad.viz.drawing import check_whole
-from glassgrad.viz.markup import figure, image, page_svg, table
+from glassgrad.viz.markup import CLASS, DARK, figure, image, page_svg, table
 from glassgrad.viz.render import RendererMissingError, RenderingError, render
 
 Links = Mapping[str, Mapping[str, float]]
@@ -204,8 +204,10 @@ class Picture:
         """What flowed, in a sentence, for those who do not see it."""
         flow = self.spread.flows[self.step].items()
         sent = [f"{clipped(a)} sends to {clipped(b)} {short(x)}" for (a, b), x in flow]
-        title = f"step {self.step}" if self.step else "start"
-        return f"{title}: {', '.join(sent) if sent else 'nothing flows'}"
+        if self.step:
+            return f"step {self.step}: {', '.join(sent) if sent else 'nothing flows'}"
+        active = [clipped(idea) for idea, activation in self.spread[0].items() if activation]
+        return f"start: {', '.join(active) or 'nothing'} is active"
 
     @property
     def dot(self) -> str:
@@ -215,7 +217,7 @@ class Picture:
         graph = Digraph(
             graph_attr={"rankdir": "LR", "ranksep": "0.9", "bgcolor": "transparent"},
             node_attr={**NODES, "width": "1.1"},
-            edge_attr={"fontname": NODES["fontname"], "fontsize": "10", "arrowsize": "0.6"},
+            edge_attr={"fontname": NODES["fontname"], "fontsize": "10", "arrowsize": "0.9"},
         )
         for idea, activation in self.spread[self.step].items():
             fill = f"{DATA}{round(_MOST_FILLED * activation):02x}"
@@ -238,7 +240,9 @@ class Picture:
             RendererMissingError: there is no Graphviz; the message says what to install.
         """
         heading = f"<title>Associations</title><desc>{html.escape(self.description())}</desc>"
-        return page_svg(render(self.dot, "svg"), heading)
+        flowing = f'.{CLASS} [stroke="{DATA.lower()}"]{{stroke:{DARK[DATA]}}}'
+        dark = f"@media (prefers-color-scheme:dark){{{flowing}}}</style>"
+        return page_svg(render(self.dot, "svg"), heading).replace("</style>", dark, 1)
 
     def html(self) -> str:
         """The picture as an image with its step above it, for a page or the cell of a notebook."""

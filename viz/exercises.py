@@ -137,7 +137,7 @@ def _number(answer: Any, role: str) -> float:
         raise ValueError(
             f"{role} is a gradient that was not computed yet. Call backward() on the result first."
         )
-    if isinstance(answer, bool) or type(answer).__name__ == "bool_":
+    if type(answer).__name__.startswith("bool"):  # numpy's too
         raise TypeError(f"{role} is a number, not {describe(answer)}.")
     return real(answer, role)
 

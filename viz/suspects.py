@@ -230,9 +230,10 @@ def _factors(question: Question) -> Iterator[str]:
 def _stretches(question: Question) -> list[list[Edge]]:
     """One path from the result, cut at its nodes; not inside of sums that nobody named."""
     found: list[list[Edge]] = []
+    first = {edge.node.index: edge for edge in reversed(question.edges)}
     at, is_cut = question.root, True
     while at != question.target:
-        edge = next((e for e in question.edges if e.node.index == at), None)
+        edge = first.get(at)
         if edge is None:
             return []
         if is_cut:
@@ -279,12 +280,20 @@ def _values(question: Question) -> Iterator[Suspect]:
 
 
 def _one_use(question: Question) -> Iterator[Suspect]:
-    """One of several paths alone, or all but one."""
-    for edge in question.edges if question.is_shared else ():
-        only = "That is what comes by way of {node} alone: is {operand} used elsewhere too?"
-        if edge.operand.index == question.target:
-            only = "That is the contribution of one use of {target} alone. Every use sends one."
-        missing = "What comes by way of {node} is missing: every path to {target} counts."
+    """The contribution of one of several uses alone, or all but one."""
+    only = "That is the contribution of one use of {target} alone. Every use sends one."
+    return _one_way(question, only, lambda edge: edge.operand.index == question.target)
+
+
+def _one_node(question: Question) -> Iterator[Suspect]:
+    """What comes by way of one node alone, or by all others."""
+    only = "That is what comes by way of {node} alone: {target} acts on {root} by other ways too."
+    return _one_way(question, only, lambda edge: True)
+
+
+def _one_way(question: Question, only: str, is_meant: Callable[[Edge], bool]) -> Iterator[Suspect]:
+    missing = "What comes by way of {node} is missing: every path to {target} counts."
+    for edge in filter(is_meant, question.edges if question.is_shared else ()):
         yield edge.through, question.sentence(only, edge)
         yield question.right - edge.through, question.sentence(missing, edge)
 
@@ -297,7 +306,7 @@ def _unfinished(question: Question) -> Iterator[Suspect]:
             text = "That is the gradient of {root} by itself, where everything begins. "
         text += "It goes on: by how much does {node} change with {operand}?"
         yield edge.upstream, question.sentence(text, edge)
-    for edge in question.edges:
+    for edge in reversed(question.edges):
         if edge.node.index != question.root:
             text = "That is by how much {node} changes with {target}"
             is_local = edge.operand.index == question.target
@@ -309,10 +318,17 @@ def _unfinished(question: Question) -> Iterator[Suspect]:
 
 def _engines(question: Question) -> Iterator[Suspect]:
     """What the wrong engines give."""
+    at = question.target
+    if at is None or at not in question.steps.gradients:
+        return
     for mistake in question.steps.mistakes():
-        number = mistake.gradients.get(question.target if question.target is not None else -1)
-        if number is not None:
-            yield number, ENGINES[mistake.name]
+        other = f"An engine with this mistake gives this: {mistake.name}."
+        yield mistake.gradients[at], ENGINES.get(mistake.name, other)
+
+
+def _engines_of_shared(question: Question) -> Iterator[Suspect]:
+    """Those that go wrong in one backward(), where there is more than one path."""
+    return (found for found in _engines(question) if found[1] in list(ENGINES.values())[:2])
 
 
 ENGINES = {
@@ -481,7 +497,7 @@ def _slopes(question: Question) -> Iterator[Suspect]:
 
 
 OF_GRADIENTS = (
-    _sign, _values, _one_use, _unfinished, _wrong_factors(FACTORS), _engines,
+    _sign, _values, _one_use, _engines_of_shared, _unfinished, _wrong_factors(FACTORS), _engines,
     _wrong_factors(TWICE), _others, _upside_down,
 )  # fmt: skip
 OF_VALUES = (_sign, _values_of_others, _evaluated, _slopes)

@@ -1,0 +1,190 @@
+"""`check_engine`: whole engines pass, and each mistake is found at the step that it belongs to."""
+
+import math
+from typing import Any
+
+import pytest
+
+from glassgrad import Value, Verdict, check_engine
+
+ENGINE = """
+import math
+class Number:
+    def __init__(self, data, parents=(), send=lambda upstream: ()):
+        self.data, self.parents, self.send, self.grad = data, parents, send, 0.0
+    def __add__(self, other):
+        other = other if isinstance(other, Number) else Number(other)
+        return Number(self.data + other.data, (self, other), lambda g: (g, g))
+    def __mul__(self, other):
+        other = other if isinstance(other, Number) else Number(other)
+        return Number(
+            self.data * other.data, (self, other), lambda g: (g * other.data, g * self.data))
+    def __pow__(self, n):
+        return Number(self.data**n, (self,), lambda g: (g * n * self.data ** (n - 1),))
+    def tanh(self):
+        t = math.tanh(self.data)
+        return Number(t, (self,), lambda g: (g * (1 - t * t),))
+    def exp(self):
+        e = math.exp(self.data)
+        return Number(e, (self,), lambda g: (g * e,))
+    def relu(self):
+        on = self.data > 0
+        return Number(self.data * on, (self,), lambda g: (g * on,))
+    def __neg__(self): return self * -1
+    def __sub__(self, other): return self + (-other)
+    def __rsub__(self, other): return -self + other
+    def __truediv__(self, other): return self * other**-1
+    def __rtruediv__(self, other): return self**-1 * other
+    __radd__, __rmul__ = __add__, __mul__
+    def backward(self):
+        order, seen = [], set()
+        def visit(node):
+            if node not in seen:
+                seen.add(node)
+                for parent in node.parents:
+                    visit(parent)
+                order.append(node)
+        visit(self)
+        self.grad = 1.0
+        for node in reversed(order):
+            for parent, sent in zip(node.parents, node.send(node.grad)):
+                parent.grad += sent
+"""
+STEPS = check_engine.steps
+NO_ORDER = """        self.grad = 1.0
+        def visit(node):
+            for parent, sent in zip(node.parents, node.send(node.grad)):
+                parent.grad += sent
+            for parent in node.parents:
+                if parent not in seen:
+                    seen.add(parent)
+                    visit(parent)
+        seen = set()
+        visit(self)
+"""
+
+
+def engine(*changes: tuple[str, str]) -> type:
+    """The engine, with some of its text changed."""
+    source = ENGINE
+    for old, new in changes:
+        assert old in source
+        source = source.replace(old, new)
+    names: dict[str, Any] = {}
+    exec(source, names)
+    return names["Number"]
+
+
+def test_whole_engines_are_right() -> None:
+    for whole in (engine(), Value):
+        assert repr(check_engine(whole)) == f"Right: {', '.join(STEPS)}."
+        assert check_engine(whole, through=STEPS[-1])
+
+
+def test_micrograd_is_right_as_far_as_it_goes() -> None:
+    micrograd = pytest.importorskip("micrograd.engine")
+    verdict = check_engine(micrograd.Value)
+    assert verdict
+    assert verdict.text.endswith("Not built yet: tanh, exp.")
+
+
+def test_only_the_steps_asked_for_are_checked() -> None:
+    half = engine(("self.data * other.data, (self", "self.data + other.data, (self"))
+    assert check_engine(half, through="add").text == "Right: data, add."
+    assert "mul, not yet. a * b" in check_engine(half, through="mul").text
+    bare = engine(("__mul__", "times"))
+    assert repr(check_engine(bare, through="mul")) == "mul, not yet. Number has no __mul__ yet."
+
+
+BACKWARD = ENGINE.partition("        order, seen")[2]
+MISTAKES = [
+    ("data", "self.data, self.parents", "self.number, self.parents", "has no .data"),
+    ("data", "= data, parents", "= -data, parents", "the data is -2"),
+    ("add", "return Number(self.data + other.data, (", "Number(self.data + other.data, (", "None"),
+    ("add", "return Number(self.data + o", "self.data += 1; return Number(self.data - 1 + o",
+     "a.data afterwards is 3.0"),
+    ("add", "return Number(self.data + other.data, (self, other), lambda g: (g, g))",
+     "return self.data + other.data", "gives float -1.0, which has no .data. Is it returned?"),
+    ("mul", "self.data * other.data, (", "self.data + other.data, (", "the data is -1"),
+    ("backward", "(g * other.data, g * self.data)", "(g * self.data, g * other.data)", "of a is 2"),
+    ("backward", "self.grad = 1.0", "pass", "the gradient of a is 0.0"),
+    ("backward", "self.parents, self.send, self.grad = data, parents, send, 0.0",
+     "self.parents, self.send, self.grad = data, parents, send, None", "raises TypeError"),
+    ("chain", "(g * other.data, g * self.data)", "(other.data, self.data)", "every node send"),
+    ("tanh", "1 - t * t", "1 - self.data * self.data", "written with its output"),
+    ("tanh", "(g * (1 - t * t),)", "((1 - t * t),)", "multiplied by the upstream"),
+    ("accumulate", "parent.grad += sent", "parent.grad = sent",
+     "a + a with a = 2: the gradient of a is 1.0. Every use"),
+    ("order", "        order, seen" + BACKWARD, NO_ORDER, "only when all contributions"),
+    ("zero", "self.grad = 1.0", "[setattr(n, 'grad', 0.0) for n in order]; self.grad = 1.0",
+     "without, it adds"),
+    ("numbers", "else Number(other)\n        return Number(self.",
+     "else Number(-other)\n        return Number(self.", "Is a plain number made a node"),
+    ("neg and sub", "self + (-other)", "self + other", "a - b with a = 2, b = -3: the data is -1"),
+    ("rsub", "return -self + other", "return self + -other", "it is a that is subtracted"),
+    ("pow", "g * n * self.data ** (n - 1)", "g * self.data ** (n - 1)", "comes down as a factor"),
+    ("pow", "** (n - 1)", "** n", "is one less"),
+    ("div", "return self * other**-1", "return Number(self.data / getattr(other, 'data', other), "
+     "(self,), lambda g: (g / getattr(other, 'data', other),))", "what does the denominator get?"),
+    ("rdiv", "return self**-1 * other", "return self * other**-1",
+     "In 2 / a the denominator is a."),
+    ("relu", "(g * on,)", "(g,)", "lets nothing through"),
+    ("exp", "(g * e,)", "(g * self.data,)", "The derivative of exp is its output."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("step", "old", "new", "said"), MISTAKES)
+def test_each_mistake_is_found_at_its_step(step: str, old: str, new: str, said: str) -> None:
+    verdict = check_engine(engine((old, new)))
+    assert not verdict
+    assert verdict.text.startswith(f"{step}, not yet. ")
+    assert said in verdict.text
+    built = STEPS.index(step)
+    if built:
+        assert check_engine(engine((old, new)), through=STEPS[built - 1])
+
+
+def test_every_step_finds_a_mistake() -> None:
+    assert {step for step, *_ in MISTAKES} | {"reflected"} == set(STEPS)
+    wrong = engine(("__radd__, __rmul__ = __add__", "__radd__, __rmul__ = __mul__"))
+    assert check_engine(wrong).text.startswith("reflected, not yet. 2 + a")
+
+
+def test_what_a_class_raises_is_told() -> None:
+    class Broken:
+        def __init__(self, data: float) -> None:
+            raise RuntimeError("not\nyet")
+
+    class Unfinished:
+        def __init__(self, data: float) -> None:
+            self.data = data
+
+        def __add__(self, other: "Unfinished") -> None:
+            return None
+
+    assert "a with a = 2 raises RuntimeError: not␊yet." in check_engine(Broken).text
+    verdict = check_engine(Unfinished)
+    assert "add, not yet. a + b with a = 2, b = -3 gives NoneType None" in verdict.text
+    assert isinstance(verdict, Verdict)
+
+
+def test_a_class_without_plain_numbers_goes_on_without_them() -> None:
+    wrap = "other = other if isinstance(other, Number) else Number(other)"
+    plain = engine((wrap, "pass"), ("__radd__, __rmul__ = __add__, __mul__", ""),
+                   ("def __neg__(self): return self * -1", ""), ("__sub__", "minus"),
+                   ("__rsub__", "rminus"), ("__truediv__", "over"), ("__rtruediv__", "rover"),
+                   )  # fmt: skip
+    assert "Not built yet: numbers, reflected, neg and sub" in check_engine(plain).text
+    assert "numbers, not yet. a + 2 with a = 2 raises" in check_engine(plain, through="pow").text
+
+
+@pytest.mark.parametrize("cls", [3, "Value", Value(1.0), math.tanh, None])
+def test_only_classes_are_checked(cls: Any) -> None:
+    with pytest.raises(TypeError, match="takes your class itself, not"):
+        check_engine(cls)
+
+
+@pytest.mark.parametrize("through", ["ad", "", 3, True])
+def test_only_steps_that_there_are(through: Any) -> None:
+    with pytest.raises(ValueError, match="check_engine has no step"):
+        check_engine(Value, through=through)
