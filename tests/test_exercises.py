@@ -261,7 +261,7 @@ def random_questions(seed: int) -> Iterator[tuple[Value, Value | None, float]]:
         return
     nodes = [node for node in topological_order(y) if not node.is_constant]
     yield y, None, y.data
-    for node in chance.sample(nodes, min(2, len(nodes))):
+    for node in chance.sample(nodes, min(1, len(nodes))):
         node.label = chance.choice([node.label, repr(grad(y, node)), "h"])
         yield y, node, grad(y, node)
 
@@ -276,7 +276,7 @@ def wrong_answers(y: Value, by: Value | None, chance: random.Random) -> list[flo
     return [*chance.choices(found, k=4), *products, *others]
 
 
-@pytest.mark.parametrize("seed", range(0, 200, 10))
+@pytest.mark.parametrize("seed", range(0, 100, 10))
 def test_no_verdict_shows_the_right_number_and_the_right_one_is_right(seed: int) -> None:
     for each in range(seed, seed + 10):
         chance = random.Random(each)
