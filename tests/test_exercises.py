@@ -91,21 +91,6 @@ def test_too_few_digits_are_asked_to_be_more_and_cut_off_ones_to_be_rounded() ->
     assert "near" not in repr(check(1, of=3))
 
 
-def test_three_dots_are_no_answer_yet() -> None:
-    x, w = Value(3.0, label="x"), Value(2.0, label="w")
-    y = x * w
-    riddle = puzzle(y * x + y)
-    parts: list[object] = [[..., 3], (2, ...), {"x": ..., "w": 3}]
-    for verdict in (
-        check(..., y, x), check(..., 1.0), check(..., abs), check(..., riddle),
-        riddle.check(...), *(check(part, y, {"x": x, "w": w}) for part in parts),
-    ):  # fmt: skip
-        assert not verdict
-        assert repr(verdict) == "Not answered yet."
-    assert repr(check(..., y, name="slope")) == "slope: Not answered yet."
-    assert "2" not in repr(check(2, y, x))  # that was no try: no hint is spent
-
-
 def test_rounding_errors_count_as_nothing() -> None:
     x = Value(1.0, label="x")
     y = glassgrad.sum([x * share for share in (0.1, 0.2, 0.3, -0.6)])

@@ -81,16 +81,6 @@ def _wrong(name: str | None, text: str, hint: str = "") -> Verdict:
     return Verdict(False, f"{name}: Not yet. {text}" if name else f"Not yet. {text}", hint)
 
 
-def _unanswered(name: str | None) -> Verdict:
-    return Verdict(False, f"{name}: Not answered yet." if name else "Not answered yet.")
-
-
-def _is_open(answer: Any) -> bool:
-    """Whether an exercise still has the three dots in which an answer is to be typed."""
-    parts = list(answer.values()) if isinstance(answer, Mapping) else answer
-    return answer is ... or (isinstance(parts, (list, tuple)) and any(map(_is_open, parts)))
-
-
 def check(answer: Any, of: Any, by: Any = None, *, name: str | None = None) -> Verdict:
     """Whether an answer is right, and if not, where it goes wrong; without the right answer.
 
@@ -98,8 +88,7 @@ def check(answer: Any, of: Any, by: Any = None, *, name: str | None = None) -> V
 
     Args:
         answer: a number; as many as there are in `by` or `of`; a function if `of` is one; the name
-            of an engine if `of` is a puzzle. The three dots that stand where an answer is to be
-            typed, `...`, alone or among others, are no answer yet.
+            of an engine if `of` is a puzzle.
         of: the Value that is asked for; or a number, an array or nested lists, which are compared;
             or a function of numbers or an operation of the table; or a `puzzle`.
         by: if given, the derivative of `of` is asked for: by this Value of its graph, by each of
@@ -123,8 +112,6 @@ def check(answer: Any, of: Any, by: Any = None, *, name: str | None = None) -> V
     Not yet. That is by how much v1 changes with w, the local derivative alone. By how much does y \
 change with v1?
     """
-    if _is_open(answer):
-        return _unanswered(name)
     of = scalar_of(of)
     if isinstance(of, Puzzle):
         return of.check(answer)
@@ -554,8 +541,6 @@ class Puzzle:
             TypeError: the name is no text.
             ValueError: there is no such engine, or it gives the numbers of another.
         """
-        if _is_open(name):
-            return _unanswered(None)
         if not isinstance(name, str):
             raise TypeError(f"A puzzle is answered by the name of an engine, not {describe(name)}.")
         if name not in self.names:
