@@ -498,3 +498,13 @@ def test_a_verdict_shows_itself() -> None:
     assert isinstance(wrong, Verdict)
     assert "✓" in check(6, of=x * x, by=x)._repr_html_()
     assert "<img" in puzzle(squares()[2], 1)._repr_mimebundle_()["text/html"]
+
+
+@pytest.mark.parametrize("answer", [..., [1.0, ...], {"a": ..., "b": 2.0}])
+def test_the_dots_of_an_exercise_are_no_answer_yet(answer: object) -> None:
+    a, b = Value(2.0, "a"), Value(3.0, "b")
+    by = {"a": a, "b": b} if answer is not ... else a
+    verdict = check(answer, of=a * b, by=by)
+    assert not verdict
+    assert str(verdict) == "Write your answer in place of the dots."
+    assert str(check(lambda x: ..., of=lambda x: x * x)) == str(verdict)

@@ -30,6 +30,7 @@ from glassgrad.viz.suspects import Question
 
 MOST_DIGITS = 9
 """An answer may be rounded; of more digits than these nobody asks that they agree."""
+OPEN = "Write your answer in place of the dots."
 _tries: dict[int, int] = {}
 """How often a question got a wrong answer, by its key: the next hint is one further."""
 
@@ -88,7 +89,7 @@ def check(answer: Any, of: Any, by: Any = None, *, name: str | None = None) -> V
 
     Args:
         answer: a number; as many as there are in `by` or `of`; a function if `of` is one; the name
-            of an engine if `of` is a puzzle.
+            of an engine if `of` is a puzzle; `...` for none yet.
         of: the Value that is asked for; or a number, an array or nested lists, which are compared;
             or a function of numbers or an operation of the table; or a `puzzle`.
         by: if given, the derivative of `of` is asked for: by this Value of its graph, by each of
@@ -113,6 +114,8 @@ def check(answer: Any, of: Any, by: Any = None, *, name: str | None = None) -> V
 change with v1?
     """
     of = scalar_of(of)
+    if _is_open(answer):
+        return Verdict(False, OPEN)
     if isinstance(of, Puzzle):
         return of.check(answer)
     if isinstance(of, Value):
@@ -128,6 +131,13 @@ change with v1?
 
 
 # Answers and their digits.
+
+
+def _is_open(answer: Any) -> bool:
+    """Whether an answer, or a part of it, is still the three dots of an exercise."""
+    if isinstance(answer, Mapping):
+        return any(map(_is_open, answer.values()))
+    return answer is ... or (isinstance(answer, (list, tuple)) and any(map(_is_open, answer)))
 
 
 def _number(answer: Any, role: str) -> float:
@@ -372,6 +382,8 @@ def _of_function(answer: Any, of: Callable[..., Any], by: Any, name: str | None)
         at = f"At {', '.join(f'{n} = {x:g}' for n, x in zip(names, point))}"
         try:
             result = answer(*point)
+            if _is_open(result):
+                return Verdict(False, OPEN)
         except Exception as fault:  # whatever the reader's function raises is said
             problem = f"{at} it raises {type(fault).__name__}: {clipped(str(fault))}"
             return _wrong(name, problem if problem.endswith(".") else f"{problem}.")
