@@ -1,9 +1,9 @@
 """Build the site: `python docs/build.py`, then open `build/site/index.html`.
 
 It needs `pip install '.[site]'` and no network, neither while it is built nor when it is read. The
-pages are those of this folder, the notebooks, and what is written from the package itself: the table
-of operations with a plot and both forms of every derivative (`_extensions/operations.py`), and the
-reference from the docstrings (`_extensions/reference.py`). A warning is an error.
+pages are those of this folder, the notebooks, and what is written from the package itself: the
+table of operations with a plot and both forms of every derivative (`_extensions/operations.py`),
+and the reference from the docstrings (`_extensions/reference.py`). A warning is an error.
 """
 
 from __future__ import annotations

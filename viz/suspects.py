@@ -21,8 +21,7 @@ from glassgrad.engine.compiling.result import Total
 from glassgrad.engine.op import HARD_PLACE
 from glassgrad.viz.backprop import backprop
 from glassgrad.viz.derivation import derivation
-from glassgrad.viz.diagram import Diagram
-from glassgrad.viz.diagram import Node
+from glassgrad.viz.diagram import Diagram, Node
 
 Suspect = tuple[float, str]
 """The number that a mistake gives, and what to say of it."""

@@ -14,9 +14,10 @@ from __future__ import annotations
 import ast
 from typing import Any, ClassVar
 
-import glassgrad
 from docutils import nodes
 from docutils.parsers.rst import Directive, directives
+
+import glassgrad
 
 
 class Stage(Directive):

@@ -1,4 +1,4 @@
-"""The page of the table of operations: every row with its plot and both forms of its derivatives."""
+"""The page of the table of operations: each row, its plot, both forms of its derivatives."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ The whole calculus of glassgrad is one table, one row an operation. From its row
 (`glassgrad.tanh(x)`), the method (`x.tanh()`), the operator, gradients of any order, the array
 programs of `compiled`, the functions of the live page, and this page.
 
-Of each derivative there are two forms where one would lose digits: the *textbook's*, which the steps
-and drawings show, and the one that is *computed*. A test holds them equal. `glassgrad.source_of(row)`
-prints the method that is made from a row, and `plot_operation("tanh")` these plots; the file is
-`engine/table.py`. Rows of [your own](engine.md#operations-of-your-own) are rows as these are.
+Of each derivative there are two forms where one would lose digits: the *textbook's*, which the
+steps and drawings show, and the one that is *computed*. A test holds them equal.
+`glassgrad.source_of(row)` prints the method that is made from a row, and `plot_operation("tanh")`
+these plots; the file is `engine/table.py`. Rows of [your own](engine.md#operations-of-your-own) are rows as these are.
 """
 _LONGEST = 110
 _GROUPS = {
@@ -64,9 +64,7 @@ def section(row: Operation, source: Path) -> Iterator[str]:
         yield from (f"![{row.name} and its derivative, plotted](plots/{row.name}.svg)", "")
 
 
-def derivatives(
-    row: Operation, operands: list[Formula], position: int, name: str
-) -> Iterator[str]:
+def derivatives(row: Operation, operands: list[Formula], position: int, name: str) -> Iterator[str]:
     textbook = derivative_formula(row, operands, position)
     if textbook is None:
         yield f"<tr><th>by {html.escape(name)}<td>none flows: it is constant but for its jumps"

@@ -66,10 +66,9 @@ def entry(name: str, home: str) -> Iterator[str]:
     yield ""
 
 
-def bars_as_text(
-    app: object, what: str, name: str, thing: object, options: object, lines: list[str]
-) -> None:
+def bars_as_text(*event: Any) -> None:
     """In docstrings |x| is an absolute value, and not a substitution."""
+    lines: list[str] = event[-1]
     is_example = False
     for place, line in enumerate(lines):
         is_example = line.lstrip().startswith(">>>") or (is_example and bool(line.strip()))
