@@ -22,7 +22,8 @@ programs of `compiled`, the functions of the live page, and this page.
 Of each derivative there are two forms where one would lose digits: the *textbook's*, which the
 steps and drawings show, and the one that is *computed*. A test holds them equal.
 `glassgrad.source_of(row)` prints the method that is made from a row, and `plot_operation("tanh")`
-these plots; the file is `engine/table.py`. Rows of [your own](engine.md#operations-of-your-own) are rows as these are.
+these plots; the file is `engine/table.py`. Rows of
+[your own](engine.md#operations-of-your-own) are rows as these are.
 """
 _LONGEST = 110
 _GROUPS = {
