@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "docs" / "_extensions")]
 import operations  # noqa: E402
 import reference  # noqa: E402
 
-MOVED = {"../notebooks/": "course/", "../docs/": "../", "../README.md": "index.md"}
+MOVED = {"../../docs/": "../../", "../docs/": "../", "docs/": "", "../notebooks/": "course/"}
 """Where links lead that are right in a checkout."""
 
 

@@ -12,12 +12,17 @@ HTML. With `:hide-code:` the code is left out.
 from __future__ import annotations
 
 import ast
+import linecache
 from typing import Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import Directive, directives
 
 import glassgrad
+
+
+NAME = "example.py"
+"""What the page calls the file of the code."""
 
 
 class Stage(Directive):
@@ -39,13 +44,14 @@ class Stage(Directive):
 
 def shown_by(code: str) -> Any:
     """What the last line of some code gives."""
+    linecache.cache[NAME] = (len(code), None, code.splitlines(keepends=True), NAME)
     tree = ast.parse(code)
     last = tree.body.pop()
     if not isinstance(last, ast.Expr):
         raise ValueError(f"The last line of a stage gives nothing to show: {ast.unparse(last)}")
     names: dict[str, Any] = {name: getattr(glassgrad, name) for name in dir(glassgrad)}
-    exec(compile(tree, "<stage>", "exec"), names)
-    return eval(compile(ast.Expression(last.value), "<stage>", "eval"), names)
+    exec(compile(tree, NAME, "exec"), names)
+    return eval(compile(ast.Expression(last.value), NAME, "eval"), names)
 
 
 def html_of(shown: Any) -> str:
