@@ -3,10 +3,10 @@
     python .ci/notebooks.py [NAME ...]           execute and save with outputs
     python .ci/notebooks.py --check [NAME ...]   execute, and compare
 
-NAME is part of a file's name; without one all are executed, two at a time. In both cases every
-number in the prose must be one that the notebook computes or has in its code, rounded to the digits
-in which it is written. A date or another number from elsewhere is named in a comment of its cell:
-`<!-- given: 1986 -->`.
+NAME is part of a path below notebooks/, as 04 or vi/01; without one all are executed, two at a
+time. In both cases every number in the prose must be one that the notebook computes or has in its
+code, rounded to the digits in which it is written. A date or another number from elsewhere is named
+in a comment of its cell: `<!-- given: 1986 -->`.
 """
 
 import re
@@ -19,6 +19,7 @@ import nbformat
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = ROOT / "notebooks"
 NUMBER = r"(?<![\w.,])\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?![\w])"
 ADDRESS = re.compile(r"<!--.*?-->|\]\([^)]*\)|https?://\S+|`{3}.*?`{3}|<[^>]*>", re.DOTALL)
 GIVEN = re.compile(r"<!-- given: (.*?) -->", re.DOTALL)
@@ -88,14 +89,19 @@ def is_among(written: str, known: set[float]) -> bool:
 
 
 def problems(path: Path, check: bool) -> list[str]:
-    start = perf_counter()
+    start, name = perf_counter(), name_of(path)
     saved = nbformat.read(path, as_version=4)
     fresh = executed(saved)
     if not check:
         nbformat.write(fresh, path)
-    print(f"{path.name}: {len(fresh.cells)} cells, {perf_counter() - start:.1f} s", flush=True)
+    print(f"{name}: {len(fresh.cells)} cells, {perf_counter() - start:.1f} s", flush=True)
     found = [*(stale(saved, fresh) if check else []), *unfounded(fresh)]
-    return [f"{path.name}, {problem}" for problem in found]
+    return [f"{name}, {problem}" for problem in found]
+
+
+def name_of(path: Path) -> str:
+    """How a notebook is called: those of other languages have the same file names."""
+    return path.relative_to(NOTEBOOKS).as_posix()
 
 
 def main() -> int:
@@ -103,9 +109,9 @@ def main() -> int:
     names = [argument for argument in sys.argv[1:] if argument != "--check"]
     paths = [
         path
-        for path in sorted((ROOT / "notebooks").rglob("*.ipynb"))
+        for path in sorted(NOTEBOOKS.rglob("*.ipynb"))
         if ".ipynb_checkpoints" not in path.parts
-        and (not names or any(name in path.name for name in names))
+        and (not names or any(name in name_of(path) for name in names))
     ]
     with ThreadPoolExecutor(2) as pool:
         found = [each for every in pool.map(lambda p: problems(p, check), paths) for each in every]
