@@ -33,7 +33,12 @@ class SourceLine(NamedTuple):
         return linecache.getline(self.file, self.number).strip()
 
     def __str__(self) -> str:
-        return f"{self.file}, line {self.number}"
+        return f"{'a notebook cell' if self._is_of_cell else self.file}, line {self.number}"
+
+    @property
+    def _is_of_cell(self) -> bool:
+        """Whether the file is one that a notebook's kernel made up, with another name each time."""
+        return os.path.basename(os.path.dirname(self.file)).startswith("ipykernel_")
 
 
 def line_of(code: CodeType | None, instruction: int) -> SourceLine | None:
@@ -48,7 +53,9 @@ def line_of(code: CodeType | None, instruction: int) -> SourceLine | None:
 
 def place(line: SourceLine | None) -> str:
     """A line for an error message."""
-    return "outside of all your files" if line is None else f"at {line}"
+    if line is None:
+        return "outside of all your files"
+    return f"{'in' if line._is_of_cell else 'at'} {line}"
 
 
 class _Latest:

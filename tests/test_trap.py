@@ -146,6 +146,12 @@ def test_the_line_is_that_of_the_call_of_a_module() -> None:
     assert message.endswith(f"created at {__file__}, line {here() - 1}.")
 
 
+def test_a_line_of_a_notebook_does_not_name_the_file_that_the_kernel_made_up() -> None:
+    source = compile("w.log()", "/tmp/ipykernel_2054/2360590711.py", "eval")
+    message = trapped(lambda: eval(source, {"w": Value(0.0, label="w")}))
+    assert message == "log(w = 0) is -inf. It was created in a notebook cell, line 1."
+
+
 # What is not finite from the beginning: the sentence names the first operation that meets it.
 
 

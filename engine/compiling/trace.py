@@ -22,7 +22,7 @@ from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.methods import record
 from glassgrad.engine.misuse import name
 from glassgrad.engine.op import TABLE, Notation, Operation
-from glassgrad.engine.provenance import is_of_user
+from glassgrad.engine.provenance import SourceLine, is_of_user, place
 from glassgrad.engine.value import Value, number_of
 
 REMEDIES = {
@@ -169,7 +169,7 @@ def _place() -> str:
         frame = frame.f_back  # type: ignore[assignment]
     if frame is None:
         return ""
-    return f" at {frame.f_code.co_filename}, line {frame.f_lineno}"
+    return f" {place(SourceLine(frame.f_code.co_filename, frame.f_lineno))}"
 
 
 def graph_of(
