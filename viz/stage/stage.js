@@ -573,7 +573,7 @@ function setUp(root, moved) {
     input.addEventListener("pointerdown", (event) => event.stopPropagation());
     input.addEventListener("blur", () => { if (!isDone) { const ok = !Number.isNaN(typed(input.value)); end(ok); } });
     input.focus();
-    if (!key || key === "Enter") { input.setSelectionRange(input.value.length, 0, "backward"); input.scrollLeft = 0; }
+    if (!key || key === "Enter") { input.setSelectionRange(0, input.value.length, "backward"); input.scrollLeft = 0; }
   }
 
   var remembering, undo, rateField; /* made below, used by `changed` */
