@@ -55,6 +55,7 @@ def broken(pages: dict[Path, Page]) -> Iterator[str]:
                 outside |= {link} if link.startswith("http") else set()
                 continue
             address, place = urldefrag(unquote(link))
+            address = address.partition("?")[0]
             target = (path.parent / address).resolve() if address else path
             if not target.exists():
                 yield f"{name(path)}: {link} leads nowhere"
