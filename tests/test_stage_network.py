@@ -1,4 +1,4 @@
-"""The network on the stage tells only what is so: what moves, and every bias that a sum contains."""
+"""The network on the stage tells only what is so: what moves, and every bias of a sum."""
 
 from typing import Any
 
