@@ -340,8 +340,8 @@ def _step(said: Told, places: Mapping[int, int], *, is_live: bool) -> dict[str, 
 def formula(diagram: Diagram, root: int) -> str:
     """The expression behind a node in MathML, each part of it an `<mrow data-n="its index">`.
 
-    A node that is used several times is defined before, in a row of its own. Of an expression that
-    is too long what modules compute is written as their calls: "MLP(x)".
+    A node that is used several times is defined before; each row is an element `<math>` of its own.
+    Of an expression that is too long what modules compute is written as their calls: "MLP(x)".
 
     Returns:
         The markup; "" for an expression that is still too long, or none at all.
@@ -373,10 +373,7 @@ def formula(diagram: Diagram, root: int) -> str:
         elif i == root:
             rows.append(_part(i, text))
         markup[i] = _part(i, text), binds
-    if len(rows) == 1:
-        return f"<math>{rows[0]}</math>"
-    table = "".join(f"<mtr><mtd>{row}</mtd></mtr>" for row in rows)
-    return f"<math><mtable>{table}</mtable></math>"
+    return "".join(f"<math>{row}</math>" for row in rows)
 
 
 def _calls(diagram: Diagram, root: int) -> dict[int, str]:

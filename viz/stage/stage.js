@@ -33,14 +33,14 @@ function setUp(root, moved) {
 
   const page = make("div", "gg-stage", root);
   const top = make("header", "gg-top", page);
-  const formula = formulaIn(top, data.formula, data.lines, { point, pick: jump });
-  const levels = folded ? levelsIn(top) : () => undefined;
+  const aside = make("div", "gg-aside", top), formula = formulaIn(top, aside, data.formula, data.lines, { point, pick: jump });
+  const levels = folded ? levelsIn(aside) : () => undefined;
   const timeline = timelineIn(page, leap, first, data.all || allSteps.length);
   const middle = make("div", "gg-middle", page);
   const frame = make("div", "gg-frame", middle);
   const svg = drawn("svg", { "class": "gg-picture", role: "group", "aria-label": "Graph" }, frame);
   const world = drawn("g", { "class": "gg-world" }, svg);
-  const tools = make("div", "gg-tools", top), minimap = drawn("svg", { "class": "gg-minimap", "aria-hidden": true }, frame);
+  const tools = make("div", "gg-tools", aside), minimap = drawn("svg", { "class": "gg-minimap", "aria-hidden": true }, frame);
   const camera = cameraOn(frame, world, (view) => { showMinimap(view); cull(view); },
     () => Boolean(root.dataset.focus) || root.contains(document.activeElement));
   const showEquation = equationIn(page);
