@@ -81,3 +81,40 @@ def test_keys_bring_the_part_that_they_reach_into_view(new_page: Pages) -> None:
     for _ in range(24):
         one.press("ArrowRight")
     assert tail.evaluate("part => part.scrollLeft") > 100
+
+
+NAMES = """root => Object.fromEntries([...root.querySelectorAll(".gg-leaf")].map(box => {
+  const name = box.querySelector(".gg-name"), arrows = box.querySelector(".gg-handle");
+  const spans = [...name.querySelectorAll("tspan")].map(part => part.textContent);
+  const gap = arrows.getBoundingClientRect().left - name.getBoundingClientRect().right;
+  return [box.getAttribute("aria-label"), [spans, gap > 0]];
+}))"""
+
+
+def test_names_have_one_rule_for_their_index_and_leave_room_for_the_arrows(new_page: Pages) -> None:
+    names = [
+        "w1",
+        "b_2",
+        "w0_3",
+        "w_coffee",
+        "a_name_that_is_longer_than_any_box",
+        "WWWWWWWWWWWW_12",
+    ]
+    total = Value(0.0, label="λ1")
+    for name in names:
+        total = total + Value(1.0, label=name)
+    one = document(new_page, backprop(total), viewport={"width": 1280, "height": 720})
+    found = one.root.evaluate(NAMES)
+    assert all(is_free for _, is_free in found.values()), found
+    spans = {name: texts for name, (texts, _) in found.items()}
+    assert spans["w1"] == ["w", "1"]
+    assert spans["b_2"] == ["b", "2"]
+    assert spans["w0_3"] == ["w", "0,3"]
+    assert spans["λ1"] == ["λ", "1"]
+    assert spans["w_coffee"] == ["w_coffee"]
+    assert spans["a_name_that_is_longer_than_any_box"][0].endswith("…")
+    assert spans["WWWWWWWWWWWW_12"][1] == "12"
+    indices = one.root.evaluate(
+        "root => [...root.querySelectorAll('.gg-formula msub')].map(part => part.textContent)"
+    )
+    assert {"w1", "b2", "w0,3", "λ1"} <= set(indices)
