@@ -76,6 +76,7 @@ def data(
         "rate": steps.learning_rate,
         "after": None if steps.new_loss is None else _number(steps.new_loss),
         "live": why_not or True,
+        "outdated": steps.diagram.outdated_note(),
         "first": told[0].step.index,
         "all": len(steps),
         "formula": formula(steps.diagram, steps.root) if len(told) >= len(steps) else "",
@@ -198,8 +199,8 @@ def _why_not_live(steps: Steps) -> str:
         )
     numbers = diagram.evaluate({node.index: node.data for node in diagram if not node.parents})
     if any(repr(number) != repr(node.data) for number, node in zip(numbers, diagram)):
-        return f"some that {diagram[steps.root].name} was computed from have changed since."
-    return ""
+        return "they no longer follow from each other."
+    return "they no longer follow from each other." if diagram.outdated else ""
 
 
 def _is_written(row: tuple[Operation, int]) -> bool:

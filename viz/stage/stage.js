@@ -73,6 +73,7 @@ function setUp(root, moved) {
   if (thrower) { make("span", "gg-hint", controls, "drag any blue number: everything follows"); }
   const saying = make("p", "gg-sentence", page);
   const note = make("p", "gg-note", page, data.live === true ? "" : data.live);
+  if (data.outdated) { make("p", "gg-note gg-alarm", page, data.outdated).setAttribute("role", "note"); }
   saying.setAttribute("aria-live", "polite");
   note.hidden = !note.textContent;
   predictor.setAttribute("aria-pressed", "false");
