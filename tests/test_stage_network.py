@@ -95,3 +95,15 @@ def test_what_is_more_than_weights_and_a_bias_is_no_neuron(new_page: Pages) -> N
     page = document(new_page, of_model(model), viewport={"width": 1280, "height": 720})
     assert not page.root.locator(".gg-disc").count()
     assert page.stage("level") != "network"
+
+
+def test_a_network_whose_steps_repeat_opens_as_a_network(new_page: Pages) -> None:
+    model = MLP(8, [13, 13, 1], seed=1)
+    loss = (model([0.1 * i for i in range(8)]) - 1.0) ** 2
+    steps = backprop(loss, learning_rate=0.1)
+    one = document(new_page, steps, viewport={"width": 1280, "height": 720})
+    assert one.stage("level") == "network"
+    for level in ("scalars", "layer 2, neuron 3"):
+        one.stage("open", level)
+        one.stage("go", 5)
+        assert one.root.locator("[data-role=receiver]").count()

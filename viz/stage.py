@@ -122,9 +122,16 @@ def has_folds(steps: Steps) -> bool:
 
 def shown_steps(steps: Steps) -> list[Step]:
     """The steps on the page: all, or of very many those around the seed."""
+    if _is_short(steps):
+        return list(steps)
     seed = next(step.index for step in steps if step.phase == "seed")
     first = max(0, min(seed - _BEFORE_SEED, len(steps) - MOST_STEPS))
     return steps[first : first + MOST_STEPS]
+
+
+def _is_short(steps: Steps) -> bool:
+    """Whether all steps are shown; those of an update are short, and not counted."""
+    return sum(step.phase != "update" for step in steps) <= MOST_STEPS
 
 
 def all_told(steps: Steps) -> list[Told]:
@@ -192,7 +199,7 @@ def _why_not_live(steps: Steps) -> str:
     diagram = steps.diagram
     if compiled := [node.function for node in diagram if node.is_compiled]:
         return f"{compiled[0]} is compiled, and its array program runs in Python alone."
-    if len(diagram) > MOST_LIVE or len(steps) > MOST_STEPS:
+    if len(diagram) > MOST_LIVE or not _is_short(steps):
         return (
             f"the graph has {len(diagram):,} nodes in {len(steps):,} steps, and a page "
             f"computes up to {MOST_LIVE:,} in {MOST_STEPS:,}."

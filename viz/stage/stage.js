@@ -12,7 +12,7 @@ const PACE = 2000, CALM_PACE = 4000; /* how long a step stays while playing, in 
 function setUp(root, moved) {
   const data = JSON.parse(root.querySelector(".gg-data").textContent);
   DIGITS = data.digits;
-  const graph = graphIn(data, operations), allSteps = data.steps, first = data.first || 0;
+  const graph = graphIn(data, operations), allSteps = unpacked(data), first = data.first || 0;
   const names = graph.nodes.map((node, i) => [i, node.n]).filter(([i]) => graph.nodes[i].k === "leaf");
   const network = typeof networkOf === "function" ? networkOf(graph) : null; /* left out where none is */
   const folding = typeof foldingOf === "function" ? foldingOf(graph, network ? [] : data.series || []) : null;
