@@ -114,10 +114,27 @@ def _latex_literal(number: float) -> str:
     return digits.replace("inf", r"\infty").replace("nan", r"\mathrm{nan}")
 
 
+_INDEXED = re.compile(r"([A-Za-z\u0370-\u03ff]+)_?(\d+(?:_\d+)?)", re.ASCII)
+
+
+def letters_and_index(name: str) -> tuple[str, str]:
+    """A name as mathematics writes it: letters, and digits that become an index below.
+
+    An underscore may stand before the digits; a second index follows a comma. Any other name is
+    shown as it is, and has no index. The boxes of the stage follow the same rule (`picture.js`).
+
+    >>> letters_and_index("w1"), letters_and_index("b_2"), letters_and_index("w0_3")
+    (('w', '1'), ('b', '2'), ('w', '0,3'))
+    >>> letters_and_index("w_coffee")
+    ('w_coffee', '')
+    """
+    found = _INDEXED.fullmatch(name)
+    return (found[1], found[2].replace("_", ",")) if found else (name, "")
+
+
 def latex_name(name: str) -> str:
     """A name as LaTeX: letters with digits get an index, all else is shown literally."""
-    stem = name.rstrip("0123456789")
-    index = name[len(stem) :]
+    stem, index = letters_and_index(name)
     if stem in _GREEK:
         letters = "\\" + stem
     elif len(stem) == 1 and stem.isascii() and stem.isalpha():

@@ -11,7 +11,7 @@ import os
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import cache
 from itertools import count
 from math import inf, nan
@@ -162,10 +162,16 @@ def _source(operation: Operation, arity: int, printer: Printer) -> RowSource:
 def _reducer() -> Callable[[Formula], Formula]:
     """A function that opens rows, and makes equal parts one object, also in several formulas."""
     same: dict[object, Formula] = {}
+    known: dict[Formula, Formula] = {}
 
-    @cache
     def reduced(formula: Formula) -> Formula:
-        operation, operands = formula.operation, tuple(map(reduced, formula.operands))
+        for part in _parts([formula], known=known):  # after its operands: none is too deep
+            known[part] = one(part)
+        return known[formula]
+
+    def one(formula: Formula) -> Formula:
+        operation = formula.operation
+        operands = tuple([known[operand] for operand in formula.operands])
         if operation in (abs, neg) and operands[0].operation is neg:
             operands = operands[0].operands
             if operation is neg:
@@ -174,8 +180,8 @@ def _reducer() -> Callable[[Formula], Formula]:
         if opened is not None:
             return reduced(opened)
         key = (operation, formula.name, repr(formula.number), *map(id, operands))
-        one = Formula(operation, operands, name=formula.name, number=formula.number)
-        return same.setdefault(key, one)
+        found = Formula(operation, operands, name=formula.name, number=formula.number)
+        return same.setdefault(key, found)
 
     return reduced
 
@@ -194,23 +200,24 @@ def _opened(operation: Operation, operands: tuple[Formula, ...]) -> Formula | No
         return None
 
 
-def _parts(roots: Iterable[Formula], *, only_certain: bool = False) -> list[Formula]:
-    """The parts of formulas, each once and after its operands.
+def _parts(
+    roots: Iterable[Formula], *, only_certain: bool = False, known: Container[Formula] = ()
+) -> list[Formula]:
+    """The parts of formulas, each once and after its operands, without those that are known.
 
     Certain is what is computed whatever is chosen; all else only where it is chosen.
     """
     found: dict[int, Formula] = {}
-
-    def visit(part: Formula) -> None:
-        if id(part) in found:
-            return
-        is_choice = part.operation is not None and part.operation.selects
-        for operand in part.operands[:1] if only_certain and is_choice else part.operands:
-            visit(operand)
-        found[id(part)] = part
-
-    for root in roots:
-        visit(root)
+    left = [(root, False) for root in reversed(list(roots))]
+    while left:
+        part, is_entered = left.pop()
+        if is_entered:
+            found.setdefault(id(part), part)
+        elif id(part) not in found and part not in known:
+            is_choice = part.operation is not None and part.operation.selects
+            certain = part.operands[:1] if only_certain and is_choice else part.operands
+            left.append((part, True))
+            left += [(operand, False) for operand in reversed(certain)]
     return list(found.values())
 
 

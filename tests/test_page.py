@@ -11,15 +11,17 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lecture import lecture_neuron
 from markup import SVG, Elements, picture, without_scripts
 
-from glassgrad import Backprop, Neuron, Value, backprop, step_neuron
+from glassgrad import Backprop, Neuron, Value, backprop, engine, step_neuron
 from glassgrad.engine.printing import short
+from glassgrad.viz import stage
 from glassgrad.viz.assets import compact_style, compacted, stage_script
-from glassgrad.viz.page import Page
+from glassgrad.viz.page import Page, _with_texts, packed
 from glassgrad.viz.told import tell
 
 
@@ -240,3 +242,46 @@ def test_the_data_are_json_whatever_the_numbers(x: float) -> None:
 )
 def test_what_is_left_of_a_script_means_the_same(script: str, short: str) -> None:
     assert compacted(script) == short
+
+
+def unpacked(data: dict) -> list[dict]:
+    """The steps of a page as `stage/numbers.js` reads them."""
+
+    def text_of(text: Any, own: list) -> Any:
+        found = data["texts"][text] if isinstance(text, int) else text
+        if isinstance(found, str):
+            return found
+        return [[*p, *own] if isinstance(p, list) and len(p) == 1 and own else p for p in found]
+
+    steps = []
+    for step in data["steps"]:
+        own = step["edges"][0] if step["edges"] else []
+        steps.append(_with_texts(step, lambda text, own=own: text_of(text, own)))
+    return steps
+
+
+@pytest.mark.parametrize("learning_rate", [None, 0.1])
+def test_packing_the_data_of_a_page_loses_nothing(learning_rate: float | None) -> None:
+    x = Value(2.0, label="x")
+    y = (x * x + x.tanh() - 3.0 * x).relu() ** 2
+    steps = backprop(y, learning_rate=learning_rate)
+    whole = json.loads(json.dumps(stage.data(steps)))
+    short = json.loads(json.dumps(packed(stage.data(steps))))
+    assert unpacked(short) == whole["steps"]
+    assert len(json.dumps(short)) < 0.95 * len(json.dumps(whole))
+    assert data_of(steps) == short
+
+
+def test_the_steps_of_an_update_do_not_make_a_graph_too_large() -> None:
+    """More than the limit with them, and live nevertheless."""
+    leaves = [Value(1.0 + i / 1000) for i in range(450)]
+    total = leaves[0] * leaves[0]
+    for leaf in leaves:
+        total = engine.sum([total, leaf, leaf])
+    total = total * total
+    steps = backprop(total, learning_rate=0.1)
+    counted = [step for step in steps if step.phase != "update"]
+    assert len(counted) <= stage.MOST_STEPS < len(steps)
+    found = data_of(steps)
+    assert found["live"] is True
+    assert len(found["steps"]) == len(steps)

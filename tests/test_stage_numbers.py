@@ -510,7 +510,9 @@ def test_a_network_shows_each_number_where_it_belongs(new_page: Pages) -> None:
             continue
         at = int(says["layer"].removeprefix("layer ")) - 1
         layer, sources = right[at], len(right[at]["in"])
-        weights, gradients = one.root.locator(".gg-drawer-table > div table").evaluate_all(TABLES)
+        weights, gradients, *new = one.root.locator(".gg-drawer-table > div table").evaluate_all(
+            TABLES
+        )
         names = [f"neuron {k + 1}" for k in range(sources)] if at else ["x1", "x2"]
         assert weights[1] == gradients[1] == ["neuron", *names, "bias"]
         for (_, _, rows), w, b in ((weights, "W", "b"), (gradients, "∂W", "δ")):
@@ -518,6 +520,12 @@ def test_a_network_shows_each_number_where_it_belongs(new_page: Pages) -> None:
             for cells, in_w, in_b in zip(rows, layer[w], layer[b], strict=True):
                 assert cells[1:] == [short(x) for x in (*in_w, in_b)]
                 compared += len(cells) - 1
+        assert len(new) == (says["phase"] == "update")
+        for _, _, rows in new:
+            for k, row in enumerate(rows):
+                before = (*layer["W"][k], layer["b"][k])
+                slopes = (*layer["∂W"][k], layer["δ"][k])
+                assert row[1:] == [short(x - 0.1 * g) for x, g in zip(before, slopes)]
         if says["phase"] == "backward":
             equation = one.shown()["equations"]
             few = layer["δ"] if len(layer["δ"]) <= 3 else layer["δ"][:2]

@@ -19,6 +19,7 @@ from glassgrad.engine.printers import (
     Numbers,
     Printer,
     Style,
+    letters_and_index,
     number_text,
     slots,
 )
@@ -70,11 +71,12 @@ def mathml(formula: Formula) -> str:
 
 def identifier(label: str) -> str:
     """A label as MathML: letters with digits get an index, all else is shown literally."""
-    stem = label.rstrip("0123456789")
-    if not (stem.isalpha() and stem.isascii()):
-        return f"<mtext>{html.escape(visible(label))}</mtext>"
-    letters, index = f"<mi>{stem}</mi>", label[len(stem) :]
-    return f"<msub>{letters}<mn>{index}</mn></msub>" if index else letters
+    stem, index = letters_and_index(label)
+    if index:
+        return f"<msub><mi>{stem}</mi><mn>{index}</mn></msub>"
+    if stem.isalpha() and stem.isascii():
+        return f"<mi>{stem}</mi>"
+    return f"<mtext>{html.escape(visible(label))}</mtext>"
 
 
 def _style(operation: Operation, numbers: Numbers) -> Style:

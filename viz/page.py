@@ -12,7 +12,8 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from glassgrad.viz import markup, stage
@@ -31,6 +32,8 @@ _DOCUMENT_STYLE = (
 )
 OWN = 'document.currentScript.closest(".glassgrad-stage")'
 """The element that a script stands in: there may be other stages on the page."""
+_SHORTEST = 4
+"""A text of fewer characters, as JSON, is no longer than its place."""
 _MOST_MISTAKEN = 200
 """Up to this many nodes a page shows what the wrong engines get."""
 _MOST_LISTED = 2_000
@@ -69,7 +72,7 @@ class Page:
             data["state"] = state
             if state["level"] == "scalars":
                 self.start = max(self.start, min(state["step"], told[-1].step.index))
-        self.element = self._element(steps, told, _json(data), more)
+        self.element = self._element(steps, told, _json(packed(data)), more)
 
     def _element(self, steps: Steps, told: Sequence[Told], data: str, more: str) -> str:
         below = f'<div class="gg-more">{more}</div>' if more else ""
@@ -173,6 +176,68 @@ def _mistakes(steps: Steps) -> str:
         f'<div class="gg-mistakes">{markup.scrolling_table(caption, rows, "gg-wrong", "≠")}'
         f"<ul>{''.join(reasons)}</ul></div>"
     )
+
+
+def packed(data: dict[str, Any]) -> dict[str, Any]:
+    """The data of `stage.data` in fewer characters; `unpacked` in `stage/numbers.js` undoes it.
+
+    A reference to the edge of its own step is its kind alone, and a text that several steps have
+    stands once, among the "texts"; in the steps there is its place.
+    """
+    steps = [_relative(step) for step in data["steps"]]
+    counts = Counter(json.dumps(text) for step in steps for text in _texts(step))
+    often = [text for text, count in counts.most_common() if count > 1 and len(text) > _SHORTEST]
+    places = {text: place for place, text in enumerate(often)}
+
+    def placed(text: Any) -> Any:
+        return places.get(json.dumps(text), text)
+
+    return {
+        **data,
+        "texts": [json.loads(text) for text in often],
+        "steps": [_with_texts(step, placed) for step in steps],
+    }
+
+
+def _texts(step: dict[str, Any]) -> list[Any]:
+    found: list[Any] = []
+
+    def noted(text: Any) -> Any:
+        found.append(text)
+        return text
+
+    _with_texts(step, noted)
+    return found
+
+
+def _with_texts(step: dict[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
+    """A step with each of its texts changed."""
+    return {
+        **step,
+        **{key: change(step[key]) for key in ("asks", "tells", "check")},
+        "cells": [change(cell) for cell in step["cells"]],
+        "equations": [
+            [
+                part if isinstance(part, str) else [change(part[0]), change(part[1]), *part[2:]]
+                for part in equation
+            ]
+            for equation in step["equations"]
+        ],
+    }
+
+
+def _relative(step: dict[str, Any]) -> dict[str, Any]:
+    own = step["edges"][0] if step["edges"] else None
+
+    def shortened(text: Any) -> Any:
+        if isinstance(text, str):
+            return text
+        return [
+            piece if isinstance(piece, str) or list(piece[1:]) != own else [piece[0]]
+            for piece in text
+        ]
+
+    return _with_texts(step, shortened)
 
 
 def _json(data: object) -> str:

@@ -76,6 +76,7 @@ def data(
         "rate": steps.learning_rate,
         "after": None if steps.new_loss is None else _number(steps.new_loss),
         "live": why_not or True,
+        "outdated": steps.diagram.outdated_note(),
         "first": told[0].step.index,
         "all": len(steps),
         "formula": formula(steps.diagram, steps.root) if len(told) >= len(steps) else "",
@@ -121,9 +122,16 @@ def has_folds(steps: Steps) -> bool:
 
 def shown_steps(steps: Steps) -> list[Step]:
     """The steps on the page: all, or of very many those around the seed."""
+    if _is_short(steps):
+        return list(steps)
     seed = next(step.index for step in steps if step.phase == "seed")
     first = max(0, min(seed - _BEFORE_SEED, len(steps) - MOST_STEPS))
     return steps[first : first + MOST_STEPS]
+
+
+def _is_short(steps: Steps) -> bool:
+    """Whether all steps are shown; those of an update are short, and not counted."""
+    return sum(step.phase != "update" for step in steps) <= MOST_STEPS
 
 
 def all_told(steps: Steps) -> list[Told]:
@@ -191,15 +199,15 @@ def _why_not_live(steps: Steps) -> str:
     diagram = steps.diagram
     if compiled := [node.function for node in diagram if node.is_compiled]:
         return f"{compiled[0]} is compiled, and its array program runs in Python alone."
-    if len(diagram) > MOST_LIVE or len(steps) > MOST_STEPS:
+    if len(diagram) > MOST_LIVE or not _is_short(steps):
         return (
             f"the graph has {len(diagram):,} nodes in {len(steps):,} steps, and a page "
             f"computes up to {MOST_LIVE:,} in {MOST_STEPS:,}."
         )
     numbers = diagram.evaluate({node.index: node.data for node in diagram if not node.parents})
     if any(repr(number) != repr(node.data) for number, node in zip(numbers, diagram)):
-        return f"some that {diagram[steps.root].name} was computed from have changed since."
-    return ""
+        return "they no longer follow from each other."
+    return "they no longer follow from each other." if diagram.outdated else ""
 
 
 def _is_written(row: tuple[Operation, int]) -> bool:
@@ -340,8 +348,8 @@ def _step(said: Told, places: Mapping[int, int], *, is_live: bool) -> dict[str, 
 def formula(diagram: Diagram, root: int) -> str:
     """The expression behind a node in MathML, each part of it an `<mrow data-n="its index">`.
 
-    A node that is used several times is defined before, in a row of its own. Of an expression that
-    is too long what modules compute is written as their calls: "MLP(x)".
+    A node that is used several times is defined before; each row is an element `<math>` of its own.
+    Of an expression that is too long what modules compute is written as their calls: "MLP(x)".
 
     Returns:
         The markup; "" for an expression that is still too long, or none at all.
@@ -373,10 +381,7 @@ def formula(diagram: Diagram, root: int) -> str:
         elif i == root:
             rows.append(_part(i, text))
         markup[i] = _part(i, text), binds
-    if len(rows) == 1:
-        return f"<math>{rows[0]}</math>"
-    table = "".join(f"<mtr><mtd>{row}</mtd></mtr>" for row in rows)
-    return f"<math><mtable>{table}</mtable></math>"
+    return "".join(f"<math>{row}</math>" for row in rows)
 
 
 def _calls(diagram: Diagram, root: int) -> dict[int, str]:

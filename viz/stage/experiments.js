@@ -46,12 +46,14 @@ function leafIn(place, label, graph, names) {
   return select;
 }
 
+/* Where points stand in a plot: right of the numbers at its edge, so that neither covers the other. */
 function scaled(xs, ys, width, height) {
   const finite = ys.filter(Number.isFinite), margin = 10;
   const [left, right] = [Math.min(...xs), Math.max(...xs)];
   let [low, high] = finite.length ? [Math.min(...finite), Math.max(...finite)] : [0, 1];
+  const start = 14 + (high > low ? 6 * Math.max(short(low).length, short(high).length) : 0);
   if (!(high > low)) { low -= 1; high += 1; }
-  return (x, y) => [tenth(margin + (width - 2 * margin) * (right > left ? (x - left) / (right - left) : 0.5)),
+  return (x, y) => [tenth(start + (width - start - margin) * (right > left ? (x - left) / (right - left) : 0.5)),
     tenth(height - margin - (height - 2 * margin) * (y - low) / (high - low))];
 }
 
@@ -101,7 +103,7 @@ function throwsIn(around) {
 /* A map of the result over two leaves, with the way that the throws have gone. */
 function mapIn(around, graph, names) {
   if (names.length < 2) { return () => undefined; }
-  const place = make("section", "", around);
+  const place = make("section", "gg-mapped", around);
   make("h2", "", place, "Map");
   const row = make("div", "gg-fields", place);
   const across = leafIn(row, "across ", graph, names), up = leafIn(row, " up ", graph, names);

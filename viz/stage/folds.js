@@ -8,7 +8,7 @@ const FEW_OPERATIONS = 3; /* repetitions as short as this are open with those be
 
 /* Gives how to see the graph at a step; null where nothing is folded. `series` are those of the data. */
 function foldingOf(graph, series) {
-  const { nodes } = graph, chains = nodes.map((node) => chainOf(node.r)), reach = series.map(() => 0);
+  const { nodes } = graph, chains = nodes.map((node) => chainOf(series.length ? node.r : null)), reach = series.map(() => 0);
   const isMany = nodes.map((node) => node.p.length > MOST_OPERANDS && new Set(node.p).size > MOST_OPERANDS);
   if (!series.length && !isMany.some(Boolean)) { return null; }
   series.forEach((each, s) => {

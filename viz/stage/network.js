@@ -36,27 +36,27 @@ function networkOf(graph) {
       before.every((out) => users[out].every((user) => own.has(user))));
   }
 
+  /* What a neuron sums, term by term: products of a weight of its own and a source, and a bias, which
+     neurons may share. Anything else is no neuron that can be seen as one circle. */
   function unitOf(inside) {
-    const own = new Set(inside), weights = new Map();
+    const own = new Set(inside), weights = new Map(), biases = [];
     const outs = inside.filter((i) => nodes[i].p.length && (i === graph.root || users[i].some((user) => !own.has(user))));
     if (outs.length !== 1) { return null; }
-    let bias = null, count = 0;
-    for (const i of inside) {
-      const { o, p } = nodes[i];
-      if (o === "mul" && p.length === 2) { weigh(...p); }
-      if (/^dot(_|$)/.test(o || "")) { p.slice(0, p.length / 2).forEach((leaf, k) => weigh(leaf, p[k + p.length / 2])); }
-      if (o === "add") { p.forEach((parent) => { if (own.has(parent) && !nodes[parent].p.length) { bias = parent; } }); }
+    const [out] = outs, sum = nodes[out].p.length === 1 ? nodes[out].p[0] : out, terms = [sum];
+    while (terms.length) {
+      const i = terms.pop(), { o, p } = nodes[i];
+      if (!p.length) {
+        if (nodes[i].k !== "constant" || graph.values[i] !== 0) { biases.push(i); }
+      } else if (own.has(i) && /^(add|sum_\d+)$/.test(o)) { terms.push(...p.slice().reverse()); }
+      else if (!(own.has(i) && /^(mul|dot_\d+)$/.test(o) && p.slice(0, p.length / 2).every((each, k) => weigh(each, p[k + p.length / 2])))) { return null; }
     }
-    const [out] = outs, sum = nodes[out].p.length === 1 ? nodes[out].p[0] : out;
-    const isPlain = own.has(sum) && /^(add$|sum_|dot_|mul$)/.test(nodes[sum].o || "") && weights.size === count;
-    return weights.size && isPlain ? { members: own, out, sum, weights, bias } : null;
+    return weights.size && biases.length < 2 ? { members: own, out, sum, weights, bias: biases[0] ?? null } : null;
 
     function weigh(a, b) {
       const [leaf, source] = own.has(a) && !nodes[a].p.length ? [a, b] : [b, a];
-      if (own.has(leaf) && !nodes[leaf].p.length && !own.has(source)) {
-        weights.set(source, leaf);
-        count += 1;
-      }
+      const isWeight = own.has(leaf) && !nodes[leaf].p.length && !own.has(source) && !weights.has(source);
+      if (isWeight) { weights.set(source, leaf); }
+      return isWeight;
     }
   }
 }
@@ -68,9 +68,25 @@ function networkSteps(graph, network) {
   if (!isOutput(network)) { list.push({ phase: "forward", layer: null }); }
   list.push({ phase: "seed", layer: null });
   for (let at = last; at >= 0; at -= 1) { list.push({ phase: "backward", layer: at }); }
-  if (graph.rate !== null) { network.layers.forEach((layer, at) => list.push({ phase: "update", layer: at })); }
+  if (graph.rate !== null) {
+    network.layers.forEach((layer, at) => { if (movedIn(graph, layer.units).length) { list.push({ phase: "update", layer: at }); } });
+    if (movedElsewhere(graph, network).length) { list.push({ phase: "update", layer: null }); }
+  }
   return list.map((step) => ({ ...step, node: step.layer === null ? graph.root : network.layers[step.layer].units[0].out,
     edges: [], isLayer: true, ...toldOfLayer(graph, network, step) }));
+}
+
+/* The leaves of a layer that an update moves, each once. */
+function movedIn(graph, units) { return thatMove(graph, [...weightsOf(units), ...biases(units)]); }
+
+function thatMove(graph, leaves) { return [...new Set(leaves)].filter((i) => graph.nodes[i].m); }
+
+function weightsOf(units) { return units.flatMap((unit) => [...unit.weights.values()]); }
+
+/* Those that no layer has: inputs, or what stands around the network. */
+function movedElsewhere(graph, network) {
+  const own = new Set(network.layers.flatMap(({ units }) => movedIn(graph, units)));
+  return graph.nodes.map((node, i) => i).filter((i) => graph.nodes[i].m && !own.has(i));
 }
 
 function isOutput(network) {
@@ -84,6 +100,7 @@ function toldOfLayer(graph, network, { phase, layer }) {
     return said("seed", [[[`gradient of ${root}`, `∂${root}/∂${root}`], "=", ["seed", "1", 1]]],
       `Seed: ∂${root}/∂${root} = `, "1.", ["", "", "1"]);
   }
+  if (phase === "update") { return saidOfUpdate(); }
   if (layer === null) {
     const outs = network.layers[network.layers.length - 1].units.map((unit) => unit.out);
     return said(root, [[["output of the network", values(outs)], "→", [`value of ${root}`, short(graph.values[graph.root]), 1]]],
@@ -94,16 +111,13 @@ function toldOfLayer(graph, network, { phase, layer }) {
   const outs = values(units.map((each) => each.out));
   if (phase === "forward") {
     const input = layer ? network.layers[layer - 1].name : "the inputs";
-    return said(name, [[[`weights, ${size}`, weightsIn(graph, units, before) || "W"], "·", [`from ${input}`, values(before)], "+", ["biases", values(biases(units))],
+    return said(name, [[[`weights, ${size}`, weightsIn(graph, units, before) || "W"], "·", [`from ${input}`, values(before)],
+      ...(biases(units).length ? ["+", ["biases", values(biases(units))]] : []),
       "=", [`sums of ${name}`, values(units.map((each) => each.sum))]],
     [[bend || "output", `${bend}(sums)`.replace(/^\(sums\)$/, "sums")], "=", [`output of ${name}`, outs, 1]]],
-    `Forward: ${name} takes ${before.length} numbers from ${input} and gives `, `${outs}.`, ["W · x + b", bend, outs]);
+    `Forward: ${name} takes ${before.length} numbers from ${input} and gives `, `${outs}.`, [biases(units).length ? "W · x + b" : "W · x", bend, outs]);
   }
   const deltas = vector(units.map((each) => graph.gradients[each.sum]));
-  if (phase === "update") {
-    return said(name, [[["weights", "W"], "−", ["learning rate × gradient", `${short(graph.rate)} × ∂${root}/∂W`], "=", [`new weights of ${name}`, `${size} numbers`, 1]]],
-      `Update: the ${size} weights and ${units.length} biases of ${name} move against their gradients: `, "they are in the table.", ["", "", ""]);
-  }
   const slopes = vector(units.map((each) => (each.out === each.sum ? 1 : graph.locals[each.out][0])));
   const upstream = vector(units.map((each) => graph.gradients[each.out])), next = network.layers[layer + 1];
   const first = next ? [[`δ of ${next.name}`, vector(next.units.map((each) => graph.gradients[each.sum]))], "×",
@@ -115,6 +129,28 @@ function toldOfLayer(graph, network, { phase, layer }) {
       [outer, matrix(graph, units, before), 1]]],
   `Backward, ${name}: the gradient of its outputs, ${upstream}, times the slopes ${slopes} gives δ = `,
   `${deltas}. ∂${root}/∂W is δ times each input: ${matrix(graph, units, before)}.`, [upstream, slopes, deltas]);
+
+  /* Only what moves is told: some updates leave out the biases, or the weights. */
+  function saidOfUpdate() {
+    const units = layer === null ? [] : network.layers[layer].units, of = layer === null ? "" : ` of ${network.layers[layer].name}`;
+    const groups = layer === null ? [[movedElsewhere(graph, network), "", "other leaf", "other leaves"]] :
+      [[weightsOf(units), "W", "weight", "weights"], [biases(units), "b", "bias", "biases"]];
+    const moves = groups.map(([leaves, sign, one, many]) => ({ sign, one, many, all: new Set(leaves).size, moved: thatMove(graph, leaves) }))
+      .filter(({ moved }) => moved.length);
+    const isAscent = graph.rate < 0, rate = short(Math.abs(graph.rate));
+    const told = moves.map(({ all, moved, one, many }) => (moved.length < all ? `${moved.length} of the ${all} ${many}` :
+      all > 1 ? `the ${all} ${many}` : `the ${one}`)).join(" and ");
+    const isOne = moves.length === 1 && moves[0].moved.length === 1;
+    const rows = moves.map(({ sign, one, many, all, moved }) => {
+      const name = moved.length < all ? `${moved.length} of ${all} ${many}` : moved.length > 1 ? many : one, by = sign && moved.length === all ? `∂${root}/∂${sign}` : "gradients";
+      const isShort = moved.length < 4;
+      return [[name, isShort ? values(moved) : sign || "numbers"], isAscent ? "+" : "−",
+        ["learning rate × gradient", `${rate} × ${isShort ? vector(moved.map((i) => graph.gradients[i] ?? 0)) : by}`], "=",
+        [`new ${name}${of}`, isShort ? vector(moved.map((i) => graph.moved.get(i))) : `${moved.length} numbers: see Steps`, 1]];
+    });
+    return said(layer === null ? "others" : network.layers[layer].name, rows, `Update: ${told}${of} ${isOne ? "moves" : "move"} ` +
+      `${isAscent ? "with" : "against"} ${isOne ? "its gradient" : "their gradients"}: `, "the new numbers are in the table.", ["", "", ""]);
+  }
 
   /* What is asked for, of a layer, is the number of its first neuron. */
   function said(edge, equations, asks, tells, [upstreamCell, local, result]) {
@@ -154,10 +190,12 @@ function weightsIn(graph, units, sources) {
 /* The weights of a layer and their gradients as a table: a row a neuron, a column a source. */
 function matricesIn(place, graph, network, step) {
   place.textContent = "";
+  if (step.phase === "update" && step.layer === null) { otherLeavesIn(place, graph, movedElsewhere(graph, network)); return; }
   const at = step.layer === null ? network.layers.length - 1 : step.layer, { name, units } = network.layers[at];
   const sources = sourcesOf(units), root = graph.nodes[graph.root].n;
   const from = sources.map((i) => nameOf(graph, network, i));
-  [["Weights W of " + name, (i) => graph.values[i]], [`Gradients ∂${root}/∂W of ${name}`, (i) => graph.gradients[i]]]
+  [["Weights W of " + name, (i) => graph.values[i]], [`Gradients ∂${root}/∂W of ${name}`, (i) => graph.gradients[i]],
+    ...(step.phase === "update" ? [["New weights W of " + name, (i) => graph.moved.get(i) ?? graph.values[i]]] : [])]
     .forEach(([title, number]) => {
       make("h2", "", place, title);
       const { body } = tableIn(place, ["neuron", ...from, "bias"]);
@@ -167,6 +205,16 @@ function matricesIn(place, graph, network, step) {
         [...sources.map((i) => unit.weights.get(i)), unit.bias].forEach((i) => make("td", "", row, i === null || i === undefined ? "" : short(number(i))));
       });
     });
+}
+
+function otherLeavesIn(place, graph, leaves) {
+  make("h2", "", place, "Leaves outside of the layers");
+  const { body } = tableIn(place, ["leaf", "value", "gradient", "new value"]);
+  leaves.forEach((i) => {
+    const row = make("tr", "", body);
+    make("th", "", row, graph.nodes[i].n).scope = "row";
+    [graph.values[i], graph.gradients[i], graph.moved.get(i)].forEach((number) => make("td", "", row, short(number)));
+  });
 }
 
 function nameOf(graph, network, i) {
@@ -258,7 +306,7 @@ function networkPictureIn(graph, network, isDown, pick) {
       const at = disc.column - 1, isResult = i === graph.root, isLoss = isResult && loss;
       const isKnown = at < 0 || (isLoss ? seen.some((each) => each.phase === "forward" && each.layer === null) : has("forward", at));
       const isSent = isLoss ? isSeeded : at >= 0 && (has("backward", at) || (isResult && isSeeded));
-      const role = roleOf(step, at, Boolean(isLoss)), isHidden = isAsked && role === "receiver";
+      const role = step.phase === "update" && step.layer === null ? roleOfOther(i, isResult) : roleOf(step, at, Boolean(isLoss)), isHidden = isAsked && role === "receiver";
       put(disc.value, isHidden && step.phase === "forward" ? "?" : isKnown ? brief(graph.values[i]) : "–");
       put(disc.gradient, at < 0 ? "" : isHidden && step.phase !== "forward" ? "?" :
         isSent ? brief(graph.gradients[isLoss ? i : disc.unit.sum]) : "–");
@@ -278,6 +326,12 @@ function networkPictureIn(graph, network, isDown, pick) {
       light(line, isBack ? "backward" : isForth ? "forward" : "", 0.6 + 5 * Math.min(1, Number.isFinite(share) ? share : 1));
     });
     return lit;
+  }
+
+  /* What moves and is no part of a layer is an input, or stands around the result. */
+  function roleOfOther(i, isResult) {
+    const isInput = network.inputs.includes(i), others = movedElsewhere(graph, network);
+    return (isInput ? others.includes(i) : isResult && others.some((each) => !network.inputs.includes(each))) ? "receiver" : null;
   }
 
   function roleOf(step, at, isLoss) {

@@ -79,6 +79,20 @@ function typed(text) {
   return plain === "" ? NaN : /^[-+]?inf$/.test(plain) ? numberOf(plain) : Number(plain);
 }
 
+/* The steps as Python tells them, from the shorter form of the page; see `packed` in page.py. */
+function unpacked({ steps, texts }) {
+  return steps.map((step) => {
+    const own = step.edges[0], full = (piece) => (own && piece.length === 1 && typeof piece !== "string" ? [piece[0], ...own] : piece);
+    const text = (given) => {
+      const found = typeof given === "number" ? texts[given] : given;
+      return typeof found === "string" ? found : found.map(full);
+    };
+    const equations = step.equations.map((equation) => equation.map((part) =>
+      (typeof part === "string" ? part : [text(part[0]), text(part[1]), ...part.slice(2)])));
+    return { ...step, equations, cells: step.cells.map(text), asks: text(step.asks), tells: text(step.tells), check: text(step.check) };
+  });
+}
+
 /* The numbers of a graph, which people may change. */
 function graphIn(data, operations) {
   const nodes = data.nodes, root = data.root;

@@ -33,11 +33,20 @@ function buttonIn(place, name, label, act, text) {
   return made;
 }
 
-/* The expression; each part of it is a node that can be pointed at. */
-function formulaIn(place, html, lines, { point, pick }) {
-  const box = make("div", "gg-formula", place);
-  box.innerHTML = html;
-  const line = make("div", "gg-source", place), parts = new Map();
+/* The expression; each part of it is a node that can be pointed at. A row keeps its beginning, "y =",
+   and what follows scrolls beside it, so that the part of the step is seen. In `aside` stands the line of
+   the program. */
+function formulaIn(place, aside, html, lines, { point, pick }) {
+  const box = make("div", "gg-formula"), rows = html ? rowsOfMath() : [];
+  const own = html ? null : make("div", "gg-tail", make("div", "gg-equality", box));
+  const tails = own ? [own] : rows.map((row) => row.lastChild);
+  const line = make("div", "gg-source", aside), parts = new Map();
+  place.prepend(box);
+  line.hidden = !lines.length;
+  box.classList.toggle("gg-of-step", !html);
+  tails.forEach(slidable);
+  tails.concat(box).forEach((part) => part.addEventListener("scroll", () => showEdges(part), { passive: true }));
+  new ResizeObserver(() => tails.concat(box).forEach(showEdges)).observe(box);
   box.querySelectorAll("[data-n]").forEach((part) => {
     const i = Number(part.dataset.n);
     parts.set(i, (parts.get(i) || []).concat(part));
@@ -61,11 +70,12 @@ function formulaIn(place, html, lines, { point, pick }) {
       if (at >= 0) { point(Number(all[at].dataset.n), false); }
       at = (at + by + all.length) % all.length;
       point(Number(all[at].dataset.n), true);
+      bring(all[at]);
     });
     box.addEventListener("blur", () => { if (at >= 0) { point(Number(all[at].dataset.n), false); at = -1; } });
   }
-  return { show(step, node, own) {
-    if (!html) { put(box, own); }
+  return { show(step, node, text) {
+    if (own) { put(own, text); }
     all.forEach((part) => part.classList.remove("gg-now", "gg-goal"));
     mark(step.node, "gg-now");
     (step.edges || []).forEach(([sender, k]) => markUse(sender, node(sender).p, k));
@@ -73,11 +83,37 @@ function formulaIn(place, html, lines, { point, pick }) {
     line.title = line.textNow;
   }, center() {
     const now = box.querySelector(".gg-goal") || box.querySelector(".gg-now");
-    if (now && box.scrollWidth > box.clientWidth) {
-      const inside = now.getBoundingClientRect(), outside = box.getBoundingClientRect();
-      box.scrollLeft += inside.left + inside.width / 2 - outside.left - outside.width / 2;
-    }
+    if (own) { own.scrollLeft = 0; }
+    if (now) { bring(now); }
+    tails.concat(box).forEach(showEdges);
   }, point(i, isOn) { (parts.get(i) || []).forEach((part) => part.classList.toggle("gg-hover", isOn)); } };
+
+  function rowsOfMath() {
+    box.innerHTML = html;
+    return [...box.querySelectorAll("math")].map((all) => {
+      const row = make("div", "gg-equality"), tail = make("div", "gg-tail");
+      box.replaceChild(row, all);
+      if (all.children.length === 3) {
+        const head = document.createElementNS(all.namespaceURI, "math");
+        head.append(...[...all.children].slice(0, 2));
+        row.append(head);
+      }
+      row.append(tail);
+      tail.append(all);
+      return row;
+    });
+  }
+
+  /* Scrolls so that a part is seen: its middle, or its beginning where it is longer than there is room. */
+  function bring(part) {
+    const tail = part.closest(".gg-tail"), inside = part.getBoundingClientRect();
+    if (tail && tail.scrollWidth > tail.clientWidth) {
+      const outside = tail.getBoundingClientRect();
+      tail.scrollLeft += inside.left - outside.left - Math.max(20, (outside.width - inside.width) / 2);
+    }
+    const row = part.closest(".gg-equality"), seen = box.getBoundingClientRect(), { top, bottom } = row.getBoundingClientRect();
+    if (top < seen.top) { box.scrollTop += top - seen.top; } else if (bottom > seen.bottom) { box.scrollTop += bottom - seen.bottom; }
+  }
 
   /* Of the places where an operand stands the one that the step is about. */
   function markUse(sender, operands, k) {
@@ -90,6 +126,33 @@ function formulaIn(place, html, lines, { point, pick }) {
   }
 
   function mark(i, name) { (parts.get(i) || []).forEach((part) => part.classList.add(name)); }
+}
+
+/* Where more of a part is hidden it fades out. */
+function showEdges(part) {
+  const { scrollLeft, scrollTop, scrollWidth, scrollHeight, clientWidth, clientHeight } = part;
+  tell(part, "gg-more-left", scrollLeft > 1);
+  tell(part, "gg-more-right", scrollLeft + clientWidth < scrollWidth - 1);
+  tell(part, "gg-more-above", scrollTop > 1);
+  tell(part, "gg-more-below", scrollTop + clientHeight < scrollHeight - 1);
+}
+
+/* Scrolls sideways by wheel, mouse or finger; by keys where its parts are gone through. */
+function slidable(part) {
+  let from = null, isSlid = false;
+  part.addEventListener("wheel", (event) => {
+    const by = event.deltaX || (event.shiftKey ? event.deltaY : 0), before = part.scrollLeft;
+    part.scrollLeft += by;
+    if (part.scrollLeft !== before) { event.preventDefault(); }
+  }, { passive: false });
+  part.addEventListener("pointerdown", (event) => { from = event.button ? null : [event.clientX, part.scrollLeft]; isSlid = false; });
+  part.addEventListener("pointermove", (event) => {
+    if (!from || !event.buttons) { return; }
+    isSlid = isSlid || Math.abs(event.clientX - from[0]) > 4;
+    part.scrollLeft = from[1] - (event.clientX - from[0]);
+  });
+  ["pointerup", "pointercancel"].forEach((name) => part.addEventListener(name, () => { from = null; }));
+  part.addEventListener("click", (event) => { if (isSlid) { event.stopPropagation(); } }, true);
 }
 
 /* The steps as one track, which is the slider too. Of very many steps the page has a part, which begins

@@ -1,6 +1,9 @@
 /* The picture of the graph: boxes with value and gradient, signs of operations, edges, and what moves
    along them in a step. Each is made once for a layout; a step changes texts and classes only. */
 
+const SMALLEST = 0.72; /* so much smaller may the name in a box be */
+let pen = null;
+const HANDLES = 32; /* the room of the arrows beside the name of a leaf */
 const FAR = 0.3; /* below this scale a large graph is an outline: its texts would be specks */
 const SVG = "http:" + "/" + "/www.w3.org/2000/svg";
 
@@ -12,14 +15,26 @@ function drawn(tag, attributes, parent, text) {
   return made;
 }
 
-/* A name with its index below, as in mathematics: w1, x[2], w0_3. */
-function labelled(place, name, attributes) {
+/* A name with its index below, as in mathematics and by the rule of `letters_and_index` in Python: w1,
+   b_2, w0_3. One that is too long for its room becomes smaller, and is cut where that is not enough. */
+function labelled(place, name, attributes, room) {
   const line = drawn("text", attributes, place);
-  const [, stem, index] = /^(.*?[^\d_])_?(\d+(?:_\d+)?)$/.exec(name) || [null, name, ""];
-  const room = 13 - Math.ceil(0.7 * index.length), letters = [...stem];
-  drawn("tspan", {}, line, letters.length > room ? letters.slice(0, room - 1).join("") + "…" : stem);
-  if (index) { drawn("tspan", { dy: 4, "font-size": "72%" }, line, index.replace("_", ",")); }
-  return line;
+  const [, stem, index] = /^([A-Za-z\u0370-\u03ff]+)_?(\d+(?:_\d+)?)$/.exec(name) || [null, name, ""];
+  const full = widthOfName(stem) + 0.72 * widthOfName(index), size = Math.max(SMALLEST, Math.min(1, room / full));
+  const letters = [...stem], left = room / size - 0.72 * widthOfName(index);
+  let shown = stem;
+  while (letters.length && widthOfName(shown) > left + 0.5) { letters.pop(); shown = letters.join("") + "…"; }
+  if (size < 1) { line.style.fontSize = tenth(15 * size) + "px"; }
+  drawn("tspan", {}, line, shown);
+  if (index) { drawn("tspan", { dy: 4, "font-size": tenth(10.8 * size) }, line, index.replace("_", ",")); }
+  return Math.min(room, full * size);
+}
+
+/* How wide a name is as it is set in a box: asked of a canvas, since the page would be laid out. */
+function widthOfName(text, font = "650 15px system-ui, sans-serif") {
+  pen = pen || document.createElement("canvas").getContext("2d");
+  pen.font = font;
+  return pen.measureText(text).width;
 }
 
 /* Sets a text only if it is another one, since most stay as they are from step to step. */
@@ -140,8 +155,9 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
     if (node.k === "constant") {
       box.value = drawn("text", { "class": "gg-value", x: width / 2, y: height / 2 + 6, "text-anchor": "middle" }, group);
     } else {
-      labelled(group, node.n, { "class": "gg-name", x: 13, y: 23 });
-      if (node.p.length && node.of) { drawn("text", { "class": "gg-of", x: width - 13, y: 22, "text-anchor": "end" }, group, node.of); }
+      const free = width - 26 - (node.k === "leaf" && graph.isLive ? HANDLES : 0);
+      const used = labelled(group, node.n, { "class": "gg-name", x: 13, y: 23 }, free);
+      if (node.p.length && node.of && used + widthOfName(node.of, "11px system-ui, sans-serif") + 8 <= free) { drawn("text", { "class": "gg-of", x: width - 13, y: 22, "text-anchor": "end" }, group, node.of); }
       box.value = drawn("text", { "class": "gg-value", x: 13, y: 48 }, group);
       drawn("path", { "class": "gg-rule", d: `M13 57H${width - 13}` }, group);
       box.gradient = drawn("text", { "class": "gg-gradient", x: 13, y: 75 }, group);

@@ -12,7 +12,7 @@ const PACE = 2000, CALM_PACE = 4000; /* how long a step stays while playing, in 
 function setUp(root, moved) {
   const data = JSON.parse(root.querySelector(".gg-data").textContent);
   DIGITS = data.digits;
-  const graph = graphIn(data, operations), allSteps = data.steps, first = data.first || 0;
+  const graph = graphIn(data, operations), allSteps = unpacked(data), first = data.first || 0;
   const names = graph.nodes.map((node, i) => [i, node.n]).filter(([i]) => graph.nodes[i].k === "leaf");
   const network = typeof networkOf === "function" ? networkOf(graph) : null; /* left out where none is */
   const folding = typeof foldingOf === "function" ? foldingOf(graph, network ? [] : data.series || []) : null;
@@ -33,14 +33,14 @@ function setUp(root, moved) {
 
   const page = make("div", "gg-stage", root);
   const top = make("header", "gg-top", page);
-  const formula = formulaIn(top, data.formula, data.lines, { point, pick: jump });
-  const levels = folded ? levelsIn(top) : () => undefined;
+  const aside = make("div", "gg-aside", top), formula = formulaIn(top, aside, data.formula, data.lines, { point, pick: jump });
+  const levels = folded ? levelsIn(aside) : () => undefined;
   const timeline = timelineIn(page, leap, first, data.all || allSteps.length);
   const middle = make("div", "gg-middle", page);
   const frame = make("div", "gg-frame", middle);
   const svg = drawn("svg", { "class": "gg-picture", role: "group", "aria-label": "Graph" }, frame);
   const world = drawn("g", { "class": "gg-world" }, svg);
-  const tools = make("div", "gg-tools", top), minimap = drawn("svg", { "class": "gg-minimap", "aria-hidden": true }, frame);
+  const tools = make("div", "gg-tools", aside), minimap = drawn("svg", { "class": "gg-minimap", "aria-hidden": true }, frame);
   const camera = cameraOn(frame, world, (view) => { showMinimap(view); cull(view); },
     () => Boolean(root.dataset.focus) || root.contains(document.activeElement));
   const showEquation = equationIn(page);
@@ -73,6 +73,7 @@ function setUp(root, moved) {
   if (thrower) { make("span", "gg-hint", controls, "drag any blue number: everything follows"); }
   const saying = make("p", "gg-sentence", page);
   const note = make("p", "gg-note", page, data.live === true ? "" : data.live);
+  if (data.outdated) { make("p", "gg-note gg-alarm", page, data.outdated).setAttribute("role", "note"); }
   saying.setAttribute("aria-live", "polite");
   note.hidden = !note.textContent;
   predictor.setAttribute("aria-pressed", "false");

@@ -1,0 +1,25 @@
+"""The drawer of experiments: what belongs to the throws comes first, and no number is covered."""
+
+from browsing import Pages
+from stepping import document, with_loss
+
+SECTIONS = """root => [...root.querySelectorAll(".gg-drawer-explore > section")]
+  .map(part => [part.getBoundingClientRect().top, part.querySelector("h2").textContent])
+  .sort(([a], [b]) => a - b).map(([, name]) => name)"""
+
+COVERED = """root => [...root.querySelectorAll(".gg-plot")].flatMap(plot =>
+  [...plot.querySelectorAll(".gg-tick")].map(tick => tick.getBoundingClientRect())
+    .filter(tick => [...plot.querySelectorAll("circle, .gg-curve")].some(part => {
+      const box = part.getBoundingClientRect();
+      return box.left < tick.right && box.right > tick.left && box.top < tick.bottom
+        && box.bottom > tick.top; }))).length"""
+
+
+def test_the_map_follows_the_throws_and_no_label_is_covered(new_page: Pages) -> None:
+    one = document(new_page, with_loss(), viewport={"width": 1280, "height": 720})
+    one.press("e")
+    assert one.root.evaluate(SECTIONS) == ["Nudge", "Throws", "Map"]
+    one.press("n", "n", "n")
+    assert one.root.evaluate(SECTIONS) == ["Throws", "Map", "Nudge"]
+    assert one.root.locator(".gg-tick").count() == 4
+    assert one.root.evaluate(COVERED) == 0

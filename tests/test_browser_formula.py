@@ -1,0 +1,120 @@
+"""The formula on the stage: the part of the step is seen at every size; what is hidden fades."""
+
+import pytest
+from browsing import Pages
+from stepping import document
+
+from glassgrad import Backprop, Value, backprop
+
+SIZES = [(1280, 720), (800, 600), (360, 640)]
+
+SEEN = """root => {
+  const find = name => root.querySelector(`.gg-formula .${name}`);
+  const goal = find("gg-goal") || find("gg-now");
+  const tail = goal.closest(".gg-tail") || goal.closest(".gg-equality");
+  const box = root.querySelector(".gg-formula").getBoundingClientRect();
+  const part = goal.getBoundingClientRect(), place = tail.getBoundingClientRect();
+  const start = part.left >= place.left - 1 && part.left < place.right - 10;
+  const end = part.right <= place.right + 1 || part.width > place.width - 40;
+  const whole = place.left >= 0 && place.right <= innerWidth && box.right <= innerWidth;
+  return { start, end, whole, row: part.top >= box.top - 2 && part.bottom <= box.bottom + 4 };
+}"""
+
+BEGINNINGS = """root => [...root.querySelectorAll(".gg-equality > math")].map(head => {
+  const { left, right } = head.getBoundingClientRect();
+  return [head.textContent, left >= 0 && right < innerWidth];
+})"""
+
+
+def coffee() -> Backprop:
+    """Two rows, of which the first is longer than most windows are wide."""
+    total = Value(0.0, label="start")
+    for i, name in enumerate(("coffee", "sleep", "noise", "temperature", "daylight")):
+        total = total + Value(i + 1.5, label=name) * Value(1.0 - 0.5 * i, label=f"w_{name}")
+    total.label = "alertness"
+    loss = (total - 2.5) ** 2 + (total.tanh() - total.sigmoid() * 3) ** 2
+    loss.label = "loss"
+    return backprop(loss, learning_rate=0.01)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_the_part_of_every_step_is_seen(new_page: Pages, size: tuple[int, int]) -> None:
+    width, height = size
+    one = document(new_page, coffee(), viewport={"width": width, "height": height})
+    for i in range(one.stage("count")):
+        one.stage("go", i)
+        assert all(one.root.evaluate(SEEN).values()), (i, one.root.evaluate(SEEN))
+        beginnings = one.root.evaluate(BEGINNINGS)
+        assert beginnings == [["alertness=", True], ["loss=", True]], i
+
+
+def test_what_is_hidden_fades_and_can_be_slid_into_view(new_page: Pages) -> None:
+    one = document(new_page, coffee(), viewport={"width": 360, "height": 640})
+    tail = one.root.locator(".gg-tail").first
+    left, right = "part => part.matches('.gg-more-left')", "part => part.matches('.gg-more-right')"
+    tail.evaluate("part => { part.scrollLeft = 0; }")
+    one.root.page.wait_for_function(
+        "part => !part.classList.contains('gg-more-left')", arg=tail.element_handle()
+    )
+    assert tail.evaluate(right)
+    assert not tail.evaluate(left)
+    box = tail.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] - 5, box["y"] + box["height"] / 2
+    index = one.stage("index")
+    mouse = one.root.page.mouse
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x - 120, y, steps=4)
+    mouse.up()
+    assert tail.evaluate("part => part.scrollLeft") == pytest.approx(120, abs=3)
+    assert one.stage("index") == index  # it was no click on a part
+    one.root.page.wait_for_function(
+        "part => part.classList.contains('gg-more-left')", arg=tail.element_handle()
+    )
+
+
+def test_keys_bring_the_part_that_they_reach_into_view(new_page: Pages) -> None:
+    one = document(new_page, coffee(), viewport={"width": 360, "height": 640})
+    one.root.locator(".gg-formula").focus()
+    tail = one.root.locator(".gg-tail").first
+    for _ in range(24):
+        one.press("ArrowRight")
+    assert tail.evaluate("part => part.scrollLeft") > 100
+
+
+NAMES = """root => Object.fromEntries([...root.querySelectorAll(".gg-leaf")].map(box => {
+  const name = box.querySelector(".gg-name"), arrows = box.querySelector(".gg-handle");
+  const spans = [...name.querySelectorAll("tspan")].map(part => part.textContent);
+  const gap = arrows.getBoundingClientRect().left - name.getBoundingClientRect().right;
+  return [box.getAttribute("aria-label"), [spans, gap > 0]];
+}))"""
+
+
+def test_names_have_one_rule_for_their_index_and_leave_room_for_the_arrows(new_page: Pages) -> None:
+    names = [
+        "w1",
+        "b_2",
+        "w0_3",
+        "w_coffee",
+        "a_name_that_is_longer_than_any_box",
+        "WWWWWWWWWWWW_12",
+    ]
+    total = Value(0.0, label="λ1")
+    for name in names:
+        total = total + Value(1.0, label=name)
+    one = document(new_page, backprop(total), viewport={"width": 1280, "height": 720})
+    found = one.root.evaluate(NAMES)
+    assert all(is_free for _, is_free in found.values()), found
+    spans = {name: texts for name, (texts, _) in found.items()}
+    assert spans["w1"] == ["w", "1"]
+    assert spans["b_2"] == ["b", "2"]
+    assert spans["w0_3"] == ["w", "0,3"]
+    assert spans["λ1"] == ["λ", "1"]
+    assert spans["w_coffee"] == ["w_coffee"]
+    assert spans["a_name_that_is_longer_than_any_box"][0].endswith("…")
+    assert spans["WWWWWWWWWWWW_12"][1] == "12"
+    indices = one.root.evaluate(
+        "root => [...root.querySelectorAll('.gg-formula msub')].map(part => part.textContent)"
+    )
+    assert {"w1", "b2", "w0,3", "λ1"} <= set(indices)

@@ -1,0 +1,109 @@
+"""The network on the stage tells only what is so: what moves, and every bias of a sum."""
+
+from typing import Any
+
+import pytest
+from browsing import Pages
+from stepping import document
+
+from glassgrad import MLP, Backprop, Value, backprop
+from glassgrad.engine.printing import short
+
+
+def of_model(model: MLP, **options: Any) -> Backprop:
+    loss = (model([1.0, -2.0]) - 1.0) ** 2
+    loss.label = "L"
+    return backprop(loss, learning_rate=0.1, **options)
+
+
+def updates(new_page: Pages, steps: Backprop) -> list[tuple[str, str]]:
+    """What each update step of the network says, and its equations."""
+    one = document(new_page, steps, viewport={"width": 1280, "height": 720})
+    one.stage("open", "network")
+    found = []
+    for i in range(one.stage("count")):
+        one.stage("go", i)
+        if one.stage("step")["phase"] == "update":
+            shown = one.shown()
+            found.append((shown["says"], " ".join(shown["equations"])))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "moves", "stays"), [("w", "weights", "bias"), ("b", "biases", "weight")]
+)
+def test_an_update_tells_only_what_moves(
+    new_page: Pages, kind: str, moves: str, stays: str
+) -> None:
+    model = MLP(2, [3, 2], seed=1)
+    loss = sum((y - 1.0) ** 2 for y in model([1.0, -2.0]))
+    assert isinstance(loss, Value)
+    some = [p for p in model.parameters() if p.label and p.label.startswith(kind)]
+    steps = backprop(loss, learning_rate=0.1, parameters=some)
+    found = updates(new_page, steps)
+    assert len(found) == 2
+    for said, equations in found:
+        assert moves in said
+        assert moves in equations
+        assert stays not in said + equations
+
+
+def test_a_layer_of_which_nothing_moves_has_no_update_step(new_page: Pages) -> None:
+    model = MLP(2, [3, 1], seed=1)
+    last = model.layers[-1].parameters()
+    (told,) = updates(new_page, of_model(model, parameters=last))
+    assert "the 3 weights and the bias of layer 2 move against their gradients" in told[0]
+    (one,) = updates(new_page, of_model(model, parameters=last[:1]))
+    assert "1 of the 3 weights of layer 2 moves against its gradient" in one[0]
+
+
+def test_leaves_outside_of_the_layers_are_told_too(new_page: Pages) -> None:
+    model = MLP(2, [3, 1], seed=1)
+    x = [Value(1.0, label="x"), Value(-2.0, label="y")]
+    loss = (model(x) - 1.0) ** 2
+    said, equations = updates(new_page, backprop(loss, learning_rate=0.5))[-1]
+    assert "the 2 other leaves move" in said
+    new = [each.data - 0.5 * g for each, g in zip(x, _gradients(loss, x))]
+    assert f"({', '.join(map(short, new))})" in equations.replace("−", "-")
+
+
+def _gradients(loss: Value, leaves: list[Value]) -> list[float]:
+    loss.backward()
+    found = [leaf.grad for leaf in leaves]
+    assert None not in found
+    return [float(each or 0.0) for each in found]
+
+
+def test_a_bias_that_neurons_share_is_in_their_sums(new_page: Pages) -> None:
+    model = MLP(2, [2, 1], seed=1)
+    one, other = model.layers[0].neurons
+    other.b = one.b
+    page = document(new_page, of_model(model), viewport={"width": 1280, "height": 720})
+    page.stage("open", "network")
+    page.stage("go", 0)
+    (equation, _) = page.shown()["equations"]
+    shared = short(one.b.data)
+    assert f"biases({shared}, {shared})" in equation.replace("−", "-")
+    assert "the bias of layer 1" in updates(new_page, of_model(model))[0][0]
+
+
+def test_what_is_more_than_weights_and_a_bias_is_no_neuron(new_page: Pages) -> None:
+    """A weight that neurons share is not left out in silence: then the scalars are seen."""
+    model = MLP(2, [3, 1], seed=1)
+    one, other = model.layers[0].neurons[:2]
+    other.w[0] = one.w[0]
+    page = document(new_page, of_model(model), viewport={"width": 1280, "height": 720})
+    assert not page.root.locator(".gg-disc").count()
+    assert page.stage("level") != "network"
+
+
+def test_a_network_whose_steps_repeat_opens_as_a_network(new_page: Pages) -> None:
+    model = MLP(8, [13, 13, 1], seed=1)
+    loss = (model([0.1 * i for i in range(8)]) - 1.0) ** 2
+    steps = backprop(loss, learning_rate=0.1)
+    one = document(new_page, steps, viewport={"width": 1280, "height": 720})
+    assert one.stage("level") == "network"
+    for level in ("scalars", "layer 2, neuron 3"):
+        one.stage("open", level)
+        one.stage("go", 5)
+        assert one.root.locator("[data-role=receiver]").count()
