@@ -157,14 +157,14 @@ def _are_alike(numbers: Sequence[float]) -> bool:
 # Numbers, arrays, nested lists.
 
 
-def of_numbers(answer: Any, of: Any, role: str) -> tuple[list[Typed], Question]:
+def of_numbers(answer: Any, of: Any) -> tuple[list[Typed], Question]:
     """An answer and what it is compared with, entry by entry."""
     shape, entries = _array(of, "check of")
-    answer_shape, answers = _array(answer, role)
+    answer_shape, answers = _array(answer, "check(answer)")
     if shape != answer_shape:
         raise ValueError(
-            f"{role} has the shape {answer_shape}, and {shape} is asked for. Give as many numbers, "
-            "nested alike; () is one number."
+            f"check(answer) has the shape {answer_shape}, and {shape} is asked for. Give as many "
+            "numbers, nested alike; () is one number."
         )
     right = [number(x, "check of") for x in entries]
     indices = list(product(*map(range, shape)))
@@ -174,7 +174,7 @@ def of_numbers(answer: Any, of: Any, role: str) -> tuple[list[Typed], Question]:
         suspects.append((turned, "Rows and columns have changed places."))
     question = Question(right, ["".join(f"[{i}]" for i in index) for index in indices], suspects)
     question.noise = 1e-12 * max((abs(x) for x in right if math.isfinite(x)), default=0.0)
-    return [typed(x, role) for x in answers], question
+    return [typed(x, "check(answer)") for x in answers], question
 
 
 def _array(nested: Any, role: str) -> tuple[tuple[int, ...], list[Any]]:

@@ -35,6 +35,7 @@ from glassgrad.viz.answers import (
     of_function,
     of_numbers,
     plain,
+    shows,
     typed,
 )
 from glassgrad.viz.backprop import backprop
@@ -86,19 +87,16 @@ class Verdict:
         )
 
 
-def _right(name: str | None, text: str = "Right.") -> Verdict:
-    return Verdict(True, f"{name}: {text}" if name else text)
+def _wrong(text: str, hint: str = "") -> Verdict:
+    return Verdict(False, f"Not yet. {text}", hint)
 
 
-def _wrong(name: str | None, text: str, hint: str = "") -> Verdict:
-    return Verdict(False, f"{name}: Not yet. {text}" if name else f"Not yet. {text}", hint)
-
-
+RIGHT = Verdict(True, "Right.")
 NOT_ANSWERED = Verdict(False, "Not answered yet: put your answer where the dots stand.")
 """What is said of `...`, so that an exercise can stand in a notebook before it is answered."""
 
 
-def check(answer: Any, of: Any, by: Any = None, *, name: str | None = None) -> Verdict:
+def check(answer: Any, of: Any, by: Any = None) -> Verdict:
     """Whether an answer is right, and if not, where it goes wrong; without the right answer.
 
     Numbers are right when they agree to the digits that were typed, at least two.
@@ -110,7 +108,6 @@ def check(answer: Any, of: Any, by: Any = None, *, name: str | None = None) -> V
             or a function of numbers or an operation of the table; or a `puzzle`.
         by: if given, the derivative of `of` is asked for: by this Value of its graph, by each of
             several, a sequence or a dict of names, or, of a function, by its operand 0, 1, ...
-        name: what the verdict calls the answer.
 
     Raises:
         TypeError: the answer is not of the kind that is asked for, or `of` or `by` is something
@@ -135,15 +132,15 @@ change with v1?
     if isinstance(of, Puzzle):
         return of.check(answer)
     if isinstance(of, Value):
-        return _of_graph(answer, of, by, name)
+        return _of_graph(answer, of, by)
     if callable(of):
-        return _of_function(answer, of, by, name)
+        return _of_function(answer, of, by)
     if by is not None:
         raise TypeError(
             f"check differentiates a Value or a function, not {describe(of)}. Leave by=... out, or "
             "give the Value that the number was computed as."
         )
-    return _judged(*of_numbers(answer, of, _role(name)), name)
+    return _judged(*of_numbers(answer, of))
 
 
 def _is_open(answer: Any) -> bool:
@@ -153,7 +150,7 @@ def _is_open(answer: Any) -> bool:
     return answer is ... or (isinstance(answer, (list, tuple)) and any(map(_is_open, answer)))
 
 
-def _judged(answers: Sequence[Typed], question: Question, name: str | None) -> Verdict:
+def _judged(answers: Sequence[Typed], question: Question) -> Verdict:
     """The verdict on numbers, whatever the question is about."""
 
     def fits(numbers: Sequence[float]) -> bool:
@@ -162,23 +159,24 @@ def _judged(answers: Sequence[Typed], question: Question, name: str | None) -> V
     key = question.key
     if fits(question.right):
         _tries.pop(key, None)
-        return _right(name)
+        return RIGHT
     tried = _tries[key] = _tries.get(key, -1) + 1
     hint = question.hint(tried)
     for numbers, sentence in question.suspects():
         if all(map(math.isfinite, numbers)) and fits(numbers):
-            return _wrong(name, sentence, hint)
+            if not any(shows(sentence, x) for x in question.right):
+                return _wrong(sentence, hint)
     said = question.difference(answers)
-    return _wrong(name, said or hint, hint if said else "")
+    return _wrong(said or hint, hint if said else "")
 
 
 # What is asked for: a function, one number of a graph, several.
 
 
-def _of_function(answer: Any, of: Callable[..., Any], by: Any, name: str | None) -> Verdict:
+def _of_function(answer: Any, of: Callable[..., Any], by: Any) -> Verdict:
     if not callable(answer):
         raise TypeError(
-            f"check({name or 'answer'}) takes a function here, since it compares with "
+            f"check(answer) takes a function here, since it compares with "
             f"{function_name(of)}; not {describe(answer)}. Write lambda x: ..."
         )
     points, question = of_function(of, by)
@@ -188,19 +186,19 @@ def _of_function(answer: Any, of: Callable[..., Any], by: Any, name: str | None)
             result = answer(*point)
         except Exception as fault:  # whatever the reader's function raises is said
             problem = f"At {place} it raises {type(fault).__name__}: {clipped(str(fault))}"
-            return _wrong(name, f"{problem.rstrip('.')}.")
+            return _wrong(f"{problem.rstrip('.')}.")
         if _is_open(result):
             return NOT_ANSWERED
         try:
             given.append(Typed(plain(result), COMPUTED_DIGITS))
         except (TypeError, ValueError, OverflowError):
-            return _wrong(name, f"At {place} it gives {describe(result)}, which is no number.")
-    return _judged(given, question, name)
+            return _wrong(f"At {place} it gives {describe(result)}, which is no number.")
+    return _judged(given, question)
 
 
-def _of_graph(answer: Any, of: Value, by: Any, name: str | None) -> Verdict:
+def _of_graph(answer: Any, of: Value, by: Any) -> Verdict:
     if by is None or isinstance(by, Value):
-        return _judged([typed(answer, _role(name))], GraphQuestion(of, by), name)
+        return _judged([typed(answer, "check(answer)")], GraphQuestion(of, by))
     if isinstance(by, Mapping):
         names, wanted = list(map(str, by)), list(by.values())
     else:
@@ -211,14 +209,10 @@ def _of_graph(answer: Any, of: Value, by: Any, name: str | None) -> Verdict:
     answers = _answers(answer, by, names)
     questions = [GraphQuestion(of, value) for value in wanted]
     verdicts = {
-        each: _judged([typed(part, _role(each))], question, each)
+        each: _judged([typed(part, f"check({each})")], question)
         for each, part, question in zip(names, answers, questions)
     }
-    return _together(verdicts, name)
-
-
-def _role(name: str | None) -> str:
-    return f"check({name or 'answer'})"
+    return _together(verdicts)
 
 
 def _answers(answer: Any, by: Any, names: Sequence[str]) -> list[Any]:
@@ -238,17 +232,16 @@ def _answers(answer: Any, by: Any, names: Sequence[str]) -> list[Any]:
     return answers
 
 
-def _together(verdicts: dict[str, Verdict], name: str | None) -> Verdict:
-    wrong = [each for each, verdict in verdicts.items() if not verdict]
-    if not wrong:
-        return replace(_right(name), parts=verdicts)
-    first, *others = wrong
-    right = [each for each in verdicts if each not in wrong]
+def _together(verdicts: dict[str, Verdict]) -> Verdict:
+    right = [each for each, verdict in verdicts.items() if verdict]
+    if len(right) == len(verdicts):
+        return replace(RIGHT, parts=verdicts)
+    first, *others = (each for each in verdicts if each not in right)
     text = f"Right: {', '.join(right)}. " if right else ""
-    text += verdicts[first].text
+    text += f"{first}: {verdicts[first].text}"
     if others:
         text += f" Nor yet right: {', '.join(others)}."
-    return Verdict(False, f"{name}: {text}" if name else text, verdicts[first].hint, verdicts)
+    return Verdict(False, text, verdicts[first].hint, verdicts)
 
 
 # Puzzles.
@@ -309,11 +302,11 @@ class Puzzle:
                 f"{suggestion(name, self.names)}"
             )
         if name == self._secret:
-            return _right(None)
+            return RIGHT
         guessed, shown = self._shown[name], self._shown[self._secret]
         at = next(index for index in shown if guessed[index] != shown[index])
         node = self._diagram[at].name
-        return _wrong(None, f"That engine gives another gradient at {node} than is shown.")
+        return _wrong(f"That engine gives another gradient at {node} than is shown.")
 
 
 def puzzle(y: Value, seed: int | None = None) -> Puzzle:
