@@ -99,6 +99,21 @@ def test_rounding_errors_count_as_nothing() -> None:
     assert not check(1e-9, of=y, by=x)
 
 
+def test_sizes_beyond_the_floats_let_no_wrong_number_pass() -> None:
+    w = Value(1e-200, label="w")
+    y = w * 1e200 * 1e200 * 1e-300  # from w on the derivative is beyond the floats, from y on 1e100
+    assert check(1e100, of=y, by=w)
+    assert not check(5.0, of=y, by=w)
+    assert not check(5.0, of=y)
+
+
+def test_labels_that_do_not_tell_answers_apart_are_numbered() -> None:
+    a, b = Value(2.0, label="w"), Value(3.0, label="w")
+    verdict = check([3.0, 5.0], of=a * b, by=[a, b])
+    assert verdict.parts["answer 1"]
+    assert not verdict.parts["answer 2"]
+
+
 def test_the_value_and_every_derivative_of_the_lecture_are_right() -> None:
     o = lecture_neuron()
     assert check(0.7071, of=o)
@@ -153,7 +168,7 @@ AT = numbers_of(neuron_with_loss())
         (slip(loss=2 * AT["e"] ** 2), "the exponent comes down as a factor, and is one less."),
         (slip(sum=AT["w"]), "In a product, the derivative by one operand is the other"),
         (2 * slip(), "A second backward() without zero_grad() before it gives this."),
-        (1 / slip(), "That is upside down: the change of the result stands on top."),
+        (1 / slip(), "That is upside down."),
     ],
 )  # fmt: skip
 def test_the_verdict_says_which_slip_gives_the_number(answer: float, said: str) -> None:
@@ -167,6 +182,12 @@ def test_one_of_several_paths_alone_or_missing() -> None:
     x, a, y = squares()
     assert "the contribution of one use of x alone" in check(12, of=y, by=x).text
     assert "What comes by way of v1 is missing" in check(24, of=y, by=x).text
+    p = Value(2.0, label="p")
+    q = named("q", p + 1.0)
+    r = named("r", q * q)
+    z = named("z", r * p + q)  # its derivative is 9 + 2 * 6 + 1, the second by way of r
+    assert "what comes by way of r alone" in check(12, of=z, by=p).text
+    assert "What comes by way of r is missing" in check(22 - 12, of=z, by=p).text
     a = Value(1.5, label="a")
     b = named("b", a + a)
     c = named("c", b + b)
@@ -201,8 +222,6 @@ def test_the_gradient_of_another_leaf() -> None:
 def test_degrees_for_radians(name: str) -> None:
     x = Value(0.8, label="x")
     y = named("y", TABLE[name](x))
-    degrees = TABLE[name](math.radians(0.8))
-    assert "radians, not degrees" in check(degrees, of=y).text
     slope = grad(TABLE[name](z := Value(math.radians(0.8))), z)
     assert "That takes degrees" in check(slope, of=y, by=x).text
 
@@ -211,10 +230,7 @@ def test_wrong_values() -> None:
     o = lecture_neuron()
     assert "That is the value of v4, not yet of o." in check(0.8814, of=o).text
     assert repr(check(-0.7071, of=o)) == "Not yet. The size is right, the sign is not."
-    assert "b is left out." in check(math.tanh(-6.0), of=o).text
-    x, w, b = Value(2.0, label="x"), Value(3.0, label="w"), Value(0.5, label="b")
-    assert "b is taken with the other sign." in check(5.5, of=x * w + b).text
-    assert "tanh is left out." in check(6.0, of=x.tanh() * 3.0).text
+    assert "That is in degrees" in check(math.degrees(0.7071067811865476), of=o).text
 
 
 def test_the_hints_go_on_and_start_anew_when_it_was_right() -> None:
@@ -229,7 +245,7 @@ def test_the_hints_go_on_and_start_anew_when_it_was_right() -> None:
     )
     assert wrong[1].text == "Not yet. ∂L/∂w = ∂L/∂e * ∂e/∂out * ∂out/∂z * ∂z/∂v1 * ∂v1/∂w"
     assert wrong[2].text == "Not yet. ∂L/∂w = 2 * e * 1 * (1 - tanh(z) ** 2) * 1 * x"
-    assert wrong[3].text.startswith("Not yet. backprop(L) shows every step")
+    assert wrong[3].text.startswith("Not yet. backprop shows every step")
     assert wrong[4] == wrong[3]
     again = neuron_with_loss()  # the cell is run once more: the question is the same
     assert check(0.123, of=again, by=leaf(again, "w")) == wrong[4]
@@ -314,7 +330,9 @@ def test_long_graphs_are_checked_too(count: int) -> None:
     for _ in range(count):
         y = y * 1.001
     assert check(1.001**count, of=y, by=x)
-    assert "And so on, back to x. Multiply." in check(0.123, of=y, by=x).text
+    hint = check(0.123, of=y, by=x).text
+    assert "And so on, back to x. Multiply." in hint
+    assert len(hint) < 220
 
 
 def test_compiled_functions_and_modules_are_checked_too() -> None:
@@ -343,8 +361,8 @@ def test_several_answers_are_told_apart() -> None:
     assert verdict.parts["x1"]
     assert not verdict.parts["w1"]
     assert verdict.text.startswith("Right: x1. w1: Not yet. The size is right, the sign is not")
-    both = check({"p": 1.5, "q": 3.3}, of=o, by={"p": x1, "q": w1}, name="gradients")
-    assert both.text.startswith("gradients: p: Not yet. The size is right")
+    both = check({"p": 1.5, "q": 3.3}, of=o, by={"p": x1, "q": w1})
+    assert both.text.startswith("p: Not yet. The size is right")
     assert both.text.endswith("Nor yet right: q.")
 
 
@@ -355,7 +373,7 @@ def test_arrays_and_lists_are_compared_entry_by_entry() -> None:
     assert check([[1, 2], [3, 4]], of=np.array([[1.0, 2.0], [3.0, 4.0]]))
     assert check((0.33, 0.67), of=[1 / 3, 2 / 3])
     assert "Rows and columns" in check([[1, 3], [2, 4]], of=[[1, 2], [3, 4]]).text
-    assert "stands at [1][0]" in check([[1, 2], [7, 4]], of=[[1, 2], [3, 4]]).text
+    assert "At [1][0] it is too large." in check([[1, 2], [7, 4]], of=[[1, 2], [3, 4]]).text
     assert "the sign is not" in check([-1, 2], of=[1, -2]).text
     assert "upside down" in check(4, of=0.25).text
     assert "in degrees" in check(180, of=math.pi).text
@@ -369,14 +387,14 @@ def test_arrays_and_lists_are_compared_entry_by_entry() -> None:
         (math.tanh, TABLE["tanh"], 0, "That is tanh itself, not its derivative."),
         (math.sin, TABLE["cos"], 0, "The size is right, the sign is not."),
         (lambda a, b: a, TABLE["mul"], 0, "the derivative by another operand"),
-        (lambda x: x**2, lambda x: x**2 + 3, None, "too little, everywhere by as much"),
+        (lambda x: x**2, lambda x: x**2 + 3, None, "too small, everywhere by as much"),
         (lambda x: 5 * x**2, lambda x: x**2, None, "wrong by the same factor everywhere"),
-        (lambda x: x * x if x > 1 else -5, lambda x: x * x, None, "it gives too little"),
+        (lambda x: x * x if x > 1 else -5, lambda x: x * x, None, "it is too small"),
         (lambda x: None, TABLE["exp"], None, "None, which is no number"),
         (lambda x: True, TABLE["exp"], None, "which is no number"),
         (lambda x: 1 / (x - x), TABLE["exp"], None, "it raises ZeroDivisionError: float division"),
         (lambda: 1.0, TABLE["exp"], None, "it raises TypeError"),
-        (lambda x: math.nan, TABLE["exp"], None, "it gives no number"),
+        (lambda x: math.nan, TABLE["exp"], None, "it is no number"),
     ],
 )
 def test_functions_are_compared_at_many_points(
@@ -450,7 +468,7 @@ def test_engines_that_give_the_same_numbers_are_no_puzzle() -> None:
         ({"answer": Value(1.0).grad}, ValueError, "not computed yet. Call backward"),
         ({"answer": 10**400}, OverflowError, "no float near it"),
         ({"by": 3}, TypeError, "takes a Value of the graph or several, not int 3"),
-        ({"by": ["x1"]}, TypeError, "not list|check takes 1 number"),
+        ({"by": ["x1"]}, TypeError, "check takes 1 number, not float 1.0"),
         ({"by": Value(2.0, label="z")}, ValueError, "z = 2 is not in the graph of o = 0.707107"),
         ({"answer": [1.0, 2.0], "by": [Value(1.0)]}, ValueError, "check takes 1 number, one for"),
         ({"answer": {"a": 1.0}, "by": {"b": Value(1.0)}}, ValueError, "has the names a, and by"),
@@ -482,7 +500,7 @@ def test_numbers_that_were_changed_are_no_question() -> None:
     x, w = Value(0.0, label="x"), Value(2.0, label="w")
     y = named("y", x * w)
     w.data = 3.0  # y is 0 all the same, its derivative by x is another
-    with pytest.raises(ChangedDataError, match="y was computed when its operands had other"):
+    with pytest.raises(ChangedDataError, match="no one right answer: y was computed before"):
         check(2.0, of=y, by=x)
 
 
@@ -502,9 +520,9 @@ def test_dots_are_an_answer_that_is_still_to_come() -> None:
 
 def test_a_verdict_shows_itself() -> None:
     x = Value(3.0, label="<b>")
-    wrong = check(9.0, of=x * x, by=x, name="slope")
+    wrong = check(9.0, of=x * x, by=x)
     assert repr(wrong) == (
-        "slope: Not yet. That is the value of v1. Asked for is by how much v1 changes with <b>."
+        "Not yet. That is the value of v1. Asked for is by how much v1 changes with <b>."
     )
     assert "&lt;b&gt;" in wrong._repr_html_()
     assert "<b>" not in wrong._repr_html_()

@@ -139,6 +139,8 @@ def test_each_mistake_is_found_at_its_step(step: str, old: str, new: str, said: 
     assert not verdict
     assert verdict.text.startswith(f"{step}, not yet. ")
     assert said in verdict.text
+    assert verdict.hint
+    assert verdict.hint not in verdict.text
     built = STEPS.index(step)
     if built:
         assert check_engine(engine((old, new)), through=STEPS[built - 1])

@@ -19,8 +19,8 @@ from glassgrad.engine.misuse import real
 from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import clipped, counted, describe, suggestion, told
 from glassgrad.viz.dot import DATA, FAN, NODES, Digraph, label_of, text_of
-from glassgrad.viz.drawing import check_whole
-from glassgrad.viz.markup import CLASS, DARK, figure, image, page_svg, table
+from glassgrad.viz.drawing import check_whole, spoken
+from glassgrad.viz.markup import figure, image, page_svg, table
 from glassgrad.viz.render import RendererMissingError, RenderingError, render
 
 Links = Mapping[str, Mapping[str, float]]
@@ -163,63 +163,27 @@ class Spread(Sequence[Mapping[str, float]]):
         ]
         return [("idea", "start", *steps), *rows]
 
-    def draw(self, step: int = -1) -> Picture:
-        """The network after a step, by default the last, with what flowed in it.
-
-        Raises:
-            TypeError: the step is no whole number.
-            ValueError: there is no such step.
-        """
-        check_whole("step", step, least=-len(self))
-        if step >= len(self):
-            raise ValueError(f"step is 0, the start, to {len(self) - 1}, not {step}.")
-        return Picture(self, step % len(self))
-
-    def _repr_html_(self) -> str:
-        try:
-            pictures = "".join(self.draw(step).html() for step in range(len(self)))
-        except (RendererMissingError, RenderingError) as error:
-            pictures = f"<p>{html.escape(str(error))}</p>"
-        return (
-            f'<div class="glassgrad-spread" lang="en">{pictures}'
-            f"<p>{_NOTHING_CORRECTED}</p>{table('Activation', self.rows())}</div>"
-        )
-
-
-class Picture:
-    """The network after one step of a spread. Notebooks show it.
-
-    >>> from glassgrad import Associations
-    >>> Associations({"coffee": {"friends": 0.8}}).spread("coffee").draw(1)
-    <step 1: coffee sends to friends 0.4>
-    """
-
-    def __init__(self, spread: Spread, step: int) -> None:
-        self.spread, self.step = spread, step
-
-    def __repr__(self) -> str:
-        return f"<{self.description()}>"
-
-    def description(self) -> str:
-        """What flowed, in a sentence, for those who do not see it."""
-        flow = self.spread.flows[self.step].items()
+    def description(self, step: int = -1) -> str:
+        """What flowed in a step, by default the last, in a sentence."""
+        step = self._checked(step)
+        flow = self.flows[step].items()
         sent = [f"{clipped(a)} sends to {clipped(b)} {short(x)}" for (a, b), x in flow]
-        if self.step:
-            return f"step {self.step}: {', '.join(sent) if sent else 'nothing flows'}"
-        active = [clipped(idea) for idea, activation in self.spread[0].items() if activation]
+        if step:
+            return f"step {step}: {', '.join(sent) if sent else 'nothing flows'}"
+        active = [clipped(idea) for idea, activation in self[0].items() if activation]
         return f"start: {', '.join(active) or 'nothing'} is active"
 
-    @property
-    def dot(self) -> str:
-        """The network in the DOT language: fill by activation, width by weight."""
-        associations, flow = self.spread.associations, self.spread.flows[self.step]
+    def dot(self, step: int = -1) -> str:
+        """The network after a step in the DOT language: fill by activation, width by weight."""
+        step = self._checked(step)
+        associations, flow = self.associations, self.flows[step]
         keys = {idea: f"i{i}" for i, idea in enumerate(associations.ideas)}
         graph = Digraph(
             graph_attr={"rankdir": "LR", "ranksep": "0.9", "bgcolor": "transparent"},
             node_attr={**NODES, "width": "1.1"},
             edge_attr={"fontname": NODES["fontname"], "fontsize": "10", "arrowsize": "0.9"},
         )
-        for idea, activation in self.spread[self.step].items():
+        for idea, activation in self[step].items():
             fill = f"{DATA}{round(_MOST_FILLED * activation):02x}"
             name = text_of(clipped(idea), bold=activation >= associations.threshold)
             graph.node(keys[idea], label_of(name, text_of(short(activation))), fillcolor=fill)
@@ -232,26 +196,38 @@ class Picture:
             )  # fmt: skip
         return str(graph.source)
 
-    @property
-    def svg(self) -> str:
-        """The picture as SVG, ready to stand inside a page.
+    def svg(self, step: int = -1) -> str:
+        """The network after a step, with what flowed in it, ready to stand inside a page.
 
         Raises:
+            TypeError: the step is no whole number.
+            ValueError: there is no such step.
             RendererMissingError: there is no Graphviz; the message says what to install.
         """
-        heading = f"<title>Associations</title><desc>{html.escape(self.description())}</desc>"
-        flowing = f'.{CLASS} [stroke="{DATA.lower()}"]{{stroke:{DARK[DATA]}}}'
-        dark = f"@media (prefers-color-scheme:dark){{{flowing}}}</style>"
-        return page_svg(render(self.dot, "svg"), heading).replace("</style>", dark, 1)
+        heading = spoken("Associations", self.description(step))
+        return page_svg(render(self.dot(step), "svg"), heading)
 
-    def html(self) -> str:
-        """The picture as an image with its step above it, for a page or the cell of a notebook."""
-        title = html.escape(self.description())
-        shown = figure(image(self.svg, self.description(), "max-width:100%;height:auto"))
-        return f"<p>{title}</p>{shown}"
+    def _checked(self, step: int) -> int:
+        check_whole("step", step, least=-len(self))
+        if step >= len(self):
+            raise ValueError(f"step is 0, the start, to {len(self) - 1}, not {step}.")
+        return step % len(self)
+
+    def _figure(self, step: int) -> str:
+        """The picture of a step with what flowed above it."""
+        told = self.description(step)
+        shown = figure(image(self.svg(step), told, "max-width:100%;height:auto"))
+        return f"<p>{html.escape(told)}</p>{shown}"
 
     def _repr_html_(self) -> str:
-        return self.html()
+        try:
+            pictures = "".join(map(self._figure, range(len(self))))
+        except (RendererMissingError, RenderingError) as error:
+            pictures = f"<p>{html.escape(str(error))}</p>"
+        return (
+            f'<div class="glassgrad-spread" lang="en">{pictures}'
+            f"<p>{_NOTHING_CORRECTED}</p>{table('Activation', self.rows())}</div>"
+        )
 
 
 _MOST_FILLED = 110

@@ -24,78 +24,83 @@ class Step(NamedTuple):
 
     Attributes:
         name: what is built in it.
-        needs: the attributes of the class that are needed.
+        methods: the methods that are needed, besides those of `CORE` once there is a gradient.
         programs: lines with ; between, of which the last is differentiated if `differentiates`.
         question: what to look at where the numbers are wrong.
         differentiates: whether gradients are compared too.
     """
 
     name: str
-    needs: tuple[str, ...]
+    methods: tuple[str, ...]
     programs: tuple[str, ...]
     question: str
     differentiates: bool = True
 
+    def missing(self, cls: type) -> str:
+        """The first method that is needed and not there, or ""."""
+        needed = (*self.methods, *(CORE if self.differentiates else ()))
+        return next((method for method in needed if not hasattr(cls, method)), "")
 
-ENGINE = ("backward",)
+
+CORE = ("__add__", "__mul__", "backward")
 STEPS = (
     Step("data", (), ("a",), "Does __init__ keep the number as .data?", False),
     Step("add", ("__add__",), ("a + b",), "Does __add__ add the data of both?", False),
     Step("mul", ("__mul__",), ("a * b",), "Does __mul__ multiply the data of both?", False),
     Step(
-        "backward", ("__add__", "__mul__", *ENGINE), ("a + b", "a * b"),
+        "backward", (), ("a + b", "a * b"),
         "Each operand gets upstream × local. Does the result start with the gradient of itself by "
         "itself, and which number does a product send to which operand?",
     ),
     Step(
-        "chain", ("__add__", "__mul__", *ENGINE), ("a * b + c", "(a + b) * c", "(a * b) * c"),
+        "chain", (), ("a * b + c", "(a + b) * c", "(a * b) * c"),
         "Does every node send on the gradient that it got, times the local derivative?",
     ),
     Step(
-        "tanh", ("tanh", "__mul__", *ENGINE), ("c.tanh()", "(a * c).tanh() * b"),
+        "tanh", ("tanh",), ("c.tanh()", "(a * c).tanh() * b"),
         "The derivative of tanh is written with its output. Is it multiplied by the upstream?",
     ),
     Step(
-        "accumulate", ("__add__", "__mul__", *ENGINE), ("a + a", "a * a", "d = a + b; d * d"),
+        "accumulate", (), ("a + a", "a * a", "d = a + b; d * d"),
         "Every use of a node sends a contribution; do they add up?",
     ),
     Step(
-        "order", ("__add__", "__mul__", *ENGINE),
+        "order", (),
         ("d = a + b; d + d * c", "d = a * b; e = d + c; d * e", "d = a + a; e = d * d; d + e * d"),
         "Does a node send its gradient on only when all contributions to it have come?",
     ),
     Step(
-        "zero", ("__add__", "__mul__", *ENGINE), ("a * b + a",),
+        "zero", (), ("a * b + a",),
         "Once .grad of the leaves is set to zero, a new graph counts from there; without, it adds.",
     ),
     Step(
-        "numbers", ("__add__", "__mul__", *ENGINE), ("a + 2", "a * 2", "a * 2 + 0.5"),
+        "numbers", (), ("a + 2", "a * 2", "a * 2 + 0.5"),
         "Is a plain number made a node of the graph first?",
     ),
     Step(
-        "reflected", ("__radd__", "__rmul__", *ENGINE), ("2 + a", "3 * a", "0.5 * a + 2"),
+        "reflected", ("__radd__", "__rmul__"), ("2 + a", "3 * a", "0.5 * a + 2"),
         "Python asks __radd__ and __rmul__ where the number stands on the left.",
     ),
     Step(
-        "neg and sub", ("__neg__", "__sub__", *ENGINE), ("-a", "a - b", "a - 2", "a * b - a"),
+        "neg and sub", ("__neg__", "__sub__"), ("-a", "a - b", "a - 2", "a * b - a"),
         "What is subtracted gets the gradient with the other sign.",
     ),
-    Step("rsub", ("__rsub__", *ENGINE), ("2 - a",), "In 2 - a it is a that is subtracted."),
+    Step("rsub", ("__rsub__",), ("2 - a",), "In 2 - a it is a that is subtracted."),
     Step(
-        "pow", ("__pow__", *ENGINE), ("a**3", "b**2", "a**-1"),
+        "pow", ("__pow__",), ("a**3", "b**2", "a**-1"),
         "The exponent comes down as a factor, and is one less.",
     ),
     Step(
-        "div", ("__truediv__", *ENGINE), ("a / b", "a / 4", "a / (a + c)"),
+        "div", ("__truediv__",), ("a / b", "a / 4", "a / (a + c)"),
         "The numerator gets one over the denominator; what does the denominator get?",
     ),
-    Step("rdiv", ("__rtruediv__", *ENGINE), ("2 / a",), "In 2 / a the denominator is a."),
+    Step("rdiv", ("__rtruediv__",), ("2 / a",), "In 2 / a the denominator is a."),
     Step(
-        "relu", ("relu", "__mul__", *ENGINE), ("a.relu() * c", "b.relu() * c"),
+        "relu", ("relu",), ("a.relu() * c", "b.relu() * c"),
         "Below zero relu gives nothing and lets nothing through; above, both as they are.",
     ),
     Step(
-        "exp", ("exp", "__mul__", *ENGINE), ("c.exp()", "(a * c).exp() * b"),
+        "exp", ("exp",), ("c.exp()", "(a * c).exp() * b"),
         "The derivative of exp is its output.",
     ),
 )  # fmt: skip
@@ -140,9 +145,9 @@ def check_engine(cls: Any, *, through: str | None = None) -> Verdict:
         )
     passed, left = [], []
     for step in STEPS:
-        missing = [need for need in step.needs if not hasattr(cls, need)]
+        missing = step.missing(cls)
         if missing and through is not None:
-            return Verdict(False, f"{step.name}, not yet. {cls.__name__} has no {missing[0]} yet.")
+            return Verdict(False, f"{step.name}, not yet. {cls.__name__} has no {missing} yet.")
         if missing:
             left.append(step.name)
             continue
@@ -153,7 +158,10 @@ def check_engine(cls: Any, *, through: str | None = None) -> Verdict:
             if step.name == "numbers" and through is None and fault.__cause__:
                 left.append(step.name)
                 continue
-            return Verdict(False, f"{step.name}, not yet. {fault}", step.question)
+            hint = step.question
+            if hint in str(fault):  # it has been asked: one further
+                hint = f"With Value in place of {cls.__name__}, backprop shows each step of it."
+            return Verdict(False, f"{step.name}, not yet. {fault}", hint)
         passed.append(step.name)
         if step.name == through:
             break

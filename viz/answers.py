@@ -1,0 +1,275 @@
+"""Answers and what they are compared with: numbers, arrays, and functions at many points.
+
+All are a `Question`: the right numbers, what usual mistakes make of them, and what to say where
+none fits. An answer counts to the digits in which it was typed. Next: `suspects.py`, whose question
+is about a graph.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
+from fractions import Fraction
+from inspect import Parameter, signature
+from itertools import product
+from typing import Any, NamedTuple
+
+from glassgrad.engine import NOT_COMPUTED, Operation, Value, grad
+from glassgrad.engine.misuse import real
+from glassgrad.engine.text import describe, function_name, told
+from glassgrad.engine.tree import leaves_of, scalar_of, settled
+
+Suspect = tuple[Sequence[float], str]
+"""The numbers that a mistake gives, and what to say of it."""
+NUMBERS: tuple[tuple[Callable[[float], float], str], ...] = (
+    (lambda x: -x, "The size is right, the sign is not."),
+    (lambda x: 1.0 / x, "That is upside down."),
+    (lambda x: 100.0 * x, "That is in per cent."),
+    (lambda x: x / 100.0, "That is not in per cent."),
+    (math.degrees, "That is in degrees, not in radians."),
+    (math.radians, "That is in radians, not in degrees."),
+)
+"""What mistakes make of a number, and what to say."""
+NUMBER = re.compile(r"(?<![\w.])[-−]?\d+\.?\d*(?:e[-+]?\d+)?(?!\w)")
+"""A number that stands by itself in a text: not that of a name such as w1."""
+MOST_DIGITS = 9
+"""An answer may be rounded; of more digits than these nobody asks that they agree."""
+COMPUTED_DIGITS = 7
+"""To so many those agree that a reader's function gives, whatever it rounds on the way."""
+
+
+class Typed(NamedTuple):
+    """An answer: the number, and how many significant digits of it were typed."""
+
+    number: float
+    digits: int
+
+    def agrees(self, right: float, noise: float = 0.0, least: int = 2) -> bool:
+        """Whether a number, rounded to these digits, at least so many, is the answer."""
+        if self.number == right or (self.number != self.number and right != right):
+            return True
+        distance = abs(self.number - right)
+        return distance <= noise or distance <= 0.5000001 * self._unit(right, least)
+
+    def _unit(self, right: float, least: int) -> float:
+        """What one more in the last digit is; 0 if no digits of the two can be alike."""
+        if not (self.number and right and math.isfinite(self.number - right)):
+            return 0.0
+        first = min(math.floor(math.log10(abs(x))) for x in (self.number, right))
+        return float(10.0 ** (first - max(least, self.digits) + 1))
+
+    def near(self, right: float) -> str:
+        """What to say of an answer that is nearly right, or ""."""
+        if self.digits == 1:
+            return "That is near: more digits, please." if self.agrees(right, least=1) else ""
+        is_less = abs(self.number) < abs(right)
+        is_cut_off = is_less and abs(self.number - right) < self._unit(right, 2)
+        return "The last digit is cut off where it is to be rounded." if is_cut_off else ""
+
+
+def number(answer: Any, role: str) -> float:
+    """An answer as a float, unless it is no number that a person could have meant."""
+    answer = scalar_of(answer)
+    if answer is NOT_COMPUTED:
+        raise ValueError(
+            f"{role} is a gradient that was not computed yet. Call backward() on the result first."
+        )
+    if type(answer).__name__.startswith("bool"):  # numpy's too
+        raise TypeError(f"{role} is a number, not {describe(answer)}.")
+    return real(answer, role)
+
+
+def typed(answer: Any, role: str) -> Typed:
+    """An answer with the digits that were typed; zeros behind the point leave no trace."""
+    found, answer = number(answer, role), scalar_of(answer)
+    text = str(float(answer) if isinstance(answer, Fraction) else answer).lower().lstrip("+-")
+    digits = text.partition("e")[0].removesuffix(".0").lstrip("0.").replace(".", "")
+    return Typed(found, min(MOST_DIGITS, max(1, len(digits))))
+
+
+class Question:
+    """Numbers that are asked for.
+
+    Attributes:
+        right: the numbers.
+        places: where each stands, to begin a sentence with; "" for one alone.
+        noise: how far rounding may have moved them.
+        key: says which question it is if there are several hints, one for each try.
+
+    >>> from glassgrad.viz.answers import Question, typed
+    >>> Question([6.0], [""]).difference([typed(7, "answer")])
+    'It is too large: which numbers is it made of?'
+    """
+
+    noise = 1e-9
+    key: int | None = None
+
+    def __init__(
+        self, right: Sequence[float], places: Sequence[str], suspects: Iterable[Suspect] = ()
+    ) -> None:
+        self.right, self.places, self._suspects = right, places, suspects
+
+    def suspects(self) -> Iterator[Suspect]:
+        """The numbers that mistakes give, the likeliest first; they may be the right ones too."""
+        yield from self._suspects
+        for mistake, sentence in NUMBERS:
+            with suppress(ArithmeticError):
+                yield [mistake(x) for x in self.right], sentence
+
+    def hint(self, tried: int) -> str:
+        """What helps further, after so many tries; "" if nothing."""
+        return ""
+
+    def difference(self, answers: Sequence[Typed]) -> str:
+        """Where answers go wrong, and in which direction, without the right number."""
+        pairs = list(zip(answers, self.right))
+        if len(pairs) > 2:
+            gaps = [answer.number - right for answer, right in pairs]
+            if _are_alike(gaps):
+                return f"It is too {'large' if gaps[0] > 0.0 else 'small'}, everywhere by as much."
+            if all(self.right) and _are_alike([answer.number / right for answer, right in pairs]):
+                return "It is wrong by the same factor everywhere."
+        for place, (answer, right) in zip(self.places, pairs):
+            if not (answer.agrees(right, self.noise) or shows(place, right)):
+                size = "no number" if answer.number != answer.number else "too large"
+                size = "too small" if answer.number < right else size
+                near = answer.near(right)
+                if not place:
+                    return near or f"It is {size}: which numbers is it made of?"
+                return f"At {place} it is {size}. {near}".rstrip()
+        return "It is wrong in places."
+
+
+def shows(text: str, right: float) -> bool:
+    """Whether a text has a number in it, whatever its sign, to two digits; an index is none."""
+    found = NUMBER.findall(re.sub(r"\[\d+\]", "", text))
+    numbers = [float(each.replace("−", "-")) for each in found]
+    return any(math.isclose(abs(x), abs(right), rel_tol=5e-3) for x in numbers)
+
+
+def _are_alike(numbers: Sequence[float]) -> bool:
+    return all(math.isclose(x, numbers[0], rel_tol=1e-6, abs_tol=1e-9) for x in numbers)
+
+
+# Numbers, arrays, nested lists.
+
+
+def of_numbers(answer: Any, of: Any) -> tuple[list[Typed], Question]:
+    """An answer and what it is compared with, entry by entry."""
+    shape, entries = _array(of, "check of")
+    answer_shape, answers = _array(answer, "check(answer)")
+    if shape != answer_shape:
+        raise ValueError(
+            f"check(answer) has the shape {answer_shape}, and {shape} is asked for. Give as many "
+            "numbers, nested alike; () is one number."
+        )
+    right = [number(x, "check of") for x in entries]
+    indices = list(product(*map(range, shape)))
+    suspects: list[Suspect] = []
+    if len(shape) == 2 and shape[0] == shape[1]:
+        turned = [right[j * shape[0] + i] for i, j in indices]
+        suspects.append((turned, "Rows and columns have changed places."))
+    question = Question(right, ["".join(f"[{i}]" for i in index) for index in indices], suspects)
+    question.noise = 1e-12 * max((abs(x) for x in right if math.isfinite(x)), default=0.0)
+    return [typed(x, "check(answer)") for x in answers], question
+
+
+def _array(nested: Any, role: str) -> tuple[tuple[int, ...], list[Any]]:
+    """The shape of nested sequences, and whatever is in them."""
+    import numpy as np
+
+    if isinstance(nested, (str, bytes, Mapping, Set)):
+        raise TypeError(f"{role} takes numbers in an order, not {describe(nested)}.")
+    nested = settled(nested)
+    try:
+        return np.shape(nested), leaves_of(nested)
+    except ValueError:
+        raise ValueError(f"{role} takes rows of equal lengths, not {describe(nested)}.") from None
+
+
+# Functions.
+
+
+def of_function(of: Callable[..., Any], by: Any) -> tuple[list[tuple[float, ...]], Question]:
+    """Many points, and what a function, or its derivative by an operand, gives there."""
+    title = function_name(of)
+    names, domains = _operands(of)
+    if by is not None and (type(by) is not int or not 0 <= by < len(names)):
+        raise ValueError(
+            f"by is the place of an operand of {title}, 0 to {len(names) - 1}, not {told(by)}."
+        )
+    found = dict(_points(of, by, domains))
+    if not found:
+        raise ValueError(f"{title} has no number anywhere in {domains} to compare.")
+    places = [", ".join(f"{n} = {x:g}" for n, x in zip(names, point)) for point in found]
+    return list(found), Question(list(found.values()), places, _mistaken(of, by, list(found)))
+
+
+def _operands(of: Callable[..., Any]) -> tuple[list[str], list[tuple[float, float]]]:
+    """The names of the operands of a function, and where each is tried."""
+    if isinstance(of, Operation) and of.arity > 0:
+        names = list(of.operand_names())
+        return names or [f"operand {i}" for i in range(of.arity)], list(of.domain)
+    try:
+        found = list(signature(of).parameters.values())
+    except ValueError:
+        found = []
+    by_place = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    names = [p.name for p in found if p.kind in by_place and p.default is Parameter.empty]
+    if isinstance(of, Operation) or not names:
+        raise ValueError(
+            f"{function_name(of)} does not say how many numbers it takes. Give check a function "
+            "that does: lambda a, b: ..."
+        )
+    return names, [(-3.0, 3.0)] * len(names)
+
+
+def _points(
+    of: Callable[..., Any], by: int | None, domains: Sequence[tuple[float, float]]
+) -> Iterator[tuple[tuple[float, ...], float]]:
+    """Points, and what is right there, where that is a number."""
+    chance = random.Random(0)
+    for _ in range(40):
+        point = tuple(round(chance.uniform(*domain), 2) for domain in domains)
+        with suppress(ArithmeticError, ValueError):  # outside its domain
+            right = plain(of(*point)) if by is None else _slope(of, point, by)
+            if math.isfinite(right):
+                yield point, right
+
+
+def _slope(of: Callable[..., Any], point: Sequence[float], by: int) -> float:
+    xs = [Value(x) for x in point]
+    y = of(*xs)
+    if not isinstance(y, Value):
+        raise TypeError(
+            f"{function_name(of)} gives no Value, so it cannot be differentiated. Write it with "
+            "operators and the functions of glassgrad."
+        )
+    slope: float = grad(y, xs[by])
+    return slope
+
+
+def plain(result: Any) -> float:
+    """What a function gives, as a number."""
+    return result.data if isinstance(result, Value) else number(result, "A result")
+
+
+def _mistaken(
+    of: Callable[..., Any], by: int | None, points: Sequence[tuple[float, ...]]
+) -> Iterator[Suspect]:
+    """What is taken for the derivative of a function."""
+    if by is None:
+        return
+    itself = [plain(of(*point)) for point in points]
+    yield itself, f"That is {function_name(of)} itself, not its derivative."
+    for i in range(len(points[0])):
+        others = [_slope(of, point, i) for point in points]
+        yield others, "That is the derivative by another operand."
+    if isinstance(of, Operation) and of.arity == 1 and callable(rule := of.textbook[0]):
+        yield (
+            [float(rule(x, x)) for (x,) in points],
+            "The derivative is written with the output of the function; you put in its input.",
+        )
