@@ -19,7 +19,6 @@ from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.repeats import Repeats
 from glassgrad.viz.told import tell
 
-
 TraceFunction = Callable[[FrameType, str, Any], Any]
 
 
@@ -139,7 +138,7 @@ def test_a_small_graph_is_shown_whole() -> None:
 
 
 def lines_run_for(work: Callable[[], object]) -> int:
-    """How many lines of Python a piece of work runs: its time, which the machine does not change."""
+    """How many lines of Python a piece of work runs: as a time it hangs on no machine."""
     count = 0
 
     def on_event(_frame: FrameType, event: str, _value: object) -> TraceFunction:
