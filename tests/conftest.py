@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     out, reasons = needing.sort_out(items, slow_too)
     LEFT_OUT.update(reasons)
     config.hook.pytest_deselected(items=out)
-    items.sort(key=lambda item: item.path.stem not in needing.LONGEST)
+    items.sort(key=lambda item: needing.turn(item.path.stem))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

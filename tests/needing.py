@@ -68,10 +68,13 @@ WHOLE_FILE = re.compile(r"^pytestmark = .*mark\.needs\(\"(\w+)\"\)", re.MULTILIN
 TEST = re.compile(r"^def test_", re.MULTILINE)
 SLOW = "slow"
 LONGEST = (
-    *("test_jupyterlab", "test_compiled_arrays", "test_accessibility", "test_random_graphs"),
-    *("test_browser", "test_browser_predict", "test_training_like_torch", "test_stress"),
+    *("test_stage_view", "test_compiled_arrays", "test_jupyterlab", "test_accessibility"),
+    *("test_stress", "test_browser_predict", "test_random_graphs", "test_browser"),
+    *("test_stage_numbers", "test_estimators", "test_interrupts", "test_benchmarks"),
+    *("test_browser_pages", "test_training_like_torch", "test_fit", "test_properties"),
 )
-"""The files that take longest. They come first, so that no process ends long after the others."""
+"""The files that take longest, in this order. They come first, so that no process ends long after
+the others."""
 
 
 def mostly_slow(values: Iterable[Any], kept: int = 1) -> list[Any]:
@@ -80,6 +83,11 @@ def mostly_slow(values: Iterable[Any], kept: int = 1) -> list[Any]:
         pytest.param(value, marks=pytest.mark.slow if i >= kept else ())
         for i, value in enumerate(values)
     ]
+
+
+def turn(file: str) -> int:
+    """When the tests of a file begin, where several processes take files one by one."""
+    return LONGEST.index(file) if file in LONGEST else len(LONGEST)
 
 
 @cache

@@ -61,31 +61,23 @@ def test_predicting_hides_and_shows(how: str, stepper: Stepper) -> None:
 def test_nothing_tells_an_answer_before_it_is_asked_for(build: Any, new_page: Pages) -> None:
     one = document(new_page, build(), reduced_motion="reduce")
     one.press("p")
+    told = [tell(one.steps, step) for step in one.steps]
+    answers, questions = [str(t.answer) for t in told], [str(t.halves()[0]) for t in told]
+    given = [f"{node.data:.4g}" for node in one.steps.diagram if not node.parents]
     hidden = 0
     for drawer in ("table", "words"):
         one.click(f"open-{drawer}")
-        for number, step in enumerate(one.steps, 1):
-            one.go(number)
-            answer, asked = (
-                str(tell(one.steps, step).answer),
-                str(tell(one.steps, step).halves()[0]),
-            )
+        for place, answer in enumerate(answers):
+            one.go(place + 1)
             before = one.root.evaluate(SEEN)
-            assert "what?" in one.shown()["says"]
+            assert "what?" in one.root.locator(".gg-sentence").text_content()
             one.press("Enter")
             assert answer in one.root.evaluate(SEEN)
-            known = {str(tell(one.steps, each).answer) for each in one.steps[: number - 1]}
-            known |= {
-                name
-                for node in one.steps.diagram
-                for name in (f"{node.data:.4g}",)
-                if not node.parents
-            }
-            if len(answer.strip("-")) < 5 or any(
-                answer.strip("-") in text for text in (asked, *known)
-            ):
+            digits = answer.strip("-")
+            known = (questions[place], *answers[:place], *given)
+            if len(digits) < 5 or any(digits in text for text in known):
                 continue  # it is a number of the question, or of a step before
-            assert answer.strip("-") not in before, (drawer, number, answer)
+            assert digits not in before, (drawer, place + 1, answer)
             hidden += 1
     assert hidden >= 6
 

@@ -34,6 +34,14 @@ def test_a_file_that_needs_a_package_to_be_imported_is_known(
     assert needing.missing_for_file(path) is None
 
 
+def test_the_files_that_take_longest_come_first() -> None:
+    assert set(needing.LONGEST) <= {path.stem for path in FILES}
+    assert sorted(["test_any", *reversed(needing.LONGEST)], key=needing.turn) == [
+        *needing.LONGEST,
+        "test_any",
+    ]
+
+
 def test_what_repeats_itself_is_slow_but_for_the_first() -> None:
     marked = [bool(each.marks) for each in needing.mostly_slow(range(4), kept=2)]
     assert marked == [False, False, True, True]

@@ -16,6 +16,10 @@ DRAWERS = ["table", "words", "mistakes", "explore"]
 LEAST, READABLE = 0.33, 0.5
 """Scales: names have 15 pixels at 1. Smaller than the second are few steps, whose operands are many
 or far apart."""
+LONG = ("chain", "recurrence", "descent", "network: scalars", "network: layer 2, neuron 1")
+"""Of these one drawer is opened, beside which there is a minimap, and all with the others."""
+SAMPLED = ("recurrence", "descent")
+"""Of these every seventh step is looked at: their repetitions have another number of steps."""
 LOOK = """async (root, [every, least, readable]) => {
   const next = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
   await next(); await next();
@@ -66,7 +70,8 @@ def looked(name: str, new_page: Pages) -> tuple[int, int, list[str]]:
     for width, height in SIZES:
         one.root.page.set_viewport_size({"width": width, "height": height})
         often = 1 if one.stage("count") < 120 else 7
-        for drawer in [None, *DRAWERS] if (width, height) in WITH_DRAWERS else [None]:
+        drawers = DRAWERS[:1] if name in LONG else DRAWERS
+        for drawer in [None, *drawers] if (width, height) in WITH_DRAWERS else [None]:
             if drawer and one.button(f"open-{drawer}").count():
                 one.click(f"open-{drawer}")
             is_whole = width == 1280 and not drawer and name not in SAMPLED
@@ -77,11 +82,6 @@ def looked(name: str, new_page: Pages) -> tuple[int, int, list[str]]:
         if one.button("close").is_visible():
             one.click("close")
     return counted, tiny, exceptions
-
-
-LONG = ("chain", "recurrence", "descent", "network: scalars", "network: layer 2, neuron 1")
-SAMPLED = ("recurrence", "descent")
-"""Of these every seventh step is looked at: their repetitions have another number of steps."""
 
 
 @pytest.mark.parametrize(

@@ -99,9 +99,17 @@ def trained_there(
     return losses
 
 
-@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "eager"])
 @pytest.mark.parametrize("case", mostly_slow(reversed(CASES)))
-def test_full_batches(case: str, compiled: bool) -> None:
+def test_full_batches(case: str) -> None:
+    check_full_batches(case, STEPS, compiled=True)
+
+
+def test_full_batches_eagerly() -> None:
+    """One case: that both ways of training are alike for all is in `test_fit.py`."""
+    check_full_batches("sine, RMSprop", EAGER_STEPS, compiled=False)
+
+
+def check_full_batches(case: str, steps: int, *, compiled: bool) -> None:
     data, sizes, ours, theirs, optimiser, torch_optimiser = CASES[case]
     X, y = data()
     every = len(X) // 30
@@ -109,7 +117,6 @@ def test_full_batches(case: str, compiled: bool) -> None:
     y = y if ours is cross_entropy else y.astype(float)
     model = network(*sizes)
     there = to_torch(model)
-    steps = STEPS if compiled else EAGER_STEPS
     history = fit(
         model,
         ours,

@@ -20,7 +20,6 @@ from docutils.parsers.rst import Directive, directives
 
 import glassgrad
 
-
 NAME = "example.py"
 """What the page calls the file of the code."""
 
