@@ -1,7 +1,7 @@
 /* What part of the picture is in the window. The camera keeps the step in view, whole and readable;
    people zoom and pan by wheel, pinch, drag, keys and buttons. */
 
-const MARGIN = 14, READABLE = 0.78, LARGEST = 1.15;
+const MARGIN = 14, READABLE = 0.66, LARGEST = 1.15;
 
 /* `frame` is the window, `world` the group that is moved, `moved` is told of each move. */
 function cameraOn(frame, world, moved, isReady) {
@@ -56,7 +56,12 @@ function cameraOn(frame, world, moved, isReady) {
 
   function resize(to) { size = to; }
 
-  function fit() { isOwn = false; whole(); }
+  /* All of the picture, however small, until a step leaves it; where that is seen already, the step again. */
+  function fit() {
+    const isWhole = view.scale === Math.min(LARGEST, scaleFor(size));
+    isOwn = !(isOwn && isWhole);
+    if (isOwn) { whole(); }
+  }
 
   /* All of the picture in the middle of the window. */
   function whole() {

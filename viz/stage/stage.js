@@ -194,7 +194,7 @@ function setUp(root, moved) {
 
   function fit() {
     camera.fit();
-    frameStep();
+    if (!camera.isOwn()) { frameStep(); }
   }
 
   function fitLater() { requestAnimationFrame(arrange); }
