@@ -20,19 +20,32 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
-NUMBER = r"(?<![\w.,])\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?![\w])"
-ADDRESS = re.compile(r"<!--.*?-->|\]\([^)]*\)|https?://\S+|`{3}.*?`{3}|<[^>]*>", re.DOTALL)
+NUMBER = r"(?<![\w.,])[-−]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:e[+-]?\d+)?(?![\d])"
+LEFT_OUT = re.compile(r"<!--.*?-->|\]\([^)]*\)|https?://\S+|`{3}.*?`{3}|</?[a-z][^<>]*>", re.DOTALL)
+"""What in prose is no statement: comments, addresses, blocks of code, tags."""
 GIVEN = re.compile(r"<!-- given: (.*?) -->", re.DOTALL)
+PICTURE = re.compile(r"data:image[^\"')]*|<svg\b.*?</svg>", re.DOTALL)
 
 
 def outputs(notebook) -> list[list[str]]:
-    """What each cell printed or showed as text; pictures depend on the machine's fonts."""
+    """What each cell printed, showed or raised; but for pictures, which depend on the fonts."""
+    return [[shown(output) for output in cell.get("outputs", [])] for cell in notebook.cells]
+
+
+def shown(output) -> str:
+    data = output.get("data", {})
+    if output.output_type == "error":
+        return f"{output.ename}: {output.evalue}"
+    page = PICTURE.sub("", data.get("text/html", ""))
+    return output.get("text", "") + data.get("text/plain", "") + page
+
+
+def texts(notebook) -> list[str]:
+    """What is said in the outputs, without pages."""
     return [
-        [
-            output.get("text") or output.get("data", {}).get("text/plain", "")
-            for output in cell.get("outputs", [])
-        ]
+        output.get("text") or output.get("data", {}).get("text/plain", "")
         for cell in notebook.cells
+        for output in cell.get("outputs", [])
     ]
 
 
@@ -51,32 +64,46 @@ def executed(saved):
 
 
 def stale(saved, fresh) -> list[str]:
-    """Where the text that is saved is not the text that is printed."""
+    """Where what is saved is not what is shown."""
     return [
-        f"cell {number}\nsaved: {before}\nprinted: {now}"
+        f"cell {number}: what is saved is not what is shown now\n{first_difference(before, now)}"
         for number, (before, now) in enumerate(zip(outputs(saved), outputs(fresh)))
         if before != now
     ]
 
 
+def first_difference(before: list[str], now: list[str]) -> str:
+    old, new = "\n".join(before), "\n".join(now)
+    at = next((i for i, (a, b) in enumerate(zip(old, new)) if a != b), min(len(old), len(new)))
+    place = slice(max(0, at - 60), at + 60)
+    return f"saved: …{old[place]!r}…\nshown: …{new[place]!r}…"
+
+
 def numbers_in(text: str) -> list[str]:
-    return [found.replace(",", "") for found in re.findall(NUMBER, text)]
+    return [found.replace(",", "").replace("−", "-") for found in re.findall(NUMBER, text)]
 
 
 def unfounded(notebook) -> list[str]:
-    """Numbers that the prose states and nothing in the notebook computes or sets."""
+    """Numbers that the prose states and nothing in the notebook computes or sets.
+
+    A minus may be that of a formula, so that of a negative number in the prose the size counts too.
+    """
     sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    printed = [text for texts in outputs(notebook) for text in texts]
-    known = {abs(float(number)) for text in sources + printed for number in numbers_in(text)}
-    known |= {100 * number for number in known}  # per cent
+    known = {float(n) for text in sources + texts(notebook) for n in numbers_in(text)}
     found = []
     for place, cell in enumerate(notebook.cells):
         if cell.cell_type != "markdown":
             continue
         given = set(numbers_in(" ".join(GIVEN.findall(cell.source))))
-        for written in numbers_in(ADDRESS.sub(" ", cell.source)):
+        prose = LEFT_OUT.sub(" ", cell.source)
+        for match in re.finditer(NUMBER, prose):
+            written = numbers_in(match[0])[0]
+            is_share = re.match(r"\s*(?:%|per cent)", prose[match.end() :])
+            candidates = {100 * n for n in known} | known if is_share else known
+            if written.startswith("-"):
+                candidates = candidates | {-number for number in candidates}
             is_small = written.isdigit() and len(written) == 1
-            if not is_small and written not in given and not is_among(written, known):
+            if not is_small and written not in given and not is_among(written, candidates):
                 found.append(f"cell {place} states {written}, which nothing here computes")
     return found
 

@@ -36,8 +36,18 @@ methods that Values have under other names."""
 _OF_PYTHON = {"logical_and", "logical_or", "logical_xor"}
 """Functions that numpy makes of Python's `and` and `or`, which give one of both objects, or not at
 all."""
-_BY_EQUALITY = {"histogramdd"}
+_BY_EQUALITY = set(
+    "histogram histogramdd in1d intersect1d isin nan_to_num setdiff1d setxor1d union1d unique "
+    "unique_all unique_counts unique_inverse unique_values".split()
+)
 """Functions that ask whether numbers are equal, by the == that tells Values apart."""
+_BY_ORDER = set(
+    "argmax argmin argpartition argsort lexsort median partition percentile quantile searchsorted "
+    "sort sort_complex".split()
+)
+"""Functions that put numbers in order, where comparisons of objects know no place for a nan."""
+_LOSING = {"fmax", "fmin"}
+"""Functions of numbers of which one may be given back as it is, a plain number too."""
 _SHORT: dict[Any, type] = {np.dtype(np.longdouble): float, np.dtype(np.clongdouble): complex}
 _RIDDLES = ("ufunc ", "loop of ufunc ", "Cannot cast ")
 """How the errors begin with which numpy says that it cannot do something with objects."""
@@ -159,7 +169,9 @@ def _told(
 ) -> Any:
     """The result of a call, with a sentence for what numpy's function cannot do with Values."""
     try:
-        if function.__name__ in _BY_EQUALITY:
+        if function.__name__ in _BY_EQUALITY or (
+            function.__name__ in _BY_ORDER and any(map(_has_nan, (*inputs, *named.values())))
+        ):
             raise AttributeError
         return call(*inputs, **named)
     except (TypeError, AttributeError) as fault:
@@ -171,6 +183,8 @@ def _told(
 def _run(ufunc: np.ufunc, method: str, inputs: Sequence[Any], named: Mapping[str, Any]) -> Any:
     """A function of numpy on plain arrays, with a sentence for what it cannot do with Values."""
     try:
+        if ufunc.__name__.removesuffix(_BY_ONE) in _LOSING:
+            raise AttributeError
         with np.errstate(invalid="ignore"):  # a comparison with nan is simply False
             return getattr(ufunc, method)(*inputs, **named)
     except (TypeError, AttributeError) as fault:
@@ -180,6 +194,17 @@ def _run(ufunc: np.ufunc, method: str, inputs: Sequence[Any], named: Mapping[str
         raise TypeError(_STORED if is_stored else _sentence(ufunc.__name__)) from None
 
 
+def _has_nan(given: Any) -> bool:
+    """Whether a nan is among the numbers of Values, in sequences too."""
+    if isinstance(given, Numeric):
+        return bool(np.isnan(_number(given)))
+    if isinstance(given, np.ndarray):
+        return any(map(_has_nan, given.flat)) if given.dtype == object else False
+    return type(given) in (list, tuple) and any(map(_has_nan, given))
+
+
+_BY_ONE = " (vectorized)"
+"""How numpy marks a function that is called on one object after the other."""
 _STORED = (
     "An array of floats cannot hold Values, whose gradient would be cut off. Make it an array of "
     "objects: np.zeros(n, dtype=object)."
@@ -188,7 +213,7 @@ _STORED = (
 
 def _sentence(function: str) -> str:
     return (
-        f"numpy's {function.removesuffix(' (vectorized)')} cannot follow the gradient of Values. "
+        f"numpy's {function.removesuffix(_BY_ONE)} cannot follow the gradient of Values. "
         "Compute it with operators and the functions of glassgrad, such as maximum or logsumexp; "
         "for the numbers alone give it v.data, or data_vector(values)."
     )

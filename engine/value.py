@@ -397,7 +397,7 @@ def _compared(left: Value, right: object, relation: str) -> Any:
 def _nearest(number: Any) -> Any:
     try:
         return float(number)
-    except OverflowError:  # it is beyond all floats, and compared as it is
+    except (OverflowError, ValueError):  # beyond all floats, or a signalling nan: as it is
         return number
 
 

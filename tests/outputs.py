@@ -168,7 +168,7 @@ class Html(HTMLParser):
 # Formulas.
 
 GREEK = "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|phi"
-SYMBOL = re.compile(rf"(?:\\({GREEK}|chi|psi|omega)|([A-Za-z]))(?:_\{{([0-9]+)\}})?")
+SYMBOL = re.compile(rf"(?:\\({GREEK}|chi|psi|omega)|([A-Za-z]))(?:_\{{([0-9]+(?:,[0-9]+)?)\}})?")
 ESCAPES = {
     r"\textbackslash{}": "\\",
     r"\textasciicircum{}": "^",

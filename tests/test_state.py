@@ -60,6 +60,7 @@ def test_python_gives_all_of_the_state() -> None:
         ({"rate": float("inf")}, "rate is a finite number, not inf"),
         ({"drawer": "left"}, "drawer is one of table, words"),
         ({"level": 2}, "level is the name of one"),
+        ({"level": "netwrk"}, "no level 'netwrk'. It has scalars"),
         ({"view": {"x": 1.0}}, "view is a dict with x, y and scale"),
         ({"view": {"x": 1.0, "y": 0.0, "scale": 0.0}}, "scale of the view is above 0"),
         ([1], "state is a dict such as {'step': 2}"),

@@ -51,6 +51,16 @@ def is_marked(part: ET.Element, color: str) -> bool:
     )
 
 
+def test_a_still_has_no_new_numbers_and_says_so(tmp_path: Path) -> None:
+    steps = lecture()
+    steps.state = {"numbers": {"x1": 4.0}}
+    with pytest.raises(
+        ValueError, match="new numbers for x1, and a still shows those of the graph"
+    ):
+        steps.save(tmp_path / "one.svg")
+    assert steps.save(tmp_path / "one.html").is_file()
+
+
 GRAPHS = [lecture, with_loss, diamond, shared, branches, reductions, network]
 
 
@@ -156,6 +166,7 @@ def test_a_still_is_of_the_last_step_or_of_the_state(
         assert f"step {len(steps)} of" in content.decode()
         steps.state = {"step": 3}
         assert "step 4 of" in steps.save(tmp_path / "o.svg").read_text("utf-8")
+        steps = network()
         steps.state = {"level": "network", "step": 1}
         with pytest.raises(ValueError, match="has no still"):
             steps.save(tmp_path / "o.svg")

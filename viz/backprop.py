@@ -10,7 +10,7 @@ from glassgrad.engine import Value
 from glassgrad.engine.files import plain_file, write_file
 from glassgrad.engine.misuse import real
 from glassgrad.engine.printing import printing
-from glassgrad.engine.text import describe, told
+from glassgrad.engine.text import clipped, describe, told
 from glassgrad.viz.drawing import check_whole, checked_name
 from glassgrad.viz.mistakes import Mistakes
 from glassgrad.viz.page import Page
@@ -124,7 +124,8 @@ class Backprop(Steps):
         A still is the picture of a step, as .svg, .png or .pdf: the graph with the numbers that
         have come by then, what sends and what receives marked, and the equations. A name with a
         place for a number, such as "step-{:02}.svg", gives one of each step, counted from 1, for
-        slides. (One .pdf with a page a step is left out: the renderer makes single pages.)
+        slides. Stills, .txt and .json have the numbers of the graph, not new ones of
+        `state`. (One .pdf with a page a step is left out: the renderer makes single pages.)
 
         Args:
             path: the name of the file.
@@ -137,7 +138,8 @@ class Backprop(Steps):
 
         Raises:
             TypeError: it is not the name of a file, or the step is no whole number.
-            ValueError: another ending, no such step, or a step where each has a picture.
+            ValueError: another ending, no such step, a step where each has a picture, or a still
+                while `state` has new numbers.
             RendererMissingError: a still is asked for and there is no Graphviz.
             OSError: a file cannot be written; of the pictures of all steps none is, if one
                 cannot be drawn.
@@ -152,6 +154,12 @@ class Backprop(Steps):
         index = None if step is None else checked_step(self, step)
         if kind not in KINDS:
             return write_file(path, self._content(kind, index).encode())
+        if self.state["numbers"]:
+            names = ", ".join(map(clipped, self.state["numbers"]))
+            raise ValueError(
+                f"The state has new numbers for {names}, and a still shows those of the graph. "
+                "Build the graph with them, or save the page as .html."
+            )
         if "{" in path.name:
             return self._save_each(path, kind, step)
         if index is None:

@@ -34,10 +34,10 @@ from glassgrad.viz.steps import Steps
 from glassgrad.viz.told import Reference, Text, Told, checks, line_of, tell
 
 VERSION = 1
-MOST_LIVE = 1_000
+MOST_LIVE = 1_500
 """Up to this many nodes a page computes by itself: what its steps say is 1.4 MB by then. The time
 of a frame is no limit, since only what the window shows is drawn; see benchmarks/frames.py."""
-MOST_STEPS = 2_000
+MOST_STEPS = 2_500
 """Of more steps a page shows a part, since tens of thousands would choke a notebook."""
 _BEFORE_SEED = 500
 """How many of them are the last forward steps."""

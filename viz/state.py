@@ -6,15 +6,18 @@ somebody found there can be opened again, also from Python: `steps.state = {...}
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import describe, named, suggestion, told
+from glassgrad.viz.stage import has_folds, has_network, javascript, shown_steps
 from glassgrad.viz.steps import Steps
 
 DRAWERS = ("table", "words", "mistakes", "explore", "more")
+_UNIT = re.compile(r"layer \d+, neuron \d+$")
 _START: dict[str, Any] = {
     **{"level": None, "step": 0, "numbers": {}, "rate": None, "drawer": None, "view": None},
 }
@@ -30,7 +33,8 @@ def checked_state(steps: Steps, state: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         TypeError: it is no mapping, or something in it is of a wrong kind.
-        ValueError: there is no such key, step, leaf or drawer, or a number that is not finite.
+        ValueError: there is no such key, level, leaf or drawer, the page has no such step or
+            cannot change numbers, or the rate or the view is not finite.
 
     >>> from glassgrad import Value, backprop
     >>> checked_state(backprop(Value(3.0, label="x") * 2.0), {"numbers": {"x": 4}})["numbers"]
@@ -46,17 +50,39 @@ def checked_state(steps: Steps, state: Mapping[str, Any]) -> dict[str, Any]:
     level, drawer = found["level"], found["drawer"]
     if level is None and found["step"]:
         found["level"] = level = "scalars"
-    if not (level is None or isinstance(level, str)):
-        raise TypeError(f"level is the name of one, such as 'scalars', not {describe(level)}.")
+    _check_level(steps, level)
     if drawer is not None and drawer not in DRAWERS:
         raise ValueError(f"drawer is one of {', '.join(DRAWERS)}, not {told(drawer)}.")
     if level in (None, "scalars"):
-        found["step"] = checked_step(steps, found["step"])
+        found["step"] = _step_on_page(steps, checked_step(steps, found["step"]))
+    elif type(found["step"]) is not int or found["step"] < 0:
+        raise ValueError(f"step counts from 0 on the level {level}, not {told(found['step'])}.")
     if found["rate"] is not None:
         found["rate"] = _finite(found["rate"], "rate")
     found["numbers"] = _numbers(steps, found["numbers"])
     found["view"] = _view(found["view"])
     return found
+
+
+def _check_level(steps: Steps, level: Any) -> None:
+    if not (level is None or isinstance(level, str)):
+        raise TypeError(f"level is the name of one, such as 'scalars', not {describe(level)}.")
+    has = {"network": has_network(steps), "repeats": has_folds(steps)}
+    if level in (None, "scalars") or has.get(level) or (has["network"] and _UNIT.match(level)):
+        return
+    levels = ", ".join(["scalars", *(name for name in has if has[name])])
+    raise ValueError(f"The page has no level {told(level)}. It has {levels}.")
+
+
+def _step_on_page(steps: Steps, step: int) -> int:
+    """The index of a step of scalars, where the page has it; 0 is its beginning."""
+    shown = shown_steps(steps)
+    if step and not shown[0].index <= step <= shown[-1].index:
+        raise ValueError(
+            f"Step {step} is not on the page, which has {shown[0].index} to {shown[-1].index} of "
+            f"{len(steps)} steps."
+        )
+    return step
 
 
 def checked_step(steps: Steps, step: int) -> int:
@@ -84,6 +110,8 @@ def _numbers(steps: Steps, numbers: Any) -> dict[str, str]:
         if name not in leaves:
             meant = suggestion(name, leaves) if isinstance(name, str) else ""
             raise ValueError(f"{named(name)} is no leaf whose number can be changed.{meant}")
+    if numbers and (why_not := javascript(steps)[1]):
+        raise ValueError(f"The numbers of this page cannot be changed: {why_not}")
     return {name: repr(_number(number, name)) for name, number in numbers.items()}
 
 

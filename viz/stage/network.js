@@ -265,7 +265,7 @@ function networkPictureIn(graph, network, isDown, pick) {
     const group = drawn("g", { "class": "gg-disc gg-box", "data-n": unit.out, transform: `translate(${cx - DISC},${cy - DISC})` }, front);
     drawn("rect", { "class": "gg-outline", width: 2 * DISC, height: 2 * DISC, rx: DISC }, group);
     const text = (y, name) => drawn("text", { "class": name, x: DISC, y, "text-anchor": "middle" }, group);
-    const made = { group, unit, column, value: text(DISC + 2, "gg-value"), gradient: text(DISC + 20, "gg-gradient"),
+    const made = { group, unit, column, value: text(DISC + 2, "gg-value"), gradient: text(DISC + 20, "gg-gradient"), old: text(DISC - 17, "gg-old"),
       title: drawn("title", {}, group), x: cx, y: cy, box: { x: cx - DISC, y: cy - DISC, width: 2 * DISC, height: 2 * DISC } };
     if (unit.members) {
       group.setAttribute("role", "button");
@@ -302,12 +302,17 @@ function networkPictureIn(graph, network, isDown, pick) {
   function show(step, now, all, isAsked) {
     const seen = all.slice(0, now + 1), has = (phase, at) => seen.some((each) => each.phase === phase && each.layer === at);
     const isSeeded = seen.some((each) => each.phase === "seed"), lit = [];
+    /* What a moved number leads to is of before: a layer that moved, and all after it. */
+    const moved = seen.filter((each) => each.phase === "update"), first = Math.min(...moved.map((each) => each.layer ?? 0));
     discs.forEach((disc, i) => {
       const at = disc.column - 1, isResult = i === graph.root, isLoss = isResult && loss;
       const isKnown = at < 0 || (isLoss ? seen.some((each) => each.phase === "forward" && each.layer === null) : has("forward", at));
       const isSent = isLoss ? isSeeded : at >= 0 && (has("backward", at) || (isResult && isSeeded));
       const role = step.phase === "update" && step.layer === null ? roleOfOther(i, isResult) : roleOf(step, at, Boolean(isLoss)), isHidden = isAsked && role === "receiver";
+      const isOld = moved.length > 0 && (at >= first || isLoss);
       put(disc.value, isHidden && step.phase === "forward" ? "?" : isKnown ? brief(graph.values[i]) : "–");
+      tell(disc.group, "gg-stale", isOld);
+      put(disc.old, isOld ? "(old)" : "");
       put(disc.gradient, at < 0 ? "" : isHidden && step.phase !== "forward" ? "?" :
         isSent ? brief(graph.gradients[isLoss ? i : disc.unit.sum]) : "–");
       put(disc.title, disc.unit.name ? `${disc.unit.name}: click to open it` : nameOf(graph, network, i));

@@ -73,8 +73,9 @@ function numberOf(stored) {
 }
 
 /* What a person types: a comma may be a point, and a long minus a short one, also that of an exponent;
-   NaN if it is none. */
+   NaN if it is none, or where a comma may be that of thousands, as in 1,000. */
 function typed(text) {
+  if (/^\W*[1-9]\d{0,2}(,\d{3})+(\.\d*)?\s*$/.test(text)) { return NaN; }
   const plain = text.trim().replace(",", ".").replaceAll("−", "-");
   return plain === "" ? NaN : /^[-+]?inf$/.test(plain) ? numberOf(plain) : Number(plain);
 }

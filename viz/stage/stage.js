@@ -70,7 +70,7 @@ function setUp(root, moved) {
   const more = root.querySelector(".gg-more");
   if (more) { drawers.add("more", "Derivation", "How the derivative comes about").append(more); more.hidden = false; }
   const guess = guessIn(controls, { reveal, next: () => leap(now + 1), leave: takeKeys });
-  if (thrower) { make("span", "gg-hint", controls, "drag any blue number: everything follows"); }
+  if (thrower) { make("span", "gg-hint", controls, "drag a number with ◂ ▸: everything follows"); }
   const saying = make("p", "gg-sentence", page);
   const note = make("p", "gg-note", page, data.live === true ? "" : data.live);
   if (data.outdated) { make("p", "gg-note gg-alarm", page, data.outdated).setAttribute("role", "note"); }
@@ -469,6 +469,15 @@ function setUp(root, moved) {
     now = place >= 0 ? place : Math.min(now, steps.length - 1);
     undo.hidden = !graph.isChanged();
     show(place < 0);
+    refold();
+  }
+
+  /* With other numbers other operands contribute most; while a box is dragged it stays where it is. */
+  function refold() {
+    if (frame.dataset.busy || !folding || !layout || level === "network" || !isSeenOtherwise()) { return; }
+    const own = document.activeElement?.closest?.(".gg-box")?.dataset.n;
+    redraw(isDownHere());
+    if (own !== undefined) { picture.box(Number(own))?.focus({ preventScroll: true }); }
   }
 
   function setNumber(i, number) {
@@ -513,6 +522,7 @@ function setUp(root, moved) {
       ["pointerup", "pointercancel"].forEach((name) => part.addEventListener(name, () => {
         start = null;
         delete frame.dataset.busy;
+        if (isDragged) { refold(); }
       }));
       part.addEventListener("click", (event) => event.preventDefault()); /* it was meant for the number */
       part.addEventListener("dblclick", () => type(i));
@@ -651,7 +661,8 @@ function setUp(root, moved) {
   function setNamed(name, number) {
     const i = indexOf(name);
     if (graph.nodes[i].k !== "leaf" || !graph.isLive) { throw new TypeError(`${name} is no number that can be changed here.`); }
-    setNumber(i, Number(number));
+    if (typeof number !== "number" || Number.isNaN(number)) { throw new TypeError(`${name} gets a number, not ${JSON.stringify(number)}.`); }
+    setNumber(i, number);
   }
 
   function numbers() {
