@@ -165,6 +165,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=100, help="steps of gradient descent")
     parser.add_argument("--seed", type=int, default=1, help="of the points and of the weights")
     options = parser.parse_args(arguments)
+    if options.out is not None:
+        try:  # before the training, which takes half a minute
+            import matplotlib.figure  # noqa: F401
+        except ImportError:
+            parser.error('a picture needs matplotlib: pip install "glassgrad[plot]"')
 
     points, labels = labelled_moons(seed=options.seed)
     model = network(seed=options.seed)
@@ -172,11 +177,8 @@ def main(arguments: list[str] | None = None) -> None:
     train(model, points, labels, options.steps)
     if options.out is None:
         return
-    try:
-        draw(model, points, labels, options.out)
-        print(f"The picture is in {options.out}.")
-    except ImportError:
-        print('For the picture, install matplotlib: pip install "glassgrad[plot]"')
+    draw(model, points, labels, options.out)
+    print(f"The picture is in {options.out}.")
 
 
 if __name__ == "__main__":

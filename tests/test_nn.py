@@ -601,9 +601,13 @@ def test_the_two_moons_script_saves_a_picture(script, tmp_path, capsys):
 
 
 @pytest.mark.everywhere
-def test_without_matplotlib_the_script_still_trains(script, tmp_path, capsys, monkeypatch):
+def test_without_matplotlib_no_picture_is_promised(script, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    script.main(["--steps", "1", "--out", str(tmp_path / "moons.png")])
-    printed = capsys.readouterr().out
-    assert "accuracy" in printed
-    assert 'pip install "glassgrad[plot]"' in printed
+    with pytest.raises(SystemExit) as ended:
+        script.main(["--steps", "1", "--out", str(tmp_path / "moons.png")])
+    assert ended.value.code == 2
+    out, error = capsys.readouterr()
+    assert "accuracy" not in out  # said before half a minute of training, not after it
+    assert 'pip install "glassgrad[plot]"' in error
+    script.main(["--steps", "1"])
+    assert "accuracy" in capsys.readouterr().out

@@ -285,3 +285,15 @@ def test_the_steps_of_an_update_do_not_make_a_graph_too_large() -> None:
     found = data_of(steps)
     assert found["live"] is True
     assert len(found["steps"]) == len(steps)
+
+
+def test_without_a_rate_the_page_moves_the_parameters_alone() -> None:
+    w, x = Value(2.0, label="w"), Value(3.0, label="x")
+    nodes = data_of(backprop(w * x, parameters=[w]))["nodes"]
+    assert {node["n"]: node.get("m", False) for node in nodes} == {
+        "w": True,
+        "x": False,
+        "v1": False,
+    }
+    with pytest.raises(ValueError, match="No parameter took part"):
+        backprop(w * x, parameters=[Value(1.0)])

@@ -438,7 +438,7 @@ def test_what_comes_into_view_shows_the_numbers_of_now(new_page: Pages) -> None:
     one.stage("go", one.stage("count") - 1)
     for number in (0.5, 0.75, -2.0):
         one.stage("set", "x", number)
-        one.press("f")  # from the step, which is at the start, to the other end
+        one.press("f", "f")  # from the step, which is at the start, to the other end
         most, seen = one.root.evaluate(WALK)
         assert most < 30, "what the window does not show is no part of the page"
         right = [f"{short(n['value'])} {short(n['grad'])}" for n in one.numbers().values()]

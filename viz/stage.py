@@ -254,9 +254,7 @@ class _Graph:
         self._numbers: dict[tuple[str | None, int | None], int] = {}
         scopes, repeats = Scopes(diagram), Repeats(diagram)
         self.series = [{"count": each.count, "around": each.around} for each in repeats.series]
-        updates = {step.node for step in steps if step.phase == "update"}
-        leaves = {n.index for n in diagram if n.operation is None and not n.is_constant}
-        moved = leaves if steps.learning_rate is None else updates
+        moved = set(steps.moving)
         self.nodes = []
         for index in self.places:
             node, scope = diagram[index], scopes.of[index]

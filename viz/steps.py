@@ -31,6 +31,7 @@ class Steps(Sequence[Step]):
         diagram: the nodes that the steps speak of.
         root: the index of the node that is differentiated.
         gradients: the gradient of every node that got one, by index.
+        moving: the indices of the leaves that an update moves, here or on the page.
         new_loss: the root's number after the update steps, if there are any and it can be known.
 
     >>> from glassgrad import Value
@@ -56,8 +57,9 @@ class Steps(Sequence[Step]):
         self._uses = self._count_uses()
         self._record_forward()
         self._record_backward()
+        self.moving = [node.index for node in self._parameters(parameters)]
         if learning_rate is not None:
-            self._record_update(learning_rate, parameters)
+            self._record_update(learning_rate)
 
     def __len__(self) -> int:
         return len(self._steps)
@@ -219,11 +221,11 @@ class Steps(Sequence[Step]):
                 uses=self._uses[parent],
             )
 
-    def _record_update(self, learning_rate: float, parameters: Iterable[Value] | None) -> None:
+    def _record_update(self, learning_rate: float) -> None:
         if not isfinite(learning_rate):
             raise ValueError(f"learning_rate is a finite number, not {learning_rate}.")
         moved: dict[int, float] = {}
-        for node in self._parameters(parameters):
+        for node in map(self.diagram.__getitem__, self.moving):
             gradient = self.gradients.get(node.index, 0.0)
             moved[node.index] = node.data - learning_rate * gradient
             self._record(

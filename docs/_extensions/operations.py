@@ -12,19 +12,6 @@ from glassgrad.engine.op import Pairing
 from glassgrad.viz import plot_operation
 from glassgrad.viz.formulas import mathml
 
-HEAD = """\
-# The table of operations
-
-The whole calculus of glassgrad is one table, one row an operation. From its row come the function
-(`glassgrad.tanh(x)`), the method (`x.tanh()`), the operator, gradients of any order, the array
-programs of `compiled`, the functions of the live page, and this page.
-
-Of each derivative there are two forms where one would lose digits: the *textbook's*, which the
-steps and drawings show, and the one that is *computed*. A test holds them equal.
-`glassgrad.source_of(row)` prints the method that is made from a row, and `plot_operation("tanh")`
-these plots; the file is `engine/table.py`. Rows of
-[your own](engine.md#operations-of-your-own) are rows as these are.
-"""
 _LONGEST = 110
 _GROUPS = {
     "Operators": lambda row: row.dunder is not None,
@@ -35,9 +22,9 @@ _GROUPS = {
 
 
 def write(source: Path) -> None:
-    """Write the page, and its plots, into the sources of the site."""
+    """Add the rows and their plots to the page in the sources of the site."""
     (source / "plots").mkdir()
-    lines = [HEAD]
+    lines = [(source / "operations.md").read_text("utf-8")]
     left = dict(TABLE)
     for title, belongs in _GROUPS.items():
         rows = [row for row in left.values() if belongs(row)]

@@ -12,22 +12,17 @@ from typing import Any
 import glassgrad
 from glassgrad.engine import Operation
 
-ROOMS = {
-    "engine": "Values, derivatives, compiled functions",
-    "nn": "Neurons, networks, training",
-    "viz": "Drawing and stepping",
-}
+ROOMS = ("engine", "nn", "viz")
 
 
 def write(source: Path) -> None:
-    """Write a page for each room into the sources of the site."""
-    (source / "reference").mkdir()
-    for room, title in ROOMS.items():
-        (source / "reference" / f"{room}.md").write_text("\n".join(page(room, title)), "utf-8")
+    """Add the names of each room to its page in the sources of the site."""
+    for room in ROOMS:
+        path = source / "reference" / f"{room}.md"
+        path.write_text("\n".join([path.read_text("utf-8"), *page(room)]), "utf-8")
 
 
-def page(room: str, title: str) -> Iterator[str]:
-    yield from (f"# {title}", "", f"Names of `glassgrad`, from its room `glassgrad.{room}`.", "")
+def page(room: str) -> Iterator[str]:
     homes: dict[str, list[str]] = {}
     for name in sorted({*glassgrad.__all__} & {*getattr(glassgrad, room).__all__}):
         thing = getattr(glassgrad, name)
