@@ -245,12 +245,10 @@ def test_a_path_through_several_forks_is_named() -> None:
 
 def test_a_number_of_two_digits_is_no_mistake_that_it_rounds() -> None:
     a, y = five_paths()
-    assert "upside down" not in check(26, of=y, by=a).text  # 47 - 24 + 24 / 81 and the like
+    assert "upside down" not in check(26, of=y, by=a).text  # 25.67 would be
     x = Value(0.7, label="x")
     y = named("y", x.tanh() * 3.0)
-    forgotten = 3 * 0.7  # 2.1 exactly, the local derivative's input for its output
-    slope = 3 * (1 - 0.7**2)
-    assert forgotten != slope
+    slope = 3 * (1 - 0.7**2)  # 1.53, with the input of tanh for its output
     assert "stands its output" in check(slope, of=y, by=x).text
     assert "stands its output" in check(1.53, of=y, by=x).text
     assert "stands its output" not in check(1.5, of=y, by=x).text
