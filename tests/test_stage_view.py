@@ -92,3 +92,35 @@ def test_what_a_step_is_about_is_seen(name: str, new_page: Pages) -> None:
     assert counted >= 48
     assert exceptions == []
     assert small <= counted / 8
+
+
+LINES = """root => {
+  const rect = part => part.getBoundingClientRect(), box = root.querySelector(".gg-equation");
+  return Array.from({ length: root.stage.count }, (_, i) => {
+    root.stage.go(i);
+    const rows = [...box.children].map(rect), signs = [...box.querySelectorAll(".gg-sign-between")];
+    const answers = signs.filter(sign => sign.textContent === "=");
+    return { height: rect(box).height,
+      end: Math.max(...rows.map(row => row.bottom)) - rect(box).top,
+      wide: box.scrollWidth - box.clientWidth,
+      apart: answers.filter(sign => { const [a, b] = [sign, sign.nextElementSibling].map(rect);
+        return a.bottom < b.top || a.top > b.bottom; }).length,
+      labels: [...box.querySelectorAll("small")].filter(part => !rect(part).height).length };
+  });
+}"""
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (800, 600), (736, 900), (360, 640)])
+@pytest.mark.parametrize("build", ["lecture", "with loss"])
+def test_the_equations_lie_close_and_keep_their_answers(
+    build: str, size: tuple[int, int], new_page: Pages
+) -> None:
+    width, height = size
+    viewport = {"width": width, "height": height}
+    one = document(new_page, BUILDS[build](), viewport=viewport, reduced_motion="reduce")
+    lines = one.root.evaluate(LINES)
+    assert len({line["height"] for line in lines}) == 1  # the picture stands still
+    assert lines[0]["height"] - max(line["end"] for line in lines) < 16
+    assert [(line["wide"], line["apart"], line["labels"]) for line in lines] == [(0, 0, 0)] * len(
+        lines
+    )

@@ -227,10 +227,15 @@ function equationIn(place) {
     box.className = "gg-equation gg-phase-" + step.phase + (step.isLayer ? " gg-layer" : "");
     step.equations.forEach((equation, n) => {
       const line = make("div", n ? "gg-second" : "gg-first", box);
-      let pair = null;
+      let pair = null, isAnswerNext = false;
       equation.forEach((term) => {
-        if (typeof term === "string") { make("b", "gg-sign-between", pair, term); return; }
-        pair = make("span", "gg-pair", line); /* a sign stays with the term before it */
+        if (typeof term === "string") {
+          isAnswerNext = term === "=";
+          if (isAnswerNext) { pair = make("span", "gg-pair", pair); }
+          make("b", "gg-sign-between", pair, term);
+          return;
+        }
+        if (!isAnswerNext) { pair = make("span", "gg-pair", line); } /* a sign stays with the term before it, "=" with its answer too */
         const [caption, text, isAnswer] = term;
         const said = written(graph, caption);
         const kind = /^upstream|^gradient|^contribution|^δ|^∂/.test(said) ? " gg-grad" : /^local/.test(said) ? " gg-local" : "";
@@ -239,6 +244,7 @@ function equationIn(place) {
         make("small", "", card, said).title = said;
         make("b", "", card, shown);
         card.classList.toggle("gg-wide", shown.length > 16);
+        isAnswerNext = false;
       });
     });
     const last = box.lastChild;
