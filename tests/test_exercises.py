@@ -707,3 +707,22 @@ def test_the_dots_of_an_exercise_are_no_answer_yet(answer: object) -> None:
     assert "✗" not in verdict._repr_html_()
     assert str(check(lambda x: ..., of=lambda x: x * x)) == str(verdict)
     assert str(verdict) == "Not answered yet: put your answer where the dots stand."
+
+
+def test_functions_may_be_written_with_methods() -> None:
+    asked = {"of": lambda x: x.tanh(), "by": 0}
+    assert check(lambda x: 1.0 - x.tanh() ** 2, **asked)
+    assert not check(lambda x: 1.0 - x * x, **asked)
+    assert check(lambda x: x.tanh(), of=lambda x: x.tanh())
+    assert "AttributeError" in check(lambda x: x.tnah(), of=lambda x: x.tanh()).text
+
+
+def test_a_small_right_answer_is_told_from_none() -> None:
+    assert not check([1e13, 0.0], [1e13, 5.0])
+    assert not check(lambda x: 0.0, of=lambda x: 1e-10 * x)
+    assert not check(lambda x: -1e-10 * x, of=lambda x: 1e-10 * x)
+
+
+def test_short_floats_count_to_the_digits_that_they_have() -> None:
+    assert check(np.float32(1.0) / np.float32(3.0), 1 / 3)
+    assert not check(np.float32(0.34), 1 / 3)

@@ -19,6 +19,8 @@ from itertools import product
 from types import NoneType
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from glassgrad.engine import NOT_COMPUTED, Operation, Value, grad
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import counted, describe, function_name, told
@@ -101,9 +103,12 @@ def number(answer: Any, role: str) -> float:
 def typed(answer: Any, role: str) -> Typed:
     """An answer with the digits that were typed; zeros behind the point leave no trace."""
     found, answer = number(answer, role), scalar_of(answer)
+    most = MOST_DIGITS
+    if isinstance(answer, np.floating) and answer.dtype.itemsize < np.dtype(float).itemsize:
+        found, most = float(str(answer)), np.finfo(answer.dtype).precision
     text = str(float(answer) if isinstance(answer, Fraction) else answer).lower().lstrip("+-")
     digits = text.partition("e")[0].removesuffix(".0").lstrip("0.").replace(".", "")
-    return Typed(found, min(MOST_DIGITS, max(1, len(digits))))
+    return Typed(found, min(most, max(1, len(digits))))
 
 
 @dataclass(frozen=True)
@@ -269,14 +274,12 @@ def of_numbers(answer: Any, of: Any) -> tuple[list[Typed], Question]:
         turned = [right[j * shape[0] + i] for i, j in indices]
         suspects.append((turned, "Rows and columns have changed places."))
     question = Question(right, ["".join(f"[{i}]" for i in index) for index in indices], suspects)
-    question.noise = 1e-12 * max((abs(x) for x in right if math.isfinite(x)), default=0.0)
+    question.noise = 1e-15 * max((abs(x) for x in right if math.isfinite(x)), default=0.0)
     return [typed(x, "check(answer)") for x in answers], question
 
 
 def _array(nested: Any, role: str) -> tuple[tuple[int, ...], list[Any]]:
     """The shape of nested sequences, and whatever is in them."""
-    import numpy as np
-
     if isinstance(nested, (str, bytes, Mapping, Set)):
         raise TypeError(f"{role} takes numbers in an order, not {describe(nested)}.")
     nested = settled(nested)
@@ -301,7 +304,9 @@ def of_function(of: Callable[..., Any], by: Any) -> tuple[list[tuple[float, ...]
     if not found:
         raise ValueError(f"{title} has no number anywhere in {domains} to compare.")
     places = [", ".join(f"{n} = {x:g}" for n, x in zip(names, point)) for point in found]
-    return list(found), Question(list(found.values()), places, _mistaken(of, by, list(found)))
+    question = Question(list(found.values()), places, _mistaken(of, by, list(found)))
+    question.noise = 1e-9 * max(map(abs, found.values()))
+    return list(found), question
 
 
 def _operands(of: Callable[..., Any]) -> tuple[list[str], list[tuple[float, float]]]:
@@ -331,7 +336,7 @@ def _points(
     for _ in range(40):
         point = tuple(round(chance.uniform(*domain), 2) for domain in domains)
         with suppress(ArithmeticError, ValueError):  # outside its domain
-            right = plain(of(*point)) if by is None else _slope(of, point, by)
+            right = value_at(of, point) if by is None else _slope(of, point, by)
             if math.isfinite(right):
                 yield point, right
 
@@ -353,13 +358,28 @@ def plain(result: Any) -> float:
     return result.data if isinstance(result, Value) else number(result, "A result")
 
 
+def called(function: Callable[..., Any], point: Sequence[float]) -> Any:
+    """What a function gives at a point, also one that is written with methods of Values."""
+    try:
+        return function(*point)
+    except (AttributeError, TypeError) as fault:
+        try:
+            return function(*map(Value, point))
+        except Exception:
+            raise fault from None
+
+
+def value_at(function: Callable[..., Any], point: Sequence[float]) -> float:
+    return plain(called(function, point))
+
+
 def _mistaken(
     of: Callable[..., Any], by: int | None, points: Sequence[tuple[float, ...]]
 ) -> Iterator[Suspect]:
     """What is taken for the derivative of a function."""
     if by is None:
         return
-    itself = [plain(of(*point)) for point in points]
+    itself = [value_at(of, point) for point in points]
     yield itself, f"That is {function_name(of)} itself, not its derivative."
     for i in range(len(points[0])):
         others = [_slope(of, point, i) for point in points]

@@ -37,6 +37,7 @@ from glassgrad.viz.answers import (
     Typed,
     of_function,
     of_numbers,
+    called,
     plain,
     shows,
     typed,
@@ -214,7 +215,7 @@ def _of_function(answer: Any, of: Callable[..., Any], by: Any) -> Verdict:
     given = []
     for point, place in zip(points, question.places):
         try:
-            result = answer(*point)
+            result = called(answer, point)
         except Exception as fault:  # whatever the reader's function raises is said
             problem = f"At {place} it raises {type(fault).__name__}: {clipped(str(fault))}"
             return _wrong(f"{problem.rstrip('.')}.")
