@@ -84,7 +84,7 @@ def test_facts_are_compared_as_answers_are(answer: float, of: float, right: bool
 
 
 def test_too_few_digits_are_asked_to_be_more_and_cut_off_ones_to_be_rounded() -> None:
-    assert repr(check(0.4, of=0.41997)) == "Not yet. That is near: more digits, please."
+    assert repr(check(0.4, of=0.41997)) == "Not yet. That is near: two digits, please."
     cut = "Not yet. The last digit is cut off where it is to be rounded."
     assert repr(check(0.4199, of=0.41997)) == cut
     assert "cut off" not in repr(check(100, of=101))
@@ -154,9 +154,9 @@ AT = numbers_of(neuron_with_loss())
         (-slip(), "does L grow or fall when w grows?"),
         (AT["w"], "That is the value of w. Asked for is by how much L changes with it."),
         (AT["L"], "That is the value of L."),
-        (slip(sum=1), "That is the gradient that arrives at v1."),
+        (slip(sum=1), "the gradient that arrives at v1 = w * x. It goes on: by how much does v1"),
         (2 * AT["e"], "That is the gradient that arrives at out. It goes on: by how much does out"),
-        (AT["x"], "by how much v1 changes with w, the local derivative alone."),
+        (AT["x"], "by how much v1 = w * x changes with w, the local derivative alone."),
         (slip(loss=1), "by how much out changes with w. By how much does L change with out?"),
         (slip(tanh=1), "The factor of tanh is missing: by how much does out change with z?"),
         (slip(tanh=(1 - AT["out"] ** 2) ** 2), "The factor of tanh is used twice."),
@@ -181,7 +181,7 @@ def test_the_verdict_says_which_slip_gives_the_number(answer: float, said: str) 
 def test_one_of_several_paths_alone_or_missing() -> None:
     x, a, y = squares()
     assert "the contribution of one use of x alone" in check(12, of=y, by=x).text
-    assert "What comes by way of v1 is missing" in check(24, of=y, by=x).text
+    assert "The use of x in v1 = a * x is left out" in check(24, of=y, by=x).text
     p = Value(2.0, label="p")
     q = named("q", p + 1.0)
     r = named("r", q * q)
@@ -198,10 +198,177 @@ def test_one_of_several_paths_alone_or_missing() -> None:
     assert "the contribution of one use of b alone" in check(1, of=c, by=b).text
 
 
+def five_paths() -> tuple[Value, Value]:
+    """Exercise 1 of page 2 of the course: 4 + 16 + 3 + 12 + 12 come to a."""
+    a = Value(3.0, label="a")
+    b = named("b", a + 1)
+    c = named("c", b * b)
+    return a, named("y", a * b + a * c)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (47 - 4, "The use of a in v1 = a * b is left out: every use sends a contribution."),
+        (47 - 16, "The use of a in v2 = a * c is left out: every use sends a contribution."),
+        (47 - 3, "The use of b in v1 = a * b is left out: every use sends a contribution."),
+        (47 - 12, "One of the uses of b is left out: b * b sends twice."),
+        (47 - 24, "What comes by way of c is missing: every path to a counts."),
+        (47 - 27, "The use of a in b is left out: every use sends a contribution."),
+        (24, "That is what comes by way of c alone: a acts on y by other ways too."),
+        (16, "That is the contribution of one use of a alone. Every use sends one."),
+    ],
+)
+def test_what_is_left_out_of_five_paths_is_named(answer: float, said: str) -> None:
+    a, y = five_paths()
+    assert check(answer, of=y, by=a).text == f"Not yet. {said}"
+
+
+def test_three_equal_uses_are_counted() -> None:
+    x = Value(1.0, label="x")
+    y = named("y", glassgrad.sum([x, x, x]) * 2.0)
+    assert "One of the uses of x is left out" in check(4, of=y, by=x).text
+    assert "sends 3 times" in check(4, of=y, by=x).text
+    wide = glassgrad.sum([x] * 30)
+    wide.label = "wide"
+    assert check(58, of=wide * 2.0, by=x).text.endswith("left out: wide sends 30 times.")
+
+
+def test_a_path_through_several_forks_is_named() -> None:
+    p = Value(1.0, label="p")
+    q = named("q", 2.0 * p + 3.0 * p)
+    r = named("r", 5.0 * q + 7.0 * q)  # the paths send 10, 15, 14, 21
+    assert check(60, of=r, by=p)
+    assert "One path is left out: r → v3 → q → v1 → p." in check(50, of=r, by=p).text
+    assert "One path is left out: r → v4 → q → v2 → p." in check(39, of=r, by=p).text
+
+
+def test_a_number_of_two_digits_is_no_mistake_that_it_rounds() -> None:
+    a, y = five_paths()
+    assert "upside down" not in check(26, of=y, by=a).text  # 47 - 24 + 24 / 81 and the like
+    x = Value(0.7, label="x")
+    y = named("y", x.tanh() * 3.0)
+    forgotten = 3 * 0.7  # 2.1 exactly, the local derivative's input for its output
+    slope = 3 * (1 - 0.7**2)
+    assert forgotten != slope
+    assert "stands its output" in check(slope, of=y, by=x).text
+    assert "stands its output" in check(1.53, of=y, by=x).text
+    assert "stands its output" not in check(1.5, of=y, by=x).text
+    assert check(round(grad(y, x), 2), of=y, by=x)
+    turned = check(-round(grad(y, x), 1), of=y, by=x)  # as near as a right answer
+    assert "The size is right, the sign is not" in turned.text
+
+
+# What the author of an exercise adds.
+
+
+def test_without_an_author_a_count_is_only_too_large() -> None:
+    assert repr(check(50, of=37)) == "Not yet. It is too large."
+    assert check(50, of=37).hint == ""
+
+
+def test_an_author_names_mistakes_and_gives_a_hint() -> None:
+    said = {8.0: "That is the slope; the update is η times it.", 2.71828: "That is e."}
+    assert repr(check(8, of=0.65, mistakes=said)) == f"Not yet. {said[8.0]}"
+    assert "That is e." in check(2.72, of=0.65, mistakes=said).text
+    assert "too large" in check(2.7, of=0.65, mistakes=said).text
+    assert check(0.65, of=0.65, mistakes=said)
+    wrong = check(7, of=0.65, hint="η is 0.1.", mistakes=said)
+    assert (wrong.text, wrong.hint) == ("Not yet. It is too large.", "η is 0.1.")
+    assert check(0.65, of=0.65, hint="η is 0.1.").hint == ""
+    x, _, y = squares()
+    verdict = check(12, of=y, by=x, mistakes={12: "Three paths!"}, hint="Count.")
+    assert (verdict.text, verdict.hint) == ("Not yet. Three paths!", "Count.")
+    assert check(1.23, of=y, by=x, hint="Count.").text == "Not yet. Count."
+    assert check(lambda x: 5, of=lambda x: x, hint="Draw it.").hint == "Draw it."
+    open_still = check(lambda x: ..., of=lambda x: x, hint="Draw it.")
+    assert "✗" not in open_still._repr_html_()
+    numbers = puzzle(y, seed=3)
+    assert check("right", numbers, hint="Look at v1.").hint == "Look at v1."
+
+
+def test_an_author_names_mistakes_in_several_numbers() -> None:
+    turned = {(3, 1): "The other way round."}
+    assert "The other way round." in check([3, 1], of=[1, 3], mistakes=turned).text
+    assert "too large" in check([3, 3], of=[1, 3], mistakes=turned).text
+    o = lecture_neuron()
+    by = [leaf(o, "x1"), leaf(o, "w1")]
+    verdict = check([1.0, -1.5], of=o, by=by, mistakes={(1.0, -1.5): "Those have changed places."})
+    assert verdict.text == "Not yet. Those have changed places."
+    assert set(verdict.parts) == {"x1", "w1"}
+    assert check([-1.5, 1.0], of=o, by=by, mistakes={(1.0, -1.5): "Those have changed places."})
+
+
+def test_an_author_asks_for_more_digits() -> None:
+    assert check(1.6, of=1.573)
+    assert repr(check(1.6, of=1.573, digits=3)) == "Not yet. That is near: three digits, please."
+    assert check(1.57, of=1.573, digits=3)
+    assert check(1.6, of=1.604, digits=3)  # the zero of 1.60 leaves no trace
+    assert not check(1.5, of=1.573, digits=3)
+    x = Value(1.573, label="x")
+    y = named("y", x * x)
+    near = "Not yet. That is near: four digits, please."
+    assert repr(check(3.15, of=y, by=x, digits=4)) == near
+    assert check(3.146, of=y, by=x, digits=4)
+    assert not check([3.1], of=y, by=[x], digits=4)
+    assert (
+        "At [1] it is too large. That is near: three" in check([1, 1.6], [1, 1.573], digits=3).text
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "said"),
+    [
+        ({"hint": 3}, TypeError, "hint is a text, not int 3"),
+        ({"mistakes": [8.0]}, TypeError, "mistakes is a dict from wrong answers"),
+        ({"mistakes": {8.0: 3}}, TypeError, "mistakes has int 3 to say of 8.0. Give a sentence."),
+        ({"mistakes": {"8": "No."}}, TypeError, "A key of mistakes takes a real number"),
+        ({"mistakes": {(1, 2): "No."}}, ValueError, "has 2 numbers for 'No.', and 1 are asked"),
+        ({"mistakes": {0.71: "No."}}, ValueError, "mistakes has the right answer for 'No.'"),
+        ({"digits": 1}, ValueError, "digits is 2 to 9, not 1"),
+        ({"digits": 10}, ValueError, "digits is 2 to 9, not 10"),
+        ({"digits": True}, TypeError, "digits is 2 to 9, not True"),
+        ({"digits": 3.0}, TypeError, "digits is 2 to 9, not 3.0"),
+        ({"of": math.tanh, "digits": 3}, TypeError, "mistakes and digits are for numbers"),
+        ({"of": puzzle(squares()[2], 1), "mistakes": {1: "No."}}, TypeError, "Give a hint."),
+    ],
+)
+def test_what_an_author_cannot_mean_is_refused(
+    arguments: dict[str, Any], error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        check(**{"answer": 1.0, "of": lecture_neuron(), **arguments})
+
+
+def test_a_wrong_count_of_answers_is_said_plainly() -> None:
+    o = lecture_neuron()
+    by = [leaf(o, label) for label in ("w1", "x1", "b")]
+    with pytest.raises(ValueError, match="has 2 numbers, and 3 are asked for: w1, x1, b"):
+        check([1, 2], of=o, by=by)
+
+
+def test_unnamed_nodes_are_introduced_once_and_by_short_formulas() -> None:
+    w, u, c = (Value(x, label=name) for x, name in ((0.5, "w"), (2.0, "u"), (-0.5, "c")))
+    s = named("s", (w * u + c).tanh())
+    assert check(2, of=s, by=w).text == (
+        "Not yet. That is by how much v1 = w * u changes with w, the local derivative alone. By "
+        "how much does s change with v1?"
+    )
+    long = Value(0.5, label="a weight with a long name")
+    s = named("s", (long * u).tanh())
+    assert "by how much v1 changes with a weight" in check(2, of=s, by=long).text
+    x = Value(5.0, label="x")
+    y = named("y", (x * 2.0 + x * 1.0).relu())
+    wrong = check(2.5, of=y - x, by=x)
+    assert "v3 = v1 + v2" in wrong.text
+    assert not holds(wrong.text + wrong.hint, 2.0)  # it is the right one, and v1 is x * 2
+
+
 def test_the_wrong_engines_are_named() -> None:
     x = Value(2.0, label="x")
     a = named("a", x + 1.0)
-    y = named("y", (a * a) * 0.5 + a * a.tanh() + a)
+    b = named("b", a * a)
+    y = named("y", b + b * a + a * b)
     found = {m.name: m for m in backprop(y).mistakes()}
     at = backprop(y).diagram.values[x]
     for name, said in {
@@ -228,7 +395,7 @@ def test_degrees_for_radians(name: str) -> None:
 
 def test_wrong_values() -> None:
     o = lecture_neuron()
-    assert "That is the value of v4, not yet of o." in check(0.8814, of=o).text
+    assert "That is the value of v4 = v3 + b, not yet of o." in check(0.8814, of=o).text
     assert repr(check(-0.7071, of=o)) == "Not yet. The size is right, the sign is not."
     assert "That is in degrees" in check(math.degrees(0.7071067811865476), of=o).text
 
@@ -332,7 +499,7 @@ def test_long_graphs_are_checked_too(count: int) -> None:
     assert check(1.001**count, of=y, by=x)
     hint = check(0.123, of=y, by=x).text
     assert "And so on, back to x. Multiply." in hint
-    assert len(hint) < 220
+    assert len(hint) < 260
 
 
 def test_compiled_functions_and_modules_are_checked_too() -> None:
@@ -387,7 +554,7 @@ def test_arrays_and_lists_are_compared_entry_by_entry() -> None:
         (math.tanh, TABLE["tanh"], 0, "That is tanh itself, not its derivative."),
         (math.sin, TABLE["cos"], 0, "The size is right, the sign is not."),
         (lambda a, b: a, TABLE["mul"], 0, "the derivative by another operand"),
-        (lambda x: x**2, lambda x: x**2 + 3, None, "too small, everywhere by as much"),
+        (lambda x: x**2, lambda x: x**2 + 3, None, "too small by the same amount everywhere"),
         (lambda x: 5 * x**2, lambda x: x**2, None, "wrong by the same factor everywhere"),
         (lambda x: x * x if x > 1 else -5, lambda x: x * x, None, "it is too small"),
         (lambda x: None, TABLE["exp"], None, "None, which is no number"),
@@ -468,9 +635,9 @@ def test_engines_that_give_the_same_numbers_are_no_puzzle() -> None:
         ({"answer": Value(1.0).grad}, ValueError, "not computed yet. Call backward"),
         ({"answer": 10**400}, OverflowError, "no float near it"),
         ({"by": 3}, TypeError, "takes a Value of the graph or several, not int 3"),
-        ({"by": ["x1"]}, TypeError, "check takes 1 number, not float 1.0"),
+        ({"by": ["x1"]}, TypeError, r"takes 1 number \(answer 1\), not float 1.0"),
         ({"by": Value(2.0, label="z")}, ValueError, "z = 2 is not in the graph of o = 0.707107"),
-        ({"answer": [1.0, 2.0], "by": [Value(1.0)]}, ValueError, "check takes 1 number, one for"),
+        ({"answer": [1.0, 2.0], "by": [Value(1.0)]}, ValueError, "has 2 numbers, and 1 is"),
         ({"answer": {"a": 1.0}, "by": {"b": Value(1.0)}}, ValueError, "has the names a, and by"),
         ({"of": "o"}, TypeError, "takes numbers in an order, not str 'o'"),
         ({"of": 3.0, "by": Value(1.0)}, TypeError, "differentiates a Value or a function, not"),
@@ -522,7 +689,8 @@ def test_a_verdict_shows_itself() -> None:
     x = Value(3.0, label="<b>")
     wrong = check(9.0, of=x * x, by=x)
     assert repr(wrong) == (
-        "Not yet. That is the value of v1. Asked for is by how much v1 changes with <b>."
+        "Not yet. That is the value of v1 = <b> * <b>. Asked for is by how much v1 changes with "
+        "<b>."
     )
     assert "&lt;b&gt;" in wrong._repr_html_()
     assert "<b>" not in wrong._repr_html_()

@@ -45,12 +45,22 @@ class Number:
                     visit(parent)
                 order.append(node)
         visit(self)
+        for node in order:
+            if node.parents:
+                node.grad = 0.0
         self.grad = 1.0
         for node in reversed(order):
             for parent, sent in zip(node.parents, node.send(node.grad)):
                 parent.grad += sent
 """
 STEPS = check_engine.steps
+RECURSIVE = """        self.grad = 1.0
+        def visit(node):
+            for parent, sent in zip(node.parents, node.send(node.grad)):
+                parent.grad += sent
+                visit(parent)
+        visit(self)
+"""
 NO_ORDER = """        self.grad = 1.0
         def visit(node):
             for parent, sent in zip(node.parents, node.send(node.grad)):
@@ -82,12 +92,25 @@ def test_whole_engines_are_right() -> None:
 
 
 @pytest.mark.needs("micrograd")
-def test_micrograd_is_right_as_far_as_it_goes() -> None:
+def test_micrograd_is_right_but_for_a_second_call(monkeypatch: pytest.MonkeyPatch) -> None:
     from micrograd.engine import Value as Peer
 
     verdict = check_engine(Peer)
-    assert verdict
-    assert verdict.text.endswith("Not built yet: tanh, exp.")
+    assert "zero, not yet. d = a * a; d * a with a = 2, by a second backward()" in verdict.text
+    assert "the gradient of a is 32" in verdict.text
+    assert "micrograd sets nothing to zero, since there every step makes a fresh" in verdict.text
+
+    def zeroing(self: Any, sweep: Any = Peer.backward) -> None:
+        to_do = [self]
+        while to_do:
+            node = to_do.pop()
+            if node._prev:
+                node.grad = 0
+            to_do += node._prev
+        sweep(self)
+
+    monkeypatch.setattr(Peer, "backward", zeroing)
+    assert check_engine(Peer).text.endswith("Not built yet: tanh, exp.")
 
 
 def test_only_the_steps_asked_for_are_checked() -> None:
@@ -99,6 +122,10 @@ def test_only_the_steps_asked_for_are_checked() -> None:
 
 
 BACKWARD = ENGINE.partition("        order, seen")[2]
+ZEROING = """        for node in order:
+            if node.parents:
+                node.grad = 0.0
+"""
 MISTAKES = [
     ("data", "self.data, self.parents", "self.number, self.parents", "has no .data"),
     ("data", "= data, parents", "= -data, parents", "the data is -2"),
@@ -118,8 +145,16 @@ MISTAKES = [
     ("accumulate", "parent.grad += sent", "parent.grad = sent",
      "a + a with a = 2: the gradient of a is 1.0. Every use"),
     ("order", "        order, seen" + BACKWARD, NO_ORDER, "only when all contributions"),
+    ("order", "        order, seen" + BACKWARD, RECURSIVE,
+     "d = a + b; d * d with a = 2, b = -3: the gradient of a is -3.0. Does a node send its"),
+    ("order", "parent.grad += sent", "parent.grad = sent + parent.grad * (not parent.parents)",
+     "d = a + b; d * d with a = 2, b = -3: the gradient of a is -1.0. Every use of a node sends"),
+    ("accumulate", "(g * (1 - t * t),)", "(g * (1 - t * t) - self.grad,)",
+     "c + c.tanh() with c = 0.5: the gradient of c is 0.7864"),
     ("zero", "self.grad = 1.0", "[setattr(n, 'grad', 0.0) for n in order]; self.grad = 1.0",
-     "without, it adds"),
+     "on a new graph, .grad as it was: the gradient of a is 12.0. The gradients of leaves add up"),
+    ("zero", ZEROING, "", "d = a * a; d * a with a = 2, by a second backward() on the same graph: "
+     "the gradient of a is 32.0. An inner node kept the gradient of the first call"),
     ("numbers", "else Number(other)\n        return Number(self.",
      "else Number(-other)\n        return Number(self.", "Is a plain number made a node"),
     ("neg and sub", "self + (-other)", "self + other", "a - b with a = 2, b = -3: the data is -1"),
@@ -131,6 +166,13 @@ MISTAKES = [
     ("rdiv", "return self**-1 * other", "return self * other**-1",
      "In 2 / a the denominator is a."),
     ("relu", "(g * on,)", "(g,)", "lets nothing through"),
+    ("exp", "(g * e,)", "(g * e - self.grad,)",
+     "c + c.exp() with c = 0.5: the gradient of c is 1.6487212707001282. Every"),
+    ("relu", "(g * on,)", "(g * on - self.grad,)",
+     "a + a.relu() with a = 2: the gradient of a is 1.0. Every"),
+    ("pow", "(g * n * self.data ** (n - 1),)",
+     "(g * n * self.data ** (n - 1) - self.grad,)",
+     "a + a**3 with a = 2: the gradient of a is 12.0. Every"),
     ("exp", "(g * e,)", "(g * self.data,)", "The derivative of exp is its output."),
 ]  # fmt: skip
 
@@ -146,6 +188,43 @@ def test_each_mistake_is_found_at_its_step(step: str, old: str, new: str, said: 
     built = STEPS.index(step)
     if built:
         assert check_engine(engine((old, new)), through=STEPS[built - 1])
+
+
+class Kept:
+    """The beginning of page 12: each number keeps its slopes."""
+
+    def __init__(self, data: float, operands: tuple = (), slopes: Any = ()) -> None:
+        self.data, self.operands, self.slopes = data, operands, slopes
+
+    def __add__(self, other: "Kept") -> "Kept":
+        return Kept(self.data + other.data, (self, other), (1.0, 1.0))
+
+    def __mul__(self, other: "Kept") -> "Kept":
+        return Kept(self.data * other.data, (self, other), [other.data, self.data])
+
+
+def test_slopes_that_a_class_keeps_are_checked_where_they_are_made() -> None:
+    assert check_engine(Kept).text.startswith("Right: data, add, mul.")
+
+    class Swapped(Kept):
+        def __add__(self, other: Kept) -> Kept:
+            return Kept(self.data + other.data, (self, other), ())  # kept elsewhere, it may be
+
+        def __mul__(self, other: Kept) -> Kept:
+            return Kept(self.data * other.data, (self, other), (self.data, other.data))
+
+    verdict = check_engine(Swapped, through="mul")
+    assert verdict.text == (
+        "mul, not yet. a * b with a = 2, b = -3: .slopes is (2.0, -3.0). The first slope is how "
+        "fast the result changes with the left operand: is it so?"
+    )
+    assert "multiply the data" not in verdict.hint
+
+    class Single(Kept):
+        def __add__(self, other: Kept) -> Kept:
+            return Kept(self.data + other.data, (self, other), (1.0,))
+
+    assert "add, not yet. a + b with a = 2, b = -3: .slopes is (1.0,)." in check_engine(Single).text
 
 
 def test_every_step_finds_a_mistake() -> None:

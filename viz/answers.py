@@ -12,14 +12,16 @@ import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from inspect import Parameter, signature
 from itertools import product
+from types import NoneType
 from typing import Any, NamedTuple
 
 from glassgrad.engine import NOT_COMPUTED, Operation, Value, grad
 from glassgrad.engine.misuse import real
-from glassgrad.engine.text import describe, function_name, told
+from glassgrad.engine.text import counted, describe, function_name, told
 from glassgrad.engine.tree import leaves_of, scalar_of, settled
 
 Suspect = tuple[Sequence[float], str]
@@ -35,6 +37,12 @@ NUMBERS: tuple[tuple[Callable[[float], float], str], ...] = (
 """What mistakes make of a number, and what to say."""
 NUMBER = re.compile(r"(?<![\w.])[-−]?\d+\.?\d*(?:e[-+]?\d+)?(?!\w)")
 """A number that stands by itself in a text: not that of a name such as w1."""
+LEAST_DIGITS = 2
+"""In so many digits a right answer agrees, unless the exercise asks for more."""
+DIGITS_OF_MISTAKES = 3
+"""Of fewer digits than these only an exact number is taken for that of a mistake."""
+IN_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine"}
+"""Counts of digits; in figures one might be the right number."""
 MOST_DIGITS = 9
 """An answer may be rounded; of more digits than these nobody asks that they agree."""
 COMPUTED_DIGITS = 7
@@ -47,12 +55,18 @@ class Typed(NamedTuple):
     number: float
     digits: int
 
-    def agrees(self, right: float, noise: float = 0.0, least: int = 2) -> bool:
+    def agrees(self, right: float, noise: float = 0.0, least: int = LEAST_DIGITS) -> bool:
         """Whether a number, rounded to these digits, at least so many, is the answer."""
         if self.number == right or (self.number != self.number and right != right):
             return True
         distance = abs(self.number - right)
         return distance <= noise or distance <= 0.5000001 * self._unit(right, least)
+
+    def is_from(self, number: float, noise: float = 0.0) -> bool:
+        """Whether it is a number that a mistake gives: two digits would agree by chance too."""
+        distance = abs(self.number - number)
+        is_exact = distance <= max(noise, 1e-9 * abs(number))
+        return is_exact or (self.digits >= DIGITS_OF_MISTAKES and self.agrees(number))
 
     def _unit(self, right: float, least: int) -> float:
         """What one more in the last digit is; 0 if no digits of the two can be alike."""
@@ -61,12 +75,14 @@ class Typed(NamedTuple):
         first = min(math.floor(math.log10(abs(x))) for x in (self.number, right))
         return float(10.0 ** (first - max(least, self.digits) + 1))
 
-    def near(self, right: float) -> str:
-        """What to say of an answer that is nearly right, or ""."""
+    def near(self, right: float, least: int = LEAST_DIGITS) -> str:
+        """What to say of an answer that is nearly right where so many digits are asked, or ""."""
+        if self.digits < least and self.agrees(right, least=self.digits):
+            return f"That is near: {IN_WORDS[least]} digits, please."
         if self.digits == 1:
-            return "That is near: more digits, please." if self.agrees(right, least=1) else ""
+            return ""
         is_less = abs(self.number) < abs(right)
-        is_cut_off = is_less and abs(self.number - right) < self._unit(right, 2)
+        is_cut_off = is_less and abs(self.number - right) < self._unit(right, least)
         return "The last digit is cut off where it is to be rounded." if is_cut_off else ""
 
 
@@ -90,6 +106,83 @@ def typed(answer: Any, role: str) -> Typed:
     return Typed(found, min(MOST_DIGITS, max(1, len(digits))))
 
 
+@dataclass(frozen=True)
+class Author:
+    """What the author of an exercise adds to it; see `check`.
+
+    Attributes:
+        hint: in place of the hints found here, if any.
+        mistakes: wrong answers, and what to say of each.
+        digits: in how many significant digits an answer is to agree.
+
+    >>> from glassgrad.viz.answers import Author, typed
+    >>> Author.of("", {8.0: "That is the slope."}, 2).says([typed(8, "answer")], [0.65])
+    'That is the slope.'
+    """
+
+    hint: str = ""
+    mistakes: tuple[tuple[tuple[Typed, ...], str], ...] = ()
+    digits: int = LEAST_DIGITS
+
+    @staticmethod
+    def of(hint: Any, mistakes: Any, digits: Any) -> Author:
+        """What an author gave, if it can be meant.
+
+        Raises:
+            TypeError: one of the three is of another kind.
+            ValueError: `digits` is none of 2 to 9.
+        """
+        if not isinstance(hint, str):
+            raise TypeError(f"hint is a text, not {describe(hint)}.")
+        if not isinstance(mistakes, (Mapping, NoneType)):
+            problem = f"mistakes is a dict from wrong answers to what is said, not {told(mistakes)}"
+            raise TypeError(f"{problem}. Write {{8.0: 'That is the slope.'}}.")
+        if type(digits) is not int or not LEAST_DIGITS <= digits <= MOST_DIGITS:
+            kind = ValueError if type(digits) is int else TypeError
+            raise kind(f"digits is {LEAST_DIGITS} to {MOST_DIGITS}, not {told(digits)}.")
+        found = []
+        for wrong, sentence in (mistakes or {}).items():
+            if not isinstance(sentence, str):
+                problem = f"mistakes has {describe(sentence)} to say of {told(wrong)}"
+                raise TypeError(f"{problem}. Give a sentence.")
+            numbers = wrong if isinstance(wrong, tuple) else (wrong,)
+            found.append((tuple(typed(x, "A key of mistakes") for x in numbers), sentence))
+        return Author(hint, tuple(found), digits)
+
+    def says(self, answers: Sequence[Typed], right: Sequence[float]) -> str:
+        """What to say of an answer that was foreseen, or "".
+
+        Raises:
+            ValueError: one of the mistakes has another count of numbers, or is right.
+        """
+        said = ""
+        for wrong, sentence in self.mistakes:
+            if len(wrong) != len(right):
+                problem = f"mistakes has {counted(len(wrong), 'number')} for {told(sentence)}"
+                raise ValueError(f"{problem}, and {len(right)} are asked for. Give as many.")
+            if all(x.agrees(y, least=self.digits) for x, y in zip(wrong, right)):
+                problem = f"mistakes has the right answer for {told(sentence)}"
+                raise ValueError(f"{problem}. Leave it out.")
+            pairs = list(zip(answers, wrong))
+            if not said and all(a.is_from(x.number) or x.is_from(a.number) for a, x in pairs):
+                said = sentence
+        return said
+
+    def has_only_a_hint(self) -> None:
+        """Refuse what is for numbers alone.
+
+        Raises:
+            TypeError: there are mistakes, or digits.
+        """
+        if self.mistakes or self.digits != LEAST_DIGITS:
+            raise TypeError(
+                "mistakes and digits are for numbers, not for a function or a puzzle. Give a hint."
+            )
+
+
+NOBODY = Author()
+
+
 class Question:
     """Numbers that are asked for.
 
@@ -98,14 +191,16 @@ class Question:
         places: where each stands, to begin a sentence with; "" for one alone.
         noise: how far rounding may have moved them.
         key: says which question it is if there are several hints, one for each try.
+        least: in how many digits an answer is to agree.
 
     >>> from glassgrad.viz.answers import Question, typed
     >>> Question([6.0], [""]).difference([typed(7, "answer")])
-    'It is too large: which numbers is it made of?'
+    'It is too large.'
     """
 
     noise = 1e-9
     key: int | None = None
+    least = LEAST_DIGITS
 
     def __init__(
         self, right: Sequence[float], places: Sequence[str], suspects: Iterable[Suspect] = ()
@@ -129,16 +224,17 @@ class Question:
         if len(pairs) > 2:
             gaps = [answer.number - right for answer, right in pairs]
             if _are_alike(gaps):
-                return f"It is too {'large' if gaps[0] > 0.0 else 'small'}, everywhere by as much."
+                size = "large" if gaps[0] > 0.0 else "small"
+                return f"It is too {size} by the same amount everywhere."
             if all(self.right) and _are_alike([answer.number / right for answer, right in pairs]):
                 return "It is wrong by the same factor everywhere."
         for place, (answer, right) in zip(self.places, pairs):
-            if not (answer.agrees(right, self.noise) or shows(place, right)):
+            if not (answer.agrees(right, self.noise, self.least) or shows(place, right)):
                 size = "no number" if answer.number != answer.number else "too large"
                 size = "too small" if answer.number < right else size
-                near = answer.near(right)
+                near = answer.near(right, self.least)
                 if not place:
-                    return near or f"It is {size}: which numbers is it made of?"
+                    return near or f"It is {size}."
                 return f"At {place} it is {size}. {near}".rstrip()
         return "It is wrong in places."
 

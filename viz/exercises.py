@@ -30,6 +30,9 @@ from glassgrad.engine.text import (
 from glassgrad.engine.tree import listed, scalar_of
 from glassgrad.viz.answers import (
     COMPUTED_DIGITS,
+    LEAST_DIGITS,
+    NOBODY,
+    Author,
     Question,
     Typed,
     of_function,
@@ -60,7 +63,7 @@ class Verdict:
     >>> x = Value(3.0, label="x")
     >>> verdict = check(9.0, of=x * x, by=x)
     >>> bool(verdict), verdict
-    (False, Not yet. That is the value of v1. Asked for is by how much v1 changes with x.)
+    (False, Not yet. That is the value of v1 = x * x. Asked for is by how much v1 changes with x.)
     """
 
     right: bool
@@ -96,10 +99,19 @@ NOT_ANSWERED = Verdict(False, "Not answered yet: put your answer where the dots 
 """What is said of `...`, so that an exercise can stand in a notebook before it is answered."""
 
 
-def check(answer: Any, of: Any, by: Any = None) -> Verdict:
+def check(
+    answer: Any,
+    of: Any,
+    by: Any = None,
+    *,
+    hint: str = "",
+    mistakes: Mapping[Any, str] | None = None,
+    digits: int = LEAST_DIGITS,
+) -> Verdict:
     """Whether an answer is right, and if not, where it goes wrong; without the right answer.
 
-    Numbers are right when they agree to the digits that were typed, at least two.
+    Numbers are right when they agree to the digits that were typed, at least two. The last three
+    arguments are for the author of an exercise, whose sentences are shown as they are.
 
     Args:
         answer: a number; as many as there are in `by` or `of`; a function if `of` is one; the name
@@ -108,12 +120,16 @@ def check(answer: Any, of: Any, by: Any = None) -> Verdict:
             or a function of numbers or an operation of the table; or a `puzzle`.
         by: if given, the derivative of `of` is asked for: by this Value of its graph, by each of
             several, a sequence or a dict of names, or, of a function, by its operand 0, 1, ...
+        hint: what helps further, in place of the hints found here.
+        mistakes: likely wrong answers, each with what to say then. Where numbers are asked for, a
+            tuple of them, in their order.
+        digits: in how many significant digits numbers are to agree.
 
     Raises:
-        TypeError: the answer is not of the kind that is asked for, or `of` or `by` is something
+        TypeError: the answer is not of the kind that is asked for, or another argument is something
             else.
         ValueError: there are more or fewer answers than questions, `by` is not in the graph of
-            `of`, or the answer is a gradient that was not computed.
+            `of`, the answer is a gradient that was not computed, or one of `mistakes` is right.
         ChangedDataError: the graph has other numbers than when it was computed.
 
     >>> from glassgrad import Value, check
@@ -123,24 +139,28 @@ def check(answer: Any, of: Any, by: Any = None) -> Verdict:
     >>> check(4.9e-05, of=y, by=w)
     Right.
     >>> check(2.0, of=y, by=w)
-    Not yet. That is by how much v1 changes with w, the local derivative alone. By how much does y \
-change with v1?
+    Not yet. That is by how much v1 = w * x changes with w, the local derivative alone. By how \
+much does y change with v1?
+    >>> check(8.0, of=0.65, mistakes={8.0: "That is the slope; the update is η times it."})
+    Not yet. That is the slope; the update is η times it.
     """
+    author = Author.of(hint, mistakes, digits)
     if _is_open(answer):
         return NOT_ANSWERED
     of = scalar_of(of)
-    if isinstance(of, Puzzle):
-        return of.check(answer)
     if isinstance(of, Value):
-        return _of_graph(answer, of, by)
-    if callable(of):
-        return _of_function(answer, of, by)
+        return _of_graph(answer, of, by, author)
+    if isinstance(of, Puzzle) or callable(of):
+        author.has_only_a_hint()
+        verdict = of.check(answer) if isinstance(of, Puzzle) else _of_function(answer, of, by)
+        is_wrong = not verdict and verdict is not NOT_ANSWERED
+        return replace(verdict, hint=hint) if hint and is_wrong else verdict
     if by is not None:
         raise TypeError(
             f"check differentiates a Value or a function, not {describe(of)}. Leave by=... out, or "
             "give the Value that the number was computed as."
         )
-    return _judged(*of_numbers(answer, of))
+    return _judged(*of_numbers(answer, of), author)
 
 
 def _is_open(answer: Any) -> bool:
@@ -150,21 +170,32 @@ def _is_open(answer: Any) -> bool:
     return answer is ... or (isinstance(answer, (list, tuple)) and any(map(_is_open, answer)))
 
 
-def _judged(answers: Sequence[Typed], question: Question) -> Verdict:
+def _judged(answers: Sequence[Typed], question: Question, author: Author = NOBODY) -> Verdict:
     """The verdict on numbers, whatever the question is about."""
+    right, noise = question.right, question.noise
+    question.least = author.digits
 
     def fits(numbers: Sequence[float]) -> bool:
-        return all(answer.agrees(x, question.noise) for answer, x in zip(answers, numbers))
+        return all(a.agrees(x, noise, author.digits) for a, x in zip(answers, numbers))
 
+    def is_from(numbers: Sequence[float]) -> bool:
+        if list(numbers) == [-x for x in right]:  # as near as a right answer
+            return fits(numbers)
+        return all(a.is_from(x, noise) for a, x in zip(answers, numbers))
+
+    foreseen = author.says(answers, right)
     key = question.key
-    if fits(question.right):
+    if fits(right):
         _tries.pop(key, None)
         return RIGHT
     tried = _tries[key] = _tries.get(key, -1) + 1
-    hint = question.hint(tried)
-    for numbers, sentence in question.suspects():
-        if all(map(math.isfinite, numbers)) and fits(numbers):
-            if not any(shows(sentence, x) for x in question.right):
+    hint = author.hint or question.hint(tried)
+    if foreseen:
+        return _wrong(foreseen, hint)
+    is_near = all(a.agrees(x, noise) for a, x in zip(answers, right))  # too few digits are no slip
+    for numbers, sentence in [] if is_near else question.suspects():
+        if all(map(math.isfinite, numbers)) and is_from(numbers):
+            if not any(shows(sentence, x) for x in right):
                 return _wrong(sentence, hint)
     said = question.difference(answers)
     return _wrong(said or hint, hint if said else "")
@@ -196,9 +227,9 @@ def _of_function(answer: Any, of: Callable[..., Any], by: Any) -> Verdict:
     return _judged(given, question)
 
 
-def _of_graph(answer: Any, of: Value, by: Any) -> Verdict:
+def _of_graph(answer: Any, of: Value, by: Any, author: Author) -> Verdict:
     if by is None or isinstance(by, Value):
-        return _judged([typed(answer, "check(answer)")], GraphQuestion(of, by))
+        return _judged([typed(answer, "check(answer)")], GraphQuestion(of, by), author)
     if isinstance(by, Mapping):
         names, wanted = list(map(str, by)), list(by.values())
     else:
@@ -206,13 +237,16 @@ def _of_graph(answer: Any, of: Value, by: Any) -> Verdict:
         names = [clipped(x.label or "") if isinstance(x, Value) else "" for x in wanted]
     if "" in names or len(set(names)) < len(names):
         names = [f"answer {i}" for i in range(1, len(names) + 1)]
-    answers = _answers(answer, by, names)
+    parts = zip(names, _answers(answer, by, names))
+    answers = [typed(part, f"check({each})") for each, part in parts]
     questions = [GraphQuestion(of, value) for value in wanted]
+    foreseen = author.says(answers, [question.right[0] for question in questions])
     verdicts = {
-        each: _judged([typed(part, f"check({each})")], question)
+        each: _judged([part], question, replace(author, mistakes=()))
         for each, part, question in zip(names, answers, questions)
     }
-    return _together(verdicts)
+    verdict = _together(verdicts)
+    return replace(verdict, text=f"Not yet. {foreseen}") if foreseen and not verdict else verdict
 
 
 def _answers(answer: Any, by: Any, names: Sequence[str]) -> list[Any]:
@@ -225,10 +259,12 @@ def _answers(answer: Any, by: Any, names: Sequence[str]) -> list[Any]:
                 "each name."
             )
         return [answer[each] for each in by]
-    answers = listed(answer, "check", f"{counted(len(names), 'number')},")
+    wanted = f"{counted(len(names), 'number')} ({some_of(names)}),"
+    answers = listed(answer, "check(answer)", wanted)
     if len(answers) != len(names):
-        problem = f"check takes {counted(len(names), 'number')}, one for each of {some_of(names)}"
-        raise ValueError(f"{problem}, not {len(answers)}.")
+        asked = f"{len(names)} {'is' if len(names) == 1 else 'are'} asked for"
+        given = counted(len(answers), "number")
+        raise ValueError(f"The answer has {given}, and {asked}: {some_of(names)}.")
     return answers
 
 

@@ -30,6 +30,10 @@ _WORDS = {
 }
 _LONGEST = 200
 """A hint of more characters is left out."""
+_LONGEST_FORMULA = 24
+"""With a formula of more characters an unnamed node is not introduced."""
+_MOST_PATHS, _MOST_EDGES = 32, 200
+"""Where there are more, no single path is looked for."""
 _MOST_FACTORS = 4
 """Of more factors a hint asks for the first two."""
 
@@ -71,7 +75,7 @@ class GraphQuestion(Question):
     >>> from glassgrad.viz.suspects import GraphQuestion
     >>> x = Value(3.0, label="x")
     >>> next(text for numbers, text in GraphQuestion(x * x, x).suspects() if numbers == [3.0])
-    'That is the value of x. Asked for is by how much v1 changes with it.'
+    'That is the value of x. Asked for is by how much v1 = x * x changes with it.'
     """
 
     def __init__(self, of: Value, by: Any) -> None:
@@ -83,6 +87,7 @@ class GraphQuestion(Question):
             raise ChangedDataError(f"There is no one right answer: {self.diagram.outdated_note()}")
         if by is not None:
             self.target = self.diagram[self._index_of_by()]
+        self._introduced: dict[int, str] = {}
         nodes = [(n.operation, n.data, n.parents, n.label) for n in self.diagram]
         self.key = hash((str(nodes), self.root.index, by is None, self.target.index))
         reach, size = self._reached()
@@ -159,15 +164,44 @@ class GraphQuestion(Question):
 
     def difference(self, answers: Sequence[Typed]) -> str:
         """What to say of an answer that is nearly right, or ""."""
-        return answers[0].near(self.right[0])
+        return answers[0].near(self.right[0], self.least)
 
-    def said(self, text: str, edge: Edge | None = None) -> str:
-        """A sentence with the names of the result, the target and what is on an edge."""
-        names = {"root": self.root.name, "target": self.target.name}
+    def said(
+        self, text: str, edge: Edge | None = None, known: set[int] | None = None, **others: Node
+    ) -> str:
+        """A sentence with the names of the result, the target, what is on an edge, and others.
+
+        A node that is not yet `known`, by its index, is introduced.
+        """
+        nodes = {"root": self.root, "target": self.target, **others}
         if edge is not None:
-            names |= {"node": edge.node.name, "operand": edge.operand.name}
-            names["function"] = _function(edge.node)
-        return text.format(**names)
+            nodes |= {"node": edge.node, "operand": edge.operand}
+        known = set() if known is None else known
+
+        def word(found: re.Match[str]) -> str:
+            if edge is not None and found[1] == "function":
+                return _function(edge.node)
+            if edge is not None and found[1] == "formula":
+                return self.short_formula(edge.node) or edge.node.name
+            node = nodes[found[1]]
+            is_new = node.index not in known
+            known.add(node.index)
+            return self.introduced(node) if is_new else node.name
+
+        return re.sub(r"\{(\w+)\}", word, text)
+
+    def introduced(self, node: Node) -> str:
+        """Its name; that of a node without a label says nothing, so its formula too, if short."""
+        if node.index not in self._introduced:
+            formula = "" if node.label else self.short_formula(node)
+            self._introduced[node.index] = f"{node.name} = {formula}" if formula else node.name
+        return self._introduced[node.index]
+
+    def short_formula(self, node: Node) -> str:
+        """How a node is computed, or "" if that is long or has the right number in it."""
+        formula = self.diagram.formula(node)
+        is_short = len(formula) <= _LONGEST_FORMULA and not shows(formula, self.right[0])
+        return formula if is_short else ""
 
     def with_local(self, edge: Edge, local: float) -> float:
         """The gradient, had an edge another local derivative."""
@@ -189,11 +223,9 @@ def _function(node: Node) -> str:
 
 def _factors(question: GraphQuestion) -> Iterator[str]:
     """The factors as questions, then the chain rule in symbols, then in formulas."""
-    asked = [
-        f"By how much does {above.name} change with {edge.operand.name} (the local derivative of "
-        f"{_function(edge.node)})?"
-        for above, edge in _path(question)
-    ]
+    text = "By how much does {above} change with {operand} (the local derivative of {function})?"
+    known: set[int] = set()
+    asked = [question.said(text, edge, known, above=above) for above, edge in _path(question)]
     if not asked:
         return
     if len(asked) > _MOST_FACTORS:
@@ -250,28 +282,76 @@ def _values(question: GraphQuestion) -> _Suspects:
 
 def _uses(question: GraphQuestion) -> _Suspects:
     """The contribution of one of several uses alone, or all but one."""
-    return _parts(
-        question,
-        [edge for edge in question.edges if edge.operand is question.target],
-        "That is the contribution of one use of {target} alone. Every use sends one.",
-        "What comes by way of {node} is missing: every path to {target} counts.",
+    text = "That is the contribution of one use of {target} alone. Every use sends one."
+    for edge in question.edges if question.is_shared else []:
+        if edge.operand is question.target:
+            yield edge.through, question.said(text, edge)
+            yield _without(question, edge)
+
+
+def _left_out(question: GraphQuestion) -> _Suspects:
+    """All but what comes by way of one node between, by one use of it, or along one path."""
+    text = "What comes by way of {operand} is missing: every path to {target} counts."
+    for edge, through in _ways_between(question):
+        yield question.right[0] - through, question.said(text, edge)
+    for edge in _uses_between(question):
+        yield _without(question, edge)
+    for nodes, product in _paths(question):
+        arrows = " → ".join(node.name for node in nodes)
+        yield question.right[0] - product, f"One path is left out: {arrows}."
+
+
+def _alone(question: GraphQuestion) -> _Suspects:
+    """What comes by way of one node between alone, or by one use of it."""
+    text = (
+        "That is what comes by way of {operand} alone: {target} acts on {root} by other ways too."
     )
+    for edge, through in _ways_between(question):
+        yield through, question.said(text, edge)
+    text = "That is the contribution of one use of {operand} alone: there are others."
+    for edge in _uses_between(question):
+        yield edge.through, question.said(text, edge)
 
 
-def _ways_between(question: GraphQuestion) -> _Suspects:
-    """What comes by way of one node between alone, or by all others."""
-    return _parts(
-        question,
-        [edge for edge in question.edges if edge.operand is not question.target],
-        "That is what comes by way of {operand} alone: {target} acts on {root} by other ways too.",
-        "What comes by way of {operand} is missing: every path to {target} counts.",
-    )
+def _uses_between(question: GraphQuestion) -> list[Edge]:
+    edges = question.edges if question.is_shared else []
+    return [edge for edge in edges if edge.operand is not question.target]
 
 
-def _parts(question: GraphQuestion, edges: list[Edge], only: str, missing: str) -> _Suspects:
-    for edge in edges if question.is_shared else []:
-        yield edge.through, question.said(only, edge)
-        yield question.right[0] - edge.through, question.said(missing, edge)
+def _ways_between(question: GraphQuestion) -> Iterator[tuple[Edge, float]]:
+    """By an edge to it, each node that some paths lead through, and all that comes that way."""
+    for edge in {edge.operand.index: edge for edge in _uses_between(question)}.values():
+        through = question.gradients[edge.operand.index] * edge.reach
+        if abs(question.right[0] - through) > question.noise:
+            yield edge, through
+
+
+def _without(question: GraphQuestion, edge: Edge) -> tuple[float, str]:
+    """All that comes but along one edge."""
+    text = "The use of {operand} in {node} is left out: every use sends a contribution."
+    if (uses := edge.node.parents.count(edge.operand.index)) > 1:
+        times = "twice" if uses == 2 else f"{uses} times"
+        text = f"One of the uses of {{operand}} is left out: {{formula}} sends {times}."
+    return question.right[0] - edge.through, question.said(text, edge)
+
+
+def _paths(question: GraphQuestion) -> Iterator[tuple[tuple[Node, ...], float]]:
+    """The nodes and the product of every path from the result, if there are few."""
+    counts = {question.target.index: 1}
+    below: dict[int, list[Edge]] = {}
+    for edge in reversed(question.edges):
+        at = edge.node.index
+        counts[at] = counts.get(at, 0) + counts[edge.operand.index]
+        below.setdefault(at, []).append(edge)
+    if len(question.edges) > _MOST_EDGES or counts.get(question.root.index, 0) > _MOST_PATHS:
+        return
+    to_do: list[tuple[tuple[Node, ...], float]] = [((question.root,), 1.0)]
+    while to_do:
+        nodes, product = to_do.pop()
+        if nodes[-1] is question.target:
+            yield nodes, product
+        for edge in below.get(nodes[-1].index, ()):
+            to_do.append(((*nodes, edge.operand), product * edge.local))
 
 
 def _unfinished(question: GraphQuestion) -> _Suspects:
@@ -322,13 +402,15 @@ def _used_twice(question: GraphQuestion) -> _Suspects:
 
 def _others(question: GraphQuestion) -> _Suspects:
     """What belongs to another node."""
-    asked = f", not yet of {question.root.name}" if question.by is None else ""
+    asked = ", not yet of {root}" if question.by is None else ""
     for node in reversed(question.diagram):
         if node not in (question.target, question.root) and not node.is_constant:
             if question.by is not None and node.index in question.gradients:
-                text = f"That is the gradient of {node.name}, not of {question.target.name}."
+                text = question.said(
+                    "That is the gradient of {other}, not of {target}.", other=node
+                )
                 yield question.gradients[node.index], text
-            yield node.data, f"That is the value of {node.name}{asked}."
+            yield node.data, question.said(f"That is the value of {{other}}{asked}.", other=node)
 
 
 # Wrong factors: the local derivative that a mistake takes instead of the right one, if it can.
@@ -408,7 +490,7 @@ FACTORS: tuple[tuple[Callable[[Edge], float | None], str], ...] = (
 
 
 OF_GRADIENTS = (
-    _sign, _values, _uses, _engines(ONE_CALL), _ways_between, _unfinished, _wrong_factors,
+    _sign, _values, _uses, _left_out, _engines(ONE_CALL), _alone, _unfinished, _wrong_factors,
     _engines(TWO_CALLS), _used_twice, _others,
 )  # fmt: skip
 OF_VALUES = (_others,)
