@@ -6,6 +6,7 @@ Python's are of the same graph built anew with the numbers that the page has now
 import json
 import math
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from stepping import (
     with_loss,
 )
 
-from glassgrad import MLP, TABLE, Backprop, Reduction, Value, backprop
+from glassgrad import MLP, TABLE, Backprop, Reduction, Value, backprop, step, where
 from glassgrad.engine.printing import short
 from glassgrad.viz.stage import data, javascript
 
@@ -224,6 +225,21 @@ def test_a_compiled_node_says_why_nothing_can_be_changed(new_page: Pages) -> Non
     with pytest.raises(Exception, match="no number that can be changed"):
         one.stage("set", "w", 1.0)
     compare(one, one.steps)
+
+
+def test_the_choice_in_the_gallery_changes_where_its_number_does(new_page: Pages) -> None:
+    gallery = (Path(__file__).parent.parent / "docs" / "gallery.md").read_text("utf-8")
+    choice = gallery.split("## A choice")[1]
+    *lines, last = choice.split("```")[1].strip().splitlines()[1:]
+    names = {"Value": Value, "where": where, "step": step, "backprop": backprop}
+    exec("\n".join(lines), names)
+    one = document(new_page, eval(last, names))
+    for x, y, slope in ((2.0, 4.0, 4.0), (-2.3, 2.3, -1.0), (0.5, 0.25, 1.0)):
+        one.stage("set", "x", x)
+        one.go(len(one.steps))
+        numbers = one.stage("numbers")
+        assert is_near(numbers["x"]["grad"], slope)
+        assert is_near(numbers["v4"]["value"], y)
 
 
 # By hand.
