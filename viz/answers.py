@@ -19,8 +19,6 @@ from itertools import product
 from types import NoneType
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from glassgrad.engine import NOT_COMPUTED, Operation, Value, grad
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import counted, describe, function_name, told
@@ -47,6 +45,8 @@ IN_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8:
 """Counts of digits; in figures one might be the right number."""
 MOST_DIGITS = 9
 """An answer may be rounded; of more digits than these nobody asks that they agree."""
+DIGITS_OF_SIZE = {2: 3, 4: 6}
+"""How many digits numpy's short floats have, by their bytes."""
 COMPUTED_DIGITS = 7
 """To so many those agree that a reader's function gives, whatever it rounds on the way."""
 
@@ -104,8 +104,8 @@ def typed(answer: Any, role: str) -> Typed:
     """An answer with the digits that were typed; zeros behind the point leave no trace."""
     found, answer = number(answer, role), scalar_of(answer)
     most = MOST_DIGITS
-    if isinstance(answer, np.floating) and answer.dtype.itemsize < np.dtype(float).itemsize:
-        found, most = float(str(answer)), np.finfo(answer.dtype).precision
+    if (size := getattr(answer, "itemsize", None)) in DIGITS_OF_SIZE:
+        found, most = float(str(answer)), DIGITS_OF_SIZE[size]
     text = str(float(answer) if isinstance(answer, Fraction) else answer).lower().lstrip("+-")
     digits = text.partition("e")[0].removesuffix(".0").lstrip("0.").replace(".", "")
     return Typed(found, min(most, max(1, len(digits))))
@@ -280,6 +280,8 @@ def of_numbers(answer: Any, of: Any) -> tuple[list[Typed], Question]:
 
 def _array(nested: Any, role: str) -> tuple[tuple[int, ...], list[Any]]:
     """The shape of nested sequences, and whatever is in them."""
+    import numpy as np
+
     if isinstance(nested, (str, bytes, Mapping, Set)):
         raise TypeError(f"{role} takes numbers in an order, not {describe(nested)}.")
     nested = settled(nested)
