@@ -94,7 +94,7 @@ def test_a_node_used_again_tells_how_much_has_come(new_page: Pages) -> None:
     one.go(6)
     one.box("a").hover()
     title = one.box("a").locator("title").text_content()
-    assert title == "a = 3; gradient partial, 1 of 3 uses received"
+    assert title == "a = 3; gradient 1, partial, 1 of 3 uses received"
 
 
 def test_the_formula_and_the_picture_point_at_each_other(new_page: Pages) -> None:

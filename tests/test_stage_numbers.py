@@ -334,6 +334,9 @@ def test_a_rate_may_be_too_large(new_page: Pages) -> None:
 def test_a_nudge_is_the_gradient_times_h(new_page: Pages) -> None:
     one = document(new_page, lecture(), reduced_motion="reduce")
     one.press("e")
+    assert one.root.locator(".gg-nudge").inner_text().endswith("once the gradient of x1 has come.")
+    assert one.root.locator(".gg-tangent").count() == 0
+    one.press("End")
     before, result = numbers_of(one.steps), "o"
     for name, power in (("x1", -4), ("b", -2), ("w1", 1)):
         one.root.locator(".gg-fields select").first.select_option(label=name)

@@ -124,3 +124,41 @@ def test_the_equations_lie_close_and_keep_their_answers(
     assert [(line["wide"], line["apart"], line["labels"]) for line in lines] == [(0, 0, 0)] * len(
         lines
     )
+
+
+DRAWER = """root => {
+  const rect = part => part.getBoundingClientRect();
+  const body = root.querySelector(".gg-drawer-body"), room = rect(body);
+  return { wide: body.scrollWidth - body.clientWidth, high: room.height,
+    unseen: [...body.querySelectorAll("tr.gg-now")].map(rect)
+      .filter(row => row.height && (row.top < room.top || row.bottom > room.bottom + 1)).length,
+    marked: body.querySelectorAll("tr.gg-now").length };
+}"""
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (800, 600), (360, 640)])
+def test_tables_have_the_room_they_need_and_show_the_row_of_the_step(
+    size: tuple[int, int], new_page: Pages
+) -> None:
+    width, height = size
+    viewport = {"width": width, "height": height}
+    one = document(new_page, BUILDS["lecture"](), viewport=viewport, reduced_motion="reduce")
+    for drawer in ("table", "mistakes"):
+        one.click(f"open-{drawer}")
+        for number in range(6, one.stage("count") + 1):
+            one.go(number)
+            if one.stage("step")["phase"] == "update":
+                continue
+            found = one.root.evaluate(DRAWER)
+            assert found["high"] > 60
+            assert found["unseen"] == 0
+            assert found["marked"]
+            assert found["wide"] == 0 or width < 1000
+
+
+def test_a_seed_has_the_colour_of_a_gradient(new_page: Pages) -> None:
+    one = document(new_page, BUILDS["lecture"](), reduced_motion="reduce")
+    one.stage("go", next(i for i, step in enumerate(one.steps) if step.phase == "seed"))
+    kinds = one.root.locator(".gg-term").evaluate_all("all => all.map(each => each.className)")
+    assert len(kinds) == 2
+    assert all("gg-grad" in kind for kind in kinds)

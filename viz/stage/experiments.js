@@ -12,27 +12,29 @@ function nudgeIn(around, graph, names) {
   size.setAttribute("aria-label", "Size of the nudge, as a power of ten");
   const said = make("p", "gg-nudge", place);
   const plot = drawn("svg", { viewBox: "0 0 320 130", "class": "gg-plot", role: "img" }, place);
-  let now = null;
+  let now = null, known = [];
   [leaf, size].forEach((each) => each.addEventListener("input", () => { if (now) { now(); } }));
-  return { select(i) { leaf.value = i; if (now) { now(); } }, show() {
+  return { select(i) { leaf.value = i; if (now) { now(); } }, show(gradients) {
+    known = gradients;
     now = draw;
     draw();
   } };
 
+  /* Before the gradient has come in the steps it is not told here either. */
   function draw() {
     const i = Number(leaf.value), h = 10 ** Number(size.value), x = graph.values[i], y = graph.values[graph.root];
-    const gradient = graph.gradients[i] ?? 0, { n } = graph.nodes[i], result = graph.nodes[graph.root].n;
+    const gradient = graph.gradients[i] ?? 0, isTold = known[i] !== null || graph.gradients[i] === null, { n } = graph.nodes[i], result = graph.nodes[graph.root].n;
     const moved = graph.evaluate([[i, x + h]]) - y;
     shownSize.textContent = short(h);
-    said.textContent = `${n} + ${short(h)}: ${result} moves by ${short(moved)}; gradient × h = ` +
-      `${short(gradient)} × ${short(h)} = ${short(gradient * h)}.`;
+    said.textContent = `${n} + ${short(h)}: ${result} moves by ${short(moved)}` + (isTold ? `; gradient × h = ` +
+      `${short(gradient)} × ${short(h)} = ${short(gradient * h)}.` : `; gradient × h is told once the gradient of ${n} has come.`);
     const reach = 2.5 * h, xs = Array.from({ length: 61 }, (_, k) => x - reach + 2 * reach * k / 60);
     const ys = xs.map((at) => graph.evaluate([[i, at]]));
     plot.textContent = "";
-    plot.setAttribute("aria-label", `${result} over ${n}, and the straight line of the gradient`);
-    const line = xs.map((at) => y + gradient * (at - x)), place = scaled(xs, ys.concat(line), 320, 130);
+    plot.setAttribute("aria-label", `${result} over ${n}` + (isTold ? ", and the straight line of the gradient" : ""));
+    const line = isTold ? xs.map((at) => y + gradient * (at - x)) : [], place = scaled(xs, ys.concat(line), 320, 130);
     labels(plot, ys.concat(line), 130);
-    drawn("path", { d: path(xs, line, place), "class": "gg-tangent" }, plot);
+    if (isTold) { drawn("path", { d: path(xs, line, place), "class": "gg-tangent" }, plot); }
     drawn("path", { d: path(xs, ys, place), "class": "gg-curve" }, plot);
     [[x, y, "gg-here"], [x + h, y + moved, "gg-moved"]].forEach(([a, b, kind]) => {
       if (Number.isFinite(b)) { const [cx, cy] = place(a, b); drawn("circle", { cx, cy, r: 4.5, "class": kind }, plot); }
@@ -87,6 +89,7 @@ function throwsIn(around) {
       `${name} after ${results.length - 1} ${results.length > 2 ? "throws" : "throw"}: ${short(results[0])} → ${short(last)}.` +
       (Number.isFinite(last) ? "" : " It has exploded: a smaller learning rate, or start again.");
     plot.textContent = "";
+    plot.style.display = results.length > 1 ? "" : "none";
     plot.setAttribute("aria-label", `${name} over the throws`);
     around.classList.toggle("gg-thrown", results.length > 1); /* then they stand first */
     labels(plot, results, 110);

@@ -238,7 +238,7 @@ function equationIn(place) {
         if (!isAnswerNext) { pair = make("span", "gg-pair", line); } /* a sign stays with the term before it, "=" with its answer too */
         const [caption, text, isAnswer] = term;
         const said = written(graph, caption);
-        const kind = /^upstream|^gradient|^contribution|^δ|^∂/.test(said) ? " gg-grad" : /^local/.test(said) ? " gg-local" : "";
+        const kind = /^upstream|^gradient|^contribution|^seed|^δ|^∂/.test(said) ? " gg-grad" : /^local/.test(said) ? " gg-local" : "";
         const card = make("span", "gg-term" + kind + (isAnswer ? " gg-answer" : ""), pair);
         const shown = isAnswer && isAsked ? "?" : written(graph, text, step);
         make("small", "", card, said).title = said;
@@ -426,6 +426,12 @@ function slopeAt(graph, i) {
   return (graph.evaluate([[i, x + h]]) - graph.evaluate([[i, x - h]])) / (2 * h);
 }
 
+/* Scrolls a drawer, and nothing around it, to a row that is not seen: then it stands right below the head. */
+function seenIn(drawer, row, head) {
+  const room = drawer.getBoundingClientRect(), { top, bottom } = row.getBoundingClientRect();
+  if (top < room.top + head || bottom > room.bottom) { drawer.scrollTop += top - room.top - head; }
+}
+
 const WHY = {
   "= instead of +=": "Each contribution replaces the one before it: a node that is used twice keeps only the last.",
   "no order": "A node sends its gradient on when it is first reached, before all of it has arrived.",
@@ -446,7 +452,7 @@ function mistakesIn(place, choose) {
     choose(chosen);
   }, name));
   const { body, head } = tableIn(place, ["node", "right", ...names]);
-  return (graph, count) => {
+  return (graph, count, receiver = null) => {
     buttons.forEach((button, i) => button.setAttribute("aria-pressed", names[i] === chosen));
     [...head.cells].forEach((cell, i) => cell.classList.toggle("gg-chosen", names[i - 2] === chosen));
     why.textContent = chosen ? WHY[chosen] : "";
@@ -454,6 +460,7 @@ function mistakesIn(place, choose) {
     const shown = names.map((name) => chosen === null || name === chosen);
     [...head.cells].forEach((cell, i) => { cell.hidden = i > 1 && !shown[i - 2]; });
     const results = names.map((name) => compared(graph, name, count));
+    let now = null;
     for (let i = graph.nodes.length - 1; i >= 0; i -= 1) {
       if (graph.gradients[i] === null) { continue; }
       const row = make("tr", "", body);
@@ -463,6 +470,9 @@ function mistakesIn(place, choose) {
         const { wrong, isOff } = result[i];
         make("td", isOff ? "gg-off" : "", row, (isOff ? "≠ " : "") + short(wrong));
       });
+      tell(row, "gg-now", i === receiver);
+      if (i === receiver) { now = row; }
     }
+    if (now) { seenIn(place.parentNode, now, head.offsetHeight); }
   };
 }

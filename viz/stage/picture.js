@@ -2,7 +2,11 @@
    along them in a step. Each is made once for a layout; a step changes texts and classes only. */
 
 const SMALLEST = 0.72; /* so much smaller may the name in a box be */
+const SMALLEST_NUMBER = 0.8;
 let pen = null;
+const LEAST_ROOM = 40; /* of a line that carries a pill so much is seen, or it stands beside the line */
+const NEAR = 0.3; /* of a line that comes from aside a pill rests nearer to the operand, away from the others */
+const MOST_PILLS = 6; /* on the edges of one step: of more nobody reads the numbers, which stand in the boxes too */
 const HANDLES = 32; /* the room of the arrows beside the name of a leaf */
 const FAR = 0.3; /* below this scale a large graph is an outline: its texts would be specks */
 const SVG = "http:" + "/" + "/www.w3.org/2000/svg";
@@ -35,6 +39,23 @@ function widthOfName(text, font = "650 15px system-ui, sans-serif") {
   pen = pen || document.createElement("canvas").getContext("2d");
   pen.font = font;
   return pen.measureText(text).width;
+}
+
+/* Sets a number in `room`: smaller where it is too wide, and in fewer digits where that is not enough; all
+   of them are in the title. */
+function putNumber(line, text, number, room, size, after = "") {
+  if (line.textNow === text + after) { return; }
+  const width = (each) => (each.length * size < room ? 0 : widthOfName(each + after, `${size}px system-ui, sans-serif`));
+  const fits = (each) => SMALLEST_NUMBER * width(each) <= room;
+  const shown = fits(text) || !Number.isFinite(number) ? text : fewerDigits(number, text, fits);
+  line.textNow = text + after;
+  line.textContent = shown + after;
+  line.style.fontSize = width(shown) > room ? tenth(size * Math.max(SMALLEST_NUMBER, room / width(shown))) + "px" : "";
+}
+
+function fewerDigits(number, text, fits) {
+  const all = [5, 4, 3, 2, 1].flatMap((digits) => [String(Number(number.toPrecision(digits))), number.toExponential(digits - 1).replace("e+", "e")]);
+  return all.find(fits) || text;
 }
 
 /* Sets a text only if it is another one, since most stay as they are from step to step. */
@@ -161,7 +182,7 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
       box.value = drawn("text", { "class": "gg-value", x: 13, y: 48 }, group);
       drawn("path", { "class": "gg-rule", d: `M13 57H${width - 13}` }, group);
       box.gradient = drawn("text", { "class": "gg-gradient", x: 13, y: 75 }, group);
-      box.wrong = drawn("text", { "class": "gg-wrong-gradient", x: width - 13, y: 75, "text-anchor": "end" }, group);
+      box.wrong = drawn("text", { "class": "gg-wrong-gradient", x: 9, y: height + 12 }, group);
       box.mark = drawn("g", { "class": "gg-mark", transform: `translate(${width - 1},1)` }, group);
     }
     group.addEventListener("click", (event) => { if (!event.defaultPrevented) { pick(i); } });
@@ -182,14 +203,16 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
 
   function showBox(box, node, i) {
     const { known, lit, isAsked, beside } = now, value = known.moved.has(i) ? graph.moved.get(i) : graph.values[i];
-    put(box.value, isAsked && lit.asked.value === i ? "?" :
-      !known.values[i] ? "–" : known.stale.has(i) ? short(value) + " (old)" :
-      node.k === "constant" ? plain(value) : short(value));
-    tell(box.group, "gg-stale", known.stale.has(i));
+    const room = layout.boxes[i].width - 20, isOld = known.stale.has(i);
+    putNumber(box.value, isAsked && lit.asked.value === i ? "?" : !known.values[i] ? "–" :
+      node.k === "constant" ? plain(value) : short(value), value, room, isOld ? 15 : 19, isOld && known.values[i] ? " (old)" : "");
+    tell(box.group, "gg-stale", isOld);
     tell(box.group, "role", lit.roles.get("n" + i));
     if (!box.gradient) { return; }
-    put(box.gradient, isAsked && lit.asked.gradients.has(i) ? "?" : short(known.gradients[i]));
-    put(box.wrong, beside && beside[i].isOff ? "≠ " + short(beside[i].wrong) : "");
+    const gradient = isAsked && lit.asked.gradients.has(i) ? "?" : short(known.gradients[i]);
+    const wrong = beside && beside[i].isOff ? "≠ " + short(beside[i].wrong) : "";
+    putNumber(box.gradient, gradient, known.gradients[i], room, 15);
+    put(box.wrong, wrong);
     const status = statusOf(i), share = graph.uses[i] ? known.received[i] / graph.uses[i] : 1;
     tell(box.group, "status", status);
     drawMark(box.mark, status, status === "waiting" ? 0 : status === "partial" ? share : 1);
@@ -210,9 +233,10 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
   }
 
   function described(node, i) {
-    const uses = graph.uses[i], status = statusOf(i);
-    return node.n + (now.known.values[i] ? " = " + short(graph.values[i]) : "") + (status ? "; gradient " + status : "") +
-      (uses ? `, ${now.known.received[i]} of ${uses} ${uses > 1 ? "uses" : "use"} received` : "");
+    const { known, isAsked } = now, uses = graph.uses[i], status = statusOf(i);
+    const gradient = isAsked || known.gradients[i] === null ? "" : short(known.gradients[i]) + ", ";
+    return node.n + (known.values[i] ? " = " + short(graph.values[i]) : "") + (status ? "; gradient " + gradient + status : "") +
+      (uses ? `, ${known.received[i]} of ${uses} ${uses > 1 ? "uses" : "use"} received` : "");
   }
 
   /* Marks a node that is pointed at, here or in the formula or the table. */
@@ -342,39 +366,58 @@ function flowIn(place, layout) {
     const stub = courseOf(String(step.node));
     if (!stub) { return; } /* the step is of a part that is not open here */
     if (step.phase === "forward") {
-      const still = graph.nodes[step.node].p.map((parent, k) => [courseOf(step.node + "_" + k), parent]).filter(([course]) => course)
-        .map(([course, parent]) => moving(course, false, brief(graph.values[parent]), "gg-data", 0.5));
-      const result = moving(stub, false, isAsked ? "?" : brief(graph.values[step.node]), "gg-data", 0.5);
+      const { p } = graph.nodes[step.node]; /* an operand that is used twice has one pill: it is one number */
+      const open = p.map((parent, k) => [courseOf(step.node + "_" + k), parent]).filter(([course, parent], k) => course && p.indexOf(parent) === k);
+      const still = (open.length > MOST_PILLS ? [] : open)
+        .map(([course, parent]) => moving(course, false, brief(graph.values[parent]), "gg-data", sideOf(course)));
+      const result = moving(stub, false, isAsked ? "?" : brief(graph.values[step.node]), "gg-data", -1);
       run([still.map((token) => [token, 0, 1]), [[result, 0, 1]]]);
       return;
     }
-    const upstream = moving(stub, true, brief(graph.gradients[step.node]), "gg-grad", 0.5);
     const first = step.edges.filter(([node, k]) => graph.sent[node][k] && courseOf(node + "_" + k)).slice(0, 4);
+    /* The local derivatives stand across the sign from what the line carries. */
+    const side = first.length === 1 ? -sideOf(courseOf(first[0].join("_"))) : -1;
+    const upstream = moving(stub, true, brief(graph.gradients[step.node]), "gg-grad", -side);
     first.forEach(([node, k], n) => {
       const text = "× " + bracketed(brief(graph.locals[node][k])), sign = layout.signs[node];
       const token = pill(text, "gg-local"), half = token.width / 2;
       token.put(layout.isDown ? [sign.x - half - 6, sign.y + sign.height / 2 + 28 * n] :
-        [sign.x + sign.width / 2, sign.y - 17 - 28 * n]);
+        [sign.x + (first.length > 1 ? half : sign.width / 2), side < 0 ? sign.y - 17 - 28 * n : sign.y + sign.height + 17]);
     });
     const sent = first.map(([node, k]) => moving(courseOf(node + "_" + k), true,
-      isAsked ? "?" : brief(graph.sent[node][k].sent), "gg-grad", 0.5));
+      isAsked ? "?" : brief(graph.sent[node][k].sent), "gg-grad", sideOf(courseOf(node + "_" + k))));
     run([[[upstream, 0, 1]], sent.map((token) => [token, 0, 1])]);
   }
 
-  /* A number that moves along a line; `at` is where it rests, as a share of the way. */
-  function moving(course, isBack, text, kind, at) {
-    const token = pill(text, kind);
+  /* A number that moves along a line and rests in its middle; on a short one, of which it would hide all
+     with the arrow, beside it: above for a `side` of -1, below for 1. */
+  function moving(course, isBack, text, kind, side) {
+    const token = pill(text, kind), length = course.length(), extent = layout.isDown ? 24 : token.width + LEAST_ROOM;
+    const [aside, off] = length < extent ? besideAt(course, token.width, side) : [0, 0];
     token.to = (share) => {
-      const { x, y } = course.at(course.length() * (isBack ? 1 - share : share));
-      token.put([x, y]);
+      const { x, y } = course.at(length * (isBack ? 1 - share : share));
+      token.put([x + aside, y + off]);
     };
-    token.rest = () => token.to(at);
+    const middle = layout.isDown && course.at(0).x !== course.at(length).x ? NEAR : 0.5;
+    token.rest = () => token.to(isBack ? 1 - middle : middle);
     token.rest();
     return token;
   }
 
+  /* How far across the middle of a line a pill touches it no more. */
+  function besideAt(course, width, side) {
+    const middle = course.length() / 2, from = course.at(middle - 1), to = course.at(middle + 1);
+    const along = Math.atan2(to.y - from.y, to.x - from.x), across = [-Math.sin(along), Math.cos(along)];
+    const far = side * Math.sign(across[1] || 1) * (width / 2 * Math.abs(across[0]) + 12 * Math.abs(across[1]) + 7);
+    return across.map((each) => far * each);
+  }
+
+  /* Above a line that comes from above, or level; below one that comes from below: so those of two
+     operands stand apart. */
+  function sideOf(course) { return course.at(course.length()).y < course.at(0).y - 1 ? 1 : -1; }
+
   function pill(text, kind) {
-    const group = drawn("g", { "class": "gg-token " + kind }, place), width = 7.6 * text.length + 13;
+    const group = drawn("g", { "class": "gg-token " + kind }, place), width = widthOfName(text, "650 14.5px system-ui, sans-serif") + 16;
     drawn("rect", { x: -width / 2, y: -12, width, height: 24, rx: 12 }, group);
     drawn("text", { y: 5, "text-anchor": "middle" }, group, text);
     return { group, width, put: ([x, y]) => group.setAttribute("transform", `translate(${tenth(x)},${tenth(y)})`) };

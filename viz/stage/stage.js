@@ -367,7 +367,7 @@ function setUp(root, moved) {
     if (drawers.isOpen() === "words") { showWords(graph, step, sentence, known, hidden); }
     matrices.hidden = level !== "network";
     if (level === "network" && drawers.isOpen() === "table") { matricesIn(matrices, graph, network, step); }
-    if (drawers.isOpen() === "mistakes") { showMistakes(graph, edgesSent()); }
+    if (drawers.isOpen() === "mistakes") { showMistakes(graph, edgesSent(), receiverOf(step)); }
     if (drawers.isOpen() === "explore") { experiments(); }
     /* Not `disabled`: that would throw the focus away while stepping with the keyboard. */
     [toFirst, back].forEach((one) => one.setAttribute("aria-disabled", now === 0));
@@ -399,6 +399,12 @@ function setUp(root, moved) {
     const [[sender, k]] = step.edges, i = graph.nodes[sender].p[k], { wrong, right, isOff } = beside[i];
     return `${wrongEngine}: gradient of ${graph.nodes[i].n} is ${short(wrong)} now` +
       (isOff ? `, right is ${short(right)}` : wrong === right ? ", as it should be" : ", and not complete");
+  }
+
+  /* The node at which a step of scalars arrives, if it is one. */
+  function receiverOf({ phase, edges, node }) {
+    if (phase !== "backward" || !edges.length) { return phase === "seed" ? node : null; }
+    return graph.nodes[edges[0][0]].p[edges[0][1]];
   }
 
   /* What a node without a name of its own is, in a few characters. */
@@ -644,10 +650,17 @@ function setUp(root, moved) {
     const showThrows = throwsIn(place), showMap = mapIn(place, graph, names);
     if (selected !== null) { nudge.select(selected); }
     return () => {
-      nudge.show();
+      nudge.show(knownNow());
       showThrows(throws, graph.nodes[graph.root].n);
       showMap(way);
     };
+  }
+
+  /* The gradients that have come, at all levels: on that of the network, those of the layers done. */
+  function knownNow() {
+    if (level === "network") { return graph.gradients.map((gradient) => (now === steps.length - 1 ? gradient : null)); }
+    const full = stepsNow(graph, allSteps);
+    return knownAfter(graph, full, full.indexOf(steps[now])).gradients;
   }
 
   /* For embedding and tests. */

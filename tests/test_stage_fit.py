@@ -1,0 +1,79 @@
+"""Numbers in the picture fit what they stand in, cover nothing, and say in full what was cut."""
+
+from typing import Any
+
+from browsing import Pages
+from stepping import document, shared
+
+from glassgrad import Backprop, Value, backprop
+from glassgrad.engine.printing import printing
+
+PICTURE = """root => {
+  const rect = part => part.getBoundingClientRect();
+  const all = (q, of = root) => [...of.querySelectorAll(q)];
+  const isIn = (a, b) => a.left >= b.left - 1 && a.right <= b.right + 1;
+  const meet = (a, b) => a.left < b.right - 1 && a.right > b.left + 1
+    && a.top < b.bottom - 1 && a.bottom > b.top + 1;
+  const found = [];
+  for (let i = 0; i < root.stage.count; i += 1) {
+    root.stage.go(i);
+    const say = (what, part) => found.push(`step ${i + 1}: ${what} ${part.textContent}`);
+    for (const box of all(".gg-box")) {
+      const own = all(".gg-value, .gg-gradient", box), outline = rect(box.querySelector("rect"));
+      own.filter(text => !isIn(rect(text), outline))
+        .forEach(text => say("outside of its box:", text));
+      const wrong = box.querySelector(".gg-wrong-gradient");
+      if (wrong?.textContent && own.some(text => meet(rect(text), rect(wrong)))) {
+        say("over another number:", wrong);
+      }
+    }
+    const pills = all(".gg-token"), tips = all(".gg-tip").filter(tip => rect(tip).width);
+    pills.filter(pill => !isIn(rect(pill.querySelector("text")), rect(pill.querySelector("rect"))))
+      .forEach(pill => say("outside of its pill:", pill));
+    const shape = part => rect(part.querySelector("rect"));
+    for (const pill of pills.map(part => [part, shape(part)])) {
+      const others = pills.filter(part => part !== pill[0]).map(shape);
+      if (others.some(other => meet(pill[1], other))) { say("over another pill:", pill[0]); }
+      tips.map(rect).filter(tip => tip.left >= pill[1].left && tip.right <= pill[1].right
+        && tip.top >= pill[1].top && tip.bottom <= pill[1].bottom)
+        .forEach(() => say("hides an arrow:", pill[0]));
+    }
+  }
+  return found;
+}"""
+
+
+def large_numbers() -> Backprop:
+    g, k, e = Value(1234567.5, "g"), Value(-2.00001e-150, "k"), Value(1e-9, "e")
+    y = (g * k + g * g) * e * -1234567.891
+    y.label = "y"
+    return backprop(y.tanh() * -100000.0)
+
+
+def test_numbers_fit_and_hide_no_arrow(new_page: Pages) -> None:
+    for size in ({"width": 1280, "height": 720}, {"width": 360, "height": 640}):
+        one = document(new_page, large_numbers(), viewport=size, reduced_motion="reduce")
+        assert one.root.evaluate(PICTURE) == []
+
+
+def test_a_number_that_is_cut_is_whole_in_the_title(new_page: Pages) -> None:
+    x: Any = Value(-1.2345678901234e-150, "x")
+    y = x * 2.0
+    y.label = "y"
+    with printing(14):
+        one = document(new_page, backprop(y), reduced_motion="reduce")
+    assert one.root.evaluate(PICTURE) == []
+    box = one.box("x")
+    box.hover()
+    assert "x = -1.2345678901234e-150" in box.locator("title").text_content()
+    shown = box.locator(".gg-value").text_content()
+    assert float(shown) == float(f"{x.data:.{len(shown) - 7}g}")
+
+
+def test_a_wrong_gradient_stands_beside_the_right_one(new_page: Pages) -> None:
+    one = document(new_page, shared(), reduced_motion="reduce")
+    one.stage("set", "x", 0.0123456)
+    one.press("m")
+    one.root.get_by_role("button", name="inner nodes never zeroed").click()
+    assert one.root.evaluate(PICTURE) == []
+    assert any(one.root.locator(".gg-wrong-gradient").all_text_contents())
