@@ -46,6 +46,10 @@ def test_the_bands_of_the_map_end_between_its_cells_and_the_way_has_its_ends(
     said = one.root.locator(".gg-mapped p", has_text="● now.")
     said.wait_for()
     assert "○" not in said.text_content()
+    ends = one.root.locator(".gg-axis span").all_text_contents()
+    assert len(ends) == 6
+    low, high = (f"from {ends[i]} to {ends[j]}" for i, j in ((3, 5), (2, 0)))
+    assert f"over {ends[4]} {low} and {ends[1]} {high}:" in said.text_content()
     assert one.root.locator(".gg-map").evaluate(EDGES) == 6
     one.press("n")
     one.root.locator(".gg-mapped p", has_text="○ start, ● now.").wait_for()

@@ -111,7 +111,8 @@ function mapIn(around, graph, names) {
   const row = make("div", "gg-fields", place);
   const across = leafIn(row, "across ", graph, names), up = leafIn(row, " up ", graph, names);
   up.value = names[1][0];
-  const canvas = make("canvas", "gg-map", place), said = make("p", "gg-small", place);
+  const axes = make("div", "gg-axes", place), upward = make("div", "gg-axis gg-upward", axes);
+  const canvas = make("canvas", "gg-map", axes), sideways = make("div", "gg-axis gg-sideways", axes), said = make("p", "gg-small", place);
   canvas.setAttribute("role", "img");
   let walked = [], timer = null;
   [across, up].forEach((each) => each.addEventListener("input", () => draw()));
@@ -164,8 +165,12 @@ function mapIn(around, graph, names) {
       paint.stroke();
     }
     const [x, y, result] = [a, b, graph.root].map((i) => graph.nodes[i].n);
+    [[upward, [short(high), y, short(low)]], [sideways, [short(left), x, short(right)]]].forEach(([axis, texts]) => {
+      axis.textContent = "";
+      texts.forEach((text) => make("span", "", axis, text));
+    });
     said.textContent = `${result} over ${x} from ${short(left)} to ${short(right)} and ${y} from ${short(low)} to ` +
-      `${short(high)}: from ${short(least)} (light) to ${short(most)} (dark).` +
+      `${short(high)}: from ${short(least)} (faint) to ${short(most)} (strong).` +
       (spots.length > 1 ? " ○ start, ● now." : " ● now.");
     canvas.setAttribute("aria-label", said.textContent);
 
