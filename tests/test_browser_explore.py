@@ -23,3 +23,33 @@ def test_the_map_follows_the_throws_and_no_label_is_covered(new_page: Pages) -> 
     assert one.root.evaluate(SECTIONS) == ["Throws", "Map", "Nudge"]
     assert one.root.locator(".gg-tick").count() == 4
     assert one.root.evaluate(COVERED) == 0
+
+
+EDGES = """canvas => {
+  const { width, height } = canvas, paint = canvas.getContext("2d");
+  const pixels = paint.getImageData(0, 0, width, height).data, found = new Set();
+  for (let v = 0; v < height; v += 1) {
+    for (let u = 1; u < width; u += 1) {
+      const at = 4 * (v * width + u);
+      if (pixels[at + 3] !== pixels[at - 1]) { found.add(u % 6); }
+    }
+  }
+  return found.size;
+}"""
+
+
+def test_the_bands_of_the_map_end_between_its_cells_and_the_way_has_its_ends(
+    new_page: Pages,
+) -> None:
+    one = document(new_page, with_loss(), viewport={"width": 1280, "height": 720})
+    one.press("e")
+    said = one.root.locator(".gg-mapped p", has_text="● now.")
+    said.wait_for()
+    assert "○" not in said.text_content()
+    ends = one.root.locator(".gg-axis span").all_text_contents()
+    assert len(ends) == 6
+    low, high = (f"from {ends[i]} to {ends[j]}" for i, j in ((3, 5), (2, 0)))
+    assert f"over {ends[4]} {low} and {ends[1]} {high}:" in said.text_content()
+    assert one.root.locator(".gg-map").evaluate(EDGES) == 6
+    one.press("n")
+    one.root.locator(".gg-mapped p", has_text="○ start, ● now.").wait_for()

@@ -111,7 +111,8 @@ function mapIn(around, graph, names) {
   const row = make("div", "gg-fields", place);
   const across = leafIn(row, "across ", graph, names), up = leafIn(row, " up ", graph, names);
   up.value = names[1][0];
-  const canvas = make("canvas", "gg-map", place), said = make("p", "gg-small", place);
+  const axes = make("div", "gg-axes", place), upward = make("div", "gg-axis gg-upward", axes);
+  const canvas = make("canvas", "gg-map", axes), sideways = make("div", "gg-axis gg-sideways", axes), said = make("p", "gg-small", place);
   canvas.setAttribute("role", "img");
   let walked = [], timer = null;
   [across, up].forEach((each) => each.addEventListener("input", () => draw()));
@@ -133,35 +134,59 @@ function mapIn(around, graph, names) {
     const finite = cells.filter(Number.isFinite), least = Math.min(...finite), most = Math.max(...finite);
     canvas.width = canvas.height = 6 * side;
     const paint = canvas.getContext("2d"), styles = getComputedStyle(canvas);
-    const levels = 9, bands = cells.map((value) => {
-      const share = most > least ? (value - least) / (most - least) : 0.5;
-      return Number.isFinite(value) ? Math.min(levels - 1, Math.floor(Math.sqrt(share) * levels)) : -1;
-    });
+    const levels = 9, pixels = canvas.width, bands = [];
+    for (let v = 0; v < pixels; v += 1) {
+      for (let u = 0; u < pixels; u += 1) { bands.push(bandOf(between(cells, side, (u + 0.5) / 6 - 0.5, (v + 0.5) / 6 - 0.5))); }
+    }
     paint.fillStyle = styles.getPropertyValue("--gg-data");
-    bands.forEach((band, k) => {
+    runs((band, u, v, width) => {
       paint.globalAlpha = band < 0 ? 0 : 0.08 + 0.72 * band / levels;
-      paint.fillRect(6 * (k % side), 6 * Math.floor(k / side), 6, 6);
+      paint.fillRect(u, v, width, 1);
     });
     paint.globalAlpha = 0.55; /* a line where one band ends and the next begins */
     paint.fillStyle = styles.getPropertyValue("--gg-ink");
     bands.forEach((band, k) => {
-      const u = k % side, v = Math.floor(k / side);
-      if (u + 1 < side && bands[k + 1] !== band) { paint.fillRect(6 * u + 5, 6 * v, 1, 6); }
-      if (v + 1 < side && bands[k + side] !== band) { paint.fillRect(6 * u, 6 * v + 5, 6, 1); }
+      const isEnd = (k % pixels) + 1 < pixels && bands[k + 1] !== band, isAbove = k + pixels < bands.length && bands[k + pixels] !== band;
+      if (isEnd || isAbove) { paint.fillRect(k % pixels, Math.floor(k / pixels), 1, 1); }
     });
     paint.globalAlpha = 1;
     paint.strokeStyle = paint.fillStyle = styles.getPropertyValue("--gg-gradient");
     paint.lineWidth = 2;
+    let start = null;
     paint.beginPath();
     spots.forEach((values, k) => {
       const x = 6 * side * (values[a] - left) / (right - left), y = 6 * side * (high - values[b]) / (high - low);
-      if (k) { paint.lineTo(x, y); } else { paint.moveTo(x, y); }
+      if (k) { paint.lineTo(x, y); } else { start = [x, y]; paint.moveTo(x, y); }
       if (k === spots.length - 1) { paint.stroke(); paint.beginPath(); paint.arc(x, y, 5, 0, 7); paint.fill(); }
     });
+    if (spots.length > 1) {
+      paint.beginPath();
+      paint.arc(...start, 7, 0, 7);
+      paint.stroke();
+    }
     const [x, y, result] = [a, b, graph.root].map((i) => graph.nodes[i].n);
+    [[upward, [short(high), y, short(low)]], [sideways, [short(left), x, short(right)]]].forEach(([axis, texts]) => {
+      axis.textContent = "";
+      texts.forEach((text) => make("span", "", axis, text));
+    });
     said.textContent = `${result} over ${x} from ${short(left)} to ${short(right)} and ${y} from ${short(low)} to ` +
-      `${short(high)}: from ${short(least)} (light) to ${short(most)} (dark).`;
+      `${short(high)}: from ${short(least)} (faint) to ${short(most)} (strong).` +
+      (spots.length > 1 ? " ○ start, ● now." : " ● now.");
     canvas.setAttribute("aria-label", said.textContent);
+
+    function bandOf(value) {
+      const share = most > least ? Math.max(0, value - least) / (most - least) : 0.5;
+      return Number.isFinite(value) ? Math.min(levels - 1, Math.floor(Math.sqrt(share) * levels)) : -1;
+    }
+
+    /* Neighbours of one band in a row are painted as one. */
+    function runs(act) {
+      for (let k = 0, from = 0; k < bands.length; k += 1) {
+        if ((k + 1) % pixels && bands[k + 1] === bands[k]) { continue; }
+        act(bands[k], from % pixels, Math.floor(from / pixels), k + 1 - from);
+        from = k + 1;
+      }
+    }
 
     function range(i) {
       const seen = spots.map((values) => values[i]).filter(Number.isFinite);
@@ -169,6 +194,15 @@ function mapIn(around, graph, names) {
       const reach = Math.max(0.6 * (to - from), 0.6 * Math.max(Math.abs(from), Math.abs(to)), 0.5);
       return [from - reach, to + reach];
     }
+  }
+
+  /* The number between the four cells around a place; that of the nearest where one is none. */
+  function between(cells, side, u, v) {
+    const inside = (each) => Math.max(0, Math.min(side - 1, each)), [x, y] = [inside(u), inside(v)];
+    const [left, top] = [Math.floor(x), Math.floor(y)], [right, low] = [inside(left + 1), inside(top + 1)];
+    const across = (row) => at(cells[row * side + left], cells[row * side + right], x - left);
+    const found = at(across(top), across(low), y - top);
+    return Number.isFinite(found) ? found : cells[Math.round(y) * side + Math.round(x)];
   }
 
   function at(from, to, share) { return from + (to - from) * share; }
