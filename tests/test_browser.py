@@ -221,7 +221,9 @@ def test_the_picture_is_zoomed_and_moved(new_page: Pages) -> None:
     one.press("Shift+ArrowLeft")
     assert one.stage("state")["view"]["x"] == after["x"] + 60
     one.check(1)
-    one.press("f")
+    one.press("f")  # all of the graph
+    assert one.stage("state")["view"]["scale"] <= 1.15
+    one.press("f")  # and the step again
     assert one.stage("state")["view"] is None
     assert scale_of(one) == whole
 
