@@ -39,8 +39,8 @@ def test_the_page_tells_of_outdated_numbers(new_page: Pages, build: Callable[[],
     assert not one.root.locator(".gg-handle").count()  # nothing is computed from stale numbers
 
 
+@pytest.mark.needs("anywidget")
 def test_the_widget_tells_of_it_too() -> None:
-    pytest.importorskip("anywidget")
     steps = backprop(changed_slope())
     assert steps.diagram.outdated_note() in steps.widget().html
 

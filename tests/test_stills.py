@@ -61,7 +61,10 @@ def test_a_still_has_no_new_numbers_and_says_so(tmp_path: Path) -> None:
     assert steps.save(tmp_path / "one.html").is_file()
 
 
-GRAPHS = [lecture, with_loss, diamond, shared, branches, reductions, network]
+GRAPHS = [
+    *(lecture, with_loss, diamond, shared, branches, reductions),
+    pytest.param(network, marks=pytest.mark.slow),
+]
 
 
 @pytest.mark.parametrize("build", GRAPHS, ids=lambda build: build.__name__)
