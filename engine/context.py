@@ -202,7 +202,7 @@ def changed(title: str, change: Callable[[Context], Context]) -> Iterator[Any]:
         yield context.scope
         return
     context.around = around
-    is_entered = is_closed = False
+    is_entered = is_closed = is_failing = False
     try:
         set_context(context)
         is_entered = True
@@ -212,16 +212,25 @@ def changed(title: str, change: Callable[[Context], Context]) -> Iterator[Any]:
         # well: this one, if Ctrl-C came at the very end of the block, or one with the block in it.
         is_closed = True
         raise
+    except BaseException:
+        is_failing = True  # Ctrl-C may have kept a block inside from being left
+        raise
     finally:
         context.is_left = True
-        if current() is context:
+        if current() is context or (is_failing and _is_inside(current(), context)):
             set_context(_open_around(context))
-        elif is_entered and not is_closed:
+        elif is_entered and not is_closed and not is_failing:
             raise RuntimeError(
                 f"A block of {title} was left out of order: one opened inside it is still open, or "
                 "it was opened in another thread. Leave blocks in the reverse order, each where it "
                 "was opened; a generator leaves its own before it yields."
             )
+
+
+def _is_inside(inner: Context | None, outer: Context) -> bool:
+    while inner is not None and inner is not outer:
+        inner = inner.around
+    return inner is outer
 
 
 def _open_around(context: Context) -> Context:

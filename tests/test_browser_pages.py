@@ -112,12 +112,12 @@ def chain(length: int) -> Backprop:
 
 @pytest.fixture(scope="module")
 def many() -> Backprop:
-    return chain(600)
+    return chain(900)
 
 
 @pytest.mark.slow
 def test_of_very_many_steps_a_window_is_shown(many: Backprop, new_page: Pages) -> None:
-    assert len(many) == 600 * 5 + 1
+    assert len(many) == 900 * 5 + 1
     (one,) = steppers(new_page.show(many.standalone_html()), many)
     seed = next(step.index for step in many if step.phase == "seed")
     first = seed - 500 + 1
