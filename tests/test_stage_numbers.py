@@ -429,38 +429,6 @@ def test_an_address_with_what_is_no_number_leaves_it_out(new_page: Pages) -> Non
 
 # Graphs larger than the window.
 
-SEEN = """root => [...root.querySelectorAll(".gg-box:not(.gg-constant)")].map(box =>
-  [box.dataset.n, [".gg-value", ".gg-gradient"].map(name => box.querySelector(name).textContent).join(" ")])"""  # noqa: E501
-FURTHER = """root => { for (let k = 0; k < 10; k += 1) {
-  root.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", shiftKey: true })); } }"""
-
-
-def test_what_comes_into_view_shows_the_numbers_of_now(new_page: Pages) -> None:
-    y = Value(0.5, label="x")
-    for i in range(199):
-        y = y.tanh() if i % 2 else y.sin()
-    one = document(new_page, backprop(y), reduced_motion="reduce")
-    one.stage("restore", {"level": "scalars"})  # what repeats is not folded
-    one.stage("go", one.stage("count") - 1)
-    for number in (0.5, 0.75, -2.0):
-        one.stage("set", "x", number)
-        one.stage("go", 0)
-        one.stage(
-            "go", one.stage("count") - 1
-        )  # from the step, which is at the start, to the other end
-        seen: dict[str, set[str]] = {}
-        for _ in range(80):
-            boxes = one.root.evaluate(SEEN)
-            assert len(boxes) < 30, "what the window does not show is no part of the page"
-            for i, text in boxes:
-                seen.setdefault(i, set()).add(text)
-            one.root.evaluate(FURTHER)
-        right = [f"{short(n['value'])} {short(n['grad'])}" for n in one.numbers().values()]
-        assert len(seen) == 200
-        for i, texts in seen.items():
-            assert texts == {right[int(i)]}, (number, i)
-
-
 def test_a_large_graph_is_an_outline_from_afar(new_page: Pages) -> None:
     y = Value(0.5, label="x")
     for _ in range(199):
