@@ -168,11 +168,10 @@ def _told(
     named: Mapping[str, Any],
 ) -> Any:
     """The result of a call, with a sentence for what numpy's function cannot do with Values."""
+    asks_equality = function.__name__ in _BY_EQUALITY
+    if asks_equality or (function.__name__ in _BY_ORDER and _has_nan([*inputs, *named.values()])):
+        raise TypeError(_sentence(function.__name__))
     try:
-        if function.__name__ in _BY_EQUALITY or (
-            function.__name__ in _BY_ORDER and any(map(_has_nan, (*inputs, *named.values())))
-        ):
-            raise AttributeError
         return call(*inputs, **named)
     except (TypeError, AttributeError) as fault:
         if isinstance(fault, TypeError) and not str(fault).startswith(_RIDDLES):
@@ -182,9 +181,9 @@ def _told(
 
 def _run(ufunc: np.ufunc, method: str, inputs: Sequence[Any], named: Mapping[str, Any]) -> Any:
     """A function of numpy on plain arrays, with a sentence for what it cannot do with Values."""
+    if ufunc.__name__.removesuffix(_BY_ONE) in _LOSING:
+        raise TypeError(_sentence(ufunc.__name__))
     try:
-        if ufunc.__name__.removesuffix(_BY_ONE) in _LOSING:
-            raise AttributeError
         with np.errstate(invalid="ignore"):  # a comparison with nan is simply False
             return getattr(ufunc, method)(*inputs, **named)
     except (TypeError, AttributeError) as fault:

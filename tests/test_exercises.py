@@ -314,30 +314,6 @@ def test_an_author_asks_for_more_digits() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("arguments", "error", "said"),
-    [
-        ({"hint": 3}, TypeError, "hint is a text, not int 3"),
-        ({"mistakes": [8.0]}, TypeError, "mistakes is a dict from wrong answers"),
-        ({"mistakes": {8.0: 3}}, TypeError, "mistakes has int 3 to say of 8.0. Give a sentence."),
-        ({"mistakes": {"8": "No."}}, TypeError, "A key of mistakes takes a real number"),
-        ({"mistakes": {(1, 2): "No."}}, ValueError, "has 2 numbers for 'No.', and 1 are asked"),
-        ({"mistakes": {0.71: "No."}}, ValueError, "mistakes has the right answer for 'No.'"),
-        ({"digits": 1}, ValueError, "digits is 2 to 9, not 1"),
-        ({"digits": 10}, ValueError, "digits is 2 to 9, not 10"),
-        ({"digits": True}, TypeError, "digits is 2 to 9, not True"),
-        ({"digits": 3.0}, TypeError, "digits is 2 to 9, not 3.0"),
-        ({"of": math.tanh, "digits": 3}, TypeError, "mistakes and digits are for numbers"),
-        ({"of": puzzle(squares()[2], 1), "mistakes": {1: "No."}}, TypeError, "Give a hint."),
-    ],
-)
-def test_what_an_author_cannot_mean_is_refused(
-    arguments: dict[str, Any], error: type[Exception], said: str
-) -> None:
-    with pytest.raises(error, match=said):
-        check(**{"answer": 1.0, "of": lecture_neuron(), **arguments})
-
-
 def test_a_wrong_count_of_answers_is_said_plainly() -> None:
     o = lecture_neuron()
     by = [leaf(o, label) for label in ("w1", "x1", "b")]
@@ -648,6 +624,19 @@ def test_engines_that_give_the_same_numbers_are_no_puzzle() -> None:
         ({"of": TABLE["tanh"]}, TypeError, "takes a function here, since it compares with tanh"),
         ({"of": TABLE["sum"], "answer": math.tanh}, ValueError, "how many numbers it takes"),
         ({"of": TABLE["tanh"], "answer": math.tanh, "by": 1}, ValueError, "0 to 0, not 1"),
+        # By the author of an exercise:
+        ({"hint": 3}, TypeError, "hint is a text, not int 3"),
+        ({"mistakes": [8.0]}, TypeError, "mistakes is a dict from wrong answers"),
+        ({"mistakes": {8.0: 3}}, TypeError, "mistakes has int 3 to say of 8.0. Give a sentence."),
+        ({"mistakes": {"8": "No."}}, TypeError, "A key of mistakes takes a real number"),
+        ({"mistakes": {(1, 2): "No."}}, ValueError, "has 2 numbers for 'No.', and 1 are asked"),
+        ({"mistakes": {0.71: "No."}}, ValueError, "mistakes has the right answer for 'No.'"),
+        ({"digits": 1}, ValueError, "digits is 2 to 9, not 1"),
+        ({"digits": 10}, ValueError, "digits is 2 to 9, not 10"),
+        ({"digits": True}, TypeError, "digits is 2 to 9, not True"),
+        ({"digits": 3.0}, TypeError, "digits is 2 to 9, not 3.0"),
+        ({"of": math.tanh, "digits": 3}, TypeError, "mistakes and digits are for numbers"),
+        ({"of": puzzle(squares()[2], 1), "mistakes": {1: "No."}}, TypeError, "Give a hint."),
     ],
 )
 def test_what_cannot_be_meant_is_refused(

@@ -205,9 +205,8 @@ def _why_not_live(steps: Steps) -> str:
             f"computes up to {MOST_LIVE:,} in {MOST_STEPS:,}."
         )
     numbers = diagram.evaluate({node.index: node.data for node in diagram if not node.parents})
-    if any(repr(number) != repr(node.data) for number, node in zip(numbers, diagram)):
-        return "they no longer follow from each other."
-    return "they no longer follow from each other." if diagram.outdated else ""
+    is_changed = any(repr(number) != repr(node.data) for number, node in zip(numbers, diagram))
+    return "they no longer follow from each other." if is_changed or diagram.outdated else ""
 
 
 def _is_written(row: tuple[Operation, int]) -> bool:

@@ -67,8 +67,10 @@ def checked_state(steps: Steps, state: Mapping[str, Any]) -> dict[str, Any]:
 def _check_level(steps: Steps, level: Any) -> None:
     if not (level is None or isinstance(level, str)):
         raise TypeError(f"level is the name of one, such as 'scalars', not {describe(level)}.")
+    if level in (None, "scalars"):
+        return
     has = {"network": has_network(steps), "repeats": has_folds(steps)}
-    if level in (None, "scalars") or has.get(level) or (has["network"] and _UNIT.match(level)):
+    if has.get(level) or (has["network"] and _UNIT.match(level)):
         return
     levels = ", ".join(["scalars", *(name for name in has if has[name])])
     raise ValueError(f"The page has no level {told(level)}. It has {levels}.")
@@ -111,7 +113,7 @@ def _numbers(steps: Steps, numbers: Any) -> dict[str, str]:
             meant = suggestion(name, leaves) if isinstance(name, str) else ""
             raise ValueError(f"{named(name)} is no leaf whose number can be changed.{meant}")
     if numbers and (why_not := javascript(steps)[1]):
-        raise ValueError(f"The numbers of this page cannot be changed: {why_not}")
+        raise ValueError(why_not)
     return {name: repr(_number(number, name)) for name, number in numbers.items()}
 
 
