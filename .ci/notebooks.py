@@ -33,20 +33,14 @@ def outputs(notebook) -> list[list[str]]:
 
 
 def shown(output) -> str:
-    data = output.get("data", {})
     if output.output_type == "error":
         return f"{output.ename}: {output.evalue}"
-    page = PICTURE.sub("", data.get("text/html", ""))
-    return output.get("text", "") + data.get("text/plain", "") + page
+    return said(output) + PICTURE.sub("", output.get("data", {}).get("text/html", ""))
 
 
-def texts(notebook) -> list[str]:
-    """What is said in the outputs, without pages."""
-    return [
-        output.get("text") or output.get("data", {}).get("text/plain", "")
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-    ]
+def said(output) -> str:
+    """The text of an output, without the page that it may be too."""
+    return output.get("text") or output.get("data", {}).get("text/plain", "")
 
 
 def executed(saved):
@@ -89,7 +83,8 @@ def unfounded(notebook) -> list[str]:
     A minus may be that of a formula, so that of a negative number in the prose the size counts too.
     """
     sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    known = {float(n) for text in sources + texts(notebook) for n in numbers_in(text)}
+    printed = [said(output) for cell in notebook.cells for output in cell.get("outputs", [])]
+    known = {float(n) for text in sources + printed for n in numbers_in(text)}
     found = []
     for place, cell in enumerate(notebook.cells):
         if cell.cell_type != "markdown":
