@@ -18,7 +18,7 @@ What runs in `c = a * b; c.backward()`, in order:
 Value itself is in value.py. From there: gradient.py and functional.py (gradients that can be
 differentiated again, Jacobians), op.py (what a row is, also one of your own), formula.py and
 printers.py (rows written down), check.py and trap.py (to find mistakes), tree.py and arrays.py
-(sequences, numpy), misuse.py (every refusal). `compiling/` makes array programs of scalar code.
+(sequences, numpy), misuse.py (every refusal). `compile/` makes array programs of scalar code.
 """
 
 import builtins
@@ -76,14 +76,14 @@ from glassgrad.engine.vectors import grad_vector as grad_vector
 from glassgrad.engine.vectors import zero_grad as zero_grad
 
 if TYPE_CHECKING:
-    from glassgrad.engine.compiling import Compiled as Compiled
-    from glassgrad.engine.compiling import compiled as compiled
+    from glassgrad.engine.compile import Compiled as Compiled
+    from glassgrad.engine.compile import compiled as compiled
 else:
 
     def __getattr__(name: str) -> object:
         """`compiled` is loaded when it is asked for: most programs need none of it."""
         if name in ("compiled", "Compiled"):
-            from glassgrad.engine import compiling
+            from glassgrad.engine import compile as compiling
 
             return getattr(compiling, name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

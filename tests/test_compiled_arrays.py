@@ -20,10 +20,10 @@ from reference_values import cases
 from replaying import value_and_slopes
 
 from glassgrad import MLP, TABLE, Compiled, Operation, Reduction, Value, compiled, engine
-from glassgrad.engine.compiling import layout
-from glassgrad.engine.compiling.libraries import library
-from glassgrad.engine.compiling.program import Program
-from glassgrad.engine.compiling.recording import Recording
+from glassgrad.engine.compile import layout
+from glassgrad.engine.compile.libraries import library
+from glassgrad.engine.compile.program import Program
+from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.errors import CompilationError
 
 SECTION = "Compiled programs"

@@ -41,7 +41,7 @@ from glassgrad import (
     where,
     zero_grad,
 )
-from glassgrad.engine.compiling import Compiled
+from glassgrad.engine.compile import Compiled
 from glassgrad.engine.errors import CompilationError
 
 w, u = Value(2.0), Value(3.0)

@@ -11,7 +11,7 @@ from programs import by_engine, random_program
 from replaying import is_same_over_batch, near, value_and_slopes
 
 from glassgrad import TABLE, Reduction, Value, compiled, engine, where
-from glassgrad.engine.compiling import layout
+from glassgrad.engine.compile import layout
 
 SECTION = "Compiled programs"
 WAYS = ("one by one", "by groups")

@@ -10,12 +10,12 @@ from programs import by_engine, random_program
 from replaying import near
 
 from glassgrad import TABLE, Value, engine
-from glassgrad.engine.compiling.graph import CAPTURED, CONSTANT, INPUT, Graph, levels
-from glassgrad.engine.compiling.padding import padded
-from glassgrad.engine.compiling.passes import PASSES, simplified
-from glassgrad.engine.compiling.simplify import folded, merged, pruned, shortened
-from glassgrad.engine.compiling.sums import flattened
-from glassgrad.engine.compiling.trace import Tracer, graph_of
+from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, INPUT, Graph, levels
+from glassgrad.engine.compile.padding import padded
+from glassgrad.engine.compile.passes import PASSES, simplified
+from glassgrad.engine.compile.simplify import folded, merged, pruned, shortened
+from glassgrad.engine.compile.sums import flattened
+from glassgrad.engine.compile.trace import Tracer, graph_of
 
 
 def recorded(function: Callable[..., Any], *numbers: float) -> tuple[Graph, list[Value]]:

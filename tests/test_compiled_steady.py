@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from glassgrad import Compiled, Value, compiled
-from glassgrad.engine.compiling.contents import Contents
-from glassgrad.engine.compiling.surroundings import Surroundings
+from glassgrad.engine.compile.contents import Contents
+from glassgrad.engine.compile.surroundings import Surroundings
 
 X = np.array([1.0, 2.0, 3.0])
 RATE = 2.0

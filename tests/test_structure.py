@@ -35,8 +35,8 @@ LOADED_ON_DEMAND = {"glassgrad.nn.bridges.estimators": {"sklearn"}}
 FOR_TYPES = {"typing_extensions"}
 
 KNOWN_CIRCLES = [
-    {"engine.compiling.function", "engine.compiling.elsewhere"},
-    {"engine.compiling.libraries", "engine.compiling.lifted"},
+    {"engine.compile.function", "engine.compile.elsewhere"},
+    {"engine.compile.libraries", "engine.compile.lifted"},
     {"nn.optimisers.optimiser", "nn.optimisers.groups", "nn.optimisers.state"},
     {"nn.training.history", "nn.training.curves"},
     {
@@ -223,7 +223,7 @@ HEAVY |= {"sklearn", "scipy"}
 @pytest.mark.parametrize(
     ("package", "absent"),
     [
-        ("glassgrad", HEAVY | {"glassgrad.nn", "glassgrad.viz", "glassgrad.engine.compiling"}),
+        ("glassgrad", HEAVY | {"glassgrad.nn", "glassgrad.viz", "glassgrad.engine.compile"}),
         ("glassgrad.engine", HEAVY | {"glassgrad.nn", "glassgrad.viz"}),
         ("glassgrad.nn", HEAVY | {"glassgrad.viz"}),
         ("glassgrad.viz", HEAVY - {"graphviz"} | {"glassgrad.nn"}),

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeGuard
 
 from glassgrad.engine import NOT_COMPUTED, Operation, Scope, Value, topological_order
 from glassgrad.engine.backward import sweep
-from glassgrad.engine.compiling.result import Replay, Total
+from glassgrad.engine.compile.result import Replay, Total
 from glassgrad.engine.context import Context, Tag, call_in
 from glassgrad.engine.text import counted, visible
 

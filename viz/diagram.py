@@ -29,7 +29,7 @@ from glassgrad.engine import (
     derivative_formula,
     topological_order,
 )
-from glassgrad.engine.compiling.result import Replay, Total
+from glassgrad.engine.compile.result import Replay, Total
 from glassgrad.engine.printers import number_text
 from glassgrad.engine.printing import short
 from glassgrad.engine.text import clipped, describe, some_of, visible

@@ -12,7 +12,7 @@ from typing import Any
 import graphviz
 
 from glassgrad.engine import Value
-from glassgrad.engine.compiling.result import Replay
+from glassgrad.engine.compile.result import Replay
 from glassgrad.engine.files import json_text, write_file
 from glassgrad.engine.misuse import real
 from glassgrad.engine.printing import columns, short

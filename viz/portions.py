@@ -17,9 +17,9 @@ from itertools import groupby
 
 import graphviz
 
-from glassgrad.engine.compiling.graph import CAPTURED, CONSTANT, INPUT
-from glassgrad.engine.compiling.program import Program
-from glassgrad.engine.compiling.recording import Recording
+from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, INPUT
+from glassgrad.engine.compile.program import Program
+from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.printing import short
 from glassgrad.engine.text import clipped, visible
 from glassgrad.viz.dot import (

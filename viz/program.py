@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MethodType
 from typing import Any
 
-from glassgrad.engine.compiling import Compiled
+from glassgrad.engine.compile import Compiled
 from glassgrad.engine.files import write_file
 from glassgrad.engine.printing import columns
 from glassgrad.engine.text import clipped, counted, describe, visible

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from glassgrad.engine import Formula, Operation, contribution, derivative_formula
 from glassgrad.engine.check import KINK
-from glassgrad.engine.compiling.result import Total
+from glassgrad.engine.compile.result import Total
 from glassgrad.engine.printers import number_text
 from glassgrad.engine.printing import ALL_DIGITS, digits_of_row, short
 from glassgrad.engine.text import clipped

@@ -184,7 +184,7 @@ class _Places:
 
     def _take_closed(self, placed: dict[Value, _Place]) -> None:
         """Find the calls of compiled functions with parameters inside."""
-        from glassgrad.engine.compiling.result import (  # loads what most models do not need
+        from glassgrad.engine.compile.result import (  # loads what most models do not need
             Replay,
             Total,
         )

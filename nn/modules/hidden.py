@@ -55,7 +55,7 @@ def _inside(thing: Any) -> tuple[list[Any], list[Any]]:
     attributes = list(getattr(thing, "__dict__", {}).values())
     if isinstance(thing, FunctionType):
         # Most models do not need it.
-        from glassgrad.engine.compiling.surroundings import Surroundings
+        from glassgrad.engine.compile.surroundings import Surroundings
 
         around = Surroundings(thing).objects()
         fixed = [*(thing.__defaults__ or ()), *(thing.__kwdefaults__ or {}).values(), *attributes]

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.engine.compiling.arguments import Arguments
-from glassgrad.engine.compiling.libraries import Library, accepted, library
-from glassgrad.engine.compiling.program import Program
-from glassgrad.engine.compiling.recording import Recording
+from glassgrad.engine.compile.arguments import Arguments
+from glassgrad.engine.compile.libraries import Library, accepted, library
+from glassgrad.engine.compile.program import Program
+from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.text import told
 from glassgrad.engine.value import Value
 from glassgrad.engine.vectors import standing_at
 
 if TYPE_CHECKING:
-    from glassgrad.engine.compiling.function import Compiled
+    from glassgrad.engine.compile.function import Compiled
 
 _BATCHED, _WANTED = frozenset({"input"}), frozenset({"captured"})
 _APART = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from glassgrad.engine.compiling.plain import contents_of, is_fixed, is_plain, is_private
+from glassgrad.engine.compile.plain import contents_of, is_fixed, is_plain, is_private
 from glassgrad.engine.provenance import is_ours, package_of
 
 _NAMESPACES = {"types.SimpleNamespace", "argparse.Namespace"}

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glassgrad.engine.compiling.arrays import NAMESPACE
-from glassgrad.engine.compiling.lifted import over
+from glassgrad.engine.compile.arrays import NAMESPACE
+from glassgrad.engine.compile.lifted import over
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.text import told
 
 if TYPE_CHECKING:
-    from glassgrad.engine.compiling.program import Program
+    from glassgrad.engine.compile.program import Program
 
 Function = Callable[..., Any]
 PRECISIONS = ("float64", "float32")

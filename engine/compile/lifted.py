@@ -17,7 +17,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from glassgrad.engine.op import Operation, evaluators
 
 if TYPE_CHECKING:
-    from glassgrad.engine.compiling.libraries import Library
+    from glassgrad.engine.compile.libraries import Library
 
 
 class Lifted(NDArrayOperatorsMixin):

@@ -14,8 +14,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from glassgrad.engine.compiling.graph import Numbers
-from glassgrad.engine.compiling.groups import Layout
+from glassgrad.engine.compile.graph import Numbers
+from glassgrad.engine.compile.groups import Layout
 
 _MOST_PIECES = 12
 """Of more pieces than these the groups are joined and read by one index."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from glassgrad.engine.compiling.graph import (
+from glassgrad.engine.compile.graph import (
     CAPTURED,
     CONSTANT,
     INPUT,
@@ -26,9 +26,9 @@ from glassgrad.engine.compiling.graph import (
     runs,
     starts_of,
 )
-from glassgrad.engine.compiling.groups import Group, Layout
-from glassgrad.engine.compiling.products import grids
-from glassgrad.engine.compiling.walk import Walk
+from glassgrad.engine.compile.groups import Group, Layout
+from glassgrad.engine.compile.products import grids
+from glassgrad.engine.compile.walk import Walk
 from glassgrad.engine.op import Operation, Pairing, Reduction
 
 _LONGEST = 100

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from glassgrad.engine.compiling.graph import CAPTURED, CONSTANT, INPUT, Graph, Numbers, starts_of
+from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, INPUT, Graph, Numbers, starts_of
 from glassgrad.engine.context import Context, Observer, Tag, call_in, current, watching
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.methods import record

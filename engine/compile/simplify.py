@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from glassgrad.engine.compiling.graph import CONSTANT, Graph, ends
+from glassgrad.engine.compile.graph import CONSTANT, Graph, ends
 from glassgrad.engine.op import TABLE
 
 _ADD, _SUM, _MUL, _DOT, _POS = (TABLE[name] for name in ("add", "sum", "mul", "dot", "pos"))

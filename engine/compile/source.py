@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from glassgrad.engine.compiling.graph import Numbers
-from glassgrad.engine.compiling.groups import Group, Layout
-from glassgrad.engine.compiling.reading import Piece, pieces, size_of
+from glassgrad.engine.compile.graph import Numbers
+from glassgrad.engine.compile.groups import Group, Layout
+from glassgrad.engine.compile.reading import Piece, pieces, size_of
 from glassgrad.engine.formula import Formula
 from glassgrad.engine.text import counted
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.compiling.batch import Batch
-from glassgrad.engine.compiling.known import Known
-from glassgrad.engine.compiling.outputs import outputs_of
-from glassgrad.engine.compiling.serving import served
+from glassgrad.engine.compile.batch import Batch
+from glassgrad.engine.compile.known import Known
+from glassgrad.engine.compile.outputs import outputs_of
+from glassgrad.engine.compile.serving import served
 from glassgrad.engine.context import is_traced
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.value import Constant, Value, constant

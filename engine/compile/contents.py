@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.compiling.kin import decides, defaults_of, is_remembered, shadowed_by
-from glassgrad.engine.compiling.plain import contents_of, is_fixed, is_plain, is_private
-from glassgrad.engine.compiling.search import Search, names_of
+from glassgrad.engine.compile.kin import decides, defaults_of, is_remembered, shadowed_by
+from glassgrad.engine.compile.plain import contents_of, is_fixed, is_plain, is_private
+from glassgrad.engine.compile.search import Search, names_of
 from glassgrad.engine.value import Value
 
 Getter = Callable[[Any], tuple[Any, ...]]

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from glassgrad.engine.compiling.graph import Graph, Numbers
-from glassgrad.engine.compiling.products import Grid
-from glassgrad.engine.compiling.walk import Walk
+from glassgrad.engine.compile.graph import Graph, Numbers
+from glassgrad.engine.compile.products import Grid
+from glassgrad.engine.compile.walk import Walk
 from glassgrad.engine.op import Operation
 
 

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glassgrad.engine.compiling.arrays import NAMESPACE
-from glassgrad.engine.compiling.backward import write_backward
-from glassgrad.engine.compiling.forward import write_forward
-from glassgrad.engine.compiling.graph import CONSTANT, Graph
-from glassgrad.engine.compiling.groups import Layout
-from glassgrad.engine.compiling.layout import laid_out
-from glassgrad.engine.compiling.source import Source
+from glassgrad.engine.compile.arrays import NAMESPACE
+from glassgrad.engine.compile.backward import write_backward
+from glassgrad.engine.compile.forward import write_forward
+from glassgrad.engine.compile.graph import CONSTANT, Graph
+from glassgrad.engine.compile.groups import Layout
+from glassgrad.engine.compile.layout import laid_out
+from glassgrad.engine.compile.source import Source
 
 if TYPE_CHECKING:
-    from glassgrad.engine.compiling.trace import Guard
+    from glassgrad.engine.compile.trace import Guard
 
 
 class Program:

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any, NamedTuple
 
-from glassgrad.engine.compiling.recording import Recording
-from glassgrad.engine.compiling.search import Search
-from glassgrad.engine.compiling.surroundings import Surroundings
+from glassgrad.engine.compile.recording import Recording
+from glassgrad.engine.compile.search import Search
+from glassgrad.engine.compile.surroundings import Surroundings
 from glassgrad.engine.errors import CompilationError
 
 MOST_RECORDINGS = 64

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from glassgrad.engine.compiling.graph import CONSTANT, Graph, Numbers, levels
+from glassgrad.engine.compile.graph import CONSTANT, Graph, Numbers, levels
 from glassgrad.engine.op import Pairing
 
 NEUTRAL = {

@@ -28,5 +28,5 @@ Each part is a step from scalars to an array program, and the list is in that or
 `function.py`, then follow a recording from `trace.py` on.
 """
 
-from glassgrad.engine.compiling.function import Compiled as Compiled
-from glassgrad.engine.compiling.function import compiled as compiled
+from glassgrad.engine.compile.function import Compiled as Compiled
+from glassgrad.engine.compile.function import compiled as compiled

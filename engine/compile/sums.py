@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from glassgrad.engine.compiling.graph import CONSTANT, Graph, Numbers, ends, moved, starts_of
+from glassgrad.engine.compile.graph import CONSTANT, Graph, Numbers, ends, moved, starts_of
 from glassgrad.engine.op import TABLE
 
 _ADD, _MUL, _SUM, _DOT = (TABLE[name] for name in ("add", "mul", "sum", "dot"))

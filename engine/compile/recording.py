@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.compiling.arguments import Arguments, rebuilt
-from glassgrad.engine.compiling.contents import Contents
-from glassgrad.engine.compiling.outputs import outputs_of
-from glassgrad.engine.compiling.passes import simplified
-from glassgrad.engine.compiling.program import Program
-from glassgrad.engine.compiling.trace import Tracer, graph_of
+from glassgrad.engine.compile.arguments import Arguments, rebuilt
+from glassgrad.engine.compile.contents import Contents
+from glassgrad.engine.compile.outputs import outputs_of
+from glassgrad.engine.compile.passes import simplified
+from glassgrad.engine.compile.program import Program
+from glassgrad.engine.compile.trace import Tracer, graph_of
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.op import TABLE, redefined
 from glassgrad.engine.text import counted, describe

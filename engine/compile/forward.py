@@ -5,8 +5,8 @@ Formulas are those of the table, written by `formula.py`; they hold for arrays a
 
 from __future__ import annotations
 
-from glassgrad.engine.compiling.groups import Group
-from glassgrad.engine.compiling.source import Source, described, in_brackets
+from glassgrad.engine.compile.groups import Group
+from glassgrad.engine.compile.source import Source, described, in_brackets
 from glassgrad.engine.formula import written
 from glassgrad.engine.op import Pairing, Reduction
 

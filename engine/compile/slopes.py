@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.compiling.batch import Batch
-from glassgrad.engine.compiling.known import Known
-from glassgrad.engine.compiling.program import Program
-from glassgrad.engine.compiling.recording import Recording
-from glassgrad.engine.compiling.serving import CAPTURED, served
+from glassgrad.engine.compile.batch import Batch
+from glassgrad.engine.compile.known import Known
+from glassgrad.engine.compile.program import Program
+from glassgrad.engine.compile.recording import Recording
+from glassgrad.engine.compile.serving import CAPTURED, served
 from glassgrad.engine.text import describe
 from glassgrad.engine.value import Value, is_parameter
 from glassgrad.engine.vectors import standing_at

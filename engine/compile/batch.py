@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.engine.compiling.arguments import Arguments
-from glassgrad.engine.compiling.graph import Numbers
-from glassgrad.engine.compiling.program import Program
-from glassgrad.engine.compiling.recording import Recording
+from glassgrad.engine.compile.arguments import Arguments
+from glassgrad.engine.compile.graph import Numbers
+from glassgrad.engine.compile.program import Program
+from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.text import told
 from glassgrad.engine.value import Value
 

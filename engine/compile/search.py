@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.compiling.kin import are_kin, are_related, is_from_a_library, is_of_python
-from glassgrad.engine.compiling.plain import holds_only_plain, is_plain
-from glassgrad.engine.compiling.surroundings import Reader, bound_in, function_inside
+from glassgrad.engine.compile.kin import are_kin, are_related, is_from_a_library, is_of_python
+from glassgrad.engine.compile.plain import holds_only_plain, is_plain
+from glassgrad.engine.compile.surroundings import Reader, bound_in, function_inside
 from glassgrad.engine.provenance import package_of
 from glassgrad.engine.value import Value
 

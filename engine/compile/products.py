@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.compiling.graph import Numbers
+from glassgrad.engine.compile.graph import Numbers
 
 LEAST_FILLED = 0.4
 """The least share of a grid that must be wanted for the whole to be computed."""

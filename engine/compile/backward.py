@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.compiling.graph import Numbers
-from glassgrad.engine.compiling.groups import Group
-from glassgrad.engine.compiling.reading import Piece, size_of, tiles
-from glassgrad.engine.compiling.source import Operand, Source, in_brackets
+from glassgrad.engine.compile.graph import Numbers
+from glassgrad.engine.compile.groups import Group
+from glassgrad.engine.compile.reading import Piece, size_of, tiles
+from glassgrad.engine.compile.source import Operand, Source, in_brackets
 from glassgrad.engine.formula import Formula, as_formula
 from glassgrad.engine.op import TABLE, Pairing, Reduction
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from glassgrad.engine.compiling.graph import Graph
-from glassgrad.engine.compiling.padding import padded
-from glassgrad.engine.compiling.simplify import folded, merged, pruned, shortened
-from glassgrad.engine.compiling.sums import flattened
+from glassgrad.engine.compile.graph import Graph
+from glassgrad.engine.compile.padding import padded
+from glassgrad.engine.compile.simplify import folded, merged, pruned, shortened
+from glassgrad.engine.compile.sums import flattened
 
 PASSES = (pruned, folded, merged, flattened, padded, shortened)
 

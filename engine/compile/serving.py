@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.compiling.batch import Batch, Part
-from glassgrad.engine.compiling.known import Known
-from glassgrad.engine.compiling.program import Program
-from glassgrad.engine.compiling.recording import Recording
+from glassgrad.engine.compile.batch import Batch, Part
+from glassgrad.engine.compile.known import Known
+from glassgrad.engine.compile.program import Program
+from glassgrad.engine.compile.recording import Recording
 
 NOTHING: frozenset[str] = frozenset()
 INPUT, CAPTURED = frozenset({"input"}), frozenset({"captured"})

@@ -31,7 +31,7 @@ def outputs_of(
         OverflowError: a number is beyond the range of floats.
 
     >>> from glassgrad import Value
-    >>> from glassgrad.engine.compiling.outputs import outputs_of
+    >>> from glassgrad.engine.compile.outputs import outputs_of
     >>> outputs_of("f", [[Value(1.0), 2.0, 3.0], (Value(4.0), 5.0, 6.0)])[1]
     (2, 3)
     """

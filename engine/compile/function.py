@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.compiling.arguments import Arguments
-from glassgrad.engine.compiling.batch import Batch
-from glassgrad.engine.compiling.elsewhere import ArrayFunction
-from glassgrad.engine.compiling.known import MOST_RECORDINGS, Known
-from glassgrad.engine.compiling.mapping import mapped, one_by_one
-from glassgrad.engine.compiling.recording import Recording
-from glassgrad.engine.compiling.result import result_of, total_of
-from glassgrad.engine.compiling.serving import CAPTURED, INPUT, NOTHING, served
-from glassgrad.engine.compiling.slopes import Evaluation, leaves_only
+from glassgrad.engine.compile.arguments import Arguments
+from glassgrad.engine.compile.batch import Batch
+from glassgrad.engine.compile.elsewhere import ArrayFunction
+from glassgrad.engine.compile.known import MOST_RECORDINGS, Known
+from glassgrad.engine.compile.mapping import mapped, one_by_one
+from glassgrad.engine.compile.recording import Recording
+from glassgrad.engine.compile.result import result_of, total_of
+from glassgrad.engine.compile.serving import CAPTURED, INPUT, NOTHING, served
+from glassgrad.engine.compile.slopes import Evaluation, leaves_only
 from glassgrad.engine.context import current
 from glassgrad.engine.table import sum as add_up
 from glassgrad.engine.text import counted, describe, told

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from glassgrad.engine.compiling.graph import Numbers, runs
+from glassgrad.engine.compile.graph import Numbers, runs
 from glassgrad.engine.op import HARD_PLACE, Operation, Reduction
 
 Flags = npt.NDArray[np.bool_]

@@ -14,12 +14,12 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from glassgrad.engine.compiling.arguments import Arguments
-from glassgrad.engine.compiling.batch import Part
-from glassgrad.engine.compiling.graph import CAPTURED, INPUT
-from glassgrad.engine.compiling.program import Program
-from glassgrad.engine.compiling.recording import Recording
-from glassgrad.engine.compiling.trace import replayed
+from glassgrad.engine.compile.arguments import Arguments
+from glassgrad.engine.compile.batch import Part
+from glassgrad.engine.compile.graph import CAPTURED, INPUT
+from glassgrad.engine.compile.program import Program
+from glassgrad.engine.compile.recording import Recording
+from glassgrad.engine.compile.trace import replayed
 from glassgrad.engine.context import current
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.gradient import grad
