@@ -196,7 +196,7 @@ _PYTHON = {
 PYTHON = Printer(_source_style(_PYTHON), repr)
 
 
-# numpy, on arrays: the functions are those of `compile/arrays.py`.
+# numpy, on arrays: the functions are those of `compile/kernels.py`.
 
 _numpy_call = _source_style({"pow": Style("power(%s, %s)")})
 

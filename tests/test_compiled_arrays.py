@@ -127,7 +127,7 @@ def trials(name: str) -> Iterator[Trial]:
         program = Recording(name, function, (0.7,) * size, {}).program(INPUT, INPUT)
         inputs = points[:, program.orders["input"]]
         arrays = inputs, np.zeros(0), np.ones((len(points), 1))
-        expected = program.run(*arrays)
+        expected = program.run(*arrays[:2], 1.0)
         yield Trial(name, program, arrays, (expected[0], expected[2]))
 
 

@@ -96,8 +96,8 @@ class Compiled:
             if not is_new and not self.known.is_current(recording):
                 continue
             program = recording.program(NOTHING, wanted)
-            inputs, seed = numbers[program.orders["input"]], np.ones(1) if wanted else None
-            result, holds, *slopes = program.run(inputs, recording.numbers(program), seed)
+            inputs, share = numbers[program.orders["input"]], 1.0 if wanted else None
+            result, holds, *slopes = program.run(inputs, recording.numbers(program), share)
             # A new recording serves its own call, even where a tie comes out otherwise in arrays.
             if holds or is_new:
                 return result_of(recording, program, float(result), slopes, given)

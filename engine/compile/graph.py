@@ -195,6 +195,20 @@ def runs(nodes: Numbers, *keys: Numbers) -> list[Numbers]:
     return [nodes[a:b] for a, b in pairwise(starts) if b > a]
 
 
+def after_constants(graph: Graph, numbers: Sequence[float]) -> Graph:
+    """The graph with a few constants before all its nodes."""
+    count = len(numbers)
+    return replace(
+        graph,
+        codes=np.concatenate([np.full(count, CONSTANT), graph.codes]),
+        numbers=np.concatenate([numbers, graph.numbers]),
+        starts=np.concatenate([np.zeros(count, np.intp), graph.starts]),
+        operands=graph.operands + count,
+        roots=graph.roots + count,
+        places=np.where(graph.places >= 0, graph.places + count, -1),
+    )
+
+
 def moved(places: Numbers, became: Numbers) -> Numbers:
     """Places after nodes have become others; -1 stays -1."""
     return np.where(places >= 0, became[places], -1) if len(became) else places

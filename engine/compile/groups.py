@@ -1,7 +1,7 @@
 """Groups: the nodes that one line of the array program computes, and where each node lies in them.
 
 How groups are found is in `layout.py`. Next: `reading.py`, how a group finds its operands in
-others, and `source.py`, the program.
+others, and `lower.py`, the array instructions.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ class Group:
         walk: how scalars are computed one by one; None for all others.
         rows: of reductions, how many rows of operands there are.
         is_batched: whether there is one such array for each sample.
-        is_flat: whether a product of matrices has the samples among its rows.
     """
 
     row: Operation | None
@@ -41,23 +40,6 @@ class Group:
     walk: Walk | None = None
     rows: int = 0
     is_batched: bool = False
-    is_flat: bool = False
-
-    @property
-    def has_row_per_sample(self) -> bool:
-        """Whether a product of matrices has one row for each sample, and is no table of them."""
-        return self.is_flat and self.grid is not None and self.grid.cells.shape[1] == 1
-
-    def transposed(self, name: str) -> str:
-        """The transposed matrix of a name, or matrices, as Python writes it."""
-        assert self.grid is not None
-        is_one = len(self.grid.cells) == 1 and (self.is_flat or not self.is_batched)
-        return f"{name}.T" if is_one else f"{name}.swapaxes(-1, -2)"
-
-    @property
-    def is_table(self) -> bool:
-        """Whether the operands are rows of a table, along which a reduction goes."""
-        return self.rows > 0
 
     def __len__(self) -> int:
         return len(self.nodes)

@@ -54,10 +54,11 @@ def laid_out(graph: Graph, batched: frozenset[str]) -> Layout:
 
 
 def _sort_terms(layout: Layout, group: Group) -> None:
-    """The terms of a lone sum, or sum of products, in the order in which they lie."""
+    """The terms of a lone sum, or sum of products, in the order in which they lie, constants last."""
     if len(group) == 1 and group.row is not None and group.row.name in ("sum", "prod", "dot"):
         (first, *_) = group.operands
-        order = np.lexsort([layout.position[first], layout.group_of[first]])
+        is_constant = layout.graph.codes[first] == CONSTANT
+        order = np.lexsort([layout.position[first], layout.group_of[first], is_constant])
         group.operands = tuple(operands[order] for operands in group.operands)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glassgrad.engine.compile.arrays import NAMESPACE
+from glassgrad.engine.compile.kernels import NAMESPACE
 from glassgrad.engine.compile.lifted import over
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.text import told
@@ -112,7 +112,6 @@ class Library:
     def names(self) -> dict[str, Any]:
         """What the text of a program calls, as functions of arrays of this library."""
         found = {name: self._carried(name, thing) for name, thing in NAMESPACE.items()}
-        found["zeros"] = lambda *shape: self.function("zeros")(shape)
         found["detach"] = self.function("detach")
         return found
 
@@ -126,15 +125,24 @@ class Library:
         Raises:
             CompilationError: a part of the program is no array operation.
         """
-        if not all(isinstance(array, np.ndarray) for array in program.arrays.values()):
+        text, given = program.pure()
+        if not all(isinstance(array, np.ndarray) for array in given.values()):
             raise CompilationError(
                 f"{title} has a stretch without any regularity, which is computed scalar by "
                 "scalar. That runs on numpy only."
             )
-        arrays = {name: self.array(array) for name, array in program.arrays.items()}
+        arrays = {name: self.array(array) for name, array in given.items()}
         names = {**self.names, **arrays}
-        exec(compile(program.text, "<compiled>", "exec"), names)
-        return names["program"]  # type: ignore[no-any-return]
+        exec(compile(text, "<compiled>", "exec"), names)
+        run = names["program"]
+
+        def with_samples_first(inputs: Any, captured: Any, seed: Any) -> Any:
+            given = inputs.T, captured.reshape(-1, 1), seed.reshape(1, -1)
+            result, holds, of_inputs, of_captured = run(*given)
+            of_inputs = None if of_inputs is None else of_inputs.T
+            return result[0], holds, of_inputs, None if of_captured is None else of_captured[:, 0]
+
+        return with_samples_first
 
     def _by_name(self, name: str) -> Function:
         if name in self.differences or hasattr(self.module, name):

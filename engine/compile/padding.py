@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from glassgrad.engine.compile.graph import CONSTANT, Graph, Numbers, levels
+from glassgrad.engine.compile.graph import Graph, Numbers, after_constants, levels
 from glassgrad.engine.op import Pairing
 
 NEUTRAL = {
@@ -44,7 +44,7 @@ def padded(graph: Graph) -> Graph:
     graph = graph.ordered(np.argsort(level, kind="stable"))
     ragged = _ragged(graph, np.sort(level))
     fillers = {number: place for place, number in enumerate(sorted({n for n, _ in ragged}))}
-    graph = _after_constants(graph, list(fillers))
+    graph = after_constants(graph, list(fillers))
     changed: Changed = {}
     for number, nodes in ragged:
         operands = {node + len(fillers): graph.of(node + len(fillers)) for node in nodes}
@@ -80,20 +80,6 @@ def _ragged(graph: Graph, level: Numbers) -> list[tuple[float, list[int]]]:
 def _is_ragged(lengths: Numbers) -> bool:
     is_much = lengths.max() * len(lengths) > _MOST_PADDING * lengths.sum()
     return len(np.unique(lengths)) >= _LEAST_LENGTHS and not is_much
-
-
-def _after_constants(graph: Graph, numbers: Sequence[float]) -> Graph:
-    """The graph with a few constants before all its nodes."""
-    count = len(numbers)
-    return replace(
-        graph,
-        codes=np.concatenate([np.full(count, CONSTANT), graph.codes]),
-        numbers=np.concatenate([numbers, graph.numbers]),
-        starts=np.concatenate([np.zeros(count, np.intp), graph.starts]),
-        operands=graph.operands + count,
-        roots=graph.roots + count,
-        places=np.where(graph.places >= 0, graph.places + count, -1),
-    )
 
 
 def _pad_pairs(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from glassgrad.engine.compile.graph import Graph
 from glassgrad.engine.compile.padding import padded
 from glassgrad.engine.compile.simplify import folded, merged, pruned, shortened
-from glassgrad.engine.compile.sums import flattened
+from glassgrad.engine.compile.sums import biased, flattened
 
-PASSES = (pruned, folded, merged, flattened, padded, shortened)
+PASSES = (pruned, folded, merged, flattened, biased, padded, shortened)
 
 
 def simplified(graph: Graph) -> tuple[Graph, dict[str, int]]:
@@ -23,6 +23,7 @@ def simplified(graph: Graph) -> tuple[Graph, dict[str, int]]:
     folded 5
     merged 4
     flattened 3
+    biased 3
     padded 3
     shortened 3
     """

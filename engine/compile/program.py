@@ -1,27 +1,37 @@
 """`Program`: a recorded graph as an array program that runs.
 
 Its text is made by passes, each in a file of its own: the graph is simplified (`passes.py`), laid
-out in groups (`layout.py`), and written forward (`forward.py`) and backward (`backward.py`). The
-functions that the text calls are in `arrays.py`.
+out in groups (`layout.py`), lowered to array instructions (`lower.py`), differentiated (`vjp.py`),
+given places in memory (`memory.py`) and written down (`numpy_source.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glassgrad.engine.compile.arrays import NAMESPACE
-from glassgrad.engine.compile.backward import write_backward
-from glassgrad.engine.compile.forward import write_forward
-from glassgrad.engine.compile.graph import CONSTANT, Graph
-from glassgrad.engine.compile.groups import Layout
+from glassgrad.engine.compile.graph import Graph
+from glassgrad.engine.compile.kernels import NAMESPACE
 from glassgrad.engine.compile.layout import laid_out
-from glassgrad.engine.compile.source import Source
+from glassgrad.engine.compile.lower import lowered
+from glassgrad.engine.compile.memory import bytes_a_sample
+from glassgrad.engine.compile.numpy_source import NumpySource, Outputs
+from glassgrad.engine.compile.vjp import gradients
 
 if TYPE_CHECKING:
     from glassgrad.engine.compile.trace import Guard
+
+_MOST_BYTES = 2**26
+"""Buffers that take more memory are not kept after a call."""
+_MOST_SIZES = 8
+"""For so many numbers of samples buffers are kept, as for whole batches and for the last one."""
+_MOST_FRAMES = 8
+"""So many of one size are kept: as many threads find some."""
 
 
 class Program:
@@ -36,11 +46,11 @@ class Program:
 
     Attributes:
         text: the source text.
-        captured: how many captured Values it reads.
         lines: the same, line by line, with what each belongs to.
         arrays: the arrays that the text names.
         layout: the groups that it computes.
         orders: which input, or captured Value, stands at each place of those arrays.
+        captured: how many captured Values it reads.
         is_in_order: whether the inputs stand as they are given, up to some that are not needed.
         operations: how many array operations the forward half is.
         walked: how many scalars it computes one by one instead.
@@ -55,23 +65,46 @@ class Program:
         wanted: frozenset[str],
         has_several: bool = False,
     ) -> None:
+        self._graph, self._guards, self._has_several = graph, guards, has_several
+        self._batched, self._wanted = batched, wanted
         self.layout = laid_out(graph, batched)
-        source = Source(self.layout)
-        self.text = _written(source, guards, bool(batched), wanted, has_several)
+        source = self._source(careful=False)
+        self._pool = Pool(source, is_batched=bool(batched))
+        self.text, self.lines, self.arrays = self._pool.text, source.lines, source.arrays
         self.orders = {
             group.kind: graph.numbers[group.nodes].astype(int) for group in self.layout.groups[:2]
         }
         inputs = self.orders["input"]
         self.is_in_order = np.array_equal(inputs, np.arange(len(inputs)))
         self.captured = len(self.orders["captured"])
-        self.lines, self.arrays = source.lines, source.arrays
         self.operations = sum(group.row is not None for group in self.layout.groups)
         self.walked = sum(len(group.walk) for group in self.layout.groups if group.walk)
         places = np.append(self.layout.group_of, -1)
         self.group_of = places[graph.places]
-        namespace = {**NAMESPACE, **source.arrays}
-        exec(compile(self.text, "<compiled>", "exec"), namespace)
-        self._run = namespace["program"]
+        self._is_careful = False
+        self._has_samples = source.outputs.result.has_samples
+
+    def _source(self, *, careful: bool) -> NumpySource:
+        builder, groups, result, checks = lowered(self.layout, self._guards)
+        inputs = groups[:2]
+        found: list[Any] = [None, None]
+        if self._wanted:
+            kinds = [group.kind for group in self.layout.groups[:2]]
+            places = [i for i, k in enumerate(kinds) if k in self._wanted and inputs[i] is not None]
+            arrays = [each for i in places if (each := inputs[i]) is not None]
+            for place, gradient in zip(places, gradients(builder, result, arrays, careful=careful)):
+                found[place] = gradient
+        return NumpySource(builder.arrays, Outputs(result, checks, found))
+
+    @cached_property
+    def _careful(self) -> Pool:
+        """The program that tells 0 × infinity apart; see `vjp.py`."""
+        return Pool(self._source(careful=True), is_batched=bool(self._batched))
+
+    def pure(self) -> tuple[str, dict[str, Any]]:
+        """The text of a function of arrays, for other libraries, and the arrays that it names."""
+        source = self._source(careful=True)
+        return source.without_memory(), source.arrays
 
     def size_in_bytes(self) -> int:
         """How much memory the layout and the arrays take that the text names."""
@@ -80,67 +113,100 @@ class Program:
             layout += [group.nodes, *group.operands]
         return sum(each.nbytes for each in (*layout, *self.arrays.values()))
 
-    def run(self, inputs: Any, captured: Any, seed: Any = None) -> Any:
+    def run(self, inputs: Any, captured: Any, share: float | None = None) -> Any:
         """The result, whether the guards hold, and the gradients by the inputs and the captured.
 
         Args:
-            inputs: the numbers of the arguments, in the order of `orders["input"]`.
+            inputs: the numbers of the arguments, in the order of `orders["input"]`; with samples
+                a row for each of them.
             captured: those of the captured Values, in the order of `orders["captured"]`.
-            seed: the gradient of the result; None for no gradients.
+            share: the gradient of every result; None for no gradients.
         """
+        if not self._wanted:
+            share = None
+        pool = self._careful if self._is_careful else self._pool
+        frame = pool.taken(len(inputs) if self._batched else 1)
         with np.errstate(all="ignore"):
-            return self._run(inputs, captured, seed)
+            result, holds, *slopes = frame.run(inputs, captured, share)
+        # The buffers are written over by the next call, so what leaves them is copied.
+        found = result.T.copy() if self._has_samples else result[:, 0].copy()
+        if not self._has_several:
+            found = found[..., 0]
+        copied = [None if x is None else x.flatten() if x.shape[1] == 1 else x.T.copy()
+                  for x in slopes]  # fmt: skip
+        pool.given_back(frame)
+        if share is None or self._is_careful or all(map(_is_finite, copied)):
+            return found, holds, *copied
+        # Where numbers are infinite or nan once, they often are again.
+        self._is_careful = True
+        return self.run(inputs, captured, share)
 
 
-def _written(
-    source: Source,
-    guards: Sequence[Guard],
-    is_batched: bool,
-    wanted: frozenset[str],
-    has_several: bool,
-) -> str:
-    layout = source.layout
-    if is_batched:
-        source.line("batch = len(input)")
-    write_forward(source)
-    roots = layout.graph.roots
-    results = roots[: len(roots) - 2 * len(guards)]
-    root = int(roots[0])
-    source.line(f"result = {source.row(results) if has_several else _one(layout, root)}")
-    source.line(f"holds = {_checks(source, guards) or True}")
-    found = "None, None"
-    if wanted:
-        source.line("if seed is None:")
-        source.line("    return result, holds, None, None")
-        write_backward(source, root, wanted)
-        leaves = layout.groups[:2]
-        names = [f"d{i}" if g.kind in wanted and len(g) else "None" for i, g in enumerate(leaves)]
-        found = ", ".join(names)
-    source.line(f"return result, holds, {found}")
-    return "\n".join(["def program(input, captured, seed):", *map(str, source.lines), ""])
+class Frame:
+    """The buffers of a program for a number of samples.
+
+    Attributes:
+        samples: how many.
+    """
+
+    def __init__(self, make: Callable[[int], Any], samples: int, *, is_batched: bool) -> None:
+        self.samples = samples
+        given, self._fill = make(samples)
+        rows, numbers, seed = (given.get(name) for name in ("input", "captured", "seed"))
+        if rows is not None:
+            rows = rows.T if is_batched else rows[:, 0]
+        self._inputs, self._seed = rows, seed
+        self._captured = None if numbers is None else numbers[:, 0]
+        self._share: float | None = None
+
+    def run(self, inputs: Any, captured: Any, share: float | None) -> Any:
+        """What the program gives, in buffers that the next run writes over."""
+        if self._inputs is not None:
+            self._inputs[...] = inputs
+        if self._captured is not None:
+            self._captured[...] = captured
+        if share is None:
+            return self._fill(False)
+        if share != self._share and self._seed is not None:
+            self._share = share
+            self._seed.fill(share)
+        return self._fill(True)
 
 
-def _checks(source: Source, guards: Sequence[Guard]) -> str:
-    """Whether all comparisons come out as they did while recording."""
-    graph, size = source.layout.graph, len(source.layout.groups)
-    if not guards:
-        return ""
-    outcomes = [guard.outcome for guard in guards]
-    compared = graph.roots[-2 * len(guards) :]
-    rows = np.stack([compared[::2], compared[1::2], outcomes], 1)
-    checks: list[str] = []
-    for relation in sorted({guard.relation for guard in guards}):
-        mine = rows[[guard.relation == relation for guard in guards]]
-        mine = mine[(graph.codes[mine[:, :2]] != CONSTANT).any(1)]
-        for outcome, prefix in ((1, ""), (0, "~")):
-            left, right, _ = np.unique(mine[mine[:, 2] == outcome], axis=0).T
-            if len(left):
-                index = size + len(checks)
-                names = [source.operand(index, i, n).text for i, n in enumerate((left, right))]
-                text = f"({names[0]} {relation} {names[1]})"
-                checks.append(f"({prefix}{text}).all(-1)" if prefix else f"{text}.all(-1)")
-    return " & ".join(checks)
+class Pool:
+    """The text of a program, and its buffers for several numbers of samples, and several calls.
+
+    Attributes:
+        text: the source text.
+        free: by the number of samples the buffers that nobody uses now. A call takes some away and
+            brings them back at its end, so one in another thread, or inside it, has others.
+    """
+
+    def __init__(self, source: NumpySource, *, is_batched: bool) -> None:
+        self.text = source.with_memory()
+        self._bytes, self._is_batched = bytes_a_sample(source.plan), is_batched
+        namespace = {**NAMESPACE, **source.arrays}
+        exec(compile(self.text, "<compiled>", "exec"), namespace)
+        self._make = namespace["program"]
+        self.free: dict[int, deque[Frame]] = {}
+
+    def taken(self, samples: int) -> Frame:
+        """Buffers that nobody uses now."""
+        with suppress(KeyError, IndexError):
+            return self.free[samples].pop()
+        if samples not in self.free:
+            if len(self.free) >= _MOST_SIZES:
+                self.free = {}
+            most = 0 if self._bytes * samples > _MOST_BYTES else _MOST_FRAMES
+            self.free[samples] = deque(maxlen=most)
+        return Frame(self._make, samples, is_batched=self._is_batched)
+
+    def given_back(self, frame: Frame) -> None:
+        """Buffers for the next call."""
+        if (kept := self.free.get(frame.samples)) is not None:
+            kept.append(frame)
 
 
-def _one(layout: Layout, node: int) -> str:
-    return f"v{layout.group_of[node]}[..., {layout.position[node]}]"
+def _is_finite(slopes: Any) -> bool:
+    """Whether all gradients surely are finite: the sum of their squares is."""
+    return slopes is None or bool(np.vdot(slopes, slopes) < np.inf)

@@ -2,12 +2,11 @@
 
 A list of nodes becomes a few pieces, each from one group. A piece is a run of places with a fixed
 step, each place repeated, or the whole run tiled; anything else is an array of indices. The same
-pieces say where gradients go back to. Next: `source.py`, which writes them down.
+pieces say where gradients go back to. Next: `lower.py`, which makes array instructions of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -43,25 +42,11 @@ class Piece:
     tile: int = 1
     index: Numbers | None = None
 
-    def slice(self) -> str:
-        """The run of places as Python writes a slice."""
-        stop = self.start + (self.count - 1) * self.step + 1
-        return f"{self.start}:{stop}" + f":{self.step}" * (self.step > 1)
-
-    def places(self) -> Numbers:
-        """All places in the order in which they are read."""
+    def places(self) -> slice | Numbers:
+        """The places that are read, each once: a slice or an index."""
         if self.index is not None:
             return self.index
-        run = self.start + self.step * np.arange(self.count)
-        return np.tile(np.repeat(run, self.repeat), self.tile)
-
-    def covers(self, size: int) -> bool:
-        """Whether the run is all of a group of this size."""
-        return self.index is None and self.start == 0 and self.step == 1 and self.count == size
-
-    def is_whole(self, size: int) -> bool:
-        """Whether all of a group of this size is read, once."""
-        return self.covers(size) and self.repeat == self.tile == 1
+        return slice(self.start, self.start + (self.count - 1) * self.step + 1, self.step)
 
 
 def pieces(layout: Layout, nodes: Numbers) -> list[Piece]:
@@ -72,21 +57,6 @@ def pieces(layout: Layout, nodes: Numbers) -> list[Piece]:
         return [_joined(layout, groups, places)]
     starts = [0, *edges.tolist(), len(nodes)]
     return [_piece((int(groups[a]),), places[a:b]) for a, b in pairwise(starts)]
-
-
-def size_of(layout: Layout, piece: Piece) -> int:
-    """The size of the group of a piece, or of its groups joined."""
-    return sum(len(layout.groups[group]) for group in piece.groups)
-
-
-def tiles(runs: Sequence[Piece], size: int) -> bool:
-    """Whether runs lie one after the other and make up a group of this size."""
-    start = 0
-    for run in runs:
-        if run.start != start:
-            return False
-        start += run.count
-    return start == size
 
 
 def _joined(layout: Layout, groups: Numbers, places: Numbers) -> Piece:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -82,13 +81,5 @@ def _run(
     program: Program, inputs: Any, numbers: Any, share: float, wanted: frozenset[str]
 ) -> tuple[Any, Any, Any]:
     """The results of all samples, which guards hold, and the gradient of their sum × share."""
-    seed = _seed(len(inputs), share) if wanted else None
-    result, holds, _, gradient = program.run(inputs, numbers, seed)
+    result, holds, _, gradient = program.run(inputs, numbers, share if wanted else None)
     return result, holds, gradient
-
-
-@lru_cache(maxsize=8)
-def _seed(size: int, share: float) -> Any:
-    seed = np.full((size, 1), share)
-    seed.flags.writeable = False
-    return seed

@@ -1,4 +1,4 @@
-"""The pass that makes sums longer: sums of sums become one sum, and sums of products one `dot`.
+"""The passes that make sums longer: sums of sums become one sum, and sums of products one `dot`.
 
 Only what a single node reads is taken into it, so that nothing is computed twice. Next:
 `padding.py`, which brings sums to one length.
@@ -6,12 +6,23 @@ Only what a single node reads is taken into it, so that nothing is computed twic
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from glassgrad.engine.compile.graph import CONSTANT, Graph, Numbers, ends, moved, starts_of
+from glassgrad.engine.compile.graph import (
+    CAPTURED,
+    CONSTANT,
+    Graph,
+    Numbers,
+    after_constants,
+    ends,
+    moved,
+    starts_of,
+)
 from glassgrad.engine.op import TABLE
 
 _ADD, _MUL, _SUM, _DOT = (TABLE[name] for name in ("add", "mul", "sum", "dot"))
@@ -106,3 +117,56 @@ def _rebuilt(graph: Graph, found: _Terms, is_top: Flags) -> Graph:
         became[graph.roots],
         moved(graph.places, became),
     )
+
+
+def biased(graph: Graph) -> Graph:
+    """With a bias as one more weight: w·x + b is the `dot` of w, b and x, 1.
+
+    So a layer is one product of matrices, and its gradient too. It is done for a parameter that
+    only one sum reads, beside a `dot` of parameters with what are none.
+    """
+    is_pair = graph.is_of(_ADD, _SUM) & (graph.counts == 2)
+    if not is_pair.any():
+        return graph
+    is_once = graph.uses() == 1
+    is_once[graph.roots] = False
+    is_bias, is_dot = graph.codes == CAPTURED, graph.is_of(_DOT) & is_once
+    found: dict[int, tuple[int, int]] = {}
+    for node in np.flatnonzero(is_pair).tolist():
+        first, second = graph.of(node)
+        if is_bias[first]:
+            first, second = second, first
+        if is_dot[first] and is_bias[second] and graph.counts[first] > 2:
+            found[node] = first, second
+    sides = {node: _weights_first(graph, dot) for node, (dot, _) in found.items()}
+    often = Counter(bias for _, bias in found.values())
+    found = {
+        node: (dot, bias)
+        for node, (dot, bias) in found.items()
+        if sides[node] is not None and often[bias] == 1
+    }
+    if not found:
+        return graph
+    graph = after_constants(graph, [1.0])  # at place 0, so that all others are one further
+    codes, became, changed = graph.codes.copy(), np.arange(len(graph)), {}
+    for node, (dot, bias) in found.items():
+        operands = graph.of(dot + 1)
+        half = len(operands) // 2
+        left, right = operands[:half], operands[half:]
+        pair = (bias + 1, 0) if sides[node] else (0, bias + 1)
+        changed[node + 1] = [*left, pair[0], *right, pair[1]]
+        codes[node + 1] = graph.code_of(_DOT)
+        became[dot + 1] = node + 1
+    graph = replace(graph.with_operands(changed), codes=codes)
+    return graph.chosen(became == np.arange(len(graph)), became)
+
+
+def _weights_first(graph: Graph, dot: int) -> bool | None:
+    """Whether the left side of a `dot` is all parameters, and the right one none; or None."""
+    operands = graph.of(dot)
+    half = len(operands) // 2
+    is_weight = graph.codes[operands] == CAPTURED
+    left, right = is_weight[:half], is_weight[half:]
+    if left.all() and not right.any():
+        return True
+    return False if right.all() and not left.any() else None

@@ -106,21 +106,20 @@ class Walk:
         return found
 
     def forward(self, outside: Any) -> Any:
-        """The values of all scalars.
+        """The values of all scalars, a row for each.
 
         Args:
-            outside: the numbers that are read from outside; with an axis of samples in front, or
-                without one.
+            outside: the numbers that are read from outside, a row for each.
         """
-        if self.groups is None and outside.ndim == 1:
-            return np.array(self._values(outside.tolist())[self.outside :])
+        if self.groups is None and outside.shape[1] == 1:
+            return np.array(self._values(outside[:, 0].tolist())[self.outside :])[:, None]
         if self.groups is None:
-            return _stacked(self._columns(list(outside.T))[self.outside :], len(outside))
-        numbers = np.empty((self.outside + len(self), *outside.shape[:-1]))
-        numbers[: self.outside] = outside.T
+            return _stacked(self._columns(list(outside))[self.outside :], outside.shape[1])
+        numbers = np.empty((self.outside + len(self), outside.shape[1]))
+        numbers[: self.outside] = outside
         for alike in self.groups:
             numbers[alike.nodes] = alike.row.array(*numbers[self.operands[alike.edges]])
-        return numbers[self.outside :].T
+        return numbers[self.outside :]
 
     def _values(self, numbers: list[float]) -> list[float]:
         operands, starts = self.operands.tolist(), self.starts.tolist()
@@ -149,16 +148,22 @@ class Walk:
             values: what `forward` gave.
             upstream: the gradients of the scalars that others have sent.
         """
-        numbers = np.concatenate([outside, values], -1).T
+        width = values.shape[1]
+        numbers = np.concatenate([np.broadcast_to(outside, (self.outside, width)), values])
+        if width == 1:
+            return self._backward(numbers[:, 0], upstream[:, 0])[:, None]
+        return self._backward(numbers, upstream)
+
+    def _backward(self, numbers: Any, upstream: Any) -> Any:
         local = self._local(numbers)
         gradients = np.zeros_like(numbers)
-        gradients[self.seen] = upstream.T[self.seen - self.outside]
+        gradients[self.seen] = upstream[self.seen - self.outside]
         if np.isfinite(local).all():
             send = self._send_one_by_one if self.groups is None else self._send_by_groups
             found = send(gradients, local)
             if np.isfinite(found).all():
-                return found[: self.outside].T
-        return self._send_carefully(gradients, local)[: self.outside].T
+                return found[: self.outside]
+        return self._send_carefully(gradients, local)[: self.outside]
 
     def _local(self, numbers: Any) -> Any:
         """The local derivative by each operand, all scalars of a kind at once."""
@@ -219,5 +224,5 @@ def _listed(numbers: Any) -> list[Any]:
 
 
 def _stacked(columns: Sequence[Any], count: int) -> Any:
-    """Columns, or numbers that all samples share, as an array with the samples in front."""
-    return np.stack([np.broadcast_to(column, count) for column in columns], -1)
+    """Rows, or numbers that all samples share, as an array with a row for each."""
+    return np.stack([np.broadcast_to(column, count) for column in columns])

@@ -1,0 +1,297 @@
+"""The array IR: what a program computes, as a list of instructions, each of which gives one array.
+
+There are a dozen kinds; `Builder` has a method for each, and makes equal instructions one:
+
+    input, constant     the numbers of arguments and of captured Values; those that never change
+    call                a function of the table, or a kernel, element by element
+    matmul, einsum      products of matrices; of tables that both have samples
+    reduce, partials    a reduction of each row of a table, and its local derivatives
+    sum                 the sum along an axis, which stays with length 1
+    take, join          some rows of an array; several arrays one after the other
+    reshape, transpose, broadcast
+    scatter, assembled  rows sent back to where they were taken: by an index, or slices
+    walk, walk_back     what is too irregular for lines
+
+The first axes of an array are those of scalars, the last one is that of samples: its size is
+`SAMPLES`, or 1 where all samples share the numbers. Only matrices, which are products' operands
+without samples, lack it. So scalars that belong together lie together, whatever the samples.
+Next: `lower.py`, which makes the instructions of a layout, and `vjp.py`, those of its gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+import numpy as np
+
+from glassgrad.engine.formula import Formula
+from glassgrad.engine.op import Operation
+from glassgrad.engine.table import mul, relu
+
+Shape = tuple[int, ...]
+SAMPLES = -1
+"""The size of an axis of samples; -m stands for m times as many."""
+VIEWS = frozenset({"take", "reshape", "transpose"})
+"""The kinds that look at an array that is there, if they take a slice and not an index."""
+
+
+@dataclass(eq=False, slots=True)
+class Array:
+    """An instruction, and the array that it gives.
+
+    Attributes:
+        kind: which instruction.
+        operands: arrays, and plain numbers where a `call` has them.
+        shape: the size along each axis.
+        name: of a `call`, a `reduce` or `partials` the function; of an `input` its name.
+        detail: what else the instruction needs: a row of the table and its operands, a slice, an
+            index, an axis, subscripts, constants or a walk.
+        label: what it is called in the program.
+        about: which scalars it computes, in words; "" if another instruction says so.
+        group, half: the group that it serves, by index, and in which half; None for the frame.
+    """
+
+    kind: str
+    operands: tuple[Array | float, ...]
+    shape: Shape
+    name: str = ""
+    detail: Any = None
+    label: str = ""
+    about: str = ""
+    group: int | None = None
+    half: str = "forward"
+
+    @property
+    def has_samples(self) -> bool:
+        """Whether there is a number for each sample."""
+        return bool(self.shape) and self.shape[-1] < 0
+
+    @property
+    def arrays(self) -> list[Array]:
+        """The operands that are arrays."""
+        return [each for each in self.operands if is_array(each)]
+
+    @property
+    def is_view(self) -> bool:
+        """Whether it looks at its operand, and computes nothing."""
+        return self.kind in VIEWS and not isinstance(self.detail, np.ndarray)
+
+
+def is_array(operand: Array | float) -> TypeGuard[Array]:
+    """Whether an operand is an array and no plain number."""
+    return isinstance(operand, Array)
+
+
+class Builder:
+    """Instructions in their order.
+
+    Attributes:
+        arrays: what was built so far; operands come first.
+        group, half: what is being built, for those that draw the program.
+    """
+
+    def __init__(self) -> None:
+        self.arrays: list[Array] = []
+        self.group: int | None = None
+        self.half = "forward"
+        self._known: dict[Any, Array] = {}
+
+    def add(
+        self,
+        kind: str,
+        operands: Sequence[Array | float],
+        shape: Shape,
+        name: str = "",
+        detail: Any = None,
+    ) -> Array:
+        """An instruction, or the equal one that is there already."""
+        said = tuple([id(each) if is_array(each) else repr(each) for each in operands])
+        key = (kind, name, said, shape, _key(detail))
+        if key not in self._known:
+            found = Array(
+                kind, tuple(operands), shape, name, detail, group=self.group, half=self.half
+            )
+            self.arrays.append(found)
+            self._known[key] = found
+        return self._known[key]
+
+    def input(self, name: str, size: int, samples: int) -> Array:
+        """Numbers that are given anew in each call."""
+        return self.add("input", (), (size, samples), name)
+
+    def constant(self, numbers: Any) -> Array:
+        """Numbers that never change."""
+        return self.add("constant", (), numbers.shape, detail=numbers)
+
+    def call(self, name: str, *operands: Array | float, row: Any = None) -> Array:
+        """A function element by element.
+
+        Args:
+            name: the function.
+            operands: arrays, which may be broadcast against each other, and numbers.
+            row: the row of the table that it evaluates, and the operands of that row.
+        """
+        shape = broadcast(each.shape for each in operands if is_array(each))
+        return self.add("call", operands, shape, name, row)
+
+    def row(self, row: Operation, operands: Sequence[Array | float]) -> Array | float:
+        """A row of the table, element by element; a number where the operands are numbers."""
+        if not any(map(is_array, operands)):
+            return row.forward(tuple([float(each) for each in operands if not is_array(each)]))
+        detail = (row, tuple(operands))
+        if row is relu:
+            return self.call("larger", operands[0], 0.0, row=detail)
+        exponent = operands[-1]
+        if row.name == "pow" and not is_array(exponent):
+            # np.power takes a square root for the exponent 0.5, which is nan at -inf.
+            if exponent == 2.0:
+                return self.call("square", operands[0], row=detail)
+            if exponent >= 0.0 and exponent != 0.5:
+                return self.call("power", *operands, row=detail)
+        return self.call(row.kernel, *operands, row=detail)
+
+    def formula(self, formula: Formula, symbols: dict[str, Array | float]) -> Array | float:
+        """A formula, whose symbols stand for arrays or numbers, operation by operation."""
+        if formula.number is not None:
+            return formula.number
+        if formula.operation is None:
+            return symbols[formula.name]
+        operands = [self.formula(operand, symbols) for operand in formula.operands]
+        return self.row(formula.operation, operands)
+
+    def matmul(self, left: Array, right: Array) -> Array:
+        """A product of matrices; of a column and a row it is one of elements."""
+        if left.shape[-1] == 1:
+            return self.call("mul", left, right, row=(mul, (left, right)))
+        *head, rows, _ = left.shape
+        *other, _, columns = right.shape
+        shape = (*broadcast((tuple(head), tuple(other))), rows, columns)
+        return self.add("matmul", (left, right), shape)
+
+    def einsum(self, subscripts: str, left: Array, right: Array) -> Array:
+        """A sum of products over the letters that are not in the result."""
+        sizes = dict(zip(subscripts.replace(",", ""), (*left.shape, *right.shape)))
+        shape = tuple([sizes[letter] for letter in subscripts.partition("->")[2]])
+        return self.add("einsum", (left, right), shape, detail=subscripts)
+
+    def reduce(self, row: Operation, table: Array) -> Array:
+        """The reduction of each row of a table."""
+        rows, _, samples = table.shape
+        return self.add("reduce", (table,), (rows, samples), row.kernel, row)
+
+    def partials(self, row: Operation, table: Array, result: Array) -> Array:
+        """The local derivatives of a reduction by the numbers of a table."""
+        name = f"by_operands_of_{row.kernel}"
+        return self.add("partials", (table, result), table.shape, name)
+
+    def sum(self, array: Array, axis: int) -> Array:
+        """The sum along an axis, from the front; the axis stays, with length 1."""
+        shape = (*array.shape[:axis], 1, *array.shape[axis + 1 :])
+        return self.add("sum", (array,), shape, detail=axis)
+
+    def unbroadcast(self, array: Array, shape: Shape) -> Array:
+        """Summed along the axes along which an operand of this shape was broadcast."""
+        if len(array.shape) > len(shape):
+            array = self.sum(array, 0)
+            return self.unbroadcast(self.reshape(array, array.shape[1:]), shape)
+        for axis, (mine, size) in enumerate(zip(array.shape, shape)):
+            if mine != size == 1:
+                array = self.sum(array, axis)
+        return array
+
+    def take(self, array: Array, places: slice | Any) -> Array:
+        """Some rows: a slice, or an array of their places."""
+        size, *rest = array.shape
+        if isinstance(places, np.ndarray):
+            return self.add("take", (array,), (len(places), *rest), detail=places)
+        count = len(range(*places.indices(size)))
+        if count == size:
+            return array
+        part = _part_of(array, places)
+        return part or self.add("take", (array,), (count, *rest), detail=places)
+
+    def join(self, parts: Sequence[Array], axis: int = 0) -> Array:
+        """Arrays one after the other; those without samples serve all of them."""
+        if len(parts) == 1:
+            return parts[0]
+        shape = list(parts[0].shape)
+        if axis == 0:
+            shape[-1] = min(part.shape[-1] for part in parts)
+        shape[axis] = sum(part.shape[axis] for part in parts)
+        return self.add("join", parts, tuple(shape), detail=axis)
+
+    def reshape(self, array: Array, shape: Shape) -> Array:
+        """The same numbers in another shape."""
+        if array.kind == "reshape" and is_array(array.operands[0]):
+            array = array.operands[0]
+        return array if array.shape == shape else self.add("reshape", (array,), shape)
+
+    def transpose(self, array: Array) -> Array:
+        """With the last two axes exchanged."""
+        first = array.operands[0] if array.operands else None
+        if array.kind == "transpose" and isinstance(first, Array):
+            return first
+        *head, rows, columns = array.shape
+        if rows == columns == 1:
+            return array
+        return self.add("transpose", (array,), (*head, columns, rows))
+
+    def broadcast(self, array: Array, shape: Shape) -> Array:
+        """The same numbers along axes that had length 1."""
+        return array if array.shape == shape else self.add("broadcast", (array,), shape)
+
+    def scatter(self, array: Array, places: Any, size: int) -> Array:
+        """Rows added at their places in an array of zeros of a size."""
+        unique, first = np.unique(places, return_index=True)
+        if len(unique) == len(places) == size:
+            return self.take(array, first)
+        name = "placed" if len(unique) == len(places) else "scatter"
+        return self.add("scatter", (array,), (size, *array.shape[1:]), name, places)
+
+    def assembled(self, parts: Sequence[tuple[slice, Array]], size: int) -> Array:
+        """Arrays added to slices of an array of zeros of a size."""
+        slices, arrays = zip(*parts)
+        shape = (size, *broadcast(each.shape[1:] for each in arrays))
+        return self.add("assembled", arrays, shape, detail=slices)
+
+
+def broadcast(shapes: Iterable[Shape]) -> Shape:
+    """The shape of arrays that are broadcast against each other.
+
+    >>> broadcast([(3, 1), (1, -1)])
+    (3, -1)
+    """
+    found: list[int] = []
+    for shape in shapes:
+        found = [1] * (len(shape) - len(found)) + found
+        first = len(found) - len(shape)
+        for axis, size in enumerate(shape, first):
+            if size != 1:
+                assert found[axis] in (1, size), (found, shape)
+                found[axis] = size
+    return tuple(found)
+
+
+def _part_of(array: Array, places: slice) -> Array | None:
+    """The array that a slice of joined ones is, if it is all of one."""
+    if array.kind != "join" or array.detail != 0 or places.step not in (None, 1):
+        return None
+    start = 0
+    for part in array.arrays:
+        if (start, start + part.shape[0]) == (places.start, places.stop):
+            return part if part.shape[1:] == array.shape[1:] else None
+        start += part.shape[0]
+    return None
+
+
+def _key(detail: Any) -> Any:
+    """What tells details apart."""
+    if isinstance(detail, np.ndarray):
+        return detail.dtype.char, detail.shape, detail.tobytes()
+    if isinstance(detail, slice):
+        return detail.start, detail.stop, detail.step
+    if isinstance(detail, tuple):
+        return tuple(map(_key, detail))
+    return detail if isinstance(detail, (int, str)) else id(detail)

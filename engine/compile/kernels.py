@@ -1,0 +1,230 @@
+"""The functions that a program calls, over numpy arrays: the rows of the table, and a few helpers.
+
+Every array has its scalars along the first axis, those of a table along the first two, and the
+samples along the last. The helpers also run on arrays of PyTorch and JAX, lifted (`lifted.py`):
+they use few functions of numpy and make arrays `like` others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from glassgrad.engine.op import TABLE, Operation, Reduction, newcomers
+
+
+def join(*parts: Any) -> Any:
+    """Arrays one after the other along the first axis; those without samples serve all of them."""
+    widths = [part.shape[-1] for part in parts]
+    if len(set(widths)) > 1:
+        widest = max(widths)
+        parts = tuple([np.broadcast_to(x, (*x.shape[:-1], widest)) for x in parts])
+    return np.concatenate(parts, 0)
+
+
+def beside(*parts: Any) -> Any:
+    """Matrices beside each other."""
+    return np.concatenate(parts, 1)
+
+
+def total(array: Any, axis: int) -> Any:
+    """The sum along an axis, which stays with length 1."""
+    shape = array.shape
+    return array.sum(axis).reshape(*shape[:axis], 1, *shape[axis + 1 :])
+
+
+def placed(array: Any, places: Any, size: int) -> Any:
+    """An array of zeros with the rows at their places, no two at one."""
+    found = np.zeros((size, *array.shape[1:]), like=array)
+    found[places] = array
+    return found
+
+
+def scatter(array: Any, places: Any, size: int) -> Any:
+    """An array of zeros with the rows added at their places."""
+    if isinstance(array, np.ndarray):
+        width = array.size // max(array.shape[0], 1)
+        if width > 1:
+            places = (places[:, None] * width + np.arange(width)).ravel()
+        return np.bincount(places, array.ravel(), size * width).reshape(size, *array.shape[1:])
+    found = np.zeros((size, *array.shape[1:]), like=array)
+    np.add.at(found, (places,), array)  # type: ignore[arg-type]
+    return found
+
+
+def assembled(size: int, samples: int, *parts: Any) -> Any:
+    """An array of zeros with arrays added to slices of it, given in turn: a slice, an array."""
+    found = np.zeros((size, samples), like=parts[1])
+    for places, array in zip(parts[::2], parts[1::2]):
+        found[places] += array
+    return found
+
+
+def masked(upstream: Any, local: Any) -> Any:
+    """The product; a local derivative of zero stops even an infinite gradient."""
+    product = upstream * local
+    return product if _is_finite(product) else np.where(local == 0.0, 0.0, product)
+
+
+def reached(upstream: Any, local: Any) -> Any:
+    """The product; what a `where` did not choose, whose gradient is 0, sends no nan."""
+    product = upstream * local
+    return product if _is_finite(product) else np.where(upstream == 0.0, 0.0, product)
+
+
+def masked_where_reached(upstream: Any, local: Any) -> Any:
+    """The product; both what is switched off and what was not chosen send nothing."""
+    product = upstream * local
+    is_off = (upstream == 0.0) | (local == 0.0)
+    return product if _is_finite(product) else np.where(is_off, 0.0, product)
+
+
+def matmul_where_reached(upstream: Any, other: Any) -> Any:
+    """The product of matrices; what was not chosen, whose gradient is 0, sends no nan."""
+    product = np.matmul(upstream, other)
+    if _is_finite(product):
+        return product
+    return reached(upstream[..., None], other[..., None, :, :]).sum(-2)
+
+
+def einsum_where_reached(subscripts: str, upstream: Any, other: Any) -> Any:
+    """The same for a sum over letters."""
+    product = np.einsum(subscripts, upstream, other)
+    if _is_finite(product):
+        return product
+    operands, _, result = subscripts.partition("->")
+    first, second = operands.split(",")
+    summed = "".join(sorted(set(first + second) - set(result)))
+    whole = result + summed
+    spread = [_along(x, mine, whole) for x, mine in ((upstream, first), (other, second))]
+    return reached(*spread).sum(tuple(range(len(result), len(whole))))
+
+
+def _along(array: Any, letters: str, whole: str) -> Any:
+    """An array with an axis for each letter of the whole, in their order."""
+    ordered = "".join([letter for letter in whole if letter in letters])
+    found = np.einsum(f"{letters}->{ordered}", array)
+    sizes = dict(zip(ordered, found.shape))
+    return found.reshape(*[sizes.get(letter, 1) for letter in whole])
+
+
+def _is_finite(array: Any) -> bool:
+    """Whether all numbers surely are finite: the sum of their squares is.
+
+    Of lifted arrays that is not known: JAX may be tracing, and a GPU would have to be waited for.
+    """
+    return isinstance(array, np.ndarray) and bool(np.vdot(array, array) < np.inf)
+
+
+def step(x: Any) -> Any:
+    """1 for x > 0, else 0; nan stays nan."""
+    return np.sign(np.maximum(x, 0.0))
+
+
+def relu(x: Any) -> Any:
+    """The number where it is positive, else 0; nan stays nan."""
+    return np.maximum(x, 0.0)
+
+
+# Reductions: of each row of a table, along its second axis, the result or what its operands receive.
+
+
+def mean(table: Any) -> Any:
+    """The mean of each row."""
+    return table.sum(1) / table.shape[1]
+
+
+def by_operands_of_mean(table: Any, result: Any) -> Any:
+    """One share for each operand."""
+    return np.ones_like(table) / table.shape[1]
+
+
+def by_operands_of_prod(table: Any, result: Any) -> Any:
+    """For each operand the product of the others, exact at zeros since nothing is divided."""
+    ones = np.ones_like(table[:, :1])
+    before = np.cumprod(table, 1)[:, :-1]
+    after = np.flip(np.cumprod(np.flip(table, 1), 1), 1)[:, 1:]
+    return np.concatenate((ones, before), 1) * np.concatenate((after, ones), 1)
+
+
+def logsumexp(table: Any) -> Any:
+    """The largest counts as 1, and log1p adds it, so that the others are not lost."""
+    places = np.arange(table.shape[1], like=table)[:, None]
+    is_largest = places == np.argmax(table, 1)[:, None]  # one of each row, also where some tie
+    largest = table.max(1)
+    shift = np.where(np.isinf(largest), 0.0, largest)
+    first = np.exp(largest - shift)
+    rest = np.where(is_largest, 0.0, np.exp(table - shift[:, None])).sum(1)
+    return shift + np.where(first == 1.0, np.log1p(rest), np.log(rest + first))
+
+
+def by_operands_of_logsumexp(table: Any, result: Any) -> Any:
+    """The shares of a softmax."""
+    parts = np.exp(table - table.max(1)[:, None])
+    return parts / parts.sum(1)[:, None]
+
+
+def by_operands_of_max(table: Any, result: Any) -> Any:
+    """Those that tie share the derivative; of a minimum too."""
+    ties = np.where(np.isnan(table), np.nan, table == result[:, None])
+    return ties / ties.sum(1)[:, None]
+
+
+def _reduced(row: Reduction) -> Callable[[Any], Any]:
+    return lambda table: row.array(*_columns(table))
+
+
+def _partials(row: Reduction) -> Callable[[Any, Any], Any]:
+    def by_operands(table: Any, result: Any) -> Any:
+        partials = row.derivatives(_columns(table), result)
+        return np.stack([np.broadcast_to(p, result.shape) for p in partials], 1)
+
+    return by_operands
+
+
+def _columns(table: Any) -> tuple[Any, ...]:
+    return tuple([table[:, i] for i in range(table.shape[1])])
+
+
+NAMESPACE: dict[str, Any] = {"detach": np.positive, "inf": np.inf, "nan": np.nan, "s_": np.s_}
+
+
+def _enter(row: Operation) -> None:
+    """Let programs call the function of a row."""
+    if isinstance(row, Reduction):
+        NAMESPACE[row.kernel] = _reduced(row)
+        NAMESPACE[f"by_operands_of_{row.kernel}"] = _partials(row)
+    else:
+        NAMESPACE[row.kernel] = row.array
+
+
+for _row in TABLE.values():
+    _enter(_row)
+newcomers.append(_enter)
+for _kernel in (
+    join, beside, total, placed, scatter, assembled,
+    masked, reached, masked_where_reached, matmul_where_reached, einsum_where_reached,
+    step, relu, mean, by_operands_of_mean, by_operands_of_prod,
+    logsumexp, by_operands_of_logsumexp, by_operands_of_max,
+):  # fmt: skip
+    NAMESPACE[_kernel.__name__] = _kernel
+NAMESPACE.update(
+    matmul=np.matmul,
+    einsum=np.einsum,
+    square=np.square,
+    power=np.power,
+    larger=np.maximum,
+    smaller=np.minimum,
+    broadcast_to=np.broadcast_to,
+    take=np.take,
+    copyto=np.copyto,
+    empty=np.empty,
+    ones=lambda *shape: np.ones(shape),
+    sum=lambda table: table.sum(1),
+    prod=lambda table: table.prod(1),
+    max=lambda table: table.max(1),
+    min=lambda table: table.min(1),
+    by_operands_of_min=by_operands_of_max,
+)

@@ -1,0 +1,244 @@
+"""From a layout to array instructions: the values of each group, and the comparisons.
+
+A group of scalars is an array with a row for each; what it reads from others is a slice where it
+can be (`reading.py`). Next: `vjp.py`, the gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from glassgrad.engine.compile.graph import CONSTANT, Numbers
+from glassgrad.engine.compile.groups import Group, Layout
+from glassgrad.engine.compile.ir import SAMPLES, Array, Builder
+from glassgrad.engine.compile.reading import Piece, pieces
+from glassgrad.engine.op import TABLE, Pairing, Reduction
+from glassgrad.engine.text import counted
+
+if TYPE_CHECKING:
+    from glassgrad.engine.compile.trace import Guard
+
+_LETTERS = "abcdefgh"
+
+
+class Check(NamedTuple):
+    """Comparisons of one kind that have to come out in one way."""
+
+    left: Array | float
+    right: Array | float
+    relation: str
+    outcome: bool
+
+
+class Lowered(NamedTuple):
+    """The forward half of a program.
+
+    Attributes:
+        builder: the instructions.
+        groups: the array of each group, by index; None for one without scalars.
+        result: the results, a row for each.
+        checks: the comparisons.
+    """
+
+    builder: Builder
+    groups: list[Array | None]
+    result: Array
+    checks: list[Check]
+
+
+def lowered(layout: Layout, guards: Sequence[Guard]) -> Lowered:
+    """The instructions for the values of all groups, in their order."""
+    builder = Builder()
+    lower = _Lower(layout, builder)
+    for index, group in enumerate(layout.groups):
+        builder.group = index
+        lower.groups.append(lower.values(index, group) if len(group) else None)
+    builder.group = None
+    roots = layout.graph.roots
+    results = roots[: len(roots) - 2 * len(guards)]
+    checks = lower.checks(guards) if guards else []
+    return Lowered(builder, lower.groups, lower.read(results), checks)
+
+
+class _Lower:
+    def __init__(self, layout: Layout, builder: Builder) -> None:
+        self.layout, self.builder = layout, builder
+        self.groups: list[Array | None] = []
+
+    def values(self, index: int, group: Group) -> Array:
+        """The array of a group, with its name and what it is."""
+        found = self._values(index, group)
+        if isinstance(found, float):  # all operands are constants that were folded meanwhile
+            found = self.builder.constant(np.full((1, 1), found))
+        found = self.builder.broadcast(found, (len(group), found.shape[-1]))
+        if not found.label:
+            found.label, found.about = f"v{index}", described(group)
+        return found
+
+    def _values(self, index: int, group: Group) -> Array | float:
+        builder = self.builder
+        if group.kind == "constant":
+            return builder.constant(self.layout.graph.numbers[group.nodes][:, None])
+        samples = SAMPLES if group.is_batched else 1
+        if group.kind:
+            return builder.input(group.kind, len(group), samples)
+        if group.walk is not None:
+            outside = self.read(group.operands[0])
+            return builder.add("walk", (outside,), (len(group), samples), detail=group.walk)
+        assert group.row is not None
+        if group.grid is not None:
+            return self._product(index, group)
+        if group.rows:
+            return self._reduction(index, group)
+        operands = [
+            self.labelled(self.operand(nodes), index, place)
+            for place, nodes in enumerate(group.operands)
+        ]
+        if not isinstance(group.row, Reduction):
+            return builder.row(group.row, operands)
+        total = operands[0]
+        for operand in operands[1:]:
+            total = builder.row(TABLE["add"], (total, operand))
+        return total
+
+    def _reduction(self, index: int, group: Group) -> Array:
+        assert group.row is not None
+        length = len(group.operands[0]) // group.rows
+        tables = [
+            self.labelled(self.table(nodes, group.rows, length), index, place)
+            for place, nodes in enumerate(group.operands)
+        ]
+        if isinstance(group.row, Pairing):
+            product = self.builder.row(TABLE["mul"], tables)
+            assert isinstance(product, Array)
+            return self.builder.reduce(TABLE["sum"], product)
+        return self.builder.reduce(group.row, tables[0])
+
+    def _product(self, index: int, group: Group) -> Array:
+        """A product of matrices: left rows by right rows, the samples beside them."""
+        assert group.grid is not None
+        builder = self.builder
+        blocks, rows, columns = group.grid.cells.shape
+        length = group.grid.left.shape[2]
+        head = (blocks,) if blocks > 1 else ()
+        left = self.table(group.operands[0], *head, rows, length)
+        right = self.table(group.operands[1], *head, columns, length)
+        if left.has_samples and right.has_samples:
+            subscripts = "brks,bcks->brcs" if head else "rks,cks->rcs"
+            found = builder.einsum(subscripts, left, right)
+        elif left.has_samples:
+            right = self.labelled(builder.reshape(right, right.shape[:-1]), index, 1)
+            if rows == 1:
+                left = builder.reshape(left, (*head, length, SAMPLES))
+            elif head:
+                right = builder.reshape(right, (blocks, 1, columns, length))
+            found = builder.matmul(right, self.labelled(left, index, 0))
+        else:
+            left, right = (
+                self.labelled(builder.reshape(side, side.shape[:-1]), index, place)
+                for place, side in enumerate((left, right))
+            )
+            found = builder.matmul(left, builder.transpose(right))
+            return self._flat(index, group, found, 1)
+        return self._flat(index, group, found, SAMPLES)
+
+    def _flat(self, index: int, group: Group, found: Array, samples: int) -> Array:
+        flat = self.builder.reshape(found, (len(group), samples))
+        if flat is not found and not found.label:
+            found.label, found.about = f"p{index}", described(group)
+        return flat
+
+    # What is read.
+
+    def labelled(self, read: Any, index: int, place: int) -> Any:
+        """What a group reads at a place, with a name, unless it has one."""
+        if isinstance(read, Array) and not read.label and read.kind != "constant":
+            read.label = f"{_LETTERS[min(place, len(_LETTERS) - 1)]}{index}"
+        return read
+
+    def read(self, nodes: Numbers) -> Array:
+        """The values of some scalars, a row each."""
+        found = self.operand(nodes)
+        if isinstance(found, float):
+            return self.builder.constant(np.full((len(nodes), 1), found))
+        return self.builder.broadcast(found, (len(nodes), found.shape[-1]))
+
+    def operand(self, nodes: Numbers) -> Array | float:
+        """The same; one row, or a number, where all are one scalar."""
+        found = pieces(self.layout, nodes)
+        is_one = len(found) == 1 and found[0].count == 1 and found[0].index is None
+        if self._is_constant(found):
+            numbers = self.layout.graph.numbers[nodes]
+            return float(numbers[0]) if is_one else self.builder.constant(numbers[:, None])
+        if is_one:
+            return self._taken(found[0])
+        starts = np.cumsum([0, *[piece.length for piece in found]])
+        parts = [
+            self.builder.constant(self.layout.graph.numbers[nodes[start : start + piece.length], None])
+            if self._is_constant([piece])
+            else self._spread(piece)
+            for piece, start in zip(found, starts)
+        ]
+        return self.builder.join(parts)
+
+    def table(self, nodes: Numbers, *sizes: int) -> Array:
+        """The values of some scalars as a table."""
+        found = self.read(nodes)
+        return self.builder.reshape(found, (*sizes, found.shape[-1]))
+
+    def _is_constant(self, found: Sequence[Piece]) -> bool:
+        return all(self.layout.groups[g].kind == "constant" for p in found for g in p.groups)
+
+    def _taken(self, piece: Piece) -> Array:
+        """The rows of a piece, each once."""
+        groups = [self.groups[group] for group in piece.groups]
+        array = self.builder.join([group for group in groups if group is not None])
+        return self.builder.take(array, piece.places())
+
+    def _spread(self, piece: Piece) -> Array:
+        """The rows of a piece, as often as they are read."""
+        taken, builder = self._taken(piece), self.builder
+        if piece.index is not None or piece.repeat == piece.tile == 1:
+            return taken
+        count, samples = taken.shape
+        once, often = (count, 1), (count, piece.repeat)
+        if piece.tile > 1:
+            once, often = (1, count), (piece.tile, count)
+        spread = builder.broadcast(builder.reshape(taken, (*once, samples)), (*often, samples))
+        return builder.reshape(spread, (piece.length, samples))
+
+    def checks(self, guards: Sequence[Guard]) -> list[Check]:
+        """Comparisons that have to come out as they did while recording."""
+        graph = self.layout.graph
+        outcomes = [guard.outcome for guard in guards]
+        compared = graph.roots[-2 * len(guards) :]
+        rows = np.stack([compared[::2], compared[1::2], outcomes], 1)
+        found: list[Check] = []
+        for relation in sorted({guard.relation for guard in guards}):
+            mine = rows[[guard.relation == relation for guard in guards]]
+            mine = mine[(graph.codes[mine[:, :2]] != CONSTANT).any(1)]
+            for outcome in (True, False):
+                left, right, _ = np.unique(mine[mine[:, 2] == outcome], axis=0).T
+                if len(left):
+                    sides = self.operand(left), self.operand(right)
+                    found.append(Check(*sides, relation, outcome))
+        return found
+
+
+def described(group: Group) -> str:
+    """Which scalars an array stands for."""
+    if group.walk is not None:
+        steps = "one by one" if group.walk.groups is None else f"in {len(group.walk.groups)} steps"
+        return f"{len(group):,} scalars {steps}"
+    if group.row is None:
+        return counted(len(group), f"{group.kind} number")
+    title = counted(int((group.nodes >= 0).sum()), group.row.name)
+    if group.grid is None:
+        return title
+    blocks, rows, columns = group.grid.cells.shape
+    length = group.grid.left.shape[2]
+    times = f"{blocks} × " * (blocks > 1)
+    return f"{title} of {length}: {times}{rows} × {length} by {length} × {columns}"

@@ -1,0 +1,185 @@
+"""The plan of memory: where the arrays of a program lie, so that a call allocates next to nothing.
+
+A program makes its buffers once, for a number of samples, and its functions write into them (`out=`).
+A buffer that nobody reads any more is used again, also by the function that reads it last. What is
+joined is written where it belongs in the joined array, as the gradients of all parameters are.
+Slices, reshaped and transposed arrays look at a buffer, so they are made once too.
+
+Several threads, and calls inside one another, each have buffers of their own; see `program.py`.
+Next: `numpy_source.py`, which writes it down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from glassgrad.engine.compile.ir import SAMPLES, Array, Shape
+from glassgrad.engine.compile.kernels import NAMESPACE
+
+_REDUCED = frozenset({"sum", "prod", "max", "min"})
+
+
+@dataclass
+class Plan:
+    """Where arrays lie.
+
+    Attributes:
+        order: the instructions, operands first.
+        buffers: the shape of each buffer.
+        buffer: the number of the buffer that an array is written into.
+        place: of an array that is written into a part of another: that one, and where its rows are.
+        fixed: the arrays that lie at the same place in every call.
+    """
+
+    order: list[Array]
+    buffers: list[Shape] = field(default_factory=list)
+    buffer: dict[Array, int] = field(default_factory=dict)
+    place: dict[Array, tuple[Array, slice]] = field(default_factory=dict)
+    fixed: set[Array] = field(default_factory=set)
+
+
+def needed(outputs: Sequence[Array]) -> set[Array]:
+    """The instructions that outputs depend on."""
+    found, left = set[Array](), list(outputs)
+    while left:
+        array = left.pop()
+        if array not in found:
+            found.add(array)
+            left += array.arrays
+    return found
+
+
+def planned(order: Sequence[Array], kept: Sequence[Array]) -> Plan:
+    """A plan for instructions in their order; what is kept is not overwritten."""
+    plan = Plan(list(order))
+    _place_parts(plan)
+    wholes = {whole for whole, _ in plan.place.values()}
+    wholes |= {array for array in plan.order if _has_constants(array)}
+    last = _last_uses(plan, [*kept, *wholes])
+    free: dict[Shape, list[int]] = {}
+    dying: dict[int, list[Array]] = {}
+    for array, index in last.items():
+        dying.setdefault(index, []).append(array)
+    for index, array in enumerate(plan.order):
+        released = [plan.buffer[each] for each in dying.get(index, []) if each in plan.buffer]
+        # An operation element by element may write over what it reads; a product may not.
+        if array.kind == "call":
+            _release(plan, free, released)
+        if _is_fixed(plan, array):
+            plan.fixed.add(array)
+        if array in plan.fixed and not array.is_view and array.kind not in ("input", "constant"):
+            if array in wholes:  # something is written there before its turn
+                plan.buffer[array] = _buffer(plan, {}, array.shape)
+            elif array not in plan.place:
+                plan.buffer[array] = _buffer(plan, free, array.shape)
+        if array.kind != "call":
+            _release(plan, free, released)
+    return plan
+
+
+def _release(plan: Plan, free: dict[Shape, list[int]], released: Sequence[int]) -> None:
+    for number in released:
+        free.setdefault(plan.buffers[number], []).append(number)
+
+
+def _buffer(plan: Plan, free: dict[Shape, list[int]], shape: Shape) -> int:
+    """A buffer of a shape that is free, or a new one."""
+    if free.get(shape):
+        return free[shape].pop()
+    plan.buffers.append(shape)
+    return len(plan.buffers) - 1
+
+
+def _is_fixed(plan: Plan, array: Array) -> bool:
+    """Whether an array can lie at the same place in every call."""
+    if array.kind in ("input", "constant"):
+        return True
+    if array.is_view:
+        (operand,) = array.arrays
+        is_possible = array.kind != "reshape" or is_contiguous(operand)
+        return operand in plan.fixed and is_possible
+    return takes_out(array)
+
+
+def takes_out(array: Array) -> bool:
+    """Whether what computes an array can write it into a buffer."""
+    if array.is_view:
+        return False
+    if array.kind == "call":
+        return isinstance(NAMESPACE[array.name], np.ufunc)
+    if array.kind == "reduce":
+        return array.name in _REDUCED
+    if array.kind in ("matmul", "einsum"):
+        return not array.name
+    return array.kind in ("sum", "take", "join", "broadcast")
+
+
+def is_contiguous(array: Array) -> bool:
+    """Whether the numbers of an array lie one after the other."""
+    if array.kind == "reshape":
+        return is_contiguous(array.arrays[0])
+    if array.kind == "take" and array.is_view:
+        return array.detail.step in (None, 1) and is_contiguous(array.arrays[0])
+    return array.kind != "transpose"
+
+
+def base_of(array: Array) -> Array:
+    """The array that a view looks at."""
+    while array.is_view:
+        (array,) = array.arrays
+    return array
+
+
+def _has_constants(array: Array) -> bool:
+    """Whether some of what is joined is constant, and so written only once."""
+    return array.kind == "join" and any(part.kind == "constant" for part in array.arrays)
+
+
+def _place_parts(plan: Plan) -> None:
+    """Write what is joined where it belongs, unless it belongs to two."""
+    for array in plan.order:
+        if array.kind != "join" or array.detail != 0:
+            continue
+        start = 0
+        for part in array.arrays:
+            places = slice(start, start + part.shape[0])
+            start = places.stop
+            source = part
+            while source.kind == "reshape":
+                (source,) = source.arrays
+            is_ours = takes_out(source) and source.kind != "join"
+            if is_ours and source not in plan.place and part.shape[1:] == array.shape[1:]:
+                plan.place[source] = array, places
+
+
+def _last_uses(plan: Plan, kept: Sequence[Array]) -> dict[Array, int]:
+    """When each buffer is read for the last time; those that are kept never."""
+    last: dict[Array, int] = {}
+    for index, array in enumerate(plan.order):
+        for operand in array.arrays:
+            last[base_of(operand)] = index
+    forever = set(map(base_of, kept))
+    return {array: index for array, index in last.items() if array not in forever}
+
+
+def shape_text(shape: Shape) -> str:
+    """A shape as Python writes it, with the number of samples by name."""
+    texts = [size_text(size) for size in shape]
+    return f"({', '.join(texts)}{',' * (len(texts) == 1)})"
+
+
+def size_text(size: int) -> str:
+    """A size as Python writes it."""
+    if size >= 0:
+        return str(size)
+    return "samples" if size == SAMPLES else f"{-size} * samples"
+
+
+def bytes_a_sample(plan: Plan) -> float:
+    """How much memory the buffers take for each sample."""
+    sizes: list[Any] = [np.prod(np.abs(shape)) for shape in plan.buffers]
+    return 8.0 * float(sum(sizes))

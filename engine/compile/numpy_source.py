@@ -1,0 +1,351 @@
+"""The text of a program: array instructions written down as numpy, once for both halves.
+
+The group 3 of a layout is called `v3`, its gradient `d3`, and what it reads first `a3`. In the
+program that runs on numpy, buffers and all that looks at them are made once; `run` fills them. The
+same instructions without a plan of memory are a function for arrays of PyTorch and JAX.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from glassgrad.engine.compile.ir import Array, is_array
+from glassgrad.engine.compile.lower import Check
+from glassgrad.engine.compile.memory import Plan, needed, planned, shape_text, size_text
+from glassgrad.engine.printers import number_text
+
+_RUN = "    "
+_STATEMENTS = ("join", "broadcast")
+"""The kinds that fill an array in statements, and not by a function that gives it."""
+
+
+class Line(NamedTuple):
+    """A line of a program.
+
+    Attributes:
+        text: what it computes, as Python.
+        about: which scalars it computes, in words; "" if another line says so.
+        half: "forward" or "backward".
+        group: the group that it serves, by index; None for the frame of the program.
+    """
+
+    text: str
+    about: str = ""
+    half: str = "forward"
+    group: int | None = None
+
+    def __str__(self) -> str:
+        return f"    {self.text}  # {self.about}" if self.about else f"    {self.text}"
+
+
+class Outputs(NamedTuple):
+    """What a program gives.
+
+    Attributes:
+        result: a row of results, or several.
+        checks: the comparisons.
+        gradients: by the numbers of the arguments, and by captured ones; None if nobody asked.
+    """
+
+    result: Array
+    checks: Sequence[Check]
+    gradients: Sequence[Array | None] = (None, None)
+
+    def arrays(self) -> list[Array]:
+        """All arrays that are needed after the last line."""
+        compared = [side for check in self.checks for side in (check.left, check.right)]
+        sides = [side for side in compared if is_array(side)]
+        return [self.result, *sides, *[each for each in self.gradients if each is not None]]
+
+
+class NumpySource:
+    """The lines of a program, and the arrays that they name.
+
+    Args:
+        order: all instructions; those that are not needed are left out.
+        outputs: what it gives.
+
+    Attributes:
+        outputs: what it gives.
+        lines: the text, without its first line.
+        arrays: the arrays that the text names: constants, indices and walks.
+        plan: where the arrays lie.
+    """
+
+    def __init__(self, order: Sequence[Array], outputs: Outputs) -> None:
+        self.lines: list[Line] = []
+        self.arrays: dict[str, Any] = {}
+        self._names: dict[Array, str] = {}
+        self._texts: set[str] = set()
+        self._ones: dict[int, str] = {}
+        self._places: dict[Array, str] = {}
+        self.outputs = outputs
+        is_needed = needed(Outputs(outputs.result, outputs.checks).arrays())
+        inputs = [each for each in order if each.kind == "input" and each.half == "forward"]
+        is_needed.update(inputs)
+        self._forward = [each for each in order if each in is_needed]
+        is_needed = needed(outputs.arrays()) - is_needed
+        self._backward = [each for each in order if each in is_needed]
+
+    def with_memory(self) -> str:
+        """The program that makes its buffers once: a function that gives one that fills them."""
+        self.plan = plan = planned([*self._forward, *self._backward], self.outputs.arrays())
+        for number, shape in enumerate(plan.buffers):
+            self._line(None, f"m{number} = empty({shape_text(shape)})")
+        inside: list[Line] = []
+        readers = self._readers()
+        for array in plan.order:
+            if array in plan.fixed:
+                self._fix(array, readers.get(array, []))
+        prepared, self.lines = self.lines, inside
+        self._compute(self._forward)
+        self._finish_forward()
+        self._compute(self._backward)
+        self._finish()
+        body, self.lines = self.lines, prepared
+        self._line(None, "def run(is_differentiated):")
+        self.lines += [line._replace(text=_RUN + line.text) for line in body]
+        inputs = [each for each in plan.order if each.kind == "input"]
+        listed = ", ".join(f'"{each.name}": {self._names[each]}' for each in inputs)
+        self._line(None, f"return {{{listed}}}, run")
+        return self._text("def program(samples):")
+
+    def _readers(self) -> dict[Array, list[Array]]:
+        """By whom each array is read; parts that are written where they belong are not."""
+        found: dict[Array, list[Array]] = {}
+        for array in self.plan.order:
+            for operand, places in zip(array.arrays, _parts(array)):
+                if not self._is_there(array, operand, places):
+                    found.setdefault(operand, []).append(array)
+        for output in self.outputs.arrays():
+            found.setdefault(output, []).append(output)
+        return found
+
+    def _is_there(self, array: Array, part: Array, places: slice) -> bool:
+        """Whether a part of joined arrays is written where it belongs."""
+        while part.kind == "reshape":
+            (part,) = part.arrays
+        return self.plan.place.get(part) == (array, places)
+
+    def _fix(self, array: Array, readers: Sequence[Array]) -> None:
+        """What is made once: an input, the place of a computed array, or what looks at it."""
+        plan, about = self.plan, array.about
+        if is_sum_by_product(array):
+            self._make_ones(array.arrays[0].shape[1])
+        if array.kind == "constant":
+            self._constant(array)
+        elif array.kind == "input":
+            name = self._name(array, array.name)
+            self._line(array, f"{name} = empty({shape_text(array.shape)})", about)
+        elif array.is_view:
+            (looked_at,) = array.arrays
+            text = self._view(array, self._places.get(looked_at) or self._names[looked_at])
+            if not readers:
+                return
+            if len(readers) == 1 and not array.label and readers[0].is_view:
+                self._names[array] = text  # it is part of a longer line
+                return
+            self._line(array, f"{self._name(array)} = {text}", about)
+        elif array in plan.place:
+            whole, places = plan.place[array]
+            text = f"m{plan.buffer[whole]}[{_slice(places)}]"
+            if (places.stop - places.start, *whole.shape[1:]) != array.shape:
+                text += f".reshape{shape_text(array.shape)}"
+            self._places[array] = f"to_{self._name(array)}"
+            self._line(array, f"{self._places[array]} = {text}")
+        else:
+            self._places[array] = f"m{plan.buffer[array]}"
+            if array.kind == "join":
+                self._join_once(array)
+        if array.kind in _STATEMENTS:  # they give no name to what they fill
+            self._names[array] = self._places[array]
+
+    def _join_once(self, array: Array) -> None:
+        """The parts of joined arrays that are constants are written once."""
+        for part, places in zip(array.arrays, _parts(array)):
+            if part.kind == "constant" and array.detail == 0:
+                self._line(array, f"{self._places[array]}[{_slice(places)}] = {self._names[part]}")
+
+    def _compute(self, order: Sequence[Array]) -> None:
+        plan = self.plan
+        for array in order:
+            if array.kind in ("input", "constant") or (array.is_view and array in plan.fixed):
+                continue
+            if array not in plan.fixed:
+                self._line(array, f"{self._name(array)} = {self._expression(array)}", array.about)
+            elif array.kind == "join":
+                self._fill(array)
+            elif array.kind in _STATEMENTS:
+                self._line(array, self._into(array), array.about)
+            else:
+                name = self._names.get(array) or self._name(array)
+                self._line(array, f"{name} = {self._into(array)}", array.about)
+
+    def _fill(self, array: Array) -> None:
+        """Write the parts of joined arrays that are not there yet."""
+        for part, places in zip(array.arrays, _parts(array)):
+            is_constant = part.kind == "constant" and array.detail == 0
+            if is_constant or self._is_there(array, part, places):
+                continue
+            where = _slice(places) if array.detail == 0 else f":, {_slice(places)}"
+            text = f"{self._names[array]}[{where}] = {self._names[part]}"
+            self._line(array, text, array.about)
+
+    def _into(self, array: Array) -> str:
+        """A computation that writes into its place."""
+        place = self._places[array]
+        listed = ", ".join(map(self._operand, array.operands))
+        if array.kind == "reduce":
+            ufunc = {"sum": "add", "prod": "mul", "max": "larger", "min": "smaller"}[array.name]
+            return f"{ufunc}.reduce({listed}, 1, out={place})"
+        if is_sum_by_product(array):
+            return f"matmul({listed}, {self._ones[array.arrays[0].shape[1]]}, out={place})"
+        if array.kind == "sum":
+            return f"add.reduce({listed}, {array.detail}, None, {place}, True)"
+        if array.kind == "take":
+            return f'take({listed}, {self._array("i", array.detail)}, 0, {place}, "clip")'
+        if array.kind == "broadcast":
+            return f"copyto({place}, {listed})"
+        if array.kind == "einsum":
+            return f'einsum("{array.detail}", {listed}, out={place})'
+        return f"{array.name or array.kind}({listed}, out={place})"
+
+    def _make_ones(self, size: int) -> None:
+        """A column of ones: a product with it is a sum, and faster than one."""
+        if size not in self._ones:
+            self._ones[size] = f"ones{len(self._ones)}"
+            self._line(None, f"{self._ones[size]} = ones{shape_text((size, 1))}")
+
+    def without_memory(self) -> str:
+        """The same as a function of arrays that makes a new one for every instruction."""
+        self._line(None, "samples = input.shape[1]")
+        order = [*self._forward, *self._backward]
+        for array in order:
+            if array.kind == "input":
+                self._names[array] = array.name
+            elif array.kind == "constant":
+                self._constant(array)
+            else:
+                text = self._expression(array)
+                self._line(array, f"{self._name(array)} = {text}", array.about)
+        self._finish_forward(is_pure=True)
+        self._finish()
+        return self._text("def program(input, captured, seed):")
+
+    def _expression(self, array: Array) -> str:
+        """What an instruction gives, as a new array."""
+        operands = [self._operand(each) for each in array.operands]
+        listed = ", ".join(operands)
+        if array.is_view:
+            return self._view(array, listed)
+        if array.kind == "take":
+            return f"{listed}[{self._array('i', array.detail)}]"
+        if array.kind == "join":
+            return f"{'beside' if array.detail else 'join'}({listed})"
+        if array.kind == "sum":
+            return f"total({listed}, {array.detail})"
+        if array.kind == "broadcast":
+            return f"broadcast_to({listed}, {shape_text(array.shape)})"
+        if array.kind == "einsum":
+            return f'{array.name or "einsum"}("{array.detail}", {listed})'
+        if array.kind == "scatter":
+            return f"{array.name}({listed}, {self._array('i', array.detail)}, {array.shape[0]})"
+        if array.kind == "assembled":
+            texts = [f"s_[{_slice(p)}], {name}" for p, name in zip(array.detail, operands)]
+            samples = shape_text(array.shape[1:])[1:-2]
+            return f"assembled({array.shape[0]}, {samples}, {', '.join(texts)})"
+        if array.kind in ("walk", "walk_back"):
+            name = self._array("w", array.detail)
+            return f"{name}.{'forward' if array.kind == 'walk' else 'backward'}({listed})"
+        return f"{array.name or array.kind}({listed})"
+
+    def _view(self, array: Array, name: str) -> str:
+        """What looks at the array of a name."""
+        if array.kind == "take":
+            return f"{name}[{_slice(array.detail)}]"
+        if array.kind == "transpose":
+            return f"{name}.T" if len(array.shape) == 2 else f"{name}.swapaxes(-1, -2)"
+        return f"{name}.reshape{shape_text(array.shape)}"
+
+    def _finish_forward(self, *, is_pure: bool = False) -> None:
+        result, checks, _ = self.outputs
+        self._line(None, f"result = {self._names[result]}")
+        texts = []
+        for check in checks:
+            text = f"({self._operand(check.left)} {check.relation} {self._operand(check.right)})"
+            texts.append(f"{text}.all(0)" if check.outcome else f"(~{text}).all(0)")
+        self._line(None, f"holds = {' & '.join(texts) or True}")
+        if any(each is not None for each in self.outputs.gradients) and not is_pure:
+            self._line(None, "if not is_differentiated:")
+            self._line(None, "    return result, holds, None, None")
+
+    def _finish(self) -> None:
+        names = ["None" if g is None else self._names[g] for g in self.outputs.gradients]
+        self._line(None, f"return result, holds, {', '.join(names)}")
+
+    # Names and lines.
+
+    def _operand(self, operand: Array | float) -> str:
+        return self._names[operand] if is_array(operand) else number_text(operand)
+
+    def _name(self, array: Array, name: str = "") -> str:
+        """A name for an array: its label, if no other has it."""
+        name = name or array.label or f"t{len(self._texts)}"
+        while name in self._texts:
+            name = f"{name}_"
+        self._texts.add(name)
+        self._names[array] = name
+        return name
+
+    def _constant(self, array: Array) -> None:
+        numbers = array.detail
+        self._names[array] = self._array("k", numbers)
+
+    def _array(self, letter: str, thing: Any) -> str:
+        """The name of an array, or a walk, that is given to the program."""
+        for name, known in self.arrays.items():
+            if known is thing or (isinstance(thing, np.ndarray) and _is_same(known, thing)):
+                return name
+        name = f"{letter}{len(self.arrays)}"
+        self.arrays[name] = thing
+        return name
+
+    def _line(self, array: Array | None, text: str, about: str = "") -> None:
+        half = "forward" if array is None else array.half
+        self.lines.append(Line(text, about, half, None if array is None else array.group))
+
+    def _text(self, head: str) -> str:
+        return "\n".join([head, *map(str, self.lines), ""])
+
+
+def is_sum_by_product(array: Array) -> bool:
+    """Whether a sum is taken along the rows of a matrix."""
+    return array.kind == "sum" and array.detail == 1 and len(array.shape) == 2
+
+
+def _is_same(known: Any, array: Any) -> bool:
+    return (
+        isinstance(known, np.ndarray)
+        and known.dtype == array.dtype
+        and known.shape == array.shape
+        and known.tobytes() == array.tobytes()
+    )
+
+
+def _parts(array: Array) -> list[slice]:
+    """Where each part of joined arrays lies; of other arrays this says nothing."""
+    axis = array.detail if array.kind == "join" else 0
+    found, start = [], 0
+    for part in array.arrays:
+        stop = start + (part.shape[axis] if part.shape else 0)
+        found.append(slice(start, stop))
+        start = stop
+    return found
+
+
+def _slice(places: slice) -> str:
+    text = f"{size_text(places.start)}:{size_text(places.stop)}"
+    return text + f":{places.step}" * (places.step not in (None, 1))
