@@ -240,16 +240,6 @@ def test_a_loss_and_its_gradient_are_those_of_numpy(peer: Peer, reduction: str) 
     assert len(loss.recordings) == 1  # integers and shapes are read as in numpy
 
 
-def test_the_text_is_the_same_byte_for_byte(peer: Peer) -> None:
-    loss, parameters, numbers = network()
-    loss.value_and_grad(parameters)(*numbers)
-    text = loss.program
-    loss.value_and_grad(parameters, namespace=peer.module)(*map(peer.array, numbers))
-    assert loss.program == text
-    (program,) = (p for r in loss.recordings for p in r.programs())
-    assert peer.function(program).__code__ == program._run.__code__
-
-
 def test_arrays_of_numpy_and_lists_are_taken_too(peer: Peer) -> None:
     loss, parameters, numbers = network()
     evaluate = loss.value_and_grad(parameters, namespace=peer.module)

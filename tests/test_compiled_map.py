@@ -119,7 +119,7 @@ def test_a_network_predicts_all_samples_at_once(output: str) -> None:
     for parameter in model.parameters():  # the numbers are read anew
         parameter.data *= 1.5
     assert_same(predict.map(rows), eagerly(model, rows))
-    assert "8 by 8 × 16" in predict.program
+    assert "9 by 9 × 16" in predict.program
     assert len(predict.recordings) == 1
     assert predict.report().startswith("forward.map: ")
 

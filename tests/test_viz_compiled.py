@@ -255,7 +255,7 @@ def test_the_text_tells_some_edges_and_counts_the_others() -> None:
     text = backprop(loss([1.0, 2.0], 1.0)).text()
     assert re.search(r"v1 → 337 Values +1 +× gradient program of loss += all at once", text)
     assert "… 334 more" in text
-    assert "loss(w0, w1, w0_2, … 334 more)" in text
+    assert "loss(w0, w1, b, … 334 more)" in text
 
 
 def test_the_page_has_every_edge_in_a_table() -> None:
@@ -342,16 +342,17 @@ def test_each_scalar_belongs_to_one_portion_and_each_portion_to_its_lines() -> N
         for line in (*portion.forward, *portion.backward):
             assert portions.group_of_line[line - 1] == portion.group
     dots = next(portion for portion in portions if portion.title.startswith("2 dots"))
-    assert dots.counts == {"dot": 2}
-    assert dots.sentence().startswith(f"{dots.title}, from 2 scalars (2 dot). Values: lines ")
+    assert dots.counts == {"dot": 2, "add": 2}  # a bias is one more weight
+    said = f"{dots.title}, from 4 scalars (2 dot, 2 add). Values: lines "
+    assert dots.sentence().startswith(said)
     assert "gradients: line" in dots.sentence()
 
 
 def test_a_small_program_shows_every_scalar_in_the_frame_of_its_line() -> None:
     drawing, _ = program()
     graph = parsed_dot(drawing)
-    frames = [title for title in clusters(graph) if "dots of 2" in title]
-    portion = next(p for p in drawing.portions if p.title.startswith("2 dots of 2"))
+    frames = [title for title in clusters(graph) if "dots of 3" in title]
+    portion = next(p for p in drawing.portions if p.title.startswith("2 dots of 3"))
     assert f"line {portion.main} · {portion.title}" in frames
     shown = {node.attr["id"] for node in graph.nodes()}
     assert {f"n{number}" for number in portion.scalars} <= shown
@@ -386,8 +387,8 @@ def test_a_program_is_chosen_by_its_number() -> None:
     drawing, loss = program()
     loss.over([[1.0, 2.0]], [1.0])
     last = draw_program(loss)
-    assert "batch = len(input)" in last.text()
-    assert "batch" not in draw_program(loss, number=0).text()
+    assert "input = empty((3, samples))" in last.text()
+    assert "input = empty((3, 1))" in draw_program(loss, number=0).text()
     assert "There are 2 programs; this is number 1, counted from 0." in last.note
     with pytest.raises(ValueError, match="loss has the programs 0 to 1, not 2"):
         draw_program(loss, number=2)
@@ -458,10 +459,10 @@ def test_a_line_lights_its_scalars_and_a_scalar_its_lines(new_page: Pages) -> No
     dots = next(p for p in drawing.portions if p.title.startswith("2 dots"))
     page.locator(".gp-lines li").nth(dots.main - 1).click()
     assert chosen(page) == shown(dots)
-    adds = next(p for p in drawing.portions if p.title.startswith("2 adds"))
-    page.locator(f"[data-n='{adds.scalars[0]}']").click()
-    formula = drawing.portions.formula(adds.scalars[0])
-    assert chosen(page) == shown(adds, f"{formula}. ")
+    bends = next(p for p in drawing.portions if p.title.startswith("2 relus"))
+    page.locator(f"[data-n='{bends.scalars[0]}']").click()
+    formula = drawing.portions.formula(bends.scalars[0])
+    assert chosen(page) == shown(bends, f"{formula}. ")
     page.locator("tr[data-g] td").first.click()
     assert chosen(page)["rows"] == 1
 

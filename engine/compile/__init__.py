@@ -19,10 +19,14 @@
     walk.py          what is too irregular for lines
     reading.py       how a group finds its operands in others
 
-    program.py       the groups as source text, and the function made from it
-    source.py        the text while it is written: forward.py, backward.py
-    arrays.py        the functions that it calls
-    elsewhere.py     the same text on arrays of PyTorch and JAX: libraries.py, lifted.py
+    ir.py            array instructions
+    lower.py         those of a layout
+    vjp.py           those of its gradient
+    memory.py        where the arrays lie, so that calls allocate next to nothing
+    numpy_source.py  the instructions as source text
+    kernels.py       the functions that it calls
+    program.py       the function made from it, and its buffers
+    elsewhere.py     the same instructions on arrays of PyTorch and JAX: libraries.py, lifted.py
 
 Each part is a step from scalars to an array program, and the list is in that order. Start with
 `function.py`, then follow a recording from `trace.py` on.

@@ -138,13 +138,14 @@ class Builder:
 
     def row(self, row: Operation, operands: Sequence[Array | float]) -> Array | float:
         """A row of the table, element by element; a number where the operands are numbers."""
-        if not any(map(is_array, operands)):
-            return row.forward(tuple([float(each) for each in operands if not is_array(each)]))
+        numbers = [each for each in operands if not isinstance(each, Array)]
+        if len(numbers) == len(operands):
+            return row.forward(tuple(numbers))
         detail = (row, tuple(operands))
         if row is relu:
             return self.call("larger", operands[0], 0.0, row=detail)
         exponent = operands[-1]
-        if row.name == "pow" and not is_array(exponent):
+        if row.name == "pow" and not isinstance(exponent, Array):
             # np.power takes a square root for the exponent 0.5, which is nan at -inf.
             if exponent == 2.0:
                 return self.call("square", operands[0], row=detail)

@@ -50,7 +50,7 @@ def scatter(array: Any, places: Any, size: int) -> Any:
             places = (places[:, None] * width + np.arange(width)).ravel()
         return np.bincount(places, array.ravel(), size * width).reshape(size, *array.shape[1:])
     found = np.zeros((size, *array.shape[1:]), like=array)
-    np.add.at(found, (places,), array)  # type: ignore[arg-type]
+    np.add.at(found, (places,), array)
     return found
 
 
@@ -128,7 +128,7 @@ def relu(x: Any) -> Any:
     return np.maximum(x, 0.0)
 
 
-# Reductions: of each row of a table, along its second axis, the result or what its operands receive.
+# Reductions: of each row of a table, along its second axis, the result or what operands receive.
 
 
 def mean(table: Any) -> Any:

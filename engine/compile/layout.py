@@ -54,7 +54,7 @@ def laid_out(graph: Graph, batched: frozenset[str]) -> Layout:
 
 
 def _sort_terms(layout: Layout, group: Group) -> None:
-    """The terms of a lone sum, or sum of products, in the order in which they lie, constants last."""
+    """The terms of a lone sum, or sum of products, in their order in memory, constants last."""
     if len(group) == 1 and group.row is not None and group.row.name in ("sum", "prod", "dot"):
         (first, *_) = group.operands
         is_constant = layout.graph.codes[first] == CONSTANT

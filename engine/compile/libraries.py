@@ -208,11 +208,7 @@ class PyTorch(Library):
         return array
 
     def add_at(self, array: Any, key: Any, numbers: Any) -> Any:
-        places = key[-1]
-        if isinstance(places, slice):
-            array[key] += numbers
-            return array
-        return array.index_add_(-1, places, numbers)
+        return array.index_add_(0, *key, numbers)
 
     def in_numpy(self, array: Any) -> Any:
         return array.detach().cpu().numpy()

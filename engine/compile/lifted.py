@@ -58,6 +58,10 @@ class Lifted(NDArrayOperatorsMixin):
         """The sums along an axis."""
         return Lifted(self.array.sum(axis), self.library)
 
+    def prod(self, axis: int) -> Lifted:
+        """The products along an axis."""
+        return Lifted(self.array.prod(axis), self.library)
+
     def max(self, axis: int) -> Lifted:
         """The largest along an axis."""
         return Lifted(self.library.function("max")(self.array, axis), self.library)

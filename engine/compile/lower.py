@@ -99,7 +99,7 @@ class _Lower:
         ]
         if not isinstance(group.row, Reduction):
             return builder.row(group.row, operands)
-        total = operands[0]
+        total: Array | float = operands[0]
         for operand in operands[1:]:
             total = builder.row(TABLE["add"], (total, operand))
         return total
@@ -177,7 +177,9 @@ class _Lower:
             return self._taken(found[0])
         starts = np.cumsum([0, *[piece.length for piece in found]])
         parts = [
-            self.builder.constant(self.layout.graph.numbers[nodes[start : start + piece.length], None])
+            self.builder.constant(
+                self.layout.graph.numbers[nodes[start : start + piece.length], None]
+            )
             if self._is_constant([piece])
             else self._spread(piece)
             for piece, start in zip(found, starts)

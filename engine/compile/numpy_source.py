@@ -14,7 +14,7 @@ import numpy as np
 
 from glassgrad.engine.compile.ir import Array, is_array
 from glassgrad.engine.compile.lower import Check
-from glassgrad.engine.compile.memory import Plan, needed, planned, shape_text, size_text
+from glassgrad.engine.compile.memory import needed, planned, shape_text, size_text
 from glassgrad.engine.printers import number_text
 
 _RUN = "    "
@@ -93,12 +93,16 @@ class NumpySource:
     def with_memory(self) -> str:
         """The program that makes its buffers once: a function that gives one that fills them."""
         self.plan = plan = planned([*self._forward, *self._backward], self.outputs.arrays())
+        inputs = [each for each in plan.order if each.kind == "input"]
+        for array in inputs:
+            name = self._name(array, array.name)
+            self._line(array, f"{name} = empty({shape_text(array.shape)})", array.about)
         for number, shape in enumerate(plan.buffers):
             self._line(None, f"m{number} = empty({shape_text(shape)})")
         inside: list[Line] = []
         readers = self._readers()
         for array in plan.order:
-            if array in plan.fixed:
+            if array in plan.fixed and array.kind != "input":
                 self._fix(array, readers.get(array, []))
         prepared, self.lines = self.lines, inside
         self._compute(self._forward)
@@ -108,7 +112,6 @@ class NumpySource:
         body, self.lines = self.lines, prepared
         self._line(None, "def run(is_differentiated):")
         self.lines += [line._replace(text=_RUN + line.text) for line in body]
-        inputs = [each for each in plan.order if each.kind == "input"]
         listed = ", ".join(f'"{each.name}": {self._names[each]}' for each in inputs)
         self._line(None, f"return {{{listed}}}, run")
         return self._text("def program(samples):")
@@ -131,15 +134,12 @@ class NumpySource:
         return self.plan.place.get(part) == (array, places)
 
     def _fix(self, array: Array, readers: Sequence[Array]) -> None:
-        """What is made once: an input, the place of a computed array, or what looks at it."""
+        """What is made once: the place of a computed array, or what looks at one."""
         plan, about = self.plan, array.about
         if is_sum_by_product(array):
             self._make_ones(array.arrays[0].shape[1])
         if array.kind == "constant":
             self._constant(array)
-        elif array.kind == "input":
-            name = self._name(array, array.name)
-            self._line(array, f"{name} = empty({shape_text(array.shape)})", about)
         elif array.is_view:
             (looked_at,) = array.arrays
             text = self._view(array, self._places.get(looked_at) or self._names[looked_at])
@@ -289,7 +289,7 @@ class NumpySource:
     # Names and lines.
 
     def _operand(self, operand: Array | float) -> str:
-        return self._names[operand] if is_array(operand) else number_text(operand)
+        return self._names[operand] if isinstance(operand, Array) else number_text(operand)
 
     def _name(self, array: Array, name: str = "") -> str:
         """A name for an array: its label, if no other has it."""

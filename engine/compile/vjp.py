@@ -25,7 +25,7 @@ _ADD, _MUL, _SUM = (TABLE[name] for name in ("add", "mul", "sum"))
 
 
 class Product(NamedTuple):
-    """A contribution that is a product of matrices: those to one array are summed in one product."""
+    """A contribution that is a product of matrices; those to one array become one product."""
 
     left: Array
     right: Array
@@ -39,6 +39,8 @@ class Part(NamedTuple):
 
 
 Contribution = Array | Product | Part
+Indices = tuple[int, int, int]
+"""Where a slice starts and stops, and its step."""
 
 
 def gradients(
@@ -171,14 +173,16 @@ class _Backward:
         """What was sent to slices, those to one slice added up, as one array."""
         if not parts:
             return []
-        sums: dict[tuple[int, int, int], list[Array]] = {}
+        sums: dict[Indices, list[Array]] = {}
         for part in parts:
             sums.setdefault(part.places.indices(size), []).append(part.array)
         found = sorted((key, self._summed(arrays)) for key, arrays in sums.items())
         return [self._tiled(found, size) or self.builder.assembled(
             [(slice(*key), array) for key, array in found], size)]  # fmt: skip
 
-    def _tiled(self, parts: Sequence[tuple[tuple[int, int, int], Array]], size: int) -> Array | None:
+    def _tiled(
+        self, parts: Sequence[tuple[tuple[int, int, int], Array]], size: int
+    ) -> Array | None:
         """The parts one after the other, if that is all."""
         at = 0
         for (start, stop, step), _ in parts:
@@ -257,9 +261,7 @@ class _Backward:
         if found.kind != "matmul":
             row = (_MUL, (upstream, other))
             return self.builder.call("reached", upstream, other, row=row)
-        return self.builder.add(
-            "matmul", (upstream, other), found.shape, "matmul_where_reached"
-        )
+        return self.builder.add("matmul", (upstream, other), found.shape, "matmul_where_reached")
 
     def einsum(self, array: Array, upstream: Array) -> None:
         """The same sum over other letters, with upstream in the place of an operand."""
