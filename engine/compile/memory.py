@@ -2,7 +2,7 @@
 
 A program makes its buffers once, for a number of samples, and its functions write into them with
 `out=`. A buffer that nobody reads any more is used again, also by the function that reads it last.
-What is joined is written where it belongs in the joined array, as the gradients of all parameters are.
+What is joined is written where it belongs, as the gradients of all parameters are.
 Slices, reshaped and transposed arrays look at a buffer, so they are made once too.
 
 Several threads, and calls inside one another, each have buffers of their own; see `program.py`.

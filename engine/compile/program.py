@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -129,14 +128,11 @@ class Program:
         with np.errstate(all="ignore"):
             result, holds, *slopes = frame.run(inputs, captured, share)
         # The buffers are written over by the next call, so what leaves them is copied.
-        found = result.T.copy() if self._has_samples else result[:, 0].copy()
-        if not self._has_several:
-            found = found[..., 0]
-        copied = [None if x is None else x.flatten() if x.shape[1] == 1 else x.T.copy()
-                  for x in slopes]  # fmt: skip
+        found = (result.T if self._has_samples else result[:, 0]).copy()
+        of_inputs, of_captured = map(_copied, slopes)
         pool.given_back(frame)
-        if share is None or self._is_careful or all(map(_is_finite, copied)):
-            return found, holds, *copied
+        if share is None or self._is_careful or (_is_finite(of_inputs) and _is_finite(of_captured)):
+            return found if self._has_several else found[..., 0], holds, of_inputs, of_captured
         # Where numbers are infinite or nan once, they often are again.
         self._is_careful = True
         return self.run(inputs, captured, share)
@@ -192,9 +188,11 @@ class Pool:
 
     def taken(self, samples: int) -> Frame:
         """Buffers that nobody uses now."""
-        with suppress(KeyError, IndexError):
+        try:
             return self.free[samples].pop()
-        if samples not in self.free:
+        except IndexError:
+            pass
+        except KeyError:
             if len(self.free) >= _MOST_SIZES:
                 self.free = {}
             most = 0 if self._bytes * samples > _MOST_BYTES else _MOST_FRAMES
@@ -205,6 +203,13 @@ class Pool:
         """Buffers for the next call."""
         if (kept := self.free.get(frame.samples)) is not None:
             kept.append(frame)
+
+
+def _copied(slopes: Any) -> Any:
+    """Gradients, with a row for each sample where there is one."""
+    if slopes is None:
+        return None
+    return slopes.flatten() if slopes.shape[1] == 1 else slopes.T.copy()
 
 
 def _is_finite(slopes: Any) -> bool:
