@@ -198,7 +198,7 @@ PYTHON = Printer(_source_style(_PYTHON), repr)
 
 # numpy, on arrays: the functions are those of `compile/kernels.py`.
 
-_numpy_call = _source_style({"pow": Style("power(%s, %s)")})
+_numpy_call = _source_style({})
 
 
 def _numpy_style(operation: Operation, numbers: Numbers) -> Style:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from glassgrad.engine.formula import Formula, as_formula, printed, style_of, written
 from glassgrad.engine.op import TABLE, Operation, Reduction
-from glassgrad.engine.printers import JAVASCRIPT, PYTHON, Printer, pieces
+from glassgrad.engine.printers import JAVASCRIPT, NUMPY, PYTHON, Printer, pieces
 from glassgrad.engine.table import abs, neg
 
 RESULT = "y"
@@ -56,6 +56,30 @@ def python_source(operation: Operation) -> RowSource:
     ([('y', 'tanh(a)')], ['pow(1.0 / cosh(a), 2.0)'])
     """
     return _source(operation, operation.arity, PYTHON)
+
+
+def numpy_source(operation: Operation) -> str:
+    r"""The value of a row as a function of arrays, which calls the functions of other rows.
+
+    It computes what `operation.array` does, without asking for every step what the operands are.
+
+    Raises:
+        TypeError: the value is no formula over rows of the table.
+
+    >>> from glassgrad import TABLE
+    >>> print(numpy_source(TABLE["sech"]))
+    def sech(a):
+        y = 1 / cosh(a)
+        return y
+    """
+    operands = tuple(map(Formula.symbol, OPERANDS[: operation.arity]))
+    value = _reducer()(written(operation, operands))
+    if value.operation is operation:
+        raise TypeError(f"The value of {operation.name} is no formula over rows of the table.")
+    lines, _ = _named([value], value, NUMPY)
+    body = [f"    {name} = {text}" for name, text in lines]
+    head = f"def {operation.kernel}({', '.join(symbol.name for symbol in operands)}):"
+    return "\n".join([head, *body, f"    return {RESULT}"])
 
 
 def javascript_functions(operations: Iterable[tuple[Operation, int]]) -> str:
@@ -138,9 +162,20 @@ def _source(operation: Operation, arity: int, printer: Printer) -> RowSource:
         for partial in operation.derivatives(operands, Formula.symbol(RESULT))
     ]
     roots = [value, *(partial for partial in partials if partial is not None)]
+    lines, names = _named(roots, value, printer)
+    nothing, chosen = ("None", "(%s) or None") if is_python else ("null", "chosen(%s)")
+    edge = chosen if operation.selects else "%s"
+    texts = [nothing if p is None else edge % printed(p, printer, names) for p in partials]
+    return RowSource(tuple(symbol.name for symbol in operands), lines, texts)
+
+
+def _named(
+    roots: Sequence[Formula], value: Formula, printer: Printer
+) -> tuple[list[tuple[str, str]], dict[int, str]]:
+    """Assignments for the value and for what is needed several times, and the names of these."""
     uses = _uses(roots, printer)
     # Python would raise in a branch that is not chosen; JavaScript never does.
-    certain = set(map(id, _parts(roots, only_certain=is_python)))
+    certain = set(map(id, _parts(roots, only_certain=printer is PYTHON)))
     lines: list[tuple[str, str]] = []
     names: dict[int, str] = {}
     temporary = count()
@@ -153,10 +188,7 @@ def _source(operation: Operation, arity: int, printer: Printer) -> RowSource:
             continue
         lines.append((name, printed(part, printer, names)))
         names[id(part)] = name
-    nothing, chosen = ("None", "(%s) or None") if is_python else ("null", "chosen(%s)")
-    edge = chosen if operation.selects else "%s"
-    texts = [nothing if p is None else edge % printed(p, printer, names) for p in partials]
-    return RowSource(tuple(symbol.name for symbol in operands), lines, texts)
+    return lines, names
 
 
 def _reducer() -> Callable[[Formula], Formula]:

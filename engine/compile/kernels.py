@@ -8,11 +8,13 @@ they use few functions of numpy and make arrays `like` others.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from glassgrad.engine.op import TABLE, Operation, Reduction, newcomers
+from glassgrad.engine.row_source import numpy_source
 
 
 def join(*parts: Any) -> Any:
@@ -190,6 +192,9 @@ def _columns(table: Any) -> tuple[Any, ...]:
 
 NAMESPACE: dict[str, Any] = {"detach": np.positive, "inf": np.inf, "nan": np.nan, "s_": np.s_}
 
+DISPATCHING: dict[str, Any] = {}
+"""The functions that are formulas over others, as the table has them: for any kind of arrays."""
+
 
 def _enter(row: Operation) -> None:
     """Let programs call the function of a row."""
@@ -197,7 +202,22 @@ def _enter(row: Operation) -> None:
         NAMESPACE[row.kernel] = _reduced(row)
         NAMESPACE[f"by_operands_of_{row.kernel}"] = _partials(row)
     else:
-        NAMESPACE[row.kernel] = row.array
+        NAMESPACE[row.kernel] = _written(row) or row.array
+
+
+def _written(row: Operation) -> Callable[..., Any] | None:
+    """The function of a row that is a formula over others, as source; None for all others.
+
+    So each step calls a function of numpy at once, and not an operation that looks at its operands.
+    """
+    if row.scalar is not row.array:
+        return None
+    with suppress(Exception):  # a function of a user's may do anything with what is no number
+        text = numpy_source(row)
+        exec(text, NAMESPACE)
+        DISPATCHING[row.kernel] = row.array
+        return NAMESPACE[row.kernel]  # type: ignore[no-any-return]
+    return None
 
 
 for _row in TABLE.values():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glassgrad.engine.compile.kernels import NAMESPACE
+from glassgrad.engine.compile.kernels import DISPATCHING, NAMESPACE
 from glassgrad.engine.compile.lifted import over
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.text import told
@@ -111,7 +111,9 @@ class Library:
     @property
     def names(self) -> dict[str, Any]:
         """What the text of a program calls, as functions of arrays of this library."""
-        found = {name: self._carried(name, thing) for name, thing in NAMESPACE.items()}
+        found = {
+            name: self._carried(name, thing) for name, thing in {**NAMESPACE, **DISPATCHING}.items()
+        }
         found["detach"] = self.function("detach")
         return found
 
