@@ -185,7 +185,7 @@ class Arguments:
         else:
             is_whole = array.dtype.kind in "iu"
             self.key.append(int if is_whole else float)
-            if is_whole and array.size and _is_beyond(max(array.max(), -int(array.min()))):
+            if is_whole and array.size and not is_exact(array):
                 self.key.append(tuple(array.ravel().tolist()))
             self.numbers += array.astype(float).ravel().tolist()
 
@@ -301,6 +301,11 @@ def _names_in(thing: Any) -> list[str]:
     if not set(getattr(thing, "__dict__", ())) <= set(names):
         raise _RefusedError(thing)
     return names
+
+
+def is_exact(array: Any) -> bool:
+    """Whether floats tell the whole numbers of an array apart."""
+    return not (_is_beyond(array.max()) or _is_beyond(array.min()))
 
 
 def _is_beyond(number: Any) -> bool:

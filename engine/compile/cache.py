@@ -37,7 +37,9 @@ class Case:
     Attributes:
         uses: how many calls it served, or was tried for.
         due: the use at which it is audited next.
-        seconds: how long its program ran, and `audit_seconds` how long its audits took.
+        seconds: how long its program ran.
+        audit_seconds: how long its audits took.
+        cost: how long one of them takes.
         verified: the last call for which it is known to have been right.
     """
 
@@ -45,6 +47,7 @@ class Case:
         self.recording, self.states = recording, [guards]
         self.uses, self.due, self.verified = 0, 2, call
         self.seconds = self.audit_seconds = 0.0
+        self.cost = recording.run_seconds
 
     def holds(self) -> bool:
         """Whether everything that it took as fixed is as it was."""

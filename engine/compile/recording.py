@@ -6,7 +6,7 @@ import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import is_
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ class Recording:
         guards: the comparisons that have to come out the same for the recording to hold.
         origins: where each computed node was made, in their order.
         seconds: how long it took to record, and to write the programs.
-        run_seconds: how long the function itself ran.
+        run_seconds: how long the function itself kept the processor busy.
         is_watched: whether it opens a block such as `trap()`, which no program can repeat.
     """
 
@@ -62,8 +62,9 @@ class Recording:
         began = perf_counter()
         with _no_collection():
             how: dict[str, Any] = {"at": at, "has_several": has_several}
+            busy = thread_time()
             tracer, results, self.shape = _run(title, function, args, named, **how)
-            self.run_seconds = perf_counter() - began
+            self.run_seconds = thread_time() - busy
             self.graph, self.captured = graph_of(tracer, results, tracer.inputs)
             if any(value.operation is not None for value in self.captured):
                 again, others, _ = _run(title, function, args, named, **how)
@@ -231,11 +232,12 @@ class Places:
 
     def add(self, total: Any, gradient: Any) -> Any:
         """A gradient by the parameters, with that by the captured numbers added."""
+        if gradient is None:
+            return total
         if self.back is not None:
             return total + gradient[self.back]
         total = total.copy()
-        if gradient is not None:
-            total[self.theirs] += gradient if self.is_covered else gradient[self.mine]
+        total[self.theirs] += gradient if self.is_covered else gradient[self.mine]
         return total
 
 
