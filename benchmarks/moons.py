@@ -18,14 +18,13 @@ from benchmarks.alone import seconds_alone
 from benchmarks.classes import MICROGRAD
 from benchmarks.moons_arrays import PENALTY
 from benchmarks.moons_casadi import IN_C, MACHINE
-from benchmarks.steps import COMPILED, EAGER, Step, check_same, steady_step
+from benchmarks.steps import COMPILED, EAGER, Step, check_same
 from benchmarks.timing import Workload, absent, peer, scaled, seconds
 from glassgrad import nn
 
 SIZES = (2, 16, 16, 1)
-STEADY = f"{COMPILED}, steady"
 SCALARS = (EAGER, MICROGRAD)
-NEEDS = {**steps.NEEDS, STEADY: None, MICROGRAD: "micrograd.nn", MACHINE: "casadi", IN_C: "casadi"}
+NEEDS = {**steps.NEEDS, MICROGRAD: "micrograd.nn", MACHINE: "casadi", IN_C: "casadi"}
 """The programs and the module each needs."""
 SLOW = (MACHINE, IN_C)
 TITLE = "moons: loss and all 337 gradients of an MLP 2-16-16-1 on 100 samples"
@@ -66,8 +65,6 @@ def program(name: str) -> Step:
         return micrograd_step(flat.tolist(), rows, labels)
     if name == COMPILED:
         return steps.compiled_step(partial(sample_loss, model), model.parameters(), x, y)
-    if name == STEADY:
-        return steady_step(partial(sample_loss, model), model.parameters(), x, y)
     if name in (MACHINE, IN_C):
         return moons_casadi.casadi_step(flat, SIZES, x, y, name == IN_C)
     return moons_arrays.program(name, flat, SIZES, x, y)

@@ -8,7 +8,7 @@ clock starts.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -78,20 +78,6 @@ def compiled_step(loss: Callable[..., Any], parameters: Sequence[Any], *batch: A
     step = compiled(loss).value_and_grad(parameters)
     numbers = np.array([parameter.data for parameter in parameters])
     return Step(partial(step, numbers, *batch))
-
-
-def steady_step(loss: Callable[..., Any], parameters: Sequence[Any], *batch: Any) -> Step:
-    """The same as in a loop inside `steady()`, in which only the parameters change."""
-    function = compiled(loss)
-    step = function.value_and_grad(parameters)
-    numbers = np.array([parameter.data for parameter in parameters])
-
-    def results() -> Iterator[Result]:
-        with function.steady():
-            while True:
-                yield step(numbers, *batch)
-
-    return Step(partial(next, results()))
 
 
 def jax_step(loss: Callable[..., Any], flat: Any, *data: Any) -> Step:

@@ -95,11 +95,13 @@ class Observer:
     def recorded(self, operation: Any, operands: Any, node: Any) -> None:
         """A node was made of Values and floats; a constant, if no gradient flows through it."""
 
-    def compared(self, left: Any, right: Any, relation: str, outcome: bool) -> None:
+    def compared(self, left: Any, right: Any, relation: str, outcome: bool) -> bool | None:
         """The number of a Value was compared, and the program may go another way for another.
 
         The relation "is" stands for == of two Values, which asks whether they are the same one.
+        A bool that is returned takes the place of the outcome.
         """
+        return None
 
     def used(self, what: str, node: Any) -> None:
         """A Value was used otherwise than in an operation; `what` may be "reads .data of"."""

@@ -356,7 +356,7 @@ def tell_used(what: str, node: Value) -> None:
         observer.used(what, node)
 
 
-_RELATIONS: dict[str, Callable[[float, Any], bool]] = {
+RELATIONS: dict[str, Callable[[float, Any], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
@@ -381,16 +381,17 @@ def _compared(left: Value, right: object, relation: str) -> Any:
             return relation == "!="
         right = right.real
     if isinstance(right, Value):
-        outcome = _RELATIONS[relation](left._number, right._number)
+        outcome = RELATIONS[relation](left._number, right._number)
     elif is_real(right) or isinstance(right, Decimal):
-        outcome = _RELATIONS[relation](left._number, _nearest(right))
+        outcome = RELATIONS[relation](left._number, _nearest(right))
     elif relation in ("==", "!=") or not is_refused(right) or has_axes(right):
         return NotImplemented
     else:
         raise TypeError(misuse.not_ordered(name(left), relation, right))
     if watching:
         for observer in current().observers:
-            observer.compared(left, right, relation, outcome)
+            answer = observer.compared(left, right, relation, outcome)
+            outcome = outcome if answer is None else answer
     return outcome
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import counted, describe, told
-from glassgrad.nn.data.arrays import Array, numbers_of
+from glassgrad.engine.tree import Array, numbers_of
 
 Metric: TypeAlias = Callable[[Any, Any], float]
 """A function of outputs and targets."""

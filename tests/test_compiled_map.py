@@ -315,13 +315,13 @@ def test_calls_and_over_refuse_lists_and_name_map() -> None:
     ("batch", "error", "words"),
     [
         ((), ValueError, r"map\(\.\.\.\) takes an array for each argument"),
-        (([],), ValueError, "There are no samples"),
+        (([],), ValueError, "has no samples"),
         (([1.0], [1.0, 2.0]), ValueError, "the arguments have 1, 2"),
         ((1.0,), ValueError, r"Argument 1 of map\(\.\.\.\) is one number"),
-        (([w],), TypeError, r"Argument 1 of map\(\.\.\.\) holds Values"),
-        (([[1.0], [1.0, 2.0]],), ValueError, r"Argument 1 of map\(\.\.\.\) is no array"),
+        (([w],), TypeError, r"Argument 1 of map\(\.\.\.\)\[0\] is Value"),
+        (([[1.0], [1.0, 2.0]],), ValueError, r"Argument 1 of map\(\.\.\.\) has rows"),
         (({"a": [1.0]},), TypeError, "is a dict"),
-        ((["a"],), TypeError, "holds str"),
+        ((["a"],), TypeError, "holds texts"),
     ],
 )
 def test_what_is_no_batch_is_refused(batch: Any, error: type[Exception], words: str) -> None:

@@ -1,14 +1,13 @@
 """`compiled`: the same scalar code, run as a handful of array operations.
 
-    function.py      `compiled(f)`: what users call
-    arguments.py     the arguments of a call, taken apart into numbers
-    batch.py         those of many calls
-    outputs.py       what a function gives for a sample in `map`
-    surroundings.py  the names around the function, which may be bound anew
-    contents.py      the parameters behind them, which may be replaced: search.py, kin.py, plain.py
+    api.py           `compiled(f)`: what users call
+    arguments.py     the arguments of a call, taken apart into numbers: batch.py, of many calls
+    cache.py         the recordings of a function, and which of them may serve a call
+    guards.py        what is looked at before: names, lists and modules around the function
+    audit.py         whether a recording is still right: now and then the function itself is run
     trace.py         what is recorded while the function runs
-    known.py         the recordings of a function, and how many there may be
-    serving.py       which of them serve the samples of a batch: mapping.py, slopes.py
+    outputs.py       what it gives: mapping.py, for the samples of `map`
+    serving.py       which recordings serve the samples of a batch: slopes.py
     recording.py     one run as a graph, and the programs made of it
     result.py        the result as a Value
 
@@ -29,8 +28,8 @@
     elsewhere.py     the same instructions on arrays of PyTorch and JAX: libraries.py, lifted.py
 
 Each part is a step from scalars to an array program, and the list is in that order. Start with
-`function.py`, then follow a recording from `trace.py` on.
+`api.py`, then follow a recording from `trace.py` on.
 """
 
-from glassgrad.engine.compile.function import Compiled as Compiled
-from glassgrad.engine.compile.function import compiled as compiled
+from glassgrad.engine.compile.api import Compiled as Compiled
+from glassgrad.engine.compile.api import compiled as compiled

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.engine.compile.arguments import Arguments
+from glassgrad.engine.compile.arguments import Arguments, is_exact
 from glassgrad.engine.compile.graph import Numbers
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
-from glassgrad.engine.text import told
-from glassgrad.engine.value import Value
+from glassgrad.engine.misuse import is_real
+from glassgrad.engine.tree import numbers_of
 
 
 class Part(NamedTuple):
@@ -100,28 +100,18 @@ _MOST_KINDS = 100
 
 def _read(argument: Any, title: str) -> Any:
     """An argument as an array of numbers, with the samples first."""
-    if isinstance(argument, dict):
+    if isinstance(argument, Mapping):
         raise TypeError(f"{title} is a dict; give arrays, with the samples along the first axis.")
-    try:
-        array = np.asarray(argument)
-        if array.dtype == object and not any(isinstance(x, Value) for x in array.flat):
-            array = array.astype(float)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"{title} is no array of numbers with the samples along the first axis: "
-            f"{told(argument)}. Samples of different lengths are called one by one."
-        ) from None
-    if array.dtype == object:
-        raise TypeError(
-            f"{title} holds Values, but a batch holds numbers. Let the function read the Values, "
-            "or call it on the samples one by one."
-        )
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{title} holds {array.dtype.name}, but a batch holds real numbers.")
-    if array.ndim == 0:
+    if is_real(argument) or (isinstance(argument, np.ndarray) and not argument.ndim):
         raise ValueError(
             f"{title} is one number, without an axis of samples. Repeat it, for example "
             "np.full(len(x), 3.0), or let the function read it from around it."
+        )
+    array = numbers_of(argument, title, "A batch holds numbers: let the function read all else.")
+    if array.dtype.kind in "iu" and array.size and not is_exact(array):
+        raise TypeError(
+            f"{title} holds whole numbers beyond 2⁵³, which floats do not tell apart. Call the "
+            "function on the samples one by one, or give np.asarray(..., float) if that is meant."
         )
     return array
 

@@ -7,22 +7,21 @@ PyTorch runs it wherever its tensors lie. `docs/distributed.md` shows both.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, NamedTuple
+from time import perf_counter
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from glassgrad.engine.compile.arguments import Arguments
+from glassgrad.engine.compile.audit import TOLERANCE, audit, is_due, trusted
+from glassgrad.engine.compile.cache import Cache, Sample
 from glassgrad.engine.compile.libraries import Library, accepted, library
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
+from glassgrad.engine.compile.slopes import Numbers
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.text import told
 from glassgrad.engine.value import Value
-from glassgrad.engine.vectors import standing_at
-
-if TYPE_CHECKING:
-    from glassgrad.engine.compile.function import Compiled
 
 _BATCHED, _WANTED = frozenset({"input"}), frozenset({"captured"})
 _APART = (
@@ -58,7 +57,7 @@ class ArrayFunction:
     """The value and the gradient over a batch as a pure function of arrays of a library.
 
     Args:
-        compiled: the function.
+        cache: the recordings of the function.
         parameters: the Values whose numbers stand in the first array.
         namespace: the module of the library, torch or jax.numpy.
         reduction: "mean" or "sum".
@@ -71,7 +70,7 @@ class ArrayFunction:
 
     def __init__(
         self,
-        compiled: Compiled,
+        cache: Cache,
         parameters: Sequence[Value],
         namespace: Any,
         reduction: str = "mean",
@@ -80,7 +79,7 @@ class ArrayFunction:
         if reduction not in ("mean", "sum"):
             raise ValueError(f'reduction is "mean" or "sum" here, not {told(reduction)}.')
         accepted(namespace, dtype)
-        self._compiled = compiled
+        self._cache = cache
         self._parameters = tuple(parameters)
         self._namespace = namespace
         self._reduction = reduction
@@ -105,53 +104,56 @@ class ArrayFunction:
         count, shape = len(self._parameters), tuple(given.shape)
         if shape != (count,):
             takes = f"takes an array of {count} numbers, not of shape {shape}."
-            raise ValueError(f"value_and_grad of {self._compiled.title} {takes}")
+            raise ValueError(f"value_and_grad of {self._cache.title} {takes}")
         arrays = [host.array(each) for each in batch]
         _check_batch(arrays)
+        if self._cache.why_eager is not None:
+            raise self._cache.cannot_repeat()
         with np.errstate(all="ignore"), host.silence():
-            return self._evaluated(host, given, arrays)
+            return trusted(
+                self._cache, lambda: self._evaluated(host, given, arrays), self._cache.refuse
+            )
 
     def _evaluated(self, host: Library, given: Any, arrays: Sequence[Any]) -> tuple[Any, Any]:
         size = arrays[0].shape[0]
         rows = tuple([host.numbers(each).reshape(size, -1) for each in arrays])
         inputs = host.function("concatenate")(rows, 1)
         is_traced = any(map(host.is_traced, (given, *arrays)))
-        recordings = self._recordings(host, arrays)
-        number, is_first_served = 0, False
-        while True:
-            if number == len(recordings):
-                if is_first_served:
-                    raise CompilationError(_APART.format(self._compiled.title))
-                sample = map(host.stand_in if is_traced else host.first, arrays)
-                with nullcontext() if is_traced else self._at(host, given):
-                    self._compiled.known.record(recordings, tuple(map(_plain, sample)))
-            recording = recordings[number]
-            if not self._compiled.known.is_current(recording):
-                number += 1
-                continue
+        at = None if is_traced else Numbers(self._parameters, lambda: host.in_numpy(given))
+        structure = Arguments.of([_plain(host.stand_in(each)) for each in arrays], {}).structure
+
+        def first() -> Sample:
+            sample = map(host.stand_in if is_traced else host.first, arrays)
+            return tuple(map(_plain, sample)), {}
+
+        is_first_served = False
+        for case, is_new in self._cache.candidates(structure, first, at=at):
+            if is_new and is_first_served:
+                break
+            recording, began = case.recording, perf_counter()
+            if recording.is_watched:
+                raise self._cache.cannot_repeat()
             if recording.guards and is_traced:
-                raise CompilationError(_TRACED.format(self._compiled.title))
-            value, gradient, holds = self._run(host, recording, given, inputs)
-            if not recording.guards:
-                return value, gradient
-            found = np.broadcast_to(host.in_numpy(holds), size)
-            if found.all():
-                return value, gradient
-            is_first_served |= bool(found[0])
-            number += 1
-
-    def _at(self, host: Library, given: Any) -> AbstractContextManager[None]:
-        return standing_at(self._parameters, host.in_numpy(given))
-
-    def _recordings(self, host: Library, arrays: Sequence[Any]) -> list[Recording]:
-        """Those for such samples; the list may be empty, and grows."""
-        sample = tuple([_plain(host.stand_in(each)) for each in arrays])
-        return self._compiled.known.of_batch(Arguments.of(sample, {}).structure)
+                raise CompilationError(_TRACED.format(self._cache.title))
+            results, value, gradient, holds = self._run(host, recording, given, inputs)
+            compared: Any = host.in_numpy(holds) if recording.guards else True
+            found = np.broadcast_to(compared, size)
+            if not found.all():
+                is_first_served |= bool(found[0])
+                continue
+            if not is_traced and is_due(self._cache, case, began):
+                ours = [float(host.in_numpy(results[0]))]
+                tolerance = max(TOLERANCE, 1e3 * float(np.finfo(self._dtype).eps))
+                audit(self._cache, case, first(), ours, at=at, tolerance=tolerance)
+            return value, gradient
+        raise CompilationError(_APART.format(self._cache.title))
 
     def _run(
         self, host: Library, recording: Recording, given: Any, inputs: Any
-    ) -> tuple[Any, Any, Any]:
-        """The value, the gradient, and whether comparisons come out as they were recorded."""
+    ) -> tuple[Any, Any, Any, Any]:
+        """The results, their sum or mean, the gradient, and whether comparisons come out as they
+        were recorded.
+        """
         size = inputs.shape[0]
         share = 1.0 / size if self._reduction == "mean" else 1.0
         zeros, join = host.function("zeros"), host.function("concatenate")
@@ -164,9 +166,9 @@ class ArrayFunction:
         result, holds, _, gradient = wiring.run(
             inputs[:, wiring.inputs], captured[wiring.captured], zeros((size, 1)) + share
         )
-        value = host.function("broadcast_to")(result, (size,)).sum() * share
+        results = host.function("broadcast_to")(result, (size,))
         parts = (zeros((1,)),) if gradient is None else (gradient, zeros((1,)))
-        return value, join(parts, 0)[wiring.parameters], holds
+        return results, results.sum() * share, join(parts, 0)[wiring.parameters], holds
 
     def _wiring(self, host: Library, recording: Recording) -> Wiring:
         program = recording.program(_BATCHED, _WANTED)
@@ -182,7 +184,7 @@ class ArrayFunction:
         place = {id(value): i for i, value in enumerate(values)}
         parameters = [place.get(id(value), len(values)) for value in self._parameters]
         return Wiring(
-            host.executed(program, self._compiled.title),
+            host.executed(program, self._cache.title),
             host.array(np.array(program.orders["input"], dtype=int)),
             host.array(np.array(captured, dtype=int)),
             any(i >= count for i in captured),

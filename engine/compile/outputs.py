@@ -1,4 +1,4 @@
-"""What a function gives for one sample in `map`: a number, or numbers nested in lists."""
+"""What a function gives: one Value for a call; for a sample in `map` numbers nested in lists."""
 
 from __future__ import annotations
 
@@ -58,6 +58,21 @@ def outputs_of(
             "For map lists at one level are of equal length: return them by functions of their own."
         )
     return [value for values, _ in parts for value in values], (len(parts), *shapes[0])
+
+
+def one_value(title: str, result: Any) -> Value:
+    """The one Value that a call gives.
+
+    Raises:
+        CompilationError: it gives something else.
+    """
+    if isinstance(result, Value):
+        return result
+    raise CompilationError(
+        f"{title} returned {describe(result)}. A compiled function returns one Value; "
+        f"of a list, return the sum, or its elements by functions of their own. "
+        f"{title}.map(...) gives the numbers of a list, over samples."
+    )
 
 
 def _two(shapes: list[tuple[int, ...]]) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from time import perf_counter
+from operator import is_
+from time import perf_counter, thread_time
 from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.compile.arguments import Arguments, rebuilt
-from glassgrad.engine.compile.contents import Contents
-from glassgrad.engine.compile.outputs import outputs_of
+from glassgrad.engine.compile.arguments import Integer, is_whole, rebuilt
+from glassgrad.engine.compile.outputs import one_value, outputs_of
 from glassgrad.engine.compile.passes import simplified
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.trace import Tracer, graph_of
 from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.misuse import name
 from glassgrad.engine.op import TABLE, redefined
-from glassgrad.engine.text import counted, describe
+from glassgrad.engine.provenance import place
+from glassgrad.engine.text import counted
 from glassgrad.engine.value import Value
 from glassgrad.engine.vectors import data_vector
 
@@ -30,7 +32,7 @@ class Recording:
         title: the name of the function.
         function: the function.
         args, named: the arguments of that run.
-        around: the objects that the function reads beside its arguments.
+        at: the numbers of Values by their addresses, where others count than their own.
         has_several: whether it may return several numbers, for `map`.
 
     Attributes:
@@ -42,6 +44,8 @@ class Recording:
         guards: the comparisons that have to come out the same for the recording to hold.
         origins: where each computed node was made, in their order.
         seconds: how long it took to record, and to write the programs.
+        run_seconds: how long the function itself kept the processor busy.
+        is_watched: whether it opens a block such as `trap()`, which no program can repeat.
     """
 
     def __init__(
@@ -50,29 +54,24 @@ class Recording:
         function: Callable[..., Any],
         args: Any,
         named: Mapping[str, Any],
-        around: Sequence[Any] = (),
         *,
+        at: Mapping[int, float] | None = None,
         has_several: bool = False,
     ) -> None:
         self.title, self.has_several = title, has_several
         began = perf_counter()
-        inputs: list[Value] = []
-        tracer = Tracer(title, inputs)
-        given = Arguments.of(args, dict(named))
         with _no_collection():
-            args, named = rebuilt(args, inputs), rebuilt(named, inputs)
-            result = tracer.run(function, *args, **named)
-            if not has_several and not isinstance(result, Value):
-                raise CompilationError(
-                    f"{title} returned {describe(result)}. A compiled function returns one Value; "
-                    f"of a list, return the sum, or its elements by functions of their own. "
-                    f"{title}.map(...) gives the numbers of a list, over samples."
-                )
-            results, self.shape = outputs_of(title, result)
-            self.graph, self.captured = graph_of(tracer, results, inputs)
+            how: dict[str, Any] = {"at": at, "has_several": has_several}
+            busy = thread_time()
+            tracer, results, self.shape = _run(title, function, args, named, **how)
+            self.run_seconds = thread_time() - busy
+            self.graph, self.captured = graph_of(tracer, results, tracer.inputs)
+            if any(value.operation is not None for value in self.captured):
+                again, others, _ = _run(title, function, args, named, **how)
+                _check_found(title, self.captured, tracer, graph_of(again, others, again.inputs)[1])
             self.simplified, self.nodes_after = simplified(self.graph)
         self._redefined = len(redefined)
-        self.contents = Contents((*given.objects(), *around), self.captured)
+        self.is_watched = tracer.is_watched
         self.guards, self.origins = tracer.guards, tracer.origins()
         self.seconds = perf_counter() - began
         self._programs: dict[Any, Program] = {}
@@ -96,11 +95,25 @@ class Recording:
             self.seconds += perf_counter() - began
         return self._programs[key]
 
-    def is_current(self) -> bool:
-        """Whether everything that it took as fixed is as it was."""
-        return self._has_current_rows() and self.contents.are_the_same()
+    def is_same_as(self, other: Recording) -> bool:
+        """Whether the same was recorded: the same operations on the same Values and constants."""
+        mine, theirs = self.graph, other.graph
+        return (
+            self.shape == other.shape
+            and len(mine) == len(theirs)
+            and mine.rows == theirs.rows
+            and len(self.captured) == len(other.captured)
+            and all(map(is_, self.captured, other.captured))
+            and [(g.relation, g.outcome) for g in self.guards]
+            == [(g.relation, g.outcome) for g in other.guards]
+            and all(
+                getattr(mine, part).tobytes() == getattr(theirs, part).tobytes()
+                for part in ("codes", "numbers", "starts", "operands", "roots")
+            )
+        )
 
-    def _has_current_rows(self) -> bool:
+    def has_current_rows(self) -> bool:
+        """Whether no operation that it uses was defined anew."""
         if len(redefined) == self._redefined:
             return True
         return all(TABLE.get(row.name, row) is row for row in self.graph.rows)
@@ -148,6 +161,51 @@ class Recording:
         return graphs + sum(program.size_in_bytes() for program in self._programs.values())
 
 
+def _run(
+    title: str,
+    function: Callable[..., Any],
+    args: Any,
+    named: Mapping[str, Any],
+    *,
+    at: Mapping[int, float] | None,
+    has_several: bool,
+) -> tuple[Tracer, list[Value], tuple[int, ...]]:
+    """Run a function on fresh inputs; what observed it, the results, and their shape."""
+    inputs: list[Value] = []
+
+    def as_input(number: Any) -> Value:
+        label = number.label if isinstance(number, Value) else None
+        own = number._number if isinstance(number, Value) else number
+        inputs.append(Integer(own) if is_whole(own) else Value(own, label))
+        return inputs[-1]
+
+    tracer = Tracer(title, inputs, at)
+    args = [rebuilt(each, as_input) for each in args]
+    named = {name: rebuilt(each, as_input) for name, each in named.items()}
+    result = tracer.run(function, *args, **named)
+    return (tracer, *outputs_of(title, result if has_several else one_value(title, result)))
+
+
+def _check_found(
+    title: str, found: Sequence[Value], tracer: Tracer, again: Sequence[Value]
+) -> None:
+    """Refuse what was computed while the function ran, but is not among what it computed.
+
+    A node that was computed before, and is read, is the same one when the function runs again.
+
+    Raises:
+        CompilationError: there is another one.
+    """
+    known = {id(value) for value in (*found, *tracer.nodes)}
+    for value in again:
+        if value.operation is not None and id(value) not in known:
+            raise CompilationError(
+                f"{title} reads {name(value)}, made {place(value.line)}, which was computed while "
+                f"{title} ran but in another thread, or in a context of its own, where it cannot "
+                "be recorded: its number would be frozen. Compute it in the thread of the call."
+            )
+
+
 class Places:
     """How an array of parameters and the captured numbers of a program belong together.
 
@@ -174,11 +232,12 @@ class Places:
 
     def add(self, total: Any, gradient: Any) -> Any:
         """A gradient by the parameters, with that by the captured numbers added."""
+        if gradient is None:
+            return total
         if self.back is not None:
             return total + gradient[self.back]
         total = total.copy()
-        if gradient is not None:
-            total[self.theirs] += gradient if self.is_covered else gradient[self.mine]
+        total[self.theirs] += gradient if self.is_covered else gradient[self.mine]
         return total
 
 

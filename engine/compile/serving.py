@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Mapping
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 
+from glassgrad.engine.compile.audit import audit, is_due
 from glassgrad.engine.compile.batch import Batch, Part
-from glassgrad.engine.compile.known import Known
+from glassgrad.engine.compile.cache import Cache
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
 
@@ -18,38 +19,41 @@ INPUT, CAPTURED = frozenset({"input"}), frozenset({"captured"})
 
 
 def served(
-    known: Known,
+    cache: Cache,
     samples: Batch,
     *,
     share: float = 1.0,
     wanted: frozenset[str] = NOTHING,
     numbers_of: Callable[[Recording, Program], Any] = Recording.numbers,
     has_several: bool = False,
-    recorded_at: Callable[[], AbstractContextManager[None]] = nullcontext,
-) -> Iterator[Part]:
+    at: Mapping[int, float] | None = None,
+) -> list[Part]:
     """The parts of a batch that a recording serves; what none serves is recorded.
 
     Args:
-        known: the recordings of the function.
+        cache: the recordings of the function.
         samples: the batch.
         share: what the results are multiplied by, for their sum or their mean.
         wanted: the kinds of leaves whose gradients are computed.
         numbers_of: the numbers of the captured Values that a program reads.
         has_several: whether the function may return several numbers.
-        recorded_at: what is around a recording, which takes its way by the numbers of Values then.
+        at: the numbers of Values by their addresses, where others count than their own.
+
+    Raises:
+        CompilationError: the samples take too many ways.
+        StaleError: an audit found that a recording is no longer right; see `audit.trusted`.
     """
-    recordings = known.of_batch(samples.structure, has_several)
-    left, tried = np.arange(len(samples)), 0
-    while len(left):
-        is_new = tried == len(recordings)
-        if is_new:
-            with recorded_at():
-                recording = known.record(recordings, samples.sample(int(left[0])), has_several)
-        else:
-            recording = recordings[tried]
-        tried += 1
-        if not is_new and not known.is_current(recording):
-            continue
+    left, parts = np.arange(len(samples)), list[Part]()
+    candidates = cache.candidates(
+        samples.structure,
+        lambda: (samples.sample(int(left[0])), {}),
+        has_several=has_several,
+        at=at,
+    )
+    for case, is_new in candidates:
+        recording, began = case.recording, perf_counter()
+        if recording.is_watched:
+            raise cache.cannot_repeat()
         program = recording.program(INPUT, wanted)
         numbers = numbers_of(recording, program)
         inputs = _inputs(samples, program, left)
@@ -57,16 +61,26 @@ def served(
         serves = np.array(np.broadcast_to(holds, len(left))) if recording.guards else None
         if serves is not None and is_new:
             serves[0] = True  # it serves its own sample, even where a tie comes out otherwise
-        if serves is None or serves.all():
-            yield Part(recording, program, left, result, share, gradient)
-            return
-        if serves.any():
+        places = left
+        is_all = serves is None or bool(serves.all())
+        if serves is not None and not is_all:
+            if not serves.any():
+                continue
+            places = left[serves]
             if wanted:
                 result, _, gradient = _run(program, inputs[serves], numbers, share, wanted)
-            elif np.ndim(result) > recording.has_several:
+            elif np.ndim(result) > has_several:
                 result = result[serves]
-            yield Part(recording, program, left[serves], result, share, gradient)
+        if is_due(cache, case, began):
+            place = case.uses % len(places)  # another one each time
+            ours = result[place] if np.ndim(result) > has_several else result
+            sample = samples.sample(int(places[place]))
+            audit(cache, case, (sample, {}), np.ravel(ours).tolist(), at=at)
+        parts.append(Part(recording, program, places, result, share, gradient))
+        if serves is None or is_all:
+            return parts
         left = left[~serves]
+    raise cache.too_many(samples.structure, has_several)
 
 
 def _inputs(samples: Batch, program: Program, left: Any) -> Any:

@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from glassgrad.engine.compile.audit import trusted
 from glassgrad.engine.compile.batch import Batch
-from glassgrad.engine.compile.known import Known
+from glassgrad.engine.compile.cache import Cache
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.compile.serving import CAPTURED, served
 from glassgrad.engine.text import describe
 from glassgrad.engine.value import Value, is_parameter
-from glassgrad.engine.vectors import standing_at
 
 
 class Evaluation:
     """The value and the gradient over a batch as a function of arrays of numpy.
 
     Args:
-        title: the name of the function, for errors.
-        known: its recordings.
+        cache: its recordings.
         parameters: the Values whose numbers stand in the first array.
         reduction: "mean" or "sum".
     """
 
-    def __init__(
-        self, title: str, known: Known, parameters: tuple[Value, ...], reduction: str
-    ) -> None:
-        self._title, self._known = title, known
+    def __init__(self, cache: Cache, parameters: tuple[Value, ...], reduction: str) -> None:
+        self._cache = cache
         self._parameters, self._reduction = parameters, reduction
         self._nothing = np.zeros(len(parameters))
 
@@ -45,28 +42,34 @@ class Evaluation:
         Raises:
             ValueError: the shapes do not belong together, or none of the parameters is read.
             TypeError: there is something else than numbers.
-            CompilationError: the samples take too many ways through comparisons.
+            CompilationError: the samples take too many ways through comparisons, or the function
+                does not depend on its arguments and the parameters alone.
         """
-        parameters = self._parameters
+        cache, parameters = self._cache, self._parameters
         given = _numbers(array)
         if given.shape != (len(parameters),):
             shape = f"an array of {len(parameters)} numbers, not of shape {given.shape}"
-            raise ValueError(f"value_and_grad of {self._title} takes {shape}.")
+            raise ValueError(f"value_and_grad of {cache.title} takes {shape}.")
         samples = Batch.of(batch)
+        if cache.why_eager is not None:
+            raise cache.cannot_repeat()
+        return trusted(cache, lambda: self._evaluated(given, samples), cache.refuse)
+
+    def _evaluated(self, given: Any, samples: Batch) -> tuple[float, Any]:
+        parameters = self._parameters
 
         def numbers(recording: Recording, program: Program) -> Any:
             places = recording.places(program, parameters)
             return places.read(given, lambda: recording.numbers(program))
 
         total, gradient, is_read = 0.0, self._nothing, not parameters
-        share = 1.0 / len(samples) if self._reduction == "mean" else 1.0
         parts = served(
-            self._known,
+            self._cache,
             samples,
-            share=share,
+            share=1.0 / len(samples) if self._reduction == "mean" else 1.0,
             wanted=CAPTURED,
             numbers_of=numbers,
-            recorded_at=partial(standing_at, parameters, given),
+            at=Numbers(parameters, lambda: given),
         )
         for part in parts:
             places = part.recording.places(part.program, parameters)
@@ -75,10 +78,35 @@ class Evaluation:
             is_read = is_read or len(places.mine) > 0
         if not is_read:
             raise ValueError(
-                f"{self._title} reads none of the parameters that value_and_grad was given. "
+                f"{self._cache.title} reads none of the parameters that value_and_grad was given. "
                 "Give those of the model that it reads now."
             )
         return total, gradient
+
+
+class Numbers(Mapping[int, float]):
+    """The numbers of an array by the addresses of Values; made into a dict when it is read.
+
+    Args:
+        values: the Values.
+        array: gives their numbers.
+    """
+
+    def __init__(self, values: Iterable[Value], array: Callable[[], Any]) -> None:
+        self._values, self._array = values, array
+
+    @cached_property
+    def _known(self) -> dict[int, float]:
+        return dict(zip(map(id, self._values), self._array().tolist()))
+
+    def __getitem__(self, address: int) -> float:
+        return self._known[address]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
 
 
 def leaves_only(parameters: Any) -> tuple[Value, ...]:

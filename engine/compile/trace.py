@@ -23,7 +23,7 @@ from glassgrad.engine.methods import record
 from glassgrad.engine.misuse import name
 from glassgrad.engine.op import TABLE, Notation, Operation
 from glassgrad.engine.provenance import SourceLine, is_of_user, place
-from glassgrad.engine.value import Value, number_of
+from glassgrad.engine.value import RELATIONS, Value, number_of
 
 REMEDIES = {
     "reads": (
@@ -81,24 +81,33 @@ class Tracer(Observer):
     Args:
         title: the name of the function, for errors.
         inputs: the Values that stand for its arguments; it is filled before the run.
+        at: the numbers of Values by their addresses, where the function is to run as if they had
+            those. No Value is touched: they are carried along beside the nodes, and comparisons
+            come out by them.
 
     Attributes:
         rows: the operations, in the order in which they were computed.
         operands: those of each, Values or floats.
         nodes: what stands for the result of each.
         guards: the comparisons.
+        is_watched: whether the function opens a block of its own, such as `trap()`, in which
+            single nodes are looked at: no program can repeat that.
     """
 
     repeats = True
 
-    def __init__(self, title: str, inputs: list[Value]) -> None:
+    def __init__(
+        self, title: str, inputs: list[Value], at: Mapping[int, float] | None = None
+    ) -> None:
         self.title, self.inputs = title, inputs
+        self._at = None if at is None else dict(at)
+        self.is_watched = False
         self.rows: list[Operation] = []
         self.operands: list[tuple[Any, ...]] = []
         self.nodes: list[Any] = []
         self.guards: list[Guard] = []
 
-    def run(self, function: Callable[..., Any], *args: Any, **named: Any) -> Any:
+    def run(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Any:
         """Call the function, and observe it."""
         context = Context(True, (self,), current().scope)
         watching.append(self)
@@ -109,6 +118,8 @@ class Tracer(Observer):
 
     def recorded(self, operation: Operation, operands: tuple[Any, ...], node: Value) -> None:
         """Keep an operation; through a constant result, of `no_grad`, flows no gradient."""
+        if len(current().observers) > 1:
+            self.is_watched = True
         if node.is_constant:
             if operation is not _POS:
                 result = object()
@@ -121,6 +132,14 @@ class Tracer(Observer):
         self.rows.append(row)
         self.operands.append(operands)
         self.nodes.append(node)
+        if self._at is not None:
+            numbers = tuple([self.number_of(operand) for operand in operands])
+            self._at[id(node)] = row.forward(numbers)
+
+    def number_of(self, operand: Any) -> float:
+        """The number of a node, or of a Value from outside, in this run; or a plain number."""
+        own = operand._number if isinstance(operand, Value) else operand
+        return own if self._at is None else self._at.get(id(operand), own)
 
     def origins(self) -> list[Origin | None]:
         """Where each was made, and its label now; None where nobody can say."""
@@ -135,8 +154,8 @@ class Tracer(Observer):
             found.append(known.setdefault(key, origin))
         return found
 
-    def compared(self, left: Any, right: Any, relation: str, outcome: bool) -> None:
-        """A comparison becomes a guard.
+    def compared(self, left: Any, right: Any, relation: str, outcome: bool) -> bool:
+        """A comparison becomes a guard; how it comes out.
 
         Raises:
             CompilationError: == of two Values, of which one is no Value from outside: it is not
@@ -146,8 +165,12 @@ class Tracer(Observer):
             made = {id(node) for node in (*self.inputs, *self.nodes)}
             if id(left) in made or id(right) in made:
                 self.used("compares by == with another Value", left)
-            return
+            return outcome
+        if self._at is not None:
+            numbers = (self.number_of(left), self.number_of(right))
+            outcome = RELATIONS[relation](*map(_nearest, numbers))
         self.guards.append(Guard(relation, left, right, outcome))
+        return outcome
 
     def used(self, what: str, node: Value) -> NoReturn:
         """Stop where a recording could not be repeated.

@@ -4,7 +4,6 @@ classes.py     two_moons, circles, spirals, xor, blobs
 regression.py  linear_regression, sine
 digits.py      digits, which scikit-learn brings
 splitting.py   split: some samples to train on, others to judge by
-arrays.py      arrays that users give, read
 samples.py     samples that are given to a training: checked, and cut into pieces
 random.py      the generator of a seed, and noise
 

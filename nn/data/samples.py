@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.nn.data.arrays import numbers_of
+from glassgrad.engine.tree import numbers_of
 
 LARGEST_PIECE = 512
 """So many samples are evaluated at once: more need more memory and are no faster."""

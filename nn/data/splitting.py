@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from glassgrad.engine.tree import Array, rows_of
 from glassgrad.nn.arguments import explained
 from glassgrad.nn.checks import proper_share, true_or_false
-from glassgrad.nn.data.arrays import Array, rows_of
 from glassgrad.nn.data.random import generator
 
 

@@ -55,9 +55,9 @@ def _inside(thing: Any) -> tuple[list[Any], list[Any]]:
     attributes = list(getattr(thing, "__dict__", {}).values())
     if isinstance(thing, FunctionType):
         # Most models do not need it.
-        from glassgrad.engine.compile.surroundings import Surroundings
+        from glassgrad.engine.compile.guards import objects_named_by
 
-        around = Surroundings(thing).objects()
+        around = objects_named_by(thing)
         fixed = [*(thing.__defaults__ or ()), *(thing.__kwdefaults__ or {}).values(), *attributes]
         # Functions around it are looked into already, as far as they are of its package.
         return [*around, *fixed], [*fixed, *(x for x in around if type(x) is not FunctionType)]

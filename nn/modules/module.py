@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from glassgrad.engine import Value
 from glassgrad.engine.misuse import real
 from glassgrad.engine.provenance import is_ours
+from glassgrad.engine.revision import STRUCTURE
 from glassgrad.engine.text import describe, named, some_of
 from glassgrad.engine.tree import scalar_of
 from glassgrad.engine.value import is_parameter
@@ -65,6 +66,14 @@ class Module(Scoped):
             module._built_with = remembered(arguments, options)
         module.training = True
         return module
+
+    def __setattr__(self, name: str, thing: Any) -> None:
+        STRUCTURE.revision += 1
+        object.__setattr__(self, name, thing)
+
+    def __delattr__(self, name: str) -> None:
+        STRUCTURE.revision += 1
+        object.__delattr__(self, name)
 
     def train(self, mode: bool = True) -> Self:
         """Say that the module, with all modules in it, is being trained; or not, as `eval` does.

@@ -8,7 +8,6 @@
     objective.py   the loss over a batch and its gradient, compiled or eagerly
     predict.py     the outputs of a model for many samples
     checkpoint.py  a training that was killed goes on
-    unchanging.py  whether an epoch changes nothing but parameters
     agreement.py   whether model, loss, targets and metrics go together
     description.py what makes it another than others, for checkpoints
     history.py     what it noted; curves.py, as a picture

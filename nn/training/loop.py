@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from math import inf, isfinite
 from typing import Any
 
@@ -29,7 +28,6 @@ from glassgrad.nn.training.options import Options
 from glassgrad.nn.training.predict import outputs_of
 from glassgrad.nn.training.progress import Progress
 from glassgrad.nn.training.steps import NotFiniteError, Steps
-from glassgrad.nn.training.unchanging import runs_only_ours
 from glassgrad.nn.training.warning import warn
 
 Callback = Callable[[History], Any]
@@ -61,9 +59,6 @@ class Training:
         self.layers = _layers_of(self.model, self.parameters)
         self.state = State(data_vector(self.parameters), optimiser)
         self.running = self.state.numbers
-        self.is_steady = runs_only_ours(optimiser, schedule) and not objective.reaches(
-            [optimiser, *optimiser.groups, schedule]
-        )
         self.output = self._outputs(samples.of(slice(1)))[0]
         for each in filter(None, (samples, validation)):
             check_targets(objective.loss, self.output, each.y)
@@ -184,8 +179,8 @@ class Training:
         began = time.perf_counter()
         if self.objective.has_comparisons:
             self.objective.renew()  # so that a resumed training sums in the same order
-        block = self.objective.steady() if self.is_steady else nullcontext()
-        with training(self.objective.modules, True), block:
+        self.objective.audit_next()
+        with training(self.objective.modules, True):
             done = self._steps()
         state, steps = self.state, self.state.steps + done.step_count
         assign(self.parameters, done.numbers)

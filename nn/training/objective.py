@@ -7,8 +7,7 @@ sample; the numbers are the same up to the order in which sums are rounded.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -143,13 +142,10 @@ class Objective:
         """The model compiled; None if it does not run so."""
         return self._forward if self.is_compiled else None
 
-    def reaches(self, things: Iterable[Any]) -> bool:
-        """Whether model, loss or penalty can reach one of these objects."""
-        return self._objective.known.reaches(things)
-
-    def steady(self) -> AbstractContextManager[None]:
-        """Inside the block the model and the loss stay as they are, but for the parameters."""
-        return self._objective.steady()
+    def audit_next(self) -> None:
+        """Before the next step, see that what was recorded is what the code computes now."""
+        for function in (self._objective, self._loss, self._forward):
+            function.audit_next()
 
     @property
     def has_comparisons(self) -> bool:

@@ -1,0 +1,396 @@
+"""`compiled(f)`: what users call. It finds the recording that serves a call, or makes one.
+
+Where a recording cannot serve, the call is the same, run as it is written: numbers arrive as
+Values, and the result is a Value. Next: `cache.py`, which recordings there are; or `trace.py`, how
+one is made.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from copy import deepcopy
+from time import perf_counter
+from types import MethodType
+from typing import Any
+from weakref import ref
+
+import numpy as np
+
+from glassgrad.engine.compile.arguments import Arguments, as_values
+from glassgrad.engine.compile.audit import audit, is_due, trusted
+from glassgrad.engine.compile.batch import Batch
+from glassgrad.engine.compile.cache import Cache
+from glassgrad.engine.compile.elsewhere import ArrayFunction
+from glassgrad.engine.compile.guards import METHODS
+from glassgrad.engine.compile.mapping import mapped, one_by_one
+from glassgrad.engine.compile.outputs import one_value
+from glassgrad.engine.compile.recording import Recording
+from glassgrad.engine.compile.result import result_of, total_of
+from glassgrad.engine.compile.serving import CAPTURED, INPUT, NOTHING, served
+from glassgrad.engine.compile.slopes import Evaluation, leaves_only
+from glassgrad.engine.context import current, no_grad
+from glassgrad.engine.table import sum as add_up
+from glassgrad.engine.text import counted, describe, told
+from glassgrad.engine.value import Value
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+class Compiled:
+    """A function of numbers and Values that runs as an array program; made by `compiled`."""
+
+    def __init__(self, function: Callable[..., Any], audit: bool = True) -> None:
+        functools.update_wrapper(self, function, updated=())
+        self.function, self._is_audited = function, audit
+        self._cache = Cache(self.title, function, audit)
+
+    def __get__(self, owner: Any, kind: type | None = None) -> Any:
+        """The method of an object, as functions give it; one of a class, if it is a classmethod."""
+        bind = getattr(type(self.function), "__get__", None)
+        method = self.function if bind is None else bind(self.function, owner, kind)
+        if not isinstance(method, MethodType) or method is self.function:
+            return self
+        methods = _Methods.of(method.__self__)
+        if self not in methods:
+            methods[self] = Compiled(method, self._is_audited)
+        return methods[self]
+
+    def __deepcopy__(self, memo: Any) -> Compiled:
+        """A copy without recordings, if what it runs is copied, as the object of a method is."""
+        inside = deepcopy(self.function, memo)
+        return self if inside is self.function else Compiled(inside, self._is_audited)
+
+    def __copy__(self) -> Compiled:
+        return self
+
+    def __reduce__(self) -> Any:
+        """It is pickled by its name if it has one, and without its recordings."""
+        module = sys.modules.get(getattr(self, "__module__", None) or "")
+        path = getattr(self, "__qualname__", "")
+        with suppress(AttributeError):
+            if module is not None and operator.attrgetter(path)(module) is self:
+                return path
+        owner = getattr(self.function, "__self__", None)
+        for kind in owner.__mro__ if isinstance(owner, type) else type(owner).__mro__:
+            for name, thing in vars(kind).items():
+                found = getattr(thing, "__func__", thing)  # it may be a classmethod
+                if isinstance(found, Compiled) and _Methods.of(owner).get(found) is self:
+                    return _method_of, (owner, kind, name)
+        return _again, (self.function, self._is_audited)
+
+    def __repr__(self) -> str:
+        return f"<compiled {self.title}, {counted(len(self.recordings), 'recording')}>"
+
+    @property
+    def title(self) -> str:
+        """The name of the function."""
+        return str(getattr(self.function, "__name__", type(self.function).__name__))
+
+    def __call__(self, /, *args: Any, **named: Any) -> Value:
+        """The result as a Value whose parents are the Values that it depends on.
+
+        Raises:
+            TypeError: an argument cannot be taken apart into numbers.
+            CompilationError: the function does what a recording cannot repeat.
+        """
+        if self._runs_as_written():
+            return self._as_written(args, named)
+        given = Arguments.of(args, named, self.title)
+        return trusted(
+            self._cache,
+            lambda: self._called(args, named, given),
+            lambda: self._as_written(args, named),
+        )
+
+    def _called(self, args: tuple[Any, ...], named: dict[str, Any], given: Arguments) -> Value:
+        """The call by a recording; as it is written if there are too many to make another."""
+        cache, numbers, wanted = self._cache, np.array(given.numbers), _wanted(given)
+        for case, is_new in cache.candidates(given.structure, lambda: (args, named)):
+            recording, began = case.recording, perf_counter()
+            if recording.is_watched:
+                break
+            program = recording.program(NOTHING, wanted)
+            inputs, share = numbers[program.orders["input"]], 1.0 if wanted else None
+            result, holds, *slopes = program.run(inputs, recording.numbers(program), share)
+            # A new recording serves its own call, even where a tie comes out otherwise in arrays.
+            if holds or is_new:
+                if is_due(cache, case, began):
+                    audit(cache, case, (args, named), [float(result)])
+                return result_of(recording, program, float(result), slopes, given)
+        return self._as_written(args, named)
+
+    def over(self, *batch: Any, reduction: str = "mean") -> Any:
+        """The function over a batch of samples.
+
+        Args:
+            batch: what one call takes, as arrays with one more axis in front: the samples.
+            reduction: "mean" or "sum" of the results; "none" for an array of all of them.
+
+        Raises:
+            ValueError: there is no such reduction, or the numbers of samples differ.
+            TypeError: there is something else than numbers, or entries are masked.
+            CompilationError: the samples take too many ways through comparisons.
+
+        Example:
+            >>> from glassgrad import Value, compiled
+            >>> w = Value(2.0)
+            >>> loss = compiled(lambda x, y: (w * x - y) ** 2)
+            >>> l = loss.over([1.0, 2.0], [1.0, 3.0])
+            >>> l.backward()
+            >>> l.data, w.grad
+            (1.0, 3.0)
+        """
+        samples = Batch.of(batch)
+        share = _share(reduction, len(samples))
+        if reduction == "none" or self._runs_as_written():
+            return self._one_by_one(samples, reduction, share)
+        wanted = CAPTURED if current().recording else NOTHING
+        return trusted(
+            self._cache,
+            lambda: total_of(
+                self.title, len(samples), served(self._cache, samples, share=share, wanted=wanted)
+            ),
+            lambda: self._one_by_one(samples, reduction, share),
+        )
+
+    def _one_by_one(self, samples: Batch, reduction: str, share: float) -> Any:
+        results = [self(*samples.sample(i)) for i in range(len(samples))]
+        if reduction != "none":
+            return add_up(results) * share
+        found: Any = np.empty(len(samples), object)
+        found[:] = results
+        return found
+
+    def map(self, *batch: Any) -> Any:
+        """The results for all samples as an array of numbers: no Values, and no gradients.
+
+        The function may return several numbers here, as a network that classifies does. Inside
+        another function that is being recorded the array holds Values.
+
+        Args:
+            batch: what one call takes, as arrays with one more axis in front: the samples.
+
+        Returns:
+            An array of floats, of shape (n,) for n samples if the function returns one Value or
+            number, (n, k) if it returns a list of k, and (n, ...) for lists inside lists.
+
+        Raises:
+            ValueError: the numbers of samples differ, or there is none.
+            TypeError: there is something else than numbers, or entries are masked.
+            CompilationError: what is returned is no such list, or differs in shape from sample to
+                sample; or the samples take too many ways through comparisons.
+
+        Example:
+            >>> from glassgrad import Value, compiled
+            >>> w = Value(2.0)
+            >>> predict = compiled(lambda x: [w * x, w + x])
+            >>> predict.map([1.0, 2.0, 3.0])
+            array([[2., 3.],
+                   [4., 4.],
+                   [6., 5.]])
+        """
+        samples = Batch.of(batch, "map")
+        if self._runs_as_written():
+            return one_by_one(self.title, self.function, samples)
+        return trusted(
+            self._cache,
+            lambda: mapped(self._cache, samples),
+            lambda: one_by_one(self.title, self.function, samples),
+        )
+
+    def value_and_grad(
+        self,
+        parameters: Sequence[Value],
+        *,
+        reduction: str = "mean",
+        namespace: Any = np,
+        dtype: str = "float64",
+    ) -> Callable[..., tuple[Any, Any]]:
+        """The function over a batch as a function of an array of parameters; no Value is touched.
+
+        Args:
+            parameters: the Values whose numbers stand in the array, in this order.
+            reduction: "mean" or "sum" of the results.
+            namespace: numpy, torch or jax.numpy, the module: the arrays are of that library.
+            dtype: "float64"; for torch and jax.numpy also "float32".
+
+        Returns:
+            A function of the array and the batch that gives the value and the gradient, an array.
+            That of another library than numpy is pure: `docs/distributed.md` shows its use.
+
+        Example:
+            >>> from glassgrad import Value, compiled
+            >>> w = Value(2.0)
+            >>> loss = compiled(lambda x, y: (w * x - y) ** 2)
+            >>> loss.value_and_grad([w])([2.0], [1.0, 2.0], [1.0, 3.0])
+            (1.0, array([3.]))
+        """
+        if reduction not in ("mean", "sum"):
+            raise ValueError(f'reduction is "mean" or "sum" here, not {told(reduction)}.')
+        parameters = leaves_only(parameters)
+        if (namespace, dtype) != (np, "float64"):
+            return ArrayFunction(self._cache, parameters, namespace, reduction, dtype)
+        return Evaluation(self._cache, parameters, reduction)
+
+    def check(self, /, *args: Any, **named: Any) -> bool:
+        """Whether a call gives what the function as written gives, as audits do by themselves.
+
+        If not, a warning says so, and it is recorded anew.
+
+        Example:
+            >>> from glassgrad import Value, compiled
+            >>> w = Value(2.0)
+            >>> square = compiled(lambda x: (w * x) ** 2)
+            >>> square.check(3.0)
+            True
+        """
+        cache, before = self._cache, self._cache.faults
+        cache.must_audit = True
+        try:
+            with no_grad():
+                self(*args, **named)
+        finally:
+            cache.must_audit = False
+        return cache.faults == before
+
+    def reset(self) -> None:
+        """Forget all recordings: call it after a change that the function cannot see by itself.
+
+        Example:
+            >>> from glassgrad import compiled
+            >>> rates = [2.0]
+            >>> scaled = compiled(lambda x: x * rates[0])
+            >>> scaled(3.0).data
+            6.0
+            >>> rates[0] = 5.0
+            >>> scaled.reset()
+            >>> scaled(3.0).data
+            15.0
+        """
+        self._cache.reset()
+
+    def audit_next(self) -> None:
+        """Audit the next use of every recording, as `fit` does before the first step of an epoch.
+
+        An audit that takes more than a few milliseconds still waits until it is a small share of
+        the time that the program has run.
+
+        Example:
+            >>> from glassgrad import Value, compiled
+            >>> w = Value(2.0)
+            >>> square = compiled(lambda x: (w * x) ** 2)
+            >>> square.audit_next()
+        """
+        for case in self._cache.cases():
+            case.due = min(case.due, case.uses + 1)
+
+    @property
+    def program(self) -> str:
+        """The array programs made so far, as source text over numpy."""
+        texts = [p.text for r in self.recordings for p in r.programs()]
+        return "\n\n".join(texts) or f"# {self.title} has no program yet: call it once.\n"
+
+    def report(self) -> str:
+        """What was recorded, pass by pass, and what became of it; and where no more is recorded."""
+        lines = [recording.report() for recording in self.recordings] + self._cache.limits()
+        return "\n".join(lines) or f"{self.title}: nothing is recorded yet; call it once"
+
+    @property
+    def recordings(self) -> list[Recording]:
+        """What was recorded, one for each structure of arguments and way through comparisons."""
+        return [case.recording for case in self._cache.cases()]
+
+    def _runs_as_written(self) -> bool:
+        """Whether single nodes count, for the recording of another function or inside `trap()`; or
+        no recording can serve.
+        """
+        return bool(current().observers) or self._cache.why_eager is not None
+
+    def _as_written(self, args: tuple[Any, ...], named: dict[str, Any]) -> Value:
+        values, by_name = as_values(args, named)
+        return one_value(self.title, self.function(*values, **by_name))
+
+
+def compiled(function: Callable[..., Any], *, audit: bool = True) -> Compiled:
+    """The same function, recorded at its first call and run as an array program from then on.
+
+    Floats, Values, arrays, and lists, dicts and dataclasses of them may be other numbers in each
+    call. Comparisons are looked at again in each call; if one comes out otherwise, the function is
+    recorded once more. So it is if a name that it reads, or a model, has changed. Everything else
+    that it does, such as drawing random numbers or printing, happens only when it is recorded, and
+    when it is audited: at the 2nd, 4th, 8th ... use of a recording the function runs as it is
+    written too, to see that it gives the same. Use it as a decorator or as a function.
+
+    Args:
+        function: the function; also a method, or an object that can be called.
+        audit: whether recordings are audited.
+
+    Raises:
+        TypeError: `function` cannot be called.
+
+    Example:
+        >>> from glassgrad import Value, compiled
+        >>> w = Value(2.0)
+        >>> square = compiled(lambda x: (w * x) ** 2)
+        >>> y = square(3.0)
+        >>> y.backward()
+        >>> y.data, w.grad
+        (36.0, 36.0)
+    """
+    if not callable(function) and not isinstance(function, (staticmethod, classmethod)):
+        raise TypeError(f"compiled takes a function, not {describe(function)}.")
+    return Compiled(function, audit)
+
+
+class _Methods(dict[Compiled, Compiled]):
+    """The compiled methods of an object, by what stands in its class. Copies do not take them."""
+
+    def __init__(self, owner: Any = None) -> None:
+        super().__init__()
+        self.owner: Callable[[], Any] = lambda: owner
+        with suppress(TypeError):  # there may be no weak references to it
+            self.owner = ref(owner)
+
+    @staticmethod
+    def of(owner: Any) -> _Methods:
+        """Those that an object keeps; new ones, if it has none, or those of its original."""
+        found = getattr(owner, "__dict__", {}).get(METHODS)
+        if isinstance(found, _Methods) and found.owner() is owner:
+            return found
+        found = _Methods(owner)
+        if isinstance(owner, type):
+            setattr(owner, METHODS, found)
+        elif hasattr(owner, "__dict__"):
+            vars(owner)[METHODS] = found
+        return found
+
+    def __reduce__(self) -> Any:
+        return _Methods, ()
+
+
+def _again(function: Callable[..., Any], audit: bool) -> Compiled:
+    """A compiled function from a pickle."""
+    return Compiled(function, audit)
+
+
+def _method_of(owner: Any, kind: type, name: str) -> Any:
+    """A compiled method from a pickle."""
+    place = (None, owner) if isinstance(owner, type) else (owner, type(owner))
+    return vars(kind)[name].__get__(*place)
+
+
+def _wanted(given: Arguments) -> frozenset[str]:
+    """The kinds of leaves whose gradients a call needs."""
+    if not current().recording:
+        return NOTHING
+    return CAPTURED | INPUT if given.values else CAPTURED
+
+
+def _share(reduction: str, size: int) -> float:
+    if reduction not in REDUCTIONS:
+        raise ValueError(f'reduction is "mean", "sum" or "none", not {told(reduction)}.')
+    return 1.0 / size if reduction == "mean" else 1.0

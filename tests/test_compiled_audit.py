@@ -1,0 +1,796 @@
+"""What a compiled function reads beside its arguments may change: it is seen, or audited."""
+
+import copy
+import dataclasses
+import functools
+import itertools
+import math
+import random
+import threading
+import time
+import types
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from replaying import near
+
+from glassgrad import (
+    MLP,
+    Layer,
+    Module,
+    Neuron,
+    Sequential,
+    Value,
+    compiled,
+    engine,
+    fit,
+    mse,
+    trap,
+)
+from glassgrad.engine.errors import CompilationError
+
+X = np.array([0.3, 0.7, -0.4])
+
+
+# Ways to read something, and to change it: all pairs that there are.
+
+
+@dataclasses.dataclass
+class Record:
+    rate: Any = 1.0
+    rates: Any = None
+    act: Any = None
+
+
+@dataclasses.dataclass(slots=True)
+class Slots:
+    rate: Any = 1.0
+    rates: Any = None
+    act: Any = None
+
+
+class Plain:
+    rate: Any = 1.0
+
+    def __init__(self) -> None:
+        self.rates, self.act = [1.0, 2.0], abs
+
+
+class Part(Module):
+    rate: Any = 1.0
+
+    def __init__(self) -> None:
+        self.rates, self.act = [1.0, 2.0], abs
+
+    def forward(self, x: Any) -> Any:
+        return x
+
+
+def python_module() -> Any:
+    found = types.ModuleType("config")
+    found.rate, found.rates, found.act = 1.0, [1.0, 2.0], abs
+    return found
+
+
+def class_of_its_own() -> Any:
+    return type("Config", (), {"rate": 1.0, "rates": [1.0, 2.0], "act": staticmethod(abs)})
+
+
+def function_with_attributes() -> Any:
+    def found() -> None:
+        return None
+
+    found.rate, found.rates, found.act = 1.0, [1.0, 2.0], abs
+    return found
+
+
+def with_property() -> Any:
+    class Computed(Plain):
+        @property
+        def rate(self) -> float:
+            return self.kept[0]
+
+        @rate.setter
+        def rate(self, number: float) -> None:
+            self.kept = [number]
+
+    found = Computed()
+    found.rate = 1.0
+    return found
+
+
+HOLDERS: dict[str, Callable[[], Any]] = {
+    "an object": Plain,
+    "a dataclass": lambda: Record(1.0, [1.0, 2.0], abs),
+    "a dataclass with slots": lambda: Slots(1.0, [1.0, 2.0], abs),
+    "a class": class_of_its_own,
+    "a module of Python": python_module,
+    "a module of nn": Part,
+    "a namespace": lambda: types.SimpleNamespace(rate=1.0, rates=[1.0, 2.0], act=abs),
+    "a function": function_with_attributes,
+    "a property": with_property,
+}
+
+
+def read_rate(thing: Any, x: Any) -> Any:
+    return x * thing.rate
+
+
+def read_list(thing: Any, x: Any) -> Any:
+    return x * thing.rates[0] + len(thing.rates)
+
+
+def read_loop(thing: Any, x: Any) -> Any:
+    for rate in thing.rates:
+        x = x * rate
+    return x
+
+
+def read_function(thing: Any, x: Any) -> Any:
+    return x * thing.act(-2.0)
+
+
+CHANGES: dict[str, tuple[Callable[[Any, Any], Any], Callable[[Any], Any]]] = {
+    "a number": (read_rate, lambda t: setattr(t, "rate", 5.0)),
+    "a Value in place of a number": (read_rate, lambda t: setattr(t, "rate", Value(5.0))),
+    "an item": (read_list, lambda t: t.rates.__setitem__(0, 7.0)),
+    "an item in a loop": (read_loop, lambda t: t.rates.__setitem__(1, 7.0)),
+    "one more item": (read_loop, lambda t: t.rates.append(3.0)),
+    "another list": (read_list, lambda t: setattr(t, "rates", [4.0])),
+    "another function": (read_function, lambda t: setattr(t, "act", math.cosh)),
+}
+
+
+def in_a_list(read: Callable, thing: Any) -> Callable[[Any], Any]:
+    things = [thing]
+    return lambda x: read(things[0], x)
+
+
+def in_a_dict(read: Callable, thing: Any) -> Callable[[Any], Any]:
+    things = {"it": thing}
+    return lambda x: read(things["it"], x)
+
+
+def in_another_object(read: Callable, thing: Any) -> Callable[[Any], Any]:
+    outer = types.SimpleNamespace(inner=types.SimpleNamespace(thing=thing))
+    return lambda x: read(outer.inner.thing, x)
+
+
+WAYS: dict[str, Callable[[Callable, Any], Callable[[Any], Any]]] = {
+    "enclosing": lambda read, thing: lambda x: read(thing, x),
+    "a default": lambda read, thing: lambda x, thing=thing: read(thing, x),
+    "bound by partial": functools.partial,
+    "in a list": in_a_list,
+    "in a dict": in_a_dict,
+    "in another object": in_another_object,
+    "a method": types.MethodType,
+}
+ALL = list(itertools.product(HOLDERS, CHANGES, WAYS))
+
+
+def after_a_change(function: Callable[[Any], Any], f: Any, calls: int = 8) -> tuple[int, int]:
+    """How many results were stale, and how many warnings there were; the last result is right."""
+    right, stale = function(Value(0.3)).data, 0
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        for _ in range(calls):
+            last = f(0.3).data
+            stale += not near(last, right)
+    assert near(last, right), (last, right)
+    assert all(each.category is RuntimeWarning for each in said)
+    return stale, len(said)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_change_is_missed_for_long_and_none_in_silence(way: str) -> None:
+    tried = 0
+    for holder, change, _ in (each for each in ALL if each[2] == way):
+        thing = HOLDERS[holder]()
+        read, alter = CHANGES[change]
+        function = WAYS[way](read, thing)
+        f = compiled(function)
+        assert near(f(0.3).data, function(Value(0.3)).data)
+        alter(thing)
+        stale, said = after_a_change(function, f)
+        assert bool(stale) <= bool(said), (holder, change)
+        tried += 1
+    assert tried == len(HOLDERS) * len(CHANGES)
+
+
+SEEN_AT_ONCE: dict[str, Callable[[], tuple[Callable[[Any], Any], Callable[[], Any]]]] = {}
+
+
+def seen(make: Callable[[], tuple[Callable[[Any], Any], Callable[[], Any]]]) -> Any:
+    SEEN_AT_ONCE[make.__name__.replace("_", " ")] = make
+    return make
+
+
+@seen
+def an_attribute() -> Any:
+    thing = Plain()
+    return lambda x: x * thing.rate, lambda: setattr(thing, "rate", 5.0)
+
+
+@seen
+def an_attribute_of_a_class() -> Any:
+    kind = class_of_its_own()
+    return lambda x: x * kind.rate, lambda: setattr(kind, "rate", 5.0)
+
+
+@seen
+def an_attribute_of_a_module_in_python() -> Any:
+    config = python_module()
+    return lambda x: x * config.rate, lambda: setattr(config, "rate", 5.0)
+
+
+@seen
+def an_attribute_that_the_class_had() -> Any:
+    thing = Plain()
+    return lambda x: x * thing.rate, lambda: setattr(thing, "rate", True)
+
+
+@seen
+def an_attribute_in_slots() -> Any:
+    slots = Slots()
+    return lambda x: x * slots.rate, lambda: setattr(slots, "rate", 5.0)
+
+
+@seen
+def an_entry_of_a_dict() -> Any:
+    settings = {"model": {"rate": 1.0}}
+    return (
+        lambda x: x * settings["model"]["rate"],
+        lambda: settings["model"].update(rate=5.0),
+    )
+
+
+@seen
+def a_property() -> Any:
+    thing = with_property()
+    return lambda x: x * thing.rate, lambda: setattr(thing, "rate", 5.0)
+
+
+@seen
+def what_a_helper_reads() -> Any:
+    rate = 1.0
+
+    def helper(x: Any) -> Any:
+        return x * rate
+
+    def change() -> None:
+        nonlocal rate
+        rate = 5.0
+
+    return lambda x: helper(x) * 1.0, change
+
+
+@seen
+def an_item_of_a_list() -> Any:
+    rates = [1.0, 2.0]
+    return lambda x: x * rates[1], lambda: rates.__setitem__(1, 5.0)
+
+
+@seen
+def a_method_of_a_class_in_a_notebook() -> Any:
+    class Line:
+        def slope(self, x: Any) -> Any:
+            return x * 2.0
+
+    line = Line()
+    return lambda x: line.slope(x) * 1.0, lambda: setattr(Line, "slope", lambda self, x: x * 5.0)
+
+
+@seen
+def a_flag_of_a_module() -> Any:
+    class Halved(Module):
+        def forward(self, x: Any) -> Any:
+            return x * 0.5 if self.training else x
+
+    model = Sequential(Halved())
+    return lambda x: model(x) * 1.0, model.eval
+
+
+@seen
+def a_rate_of_a_module_in_a_dict_of_modules() -> Any:
+    class Scaled(Module):
+        def __init__(self) -> None:
+            self.rate = 2.0
+
+        def forward(self, x: Any) -> Any:
+            return x * self.rate
+
+    parts = {"first": [Scaled()]}
+    return (
+        lambda x: sum(part(x) for part in parts["first"]),
+        lambda: setattr(parts["first"][0], "rate", 5.0),
+    )
+
+
+@seen
+def the_first_layer_of_an_empty_list() -> Any:
+    class Grows(Module):
+        def __init__(self) -> None:
+            self.extra: list[Any] = []
+
+        def forward(self, x: Any) -> Any:
+            for layer in self.extra:
+                x = layer([x])
+            return x * 2.0
+
+    model = Grows()
+    model.extra.append(Neuron(1, seed=0))
+    return model, lambda: model.extra.append(Neuron(1, seed=1))
+
+
+@seen
+def a_layer_that_is_replaced() -> Any:
+    model = MLP(1, [2, 1], seed=0)
+    return lambda x: model([x]), lambda: model.layers.__setitem__(0, Layer(1, 2, seed=5))
+
+
+@seen
+def a_weight_in_a_list() -> Any:
+    model = Neuron(1, seed=0)
+    return lambda x: model([x]), lambda: model.w.__setitem__(0, Value(9.0))
+
+
+@seen
+def an_attribute_of_an_argument_that_is_bound() -> Any:
+    class Trainer:
+        rate = 1.0
+
+        def loss(self, x: Any) -> Any:
+            return x * self.rate
+
+    trainer = Trainer()
+    return trainer.loss, lambda: setattr(trainer, "rate", 5.0)
+
+
+@seen
+def an_attribute_of_the_class_of_a_classmethod() -> Any:
+    class Trainer:
+        rate = 1.0
+
+        @classmethod
+        def loss(cls, x: Any) -> Any:
+            return x * cls.rate
+
+    return Trainer.loss, lambda: setattr(Trainer, "rate", 5.0)
+
+
+@pytest.mark.parametrize("name", SEEN_AT_ONCE)
+def test_what_is_ordinary_is_seen_at_once_and_without_a_warning(name: str) -> None:
+    function, change = SEEN_AT_ONCE[name]()
+    f = compiled(function)
+    before = f(0.3).data
+    change()
+    assert after_a_change(function, f) == (0, 0)
+    assert f(0.3).data != before or name == "an attribute that the class had"
+
+
+def test_an_object_that_is_an_argument_is_looked_at_too() -> None:
+    f = compiled(lambda settings, x: x * settings.rate)
+    settings = Plain()
+    assert f(settings, 2.0).data == 2.0
+    settings.rate = 5.0
+    assert f(settings, 2.0).data == 10.0
+    assert f(x=2.0, settings=settings).data == 10.0
+    settings.rate = 6.0
+    assert f(x=2.0, settings=settings).data == 12.0
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_changes_are_never_missed_in_silence(seed: int) -> None:
+    """A model, its settings and lists, changed at random places and times."""
+    generator = random.Random(seed)
+    model = MLP(1, [2, 2, 1], seed=seed)
+    settings, rates, table = Plain(), [1.0, 2.0], {"power": 2}
+    first, second = model.layers[0].neurons[0], model.layers[1].neurons[0]
+
+    def function(x: Any) -> Any:
+        y = model([x * settings.rate]) * rates[0]
+        for rate in rates:
+            y = y + rate
+        return y ** table["power"]
+
+    def number() -> float:
+        return generator.uniform(0.5, 2.0)
+
+    bends = [engine.tanh, engine.sin, engine.softplus]
+    changes: list[Callable[[], Any]] = [
+        lambda: setattr(settings, "rate", number()),
+        lambda: rates.__setitem__(generator.randrange(len(rates)), number()),
+        lambda: rates.append(number()),
+        lambda: table.update(power=generator.choice([1, 2, 3])),
+        lambda: model.layers.__setitem__(2, Layer(2, 1, seed=generator.randrange(99))),
+        lambda: setattr(second, "b", Value(number())),
+        lambda: setattr(second, "activation", generator.choice(bends)),
+        lambda: first.w.__setitem__(0, Value(number())),
+        lambda: model.train(generator.random() < 0.5),
+    ]
+    f = compiled(function)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        for _ in range(120):
+            if generator.random() < 0.15:
+                generator.choice(changes)()
+            x = generator.uniform(-1.0, 1.0)
+            f(x) if generator.random() < 0.5 else f.over([x])
+        right = function(Value(0.5)).data
+        warned, is_stale = len(said), not near(f(0.5).data, right, 1e-9)
+        for _ in range(130):  # until the next audit has come, if something is stale
+            f(0.5), f.over([0.5])
+    assert is_stale <= (len(said) > warned)
+    assert near(f(0.5).data, right, 1e-9)
+    assert near(f.over([0.5]).data, right, 1e-9)
+    for each in said:
+        assert "reads beside its arguments has changed" in str(each.message)
+
+
+# The audit itself.
+
+
+def hidden(rates: list[float]) -> Callable[[Any], Any]:
+    """What reads a list in a way that is not looked at."""
+
+    def function(x: Any) -> Any:
+        for rate in rates:
+            x = x * rate
+        return x
+
+    return function
+
+
+def test_a_warning_names_the_function_both_numbers_the_call_and_the_remedies() -> None:
+    rates = [2.0]
+    f = compiled(hidden(rates))
+    assert [f(1.0).data for _ in range(5)] == [2.0] * 5
+    rates[0] = 7.0
+    assert [f(1.0).data for _ in range(2)] == [2.0] * 2
+    said = r"function gave 2 compiled, and 7 as it is written.*since call 4.*argument.*reset\(\)"
+    with pytest.warns(RuntimeWarning, match=said) as caught:
+        assert f(1.0).data == 7.0
+    assert caught[0].filename == __file__
+    assert [f(1.0).data for _ in range(20)] == [7.0] * 20
+
+
+def batch_mean(f: Any) -> float:
+    return float(f.over(X).data)
+
+
+def mapped(f: Any) -> float:
+    return float(f.map(X).mean())
+
+
+def by_array(f: Any) -> float:
+    return float(f.value_and_grad([])([], X)[0])
+
+
+def by_torch(f: Any) -> float:
+    torch = pytest.importorskip("torch")
+    empty = torch.zeros(0, dtype=torch.float64)
+    return float(f.value_and_grad([], namespace=torch)(empty, torch.tensor(X))[0])
+
+
+BATCHES = [
+    *(batch_mean, mapped, by_array),
+    pytest.param(by_torch, marks=pytest.mark.needs("torch")),
+]
+
+
+@pytest.mark.parametrize("way", BATCHES)
+def test_batches_are_audited_on_a_sample(way: Callable[[Any], float]) -> None:
+    rates = [2.0]
+    f = compiled(hidden(rates))
+    assert near(way(f), 0.4)
+    rates[0] = 7.0
+    with pytest.warns(RuntimeWarning, match="compiled, and"):
+        assert near(way(f), 1.4)
+    assert near(way(f), 1.4)
+
+
+def test_the_gradient_of_an_audited_call_is_that_of_what_is_recorded_anew() -> None:
+    rates, w = [2.0], Value(3.0)
+    f = compiled(lambda x: functools.reduce(lambda y, rate: y * rate, rates, w * x))
+    f(1.0)
+    rates[0] = 7.0
+    with pytest.warns(RuntimeWarning):
+        y = f(2.0)
+    y.backward()
+    assert (y.data, w.grad) == (42.0, 14.0)
+
+
+def counted_runs(function: Callable[..., Any], **options: Any) -> tuple[Any, list[int]]:
+    runs: list[int] = []
+
+    def counting(*arguments: Any) -> Any:
+        runs.append(1)
+        return function(*arguments)
+
+    return compiled(counting, **options), runs
+
+
+def test_audits_come_ever_more_rarely() -> None:
+    f, runs = counted_runs(lambda x: x * 2.0)
+    for _ in range(1024):
+        f(1.0)
+    assert len(runs) == 1 + 10  # recorded once, and audited at calls 2, 4, ... 1024
+    g, runs = counted_runs(lambda x: x * 2.0)
+    for _ in range(64):
+        g.over(X)
+    assert len(runs) == 1 + 6
+
+
+def test_an_audit_that_takes_long_waits_until_it_is_a_small_share() -> None:
+
+    def slow(x: Any) -> Any:
+        end = time.thread_time() + 0.05
+        while time.thread_time() < end:
+            pass
+        return x * 2.0
+
+    f, runs = counted_runs(slow)
+    for _ in range(64):
+        f(1.0)
+    assert len(runs) == 1
+    case = f._cache.cases()[0]
+    case.seconds = 1.5  # as if the program had run for so long
+    for _ in range(64):
+        f(1.0)
+    assert len(runs) == 2  # a second one would come to more than a twentieth of it
+
+
+def test_without_audits_nothing_is_run_again() -> None:
+    f, runs = counted_runs(lambda x: x * 2.0, audit=False)
+    for _ in range(100):
+        f(1.0)
+    assert len(runs) == 1
+    assert f.check(1.0)
+    assert len(runs) == 2
+
+
+def test_check_and_reset() -> None:
+    rates = [2.0]
+    f = compiled(hidden(rates), audit=False)
+    assert f(1.0).data == 2.0
+    assert f.check(1.0)
+    rates[0] = 7.0
+    assert f(1.0).data == 2.0  # nobody looked
+    with pytest.warns(RuntimeWarning, match="gave 2 compiled, and 7"):
+        assert not f.check(1.0)
+    assert f(1.0).data == 7.0
+    rates[0] = 9.0
+    f.reset()
+    assert f(1.0).data == 9.0
+    assert "nothing is recorded yet" in compiled(hidden(rates)).report()
+
+
+def test_fit_audits_before_the_first_step_of_an_epoch() -> None:
+    epochs = []
+
+    class Growing(Module):
+        def __init__(self) -> None:
+            self.w, self.rates = Value(1.0), [1.0]
+
+        def forward(self, x: Any) -> Any:
+            for rate in self.rates:
+                x = x * rate
+            return self.w * x[0]
+
+    def run(is_compiled: bool) -> list[float]:
+        model = Growing()
+
+        def callback(history: Any) -> None:
+            epochs.append(1)
+            if len(history["loss"]) == 3:
+                model.rates[0] = 0.5
+
+        options = {"callbacks": callback, "epochs": 6, "health": False, "seed": 0}
+        data = np.arange(8.0).reshape(-1, 1) / 8.0
+        return fit(
+            model, mse, data, data[:, 0], batch_size=4, compiled=is_compiled, **options
+        )["loss"]  # fmt: skip
+
+    with pytest.warns(RuntimeWarning, match="reads beside its arguments has changed"):
+        found = run(True)
+    assert found == pytest.approx(run(False), rel=1e-9)
+    assert len(epochs) == 12
+
+
+# What does not depend on its arguments alone.
+
+
+def test_random_numbers_are_told_and_the_function_runs_as_it_is_written() -> None:
+    generator = random.Random(0)
+    f = compiled(lambda x: x * generator.random())
+    f(1.0)
+    with pytest.warns(RuntimeWarning, match="does not depend on its arguments alone"):
+        f(1.0)
+    expected = copy.copy(generator)
+    expected.setstate(generator.getstate())
+    assert [f(1.0).data for _ in range(3)] == [expected.random() for _ in range(3)]
+    assert near(f.over([1.0, 1.0], reduction="sum").data, expected.random() + expected.random())
+    assert f.map([1.0]).tolist() == [expected.random()]
+    assert "runs as written" in f.report()
+    with pytest.raises(CompilationError, match=r"runs as it is written only.*reset\(\)"):
+        f.value_and_grad([])([], [1.0])
+    f.reset()
+    assert f(1.0).data == expected.random()
+
+
+def test_which_of_two_values_it_is_given_decides() -> None:
+    w = Value(2.0)
+    f = compiled(lambda x: 2 * x if x is w else 3 * x)
+    assert f(Value(2.0)).data == 6.0
+    with pytest.warns(RuntimeWarning, match="alone"):
+        y = f(w)
+    y.backward()
+    assert (y.data, w.grad) == (4.0, 2.0)
+
+
+def test_what_rounding_makes_of_sums_is_no_change() -> None:
+    """Terms that cancel leave what only the order of the sum decides."""
+    generator = random.Random(0)
+    numbers = [generator.uniform(-1e8, 1e8) for _ in range(60)]
+    terms = [*numbers, *[-x for x in numbers], 1e-9]
+    f = compiled(lambda x: sum(x * term for term in terms))
+    for i in range(20):
+        f(0.1 * i + 0.3)
+    assert len(f.recordings) == 1
+
+
+def test_hard_places_are_no_change() -> None:
+    f = compiled(lambda x: engine.log(x) * 1.0)
+    for x in (1.0, -1.0, 0.0, math.inf, math.nan, 2.0, -math.inf, -2.0):
+        assert near(f(x).data, engine.log(Value(x)).data)
+
+
+def test_what_an_audit_does_besides_leaves_no_trace() -> None:
+    f, runs = counted_runs(lambda x, y: x * y)
+    x = Value(3.0)
+    for _ in range(4):
+        y = f(x, 2.0)
+    y.backward()
+    assert (x.grad, len(runs)) == (2.0, 3)
+    assert y.parents == (x,)
+
+
+def test_compiled_functions_inside_are_audited_as_they_are_written() -> None:
+    rates = [2.0]
+    inner = compiled(hidden(rates))
+    f = compiled(lambda x: inner(x) + 1.0)
+    assert [f(1.0).data, inner(1.0).data] == [3.0, 2.0]
+    rates[0] = 7.0
+    with pytest.warns(RuntimeWarning, match="gave 3 compiled, and 8"):
+        assert f(1.0).data == 8.0
+
+
+def test_attributes_that_did_not_matter_lead_to_no_other_program() -> None:
+    class Counting(Module):
+        def __init__(self) -> None:
+            self.w, self.calls, self.last = Value(2.0), 0, None
+
+        def forward(self, x: Any) -> Any:
+            self.calls += 1
+            return self.w * x
+
+    model = Counting()
+    f = compiled(lambda x: model(x) * 1.0)
+    for i in range(30):
+        model.last = i
+        assert f(3.0).data == 6.0
+    assert len(f.recordings) == 1
+
+
+def test_train_and_eval_keep_their_recordings() -> None:
+    class Halved(Module):
+        def forward(self, x: Any) -> Any:
+            return x * 0.5 if self.training else x
+
+    model = Sequential(Neuron(1, seed=0), Halved())
+    runs: list[int] = []
+    f = compiled(lambda x: runs.append(1) or model(x), audit=False)
+    for _ in range(5):
+        for mode in (model.train, model.eval):
+            mode()
+            f([1.0])
+    assert (len(f.recordings), len(runs)) == (2, 2)
+
+
+# Others at the same time, and what cannot be repeated.
+
+
+def test_two_threads_call_at_once() -> None:
+    model = MLP(2, [4, 1], seed=0)
+    f = compiled(lambda x: model(x) ** 2 if x[0] > 0 else model(x))
+    rows = np.random.default_rng(0).normal(size=(40, 2)).tolist()
+    expected = [f.function(list(map(Value, row))).data for row in rows]
+    found: dict[int, list[float]] = {}
+
+    def run(number: int) -> None:
+        found[number] = [f(row).data for _ in range(5) for row in rows]
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for results in found.values():
+        assert all(map(near, expected * 5, results))
+
+
+def in_a_thread(function: Callable[[], Any]) -> Any:
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(function()))
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+@pytest.mark.parametrize("what", ["a parameter", "an argument"])
+def test_work_that_is_given_to_a_thread_is_refused(what: str) -> None:
+    w = Value(2.0)
+    function = {
+        "a parameter": lambda x: x * in_a_thread(lambda: w * 3.0),
+        "an argument": lambda x: w * in_a_thread(lambda: x * 3.0),
+    }[what]
+    f = compiled(function)
+    for call in (f, f.over, f.map, f.value_and_grad([w])):
+        with pytest.raises(CompilationError, match=r"reads 6.*in another thread"):
+            call([2.0], [2.0]) if "Evaluation" in type(call).__name__ else call(
+                2.0 if call is f else [2.0]
+            )
+
+
+def test_what_was_computed_before_is_captured() -> None:
+    w = Value(2.0)
+    before = w * 5.0
+    f = compiled(lambda x: x * before)
+    y = f(3.0)
+    y.backward()
+    assert (y.data, w.grad) == (30.0, 15.0)
+
+
+def test_numbers_read_in_a_thread_are_found_by_the_audit() -> None:
+    weights = [Value(2.0)]
+    f = compiled(lambda x: x * in_a_thread(lambda: sum(w.data for w in weights)))
+    assert f(1.0).data == 2.0
+    weights[0].data = 5.0
+    with pytest.warns(RuntimeWarning, match="gave 2 compiled, and 5"):
+        assert f(1.0).data == 5.0
+
+
+def test_trap_inside_is_open_in_every_call() -> None:
+    w = Value(2.0)
+
+    @compiled
+    def f(x: Any) -> Any:
+        with trap():
+            return (w * x).log()
+
+    y = f(1.0)
+    y.backward()
+    assert near(y.data, math.log(2.0))
+    assert w.grad == 0.5
+    for call in (lambda: f(-1.0), lambda: f.over([1.0, -1.0], reduction="none")):
+        with pytest.raises(engine.NonFiniteError, match=r"log\(-2\) is nan"):
+            call()
+    with pytest.raises(CompilationError, match="trap"):
+        f.value_and_grad([w])([2.0], [1.0])
+
+
+def test_value_and_grad_touches_no_value_even_where_it_compares() -> None:
+    w, seen_by_others = Value(1.0), []
+
+    def bend(x: Any) -> Any:
+        y = w * x
+        seen_by_others.append(in_a_thread(lambda: w.data))
+        return y * 10.0 if y < 0 else y
+
+    evaluate = compiled(bend).value_and_grad([w])
+    for number in (-2.0, 3.0, -4.0, 5.0):
+        assert evaluate([number], [1.0])[0] == (number * 10.0 if number < 0 else number)
+    assert set(seen_by_others) == {1.0}
