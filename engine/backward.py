@@ -188,13 +188,24 @@ def backward(root: Value, gradient: float = 1.0, **foreign: Any) -> None:
     write_gradients(order, found)
 
 
+class Leaves(tuple[Value, ...]):
+    """Operands that are leaves, each of them once: a leaf stays one, so nobody looks again."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def if_so(operands: tuple[Value, ...]) -> tuple[Value, ...]:
+        """The operands as leaves if they all are; else as they are."""
+        are_leaves = [operand.partials for operand in operands].count(()) == len(operands)
+        return Leaves(operands) if are_leaves and len(set(operands)) == len(operands) else operands
+
+
 def _is_wide(root: Value) -> bool:
     """Whether the graph is one node with many leaves, as that of a compiled function is."""
     operands = root._operands
     if len(operands) < _MANY or None in root.partials:
         return False
-    are_leaves = [operand.partials for operand in operands].count(()) == len(operands)
-    return are_leaves and len(set(operands)) == len(operands)
+    return type(operands) is Leaves or type(Leaves.if_so(operands)) is Leaves
 
 
 _MANY = 16

@@ -142,7 +142,7 @@ class Value(Refusals, Numeric):
     def data(self, number: Any) -> None:
         if watching:
             tell_used("sets .data of", self)
-        self._number = number if type(number) is float else _stored(number, "v.data")
+        self._number = number if number.__class__ is float else _stored(number, "v.data")
 
     @property
     def grad(self) -> float:
@@ -155,7 +155,7 @@ class Value(Refusals, Numeric):
     def grad(self, number: Any) -> None:
         if watching:
             tell_used("sets .grad of", self)
-        is_gradient = type(number) is float or number is NOT_COMPUTED
+        is_gradient = number.__class__ is float or number is NOT_COMPUTED
         self._grad = number if is_gradient else _stored(number, "v.grad")
 
     @property

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from glassgrad.engine.backward import Leaves
 from glassgrad.engine.compile.arguments import Arguments, rebuilt
 from glassgrad.engine.compile.contents import Contents
 from glassgrad.engine.compile.outputs import outputs_of
@@ -113,7 +114,7 @@ class Recording:
         """The captured Values in the order of a program."""
         if program not in self._values:
             order = program.orders["captured"].tolist()
-            self._values[program] = tuple([self.captured[i] for i in order])
+            self._values[program] = Leaves.if_so(tuple([self.captured[i] for i in order]))
         return self._values[program]
 
     def numbers(self, program: Program) -> Any:
