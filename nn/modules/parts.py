@@ -66,7 +66,7 @@ def walk(
     Args:
         root: where to begin; it is not listed itself.
         deep: whether to look into the holders that are found.
-        seen: where to put all that was looked at, by its `id`.
+        seen: where to put all that was come by, by its `id`; without the root.
 
     >>> from glassgrad import Layer
     >>> from glassgrad.nn.modules.parts import walk
@@ -74,11 +74,10 @@ def walk(
     ['neurons.0', 'neurons.1']
     """
     seen = {} if seen is None else seen  # keeps them alive, so that no id is used twice
-    seen[id(root)] = root
     stack = _parts(root, "")[::-1]
     while stack:
         path, part = stack.pop()
-        if id(part) in seen:
+        if id(part) in seen or part is root:
             continue
         seen[id(part)] = part
         if isinstance(part, Value):
@@ -122,22 +121,26 @@ class Found:
 
     def __init__(self, root: Holder) -> None:
         seen: dict[int, Any] = {}
-        parts = list(walk(root, seen=seen))
-        self.holders = [part for _, part in parts if isinstance(part, Holder)]
-        self.parameters = [part for _, part in parts if is_parameter(part)]
-        self.twice = _first_twice([name for name, part in parts if is_parameter(part)])
-        # A Value with a graph behind it becomes a parameter when that is released.
-        self._others = [x for _, x in parts if isinstance(x, Value) and not is_parameter(x)]
+        named, self.holders = list[tuple[str, Value]](), list[Holder]()
+        self._others: list[Value] = []  # one becomes a parameter when its graph is released
+        for path, part in walk(root, seen=seen):
+            if isinstance(part, Holder):
+                self.holders.append(part)
+            elif is_parameter(part):
+                named.append((path, part))
+            else:
+                self._others.append(part)
+        self.parameters = [parameter for _, parameter in named]
+        self.twice = _first_twice([name for name, _ in named])
         self._named: list[tuple[str, Value]] | None = None  # names take more room than parameters
-        del seen[id(root)]  # it keeps this, and this must not keep it
-        things = list(seen.values())
-        self._lists = [x for x in things if type(x) is list]
-        self._dicts = [x for x in things if type(x) is dict]
-        self._arrays = [x for x in things if isinstance(x, np.ndarray) and x.dtype == object]
+        containers = [x for x in seen.values() if isinstance(x, (list, dict, tuple, np.ndarray))]
+        self._lists = [x for x in containers if type(x) is list]
+        self._dicts = [x for x in containers if type(x) is dict]
+        self._arrays = [x for x in containers if isinstance(x, np.ndarray) and x.dtype == object]
         self._sizes, contents = self._looked_into(root)
         self._contents = list(contents)  # they stay alive, so that their addresses are theirs
         self._root, self._addresses = id(root), _addresses(self._contents)
-        self._is_comparable, self._is_sure = all(map(_is_comparable, things)), False
+        self._is_comparable, self._is_sure = all(map(_is_comparable, containers)), False
 
     @staticmethod
     def below(root: Holder) -> Found:
@@ -190,18 +193,19 @@ def _addresses(things: Iterable[Any]) -> bytes:
     return np.fromiter(things, object).tobytes()
 
 
-def _is_comparable(thing: Any) -> bool:
-    """Whether something is looked through in the way of its type, and not in one of its own."""
-    if isinstance(thing, tuple):
-        return type(thing).__iter__ is tuple.__iter__
-    if isinstance(thing, np.ndarray):
-        return type(thing) is np.ndarray or thing.dtype != object
-    return type(thing) in (list, dict) or not isinstance(thing, (list, dict))
+def _is_comparable(container: Any) -> bool:
+    """Whether it is looked through in the way of its type, and not in one of its own."""
+    if isinstance(container, tuple):
+        return type(container).__iter__ is tuple.__iter__
+    if isinstance(container, np.ndarray):
+        return type(container) is np.ndarray or container.dtype != object
+    return type(container) in (list, dict)
 
 
 def _first_twice(names: list[str]) -> str | None:
-    counts = Counter(names)
-    return next((name for name, count in counts.items() if count > 1), None)
+    if len(set(names)) == len(names):
+        return None
+    return next(name for name, count in Counter(names).items() if count > 1)
 
 
 def path_inside(root: Holder, part: Holder) -> str | None:
