@@ -8,7 +8,7 @@ are in `gradient.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import filterfalse
 from math import isfinite
 from operator import attrgetter
@@ -172,8 +172,12 @@ def backward(root: Value, gradient: float = 1.0, **foreign: Any) -> None:
         raise ValueError(misuse.backward_of_constant(name(root)))
     tell_used("calls backward() of", root)
     # A Value is a key by identity.
-    gradients = {root: real(scalar_of(gradient), "backward(gradient=...)")}
+    upstream = real(scalar_of(gradient), "backward(gradient=...)")
     observers = current().observers
+    if not observers and isfinite(upstream) and _is_wide(root):
+        _send_to_leaves(root, upstream)
+        return
+    gradients = {root: upstream}
     order = order_of(root)
     sweep(order, gradients, observers=observers)
     # A node without a gradient is behind edges that carry none, as a branch not chosen.
@@ -182,6 +186,37 @@ def backward(root: Value, gradient: float = 1.0, **foreign: Any) -> None:
         if not node._operands:
             found[i] = _accumulated(node, found[i], observers)
     write_gradients(order, found)
+
+
+class Leaves(tuple[Value, ...]):
+    """Operands that are leaves, each of them once: a leaf stays one, so nobody looks again."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def if_so(operands: tuple[Value, ...]) -> tuple[Value, ...]:
+        """The operands as leaves if they all are; else as they are."""
+        are_leaves = [operand.partials for operand in operands].count(()) == len(operands)
+        return Leaves(operands) if are_leaves and len(set(operands)) == len(operands) else operands
+
+
+def _is_wide(root: Value) -> bool:
+    """Whether the graph is one node with many leaves, as that of a compiled function is."""
+    operands = root._operands
+    if len(operands) < _MANY or None in root.partials:
+        return False
+    return type(operands) is Leaves or type(Leaves.if_so(operands)) is Leaves
+
+
+_MANY = 16
+"""From so many leaves on it is faster to look whether all operands are."""
+
+
+def _send_to_leaves(root: Value, upstream: float) -> None:
+    """What `sweep` comes to where each leaf gets a single contribution: there is no order."""
+    pairs: Iterable[tuple[Value, Any]] = zip(root._operands, root.partials)
+    found = [leaf._grad + upstream * partial for leaf, partial in pairs]
+    write_gradients([root, *root._operands], [upstream, *found])
 
 
 def _accumulated(leaf: Value, new: float, observers: Sequence[Observer]) -> float:

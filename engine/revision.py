@@ -7,6 +7,8 @@ count is the same, nothing of that kind has changed.
 
 from __future__ import annotations
 
+from itertools import count
+
 
 class Structure:
     """The count.
@@ -15,10 +17,15 @@ class Structure:
         revision: how many changes there have been.
     """
 
-    __slots__ = ("revision",)
+    __slots__ = ("_counter", "revision")
 
     def __init__(self) -> None:
+        self._counter = count(1)
         self.revision = 0
+
+    def count_up(self) -> None:
+        """Say that something has changed; of two threads at once, each sets another count."""
+        self.revision = next(self._counter)
 
 
 STRUCTURE = Structure()

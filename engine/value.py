@@ -142,7 +142,7 @@ class Value(Refusals, Numeric):
     def data(self, number: Any) -> None:
         if watching:
             tell_used("sets .data of", self)
-        self._number = number if type(number) is float else _stored(number, "v.data")
+        self._number = number if number.__class__ is float else _stored(number, "v.data")
 
     @property
     def grad(self) -> float:
@@ -155,7 +155,7 @@ class Value(Refusals, Numeric):
     def grad(self, number: Any) -> None:
         if watching:
             tell_used("sets .grad of", self)
-        is_gradient = type(number) is float or number is NOT_COMPUTED
+        is_gradient = number.__class__ is float or number is NOT_COMPUTED
         self._grad = number if is_gradient else _stored(number, "v.grad")
 
     @property
@@ -301,10 +301,19 @@ def number_of(operand: Value | float) -> float:
     return operand._number if isinstance(operand, Value) else operand
 
 
-def write_gradients(nodes: Iterable[Value], gradients: Iterable[float]) -> None:
-    """Set `.grad` of many nodes: all or none, since no Ctrl-C comes in between."""
-    # for node, gradient in zip(nodes, gradients): node._grad = gradient
-    deque(map(_set_gradient, nodes, gradients), maxlen=0)
+def write_gradients(nodes: Sequence[Value], gradients: Iterable[float]) -> None:
+    """Set `.grad` of many nodes, all or none, also when Ctrl-C comes in between.
+
+    Args:
+        nodes: Values alone.
+        gradients: as many floats, or a number `repeat`ed.
+    """
+    try:
+        for node, gradient in zip(nodes, gradients):  # twice as fast as `deque(map(...))`
+            node._grad = gradient
+    except BaseException:
+        deque(map(_set_gradient, nodes, gradients), maxlen=0)  # nothing comes in between here
+        raise
 
 
 _set_gradient = vars(Value)["_grad"].__set__

@@ -157,12 +157,8 @@ def clear_grad(values: Sequence[Value]) -> None:
 
 
 def _set_all_gradients(values: Sequence[Value], gradient: float) -> None:
-    if watching:  # they may refuse it, before anything is set
-        _check_settable("grad", values)
-    try:
-        write_gradients(values, repeat(gradient))
-    except TypeError:
-        raise _foreign(values) from None
+    _check_settable("grad", values)
+    write_gradients(values, repeat(gradient))
 
 
 def write_data(values: Sequence[Value], numbers: list[float]) -> None:
@@ -211,7 +207,8 @@ def _array(numbers: list[float]) -> Vector:
 
 
 def _check_settable(attribute: str, values: Sequence[Any]) -> None:
-    if not set(map(type, values)) <= {Value} and not all(isinstance(v, Value) for v in values):
+    are_values = [*map(type, values)].count(Value) == len(values)
+    if not are_values and not all(isinstance(v, Value) for v in values):
         raise _foreign(values)
     _tell_used(f"sets .{attribute} of", values)
 

@@ -12,7 +12,9 @@ import math
 import operator
 import pickle
 import statistics
+import struct
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from decimal import Decimal
 from fractions import Fraction
 
@@ -24,9 +26,11 @@ from glassgrad import (
     ChangedDataError,
     Value,
     engine,
+    forget,
     grad,
     no_grad,
 )
+from glassgrad.engine.context import Observer, observing
 
 inf, nan = math.inf, math.nan
 
@@ -293,6 +297,44 @@ def test_backward_twice_accumulates_in_leaves_and_starts_anew_inside() -> None:
     assert (x.grad, square.grad) == (27.0, 3.0)
     y.backward()
     assert (x.grad, square.grad) == (54.0, 3.0)
+
+
+WIDE = {
+    "leaves": lambda v: engine.dot(v[:12], v[12:]),
+    "zeros": engine.prod,
+    "one of many": engine.max,
+    "a leaf twice": lambda v: engine.dot(v[:12], [v[0], *v[12:23]]),
+    "a node": lambda v: engine.sum([*v, v[0] * v[1]]),
+    "numbers": lambda v: engine.dot(v, [0.0, -0.0, 2.0] * 8),
+    "a constant": lambda v: engine.sum([*v, v[3].detach()]),
+    "few": lambda v: engine.sum(v[:3]),
+}
+"""Graphs of one node with many leaves, which take a short way, and such as nearly are one."""
+
+
+@pytest.mark.parametrize("upstream", [1.0, -2.5, 0.0, -0.0, 5e-324, inf, -inf, nan])
+@pytest.mark.parametrize("graph", WIDE)
+def test_one_node_with_many_leaves_gets_the_bits_of_any_graph(graph: str, upstream: float) -> None:
+    found = []
+    for observers in ((), (Observer(),)):
+        values = [Value(0.1 * i - 1.0) for i in range(24)]
+        values[1].grad, values[2].grad, values[3].grad = 0.0, -0.0, 3.0
+        root = WIDE[graph](values)
+        with observing("backward", observers[0]) if observers else nullcontext():
+            root.backward(upstream)
+            root.backward(upstream)
+        found.append([struct.pack("d", v.grad) + str(v.grad).encode() for v in (root, *values)])
+    assert found[0] == found[1]
+
+
+def test_a_leaf_among_many_whose_graph_was_released_is_refused() -> None:
+    released = Value(1.0) * Value(2.0)
+    leaves = [Value(1.0) for _ in range(20)]
+    root = engine.sum([*leaves, released])
+    forget(root.parents[-1] + 0.0)
+    with pytest.raises(ValueError, match="released"):
+        root.backward()
+    assert all(leaf.grad is NOT_COMPUTED for leaf in leaves)
 
 
 def test_data_changed_between_forward_and_backward() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from glassgrad.engine.backward import Leaves
 from glassgrad.engine.compile.arguments import Integer, is_whole, rebuilt
 from glassgrad.engine.compile.outputs import one_value, outputs_of
 from glassgrad.engine.compile.passes import simplified
@@ -126,7 +127,7 @@ class Recording:
         """The captured Values in the order of a program."""
         if program not in self._values:
             order = program.orders["captured"].tolist()
-            self._values[program] = tuple([self.captured[i] for i in order])
+            self._values[program] = Leaves.if_so(tuple([self.captured[i] for i in order]))
         return self._values[program]
 
     def numbers(self, program: Program) -> Any:

@@ -181,7 +181,7 @@ def result_of(
                 leaves.append(nodes[place])
     given_numbers = [parent._number for parent in parents]
     operation = Replay(recording, program, leaves, known, given_numbers)
-    return _node(operation, data, parents, partials)
+    return _node(operation, data, tuple(parents), tuple(partials))
 
 
 def total_of(title: str, samples: int, parts: Sequence[Part]) -> Value:
@@ -217,9 +217,9 @@ def _total(title: str, samples: int) -> Total:
 
 
 def _node(
-    operation: Reduction, data: float, parents: Sequence[Value], partials: Sequence[float]
+    operation: Reduction, data: float, parents: tuple[Value, ...], partials: tuple[float, ...]
 ) -> Value:
     context = current()
     if not context.recording or not parents:
         return constant(data)
-    return node_of(operation, tuple(parents), data, tuple(partials), context, sys._getframe(1))
+    return node_of(operation, parents, data, partials, context, sys._getframe(1))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from glassgrad.nn.modules.module import Module
-from glassgrad.nn.modules.parts import walk
+from glassgrad.nn.modules.parts import Found
 
 
 def modules_of(model: Module) -> list[Module]:
@@ -17,7 +17,7 @@ def modules_of(model: Module) -> list[Module]:
     >>> modules_of(Neuron(1))
     [Neuron(1, tanh, 2 parameters)]
     """
-    return [model, *(part for _, part in walk(model) if isinstance(part, Module))]
+    return [model, *(part for part in Found.below(model).holders if isinstance(part, Module))]
 
 
 @contextmanager

@@ -12,15 +12,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glassgrad.engine import Value
+from glassgrad.engine import Value, zero_grad
 from glassgrad.engine.misuse import real
 from glassgrad.engine.provenance import is_ours
 from glassgrad.engine.revision import STRUCTURE
 from glassgrad.engine.text import describe, named, some_of
 from glassgrad.engine.tree import scalar_of
-from glassgrad.engine.value import is_parameter
 from glassgrad.nn.checks import true_or_false
-from glassgrad.nn.modules.parts import walk
+from glassgrad.nn.modules.parts import Found
 from glassgrad.nn.modules.remembered import Remembered, remembered
 from glassgrad.nn.modules.scoped import Scoped
 from glassgrad.nn.modules.tree import title, tree
@@ -53,7 +52,7 @@ class Module(Scoped):
     """
 
     _not_parts: tuple[str, ...] = (*Scoped._not_parts, "_built_with")
-    _not_copied: tuple[str, ...] = Scoped._not_parts
+    _not_copied: tuple[str, ...] = ("_memory",)
     """Attributes that no copy takes along; it does remember what the module was built with."""
     _built_with: Remembered
     training: bool
@@ -66,14 +65,6 @@ class Module(Scoped):
             module._built_with = remembered(arguments, options)
         module.training = True
         return module
-
-    def __setattr__(self, name: str, thing: Any) -> None:
-        STRUCTURE.revision += 1
-        object.__setattr__(self, name, thing)
-
-    def __delattr__(self, name: str) -> None:
-        STRUCTURE.revision += 1
-        object.__delattr__(self, name)
 
     def train(self, mode: bool = True) -> Self:
         """Say that the module, with all modules in it, is being trained; or not, as `eval` does.
@@ -92,7 +83,7 @@ class Module(Scoped):
         True
         """
         self.training = mode = true_or_false(mode, "train(mode=...)")
-        for _, part in walk(self):
+        for part in Found.below(self).holders:
             if isinstance(part, Module):
                 part.training = mode
         return self
@@ -116,17 +107,7 @@ class Module(Scoped):
         >>> [name for name, p in Neuron(2).named_parameters()]
         ['w.0', 'w.1', 'b']
         """
-        names = set()
-        for name, part in walk(self):
-            if not is_parameter(part):
-                continue
-            if name in names:
-                raise ValueError(
-                    f"Two parameters of {type(self).__name__} are named {name!r}. "
-                    "Rename a key of the dict that holds them."
-                )
-            names.add(name)
-            yield name, part
+        return iter(self._found().named(self))
 
     def parameters(self) -> list[Value]:
         """Every parameter once, in a stable order.
@@ -135,6 +116,8 @@ class Module(Scoped):
         >>> len(MLP(3, [4, 4, 1]).parameters())
         41
         """
+        if type(self).named_parameters is Module.named_parameters:
+            return self._found().parameters.copy()
         return [parameter for _, parameter in self.named_parameters()]
 
     def zero_grad(self) -> None:
@@ -146,8 +129,17 @@ class Module(Scoped):
         >>> n.b.grad
         0.0
         """
-        for parameter in self.parameters():
-            parameter.grad = 0.0
+        zero_grad(self.parameters())
+
+    def _found(self) -> Found:
+        """The parts below the module, if every parameter has a name of its own."""
+        found = Found.below(self)
+        if found.twice is None:
+            return found
+        raise ValueError(
+            f"Two parameters of {type(self).__name__} are named {found.twice!r}. "
+            "Rename a key of the dict that holds them."
+        )
 
     def state_dict(self) -> dict[str, float]:
         """The number of every parameter by name: all that training has changed.
@@ -251,6 +243,16 @@ class Module(Scoped):
         ''
         """
         return ""
+
+    def __setattr__(self, name: str, thing: Any) -> None:
+        is_new = name not in vars(self) or vars(self)[name] is not thing
+        super().__setattr__(name, thing)
+        if is_new:
+            STRUCTURE.count_up()
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        STRUCTURE.count_up()
 
     def __repr__(self) -> str:
         return tree(self)

@@ -1,27 +1,63 @@
 """What a module holds: the Values and modules among its attributes, each with its path.
 
 The path of attributes is the name of a parameter, "layers.0.neurons.1.w.0", and of a scope. So
-nothing has to be registered: whatever is assigned to an attribute is found.
+nothing has to be registered: whatever is assigned to an attribute is found. A training step asks
+for the parameters several times, so what a `walk` came by is remembered, in `Found`. A list can
+change without anybody being told; therefore all that was looked into is compared at each use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from itertools import chain
+from types import CodeType
 from typing import Any
 
 import numpy as np
 
 from glassgrad.engine import Value
+from glassgrad.engine.context import ORDINARY, Context, Scope
+from glassgrad.engine.value import is_parameter
+
+
+class Memory:
+    """What a holder remembers from one use to the next; no copy of it takes that along.
+
+    Attributes:
+        last_call: the context around its last call, the line of that, and the context inside it.
+        scopes: its scope inside each of the scopes that it was called in.
+        found: the parts below it, as they were when somebody asked last.
+    """
+
+    __slots__ = ("found", "last_call", "scopes")
+
+    def __init__(self) -> None:
+        self.last_call: tuple[Context | None, CodeType | None, int, Context]
+        self.last_call = (None, None, -1, ORDINARY)
+        self.scopes: dict[Scope | None, Scope] = {}
+        self.found: Found | None = None
+
+    def __reduce__(self) -> Any:
+        """That of a copy is empty, also where a class of the user's own copies all attributes."""
+        return Memory, ()
 
 
 class Holder:
     """Whatever holds parts in its attributes. `Module` is the one to derive from."""
 
-    _not_parts: tuple[str, ...] = ()
+    _not_parts: tuple[str, ...] = ("_memory",)
     """Attributes that are no parts."""
 
+    @cached_property
+    def _memory(self) -> Memory:
+        return Memory()
 
-def walk(root: Holder, deep: bool = True) -> Iterator[tuple[str, Value | Holder]]:
+
+def walk(
+    root: Holder, deep: bool = True, seen: dict[int, Any] | None = None
+) -> Iterator[tuple[str, Value | Holder]]:
     """The Values and holders below `root` with their paths, each once, in order of assignment.
 
     Looks into attributes, lists, tuples, dicts and arrays, with an explicit stack, so that neither
@@ -30,17 +66,18 @@ def walk(root: Holder, deep: bool = True) -> Iterator[tuple[str, Value | Holder]
     Args:
         root: where to begin; it is not listed itself.
         deep: whether to look into the holders that are found.
+        seen: where to put all that was come by, by its `id`; without the root.
 
     >>> from glassgrad import Layer
     >>> from glassgrad.nn.modules.parts import walk
     >>> [path for path, part in walk(Layer(1, 2), deep=False)]
     ['neurons.0', 'neurons.1']
     """
-    seen: dict[int, Any] = {id(root): root}  # keeps them alive, so that no id is used twice
+    seen = {} if seen is None else seen  # keeps them alive, so that no id is used twice
     stack = _parts(root, "")[::-1]
     while stack:
         path, part = stack.pop()
-        if id(part) in seen:
+        if id(part) in seen or part is root:
             continue
         seen[id(part)] = part
         if isinstance(part, Value):
@@ -61,9 +98,114 @@ def _parts(thing: Any, prefix: str) -> list[tuple[str, Any]]:
     if isinstance(thing, dict):
         return [(f"{prefix}{key}", x) for key, x in thing.items()]
     if isinstance(thing, Holder):
-        skipped = thing._not_parts
-        return [(prefix + name, x) for name, x in vars(thing).items() if name not in skipped]
+        return [(prefix + name, x) for name, x in _attributes(thing)]
     return []
+
+
+def _attributes(holder: Holder) -> list[tuple[str, Any]]:
+    skipped = holder._not_parts
+    return [(name, x) for name, x in vars(holder).items() if name not in skipped]
+
+
+class Found:
+    """The parts below a holder as one walk came by them, to be used as long as they are the same.
+
+    Args:
+        root: the holder.
+
+    Attributes:
+        holders: the holders below it.
+        parameters: the parameters below it.
+        twice: a name that two of the parameters have; None if each has its own.
+    """
+
+    def __init__(self, root: Holder) -> None:
+        seen: dict[int, Any] = {}
+        named, self.holders = list[tuple[str, Value]](), list[Holder]()
+        self._others: list[Value] = []  # one becomes a parameter when its graph is released
+        for path, part in walk(root, seen=seen):
+            if isinstance(part, Holder):
+                self.holders.append(part)
+            elif is_parameter(part):
+                named.append((path, part))
+            else:
+                self._others.append(part)
+        self.parameters = [parameter for _, parameter in named]
+        self.twice = _first_twice([name for name, _ in named])
+        self._named: list[tuple[str, Value]] | None = None  # names take more room than parameters
+        containers = [x for x in seen.values() if isinstance(x, (list, dict, tuple, np.ndarray))]
+        self._lists = [x for x in containers if type(x) is list]
+        self._dicts = [x for x in containers if type(x) is dict]
+        self._arrays = [x for x in containers if isinstance(x, np.ndarray) and x.dtype == object]
+        self._sizes, contents = self._looked_into(root)
+        self._contents = list(contents)  # they stay alive, so that their addresses are theirs
+        self._root, self._addresses = id(root), _addresses(self._contents)
+        self._is_comparable, self._is_sure = all(map(_is_comparable, containers)), False
+
+    @staticmethod
+    def below(root: Holder) -> Found:
+        """The parts below a holder: what is remembered of them, if that is still so.
+
+        It is remembered when two walks came by the same, so that nothing changed during the last.
+        """
+        known = root._memory.found
+        if known is not None and known._is_sure and known._is_current(root):
+            return known
+        found = root._memory.found = Found(root)
+        is_same = known is not None and known._is_as(root, found._sizes, found._addresses)
+        found._is_sure = is_same and found._is_comparable
+        return found
+
+    def _is_current(self, root: Holder) -> bool:
+        """Whether another walk would come by the same."""
+        sizes, contents = self._looked_into(root)
+        is_as_it_was = self._is_as(root, sizes, _addresses(contents))
+        return is_as_it_was and not any(map(is_parameter, self._others))
+
+    def _is_as(self, root: Holder, sizes: list[Any], addresses: bytes) -> bool:
+        return self._root == id(root) and self._sizes == sizes and self._addresses == addresses
+
+    def _looked_into(self, root: Holder) -> tuple[list[Any], Iterator[Any]]:
+        """The sizes of all that was looked into, and what it holds now: names, keys and things."""
+        lists, arrays, attributes = self._lists, self._arrays, _attributes(root)
+        dicts = [*map(vars, self.holders), *self._dicts]
+        sizes = [len(attributes), *map(len, dicts), *map(len, lists), *[x.shape for x in arrays]]
+        return sizes, chain(
+            chain.from_iterable(attributes),
+            chain.from_iterable(dicts),
+            chain.from_iterable(map(dict.values, dicts)),
+            chain.from_iterable(lists),
+            chain.from_iterable([x.flat for x in arrays]),
+        )
+
+    def named(self, root: Holder) -> list[tuple[str, Value]]:
+        """The parameters below the holder with their names."""
+        if self._named is not None:
+            return self._named
+        named = [(name, part) for name, part in walk(root) if is_parameter(part)]
+        if self._is_sure and self._is_current(root):
+            self._named = named
+        return named
+
+
+def _addresses(things: Iterable[Any]) -> bytes:
+    """What tells whether things are the very same ones, in half the time of `map(is_, ...)`."""
+    return np.fromiter(things, object).tobytes()
+
+
+def _is_comparable(container: Any) -> bool:
+    """Whether it is looked through in the way of its type, and not in one of its own."""
+    if isinstance(container, tuple):
+        return type(container).__iter__ is tuple.__iter__
+    if isinstance(container, np.ndarray):
+        return type(container) is np.ndarray or container.dtype != object
+    return type(container) in (list, dict)
+
+
+def _first_twice(names: list[str]) -> str | None:
+    if len(set(names)) == len(names):
+        return None
+    return next(name for name, count in Counter(names).items() if count > 1)
 
 
 def path_inside(root: Holder, part: Holder) -> str | None:

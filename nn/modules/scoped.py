@@ -11,10 +11,10 @@ import inspect
 import sys
 from collections.abc import Callable
 from functools import wraps
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
-from glassgrad.engine.context import ORDINARY, Context, Made, Scope, call_in, current, set_context
+from glassgrad.engine.context import Context, Made, Scope, call_in, current, set_context
 from glassgrad.engine.provenance import is_of_library, made_by
 from glassgrad.nn.modules.parts import Holder, path_inside
 
@@ -29,11 +29,6 @@ class Scoped(Holder):
     scope too.
     """
 
-    _not_parts: tuple[str, ...] = ("_last_call", "_scopes")
-    # Around the last call, its line, and inside it: nearly every call is alike.
-    _last_call: tuple[Context | None, CodeType | None, int, Context] = (None, None, -1, ORDINARY)
-    _scopes: dict[Scope | None, Scope]
-
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         if "__call__" in vars(cls):
@@ -43,7 +38,7 @@ class Scoped(Holder):
         """Run `forward` inside the scope of this module."""
         # As `_in_scope` does, without the calls that it costs: a step calls thousands of neurons.
         around, caller = current(), sys._getframe(1)
-        known, code, instruction, inside = self._last_call
+        known, code, instruction, inside = self._memory.last_call
         same_line = code is caller.f_code and instruction == caller.f_lasti
         if known is not around or not same_line:
             inside = self._context_inside(around, caller)
@@ -75,7 +70,7 @@ class Scoped(Holder):
         if around.scope is None or around.scope.owner is not self:
             scope = self._scope_inside(around.scope)
             inside = around.within(scope, self._line_around(around, caller))
-        self._last_call = around, caller.f_code, caller.f_lasti, inside
+        self._memory.last_call = around, caller.f_code, caller.f_lasti, inside
         return inside
 
     def _line_around(self, around: Context, caller: FrameType) -> Made | None:
@@ -87,7 +82,7 @@ class Scoped(Holder):
 
     def _scope_inside(self, parent: Scope | None) -> Scope:
         """The scope of this module inside another: always the same one."""
-        scopes: dict[Scope | None, Scope] = vars(self).setdefault("_scopes", {})
+        scopes = self._memory.scopes
         if parent not in scopes:
             if len(scopes) >= _MOST_SCOPES:
                 scopes.clear()
