@@ -77,17 +77,17 @@ def ours(model: nn.MLP, x: Any, y: Any) -> Step:
 
 def in_a_loop(model: nn.MLP, x: Any, y: Any) -> Step:
     """The same without an optimiser, as people write it first."""
-    loss, parameters = compiled(partial(sample_loss, model)), model.parameters()
+    loss = compiled(partial(sample_loss, model))
 
     def run() -> Result:
         model.zero_grad()
         total = loss.over(x, y)
         total.backward()
-        for p in parameters:
+        for p in model.parameters():
             p.data -= RATE * p.grad
         return total.data, None
 
-    return Step(run, partial(after, lambda: [p.data for p in parameters]))
+    return Step(run, partial(after, lambda: [p.data for p in model.parameters()]))
 
 
 def by_hand(flat: Any, x: Any, y: Any) -> Step:

@@ -67,6 +67,8 @@ def computed_gradients(values: Sequence[Value]) -> tuple[Vector, Mask | None]:
     """
     gradients = _read("grad", values)
     numbers = _array(gradients)
+    if numbers.all():
+        return numbers, None
     perhaps_none = (numbers == 0.0) & np.signbit(numbers)  # NOT_COMPUTED is -0.0
     numbers += 0.0
     if not perhaps_none.any():

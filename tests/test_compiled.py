@@ -13,7 +13,18 @@ from needing import mostly_slow
 from programs import by_engine, random_program
 from replaying import are_near, is_same_over_batch, near, value_and_slopes
 
-from glassgrad import MLP, TABLE, Compiled, Value, compiled, engine, grad, no_grad, where
+from glassgrad import (
+    MLP,
+    TABLE,
+    Compiled,
+    Value,
+    compiled,
+    engine,
+    grad,
+    no_grad,
+    where,
+    zero_grad,
+)
 from glassgrad.engine.errors import CompilationError
 
 SECTION = "Compiled programs"
@@ -559,3 +570,27 @@ def test_before_the_first_call_there_is_a_sentence() -> None:
     f = compiled(lambda x: x)
     assert "call it once" in f.program
     assert "call it once" in f.report()
+
+
+@pytest.mark.parametrize("upstream", [1.0, -0.5])
+def test_a_result_of_other_code_among_many_captured_values_passes_gradients_on(upstream):
+    leaves = [Value(0.1 * i) for i in range(30)]
+    inner = leaves[0] * leaves[1]
+    captured = [*leaves, inner]
+    loss = compiled(lambda x: sum(v * v for v in captured) * x)
+    loss.over([1.0, 3.0]).backward(upstream)
+    found = [v.grad for v in leaves]
+    zero_grad(leaves)
+    (sum(v * v for v in captured) * 2.0).backward(upstream)
+    np.testing.assert_allclose(found, [v.grad for v in leaves], rtol=1e-12)
+
+
+def test_gradients_of_a_compiled_result_are_those_of_its_parents_at_each_backward():
+    w = [Value(float(i)) for i in range(40)]
+    loss = compiled(lambda x: sum(v * v for v in w) * x)
+    first, second = loss.over([1.0]), loss.over([3.0])
+    assert first.parents == second.parents == tuple(w)
+    for result in (first, second, first * second):
+        result.backward()
+    outer = [2 * i * (1 + 3) + 2 * i * (second.data + 3 * first.data) for i in range(40)]
+    np.testing.assert_allclose([v.grad for v in w], outer, rtol=1e-12)

@@ -107,7 +107,7 @@ class Module(Scoped):
         >>> [name for name, p in Neuron(2).named_parameters()]
         ['w.0', 'w.1', 'b']
         """
-        return iter(self._found().named(self))
+        return iter(self._found(named=True).named(self))
 
     def parameters(self) -> list[Value]:
         """Every parameter once, in a stable order.
@@ -131,9 +131,9 @@ class Module(Scoped):
         """
         zero_grad(self.parameters())
 
-    def _found(self) -> Found:
+    def _found(self, named: bool = False) -> Found:
         """The parts below the module, if every parameter has a name of its own."""
-        found = Found.below(self)
+        found = Found.below(self, named)
         if found.twice is None:
             return found
         raise ValueError(

@@ -98,13 +98,13 @@ def _parts(thing: Any, prefix: str) -> list[tuple[str, Any]]:
     if isinstance(thing, dict):
         return [(f"{prefix}{key}", x) for key, x in thing.items()]
     if isinstance(thing, Holder):
-        return [(prefix + name, x) for name, x in _attributes(thing)]
+        return [(prefix + name, x) for name, x in _attributes(thing).items()]
     return []
 
 
-def _attributes(holder: Holder) -> list[tuple[str, Any]]:
+def _attributes(holder: Holder) -> dict[str, Any]:
     skipped = holder._not_parts
-    return [(name, x) for name, x in vars(holder).items() if name not in skipped]
+    return {name: x for name, x in vars(holder).items() if name not in skipped}
 
 
 class Found:
@@ -137,53 +137,57 @@ class Found:
         self._lists = [x for x in containers if type(x) is list]
         self._dicts = [x for x in containers if type(x) is dict]
         self._arrays = [x for x in containers if isinstance(x, np.ndarray) and x.dtype == object]
-        self._sizes, contents = self._looked_into(root)
-        self._contents = list(contents)  # they stay alive, so that their addresses are theirs
-        self._root, self._addresses = id(root), _addresses(self._contents)
         self._is_comparable, self._is_sure = all(map(_is_comparable, containers)), False
+        self._root = id(root)
+        self._sizes, names, things = self._looked_into(root)
+        self._kept = list(names), list(things)  # alive, so that their addresses stay theirs
+        self._names, self._things = map(_addresses, self._kept)
 
     @staticmethod
-    def below(root: Holder) -> Found:
+    def below(root: Holder, named: bool = False) -> Found:
         """The parts below a holder: what is remembered of them, if that is still so.
 
         It is remembered when two walks came by the same, so that nothing changed during the last.
+
+        Args:
+            root: the holder.
+            named: whether names and keys count, too.
         """
         known = root._memory.found
-        if known is not None and known._is_sure and known._is_current(root):
+        if known is not None and known._is_sure and known._is_current(root, named):
             return known
         found = root._memory.found = Found(root)
-        is_same = known is not None and known._is_as(root, found._sizes, found._addresses)
-        found._is_sure = is_same and found._is_comparable
+        is_sure = known is not None and known._is_like(found) and found.twice is None
+        found._is_sure = is_sure and found._is_comparable
         return found
 
-    def _is_current(self, root: Holder) -> bool:
+    def _is_current(self, root: Holder, named: bool) -> bool:
         """Whether another walk would come by the same."""
-        sizes, contents = self._looked_into(root)
-        is_as_it_was = self._is_as(root, sizes, _addresses(contents))
-        return is_as_it_was and not any(map(is_parameter, self._others))
+        sizes, names, things = self._looked_into(root)
+        if self._root != id(root) or self._sizes != sizes or self._things != _addresses(things):
+            return False
+        has_these_names = not named or self._names == _addresses(names)
+        return has_these_names and not any(map(is_parameter, self._others))
 
-    def _is_as(self, root: Holder, sizes: list[Any], addresses: bytes) -> bool:
-        return self._root == id(root) and self._sizes == sizes and self._addresses == addresses
+    def _is_like(self, other: Found) -> bool:
+        mine = self._root, self._sizes, self._names, self._things
+        return mine == (other._root, other._sizes, other._names, other._things)
 
-    def _looked_into(self, root: Holder) -> tuple[list[Any], Iterator[Any]]:
-        """The sizes of all that was looked into, and what it holds now: names, keys and things."""
-        lists, arrays, attributes = self._lists, self._arrays, _attributes(root)
-        dicts = [*map(vars, self.holders), *self._dicts]
-        sizes = [len(attributes), *map(len, dicts), *map(len, lists), *[x.shape for x in arrays]]
-        return sizes, chain(
-            chain.from_iterable(attributes),
-            chain.from_iterable(dicts),
-            chain.from_iterable(map(dict.values, dicts)),
-            chain.from_iterable(lists),
-            chain.from_iterable([x.flat for x in arrays]),
-        )
+    def _looked_into(self, root: Holder) -> tuple[list[Any], Iterator[Any], Iterator[Any]]:
+        """The sizes of all that was looked into, and the names and things that it holds now."""
+        lists, arrays = self._lists, self._arrays
+        dicts = [_attributes(root), *map(vars, self.holders), *self._dicts]
+        sizes = [*map(len, dicts), *map(len, lists), *[x.shape for x in arrays]]
+        held = chain.from_iterable(map(dict.values, dicts)), chain.from_iterable(lists)
+        flat = chain.from_iterable([x.flat for x in arrays])
+        return sizes, chain.from_iterable(dicts), chain(*held, flat)
 
     def named(self, root: Holder) -> list[tuple[str, Value]]:
         """The parameters below the holder with their names."""
         if self._named is not None:
             return self._named
         named = [(name, part) for name, part in walk(root) if is_parameter(part)]
-        if self._is_sure and self._is_current(root):
+        if self._is_sure and self._is_current(root, named=True):
             self._named = named
         return named
 
