@@ -201,6 +201,10 @@ def scale_of(one: Stepper) -> float:
     return one.root.locator(".gg-world").evaluate("w => new DOMMatrix(w.style.transform).a")
 
 
+LARGER = """before =>
+  new DOMMatrix(document.querySelector(".gg-world").style.transform).a > before"""
+
+
 def test_the_picture_is_zoomed_and_moved(new_page: Pages) -> None:
     one = document(new_page, lecture(), viewport={"width": 1280, "height": 720})
     frame, mouse = one.root.locator(".gg-frame").bounding_box(), one.root.page.mouse
@@ -212,8 +216,7 @@ def test_the_picture_is_zoomed_and_moved(new_page: Pages) -> None:
     ):
         before = scale_of(one)
         zoom()
-        one.root.page.wait_for_timeout(50)
-        assert scale_of(one) > before
+        one.root.page.wait_for_function(LARGER, arg=before)
     one.click("farther")
     before = one.stage("state")["view"]
     mouse.move(frame["x"] + 9, frame["y"] + 9)
