@@ -19,7 +19,7 @@ pytestmark = pytest.mark.needs("sklearn")
 
 
 def estimators() -> list[Any]:
-    options = {"epochs": 40, "learning_rate": 0.03, "random_state": 0}
+    options = {"epochs": 12, "learning_rate": 0.1, "random_state": 0}
     return [NetworkClassifier((8,), **options), NetworkRegressor((8,), **options)]
 
 
