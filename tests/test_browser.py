@@ -68,6 +68,8 @@ def test_a_compiled_node_sends_to_all_at_once(new_page: Pages) -> None:
     assert shown["sender"] == [names["y"]]
     lit = one.root.locator(".gg-edge.gg-backward")
     assert lit.count() == 4  # from the operation to all three, and to it
+    sent = [edge.contribution for edge in one.steps[-1].edges]
+    assert one.stage("step")["contribution"] == pytest.approx(sent, rel=1e-12)
     one.press("p")
     assert "?" in one.shown()["gradients"].values()
 
