@@ -81,14 +81,23 @@ def counted(count: int, thing: str) -> str:
     return f"{count:,} {thing}{'s' * (count != 1)}"
 
 
-_LONGEST_NAME = 30
+_LONGEST_NAME = 32
 """A longer name is no slip of the fingers, and comparing it would take long."""
 _ELSEWHERE = {
     **{"ln": "log", "swish": "silu", "logistic": "sigmoid", "identity": "linear", "σ": "sigmoid"},
     **{"sigma": "sigmoid", "arcsin": "asin", "arccos": "acos", "arctan": "atan"},
     **{"φ": "normal_cdf", "average": "mean", "heaviside": "step", "signum": "sign"},
+    **dict.fromkeys(("mse", "mean_squared_error", "l2"), "mse squared"),
+    **dict.fromkeys(("mae", "mean_absolute_error", "l1"), "mae"),
+    **dict.fromkeys(("squared", "squared_error"), "squared mse"),
+    **dict.fromkeys(("smooth_l1", "huber_loss"), "huber"),
+    **dict.fromkeys(("nll", "ce", "softmax", "categorical_crossentropy"), "cross_entropy"),
+    **dict.fromkeys(
+        ("bce", "binary_crossentropy", "binary_cross_entropy", "log_loss", "logloss"),
+        "binary_cross_entropy_with_logits cross_entropy",
+    ),
 }
-"""What some call by another name."""
+"""What some call by another name; of several the first that there is."""
 _LONG_NAME = 8
 """In a name so long two letters may be wrong, in one of three or more one."""
 
@@ -101,10 +110,12 @@ def similar(name: str, known: Iterable[str]) -> str | None:
     """
     if len(name) > _LONGEST_NAME:
         return None
-    typed = _ELSEWHERE.get(name.lower(), name.lower())
     by_lower = {each.lower(): each for each in known if len(each) <= _LONGEST_NAME}
-    if typed in by_lower:
-        return by_lower[typed]
+    meant = _ELSEWHERE.get(name.lower(), name.lower()).split(" ")
+    for each in meant:
+        if each in by_lower:
+            return by_lower[each]
+    typed = meant[0]
     # Two letters swapped are the likeliest slip, so an anagram comes first.
     found = [each for each in by_lower if sorted(each) == sorted(typed)]
     found = found or [each for each in by_lower if _is_slip(typed, each)]

@@ -59,12 +59,13 @@ USUAL = {
     **{"media": "screen", "color_scheme": "light"},
     **{"reduced_motion": "no-preference", "forced_colors": "none"},
 }
-"""What a page shows where a test asks for nothing else."""
+"""What a page shows where a test asks for nothing else. A page that is open can be brought to show
+something else, so that a test that asks for no more needs none of its own."""
 
 
 @dataclass
 class Pages:
-    """Opens pages and notes what they say. One without options is used again by the next test.
+    """Opens pages and notes what they say. One of the usual kind is used again by the next test.
 
     Attributes:
         browser: where the pages are opened.
@@ -87,12 +88,16 @@ class Pages:
             once: whether no other test can use it afterwards, since its clock was replaced, say.
             options: those of Playwright's `Browser.new_context`.
         """
-        if once or options:
+        if once or not options.keys() <= {"viewport", *USUAL}:
             page = self._opened(options)
             self._contexts.append(page.context)
             return page
         page = self._idle.pop() if self._idle else self._opened({})
         self._in_use.append(page)
+        if viewport := options.pop("viewport", None):
+            page.set_viewport_size(viewport)
+        if options:
+            page.emulate_media(**options)
         return page
 
     def _opened(self, options: dict[str, Any]) -> "Page":
@@ -125,7 +130,8 @@ class Pages:
         for page in self._in_use:
             page.goto("about:blank")
             page.mouse.move(0, 0)
-            page.set_viewport_size(PLAIN["viewport"])
+            if page.viewport_size != PLAIN["viewport"]:
+                page.set_viewport_size(PLAIN["viewport"])
             page.emulate_media(**USUAL)
         self._idle += self._in_use
         for context in self._contexts:

@@ -57,6 +57,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: needing.turn(item.path.stem))
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What collecting has made lives to the end: no test needs to have it searched for garbage."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A process of several tells the one that began them what it has left out, as all have."""
     if (output := getattr(session.config, "workeroutput", None)) is not None:

@@ -65,6 +65,13 @@ READ = """root => {
   };
 }"""
 
+DO = """(root, each) => {
+  if (typeof each === "number") { root.stage.go(each); return; }
+  const options = { key: each, bubbles: true, cancelable: true };
+  document.activeElement.dispatchEvent(new KeyboardEvent("keydown", options));
+}"""
+"""Goes to a step, by its index, or tells the page of a key, by its name."""
+
 
 @dataclass
 class Stepper:
@@ -143,6 +150,17 @@ class Stepper:
 
     def shown(self) -> dict[str, Any]:
         return self.root.evaluate(READ)
+
+    def shown_after(self, *does: int | str, read: str = READ) -> list[Any]:
+        """What a page shows after each of these, which are indices of steps and names of keys.
+
+        It is one call: a hundred take a hundred times as long. `read` is a function of the root.
+        The keys come from no keyboard; those are in `test_browser_keys.py`.
+        """
+        return self.root.evaluate(
+            f"(root, all) => all.map(each => {{ ({DO})(root, each); return ({read})(root); }})",
+            does,
+        )
 
     def at(self) -> int:
         """The number of the step that the slider tells."""

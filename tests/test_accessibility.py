@@ -28,14 +28,23 @@ def page_of(build: Callable[[], Backprop]) -> str:
     return build().standalone_html()
 
 
+STILL = """async () => {
+  for (let i = 0; i < 2; i += 1) { await new Promise(requestAnimationFrame); }
+  const ends = document.getAnimations().filter(each => each.effect.getComputedTiming().endTime < 1e6);
+  await Promise.allSettled(ends.map(each => each.finished));
+}"""  # noqa: E501
+"""Waits until the page is drawn as it was asked to be, and its colours have changed."""
+
+
 def violations(page: "Page") -> list[str]:
     """What axe-core finds: the rule, and the first of the places with the reason."""
     from axe_playwright_python.sync_playwright import Axe
 
     if not page.evaluate("'axe' in window"):
         page.evaluate(Axe().axe_script)
+    page.evaluate(STILL)
     options = {"runOnly": TAGS, "resultTypes": ["violations"]}
-    found = page.evaluate("options => axe.run(options)", options)["violations"]
+    found = page.evaluate("async options => (await axe.run(options)).violations", options)
     return [
         f"{rule['id']}: {node['html'][:200]}: {node['failureSummary']}"
         for rule in found
@@ -79,7 +88,6 @@ def test_axe_finds_nothing(state: str, new_page: Pages) -> None:
     for viewport, colours in ((WIDE, "light"), (NARROW, "dark")):
         page.set_viewport_size(viewport)
         page.emulate_media(color_scheme=colours)
-        page.wait_for_timeout(50)
         assert violations(page) == [], (viewport, colours)
 
 
@@ -92,7 +100,6 @@ def test_axe_finds_nothing_on_a_network(level: str, new_page: Pages) -> None:
     for viewport, colours in ((WIDE, "light"), (NARROW, "dark")):
         page.set_viewport_size(viewport)
         page.emulate_media(color_scheme=colours)
-        page.wait_for_timeout(50)
         assert violations(page) == [], (viewport, colours)
 
 
@@ -116,7 +123,6 @@ def test_axe_finds_nothing_on_two_fragments(new_page: Pages) -> None:
     page = new_page.show(f"{HEAD}{heading}{with_loss().html()}{shared().html()}</main>")
     for stepper in page.locator(".gg-predict").all():
         stepper.click()
-    page.wait_for_timeout(300)  # until colours have changed
     assert violations(page) == []
 
 
@@ -235,7 +241,9 @@ def test_less_motion_where_it_is_wished(motion: str, is_calm: bool, new_page: Pa
       const tokens = () => Array.from(root.querySelectorAll(".gg-token"), token =>
         token.getAttribute("transform") + token.style.opacity).join();
       const before = tokens();
-      await new Promise(done => setTimeout(done, 150));
+      for (let i = 0; i < 20 && tokens() === before; i += 1) {
+        await new Promise(requestAnimationFrame);
+      }
       const { transitionDuration } = getComputedStyle(root.querySelector(".gg-world"));
       return [before !== tokens(), transitionDuration !== "0s"];
     }""")

@@ -56,9 +56,8 @@ def test_every_step_is_shown_going_forth_and_back(build: Any, new_page: Pages) -
     assert one.shown() == right[0]
     one.focus()
     for key, way in (("ArrowRight", right[1:]), ("ArrowLeft", right[-2::-1])):
-        for each in way:
-            one.press(key)
-            assert one.shown() == each
+        for found, each in zip(one.shown_after(*[key] * len(way)), way, strict=True):
+            assert found == each
 
 
 def test_a_compiled_node_sends_to_all_at_once(new_page: Pages) -> None:
@@ -69,6 +68,8 @@ def test_a_compiled_node_sends_to_all_at_once(new_page: Pages) -> None:
     assert shown["sender"] == [names["y"]]
     lit = one.root.locator(".gg-edge.gg-backward")
     assert lit.count() == 4  # from the operation to all three, and to it
+    sent = [edge.contribution for edge in one.steps[-1].edges]
+    assert one.stage("step")["contribution"] == pytest.approx(sent, rel=1e-12)
     one.press("p")
     assert "?" in one.shown()["gradients"].values()
 
@@ -76,17 +77,23 @@ def test_a_compiled_node_sends_to_all_at_once(new_page: Pages) -> None:
 def test_the_words_have_the_check_the_line_and_the_statuses(new_page: Pages) -> None:
     one = document(new_page, shared())
     one.press("w")
-    for number in range(1, len(one.steps) + 1):
-        one.go(number)
-        drawer = one.root.locator(".gg-drawer-words")
-        assert drawer.locator(".gg-words").text_content() == one.shown()["says"]
-        assert drawer.locator(".gg-check").text_content() == check_of(one.steps, number)
-        counts = list(map(int, drawer.locator(".gg-legend b").all_text_contents()))
-        statuses = one.steps.statuses(number - 1)
+    read = """root => {
+      const all = name => Array.from(root.querySelectorAll(`.gg-drawer-words ${name}`),
+        part => part.textContent);
+      return [all(".gg-words"), root.querySelector(".gg-sentence").textContent,
+        all(".gg-check"), all(".gg-legend b").map(Number)];
+    }"""
+    for i, (words, says, check, counts) in enumerate(
+        one.shown_after(*range(len(one.steps)), read=read)
+    ):
+        assert words == [says]
+        assert check == [check_of(one.steps, i + 1)]
+        statuses = one.steps.statuses(i)
         names = ("waiting", "partial", "in progress", "done")
         assert counts == [statuses.count(name) for name in names]
     one.go(1)
-    assert "stepping.py, line" in drawer.locator(".gg-line-of-code").text_content()
+    line = one.root.locator(".gg-drawer-words .gg-line-of-code")
+    assert "stepping.py, line" in line.text_content()
 
 
 def test_a_node_used_again_tells_how_much_has_come(new_page: Pages) -> None:
@@ -196,6 +203,10 @@ def scale_of(one: Stepper) -> float:
     return one.root.locator(".gg-world").evaluate("w => new DOMMatrix(w.style.transform).a")
 
 
+LARGER = """before =>
+  new DOMMatrix(document.querySelector(".gg-world").style.transform).a > before"""
+
+
 def test_the_picture_is_zoomed_and_moved(new_page: Pages) -> None:
     one = document(new_page, lecture(), viewport={"width": 1280, "height": 720})
     frame, mouse = one.root.locator(".gg-frame").bounding_box(), one.root.page.mouse
@@ -207,8 +218,7 @@ def test_the_picture_is_zoomed_and_moved(new_page: Pages) -> None:
     ):
         before = scale_of(one)
         zoom()
-        one.root.page.wait_for_timeout(50)
-        assert scale_of(one) > before
+        one.root.page.wait_for_function(LARGER, arg=before)
     one.click("farther")
     before = one.stage("state")["view"]
     mouse.move(frame["x"] + 9, frame["y"] + 9)
@@ -262,19 +272,17 @@ def test_a_network_opens_down_to_the_scalars_of_a_neuron(new_page: Pages) -> Non
     one = document(new_page, network(), viewport={"width": 1280, "height": 720})
     assert one.stage("level") == "network"
     assert one.stage("count") == 4 + 1 + 3 + 3
-    for number in range(1, one.stage("count") + 1):
-        one.go(number)
-        assert one.root.locator(".gg-disc[data-role]").count() >= 1
+    discs = "root => root.querySelectorAll('.gg-disc[data-role]').length"
+    assert min(one.shown_after(*range(one.stage("count")), read=discs)) >= 1
     one.go(1)
     one.root.get_by_role("button", name="Open layer 2, neuron 1").click()
     assert one.stage("level") == "layer 2, neuron 1"
     assert one.root.locator("button.gg-unit").inner_text() == "layer 2, neuron 1"
-    phases = set()
-    for number in range(1, one.stage("count") + 1):
-        one.go(number)
-        phases.add(one.stage("step")["phase"])
-        assert one.root.locator("[data-role=receiver]").count() == 1
-    assert phases == {"forward", "backward", "update"}
+    told = """root => [root.stage.step().phase,
+      root.querySelectorAll("[data-role=receiver]").length]"""
+    found = one.shown_after(*range(one.stage("count")), read=told)
+    assert {phase for phase, _ in found} == {"forward", "backward", "update"}
+    assert {receivers for _, receivers in found} == {1}
     one.press("Escape")
     assert one.stage("level") == "network"
     assert "neuron 1" in one.focused() or "gg-disc" in one.focused()

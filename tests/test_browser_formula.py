@@ -41,10 +41,9 @@ def coffee() -> Backprop:
 def test_the_part_of_every_step_is_seen(new_page: Pages, size: tuple[int, int]) -> None:
     width, height = size
     one = document(new_page, coffee(), viewport={"width": width, "height": height})
-    for i in range(one.stage("count")):
-        one.stage("go", i)
-        assert all(one.root.evaluate(SEEN).values()), (i, one.root.evaluate(SEEN))
-        beginnings = one.root.evaluate(BEGINNINGS)
+    both = f"root => [({SEEN})(root), ({BEGINNINGS})(root)]"
+    for i, (seen, beginnings) in enumerate(one.shown_after(*range(one.stage("count")), read=both)):
+        assert all(seen.values()), (i, seen)
         assert beginnings == [["alertness=", True], ["loss=", True]], i
 
 

@@ -50,7 +50,7 @@ def test_playing_goes_one_step_at_a_time_and_stops_at_the_end(stepper: Stepper) 
 
 
 def test_less_motion_plays_at_half_the_pace(new_page: Pages) -> None:
-    calm = document(new_page, shared(), reduced_motion="reduce")
+    calm = document(new_page, shared(), once=True, reduced_motion="reduce")
     clock = stopped_clock(calm)
     calm.click("play")
     clock.run_for(CALM_PACE - 1)

@@ -65,14 +65,15 @@ def test_nothing_tells_an_answer_before_it_is_asked_for(build: Any, new_page: Pa
     answers, questions = [str(t.answer) for t in told], [str(t.halves()[0]) for t in told]
     given = [f"{node.data:.4g}" for node in one.steps.diagram if not node.parents]
     hidden = 0
+    read = f"""root => [({SEEN})(root), root.querySelector(".gg-sentence").textContent]"""
     for drawer in ("table", "words"):
         one.click(f"open-{drawer}")
-        for place, answer in enumerate(answers):
-            one.go(place + 1)
-            before = one.root.evaluate(SEEN)
-            assert "what?" in one.root.locator(".gg-sentence").text_content()
-            one.press("Enter")
-            assert answer in one.root.evaluate(SEEN)
+        seen = one.shown_after(*(do for i in range(len(answers)) for do in (i, "Enter")), read=read)
+        for place, (answer, (before, asks), (after, _)) in enumerate(
+            zip(answers, seen[::2], seen[1::2], strict=True)
+        ):
+            assert "what?" in asks
+            assert answer in after
             digits = answer.strip("-")
             known = (questions[place], *answers[:place], *given)
             if len(digits) < 5 or any(digits in text for text in known):
@@ -85,14 +86,18 @@ def test_nothing_tells_an_answer_before_it_is_asked_for(build: Any, new_page: Pa
 def test_layers_are_asked_for_by_their_first_neuron(new_page: Pages) -> None:
     one = document(new_page, network(), reduced_motion="reduce")
     one.press("p")
-    for number in range(1, one.stage("count") + 1):
-        one.go(number)
-        if one.stage("step")["phase"] == "update":
-            continue
-        assert one.shown()["says"].endswith("what?")
-        assert "?" in "".join(one.root.locator(".gg-answer b").all_text_contents())
-        one.press("Enter")
-        assert "what?" not in one.shown()["says"]
+    read = """root => [root.stage.step().phase, root.querySelector(".gg-sentence").textContent,
+      Array.from(root.querySelectorAll(".gg-answer b"), part => part.textContent).join("")]"""
+    does = (do for i in range(one.stage("count")) for do in (i, "Enter"))
+    found = one.shown_after(*does, read=read)
+    asked = 0
+    for (phase, asks, answer), (_, says, _) in zip(found[::2], found[1::2], strict=True):
+        if phase != "update":
+            assert asks.endswith("what?")
+            assert "?" in answer
+            assert "what?" not in says
+            asked += 1
+    assert asked == one.stage("count") - 3  # those of the three layers are no questions
 
 
 def test_drawers_with_the_answers_and_predicting_exclude_each_other(new_page: Pages) -> None:

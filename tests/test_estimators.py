@@ -1,31 +1,21 @@
 """Networks as estimators of scikit-learn: its own checks, and what they do with it."""
 
-from typing import Any
-
 import numpy as np
 import pytest
-
-pytest.importorskip("sklearn")  # this file may be asked for by its name
-
-from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, cross_val_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from glassgrad import MLP, NetworkClassifier, NetworkRegressor, blobs, linear_regression, two_moons
 
 pytestmark = pytest.mark.needs("sklearn")
 
 
-def estimators() -> list[Any]:
-    options = {"epochs": 40, "learning_rate": 0.03, "random_state": 0}
-    return [NetworkClassifier((8,), **options), NetworkRegressor((8,), **options)]
+@pytest.mark.parametrize("kind", [NetworkClassifier, NetworkRegressor])
+def test_the_checks_of_scikit_learn(kind: type) -> None:
+    from sklearn.utils.estimator_checks import check_estimator
 
-
-@parametrize_with_checks(estimators())
-def test_the_checks_of_scikit_learn(estimator: Any, check: Any) -> None:
-    check(estimator)
+    found = check_estimator(kind((8,), epochs=12, learning_rate=0.1, random_state=0), on_skip=None)
+    statuses = [each["status"] for each in found]
+    assert set(statuses) <= {"passed", "skipped"}
+    assert statuses.count("passed") >= 50
 
 
 def test_classes_of_any_kind_come_back() -> None:
@@ -51,6 +41,10 @@ def test_two_classes_share_a_logit() -> None:
 
 
 def test_in_a_pipeline_a_search_and_cross_validation() -> None:
+    from sklearn.model_selection import GridSearchCV, cross_val_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     X, y = linear_regression(60)
     steps = make_pipeline(StandardScaler(), NetworkRegressor((4,), epochs=30, random_state=0))
     assert cross_val_score(steps, X * 100.0, y, cv=3).mean() > 0.6
@@ -59,6 +53,8 @@ def test_in_a_pipeline_a_search_and_cross_validation() -> None:
 
 
 def test_a_clone_with_the_same_seed_learns_the_same() -> None:
+    from sklearn.base import clone
+
     X, y = two_moons(40)
     model = NetworkClassifier((4,), epochs=5, random_state=7).fit(X, y)
     assert (clone(model).fit(X, y).decision_function(X) == model.decision_function(X)).all()

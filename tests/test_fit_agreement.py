@@ -424,6 +424,11 @@ SLIPS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: fit(network(), mse, X, Y, epoch=1), TypeError, "Did you mean epochs?"),
     (lambda: fit(network(), mse, X), TypeError, "missing 1 required"),
     (lambda: fit(network(), "mse", X, Y), TypeError, "a loss such as glassgrad.mse, not str 'mse'"),
+    (lambda: fit(network(), "MSE", X, Y), TypeError, r"Give the function itself: glassgrad\.mse\."),
+    (lambda: fit(network(), "bce", X, Y), TypeError, r"glassgrad\.binary_cross_entropy_with_log"),
+    (lambda: fit(network(), "crossentropy", X, Y), TypeError, r"itself: glassgrad\.cross_entropy"),
+    (lambda: fit(network(), "nll", X, Y), TypeError, r"itself: glassgrad\.cross_entropy\.$"),
+    (lambda: fit(network(), "loss", X, Y), TypeError, r"not str 'loss'\.$"),
     (lambda: fit(network(), mse, X, Y, penalty=1e-4), TypeError, r"lambda parameters: l2\("),
     (lambda: fit(network(), mse, X, Y, penalty=l2), TypeError, r"lambda parameters: l2\("),
     (

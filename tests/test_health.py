@@ -286,7 +286,7 @@ def test_a_trained_network_is_healthy(activation, init, loss):
     assert health.is_healthy, str(health)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", mostly_slow(range(3)))
 def test_a_deep_stack_of_sigmoids_vanishes(seed):
     health = check(network([2, *[6] * 11, 1], "sigmoid", seed=seed))
     assert kinds(health) == ["vanishing"]
@@ -295,7 +295,7 @@ def test_a_deep_stack_of_sigmoids_vanishes(seed):
     assert not health.is_healthy
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", mostly_slow(range(3)))
 @pytest.mark.parametrize(("activation", "init"), [("linear", "xavier"), ("relu", "he")])
 def test_weights_five_times_too_large_explode(activation, init, seed):
     model = network([2, *[8] * 7, 1], activation, init, seed)
@@ -371,7 +371,7 @@ def test_one_unit_is_never_identical():
     assert check(network([2, 1], init="zeros")).is_healthy
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", mostly_slow(range(3)))
 def test_relus_with_a_large_negative_bias_are_dead(seed):
     model = network([2, 8, 6, 1], "relu", "he", seed)
     for neuron in model.layers[1].neurons[:5]:

@@ -428,6 +428,25 @@ def test_a_wrong_number_of_inputs_is_refused(module, x, message):
         module(x)
 
 
+def test_inputs_one_by_one_are_refused_with_the_list_to_give():
+    for module in (MLP(2, [1]), Neuron(2), Layer(2, 3)):
+        with pytest.raises(TypeError, match=r"not one by one: give it a list, \[1, 2\.5\]\.$"):
+            module(1, 2.5)
+    with pytest.raises(TypeError, match="missing 1 required positional argument"):
+        MLP(2, [1])()
+
+    class Two(Module):
+        def forward(self, a, b):
+            return a + b + None
+
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'b'"):
+        Two()(1)
+    with pytest.raises(TypeError, match="3 positional arguments but 4 were given"):
+        Two()(1, 2, 3)
+    with pytest.raises(TypeError, match="NoneType"):  # of its own code
+        Two()(1, 2)
+
+
 @pytest.mark.parametrize(
     ("x", "message"),
     [

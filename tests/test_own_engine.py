@@ -139,6 +139,8 @@ MISTAKES = [
     ("backward", "self.grad = 1.0", "pass", "the gradient of a is 0.0"),
     ("backward", "self.parents, self.send, self.grad = data, parents, send, 0.0",
      "self.parents, self.send, self.grad = data, parents, send, None", "raises TypeError"),
+    ("backward", "(g * other.data, g * self.data)", "(g * ..., g * self.data)",
+     "unsupported operand type(s) for *: 'float' and 'ellipsis'. Are there still dots, ..., where"),
     ("chain", "(g * other.data, g * self.data)", "(other.data, self.data)", "every node send"),
     ("tanh", "1 - t * t", "1 - self.data * self.data", "written with its output"),
     ("tanh", "(g * (1 - t * t),)", "((1 - t * t),)", "multiplied by the upstream"),
@@ -225,6 +227,23 @@ def test_slopes_that_a_class_keeps_are_checked_where_they_are_made() -> None:
             return Kept(self.data + other.data, (self, other), (1.0,))
 
     assert "add, not yet. a + b with a = 2, b = -3: .slopes is (1.0,)." in check_engine(Single).text
+
+    class Dotted(Kept):
+        def __mul__(self, other: Kept) -> Kept:
+            return Kept(self.data * other.data, (self, other), (..., self.data))
+
+    text = check_engine(Dotted).text
+    assert text.endswith(".slopes is (Ellipsis, 2.0). Are there still dots, ..., where a number "
+                         "belongs?")  # fmt: skip
+
+
+def test_a_result_of_another_class_is_a_fault_in_a_sentence() -> None:
+    class Ours(Kept):
+        def backward(self) -> None:
+            """Of this class alone, and results are of the other."""
+
+    fault = "a + b with a = 2, b = -3 raises AttributeError: 'Kept' object has no attribute 'back"
+    assert f"backward, not yet. {fault}" in check_engine(Ours).text
 
 
 def test_every_step_finds_a_mistake() -> None:

@@ -23,7 +23,7 @@ ORDINARY = [seed for seed in range(400) if seed % 4 != 3]
 # What is in them.
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", mostly_slow(SEEDS, kept=20))
 def test_a_seed_makes_one_program_in_which_everything_is_used(seed: int) -> None:
     program = random_program(seed)
     assert program == random_program(seed) != random_program(seed + 1)
@@ -103,7 +103,7 @@ def test_some_are_deep_and_results_are_shared() -> None:
 # What is done to them.
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", mostly_slow(SEEDS, kept=20))
 def test_a_line_replaced_by_its_number_changes_no_result(seed: int) -> None:
     program = random_program(seed)
     result = program.run(by_engine, program.point)[-1]
@@ -112,7 +112,7 @@ def test_a_line_replaced_by_its_number_changes_no_result(seed: int) -> None:
         assert repr(shorter.run(by_engine, shorter.point)[-1]) == repr(result)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", mostly_slow(SEEDS, kept=20))
 def test_simpler_programs_run(seed: int) -> None:
     program = random_program(seed, longest=20)
     for simple in simpler(program):
@@ -120,7 +120,7 @@ def test_simpler_programs_run(seed: int) -> None:
         simple.run(by_engine, [Value(x) for x in simple.point])
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", mostly_slow(SEEDS, kept=20))
 def test_the_python_of_a_program_gives_its_numbers(
     seed: int, capsys: pytest.CaptureFixture[str]
 ) -> None:

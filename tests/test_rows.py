@@ -5,6 +5,7 @@ comes out if its result, rounded to the digits that are shown of it, or to the u
 are more, is the one that is shown.
 """
 
+import itertools
 import math
 import random
 import re
@@ -90,11 +91,11 @@ GRAPHS = [lecture, with_loss, diamond, shared, network, reductions, branches, ch
 
 
 @pytest.mark.parametrize("build", GRAPHS, ids=lambda build: build.__name__)
-@pytest.mark.parametrize("digits", [1, 4, 7, 17])
-def test_every_row_of_a_report_comes_out(build: Callable[[], Backprop], digits: int) -> None:
+def test_every_row_of_a_report_comes_out(build: Callable[[], Backprop]) -> None:
     steps = build()
     edges = sum(step.phase == "backward" for step in steps)
-    assert check(steps.text(digits), digits) >= len(steps) - 1 + edges
+    for digits in (1, 4, 7, 17):
+        assert check(steps.text(digits), digits) >= len(steps) - 1 + edges, digits
 
 
 def test_every_row_of_random_graphs_comes_out() -> None:
@@ -126,14 +127,13 @@ def test_every_row_that_a_page_shows_comes_out_after_changes(new_page: Pages) ->
     for _ in range(5):
         for name in ("x1", "w1", "x2", "b"):
             one.stage("set", name, generator.uniform(-2.0, 2.0))
-        for number in range(1, len(steps) + 1):
-            one.go(number)
-            for *left, sign, result in one.root.evaluate(EQUATIONS):
-                if sign == "=" and not left[0].startswith("∂"):  # nor of the seed
-                    last = left[left.index("=") + 1 :] if "=" in left else left
-                    row = "".join(part.rpartition(" = ")[2] for part in last)
-                    assert is_right(row.replace("−", "-"), result, 4), (left, result)
-                    compared += 1
+        rows = one.shown_after(*range(len(steps)), read=EQUATIONS)
+        for *left, sign, result in itertools.chain.from_iterable(rows):
+            if sign == "=" and not left[0].startswith("∂"):  # nor of the seed
+                last = left[left.index("=") + 1 :] if "=" in left else left
+                row = "".join(part.rpartition(" = ")[2] for part in last)
+                assert is_right(row.replace("−", "-"), result, 4), (left, result)
+                compared += 1
     assert compared == 5 * (5 + 9 + 9 + 5)  # forward, products, sums, updates
 
 

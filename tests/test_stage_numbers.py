@@ -13,11 +13,13 @@ import pytest
 from browsing import Pages
 from needing import mostly_slow
 from stepping import (
+    READ,
     Stepper,
     branches,
     chain,
     diamond,
     document,
+    expected,
     in_one,
     lecture,
     network,
@@ -210,10 +212,9 @@ def test_every_step_says_the_changed_numbers(new_page: Pages) -> None:
         for name, x in given.items():
             one.stage("set", name, x)
         one.steps = rebuilt(steps, given, is_named=False)
-        for number in range(1, len(steps) + 1):
-            one.go(number)
-            one.check(number)
-            says = one.stage("step")
+        both = f"root => [({READ})(root), root.stage.step()]"
+        for i, (shown, says) in enumerate(one.shown_after(*range(len(steps)), read=both)):
+            assert shown == expected(one.steps, i + 1)
             if says["phase"] == "backward":
                 assert is_near(says["contribution"], says["upstream"] * says["local"])
 
@@ -390,6 +391,9 @@ def test_wrong_engines_follow_changes_and_stand_in_the_picture(new_page: Pages) 
 
 # The address.
 
+IN_THE_ADDRESS = """() => decodeURIComponent(location.hash.slice(1)) ===
+  JSON.stringify(document.querySelector(".glassgrad-stage[data-ready]").stage.state())"""
+
 
 @pytest.mark.parametrize("build", [shared, network], ids=lambda build: build.__name__)
 def test_the_address_brings_everything_back(build: Any, new_page: Pages) -> None:
@@ -399,14 +403,14 @@ def test_the_address_brings_everything_back(build: Any, new_page: Pages) -> None
     one.press("n", "w", "End", "ArrowLeft", "-")
     before, numbers = one.stage("state"), one.numbers()
     assert before["view"]
-    page.wait_for_function("location.hash.length > 3")
-    page.wait_for_timeout(200)
+    page.wait_for_function(IN_THE_ADDRESS)  # it is written a little later
     page.reload()
-    page.wait_for_timeout(200)
+    page.wait_for_function(IN_THE_ADDRESS)
     assert one.stage("state") == before
     assert one.numbers() == numbers
-    page.evaluate("location.hash = '#{nothing'")
-    page.reload()
+    address = page.url.partition("#")[0]
+    page.goto("about:blank")
+    page.goto(f"{address}#{{nothing")
     one.press("ArrowRight")
     assert one.stage("index") == 1
     one.stage("restore", before)

@@ -235,6 +235,8 @@ def test_an_operation_of_ones_own_is_an_activation() -> None:
     ("options", "error", "sentence"),
     [
         ({"loss": "crossentropy"}, ValueError, "'crossentropy'. Did you mean cross_entropy?"),
+        ({"loss": "mse"}, ValueError, "'mse'. Did you mean squared?"),
+        ({"loss": "BCE"}, ValueError, "'BCE'. Did you mean cross_entropy?"),
         ({"loss": "mine"}, ValueError, "There are 'squared', 'half_squared', 'cross_entropy'"),
         ({"loss": 2}, TypeError, "or a function of output and target, not int 2"),
         ({"loss": lambda out, t: 1.0}, TypeError, "<lambda> gives a Value"),

@@ -158,7 +158,7 @@ def page(new_page: browsing.Pages) -> "Page":
 
 def shown(new_page: browsing.Pages, what: Backprop, *places: int) -> "Page":
     """A page with a widget for each place where one begins; its clock stands still."""
-    page = new_page()
+    page = new_page(once=True)
     page.clock.install()
     page.goto("data:text/html," + PAGE)
     page.clock.pause_at(datetime.now(timezone.utc) + timedelta(hours=1))

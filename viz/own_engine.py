@@ -108,6 +108,8 @@ STEPS = (
 
 
 SLOPES = "The first slope is how fast the result changes with the left operand: is it so?"
+DOTS = "Are there still dots, ..., where a number belongs?"
+"""They stand in the lesson where the reader is to write; Python calls them Ellipsis."""
 WRONG_ENGINES = {
     "= instead of +=": (_ADDS, ("accumulate", "order", "pow", "relu", "exp")),
     "inner nodes never zeroed": (
@@ -232,7 +234,7 @@ def _try(cls: type, step: Step, program: str) -> None:
             )
         compare("the data", result, "data", right.data, right)
         if step.differentiates:
-            _asked(where, result.backward)
+            _asked(where, _asked(where, getattr, result, "backward"))
             right.backward()
         else:
             _compare_slopes(where, result, right)
@@ -249,7 +251,8 @@ def _compare_slopes(where: str, result: Any, right: Value) -> None:
     if not isinstance(slopes, (tuple, list)) or not slopes:
         return
     if len(slopes) != len(right.partials) or not all(map(_is_close, slopes, right.partials)):
-        raise _FaultError(f"{where}: .slopes is {told(slopes)}.", SLOPES)
+        has_dots = any(slope is ... for slope in slopes)
+        raise _FaultError(f"{where}: .slopes is {told(slopes)}.", DOTS if has_dots else SLOPES)
 
 
 def _is_close(found: Any, right: Any) -> bool:
@@ -276,4 +279,5 @@ def _asked(where: str, function: Callable[..., Any], *operands: Any) -> Any:
         return function(*operands)
     except Exception as fault:
         problem = f"{where} raises {type(fault).__name__}: {clipped(str(fault))}"
-        raise _FaultError(problem.rstrip(".") + ".") from fault
+        question = DOTS if "ellipsis" in str(fault) else ""
+        raise _FaultError(problem.rstrip(".") + ".", question) from fault

@@ -54,6 +54,7 @@ class Steps(Sequence[Step]):
         self.new_loss: float | None = None
         self.learning_rate = learning_rate
         self._steps: list[Step] = []
+        self._findings: dict[int, Finding] = {}  # the steps and their graph stay as they are
         self._uses = self._count_uses()
         self._record_forward()
         self._record_backward()
@@ -124,8 +125,12 @@ class Steps(Sequence[Step]):
 
     def finding(self, node: int) -> Finding:
         """What differences tell of the gradient of a node, and whether it can be trusted."""
-        x, gradient = self.diagram[node].data, self.gradients.get(node)
-        return finding(lambda x: self._result_at(node, x), x, gradient, self._rounding)
+        if node not in self._findings:
+            x, gradient = self.diagram[node].data, self.gradients.get(node)
+            self._findings[node] = finding(
+                lambda x: self._result_at(node, x), x, gradient, self._rounding
+            )
+        return self._findings[node]
 
     @cached_property
     def _rounding(self) -> float:

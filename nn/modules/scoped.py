@@ -14,8 +14,11 @@ from functools import wraps
 from types import FrameType
 from typing import Any
 
+from glassgrad.engine import Value
 from glassgrad.engine.context import Context, Made, Scope, call_in, current, set_context
+from glassgrad.engine.misuse import is_real
 from glassgrad.engine.provenance import is_of_library, made_by
+from glassgrad.engine.text import told
 from glassgrad.nn.modules.parts import Holder, path_inside
 
 _MOST_SCOPES = 100
@@ -45,8 +48,23 @@ class Scoped(Holder):
         try:  # around the change too: Ctrl-C may come right after it
             set_context(inside)
             return self.forward(*arguments, **keywords)
+        except TypeError as error:
+            if error.__traceback__ and error.__traceback__.tb_next is None:  # of the call itself
+                self._refuse_numbers_one_by_one(arguments)
+            raise
         finally:
             set_context(around)
+
+    def _refuse_numbers_one_by_one(self, arguments: tuple[Any, ...]) -> None:
+        """Where `forward` takes one argument, `model(1, 2)` is meant as `model([1, 2])`."""
+        numbers = [told(x) for x in arguments if isinstance(x, Value) or is_real(x)]
+        if len(numbers) < 2 or len(numbers) < len(arguments) or not _takes_one(self.forward):
+            return
+        listed = ", ".join(numbers) if len(numbers) <= 4 else f"{numbers[0]}, {numbers[1]}, …"
+        raise TypeError(
+            f"{self!r} takes the inputs of one sample together, not one by one: give it a list, "
+            f"[{listed}]."
+        ) from None
 
     def forward(self, *arguments: Any, **keywords: Any) -> Any:
         """What the module computes; a class of your own defines it.
@@ -99,6 +117,14 @@ def _in_scope(call: Callable[..., Any]) -> Callable[..., Any]:
         return call_in(inside, call, self, *arguments, **keywords)
 
     return scoped
+
+
+def _takes_one(function: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError:
+        return False
+    return True
 
 
 def _name(module: Holder, scope: Scope | None) -> str:

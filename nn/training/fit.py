@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from glassgrad.engine.context import current
-from glassgrad.engine.text import describe, function_name
+from glassgrad.engine.text import describe, function_name, similar
 from glassgrad.nn.arguments import explained
 from glassgrad.nn.checks import true_or_false
 from glassgrad.nn.data.samples import Samples, plain, samples_of
@@ -138,7 +138,7 @@ def fit(
     if not current().recording:
         raise RuntimeError("fit needs gradients, and no_grad() around it leaves them out.")
     callbacks = _listed("callbacks", callbacks)
-    _check_callable("loss", [loss], "a loss such as glassgrad.mse")
+    _check_callable("loss", [loss], "a loss such as glassgrad.mse", _loss_meant(loss))
     _check_penalty(penalty)
     _check_callable("callbacks", callbacks, "functions of the history")
     options = Options(
@@ -201,10 +201,19 @@ def _agreeing(
     return {name: with_threshold(x, loss, end, targets) for name, x in metrics.items()}
 
 
-def _check_callable(role: str, functions: Iterable[Any], wanted: str) -> None:
+def _check_callable(role: str, functions: Iterable[Any], wanted: str, hint: str = "") -> None:
     for function in functions:
         if not callable(function):
-            raise TypeError(f"fit({role}=...) takes {wanted}, not {describe(function)}.")
+            raise TypeError(f"fit({role}=...) takes {wanted}, not {describe(function)}.{hint}")
+
+
+_LOSSES = ("mse", "mae", "huber", "hinge", "cross_entropy", "binary_cross_entropy_with_logits")
+
+
+def _loss_meant(loss: Any) -> str:
+    """Where a loss is given by its name: the function that is meant."""
+    name = similar(loss, _LOSSES) if isinstance(loss, str) else None
+    return f" Give the function itself: glassgrad.{name}." if name else ""
 
 
 def _check_penalty(penalty: Any) -> None:
