@@ -31,7 +31,9 @@ from glassgrad.engine.compile.outputs import one_value
 from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.compile.result import result_of, total_of
 from glassgrad.engine.compile.serving import CAPTURED, INPUT, NOTHING, served
+from glassgrad.engine.compile.stages import stages_of
 from glassgrad.engine.compile.slopes import Evaluation, leaves_only
+from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.context import current, no_grad
 from glassgrad.engine.table import sum as add_up
 from glassgrad.engine.text import counted, describe, told
@@ -298,6 +300,31 @@ class Compiled:
         """What was recorded, pass by pass, and what became of it; and where no more is recorded."""
         lines = [recording.report() for recording in self.recordings] + self._cache.limits()
         return "\n".join(lines) or f"{self.title}: nothing is recorded yet; call it once"
+
+    def stages(self) -> str:
+        """How the last recording became its last program, stage by stage; see `docs/compiling.md`.
+
+        Raises:
+            CompilationError: nothing is recorded yet.
+
+        Example:
+            >>> from glassgrad import Value, compiled
+            >>> w = Value(2.0)
+            >>> square = compiled(lambda x: (w * x) ** 2)
+            >>> y = square(3.0)
+            >>> print("\\n".join(square.stages().splitlines()[:3]))
+            Recorded: the scalars, as they were computed
+                s3 = mul(captured[0], input[0])
+                s4 = pow(s3, 2)
+        """
+        made = [(recording, list(recording.programs())) for recording in self.recordings]
+        made = [(recording, programs) for recording, programs in made if programs]
+        if not made:
+            raise CompilationError(
+                f"{self.title} has no stages to show yet, since nothing is recorded. Call it once."
+            )
+        recording, programs = made[-1]
+        return stages_of(recording, programs[-1])
 
     @property
     def recordings(self) -> list[Recording]:

@@ -70,6 +70,7 @@ class NumpySource:
 
     Attributes:
         outputs: what it gives.
+        order: the instructions that it needs.
         lines: the text, without its first line.
         arrays: the arrays that the text names: constants, indices and walks.
         plan: where the arrays lie.
@@ -89,10 +90,11 @@ class NumpySource:
         self._forward = [each for each in order if each in is_needed]
         is_needed = needed(outputs.arrays()) - is_needed
         self._backward = [each for each in order if each in is_needed]
+        self.order = [*self._forward, *self._backward]
 
     def with_memory(self) -> str:
         """The program that makes its buffers once: a function that gives one that fills them."""
-        self.plan = plan = planned([*self._forward, *self._backward], self.outputs.arrays())
+        self.plan = plan = planned(self.order, self.outputs.arrays())
         inputs = [each for each in plan.order if each.kind == "input"]
         for array in inputs:
             name = self._name(array, array.name)
@@ -222,8 +224,7 @@ class NumpySource:
     def without_memory(self) -> str:
         """The same as a function of arrays that makes a new one for every instruction."""
         self._line(None, "samples = input.shape[1]")
-        order = [*self._forward, *self._backward]
-        for array in order:
+        for array in self.order:
             if array.kind == "input":
                 self._names[array] = array.name
             elif array.kind == "constant":

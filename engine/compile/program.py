@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassgrad.engine.compile.graph import Graph
+from glassgrad.engine.compile.ir import Array
 from glassgrad.engine.compile.kernels import NAMESPACE
 from glassgrad.engine.compile.layout import laid_out
 from glassgrad.engine.compile.lower import lowered
@@ -99,6 +100,10 @@ class Program:
     def _careful(self) -> Pool:
         """The program that tells 0 × infinity apart; see `vjp.py`."""
         return Pool(self._source(careful=True), is_batched=bool(self._batched))
+
+    def instructions(self) -> list[Array]:
+        """The array instructions, in their order."""
+        return self._source(careful=False).order
 
     def pure(self) -> tuple[str, dict[str, Any]]:
         """The text of a function of arrays, for other libraries, and the arrays that it names."""
