@@ -248,6 +248,15 @@ def an_entry_of_a_dict() -> Any:
 
 
 @seen
+def an_entry_of_a_shape() -> Any:
+    holder = types.SimpleNamespace(table=np.ones((2, 3)))
+    return (
+        lambda x: x * holder.table.shape[0] + holder.table.T[0, 0] + len(holder.table.T),
+        lambda: setattr(holder, "table", np.ones((4, 5))),
+    )
+
+
+@seen
 def a_property() -> Any:
     thing = with_property()
     return lambda x: x * thing.rate, lambda: setattr(thing, "rate", 5.0)
@@ -685,6 +694,30 @@ def test_attributes_that_did_not_matter_lead_to_no_other_program() -> None:
     assert len(f.recordings) == 1
 
 
+def test_what_is_made_anew_whenever_it_is_read_leads_to_no_other_run() -> None:
+    table = np.arange(6.0).reshape(2, 3)
+
+    class Holding:
+        @property
+        def double(self) -> Any:
+            return Value(2.0)
+
+        @functools.cached_property
+        def rate(self) -> float:
+            return 3.0
+
+    holding = Holding()
+    runs: list[int] = []
+
+    def function(x: Any) -> Any:
+        runs.append(1)
+        return x * table.T[1, 1] * table.shape[0] * holding.rate + table.flags.writeable
+
+    f = compiled(function, audit=False)
+    assert [f(1.0).data for _ in range(9)] == [25.0] * 9
+    assert len(runs) == 1
+
+
 def test_train_and_eval_keep_their_recordings() -> None:
     class Halved(Module):
         def forward(self, x: Any) -> Any:
@@ -775,11 +808,32 @@ def test_trap_inside_is_open_in_every_call() -> None:
     y.backward()
     assert near(y.data, math.log(2.0))
     assert w.grad == 0.5
-    for call in (lambda: f(-1.0), lambda: f.over([1.0, -1.0], reduction="none")):
-        with pytest.raises(engine.NonFiniteError, match=r"log\(-2\) is nan"):
-            call()
+    for again in (True, False):
+        for call in (lambda: f(-1.0), lambda: f.over([1.0, -1.0]), lambda: f.map([1.0, -1.0])):
+            with pytest.raises(engine.NonFiniteError, match=r"log\(-2\) is nan"):
+                call()
+            if again:
+                f.reset()
     with pytest.raises(CompilationError, match="trap"):
         f.value_and_grad([w])([2.0], [1.0])
+
+
+def test_a_function_that_opens_a_trap_from_now_on_is_told_of_and_runs_as_written() -> None:
+    opened: list[Any] = []
+
+    def function(x: Any) -> Any:
+        for block in opened:
+            with block():
+                return x.log()
+        return x * 2.0
+
+    f = compiled(function)
+    assert f(1.0).data == 2.0
+    opened.append(trap)
+    with pytest.warns(RuntimeWarning, match="gave 2 compiled, and 0"):
+        assert f(1.0).data == 0.0
+    with pytest.raises(engine.NonFiniteError):
+        f(-1.0)
 
 
 def test_value_and_grad_touches_no_value_even_where_it_compares() -> None:

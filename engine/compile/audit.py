@@ -15,7 +15,7 @@ from time import perf_counter, thread_time
 from typing import Any, TypeVar
 
 from glassgrad.engine.compile.arguments import Arguments, as_values
-from glassgrad.engine.compile.cache import Cache, Case, Sample
+from glassgrad.engine.compile.cache import AsWrittenError, Cache, Case, Sample
 from glassgrad.engine.compile.graph import CAPTURED, INPUT
 from glassgrad.engine.compile.outputs import outputs_of
 from glassgrad.engine.compile.recording import Recording
@@ -59,6 +59,8 @@ def trusted(cache: Cache, attempt: Callable[[], T], eagerly: Callable[[], T]) ->
     cache.calls += 1
     try:
         return attempt()
+    except AsWrittenError:
+        return eagerly()
     except StaleError as stale:
         first = stale
     cache.faults += 1
@@ -69,6 +71,8 @@ def trusted(cache: Cache, attempt: Callable[[], T], eagerly: Callable[[], T]) ->
     except StaleError as second:
         _tell_of_state(cache, first, second)
         return eagerly()
+    except AsWrittenError:
+        found = eagerly()
     finally:
         cache.must_audit = must_audit
     _tell_of_change(cache, first)

@@ -26,6 +26,10 @@ Sample = tuple[tuple[Any, ...], Mapping[str, Any]]
 """The arguments of one call: those by position, and those by name."""
 
 
+class AsWrittenError(Exception):
+    """The function cannot be recorded, only run as it is written; caught by `audit.trusted`."""
+
+
 class Case:
     """A recording, and for what it holds.
 
@@ -138,6 +142,9 @@ class Cache:
         recording = Recording(
             self.title, self.function, args, named, has_several=has_several, at=at
         )
+        if recording.is_watched:
+            self.why_eager = "it opens a block such as trap() inside, in which nodes are looked at"
+            raise AsWrittenError
         guards = Guards(self.function, args, named)
         for case in cases:
             if case.recording.is_same_as(recording):
@@ -172,11 +179,8 @@ class Cache:
 
     def cannot_repeat(self) -> CompilationError:
         """The error where a recording is needed, and none can be made."""
-        why = (
-            self.why_eager or "it opens a block such as trap() inside, in which nodes are looked at"
-        )
         return CompilationError(
-            f"{self.title} runs as it is written only: {why}. Change that, then call "
+            f"{self.title} runs as it is written only: {self.why_eager}. Change that, then call "
             f"{self.title}.reset()."
         )
 

@@ -131,8 +131,6 @@ class ArrayFunction:
             if is_new and is_first_served:
                 break
             recording, began = case.recording, perf_counter()
-            if recording.is_watched:
-                raise self._cache.cannot_repeat()
             if recording.guards and is_traced:
                 raise CompilationError(_TRACED.format(self._cache.title))
             results, value, gradient, holds = self._run(host, recording, given, inputs)

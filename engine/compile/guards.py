@@ -195,11 +195,12 @@ class _Search:
         self._kept.append(container)
         parts = _parts(container)
         for part in [] if set(map(type, parts)) <= set(_PLAIN) else parts:
+            leads = isinstance(part, Value)
             if isinstance(part, _CONTAINERS):
                 leads = self._leads_on(part, depth + 1)
-            else:
+            elif not leads:
                 self._left.append(part)
-                leads = isinstance(part, Value) or callable(part) or is_module(part)
+                leads = callable(part) or is_module(part)
             self._holds[key] |= leads
         if self._holds[key] and not isinstance(container, tuple):
             self.containers.append(container)
@@ -269,10 +270,11 @@ class _Search:
             found = read(root)
             self._left.append(found)
             is_compared = is_module(holder) and step in vars(holder)  # with its other attributes
-            if not is_compared and (computed is None or isinstance(found, _PLAIN)):
+            # What is made anew whenever it is asked for, such as `table.T`, is never the same.
+            if not is_compared and _is_same(read(root), found):
                 name = _Name(read, root, found, _written(title, path[:end]))
                 self.names.setdefault((id(root), path[:end]), name)
-            if found is _MISSING or computed is not None:
+            if computed is not None or found is _MISSING:
                 return
             holder = found
 
@@ -366,7 +368,8 @@ def _computed_by(holder: Any, step: str | _Item) -> Any:
     found = next((vars(each)[step] for each in kind.__mro__ if step in vars(each)), None)
     if isinstance(found, property) and found.fget is not None:
         return MethodType(found.fget, holder)
-    is_stored = isinstance(found, (*_STORED, type(None))) or "__wrapped__" in dir(found)
+    is_own = not hasattr(found, "__set__") and step in getattr(holder, "__dict__", ())
+    is_stored = isinstance(found, _STORED) or hasattr(found, "__wrapped__") or is_own
     return found if hasattr(type(found), "__get__") and not is_stored else None
 
 
@@ -439,4 +442,6 @@ def _is_same(now: Any, before: Any) -> bool:
         return False
     if isinstance(now, _PLAIN):
         return repr(now) == repr(before)  # 0.0 is not -0.0
+    if isinstance(now, tuple):
+        return _are_same(list(now), list(before))
     return isinstance(now, _METHODS) and bool(now == before)

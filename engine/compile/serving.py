@@ -52,8 +52,6 @@ def served(
     )
     for case, is_new in candidates:
         recording, began = case.recording, perf_counter()
-        if recording.is_watched:
-            raise cache.cannot_repeat()
         program = recording.program(INPUT, wanted)
         numbers = numbers_of(recording, program)
         inputs = _inputs(samples, program, left)

@@ -107,8 +107,9 @@ def fit(
         progress: a progress bar: None for one in terminals and notebooks if tqdm is installed.
 
     What the model, loss and penalty do in Python (drawing random numbers of their own, changing
-    lists of plain numbers) happens only when they are recorded; `compiled=False` runs it for each
-    sample. Gradients are forgotten at the end, so that a drawing does not show those of a batch.
+    lists of plain numbers) happens only when they are recorded, and when the recording is audited
+    before the first step of an epoch; `compiled=False` runs it for each sample. Gradients are
+    forgotten at the end, so that a drawing does not show those of a batch.
 
     Returns:
         The history, which prints and plots itself.
