@@ -25,6 +25,7 @@
     numpy_source.py  the instructions as source text
     kernels.py       the functions that it calls
     program.py       the function made from it, and its buffers
+    stages.py        all of these as text, `loss.stages()`
     elsewhere.py     the same instructions on arrays of PyTorch and JAX: libraries.py, lifted.py
 
 Each part is a step from scalars to an array program, and the list is in that order. Start with

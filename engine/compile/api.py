@@ -31,10 +31,10 @@ from glassgrad.engine.compile.outputs import one_value
 from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.compile.result import result_of, total_of
 from glassgrad.engine.compile.serving import CAPTURED, INPUT, NOTHING, served
-from glassgrad.engine.compile.stages import stages_of
 from glassgrad.engine.compile.slopes import Evaluation, leaves_only
-from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.compile.stages import stages_of
 from glassgrad.engine.context import current, no_grad
+from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.table import sum as add_up
 from glassgrad.engine.text import counted, describe, told
 from glassgrad.engine.value import Value
@@ -300,7 +300,7 @@ class Compiled:
         return "\n".join(lines) or f"{self.title}: nothing is recorded yet; call it once"
 
     def stages(self) -> str:
-        """How the last recording became its last program, stage by stage; see `docs/compiling.md`.
+        r"""How the last recording became its last program, stage by stage; see `docs/compiling.md`.
 
         Raises:
             CompilationError: nothing is recorded yet.
@@ -310,7 +310,7 @@ class Compiled:
             >>> w = Value(2.0)
             >>> square = compiled(lambda x: (w * x) ** 2)
             >>> y = square(3.0)
-            >>> print("\\n".join(square.stages().splitlines()[:3]))
+            >>> print("\n".join(square.stages().splitlines()[:3]))
             Recorded: the scalars, as they were computed
                 s3 = mul(captured[0], input[0])
                 s4 = pow(s3, 2)
