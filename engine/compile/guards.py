@@ -394,13 +394,16 @@ def objects_named_by(function: Callable[..., Any]) -> list[Any]:
 
 
 def _inside(function: Any) -> Any:
-    """The function of Python inside a method, a partial, a property or a compiled function."""
+    """The function of Python inside a method, a partial or a compiled function."""
     while not isinstance(function, FunctionType):
-        inner = getattr(function, "__func__", None) or getattr(function, "func", None)
-        inner = inner or getattr(function, "__wrapped__", None)
-        if inner is None or isinstance(function, (Value, type)):
+        if isinstance(function, (MethodType, staticmethod, classmethod)):
+            function = function.__func__
+        elif isinstance(function, partial):
+            function = function.func
+        elif "__wrapped__" in getattr(function, "__dict__", ()):
+            function = function.__wrapped__
+        else:
             return function
-        function = inner
     return function
 
 
