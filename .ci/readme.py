@@ -20,7 +20,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ["README.md", *(f"docs/{n}.md" for n in "command compiled compiling drawing engine house".split())]
+PAGES = [
+    "README.md",
+    *(f"docs/{n}.md" for n in "command compiled compiling drawing engine house".split()),
+]
 
 
 BLOCK = r"(?:^<!-- needs (\w+) -->\n)?^```(\w+)\n(.*?)^```$"

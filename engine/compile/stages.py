@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, INPUT, Graph
+from glassgrad.engine.compile.groups import Layout
 from glassgrad.engine.compile.ir import Array, is_array
-from glassgrad.engine.compile.layout import Layout
 from glassgrad.engine.compile.lower import described
 from glassgrad.engine.compile.memory import shape_text
 from glassgrad.engine.compile.program import Program
@@ -80,12 +80,15 @@ def _instructions(order: Iterable[Array], half: str) -> Iterator[str]:
 
 def _instruction(array: Array, names: dict[Array, str]) -> str:
     read = [names[each] if is_array(each) else f"{each:g}" for each in array.operands]
-    detail = {
-        "input": lambda: [array.name],
-        "constant": lambda: [", ".join(map(number_text, array.detail.ravel().tolist()[:8]))],
-        "take": lambda: [_places(array.detail)],
-        "einsum": lambda: [array.detail],
-    }.get(array.kind, list)()
+    detail: list[str] = []
+    if array.kind == "input":
+        detail = [array.name]
+    if array.kind == "constant":
+        detail = [number_text(number) for number in array.detail.ravel().tolist()[:8]]
+    if array.kind == "take":
+        detail = [_places(array.detail)]
+    if array.kind == "einsum":
+        detail = [array.detail]
     if array.kind == "sum":
         detail = [f"axis {array.detail}"]
     kind = array.name if array.kind in ("call", "reduce", "partials") else array.kind
