@@ -76,7 +76,7 @@ class Portion:
 
     def where(self) -> str:
         """All its lines: "lines 4-6, 30"."""
-        return _lines([*self.forward, *self.backward]) or "no line, written where read"
+        return _lines(sorted([*self.forward, *self.backward])) or "no line, written where read"
 
     def sentence(self) -> str:
         """What it is and where: "4 dots of 2, from 4 scalars (4 dot). Values: lines 4-6."."""
