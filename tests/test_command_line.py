@@ -170,7 +170,7 @@ def test_the_step_moves_only_the_parameters_that_are_named(capsys: Captured) -> 
     command = ["(w*x - y)**2", "w=1", "x=2", "y=5", "--learning-rate", "0.1", "--no-files"]
     assert main([*command, "--parameters", "w"]) == 0
     update = capsys.readouterr().out.split("Update:")[1]
-    assert "w  = 1 - 0.1 × -12" in update
+    assert "w  = 1 − 0.1 × -12" in update
     assert "x " not in update
     for names, said in (("w,q", "q is no variable"), ("", "Nothing is no variable")):
         assert main([*command, "--parameters", names]) == 2
