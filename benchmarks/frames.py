@@ -19,12 +19,14 @@ from glassgrad.viz.steps import Steps
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome")
 LIMIT = 16.0
 """What is aimed at, in milliseconds."""
-CHANGE, STEP = "a number is changed", "a step is shown"
+NOTHING, CHANGE, STEP = "nothing happens", "a number is changed", "a step is shown"
+"""A frame in which nothing happens tells how busy the machine is with other work."""
 MEASURE = """async ([name, level, count]) => {
   const { stage } = document.querySelector(".glassgrad-stage");
   if (level) { stage.open(level); }
   stage.go(stage.count - 1);
   const start = stage.numbers()[name].value, acts = [
+    () => undefined,
     i => stage.set(name, start + 0.01 * (i + 1)),
     i => stage.go(i * 37 % stage.count)];
   const painted = act => new Promise((done, fail) => requestAnimationFrame(() => {
@@ -41,7 +43,7 @@ MEASURE = """async ([name, level, count]) => {
   }
   return times;
 }"""
-"""The times of many changes, then of many steps. A message is heard after its frame is painted."""
+"""The times of many frames of each kind. A message is heard after its frame is painted."""
 
 
 def frames(quick: bool, slow: bool) -> list[Workload]:
@@ -60,7 +62,9 @@ def frames(quick: bool, slow: bool) -> list[Workload]:
                 page = _opened(program, steps)
                 times = page.evaluate(MEASURE, [leaf, level, 8 if quick else 60])
                 page.close()
-                found += [_workload(title, act, each) for act, each in zip((CHANGE, STEP), times)]
+                found += [
+                    _workload(title, act, each) for act, each in zip((NOTHING, CHANGE, STEP), times)
+                ]
         finally:
             program.close()
     return found

@@ -1,12 +1,16 @@
 """Reading the HTML of a page without a browser: its elements, its picture, what is left of it."""
 
-import base64
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from urllib.parse import unquote
 
 SVG = "{http://www.w3.org/2000/svg}"
 VOID = ("img", "meta", "br", "input")
+
+
+PARTS_OF_TABLES = ("thead", "tbody", "tr", "th", "td")
+"""Where one begins, those that cannot have it inside end."""
 
 
 class Elements(HTMLParser):
@@ -22,6 +26,8 @@ class Elements(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
+        if tag in PARTS_OF_TABLES:
+            self.is_cell = False
         if tag == "tr":
             self.rows.append([])
         if tag in ("td", "th"):
@@ -29,7 +35,7 @@ class Elements(HTMLParser):
             self.is_cell = True
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in ("td", "th"):
+        if tag in ("table", *PARTS_OF_TABLES):
             self.is_cell = False
 
     def handle_data(self, data: str) -> None:
@@ -43,9 +49,15 @@ class Elements(HTMLParser):
 def picture(page: str) -> str:
     """The SVG inside the image of a page."""
     (image,) = Elements(page).all("img")
-    kind, data = image["src"].split(",")
-    assert kind == "data:image/svg+xml;base64"
-    return base64.b64decode(data, validate=True).decode()
+    return svg_in(image["src"])
+
+
+def svg_in(address: str) -> str:
+    """The SVG of a data address, with none of what would end it."""
+    kind, _, data = address.partition(",")
+    assert kind == "data:image/svg+xml"
+    assert not re.search(r"[#<>&\"\n\t]|%(?![0-9A-F]{2})", data)
+    return unquote(data)
 
 
 def without_scripts(page: str) -> str:
@@ -68,6 +80,7 @@ class _Outline(HTMLParser):
         super().__init__()
         self.noted: list[tuple[int, str]] = []
         self.depth = 0
+        self.table_depth = 0
         self.cells: list[str] | None = None
         self.feed(page)
         self.close()
@@ -77,6 +90,12 @@ class _Outline(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         told = [tag, *(_attribute(*attribute) for attribute in attrs)]
+        if tag in ("tr", "thead", "tbody"):
+            self._end_row()
+        if tag in ("thead", "tbody"):
+            self.depth = self.table_depth + 1
+        if tag == "table":
+            self.table_depth = self.depth
         if tag == "tr":
             self.cells = []
         elif tag in ("td", "th"):
@@ -86,11 +105,16 @@ class _Outline(HTMLParser):
             self.depth += tag not in VOID
 
     def handle_endtag(self, tag: str) -> None:
-        if tag == "tr":
+        if tag == "table":
+            self._end_row()
+            self.depth = self.table_depth
+        elif tag not in PARTS_OF_TABLES:
+            self.depth -= 1
+
+    def _end_row(self) -> None:
+        if self.cells is not None:
             self.noted.append((self.depth, f"| {' | '.join(self.cells)} |"))
             self.cells = None
-        elif tag not in ("td", "th"):
-            self.depth -= 1
 
     def handle_data(self, data: str) -> None:
         if self.cells is not None:
@@ -102,4 +126,6 @@ class _Outline(HTMLParser):
 def _attribute(name: str, value: str | None) -> str:
     if value is None:
         return name
-    return f'{name}="{re.sub("base64,.*", "base64,…", value)}"'
+    kind, comma, data = value.partition(",")
+    is_picture = kind.startswith("data:")
+    return f'{name}="{kind}{comma}{"…" if is_picture else data}"'

@@ -143,3 +143,24 @@ def test_a_stepper_that_left_the_page_stops_playing(stepper: Stepper) -> None:
     count = "gone.querySelector('.gg-count').textContent"
     label = "gone.querySelector('.gg-play').getAttribute('aria-label')"
     assert page.evaluate(f"[{count}, {label}]") == ["step 1 of 10", "Play"]
+
+
+OPACITY = """([root, name]) => getComputedStyle(
+  root.querySelector(`[data-role=receiver] .${name}`)).opacity"""
+
+
+@pytest.mark.parametrize(("phase", "number"), [("forward", "value"), ("backward", "gradient")])
+def test_a_number_arrives_with_what_carries_it(phase: str, number: str, stepper: Stepper) -> None:
+    clock = stopped_clock(stepper)
+    at = next(step.index for step in stepper.steps if step.phase == phase)
+
+    def opacity() -> str:
+        root = stepper.root.element_handle()
+        return stepper.root.page.evaluate(OPACITY, [root, f"gg-{number}"])
+
+    stepper.stage("go", at)
+    for _ in range(5):
+        clock.run_for(100)
+        assert opacity() == "0"
+    clock.run_for(PACE)
+    assert opacity() == "1"

@@ -17,7 +17,7 @@ from stepping import document, many_operands, recurrence
 from glassgrad import MLP, Value, backprop, compiled, engine
 from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.repeats import Repeats
-from glassgrad.viz.told import tell
+from glassgrad.viz.told import MOST_OPERANDS, tell
 
 TraceFunction = Callable[[FrameType, str, Any], Any]
 
@@ -266,3 +266,44 @@ def test_a_compiled_node_of_thousands_of_parameters_is_seen_and_stepped(new_page
     assert "… 2,997 more" in shown["equations"][-1]
     gradients = {each: number["grad"] for each, number in one.numbers().items()}
     assert gradients == {node.name: steps.gradients[node.index] for node in steps.diagram}
+
+
+SHOWN = """root => Object.fromEntries(Array.from(root.querySelectorAll(".gg-box"), box =>
+  [box.dataset.n, box.getAttribute("transform")]))"""
+
+
+def test_the_operands_that_are_shown_stay_where_they_are(new_page: Pages) -> None:
+    """One place alone is of the operand that a step is about."""
+    steps = many_operands()
+    one = document(new_page, steps, reduced_motion="reduce")
+    total = next(node for node in steps.diagram if len(node.parents) > 100)
+    seen = []
+    for parent in (total.parents[0], total.parents[700], total.parents[-1]):
+        one.stage("go", next(step.index for step in steps if step.parent == parent))
+        places = one.root.evaluate(SHOWN)
+        assert str(parent) in places
+        seen.append(places)
+    fixed = set(seen[0]) & set(seen[1]) & set(seen[2])
+    assert len(fixed) >= len(seen[0]) - 1
+    for node in fixed:
+        assert len({places[node] for places in seen}) == 1
+
+
+def test_while_a_person_predicts_the_first_operands_are_shown(new_page: Pages) -> None:
+    """Those that contribute most would give the answer away."""
+    steps = many_operands()
+    one = document(new_page, steps, reduced_motion="reduce")
+    total = next(node for node in steps.diagram if len(node.parents) > 100)
+    one.stage("go", next(step.index for step in steps if step.parent == total.parents[700]))
+    one.press("p")
+    shown = {int(node) for node in one.root.evaluate(SHOWN)} & set(total.parents)
+    assert shown == {*total.parents[:8], total.parents[700]}
+    one.press("p")
+    assert {int(node) for node in one.root.evaluate(SHOWN)} & set(total.parents) != shown
+
+
+def test_from_how_many_operands_some_are_folded_is_said_by_python(new_page: Pages) -> None:
+    for count in (MOST_OPERANDS, MOST_OPERANDS + 1):
+        one = document(new_page, many_operands(count), reduced_motion="reduce")
+        one.stage("go", 0)
+        assert len(one.root.evaluate(SEEN)["folds"]) == (count > MOST_OPERANDS)

@@ -4,7 +4,6 @@ Each label of the corpus goes alone, those made at random many to a picture. Wha
 hold is what it holds for harmless labels, with other texts; those texts are the labels, literally.
 """
 
-import base64
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -13,6 +12,7 @@ from typing import Any
 
 import hostile
 import pytest
+from markup import svg_in
 from outputs import (
     CAN_DRAW,
     ZERO_WIDTH_JOINER,
@@ -111,16 +111,17 @@ def check_text(text: str, plain: str) -> None:
 
 
 def check_page(steps: Backprop, usual: Backprop) -> None:
-    """The page: its elements, its two scripts, its picture, and the names in its texts."""
+    """The page: its elements, its three scripts, its picture, and the names in its texts."""
     html = steps.standalone_html()
     page, plain = Html(html), Html(usual.standalone_html())
     assert not acting(html)
     assert page.parts == plain.parts
-    data, code = page.texts["script"]
+    markup, data, code = page.texts["script"]
     assert code.startswith(f"{stage_script(has_network(steps), has_folds(steps))}({OWN},null,")
-    assert code == plain.texts["script"][1]
+    assert code == plain.texts["script"][2]
     assert not set(data) & set("<>&")
     check_data(strict_json(data), steps)
+    check_formula(markup, steps)
     assert page.texts["style"] == plain.texts["style"]
     assert page.texts["title"] == [f"Backpropagation through {steps.diagram[steps.root].name}"]
     for step in steps:
@@ -134,24 +135,27 @@ def check_page(steps: Backprop, usual: Backprop) -> None:
 
 
 def check_data(data: dict[str, Any], steps: Backprop) -> None:
-    """What the script is given: the steps, the names, and the expression, which is markup."""
+    """What the script is given: the steps and the names."""
     assert len(data["steps"]) == len(steps)
     assert [node["n"] for node in data["nodes"]] == [node.name for node in steps.diagram]
-    if data["formula"]:
-        formula = ET.fromstring(data["formula"])
-        assert {element.tag for element in formula.iter()} <= MATHML
-        text = "".join(formula.itertext())
-        for node in steps.diagram:
-            if node.operation is None:  # an index is written without its underscore
-                name = ET.fromstring(f"<mrow>{identifier(node.name)}</mrow>")
-                assert "".join(name.itertext()) in text
+
+
+def check_formula(markup: str, steps: Backprop) -> None:
+    """The typeset expression, in which an index is written without its underscore."""
+    if not markup:
+        return
+    formula = ET.fromstring(f"<math>{markup}</math>")
+    assert {element.tag for element in formula.iter()} <= MATHML
+    text = "".join(formula.itertext())
+    for node in steps.diagram:
+        if node.operation is None:
+            name = ET.fromstring(f"<mrow>{identifier(node.name)}</mrow>")
+            assert "".join(name.itertext()) in text
 
 
 def picture_in(page: Html) -> str:
     """The picture inside a page, whose description is that of the image."""
-    kind, _, content = (page.values["src"] or "").partition(",")
-    assert kind == "data:image/svg+xml;base64"
-    svg = base64.b64decode(content).decode()
+    svg = svg_in(page.values["src"] or "")
     assert page.values["alt"] == svg_description(svg)
     return svg
 

@@ -1,5 +1,6 @@
 """The network on the stage tells only what is so: what moves, and every bias of a sum."""
 
+import re
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from stepping import document
 
 from glassgrad import MLP, Backprop, Value, backprop
 from glassgrad.engine.printing import short
+from glassgrad.viz.picture import Scopes
 
 
 def of_model(model: MLP, **options: Any) -> Backprop:
@@ -107,3 +109,59 @@ def test_a_network_whose_steps_repeat_opens_as_a_network(new_page: Pages) -> Non
         one.stage("open", level)
         one.stage("go", 5)
         assert one.root.locator("[data-role=receiver]").count()
+
+
+def test_a_change_of_level_keeps_the_place(new_page: Pages) -> None:
+    """The step stays one of the layer that was seen, or of the neuron."""
+    model = MLP(2, [3, 2, 1], seed=1)
+    steps = of_model(model)
+    one = document(new_page, steps, viewport={"width": 1280, "height": 720})
+    one.stage("open", "network")
+    for i in range(one.stage("count")):
+        one.stage("open", "network")
+        one.stage("go", i)
+        seen = one.stage("step")
+        one.stage("open", "scalars")
+        step = steps[one.stage("index")]
+        assert step.phase == seen["phase"]
+        if seen["layer"] is not None:
+            assert _layer_of(steps, step.node) == seen["layer"]
+        one.stage("open", "network")
+        if seen["layer"] is not None:
+            assert one.stage("step") == seen
+            if seen["phase"] in ("forward", "backward"):
+                one.stage("open", f"{seen['layer']}, neuron 1")
+                assert one.stage("step")["phase"] == seen["phase"]
+                node = one.stage("step")["receiver" if seen["phase"] == "forward" else "sender"]
+                one.stage("open", "scalars")
+                assert steps.diagram[steps[one.stage("index")].node].name == node
+                one.stage("open", "network")
+                assert one.stage("step") == seen
+
+
+def _layer_of(steps: Backprop, node: int) -> str:
+    """The layer whose neurons have a node, by the path of the modules; "" for none."""
+    scope = Scopes(steps.diagram).of[node]
+    found = re.search(r"layers\.(\d+)", scope.path() if scope else "")
+    return f"layer {int(found[1]) + 1}" if found else ""
+
+
+def test_the_numbers_of_a_network_have_the_gradients_that_have_come(new_page: Pages) -> None:
+    steps = of_model(MLP(2, [3, 2, 1], seed=1))
+    one = document(new_page, steps, viewport={"width": 1280, "height": 720})
+    one.stage("open", "network")
+    leaves = {n.index: n.name for n in steps.diagram if n.operation is None and not n.is_constant}
+    for i in range(one.stage("count")):
+        one.stage("go", i)
+        step = one.stage("step")
+        come = {name: n["grad"] for name, n in one.numbers().items() if n["grad"] is not None}
+        if step["phase"] in ("forward", "seed"):
+            assert come == ({} if step["phase"] == "forward" else {"L": 1.0})
+            continue
+        shown = {int(n) for n, text in one.shown()["gradients"].items() if text not in ("", "–")}
+        assert {steps.diagram[n].name for n in shown} <= come.keys()
+        done = step["layer"] if step["phase"] == "backward" else "layer 1"
+        own = {n for n in leaves if _layer_of(steps, n) >= done}
+        assert come.keys() & set(leaves.values()) == {leaves[n] for n in own}
+        for n in own:
+            assert come[leaves[n]] == pytest.approx(steps.gradients[n], rel=1e-12)

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from browsing import Pages
-from stepping import Stepper, document, fragment, lecture, network, shared
+from stepping import Stepper, document, fragment, lecture, network, recurrence, shared
 
-from glassgrad import Value, backprop
+from glassgrad import Backprop, Value, backprop, engine
 
 
 @pytest.mark.parametrize("build", [lecture, network])
@@ -73,6 +73,27 @@ def test_what_is_no_state_is_refused_in_a_sentence(state: Any, says: str) -> Non
         steps.state = state
     assert says in str(caught.value)
     assert steps.state == before
+
+
+def many() -> Backprop:
+    return backprop(engine.sum([Value(float(i), label=f"x{i}") for i in range(20)]))
+
+
+@pytest.mark.parametrize(
+    ("build", "level"), [(lecture, "repeats"), (many, "repeats"), (network, "repeats")]
+)
+def test_a_level_that_the_page_has_not_is_refused(build: Any, level: str) -> None:
+    """Also where something is folded, but nothing repeats; or where a network is seen instead."""
+    steps = build()
+    with pytest.raises(ValueError, match=f"The page has no level '{level}'. It has scalars"):
+        steps.state = {"level": level}
+
+
+def test_the_level_of_what_repeats_opens(new_page: Pages) -> None:
+    steps = recurrence()
+    steps.state = {"level": "repeats", "step": 3}
+    one = document(new_page, steps)
+    assert (one.stage("level"), one.stage("index")) == ("repeats", 3)
 
 
 def test_save_opens_a_page_at_a_step(tmp_path: Any, new_page: Pages) -> None:

@@ -200,7 +200,7 @@ def test_circles_are_found() -> None:
             "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n  import glassgrad.viz",
             Import("glassgrad.viz", "for types"),
         ),
-        ("import_module('glassgrad.viz.step')", Import("glassgrad.viz.step", "at once")),
+        ("import_module('glassgrad.viz.steps')", Import("glassgrad.viz.steps", "at once")),
         ("f = lambda x: import_module(f'glassgrad.{x}')", Import("glassgrad.nn", "later")),
     ],
 )

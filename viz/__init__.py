@@ -43,7 +43,7 @@ from glassgrad.viz.program import ProgramDrawing as ProgramDrawing
 from glassgrad.viz.program import draw_program as draw_program
 from glassgrad.viz.render import RendererMissingError as RendererMissingError
 from glassgrad.viz.render import RenderingError as RenderingError
-from glassgrad.viz.step import Step as Step
+from glassgrad.viz.steps import Step as Step
 
 # `from glassgrad.viz import *` brings classes and functions, not the files that they are in.
 globals()["__all__"] = [

@@ -1,20 +1,24 @@
-"""Scripts and styles of pages, which are files of their own, without what only readers need."""
+"""Scripts and styles of pages, which are files of their own, without what only readers need.
+
+The scripts of the stage are shortened beforehand, in `stage/short.json`, by the command
+`python .ci/shorten.py`. Where they were changed since, they are shortened when they are needed.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
+from typing import Any
+
+from glassgrad.viz.shortening import compacted, with_short_names
 
 STAGE = "numbers layout camera picture folds network panels experiments stage".split()
 """The files of the stage, in the order in which they are joined."""
-_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-_PATTERN = r"(?:(?<=[(,=:!&|?;])|(?<=[(,=:!&|?;>] )|(?<=return ))/(?:\\.|\[.+?\]|[^/\\\[\n])+/"
-_TEXT = r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`(?:\\.|[^`\\])*`"""
-_KEPT = re.compile(rf"({_COMMENT.pattern}|{_TEXT}|{_PATTERN})", re.DOTALL)
-"""Comments, texts, templates without others inside, and regular expressions."""
-_SIGN = re.compile(r"(?<![+-]) ([+-]) (?![+-])| ([+-]=)")
-"""A sign between spaces that are not needed: one beside another sign would become ++ or --."""
+_PARAMETERS = ("within", "moved", "operations")
+"""What the function that they are the body of takes; see `stage_script`."""
 
 
 @cache
@@ -25,8 +29,8 @@ def compact_style(name: str) -> str:
     >>> ".gp-code{overflow:auto;" in compact_style("program.css")
     True
     """
-    style = _COMMENT.sub("", _asset(name)).strip()
-    return re.sub(r"\s*([{};,])\s*|(:) ", r"\1\2", style).replace(";}", "}")
+    style = re.sub(r"/\*.*?\*/", "", asset(name), flags=re.DOTALL).strip()
+    return re.sub(r"\s*([{};,>])\s*|(:) ", r"\1\2", style).replace(";}", "}")
 
 
 @cache
@@ -37,43 +41,46 @@ def compact_script(name: str) -> str:
     >>> compact_script("program.js")[:19]
     '(function(within){"'
     """
-    return compacted(_asset(name))
+    return compacted(asset(name))
 
 
 @cache
-def stage_script(has_network: bool = True, has_folds: bool = True) -> str:
+def stage_script(has_network: bool = True, has_folds: bool = True, is_short: bool = True) -> str:
     """The scripts of the stage as one function; without networks and folds where there are none.
 
     It takes an element that has stages in it; what to call when a reader moves, or null; and the
-    rows of the table as functions, from `stage.javascript`.
+    rows of the table as functions, from `stage.javascript`. Where it is not to be short, it is as
+    in the files.
     """
     is_needed = {"network": has_network, "folds": has_folds}
-    names = [name for name in STAGE if is_needed.get(name, True)]
-    code = "\n".join(_asset(f"stage/{name}.js") for name in names)
-    return f'(function(within,moved,operations){{"use strict";{compacted(code)}}})'
+    scripts, parameters = _short() if is_short else (_scripts(), _PARAMETERS)
+    code = "".join(scripts[name] for name in STAGE if is_needed.get(name, True))
+    return f'(function({",".join(parameters)}){{"use strict";{code}}})'
 
 
-def compacted(script: str) -> str:
-    """A script without comments, most spaces, and semicolons before a brace that closes.
-
-    Every statement in it has its semicolon, and every body its braces.
-
-    >>> compacted("/* a */ const f = (x) => `${x} ; ` + x;  { f( 'a ; b' ) - -1; }")
-    "const f=(x)=>`${x} ; `+x;{f('a ; b')- -1}"
-    """
-    parts = enumerate(_KEPT.split(script.strip()))
-    short = (_shortened(part) if i % 2 == 0 else part for i, part in parts)
-    return "".join(part for part in short if not part.startswith("/*")).strip()
+@cache
+def _short() -> tuple[dict[str, str], list[str]]:
+    """The scripts by name, and the names of their parameters, from the file if it is of these."""
+    kept = json.loads(asset("stage/short.json"))
+    kept = kept if kept["of"] == _digest() else shortened()
+    return kept["scripts"], kept["parameters"]
 
 
-def _shortened(code: str) -> str:
-    short = re.sub(r"\s*([*/%=<>?:&|,;(){}!\[\]]|(?<=\s)\s|\n)\s*", _kept, code)
-    return _SIGN.sub(r"\1\2", short).replace(";}", "}")
+def shortened() -> dict[str, Any]:
+    """What `stage/short.json` has in it: the scripts, shortened, and which they are made of."""
+    scripts, parameters = with_short_names([*_scripts().values()], _PARAMETERS)
+    return {"of": _digest(), "parameters": parameters, "scripts": dict(zip(STAGE, scripts))}
 
 
-def _kept(found: re.Match[str]) -> str:
-    return found[1].strip() or " "
+@cache
+def _scripts() -> dict[str, str]:
+    return {name: asset(f"stage/{name}.js") for name in STAGE}
 
 
-def _asset(name: str) -> str:
+def _digest() -> str:
+    return sha256("\0".join(_scripts().values()).encode()).hexdigest()
+
+
+def asset(name: str) -> str:
+    """A file of this package as it is."""
     return files("glassgrad.viz").joinpath(name).read_text("utf-8").strip()

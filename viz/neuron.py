@@ -19,7 +19,7 @@ from glassgrad.engine.text import clipped, describe, suggestion, told, visible
 from glassgrad.engine.value import is_parameter
 from glassgrad.viz.backprop import Backprop
 from glassgrad.viz.markup import scrolling_table
-from glassgrad.viz.step import Step
+from glassgrad.viz.steps import Step
 from glassgrad.viz.told import Sent
 
 

@@ -12,15 +12,16 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from glassgrad.viz import markup, stage
-from glassgrad.viz.assets import compact_style, compacted, stage_script
+from glassgrad.viz.assets import compact_style, stage_script
 from glassgrad.viz.drawing import MAX_NODES, picture_of
 from glassgrad.viz.mistakes import Mistakes
+from glassgrad.viz.packing import packed
 from glassgrad.viz.render import RendererMissingError, RenderingError
+from glassgrad.viz.shortening import compacted
 from glassgrad.viz.steps import Steps
 from glassgrad.viz.told import SHARES, SentAtOnce, Told
 
@@ -32,12 +33,16 @@ _DOCUMENT_STYLE = (
 )
 OWN = 'document.currentScript.closest(".glassgrad-stage")'
 """The element that a script stands in: there may be other stages on the page."""
-_SHORTEST = 4
-"""A text of fewer characters, as JSON, is no longer than its place."""
 _MOST_MISTAKEN = 200
 """Up to this many nodes a page shows what the wrong engines get."""
 _MOST_LISTED = 2_000
 """Of more operands of a compiled node a page lists the first."""
+
+
+_ROUND_BOX = re.compile(
+    r'<path([^>]*?) d="M(\S+),(\S+)L(\S+),\3C\S+ (\S+),\S+ \5,\S+L\5,\S+C\5,\S+ \S+,(\S+) \4,\6'
+    r'L\2,\6C\S+,\6 (\S+),\S+ \7,\S+L\7,\S+C\7,\S+ \S+,\3 \2,\3"/>'
+)
 
 
 class Page:
@@ -72,9 +77,12 @@ class Page:
             data["state"] = state
             if state["level"] == "scalars":
                 self.start = max(self.start, min(state["step"], told[-1].step.index))
-        self.element = self._element(steps, told, _json(packed(data)), more)
+        expression = data.pop("formula")
+        self.element = self._element(steps, told, expression, _json(packed(data)), more)
 
-    def _element(self, steps: Steps, told: Sequence[Told], data: str, more: str) -> str:
+    def _element(
+        self, steps: Steps, told: Sequence[Told], expression: str, data: str, more: str
+    ) -> str:
         below = f'<div class="gg-more">{more}</div>' if more else ""
         return (
             '<div class="glassgrad-stage" lang="en" role="group" '
@@ -82,6 +90,7 @@ class Page:
             f'data-lm-suppress-shortcuts="true"><style>{compact_style("stage/stage.css")}</style>'
             f'<div class="gg-static">{_picture(steps)}{below}'
             f"{_table(steps, told)}{_shares(told)}{_mistakes(steps)}</div>"
+            f'<script type="application/mathml+xml" class="gg-math">{expression}</script>'
             f'<script type="application/json" class="gg-data">{data}</script></div>'
         )
 
@@ -122,20 +131,31 @@ def _compact(svg: str) -> str:
     svg = re.sub(
         r"<style>.*?</style>", lambda found: found[0].replace(".glassgrad-graph ", ""), svg
     )
-    svg = svg.replace(">\n<", "><").replace("&#45;", "-")
+    svg = svg.replace(">\n<", "><").replace("&#45;", "-").replace("scale(1 1) rotate(0) ", "")
+    svg = re.sub(r'(?<=\d)\.00(?=[ "][^<>]*>)', "", svg)
     svg = re.sub(r' (class="(node|edge)"|xml:space="preserve"|xmlns:xlink="[^"]*")', "", svg)
-    return re.sub(r' (?:d|points|x|y)="[^"]*"', _shortened, svg)
+    svg = _ROUND_BOX.sub(_boxed, re.sub(r' (?:d|points|x|y)="[^"]*"', _shortened, svg))
+    return re.sub(r"""="([^"']*)\"""", r"='\1'", svg)  # which an attribute may have in it
+
+
+def _boxed(path: re.Match[str]) -> str:
+    """The outline of a box with round corners as a rectangle."""
+    looks = path[1]
+    _, top, corner, left, bottom, right = map(float, path.groups()[1:])
+    sizes = {"x": left, "y": top, "width": right - left, "height": bottom - top}
+    texts = (f' {name}="{_tenths(size)}"' for name, size in {**sizes, "rx": corner - left}.items())
+    return f"<rect{looks}{''.join(texts)}/>"
 
 
 def _shortened(attribute: re.Match[str]) -> str:
     """Coordinates in fewer characters; a curve whose handles lie in its ends is a line."""
-    numbers = re.sub(r"-?\d+\.\d+", _rounded, attribute[0])
+    numbers = re.sub(r"-?\d+\.\d+", lambda number: _tenths(float(number[0])), attribute[0])
     numbers = re.sub(r'"M(\S+)C\1 (\S+) \2 ', r'"M\1L\2C', numbers)
     return re.sub(r" (\S+) \1 (\S+) \2 ", r" \1L\2C", numbers)
 
 
-def _rounded(number: re.Match[str]) -> str:
-    return f"{float(number[0]):.1f}".removesuffix(".0")
+def _tenths(number: float) -> str:
+    return f"{number:.1f}".removesuffix(".0")
 
 
 def _table(steps: Steps, told: Sequence[Told]) -> str:
@@ -176,68 +196,6 @@ def _mistakes(steps: Steps) -> str:
         f'<div class="gg-mistakes">{markup.scrolling_table(caption, rows, "gg-wrong", "≠")}'
         f"<ul>{''.join(reasons)}</ul></div>"
     )
-
-
-def packed(data: dict[str, Any]) -> dict[str, Any]:
-    """The data of `stage.data` in fewer characters; `unpacked` in `stage/numbers.js` undoes it.
-
-    A reference to the edge of its own step is its kind alone, and a text that several steps have
-    stands once, among the "texts"; in the steps there is its place.
-    """
-    steps = [_relative(step) for step in data["steps"]]
-    counts = Counter(json.dumps(text) for step in steps for text in _texts(step))
-    often = [text for text, count in counts.most_common() if count > 1 and len(text) > _SHORTEST]
-    places = {text: place for place, text in enumerate(often)}
-
-    def placed(text: Any) -> Any:
-        return places.get(json.dumps(text), text)
-
-    return {
-        **data,
-        "texts": [json.loads(text) for text in often],
-        "steps": [_with_texts(step, placed) for step in steps],
-    }
-
-
-def _texts(step: dict[str, Any]) -> list[Any]:
-    found: list[Any] = []
-
-    def noted(text: Any) -> Any:
-        found.append(text)
-        return text
-
-    _with_texts(step, noted)
-    return found
-
-
-def _with_texts(step: dict[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
-    """A step with each of its texts changed."""
-    return {
-        **step,
-        **{key: change(step[key]) for key in ("asks", "tells", "check")},
-        "cells": [change(cell) for cell in step["cells"]],
-        "equations": [
-            [
-                part if isinstance(part, str) else [change(part[0]), change(part[1]), *part[2:]]
-                for part in equation
-            ]
-            for equation in step["equations"]
-        ],
-    }
-
-
-def _relative(step: dict[str, Any]) -> dict[str, Any]:
-    own = step["edges"][0] if step["edges"] else None
-
-    def shortened(text: Any) -> Any:
-        if isinstance(text, str):
-            return text
-        return [
-            piece if isinstance(piece, str) or list(piece[1:]) != own else [piece[0]]
-            for piece in text
-        ]
-
-    return _with_texts(step, shortened)
 
 
 def _json(data: object) -> str:

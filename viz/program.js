@@ -9,10 +9,7 @@
   function inlined(figure) {
     var image = figure && figure.querySelector("img");
     if (!image) { return []; }
-    var bytes = Uint8Array.from(atob(image.src.split(",")[1]), function (c) {
-      return c.charCodeAt(0);
-    });
-    var text = new TextDecoder().decode(bytes);
+    var text = decodeURIComponent(image.src.slice(image.src.indexOf(",") + 1));
     var parsed = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
     if (parsed.nodeName !== "svg") { return []; }
     parsed.querySelectorAll("style, title, desc").forEach(function (part) { part.remove(); });

@@ -26,12 +26,12 @@ from glassgrad.engine.row_source import (
 from glassgrad.engine.text import visible
 from glassgrad.viz.compiled import is_compiled, title_of
 from glassgrad.viz.diagram import Diagram, Node, local_derivative
+from glassgrad.viz.dot import SYMBOLS
 from glassgrad.viz.formulas import MATHML
 from glassgrad.viz.picture import Scopes
 from glassgrad.viz.repeats import FEWEST_NODES, Repeats
-from glassgrad.viz.step import Step
-from glassgrad.viz.steps import Steps
-from glassgrad.viz.told import Reference, Text, Told, checks, line_of, tell
+from glassgrad.viz.steps import Step, Steps
+from glassgrad.viz.told import MOST_OPERANDS, Reference, Text, Told, checks, line_of, tell
 
 VERSION = 1
 MOST_LIVE = 1_500
@@ -41,14 +41,8 @@ MOST_STEPS = 2_500
 """Of more steps a page shows a part, since tens of thousands would choke a notebook."""
 _BEFORE_SEED = 500
 """How many of them are the last forward steps."""
-_MOST_OPERANDS = 16
-"""Of more the page shows those that contribute most; as in `stage/folds.js`."""
 _MOST_LEAVES = 40
 """A longer expression is not typeset."""
-_SIGNS = {
-    **{"add": "+", "sub": "−", "mul": "×", "div": "÷", "neg": "−", "pos": "+", "pow": "^"},
-    **{"sum": "Σ", "prod": "Π", "sqrt": "√", "abs": "|x|"},
-}
 
 
 def data(
@@ -72,6 +66,7 @@ def data(
     return {
         "version": VERSION,
         "digits": digits_shown(),
+        "operands": MOST_OPERANDS,
         "root": graph.places[steps.root],
         "rate": steps.learning_rate,
         "after": None if steps.new_loss is None else _number(steps.new_loss),
@@ -116,7 +111,7 @@ def has_network(steps: Steps) -> bool:
 
 def has_folds(steps: Steps) -> bool:
     """Whether the page may fold a part of the graph: what repeats, or some of many operands."""
-    has_many = any(len(node.parents) > _MOST_OPERANDS for node in steps.diagram)
+    has_many = any(len(node.parents) > MOST_OPERANDS for node in steps.diagram)
     return has_many or len(steps.diagram) >= FEWEST_NODES
 
 
@@ -257,13 +252,13 @@ class _Graph:
         self.nodes = []
         for index in self.places:
             node, scope = diagram[index], scopes.of[index]
-            record = self._record(node, steps.gradients.get(index), index in opened)
+            record = self._record(node, index in opened)
             record["path"] = visible(scope.path()) if scope is not None else ""
             if (place := repeats.of[index]) is not None:
                 record["r"] = place
             self.nodes.append(record | {"m": True} if index in moved else record)
 
-    def _record(self, node: Node, gradient: float | None, is_open: bool) -> dict[str, Any]:
+    def _record(self, node: Node, is_open: bool) -> dict[str, Any]:
         operation = node.operation if is_open else None
         edges = list(node.edges()) if is_open else []
         return {
@@ -274,7 +269,6 @@ class _Graph:
             "p": [self.places[parent] for _, parent, _ in edges],
             "v": _number(node.data),
             "l": [None if local is None else _number(local) for _, _, local in edges],
-            "g": None if gradient is None else _number(gradient),
             "w": self._line(node),
             **({"z": True} if operation is not None and operation.masks else {}),
         }
@@ -299,7 +293,7 @@ def _sign(operation: Operation | None) -> str:
         return ""
     if is_compiled(operation):
         return title_of(operation)
-    return _SIGNS.get(operation.name, operation.name)
+    return SYMBOLS.get(operation.name, operation.name)
 
 
 def _step(said: Told, places: Mapping[int, int], *, is_live: bool) -> dict[str, Any]:
@@ -332,7 +326,7 @@ def _step(said: Told, places: Mapping[int, int], *, is_live: bool) -> dict[str, 
         "answer": [kind, places[node], *operand],
         "check": said.check,
     }
-    if step.parent is not None:
+    if step.parent is not None and not is_live:
         found["uses"] = [step.received, step.uses]
     if chosen:
         found["branch"] = True

@@ -13,7 +13,8 @@ from typing import Any
 
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import describe, named, suggestion, told
-from glassgrad.viz.stage import has_folds, has_network, javascript, shown_steps
+from glassgrad.viz.repeats import Repeats
+from glassgrad.viz.stage import has_network, javascript, shown_steps
 from glassgrad.viz.steps import Steps
 
 DRAWERS = ("table", "words", "mistakes", "explore", "more")
@@ -26,10 +27,10 @@ _START: dict[str, Any] = {
 def checked_state(steps: Steps, state: Mapping[str, Any]) -> dict[str, Any]:
     """A state with all that it may have, what is left out as a page begins.
 
-    Its keys are `level`, which is "scalars", "network", the name of a neuron, or None for the one
-    that a page begins with; `step`, counted from 0 on that level, where without a level it is that
-    of scalars; `numbers`, new ones for leaves by name; `rate`, the learning rate; `drawer`, the one
-    that is open; and `view`, the x, y and scale of the picture.
+    Its keys are `level`, which is "scalars", "network", "repeats", the name of a neuron, or None
+    for the one that a page begins with; `step`, counted from 0 on that level, where without a level
+    it is that of scalars; `numbers`, new ones for leaves by name; `rate`, the learning rate;
+    `drawer`, the one that is open; and `view`, the x, y and scale of the picture.
 
     Raises:
         TypeError: it is no mapping, or something in it is of a wrong kind.
@@ -69,7 +70,8 @@ def _check_level(steps: Steps, level: Any) -> None:
         raise TypeError(f"level is the name of one, such as 'scalars', not {describe(level)}.")
     if level in (None, "scalars"):
         return
-    has = {"network": has_network(steps), "repeats": has_folds(steps)}
+    is_network = has_network(steps)  # which is seen in place of what repeats
+    has = {"network": is_network, "repeats": not is_network and bool(Repeats(steps.diagram).series)}
     if has.get(level) or (has["network"] and _UNIT.match(level)):
         return
     levels = ", ".join(["scalars", *(name for name in has if has[name])])

@@ -27,15 +27,14 @@ from glassgrad.engine.text import clipped
 from glassgrad.viz.compiled import MOST_LISTED, NAMED_FIRST, is_compiled, name_of, title_of
 from glassgrad.viz.diagram import LONGEST_KEPT, Node, symbol
 from glassgrad.viz.formulas import brackets_first
-from glassgrad.viz.step import Step
-from glassgrad.viz.steps import Steps
+from glassgrad.viz.steps import Step, Steps
 
 SHARES = ("to", "local", "contribution", "gradient so far", "uses received")
 """The headings of what a compiled node sends; see `Sent.share`."""
 _MOST_CHECKING = 25_000
 """How many nodes times nodes may be computed for the checks by differences of one page."""
-_MOST_WRITTEN = 16
-"""Of more operands the first are written."""
+MOST_OPERANDS = 16
+"""Of more operands the first are written, and the page shows those that contribute most."""
 _LONGEST_LINE = 120
 _TOLERANCE = 1e-4
 """The relative error up to which a gradient and its differences are the same."""
@@ -160,7 +159,7 @@ class Computed(Told):
         self.answer = Number(("v", step.node), step.value)
         self.formula = step.formula
         node, diagram = steps.diagram[step.node], steps.diagram
-        if len(node.parents) > _MOST_WRITTEN and node.operation is not None:
+        if len(node.parents) > MOST_OPERANDS and node.operation is not None:
             self._abridge(node, node.operation)
             return
         digits = _digits_of(node, [diagram[parent] for parent in node.parents])
@@ -251,7 +250,7 @@ class Updated(Told):
         self.gradient = Text(Number(("z", step.node), gradient, digits))
         size = Number(("r", step.node), abs(rate), digits)
         self.product = Text(size, " × ", self.gradient)
-        self.numbers = Text(self.before, " + " if self.is_ascent else " - ", self.product)
+        self.numbers = Text(self.before, " + " if self.is_ascent else " − ", self.product)
         self.is_last = step.index == len(steps) - 1
         self.result = Number(("v", steps.root), steps.diagram[steps.root].data)
         self.new_result = Number(("L",), steps.new_loss)

@@ -6,8 +6,9 @@ const MARGIN = 14, READABLE = 0.66, LARGEST = 1.15;
 /* `frame` is the window, `world` the group that is moved, `moved` is told of each move. */
 function cameraOn(frame, world, moved, isReady) {
   let size = { width: 1, height: 1 }, view = { x: 0, y: 0, scale: 1 }, pointers = new Map(), pinch = null, travelled = 0;
+  let room = { width: frame.clientWidth, height: frame.clientHeight }; /* asked once a step: each time the page would be laid out */
   let isOwn = false; /* whether the person has chosen the view */
-  frame.addEventListener("wheel", (event) => {
+  on(frame, "wheel", (event) => {
     if (!event.ctrlKey && !event.metaKey && !isReady()) { return; } /* the page around scrolls */
     event.preventDefault();
     isOwn = true;
@@ -16,21 +17,21 @@ function cameraOn(frame, world, moved, isReady) {
       zoom(by, ...inFrame(event));
     } else { pan(-event.deltaX - event.deltaY, 0); }
   }, { passive: false });
-  frame.addEventListener("pointerdown", (event) => {
+  on(frame, "pointerdown", (event) => {
     pointers.set(event.pointerId, [event.clientX, event.clientY]);
     pinch = pointers.size === 2 ? spanned() : null;
     travelled = 0;
   });
-  frame.addEventListener("click", (event) => { if (travelled > 4) { event.stopPropagation(); } }, true);
-  frame.addEventListener("pointermove", (event) => {
+  on(frame, "click", (event) => { if (travelled > 4) { event.stopPropagation(); } }, true);
+  on(frame, "pointermove", (event) => {
     const before = pointers.get(event.pointerId);
     if (!before || frame.dataset.busy) { return; }
     pointers.set(event.pointerId, [event.clientX, event.clientY]);
-    travelled += Math.abs(event.clientX - before[0]) + Math.abs(event.clientY - before[1]);
+    travelled += abs(event.clientX - before[0]) + abs(event.clientY - before[1]);
     if (pointers.size === 1) {
       pan(event.clientX - before[0], event.clientY - before[1]);
     } else if (pinch) {
-      const now = spanned(), box = frame.getBoundingClientRect();
+      const now = spanned(), box = rectOf(frame);
       zoom(now.distance / pinch.distance, now.x - box.left, now.y - box.top);
       pan(now.x - pinch.x, now.y - pinch.y);
       pinch = now;
@@ -38,14 +39,19 @@ function cameraOn(frame, world, moved, isReady) {
     isOwn = true;
   });
   ["pointerup", "pointercancel", "pointerleave"].forEach((name) => {
-    frame.addEventListener(name, (event) => { pointers.delete(event.pointerId); pinch = null; });
+    on(frame, name, (event) => { pointers.delete(event.pointerId); pinch = null; });
   });
-  return { fit, needs: (boxes) => scaleFor(around(boxes)), release: () => { isOwn = false; }, show, zoom: (by) => { isOwn = true; zoom(by, frame.clientWidth / 2, frame.clientHeight / 2); },
+  return { fit, measure, room: () => room, needs: (boxes) => scaleFor(around(boxes)), release: () => { isOwn = false; }, show, zoom: (by) => { isOwn = true; zoom(by, room.width / 2, room.height / 2); },
     pan: (x, y) => { isOwn = true; pan(x, y); }, resize, view: () => ({ ...view }),
     set: (to) => { view = { ...to }; isOwn = true; apply(); }, isOwn: () => isOwn };
 
+  function measure() {
+    room = { width: frame.clientWidth, height: frame.clientHeight };
+    return room;
+  }
+
   function inFrame(event) {
-    const box = frame.getBoundingClientRect();
+    const box = rectOf(frame);
     return [event.clientX - box.left, event.clientY - box.top];
   }
 
@@ -58,36 +64,36 @@ function cameraOn(frame, world, moved, isReady) {
 
   /* All of the picture, however small, until a step leaves it; where that is seen already, the step again. */
   function fit() {
-    const isWhole = view.scale === Math.min(LARGEST, scaleFor(size));
+    const isWhole = view.scale === min(LARGEST, scaleFor(size));
     isOwn = !(isOwn && isWhole);
     if (isOwn) { whole(); }
   }
 
   /* All of the picture in the middle of the window. */
   function whole() {
-    const scale = Math.min(LARGEST, scaleFor(size));
+    const scale = min(LARGEST, scaleFor(size));
     view = centred({ x: 0, y: 0, ...size }, scale);
     apply();
   }
 
   function scaleFor(box) {
-    return Math.max(0.02, Math.min((frame.clientWidth - 2 * MARGIN) / box.width,
-      (frame.clientHeight - 2 * MARGIN) / box.height));
+    return max(0.02, min((room.width - 2 * MARGIN) / box.width,
+      (room.height - 2 * MARGIN) / box.height));
   }
 
   function centred(box, scale) {
-    return { scale, x: frame.clientWidth / 2 - scale * (box.x + box.width / 2),
-      y: frame.clientHeight / 2 - scale * (box.y + box.height / 2) };
+    return { scale, x: room.width / 2 - scale * (box.x + box.width / 2),
+      y: room.height / 2 - scale * (box.y + box.height / 2) };
   }
 
   /* Bring a step's boxes into view: all of the graph if that is readable, else what is needed. */
   function show(boxes) {
-    if (!frame.clientWidth || !boxes.length) { return; }
+    if (!room.width || !boxes.length) { return; }
     if (!isOwn && scaleFor(size) >= READABLE) { whole(); return; }
     const box = around(boxes);
     if (isOwn && isInside(box) && view.scale >= 0.35) { return; }
-    const wanted = isOwn || view.scale === 1 ? Math.max(view.scale, READABLE) : view.scale;
-    const scale = Math.min(scaleFor(box), LARGEST, Math.max(READABLE, Math.min(wanted, 1)));
+    const wanted = isOwn || view.scale === 1 ? max(view.scale, READABLE) : view.scale;
+    const scale = min(scaleFor(box), LARGEST, max(READABLE, min(wanted, 1)));
     if (scale === view.scale && isInside(box)) { return; }
     view = centred(box, scale);
     apply();
@@ -96,12 +102,12 @@ function cameraOn(frame, world, moved, isReady) {
   function isInside(box) {
     const left = view.x + view.scale * box.x, top = view.y + view.scale * box.y;
     return left >= MARGIN - 1 && top >= MARGIN - 1 &&
-      left + view.scale * box.width <= frame.clientWidth - MARGIN + 1 &&
-      top + view.scale * box.height <= frame.clientHeight - MARGIN + 1;
+      left + view.scale * box.width <= room.width - MARGIN + 1 &&
+      top + view.scale * box.height <= room.height - MARGIN + 1;
   }
 
   function zoom(by, x, y) {
-    const scale = Math.min(4, Math.max(0.05, view.scale * by)), factor = scale / view.scale;
+    const scale = min(4, max(0.05, view.scale * by)), factor = scale / view.scale;
     view = { scale, x: x - factor * (x - view.x), y: y - factor * (y - view.y) };
     apply();
   }
@@ -116,7 +122,7 @@ function cameraOn(frame, world, moved, isReady) {
 
 /* The box around some boxes. */
 function around(boxes) {
-  const x = Math.min(...boxes.map((box) => box.x)), y = Math.min(...boxes.map((box) => box.y));
-  return { x, y, width: Math.max(...boxes.map((box) => box.x + box.width)) - x,
-    height: Math.max(...boxes.map((box) => box.y + box.height)) - y };
+  const x = min(...boxes.map((box) => box.x)), y = min(...boxes.map((box) => box.y));
+  return { x, y, width: max(...boxes.map((box) => box.x + box.width)) - x,
+    height: max(...boxes.map((box) => box.y + box.height)) - y };
 }

@@ -9,11 +9,11 @@ function nudgeIn(around, graph, names) {
   const field = make("label", "", row, "by h = "), size = make("input", "", field), shownSize = make("b", "", field);
   size.type = "range";
   Object.assign(size, { min: -4, max: 1, step: 0.05, value: -2 });
-  size.setAttribute("aria-label", "Size of the nudge, as a power of ten");
+  set(size, "aria-label", "Size of the nudge, as a power of ten");
   const said = make("p", "gg-nudge", place);
   const plot = drawn("svg", { viewBox: "0 0 320 130", "class": "gg-plot", role: "img" }, place);
   let now = null, known = [];
-  [leaf, size].forEach((each) => each.addEventListener("input", () => { if (now) { now(); } }));
+  [leaf, size].forEach((each) => on(each, "input", () => { if (now) { now(); } }));
   return { select(i) { leaf.value = i; if (now) { now(); } }, show(gradients) {
     known = gradients;
     now = draw;
@@ -30,14 +30,14 @@ function nudgeIn(around, graph, names) {
       `${short(gradient)} × ${short(h)} = ${short(gradient * h)}.` : `; gradient × h is told once the gradient of ${n} has come.`);
     const reach = 2.5 * h, xs = Array.from({ length: 61 }, (_, k) => x - reach + 2 * reach * k / 60);
     const ys = xs.map((at) => graph.evaluate([[i, at]]));
-    plot.textContent = "";
-    plot.setAttribute("aria-label", `${result} over ${n}` + (isTold ? ", and the straight line of the gradient" : ""));
+    clear(plot);
+    set(plot, "aria-label", `${result} over ${n}` + (isTold ? ", and the straight line of the gradient" : ""));
     const line = isTold ? xs.map((at) => y + gradient * (at - x)) : [], place = scaled(xs, ys.concat(line), 320, 130);
     labels(plot, ys.concat(line), 130);
     if (isTold) { drawn("path", { d: path(xs, line, place), "class": "gg-tangent" }, plot); }
     drawn("path", { d: path(xs, ys, place), "class": "gg-curve" }, plot);
     [[x, y, "gg-here"], [x + h, y + moved, "gg-moved"]].forEach(([a, b, kind]) => {
-      if (Number.isFinite(b)) { const [cx, cy] = place(a, b); drawn("circle", { cx, cy, r: 4.5, "class": kind }, plot); }
+      if (isFinite(b)) { const [cx, cy] = place(a, b); drawn("circle", { cx, cy, r: 4.5, "class": kind }, plot); }
     });
   }
 }
@@ -50,10 +50,10 @@ function leafIn(place, label, graph, names) {
 
 /* Where points stand in a plot: right of the numbers at its edge, so that neither covers the other. */
 function scaled(xs, ys, width, height) {
-  const finite = ys.filter(Number.isFinite), margin = 10;
-  const [left, right] = [Math.min(...xs), Math.max(...xs)];
-  let [low, high] = finite.length ? [Math.min(...finite), Math.max(...finite)] : [0, 1];
-  const start = 14 + (high > low ? 6 * Math.max(short(low).length, short(high).length) : 0);
+  const finite = ys.filter(isFinite), margin = 10;
+  const [left, right] = [min(...xs), max(...xs)];
+  let [low, high] = finite.length ? [min(...finite), max(...finite)] : [0, 1];
+  const start = 14 + (high > low ? 6 * max(short(low).length, short(high).length) : 0);
   if (!(high > low)) { low -= 1; high += 1; }
   return (x, y) => [tenth(start + (width - start - margin) * (right > left ? (x - left) / (right - left) : 0.5)),
     tenth(height - margin - (height - 2 * margin) * (y - low) / (high - low))];
@@ -62,7 +62,7 @@ function scaled(xs, ys, width, height) {
 function path(xs, ys, place) {
   let text = "", isOn = false;
   xs.forEach((x, k) => {
-    if (!Number.isFinite(ys[k])) { isOn = false; return; }
+    if (!isFinite(ys[k])) { isOn = false; return; }
     text += (isOn ? "L" : "M") + place(x, ys[k]).join(" ");
     isOn = true;
   });
@@ -71,7 +71,7 @@ function path(xs, ys, place) {
 
 /* The smallest and the largest number of a plot, at its left edge. */
 function labels(plot, numbers, height) {
-  const finite = numbers.filter(Number.isFinite), low = Math.min(...finite), high = Math.max(...finite);
+  const finite = numbers.filter(isFinite), low = min(...finite), high = max(...finite);
   if (!(high > low)) { return; }
   drawn("text", { x: 4, y: 12, "class": "gg-tick" }, plot, short(high));
   drawn("text", { x: 4, y: height - 3, "class": "gg-tick" }, plot, short(low));
@@ -87,16 +87,16 @@ function throwsIn(around) {
     const last = results[results.length - 1];
     said.textContent = results.length < 2 ? `Press "Throw again": an update, then forward with the new numbers.` :
       `${name} after ${results.length - 1} ${results.length > 2 ? "throws" : "throw"}: ${short(results[0])} → ${short(last)}.` +
-      (Number.isFinite(last) ? "" : " It has exploded: a smaller learning rate, or start again.");
-    plot.textContent = "";
+      (isFinite(last) ? "" : " It has exploded: a smaller learning rate, or start again.");
+    clear(plot);
     plot.style.display = results.length > 1 ? "" : "none";
-    plot.setAttribute("aria-label", `${name} over the throws`);
+    set(plot, "aria-label", `${name} over the throws`);
     around.classList.toggle("gg-thrown", results.length > 1); /* then they stand first */
     labels(plot, results, 110);
     const xs = results.map((_, k) => k), spot = scaled(xs, results, 320, 110);
     drawn("path", { d: path(xs, results, spot), "class": "gg-curve" }, plot);
     results.forEach((y, k) => {
-      if (!Number.isFinite(y) || results.length > 80) { return; }
+      if (!isFinite(y) || results.length > 80) { return; }
       const [cx, cy] = spot(k, y);
       drawn("circle", { cx, cy, r: 3, "class": k === results.length - 1 ? "gg-moved" : "gg-here" }, plot);
     });
@@ -113,9 +113,9 @@ function mapIn(around, graph, names) {
   up.value = names[1][0];
   const axes = make("div", "gg-axes", place), upward = make("div", "gg-axis gg-upward", axes);
   const canvas = make("canvas", "gg-map", axes), sideways = make("div", "gg-axis gg-sideways", axes), said = make("p", "gg-small", place);
-  canvas.setAttribute("role", "img");
+  set(canvas, "role", "img");
   let walked = [], timer = null;
-  [across, up].forEach((each) => each.addEventListener("input", () => draw()));
+  [across, up].forEach((each) => on(each, "input", () => draw()));
   return (way) => { /* it takes many forward passes, so it follows when the hand rests */
     walked = way;
     window.clearTimeout(timer);
@@ -131,26 +131,26 @@ function mapIn(around, graph, names) {
         cells.push(graph.evaluate([[a, at(left, right, (u + 0.5) / side)], [b, at(high, low, (v + 0.5) / side)]]));
       }
     }
-    const finite = cells.filter(Number.isFinite), least = Math.min(...finite), most = Math.max(...finite);
+    const finite = cells.filter(isFinite), least = min(...finite), most = max(...finite);
     canvas.width = canvas.height = 6 * side;
     const paint = canvas.getContext("2d"), styles = getComputedStyle(canvas);
     const levels = 9, pixels = canvas.width, bands = [];
     for (let v = 0; v < pixels; v += 1) {
       for (let u = 0; u < pixels; u += 1) { bands.push(bandOf(between(cells, side, (u + 0.5) / 6 - 0.5, (v + 0.5) / 6 - 0.5))); }
     }
-    paint.fillStyle = styles.getPropertyValue("--gg-data");
+    paint.fillStyle = styles.getPropertyValue("--data");
     runs((band, u, v, width) => {
       paint.globalAlpha = band < 0 ? 0 : 0.08 + 0.72 * band / levels;
       paint.fillRect(u, v, width, 1);
     });
     paint.globalAlpha = 0.55; /* a line where one band ends and the next begins */
-    paint.fillStyle = styles.getPropertyValue("--gg-ink");
+    paint.fillStyle = styles.getPropertyValue("--ink");
     bands.forEach((band, k) => {
       const isEnd = (k % pixels) + 1 < pixels && bands[k + 1] !== band, isAbove = k + pixels < bands.length && bands[k + pixels] !== band;
       if (isEnd || isAbove) { paint.fillRect(k % pixels, Math.floor(k / pixels), 1, 1); }
     });
     paint.globalAlpha = 1;
-    paint.strokeStyle = paint.fillStyle = styles.getPropertyValue("--gg-gradient");
+    paint.strokeStyle = paint.fillStyle = styles.getPropertyValue("--grad");
     paint.lineWidth = 2;
     let start = null;
     paint.beginPath();
@@ -166,17 +166,17 @@ function mapIn(around, graph, names) {
     }
     const [x, y, result] = [a, b, graph.root].map((i) => graph.nodes[i].n);
     [[upward, [short(high), y, short(low)]], [sideways, [short(left), x, short(right)]]].forEach(([axis, texts]) => {
-      axis.textContent = "";
+      clear(axis);
       texts.forEach((text) => make("span", "", axis, text));
     });
     said.textContent = `${result} over ${x} from ${short(left)} to ${short(right)} and ${y} from ${short(low)} to ` +
       `${short(high)}: from ${short(least)} (faint) to ${short(most)} (strong).` +
       (spots.length > 1 ? " ○ start, ● now." : " ● now.");
-    canvas.setAttribute("aria-label", said.textContent);
+    set(canvas, "aria-label", said.textContent);
 
     function bandOf(value) {
-      const share = most > least ? Math.max(0, value - least) / (most - least) : 0.5;
-      return Number.isFinite(value) ? Math.min(levels - 1, Math.floor(Math.sqrt(share) * levels)) : -1;
+      const share = most > least ? max(0, value - least) / (most - least) : 0.5;
+      return isFinite(value) ? min(levels - 1, Math.floor(Math.sqrt(share) * levels)) : -1;
     }
 
     /* Neighbours of one band in a row are painted as one. */
@@ -189,20 +189,20 @@ function mapIn(around, graph, names) {
     }
 
     function range(i) {
-      const seen = spots.map((values) => values[i]).filter(Number.isFinite);
-      const [from, to] = [Math.min(...seen), Math.max(...seen)];
-      const reach = Math.max(0.6 * (to - from), 0.6 * Math.max(Math.abs(from), Math.abs(to)), 0.5);
+      const seen = spots.map((values) => values[i]).filter(isFinite);
+      const [from, to] = [min(...seen), max(...seen)];
+      const reach = max(0.6 * (to - from), 0.6 * max(abs(from), abs(to)), 0.5);
       return [from - reach, to + reach];
     }
   }
 
   /* The number between the four cells around a place; that of the nearest where one is none. */
   function between(cells, side, u, v) {
-    const inside = (each) => Math.max(0, Math.min(side - 1, each)), [x, y] = [inside(u), inside(v)];
+    const inside = (each) => max(0, min(side - 1, each)), [x, y] = [inside(u), inside(v)];
     const [left, top] = [Math.floor(x), Math.floor(y)], [right, low] = [inside(left + 1), inside(top + 1)];
     const across = (row) => at(cells[row * side + left], cells[row * side + right], x - left);
     const found = at(across(top), across(low), y - top);
-    return Number.isFinite(found) ? found : cells[Math.round(y) * side + Math.round(x)];
+    return isFinite(found) ? found : cells[Math.round(y) * side + Math.round(x)];
   }
 
   function at(from, to, share) { return from + (to - from) * share; }

@@ -3,14 +3,17 @@
    contribute most are shown, with the one that the step is about, and one box for all others. Every box
    says what it stands for, and opens when it is clicked. Next: picture.js draws it. */
 
-const MOST_OPERANDS = 16, NAMED_OPERANDS = 9, NAMED_ASIDE = 3, MOST_BARS = 24;
+const NAMED_OPERANDS = 9, MOST_NAMED = 12, LEAST_NAMED = 3, MOST_BARS = 24;
 const FEW_OPERATIONS = 3; /* repetitions as short as this are open with those beside them */
 
-/* Gives how to see the graph at a step; null where nothing is folded. `series` are those of the data. */
-function foldingOf(graph, series) {
+/* Gives how to see the graph at a step; null where nothing is folded. `series` are those of the data, and
+   of more operands than `mostOperands` some are folded. */
+function foldingOf(graph, series, mostOperands) {
   const { nodes } = graph, chains = nodes.map((node) => chainOf(series.length ? node.r : null)), reach = series.map(() => 0);
-  const isMany = nodes.map((node) => node.p.length > MOST_OPERANDS && new Set(node.p).size > MOST_OPERANDS);
+  const isMany = nodes.map((node) => new Set(node.p).size > mostOperands);
   if (!series.length && !isMany.some(Boolean)) { return null; }
+  /* As many of each in all steps, so that no box jumps: fewer where there are more such operations. */
+  const most = max(LEAST_NAMED, min(NAMED_OPERANDS, Math.floor(MOST_NAMED / isMany.filter(Boolean).length)));
   series.forEach((each, s) => {
     const operations = nodes.filter((node) => node.p.length && node.r && node.r[0] === s).length;
     const isShort = operations <= FEW_OPERATIONS * each.count && !series.some(({ around }) => around && around[0] === s);
@@ -32,8 +35,8 @@ function foldingOf(graph, series) {
 
   /* What is seen at a step: { key, shown, isOpen, operands, folds, ties }. An open node has its operation
      beside it; a tie goes from a fold to what reads it. Of `alone` only its operands are seen. */
-  function viewAt(step, { isWhole = false, alone = null } = {}) {
-    const foldOf = closedAt(step.node, isWhole), operands = operandsAt(step, foldOf);
+  function viewAt(step, { isWhole = false, alone = null, isPredicting = false } = {}) {
+    const foldOf = closedAt(step.node, isWhole), operands = operandsAt(step, isPredicting);
     hideUnderMany(foldOf, operands);
     const isOpen = nodes.map((node, i) => Boolean(node.p.length) && (alone === null ? foldOf[i] === null : i === alone));
     const shown = nodes.map((node, i) => (alone === null ? foldOf[i] === null : i === alone));
@@ -50,14 +53,16 @@ function foldingOf(graph, series) {
     return chains.map((chain) => {
       for (const [s, j] of isWhole ? [] : chain) {
         if (!now.has(s)) { return `${s}=`; }
-        if (Math.abs(j - now.get(s)) > reach[s]) { return `${s}${j < now.get(s) ? "<" : ">"}`; }
+        if (abs(j - now.get(s)) > reach[s]) { return `${s}${j < now.get(s) ? "<" : ">"}`; }
       }
       return null;
     });
   }
 
-  /* Which operands of a node are shown, by their positions: all, or of very many those that matter. */
-  function operandsAt(step, foldOf) {
+  /* Which operands of a node are shown, by their positions: all, or of very many those that contribute
+     most, and last the one that leads to the step, so that the others stay where they are. While a
+     person predicts, the first ones: the contributions are what is asked for. */
+  function operandsAt(step, isPredicting) {
     const leads = [], known = new Map();
     nodes.forEach((node, i) => { leads.push(i === step.node || node.p.some((parent) => leads[parent])); });
     return (i) => {
@@ -66,22 +71,23 @@ function foldingOf(graph, series) {
     };
 
     function important(i) {
-      const { p } = nodes[i], taken = new Set(), edges = step.edges || [];
+      const { p } = nodes[i], edges = step.edges || [];
       const own = edges.length === 1 && step.node === i ? edges[0][1] : step.node === i ? -1 : p.findIndex((parent) => leads[parent]);
-      const sizes = p.map((parent, k) => weight(i, k)), values = p.map((parent) => sizeOfNumber(graph.values[parent]));
-      const order = p.map((parent, k) => k).sort((a, b) => compare(sizes[b], sizes[a]) || compare(values[b], values[a]) || a - b);
-      const most = step.node === i ? NAMED_OPERANDS : NAMED_ASIDE;
-      for (const k of own < 0 ? order : [own, ...order]) {
-        if (taken.size < most) { taken.add(p[k]); }
+      const order = p.map((parent, k) => k).filter((k) => p.indexOf(p[k]) === k);
+      if (!isPredicting) {
+        const sizes = p.map((parent, k) => weight(i, k)), values = p.map((parent) => sizeOfNumber(graph.values[parent]));
+        order.sort((a, b) => compare(sizes[b], sizes[a]) || compare(values[b], values[a]) || a - b);
       }
-      return p.map((parent, k) => k).filter((k) => taken.has(p[k]));
+      const fixed = order.slice(0, most - 1), isAmong = (k) => fixed.some((each) => p[each] === p[k]);
+      const last = own < 0 || isAmong(own) ? order[most - 1] : own, all = p.map((parent, k) => k);
+      return [...all.filter(isAmong), ...all.filter((k) => p[k] === p[last])];
     }
   }
 
   /* How much an edge contributes. Of those that contribute the same, large operands come first. */
   function weight(i, k) { return graph.sent[i][k] ? sizeOfNumber(graph.sent[i][k].sent) : 0; }
 
-  function sizeOfNumber(number) { return Number.isNaN(number) ? Infinity : Math.abs(number); }
+  function sizeOfNumber(number) { return isNaN(number) ? Infinity : abs(number); }
 
   function compare(one, other) { return one === other ? 0 : one - other; } /* of two infinities too */
 
@@ -218,11 +224,10 @@ function foldsIn(place, graph, layout, pick) {
     drawn("path", { "class": "gg-rule", d: `M10 ${height - 8}H${width - 18}` }, group);
     drawn("title", {}, group, fold.title);
     const open = (event) => { if (!event.defaultPrevented) { pick(fold.next); } };
-    group.addEventListener("click", open);
-    group.addEventListener("keydown", (event) => {
+    on(group, "click", open);
+    on(group, "keydown", (event) => {
       if (event.key !== "Enter" && event.key !== " ") { return; }
-      event.preventDefault();
-      event.stopPropagation();
+      taken(event);
       pick(fold.next);
     });
     return { fold, group, bars: drawn("path", { "class": "gg-bars" }, group) };
@@ -230,13 +235,13 @@ function foldsIn(place, graph, layout, pick) {
   return (step, known, largest) => made.forEach(({ fold, group, bars }) => {
     const isPart = fold.of === step.node && (step.phase === "forward" || (step.phase === "backward" && step.edges.length > 1));
     tell(group, "gg-lit", isPart);
-    const { width, height } = fold.box, count = Math.min(MOST_BARS, fold.parts.length), pitch = (width - 28) / count, heights = Array(count).fill(0);
+    const { width, height } = fold.box, count = min(MOST_BARS, fold.parts.length), pitch = (width - 28) / count, heights = Array(count).fill(0);
     fold.parts.forEach((i, at) => {
-      const each = Math.floor(at * count / fold.parts.length), size = Math.abs(known.gradients[i] ?? 0);
-      heights[each] = Math.max(heights[each], Number.isFinite(size) ? Math.sqrt(Math.min(1, size / largest)) : 1);
+      const each = Math.floor(at * count / fold.parts.length), size = abs(known.gradients[i] ?? 0);
+      heights[each] = max(heights[each], isFinite(size) ? Math.sqrt(min(1, size / largest)) : 1);
     });
-    bars.setAttribute("d", heights.map((share, at) => (share > 0 ?
-      `M${tenth(10 + at * pitch)} ${height - 8}v${tenth(-Math.max(1, 26 * share))}h${tenth(Math.max(1, pitch - 1))}V${height - 8}z` : "")).join(""));
+    set(bars, "d", heights.map((share, at) => (share > 0 ?
+      `M${tenth(10 + at * pitch)} ${height - 8}v${tenth(-max(1, 26 * share))}h${tenth(max(1, pitch - 1))}V${height - 8}z` : "")).join(""));
   });
 }
 

@@ -6,7 +6,7 @@ const BOX = { width: 122, height: 84, low: 46 }; /* `low` is a plain number, whi
 const CIRCLE = 22, GAP = 60, APART = 22, LANE = 14, TWINS = 16, LONGEST = 24;
 
 /* How wide an operation's sign is drawn: a circle, or longer for a name. */
-function circleWidth(sign) { return Math.max(2 * CIRCLE, 9.2 * sign.length + 22); }
+function circleWidth(sign) { return max(2 * CIRCLE, 9.2 * sign.length + 22); }
 
 function sizeOf(node) {
   return { width: BOX.width, height: node.k === "constant" ? BOX.low : BOX.height };
@@ -32,7 +32,7 @@ function layoutOf(all, isDown, inside = null) {
 
 function laidOut(nodes, isDown) {
   const ranks = ranksOf(nodes), items = [], layers = [];
-  const widest = nodes.reduce((most, node) => Math.max(most, circleWidth(node.s || "")), 2 * CIRCLE);
+  const widest = nodes.reduce((most, node) => max(most, circleWidth(node.s || "")), 2 * CIRCLE);
   const sizes = nodes.map(sizeOf);
   const pitch = isDown ? BOX.height + 2 * CIRCLE + 2 * GAP : BOX.width + widest + 2 * GAP;
   nodes.forEach((node, i) => put({ node: i, rank: ranks[i],
@@ -67,8 +67,8 @@ function laidOut(nodes, isDown) {
   function join(from, to) { from.after.push(to); to.before.push(from); }
 
   function placed() {
-    const least = items.reduce((found, item) => Math.min(found, item.at - item.size / 2), Infinity);
-    const most = items.reduce((found, item) => Math.max(found, item.at + item.size / 2), -Infinity);
+    const least = items.reduce((found, item) => min(found, item.at - item.size / 2), Infinity);
+    const most = items.reduce((found, item) => max(found, item.at + item.size / 2), -Infinity);
     const length = (layers.length - 1) * pitch + (isDown ? BOX.height : BOX.width);
     const boxes = nodes.map((node, i) => {
       const along = ranks[i] * pitch, across = items[i].at - least, { width, height } = sizes[i];
@@ -114,10 +114,10 @@ function laidOut(nodes, isDown) {
 function ranksOf(nodes) {
   const ranks = nodes.map(() => 0), first = nodes.map(() => Infinity);
   nodes.forEach((node, i) => node.p.forEach((parent) => {
-    ranks[i] = Math.max(ranks[i], ranks[parent] + 1);
+    ranks[i] = max(ranks[i], ranks[parent] + 1);
   }));
   nodes.forEach((node, i) => node.p.forEach((parent) => {
-    first[parent] = Math.min(first[parent], ranks[i]);
+    first[parent] = min(first[parent], ranks[i]);
   }));
   nodes.forEach((node, i) => {
     if (!node.p.length && first[i] < Infinity) { ranks[i] = first[i] - 1; }

@@ -137,7 +137,7 @@ function toldOfLayer(graph, network, { phase, layer }) {
       [[weightsOf(units), "W", "weight", "weights"], [biases(units), "b", "bias", "biases"]];
     const moves = groups.map(([leaves, sign, one, many]) => ({ sign, one, many, all: new Set(leaves).size, moved: thatMove(graph, leaves) }))
       .filter(({ moved }) => moved.length);
-    const isAscent = graph.rate < 0, rate = short(Math.abs(graph.rate));
+    const isAscent = graph.rate < 0, rate = short(abs(graph.rate));
     const told = moves.map(({ all, moved, one, many }) => (moved.length < all ? `${moved.length} of the ${all} ${many}` :
       all > 1 ? `the ${all} ${many}` : `the ${one}`)).join(" and ");
     const isOne = moves.length === 1 && moves[0].moved.length === 1;
@@ -189,7 +189,7 @@ function weightsIn(graph, units, sources) {
 
 /* The weights of a layer and their gradients as a table: a row a neuron, a column a source. */
 function matricesIn(place, graph, network, step) {
-  place.textContent = "";
+  clear(place);
   if (step.phase === "update" && step.layer === null) { otherLeavesIn(place, graph, movedElsewhere(graph, network)); return; }
   const at = step.layer === null ? network.layers.length - 1 : step.layer, { name, units } = network.layers[at];
   const sources = sourcesOf(units), root = graph.nodes[graph.root].n;
@@ -230,7 +230,7 @@ function nameOf(graph, network, i) {
 function networkPictureIn(graph, network, isDown, pick) {
   const place = drawn("g", {}), columns = [network.inputs.map((i) => ({ out: i, sum: i, weights: new Map() })), ...network.layers.map((layer) => layer.units)];
   const shown = columns.map((units) => (units.length <= MOST_UNITS ? units : [...units.slice(0, MOST_UNITS - 2), null, units[units.length - 1]]));
-  const tallest = Math.max(...shown.map((units) => units.length)), discs = new Map(), lines = [];
+  const tallest = max(...shown.map((units) => units.length)), discs = new Map(), lines = [];
   const spot = (column, row) => {
     const along = DISC + 14 + column * COLUMN, across = DISC + 40 + (row + (tallest - shown[column].length) / 2) * ROW;
     return isDown ? [across, along] : [along, across];
@@ -259,7 +259,7 @@ function networkPictureIn(graph, network, isDown, pick) {
   const size = { width: isDown ? 2 * DISC + 80 + (tallest - 1) * ROW : 2 * DISC + 28 + (columns.length - (loss ? 0 : 1)) * COLUMN,
     height: isDown ? 2 * DISC + 28 + (columns.length - (loss ? 0 : 1)) * COLUMN : 2 * DISC + 56 + (tallest - 1) * ROW };
   return { place, show, size, spots: [...discs.values()].map((disc) => disc.box),
-    focus: (unit) => { if (discs.has(unit.out)) { discs.get(unit.out).group.focus({ preventScroll: true }); } }, hover: () => undefined };
+    focus: (unit) => { if (discs.has(unit.out)) { giveKeys(discs.get(unit.out).group); } }, hover: () => undefined };
 
   function discOf(unit, column, cx, cy) {
     const group = drawn("g", { "class": "gg-disc gg-box", "data-n": unit.out, transform: `translate(${cx - DISC},${cy - DISC})` }, front);
@@ -268,13 +268,13 @@ function networkPictureIn(graph, network, isDown, pick) {
     const made = { group, unit, column, value: text(DISC + 2, "gg-value"), gradient: text(DISC + 20, "gg-gradient"), old: text(DISC - 17, "gg-old"),
       title: drawn("title", {}, group), x: cx, y: cy, box: { x: cx - DISC, y: cy - DISC, width: 2 * DISC, height: 2 * DISC } };
     if (unit.members) {
-      group.setAttribute("role", "button");
-      group.setAttribute("tabindex", 0);
+      set(group, "role", "button");
+      set(group, "tabindex", 0);
       group.dataset.lmSuppressShortcuts = true;
-      group.setAttribute("aria-label", `Open ${unit.name}`);
-      group.addEventListener("click", () => pick(unit));
-      group.addEventListener("keydown", (event) => {
-        if (event.key === "Enter" || event.key === " ") { event.preventDefault(); event.stopPropagation(); pick(unit); }
+      set(group, "aria-label", `Open ${unit.name}`);
+      on(group, "click", () => pick(unit));
+      on(group, "keydown", (event) => {
+        if (event.key === "Enter" || event.key === " ") { taken(event); pick(unit); }
       });
     }
     return made;
@@ -303,7 +303,7 @@ function networkPictureIn(graph, network, isDown, pick) {
     const seen = all.slice(0, now + 1), has = (phase, at) => seen.some((each) => each.phase === phase && each.layer === at);
     const isSeeded = seen.some((each) => each.phase === "seed"), lit = [];
     /* What a moved number leads to is of before: a layer that moved, and all after it. */
-    const moved = seen.filter((each) => each.phase === "update"), first = Math.min(...moved.map((each) => each.layer ?? 0));
+    const moved = seen.filter((each) => each.phase === "update"), first = min(...moved.map((each) => each.layer ?? 0));
     discs.forEach((disc, i) => {
       const at = disc.column - 1, isResult = i === graph.root, isLoss = isResult && loss;
       const isKnown = at < 0 || (isLoss ? seen.some((each) => each.phase === "forward" && each.layer === null) : has("forward", at));
@@ -320,15 +320,15 @@ function networkPictureIn(graph, network, isDown, pick) {
       if (role) { lit.push(disc.box); }
     });
     const sizes = lines.filter((line) => line.leaf !== null);
-    const most = Math.max(1e-300, ...sizes.map((line) => Math.abs(graph.values[line.leaf])));
+    const most = max(1e-300, ...sizes.map((line) => abs(graph.values[line.leaf])));
     lines.forEach((line) => {
       const isBack = step.phase === "backward" && step.layer !== null && line.at === step.layer + 1;
       const isForth = step.phase === "forward" && line.at === (step.layer ?? network.layers.length);
       const weight = line.leaf === null ? 0.5 * most : graph.values[line.leaf];
-      const share = Math.abs(weight) / most;
+      const share = abs(weight) / most;
       tell(line.group, "gg-weight", line.leaf !== null);
       tell(line.group, "gg-negative", weight < 0);
-      light(line, isBack ? "backward" : isForth ? "forward" : "", 0.6 + 5 * Math.min(1, Number.isFinite(share) ? share : 1));
+      light(line, isBack ? "backward" : isForth ? "forward" : "", 0.6 + 5 * min(1, isFinite(share) ? share : 1));
     });
     return lit;
   }

@@ -4,6 +4,7 @@
    knows of the page. Next: steps are laid out in panels.js, the graph in layout.js. */
 
 /* As Python shows numbers (engine/printing.py): as typed if whole or of few digits; else in four digits. */
+const { abs, max, min } = Math, { isFinite, isNaN } = Number;
 const AS_TYPED = 6, ROUNDING = 12, WHOLE = 1e9, ALL_DIGITS = 17;
 let DIGITS = 4;
 
@@ -11,20 +12,20 @@ function short(x) { return shortIn(x, DIGITS); }
 
 function shortIn(x, digits) {
   if (x === null || x === undefined) { return "–"; }
-  if (Number.isNaN(x)) { return "nan"; }
-  if (!Number.isFinite(x)) { return x > 0 ? "inf" : "-inf"; }
-  if (Number.isInteger(x) && Math.abs(x) < WHOLE) { return inDigits(x, 9); }
-  const few = inDigits(x, Math.max(AS_TYPED, digits)), all = inDigits(x, ALL_DIGITS, true);
-  if (Number(few) === Number(inDigits(x, Math.max(ROUNDING, digits))) && few.length <= all.length) { return few; }
-  const whole = Math.abs(x) < 10 ** AS_TYPED ? String(Math.trunc(Math.abs(x))).length : 0;
-  const near = inDigits(x, Math.max(digits, whole));
+  if (isNaN(x)) { return "nan"; }
+  if (!isFinite(x)) { return x > 0 ? "inf" : "-inf"; }
+  if (Number.isInteger(x) && abs(x) < WHOLE) { return inDigits(x, 9); }
+  const few = inDigits(x, max(AS_TYPED, digits)), all = inDigits(x, ALL_DIGITS, true);
+  if (Number(few) === Number(inDigits(x, max(ROUNDING, digits))) && few.length <= all.length) { return few; }
+  const whole = abs(x) < 10 ** AS_TYPED ? String(Math.trunc(abs(x))).length : 0;
+  const near = inDigits(x, max(digits, whole));
   return near.length <= all.length ? near : all;
 }
 
 /* In how many digits the operands of a row are shown so that it comes out, as in engine/printing.py. */
 function digitsOfRow(operands, result, compute) {
-  const precision = Math.max(DIGITS, short(result).replace(/e.*|\D/g, "").replace(/^0+/, "").length);
-  const at = (x) => (Number.isFinite(x) ? inDigits(x + 0, precision) : String(x)), wanted = at(result);
+  const precision = max(DIGITS, short(result).replace(/e.*|\D/g, "").replace(/^0+/, "").length);
+  const at = (x) => (isFinite(x) ? inDigits(x + 0, precision) : String(x)), wanted = at(result);
   if (at(compute(...operands)) !== wanted) { return DIGITS; }
   let digits = DIGITS;
   while (digits < ALL_DIGITS && at(compute(...operands.map((x) => numberOf(shortIn(x, digits))))) !== wanted) { digits += 1; }
@@ -34,10 +35,10 @@ function digitsOfRow(operands, result, compute) {
 /* Python's "%.{count}g", where a tie goes to the even digit; or its repr, in the fewest digits that tell. */
 function inDigits(x, count, isRepr = false) {
   if (x === 0) { return Object.is(x, -0) ? "-0" : "0"; }
-  const [digits, power] = isRepr ? fewest(Math.abs(x)) : rounded(Math.abs(x), count);
+  const [digits, power] = isRepr ? fewest(abs(x)) : rounded(abs(x), count);
   const sign = x < 0 ? "-" : "";
   if (power < -4 || power >= (isRepr ? 16 : count)) {
-    const size = String(Math.abs(power)).padStart(2, "0");
+    const size = String(abs(power)).padStart(2, "0");
     return sign + trimmed(digits[0] + "." + digits.slice(1)) + "e" + (power < 0 ? "-" : "+") + size;
   }
   const all = power < 0 ? "0".repeat(-power) + digits : digits.padEnd(power + 1, "0");
@@ -52,7 +53,7 @@ function fewest(x) {
 
 /* So many digits and the power of ten of the first. */
 function rounded(x, count) {
-  const near = /50*e/.test(x.toExponential(Math.min(100, count + 6))) ? x.toExponential(80).replace(".", "") : "";
+  const near = /50*e/.test(x.toExponential(min(100, count + 6))) ? x.toExponential(80).replace(".", "") : "";
   const isTie = near !== "" && /^50*e/.test(near.slice(count)) && Number(near[count - 1]) % 2 === 0;
   const [digits, power] = (isTie ? near.slice(0, count) + near.slice(near.indexOf("e")) :
     x.toExponential(count - 1).replace(".", "")).split("e");
@@ -60,10 +61,10 @@ function rounded(x, count) {
 }
 
 /* The same in three digits, where there is little room. */
-function brief(x) { return Number.isFinite(x) && x !== 0 ? short(Number(x.toPrecision(3))) : short(x); }
+function brief(x) { return isFinite(x) && x !== 0 ? short(Number(x.toPrecision(3))) : short(x); }
 
 /* A plain number as it is in the code, unless it has as many digits as a measured one. */
-function plain(x) { return Number.isFinite(x) && String(x).length <= 8 ? String(x) : short(x); }
+function plain(x) { return isFinite(x) && x !== 0 && String(x).length <= 8 ? String(x) : short(x); }
 
 function trimmed(text) { return text.includes(".") ? text.replace(/\.?0*$/, "") : text; }
 
@@ -80,23 +81,33 @@ function typed(text) {
   return plain === "" ? NaN : /^[-+]?inf$/.test(plain) ? numberOf(plain) : Number(plain);
 }
 
-/* The steps as Python tells them, from the shorter form of the page; see `packed` in page.py. */
-function unpacked({ steps, texts }) {
-  return steps.map((step) => {
-    const own = step.edges[0], full = (piece) => (own && piece.length === 1 && typeof piece !== "string" ? [piece[0], ...own] : piece);
+/* The nodes and the steps as Python tells them, from the shorter form of the page; see packing.py. */
+function unpackedNodes({ nodes, paths, signs }) {
+  return nodes.map((node) => ({ k: node.p ? "node" : "leaf", o: null, s: signs[node.o] || "", p: [], l: [], w: -1, m: false,
+    ...node, path: node.path === undefined ? "" : paths[node.path] }));
+}
+
+function unpacked({ steps, forms, texts, mark, root }, nodes) {
+  return steps.map(([form, node, operands, check, uses]) => {
+    const [phase, asks, tells, equations, cells, answer, branch] = forms[form], { p } = nodes[node];
+    const edges = (operands || []).map((k) => [node, k]);
+    const name = (word) => nodes[word === "0" ? node : word === "1" ? root : p[word.charCodeAt(0) - 97]].n;
+    const words = (text) => text.split(mark).map((part, i) => (i ? name(part[0]) + part.slice(1) : part)).join("");
+    const nodeAt = (i) => (i === -1 ? node : i < -1 ? p[-2 - i] : i);
+    const reference = ([kind, ...places]) => (places.length || !edges.length ? [kind, ...places.map(nodeAt)] : [kind, ...edges[0]]);
     const text = (given) => {
-      const found = typeof given === "number" ? texts[given] : given;
-      return typeof found === "string" ? found : found.map(full);
+      const found = typeof given === "number" ? texts[given] : given ?? "";
+      return typeof found === "string" ? words(found) : found.map((part) => (typeof part === "string" ? words(part) : reference(part)));
     };
-    const equations = step.equations.map((equation) => equation.map((part) =>
-      (typeof part === "string" ? part : [text(part[0]), text(part[1]), ...part.slice(2)])));
-    return { ...step, equations, cells: step.cells.map(text), asks: text(step.asks), tells: text(step.tells), check: text(step.check) };
+    return { phase, node, edges, branch, uses, check: text(check), asks: text(asks), tells: text(tells), cells: cells.map(text),
+      answer: reference(answer), equations: equations.map((equation) => equation.map((part) =>
+        (typeof part === "string" ? part : [text(part[0]), text(part[1]), ...part.slice(2)]))) };
   });
 }
 
 /* The numbers of a graph, which people may change. */
 function graphIn(data, operations) {
-  const nodes = data.nodes, root = data.root;
+  const nodes = unpackedNodes(data), { root } = data;
   const stored = nodes.map((node) => numberOf(node.v));
   const given = new Map(); /* the leaves that were changed, and their numbers */
   const graph = { nodes, root, rate: data.rate, isLive: data.live === true, change, restore, evaluate,
@@ -187,7 +198,7 @@ function graphIn(data, operations) {
 
 /* A branch that is switched off sends nothing, even of an infinite gradient. */
 function contribution(node, upstream, local) {
-  return node.z && local === 0 && !Number.isFinite(upstream) ? 0 : upstream * local;
+  return node.z && local === 0 && !isFinite(upstream) ? 0 : upstream * local;
 }
 
 /* The number that a text refers to; see `told.py`. */
@@ -205,7 +216,7 @@ function referred(graph, [kind, node, operand]) {
     case "z": return graph.gradients[node] ?? 0;
     case "n": return edge && edge.received;
     case "w": return graph.uses[node];
-    case "r": return Math.abs(graph.rate);
+    case "r": return abs(graph.rate);
     case "m": return graph.moved.get(node);
     default: return graph.after;
   }
@@ -220,7 +231,7 @@ function digitsOf(graph, [kind, node, operand]) {
       operations[nodes[node].o](...shown.map((x, k) => (isExact(nodes[node].p[k]) ? values[nodes[node].p[k]] : x)))[0]);
   }
   if ("xzr".includes(kind)) {
-    return ofRow("m" + node, [values[node], Math.abs(graph.rate), graph.gradients[node] ?? 0], graph.moved.get(node),
+    return ofRow("m" + node, [values[node], abs(graph.rate), graph.gradients[node] ?? 0], graph.moved.get(node),
       (x, r, g) => x - Math.sign(graph.rate) * r * g);
   }
   const edge = graph.sent[node] && graph.sent[node][operand];
@@ -371,12 +382,12 @@ function compared(graph, name, count) {
   const sizes = graph.nodes.map(() => 0);
   sizes[graph.root] = 1;
   for (let i = graph.nodes.length - 1; i >= 0; i -= 1) {
-    edgesOf(graph, i).forEach(([parent, local]) => { sizes[parent] += sizes[i] * Math.abs(local); });
+    edgesOf(graph, i).forEach(([parent, local]) => { sizes[parent] += sizes[i] * abs(local); });
   }
   return graph.nodes.map((node, i) => {
     const [a, b] = [right.gradients[i], wrong.gradients[i]];
     const isKnown = a !== null && b !== null && right.isDone(i) && wrong.isDone(i);
-    const isSame = Object.is(a, b) || a === b || Math.abs(a - b) <= 1e-9 * sizes[i];
+    const isSame = Object.is(a, b) || a === b || abs(a - b) <= 1e-9 * sizes[i];
     return { right: a, wrong: b, isOff: isKnown && !isSame };
   });
 }

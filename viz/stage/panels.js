@@ -18,6 +18,14 @@ function make(tag, name, parent, text) {
   return made;
 }
 
+/* A field for a number. */
+function fieldIn(place, name = "") {
+  const input = make("input", name, place);
+  input.type = "text";
+  input.inputMode = "decimal";
+  return input;
+}
+
 function icon(name, parent) {
   const box = drawn("svg", { viewBox: "0 0 16 16", "class": "gg-icon", "aria-hidden": true }, parent);
   drawn("path", { d: ICONS[name] }, box);
@@ -27,9 +35,9 @@ function buttonIn(place, name, label, act, text) {
   const made = make("button", "gg-" + name, place);
   made.type = "button";
   made.title = label;
-  if (ICONS[name]) { icon(name, made); made.setAttribute("aria-label", label); }
+  if (ICONS[name]) { icon(name, made); set(made, "aria-label", label); }
   if (text) { make("span", "", made, text); }
-  made.addEventListener("click", act);
+  on(made, "click", act);
   return made;
 }
 
@@ -45,34 +53,33 @@ function formulaIn(place, aside, html, lines, { point, pick }) {
   line.hidden = !lines.length;
   box.classList.toggle("gg-of-step", !html);
   tails.forEach(slidable);
-  tails.concat(box).forEach((part) => part.addEventListener("scroll", () => showEdges(part), { passive: true }));
+  tails.concat(box).forEach((part) => on(part, "scroll", () => showEdges(part), { passive: true }));
   new ResizeObserver(() => tails.concat(box).forEach(showEdges)).observe(box);
   box.querySelectorAll("[data-n]").forEach((part) => {
     const i = Number(part.dataset.n);
     parts.set(i, (parts.get(i) || []).concat(part));
-    part.addEventListener("mouseover", (event) => { event.stopPropagation(); point(i, true); });
-    part.addEventListener("mouseout", () => point(i, false));
-    part.addEventListener("click", (event) => { event.stopPropagation(); pick(i); });
+    on(part, "mouseover", (event) => { event.stopPropagation(); point(i, true); });
+    on(part, "mouseout", () => point(i, false));
+    on(part, "click", (event) => { event.stopPropagation(); pick(i); });
   });
   const all = [...parts.values()].flat();
   if (all.length) {
     box.tabIndex = 0;
     box.dataset.lmSuppressShortcuts = true;
-    box.setAttribute("role", "group");
-    box.setAttribute("aria-label", "Formula: arrow keys go through its parts, Enter goes to the step");
+    set(box, "role", "group");
+    set(box, "aria-label", "Formula: arrow keys go through its parts, Enter goes to the step");
     let at = -1;
-    box.addEventListener("keydown", (event) => {
+    on(box, "keydown", (event) => {
       const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
       if (event.key === "Enter" && at >= 0) { pick(Number(all[at].dataset.n)); event.stopPropagation(); }
-      if (!by || event.altKey || event.ctrlKey || event.metaKey) { return; }
-      event.preventDefault();
-      event.stopPropagation();
+      if (!by || isShortcut(event)) { return; }
+      taken(event);
       if (at >= 0) { point(Number(all[at].dataset.n), false); }
       at = (at + by + all.length) % all.length;
       point(Number(all[at].dataset.n), true);
       bring(all[at]);
     });
-    box.addEventListener("blur", () => { if (at >= 0) { point(Number(all[at].dataset.n), false); at = -1; } });
+    on(box, "blur", () => { if (at >= 0) { point(Number(all[at].dataset.n), false); at = -1; } });
   }
   return { show(step, node, text) {
     if (own) { put(own, text); }
@@ -106,12 +113,12 @@ function formulaIn(place, aside, html, lines, { point, pick }) {
 
   /* Scrolls so that a part is seen: its middle, or its beginning where it is longer than there is room. */
   function bring(part) {
-    const tail = part.closest(".gg-tail"), inside = part.getBoundingClientRect();
+    const tail = part.closest(".gg-tail"), inside = rectOf(part);
     if (tail && tail.scrollWidth > tail.clientWidth) {
-      const outside = tail.getBoundingClientRect();
-      tail.scrollLeft += inside.left - outside.left - Math.max(20, (outside.width - inside.width) / 2);
+      const outside = rectOf(tail);
+      tail.scrollLeft += inside.left - outside.left - max(20, (outside.width - inside.width) / 2);
     }
-    const row = part.closest(".gg-equality"), seen = box.getBoundingClientRect(), { top, bottom } = row.getBoundingClientRect();
+    const row = part.closest(".gg-equality"), seen = rectOf(box), { top, bottom } = rectOf(row);
     if (top < seen.top) { box.scrollTop += top - seen.top; } else if (bottom > seen.bottom) { box.scrollTop += bottom - seen.bottom; }
   }
 
@@ -122,7 +129,7 @@ function formulaIn(place, aside, html, lines, { point, pick }) {
       return around && Number(around.dataset.n) === sender;
     });
     const place = operands.slice(0, k).filter((operand) => operand === operands[k]).length;
-    if (inside.length) { inside[Math.min(place, inside.length - 1)].classList.add("gg-goal"); }
+    if (inside.length) { inside[min(place, inside.length - 1)].classList.add("gg-goal"); }
   }
 
   function mark(i, name) { (parts.get(i) || []).forEach((part) => part.classList.add(name)); }
@@ -140,19 +147,19 @@ function showEdges(part) {
 /* Scrolls sideways by wheel, mouse or finger; by keys where its parts are gone through. */
 function slidable(part) {
   let from = null, isSlid = false;
-  part.addEventListener("wheel", (event) => {
+  on(part, "wheel", (event) => {
     const by = event.deltaX || (event.shiftKey ? event.deltaY : 0), before = part.scrollLeft;
     part.scrollLeft += by;
     if (part.scrollLeft !== before) { event.preventDefault(); }
   }, { passive: false });
-  part.addEventListener("pointerdown", (event) => { from = event.button ? null : [event.clientX, part.scrollLeft]; isSlid = false; });
-  part.addEventListener("pointermove", (event) => {
+  on(part, "pointerdown", (event) => { from = event.button ? null : [event.clientX, part.scrollLeft]; isSlid = false; });
+  on(part, "pointermove", (event) => {
     if (!from || !event.buttons) { return; }
-    isSlid = isSlid || Math.abs(event.clientX - from[0]) > 4;
+    isSlid = isSlid || abs(event.clientX - from[0]) > 4;
     part.scrollLeft = from[1] - (event.clientX - from[0]);
   });
-  ["pointerup", "pointercancel"].forEach((name) => part.addEventListener(name, () => { from = null; }));
-  part.addEventListener("click", (event) => { if (isSlid) { event.stopPropagation(); } }, true);
+  ["pointerup", "pointercancel"].forEach((name) => on(part, name, () => { from = null; }));
+  on(part, "click", (event) => { if (isSlid) { event.stopPropagation(); } }, true);
 }
 
 /* The steps as one track, which is the slider too. Of very many steps the page has a part, which begins
@@ -161,10 +168,10 @@ function timelineIn(place, go, first, all) {
   const row = make("div", "gg-timeline", place), track = make("div", "gg-track", row);
   const ticks = make("div", "gg-ticks", track), slider = make("input", "", track);
   const count = make("span", "gg-count", row);
-  ticks.setAttribute("aria-hidden", "true");
+  set(ticks, "aria-hidden", "true");
   slider.type = "range";
-  slider.setAttribute("aria-label", "Step");
-  slider.addEventListener("input", () => go(Number(slider.value) - Number(slider.min)));
+  set(slider, "aria-label", "Step");
+  on(slider, "input", () => go(Number(slider.value) - Number(slider.min)));
   let drawnFor = "", parts = [], shown = null;
   new ResizeObserver(fitNames).observe(row);
   return (steps, now, isOwn = false, before = "") => {
@@ -174,12 +181,12 @@ function timelineIn(place, go, first, all) {
     slider.min = start + 1;
     slider.max = start + steps.length;
     slider.value = start + now + 1;
-    const total = isOwn || !first ? steps.length : Math.max(all, first + steps.length);
+    const total = isOwn || !first ? steps.length : max(all, first + steps.length);
     put(count, `${before}step ${start + now + 1} of ${total}`);
     count.title = total > start + steps.length || start ? `Steps ${start + 1} to ${start + steps.length} of ${total} are on this page` : "";
-    slider.setAttribute("aria-valuetext", count.textNow + ", " + steps[now].phase);
+    set(slider, "aria-valuetext", count.textNow + ", " + steps[now].phase);
     parts.forEach((part) => {
-      const done = Math.max(0, Math.min(part.length, now + 1 - part.start));
+      const done = max(0, min(part.length, now + 1 - part.start));
       if (part.ticks.length) {
         part.ticks.forEach((tick, i) => {
           tell(tick, "gg-on", i < done);
@@ -196,7 +203,7 @@ function timelineIn(place, go, first, all) {
   }
 
   function draw(steps) {
-    ticks.textContent = "";
+    clear(ticks);
     parts = [];
     steps.forEach((step, i) => {
       let part = parts[parts.length - 1];
@@ -221,9 +228,9 @@ function timelineIn(place, go, first, all) {
 /* The step as one or two equations. For readers of the screen the sentence says the same. */
 function equationIn(place) {
   const box = make("div", "gg-equation", place);
-  box.setAttribute("aria-hidden", "true");
+  set(box, "aria-hidden", "true");
   return (graph, step, isAsked, beside = null) => {
-    box.textContent = "";
+    clear(box);
     box.className = "gg-equation gg-phase-" + step.phase + (step.isLayer ? " gg-layer" : "");
     step.equations.forEach((equation, n) => {
       const line = make("div", n ? "gg-second" : "gg-first", box);
@@ -249,7 +256,7 @@ function equationIn(place) {
     });
     const last = box.lastChild;
     if (beside) { make("div", "gg-beside", box, beside); }
-    if (step.uses && !isAsked) {
+    if (step.phase === "backward" && step.edges.length === 1 && !isAsked) {
       const [received, uses] = usesOf(graph, step);
       make("div", "gg-uses", last, `${received} of ${uses} ${uses > 1 ? "uses" : "use"} received` +
         (received < uses ? ": not complete yet" : ": complete"));
@@ -260,41 +267,39 @@ function equationIn(place) {
 /* How many of its contributions the receiver of a step has, and will get. */
 function usesOf(graph, step) {
   const [[sender, k]] = step.edges, edge = graph.sent[sender][k];
-  return graph.isLive && edge ? [edge.received, graph.uses[graph.nodes[sender].p[k]]] : step.uses;
+  return step.uses || [edge.received, graph.uses[graph.nodes[sender].p[k]]]; /* of a part of a graph Python has counted */
 }
 
 /* Predict: a place to guess the answer of the step before it is shown. */
 function guessIn(place, { reveal, next, leave }) {
   const form = make("form", "gg-guess", place), field = make("label", "", form), wish = make("span", "", field);
-  const input = make("input", "", field);
+  const input = fieldIn(field);
   let wanted = null, isDone = false;
-  input.type = "text";
-  input.inputMode = "decimal";
   input.autocomplete = "off";
   make("button", "", form, "Check").type = "submit";
   const show = make("button", "", form, "Show");
   show.type = "button";
-  show.addEventListener("click", reveal);
+  on(show, "click", reveal);
   const verdict = make("span", "gg-verdict", form);
-  verdict.setAttribute("role", "status");
-  input.addEventListener("keydown", (event) => { /* JupyterLab stops Enter itself */
+  set(verdict, "role", "status");
+  on(input, "keydown", (event) => { /* JupyterLab stops Enter itself */
     if (event.key === "Enter") { event.preventDefault(); form.requestSubmit(); }
     if (event.key === "Escape") { event.stopPropagation(); leave(); }
   });
-  form.addEventListener("keydown", (event) => event.stopPropagation()); /* a notebook has keys of its own */
-  form.addEventListener("submit", (event) => {
+  on(form, "keydown", (event) => event.stopPropagation()); /* a notebook has keys of its own */
+  on(form, "submit", (event) => {
     event.preventDefault();
     if (isDone) { next(); return; }
     if (!input.value.trim()) { reveal(); return; }
     if (isRight(input.value, wanted)) { reveal(); verdict.textContent = "Right."; return; }
-    const isNumber = !Number.isNaN(typed(input.value)) || Number.isNaN(wanted);
+    const isNumber = !isNaN(typed(input.value)) || isNaN(wanted);
     verdict.textContent = isNumber ? "Not yet. Try again, or press Show." : "That is no number.";
   });
   return { input, show(number, of, isPredicting, isAsked, isNew) {
     put(wish, `Your guess of ${of} `);
     form.hidden = !isPredicting;
     isDone = !isAsked;
-    show.setAttribute("aria-disabled", isDone);
+    set(show, "aria-disabled", isDone);
     wanted = number;
     if (isNew) { input.value = verdict.textContent = ""; }
   } };
@@ -302,8 +307,8 @@ function guessIn(place, { reveal, next, leave }) {
 
 /* Within one per cent, since the numbers shown are rounded; nan and inf literally. */
 function isRight(text, wanted) {
-  if (!Number.isFinite(wanted)) { return text.trim().toLowerCase().replace("−", "-") === short(wanted); }
-  return Math.abs(typed(text) - wanted) <= 0.01 * Math.abs(wanted) + 1e-12;
+  if (!isFinite(wanted)) { return text.trim().toLowerCase().replace("−", "-") === short(wanted); }
+  return abs(typed(text) - wanted) <= 0.01 * abs(wanted) + 1e-12;
 }
 
 /* The drawers: one is open at a time, beside the picture or below it, never over the step. */
@@ -314,7 +319,7 @@ function drawersIn(place, bar, opened) {
   box.hidden = true;
   body.tabIndex = 0;
   body.dataset.lmSuppressShortcuts = true;
-  body.setAttribute("role", "group");
+  set(body, "role", "group");
   let now = null;
   return { add, open, toggle, has: (name) => drawers.has(name), isOpen: () => now };
 
@@ -322,7 +327,7 @@ function drawersIn(place, bar, opened) {
     const content = make("div", "gg-drawer-" + name, body);
     content.hidden = true;
     const opener = buttonIn(bar, "open-" + name, button, () => toggle(name), label);
-    opener.setAttribute("aria-expanded", "false");
+    set(opener, "aria-expanded", "false");
     drawers.set(name, { content, opener, label });
     return content;
   }
@@ -334,11 +339,11 @@ function drawersIn(place, bar, opened) {
     now = name;
     drawers.forEach(({ content, opener, label }, each) => {
       content.hidden = each !== name;
-      opener.setAttribute("aria-expanded", each === name);
-      if (each === name) { title.textContent = label; body.setAttribute("aria-label", label); }
+      set(opener, "aria-expanded", each === name);
+      if (each === name) { title.textContent = label; set(body, "aria-label", label); }
     });
     box.hidden = name === null;
-    if (box.hidden && opener) { opener.focus({ preventScroll: true }); } /* it was in what is gone */
+    if (box.hidden && opener) { giveKeys(opener); } /* it was in what is gone */
     opened(name);
   }
 }
@@ -359,15 +364,15 @@ function rowsIn(place, first, { go, point }) {
   return (graph, steps, now, isPredicting, isAsked, isVisible) => {
     if (!isVisible) { drawnFor = null; return; }
     if (drawnFor === null || drawnFor.length !== steps.length || drawnFor.some((step, i) => step !== steps[i])) {
-      body.textContent = "";
+      clear(body);
       rows = steps.map((step, i) => {
         const row = make("tr", "", body);
         row.className = "gg-row-" + step.phase;
         make("td", "", row, String(first + i + 1));
         step.cells.forEach(() => make("td", "", row));
-        row.addEventListener("click", () => go(i));
-        row.addEventListener("mouseenter", () => point(step.node, true));
-        row.addEventListener("mouseleave", () => point(step.node, false));
+        on(row, "click", () => go(i));
+        on(row, "mouseenter", () => point(step.node, true));
+        on(row, "mouseleave", () => point(step.node, false));
         return row;
       });
     }
@@ -379,7 +384,7 @@ function rowsIn(place, first, { go, point }) {
       tell(row, "gg-now", i === now);
       tell(row, "gg-secret", isAsked && i === now);
       tell(row, "gg-future", isPredicting && i > now);
-      if (i === now) { row.setAttribute("aria-current", "step"); } else { row.removeAttribute("aria-current"); }
+      if (i === now) { set(row, "aria-current", "step"); } else { row.removeAttribute("aria-current"); }
     });
     if (isMoved) { rows[now].scrollIntoView({ block: "nearest" }); }
   };
@@ -416,19 +421,19 @@ function checked(graph, step) {
   const [[sender, k]] = step.edges, i = graph.nodes[sender].p[k];
   if (graph.nodes[i].k !== "leaf") { return ""; }
   const slope = slopeAt(graph, i), gradient = graph.gradients[i];
-  const error = Math.abs(slope - gradient), isSame = error <= 1e-4 * Math.max(1, Math.abs(gradient));
+  const error = abs(slope - gradient), isSame = error <= 1e-4 * max(1, abs(gradient));
   return `Check by differences: ∂${graph.nodes[graph.root].n}/∂${graph.nodes[i].n} ≈ ${short(slope)}, ` +
     (isSame ? "the same." : `not ${short(gradient)}, or there is no single slope here.`);
 }
 
 function slopeAt(graph, i) {
-  const x = graph.values[i], h = 6e-6 * Math.max(1, Math.abs(x));
+  const x = graph.values[i], h = 6e-6 * max(1, abs(x));
   return (graph.evaluate([[i, x + h]]) - graph.evaluate([[i, x - h]])) / (2 * h);
 }
 
 /* Scrolls a drawer, and nothing around it, to a row that is not seen: then it stands right below the head. */
 function seenIn(drawer, row, head) {
-  const room = drawer.getBoundingClientRect(), { top, bottom } = row.getBoundingClientRect();
+  const room = rectOf(drawer), { top, bottom } = rectOf(row);
   if (top < room.top + head || bottom > room.bottom) { drawer.scrollTop += top - room.top - head; }
 }
 
@@ -443,8 +448,8 @@ const WHY = {
 function mistakesIn(place, choose) {
   make("p", "", place, "Choose a wrong engine: its gradients stand beside the right ones in the picture, step for step.");
   const choices = make("div", "gg-choices", place), why = make("p", "gg-why", place);
-  choices.setAttribute("role", "group");
-  choices.setAttribute("aria-label", "Wrong engines");
+  set(choices, "role", "group");
+  set(choices, "aria-label", "Wrong engines");
   const names = Object.keys(WRONG_ENGINES);
   let chosen = null;
   const buttons = names.map((name) => buttonIn(choices, "engine", WHY[name], () => {
@@ -453,10 +458,10 @@ function mistakesIn(place, choose) {
   }, name));
   const { body, head } = tableIn(place, ["node", "right", ...names]);
   return (graph, count, receiver = null) => {
-    buttons.forEach((button, i) => button.setAttribute("aria-pressed", names[i] === chosen));
+    buttons.forEach((button, i) => set(button, "aria-pressed", names[i] === chosen));
     [...head.cells].forEach((cell, i) => cell.classList.toggle("gg-chosen", names[i - 2] === chosen));
     why.textContent = chosen ? WHY[chosen] : "";
-    body.textContent = "";
+    clear(body);
     const shown = names.map((name) => chosen === null || name === chosen);
     [...head.cells].forEach((cell, i) => { cell.hidden = i > 1 && !shown[i - 2]; });
     const results = names.map((name) => compared(graph, name, count));

@@ -11,9 +11,28 @@ const HANDLES = 32; /* the room of the arrows beside the name of a leaf */
 const FAR = 0.3; /* below this scale a large graph is an outline: its texts would be specks */
 const SVG = "http:" + "/" + "/www.w3.org/2000/svg";
 
+function on(element, name, act, options) { element.addEventListener(name, act, options); }
+
+function set(element, name, given) { element.setAttribute(name, given); }
+
+function rectOf(element) { return element.getBoundingClientRect(); }
+
+function clear(element) { element.textContent = ""; }
+
+function giveKeys(element) { if (element) { element.focus({ preventScroll: true }); } }
+
+/* An event that is answered here, and by nobody else. */
+function taken(event) {
+  event.preventDefault();
+  event.stopPropagation();
+}
+
+/* Keys with these are the browser's. */
+function isShortcut(event) { return event.altKey || event.ctrlKey || event.metaKey; }
+
 function drawn(tag, attributes, parent, text) {
   const made = document.createElementNS(SVG, tag);
-  for (const [key, given] of Object.entries(attributes)) { made.setAttribute(key, given); }
+  for (const [key, given] of Object.entries(attributes)) { set(made, key, given); }
   if (text !== undefined) { made.textContent = text; }
   if (parent) { parent.appendChild(made); }
   return made;
@@ -24,14 +43,14 @@ function drawn(tag, attributes, parent, text) {
 function labelled(place, name, attributes, room) {
   const line = drawn("text", attributes, place);
   const [, stem, index] = /^([A-Za-z\u0370-\u03ff]+)_?(\d+(?:_\d+)?)$/.exec(name) || [null, name, ""];
-  const full = widthOfName(stem) + 0.72 * widthOfName(index), size = Math.max(SMALLEST, Math.min(1, room / full));
+  const full = widthOfName(stem) + 0.72 * widthOfName(index), size = max(SMALLEST, min(1, room / full));
   const letters = [...stem], left = room / size - 0.72 * widthOfName(index);
   let shown = stem;
   while (letters.length && widthOfName(shown) > left + 0.5) { letters.pop(); shown = letters.join("") + "…"; }
   if (size < 1) { line.style.fontSize = tenth(15 * size) + "px"; }
   drawn("tspan", {}, line, shown);
   if (index) { drawn("tspan", { dy: 4, "font-size": tenth(10.8 * size) }, line, index.replace("_", ",")); }
-  return Math.min(room, full * size);
+  return min(room, full * size);
 }
 
 /* How wide a name is as it is set in a box: asked of a canvas, since the page would be laid out. */
@@ -47,10 +66,10 @@ function putNumber(line, text, number, room, size, after = "") {
   if (line.textNow === text + after) { return; }
   const width = (each) => (each.length * size < room ? 0 : widthOfName(each + after, `${size}px system-ui, sans-serif`));
   const fits = (each) => SMALLEST_NUMBER * width(each) <= room;
-  const shown = fits(text) || !Number.isFinite(number) ? text : fewerDigits(number, text, fits);
+  const shown = fits(text) || !isFinite(number) ? text : fewerDigits(number, text, fits);
   line.textNow = text + after;
   line.textContent = shown + after;
-  line.style.fontSize = width(shown) > room ? tenth(size * Math.max(SMALLEST_NUMBER, room / width(shown))) + "px" : "";
+  line.style.fontSize = width(shown) > room ? tenth(size * max(SMALLEST_NUMBER, room / width(shown))) + "px" : "";
 }
 
 function fewerDigits(number, text, fits) {
@@ -81,7 +100,7 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
   const place = drawn("g", {});
   const [far, lines, folds, shapes, above] = ["gg-far", "gg-lines", "gg-folds", "gg-shapes", "gg-flow"].map((name) => drawn("g", { "class": name }, place));
   const parts = new Map(), flow = flowIn(above, layout);
-  let now = null, version = 0, window = null, isFar = false;
+  let now = null, version = 0, region = null, isFar = false;
   graph.nodes.forEach((node, i) => {
     if (!layout.boxes[i]) { return; }
     if (layout.signs[i]) {
@@ -105,8 +124,8 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
   }
 
   function line(key, points, width) {
-    const xs = points.map(([x]) => x), ys = points.map(([, y]) => y), x = Math.min(...xs), y = Math.min(...ys);
-    add(key, lines, { x, y, width: Math.max(...xs) - x, height: Math.max(...ys) - y }, 1, () => {
+    const xs = points.map(([x]) => x), ys = points.map(([, y]) => y), x = min(...xs), y = min(...ys);
+    add(key, lines, { x, y, width: max(...xs) - x, height: max(...ys) - y }, 1, () => {
       const group = drawn("g", { "class": "gg-edge", "data-e": key }), course = courseOf(points, layout.isDown);
       return { group, course, path: drawn("path", { d: course.d }, group), tip: drawn("path", { "class": "gg-tip" }, group) };
     }, (made) => light(made, now.lit.edges.get(key) || "", width()));
@@ -115,7 +134,7 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
   /* Of a large graph what `inside` shows, in the picture's units; from afar, where no text could be read,
      its outline and the step. */
   function cull(inside, scale) {
-    window = inside;
+    region = inside;
     isFar = scale < FAR;
     if (isFar && !far.firstChild) { outline(); }
     far.style.display = isFar ? "" : "none";
@@ -145,8 +164,8 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
   }
 
   function isWanted(part) {
-    return now.lit.roles.has(part.key) || now.lit.edges.has(part.key) || (!isFar && (!window ||
-      (part.left < window.x + window.width && part.right > window.x && part.top < window.y + window.height && part.bottom > window.y))) ||
+    return now.lit.roles.has(part.key) || now.lit.edges.has(part.key) || (!isFar && (!region ||
+      (part.left < region.x + region.width && part.right > region.x && part.top < region.y + region.height && part.bottom > region.y))) ||
       (part.isSeen && part.made.group.contains(document.activeElement)); /* it would lose the keys */
   }
 
@@ -161,7 +180,7 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
     const group = drawn("g", { "class": "gg-sign", "data-o": i, transform: `translate(${x},${y})` });
     drawn("rect", { width, height, rx: height / 2 }, group);
     drawn("text", { x: width / 2, y: height / 2 + 5, "text-anchor": "middle" }, group, node.s);
-    group.addEventListener("click", () => pick(i));
+    on(group, "click", () => pick(i));
     return { group };
   }
 
@@ -170,9 +189,9 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
     const group = drawn("g", { "class": "gg-box gg-" + node.k, "data-n": i, transform: `translate(${x},${y})` });
     drawn("rect", { "class": "gg-outline", width, height, rx: 10 }, group);
     const box = { group, title: drawn("title", {}, group) };
-    group.addEventListener("pointerenter", () => put(box.title, described(node, i)));
-    group.addEventListener("mouseenter", () => point(i, true));
-    group.addEventListener("mouseleave", () => point(i, false));
+    on(group, "pointerenter", () => put(box.title, described(node, i)));
+    on(group, "mouseenter", () => point(i, true));
+    on(group, "mouseleave", () => point(i, false));
     if (node.k === "constant") {
       box.value = drawn("text", { "class": "gg-value", x: width / 2, y: height / 2 + 6, "text-anchor": "middle" }, group);
     } else {
@@ -185,7 +204,7 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
       box.wrong = drawn("text", { "class": "gg-wrong-gradient", x: 9, y: height + 12 }, group);
       box.mark = drawn("g", { "class": "gg-mark", transform: `translate(${width - 1},1)` }, group);
     }
-    group.addEventListener("click", (event) => { if (!event.defaultPrevented) { pick(i); } });
+    on(group, "click", (event) => { if (!event.defaultPrevented) { pick(i); } });
     if (node.k === "leaf" && graph.isLive) { box.adjusted = adjust(group, i, width); }
     return box;
   }
@@ -193,7 +212,7 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
   /* One step: `known` is what has come, `asked` what is hidden while a person guesses. */
   function show(step, known, { isAsked = false, beside = null } = {}) {
     const largest = known.gradients.reduce((most, each) =>
-      (each !== null && Number.isFinite(each) ? Math.max(most, Math.abs(each)) : most), 0) || 1;
+      (each !== null && isFinite(each) ? max(most, abs(each)) : most), 0) || 1;
     now = { known, isAsked, beside, largest, lit: litIn(graph, step) };
     version += 1;
     refresh();
@@ -229,7 +248,7 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
   }
 
   function thickness(number) {
-    return Number.isFinite(number) ? 1.2 + 4.8 * Math.sqrt(Math.min(1, Math.abs(number) / now.largest)) : 6;
+    return isFinite(number) ? 1.2 + 4.8 * Math.sqrt(min(1, abs(number) / now.largest)) : 6;
   }
 
   function described(node, i) {
@@ -255,7 +274,7 @@ function light(line, direction, width) {
   tell(group, "gg-backward", direction === "backward");
   tip.style.display = direction ? "" : "none";
   if (!direction) { return; }
-  tip.setAttribute("d", arrow(course, direction));
+  set(tip, "d", arrow(course, direction));
   if (group.parentNode) { group.parentNode.appendChild(group); } /* above those that rest */
 }
 
@@ -290,7 +309,7 @@ function courseOf(points, isDown) {
 
   function at(far) {
     measure();
-    const i = Math.max(1, lengths.findIndex((each, k) => k > 0 && each >= far));
+    const i = max(1, lengths.findIndex((each, k) => k > 0 && each >= far));
     const k = lengths[i] < far ? lengths.length - 1 : i, share = (far - lengths[k - 1]) / (lengths[k] - lengths[k - 1] || 1);
     return { x: xs[k - 1] + share * (xs[k] - xs[k - 1]), y: ys[k - 1] + share * (ys[k] - ys[k - 1]) };
   }
@@ -299,7 +318,7 @@ function courseOf(points, isDown) {
 /* A head that touches the shape the line ends in: the result on the way forward, the operand back. */
 function arrow(course, direction) {
   const length = course.length(), isBack = direction === "backward";
-  const tip = course.at(isBack ? 0 : length), from = course.at(isBack ? Math.min(10, length) : Math.max(0, length - 10));
+  const tip = course.at(isBack ? 0 : length), from = course.at(isBack ? min(10, length) : max(0, length - 10));
   const angle = Math.atan2(tip.y - from.y, tip.x - from.x);
   const point = (along, across) => [tip.x + along * Math.cos(angle) - across * Math.sin(angle),
     tip.y + along * Math.sin(angle) + across * Math.cos(angle)].map(tenth).join(" ");
@@ -341,7 +360,7 @@ function litIn(graph, step) {
 function drawMark(place, status, share) {
   if (place.markNow === status + share) { return; }
   place.markNow = status + share;
-  place.textContent = "";
+  clear(place);
   if (!status) { return; }
   const angle = 2 * Math.PI * share, x = tenth(5 * Math.sin(angle)), y = tenth(-5 * Math.cos(angle));
   if (status === "in progress") { drawn("circle", { r: 8, "class": "gg-ring" }, place); }
@@ -357,11 +376,15 @@ function flowIn(place, layout) {
   let running = null;
   return { show, stop };
 
-  function stop() { if (running) { cancelAnimationFrame(running); running = null; } }
+  function stop() {
+    if (running) { cancelAnimationFrame(running); }
+    running = null;
+    place.parentNode.classList.remove("gg-flowing");
+  }
 
   function show(step, graph, isAsked, courseOf) {
     stop();
-    place.textContent = "";
+    clear(place);
     if (step.phase !== "backward" && step.phase !== "forward") { return; }
     const stub = courseOf(String(step.node));
     if (!stub) { return; } /* the step is of a part that is not open here */
@@ -408,7 +431,7 @@ function flowIn(place, layout) {
   function besideAt(course, width, side) {
     const middle = course.length() / 2, from = course.at(middle - 1), to = course.at(middle + 1);
     const along = Math.atan2(to.y - from.y, to.x - from.x), across = [-Math.sin(along), Math.cos(along)];
-    const far = side * Math.sign(across[1] || 1) * (width / 2 * Math.abs(across[0]) + 12 * Math.abs(across[1]) + 7);
+    const far = side * Math.sign(across[1] || 1) * (width / 2 * abs(across[0]) + 12 * abs(across[1]) + 7);
     return across.map((each) => far * each);
   }
 
@@ -420,13 +443,14 @@ function flowIn(place, layout) {
     const group = drawn("g", { "class": "gg-token " + kind }, place), width = widthOfName(text, "650 14.5px system-ui, sans-serif") + 16;
     drawn("rect", { x: -width / 2, y: -12, width, height: 24, rx: 12 }, group);
     drawn("text", { y: 5, "text-anchor": "middle" }, group, text);
-    return { group, width, put: ([x, y]) => group.setAttribute("transform", `translate(${tenth(x)},${tenth(y)})`) };
+    return { group, width, put: ([x, y]) => set(group, "transform", `translate(${tenth(x)},${tenth(y)})`) };
   }
 
   /* One leg after the other, then everything rests where it can be read. */
   function run(legs) {
     if (isCalm()) { return; }
     const start = performance.now(), pace = 380;
+    place.parentNode.classList.add("gg-flowing"); /* the number of what receives comes with its pill */
     const moves = new Set(legs.flat().map(([token]) => token));
     moves.forEach((token) => { token.group.style.opacity = 0; });
     running = requestAnimationFrame(function frame(now) {
@@ -437,7 +461,7 @@ function flowIn(place, layout) {
       }));
       if (leg < legs.length) { running = requestAnimationFrame(frame); return; }
       moves.forEach((token) => { token.group.style.opacity = 1; token.rest(); });
-      running = null;
+      stop();
     });
   }
 }

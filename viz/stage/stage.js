@@ -4,6 +4,7 @@
    each, how to go to a step. `operations` are the rows of the table as JavaScript. */
 
 const TOO_SMALL = 0.45; /* below this scale nobody can read */
+const MAP = { width: 132, height: 76 }; /* as in stage.css, where it may be smaller */
 const CULLED = 150; /* of so many boxes only what the window shows is drawn */
 const LARGE = 30; /* from so many nodes a network is seen as one */
 const TELLING = ["mistakes", "more", "explore"]; /* the drawers that have the answers: with them nobody predicts */
@@ -12,10 +13,10 @@ const PACE = 2000, CALM_PACE = 4000; /* how long a step stays while playing, in 
 function setUp(root, moved) {
   const data = JSON.parse(root.querySelector(".gg-data").textContent);
   DIGITS = data.digits;
-  const graph = graphIn(data, operations), allSteps = unpacked(data), first = data.first || 0;
+  const graph = graphIn(data, operations), allSteps = unpacked(data, graph.nodes), first = data.first || 0;
   const names = graph.nodes.map((node, i) => [i, node.n]).filter(([i]) => graph.nodes[i].k === "leaf");
   const network = typeof networkOf === "function" ? networkOf(graph) : null; /* left out where none is */
-  const folding = typeof foldingOf === "function" ? foldingOf(graph, network ? [] : data.series || []) : null;
+  const folding = typeof foldingOf === "function" ? foldingOf(graph, network ? [] : data.series || [], data.operands) : null;
   const folded = network ? "network" : folding && folding.hasSeries ? "repeats" : null; /* the level above scalars */
   /* What is seen: the network, repetitions, all scalars, or those of one neuron. */
   let level = folded && (graph.nodes.length >= LARGE || !network) ? folded : "scalars", unit = null;
@@ -33,7 +34,7 @@ function setUp(root, moved) {
 
   const page = make("div", "gg-stage", root);
   const top = make("header", "gg-top", page);
-  const aside = make("div", "gg-aside", top), formula = formulaIn(top, aside, data.formula, data.lines, { point, pick: jump });
+  const aside = make("div", "gg-aside", top), formula = formulaIn(top, aside, root.querySelector(".gg-math").textContent, data.lines, { point, pick: jump });
   const levels = folded ? levelsIn(aside) : () => undefined;
   const timeline = timelineIn(page, leap, first, data.all || allSteps.length);
   const middle = make("div", "gg-middle", page);
@@ -73,20 +74,20 @@ function setUp(root, moved) {
   if (thrower) { make("span", "gg-hint", controls, "drag a number with ◂ ▸: everything follows"); }
   const saying = make("p", "gg-sentence", page);
   const note = make("p", "gg-note", page, data.live === true ? "" : data.live);
-  if (data.outdated) { make("p", "gg-note gg-alarm", page, data.outdated).setAttribute("role", "note"); }
-  saying.setAttribute("aria-live", "polite");
+  if (data.outdated) { set(make("p", "gg-note gg-alarm", page, data.outdated), "role", "note"); }
+  set(saying, "aria-live", "polite");
   note.hidden = !note.textContent;
-  predictor.setAttribute("aria-pressed", "false");
+  set(predictor, "aria-pressed", "false");
   [["fit", "Show all of the graph (F)", fit],
     ["closer", "Zoom in (+)", () => camera.zoom(1.25)],
     ["farther", "Zoom out (-)", () => camera.zoom(0.8)]].forEach(([name, label, act]) => buttonIn(tools, name, label, act));
   root.querySelectorAll(".gg-static").forEach((part) => { part.hidden = true; });
   root.tabIndex = -1; /* a click anywhere gives the stage the keys */
-  root.addEventListener("keydown", onKey);
-  root.addEventListener("pointerdown", () => { if (!root.contains(document.activeElement)) { takeKeys(); } });
+  on(root, "keydown", onKey);
+  on(root, "pointerdown", () => { if (!root.contains(document.activeElement)) { takeKeys(); } });
   new ResizeObserver(arrange).observe(frame);
   root.stage = { get count() { return steps.length; }, get index() { return now; }, go: leap, set: setNamed,
-    get level() { return unit ? unit.name : level; }, open: (to) => restore({ ...state(), level: to, step: first }),
+    get level() { return unit ? unit.name : level; }, open: (to) => restore({ ...state(), level: to, step: null }),
     numbers, step: stepShown, state, restore };
   arrange();
   if (data.state) {
@@ -95,7 +96,7 @@ function setUp(root, moved) {
   }
   if (root.dataset.focus) {
     restoreFromAddress();
-    window.addEventListener("hashchange", restoreFromAddress);
+    on(window, "hashchange", restoreFromAddress);
     takeKeys();
   }
   show(true);
@@ -107,22 +108,41 @@ function setUp(root, moved) {
   };
 
   /* The place of a step among all; of a layer's, that of its first scalars. */
-  function placeOf(step) {
-    const at = allSteps.indexOf(step);
-    return first + (at >= 0 ? at : Math.max(0, allSteps.findIndex((each) => each.phase === step.phase)));
+  function placeOf(step) { return first + allSteps.indexOf(scalarsOf(step)[0]); }
+
+  /* The steps of scalars that a step stands for, in their order: one, or those of a layer. */
+  function scalarsOf(step) {
+    if (!step.isLayer) { return [step]; }
+    const full = stepsNow(graph, allSteps), all = full.filter((each) => each.phase === step.phase);
+    const own = all.filter(({ node }) => isOfLayer(step, node));
+    return own.length ? own : all.length ? all : full.slice(-1); /* an update that only the page knows of */
+  }
+
+  function isOfLayer({ layer }, node) {
+    const ofLayer = (units) => units.some((unit) => unit.members.has(node) || unit.bias === node);
+    return layer === null ? !network.layers.some(({ units }) => ofLayer(units)) : ofLayer(network.layers[layer].units);
+  }
+
+  /* The step on the level that is open which has to do with another. */
+  function nearestTo(step) {
+    if (steps.includes(step)) { return steps.indexOf(step); }
+    const alike = (each) => each.phase === step.phase, scalars = new Set(scalarsOf(step));
+    const own = steps.findIndex((each) => alike(each) && (each.isLayer ? isOfLayer(each, step.node) : scalars.has(each)));
+    return own >= 0 ? own : max(0, steps.findIndex(alike));
   }
 
   /* The picture runs to the right, or down where there is more room that way. */
   function isDownHere() {
-    return frame.clientWidth < 0.9 * frame.clientHeight ||
-      (frame.clientWidth < 560 && frame.clientHeight > 0.75 * frame.clientWidth);
+    const { width, height } = camera.room();
+    return width < 0.9 * height || (width < 560 && height > 0.75 * width);
   }
 
   function arrange() {
-    if (!frame.clientWidth) { return; }
+    const { width, height } = camera.measure();
+    if (!width) { return; }
     const isDown = isDownHere();
-    svg.setAttribute("width", frame.clientWidth);
-    svg.setAttribute("height", frame.clientHeight);
+    set(svg, "width", width);
+    set(svg, "height", height);
     if (!layout || (layout.isDown !== isDown && alone === null)) { redraw(isDown); }
     reserve();
     frameStep();
@@ -146,7 +166,7 @@ function setUp(root, moved) {
 
   /* What is folded at this step; null where nothing is. */
   function viewNow() {
-    return folding && !unit && level !== "network" ? folding.viewAt(steps[now], { isWhole: level === "scalars", alone }) : null;
+    return folding && !unit && level !== "network" ? folding.viewAt(steps[now], { isWhole: level === "scalars", alone, isPredicting }) : null;
   }
 
   /* All that is open: kept, since steps that show a node alone come back to it. */
@@ -180,7 +200,7 @@ function setUp(root, moved) {
     box.style.minHeight = "";
     const tallest = ["forward", "seed", "backward", "update"].map((phase) => steps.find((step) => step.phase === phase))
       .filter(Boolean).map((step) => { showEquation(graph, step, false); return box.offsetHeight; });
-    box.style.minHeight = Math.max(...tallest) + "px";
+    box.style.minHeight = max(...tallest) + "px";
     equate();
   }
 
@@ -226,11 +246,11 @@ function setUp(root, moved) {
 
   /* The minimap stands in a corner where it covers nothing of the step. */
   function makeWay(boxes, view) {
-    const taken = boxes.map((box) => ({ left: view.x + view.scale * box.x, top: view.y + view.scale * box.y,
+    const covered = boxes.map((box) => ({ left: view.x + view.scale * box.x, top: view.y + view.scale * box.y,
       right: view.x + view.scale * (box.x + box.width), bottom: view.y + view.scale * (box.y + box.height) }));
     if (minimap.style.display === "none") { return; }
-    const { width, height } = minimap.getBoundingClientRect(), room = { width: frame.clientWidth, height: frame.clientHeight };
-    const corner = ["bottom right", "bottom left", "top left", "top right"].find((name) => taken.every((box) =>
+    const room = camera.room(), { width, height } = MAP;
+    const corner = ["bottom right", "bottom left", "top left", "top right"].find((name) => covered.every((box) =>
       (name.includes("right") ? box.right < room.width - width - 12 : box.left > width + 12) ||
       (name.includes("bottom") ? box.bottom < room.height - height - 12 : box.top > height + 12)));
     minimap.dataset.corner = corner || "bottom right";
@@ -238,8 +258,8 @@ function setUp(root, moved) {
   }
 
   function drawMinimap() {
-    minimap.textContent = "";
-    minimap.setAttribute("viewBox", `0 0 ${layout.width} ${layout.height}`);
+    clear(minimap);
+    set(minimap, "viewBox", `0 0 ${layout.width} ${layout.height}`);
     drawn("path", { d: outlines(picture.spots || layout.boxes) }, minimap);
     drawn("rect", { "class": "gg-window" }, minimap);
   }
@@ -247,17 +267,17 @@ function setUp(root, moved) {
   function showMinimap(view) {
     const shown = minimap.querySelector(".gg-window");
     if (!shown) { return; }
-    const width = frame.clientWidth / view.scale, height = frame.clientHeight / view.scale;
-    const isWhole = !layout || frame.clientWidth < 560 || (width >= layout.width && height >= layout.height);
+    const room = camera.room(), width = room.width / view.scale, height = room.height / view.scale;
+    const isWhole = !layout || room.width < 560 || (width >= layout.width && height >= layout.height);
     minimap.style.display = isWhole ? "none" : "";
     const at = { x: -view.x / view.scale, y: -view.y / view.scale, width, height };
-    for (const [key, number] of Object.entries(at)) { shown.setAttribute(key, number); }
+    for (const [key, number] of Object.entries(at)) { set(shown, key, number); }
   }
 
   function cull(view) {
     if (!picture || !picture.cull || picture.size < CULLED) { return; }
-    picture.cull({ x: -view.x / view.scale, y: -view.y / view.scale, width: frame.clientWidth / view.scale,
-      height: frame.clientHeight / view.scale }, view.scale);
+    const { width, height } = camera.room();
+    picture.cull({ x: -view.x / view.scale, y: -view.y / view.scale, width: width / view.scale, height: height / view.scale }, view.scale);
   }
 
   function point(i, isOn) {
@@ -275,18 +295,18 @@ function setUp(root, moved) {
 
   function levelsIn(place) {
     const box = make("nav", "gg-levels", place);
-    box.setAttribute("aria-label", "Levels");
+    set(box, "aria-label", "Levels");
     const about = network ? "The network, a layer a step" : "Of what repeats, only the repetition of the step is open";
     const toFolded = buttonIn(box, folded, about, () => openLevel(folded), folded);
     const here = buttonIn(box, "unit", network ? "A neuron, down to its scalars" : "The repetition that is open", () => undefined);
     const toScalars = buttonIn(box, "scalars", "All scalars, an edge a step", () => openLevel("scalars"), "scalars");
     return () => {
       const name = unit ? unit.name : level === "repeats" ? folding.nameAt(steps[now].node) : "";
-      toFolded.setAttribute("aria-pressed", level === folded);
-      toScalars.setAttribute("aria-pressed", level === "scalars" && !unit);
+      set(toFolded, "aria-pressed", level === folded);
+      set(toScalars, "aria-pressed", level === "scalars" && !unit);
       here.hidden = !name;
       put(here, name);
-      here.setAttribute("aria-pressed", true);
+      set(here, "aria-pressed", true);
     };
   }
 
@@ -298,7 +318,7 @@ function setUp(root, moved) {
     unit = toUnit;
     layout = alone = null;
     steps = stepsSeen();
-    now = steps.includes(step) ? steps.indexOf(step) : Math.max(0, steps.findIndex((each) => each.phase === step.phase));
+    now = nearestTo(step);
     camera.release();
     arrange();
     show(true);
@@ -319,7 +339,7 @@ function setUp(root, moved) {
   function isHidden() { return isPredicting && !isRevealed && steps[now].answer !== null; }
 
   function turn(index) {
-    now = Math.max(0, Math.min(steps.length - 1, Math.round(index) || 0));
+    now = max(0, min(steps.length - 1, Math.round(index) || 0));
     isRevealed = false;
     show(true);
   }
@@ -361,7 +381,7 @@ function setUp(root, moved) {
     const beside = equate();
     guess.show(step.answer ? referred(graph, step.answer) : null, step.of || askedFor(step), isPredicting && step.answer !== null, hidden, isNew);
     page.classList.toggle("gg-updated", step.phase === "update");
-    world.setAttribute("class", "gg-world gg-at-" + (step.phase === "seed" ? "backward" : step.phase === "update" ? "forward" : step.phase));
+    set(world, "class", "gg-world gg-at-" + (step.phase === "seed" ? "backward" : step.phase === "update" ? "forward" : step.phase));
     if (known) { picture.show(step, known, { isAsked: hidden, beside }); } else { lit = picture.show(step, now, steps, hidden); }
     showRows(graph, steps, now, isPredicting, hidden, drawers.isOpen() === "table");
     if (drawers.isOpen() === "words") { showWords(graph, step, sentence, known, hidden); }
@@ -370,11 +390,12 @@ function setUp(root, moved) {
     if (drawers.isOpen() === "mistakes") { showMistakes(graph, edgesSent(), receiverOf(step)); }
     if (drawers.isOpen() === "explore") { experiments(); }
     /* Not `disabled`: that would throw the focus away while stepping with the keyboard. */
-    [toFirst, back].forEach((one) => one.setAttribute("aria-disabled", now === 0));
-    [forward, toLast].forEach((one) => one.setAttribute("aria-disabled", now === steps.length - 1));
+    [toFirst, back].forEach((one) => set(one, "aria-disabled", now === 0));
+    [forward, toLast].forEach((one) => set(one, "aria-disabled", now === steps.length - 1));
     root.dataset.step = now;
     if (isNew) { /* what is measured comes after all that is written: the page is laid out once */
       formula.center();
+      camera.measure();
       frameStep();
     }
     remember();
@@ -432,7 +453,7 @@ function setUp(root, moved) {
   function predict() {
     isPredicting = !isPredicting;
     isRevealed = false;
-    predictor.setAttribute("aria-pressed", isPredicting);
+    set(predictor, "aria-pressed", isPredicting);
     root.classList.toggle("gg-predicting", isPredicting);
     if (isPredicting && TELLING.includes(drawers.isOpen())) { drawers.open(null); }
     fitLater();
@@ -460,9 +481,9 @@ function setUp(root, moved) {
   }
 
   function showPlayer(name, label) {
-    player.textContent = "";
+    clear(player);
     icon(name, player);
-    player.setAttribute("aria-label", label);
+    set(player, "aria-label", label);
     player.title = label;
   }
 
@@ -471,8 +492,8 @@ function setUp(root, moved) {
   function changed() {
     const step = steps[now], isNetwork = level === "network";
     steps = stepsSeen();
-    const place = isNetwork ? Math.min(now, steps.length - 1) : steps.indexOf(step);
-    now = place >= 0 ? place : Math.min(now, steps.length - 1);
+    const place = isNetwork ? min(now, steps.length - 1) : steps.indexOf(step);
+    now = place >= 0 ? place : min(now, steps.length - 1);
     undo.hidden = !graph.isChanged();
     show(place < 0);
     refold();
@@ -483,11 +504,11 @@ function setUp(root, moved) {
     if (frame.dataset.busy || !folding || !layout || level === "network" || !isSeenOtherwise()) { return; }
     const own = document.activeElement?.closest?.(".gg-box")?.dataset.n;
     redraw(isDownHere());
-    if (own !== undefined) { picture.box(Number(own))?.focus({ preventScroll: true }); }
+    if (own !== undefined) { giveKeys(picture.box(Number(own))); }
   }
 
   function setNumber(i, number) {
-    if (Number.isNaN(number)) { return; }
+    if (isNaN(number)) { return; }
     graph.change(i, number);
     throws = [graph.values[graph.root]];
     way = [];
@@ -503,92 +524,89 @@ function setUp(root, moved) {
   function adjustable(box, i, width) {
     const handle = drawn("path", { "class": "gg-handle", d: `M${width - 31} 15l-5 4 5 4zM${width - 21} 15l5 4-5 4z` }, box);
     const zone = drawn("rect", { "class": "gg-zone", x: 5, y: 28, width: width - 10, height: 27 }, box);
-    box.setAttribute("role", "spinbutton");
-    box.setAttribute("tabindex", 0);
-    box.setAttribute("aria-label", graph.nodes[i].n);
+    set(box, "role", "spinbutton");
+    set(box, "tabindex", 0);
+    set(box, "aria-label", graph.nodes[i].n);
     box.dataset.lmSuppressShortcuts = true;
     let start = null, isDragged = false, keyStep = stepOf(graph.values[i]); /* that of the number when the keys came */
     [zone, handle].forEach((part) => {
-      part.addEventListener("pointerdown", (event) => {
+      on(part, "pointerdown", (event) => {
         if (event.button) { return; }
         start = [event.clientX, graph.values[i]];
         isDragged = false;
         frame.dataset.busy = true;
         part.setPointerCapture(event.pointerId);
         event.stopPropagation();
-        box.focus({ preventScroll: true });
+        giveKeys(box);
         select(i);
       });
-      part.addEventListener("pointermove", (event) => {
+      on(part, "pointermove", (event) => {
         if (!start) { return; }
         const far = Math.round(event.clientX - start[0]);
-        isDragged = isDragged || Math.abs(far) > 2;
+        isDragged = isDragged || abs(far) > 2;
         if (isDragged) { setNumber(i, stepped(start[1], far * stepOf(start[1]) / 4)); }
       });
-      ["pointerup", "pointercancel"].forEach((name) => part.addEventListener(name, () => {
+      ["pointerup", "pointercancel"].forEach((name) => on(part, name, () => {
         start = null;
         delete frame.dataset.busy;
         if (isDragged) { refold(); }
       }));
-      part.addEventListener("click", (event) => event.preventDefault()); /* it was meant for the number */
-      part.addEventListener("dblclick", () => type(i));
+      on(part, "click", (event) => event.preventDefault()); /* it was meant for the number */
+      on(part, "dblclick", () => type(i));
     });
-    box.addEventListener("keydown", (event) => {
+    on(box, "keydown", (event) => {
       const by = { ArrowUp: 1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[event.key];
-      if (event.altKey || event.ctrlKey || event.metaKey) { return; }
+      if (isShortcut(event)) { return; }
       if (by) { setNumber(i, stepped(graph.values[i], by * keyStep)); }
       else if (event.key === "Enter" || (!isHidden() && /^[-.0-9]$/.test(event.key))) { type(i, event.key); }
       else { return; }
       select(i);
-      event.preventDefault();
-      event.stopPropagation();
+      taken(event);
     });
-    box.addEventListener("focus", () => { keyStep = stepOf(graph.values[i]); select(i); });
+    on(box, "focus", () => { keyStep = stepOf(graph.values[i]); select(i); });
     return () => { /* for readers of the screen */
-      box.setAttribute("aria-valuenow", graph.values[i]);
-      box.setAttribute("aria-valuetext", short(graph.values[i]));
+      set(box, "aria-valuenow", graph.values[i]);
+      set(box, "aria-valuetext", short(graph.values[i]));
     };
   }
 
   /* A tenth, or for large and small numbers a digit that shows. */
   function stepOf(number) {
-    const size = Math.abs(number);
-    return size === 0 || !Number.isFinite(size) ? 0.1 : 10 ** (Math.floor(Math.log10(size)) - 1);
+    const size = abs(number);
+    return size === 0 || !isFinite(size) ? 0.1 : 10 ** (Math.floor(Math.log10(size)) - 1);
   }
 
   /* Steps end on round numbers, not on 0.30000000000000004. */
   function stepped(from, by) { return Number((from + by).toPrecision(12)); }
 
   function type(i, key = "") {
-    const box = picture.box(i).getBoundingClientRect(), around = frame.getBoundingClientRect();
-    const input = make("input", "gg-typed", frame);
-    input.type = "text";
-    input.inputMode = "decimal";
+    const box = rectOf(picture.box(i)), around = rectOf(frame);
+    const input = fieldIn(frame, "gg-typed");
     input.value = /^[-.0-9]$/.test(key) ? key : String(graph.values[i]);
-    input.setAttribute("aria-label", "New number of " + graph.nodes[i].n);
+    set(input, "aria-label", "New number of " + graph.nodes[i].n);
     Object.assign(input.style, { left: box.left - around.left + "px", top: box.top - around.top + 0.3 * box.height + "px",
-      width: Math.max(90, box.width) + "px" });
+      width: max(90, box.width) + "px" });
     let isDone = false;
     const end = (isTaken) => {
       if (isDone) { return; }
       const number = typed(input.value);
-      if (isTaken && Number.isNaN(number)) {
-        input.setAttribute("aria-invalid", "true");
+      if (isTaken && isNaN(number)) {
+        set(input, "aria-invalid", "true");
         saying.textContent = input.title = `${input.value || "Nothing"} is no number.`;
         return;
       }
       isDone = true;
       if (isTaken) { setNumber(i, number); }
       input.remove();
-      picture.box(i)?.focus({ preventScroll: true });
+      giveKeys(picture.box(i));
     };
-    input.addEventListener("keydown", (event) => {
+    on(input, "keydown", (event) => {
       if (event.key === "Enter") { end(true); }
       if (event.key === "Escape") { end(false); }
       event.stopPropagation();
     });
-    input.addEventListener("pointerdown", (event) => event.stopPropagation());
-    input.addEventListener("blur", () => { if (!isDone) { const ok = !Number.isNaN(typed(input.value)); end(ok); } });
+    on(input, "pointerdown", (event) => event.stopPropagation());
+    on(input, "blur", () => { if (!isDone) { const ok = !isNaN(typed(input.value)); end(ok); } });
     input.focus();
     if (!key || key === "Enter") { input.setSelectionRange(0, input.value.length, "backward"); input.scrollLeft = 0; }
   }
@@ -598,14 +616,12 @@ function setUp(root, moved) {
   function liveControls() {
     const group = make("div", "gg-live", controls), label = make("label", "", group);
     make("span", "gg-rate", label, "rate ").title = "learning rate";
-    rateField = make("input", "", label);
-    rateField.type = "text";
-    rateField.inputMode = "decimal";
-    rateField.setAttribute("aria-label", "Learning rate");
+    rateField = fieldIn(label);
+    set(rateField, "aria-label", "Learning rate");
     rateField.value = graph.rate === null ? "" : String(graph.rate);
     rateField.placeholder = "0.1";
-    rateField.addEventListener("change", () => setRate(typed(rateField.value)));
-    rateField.addEventListener("keydown", (event) => {
+    on(rateField, "change", () => setRate(typed(rateField.value)));
+    on(rateField, "keydown", (event) => {
       const by = { ArrowUp: 1.25, ArrowDown: 0.8 }[event.key];
       if (event.key === "Enter") { setRate(typed(rateField.value)); }
       if (by && graph.rate !== null) { setRate(Number((graph.rate * by).toPrecision(3))); event.preventDefault(); }
@@ -619,8 +635,8 @@ function setUp(root, moved) {
   }
 
   function setRate(rate) {
-    const isNumber = Number.isFinite(rate);
-    rateField.setAttribute("aria-invalid", String(!isNumber && rateField.value !== ""));
+    const isNumber = isFinite(rate);
+    set(rateField, "aria-invalid", String(!isNumber && rateField.value !== ""));
     if (!isNumber) { return; }
     rateField.value = String(rate);
     graph.setRate(rate);
@@ -633,7 +649,7 @@ function setUp(root, moved) {
     graph.restore([...graph.given(), ...graph.moved]);
     throws.push(graph.values[graph.root]);
     changed();
-    if (drawers.isOpen() === null && frame.clientWidth > 700 && !isPredicting) { drawers.open("explore"); }
+    if (drawers.isOpen() === null && camera.room().width > 700 && !isPredicting) { drawers.open("explore"); }
   }
 
   function restoreNumbers() {
@@ -656,11 +672,10 @@ function setUp(root, moved) {
     };
   }
 
-  /* The gradients that have come, at all levels: on that of the network, those of the layers done. */
+  /* The gradients that have come, at all levels: on that of the network, with those of its layers. */
   function knownNow() {
-    if (level === "network") { return graph.gradients.map((gradient) => (now === steps.length - 1 ? gradient : null)); }
     const full = stepsNow(graph, allSteps);
-    return knownAfter(graph, full, full.indexOf(steps[now])).gradients;
+    return knownAfter(graph, full, full.indexOf(scalarsOf(steps[now]).pop())).gradients;
   }
 
   /* For embedding and tests. */
@@ -674,14 +689,13 @@ function setUp(root, moved) {
   function setNamed(name, number) {
     const i = indexOf(name);
     if (graph.nodes[i].k !== "leaf" || !graph.isLive) { throw new TypeError(`${name} is no number that can be changed here.`); }
-    if (typeof number !== "number" || Number.isNaN(number)) { throw new TypeError(`${name} gets a number, not ${JSON.stringify(number)}.`); }
+    if (typeof number !== "number" || isNaN(number)) { throw new TypeError(`${name} gets a number, not ${JSON.stringify(number)}.`); }
     setNumber(i, number);
   }
 
   function numbers() {
-    const full = stepsNow(graph, allSteps), isWhole = level === "network" && now === steps.length - 1;
-    const known = knownAfter(graph, full, isWhole ? full.length - 1 : full.indexOf(allSteps[placeOf(steps[now]) - first]));
-    return Object.fromEntries(graph.nodes.map((node, i) => [node.n, { value: graph.values[i], grad: known.gradients[i] }]));
+    const gradients = knownNow();
+    return Object.fromEntries(graph.nodes.map((node, i) => [node.n, { value: graph.values[i], grad: gradients[i] }]));
   }
 
   function stepShown() {
@@ -709,7 +723,7 @@ function setUp(root, moved) {
   /* The number of an address, written by `state` or by hand; null if it is none. */
   function spelt(text) {
     const number = text === "nan" ? NaN : typed(String(text));
-    return Number.isNaN(number) && text !== "nan" ? null : number;
+    return isNaN(number) && text !== "nan" ? null : number;
   }
 
   /* What is unknown here is left out: a link may be of another version of the program. */
@@ -718,7 +732,7 @@ function setUp(root, moved) {
       const places = new Map(names.map(([i, name]) => [name, i]));
       const given = Object.entries(from.numbers || {}).map(([name, number]) => [places.get(name), spelt(number)])
         .filter(([i, number]) => i !== undefined && number !== null);
-      graph.rate = Number.isFinite(from.rate) ? from.rate : data.rate;
+      graph.rate = isFinite(from.rate) ? from.rate : data.rate;
       if (rateField) { rateField.value = graph.rate === null ? "" : String(graph.rate); }
       graph.restore(given);
       throws = [graph.values[graph.root]];
@@ -728,9 +742,9 @@ function setUp(root, moved) {
     const part = network && network.layers.flatMap(({ units }) => units).find(({ name }) => name === from.level);
     if (folded && from.level) { openLevel(from.level === folded ? folded : "scalars", part || null); }
     if (drawers.has(from.drawer)) { drawers.open(from.drawer); }
-    turn((Number(from.step) || 0) - first);
+    if (from.step !== null) { turn((Number(from.step) || 0) - first); } /* else where the level has opened */
     const { view } = from;
-    if (view && [view.x, view.y, view.scale].every(Number.isFinite) && view.scale > 0) { camera.set(view); }
+    if (view && [view.x, view.y, view.scale].every(isFinite) && view.scale > 0) { camera.set(view); }
   }
 
   /* The address of a page of its own holds the state, so that it can be linked and reloaded. */
@@ -751,12 +765,12 @@ function setUp(root, moved) {
     try { restore(JSON.parse(decodeURIComponent(location.hash.slice(1)))); } catch (error) { /* not ours */ }
   }
 
-  function takeKeys() { root.focus({ preventScroll: true }); }
+  function takeKeys() { giveKeys(root); }
 
   /* On a button, keys do what they do on buttons; in a field, they write. */
   function onKey(event) {
     const { target } = event, key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    if (event.altKey || event.ctrlKey || event.metaKey || target.type === "text" || target.tagName === "SELECT") { return; }
+    if (isShortcut(event) || target.type === "text" || target.tagName === "SELECT") { return; }
     if (isHidden() && /^[-.0-9]$/.test(key)) { guess.input.focus(); return; }
     const acts = { p: predict, f: fit, "+": () => camera.zoom(1.25), "-": () => camera.zoom(0.8),
       t: toggled("table"), w: toggled("words"), m: toggled("mistakes"), e: thrower && toggled("explore"),
@@ -770,8 +784,7 @@ function setUp(root, moved) {
     }
     if (target.tagName !== "BUTTON") { acts[" "] = play; acts.Enter = isHidden() && reveal; }
     if (!Object.hasOwn(acts, key) || !acts[key]) { return; }
-    event.preventDefault();
-    event.stopPropagation();
+    taken(event);
     acts[key]();
   }
 
@@ -781,17 +794,16 @@ function setUp(root, moved) {
 /* A toolbar with one tab stop; the arrow keys move inside. */
 function toolbarIn(place, label) {
   const bar = make("div", "gg-toolbar", place);
-  bar.setAttribute("role", "toolbar");
-  bar.setAttribute("aria-label", label);
+  set(bar, "role", "toolbar");
+  set(bar, "aria-label", label);
   const buttons = () => [...bar.querySelectorAll("button")].filter((one) => one.offsetParent !== null || !one.isConnected);
   new MutationObserver(() => buttons().forEach((one, i) => { if (!one.hasAttribute("tabindex")) { one.tabIndex = i ? -1 : 0; } }))
     .observe(bar, { childList: true });
-  bar.addEventListener("keydown", (event) => {
+  on(bar, "keydown", (event) => {
     const all = buttons(), at = all.indexOf(event.target), end = all.length - 1;
     const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: end }[event.key];
-    if (at < 0 || to === undefined || event.altKey || event.ctrlKey || event.metaKey) { return; }
-    event.preventDefault();
-    event.stopPropagation();
+    if (at < 0 || to === undefined || isShortcut(event)) { return; }
+    taken(event);
     all[(to + all.length) % all.length].focus();
   });
   new ResizeObserver(() => { /* of those that are seen one can be reached by Tab */
@@ -799,10 +811,10 @@ function toolbarIn(place, label) {
     if (seen.length && !seen.some((one) => one.tabIndex === 0)) { seen[0].tabIndex = 0; }
   }).observe(bar);
   /* After a click of the mouse the arrow keys go from step to step. */
-  bar.addEventListener("click", (event) => {
-    if (event.detail) { bar.closest(".glassgrad-stage").focus({ preventScroll: true }); }
+  on(bar, "click", (event) => {
+    if (event.detail) { giveKeys(bar.closest(".glassgrad-stage")); }
   });
-  bar.addEventListener("focusin", (event) => {
+  on(bar, "focusin", (event) => {
     buttons().forEach((one) => { one.tabIndex = one === event.target ? 0 : -1; });
   });
   return bar;
@@ -811,6 +823,6 @@ function toolbarIn(place, label) {
 const found = within.matches && within.matches(".glassgrad-stage") ? [within] : [...within.querySelectorAll(".glassgrad-stage")];
 return found.filter((root) => !root.stage && root.querySelector(".gg-data")).map((root) => {
   root.querySelectorAll(".gg-stage").forEach((old) => old.remove()); /* a page that was saved from a browser */
-  root.setAttribute("data-ready", "");
+  set(root, "data-ready", "");
   return setUp(root, moved);
 });
