@@ -129,10 +129,10 @@ class _Lower:
         if left.has_samples and right.has_samples:
             subscripts = "brks,bcks->brcs" if head else "rks,cks->rcs"
             found = builder.einsum(subscripts, left, right)
-        elif left.has_samples:
+        elif left.has_samples or rows == 1:  # a column for each sample, or for the one there is
             right = self.labelled(builder.reshape(right, right.shape[:-1]), index, 1)
             if rows == 1:
-                left = builder.reshape(left, (*head, length, SAMPLES))
+                left = builder.reshape(left, (*head, length, left.shape[-1]))
             elif head:
                 right = builder.reshape(right, (blocks, 1, columns, length))
             found = builder.matmul(right, self.labelled(left, index, 0))
@@ -142,10 +142,11 @@ class _Lower:
                 for place, side in enumerate((left, right))
             )
             found = builder.matmul(left, builder.transpose(right))
-            return self._flat(index, group, found, 1)
-        return self._flat(index, group, found, SAMPLES)
+        return self._flat(index, group, found)
 
-    def _flat(self, index: int, group: Group, found: Array, samples: int) -> Array:
+    def _flat(self, index: int, group: Group, found: Array) -> Array:
+        """The products as rows; `found` may have no axis of samples."""
+        samples = SAMPLES if found.has_samples else 1
         flat = self.builder.reshape(found, (len(group), samples))
         if flat is not found and not found.label:
             found.label, found.about = f"p{index}", described(group)

@@ -165,8 +165,13 @@ class _Backward:
     def _side_by_side(self, arrays: Sequence[Array]) -> Array:
         """Matrices joined along their last axis; transposed ones below each other instead."""
         builder = self.builder
+        if len(arrays) == 1:
+            return arrays[0]
         if all(each.kind == "transpose" for each in arrays):
             return builder.transpose(builder.join([builder.transpose(each) for each in arrays]))
+        if all(each.shape[1] == 1 for each in arrays):  # columns, which are rows too
+            rows = [builder.reshape(each, (1, each.shape[0])) for each in arrays]
+            return builder.transpose(builder.join(rows))
         return builder.join(arrays, axis=1)
 
     def _assembled(self, parts: Sequence[Part], size: int) -> list[Array]:
