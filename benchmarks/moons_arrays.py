@@ -95,31 +95,33 @@ def by_hand(flat: Any, sizes: Sequence[int], x: Any, y: Any) -> Callable[[], Res
     """Forward and backward in numpy as an expert would write them.
 
     Weights are views of the flat array and gradients of one array that is written anew in each
-    step. The cheaper of equal spellings are taken: biases are summed by a product with ones, and
-    the one output is a vector, whose gradient is spread by a product of elements.
+    step; all other arrays are made once. Samples lie along the last axis, so that each neuron's
+    numbers lie together, and below the inputs of a layer stands a row of ones: so biases, and
+    their gradients, are part of the products.
     """
+    weights = list(read(flat, shapes(sizes)).values())
     gradient = np.empty_like(flat)
-    (*hidden, (last, bias)), slopes = layers(flat, sizes), layers(gradient, sizes)
-    ones, share = np.ones(len(x)), -y / len(y)
+    slopes = list(read(gradient, shapes(sizes)).values())
+    count = len(y)
+    inputs = [np.ones((size + 1, count)) for size in sizes[:-1]]
+    inputs[0][:-1] = x.T
+    outputs = [np.empty((size, count)) for size in sizes[1:]]
+    backs = [np.empty((size, count)) for size in sizes[1:-1]]
+    share = -y[None, :] / count
 
     def run() -> Result:
-        inputs = [x]
-        for w, b in hidden:
-            h = inputs[-1] @ w.T
-            h += b
-            inputs.append(np.maximum(h, 0.0, out=h))
-        margins = 1.0 - y * (inputs[-1] @ last[0] + bias)
-        loss = np.maximum(margins, 0.0).sum() / len(y) + PENALTY * (flat @ flat)
-        scores = share * (margins > 0.0)
-        np.matmul(scores, inputs[-1], out=slopes[-1][0][0])
-        slopes[-1][1][0] = scores.sum()
-        upstream = scores[:, None] * last
-        for i in range(len(hidden) - 1, -1, -1):
-            upstream *= inputs[i + 1] > 0.0
-            np.matmul(upstream.T, inputs[i], out=slopes[i][0])
-            np.matmul(ones, upstream, out=slopes[i][1])
+        for w, h, z, after in zip(weights, inputs, outputs, inputs[1:]):
+            np.matmul(w, h, out=z)
+            np.maximum(z, 0.0, out=after[:-1])
+        scores = np.matmul(weights[-1], inputs[-1], out=outputs[-1])
+        margins = 1.0 - y * scores[0]
+        loss = np.maximum(margins, 0.0).sum() / count + PENALTY * (flat @ flat)
+        upstream = share * (margins > 0.0)
+        for i in range(len(weights) - 1, -1, -1):
+            np.matmul(upstream, inputs[i].T, out=slopes[i])
             if i:
-                upstream = upstream @ hidden[i][0]
+                back = np.matmul(weights[i][:, :-1].T, upstream, out=backs[i - 1])
+                upstream = np.multiply(back, inputs[i][:-1] > 0.0, out=back)
         return loss, gradient + 2.0 * PENALTY * flat
 
     return run
