@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from glassgrad.engine.compile.trace import Guard
 
 _MOST_BYTES = 2**26
-"""Buffers that take more memory are not kept after a call."""
+"""Of one size so many bytes of buffers are kept after a call."""
 _MOST_SIZES = 8
 """For so many numbers of samples buffers are kept, as for whole batches and for the last one."""
 _MOST_FRAMES = 8
-"""So many of one size are kept: as many threads find some."""
+"""And so many of them, at most: as many threads find some."""
 
 
 class Program:
@@ -200,7 +200,7 @@ class Pool:
         except KeyError:
             if len(self.free) >= _MOST_SIZES:
                 self.free = {}
-            most = 0 if self._bytes * samples > _MOST_BYTES else _MOST_FRAMES
+            most = min(_MOST_FRAMES, int(_MOST_BYTES / (self._bytes * samples + 1.0)))
             self.free[samples] = deque(maxlen=most)
         return Frame(self._make, samples, is_batched=self._is_batched)
 
