@@ -92,7 +92,8 @@ class Program:
             kinds = [group.kind for group in self.layout.groups[:2]]
             places = [i for i, k in enumerate(kinds) if k in self._wanted and inputs[i] is not None]
             arrays = [each for i in places if (each := inputs[i]) is not None]
-            for place, gradient in zip(places, gradients(builder, result, arrays, careful=careful)):
+            how = {"careful": careful, "is_batched": bool(self._batched)}
+            for place, gradient in zip(places, gradients(builder, result, arrays, **how)):
                 found[place] = gradient
         return NumpySource(builder.arrays, Outputs(result, checks, found))
 
