@@ -116,6 +116,30 @@ def test_truth_values_of_a_row_are_numbers(define: Any) -> None:
     ) * WEIGHTS[2])  # fmt: skip
 
 
+def test_truth_values_in_a_walk_are_numbers(define: Any) -> None:
+    above = define("above_zero", lambda x: float(x > 0), lambda x: x > 0, None)
+
+    def irregular(*xs: Any) -> Any:
+        chosen = random.Random(3)
+        known = [w * x for w, x in zip(WEIGHTS, xs)]
+        for _ in range(400):
+            a, b = known[-chosen.randint(1, 3)], chosen.choice(known)
+            known.append(
+                [
+                    lambda a, b: above(a) + above(b) - above(a * b),
+                    lambda a, b: (a - b * 0.5).tanh(),
+                    lambda a, b: above(a).tanh() + a * 0.3,
+                    lambda a, b: engine.maximum(a, b).sin(),
+                ][chosen.randrange(4)](a, b)
+            )
+        return engine.sum(known[-10:])
+
+    check(irregular)
+    program = compiled(irregular)
+    program.map(*SAMPLES.T)
+    assert any(each.walked for each in program.recordings[0].programs())
+
+
 def test_a_row_may_give_one_number_for_all_places(define: Any) -> None:
     one = define("always_one", lambda x: 1.0, lambda x: 1.0, lambda x, y: 0.5)
     check(read_late(one))
