@@ -12,6 +12,7 @@ from replaying import near, value_and_slopes
 from test_compiled_regular import Network
 
 from glassgrad import TABLE, Operation, Reduction, Value, compiled, engine, operation
+from glassgrad.engine.compile import program
 
 SECTION = "Compiled programs"
 WEIGHTS = [Value(0.3), Value(-0.7), Value(1.1)]
@@ -135,9 +136,9 @@ def test_truth_values_in_a_walk_are_numbers(define: Any) -> None:
         return engine.sum(known[-10:])
 
     check(irregular)
-    program = compiled(irregular)
-    program.map(*SAMPLES.T)
-    assert any(each.walked for each in program.recordings[0].programs())
+    fast = compiled(irregular)
+    fast.map(*SAMPLES.T)
+    assert any(each.walked for each in fast.recordings[0].programs())
 
 
 def test_a_row_may_give_one_number_for_all_places(define: Any) -> None:
@@ -166,6 +167,19 @@ CONSTANTS: dict[str, Callable[..., Any]] = {
 @pytest.mark.parametrize("case", CONSTANTS)
 def test_what_all_samples_share_counts_for_each_of_them(case: str) -> None:
     check(CONSTANTS[case])
+
+
+def test_buffers_that_are_kept_take_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    f = compiled(lambda x: engine.sum((WEIGHTS[0] * x * k).tanh() for k in range(20)), audit=False)
+    f.over(SAMPLES[:, 0])
+    ((pool,),) = [[each._pool for each in r.programs()] for r in f.recordings]
+    monkeypatch.setattr(program, "_MOST_BYTES", int(100 * pool._bytes))
+    for size in (10, 60, 95, 90, 80, 101, 70, 60, 10, 99):
+        eager = engine.mean([f.function(x) for x in np.linspace(0.0, 1.0, size).tolist()])
+        agree(eager, f.over(np.linspace(0.0, 1.0, size)))
+        kept = [frame.samples for frames in pool.free.values() for frame in frames]
+        assert sum(kept) <= 200
+        assert (size in kept) == (size <= 100)
 
 
 def test_calls_in_threads_share_no_buffers() -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from glassgrad.engine.compile.trace import Guard
 
 _MOST_BYTES = 2**26
-"""Buffers that take more memory are not kept after a call."""
+"""Buffers that take more memory are not kept after a call; those of all sizes take twice that."""
 _MOST_SIZES = 8
 """For so many numbers of samples buffers are kept, as for whole batches and for the last one."""
 _MOST_FRAMES = 8
@@ -199,7 +199,9 @@ class Pool:
         except IndexError:
             pass
         except KeyError:
-            if len(self.free) >= _MOST_SIZES:
+            sizes = [size for size, frames in list(self.free.items()) if frames.maxlen]
+            is_full = self._bytes * (samples + sum(sizes)) > 2 * _MOST_BYTES
+            if len(self.free) >= _MOST_SIZES or is_full:
                 self.free = {}
             most = 0 if self._bytes * samples > _MOST_BYTES else _MOST_FRAMES
             self.free[samples] = deque(maxlen=most)
