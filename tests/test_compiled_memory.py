@@ -117,6 +117,17 @@ def test_truth_values_of_a_row_are_numbers(define: Any) -> None:
     ) * WEIGHTS[2])  # fmt: skip
 
 
+def test_truth_values_of_a_row_are_numbers_in_torch(define: Any) -> None:
+    torch = pytest.importorskip("torch")
+    above = define("above_zero", lambda x: float(x > 0), lambda x: x > 0, None)
+    w = WEIGHTS[0]
+    f = compiled(lambda x: (above(w * x + 9) + above(w * x + 8)) * w, audit=False)
+    point, xs = torch.tensor([0.3], dtype=torch.float64), torch.tensor([1.0, 2.0]).double()
+    value, slopes = f.value_and_grad([w], namespace=torch)(point, xs)
+    assert near(float(value), 0.6)
+    assert near(float(slopes[0]), 2.0)
+
+
 def test_truth_values_in_a_walk_are_numbers(define: Any) -> None:
     above = define("above_zero", lambda x: float(x > 0), lambda x: x > 0, None)
 

@@ -203,7 +203,7 @@ def _own(function: Callable[..., Any]) -> Callable[..., Any]:
         found = function(*operands)
         arrays = [each for each in operands if not isinstance(each, float)]
         if not all(isinstance(each, np.ndarray) for each in arrays):  # of another library
-            return found
+            return np.zeros_like(arrays[0]) + found
         shape = np.broadcast_shapes(*[each.shape for each in arrays])
         if type(found) is np.ndarray and found.dtype == float and found.shape == shape:
             is_new = found.base is None and not any(found is each for each in arrays)
@@ -233,7 +233,8 @@ def _enter_own(row: Operation) -> None:
     _enter(row)
     function = NAMESPACE[row.kernel]
     if not isinstance(row, Reduction) and not isinstance(function, np.ufunc):
-        DISPATCHING[row.kernel] = row.array
+        is_python = isinstance(row.array, np.vectorize)
+        DISPATCHING[row.kernel] = row.array if is_python else _own(row.array)
         NAMESPACE[row.kernel] = _own(function)
 
 
