@@ -175,13 +175,15 @@ def by_operands_of_max(table: Any, result: Any) -> Any:
 
 
 def _reduced(row: Reduction) -> Callable[[Any], Any]:
-    return lambda table: row.array(*_columns(table))
+    reduce = _own(row.array)
+    return lambda table: reduce(*_columns(table))
 
 
 def _partials(row: Reduction) -> Callable[[Any, Any], Any]:
     def by_operands(table: Any, result: Any) -> Any:
         partials = row.derivatives(_columns(table), result)
-        return np.stack([np.broadcast_to(p, result.shape) for p in partials], 1)
+        spread = [np.broadcast_to(0.0 if p is None else p, result.shape) for p in partials]
+        return np.stack(spread, 1)
 
     return by_operands
 
@@ -190,10 +192,31 @@ def _columns(table: Any) -> tuple[Any, ...]:
     return tuple([table[:, i] for i in range(table.shape[1])])
 
 
+def _own(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of arrays, whose result is an array of its own: floats, one for each place.
+
+    That of a user may give an operand itself, which lies where something else is written later, or
+    truth values, whose sum is no number, or one number for all places.
+    """
+
+    def own(*operands: Any) -> Any:
+        found = function(*operands)
+        arrays = [each for each in operands if not isinstance(each, float)]
+        if not all(isinstance(each, np.ndarray) for each in arrays):  # of another library
+            return np.zeros_like(arrays[0]) + found
+        shape = np.broadcast_shapes(*[each.shape for each in arrays])
+        if type(found) is np.ndarray and found.dtype == float and found.shape == shape:
+            is_new = found.base is None and not any(found is each for each in arrays)
+            return found if is_new else found.copy()
+        return np.broadcast_to(found, shape).astype(float, casting="same_kind")
+
+    return own
+
+
 NAMESPACE: dict[str, Any] = {"detach": np.positive, "inf": np.inf, "nan": np.nan, "s_": np.s_}
 
 DISPATCHING: dict[str, Any] = {}
-"""The functions that are formulas over others, as the table has them: for any kind of arrays."""
+"""Functions as the table has them, for any kind of arrays, where programs call another one."""
 
 
 def _enter(row: Operation) -> None:
@@ -203,6 +226,16 @@ def _enter(row: Operation) -> None:
         NAMESPACE[f"by_operands_of_{row.kernel}"] = _partials(row)
     else:
         NAMESPACE[row.kernel] = _written(row) or row.array
+
+
+def _enter_own(row: Operation) -> None:
+    """The same for a row of a user."""
+    _enter(row)
+    function = NAMESPACE[row.kernel]
+    if not isinstance(row, Reduction) and not isinstance(function, np.ufunc):
+        is_python = isinstance(row.array, np.vectorize)
+        DISPATCHING[row.kernel] = row.array if is_python else _own(row.array)
+        NAMESPACE[row.kernel] = _own(function)
 
 
 def _written(row: Operation) -> Callable[..., Any] | None:
@@ -222,7 +255,7 @@ def _written(row: Operation) -> Callable[..., Any] | None:
 
 for _row in TABLE.values():
     _enter(_row)
-newcomers.append(_enter)
+newcomers.append(_enter_own)
 for _kernel in (
     join, beside, total, placed, scatter, assembled,
     masked, reached, masked_where_reached, matmul_where_reached, einsum_where_reached,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from glassgrad.engine.compile.trace import Guard
 
 _MOST_BYTES = 2**26
-"""Of one size so many bytes of buffers are kept after a call."""
+"""So many bytes of buffers of one size are kept after a call, and of all sizes twice as many."""
 _MOST_SIZES = 8
 """For so many numbers of samples buffers are kept, as for whole batches and for the last one."""
 _MOST_FRAMES = 8
@@ -92,7 +92,8 @@ class Program:
             kinds = [group.kind for group in self.layout.groups[:2]]
             places = [i for i, k in enumerate(kinds) if k in self._wanted and inputs[i] is not None]
             arrays = [each for i in places if (each := inputs[i]) is not None]
-            for place, gradient in zip(places, gradients(builder, result, arrays, careful=careful)):
+            how = {"careful": careful, "is_batched": bool(self._batched)}
+            for place, gradient in zip(places, gradients(builder, result, arrays, **how)):
                 found[place] = gradient
         return NumpySource(builder.arrays, Outputs(result, checks, found))
 
@@ -198,7 +199,9 @@ class Pool:
         except IndexError:
             pass
         except KeyError:
-            if len(self.free) >= _MOST_SIZES:
+            sizes = [size for size, frames in list(self.free.items()) if frames.maxlen]
+            is_full = self._bytes * (samples + sum(sizes)) > 2 * _MOST_BYTES
+            if len(self.free) >= _MOST_SIZES or is_full:
                 self.free = {}
             most = min(_MOST_FRAMES, int(_MOST_BYTES / (self._bytes * samples + 1.0)))
             self.free[samples] = deque(maxlen=most)

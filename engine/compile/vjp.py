@@ -44,7 +44,7 @@ Indices = tuple[int, int, int]
 
 
 def gradients(
-    builder: Builder, result: Array, wanted: Sequence[Array], *, careful: bool
+    builder: Builder, result: Array, wanted: Sequence[Array], *, careful: bool, is_batched: bool
 ) -> list[Array]:
     """The gradients of the sum of the results × seed.
 
@@ -53,15 +53,17 @@ def gradients(
         result: a row with the result of each sample.
         wanted: by which inputs.
         careful: whether infinities and nan are told apart; see above.
+        is_batched: whether there are samples: the result counts for each, also if all share it.
     """
     builder.half = "backward"
-    return _Backward(builder, wanted, careful=careful).of(result)
+    seed = builder.input("seed", 1, SAMPLES if is_batched else 1)
+    return _Backward(builder, wanted, careful=careful).of(result, seed)
 
 
 class _Backward:
     def __init__(self, builder: Builder, wanted: Sequence[Array], *, careful: bool) -> None:
         self.builder, self.wanted, self.careful = builder, wanted, careful
-        self.forward = list(builder.arrays)
+        self.forward = [each for each in builder.arrays if each.half == "forward"]
         self.sent: dict[Array, list[Contribution]] = {}
         self.needs: set[Array] = set()
         for array in self.forward:
@@ -87,11 +89,9 @@ class _Backward:
                 found.update(array.arrays)
         return found
 
-    def of(self, result: Array) -> list[Array]:
+    def of(self, result: Array, seed: Array) -> list[Array]:
         """The gradients of what is wanted."""
         builder = self.builder
-        has_samples = any(array.has_samples for array in self.forward)
-        seed = builder.input("seed", 1, SAMPLES if has_samples else 1)
         self._send(result, builder.unbroadcast(seed, result.shape))
         for array in reversed(self.forward):
             if array in self.needs and array in self.sent:

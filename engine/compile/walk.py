@@ -137,7 +137,8 @@ class Walk:
     def _columns(self, columns: list[Any]) -> list[Any]:
         operands, starts = self.operands.tolist(), self.starts.tolist()
         for code, a, b in zip(self.codes.tolist(), starts, starts[1:]):
-            columns.append(self.rows[code].array(*[columns[o] for o in operands[a:b]]))
+            found = self.rows[code].array(*[columns[o] for o in operands[a:b]])
+            columns.append(np.asarray(found, float))  # a row of a user may give truth values
         return columns
 
     def backward(self, outside: Any, values: Any, upstream: Any) -> Any:

@@ -1,0 +1,231 @@
+"""Buffers of compiled programs: none is written over while it is read, and calls share none."""
+
+import random
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from replaying import near, value_and_slopes
+from test_compiled_regular import Network
+
+from glassgrad import TABLE, Operation, Reduction, Value, compiled, engine, operation
+from glassgrad.engine.compile import program
+
+SECTION = "Compiled programs"
+WEIGHTS = [Value(0.3), Value(-0.7), Value(1.1)]
+SAMPLES = np.random.default_rng(0).normal(size=(5, 3))
+
+
+@pytest.fixture
+def define() -> Iterator[Callable[..., Operation]]:
+    """A function that defines rows; they are gone after the test."""
+    names: list[str] = []
+
+    def entered(name: str, *given: Any, **named: Any) -> Operation:
+        names.append(name)
+        return operation(name, "one of a user", *given, **named)
+
+    yield entered
+    for name in names:
+        TABLE.pop(name, None)
+        if hasattr(Value, name):
+            delattr(Value, name)
+
+
+def check(function: Callable[..., Any]) -> None:
+    """Single calls, a batch and a map agree with the function as it is written."""
+    fast = compiled(function, audit=False)
+    for sample in SAMPLES.tolist():
+        agree(function(*sample), fast(*sample))
+    eager = [function(*sample) for sample in SAMPLES.tolist()]
+    found = fast.map(*SAMPLES.T)
+    assert all(near(y.data, number, 1e-11) for y, number in zip(eager, found))
+    agree(engine.sum(eager), fast.over(*SAMPLES.T, reduction="sum"))
+    agree(engine.mean(eager), fast.over(*SAMPLES.T))
+    value, slopes = fast.value_and_grad(WEIGHTS)([w.data for w in WEIGHTS], *SAMPLES.T)
+    expected = value_and_slopes(engine.mean(eager), WEIGHTS)
+    assert all(near(a, b, 1e-11) for a, b in zip(expected, [value, *slopes]))
+
+
+def agree(expected: Value, found: Value) -> None:
+    both = [value_and_slopes(y, WEIGHTS) for y in (expected, found)]
+    assert all(near(a, b, 1e-11) for a, b in zip(*both)), both
+
+
+def read_late(row: Callable[[Any], Any]) -> Callable[..., Any]:
+    """A function that reads the results of a row after many others were computed."""
+
+    def run(*xs: Any) -> Any:
+        bent = [(w * x).tanh() for w, x in zip(WEIGHTS, xs)]
+        mine = [row(x) for x in bent]
+        others = [x * 2.0 + 0.5 for x in bent]
+        for name in ("sin", "exp", "tanh"):
+            others = [getattr(x, name)() for x in others]
+        return sum(a * b for a, b in zip(mine, others))
+
+    return run
+
+
+SAME: dict[str, tuple[Any, Any]] = {
+    "itself": (lambda x: x, lambda x: x),
+    "itself, as written": (lambda x: x, None),
+    "a view": (float, lambda x: x[:]),
+}
+
+
+@pytest.mark.parametrize("case", SAME)
+def test_a_row_of_a_user_may_give_its_operand(case: str, define: Any) -> None:
+    row = define("passed_on", *SAME[case], lambda x, y: 1.0)
+    check(read_late(row))
+    check(lambda x, y, z: row(WEIGHTS[0] * x + WEIGHTS[1] * y + WEIGHTS[2] * z))
+
+
+def test_a_row_may_give_one_of_two_operands(define: Any) -> None:
+    second = define(
+        "second_one", lambda a, b: b, lambda a, b: b, lambda a, b, y: 0.25, lambda a, b, y: 1.0
+    )
+    check(read_late(lambda x: second(x * 1.5, x)))
+
+
+def test_a_reduction_may_give_an_operand(define: Any) -> None:
+    first = define(
+        "first_one", lambda *xs: xs[0], lambda *xs: xs[0],
+        lambda xs, y: (1.0, *(0.0 for _ in xs[1:])), kind=Reduction,
+    )  # fmt: skip
+    check(read_late(lambda x: first(x, x * 0.5, x + 1.0)))
+
+    def rows(*xs: Any) -> Any:
+        table = [[(w * x * k).tanh() for w, x in zip(WEIGHTS, xs)] for k in (1.0, 2.0, 3.0)]
+        others = [engine.max([(x * 2.0 + 0.5).sin() for x in row]) for row in table]
+        return sum(first(row) * other for row, other in zip(table, others))
+
+    check(rows)
+
+
+def test_truth_values_of_a_row_are_numbers(define: Any) -> None:
+    above = define("above_zero", lambda x: float(x > 0), lambda x: x > 0, None)
+    any_above = define(
+        "any_above", lambda *xs: float(max(xs) > 0), lambda *xs: np.maximum.reduce(xs) > 0,
+        lambda xs, y: [0.0 for _ in xs], kind=Reduction,
+    )  # fmt: skip
+    check(lambda x, y, z: (above(WEIGHTS[0] * x + 9) + above(WEIGHTS[1] * y + 9)) * WEIGHTS[2])
+    check(lambda x, y, z: (
+        any_above(WEIGHTS[0] * x, WEIGHTS[1] * y) + any_above(WEIGHTS[1] * z, 1.0)
+    ) * WEIGHTS[2])  # fmt: skip
+
+
+def test_truth_values_of_a_row_are_numbers_in_torch(define: Any) -> None:
+    torch = pytest.importorskip("torch")
+    above = define("above_zero", lambda x: float(x > 0), lambda x: x > 0, None)
+    w = WEIGHTS[0]
+    f = compiled(lambda x: (above(w * x + 9) + above(w * x + 8)) * w, audit=False)
+    point, xs = torch.tensor([0.3], dtype=torch.float64), torch.tensor([1.0, 2.0]).double()
+    value, slopes = f.value_and_grad([w], namespace=torch)(point, xs)
+    assert near(float(value), 0.6)
+    assert near(float(slopes[0]), 2.0)
+
+
+def test_truth_values_in_a_walk_are_numbers(define: Any) -> None:
+    above = define("above_zero", lambda x: float(x > 0), lambda x: x > 0, None)
+
+    def irregular(*xs: Any) -> Any:
+        chosen = random.Random(3)
+        known = [w * x for w, x in zip(WEIGHTS, xs)]
+        for _ in range(400):
+            a, b = known[-chosen.randint(1, 3)], chosen.choice(known)
+            known.append(
+                [
+                    lambda a, b: above(a) + above(b) - above(a * b),
+                    lambda a, b: (a - b * 0.5).tanh(),
+                    lambda a, b: above(a).tanh() + a * 0.3,
+                    lambda a, b: engine.maximum(a, b).sin(),
+                ][chosen.randrange(4)](a, b)
+            )
+        return engine.sum(known[-10:])
+
+    check(irregular)
+    fast = compiled(irregular)
+    fast.map(*SAMPLES.T)
+    assert any(each.walked for each in fast.recordings[0].programs())
+
+
+def test_a_row_may_give_one_number_for_all_places(define: Any) -> None:
+    one = define("always_one", lambda x: 1.0, lambda x: 1.0, lambda x, y: 0.5)
+    check(read_late(one))
+    check(lambda x, y, z: one(WEIGHTS[0] * x))
+
+
+def test_a_reduction_may_have_operands_without_derivative(define: Any) -> None:
+    held = define(
+        "held_product", lambda a, b: a * b, None, lambda xs, y: (xs[1], None), kind=Reduction
+    )
+    check(lambda x, y, z: held(WEIGHTS[0] * x, WEIGHTS[1] * y) + held(WEIGHTS[1], WEIGHTS[2] * z))
+
+
+CONSTANTS: dict[str, Callable[..., Any]] = {
+    "a parameter": lambda x, y, z: WEIGHTS[0],
+    "a penalty": lambda x, y, z: engine.sum(w * w for w in WEIGHTS),
+    "a number beside it": lambda x, y, z: WEIGHTS[0] * 0.0 + 3.0,
+    "only compared": lambda x, y, z: (
+        WEIGHTS[0] * WEIGHTS[1] if WEIGHTS[0] * x < WEIGHTS[1] * y else WEIGHTS[2] * 2
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CONSTANTS)
+def test_what_all_samples_share_counts_for_each_of_them(case: str) -> None:
+    check(CONSTANTS[case])
+
+
+def test_buffers_that_are_kept_take_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    f = compiled(lambda x: engine.sum((WEIGHTS[0] * x * k).tanh() for k in range(20)), audit=False)
+    f.over(SAMPLES[:, 0])
+    ((pool,),) = [[each._pool for each in r.programs()] for r in f.recordings]
+    monkeypatch.setattr(program, "_MOST_BYTES", int(100 * pool._bytes))
+    for size in (10, 60, 95, 90, 80, 101, 70, 60, 10, 99):
+        eager = engine.mean([f.function(x) for x in np.linspace(0.0, 1.0, size).tolist()])
+        agree(eager, f.over(np.linspace(0.0, 1.0, size)))
+        kept = [frame.samples for frames in pool.free.values() for frame in frames]
+        assert sum(kept) <= 200
+        assert (size in kept) == (size <= 100)
+
+
+def test_calls_in_threads_share_no_buffers() -> None:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for seed in (1, 5, 9):
+            _run_in_threads(seed)
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def _run_in_threads(seed: int) -> None:
+    network = Network(seed)
+    width = random.Random(seed).randint(1, 4) * network.length
+    loss = compiled(network)
+    evaluate = loss.value_and_grad(network.parameters)
+    point = [p.data for p in network.parameters]
+    generator = np.random.default_rng(seed)
+    batches = {n: (generator.normal(size=(n, width)), generator.normal(size=n)) for n in (1, 2, 40)}
+    expected = {n: (*evaluate(point, *batch), loss.map(*batch)) for n, batch in batches.items()}
+    wrong: list[Any] = []
+
+    def work(number: int) -> None:
+        chosen = random.Random(number)
+        for _ in range(40):
+            size = chosen.choice(list(batches))
+            value, slopes = evaluate(point, *batches[size])
+            found = value, slopes, loss.map(*batches[size])
+            if not all(map(np.allclose, found, expected[size])):
+                wrong.append((size, found, expected[size]))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
