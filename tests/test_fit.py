@@ -721,6 +721,19 @@ def test_the_checkpoint_of_another_training_is_refused(
     assert path.read_bytes() == content
 
 
+def test_an_option_that_came_later_is_no_difference_where_it_is_not_used(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+
+    def run(**options: Any) -> None:
+        model = small()
+        checkpointed(path, model, optimiser=SGD(model.parameters(), 0.1, **options), epochs=1)
+
+    run()
+    assert "maximize" not in json.loads(path.read_text())["run"]
+    with pytest.raises(ValueError, match="maximize null there and true here"):
+        run(maximize=True)
+
+
 @pytest.mark.slow
 def test_damaged_checkpoints_change_nothing(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
