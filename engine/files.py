@@ -1,19 +1,25 @@
-"""What goes into files and how: whole files or none, and JSON that every reader accepts."""
+"""What goes into files and how: whole or not at all, as JSON that every reader accepts, sealed."""
 
 from __future__ import annotations
 
 import errno
 import json
 import os
+import re
 import stat
 import tempfile
 from contextlib import suppress
+from hashlib import sha256
 from math import inf, isfinite, nan
 from pathlib import Path
 from typing import Any
 
 NO_JSON_NUMBERS = {"nan": nan, "inf": inf, "-inf": -inf}
 """What `json_text` writes for numbers that JSON does not have, and what it is read as."""
+
+_NO_DIGEST = "0" * 64
+_SEAL = re.compile(rb'"digest": "([0-9a-f]{64})"\n?}\n\Z')
+"""The end of a file that has a digest: that, and nothing which could be another way."""
 
 
 def write_file(path: str | Path, content: bytes, *, durable: bool = False) -> Path:
@@ -123,6 +129,36 @@ def json_text(data: Any, indent: int | None = None, *, escaped: bool = True) -> 
     '{"x": [1.0, "inf"]}'
     """
     return json.dumps(_acceptable(data), indent=indent, ensure_ascii=escaped, allow_nan=False)
+
+
+def sealed(data: dict[str, Any], indent: int | None = None, *, escaped: bool = True) -> bytes:
+    """Data as the JSON of a file, whose last field is the SHA-256 digest of all before it.
+
+    >>> sealed({"x": 1.0})[:42]
+    b'{"x": 1.0, "digest": "cfaa9199ae8abbbdb896'
+    """
+    text = json_text({**data, "digest": _NO_DIGEST}, indent, escaped=escaped) + "\n"
+    content, end = text.encode(), text[text.rindex(_NO_DIGEST) + 64 :].encode()
+    content = content[: -64 - len(end)]
+    return content + sha256(content).hexdigest().encode() + end
+
+
+def seal(content: bytes) -> bool | None:
+    """Whether a file is what `sealed` made, to the last bit; None if it ends with no digest.
+
+    Lines may end as on Windows, where other programs see to that.
+
+    >>> content = sealed({"x": 1.0})
+    >>> seal(content), seal(content.replace(b"1", b"3", 1)), seal(b'{"x": 1.0}')
+    (True, False, None)
+    """
+    content = content.replace(b"\r\n", b"\n")
+    found = _SEAL.search(content, max(0, len(content) - 100))
+    return (
+        None
+        if found is None
+        else sha256(content[: found.start(1)]).hexdigest().encode() == found[1]
+    )
 
 
 def _acceptable(data: Any) -> Any:

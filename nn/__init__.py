@@ -102,6 +102,7 @@ from glassgrad.nn.saving.files import load as load
 from glassgrad.nn.seed import Seed as Seed
 from glassgrad.nn.training.fit import fit as fit
 from glassgrad.nn.training.history import History as History
+from glassgrad.nn.training.left_out import left_out as left_out
 from glassgrad.nn.training.predict import predict as predict
 
 engine.hide_lines_of(__file__)

@@ -42,6 +42,8 @@ ROWS: list[tuple[type[Optimiser], dict[str, Any]]] = [
     (SGD, {"learning_rate": 0.1, "momentum": 0.9, "dampening": -0.5, "weight_decay": 0.1}),
     (SGD, {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
     (SGD, {"learning_rate": 0.0, "momentum": 0.9}),
+    (SGD, {"learning_rate": 0.01, "maximize": True}),
+    (SGD, {"learning_rate": 0.1, "momentum": 0.5, "maximize": True, "weight_decay": 0.1}),
     (Adam, {}),
     (Adam, {"learning_rate": 0.1, "betas": (0.5, 0.75), "eps": 1e-3, "weight_decay": 0.1}),
     (Adam, {"learning_rate": 0.1, "betas": (0.0, 0.0)}),
@@ -491,6 +493,23 @@ def test_numbers_that_json_has_not_are_restored() -> None:
     second.load_state_dict(json.loads(json_text(first.state_dict())))
     assert second.state_dict()["state"] == first.state_dict()["state"]
     assert second.state_dict()["state"]["mean"] == [math.inf]
+
+
+def test_a_state_from_before_there_was_an_option_is_taken() -> None:
+    state = SGD([Value(1.0)], 0.1, momentum=0.5).state_dict()
+    del state["groups"][0]["maximize"]
+    optimiser = SGD([Value(1.0)], 0.3, maximize=True)
+    optimiser.load_state_dict(state)
+    assert optimiser.groups[0].options["maximize"] is False
+    assert optimiser.groups[0].momentum == 0.5
+
+
+def test_maximize_climbs() -> None:
+    w = Value(1.0)
+    optimiser = SGD([w], 0.25, maximize=True)
+    (w * 3.0).backward()
+    optimiser.step()
+    assert w.data == 1.75
 
 
 def test_a_state_is_a_copy() -> None:

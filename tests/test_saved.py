@@ -3,6 +3,7 @@
 Damaged and hostile files in numbers are in `test_hostile_files.py`.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -15,6 +16,7 @@ import pytest
 from outputs import assert_is_sentence, refused, strict_json
 
 from glassgrad import MLP, Layer, Module, Neuron, Value
+from glassgrad.engine.files import sealed
 from glassgrad.nn.saving.files import SCHEMA, load
 
 NUMBERS = (0.1, -0.0, 5e-324, 1.7976931348623157e308, 2.0**53 + 2, math.inf, -math.inf, math.nan)
@@ -95,12 +97,16 @@ def test_the_file_is_for_people_and_for_programs(path: Path) -> None:
     model = Neuron(1)
     model.load_state_dict({"w.0": 0.25, "b": math.nan})
     text = model.save(path).read_text("utf-8")
-    assert text.splitlines()[-5:-1] == [' "parameters": {', '  "w.0": 0.25,', '  "b": "nan"', " }"]
+    lines = text.splitlines()
+    assert lines[-6:-2] == [' "parameters": {', '  "w.0": 0.25,', '  "b": "nan"', " },"]
+    before, digest = text[: -len(lines[-2]) - 3], lines[-2].removeprefix(' "digest": ').strip('"')
+    assert digest == hashlib.sha256(f'{before} "digest": "'.encode()).hexdigest()
     assert strict_json(text) == {
         "schema": SCHEMA,
         "module": [repr(model)],
         "build": {"class": "Neuron", "arguments": {"nin": 1}},
         "parameters": {"w.0": 0.25, "b": "nan"},
+        "digest": digest,
     }
 
 
@@ -171,14 +177,22 @@ def test_a_file_of_another_shape_says_what_is_missing_and_unknown(path: Path) ->
 
 
 BAD = {
-    "no schema": ('{"w.0": 1.0, "b": 2.0}', "does not name the schema glassgrad-model/2"),
+    "no schema": ('{"w.0": 1.0, "b": 2.0}', "does not name the schema glassgrad-model/3"),
     "another schema": ('{"schema": "glassgrad-graph/1"}', 'schema is "glassgrad-graph/1"'),
     "no text as a schema": ('{"schema": [2]}', "its schema is [2.0]"),
     "version 0": ('{"schema": "glassgrad-model/0"}', 'its schema is "glassgrad-model/0"'),
     "a later version": (
         '{"schema": "glassgrad-model/9", "more": 1}',
         'was written by a newer glassgrad: its schema is "glassgrad-model/9", and this one reads '
-        "glassgrad-model/1 and glassgrad-model/2. Update glassgrad.",
+        "glassgrad-model/1, glassgrad-model/2, glassgrad-model/3. Update glassgrad.",
+    ),
+    "no digest": (
+        '{"schema": "glassgrad-model/3", "parameters": {"w.0": 1, "b": 2}}',
+        "its digest is not that of what it says. Take a copy of the file, or save the model again.",
+    ),
+    "a digest in version 2": (
+        '{"schema": "glassgrad-model/2", "parameters": {}, "digest": ""}',
+        'has a field "digest"',
     ),
     "a build in version 1": ('{"schema": "glassgrad-model/1", "build": 1}', 'has a field "build"'),
     "a field": ('{"schema": "glassgrad-model/1", "more": 1}', 'has a field "more"'),
@@ -296,7 +310,8 @@ def test_a_file_says_nothing_of_its_own(path: Path) -> None:
     """The part for people may hold anything; nothing of it is used."""
     text = Neuron(1, seed=1).save(path).read_text("utf-8")
     data = {**json.loads(text), "module": {"__class__": "os.system"}}
-    path.write_text(json.dumps(data))
+    del data["digest"]
+    path.write_bytes(sealed(data))
     model = Neuron(1, seed=2)
     model.load(path)
     assert bits(model) == bits(Neuron(1, seed=1))

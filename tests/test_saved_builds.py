@@ -28,6 +28,7 @@ from glassgrad import (
     engine,
     nn,
 )
+from glassgrad.engine.files import sealed
 from glassgrad.nn.modules.projection import Projection
 from glassgrad.nn.modules.recurrent import RecurrentCell
 from glassgrad.nn.modules.sequential import Elementwise, Method
@@ -253,7 +254,7 @@ def test_many_parts_are_no_depth(path: Path) -> None:
 
 
 def write(path: Path, build: Any, parameters: Any) -> None:
-    path.write_text(json.dumps({"schema": SCHEMA, "build": build, "parameters": parameters}))
+    path.write_bytes(sealed({"schema": SCHEMA, "build": build, "parameters": parameters}))
 
 
 def one(kind: str, /, **arguments: Any) -> dict[str, Any]:

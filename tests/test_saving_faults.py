@@ -4,7 +4,9 @@ The old file or the new one is there, whole; a model is changed as a whole, or n
 """
 
 import errno
+import itertools
 import json
+import math
 import os
 import pickle
 import random
@@ -20,7 +22,7 @@ import pytest
 from outputs import assert_is_sentence
 
 from glassgrad import MLP, Dropout, Layer, LayerNorm, Module, Neuron, Sequential
-from glassgrad.engine.files import write_file
+from glassgrad.engine.files import sealed, write_file
 from glassgrad.nn.saving.files import load
 
 POSIX = pytest.mark.system("POSIX")
@@ -283,7 +285,7 @@ FOREIGN: tuple[bytes, ...] = (
     b"weights: [1.0]\n",
     b"[]",
     b"null",
-    b'"glassgrad-model/2"',
+    b'"glassgrad-model/3"',
     b"1e999",
 )
 FAULTS_OF_BYTES = ("flip", "cut", "twice", "without", "swap", "shape", "foreign")
@@ -307,13 +309,14 @@ def corrupted(generator: random.Random, good: bytes) -> bytes:
     if kind == "foreign":
         return generator.choice(FOREIGN) + generator.choice((b"", good[a:b]))
     data = json.loads(good)
+    del data["digest"]  # of what is said now there is another
     if kind == "swap":
         name = generator.choice(list(data["parameters"]))
         wrong: list[Any] = ["0.5", None, True, [], {}, "nan", 2, "NaN"]
         data["parameters"][name] = generator.choice(wrong)
-        return json.dumps(data).encode()
+        return sealed(data)
     reshape(generator, data)
-    return json.dumps(data).encode()
+    return sealed(data)
 
 
 def reshape(generator: random.Random, data: Any) -> None:
@@ -347,6 +350,59 @@ def test_a_corrupt_file_is_loaded_whole_or_changes_nothing(batch: int, path: Pat
         path.write_bytes(content)
         taken += is_filled(model, path) + is_built(path)
     assert taken < 40, "most are refused"
+
+
+@pytest.mark.parametrize("make", [lambda: Neuron(1, seed=1), lambda: Unsayable(1, seed=1)])
+def test_one_bit_that_changed_anywhere_is_refused(make: Callable[[], Module], path: Path) -> None:
+    model = make()
+    model.parameters()[0].data = math.nan  # one of the numbers that are texts
+    content = model.save(path).read_bytes()
+    for place, bit in itertools.product(range(len(content)), range(8)):
+        path.write_bytes(flipped(content, 8 * place + bit))
+        assert not is_filled(model, path)
+        assert not is_built(path)
+    path.write_bytes(content)
+    assert is_filled(make(), path)
+
+
+def test_a_changed_bit_of_a_larger_model_is_refused_with_the_remedy(path: Path) -> None:
+    model, generator = sample(), random.Random(0)
+    content = model.save(path).read_bytes()
+    inside = content.index(b'"digest"')
+    for _ in range(300):
+        path.write_bytes(flipped(content, generator.randrange(8 * inside)))
+        with pytest.raises(ValueError, match=r"^model\.json is .* its digest is not") as caught:
+            load(path)
+        assert "Take a copy of the file, or save the model again." in str(caught.value)
+        assert not is_filled(model, path)
+
+
+def test_line_ends_of_windows_are_no_damage(path: Path) -> None:
+    content = sample().save(path).read_bytes()
+    path.write_bytes(content.replace(b"\n", b"\r\n"))
+    assert is_filled(sample(), path)
+    assert is_built(path)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_files_without_a_digest_are_read_as_their_version_says(version: int, path: Path) -> None:
+    data = json.loads(sample().save(path).read_bytes())
+    del data["digest"]
+    if version == 1:
+        del data["build"]
+    path.write_text(json.dumps({**data, "schema": f"glassgrad-model/{version}"}))
+    assert is_filled(sample(), path)
+    assert is_built(path) == (version == 2)
+
+
+class Unsayable(Neuron):
+    """A class of the user's own: its file has no build."""
+
+
+def flipped(content: bytes, bit: int) -> bytes:
+    found = bytearray(content)
+    found[bit // 8] ^= 1 << bit % 8
+    return bytes(found)
 
 
 def is_filled(model: Module, path: Path) -> bool:

@@ -40,7 +40,7 @@ class Group:
         >>> sgd.groups[1].learning_rate = 0.01
         >>> sgd.groups[1]
         Group(1 parameter, learning_rate=0.01, momentum=0.0, dampening=0.0, weight_decay=0.0, \
-nesterov=False)
+nesterov=False, maximize=False)
     """
 
     parameters: tuple[Value, ...]

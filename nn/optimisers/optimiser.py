@@ -39,6 +39,8 @@ class Optimiser:
         parameters: all parameters in order, a tuple.
         groups: the groups, each with its `parameters` and its options to be read and set.
         OPTIONS: of a class, the check of every option by its name.
+        LATER: of a class, what options are where a state says nothing of them, as it was written
+            before there were any.
         STATE: of a class, the names of what it remembers for each parameter, 0 at first.
 
     Raises:
@@ -60,6 +62,7 @@ class Optimiser:
     """
 
     OPTIONS: ClassVar[Mapping[str, Check]] = {"learning_rate": not_negative}
+    LATER: ClassVar[Mapping[str, Any]] = {}
     STATE: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, parameters: Parameters, **options: Any) -> None:

@@ -40,6 +40,7 @@ class SGD(Optimiser):
         weight_decay: pulls parameters to 0: this times the number is added to its gradient.
         nesterov: whether to look ahead: to move by the gradient and the velocity to come. It needs
             momentum and no dampening.
+        maximize: whether to climb: to move by +learning_rate × gradient, as PyTorch does.
 
     Raises:
         TypeError: there is something else than leaf Values among the parameters.
@@ -61,7 +62,9 @@ class SGD(Optimiser):
         "dampening": finite,
         "weight_decay": not_negative,
         "nesterov": true_or_false,
+        "maximize": true_or_false,
     }
+    LATER: ClassVar[Mapping[str, Any]] = {"maximize": False}
     STATE = ("velocity", "steps")  # the steps with momentum: the first has no velocity yet
 
     @explained()
@@ -74,6 +77,7 @@ class SGD(Optimiser):
         dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
+        maximize: bool = False,
     ) -> None:
         super().__init__(
             parameters,
@@ -82,6 +86,7 @@ class SGD(Optimiser):
             dampening=dampening,
             weight_decay=weight_decay,
             nesterov=nesterov,
+            maximize=maximize,
         )
 
     @staticmethod
@@ -97,7 +102,8 @@ class SGD(Optimiser):
     def step(self) -> None:
         """Move all parameters whose gradient has been computed, or none if that fails."""
         group = self.groups[0]
-        if len(self.groups) == 1 and group.momentum == group.weight_decay == 0.0:
+        is_plain = group.momentum == group.weight_decay == 0.0 and not group.maximize
+        if len(self.groups) == 1 and is_plain:
             descend(self.parameters, group.learning_rate)  # without arrays; as exact, and faster
         else:
             super().step()
@@ -105,6 +111,8 @@ class SGD(Optimiser):
     def rule(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
         """Velocity ← momentum × velocity + gradient; number ← number - learning_rate × velocity."""
         rate: float = group.learning_rate
+        if group.maximize:
+            gradients = -gradients
         gradients = with_decay(gradients, numbers, group)
         if group.momentum == 0.0:
             return numbers - rate * gradients

@@ -98,6 +98,7 @@ def _checked_groups(optimiser: Optimiser, groups: Any) -> list[dict[str, Any]]:
             f"It has {found}, and the optimiser has groups of {some_of(list(map(str, sizes)))}."
         )
     kind = type(optimiser)
+    groups = [{**kind.LATER, **group} for group in groups]
     for group in groups:
         check_names("A group", group, ["parameters", *kind.OPTIONS])
     return [checked_options(kind, {name: group[name] for name in kind.OPTIONS}) for group in groups]

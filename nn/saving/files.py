@@ -1,7 +1,7 @@
 """Model files: the numbers of a module as JSON, written whole or not at all.
 
     {
-     "schema": "glassgrad-model/2",
+     "schema": "glassgrad-model/3",
      "module": [
       "Neuron(1, tanh, 2 parameters)"
      ],
@@ -14,12 +14,14 @@
      "parameters": {
       "w.0": 0.25,
       "b": "nan"
-     }
+     },
+     "digest": "5f0c…"
     }
 
 "module" is how the module shows itself, for people; nothing reads it. "build" says how to make it
-again (`building.py`), and is left out where that cannot be said; version 1 had none. Reading runs
-nothing, and takes a file that says exactly this or none of it.
+again (`building.py`), and is left out where that cannot be said; version 1 had none. "digest" is
+the SHA-256 of all bytes before it, so that a file with one bit changed is refused; versions 1 and 2
+had none. Reading runs nothing, and takes a file that says exactly this or none of it.
 
 Why JSON alone, and no format for arrays such as safetensors: every number of a scalar model has a
 name of its own, and there are few of them, so a file that people can read and compare is worth more
@@ -36,8 +38,15 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from glassgrad.engine.files import NO_JSON_NUMBERS, json_text, plain_file, possible, write_file
-from glassgrad.engine.text import clipped, describe
+from glassgrad.engine.files import (
+    NO_JSON_NUMBERS,
+    plain_file,
+    possible,
+    seal,
+    sealed,
+    write_file,
+)
+from glassgrad.engine.text import clipped, describe, some_of
 from glassgrad.nn.modules.tree import title
 from glassgrad.nn.saving.alike import compute_alike
 from glassgrad.nn.saving.building import Whole, build_of, made
@@ -45,16 +54,21 @@ from glassgrad.nn.saving.building import Whole, build_of, made
 if TYPE_CHECKING:
     from glassgrad.nn.modules.module import Module
 
-SCHEMA = "glassgrad-model/2"
+SCHEMA = "glassgrad-model/3"
 _SCHEMAS = {
     "glassgrad-model/1": ("schema", "module", "parameters"),
-    SCHEMA: ("schema", "module", "build", "parameters"),
+    "glassgrad-model/2": ("schema", "module", "build", "parameters"),
+    SCHEMA: ("schema", "module", "build", "parameters", "digest"),
 }
 """Those that are read, with their fields."""
 
 _LATER = re.compile(r"glassgrad-model/[1-9][0-9]{0,8}")
 _BRACKET = re.compile(r"[\[\]{}]")
 _TEXT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_DAMAGED = (
+    "is cut off, damaged or was changed: its digest is not that of what it says. Take a copy of "
+    "the file, or save the model again."
+)
 _HEAD = 4096
 """So many bytes tell whether a file may be JSON of an object."""
 _DEEPEST = 200
@@ -170,7 +184,7 @@ def _content(module: Module) -> bytes:
         "parameters": module.state_dict(),
     }
     try:
-        return json_text(data, indent=1, escaped=False).encode() + b"\n"
+        return sealed(data, indent=1, escaped=False)
     except UnicodeEncodeError as fault:
         raise ValueError(
             f"A parameter cannot be saved while half of a surrogate pair is in its name: "
@@ -196,6 +210,9 @@ def _checked(content: bytes) -> dict[str, Any]:
     Raises:
         ValueError: it is no model file; the message continues a sentence that the name begins.
     """
+    has_seal = seal(content)
+    if has_seal is False:
+        raise ValueError(_DAMAGED)
     data = _parsed(content)
     if not isinstance(data, dict) or "schema" not in data:
         raise ValueError(f"is no model file: it does not name the schema {SCHEMA}.")
@@ -203,13 +220,15 @@ def _checked(content: bytes) -> dict[str, Any]:
     if isinstance(schema, str) and _LATER.fullmatch(schema) and schema not in _SCHEMAS:
         raise ValueError(
             f"was written by a newer glassgrad: its schema is {_quoted(schema)}, and this one "
-            f"reads {' and '.join(_SCHEMAS)}. Update glassgrad."
+            f"reads {some_of(list(_SCHEMAS))}. Update glassgrad."
         )
     if not isinstance(schema, str) or schema not in _SCHEMAS:
         raise ValueError(f"is no model file: its schema is {_quoted(schema)}.")
     for field in data:
         if field not in _SCHEMAS[schema]:
             raise ValueError(f"is no model file: it has a field {_quoted(field)}.")
+    if schema == SCHEMA and not has_seal:
+        raise ValueError(_DAMAGED)
     return data
 
 

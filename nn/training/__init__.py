@@ -6,6 +6,7 @@
     loop.py        the training, epoch by epoch
     steps.py       what the steps of an epoch did
     objective.py   the loss over a batch and its gradient, compiled or eagerly
+    left_out.py    what the loss depends on and no training moves
     predict.py     the outputs of a model for many samples
     checkpoint.py  a training that was killed goes on
     agreement.py   whether model, loss, targets and metrics go together

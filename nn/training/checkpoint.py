@@ -1,14 +1,16 @@
 """Checkpoints: all that a training needs to go on where it was, bit for bit, in one JSON file.
 
     {
-     "schema": "glassgrad-checkpoint/1",
+     "schema": "glassgrad-checkpoint/2",
      "run": {"batch_size": 32, "seed": 0, "samples": "5f0c…", …},
      "steps": 504, "why_eager": null, "parameters": […], "best": […] or null,
-     "optimiser": {…}, "history": {…}
+     "optimiser": {…}, "history": {…}, "digest": "90ab…"
     }
 
 "run" describes the training; a file is taken only by a call of `fit` that describes itself alike.
-It is written after an epoch, whole or not at all; what is random in an epoch follows from the
+"digest" is the SHA-256 of all bytes before it, so that a file with one bit changed is refused;
+version 1, which is still read, had none. A checkpoint is written after an epoch, whole or not at
+all; what is random in an epoch follows from the
 seed and its number. Reading runs nothing of it.
 """
 
@@ -22,12 +24,21 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.files import NO_JSON_NUMBERS, json_text, plain_file, write_file
+from glassgrad.engine.files import (
+    NO_JSON_NUMBERS,
+    json_text,
+    plain_file,
+    seal,
+    sealed,
+    write_file,
+)
 from glassgrad.engine.text import clipped, some_of, told
 from glassgrad.nn.optimisers.optimiser import Optimiser
 from glassgrad.nn.training.history import History
 
-SCHEMA = "glassgrad-checkpoint/1"
+SCHEMA = "glassgrad-checkpoint/2"
+_WITHOUT_DIGEST = "glassgrad-checkpoint/1"
+_CHANGED = "its digest is not that of what it says"
 _FIELDS = ("steps", "why_eager", "parameters", "best", "optimiser", "history")
 
 
@@ -90,7 +101,7 @@ class Checkpoint:
             "optimiser": state.optimiser.state_dict(),
             "history": state.history.to_dict(),
         }
-        write_file(self.path, json_text(data).encode() + b"\n", durable=True)
+        write_file(self.path, sealed(data), durable=True)
 
     def restore(self, state: State, most: int) -> bool:
         """Give a state what the file keeps, of at most so many epochs; False if there is no file.
@@ -124,10 +135,10 @@ class Checkpoint:
 
     def _compare(self, data: Mapping[str, Any], name: str) -> None:
         """Refuse the checkpoint of another training."""
-        if data["schema"] != SCHEMA:
+        if data["schema"] not in (SCHEMA, _WITHOUT_DIGEST):
             raise ValueError(
                 f"{name} is no checkpoint that this version reads: its schema is "
-                f"{told(data['schema'])}, and not {SCHEMA!r}."
+                f"{told(data['schema'])}, and neither {SCHEMA!r} nor {_WITHOUT_DIGEST!r}."
             )
         theirs = data.get("run")
         theirs = theirs if isinstance(theirs, dict) else {}
@@ -145,9 +156,14 @@ class Checkpoint:
 
 
 def _parsed(content: bytes) -> dict[str, Any]:
+    has_seal = seal(content)
+    if has_seal is False:
+        raise ValueError(_CHANGED)
     data = json.loads(content.decode(), parse_constant=_refuse)
     if not isinstance(data, dict) or "schema" not in data:
         raise ValueError("it names no schema")
+    if not has_seal and (data["schema"] == SCHEMA or "digest" in data):
+        raise ValueError(_CHANGED)
     return data
 
 

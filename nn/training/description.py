@@ -44,7 +44,11 @@ def description_of(training: Training) -> dict[str, Any]:
     for number, group in enumerate(optimiser.groups):
         where = f" of group {number}" * (len(optimiser.groups) > 1)
         found[f"parameters{where}"] = len(group.parameters)
-        found |= {f"{name}{where}": option for name, option in options_of(group).items()}
+        found |= {
+            f"{name}{where}": option
+            for name, option in options_of(group).items()
+            if name not in optimiser.LATER or option != optimiser.LATER[name]
+        }
     for name in ("batch_size", "seed", "accumulate", "clip_norm", "clip_value"):
         found[name] = getattr(options, name)
     if schedule is not None:

@@ -108,8 +108,9 @@ def fit(
 
     What the model, loss and penalty do in Python (drawing random numbers of their own, changing
     lists of plain numbers) happens only when they are recorded, and when the recording is audited
-    before the first step of an epoch; `compiled=False` runs it for each sample. Gradients are
-    forgotten at the end, so that a drawing does not show those of a batch.
+    before the first step of an epoch; `compiled=False` runs it for each sample. Leaf Values that
+    the loss depends on, and that neither the model nor the optimiser has, are told in a warning.
+    Gradients are forgotten at the end, so that a drawing does not show those of a batch.
 
     Returns:
         The history, which prints and plots itself.

@@ -182,6 +182,7 @@ class Training:
         self.objective.audit_next()
         with training(self.objective.modules, True):
             done = self._steps()
+        self.objective.end_watch()
         state, steps = self.state, self.state.steps + done.step_count
         assign(self.parameters, done.numbers)
         assign_grad(self.parameters, done.gradient)

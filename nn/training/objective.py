@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
@@ -31,6 +33,7 @@ from glassgrad.nn.data.samples import Samples, plain
 from glassgrad.nn.modules.modes import modules_of, training
 from glassgrad.nn.modules.module import Module
 from glassgrad.nn.modules.noise import count_noise, noise_from
+from glassgrad.nn.training.left_out import Watch, left_out
 from glassgrad.nn.training.warning import warn
 
 T = TypeVar("T")
@@ -77,6 +80,8 @@ class Objective:
         self.parameters, self.modules = list(parameters), modules_of(model)
         self.is_compiled = is_compiled
         self.why_eager: str | None = None
+        self._watch: Watch | None = Watch([*model.parameters(), *self.parameters])
+        self._watched: list[Any] = []
         self.noise_count = self._try(samples)
         self.renew()
 
@@ -171,9 +176,36 @@ class Objective:
             zero_grad(self.parameters)
             total = self._mean(batch, noise.tolist())
             total.backward()
+            if self._watch is not None:
+                read.extend(left_out(total, self.parameters))
             return total.data, grad_vector(self.parameters)
 
-        return self._run(in_arrays, one_by_one)
+        read: list[Value] = []
+        found = self._run(in_arrays, one_by_one)
+        if self._watch is not None:
+            self._look_for_left_out(self._watch, read, numbers, batch, noise)
+        return found
+
+    def _look_for_left_out(
+        self, watch: Watch, read: list[Value], numbers: Any, batch: Samples, noise: Any
+    ) -> None:
+        """Tell of leaf Values that the loss reads and nobody trains.
+
+        Where nothing else was read than parameters, there is nothing to look for.
+        """
+        recordings = [r for r in self._objective.recordings if r not in self._watched]
+        self._watched += recordings
+        if not watch.is_new(chain(read, *[recording.captured for recording in recordings])):
+            return
+        with standing_at(self.parameters, numbers):
+            watch.look(
+                partial(self._mean, Samples(batch.X[i : i + 1], batch.y[i : i + 1]), [drawn])
+                for i, drawn in enumerate(noise.tolist())
+            )
+
+    def end_watch(self) -> None:
+        """No longer look for Values that are left out: all samples were there."""
+        self._watch = None
 
     def mean_loss(self, samples: Samples) -> float:
         """The mean loss over samples, without the penalty and with nothing left to chance."""

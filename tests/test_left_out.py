@@ -1,0 +1,230 @@
+"""Leaf Values that a loss depends on and no training moves are told of."""
+
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from outputs import assert_is_sentence
+
+from glassgrad import (
+    MLP,
+    SGD,
+    Adam,
+    Dropout,
+    Layer,
+    Module,
+    Sequential,
+    Value,
+    compiled,
+    fit,
+    l2,
+    left_out,
+    mse,
+    no_grad,
+)
+
+X = np.random.default_rng(0).normal(size=(40, 2))
+Y = X[:, 0] - 2.0 * X[:, 1]
+
+
+class Plain:
+    """As in the lecture: no base class."""
+
+    def __init__(self) -> None:
+        self.w, self.b = [Value(0.1, "w0"), Value(0.1, "w1")], Value(0.0, "b")
+
+    def __call__(self, x: Any) -> Value:
+        return self.w[0] * x[0] + self.w[1] * x[1] + self.b
+
+
+class Scaled(Module):
+    """A scale that is found, of what a function gives that need not be."""
+
+    def __init__(self, inner: Callable[[Any], Any]) -> None:
+        self.scale, self.inner = Value(1.0, "scale"), inner
+
+    def forward(self, x: Any) -> Any:
+        return self.inner(x) * self.scale
+
+
+class Row(Module):
+    """Weights in a container of any kind."""
+
+    def __init__(self, weights: Any) -> None:
+        self.weights, self.b = weights, Value(0.5, "b")
+
+    def forward(self, x: Any) -> Any:
+        return sum((w * x[0] for w in self.weights), self.b)
+
+
+def closure() -> Module:
+    a, b = Value(0.25, "a"), Value(2.0, "unused") * 3.0
+    return Scaled(lambda x: x[0] * a + b)
+
+
+HIDDEN: dict[str, tuple[Callable[[], Module], int]] = {
+    "a plain object": (lambda: Scaled(Plain()), 3),
+    "a set": (lambda: Row({Value(1.0, "w0"), Value(2.0, "w1")}), 2),
+    "a deque": (lambda: Row(deque([Value(1.0, "w0"), Value(2.0)])), 2),
+    "a closure, through a node made outside": (closure, 2),
+}
+
+
+def told(model: Module, loss: Any = mse, **options: Any) -> list[str]:
+    """What `fit` says, and that it says it at the line that called it."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit(model, loss, X, Y, **{"epochs": 3, "health": False, "progress": False, **options})
+    assert {warning.filename for warning in caught} <= {__file__}
+    return [str(warning.message) for warning in caught]
+
+
+@pytest.mark.parametrize("is_compiled", [True, False])
+@pytest.mark.parametrize("name", HIDDEN)
+def test_what_the_training_does_not_find_is_told_once(name: str, is_compiled: bool) -> None:
+    make, count = HIDDEN[name]
+    (said,) = told(make(), compiled=is_compiled)
+    assert f"the loss depends on {count} leaf Value{'s' * (count > 1)} that" in said
+    assert f"; read at {__file__}, line " in said
+    assert "Derive such a class from Module, or hold Values in a list" in said
+    assert_is_sentence(said)
+
+
+def test_labels_and_numbers_are_named_and_of_many_a_few() -> None:
+    (said,) = told(Scaled(Plain()))
+    assert "left out of the training: w0 = 0.1, w1 = 0.1, b = 0; read at " in said
+    assert "scale" not in said
+    (said,) = told(Row({Value(0.01, f"w{i}") for i in range(300)}))
+    assert "300 leaf Values that are left out" in said
+    assert " and 295 more; read at " in said
+
+
+def test_what_the_optimiser_has_is_trained() -> None:
+    inner = Plain()
+    model = Scaled(inner)
+    assert not told(model, optimiser=SGD([*model.parameters(), *inner.w, inner.b], 0.05))
+    assert inner.w[0].data != 0.1
+
+
+def noisy() -> Module:
+    return Sequential(Layer(2, 4), Dropout(0.5, seed=1), Layer(4, 1, activation=None))
+
+
+class Carried(Module):
+    """Sums that begin with Values made on the way; inputs that are made Values."""
+
+    def __init__(self) -> None:
+        self.layer = Layer(2, 1, activation=None)
+
+    def forward(self, x: Any) -> Any:
+        total = Value(0.0)
+        for xi in x:
+            total = total + Value(1.0) * xi
+        return self.layer([Value(x[0]), x[1]]) + total
+
+
+class Target(Module):
+    """Another network stands by, through which no gradient flows."""
+
+    def __init__(self) -> None:
+        self.layer, self.others = Layer(2, 1), {Layer(2, 1, seed=3), Layer(2, 1, seed=4)}
+        self.offset = (Value(0.5),)
+        vars(self)["fixed"] = {Value(3.0)}
+
+    def forward(self, x: Any) -> Any:
+        with no_grad():
+            aim = sum(layer(x) for layer in self.others)
+        aim += sum(v.detach() for v in vars(self)["fixed"])
+        return self.layer(x) + self.offset[0] + aim
+
+
+SEEN: dict[str, Callable[[], Module]] = {
+    "MLP": lambda: MLP(2, [3, 1], output_activation="linear", seed=0),
+    "Dropout": noisy,
+    "made on the way": Carried,
+    "detached": Target,
+}
+
+
+@pytest.mark.parametrize("is_compiled", [True, False])
+@pytest.mark.parametrize("name", SEEN)
+def test_constants_inputs_and_detached_values_do_not_count(name: str, is_compiled: bool) -> None:
+    model = SEEN[name]()
+    assert not [x for x in told(model, compiled=is_compiled) if "left out" in x]
+
+
+def test_frozen_parameters_do_not_count() -> None:
+    model = MLP(2, [3, 1], output_activation="linear", seed=0)
+    assert not told(model, optimiser=Adam(model.layers[-1].parameters(), 0.01))
+
+
+@pytest.mark.parametrize("is_compiled", [True, False])
+def test_one_behind_a_comparison_that_few_samples_pass(is_compiled: bool) -> None:
+    rare, model = {Value(1.0, "rare")}, MLP(2, [1], output_activation="linear", seed=0)
+    limit = float(np.sort(X[:, 0])[-2])
+
+    class Split(Module):
+        def __init__(self) -> None:
+            self.model = model
+
+        def forward(self, x: Any) -> Any:
+            found = self.model(x)
+            return found * next(iter(rare)) if x[0] > limit else found
+
+    (said,) = told(Split(), compiled=is_compiled)
+    assert "1 leaf Value that is left out of the training: rare = 1; read " in said
+
+
+def test_one_in_the_loss_and_one_in_the_penalty() -> None:
+    width, strength = Value(2.0, "width"), Value(0.1, "strength")
+    model = MLP(2, [1], output_activation="linear", seed=0)
+    options = {"penalty": lambda parameters: l2(parameters, 1.0) * strength}
+    (said,) = told(model, lambda output, target: mse(output, target) * width, **options)
+    assert "2 leaf Values" in said
+    assert "width = 2" in said
+    assert "strength = 0.1" in said
+
+
+def test_a_training_runs_its_model_no_more_often_for_that() -> None:
+    calls = [0]
+
+    class Counted(Module):
+        def __init__(self) -> None:
+            self.w = Value(1.0)
+
+        def forward(self, x: Any) -> Value:
+            calls[0] += self.training
+            return self.w * x[0]
+
+    told(Counted(), compiled=False, epochs=1)
+    assert calls[0] == 16 + len(X), "those that are tried, and those of the epoch"
+
+
+# By hand
+
+
+def test_left_out_gives_the_leaves_in_order() -> None:
+    model = Scaled(Plain())
+    losses: Iterator[Value] = (
+        mse(model(X[0]), Y[0]),
+        compiled(lambda x, t: mse(model(x), t))(X[0], Y[0]),
+        compiled(lambda x, t: mse(model(x), t)).over(X, Y),
+    )
+    for loss in losses:
+        assert {value.label for value in left_out(loss, model.parameters())} == {"w0", "w1", "b"}
+        assert not left_out(loss, [*model.parameters(), *model.inner.w, model.inner.b])
+    assert [v.label for v in left_out(mse(model(X[0]), Y[0]), iter(model.parameters()))] == [
+        "w0",
+        "w1",
+        "b",
+    ]
+
+
+def test_left_out_refuses_what_it_cannot_look_into() -> None:
+    with pytest.raises(TypeError, match=r"takes a loss, which is a Value, not float 0\.5"):
+        left_out(0.5, [])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"takes the parameters that are trained, as model\."):
+        left_out(Value(1.0) * 2.0, [1.0])  # type: ignore[list-item]
