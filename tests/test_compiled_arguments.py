@@ -159,8 +159,10 @@ def test_what_cannot_be_taken_apart_is_refused_with_a_remedy(name: str) -> None:
     assert not f.recordings
 
 
+@pytest.mark.needs("torch")
 def test_a_tensor_is_refused() -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     with pytest.raises(TypeError, match="asarray"):
         compiled(lambda x: w * 1.0)(torch.tensor([1.0]))
 

@@ -117,8 +117,10 @@ def test_truth_values_of_a_row_are_numbers(define: Any) -> None:
     ) * WEIGHTS[2])  # fmt: skip
 
 
+@pytest.mark.needs("torch")
 def test_truth_values_of_a_row_are_numbers_in_torch(define: Any) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     above = define("above_zero", lambda x: float(x > 0), lambda x: x > 0, None)
     w = WEIGHTS[0]
     f = compiled(lambda x: (above(w * x + 9) + above(w * x + 8)) * w, audit=False)

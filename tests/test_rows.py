@@ -47,7 +47,7 @@ HAND = {"inf": math.inf, "nan": math.nan, **{name: called(name) for name in TABL
 
 def by_hand(text: str) -> float:
     text = re.sub(r"(?<![\w.])(?<!e[-+])(\d+)(?![\w.])", r"\1.0", text.replace("×", "*"))
-    return float(eval(text, dict(HAND)))
+    return float(eval(text.replace("\N{MINUS SIGN}", "-"), dict(HAND)))
 
 
 def is_right(row: str, result: str, usual: int) -> bool:

@@ -23,7 +23,7 @@ from stepping import (
 from glassgrad import Backprop
 from glassgrad.engine.text import visible
 from glassgrad.viz.dot import DATA, GRADIENT, LOCAL
-from glassgrad.viz.step import Step
+from glassgrad.viz.steps import Step
 from glassgrad.viz.told import tell
 
 
