@@ -74,9 +74,26 @@ class Array:
         return [each for each in self.operands if is_array(each)]
 
     @property
+    def parts(self) -> list[tuple[Array, slice]]:
+        """What is joined, and where each part lies along the axis of the join."""
+        found, start = [], 0
+        for part in self.arrays:
+            stop = start + part.shape[self.detail]
+            found.append((part, slice(start, stop, 1)))
+            start = stop
+        return found
+
+    @property
     def is_view(self) -> bool:
         """Whether it looks at its operand, and computes nothing."""
         return self.kind in VIEWS and not isinstance(self.detail, np.ndarray)
+
+
+def unshaped(array: Array) -> Array:
+    """The array whose numbers a reshaped one has."""
+    while array.kind == "reshape":
+        (array,) = array.arrays
+    return array
 
 
 def is_array(operand: Array | float) -> TypeGuard[Array]:
@@ -108,7 +125,7 @@ class Builder:
     ) -> Array:
         """An instruction, or the equal one that is there already."""
         said = tuple([id(each) if is_array(each) else repr(each) for each in operands])
-        key = (kind, name, said, shape, _key(detail))
+        key = (kind, name, said, shape, key_of(detail))
         if key not in self._known:
             found = Array(
                 kind, tuple(operands), shape, name, detail, group=self.group, half=self.half
@@ -279,20 +296,18 @@ def _part_of(array: Array, places: slice) -> Array | None:
     """The array that a slice of joined ones is, if it is all of one."""
     if array.kind != "join" or array.detail != 0 or places.step not in (None, 1):
         return None
-    start = 0
-    for part in array.arrays:
-        if (start, start + part.shape[0]) == (places.start, places.stop):
+    for part, where in array.parts:
+        if (where.start, where.stop) == (places.start, places.stop):
             return part if part.shape[1:] == array.shape[1:] else None
-        start += part.shape[0]
     return None
 
 
-def _key(detail: Any) -> Any:
-    """What tells details apart."""
+def key_of(detail: Any) -> Any:
+    """What tells details of instructions apart; equal for equal arrays, slices and texts."""
     if isinstance(detail, np.ndarray):
         return detail.dtype.char, detail.shape, detail.tobytes()
     if isinstance(detail, slice):
         return detail.start, detail.stop, detail.step
     if isinstance(detail, tuple):
-        return tuple(map(_key, detail))
+        return tuple(map(key_of, detail))
     return detail if isinstance(detail, (int, str)) else id(detail)

@@ -67,26 +67,26 @@ def assembled(size: int, samples: int, *parts: Any) -> Any:
 def masked(upstream: Any, local: Any) -> Any:
     """The product; a local derivative of zero stops even an infinite gradient."""
     product = upstream * local
-    return product if _is_finite(product) else np.where(local == 0.0, 0.0, product)
+    return product if is_finite(product) else np.where(local == 0.0, 0.0, product)
 
 
 def reached(upstream: Any, local: Any) -> Any:
     """The product; what a `where` did not choose, whose gradient is 0, sends no nan."""
     product = upstream * local
-    return product if _is_finite(product) else np.where(upstream == 0.0, 0.0, product)
+    return product if is_finite(product) else np.where(upstream == 0.0, 0.0, product)
 
 
 def masked_where_reached(upstream: Any, local: Any) -> Any:
     """The product; both what is switched off and what was not chosen send nothing."""
     product = upstream * local
     is_off = (upstream == 0.0) | (local == 0.0)
-    return product if _is_finite(product) else np.where(is_off, 0.0, product)
+    return product if is_finite(product) else np.where(is_off, 0.0, product)
 
 
 def matmul_where_reached(upstream: Any, other: Any) -> Any:
     """The product of matrices; what was not chosen, whose gradient is 0, sends no nan."""
     product = np.matmul(upstream, other)
-    if _is_finite(product):
+    if is_finite(product):
         return product
     return reached(upstream[..., None], other[..., None, :, :]).sum(-2)
 
@@ -94,7 +94,7 @@ def matmul_where_reached(upstream: Any, other: Any) -> Any:
 def einsum_where_reached(subscripts: str, upstream: Any, other: Any) -> Any:
     """The same for a sum over letters."""
     product = np.einsum(subscripts, upstream, other)
-    if _is_finite(product):
+    if is_finite(product):
         return product
     operands, _, result = subscripts.partition("->")
     first, second = operands.split(",")
@@ -112,7 +112,7 @@ def _along(array: Any, letters: str, whole: str) -> Any:
     return found.reshape(*[sizes.get(letter, 1) for letter in whole])
 
 
-def _is_finite(array: Any) -> bool:
+def is_finite(array: Any) -> bool:
     """Whether all numbers surely are finite: the sum of their squares is.
 
     Of lifted arrays that is not known: JAX may be tracing, and a GPU would have to be waited for.

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.compile.ir import SAMPLES, Array, Shape
+from glassgrad.engine.compile.ir import SAMPLES, Array, Shape, unshaped
 from glassgrad.engine.compile.kernels import NAMESPACE
 
 _REDUCED = frozenset({"sum", "prod", "max", "min"})
@@ -144,13 +144,8 @@ def _place_parts(plan: Plan) -> None:
     for array in plan.order:
         if array.kind != "join" or array.detail != 0:
             continue
-        start = 0
-        for part in array.arrays:
-            places = slice(start, start + part.shape[0])
-            start = places.stop
-            source = part
-            while source.kind == "reshape":
-                (source,) = source.arrays
+        for part, places in array.parts:
+            source = unshaped(part)
             is_ours = takes_out(source) and source.kind != "join"
             if is_ours and source not in plan.place and part.shape[1:] == array.shape[1:]:
                 plan.place[source] = array, places
@@ -170,6 +165,12 @@ def shape_text(shape: Shape) -> str:
     """A shape as Python writes it, with the number of samples by name."""
     texts = [size_text(size) for size in shape]
     return f"({', '.join(texts)}{',' * (len(texts) == 1)})"
+
+
+def slice_text(places: slice) -> str:
+    """A slice as Python writes it."""
+    text = f"{size_text(places.start)}:{size_text(places.stop)}"
+    return text + f":{places.step}" * (places.step not in (None, 1))
 
 
 def size_text(size: int) -> str:

@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from glassgrad.engine.compile.ir import Array, is_array
+from glassgrad.engine.compile.ir import Array, is_array, key_of, unshaped
 from glassgrad.engine.compile.lower import Check
-from glassgrad.engine.compile.memory import needed, planned, shape_text, size_text
+from glassgrad.engine.compile.memory import needed, planned, shape_text, slice_text
 from glassgrad.engine.printers import number_text
 
 _RUN = "    "
@@ -82,6 +80,7 @@ class NumpySource:
         self._names: dict[Array, str] = {}
         self._texts: set[str] = set()
         self._ones: dict[int, str] = {}
+        self._given: dict[Any, str] = {}
         self._places: dict[Array, str] = {}
         self.outputs = outputs
         is_needed = needed(Outputs(outputs.result, outputs.checks).arrays())
@@ -122,18 +121,19 @@ class NumpySource:
         """By whom each array is read; parts that are written where they belong are not."""
         found: dict[Array, list[Array]] = {}
         for array in self.plan.order:
-            for operand, places in zip(array.arrays, _parts(array)):
-                if not self._is_there(array, operand, places):
-                    found.setdefault(operand, []).append(array)
+            if array.kind == "join":
+                read = [p for p, places in array.parts if not self._is_there(array, p, places)]
+            else:
+                read = array.arrays
+            for operand in read:
+                found.setdefault(operand, []).append(array)
         for output in self.outputs.arrays():
             found.setdefault(output, []).append(output)
         return found
 
     def _is_there(self, array: Array, part: Array, places: slice) -> bool:
         """Whether a part of joined arrays is written where it belongs."""
-        while part.kind == "reshape":
-            (part,) = part.arrays
-        return self.plan.place.get(part) == (array, places)
+        return self.plan.place.get(unshaped(part)) == (array, places)
 
     def _fix(self, array: Array, readers: Sequence[Array]) -> None:
         """What is made once: the place of a computed array, or what looks at one."""
@@ -153,7 +153,7 @@ class NumpySource:
             self._line(array, f"{self._name(array)} = {text}", about)
         elif array in plan.place:
             whole, places = plan.place[array]
-            text = f"m{plan.buffer[whole]}[{_slice(places)}]"
+            text = f"m{plan.buffer[whole]}[{slice_text(places)}]"
             if (places.stop - places.start, *whole.shape[1:]) != array.shape:
                 text += f".reshape{shape_text(array.shape)}"
             self._places[array] = f"to_{self._name(array)}"
@@ -167,9 +167,11 @@ class NumpySource:
 
     def _join_once(self, array: Array) -> None:
         """The parts of joined arrays that are constants are written once."""
-        for part, places in zip(array.arrays, _parts(array)):
+        for part, places in array.parts:
             if part.kind == "constant" and array.detail == 0:
-                self._line(array, f"{self._places[array]}[{_slice(places)}] = {self._names[part]}")
+                self._line(
+                    array, f"{self._places[array]}[{slice_text(places)}] = {self._names[part]}"
+                )
 
     def _compute(self, order: Sequence[Array]) -> None:
         plan = self.plan
@@ -188,11 +190,11 @@ class NumpySource:
 
     def _fill(self, array: Array) -> None:
         """Write the parts of joined arrays that are not there yet."""
-        for part, places in zip(array.arrays, _parts(array)):
+        for part, places in array.parts:
             is_constant = part.kind == "constant" and array.detail == 0
             if is_constant or self._is_there(array, part, places):
                 continue
-            where = _slice(places) if array.detail == 0 else f":, {_slice(places)}"
+            where = slice_text(places) if array.detail == 0 else f":, {slice_text(places)}"
             text = f"{self._names[array]}[{where}] = {self._names[part]}"
             self._line(array, text, array.about)
 
@@ -255,7 +257,7 @@ class NumpySource:
         if array.kind == "scatter":
             return f"{array.name}({listed}, {self._array('i', array.detail)}, {array.shape[0]})"
         if array.kind == "assembled":
-            texts = [f"s_[{_slice(p)}], {name}" for p, name in zip(array.detail, operands)]
+            texts = [f"s_[{slice_text(p)}], {name}" for p, name in zip(array.detail, operands)]
             samples = shape_text(array.shape[1:])[1:-2]
             return f"assembled({array.shape[0]}, {samples}, {', '.join(texts)})"
         if array.kind in ("walk", "walk_back"):
@@ -266,7 +268,7 @@ class NumpySource:
     def _view(self, array: Array, name: str) -> str:
         """What looks at the array of a name."""
         if array.kind == "take":
-            return f"{name}[{_slice(array.detail)}]"
+            return f"{name}[{slice_text(array.detail)}]"
         if array.kind == "transpose":
             return f"{name}.T" if len(array.shape) == 2 else f"{name}.swapaxes(-1, -2)"
         return f"{name}.reshape{shape_text(array.shape)}"
@@ -302,17 +304,15 @@ class NumpySource:
         return name
 
     def _constant(self, array: Array) -> None:
-        numbers = array.detail
-        self._names[array] = self._array("k", numbers)
+        self._names[array] = self._array("k", array.detail)
 
     def _array(self, letter: str, thing: Any) -> str:
         """The name of an array, or a walk, that is given to the program."""
-        for name, known in self.arrays.items():
-            if known is thing or (isinstance(thing, np.ndarray) and _is_same(known, thing)):
-                return name
-        name = f"{letter}{len(self.arrays)}"
-        self.arrays[name] = thing
-        return name
+        key = key_of(thing)
+        if key not in self._given:
+            name = self._given[key] = f"{letter}{len(self.arrays)}"
+            self.arrays[name] = thing
+        return self._given[key]
 
     def _line(self, array: Array | None, text: str, about: str = "") -> None:
         half = "forward" if array is None else array.half
@@ -325,28 +325,3 @@ class NumpySource:
 def is_sum_by_product(array: Array) -> bool:
     """Whether a sum is taken along the rows of a matrix."""
     return array.kind == "sum" and array.detail == 1 and len(array.shape) == 2
-
-
-def _is_same(known: Any, array: Any) -> bool:
-    return (
-        isinstance(known, np.ndarray)
-        and known.dtype == array.dtype
-        and known.shape == array.shape
-        and known.tobytes() == array.tobytes()
-    )
-
-
-def _parts(array: Array) -> list[slice]:
-    """Where each part of joined arrays lies; of other arrays this says nothing."""
-    axis = array.detail if array.kind == "join" else 0
-    found, start = [], 0
-    for part in array.arrays:
-        stop = start + (part.shape[axis] if part.shape else 0)
-        found.append(slice(start, stop))
-        start = stop
-    return found
-
-
-def _slice(places: slice) -> str:
-    text = f"{size_text(places.start)}:{size_text(places.stop)}"
-    return text + f":{places.step}" * (places.step not in (None, 1))

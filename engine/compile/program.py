@@ -16,7 +16,7 @@ import numpy as np
 
 from glassgrad.engine.compile.graph import Graph
 from glassgrad.engine.compile.ir import Array
-from glassgrad.engine.compile.kernels import NAMESPACE
+from glassgrad.engine.compile.kernels import NAMESPACE, is_finite
 from glassgrad.engine.compile.layout import laid_out
 from glassgrad.engine.compile.lower import lowered
 from glassgrad.engine.compile.memory import bytes_a_sample
@@ -65,7 +65,7 @@ class Program:
         wanted: frozenset[str],
         has_several: bool = False,
     ) -> None:
-        self._graph, self._guards, self._has_several = graph, guards, has_several
+        self._guards, self._has_several = guards, has_several
         self._batched, self._wanted = batched, wanted
         self.layout = laid_out(graph, batched)
         source = self._source(careful=False)
@@ -86,16 +86,13 @@ class Program:
 
     def _source(self, *, careful: bool) -> NumpySource:
         builder, groups, result, checks = lowered(self.layout, self._guards)
-        inputs = groups[:2]
-        found: list[Any] = [None, None]
-        if self._wanted:
-            kinds = [group.kind for group in self.layout.groups[:2]]
-            places = [i for i, k in enumerate(kinds) if k in self._wanted and inputs[i] is not None]
-            arrays = [each for i in places if (each := inputs[i]) is not None]
-            how = {"careful": careful, "is_batched": bool(self._batched)}
-            for place, gradient in zip(places, gradients(builder, result, arrays, **how)):
-                found[place] = gradient
-        return NumpySource(builder.arrays, Outputs(result, checks, found))
+        leaves = zip(self.layout.groups[:2], groups)
+        wanted = [array if group.kind in self._wanted else None for group, array in leaves]
+        how = {"careful": careful, "is_batched": bool(self._batched)}
+        arrays = [array for array in wanted if array is not None]
+        found = iter(gradients(builder, result, arrays, **how) if self._wanted else [])
+        slopes = [None if array is None else next(found) for array in wanted]
+        return NumpySource(builder.arrays, Outputs(result, checks, slopes))
 
     @cached_property
     def _careful(self) -> Pool:
@@ -137,7 +134,8 @@ class Program:
         found = (result.T if self._has_samples else result[:, 0]).copy()
         of_inputs, of_captured = map(_copied, slopes)
         pool.given_back(frame)
-        if share is None or self._is_careful or (_is_finite(of_inputs) and _is_finite(of_captured)):
+        found_slopes = [each for each in (of_inputs, of_captured) if each is not None]
+        if share is None or self._is_careful or all(map(is_finite, found_slopes)):
             return found if self._has_several else found[..., 0], holds, of_inputs, of_captured
         # Where numbers are infinite or nan once, they often are again.
         self._is_careful = True
@@ -218,8 +216,3 @@ def _copied(slopes: Any) -> Any:
     if slopes is None:
         return None
     return slopes.flatten() if slopes.shape[1] == 1 else slopes.T.copy()
-
-
-def _is_finite(slopes: Any) -> bool:
-    """Whether all gradients surely are finite: the sum of their squares is."""
-    return slopes is None or bool(np.vdot(slopes, slopes) < np.inf)

@@ -13,7 +13,7 @@ from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, INPUT, Graph
 from glassgrad.engine.compile.groups import Layout
 from glassgrad.engine.compile.ir import Array, is_array
 from glassgrad.engine.compile.lower import described
-from glassgrad.engine.compile.memory import shape_text
+from glassgrad.engine.compile.memory import shape_text, slice_text
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.printers import number_text
@@ -86,16 +86,10 @@ def _instruction(array: Array, names: dict[Array, str]) -> str:
     if array.kind == "constant":
         detail = [number_text(number) for number in array.detail.ravel().tolist()[:8]]
     if array.kind == "take":
-        detail = [_places(array.detail)]
+        detail = [slice_text(array.detail) if array.is_view else "an index"]
     if array.kind == "einsum":
         detail = [array.detail]
     if array.kind == "sum":
         detail = [f"axis {array.detail}"]
     kind = array.name if array.kind in ("call", "reduce", "partials") else array.kind
     return f"{kind}({', '.join([*read, *detail])})"
-
-
-def _places(places: object) -> str:
-    if isinstance(places, slice):
-        return f"{places.start}:{places.stop}" + f":{places.step}" * (places.step not in (None, 1))
-    return "an index"

@@ -185,9 +185,7 @@ class _Backward:
         return [self._tiled(found, size) or self.builder.assembled(
             [(slice(*key), array) for key, array in found], size)]  # fmt: skip
 
-    def _tiled(
-        self, parts: Sequence[tuple[tuple[int, int, int], Array]], size: int
-    ) -> Array | None:
+    def _tiled(self, parts: Sequence[tuple[Indices, Array]], size: int) -> Array | None:
         """The parts one after the other, if that is all."""
         at = 0
         for (start, stop, step), _ in parts:
@@ -311,12 +309,9 @@ class _Backward:
 
     def join(self, array: Array, upstream: Array) -> None:
         """To each part its rows."""
-        start = 0
-        for part in array.arrays:
-            stop = start + part.shape[0]
+        for part, places in array.parts:
             if part in self.needs:
-                self._send(part, self.builder.take(upstream, slice(start, stop, 1)))
-            start = stop
+                self._send(part, self.builder.take(upstream, places))
 
     def reshape(self, array: Array, upstream: Array) -> None:
         """In the shape of before."""
