@@ -200,11 +200,13 @@ def test_the_slider_is_dragged(stepper: Stepper) -> None:
 
 
 def scale_of(one: Stepper) -> float:
-    return one.root.locator(".gg-world").evaluate("w => new DOMMatrix(w.style.transform).a")
+    return one.root.locator(".gg-frame > .gg-picture").evaluate(
+        "w => new DOMMatrix(w.style.transform).a"
+    )
 
 
 LARGER = """before =>
-  new DOMMatrix(document.querySelector(".gg-world").style.transform).a > before"""
+  new DOMMatrix(document.querySelector(".gg-frame > .gg-picture").style.transform).a > before"""
 
 
 def test_the_picture_is_zoomed_and_moved(new_page: Pages) -> None:

@@ -3,8 +3,9 @@
 
 const MARGIN = 14, READABLE = 0.66, LARGEST = 1.15;
 
-/* `frame` is the window, `world` the group that is moved, `moved` is told of each move. */
-function cameraOn(frame, world, moved, isReady) {
+/* `frame` is the window, `picture` what is moved behind it, as a whole: were it a group
+   inside of the picture, all texts in it would be laid out anew. `moved` is told of each move. */
+function cameraOn(frame, picture, moved, isReady) {
   let size = { width: 1, height: 1 }, view = { x: 0, y: 0, scale: 1 }, pointers = new Map(), pinch = null, travelled = 0;
   let room = { width: frame.clientWidth, height: frame.clientHeight }; /* asked once a step: each time the page would be laid out */
   let isOwn = false; /* whether the person has chosen the view */
@@ -115,7 +116,7 @@ function cameraOn(frame, world, moved, isReady) {
   function pan(x, y) { view = { ...view, x: view.x + x, y: view.y + y }; apply(); }
 
   function apply() {
-    world.style.transform = `translate(${view.x}px,${view.y}px) scale(${view.scale})`;
+    picture.style.transform = `translate(${view.x}px,${view.y}px) scale(${view.scale})`;
     moved(view);
   }
 }

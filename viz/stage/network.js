@@ -258,7 +258,7 @@ function networkPictureIn(graph, network, isDown, pick) {
   if (loss) { ends.forEach((unit) => lineBetween(unit.out, graph.root, null, network.layers.length)); }
   const size = { width: isDown ? 2 * DISC + 80 + (tallest - 1) * ROW : 2 * DISC + 28 + (columns.length - (loss ? 0 : 1)) * COLUMN,
     height: isDown ? 2 * DISC + 28 + (columns.length - (loss ? 0 : 1)) * COLUMN : 2 * DISC + 56 + (tallest - 1) * ROW };
-  return { place, show, size, spots: [...discs.values()].map((disc) => disc.box),
+  return { place, show, boxesOf, size, spots: [...discs.values()].map((disc) => disc.box),
     focus: (unit) => { if (discs.has(unit.out)) { giveKeys(discs.get(unit.out).group); } }, hover: () => undefined };
 
   function discOf(unit, column, cx, cy) {
@@ -295,20 +295,19 @@ function networkPictureIn(graph, network, isDown, pick) {
     const a = discs.get(from), b = discs.get(to);
     const ends = isDown ? [[a.x, a.y + DISC], [b.x, b.y - DISC]] : [[a.x + DISC, a.y], [b.x - DISC, b.y]];
     const group = drawn("g", { "class": "gg-edge" }, back), course = courseOf(ends, isDown);
-    lines.push({ group, course, path: drawn("path", { d: course.d }, group), leaf, at, to,
-      tip: drawn("path", { "class": "gg-tip" }, group) });
+    lines.push({ group, course, path: drawn("path", { d: course.d }, group), leaf, at, to });
   }
 
   function show(step, now, all, isAsked) {
     const seen = all.slice(0, now + 1), has = (phase, at) => seen.some((each) => each.phase === phase && each.layer === at);
-    const isSeeded = seen.some((each) => each.phase === "seed"), lit = [];
+    const isSeeded = seen.some((each) => each.phase === "seed");
     /* What a moved number leads to is of before: a layer that moved, and all after it. */
     const moved = seen.filter((each) => each.phase === "update"), first = min(...moved.map((each) => each.layer ?? 0));
     discs.forEach((disc, i) => {
       const at = disc.column - 1, isResult = i === graph.root, isLoss = isResult && loss;
       const isKnown = at < 0 || (isLoss ? seen.some((each) => each.phase === "forward" && each.layer === null) : has("forward", at));
       const isSent = isLoss ? isSeeded : at >= 0 && (has("backward", at) || (isResult && isSeeded));
-      const role = step.phase === "update" && step.layer === null ? roleOfOther(i, isResult) : roleOf(step, at, Boolean(isLoss)), isHidden = isAsked && role === "receiver";
+      const role = roleAt(step, i), isHidden = isAsked && role === "receiver";
       const isOld = moved.length > 0 && (at >= first || isLoss);
       put(disc.value, isHidden && step.phase === "forward" ? "?" : isKnown ? brief(graph.values[i]) : "–");
       tell(disc.group, "gg-stale", isOld);
@@ -317,7 +316,6 @@ function networkPictureIn(graph, network, isDown, pick) {
         isSent ? brief(graph.gradients[isLoss ? i : disc.unit.sum]) : "–");
       put(disc.title, disc.unit.name ? `${disc.unit.name}: click to open it` : nameOf(graph, network, i));
       tell(disc.group, "role", role);
-      if (role) { lit.push(disc.box); }
     });
     const sizes = lines.filter((line) => line.leaf !== null);
     const most = max(1e-300, ...sizes.map((line) => abs(graph.values[line.leaf])));
@@ -330,7 +328,14 @@ function networkPictureIn(graph, network, isDown, pick) {
       tell(line.group, "gg-negative", weight < 0);
       light(line, isBack ? "backward" : isForth ? "forward" : "", 0.6 + 5 * min(1, isFinite(share) ? share : 1));
     });
-    return lit;
+  }
+
+  function boxesOf(step) { return [...discs].filter(([i]) => roleAt(step, i)).map(([, disc]) => disc.box); }
+
+  function roleAt(step, i) {
+    const isResult = i === graph.root;
+    return step.phase === "update" && step.layer === null ? roleOfOther(i, isResult) :
+      roleOf(step, discs.get(i).column - 1, Boolean(isResult && loss));
   }
 
   /* What moves and is no part of a layer is an input, or stands around the result. */

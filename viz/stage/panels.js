@@ -53,8 +53,9 @@ function formulaIn(place, aside, html, lines, { point, pick }) {
   line.hidden = !lines.length;
   box.classList.toggle("gg-of-step", !html);
   tails.forEach(slidable);
-  tails.concat(box).forEach((part) => on(part, "scroll", () => showEdges(part), { passive: true }));
-  new ResizeObserver(() => tails.concat(box).forEach(showEdges)).observe(box);
+  const sliding = tails.concat(box);
+  sliding.forEach((part) => on(part, "scroll", () => showEdges([part]), { passive: true }));
+  new ResizeObserver(() => showEdges(sliding)).observe(box);
   box.querySelectorAll("[data-n]").forEach((part) => {
     const i = Number(part.dataset.n);
     parts.set(i, (parts.get(i) || []).concat(part));
@@ -90,9 +91,9 @@ function formulaIn(place, aside, html, lines, { point, pick }) {
     line.title = line.textNow;
   }, center() {
     const now = box.querySelector(".gg-goal") || box.querySelector(".gg-now");
-    if (own) { own.scrollLeft = 0; }
+    if (own && own.scrollLeft) { own.scrollLeft = 0; }
     if (now) { bring(now); }
-    tails.concat(box).forEach(showEdges);
+    showEdges(sliding);
   }, point(i, isOn) { (parts.get(i) || []).forEach((part) => part.classList.toggle("gg-hover", isOn)); } };
 
   function rowsOfMath() {
@@ -135,13 +136,12 @@ function formulaIn(place, aside, html, lines, { point, pick }) {
   function mark(i, name) { (parts.get(i) || []).forEach((part) => part.classList.add(name)); }
 }
 
-/* Where more of a part is hidden it fades out. */
-function showEdges(part) {
-  const { scrollLeft, scrollTop, scrollWidth, scrollHeight, clientWidth, clientHeight } = part;
-  tell(part, "gg-more-left", scrollLeft > 1);
-  tell(part, "gg-more-right", scrollLeft + clientWidth < scrollWidth - 1);
-  tell(part, "gg-more-above", scrollTop > 1);
-  tell(part, "gg-more-below", scrollTop + clientHeight < scrollHeight - 1);
+/* Where more of a part is hidden it fades out. All are measured before any is changed. */
+function showEdges(parts) {
+  parts.map(({ scrollLeft, scrollTop, scrollWidth, scrollHeight, clientWidth, clientHeight }) => ({
+    left: scrollLeft > 1, right: scrollLeft + clientWidth < scrollWidth - 1,
+    above: scrollTop > 1, below: scrollTop + clientHeight < scrollHeight - 1,
+  })).forEach((edges, i) => Object.entries(edges).forEach(([edge, isHidden]) => tell(parts[i], "gg-more-" + edge, isHidden)));
 }
 
 /* Scrolls sideways by wheel, mouse or finger; by keys where its parts are gone through. */

@@ -48,7 +48,7 @@ function labelled(place, name, attributes, room) {
   let shown = stem;
   while (letters.length && widthOfName(shown) > left + 0.5) { letters.pop(); shown = letters.join("") + "…"; }
   if (size < 1) { line.style.fontSize = tenth(15 * size) + "px"; }
-  drawn("tspan", {}, line, shown);
+  line.textContent = shown;
   if (index) { drawn("tspan", { dy: 4, "font-size": tenth(10.8 * size) }, line, index.replace("_", ",")); }
   return min(room, full * size);
 }
@@ -115,7 +115,7 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
   });
   const all = [...parts.values()].reverse();
   const showFolds = layout.folds ? foldsIn(folds, graph, layout, pick) : () => undefined;
-  return { place, show, flow, hover, cull, size: layout.boxes.filter(Boolean).length, box: (i) => parts.get("n" + i)?.made?.group,
+  return { place, show, flow, hover, cull, boxesOf, size: layout.boxes.filter(Boolean).length, box: (i) => parts.get("n" + i)?.made?.group,
     spots: layout.boxes.concat((layout.folds || []).map((fold) => fold.box)) };
 
   function add(key, holder, { x, y, width, height }, margin, make, update) {
@@ -127,18 +127,18 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
     const xs = points.map(([x]) => x), ys = points.map(([, y]) => y), x = min(...xs), y = min(...ys);
     add(key, lines, { x, y, width: max(...xs) - x, height: max(...ys) - y }, 1, () => {
       const group = drawn("g", { "class": "gg-edge", "data-e": key }), course = courseOf(points, layout.isDown);
-      return { group, course, path: drawn("path", { d: course.d }, group), tip: drawn("path", { "class": "gg-tip" }, group) };
+      return { group, course, path: drawn("path", { d: course.d }, group) };
     }, (made) => light(made, now.lit.edges.get(key) || "", width()));
   }
 
   /* Of a large graph what `inside` shows, in the picture's units; from afar, where no text could be read,
-     its outline and the step. */
-  function cull(inside, scale) {
+     its outline and the step. It is drawn at once, unless another step is about to be shown. */
+  function cull(inside, scale, isTurning) {
     region = inside;
     isFar = scale < FAR;
     if (isFar && !far.firstChild) { outline(); }
     far.style.display = isFar ? "" : "none";
-    if (now) { refresh(); }
+    if (now && !isTurning) { refresh(); }
   }
 
   function outline() {
@@ -201,12 +201,18 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
       box.value = drawn("text", { "class": "gg-value", x: 13, y: 48 }, group);
       drawn("path", { "class": "gg-rule", d: `M13 57H${width - 13}` }, group);
       box.gradient = drawn("text", { "class": "gg-gradient", x: 13, y: 75 }, group);
-      box.wrong = drawn("text", { "class": "gg-wrong-gradient", x: 9, y: height + 12 }, group);
       box.mark = drawn("g", { "class": "gg-mark", transform: `translate(${width - 1},1)` }, group);
     }
     on(group, "click", (event) => { if (!event.defaultPrevented) { pick(i); } });
     if (node.k === "leaf" && graph.isLive) { box.adjusted = adjust(group, i, width); }
     return box;
+  }
+
+  /* What of a step is to be in the window; not all of very many operands, of which none could be read. */
+  function boxesOf(step) {
+    const found = [...litIn(graph, step).roles].map(([key, role]) => [(key[0] === "n" ? layout.boxes : layout.signs)[Number(key.slice(1))], role])
+      .filter(([box]) => box);
+    return found.filter(([, role]) => !(role === "sender" && step.phase === "forward" && found.length > 12)).map(([box]) => box);
   }
 
   /* One step: `known` is what has come, `asked` what is hidden while a person guesses. */
@@ -229,9 +235,10 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
     tell(box.group, "role", lit.roles.get("n" + i));
     if (!box.gradient) { return; }
     const gradient = isAsked && lit.asked.gradients.has(i) ? "?" : short(known.gradients[i]);
-    const wrong = beside && beside[i].isOff ? "≠ " + short(beside[i].wrong) : "";
+    const wrong = beside && known.gradients[i] !== null && beside[i].isOff ? "≠ " + short(beside[i].wrong) : "";
     putNumber(box.gradient, gradient, known.gradients[i], room, 15);
-    put(box.wrong, wrong);
+    if (wrong) { box.wrong = box.wrong || drawn("text", { "class": "gg-wrong-gradient", x: 9, y: layout.boxes[i].height + 12 }, box.group); }
+    if (box.wrong) { put(box.wrong, wrong); }
     const status = statusOf(i), share = graph.uses[i] ? known.received[i] / graph.uses[i] : 1;
     tell(box.group, "status", status);
     drawMark(box.mark, status, status === "waiting" ? 0 : status === "partial" ? share : 1);
@@ -266,15 +273,15 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
 
 /* How wide a line is, and which way a step goes along it, if it does. */
 function light(line, direction, width) {
-  const { group, path, tip, course } = line;
+  const { group, path, course } = line;
   if (line.widthNow !== tenth(width)) { line.widthNow = tenth(width); path.style.strokeWidth = line.widthNow; }
   if (line.directionNow === direction) { return; }
   line.directionNow = direction;
   tell(group, "gg-forward", direction === "forward");
   tell(group, "gg-backward", direction === "backward");
-  tip.style.display = direction ? "" : "none";
+  line.tip?.remove();
   if (!direction) { return; }
-  set(tip, "d", arrow(course, direction));
+  line.tip = drawn("path", { "class": "gg-tip", d: arrow(course, direction) }, group);
   if (group.parentNode) { group.parentNode.appendChild(group); } /* above those that rest */
 }
 

@@ -29,7 +29,8 @@ function setUp(root, moved) {
   let viewed = null; /* what is folded, as it is drawn */
   const hands = { pick: jump, point, adjust: adjustable };
   let alone = null; /* the node whose surroundings alone are seen */
-  let lit = []; /* the boxes of the step, on the level of the network */
+  let drawnKey = null; /* what is drawn */
+  let isTurning = false; /* whether another step is about to be shown */
   let throws = [graph.values[graph.root]], way = [], selected = names.length ? names[0][0] : null;
 
   const page = make("div", "gg-stage", root);
@@ -40,9 +41,8 @@ function setUp(root, moved) {
   const middle = make("div", "gg-middle", page);
   const frame = make("div", "gg-frame", middle);
   const svg = drawn("svg", { "class": "gg-picture", role: "group", "aria-label": "Graph" }, frame);
-  const world = drawn("g", { "class": "gg-world" }, svg);
   const tools = make("div", "gg-tools", aside), minimap = drawn("svg", { "class": "gg-minimap", "aria-hidden": true }, frame);
-  const camera = cameraOn(frame, world, (view) => { showMinimap(view); cull(view); },
+  const camera = cameraOn(frame, svg, (view) => { showMinimap(view); cull(view); },
     () => Boolean(root.dataset.focus) || root.contains(document.activeElement));
   const showEquation = equationIn(page);
   const controls = make("div", "gg-controls", page);
@@ -137,31 +137,51 @@ function setUp(root, moved) {
     return width < 0.9 * height || (width < 560 && height > 0.75 * width);
   }
 
+  /* The window is another one: the step stands elsewhere in it, and the picture may run another way. */
   function arrange() {
-    const { width, height } = camera.measure();
-    if (!width) { return; }
-    const isDown = isDownHere();
-    set(svg, "width", width);
-    set(svg, "height", height);
-    if (!layout || (layout.isDown !== isDown && alone === null)) { redraw(isDown); }
+    if (!camera.measure().width) { return; }
+    alone = null;
     reserve();
-    frameStep();
+    if (settle()) { show(false); }
   }
 
-  /* Draws what is seen: the network, a neuron, all scalars, or the surroundings of one node. */
-  function redraw(isDown, isNew = false) {
-    if (level === "network") {
-      picture = networkPictureIn(graph, network, isDown, openUnit);
-      layout = { isDown, ...picture.size };
-    } else {
-      viewed = viewNow();
-      ({ layout, picture } = alone === null ? wholeOf(isDown) : aroundNode());
-    }
-    world.replaceChildren(picture.place);
+  /* Draws what is to be seen at the step, and brings the step into view. Gives whether it was drawn anew. */
+  function settle() {
+    const step = steps[now], before = picture;
+    if (alone !== step.node) { alone = null; }
+    drawSeen();
+    if (!picture) { return false; }
+    if (isTooFar(step)) { alone = step.node; drawSeen(); } /* it is shown with its operands alone */
+    frameStep();
+    return picture !== before;
+  }
+
+  /* Whether what a step sends to stands so far away that nobody could read both. */
+  function isTooFar(step) {
+    return level !== "network" && alone === null && step.phase !== "update" && graph.nodes[step.node].p.length > 0 &&
+      camera.needs(picture.boxesOf(step)) < TOO_SMALL;
+  }
+
+  /* The network, a neuron, all scalars, or the surroundings of one node; unless it is drawn already. */
+  function drawSeen() {
+    if (!camera.room().width) { return; }
+    const isDown = isDownHere(), view = viewNow();
+    const key = [level, unit && unit.name, alone, alone === null && isDown, view && view.key].join();
+    if (key === drawnKey) { return; }
+    drawnKey = key;
+    viewed = view;
+    ({ layout, picture } = level === "network" ? networkHere(isDown) : alone === null ? wholeOf(isDown) : aroundNode());
+    svg.replaceChildren(picture.place);
+    set(svg, "width", layout.width);
+    set(svg, "height", layout.height);
     camera.resize({ width: layout.width, height: layout.height });
     cull(camera.view());
     drawMinimap();
-    show(isNew);
+  }
+
+  function networkHere(isDown) {
+    const picture = networkPictureIn(graph, network, isDown, openUnit);
+    return { picture, layout: { isDown, ...picture.size } };
   }
 
   /* What is folded at this step; null where nothing is. */
@@ -220,26 +240,8 @@ function setUp(root, moved) {
   function fitLater() { requestAnimationFrame(arrange); }
 
   function frameStep() {
-    if (!layout) { return; }
-    if (level === "network") {
-      camera.show(lit);
-      makeWay(lit, camera.view());
-      return;
-    }
-    const step = steps[now], isDown = isDownHere();
-    if (alone !== null && alone !== step.node) {
-      alone = null;
-      redraw(isDown);
-    }
-    const roles = [...litIn(graph, step).roles].map(([key, role]) => [(key[0] === "n" ? layout.boxes : layout.signs)[Number(key.slice(1))], role])
-      .filter(([box]) => box);
-    const boxes = roles.filter(([, role]) => !(role === "sender" && step.phase === "forward" && roles.length > 12)).map(([box]) => box);
-    if (alone === null && step.phase !== "update" && graph.nodes[step.node].p.length && camera.needs(boxes) < TOO_SMALL) {
-      alone = step.node; /* what it sends to stands too far away: it is shown with its operands alone */
-      redraw(isDown);
-      frameStep();
-      return;
-    }
+    if (!picture) { return; }
+    const boxes = picture.boxesOf(steps[now]);
     camera.show(boxes);
     makeWay(boxes, camera.view());
   }
@@ -277,7 +279,8 @@ function setUp(root, moved) {
   function cull(view) {
     if (!picture || !picture.cull || picture.size < CULLED) { return; }
     const { width, height } = camera.room();
-    picture.cull({ x: -view.x / view.scale, y: -view.y / view.scale, width: width / view.scale, height: height / view.scale }, view.scale);
+    const inside = { x: -view.x / view.scale, y: -view.y / view.scale, width: width / view.scale, height: height / view.scale };
+    picture.cull(inside, view.scale, isTurning);
   }
 
   function point(i, isOn) {
@@ -316,11 +319,10 @@ function setUp(root, moved) {
     const step = steps[now];
     level = to;
     unit = toUnit;
-    layout = alone = null;
     steps = stepsSeen();
     now = nearestTo(step);
     camera.release();
-    arrange();
+    reserve();
     show(true);
     takeKeys();
   }
@@ -364,11 +366,8 @@ function setUp(root, moved) {
   }
 
   function show(isNew) {
+    if (isNew) { isTurning = true; settle(); isTurning = false; }
     if (!picture) { return; }
-    if (isNew && folding && layout && level !== "network" && isSeenOtherwise()) {
-      redraw(isDownHere(), true);
-      return;
-    }
     const step = steps[now], hidden = isHidden();
     const full = unit ? stepsNow(graph, allSteps) : steps, at = unit ? full.indexOf(step) : now;
     const known = level === "network" ? null : knownAfter(graph, full, at, hidden);
@@ -381,8 +380,8 @@ function setUp(root, moved) {
     const beside = equate();
     guess.show(step.answer ? referred(graph, step.answer) : null, step.of || askedFor(step), isPredicting && step.answer !== null, hidden, isNew);
     page.classList.toggle("gg-updated", step.phase === "update");
-    set(world, "class", "gg-world gg-at-" + (step.phase === "seed" ? "backward" : step.phase === "update" ? "forward" : step.phase));
-    if (known) { picture.show(step, known, { isAsked: hidden, beside }); } else { lit = picture.show(step, now, steps, hidden); }
+    set(svg, "class", "gg-picture gg-at-" + (step.phase === "seed" ? "backward" : step.phase === "update" ? "forward" : step.phase));
+    if (known) { picture.show(step, known, { isAsked: hidden, beside }); } else { picture.show(step, now, steps, hidden); }
     showRows(graph, steps, now, isPredicting, hidden, drawers.isOpen() === "table");
     if (drawers.isOpen() === "words") { showWords(graph, step, sentence, known, hidden); }
     matrices.hidden = level !== "network";
@@ -394,18 +393,12 @@ function setUp(root, moved) {
     [forward, toLast].forEach((one) => set(one, "aria-disabled", now === steps.length - 1));
     root.dataset.step = now;
     if (isNew) { /* what is measured comes after all that is written: the page is laid out once */
+      const room = camera.room();
       formula.center();
-      camera.measure();
-      frameStep();
+      const { width, height } = camera.measure();
+      if (width !== room.width || height !== room.height) { arrange(); }
     }
     remember();
-  }
-
-  /* Whether another part of the graph is to be open than at the step before. */
-  function isSeenOtherwise() {
-    if (alone !== null && alone !== steps[now].node) { alone = null; }
-    const view = viewNow();
-    return (view && view.key) !== (viewed && viewed.key);
   }
 
   /* The number that is asked for, by its caption. */
@@ -495,16 +488,15 @@ function setUp(root, moved) {
     const place = isNetwork ? min(now, steps.length - 1) : steps.indexOf(step);
     now = place >= 0 ? place : min(now, steps.length - 1);
     undo.hidden = !graph.isChanged();
-    show(place < 0);
-    refold();
+    follow(place < 0);
   }
 
   /* With other numbers other operands contribute most; while a box is dragged it stays where it is. */
-  function refold() {
-    if (frame.dataset.busy || !folding || !layout || level === "network" || !isSeenOtherwise()) { return; }
-    const own = document.activeElement?.closest?.(".gg-box")?.dataset.n;
-    redraw(isDownHere());
-    if (own !== undefined) { giveKeys(picture.box(Number(own))); }
+  function follow(isNew = false) {
+    const own = document.activeElement?.closest?.(".gg-box")?.dataset.n, before = picture;
+    if (!frame.dataset.busy) { drawSeen(); }
+    show(isNew);
+    if (picture !== before && own !== undefined) { giveKeys(picture.box(Number(own))); }
   }
 
   function setNumber(i, number) {
@@ -549,7 +541,7 @@ function setUp(root, moved) {
       ["pointerup", "pointercancel"].forEach((name) => on(part, name, () => {
         start = null;
         delete frame.dataset.busy;
-        if (isDragged) { refold(); }
+        if (isDragged) { follow(); }
       }));
       on(part, "click", (event) => event.preventDefault()); /* it was meant for the number */
       on(part, "dblclick", () => type(i));
