@@ -1,18 +1,63 @@
-"""Shortens the scripts of the stage into viz/stage/short.json, from which pages take them.
+"""Shortens scripts and styles of pages into viz/stage/short.json, from which pages take them.
 
     python .ci/shorten.py
 
-Pages are right without it, and take longer: see viz/assets.py.
+Scripts are shortened by terser, which Node.js runs (`pip install -e ".[shorten]"` brings it along).
+Pages are right without it, and longer: see viz/assets.py.
 """
 
 import json
+import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from glassgrad.viz.assets import shortened  # noqa: E402
+from glassgrad.viz.assets import HEAD, OTHERS, asset, digest, stage_files  # noqa: E402
 
-found = json.dumps(shortened(), ensure_ascii=False, indent=0)
-(ROOT / "viz/stage/short.json").write_text(found + "\n", "utf-8")
+MARK = "debugger"
+"""A statement that terser leaves where it is: between two files, since pages may leave one out."""
+TERSER = [
+    *("--yes", "terser@5.51.4", "--mangle", "--ecma", "2020", "--compress"),
+    "passes=2,drop_debugger=false,inline=false,reduce_funcs=false",  # no function leaves its file
+]
+
+
+def shortened() -> dict[str, Any]:
+    """What pages take: the stage as the head of its function and its parts, the others whole."""
+    names = stage_files()
+    found: dict[str, Any] = {"of": {name: digest(name) for name in (*names, *OTHERS)}}
+    code = short_script(f"{f';{MARK};'.join([HEAD, *map(asset, names)])}}}")
+    head, *parts = code.removesuffix("}").split(MARK)
+    if len(parts) != len(names):
+        raise ValueError(f"terser has joined some of {', '.join(names)}.")
+    found["stage"] = [part.strip(";") for part in (head, *parts)]
+    for name in OTHERS:
+        found[name] = (short_style if name.endswith(".css") else short_script)(asset(name))
+    return found
+
+
+def short_script(script: str) -> str:
+    """An expression without comments and most spaces, with short names for its variables."""
+    npx = shutil.which("npx")
+    if npx is None:
+        raise FileNotFoundError('There is no npx: install Node.js, or the extra "shorten".')
+    done = subprocess.run(
+        [npx, *TERSER], input=f"it={script};", stdout=subprocess.PIPE, check=True, encoding="utf-8"
+    )
+    return done.stdout.strip().removeprefix("it=").removesuffix(";")
+
+
+def short_style(style: str) -> str:
+    """A style sheet without comments and most spaces."""
+    style = re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL).strip()
+    return re.sub(r"\s*([{};,>])\s*|(:) ", r"\1\2", style).replace(";}", "}")
+
+
+if __name__ == "__main__":
+    text = json.dumps(shortened(), ensure_ascii=False, indent=0)
+    (ROOT / "viz/stage/short.json").write_text(text + "\n", "utf-8")

@@ -244,7 +244,7 @@ def test_less_motion_where_it_is_wished(motion: str, is_calm: bool, new_page: Pa
       for (let i = 0; i < 20 && tokens() === before; i += 1) {
         await new Promise(requestAnimationFrame);
       }
-      const { transitionDuration } = getComputedStyle(root.querySelector(".gg-frame > .gg-picture"));
+      const { transitionDuration } = getComputedStyle(root.querySelector("svg.gg-picture"));
       return [before !== tokens(), transitionDuration !== "0s"];
     }""")
     assert moves == [not is_calm] * 2

@@ -20,7 +20,7 @@ from markup import SVG, Elements, picture, without_scripts
 from glassgrad import Backprop, Neuron, Value, backprop, compiled, engine, step_neuron
 from glassgrad.engine.printing import short
 from glassgrad.viz import stage
-from glassgrad.viz.assets import compact_style, stage_script
+from glassgrad.viz.assets import compact, stage_script
 from glassgrad.viz.packing import FORM, USUAL, packed, with_texts
 from glassgrad.viz.page import Page
 from glassgrad.viz.told import tell
@@ -40,7 +40,7 @@ def size_of(page: str) -> int:
     kinds = product((True, False), repeat=2)
     scripts = [script for kind in kinds if (script := stage_script(*kind)) in page]
     assert len(scripts) == 1
-    for always in (*scripts, compact_style("stage/stage.css")):
+    for always in (*scripts, compact("stage/stage.css")):
         page = page.replace(always, "")
     return len(page.encode())
 

@@ -24,7 +24,7 @@ LOOK = """async (root, [every, least, readable]) => {
   const next = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
   await next(); await next();
   const stage = root.stage, found = [], page = document.documentElement, n = stage.count;
-  const frame = root.querySelector(".gg-frame"), world = root.querySelector(".gg-frame > .gg-picture");
+  const frame = root.querySelector(".gg-frame"), world = frame.querySelector(".gg-picture");
   const rect = part => part.getBoundingClientRect();
   const isShown = part => part.checkVisibility({ visibilityProperty: true });
   let looked = 0, small = 0;

@@ -1,47 +1,35 @@
 """Scripts and styles of pages, which are files of their own, without what only readers need.
 
-The scripts of the stage are shortened beforehand, in `stage/short.json`, by the command
-`python .ci/shorten.py`. Where they were changed since, they are shortened when they are needed.
+They are shortened beforehand, into `stage/short.json`, by the command `python .ci/shorten.py`.
+Where one was changed since, pages have it as it is written: right, and longer.
 """
 
 from __future__ import annotations
 
 import json
-import re
+from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
-
-from glassgrad.viz.shortening import compacted, with_short_names
 
 STAGE = "numbers layout camera picture folds network panels experiments stage".split()
 """The files of the stage, in the order in which they are joined."""
-_PARAMETERS = ("within", "moved", "operations")
-"""What the function that they are the body of takes; see `stage_script`."""
+OTHERS = ("stage/stage.css", "program.css", "program.js")
+"""The files that pages have as they are, each for itself."""
+HEAD = 'function(within,moved,operations){"use strict"'
+"""How the function begins that the scripts of the stage are the body of; see `stage_script`."""
 
 
 @cache
-def compact_style(name: str) -> str:
-    """A style sheet of this package, short.
+def compact(name: str) -> str:
+    """A script or a style sheet of this package, short.
 
-    >>> from glassgrad.viz.assets import compact_style
-    >>> ".gp-code{overflow:auto;" in compact_style("program.css")
+    >>> from glassgrad.viz.assets import compact
+    >>> ".gp-code{overflow:auto;" in compact("program.css")
     True
     """
-    style = re.sub(r"/\*.*?\*/", "", asset(name), flags=re.DOTALL).strip()
-    return re.sub(r"\s*([{};,>])\s*|(:) ", r"\1\2", style).replace(";}", "}")
-
-
-@cache
-def compact_script(name: str) -> str:
-    """A script of this package, short.
-
-    >>> from glassgrad.viz.assets import compact_script
-    >>> compact_script("program.js")[:19]
-    '(function(within){"'
-    """
-    return compacted(asset(name))
+    return str(_kept()[name]) if _is_kept([name]) else asset(name)
 
 
 @cache
@@ -53,34 +41,36 @@ def stage_script(has_network: bool = True, has_folds: bool = True, is_short: boo
     in the files.
     """
     is_needed = {"network": has_network, "folds": has_folds}
-    scripts, parameters = _short() if is_short else (_scripts(), _PARAMETERS)
-    code = "".join(scripts[name] for name in STAGE if is_needed.get(name, True))
-    return f'(function({",".join(parameters)}){{"use strict";{code}}})'
+    if is_short and _is_kept(stage_files()):
+        head, *parts = _kept()["stage"]
+    else:
+        head, parts = HEAD, [asset(name) for name in stage_files()]
+    needed = [part for name, part in zip(STAGE, parts) if is_needed.get(name, True)]
+    return f"({';'.join([head, *needed])}}})"
+
+
+def stage_files() -> list[str]:
+    """The names of the scripts of the stage."""
+    return [f"stage/{name}.js" for name in STAGE]
 
 
 @cache
-def _short() -> tuple[dict[str, str], list[str]]:
-    """The scripts by name, and the names of their parameters, from the file if it is of these."""
-    kept = json.loads(asset("stage/short.json"))
-    kept = kept if kept["of"] == _digest() else shortened()
-    return kept["scripts"], kept["parameters"]
+def _kept() -> dict[str, Any]:
+    """What `.ci/shorten.py` has made, and of which files."""
+    found: dict[str, Any] = json.loads(asset("stage/short.json"))
+    return found
 
 
-def shortened() -> dict[str, Any]:
-    """What `stage/short.json` has in it: the scripts, shortened, and which they are made of."""
-    scripts, parameters = with_short_names([*_scripts().values()], _PARAMETERS)
-    return {"of": _digest(), "parameters": parameters, "scripts": dict(zip(STAGE, scripts))}
+def _is_kept(names: Sequence[str]) -> bool:
+    """Whether what is kept was made of these files as they are."""
+    return all(_kept()["of"].get(name) == digest(name) for name in names)
 
 
-@cache
-def _scripts() -> dict[str, str]:
-    return {name: asset(f"stage/{name}.js") for name in STAGE}
-
-
-def _digest() -> str:
-    return sha256("\0".join(_scripts().values()).encode()).hexdigest()
+def digest(name: str) -> str:
+    """What tells whether a file is another one than before."""
+    return sha256(asset(name).encode()).hexdigest()
 
 
 def asset(name: str) -> str:
     """A file of this package as it is."""
-    return files("glassgrad.viz").joinpath(name).read_text("utf-8").strip()
+    return (Path(__file__).parent / name).read_text("utf-8").strip()

@@ -16,12 +16,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from glassgrad.viz import markup, stage
-from glassgrad.viz.assets import compact_style, stage_script
+from glassgrad.viz.assets import compact, stage_script
 from glassgrad.viz.drawing import MAX_NODES, picture_of
 from glassgrad.viz.mistakes import Mistakes
 from glassgrad.viz.packing import packed
 from glassgrad.viz.render import RendererMissingError, RenderingError
-from glassgrad.viz.shortening import compacted
 from glassgrad.viz.steps import Steps
 from glassgrad.viz.told import SHARES, SentAtOnce, Told
 
@@ -70,7 +69,7 @@ class Page:
         told = stage.all_told(steps)
         self._script = stage_script(stage.has_network(steps), stage.has_folds(steps))
         self._title = f"Backpropagation through {steps.diagram[steps.root].name}"
-        self.functions = compacted(functions)
+        self.functions = functions.replace("\n", "")  # some hosts join lines; statements end in ";"
         self.start = told[0].step.index
         data = stage.data(steps, told, why_not)
         if state is not None:
@@ -87,7 +86,7 @@ class Page:
         return (
             '<div class="glassgrad-stage" lang="en" role="group" '
             f'aria-label="{html.escape(self._title)}" '
-            f'data-lm-suppress-shortcuts="true"><style>{compact_style("stage/stage.css")}</style>'
+            f'data-lm-suppress-shortcuts="true"><style>{compact("stage/stage.css")}</style>'
             f'<div class="gg-static">{_picture(steps)}{below}'
             f"{_table(steps, told)}{_shares(told)}{_mistakes(steps)}</div>"
             f'<script type="application/mathml+xml" class="gg-math">{expression}</script>'

@@ -18,7 +18,7 @@ from glassgrad.engine.compile import Compiled
 from glassgrad.engine.files import write_file
 from glassgrad.engine.printing import columns
 from glassgrad.engine.text import clipped, counted, describe, visible
-from glassgrad.viz.assets import compact_script, compact_style
+from glassgrad.viz.assets import compact
 from glassgrad.viz.drawing import check_whole, checked_name, spoken
 from glassgrad.viz.markup import document, image, page_svg
 from glassgrad.viz.portions import Portion, Portions, program_graph
@@ -203,7 +203,7 @@ def _note(
 
 def page(drawing: ProgramDrawing) -> str:
     """The two sides, to stand inside a page or a notebook cell."""
-    style = compact_style("program.css")
+    style = compact("program.css")
     portions = drawing.portions
     note = f"<p>{html.escape(drawing.note)}</p>" if drawing.note else ""
     return (
@@ -213,7 +213,7 @@ def page(drawing: ProgramDrawing) -> str:
         f'<div class="gp-sides">{_picture(drawing)}{_listing(portions)}</div>'
         f'<p class="gg-sentence gp-sentence" aria-live="polite"></p>{note}{_table(portions)}'
         f'<script type="application/json" class="gp-data">{_data(portions)}</script>'
-        f"<script>{compact_script('program.js')}(document)</script></div>"
+        f"<script>{compact('program.js')}(document)</script></div>"
     )
 
 
