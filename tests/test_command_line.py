@@ -23,7 +23,7 @@ from markup import Elements
 from needing import mostly_slow
 
 from glassgrad import __version__
-from glassgrad.__main__ import LECTURE, LOSSES, NUMBERS, main
+from glassgrad.__main__ import LECTURE, LOSSES_AND_PENALTIES, NUMBERS, main
 from glassgrad.viz.expression import NAMES
 
 Captured = pytest.CaptureFixture[str]
@@ -250,7 +250,7 @@ def test_constants_are_no_variables(capsys: Captured) -> None:
     ],
 )
 def test_losses_are_called_by_name(expression: str, loss: float, capsys: Captured) -> None:
-    assert expression.partition("(")[0] in LOSSES
+    assert expression.partition("(")[0] in LOSSES_AND_PENALTIES
     assert nodes(capsys, expression, "x=0.5")["output"]["data"] == pytest.approx(loss, rel=1e-12)
 
 
@@ -265,6 +265,37 @@ def test_losses_are_called_by_name(expression: str, loss: float, capsys: Capture
 def test_a_loss_says_what_it_takes(expression: str, said: str, capsys: Captured) -> None:
     assert main([expression, "x=1", "--no-files"]) == 2
     assert capsys.readouterr().err.splitlines()[0].endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("expression", "numbers", "said"),
+    [
+        ("log(x) * x", "x=0", "v1 = log(x) = log(0) = -inf, since log has no finite value there."),
+        ("1 / x", "x=0", "output = 1 / x = 1 / 0 = inf, since div has no finite value there."),
+        ("atanh(x)", "x=1", "output = atanh(x) = atanh(1) = inf, since atanh has no finite value"),
+        ("sqrt(x)", "x=-1", "output = sqrt(x) = sqrt(-1) = nan, since sqrt has no value there."),
+        ("exp(x)", "x=1000", "output = exp(x) = exp(1000) = inf, which is beyond the largest float, 1.8e308."),
+        ("x * y", "x=nan y=1", "x is nan from the beginning."),
+        ("sqrt(x)", "x=0", "the gradient from output to x, 1 × 0.5 / sqrt(x) = inf = inf, since "
+         "sqrt has no finite slope there."),
+        ("(x * y) * 1e200", "x=1e-300 y=1e200", "the gradient from v1 to x, 1e+200 × y = 1e+200 = "
+         "inf, which is beyond the largest float, 1.8e308."),
+        ("h = x*1e308; h + h", "x=1e-10", "the gradient from h to x, 2 × 1e+308 = inf, which"),
+        ("x*1e308 + x*1e308", "x=1e-10", "the gradient from v1 to x, 1 × 1e+308 = 1e+308, with "
+         "what came before beyond the largest float, 1.8e308."),
+    ],
+)  # fmt: skip
+def test_the_first_number_that_is_not_finite_is_explained(
+    expression: str, numbers: str, said: str, capsys: Captured
+) -> None:
+    assert main([expression, *numbers.split(), "--no-files"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(f"Not finite from here on: {said}")
+
+
+def test_finite_numbers_need_no_remark(capsys: Captured) -> None:
+    assert main(["relu(x) * y", "x=0", "y=1e300", "--no-files"]) == 0
+    assert "finite" not in capsys.readouterr().out
 
 
 def test_version(capsys: Captured) -> None:
@@ -397,7 +428,7 @@ def test_help_explains_itself(capsys: Captured) -> None:
     ):
         assert word in out
     words = out.partition("operations:")[2].partition("Example:")[0].split()
-    assert {"+", "**", *NAMES, *LOSSES} <= set(words)
+    assert {"+", "**", *NAMES, *LOSSES_AND_PENALTIES} <= set(words)
     assert max(map(len, out.splitlines())) < 80
 
 

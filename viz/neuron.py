@@ -15,7 +15,14 @@ from glassgrad.engine import TABLE, Operation, Value, grad, topological_order
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.op import EVERYWHERE
 from glassgrad.engine.printing import columns, digits_of_row, short
-from glassgrad.engine.text import clipped, describe, suggestion, told, visible
+from glassgrad.engine.text import (
+    LOSSES_OF_A_NEURON,
+    clipped,
+    describe,
+    suggestion,
+    told,
+    visible,
+)
 from glassgrad.engine.value import is_parameter
 from glassgrad.viz.backprop import Backprop
 from glassgrad.viz.markup import scrolling_table
@@ -162,7 +169,7 @@ def step_neuron(
     activation: str | Operation | Callable[[Value], Value] = "tanh",
     target: float | Value | None = None,
     *,
-    loss: str | Callable[[Value, Any], Value] = "squared",
+    loss: str | Callable[[Value, Any], Value] = "mse",
     learning_rate: float | None = None,
 ) -> NeuronSteps:
     """A neuron in one line: z = w · x + b, out = activation(z), and the loss L of out and target.
@@ -174,7 +181,7 @@ def step_neuron(
         activation: "linear"; an operation with one operand, also one of your own, or its name; or
             any function that makes a Value of a Value.
         target: if given, the loss is differentiated; else the output itself.
-        loss: "squared", (out - target)²; "half_squared", half of it; "cross_entropy",
+        loss: "mse", (out - target)²; "half_mse", half of it; "binary_cross_entropy",
             -target · log(out) - (1 - target) · log(1 - out), for an output between 0 and 1 such as
             that of a sigmoid; or a function of output and target.
         learning_rate: if given, the steps end with a step of gradient descent for w and b.
@@ -192,7 +199,8 @@ def step_neuron(
     >>> first.loss_by_output * first.output_by_sum * first.sum_by_weight == first.product
     True
     """
-    if target is None and loss != "squared":
+    loss = _FORMER.get(loss, loss) if isinstance(loss, str) else loss
+    if target is None and loss != "mse":
         problem = "step_neuron needs a target for the loss"
         raise ValueError(f"{problem}: step_neuron(w, x, b, activation, target, loss=...).")
     weights, inputs = _values(w, "w"), _values(x, "x")
@@ -335,7 +343,7 @@ def _cross_entropy(out: Value, target: Any, names: dict[str, Value]) -> tuple[Va
     if not 0.0 <= number <= 1.0:
         raise ValueError(
             f"The cross-entropy takes a target from 0 to 1, not {short(number)}: the probability "
-            "of the class. For other targets leave out loss='cross_entropy'."
+            "of the class. For other targets leave out loss='binary_cross_entropy'."
         )
     if not 0.0 < out.data < 1.0:
         raise ValueError(
@@ -347,9 +355,6 @@ def _cross_entropy(out: Value, target: Any, names: dict[str, Value]) -> tuple[Va
     return loss, f"(out - {wanted}) / (out * (1 - out))"
 
 
-_LOSSES = {
-    "squared": _squared,
-    "half_squared": _half_squared,
-    "cross_entropy": _cross_entropy,
-}
+_LOSSES = dict(zip(LOSSES_OF_A_NEURON, (_squared, _half_squared, _cross_entropy)))
+_FORMER = {former: name for name, former in LOSSES_OF_A_NEURON.items()}
 _NAMES = ", ".join(map(repr, _LOSSES))
