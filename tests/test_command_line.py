@@ -274,8 +274,8 @@ def test_a_loss_says_what_it_takes(expression: str, said: str, capsys: Captured)
         ("1 / x", "x=0", "output = 1 / x = 1 / 0 = inf, since div has no finite value there."),
         ("atanh(x)", "x=1", "output = atanh(x) = atanh(1) = inf, since atanh has no finite value"),
         ("sqrt(x)", "x=-1", "output = sqrt(x) = sqrt(-1) = nan, since sqrt has no value there."),
-        ("exp(x)", "x=1000", "output = exp(x) = exp(1000) = inf, which is beyond the largest float, "
-         "1.8e308."),
+        ("exp(x)", "x=1000", "output = exp(x) = exp(1000) = inf, which is beyond the largest "
+         "float, 1.8e308."),
         ("x * y", "x=nan y=1", "x is nan from the beginning."),
         ("sqrt(x)", "x=0", "the gradient from output to x, 1 × 0.5 / sqrt(x) = inf = inf, since "
          "sqrt has no finite slope there."),
