@@ -295,6 +295,23 @@ def test_a_value_in_two_places_is_refused(arguments: Callable) -> None:
         step_neuron([w := Value(1.0)], [3.0], 0.0, target=w)
 
 
+@pytest.mark.parametrize(
+    ("activation", "loss"),
+    [
+        (lambda w: Value.tanh, lambda w: lambda out, t: (out - t) ** 2 + 0.1 * w * w),
+        (lambda w: lambda z: z.tanh() * w, lambda w: "mse"),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 2])
+def test_a_weight_that_acts_by_another_way_is_refused(
+    activation: Callable, loss: Callable, place: int
+) -> None:
+    values = [Value(0.5, label="p"), 2.0, Value(0.25, label="q")]
+    own = values[place]
+    with pytest.raises(ValueError, match="uses [pq] itself, so that its deriv"):
+        step_neuron(*values, activation(own), 1.0, loss=loss(own))
+
+
 def test_a_constant_weight_does_not_move() -> None:
     steps = step_neuron([Value(1.0).detach(), 2.0], [3.0, 4.0], 0.5, learning_rate=0.1)
     assert [steps.diagram[s.node].name for s in steps if s.phase == "update"] == ["w2", "b"]

@@ -93,6 +93,13 @@ class NeuronSteps(Backprop):
         terms = (self._edges.get((index[node], at)) for _, node, at in neuron.terms)
         # Without those of constants, and without any if the activation has no slope.
         self._terms = [edge for edge in terms if edge is not None]
+        for edge in self._terms:
+            if edge.uses > 1:
+                assert edge.parent is not None
+                raise ValueError(
+                    f"The activation or the loss uses {clipped(self._name(edge.parent))} itself, "
+                    "so that its derivative is no product of three factors. Use backprop(y)."
+                )
         self._slope = neuron.slope
         self._output_by_sum = grad(neuron.output, neuron.sum)
         self.factors = tuple(map(self._factors, self._terms))
@@ -188,8 +195,8 @@ def step_neuron(
 
     Raises:
         ValueError: there is no weight, or no input for one, or no such activation or loss; a Value
-            stands in two places, where its derivative is no product of three factors; or the
-            cross-entropy has no value.
+            stands in two places, or the activation or the loss uses a weight itself, where its
+            derivative is no product of three factors; or the cross-entropy has no value.
         TypeError: something else stands where a number or an operation belongs.
         OverflowError: a number is beyond the range of floats.
 

@@ -32,6 +32,7 @@ ADVICE = 'Plots are drawn by matplotlib, which is not installed: pip install "gl
 NOTHING = "nothing recorded yet: call history.record(model) after each backward()"
 _STAY = 5 / 6
 """Where in its domain an operand stays while another runs: at 2 of -3 to 3, which shows x ** 2."""
+_FAR = 1e300
 _COLOURS = (DATA, GRADIENT, "#009E73", "#AA4499", "#56B4E9", "#8a6d00")
 _LINES = ("-", "--", "-.", ":")
 _MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -80,7 +81,7 @@ def plot_boundary(
     """The decision boundary of a model with two inputs, and the points it should tell apart.
 
     A model with several outputs decides for the largest: each class has a region of its colour,
-    and the boundaries are where it changes.
+    and the boundaries are where it changes. Where a score is nan the plane stays white.
 
     Args:
         model: gives a point, a sequence of two numbers, its score: a Value or a number; or for
@@ -119,7 +120,8 @@ def plot_boundary(
     if len(outputs) > 1:
         raise ValueError(f"A model gives each point as many scores, not {sorted(outputs)} of them.")
     axes = figure.add_subplot(aspect="equal", xlabel="first input", ylabel="second input")
-    by_output = np.moveaxis(np.array(scores), -1, 0)
+    # An infinite score has a side too; matplotlib would leave its place out.
+    by_output = np.clip(np.moveaxis(np.array(scores), -1, 0), -_FAR, _FAR)
     if len(by_output) == 1:
         classes: Any = np.unique(labels)
         boundary = _draw_sides(axes, xs, ys, by_output[0], score)
@@ -132,6 +134,8 @@ def plot_boundary(
         axes.plot(*here.T, marker, color=colour, markeredgecolor="white", label=text)
     if boundary:
         axes.plot([], [], color=INK, label=boundary)
+    if unclear := int(np.isnan(by_output).any(axis=0).sum()):
+        axes.plot([], [], " ", label=f"white: nan at {unclear:,} of {cells * cells:,} points")
     axes.legend(loc="upper right" if len(by_output) == 1 else "best", fontsize=8)
     return figure
 
@@ -195,6 +199,9 @@ def plot_losses(
 ) -> Figure:
     """Loss curves: one, or several by name.
 
+    A loss that is nan or infinite is a triangle at the top, and on a logarithmic scale one of 0 or
+    below, which has no logarithm, a triangle at the bottom.
+
     Args:
         losses: the loss of each step, or a dict of such sequences.
         log: a logarithmic scale, for losses that fall by orders of magnitude.
@@ -224,11 +231,11 @@ def plot_losses(
         )
     figure = _figure(6.4, 3.6)
     axes = figure.add_subplot(xlabel="step", ylabel="loss")
-    for name, curve in curves.items():
-        _plot_curve(axes, name, curve)
     if log:
-        axes.set_yscale("log", nonpositive="mask")
-    if len(curves) > 1:
+        axes.set_yscale("log")
+    for name, curve in curves.items():
+        _plot_shown(axes, name, curve, "0 or below", lambda loss: not log or loss > 0.0)
+    if len(axes.lines) > 1:
         axes.legend(fontsize=8)
     return figure
 
@@ -264,11 +271,7 @@ def plot_gradients(history: Mapping[str, Sequence[float]]) -> Figure:
     figure = _figure(6.4, 3.6)
     axes = figure.add_subplot(xlabel="step", ylabel="mean |gradient|", yscale="log")
     for name, sizes in layers.items():
-        _plot_curve(axes, name, [size if 0.0 < size < inf else nan for size in sizes])
-        zeros = [step for step, size in enumerate(sizes) if size == 0.0]
-        broken = [step for step, size in enumerate(sizes) if not isfinite(size)]
-        _plot_edge(axes, f"{name}: zero", zeros, 0.02, "v")
-        _plot_edge(axes, f"{name}: nan or infinite", broken, 0.98, "^")
+        _plot_shown(axes, name, sizes, "zero", lambda size: size > 0.0)
     if any(layers.values()):
         figure.legend(loc="outside right upper", fontsize=8)
     else:
@@ -296,6 +299,17 @@ def _plot_operand(
     axes.grid(True, linewidth=0.4, alpha=0.6)
     axes.set_xlabel("x")
     axes.legend(fontsize=8)
+
+
+def _plot_shown(
+    axes: Axes, name: str, numbers: Sequence[float], low: str, has_place: Callable[[float], bool]
+) -> None:
+    """A curve, with marks at the edges for what the scale has no place for; `low` names those."""
+    is_shown = [isfinite(x) and has_place(x) for x in numbers]
+    _plot_curve(axes, name, [x if shown else nan for x, shown in zip(numbers, is_shown)])
+    left = [(i, x) for i, (x, shown) in enumerate(zip(numbers, is_shown)) if not shown]
+    _plot_edge(axes, f"{name}: {low}", [i for i, x in left if isfinite(x)], 0.02, "v")
+    _plot_edge(axes, f"{name}: nan or infinite", [i for i, x in left if not isfinite(x)], 0.98, "^")
 
 
 def _plot_curve(axes: Axes, name: str, numbers: Sequence[float]) -> None:
@@ -436,11 +450,14 @@ class GradientHistory(Mapping[str, list[float]]):
 
     def record(self, model: Named) -> None:
         """Note the gradients as they are now: after `backward()`, before they are set to 0."""
+        import numpy as np
+
         found: dict[str, list[float]] = {}
         for name, parameter in model.named_parameters():
             sizes = found.setdefault(layer_of(name), [])
-            if parameter.grad is not NOT_COMPUTED:
-                sizes.append(abs(parameter.grad))
+            gradient = parameter.grad
+            if gradient is not NOT_COMPUTED and gradient is not None:
+                sizes += np.abs(np.asarray(gradient, dtype=float)).ravel().tolist()
         for layer in [*found, *self._sizes]:
             self._sizes.setdefault(layer, [nan] * self._steps)
         for layer, history in self._sizes.items():
