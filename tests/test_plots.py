@@ -9,12 +9,11 @@ import pytest
 
 from glassgrad import MLP, TABLE, Neuron, Operation, Value, engine
 from glassgrad.engine.op import ATOM, Notation
-from glassgrad.viz.curve import curve_points
+from glassgrad.viz import GradientHistory, plot_boundary
 from glassgrad.viz.plots import (
     ADVICE,
     NOTHING,
-    GradientHistory,
-    plot_boundary,
+    curve_points,
     plot_gradients,
     plot_losses,
     plot_operation,

@@ -308,7 +308,7 @@ def test_a_weight_that_acts_by_another_way_is_refused(
 ) -> None:
     values = [Value(0.5, label="p"), 2.0, Value(0.25, label="q")]
     own = values[place]
-    with pytest.raises(ValueError, match="uses [pq] itself, so that its deriv"):
+    with pytest.raises(ValueError, match=r"uses [pq] itself, so that its deriv"):
         step_neuron(*values, activation(own), 1.0, loss=loss(own))
 
 

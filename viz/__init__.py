@@ -19,6 +19,7 @@ from glassgrad.viz.associations import Associations as Associations
 from glassgrad.viz.associations import Spread as Spread
 from glassgrad.viz.backprop import Backprop as Backprop
 from glassgrad.viz.backprop import backprop as backprop
+from glassgrad.viz.boundary import plot_boundary as plot_boundary
 from glassgrad.viz.derivation import Derivation as Derivation
 from glassgrad.viz.derivation import derivation as derivation
 from glassgrad.viz.drawing import Drawing as Drawing
@@ -35,7 +36,6 @@ from glassgrad.viz.neuron import ThreeFactors as ThreeFactors
 from glassgrad.viz.neuron import step_neuron as step_neuron
 from glassgrad.viz.own_engine import check_engine as check_engine
 from glassgrad.viz.plots import GradientHistory as GradientHistory
-from glassgrad.viz.plots import plot_boundary as plot_boundary
 from glassgrad.viz.plots import plot_gradients as plot_gradients
 from glassgrad.viz.plots import plot_losses as plot_losses
 from glassgrad.viz.plots import plot_operation as plot_operation

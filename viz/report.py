@@ -88,8 +88,8 @@ def _not_finite(steps: Steps, told: Sequence[Told]) -> str:
     for node in steps.diagram:
         if not isfinite(node.data):
             made = f"is {short(node.data)} from the beginning"
-            if each := computed.get(node.index):
-                made = f"= {each.formula} = {each.numbers} = {each.answer}, "
+            if row := computed.get(node.index):
+                made = f"= {row.formula} = {row.numbers} = {row.answer}, "
                 made += _why_no_value(steps, node)
             return f"Not finite from here on: {node.name} {made}."
     for each in told:
