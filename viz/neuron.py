@@ -7,7 +7,7 @@ by name stand at the end, each with its derivative as a textbook writes it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -53,27 +53,18 @@ class ThreeFactors:
     product: float
 
 
-@dataclass(frozen=True)
-class _Neuron:
-    """The Values of a neuron, with the names they get if they have none.
-
-    Attributes:
-        terms: each weight with the node it goes into and its place there; the bias comes last.
-        sum, output, result: z, out, and what is differentiated: the loss, or the output itself.
-        slope: the loss by the output as a textbook writes it; "" without a target, or where the
-            loss is a function of one's own.
-    """
-
-    names: Mapping[str, Value]
-    terms: tuple[tuple[Value, Value, int], ...]
-    sum: Value
-    output: Value
-    result: Value
-    slope: str
-
-
 class NeuronSteps(Backprop):
     """The steps of a neuron: those of `backprop`, and the chain rule in three factors.
+
+    `step_neuron` makes them.
+
+    Args:
+        result: what is differentiated: the loss, or the output itself.
+        names: the Values of the neuron, z and out too, by the names they get if they have none.
+        terms: each weight with the node it goes into and its place there; the bias comes last.
+        slope: the loss by the output as a textbook writes it; "" without a target, or where the
+            loss is a function of one's own.
+        learning_rate: of the update at the end, if any.
 
     Attributes:
         factors: the three factors of every weight and of the bias.
@@ -83,16 +74,22 @@ class NeuronSteps(Backprop):
     ['w1', 'w2', 'b']
     """
 
-    def __init__(self, neuron: _Neuron, learning_rate: float | None) -> None:
-        weights = [weight for weight, _, _ in neuron.terms]
-        leaves = [w for w in dict.fromkeys(weights) if is_parameter(w)]
-        super().__init__(neuron.result, neuron.names, learning_rate, leaves)
+    def __init__(
+        self,
+        result: Value,
+        names: Mapping[str, Value],
+        terms: Sequence[tuple[Value, Value, int]],
+        slope: str,
+        learning_rate: float | None,
+    ) -> None:
+        leaves = [weight for weight, _, _ in terms if is_parameter(weight)]
+        super().__init__(result, names, learning_rate, leaves)
         index = self.diagram.values
-        self._sum, self._output = index[neuron.sum], index[neuron.output]
+        self._sum, self._output = index[names["z"]], index[names["out"]]
         self._edges = {(edge.node, edge.operand): edge for step in self for edge in step.edges}
-        terms = (self._edges.get((index[node], at)) for _, node, at in neuron.terms)
+        found = (self._edges.get((index[node], at)) for _, node, at in terms)
         # Without those of constants, and without any if the activation has no slope.
-        self._terms = [edge for edge in terms if edge is not None]
+        self._terms = [edge for edge in found if edge is not None]
         for edge in self._terms:
             if edge.uses > 1:
                 assert edge.parent is not None
@@ -100,8 +97,8 @@ class NeuronSteps(Backprop):
                     f"The activation or the loss uses {clipped(self._name(edge.parent))} itself, "
                     "so that its derivative is no product of three factors. Use backprop(y)."
                 )
-        self._slope = neuron.slope
-        self._output_by_sum = grad(neuron.output, neuron.sum)
+        self._slope = slope
+        self._output_by_sum = grad(names["out"], names["z"])
         self.factors = tuple(map(self._factors, self._terms))
 
     def _report(self) -> str:
@@ -230,8 +227,7 @@ def step_neuron(
         target = real(target, "step_neuron's target")
     result, slope = (out, "") if target is None else _lost(loss, out, target, names)
     terms = [(weight, product, 0) for weight, product in zip(weights.values(), products)]
-    neuron = _Neuron(names, (*terms, (bias, z, 1)), z, out, result, slope)
-    return NeuronSteps(neuron, learning_rate)
+    return NeuronSteps(result, names, [*terms, (bias, z, 1)], slope, learning_rate)
 
 
 def _values(things: Any, letter: str) -> dict[str, Value]:
