@@ -206,9 +206,9 @@ class Diagram(Sequence[Node]):
 
     def _follows(self, node: Node) -> bool:
         row, operands = node.operation, tuple(self[parent].data for parent in node.parents)
-        if row is None or isinstance(row, Total):  # of samples no node keeps the numbers
+        if row is None:
             return True
-        if isinstance(row, Replay):
+        if is_compiled(row):
             return are_close(operands, row.operand_numbers, 0.0)
         data = row.forward(operands)
         partials = zip(node.partials, row.partials(operands, data))
