@@ -279,7 +279,8 @@ _LOSSES = {name: partial(_loss, name) for name in LOSSES_AND_PENALTIES}
 
 def _variables(root: Value, names: str) -> list[Value]:
     """The variables of a list such as "w,b"."""
-    known = {node.label: node for node in topological_order(root) if not node.parents}
+    leaves = (node for node in topological_order(root) if not node.parents)
+    known = {leaf.label: leaf for leaf in leaves if not leaf.is_constant}
     listed = [unicodedata.normalize("NFKC", name.strip()) for name in names.split(",")]
     for name in listed:
         if name not in known:

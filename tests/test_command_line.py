@@ -299,6 +299,14 @@ def test_finite_numbers_need_no_remark(capsys: Captured) -> None:
     assert "finite" not in capsys.readouterr().out
 
 
+def test_a_constant_is_no_parameter_and_none_moves_twice(capsys: Captured) -> None:
+    command = ["e * x * w", "x=1", "w=2", "--learning-rate", "0.1", "--no-files", "--parameters"]
+    assert main([*command, "e"]) == 2
+    assert "e is no variable of the expression." in capsys.readouterr().err
+    assert main([*command, "w,w"]) == 0
+    assert capsys.readouterr().out.partition("Update: ")[2].count("  w  = ") == 1
+
+
 def test_version(capsys: Captured) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--version"])
