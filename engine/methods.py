@@ -42,7 +42,15 @@ import numpy as np
 
 from glassgrad.engine.context import Context, current
 from glassgrad.engine.misuse import is_real, is_refused
-from glassgrad.engine.op import HARD_PLACE, TABLE, Operation, evaluators, newcomers, reserved
+from glassgrad.engine.op import (
+    HARD_PLACE,
+    TABLE,
+    Operation,
+    Reduction,
+    evaluators,
+    newcomers,
+    reserved,
+)
 from glassgrad.engine.provenance import latest, made_by
 from glassgrad.engine.row_source import PYTHON_NAMES, RowSource, python_source
 from glassgrad.engine.value import (
@@ -312,6 +320,29 @@ def _titled(method: Callable[..., Any], row: Operation) -> Callable[..., Any]:
     return method
 
 
+def _check_rules(row: Operation) -> None:
+    """Refuse a row of one's own whose rules take floats and no Values, before it is entered.
+
+    They would serve first derivatives alone, and fail late: in a second one, or when compiled.
+    """
+    domains = row.domain * 2 if isinstance(row, Reduction) else row.domain
+    for share in (1 / 6, 5 / 6):  # a rule may choose
+        point = tuple(low + share * (high - low) for low, high in domains)
+        try:
+            result = row.forward(point)
+            row.derivatives(point, result)
+        except Exception:  # the call that meets it says so, with its numbers
+            continue
+        try:
+            row.derivatives(tuple(map(Value, point)), Value(result))
+        except TypeError as error:
+            raise TypeError(
+                f"The rule of {row.name} calls a function that takes no Values, as those of math: "
+                "second derivatives and compiled functions need it to. Write it with operators and "
+                "the functions of glassgrad, such as glassgrad.cosh(x)."
+            ) from error
+
+
 def _enter(row: Operation) -> None:
     """Give Value the methods and the operator of a row, and Constant those for all operands."""
     for kind in (Value, Constant):
@@ -348,6 +379,7 @@ def _evaluate(operation: Operation, operands: tuple[Any, ...]) -> Value:
 
 for _row in TABLE.values():
     _enter(_row)
+newcomers.insert(0, _check_rules)
 newcomers.append(_enter)
 reserved.update(dir(Value), ("backward",))
 evaluators[Value] = evaluators[Constant] = _evaluate

@@ -40,7 +40,7 @@ TABLE: dict[str, Operation] = {}
 redefined: list[str] = []
 """The names of rows that were replaced, as by a cell of a notebook that is run again."""
 newcomers: list[Callable[[Operation], None]] = []
-"""Who is told of a new row: `Value` and `Formula` get their methods and operators this way."""
+"""Who is told of a new row, before it is in the table: `Value` gets its methods this way."""
 reserved: set[str] = set()
 """Names that no operation can have, as those of the attributes of Value."""
 _OURS: set[str] = set()
@@ -465,7 +465,8 @@ def operation(
 
     Raises:
         ValueError: the name is taken by glassgrad, or no name of a function.
-        TypeError: the value or a rule is no function, or no rule is given.
+        TypeError: the value or a rule is no function, or no rule is given; or a rule takes no
+            Values, since it calls `math`.
 
     >>> from glassgrad import Value, operation
     >>> cube = operation("cube", "x³", lambda x: x * x * x, None, lambda x, y: 3.0 * x * x)

@@ -81,20 +81,30 @@ def counted(count: int, thing: str) -> str:
     return f"{count:,} {thing}{'s' * (count != 1)}"
 
 
+LOSSES = ("mse", "mae", "huber", "hinge", "cross_entropy", "binary_cross_entropy_with_logits")
+"""What the losses of `nn` are called: `fit` suggests them, expressions may have them."""
+LOSSES_OF_A_NEURON = {
+    "mse": "squared",
+    "half_mse": "half_squared",
+    "binary_cross_entropy": "cross_entropy",
+}
+"""The losses that `step_neuron` writes out, with what it called them before."""
 _LONGEST_NAME = 32
 """A longer name is no slip of the fingers, and comparing it would take long."""
 _ELSEWHERE = {
     **{"ln": "log", "swish": "silu", "logistic": "sigmoid", "identity": "linear", "σ": "sigmoid"},
     **{"sigma": "sigmoid", "arcsin": "asin", "arccos": "acos", "arctan": "atan"},
     **{"φ": "normal_cdf", "average": "mean", "heaviside": "step", "signum": "sign"},
-    **dict.fromkeys(("mse", "mean_squared_error", "l2"), "mse squared"),
-    **dict.fromkeys(("mae", "mean_absolute_error", "l1"), "mae"),
-    **dict.fromkeys(("squared", "squared_error"), "squared mse"),
+    **dict.fromkeys(("mean_squared_error", "squared_error", "squared", "l2"), "mse"),
+    **dict.fromkeys(("mean_absolute_error", "l1"), "mae"),
     **dict.fromkeys(("smooth_l1", "huber_loss"), "huber"),
-    **dict.fromkeys(("nll", "ce", "softmax", "categorical_crossentropy"), "cross_entropy"),
+    **dict.fromkeys(
+        ("nll", "ce", "softmax", "categorical_crossentropy", "crossentropy"),
+        "cross_entropy binary_cross_entropy",
+    ),
     **dict.fromkeys(
         ("bce", "binary_crossentropy", "binary_cross_entropy", "log_loss", "logloss"),
-        "binary_cross_entropy_with_logits cross_entropy",
+        "binary_cross_entropy_with_logits binary_cross_entropy",
     ),
 }
 """What some call by another name; of several the first that there is."""

@@ -30,7 +30,7 @@ from glassgrad import __version__
 from glassgrad.engine import Value, topological_order
 from glassgrad.engine.files import plain_file, possible, write_file
 from glassgrad.engine.printing import printing, spelled
-from glassgrad.engine.text import clipped, visible
+from glassgrad.engine.text import LOSSES, clipped, visible
 from glassgrad.viz.backprop import Backprop, backprop
 from glassgrad.viz.drawing import FORMATS, MAX_NODES, picture_of
 from glassgrad.viz.expression import NAMES, SIGNS, Expression
@@ -42,11 +42,8 @@ RESULT = "output"
 LECTURE = "tanh(x1*w1 + x2*w2 + b)"
 NUMBERS = ("x1=2", "x2=0", "w1=-3", "w2=1", "b=6.8813735870195432")
 """The neuron that is shown where nothing was typed."""
-LOSSES = (
-    *("mse", "mae", "huber", "hinge", "cross_entropy", "binary_cross_entropy_with_logits"),
-    *("l1", "l2"),
-)
-"""The losses and penalties of `nn` that an expression may have besides the operations."""
+LOSSES_AND_PENALTIES = (*LOSSES, "l1", "l2")
+"""What of `nn` an expression may have besides the operations."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -181,7 +178,7 @@ def _epilog() -> str:
     """The operations there are, from the table, and examples."""
     named, losses = (
         textwrap.fill(" ".join(names), initial_indent="  ", subsequent_indent="  ")
-        for names in (NAMES, LOSSES)
+        for names in (NAMES, LOSSES_AND_PENALTIES)
     )
     return (
         f"operations: {' '.join(SIGNS)} and, written tanh(x),\n{named}\n\n"
@@ -277,12 +274,13 @@ def _loss(name: str, *operands: Any) -> Value:
     return loss
 
 
-_LOSSES = {name: partial(_loss, name) for name in LOSSES}
+_LOSSES = {name: partial(_loss, name) for name in LOSSES_AND_PENALTIES}
 
 
 def _variables(root: Value, names: str) -> list[Value]:
     """The variables of a list such as "w,b"."""
-    known = {node.label: node for node in topological_order(root) if not node.parents}
+    leaves = (node for node in topological_order(root) if not node.parents)
+    known = {leaf.label: leaf for leaf in leaves if not leaf.is_constant}
     listed = [unicodedata.normalize("NFKC", name.strip()) for name in names.split(",")]
     for name in listed:
         if name not in known:

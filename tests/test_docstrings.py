@@ -18,6 +18,7 @@ from glassgrad import engine, nn, viz
 
 PACKAGES = [engine, nn, viz]
 NEEDS = {
+    "glassgrad.viz.boundary": "matplotlib",
     "glassgrad.viz.plots": "matplotlib",
     "glassgrad.nn.bridges.to_torch": "torch",
     "glassgrad.nn.bridges.from_torch": "torch",

@@ -5,7 +5,6 @@ row gives the numbers and gradients of a direct call, that everything else is re
 sentence and a mark, and that no text is too deep. Hostile ones are in `test_hostile.py`.
 """
 
-import json
 import math
 import warnings
 from collections.abc import Callable
@@ -14,7 +13,6 @@ import pytest
 from needing import mostly_slow
 
 from glassgrad import TABLE, Operation, Reduction, Value, engine, grad
-from glassgrad.__main__ import main
 from glassgrad.engine.op import Pairing
 from glassgrad.viz import expression
 from glassgrad.viz.expression import SIGNS, Expression
@@ -87,16 +85,6 @@ def test_a_row_gives_the_numbers_and_gradients_of_a_direct_call(name: str) -> No
     leaves = {node.label: node for node in engine.topological_order(y) if node.label}
     found = [leaves[label].grad for label in numbers(TABLE[name])]
     assert (y.data, found) == direct(name)
-
-
-@ROWS
-def test_a_row_through_the_command_line(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    point = numbers(TABLE[name])
-    assignments = [f"{variable}={number!r}" for variable, number in point.items()]
-    assert main([typed(name), *assignments, "--json", "--no-files"]) == 0
-    nodes = {n["name"]: n for n in json.loads(capsys.readouterr().out)["nodes"]}
-    found = [nodes[variable]["gradient"] or 0.0 for variable in point]
-    assert (nodes["output"]["data"], found) == direct(name)
 
 
 @pytest.mark.parametrize("name", [n for n, row in TABLE.items() if not isinstance(row, Reduction)])
@@ -284,7 +272,7 @@ REFUSED = [
     ("__import__('os').system('touch a')", NO_OPERATION, None),
     ("x.sum()", "is not a method", "x.sum"),
     ("x.softmax()", "is not a method", "x.softmax"),
-    ("x.data", NOT_ALLOWED, "x.data"),
+    ("x.data", "An attribute is not allowed", "x.data"),
     ("().__class__.__bases__[0]", NOT_ALLOWED, "().__class__.__bases__"),
     ("x // 2", "There is no operation // (a quotient is written /): an expression has", "x // 2"),
     ("x % 2", "There is no operation %: an expression has", "x % 2"),
@@ -298,7 +286,7 @@ REFUSED = [
     ("~x", "There is no operation ~: an expression has", "~x"),
     ("x and y", NOT_ALLOWED, "x and y"),
     ("x if y else 1", NOT_ALLOWED, "x if y else 1"),
-    ("lambda: 0", NOT_ALLOWED, "lambda: 0"),
+    ("lambda: 0", "A lambda is not allowed", "lambda: 0"),
     ("1 + (x := 2)", NOT_ALLOWED, "x := 2"),
     ("[x for x in y]", NOT_ALLOWED, "[x for x in y]"),
     ("sum(x for x in y)", NOT_ALLOWED, None),

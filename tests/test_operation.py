@@ -203,6 +203,24 @@ def test_what_is_no_float_is_never_a_node(value: Callable, rule: Callable, messa
         row(Value(-1.0))
 
 
+@pytest.mark.parametrize(
+    "rules",
+    [
+        (lambda x, y: 1.0 / math.cosh(x) ** 2,),
+        (lambda x, y: y if x < 0.0 else math.exp(x),),
+        (1.0, lambda a, b, y: float(a)),
+    ],
+)
+def test_a_rule_that_takes_floats_alone_is_refused_when_it_is_defined(rules: tuple) -> None:
+    with pytest.raises(TypeError, match=r"rule of mine calls a function that takes no Values"):
+        operation("mine", "", lambda x, *others: x, None, *rules)
+    with pytest.raises(TypeError, match=r"rule of mine calls .* Write it with operators and"):
+        operation("mine", "", lambda *xs: 0.0, None, lambda xs, y: tuple(map(math.sin, xs)),
+                  kind=Reduction, domain=((0.0, 1.0),))  # fmt: skip
+    assert "mine" not in TABLE
+    assert not hasattr(Value, "mine")
+
+
 def test_whole_numbers_of_a_rule_become_floats() -> None:
     row = operation("steps", "", lambda x: int(x > 0), None, lambda x, y: 0)
     y = row(Value(2.0))

@@ -91,6 +91,17 @@ def test_whole_engines_are_right() -> None:
         assert check_engine(whole, through=STEPS[-1])
 
 
+def test_a_gradient_that_cannot_be_set_is_said() -> None:
+    fixed = engine(
+        ("node.grad", "node.g"), ("self.grad", "self.g"), ("parent.grad", "parent.g"),
+    )  # fmt: skip
+    fixed.grad = property(lambda self: self.g)
+    verdict = check_engine(fixed)
+    assert not verdict
+    assert verdict.text.startswith("zero, not yet. ")
+    assert " .grad of the leaves is set to zero raises AttributeError: " in verdict.text
+
+
 @pytest.mark.needs("micrograd")
 def test_micrograd_is_right_but_for_a_second_call(monkeypatch: pytest.MonkeyPatch) -> None:
     from micrograd.engine import Value as Peer

@@ -9,12 +9,11 @@ import pytest
 
 from glassgrad import MLP, TABLE, Neuron, Operation, Value, engine
 from glassgrad.engine.op import ATOM, Notation
-from glassgrad.viz.curve import curve_points
+from glassgrad.viz import GradientHistory, plot_boundary
 from glassgrad.viz.plots import (
     ADVICE,
     NOTHING,
-    GradientHistory,
-    plot_boundary,
+    curve_points,
     plot_gradients,
     plot_losses,
     plot_operation,
@@ -245,6 +244,17 @@ def test_a_model_that_never_changes_sides_has_no_boundary() -> None:
     figure.canvas.draw()
 
 
+@pytest.mark.needs("matplotlib")
+def test_infinite_scores_have_a_side_and_nan_is_named() -> None:
+    sided = plot_boundary(lambda p: math.copysign(math.inf, p[0]), POINTS, LABELS, cells=6).axes[0]
+    finite = plot_boundary(lambda p: math.copysign(1.0, p[0]), POINTS, LABELS, cells=6).axes[0]
+    areas = [[len(c.get_paths()[0].vertices) for c in axes.collections] for axes in (sided, finite)]
+    assert areas[0] == areas[1]
+    scores = [math.nan, 1.0, 2.0, 3.0] * 9
+    axes = plot_boundary(lambda p: scores.pop(), POINTS, LABELS, cells=6).axes[0]
+    assert labels(axes)[-1] == "white: nan at 9 of 36 points"
+
+
 @pytest.mark.parametrize(
     ("points", "given"), [([1.0, 2.0], [1, 2]), ([[1.0]], [1]), (POINTS, LABELS[:2]), ([], [])]
 )
@@ -340,9 +350,15 @@ def test_a_logarithmic_scale_needs_a_loss_that_has_a_logarithm(losses: object) -
 
 
 @pytest.mark.needs("matplotlib")
-def test_a_loss_without_a_logarithm_is_a_gap_between_others() -> None:
-    figure = plot_losses([1.0, 0.0, 0.5], log=True)
-    assert figure.axes[0].get_ylim()[0] > 0.1
+@pytest.mark.parametrize("log", [False, True])
+def test_a_loss_that_the_scale_cannot_show_is_marked(log: bool) -> None:
+    figure = plot_losses([1.0, 0.0, 0.5, math.nan, math.inf, -1.0], log=log)
+    (axes,) = figure.axes
+    assert not log or axes.get_ylim()[0] > 0.1
+    marked = {line.get_label(): list(line.get_xdata()) for line in axes.lines[1:]}
+    low = {"loss: 0 or below": [1, 5]} if log else {}
+    assert marked == {**low, "loss: nan or infinite": [3, 4]}
+    assert labels(axes) == ["loss", *marked]
     figure.canvas.draw()
 
 
@@ -373,6 +389,18 @@ def test_a_gradient_that_was_not_computed_is_no_zero() -> None:
     assert list(history) == ["w", "b"]
     assert math.isnan(history["b"][0])
     assert history["b"][1] == 0.0
+
+
+@pytest.mark.needs("torch")
+def test_a_model_of_pytorch_is_recorded() -> None:
+    import torch
+
+    model, history = torch.nn.Linear(2, 2), GradientHistory()
+    history.record(model)
+    model(torch.tensor([1.0, -3.0])).sum().backward()
+    history.record(model)
+    assert math.isnan(history["weight"][0])
+    assert {name: sizes[1] for name, sizes in history.items()} == {"weight": 2.0, "bias": 1.0}
 
 
 def test_layers_that_come_and_go_keep_their_steps() -> None:

@@ -161,9 +161,9 @@ def test_what_is_no_neuron_is_refused(
 
 
 LOSSES = {
-    "squared": (lambda out, t: (out - t) ** 2, "2 * error = "),
-    "half_squared": (lambda out, t: (out - t) ** 2 / 2, "error = "),
-    "cross_entropy": (
+    "mse": (lambda out, t: (out - t) ** 2, "2 * error = "),
+    "half_mse": (lambda out, t: (out - t) ** 2 / 2, "error = "),
+    "binary_cross_entropy": (
         lambda out, t: -t * out.log() - (1 - t) * (1 - out).log(),
         "(out - 0.25) / (out * (1 - out)) = ",
     ),
@@ -185,6 +185,15 @@ def test_the_loss_is_chosen_by_name(loss: str) -> None:
     assert f"{float(shown):.4g}" == f"{out.grad:.4g}"
     for node, gradient in steps.gradients.items():
         assert steps.check(node) == pytest.approx(gradient, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("former", "name"),
+    [("squared", "mse"), ("half_squared", "half_mse"), ("cross_entropy", "binary_cross_entropy")],
+)
+def test_former_names_of_losses_are_understood(former: str, name: str) -> None:
+    told = [step_neuron(1.0, 0.5, 0.25, "sigmoid", 1.0, loss=x).text() for x in (former, name)]
+    assert told[0] == told[1]
 
 
 def test_the_formula_of_the_cross_entropy_has_the_name_of_the_target() -> None:
@@ -234,15 +243,19 @@ def test_an_operation_of_ones_own_is_an_activation() -> None:
 @pytest.mark.parametrize(
     ("options", "error", "sentence"),
     [
-        ({"loss": "crossentropy"}, ValueError, "'crossentropy'. Did you mean cross_entropy?"),
-        ({"loss": "mse"}, ValueError, "'mse'. Did you mean squared?"),
-        ({"loss": "BCE"}, ValueError, "'BCE'. Did you mean cross_entropy?"),
-        ({"loss": "mine"}, ValueError, "There are 'squared', 'half_squared', 'cross_entropy'"),
+        (
+            {"loss": "crossentropy"},
+            ValueError,
+            "'crossentropy'. Did you mean binary_cross_entropy?",
+        ),
+        ({"loss": "l2"}, ValueError, "'l2'. Did you mean mse?"),
+        ({"loss": "BCE"}, ValueError, "'BCE'. Did you mean binary_cross_entropy?"),
+        ({"loss": "mine"}, ValueError, "There are 'mse', 'half_mse', 'binary_cross_entropy'"),
         ({"loss": 2}, TypeError, "or a function of output and target, not int 2"),
         ({"loss": lambda out, t: 1.0}, TypeError, "<lambda> gives a Value"),
         ({"loss": "cross_entropy"}, ValueError, "output between 0 and 1, not -0.7616.*'sigmoid'"),
         ({"loss": "cross_entropy", "target": 2}, ValueError, "target from 0 to 1, not 2"),
-        ({"loss": "half_squared", "target": None}, ValueError, "needs a target for the loss"),
+        ({"loss": "half_mse", "target": None}, ValueError, "needs a target for the loss"),
     ],
 )
 def test_what_is_no_loss_is_refused(options: dict, error: type[Exception], sentence: str) -> None:
@@ -280,6 +293,23 @@ def test_a_value_in_two_places_is_refused(arguments: Callable) -> None:
         step_neuron(*arguments(Value(1.0)))
     with pytest.raises(ValueError, match="each in one place"):
         step_neuron([w := Value(1.0)], [3.0], 0.0, target=w)
+
+
+@pytest.mark.parametrize(
+    ("activation", "loss"),
+    [
+        (lambda w: Value.tanh, lambda w: lambda out, t: (out - t) ** 2 + 0.1 * w * w),
+        (lambda w: lambda z: z.tanh() * w, lambda w: "mse"),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 2])
+def test_a_weight_that_acts_by_another_way_is_refused(
+    activation: Callable, loss: Callable, place: int
+) -> None:
+    values = [Value(0.5, label="p"), 2.0, Value(0.25, label="q")]
+    own = values[place]
+    with pytest.raises(ValueError, match=r"uses [pq] itself, so that its deriv"):
+        step_neuron(*values, activation(own), 1.0, loss=loss(own))
 
 
 def test_a_constant_weight_does_not_move() -> None:

@@ -1,6 +1,7 @@
 """Compiled nodes in drawings and steps, and array programs beside the scalars they were made of."""
 
 import json
+import pickle
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -178,6 +179,19 @@ def test_it_stays_closed_where_numbers_have_changed() -> None:
     drawing = draw(z, depth=1)
     assert "neuron" in boxes(drawing)
     assert "numbers that it was computed from have changed since" in drawing.note
+
+
+def test_numbers_over_samples_that_have_changed_since_are_said_to() -> None:
+    w = Value(2.0, label="w")
+    loss = compiled(lambda x: (w * x) ** 2).over([1.0, 2.0])
+    kept = pickle.loads(pickle.dumps(draw(loss).diagram))
+    assert not kept.outdated
+    assert "computed before" not in draw(loss).note + backprop(loss).text()
+    w.data = 5.0
+    assert draw(loss).note == backprop(loss).diagram.outdated_note()
+    assert draw(loss).note == (
+        "v1 was computed before its operands had these numbers: compute it again."
+    )
 
 
 def test_it_stays_closed_where_the_change_is_lost_in_rounding() -> None:

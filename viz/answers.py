@@ -119,10 +119,6 @@ class Author:
         hint: in place of the hints found here, if any.
         mistakes: wrong answers, and what to say of each.
         digits: in how many significant digits an answer is to agree.
-
-    >>> from glassgrad.viz.answers import Author, typed
-    >>> Author.of("", {8.0: "That is the slope."}, 2).says([typed(8, "answer")], [0.65])
-    'That is the slope.'
     """
 
     hint: str = ""
@@ -197,10 +193,6 @@ class Question:
         noise: how far rounding may have moved them.
         key: says which question it is if there are several hints, one for each try.
         least: in how many digits an answer is to agree.
-
-    >>> from glassgrad.viz.answers import Question, typed
-    >>> Question([6.0], [""]).difference([typed(7, "answer")])
-    'It is too large.'
     """
 
     noise = 1e-9

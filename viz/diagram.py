@@ -2,19 +2,17 @@
 
 A diagram is made once from the Values and then never touches them again. A `dot` node is opened
 into its products and their sum, with the same numbers to the last bit, so that a neuron shows every
-chain-rule product. Nodes without a label are called v1, v2, ... in the order of evaluation. The end
-says how nodes are written in formulas, and what is worth a warning about them.
+chain-rule product. The end says how nodes are written in formulas, and what is worth a warning
+about them; `names.py`, what they are called.
 Next: `drawing.py` and `steps.py`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import count
 from math import isfinite
 from typing import Any, overload
 
@@ -32,9 +30,10 @@ from glassgrad.engine import (
 from glassgrad.engine.compile.result import Replay, Total
 from glassgrad.engine.printers import number_text
 from glassgrad.engine.printing import short
-from glassgrad.engine.text import clipped, describe, some_of, visible
+from glassgrad.engine.text import clipped, some_of
 from glassgrad.viz.compiled import TOLERANCE, are_close, inside, is_compiled, name_of
 from glassgrad.viz.formulas import written
+from glassgrad.viz.names import Names
 
 MOST_OPENED = 2000
 """Graphs with more nodes than this keep their `dot` nodes closed."""
@@ -147,12 +146,7 @@ class Diagram(Sequence[Node]):
         self.values: dict[Value, int] = {}
         self.closed: dict[int, str] = {}
         self._nodes: list[Node] = []
-        self._labels = _labels(order, names)
-        self._used = {label for label in self._labels.values() if label}
-        self._given: set[str] = set()
-        self._copies: dict[str, int] = {}
-        self._parts = _parts(order, self._labels)
-        self._numbers = count(1)
+        self._names = Names(order, names)
         for value in order:
             level = len(value.scope.chain()) if value.scope else 0
             if is_compiled(value.operation) and level < depth:
@@ -212,9 +206,9 @@ class Diagram(Sequence[Node]):
 
     def _follows(self, node: Node) -> bool:
         row, operands = node.operation, tuple(self[parent].data for parent in node.parents)
-        if row is None or isinstance(row, Total):  # of samples no node keeps the numbers
+        if row is None:
             return True
-        if isinstance(row, Replay):
+        if is_compiled(row):
             return are_close(operands, row.operand_numbers, 0.0)
         data = row.forward(operands)
         partials = zip(node.partials, row.partials(operands, data))
@@ -265,12 +259,10 @@ class Diagram(Sequence[Node]):
             return
         for stand_in, operand in found.operands.items():
             self.values[stand_in] = self.values[operand]
-        if label := self._labels[value]:
-            self._labels[found.order[-1]] = label
+        self._names.add_inside(found.order, value)
         open_dots = open_dots and len(found.order) <= MOST_OPENED
         for node in found.order:
             if node not in self.values:
-                self._labels.setdefault(node, node.label and visible(node.label))
                 self._add_value(node, open_dots)
         self.values[value] = self.values[found.order[-1]]
 
@@ -329,7 +321,7 @@ class Diagram(Sequence[Node]):
         origin: Value,
     ) -> int:
         """A record of a Value, or of a part of `origin`, of which `value` is then None."""
-        label = None if value is None else self._labels[value]
+        label = self._names.label(value)
         is_constant = value is not None and value.is_constant
         # Inside an opened dot every sum and product has the gradient of the dot itself.
         gradient = None if origin.grad is NOT_COMPUTED else origin.grad
@@ -337,7 +329,7 @@ class Diagram(Sequence[Node]):
         self._nodes.append(
             Node(
                 index=len(self._nodes),
-                name=self._name(label, data, is_constant, self._parts.get(value)),
+                name=self._names.take(value, data),
                 label=label,
                 operation=operation,
                 data=data,
@@ -353,18 +345,6 @@ class Diagram(Sequence[Node]):
         )
         return len(self._nodes) - 1
 
-    def _name(self, label: str | None, data: float, is_constant: bool, part: int | None) -> str:
-        if is_constant and label is None:
-            return short(data)
-        if label is None:
-            label = next(name for n in self._numbers if (name := f"v{n}") not in self._used)
-        name = label if part in (None, 1) else f"{label}_{part}"
-        while name in self._given or (name != label and name in self._used):
-            self._copies[label] = self._copies.get(label, 1) + 1
-            name = f"{label}_{self._copies[label]}"
-        self._given.add(name)
-        return name
-
 
 def _can_open(value: Value) -> bool:
     """A dot of distinct operands, whose numbers are still those it was computed from.
@@ -376,47 +356,6 @@ def _can_open(value: Value) -> bool:
         return False
     now = value.operation.forward(tuple(operand.data for operand in operands))
     return now == value.data or (now != now and value.data != value.data)
-
-
-def _parts(order: Sequence[Value], labels: Mapping[Value, str | None]) -> dict[Value | None, int]:
-    """For leaves whose label others have too: the number of the part of a model that uses them.
-
-    So the weights of the second neuron are w0_2, w1_2, ..., whatever else has a w0.
-    """
-    part_of: dict[Value, tuple[str, int]] = {}
-    for value in order:
-        if value.scope is None:
-            continue
-        for parent in value.parents:
-            if not parent.parents and labels[parent] and parent not in part_of:
-                part_of[parent] = value.scope.path(), id(value.scope.owner)
-    numbers = {part: i for i, part in enumerate(dict.fromkeys(part_of.values()), 1)}
-    counts = Counter(labels[leaf] for leaf in part_of)
-    return {leaf: numbers[part] for leaf, part in part_of.items() if counts[labels[leaf]] > 1}
-
-
-def _labels(order: Iterable[Value], names: Mapping[str, Any] | None) -> dict[Value, str | None]:
-    """An empty label shows nothing, so it counts as none."""
-    found = {value: name for name, value in _named_values({} if names is None else names)}
-    given = ((v, v.label or (None if v.is_constant else found.get(v))) for v in order)
-    return {value: label and visible(label) for value, label in given}
-
-
-def _named_values(names: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
-    """The Values in a namespace with their names; those in sequences as name[i]."""
-    if not isinstance(names, Mapping):
-        raise TypeError(f"names is a dict such as locals(), not {describe(names)}.")
-    for name, thing in reversed(list(names.items())):
-        if not isinstance(name, str):
-            raise TypeError(f"names gives each Value a text, not {describe(name)}.")
-        if not name or name.startswith("_"):
-            continue
-        if isinstance(thing, Value):
-            yield name, thing
-        elif isinstance(thing, (list, tuple)):
-            for i, part in enumerate(thing):
-                if isinstance(part, Value):
-                    yield f"{name}[{i}]", part
 
 
 # Nodes in formulas.

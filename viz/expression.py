@@ -93,12 +93,6 @@ class Expression:
 
     Raises:
         ExpressionError: it is not arithmetic with the table's operations.
-
-    >>> from glassgrad.viz.expression import Expression
-    >>> Expression("h = tanh(x * w); h**2 + h").names
-    ('x', 'w')
-    >>> Expression("x * w").value({"x": 2.0, "w": 3.0}).data
-    6.0
     """
 
     def __init__(self, text: str, others: Mapping[str, Callable[..., Any]] = {}) -> None:
@@ -288,9 +282,9 @@ class Expression:
             return known[_normal(part.node.id)]
         if isinstance(part.node, ast.Constant):
             return self._number(part.node)
-        return (
-            self._item(part.node, *operands) if isinstance(part.node, ast.Subscript) else operands
-        )
+        if isinstance(part.node, ast.Subscript):
+            return self._item(part.node, *operands)
+        return operands
 
     def _number(self, node: ast.Constant) -> float:
         number = node.value

@@ -9,6 +9,7 @@ Nothing is loaded from anywhere. Who cannot see a picture reads the table, which
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
@@ -36,13 +37,7 @@ _LINE = re.compile(r'(<text [^>]*)text-anchor="start" x="[^"]*"( y="([^"]*)")')
 
 
 def page_svg(svg: bytes, heading: str) -> str:
-    """Graphviz's picture to put inside a page, with a heading of XML: its title and description.
-
-    Example:
-        >>> from glassgrad.viz.markup import page_svg
-        >>> page_svg(b'<?xml?><svg width="1pt"><g id="n0"/></svg>', "<title>A</title>")[:64]
-        '<svg width="1pt" class="glassgrad-graph" role="img"><title>A</ti'
-    """
+    """Graphviz's picture to put inside a page, with a heading of XML: its title and description."""
     text = _BOX.sub(_centred, tidy_svg(svg))
     end = text.index(">")
     head = f'{text[:end]} class="{CLASS}" role="img">{heading}'
@@ -105,12 +100,7 @@ DOCUMENT_STYLE = (
 
 
 def document(title: str, body: str, style: str = DOCUMENT_STYLE) -> str:
-    """A whole HTML document, its title as a heading; `body` is HTML, light and dark by its style.
-
-    >>> from glassgrad.viz.markup import document
-    >>> "<h1>a &lt; b</h1><p>c</p>" in document("a < b", "<p>c</p>")
-    True
-    """
+    """A whole HTML document with its title as a heading, light and dark by its style."""
     title = html.escape(title)
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -132,10 +122,6 @@ def image(svg: str, alternative: str, style: str = "") -> str:
 
     It is written as it is, but for what would end the attribute or the address; in base64 it would
     be a third longer, and twice as long once a server has compressed the page.
-
-    >>> from glassgrad.viz.markup import image
-    >>> image("<svg/>", "a < b")
-    '<img alt="a &lt; b" src="data:image/svg+xml,%3Csvg/%3E">'
     """
     encoded = svg.translate(_ESCAPES)
     look = f' style="{style}"' if style else ""
@@ -155,10 +141,6 @@ def table(caption: str, rows: Iterable[Sequence[str]], alarm: str = "\0", cell: 
         rows: its cells.
         alarm: how the texts of cells begin that stand out.
         cell: "td" if the first cell of a row is one as the others.
-
-    >>> from glassgrad.viz.markup import table
-    >>> "<td>a &lt; b" in table("Nodes", [["node", "as"], ["c", "a < b"]])
-    True
     """
     headings, *below = rows
     head = "".join(f'<th scope="col">{html.escape(cell)}' for cell in headings)
@@ -170,6 +152,12 @@ def _cells(row: Sequence[str], alarm: str, first: str) -> str:
     texts = [f"{' class=gg-off' * text.startswith(alarm)}>{html.escape(text)}" for text in row]
     scope = ' scope="row"' if first == "th" else ""
     return f"<{first}{scope}{texts[0]}{''.join(f'<td{text}' for text in texts[1:])}"
+
+
+def json_inside(data: object) -> str:
+    """Data as JSON that cannot end the element of a page that it stands in."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def scrolling_table(

@@ -7,7 +7,7 @@ by name stand at the end, each with its derivative as a textbook writes it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -15,7 +15,14 @@ from glassgrad.engine import TABLE, Operation, Value, grad, topological_order
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.op import EVERYWHERE
 from glassgrad.engine.printing import columns, digits_of_row, short
-from glassgrad.engine.text import clipped, describe, suggestion, told, visible
+from glassgrad.engine.text import (
+    LOSSES_OF_A_NEURON,
+    clipped,
+    describe,
+    suggestion,
+    told,
+    visible,
+)
 from glassgrad.engine.value import is_parameter
 from glassgrad.viz.backprop import Backprop
 from glassgrad.viz.markup import scrolling_table
@@ -46,27 +53,18 @@ class ThreeFactors:
     product: float
 
 
-@dataclass(frozen=True)
-class _Neuron:
-    """The Values of a neuron, with the names they get if they have none.
-
-    Attributes:
-        terms: each weight with the node it goes into and its place there; the bias comes last.
-        sum, output, result: z, out, and what is differentiated: the loss, or the output itself.
-        slope: the loss by the output as a textbook writes it; "" without a target, or where the
-            loss is a function of one's own.
-    """
-
-    names: Mapping[str, Value]
-    terms: tuple[tuple[Value, Value, int], ...]
-    sum: Value
-    output: Value
-    result: Value
-    slope: str
-
-
 class NeuronSteps(Backprop):
     """The steps of a neuron: those of `backprop`, and the chain rule in three factors.
+
+    `step_neuron` makes them.
+
+    Args:
+        result: what is differentiated: the loss, or the output itself.
+        names: the Values of the neuron, z and out too, by the names they get if they have none.
+        terms: each weight with the node it goes into and its place there; the bias comes last.
+        slope: the loss by the output as a textbook writes it; "" without a target, or where the
+            loss is a function of one's own.
+        learning_rate: of the update at the end, if any.
 
     Attributes:
         factors: the three factors of every weight and of the bias.
@@ -76,18 +74,31 @@ class NeuronSteps(Backprop):
     ['w1', 'w2', 'b']
     """
 
-    def __init__(self, neuron: _Neuron, learning_rate: float | None) -> None:
-        weights = [weight for weight, _, _ in neuron.terms]
-        leaves = [w for w in dict.fromkeys(weights) if is_parameter(w)]
-        super().__init__(neuron.result, neuron.names, learning_rate, leaves)
+    def __init__(
+        self,
+        result: Value,
+        names: Mapping[str, Value],
+        terms: Sequence[tuple[Value, Value, int]],
+        slope: str,
+        learning_rate: float | None,
+    ) -> None:
+        leaves = [weight for weight, _, _ in terms if is_parameter(weight)]
+        super().__init__(result, names, learning_rate, leaves)
         index = self.diagram.values
-        self._sum, self._output = index[neuron.sum], index[neuron.output]
+        self._sum, self._output = index[names["z"]], index[names["out"]]
         self._edges = {(edge.node, edge.operand): edge for step in self for edge in step.edges}
-        terms = (self._edges.get((index[node], at)) for _, node, at in neuron.terms)
+        found = (self._edges.get((index[node], at)) for _, node, at in terms)
         # Without those of constants, and without any if the activation has no slope.
-        self._terms = [edge for edge in terms if edge is not None]
-        self._slope = neuron.slope
-        self._output_by_sum = grad(neuron.output, neuron.sum)
+        self._terms = [edge for edge in found if edge is not None]
+        for edge in self._terms:
+            if edge.uses > 1:
+                assert edge.parent is not None
+                raise ValueError(
+                    f"The activation or the loss uses {clipped(self._name(edge.parent))} itself, "
+                    "so that its derivative is no product of three factors. Use backprop(y)."
+                )
+        self._slope = slope
+        self._output_by_sum = grad(names["out"], names["z"])
         self.factors = tuple(map(self._factors, self._terms))
 
     def _report(self) -> str:
@@ -162,7 +173,7 @@ def step_neuron(
     activation: str | Operation | Callable[[Value], Value] = "tanh",
     target: float | Value | None = None,
     *,
-    loss: str | Callable[[Value, Any], Value] = "squared",
+    loss: str | Callable[[Value, Any], Value] = "mse",
     learning_rate: float | None = None,
 ) -> NeuronSteps:
     """A neuron in one line: z = w · x + b, out = activation(z), and the loss L of out and target.
@@ -174,15 +185,15 @@ def step_neuron(
         activation: "linear"; an operation with one operand, also one of your own, or its name; or
             any function that makes a Value of a Value.
         target: if given, the loss is differentiated; else the output itself.
-        loss: "squared", (out - target)²; "half_squared", half of it; "cross_entropy",
+        loss: "mse", (out - target)²; "half_mse", half of it; "binary_cross_entropy",
             -target · log(out) - (1 - target) · log(1 - out), for an output between 0 and 1 such as
             that of a sigmoid; or a function of output and target.
         learning_rate: if given, the steps end with a step of gradient descent for w and b.
 
     Raises:
         ValueError: there is no weight, or no input for one, or no such activation or loss; a Value
-            stands in two places, where its derivative is no product of three factors; or the
-            cross-entropy has no value.
+            stands in two places, or the activation or the loss uses a weight itself, where its
+            derivative is no product of three factors; or the cross-entropy has no value.
         TypeError: something else stands where a number or an operation belongs.
         OverflowError: a number is beyond the range of floats.
 
@@ -192,7 +203,8 @@ def step_neuron(
     >>> first.loss_by_output * first.output_by_sum * first.sum_by_weight == first.product
     True
     """
-    if target is None and loss != "squared":
+    loss = _FORMER.get(loss, loss) if isinstance(loss, str) else loss
+    if target is None and loss != "mse":
         problem = "step_neuron needs a target for the loss"
         raise ValueError(f"{problem}: step_neuron(w, x, b, activation, target, loss=...).")
     weights, inputs = _values(w, "w"), _values(x, "x")
@@ -215,8 +227,7 @@ def step_neuron(
         target = real(target, "step_neuron's target")
     result, slope = (out, "") if target is None else _lost(loss, out, target, names)
     terms = [(weight, product, 0) for weight, product in zip(weights.values(), products)]
-    neuron = _Neuron(names, (*terms, (bias, z, 1)), z, out, result, slope)
-    return NeuronSteps(neuron, learning_rate)
+    return NeuronSteps(result, names, [*terms, (bias, z, 1)], slope, learning_rate)
 
 
 def _values(things: Any, letter: str) -> dict[str, Value]:
@@ -335,7 +346,7 @@ def _cross_entropy(out: Value, target: Any, names: dict[str, Value]) -> tuple[Va
     if not 0.0 <= number <= 1.0:
         raise ValueError(
             f"The cross-entropy takes a target from 0 to 1, not {short(number)}: the probability "
-            "of the class. For other targets leave out loss='cross_entropy'."
+            "of the class. For other targets leave out loss='binary_cross_entropy'."
         )
     if not 0.0 < out.data < 1.0:
         raise ValueError(
@@ -347,9 +358,6 @@ def _cross_entropy(out: Value, target: Any, names: dict[str, Value]) -> tuple[Va
     return loss, f"(out - {wanted}) / (out * (1 - out))"
 
 
-_LOSSES = {
-    "squared": _squared,
-    "half_squared": _half_squared,
-    "cross_entropy": _cross_entropy,
-}
+_LOSSES = dict(zip(LOSSES_OF_A_NEURON, (_squared, _half_squared, _cross_entropy)))
+_FORMER = {former: name for name, former in LOSSES_OF_A_NEURON.items()}
 _NAMES = ", ".join(map(repr, _LOSSES))

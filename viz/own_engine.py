@@ -225,7 +225,8 @@ def _try(cls: type, step: Step, program: str) -> None:
     for in_words, zeroes, is_new in SWEEPS if step.name == "zero" else SWEEPS[:1]:
         where = at + in_words
         for name in used if zeroes else ():
-            theirs[name].grad = ours[name].grad = 0.0
+            _asked(where, setattr, theirs[name], "grad", 0.0)
+            ours[name].grad = 0.0
         if is_new:
             result, right = _asked(where, run, theirs), run(ours)
         if not hasattr(result, "data"):

@@ -10,7 +10,6 @@ from `told.py`, what the page computes with from `stage.py`; its scripts and sty
 from __future__ import annotations
 
 import html
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -77,7 +76,8 @@ class Page:
             if state["level"] == "scalars":
                 self.start = max(self.start, min(state["step"], told[-1].step.index))
         expression = data.pop("formula")
-        self.element = self._element(steps, told, expression, _json(packed(data)), more)
+        kept = markup.json_inside(packed(data))
+        self.element = self._element(steps, told, expression, kept, more)
 
     def _element(
         self, steps: Steps, told: Sequence[Told], expression: str, data: str, more: str
@@ -195,9 +195,3 @@ def _mistakes(steps: Steps) -> str:
         f'<div class="gg-mistakes">{markup.scrolling_table(caption, rows, "gg-wrong", "≠")}'
         f"<ul>{''.join(reasons)}</ul></div>"
     )
-
-
-def _json(data: object) -> str:
-    """Data as JSON that cannot end its element."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")

@@ -1,27 +1,25 @@
-"""Plots: an operation with its derivative, a decision boundary, losses, gradients over time.
+"""Plots: an operation with its derivative, losses, gradients over time.
 
 They take numbers and callables, so whatever model can be plotted, and give back matplotlib's
 figure: a notebook shows it, `figure.savefig("plot.png")` saves it. matplotlib is installed by
-`pip install "glassgrad[plot]"` and imported when the first plot is made. `curve.py` finds where a
-curve jumps.
+`pip install "glassgrad[plot]"` and imported when the first plot is made. Next: `boundary.py`,
+the plot of a model with two inputs.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import cycle
+from itertools import pairwise
 from math import inf, isfinite, nan
 from typing import TYPE_CHECKING, Any, Protocol
 
-from glassgrad.engine import NOT_COMPUTED, TABLE, Operation, Reduction, Value, no_grad
+from glassgrad.engine import NOT_COMPUTED, TABLE, Operation, Reduction, Value
 from glassgrad.engine.context import layer_of
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.printing import short
-from glassgrad.engine.text import clipped, describe, suggestion, told
-from glassgrad.viz.curve import curve_points
+from glassgrad.engine.text import describe, suggestion, told
 from glassgrad.viz.dot import DATA, GRADIENT, INK
-from glassgrad.viz.drawing import check_whole
 from glassgrad.viz.formulas import written
 
 if TYPE_CHECKING:
@@ -32,9 +30,9 @@ ADVICE = 'Plots are drawn by matplotlib, which is not installed: pip install "gl
 NOTHING = "nothing recorded yet: call history.record(model) after each backward()"
 _STAY = 5 / 6
 """Where in its domain an operand stays while another runs: at 2 of -3 to 3, which shows x ** 2."""
-_COLOURS = (DATA, GRADIENT, "#009E73", "#AA4499", "#56B4E9", "#8a6d00")
+COLOURS = (DATA, GRADIENT, "#009E73", "#AA4499", "#56B4E9", "#8a6d00")
 _LINES = ("-", "--", "-.", ":")
-_MARKERS = ("o", "s", "^", "D", "v", "P")
+MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
 def plot_operation(operation: Operation | str) -> Figure:
@@ -61,7 +59,7 @@ def plot_operation(operation: Operation | str) -> Figure:
     others = [low + _STAY * (high - low) for low, high in domain]
     slopes = row.partials(tuple(others), row.forward(tuple(others)))
     shown = [i for i, slope in enumerate(slopes) if slope is not None or row.selects] or [0]
-    figure = _figure(4.6 * len(shown), 3.4)
+    figure = new_figure(4.6 * len(shown), 3.4)
     for place, i in enumerate(shown, 1):
         axes = figure.add_subplot(1, len(shown), place)
         _plot_operand(axes, row, i, domain[i], others)
@@ -69,131 +67,13 @@ def plot_operation(operation: Operation | str) -> Figure:
     return figure
 
 
-def plot_boundary(
-    model: Callable[[Sequence[float]], Any],
-    X: Any,
-    y: Any,
-    *,
-    threshold: float = 0.0,
-    cells: int = 60,
-) -> Figure:
-    """The decision boundary of a model with two inputs, and the points it should tell apart.
-
-    A model with several outputs decides for the largest: each class has a region of its colour,
-    and the boundaries are where it changes.
-
-    Args:
-        model: gives a point, a sequence of two numbers, its score: a Value or a number; or for
-            several classes a list of scores, one for each.
-        X: the points, as rows of two numbers.
-        y: their labels, any two or more numbers or texts; for several classes the place of the
-            class among the outputs, from 0, or as many different labels as outputs, in order.
-        threshold: the score of the boundary, of a model with one output.
-        cells: how many points of the plane are scored along each side, at least two.
-
-    Raises:
-        TypeError: a score or a label is no number, or `cells` no whole one.
-        ValueError: the points are no pairs of finite numbers, or there are not as many labels; the
-            labels do not fit the outputs; or the threshold is not finite, or there are too few
-            cells.
-        ImportError: matplotlib is not installed; the message says how to install it.
-
-    >>> from glassgrad.viz.plots import plot_boundary
-    >>> figure = plot_boundary(lambda p: p[0] - p[1], [[0, 1], [1, 0]], [-1, 1], cells=5)
-    >>> [str(text.get_text()) for text in figure.axes[0].get_legend().get_texts()]
-    ['label -1', 'label 1', 'boundary: score = 0']
-    """
-    figure = _figure(6.4, 4.3)
-    import numpy as np
-
-    points, labels = _checked_points(X, y)
-    score = real(threshold, "threshold")
-    if not isfinite(score):
-        raise ValueError(f"threshold is a finite score, not {told(threshold)}.")
-    check_whole("cells", cells, least=2)
-    low, high = _around(points)
-    xs, ys = np.linspace(low[0], high[0], cells), np.linspace(low[1], high[1], cells)
-    with no_grad():
-        scores = [[_scores(model((float(a), float(b)))) for a in xs] for b in ys]
-    outputs = {len(found) for row in scores for found in row}
-    if len(outputs) > 1:
-        raise ValueError(f"A model gives each point as many scores, not {sorted(outputs)} of them.")
-    axes = figure.add_subplot(aspect="equal", xlabel="first input", ylabel="second input")
-    by_output = np.moveaxis(np.array(scores), -1, 0)
-    if len(by_output) == 1:
-        classes: Any = np.unique(labels)
-        boundary = _draw_sides(axes, xs, ys, by_output[0], score)
-    else:
-        classes = _classes(labels, len(by_output))
-        boundary = _draw_regions(axes, xs, ys, by_output)
-    for label, colour, marker in zip(classes, cycle(_COLOURS), cycle(_MARKERS)):
-        here = points[labels == label]
-        text = f"label {_label_text(label)}"
-        axes.plot(*here.T, marker, color=colour, markeredgecolor="white", label=text)
-    if boundary:
-        axes.plot([], [], color=INK, label=boundary)
-    axes.legend(loc="upper right" if len(by_output) == 1 else "best", fontsize=8)
-    return figure
-
-
-def _around(points: Any) -> tuple[Any, Any]:
-    """The corners of a plane around points, so wide that rounding does not make them one."""
-    import numpy as np
-
-    low, high = points.min(axis=0), points.max(axis=0)
-    least = np.maximum(1e-3, 1e-6 * np.maximum(np.abs(low), np.abs(high)))
-    margin = 0.15 * np.maximum(high - low, least)
-    return low - margin, high + margin
-
-
-def _draw_sides(axes: Axes, xs: Any, ys: Any, scores: Any, threshold: float) -> str:
-    """The two sides of a threshold; gives what the legend says of the line between, or ""."""
-    colours = [DATA, GRADIENT]
-    axes.contourf(xs, ys, scores, [-inf, threshold, inf], colors=colours, alpha=0.15)
-    if not scores.min() < threshold < scores.max():
-        return ""
-    axes.contour(xs, ys, scores, [threshold], colors=INK, linewidths=1.4)
-    return f"boundary: score = {short(threshold)}"
-
-
-def _draw_regions(axes: Axes, xs: Any, ys: Any, scores: Any) -> str:
-    """The region in which each output is the largest; gives what the legend says of the lines.
-
-    How much an output is above all others is 0 on the line around its region.
-    """
-    import numpy as np
-
-    found = ""
-    for i, colour in zip(range(len(scores)), cycle(_COLOURS)):
-        ahead = scores[i] - np.delete(scores, i, axis=0).max(axis=0)
-        if ahead.max() > 0.0:
-            axes.contourf(xs, ys, ahead, [0.0, inf], colors=[colour], alpha=0.15)
-        if ahead.min() < 0.0 < ahead.max():
-            axes.contour(xs, ys, ahead, [0.0], colors=INK, linewidths=1.4)
-            found = "boundary: another is largest"
-    return found
-
-
-def _classes(labels: Any, outputs: int) -> Any:
-    """The label of each output: its place, if the labels are places, or else as they are sorted."""
-    import numpy as np
-
-    given = np.unique(labels)
-    if given.dtype.kind in "biuf" and np.isin(given, np.arange(outputs)).all():
-        return np.arange(outputs)
-    if len(given) != outputs:
-        raise ValueError(
-            f"The model has {outputs} outputs, and the labels are {len(given)} others: "
-            f"{', '.join(clipped(_label_text(label), 20) for label in given[:6])}. Give for each "
-            f"point the place of its class, from 0 to {outputs - 1}."
-        )
-    return given
-
-
 def plot_losses(
     losses: Sequence[float] | Mapping[str, Sequence[float]], *, log: bool = False
 ) -> Figure:
     """Loss curves: one, or several by name.
+
+    A loss that is nan or infinite is a triangle at the top, and on a logarithmic scale one of 0 or
+    below, which has no logarithm, a triangle at the bottom.
 
     Args:
         losses: the loss of each step, or a dict of such sequences.
@@ -222,13 +102,13 @@ def plot_losses(
         raise ValueError(
             "plot_losses with log=True shows losses above 0, and there is none. Leave log out."
         )
-    figure = _figure(6.4, 3.6)
+    figure = new_figure(6.4, 3.6)
     axes = figure.add_subplot(xlabel="step", ylabel="loss")
-    for name, curve in curves.items():
-        _plot_curve(axes, name, curve)
     if log:
-        axes.set_yscale("log", nonpositive="mask")
-    if len(curves) > 1:
+        axes.set_yscale("log")
+    for name, curve in curves.items():
+        _plot_shown(axes, name, curve, "0 or below", lambda loss: not log or loss > 0.0)
+    if len(axes.lines) > 1:
         axes.legend(fontsize=8)
     return figure
 
@@ -261,14 +141,10 @@ def plot_gradients(history: Mapping[str, Sequence[float]]) -> Figure:
     takes = "plot_gradients takes a list of sizes for each layer,"
     takes_each = "plot_gradients takes numbers as sizes,"
     layers = {name: _listed(sizes, takes, takes_each) for name, sizes in history.items()}
-    figure = _figure(6.4, 3.6)
+    figure = new_figure(6.4, 3.6)
     axes = figure.add_subplot(xlabel="step", ylabel="mean |gradient|", yscale="log")
     for name, sizes in layers.items():
-        _plot_curve(axes, name, [size if 0.0 < size < inf else nan for size in sizes])
-        zeros = [step for step, size in enumerate(sizes) if size == 0.0]
-        broken = [step for step, size in enumerate(sizes) if not isfinite(size)]
-        _plot_edge(axes, f"{name}: zero", zeros, 0.02, "v")
-        _plot_edge(axes, f"{name}: nan or infinite", broken, 0.98, "^")
+        _plot_shown(axes, name, sizes, "zero", lambda size: size > 0.0)
     if any(layers.values()):
         figure.legend(loc="outside right upper", fontsize=8)
     else:
@@ -298,15 +174,26 @@ def _plot_operand(
     axes.legend(fontsize=8)
 
 
+def _plot_shown(
+    axes: Axes, name: str, numbers: Sequence[float], low: str, has_place: Callable[[float], bool]
+) -> None:
+    """A curve, with marks at the edges for what the scale has no place for; `low` names those."""
+    is_shown = [isfinite(x) and has_place(x) for x in numbers]
+    _plot_curve(axes, name, [x if shown else nan for x, shown in zip(numbers, is_shown)])
+    left = [(i, x) for i, (x, shown) in enumerate(zip(numbers, is_shown)) if not shown]
+    _plot_edge(axes, f"{name}: {low}", [i for i, x in left if isfinite(x)], 0.02, "v")
+    _plot_edge(axes, f"{name}: nan or infinite", [i for i, x in left if not isfinite(x)], 0.98, "^")
+
+
 def _plot_curve(axes: Axes, name: str, numbers: Sequence[float]) -> None:
     """A curve, with gaps at nan, that differs from those before it by colour, line and marker."""
     at = len(axes.lines)
     axes.plot(
         range(len(numbers)),
         numbers,
-        color=_COLOURS[at % len(_COLOURS)],
+        color=COLOURS[at % len(COLOURS)],
         linestyle=_LINES[at % len(_LINES)],
-        marker=_MARKERS[at % len(_MARKERS)],
+        marker=MARKERS[at % len(MARKERS)],
         markevery=max(1, len(numbers) // 8),
         markersize=4,
         label=name,
@@ -321,7 +208,7 @@ def _plot_edge(axes: Axes, name: str, steps: Sequence[int], height: float, marke
         axes.plot(steps, [height] * len(steps), marker, color=INK, transform=across, label=name)
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
     """An empty figure that belongs to no window, and that notebooks show."""
     try:
         from matplotlib.figure import Figure
@@ -350,30 +237,14 @@ def _row_called(operation: Operation | str) -> Operation:
     return TABLE[operation]
 
 
-def _scores(of_point: Any) -> list[float]:
-    """What a model gives a point, as floats."""
-    takes = "plot_boundary takes a model that gives each point one number, or one for each class,"
-    is_several = isinstance(of_point, Iterable) and not isinstance(of_point, (str, bytes, Value))
-    if is_several and getattr(of_point, "shape", None) != ():
-        return [_number(each, takes) for each in of_point] or [_number(of_point, takes)]
-    return [_number(of_point, takes)]
-
-
-def _label_text(label: Any) -> str:
-    """A label of points as it stands in the legend."""
-    if isinstance(label, str):
-        return label
-    return short(_number(label, "plot_boundary takes numbers or texts as labels,"))
-
-
 def _listed(numbers: Any, takes: str, takes_each: str) -> list[float]:
     """Numbers as a list of floats; the texts begin the sentences for everything else."""
     if isinstance(numbers, (str, bytes)) or not isinstance(numbers, Iterable):
         raise TypeError(f"{takes} not {describe(numbers)}.")
-    return [_number(each, takes_each) for each in numbers]
+    return [number_of(each, takes_each) for each in numbers]
 
 
-def _number(thing: Any, takes: str) -> float:
+def number_of(thing: Any, takes: str) -> float:
     """A Value, a number, or what libraries have for one, such as a tensor, as a float."""
     if isinstance(thing, Value):
         return thing.data
@@ -385,24 +256,6 @@ def _number(thing: Any, takes: str) -> float:
         return float(thing)
     except (TypeError, ValueError, RuntimeError):  # a tensor of several numbers gives the last
         raise TypeError(f"{takes} not {describe(thing)}.") from None
-
-
-def _checked_points(X: Any, y: Any) -> tuple[Any, Any]:
-    """Points and labels as arrays."""
-    import numpy as np
-
-    takes = "plot_boundary takes points of two numbers each and one label for each point,"
-    try:
-        points, labels = np.asarray(X, dtype=float), np.asarray(y)
-    except (TypeError, ValueError):  # rows of different lengths, or of what is no number
-        raise ValueError(f"{takes} not {describe(X)} and {describe(y)}.") from None
-    if points.ndim != 2 or points.shape[1] != 2 or labels.shape != points.shape[:1]:
-        raise ValueError(f"{takes} not arrays of shapes {points.shape} and {labels.shape}.")
-    if not np.isfinite(points).all():
-        raise ValueError(f"{takes} and the numbers are finite.")
-    for label in labels:
-        _label_text(label)
-    return points, labels
 
 
 class Named(Protocol):
@@ -436,11 +289,14 @@ class GradientHistory(Mapping[str, list[float]]):
 
     def record(self, model: Named) -> None:
         """Note the gradients as they are now: after `backward()`, before they are set to 0."""
+        import numpy as np
+
         found: dict[str, list[float]] = {}
         for name, parameter in model.named_parameters():
             sizes = found.setdefault(layer_of(name), [])
-            if parameter.grad is not NOT_COMPUTED:
-                sizes.append(abs(parameter.grad))
+            gradient = parameter.grad
+            if gradient is not NOT_COMPUTED and gradient is not None:
+                sizes += np.abs(np.asarray(gradient, dtype=float)).ravel().tolist()
         for layer in [*found, *self._sizes]:
             self._sizes.setdefault(layer, [nan] * self._steps)
         for layer, history in self._sizes.items():
@@ -459,3 +315,85 @@ class GradientHistory(Mapping[str, list[float]]):
 
     def __repr__(self) -> str:
         return f"<gradients of {len(self)} layers over {self._steps} steps>"
+
+
+# The points of a curve. Whether it jumps or has a pole is asked of the function itself: over ever
+# shorter pieces the change of a continuous function becomes small, that of a jump stays, and that
+# of a pole grows. Between two of the 401 points one jump or pole is found: of functions that jump
+# more often, such as floor(500 * x) over an interval of length 4, some jumps are joined, and a jump
+# and its opposite between the same two points are not seen.
+
+_POINTS = 401
+_VISIBLE = 1e-3
+"""A change of less than this share of the curve's height cannot be seen."""
+_ROUNDING = 1e-9
+"""A change of less than this share of the largest number may be of rounding alone."""
+_SHRINKS = 0.3
+"""To this share of itself a change falls over shorter pieces, if the curve is continuous. At a jump
+with a point halfway up it falls to a half, once."""
+_HALVINGS = 50
+"""So often can the distance between two points be halved until there is no float between."""
+_POLE = 1e6
+"""By so much a curve is higher between two points than at them, if it has a pole there."""
+
+Function = Callable[[float], float]
+
+
+def curve_points(function: Function, low: float, high: float) -> tuple[list[float], list[float]]:
+    """The curve as xs and ys; between two points that no line should join there is a nan."""
+    xs = [low + (high - low) * i / (_POINTS - 1) for i in range(_POINTS)]
+    ys = [y if isfinite(y := function(x)) else nan for x in xs]
+    least = _least_change([y for y in ys if isfinite(y)])
+    drawn = [(xs[0], ys[0])]
+    for i, (a, b) in enumerate(pairwise(xs)):
+        is_top = _is_top([abs(y) for y in ys[max(i - 1, 0) : i + 3]])
+        if jumps(function, a, b, least) or (is_top and has_pole(function, a, b)):
+            drawn.append(((a + b) / 2, nan))
+        drawn.append((b, ys[i + 1]))
+    return [x for x, _ in drawn], [y for _, y in drawn]
+
+
+def _least_change(ys: list[float]) -> float:
+    if not ys:
+        return 0.0
+    return max(_VISIBLE * (max(ys) - min(ys)), _ROUNDING * max(map(abs, ys)))
+
+
+def _is_top(heights: list[float]) -> bool:
+    """Whether of four heights side by side the two in the middle are the highest."""
+    return len(heights) == 4 and heights[0] < heights[1] and heights[2] > heights[3]
+
+
+def jumps(function: Function, a: float, b: float, least: float) -> bool:
+    """Whether a curve jumps from `a` to `b`, or has a pole where its sign changes.
+
+    A change of no more than `least` is none.
+    """
+    before, after = function(a), function(b)
+    while a < (middle := (a + b) / 2) < b:
+        y = function(middle)
+        changes = abs(y - before), abs(after - y)
+        if not all(map(isfinite, changes)):
+            return True
+        if max(changes) <= least:
+            return False
+        least = max(least, _SHRINKS * max(changes))
+        if changes[0] >= changes[1]:
+            b, after = middle, y
+        else:
+            a, before = middle, y
+    return True
+
+
+def has_pole(function: Function, a: float, b: float) -> bool:
+    """Whether a curve has a pole between two points as that of 1 / x²: up and down again."""
+    highest = _POLE * max(abs(function(a)), abs(function(b)))
+    for _ in range(_HALVINGS):
+        middle = (a + b) / 2
+        left, right = (a + middle) / 2, (middle + b) / 2
+        heights = [abs(function(x)) for x in (a, left, middle, right, b)]
+        if not all(y < highest for y in heights):  # a nan is not either
+            return True
+        around = [(a, middle), (a, middle), (left, right), (middle, b), (middle, b)]
+        a, b = around[heights.index(max(heights))]
+    return False

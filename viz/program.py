@@ -8,7 +8,6 @@ and the table remain. The page's style and script are `program.css` and `program
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Callable
 from pathlib import Path
 from types import MethodType
@@ -20,7 +19,7 @@ from glassgrad.engine.printing import columns
 from glassgrad.engine.text import clipped, counted, describe, visible
 from glassgrad.viz.assets import compact
 from glassgrad.viz.drawing import check_whole, checked_name, spoken
-from glassgrad.viz.markup import document, image, page_svg
+from glassgrad.viz.markup import document, image, json_inside, page_svg
 from glassgrad.viz.portions import Portion, Portions, program_graph
 from glassgrad.viz.render import RendererMissingError, RenderingError, render
 
@@ -277,12 +276,11 @@ def _row(portions: Portions, portion: Portion) -> str:
 
 
 def _data(portions: Portions) -> str:
-    """What the script needs to know, as JSON that cannot end its element."""
+    """What the script needs to know."""
     shown = {number: portion.group for portion in portions for number in portion.scalars}
     scalars = {str(n): [group, portions.formula(n)] for n, group in shown.items()}
     data = {
         "says": {str(portion.group): portion.sentence() for portion in portions},
         "scalars": scalars if len(shown) <= MOST_NAMED else {},
     }
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+    return json_inside(data)

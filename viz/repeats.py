@@ -51,15 +51,6 @@ class Repeats:
         of: the innermost repetition that each node is part of, by index, as the number of its
             series and its place there; None for a node that is in none. A leaf belongs to a
             repetition if all that read it do.
-
-    >>> from glassgrad import Value
-    >>> from glassgrad.viz.diagram import Diagram
-    >>> h, w = Value(0.5), Value(0.9)
-    >>> for x in range(20):
-    ...     h = (w * h + x).tanh()
-    >>> repeats = Repeats(Diagram([h]))
-    >>> [series.count for series in repeats.series], repeats.of[-1]
-    ([20], (0, 19))
     """
 
     def __init__(self, diagram: Diagram) -> None:

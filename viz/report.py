@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import isfinite, isnan
 
 from glassgrad.engine.printing import columns, short
+from glassgrad.viz.compiled import is_compiled
+from glassgrad.viz.diagram import Node
 from glassgrad.viz.steps import Steps
 from glassgrad.viz.told import Computed, Sent, SentAtOnce, Told, Updated, tell
 
@@ -18,7 +21,7 @@ def report(steps: Steps) -> str:
     parts = [_forward(told), _backward(steps, told), _gradients(steps)]
     if steps.learning_rate is not None:
         parts.append(_update(steps, told))
-    parts.append(steps.diagram.outdated_note())
+    parts += [_not_finite(steps, told), steps.diagram.outdated_note()]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -77,6 +80,53 @@ def _gradients(steps: Steps) -> str:
         cells = (node.name, short(node.data), short(gradient))
         rows.append((*cells, short(steps.check(node.index))) if is_checked else cells)
     return f"Gradients: how fast {root} changes with each\n{columns(rows)}"
+
+
+def _not_finite(steps: Steps, told: Sequence[Told]) -> str:
+    """Which operation made the first number that is nan or infinite, and why; "" if none did."""
+    computed = {each.step.node: each for each in told if isinstance(each, Computed)}
+    for node in steps.diagram:
+        if not isfinite(node.data):
+            made = f"is {short(node.data)} from the beginning"
+            if row := computed.get(node.index):
+                made = f"= {row.formula} = {row.numbers} = {row.answer}, "
+                made += _why_no_value(steps, node)
+            return f"Not finite from here on: {node.name} {made}."
+    for each in told:
+        for edge in each.parts if isinstance(each, SentAtOnce) else [each]:
+            if isinstance(edge, Sent) and not isfinite(edge.after.value or 0.0):
+                sent = f"{edge.upstream} × {edge.factor} = {edge.answer}"
+                why = _why_no_slope(steps.diagram[edge.step.node], edge)
+                on = f"the gradient from {edge.name} to {edge.receiver}"
+                return f"Not finite from here on: {on}, {sent}, {why}."
+    return ""
+
+
+def _why_no_value(steps: Steps, node: Node) -> str:
+    if is_compiled(node.operation):
+        return f"found inside of {node.function}"
+    assert node.operation is not None
+    if isnan(node.data):
+        return f"since {node.operation.name} has no value there"
+    operands = [steps.diagram[parent].data for parent in node.parents]
+    near = (
+        node.operation.forward(tuple(x + change * max(1.0, abs(x)) for x in operands))
+        for change in (-1e-9, 1e-9)
+    )
+    if 0.0 in operands or any(map(isfinite, near)):
+        return f"since {node.operation.name} has no finite value there"
+    return f"which is {_BEYOND}"
+
+
+def _why_no_slope(node: Node, edge: Sent) -> str:
+    local, sent = edge.number.value or 0.0, edge.answer.value or 0.0
+    if isfinite(local):
+        return f"with what came before {_BEYOND}" if isfinite(sent) else f"which is {_BEYOND}"
+    name = node.function or (node.operation.name if node.operation else "")
+    return f"since {name} has no {'' if isnan(local) else 'finite '}slope there"
+
+
+_BEYOND = "beyond the largest float, 1.8e308"
 
 
 def _update(steps: Steps, told: Sequence[Told]) -> str:

@@ -311,7 +311,9 @@ class Steps(Sequence[Step]):
         """The leaves that move: the given ones, or all that are not plain numbers."""
         if parameters is not None:
             listed, places = list(parameters), self.diagram.values
-            taking_part = [places[parameter] for parameter in listed if parameter in places]
+            taking_part = dict.fromkeys(
+                places[each] for each in listed if each in places and not each.is_constant
+            )
             if listed and not taking_part:
                 raise ValueError(
                     f"No parameter took part in the result: not {name(listed[0])}, for example. "

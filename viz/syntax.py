@@ -62,6 +62,9 @@ class _Part(NamedTuple):
     start: int
     end: int
 
+    def slip(self, problem: str) -> Slip:
+        return Slip(problem, self.start, self.end)
+
 
 class Statement(NamedTuple):
     """A part of what was typed, between semicolons.
@@ -116,8 +119,7 @@ def early_slip(text: str) -> Slip | None:
         parts += part.text not in _OTHERS
         depth += (part.text in _CLOSING) - (part.text in _CLOSING.values())
         if depth > _DEEPEST:
-            problem = f"More than {_DEEPEST} brackets are open here."
-            return Slip(problem, part.start, part.end)
+            return part.slip(f"More than {_DEEPEST} brackets are open here.")
     if parts > _MOST_PARTS:
         problem = f"The expression is too long: it has more than {_MOST_PARTS:,} parts."
         return Slip(problem, 0, len(text))
@@ -151,7 +153,7 @@ def _slips(text: str, parts: list[_Part], operations: Collection[str]) -> Iterat
         yield from _lone_dot(before, part, after)
         is_in_call = bool(opened) and opened[-1][1]
         if part.text == ":=" or (part.text == "=" and not is_in_call):
-            yield Slip(_assignment(text, parts[:i], part.end), part.start, part.end)
+            yield part.slip(_assignment(text, parts[:i], part.end))
         if before and _ends_operand(before) and part.kind != "sign":
             is_called = after is not None and after.text == "("
             problem = _two_operands(before, part.text, is_called, operations, bool(opened))
@@ -162,19 +164,17 @@ def _slips(text: str, parts: list[_Part], operations: Collection[str]) -> Iterat
         elif part.text in _CLOSING.values():
             yield from _wrongly_closed(opened.pop()[0] if opened else None, part)
     for part, _ in reversed(opened):
-        yield Slip(f"This {part.text} is never closed.", part.start, part.end)
-    if named := next((part for part in parts if part.text == "="), None):
-        problem = "An expression has no =. Write the operands alone, in their order."
-        yield Slip(problem, named.start, named.end)
+        yield part.slip(f"This {part.text} is never closed.")
+    for part in parts:
+        if part.text == "=":
+            yield part.slip("An expression has no =. Write the operands alone, in their order.")
 
 
 def _wrongly_closed(opening: _Part | None, part: _Part) -> Iterator[Slip]:
     if opening is None:
-        problem = f"This {part.text} closes no bracket."
-        yield Slip(problem, part.start, part.end)
+        yield part.slip(f"This {part.text} closes no bracket.")
     elif (right := _CLOSING[opening.text]) != part.text:
-        problem = f"{opening.text} is closed by {part.text}. Write {right} instead."
-        yield Slip(problem, part.start, part.end)
+        yield part.slip(f"{opening.text} is closed by {part.text}. Write {right} instead.")
 
 
 def _bad_number(part: _Part) -> Iterator[Slip]:
@@ -182,11 +182,11 @@ def _bad_number(part: _Part) -> Iterator[Slip]:
         return
     if len(part.text) > _MOST_DIGITS:
         problem = f"This number has more than {_MOST_DIGITS:,} digits. Write it as in 1.5e300."
-        yield Slip(problem, part.start, part.end)
+        yield part.slip(problem)
     elif not _is_number(part.text):
         better = part.text.replace("_", "").lstrip("0")
         advice = f" Write {clipped(better)}." if _is_number(better) else ""
-        yield Slip(f"{clipped(part.text)} is no number.{advice}", part.start, part.end)
+        yield part.slip(f"{clipped(part.text)} is no number.{advice}")
 
 
 def _is_number(text: str) -> bool:
@@ -201,9 +201,9 @@ def _lone_dot(before: _Part | None, part: _Part, after: _Part | None) -> Iterato
     if part.text != ".":
         return
     if before is None or not _ends_operand(before):
-        yield Slip("Before . an operand is missing, as in x.tanh().", part.start, part.end)
+        yield part.slip("Before . an operand is missing, as in x.tanh().")
     elif after is None or after.kind != "name":
-        yield Slip("After . an operation is missing, as in x.tanh().", part.start, part.end)
+        yield part.slip("After . an operation is missing, as in x.tanh().")
 
 
 def _foreign(part: _Part, operations: Collection[str]) -> Iterator[Slip]:
@@ -211,7 +211,7 @@ def _foreign(part: _Part, operations: Collection[str]) -> Iterator[Slip]:
     if part.kind == "name" and keyword.iskeyword(part.text):
         if part.text not in {"True", "False", "None"}:  # these are refused as numbers
             problem = f"{part.text} is a word of Python: no expression has it, not even as a name."
-            yield Slip(problem, part.start, part.end)
+            yield part.slip(problem)
         return
     for i, sign in enumerate(part.text if part.kind == "name" else ""):
         if not f"x{sign}".isidentifier():
@@ -266,11 +266,11 @@ def _ends_operand(part: _Part) -> bool:
 def _missing_operand(before: _Part | None, part: _Part, after: _Part | None) -> Iterator[Slip]:
     is_first = before is None or before.text in {"(", "[", ","}
     if is_first and part.text in _BETWEEN | {","}:
-        yield Slip(f"Before {part.text} an operand is missing.", part.start, part.end)
+        yield part.slip(f"Before {part.text} an operand is missing.")
     if part.text not in _BETWEEN | _BEFORE:
         return
     if after is None or after.text in {")", "]", ","}:
-        yield Slip(f"After {part.text} an operand is missing.", part.start, part.end)
+        yield part.slip(f"After {part.text} an operand is missing.")
     elif after.text in _BETWEEN:
         problem = f"Between {part.text} and {after.text} an operand is missing."
         yield Slip(problem, part.start, after.end)

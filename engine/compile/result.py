@@ -124,7 +124,12 @@ class Total(Reduction):
     Args:
         title: the name of the function.
         samples: how many there were.
+
+    Attributes:
+        operand_numbers: the numbers of the operands in that call.
     """
+
+    operand_numbers: Sequence[float] = ()
 
     def __init__(self, title: str, samples: int) -> None:
         self.samples = samples
@@ -139,7 +144,17 @@ class Total(Reduction):
         )
 
     def __reduce__(self) -> Any:
-        return _total, (self.name, self.samples)
+        return _total, (self.name, self.samples, self.operand_numbers)
+
+    def is_unchanged(
+        self,
+        numbers: tuple[float, ...],
+        result: float,
+        pairs: Iterable[tuple[float, float | None]],
+        same: Callable[[float, float | None], bool],
+    ) -> bool:
+        """Whether the operands have the numbers of that call; of the samples nothing is kept."""
+        return all(map(same, numbers, self.operand_numbers))
 
     def refuse(self, *operands: Any) -> NoReturn:
         """Say why it cannot be computed again."""
@@ -198,7 +213,8 @@ def total_of(title: str, samples: int, parts: Sequence[Part]) -> Value:
             for value, slope in zip(values, gradient.tolist()):
                 slopes[value] = slopes.get(value, 0.0) + slope
         parents, partials = tuple(slopes), tuple(slopes.values())
-    return _node(_total(title, samples), total, parents, partials)
+    numbers = [parent._number for parent in parents]
+    return _node(_total(title, samples, numbers), total, parents, partials)
 
 
 def _not_read(*operands: Any) -> Any:
@@ -211,8 +227,15 @@ def _notation(title: str) -> Notation:
     return Notation(f"{title}(%s)", rf"\operatorname{{{title}}}(%s)", ATOM)
 
 
+def _total(title: str, samples: int, numbers: Sequence[float]) -> Total:
+    """The operation of one call: that of the others of this kind with numbers of its own."""
+    total = object.__new__(Total)
+    total.__dict__.update(_total_of_kind(title, samples).__dict__, operand_numbers=numbers)
+    return total
+
+
 @lru_cache(maxsize=8)
-def _total(title: str, samples: int) -> Total:
+def _total_of_kind(title: str, samples: int) -> Total:
     return Total(title, samples)
 
 

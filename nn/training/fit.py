@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from glassgrad.engine.context import current
-from glassgrad.engine.text import describe, function_name, similar
+from glassgrad.engine.text import LOSSES, describe, function_name, similar
 from glassgrad.nn.arguments import explained
 from glassgrad.nn.checks import true_or_false
 from glassgrad.nn.data.samples import Samples, plain, samples_of
@@ -209,12 +209,9 @@ def _check_callable(role: str, functions: Iterable[Any], wanted: str, hint: str 
             raise TypeError(f"fit({role}=...) takes {wanted}, not {describe(function)}.{hint}")
 
 
-_LOSSES = ("mse", "mae", "huber", "hinge", "cross_entropy", "binary_cross_entropy_with_logits")
-
-
 def _loss_meant(loss: Any) -> str:
     """Where a loss is given by its name: the function that is meant."""
-    name = similar(loss, _LOSSES) if isinstance(loss, str) else None
+    name = similar(loss, LOSSES) if isinstance(loss, str) else None
     return f" Give the function itself: glassgrad.{name}." if name else ""
 
 
