@@ -106,6 +106,9 @@ class Observer:
     def used(self, what: str, node: Any) -> None:
         """A Value was used otherwise than in an operation; `what` may be "reads .data of"."""
 
+    def used_elsewhere(self, what: str, node: Any) -> None:
+        """A Value, or a number, was so used or compared in a thread or context of somebody else."""
+
     def sent(self, node: Any, upstream: float, local: float, total: float) -> None:
         """Backpropagation sent upstream × local from a node to an operand, whose gradient is now
         the total.

@@ -363,6 +363,16 @@ def tell_used(what: str, node: Value) -> None:
     """Tell the observers that a node is used otherwise than in an operation."""
     for observer in current().observers:
         observer.used(what, node)
+    _tell_others(what, node)
+
+
+def _tell_others(what: str, *nodes: Any) -> None:
+    """Tell the observers of other threads, whose nodes these may be."""
+    observers = current().observers
+    for other in watching:
+        if other not in observers:
+            for node in nodes:
+                other.used_elsewhere(what, node)
 
 
 RELATIONS: dict[str, Callable[[float, Any], bool]] = {
@@ -401,6 +411,7 @@ def _compared(left: Value, right: object, relation: str) -> Any:
         for observer in current().observers:
             answer = observer.compared(left, right, relation, outcome)
             outcome = outcome if answer is None else answer
+        _tell_others("compares", left, right)
     return outcome
 
 

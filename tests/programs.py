@@ -156,6 +156,24 @@ def random_program(seed: int, longest: int = 80) -> Program:
     return writer.program()
 
 
+CHOOSING = (
+    *("where", "relu", "leaky_relu", "maximum", "minimum", "clip", "abs", "max", "min", "sign"),
+    *("log", "sqrt", "div", "mul", "add", "sub", "exp", "tanh", "sum", "dot", "logsumexp"),
+)
+"""Rows that choose and switch off, and those that are infinite somewhere."""
+
+
+def choosing_program(seed: int) -> Program:
+    """A program of rows that choose what counts, at zeros, ties and infinities."""
+    generator = random.Random(seed)
+    point = [generator.choice((*HARD, math.nan)) for _ in range(generator.randint(1, 4))]
+    writer = Writer(generator, point)
+    for _ in range(generator.randint(2, 14)):
+        name = "where" if generator.random() < 0.25 else generator.choice(CHOOSING)
+        writer.add(*writer.any_line(8, HARD, TABLE[name]))
+    return writer.program()
+
+
 class Writer:
     """Writes a program line by line, and knows its numbers on the way."""
 
@@ -175,10 +193,12 @@ class Writer:
         used = {x for _, operands in self.lines for x in operands if isinstance(x, int)}
         return [at for at in self.usable if at not in used]
 
-    def any_line(self, window: int, constants: Sequence[float]) -> Line:
-        """Any operation on any of the last results, often one of them twice, or a plain number."""
+    def any_line(
+        self, window: int, constants: Sequence[float], row: Operation | None = None
+    ) -> Line:
+        """A row on any of the last results, often one of them twice, or a plain number."""
         generator = self.generator
-        row = generator.choice(list(TABLE.values()))
+        row = row or generator.choice(list(TABLE.values()))
         recent = self.usable[-window:]
         operands: list[Operand] = [generator.choice(recent) for _ in range(self.size(row))]
         for i in range(1, len(operands)):

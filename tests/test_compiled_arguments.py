@@ -9,7 +9,9 @@ import decimal
 import enum
 import functools
 import pickle
+import sys
 from collections.abc import Callable
+from types import MethodType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -462,7 +464,38 @@ def test_methods_of_classes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_method_of_a_class_over_samples() -> None:
-    assert OfSubclass.outer.over([1.0, 2.0], reduction="sum").data == 21.0
+    for kind in (OfSubclass, OfSubclass()):
+        assert kind.outer.over([1.0, 2.0], reduction="sum").data == 21.0
+        assert kind.outer.map([1.0, 2.0]).tolist() == [7.0, 14.0]
+
+
+def test_a_compiled_function_inside_a_classmethod_over_samples() -> None:
+    if sys.version_info < (3, 13):
+        assert OfSubclass.inner.over([1.0, 2.0], reduction="sum").data == 21.0
+    else:
+        with pytest.raises(TypeError, match=r"without its cls.*@compiled above @classmethod"):
+            OfSubclass.inner.over([1.0, 2.0])
+
+
+def test_a_method_over_samples_without_its_object_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"missing 1 required.*without its self: call it on"):
+        WithSlots.loss.over([1.0, 2.0])
+    with pytest.raises(TypeError, match="has no len"):
+        compiled(lambda self, x: self * x * len(3)).over([1.0], [2.0])
+
+
+def test_a_bound_method_may_be_compiled() -> None:
+    first, second = OfClass(), OfClass()
+    second.k = 9.0
+
+    def scaled(self: Any, x: Any) -> Any:
+        return w * x * self.k
+
+    for thing in (first, second):
+        f = compiled(MethodType(scaled, thing))
+        assert f(1.0).data == f.over([0.5, 1.5]).data == 2.0 * thing.k
+        thing.k = 3.0
+        assert f(1.0).data == f.over([0.5, 1.5]).data == 6.0
 
 
 @pytest.mark.parametrize("name", ["inner_static", "outer_static"])
@@ -501,6 +534,7 @@ def test_what_is_no_function_is_refused() -> None:
             compiled(wrong)
 
 
+@pytest.mark.filterwarnings("ignore:functools.partial will be a method:FutureWarning")  # 3.13
 def test_a_partial_in_a_class_is_called_as_python_calls_it() -> None:
     class Holding:
         run = compiled(functools.partial(lambda a, x: a * x, 2.0))

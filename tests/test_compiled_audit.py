@@ -11,6 +11,7 @@ import time
 import types
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from glassgrad import (
     Sequential,
     Value,
     compiled,
+    data_vector,
     engine,
     fit,
     mse,
@@ -777,6 +779,38 @@ def test_work_that_is_given_to_a_thread_is_refused(what: str) -> None:
             call([2.0], [2.0]) if "Evaluation" in type(call).__name__ else call(
                 2.0 if call is f else [2.0]
             )
+
+
+def read_by_an_executor(function: Callable[[], Any]) -> Any:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()
+
+
+@pytest.mark.parametrize("thread", [in_a_thread, read_by_an_executor])
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (lambda x, run: x * run(lambda: x.data * 3.0), "reads .data of 2"),
+        (lambda x, run: x * run(lambda: data_vector([x])).sum(), "reads .data of 2"),
+        (lambda x, run: (y := x * x) * run(lambda: float(f"{y:g}")), "reads the text of 4"),
+        (lambda x, run: x if run(lambda: x > 0.0) else x * 2.0, "compares 2"),
+        (lambda x, run: x * 3.0 if run(lambda: 2.0 * x < 5.0) else x, "compares 4"),
+        (lambda x, run: x * run(lambda: (x.sin() * 3.0).data), "reads .data of"),
+    ],
+)
+def test_numbers_of_the_run_read_or_compared_in_a_thread_are_refused(
+    function: Callable, said: str, thread: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threading, "excepthook", lambda told: None)
+    f = compiled(lambda x: function(x, thread))
+    with pytest.raises(CompilationError, match=f"({said}).*in another thread"):
+        f(2.0)
+
+
+def test_threads_read_other_values_while_something_is_recorded() -> None:
+    w, other = Value(2.0), Value(3.0)
+    f = compiled(lambda x: x * w if in_a_thread(lambda: other.data > 0 and other > 1) else w)
+    assert f(5.0).data == 10.0
 
 
 def test_what_was_computed_before_is_captured() -> None:

@@ -38,8 +38,9 @@ class Part(NamedTuple):
     def total(self) -> float:
         """The sum of results × share."""
         result = self.result
-        total = result.sum() if np.ndim(result) else result * len(self.places)
-        return float(total) * self.share
+        with np.errstate(all="ignore"):  # infinities of both signs add up to nan, as everywhere
+            total = result.sum() if np.ndim(result) else result * len(self.places)
+            return float(total * self.share)
 
 
 @dataclass

@@ -10,7 +10,7 @@ There are a dozen kinds; `Builder` has a method for each, and makes equal instru
     take, join          some rows of an array; several arrays one after the other
     reshape, transpose, broadcast
     scatter, assembled  rows sent back to where they were taken: by an index, or slices
-    walk, walk_back     what is too irregular for lines
+    walk, walk_back     what is too irregular for lines; walk_reach, where its gradients arrive
 
 The first axes of an array are those of scalars, the last one is that of samples: its size is
 `SAMPLES`, or 1 where all samples share the numbers. Only matrices, which are products' operands
@@ -94,6 +94,17 @@ def unshaped(array: Array) -> Array:
     while array.kind == "reshape":
         (array,) = array.arrays
     return array
+
+
+def needed(outputs: Sequence[Array]) -> set[Array]:
+    """The instructions that outputs depend on."""
+    found, left = set[Array](), list(outputs)
+    while left:
+        array = left.pop()
+        if array not in found:
+            found.add(array)
+            left += array.arrays
+    return found
 
 
 def is_array(operand: Array | float) -> TypeGuard[Array]:

@@ -64,34 +64,35 @@ def assembled(size: int, samples: int, *parts: Any) -> Any:
     return found
 
 
-def masked(upstream: Any, local: Any) -> Any:
-    """The product; a local derivative of zero stops even an infinite gradient."""
+def masked(upstream: Any, local: Any, reach: Any = 1.0) -> Any:
+    """The product; a local derivative of zero stops even an infinite gradient, and what no gradient
+    reaches sends none.
+    """
     product = upstream * local
-    return product if is_finite(product) else np.where(local == 0.0, 0.0, product)
-
-
-def reached(upstream: Any, local: Any) -> Any:
-    """The product; what a `where` did not choose, whose gradient is 0, sends no nan."""
-    product = upstream * local
-    return product if is_finite(product) else np.where(upstream == 0.0, 0.0, product)
-
-
-def masked_where_reached(upstream: Any, local: Any) -> Any:
-    """The product; both what is switched off and what was not chosen send nothing."""
-    product = upstream * local
-    is_off = (upstream == 0.0) | (local == 0.0)
+    is_off = (reach == 0.0) | (local == 0.0)
     return product if is_finite(product) else np.where(is_off, 0.0, product)
 
 
-def matmul_where_reached(upstream: Any, other: Any) -> Any:
-    """The product of matrices; what was not chosen, whose gradient is 0, sends no nan."""
+def reached(upstream: Any, local: Any, reach: Any) -> Any:
+    """The product; what no gradient reaches, as it was not chosen, sends none."""
+    product = upstream * local
+    return product if is_finite(product) else np.where(reach == 0.0, 0.0, product)
+
+
+def chosen(upstream: Any, local: Any) -> Any:
+    """What comes from above, where the local derivative of a choice is not zero."""
+    return np.where(local == 0.0, 0.0, upstream)
+
+
+def matmul_where_reached(upstream: Any, other: Any, reach: Any) -> Any:
+    """The product of matrices, to which what no gradient reaches adds nothing."""
     product = np.matmul(upstream, other)
     if is_finite(product):
         return product
-    return reached(upstream[..., None], other[..., None, :, :]).sum(-2)
+    return reached(upstream[..., None], other[..., None, :, :], reach[..., None]).sum(-2)
 
 
-def einsum_where_reached(subscripts: str, upstream: Any, other: Any) -> Any:
+def einsum_where_reached(subscripts: str, upstream: Any, other: Any, reach: Any) -> Any:
     """The same for a sum over letters."""
     product = np.einsum(subscripts, upstream, other)
     if is_finite(product):
@@ -100,7 +101,8 @@ def einsum_where_reached(subscripts: str, upstream: Any, other: Any) -> Any:
     first, second = operands.split(",")
     summed = "".join(sorted(set(first + second) - set(result)))
     whole = result + summed
-    spread = [_along(x, mine, whole) for x, mine in ((upstream, first), (other, second))]
+    factors = (upstream, first), (other, second), (reach, first)
+    spread = [_along(x, mine, whole) for x, mine in factors]
     return reached(*spread).sum(tuple(range(len(result), len(whole))))
 
 
@@ -258,7 +260,7 @@ for _row in TABLE.values():
 newcomers.append(_enter_own)
 for _kernel in (
     join, beside, total, placed, scatter, assembled,
-    masked, reached, masked_where_reached, matmul_where_reached, einsum_where_reached,
+    masked, reached, chosen, matmul_where_reached, einsum_where_reached,
     step, relu, mean, by_operands_of_mean, by_operands_of_prod,
     logsumexp, by_operands_of_logsumexp, by_operands_of_max,
 ):  # fmt: skip
@@ -275,6 +277,7 @@ NAMESPACE.update(
     copyto=np.copyto,
     empty=np.empty,
     ones=lambda *shape: np.ones(shape),
+    ones_like=np.ones_like,
     sum=lambda table: table.sum(1),
     prod=lambda table: table.prod(1),
     max=lambda table: table.max(1),

@@ -134,8 +134,7 @@ class _Known:
         local[read] = np.arange(len(read))
         local[nodes] = np.arange(len(nodes)) + len(read)
         is_wide = graph.counts[nodes].sum() > _WIDE * len(alike)
-        root = graph.roots[0]
-        seen = np.union1d(graph.operands[~reads & is_mine[graph.operands]], root)
+        seen = np.union1d(graph.operands[~reads & is_mine[graph.operands]], graph.roots)
         walk = Walk(
             graph.rows,
             graph.codes[nodes],
@@ -143,7 +142,6 @@ class _Known:
             starts_of(graph.counts[nodes]),
             graph.codes[read] != CONSTANT,
             local[seen[is_mine[seen]]],
-            int(local[root]) if is_mine[root] else None,
         )
         if is_wide:
             walk.groups = [walk.alike(local[each]) for each in alike]

@@ -42,17 +42,6 @@ class Plan:
     fixed: set[Array] = field(default_factory=set)
 
 
-def needed(outputs: Sequence[Array]) -> set[Array]:
-    """The instructions that outputs depend on."""
-    found, left = set[Array](), list(outputs)
-    while left:
-        array = left.pop()
-        if array not in found:
-            found.add(array)
-            left += array.arrays
-    return found
-
-
 def planned(order: Sequence[Array], kept: Sequence[Array]) -> Plan:
     """A plan for instructions in their order; what is kept is not overwritten."""
     plan = Plan(list(order))

@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from glassgrad.engine.compile.ir import Array, is_array, key_of, unshaped
+from glassgrad.engine.compile.ir import Array, is_array, key_of, needed, unshaped
 from glassgrad.engine.compile.lower import Check
-from glassgrad.engine.compile.memory import needed, planned, shape_text, slice_text
+from glassgrad.engine.compile.memory import planned, shape_text, slice_text
 from glassgrad.engine.printers import number_text
 
 _RUN = "    "
 _STATEMENTS = ("join", "broadcast")
 """The kinds that fill an array in statements, and not by a function that gives it."""
+_WALKS = {"walk": "forward", "walk_back": "backward", "walk_reach": "reach"}
+"""The methods of a walk that give an array."""
 
 
 class Line(NamedTuple):
@@ -52,11 +54,15 @@ class Outputs(NamedTuple):
     checks: Sequence[Check]
     gradients: Sequence[Array | None] = (None, None)
 
+    def compared(self) -> list[Array]:
+        """The arrays that are compared."""
+        sides = [side for check in self.checks for side in (check.left, check.right)]
+        return [side for side in sides if is_array(side)]
+
     def arrays(self) -> list[Array]:
         """All arrays that are needed after the last line."""
-        compared = [side for check in self.checks for side in (check.left, check.right)]
-        sides = [side for side in compared if is_array(side)]
-        return [self.result, *sides, *[each for each in self.gradients if each is not None]]
+        gradients = [each for each in self.gradients if each is not None]
+        return [self.result, *self.compared(), *gradients]
 
 
 class NumpySource:
@@ -260,9 +266,8 @@ class NumpySource:
             texts = [f"s_[{slice_text(p)}], {name}" for p, name in zip(array.detail, operands)]
             samples = shape_text(array.shape[1:])[1:-2]
             return f"assembled({array.shape[0]}, {samples}, {', '.join(texts)})"
-        if array.kind in ("walk", "walk_back"):
-            name = self._array("w", array.detail)
-            return f"{name}.{'forward' if array.kind == 'walk' else 'backward'}({listed})"
+        if array.kind in _WALKS:
+            return f"{self._array('w', array.detail)}.{_WALKS[array.kind]}({listed})"
         return f"{array.name or array.kind}({listed})"
 
     def _view(self, array: Array, name: str) -> str:
@@ -292,7 +297,11 @@ class NumpySource:
     # Names and lines.
 
     def _operand(self, operand: Array | float) -> str:
-        return self._names[operand] if isinstance(operand, Array) else number_text(operand)
+        if isinstance(operand, Array):
+            return self._names[operand]
+        return (
+            number_text(operand).replace("-0", "-0.0") if operand == 0.0 else number_text(operand)
+        )
 
     def _name(self, array: Array, name: str = "") -> str:
         """A name for an array: its label, if no other has it."""

@@ -88,9 +88,13 @@ class Program:
         builder, groups, result, checks = lowered(self.layout, self._guards)
         leaves = zip(self.layout.groups[:2], groups)
         wanted = [array if group.kind in self._wanted else None for group, array in leaves]
-        how = {"careful": careful, "is_batched": bool(self._batched)}
         arrays = [array for array in wanted if array is not None]
-        found = iter(gradients(builder, result, arrays, **how) if self._wanted else [])
+        compared = Outputs(result, checks).compared() if careful else None
+        found = iter(
+            gradients(builder, result, arrays, compared=compared, is_batched=bool(self._batched))
+            if self._wanted
+            else []
+        )
         slopes = [None if array is None else next(found) for array in wanted]
         return NumpySource(builder.arrays, Outputs(result, checks, slopes))
 

@@ -102,6 +102,10 @@ class Tracer(Observer):
         self.title, self.inputs = title, inputs
         self._at = None if at is None else dict(at)
         self.is_watched = False
+        self._fault: CompilationError | None = None
+        self._known = 0
+        self._mine: dict[int, Any] = {}
+        self._others: dict[int, Any] = {}
         self.rows: list[Operation] = []
         self.operands: list[tuple[Any, ...]] = []
         self.nodes: list[Any] = []
@@ -112,9 +116,12 @@ class Tracer(Observer):
         context = Context(True, (self,), current().scope)
         watching.append(self)
         try:
-            return call_in(context, function, *args, **named)
+            found = call_in(context, function, *args, **named)
         finally:
             watching.remove(self)
+            if self._fault is not None:  # what other threads raise may be lost there
+                raise self._fault
+        return found
 
     def recorded(self, operation: Operation, operands: tuple[Any, ...], node: Value) -> None:
         """Keep an operation; through a constant result, of `no_grad`, flows no gradient."""
@@ -180,6 +187,34 @@ class Tracer(Observer):
         """
         kind = what.split(maxsplit=1)[0]
         raise CompilationError(f"{self.title} {what} {name(node)}{_place()}{REMEDIES[kind]}")
+
+    def used_elsewhere(self, what: str, node: Any) -> None:
+        """Stop where work on the nodes of this run is given to another thread.
+
+        Raises:
+            CompilationError: the node is one of them, or computed from one.
+        """
+        if self._depends_on_this_run(node):
+            self._fault = CompilationError(
+                f"{self.title} {what} {name(node)}{_place()} in another thread, or in a context of "
+                "its own, where it cannot be recorded: a number would be frozen. Compute it in the "
+                "thread of the call."
+            )
+            raise self._fault
+
+    def _depends_on_this_run(self, node: Any) -> bool:
+        made = [*self.inputs, *self.nodes[self._known :]]
+        self._known += len(made) - len(self.inputs)
+        self._mine.update(zip(map(id, made), made))
+        left = [node]
+        while left:
+            each = left.pop()
+            if id(each) in self._mine:
+                return True
+            if isinstance(each, Value) and id(each) not in self._others:
+                self._others[id(each)] = each
+                left += each._operands
+        return False
 
 
 _POS = TABLE["pos"]

@@ -5,18 +5,20 @@ sent, and sends upstream × local on to its operands, as `backward()` does with 
 computed for what nobody asked for. Next: `memory.py`, where the arrays lie.
 
 Where numbers are infinite or nan, 0 × infinity has to be told apart: what is switched off sends 0,
-what no `where` chose sends nothing. That takes more instructions, so there are two gradients: the
-usual one, and a careful one that is taken where something in the usual one is not finite.
+what no `where` chose sends nothing. Where a gradient arrives is known from the conditions, not from
+its number: a gradient of 0 × infinity is nan. That takes more instructions, so there are two
+gradients: the usual one, and a careful one that is taken where something in the usual one is not
+finite.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.engine.compile.ir import SAMPLES, Array, Builder, is_array
+from glassgrad.engine.compile.ir import SAMPLES, Array, Builder, is_array, needed
 from glassgrad.engine.formula import Formula, as_formula
 from glassgrad.engine.op import TABLE, Operation, Reduction
 from glassgrad.engine.table import relu
@@ -44,7 +46,12 @@ Indices = tuple[int, int, int]
 
 
 def gradients(
-    builder: Builder, result: Array, wanted: Sequence[Array], *, careful: bool, is_batched: bool
+    builder: Builder,
+    result: Array,
+    wanted: Sequence[Array],
+    *,
+    compared: Sequence[Array] | None,
+    is_batched: bool,
 ) -> list[Array]:
     """The gradients of the sum of the results × seed.
 
@@ -52,17 +59,27 @@ def gradients(
         builder: the instructions of the values; those of the gradients are added.
         result: a row with the result of each sample.
         wanted: by which inputs.
-        careful: whether infinities and nan are told apart; see above.
+        compared: what the guards compare, where infinities and nan are told apart; see above.
         is_batched: whether there are samples: the result counts for each, also if all share it.
     """
     builder.half = "backward"
     seed = builder.input("seed", 1, SAMPLES if is_batched else 1)
-    return _Backward(builder, wanted, careful=careful).of(result, seed)
+    reach = None if compared is None else _Reach(builder, wanted).known(result, compared)
+    return _Backward(builder, wanted, reach).of(result, seed)
 
 
 class _Backward:
-    def __init__(self, builder: Builder, wanted: Sequence[Array], *, careful: bool) -> None:
-        self.builder, self.wanted, self.careful = builder, wanted, careful
+    """The gradients of arrays; with `reach`, by array where they arrive, the careful ones."""
+
+    letter, way_back = "d", "walk_back"
+
+    def __init__(
+        self,
+        builder: Builder,
+        wanted: Sequence[Array],
+        reach: Mapping[Array, Array] | None = None,
+    ) -> None:
+        self.builder, self.wanted, self.reach = builder, wanted, reach
         self.forward = [each for each in builder.arrays if each.half == "forward"]
         self.sent: dict[Array, list[Contribution]] = {}
         self.needs: set[Array] = set()
@@ -70,7 +87,6 @@ class _Backward:
             count = len(array.detail[1] if array.kind == "call" else array.operands)
             if array in wanted or any(self._leads(array, place) for place in range(count)):
                 self.needs.add(array)
-        self.may_be_cut = self._below_choices()
 
     def _leads(self, array: Array, place: int) -> bool:
         """Whether a gradient goes to an operand, and is wanted there."""
@@ -80,19 +96,15 @@ class _Backward:
             return False
         return row is None or row.rules[place] is not None
 
-    def _below_choices(self) -> set[Array]:
-        """What a `where` may leave out, so that no gradient reaches some of it."""
-        found = set[Array]()
-        for array in reversed(self.forward):
-            is_choice = array.kind == "walk" or (array.kind == "call" and array.detail[0].selects)
-            if is_choice or array in found:
-                found.update(array.arrays)
-        return found
-
     def of(self, result: Array, seed: Array) -> list[Array]:
         """The gradients of what is wanted."""
+        self._send(result, self.builder.unbroadcast(seed, result.shape))
+        self._go_back()
+        return [self._gradient(array) for array in self.wanted]
+
+    def _go_back(self) -> None:
+        """From the last instruction to the first, send on what each has received."""
         builder = self.builder
-        self._send(result, builder.unbroadcast(seed, result.shape))
         for array in reversed(self.forward):
             if array in self.needs and array in self.sent:
                 builder.group = array.group
@@ -102,7 +114,6 @@ class _Backward:
                 if array.operands:
                     _RULES[array.kind](self, array, upstream)
         builder.group = None
-        return [self._gradient(array) for array in self.wanted]
 
     def _gradient(self, array: Array) -> Array:
         if array in self.sent:
@@ -126,7 +137,7 @@ class _Backward:
         found = self._summed(whole)
         self.sent[array] = [found]
         if array.label and not found.label:
-            found.label = f"d{array.label.lstrip('v')}"
+            found.label = f"{self.letter}{array.label.lstrip('v')}"
         return found
 
     def _summed(self, arrays: Sequence[Array]) -> Array:
@@ -223,30 +234,42 @@ class _Backward:
             return upstream
         if local == -1.0:
             return self._row(TABLE["neg"], upstream)
-        is_masked = row.masks or row.selects
-        if not self.careful or not is_array(local) or not (is_masked or array in self.may_be_cut):
+        reach, is_masked = self._reach_of(array), row.masks or row.selects
+        if reach is None and (self.reach is None or not is_masked):
             return self._row(_MUL, upstream, local)
-        name = "masked_where_reached" if is_masked else "reached"
-        if array not in self.may_be_cut:
-            name = "masked"
-        return self.builder.call(name, upstream, local, row=(_MUL, (upstream, local)))
+        factors: list[Array | float] = [upstream, local]
+        if reach is not None:
+            is_table = array.kind == "reduce"
+            factors.append(self.builder.reshape(reach, upstream.shape) if is_table else reach)
+        name = "masked" if is_masked else "reached"
+        return self.builder.call(name, *factors, row=(_MUL, (upstream, local)))
+
+    def _reach_of(self, array: Array) -> Array | None:
+        """Where the gradient of an array arrives, if that is known, and not everywhere."""
+        return None if self.reach is None else self.reach.get(array)
+
+    def _factor(self, operand: Array) -> Array:
+        """By what the gradient of a product goes to its other operand."""
+        return operand
 
     def matmul(self, array: Array, upstream: Array) -> None:
         """Two more products."""
         left, right = array.arrays
-        builder, cut = self.builder, self.careful and array in self.may_be_cut
+        builder, reach = self.builder, self._reach_of(array)
         if left in self.needs:
-            if cut:
-                found = self._product_where_reached(upstream, builder.transpose(right))
-                self._send(left, found)
+            other = builder.transpose(self._factor(right))
+            if reach is None:
+                self._send_product(left, upstream, other)
             else:
-                self._send_product(left, upstream, builder.transpose(right))
+                self._send(left, self._product_where_reached(upstream, other, reach))
         if right in self.needs:
-            if cut:
-                turned = builder.transpose(upstream), left
-                self._send(right, builder.transpose(self._product_where_reached(*turned)))
+            other = self._factor(left)
+            if reach is None:
+                self._send_product(right, builder.transpose(other), upstream)
             else:
-                self._send_product(right, builder.transpose(left), upstream)
+                turned = map(builder.transpose, (upstream, reach))
+                found = self._product_where_reached(next(turned), other, next(turned))
+                self._send(right, builder.transpose(found))
 
     def _send_product(self, operand: Array, left: Array, right: Array) -> None:
         """A product to be summed with others, or one of many matrices at once."""
@@ -259,28 +282,29 @@ class _Backward:
             return
         self._send(operand, product)
 
-    def _product_where_reached(self, upstream: Array, other: Array) -> Array:
+    def _product_where_reached(self, upstream: Array, other: Array, reach: Array) -> Array:
         found = self.builder.matmul(upstream, other)
         if found.kind != "matmul":
             row = (_MUL, (upstream, other))
-            return self.builder.call("reached", upstream, other, row=row)
-        return self.builder.add("matmul", (upstream, other), found.shape, "matmul_where_reached")
+            return self.builder.call("reached", upstream, other, reach, row=row)
+        operands = (upstream, other, reach)
+        return self.builder.add("matmul", operands, found.shape, "matmul_where_reached")
 
     def einsum(self, array: Array, upstream: Array) -> None:
         """The same sum over other letters, with upstream in the place of an operand."""
         left, right = array.arrays
         first, second, result = array.detail.replace("->", ",").split(",")
-        name = "einsum_where_reached" if self.careful and array in self.may_be_cut else ""
+        reach = self._reach_of(array)
         for operand, mine, other, letters in (
             (left, first, right, second),
             (right, second, left, first),
         ):
             if operand in self.needs:
-                found = self.builder.einsum(f"{result},{letters}->{mine}", upstream, other)
-                if name:
-                    found = self.builder.add(
-                        "einsum", found.operands, found.shape, name, found.detail
-                    )
+                subscripts = f"{result},{letters}->{mine}"
+                found = self.builder.einsum(subscripts, upstream, self._factor(other))
+                if reach is not None:
+                    operands, name = (*found.operands, reach), "einsum_where_reached"
+                    found = self.builder.add("einsum", operands, found.shape, name, subscripts)
                 self._send(operand, found)
 
     def reduce(self, array: Array, upstream: Array) -> None:
@@ -329,11 +353,56 @@ class _Backward:
     def walk(self, array: Array, upstream: Array) -> None:
         """The walk back."""
         (outside,) = array.arrays
-        operands = (outside, array, upstream)
-        found = self.builder.add("walk_back", operands, outside.shape, detail=array.detail)
         if array.has_samples and not outside.has_samples:
             raise AssertionError("a walk has samples only where it reads some")
-        self._send(outside, found)
+        reach = self._reach_of(array)
+        operands = (outside, array, upstream, *([] if reach is None else [reach]))
+        kind = self.way_back
+        self._send(outside, self.builder.add(kind, operands, outside.shape, detail=array.detail))
+
+
+class _Reach(_Backward):
+    """Where gradients arrive: the same way back with local derivatives of 1, and of 0 for what a
+    `where` did not choose. So each number counts the ways from the result, and is 0 without one.
+    """
+
+    letter, way_back = "r", "walk_reach"
+
+    def known(self, result: Array, compared: Sequence[Array]) -> dict[Array, Array]:
+        """The ways to each number of the arrays that they may not all lead to."""
+        self.parted = self._parted(compared)
+        everywhere = self.builder.constant(np.ones((1, 1)))
+        self.sent = {array: [everywhere] for array in needed([result]) - self.parted}
+        self._send(result, everywhere)
+        self._go_back()
+        found = [array for array in self.forward if array in self.parted and array in self.sent]
+        return {each: self.builder.broadcast(self._received(each), each.shape) for each in found}
+
+    def _parted(self, compared: Sequence[Array]) -> set[Array]:
+        """What a `where` may leave out, a rule of None, or a comparison that alone reads it."""
+        found = set(compared)
+        for array in reversed(self.forward):
+            if array.kind == "walk" or self._may_cut(array):
+                found.add(array)
+            if array in found:
+                found.update(array.arrays)
+        return found
+
+    def _may_cut(self, array: Array) -> bool:
+        row = array.detail[0] if array.kind == "call" else None
+        return row is not None and (row.selects or None in row.rules)
+
+    def _send(self, operand: Array, contribution: Contribution) -> None:
+        if operand in self.parted:
+            super()._send(operand, contribution)
+
+    def _times(self, array: Array, row: Operation, upstream: Array, local: Array | float) -> Array:
+        if not row.selects:
+            return upstream
+        return self.builder.call("chosen", upstream, local)
+
+    def _factor(self, operand: Array) -> Array:
+        return self.builder.call("ones_like", operand)
 
 
 _RULES: dict[str, Callable[[_Backward, Array, Array], None]] = {

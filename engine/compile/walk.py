@@ -49,8 +49,6 @@ class Walk:
         starts: where the operands of each scalar begin.
         leads: whether each number that is read from outside is no constant.
         seen: the places of scalars that are read outside.
-        root: the place of the result, whose gradient is given even if it is 0; None if it is
-            elsewhere.
         groups: the scalars that can be computed together, in order; None to go one by one.
     """
 
@@ -60,7 +58,6 @@ class Walk:
     starts: Numbers
     leads: Flags
     seen: Numbers
-    root: int | None
     groups: Sequence[Alike] | None = None
 
     def __post_init__(self) -> None:
@@ -141,30 +138,41 @@ class Walk:
             columns.append(np.asarray(found, float))  # a row of a user may give truth values
         return columns
 
-    def backward(self, outside: Any, values: Any, upstream: Any) -> Any:
+    def backward(self, outside: Any, values: Any, upstream: Any, reach: Any = None) -> Any:
         """The gradients of what is read from outside.
 
         Args:
             outside: as for `forward`.
             values: what `forward` gave.
             upstream: the gradients of the scalars that others have sent.
+            reach: 0 for scalars that no gradient reaches, where infinities and nan are told apart:
+                what is switched off sends 0; what is not reached, since it was not chosen, nothing.
         """
-        width = values.shape[1]
-        numbers = np.concatenate([np.broadcast_to(outside, (self.outside, width)), values])
-        if width == 1:
-            return self._backward(numbers[:, 0], upstream[:, 0])[:, None]
-        return self._backward(numbers, upstream)
-
-    def _backward(self, numbers: Any, upstream: Any) -> Any:
+        numbers = self._numbers(outside, values)
         local = self._local(numbers)
-        gradients = np.zeros_like(numbers)
-        gradients[self.seen] = upstream[self.seen - self.outside]
-        if np.isfinite(local).all():
-            send = self._send_one_by_one if self.groups is None else self._send_by_groups
-            found = send(gradients, local)
-            if np.isfinite(found).all():
-                return found[: self.outside]
-        return self._send_carefully(gradients, local)[: self.outside]
+        gradients = self._of_seen(upstream, numbers)
+        send = self._send_one_by_one if self.groups is None else self._send_by_groups
+        found = send(gradients, local)
+        if reach is not None and not np.isfinite(found).all():
+            found = self._send_carefully(gradients, local, self._reached(reach, local))
+        return found[: self.outside].reshape(self.outside, -1)
+
+    def reach(self, outside: Any, values: Any, reach: Any) -> Any:
+        """1 where a gradient arrives at what is read from outside, else 0; see `backward`."""
+        found = self._reached(reach, self._local(self._numbers(outside, values)))
+        return found[: self.outside].reshape(self.outside, -1).astype(float)
+
+    def _numbers(self, outside: Any, values: Any) -> Any:
+        """What is read from outside, then the scalars; a single sample has no axis."""
+        width = values.shape[1]
+        found = np.concatenate([np.broadcast_to(outside, (self.outside, width)), values])
+        return found[:, 0] if width == 1 else found
+
+    def _of_seen(self, given: Any, numbers: Any) -> Any:
+        """What others have sent to the scalars that they read, at their places; 0 elsewhere."""
+        found = np.zeros_like(numbers)
+        found[self.seen] = given.reshape(-1, *numbers.shape[1:])[self.seen - self.outside]
+        return found
 
     def _local(self, numbers: Any) -> Any:
         """The local derivative by each operand, all scalars of a kind at once."""
@@ -196,26 +204,32 @@ class Walk:
             np.add.at(found, self.operands[alike.edges], sent)
         return found
 
-    def _send_carefully(self, gradients: Any, local: Any) -> Any:
-        """The same where numbers are infinite or nan, and 0 × infinity has to be told apart.
+    def _reached(self, reach: Any, local: Any) -> Any:
+        """Whether a gradient arrives at each number: the choices alone decide."""
+        shape = (self.outside + len(self), *local.shape[1:])
+        found = self._of_seen(reach, np.empty(shape)) != 0.0
+        is_choice = self._is_of("selects")
+        for edge in np.flatnonzero(self.is_wanted)[::-1].tolist():
+            owner = self.owners[edge]
+            is_cut = is_choice[owner - self.outside] & (local[edge] == 0.0)
+            found[self.operands[edge]] |= found[owner] & ~is_cut
+        return found
 
-        What is switched off sends 0; what no gradient reaches, since it was not chosen, nothing.
-        """
-        found, reached = list(gradients), list(gradients != 0.0)
-        if self.root is not None:
-            reached[self.root] = np.ones_like(reached[self.root])
-        selects = np.array([row.selects for row in self.rows], bool)[self.codes]
-        masks = np.array([row.masks for row in self.rows], bool)[self.codes] | selects
-        for edge in range(len(self.operands) - 1, -1, -1):
-            if not self.is_wanted[edge]:
-                continue
-            owner, operand, partial = self.owners[edge], self.operands[edge], local[edge]
-            is_off = masks[owner - self.outside] & (partial == 0.0)
-            is_sent = reached[owner] & ~is_off
-            found[operand] = found[operand] + np.where(is_sent, found[owner] * partial, 0.0)
-            is_cut = selects[owner - self.outside] & (partial == 0.0)
-            reached[operand] = reached[operand] | (reached[owner] & ~is_cut)
-        return np.array(found)
+    def _send_carefully(self, gradients: Any, local: Any, reached: Any) -> Any:
+        """The same where numbers are infinite or nan, and 0 × infinity has to be told apart."""
+        found = gradients.copy()
+        is_masked = self._is_of("selects") | self._is_of("masks")
+        for edge in np.flatnonzero(self.is_wanted)[::-1].tolist():
+            owner, partial = self.owners[edge], local[edge]
+            is_off = is_masked[owner - self.outside] & (partial == 0.0)
+            found[self.operands[edge]] += np.where(
+                reached[owner] & ~is_off, found[owner] * partial, 0.0
+            )
+        return found
+
+    def _is_of(self, property_: str) -> Flags:
+        """Whether the row of each scalar has a property."""
+        return np.array([getattr(row, property_) for row in self.rows], bool)[self.codes]
 
 
 def _listed(numbers: Any) -> list[Any]:

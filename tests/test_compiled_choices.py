@@ -1,0 +1,112 @@
+"""What chooses or switches off, at zeros, ties and infinities: compiled as eagerly, nan included.
+
+A gradient of 0 that arrives is a gradient: 0 × infinity is nan. Where none arrives, as behind what
+a `where` did not choose, nothing is sent. `pytest tests/test_compiled_choices.py --programs 20000`
+tries thousands of programs.
+"""
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from needing import mostly_slow
+from programs import HARD, by_engine, choosing_program
+from replaying import near, value_and_slopes
+
+from glassgrad import Value, compiled, dot, engine, log, maximum, relu, sqrt, where
+from glassgrad.engine.compile import layout
+
+SECTION = "Compiled programs"
+WAYS = ("lines", "walked one by one", "walked by groups")
+
+
+@pytest.fixture(params=WAYS)
+def written(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How programs are computed."""
+    if request.param != "lines":
+        monkeypatch.setattr(layout, "_LONGEST", 0)
+        monkeypatch.setattr(layout, "_NARROW", 1e9)
+        monkeypatch.setattr(layout, "_WIDE", -1 if request.param.endswith("groups") else 1e9)
+    return request.param
+
+
+def agree(eager: Sequence[float], found: Sequence[float]) -> bool:
+    """The same numbers, nan at the same places; sums in another order may leave a rest of 0."""
+    scale = max((abs(x) for x in eager if math.isfinite(x)), default=0.0)
+    pairs = list(zip(eager, found, strict=True))
+    return all(near(a, b, 1e-11) or abs(a - b) <= 1e-13 * max(scale, 1.0) for a, b in pairs)
+
+
+PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
+    "a dead relu below a choice": (lambda x: where(1.0, relu(-sqrt(x)), x), (0.0,)),
+    "a maximum below a choice": (lambda x: where(1.0, maximum(log(x), 1.0), x), (0.0,)),
+    "a product with 0": (lambda x, y: where(y, 0.0 * sqrt(x), x), (0.0, 1.0)),
+    "a dead row of a product": (
+        lambda x, y: where(y, dot([x, relu(-y)], [y, sqrt(x)]), x) * y,
+        (0.0, 1.0),
+    ),
+    "chosen, not chosen": (lambda x, y: where(y, x, log(x)) + where(y, 0.0, sqrt(x)), (0.0, 1.0)),
+    "only compared": (lambda x: x * 2.0 if sqrt(x) < 1.0 else x, (0.0,)),
+    "only detached": (lambda x: sqrt(x).detach() + x * 2.0, (0.0,)),
+    "a choice by a choice": (
+        lambda x, y: where(where(y, sqrt(x), x), log(y) * sqrt(x), x),
+        (0.0, 1.0),
+    ),
+    "minus zero": (lambda x: where(x, x / (-0.0), x * -0.0 + 1.0), (2.0,)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_where_a_gradient_arrives_is_known_from_the_conditions(name: str, written: str) -> None:
+    function, numbers = PROGRAMS[name]
+    xs = [Value(x) for x in numbers]
+    f = compiled(function)
+    f(*[Value(0.5) for _ in xs])  # recorded at another point
+    eager = value_and_slopes(function(*xs), xs)
+    for _ in range(2):
+        found = value_and_slopes(f(*xs), xs)
+        assert agree(eager, found), (eager, found)
+    w = [Value(1.0) for _ in xs]
+    over = compiled(lambda *xs: function(*[a * b for a, b in zip(w, xs)]))
+    many = [np.array([0.5, x, x, 2.0]) for x in numbers]
+    eager = value_and_slopes(engine.sum([over.function(*each) for each in zip(*many)]), w)
+    assert agree(eager, value_and_slopes(over.over(*many, reduction="sum"), w))
+
+
+@pytest.mark.parametrize("batch", mostly_slow(range(8)))
+def test_random_programs_that_choose_agree(
+    batch: int, written: str, figure: Callable[..., None], request: pytest.FixtureRequest
+) -> None:
+    count = math.ceil(request.config.getoption("--programs") / 16)
+    for seed in range(batch * count, (batch + 1) * count):
+        program = choosing_program(seed)
+        xs = [Value(x) for x in program.point]
+        eager = value_and_slopes(program.run(by_engine, xs)[-1], xs)
+        function = compiled(lambda *xs, program=program: program.run(by_engine, xs)[-1])
+        function(*[Value(0.5) for _ in xs])
+        found = value_and_slopes(function(*xs), xs)
+        assert agree(eager, found), (eager, found, program.python())
+    figure(SECTION, f"random programs of choices at infinities, {written}", count)
+
+
+@pytest.mark.parametrize("batch", mostly_slow(range(8)))
+def test_random_programs_that_choose_agree_over_a_batch(
+    batch: int, request: pytest.FixtureRequest
+) -> None:
+    count = math.ceil(request.config.getoption("--programs") / 16)
+    for seed in range(batch * count, (batch + 1) * count):
+        program, generator = choosing_program(seed), random.Random(seed)
+        columns = [[generator.choice((*HARD, x)) for _ in range(6)] for x in program.point]
+        w = [Value(1.0) for _ in columns]
+        function = compiled(
+            lambda *xs, program=program, w=w: program.run(
+                by_engine, [a * b for a, b in zip(w, xs)]
+            )[-1]
+        )
+        results = [function.function(*sample) for sample in zip(*columns)]
+        eager = value_and_slopes(engine.sum(results), w)
+        found = value_and_slopes(function.over(*map(np.array, columns), reduction="sum"), w)
+        assert agree(eager, found), (eager, found, program.python())
