@@ -177,8 +177,11 @@ def test_the_page_of_a_leaf_alone() -> None:
 
 def data_of(steps: Backprop) -> dict:
     """What the script is given."""
-    data = re.search(r'class="gg-data">(.*?)</script>', steps.html(), re.DOTALL)[1]
-    return json.loads(data)
+    return data_in(steps.html())
+
+
+def data_in(page: str) -> dict:
+    return json.loads(re.search(r'class="gg-data">(.*?)</script>', page, re.DOTALL)[1])
 
 
 def record_of(steps: Backprop, index: int) -> dict:
@@ -298,20 +301,19 @@ def long() -> Value:
     return x
 
 
-PACKED = [live, named_as_words, module_neuron, in_python, long]
+PACKED = [*product([live, named_as_words, module_neuron, in_python], [None, 0.1]), (long, 0.1)]
 
 
-@pytest.mark.parametrize("learning_rate", [None, 0.1])
-@pytest.mark.parametrize("build", PACKED, ids=lambda build: build.__name__)
+@pytest.mark.parametrize(("build", "learning_rate"), PACKED)
 def test_packing_the_data_of_a_page_loses_nothing(
     build: Callable[[], Value], learning_rate: float | None
 ) -> None:
     steps = backprop(build(), learning_rate=learning_rate)
-    whole = json.loads(json.dumps(stage.data(steps)))
-    short = json.loads(json.dumps(packed(stage.data(steps))))
+    data, page = stage.data(steps), steps.html()
+    whole, short = (json.loads(json.dumps(each)) for each in (data, packed(data)))
     formula = short.pop("formula")
-    assert data_of(steps) == short
-    assert f'class="gg-math">{formula}</script>' in steps.html()
+    assert data_in(page) == short
+    assert f'class="gg-math">{formula}</script>' in page
     assert len(json.dumps(short)) < 0.9 * len(json.dumps(whole))
     found = unpacked(short)
     assert found["steps"] == whole["steps"]
