@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class _Panel(NamedTuple):
+class _HealthPanel(NamedTuple):
     """A bar for each layer; None where there is none."""
 
     title: str
@@ -37,13 +37,13 @@ def plot_health(layers: Sequence[LayerHealth], verdicts: Sequence[str]) -> Figur
     figure = new_figure(11.0, 1.6 + 0.32 * len(layers))
     names = [layer.name for layer in layers]
     panels = [
-        _Panel("values: standard deviation", [x.activation_std for x in layers]),
-        _Panel(
+        _HealthPanel("values: standard deviation", [x.activation_std for x in layers]),
+        _HealthPanel(
             "units off or flat, share",
             [x.always_still / x.units if x.units else None for x in layers],
             is_share=True,
         ),
-        _Panel(
+        _HealthPanel(
             "gradient at the units, by that of the last layer",
             [x.relative for x in layers],
             is_log=True,
