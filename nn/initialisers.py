@@ -3,7 +3,7 @@
 How large the first weights are decides whether signals and gradients fade, explode or get through
 many layers. An initialiser says so for one neuron, from the number of its inputs (`fan_in`) and
 the number of neurons beside it (`fan_out`). The names are in `INITIALISERS`.
-Next: `modules/layers.py`.
+Next: `dense.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from glassgrad.engine.text import describe, told
 from glassgrad.nn.checks import finite, not_negative, whole
-from glassgrad.nn.seed import Seed, generator
+from glassgrad.nn.noise import Seed, generator
 
 Draw: TypeAlias = Callable[[Any, int, int], float]
 """A number drawn with a `random.Random` for a neuron of some fan-in and fan-out."""

@@ -16,7 +16,7 @@ from outputs import refused, strict_json
 
 from glassgrad import MLP, Module, Neuron, Value, backprop, draw
 from glassgrad.engine.files import sealed
-from glassgrad.nn.saving.files import load
+from glassgrad.nn.saving import load
 
 SECTION = "Hostile input"
 FILES = hostile.corpus("model_files")

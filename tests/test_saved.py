@@ -17,7 +17,7 @@ from outputs import assert_is_sentence, refused, strict_json
 
 from glassgrad import MLP, Layer, Module, Neuron, Value
 from glassgrad.engine.files import sealed
-from glassgrad.nn.saving.files import SCHEMA, load
+from glassgrad.nn.saving import SCHEMA, load
 
 NUMBERS = (0.1, -0.0, 5e-324, 1.7976931348623157e308, 2.0**53 + 2, math.inf, -math.inf, math.nan)
 NAMES = ("b", "a b", "é", "\u202e", "\x1b[31m", 'quote"', "back\\slash", "line\nbreak", "", "[{")

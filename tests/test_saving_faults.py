@@ -23,7 +23,7 @@ from outputs import assert_is_sentence
 
 from glassgrad import MLP, Dropout, Layer, LayerNorm, Module, Neuron, Sequential
 from glassgrad.engine.files import sealed, write_file
-from glassgrad.nn.saving.files import load
+from glassgrad.nn.saving import load
 
 POSIX = pytest.mark.system("POSIX")
 TEMPORARY = ".glassgrad-"
@@ -43,7 +43,7 @@ def bits(model: Module) -> dict[str, str]:
 KILLED = """
 import os, pathlib, random, signal, time, warnings
 from glassgrad import MLP
-from glassgrad.nn.saving.files import load
+from glassgrad.nn.saving import load
 
 warnings.simplefilter("ignore", DeprecationWarning)  # of forks where numpy has threads
 path = pathlib.Path({path!r})

@@ -1,0 +1,489 @@
+"""A module opens a scope on the graph while it runs.
+
+Every node remembers the scope it was made in, so that a drawing can group nodes by neuron and
+layer without knowing what these are. Scopes and contexts are those of `engine/context.py`. They are
+remembered from call to call, since a training step calls thousands of neurons.
+
+How a module shows itself: a line, and below it its parts as a tree.
+
+`Module`: what a neuron, a layer, a network and every class of your own have in common.
+
+A module finds its parameters by looking through its attributes, so there is nothing to register.
+How it finds them is in `parts.py`, what happens when it is called in `module.py`, how it shows
+itself in `module.py`, what it was made with in `parts.py`, and what its files hold in
+`saving.py`.
+
+For a while, a model is being trained or in use.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from itertools import groupby
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, cast
+
+from glassgrad.engine import Value, zero_grad
+from glassgrad.engine.context import Context, Made, Scope, call_in, current, set_context
+from glassgrad.engine.misuse import is_real, real
+from glassgrad.engine.provenance import is_of_library, is_ours, made_by
+from glassgrad.engine.revision import STRUCTURE
+from glassgrad.engine.text import counted, describe, named, some_of, told
+from glassgrad.engine.tree import scalar_of
+from glassgrad.nn.checks import true_or_false
+from glassgrad.nn.parts import Found, Holder, Remembered, path_inside, remembered, walk
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+_MOST_SCOPES = 100
+
+
+class Scoped(Holder):
+    """A callable that runs its `forward` inside a scope; the base of `Module`.
+
+    The scope is named by the path of attributes from the module that calls it, or by the class
+    for the outermost one; its kind is the class. A `__call__` of the user's own runs inside the
+    scope too.
+    """
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if "__call__" in vars(cls):
+            setattr(cls, "__call__", _in_scope(vars(cls)["__call__"]))  # noqa: B010
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Run `forward` inside the scope of this module."""
+        # As `_in_scope` does, without the calls that it costs: a step calls thousands of neurons.
+        around, caller = current(), sys._getframe(1)
+        known, code, instruction, inside = self._memory.last_call
+        same_line = code is caller.f_code and instruction == caller.f_lasti
+        if known is not around or not same_line:
+            inside = self._context_inside(around, caller)
+        try:  # around the change too: Ctrl-C may come right after it
+            set_context(inside)
+            return self.forward(*arguments, **keywords)
+        except TypeError as error:
+            if error.__traceback__ and error.__traceback__.tb_next is None:  # of the call itself
+                self._refuse_numbers_one_by_one(arguments)
+            raise
+        finally:
+            set_context(around)
+
+    def _refuse_numbers_one_by_one(self, arguments: tuple[Any, ...]) -> None:
+        """Where `forward` takes one argument, `model(1, 2)` is meant as `model([1, 2])`."""
+        numbers = [told(x) for x in arguments if isinstance(x, Value) or is_real(x)]
+        if len(numbers) < 2 or len(numbers) < len(arguments) or not _takes_one(self.forward):
+            return
+        listed = ", ".join(numbers) if len(numbers) <= 4 else f"{numbers[0]}, {numbers[1]}, …"
+        raise TypeError(
+            f"{self!r} takes the inputs of one sample together, not one by one: give it a list, "
+            f"[{listed}]."
+        ) from None
+
+    def forward(self, *arguments: Any, **keywords: Any) -> Any:
+        """What the module computes; a class of your own defines it.
+
+        Raises:
+            NotImplementedError: the class does not.
+
+        >>> from glassgrad import Module
+        >>> Module().forward(1.0)
+        Traceback (most recent call last):
+        NotImplementedError: Module defines no forward(self, x): it computes nothing yet.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} defines no forward(self, x): it computes nothing yet."
+        )
+
+    def _context_inside(self, around: Context, caller: FrameType) -> Context:
+        """The context of a call from one line in `around`, remembered for the next call."""
+        inside = around
+        # Its own scope is open already when a `__call__` calls that of the base class.
+        if around.scope is None or around.scope.owner is not self:
+            scope = self._scope_inside(around.scope)
+            inside = around.within(scope, self._line_around(around, caller))
+        self._memory.last_call = around, caller.f_code, caller.f_lasti, inside
+        return inside
+
+    def _line_around(self, around: Context, caller: FrameType) -> Made | None:
+        """The line of the user's that all nodes of a `forward` of ours come from."""
+        forward = inspect.unwrap(type(self).forward)  # it may be compiled
+        if not is_of_library(forward.__code__):
+            return None
+        return made_by(caller, around)
+
+    def _scope_inside(self, parent: Scope | None) -> Scope:
+        """The scope of this module inside another: always the same one."""
+        scopes = self._memory.scopes
+        if parent not in scopes:
+            if len(scopes) >= _MOST_SCOPES:
+                scopes.clear()
+            scopes[parent] = Scope(_name(self, parent), type(self).__name__, parent, self)
+        return scopes[parent]
+
+
+def _in_scope(call: Callable[..., Any]) -> Callable[..., Any]:
+    """A `__call__` of the user's own, run inside the scope of its module."""
+
+    @wraps(call)
+    def scoped(self: Scoped, *arguments: Any, **keywords: Any) -> Any:
+        inside = self._context_inside(current(), sys._getframe(1))
+        return call_in(inside, call, self, *arguments, **keywords)
+
+    return scoped
+
+
+def _takes_one(function: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError:
+        return False
+    return True
+
+
+def _name(module: Holder, scope: Scope | None) -> str:
+    """The path to a module from the innermost module around it that holds it; else its class."""
+    while scope is not None:
+        owner = scope.owner
+        path = path_inside(owner, module) if isinstance(owner, Holder) else None
+        if path is not None:
+            return path
+        scope = scope.parent
+    return type(module).__name__
+
+
+def tree(module: Module) -> str:
+    """A module in a line with its parameter count, its parts below unless it describes itself.
+
+    Equal parts in a row are shown as one.
+
+    >>> from glassgrad import MLP, Module
+    >>> from glassgrad.nn.module import tree
+    >>> class Ensemble(Module):
+    ...     def __init__(self):
+    ...         self.members = [MLP(2, [4, 1]) for _ in range(8)]
+    ...         self.judge = MLP(8, [1], activation="sigmoid")
+    >>> print(tree(Ensemble()))
+    Ensemble(145 parameters)
+    ├─ members.0 … members.7, each: MLP(2 → 4 → 1, tanh, 17 parameters)
+    └─ judge: MLP(8 → 1, sigmoid, 9 parameters)
+    """
+    return "\n".join(_lines(module, set()))
+
+
+def title(module: object) -> str:
+    """A module in one line: the first of those in which it shows itself.
+
+    >>> from glassgrad import Neuron
+    >>> from glassgrad.nn.module import title
+    >>> title(Neuron(2))
+    'Neuron(2, tanh, 3 parameters)'
+    """
+    return repr(module).split("\n", maxsplit=1)[0]
+
+
+def _lines(module: Module, seen: set[int]) -> list[str]:
+    seen.add(id(module))
+    about, size = module.extra_repr(), counted(len(module.parameters()), "parameter")
+    lines = [f"{type(module).__name__}({about}{', ' * bool(about)}{size})"]
+    if about:
+        return lines
+    parts = [(path, part) for path, part in walk(module, deep=False) if isinstance(part, Holder)]
+    trees = [
+        (path, _lines(cast("Module", part), seen)) for path, part in parts if id(part) not in seen
+    ]
+    groups = [(below, list(same)) for below, same in groupby(trees, key=lambda named: named[1])]
+    for i, (below, same) in enumerate(groups):
+        first, last = same[0][0], same[-1][0]
+        title = first if len(same) == 1 else f"{first} … {last}, each"
+        fork, side = ("└─ ", "   ") if i == len(groups) - 1 else ("├─ ", "│  ")
+        lines += [f"{fork}{title}: {below[0]}", *(side + line for line in below[1:])]
+    return lines
+
+
+class Module(Scoped):
+    """A part of a network that holds parameters. Derive from it and define `forward`.
+
+    Parameters are the leaf Values among the attributes, in the order in which they were assigned:
+    directly, in lists, tuples, dicts and arrays, and in other modules. A class that defines
+    `__call__` instead of `forward`, or a `parameters` of its own, works as well.
+
+    Example:
+        >>> from glassgrad import Module, Value
+        >>> class Line(Module):
+        ...     def __init__(self):
+        ...         self.slope, self.shifts = Value(2.0), [Value(1.0)]
+        ...     def forward(self, x):
+        ...         return self.slope * x + self.shifts[0]
+        >>> line = Line()
+        >>> line(3.0).data
+        7.0
+        >>> line.state_dict()
+        {'slope': 2.0, 'shifts.0': 1.0}
+        >>> line
+        Line(2 parameters)
+    """
+
+    _not_parts: tuple[str, ...] = (*Scoped._not_parts, "_built_with")
+    _not_copied: tuple[str, ...] = ("_memory",)
+    """Attributes that no copy takes along; it does remember what the module was built with."""
+    _built_with: Remembered
+    training: bool
+    """Whether the module is being trained: `Dropout` leaves units out only then."""
+
+    def __new__(cls, *arguments: Any, **options: Any) -> Self:
+        """A module that is being trained; an `__init__` of the user's own need not say so."""
+        module = super().__new__(cls)
+        if is_ours(cls):
+            module._built_with = remembered(arguments, options)
+        module.training = True
+        return module
+
+    def train(self, mode: bool = True) -> Self:
+        """Say that the module, with all modules in it, is being trained; or not, as `eval` does.
+
+        Args:
+            mode: whether it is.
+
+        Returns:
+            The module itself.
+
+        Raises:
+            TypeError: the mode is neither True nor False.
+
+        >>> from glassgrad import MLP
+        >>> MLP(2, [1]).train().training
+        True
+        """
+        self.training = mode = true_or_false(mode, "train(mode=...)")
+        for part in Found.below(self).holders:
+            if isinstance(part, Module):
+                part.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Say that the module is in use: nothing in it is left to chance.
+
+        >>> from glassgrad import MLP
+        >>> MLP(2, [1]).eval().training
+        False
+        """
+        return self.train(False)
+
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """Every parameter once, with its name: the path of attributes, as "layers.0.b".
+
+        Raises:
+            ValueError: two parameters have the same name, as {1: v, "1": w} in a dict has.
+
+        >>> from glassgrad import Neuron
+        >>> [name for name, p in Neuron(2).named_parameters()]
+        ['w.0', 'w.1', 'b']
+        """
+        return iter(self._found(named=True).named(self))
+
+    def parameters(self) -> list[Value]:
+        """Every parameter once, in a stable order.
+
+        >>> from glassgrad import MLP
+        >>> len(MLP(3, [4, 4, 1]).parameters())
+        41
+        """
+        if type(self).named_parameters is Module.named_parameters:
+            return self._found().parameters.copy()
+        return [parameter for _, parameter in self.named_parameters()]
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0, since `backward()` adds to it.
+
+        >>> from glassgrad import Neuron
+        >>> n = Neuron(2)
+        >>> n.zero_grad()
+        >>> n.b.grad
+        0.0
+        """
+        zero_grad(self.parameters())
+
+    def _found(self, named: bool = False) -> Found:
+        """The parts below the module, if every parameter has a name of its own."""
+        found = Found.below(self, named)
+        if found.twice is None:
+            return found
+        raise ValueError(
+            f"Two parameters of {type(self).__name__} are named {found.twice!r}. "
+            "Rename a key of the dict that holds them."
+        )
+
+    def state_dict(self) -> dict[str, float]:
+        """The number of every parameter by name: all that training has changed.
+
+        >>> from glassgrad import Neuron
+        >>> sorted(Neuron(2).state_dict())
+        ['b', 'w.0', 'w.1']
+        """
+        return {name: parameter.data for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Give every parameter the number that `state` has under its name.
+
+        Args:
+            state: what `state_dict()` gave, of a module built in the same way.
+
+        Raises:
+            ValueError: names are missing or unknown, or an entry is no real number. The message
+                names them all, and the module stays as it was.
+            TypeError: `state` is no mapping from names to numbers.
+
+        >>> from glassgrad import Neuron
+        >>> n = Neuron(1)
+        >>> n.load_state_dict({"w.0": 2.0, "b": 1.0})
+        >>> n.state_dict()
+        {'w.0': 2.0, 'b': 1.0}
+        """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"A state is a dict from names to numbers, not {describe(state)}.")
+        parameters = dict(self.named_parameters())
+        numbers, complaints = _numbers_of(state)
+        missing = [name for name in parameters if name not in state]
+        unknown = [named(name) for name in state if name not in parameters]
+        faults = {"missing": missing, "unknown": unknown, "not a number": complaints}
+        if any(faults.values()):
+            found = "; ".join(
+                f"{kind}: {some_of(names)}" for kind, names in faults.items() if names
+            )
+            raise ValueError(f"{title(self)} cannot take this state, and is unchanged. {found}.")
+        for name, parameter in parameters.items():
+            parameter.data = numbers[name]
+
+    def save(self, path: str | Path) -> Path:
+        """Write `state_dict()` to a file: JSON in UTF-8, with every number exactly.
+
+        If the module is one of `nn`, the file says how it is built too, so that `glassgrad.load`
+        needs nothing else. An interruption leaves the old file or the new one, never a half.
+
+        Args:
+            path: where; a file that is there is replaced.
+
+        Returns:
+            The path.
+
+        Raises:
+            TypeError: the path is no path.
+            ValueError: two parameters have the same name, or half of a surrogate pair, which
+                UTF-8 cannot say, is in one.
+            OSError: the file cannot be written.
+
+        >>> import tempfile
+        >>> from glassgrad import Neuron
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Neuron(2).save(f"{folder}/neuron.json").name
+        'neuron.json'
+        """
+        from glassgrad.nn import saving
+
+        return saving.save(self, path)
+
+    def load(self, path: str | Path) -> None:
+        """Give every parameter its number from a file that `save` wrote. Runs nothing of it.
+
+        Args:
+            path: the file, of a module built in the same way.
+
+        Raises:
+            ValueError: it is damaged, is no model file, or is one of another shape or with other
+                settings, such as another activation. The message begins with the file's name, and
+                the module stays as it was.
+            TypeError: the path is no path.
+            OSError: the file cannot be read.
+
+        >>> import tempfile
+        >>> from glassgrad import Neuron
+        >>> trained, other = Neuron(2, seed=1), Neuron(2, seed=2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     other.load(trained.save(f"{folder}/neuron.json"))
+        >>> other.state_dict() == trained.state_dict()
+        True
+        """
+        from glassgrad.nn import saving
+
+        saving.fill(self, path)
+
+    def extra_repr(self) -> str:
+        """What the class shows of itself besides the parameter count; "" shows its parts instead.
+
+        >>> from glassgrad import Module
+        >>> Module().extra_repr()
+        ''
+        """
+        return ""
+
+    def __setattr__(self, name: str, thing: Any) -> None:
+        is_new = name not in vars(self) or vars(self)[name] is not thing
+        super().__setattr__(name, thing)
+        if is_new:
+            STRUCTURE.count_up()
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        STRUCTURE.count_up()
+
+    def __repr__(self) -> str:
+        return tree(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The attributes that a copy or a pickle takes along."""
+        return {name: x for name, x in vars(self).items() if name not in self._not_copied}
+
+
+def _numbers_of(state: Mapping[str, Any]) -> tuple[dict[str, float], list[str]]:
+    """The entries as floats, and those that are none."""
+    numbers, complaints = {}, []
+    for name, entry in state.items():
+        try:
+            numbers[name] = real(scalar_of(entry), "A state")
+        except TypeError:
+            complaints.append(f"{named(name)} ({describe(entry)})")
+        except OverflowError:
+            complaints.append(f"{named(name)} (too large for a float)")
+    return numbers, complaints
+
+
+def modules_of(model: Module) -> list[Module]:
+    """The model and all modules in it.
+
+    >>> from glassgrad import Neuron
+    >>> from glassgrad.nn.module import modules_of
+    >>> modules_of(Neuron(1))
+    [Neuron(1, tanh, 2 parameters)]
+    """
+    return [model, *(part for part in Found.below(model).holders if isinstance(part, Module))]
+
+
+@contextmanager
+def training(modules: Sequence[Module], mode: bool) -> Iterator[None]:
+    """Inside the `with` block all these modules are being trained, or in use.
+
+    >>> from glassgrad import MLP
+    >>> from glassgrad.nn.module import modules_of, training
+    >>> model = MLP(1, [1])
+    >>> with training(modules_of(model), False):
+    ...     model.training
+    False
+    >>> model.training
+    True
+    """
+    before = [module.training for module in modules]
+    try:
+        for module in modules:
+            module.training = mode
+        yield
+    finally:
+        for module, was in zip(modules, before):
+            module.training = was
