@@ -1,6 +1,6 @@
 """Neurons, layers and networks, built on the engine, and all that trains them.
 
-    module.py        Module, what all of them have in common; parts.py, how it finds its parameters
+    module.py        Module, what all of them have in common, and `load`; parts.py, what it holds
     dense.py         Neuron, Layer, MLP, Perceptron
     layers.py        other layers: Sequential, Projection, Embedding, norms, Dropout, recurrent ones
     activation.py    activations by name; inputs.py, what a module is called with
@@ -14,7 +14,7 @@
     metrics.py       how good answers are
     health.py        are gradients healthy? probe.py measures, verdicts.py says what it means
     plotting.py      figures of matplotlib
-    saving.py        model files, and `load`; building.py, how a module is built from data
+    saving.py        what a model file holds; building.py, how a module is built from data
     torch.py         to PyTorch and back; sklearn.py, estimators of scikit-learn
     checks.py        what is asked of arguments
 
@@ -86,6 +86,7 @@ from glassgrad.nn.metrics import mean_absolute_error as mean_absolute_error
 from glassgrad.nn.metrics import mean_squared_error as mean_squared_error
 from glassgrad.nn.metrics import r2 as r2
 from glassgrad.nn.module import Module as Module
+from glassgrad.nn.module import load as load
 from glassgrad.nn.noise import Seed as Seed
 from glassgrad.nn.noise import count_noise as count_noise
 from glassgrad.nn.noise import noise_from as noise_from
@@ -97,7 +98,6 @@ from glassgrad.nn.optimisers import AdamW as AdamW
 from glassgrad.nn.optimisers import Optimiser as Optimiser
 from glassgrad.nn.optimisers import RMSprop as RMSprop
 from glassgrad.nn.predict import predict as predict
-from glassgrad.nn.saving import load as load
 from glassgrad.nn.schedules import Schedule as Schedule
 from glassgrad.nn.schedules import constant as constant
 from glassgrad.nn.schedules import cosine as cosine

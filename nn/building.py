@@ -2,31 +2,29 @@
 
     {"class": "MLP", "arguments": {"nin": 2, "nouts": [3, 1], "activation": "relu"}}
 
-A module remembers the arguments it was made with (`parts.py`). Only the classes in
-`CLASSES` are ever made from data, and only once it is known that they have no more parameters than
-there are numbers. Whether a module is still as it was built is in `building.py`. Next: `saving.py`.
-
-Whether two modules are built alike: the same parts and settings, whatever the numbers.
+A module remembers the arguments it was made with (`parts.py`). Only classes that register
+themselves here are ever made from data, and their constructors `reserve` parameters before they
+make them: what would have more of them than a file has numbers is not begun. Next: `saving.py`.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
-from importlib import import_module
-from itertools import pairwise
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from math import isfinite
 from random import Random
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import MethodType
+from typing import Any, TypeVar
 
 from glassgrad.engine.text import clipped, describe
-from glassgrad.nn.parts import LEFT_OUT, PLAIN, Holder
-
-if TYPE_CHECKING:
-    from glassgrad.nn.module import Module
-
+from glassgrad.engine.value import Frozen, Value
+from glassgrad.nn.parts import LEFT_OUT, PLAIN, Found, Holder, kept
 
 Build = dict[str, Any]
+CLASSES: dict[str, type[Holder]] = {}
+"""Every class that is made from data, by its name."""
 _DEEPEST = 40
 """Modules inside modules that a build may have."""
 _LONGEST = 200
@@ -34,65 +32,50 @@ _LONGEST = 200
 _METHODS = ("run",)
 """Those that a part of `Sequential` may be, as `cell.run`."""
 
-
-class Whole(float):
-    """A whole number of a file: one of the parameters is a float, a size is an int again."""
-
-    __slots__ = ()
+K = TypeVar("K", bound=type[Holder])
 
 
-class Row(NamedTuple):
-    """A class that a build may name.
+def buildable(kind: K) -> K:
+    """A class that a file may name: its constructor says to `reserve` how many Values it makes."""
+    CLASSES[kind.__name__] = kind
+    return kind
 
-    Attributes:
-        file: the file of `nn` that it is in.
-        count: how many parameters it makes of its arguments, those of nested modules left out.
+
+class _Limit:
+    def __init__(self, numbers: int) -> None:
+        self.numbers, self.reserved = numbers, 0
+
+
+_LIMIT: ContextVar[_Limit | None] = ContextVar("parameters that a build may have", default=None)
+
+
+def reserve(count: int) -> None:
+    """Say that so many parameters are about to be made.
+
+    Raises:
+        ValueError: they are made for a file, which has fewer numbers.
     """
-
-    file: str
-    count: Callable[..., int]
-
-
-def _method(module: Any, name: Any) -> int:
-    if name not in _METHODS:
-        raise ValueError(f"a method is one of {', '.join(_METHODS)}, not {describe(name)}")
-    if not isinstance(module, Holder) or not callable(getattr(type(module), name, None)):
-        raise ValueError(f"a {type(module).__name__} has no method {name}")
-    return 0
+    limit = _LIMIT.get()
+    if limit is None:
+        return
+    limit.reserved += count
+    if limit.reserved > limit.numbers:
+        raise ValueError(
+            f"it has {limit.numbers:,} numbers, and its model would have {limit.reserved:,} "
+            "parameters or more"
+        )
 
 
-CLASSES = {
-    "Neuron": Row("dense", lambda nin, **_: _size(nin) + 1),
-    "Layer": Row("dense", lambda nin, nout, **_: _dense([nin, nout])),
-    "MLP": Row("dense", lambda nin, nouts, **_: _dense([nin, *nouts])),
-    "Perceptron": Row("dense", lambda nin, **_: _size(nin) + 1),
-    "RecurrentCell": Row(
-        "layers", lambda nin, nhidden, **_: _dense([_size(nin) + _size(nhidden), nhidden])
-    ),
-    "Projection": Row("layers", lambda nin, nout, **_: _size(nin) * _size(nout)),
-    "AttentionHead": Row("layers", lambda nin, size, **_: 3 * _size(nin) * _size(size)),
-    "Embedding": Row("layers", lambda count, size, **_: _size(count) * _size(size)),
-    "LayerNorm": Row("layers", lambda size, **_: 2 * _size(size)),
-    "RMSNorm": Row("layers", lambda size, **_: _size(size)),
-    "Dropout": Row("layers", lambda **_: 0),
-    "Method": Row("layers", _method),
-    "Elementwise": Row("layers", lambda **_: 0),
-    "Sequential": Row("layers", lambda **_: 0),
-}
-"""Every class that is made from data, by its name."""
+@contextmanager
+def _at_most(numbers: int) -> Iterator[None]:
+    token = _LIMIT.set(_Limit(numbers))
+    try:
+        yield
+    finally:
+        _LIMIT.reset(token)
 
 
-def _size(number: Any) -> int:
-    if type(number) is not int or number < 1:
-        raise ValueError(f"a size is a whole number from 1 on, not {describe(number)}")
-    return number
-
-
-def _dense(sizes: Sequence[Any]) -> int:
-    return sum((_size(before) + 1) * _size(after) for before, after in pairwise(sizes))
-
-
-def build_of(module: Module) -> Build | None:
+def build_of(module: Holder) -> Build | None:
     """How a module is built; None if data cannot say it, or if it is not as it was built.
 
     >>> from glassgrad import Layer
@@ -100,45 +83,45 @@ def build_of(module: Module) -> Build | None:
     >>> build_of(Layer(2, 3, activation="relu", seed=1))
     {'class': 'Layer', 'arguments': {'nin': 2, 'nout': 3, 'activation': 'relu'}}
     """
-    names = [name for name, _ in module.named_parameters()]
+    names = _parameter_names(module)
     try:
         build = _described(module, _DEEPEST)
         fresh = made(build, len(names))
     except ValueError:
         return None
-    is_same = [name for name, _ in fresh.named_parameters()] == names
-    return build if is_same and are_alike(module, fresh) else None
+    return build if _parameter_names(fresh) == names and are_alike(module, fresh) else None
+
+
+def _parameter_names(module: Holder) -> list[str]:
+    return [name for name, _ in Found.below(module, named=True).named(module)]
 
 
 def _described(module: Holder, depth: int) -> Build:
-    """The build of a module as it was made.
-
-    Raises:
-        ValueError: its class, or an argument, is none that data can say.
-    """
+    """The build of a module as it was made; a ValueError if data cannot say it."""
     kind = type(module)
-    if depth == 0 or _class_of(kind.__name__) is not kind:
+    if depth == 0 or CLASSES.get(kind.__name__) is not kind:
         raise ValueError
     arguments, options = getattr(module, "_built_with", ((), {}))
     try:
         bound = inspect.signature(kind.__init__).bind(module, *arguments, **options).arguments
     except TypeError:  # what is copied in a way of its own remembers nothing
         raise ValueError from None
-    if bound.get("nouts") is ...:  # of an iterator that is used up
-        bound["nouts"] = tuple(
-            getattr(layer, "nout", ...) for layer in getattr(module, "layers", ())
-        )
-    said = {name: _said(thing, depth) for name, thing in list(bound.items())[1:]}
-    return {"class": kind.__name__, "arguments": _without_left_out(said)}
-
-
-def _without_left_out(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: thing for name, thing in arguments.items() if name not in LEFT_OUT}
+    del bound["self"]
+    said = {
+        # Of an iterator that is used up the module itself may know what it gave.
+        name: _said(kept(getattr(module, name, ...)) if thing is ... else thing, depth)
+        for name, thing in bound.items()
+        if name not in LEFT_OUT
+    }
+    return {"class": kind.__name__, "arguments": said}
 
 
 def _said(thing: Any, depth: int) -> Any:
     if isinstance(thing, Holder):
         return _described(thing, depth - 1)
+    if isinstance(thing, MethodType):
+        arguments = {"module": _said(thing.__self__, depth), "name": thing.__name__}
+        return {"class": "Method", "arguments": arguments}
     if isinstance(thing, tuple):
         return [_said(part, depth) for part in thing]
     if thing is ... or (isinstance(thing, float) and not isfinite(thing)):
@@ -146,12 +129,12 @@ def _said(thing: Any, depth: int) -> Any:
     return thing
 
 
-def made(build: object, parameters: int) -> Module:
+def made(build: object, parameters: int) -> Any:
     """The module that a build describes, with other numbers.
 
     Args:
         build: a part of a JSON file, by any hand.
-        parameters: how many it may have; one that has more is not begun.
+        parameters: how many it may have.
 
     Raises:
         ValueError: it says something else; the message continues a sentence.
@@ -161,56 +144,40 @@ def made(build: object, parameters: int) -> Module:
     LayerNorm(2, 4 parameters)
     >>> made({"class": "LayerNorm", "arguments": {"size": 10**9}}, 4)
     Traceback (most recent call last):
-    ValueError: it has 4 numbers, and LayerNorm would have 2,000,000,000 parameters or more
+    ValueError: it has 4 numbers, and its model would have 2,000,000,000 parameters or more
     """
-    return _Builder(parameters).made(build)
+    with _at_most(parameters):
+        return _made(build)
 
 
-class _Builder:
-    def __init__(self, parameters: int) -> None:
-        self._numbers, self._count = parameters, 0
+def _made(build: object) -> Any:
+    """A module, after those that are among its arguments."""
+    if not isinstance(build, dict) or build.keys() != {"class", "arguments"}:
+        raise ValueError("a module has a class and arguments, and nothing else")
+    title, arguments = build["class"], build["arguments"]
+    if not isinstance(title, str) or title not in CLASSES:
+        raise ValueError(f"nn has no class {_shown(title)} to build")
+    if not isinstance(arguments, dict):
+        raise ValueError(f"the arguments of {title} have no names")
+    known = inspect.signature(CLASSES[title].__init__).parameters
+    for name in arguments:
+        if name not in known or name in ("self", *LEFT_OUT):
+            raise ValueError(f"{title} has no argument {_shown(name)}")
+    given = {name: _argument(thing) for name, thing in arguments.items()}
+    for name, thing in given.items():
+        _check_type(f"{name} of {title}", known[name].annotation, thing)
+    if title == "Method":
+        _check_method(**given)
+    try:
+        return _called(CLASSES[title], known, given)
+    except (TypeError, ValueError, OverflowError) as fault:
+        raise ValueError(clipped(str(fault), _LONGEST).rstrip(".")) from None
 
-    def made(self, build: object) -> Module:
-        """A module, after those that are among its arguments."""
-        if not isinstance(build, dict) or build.keys() != {"class", "arguments"}:
-            raise ValueError("a module has a class and arguments, and nothing else")
-        kind, arguments = _class_of(build["class"]), build["arguments"]
-        if kind is None:
-            raise ValueError(f"nn has no class {_shown(build['class'])} to build")
-        if not isinstance(arguments, dict):
-            raise ValueError(f"the arguments of {kind.__name__} have no names")
-        known = inspect.signature(kind.__init__).parameters
-        for name in arguments:
-            if name not in known or name in ("self", *LEFT_OUT):
-                raise ValueError(f"{kind.__name__} has no argument {_shown(name)}")
-        given = {name: self._argument(thing) for name, thing in arguments.items()}
-        for name, thing in given.items():
-            _check_type(f"{name} of {kind.__name__}", known[name].annotation, thing)
-        try:
-            self._reserve(kind.__name__, given)
-            model: Module = _called(kind, given)
-        except (TypeError, ValueError, OverflowError) as fault:
-            raise ValueError(clipped(str(fault), _LONGEST).rstrip(".")) from None
-        return model
 
-    def _argument(self, thing: object) -> Any:
-        if isinstance(thing, dict):
-            return self.made(thing)
-        if isinstance(thing, list):
-            return [self._argument(part) for part in thing]
-        return int(thing) if isinstance(thing, Whole) else thing
-
-    def _reserve(self, name: str, arguments: Mapping[str, Any]) -> None:
-        """Refuse what would have more parameters than there are numbers."""
-        try:
-            self._count += CLASSES[name].count(**arguments)
-        except TypeError:
-            raise ValueError(f"arguments of {name} are missing, or of a wrong type") from None
-        if self._count > self._numbers:
-            raise ValueError(
-                f"it has {self._numbers:,} numbers, and {name} would have "
-                f"{self._count:,} parameters or more"
-            )
+def _argument(thing: object) -> Any:
+    if isinstance(thing, dict):
+        return _made(thing)
+    return [_argument(part) for part in thing] if isinstance(thing, list) else thing
 
 
 def _check_type(role: str, annotation: str, thing: object) -> None:
@@ -221,42 +188,29 @@ def _check_type(role: str, annotation: str, thing: object) -> None:
         raise ValueError(f"{role} is a number, not {describe(thing)}")
 
 
-def _called(kind: type, arguments: Mapping[str, Any]) -> Any:
+def _check_method(module: Any = None, name: Any = None) -> None:
+    """A file says what is called when the model runs: nothing but what is meant for that."""
+    if name not in _METHODS:
+        raise ValueError(f"a method is one of {', '.join(_METHODS)}, not {describe(name)}")
+    if not isinstance(module, Holder) or not callable(getattr(type(module), name, None)):
+        raise ValueError(f"a {type(module).__name__} has no method {name}")
+
+
+def _called(kind: Any, known: Mapping[str, inspect.Parameter], given: dict[str, Any]) -> Any:
     """An object of a class by the names of its arguments, those after a * too."""
-    known = inspect.signature(kind.__init__).parameters  # type: ignore[misc]
-    given = dict(arguments)
     row: list[Any] = []
     for name, parameter in known.items():
         if parameter.kind is parameter.VAR_POSITIONAL:
-            parts = given.pop(name, [])
-            if not isinstance(parts, list):
+            row = given.pop(name, [])
+            if not isinstance(row, list):
                 raise ValueError(f"{name} of {kind.__name__} is a list")
-            row = parts
     if "init" in known:  # it draws numbers, which the file has; the global generator is left alone
         given["seed"] = Random(0)
     return kind(*row, **given)
 
 
-def _class_of(name: object) -> type[Module] | None:
-    if not isinstance(name, str) or name not in CLASSES:
-        return None
-    found: type[Module] = getattr(import_module(f"glassgrad.nn.{CLASSES[name].file}"), name)
-    return found
-
-
 def _shown(thing: object) -> str:
     return clipped(repr(thing)) if isinstance(thing, str) else describe(thing)
-
-
-def compute_alike(module: Holder, fresh: Holder) -> bool:
-    """Whether two modules compute the same if they have the same numbers; rates of chance may vary.
-
-    >>> from glassgrad import MLP
-    >>> from glassgrad.nn.building import compute_alike
-    >>> compute_alike(MLP(2, [1]), MLP(2, [1])), compute_alike(MLP(2, [1]), MLP(3, [1]))
-    (True, False)
-    """
-    return are_alike(module, fresh, {"rate"})
 
 
 def are_alike(module: Holder, fresh: Holder, leaving_out: Collection[str] = ()) -> bool:
@@ -266,18 +220,13 @@ def are_alike(module: Holder, fresh: Holder, leaving_out: Collection[str] = ()) 
         module: the one, which may keep notes of the user's own too.
         fresh: the other, as it was made.
         leaving_out: names of attributes that may differ.
-
-    >>> from glassgrad import Dropout
-    >>> from glassgrad.nn.building import are_alike
-    >>> are_alike(Dropout(0.5), Dropout(0.25)), are_alike(Dropout(0.5), Dropout(0.25), {"rate"})
-    (False, True)
     """
     left: list[tuple[Any, Any]] = [(module, fresh)]
     while left:
         one, other = left.pop()
         if isinstance(one, Random) or isinstance(other, Random):
             continue  # where chance comes from belongs to no build
-        if type(one) is not type(other):
+        if _kind(one) is not _kind(other):
             return False
         if isinstance(one, Holder):
             mine, theirs = _settings(one), _settings(other)
@@ -289,10 +238,14 @@ def are_alike(module: Holder, fresh: Holder, leaving_out: Collection[str] = ()) 
             if len(one) != len(other):
                 return False
             left += zip(one, other)
-        elif type(one) in PLAIN or callable(one):
-            if one != other:
-                return False
+        elif (type(one) in PLAIN or callable(one)) and one != other:
+            return False
     return True
+
+
+def _kind(thing: Any) -> type:
+    """The type; that of a parameter whether it is frozen or not."""
+    return Value if isinstance(thing, Frozen) else type(thing)
 
 
 def _settings(module: Holder) -> dict[str, Any]:

@@ -4,11 +4,16 @@ A neuron knows nothing of the network around it: it takes numbers, weighs and ad
 the sum with its activation. A layer is a list of neurons on the same inputs, an MLP a list of
 layers, each on the outputs of the one before. The names (`w`, `b`, `neurons`, `layers`) and
 defaults are those of Andrej Karpathy's lecture "The spelled-out intro to neural networks and
-backpropagation: building micrograd". What all of them share is in `module.py`.
+backpropagation: building micrograd". The perceptron is the machine that learned before
+backpropagation did (Rosenblatt 1958), from mistakes, with a rule of its own.
 
-The perceptron, the machine that learned before backpropagation did (Rosenblatt 1958).
+What modules are made with and called with is the same throughout `nn`. Raise, all of them:
 
-It says yes or no, and learns from mistakes with a rule of its own, since its gradient is of no use.
+    ValueError: a size is below 1; there is no activation or initialiser of that name; or, when it
+        is called, a sample has another number of inputs.
+    TypeError: an argument is of a wrong type, or an input is neither a Value nor a real number.
+
+What all modules share is in `module.py`. Next: `layers.py`.
 """
 
 from __future__ import annotations
@@ -17,11 +22,12 @@ from collections.abc import Iterable
 from math import isfinite, isnan
 from typing import TYPE_CHECKING, Any
 
-from glassgrad.engine import Value, assign, data_vector, dot, no_grad
+from glassgrad.engine import Value, assign, dot, no_grad
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import describe, function_name, told
 from glassgrad.engine.tree import is_sequence, listed
 from glassgrad.nn.activation import Activation, activation_function
+from glassgrad.nn.building import buildable, reserve
 from glassgrad.nn.checks import explained, positive, whole
 from glassgrad.nn.initialisers import Init, initialiser
 from glassgrad.nn.inputs import Converted, Inputs, converted
@@ -29,6 +35,7 @@ from glassgrad.nn.module import Module
 from glassgrad.nn.noise import Seed, generator
 
 
+@buildable
 class Neuron(Module):
     """activation(w · x + b): a weighted sum of the inputs plus a bias, bent by an activation.
 
@@ -47,11 +54,6 @@ class Neuron(Module):
         w: the weights, a list of Values labelled "w0", "w1", ...
         b: the bias, a Value labelled "b".
         activation: the function applied to the weighted sum.
-
-    Raises:
-        ValueError: `nin` or `fan_out` is below 1, or there is no activation or initialiser of
-            that name.
-        TypeError: an argument is of a wrong type.
 
     Example:
         >>> from glassgrad import Neuron
@@ -73,6 +75,7 @@ class Neuron(Module):
         fan_out: int = 1,
     ) -> None:
         nin, fan_out = whole(nin, "Neuron(nin=...)"), whole(fan_out, "Neuron(fan_out=...)")
+        reserve(nin + 1)
         weights, bias = initialiser(init).draw(nin, fan_out, seed)
         self.w = [Value(weight, label=f"w{i}") for i, weight in enumerate(weights)]
         self.b = Value(bias, label="b")
@@ -88,31 +91,15 @@ class Neuron(Module):
         def __call__(self, x: Inputs) -> Value: ...
 
     def forward(self, x: Inputs) -> Value:
-        """The output for one sample. Call the neuron itself, `n(x)`, which opens its scope.
-
-        Raises:
-            ValueError: `x` has another number of inputs than the neuron.
-            TypeError: an input is neither a Value nor a real number.
-
-        >>> from glassgrad import Neuron
-        >>> n = Neuron(1, activation="linear")
-        >>> n.w[0].data, n.b.data = 2.0, 1.0
-        >>> n.forward([3.0]).data
-        7.0
-        """
+        """The output for one sample. Call the neuron itself, `n(x)`, which opens its scope."""
         weighted_sum: Value = dot(self.w, converted(self, len(self.w), x)) + self.b
         return self.activation(weighted_sum)
 
     def extra_repr(self) -> str:
-        """The number of inputs and the activation: "2, tanh".
-
-        >>> from glassgrad import Neuron
-        >>> Neuron(2).extra_repr()
-        '2, tanh'
-        """
         return f"{self.nin}, {function_name(self.activation)}"
 
 
+@buildable
 class Layer(Module):
     """Neurons side by side, each on all the inputs.
 
@@ -125,10 +112,6 @@ class Layer(Module):
 
     Attributes:
         neurons: the list of neurons.
-
-    Raises:
-        ValueError: a size is below 1, or there is no activation or initialiser of that name.
-        TypeError: an argument is of a wrong type.
 
     Example:
         >>> from glassgrad import Layer
@@ -167,30 +150,16 @@ class Layer(Module):
         return len(self.neurons)
 
     def forward(self, x: Inputs) -> Any:
-        """The outputs for one sample: a list of Values, or the Value itself if there is but one.
-
-        Raises:
-            ValueError: `x` has another number of inputs than the layer.
-            TypeError: an input is neither a Value nor a real number.
-
-        >>> from glassgrad import Layer
-        >>> Layer(2, 1, activation="relu").forward([0.0, 0.0]).operation
-        <operation relu>
-        """
+        """The outputs for one sample: a list of Values, or the Value itself if there is but one."""
         inputs = converted(self, self.nin, x)
         outputs = [neuron(inputs) for neuron in self.neurons]
         return outputs[0] if len(outputs) == 1 else outputs
 
     def extra_repr(self) -> str:
-        """The sizes and the activation: "2 → 3, tanh".
-
-        >>> from glassgrad import Layer
-        >>> Layer(2, 3).extra_repr()
-        '2 → 3, tanh'
-        """
         return f"{self.nin} → {self.nout}, {function_name(self.neurons[0].activation)}"
 
 
+@buildable
 class MLP(Module):
     """A multi-layer perceptron: layers in a row, the outputs of one being the inputs of the next.
 
@@ -205,11 +174,6 @@ class MLP(Module):
 
     Attributes:
         layers: the list of layers.
-
-    Raises:
-        ValueError: a size is below 1, there is no layer, or no activation or initialiser of that
-            name.
-        TypeError: an argument is of a wrong type.
 
     Example:
         >>> from glassgrad import MLP
@@ -257,35 +221,26 @@ class MLP(Module):
         """The number of inputs."""
         return self.layers[0].nin
 
+    @property
+    def nouts(self) -> tuple[int, ...]:
+        """The number of neurons of each layer."""
+        return tuple([layer.nout for layer in self.layers])
+
     def forward(self, x: Inputs) -> Any:
-        """The outputs for one sample: a list of Values, or the Value itself if there is but one.
-
-        Raises:
-            ValueError: `x` has another number of inputs than the MLP.
-            TypeError: an input is neither a Value nor a real number.
-
-        >>> from glassgrad import MLP
-        >>> len(MLP(3, [4, 2]).forward([1.0, 2.0, 3.0]))
-        2
-        """
+        """The outputs for one sample: a list of Values, or the Value itself if there is but one."""
         x = converted(self, self.nin, x)
         for layer in self.layers:
             x = layer(x)
         return x
 
     def extra_repr(self) -> str:
-        """The sizes and the activations: "3 → 4 → 4 → 1, tanh".
-
-        >>> from glassgrad import MLP
-        >>> MLP(2, [16, 1], activation="relu", output_activation="linear").extra_repr()
-        '2 → 16 → 1, relu, linear output'
-        """
-        sizes = " → ".join(str(size) for size in (self.nin, *(x.nout for x in self.layers)))
+        sizes = " → ".join(map(str, (self.nin, *self.nouts)))
         names = [function_name(layer.neurons[0].activation) for layer in self.layers]
         output = "" if names[-1] == names[0] else f", {names[-1]} output"
         return f"{sizes}, {names[0]}{output}"
 
 
+@buildable
 class Perceptron(Neuron):
     """step(w·x + b): a neuron that answers 1 or 0.
 
@@ -300,10 +255,6 @@ class Perceptron(Neuron):
         nin: the number of inputs.
         seed: see `Neuron`.
         init: see `Neuron`; "zeros" is harmless here.
-
-    Raises:
-        ValueError: `nin` is below 1, or there is no initialiser of that name.
-        TypeError: an argument is of a wrong type.
 
     Example:
         >>> from glassgrad import Perceptron
@@ -331,9 +282,8 @@ class Perceptron(Neuron):
             The mistake target - output: 0, and nothing has moved; else 1 or -1.
 
         Raises:
-            ValueError: `x` has another number of inputs, an input is nan or infinite, the target
-                is not 0 or 1, the rate is not positive, or a weight is not finite.
-            TypeError: an input, the target or the rate is no number.
+            ValueError: an input or a weight is nan or infinite, the target is not 0 or 1, or the
+                rate is not positive.
 
         >>> from glassgrad import Perceptron
         >>> yes = Perceptron(1, init="zeros")
@@ -403,10 +353,9 @@ class Perceptron(Neuron):
                 "Scale the samples down."
             )
         if error:
-            parameters = self.parameters()
-            inputs = [v.data for v in x] + [1.0]
-            moves = [rate * error * number for number in inputs]
-            assign(parameters, data_vector(parameters) + moves)
+            pairs = zip([*self.w, self.b], [*(v.data for v in x), 1.0])
+            moves = {p: p.data + rate * error * number for p, number in pairs if not p.is_frozen}
+            assign([*moves], [*moves.values()])
         return error
 
     def _check_weights(self) -> None:
@@ -424,12 +373,6 @@ class Perceptron(Neuron):
         return inputs
 
     def extra_repr(self) -> str:
-        """The number of inputs.
-
-        >>> from glassgrad import Perceptron
-        >>> Perceptron(2).extra_repr()
-        '2'
-        """
         return f"{self.nin}"
 
 

@@ -11,7 +11,7 @@ from glassgrad.engine import Value, as_value
 from glassgrad.engine.misuse import is_real
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import is_sequence, listed, scalar_of, scalars_of
-from glassgrad.nn.module import title
+from glassgrad.nn.parts import title
 
 Inputs: TypeAlias = Any
 """One sample: a list, tuple or numpy row of Values and real numbers; a lone one for one input."""

@@ -1,27 +1,15 @@
-"""Parts in a row: each takes what the one before it gives. An MLP is such a row of layers.
+"""Layers other than the dense ones, and parts in a row.
 
-A matrix of parameters: the table of an `Embedding`, or the weights of a `Projection`.
+    Sequential      modules, methods, functions and activations, each on what the one before gives
+    Projection      a matrix of weights and no more
+    Embedding       a row of numbers to learn for each of a number of things, such as letters
+    LayerNorm       the numbers of one sample, scaled to a usual size, so that signals neither fade
+    RMSNorm             nor explode; each has a gain of its own to learn, so that nothing is lost
+    Dropout         leaves numbers out by chance (`noise.py`), so that none is relied on
+    RecurrentCell   a layer that sees its own last outputs, and so remembers a sequence
+    AttentionHead   each place of a sequence looks at others, and takes what it looks for
 
-A projection: a layer without biases and activation, which is a matrix and no more.
-
-An embedding: a row of numbers to learn for each of a number of things, such as letters.
-
-How a row is chosen by a number that is not known yet is in `nn/checks.py`.
-
-Norms: the numbers of one sample, scaled to a usual size before the next layer takes them.
-
-Signals then neither fade nor explode on their way through many layers. Each number has a gain of
-its own that is learned, so that nothing is lost that the network needs.
-
-Dropout: while a network is trained, numbers are left out by chance, so that none is relied on.
-
-Where the chance comes from is in `noise.py`.
-
-A recurrent cell: a layer that sees its own last outputs, and so remembers a sequence.
-
-An attention head: each place of a sequence looks at others, and takes what it looks for.
-
-The heart of a transformer, for one head: queries, keys and values (Vaswani et al. 2017).
+What they raise is what the modules of `dense.py` raise.
 """
 
 from __future__ import annotations
@@ -35,6 +23,7 @@ from glassgrad.engine import Operation, Value, as_value, dot, mean, softmax, ste
 from glassgrad.engine.text import counted, describe, function_name, told
 from glassgrad.engine.tree import is_sequence, leaves_of, like, listed, scalar_of
 from glassgrad.nn.activation import ACTIVATIONS, Activation, activation_function
+from glassgrad.nn.building import buildable, reserve
 from glassgrad.nn.checks import (
     below_one,
     misses,
@@ -52,15 +41,12 @@ from glassgrad.nn.noise import Seed, draw, generator
 from glassgrad.nn.parts import parameters_read_by
 
 
+@buildable
 class Elementwise(Module):
     """An activation as a part of its own: it bends every number it is given.
 
     Args:
         activation: a name from `ACTIVATIONS`, or a function of a Value.
-
-    Raises:
-        ValueError: there is no activation of that name.
-        TypeError: the activation is neither a name nor a function.
 
     Example:
         >>> from glassgrad.nn.layers import Elementwise
@@ -72,28 +58,15 @@ class Elementwise(Module):
         self.activation = activation_function(activation)
 
     def forward(self, x: Any) -> Any:
-        """The activation of a number, or of each number in nested lists.
-
-        Raises:
-            TypeError: an input is neither a Value nor a real number.
-
-        >>> from glassgrad.nn.layers import Elementwise
-        >>> Elementwise("relu").forward(-2.0).data
-        0.0
-        """
+        """The activation of a number, or of each number in nested lists."""
         numbers = [as_value(v, type(self).__name__) for v in leaves_of(x)]
         return like(x, iter([self.activation(v) for v in numbers]))
 
     def extra_repr(self) -> str:
-        """The name of the activation.
-
-        >>> from glassgrad.nn.layers import Elementwise
-        >>> Elementwise("relu").extra_repr()
-        'relu'
-        """
         return function_name(self.activation)
 
 
+@buildable
 class Method(Module):
     """Another method of a module as a part, so that the module's parameters are found.
 
@@ -112,23 +85,10 @@ class Method(Module):
         self.module, self.name = module, name
 
     def forward(self, x: Any) -> Any:
-        """What the method gives.
-
-        >>> from glassgrad import Neuron
-        >>> from glassgrad.nn.layers import Method
-        >>> Method(Neuron(1, init="zeros"), "forward").forward([3.0]).data
-        0.0
-        """
+        """What the method gives."""
         return getattr(self.module, self.name)(x)
 
     def extra_repr(self) -> str:
-        """The module and the name of its method.
-
-        >>> from glassgrad import RecurrentCell
-        >>> from glassgrad.nn.layers import Method
-        >>> Method(RecurrentCell(1, 3), "run").extra_repr()
-        'RecurrentCell(1 → 3).run'
-        """
         return f"{_in_short(self.module)}.{self.name}"
 
 
@@ -136,6 +96,7 @@ Part: TypeAlias = Module | Callable[[Any], Any] | str
 """A module, a function of what the part before gives, or the name of an activation."""
 
 
+@buildable
 class Sequential(Module):
     """Parts in a row, each on what the one before it gives.
 
@@ -178,12 +139,7 @@ class Sequential(Module):
                 )
 
     def forward(self, x: Any) -> Any:
-        """What the last part gives.
-
-        >>> from glassgrad import Sequential
-        >>> Sequential("relu").forward(3.0).data
-        3.0
-        """
+        """What the last part gives."""
         for part in self.parts:
             x = part(x)
         return x
@@ -206,12 +162,6 @@ class Sequential(Module):
         return self.parts[place]
 
     def extra_repr(self) -> str:
-        """The parts in a row.
-
-        >>> from glassgrad import Sequential
-        >>> Sequential("relu", "exp").extra_repr()
-        'relu → exp'
-        """
         return " → ".join(map(_in_short, self.parts))
 
 
@@ -248,21 +198,9 @@ def _in_short(part: Any) -> str:
 def matrix(rows: int, columns: int, letter: str, seed: Seed, init: Init) -> list[list[Value]]:
     """Rows of Values, drawn one after the other, each as the weights of a neuron are.
 
-    Args:
-        rows: how many rows there are, the fan-out.
-        columns: how many numbers each has, the fan-in.
-        letter: what their labels begin with.
-        seed: see `Neuron`.
-        init: see `Neuron`; the bias that it draws for each row is left out.
-
-    Raises:
-        ValueError: there is no initialiser of that name.
-        TypeError: the seed or the initialiser is of a wrong type.
-
-    >>> from glassgrad.nn.layers import matrix
-    >>> [[v.label for v in row] for row in matrix(2, 3, "w", 0, "torch")]
-    [['w0_0', 'w0_1', 'w0_2'], ['w1_0', 'w1_1', 'w1_2']]
+    Rows are the fan-out, columns the fan-in; the bias that is drawn for each row is left out.
     """
+    reserve(rows * columns)
     source, numbers = generator(seed), initialiser(init)
     drawn = [numbers.draw(columns, rows, source)[0] for _ in range(rows)]
     return [
@@ -271,6 +209,7 @@ def matrix(rows: int, columns: int, letter: str, seed: Seed, init: Init) -> list
     ]
 
 
+@buildable
 class Projection(Module):
     """W·x: a matrix of weights, without a bias.
 
@@ -283,10 +222,6 @@ class Projection(Module):
     Attributes:
         w: the rows of the matrix, `nout` lists of `nin` Values.
 
-    Raises:
-        ValueError: a size is below 1, or there is no initialiser of that name.
-        TypeError: an argument is of a wrong type.
-
     Example:
         >>> from glassgrad import Projection
         >>> len(Projection(3, 2)([1.0, 2.0, 3.0]))
@@ -298,29 +233,15 @@ class Projection(Module):
         self.w = matrix(nout, nin, "w", seed, init)
 
     def forward(self, x: Inputs) -> list[Value]:
-        """The outputs for one vector, a list of Values.
-
-        Raises:
-            ValueError: `x` has another number of inputs than the matrix.
-            TypeError: an input is neither a Value nor a real number.
-
-        >>> from glassgrad import Projection
-        >>> Projection(1, 1, init="zeros").forward([3.0])[0].data
-        0.0
-        """
+        """The outputs for one vector, a list of Values."""
         inputs = converted(self, len(self.w[0]), x)
         return [dot(row, inputs) for row in self.w]
 
     def extra_repr(self) -> str:
-        """The sizes: "3 → 2".
-
-        >>> from glassgrad import Projection
-        >>> Projection(3, 2).extra_repr()
-        '3 → 2'
-        """
         return f"{len(self.w[0])} → {len(self.w)}"
 
 
+@buildable
 class Embedding(Module):
     """A table with a row for each token; a token is a whole number from 0 on.
 
@@ -339,10 +260,6 @@ class Embedding(Module):
 
     Attributes:
         rows: the table, a list of `count` lists of `size` Values.
-
-    Raises:
-        ValueError: a size is below 1, or there is no initialiser of that name.
-        TypeError: an argument is of a wrong type.
 
     Example:
         >>> from glassgrad import Embedding
@@ -375,11 +292,6 @@ class Embedding(Module):
         Raises:
             IndexError: a token is not one of 0 … count - 1; negative ones are no places here.
             TypeError: a token is no number, or a bool.
-
-        >>> from glassgrad import Embedding
-        >>> Embedding(26, 3).forward(26)
-        Traceback (most recent call last):
-        IndexError: Embedding(26 × 3) takes a token from 0 to 25, not 26.
         """
         token = scalar_of(token)
         if is_sequence(token):
@@ -396,15 +308,10 @@ class Embedding(Module):
         return [dot(weights, column) for column in zip(*self.rows)]
 
     def extra_repr(self) -> str:
-        """The size of the table: "26 × 3".
-
-        >>> from glassgrad import Embedding
-        >>> Embedding(26, 3).extra_repr()
-        '26 × 3'
-        """
         return f"{len(self.rows)} × {self.size}"
 
 
+@buildable
 class LayerNorm(Module):
     """gain · (x - mean) / sqrt(variance + eps) + bias, with the mean and variance of one sample.
 
@@ -418,10 +325,6 @@ class LayerNorm(Module):
         gain: a factor for each number, a list of Values that begin as 1.
         bias: a summand for each number, a list of Values that begin as 0.
 
-    Raises:
-        ValueError: the size is below 1, or `eps` is negative or not finite.
-        TypeError: an argument is of a wrong type.
-
     Example:
         >>> from glassgrad import LayerNorm
         >>> [v.data for v in LayerNorm(2, eps=0.0)([3.0, 7.0])]
@@ -431,20 +334,12 @@ class LayerNorm(Module):
     def __init__(self, size: int, eps: float = 1e-5) -> None:
         size = whole(size, "LayerNorm(size=...)")
         self.eps = not_negative(eps, "LayerNorm(eps=...)")
+        reserve(2 * size)
         self.gain = [Value(1.0, label=f"gain{i}") for i in range(size)]
         self.bias = [Value(0.0, label=f"bias{i}") for i in range(size)]
 
     def forward(self, x: Inputs) -> list[Value]:
-        """The normalised sample, a list of Values.
-
-        Raises:
-            ValueError: `x` has another number of inputs than the norm.
-            TypeError: an input is neither a Value nor a real number.
-
-        >>> from glassgrad import LayerNorm
-        >>> [v.data for v in LayerNorm(2).forward([5.0, 5.0])]
-        [0.0, 0.0]
-        """
+        """The normalised sample, a list of Values."""
         inputs = converted(self, len(self.gain), x)
         middle = mean(inputs)
         centred = [v - middle for v in inputs]
@@ -452,15 +347,10 @@ class LayerNorm(Module):
         return [g * (v / root) + b for g, v, b in zip(self.gain, centred, self.bias)]
 
     def extra_repr(self) -> str:
-        """The size.
-
-        >>> from glassgrad import LayerNorm
-        >>> LayerNorm(4).extra_repr()
-        '4'
-        """
         return f"{len(self.gain)}"
 
 
+@buildable
 class RMSNorm(Module):
     """gain · x / sqrt(mean of x² + eps): like `LayerNorm`, without a mean and a bias to learn.
 
@@ -473,10 +363,6 @@ class RMSNorm(Module):
     Attributes:
         gain: a factor for each number, a list of Values that begin as 1.
 
-    Raises:
-        ValueError: the size is below 1, or `eps` is negative or not finite.
-        TypeError: an argument is of a wrong type.
-
     Example:
         >>> from glassgrad import RMSNorm
         >>> [v.data for v in RMSNorm(2, eps=0.0)([5.0, -5.0])]
@@ -486,33 +372,20 @@ class RMSNorm(Module):
     def __init__(self, size: int, eps: float = 1e-6) -> None:
         size = whole(size, "RMSNorm(size=...)")
         self.eps = not_negative(eps, "RMSNorm(eps=...)")
+        reserve(size)
         self.gain = [Value(1.0, label=f"gain{i}") for i in range(size)]
 
     def forward(self, x: Inputs) -> list[Value]:
-        """The normalised sample, a list of Values.
-
-        Raises:
-            ValueError: `x` has another number of inputs than the norm.
-            TypeError: an input is neither a Value nor a real number.
-
-        >>> from glassgrad import RMSNorm
-        >>> [v.data for v in RMSNorm(2).forward([0.0, 0.0])]
-        [0.0, 0.0]
-        """
+        """The normalised sample, a list of Values."""
         inputs = converted(self, len(self.gain), x)
         root = (dot(inputs, inputs) / len(inputs) + self.eps).sqrt()
         return [g * (v / root) for g, v in zip(self.gain, inputs)]
 
     def extra_repr(self) -> str:
-        """The size.
-
-        >>> from glassgrad import RMSNorm
-        >>> RMSNorm(4).extra_repr()
-        '4'
-        """
         return f"{len(self.gain)}"
 
 
+@buildable
 class Dropout(Module):
     """Leaves each number out with some probability while it is trained; in use, gives all.
 
@@ -552,10 +425,6 @@ class Dropout(Module):
             TypeError: an input is neither a Value nor a real number.
             CompilationError: it is trained inside a compiled function that gives it no numbers;
                 see `glassgrad.nn.noise`.
-
-        >>> from glassgrad import Dropout
-        >>> Dropout(0.0).forward(3.0).data
-        3.0
         """
         numbers = [as_value(v, type(self).__name__) for v in leaves_of(x)]
         if self.training and self.rate > 0.0:
@@ -566,15 +435,10 @@ class Dropout(Module):
         return like(x, iter(numbers))
 
     def extra_repr(self) -> str:
-        """The rate.
-
-        >>> from glassgrad import Dropout
-        >>> Dropout(0.5).extra_repr()
-        '0.5'
-        """
         return f"{self.rate:g}"
 
 
+@buildable
 class RecurrentCell(Module):
     """tanh(W·x + U·h + b): the next state from an input x and the last state h (Elman 1990).
 
@@ -589,10 +453,6 @@ class RecurrentCell(Module):
 
     Attributes:
         layer: the layer of `nhidden` neurons.
-
-    Raises:
-        ValueError: a size is below 1, or there is no initialiser of that name.
-        TypeError: an argument is of a wrong type.
 
     Example:
         >>> from glassgrad import RecurrentCell
@@ -612,22 +472,12 @@ class RecurrentCell(Module):
 
     @property
     def nin(self) -> int:
-        """The number of inputs.
-
-        >>> from glassgrad import RecurrentCell
-        >>> RecurrentCell(2, 3).nin
-        2
-        """
+        """The number of inputs."""
         return self.layer.nin - self.layer.nout
 
     @property
     def nhidden(self) -> int:
-        """How many numbers the state has.
-
-        >>> from glassgrad import RecurrentCell
-        >>> RecurrentCell(2, 3).nhidden
-        3
-        """
+        """How many numbers the state has."""
         return self.layer.nout
 
     def forward(self, x: Inputs, h: Inputs | None = None) -> list[Value]:
@@ -640,10 +490,6 @@ class RecurrentCell(Module):
         Raises:
             ValueError: there are more or fewer numbers than the cell takes.
             TypeError: an input is neither a Value nor a real number.
-
-        >>> from glassgrad import RecurrentCell
-        >>> len(RecurrentCell(2, 3).forward([1.0, -1.0]))
-        3
         """
         state = self._state(h)
         outputs = self.layer(Converted((*converted(self, self.nin, x), *state)))
@@ -696,15 +542,10 @@ class RecurrentCell(Module):
         return tuple([as_value(v, type(self).__name__) for v in numbers])
 
     def extra_repr(self) -> str:
-        """The sizes: "2 → 3".
-
-        >>> from glassgrad import RecurrentCell
-        >>> RecurrentCell(2, 3).extra_repr()
-        '2 → 3'
-        """
         return f"{self.nin} → {self.nhidden}"
 
 
+@buildable
 class AttentionHead(Module):
     """Each vector of a sequence becomes a mean of values, weighed by softmax(query · key / √size).
 
@@ -721,10 +562,6 @@ class AttentionHead(Module):
 
     Attributes:
         queries, keys, values: the `Projection` that makes each of a vector.
-
-    Raises:
-        ValueError: a size is below 1, or there is no initialiser of that name.
-        TypeError: an argument is of a wrong type.
 
     Example:
         >>> from glassgrad import AttentionHead
@@ -759,10 +596,6 @@ class AttentionHead(Module):
         Raises:
             ValueError: there are no vectors, or one has another number of inputs than the head.
             TypeError: it is no sequence, or an input is neither a Value nor a real number.
-
-        >>> from glassgrad import AttentionHead
-        >>> AttentionHead(1, 1, init="zeros").forward([[3.0]])[0][0].data
-        0.0
         """
         inputs = self._sequence(vectors)
         queries = [self.queries(x) for x in inputs]
@@ -787,10 +620,4 @@ class AttentionHead(Module):
         return [converted(self, len(self.queries.w[0]), x) for x in found]
 
     def extra_repr(self) -> str:
-        """The sizes, and whether it is causal: "2 → 3, causal".
-
-        >>> from glassgrad import AttentionHead
-        >>> AttentionHead(2, 3, causal=False).extra_repr()
-        '2 → 3'
-        """
         return f"{self.queries.extra_repr()}{', causal' * self.causal}"

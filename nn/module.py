@@ -1,19 +1,10 @@
-"""A module opens a scope on the graph while it runs.
+"""`Module`: what a neuron, a layer, a network and every class of your own have in common.
 
-Every node remembers the scope it was made in, so that a drawing can group nodes by neuron and
-layer without knowing what these are. Scopes and contexts are those of `engine/context.py`. They are
-remembered from call to call, since a training step calls thousands of neurons.
-
-How a module shows itself: a line, and below it its parts as a tree.
-
-`Module`: what a neuron, a layer, a network and every class of your own have in common.
-
-A module finds its parameters by looking through its attributes, so there is nothing to register.
-How it finds them is in `parts.py`, what happens when it is called in `module.py`, how it shows
-itself in `module.py`, what it was made with in `parts.py`, and what its files hold in
-`saving.py`.
-
-For a while, a model is being trained or in use.
+A module finds its parameters by looking through its attributes (`parts.py`), so there is nothing to
+register. While it runs it opens a scope on the graph: every node remembers the scope it was made
+in, so that a drawing can group nodes by neuron and layer without knowing what these are. Scopes and
+contexts are those of `engine/context.py`, remembered from call to call, since a training step calls
+thousands of neurons. What a model file holds is in `saving.py`. Next: `dense.py`.
 """
 
 from __future__ import annotations
@@ -35,8 +26,10 @@ from glassgrad.engine.provenance import is_of_library, is_ours, made_by
 from glassgrad.engine.revision import STRUCTURE
 from glassgrad.engine.text import counted, describe, named, some_of, told
 from glassgrad.engine.tree import scalar_of
+from glassgrad.engine.value import set_frozen
+from glassgrad.nn import saving
 from glassgrad.nn.checks import true_or_false
-from glassgrad.nn.parts import Found, Holder, Remembered, path_inside, remembered, walk
+from glassgrad.nn.parts import Found, Holder, Remembered, path_inside, remembered, title, walk
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -159,55 +152,6 @@ def _name(module: Holder, scope: Scope | None) -> str:
     return type(module).__name__
 
 
-def tree(module: Module) -> str:
-    """A module in a line with its parameter count, its parts below unless it describes itself.
-
-    Equal parts in a row are shown as one.
-
-    >>> from glassgrad import MLP, Module
-    >>> from glassgrad.nn.module import tree
-    >>> class Ensemble(Module):
-    ...     def __init__(self):
-    ...         self.members = [MLP(2, [4, 1]) for _ in range(8)]
-    ...         self.judge = MLP(8, [1], activation="sigmoid")
-    >>> print(tree(Ensemble()))
-    Ensemble(145 parameters)
-    ├─ members.0 … members.7, each: MLP(2 → 4 → 1, tanh, 17 parameters)
-    └─ judge: MLP(8 → 1, sigmoid, 9 parameters)
-    """
-    return "\n".join(_lines(module, set()))
-
-
-def title(module: object) -> str:
-    """A module in one line: the first of those in which it shows itself.
-
-    >>> from glassgrad import Neuron
-    >>> from glassgrad.nn.module import title
-    >>> title(Neuron(2))
-    'Neuron(2, tanh, 3 parameters)'
-    """
-    return repr(module).split("\n", maxsplit=1)[0]
-
-
-def _lines(module: Module, seen: set[int]) -> list[str]:
-    seen.add(id(module))
-    about, size = module.extra_repr(), counted(len(module.parameters()), "parameter")
-    lines = [f"{type(module).__name__}({about}{', ' * bool(about)}{size})"]
-    if about:
-        return lines
-    parts = [(path, part) for path, part in walk(module, deep=False) if isinstance(part, Holder)]
-    trees = [
-        (path, _lines(cast("Module", part), seen)) for path, part in parts if id(part) not in seen
-    ]
-    groups = [(below, list(same)) for below, same in groupby(trees, key=lambda named: named[1])]
-    for i, (below, same) in enumerate(groups):
-        first, last = same[0][0], same[-1][0]
-        title = first if len(same) == 1 else f"{first} … {last}, each"
-        fork, side = ("└─ ", "   ") if i == len(groups) - 1 else ("├─ ", "│  ")
-        lines += [f"{fork}{title}: {below[0]}", *(side + line for line in below[1:])]
-    return lines
-
-
 class Module(Scoped):
     """A part of a network that holds parameters. Derive from it and define `forward`.
 
@@ -245,6 +189,40 @@ class Module(Scoped):
             module._built_with = remembered(arguments, options)
         module.training = True
         return module
+
+    def freeze(self) -> Self:
+        """Leave the parameters of the module, and of all modules in it, as they are.
+
+        They are still parameters, which are counted, saved and loaded. But no gradient reaches
+        them: it shows as "–", as before any `backward()`. So no training moves them, whatever its
+        optimiser was given. A file does not say that they are frozen; a copy is.
+
+        Returns:
+            The module itself.
+
+        Raises:
+            TypeError: a parameter is of a class of your own, derived from Value.
+
+        >>> from glassgrad import MLP
+        >>> model = MLP(2, [3, 1])
+        >>> model.layers[0].freeze()
+        Layer(2 → 3, tanh, 9 parameters, frozen)
+        >>> model([1.0, 2.0]).backward()
+        >>> model.layers[0].neurons[0].b.grad, model
+        (–, MLP(2 → 3 → 1, tanh, 13 parameters, 9 frozen))
+        """
+        set_frozen(self.parameters(), True)
+        return self
+
+    def unfreeze(self) -> Self:
+        """Let parameters move again, those of the module and of all modules in it.
+
+        >>> from glassgrad import Neuron
+        >>> Neuron(2).freeze().unfreeze().b.is_frozen
+        False
+        """
+        set_frozen(self.parameters(), False)
+        return self
 
     def train(self, mode: bool = True) -> Self:
         """Say that the module, with all modules in it, is being trained; or not, as `eval` does.
@@ -386,9 +364,7 @@ class Module(Scoped):
         ...     Neuron(2).save(f"{folder}/neuron.json").name
         'neuron.json'
         """
-        from glassgrad.nn import saving
-
-        return saving.save(self, path)
+        return saving.write(saving.place(path), self, self.state_dict())
 
     def load(self, path: str | Path) -> None:
         """Give every parameter its number from a file that `save` wrote. Runs nothing of it.
@@ -411,9 +387,15 @@ class Module(Scoped):
         >>> other.state_dict() == trained.state_dict()
         True
         """
-        from glassgrad.nn import saving
-
-        saving.fill(self, path)
+        path, state = saving.place(path), self.state_dict()
+        with saving.naming(path, " The model is unchanged."):
+            found = saving.read(path, state)
+            saving.check_build(self, state, found)
+        with saving.naming(path):
+            try:
+                self.load_state_dict(found.parameters)
+            except ValueError as fault:
+                raise ValueError(f"does not fit: {fault}") from None
 
     def extra_repr(self) -> str:
         """What the class shows of itself besides the parameter count; "" shows its parts instead.
@@ -435,11 +417,42 @@ class Module(Scoped):
         STRUCTURE.count_up()
 
     def __repr__(self) -> str:
-        return tree(self)
+        return "\n".join(_lines(self, set()))
 
     def __getstate__(self) -> dict[str, Any]:
         """The attributes that a copy or a pickle takes along."""
         return {name: x for name, x in vars(self).items() if name not in self._not_copied}
+
+
+def _lines(module: Module, seen: set[int]) -> list[str]:
+    """A module as a line and its parts as a tree below, unless it describes itself.
+
+    Equal parts in a row are shown as one, as "members.0 … members.7, each: MLP(...)".
+    """
+    seen.add(id(module))
+    about = module.extra_repr()
+    lines = [f"{type(module).__name__}({about}{', ' * bool(about)}{_size(module)})"]
+    if about:
+        return lines
+    parts = [(path, part) for path, part in walk(module, deep=False) if isinstance(part, Holder)]
+    trees = [
+        (path, _lines(cast("Module", part), seen)) for path, part in parts if id(part) not in seen
+    ]
+    groups = [(below, list(same)) for below, same in groupby(trees, key=lambda named: named[1])]
+    for i, (below, same) in enumerate(groups):
+        first, last = same[0][0], same[-1][0]
+        which = first if len(same) == 1 else f"{first} … {last}, each"
+        fork, side = ("└─ ", "   ") if i == len(groups) - 1 else ("├─ ", "│  ")
+        lines += [f"{fork}{which}: {below[0]}", *(side + line for line in below[1:])]
+    return lines
+
+
+def _size(module: Module) -> str:
+    parameters = module.parameters()
+    size, frozen = counted(len(parameters), "parameter"), sum(p.is_frozen for p in parameters)
+    if not frozen:
+        return size
+    return f"{size}, frozen" if frozen == len(parameters) else f"{size}, {frozen} frozen"
 
 
 def _numbers_of(state: Mapping[str, Any]) -> tuple[dict[str, float], list[str]]:
@@ -456,29 +469,13 @@ def _numbers_of(state: Mapping[str, Any]) -> tuple[dict[str, float], list[str]]:
 
 
 def modules_of(model: Module) -> list[Module]:
-    """The model and all modules in it.
-
-    >>> from glassgrad import Neuron
-    >>> from glassgrad.nn.module import modules_of
-    >>> modules_of(Neuron(1))
-    [Neuron(1, tanh, 2 parameters)]
-    """
+    """The model and all modules in it."""
     return [model, *(part for part in Found.below(model).holders if isinstance(part, Module))]
 
 
 @contextmanager
 def training(modules: Sequence[Module], mode: bool) -> Iterator[None]:
-    """Inside the `with` block all these modules are being trained, or in use.
-
-    >>> from glassgrad import MLP
-    >>> from glassgrad.nn.module import modules_of, training
-    >>> model = MLP(1, [1])
-    >>> with training(modules_of(model), False):
-    ...     model.training
-    False
-    >>> model.training
-    True
-    """
+    """Inside the `with` block all these modules are being trained, or in use."""
     before = [module.training for module in modules]
     try:
         for module in modules:
@@ -487,3 +484,34 @@ def training(modules: Sequence[Module], mode: bool) -> Iterator[None]:
     finally:
         for module, was in zip(modules, before):
             module.training = was
+
+
+def load(path: str | Path) -> Module:
+    """The model that a file holds, built anew from classes of `nn`. Runs nothing of the file.
+
+    Nothing that is larger than the file says, in numbers, is ever begun.
+
+    Args:
+        path: a file that `model.save` wrote.
+
+    Returns:
+        The model, which is being trained as any new one; `eval()` says that it is in use.
+
+    Raises:
+        ValueError: the file is damaged or no model file, or it does not say how the model is
+            built: a class or function of your own is in it, it was changed after it was made, or a
+            module is inside more than 40 others. Then build the model, and call its `load`. The
+            message begins with the file's name.
+        TypeError: the path is no path.
+        OSError: the file cannot be read.
+
+    >>> import tempfile
+    >>> from glassgrad import MLP, load
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     load(MLP(2, [3, 1], activation="relu").save(f"{folder}/model.json"))
+    MLP(2 → 3 → 1, relu, 13 parameters)
+    """
+    path = saving.place(path)
+    with saving.naming(path):
+        model: Module = saving.build(saving.read(path))
+    return model

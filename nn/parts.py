@@ -1,19 +1,12 @@
-"""What a module remembers of how it was made: its arguments, as far as data can say them.
-
-Seeds and initialisers are left out, since a file has the numbers themselves. What is made of it is
-in `building.py`.
-
-What a module holds: the Values and modules among its attributes, each with its path.
+"""What a module holds: the Values and modules among its attributes, each with its path.
 
 The path of attributes is the name of a parameter, "layers.0.neurons.1.w.0", and of a scope. So
-nothing has to be registered: whatever is assigned to an attribute is found. A training step asks
-for the parameters several times, so what a `walk` came by is remembered, in `Found`. A list can
+nothing has to be registered: `walk` finds whatever is assigned to an attribute. A training step
+asks for the parameters several times, so what a walk came by is remembered, in `Found`. A list can
 change without anybody being told; therefore all that was looked into is compared at each use.
 
-Parameters that a function uses without being a module, so that nothing finds them to train.
-
-They may be in the names around the function, in its default arguments, in what `functools.partial`
-fixed, in the object that a method belongs to, or in what a compiled function was made of.
+A module also remembers the arguments that it was made with, for `building.py`, and a function may
+use parameters without being a module: `parameters_read_by` finds these. Next: `module.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +14,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, partial
-from importlib import import_module
 from itertools import chain
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, TypeAlias
@@ -35,45 +27,33 @@ from glassgrad.engine.value import is_parameter
 from glassgrad.nn.activation import linear, row_of
 
 Remembered: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
-"""Arguments by their places, and by their names."""
-
+"""The arguments that a module was made with, by their places and by their names."""
 PLAIN = (bool, int, float, str, type(None))
 """Types of settings that data can say."""
-
 LEFT_OUT = ("seed", "init")
-"""Arguments that are not remembered."""
+"""Arguments that are not remembered, since a file has the numbers themselves."""
 
 
 def remembered(arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Remembered:
-    """The arguments of a module as they are now: a list may change, a generator is used up.
-
-    >>> from glassgrad.nn.parts import remembered
-    >>> remembered((2, [3, 1]), {"activation": lambda v: v})
-    ((2, (3, 1)), {'activation': Ellipsis})
-    """
-    kept = {name: _kept(thing) for name, thing in options.items() if name not in LEFT_OUT}
-    return tuple([_kept(thing) for thing in arguments]), kept
+    """The arguments of a module as they are now: a list may change, a generator is used up."""
+    named = {name: kept(thing) for name, thing in options.items() if name not in LEFT_OUT}
+    return tuple([kept(thing) for thing in arguments]), named
 
 
-def _kept(thing: Any, depth: int = 3) -> Any:
-    """What data can say, and modules; `...` for all else."""
+def kept(thing: Any, depth: int = 3) -> Any:
+    """An argument, if data can say it or it is a module or a method of one; else `...`."""
     if type(thing) in PLAIN or isinstance(thing, Holder):
         return thing
     if isinstance(thing, (list, tuple, range)) and depth:
-        return tuple([_kept(part, depth - 1) for part in thing])
+        return tuple([kept(part, depth - 1) for part in thing])
     if isinstance(thing, MethodType) and isinstance(thing.__self__, Holder):
-        return import_module("glassgrad.nn.layers").Method(thing.__self__, thing.__name__)
+        return thing
     if isinstance(thing, (np.integer, np.floating, np.bool_)):
         return thing.item()
     if isinstance(thing, np.ndarray) and thing.dtype.kind in "iu":
-        return _kept(thing.tolist(), depth)
-    return _name_of(thing) if callable(thing) else ...
-
-
-def _name_of(function: Any) -> Any:
-    """The name of an activation; `...` for a function of the user's own."""
-    row = row_of(function)
-    return "linear" if function is linear else ... if row is None else row.name
+        return kept(thing.tolist(), depth)
+    row = row_of(thing)  # an activation has a name, a function of the user's own none
+    return "linear" if thing is linear else ... if row is None else row.name
 
 
 class Memory:
@@ -99,7 +79,7 @@ class Memory:
 
 
 class Holder:
-    """Whatever holds parts in its attributes. `Module` is the one to derive from."""
+    """Whatever holds parts in its attributes: the base of `Module`, which is to be derived from."""
 
     _not_parts: tuple[str, ...] = ("_memory",)
     """Attributes that are no parts."""
@@ -115,17 +95,12 @@ def walk(
     """The Values and holders below `root` with their paths, each once, in order of assignment.
 
     Looks into attributes, lists, tuples, dicts and arrays, with an explicit stack, so that neither
-    depth nor a part that refers back to the whole does harm.
+    depth nor a part that refers back to the whole does harm. The root is not listed.
 
     Args:
-        root: where to begin; it is not listed itself.
+        root: where to begin.
         deep: whether to look into the holders that are found.
-        seen: where to put all that was come by, by its `id`; without the root.
-
-    >>> from glassgrad import Layer
-    >>> from glassgrad.nn.parts import walk
-    >>> [path for path, part in walk(Layer(1, 2), deep=False)]
-    ['neurons.0', 'neurons.1']
+        seen: where to put all that was come by, by its `id`.
     """
     seen = {} if seen is None else seen  # keeps them alive, so that no id is used twice
     stack = _parts(root, "")[::-1]
@@ -202,10 +177,7 @@ class Found:
         """The parts below a holder: what is remembered of them, if that is still so.
 
         It is remembered when two walks came by the same, so that nothing changed during the last.
-
-        Args:
-            root: the holder.
-            named: whether names and keys count, too.
+        Names and keys count too if they are asked for.
         """
         known = root._memory.found
         if known is not None and known._is_sure and known._is_current(root, named):
@@ -266,15 +238,13 @@ def _first_twice(names: list[str]) -> str | None:
     return next(name for name, count in Counter(names).items() if count > 1)
 
 
-def path_inside(root: Holder, part: Holder) -> str | None:
-    """The path from `root` to a part of it, None if it is no part.
+def title(module: object) -> str:
+    """A module in one line: the first of those in which it shows itself."""
+    return repr(module).split("\n", maxsplit=1)[0]
 
-    >>> from glassgrad import MLP
-    >>> from glassgrad.nn.parts import path_inside
-    >>> model = MLP(2, [3, 1])
-    >>> path_inside(model, model.layers[1].neurons[0])
-    'layers.1.neurons.0'
-    """
+
+def path_inside(root: Holder, part: Holder) -> str | None:
+    """The path from `root` to a part of it, None if it is no part."""
     # What it holds directly comes first: a deep walk for each of many neurons would be slow.
     for deep in (False, True):
         for path, found in walk(root, deep):
@@ -290,12 +260,9 @@ _OPAQUE = (Holder, Value, ModuleType, type)
 def parameters_read_by(function: Callable[..., Any]) -> list[Value]:
     """The parameters that a function uses beside its argument, as far as can be seen.
 
-    Of objects that it uses it looks at the attributes, and not at theirs.
-
-    >>> from glassgrad import Layer
-    >>> from glassgrad.nn.parts import parameters_read_by
-    >>> len(parameters_read_by(lambda x, layer=Layer(2, 1): layer(x)))
-    3
+    They may be in the names around it, in its default arguments, in what `functools.partial` fixed,
+    in the object that a method belongs to, or in what a compiled function was made of. Of objects
+    that it uses it looks at the attributes, and not at theirs.
     """
     reader = Holder()
     vars(reader)["objects"] = found = list[Any]()

@@ -21,9 +21,8 @@ import numpy as np
 import pytest
 from outputs import assert_is_sentence
 
-from glassgrad import MLP, Dropout, Layer, LayerNorm, Module, Neuron, Sequential
+from glassgrad import MLP, Dropout, Layer, LayerNorm, Module, Neuron, Sequential, load
 from glassgrad.engine.files import sealed, write_file
-from glassgrad.nn.saving import load
 
 POSIX = pytest.mark.system("POSIX")
 TEMPORARY = ".glassgrad-"
@@ -42,8 +41,7 @@ def bits(model: Module) -> dict[str, str]:
 
 KILLED = """
 import os, pathlib, random, signal, time, warnings
-from glassgrad import MLP
-from glassgrad.nn.saving import load
+from glassgrad import MLP, load
 
 warnings.simplefilter("ignore", DeprecationWarning)  # of forks where numpy has threads
 path = pathlib.Path({path!r})
