@@ -306,7 +306,7 @@ def set_frozen(parameters: Sequence[Value], frozen: bool) -> None:
     """
     old, new = (Value, Frozen) if frozen else (Frozen, Value)
     for parameter in parameters:
-        if type(parameter) not in (old, new):
+        if frozen and type(parameter) not in (old, new):
             raise TypeError(misuse.not_frozen(type(parameter).__name__))
     for parameter in parameters:
         if type(parameter) is old:

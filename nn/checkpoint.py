@@ -4,14 +4,14 @@
      "schema": "glassgrad-checkpoint/2",
      "run": {"batch_size": 32, "seed": 0, "samples": "5f0c…", …},
      "steps": 504, "why_eager": null, "parameters": […], "best": […] or null,
-     "optimiser": {…}, "history": {…}, "digest": "90ab…"
+     "optimiser": {…}, "history": {…}, "frozen": [0, 1], "digest": "90ab…"
     }
 
 "run" describes the training; a file is taken only by a call of `fit` that describes itself alike.
-"digest" is the SHA-256 of all bytes before it, so that a file with one bit changed is refused;
-version 1, which is still read, had none. A checkpoint is written after an epoch, whole or not at
-all; what is random in an epoch follows from the
-seed and its number. Reading runs nothing of it.
+"frozen", the places of parameters that stay, is left out where there are none. "digest" is the
+SHA-256 of all bytes before it, so that a file with one bit changed is refused; version 1, which is
+still read, had none. A checkpoint is written after an epoch, whole or not at all; what is random in
+an epoch follows from the seed and its number. Reading runs nothing of it.
 
 What makes a training another than others: a checkpoint is taken only by one described alike.
 
@@ -41,7 +41,8 @@ from glassgrad.engine.files import (
     write_file,
 )
 from glassgrad.engine.text import clipped, function_name, some_of, told
-from glassgrad.engine.vectors import standing_at
+from glassgrad.engine.value import set_frozen
+from glassgrad.engine.vectors import frozen_among, standing_at
 from glassgrad.nn.history import History
 from glassgrad.nn.objective import checked_penalty, nested_values
 from glassgrad.nn.optimisers import Optimiser, options_of
@@ -117,6 +118,9 @@ class Checkpoint:
             "optimiser": state.optimiser.state_dict(),
             "history": state.history.to_dict(),
         }
+        frozen = frozen_among(state.optimiser.parameters)
+        if frozen is not None:
+            data["frozen"] = np.flatnonzero(frozen).tolist()
         write_file(self.path, sealed(data), durable=True)
 
     def restore(self, state: State, most: int) -> bool:
@@ -213,7 +217,14 @@ def _take(data: Mapping[str, Any], state: State, most: int) -> None:
             f"has {history.epochs} epochs already, more than epochs={most}. Nothing is changed; "
             "give checkpoint= another name to begin anew."
         )
+    frozen = data.get("frozen", [])
+    are_places = isinstance(frozen, list) and all(type(place) is int for place in frozen)
+    if not are_places or not set(frozen) <= set(range(len(numbers))):
+        raise ValueError("its frozen parameters are no places of parameters")
     state.optimiser.load_state_dict(data["optimiser"])  # the last that may be refused
+    parameters = state.optimiser.parameters  # a callback may have frozen them, or let them move
+    set_frozen(parameters, False)
+    set_frozen([parameters[place] for place in frozen], True)
     state.numbers, state.best, state.steps, state.history = numbers, best, steps, history
     state.why_eager = why_eager
 
@@ -272,7 +283,7 @@ def description_of(training: Training) -> dict[str, Any]:
 def _frozen(training: Training) -> Any:
     """The numbers that the model has beside those that are trained."""
     trained = set(map(id, training.parameters))
-    return [p.data for p in training.model.parameters() if id(p) not in trained]
+    return [p.data for p in training.model.parameters() if id(p) not in trained or p.is_frozen]
 
 
 def _loss_of_made_up(training: Training) -> float:

@@ -45,7 +45,7 @@ from glassgrad.engine.provenance import is_ours, place
 from glassgrad.engine.text import counted, describe, function_name, some_of
 from glassgrad.engine.tree import leaves_of
 from glassgrad.engine.value import is_parameter
-from glassgrad.engine.vectors import standing_at
+from glassgrad.engine.vectors import frozen_among, standing_at
 from glassgrad.nn.hooks import warn
 from glassgrad.nn.losses import (
     binary_cross_entropy_with_logits,
@@ -116,7 +116,7 @@ class Objective:
             TypeError: the loss does not give one Value.
             ValueError: no parameter takes part in it, so that there is nothing to learn.
         """
-        mine, results = set(map(id, self.parameters)), list[Value]()
+        mine, results = {id(p) for p in self.parameters if not p.is_frozen}, list[Value]()
         tried = np.linspace(0, len(samples) - 1, min(len(samples), _MOST_TRIED)).astype(int)
         with training(self.modules, True):
             drawn = [
@@ -128,7 +128,7 @@ class Objective:
         raise ValueError(
             f"The loss {function_name(self.loss)} depends on none of the parameters that are "
             "trained, so there is nothing to learn: does the model read them in forward, and does "
-            "nothing cut it off, such as detach, step or a number of its own?"
+            "nothing cut it off, such as detach, step, freeze or a number of its own?"
         )
 
     def _loss_of(self, x: Any, target: Any) -> Value:
@@ -193,7 +193,9 @@ class Objective:
 
         def in_arrays() -> tuple[float, Any]:
             drawn = (noise,) if self.noise_count else ()
-            return self._value_and_grad(numbers, batch.X, batch.y, *drawn)
+            total, gradient = self._value_and_grad(numbers, batch.X, batch.y, *drawn)
+            frozen = frozen_among(self.parameters)
+            return total, gradient if frozen is None else np.where(frozen, 0.0, gradient)
 
         def one_by_one() -> tuple[float, Any]:
             assign(self.parameters, numbers)
@@ -446,7 +448,7 @@ def left_out(loss: Value, parameters: Iterable[Value]) -> list[Value]:
 
     For a training loop by hand, once, at its first loss: `optimiser.step()` sees parameters and
     their gradients, not the loss, and so cannot tell what is missing; `fit` looks by itself.
-    Constants, as of plain numbers, `detach()` and `no_grad()`, do not count.
+    Constants, as of plain numbers, `detach()` and `no_grad()`, and frozen ones do not count.
 
     Args:
         loss: of a sample or of a batch, compiled or not.
@@ -479,7 +481,8 @@ def left_out(loss: Value, parameters: Iterable[Value]) -> list[Value]:
 
 
 def _others(order: Sequence[Value], known: set[int]) -> list[Value]:
-    return [node for node in order if id(node) not in known and is_parameter(node)]
+    unknown = [node for node in order if id(node) not in known and is_parameter(node)]
+    return [node for node in unknown if not node.is_frozen]
 
 
 class Watch:

@@ -57,7 +57,7 @@ from glassgrad.engine.misuse import name as value_name
 from glassgrad.engine.provenance import is_ours
 from glassgrad.engine.text import counted, describe, named, some_of, told
 from glassgrad.engine.value import is_parameter
-from glassgrad.engine.vectors import Mask, Vector, write_data
+from glassgrad.engine.vectors import Mask, Vector, frozen_among, write_data
 from glassgrad.nn.checks import (
     Check,
     below_one,
@@ -72,8 +72,8 @@ from glassgrad.nn.checks import (
 class Optimiser:
     """Moves parameters. Derive from it and define `rule`.
 
-    A parameter whose gradient has not been computed ("–") stays, and so does what the optimiser
-    remembers of it; a gradient of 0 is a gradient. One that is nan or infinite is used as it is,
+    A parameter whose gradient has not been computed ("–") stays, as a frozen one does, and so does
+    what the optimiser remembers of it; a gradient of 0 is a gradient. One that is nan or infinite is used as it is,
     as PyTorch does: `glassgrad.trap()` tells where it comes from.
 
     Args:
@@ -271,6 +271,9 @@ class Optimiser:
         self, numbers: Vector, gradients: Vector, computed: Mask | None
     ) -> tuple[Vector, State]:
         """The new numbers and the new state; the optimiser keeps its own until both are there."""
+        frozen = frozen_among(self.parameters)
+        if frozen is not None:
+            computed = ~frozen if computed is None else computed & ~frozen
         moved = numbers.copy()
         state = {name: remembered.copy() for name, remembered in self._state.items()}
         ends = accumulate(len(group.parameters) for group in self.groups)

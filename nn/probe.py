@@ -109,6 +109,7 @@ class LayerHealth:
         are_alike: whether it has several units that compute the same and learn the same.
         weight_size: of its parameters.
         gradient_size: of the gradient of the mean loss by its parameters.
+            Those that are frozen have none, and count neither here nor in the next two.
         gradient_zeros: the share of its parameters whose gradient is exactly 0.
         without_gradient: how many of its parameters the loss does not depend on.
         unit_gradient_size: of the gradient of a sample's loss by the outputs of its units.
@@ -464,7 +465,8 @@ class LayerFound:
         """The numbers, once gradients of the mean loss over the samples are computed."""
         nodes = [record.node for record in self.records]
         data, all_sent = numbers_of(nodes, "data"), numbers_of(nodes, "grad")
-        weights, all_slopes = numbers_of(self.values, "data"), numbers_of(self.values, "grad")
+        trained = [value for value in self.values if not value.is_frozen]
+        weights, all_slopes = numbers_of(self.values, "data"), numbers_of(trained, "grad")
         activations, sent, slopes = map(finite_of, (data, all_sent, all_slopes))
         units = list(dict.fromkeys(record.unit for record in self.records))
         outputs = self._outputs_of_units()
@@ -485,7 +487,7 @@ class LayerFound:
             weight_size=size,
             gradient_size=step,
             gradient_zeros=share_of(slopes == 0.0),
-            without_gradient=sum(value.grad is engine.NOT_COMPUTED for value in self.values),
+            without_gradient=sum(value.grad is engine.NOT_COMPUTED for value in trained),
             # The mean loss divides by the number of samples; the gradient of one loss does not.
             unit_gradient_size=ratio_of(size_of(sent), 1.0 / samples),
             relative=None,

@@ -26,7 +26,7 @@ from typing import Any
 from glassgrad.engine import Value, assign
 from glassgrad.engine.text import describe, function_name, with_article
 from glassgrad.engine.tree import leaves_of
-from glassgrad.engine.value import is_parameter
+from glassgrad.engine.value import is_parameter, set_frozen
 from glassgrad.nn.activation import activation_function, linear
 from glassgrad.nn.dense import MLP, Layer, Neuron
 from glassgrad.nn.layers import (
@@ -105,7 +105,7 @@ def to_torch(model: Module) -> Any:
     """The same network as a `torch.nn.Module` of float64, with the same numbers.
 
     It takes a batch of shape (samples, inputs); one output stands in a column of its own. Each
-    part is being trained, or in use, as it is here.
+    part is being trained, in use, or frozen as it is here.
 
     Args:
         model: made of `Neuron`, `Layer`, `MLP`, `Sequential`, `Dropout`, `LayerNorm`, `RMSNorm`,
@@ -232,7 +232,8 @@ class _Crossing:
         """Set a parameter of PyTorch, to the last bit, from parameters that none else is made of.
 
         Raises:
-            TypeError: one is used already, is no parameter, or there are more or fewer.
+            TypeError: one is used already, is no parameter, or is frozen while others are not, or
+                there are more or fewer.
         """
         for value in leaves_of(values):
             if not is_parameter(value):
@@ -245,6 +246,13 @@ class _Crossing:
                     f"to_torch takes no model that uses a parameter in two places, as {path} does."
                 )
             self._used.add(value)
+        frozen = {value.is_frozen for value in leaves_of(values)}
+        if len(frozen) > 1:
+            raise TypeError(
+                f"to_torch does not know {path}: of numbers that are one tensor there, some are "
+                "frozen. Freeze all of them, or none."
+            )
+        there.requires_grad_(True not in frozen)
         rows = values if there.dim() == 2 else [values]
         if any(len(row) != there.shape[-1] for row in rows):
             raise TypeError(f"to_torch does not know {path}: its rows have several lengths.")
@@ -278,7 +286,7 @@ def from_torch(module: Any) -> Module:
 
     Other chains become a `Sequential`, a `Linear` by itself a `Layer`. One without biases becomes a
     `Projection`, in a `Sequential` also where it is alone; an `Identity` is left out. Numbers of
-    float32 stay exactly what they are. Each part is being trained, or in use, as it is there.
+    float32 stay exactly what they are. Each part is being trained, in use or frozen as there.
 
     Args:
         module: a `Sequential` of `Linear`, activations, `Dropout`, `LayerNorm`, `RMSNorm`,
@@ -431,7 +439,7 @@ def _linear_here(path: str, module: Any) -> Module:
         return _layer(module, "linear")
     nout, nin = module.weight.shape
     found = Projection(nin, nout, init="zeros")
-    assign([w for row in found.w for w in row], _numbers(module.weight))
+    _take_numbers([w for row in found.w for w in row], module.weight)
     return found
 
 
@@ -445,8 +453,8 @@ def _layer_norm_here(path: str, module: Any) -> LayerNorm:
     is_affine = module.weight is not None and module.bias is not None
     _refuse_unless(path, module, is_affine, "with gains and biases")
     found = LayerNorm(module.normalized_shape[0], eps=module.eps)
-    assign(found.gain, _numbers(module.weight))
-    assign(found.bias, _numbers(module.bias))
+    _take_numbers(found.gain, module.weight)
+    _take_numbers(found.bias, module.bias)
     return found
 
 
@@ -455,7 +463,7 @@ def _rms_norm_here(path: str, module: Any) -> RMSNorm:
     is_whole = module.weight is not None and module.eps is not None
     _refuse_unless(path, module, is_whole, "with gains and an eps")
     found = RMSNorm(module.normalized_shape[0], eps=module.eps)
-    assign(found.gain, _numbers(module.weight))
+    _take_numbers(found.gain, module.weight)
     return found
 
 
@@ -465,7 +473,7 @@ def _embedding_here(path: str, module: Any) -> Embedding:
     _refuse_unless(path, module, is_plain, "without padding_idx, max_norm, scale_grad_by_freq")
     count, size = module.weight.shape
     found = Embedding(count, size, init="zeros")
-    assign([v for row in found.rows for v in row], _numbers(module.weight))
+    _take_numbers([v for row in found.rows for v in row], module.weight)
     return found
 
 
@@ -492,9 +500,10 @@ def _layer(module: Any, activation: str) -> Layer:
 
 
 def _take(layer: Layer, module: Any) -> None:
-    assign([w for neuron in layer.neurons for w in neuron.w], _numbers(module.weight))
-    assign([neuron.b for neuron in layer.neurons], _numbers(module.bias))
+    _take_numbers([w for neuron in layer.neurons for w in neuron.w], module.weight)
+    _take_numbers([neuron.b for neuron in layer.neurons], module.bias)
 
 
-def _numbers(tensor: Any) -> Any:
-    return tensor.detach().double().cpu().numpy().ravel()
+def _take_numbers(parameters: list[Value], tensor: Any) -> None:
+    assign(parameters, tensor.detach().double().cpu().numpy().ravel())
+    set_frozen(parameters, not tensor.requires_grad)
