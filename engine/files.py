@@ -278,29 +278,35 @@ def decode(kind: Any, data: Any, what: str = "it") -> Any:
     Traceback (most recent call last):
     ValueError: columns["loss"][1] is "x", and not a number
     """
+    return _decoded(kind, data, (what,))
+
+
+_Path = tuple[str | int | tuple[object], ...]
+"""To a part of data: the name of the whole, then fields, places in lists, and keys in brackets."""
+
+
+def _decoded(kind: Any, data: Any, path: _Path) -> Any:
+    if type(data) is kind and kind in _IN_WORDS:
+        return data
     origin, inner = get_origin(kind), get_args(kind)
     if kind is Any:
         return data
     if origin in (Union, UnionType):
         (other,) = (each for each in inner if each is not NoneType)
-        return None if data is None else decode(other, data, what)
+        return None if data is None else _decoded(other, data, path)
     if is_dataclass(kind):
-        return _record(kind, data, what)
+        return _record(kind, data, path)
     if kind is float:
-        return _number(data, what)
+        return _number(data, path)
     if origin is dict and isinstance(data, Mapping):
         of_key, of_entry = inner
         return {
-            _key(of_key, key, what): decode(of_entry, entry, f"{what}[{quoted(key)}]")
+            _key(of_key, key, path): _decoded(of_entry, entry, (*path, (key,)))
             for key, entry in data.items()
         }
     if origin in (list, tuple) and isinstance(data, (list, tuple)):
-        if inner[0] is float and set(map(type, data)) <= {float}:  # a long row, nothing to change
-            return origin(data)
-        return origin(decode(inner[0], entry, f"{what}[{i}]") for i, entry in enumerate(data))
-    if origin is None and type(data) is kind:
-        return data
-    raise ValueError(f"{what} is {quoted(data)}, and not {_IN_WORDS[origin or kind]}")
+        return origin(_decoded(inner[0], entry, (*path, i)) for i, entry in enumerate(data))
+    raise _wrong(path, data, _IN_WORDS[origin or kind])
 
 
 _IN_WORDS: dict[Any, str] = {
@@ -309,32 +315,46 @@ _IN_WORDS: dict[Any, str] = {
 }
 
 
-def _record(kind: Any, data: Any, what: str) -> Any:
+def _record(kind: Any, data: Any, path: _Path) -> Any:
     if not isinstance(data, Mapping):
-        raise ValueError(f"{what} is {quoted(data)}, and not an object")
-    known = {field.name: field for field in fields(kind)}
+        raise _wrong(path, data, "an object")
+    known, types = {field.name: field for field in fields(kind)}, get_type_hints(kind)
     if unknown := [quoted(name) for name in data if name not in known]:
-        raise ValueError(f"{what} has a field {some_of(unknown)}, which is unknown here")
+        raise ValueError(f"{_where(path)} has a field {some_of(unknown)}, which is unknown here")
     needed = [
         name
         for name, field in known.items()
         if field.default is MISSING and field.default_factory is MISSING
     ]
     if missing := [quoted(name) for name in needed if name not in data]:
-        raise ValueError(f"{what} lacks {some_of(missing)}")
-    types, inside = get_type_hints(kind), "its {}" if what == "it" else f"{what}.{{}}"
-    return kind(**{name: decode(types[name], data[name], inside.format(name)) for name in data})
+        raise ValueError(f"{_where(path)} lacks {some_of(missing)}")
+    return kind(**{name: _decoded(types[name], data[name], (*path, name)) for name in data})
 
 
-def _number(data: Any, what: str) -> float:
-    if isinstance(data, str) and data in NO_JSON_NUMBERS:
-        return NO_JSON_NUMBERS[data]
+def _number(data: Any, path: _Path) -> float:
     if type(data) is float or (type(data) is int and abs(data) <= sys.float_info.max):
         return float(data)
-    raise ValueError(f"{what} is {quoted(data)}, and not a number")
+    if isinstance(data, str) and data in NO_JSON_NUMBERS:
+        return NO_JSON_NUMBERS[data]
+    raise _wrong(path, data, "a number")
 
 
-def _key(kind: type, key: object, what: str) -> Any:
+def _key(kind: type, key: object, path: _Path) -> Any:
     if isinstance(key, str) and (kind is str or (kind is int and key.isdecimal())):
         return kind(key)
-    raise ValueError(f"{what} has {quoted(key)} in the place of {_IN_WORDS[kind]}")
+    raise ValueError(f"{_where(path)} has {quoted(key)} in the place of {_IN_WORDS[kind]}")
+
+
+def _wrong(path: _Path, data: object, wanted: str) -> ValueError:
+    return ValueError(f"{_where(path)} is {quoted(data)}, and not {wanted}")
+
+
+def _where(path: _Path) -> str:
+    """A path in words: `its columns["loss"][3]`."""
+    text, *others = path
+    for part in others:
+        if isinstance(part, str):
+            text = f"its {part}" if text == "it" else f"{text}.{part}"
+        else:
+            text = f"{text}[{part if isinstance(part, int) else quoted(*part)}]"
+    return str(text)
