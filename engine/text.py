@@ -84,8 +84,8 @@ def counted(count: int, thing: str) -> str:
 _LONGEST_NAME = 32
 """A longer name is no slip of the fingers, and comparing it would take long."""
 _ELSEWHERE = {
-    **{"ln": "log", "swish": "silu", "logistic": "sigmoid", "identity": "linear", "σ": "sigmoid"},
-    **{"sigma": "sigmoid", "arcsin": "asin", "arccos": "acos", "arctan": "atan"},
+    **{"ln": "log", "swish": "silu", "logistic": "sigmoid", "identity": "linear", "none": "linear"},
+    **{"σ": "sigmoid", "sigma": "sigmoid", "arcsin": "asin", "arccos": "acos", "arctan": "atan"},
     **{"φ": "normal_cdf", "average": "mean", "heaviside": "step", "signum": "sign"},
     **dict.fromkeys(("mse", "mean_squared_error", "l2"), "mse squared"),
     **dict.fromkeys(("mae", "mean_absolute_error", "l1"), "mae"),

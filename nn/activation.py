@@ -1,18 +1,18 @@
 """The choice of an activation: the name of a row of the engine's table, or a function.
 
 The formulas and their derivatives are rows of `engine/table.py`; nothing is defined twice here.
-A neuron in `layers.py` applies its activation to the weighted sum.
+A neuron in `dense.py` applies its activation to the weighted sum.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import TypeAlias
 
 from glassgrad.engine import TABLE, Operation, Value
 from glassgrad.engine.misuse import not_defined
 from glassgrad.engine.provenance import is_ours
+from glassgrad.engine.text import similar
 
 Function = Callable[[Value], Value]
 
@@ -22,9 +22,6 @@ Activation: TypeAlias = str | Function | None
 
 def linear(v: Value) -> Value:
     """The activation that does nothing: the weighted sum itself, as in a regression's output.
-
-    Args:
-        v: the weighted sum of a neuron.
 
     >>> from glassgrad import Value, linear
     >>> linear(Value(3.0)).data
@@ -36,24 +33,14 @@ def linear(v: Value) -> Value:
 ACTIVATIONS = ("linear", *(name for name, row in TABLE.items() if row.takes_one))
 """The activations of glassgrad that can be chosen by name: the rows of the table with one operand.
 Operations of your own can be chosen too."""
-_ELSEWHERE = {"identity": "linear", "none": "linear", "swish": "silu", "logistic": "sigmoid"}
-"""Names of other libraries, by ours."""
 
 
 def activation_function(choice: Activation) -> Function:
     """The function that a choice of activation stands for.
 
-    Args:
-        choice: a name from `ACTIVATIONS`, a function from a Value to a Value, or None.
-
     Raises:
         ValueError: there is no activation of that name, or the row takes several operands.
         TypeError: the choice is neither a name nor a function.
-
-    >>> from glassgrad import Value
-    >>> from glassgrad.nn.activation import activation_function
-    >>> activation_function("relu")(Value(-2.0)).data
-    0.0
     """
     if choice is None:
         return linear
@@ -69,13 +56,7 @@ def activation_function(choice: Activation) -> Function:
 
 
 def row_of(function: object) -> Operation | None:
-    """The row of the table that a function is, or the method of Value made of it; None for others.
-
-    >>> from glassgrad import Value
-    >>> from glassgrad.nn.activation import row_of
-    >>> row_of(Value.relu), row_of(abs)
-    (<operation relu>, None)
-    """
+    """The row of the table that a function is, or that it is the method of Value of; else None."""
     row = TABLE.get(getattr(function, "__name__", ""))
     if row is None or not row.takes_one:
         return None
@@ -98,10 +79,9 @@ def _meant(name: str) -> str:
     """What to write instead of a name that there is not."""
     if name == "softmax":
         return 'For several classes end with "linear", and train with cross_entropy.'
-    near = [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name, ACTIVATIONS, n=1)
-    if near:
-        return f"Did you mean {near[0]!r}? {not_defined(name)}"
-    return f"{not_defined(name)} {_names()}"
+    meant = similar(name, ACTIVATIONS)
+    remedy = f"Did you mean {meant!r}? {not_defined(name)}"
+    return remedy if meant else f"{not_defined(name)} {_names()}"
 
 
 def _names() -> str:

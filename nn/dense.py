@@ -106,9 +106,7 @@ class Layer(Module):
     Args:
         nin: the number of inputs.
         nout: the number of neurons, and so of outputs.
-        activation: of every neuron; see `Neuron`.
-        seed: see `Neuron`; the neurons draw one after the other.
-        init: see `Neuron`.
+        activation, seed, init: of every neuron, see there; the neurons draw one after the other.
 
     Attributes:
         neurons: the list of neurons.
@@ -166,11 +164,9 @@ class MLP(Module):
     Args:
         nin: the number of inputs.
         nouts: the number of neurons of each layer, the last being the number of outputs.
-        activation: of every neuron; see `Neuron`.
+        activation, seed, init: of every neuron, see there; the layers draw one after the other.
         output_activation: of the neurons of the last layer; "same" is `activation`, and the
             lecture's choice. For scores or a regression use "linear".
-        seed: see `Neuron`; the layers draw one after the other.
-        init: see `Neuron`.
 
     Attributes:
         layers: the list of layers.

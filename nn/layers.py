@@ -9,7 +9,8 @@
     RecurrentCell   a layer that sees its own last outputs, and so remembers a sequence
     AttentionHead   each place of a sequence looks at others, and takes what it looks for
 
-What they raise is what the modules of `dense.py` raise.
+What they raise, and what `nin`, `nout`, `seed` and `init` are, is said in `dense.py`; numbers are
+drawn row by row.
 """
 
 from __future__ import annotations
@@ -45,9 +46,6 @@ from glassgrad.nn.parts import parameters_read_by
 class Elementwise(Module):
     """An activation as a part of its own: it bends every number it is given.
 
-    Args:
-        activation: a name from `ACTIVATIONS`, or a function of a Value.
-
     Example:
         >>> from glassgrad.nn.layers import Elementwise
         >>> [v.data for v in Elementwise("relu")([-2.0, 3.0])]
@@ -69,10 +67,6 @@ class Elementwise(Module):
 @buildable
 class Method(Module):
     """Another method of a module as a part, so that the module's parameters are found.
-
-    Args:
-        module: the module.
-        name: the name of its method.
 
     Example:
         >>> from glassgrad import RecurrentCell
@@ -213,12 +207,6 @@ def matrix(rows: int, columns: int, letter: str, seed: Seed, init: Init) -> list
 class Projection(Module):
     """W·x: a matrix of weights, without a bias.
 
-    Args:
-        nin: the number of inputs.
-        nout: the number of outputs.
-        seed: see `Neuron`; one row is drawn after the other.
-        init: see `Neuron`.
-
     Attributes:
         w: the rows of the matrix, `nout` lists of `nin` Values.
 
@@ -255,7 +243,6 @@ class Embedding(Module):
     Args:
         count: how many tokens there are.
         size: how many numbers stand for each.
-        seed: see `Neuron`; one row is drawn after the other.
         init: how they are drawn, see `Neuron`; "normal" is PyTorch's choice.
 
     Attributes:
@@ -394,16 +381,11 @@ class Dropout(Module):
     u uniform between 0 and 1, drawn anew for each number in each call.
 
     Args:
-        rate: the probability to be left out, from 0 to below 1.
+        rate: the probability to be left out, from 0 to below 1, as something has to stay.
         seed: makes the chance repeatable; see `Neuron`.
 
     Attributes:
-        rate: the probability.
         training: whether numbers are left out; `train()` and `eval()` of the model set it.
-
-    Raises:
-        ValueError: the rate is below 0, or 1 and more, as something has to stay.
-        TypeError: the rate or the seed is of a wrong type.
 
     Example:
         >>> from glassgrad import Dropout
@@ -422,7 +404,6 @@ class Dropout(Module):
         """What is left of a number, or of each number in nested lists.
 
         Raises:
-            TypeError: an input is neither a Value nor a real number.
             CompilationError: it is trained inside a compiled function that gives it no numbers;
                 see `glassgrad.nn.noise`.
         """
@@ -446,9 +427,7 @@ class RecurrentCell(Module):
     `nin` are a row of W, the others a row of U.
 
     Args:
-        nin: the number of inputs.
         nhidden: how many numbers the state has, one for each neuron.
-        seed: see `Neuron`.
         init: see `Neuron`; the fan-in is `nin` + `nhidden`.
 
     Attributes:
@@ -486,10 +465,6 @@ class RecurrentCell(Module):
         Args:
             x: the input.
             h: the last state; None is the state before the first input, all 0.
-
-        Raises:
-            ValueError: there are more or fewer numbers than the cell takes.
-            TypeError: an input is neither a Value nor a real number.
         """
         state = self._state(h)
         outputs = self.layer(Converted((*converted(self, self.nin, x), *state)))
@@ -502,11 +477,6 @@ class RecurrentCell(Module):
             xs: the inputs, at least one.
             h: the state before them; None is all 0.
             every: whether to give the state after each input, a list of lists.
-
-        Raises:
-            ValueError: there are no inputs, or one has more or fewer numbers than the cell takes.
-            TypeError: there is no sequence, an input is neither a Value nor a real number, or
-                `every` is neither True nor False.
 
         >>> from glassgrad import RecurrentCell
         >>> states = RecurrentCell(1, 3).run([[1.0], [2.0]], every=True)
@@ -558,7 +528,6 @@ class AttentionHead(Module):
         causal: whether a vector looks only at itself and those before it, as to predict what
             comes next it must.
         seed: see `Neuron`; queries are drawn first, then keys, then values.
-        init: see `Neuron`.
 
     Attributes:
         queries, keys, values: the `Projection` that makes each of a vector.
@@ -591,12 +560,7 @@ class AttentionHead(Module):
         self.values = Projection(nin, size, seed=source, init=init)
 
     def forward(self, vectors: Iterable[Inputs]) -> list[list[Value]]:
-        """An output for each vector of a sequence, a list of lists of Values.
-
-        Raises:
-            ValueError: there are no vectors, or one has another number of inputs than the head.
-            TypeError: it is no sequence, or an input is neither a Value nor a real number.
-        """
+        """An output for each vector of a sequence, of at least one: a list of lists of Values."""
         inputs = self._sequence(vectors)
         queries = [self.queries(x) for x in inputs]
         keys = [self.keys(x) for x in inputs]

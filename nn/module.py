@@ -38,95 +38,11 @@ if TYPE_CHECKING:
 _MOST_SCOPES = 100
 
 
-class Scoped(Holder):
-    """A callable that runs its `forward` inside a scope; the base of `Module`.
-
-    The scope is named by the path of attributes from the module that calls it, or by the class
-    for the outermost one; its kind is the class. A `__call__` of the user's own runs inside the
-    scope too.
-    """
-
-    def __init_subclass__(cls, **keywords: Any) -> None:
-        super().__init_subclass__(**keywords)
-        if "__call__" in vars(cls):
-            setattr(cls, "__call__", _in_scope(vars(cls)["__call__"]))  # noqa: B010
-
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        """Run `forward` inside the scope of this module."""
-        # As `_in_scope` does, without the calls that it costs: a step calls thousands of neurons.
-        around, caller = current(), sys._getframe(1)
-        known, code, instruction, inside = self._memory.last_call
-        same_line = code is caller.f_code and instruction == caller.f_lasti
-        if known is not around or not same_line:
-            inside = self._context_inside(around, caller)
-        try:  # around the change too: Ctrl-C may come right after it
-            set_context(inside)
-            return self.forward(*arguments, **keywords)
-        except TypeError as error:
-            if error.__traceback__ and error.__traceback__.tb_next is None:  # of the call itself
-                self._refuse_numbers_one_by_one(arguments)
-            raise
-        finally:
-            set_context(around)
-
-    def _refuse_numbers_one_by_one(self, arguments: tuple[Any, ...]) -> None:
-        """Where `forward` takes one argument, `model(1, 2)` is meant as `model([1, 2])`."""
-        numbers = [told(x) for x in arguments if isinstance(x, Value) or is_real(x)]
-        if len(numbers) < 2 or len(numbers) < len(arguments) or not _takes_one(self.forward):
-            return
-        listed = ", ".join(numbers) if len(numbers) <= 4 else f"{numbers[0]}, {numbers[1]}, …"
-        raise TypeError(
-            f"{self!r} takes the inputs of one sample together, not one by one: give it a list, "
-            f"[{listed}]."
-        ) from None
-
-    def forward(self, *arguments: Any, **keywords: Any) -> Any:
-        """What the module computes; a class of your own defines it.
-
-        Raises:
-            NotImplementedError: the class does not.
-
-        >>> from glassgrad import Module
-        >>> Module().forward(1.0)
-        Traceback (most recent call last):
-        NotImplementedError: Module defines no forward(self, x): it computes nothing yet.
-        """
-        raise NotImplementedError(
-            f"{type(self).__name__} defines no forward(self, x): it computes nothing yet."
-        )
-
-    def _context_inside(self, around: Context, caller: FrameType) -> Context:
-        """The context of a call from one line in `around`, remembered for the next call."""
-        inside = around
-        # Its own scope is open already when a `__call__` calls that of the base class.
-        if around.scope is None or around.scope.owner is not self:
-            scope = self._scope_inside(around.scope)
-            inside = around.within(scope, self._line_around(around, caller))
-        self._memory.last_call = around, caller.f_code, caller.f_lasti, inside
-        return inside
-
-    def _line_around(self, around: Context, caller: FrameType) -> Made | None:
-        """The line of the user's that all nodes of a `forward` of ours come from."""
-        forward = inspect.unwrap(type(self).forward)  # it may be compiled
-        if not is_of_library(forward.__code__):
-            return None
-        return made_by(caller, around)
-
-    def _scope_inside(self, parent: Scope | None) -> Scope:
-        """The scope of this module inside another: always the same one."""
-        scopes = self._memory.scopes
-        if parent not in scopes:
-            if len(scopes) >= _MOST_SCOPES:
-                scopes.clear()
-            scopes[parent] = Scope(_name(self, parent), type(self).__name__, parent, self)
-        return scopes[parent]
-
-
 def _in_scope(call: Callable[..., Any]) -> Callable[..., Any]:
     """A `__call__` of the user's own, run inside the scope of its module."""
 
     @wraps(call)
-    def scoped(self: Scoped, *arguments: Any, **keywords: Any) -> Any:
+    def scoped(self: Module, *arguments: Any, **keywords: Any) -> Any:
         inside = self._context_inside(current(), sys._getframe(1))
         return call_in(inside, call, self, *arguments, **keywords)
 
@@ -152,12 +68,15 @@ def _name(module: Holder, scope: Scope | None) -> str:
     return type(module).__name__
 
 
-class Module(Scoped):
+class Module(Holder):
     """A part of a network that holds parameters. Derive from it and define `forward`.
 
     Parameters are the leaf Values among the attributes, in the order in which they were assigned:
     directly, in lists, tuples, dicts and arrays, and in other modules. A class that defines
     `__call__` instead of `forward`, or a `parameters` of its own, works as well.
+
+    A call runs `forward` inside a scope. It is named by the path of attributes from the module
+    that calls it, or by the class for the outermost one; its kind is the class.
 
     Example:
         >>> from glassgrad import Module, Value
@@ -175,7 +94,7 @@ class Module(Scoped):
         Line(2 parameters)
     """
 
-    _not_parts: tuple[str, ...] = (*Scoped._not_parts, "_built_with")
+    _not_parts: tuple[str, ...] = (*Holder._not_parts, "_built_with")
     _not_copied: tuple[str, ...] = ("_memory",)
     """Attributes that no copy takes along; it does remember what the module was built with."""
     _built_with: Remembered
@@ -190,15 +109,45 @@ class Module(Scoped):
         module.training = True
         return module
 
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if "__call__" in vars(cls):
+            setattr(cls, "__call__", _in_scope(vars(cls)["__call__"]))  # noqa: B010
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Run `forward` inside the scope of this module."""
+        # As `_in_scope` does, without the calls that it costs: a step calls thousands of neurons.
+        around, caller = current(), sys._getframe(1)
+        known, code, instruction, inside = self._memory.last_call
+        same_line = code is caller.f_code and instruction == caller.f_lasti
+        if known is not around or not same_line:
+            inside = self._context_inside(around, caller)
+        try:  # around the change too: Ctrl-C may come right after it
+            set_context(inside)
+            return self.forward(*arguments, **keywords)
+        except TypeError as error:
+            if error.__traceback__ and error.__traceback__.tb_next is None:  # of the call itself
+                self._refuse_numbers_one_by_one(arguments)
+            raise
+        finally:
+            set_context(around)
+
+    def forward(self, *arguments: Any, **keywords: Any) -> Any:
+        """What the module computes; a class of your own defines it.
+
+        Raises:
+            NotImplementedError: the class does not.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} defines no forward(self, x): it computes nothing yet."
+        )
+
     def freeze(self) -> Self:
         """Leave the parameters of the module, and of all modules in it, as they are.
 
         They are still parameters, which are counted, saved and loaded. But no gradient reaches
         them: it shows as "–", as before any `backward()`. So no training moves them, whatever its
         optimiser was given. A file does not say that they are frozen; a copy is.
-
-        Returns:
-            The module itself.
 
         Raises:
             TypeError: a parameter is of a class of your own, derived from Value.
@@ -215,31 +164,12 @@ class Module(Scoped):
         return self
 
     def unfreeze(self) -> Self:
-        """Let parameters move again, those of the module and of all modules in it.
-
-        >>> from glassgrad import Neuron
-        >>> Neuron(2).freeze().unfreeze().b.is_frozen
-        False
-        """
+        """Let parameters move again, those of the module and of all modules in it."""
         set_frozen(self.parameters(), False)
         return self
 
     def train(self, mode: bool = True) -> Self:
-        """Say that the module, with all modules in it, is being trained; or not, as `eval` does.
-
-        Args:
-            mode: whether it is.
-
-        Returns:
-            The module itself.
-
-        Raises:
-            TypeError: the mode is neither True nor False.
-
-        >>> from glassgrad import MLP
-        >>> MLP(2, [1]).train().training
-        True
-        """
+        """Say that the module, with all modules in it, is being trained; or not, as `eval` does."""
         self.training = mode = true_or_false(mode, "train(mode=...)")
         for part in Found.below(self).holders:
             if isinstance(part, Module):
@@ -247,12 +177,7 @@ class Module(Scoped):
         return self
 
     def eval(self) -> Self:
-        """Say that the module is in use: nothing in it is left to chance.
-
-        >>> from glassgrad import MLP
-        >>> MLP(2, [1]).eval().training
-        False
-        """
+        """Say that the module is in use: nothing in it is left to chance."""
         return self.train(False)
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
@@ -268,25 +193,13 @@ class Module(Scoped):
         return iter(self._found(named=True).named(self))
 
     def parameters(self) -> list[Value]:
-        """Every parameter once, in a stable order.
-
-        >>> from glassgrad import MLP
-        >>> len(MLP(3, [4, 4, 1]).parameters())
-        41
-        """
+        """Every parameter once, in a stable order."""
         if type(self).named_parameters is Module.named_parameters:
             return self._found().parameters.copy()
         return [parameter for _, parameter in self.named_parameters()]
 
     def zero_grad(self) -> None:
-        """Set the gradient of every parameter to 0, since `backward()` adds to it.
-
-        >>> from glassgrad import Neuron
-        >>> n = Neuron(2)
-        >>> n.zero_grad()
-        >>> n.b.grad
-        0.0
-        """
+        """Set the gradient of every parameter to 0, since `backward()` adds to it."""
         zero_grad(self.parameters())
 
     def _found(self, named: bool = False) -> Found:
@@ -300,12 +213,7 @@ class Module(Scoped):
         )
 
     def state_dict(self) -> dict[str, float]:
-        """The number of every parameter by name: all that training has changed.
-
-        >>> from glassgrad import Neuron
-        >>> sorted(Neuron(2).state_dict())
-        ['b', 'w.0', 'w.1']
-        """
+        """The number of every parameter by name: all that training has changed."""
         return {name: parameter.data for name, parameter in self.named_parameters()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -398,13 +306,45 @@ class Module(Scoped):
                 raise ValueError(f"does not fit: {fault}") from None
 
     def extra_repr(self) -> str:
-        """What the class shows of itself besides the parameter count; "" shows its parts instead.
-
-        >>> from glassgrad import Module
-        >>> Module().extra_repr()
-        ''
-        """
+        """What it shows of itself beside its count of parameters; "" shows its parts instead."""
         return ""
+
+    def _refuse_numbers_one_by_one(self, arguments: tuple[Any, ...]) -> None:
+        """Where `forward` takes one argument, `model(1, 2)` is meant as `model([1, 2])`."""
+        numbers = [told(x) for x in arguments if isinstance(x, Value) or is_real(x)]
+        if len(numbers) < 2 or len(numbers) < len(arguments) or not _takes_one(self.forward):
+            return
+        listed = ", ".join(numbers) if len(numbers) <= 4 else f"{numbers[0]}, {numbers[1]}, …"
+        raise TypeError(
+            f"{self!r} takes the inputs of one sample together, not one by one: give it a list, "
+            f"[{listed}]."
+        ) from None
+
+    def _context_inside(self, around: Context, caller: FrameType) -> Context:
+        """The context of a call from one line in `around`, remembered for the next call."""
+        inside = around
+        # Its own scope is open already when a `__call__` calls that of the base class.
+        if around.scope is None or around.scope.owner is not self:
+            scope = self._scope_inside(around.scope)
+            inside = around.within(scope, self._line_around(around, caller))
+        self._memory.last_call = around, caller.f_code, caller.f_lasti, inside
+        return inside
+
+    def _line_around(self, around: Context, caller: FrameType) -> Made | None:
+        """The line of the user's that all nodes of a `forward` of ours come from."""
+        forward = inspect.unwrap(type(self).forward)  # it may be compiled
+        if not is_of_library(forward.__code__):
+            return None
+        return made_by(caller, around)
+
+    def _scope_inside(self, parent: Scope | None) -> Scope:
+        """The scope of this module inside another: always the same one."""
+        scopes = self._memory.scopes
+        if parent not in scopes:
+            if len(scopes) >= _MOST_SCOPES:
+                scopes.clear()
+            scopes[parent] = Scope(_name(self, parent), type(self).__name__, parent, self)
+        return scopes[parent]
 
     def __setattr__(self, name: str, thing: Any) -> None:
         is_new = name not in vars(self) or vars(self)[name] is not thing

@@ -1,13 +1,9 @@
-"""Random numbers that a module draws while it runs, such as which units `Dropout` leaves out.
+"""Where the random numbers of modules come from: first weights, and what `Dropout` leaves out.
 
-Outside of a training they come from the module's own generator. A training gives them itself,
-with `noise_from`, for two reasons: each sample then has its own numbers also in a compiled
-function, where they are one more argument, and a resumed training draws the same ones again.
-`layers.py` is what draws.
-
-Where the random numbers of modules come from, such as first weights and what dropout drops.
-
-A seed makes them repeatable.
+A seed makes them repeatable. Those that a module draws while it runs come from its own generator
+outside of a training. A training gives them itself, with `noise_from`, for two reasons: each sample
+then has its own numbers also in a compiled function, where they are one more argument, and a
+resumed training draws the same ones again.
 """
 
 from __future__ import annotations
@@ -23,24 +19,35 @@ from glassgrad.engine.context import is_traced
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.text import describe
 
+Seed: TypeAlias = int | random.Random | None
+"""A whole number, a generator to draw from, or None for Python's global `random`."""
+
+
+def generator(seed: Seed) -> random.Random | None:
+    """The generator that a seed stands for; None, the global one of `random`, stays None.
+
+    Raises:
+        TypeError: the seed is something else.
+    """
+    if seed is None or isinstance(seed, random.Random):
+        return seed
+    try:
+        return random.Random(operator.index(seed))
+    except TypeError:
+        raise TypeError(
+            f"A seed is a whole number, a random.Random or None, not {describe(seed)}."
+        ) from None
+
+
 Source = Callable[[int], Sequence[Any]]
 _SOURCE: ContextVar[Source | None] = ContextVar("source of noise", default=None)
 
 
 def draw(count: int, generator: random.Random | None) -> Sequence[Any]:
-    """Numbers from 0 to 1: those of the training around, else from a generator.
-
-    Args:
-        count: how many.
-        generator: the module's own; None is the global one of `random`.
+    """Numbers from 0 to 1: those of the training around, else from the module's own generator.
 
     Raises:
         CompilationError: a compiled function would repeat the same numbers in every call.
-
-    >>> import random
-    >>> from glassgrad.nn.noise import draw
-    >>> draw(1, random.Random(0)) == draw(1, random.Random(0))
-    True
     """
     source, is_recorded = _SOURCE.get(), is_traced()
     numbers = None if source is None else source(count)
@@ -66,10 +73,10 @@ def noise_from(numbers: Sequence[Any]) -> Iterator[None]:
     Raises:
         ValueError: more are drawn than there are.
 
-    >>> from glassgrad.nn.noise import draw, noise_from
+    >>> from glassgrad import Dropout, noise_from
     >>> with noise_from([0.25, 0.75]):
-    ...     draw(1, None), draw(1, None)
-    ([0.25], [0.75])
+    ...     [v.data for v in Dropout(0.5)([1.0, 2.0])]
+    [0.0, 4.0]
     """
     taken = 0
 
@@ -90,8 +97,8 @@ def noise_from(numbers: Sequence[Any]) -> Iterator[None]:
 def count_noise(function: Callable[..., Any], *arguments: Any) -> int:
     """How many random numbers the modules draw while a function runs.
 
-    >>> from glassgrad.nn.noise import count_noise, draw
-    >>> count_noise(lambda: draw(3, None))
+    >>> from glassgrad import Dropout, count_noise
+    >>> count_noise(Dropout(0.5), [1.0, 2.0, 3.0])
     3
     """
     drawn = 0
@@ -113,30 +120,3 @@ def _source(take: Source) -> Iterator[None]:
         yield
     finally:
         _SOURCE.reset(token)
-
-
-Seed: TypeAlias = int | random.Random | None
-"""A whole number, a generator to draw from, or None for Python's global `random`."""
-
-
-def generator(seed: Seed) -> random.Random | None:
-    """The generator that a seed stands for; None, the global one of `random`, stays None.
-
-    Args:
-        seed: a whole number for a new generator, or a generator as it is.
-
-    Raises:
-        TypeError: the seed is something else.
-
-    >>> from glassgrad.nn.noise import generator
-    >>> generator(1).random() == generator(1).random()
-    True
-    """
-    if seed is None or isinstance(seed, random.Random):
-        return seed
-    try:
-        return random.Random(operator.index(seed))
-    except TypeError:
-        raise TypeError(
-            f"A seed is a whole number, a random.Random or None, not {describe(seed)}."
-        ) from None

@@ -72,9 +72,9 @@ from glassgrad.nn.checks import (
 class Optimiser:
     """Moves parameters. Derive from it and define `rule`.
 
-    A parameter whose gradient has not been computed ("–") stays, as a frozen one does, and so does
-    what the optimiser remembers of it; a gradient of 0 is a gradient. One that is nan or infinite is used as it is,
-    as PyTorch does: `glassgrad.trap()` tells where it comes from.
+    A parameter that is frozen, or whose gradient has not been computed ("–"), stays, and so does
+    what the optimiser remembers of it; a gradient of 0 is a gradient. One that is nan or infinite
+    is used as it is, as PyTorch does: `glassgrad.trap()` tells where it comes from.
 
     Args:
         parameters: leaf Values, for example `model.parameters()`; or groups of them with options

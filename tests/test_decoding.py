@@ -97,7 +97,7 @@ def test_what_is_wrong_is_named(path: str, entry: Any, message: str) -> None:
 
 @pytest.mark.parametrize("data", [None, [], "x", 1.0])
 def test_what_is_no_object_is_no_dataclass(data: Any) -> None:
-    with pytest.raises(ValueError, match="^it is .*, and not an object$"):
+    with pytest.raises(ValueError, match=r"^it is .*, and not an object$"):
         decode(Outer, data)
 
 
