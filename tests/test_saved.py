@@ -290,12 +290,13 @@ def test_a_hostile_name_of_a_file_is_shown_harmlessly(tmp_path: Path) -> None:
 def test_no_file_is_an_error_of_the_system(path: Path) -> None:
     model = Neuron(1)
     before = bits(model)
-    with pytest.raises(FileNotFoundError, match="No such file"):
-        model.load(path)
-    with pytest.raises(IsADirectoryError, match="not a plain file"):
-        model.load(path.parent)
-    with pytest.raises(OSError, match="no file can have this name"):
-        model.load("model\0.json")
+    for call in (model.load, load):
+        with pytest.raises(FileNotFoundError, match="No such file"):
+            call(path)
+        with pytest.raises(IsADirectoryError, match="not a plain file"):
+            call(path.parent)
+        with pytest.raises(OSError, match="no file can have this name"):
+            call("model\0.json")
     assert bits(model) == before
 
 

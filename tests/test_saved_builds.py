@@ -437,10 +437,3 @@ def test_version_1_has_numbers_only(path: Path) -> None:
     model = Neuron(1)
     model.load(path)
     assert model.state_dict() == NUMBERS
-
-
-def test_no_file_is_an_error_of_the_system(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="No such file"):
-        load(tmp_path / "model.json")
-    with pytest.raises(IsADirectoryError, match="not a plain file"):
-        load(tmp_path)
