@@ -1,4 +1,8 @@
-"""What goes into files and how: whole or not at all, as JSON that every reader accepts, sealed."""
+"""What goes into files and how: whole or not at all, as JSON that every reader accepts, sealed.
+
+What comes out of them may be by any hand: `parsed` reads the JSON of a file, strictly, and `decode`
+makes of it what a type says. Both refuse with a sentence, and run nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,26 @@ import json
 import os
 import re
 import stat
+import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import MISSING, fields, is_dataclass
 from hashlib import sha256
-from math import inf, isfinite, nan
+from math import inf, isfinite, isinf, nan
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
+
+from glassgrad.engine.text import clipped, describe, some_of
 
 NO_JSON_NUMBERS = {"nan": nan, "inf": inf, "-inf": -inf}
 """What `json_text` writes for numbers that JSON does not have, and what it is read as."""
 
+_DEEPEST = 200
+"""Brackets inside brackets. Far more could be nested deeper than the stack of the interpreter."""
+_BRACKET = re.compile(r"[\[\]{}]")
+_TEXT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _NO_DIGEST = "0" * 64
 _SEAL = re.compile(rb'"digest": "([0-9a-f]{64})"\n?}\n\Z')
 """The end of a file that has a digest: that, and nothing which could be another way."""
@@ -171,3 +185,176 @@ def _acceptable(data: Any) -> Any:
     if isinstance(data, str):
         return data.encode(errors="replace").decode()
     return str(data) if isinstance(data, float) and not isfinite(data) else data
+
+
+def parsed(content: bytes) -> Any:
+    """The data of a JSON file by any hand: no name twice, no number that is no float, not too deep.
+
+    Raises:
+        ValueError: it is something else; the message says what "it" is, without a full stop.
+
+    >>> parsed(b'{"x": [1, -0]}')
+    {'x': [1, -0.0]}
+    >>> parsed(b'{"x": 1, "x": 2}')
+    Traceback (most recent call last):
+    ValueError: it has "x" twice
+    """
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        raise ValueError("it is no text in UTF-8") from None
+    if _is_too_deep(text):
+        raise ValueError(f"it has more than {_DEEPEST} lists or objects inside one another")
+    try:
+        return json.loads(
+            text,
+            parse_int=_parsed_int,
+            parse_float=_parsed_float,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_unique,
+        )
+    except json.JSONDecodeError as fault:
+        place = f"line {fault.lineno}, column {fault.colno}"
+        raise ValueError(f"it has no JSON at {place}") from None
+
+
+def _is_too_deep(text: str) -> bool:
+    depth = 0
+    for bracket in _BRACKET.finditer(_TEXT.sub("", text)):
+        depth += 1 if bracket[0] in "[{" else -1
+        if depth > _DEEPEST:
+            return True
+    return False
+
+
+def _parsed_float(text: str) -> float:
+    number = float(text)
+    if isinf(number):
+        raise ValueError(f"it has a number with no float near it: {clipped(text)}")
+    return number
+
+
+def _parsed_int(digits: str) -> float:
+    nearest = _parsed_float(digits)
+    return nearest if digits == "-0" else int(digits)
+
+
+def _refuse_constant(token: str) -> NoReturn:
+    raise ValueError(f"it has {token}, which is not JSON, instead of a text of it")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, entry in pairs:
+        if name in found:
+            raise ValueError(f"it has {quoted(name)} twice")
+        found[name] = entry
+    return found
+
+
+def quoted(thing: object) -> str:
+    """A part of a file as JSON has it, in ASCII; of what JSON cannot say, what it is."""
+    try:
+        return clipped(json.dumps(thing))
+    except (TypeError, ValueError, RecursionError):
+        return describe(thing)
+
+
+def decode(kind: Any, data: Any, what: str = "it") -> Any:
+    """What a type says, made of data that JSON can hold; the counterpart of `json_text`.
+
+    Args:
+        kind: a dataclass, float, int, str, bool, `Any`, `... | None`, or a list, a tuple or a dict
+            of such. A field with a default may be left out.
+        data: what a file holds, or what a reader of other files made.
+        what: the name of the data, to say which part of it is wrong.
+
+    Raises:
+        ValueError: something else is there; the message has no full stop.
+
+    >>> decode(dict[str, list[float]], {"loss": [1, "inf"]}, "columns")
+    {'loss': [1.0, inf]}
+    >>> decode(dict[str, list[float]], {"loss": [1, "x"]}, "columns")
+    Traceback (most recent call last):
+    ValueError: columns["loss"][1] is "x", and not a number
+    """
+    return _decoded(kind, data, (what,))
+
+
+_Path = tuple[str | int | tuple[object], ...]
+"""To a part of data: the name of the whole, then fields, places in lists, and keys in brackets."""
+
+
+def _decoded(kind: Any, data: Any, path: _Path) -> Any:
+    if type(data) is kind and kind in _IN_WORDS:
+        return data
+    origin, inner = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return data
+    if origin in (Union, UnionType):
+        (other,) = (each for each in inner if each is not NoneType)
+        return None if data is None else _decoded(other, data, path)
+    if is_dataclass(kind):
+        return _record(kind, data, path)
+    if kind is float:
+        return _number(data, path)
+    if origin is dict and isinstance(data, Mapping):
+        of_key, of_entry = inner
+        return {
+            _key(of_key, key, path): _decoded(of_entry, entry, (*path, (key,)))
+            for key, entry in data.items()
+        }
+    if origin in (list, tuple) and isinstance(data, (list, tuple)):
+        return origin(_decoded(inner[0], entry, (*path, i)) for i, entry in enumerate(data))
+    raise _wrong(path, data, _IN_WORDS[origin or kind])
+
+
+_IN_WORDS: dict[Any, str] = {
+    **{bool: "true or false", int: "a whole number", float: "a number", str: "a text"},
+    **{list: "a list", tuple: "a list", dict: "an object"},
+}
+
+
+def _record(kind: Any, data: Any, path: _Path) -> Any:
+    if not isinstance(data, Mapping):
+        raise _wrong(path, data, "an object")
+    known, types = {field.name: field for field in fields(kind)}, get_type_hints(kind)
+    if unknown := [quoted(name) for name in data if name not in known]:
+        raise ValueError(f"{_where(path)} has a field {some_of(unknown)}, which is unknown here")
+    needed = [
+        name
+        for name, field in known.items()
+        if field.default is MISSING and field.default_factory is MISSING
+    ]
+    if missing := [quoted(name) for name in needed if name not in data]:
+        raise ValueError(f"{_where(path)} lacks {some_of(missing)}")
+    return kind(**{name: _decoded(types[name], data[name], (*path, name)) for name in data})
+
+
+def _number(data: Any, path: _Path) -> float:
+    if type(data) is float or (type(data) is int and abs(data) <= sys.float_info.max):
+        return float(data)
+    if isinstance(data, str) and data in NO_JSON_NUMBERS:
+        return NO_JSON_NUMBERS[data]
+    raise _wrong(path, data, "a number")
+
+
+def _key(kind: type, key: object, path: _Path) -> Any:
+    if isinstance(key, str) and (kind is str or (kind is int and key.isdecimal())):
+        return kind(key)
+    raise ValueError(f"{_where(path)} has {quoted(key)} in the place of {_IN_WORDS[kind]}")
+
+
+def _wrong(path: _Path, data: object, wanted: str) -> ValueError:
+    return ValueError(f"{_where(path)} is {quoted(data)}, and not {wanted}")
+
+
+def _where(path: _Path) -> str:
+    """A path in words: `its columns["loss"][3]`."""
+    text, *others = path
+    for part in others:
+        if isinstance(part, str):
+            text = f"its {part}" if text == "it" else f"{text}.{part}"
+        else:
+            text = f"{text}[{part if isinstance(part, int) else quoted(*part)}]"
+    return str(text)

@@ -152,6 +152,10 @@ released = (
     "The graph behind {} was released by forget(), which released "
     "everything it shared with other results too. Compute it again."
 ).format
+not_frozen = (
+    "Only parameters of the class Value can be frozen, not those of {}, a class of your own. Leave "
+    "them out of the optimiser instead."
+).format
 _CONSTANT = "it came from detach(), no_grad() or a plain number, so "
 backward_of_constant = (
     f"backward() of the constant {{}}: {_CONSTANT}it depends on nothing. "
@@ -206,7 +210,8 @@ HABITS = {
         "tolist": f"{_NUMBER}; [v.data for v in values] those of several.",
         "gradient": "v.grad is its gradient, after backward().",
         "requires_grad requires_grad_": "Write Value(...) and nothing more: every Value takes part "
-        "in gradients; v.detach() gives a constant, and no_grad() many.",
+        "in gradients; module.freeze() leaves parameters out of a training, v.detach() gives a "
+        "constant, and no_grad() many.",
         "retain_grad": "Every node keeps its gradient: read v.grad after backward().",
         "grad_fn": "v.operation is what made it, and v.parents are its operands; "
         "draw(v) shows the graph.",

@@ -92,8 +92,8 @@ LOSSES_OF_A_NEURON = {
 _LONGEST_NAME = 32
 """A longer name is no slip of the fingers, and comparing it would take long."""
 _ELSEWHERE = {
-    **{"ln": "log", "swish": "silu", "logistic": "sigmoid", "identity": "linear", "σ": "sigmoid"},
-    **{"sigma": "sigmoid", "arcsin": "asin", "arccos": "acos", "arctan": "atan"},
+    **{"ln": "log", "swish": "silu", "logistic": "sigmoid", "identity": "linear", "none": "linear"},
+    **{"σ": "sigmoid", "sigma": "sigmoid", "arcsin": "asin", "arccos": "acos", "arctan": "atan"},
     **{"φ": "normal_cdf", "average": "mean", "heaviside": "step", "signum": "sign"},
     **dict.fromkeys(("mean_squared_error", "squared_error", "squared", "l2"), "mse"),
     **dict.fromkeys(("mean_absolute_error", "l1"), "mae"),

@@ -80,6 +80,7 @@ class Value(Refusals, Numeric):
         scope: the neuron, layer or other part it belongs to, or None.
         line: the line of your source that created it, or None.
         is_constant: whether it is a plain number in a graph, which no gradient flows to.
+        is_frozen: whether it is a parameter that no training moves; see `Frozen`.
 
     `v < w`, `v <= 2` and `v == 2.0` compare numbers: a plain one, of whatever type, as the float
     nearest to it. Two Values are equal only if they are the same one, as in a set or as keys, so
@@ -116,6 +117,7 @@ class Value(Refusals, Numeric):
     operation: Operation | None
     _code: CodeType | None
     is_constant = False
+    is_frozen = False
 
     def __init__(self, data: Any, label: str | None = None, *others: object) -> None:
         if type(data) is not float:
@@ -241,7 +243,7 @@ class Value(Refusals, Numeric):
         tell_used("reads a copy of", self)
         if self.operation is not None:
             raise TypeError(misuse.copied(name(self), self.operation))
-        return _leaf, (self.is_constant, self._number, self.label, self._grad)
+        return _leaf, (self.is_constant, self._number, self.label, self._grad, self.is_frozen)
 
     if TYPE_CHECKING:  # given by `backward.py`, and written from the table by `methods.py`
 
@@ -273,6 +275,43 @@ class Constant(Value):
 
     __slots__ = ()
     is_constant = True
+
+
+class Frozen(Value):
+    """A parameter that no training moves, until it is a `Value` again: `module.freeze()` makes it.
+
+    Whatever gradient is sent to it, its own stays "–"; so optimisers pass it by, also those by hand
+    that subtract `rate * p.grad`. `grad(y, [p])`, which names it, gives its derivative.
+    """
+
+    __slots__ = ()
+    is_frozen = True
+    # In the place of the slot, which everything writes to that sets gradients.
+    _grad = property(lambda self: NOT_COMPUTED, lambda self, gradient: None)
+
+
+def set_frozen(parameters: Sequence[Value], frozen: bool) -> None:
+    """Make Values frozen, or frozen ones Values again; either have no gradient then.
+
+    Raises:
+        TypeError: one is of a class of the user's own, which cannot be frozen.
+
+    >>> from glassgrad import Value
+    >>> from glassgrad.engine.value import set_frozen
+    >>> x = Value(3.0)
+    >>> set_frozen([x], True)
+    >>> (x * x).backward()
+    >>> x.is_frozen, x
+    (True, Value(data=3.0, grad=–))
+    """
+    old, new = (Value, Frozen) if frozen else (Frozen, Value)
+    for parameter in parameters:
+        if frozen and type(parameter) not in (old, new):
+            raise TypeError(misuse.not_frozen(type(parameter).__name__))
+    for parameter in parameters:
+        if type(parameter) is old:
+            _set_gradient(parameter, NOT_COMPUTED)
+            parameter.__class__ = new
 
 
 numbers.Real.register(Value)  # for checkers such as pytest.approx
@@ -436,7 +475,9 @@ def _written_here(function: str) -> str | None:
     return f"v.{function}()" if is_method else None
 
 
-def _leaf(is_constant: bool, data: float, label: str | None, grad: float) -> Value:
-    leaf = constant(data) if is_constant else Value(data)
+def _leaf(
+    is_constant: bool, data: float, label: str | None, grad: float, is_frozen: bool = False
+) -> Value:
+    leaf = constant(data) if is_constant else Frozen(data) if is_frozen else Value(data)
     leaf.label, leaf._grad = label, grad
     return leaf

@@ -77,6 +77,14 @@ def computed_gradients(values: Sequence[Value]) -> tuple[Vector, Mask | None]:
     return numbers, None if computed.all() else computed
 
 
+def frozen_among(values: Sequence[Value]) -> Mask | None:
+    """Which Values are frozen; None says that none is, which is quick to know."""
+    if [*map(type, values)].count(Value) == len(values):
+        return None
+    frozen = np.array([value.is_frozen for value in values])
+    return frozen if frozen.any() else None
+
+
 def assign(values: Sequence[Value], numbers: Any) -> None:
     """Give each Value a new number, all or none.
 

@@ -1,23 +1,26 @@
 """Neurons, layers and networks, built on the engine, and all that trains them.
 
-    modules/         what networks are made of: Neuron, Layer, MLP and many more
-    initialisers.py  the numbers of an untrained neuron
-    losses/          how far predictions are from targets, and penalties
-    optimisers/      how parameters move, and how fast: SGD, Adam, schedules, clipping
-    data/            data to learn from, made from a seed; `split`
-    training/        `fit`, which trains a model on data; `predict`; History; checkpoints
+    module.py        Module, what all of them have in common, and `load`; parts.py, what it holds
+    dense.py         Neuron, Layer, MLP, Perceptron
+    layers.py        other layers: Sequential, Projection, Embedding, norms, Dropout, recurrent ones
+    activation.py    activations by name; inputs.py, what a module is called with
+    initialisers.py  the numbers of an untrained neuron; noise.py, where drawn numbers come from
+    losses.py        how far predictions are from targets, and penalties
+    optimisers.py    how parameters move: SGD, Adam, ...; schedules.py, clipping.py
+    data.py          data to learn from, made from a seed; samples.py, samples given to a training
+    fit.py           `fit`, which trains a model on data: loop.py, objective.py, hooks.py
+    predict.py       the outputs of a model for many samples
+    history.py       what a training noted; checkpoint.py, how a killed one goes on
     metrics.py       how good answers are
-    health/          are gradients healthy?
-    saving/          model files, and `load`
-    bridges/         to PyTorch and back; estimators of scikit-learn
-    checks.py        what is asked of arguments; arguments.py, those that there are not
-    choice.py        one of several by its number
-    figure.py        figures of matplotlib
-    seed.py          where drawn numbers come from
+    health.py        are gradients healthy? probe.py measures, verdicts.py says what it means
+    plotting.py      figures of matplotlib
+    saving.py        what a model file holds; building.py, how a module is built from data
+    torch.py         to PyTorch and back; sklearn.py, estimators of scikit-learn
+    checks.py        what is asked of arguments
 
 Every name that users need is a name of `nn` itself, and of `glassgrad`; only the functions that
 make initialisers (`uniform`, `normal`, `xavier`, `he`, ...) are names of `nn/initialisers.py`.
-Start with `Neuron` in `modules/layers.py`: it is the whole idea in one line, and a layer and an MLP
+Start with `Neuron` in `dense.py`: it is the whole idea in one line, and a layer and an MLP
 are lists of it. A class of your own derives from `Module` and defines `forward`.
 """
 
@@ -30,80 +33,80 @@ if __name__ != "glassgrad.nn":  # in the folder of a checkout: it would be a sec
     )
 
 from glassgrad import engine
-from glassgrad.nn.bridges.from_torch import from_torch as from_torch
-from glassgrad.nn.bridges.to_torch import to_torch as to_torch
-from glassgrad.nn.data.classes import blobs as blobs
-from glassgrad.nn.data.classes import circles as circles
-from glassgrad.nn.data.classes import spirals as spirals
-from glassgrad.nn.data.classes import two_moons as two_moons
-from glassgrad.nn.data.classes import xor as xor
-from glassgrad.nn.data.digits import digits as digits
-from glassgrad.nn.data.regression import linear_regression as linear_regression
-from glassgrad.nn.data.regression import sine as sine
-from glassgrad.nn.data.splitting import split as split
+from glassgrad.nn.activation import ACTIVATIONS as ACTIVATIONS
+from glassgrad.nn.activation import Activation as Activation
+from glassgrad.nn.activation import linear as linear
+from glassgrad.nn.clipping import clip_grad_norm as clip_grad_norm
+from glassgrad.nn.clipping import clip_grad_value as clip_grad_value
+from glassgrad.nn.clipping import clipped_by_norm as clipped_by_norm
+from glassgrad.nn.clipping import clipped_by_value as clipped_by_value
+from glassgrad.nn.data import blobs as blobs
+from glassgrad.nn.data import circles as circles
+from glassgrad.nn.data import digits as digits
+from glassgrad.nn.data import linear_regression as linear_regression
+from glassgrad.nn.data import sine as sine
+from glassgrad.nn.data import spirals as spirals
+from glassgrad.nn.data import split as split
+from glassgrad.nn.data import two_moons as two_moons
+from glassgrad.nn.data import xor as xor
+from glassgrad.nn.dense import MLP as MLP
+from glassgrad.nn.dense import Layer as Layer
+from glassgrad.nn.dense import Neuron as Neuron
+from glassgrad.nn.dense import Perceptron as Perceptron
+from glassgrad.nn.fit import fit as fit
 from glassgrad.nn.health import Health as Health
 from glassgrad.nn.health import LayerHealth as LayerHealth
 from glassgrad.nn.health import check_health as check_health
+from glassgrad.nn.history import History as History
 from glassgrad.nn.initialisers import INITIALISERS as INITIALISERS
 from glassgrad.nn.initialisers import Initialiser as Initialiser
-from glassgrad.nn.losses.classification import (
+from glassgrad.nn.inputs import Inputs as Inputs
+from glassgrad.nn.layers import AttentionHead as AttentionHead
+from glassgrad.nn.layers import Dropout as Dropout
+from glassgrad.nn.layers import Embedding as Embedding
+from glassgrad.nn.layers import LayerNorm as LayerNorm
+from glassgrad.nn.layers import Projection as Projection
+from glassgrad.nn.layers import RecurrentCell as RecurrentCell
+from glassgrad.nn.layers import RMSNorm as RMSNorm
+from glassgrad.nn.layers import Sequential as Sequential
+from glassgrad.nn.losses import (
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
 )
-from glassgrad.nn.losses.classification import cross_entropy as cross_entropy
-from glassgrad.nn.losses.classification import hinge as hinge
-from glassgrad.nn.losses.penalties import l1 as l1
-from glassgrad.nn.losses.penalties import l2 as l2
-from glassgrad.nn.losses.regression import huber as huber
-from glassgrad.nn.losses.regression import mae as mae
-from glassgrad.nn.losses.regression import mse as mse
+from glassgrad.nn.losses import cross_entropy as cross_entropy
+from glassgrad.nn.losses import hinge as hinge
+from glassgrad.nn.losses import huber as huber
+from glassgrad.nn.losses import l1 as l1
+from glassgrad.nn.losses import l2 as l2
+from glassgrad.nn.losses import mae as mae
+from glassgrad.nn.losses import mse as mse
 from glassgrad.nn.metrics import METRICS as METRICS
 from glassgrad.nn.metrics import accuracy as accuracy
 from glassgrad.nn.metrics import confusion as confusion
 from glassgrad.nn.metrics import mean_absolute_error as mean_absolute_error
 from glassgrad.nn.metrics import mean_squared_error as mean_squared_error
 from glassgrad.nn.metrics import r2 as r2
-from glassgrad.nn.modules.activation import ACTIVATIONS as ACTIVATIONS
-from glassgrad.nn.modules.activation import Activation as Activation
-from glassgrad.nn.modules.activation import linear as linear
-from glassgrad.nn.modules.attention import AttentionHead as AttentionHead
-from glassgrad.nn.modules.dropout import Dropout as Dropout
-from glassgrad.nn.modules.embedding import Embedding as Embedding
-from glassgrad.nn.modules.inputs import Inputs as Inputs
-from glassgrad.nn.modules.layers import MLP as MLP
-from glassgrad.nn.modules.layers import Layer as Layer
-from glassgrad.nn.modules.layers import Neuron as Neuron
-from glassgrad.nn.modules.module import Module as Module
-from glassgrad.nn.modules.noise import count_noise as count_noise
-from glassgrad.nn.modules.noise import noise_from as noise_from
-from glassgrad.nn.modules.norms import LayerNorm as LayerNorm
-from glassgrad.nn.modules.norms import RMSNorm as RMSNorm
-from glassgrad.nn.modules.perceptron import Perceptron as Perceptron
-from glassgrad.nn.modules.projection import Projection as Projection
-from glassgrad.nn.modules.recurrent import RecurrentCell as RecurrentCell
-from glassgrad.nn.modules.sequential import Sequential as Sequential
-from glassgrad.nn.optimisers.adagrad import Adagrad as Adagrad
-from glassgrad.nn.optimisers.adam import Adam as Adam
-from glassgrad.nn.optimisers.adam import AdamW as AdamW
-from glassgrad.nn.optimisers.clipping import clip_grad_norm as clip_grad_norm
-from glassgrad.nn.optimisers.clipping import clip_grad_value as clip_grad_value
-from glassgrad.nn.optimisers.clipping import clipped_by_norm as clipped_by_norm
-from glassgrad.nn.optimisers.clipping import clipped_by_value as clipped_by_value
-from glassgrad.nn.optimisers.optimiser import Optimiser as Optimiser
-from glassgrad.nn.optimisers.rmsprop import RMSprop as RMSprop
-from glassgrad.nn.optimisers.schedule import Schedule as Schedule
-from glassgrad.nn.optimisers.schedules import constant as constant
-from glassgrad.nn.optimisers.schedules import cosine as cosine
-from glassgrad.nn.optimisers.schedules import one_cycle as one_cycle
-from glassgrad.nn.optimisers.schedules import ramp as ramp
-from glassgrad.nn.optimisers.schedules import step_decay as step_decay
-from glassgrad.nn.optimisers.schedules import warm_up as warm_up
-from glassgrad.nn.optimisers.sgd import SGD as SGD
-from glassgrad.nn.saving.files import load as load
-from glassgrad.nn.seed import Seed as Seed
-from glassgrad.nn.training.fit import fit as fit
-from glassgrad.nn.training.history import History as History
-from glassgrad.nn.training.left_out import left_out as left_out
-from glassgrad.nn.training.predict import predict as predict
+from glassgrad.nn.module import Module as Module
+from glassgrad.nn.module import load as load
+from glassgrad.nn.noise import Seed as Seed
+from glassgrad.nn.noise import count_noise as count_noise
+from glassgrad.nn.noise import noise_from as noise_from
+from glassgrad.nn.objective import left_out as left_out
+from glassgrad.nn.optimisers import SGD as SGD
+from glassgrad.nn.optimisers import Adagrad as Adagrad
+from glassgrad.nn.optimisers import Adam as Adam
+from glassgrad.nn.optimisers import AdamW as AdamW
+from glassgrad.nn.optimisers import Optimiser as Optimiser
+from glassgrad.nn.optimisers import RMSprop as RMSprop
+from glassgrad.nn.predict import predict as predict
+from glassgrad.nn.schedules import Schedule as Schedule
+from glassgrad.nn.schedules import constant as constant
+from glassgrad.nn.schedules import cosine as cosine
+from glassgrad.nn.schedules import one_cycle as one_cycle
+from glassgrad.nn.schedules import ramp as ramp
+from glassgrad.nn.schedules import step_decay as step_decay
+from glassgrad.nn.schedules import warm_up as warm_up
+from glassgrad.nn.torch import from_torch as from_torch
+from glassgrad.nn.torch import to_torch as to_torch
 
 engine.hide_lines_of(__file__)
 
@@ -115,14 +118,14 @@ globals()["__all__"] = [
 ]
 
 if TYPE_CHECKING:
-    from glassgrad.nn.bridges.estimators import NetworkClassifier as NetworkClassifier
-    from glassgrad.nn.bridges.estimators import NetworkRegressor as NetworkRegressor
+    from glassgrad.nn.sklearn import NetworkClassifier as NetworkClassifier
+    from glassgrad.nn.sklearn import NetworkRegressor as NetworkRegressor
 else:
 
     def __getattr__(name: str) -> object:
         """The estimators of scikit-learn are loaded when they are asked for, and it with them."""
         if name in ("NetworkClassifier", "NetworkRegressor"):
-            from glassgrad.nn.bridges import estimators
+            from glassgrad.nn import sklearn
 
-            return getattr(estimators, name)
+            return getattr(sklearn, name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,18 +2,29 @@
 
 Each check takes what was given and its role in a message, as "SGD(momentum=...)", and gives what is
 kept, or raises.
+
+Arguments that do not exist: what was probably meant, in a sentence.
+
+One of several by its number: a class among logits, a token among the rows of an embedding.
+
+A plain number is an index. A Value cannot be one: inside a compiled function it stands for the
+numbers of all calls. It is compared with every place instead, so that one recording serves all.
 """
 
 from __future__ import annotations
 
+import functools
+import inspect
 import operator
-from collections.abc import Callable
-from math import isfinite
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from math import isfinite, nan
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from glassgrad.engine.misuse import real
+from glassgrad.engine import Value, compare, prod, where
+from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.text import describe, told
 
 Check: TypeAlias = Callable[[Any, str], Any]
@@ -163,3 +174,127 @@ def true_or_false(choice: Any, role: str) -> bool:
     if not isinstance(choice, (bool, np.bool_)):
         raise TypeError(f"{role} is True or False, not {told(choice)}.")
     return bool(choice)
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_MEANT = {
+    "optimizer": "optimiser",
+    "lr": "learning_rate",
+    "verbose": "progress",
+    "early_stopping": "patience",
+    "validation_split": "validation",
+    "validation_data": "validation",
+    "test_size": "share",
+    "random_state": "seed",
+    "hidden_layer_sizes": "nouts",
+    "callback": "callbacks",
+}
+"""Arguments of other libraries, by ours."""
+
+
+def explained(hint: str = "") -> Callable[[F], F]:
+    """A function that says what to write where it is called with arguments that it does not take.
+
+    Args:
+        hint: how it is called, as a sentence, for a wrong number of arguments.
+
+    >>> from glassgrad.nn.checks import explained
+    >>> @explained("Write train(rate).")
+    ... def train(learning_rate): ...
+    >>> train(lr=0.1)
+    Traceback (most recent call last):
+    TypeError: train has no argument lr. Did you mean learning_rate?
+    >>> train(1, 2)
+    Traceback (most recent call last):
+    TypeError: train() takes 1 positional argument but 2 were given. Write train(rate).
+    """
+
+    def around(function: F) -> F:
+        @functools.wraps(function)
+        def call(*args: Any, **named: Any) -> Any:
+            try:
+                return function(*args, **named)
+            except TypeError as error:
+                if getattr(error.__traceback__, "tb_next", None) is not None:  # from inside
+                    raise
+                text = str(error)
+            title = _title(function, args)
+            raise TypeError(_explanation(title, function, named, text, hint))
+
+        return call  # type: ignore[return-value]
+
+    return around
+
+
+def _title(function: Callable[..., Any], args: tuple[Any, ...]) -> str:
+    """The name of the function, or of the class that is made."""
+    return type(args[0]).__name__ if function.__name__ == "__init__" else function.__name__
+
+
+def _explanation(
+    title: str, function: Callable[..., Any], named: Mapping[str, Any], text: str, hint: str
+) -> str:
+    text = text.replace(f"{function.__qualname__}()", f"{title}()")
+    known = [name for name in inspect.signature(function).parameters if name != "self"]
+    unknown = [name for name in named if name not in known]
+    if not unknown:
+        return " ".join(f"{text}. {hint}".split())
+    name = unknown[0]
+    meant = _MEANT.get(name)
+    near = [meant] if meant in known else get_close_matches(name, known, n=1)
+    remedy = f"Did you mean {near[0]}?" if near else f"It takes {', '.join(known)}."
+    return f"{title} has no argument {name}. {remedy}"
+
+
+def place(number: Any, count: int, role: str, error: type[Exception] = ValueError) -> int:
+    """A plain number as an index.
+
+    Args:
+        number: what was given.
+        count: how many there are to choose from.
+        role: who asks, and for what, to begin the error with.
+        error: what is raised for a place that is none of them.
+
+    Raises:
+        TypeError: it is no number, or a bool.
+        ValueError: it is not one of 0 … count - 1; or the other error that was given.
+
+    >>> from glassgrad.nn.checks import place
+    >>> place(2.0, 3, "cross_entropy takes a class")
+    2
+    >>> place(3, 3, "cross_entropy takes a class")
+    Traceback (most recent call last):
+    ValueError: cross_entropy takes a class from 0 to 2, not 3.
+    """
+    wrong = f"{role} from 0 to {count - 1}, not {told(number)}."
+    if isinstance(number, (bool, np.bool_)):
+        raise TypeError(f"{wrong} Write int(y) for a bool y.")
+    if not is_real(number):
+        raise TypeError(f"{wrong} Give a whole number.")
+    if not isfinite(number) or number != int(number) or not 0 <= number < count:
+        raise error(wrong)
+    return int(number)
+
+
+def misses(which: Value, count: int) -> list[Value]:
+    """For each place 0 if the Value is it, else 1 or -1.
+
+    >>> from glassgrad import Value
+    >>> from glassgrad.nn.checks import misses
+    >>> [miss.data for miss in misses(Value(1.0), 3)]
+    [1.0, 0.0, -1.0]
+    """
+    return [compare(which, place) for place in range(count)]
+
+
+def unless_all_miss(result: Any, missed: list[Value]) -> Value:
+    """A result, or nan if the Value that chose was none of the places.
+
+    >>> from glassgrad import Value
+    >>> from glassgrad.nn.checks import misses, unless_all_miss
+    >>> unless_all_miss(5.0, misses(Value(0.5), 3)).data
+    nan
+    """
+    found: Value = where(prod(missed), nan, result)
+    return found

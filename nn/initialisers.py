@@ -2,24 +2,34 @@
 
 How large the first weights are decides whether signals and gradients fade, explode or get through
 many layers. An initialiser says so for one neuron, from the number of its inputs (`fan_in`) and
-the number of neurons beside it (`fan_out`). The names are in `INITIALISERS`.
-Next: `modules/layers.py`.
+the number of neurons beside it (`fan_out`). `INITIALISERS` has those that go by a name; the
+functions that make initialisers (`uniform`, `normal`, `xavier`, ...) raise, all of them:
+
+    TypeError: an argument is no real number.
+    ValueError: one is not finite, or a gain or a standard deviation is negative.
+
+Next: `dense.py`.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import sqrt
 from typing import Any, TypeAlias
 
 from glassgrad.engine.text import describe, told
 from glassgrad.nn.checks import finite, not_negative, whole
-from glassgrad.nn.seed import Seed, generator
+from glassgrad.nn.noise import Seed, generator
 
 Draw: TypeAlias = Callable[[Any, int, int], float]
 """A number drawn with a `random.Random` for a neuron of some fan-in and fan-out."""
+
+
+def _zero(generator: Any, nin: int, nout: int) -> float:
+    """The number 0."""
+    return 0.0
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,7 @@ class Initialiser:
 
     name: str
     weight: Draw
-    bias: Draw = field(default_factory=lambda: _zero)
+    bias: Draw = _zero
 
     def __post_init__(self) -> None:
         for name, drawn in (("weight", self.weight), ("bias", self.bias)):
@@ -80,18 +90,9 @@ class Initialiser:
 
 
 def uniform(low: float = -1.0, high: float = 1.0) -> Initialiser:
-    """Weights and bias uniform between two numbers, whatever the size of the layer.
+    """Weights and bias uniform from `low` to `high`, whatever the size of the layer.
 
-    Args:
-        low: the smallest number.
-        high: the largest number.
-
-    Returns:
-        An initialiser; `uniform(-1, 1)` is the one called "uniform", that of the lecture.
-
-    Raises:
-        TypeError: a number is no real number.
-        ValueError: a number is not finite, or `low` is above `high`.
+    "uniform" is `uniform(-1, 1)`, that of the lecture. A `low` above `high` is a ValueError.
 
     >>> from glassgrad.nn.initialisers import uniform
     >>> uniform(-0.5, 0.5)
@@ -108,18 +109,7 @@ def uniform(low: float = -1.0, high: float = 1.0) -> Initialiser:
 
 
 def normal(mean: float = 0.0, std: float = 1.0) -> Initialiser:
-    """Weights from a normal distribution, whatever the size of the layer; the bias is 0.
-
-    Args:
-        mean: the middle of the distribution.
-        std: its standard deviation, from 0 on.
-
-    Returns:
-        An initialiser; `normal(0, 1)` is the one called "normal".
-
-    Raises:
-        TypeError: a number is no real number.
-        ValueError: a number is not finite, or `std` is negative.
+    """Weights of a normal distribution, whatever the size of the layer; the bias is 0.
 
     >>> from glassgrad.nn.initialisers import normal
     >>> normal(std=0.02)
@@ -133,14 +123,8 @@ def xavier(gain: float = 1.0) -> Initialiser:
     """Weights uniform within ±gain·sqrt(6 / (fan_in + fan_out)); the bias is 0.
 
     Their variance 2 / (fan_in + fan_out) is a compromise: signals keep their size forwards, and
-    gradients theirs backwards, as long as units are nearly linear (Glorot and Bengio 2010).
-
-    Args:
-        gain: makes up for what the activation takes away; 5/3 is usual for tanh.
-
-    Raises:
-        TypeError: the gain is no real number.
-        ValueError: the gain is negative or not finite.
+    gradients theirs backwards, as long as units are nearly linear (Glorot and Bengio 2010). The
+    gain makes up for what the activation takes away; 5/3 is usual for tanh.
 
     >>> from glassgrad.nn.initialisers import xavier
     >>> xavier(5 / 3)
@@ -153,13 +137,7 @@ def xavier(gain: float = 1.0) -> Initialiser:
 
 
 def xavier_normal(gain: float = 1.0) -> Initialiser:
-    """Weights from a normal distribution with the variance that `xavier` has; the bias is 0.
-
-    Args:
-        gain: see `xavier`.
-
-    Raises:
-        TypeError, ValueError: see `xavier`.
+    """Weights of a normal distribution with the variance that `xavier` has; the bias is 0.
 
     >>> from glassgrad.nn.initialisers import xavier_normal
     >>> xavier_normal()
@@ -178,13 +156,6 @@ def he(gain: float = sqrt(2.0)) -> Initialiser:
     Their variance is 2 / fan_in: a relu silences half of its inputs, and the 2 makes up for that
     (He, Zhang, Ren and Sun 2015).
 
-    Args:
-        gain: makes up for what the activation takes away.
-
-    Raises:
-        TypeError: the gain is no real number.
-        ValueError: the gain is negative or not finite.
-
     >>> from glassgrad.nn.initialisers import he
     >>> he()
     <initialiser he(1.41421)>
@@ -194,13 +165,7 @@ def he(gain: float = sqrt(2.0)) -> Initialiser:
 
 
 def he_normal(gain: float = sqrt(2.0)) -> Initialiser:
-    """Weights from a normal distribution with the variance that `he` has; the bias is 0.
-
-    Args:
-        gain: see `he`.
-
-    Raises:
-        TypeError, ValueError: see `he`.
+    """Weights of a normal distribution with the variance that `he` has; the bias is 0.
 
     >>> from glassgrad.nn.initialisers import he_normal
     >>> he_normal()
@@ -241,10 +206,6 @@ def torch_linear() -> Initialiser:
     return Initialiser("torch", drawn, drawn)
 
 
-def _zero(generator: Any, nin: int, nout: int) -> float:
-    return 0.0
-
-
 def _within(generator: Any, bound: float) -> float:
     return float(generator.uniform(-bound, bound))
 
@@ -275,10 +236,6 @@ def initialiser(choice: Init) -> Initialiser:
     Raises:
         ValueError: there is no initialiser of that name.
         TypeError: the choice is neither a name nor an initialiser.
-
-    >>> from glassgrad.nn.initialisers import initialiser
-    >>> initialiser("xavier")
-    <initialiser xavier(1)>
     """
     if isinstance(choice, Initialiser):
         return choice

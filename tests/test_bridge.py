@@ -27,9 +27,8 @@ from glassgrad import (
     sine,
     to_torch,
 )
-from glassgrad.nn.bridges.from_torch import _HERE
-from glassgrad.nn.bridges.torch_table import ACTIVATIONS_THERE
-from glassgrad.nn.data.samples import plain
+from glassgrad.nn.samples import plain
+from glassgrad.nn.torch import _HERE, ACTIVATIONS_THERE
 
 
 def torch_here() -> Any:

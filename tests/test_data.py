@@ -18,7 +18,7 @@ from glassgrad import (
     two_moons,
     xor,
 )
-from glassgrad.nn.data.samples import plain, samples_of
+from glassgrad.nn.samples import plain, samples_of
 
 CLASSES = [(two_moons, 2), (circles, 2), (spirals, 2), (xor, 2), (blobs, 3)]
 TARGETS = [(linear_regression, 1), (sine, 1)]

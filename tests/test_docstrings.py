@@ -20,10 +20,8 @@ PACKAGES = [engine, nn, viz]
 NEEDS = {
     "glassgrad.viz.boundary": "matplotlib",
     "glassgrad.viz.plots": "matplotlib",
-    "glassgrad.nn.bridges.to_torch": "torch",
-    "glassgrad.nn.bridges.from_torch": "torch",
-    "glassgrad.nn.bridges.torch_table": "torch",
-    "glassgrad.nn.bridges.estimators": "sklearn",
+    "glassgrad.nn.torch": "torch",
+    "glassgrad.nn.sklearn": "sklearn",
 }
 """What the examples of a module need."""
 

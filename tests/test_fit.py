@@ -43,7 +43,7 @@ from glassgrad import (
     xor,
 )
 from glassgrad.engine.files import json_text, sealed
-from glassgrad.nn.training.checkpoint import Checkpoint, State
+from glassgrad.nn.checkpoint import Checkpoint, State
 
 SEEDS = (0, 1, 2, 3, 4)
 
@@ -533,7 +533,7 @@ def test_ctrl_c_while_the_gradients_are_looked_at_loses_nothing(
         if len(calls) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(nn.training.loop.Training, "_look_at_health", interrupted)
+    monkeypatch.setattr(nn.loop.Training, "_look_at_health", interrupted)
     _, history = trained(health=True)
     assert history.epochs == 4
     assert history.notes == ["Ctrl-C ended the look at the gradients after the training."]
@@ -951,7 +951,7 @@ def test_the_bar_shows_itself_in_a_notebook(
     shell = types.SimpleNamespace(kernel=None)
     notebook = types.SimpleNamespace(get_ipython=lambda: shell)
     monkeypatch.setitem(sys.modules, "IPython", notebook)
-    monkeypatch.setattr(nn.training.progress, "find_spec", lambda name: None)  # no ipywidgets
+    monkeypatch.setattr(nn.hooks, "find_spec", lambda name: None)  # no ipywidgets
     trained(progress=None)
     assert "4/4" in capfd.readouterr().err
 

@@ -31,8 +31,7 @@ from glassgrad import (
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.op import TABLE
 from glassgrad.nn.health import Health, check_health
-from glassgrad.nn.health.layer import LayerHealth
-from glassgrad.nn.health.sizes import mean_of, ratio_of, size_of, spread_of
+from glassgrad.nn.probe import LayerHealth, mean_of, ratio_of, size_of, spread_of
 
 
 def hinge(score, y):

@@ -14,9 +14,8 @@ import hostile
 import pytest
 from outputs import refused, strict_json
 
-from glassgrad import MLP, Module, Neuron, Value, backprop, draw
+from glassgrad import MLP, Module, Neuron, Value, backprop, draw, load
 from glassgrad.engine.files import sealed
-from glassgrad.nn.saving.files import load
 
 SECTION = "Hostile input"
 FILES = hostile.corpus("model_files")

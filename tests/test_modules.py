@@ -44,8 +44,8 @@ from glassgrad import (
 )
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.tree import leaves_of, like
-from glassgrad.nn.modules.hidden import parameters_read_by
-from glassgrad.nn.modules.sequential import Elementwise
+from glassgrad.nn.layers import Elementwise
+from glassgrad.nn.parts import parameters_read_by
 
 INF, NAN = math.inf, math.nan
 

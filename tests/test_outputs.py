@@ -103,8 +103,8 @@ def half_taken(model: Module, state: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("place", "fault", "state"),
     [
-        ("glassgrad.nn.modules.module.named", str, {"\x1b[31m": 1}),
-        ("glassgrad.nn.modules.module.named", str, {"b" * 1000: 1}),
+        ("glassgrad.nn.module.named", str, {"\x1b[31m": 1}),
+        ("glassgrad.nn.module.named", str, {"b" * 1000: 1}),
         ("glassgrad.nn.Module.load_state_dict", half_taken, {"w.0": 1.0, "w.1": "2", "b": 3.0}),
         (
             "glassgrad.nn.Module.load_state_dict",

@@ -21,9 +21,8 @@ import numpy as np
 import pytest
 from outputs import assert_is_sentence
 
-from glassgrad import MLP, Dropout, Layer, LayerNorm, Module, Neuron, Sequential
+from glassgrad import MLP, Dropout, Layer, LayerNorm, Module, Neuron, Sequential, load
 from glassgrad.engine.files import sealed, write_file
-from glassgrad.nn.saving.files import load
 
 POSIX = pytest.mark.system("POSIX")
 TEMPORARY = ".glassgrad-"
@@ -42,8 +41,7 @@ def bits(model: Module) -> dict[str, str]:
 
 KILLED = """
 import os, pathlib, random, signal, time, warnings
-from glassgrad import MLP
-from glassgrad.nn.saving.files import load
+from glassgrad import MLP, load
 
 warnings.simplefilter("ignore", DeprecationWarning)  # of forks where numpy has threads
 path = pathlib.Path({path!r})
@@ -288,34 +286,18 @@ FOREIGN: tuple[bytes, ...] = (
     b'"glassgrad-model/3"',
     b"1e999",
 )
-FAULTS_OF_BYTES = ("flip", "cut", "twice", "without", "swap", "shape", "foreign")
 
 
-def corrupted(generator: random.Random, good: bytes) -> bytes:
-    """A model file that something happened to."""
-    kind = generator.choice(FAULTS_OF_BYTES)
-    a, b = sorted(generator.choices(range(len(good) + 1), k=2))
-    if kind == "flip":
-        found = bytearray(good)
-        for _ in range(generator.randint(1, 4)):
-            found[generator.randrange(len(good))] ^= 1 << generator.randrange(8)
-        return bytes(found)
-    if kind == "cut":
-        return good[:a]
-    if kind == "twice":
-        return good[:b] + good[a:]
-    if kind == "without":
-        return good[:a] + good[b:]
-    if kind == "foreign":
-        return generator.choice(FOREIGN) + generator.choice((b"", good[a:b]))
+def changed(generator: random.Random, good: bytes) -> bytes:
+    """A model file that says something else, sealed as if it were whole."""
     data = json.loads(good)
-    del data["digest"]  # of what is said now there is another
-    if kind == "swap":
+    del data["digest"]
+    if generator.random() < 0.3:
         name = generator.choice(list(data["parameters"]))
         wrong: list[Any] = ["0.5", None, True, [], {}, "nan", 2, "NaN"]
         data["parameters"][name] = generator.choice(wrong)
-        return sealed(data)
-    reshape(generator, data)
+    else:
+        reshape(generator, data)
     return sealed(data)
 
 
@@ -341,15 +323,14 @@ def reshape(generator: random.Random, data: Any) -> None:
     generator.choice(changes)()
 
 
-@pytest.mark.parametrize("batch", range(8))
-def test_a_corrupt_file_is_loaded_whole_or_changes_nothing(batch: int, path: Path) -> None:
+def test_a_sealed_file_of_something_else_is_loaded_whole_or_changes_nothing(path: Path) -> None:
+    """Files that are damaged byte by byte are in `test_hostile_files.py`."""
     good, model = sample().save(path).read_bytes(), sample()
     taken = 0
-    for seed in range(25 * batch, 25 * batch + 25):
-        content = corrupted(random.Random(seed), good)
-        path.write_bytes(content)
+    for seed in range(200):
+        path.write_bytes(changed(random.Random(seed), good))
         taken += is_filled(model, path) + is_built(path)
-    assert taken < 40, "most are refused"
+    assert 0 < taken < 160, "most are refused"
 
 
 @pytest.mark.parametrize("make", [lambda: Neuron(1, seed=1), lambda: Unsayable(1, seed=1)])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from glassgrad import SGD, Schedule, Value, constant, cosine, one_cycle, ramp, step_decay, warm_up
-from glassgrad.nn.optimisers.schedule import Rule
+from glassgrad.nn.schedules import Rule
 
 BASES = [0.5, 0.02]
 ABSENT = object()

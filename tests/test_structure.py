@@ -30,21 +30,14 @@ ALLOWED_LATER = {
     "glassgrad.viz": {"pygraphviz", "matplotlib", "numpy", "anywidget", "traitlets"},
 }
 """What else its functions may import when they are called."""
-LOADED_ON_DEMAND = {"glassgrad.nn.bridges.estimators": {"sklearn"}}
+LOADED_ON_DEMAND = {"glassgrad.nn.sklearn": {"sklearn"}}
 """Modules that are imported inside functions, and so may import at once what these need."""
 FOR_TYPES = {"typing_extensions"}
 
 KNOWN_CIRCLES = [
     {"engine.compile.libraries", "engine.compile.lifted"},
-    {"nn.optimisers.optimiser", "nn.optimisers.groups", "nn.optimisers.state"},
-    {"nn.training.history", "nn.training.curves"},
-    {
-        *("nn.modules.attention", "nn.modules.dropout", "nn.modules.embedding"),
-        *("nn.modules.inputs", "nn.modules.layers", "nn.modules.modes", "nn.modules.module"),
-        *("nn.modules.norms", "nn.modules.perceptron", "nn.modules.projection"),
-        *("nn.modules.recurrent", "nn.modules.remembered", "nn.modules.sequential"),
-        *("nn.modules.tree", "nn.saving.alike", "nn.saving.building", "nn.saving.files"),
-    },
+    {"nn.checkpoint", "nn.loop"},
+    {"nn.health", "nn.history", "nn.plotting"},
 ]
 """The circles there still are, each with its files. It gets no new ones: this list only shrinks."""
 

@@ -24,8 +24,8 @@ from glassgrad import (
     sine,
     two_moons,
 )
-from glassgrad.nn.bridges.to_torch import to_torch
-from glassgrad.nn.training.batches import generator_of_epoch
+from glassgrad.nn.loop import generator_of_epoch
+from glassgrad.nn.torch import to_torch
 
 torch = pytest.importorskip("torch")  # this file may be asked for by its name
 pytestmark = pytest.mark.needs("torch")

@@ -308,7 +308,8 @@ class Steps(Sequence[Step]):
             self.new_loss = self.diagram.evaluate(moved)[self.root]
 
     def _parameters(self, parameters: Iterable[Value] | None) -> Iterator[Node]:
-        """The leaves that move: the given ones, or all that are not plain numbers."""
+        """The leaves that move, as frozen ones do not: the given ones, or all but plain numbers."""
+        frozen = {place for value, place in self.diagram.values.items() if value.is_frozen}
         if parameters is not None:
             listed, places = list(parameters), self.diagram.values
             taking_part = dict.fromkeys(
@@ -319,8 +320,8 @@ class Steps(Sequence[Step]):
                     f"No parameter took part in the result: not {name(listed[0])}, for example. "
                     "List those that it was computed from."
                 )
-            yield from (self.diagram[place] for place in taking_part)
+            yield from (self.diagram[place] for place in taking_part if place not in frozen)
             return
         for node in self.diagram:
-            if node.operation is None and not node.is_constant:
+            if node.operation is None and not node.is_constant and node.index not in frozen:
                 yield node

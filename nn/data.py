@@ -1,0 +1,436 @@
+"""Samples of classes, made from a seed: moons, circles, spirals, XOR, blobs.
+
+    X, y = two_moons()
+
+X are the samples, an array of floats of shape (n, features), and y is the class of each, an array
+of the integers 0 to k-1, as `cross_entropy` takes them; for `hinge`, which takes -1 and 1, write
+`2 * y - 1`. Samples come class by class: `split` in `data.py` shuffles them. Next:
+`data.py`.
+
+Samples with a number to predict for each, made from a seed: a plane and a wave.
+
+X are the samples, an array of floats of shape (n, features), and y is one number for each, an array
+of shape (n,). Next: `data.py`.
+
+Handwritten digits, which scikit-learn brings. Next: `data.py`.
+
+Two parts of the data: one to learn from, and one to test what was learned.
+
+Random numbers for data: a generator from a seed, and noise around points.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from glassgrad.engine.text import told
+from glassgrad.engine.tree import Array, rows_of
+from glassgrad.engine.vectors import Vector
+from glassgrad.nn.checks import explained, finite, not_negative, proper_share, true_or_false, whole
+
+
+def two_moons(n: int = 100, noise: float = 0.1, seed: int = 1) -> tuple[Vector, Classes]:
+    """Two half circles that reach into one another: no straight line tells them apart.
+
+    The upper moon is half of the unit circle; the lower one is the same turned upside down around
+    (1, 0.5). It is `make_moons` of scikit-learn, in order.
+
+    Args:
+        n: how many points, half of them on each moon; at least 2.
+        noise: the standard deviation of each coordinate around the half circle.
+        seed: the same seed gives the same points.
+
+    Returns:
+        X of shape (n, 2), and y of shape (n,): 0 for the upper moon, 1 for the lower.
+
+    Raises:
+        TypeError: a count or the seed is no whole number, or another argument no real number.
+        ValueError: an argument is out of its range.
+
+    >>> from glassgrad import two_moons
+    >>> X, y = two_moons(4, noise=0.0)
+    >>> X.round(6).tolist(), y.tolist()
+    ([[1.0, 0.0], [-1.0, 0.0], [0.0, 0.5], [2.0, 0.5]], [0, 0, 1, 1])
+    """
+    n = whole(n, "two_moons(n=...)", least=2)
+    upper = _on_circle(np.linspace(0.0, math.pi, n // 2))
+    lower = [1.0, 0.5] - _on_circle(np.linspace(0.0, math.pi, n - n // 2))
+    return noisy(np.concatenate([upper, lower]), "two_moons", noise, seed), _halves(n)
+
+
+def circles(
+    n: int = 100, noise: float = 0.05, ratio: float = 0.5, seed: int = 1
+) -> tuple[Vector, Classes]:
+    """A circle inside a circle, both around (0, 0); `make_circles` of scikit-learn, in order.
+
+    Args:
+        n: how many points, half of them on each circle; at least 2.
+        noise: the standard deviation of each coordinate around the circle.
+        ratio: the radius of the inner circle, above 0 and below 1; that of the outer one is 1.
+        seed: the same seed gives the same points.
+
+    Returns:
+        X of shape (n, 2), and y of shape (n,): 0 for the outer circle, 1 for the inner.
+
+    Raises:
+        TypeError: a count or the seed is no whole number, or another argument no real number.
+        ValueError: an argument is out of its range.
+
+    >>> from glassgrad import circles
+    >>> X, y = circles(4, noise=0.0)
+    >>> (X.round(6) + 0.0).tolist(), y.tolist()
+    ([[1.0, 0.0], [-1.0, 0.0], [0.5, 0.0], [-0.5, 0.0]], [0, 0, 1, 1])
+    """
+    n = whole(n, "circles(n=...)", least=2)
+    ratio = proper_share(ratio, "circles(ratio=...)")
+    outer = _on_circle(np.linspace(0.0, 2 * math.pi, n // 2, endpoint=False))
+    inner = ratio * _on_circle(np.linspace(0.0, 2 * math.pi, n - n // 2, endpoint=False))
+    return noisy(np.concatenate([outer, inner]), "circles", noise, seed), _halves(n)
+
+
+def spirals(
+    n: int = 100, classes: int = 2, noise: float = 0.02, turns: float = 1.0, seed: int = 1
+) -> tuple[Vector, Classes]:
+    """Spirals wound around one another, an arm for each class; the radius grows with the angle.
+
+    Args:
+        n: how many points, as many on each arm as can be; at least `classes`.
+        classes: how many arms, at least 2.
+        noise: the standard deviation of each coordinate around the spiral.
+        turns: how many times an arm goes around while its radius grows from 0.1 to 1.
+        seed: the same seed gives the same points.
+
+    Returns:
+        X of shape (n, 2), and y of shape (n,): the arm, from 0 to classes - 1.
+
+    Raises:
+        TypeError: a count or the seed is no whole number, or another argument no real number.
+        ValueError: an argument is out of its range.
+
+    >>> from glassgrad import spirals
+    >>> X, y = spirals(6, classes=3)
+    >>> X.shape, y.tolist()
+    ((6, 2), [0, 0, 1, 1, 2, 2])
+    """
+    y = _in_order(n, classes, "spirals")
+    turns = finite(turns, "spirals(turns=...)")
+    along = np.concatenate([np.linspace(0.0, 1.0, count) for count in np.bincount(y)])
+    angle = 2 * math.pi * (turns * along + y / classes)
+    arms = (0.1 + 0.9 * along)[:, None] * _on_circle(angle)
+    return noisy(arms, "spirals", noise, seed), y
+
+
+def xor(n: int | None = None, noise: float | None = None, seed: int = 1) -> tuple[Vector, Classes]:
+    """Exclusive or: a point is of class 1 if one of its coordinates is 1 and the other 0.
+
+    No single neuron can learn it (Minsky and Papert, Perceptrons, 1969).
+
+    Args:
+        n: how many points, each at the next of the four corners; None for the corners, once each.
+        noise: the standard deviation of each coordinate around the corner. None is 0 for the four
+            corners, and 0.1 for n points.
+        seed: the same seed gives the same points.
+
+    Returns:
+        X of shape (n, 2), and y of shape (n,): 0 or 1.
+
+    Raises:
+        TypeError: a count or the seed is no whole number, or another argument no real number.
+        ValueError: an argument is out of its range.
+
+    >>> from glassgrad import xor
+    >>> X, y = xor()
+    >>> X.tolist(), y.tolist()
+    ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 1, 1, 0])
+    """
+    corner = np.arange(4 if n is None else whole(n, "xor(n=...)")) % 4
+    first, second = corner // 2, corner % 2
+    if noise is None:
+        noise = 0.0 if n is None else 0.1
+    corners = np.stack([first, second], axis=1).astype(float)
+    return noisy(corners, "xor", noise, seed), first ^ second
+
+
+def blobs(
+    n: int = 100, classes: int = 3, spread: float = 0.5, features: int = 2, seed: int = 1
+) -> tuple[Vector, Classes]:
+    """Round clouds of points, one for each class, normally distributed around its centre.
+
+    The centres lie between -3 and 3, each the farthest from those before it among 32 candidates
+    (Mitchell's best candidates, 1991), so that few classes are apart from one another.
+
+    Args:
+        n: how many points, as many in each cloud as can be; at least `classes`.
+        classes: how many clouds, at least 2.
+        spread: the standard deviation of each coordinate around the centre.
+        features: how many coordinates a point has.
+        seed: the same seed gives the same centres and points.
+
+    Returns:
+        X of shape (n, features), and y of shape (n,): the cloud, from 0 to classes - 1.
+
+    Raises:
+        TypeError: a count or the seed is no whole number, or another argument no real number.
+        ValueError: an argument is out of its range.
+
+    >>> from glassgrad import blobs
+    >>> X, y = blobs(7, classes=3, features=5)
+    >>> X.shape, y.tolist()
+    ((7, 5), [0, 0, 0, 1, 1, 2, 2])
+    """
+    y = _in_order(n, classes, "blobs")
+    features = whole(features, "blobs(features=...)")
+    spread = not_negative(spread, "blobs(spread=...)")
+    random = generator(seed, "blobs")
+    centres = random.uniform(-3.0, 3.0, (1, features))
+    for _ in range(classes - 1):
+        candidates = random.uniform(-3.0, 3.0, (32, features))
+        apart = np.linalg.norm(candidates[:, None] - centres, axis=2).min(axis=1)
+        centres = np.concatenate([centres, candidates[[apart.argmax()]]])
+    return centres[y] + spread * random.normal(size=(len(y), features)), y
+
+
+def _on_circle(angle: Vector) -> Vector:
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
+def _halves(n: int) -> Classes:
+    return np.repeat(np.arange(2), [n // 2, n - n // 2])
+
+
+def _in_order(n: int, classes: int, name: str) -> Classes:
+    """Classes for n samples, each for as many as can be, the first ones for one more."""
+    classes = whole(classes, f"{name}(classes=...)", least=2)
+    n = whole(n, f"{name}(n=...) of {classes} classes", least=classes)
+    return np.sort(np.arange(n) % classes)
+
+
+def linear_regression(
+    n: int = 100,
+    slopes: Sequence[float] = (2.0,),
+    intercept: float = 1.0,
+    noise: float = 0.1,
+    seed: int = 1,
+) -> tuple[Vector, Vector]:
+    """Targets on a plane over normally distributed samples: y = X · slopes + intercept + noise.
+
+    Args:
+        n: how many samples.
+        slopes: what y grows by for each feature; as many features as there are slopes.
+        intercept: y at X = 0.
+        noise: the standard deviation of y around the plane.
+        seed: the same seed gives the same numbers.
+
+    Returns:
+        X of shape (n, len(slopes)), and y of shape (n,): real numbers.
+
+    Raises:
+        TypeError: a count or the seed is no whole number, or another argument no real number.
+        ValueError: an argument is out of its range.
+
+    >>> from glassgrad import linear_regression
+    >>> X, y = linear_regression(3, slopes=[2.0, -1.0], intercept=0.5, noise=0.0)
+    >>> bool((y == 2.0 * X[:, 0] - X[:, 1] + 0.5).all())
+    True
+    """
+    n = whole(n, "linear_regression(n=...)")
+    weights = _slopes(slopes)
+    intercept = finite(intercept, "linear_regression(intercept=...)")
+    noise = not_negative(noise, "linear_regression(noise=...)")
+    random = generator(seed, "linear_regression")
+    samples = random.normal(size=(n, len(weights)))
+    plane = samples @ weights + intercept
+    return samples, plane + noise * random.normal(size=n)
+
+
+def sine(n: int = 100, noise: float = 0.1, seed: int = 1) -> tuple[Vector, Vector]:
+    """One wave: y = sin x + noise, at points evenly from -π to π.
+
+    Args:
+        n: how many samples.
+        noise: the standard deviation of y around the wave.
+        seed: the same seed gives the same numbers.
+
+    Returns:
+        X of shape (n, 1), and y of shape (n,): real numbers.
+
+    Raises:
+        TypeError: a count or the seed is no whole number, or another argument no real number.
+        ValueError: an argument is out of its range.
+
+    >>> from glassgrad import sine
+    >>> X, y = sine(5, noise=0.0)
+    >>> X.shape, (y.round(6) + 0.0).tolist()
+    ((5, 1), [0.0, -1.0, 0.0, 1.0, 0.0])
+    """
+    x = np.linspace(-math.pi, math.pi, whole(n, "sine(n=...)"))
+    return x[:, None], noisy(np.sin(x), "sine", noise, seed)
+
+
+def _slopes(given: Any) -> Vector:
+    role = "linear_regression(slopes=...)"
+    slopes = given.tolist() if isinstance(given, np.ndarray) else given
+    if not isinstance(slopes, Sequence):
+        raise TypeError(f"{role} is a list of numbers, one a feature, not {told(given)}.")
+    if not slopes:
+        raise ValueError(f"{role} is empty. Give a number for each feature.")
+    return np.array([finite(slope, role) for slope in slopes])
+
+
+def digits() -> tuple[Vector, Classes]:
+    """1,797 handwritten digits, 8 × 8 pixels each: `load_digits` of scikit-learn, scaled.
+
+    They are the test part of "Optical Recognition of Handwritten Digits" (E. Alpaydin and
+    C. Kaynak, UCI machine learning repository, 1998), and come with scikit-learn itself: nothing
+    is downloaded.
+
+    Returns:
+        X of shape (1797, 64), the pixels row by row from 0 (white) to 1 (black), and y of shape
+        (1797,), the digits 0 to 9.
+
+    Raises:
+        ImportError: scikit-learn is not installed.
+
+    >>> from glassgrad import digits
+    >>> X, y = digits()  # doctest: +SKIP
+    >>> X[0].reshape(8, 8)  # doctest: +SKIP
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        raise ImportError(
+            'digits() reads the images that scikit-learn brings: pip install "glassgrad[sklearn]"'
+        ) from None
+    pixels, digit = load_digits(return_X_y=True)
+    return pixels / 16.0, digit.astype(np.int64)
+
+
+@explained()
+def split(
+    X: Any,
+    y: Any,
+    share: float = 0.25,
+    seed: int = 0,
+    stratify: bool = False,
+) -> tuple[Array, Array, Array, Array]:
+    """Shuffle the samples and put a share of them aside, as `train_test_split` of scikit-learn.
+
+    Args:
+        X: the samples, of shape (n, ...).
+        y: the targets, of shape (n, ...); sample i has target i.
+        share: how much of the data is put aside, above 0 and below 1. It is rounded to whole
+            samples, and there is at least one on each side.
+        seed: the same seed gives the same parts.
+        stratify: whether every class has that share too, as nearly as whole samples can; y is
+            then classes, of shape (n,), with at least two samples of each.
+
+    Returns:
+        X_train, X_test, y_train, y_test: new arrays, in a shuffled order.
+
+    Raises:
+        TypeError: the share is no real number, the seed no whole number, or `stratify` neither
+            True nor False.
+        ValueError: X and y have different lengths or fewer than two samples, the share leaves
+            nothing to divide, or y are no classes that can be stratified.
+
+    >>> from glassgrad import split, two_moons
+    >>> X_train, X_test, y_train, y_test = split(*two_moons(100), share=0.2, stratify=True)
+    >>> X_train.shape, y_train.mean().item(), X_test.shape, y_test.mean().item()
+    ((80, 2), 0.5, (20, 2), 0.5)
+    """
+    samples, targets = rows_of(X, "split(X=...)"), rows_of(y, "split(y=...)")
+    n = len(samples)
+    if n != len(targets):
+        raise ValueError(f"split(X, y) of {n} samples in X and {len(targets)} targets in y.")
+    if n < 2:
+        raise ValueError("split(X, y) needs at least two samples, one for each part.")
+    share = proper_share(share, "split(share=...)")
+    by_class = true_or_false(stratify, "split(stratify=...)")
+    order = generator(seed, "split").permutation(n)
+    groups = _by_class(targets, order) if by_class else [order]
+    taken = _taken([len(group) for group in groups], share)
+    test = np.concatenate([group[:count] for group, count in zip(groups, taken)])
+    is_test = np.zeros(n, bool)
+    is_test[test] = True
+    train, test = order[~is_test[order]], order[is_test[order]]
+    return samples[train], samples[test], targets[train], targets[test]
+
+
+def _by_class(targets: Array, order: Array) -> list[Array]:
+    """The places of each class, in the given order."""
+    if targets.ndim != 1 or not (targets.dtype.kind in "iub" or _are_whole(targets)):
+        raise ValueError(
+            "split(stratify=True) takes classes: whole numbers in a row, one a sample; "
+            f"y has shape {targets.shape} and type {targets.dtype}."
+        )
+    kinds, counts = np.unique(targets, return_counts=True)
+    if counts.min() < 2:
+        raise ValueError(
+            f"split(stratify=True) needs two samples of each class; of class "
+            f"{kinds[counts.argmin()]} there is one."
+        )
+    return [order[targets[order] == kind] for kind in kinds]
+
+
+def _are_whole(targets: Array) -> bool:
+    return targets.dtype.kind == "f" and bool((targets == np.round(targets)).all())
+
+
+def _taken(counts: list[int], share: float) -> list[int]:
+    """How many of each group are put aside: its share, by the method of largest remainders."""
+    exact = share * np.asarray(counts)
+    whole = np.floor(exact).astype(int)
+    missing = round(share * sum(counts)) - int(whole.sum())
+    whole[np.argsort(whole - exact, kind="stable")[: max(0, missing)]] += 1
+    most = np.asarray(counts) - 1
+    taken: list[int] = np.clip(whole, 1, most).tolist()
+    return taken
+
+
+Classes: TypeAlias = npt.NDArray[np.int64]
+"""The class of each sample."""
+
+
+def generator(seed: Any, name: str) -> np.random.Generator:
+    """The random numbers that follow from a seed.
+
+    Args:
+        seed: a whole number of 0 or more.
+        name: the function that takes it, for errors.
+
+    Raises:
+        TypeError: the seed is no whole number.
+        ValueError: it is negative.
+
+    >>> from glassgrad.nn.data import generator
+    >>> bool(generator(1, "sine").normal() == generator(1, "sine").normal())
+    True
+    """
+    return np.random.default_rng(whole(seed, f"{name}(seed=...)", least=0))
+
+
+def noisy(points: Vector, name: str, noise: float, seed: int) -> Vector:
+    """Points with normally distributed noise on each coordinate, a new array.
+
+    Args:
+        points: an array of any shape.
+        name: the function that makes them, for errors.
+        noise: the standard deviation, 0 or more.
+        seed: the same seed gives the same noise.
+
+    Raises:
+        TypeError: the noise is no real number, or the seed no whole number.
+        ValueError: one of them is negative, or the noise is not finite.
+
+    >>> import numpy as np
+    >>> from glassgrad.nn.data import noisy
+    >>> noisy(np.array([1.0, 2.0]), "sine", noise=0.0, seed=1)
+    array([1., 2.])
+    """
+    spread = not_negative(noise, f"{name}(noise=...)")
+    return points + spread * generator(seed, name).normal(size=points.shape)

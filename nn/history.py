@@ -1,0 +1,229 @@
+"""`History`: how a training went, epoch by epoch, as numbers, as text and as a picture."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from glassgrad.engine.files import NO_JSON_NUMBERS
+from glassgrad.engine.printing import columns, short
+from glassgrad.engine.text import told
+from glassgrad.nn.health import Health
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+_MOST_LINES = 12
+_FIRST_COLUMNS = ("loss", "validation_loss")
+_LAST_COLUMNS = ("learning_rate", "gradient_norm", "seconds")
+_FIELDS = ("columns", "gradients", "health", "best_epoch", "smallest", "stopped", "notes")
+COLUMNS = (*_FIRST_COLUMNS, *_LAST_COLUMNS)
+"""What every history has; metrics have other names."""
+
+
+class History(Mapping[str, list[float]]):
+    """What `fit` notes after every epoch: a mapping from names to a number for each epoch.
+
+    "loss" is the mean of what was made smaller over the batches of the epoch, with the penalty;
+    "validation_loss" the loss on the samples held out; "accuracy" and other metrics are measured
+    on the training samples, "validation_accuracy" on those held out. "learning_rate" is that of
+    the last step, "gradient_norm" the mean length of the gradient before it was clipped,
+    "seconds" how long the epoch took.
+
+    Attributes:
+        gradients: by the name of a layer, the root mean square of its gradient over each epoch.
+        health: by the number of epochs done, what `check_health` found.
+        best_epoch: the epoch, from 1, after which the loss was smallest: on what was held out, else
+            on the samples of the training.
+        smallest: that loss. It belongs to the parameters after the epoch, while "loss" is the mean
+            over its steps.
+        stopped: why the training ended, in words.
+        notes: what else is worth knowing.
+
+    Example:
+        >>> from glassgrad import MLP, fit, mse
+        >>> history = fit(MLP(1, [1], seed=0), mse, [[0.0], [1.0]], [0.0, 1.0], epochs=3)
+        >>> len(history["loss"]), history.stopped
+        (3, 'after 3 epochs')
+    """
+
+    def __init__(self) -> None:
+        self._columns: dict[str, list[float]] = {}
+        self.gradients: dict[str, list[float]] = {}
+        self.health: dict[int, Health] = {}
+        self.best_epoch: int | None = None
+        self.smallest = math.inf
+        self.stopped = "not started"
+        self.notes: list[str] = []
+
+    def add(
+        self, numbers: Mapping[str, float], gradients: Mapping[str, float], judged: float
+    ) -> bool:
+        """Note an epoch; whether it is the best so far.
+
+        Args:
+            numbers: by the name of a column.
+            gradients: by the name of a layer.
+            judged: the loss with the parameters after the epoch, on what was held out, else on
+                the samples of the training.
+        """
+        columns = {n: [*self._columns.get(n, ()), float(x)] for n, x in numbers.items()}
+        sizes = {n: [*self.gradients.get(n, ()), float(x)] for n, x in gradients.items()}
+        is_best = judged < self.smallest
+        self._columns, self.gradients = columns, sizes
+        if is_best:
+            self.best_epoch, self.smallest = self.epochs, judged
+        return is_best
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs are done."""
+        return len(self._columns.get("loss", ()))
+
+    @property
+    def monitored(self) -> str:
+        """The loss that decides which epoch is the best."""
+        return "validation_loss" if "validation_loss" in self._columns else "loss"
+
+    def plot(self) -> Figure:
+        """The curves as a figure of matplotlib: losses, metrics, gradients of the layers.
+
+        Raises:
+            ImportError: matplotlib is not installed; the message says how to install it.
+            ValueError: no epoch is done yet.
+        """
+        from glassgrad.nn.plotting import plot_history
+
+        return plot_history(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as what JSON can hold."""
+        return {
+            "columns": self._columns,
+            "gradients": self.gradients,
+            "health": {str(epoch): health.to_dict() for epoch, health in self.health.items()},
+            "best_epoch": self.best_epoch,
+            "smallest": self.smallest,
+            "stopped": self.stopped,
+            "notes": self.notes,
+        }
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> History:
+        """A history from what `to_dict` gave.
+
+        Raises:
+            ValueError: it is nothing of the kind.
+
+        >>> from glassgrad import History
+        >>> History.from_dict({"columns": {}})
+        Traceback (most recent call last):
+        ValueError: This is no history of a training: it has other fields.
+        """
+        _check(isinstance(data, Mapping) and set(data) == set(_FIELDS), "it has other fields")
+        history = History()
+        history._columns = _columns_of(data["columns"])
+        history.gradients = _columns_of(data["gradients"])
+        history.health = _health_of(data["health"])
+        lengths = {len(x) for kept in (history, history.gradients) for x in kept.values()}
+        _check(lengths <= {history.epochs}, "its columns have different lengths")
+        best, stopped, notes = data["best_epoch"], data["stopped"], data["notes"]
+        is_best = type(best) is int and 1 <= best <= history.epochs
+        _check(best is None or is_best, "its best epoch is none of its epochs")
+        _check(isinstance(stopped, str) and _is_list_of(str, notes), "its notes are no texts")
+        history.best_epoch, history.smallest = best, _number_of(data["smallest"])
+        history.stopped, history.notes = stopped, list(notes)
+        return history
+
+    def __getitem__(self, name: str) -> list[float]:
+        if name not in self._columns:
+            known = ", ".join(self._columns) or "nothing yet"
+            raise KeyError(f"The history has no {name!r}; it has {known}.")
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def __repr__(self) -> str:
+        if not self.epochs:
+            return f"<history of no epochs, {self.stopped}>"
+        shown = [f"{name} {short(self[name][0])} → {short(self[name][-1])}" for name in self.main()]
+        best = f", best epoch {self.best_epoch}" if self.best_epoch else ""
+        return f"<history of {self.epochs} epochs: {', '.join(shown)}{best}; {self.stopped}>"
+
+    def __str__(self) -> str:
+        """A table of a dozen epochs, and below it what was wrong with gradients, if anything."""
+        if not self.epochs:
+            return repr(self)
+        names = [*self.main(), *(n for n in _LAST_COLUMNS if n in self._columns)]
+        rows = [("epoch", *(name.replace("_", " ") for name in names))]
+        for at in _spread(self.epochs, self.best_epoch):
+            mark = "*" if at + 1 == self.best_epoch else ""
+            rows.append((f"{at + 1}{mark}", *(short(self[name][at]) for name in names)))
+        left_out = f"Shown are {len(rows) - 1} of {self.epochs:,} epochs. "
+        lines = [
+            columns(rows, indent=""),
+            (left_out if len(rows) <= self.epochs else "")
+            + f"{self._best_in_words()}{self.stopped[:1].upper()}{self.stopped[1:]}.",
+        ]
+        last = max(self.health, default=0)
+        for epoch, health in self.health.items():
+            if epoch == last or not health.is_healthy:
+                when = f"after epoch {epoch}" if epoch else "before the training"
+                lines += [f"gradients {when}: {verdict}" for verdict in health.verdicts]
+        return "\n".join([*lines, *self.notes])
+
+    def main(self) -> list[str]:
+        """The names of losses and metrics."""
+        first = [name for name in _FIRST_COLUMNS if name in self._columns]
+        others = [n for n in self._columns if n not in (*_FIRST_COLUMNS, *_LAST_COLUMNS)]
+        return first + others
+
+    def _best_in_words(self) -> str:
+        if self.best_epoch is None:
+            return ""
+        where = "validation loss" if "validation_loss" in self._columns else "loss after an epoch"
+        return f"* the smallest {where}: {short(self.smallest)}. "
+
+
+def _check(is_sound: bool, fault: str) -> None:
+    if not is_sound:
+        raise ValueError(f"This is no history of a training: {fault}.")
+
+
+def _is_list_of(kind: type | tuple[type, ...], things: Any) -> bool:
+    return isinstance(things, (list, tuple)) and all(isinstance(thing, kind) for thing in things)
+
+
+def _columns_of(given: Any) -> dict[str, list[float]]:
+    is_sound = isinstance(given, Mapping) and _is_list_of((list, tuple), [*given.values()])
+    _check(is_sound, "its columns are no lists")
+    return {str(name): [_number_of(x) for x in column] for name, column in given.items()}
+
+
+def _number_of(entry: Any) -> float:
+    entry = NO_JSON_NUMBERS.get(entry, entry) if isinstance(entry, str) else entry
+    is_float = type(entry) is float or (type(entry) is int and abs(entry) <= sys.float_info.max)
+    _check(is_float, f"{told(entry)} stands in the place of a number")
+    return float(entry)
+
+
+def _health_of(given: Any) -> dict[int, Health]:
+    is_sound = isinstance(given, Mapping) and all(str(epoch).isdecimal() for epoch in given)
+    _check(is_sound, "its health has no numbers of epochs")
+    return {int(epoch): Health.from_dict(found) for epoch, found in given.items()}
+
+
+def _spread(count: int, best: int | None) -> list[int]:
+    """Places spread over the epochs, with the first, the last and the best among them."""
+    if count <= _MOST_LINES:
+        return list(range(count))
+    last = _MOST_LINES - 1
+    places = {round(i * (count - 1) / last) for i in range(_MOST_LINES)}
+    return sorted(places | ({best - 1} if best else set()))

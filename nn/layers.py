@@ -1,0 +1,587 @@
+"""Layers other than the dense ones, and parts in a row.
+
+    Sequential      modules, methods, functions and activations, each on what the one before gives
+    Projection      a matrix of weights and no more
+    Embedding       a row of numbers to learn for each of a number of things, such as letters
+    LayerNorm       the numbers of one sample, scaled to a usual size, so that signals neither fade
+    RMSNorm             nor explode; each has a gain of its own to learn, so that nothing is lost
+    Dropout         leaves numbers out by chance (`noise.py`), so that none is relied on
+    RecurrentCell   a layer that sees its own last outputs, and so remembers a sequence
+    AttentionHead   each place of a sequence looks at others, and takes what it looks for
+
+What they raise, and what `nin`, `nout`, `seed` and `init` are, is said in `dense.py`; numbers are
+drawn row by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from math import sqrt
+from types import MethodType
+from typing import Any, TypeAlias, overload
+
+from glassgrad.engine import Operation, Value, as_value, dot, mean, softmax, step, where
+from glassgrad.engine.text import counted, describe, function_name, told
+from glassgrad.engine.tree import is_sequence, leaves_of, like, listed, scalar_of
+from glassgrad.nn.activation import ACTIVATIONS, Activation, activation_function
+from glassgrad.nn.building import buildable, reserve
+from glassgrad.nn.checks import (
+    below_one,
+    misses,
+    not_negative,
+    place,
+    true_or_false,
+    unless_all_miss,
+    whole,
+)
+from glassgrad.nn.dense import Layer
+from glassgrad.nn.initialisers import Init, initialiser
+from glassgrad.nn.inputs import Converted, Inputs, converted
+from glassgrad.nn.module import Module
+from glassgrad.nn.noise import Seed, draw, generator
+from glassgrad.nn.parts import parameters_read_by
+
+
+@buildable
+class Elementwise(Module):
+    """An activation as a part of its own: it bends every number it is given.
+
+    Example:
+        >>> from glassgrad.nn.layers import Elementwise
+        >>> [v.data for v in Elementwise("relu")([-2.0, 3.0])]
+        [0.0, 3.0]
+    """
+
+    def __init__(self, activation: Activation) -> None:
+        self.activation = activation_function(activation)
+
+    def forward(self, x: Any) -> Any:
+        """The activation of a number, or of each number in nested lists."""
+        numbers = [as_value(v, type(self).__name__) for v in leaves_of(x)]
+        return like(x, iter([self.activation(v) for v in numbers]))
+
+    def extra_repr(self) -> str:
+        return function_name(self.activation)
+
+
+@buildable
+class Method(Module):
+    """Another method of a module as a part, so that the module's parameters are found.
+
+    Example:
+        >>> from glassgrad import RecurrentCell
+        >>> from glassgrad.nn.layers import Method
+        >>> len(Method(RecurrentCell(1, 3), "run")([[1.0], [2.0]]))
+        3
+    """
+
+    def __init__(self, module: Module, name: str) -> None:
+        self.module, self.name = module, name
+
+    def forward(self, x: Any) -> Any:
+        """What the method gives."""
+        return getattr(self.module, self.name)(x)
+
+    def extra_repr(self) -> str:
+        return f"{_in_short(self.module)}.{self.name}"
+
+
+Part: TypeAlias = Module | Callable[[Any], Any] | str
+"""A module, a function of what the part before gives, or the name of an activation."""
+
+
+@buildable
+class Sequential(Module):
+    """Parts in a row, each on what the one before it gives.
+
+    Args:
+        parts: modules, methods of modules, functions, and names from `ACTIVATIONS`, which bend
+            every number.
+
+    Attributes:
+        parts: the list of parts; activations and methods have become modules.
+
+    Raises:
+        ValueError: there are no parts, there is no activation of a name, or a function uses
+            parameters that are in no part, so that no optimiser would be given them.
+        TypeError: a part is something else, such as a class instead of an object of it.
+
+    Example:
+        >>> from glassgrad import Layer, Sequential
+        >>> model = Sequential(Layer(2, 3, activation="linear"), "relu", Layer(3, 1))
+        >>> model
+        Sequential(Layer(2 → 3, linear) → relu → Layer(3 → 1, tanh), 13 parameters)
+        >>> len(model), model[0].nout
+        (3, 3)
+        >>> model([1.0, 2.0]).data == model[2](model[1](model[0]([1.0, 2.0]))).data
+        True
+    """
+
+    def __init__(self, *parts: Part) -> None:
+        if not parts:
+            raise ValueError("Sequential(...) of nothing computes nothing; give at least one part.")
+        self.parts = [_part(part) for part in parts]
+        known = set(self.parameters())
+        for part in self.parts:
+            hidden = set() if isinstance(part, Module) else set(parameters_read_by(part)) - known
+            if hidden:
+                raise ValueError(
+                    f"The function {function_name(part)} uses "
+                    f"{counted(len(hidden), 'parameter')} of no part of Sequential, so that none "
+                    "would be trained. Write a class of your own, derived from Module, that holds "
+                    "them."
+                )
+
+    def forward(self, x: Any) -> Any:
+        """What the last part gives."""
+        for part in self.parts:
+            x = part(x)
+        return x
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequential: ...
+    @overload
+    def __getitem__(self, place: int) -> Any: ...
+    def __getitem__(self, place: int | slice) -> Any:
+        """A part, or for a slice a row of the same parts."""
+        if isinstance(place, slice):
+            return Sequential(*self.parts[place])
+        if not hasattr(place, "__index__"):
+            raise TypeError(
+                f"A place in Sequential is a whole number or a slice, not {told(place)}."
+            )
+        return self.parts[place]
+
+    def extra_repr(self) -> str:
+        return " → ".join(map(_in_short, self.parts))
+
+
+def _part(part: Part) -> Callable[[Any], Any]:
+    if isinstance(part, Module):
+        return part
+    if isinstance(part, str) or (isinstance(part, Operation) and part.name in ACTIVATIONS):
+        return Elementwise(part)
+    if isinstance(part, MethodType) and isinstance(part.__self__, Module):
+        return Method(part.__self__, part.__name__)
+    if isinstance(part, type) and issubclass(part, Module):
+        raise TypeError(
+            f"A part of Sequential is an object, not the class {part.__name__}. "
+            f"Write {part.__name__}(...)."
+        )
+    if not callable(part):
+        raise TypeError(
+            "A part of Sequential is a module, a function or the name of an activation, "
+            f"not {describe(part)}. Write the parts one by one: Sequential(*parts)."
+        )
+    return part
+
+
+def _in_short(part: Any) -> str:
+    """A part in a few words, without its count of parameters."""
+    if not isinstance(part, Module):
+        return function_name(part)
+    about = part.extra_repr()
+    if isinstance(part, Elementwise | Method):
+        return about
+    return f"{type(part).__name__}({about})" if about else type(part).__name__
+
+
+def matrix(rows: int, columns: int, letter: str, seed: Seed, init: Init) -> list[list[Value]]:
+    """Rows of Values, drawn one after the other, each as the weights of a neuron are.
+
+    Rows are the fan-out, columns the fan-in; the bias that is drawn for each row is left out.
+    """
+    reserve(rows * columns)
+    source, numbers = generator(seed), initialiser(init)
+    drawn = [numbers.draw(columns, rows, source)[0] for _ in range(rows)]
+    return [
+        [Value(number, label=f"{letter}{i}_{j}") for j, number in enumerate(row)]
+        for i, row in enumerate(drawn)
+    ]
+
+
+@buildable
+class Projection(Module):
+    """W·x: a matrix of weights, without a bias.
+
+    Attributes:
+        w: the rows of the matrix, `nout` lists of `nin` Values.
+
+    Example:
+        >>> from glassgrad import Projection
+        >>> len(Projection(3, 2)([1.0, 2.0, 3.0]))
+        2
+    """
+
+    def __init__(self, nin: int, nout: int, *, seed: Seed = None, init: Init = "torch") -> None:
+        nin, nout = whole(nin, "Projection(nin=...)"), whole(nout, "Projection(nout=...)")
+        self.w = matrix(nout, nin, "w", seed, init)
+
+    def forward(self, x: Inputs) -> list[Value]:
+        """The outputs for one vector, a list of Values."""
+        inputs = converted(self, len(self.w[0]), x)
+        return [dot(row, inputs) for row in self.w]
+
+    def extra_repr(self) -> str:
+        return f"{len(self.w[0])} → {len(self.w)}"
+
+
+@buildable
+class Embedding(Module):
+    """A table with a row for each token; a token is a whole number from 0 on.
+
+    A plain token takes its row as it is. A token that is a Value, as in a compiled function,
+    weighs all rows with 1 for its own and 0 for the others, which gives the same numbers as long as
+    all of the table is finite; a Value that is none of the tokens gives nan. A nan or an infinity
+    anywhere in the table makes the same place of every row nan then, as 0 · nan is nan: a training
+    that has broken for one token breaks for all. (To choose rows without products takes two to
+    three times as long.)
+
+    Args:
+        count: how many tokens there are.
+        size: how many numbers stand for each.
+        init: how they are drawn, see `Neuron`; "normal" is PyTorch's choice.
+
+    Attributes:
+        rows: the table, a list of `count` lists of `size` Values.
+
+    Example:
+        >>> from glassgrad import Embedding
+        >>> letters = Embedding(26, 3, seed=0)
+        >>> letters
+        Embedding(26 × 3, 78 parameters)
+        >>> letters(2) == letters.rows[2]
+        True
+        >>> len(letters([2, 0, 1]))
+        3
+    """
+
+    def __init__(self, count: int, size: int, *, seed: Seed = None, init: Init = "normal") -> None:
+        count, size = whole(count, "Embedding(count=...)"), whole(size, "Embedding(size=...)")
+        self.rows = matrix(count, size, "e", seed, init)
+
+    @property
+    def size(self) -> int:
+        """How many numbers stand for each token.
+
+        >>> from glassgrad import Embedding
+        >>> Embedding(26, 3).size
+        3
+        """
+        return len(self.rows[0])
+
+    def forward(self, token: Any) -> list[Any]:
+        """The row of a token, a list of Values; of a list of tokens the list of their rows.
+
+        Raises:
+            IndexError: a token is not one of 0 … count - 1; negative ones are no places here.
+            TypeError: a token is no number, or a bool.
+        """
+        token = scalar_of(token)
+        if is_sequence(token):
+            return [self.forward(each) for each in listed(token, repr(self))]
+        if isinstance(token, Value):
+            return self._weighed(token)
+        role = f"Embedding({self.extra_repr()}) takes a token"
+        found = place(token, len(self.rows), role, IndexError)
+        return list(self.rows[found])
+
+    def _weighed(self, token: Value) -> list[Value]:
+        missed = misses(token, len(self.rows))
+        weights = [unless_all_miss(where(miss, 0.0, 1.0), missed) for miss in missed]
+        return [dot(weights, column) for column in zip(*self.rows)]
+
+    def extra_repr(self) -> str:
+        return f"{len(self.rows)} × {self.size}"
+
+
+@buildable
+class LayerNorm(Module):
+    """gain · (x - mean) / sqrt(variance + eps) + bias, with the mean and variance of one sample.
+
+    The variance is the biased one, divided by n, as in PyTorch (Ba, Kiros and Hinton 2016).
+
+    Args:
+        size: how many numbers it takes and gives.
+        eps: keeps the root away from 0, from 0 on.
+
+    Attributes:
+        gain: a factor for each number, a list of Values that begin as 1.
+        bias: a summand for each number, a list of Values that begin as 0.
+
+    Example:
+        >>> from glassgrad import LayerNorm
+        >>> [v.data for v in LayerNorm(2, eps=0.0)([3.0, 7.0])]
+        [-1.0, 1.0]
+    """
+
+    def __init__(self, size: int, eps: float = 1e-5) -> None:
+        size = whole(size, "LayerNorm(size=...)")
+        self.eps = not_negative(eps, "LayerNorm(eps=...)")
+        reserve(2 * size)
+        self.gain = [Value(1.0, label=f"gain{i}") for i in range(size)]
+        self.bias = [Value(0.0, label=f"bias{i}") for i in range(size)]
+
+    def forward(self, x: Inputs) -> list[Value]:
+        """The normalised sample, a list of Values."""
+        inputs = converted(self, len(self.gain), x)
+        middle = mean(inputs)
+        centred = [v - middle for v in inputs]
+        root = (dot(centred, centred) / len(centred) + self.eps).sqrt()
+        return [g * (v / root) + b for g, v, b in zip(self.gain, centred, self.bias)]
+
+    def extra_repr(self) -> str:
+        return f"{len(self.gain)}"
+
+
+@buildable
+class RMSNorm(Module):
+    """gain · x / sqrt(mean of x² + eps): like `LayerNorm`, without a mean and a bias to learn.
+
+    As in PyTorch (Zhang and Sennrich 2019), whose `eps` is 2.2e-16 unless one is given.
+
+    Args:
+        size: how many numbers it takes and gives.
+        eps: keeps the root away from 0, from 0 on.
+
+    Attributes:
+        gain: a factor for each number, a list of Values that begin as 1.
+
+    Example:
+        >>> from glassgrad import RMSNorm
+        >>> [v.data for v in RMSNorm(2, eps=0.0)([5.0, -5.0])]
+        [1.0, -1.0]
+    """
+
+    def __init__(self, size: int, eps: float = 1e-6) -> None:
+        size = whole(size, "RMSNorm(size=...)")
+        self.eps = not_negative(eps, "RMSNorm(eps=...)")
+        reserve(size)
+        self.gain = [Value(1.0, label=f"gain{i}") for i in range(size)]
+
+    def forward(self, x: Inputs) -> list[Value]:
+        """The normalised sample, a list of Values."""
+        inputs = converted(self, len(self.gain), x)
+        root = (dot(inputs, inputs) / len(inputs) + self.eps).sqrt()
+        return [g * (v / root) for g, v in zip(self.gain, inputs)]
+
+    def extra_repr(self) -> str:
+        return f"{len(self.gain)}"
+
+
+@buildable
+class Dropout(Module):
+    """Leaves each number out with some probability while it is trained; in use, gives all.
+
+    Numbers that stay are divided by the probability to stay, so that sums keep their mean
+    (Srivastava et al. 2014, section 10, "inverted dropout"): v · step(u - rate) / (1 - rate), with
+    u uniform between 0 and 1, drawn anew for each number in each call.
+
+    Args:
+        rate: the probability to be left out, from 0 to below 1, as something has to stay.
+        seed: makes the chance repeatable; see `Neuron`.
+
+    Attributes:
+        training: whether numbers are left out; `train()` and `eval()` of the model set it.
+
+    Example:
+        >>> from glassgrad import Dropout
+        >>> dropout = Dropout(0.5, seed=1)
+        >>> [v.data for v in dropout([1.0, 2.0, 3.0])]
+        [0.0, 4.0, 6.0]
+        >>> [v.data for v in dropout.eval()([1.0, 2.0, 3.0])]
+        [1.0, 2.0, 3.0]
+    """
+
+    def __init__(self, rate: float, seed: Seed = None) -> None:
+        self.rate = below_one(rate, "Dropout(rate=...)")
+        self.generator = generator(seed)
+
+    def forward(self, x: Any) -> Any:
+        """What is left of a number, or of each number in nested lists.
+
+        Raises:
+            CompilationError: it is trained inside a compiled function that gives it no numbers;
+                see `glassgrad.nn.noise`.
+        """
+        numbers = [as_value(v, type(self).__name__) for v in leaves_of(x)]
+        if self.training and self.rate > 0.0:
+            chances = draw(len(numbers), self.generator)
+            numbers = [
+                v * (step(u - self.rate) / (1.0 - self.rate)) for v, u in zip(numbers, chances)
+            ]
+        return like(x, iter(numbers))
+
+    def extra_repr(self) -> str:
+        return f"{self.rate:g}"
+
+
+@buildable
+class RecurrentCell(Module):
+    """tanh(W·x + U·h + b): the next state from an input x and the last state h (Elman 1990).
+
+    It is one layer of neurons on x and h side by side: of the weights of each neuron the first
+    `nin` are a row of W, the others a row of U.
+
+    Args:
+        nhidden: how many numbers the state has, one for each neuron.
+        init: see `Neuron`; the fan-in is `nin` + `nhidden`.
+
+    Attributes:
+        layer: the layer of `nhidden` neurons.
+
+    Example:
+        >>> from glassgrad import RecurrentCell
+        >>> cell = RecurrentCell(2, 3, seed=0)
+        >>> cell
+        RecurrentCell(2 → 3, 18 parameters)
+        >>> h = cell([1.0, -1.0])
+        >>> h = cell([0.5, 0.0], h)
+        >>> [v.data for v in h] == [v.data for v in cell.run([[1.0, -1.0], [0.5, 0.0]])]
+        True
+    """
+
+    def __init__(self, nin: int, nhidden: int, *, seed: Seed = None, init: Init = "torch") -> None:
+        nin = whole(nin, "RecurrentCell(nin=...)")
+        nhidden = whole(nhidden, "RecurrentCell(nhidden=...)")
+        self.layer = Layer(nin + nhidden, nhidden, seed=seed, init=init)
+
+    @property
+    def nin(self) -> int:
+        """The number of inputs."""
+        return self.layer.nin - self.layer.nout
+
+    @property
+    def nhidden(self) -> int:
+        """How many numbers the state has."""
+        return self.layer.nout
+
+    def forward(self, x: Inputs, h: Inputs | None = None) -> list[Value]:
+        """The next state, a list of Values.
+
+        Args:
+            x: the input.
+            h: the last state; None is the state before the first input, all 0.
+        """
+        state = self._state(h)
+        outputs = self.layer(Converted((*converted(self, self.nin, x), *state)))
+        return list(outputs) if isinstance(outputs, list) else [outputs]
+
+    def run(self, xs: Iterable[Inputs], h: Inputs | None = None, *, every: bool = False) -> Any:
+        """The state after a sequence of inputs.
+
+        Args:
+            xs: the inputs, at least one.
+            h: the state before them; None is all 0.
+            every: whether to give the state after each input, a list of lists.
+
+        >>> from glassgrad import RecurrentCell
+        >>> states = RecurrentCell(1, 3).run([[1.0], [2.0]], every=True)
+        >>> len(states), len(states[0])
+        (2, 3)
+        """
+        every = true_or_false(every, "RecurrentCell.run(every=...)")
+        if not is_sequence(xs):
+            raise TypeError(
+                f"{self!r}.run(...) takes a sequence of inputs, not {describe(xs)}. Call the cell "
+                "itself for one input."
+            )
+        states = []
+        for x in listed(xs, repr(self)):
+            h = self(x, h)
+            states.append(h)
+        if not states:
+            raise ValueError("A sequence of no inputs leads to no state; give at least one input.")
+        return states if every else states[-1]
+
+    def _state(self, h: Inputs | None) -> tuple[Value, ...]:
+        if h is None:
+            h = [0.0] * self.nhidden
+        if not is_sequence(h):
+            raise TypeError(
+                f"{self!r} takes a last state that is a list of numbers, not {describe(h)}."
+            )
+        numbers = listed(h, repr(self))
+        if len(numbers) != self.nhidden:
+            raise ValueError(
+                f"{self!r} takes a last state of {self.nhidden}: what it gave for the last input."
+            )
+        return tuple([as_value(v, type(self).__name__) for v in numbers])
+
+    def extra_repr(self) -> str:
+        return f"{self.nin} → {self.nhidden}"
+
+
+@buildable
+class AttentionHead(Module):
+    """Each vector of a sequence becomes a mean of values, weighed by softmax(query · key / √size).
+
+    The query of a vector says what it looks for, its key what can be found there, its value what
+    is then taken along (Vaswani et al. 2017, section 3.2.1).
+
+    Args:
+        nin: how many numbers each vector has.
+        size: how many numbers queries, keys, values and so the outputs have.
+        causal: whether a vector looks only at itself and those before it, as to predict what
+            comes next it must.
+        seed: see `Neuron`; queries are drawn first, then keys, then values.
+
+    Attributes:
+        queries, keys, values: the `Projection` that makes each of a vector.
+
+    Example:
+        >>> from glassgrad import AttentionHead
+        >>> head = AttentionHead(2, 3, seed=0)
+        >>> head
+        AttentionHead(2 → 3, causal, 18 parameters)
+        >>> outputs = head([[1.0, 0.0], [0.0, 1.0]])
+        >>> len(outputs), len(outputs[0])
+        (2, 3)
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        size: int,
+        *,
+        causal: bool = True,
+        seed: Seed = None,
+        init: Init = "torch",
+    ) -> None:
+        self.causal = true_or_false(causal, "AttentionHead(causal=...)")
+        nin = whole(nin, "AttentionHead(nin=...)")
+        size = whole(size, "AttentionHead(size=...)")
+        source = generator(seed)
+        self.queries = Projection(nin, size, seed=source, init=init)
+        self.keys = Projection(nin, size, seed=source, init=init)
+        self.values = Projection(nin, size, seed=source, init=init)
+
+    def forward(self, vectors: Iterable[Inputs]) -> list[list[Value]]:
+        """An output for each vector of a sequence, of at least one: a list of lists of Values."""
+        inputs = self._sequence(vectors)
+        queries = [self.queries(x) for x in inputs]
+        keys = [self.keys(x) for x in inputs]
+        values = [self.values(x) for x in inputs]
+        outputs = []
+        for i, query in enumerate(queries):
+            seen = i + 1 if self.causal else len(inputs)
+            scores = [dot(query, key) / sqrt(len(query)) for key in keys[:seen]]
+            shares = softmax(scores)
+            outputs.append([dot(shares, column) for column in zip(*values[:seen])])
+        return outputs
+
+    def _sequence(self, vectors: Iterable[Inputs]) -> list[Converted]:
+        found = listed(vectors, repr(self)) if is_sequence(vectors) else [vectors]
+        if not all(map(is_sequence, found)):
+            raise TypeError(
+                f"{self!r} takes a sequence of vectors, a list of lists, not {describe(vectors)}."
+            )
+        if not found:
+            raise ValueError(f"{self!r} takes a sequence of at least one vector.")
+        return [converted(self, len(self.queries.w[0]), x) for x in found]
+
+    def extra_repr(self) -> str:
+        return f"{self.queries.extra_repr()}{', causal' * self.causal}"

@@ -1,0 +1,457 @@
+"""`Module`: what a neuron, a layer, a network and every class of your own have in common.
+
+A module finds its parameters by looking through its attributes (`parts.py`), so there is nothing to
+register. While it runs it opens a scope on the graph: every node remembers the scope it was made
+in, so that a drawing can group nodes by neuron and layer without knowing what these are. Scopes and
+contexts are those of `engine/context.py`, remembered from call to call, since a training step calls
+thousands of neurons. What a model file holds is in `saving.py`. Next: `dense.py`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from itertools import groupby
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, cast
+
+from glassgrad.engine import Value, zero_grad
+from glassgrad.engine.context import Context, Made, Scope, call_in, current, set_context
+from glassgrad.engine.misuse import is_real, real
+from glassgrad.engine.provenance import is_of_library, is_ours, made_by
+from glassgrad.engine.revision import STRUCTURE
+from glassgrad.engine.text import counted, describe, named, some_of, told
+from glassgrad.engine.tree import scalar_of
+from glassgrad.engine.value import set_frozen
+from glassgrad.nn import saving
+from glassgrad.nn.checks import true_or_false
+from glassgrad.nn.parts import Found, Holder, Remembered, path_inside, remembered, title, walk
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+_MOST_SCOPES = 100
+
+
+def _in_scope(call: Callable[..., Any]) -> Callable[..., Any]:
+    """A `__call__` of the user's own, run inside the scope of its module."""
+
+    @wraps(call)
+    def scoped(self: Module, *arguments: Any, **keywords: Any) -> Any:
+        inside = self._context_inside(current(), sys._getframe(1))
+        return call_in(inside, call, self, *arguments, **keywords)
+
+    return scoped
+
+
+def _takes_one(function: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError:
+        return False
+    return True
+
+
+def _name(module: Holder, scope: Scope | None) -> str:
+    """The path to a module from the innermost module around it that holds it; else its class."""
+    while scope is not None:
+        owner = scope.owner
+        path = path_inside(owner, module) if isinstance(owner, Holder) else None
+        if path is not None:
+            return path
+        scope = scope.parent
+    return type(module).__name__
+
+
+class Module(Holder):
+    """A part of a network that holds parameters. Derive from it and define `forward`.
+
+    Parameters are the leaf Values among the attributes, in the order in which they were assigned:
+    directly, in lists, tuples, dicts and arrays, and in other modules. A class that defines
+    `__call__` instead of `forward`, or a `parameters` of its own, works as well.
+
+    A call runs `forward` inside a scope. It is named by the path of attributes from the module
+    that calls it, or by the class for the outermost one; its kind is the class.
+
+    Example:
+        >>> from glassgrad import Module, Value
+        >>> class Line(Module):
+        ...     def __init__(self):
+        ...         self.slope, self.shifts = Value(2.0), [Value(1.0)]
+        ...     def forward(self, x):
+        ...         return self.slope * x + self.shifts[0]
+        >>> line = Line()
+        >>> line(3.0).data
+        7.0
+        >>> line.state_dict()
+        {'slope': 2.0, 'shifts.0': 1.0}
+        >>> line
+        Line(2 parameters)
+    """
+
+    _not_parts: tuple[str, ...] = (*Holder._not_parts, "_built_with")
+    _not_copied: tuple[str, ...] = ("_memory",)
+    """Attributes that no copy takes along; it does remember what the module was built with."""
+    _built_with: Remembered
+    training: bool
+    """Whether the module is being trained: `Dropout` leaves units out only then."""
+
+    def __new__(cls, *arguments: Any, **options: Any) -> Self:
+        """A module that is being trained; an `__init__` of the user's own need not say so."""
+        module = super().__new__(cls)
+        if is_ours(cls):
+            module._built_with = remembered(arguments, options)
+        module.training = True
+        return module
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if "__call__" in vars(cls):
+            setattr(cls, "__call__", _in_scope(vars(cls)["__call__"]))  # noqa: B010
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Run `forward` inside the scope of this module."""
+        # As `_in_scope` does, without the calls that it costs: a step calls thousands of neurons.
+        around, caller = current(), sys._getframe(1)
+        known, code, instruction, inside = self._memory.last_call
+        same_line = code is caller.f_code and instruction == caller.f_lasti
+        if known is not around or not same_line:
+            inside = self._context_inside(around, caller)
+        try:  # around the change too: Ctrl-C may come right after it
+            set_context(inside)
+            return self.forward(*arguments, **keywords)
+        except TypeError as error:
+            if error.__traceback__ and error.__traceback__.tb_next is None:  # of the call itself
+                self._refuse_numbers_one_by_one(arguments)
+            raise
+        finally:
+            set_context(around)
+
+    def forward(self, *arguments: Any, **keywords: Any) -> Any:
+        """What the module computes; a class of your own defines it.
+
+        Raises:
+            NotImplementedError: the class does not.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} defines no forward(self, x): it computes nothing yet."
+        )
+
+    def freeze(self) -> Self:
+        """Leave the parameters of the module, and of all modules in it, as they are.
+
+        They are still parameters, which are counted, saved and loaded. But no gradient reaches
+        them: it shows as "–", as before any `backward()`. So no training moves them, whatever its
+        optimiser was given. A file does not say that they are frozen; a copy is.
+
+        Raises:
+            TypeError: a parameter is of a class of your own, derived from Value.
+
+        >>> from glassgrad import MLP
+        >>> model = MLP(2, [3, 1])
+        >>> model.layers[0].freeze()
+        Layer(2 → 3, tanh, 9 parameters, frozen)
+        >>> model([1.0, 2.0]).backward()
+        >>> model.layers[0].neurons[0].b.grad, model
+        (–, MLP(2 → 3 → 1, tanh, 13 parameters, 9 frozen))
+        """
+        set_frozen(self.parameters(), True)
+        return self
+
+    def unfreeze(self) -> Self:
+        """Let parameters move again, those of the module and of all modules in it."""
+        set_frozen(self.parameters(), False)
+        return self
+
+    def train(self, mode: bool = True) -> Self:
+        """Say that the module, with all modules in it, is being trained; or not, as `eval` does."""
+        self.training = mode = true_or_false(mode, "train(mode=...)")
+        for part in Found.below(self).holders:
+            if isinstance(part, Module):
+                part.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Say that the module is in use: nothing in it is left to chance."""
+        return self.train(False)
+
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """Every parameter once, with its name: the path of attributes, as "layers.0.b".
+
+        Raises:
+            ValueError: two parameters have the same name, as {1: v, "1": w} in a dict has.
+
+        >>> from glassgrad import Neuron
+        >>> [name for name, p in Neuron(2).named_parameters()]
+        ['w.0', 'w.1', 'b']
+        """
+        return iter(self._found(named=True).named(self))
+
+    def parameters(self) -> list[Value]:
+        """Every parameter once, in a stable order."""
+        if type(self).named_parameters is Module.named_parameters:
+            return self._found().parameters.copy()
+        return [parameter for _, parameter in self.named_parameters()]
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0, since `backward()` adds to it."""
+        zero_grad(self.parameters())
+
+    def _found(self, named: bool = False) -> Found:
+        """The parts below the module, if every parameter has a name of its own."""
+        found = Found.below(self, named)
+        if found.twice is None:
+            return found
+        raise ValueError(
+            f"Two parameters of {type(self).__name__} are named {found.twice!r}. "
+            "Rename a key of the dict that holds them."
+        )
+
+    def state_dict(self) -> dict[str, float]:
+        """The number of every parameter by name: all that training has changed."""
+        return {name: parameter.data for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Give every parameter the number that `state` has under its name.
+
+        Args:
+            state: what `state_dict()` gave, of a module built in the same way.
+
+        Raises:
+            ValueError: names are missing or unknown, or an entry is no real number. The message
+                names them all, and the module stays as it was.
+            TypeError: `state` is no mapping from names to numbers.
+
+        >>> from glassgrad import Neuron
+        >>> n = Neuron(1)
+        >>> n.load_state_dict({"w.0": 2.0, "b": 1.0})
+        >>> n.state_dict()
+        {'w.0': 2.0, 'b': 1.0}
+        """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"A state is a dict from names to numbers, not {describe(state)}.")
+        parameters = dict(self.named_parameters())
+        numbers, complaints = _numbers_of(state)
+        missing = [name for name in parameters if name not in state]
+        unknown = [named(name) for name in state if name not in parameters]
+        faults = {"missing": missing, "unknown": unknown, "not a number": complaints}
+        if any(faults.values()):
+            found = "; ".join(
+                f"{kind}: {some_of(names)}" for kind, names in faults.items() if names
+            )
+            raise ValueError(f"{title(self)} cannot take this state, and is unchanged. {found}.")
+        for name, parameter in parameters.items():
+            parameter.data = numbers[name]
+
+    def save(self, path: str | Path) -> Path:
+        """Write `state_dict()` to a file: JSON in UTF-8, with every number exactly.
+
+        If the module is one of `nn`, the file says how it is built too, so that `glassgrad.load`
+        needs nothing else. An interruption leaves the old file or the new one, never a half.
+
+        Args:
+            path: where; a file that is there is replaced.
+
+        Returns:
+            The path.
+
+        Raises:
+            TypeError: the path is no path.
+            ValueError: two parameters have the same name, or half of a surrogate pair, which
+                UTF-8 cannot say, is in one.
+            OSError: the file cannot be written.
+
+        >>> import tempfile
+        >>> from glassgrad import Neuron
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Neuron(2).save(f"{folder}/neuron.json").name
+        'neuron.json'
+        """
+        return saving.write(saving.place(path), self, self.state_dict())
+
+    def load(self, path: str | Path) -> None:
+        """Give every parameter its number from a file that `save` wrote. Runs nothing of it.
+
+        Args:
+            path: the file, of a module built in the same way.
+
+        Raises:
+            ValueError: it is damaged, is no model file, or is one of another shape or with other
+                settings, such as another activation. The message begins with the file's name, and
+                the module stays as it was.
+            TypeError: the path is no path.
+            OSError: the file cannot be read.
+
+        >>> import tempfile
+        >>> from glassgrad import Neuron
+        >>> trained, other = Neuron(2, seed=1), Neuron(2, seed=2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     other.load(trained.save(f"{folder}/neuron.json"))
+        >>> other.state_dict() == trained.state_dict()
+        True
+        """
+        path, state = saving.place(path), self.state_dict()
+        with saving.naming(path, " The model is unchanged."):
+            found = saving.read(path, state)
+            saving.check_build(self, state, found)
+        with saving.naming(path):
+            try:
+                self.load_state_dict(found.parameters)
+            except ValueError as fault:
+                raise ValueError(f"does not fit: {fault}") from None
+
+    def extra_repr(self) -> str:
+        """What it shows of itself beside its count of parameters; "" shows its parts instead."""
+        return ""
+
+    def _refuse_numbers_one_by_one(self, arguments: tuple[Any, ...]) -> None:
+        """Where `forward` takes one argument, `model(1, 2)` is meant as `model([1, 2])`."""
+        numbers = [told(x) for x in arguments if isinstance(x, Value) or is_real(x)]
+        if len(numbers) < 2 or len(numbers) < len(arguments) or not _takes_one(self.forward):
+            return
+        listed = ", ".join(numbers) if len(numbers) <= 4 else f"{numbers[0]}, {numbers[1]}, …"
+        raise TypeError(
+            f"{self!r} takes the inputs of one sample together, not one by one: give it a list, "
+            f"[{listed}]."
+        ) from None
+
+    def _context_inside(self, around: Context, caller: FrameType) -> Context:
+        """The context of a call from one line in `around`, remembered for the next call."""
+        inside = around
+        # Its own scope is open already when a `__call__` calls that of the base class.
+        if around.scope is None or around.scope.owner is not self:
+            scope = self._scope_inside(around.scope)
+            inside = around.within(scope, self._line_around(around, caller))
+        self._memory.last_call = around, caller.f_code, caller.f_lasti, inside
+        return inside
+
+    def _line_around(self, around: Context, caller: FrameType) -> Made | None:
+        """The line of the user's that all nodes of a `forward` of ours come from."""
+        forward = inspect.unwrap(type(self).forward)  # it may be compiled
+        if not is_of_library(forward.__code__):
+            return None
+        return made_by(caller, around)
+
+    def _scope_inside(self, parent: Scope | None) -> Scope:
+        """The scope of this module inside another: always the same one."""
+        scopes = self._memory.scopes
+        if parent not in scopes:
+            if len(scopes) >= _MOST_SCOPES:
+                scopes.clear()
+            scopes[parent] = Scope(_name(self, parent), type(self).__name__, parent, self)
+        return scopes[parent]
+
+    def __setattr__(self, name: str, thing: Any) -> None:
+        is_new = name not in vars(self) or vars(self)[name] is not thing
+        super().__setattr__(name, thing)
+        if is_new:
+            STRUCTURE.count_up()
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        STRUCTURE.count_up()
+
+    def __repr__(self) -> str:
+        return "\n".join(_lines(self, set()))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The attributes that a copy or a pickle takes along."""
+        return {name: x for name, x in vars(self).items() if name not in self._not_copied}
+
+
+def _lines(module: Module, seen: set[int]) -> list[str]:
+    """A module as a line and its parts as a tree below, unless it describes itself.
+
+    Equal parts in a row are shown as one, as "members.0 … members.7, each: MLP(...)".
+    """
+    seen.add(id(module))
+    about = module.extra_repr()
+    lines = [f"{type(module).__name__}({about}{', ' * bool(about)}{_size(module)})"]
+    if about:
+        return lines
+    parts = [(path, part) for path, part in walk(module, deep=False) if isinstance(part, Holder)]
+    trees = [
+        (path, _lines(cast("Module", part), seen)) for path, part in parts if id(part) not in seen
+    ]
+    groups = [(below, list(same)) for below, same in groupby(trees, key=lambda named: named[1])]
+    for i, (below, same) in enumerate(groups):
+        first, last = same[0][0], same[-1][0]
+        which = first if len(same) == 1 else f"{first} … {last}, each"
+        fork, side = ("└─ ", "   ") if i == len(groups) - 1 else ("├─ ", "│  ")
+        lines += [f"{fork}{which}: {below[0]}", *(side + line for line in below[1:])]
+    return lines
+
+
+def _size(module: Module) -> str:
+    parameters = module.parameters()
+    size, frozen = counted(len(parameters), "parameter"), sum(p.is_frozen for p in parameters)
+    if not frozen:
+        return size
+    return f"{size}, frozen" if frozen == len(parameters) else f"{size}, {frozen} frozen"
+
+
+def _numbers_of(state: Mapping[str, Any]) -> tuple[dict[str, float], list[str]]:
+    """The entries as floats, and those that are none."""
+    numbers, complaints = {}, []
+    for name, entry in state.items():
+        try:
+            numbers[name] = real(scalar_of(entry), "A state")
+        except TypeError:
+            complaints.append(f"{named(name)} ({describe(entry)})")
+        except OverflowError:
+            complaints.append(f"{named(name)} (too large for a float)")
+    return numbers, complaints
+
+
+def modules_of(model: Module) -> list[Module]:
+    """The model and all modules in it."""
+    return [model, *(part for part in Found.below(model).holders if isinstance(part, Module))]
+
+
+@contextmanager
+def training(modules: Sequence[Module], mode: bool) -> Iterator[None]:
+    """Inside the `with` block all these modules are being trained, or in use."""
+    before = [module.training for module in modules]
+    try:
+        for module in modules:
+            module.training = mode
+        yield
+    finally:
+        for module, was in zip(modules, before):
+            module.training = was
+
+
+def load(path: str | Path) -> Module:
+    """The model that a file holds, built anew from classes of `nn`. Runs nothing of the file.
+
+    Nothing that is larger than the file says, in numbers, is ever begun.
+
+    Args:
+        path: a file that `model.save` wrote.
+
+    Returns:
+        The model, which is being trained as any new one; `eval()` says that it is in use.
+
+    Raises:
+        ValueError: the file is damaged or no model file, or it does not say how the model is
+            built: a class or function of your own is in it, it was changed after it was made, or a
+            module is inside more than 40 others. Then build the model, and call its `load`. The
+            message begins with the file's name.
+        TypeError: the path is no path.
+        OSError: the file cannot be read.
+
+    >>> import tempfile
+    >>> from glassgrad import MLP, load
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     load(MLP(2, [3, 1], activation="relu").save(f"{folder}/model.json"))
+    MLP(2 → 3 → 1, relu, 13 parameters)
+    """
+    path = saving.place(path)
+    with saving.naming(path):
+        model: Module = saving.build(saving.read(path))
+    return model

@@ -1,0 +1,304 @@
+"""What a module holds: the Values and modules among its attributes, each with its path.
+
+The path of attributes is the name of a parameter, "layers.0.neurons.1.w.0", and of a scope. So
+nothing has to be registered: `walk` finds whatever is assigned to an attribute. A training step
+asks for the parameters several times, so what a walk came by is remembered, in `Found`. A list can
+change without anybody being told; therefore all that was looked into is compared at each use.
+
+A module also remembers the arguments that it was made with, for `building.py`, and a function may
+use parameters without being a module: `parameters_read_by` finds these. Next: `module.py`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property, partial
+from itertools import chain
+from types import CodeType, FunctionType, MethodType, ModuleType
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from glassgrad.engine import Value
+from glassgrad.engine.context import ORDINARY, Context, Scope
+from glassgrad.engine.provenance import is_ours
+from glassgrad.engine.value import is_parameter
+from glassgrad.nn.activation import linear, row_of
+
+Remembered: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
+"""The arguments that a module was made with, by their places and by their names."""
+PLAIN = (bool, int, float, str, type(None))
+"""Types of settings that data can say."""
+LEFT_OUT = ("seed", "init")
+"""Arguments that are not remembered, since a file has the numbers themselves."""
+
+
+def remembered(arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Remembered:
+    """The arguments of a module as they are now: a list may change, a generator is used up."""
+    named = {name: kept(thing) for name, thing in options.items() if name not in LEFT_OUT}
+    return tuple([kept(thing) for thing in arguments]), named
+
+
+def kept(thing: Any, depth: int = 3) -> Any:
+    """An argument, if data can say it or it is a module or a method of one; else `...`."""
+    if type(thing) in PLAIN or isinstance(thing, Holder):
+        return thing
+    if isinstance(thing, (list, tuple, range)) and depth:
+        return tuple([kept(part, depth - 1) for part in thing])
+    if isinstance(thing, MethodType) and isinstance(thing.__self__, Holder):
+        return thing
+    if isinstance(thing, (np.integer, np.floating, np.bool_)):
+        return thing.item()
+    if isinstance(thing, np.ndarray) and thing.dtype.kind in "iu":
+        return kept(thing.tolist(), depth)
+    row = row_of(thing)  # an activation has a name, a function of the user's own none
+    return "linear" if thing is linear else ... if row is None else row.name
+
+
+class Memory:
+    """What a holder remembers from one use to the next; no copy of it takes that along.
+
+    Attributes:
+        last_call: the context around its last call, the line of that, and the context inside it.
+        scopes: its scope inside each of the scopes that it was called in.
+        found: the parts below it, as they were when somebody asked last.
+    """
+
+    __slots__ = ("found", "last_call", "scopes")
+
+    def __init__(self) -> None:
+        self.last_call: tuple[Context | None, CodeType | None, int, Context]
+        self.last_call = (None, None, -1, ORDINARY)
+        self.scopes: dict[Scope | None, Scope] = {}
+        self.found: Found | None = None
+
+    def __reduce__(self) -> Any:
+        """That of a copy is empty, also where a class of the user's own copies all attributes."""
+        return Memory, ()
+
+
+class Holder:
+    """Whatever holds parts in its attributes: the base of `Module`, which is to be derived from."""
+
+    _not_parts: tuple[str, ...] = ("_memory",)
+    """Attributes that are no parts."""
+
+    @cached_property
+    def _memory(self) -> Memory:
+        return Memory()
+
+
+def walk(
+    root: Holder, deep: bool = True, seen: dict[int, Any] | None = None
+) -> Iterator[tuple[str, Value | Holder]]:
+    """The Values and holders below `root` with their paths, each once, in order of assignment.
+
+    Looks into attributes, lists, tuples, dicts and arrays, with an explicit stack, so that neither
+    depth nor a part that refers back to the whole does harm. The root is not listed.
+
+    Args:
+        root: where to begin.
+        deep: whether to look into the holders that are found.
+        seen: where to put all that was come by, by its `id`.
+    """
+    seen = {} if seen is None else seen  # keeps them alive, so that no id is used twice
+    stack = _parts(root, "")[::-1]
+    while stack:
+        path, part = stack.pop()
+        if id(part) in seen or part is root:
+            continue
+        seen[id(part)] = part
+        if isinstance(part, Value):
+            yield path, part
+            continue
+        if isinstance(part, Holder):
+            yield path, part
+            if not deep:
+                continue
+        stack.extend(_parts(part, f"{path}.")[::-1])
+
+
+def _parts(thing: Any, prefix: str) -> list[tuple[str, Any]]:
+    if isinstance(thing, np.ndarray) and thing.dtype == object:
+        thing = thing.tolist()
+    if isinstance(thing, (list, tuple)):
+        return [(f"{prefix}{i}", x) for i, x in enumerate(thing)]
+    if isinstance(thing, dict):
+        return [(f"{prefix}{key}", x) for key, x in thing.items()]
+    if isinstance(thing, Holder):
+        return [(prefix + name, x) for name, x in _attributes(thing).items()]
+    return []
+
+
+def _attributes(holder: Holder) -> dict[str, Any]:
+    skipped = holder._not_parts
+    return {name: x for name, x in vars(holder).items() if name not in skipped}
+
+
+class Found:
+    """The parts below a holder as one walk came by them, to be used as long as they are the same.
+
+    Args:
+        root: the holder.
+
+    Attributes:
+        holders: the holders below it.
+        parameters: the parameters below it.
+        twice: a name that two of the parameters have; None if each has its own.
+    """
+
+    def __init__(self, root: Holder) -> None:
+        seen: dict[int, Any] = {}
+        named, self.holders = list[tuple[str, Value]](), list[Holder]()
+        self._others: list[Value] = []  # one becomes a parameter when its graph is released
+        for path, part in walk(root, seen=seen):
+            if isinstance(part, Holder):
+                self.holders.append(part)
+            elif is_parameter(part):
+                named.append((path, part))
+            else:
+                self._others.append(part)
+        self.parameters = [parameter for _, parameter in named]
+        self.twice = _first_twice([name for name, _ in named])
+        self._named: list[tuple[str, Value]] | None = None  # names take more room than parameters
+        containers = [x for x in seen.values() if isinstance(x, (list, dict, tuple, np.ndarray))]
+        self._lists = [x for x in containers if type(x) is list]
+        self._dicts = [x for x in containers if type(x) is dict]
+        self._arrays = [x for x in containers if isinstance(x, np.ndarray) and x.dtype == object]
+        self._is_comparable, self._is_sure = all(map(_is_comparable, containers)), False
+        self._root = id(root)
+        self._sizes, names, things = self._looked_into(root)
+        self._kept = list(names), list(things)  # alive, so that their addresses stay theirs
+        self._names, self._things = map(_addresses, self._kept)
+
+    @staticmethod
+    def below(root: Holder, named: bool = False) -> Found:
+        """The parts below a holder: what is remembered of them, if that is still so.
+
+        It is remembered when two walks came by the same, so that nothing changed during the last.
+        Names and keys count too if they are asked for.
+        """
+        known = root._memory.found
+        if known is not None and known._is_sure and known._is_current(root, named):
+            return known
+        found = root._memory.found = Found(root)
+        is_sure = known is not None and known._is_like(found) and found.twice is None
+        found._is_sure = is_sure and found._is_comparable
+        return found
+
+    def _is_current(self, root: Holder, named: bool) -> bool:
+        """Whether another walk would come by the same."""
+        sizes, names, things = self._looked_into(root)
+        if self._root != id(root) or self._sizes != sizes or self._things != _addresses(things):
+            return False
+        has_these_names = not named or self._names == _addresses(names)
+        return has_these_names and not any(map(is_parameter, self._others))
+
+    def _is_like(self, other: Found) -> bool:
+        mine = self._root, self._sizes, self._names, self._things
+        return mine == (other._root, other._sizes, other._names, other._things)
+
+    def _looked_into(self, root: Holder) -> tuple[list[Any], Iterator[Any], Iterator[Any]]:
+        """The sizes of all that was looked into, and the names and things that it holds now."""
+        lists, arrays = self._lists, self._arrays
+        dicts = [_attributes(root), *map(vars, self.holders), *self._dicts]
+        sizes = [*map(len, dicts), *map(len, lists), *[x.shape for x in arrays]]
+        held = chain.from_iterable(map(dict.values, dicts)), chain.from_iterable(lists)
+        flat = chain.from_iterable([x.flat for x in arrays])
+        return sizes, chain.from_iterable(dicts), chain(*held, flat)
+
+    def named(self, root: Holder) -> list[tuple[str, Value]]:
+        """The parameters below the holder with their names."""
+        if self._named is not None:
+            return self._named
+        named = [(name, part) for name, part in walk(root) if is_parameter(part)]
+        if self._is_sure and self._is_current(root, named=True):
+            self._named = named
+        return named
+
+
+def _addresses(things: Iterable[Any]) -> bytes:
+    """What tells whether things are the very same ones, in half the time of `map(is_, ...)`."""
+    return np.fromiter(things, object).tobytes()
+
+
+def _is_comparable(container: Any) -> bool:
+    """Whether it is looked through in the way of its type, and not in one of its own."""
+    if isinstance(container, tuple):
+        return type(container).__iter__ is tuple.__iter__
+    if isinstance(container, np.ndarray):
+        return type(container) is np.ndarray or container.dtype != object
+    return type(container) in (list, dict)
+
+
+def _first_twice(names: list[str]) -> str | None:
+    if len(set(names)) == len(names):
+        return None
+    return next(name for name, count in Counter(names).items() if count > 1)
+
+
+def title(module: object) -> str:
+    """A module in one line: the first of those in which it shows itself."""
+    return repr(module).split("\n", maxsplit=1)[0]
+
+
+def path_inside(root: Holder, part: Holder) -> str | None:
+    """The path from `root` to a part of it, None if it is no part."""
+    # What it holds directly comes first: a deep walk for each of many neurons would be slow.
+    for deep in (False, True):
+        for path, found in walk(root, deep):
+            if found is part:
+                return path
+    return None
+
+
+_CALLABLE = (FunctionType, MethodType, partial)
+_OPAQUE = (Holder, Value, ModuleType, type)
+
+
+def parameters_read_by(function: Callable[..., Any]) -> list[Value]:
+    """The parameters that a function uses beside its argument, as far as can be seen.
+
+    They may be in the names around it, in its default arguments, in what `functools.partial` fixed,
+    in the object that a method belongs to, or in what a compiled function was made of. Of objects
+    that it uses it looks at the attributes, and not at theirs.
+    """
+    reader = Holder()
+    vars(reader)["objects"] = found = list[Any]()
+    seen: dict[int, Any] = {}  # keeps them alive, so that no id is used twice
+    left: list[Any] = [function]
+    while left:
+        thing = left.pop()
+        if id(thing) in seen or isinstance(thing, _OPAQUE):
+            continue
+        seen[id(thing)] = thing
+        held, followed = _inside(thing)
+        found += held
+        left += followed
+    return [part for _, part in walk(reader) if is_parameter(part)]
+
+
+def _inside(thing: Any) -> tuple[list[Any], list[Any]]:
+    """What something holds, and of that what may hold parameters in turn."""
+    if isinstance(thing, MethodType):
+        return [thing.__self__], [thing.__self__, thing.__func__]
+    if isinstance(thing, partial):
+        held = [thing.func, *thing.args, *thing.keywords.values()]
+        return held, held
+    attributes = list(getattr(thing, "__dict__", {}).values())
+    if isinstance(thing, FunctionType):
+        # Most models do not need it.
+        from glassgrad.engine.compile.guards import objects_named_by
+
+        around = objects_named_by(thing)
+        fixed = [*(thing.__defaults__ or ()), *(thing.__kwdefaults__ or {}).values(), *attributes]
+        # Functions around it are looked into already, as far as they are of its package.
+        return [*around, *fixed], [*fixed, *(x for x in around if type(x) is not FunctionType)]
+    followed = [each for each in attributes if isinstance(each, _CALLABLE)]
+    call = next(
+        (vars(kind)["__call__"] for kind in type(thing).__mro__ if "__call__" in vars(kind)), None
+    )
+    if isinstance(call, FunctionType) and not is_ours(call) and call.__module__ != "functools":
+        followed.append(call)
+    return attributes, followed

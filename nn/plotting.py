@@ -1,0 +1,168 @@
+"""Figures of matplotlib that belong to no window.
+
+What is drawn on them is in `plotting.py` and `plotting.py`. matplotlib is installed by
+`pip install "glassgrad[plot]"`, and imported here alone.
+
+Pictures of a training over its epochs.
+
+A picture of the health of the layers of a model.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from math import isfinite, nan
+from typing import TYPE_CHECKING, NamedTuple
+
+from glassgrad.nn.probe import LayerHealth
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from glassgrad.nn.history import History
+
+
+# Dark enough on white, and told apart by people who see colours differently.
+COLOURS = ("#0072B2", "#B34700", "#009E73", "#AA4499", "#56B4E9", "#8a6d00")
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure that belongs to no window, and that notebooks show."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            'Curves are drawn by matplotlib, which is not installed: pip install "glassgrad[plot]".'
+        ) from error
+    figure = Figure(figsize=(width, height), layout="constrained")
+    setattr(figure, "_repr_png_", lambda: _png(figure))  # noqa: B010
+    return figure
+
+
+def _png(figure: Figure) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=110)
+    return file.getvalue()
+
+
+_LINES = ("-", ":")
+_MARKERS = ("o", "s", "^", "D", "v", "P")
+_MOST_LAYERS = 12
+
+
+class _Panel(NamedTuple):
+    title: str
+    curves: Mapping[str, Sequence[float]]
+    is_log: bool
+
+
+def plot_history(history: History) -> Figure:
+    """The curves of a training, a panel for losses, for metrics, and for gradients.
+
+    Args:
+        history: of at least one epoch.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: no epoch is done yet.
+    """
+    if not history.epochs:
+        raise ValueError("There are no curves yet: no epoch of the training is done.")
+    losses = {name: history[name] for name in history.main() if name.endswith("loss")}
+    metrics = {name: history[name] for name in history.main() if name not in losses}
+    panels = [
+        _Panel("loss", losses, is_log=True),
+        _Panel("metric", metrics, is_log=False),
+        _Panel("gradient of layer, rms", history.gradients, is_log=True),
+    ]
+    panels = [panel for panel in panels if panel.curves]
+    figure = new_figure(4.4 * len(panels), 3.6)
+    for place, panel in enumerate(panels, 1):
+        axes = figure.add_subplot(1, len(panels), place, xlabel="epoch", ylabel=panel.title)
+        _plot(axes, panel.curves, panel.is_log)
+    _mark_best(figure.axes[0], history)
+    return figure
+
+
+def _plot(axes: Axes, curves: Mapping[str, Sequence[float]], is_log: bool) -> None:
+    shown = dict(list(curves.items())[:_MOST_LAYERS])
+    numbers = [x for curve in shown.values() for x in curve if isfinite(x)]
+    is_log = is_log and any(x > 0.0 for x in numbers)
+    for at, (name, curve) in enumerate(shown.items()):
+        axes.plot(
+            range(1, len(curve) + 1),
+            [x if isfinite(x) and (x > 0.0 or not is_log) else nan for x in curve],
+            color=COLOURS[at % len(COLOURS)],
+            linestyle="--" if name.startswith("validation_") else _LINES[at // len(COLOURS)],
+            marker=_MARKERS[at % len(_MARKERS)],
+            markevery=max(1, len(curve) // 8),
+            markersize=4,
+            label=name.replace("_", " "),
+        )
+    if is_log:
+        axes.set_yscale("log")
+    axes.grid(True, linewidth=0.4, alpha=0.6)
+    axes.legend(fontsize=8)
+
+
+def _mark_best(axes: Axes, history: History) -> None:
+    if history.best_epoch is None:
+        return
+    axes.axvline(history.best_epoch, color="#555555", linewidth=0.8, linestyle=":")
+    axes.set_title(f"best epoch: {history.best_epoch}", fontsize=9)
+
+
+class _HealthPanel(NamedTuple):
+    """A bar for each layer; None where there is none."""
+
+    title: str
+    sizes: Sequence[float | None]
+    is_log: bool = False
+    is_share: bool = False
+
+
+def plot_health(layers: Sequence[LayerHealth], verdicts: Sequence[str]) -> Figure:
+    """The layers of a model side by side: their values, their units and their gradients.
+
+    Args:
+        layers: what `check_health` found of each.
+        verdicts: what they mean, to stand above.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: the model has no layers.
+    """
+    if not layers:
+        raise ValueError("There is nothing to draw: the model has no layers.")
+    figure = new_figure(11.0, 1.6 + 0.32 * len(layers))
+    names = [layer.name for layer in layers]
+    panels = [
+        _HealthPanel("values: standard deviation", [x.activation_std for x in layers]),
+        _HealthPanel(
+            "units off or flat, share",
+            [x.always_still / x.units if x.units else None for x in layers],
+            is_share=True,
+        ),
+        _HealthPanel(
+            "gradient at the units, by that of the last layer",
+            [x.relative for x in layers],
+            is_log=True,
+        ),
+    ]
+    for place, (title, sizes, is_log, is_share) in enumerate(panels, 1):
+        axes = figure.add_subplot(1, len(panels), place)
+        known = [(i, x) for i, x in enumerate(sizes) if x is not None and (x > 0.0 or not is_log)]
+        axes.barh(*zip(*known) if known else ([], []), color=COLOURS[place - 1])
+        axes.set_yticks(range(len(names)), names if place == 1 else [""] * len(names))
+        axes.set_ylim(len(names) - 0.4, -0.6)  # the first layer on top
+        if is_log and known:
+            axes.set_xscale("log")
+            axes.set_xlim(left=min(x for _, x in known) / 10)  # so that every bar has a length
+        if is_share:
+            axes.set_xlim(0.0, 1.0)
+        axes.set_xlabel(title, fontsize=9)
+        axes.grid(True, axis="x", linewidth=0.4, alpha=0.6)
+    figure.suptitle("\n".join(verdicts), fontsize=9, wrap=True)
+    return figure

@@ -1,0 +1,410 @@
+"""`module.freeze()`: what is frozen stays, whoever trains it, and all else moves as it did."""
+
+import copy
+import pickle
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from outputs import assert_is_sentence
+
+from glassgrad import (
+    MLP,
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    History,
+    Layer,
+    LayerNorm,
+    Module,
+    Perceptron,
+    RMSprop,
+    Sequential,
+    Value,
+    assign_grad,
+    backprop,
+    binary_cross_entropy_with_logits,
+    check_health,
+    clip_grad_norm,
+    compiled,
+    data_vector,
+    fit,
+    from_torch,
+    grad,
+    grad_vector,
+    l2,
+    left_out,
+    load,
+    mse,
+    to_torch,
+    two_moons,
+)
+
+X, Y = two_moons(24, seed=3)
+
+
+def model(seed: int = 0) -> Any:
+    return MLP(2, [4, 3, 1], output_activation="linear", seed=seed)
+
+
+def loss_of(net: Any, x: Any, y: Any) -> Value:
+    return mse(net(x), y)
+
+
+def bits(module: Module) -> dict[str, str]:
+    return {name: number.hex() for name, number in module.state_dict().items()}
+
+
+def gradients(module: Module) -> list[str]:
+    return [str(p.grad) for p in module.parameters()]
+
+
+# Gradients.
+
+
+def test_no_gradient_reaches_what_is_frozen_and_all_others_are_as_before() -> None:
+    net, free = model(), model()
+    net.layers[1].freeze()
+    for each in (net, free):
+        loss_of(each, X[0], Y[0]).backward()
+    assert set(gradients(net.layers[1])) == {"–"}
+    for place in (0, 2):
+        assert gradients(net.layers[place]) == gradients(free.layers[place])
+    loss = loss_of(net, X[0], Y[0])
+    assert (
+        grad(loss, net.layers[1].parameters()) == grad_vector(free.layers[1].parameters()).tolist()
+    )
+
+
+def test_nothing_sets_the_gradient_of_what_is_frozen() -> None:
+    net = model().freeze()
+    net.zero_grad()
+    SGD(net.parameters(), 0.1).zero_grad()
+    assign_grad(net.parameters(), [1.0] * len(net.parameters()))
+    net.layers[0].neurons[0].b.grad = 5.0
+    assert set(gradients(net)) == {"–"}
+    net.unfreeze()
+    assert set(gradients(net)) == {"–"}
+    net.zero_grad()
+    assert set(gradients(net)) == {"0.0"}
+
+
+def test_a_gradient_from_before_is_gone() -> None:
+    net = model()
+    loss_of(net, X[0], Y[0]).backward()
+    net.freeze().unfreeze()
+    assert set(gradients(net)) == {"–"}
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_compiled_functions_send_none_either(times: int) -> None:
+    net, free = model(), model()
+    net.layers[0].freeze()
+    for each in (net, free):
+        loss = compiled(lambda x, y, each=each: loss_of(each, x, y))
+        for _ in range(times):
+            loss.over(X, Y).backward()
+    assert set(gradients(net.layers[0])) == {"–"}
+    assert gradients(net.layers[1]) == gradients(free.layers[1])
+
+
+def test_a_compiled_function_follows_freezing_and_its_end() -> None:
+    net = model()
+    loss = compiled(lambda x, y: loss_of(net, x, y))
+    for is_frozen in (False, True, False):
+        (net.freeze if is_frozen else net.unfreeze)()
+        loss(X[0], Y[0]).backward()
+        assert (set(gradients(net)) == {"–"}) == is_frozen
+
+
+# The same numbers as PyTorch's requires_grad_(False).
+
+OPTIMISERS: dict[str, tuple[Callable[..., Any], str, dict[str, Any], dict[str, Any]]] = {
+    "SGD": (SGD, "SGD", {"learning_rate": 0.1}, {"lr": 0.1}),
+    "momentum and decay": (
+        SGD,
+        "SGD",
+        {"learning_rate": 0.05, "momentum": 0.9, "weight_decay": 0.1},
+        {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.1},
+    ),
+    "Adam": (
+        Adam,
+        "Adam",
+        {"learning_rate": 0.05, "weight_decay": 0.1},
+        {"lr": 0.05, "weight_decay": 0.1},
+    ),
+    "AdamW": (
+        AdamW,
+        "AdamW",
+        {"learning_rate": 0.05, "weight_decay": 0.5},
+        {"lr": 0.05, "weight_decay": 0.5},
+    ),
+    "Adagrad": (
+        Adagrad,
+        "Adagrad",
+        {"learning_rate": 0.1, "weight_decay": 0.1},
+        {"lr": 0.1, "weight_decay": 0.1},
+    ),
+    "RMSprop": (
+        RMSprop,
+        "RMSprop",
+        {"learning_rate": 0.01, "momentum": 0.9, "centered": True},
+        {"lr": 0.01, "momentum": 0.9, "centered": True},
+    ),
+}
+PLAN = {0: (), 4: (0,), 9: (0, 2), 14: (1,), 19: ()}
+"""Which layers are frozen from which step on."""
+
+
+@pytest.mark.parametrize("is_compiled", [False, True], ids=["eager", "compiled"])
+@pytest.mark.parametrize("name", OPTIMISERS)
+@pytest.mark.needs("torch")
+def test_a_training_is_that_of_pytorch(name: str, is_compiled: bool) -> None:
+    import torch
+
+    ours, theirs, options, options_there = OPTIMISERS[name]
+    net = model()
+    there = to_torch(net)
+    optimiser = ours(net.parameters(), **options)
+    other = getattr(torch.optim, theirs)(there.parameters(), **options_there)
+    inputs, targets = torch.tensor(X), torch.tensor(Y, dtype=torch.float64)
+    loss = compiled(lambda x, y: loss_of(net, x, y))
+    for step in range(24):
+        if step in PLAN:
+            for place, layer in enumerate(net.layers):
+                is_frozen = place in PLAN[step]
+                (layer.freeze if is_frozen else layer.unfreeze)()
+                there[2 * place].requires_grad_(not is_frozen)
+        optimiser.zero_grad()
+        eager = sum(loss_of(net, x, y) for x, y in zip(X, Y)) / len(X)
+        (loss.over(X, Y) if is_compiled else eager).backward()  # type: ignore[union-attr]
+        clip_grad_norm(net.parameters(), 0.5)
+        optimiser.step()
+        other.zero_grad()
+        ((there(inputs)[:, 0] - targets) ** 2).mean().backward()
+        torch.nn.utils.clip_grad_norm_(there.parameters(), 0.5)
+        other.step()
+    np.testing.assert_allclose(
+        data_vector(net.parameters()), data_vector(from_torch(there).parameters()), rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("is_compiled", [False, True], ids=["eager", "compiled"])
+@pytest.mark.needs("torch")
+def test_a_training_by_fit_is_that_of_pytorch(is_compiled: bool) -> None:
+    import torch
+
+    net = model()
+    net.layers[1].freeze()
+    there = to_torch(net)
+    other = torch.optim.AdamW(there.parameters(), lr=0.05, weight_decay=0.1)
+    before = bits(net.layers[1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        history = fit(
+            net,
+            mse,
+            X,
+            Y,
+            optimiser=AdamW(net.parameters(), 0.05, weight_decay=0.1),
+            epochs=20,
+            batch_size=len(X),
+            shuffle=False,
+            clip_norm=0.25,
+            compiled=is_compiled,
+        )
+    norms = []
+    for _ in range(20):
+        other.zero_grad()
+        ((there(torch.tensor(X))[:, 0] - torch.tensor(Y)) ** 2).mean().backward()
+        norms.append(float(torch.nn.utils.clip_grad_norm_(there.parameters(), 0.25)))
+        other.step()
+    assert bits(net.layers[1]) == before
+    np.testing.assert_allclose(history["gradient_norm"], norms, rtol=1e-12)
+    np.testing.assert_allclose(
+        data_vector(net.parameters()), data_vector(from_torch(there).parameters()), rtol=1e-12
+    )
+
+
+@pytest.mark.needs("torch")
+def test_it_crosses_the_bridge_both_ways() -> None:
+    net: Any = Sequential(Layer(2, 3), LayerNorm(3), Layer(3, 1))
+    net[0].freeze()
+    net[1].freeze()
+    there = to_torch(net)
+    assert [p.requires_grad for p in there.parameters()] == [False] * 4 + [True] * 2
+    again = from_torch(there)
+    assert [p.is_frozen for p in again.parameters()] == [p.is_frozen for p in net.parameters()]
+    net[2].neurons[0].freeze()
+    half: Any = Sequential(Layer(2, 3), "relu")
+    half[0].neurons[1].freeze()
+    with pytest.raises(TypeError, match="some are frozen") as caught:
+        to_torch(half)
+    assert_is_sentence(str(caught.value))
+
+
+# Whoever trains.
+
+
+def test_a_loop_by_hand_leaves_it_alone() -> None:
+    net = model()
+    net.layers[0].freeze()
+    before = bits(net.layers[0]), bits(net.layers[1])
+    for _ in range(3):
+        for p in net.parameters():
+            p.grad = 0.0
+        loss_of(net, X[0], Y[0]).backward()
+        for p in net.parameters():
+            p.data += -0.1 * p.grad
+    assert bits(net.layers[0]) == before[0]
+    assert bits(net.layers[1]) != before[1]
+
+
+def test_a_perceptron_learns_with_the_weights_that_may_move() -> None:
+    gate = Perceptron(2, init="zeros").freeze()
+    assert gate.learn([1.0, 1.0], 1) == 1.0
+    assert set(gate.state_dict().values()) == {0.0}
+    gate.unfreeze()
+    gate.learn([1.0, 1.0], 1)
+    assert set(gate.state_dict().values()) == {1.0}
+
+
+def test_steps_of_a_training_do_not_move_it() -> None:
+    w, x = Value(3.0, "w"), Value(2.0, "x")
+    held = Module()
+    held.w = w
+    held.freeze()
+    steps = backprop(w * x, learning_rate=0.5)
+    assert steps.new_loss == 3.0 * (2.0 - 0.5 * 3.0)
+    assert [step.node for step in steps if step.phase == "update"] == steps.moving
+    assert len(steps.moving) == 1
+
+
+def test_what_is_frozen_is_not_left_out() -> None:
+    net = model()
+    net.layers[0].freeze()
+    others = [p for layer in net.layers[1:] for p in layer.parameters()]
+    loss = loss_of(net, X[0], Y[0])
+    assert left_out(loss, others) == []
+    net.unfreeze()
+    assert left_out(loss, others) == net.layers[0].parameters()
+
+
+def test_a_model_that_is_frozen_as_a_whole_has_nothing_to_learn() -> None:
+    with pytest.raises(ValueError, match="depends on none of the parameters") as caught:
+        fit(model().freeze(), mse, X, Y, epochs=1)
+    assert_is_sentence(str(caught.value))
+
+
+def test_a_penalty_moves_nothing_that_is_frozen() -> None:
+    net = model()
+    net.layers[0].freeze()
+    before = bits(net.layers[0])
+    fit(net, mse, X, Y, epochs=2, penalty=lambda parameters: l2(parameters, 0.1))
+    assert bits(net.layers[0]) == before
+
+
+def test_health_looks_at_what_is_trained() -> None:
+    net, free = model(), model()
+    net.layers[0].freeze()
+    found, expected = (check_health(each, mse, X, Y) for each in (net, free))
+    assert found.verdicts == expected.verdicts == ("healthy",)
+    assert found.layers[0].gradient_size is None
+    assert found.layers[0].without_gradient == 0
+    assert found.layers[1:] == expected.layers[1:]
+
+
+def test_a_resumed_training_knows_what_was_frozen(tmp_path: Path) -> None:
+    """Also where a callback changes it on the way."""
+
+    def trained(epochs: int, path: Path | None) -> dict[str, str]:
+        net = model()
+        net.layers[0].freeze()
+
+        def thaw(history: History) -> None:
+            if history.epochs == 2:
+                net.layers[0].unfreeze()
+                net.layers[1].freeze()
+
+        optimiser = Adam(net.parameters(), 0.05)
+        loss = binary_cross_entropy_with_logits
+        fit(net, loss, X, Y, optimiser=optimiser, epochs=epochs, callbacks=thaw, checkpoint=path)
+        return bits(net)
+
+    path = tmp_path / "run.json"
+    trained(4, path)
+    assert trained(7, path) == trained(7, None)
+
+
+def test_another_choice_of_frozen_layers_is_another_training(tmp_path: Path) -> None:
+    for place, is_refused in ((0, False), (0, False), (1, True)):
+        net: Any = MLP(2, [2, 2, 2, 1], seed=0)
+        net.layers[place + 1].freeze()
+        if is_refused:
+            with pytest.raises(ValueError, match=r"frozen parameters .* there and .* here"):
+                fit(net, mse, X, Y, epochs=2, checkpoint=tmp_path / "run.json")
+        else:
+            fit(net, mse, X, Y, epochs=2, checkpoint=tmp_path / "run.json")
+
+
+# What else there is to say of parameters.
+
+
+def test_they_are_parameters_still() -> None:
+    net, free = model().freeze(), model(seed=1)
+    assert len(net.parameters()) == len(free.parameters())
+    net.load_state_dict(free.state_dict())
+    assert net.state_dict() == free.state_dict()
+    assert all(p.is_frozen for p in net.parameters())
+
+
+def test_a_module_shows_how_many_are_frozen() -> None:
+    net = model()
+    assert repr(net.freeze()) == "MLP(2 → 4 → 3 → 1, tanh, linear output, 31 parameters, frozen)"
+    net.layers[2].unfreeze()
+    assert repr(net).endswith(", 31 parameters, 27 frozen)")
+    assert repr(net.unfreeze()) == repr(model())
+
+
+@pytest.mark.parametrize(
+    "remake", [copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))]
+)
+def test_a_copy_is_frozen_as_well(remake: Callable[[Any], Any]) -> None:
+    net = model()
+    net.layers[1].freeze()
+    other = remake(net)
+    assert [p.is_frozen for p in other.parameters()] == [p.is_frozen for p in net.parameters()]
+    assert bits(other) == bits(net)
+
+
+def test_a_file_says_the_numbers_alone(tmp_path: Path) -> None:
+    net = model(seed=1)
+    net.layers[1].freeze()
+    found = load(net.save(tmp_path / "model.json"))
+    assert bits(found) == bits(net)
+    assert not any(p.is_frozen for p in found.parameters())
+    other = model(seed=2).freeze()
+    other.load(tmp_path / "model.json")
+    assert bits(other) == bits(net)
+    assert all(p.is_frozen for p in other.parameters())
+    with pytest.raises(ValueError, match="with other settings than the model has"):
+        LayerNorm(3, eps=0.5).freeze().load(LayerNorm(3).save(tmp_path / "norm.json"))
+
+
+def test_a_parameter_of_a_class_of_ones_own_is_refused_and_nothing_is_frozen() -> None:
+    class Own(Value):
+        pass
+
+    held = Module()
+    held.first, held.second = Value(1.0), Own(2.0)
+    with pytest.raises(
+        TypeError, match="Only parameters of the class Value can be frozen"
+    ) as caught:
+        held.freeze()
+    assert_is_sentence(str(caught.value))
+    assert not held.first.is_frozen
+    held.unfreeze()
