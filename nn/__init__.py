@@ -103,6 +103,7 @@ from glassgrad.nn.schedules import constant as constant
 from glassgrad.nn.schedules import cosine as cosine
 from glassgrad.nn.schedules import one_cycle as one_cycle
 from glassgrad.nn.schedules import ramp as ramp
+from glassgrad.nn.schedules import reduce_on_plateau as reduce_on_plateau
 from glassgrad.nn.schedules import step_decay as step_decay
 from glassgrad.nn.schedules import warm_up as warm_up
 from glassgrad.nn.torch import from_torch as from_torch

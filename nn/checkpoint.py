@@ -46,7 +46,6 @@ from glassgrad.nn.history import History
 from glassgrad.nn.objective import checked_penalty, nested_values
 from glassgrad.nn.optimisers import Optimiser, options_of
 from glassgrad.nn.samples import plain
-from glassgrad.nn.schedules import Schedule
 
 if TYPE_CHECKING:
     from glassgrad.nn.loop import Training
@@ -264,8 +263,8 @@ def description_of(training: Training) -> dict[str, Any]:
     for name in ("batch_size", "seed", "accumulate", "clip_norm", "clip_value"):
         found[name] = getattr(options, name)
     if schedule is not None:
-        found["steps of the schedule"] = schedule.total
-        found["learning rates of the schedule"] = _digest(_factors(schedule))
+        found["steps of the schedule"] = None if schedule.watches else schedule.total
+        found["learning rates of the schedule"] = _digest(schedule.sketch())
     return found
 
 
@@ -289,12 +288,6 @@ def _penalty_of_made_up(training: Training) -> float | None:
     with no_grad(), standing_at(training.parameters, made_up):
         found = checked_penalty(training.objective.penalty(list(training.parameters)))
     return found.data if isinstance(found, Value) else float(found)
-
-
-def _factors(schedule: Schedule) -> Any:
-    total = schedule.total or 1
-    steps = np.unique(np.linspace(0, total - 1, 200).astype(int)).tolist()
-    return [*schedule.base_rates, *(float(schedule.rule(step, total)) for step in steps)]
 
 
 def _digest(numbers: Any) -> str | None:

@@ -32,7 +32,7 @@ from glassgrad.nn.objective import (
 )
 from glassgrad.nn.optimisers import SGD, Adam, Optimiser
 from glassgrad.nn.samples import Samples, plain, samples_of
-from glassgrad.nn.schedules import Rule, Schedule
+from glassgrad.nn.schedules import Plateau, Rule, Schedule
 
 _MOST_TRIED = 8
 """Samples whose outputs show what the model ends in."""
@@ -88,6 +88,8 @@ def fit(
             `lambda parameters: l2(parameters, 1e-4)`.
         schedule: what the learning rate is multiplied by, step by step, such as `cosine()`; a
             function of your own takes the step and the number of all steps, and gives a factor.
+            `reduce_on_plateau()` is told the loss after each epoch: on the validation samples, or
+            the mean over the steps if there are none.
         clip_norm: the greatest length that the gradient may have.
         clip_value: the greatest size that a number of the gradient may have, before `clip_norm`.
         accumulate: how many batches make one step, for batches that would need too much memory.
@@ -142,6 +144,8 @@ def fit(
     callbacks = _listed("callbacks", callbacks)
     _check_callable("loss", [loss], "a loss such as glassgrad.mse", _loss_meant(loss))
     _check_penalty(penalty)
+    if isinstance(schedule, Plateau) and schedule.is_max:
+        raise ValueError('fit(schedule=...) watches a loss: write reduce_on_plateau(mode="min").')
     _check_callable("callbacks", callbacks, "functions of the history")
     options = Options(
         epochs=epochs,

@@ -119,8 +119,8 @@ class Training:
         self.objective.why_eager = self.state.why_eager
         self.objective.is_compiled &= self.state.why_eager is None
         if self.schedule is not None:
-            at = {**self.schedule.state_dict(), "step_count": self.state.steps}
-            self.schedule.load_state_dict(at)
+            history = self.state.history
+            self.schedule.resume(self.state.steps, history[history.monitored])
         if self.state.epoch == self.options.epochs:
             self._note(f"{file.path.name} was at its last epoch: nothing was left to train.")
 
@@ -171,6 +171,8 @@ class Training:
         while (why := self._why_over()) is None:
             with np.errstate(all="ignore"):  # what is not finite is found below
                 self._epoch()
+            if self.schedule is not None and self.schedule.watches:
+                self.schedule.step(history[history.monitored][-1])
             history.stopped = _after(state.epoch)
             bar.show({name: history[name][-1] for name in history.main()})
             answers = [callback(history) for callback in callbacks]
@@ -254,6 +256,7 @@ class Training:
         order = random.permutation(count) if self.shuffle else np.arange(count)
         numbers, losses, norms = state.numbers, 0.0, list[float]()
         gradient, squares, rate = np.zeros(len(numbers)), np.zeros(len(numbers)), 0.0
+        by_steps = None if self.schedule is None or self.schedule.watches else self.schedule
         for places in in_pieces(order, options.batch_size * options.accumulate):
             value, gradient = self._gradient(numbers, places, random)
             if not isfinite(value):
@@ -270,8 +273,8 @@ class Training:
                 raise NotFiniteError("a parameter is not finite", *self._place(norms[:-1]))
             self.running = numbers
             rate = self.optimiser.groups[0].learning_rate
-            if self.schedule is not None and state.steps + len(norms) < (self.schedule.total or 0):
-                self.schedule.step()
+            if by_steps is not None and state.steps + len(norms) < (by_steps.total or 0):
+                by_steps.step()
         return Steps(
             numbers=numbers,
             gradient=gradient,
