@@ -1,7 +1,8 @@
 """How good answers are, as one number: functions of outputs and targets, numpy arrays.
 
 A loss is what training makes small; a metric is what people ask for. Shapes are checked and never
-broadcast: an array of shape (n, 1) is taken as one of shape (n,), and nothing else is.
+broadcast: an array of shape (n, 1) is taken as one of shape (n,), and nothing else is. With
+`sample_weight`, a number of 0 or more for each sample, each counts as so many samples.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from glassgrad.engine.misuse import real
 from glassgrad.engine.text import counted, describe, told
 from glassgrad.engine.tree import Array, numbers_of
 
-Metric: TypeAlias = Callable[[Any, Any], float]
-"""A function of outputs and targets."""
+Metric: TypeAlias = Callable[..., float]
+"""A function of outputs and targets; where samples are weighed also of `sample_weight=`."""
 
 
-def accuracy(outputs: Any, targets: Any, threshold: float | None = None) -> float:
+def accuracy(
+    outputs: Any, targets: Any, threshold: float | None = None, *, sample_weight: Any = None
+) -> float:
     """The share of samples whose class is right.
 
     Several scores a sample choose the class of the largest, of equal ones the first. One score a
@@ -34,6 +37,7 @@ def accuracy(outputs: Any, targets: Any, threshold: float | None = None) -> floa
         threshold: where one score a sample changes the class: 0 for logits and for the scores of
             `hinge`, 0.5 for probabilities. None means 0, unless that may be wrong: where all are
             from 0 to 1, as probabilities are, and the two differ, it has to be said.
+        sample_weight: how many samples each counts as.
 
     Raises:
         TypeError: there is something else than numbers.
@@ -52,7 +56,7 @@ def accuracy(outputs: Any, targets: Any, threshold: float | None = None) -> floa
     given = _rows(outputs, "accuracy", "outputs")
     chosen, right = _chosen_and_right(given, targets, "accuracy", threshold)
     known = ~np.isnan(given).reshape(len(given), -1).any(axis=1)
-    return float(np.mean((chosen == right) & known))
+    return _mean((chosen == right) & known, sample_weight, "accuracy")
 
 
 def confusion(outputs: Any, targets: Any, threshold: float | None = None) -> npt.NDArray[np.int64]:
@@ -89,12 +93,13 @@ def confusion(outputs: Any, targets: Any, threshold: float | None = None) -> npt
     return np.bincount(k * right + chosen, minlength=k * k).reshape(k, k).astype(np.int64)
 
 
-def mean_squared_error(outputs: Any, targets: Any) -> float:
+def mean_squared_error(outputs: Any, targets: Any, *, sample_weight: Any = None) -> float:
     """The mean of (output - target)² over all samples, and over all outputs of each.
 
     Args:
         outputs: an array of shape (n,) or (n, k).
         targets: an array of the same shape.
+        sample_weight: how many samples each counts as.
 
     Raises:
         TypeError: there is something else than numbers.
@@ -106,15 +111,16 @@ def mean_squared_error(outputs: Any, targets: Any) -> float:
     """
     given, wanted = _pair(outputs, targets, "mean_squared_error")
     with np.errstate(over="ignore", invalid="ignore"):  # inf and nan say so themselves
-        return float(np.mean((given - wanted) ** 2))
+        return _mean((given - wanted) ** 2, sample_weight, "mean_squared_error")
 
 
-def mean_absolute_error(outputs: Any, targets: Any) -> float:
+def mean_absolute_error(outputs: Any, targets: Any, *, sample_weight: Any = None) -> float:
     """The mean of |output - target| over all samples, and over all outputs of each.
 
     Args:
         outputs: an array of shape (n,) or (n, k).
         targets: an array of the same shape.
+        sample_weight: how many samples each counts as.
 
     Raises:
         TypeError: there is something else than numbers.
@@ -126,10 +132,10 @@ def mean_absolute_error(outputs: Any, targets: Any) -> float:
     """
     given, wanted = _pair(outputs, targets, "mean_absolute_error")
     with np.errstate(over="ignore", invalid="ignore"):
-        return float(np.mean(np.abs(given - wanted)))
+        return _mean(np.abs(given - wanted), sample_weight, "mean_absolute_error")
 
 
-def r2(outputs: Any, targets: Any) -> float:
+def r2(outputs: Any, targets: Any, *, sample_weight: Any = None) -> float:
     """R², the coefficient of determination: 1 - Σ(target - output)² / Σ(target - mean target)².
 
     It is 1 for perfect outputs, 0 for those no better than the mean of the targets, and negative
@@ -140,6 +146,7 @@ def r2(outputs: Any, targets: Any) -> float:
     Args:
         outputs: an array of shape (n,) or (n, k).
         targets: an array of the same shape.
+        sample_weight: how many samples each counts as.
 
     Raises:
         TypeError: there is something else than numbers.
@@ -150,9 +157,14 @@ def r2(outputs: Any, targets: Any) -> float:
     0.3571428571428571
     """
     given, wanted = _pair(outputs, targets, "r2")
+    weights = _weights(sample_weight, len(given), "r2")
+    if weights is not None:
+        given, wanted, weights = (each[weights > 0.0] for each in (given, wanted, weights))
+    shares = 1.0 if weights is None else weights.reshape(-1, *[1] * (given.ndim - 1))
     with np.errstate(over="ignore", invalid="ignore"):
-        missed = np.sum((wanted - given) ** 2, axis=0)
-        total = np.sum((wanted - np.mean(wanted, axis=0)) ** 2, axis=0)
+        centre = np.average(wanted, axis=0, weights=weights)
+        missed = np.sum(shares * (wanted - given) ** 2, axis=0)
+        total = np.sum(shares * (wanted - centre) ** 2, axis=0)
         without = np.where(missed == 0.0, 1.0, np.where(np.isnan(missed), np.nan, 0.0))
         is_same = np.ptp(wanted, axis=0) == 0.0  # the mean of equal numbers may be rounded
         scores = np.where(is_same, without, 1.0 - missed / np.where(total == 0.0, 1.0, total))
@@ -204,6 +216,28 @@ def _rows(data: Any, metric: str, role: str) -> Array:
             f"not of shape {array.shape}."
         )
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+
+
+def _weights(given: Any, count: int, metric: str) -> Array | None:
+    """A number of 0 or more for each sample; None if all count alike."""
+    if given is None:
+        return None
+    weights = numbers_of(given, f"{metric}(sample_weight=...)").astype(float)
+    if weights.shape != (count,) or not (weights >= 0.0).all() or not weights.any():
+        raise ValueError(
+            f"{metric}(sample_weight=...) takes a number of 0 or more for each of "
+            f"{counted(count, 'sample')}, not all 0, in one row."
+        )
+    return weights
+
+
+def _mean(numbers: Array, sample_weight: Any, metric: str) -> float:
+    """The mean over all samples, and over all numbers of each."""
+    weights = _weights(sample_weight, len(numbers), metric)
+    if weights is None:
+        return float(np.mean(numbers))
+    rows = numbers.reshape(len(numbers), -1)[weights > 0.0]  # 0 times nan would be nan
+    return float(np.average(rows.mean(axis=1), weights=weights[weights > 0.0]))
 
 
 def _pair(outputs: Any, targets: Any, metric: str) -> tuple[Array, Array]:

@@ -387,20 +387,6 @@ class Schedule:
             self._set(self.rule.lowered(self.learning_rates))
         self._seen, self.step_count = seen, self.step_count + 1
 
-    def resume(self, step_count: int, metrics: Sequence[float]) -> None:
-        """Stand where a training was whose optimiser is there already.
-
-        Args:
-            step_count: how many steps it took.
-            metrics: what a rule that watches was told in it.
-        """
-        if not isinstance(self.rule, Plateau):
-            self._go_to(step_count, self.base_rates)
-            return
-        self._seen, self.step_count = self.rule.start(), len(metrics)
-        for metric in metrics:
-            self._seen, _ = self.rule.after(self._seen, metric)
-
     def state_dict(self) -> dict[str, Any]:
         """Where the schedule is, for `json.dump`. The rule itself is not in it.
 
@@ -434,6 +420,14 @@ class Schedule:
         >>> schedule.learning_rates
         [0.05]
         """
+        self.checked(state)()
+
+    def checked(self, state: Mapping[str, Any]) -> Callable[[], None]:
+        """What takes over a state, once it is known that nothing in it is wrong.
+
+        Raises:
+            ValueError, TypeError: see `load_state_dict`.
+        """
         if not isinstance(state, Mapping):
             raise TypeError(f"A state of a schedule is a dict, not {describe(state)}.")
         try:
@@ -443,21 +437,22 @@ class Schedule:
                     f"It has a total of {told(state['total'])}, the schedule of {self.total}."
                 )
             step, bases = _count(state, "step_count"), self._rates(state, "base_rates")
-            if self.watches:
-                best = state["best"]
-                best = NO_JSON_NUMBERS.get(best, best) if isinstance(best, str) else best
-                counts = _count(state, "bad_steps"), _count(state, "cooldown_left")
-                seen = Seen(real(best, '"best"'), *counts)
-                rates = self._rates(state, "rates")
+            if not self.watches:
+                return lambda: self._go_to(step, bases)
+            best = state["best"]
+            best = NO_JSON_NUMBERS.get(best, best) if isinstance(best, str) else best
+            counts = _count(state, "bad_steps"), _count(state, "cooldown_left")
+            seen, rates = Seen(real(best, '"best"'), *counts), self._rates(state, "rates")
         except (TypeError, ValueError, OverflowError) as fault:
             raise ValueError(
                 f"The schedule cannot take this state, and is unchanged. {fault}"
             ) from None
-        if not self.watches:
-            self._go_to(step, bases)
-            return
-        self._set(rates)
-        self._seen, self.step_count, self._base_rates = seen, step, bases
+
+        def take() -> None:
+            self._set(rates)
+            self._seen, self.step_count, self._base_rates = seen, step, bases
+
+        return take
 
     def sketch(self) -> list[float]:
         """Numbers that tell this schedule from others: its base rates, and what its rule does."""

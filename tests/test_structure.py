@@ -38,8 +38,8 @@ KNOWN_CIRCLES = [
     {"engine.compile.libraries", "engine.compile.lifted"},
     {
         *("nn.building", "nn.checkpoint", "nn.dense", "nn.fit", "nn.health", "nn.history"),
-        *("nn.inputs", "nn.layers", "nn.loop", "nn.module", "nn.objective", "nn.parts"),
-        *("nn.plotting", "nn.predict", "nn.probe", "nn.saving", "nn.sklearn", "nn.torch"),
+        *("nn.hooks", "nn.inputs", "nn.layers", "nn.loop", "nn.module", "nn.objective", "nn.parts"),
+        *("nn.predict", "nn.probe", "nn.saving", "nn.sklearn", "nn.torch"),
         "nn.verdicts",
     },
 ]
