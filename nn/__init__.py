@@ -98,12 +98,12 @@ from glassgrad.nn.optimisers import RMSprop as RMSprop
 from glassgrad.nn.predict import predict as predict
 from glassgrad.nn.probe import LayerHealth as LayerHealth
 from glassgrad.nn.saving import load as load
+from glassgrad.nn.schedules import ReduceOnPlateau as ReduceOnPlateau
 from glassgrad.nn.schedules import Schedule as Schedule
 from glassgrad.nn.schedules import constant as constant
 from glassgrad.nn.schedules import cosine as cosine
 from glassgrad.nn.schedules import one_cycle as one_cycle
 from glassgrad.nn.schedules import ramp as ramp
-from glassgrad.nn.schedules import reduce_on_plateau as reduce_on_plateau
 from glassgrad.nn.schedules import step_decay as step_decay
 from glassgrad.nn.schedules import warm_up as warm_up
 from glassgrad.nn.torch import from_torch as from_torch

@@ -41,7 +41,7 @@ from glassgrad.nn.module import Module
 from glassgrad.nn.objective import Loss, Objective, Penalty
 from glassgrad.nn.optimisers import SGD, Adam, Optimiser
 from glassgrad.nn.samples import Samples, held_out, plain, samples_of, weighed_as, weighed_by_class
-from glassgrad.nn.schedules import Plateau, Rule, Schedule
+from glassgrad.nn.schedules import ReduceOnPlateau, Rule, Schedule
 
 
 @explained()
@@ -102,7 +102,7 @@ def fit(
             `lambda parameters: l2(parameters, 1e-4)`.
         schedule: what the learning rate is multiplied by, step by step, such as `cosine()`; a
             function of your own takes the step and the number of all steps, and gives a factor.
-            `reduce_on_plateau()` is told the loss after each epoch: on the validation samples, or
+            `ReduceOnPlateau()` is told the loss after each epoch: on the validation samples, or
             the mean over the steps if there are none.
         clip_norm: the greatest length that the gradient may have.
         clip_value: the greatest size that a number of the gradient may have, before `clip_norm`.
@@ -158,8 +158,8 @@ def fit(
     callbacks = _listed("callbacks", callbacks)
     _check_callable("loss", [loss], "a loss such as glassgrad.mse", _loss_meant(loss))
     _check_penalty(penalty)
-    if isinstance(schedule, Plateau) and schedule.is_max:
-        raise ValueError('fit(schedule=...) watches a loss: write reduce_on_plateau(mode="min").')
+    if isinstance(schedule, ReduceOnPlateau) and schedule.mode == "max":
+        raise ValueError('fit(schedule=...) watches a loss: write ReduceOnPlateau(mode="min").')
     _check_callable("callbacks", callbacks, "functions of the history")
     options = Options(
         epochs=epochs,
@@ -191,7 +191,7 @@ def fit(
     given = [each for each in (samples, validation_samples) if each is not None]
     measured = _agreeing(_by_name(metrics), objective, given)
     with nullcontext() if schedule is None else _own_rates(optimiser):
-        steps = None if isinstance(schedule, Plateau) else options.steps(len(samples))
+        steps = None if isinstance(schedule, ReduceOnPlateau) else options.steps(len(samples))
         loop = Loop(
             options,
             objective,

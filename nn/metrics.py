@@ -1,21 +1,36 @@
 """How good answers are, as one number: functions of outputs and targets, numpy arrays.
 
-A loss is what training makes small; a metric is what people ask for. Shapes are checked and never
-broadcast: an array of shape (n, 1) is taken as one of shape (n,), and nothing else is. With
-`sample_weight`, a number of 0 or more for each sample, each counts as so many samples.
+A loss is what training makes small; a metric is what people ask for. All are called alike:
+
+Args:
+    outputs: an array of shape (n,) or (n, k), a row a sample, or what gives one.
+    targets: of regressions an array of the same shape, of classes of shape (n,). Nothing is
+        broadcast; but shape (n, 1) is taken as (n,).
+    sample_weight: a number of 0 or more for each sample, which counts as so many.
+
+Raises:
+    TypeError: there is something else than numbers.
+    ValueError: the shapes do not fit, or the targets are no such classes.
+
+`fit` takes them by their names in `METRICS`, or functions of your own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from glassgrad.engine.misuse import real
-from glassgrad.engine.text import counted, describe, told
-from glassgrad.engine.tree import Array, numbers_of
+from glassgrad.engine.printing import columns, width_of
+from glassgrad.engine.text import counted, describe, told, visible
+from glassgrad.engine.tree import Array, listed, numbers_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Metric: TypeAlias = Callable[..., float]
 """A function of outputs and targets; where samples are weighed also of `sample_weight=`."""
@@ -37,16 +52,10 @@ def accuracy(
         threshold: where one score a sample changes the class: 0 for logits and for the scores of
             `hinge`, 0.5 for probabilities. None means 0, unless that may be wrong: where all are
             from 0 to 1, as probabilities are, and the two differ, it has to be said.
-        sample_weight: how many samples each counts as.
+        sample_weight: as for all.
 
-    Raises:
-        TypeError: there is something else than numbers.
-        ValueError: the shapes do not fit, the targets are no such classes, or it has to be said
-            whether scores are probabilities, or classes.
-
-    >>> import numpy as np
-    >>> from glassgrad.nn.metrics import accuracy
-    >>> accuracy(np.array([[0.1, 2.0, 0.3], [1.0, 0.0, 0.0]]), np.array([1, 2]))
+    >>> from glassgrad import accuracy
+    >>> accuracy([[0.1, 2.0, 0.3], [1.0, 0.0, 0.0]], [1, 2])
     0.5
     >>> accuracy([1.5, -0.2, 0.3, -4.0], [1, -1, -1, -1])
     0.75
@@ -59,27 +68,26 @@ def accuracy(
     return _mean((chosen == right) & known, sample_weight, "accuracy")
 
 
-def confusion(outputs: Any, targets: Any, threshold: float | None = None) -> npt.NDArray[np.int64]:
-    """How often each class (row) was taken for each class (column); the diagonal is right.
+def confusion(
+    outputs: Any, targets: Any, threshold: float | None = None, *, names: Any = None
+) -> Confusion:
+    r"""How often each class was taken for each: a table that prints, shows and plots itself.
 
     Args:
-        outputs: scores or classes, as for `accuracy`.
+        outputs: scores or classes, as for `accuracy`; none is nan, which is of no class.
         targets: classes, as for `accuracy`.
-        threshold: where one score a sample changes the class.
+        threshold: as for `accuracy`.
+        names: of the classes from 0 on, to be shown; None for their numbers.
 
     Returns:
-        An array of counts of shape (k, k), of shape (2, 2) for one score a sample; of classes k
-        is one more than the largest.
+        Counts of k × k classes, 2 × 2 for one score a sample; of classes k is one more than the
+        largest, or the number of names.
 
-    Raises:
-        TypeError: there is something else than numbers.
-        ValueError: as for `accuracy`; or a score is nan, which is of no class.
-
-    >>> import numpy as np
-    >>> from glassgrad.nn.metrics import confusion
-    >>> confusion(np.array([1.5, -0.2, 0.3]), np.array([1, 0, 0]))
-    array([[1, 1],
-           [0, 1]])
+    >>> from glassgrad import confusion
+    >>> confusion([1.5, -0.2, 0.3], [1, 0, 0], names=["no", "yes"])
+    right \ taken for  no  yes
+    no                  1    1
+    yes                 0    1
     """
     given = _rows(outputs, "confusion", "outputs")
     chosen, right = _chosen_and_right(given, targets, "confusion", threshold)
@@ -90,22 +98,89 @@ def confusion(outputs: Any, targets: Any, threshold: float | None = None) -> npt
             "class. Leave them out, or find where they arise with trap()."
         )
     k = max(2, 1 + int(max(chosen.max(), right.max()))) if given.ndim == 1 else given.shape[1]
-    return np.bincount(k * right + chosen, minlength=k * k).reshape(k, k).astype(np.int64)
+    given_names = range(k) if names is None else listed(names, "confusion(names=...)")
+    called = [visible(str(name)) for name in given_names]
+    if len(called) < k or (len(called) > k and given.dtype.kind not in "iub"):
+        raise ValueError(
+            f"confusion(names=...) has {counted(len(called), 'name')} for {k} classes."
+        )
+    k = len(called)
+    return Confusion(np.bincount(k * right + chosen, minlength=k * k).reshape(k, k), called)
+
+
+class Confusion:
+    """How often each class (row) was taken for each class (column); the diagonal is right.
+
+    To numpy it is the array of its counts.
+
+    Attributes:
+        counts: an array of shape (k, k).
+        names: those of the classes.
+    """
+
+    def __init__(self, counts: npt.NDArray[np.int64], names: Sequence[str]) -> None:
+        self.counts, self.names = counts, tuple(names)
+
+    def plot(self) -> Figure:
+        """The table as a figure of matplotlib; the shade is the share of the right class.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
+        from glassgrad.nn.plotting import plot_confusion
+
+        return plot_confusion(self.counts, self._shares, self.names)
+
+    @property
+    def _shares(self) -> Array:
+        """Of the samples of each class, the share that was taken for each."""
+        return self.counts / np.maximum(self.counts.sum(axis=1, keepdims=True), 1)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self.counts, dtype=dtype)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.counts[place]
+
+    def __repr__(self) -> str:
+        rows = [[_CORNER, *self.names], *([n, *map(str, c)] for n, c in self._rows())]
+        widths = [max(map(width_of, column)) for column in zip(*rows)]
+        padded = [
+            (row[0], *(" " * (w - width_of(cell)) + cell for cell, w in zip(row[1:], widths[1:])))
+            for row in rows
+        ]
+        return columns(padded, indent="")
+
+    def _repr_html_(self) -> str:
+        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.names)
+        rows = "".join(
+            f'<tr><th scope="row">{escape(name)}</th>{"".join(map(_cell, counts, shares))}</tr>'
+            for (name, counts), shares in zip(self._rows(), self._shares)
+        )
+        return (
+            f'<table class="glassgrad-confusion" lang="en"><thead><tr><th>{_CORNER}</th>{head}</tr>'
+            f"</thead><tbody>{rows}</tbody></table>"
+        )
+
+    def _rows(self) -> list[tuple[str, list[int]]]:
+        return list(zip(self.names, self.counts.tolist()))
+
+
+_CORNER = "right \\ taken for"
+
+
+def _cell(count: int, share: float) -> str:
+    """A number on a blue that is the deeper, the larger its share is."""
+    shade = ",".join(str(round(255 + (part - 255) * share)) for part in (0, 114, 178))
+    ink = "#fff" if share > 0.6 else "#000"
+    look = f"background:rgb({shade});color:{ink};text-align:right"
+    return f'<td style="{look}">{count}</td>'
 
 
 def mean_squared_error(outputs: Any, targets: Any, *, sample_weight: Any = None) -> float:
     """The mean of (output - target)² over all samples, and over all outputs of each.
 
-    Args:
-        outputs: an array of shape (n,) or (n, k).
-        targets: an array of the same shape.
-        sample_weight: how many samples each counts as.
-
-    Raises:
-        TypeError: there is something else than numbers.
-        ValueError: the shapes are different.
-
-    >>> from glassgrad.nn.metrics import mean_squared_error
+    >>> from glassgrad import mean_squared_error
     >>> mean_squared_error([1.0, 2.0], [1.0, 4.0])
     2.0
     """
@@ -117,16 +192,7 @@ def mean_squared_error(outputs: Any, targets: Any, *, sample_weight: Any = None)
 def mean_absolute_error(outputs: Any, targets: Any, *, sample_weight: Any = None) -> float:
     """The mean of |output - target| over all samples, and over all outputs of each.
 
-    Args:
-        outputs: an array of shape (n,) or (n, k).
-        targets: an array of the same shape.
-        sample_weight: how many samples each counts as.
-
-    Raises:
-        TypeError: there is something else than numbers.
-        ValueError: the shapes are different.
-
-    >>> from glassgrad.nn.metrics import mean_absolute_error
+    >>> from glassgrad import mean_absolute_error
     >>> mean_absolute_error([1.0, 2.0], [1.0, 4.0])
     1.0
     """
@@ -143,16 +209,7 @@ def r2(outputs: Any, targets: Any, *, sample_weight: Any = None) -> float:
     R². Targets that are all the same have nothing to determine: it is then 1 for perfect outputs
     and 0 for all others, as in scikit-learn.
 
-    Args:
-        outputs: an array of shape (n,) or (n, k).
-        targets: an array of the same shape.
-        sample_weight: how many samples each counts as.
-
-    Raises:
-        TypeError: there is something else than numbers.
-        ValueError: the shapes are different.
-
-    >>> from glassgrad.nn.metrics import r2
+    >>> from glassgrad import r2
     >>> r2([1.0, 2.0, 3.0], [1.0, 2.0, 6.0])
     0.3571428571428571
     """
@@ -178,19 +235,7 @@ METRICS: dict[str, Metric] = {
 
 
 def metric_called(choice: str | Metric) -> Metric:
-    """The metric that a name stands for; a function is taken as it is.
-
-    Args:
-        choice: a name from `METRICS`, or a function of outputs and targets that gives a number.
-
-    Raises:
-        ValueError: there is no metric of that name.
-        TypeError: the choice is neither a name nor a function.
-
-    >>> from glassgrad.nn.metrics import metric_called
-    >>> metric_called("r2")([1.0, 2.0], [1.0, 2.0])
-    1.0
-    """
+    """The metric of `METRICS` that a name stands for; a function is taken as it is."""
     if isinstance(choice, str):
         if choice not in METRICS:
             raise ValueError(f"No metric is called {told(choice)}. There are {', '.join(METRICS)}.")
@@ -223,7 +268,8 @@ def _weights(given: Any, count: int, metric: str) -> Array | None:
     if given is None:
         return None
     weights = numbers_of(given, f"{metric}(sample_weight=...)").astype(float)
-    if weights.shape != (count,) or not (weights >= 0.0).all() or not weights.any():
+    are_counts = np.isfinite(weights) & (weights >= 0.0)
+    if weights.shape != (count,) or not are_counts.all() or not weights.any():
         raise ValueError(
             f"{metric}(sample_weight=...) takes a number of 0 or more for each of "
             f"{counted(count, 'sample')}, not all 0, in one row."

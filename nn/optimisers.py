@@ -26,7 +26,7 @@ Raises:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias, get_type_hints
 
@@ -101,7 +101,7 @@ class Optimiser:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        declared = _declared(cls.__init__)
+        declared = declared_checks(cls.__init__)
         cls.OPTIONS = {**declared, **cls.OPTIONS, **declared}  # in the order of the signature
 
     def __init__(
@@ -488,14 +488,14 @@ def options_of(group: Group) -> dict[str, Any]:
     }
 
 
-def _declared(make: Callable[..., Any]) -> dict[str, Check]:
-    """The options that an `__init__` declares: its parameters that are annotated with a check."""
-    hints = get_type_hints(make, include_extras=True)
+def declared_checks(annotated: Any) -> dict[str, Check]:
+    """The parameters of a function, or the fields of a class, that are annotated with a check."""
+    hints = get_type_hints(annotated, include_extras=True)
     checks = {name: getattr(hint, "__metadata__", (None,))[0] for name, hint in hints.items()}
     return {name: check for name, check in checks.items() if callable(check)}
 
 
-Optimiser.OPTIONS = _declared(Optimiser.__init__)
+Optimiser.OPTIONS = declared_checks(Optimiser.__init__)
 
 
 def _checked(kind: type[Optimiser], options: Mapping[str, Any]) -> dict[str, Any]:

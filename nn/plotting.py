@@ -1,6 +1,6 @@
-"""Figures of matplotlib: the curves of a training, and the health of the layers of a model.
+"""Figures of matplotlib: curves of a training, health of layers, classes taken for each other.
 
-They belong to no window, and are handed what they draw: `History.plot` and `Health.plot` call them.
+They belong to no window, and are handed what they draw: `History.plot` and others call them.
 matplotlib is installed by `pip install "glassgrad[plot]"`, and imported here alone.
 """
 
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from itertools import product
 from math import isfinite, nan
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -155,4 +156,34 @@ def plot_health(layers: Sequence[Bars], verdicts: Sequence[str]) -> Figure:
         axes.set_xlabel(title, fontsize=9)
         axes.grid(True, axis="x", linewidth=0.4, alpha=0.6)
     figure.suptitle("\n".join(verdicts), fontsize=9, wrap=True)
+    return figure
+
+
+_MOST_NUMBERS = 30
+"""Of more classes the numbers do not fit into the squares."""
+
+
+def plot_confusion(counts: Any, shares: Any, names: Sequence[str]) -> Figure:
+    """How often each class was taken for each: a square for each pair, its share as its shade.
+
+    Args:
+        counts: an array of shape (k, k), a row for each right class.
+        shares: the same of each row by its sum, from 0 to 1.
+        names: those of the classes.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    size = 2.0 + 0.45 * min(len(names), _MOST_NUMBERS)
+    figure = new_figure(size, size)
+    axes = figure.add_subplot(xlabel="taken for", ylabel="right")
+    axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
+    places = range(len(names))
+    axes.set_xticks(places, names, rotation=90 if max(map(len, names)) > 3 else 0)
+    axes.set_yticks(places, names)
+    if len(names) <= _MOST_NUMBERS:
+        for row, column in product(places, places):
+            ink = "white" if shares[row, column] > 0.6 else "black"
+            number = str(counts[row, column])
+            axes.text(column, row, number, ha="center", va="center", color=ink, fontsize=8)
     return figure

@@ -3,7 +3,7 @@
 `Schedule` sets the rates of an optimiser by a rule. A rule is a function of the step, from 0, and
 of the number of steps in all (`total`, or None), and gives a factor of the learning rate that the
 optimiser was made with. Each is a closed form: the factor of step 700 does not depend on the steps
-before. Only `reduce_on_plateau` is told how the training goes. At the same settings the rates are
+before. Only `ReduceOnPlateau` is told how the training goes. At the same settings the rates are
 those of `torch.optim.lr_scheduler`.
 
 What makes a rule raises, all alike:
@@ -16,9 +16,11 @@ What makes a rule raises, all alike:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import KW_ONLY, dataclass
+from functools import partial
+from itertools import cycle
 from math import cos, inf, isfinite, pi
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -26,8 +28,8 @@ from glassgrad.engine.files import NO_JSON_NUMBERS
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import counted, describe, told
 from glassgrad.engine.tree import is_sequence
-from glassgrad.nn.checks import below_one, not_negative, whole
-from glassgrad.nn.optimisers import Optimiser, check_names
+from glassgrad.nn.checks import Check, below_one, not_negative, whole
+from glassgrad.nn.optimisers import Optimiser, check_names, declared_checks
 
 ClosedForm = Callable[[int, "int | None"], float]
 """Takes the step, from 0, and the number of steps in all, or None; gives a factor of 0 or more."""
@@ -166,17 +168,24 @@ def _total(total: int | None, rule: str) -> int:
     return total
 
 
-def reduce_on_plateau(
-    factor: float = 0.1,
-    patience: int = 10,
-    *,
-    mode: Literal["min", "max"] = "min",
-    threshold: float = 1e-4,
-    threshold_mode: Literal["rel", "abs"] = "rel",
-    cooldown: int = 0,
-    min_learning_rate: float | Sequence[float] = 0.0,
-    eps: float = 1e-8,
-) -> Plateau:
+def _one_of(*choices: str) -> Check:
+    def check(choice: Any, role: str) -> Any:
+        if choice not in choices:
+            raise ValueError(f"{role} is {' or '.join(map(repr, choices))}, not {told(choice)}.")
+        return choice
+
+    return check
+
+
+def _rates(given: Any, role: str) -> tuple[float, ...]:
+    return tuple(not_negative(x, role) for x in (given if is_sequence(given) else [given]))
+
+
+Count: TypeAlias = Annotated[int, partial(whole, least=0)]
+
+
+@dataclass(frozen=True)
+class ReduceOnPlateau:
     """The learning rates times `factor` whenever a metric no longer improves.
 
     As `ReduceLROnPlateau`. By hand the metric is given to `step`, once an epoch; `fit` gives the
@@ -193,62 +202,33 @@ def reduce_on_plateau(
         min_learning_rate: no rate goes below; one for all groups, or one for each.
         eps: a smaller difference of rates is left alone.
 
-    >>> from glassgrad import SGD, Schedule, Value, reduce_on_plateau
-    >>> schedule = Schedule(SGD([Value(1.0)], 0.5), reduce_on_plateau(factor=0.5, patience=1))
-    >>> for loss in [3.0, 2.0, 2.0, 2.0, 1.0]:
-    ...     schedule.step(loss)
-    ...     print(schedule.learning_rates)
-    [0.5]
-    [0.5]
-    [0.5]
-    [0.25]
-    [0.25]
+    Example:
+        >>> from glassgrad import SGD, ReduceOnPlateau, Schedule, Value
+        >>> schedule = Schedule(SGD([Value(1.0)], 0.5), ReduceOnPlateau(factor=0.5, patience=1))
+        >>> for loss in [3.0, 2.0, 2.0, 2.0, 1.0]:
+        ...     schedule.step(loss)
+        ...     print(schedule.learning_rates)
+        [0.5]
+        [0.5]
+        [0.5]
+        [0.25]
+        [0.25]
     """
-    call = "reduce_on_plateau"
-    least = min_learning_rate
-    floors = tuple(least) if is_sequence(least) else (least,)
-    if mode not in ("min", "max"):
-        raise ValueError(f'{call}(mode=...) is "min" or "max", not {told(mode)}.')
-    if threshold_mode not in ("rel", "abs"):
-        raise ValueError(
-            f'{call}(threshold_mode=...) is "rel" or "abs", not {told(threshold_mode)}.'
-        )
-    return Plateau(
-        factor=below_one(factor, f"{call}(factor=...)"),
-        patience=whole(patience, f"{call}(patience=...)", least=0),
-        is_max=mode == "max",
-        threshold=not_negative(threshold, f"{call}(threshold=...)"),
-        is_relative=threshold_mode == "rel",
-        cooldown=whole(cooldown, f"{call}(cooldown=...)", least=0),
-        eps=not_negative(eps, f"{call}(eps=...)"),
-        floors=tuple(not_negative(x, f"{call}(min_learning_rate=...)") for x in floors),
-    )
 
+    factor: Annotated[float, below_one] = 0.1
+    patience: Count = 10
+    _: KW_ONLY
+    mode: Annotated[Literal["min", "max"], _one_of("min", "max")] = "min"
+    threshold: Annotated[float, not_negative] = 1e-4
+    threshold_mode: Annotated[Literal["rel", "abs"], _one_of("rel", "abs")] = "rel"
+    cooldown: Count = 0
+    min_learning_rate: Annotated[float | Sequence[float], _rates] = 0.0
+    eps: Annotated[float, not_negative] = 1e-8
 
-class Seen(NamedTuple):
-    """What a rule that watches has seen: the best metric, and what is counted since."""
-
-    best: float
-    bad_steps: int = 0
-    cooldown_left: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plateau:
-    """The rule that `reduce_on_plateau` makes."""
-
-    factor: float
-    patience: int
-    is_max: bool
-    threshold: float
-    is_relative: bool
-    cooldown: int
-    eps: float
-    floors: tuple[float, ...]
-
-    def start(self) -> Seen:
-        """What it has seen at first."""
-        return Seen(-inf if self.is_max else inf)
+    def __post_init__(self) -> None:
+        for name, check in declared_checks(type(self)).items():
+            checked = check(getattr(self, name), f"ReduceOnPlateau({name}=...)")
+            object.__setattr__(self, name, checked)  # as a frozen dataclass is made
 
     def after(self, seen: Seen, metric: float) -> tuple[Seen, bool]:
         """What it has seen after one metric more, and whether rates go down now."""
@@ -264,9 +244,9 @@ class Plateau:
         return Seen(best, 0, self.cooldown), True
 
     def _is_better(self, metric: float, best: float) -> bool:
-        gap = self.threshold if self.is_max else -self.threshold
-        limit = best * (1.0 + gap) if self.is_relative else best + gap
-        return metric > limit if self.is_max else metric < limit
+        gap = self.threshold if self.mode == "max" else -self.threshold
+        limit = best * (1.0 + gap) if self.threshold_mode == "rel" else best + gap
+        return metric > limit if self.mode == "max" else metric < limit
 
     def lowered(self, rates: Sequence[float]) -> list[float]:
         """Learning rates one step further down.
@@ -274,18 +254,26 @@ class Plateau:
         Raises:
             ValueError: there are other groups than smallest rates.
         """
-        floors = self.floors * len(rates) if len(self.floors) == 1 else self.floors
-        if len(floors) != len(rates):
+        floors: Any = self.min_learning_rate
+        if len(floors) not in (1, len(rates)):
             raise ValueError(
-                f"reduce_on_plateau(min_learning_rate=...) has {len(floors)} rates, and the "
+                f"ReduceOnPlateau(min_learning_rate=...) has {len(floors)} rates, and the "
                 f"optimiser {counted(len(rates), 'group')}. Give one rate for all groups, or one "
                 "for each."
             )
-        lower = [max(rate * self.factor, floor) for rate, floor in zip(rates, floors)]
+        lower = [max(rate * self.factor, floor) for rate, floor in zip(rates, cycle(floors))]
         return [new if old - new > self.eps else old for old, new in zip(rates, lower)]
 
 
-Rule = ClosedForm | Plateau
+class Seen(NamedTuple):
+    """What a rule that watches has seen: the best metric, and what is counted since."""
+
+    best: float
+    bad_steps: int = 0
+    cooldown_left: int = 0
+
+
+Rule = ClosedForm | ReduceOnPlateau
 
 
 class Schedule:
@@ -325,7 +313,7 @@ class Schedule:
     def __init__(self, optimiser: Optimiser, rule: Rule, total: int | None = None) -> None:
         if not isinstance(optimiser, Optimiser):
             raise TypeError(f"Schedule takes an optimiser such as SGD, not {describe(optimiser)}.")
-        if not callable(rule) and not isinstance(rule, Plateau):
+        if not callable(rule) and not isinstance(rule, ReduceOnPlateau):
             raise TypeError(f"Schedule takes a rule such as cosine(), not {describe(rule)}.")
         if getattr(rule, "__module__", "") == __name__ and _is_maker(rule):
             name = getattr(rule, "__name__", "")
@@ -334,9 +322,9 @@ class Schedule:
         self.total = None if total is None else whole(total, "Schedule(total=...)")
         self._base_rates = tuple(self.learning_rates)
         self.step_count = 0
-        if isinstance(rule, Plateau):
+        if isinstance(rule, ReduceOnPlateau):
             rule.lowered(self.learning_rates)  # what it refuses, it refuses now
-            self._seen = rule.start()
+            self._seen = Seen(-inf if rule.mode == "max" else inf)
         else:
             self._go_to(0, self.base_rates)
 
@@ -358,28 +346,28 @@ class Schedule:
 
     @property
     def watches(self) -> bool:
-        """Whether `step` is to be told a metric, for `reduce_on_plateau`."""
-        return isinstance(self.rule, Plateau)
+        """Whether `step` is to be told a metric, for `ReduceOnPlateau`."""
+        return isinstance(self.rule, ReduceOnPlateau)
 
     def step(self, metric: float | None = None) -> None:
         """Go one step on, and set the learning rates for it.
 
         Args:
-            metric: for `reduce_on_plateau` how the training goes, such as the loss on samples that
+            metric: for `ReduceOnPlateau` how the training goes, such as the loss on samples that
                 are held out; for all other rules None.
 
         Raises:
             TypeError: the rule needs a metric, or takes none.
             ValueError: the rule has no factor for the step. Nothing changes.
         """
-        if not isinstance(self.rule, Plateau):
+        if not isinstance(self.rule, ReduceOnPlateau):
             if metric is not None:
-                raise TypeError("Only reduce_on_plateau takes a metric: write schedule.step().")
+                raise TypeError("Only ReduceOnPlateau takes a metric: write schedule.step().")
             self._go_to(self.step_count + 1, self.base_rates)
             return
         if metric is None:
             raise TypeError(
-                "reduce_on_plateau watches a number, such as the loss on samples that are held "
+                "ReduceOnPlateau watches a number, such as the loss on samples that are held "
                 "out: write schedule.step(loss.data)."
             )
         seen, is_over = self.rule.after(self._seen, real(metric, "Schedule.step(...)"))
@@ -456,9 +444,11 @@ class Schedule:
 
     def sketch(self) -> list[float]:
         """Numbers that tell this schedule from others: its base rates, and what its rule does."""
-        if isinstance(self.rule, Plateau):
-            *options, floors = astuple(self.rule)
-            return [*self.base_rates, *map(float, options), *floors]
+        if isinstance(self.rule, ReduceOnPlateau):
+            options = dict(vars(self.rule))
+            floors = options.pop("min_learning_rate")
+            kinds = [options.pop("mode") == "max", options.pop("threshold_mode") == "abs"]
+            return [*self.base_rates, *map(float, [*options.values(), *kinds, *floors])]
         last = (self.total or 1) - 1
         steps = np.unique(np.linspace(0, last, 200).astype(int)).tolist()
         return [*self.base_rates, *(float(self.rule(step, last + 1)) for step in steps)]

@@ -12,6 +12,7 @@ import pytest
 from glassgrad import (
     MLP,
     SGD,
+    ReduceOnPlateau,
     Schedule,
     Value,
     constant,
@@ -20,7 +21,6 @@ from glassgrad import (
     mse,
     one_cycle,
     ramp,
-    reduce_on_plateau,
     step_decay,
     warm_up,
 )
@@ -136,7 +136,7 @@ def metrics_of(seed: int) -> list[float]:
 def test_rates_go_down_on_a_plateau_as_in_pytorch(options: dict[str, Any], seed: int) -> None:
     import torch
 
-    ours = Schedule(optimiser(), reduce_on_plateau(**options))
+    ours = Schedule(optimiser(), ReduceOnPlateau(**options))
     groups = [{"params": [torch.zeros(1, requires_grad=True)], "lr": base} for base in BASES]
     other = torch.optim.SGD(groups)
     named = {"min_lr" if name == "min_learning_rate" else name: x for name, x in options.items()}
@@ -156,7 +156,7 @@ def test_rates_go_down_on_a_plateau_as_in_pytorch(options: dict[str, Any], seed:
 def test_a_schedule_on_a_plateau_continues_where_it_was(
     options: dict[str, Any], split: int, write: Callable[..., str]
 ) -> None:
-    first, second = (Schedule(optimiser(), reduce_on_plateau(**options)) for _ in range(2))
+    first, second = (Schedule(optimiser(), ReduceOnPlateau(**options)) for _ in range(2))
     second.optimiser.learning_rate = 7.0
     for metric in metrics_of(0)[:split]:
         first.step(metric)
@@ -180,7 +180,7 @@ def fitted(rule: Rule, **options: Any) -> Any:
 
 @pytest.mark.parametrize("validation", [None, 0.25])
 def test_fit_tells_the_loss_after_each_epoch(validation: float | None, tmp_path: Path) -> None:
-    rule = reduce_on_plateau(factor=0.5, patience=1, threshold=0.01, cooldown=1)
+    rule = ReduceOnPlateau(factor=0.5, patience=1, threshold=0.01, cooldown=1)
     options = {"validation": validation, "checkpoint": tmp_path / "whole.json"}
     history = fitted(rule, epochs=20, **options)
     by_hand = Schedule(optimiser([0.5]), rule)
@@ -196,11 +196,11 @@ def test_fit_tells_the_loss_after_each_epoch(validation: float | None, tmp_path:
     for column in ("loss", "learning_rate"):
         assert resumed[column] == history[column]
     with pytest.raises(ValueError, match="learning rates of the schedule"):
-        fitted(reduce_on_plateau(factor=0.5, patience=2), epochs=20, **options)
+        fitted(ReduceOnPlateau(factor=0.5, patience=2), epochs=20, **options)
 
 
 def test_a_group_that_is_added_joins_with_the_rate_that_it_has() -> None:
-    for rule in (step_decay(2, 0.5), reduce_on_plateau(factor=0.5, patience=0)):
+    for rule in (step_decay(2, 0.5), ReduceOnPlateau(factor=0.5, patience=0)):
         schedule = Schedule(optimiser([1.0]), rule)
         told = [1.0] if schedule.watches else []
         schedule.step(*told)
@@ -295,22 +295,22 @@ def test_rates_set_by_hand_are_overwritten() -> None:
         (lambda: one_cycle(rise=0.0), ValueError, "above 0 and at most 1"),
         (lambda: one_cycle(rise=1.5), ValueError, "above 0 and at most 1"),
         (lambda: one_cycle(end=-1.0), ValueError, "0 or a positive"),
-        (lambda: reduce_on_plateau(factor=1.0), ValueError, "below 1"),
-        (lambda: reduce_on_plateau(patience=-1), ValueError, "at least 0"),
-        (lambda: reduce_on_plateau(mode="least"), ValueError, 'is "min" or "max", not .least.'),
-        (lambda: reduce_on_plateau(threshold_mode=1), ValueError, 'is "rel" or "abs", not 1'),
-        (lambda: reduce_on_plateau(threshold=-0.1), ValueError, "0 or a positive"),
-        (lambda: reduce_on_plateau(cooldown=0.5), TypeError, "whole number"),
-        (lambda: reduce_on_plateau(min_learning_rate=[0.1, -1.0]), ValueError, "0 or a positive"),
-        (lambda: reduce_on_plateau(eps="x"), TypeError, "real number"),
-        (lambda: Schedule(optimiser(), reduce_on_plateau), TypeError, r"call it, reduce_on_plat"),
-        (lambda: Schedule(optimiser(), reduce_on_plateau(min_learning_rate=[0.1] * 3)), ValueError,
+        (lambda: ReduceOnPlateau(factor=1.0), ValueError, "below 1"),
+        (lambda: ReduceOnPlateau(patience=-1), ValueError, "at least 0"),
+        (lambda: ReduceOnPlateau(mode="least"), ValueError, "is 'min' or 'max', not 'least'"),
+        (lambda: ReduceOnPlateau(threshold_mode=1), ValueError, "is 'rel' or 'abs', not 1"),
+        (lambda: ReduceOnPlateau(threshold=-0.1), ValueError, "0 or a positive"),
+        (lambda: ReduceOnPlateau(cooldown=0.5), TypeError, "whole number"),
+        (lambda: ReduceOnPlateau(min_learning_rate=[0.1, -1.0]), ValueError, "0 or a positive"),
+        (lambda: ReduceOnPlateau(eps="x"), TypeError, "real number"),
+        (lambda: Schedule(optimiser(), ReduceOnPlateau), TypeError, r"call it, ReduceOnPlat"),
+        (lambda: Schedule(optimiser(), ReduceOnPlateau(min_learning_rate=[0.1] * 3)), ValueError,
          "has 3 rates, and the optimiser 2 groups"),
-        (lambda: Schedule(optimiser(), reduce_on_plateau()).step(), TypeError, "watches a number"),
-        (lambda: Schedule(optimiser(), reduce_on_plateau()).step(Value(1.0)), TypeError, "v.data"),
-        (lambda: Schedule(optimiser(), constant()).step(1.0), TypeError, "Only reduce_on_plateau"),
-        (lambda: warm_up(3, then=reduce_on_plateau()), TypeError, "takes a rule"),
-        (lambda: fitted(reduce_on_plateau(mode="max")), ValueError, "watches a loss"),
+        (lambda: Schedule(optimiser(), ReduceOnPlateau()).step(), TypeError, "watches a number"),
+        (lambda: Schedule(optimiser(), ReduceOnPlateau()).step(Value(1.0)), TypeError, "v.data"),
+        (lambda: Schedule(optimiser(), constant()).step(1.0), TypeError, "Only ReduceOnPlateau"),
+        (lambda: warm_up(3, then=ReduceOnPlateau()), TypeError, "takes a rule"),
+        (lambda: fitted(ReduceOnPlateau(mode="max")), ValueError, "watches a loss"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(make: Callable[[], Any], error: type, said: str) -> None:
@@ -365,7 +365,7 @@ def test_a_schedule_continues_where_it_was() -> None:
 def test_a_state_that_does_not_fit_changes_nothing(entries: dict[str, Any], said: str) -> None:
     schedule = Schedule(optimiser(), cosine(), 30)
     if entries.keys() & {"best", "bad_steps", "cooldown_left", "rates"}:
-        schedule = Schedule(optimiser(), reduce_on_plateau(patience=0), 30)
+        schedule = Schedule(optimiser(), ReduceOnPlateau(patience=0), 30)
     schedule.step(*[1.0] * schedule.watches)
     before = schedule.state_dict(), schedule.learning_rates
     changed = {**schedule.state_dict(), **entries}
