@@ -55,7 +55,6 @@ from glassgrad.nn.dense import Neuron as Neuron
 from glassgrad.nn.dense import Perceptron as Perceptron
 from glassgrad.nn.fit import fit as fit
 from glassgrad.nn.health import Health as Health
-from glassgrad.nn.health import LayerHealth as LayerHealth
 from glassgrad.nn.health import check_health as check_health
 from glassgrad.nn.history import History as History
 from glassgrad.nn.initialisers import INITIALISERS as INITIALISERS
@@ -98,6 +97,8 @@ from glassgrad.nn.optimisers import AdamW as AdamW
 from glassgrad.nn.optimisers import Optimiser as Optimiser
 from glassgrad.nn.optimisers import RMSprop as RMSprop
 from glassgrad.nn.predict import predict as predict
+from glassgrad.nn.probe import LayerHealth as LayerHealth
+from glassgrad.nn.schedules import ReduceOnPlateau as ReduceOnPlateau
 from glassgrad.nn.schedules import Schedule as Schedule
 from glassgrad.nn.schedules import constant as constant
 from glassgrad.nn.schedules import cosine as cosine

@@ -3,7 +3,11 @@
 One sample at a steep place can throw parameters far away; a limit on the gradients keeps the step
 short (Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks",
 2013). Call it between `backward()` and `step()`. The functions on Values are those of
-`torch.nn.utils`; the others do the same on arrays, for loops that keep gradients in one.
+`torch.nn.utils`; a gradient that has not been computed ("–") stays so. The others do the same on
+arrays of any shape, for loops that keep gradients in one, and give new arrays. All raise:
+
+    TypeError: there is something else than Values, or than real numbers.
+    ValueError: a limit is negative or nan.
 """
 
 from __future__ import annotations
@@ -32,18 +36,8 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     nan; one that is nan makes all nan, as there. With a limit of infinity a norm that is a number
     or infinite changes nothing: a way to measure it.
 
-    Args:
-        parameters: Values, for example `model.parameters()`. A gradient that has not been computed
-            ("–") stays so.
-        max_norm: 0 or more.
-
     Returns:
         The norm before.
-
-    Raises:
-        TypeError: there is something else than Values among the parameters, or `max_norm` is no
-            real number.
-        ValueError: `max_norm` is negative or nan.
 
     >>> from glassgrad import Value, clip_grad_norm
     >>> x, y = Value(0.0), Value(0.0)
@@ -65,16 +59,6 @@ def clip_grad_value(parameters: Iterable[Value], limit: float) -> None:
 
     The direction changes. A gradient of nan stays.
 
-    Args:
-        parameters: Values, for example `model.parameters()`. A gradient that has not been computed
-            ("–") stays so.
-        limit: 0 or more.
-
-    Raises:
-        TypeError: there is something else than Values among the parameters, or `limit` is no real
-            number.
-        ValueError: `limit` is negative or nan.
-
     >>> from glassgrad import Value, clip_grad_value
     >>> x = Value(3.0)
     >>> (x * x).backward()
@@ -88,18 +72,7 @@ def clip_grad_value(parameters: Iterable[Value], limit: float) -> None:
 
 
 def clipped_by_norm(gradients: Any, max_norm: float) -> tuple[Vector, float]:
-    """`clip_grad_norm` on an array of any shape, which it leaves as it is.
-
-    Args:
-        gradients: real numbers.
-        max_norm: 0 or more.
-
-    Returns:
-        The clipped gradients, a new array, and the norm before.
-
-    Raises:
-        TypeError: the gradients or `max_norm` are no real numbers.
-        ValueError: `max_norm` is negative or nan.
+    """`clip_grad_norm` on an array: the clipped gradients, and the norm before.
 
     >>> from glassgrad import clipped_by_norm
     >>> clipped_by_norm([0.3, 0.4], max_norm=1.0)
@@ -116,18 +89,7 @@ def clipped_by_norm(gradients: Any, max_norm: float) -> tuple[Vector, float]:
 
 
 def clipped_by_value(gradients: Any, limit: float) -> Vector:
-    """`clip_grad_value` on an array of any shape, which it leaves as it is.
-
-    Args:
-        gradients: real numbers.
-        limit: 0 or more.
-
-    Returns:
-        The clipped gradients, a new array.
-
-    Raises:
-        TypeError: the gradients or `limit` are no real numbers.
-        ValueError: `limit` is negative or nan.
+    """`clip_grad_value` on an array.
 
     >>> from glassgrad import clipped_by_value
     >>> clipped_by_value([-7.0, 0.5], limit=1.0)

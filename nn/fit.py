@@ -1,41 +1,47 @@
 """`fit`: the training loop, from data to a trained model.
 
 Throw (forward), see the miss (loss), think back (backward), adjust (update), throw again. This
-file takes the arguments apart; the loop itself is in `loop.py`.
+file takes the arguments apart, and sees whether they go together: what a model ends in is read off
+an output, the operation that made it; a loss of logits behind a tanh trains, and never gets far,
+and nothing else would say so. Next: `loop.py`, the loop itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from math import inf
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from glassgrad.engine import TABLE, Value, no_grad
 from glassgrad.engine.context import current
 from glassgrad.engine.text import LOSSES, describe, function_name, similar
-from glassgrad.nn.checkpoint import Checkpoint, description_of
+from glassgrad.engine.tree import leaves_of
 from glassgrad.nn.checks import explained, true_or_false
 from glassgrad.nn.history import COLUMNS, History
-from glassgrad.nn.hooks import warn
-from glassgrad.nn.loop import Callback, Options, Training, held_out
-from glassgrad.nn.losses import l1, l2
-from glassgrad.nn.metrics import Metric, metric_called
-from glassgrad.nn.module import Module, training
-from glassgrad.nn.objective import (
-    Loss,
-    Objective,
-    Penalty,
-    disagreement,
-    end_of,
-    settled,
-    with_threshold,
+from glassgrad.nn.hooks import Callback, warn
+from glassgrad.nn.loop import Loop, Options, Training
+from glassgrad.nn.losses import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    hinge,
+    huber,
+    l1,
+    l2,
+    mae,
+    mse,
 )
+from glassgrad.nn.metrics import Metric, accuracy, confusion, metric_called
+from glassgrad.nn.module import Module
+from glassgrad.nn.objective import Loss, Objective, Penalty
 from glassgrad.nn.optimisers import SGD, Adam, Optimiser
-from glassgrad.nn.samples import Samples, plain, samples_of
-from glassgrad.nn.schedules import Rule, Schedule
-
-_MOST_TRIED = 8
-"""Samples whose outputs show what the model ends in."""
+from glassgrad.nn.samples import Samples, held_out, plain, samples_of, weighed_as, weighed_by_class
+from glassgrad.nn.schedules import ReduceOnPlateau, Rule, Schedule
 
 
 @explained()
@@ -51,6 +57,8 @@ def fit(
     seed: int = 0,
     shuffle: bool = True,
     validation: Any = None,
+    sample_weight: Any = None,
+    class_weight: Mapping[Any, float] | str | None = None,
     metrics: str | Metric | Iterable[str | Metric] = (),
     penalty: Penalty | None = None,
     schedule: Rule | None = None,
@@ -74,7 +82,8 @@ def fit(
 
     Args:
         model: takes a sample of X; its parameters change.
-        loss: of an output of the model and a target, one Value, such as `mse`.
+        loss: of an output of the model (which may be a list, a tuple or a dict) and a target, one
+            Value, such as `mse`.
         X: the samples, an array of shape (samples, ...).
         y: their targets, of shape (samples,) or (samples, ...).
         optimiser: moves its parameters; `Adam(model.parameters(), 0.01)` if there is none.
@@ -82,12 +91,19 @@ def fit(
         batch_size: how many samples a batch has; the last batch of an epoch may have fewer.
         seed: of all that is random here: samples held out, their order, units left out.
         shuffle: whether the samples come in another order in each epoch.
-        validation: the share of the samples to hold out, such as 0.2, or a pair (X, y) of others.
-        metrics: functions of outputs and targets, or names: "accuracy", "r2", ...; or one.
+        validation: the share of the samples to hold out, such as 0.2, or (X, y), or (X, y,
+            sample_weight), of others.
+        sample_weight: how many samples each counts as, in losses and in metrics: a weight of 2 is
+            that sample twice in its batch, one of 0 leaves it out.
+        class_weight: the same by classes, a dict; or "balanced", for classes that all count alike.
+        metrics: functions of outputs and targets, or names: "accuracy", "r2", ...; or one. Where
+            samples are weighed they are called with `sample_weight=` too.
         penalty: of the list of parameters, added to the mean loss, for example
             `lambda parameters: l2(parameters, 1e-4)`.
         schedule: what the learning rate is multiplied by, step by step, such as `cosine()`; a
             function of your own takes the step and the number of all steps, and gives a factor.
+            `ReduceOnPlateau()` is told the loss after each epoch: on the validation samples, or
+            the mean over the steps if there are none.
         clip_norm: the greatest length that the gradient may have.
         clip_value: the greatest size that a number of the gradient may have, before `clip_norm`.
         accumulate: how many batches make one step, for batches that would need too much memory.
@@ -142,6 +158,8 @@ def fit(
     callbacks = _listed("callbacks", callbacks)
     _check_callable("loss", [loss], "a loss such as glassgrad.mse", _loss_meant(loss))
     _check_penalty(penalty)
+    if isinstance(schedule, ReduceOnPlateau) and schedule.mode == "max":
+        raise ValueError('fit(schedule=...) watches a loss: write ReduceOnPlateau(mode="min").')
     _check_callable("callbacks", callbacks, "functions of the history")
     options = Options(
         epochs=epochs,
@@ -158,7 +176,9 @@ def fit(
     compiled = true_or_false(compiled, "fit(compiled=...)")
     if keep_best is not None:
         keep_best = true_or_false(keep_best, "fit(keep_best=...)")
-    samples, validation_samples = held_out(samples_of(X, y), validation, options.seed)
+    samples, validation_samples = _weighed(
+        samples_of(X, y, weights=sample_weight), class_weight, validation, options.seed
+    )
     optimiser = _optimiser_of(model, optimiser)
     objective = Objective(
         model,
@@ -168,12 +188,11 @@ def fit(
         parameters=optimiser.parameters,
         is_compiled=compiled,
     )
-    if keep_best is None:
-        keep_best = patience is not None or validation_samples is not None
-    measured = _agreeing(_by_name(metrics), objective, samples)
+    given = [each for each in (samples, validation_samples) if each is not None]
+    measured = _agreeing(_by_name(metrics), objective, given)
     with nullcontext() if schedule is None else _own_rates(optimiser):
-        steps = options.steps(len(samples))
-        run = Training(
+        steps = None if isinstance(schedule, ReduceOnPlateau) else options.steps(len(samples))
+        loop = Loop(
             options,
             objective,
             optimiser,
@@ -181,26 +200,84 @@ def fit(
             samples=samples,
             validation=validation_samples,
             metrics=measured,
-            shuffle=shuffle,
+            is_shuffled=shuffle,
         )
-        run.metrics = {name: settled(metric) for name, metric in measured.items()}
-        file = None
+        if keep_best is None:
+            keep_best = patience is not None or validation_samples is not None
+        training = Training(loop, callbacks, keep_best=keep_best, has_health=health)
         if checkpoint is not None:
-            file = Checkpoint(checkpoint, description_of(run))
-            run.resume(file)
-        return run.run(callbacks, file, health, progress, keep_best)
+            training.keep_in(checkpoint)
+        if measured and not loop.epochs:
+            with np.errstate(all="ignore"):
+                loop.measured()  # what metrics refuse, they refuse now
+        loop.metrics = {name: settled(metric) for name, metric in measured.items()}
+        return training.run(progress)
+
+
+def _weighed(
+    samples: Samples, class_weight: Any, validation: Any, seed: int
+) -> tuple[Samples, Samples | None]:
+    """The samples to learn from and those held out, weighed by their classes."""
+    if class_weight is None:
+        return held_out(samples, validation, seed)
+    samples, by_class = weighed_by_class(samples, class_weight)
+    samples, others = held_out(samples, validation, seed)
+    if others is None or not isinstance(validation, (tuple, list)):
+        return samples, others
+    return samples, weighed_as(others, by_class, "fit(validation=(X, y))")
 
 
 def _agreeing(
-    metrics: Mapping[str, Metric], objective: Objective, samples: Samples
+    metrics: Mapping[str, Metric], objective: Objective, given: list[Samples]
 ) -> dict[str, Metric]:
-    """The metrics as they go with what the model ends in; a warning if that cannot be right."""
-    with training(objective.modules, False):
-        end = end_of([objective.model(plain(x)) for x in samples.X[:_MOST_TRIED]])
-    loss, targets = objective.loss, samples.y
+    """The metrics as they go with what the model ends in; a warning if that cannot be right.
+
+    What the loss and the metrics do not take, they refuse here.
+    """
+    samples, loss = given[0], objective.loss
+    outputs = objective.tried(samples)
+    end, targets = end_of(outputs), samples.y
+    for each in given:
+        _check_targets(objective, outputs[0], each.y)
+        if each.weights is not None:
+            _check_weighable(metrics)
     if doubt := disagreement(loss, end, targets):
         warn(f"fit: {doubt}")
     return {name: with_threshold(x, loss, end, targets) for name, x in metrics.items()}
+
+
+_MOST_TARGETS = 5000
+"""So many different targets are tried; of more, the smallest, the largest, and some between."""
+
+
+def _check_targets(objective: Objective, output: Any, targets: Any) -> None:
+    """Let the loss refuse targets that it does not take, before any training.
+
+    Inside a compiled function the loss sees Values, which it does not check.
+    """
+    different = np.unique(targets, axis=0)
+    if len(different) > _MOST_TARGETS:
+        columns = different.reshape(len(different), -1)
+        between = np.linspace(0, len(different) - 1, _MOST_TARGETS).astype(int)
+        tried = np.concatenate([between, columns.argmin(axis=0), columns.argmax(axis=0)])
+        different = different[np.unique(tried)]
+    values = objective.form.filled(map(Value, objective.form.numbers(output)))
+    with no_grad():
+        for target in different:
+            objective.loss(values, plain(target))
+
+
+def _check_weighable(metrics: Mapping[str, Metric]) -> None:
+    for name, metric in metrics.items():
+        try:
+            taken = inspect.signature(metric).parameters.values()
+        except (TypeError, ValueError):  # a function in C says nothing of itself
+            continue
+        if not any(each.name == "sample_weight" or each.kind is each.VAR_KEYWORD for each in taken):
+            raise TypeError(
+                f"fit(metrics=...): {name} takes no sample_weight, and would count all samples "
+                "alike. Give it an argument of that name, or leave the metric out."
+            )
 
 
 def _check_callable(role: str, functions: Iterable[Any], wanted: str, hint: str = "") -> None:
@@ -281,3 +358,109 @@ def _by_name(metrics: str | Metric | Iterable[str | Metric]) -> dict[str, Metric
             raise ValueError(f"fit(metrics=...) has two called {name}. Give one another name.")
         found[name] = metric_called(metric)
     return found
+
+
+_RANGES = {
+    "sigmoid": (0.0, 1.0),
+    "softmax": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "relu": (0.0, inf),
+    "softplus": (0.0, inf),
+}
+"""Activations that give only some numbers, and which."""
+_LAST_ROW = {"softmax": "share"}
+"""The row of the table that an activation ends with which is none itself."""
+_OF_LOGITS = (binary_cross_entropy_with_logits, cross_entropy)
+_OF_NUMBERS = (mse, mae, huber)
+_WITH_THRESHOLD = (accuracy, confusion)
+_REMEDY = 'Let it end without one: output_activation="linear".'
+
+
+def end_of(outputs: Any) -> str | None:
+    """The activation that a model ends in, if it is one that gives only some numbers.
+
+    Args:
+        outputs: a list of outputs, of several samples: a model may take several ways.
+
+    >>> from glassgrad import Value
+    >>> from glassgrad.nn.fit import end_of
+    >>> end_of([Value(0.5).tanh(), Value(2.0).tanh()]), end_of([Value(1.0) * 2.0])
+    ('tanh', None)
+    """
+    operations = {leaf.operation for leaf in leaves_of(outputs) if isinstance(leaf, Value)}
+    operation = operations.pop() if len(operations) == 1 else None
+    return next((n for n in _RANGES if TABLE[_LAST_ROW.get(n, n)] is operation), None)
+
+
+def disagreement(loss: Callable[..., Any], end: str | None, targets: Any) -> str | None:
+    """What does not go together, in a sentence; None if nothing is known to be wrong.
+
+    Args:
+        loss: the loss; of those of a user's own nothing is known.
+        end: what the model ends in.
+        targets: all targets, an array.
+
+    >>> from glassgrad import mse
+    >>> from glassgrad.nn.fit import disagreement
+    >>> print(disagreement(mse, "tanh", [2.0, 15.0]))
+    The targets reach from 2 to 15, but the model ends in tanh, which gives -1 to 1. Let it end \
+without one: output_activation="linear".
+    """
+    if end is None:
+        return None
+    function = _function(loss)
+    low, high = _RANGES[end]
+    numbers = f"numbers from {low:g} on" if high == inf else f"{low:g} to {high:g}"
+    gives = f"the model ends in {end}, which gives {numbers}."
+    if function in _OF_LOGITS and not (function is cross_entropy and high == inf):
+        name = function.__name__
+        return f"{name} takes logits, which are any numbers, but {gives} {_REMEDY}"
+    least, most = float(np.min(targets)), float(np.max(targets))
+    if function is hinge and low == 0.0:
+        return f"hinge takes scores below 0 for the class -1, but {gives} {_REMEDY}"
+    if function in _OF_NUMBERS and (least < low or most > high):
+        return f"The targets reach from {least:g} to {most:g}, but {gives} {_REMEDY}"
+    return None
+
+
+def with_threshold(
+    metric: Metric, loss: Callable[..., Any], end: str | None, targets: Any
+) -> Metric:
+    """A metric that knows from which output on a sample is of class 1.
+
+    That is 0.5 behind a sigmoid, and where outputs are to be the classes 0 and 1 themselves, and 0
+    for logits. With a loss of a user's own it is left to the metric, which may ask.
+
+    >>> from glassgrad import accuracy, mse
+    >>> from glassgrad.nn.fit import with_threshold
+    >>> with_threshold(accuracy, mse, "sigmoid", [0, 1])([0.4, 0.6], [0, 1])
+    1.0
+    """
+    if metric not in _WITH_THRESHOLD:
+        return metric
+    function = _function(loss)
+    are_classes = function in _OF_NUMBERS and set(np.unique(targets)) <= {0.0, 1.0}
+    if end == "sigmoid" or are_classes:
+        return _at(metric, 0.5)
+    is_known = function in (*_OF_LOGITS, *_OF_NUMBERS, hinge) or end == "tanh"
+    return _at(metric, 0.0) if is_known else metric
+
+
+def settled(metric: Metric) -> Metric:
+    """A metric that took the first outputs without asking, and will not ask later either.
+
+    >>> from glassgrad import accuracy
+    >>> from glassgrad.nn.fit import settled
+    >>> settled(accuracy)([0.4, 0.6], [0, 1])
+    0.5
+    """
+    return _at(metric, 0.0) if metric in _WITH_THRESHOLD else metric
+
+
+def _at(metric: Metric, threshold: float) -> Metric:
+    options: Any = {"threshold": threshold}
+    return functools.partial(metric, **options)
+
+
+def _function(loss: Callable[..., Any]) -> Any:
+    return _function(loss.func) if isinstance(loss, functools.partial) else loss

@@ -122,9 +122,17 @@ class Health:
             ImportError: matplotlib is not installed; the message says how to install it.
             ValueError: the model has no layers.
         """
-        from glassgrad.nn.plotting import plot_health
+        from glassgrad.nn.plotting import Bars, plot_health
 
-        return plot_health(self.layers, self.verdicts)
+        if not self.layers:
+            raise ValueError("There is nothing to draw: the model has no layers.")
+        bars = [
+            Bars(
+                x.name, x.activation_std, x.always_still / x.units if x.units else None, x.relative
+            )
+            for x in self.layers
+        ]
+        return plot_health(bars, self.verdicts)
 
 
 _TITLES = (

@@ -1,11 +1,15 @@
-"""`History`: how a training went, epoch by epoch, as numbers, as text and as a picture."""
+"""`History`: how a training went, epoch by epoch, as numbers, as text and as a picture.
+
+The loop of `loop.py` gives an `Epoch` after each epoch, and the history adds it. Next: `hooks.py`,
+what else is done with it.
+"""
 
 from __future__ import annotations
 
 import math
 import sys
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glassgrad.engine.files import NO_JSON_NUMBERS
 from glassgrad.engine.printing import columns, short
@@ -22,6 +26,25 @@ _LAST_COLUMNS = ("learning_rate", "gradient_norm", "seconds")
 _FIELDS = ("columns", "gradients", "health", "best_epoch", "smallest", "stopped", "notes")
 COLUMNS = (*_FIRST_COLUMNS, *_LAST_COLUMNS)
 """What every history has; metrics have other names."""
+
+
+class Epoch(NamedTuple):
+    """What an epoch of a training did.
+
+    Attributes:
+        number: which one, from 1.
+        measured: losses and metrics, by the names of their columns.
+        steps: the learning rate, the gradient norm and the seconds.
+        gradients: by the name of a layer, the root mean square of its gradient.
+        judged: the loss with the parameters after the epoch, on what was held out, else on the
+            samples of the training.
+    """
+
+    number: int
+    measured: Mapping[str, float]
+    steps: Mapping[str, float]
+    gradients: Mapping[str, float]
+    judged: float
 
 
 class History(Mapping[str, list[float]]):
@@ -59,24 +82,21 @@ class History(Mapping[str, list[float]]):
         self.stopped = "not started"
         self.notes: list[str] = []
 
-    def add(
-        self, numbers: Mapping[str, float], gradients: Mapping[str, float], judged: float
-    ) -> bool:
-        """Note an epoch; whether it is the best so far.
-
-        Args:
-            numbers: by the name of a column.
-            gradients: by the name of a layer.
-            judged: the loss with the parameters after the epoch, on what was held out, else on
-                the samples of the training.
-        """
+    def add(self, epoch: Epoch) -> None:
+        """Note an epoch; all of it, or nothing where Ctrl-C comes in between."""
+        numbers = {**epoch.measured, **epoch.steps}
         columns = {n: [*self._columns.get(n, ()), float(x)] for n, x in numbers.items()}
-        sizes = {n: [*self.gradients.get(n, ()), float(x)] for n, x in gradients.items()}
-        is_best = judged < self.smallest
+        sizes = {n: [*self.gradients.get(n, ()), float(x)] for n, x in epoch.gradients.items()}
+        best, smallest = self.best_epoch, self.smallest
+        if epoch.judged < smallest:
+            best, smallest = epoch.number, epoch.judged
         self._columns, self.gradients = columns, sizes
-        if is_best:
-            self.best_epoch, self.smallest = self.epochs, judged
-        return is_best
+        self.best_epoch, self.smallest = best, smallest
+
+    def note(self, text: str) -> None:
+        """Add to the notes what does not stand there yet."""
+        if text not in self.notes:
+            self.notes.append(text)
 
     @property
     def epochs(self) -> int:
@@ -95,9 +115,12 @@ class History(Mapping[str, list[float]]):
             ImportError: matplotlib is not installed; the message says how to install it.
             ValueError: no epoch is done yet.
         """
-        from glassgrad.nn.plotting import plot_history
+        from glassgrad.nn.plotting import plot_curves
 
-        return plot_history(self)
+        if not self.epochs:
+            raise ValueError("There are no curves yet: no epoch of the training is done.")
+        curves = {name: self[name] for name in self.main()}
+        return plot_curves(curves, self.gradients, self.best_epoch)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as what JSON can hold."""

@@ -1,27 +1,188 @@
-"""The progress bar of a training: tqdm's, in a terminal or a notebook, and nothing elsewhere.
+"""What goes on beside the steps of a training, epoch by epoch, and the warnings of the library.
 
-Warnings that name the user's line, however deep in the library they arise.
+A `Hook` is called after every epoch, and may end the training. What it has to know when a training
+is resumed is its state: the states of all hooks together are the checkpoint. `Training` in
+`loop.py` has them in this order: what the epoch was is noted, the numbers of the parameters are
+kept, the bar goes on, callbacks are called, the numbers they left are kept, a checkpoint is
+written.
 """
 
 from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
+
+from glassgrad.engine import Value, data_vector
+from glassgrad.engine.files import NO_JSON_NUMBERS
 from glassgrad.engine.provenance import is_of_user
+from glassgrad.engine.value import set_frozen
+from glassgrad.engine.vectors import Vector, frozen_among
+from glassgrad.nn.history import Epoch, History
+
+Callback = Callable[[History], Any]
+State = Mapping[str, Any]
+
+
+class Hook:
+    """Something that is told of every epoch of a training."""
+
+    def after(self, epoch: Epoch) -> None:
+        """An epoch is done."""
+
+    def why_over(self) -> str | None:
+        """Why there are to be no more epochs; None if nothing speaks against them."""
+        return None
+
+    def state(self) -> State:
+        """What a resumed training has to know, as JSON can hold it."""
+        return {}
+
+    def checked(self, state: State) -> Callable[[], None]:
+        """What takes over a state, of all hooks, once it is known that nothing in it is wrong.
+
+        Raises:
+            ValueError, TypeError, KeyError: something is wrong, or missing.
+        """
+        return _nothing
+
+    def close(self) -> None:
+        """The training is over."""
+
+
+def _nothing() -> None:
+    pass
+
+
+class Notes(Hook):
+    """Writes the history."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+
+    def after(self, epoch: Epoch) -> None:
+        self.history.add(epoch)
+        self.history.stopped = after_epochs(epoch.number)
+
+    def state(self) -> State:
+        return {"history": self.history.to_dict()}
+
+    def checked(self, state: State) -> Callable[[], None]:
+        found = History.from_dict(state["history"])
+        if not found.epochs:
+            raise ValueError("its history has no epochs")
+        if (found.best_epoch is None) != (state["best"] is None):
+            raise ValueError("its best epoch and the best parameters do not belong together")
+        return lambda: vars(self.history).update(vars(found))
+
+
+class Kept(Hook):
+    """Keeps the numbers of the parameters, which of them stay, and those after the best epoch.
+
+    Attributes:
+        last: those after the last whole epoch.
+        best: those after the best one, or None.
+    """
+
+    def __init__(self, parameters: Sequence[Value], history: History) -> None:
+        self._parameters, self._history = parameters, history
+        self.last: Vector = data_vector(parameters)
+        self.best: Vector | None = None
+
+    def after(self, epoch: Epoch) -> None:
+        self.last = data_vector(self._parameters)
+        if self._history.best_epoch == epoch.number:
+            self.best = self.last
+
+    def state(self) -> State:
+        best = None if self.best is None else self.best.tolist()
+        frozen = frozen_among(self._parameters)
+        places = {} if frozen is None else {"frozen": np.flatnonzero(frozen).tolist()}
+        return {"parameters": self.last.tolist(), "best": best, **places}
+
+    def checked(self, state: State) -> Callable[[], None]:
+        last = _array(state["parameters"], len(self.last))
+        best = None if state["best"] is None else _array(state["best"], len(self.last))
+        frozen = state.get("frozen", [])
+        are_places = isinstance(frozen, list) and all(type(place) is int for place in frozen)
+        if not are_places or not set(frozen) <= set(range(len(last))):
+            raise ValueError("its frozen parameters are no places of parameters")
+
+        def take() -> None:
+            self.last, self.best = last, best
+            set_frozen(self._parameters, False)  # a callback may have frozen some, or let them move
+            set_frozen([self._parameters[place] for place in frozen], True)
+
+        return take
+
+
+def _array(entries: Any, count: int) -> Any:
+    if not isinstance(entries, list) or len(entries) != count:
+        raise ValueError(f"it does not hold {count} parameters")
+    numbers = [NO_JSON_NUMBERS.get(x, x) if isinstance(x, str) else x for x in entries]
+    if not all(isinstance(x, float) for x in numbers):
+        raise ValueError("a parameter is no number")
+    return np.array(numbers)
+
+
+class Patience(Hook):
+    """Ends a training whose loss has not become smaller for so many epochs."""
+
+    def __init__(self, history: History, epochs: int) -> None:
+        self._history, self._epochs = history, epochs
+
+    def why_over(self) -> str | None:
+        history = self._history
+        if history.epochs - (history.best_epoch or 0) < self._epochs:
+            return None
+        monitored = history.monitored.replace("_", " ")
+        return f"early, {after_epochs(history.epochs)}: no smaller {monitored} for {self._epochs}"
+
+
+class Callbacks(Hook):
+    """Calls functions of the user's with the history."""
+
+    def __init__(self, functions: Sequence[Callback], history: History) -> None:
+        self._functions, self._history = functions, history
+        self._is_over = False
+
+    def after(self, epoch: Epoch) -> None:
+        answers = [function(self._history) for function in self._functions]
+        self._is_over = any(isinstance(x, (bool, np.bool_)) and bool(x) for x in answers)
+
+    def why_over(self) -> str | None:
+        return f"by a callback, {after_epochs(self._history.epochs)}" if self._is_over else None
+
+
+class Saves(Hook):
+    """Writes a checkpoint now and then.
+
+    Args:
+        save: writes it.
+        every: after how many epochs.
+        last: the number of the last epoch, after which it is written too.
+    """
+
+    def __init__(self, save: Callable[[], None], every: int, last: int) -> None:
+        self._save, self._every, self._last = save, every, last
+
+    def after(self, epoch: Epoch) -> None:
+        if epoch.number == self._last or epoch.number % self._every == 0:
+            self._save()
+
 
 ADVICE = 'The progress bar is that of tqdm, which is not installed: pip install "glassgrad[train]".'
 
 
-class Progress:
-    """A bar over the epochs of a training.
+class Progress(Hook):
+    """A bar over the epochs of a training: tqdm's.
 
     Args:
         total: how many epochs there are.
-        done: how many are done already.
         wanted: True for a bar in any case, False for none, None for one where a person can see
             it: in a terminal or a notebook, if tqdm is installed.
 
@@ -34,15 +195,13 @@ class Progress:
         if wanted and self._bar is None:
             raise ImportError(ADVICE)
 
-    def show(self, numbers: Mapping[str, float]) -> None:
-        """One more epoch is done, with these losses and metrics."""
+    def after(self, epoch: Epoch) -> None:
         if self._bar is not None:
-            shown = {name.replace("_", " "): f"{x:.4g}" for name, x in numbers.items()}
+            shown = {name.replace("_", " "): f"{x:.4g}" for name, x in epoch.measured.items()}
             self._bar.set_postfix(shown, refresh=False)
             self._bar.update()
 
     def close(self) -> None:
-        """The training is over."""
         if self._bar is not None:
             self._bar.close()
 
@@ -68,17 +227,13 @@ def _bar(total: int, done: int) -> Any:
     return tqdm(total=total, initial=done, unit="epoch", leave=True)
 
 
-def warn(text: str) -> None:
-    """Warn of something at the line of the user's that called into the library.
+def after_epochs(epochs: int) -> str:
+    """In words."""
+    return f"after {epochs} epochs"
 
-    >>> import warnings
-    >>> from glassgrad.nn.hooks import warn
-    >>> with warnings.catch_warnings(record=True) as caught:
-    ...     warnings.simplefilter("always")
-    ...     warn("The training stopped.")
-    >>> [str(warning.message) for warning in caught]
-    ['The training stopped.']
-    """
+
+def warn(text: str) -> None:
+    """Warn of something at the line of the user's that called into the library."""
     # A number in the place of this search is wrong as soon as a function in between comes or goes.
     level, frame = 2, sys._getframe().f_back
     while frame is not None and not is_of_user(frame.f_code):

@@ -1,42 +1,39 @@
-"""The numbers that `fit` is given, checked.
+"""The training itself: epoch by epoch, until it is over, stopped, or no longer finite.
 
-The training itself: epoch by epoch, until it is over, stopped, or no longer finite.
-
-What the steps of an epoch did, and the error that ends them where numbers are not finite.
-
-Which samples a training uses, and when: those held out, and the order of every epoch.
-
-All of it follows from the seed and the number of the epoch alone, so that a training that is
-resumed at an epoch goes on exactly as it would have.
+`Loop` does the steps of an epoch and measures what they came to; it is a state, and a method
+`epoch` that gives one `Epoch`. `Training` goes on from epoch to epoch, tells its hooks (`hooks.py`)
+of each, and sees to it that the model ends with the numbers that it should, whatever happens.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.engine import Value, assign, assign_grad, clear_grad, data_vector, no_grad
+from glassgrad.engine import Value, assign, assign_grad, clear_grad, data_vector
 from glassgrad.engine.context import layer_of
-from glassgrad.engine.misuse import is_real, real
-from glassgrad.engine.text import describe
-from glassgrad.nn.checkpoint import Checkpoint, State
+from glassgrad.engine.misuse import real
+from glassgrad.nn import hooks
+from glassgrad.nn.checkpoint import Checkpoint, description_of
 from glassgrad.nn.checks import positive, whole
 from glassgrad.nn.clipping import clipped_by_norm, clipped_by_value
 from glassgrad.nn.health import check_health
-from glassgrad.nn.history import History
-from glassgrad.nn.hooks import Progress, warn
+from glassgrad.nn.history import Epoch, History
+from glassgrad.nn.hooks import Callback, Hook, after_epochs, warn
 from glassgrad.nn.metrics import Metric
 from glassgrad.nn.module import Module, training
-from glassgrad.nn.objective import Objective, check_targets
+from glassgrad.nn.objective import Objective
 from glassgrad.nn.optimisers import Optimiser
-from glassgrad.nn.predict import outputs_of
-from glassgrad.nn.samples import Samples, in_pieces, samples_of
+from glassgrad.nn.samples import Samples, generator_of_epoch, in_pieces
 from glassgrad.nn.schedules import Schedule
+
+_MOST_LOOKED_AT = 32
+"""Samples for the health of gradients, which run eagerly."""
 
 
 @dataclass(kw_only=True)
@@ -72,290 +69,6 @@ class Options:
         return self.epochs * -(-of_an_epoch // self.accumulate)
 
 
-Callback = Callable[[History], Any]
-
-_MOST_LOOKED_AT = 32
-"""Samples for the health of gradients, which run eagerly."""
-
-
-class Training:
-    """A training that runs, epoch by epoch."""
-
-    def __init__(
-        self,
-        options: Options,
-        objective: Objective,
-        optimiser: Optimiser,
-        *,
-        schedule: Schedule | None,
-        samples: Samples,
-        validation: Samples | None,
-        metrics: dict[str, Metric],
-        shuffle: bool,
-    ) -> None:
-        self.options, self.objective = options, objective
-        self.optimiser, self.schedule = optimiser, schedule
-        self.samples, self.validation = samples, validation
-        self.metrics, self.shuffle = metrics, shuffle
-        self.model, self.parameters = objective.model, optimiser.parameters
-        self.layers = _layers_of(self.model, self.parameters)
-        self.state = State(data_vector(self.parameters), optimiser)
-        self.running = self.state.numbers
-        self.output = self._outputs(samples.of(slice(1)))[0]
-        for each in filter(None, (samples, validation)):
-            check_targets(objective.loss, self.output, each.y)
-        with np.errstate(all="ignore"):
-            self._measured()  # what metrics refuse, they refuse now
-
-    def resume(self, file: Checkpoint) -> None:
-        """Go on from a file, if it is there.
-
-        Raises:
-            ValueError: it is damaged, of another training, or of one that went further.
-        """
-        if not file.restore(self.state, self.options.epochs):
-            return
-        assign(self.parameters, self.state.numbers)
-        self.objective.why_eager = self.state.why_eager
-        self.objective.is_compiled &= self.state.why_eager is None
-        if self.schedule is not None:
-            at = {**self.schedule.state_dict(), "step_count": self.state.steps}
-            self.schedule.load_state_dict(at)
-        if self.state.epoch == self.options.epochs:
-            self._note(f"{file.path.name} was at its last epoch: nothing was left to train.")
-
-    def run(
-        self,
-        callbacks: Sequence[Callback],
-        file: Checkpoint | None,
-        health: bool,
-        progress: bool | None,
-        keep_best: bool,
-    ) -> History:
-        """All epochs that are left."""
-        state, history = self.state, self.state.history
-        bar = Progress(self.options.epochs, state.epoch, progress)
-        try:
-            if health and not state.epoch:
-                self._look_at_health()
-            history.stopped = self._epochs(callbacks, file, bar)
-        except KeyboardInterrupt:
-            history.stopped = f"by Ctrl-C, after {state.epoch} whole epochs"
-            keep_best, health = True, False
-        except NotFiniteError as fault:
-            history.stopped = str(fault)
-            keep_best, self.running = True, state.numbers
-            warn(f"The training stopped: {fault}")
-        finally:
-            bar.close()
-            self._settle(keep_best)
-        if history.best_epoch not in (None, state.epoch):
-            which = "best" if keep_best else "last"
-            self._note(f"The model has the parameters of the {which} epoch.")
-        if self.objective.penalty is not None and self.validation is not None:
-            self._note("The loss has the penalty in it, the validation loss has not.")
-        if self.objective.why_eager:
-            self._note(f"It ran without compiled: {self.objective.why_eager}")
-        try:
-            if health and state.epoch and state.epoch not in history.health:
-                self._look_at_health()
-        except KeyboardInterrupt:
-            self._note("Ctrl-C ended the look at the gradients after the training.")
-        finally:
-            self._forget_gradients()
-        return history
-
-    def _epochs(self, callbacks: Sequence[Callback], file: Checkpoint | None, bar: Progress) -> str:
-        """Epoch by epoch, until it is over; why it is."""
-        state, history = self.state, self.state.history
-        while (why := self._why_over()) is None:
-            with np.errstate(all="ignore"):  # what is not finite is found below
-                self._epoch()
-            history.stopped = _after(state.epoch)
-            bar.show({name: history[name][-1] for name in history.main()})
-            answers = [callback(history) for callback in callbacks]
-            state.numbers = data_vector(self.parameters)  # a callback may have moved them
-            if history.best_epoch == state.epoch:
-                state.best = state.numbers
-            if file is not None and self._is_time_to_save():
-                file.save(state)
-            if any(map(_is_true, answers)):
-                return f"by a callback, {_after(state.epoch)}"
-        return why
-
-    def _settle(self, keep_best: bool) -> None:
-        """Give the model the numbers that it ends with, also if Ctrl-C comes now."""
-        try:
-            self._leave(keep_best)
-        except KeyboardInterrupt:
-            self.state.history.stopped = f"by Ctrl-C, after {self.state.epoch} whole epochs"
-            self._leave(True)
-
-    def _leave(self, keep_best: bool) -> None:
-        assign(self.parameters, self._kept(keep_best))
-        self.model.eval()
-        self._forget_gradients()
-
-    def _forget_gradients(self) -> None:
-        clear_grad([*self.parameters, *self.model.parameters()])
-
-    def _is_time_to_save(self) -> bool:
-        is_last = self.state.epoch == self.options.epochs
-        return is_last or self.state.epoch % self.options.checkpoint_every == 0
-
-    def _note(self, text: str) -> None:
-        notes = self.state.history.notes
-        if text not in notes:
-            notes.append(text)
-
-    def _why_over(self) -> str | None:
-        """Why there are no more epochs; None if there are."""
-        epoch, history, patience = self.state.epoch, self.state.history, self.options.patience
-        if patience is not None and epoch - (history.best_epoch or 0) >= patience:
-            monitored = history.monitored.replace("_", " ")
-            return f"early, {_after(epoch)}: no smaller {monitored} for {patience}"
-        return _after(epoch) if epoch >= self.options.epochs else None
-
-    def _epoch(self) -> None:
-        """An epoch: a step for each batch, then what is measured after it."""
-        began = time.perf_counter()
-        if self.objective.has_comparisons:
-            self.objective.renew()  # so that a resumed training sums in the same order
-        self.objective.audit_next()
-        with training(self.objective.modules, True):
-            done = self._steps()
-        self.objective.end_watch()
-        state, steps = self.state, self.state.steps + done.step_count
-        assign(self.parameters, done.numbers)
-        assign_grad(self.parameters, done.gradient)
-        measured = self._measured()
-        judged = measured.get("validation_loss")
-        if judged is None:
-            judged = self.objective.mean_loss(self.samples)
-            if not isfinite(judged):
-                text = f"after the steps of the epoch the loss is {judged}"
-                raise NotFiniteError(text, steps, state.epoch + 1)
-        state.numbers, state.steps = done.numbers, steps
-        state.why_eager = self.objective.why_eager
-        columns = {
-            "loss": done.loss,
-            **measured,
-            "learning_rate": done.learning_rate,
-            "gradient_norm": done.gradient_norm,
-            "seconds": time.perf_counter() - began,
-        }
-        if state.history.add(columns, self._sizes(done.mean_squares), judged):
-            state.best = done.numbers
-
-    def _steps(self) -> Steps:
-        """All steps of an epoch, from the numbers of the state, which stay."""
-        state, options = self.state, self.options
-        random, count = generator_of_epoch(options.seed, state.epoch + 1), len(self.samples)
-        order = random.permutation(count) if self.shuffle else np.arange(count)
-        numbers, losses, norms = state.numbers, 0.0, list[float]()
-        gradient, squares, rate = np.zeros(len(numbers)), np.zeros(len(numbers)), 0.0
-        for places in in_pieces(order, options.batch_size * options.accumulate):
-            value, gradient = self._gradient(numbers, places, random)
-            if not isfinite(value):
-                self.objective.look_into(numbers, self.samples.of(places))
-                raise NotFiniteError(f"the loss is {value}", *self._place(norms))
-            losses += value * len(places)
-            squares += gradient**2
-            gradient, norm = self._clipped(gradient)
-            if not np.isfinite(gradient).all():
-                raise NotFiniteError("the gradient is not finite", *self._place(norms))
-            norms.append(norm)
-            numbers = self.optimiser.moved(numbers, gradient)
-            if not np.isfinite(numbers).all():
-                raise NotFiniteError("a parameter is not finite", *self._place(norms[:-1]))
-            self.running = numbers
-            rate = self.optimiser.groups[0].learning_rate
-            if self.schedule is not None and state.steps + len(norms) < (self.schedule.total or 0):
-                self.schedule.step()
-        return Steps(
-            numbers=numbers,
-            gradient=gradient,
-            loss=losses / count,
-            learning_rate=rate,
-            gradient_norm=float(np.mean(norms)),
-            step_count=len(norms),
-            mean_squares=squares / len(norms),
-        )
-
-    def _place(self, norms: Sequence[float]) -> tuple[int, int]:
-        """The numbers, from 1, of the step after those of this epoch, and of the epoch."""
-        return self.state.steps + len(norms) + 1, self.state.epoch + 1
-
-    def _gradient(self, numbers: Any, places: Any, random: Any) -> tuple[float, Any]:
-        """The objective and its gradient over the samples of one step, batch by batch."""
-        total, gradient = 0.0, np.zeros(len(numbers))
-        for part in in_pieces(places, self.options.batch_size):
-            noise = random.random((len(part), self.objective.noise_count))
-            value, found = self.objective.value_and_gradient(numbers, self.samples.of(part), noise)
-            share = len(part) / len(places)
-            total, gradient = total + share * value, gradient + share * found
-        return total, gradient
-
-    def _clipped(self, gradient: Any) -> tuple[Any, float]:
-        """The gradient as far as it is allowed, and its length before."""
-        limit, most = self.options.clip_norm or inf, self.options.clip_value
-        if most is None:
-            return clipped_by_norm(gradient, limit)
-        _, norm = clipped_by_norm(gradient, inf)
-        return clipped_by_norm(clipped_by_value(gradient, most), limit)[0], norm
-
-    def _measured(self) -> dict[str, float]:
-        """Losses and metrics after an epoch."""
-        found = {}
-        if self.validation is not None:
-            found["validation_loss"] = self.objective.mean_loss(self.validation)
-        for prefix, samples in (("", self.samples), ("validation_", self.validation)):
-            if self.metrics and samples is not None:
-                outputs = self._outputs(samples)
-                for name, metric in self.metrics.items():
-                    found[prefix + name] = real(metric(outputs, samples.y), f"The metric {name}")
-        return found
-
-    def _outputs(self, samples: Samples) -> Any:
-        with training(self.objective.modules, False), no_grad():
-            return outputs_of(self.model, samples.X, self.objective.forward)
-
-    def _sizes(self, squares: Any) -> dict[str, float]:
-        """The root mean square of the gradient of each layer, from the mean squares."""
-        return {
-            layer: float(np.sqrt(np.mean(squares[places]))) for layer, places in self.layers.items()
-        }
-
-    def _kept(self, keep_best: bool) -> Any:
-        """The numbers that the model ends with; those of the last whole step in the first epoch."""
-        state = self.state
-        if not state.epoch:
-            return self.running if np.isfinite(self.running).all() else state.numbers
-        return state.best if keep_best and state.best is not None else state.numbers
-
-    def _look_at_health(self) -> None:
-        model, loss, samples = self.model, self.objective.loss, self.samples
-        found = check_health(model, loss, samples.X, samples.y, most=_MOST_LOOKED_AT)
-        self.state.history.health[self.state.epoch] = found
-
-
-def _layers_of(model: Module, parameters: Sequence[Value]) -> dict[str, list[int]]:
-    """The places of the parameters of each layer, by its name."""
-    names = {id(value): layer_of(name) for name, value in model.named_parameters()}
-    found: dict[str, list[int]] = {}
-    for place, value in enumerate(parameters):
-        found.setdefault(names.get(id(value), "others"), []).append(place)
-    return found
-
-
-def _after(epochs: int) -> str:
-    return f"after {epochs} epochs"
-
-
-def _is_true(answer: Any) -> bool:
-    return isinstance(answer, (bool, np.bool_)) and bool(answer)
-
-
 class Steps(NamedTuple):
     """What the steps of an epoch did.
 
@@ -364,8 +77,7 @@ class Steps(NamedTuple):
         gradient: that of the last step, as it was used.
         loss: the mean over all samples.
         learning_rate: of the last step.
-        gradient_norm: the mean length of the gradient before it was clipped.
-        step_count: how many steps there were.
+        norms: for each step, the length of the gradient before it was clipped.
         mean_squares: of the gradient before it was clipped, a number for each parameter.
     """
 
@@ -373,8 +85,7 @@ class Steps(NamedTuple):
     gradient: Any
     loss: float
     learning_rate: float
-    gradient_norm: float
-    step_count: int
+    norms: Sequence[float]
     mean_squares: Any
 
 
@@ -389,55 +100,364 @@ class NotFiniteError(ArithmeticError):
         )
 
 
-def held_out(samples: Samples, validation: Any, seed: int) -> tuple[Samples, Samples | None]:
-    """The samples to train on and those to validate with.
+class Loop:
+    """The steps of a training, and what is measured after each epoch of them.
 
     Args:
-        samples: all samples.
-        validation: the share to hold out, a pair (X, y) of others, or None.
-        seed: decides which ones.
+        options: the numbers of the training.
+        objective: what is made smaller.
+        optimiser: moves the parameters.
+        schedule: of the learning rate, or None.
+        samples: to learn from.
+        validation: those held out, or None.
+        metrics: by name; of outputs and targets, and of weights if samples are weighed.
+        is_shuffled: whether samples come in another order in each epoch.
 
-    Raises:
-        ValueError: the share is not between 0 and 1, or leaves nothing on one side.
-        TypeError: it is neither a share nor a pair.
-
-    >>> from glassgrad.nn.samples import samples_of
-    >>> from glassgrad.nn.loop import held_out
-    >>> list(map(len, held_out(samples_of([0.0, 1.0, 2.0, 3.0], [0, 0, 1, 1]), 0.25, seed=0)))
-    [3, 1]
+    Attributes:
+        epochs: how many are done.
+        steps: how many steps are.
+        running: the numbers of the parameters after the last of them.
     """
-    if validation is None:
-        return samples, None
-    if isinstance(validation, (tuple, list)) and len(validation) == 2:
-        X, y = validation
-        others = samples_of(X, y, "fit(validation=(X, y))")
-        if others.X.shape[1:] != samples.X.shape[1:] or others.y.shape[1:] != samples.y.shape[1:]:
-            raise ValueError(
-                "fit(validation=(X, y)): its samples have other shapes, "
-                f"{others.X.shape[1:]} and {others.y.shape[1:]}, than those to train on, "
-                f"{samples.X.shape[1:]} and {samples.y.shape[1:]}."
-            )
-        return samples, others
-    if not is_real(validation) or isinstance(validation, bool):
-        raise TypeError(
-            "fit(validation=...) is the share of samples to hold out, such as 0.2, or a pair "
-            f"(X, y), not {describe(validation)}."
+
+    def __init__(
+        self,
+        options: Options,
+        objective: Objective,
+        optimiser: Optimiser,
+        *,
+        schedule: Schedule | None,
+        samples: Samples,
+        validation: Samples | None,
+        metrics: Mapping[str, Metric],
+        is_shuffled: bool,
+    ) -> None:
+        self.options, self.objective = options, objective
+        self.optimiser, self.schedule = optimiser, schedule
+        self._watcher = schedule if schedule is not None and schedule.watches else None
+        self.samples, self.validation = samples, validation
+        self.metrics, self.is_shuffled = metrics, is_shuffled
+        self.parameters = optimiser.parameters
+        self._layers = _layers_of(objective.model, self.parameters)
+        self.epochs = self.steps = 0
+        self.running = data_vector(self.parameters)
+
+    def state(self) -> dict[str, Any]:
+        """What a resumed training has to know, as JSON can hold it."""
+        return {
+            "steps": self.steps,
+            "why_eager": self.objective.why_eager,
+            "optimiser": self.optimiser.state_dict(),
+            **({"schedule": self._watcher.state_dict()} if self._watcher else {}),
+        }
+
+    def checked(self, state: Mapping[str, Any]) -> Callable[[], None]:
+        """What takes over such a state; it takes all, or none if that of the optimiser is wrong.
+
+        Raises:
+            ValueError, TypeError, KeyError: something is wrong, or missing.
+        """
+        steps, why_eager, optimiser = state["steps"], state["why_eager"], state["optimiser"]
+        if why_eager is not None and not isinstance(why_eager, str):
+            raise ValueError("its reason to run eagerly is no text")
+        if not isinstance(steps, int) or steps < 0:
+            raise ValueError("its number of steps is no whole number")
+        take_rates = None
+        if self._watcher is not None:
+            take_rates = self._watcher.checked(state["schedule"])
+        elif self.schedule is not None:
+            take_rates = self.schedule.checked({**self.schedule.state_dict(), "step_count": steps})
+
+        def take() -> None:
+            self.optimiser.load_state_dict(optimiser)
+            self.steps, self.objective.why_eager = steps, why_eager
+            self.objective.is_compiled &= why_eager is None
+            if take_rates is not None:
+                take_rates()
+
+        return take
+
+    def describe(self) -> dict[str, Any]:
+        """What makes this training another than others; see `checkpoint.py`."""
+        validation = self.validation
+        return {
+            **description_of(self.objective, self.optimiser, self.schedule, self.samples),
+            "samples": self.samples.fingerprint(),
+            "validation samples": None if validation is None else validation.fingerprint(),
+            "metrics": ", ".join(self.metrics),
+            "shuffle": self.is_shuffled,
+            **{
+                name: getattr(self.options, name)
+                for name in ("batch_size", "seed", "accumulate", "clip_norm", "clip_value")
+            },
+        }
+
+    def epoch(self) -> Epoch:
+        """The next epoch: a step for each batch, then what is measured after it.
+
+        Raises:
+            NotFiniteError: a loss, a gradient or a parameter is not finite.
+        """
+        began, objective = time.perf_counter(), self.objective
+        if objective.has_comparisons:
+            objective.renew()  # so that a resumed training sums in the same order
+        objective.audit_next()
+        with training(objective.modules, True):
+            done = self._steps()
+        objective.end_watch()
+        steps = self.steps + len(done.norms)
+        assign(self.parameters, done.numbers)
+        assign_grad(self.parameters, done.gradient)
+        judged, measured = self.measured()
+        if self.validation is None and not isfinite(judged):
+            text = f"after the steps of the epoch the loss is {judged}"
+            raise NotFiniteError(text, steps, self.epochs + 1)
+        self.epochs, self.steps = self.epochs + 1, steps
+        if self._watcher is not None:
+            self._watcher.step(measured.get("validation_loss", done.loss))
+        return Epoch(
+            self.epochs,
+            {"loss": done.loss, **measured},
+            {
+                "learning_rate": done.learning_rate,
+                "gradient_norm": float(np.mean(done.norms)),
+                "seconds": time.perf_counter() - began,
+            },
+            {
+                layer: float(np.sqrt(np.mean(done.mean_squares[places])))
+                for layer, places in self._layers.items()
+            },
+            judged,
         )
-    count = round(float(validation) * len(samples)) if 0.0 < validation < 1.0 else 0
-    if not 0 < count < len(samples):
-        raise ValueError(
-            f"fit(validation={validation}) of {len(samples)} samples leaves none on one side. "
-            "Give a share between 0 and 1, or a pair (X, y)."
-        )
-    order = generator_of_epoch(seed, 0).permutation(len(samples))
-    return samples.of(np.sort(order[count:])), samples.of(np.sort(order[:count]))
+
+    def measured(self) -> tuple[float, dict[str, float]]:
+        """The loss that decides which epoch is the best, and the other losses and metrics."""
+        held, measured = self.validation, self.objective.measured
+        has_metrics = bool(self.metrics)
+        found, columns = None, dict[str, float]()
+        if held is None or has_metrics:
+            found = measured(self.samples, has_outputs=has_metrics)
+        outside = None if held is None else measured(held, has_outputs=has_metrics)
+        if outside is not None:
+            columns["validation_loss"] = outside.loss
+        for prefix, samples, seen in (
+            ("", self.samples, found),
+            ("validation_", held, outside),
+        ):
+            if seen is not None and samples is not None:
+                columns |= self._scores(prefix, samples, seen.outputs)
+        judging = found if outside is None else outside
+        assert judging is not None
+        return judging.loss, columns
+
+    def _scores(self, prefix: str, samples: Samples, outputs: Any) -> dict[str, float]:
+        found = {}
+        for name, metric in self.metrics.items():
+            weights = {} if samples.weights is None else {"sample_weight": samples.weights}
+            found[prefix + name] = real(metric(outputs, samples.y, **weights), f"The metric {name}")
+        return found
+
+    def _steps(self) -> Steps:
+        """All steps of an epoch, from the numbers of the parameters, which stay."""
+        options, samples = self.options, self.samples
+        random, count = generator_of_epoch(options.seed, self.epochs + 1), len(samples)
+        order = random.permutation(count) if self.is_shuffled else np.arange(count)
+        numbers, losses, norms = data_vector(self.parameters), 0.0, list[float]()
+        gradient, squares, rate = np.zeros(len(numbers)), np.zeros(len(numbers)), 0.0
+        for places in in_pieces(order, options.batch_size * options.accumulate):
+            step = samples.of(places)
+            value, gradient = self._gradient(numbers, step, random)
+            if not isfinite(value):
+                self.objective.look_into(numbers, step)
+                raise NotFiniteError(f"the loss is {value}", *self._place(norms))
+            losses += value * step.total
+            squares += gradient**2
+            gradient, norm = self._clipped(gradient)
+            if not np.isfinite(gradient).all():
+                raise NotFiniteError("the gradient is not finite", *self._place(norms))
+            norms.append(norm)
+            numbers = self.optimiser.moved(numbers, gradient)
+            if not np.isfinite(numbers).all():
+                raise NotFiniteError("a parameter is not finite", *self._place(norms[:-1]))
+            self.running = numbers
+            rate = self.optimiser.groups[0].learning_rate
+            if self.schedule is not None and self.steps + len(norms) < (self.schedule.total or 0):
+                self.schedule.step()
+        return Steps(numbers, gradient, losses / samples.total, rate, norms, squares / len(norms))
+
+    def _place(self, norms: Sequence[float]) -> tuple[int, int]:
+        """The numbers, from 1, of the step after those of this epoch, and of the epoch."""
+        return self.steps + len(norms) + 1, self.epochs + 1
+
+    def _gradient(self, numbers: Any, step: Samples, random: Any) -> tuple[float, Any]:
+        """The objective and its gradient over the samples of one step, batch by batch."""
+        total, gradient = 0.0, np.zeros(len(numbers))
+        for places in in_pieces(np.arange(len(step)), self.options.batch_size):
+            part = step if len(places) == len(step) else step.of(places)
+            noise = random.random((len(part), self.objective.noise_count))
+            value, found = self.objective.value_and_gradient(numbers, part, noise)
+            share = part.total / step.total
+            total, gradient = total + share * value, gradient + share * found
+        return total, gradient
+
+    def _clipped(self, gradient: Any) -> tuple[Any, float]:
+        """The gradient as far as it is allowed, and its length before."""
+        limit, most = self.options.clip_norm or inf, self.options.clip_value
+        if most is None:
+            return clipped_by_norm(gradient, limit)
+        _, norm = clipped_by_norm(gradient, inf)
+        return clipped_by_norm(clipped_by_value(gradient, most), limit)[0], norm
 
 
-def generator_of_epoch(seed: int, epoch: int) -> np.random.Generator:
-    """The random numbers of an epoch, from 1; those of epoch 0 hold samples out.
+class Training:
+    """A loop that runs with its hooks, from where it is to its end.
 
-    >>> from glassgrad.nn.loop import generator_of_epoch
-    >>> generator_of_epoch(0, 1).random() == generator_of_epoch(0, 1).random()
-    True
+    Args:
+        loop: the steps.
+        callbacks: functions of the history.
+        keep_best: whether the model ends with the parameters of the best epoch.
+        has_health: whether gradients are looked at before and after.
     """
-    return np.random.default_rng([seed, epoch])
+
+    def __init__(
+        self, loop: Loop, callbacks: Sequence[Callback], *, keep_best: bool, has_health: bool
+    ) -> None:
+        self.loop, self.history = loop, History()
+        self.keep_best, self.has_health = keep_best, has_health
+        self._notes, self._kept = (
+            hooks.Notes(self.history),
+            hooks.Kept(loop.parameters, self.history),
+        )
+        self._callbacks = hooks.Callbacks(callbacks, self.history)
+        self._saves: list[Hook] = []
+
+    def _hooks(self, bar: hooks.Progress) -> list[Hook]:
+        """All hooks in their order."""
+        # Kept twice: if Ctrl-C comes in a callback, and after callbacks that moved parameters.
+        found = [self._notes, self._kept, bar, self._callbacks, self._kept, *self._saves]
+        patience = self.loop.options.patience
+        return found if patience is None else [*found, hooks.Patience(self.history, patience)]
+
+    def keep_in(self, path: Any) -> None:
+        """Keep the training in a file, and go on from it, if it is there already.
+
+        Raises:
+            ValueError: it is damaged, of another training, or of one that went further. Nothing is
+                changed.
+            OSError: it cannot be read.
+        """
+        loop, file = self.loop, Checkpoint(path, self.loop.describe())
+        if (state := file.read()) is not None:
+            self._resume(state, file)
+        parts = (self._notes, self._kept, loop)
+
+        def save() -> None:
+            file.save({name: x for part in parts for name, x in part.state().items()})
+
+        self._saves = [hooks.Saves(save, loop.options.checkpoint_every, loop.options.epochs)]
+
+    def _resume(self, state: Mapping[str, Any], file: Checkpoint) -> None:
+        loop, most = self.loop, self.loop.options.epochs
+        try:
+            takes = [part.checked(state) for part in (loop, self._notes, self._kept)]
+            epochs = len(state["history"]["columns"]["loss"])
+            if epochs <= most:
+                for take in takes:  # the first may still refuse
+                    take()
+        except (ValueError, TypeError, KeyError) as fault:
+            raise file.damaged(fault) from None
+        if epochs > most:
+            raise file.refusal(f"has {epochs} epochs already, more than epochs={most}")
+        loop.epochs = epochs
+        assign(loop.parameters, self._kept.last)
+        if epochs == most:
+            self.history.note(f"{file.path.name} was at its last epoch: nothing was left to train.")
+
+    def run(self, progress: bool | None) -> History:
+        """All epochs that are left."""
+        loop, history = self.loop, self.history
+        bar = hooks.Progress(loop.options.epochs, loop.epochs, progress)
+        keep_best, has_health = self.keep_best, self.has_health
+        try:
+            if has_health and not loop.epochs:
+                self._look_at_health()
+            history.stopped = self._epochs(self._hooks(bar))
+        except KeyboardInterrupt:
+            history.stopped = f"by Ctrl-C, {_after_whole(history.epochs)}"
+            keep_best, has_health = True, False
+        except NotFiniteError as fault:
+            history.stopped = str(fault)
+            keep_best, loop.running = True, self._kept.last
+            warn(f"The training stopped: {fault}")
+        finally:
+            bar.close()
+            self._settle(keep_best)
+        if history.best_epoch not in (None, history.epochs):
+            which = "best" if keep_best else "last"
+            history.note(f"The model has the parameters of the {which} epoch.")
+        if loop.objective.penalty is not None and loop.validation is not None:
+            history.note("The loss has the penalty in it, the validation loss has not.")
+        if loop.objective.why_eager:
+            history.note(f"It ran without compiled: {loop.objective.why_eager}")
+        try:
+            if has_health and history.epochs and history.epochs not in history.health:
+                self._look_at_health()
+        except KeyboardInterrupt:
+            history.note("Ctrl-C ended the look at the gradients after the training.")
+        finally:
+            self._forget_gradients()
+        return history
+
+    def _epochs(self, all_hooks: Sequence[Hook]) -> str:
+        """Epoch by epoch, until it is over; why it is."""
+        while True:
+            reasons = [why for hook in all_hooks if (why := hook.why_over()) is not None]
+            if reasons:
+                return reasons[0]
+            if self.loop.epochs >= self.loop.options.epochs:
+                return after_epochs(self.loop.epochs)
+            with np.errstate(all="ignore"):  # what is not finite is found
+                epoch = self.loop.epoch()
+            for hook in all_hooks:
+                hook.after(epoch)
+
+    def _settle(self, keep_best: bool) -> None:
+        """Give the model the numbers that it ends with, also if Ctrl-C comes now."""
+        try:
+            self._leave(keep_best)
+        except KeyboardInterrupt:
+            self.history.stopped = f"by Ctrl-C, {_after_whole(self.history.epochs)}"
+            self._leave(True)
+
+    def _leave(self, keep_best: bool) -> None:
+        assign(self.loop.parameters, self._final(keep_best))
+        self.loop.objective.model.eval()
+        self._forget_gradients()
+
+    def _final(self, keep_best: bool) -> Any:
+        """The numbers that the model ends with; those of the last whole step in the first epoch."""
+        kept, running = self._kept, self.loop.running
+        if not self.history.epochs:
+            return running if np.isfinite(running).all() else kept.last
+        return kept.best if keep_best and kept.best is not None else kept.last
+
+    def _forget_gradients(self) -> None:
+        clear_grad([*self.loop.parameters, *self.loop.objective.model.parameters()])
+
+    def _look_at_health(self) -> None:
+        objective, samples = self.loop.objective, self.loop.samples
+        self.history.health[self.history.epochs] = check_health(
+            objective.model, objective.loss, samples.X, samples.y, most=_MOST_LOOKED_AT
+        )
+
+
+def _layers_of(model: Module, parameters: Sequence[Value]) -> dict[str, list[int]]:
+    """The places of the parameters of each layer, by its name."""
+    names = {id(value): layer_of(name) for name, value in model.named_parameters()}
+    found: dict[str, list[int]] = {}
+    for place, value in enumerate(parameters):
+        found.setdefault(names.get(id(value), "others"), []).append(place)
+    return found
+
+
+def _after_whole(epochs: int) -> str:
+    return f"after {epochs} whole epochs"

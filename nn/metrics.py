@@ -1,26 +1,44 @@
 """How good answers are, as one number: functions of outputs and targets, numpy arrays.
 
-A loss is what training makes small; a metric is what people ask for. Shapes are checked and never
-broadcast: an array of shape (n, 1) is taken as one of shape (n,), and nothing else is.
+A loss is what training makes small; a metric is what people ask for. All are called alike:
+
+Args:
+    outputs: an array of shape (n,) or (n, k), a row a sample, or what gives one.
+    targets: of regressions an array of the same shape, of classes of shape (n,). Nothing is
+        broadcast; but shape (n, 1) is taken as (n,).
+    sample_weight: a number of 0 or more for each sample, which counts as so many.
+
+Raises:
+    TypeError: there is something else than numbers.
+    ValueError: the shapes do not fit, or the targets are no such classes.
+
+`fit` takes them by their names in `METRICS`, or functions of your own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from glassgrad.engine.misuse import real
-from glassgrad.engine.text import counted, describe, told
-from glassgrad.engine.tree import Array, numbers_of
+from glassgrad.engine.printing import columns, width_of
+from glassgrad.engine.text import counted, describe, told, visible
+from glassgrad.engine.tree import Array, listed, numbers_of
 
-Metric: TypeAlias = Callable[[Any, Any], float]
-"""A function of outputs and targets."""
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Metric: TypeAlias = Callable[..., float]
+"""A function of outputs and targets; where samples are weighed also of `sample_weight=`."""
 
 
-def accuracy(outputs: Any, targets: Any, threshold: float | None = None) -> float:
+def accuracy(
+    outputs: Any, targets: Any, threshold: float | None = None, *, sample_weight: Any = None
+) -> float:
     """The share of samples whose class is right.
 
     Several scores a sample choose the class of the largest, of equal ones the first. One score a
@@ -34,15 +52,10 @@ def accuracy(outputs: Any, targets: Any, threshold: float | None = None) -> floa
         threshold: where one score a sample changes the class: 0 for logits and for the scores of
             `hinge`, 0.5 for probabilities. None means 0, unless that may be wrong: where all are
             from 0 to 1, as probabilities are, and the two differ, it has to be said.
+        sample_weight: as for all.
 
-    Raises:
-        TypeError: there is something else than numbers.
-        ValueError: the shapes do not fit, the targets are no such classes, or it has to be said
-            whether scores are probabilities, or classes.
-
-    >>> import numpy as np
-    >>> from glassgrad.nn.metrics import accuracy
-    >>> accuracy(np.array([[0.1, 2.0, 0.3], [1.0, 0.0, 0.0]]), np.array([1, 2]))
+    >>> from glassgrad import accuracy
+    >>> accuracy([[0.1, 2.0, 0.3], [1.0, 0.0, 0.0]], [1, 2])
     0.5
     >>> accuracy([1.5, -0.2, 0.3, -4.0], [1, -1, -1, -1])
     0.75
@@ -52,30 +65,29 @@ def accuracy(outputs: Any, targets: Any, threshold: float | None = None) -> floa
     given = _rows(outputs, "accuracy", "outputs")
     chosen, right = _chosen_and_right(given, targets, "accuracy", threshold)
     known = ~np.isnan(given).reshape(len(given), -1).any(axis=1)
-    return float(np.mean((chosen == right) & known))
+    return _mean((chosen == right) & known, sample_weight, "accuracy")
 
 
-def confusion(outputs: Any, targets: Any, threshold: float | None = None) -> npt.NDArray[np.int64]:
-    """How often each class (row) was taken for each class (column); the diagonal is right.
+def confusion(
+    outputs: Any, targets: Any, threshold: float | None = None, *, names: Any = None
+) -> Confusion:
+    r"""How often each class was taken for each: a table that prints, shows and plots itself.
 
     Args:
-        outputs: scores or classes, as for `accuracy`.
+        outputs: scores or classes, as for `accuracy`; none is nan, which is of no class.
         targets: classes, as for `accuracy`.
-        threshold: where one score a sample changes the class.
+        threshold: as for `accuracy`.
+        names: of the classes from 0 on, to be shown; None for their numbers.
 
     Returns:
-        An array of counts of shape (k, k), of shape (2, 2) for one score a sample; of classes k
-        is one more than the largest.
+        Counts of k × k classes, 2 × 2 for one score a sample; of classes k is one more than the
+        largest, or the number of names.
 
-    Raises:
-        TypeError: there is something else than numbers.
-        ValueError: as for `accuracy`; or a score is nan, which is of no class.
-
-    >>> import numpy as np
-    >>> from glassgrad.nn.metrics import confusion
-    >>> confusion(np.array([1.5, -0.2, 0.3]), np.array([1, 0, 0]))
-    array([[1, 1],
-           [0, 1]])
+    >>> from glassgrad import confusion
+    >>> confusion([1.5, -0.2, 0.3], [1, 0, 0], names=["no", "yes"])
+    right \ taken for  no  yes
+    no                  1    1
+    yes                 0    1
     """
     given = _rows(outputs, "confusion", "outputs")
     chosen, right = _chosen_and_right(given, targets, "confusion", threshold)
@@ -86,50 +98,110 @@ def confusion(outputs: Any, targets: Any, threshold: float | None = None) -> npt
             "class. Leave them out, or find where they arise with trap()."
         )
     k = max(2, 1 + int(max(chosen.max(), right.max()))) if given.ndim == 1 else given.shape[1]
-    return np.bincount(k * right + chosen, minlength=k * k).reshape(k, k).astype(np.int64)
+    given_names = range(k) if names is None else listed(names, "confusion(names=...)")
+    called = [visible(str(name)) for name in given_names]
+    if len(called) < k or (len(called) > k and given.dtype.kind not in "iub"):
+        raise ValueError(
+            f"confusion(names=...) has {counted(len(called), 'name')} for {k} classes."
+        )
+    k = len(called)
+    return Confusion(np.bincount(k * right + chosen, minlength=k * k).reshape(k, k), called)
 
 
-def mean_squared_error(outputs: Any, targets: Any) -> float:
+class Confusion:
+    """How often each class (row) was taken for each class (column); the diagonal is right.
+
+    To numpy it is the array of its counts.
+
+    Attributes:
+        counts: an array of shape (k, k).
+        names: those of the classes.
+    """
+
+    def __init__(self, counts: npt.NDArray[np.int64], names: Sequence[str]) -> None:
+        self.counts, self.names = counts, tuple(names)
+
+    def plot(self) -> Figure:
+        """The table as a figure of matplotlib; the shade is the share of the right class.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
+        from glassgrad.nn.plotting import plot_confusion
+
+        return plot_confusion(self.counts, self._shares, self.names)
+
+    @property
+    def _shares(self) -> Array:
+        """Of the samples of each class, the share that was taken for each."""
+        return self.counts / np.maximum(self.counts.sum(axis=1, keepdims=True), 1)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self.counts, dtype=dtype)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.counts[place]
+
+    def __repr__(self) -> str:
+        rows = [[_CORNER, *self.names], *([n, *map(str, c)] for n, c in self._rows())]
+        widths = [max(map(width_of, column)) for column in zip(*rows)]
+        padded = [
+            (row[0], *(" " * (w - width_of(cell)) + cell for cell, w in zip(row[1:], widths[1:])))
+            for row in rows
+        ]
+        return columns(padded, indent="")
+
+    def _repr_html_(self) -> str:
+        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.names)
+        rows = "".join(
+            f'<tr><th scope="row">{escape(name)}</th>{"".join(map(_cell, counts, shares))}</tr>'
+            for (name, counts), shares in zip(self._rows(), self._shares)
+        )
+        return (
+            f'<table class="glassgrad-confusion" lang="en"><thead><tr><th>{_CORNER}</th>{head}</tr>'
+            f"</thead><tbody>{rows}</tbody></table>"
+        )
+
+    def _rows(self) -> list[tuple[str, list[int]]]:
+        return list(zip(self.names, self.counts.tolist()))
+
+
+_CORNER = "right \\ taken for"
+
+
+def _cell(count: int, share: float) -> str:
+    """A number on a blue that is the deeper, the larger its share is."""
+    shade = ",".join(str(round(255 + (part - 255) * share)) for part in (0, 114, 178))
+    ink = "#fff" if share > 0.6 else "#000"
+    look = f"background:rgb({shade});color:{ink};text-align:right"
+    return f'<td style="{look}">{count}</td>'
+
+
+def mean_squared_error(outputs: Any, targets: Any, *, sample_weight: Any = None) -> float:
     """The mean of (output - target)² over all samples, and over all outputs of each.
 
-    Args:
-        outputs: an array of shape (n,) or (n, k).
-        targets: an array of the same shape.
-
-    Raises:
-        TypeError: there is something else than numbers.
-        ValueError: the shapes are different.
-
-    >>> from glassgrad.nn.metrics import mean_squared_error
+    >>> from glassgrad import mean_squared_error
     >>> mean_squared_error([1.0, 2.0], [1.0, 4.0])
     2.0
     """
     given, wanted = _pair(outputs, targets, "mean_squared_error")
     with np.errstate(over="ignore", invalid="ignore"):  # inf and nan say so themselves
-        return float(np.mean((given - wanted) ** 2))
+        return _mean((given - wanted) ** 2, sample_weight, "mean_squared_error")
 
 
-def mean_absolute_error(outputs: Any, targets: Any) -> float:
+def mean_absolute_error(outputs: Any, targets: Any, *, sample_weight: Any = None) -> float:
     """The mean of |output - target| over all samples, and over all outputs of each.
 
-    Args:
-        outputs: an array of shape (n,) or (n, k).
-        targets: an array of the same shape.
-
-    Raises:
-        TypeError: there is something else than numbers.
-        ValueError: the shapes are different.
-
-    >>> from glassgrad.nn.metrics import mean_absolute_error
+    >>> from glassgrad import mean_absolute_error
     >>> mean_absolute_error([1.0, 2.0], [1.0, 4.0])
     1.0
     """
     given, wanted = _pair(outputs, targets, "mean_absolute_error")
     with np.errstate(over="ignore", invalid="ignore"):
-        return float(np.mean(np.abs(given - wanted)))
+        return _mean(np.abs(given - wanted), sample_weight, "mean_absolute_error")
 
 
-def r2(outputs: Any, targets: Any) -> float:
+def r2(outputs: Any, targets: Any, *, sample_weight: Any = None) -> float:
     """R², the coefficient of determination: 1 - Σ(target - output)² / Σ(target - mean target)².
 
     It is 1 for perfect outputs, 0 for those no better than the mean of the targets, and negative
@@ -137,22 +209,19 @@ def r2(outputs: Any, targets: Any) -> float:
     R². Targets that are all the same have nothing to determine: it is then 1 for perfect outputs
     and 0 for all others, as in scikit-learn.
 
-    Args:
-        outputs: an array of shape (n,) or (n, k).
-        targets: an array of the same shape.
-
-    Raises:
-        TypeError: there is something else than numbers.
-        ValueError: the shapes are different.
-
-    >>> from glassgrad.nn.metrics import r2
+    >>> from glassgrad import r2
     >>> r2([1.0, 2.0, 3.0], [1.0, 2.0, 6.0])
     0.3571428571428571
     """
     given, wanted = _pair(outputs, targets, "r2")
+    weights = _weights(sample_weight, len(given), "r2")
+    if weights is not None:
+        given, wanted, weights = (each[weights > 0.0] for each in (given, wanted, weights))
+    shares = 1.0 if weights is None else weights.reshape(-1, *[1] * (given.ndim - 1))
     with np.errstate(over="ignore", invalid="ignore"):
-        missed = np.sum((wanted - given) ** 2, axis=0)
-        total = np.sum((wanted - np.mean(wanted, axis=0)) ** 2, axis=0)
+        centre = np.average(wanted, axis=0, weights=weights)
+        missed = np.sum(shares * (wanted - given) ** 2, axis=0)
+        total = np.sum(shares * (wanted - centre) ** 2, axis=0)
         without = np.where(missed == 0.0, 1.0, np.where(np.isnan(missed), np.nan, 0.0))
         is_same = np.ptp(wanted, axis=0) == 0.0  # the mean of equal numbers may be rounded
         scores = np.where(is_same, without, 1.0 - missed / np.where(total == 0.0, 1.0, total))
@@ -166,19 +235,7 @@ METRICS: dict[str, Metric] = {
 
 
 def metric_called(choice: str | Metric) -> Metric:
-    """The metric that a name stands for; a function is taken as it is.
-
-    Args:
-        choice: a name from `METRICS`, or a function of outputs and targets that gives a number.
-
-    Raises:
-        ValueError: there is no metric of that name.
-        TypeError: the choice is neither a name nor a function.
-
-    >>> from glassgrad.nn.metrics import metric_called
-    >>> metric_called("r2")([1.0, 2.0], [1.0, 2.0])
-    1.0
-    """
+    """The metric of `METRICS` that a name stands for; a function is taken as it is."""
     if isinstance(choice, str):
         if choice not in METRICS:
             raise ValueError(f"No metric is called {told(choice)}. There are {', '.join(METRICS)}.")
@@ -204,6 +261,29 @@ def _rows(data: Any, metric: str, role: str) -> Array:
             f"not of shape {array.shape}."
         )
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+
+
+def _weights(given: Any, count: int, metric: str) -> Array | None:
+    """A number of 0 or more for each sample; None if all count alike."""
+    if given is None:
+        return None
+    weights = numbers_of(given, f"{metric}(sample_weight=...)").astype(float)
+    are_counts = np.isfinite(weights) & (weights >= 0.0)
+    if weights.shape != (count,) or not are_counts.all() or not weights.any():
+        raise ValueError(
+            f"{metric}(sample_weight=...) takes a number of 0 or more for each of "
+            f"{counted(count, 'sample')}, not all 0, in one row."
+        )
+    return weights
+
+
+def _mean(numbers: Array, sample_weight: Any, metric: str) -> float:
+    """The mean over all samples, and over all numbers of each."""
+    weights = _weights(sample_weight, len(numbers), metric)
+    if weights is None:
+        return float(np.mean(numbers))
+    rows = numbers.reshape(len(numbers), -1)[weights > 0.0]  # 0 times nan would be nan
+    return float(np.average(rows.mean(axis=1), weights=weights[weights > 0.0]))
 
 
 def _pair(outputs: Any, targets: Any, metric: str) -> tuple[Array, Array]:

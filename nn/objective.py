@@ -3,37 +3,27 @@
 It runs compiled, as array operations over all samples of a batch at once, or eagerly, sample by
 sample; the numbers are the same up to the order in which sums are rounded.
 
-Whether the end of a model, its loss, its targets and its metrics go together.
-
-What a model ends in is read off an output: the operation that made it. A loss of logits behind a
-tanh trains, and never gets far; nothing else would say so.
-
-Leaf Values that a loss depends on and no training moves: none of them is left out in silence.
-
-A Module finds Values in its attributes, lists, tuples, dicts and modules. What a plain object, a
-set, a deque or a closure holds it does not see; the loss does depend on it. A loss is a graph, so
-it tells. `Watch` looks at the losses of a training for `fit`; `left_out` is for loops by hand.
+Leaf Values that a loss depends on and no training moves are not left out in silence either. A
+Module finds Values in its attributes, lists, tuples, dicts and modules; what a plain object, a
+set, a deque or a closure holds it does not see, but the loss, which is a graph, depends on it.
+`Watch` looks at the losses of a training for `fit`; `left_out` is for loops by hand. Next:
+`loop.py`.
 """
 
 from __future__ import annotations
 
-import functools
-import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import chain
-from math import inf
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from glassgrad import engine
 from glassgrad.engine import (
-    TABLE,
     Compiled,
     Value,
     assign,
-    compiled,
     grad_vector,
     no_grad,
     topological_order,
@@ -41,23 +31,14 @@ from glassgrad.engine import (
 )
 from glassgrad.engine.backward import order_of
 from glassgrad.engine.misuse import is_real, name
-from glassgrad.engine.provenance import is_ours, place
+from glassgrad.engine.provenance import place
 from glassgrad.engine.text import counted, describe, function_name, some_of
-from glassgrad.engine.tree import leaves_of
 from glassgrad.engine.value import is_parameter
 from glassgrad.engine.vectors import frozen_among, standing_at
 from glassgrad.nn.hooks import warn
-from glassgrad.nn.losses import (
-    binary_cross_entropy_with_logits,
-    cross_entropy,
-    hinge,
-    huber,
-    mae,
-    mse,
-)
-from glassgrad.nn.metrics import Metric, accuracy, confusion
 from glassgrad.nn.module import Module, modules_of, training
 from glassgrad.nn.noise import count_noise, noise_from
+from glassgrad.nn.predict import Form, recordable, rows_in_arrays, rows_one_by_one
 from glassgrad.nn.samples import Samples, plain
 
 T = TypeVar("T")
@@ -66,10 +47,24 @@ Penalty = Callable[[list[Value]], Value]
 
 _MOST_TRIED = 16
 """Samples that are tried before a training; a parameter may take part in some only."""
+_MOST_SHOWN = 8
+"""Samples whose outputs show what the model ends in."""
+
+
+class Measured(NamedTuple):
+    """What a model does with samples, without the penalty and with nothing left to chance.
+
+    Attributes:
+        loss: the mean loss.
+        outputs: as `predict` gives them; None if nobody asked for them.
+    """
+
+    loss: float
+    outputs: Any
 
 
 class Objective:
-    """The mean loss of a model over samples.
+    """The mean loss of a model over samples, each as many times as its weight says.
 
     Args:
         model: gives an output for a sample.
@@ -81,6 +76,7 @@ class Objective:
 
     Attributes:
         modules: the model and all modules in it.
+        form: what the model gives for a sample.
         noise_count: how many random numbers a sample takes.
         is_compiled: whether it still does.
         why_eager: what stood against it, or None.
@@ -102,8 +98,9 @@ class Objective:
     ) -> None:
         self.model, self.loss, self.penalty = model, loss, penalty
         self.parameters, self.modules = list(parameters), modules_of(model)
-        self.is_compiled = is_compiled
+        self.is_compiled, self.is_weighed = is_compiled, samples.weights is not None
         self.why_eager: str | None = None
+        self.form = Form()
         self._watch: Watch | None = Watch([*model.parameters(), *self.parameters])
         self._watched: list[Any] = []
         self.noise_count = self._try(samples)
@@ -118,10 +115,11 @@ class Objective:
         """
         mine, results = {id(p) for p in self.parameters if not p.is_frozen}, list[Value]()
         tried = np.linspace(0, len(samples) - 1, min(len(samples), _MOST_TRIED)).astype(int)
+        pairs = list(samples.of(tried).pairs())
         with training(self.modules, True):
             drawn = [
                 count_noise(lambda x, t: results.append(self._loss_of(x, t)), x, target)
-                for x, target in zip(*samples.of(tried))
+                for x, target in pairs
             ]
         if any(id(node) in mine for result in results for node in topological_order(result)):
             return max(drawn)
@@ -133,7 +131,9 @@ class Objective:
 
     def _loss_of(self, x: Any, target: Any) -> Value:
         """The loss of a sample, eagerly."""
-        found = self.loss(self.model(plain(x)), plain(target))
+        return self._checked(self.loss(self.model(x), target))
+
+    def _checked(self, found: Any) -> Value:
         if isinstance(found, Value):
             return found
         raise TypeError(
@@ -147,40 +147,41 @@ class Objective:
         A model that compares Values has several recordings, and in which order they were made
         decides how sums are rounded: a training that can be resumed forgets it after every epoch.
         """
-        model, loss, penalty = self.model, self.loss, self.penalty
-        parameters = self.parameters
+        model, loss, penalty, form = self.model, self.loss, self.penalty, self.form
+        parameters, is_weighed = self.parameters, self.is_weighed
 
-        def mean(x: Any, target: Any) -> Value:
-            return loss(model(x), target)
-
-        def objective(x: Any, target: Any, noise: Sequence[Any] = ()) -> Value:
-            with noise_from(noise):
-                found = mean(x, target)
+        def objective(x: Any, target: Any, *more: Any) -> Value:
+            weight, noise = (more[0], more[1:]) if is_weighed else (1.0, more)
+            with noise_from(noise[0] if noise else ()):
+                found = loss(model(x), target)
+            found = found * weight if is_weighed else found
             return found if penalty is None else found + checked_penalty(penalty(parameters))
 
-        # What is compiled looks at names that functions of its package read: here, of the user's.
-        home = _home_of(loss, penalty, type(model))
-        objective.__module__ = mean.__module__ = home
-        self._objective = compiled(objective)
+        def measured(x: Any, target: Any) -> list[Any]:
+            output = model(x)
+            return [loss(output, target), *form.row(output)]
+
+        def judged(x: Any, target: Any) -> list[Any]:
+            return [loss(model(x), target)]
+
+        users = loss, penalty, type(model)
+        self._objective = recordable(objective, *users)
         self._value_and_grad = self._objective.value_and_grad(parameters)
-        self._loss = compiled(mean)
-        self._forward = compiled(model)
+        self._measured, self._judged = recordable(measured, *users), recordable(judged, *users)
 
     @property
-    def forward(self) -> Compiled | None:
-        """The model compiled; None if it does not run so."""
-        return self._forward if self.is_compiled else None
+    def _recorded(self) -> tuple[Compiled, ...]:
+        return self._objective, self._measured, self._judged
 
     def audit_next(self) -> None:
         """Before the next step, see that what was recorded is what the code computes now."""
-        for function in (self._objective, self._loss, self._forward):
+        for function in self._recorded:
             function.audit_next()
 
     @property
     def has_comparisons(self) -> bool:
         """Whether the model compares Values, so that there are several ways through it."""
-        functions = (self._objective, self._loss, self._forward)
-        return any(r.guards for function in functions for r in function.recordings)
+        return any(r.guards for function in self._recorded for r in function.recordings)
 
     def value_and_gradient(self, numbers: Any, batch: Samples, noise: Any) -> tuple[float, Any]:
         """The objective over a batch, and its gradient by the parameters as an array.
@@ -192,8 +193,9 @@ class Objective:
         """
 
         def in_arrays() -> tuple[float, Any]:
+            more = (_shares(batch),) if self.is_weighed else ()
             drawn = (noise,) if self.noise_count else ()
-            total, gradient = self._value_and_grad(numbers, batch.X, batch.y, *drawn)
+            total, gradient = self._value_and_grad(numbers, batch.X, batch.y, *more, *drawn)
             frozen = frozen_among(self.parameters)
             return total, gradient if frozen is None else np.where(frozen, 0.0, gradient)
 
@@ -225,7 +227,7 @@ class Objective:
             return
         with standing_at(self.parameters, numbers):
             watch.look(
-                partial(self._mean, Samples(batch.X[i : i + 1], batch.y[i : i + 1]), [drawn])
+                partial(self._mean, batch.of(slice(i, i + 1)), [drawn])
                 for i, drawn in enumerate(noise.tolist())
             )
 
@@ -233,32 +235,45 @@ class Objective:
         """No longer look for Values that are left out: all samples were there."""
         self._watch = None
 
-    def mean_loss(self, samples: Samples) -> float:
-        """The mean loss over samples, without the penalty and with nothing left to chance."""
+    def measured(self, samples: Samples, *, has_outputs: bool) -> Measured:
+        """The mean loss over samples, and the outputs if they are wanted, in one run."""
 
-        def in_arrays() -> float:
-            found = [self._loss.over(*part).data * len(part) for part in samples.pieces()]
-            return math.fsum(found) / len(samples)
+        def one(x: Any, target: Any) -> list[float]:
+            output = self.model(x)
+            loss = self._checked(self.loss(output, target)).data
+            return [loss, *(self.form.numbers(output) if has_outputs else ())]
 
-        def one_by_one() -> float:
-            losses = [self._loss_of(x, target).data for x, target in zip(*samples)]
-            return math.fsum(losses) / len(losses)
-
+        function = self._measured if has_outputs else self._judged
         with training(self.modules, False), no_grad():
-            return self._run(in_arrays, one_by_one)
+            rows = self._run(
+                lambda: rows_in_arrays(function, one, samples.X, samples.y),
+                lambda: rows_one_by_one(one, samples.X, samples.y),
+            )
+        outputs = self.form.arrays(rows[:, 1:]) if has_outputs else None
+        return Measured(samples.mean(rows[:, 0]), outputs)
+
+    def tried(self, samples: Samples) -> list[Any]:
+        """The outputs of some samples, as Values, with nothing left to chance."""
+        with training(self.modules, False):
+            outputs = [self.model(plain(x)) for x in samples.X[:_MOST_SHOWN]]
+        for output in outputs:
+            self.form.row(output)
+        return outputs
 
     def look_into(self, numbers: Any, batch: Samples) -> None:
         """Run samples eagerly, whose compiled loss is not finite: that may say what is wrong."""
         if self.is_compiled:
             with training(self.modules, False), no_grad(), standing_at(self.parameters, numbers):
-                for x, target in zip(*batch):
+                for x, target in batch.pairs():
                     self._loss_of(x, target)
 
     def _mean(self, batch: Samples, noise: Sequence[Sequence[float]]) -> Value:
         losses = []
-        for x, target, drawn in zip(batch.X, batch.y, noise):
+        for (x, target), drawn in zip(batch.pairs(), noise):
             with noise_from(drawn):
                 losses.append(self._loss_of(x, target))
+        if self.is_weighed:
+            losses = [loss * share for loss, share in zip(losses, _shares(batch).tolist())]
         mean: Value = engine.mean(losses)
         return (
             mean if self.penalty is None else mean + checked_penalty(self.penalty(self.parameters))
@@ -278,15 +293,16 @@ class Objective:
         return found
 
 
+def _shares(batch: Samples) -> Any:
+    """The factors of losses that make their plain mean over the batch the weighted one."""
+    return batch.weights * (len(batch) / batch.total)
+
+
 def checked_penalty(penalty: Any) -> Any:
     """What a penalty gave, if it is a Value or a number.
 
     Raises:
         TypeError: it is something else.
-
-    >>> from glassgrad.nn.objective import checked_penalty
-    >>> checked_penalty(0.5)
-    0.5
     """
     if isinstance(penalty, Value) or is_real(penalty):
         return penalty
@@ -294,153 +310,6 @@ def checked_penalty(penalty: Any) -> Any:
         f"fit(penalty=...): it gave {describe(penalty)}. A penalty gives one Value; does it return "
         "what it computes?"
     )
-
-
-def check_targets(loss: Loss, output: Any, targets: Any, most: int = 5000) -> None:
-    """Let the loss refuse targets that it does not take, before any training.
-
-    Inside a compiled function the loss sees Values, which it does not check.
-
-    Args:
-        loss: the loss.
-        output: that of the model for a sample, as numbers.
-        targets: all targets.
-        most: how many different ones are tried; of more, those with the smallest and the largest
-            numbers, and some in between.
-    """
-    values = nested_values(output)
-    different = np.unique(targets, axis=0)
-    if len(different) > most:
-        columns = different.reshape(len(different), -1)
-        between = np.linspace(0, len(different) - 1, most).astype(int)
-        tried = np.concatenate([between, columns.argmin(axis=0), columns.argmax(axis=0)])
-        different = different[np.unique(tried)]
-    with no_grad():
-        for target in different:
-            loss(values, plain(target))
-
-
-def nested_values(numbers: Any) -> Any:
-    """A Value, or lists of Values in the shape of an array, as a model gives them.
-
-    >>> from glassgrad.nn.objective import nested_values
-    >>> [[value.data for value in row] for row in nested_values([[1.0, 2.0], [3.0, 4.0]])]
-    [[1.0, 2.0], [3.0, 4.0]]
-    """
-    array = np.asarray(numbers, float)
-    return [nested_values(part) for part in array] if array.ndim else Value(array.item())
-
-
-def _home_of(*things: Any) -> str:
-    """The module of the first of these that is not of this library."""
-    homes = [str(getattr(thing, "__module__", None) or "") for thing in things]
-    return next((home for home in homes if home and not is_ours(home)), __name__)
-
-
-_RANGES = {
-    "sigmoid": (0.0, 1.0),
-    "softmax": (0.0, 1.0),
-    "tanh": (-1.0, 1.0),
-    "relu": (0.0, inf),
-    "softplus": (0.0, inf),
-}
-"""Activations that give only some numbers, and which."""
-_LAST_ROW = {"softmax": "share"}
-"""The row of the table that an activation ends with which is none itself."""
-_OF_LOGITS = (binary_cross_entropy_with_logits, cross_entropy)
-_OF_NUMBERS = (mse, mae, huber)
-_WITH_THRESHOLD = (accuracy, confusion)
-_REMEDY = 'Let it end without one: output_activation="linear".'
-
-
-def end_of(outputs: Any) -> str | None:
-    """The activation that a model ends in, if it is one that gives only some numbers.
-
-    Args:
-        outputs: a list of outputs, of several samples: a model may take several ways.
-
-    >>> from glassgrad import Value
-    >>> from glassgrad.nn.objective import end_of
-    >>> end_of([Value(0.5).tanh(), Value(2.0).tanh()]), end_of([Value(1.0) * 2.0])
-    ('tanh', None)
-    """
-    operations = {leaf.operation for leaf in leaves_of(outputs) if isinstance(leaf, Value)}
-    operation = operations.pop() if len(operations) == 1 else None
-    return next((n for n in _RANGES if TABLE[_LAST_ROW.get(n, n)] is operation), None)
-
-
-def disagreement(loss: Callable[..., Any], end: str | None, targets: Any) -> str | None:
-    """What does not go together, in a sentence; None if nothing is known to be wrong.
-
-    Args:
-        loss: the loss; of those of a user's own nothing is known.
-        end: what the model ends in.
-        targets: all targets, an array.
-
-    >>> from glassgrad import mse
-    >>> from glassgrad.nn.objective import disagreement
-    >>> print(disagreement(mse, "tanh", [2.0, 15.0]))
-    The targets reach from 2 to 15, but the model ends in tanh, which gives -1 to 1. Let it end \
-without one: output_activation="linear".
-    """
-    if end is None:
-        return None
-    function = _function(loss)
-    low, high = _RANGES[end]
-    numbers = f"numbers from {low:g} on" if high == inf else f"{low:g} to {high:g}"
-    gives = f"the model ends in {end}, which gives {numbers}."
-    if function in _OF_LOGITS and not (function is cross_entropy and high == inf):
-        name = function.__name__
-        return f"{name} takes logits, which are any numbers, but {gives} {_REMEDY}"
-    least, most = float(np.min(targets)), float(np.max(targets))
-    if function is hinge and low == 0.0:
-        return f"hinge takes scores below 0 for the class -1, but {gives} {_REMEDY}"
-    if function in _OF_NUMBERS and (least < low or most > high):
-        return f"The targets reach from {least:g} to {most:g}, but {gives} {_REMEDY}"
-    return None
-
-
-def with_threshold(
-    metric: Metric, loss: Callable[..., Any], end: str | None, targets: Any
-) -> Metric:
-    """A metric that knows from which output on a sample is of class 1.
-
-    That is 0.5 behind a sigmoid, and where outputs are to be the classes 0 and 1 themselves, and 0
-    for logits. With a loss of a user's own it is left to the metric, which may ask.
-
-    >>> from glassgrad import accuracy, mse
-    >>> from glassgrad.nn.objective import with_threshold
-    >>> with_threshold(accuracy, mse, "sigmoid", [0, 1])([0.4, 0.6], [0, 1])
-    1.0
-    """
-    if metric not in _WITH_THRESHOLD:
-        return metric
-    function = _function(loss)
-    are_classes = function in _OF_NUMBERS and set(np.unique(targets)) <= {0.0, 1.0}
-    if end == "sigmoid" or are_classes:
-        return _at(metric, 0.5)
-    is_known = function in (*_OF_LOGITS, *_OF_NUMBERS, hinge) or end == "tanh"
-    return _at(metric, 0.0) if is_known else metric
-
-
-def settled(metric: Metric) -> Metric:
-    """A metric that took the first outputs without asking, and will not ask later either.
-
-    >>> from glassgrad import accuracy
-    >>> from glassgrad.nn.objective import settled
-    >>> settled(accuracy)([0.4, 0.6], [0, 1])
-    0.5
-    """
-    return _at(metric, 0.0) if metric in _WITH_THRESHOLD else metric
-
-
-def _at(metric: Metric, threshold: float) -> Metric:
-    options: Any = {"threshold": threshold}
-    return functools.partial(metric, **options)
-
-
-def _function(loss: Callable[..., Any]) -> Any:
-    return _function(loss.func) if isinstance(loss, functools.partial) else loss
 
 
 def left_out(loss: Value, parameters: Iterable[Value]) -> list[Value]:

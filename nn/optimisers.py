@@ -1,52 +1,34 @@
-"""`Optimiser`: what all ways to move parameters along their gradients have in common.
+"""Optimisers: how parameters move along their gradients.
 
 After `backward()`, `step()` moves all parameters, and `zero_grad()` clears their gradients for the
-next sample. The formulas are in `optimisers.py`, `optimisers.py`, `optimisers.py` and `optimisers.py`, one short
-method each; which parameters move with which options is in `optimisers.py`; how the learning rate
-changes in time is in `schedules.py`.
+next sample. A class of optimisers is a rule: `rule` is its formula, on arrays with a number for
+each parameter; its options are the parameters of `__init__` that are annotated with a check; STATE
+names the arrays that it remembers. Everything else is the business of `Optimiser`. With the same
+options `SGD`, `Adam`, `AdamW`, `RMSprop` and `Adagrad` give the numbers of `torch.optim`, up to
+rounding. How learning rates change in time is in `schedules.py`, how gradients are limited before a
+step in `clipping.py`.
 
-Gradient descent, plain and with momentum.
+All optimisers take and raise the same:
 
-Each rule of an optimiser is one short method, `rule`, that reads like its formula. It works on
-arrays: a number for each parameter. With the same options it gives the numbers of `torch.optim`, up
-to rounding. What all optimisers have in common is in `optimisers.py`. Next: `optimisers.py`, the first of
-those that give every parameter a pace of its own.
+Args:
+    parameters: leaf Values, for example `model.parameters()`; or groups of them with options of
+        their own, dicts as `{"parameters": [...], "learning_rate": 0.01}`.
+    learning_rate: the size of a step, 0 or more.
+    weight_decay: pulls parameters to 0: this times the number is added to its gradient.
+    eps: keeps a quotient finite where gradients are 0.
+    maximize: whether to climb: to move along the gradient instead of against it.
 
-Adam and AdamW: every parameter goes at a pace of its own.
-
-A gradient is divided by the size that gradients of that parameter have had lately, so that the
-learning rate says how far a parameter goes, whatever the scale of the loss. With the same options
-they give the numbers of `torch.optim`, up to rounding. Next: `optimisers.py`.
-
-Adagrad: gradients divided by the root of the sum of all their squares so far.
-
-With the same options it gives the numbers of `torch.optim`, up to rounding. Next: `schedules.py`.
-
-RMSprop: gradients divided by the root of a running mean of their squares.
-
-With the same options it gives the numbers of `torch.optim`, up to rounding. Next: `optimisers.py`.
-
-Groups of parameters: which of them an optimiser moves with which options, and what it may be.
-
-An option is checked by a function of its own (`not_negative`, `below_one`, ...), when the optimiser
-is made as well as when the option is set later.
-
-What the state of an optimiser holds, and the check of one that is to be loaded.
-
-    {
-     "rule": "SGD",
-     "groups": [{"parameters": 2, "learning_rate": 0.1, "momentum": 0.9, ...}],
-     "state": {"velocity": [0.25, -1.5], "steps": [7.0, 7.0]}
-    }
-
-JSON has no nan and no infinities: texts "nan", "inf" and "-inf" in their places are read as well.
+Raises:
+    TypeError: there is something else than leaf Values among the parameters, or an option is of a
+        wrong type or unknown.
+    ValueError: there are no parameters, one is given twice, or an option cannot be.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, chain
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias, get_type_hints
 
 import numpy as np
 
@@ -54,7 +36,6 @@ from glassgrad.engine import Value, computed_gradients, data_vector, descend, ze
 from glassgrad.engine.files import NO_JSON_NUMBERS
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.misuse import name as value_name
-from glassgrad.engine.provenance import is_ours
 from glassgrad.engine.text import counted, describe, named, some_of, told
 from glassgrad.engine.value import is_parameter
 from glassgrad.engine.vectors import Mask, Vector, frozen_among, write_data
@@ -68,6 +49,15 @@ from glassgrad.nn.checks import (
     two_below_one,
 )
 
+Parameters: TypeAlias = Iterable[Value] | Iterable[Mapping[str, Any]]
+"""Parameters, or groups of them: dicts of "parameters" and options."""
+State: TypeAlias = dict[str, Vector]
+"""What an optimiser remembers from step to step: by name, a number for each parameter."""
+
+NotNegative: TypeAlias = Annotated[float, not_negative]
+Share: TypeAlias = Annotated[float, below_one]
+Choice: TypeAlias = Annotated[bool, true_or_false]
+
 
 class Optimiser:
     """Moves parameters. Derive from it and define `rule`.
@@ -77,21 +67,19 @@ class Optimiser:
     is used as it is, as PyTorch does: `glassgrad.trap()` tells where it comes from.
 
     Args:
-        parameters: leaf Values, for example `model.parameters()`; or groups of them with options
-            of their own: dicts as `{"parameters": [...], "learning_rate": 0.01}`.
-        options: the options of every group that does not give its own.
+        parameters: leaf Values, or groups of them with options of their own.
+        learning_rate: the size of a step, 0 or more.
+        maximize: whether to move along the gradient instead of against it.
+        options: those that a class of your own declares: parameters of its `__init__` that are
+            annotated with a check, as `pull: Annotated[float, not_negative] = 0.1`.
 
     Attributes:
         parameters: all parameters in order, a tuple.
         groups: the groups, each with its `parameters` and its options to be read and set.
         OPTIONS: of a class, the check of every option by its name.
-        LATER: of a class, what options are where a state says nothing of them, as it was written
-            before there were any.
         STATE: of a class, the names of what it remembers for each parameter, 0 at first.
-
-    Raises:
-        TypeError: there is something else than leaf Values among the parameters.
-        ValueError: there are no parameters, one is given twice, or an option cannot be.
+        LATER: of a class, what options and arrays are where a state lacks them, as it was written
+            before there were any.
 
     Example:
         >>> import numpy as np
@@ -107,22 +95,44 @@ class Optimiser:
         2.5
     """
 
-    OPTIONS: ClassVar[Mapping[str, Check]] = {"learning_rate": not_negative}
-    LATER: ClassVar[Mapping[str, Any]] = {}
+    OPTIONS: ClassVar[Mapping[str, Check]] = {}
     STATE: ClassVar[tuple[str, ...]] = ()
+    LATER: ClassVar[Mapping[str, Any]] = {"maximize": False}
 
-    def __init__(self, parameters: Parameters, **options: Any) -> None:
-        self.groups = tuple(groups_of(type(self), parameters, options))
-        self.parameters = tuple(chain.from_iterable(group.parameters for group in self.groups))
-        self._state: State = {name: np.zeros(len(self.parameters)) for name in self.STATE}
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        declared = declared_checks(cls.__init__)
+        cls.OPTIONS = {**declared, **cls.OPTIONS, **declared}  # in the order of the signature
 
-    @staticmethod
-    def agree(options: Mapping[str, Any]) -> None:
-        """Refuse options that do not go together; here all do.
+    def __init__(
+        self,
+        parameters: Parameters,
+        learning_rate: NotNegative,
+        *,
+        maximize: Choice = False,
+        **options: Any,
+    ) -> None:
+        self._defaults = {"learning_rate": learning_rate, "maximize": maximize, **options}
+        self.groups: tuple[Group, ...] = ()
+        self.parameters: tuple[Value, ...] = ()
+        self._state: State = {name: np.zeros(0) for name in self.STATE}
+        self._add(self._entries(parameters))
 
-        Raises:
-            ValueError: they do not.
+    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        """Move more parameters from now on; what is remembered of them begins anew.
+
+        Args:
+            group: a dict of "parameters" and of the options that are not those that the optimiser
+                was made with.
+
+        Example:
+            >>> from glassgrad import Adam, Value
+            >>> optimiser = Adam([Value(1.0)], learning_rate=0.1)
+            >>> optimiser.add_param_group({"parameters": [Value(2.0)], "learning_rate": 0.01})
+            >>> optimiser
+            Adam(2 parameters in 2 groups)
         """
+        self._add([group])
 
     @property
     def learning_rate(self) -> float:
@@ -155,8 +165,7 @@ class Optimiser:
 
         def __setattr__(self, name: str, thing: Any) -> None:
             """Refuse to set an option here, where nothing would read it."""
-            is_option = name in type(self).OPTIONS and name != "learning_rate"
-            if is_option and is_ours(type(self)):
+            if name in self.OPTIONS and name != "learning_rate":
                 raise AttributeError(
                     f"{name} is an option of the groups of {type(self).__name__}: write "
                     f"optimiser.groups[0].{name} = ..."
@@ -204,7 +213,7 @@ class Optimiser:
 
         Args:
             numbers: the numbers of some parameters of the group.
-            gradients: their gradients.
+            gradients: their gradients, with the other sign where the group is to climb.
             state: for each name of `STATE` an array for these parameters. New arrays put in their
                 places are remembered.
             group: the options, as attributes.
@@ -217,12 +226,26 @@ class Optimiser:
         """
         raise NotImplementedError(f"{type(self).__name__} defines no `rule`.")
 
+    @staticmethod
+    def agree(options: Mapping[str, Any]) -> None:
+        """Refuse options that do not go together; here all do.
+
+        Raises:
+            ValueError: they do not.
+        """
+
     def zero_grad(self) -> None:
         """Set all gradients to 0, since `backward()` adds to them."""
         zero_grad(self.parameters)
 
     def state_dict(self) -> dict[str, Any]:
         """All that goes on from step to step, for `json.dump`: options and what is remembered.
+
+            {
+             "rule": "SGD",
+             "groups": [{"parameters": 2, "learning_rate": 0.1, "momentum": 0.9, ...}],
+             "state": {"velocity": [0.25, -1.5], "steps": [7.0, 7.0]}
+            }
 
         The numbers are exact: an optimiser that loads them continues with the same bits.
 
@@ -242,7 +265,8 @@ class Optimiser:
         """Go on from where `state_dict()` was taken, options included.
 
         Args:
-            state: what `state_dict()` gave, of an optimiser made in the same way.
+            state: what `state_dict()` gave, of an optimiser made in the same way. JSON has no nan
+                and no infinities: texts "nan", "inf" and "-inf" in their places are read as well.
 
         Raises:
             ValueError: it is of another rule or of other groups, something is missing or unknown,
@@ -255,7 +279,17 @@ class Optimiser:
         >>> second.learning_rate
         0.1
         """
-        options, remembered = checked_state(self, state)
+        name = type(self).__name__
+        if not isinstance(state, Mapping):
+            raise TypeError(f"A state of {name} is a dict, not {describe(state)}.")
+        try:
+            check_names("The state", state, ["rule", "groups", "state"])
+            if state["rule"] != name:
+                raise ValueError(f"It is one of {named(state['rule'])}.")
+            options = self._options_in(state["groups"])
+            remembered = self._arrays_in(state["state"])
+        except (ValueError, TypeError, OverflowError) as fault:
+            raise ValueError(f"{name} cannot take this state, and is unchanged. {fault}") from None
         for group, its_options in zip(self.groups, options):
             vars(group).update(its_options)
         self._state = remembered
@@ -264,8 +298,7 @@ class Optimiser:
         counts = counted(len(self.parameters), "parameter")
         if len(self.groups) > 1:
             return f"{type(self).__name__}({counts} in {counted(len(self.groups), 'group')})"
-        options = [f"{name}={option!r}" for name, option in self.groups[0].options.items()]
-        return f"{type(self).__name__}({', '.join([counts, *options])})"
+        return f"{type(self).__name__}({_told(self.groups[0])})"
 
     def _moved(
         self, numbers: Vector, gradients: Vector, computed: Mask | None
@@ -284,8 +317,9 @@ class Optimiser:
             if not numbers[here].size:
                 continue
             part = {name: remembered[here] for name, remembered in state.items()}
+            upwards = -gradients[here] if group.maximize else gradients[here]
             with np.errstate(all="ignore"):  # infinities and nans are the gradients' own
-                moved[here] = self.rule(numbers[here], gradients[here], part, group)
+                moved[here] = self.rule(numbers[here], upwards, part, group)
             for name, remembered in state.items():
                 remembered[here] = part[name]
         return moved, state
@@ -303,396 +337,97 @@ class Optimiser:
             )
         return array
 
+    def _arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Of the arguments of an `__init__`, its `locals()`, those that all optimisers take."""
+        return {name: given[name] for name in ("parameters", *self.OPTIONS) if name in given}
 
-def with_decay(gradients: Vector, numbers: Vector, group: Group) -> Vector:
-    """The gradients with weight_decay × numbers, the gradient of ½ weight_decay × numbers²."""
-    decay: float = group.weight_decay
-    return gradients if decay == 0.0 else gradients + decay * numbers  # 0 × inf would be nan
+    def _first(self, name: str) -> float:
+        """What an array of the state holds for a parameter that has not moved yet."""
+        return 0.0
 
+    def _entries(self, parameters: Parameters) -> list[Any]:
+        """The groups as they were given; plain parameters are one."""
+        name = type(self).__name__
+        if not isinstance(parameters, Iterable) or isinstance(parameters, Mapping):
+            raise TypeError(
+                f"{name} takes a list of parameters, for example model.parameters(), "
+                f"not {describe(parameters)}."
+            )
+        entries: list[Any] = list(parameters)
+        if not entries:
+            raise ValueError(f"{name} of no parameters moves nothing; give model.parameters().")
+        return entries if isinstance(entries[0], Mapping) else [{"parameters": entries}]
 
-def running(share: float, mean: Vector, news: Vector) -> Vector:
-    """An exponential running mean, of which `share` stays."""
-    return share * mean + (1.0 - share) * news
+    def _add(self, entries: Sequence[Any]) -> None:
+        """Take groups that are to be moved too: all of them, or none."""
+        groups = [*self.groups, *map(self._group, entries)]
+        parameters = tuple(chain.from_iterable(group.parameters for group in groups))
+        seen = set[int]()
+        for parameter in parameters:
+            if id(parameter) in seen:
+                raise ValueError(
+                    f"{type(self).__name__} got the parameter {value_name(parameter)} twice; one "
+                    "that is used in several places is listed once."
+                )
+            seen.add(id(parameter))
+        more = len(parameters) - len(self.parameters)
+        self._state = {
+            name: np.append(numbers, np.full(more, self._first(name)))
+            for name, numbers in self._state.items()
+        }
+        self.groups, self.parameters = tuple(groups), parameters
 
+    def _group(self, entry: Any) -> Group:
+        kind = type(self).__name__
+        if not isinstance(entry, Mapping) or "parameters" not in entry:
+            raise TypeError(
+                f'Each group of {kind} is a dict such as {{"parameters": [...], '
+                f'"learning_rate": 0.01}}, not {describe(entry)}.'
+            )
+        parameters = entry["parameters"]
+        if not isinstance(parameters, Iterable) or isinstance(parameters, str):
+            raise TypeError(
+                f'"parameters" of a group of {kind} is a list of Values, not '
+                f"{describe(parameters)}."
+            )
+        parameters = tuple(parameters)
+        if not parameters:
+            raise ValueError(f"A group of {kind} has no parameters; leave it out.")
+        for parameter in parameters:
+            if not is_parameter(parameter):
+                raise TypeError(f"{kind} moves leaf Values, not {describe(parameter)}.")
+        options = {name: option for name, option in entry.items() if name != "parameters"}
+        return Group(type(self), parameters, {**self._defaults, **options})
 
-class SGD(Optimiser):
-    """Gradient descent: every parameter moves by -learning_rate × its gradient.
+    def _options_in(self, groups: Any) -> list[dict[str, Any]]:
+        """The options that a state has for each group."""
+        sizes = [len(group.parameters) for group in self.groups]
+        if not isinstance(groups, (list, tuple)) or not all(isinstance(g, Mapping) for g in groups):
+            raise ValueError(f'"groups" is a list of dicts, not {told(groups)}.')
+        if [group.get("parameters") for group in groups] != sizes:
+            theirs = [named(group.get("parameters")) for group in groups]
+            found = f"groups of {some_of(theirs)} parameters" if theirs else "no groups"
+            raise ValueError(
+                f"It has {found}, and the optimiser has groups of {some_of(list(map(str, sizes)))}."
+            )
+        complete = [{**self._later(self.OPTIONS), **group} for group in groups]
+        for group in complete:
+            check_names("A group", group, ["parameters", *self.OPTIONS])
+            del group["parameters"]
+        return [_checked(type(self), options) for options in complete]
 
-    With momentum a parameter is a heavy ball: its velocity is the gradients added up, the older
-    ones fading, so that it rolls on along a valley and swings less across it.
+    def _arrays_in(self, arrays: Any) -> State:
+        """The arrays that a state has."""
+        if not isinstance(arrays, Mapping):
+            raise ValueError(f'"state" is a dict of lists of numbers, not {told(arrays)}.')
+        count = len(self.parameters)
+        later = {name: [number] * count for name, number in self._later(self.STATE).items()}
+        arrays = {**later, **arrays}
+        check_names('"state"', arrays, self.STATE)
+        return {name: _array(name, arrays[name], count) for name in self.STATE}
 
-    The method of gradients is Cauchy's (1847), on samples Robbins and Monro's (1951); momentum is
-    Polyak's heavy ball (1964); `nesterov` is Nesterov's look ahead (1983) as Sutskever et al.
-    (2013) write it. The first velocity is the gradient, undamped, as in PyTorch.
-
-    Args:
-        parameters: leaf Values or groups of them; see `Optimiser`.
-        learning_rate: the size of a step, 0 or more.
-        momentum: how much of the velocity stays in each step, 0 or more; 0.9 is common.
-        dampening: the share of each gradient that does not enter the velocity.
-        weight_decay: pulls parameters to 0: this times the number is added to its gradient.
-        nesterov: whether to look ahead: to move by the gradient and the velocity to come. It needs
-            momentum and no dampening.
-        maximize: whether to climb: to move by +learning_rate × gradient, as PyTorch does.
-
-    Raises:
-        TypeError: there is something else than leaf Values among the parameters.
-        ValueError: there are no parameters, one is given twice, or an option cannot be.
-
-    Example:
-        >>> from glassgrad import SGD, Value
-        >>> w = Value(3.0)
-        >>> optimiser = SGD([w], learning_rate=0.1)
-        >>> (w * w).backward()
-        >>> optimiser.step()
-        >>> w.data
-        2.4
-    """
-
-    OPTIONS: ClassVar[Mapping[str, Check]] = {
-        "learning_rate": not_negative,
-        "momentum": not_negative,
-        "dampening": finite,
-        "weight_decay": not_negative,
-        "nesterov": true_or_false,
-        "maximize": true_or_false,
-    }
-    LATER: ClassVar[Mapping[str, Any]] = {"maximize": False}
-    STATE = ("velocity", "steps")  # the steps with momentum: the first has no velocity yet
-
-    @explained()
-    def __init__(
-        self,
-        parameters: Parameters,
-        learning_rate: float,
-        *,
-        momentum: float = 0.0,
-        dampening: float = 0.0,
-        weight_decay: float = 0.0,
-        nesterov: bool = False,
-        maximize: bool = False,
-    ) -> None:
-        super().__init__(
-            parameters,
-            learning_rate=learning_rate,
-            momentum=momentum,
-            dampening=dampening,
-            weight_decay=weight_decay,
-            nesterov=nesterov,
-            maximize=maximize,
-        )
-
-    @staticmethod
-    def agree(options: Mapping[str, Any]) -> None:
-        """Refuse a look ahead without a velocity that is whole.
-
-        Raises:
-            ValueError: `nesterov` without momentum or with dampening.
-        """
-        if options["nesterov"] and (options["momentum"] == 0.0 or options["dampening"] != 0.0):
-            raise ValueError("SGD(nesterov=True) needs a momentum above 0 and no dampening.")
-
-    def step(self) -> None:
-        """Move all parameters whose gradient has been computed, or none if that fails."""
-        group = self.groups[0]
-        is_plain = group.momentum == group.weight_decay == 0.0 and not group.maximize
-        if len(self.groups) == 1 and is_plain:
-            descend(self.parameters, group.learning_rate)  # without arrays; as exact, and faster
-        else:
-            super().step()
-
-    def rule(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
-        """Velocity ← momentum × velocity + gradient; number ← number - learning_rate × velocity."""
-        rate: float = group.learning_rate
-        if group.maximize:
-            gradients = -gradients
-        gradients = with_decay(gradients, numbers, group)
-        if group.momentum == 0.0:
-            return numbers - rate * gradients
-        faded = group.momentum * state["velocity"] + (1.0 - group.dampening) * gradients
-        velocity = np.where(state["steps"] == 0.0, gradients, faded)
-        state["velocity"], state["steps"] = velocity, state["steps"] + 1.0
-        ahead = gradients + group.momentum * velocity if group.nesterov else velocity
-        return numbers - rate * ahead
-
-
-class Adam(Optimiser):
-    """Steps of about the learning rate for every parameter, whatever the size of its gradients.
-
-    A running mean of the gradients gives the direction, and a running mean of their squares the
-    size that they have had lately; the step is the one by the root of the other. Both means begin
-    at 0, too small, which is corrected for.
-
-    Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), algorithm 1; `eps` is added
-    to the root of the corrected mean, as there and in PyTorch.
-
-    Args:
-        parameters: leaf Values or groups of them; see `Optimiser`.
-        learning_rate: the size of a step, 0 or more.
-        betas: how much of the mean of gradients and of that of squares stays in each step.
-        eps: keeps the quotient finite where gradients are 0.
-        weight_decay: pulls parameters to 0: this times the number is added to its gradient. The
-            pull is divided by the size of the gradients too; `AdamW` avoids that.
-
-    Raises:
-        TypeError: there is something else than leaf Values among the parameters.
-        ValueError: there are no parameters, one is given twice, or an option cannot be.
-
-    Example:
-        >>> from glassgrad import Adam, Value
-        >>> w = Value(3.0)
-        >>> optimiser = Adam([w], learning_rate=0.1)
-        >>> (w * w).backward()
-        >>> optimiser.step()
-        >>> round(w.data, 6)
-        2.9
-    """
-
-    OPTIONS: ClassVar[Mapping[str, Check]] = {
-        "learning_rate": not_negative,
-        "betas": two_below_one,
-        "eps": not_negative,
-        "weight_decay": not_negative,
-    }
-    STATE = ("mean", "square", "steps")
-
-    @explained()
-    def __init__(
-        self,
-        parameters: Parameters,
-        learning_rate: float = 1e-3,
-        *,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(
-            parameters,
-            learning_rate=learning_rate,
-            betas=betas,
-            eps=eps,
-            weight_decay=weight_decay,
-        )
-
-    def rule(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
-        """Number ← number - learning_rate × mean / (√square + eps), both means corrected."""
-        return numbers - _adam_move(with_decay(gradients, numbers, group), state, group)
-
-
-class AdamW(Adam):
-    """Adam, with a weight decay of its own: numbers shrink by the same share at every step.
-
-    Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (2019), scaled by the learning
-    rate as in PyTorch.
-
-    Args:
-        parameters: leaf Values or groups of them; see `Optimiser`.
-        learning_rate: the size of a step, 0 or more.
-        betas: how much of the mean of gradients and of that of squares stays in each step.
-        eps: keeps the quotient finite where gradients are 0.
-        weight_decay: before each step a number loses learning_rate × weight_decay of itself.
-
-    Raises:
-        TypeError: there is something else than leaf Values among the parameters.
-        ValueError: there are no parameters, one is given twice, or an option cannot be.
-
-    Example:
-        >>> from glassgrad import AdamW, Value
-        >>> w = Value(3.0)
-        >>> optimiser = AdamW([w], learning_rate=0.1, weight_decay=0.5)
-        >>> w.grad = 0.0
-        >>> optimiser.step()
-        >>> round(w.data, 6)  # 3 less 5 %
-        2.85
-    """
-
-    @explained()
-    def __init__(
-        self,
-        parameters: Parameters,
-        learning_rate: float = 1e-3,
-        *,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-    ) -> None:
-        super().__init__(parameters, learning_rate, betas=betas, eps=eps, weight_decay=weight_decay)
-
-    def rule(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
-        """The numbers shrunk by learning_rate × weight_decay, and then the step of `Adam`."""
-        shrunk: Vector = numbers * (1.0 - group.learning_rate * group.weight_decay)
-        return shrunk - _adam_move(gradients, state, group)
-
-
-def _adam_move(gradients: Vector, state: State, group: Group) -> Vector:
-    for_mean, for_square = group.betas
-    mean = state["mean"] = running(for_mean, state["mean"], gradients)
-    square = state["square"] = running(for_square, state["square"], gradients * gradients)
-    state["steps"] = state["steps"] + 1.0
-    steps = _one_or_all(state["steps"])
-    root = np.sqrt(square) / np.sqrt(1.0 - for_square**steps)
-    moves: Vector = group.learning_rate / (1.0 - for_mean**steps) * mean / (root + group.eps)
-    return moves
-
-
-def _one_or_all(steps: Vector) -> Any:
-    """The number of steps, one for all parameters where it is the same: powers take time."""
-    return steps[0] if (steps == steps[0]).all() else steps
-
-
-class Adagrad(Optimiser):
-    """Every gradient is divided by the root of the sum of all its squares so far.
-
-    A parameter that has moved little moves readily, one that has moved much slows down; good
-    where many gradients are mostly 0, as those of embeddings are.
-
-    Duchi, Hazan and Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic
-    Optimization" (2011), with the options of PyTorch.
-
-    Args:
-        parameters: leaf Values or groups of them; see `Optimiser`.
-        learning_rate: the size of a step, 0 or more.
-        learning_rate_decay: in step t the rate is learning_rate / (1 + (t - 1) × this).
-        weight_decay: pulls parameters to 0: this times the number is added to its gradient.
-        initial_accumulator_value: what the sums of squares begin with, of all groups.
-        eps: keeps the quotient finite where gradients are 0.
-
-    Raises:
-        TypeError: there is something else than leaf Values among the parameters.
-        ValueError: there are no parameters, one is given twice, or an option cannot be.
-
-    Example:
-        >>> from glassgrad import Adagrad, Value
-        >>> w = Value(3.0)
-        >>> optimiser = Adagrad([w], learning_rate=0.5)
-        >>> for _ in range(4):
-        ...     w.grad = 1.0
-        ...     optimiser.step()
-        >>> round(w.data, 6)  # 0.5 (1 + 1/√2 + 1/√3 + 1/√4) less
-        1.607771
-    """
-
-    OPTIONS: ClassVar[Mapping[str, Check]] = {
-        "learning_rate": not_negative,
-        "learning_rate_decay": not_negative,
-        "weight_decay": not_negative,
-        "eps": not_negative,
-    }
-    STATE = ("squares", "steps")
-
-    @explained()
-    def __init__(
-        self,
-        parameters: Parameters,
-        learning_rate: float = 1e-2,
-        *,
-        learning_rate_decay: float = 0.0,
-        weight_decay: float = 0.0,
-        initial_accumulator_value: float = 0.0,
-        eps: float = 1e-10,
-    ) -> None:
-        super().__init__(
-            parameters,
-            learning_rate=learning_rate,
-            learning_rate_decay=learning_rate_decay,
-            weight_decay=weight_decay,
-            eps=eps,
-        )
-        role = "Adagrad(initial_accumulator_value=...)"
-        self._state["squares"] += not_negative(initial_accumulator_value, role)
-
-    def rule(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
-        """Number ← number - learning_rate × gradient / (√squares + eps)."""
-        gradients = with_decay(gradients, numbers, group)
-        decay: float = group.learning_rate_decay
-        rate = group.learning_rate / (1.0 + state["steps"] * decay)
-        state["squares"] = state["squares"] + gradients * gradients
-        state["steps"] = state["steps"] + 1.0
-        moves: Vector = rate * gradients / (np.sqrt(state["squares"]) + group.eps)
-        return numbers - moves
-
-
-class RMSprop(Optimiser):
-    """Every gradient is divided by the root of the running mean of its squares.
-
-    So steep and flat directions move at about the same pace. `centered` divides by the standard
-    deviation instead: large steps where gradients agree, small ones where they do not.
-
-    Tieleman and Hinton, "Neural Networks for Machine Learning", lecture 6.5 (2012); centred and
-    with momentum as Graves, "Generating Sequences With Recurrent Neural Networks" (2013). As in
-    PyTorch `eps` is added after the root; a variance that rounding made negative counts as 0.
-
-    Args:
-        parameters: leaf Values or groups of them; see `Optimiser`.
-        learning_rate: the size of a step, 0 or more.
-        alpha: how much of the mean of squares stays in each step.
-        eps: keeps the quotient finite where gradients are 0.
-        weight_decay: pulls parameters to 0: this times the number is added to its gradient.
-        momentum: how much of the velocity stays in each step, 0 or more.
-        centered: whether to divide by the standard deviation.
-
-    Raises:
-        TypeError: there is something else than leaf Values among the parameters.
-        ValueError: there are no parameters, one is given twice, or an option cannot be.
-
-    Example:
-        >>> from glassgrad import RMSprop, Value
-        >>> w = Value(3.0)
-        >>> optimiser = RMSprop([w], learning_rate=0.1, alpha=0.75)
-        >>> (w * w).backward()
-        >>> optimiser.step()
-        >>> round(w.data, 6)
-        2.8
-    """
-
-    OPTIONS: ClassVar[Mapping[str, Check]] = {
-        "learning_rate": not_negative,
-        "alpha": below_one,
-        "eps": not_negative,
-        "weight_decay": not_negative,
-        "momentum": not_negative,
-        "centered": true_or_false,
-    }
-    STATE = ("square", "mean", "velocity")
-
-    @explained()
-    def __init__(
-        self,
-        parameters: Parameters,
-        learning_rate: float = 1e-2,
-        *,
-        alpha: float = 0.99,
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-        momentum: float = 0.0,
-        centered: bool = False,
-    ) -> None:
-        super().__init__(
-            parameters,
-            learning_rate=learning_rate,
-            alpha=alpha,
-            eps=eps,
-            weight_decay=weight_decay,
-            momentum=momentum,
-            centered=centered,
-        )
-
-    def rule(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
-        """Number ← number - learning_rate × gradient / (√square + eps)."""
-        rate: float = group.learning_rate
-        gradients = with_decay(gradients, numbers, group)
-        spread = state["square"] = running(group.alpha, state["square"], gradients * gradients)
-        if group.centered:
-            mean = state["mean"] = running(group.alpha, state["mean"], gradients)
-            spread = np.maximum(spread - mean * mean, 0.0)
-        move: Vector = gradients / (np.sqrt(spread) + group.eps)
-        if group.momentum != 0.0:
-            move = state["velocity"] = group.momentum * state["velocity"] + move
-        return numbers - rate * move
-
-
-Parameters = Iterable[Value] | Iterable[Mapping[str, Any]]
-"""Parameters, or groups of them: dicts of "parameters" and options."""
+    def _later(self, names: Iterable[str]) -> dict[str, Any]:
+        return {name: self.LATER[name] for name in names if name in self.LATER}
 
 
 class Group:
@@ -722,17 +457,11 @@ nesterov=False, maximize=False)
     def __init__(
         self, kind: type[Optimiser], parameters: tuple[Value, ...], options: Mapping[str, Any]
     ) -> None:
-        checked = checked_options(kind, options)
-        vars(self).update(_kind=kind, parameters=parameters, **checked)
+        vars(self).update(_kind=kind, parameters=parameters, **_checked(kind, options))
 
     @property
     def options(self) -> dict[str, Any]:
-        """The options by name.
-
-        >>> from glassgrad import Adagrad, Value
-        >>> Adagrad([Value(1.0)], 0.1).groups[0].options["eps"]
-        1e-10
-        """
+        """The options by name."""
         return {name: vars(self)[name] for name in vars(self)["_kind"].OPTIONS}
 
     if TYPE_CHECKING:
@@ -743,108 +472,15 @@ nesterov=False, maximize=False)
         kind = vars(self)["_kind"]
         if name not in kind.OPTIONS:
             raise AttributeError(_unknown(kind, name))
-        vars(self).update(checked_options(kind, {**self.options, name: option}))
+        vars(self).update(_checked(kind, {**self.options, name: option}))
 
     def __repr__(self) -> str:
-        options = [f"{name}={option!r}" for name, option in self.options.items()]
-        return f"Group({', '.join([counted(len(self.parameters), 'parameter'), *options])})"
+        return f"Group({_told(self)})"
 
 
-def groups_of(
-    kind: type[Optimiser], parameters: Parameters, defaults: Mapping[str, Any]
-) -> list[Group]:
-    """The groups that were given, or the one that plain parameters are.
-
-    Args:
-        kind: the class of the optimiser, which has the checks of its options.
-        parameters: leaf Values, or groups of them.
-        defaults: the options of every group that does not give its own.
-
-    Raises:
-        TypeError: there is something else than leaf Values among the parameters.
-        ValueError: a group is empty, a parameter is given twice, or an option cannot be.
-    """
-    groups = [_group(kind, entry, defaults) for entry in _entries(kind.__name__, parameters)]
-    seen: set[int] = set()
-    for group in groups:
-        for parameter in group.parameters:
-            if id(parameter) in seen:
-                raise ValueError(
-                    f"{kind.__name__} got the parameter {value_name(parameter)} twice; "
-                    "one that is used in several places is listed once."
-                )
-            seen.add(id(parameter))
-    return groups
-
-
-def checked_options(kind: type[Optimiser], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options as they are kept.
-
-    Args:
-        kind: the class of the optimiser.
-        options: every option of it by name.
-
-    Raises:
-        ValueError: one is unknown or cannot be, or they do not go together.
-        TypeError: one is of a wrong type.
-    """
-    for name in options:
-        if name not in kind.OPTIONS:
-            raise ValueError(_unknown(kind, name))
-    for name in kind.OPTIONS:
-        if name not in options:
-            raise ValueError(f"{kind.__name__} needs {name}.")
-    checked = {
-        name: check(options[name], f"{kind.__name__}({name}=...)")
-        for name, check in kind.OPTIONS.items()
-    }
-    kind.agree(checked)
-    return checked
-
-
-def _entries(name: str, parameters: Parameters) -> list[Mapping[str, Any]]:
-    if not isinstance(parameters, Iterable) or isinstance(parameters, Mapping):
-        raise TypeError(
-            f"{name} takes a list of parameters, for example model.parameters(), "
-            f"not {describe(parameters)}."
-        )
-    entries: list[Any] = list(parameters)
-    if not entries:
-        raise ValueError(f"{name} of no parameters moves nothing; give model.parameters().")
-    if not isinstance(entries[0], Mapping):
-        return [{"parameters": entries}]
-    for entry in entries:
-        if not isinstance(entry, Mapping) or "parameters" not in entry:
-            raise TypeError(
-                f'Each group of {name} is a dict such as {{"parameters": [...], '
-                f'"learning_rate": 0.01}}, not {describe(entry)}.'
-            )
-    return entries
-
-
-def _group(kind: type[Optimiser], entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> Group:
-    options = {name: option for name, option in entry.items() if name != "parameters"}
-    parameters = entry["parameters"]
-    if not isinstance(parameters, Iterable) or isinstance(parameters, str):
-        raise TypeError(
-            f'"parameters" of a group of {kind.__name__} is a list of Values, '
-            f"not {describe(parameters)}."
-        )
-    parameters = tuple(parameters)
-    if not parameters:
-        raise ValueError(f"A group of {kind.__name__} has no parameters; leave it out.")
-    for parameter in parameters:
-        if not is_parameter(parameter):
-            raise TypeError(f"{kind.__name__} moves leaf Values, not {describe(parameter)}.")
-    return Group(kind, parameters, {**defaults, **options})
-
-
-def _unknown(kind: type[Optimiser], name: object) -> str:
-    return f"{kind.__name__} has no option {named(name)}; it has {', '.join(kind.OPTIONS)}."
-
-
-State: TypeAlias = dict[str, Vector]
-"""What an optimiser remembers from step to step: by name, a number for each parameter."""
+def _told(group: Group) -> str:
+    options = [f"{name}={option!r}" for name, option in group.options.items()]
+    return ", ".join([counted(len(group.parameters), "parameter"), *options])
 
 
 def options_of(group: Group) -> dict[str, Any]:
@@ -855,48 +491,35 @@ def options_of(group: Group) -> dict[str, Any]:
     }
 
 
-def checked_state(
-    optimiser: Optimiser, state: Mapping[str, Any]
-) -> tuple[list[dict[str, Any]], State]:
-    """The options of every group and the arrays, of a state that fits the optimiser.
+def declared_checks(annotated: Any) -> dict[str, Check]:
+    """The parameters of a function, or the fields of a class, that are annotated with a check."""
+    hints = get_type_hints(annotated, include_extras=True)
+    checks = {name: getattr(hint, "__metadata__", (None,))[0] for name, hint in hints.items()}
+    return {name: check for name, check in checks.items() if callable(check)}
 
-    Args:
-        optimiser: what is to go on from there.
-        state: what `state_dict()` gave.
 
-    Raises:
-        ValueError: it does not fit.
-        TypeError: it is no dict.
-    """
-    name = type(optimiser).__name__
-    if not isinstance(state, Mapping):
-        raise TypeError(f"A state of {name} is a dict, not {describe(state)}.")
-    try:
-        check_names("The state", state, ["rule", "groups", "state"])
-        if state["rule"] != name:
-            raise ValueError(f"It is one of {named(state['rule'])}.")
-        options = _checked_groups(optimiser, state["groups"])
-        return options, _checked_arrays(optimiser, state["state"])
-    except (ValueError, TypeError, OverflowError) as fault:
-        raise ValueError(f"{name} cannot take this state, and is unchanged. {fault}") from None
+Optimiser.OPTIONS = declared_checks(Optimiser.__init__)
+
+
+def _checked(kind: type[Optimiser], options: Mapping[str, Any]) -> dict[str, Any]:
+    """All options of a kind of optimisers, as they are kept."""
+    for name in options:
+        if name not in kind.OPTIONS:
+            raise ValueError(_unknown(kind, name))
+    checked = {
+        name: check(options[name], f"{kind.__name__}({name}=...)")
+        for name, check in kind.OPTIONS.items()
+    }
+    kind.agree(checked)
+    return checked
+
+
+def _unknown(kind: type[Optimiser], name: object) -> str:
+    return f"{kind.__name__} has no option {named(name)}; it has {', '.join(kind.OPTIONS)}."
 
 
 def check_names(what: str, found: Mapping[Any, Any], wanted: Sequence[str]) -> None:
-    """Refuse a dict with other names than it should have.
-
-    Args:
-        what: what it is, to begin an error with.
-        found: the dict.
-        wanted: the names that it should have, no more and no less.
-
-    Raises:
-        ValueError: a name is missing, or unknown.
-
-    >>> from glassgrad.nn.optimisers import check_names
-    >>> check_names("The state", {"rule": "SGD", "more": 1}, ["rule"])
-    Traceback (most recent call last):
-    ValueError: The state has more, which is unknown here.
-    """
+    """Refuse a dict with other names than are wanted; `what` it is begins the error."""
     missing = [name for name in wanted if name not in found]
     if missing:
         raise ValueError(f"{what} lacks {some_of(missing)}.")
@@ -905,44 +528,314 @@ def check_names(what: str, found: Mapping[Any, Any], wanted: Sequence[str]) -> N
         raise ValueError(f"{what} has {some_of(unknown)}, which is unknown here.")
 
 
-def _checked_groups(optimiser: Optimiser, groups: Any) -> list[dict[str, Any]]:
-    sizes = [len(group.parameters) for group in optimiser.groups]
-    if not isinstance(groups, (list, tuple)) or not all(isinstance(g, Mapping) for g in groups):
-        raise ValueError(f'"groups" is a list of dicts, not {told(groups)}.')
-    if [group.get("parameters") for group in groups] != sizes:
-        theirs = [named(group.get("parameters")) for group in groups]
-        found = f"groups of {some_of(theirs)} parameters" if theirs else "no groups"
-        raise ValueError(
-            f"It has {found}, and the optimiser has groups of {some_of(list(map(str, sizes)))}."
-        )
-    kind = type(optimiser)
-    groups = [{**kind.LATER, **group} for group in groups]
-    for group in groups:
-        check_names("A group", group, ["parameters", *kind.OPTIONS])
-    return [checked_options(kind, {name: group[name] for name in kind.OPTIONS}) for group in groups]
-
-
-def _checked_arrays(optimiser: Optimiser, arrays: Any) -> State:
-    if not isinstance(arrays, Mapping):
-        raise ValueError(f'"state" is a dict of lists of numbers, not {told(arrays)}.')
-    check_names('"state"', arrays, optimiser.STATE)
-    return {name: _array(optimiser, name, arrays[name]) for name in optimiser.STATE}
-
-
-def _array(optimiser: Optimiser, name: str, numbers: Any) -> Vector:
-    count = len(optimiser.parameters)
+def _array(name: str, numbers: Any, count: int) -> Vector:
     if not isinstance(numbers, (list, tuple)) or len(numbers) != count:
         raise ValueError(f'"{name}" is a list of {counted(count, "number")}, not {told(numbers)}.')
-    floats = np.array([_number(name, number) for number in numbers])
+    plain = [NO_JSON_NUMBERS.get(x, x) if isinstance(x, str) else x for x in numbers]
+    for number in plain:
+        if not is_real(number):
+            raise ValueError(f'In "{name}" is {describe(number)} in the place of a number.')
+    floats = np.array([real(number, f'"{name}"') for number in plain])
     counts = np.isfinite(floats) & (floats >= 0.0) & (floats == np.floor(floats))
     if name == "steps" and not counts.all():
         raise ValueError('"steps" counts steps: whole numbers of 0 or more.')
     return floats
 
 
-def _number(name: str, number: Any) -> float:
-    if isinstance(number, str) and number in NO_JSON_NUMBERS:
-        return NO_JSON_NUMBERS[number]
-    if not is_real(number):
-        raise ValueError(f'In "{name}" is {describe(number)} in the place of a number.')
-    return real(number, f'"{name}"')
+def with_decay(gradients: Vector, numbers: Vector, group: Group) -> Vector:
+    """The gradients with weight_decay × numbers, the gradient of ½ weight_decay × numbers²."""
+    decay: float = group.weight_decay
+    return gradients if decay == 0.0 else gradients + decay * numbers  # 0 × inf would be nan
+
+
+def running(share: float, mean: Vector, news: Vector) -> Vector:
+    """An exponential running mean, of which `share` stays."""
+    return share * mean + (1.0 - share) * news
+
+
+class SGD(Optimiser):
+    """Gradient descent: every parameter moves by -learning_rate × its gradient.
+
+    With momentum a parameter is a heavy ball: its velocity is the gradients added up, the older
+    ones fading, so that it rolls on along a valley and swings less across it.
+
+    The method of gradients is Cauchy's (1847), on samples Robbins and Monro's (1951); momentum is
+    Polyak's heavy ball (1964); `nesterov` is Nesterov's look ahead (1983) as Sutskever et al.
+    (2013) write it. The first velocity is the gradient, undamped, as in PyTorch.
+
+    Args:
+        momentum: how much of the velocity stays in each step, 0 or more; 0.9 is common.
+        dampening: the share of each gradient that does not enter the velocity.
+        nesterov: whether to look ahead: to move by the gradient and the velocity to come. It needs
+            momentum and no dampening.
+
+    Example:
+        >>> from glassgrad import SGD, Value
+        >>> w = Value(3.0)
+        >>> optimiser = SGD([w], learning_rate=0.1)
+        >>> (w * w).backward()
+        >>> optimiser.step()
+        >>> w.data
+        2.4
+    """
+
+    STATE = ("velocity", "steps")  # the steps with momentum: the first has no velocity yet
+
+    @explained()
+    def __init__(
+        self,
+        parameters: Parameters,
+        learning_rate: NotNegative,
+        *,
+        momentum: NotNegative = 0.0,
+        dampening: Annotated[float, finite] = 0.0,
+        weight_decay: NotNegative = 0.0,
+        nesterov: Choice = False,
+        maximize: Choice = False,
+    ) -> None:
+        super().__init__(**self._arguments(locals()))
+
+    @staticmethod
+    def agree(options: Mapping[str, Any]) -> None:
+        """Refuse a look ahead without a velocity that is whole.
+
+        Raises:
+            ValueError: `nesterov` without momentum or with dampening.
+        """
+        if options["nesterov"] and (options["momentum"] == 0.0 or options["dampening"] != 0.0):
+            raise ValueError("SGD(nesterov=True) needs a momentum above 0 and no dampening.")
+
+    def step(self) -> None:
+        """Move all parameters whose gradient has been computed, or none if that fails."""
+        group = self.groups[0]
+        is_plain = group.momentum == group.weight_decay == 0.0 and not group.maximize
+        is_own_rule = getattr(self.rule, "__func__", None) is not SGD.rule
+        if len(self.groups) > 1 or not is_plain or is_own_rule:
+            super().step()
+        else:
+            descend(self.parameters, group.learning_rate)  # without arrays; as exact, and faster
+
+    def rule(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
+        """Velocity ← momentum × velocity + gradient; number ← number - learning_rate × velocity."""
+        rate: float = group.learning_rate
+        gradients = with_decay(gradients, numbers, group)
+        if group.momentum == 0.0:
+            return numbers - rate * gradients
+        faded = group.momentum * state["velocity"] + (1.0 - group.dampening) * gradients
+        velocity = np.where(state["steps"] == 0.0, gradients, faded)
+        state["velocity"], state["steps"] = velocity, state["steps"] + 1.0
+        ahead = gradients + group.momentum * velocity if group.nesterov else velocity
+        return numbers - rate * ahead
+
+
+class Adam(Optimiser):
+    """Steps of about the learning rate for every parameter, whatever the size of its gradients.
+
+    A running mean of the gradients gives the direction, and a running mean of their squares the
+    size that they have had lately; the step is the one by the root of the other. Both means begin
+    at 0, too small, which is corrected for.
+
+    Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), algorithm 1; `eps` is added
+    to the root of the corrected mean, as there and in PyTorch. `amsgrad` is of Reddi, Kale and
+    Kumar, "On the Convergence of Adam and Beyond" (2018).
+
+    Args:
+        betas: how much of the mean of gradients and of that of squares stays in each step.
+        weight_decay: as for all. The pull is divided by the size of the gradients too; `AdamW`
+            avoids that.
+        amsgrad: whether to divide by the largest mean of squares so far instead of the last.
+
+    Example:
+        >>> from glassgrad import Adam, Value
+        >>> w = Value(3.0)
+        >>> optimiser = Adam([w], learning_rate=0.1)
+        >>> (w * w).backward()
+        >>> optimiser.step()
+        >>> round(w.data, 6)
+        2.9
+    """
+
+    STATE = ("mean", "square", "largest", "steps")
+    LATER: ClassVar[Mapping[str, Any]] = {**Optimiser.LATER, "amsgrad": False, "largest": 0.0}
+
+    @explained()
+    def __init__(
+        self,
+        parameters: Parameters,
+        learning_rate: NotNegative = 1e-3,
+        *,
+        betas: Annotated[tuple[float, float], two_below_one] = (0.9, 0.999),
+        eps: NotNegative = 1e-8,
+        weight_decay: NotNegative = 0.0,
+        amsgrad: Choice = False,
+        maximize: Choice = False,
+    ) -> None:
+        super().__init__(**self._arguments(locals()))
+
+    def rule(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
+        """Number ← number - learning_rate × mean / (√square + eps), both means corrected."""
+        return self._step(numbers, with_decay(gradients, numbers, group), state, group)
+
+    def _step(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
+        for_mean, for_square = group.betas
+        mean = state["mean"] = running(for_mean, state["mean"], gradients)
+        square = state["square"] = running(for_square, state["square"], gradients * gradients)
+        if group.amsgrad:
+            square = state["largest"] = np.maximum(state["largest"], square)
+        steps = state["steps"] = state["steps"] + 1.0
+        if (steps == steps[0]).all():
+            steps = steps[:1]  # one power for all: powers take time
+        root = np.sqrt(square) / np.sqrt(1.0 - for_square**steps)
+        moves: Vector = group.learning_rate / (1.0 - for_mean**steps) * mean / (root + group.eps)
+        return numbers - moves
+
+
+class AdamW(Adam):
+    """Adam, with a weight decay of its own: numbers shrink by the same share at every step.
+
+    Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (2019), scaled by the learning
+    rate as in PyTorch.
+
+    Args:
+        weight_decay: before each step a number loses learning_rate × weight_decay of itself.
+
+    Example:
+        >>> from glassgrad import AdamW, Value
+        >>> w = Value(3.0)
+        >>> optimiser = AdamW([w], learning_rate=0.1, weight_decay=0.5)
+        >>> w.grad = 0.0
+        >>> optimiser.step()
+        >>> round(w.data, 6)  # 3 less 5 %
+        2.85
+    """
+
+    @explained()
+    def __init__(
+        self,
+        parameters: Parameters,
+        learning_rate: NotNegative = 1e-3,
+        *,
+        betas: Annotated[tuple[float, float], two_below_one] = (0.9, 0.999),
+        eps: NotNegative = 1e-8,
+        weight_decay: NotNegative = 1e-2,
+        amsgrad: Choice = False,
+        maximize: Choice = False,
+    ) -> None:
+        super().__init__(**self._arguments(locals()))
+
+    def rule(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
+        """The numbers shrunk by learning_rate × weight_decay, and then the step of `Adam`."""
+        shrunk: Vector = numbers * (1.0 - group.learning_rate * group.weight_decay)
+        return self._step(shrunk, gradients, state, group)
+
+
+class Adagrad(Optimiser):
+    """Every gradient is divided by the root of the sum of all its squares so far.
+
+    A parameter that has moved little moves readily, one that has moved much slows down; good
+    where many gradients are mostly 0, as those of embeddings are.
+
+    Duchi, Hazan and Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic
+    Optimization" (2011), with the options of PyTorch.
+
+    Args:
+        learning_rate_decay: in step t the rate is learning_rate / (1 + (t - 1) × this).
+        initial_accumulator_value: what the sums of squares begin with, of all groups.
+
+    Example:
+        >>> from glassgrad import Adagrad, Value
+        >>> w = Value(3.0)
+        >>> optimiser = Adagrad([w], learning_rate=0.5)
+        >>> for _ in range(4):
+        ...     w.grad = 1.0
+        ...     optimiser.step()
+        >>> round(w.data, 6)  # 0.5 (1 + 1/√2 + 1/√3 + 1/√4) less
+        1.607771
+    """
+
+    STATE = ("squares", "steps")
+
+    @explained()
+    def __init__(
+        self,
+        parameters: Parameters,
+        learning_rate: NotNegative = 1e-2,
+        *,
+        learning_rate_decay: NotNegative = 0.0,
+        weight_decay: NotNegative = 0.0,
+        initial_accumulator_value: float = 0.0,
+        eps: NotNegative = 1e-10,
+        maximize: Choice = False,
+    ) -> None:
+        role = "Adagrad(initial_accumulator_value=...)"
+        self._first_square = not_negative(initial_accumulator_value, role)
+        super().__init__(**self._arguments(locals()))
+
+    def _first(self, name: str) -> float:
+        return self._first_square if name == "squares" else 0.0
+
+    def rule(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
+        """Number ← number - learning_rate × gradient / (√squares + eps)."""
+        gradients = with_decay(gradients, numbers, group)
+        decay: float = group.learning_rate_decay
+        rate = group.learning_rate / (1.0 + state["steps"] * decay)
+        state["squares"] = state["squares"] + gradients * gradients
+        state["steps"] = state["steps"] + 1.0
+        moves: Vector = rate * gradients / (np.sqrt(state["squares"]) + group.eps)
+        return numbers - moves
+
+
+class RMSprop(Optimiser):
+    """Every gradient is divided by the root of the running mean of its squares.
+
+    So steep and flat directions move at about the same pace. `centered` divides by the standard
+    deviation instead: large steps where gradients agree, small ones where they do not.
+
+    Tieleman and Hinton, "Neural Networks for Machine Learning", lecture 6.5 (2012); centred and
+    with momentum as Graves, "Generating Sequences With Recurrent Neural Networks" (2013). As in
+    PyTorch `eps` is added after the root; a variance that rounding made negative counts as 0.
+
+    Args:
+        alpha: how much of the mean of squares stays in each step.
+        momentum: how much of the velocity stays in each step, 0 or more.
+        centered: whether to divide by the standard deviation.
+
+    Example:
+        >>> from glassgrad import RMSprop, Value
+        >>> w = Value(3.0)
+        >>> optimiser = RMSprop([w], learning_rate=0.1, alpha=0.75)
+        >>> (w * w).backward()
+        >>> optimiser.step()
+        >>> round(w.data, 6)
+        2.8
+    """
+
+    STATE = ("square", "mean", "velocity")
+
+    @explained()
+    def __init__(
+        self,
+        parameters: Parameters,
+        learning_rate: NotNegative = 1e-2,
+        *,
+        alpha: Share = 0.99,
+        eps: NotNegative = 1e-8,
+        weight_decay: NotNegative = 0.0,
+        momentum: NotNegative = 0.0,
+        centered: Choice = False,
+        maximize: Choice = False,
+    ) -> None:
+        super().__init__(**self._arguments(locals()))
+
+    def rule(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
+        """Number ← number - learning_rate × gradient / (√square + eps)."""
+        rate: float = group.learning_rate
+        gradients = with_decay(gradients, numbers, group)
+        spread = state["square"] = running(group.alpha, state["square"], gradients * gradients)
+        if group.centered:
+            mean = state["mean"] = running(group.alpha, state["mean"], gradients)
+            spread = np.maximum(spread - mean * mean, 0.0)
+        move: Vector = gradients / (np.sqrt(spread) + group.eps)
+        if group.momentum != 0.0:
+            move = state["velocity"] = group.momentum * state["velocity"] + move
+        return numbers - rate * move

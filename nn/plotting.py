@@ -1,27 +1,20 @@
-"""Figures of matplotlib that belong to no window.
+"""Figures of matplotlib: curves of a training, health of layers, classes taken for each other.
 
-What is drawn on them is in `plotting.py` and `plotting.py`. matplotlib is installed by
-`pip install "glassgrad[plot]"`, and imported here alone.
-
-Pictures of a training over its epochs.
-
-A picture of the health of the layers of a model.
+They belong to no window, and are handed what they draw: `History.plot` and others call them.
+matplotlib is installed by `pip install "glassgrad[plot]"`, and imported here alone.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from itertools import product
 from math import isfinite, nan
-from typing import TYPE_CHECKING, NamedTuple
-
-from glassgrad.nn.probe import LayerHealth
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from glassgrad.nn.history import History
 
 
 # Dark enough on white, and told apart by people who see colours differently.
@@ -58,31 +51,37 @@ class _Panel(NamedTuple):
     is_log: bool
 
 
-def plot_history(history: History) -> Figure:
+def plot_curves(
+    columns: Mapping[str, Sequence[float]],
+    gradients: Mapping[str, Sequence[float]],
+    best_epoch: int | None,
+) -> Figure:
     """The curves of a training, a panel for losses, for metrics, and for gradients.
 
     Args:
-        history: of at least one epoch.
+        columns: losses and metrics by name, a number for each epoch.
+        gradients: the size of the gradient, by layer.
+        best_epoch: is marked, if there is one.
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: no epoch is done yet.
     """
-    if not history.epochs:
-        raise ValueError("There are no curves yet: no epoch of the training is done.")
-    losses = {name: history[name] for name in history.main() if name.endswith("loss")}
-    metrics = {name: history[name] for name in history.main() if name not in losses}
+    losses = {name: column for name, column in columns.items() if name.endswith("loss")}
+    metrics = {name: column for name, column in columns.items() if name not in losses}
     panels = [
         _Panel("loss", losses, is_log=True),
         _Panel("metric", metrics, is_log=False),
-        _Panel("gradient of layer, rms", history.gradients, is_log=True),
+        _Panel("gradient of layer, rms", gradients, is_log=True),
     ]
     panels = [panel for panel in panels if panel.curves]
     figure = new_figure(4.4 * len(panels), 3.6)
     for place, panel in enumerate(panels, 1):
         axes = figure.add_subplot(1, len(panels), place, xlabel="epoch", ylabel=panel.title)
         _plot(axes, panel.curves, panel.is_log)
-    _mark_best(figure.axes[0], history)
+    if best_epoch is not None:
+        axes = figure.axes[0]
+        axes.axvline(best_epoch, color="#555555", linewidth=0.8, linestyle=":")
+        axes.set_title(f"best epoch: {best_epoch}", fontsize=9)
     return figure
 
 
@@ -107,13 +106,6 @@ def _plot(axes: Axes, curves: Mapping[str, Sequence[float]], is_log: bool) -> No
     axes.legend(fontsize=8)
 
 
-def _mark_best(axes: Axes, history: History) -> None:
-    if history.best_epoch is None:
-        return
-    axes.axvline(history.best_epoch, color="#555555", linewidth=0.8, linestyle=":")
-    axes.set_title(f"best epoch: {history.best_epoch}", fontsize=9)
-
-
 class _HealthPanel(NamedTuple):
     """A bar for each layer; None where there is none."""
 
@@ -123,33 +115,32 @@ class _HealthPanel(NamedTuple):
     is_share: bool = False
 
 
-def plot_health(layers: Sequence[LayerHealth], verdicts: Sequence[str]) -> Figure:
+class Bars(NamedTuple):
+    """What is drawn of a layer: its name, and a number for each panel; None where there is none."""
+
+    name: str
+    spread: float | None
+    still: float | None
+    relative: float | None
+
+
+def plot_health(layers: Sequence[Bars], verdicts: Sequence[str]) -> Figure:
     """The layers of a model side by side: their values, their units and their gradients.
 
     Args:
-        layers: what `check_health` found of each.
+        layers: the bars of each.
         verdicts: what they mean, to stand above.
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: the model has no layers.
     """
-    if not layers:
-        raise ValueError("There is nothing to draw: the model has no layers.")
     figure = new_figure(11.0, 1.6 + 0.32 * len(layers))
     names = [layer.name for layer in layers]
+    gradient = "gradient at the units, by that of the last layer"
     panels = [
-        _HealthPanel("values: standard deviation", [x.activation_std for x in layers]),
-        _HealthPanel(
-            "units off or flat, share",
-            [x.always_still / x.units if x.units else None for x in layers],
-            is_share=True,
-        ),
-        _HealthPanel(
-            "gradient at the units, by that of the last layer",
-            [x.relative for x in layers],
-            is_log=True,
-        ),
+        _HealthPanel("values: standard deviation", [x.spread for x in layers]),
+        _HealthPanel("units off or flat, share", [x.still for x in layers], is_share=True),
+        _HealthPanel(gradient, [x.relative for x in layers], is_log=True),
     ]
     for place, (title, sizes, is_log, is_share) in enumerate(panels, 1):
         axes = figure.add_subplot(1, len(panels), place)
@@ -165,4 +156,34 @@ def plot_health(layers: Sequence[LayerHealth], verdicts: Sequence[str]) -> Figur
         axes.set_xlabel(title, fontsize=9)
         axes.grid(True, axis="x", linewidth=0.4, alpha=0.6)
     figure.suptitle("\n".join(verdicts), fontsize=9, wrap=True)
+    return figure
+
+
+_MOST_NUMBERS = 30
+"""Of more classes the numbers do not fit into the squares."""
+
+
+def plot_confusion(counts: Any, shares: Any, names: Sequence[str]) -> Figure:
+    """How often each class was taken for each: a square for each pair, its share as its shade.
+
+    Args:
+        counts: an array of shape (k, k), a row for each right class.
+        shares: the same of each row by its sum, from 0 to 1.
+        names: those of the classes.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    size = 2.0 + 0.45 * min(len(names), _MOST_NUMBERS)
+    figure = new_figure(size, size)
+    axes = figure.add_subplot(xlabel="taken for", ylabel="right")
+    axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
+    places = range(len(names))
+    axes.set_xticks(places, names, rotation=90 if max(map(len, names)) > 3 else 0)
+    axes.set_yticks(places, names)
+    if len(names) <= _MOST_NUMBERS:
+        for row, column in product(places, places):
+            ink = "white" if shares[row, column] > 0.6 else "black"
+            number = str(counts[row, column])
+            axes.text(column, row, number, ha="center", va="center", color=ink, fontsize=8)
     return figure

@@ -1,17 +1,24 @@
-"""`predict`: the outputs of a model for many samples at once, as numbers."""
+"""`predict`: the outputs of a model for many samples at once, as numbers.
+
+A model gives a Value, a list of them (a vector), or several such outputs in a tuple or a dict.
+`Form` takes what it gives for a sample apart into a row of numbers, so that compiled functions run
+over all samples, and puts the columns together again. Next: `objective.py`, which does so too.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from glassgrad.engine import Compiled, Value, no_grad
-from glassgrad.engine import compiled as engine_compiled
+from glassgrad.engine import Compiled, Value, compiled, no_grad
 from glassgrad.engine.misuse import is_real
+from glassgrad.engine.provenance import is_ours
 from glassgrad.engine.text import describe
-from glassgrad.engine.tree import leaves_of, like, settled
+from glassgrad.engine.tree import leaves_of, remade, settled
 from glassgrad.nn.module import Module, modules_of, training
 from glassgrad.nn.samples import LARGEST_PIECE, checked_array, in_pieces, plain
 
@@ -29,12 +36,14 @@ def predict(
     call, and with nothing left to chance, as after `eval()`.
 
     Args:
-        model: takes one sample of X and gives a Value or a list of Values.
+        model: takes one sample of X and gives a Value or a list of Values; or a tuple or a dict of
+            these, which are several outputs.
         X: the samples, an array of shape (samples, ...).
         compiled: whether to run as array operations; where that cannot be, it runs eagerly.
 
     Returns:
-        An array of shape (samples,) for a model with one output, else (samples, outputs).
+        An array of shape (samples,) for a model that gives a Value, (samples, outputs) for a list;
+        for a tuple or a dict a tuple or a dict of these.
 
     Raises:
         ValueError: X is no array of finite numbers, or the model does not take its samples.
@@ -47,43 +56,136 @@ def predict(
     if not isinstance(model, Module):
         raise TypeError(f"predict takes a model of nn, not {describe(model)}.")
     samples = checked_array(X, "X", "predict(model, X) of a list of samples")
+    form = Form()
+
+    def one(x: Any) -> list[float]:
+        return form.numbers(model(x))
+
     with training(modules_of(model), False), no_grad():
-        return outputs_of(model, samples, engine_compiled(model) if compiled else None)
+        if compiled:
+            forward = recordable(lambda x: form.row(model(x)), type(model))
+            with suppress(Exception):  # whatever it is, eager code does not have it or says it
+                return form.arrays(rows_in_arrays(forward, one, samples))
+        return form.arrays(rows_one_by_one(one, samples))
 
 
-def outputs_of(model: Module, samples: Any, forward: Compiled | None) -> Any:
-    """The outputs of a model as it stands, for an array of samples.
+def rows_in_arrays(function: Compiled, one: Callable[..., list[float]], *batch: Any) -> Any:
+    """What a compiled function gives for many samples, a row for each.
 
-    Args:
-        model: the model.
-        samples: the samples.
-        forward: the model compiled; None to run eagerly.
+    A class or token that is none gives nan in arrays, and an error in eager code: of such samples
+    `one` has the last word.
     """
-    if forward is not None:
-        pieces = in_pieces(samples, LARGEST_PIECE)
-        with suppress(Exception):  # whatever it is, eager code does not have it or says it
-            found = np.concatenate([forward.map(piece) for piece in pieces])
-            if not np.isnan(found).any():  # a token that is none gives nan there, and an error here
-                return found
-    return np.stack([_numbers(model(plain(x))) for x in samples])
+    pieces = zip(*(in_pieces(array, LARGEST_PIECE) for array in batch))
+    rows = np.concatenate([function.map(*piece) for piece in pieces])
+    for place in np.flatnonzero(np.isnan(rows).any(axis=1)):
+        rows[place] = one(*(plain(array[place]) for array in batch))
+    return rows
 
 
-def _numbers(output: Any) -> Any:
+def rows_one_by_one(one: Callable[..., list[float]], *batch: Any) -> Any:
+    """The same, eagerly."""
+    return np.array([one(*map(plain, sample)) for sample in zip(*batch)])
+
+
+def recordable(function: Callable[..., Any], *users: Any) -> Compiled:
+    """A function of this library, compiled: as one of the user's whose things it calls.
+
+    What is compiled looks at names that functions of its package read: here, of the user's.
+    """
+    homes = [str(getattr(thing, "__module__", None) or "") for thing in users]
+    function.__module__ = next((home for home in homes if home and not is_ours(home)), __name__)
+    return compiled(function)
+
+
+class Form:
+    """What a model gives for a sample: a Value, lists of them, or tuples and dicts of these.
+
+    It is that of the first sample, and its size the number of Values. In its tree None stands for
+    a Value, [length, part] for a list of parts that are alike, and tuples and dicts for those.
+    """
+
+    def __init__(self) -> None:
+        self._tree: Any = _UNKNOWN
+        self.size = 0
+
+    def row(self, output: Any) -> list[Any]:
+        """The Values and numbers of an output, one after the other.
+
+        Raises:
+            TypeError: there is something else in it.
+            ValueError: it has lists of different lengths, or another form than that of the first.
+        """
+        output = settled(output)
+        leaves = leaves_of(output)
+        if not leaves or not all(isinstance(leaf, Value) or is_real(leaf) for leaf in leaves):
+            raise TypeError(
+                f"The model gave {describe(output)} for a sample. A model gives a Value, or lists "
+                "of Values, or a tuple or dict of these: does its forward return what it computes?"
+            )
+        tree = _tree_of(output)
+        if self._tree is _UNKNOWN:
+            self._tree, self.size = tree, len(leaves)
+        if tree != self._tree:
+            raise ValueError(
+                "The model gave outputs of different forms for different samples, which are no "
+                "arrays."
+            )
+        return leaves
+
+    def numbers(self, output: Any) -> list[float]:
+        """The same as numbers."""
+        return [leaf.data if isinstance(leaf, Value) else float(leaf) for leaf in self.row(output)]
+
+    def arrays(self, rows: Any) -> Any:
+        """Rows of numbers, one a sample, in arrays: a tuple or a dict of them where there are."""
+        return _joined(self._tree, iter(np.asarray(rows).T), len(rows))
+
+    def filled(self, leaves: Iterable[Any]) -> Any:
+        """An output of this form, made of other leaves."""
+        return _filled(self._tree, iter(leaves))
+
+
+_UNKNOWN = object()
+
+
+def _tree_of(output: Any) -> Any:
     if isinstance(output, dict):
+        return {key: _tree_of(part) for key, part in output.items()}
+    if isinstance(output, tuple):
+        return remade(output, [_tree_of(part) for part in output])
+    if not isinstance(output, (list, np.ndarray)):
+        return None
+    if any(isinstance(part, dict) for part in output):
         raise TypeError(
-            "The model gave a dict for a sample. Its forward returns a Value or a list of Values, "
-            "such as list(outputs.values()), which the loss then gets."
+            "The model gave a list of dicts for a sample. Several outputs are a dict of lists."
         )
-    output = settled(output)
-    numbers = [v.data if isinstance(v, Value) else v for v in leaves_of(output)]
-    if not all(map(is_real, numbers)):
-        raise TypeError(
-            f"The model gave {describe(output)} for a sample. A model gives a Value, or lists of "
-            "Values: does its forward return what it computes?"
-        )
-    try:
-        return np.array(like(output, iter(numbers)), float)
-    except ValueError:
+    parts = [_tree_of(list(part) if isinstance(part, tuple) else part) for part in output]
+    if any(part != parts[0] for part in parts):
         raise ValueError(
-            "The model gave lists of different lengths for a sample, which are no array."
-        ) from None
+            "The model gave lists of different lengths for a sample, which are no array. Several "
+            "outputs are a tuple or a dict of them."
+        )
+    return [len(parts), parts[0] if parts else None]
+
+
+def _joined(tree: Any, columns: Iterator[Any], count: int) -> Any:
+    if isinstance(tree, dict):
+        return {key: _joined(part, columns, count) for key, part in tree.items()}
+    if isinstance(tree, tuple):
+        return remade(tree, [_joined(part, columns, count) for part in tree])
+    shape = []
+    while tree is not None:
+        length, tree = tree
+        shape.append(length)
+    taken = [next(columns) for _ in range(prod(shape))]
+    return np.stack(taken, axis=1).reshape(count, *shape)
+
+
+def _filled(tree: Any, leaves: Iterator[Any]) -> Any:
+    if isinstance(tree, dict):
+        return {key: _filled(part, leaves) for key, part in tree.items()}
+    if isinstance(tree, tuple):
+        return remade(tree, [_filled(part, leaves) for part in tree])
+    if tree is None:
+        return next(leaves)
+    return [_filled(tree[1], leaves) for _ in range(tree[0])]

@@ -1,55 +1,83 @@
-"""Samples of the user's: checked, and cut into pieces."""
+"""Samples of the user's: checked, weighed, cut into pieces, held out, and ordered anew each epoch.
+
+All that is random here follows from the seed and the number of the epoch alone, so that a training
+that is resumed at an epoch goes on exactly as it would have. Next: `objective.py`.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from glassgrad.engine.misuse import is_real
+from glassgrad.engine.text import describe, some_of, told
 from glassgrad.engine.tree import numbers_of
+from glassgrad.nn.checks import not_negative
 
 LARGEST_PIECE = 512
 """So many samples are evaluated at once: more need more memory and are no faster."""
 
 
 class Samples(NamedTuple):
-    """Inputs and targets, with the samples along the first axis."""
+    """Inputs and targets, with the samples along the first axis.
+
+    Attributes:
+        X, y: arrays of them.
+        weights: how many samples each counts as; None if all count alike.
+    """
 
     X: Any
     y: Any
+    weights: Any = None
 
     def __len__(self) -> int:
         return len(self.X)
 
     def of(self, places: Any) -> Samples:
         """Some of them."""
-        return Samples(self.X[places], self.y[places])
+        return Samples(*(None if each is None else each[places] for each in self))
 
-    def pieces(self) -> Iterator[Samples]:
-        """All of them, some at a time."""
-        return map(Samples, *(in_pieces(array, LARGEST_PIECE) for array in self))
+    def pairs(self) -> Iterator[tuple[Any, Any]]:
+        """Each with its target, as a model and a loss take them."""
+        return zip(map(plain, self.X), map(plain, self.y))
+
+    @property
+    def total(self) -> float:
+        """How many samples they count as."""
+        return float(len(self) if self.weights is None else self.weights.sum())
+
+    def mean(self, numbers: Any) -> float:
+        """The mean of a number of each sample."""
+        return float(np.average(numbers, weights=self.weights))
 
     def fingerprint(self) -> str:
         """A text that tells these samples from others."""
         digest = hashlib.sha256()
         for array in self:
-            digest.update(f"{array.shape} {array.dtype.str} ".encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
+            if array is not None:
+                digest.update(f"{array.shape} {array.dtype.str} ".encode())
+                digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:16]
 
 
-def samples_of(X: Any, y: Any, role: str = "fit(model, loss, X, y)") -> Samples:
+def samples_of(
+    X: Any, y: Any, role: str = "fit(model, loss, X, y)", weights: Any = None
+) -> Samples:
     """Inputs and targets as arrays that belong together.
 
     Args:
         X: the inputs, of shape (samples, ...).
         y: the targets, of shape (samples,) or (samples, ...).
         role: who takes them, for errors.
+        weights: how many samples each counts as, 0 or more; or None. Those that count as none are
+            left out.
 
     Raises:
-        ValueError: they are no arrays of finite numbers with one target for each sample.
+        ValueError: they are no arrays of finite numbers with one target, and one weight, for each
+            sample; or nothing has a weight above 0.
         TypeError: they are no numbers.
 
     >>> from glassgrad.nn.samples import samples_of
@@ -62,7 +90,149 @@ def samples_of(X: Any, y: Any, role: str = "fit(model, loss, X, y)") -> Samples:
             f"{role}: X has {len(found.X)} samples and y has {len(found.y)} targets. "
             "Give one target for each sample."
         )
+    if weights is None:
+        return found
+    return _weighed(found, checked_array(weights, "sample_weight", role).astype(float), role)
+
+
+def _weighed(samples: Samples, weights: Any, role: str) -> Samples:
+    """The samples that count, each as many times as its weight says."""
+    if weights.shape != (len(samples),):
+        raise ValueError(
+            f"{role}: sample_weight is of shape {weights.shape}. Give one number for each of the "
+            f"{len(samples)} samples."
+        )
+    if (weights < 0.0).any():
+        place = int((weights < 0.0).argmax())
+        raise ValueError(
+            f"{role}: sample_weight[{place}] is {weights[place]:g}. A sample counts as 0 or more."
+        )
+    if not weights.any():
+        raise ValueError(f"{role}: every sample has the weight 0, so that none is left.")
+    counting = weights > 0.0
+    found = Samples(samples.X, samples.y, weights)
+    found = found if counting.all() else found.of(counting)
+    for array in found:
+        array.flags.writeable = False
     return found
+
+
+def weighed_by_class(samples: Samples, class_weight: Any) -> tuple[Samples, dict[float, float]]:
+    """Samples weighed by their classes too, and the weight of each class.
+
+    Args:
+        samples: the samples; their targets are classes.
+        class_weight: a weight by class, 1 for those it does not name; or "balanced", for
+            n / (classes · those of the class), so that every class counts alike.
+
+    Raises:
+        TypeError: it is neither, or a weight is no number.
+        ValueError: the targets are no classes, a weight is negative, or a class is none of theirs.
+
+    >>> from glassgrad.nn.samples import samples_of, weighed_by_class
+    >>> samples = samples_of([[0.0], [1.0], [2.0]], [0, 1, 1])
+    >>> weighed_by_class(samples, "balanced")[1]
+    {0.0: 1.5, 1.0: 0.75}
+    """
+    role = "fit(class_weight=...)"
+    if samples.y.ndim != 1 or (samples.y != np.round(samples.y)).any():
+        raise ValueError(
+            f"{role} takes targets that are classes, one whole number a sample; y is of shape "
+            f"{samples.y.shape} and type {samples.y.dtype}. Use sample_weight."
+        )
+    classes = np.unique(samples.y)
+    known = {float(each): 1.0 for each in classes}
+    if isinstance(class_weight, Mapping):
+        given = {
+            _class(name, role): not_negative(weight, f"{role}, of class {told(name)},")
+            for name, weight in class_weight.items()
+        }
+        unnamed, unknown = known.keys() - given.keys(), given.keys() - known.keys()
+        if unnamed and unknown:
+            raise ValueError(
+                f"{role} names {some_of([f'{each:g}' for each in sorted(unknown)])}, which is no "
+                f"class of y, and not {some_of([f'{each:g}' for each in sorted(unnamed)])}."
+            )
+        by_class = known | given
+    elif isinstance(class_weight, str) and class_weight == "balanced":
+        weights = np.ones(len(samples)) if samples.weights is None else samples.weights
+        counts = {each: float(weights[samples.y == each].sum()) for each in known}
+        by_class = {each: float(weights.sum()) / (len(known) * n) for each, n in counts.items()}
+    else:
+        raise TypeError(
+            f'{role} is "balanced" or a dict of a weight for each class, not '
+            f"{describe(class_weight)}."
+        )
+    return weighed_as(samples, by_class, role), by_class
+
+
+def weighed_as(samples: Samples, by_class: Mapping[float, float], role: str) -> Samples:
+    """Samples that count as their class says, beside what they count as already.
+
+    Raises:
+        ValueError: a target is of no class that there is a weight for.
+    """
+    unknown = [each for each in np.unique(samples.y).tolist() if each not in by_class]
+    if unknown:
+        raise ValueError(f"{role}: no weight is known of class {unknown[0]:g}. Name it in a dict.")
+    weights = np.array([by_class[each] for each in samples.y.tolist()])
+    return _weighed(
+        samples, weights if samples.weights is None else weights * samples.weights, role
+    )
+
+
+def _class(name: Any, role: str) -> float:
+    if not is_real(name):
+        raise TypeError(f"{role} names classes as y does, by numbers, not by {describe(name)}.")
+    return float(name)
+
+
+def held_out(samples: Samples, validation: Any, seed: int) -> tuple[Samples, Samples | None]:
+    """The samples to train on and those to validate with.
+
+    Args:
+        samples: all samples.
+        validation: the share to hold out; (X, y) or (X, y, sample_weight) of others; or None.
+        seed: decides which ones.
+
+    Raises:
+        ValueError: the share is not between 0 and 1, or leaves nothing on one side.
+        TypeError: it is neither a share nor others.
+
+    >>> from glassgrad.nn.samples import held_out, samples_of
+    >>> list(map(len, held_out(samples_of([0.0, 1.0, 2.0, 3.0], [0, 0, 1, 1]), 0.25, seed=0)))
+    [3, 1]
+    """
+    if validation is None:
+        return samples, None
+    if isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
+        X, y, *weights = validation
+        others = samples_of(X, y, "fit(validation=(X, y))", *weights)
+        if others.X.shape[1:] != samples.X.shape[1:] or others.y.shape[1:] != samples.y.shape[1:]:
+            raise ValueError(
+                "fit(validation=(X, y)): its samples have other shapes, "
+                f"{others.X.shape[1:]} and {others.y.shape[1:]}, than those to train on, "
+                f"{samples.X.shape[1:]} and {samples.y.shape[1:]}."
+            )
+        return samples, others
+    if not is_real(validation) or isinstance(validation, bool):
+        raise TypeError(
+            "fit(validation=...) is the share of samples to hold out, such as 0.2, or a pair "
+            f"(X, y), not {describe(validation)}."
+        )
+    count = round(float(validation) * len(samples)) if 0.0 < validation < 1.0 else 0
+    if not 0 < count < len(samples):
+        raise ValueError(
+            f"fit(validation={validation}) of {len(samples)} samples leaves none on one side. "
+            "Give a share between 0 and 1, or a pair (X, y)."
+        )
+    order = generator_of_epoch(seed, 0).permutation(len(samples))
+    return samples.of(np.sort(order[count:])), samples.of(np.sort(order[:count]))
+
+
+def generator_of_epoch(seed: int, epoch: int) -> np.random.Generator:
+    """The random numbers of an epoch, from 1; those of epoch 0 hold samples out."""
+    return np.random.default_rng([seed, epoch])
 
 
 def checked_array(given: Any, name: str, role: str) -> Any:
@@ -88,12 +258,7 @@ def checked_array(given: Any, name: str, role: str) -> Any:
 
 
 def in_pieces(things: Any, size: int) -> Iterator[Any]:
-    """What can be sliced, some at a time; the last piece may be smaller.
-
-    >>> from glassgrad.nn.samples import in_pieces
-    >>> list(in_pieces("abcde", 2))
-    ['ab', 'cd', 'e']
-    """
+    """What can be sliced, some at a time; the last piece may be smaller."""
     for first in range(0, len(things), size):
         yield things[first : first + size]
 

@@ -1,28 +1,41 @@
-"""Rules of schedules: how the learning rate changes in the course of the training.
+"""Schedules: how learning rates change in the course of a training.
 
-A rule is a function of the step and of the number of steps in all, and gives a factor of the
-learning rate that the optimiser was made with. Each is a closed form: the factor of step 700 does
-not depend on the steps before. At the same settings they give the rates of
-`torch.optim.lr_scheduler`. `Schedule` in `schedules.py` applies them. Next: `clipping.py`.
+`Schedule` sets the rates of an optimiser by a rule. A rule is a function of the step, from 0, and
+of the number of steps in all (`total`, or None), and gives a factor of the learning rate that the
+optimiser was made with. Each is a closed form: the factor of step 700 does not depend on the steps
+before. Only `ReduceOnPlateau` is told how the training goes. At the same settings the rates are
+those of `torch.optim.lr_scheduler`.
 
-`Schedule`: changes the learning rates of an optimiser step by step, by a rule.
+What makes a rule raises, all alike:
 
-Next: `schedules.py`, the rules.
+    TypeError: an option is of a wrong type.
+    ValueError: a factor is negative or not finite, a number of steps is below 1; or, when it is
+        used, the rule needs a total.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from math import cos, isfinite, pi
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from functools import partial
+from itertools import cycle
+from math import cos, inf, isfinite, pi
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
+import numpy as np
+
+from glassgrad.engine.files import NO_JSON_NUMBERS
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import counted, describe, told
-from glassgrad.nn.checks import not_negative, whole
-from glassgrad.nn.optimisers import Optimiser, check_names
+from glassgrad.engine.tree import is_sequence
+from glassgrad.nn.checks import Check, below_one, not_negative, whole
+from glassgrad.nn.optimisers import Optimiser, check_names, declared_checks
+
+ClosedForm = Callable[[int, "int | None"], float]
+"""Takes the step, from 0, and the number of steps in all, or None; gives a factor of 0 or more."""
 
 
-def constant() -> Rule:
+def constant() -> ClosedForm:
     """The base learning rate at every step.
 
     >>> from glassgrad import constant
@@ -32,16 +45,8 @@ def constant() -> Rule:
     return lambda step, total: 1.0
 
 
-def step_decay(every: int, factor: float = 0.1) -> Rule:
+def step_decay(every: int, factor: float = 0.1) -> ClosedForm:
     """The learning rate times `factor` after each `every` steps, as `StepLR`.
-
-    Args:
-        every: a number of steps, at least 1.
-        factor: 0 or more.
-
-    Raises:
-        ValueError: `every` is below 1, or `factor` negative or not finite.
-        TypeError: one of them is no number.
 
     >>> from glassgrad import step_decay
     >>> [step_decay(2, factor=0.5)(step, None) for step in range(5)]
@@ -52,18 +57,11 @@ def step_decay(every: int, factor: float = 0.1) -> Rule:
     return lambda step, total: factor ** (step // every)
 
 
-def cosine(floor: float = 0.0) -> Rule:
+def cosine(floor: float = 0.0) -> ClosedForm:
     """From 1 to `floor` along half a cosine, in `total` steps; it stays there afterwards.
 
     Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts" (2017), equation
     5, without restarts, as `CosineAnnealingLR`, which goes up again after its end.
-
-    Args:
-        floor: the factor at the end, 0 or more.
-
-    Raises:
-        ValueError: `floor` is negative or not finite.
-        TypeError: it is no number.
 
     >>> from glassgrad import cosine
     >>> [round(cosine()(step, 4), 3) for step in range(6)]
@@ -73,17 +71,10 @@ def cosine(floor: float = 0.0) -> Rule:
     return lambda step, total: _along_cosine(1.0, floor, step / _total(total, "cosine"))
 
 
-def ramp(start: float = 1 / 3, end: float = 1.0, steps: int | None = None) -> Rule:
+def ramp(start: float = 1 / 3, end: float = 1.0, steps: int | None = None) -> ClosedForm:
     """From `start` to `end` in a straight line, in `steps` steps; it stays there, as `LinearLR`.
 
-    Args:
-        start: the factor of the first step, 0 or more.
-        end: the factor at the end, 0 or more.
-        steps: how many steps it takes; None for all of the schedule.
-
-    Raises:
-        ValueError: a factor is negative or not finite, or `steps` below 1.
-        TypeError: one of them is no number.
+    With None for `steps` it takes all of the schedule.
 
     >>> from glassgrad import ramp
     >>> [ramp(start=0.5, steps=2)(step, None) for step in range(4)]
@@ -99,21 +90,16 @@ def ramp(start: float = 1 / 3, end: float = 1.0, steps: int | None = None) -> Ru
     return rule
 
 
-def warm_up(steps: int, then: Rule | None = None, start: float = 0.0) -> Rule:
+def warm_up(steps: int, then: ClosedForm | None = None, start: float = 0.0) -> ClosedForm:
     """From `start` to 1 in a straight line in the first steps, and then another rule.
 
     As `SequentialLR` of `LinearLR` and another one. Goyal et al., "Accurate, Large Minibatch SGD"
     (2017): large rates at the beginning throw parameters far away.
 
     Args:
-        steps: how many steps it takes, at least 1.
+        steps: how many steps it takes.
         then: the rule afterwards, which counts from 0 and has the rest of the steps; None for 1.
-        start: the factor of the first step, 0 or more. With 0 the first step moves nothing.
-
-    Raises:
-        ValueError: `steps` is below 1, or `start` negative or not finite; when used: no step is
-            left for the rule afterwards.
-        TypeError: one of them is of a wrong type.
+        start: the factor of the first step. With 0 the first step moves nothing.
 
     >>> from glassgrad import cosine, warm_up
     >>> rule = warm_up(2, then=cosine())
@@ -138,21 +124,16 @@ def warm_up(steps: int, then: Rule | None = None, start: float = 0.0) -> Rule:
     return rule
 
 
-def one_cycle(rise: float = 0.3, start: float = 1 / 25, end: float = 1 / 25e4) -> Rule:
+def one_cycle(rise: float = 0.3, start: float = 1 / 25, end: float = 1 / 25e4) -> ClosedForm:
     """Up from `start` to 1 and down to `end`, both along half a cosine; it stays there afterwards.
 
     Smith and Topin, "Super-Convergence" (2019), as `OneCycleLR` with its cosines and without its
-    cycle of momentum. The learning rate of the optimiser is the peak (`max_lr`); `start` is
-    1 / div_factor, and `end` is 1 / (div_factor × final_div_factor).
+    cycle of momentum. The learning rate of the optimiser is the peak (`max_lr`).
 
     Args:
         rise: the share of the steps that go up, above 0 and at most 1 (`pct_start`).
-        start: the factor of the first step, 0 or more.
-        end: the factor of the last step, 0 or more.
-
-    Raises:
-        ValueError: `rise` is not above 0 and at most 1, or a factor is negative or not finite.
-        TypeError: one of them is no number.
+        start: the factor of the first step, 1 / div_factor.
+        end: the factor of the last step, 1 / (div_factor × final_div_factor).
 
     >>> from glassgrad import one_cycle
     >>> [round(one_cycle(rise=0.5)(step, 6), 3) for step in range(6)]
@@ -187,8 +168,112 @@ def _total(total: int | None, rule: str) -> int:
     return total
 
 
-Rule = Callable[[int, "int | None"], float]
-"""Takes the step, from 0, and the number of steps in all, or None; gives a factor of 0 or more."""
+def _one_of(*choices: str) -> Check:
+    def check(choice: Any, role: str) -> Any:
+        if choice not in choices:
+            raise ValueError(f"{role} is {' or '.join(map(repr, choices))}, not {told(choice)}.")
+        return choice
+
+    return check
+
+
+def _rates(given: Any, role: str) -> tuple[float, ...]:
+    return tuple(not_negative(x, role) for x in (given if is_sequence(given) else [given]))
+
+
+Count: TypeAlias = Annotated[int, partial(whole, least=0)]
+
+
+@dataclass(frozen=True)
+class ReduceOnPlateau:
+    """The learning rates times `factor` whenever a metric no longer improves.
+
+    As `ReduceLROnPlateau`. By hand the metric is given to `step`, once an epoch; `fit` gives the
+    loss on what is held out, or that of the training if nothing is. Rates that are set by hand in
+    between are what goes down next.
+
+    Args:
+        factor: from 0 on and below 1.
+        patience: after how many steps without improvement in a row the next one reduces.
+        mode: whether the metric is to be small ("min"), as a loss, or large ("max").
+        threshold: how much better than the best a metric has to be, to be better.
+        threshold_mode: whether that is a share of the best ("rel") or a difference ("abs").
+        cooldown: for how many steps after a reduction none counts as bad.
+        min_learning_rate: no rate goes below; one for all groups, or one for each.
+        eps: a smaller difference of rates is left alone.
+
+    Example:
+        >>> from glassgrad import SGD, ReduceOnPlateau, Schedule, Value
+        >>> schedule = Schedule(SGD([Value(1.0)], 0.5), ReduceOnPlateau(factor=0.5, patience=1))
+        >>> for loss in [3.0, 2.0, 2.0, 2.0, 1.0]:
+        ...     schedule.step(loss)
+        ...     print(schedule.learning_rates)
+        [0.5]
+        [0.5]
+        [0.5]
+        [0.25]
+        [0.25]
+    """
+
+    factor: Annotated[float, below_one] = 0.1
+    patience: Count = 10
+    _: KW_ONLY
+    mode: Annotated[Literal["min", "max"], _one_of("min", "max")] = "min"
+    threshold: Annotated[float, not_negative] = 1e-4
+    threshold_mode: Annotated[Literal["rel", "abs"], _one_of("rel", "abs")] = "rel"
+    cooldown: Count = 0
+    min_learning_rate: Annotated[float | Sequence[float], _rates] = 0.0
+    eps: Annotated[float, not_negative] = 1e-8
+
+    def __post_init__(self) -> None:
+        for name, check in declared_checks(type(self)).items():
+            checked = check(getattr(self, name), f"ReduceOnPlateau({name}=...)")
+            object.__setattr__(self, name, checked)  # as a frozen dataclass is made
+
+    def after(self, seen: Seen, metric: float) -> tuple[Seen, bool]:
+        """What it has seen after one metric more, and whether rates go down now."""
+        best, bad_steps, cooldown_left = seen
+        if self._is_better(metric, best):
+            best, bad_steps = metric, 0
+        else:
+            bad_steps += 1
+        if cooldown_left:
+            bad_steps, cooldown_left = 0, cooldown_left - 1
+        if bad_steps <= self.patience:
+            return Seen(best, bad_steps, cooldown_left), False
+        return Seen(best, 0, self.cooldown), True
+
+    def _is_better(self, metric: float, best: float) -> bool:
+        gap = self.threshold if self.mode == "max" else -self.threshold
+        limit = best * (1.0 + gap) if self.threshold_mode == "rel" else best + gap
+        return metric > limit if self.mode == "max" else metric < limit
+
+    def lowered(self, rates: Sequence[float]) -> list[float]:
+        """Learning rates one step further down.
+
+        Raises:
+            ValueError: there are other groups than smallest rates.
+        """
+        floors: Any = self.min_learning_rate
+        if len(floors) not in (1, len(rates)):
+            raise ValueError(
+                f"ReduceOnPlateau(min_learning_rate=...) has {len(floors)} rates, and the "
+                f"optimiser {counted(len(rates), 'group')}. Give one rate for all groups, or one "
+                "for each."
+            )
+        lower = [max(rate * self.factor, floor) for rate, floor in zip(rates, cycle(floors))]
+        return [new if old - new > self.eps else old for old, new in zip(rates, lower)]
+
+
+class Seen(NamedTuple):
+    """What a rule that watches has seen: the best metric, and what is counted since."""
+
+    best: float
+    bad_steps: int = 0
+    cooldown_left: int = 0
+
+
+Rule = ClosedForm | ReduceOnPlateau
 
 
 class Schedule:
@@ -196,7 +281,7 @@ class Schedule:
 
     The rates that the optimiser's groups have when the schedule is made are the base; at once, and
     after each `step()`, every group gets its base times the factor of the rule. Rates set by hand
-    in between are overwritten.
+    in between are overwritten. A group that is added later joins with the rate that it has.
 
     Args:
         optimiser: the optimiser.
@@ -206,7 +291,6 @@ class Schedule:
 
     Attributes:
         optimiser, rule, total: as given.
-        base_rates: the learning rates that factors are of, one for each group.
         step_count: how often `step()` was called.
 
     Raises:
@@ -229,17 +313,25 @@ class Schedule:
     def __init__(self, optimiser: Optimiser, rule: Rule, total: int | None = None) -> None:
         if not isinstance(optimiser, Optimiser):
             raise TypeError(f"Schedule takes an optimiser such as SGD, not {describe(optimiser)}.")
-        if not callable(rule):
+        if not callable(rule) and not isinstance(rule, ReduceOnPlateau):
             raise TypeError(f"Schedule takes a rule such as cosine(), not {describe(rule)}.")
-        home = getattr(rule, "__module__", "")
-        if home == "glassgrad.nn.schedules" and _is_maker(rule):
-            name = rule.__name__
+        if getattr(rule, "__module__", "") == __name__ and _is_maker(rule):
+            name = getattr(rule, "__name__", "")
             raise TypeError(f"Schedule takes a rule, which {name} makes: call it, {name}(...).")
         self.optimiser, self.rule = optimiser, rule
         self.total = None if total is None else whole(total, "Schedule(total=...)")
-        self.base_rates = tuple(group.learning_rate for group in optimiser.groups)
+        self._base_rates = tuple(self.learning_rates)
         self.step_count = 0
-        self._go_to(0, self.base_rates)
+        if isinstance(rule, ReduceOnPlateau):
+            rule.lowered(self.learning_rates)  # what it refuses, it refuses now
+            self._seen = Seen(-inf if rule.mode == "max" else inf)
+        else:
+            self._go_to(0, self.base_rates)
+
+    @property
+    def base_rates(self) -> tuple[float, ...]:
+        """The learning rates that factors are of, one for each group."""
+        return (*self._base_rates, *self.learning_rates[len(self._base_rates) :])
 
     @property
     def learning_rates(self) -> list[float]:
@@ -252,9 +344,36 @@ class Schedule:
         """
         return [group.learning_rate for group in self.optimiser.groups]
 
-    def step(self) -> None:
-        """Go one step on, and set the learning rates for it."""
-        self._go_to(self.step_count + 1, self.base_rates)
+    @property
+    def watches(self) -> bool:
+        """Whether `step` is to be told a metric, for `ReduceOnPlateau`."""
+        return isinstance(self.rule, ReduceOnPlateau)
+
+    def step(self, metric: float | None = None) -> None:
+        """Go one step on, and set the learning rates for it.
+
+        Args:
+            metric: for `ReduceOnPlateau` how the training goes, such as the loss on samples that
+                are held out; for all other rules None.
+
+        Raises:
+            TypeError: the rule needs a metric, or takes none.
+            ValueError: the rule has no factor for the step. Nothing changes.
+        """
+        if not isinstance(self.rule, ReduceOnPlateau):
+            if metric is not None:
+                raise TypeError("Only ReduceOnPlateau takes a metric: write schedule.step().")
+            self._go_to(self.step_count + 1, self.base_rates)
+            return
+        if metric is None:
+            raise TypeError(
+                "ReduceOnPlateau watches a number, such as the loss on samples that are held "
+                "out: write schedule.step(loss.data)."
+            )
+        seen, is_over = self.rule.after(self._seen, real(metric, "Schedule.step(...)"))
+        if is_over:
+            self._set(self.rule.lowered(self.learning_rates))
+        self._seen, self.step_count = seen, self.step_count + 1
 
     def state_dict(self) -> dict[str, Any]:
         """Where the schedule is, for `json.dump`. The rule itself is not in it.
@@ -263,11 +382,14 @@ class Schedule:
         >>> Schedule(SGD([Value(1.0)], 0.5), cosine(), total=100).state_dict()
         {'step_count': 0, 'total': 100, 'base_rates': [0.5]}
         """
-        return {
+        state = {
             "step_count": self.step_count,
             "total": self.total,
             "base_rates": list(self.base_rates),
         }
+        if self.watches:
+            state |= {"rates": self.learning_rates, **self._seen._asdict()}
+        return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from where `state_dict()` was taken, and set the learning rates of that step.
@@ -286,15 +408,50 @@ class Schedule:
         >>> schedule.learning_rates
         [0.05]
         """
+        self.checked(state)()
+
+    def checked(self, state: Mapping[str, Any]) -> Callable[[], None]:
+        """What takes over a state, once it is known that nothing in it is wrong.
+
+        Raises:
+            ValueError, TypeError: see `load_state_dict`.
+        """
         if not isinstance(state, Mapping):
             raise TypeError(f"A state of a schedule is a dict, not {describe(state)}.")
         try:
-            step, base_rates = self._checked(state)
+            check_names("The state", state, list(self.state_dict()))
+            if state["total"] != self.total:
+                raise ValueError(
+                    f"It has a total of {told(state['total'])}, the schedule of {self.total}."
+                )
+            step, bases = _count(state, "step_count"), self._rates(state, "base_rates")
+            if not self.watches:
+                return lambda: self._go_to(step, bases)
+            best = state["best"]
+            best = NO_JSON_NUMBERS.get(best, best) if isinstance(best, str) else best
+            counts = _count(state, "bad_steps"), _count(state, "cooldown_left")
+            seen, rates = Seen(real(best, '"best"'), *counts), self._rates(state, "rates")
         except (TypeError, ValueError, OverflowError) as fault:
             raise ValueError(
                 f"The schedule cannot take this state, and is unchanged. {fault}"
             ) from None
-        self._go_to(step, base_rates)
+
+        def take() -> None:
+            self._set(rates)
+            self._seen, self.step_count, self._base_rates = seen, step, bases
+
+        return take
+
+    def sketch(self) -> list[float]:
+        """Numbers that tell this schedule from others: its base rates, and what its rule does."""
+        if isinstance(self.rule, ReduceOnPlateau):
+            options = dict(vars(self.rule))
+            floors = options.pop("min_learning_rate")
+            kinds = [options.pop("mode") == "max", options.pop("threshold_mode") == "abs"]
+            return [*self.base_rates, *map(float, [*options.values(), *kinds, *floors])]
+        last = (self.total or 1) - 1
+        steps = np.unique(np.linspace(0, last, 200).astype(int)).tolist()
+        return [*self.base_rates, *(float(self.rule(step, last + 1)) for step in steps)]
 
     def _go_to(self, step: int, base_rates: tuple[float, ...]) -> None:
         """Set all rates, or none if the rule has none for this step."""
@@ -305,26 +462,27 @@ class Schedule:
                 "more, and finite."
             )
         role = f"The learning rate of step {step}"
-        rates = [not_negative(base * factor, role) for base in base_rates]
+        self._set([not_negative(base * factor, role) for base in base_rates])
+        self.step_count, self._base_rates = step, base_rates
+
+    def _set(self, rates: Sequence[float]) -> None:
         for group, rate in zip(self.optimiser.groups, rates):
             group.learning_rate = rate
-        self.step_count, self.base_rates = step, base_rates
 
-    def _checked(self, state: Mapping[str, Any]) -> tuple[int, tuple[float, ...]]:
-        """The step and the base rates of a state that fits."""
-        check_names("The state", state, list(self.state_dict()))
-        step, rates = state["step_count"], state["base_rates"]
-        if state["total"] != self.total:
-            raise ValueError(
-                f"It has a total of {told(state['total'])}, the schedule of {self.total}."
-            )
-        if type(step) is not int or step < 0:
-            raise ValueError(f'"step_count" is a whole number of 0 or more, not {told(step)}.')
-        if not isinstance(rates, (list, tuple)) or len(rates) != len(self.base_rates):
-            raise ValueError(f'"base_rates" is a list of {counted(len(self.base_rates), "rate")}.')
-        return step, tuple(not_negative(rate, '"base_rates"') for rate in rates)
+    def _rates(self, state: Mapping[str, Any], name: str) -> tuple[float, ...]:
+        rates, count = state[name], len(self.optimiser.groups)
+        if not isinstance(rates, (list, tuple)) or len(rates) != count:
+            raise ValueError(f'"{name}" is a list of {counted(count, "rate")}.')
+        return tuple(not_negative(rate, f'"{name}"') for rate in rates)
 
 
-def _is_maker(function: Rule) -> bool:
+def _count(state: Mapping[str, Any], name: str) -> int:
+    count = state[name]
+    if type(count) is not int or count < 0:
+        raise ValueError(f'"{name}" is a whole number of 0 or more, not {told(count)}.')
+    return count
+
+
+def _is_maker(function: Any) -> bool:
     """Whether it is a function such as `cosine` itself, and not a rule that it gives."""
-    return "<locals>" not in function.__qualname__
+    return "<locals>" not in getattr(function, "__qualname__", "<locals>")

@@ -43,7 +43,7 @@ from glassgrad import (
     xor,
 )
 from glassgrad.engine.files import json_text, sealed
-from glassgrad.nn.checkpoint import Checkpoint, State
+from glassgrad.nn.checkpoint import Checkpoint
 
 SEEDS = (0, 1, 2, 3, 4)
 
@@ -759,55 +759,40 @@ def test_damaged_checkpoints_change_nothing(tmp_path: Path) -> None:
         assert path.read_bytes() == bytes(damaged)
 
 
-def kept(path: Path) -> tuple[Checkpoint, Callable[[], State], bytes]:
-    """A checkpoint of two parameters, how a training begins, and what is in the file."""
-
-    def fresh() -> State:
-        return State(np.array([1.0, -0.25]), SGD([Value(1.0), Value(-0.25)], 0.1, momentum=0.5))
-
-    state, file = fresh(), Checkpoint(path, {"seed": 0})
-    state.numbers, state.best, state.steps = np.array([0.3, math.nan]), np.array([0.5, 1e-9]), 3
-    state.optimiser.moved([0.5, 0.1], [1.0, 1 / 3])
-    columns = {"loss": 0.7, "learning_rate": 0.1, "gradient_norm": 1.5, "seconds": 0.2}
-    assert state.history.add(columns, {"layer": 0.5}, 0.7)
+def kept(path: Path) -> tuple[Checkpoint, dict[str, Any], bytes]:
+    """A checkpoint, what it keeps, and what is in the file."""
+    sgd = SGD([Value(1.0), Value(-0.25)], 0.1, momentum=0.5)
+    sgd.moved([0.5, 0.1], [1.0, 1 / 3])
+    state = {"parameters": [0.3, 1e-9], "best": None, "optimiser": sgd.state_dict(), "steps": 3}
+    file = Checkpoint(path, {"seed": 0})
     file.save(state)
-    return file, fresh, path.read_bytes()
+    return file, state, path.read_bytes()
 
 
 def test_one_bit_that_changed_anywhere_in_a_checkpoint_is_refused(tmp_path: Path) -> None:
-    file, fresh, content = kept(tmp_path / "run.json")
-    state = fresh()
-    before = repr((state.optimiser.state_dict(), state.numbers, state.steps))
+    file, state, content = kept(tmp_path / "run.json")
     for bit in range(8 * len(content)):
         damaged = bytearray(content)
         damaged[bit // 8] ^= 1 << bit % 8
         file.path.write_bytes(damaged)
         with pytest.raises(ValueError, match=r"^run\.json is .* give checkpoint= another name"):
-            file.restore(state, 1)
-        assert repr((state.optimiser.state_dict(), state.numbers, state.steps)) == before
-        assert not state.epoch
+            file.read()
     file.path.write_bytes(content)
-    assert file.restore(state, 1)
-    assert state.epoch == 1
+    assert file.read().items() >= state.items()
 
 
 def test_a_checkpoint_without_a_digest_is_read_if_it_is_of_version_1(tmp_path: Path) -> None:
-    file, fresh, content = kept(tmp_path / "run.json")
+    file, state, content = kept(tmp_path / "run.json")
     data = json.loads(content)
-    digest, state = data.pop("digest"), fresh()
+    digest = data.pop("digest")
     file.path.write_text(json_text(data))
     with pytest.raises(ValueError, match="its digest is not that of what it says"):
-        file.restore(state, 1)
+        file.read()
     file.path.write_text(json_text({**data, "schema": "glassgrad-checkpoint/1", "digest": digest}))
     with pytest.raises(ValueError, match="its digest is not that of what it says"):
-        file.restore(state, 1)
+        file.read()
     file.path.write_text(json_text({**data, "schema": "glassgrad-checkpoint/1"}))
-    assert file.restore(state, 1)
-    whole = fresh()
-    file.path.write_bytes(content)
-    file.restore(whole, 1)
-    assert state.numbers.tobytes() == whole.numbers.tobytes()
-    assert state.optimiser.state_dict() == whole.optimiser.state_dict()
+    assert file.read().items() >= state.items()
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,20 @@ import itertools
 import math
 from collections import deque
 from fractions import Fraction
+from functools import partial
 from operator import itemgetter
 
 import numpy as np
 import pytest
 
 from glassgrad import (
+    MLP,
+    SGD,
     Value,
     binary_cross_entropy_with_logits,
     compiled,
     cross_entropy,
+    fit,
     grad,
     grad_vector,
     hinge,
@@ -22,7 +26,9 @@ from glassgrad import (
     l2,
     mae,
     mse,
+    predict,
 )
+from glassgrad.nn.torch import to_torch
 
 INF, NAN = math.inf, math.nan
 NUMBERS = [0.0, 1.0, -1.0, 0.3, -2.5, 1e-30, -1e-30, 1e-8, 5.0, 40.0, -40.0, 1000.0, -1000.0]
@@ -55,6 +61,10 @@ def of_torch(function, prediction, target, **options):
     p = torch.tensor(prediction, dtype=torch.float64, requires_grad=True)
     whole = function == "cross_entropy" and np.asarray(target).ndim < np.asarray(prediction).ndim
     t = torch.tensor(target, dtype=torch.long if whole else torch.float64)
+    options = {
+        name: torch.tensor(option, dtype=torch.float64) if "weight" in name else option
+        for name, option in options.items()
+    }
     loss = getattr(torch.nn.functional, function)(p, t, **options)
     loss.sum().backward()
     return loss.detach().numpy(), p.grad.numpy()
@@ -106,20 +116,134 @@ def test_any_shape(title, shape):
     close(none, of_torch(function, prediction, target, reduction="none", **options)[0])
 
 
+GENERATOR = np.random.default_rng(7)
+WEIGHTS = GENERATOR.uniform(0.0, 3.0, size=(6, 3)).tolist()
+WEIGHTED = {
+    "mse": (mse, "mse_loss", {"weight": WEIGHTS}),
+    "mae": (mae, "l1_loss", {"weight": WEIGHTS}),
+    "huber": (huber, "huber_loss", {"weight": WEIGHTS, "delta": 0.5}),
+    **{
+        f"bce, {'and'.join(options)}": (
+            binary_cross_entropy_with_logits, "binary_cross_entropy_with_logits", options
+        )
+        for options in (
+            {"weight": WEIGHTS}, {"pos_weight": 2.5}, {"pos_weight": [0.5, 0.0, 3.0]},
+            {"weight": WEIGHTS, "pos_weight": [0.5, 1.0, 3.0]},
+        )
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize(("loss", "function", "options"), WEIGHTED.values())
+@pytest.mark.needs("torch")
+def test_weights_count_as_in_pytorch(loss, function, options, reduction):
+    prediction, target = GENERATOR.normal(size=(6, 3)), GENERATOR.random((6, 3))
+    options = {**options, "reduction": reduction}
+    expected, slopes = of_torch(function, prediction.tolist(), target.tolist(), **options)
+    found, gradient = of_ours(loss, prediction.tolist(), target.tolist(), **options)
+    close(found, expected)
+    close(gradient, slopes)
+    if reduction != "none":
+        program = compiled(lambda p, t: loss(p, t, **options))
+        close(program(prediction, target).data, expected)
+
+
+def test_weights_may_be_values_and_generators():
+    w, x = Value(3.0), [Value(1.0), Value(2.0)]
+    found = mse(x, [0.0, 0.0], weight=(each for each in (w, 1.0)))
+    assert found.data == (3.0 + 4.0) / 4.0
+    assert grad(found, w) == 1.0 / 4.0 - 7.0 / 16.0
+    assert binary_cross_entropy_with_logits(iter(x), [0, 0], pos_weight=w).data > 0.0
+
+
+CLASS_WEIGHTS = [0.5, 0.0, 2.0, 1.5]
+OPTIONS = [
+    dict(zip(names, options))
+    for names in itertools.chain.from_iterable(
+        itertools.combinations(("weight", "ignore_index", "label_smoothing"), count)
+        for count in range(4)
+    )
+    for options in [[{"weight": CLASS_WEIGHTS, "ignore_index": -100, "label_smoothing": 0.3}[name]
+                     for name in names]]
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("options", [*OPTIONS, {"ignore_index": 2}, {"label_smoothing": 1.0}])
 @pytest.mark.parametrize("scale", [1.0, 1000.0, 1e-30])
-@pytest.mark.parametrize("count", [2, 5])
 @pytest.mark.needs("torch")
-def test_cross_entropy_is_that_of_pytorch(reduction, soft, scale, count):
-    generator = np.random.default_rng(count)
-    logits = (scale * generator.normal(size=(7, count))).tolist()
-    shares = generator.dirichlet([1.0] * count, size=7).tolist()
-    target = shares if soft else generator.integers(0, count, size=7).tolist()
-    expected, slopes = of_torch("cross_entropy", logits, target, reduction=reduction)
-    found, gradient = of_ours(cross_entropy, logits, target, reduction=reduction)
+def test_cross_entropy_is_that_of_pytorch(options, soft, reduction, scale):
+    generator = np.random.default_rng(3)
+    logits = scale * generator.normal(size=(7, 4))
+    target = generator.dirichlet([1.0] * 4, size=7) if soft else generator.integers(0, 4, size=7)
+    if soft and "ignore_index" in options:
+        with pytest.raises(ValueError, match="is for classes; these are shares"):
+            cross_entropy(logits, target, **options)
+        return
+    if "ignore_index" in options:
+        target[[1, 5]] = options["ignore_index"]
+    options = {**options, "reduction": reduction}
+    expected, slopes = of_torch("cross_entropy", logits.tolist(), target.tolist(), **options)
+    found, gradient = of_ours(cross_entropy, logits.tolist(), target.tolist(), **options)
     close(found, expected)
     np.testing.assert_allclose(gradient, slopes, rtol=1e-12, atol=1e-15)
+    if reduction == "none":
+        return
+    program = compiled(lambda z, t: cross_entropy(z, t, **options))
+    leaves = [[Value(z) for z in row] for row in logits]
+    together = program(leaves, target)
+    close(together.data, expected)
+    slopes_of_values = np.reshape(grad(together, [z for row in leaves for z in row]), slopes.shape)
+    np.testing.assert_allclose(slopes_of_values, slopes, rtol=1e-12, atol=1e-15)
+    if reduction == "sum":  # over a batch, sample by sample
+        close(program.over(logits, target, reduction="sum").data, expected)
+
+
+@pytest.mark.needs("torch")
+def test_with_all_samples_ignored_nothing_is_left():
+    for reduction in ("mean", "sum", "none"):
+        options = {"ignore_index": -100, "reduction": reduction}
+        expected, _ = of_torch("cross_entropy", [[1.0, 2.0]] * 2, [-100, -100], **options)
+        found, gradient = of_ours(cross_entropy, [[1.0, 2.0]] * 2, [-100, -100], **options)
+        np.testing.assert_array_equal(found, expected)
+        assert reduction == "mean" or not gradient.any()
+
+
+@pytest.mark.parametrize("loss", [mse, mae])
+def test_a_mean_that_forgets_its_weight_is_refused(loss):
+    """Also in `fit`, which gives a loss one sample at a time."""
+    with pytest.raises(ValueError, match=r'which cancels\. Write reduction="sum"'):
+        loss(Value(1.0), 0.0, weight=2.0)
+    assert loss(Value(1.0), 0.0, weight=2.0, reduction="sum").data == 2.0
+    weighted = partial(cross_entropy, weight=[1.0, 5.0])
+    with pytest.raises(ValueError, match=r'which cancels\. Write reduction="sum"'):
+        fit(MLP(1, [2], seed=0), weighted, [[0.0], [1.0]], [0, 1], epochs=1)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.needs("torch")
+def test_a_training_with_weights_is_that_of_pytorch(compiled):
+    import torch
+
+    X, y, weight = [[0.0], [1.0], [2.0], [0.5]], [0, 1, 2, 1], [0.5, 2.0, 1.0]
+    model = MLP(1, [3], output_activation="linear", seed=1)
+    there = to_torch(model)
+    loss = partial(cross_entropy, weight=weight, label_smoothing=0.1, reduction="sum")
+    fit(model, loss, X, y, optimiser=SGD(model.parameters(), 0.5), epochs=5, batch_size=4,
+        shuffle=False, compiled=compiled)  # fmt: skip
+    theirs = torch.optim.SGD(there.parameters(), 0.5)
+    for _ in range(5):
+        theirs.zero_grad()
+        found = torch.nn.functional.cross_entropy(
+            there(torch.tensor(X, dtype=torch.float64)), torch.tensor(y), label_smoothing=0.1,
+            weight=torch.tensor(weight, dtype=torch.float64), reduction="sum",
+        )  # fmt: skip
+        (found / 4).backward()
+        theirs.step()
+    expected = there(torch.tensor(X, dtype=torch.float64)).detach().numpy()
+    close(predict(model, X), expected, 1e-11)
 
 
 LOGITS = [[1.0, 1.0, 1.0], [1000.0, -1000.0, 0.0], [40.0, 0.0, 0.0]]
@@ -388,12 +512,24 @@ REFUSED = [
     (lambda: mse(ONE, [1j, 2]), TypeError, "mse(...) takes a real number, not complex 1j."),
     (lambda: mse(ONE, [None, 2]), TypeError, "not NoneType None. Give a number."),
     (lambda: mse(ONE, {2.0}), TypeError, "mse takes a sequence, not set {2.0}. A set has no order"),
-    (lambda: mse("ab", ONE), TypeError, "mse(...) takes a real number, not str 'ab'."),
     (lambda: mse(ONE, ONE, reduction="average"), ValueError,
      'mse(reduction=...) is "mean", "sum" or "none", not \'average\'.'),
     (lambda: mse(ONE, ONE, reduction=["mean"]), ValueError, "not ['mean']."),
     (lambda: mse(ONE, ONE, reduction=None), ValueError, '"none", not None.'),
     (lambda: huber(ONE, ONE, delta=0, reduction=""), ValueError, 'huber(reduction=...) is "mean"'),
+    (lambda: mse(ONE, np.ma.masked_array([1.0, 2.0], mask=[0, 1])), TypeError, "masked entries"),
+    (lambda: mse(ONE, ONE, weight=[1.0]), ValueError, "mse(weight=...) is of shape (2,) here, not"),
+    (lambda: mse(ONE, ONE, weight=[1.0, -1.0]), ValueError, "mse(weight=...) takes 0 or a posi"),
+    (lambda: mae(ONE, ONE, weight="ab"), TypeError, "mae(...) takes a real number, not str 'ab'."),
+    (lambda: binary_cross_entropy_with_logits([ONE], [[0, 1]], pos_weight=[1.0]), ValueError,
+     "(pos_weight=...) is of shape (2,) here, not of shape (1,)."),
+    (lambda: cross_entropy([ONE], [0], weight=[1.0]), ValueError, "weight=...) is of shape (2,)"),
+    (lambda: cross_entropy([ONE], [0], weight=[1.0, NAN]), ValueError, "a finite number, not nan"),
+    (lambda: cross_entropy([ONE], [0], label_smoothing=1.5), ValueError, "is at most 1, not 1.5."),
+    (lambda: cross_entropy([ONE], [0], label_smoothing=-0.1), ValueError, "0 or a positive"),
+    (lambda: cross_entropy([ONE], [0], ignore_index=0.5), TypeError, "whole number"),
+    (lambda: cross_entropy([ONE], [-1], ignore_index=-100), ValueError, "from 0 to 1, not -1."),
+    (lambda: cross_entropy(ONE, 0, ignore_index=1), ValueError, "which cancels"),
     (lambda: huber(ONE, ONE, delta=0), ValueError, "huber(delta=...) takes a positive number, not"),
     (lambda: huber(ONE, ONE, delta=INF), ValueError, "huber(delta=...) takes a finite number"),
     (lambda: huber(ONE, ONE, delta=NAN), ValueError, "huber(delta=...) takes a finite number"),

@@ -1,6 +1,7 @@
 """Metrics: their numbers, what nan and ties count as, and shapes that do not fit."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from glassgrad.nn.metrics import (
 )
 
 REGRESSION = [mean_squared_error, mean_absolute_error, r2]
+THEIR_NAMES = ["mean_squared_error", "mean_absolute_error", "r2_score"]
 NAN = math.nan
 
 
@@ -58,10 +60,64 @@ def test_confusion_counts_rows_of_right_classes():
     outputs = np.eye(3)[[0, 1, 1, 2, 0]]
     expected = [[1, 1, 0], [0, 1, 0], [1, 0, 1]]
     found = confusion(outputs, np.array([0, 0, 1, 2, 2]))
-    assert found.tolist() == expected
-    assert found.dtype == np.int64
-    assert confusion([1.0, -1.0, -1.0], [-1, -1, 1]).tolist() == [[1, 1], [1, 0]]
-    assert confusion([[0.0, 1.0, 0.0, 0.0]], [1]).shape == (4, 4)
+    assert found.counts.tolist() == expected
+    assert found.counts.dtype == np.int64
+    assert confusion([1.0, -1.0, -1.0], [-1, -1, 1]).counts.tolist() == [[1, 1], [1, 0]]
+    assert confusion([[0.0, 1.0, 0.0, 0.0]], [1]).counts.shape == (4, 4)
+
+
+SCORES = np.eye(3)[[0, 1, 1, 2, 0]]
+TABLE = confusion(SCORES, [0, 0, 1, 2, 2], names=["cat", "<b>dog</b>", "élan"])
+
+
+def test_a_confusion_prints_with_the_names_of_its_classes() -> None:
+    assert repr(TABLE).splitlines() == [
+        r"right \ taken for  cat  <b>dog</b>  élan",
+        "cat                  1           1     0",
+        "<b>dog</b>           0           1     0",
+        "élan                 1           0     1",
+    ]
+    assert repr(confusion([1.0, -1.0], [1, 1])).splitlines()[1:] == [
+        "0                  0  0",
+        "1                  1  1",
+    ]
+
+
+def test_a_confusion_is_a_table_in_a_notebook() -> None:
+    shown = TABLE._repr_html_()
+    assert '<th scope="col">&lt;b&gt;dog&lt;/b&gt;</th>' in shown
+    cells = re.findall(r"background:rgb\((.*?)\);color:(.*?);.*?>(\d+)</td>", shown)
+    assert [int(number) for *_, number in cells] == [1, 1, 0, 0, 1, 0, 1, 0, 1]
+    assert cells[2][:2] == ("255,255,255", "#000")  # none of the cats
+    assert cells[4][:2] == ("0,114,178", "#fff")  # all of the dogs
+
+
+@pytest.mark.needs("matplotlib")
+def test_a_confusion_is_plotted() -> None:
+    figure = TABLE.plot()
+    (axes,) = figure.axes
+    assert (axes.get_ylabel(), axes.get_xlabel()) == ("right", "taken for")
+    assert [text.get_text() for text in axes.texts] == list("110010101")
+    assert [label.get_text() for label in axes.get_xticklabels()] == list(TABLE.names)
+    np.testing.assert_array_equal(
+        axes.images[0].get_array(), [[0.5, 0.5, 0.0], [0.0, 1.0, 0.0], [0.5, 0.0, 0.5]]
+    )
+    assert confusion([0], [0]).plot().axes  # also with a class that there is no sample of
+
+
+def test_a_confusion_is_an_array_to_numpy() -> None:
+    assert np.trace(TABLE) == 3
+    assert TABLE[2].tolist() == [1, 0, 1]
+    copied = np.asarray(TABLE)
+    copied[0] = 9
+    assert TABLE[0, 0] == 1
+
+
+@pytest.mark.parametrize("names", [["a", "b"], ["a"], list("abcd")])
+def test_there_is_a_name_for_each_class(names: list[str]) -> None:
+    with pytest.raises(ValueError, match=f"has {len(names)} names? for 3 classes"):
+        confusion(SCORES, [0, 0, 1, 2, 2], names=names)
+    assert confusion([0, 0], [0, 0], names=list("abcd")).counts.shape == (4, 4)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -72,15 +128,23 @@ def test_the_metrics_are_those_of_scikit_learn(seed):
     random = np.random.default_rng(seed)
     scores, classes = random.normal(size=(40, 5)), random.integers(5, size=40)
     chosen = scores.argmax(axis=1)
-    assert accuracy(scores, classes) == pytest.approx(theirs.accuracy_score(classes, chosen))
     expected = theirs.confusion_matrix(classes, chosen, labels=range(5))
     np.testing.assert_array_equal(confusion(scores, classes), expected)
-    for shape in [(40,), (40, 3)]:
-        outputs, targets = random.normal(size=shape), random.normal(size=shape)
-        assert r2(outputs, targets) == pytest.approx(theirs.r2_score(targets, outputs))
-        for ours in (mean_squared_error, mean_absolute_error):
-            expected = getattr(theirs, ours.__name__)(targets, outputs)
-            assert ours(outputs, targets) == pytest.approx(expected)
+    for weights in ({}, {"sample_weight": random.integers(3, size=40)}):
+        expected = theirs.accuracy_score(classes, chosen, **weights)
+        assert accuracy(scores, classes, **weights) == pytest.approx(expected)
+        for shape in [(40,), (40, 3)]:
+            outputs, targets = random.normal(size=shape), random.normal(size=shape)
+            for ours, name in zip(REGRESSION, THEIR_NAMES):
+                expected = getattr(theirs, name)(targets, outputs, **weights)
+                assert ours(outputs, targets, **weights) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("metric", [*REGRESSION, accuracy])
+@pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [1.0, NAN], [1.0, math.inf], [0, 0]])
+def test_weights_that_are_none_are_refused(metric, weights):
+    with pytest.raises(ValueError, match="a number of 0 or more for each of 2 samples"):
+        metric([0.5, -2.5], [1.0, 0.0], sample_weight=weights)
 
 
 @pytest.mark.parametrize(
@@ -216,14 +280,14 @@ def test_classes_are_those_of_the_scores(kind):
     classes = scores.argmax(1).astype(kind)
     for targets in ([1, 1, 0, 2], [2, 1, 0, 1], [0, 0, 1, 1]):
         assert accuracy(classes, targets) == accuracy(scores, targets)
-        assert confusion(classes, [*targets[:3], 2]).tolist() == (
-            confusion(scores, [*targets[:3], 2]).tolist()
+        assert confusion(classes, [*targets[:3], 2]).counts.tolist() == (
+            confusion(scores, [*targets[:3], 2]).counts.tolist()
         )
 
 
 def test_confusion_of_classes_has_as_many_rows_as_there_are_classes():
-    assert confusion([2, 1, 0], [1, 1, 0]).tolist() == [[1, 0, 0], [0, 1, 1], [0, 0, 0]]
-    assert confusion([0, 0], [0, 0]).tolist() == [[2, 0], [0, 0]]
+    assert confusion([2, 1, 0], [1, 1, 0]).counts.tolist() == [[1, 0, 0], [0, 1, 1], [0, 0, 0]]
+    assert confusion([0, 0], [0, 0]).counts.tolist() == [[2, 0], [0, 0]]
 
 
 @pytest.mark.parametrize("metric", [accuracy, confusion])

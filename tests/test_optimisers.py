@@ -7,7 +7,7 @@ import math
 import pickle
 import random
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pytest
@@ -30,6 +30,7 @@ from glassgrad import (
 )
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.files import json_text
+from glassgrad.nn.checks import finite, not_negative
 
 RULES = [SGD, Adam, AdamW, RMSprop, Adagrad]
 
@@ -58,6 +59,12 @@ ROWS: list[tuple[type[Optimiser], dict[str, Any]]] = [
     (Adagrad, {}),
     (Adagrad, {"learning_rate": 0.1, "learning_rate_decay": 0.1, "weight_decay": 0.1}),
     (Adagrad, {"learning_rate": 0.1, "initial_accumulator_value": 0.5, "eps": 1e-3}),
+    (Adam, {"amsgrad": True}),
+    (AdamW, {"amsgrad": True, "betas": (0.5, 0.5), "weight_decay": 0.1, "maximize": True}),
+    *[
+        (rule, {"learning_rate": 0.1, "weight_decay": 0.1, "maximize": True})
+        for rule in (Adam, AdamW, RMSprop, Adagrad)
+    ],
 ]
 THEIR_NAMES = {"learning_rate": "lr", "learning_rate_decay": "lr_decay"}
 IDS = [f"{rule.__name__}-{i}" for i, (rule, _) in enumerate(ROWS)]
@@ -361,7 +368,7 @@ def test_parameters_are_listed_in_order_and_copies_move_their_own() -> None:
 def test_the_text_says_what_there_is() -> None:
     assert repr(Adagrad([Value(1.0)])) == (
         "Adagrad(1 parameter, learning_rate=0.01, learning_rate_decay=0.0, weight_decay=0.0, "
-        "eps=1e-10)"
+        "eps=1e-10, maximize=False)"
     )
     two = SGD([{"parameters": [Value(1.0)]}, {"parameters": [Value(1.0)]}], 0.5)
     assert repr(two) == "SGD(2 parameters in 2 groups)"
@@ -495,21 +502,26 @@ def test_numbers_that_json_has_not_are_restored() -> None:
     assert second.state_dict()["state"]["mean"] == [math.inf]
 
 
-def test_a_state_from_before_there_was_an_option_is_taken() -> None:
-    state = SGD([Value(1.0)], 0.1, momentum=0.5).state_dict()
-    del state["groups"][0]["maximize"]
-    optimiser = SGD([Value(1.0)], 0.3, maximize=True)
-    optimiser.load_state_dict(state)
-    assert optimiser.groups[0].options["maximize"] is False
-    assert optimiser.groups[0].momentum == 0.5
+LATER = [(rule, ["maximize"], []) for rule in RULES]
+LATER += [(rule, ["maximize", "amsgrad"], ["largest"]) for rule in (Adam, AdamW)]
 
 
-def test_maximize_climbs() -> None:
-    w = Value(1.0)
-    optimiser = SGD([w], 0.25, maximize=True)
-    (w * 3.0).backward()
-    optimiser.step()
-    assert w.data == 1.75
+@pytest.mark.parametrize(("rule", "options", "arrays"), LATER)
+def test_a_state_from_before_there_was_an_option_or_an_array_is_taken(
+    rule: Any, options: list[str], arrays: list[str]
+) -> None:
+    first = made(rule, {})
+    for _ in steps_from(first, range(5)):
+        pass
+    state = first.state_dict()
+    for name in options:
+        for group in state["groups"]:
+            del group[name]
+    for name in arrays:
+        del state["state"][name]
+    second = made(rule, dict.fromkeys(options, True), rate=0.7)
+    second.load_state_dict(state)
+    assert second.state_dict() == first.state_dict()
 
 
 def test_a_state_is_a_copy() -> None:
@@ -602,6 +614,70 @@ def test_states_of_other_rules_are_refused(one: Any, other: Any) -> None:
         )
 
 
+# Groups that are added.
+
+
+@pytest.mark.parametrize(
+    ("rule", "options"),
+    [
+        (SGD, {"learning_rate": 0.1, "momentum": 0.9, "dampening": 0.5}),
+        (Adam, {"amsgrad": True}),
+        (AdamW, {}),
+        (RMSprop, {"momentum": 0.5, "centered": True}),
+    ],
+)
+@pytest.mark.needs("torch")
+def test_a_group_that_is_added_moves_as_in_pytorch(
+    rule: type[Optimiser], options: dict[str, Any]
+) -> None:
+    values, tensors = [Value(x) for x in some_numbers()], leaves(some_numbers())
+    ours, other = rule(values[:3], **options), theirs(rule, tensors[:3], options)
+    for step in range(30):
+        if step == 10:
+            ours.add_param_group({"parameters": values[3:], "learning_rate": 0.3})
+            other.add_param_group({"params": tensors[3:], "lr": 0.3})
+        give(values, tensors, gradients_at(step, len(values), missing=0.2))
+        ours.step()
+        other.step()
+        close(data_vector(values), numbers_of(tensors))
+    again = rule([{"parameters": values[:3]}, {"parameters": values[3:]}], **options)
+    again.load_state_dict(ours.state_dict())
+    assert again.state_dict() == ours.state_dict()
+
+
+def test_what_an_added_group_remembers_begins_as_the_optimiser_was_made() -> None:
+    """PyTorch forgets to, and fails at the next step."""
+    alone, late = Value(1.0), Value(1.0)
+    first = Adagrad([alone], 0.1, initial_accumulator_value=0.5)
+    second = Adagrad([Value(9.0)], 0.1, initial_accumulator_value=0.5)
+    second.add_param_group({"parameters": [late]})
+    for optimiser, value in ((first, alone), (second, late)):
+        value.grad = 2.0
+        optimiser.step()
+    assert alone.data == late.data != 1.0
+    assert second.state_dict()["state"]["squares"] == [0.5, 4.5]
+
+
+@pytest.mark.parametrize(
+    ("group", "error", "said"),
+    [
+        (lambda v: {"parameters": v}, ValueError, "the parameter a = 1 twice"),
+        (lambda v: {"parameters": [Value(1.0)], "beta": 1}, ValueError, "no option beta"),
+        (lambda v: {"parameters": []}, ValueError, "has no parameters"),
+        (lambda v: [Value(1.0)], TypeError, "is a dict such as"),
+    ],
+)
+def test_a_group_that_cannot_be_added_changes_nothing(
+    group: Callable[[list[Value]], Any], error: type, said: str
+) -> None:
+    values = [Value(1.0, label="a")]
+    optimiser = Adam(values)
+    before = optimiser.state_dict(), optimiser.parameters
+    with pytest.raises(error, match=said):
+        optimiser.add_param_group(group(values))
+    assert (optimiser.state_dict(), optimiser.parameters) == before
+
+
 # A rule of one's own.
 
 
@@ -619,10 +695,50 @@ def test_a_rule_of_ones_own() -> None:
         w.grad = 1.0
         optimiser.step()
     assert w.data == 0.25
-    with pytest.raises(ValueError, match="no option momentum; it has learning_rate"):
-        Slow([w], momentum=0.5)
-    with pytest.raises(ValueError, match="Slow needs learning_rate"):
+    with pytest.raises(ValueError, match="no option momentum; it has learning_rate, maximize"):
+        Slow([w], 0.1, momentum=0.5)
+    with pytest.raises(TypeError, match="learning_rate"):
         Slow([w])
     w.grad = 1.0
     with pytest.raises(NotImplementedError, match="Optimiser defines no `rule`"):
         Optimiser([w], learning_rate=1.0).step()
+
+
+def test_options_of_ones_own() -> None:
+    class Pull(Optimiser):
+        STATE = ("steps",)
+
+        def __init__(
+            self,
+            parameters: Any,
+            learning_rate: Annotated[float, not_negative],
+            *,
+            to: Annotated[float, finite] = 0.0,
+        ) -> None:
+            super().__init__(parameters, learning_rate, to=to)
+
+        def rule(self, numbers: Any, gradients: Any, state: Any, group: Any) -> Any:
+            return numbers - group.learning_rate * (gradients + numbers - group.to)
+
+    near, far = Value(1.0), Value(1.0)
+    optimiser = Pull([{"parameters": [near]}, {"parameters": [far], "to": 9.0}], 0.5, to=1.0)
+    near.grad = far.grad = 0.0
+    optimiser.step()
+    assert (near.data, far.data) == (1.0, 5.0)
+    assert optimiser.state_dict()["groups"][1]["to"] == 9.0
+    optimiser.groups[0].maximize = True
+    with pytest.raises(ValueError, match=r"Pull\(to=...\) takes a finite number"):
+        Pull([near], 0.5, to=math.inf)
+    with pytest.raises(AttributeError, match=r"write optimiser.groups\[0\].to = "):
+        optimiser.to = 3.0
+
+
+def test_a_rule_in_place_of_that_of_sgd_is_the_one_that_moves() -> None:
+    class Doubled(SGD):
+        def rule(self, numbers: Any, gradients: Any, state: Any, group: Any) -> Any:
+            return numbers - 2.0 * group.learning_rate * gradients
+
+    w = Value(1.0)
+    w.grad = 1.0
+    Doubled([w], 0.25).step()
+    assert w.data == 0.5

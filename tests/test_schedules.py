@@ -2,12 +2,29 @@
 
 import json
 import math
+import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from glassgrad import SGD, Schedule, Value, constant, cosine, one_cycle, ramp, step_decay, warm_up
+from glassgrad import (
+    MLP,
+    SGD,
+    ReduceOnPlateau,
+    Schedule,
+    Value,
+    constant,
+    cosine,
+    fit,
+    mse,
+    one_cycle,
+    ramp,
+    step_decay,
+    warm_up,
+)
+from glassgrad.engine.files import json_text
 from glassgrad.nn.schedules import Rule
 
 BASES = [0.5, 0.02]
@@ -87,6 +104,113 @@ def test_the_rates_are_those_of_pytorch(
     for ours, theirs in zip(found, expected):
         assert ours == pytest.approx(theirs, rel=1e-12, abs=1e-16)
     assert len(found) == len(expected) == steps + 1
+
+
+PLATEAUS: list[dict[str, Any]] = [
+    {},
+    {"factor": 0.5, "patience": 2},
+    {"factor": 0.0, "patience": 0},
+    {"patience": 1, "cooldown": 3},
+    {"patience": 1, "threshold": 0.3},
+    {"patience": 1, "threshold": 0.3, "threshold_mode": "abs"},
+    {"patience": 1, "mode": "max", "threshold": 0.2},
+    {"patience": 1, "mode": "max", "threshold": 0.2, "threshold_mode": "abs"},
+    {"patience": 0, "factor": 0.3, "min_learning_rate": 0.01},
+    {"patience": 0, "factor": 0.3, "min_learning_rate": [0.2, 0.001]},
+    {"patience": 0, "factor": 0.9, "eps": 0.01},
+    {"patience": 0, "threshold": 1.0},
+]
+
+
+def metrics_of(seed: int) -> list[float]:
+    """A metric that falls and stands still by turns, also below 0, with numbers that are none."""
+    rng = random.Random(seed)
+    found = [2.0 * math.exp(-step / 15) - 0.5 + rng.gauss(0.0, 0.3) for step in range(60)]
+    found[20:22], found[0] = [math.nan, math.inf], rng.choice([math.nan, 3.0])
+    return found
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("options", PLATEAUS)
+@pytest.mark.needs("torch")
+def test_rates_go_down_on_a_plateau_as_in_pytorch(options: dict[str, Any], seed: int) -> None:
+    import torch
+
+    ours = Schedule(optimiser(), ReduceOnPlateau(**options))
+    groups = [{"params": [torch.zeros(1, requires_grad=True)], "lr": base} for base in BASES]
+    other = torch.optim.SGD(groups)
+    named = {"min_lr" if name == "min_learning_rate" else name: x for name, x in options.items()}
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(other, **named)
+    for step, metric in enumerate(metrics_of(seed)):
+        if step == 30:  # a rate that is set by hand is what goes down next
+            ours.optimiser.groups[1].learning_rate = other.param_groups[1]["lr"] = 0.4
+        ours.step(metric)
+        theirs.step(metric)
+        expected = [group["lr"] for group in other.param_groups]
+        assert ours.learning_rates == pytest.approx(expected, rel=1e-12, abs=0.0)
+
+
+@pytest.mark.parametrize("write", [json.dumps, json_text], ids=["json", "strict json"])
+@pytest.mark.parametrize("split", [0, 1, 25, 40])
+@pytest.mark.parametrize("options", PLATEAUS)
+def test_a_schedule_on_a_plateau_continues_where_it_was(
+    options: dict[str, Any], split: int, write: Callable[..., str]
+) -> None:
+    first, second = (Schedule(optimiser(), ReduceOnPlateau(**options)) for _ in range(2))
+    second.optimiser.learning_rate = 7.0
+    for metric in metrics_of(0)[:split]:
+        first.step(metric)
+    second.load_state_dict(json.loads(write(first.state_dict())))
+    for metric in metrics_of(0)[split:]:
+        first.step(metric)
+        second.step(metric)
+    assert first.state_dict() == second.state_dict()
+
+
+def fitted(rule: Rule, **options: Any) -> Any:
+    X = [[x / 8] for x in range(-8, 9)]
+    y = [math.sin(7.0 * x[0]) for x in X]
+    model = MLP(1, [3, 1], output_activation="linear", seed=0)
+    sgd = SGD(model.parameters(), 0.5)
+    history = fit(model, mse, X, y, optimiser=sgd, schedule=rule, batch_size=4, health=False,
+                  **options)  # fmt: skip
+    assert sgd.learning_rate == 0.5  # its own, afterwards
+    return history
+
+
+@pytest.mark.parametrize("validation", [None, 0.25])
+def test_fit_tells_the_loss_after_each_epoch(validation: float | None, tmp_path: Path) -> None:
+    rule = ReduceOnPlateau(factor=0.5, patience=1, threshold=0.01, cooldown=1)
+    options = {"validation": validation, "checkpoint": tmp_path / "whole.json"}
+    history = fitted(rule, epochs=20, **options)
+    by_hand = Schedule(optimiser([0.5]), rule)
+    expected = []
+    for loss in history["loss" if validation is None else "validation_loss"]:
+        expected += by_hand.learning_rates
+        by_hand.step(loss)
+    assert history["learning_rate"] == expected
+    assert len(set(expected)) > 2
+    options["checkpoint"] = tmp_path / "resumed.json"
+    for epochs in (7, 8, 20):  # more epochs may be asked for: the rule does not need their number
+        resumed = fitted(rule, epochs=epochs, **options)
+    for column in ("loss", "learning_rate"):
+        assert resumed[column] == history[column]
+    with pytest.raises(ValueError, match="learning rates of the schedule"):
+        fitted(ReduceOnPlateau(factor=0.5, patience=2), epochs=20, **options)
+
+
+def test_a_group_that_is_added_joins_with_the_rate_that_it_has() -> None:
+    for rule in (step_decay(2, 0.5), ReduceOnPlateau(factor=0.5, patience=0)):
+        schedule = Schedule(optimiser([1.0]), rule)
+        told = [1.0] if schedule.watches else []
+        schedule.step(*told)
+        added = {"parameters": [Value(1.0)], "learning_rate": 0.25}
+        schedule.optimiser.add_param_group(added)
+        schedule.step(*told)
+        assert schedule.learning_rates == [0.5, 0.125]
+        again = Schedule(optimiser([9.0, 9.0]), rule)
+        again.load_state_dict(schedule.state_dict())
+        assert again.learning_rates == [0.5, 0.125]
 
 
 @pytest.mark.needs("torch")
@@ -171,6 +295,22 @@ def test_rates_set_by_hand_are_overwritten() -> None:
         (lambda: one_cycle(rise=0.0), ValueError, "above 0 and at most 1"),
         (lambda: one_cycle(rise=1.5), ValueError, "above 0 and at most 1"),
         (lambda: one_cycle(end=-1.0), ValueError, "0 or a positive"),
+        (lambda: ReduceOnPlateau(factor=1.0), ValueError, "below 1"),
+        (lambda: ReduceOnPlateau(patience=-1), ValueError, "at least 0"),
+        (lambda: ReduceOnPlateau(mode="least"), ValueError, "is 'min' or 'max', not 'least'"),
+        (lambda: ReduceOnPlateau(threshold_mode=1), ValueError, "is 'rel' or 'abs', not 1"),
+        (lambda: ReduceOnPlateau(threshold=-0.1), ValueError, "0 or a positive"),
+        (lambda: ReduceOnPlateau(cooldown=0.5), TypeError, "whole number"),
+        (lambda: ReduceOnPlateau(min_learning_rate=[0.1, -1.0]), ValueError, "0 or a positive"),
+        (lambda: ReduceOnPlateau(eps="x"), TypeError, "real number"),
+        (lambda: Schedule(optimiser(), ReduceOnPlateau), TypeError, r"call it, ReduceOnPlat"),
+        (lambda: Schedule(optimiser(), ReduceOnPlateau(min_learning_rate=[0.1] * 3)), ValueError,
+         "has 3 rates, and the optimiser 2 groups"),
+        (lambda: Schedule(optimiser(), ReduceOnPlateau()).step(), TypeError, "watches a number"),
+        (lambda: Schedule(optimiser(), ReduceOnPlateau()).step(Value(1.0)), TypeError, "v.data"),
+        (lambda: Schedule(optimiser(), constant()).step(1.0), TypeError, "Only ReduceOnPlateau"),
+        (lambda: warm_up(3, then=ReduceOnPlateau()), TypeError, "takes a rule"),
+        (lambda: fitted(ReduceOnPlateau(mode="max")), ValueError, "watches a loss"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(make: Callable[[], Any], error: type, said: str) -> None:
@@ -213,13 +353,20 @@ def test_a_schedule_continues_where_it_was() -> None:
         ({"base_rates": [0.5, math.nan]}, "takes a finite number"),
         ({"base_rates": [0.5, "x"]}, "takes a real number"),
         ({"base_rates": [0.5, 10**400]}, "scale it down"),
+        ({"best": None}, '"best" takes a real number'),
+        ({"best": "low"}, '"best" takes a real number'),
+        ({"bad_steps": -1}, '"bad_steps" is a whole number'),
+        ({"cooldown_left": 0.5}, '"cooldown_left" is a whole number'),
+        ({"rates": [0.5]}, '"rates" is a list of 2 rates'),
         ({"more": 1}, "The state has more, which is unknown"),
         ({"total": ABSENT, "base_rates": ABSENT}, "The state lacks total, base_rates"),
     ],
 )
 def test_a_state_that_does_not_fit_changes_nothing(entries: dict[str, Any], said: str) -> None:
     schedule = Schedule(optimiser(), cosine(), 30)
-    schedule.step()
+    if entries.keys() & {"best", "bad_steps", "cooldown_left", "rates"}:
+        schedule = Schedule(optimiser(), ReduceOnPlateau(patience=0), 30)
+    schedule.step(*[1.0] * schedule.watches)
     before = schedule.state_dict(), schedule.learning_rates
     changed = {**schedule.state_dict(), **entries}
     state = {name: entry for name, entry in changed.items() if entry is not ABSENT}

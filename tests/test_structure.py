@@ -36,8 +36,6 @@ FOR_TYPES = {"typing_extensions"}
 
 KNOWN_CIRCLES = [
     {"engine.compile.libraries", "engine.compile.lifted"},
-    {"nn.checkpoint", "nn.loop"},
-    {"nn.health", "nn.history", "nn.plotting"},
 ]
 """The circles there still are, each with its files. It gets no new ones: this list only shrinks."""
 
