@@ -10,7 +10,7 @@ its own `check_estimator` runs in `tests/test_estimators.py`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,14 @@ from glassgrad.nn.predict import predict
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+    from sklearn.utils.class_weight import compute_class_weight
     from sklearn.utils.multiclass import check_classification_targets
-    from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
+    from sklearn.utils.validation import (
+        _check_sample_weight,
+        check_is_fitted,
+        check_random_state,
+        validate_data,
+    )
 except ImportError as error:
     raise ImportError(
         "NetworkClassifier and NetworkRegressor need scikit-learn 1.6 or newer: "
@@ -46,6 +52,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn says no typ
         batch_size: int = 32,
         validation: float | None = None,
         patience: int | None = None,
+        warm_start: bool = False,
         random_state: Any = None,
     ) -> None:
         self.hidden = hidden
@@ -56,35 +63,64 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn says no typ
         self.batch_size = batch_size
         self.validation = validation
         self.patience = patience
+        self.warm_start = warm_start
         self.random_state = random_state
 
-    def _train(self, X: Any, y: Any, outputs: int, loss: Any) -> None:
-        seed = int(check_random_state(self.random_state).randint(2**31))
-        self.model_ = MLP(
-            X.shape[1],
-            [*np.ravel(self.hidden).tolist(), outputs],
-            activation=self.activation,
-            output_activation="linear",
-            init="he" if self.activation == "relu" else "xavier",
-            seed=seed,
-        )
-        optimiser = AdamW(
-            self.model_.parameters(), self.learning_rate, weight_decay=self.weight_decay
-        )
+    def _is_new(self, is_partial: bool) -> bool:
+        """Whether a call begins anew, and does not go on from where the last one ended."""
+        return not (hasattr(self, "model_") and (is_partial or self.warm_start))
+
+    def _weights(self, X: Any, sample_weight: Any) -> Any:
+        if sample_weight is None:
+            return None
+        return _check_sample_weight(sample_weight, X, dtype=np.float64)
+
+    def _train(
+        self, X: Any, y: Any, outputs: int, loss: Any, *, is_partial: bool, **options: Any
+    ) -> None:
+        """Train: a new model, or the one that is there, by one more epoch if that is a part."""
+        sizes = [X.shape[1], *np.ravel(self.hidden).tolist(), outputs]
+        if self._is_new(is_partial):
+            self._begin(sizes)
+        elif self._built != (sizes, self.activation):
+            raise ValueError(
+                f"{type(self).__name__} goes on with a network of the sizes {self._built[0]} and "
+                f"the activation {self._built[1]!r}, not of {sizes} and {self.activation!r}. Fit "
+                "anew with warm_start=False."
+            )
+        optimiser = self._optimiser
+        optimiser.learning_rate = self.learning_rate
+        optimiser.groups[0].weight_decay = self.weight_decay
         self.history_ = fit(
             self.model_,
             loss,
             X,
             y,
             optimiser=optimiser,
-            epochs=self.epochs,
+            epochs=1 if is_partial else self.epochs,
             batch_size=self.batch_size,
-            seed=seed,
-            validation=self.validation,
-            patience=self.patience,
+            seed=self._seed + self.n_iter_,  # another order in every call
+            validation=None if is_partial else self.validation,
+            patience=None if is_partial else self.patience,
             health=False,
+            **options,
         )
-        self.n_iter_ = self.history_.epochs
+        self.n_iter_ += self.history_.epochs
+
+    def _begin(self, sizes: list[int]) -> None:
+        self._seed = int(check_random_state(self.random_state).randint(2**31))
+        self._built, self.n_iter_ = (sizes, self.activation), 0
+        self.model_ = MLP(
+            sizes[0],
+            sizes[1:],
+            activation=self.activation,
+            output_activation="linear",
+            init="he" if self.activation == "relu" else "xavier",
+            seed=self._seed,
+        )
+        self._optimiser = AdamW(
+            self.model_.parameters(), self.learning_rate, weight_decay=self.weight_decay
+        )
 
     def _outputs(self, X: Any) -> Any:
         check_is_fitted(self)
@@ -106,11 +142,13 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         batch_size: samples in a step.
         validation: the share of samples to hold out; the best parameters on them are kept.
         patience: stop after so many epochs without a smaller loss.
+        warm_start: whether `fit` goes on with the model and the optimiser of the last call.
         random_state: a whole number, a `numpy.random.RandomState`, or None.
+        class_weight: how many samples one of a class counts as, a dict; or "balanced".
 
     Attributes:
         model_: the trained `MLP`.
-        history_: the `History` of the training.
+        history_: the `History` of the last call.
         classes_: the classes, in the order of the columns of `predict_proba`.
         n_iter_: how many epochs there were.
 
@@ -121,19 +159,108 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         True
     """
 
-    def fit(self, X: Any, y: Any) -> NetworkClassifier:
-        """Train on samples of shape (n, features) and n classes, of any kind."""
+    def __init__(
+        self,
+        hidden: Sequence[int] = (32,),
+        *,
+        activation: str = "relu",
+        learning_rate: float = 0.01,
+        weight_decay: float = 0.0,
+        epochs: int = 100,
+        batch_size: int = 32,
+        validation: float | None = None,
+        patience: int | None = None,
+        warm_start: bool = False,
+        random_state: Any = None,
+        class_weight: Mapping[Any, float] | str | None = None,
+    ) -> None:
+        super().__init__(
+            hidden,
+            activation=activation,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            epochs=epochs,
+            batch_size=batch_size,
+            validation=validation,
+            patience=patience,
+            warm_start=warm_start,
+            random_state=random_state,
+        )
+        self.class_weight = class_weight
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NetworkClassifier:
+        """Train on samples of shape (n, features) and n classes, of any kind.
+
+        With `sample_weight` each sample counts as so many.
+        """
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
-        self.classes_, places = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
+        classes = np.unique(y)
+        if len(classes) < 2:
             raise ValueError(
                 "NetworkClassifier needs samples of at least two classes, and all are of one class."
             )
-        if len(self.classes_) == 2:
-            self._train(X, places, 1, binary_cross_entropy_with_logits)
-        else:
-            self._train(X, places, len(self.classes_), cross_entropy)
+        if not self._is_new(False) and not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"NetworkClassifier(warm_start=True) goes on with the classes {self.classes_}, and "
+                f"y has {classes}. Use partial_fit for samples of some classes."
+            )
+        self.classes_ = classes
+        return self._learn(X, y, sample_weight, is_partial=False)
+
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> NetworkClassifier:
+        """Go on by one epoch over these samples, from where the last call ended.
+
+        Args:
+            X: samples of shape (n, features).
+            y: their classes.
+            classes: all that there are; needed in the first call.
+            sample_weight: how many samples each counts as.
+
+        Raises:
+            ValueError: the classes are not known yet, or y has others; or they are to be balanced.
+        """
+        is_first = not hasattr(self, "classes_")
+        X, y = validate_data(self, X, y, dtype=np.float64, reset=is_first)
+        check_classification_targets(y)
+        known = None if classes is None else np.unique(classes)
+        if is_first and (known is None or len(known) < 2):
+            raise ValueError(
+                "NetworkClassifier.partial_fit(classes=...) takes all classes, two or more, in the "
+                "first call."
+            )
+        if not is_first and known is not None and not np.array_equal(known, self.classes_):
+            raise ValueError(
+                f"NetworkClassifier.partial_fit(classes=...): {known} are not the classes of the "
+                f"first call, {self.classes_}."
+            )
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                f"partial_fit does not see all samples, so class_weight={self.class_weight!r} "
+                "cannot be known. Give a dict, as compute_class_weight makes one."
+            )
+        all_classes = known if is_first else self.classes_
+        if not np.isin(y, all_classes).all():
+            raise ValueError(f"NetworkClassifier.partial_fit: y has others than {all_classes}.")
+        self.classes_ = all_classes
+        return self._learn(X, y, sample_weight, is_partial=True)
+
+    def _learn(self, X: Any, y: Any, sample_weight: Any, *, is_partial: bool) -> NetworkClassifier:
+        count, by_class = len(self.classes_), self.class_weight
+        if isinstance(by_class, Mapping):
+            weights = compute_class_weight(dict(by_class), classes=self.classes_, y=self.classes_)
+            by_class = dict(enumerate(weights.tolist()))
+        self._train(
+            X,
+            np.searchsorted(self.classes_, y),
+            1 if count == 2 else count,
+            binary_cross_entropy_with_logits if count == 2 else cross_entropy,
+            is_partial=is_partial,
+            sample_weight=self._weights(X, sample_weight),
+            class_weight=by_class,
+        )
         return self
 
     def decision_function(self, X: Any) -> Any:
@@ -156,15 +283,16 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
 
 
 class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
-    """An MLP that predicts a number, with scikit-learn's interface.
+    """An MLP that predicts a number, or several, with scikit-learn's interface.
 
     It learns the squared error, on targets that are shifted and scaled to mean 0 and standard
-    deviation 1 meanwhile. For its arguments see `NetworkClassifier`.
+    deviation 1 meanwhile, as those of the first call are. For its arguments see
+    `NetworkClassifier`.
 
     Attributes:
         model_: the trained `MLP`, which predicts shifted and scaled targets.
-        history_: the `History` of the training.
-        mean_: the mean of the targets.
+        history_: the `History` of the last call.
+        mean_: the mean of the targets, or of each of several.
         scale_: their standard deviation, or 1 if that is 0.
         n_iter_: how many epochs there were.
 
@@ -175,13 +303,43 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         True
     """
 
-    def fit(self, X: Any, y: Any) -> NetworkRegressor:
-        """Train on samples of shape (n, features) and n numbers."""
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        self.mean_, self.scale_ = float(np.mean(y)), float(np.std(y)) or 1.0
-        self._train(X, (y - self.mean_) / self.scale_, 1, mse)
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NetworkRegressor:
+        """Train on samples of shape (n, features) and n numbers, or (n, targets) of them.
+
+        With `sample_weight` each sample counts as so many.
+        """
+        return self._learn(X, y, sample_weight, is_partial=False)
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> NetworkRegressor:
+        """Go on by one epoch over these samples, from where the last call ended."""
+        return self._learn(X, y, sample_weight, is_partial=True)
+
+    def _learn(self, X: Any, y: Any, sample_weight: Any, *, is_partial: bool) -> NetworkRegressor:
+        is_new = self._is_new(is_partial)
+        X, y = validate_data(
+            self, X, y, dtype=np.float64, y_numeric=True, multi_output=True, reset=is_new
+        )
+        y, weights = np.asarray(y, np.float64), self._weights(X, sample_weight)
+        if is_new:
+            mean = np.average(y, axis=0, weights=weights)
+            scale = np.sqrt(np.average((y - mean) ** 2, axis=0, weights=weights))
+            self.mean_, self.scale_ = mean, np.where(scale > 0.0, scale, 1.0)
+        elif y.shape[1:] != np.shape(self.mean_):
+            raise ValueError(
+                f"NetworkRegressor goes on with targets of shape {np.shape(self.mean_)}, and y has "
+                f"some of shape {y.shape[1:]}."
+            )
+        scaled = (y - self.mean_) / self.scale_
+        outputs = 1 if y.ndim == 1 else y.shape[1]
+        self._train(X, scaled, outputs, mse, is_partial=is_partial, sample_weight=weights)
         return self
 
     def predict(self, X: Any) -> Any:
-        """The number for each sample."""
-        return self._outputs(X) * self.scale_ + self.mean_
+        """The number, or the numbers, for each sample."""
+        outputs = self._outputs(X)
+        return outputs.reshape(len(outputs), *np.shape(self.mean_)) * self.scale_ + self.mean_

@@ -1,21 +1,39 @@
 """Networks as estimators of scikit-learn: its own checks, and what they do with it."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
-from glassgrad import MLP, NetworkClassifier, NetworkRegressor, blobs, linear_regression, two_moons
+from glassgrad import (
+    MLP,
+    NetworkClassifier,
+    NetworkRegressor,
+    blobs,
+    linear_regression,
+    r2,
+    two_moons,
+)
 
 pytestmark = pytest.mark.needs("sklearn")
 
 
-@pytest.mark.parametrize("kind", [NetworkClassifier, NetworkRegressor])
+KINDS = pytest.mark.parametrize("kind", [NetworkClassifier, NetworkRegressor])
+
+
+@KINDS
 def test_the_checks_of_scikit_learn(kind: type) -> None:
     from sklearn.utils.estimator_checks import check_estimator
 
-    found = check_estimator(kind((8,), epochs=12, learning_rate=0.1, random_state=0), on_skip=None)
+    # One batch: only there is a weight of 2 the same as the sample twice.
+    model = kind((8,), epochs=12, learning_rate=0.1, batch_size=128, random_state=0)
+    found = check_estimator(model, on_skip=None)
     statuses = [each["status"] for each in found]
     assert set(statuses) <= {"passed", "skipped"}
-    assert statuses.count("passed") >= 50
+    assert statuses.count("passed") >= 55
+    names = {each["check_name"] for each in found if each["status"] == "passed"}
+    assert "check_sample_weight_equivalence_on_dense_data" in names
+    assert "check_class_weight_classifiers" in names or kind is NetworkRegressor
 
 
 def test_classes_of_any_kind_come_back() -> None:
@@ -63,3 +81,132 @@ def test_a_clone_with_the_same_seed_learns_the_same() -> None:
 def test_one_class_is_refused() -> None:
     with pytest.raises(ValueError, match="at least two classes"):
         NetworkClassifier().fit([[0.0], [1.0]], [1, 1])
+
+
+def data(kind: type) -> tuple[np.ndarray, np.ndarray]:
+    X, y = two_moons(40)
+    return (X, y) if kind is NetworkClassifier else (X, X[:, 0] - 0.5 * X[:, 1])
+
+
+def of_one_batch(kind: type, **options: object) -> object:
+    given = {"batch_size": 200, "activation": "tanh", "random_state": 3, **options}
+    return kind((5,), **given)
+
+
+def scores(model: object, X: np.ndarray) -> np.ndarray:
+    return getattr(model, "decision_function", model.predict)(X)
+
+
+@KINDS
+def test_weights_of_samples_are_repetitions(kind: type) -> None:
+    X, y = data(kind)
+    counts = np.arange(40) % 4
+    weighed = of_one_batch(kind, epochs=9).fit(X, y, sample_weight=counts)
+    repeated = of_one_batch(kind, epochs=9).fit(np.repeat(X, counts, 0), np.repeat(y, counts))
+    np.testing.assert_allclose(scores(weighed, X), scores(repeated, X), rtol=1e-9, atol=1e-12)
+
+
+@KINDS
+@pytest.mark.parametrize("way", ["partial_fit", "warm_start"])
+def test_a_training_in_parts_is_the_whole_training(kind: type, way: str) -> None:
+    X, y = data(kind)
+    whole = of_one_batch(kind, epochs=6).fit(X, y)
+    parts = of_one_batch(kind, epochs=2, warm_start=way == "warm_start")
+    if way == "partial_fit":
+        classes = {"classes": [0, 1]} if kind is NetworkClassifier else {}
+        for _ in range(6):
+            parts.partial_fit(X, y, **classes)
+    else:
+        for _ in range(3):
+            model = parts.fit(X, y).model_
+        assert parts.model_ is model
+    assert parts.n_iter_ == whole.n_iter_ == 6
+    np.testing.assert_allclose(scores(parts, X), scores(whole, X), rtol=1e-9, atol=1e-12)
+
+
+def test_without_a_warm_start_a_training_begins_anew() -> None:
+    X, y = two_moons(40)
+    once = of_one_batch(NetworkClassifier, epochs=2).fit(X, y)
+    twice = of_one_batch(NetworkClassifier, epochs=2).fit(X, 1 - y).fit(X, y)
+    assert np.array_equal(scores(once, X), scores(twice, X))
+
+
+def test_parts_may_have_some_of_the_classes_only() -> None:
+    X, y = blobs(90, classes=3, spread=0.3)
+    names = np.array(["ant", "bee", "cat"])[y]
+    model = NetworkClassifier(random_state=0, batch_size=16)
+    for _ in range(30):
+        for name in ("cat", "ant", "bee"):
+            model.partial_fit(X[names == name], names[names == name], classes=["bee", "ant", "cat"])
+    model.partial_fit(X, names)
+    assert model.score(X, names) > 0.9
+
+
+def test_weights_of_classes_are_by_their_names() -> None:
+    X, y = two_moons(60, noise=0.4)
+    names = np.array(["no", "yes"])[y]
+    rates = [
+        np.mean(NetworkClassifier((4,), epochs=30, class_weight=w, random_state=0).fit(X, names)
+                .predict(X) == "yes")
+        for w in ({"yes": 0.01}, None, {"yes": 100.0})
+    ]  # fmt: skip
+    assert rates[0] < rates[1] < rates[2]
+    few = np.r_[0:30, 30:36]
+    balanced = of_one_batch(NetworkClassifier, epochs=5, class_weight="balanced")
+    by_hand = of_one_batch(NetworkClassifier, epochs=5, class_weight={"no": 0.6, "yes": 3.0})
+    balanced.fit(X[few], names[few])
+    by_hand.fit(X[few], names[few])
+    np.testing.assert_allclose(scores(balanced, X), scores(by_hand, X), rtol=1e-9)
+
+
+def test_several_targets_are_predicted_at_once() -> None:
+    X, _ = two_moons(60)
+    targets = np.stack([X[:, 0], 100.0 * X[:, 1], np.full(60, 7.0)], axis=1)
+    model = NetworkRegressor((16,), activation="tanh", random_state=0).fit(X, targets)
+    assert model.predict(X).shape == (60, 3)
+    for place in (0, 1):
+        assert r2(model.predict(X)[:, place], targets[:, place]) > 0.9
+    np.testing.assert_allclose(model.predict(X)[:, 2], 7.0, atol=0.2)
+    np.testing.assert_allclose(model.mean_, targets.mean(axis=0))
+    column = NetworkRegressor((4,), epochs=2, random_state=0).fit(X, targets[:, :1])
+    row = NetworkRegressor((4,), epochs=2, random_state=0).fit(X, targets[:, 0])
+    assert column.predict(X).shape == (60, 1)
+    np.testing.assert_allclose(column.predict(X)[:, 0], row.predict(X), rtol=1e-12)
+
+
+SLIPS = [
+    (lambda m, X, y: m.partial_fit(X, y), r"takes all classes, two or more, in the first call"),
+    (lambda m, X, y: m.partial_fit(X, y, classes=[0, 2]), r"y has others than \[0 2\]"),
+    (
+        lambda m, X, y: m.fit(X, y).partial_fit(X, y, classes=[0, 1, 2]),
+        r"\[0 1 2\] are not the classes of the first call, \[0 1\]",
+    ),
+    (
+        lambda m, X, y: m.set_params(class_weight="balanced").partial_fit(X, y, classes=[0, 1]),
+        "does not see all samples",
+    ),
+    (
+        lambda m, X, y: m.set_params(warm_start=True).fit(X, y).fit(X, y + 1),
+        r"goes on with the classes \[0 1\], and y has \[1 2\]",
+    ),
+    (
+        lambda m, X, y: m.set_params(warm_start=True).fit(X, y).set_params(hidden=(3,)).fit(X, y),
+        r"network of the sizes \[2, 4, 1\] .* not of \[2, 3, 1\]",
+    ),
+    (lambda m, X, y: m.fit(X, y, sample_weight=-np.ones(20)), r"sample_weight\[0\] is -1\."),
+    (lambda m, X, y: m.set_params(class_weight={5: 1.0}).fit(X, y), "are not in class_weight"),
+]
+
+
+@pytest.mark.parametrize(("slip", "message"), SLIPS)
+def test_what_makes_no_sense_is_refused(slip: Callable, message: str) -> None:
+    model = NetworkClassifier((4,), epochs=1, random_state=0)
+    with pytest.raises(ValueError, match=message):
+        slip(model, *two_moons(20))
+
+
+def test_a_regression_goes_on_with_as_many_targets() -> None:
+    X, _ = two_moons(20)
+    model = NetworkRegressor((4,), epochs=1, random_state=0).fit(X, X)
+    with pytest.raises(ValueError, match=r"targets of shape \(2,\), and y has some of shape \(\)"):
+        model.partial_fit(X, X[:, 0])
