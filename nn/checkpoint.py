@@ -3,8 +3,8 @@
     {
      "schema": "glassgrad-checkpoint/2",
      "run": {"batch_size": 32, "seed": 0, "samples": "5f0c…", …},
-      "history": {…}, "parameters": […], "best": […] or null, "frozen": [0, 1],
-      "steps": 504, "why_eager": null, "optimiser": {…}, "digest": "90ab…"
+     "history": {…}, "parameters": […], "best": […] or null, "frozen": [0, 1],
+     "steps": 504, "why_eager": null, "optimiser": {…}, "digest": "90ab…"
      }
 
 "run" describes the training: a name, a number or a digest of each thing that makes it another than
