@@ -352,6 +352,7 @@ def test_a_corrupt_file_is_loaded_whole_or_changes_nothing(batch: int, path: Pat
     assert taken < 40, "most are refused"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [lambda: Neuron(1, seed=1), lambda: Unsayable(1, seed=1)])
 def test_one_bit_that_changed_anywhere_is_refused(make: Callable[[], Module], path: Path) -> None:
     model = make()
