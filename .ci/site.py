@@ -30,7 +30,7 @@ STEP = """async stages => {
     await new Promise(requestIdleCallback);
     return answers;
 }"""
-"""Steps every stage, and waits until the page is drawn and has nothing to do: it has spoken then."""
+"""Steps every stage, and waits until the page is drawn and idle: by then it has spoken."""
 
 
 class Page(HTMLParser):
