@@ -20,11 +20,17 @@ from urllib.parse import unquote, urldefrag, urlparse
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "build" / "site"
-STEP = """stages => stages.map(({ stage }) => {
-    const before = JSON.stringify(stage.step());
-    stage.go(stage.index > 0 ? 0 : stage.count - 1);
-    return JSON.stringify(stage.step()) !== before || stage.count < 2;
-})"""
+STEP = """async stages => {
+    const answers = stages.map(({ stage }) => {
+        const before = JSON.stringify(stage.step());
+        stage.go(stage.index > 0 ? 0 : stage.count - 1);
+        return JSON.stringify(stage.step()) !== before || stage.count < 2;
+    });
+    for (let i = 0; i < 2; i += 1) { await new Promise(requestAnimationFrame); }
+    await new Promise(requestIdleCallback);
+    return answers;
+}"""
+"""Steps every stage, and waits until the page is drawn and idle: by then it has spoken."""
 
 
 class Page(HTMLParser):
@@ -83,7 +89,6 @@ def unwell(paths: list[Path]) -> Iterator[str]:
         for path in paths:
             page.goto(path.as_uri())
             answers = page.eval_on_selector_all(".glassgrad-stage", STEP)
-            page.wait_for_timeout(100)  # for what the page says late
             stages += len(answers)
             said += ["a stage does not answer"] * answers.count(False)
             yield from (f"{name(path)}: {text}" for text in said)

@@ -467,7 +467,7 @@ def test_checking_changes_nothing() -> None:
     assert [(node.data, node.grad, node.label) for node in topological_order(o)] == before
 
 
-@pytest.mark.parametrize("count", [400, 3000])
+@pytest.mark.parametrize("count", [400, pytest.param(3000, marks=pytest.mark.slow)])
 def test_long_graphs_are_checked_too(count: int) -> None:
     x = Value(1.0, label="x")
     y = x

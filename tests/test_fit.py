@@ -88,7 +88,7 @@ def test_xor_converges(seed: int) -> None:
     assert history["loss"][-1] < 0.02
 
 
-@pytest.mark.parametrize("seed", mostly_slow(SEEDS))
+@pytest.mark.parametrize("seed", mostly_slow(SEEDS, kept=0))
 def test_spirals_converge(seed: int) -> None:
     X, y = spirals(200, seed=seed)
     model = MLP(2, [24, 24, 1], output_activation="linear", init="normal", seed=seed)
@@ -107,7 +107,7 @@ def test_spirals_converge(seed: int) -> None:
     assert history["accuracy"][-1] >= 0.99
 
 
-@pytest.mark.parametrize("seed", mostly_slow(SEEDS))
+@pytest.mark.parametrize("seed", mostly_slow(SEEDS, kept=0))
 def test_a_sine_is_fitted(seed: int) -> None:
     X, y = sine(120, noise=0.05, seed=seed)
     model = MLP(1, [16, 16, 1], output_activation="linear", init="xavier", seed=seed)
@@ -769,6 +769,7 @@ def kept(path: Path) -> tuple[Checkpoint, dict[str, Any], bytes]:
     return file, state, path.read_bytes()
 
 
+@pytest.mark.slow
 def test_one_bit_that_changed_anywhere_in_a_checkpoint_is_refused(tmp_path: Path) -> None:
     file, state, content = kept(tmp_path / "run.json")
     for bit in range(8 * len(content)):

@@ -1,14 +1,18 @@
 """A notebook in JupyterLab: run, looked at, clicked and typed into, saved, and read untrusted.
 
 One server and one page serve all tests of a process. A test that changes a stepper runs its cell
-again first, so it finds a fresh one. See `laboratory.py` for the server and `browsing.py` for the
-browser; `needing.py` leaves the tests out where something of this is not installed.
+again first, so it finds a fresh one. The notebooks of the course are opened with the outputs that
+they have saved, as by a reader who trusts them. See `laboratory.py` for the server and
+`browsing.py` for the browser; `needing.py` leaves the tests out where something of this is not
+installed.
 """
 
 import html
 import json
 import re
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import browsing
@@ -17,7 +21,7 @@ import pytest
 from markup import picture
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator
+    from playwright.sync_api import Browser, Locator, Page
 
 BUILD, DRAW, STEPS, AGAIN, DERIVATION, NEURON, WIDGET, SET, TELL = range(9)
 CELLS = [
@@ -43,6 +47,12 @@ SAYS = (
 )
 """What JupyterLab itself says, on the console and to its server. Nothing else may be said."""
 DARK, LIGHT = "rgb(20, 24, 31)", "rgb(255, 255, 255)"
+COURSE = Path(__file__).parent.parent / "notebooks"
+NOTEBOOKS = sorted(
+    path.relative_to(COURSE).as_posix()
+    for path in COURSE.rglob("*.ipynb")
+    if ".ipynb_checkpoints" not in path.parts
+)
 
 
 pytestmark = pytest.mark.needs("jupyterlab", "anywidget")
@@ -50,9 +60,10 @@ pytestmark = pytest.mark.needs("jupyterlab", "anywidget")
 
 @pytest.fixture(scope="module")
 def lab(chromium: "Browser", tmp_path_factory: pytest.TempPathFactory) -> Iterator[laboratory.Lab]:
-    """A server with two notebooks: one that has never run, and one that ran elsewhere."""
+    """A server with the course, a notebook that has never run, and one that ran elsewhere."""
     folder = tmp_path_factory.mktemp("lab")
-    (folder / "notebooks").mkdir()
+    shutil.copytree(COURSE, folder / "notebooks/course")
+    laboratory.trust(folder, [folder / "notebooks/course" / name for name in NOTEBOOKS])
     for name in ("live.ipynb", "read.ipynb"):
         (folder / "notebooks" / name).write_text(laboratory.notebook(CELLS), encoding="utf-8")
     running = laboratory.executed(folder / "notebooks" / "read.ipynb", folder)
@@ -93,6 +104,15 @@ def read(pages: browsing.Pages, lab: laboratory.Lab) -> laboratory.Notebook:
     """The notebook that comes from elsewhere with its outputs: JupyterLab does not trust it."""
     page = pages(viewport={"width": 1400, "height": 1000})
     return laboratory.Notebook(page, lab.address("read.ipynb"), len(CELLS))
+
+
+@pytest.fixture(scope="module")
+def course(pages: browsing.Pages, lab: laboratory.Lab) -> "Page":
+    """JupyterLab with no notebook open; without motion, whose frames cost more than all else."""
+    page = pages(viewport={"width": 1400, "height": 1000}, reduced_motion="reduce")
+    page.goto(lab.address(""))
+    page.wait_for_function("async () => { await window.jupyterapp?.restored; return jupyterapp; }")
+    return page
 
 
 @pytest.fixture
@@ -377,6 +397,25 @@ def paper_of(image: "Locator") -> list[int]:
     """The colour of a picture near its corner."""
     box = image.bounding_box()
     return laboratory.pixel(image.page, box["x"] + 3, box["y"] + 3)
+
+
+# The course.
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_steppers_of_a_notebook_answer(name: str, course: "Page") -> None:
+    """Nothing is run, since everything that it shows is saved in it."""
+    saved = json.loads((COURSE / name).read_text("utf-8"))["cells"]
+    places = [i for i, cell in enumerate(saved) if 'class=\\"glassgrad-stage' in json.dumps(cell)]
+    cells = laboratory.opened(course, f"course/{name}", len(saved))
+    assert places
+    for place in places:
+        cells.nth(place).scroll_into_view_if_needed()
+        stepper = cells.nth(place).locator(".glassgrad-stage[data-ready]")
+        before = stepper.locator(".gg-sentence").text_content()
+        click(stepper, "Step forward")
+        stepper.locator(".gg-sentence").filter(has_not_text=before).wait_for()
+    assert cells.locator("mjx-merror, .jp-RenderedHTMLCommon [data-mjx-error]").count() == 0
 
 
 # Saved, and read elsewhere.

@@ -66,7 +66,7 @@ FORMS: dict[str, tuple[Callable, Callable]] = {
 }
 """How operands are made of four numbers, of Values and of floats."""
 OBJECTS = {"an array of objects", "a list"}
-RARE = {"a table", "a list"}
+RARE = {"a table", "an array of objects", "a list"}
 MODULES = [np, np.linalg]
 
 

@@ -333,6 +333,7 @@ def test_a_sealed_file_of_something_else_is_loaded_whole_or_changes_nothing(path
     assert 0 < taken < 160, "most are refused"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [lambda: Neuron(1, seed=1), lambda: Unsayable(1, seed=1)])
 def test_one_bit_that_changed_anywhere_is_refused(make: Callable[[], Module], path: Path) -> None:
     model = make()
