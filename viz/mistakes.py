@@ -8,15 +8,15 @@ one. It is pure data: `backprop.py` gives it as `steps.mistakes()`, `page.py` sh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import isfinite
-from typing import overload
 
 from glassgrad.engine import contribution
 from glassgrad.engine.printing import columns, short
 from glassgrad.viz.diagram import Diagram, Node
+from glassgrad.viz.records import Records
 from glassgrad.viz.steps import Steps
 
 TOLERANCE = 1e-9
@@ -56,7 +56,7 @@ class Mistake:
         return self.wrong[0] if self.wrong else None
 
 
-class Mistakes(Sequence[Mistake]):
+class Mistakes(Records[Mistake]):
     """The classic wrong engines beside the right one. `print` gives a table.
 
     >>> from glassgrad import Value, backprop
@@ -79,17 +79,7 @@ one had left at x: 6 + 6 = 12.
     def __init__(self, steps: Steps) -> None:
         self._diagram = steps.diagram
         self._right = steps.gradients
-        self._mistakes = tuple(_mistakes(steps))
-
-    def __len__(self) -> int:
-        return len(self._mistakes)
-
-    @overload
-    def __getitem__(self, index: int) -> Mistake: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Mistake, ...]: ...
-    def __getitem__(self, index: int | slice) -> Mistake | tuple[Mistake, ...]:
-        return self._mistakes[index]
+        self._records = tuple(_mistakes(steps))
 
     def __repr__(self) -> str:
         return f"<{len(self)} wrong engines on {len(self._diagram)} nodes>"
