@@ -219,30 +219,27 @@ class _Judge:
 
     def why_early(self, gradients: Gradients, index: int | None) -> str:
         if index is None:
-            is_early = any(
-                self.arrived[i] < uses and _edges(self.diagram[i]) for i, uses in self.uses.items()
-            )
             reason = "every node that sends on had all its contributions when its turn came"
-            return self._no_difference(
-                "what came too late adds up to nothing" if is_early else reason
-            )
+            if any(self._was_early(i) and _edges(self.diagram[i]) for i in self.uses):
+                reason = "what came too late adds up to nothing"
+            return self._no_difference(reason)
         result = (
             f"so {self._name(index)} got {short(gradients[index])} instead of "
             f"{short(self.right[index])}."
         )
         for node in reversed(self.diagram):
-            used = any(parent == index for parent, _ in _edges(node))
-            if (
-                used
-                and node.index in self.right
-                and self.arrived[node.index] < self.uses.get(node.index, 0)
-            ):
+            is_user = any(parent == index for parent, _ in _edges(node))
+            if is_user and node.index in self.right and self._was_early(node.index):
                 return (
                     f"{self._name(node.index)} sent its gradient on when "
                     f"{self.arrived[node.index]} of {self.uses[node.index]} contributions had "
                     f"arrived, {result}"
                 )
         return f"A node sent its gradient on before it was complete, {result}"
+
+    def _was_early(self, index: int) -> bool:
+        """Whether a node sent its gradient on before all contributions had arrived."""
+        return self.arrived[index] < self.uses.get(index, 0)
 
     def why_left(self, how: str, gradients: Gradients, index: int | None) -> str:
         if index is None:
