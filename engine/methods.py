@@ -40,7 +40,7 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.context import Context, current
+from glassgrad.engine.context import Context, call_in, current
 from glassgrad.engine.misuse import is_real, is_refused
 from glassgrad.engine.op import (
     HARD_PLACE,
@@ -334,8 +334,9 @@ def _check_rules(row: Operation) -> None:
         except Exception:  # the call that meets it says so, with its numbers
             continue
         try:
-            row.derivatives(tuple(map(Value, point)), Value(result))
-        except TypeError as error:
+            # Wherever it is defined, as inside a trap() or a compiled function:
+            call_in(Context(), row.derivatives, tuple(map(Value, point)), Value(result))
+        except Exception as error:
             raise TypeError(
                 f"The rule of {row.name} calls a function that takes no Values, as those of math: "
                 "second derivatives and compiled functions need it to. Write it with operators and "

@@ -31,6 +31,7 @@ from glassgrad import (
     load,
     operation,
     sum,
+    trap,
     value_and_grad,
     where,
 )
@@ -209,6 +210,7 @@ def test_what_is_no_float_is_never_a_node(value: Callable, rule: Callable, messa
         (lambda x, y: 1.0 / math.cosh(x) ** 2,),
         (lambda x, y: y if x < 0.0 else math.exp(x),),
         (1.0, lambda a, b, y: float(a)),
+        (lambda x, y: float(x.is_integer()),),
     ],
 )
 def test_a_rule_that_takes_floats_alone_is_refused_when_it_is_defined(rules: tuple) -> None:
@@ -219,6 +221,16 @@ def test_a_rule_that_takes_floats_alone_is_refused_when_it_is_defined(rules: tup
                   kind=Reduction, domain=((0.0, 1.0),))  # fmt: skip
     assert "mine" not in TABLE
     assert not hasattr(Value, "mine")
+
+
+def test_it_may_be_defined_inside_a_compiled_function() -> None:
+    def own(x: Value) -> Value:
+        return operation("own", "", abs, None, lambda x, y: engine.div(x, x - 2.0))(x)
+
+    f = compiled(own)
+    with trap():  # at 2, where the rule is tried, it is infinite
+        assert f(-2.0).data == 2.0
+    assert "/" not in f.program
 
 
 def test_whole_numbers_of_a_rule_become_floats() -> None:

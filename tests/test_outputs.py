@@ -28,7 +28,7 @@ from glassgrad import Module, Value, viz
 
 UNESCAPED = SimpleNamespace(escape=str)
 ONE_RUN = SimpleNamespace(findall=lambda pattern, text: [text])
-JSON = viz.page._json
+JSON = viz.markup.json_inside
 
 
 def check_label(label: str) -> None:
@@ -48,17 +48,21 @@ def check_label(label: str) -> None:
         ("glassgrad.viz.page.html", UNESCAPED, "<b>"),
         ("glassgrad.viz.formulas.html", UNESCAPED, "<b>"),
         ("glassgrad.viz.page.html", UNESCAPED, '" onload="alert(1)'),
-        ("glassgrad.viz.page._json", lambda *shown: JSON(*shown).replace("\\u0026", "&"), "&"),
         (
-            "glassgrad.viz.page._json",
+            "glassgrad.viz.markup.json_inside",
+            lambda *shown: JSON(*shown).replace("\\u0026", "&"),
+            "&",
+        ),
+        (
+            "glassgrad.viz.markup.json_inside",
             lambda *shown: JSON(*shown).replace("\\u003c", "<"),
             "</script>",
         ),
-        ("glassgrad.viz.diagram.visible", str, "\x1b[31m"),
-        ("glassgrad.viz.diagram.visible", str, "a\nb"),
-        ("glassgrad.viz.diagram.visible", str, "\u202e"),
-        ("glassgrad.viz.diagram.visible", str, "\ud800"),
-        ("glassgrad.viz.diagram.visible", lambda label: label[:9], "a long label"),
+        ("glassgrad.viz.names.visible", str, "\x1b[31m"),
+        ("glassgrad.viz.names.visible", str, "a\nb"),
+        ("glassgrad.viz.names.visible", str, "\u202e"),
+        ("glassgrad.viz.names.visible", str, "\ud800"),
+        ("glassgrad.viz.names.visible", lambda label: label[:9], "a long label"),
         ("glassgrad.engine.printers._LATEX_SPECIAL", {}, r"\input{a}"),
         ("glassgrad.engine.printers._LATEX_SPECIAL", {}, "}"),
         ("glassgrad.engine.printers._LATEX_SPECIAL", {}, "%"),

@@ -1,6 +1,7 @@
 """Draw a graph, step through its backpropagation, or do both from the command line.
 
-    graph      diagram.py (its nodes as records), names.py, compiled.py, formulas.py, derivation.py
+    graph      diagram.py (its nodes, as records.py keeps them), names.py, compiled.py, formulas.py,
+               derivation.py
     picture    drawing.py (draw), picture.py, dot.py, render.py, markup.py
     steps      backprop.py, steps.py, told.py and texts.py (what a step says), report.py, still.py
     page       page.py, stage.py, repeats.py, state.py, widget.py; its scripts lie in stage/ and are

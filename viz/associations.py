@@ -12,8 +12,8 @@ activation ends at 1.
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
-from typing import Any, overload
+from collections.abc import Mapping
+from typing import Any
 
 from glassgrad.engine.misuse import real
 from glassgrad.engine.printing import columns, short
@@ -21,6 +21,7 @@ from glassgrad.engine.text import clipped, counted, describe, suggestion, told
 from glassgrad.viz.dot import DATA, FAN, NODES, Digraph, label_of, text_of
 from glassgrad.viz.drawing import check_whole, spoken
 from glassgrad.viz.markup import figure, image, page_svg, table
+from glassgrad.viz.records import Records
 from glassgrad.viz.render import RendererMissingError, RenderingError, render
 
 Links = Mapping[str, Mapping[str, float]]
@@ -105,7 +106,7 @@ they are.>
         return Spread(self, begun, steps)
 
 
-class Spread(Sequence[Mapping[str, float]]):
+class Spread(Records[Mapping[str, float]]):
     """The activation of each idea after each step, the start first; made by `spread`.
 
     Attributes:
@@ -120,10 +121,10 @@ class Spread(Sequence[Mapping[str, float]]):
     def __init__(self, associations: Associations, start: Mapping[str, float], steps: int) -> None:
         self.associations = associations
         self.flows: list[dict[tuple[str, str], float]] = [{}]
-        self._rows: list[Mapping[str, float]] = [dict(start)]
+        self._records: list[Mapping[str, float]] = [dict(start)]
         fired: set[str] = set()
         for _ in range(steps):
-            before = self._rows[-1]
+            before = self._records[-1]
             firing = {
                 idea
                 for idea, activation in before.items()
@@ -137,19 +138,9 @@ class Spread(Sequence[Mapping[str, float]]):
             after = dict(before)
             for (_, receiver), sent in flow.items():
                 after[receiver] += sent
-            self._rows.append({idea: min(1.0, activation) for idea, activation in after.items()})
+            self._records.append({idea: min(1.0, activation) for idea, activation in after.items()})
             self.flows.append(flow)
             fired |= firing
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @overload
-    def __getitem__(self, index: int) -> Mapping[str, float]: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Mapping[str, float]]: ...
-    def __getitem__(self, index: int | slice) -> Mapping[str, float] | list[Mapping[str, float]]:
-        return self._rows[index]
 
     def __repr__(self) -> str:
         return columns(self.rows(), indent="")
@@ -158,7 +149,7 @@ class Spread(Sequence[Mapping[str, float]]):
         """The cells of the table, headings first: a row for each idea."""
         steps = [f"step {i}" for i in range(1, len(self))]
         rows = [
-            (clipped(idea), *(short(row[idea]) for row in self._rows))
+            (clipped(idea), *(short(row[idea]) for row in self._records))
             for idea in self.associations.ideas
         ]
         return [("idea", "start", *steps), *rows]

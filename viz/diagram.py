@@ -14,7 +14,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite
-from typing import Any, overload
+from typing import Any
 
 from glassgrad.engine import (
     NOT_COMPUTED,
@@ -34,6 +34,7 @@ from glassgrad.engine.text import clipped, some_of
 from glassgrad.viz.compiled import TOLERANCE, are_close, inside, is_compiled, name_of
 from glassgrad.viz.formulas import written
 from glassgrad.viz.names import Names
+from glassgrad.viz.records import Records
 
 MOST_OPENED = 2000
 """Graphs with more nodes than this keep their `dot` nodes closed."""
@@ -117,7 +118,7 @@ class Node:
         }
 
 
-class Diagram(Sequence[Node]):
+class Diagram(Records[Node]):
     """The nodes behind some Values in the order of evaluation, the given Values last.
 
     Args:
@@ -145,7 +146,7 @@ class Diagram(Sequence[Node]):
         open_dots = len(order) <= MOST_OPENED
         self.values: dict[Value, int] = {}
         self.closed: dict[int, str] = {}
-        self._nodes: list[Node] = []
+        self._records: list[Node] = []
         self._names = Names(order, names)
         for value in order:
             level = len(value.scope.chain()) if value.scope else 0
@@ -171,23 +172,13 @@ class Diagram(Sequence[Node]):
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy shows the same, and has none of the Values, which would take their graph along."""
-        kept = ("closed", "captured", "roots", "_nodes")
+        kept = ("closed", "captured", "roots", "_records")
         return {**{name: vars(self)[name] for name in kept}, "values": {}}
-
-    def __len__(self) -> int:
-        return len(self._nodes)
-
-    @overload
-    def __getitem__(self, index: int) -> Node: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Node]: ...
-    def __getitem__(self, index: int | slice) -> Node | list[Node]:
-        return self._nodes[index]
 
     def with_gradients(self, gradients: Mapping[int, float]) -> Diagram:
         """The same diagram, showing these gradients by index instead of those of the Values."""
         other = copy(self)
-        other._nodes = [replace(node, gradient=gradients.get(node.index)) for node in self]
+        other._records = [replace(node, gradient=gradients.get(node.index)) for node in self]
         return other
 
     @cached_property
@@ -248,7 +239,7 @@ class Diagram(Sequence[Node]):
         else:
             parents = tuple(self.values[parent] for parent in value.parents)
             self._add(value, value.operation, value.data, parents, value.partials, value)
-        self.values[value] = len(self._nodes) - 1
+        self.values[value] = len(self._records) - 1
 
     def _add_inside(self, value: Value, open_dots: bool) -> None:
         """A compiled node as the scalars it was recorded from; the last of them is the node."""
@@ -291,18 +282,18 @@ class Diagram(Sequence[Node]):
     @property
     def can_evaluate(self) -> bool:
         """Whether `evaluate` works: not over samples, which no node keeps."""
-        return not any(isinstance(node.operation, Total) for node in self._nodes)
+        return not any(isinstance(node.operation, Total) for node in self._records)
 
     @property
     def cost(self) -> int:
         """How many operations `evaluate` does, those inside of compiled nodes too."""
-        replays = (n.operation for n in self._nodes if isinstance(n.operation, Replay))
+        replays = (n.operation for n in self._records if isinstance(n.operation, Replay))
         return len(self) + sum(len(replay.recording.graph) for replay in replays)
 
     def evaluate(self, changed: Mapping[int, float]) -> list[float]:
         """The numbers of all nodes, had the given nodes had other numbers."""
         numbers: list[float] = []
-        for node in self._nodes:
+        for node in self._records:
             if node.index in changed:
                 numbers.append(changed[node.index])
             elif node.operation is None:
@@ -326,9 +317,9 @@ class Diagram(Sequence[Node]):
         # Inside an opened dot every sum and product has the gradient of the dot itself.
         gradient = None if origin.grad is NOT_COMPUTED else origin.grad
         line = origin.line
-        self._nodes.append(
+        self._records.append(
             Node(
-                index=len(self._nodes),
+                index=len(self._records),
                 name=self._names.take(value, data),
                 label=label,
                 operation=operation,
@@ -343,7 +334,7 @@ class Diagram(Sequence[Node]):
                 is_constant=is_constant,
             )
         )
-        return len(self._nodes) - 1
+        return len(self._records) - 1
 
 
 def _can_open(value: Value) -> bool:

@@ -8,15 +8,15 @@ one. It is pure data: `backprop.py` gives it as `steps.mistakes()`, `page.py` sh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import isfinite
-from typing import overload
 
 from glassgrad.engine import contribution
 from glassgrad.engine.printing import columns, short
 from glassgrad.viz.diagram import Diagram, Node
+from glassgrad.viz.records import Records
 from glassgrad.viz.steps import Steps
 
 TOLERANCE = 1e-9
@@ -56,7 +56,7 @@ class Mistake:
         return self.wrong[0] if self.wrong else None
 
 
-class Mistakes(Sequence[Mistake]):
+class Mistakes(Records[Mistake]):
     """The classic wrong engines beside the right one. `print` gives a table.
 
     >>> from glassgrad import Value, backprop
@@ -79,17 +79,7 @@ one had left at x: 6 + 6 = 12.
     def __init__(self, steps: Steps) -> None:
         self._diagram = steps.diagram
         self._right = steps.gradients
-        self._mistakes = tuple(_mistakes(steps))
-
-    def __len__(self) -> int:
-        return len(self._mistakes)
-
-    @overload
-    def __getitem__(self, index: int) -> Mistake: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Mistake, ...]: ...
-    def __getitem__(self, index: int | slice) -> Mistake | tuple[Mistake, ...]:
-        return self._mistakes[index]
+        self._records = tuple(_mistakes(steps))
 
     def __repr__(self) -> str:
         return f"<{len(self)} wrong engines on {len(self._diagram)} nodes>"
@@ -229,30 +219,27 @@ class _Judge:
 
     def why_early(self, gradients: Gradients, index: int | None) -> str:
         if index is None:
-            is_early = any(
-                self.arrived[i] < uses and _edges(self.diagram[i]) for i, uses in self.uses.items()
-            )
             reason = "every node that sends on had all its contributions when its turn came"
-            return self._no_difference(
-                "what came too late adds up to nothing" if is_early else reason
-            )
+            if any(self._was_early(i) and _edges(self.diagram[i]) for i in self.uses):
+                reason = "what came too late adds up to nothing"
+            return self._no_difference(reason)
         result = (
             f"so {self._name(index)} got {short(gradients[index])} instead of "
             f"{short(self.right[index])}."
         )
         for node in reversed(self.diagram):
-            used = any(parent == index for parent, _ in _edges(node))
-            if (
-                used
-                and node.index in self.right
-                and self.arrived[node.index] < self.uses.get(node.index, 0)
-            ):
+            is_user = any(parent == index for parent, _ in _edges(node))
+            if is_user and node.index in self.right and self._was_early(node.index):
                 return (
                     f"{self._name(node.index)} sent its gradient on when "
                     f"{self.arrived[node.index]} of {self.uses[node.index]} contributions had "
                     f"arrived, {result}"
                 )
         return f"A node sent its gradient on before it was complete, {result}"
+
+    def _was_early(self, index: int) -> bool:
+        """Whether a node sent its gradient on before all contributions had arrived."""
+        return self.arrived[index] < self.uses.get(index, 0)
 
     def why_left(self, how: str, gradients: Gradients, index: int | None) -> str:
         if index is None:

@@ -36,6 +36,7 @@ from glassgrad.viz.dot import (
     text_of,
 )
 from glassgrad.viz.formulas import written
+from glassgrad.viz.records import Records
 
 _LONGEST_FORMULA = 80
 
@@ -88,7 +89,7 @@ class Portion:
         return f"{self.title}, from {made_of}. Values: {_lines(self.forward)}{gradients}."
 
 
-class Portions(Sequence[Portion]):
+class Portions(Records[Portion]):
     """The portions of one program, in the order of its lines.
 
     Args:
@@ -110,16 +111,10 @@ class Portions(Sequence[Portion]):
         self.group_of_line = frame + [line.group for line in program.lines]
         self.group_of: list[int] = program.group_of.tolist()
         self.dropped = self.group_of.count(-1)
-        self._portions = list(self._made(before))
-
-    def __len__(self) -> int:
-        return len(self._portions)
+        self._records = list(self._made(before))
 
     def __repr__(self) -> str:
         return f"<{len(self)} portions of {len(self.lines)} lines>"
-
-    def __getitem__(self, index: int) -> Portion:  # type: ignore[override]
-        return self._portions[index]
 
     def _made(self, before: int) -> Iterator[Portion]:
         scalars: dict[int, list[int]] = {}

@@ -8,17 +8,18 @@ with the same bits as `backward()`. Next: `backprop.py`, which shows the steps.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from math import isfinite
-from typing import Any, overload
+from typing import Any
 
 from glassgrad.engine import Value, contribution
 from glassgrad.engine.check import Finding, finding, rounding_error
 from glassgrad.engine.files import json_text
 from glassgrad.engine.misuse import name
 from glassgrad.viz.diagram import Diagram, Node, local_derivative
+from glassgrad.viz.records import Records
 
 SCHEMA = "glassgrad-steps/1"
 WAITING, IN_PROGRESS, PARTIAL, DONE = "waiting", "in progress", "partial", "done"
@@ -86,7 +87,7 @@ class Step:
         return {k: v for k, v in found.items() if v is not None and v not in ("", [])}
 
 
-class Steps(Sequence[Step]):
+class Steps(Records[Step]):
     """All steps of backpropagation through the graph of one Value.
 
     Attributes:
@@ -115,7 +116,7 @@ class Steps(Sequence[Step]):
         self.gradients: dict[int, float] = {}
         self.new_loss: float | None = None
         self.learning_rate = learning_rate
-        self._steps: list[Step] = []
+        self._records: list[Step] = []
         self._findings: dict[int, Finding] = {}  # the steps and their graph stay as they are
         self._uses = self._count_uses()
         self._record_forward()
@@ -123,19 +124,6 @@ class Steps(Sequence[Step]):
         self.moving = [node.index for node in self._parameters(parameters)]
         if learning_rate is not None:
             self._record_update(learning_rate)
-
-    def __len__(self) -> int:
-        return len(self._steps)
-
-    @overload
-    def __getitem__(self, index: int) -> Step: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Step]: ...
-    def __getitem__(self, index: int | slice) -> Step | list[Step]:
-        return self._steps[index]
-
-    def __iter__(self) -> Iterator[Step]:
-        return iter(self._steps)
 
     def __repr__(self) -> str:
         return f"<backpropagation in {len(self)} steps through {len(self.diagram)} nodes>"
@@ -149,7 +137,7 @@ class Steps(Sequence[Step]):
         """
         received = dict.fromkeys(range(len(self.diagram)), 0)
         seeded, current = False, None
-        for step in self._steps[: index + 1]:
+        for step in self._records[: index + 1]:
             seeded = seeded or step.phase == "seed"
             current = step.node if step.phase == "backward" else None
             for edge in step.edges:
@@ -233,7 +221,7 @@ class Steps(Sequence[Step]):
         return uses
 
     def _record(self, phase: str, node: int, **fields: Any) -> None:
-        self._steps.append(Step(len(self._steps), phase, node, **fields))
+        self._records.append(Step(len(self._records), phase, node, **fields))
 
     def _record_forward(self) -> None:
         for node in self.diagram:
@@ -253,13 +241,13 @@ class Steps(Sequence[Step]):
             edges = self._edges_of(node, upstream, received)
             if not node.is_compiled:
                 for edge in edges:
-                    self._steps.append(edge)
+                    self._records.append(edge)
             elif parts := tuple(edges):  # one step: its gradient program has them all at once
                 self._record("backward", node.index, upstream=upstream, parts=parts)
 
     def _edges_of(self, node: Node, upstream: float, received: dict[int, int]) -> Iterator[Step]:
         """What is sent along each edge of a node, and what it makes of the gradients."""
-        first = len(self._steps)
+        first = len(self._records)
         for position, parent, local in node.edges():
             if local is None:
                 continue
@@ -272,7 +260,7 @@ class Steps(Sequence[Step]):
             operands = [self.diagram[operand] for operand in node.parents]
             formula = local_derivative(node, operands, position)
             yield Step(
-                first if node.is_compiled else len(self._steps),
+                first if node.is_compiled else len(self._records),
                 "backward",
                 node.index,
                 formula=formula.text if formula is not None else "",

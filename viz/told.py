@@ -392,11 +392,8 @@ def tell(steps: Steps, step: Step, check: str = "") -> Told:
 
 
 _KINDS: dict[str, type[Told]] = {
-    "forward": Computed,
-    "seed": Seeded,
-    "backward": Sent,
-    "update": Updated,
-}
+    "forward": Computed, "seed": Seeded, "backward": Sent, "update": Updated
+}  # fmt: skip
 
 
 def _is_sum(formula: str) -> bool:
