@@ -359,7 +359,7 @@ function tableIn(place, headings) {
 
 /* The table of all steps, with the numbers as they are. */
 function rowsIn(place, first, { go, point }) {
-  const { body } = tableIn(place, HEADINGS);
+  const { body, head } = tableIn(place, HEADINGS);
   let drawnFor = null, rows = [], shownAt = -1;
   return (graph, steps, now, isPredicting, isAsked, isVisible) => {
     if (!isVisible) { drawnFor = null; return; }
@@ -386,7 +386,7 @@ function rowsIn(place, first, { go, point }) {
       tell(row, "gg-future", isPredicting && i > now);
       if (i === now) { set(row, "aria-current", "step"); } else { row.removeAttribute("aria-current"); }
     });
-    if (isMoved) { rows[now].scrollIntoView({ block: "nearest" }); }
+    if (isMoved) { seenIn(place.parentNode, rows[now], head.offsetHeight); }
   };
 }
 
