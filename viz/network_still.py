@@ -89,7 +89,7 @@ class NetworkStill:
                 keys = [_key(each, place - 1) for each in _few(column)]
                 for above, below in pairwise(keys):
                     rank.edge(above, below, style="invis")  # in their order
-        self._add_lines(graph, columns, shown)
+        self._add_lines(graph, shown)
         graph.attr(label=equation_label(self._title, self._equations, self._color))
         return graph
 
@@ -131,12 +131,10 @@ class NetworkStill:
         if phase == "forward":
             return at == (last if layer is None else layer - 1)
         if phase == "backward" and layer is not None:
-            return at == (None if layer == last else layer + 1)
+            return at == _after(layer, last)
         return False
 
-    def _add_lines(
-        self, graph: Digraph, columns: Sequence[Sequence[Unit | int]], shown: set[int | None]
-    ) -> None:
+    def _add_lines(self, graph: Digraph, shown: set[int | None]) -> None:
         diagram = self._steps.diagram
         units = [(place, unit) for place, us in enumerate(self._network.layers) for unit in us]
         sizes = [abs(diagram[w].data) for _, unit in units for w in unit.weights.values()]
@@ -150,10 +148,9 @@ class NetworkStill:
                     dashed = {"style": "dashed"} if number < 0 else {}
                     graph.edge(f"n{source}", f"n{unit.out}", **look, **dashed)
         if self._network.has_loss:
-            for unit in columns[-2]:
-                if _out(unit) in shown:
-                    look = self._line_look(None)
-                    graph.edge(f"n{_out(unit)}", f"n{self._network.root}", **look)
+            for last in self._network.layers[-1]:
+                if last.out in shown:
+                    graph.edge(f"n{last.out}", f"n{self._network.root}", **self._line_look(None))
 
     def _line_look(self, place: int | None) -> dict[str, str]:
         """The look of the lines into a layer; into the loss for None."""
@@ -161,8 +158,7 @@ class NetworkStill:
         last = len(self._network.layers) - 1
         if phase == "forward" and place == layer:
             return {"color": DATA}
-        is_back = phase == "backward" and layer is not None
-        if is_back and place == (None if layer == last else layer + 1):
+        if phase == "backward" and layer is not None and place == _after(layer, last):
             return {"color": GRADIENT}
         return {"color": FAN}
 
@@ -177,6 +173,7 @@ class _Told:
 
     def equations(self, step: LayerStep) -> list[Equation]:
         phase, layer = step
+        plus: list[Term | str] = []
         if phase == "seed":
             return [[Term(f"gradient of {self._root}", Text(f"∂{self._root}/∂{self._root}")), "=",
                      Term("seed", Text("1"), True)]]  # fmt: skip
@@ -193,7 +190,8 @@ class _Told:
         sign = self._activation(units[0])
         if phase == "forward":
             biases = [unit.bias for unit in units if unit.bias is not None]
-            plus = ["+", Term("biases", self._values(biases))] if biases else []
+            if biases:
+                plus = ["+", Term("biases", self._values(biases))]
             return [
                 [Term(f"weights W, {len(units)} × {len(before)}", Text("W")), "·",
                  Term(source, self._values(before)), *plus, "=",
@@ -251,6 +249,11 @@ def _few(column: Sequence[Unit | int]) -> list[Unit | int | None]:
     if len(column) <= _MOST_UNITS:
         return list(column)
     return [*column[: _MOST_UNITS - 2], None, column[-1]]
+
+
+def _after(layer: int, last: int) -> int | None:
+    """The layer that sends back to one; None for the loss."""
+    return None if layer == last else layer + 1
 
 
 def _key(each: Unit | int | None, layer: int) -> str:

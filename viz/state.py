@@ -83,9 +83,7 @@ def _check_level(steps: Steps, level: Any) -> None:
         raise ValueError(f"The page has no level {told(level)}. It has {', '.join(levels)}.")
 
 
-def steps_on(
-    steps: Steps, level: str | None, rate: float | None
-) -> Sequence[Step] | Sequence[LayerStep]:
+def steps_on(steps: Steps, level: str | None, rate: float | None) -> Sequence[Step | LayerStep]:
     """The steps on a level: of the layers, those of one neuron, or all of scalars."""
     network = network_of(steps)
     if network is None or level in (None, "scalars"):
