@@ -54,8 +54,8 @@ class NetworkStill:
 
     def description(self) -> str:
         """The step in words, for those who do not see the picture."""
-        told = ". ".join(" ".join(map(_spoken, equation)) for equation in self._equations)
-        return f"{self._title[0].upper()}{self._title[1:]}. {told}."
+        told = [" ".join(map(_spoken, equation)) for equation in self._equations]
+        return " ".join(f"{each[0].upper()}{each[1:]}." for each in (self._title, *told))
 
     def content(self, kind: str) -> bytes:
         """The picture as "svg", "png" or "pdf".
@@ -266,6 +266,4 @@ def _out(each: Unit | int) -> int:
 
 
 def _spoken(part: str | Term) -> str:
-    if isinstance(part, str):
-        return part
-    return f"{part.caption[:1].upper()}{part.caption[1:]}: {part.text}"
+    return part if isinstance(part, str) else f"{part.caption}: {part.text}"
