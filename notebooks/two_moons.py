@@ -22,8 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from glassgrad import MLP, Value, engine, no_grad, two_moons
-from glassgrad.viz.plots import plot_boundary
+from glassgrad import MLP, Value, engine, no_grad, plot_boundary, two_moons
 
 # ## The data
 #

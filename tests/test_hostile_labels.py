@@ -37,7 +37,7 @@ from glassgrad.viz.assets import stage_script
 from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.formulas import identifier
 from glassgrad.viz.page import OWN
-from glassgrad.viz.stage import has_folds, has_network
+from glassgrad.viz.stage import has_folds, network_of
 
 LABELS = hostile.corpus("labels")
 BATCH = 40
@@ -117,7 +117,9 @@ def check_page(steps: Backprop, usual: Backprop) -> None:
     assert not acting(html)
     assert page.parts == plain.parts
     markup, data, code = page.texts["script"]
-    assert code.startswith(f"{stage_script(has_network(steps), has_folds(steps))}({OWN},null,")
+    assert code.startswith(
+        f"{stage_script(network_of(steps) is not None, has_folds(steps))}({OWN},null,"
+    )
     assert code == plain.texts["script"][2]
     assert not set(data) & set("<>&")
     check_data(strict_json(data), steps)

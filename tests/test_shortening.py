@@ -11,8 +11,10 @@ from glassgrad import Backprop
 from glassgrad.viz import assets
 from glassgrad.viz.assets import asset, compact, digest, stage_files, stage_script
 from glassgrad.viz.page import Page
+from glassgrad.viz.stage import has_folds, network_of
 
-RULES = """() => [...[...document.styleSheets].at(-1).cssRules].map(rule => rule.cssText.replaceAll(", ", ","))"""
+RULES = """() => [...[...document.styleSheets].at(-1).cssRules]
+  .map(rule => rule.cssText.replaceAll(", ", ","))"""
 
 
 def test_scripts_and_styles_are_shortened_beforehand() -> None:
@@ -74,12 +76,14 @@ WALK = """() => {
 def test_the_stage_does_the_same_with_short_names(
     build: Callable[[], Backprop], new_page: Pages
 ) -> None:
-    page = Page(build())
+    steps = build()
+    page = Page(steps)
     seen = []
     for is_short in (True, False):
         shown = new_page.show(f"{HEAD}<main>{page.element}</main>")
         shown.emulate_media(reduced_motion="reduce")
-        script = stage_script(is_short=is_short)
+        parts = network_of(steps) is not None, has_folds(steps)
+        script = stage_script(*parts, is_short=is_short)
         shown.evaluate(f"() => {script}(document, null, {page.functions}).length")
         seen.append(shown.evaluate(WALK))
     assert len(seen[0]) > 20

@@ -165,3 +165,35 @@ def test_the_numbers_of_a_network_have_the_gradients_that_have_come(new_page: Pa
         assert come.keys() & set(leaves.values()) == {leaves[n] for n in own}
         for n in own:
             assert come[leaves[n]] == pytest.approx(steps.gradients[n], rel=1e-12)
+
+
+LOOK = """(root) => {
+  const room = root.querySelector(".gg-drawer-body").getBoundingClientRect();
+  const heading = root.querySelector(".gg-drawer-table h2"), box = heading.getBoundingClientRect();
+  return [heading.textContent, box.top >= room.top && box.left >= room.left + 10];
+}"""
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (360, 640)])
+def test_the_weights_that_an_equation_sends_to_are_seen(
+    size: tuple[int, int], new_page: Pages
+) -> None:
+    viewport = dict(zip(("width", "height"), size))
+    one = document(new_page, of_model(MLP(2, [4, 3, 1], seed=1)), viewport=viewport)
+    one.stage("go", 6)
+    one.press("t")
+    one.root.page.wait_for_timeout(200)
+    assert one.root.evaluate(LOOK) == ["Weights W of layer 2", True]
+
+
+def test_names_of_phases_are_whole_when_the_count_becomes_longer(new_page: Pages) -> None:
+    steps = backprop(MLP(2, [1], seed=1)([1.0, -2.0]) ** 2, learning_rate=0.1)
+    one = document(new_page, steps, viewport={"width": 360, "height": 640})
+    for _ in range(3):
+        one.press("n")
+        one.root.page.wait_for_timeout(100)
+        cut = one.root.evaluate(
+            """root => [...root.querySelectorAll(".gg-phase-name")].filter(name =>
+              name.style.visibility !== "hidden" && name.scrollWidth > name.clientWidth).length"""
+        )
+        assert cut == 0

@@ -7,7 +7,7 @@ import pytest
 from browsing import Pages
 from stepping import Stepper, document, fragment, lecture, network, recurrence, shared
 
-from glassgrad import Backprop, Value, backprop, engine
+from glassgrad import MLP, Backprop, Value, backprop, engine
 
 
 @pytest.mark.parametrize("build", [lecture, network])
@@ -113,3 +113,55 @@ def test_a_widget_begins_at_the_step_of_the_state() -> None:
     widget = steps.widget()
     assert widget.index == 2
     assert '"state":' in widget.html
+
+
+def last_on(build: Any, level: str) -> int:
+    """The last step that Python accepts on a level."""
+    steps = build()
+    steps.state = {"level": level, "step": -1}
+    return int(steps.state["step"])
+
+
+def alone() -> Backprop:
+    """A network without a loss, or an update."""
+    return backprop(MLP(2, [3, 1], seed=0)([1.0, -2.0]))
+
+
+def some_move() -> Backprop:
+    """Of two layers the first has no parameter that moves, and an input moves too."""
+    net, x = MLP(2, [3, 1], seed=0), Value(1.0, label="x")
+    loss = net([x, -2.0]) ** 2
+    return backprop(loss, learning_rate=0.1, parameters=[x, *net.layers[1].parameters()])
+
+
+def two_samples() -> Backprop:
+    net = MLP(2, [3, 1], seed=0)
+    return backprop(net([1.0, -2.0]) + net([2.0, 1.0]))
+
+
+@pytest.mark.parametrize("build", [network, alone, some_move])
+@pytest.mark.parametrize("level", ["network", "layer 1, neuron 2"])
+def test_the_page_has_the_steps_of_a_network_that_python_accepts(
+    build: Any, level: str, new_page: Pages
+) -> None:
+    steps = build()
+    last = last_on(build, level)
+    steps.state = {"level": level, "step": last}
+    one = document(new_page, steps)
+    assert (one.stage("level"), one.stage("index"), one.stage("count")) == (level, last, last + 1)
+    with pytest.raises(ValueError, match=f"no step {last + 1} on the level '{level}'"):
+        steps.state = {"level": level, "step": last + 1}
+
+
+@pytest.mark.parametrize("build", [lecture, two_samples])
+def test_without_a_network_there_is_no_level_of_it(build: Any, new_page: Pages) -> None:
+    steps = build()
+    for level in ("network", "layer 1, neuron 1"):
+        with pytest.raises(ValueError, match=f"no level '{level}'. It has scalars"):
+            steps.state = {"level": level}
+    assert not document(new_page, steps).root.locator(".gg-network").count()
+
+
+def test_a_neuron_that_a_network_has_not_is_refused() -> None:
+    with pytest.raises(ValueError, match='"layer 1, neuron 1" to "layer 3, neuron 1"'):
+        network().state = {"level": "layer 1, neuron 5"}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,12 @@ from glassgrad.engine.printing import printing
 from glassgrad.engine.text import clipped, describe, told
 from glassgrad.viz.drawing import check_whole, checked_name
 from glassgrad.viz.mistakes import Mistakes
+from glassgrad.viz.network import LayerStep
+from glassgrad.viz.network_still import NetworkStill
 from glassgrad.viz.page import Page
 from glassgrad.viz.report import report
 from glassgrad.viz.stage import MOST_STEPS, shown_steps
-from glassgrad.viz.state import checked_state, checked_step
+from glassgrad.viz.state import checked_state, checked_step, steps_on
 from glassgrad.viz.steps import Steps
 from glassgrad.viz.still import KINDS, Still
 from glassgrad.viz.widget import stepper
@@ -160,11 +163,12 @@ class Backprop(Steps):
                 f"The state has new numbers for {names}, and a still shows those of the graph. "
                 "Build the graph with them, or save the page as .html."
             )
+        stills = self._stills(self.state["level"] if index is None else "scalars")
         if "{" in path.name:
-            return self._save_each(path, kind, step)
+            return self._save_each(path, kind, step, stills)
         if index is None:
-            index = len(self) - 1 if self._state is None else self._step_of_state()
-        return write_file(path, Still(self, index).content(kind))
+            index = len(self) - 1 if self._state is None else self._state["step"]
+        return write_file(path, stills[index]().content(kind))
 
     def _content(self, kind: str, step: int | None) -> str:
         if kind == "html":
@@ -173,27 +177,35 @@ class Backprop(Steps):
             return Page(self, self.more(), state).document()
         return self.to_json() if kind == "json" else self.text()
 
-    def _step_of_state(self) -> int:
-        """The step that a still shows; on the level of a network a step is one of a layer."""
-        level = self.state["level"]
-        if level not in (None, "scalars"):
-            problem = f"The state is at a step of the level {told(level)}, which has no still."
-            raise ValueError(f"{problem} Say which step of the scalars: save('o.svg', step=-1).")
-        return int(self.state["step"])
+    def _stills(self, level: str | None) -> list[Callable[[], Still | NetworkStill]]:
+        """What draws each step on a level: those of layers, of a neuron, or all."""
+        rate = self.state["rate"]
+        return [
+            partial(NetworkStill, self, index, rate)
+            if isinstance(step, LayerStep)
+            else partial(Still, self, step.index)
+            for index, step in enumerate(steps_on(self, level, rate))
+        ]
 
-    def _save_each(self, path: Path, kind: str, step: int | None) -> Path:
+    def _save_each(
+        self,
+        path: Path,
+        kind: str,
+        step: int | None,
+        stills: Sequence[Callable[[], Still | NetworkStill]],
+    ) -> Path:
         """A picture of each step, all drawn before the first is written."""
         if step is not None:
             problem = f"{told(path.name)} is a name for each step, and step={step} asks for one."
             raise ValueError(f"{problem} Leave out one of the two.")
         try:
-            names = [path.name.format(number) for number in range(1, len(self) + 1)]
+            names = [path.name.format(number) for number in range(1, len(stills) + 1)]
         except (AttributeError, IndexError, KeyError, ValueError):
             names = []
-        if len(set(names)) < len(self):
+        if len(set(names)) < len(stills):
             problem = f"{told(path.name)} gives no name for each step."
             raise ValueError(f"{problem} Write save('step-{{:02}}.{kind}').")
-        pictures = [Still(self, index).content(kind) for index in range(len(self))]
+        pictures = [still().content(kind) for still in stills]
         paths = [plain_file(path.with_name(name)) for name in names]
         for each, picture in zip(paths, pictures):
             write_file(each, picture)

@@ -66,7 +66,7 @@ class Page:
     ) -> None:
         functions, why_not = stage.javascript(steps)
         told = stage.all_told(steps)
-        self._script = stage_script(stage.has_network(steps), stage.has_folds(steps))
+        self._script = stage_script(stage.network_of(steps) is not None, stage.has_folds(steps))
         self._title = f"Backpropagation through {steps.diagram[steps.root].name}"
         self.functions = functions.replace("\n", "")  # some hosts join lines; statements end in ";"
         self.start = told[0].step.index

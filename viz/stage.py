@@ -28,6 +28,7 @@ from glassgrad.viz.compiled import is_compiled, title_of
 from glassgrad.viz.diagram import Diagram, Node, local_derivative
 from glassgrad.viz.dot import SYMBOLS
 from glassgrad.viz.formulas import MATHML
+from glassgrad.viz.network import Network
 from glassgrad.viz.picture import Scopes
 from glassgrad.viz.repeats import FEWEST_NODES, Repeats
 from glassgrad.viz.steps import Step, Steps
@@ -79,6 +80,8 @@ def data(
         "nodes": graph.nodes,
         "lines": list(graph.lines),
         **({"series": graph.series} if graph.series else {}),
+        **({"network": graph.network} if graph.network else {}),
+        **({"folds": True} if has_folds(steps) else {}),
         "steps": [_step(each, graph.places, is_live=not why_not) for each in told],
     }
 
@@ -104,10 +107,9 @@ def javascript(steps: Steps) -> tuple[str, str]:
         return "{}", f"{_NOT_LIVE} {first[0].name} is no formula that the page could compute."
 
 
-def has_network(steps: Steps) -> bool:
-    """Whether neurons made some of the nodes, so that the page may show a network."""
-    scopes = (scope for scope in Scopes(steps.diagram).of if scope is not None)
-    return any(scope.name.startswith("neurons.") for scope in scopes)
+def network_of(steps: Steps) -> Network | None:
+    """The network that the page shows; None if there is none, or a part of the steps alone."""
+    return steps.network if _is_short(steps) else None
 
 
 def has_folds(steps: Steps) -> bool:
@@ -235,6 +237,7 @@ class _Graph:
         nodes: their records.
         lines: the lines of the user's program that made them, with their numbers.
         series: what repeats; the "r" of a record is its repetition, as in `Repeats.of`.
+        network: the inputs and the layers of a network, or None.
     """
 
     def __init__(self, steps: Steps, told: Sequence[Told]) -> None:
@@ -249,6 +252,10 @@ class _Graph:
         self._numbers: dict[tuple[str | None, int | None], int] = {}
         scopes, repeats = Scopes(diagram), Repeats(diagram)
         self.series = [{"count": each.count, "around": each.around} for each in repeats.series]
+        self.network: dict[str, Any] | None = None
+        if (network := network_of(steps)) is not None:
+            inputs = [self.places[i] for i in network.inputs]
+            self.network = {"inputs": inputs, "layers": network.record(self.places)}
         moved = set(steps.moving)
         self.nodes = []
         for index in self.places:

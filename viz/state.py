@@ -6,19 +6,18 @@ somebody found there can be opened again, also from Python: `steps.state = {...}
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import describe, named, suggestion, told
+from glassgrad.viz.network import LayerStep
 from glassgrad.viz.repeats import Repeats
-from glassgrad.viz.stage import has_network, javascript, shown_steps
-from glassgrad.viz.steps import Steps
+from glassgrad.viz.stage import javascript, network_of, shown_steps
+from glassgrad.viz.steps import Step, Steps
 
 DRAWERS = ("table", "words", "mistakes", "explore", "more")
-_UNIT = re.compile(r"layer \d+, neuron \d+$")
 _START: dict[str, Any] = {
     **{"level": None, "step": 0, "numbers": {}, "rate": None, "drawer": None, "view": None},
 }
@@ -27,10 +26,11 @@ _START: dict[str, Any] = {
 def checked_state(steps: Steps, state: Mapping[str, Any]) -> dict[str, Any]:
     """A state with all that it may have, what is left out as a page begins.
 
-    Its keys are `level`, which is "scalars", "network", "repeats", the name of a neuron, or None
-    for the one that a page begins with; `step`, counted from 0 on that level, where without a level
-    it is that of scalars; `numbers`, new ones for leaves by name; `rate`, the learning rate;
-    `drawer`, the one that is open; and `view`, the x, y and scale of the picture.
+    Its keys are `level`, which is "scalars", "network", "repeats", the name of a neuron such as
+    "layer 1, neuron 2", or None for the one that a page begins with; `step`, counted from 0 on that
+    level or from its end as -1, where without a level it is that of scalars; `numbers`, new ones
+    for leaves by name; `rate`, the learning rate; `drawer`, the one that is open; and `view`, the
+    x, y and scale of the picture.
 
     Raises:
         TypeError: it is no mapping, or something in it is of a wrong kind.
@@ -54,12 +54,13 @@ def checked_state(steps: Steps, state: Mapping[str, Any]) -> dict[str, Any]:
     _check_level(steps, level)
     if drawer is not None and drawer not in DRAWERS:
         raise ValueError(f"drawer is one of {', '.join(DRAWERS)}, not {told(drawer)}.")
-    if level in (None, "scalars"):
-        found["step"] = _step_on_page(steps, checked_step(steps, found["step"]))
-    elif type(found["step"]) is not int or found["step"] < 0:
-        raise ValueError(f"step counts from 0 on the level {level}, not {told(found['step'])}.")
     if found["rate"] is not None:
         found["rate"] = _finite(found["rate"], "rate")
+    if level in (None, "scalars", "repeats"):
+        found["step"] = _step_on_page(steps, checked_step(steps, found["step"]))
+    else:
+        own = steps_on(steps, level, found["rate"])
+        found["step"] = checked_step(own, found["step"], f" on the level {told(level)}")
     found["numbers"] = _numbers(steps, found["numbers"])
     found["view"] = _view(found["view"])
     return found
@@ -70,12 +71,28 @@ def _check_level(steps: Steps, level: Any) -> None:
         raise TypeError(f"level is the name of one, such as 'scalars', not {describe(level)}.")
     if level in (None, "scalars"):
         return
-    is_network = has_network(steps)  # which is seen in place of what repeats
-    has = {"network": is_network, "repeats": not is_network and bool(Repeats(steps.diagram).series)}
-    if has.get(level) or (has["network"] and _UNIT.match(level)):
-        return
-    levels = ", ".join(["scalars", *(name for name in has if has[name])])
-    raise ValueError(f"The page has no level {told(level)}. It has {levels}.")
+    levels = ["scalars"]
+    if (network := network_of(steps)) is not None:  # which is seen in place of what repeats
+        first, *_, last = (unit.name for units in network.layers for unit in units)
+        levels += ["network", f'the neurons from "{first}" to "{last}"']
+        if level == "network" or network.unit(level):
+            return
+    elif Repeats(steps.diagram).series:
+        levels.append("repeats")
+    if level not in levels:
+        raise ValueError(f"The page has no level {told(level)}. It has {', '.join(levels)}.")
+
+
+def steps_on(steps: Steps, level: str | None, rate: float | None) -> Sequence[Step | LayerStep]:
+    """The steps on a level: of the layers, those of one neuron, or all of scalars."""
+    network = network_of(steps)
+    if network is None or level in (None, "scalars"):
+        return steps
+    if level == "network":
+        return network.steps(() if rate is None else steps.moving)
+    unit = network.unit(str(level))
+    assert unit is not None
+    return [step for step in steps if step.node in unit.members and step.phase != "seed"]
 
 
 def _step_on_page(steps: Steps, step: int) -> int:
@@ -89,7 +106,7 @@ def _step_on_page(steps: Steps, step: int) -> int:
     return step
 
 
-def checked_step(steps: Steps, step: int) -> int:
+def checked_step(steps: Sequence[object], step: Any, where: str = "") -> int:
     """The index of a step, which may be counted from the end as -1.
 
     Raises:
@@ -100,7 +117,7 @@ def checked_step(steps: Steps, step: int) -> int:
         raise TypeError(f"step is a whole number, not {describe(step)}.")
     if not -len(steps) <= step < len(steps):
         last = len(steps) - 1
-        problem = f"There is no step {told(step)}."
+        problem = f"There is no step {told(step)}{where}."
         raise ValueError(f"{problem} Choose one from 0 to {last}, or -1 for the last.")
     return step % len(steps)
 

@@ -19,6 +19,7 @@ from glassgrad.engine.check import Finding, finding, rounding_error
 from glassgrad.engine.files import json_text
 from glassgrad.engine.misuse import name
 from glassgrad.viz.diagram import Diagram, Node, local_derivative
+from glassgrad.viz.network import Network, network_in
 from glassgrad.viz.records import Records
 
 SCHEMA = "glassgrad-steps/1"
@@ -127,6 +128,11 @@ class Steps(Records[Step]):
 
     def __repr__(self) -> str:
         return f"<backpropagation in {len(self)} steps through {len(self.diagram)} nodes>"
+
+    @cached_property
+    def network(self) -> Network | None:
+        """The network that the graph is of, if there is one to see."""
+        return network_in(self.diagram, self.root)
 
     def statuses(self, index: int) -> list[str]:
         """The status of the gradient of every node after step `index`.

@@ -54,7 +54,8 @@ class Still(Drawing):
         )
         self._show_numbers(known, _widest(steps))
         self._mark(color)
-        self.digraph.attr(label=_label(steps, self._told, color, self.note))
+        title = f"step {index + 1} of {len(steps)}, {step.phase}: {self._told.edge}"
+        self.digraph.attr(label=equation_label(title, self._told.equations(), color, self.note))
 
     def description(self) -> str:
         """The step in a sentence, for those who do not see the picture."""
@@ -147,12 +148,10 @@ def _arrows(told: Told, color: str) -> dict[str, dict[str, str]]:
 # The equations, below the graph.
 
 
-def _label(steps: Steps, told: Told, color: str, note: str) -> str:
-    """A title, the equations and the note as an HTML-like label."""
-    step = told.step
-    title = f"step {step.index + 1} of {len(steps)}, {step.phase}: {told.edge}"
-    lines = [text_of(title, color=FAINT), *(_equation(each, color) for each in told.equations())]
-    missing = max(0, 2 - len(told.equations()))  # as many lines in each, so that nothing jumps
+def equation_label(title: str, equations: Sequence[Equation], color: str, note: str = "") -> str:
+    """A title, the equations and a note as an HTML-like label; `color` is that of the phase."""
+    lines = [text_of(title, color=FAINT), *(_equation(each, color) for each in equations)]
+    missing = max(0, 2 - len(equations))  # as many lines in each, so that nothing jumps
     lines += [_equation([Term(" ", Text(" "))], color)] * missing
     lines += [text_of(note, color=FAINT)] * bool(note)
     rows = "".join(f"<TR><TD>{line}</TD></TR>" for line in lines)

@@ -1,64 +1,17 @@
-/* A network seen as people draw it: neurons are circles, weights are lines, and one step is a layer. It
-   is found in the graph by the modules that made its nodes, so it needs nothing but the data: a unit is
-   what one neuron computed. A click opens a neuron down to its scalars. Beyond a sample, or without
-   neurons, there is no network to see, and the scalars are shown. */
+/* A network seen as people draw it: neurons are circles, weights are lines, and one step is a layer.
+   Python finds it; a unit is what one neuron computed. A click opens a neuron down to its scalars. */
 
 const DISC = 34, MOST_UNITS = 7, COLUMN = 210, ROW = 80;
 
-/* { inputs: [node], layers: [{ name, units }], root }, or null. A unit has { name, members, sum, out,
-   weights: Map source -> leaf, bias }, where `sum` is what the activation is applied to. */
-function networkOf(graph) {
-  const { nodes } = graph, members = new Map(), users = nodes.map(() => []);
-  nodes.forEach((node, i) => {
-    if (/(^|\.)neurons\.\d+$/.test(node.path)) { members.set(node.path, (members.get(node.path) || []).concat(i)); }
-    node.p.forEach((parent) => users[parent].push(i));
-  });
-  const layers = new Map();
-  for (const [path, inside] of members) {
-    const unit = unitOf(inside);
-    if (!unit) { return null; }
-    const layer = path.replace(/(^|\.)neurons\.\d+$/, "");
-    layers.set(layer, (layers.get(layer) || []).concat(unit));
-  }
-  const ordered = [...layers.values()].sort((a, b) => a[0].out - b[0].out);
-  if (!ordered.length || members.size < 3 || !ordered.every(isStacked)) { return null; }
-  const known = new Set(ordered.flat().map((unit) => unit.out));
-  const inputs = [...new Set(ordered.flat().flatMap((unit) => [...unit.weights.keys()]))]
-    .filter((i) => !known.has(i));
-  ordered.forEach((units, at) => units.forEach((unit, k) => { unit.name = `layer ${at + 1}, neuron ${k + 1}`; }));
-  return { inputs, layers: ordered.map((units, at) => ({ name: `layer ${at + 1}`, units })), root: graph.root };
-
-  /* Every neuron of a layer takes the outputs of the layer before, and nobody else does. */
-  function isStacked(units, at) {
-    const before = at ? ordered[at - 1].map((unit) => unit.out) : null;
-    const own = new Set(units.flatMap((unit) => [...unit.members]));
-    return !before || (units.every((unit) => unit.weights.size === before.length && before.every((out) => unit.weights.has(out))) &&
-      before.every((out) => users[out].every((user) => own.has(user))));
-  }
-
-  /* What a neuron sums, term by term: products of a weight of its own and a source, and a bias, which
-     neurons may share. Anything else is no neuron that can be seen as one circle. */
-  function unitOf(inside) {
-    const own = new Set(inside), weights = new Map(), biases = [];
-    const outs = inside.filter((i) => nodes[i].p.length && (i === graph.root || users[i].some((user) => !own.has(user))));
-    if (outs.length !== 1) { return null; }
-    const [out] = outs, sum = nodes[out].p.length === 1 ? nodes[out].p[0] : out, terms = [sum];
-    while (terms.length) {
-      const i = terms.pop(), { o, p } = nodes[i];
-      if (!p.length) {
-        if (nodes[i].k !== "constant" || graph.values[i] !== 0) { biases.push(i); }
-      } else if (own.has(i) && /^(add|sum_\d+)$/.test(o)) { terms.push(...p.slice().reverse()); }
-      else if (!(own.has(i) && /^(mul|dot_\d+)$/.test(o) && p.slice(0, p.length / 2).every((each, k) => weigh(each, p[k + p.length / 2])))) { return null; }
-    }
-    return weights.size && biases.length < 2 ? { members: own, out, sum, weights, bias: biases[0] ?? null } : null;
-
-    function weigh(a, b) {
-      const [leaf, source] = own.has(a) && !nodes[a].p.length ? [a, b] : [b, a];
-      const isWeight = own.has(leaf) && !nodes[leaf].p.length && !own.has(source) && !weights.has(source);
-      if (isWeight) { weights.set(source, leaf); }
-      return isWeight;
-    }
-  }
+/* { inputs: [node], layers: [{ name, units }], root } of what Python has found (network.py). A unit has
+   { name, members, sum, out, weights: Map source -> leaf, bias }, where `sum` is what the activation is
+   applied to. */
+function networkOf({ nodes, root }, { inputs, layers }) {
+  const members = new Map();
+  nodes.forEach((node, i) => { members.set(node.path, (members.get(node.path) || new Set()).add(i)); });
+  return { inputs, root, layers: layers.map((units, at) => ({ name: `layer ${at + 1}`,
+    units: units.map(([out, sum, bias, sources, leaves], k) => ({ name: `layer ${at + 1}, neuron ${k + 1}`, out, sum, bias,
+      weights: new Map(sources.map((source, k) => [source, leaves[k]])), members: members.get(nodes[out].path) })) })) };
 }
 
 /* The steps, a layer each. */

@@ -173,7 +173,7 @@ function timelineIn(place, go, first, all) {
   set(slider, "aria-label", "Step");
   on(slider, "input", () => go(Number(slider.value) - Number(slider.min)));
   let drawnFor = "", parts = [], shown = null;
-  new ResizeObserver(fitNames).observe(row);
+  new ResizeObserver(fitNames).observe(ticks); /* the count beside it may become longer */
   return (steps, now, isOwn = false, before = "") => {
     const start = isOwn ? 0 : first, phases = steps === shown ? drawnFor : steps.map((step) => step.phase).join();
     shown = steps;
@@ -359,7 +359,7 @@ function tableIn(place, headings) {
 
 /* The table of all steps, with the numbers as they are. */
 function rowsIn(place, first, { go, point }) {
-  const { body } = tableIn(place, HEADINGS);
+  const { body, head } = tableIn(place, HEADINGS);
   let drawnFor = null, rows = [], shownAt = -1;
   return (graph, steps, now, isPredicting, isAsked, isVisible) => {
     if (!isVisible) { drawnFor = null; return; }
@@ -386,7 +386,9 @@ function rowsIn(place, first, { go, point }) {
       tell(row, "gg-future", isPredicting && i > now);
       if (i === now) { set(row, "aria-current", "step"); } else { row.removeAttribute("aria-current"); }
     });
-    if (isMoved) { rows[now].scrollIntoView({ block: "nearest" }); }
+    if (isMoved && !steps[now].isLayer) { /* before the steps of layers stand their weights, which the equation sends to */
+      seenIn(place.parentNode, rows[now], head.offsetHeight);
+    }
   };
 }
 

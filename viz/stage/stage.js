@@ -15,8 +15,8 @@ function setUp(root, moved) {
   DIGITS = data.digits;
   const graph = graphIn(data, operations), allSteps = unpacked(data, graph.nodes), first = data.first || 0;
   const names = graph.nodes.map((node, i) => [i, node.n]).filter(([i]) => graph.nodes[i].k === "leaf");
-  const network = typeof networkOf === "function" ? networkOf(graph) : null; /* left out where none is */
-  const folding = typeof foldingOf === "function" ? foldingOf(graph, network ? [] : data.series || [], data.operands) : null;
+  const network = data.network ? networkOf(graph, data.network) : null;
+  const folding = data.folds ? foldingOf(graph, network ? [] : data.series || [], data.operands) : null;
   const folded = network ? "network" : folding && folding.hasSeries ? "repeats" : null; /* the level above scalars */
   /* What is seen: the network, repetitions, all scalars, or those of one neuron. */
   let level = folded && (graph.nodes.length >= LARGE || !network) ? folded : "scalars", unit = null;

@@ -1,0 +1,214 @@
+"""A network found in scalars, by the modules that made them: layers of units, and steps of layers.
+
+A unit is what one neuron computed: a sum of products, each of a weight of its own and a source,
+with a bias or none, and what is applied to that. Where neurons do anything else, or layers do not
+follow each other, or there is more than one sample, there is no network to see. The page draws what
+is found here (`stage/network.js`), `state.py` checks its steps, and `network_still.py` draws one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from glassgrad.viz.diagram import Diagram, Node
+from glassgrad.viz.picture import Scopes
+
+_NEURON = re.compile(r"(?:^|\.)neurons\.\d+$")
+_FEWEST_UNITS = 3
+_SUMS, _PRODUCTS = ("add", "sum"), ("mul", "dot")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One neuron, its nodes by their indices.
+
+    Attributes:
+        name: "layer 1, neuron 2".
+        out: its output.
+        total: what its activation is applied to; the output itself where there is none.
+        weights: by what they are multiplied with, which are the sources of the unit.
+        bias: or None.
+        members: all that it computed, and its own leaves.
+    """
+
+    name: str
+    out: int
+    total: int
+    weights: Mapping[int, int]
+    bias: int | None
+    members: frozenset[int]
+
+    @property
+    def leaves(self) -> list[int]:
+        """Its weights, and its bias."""
+        return [*self.weights.values(), *([] if self.bias is None else [self.bias])]
+
+
+class LayerStep(NamedTuple):
+    """A step of a layer, by its place; None is what stands around the layers."""
+
+    phase: str
+    layer: int | None
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers of units, from the inputs to the result.
+
+    Attributes:
+        root: the result.
+        inputs: what the first layer reads, in order.
+        layers: the units of each.
+    """
+
+    root: int
+    inputs: Sequence[int]
+    layers: Sequence[Sequence[Unit]]
+
+    @property
+    def has_loss(self) -> bool:
+        """Whether the result is computed from the outputs, and is none of them."""
+        return all(unit.out != self.root for unit in self.layers[-1])
+
+    def unit(self, name: str) -> Unit | None:
+        """The unit of a name; None if there is none."""
+        return next((u for units in self.layers for u in units if u.name == name), None)
+
+    def steps(self, moving: Iterable[int]) -> list[LayerStep]:
+        """Forward, the seed, backward, and an update of what moves: nothing for no `moving`."""
+        places = range(len(self.layers))
+        found = [LayerStep("forward", place) for place in places]
+        found += [LayerStep("forward", None)] * self.has_loss + [LayerStep("seed", None)]
+        found += [LayerStep("backward", place) for place in reversed(places)]
+        moving = set(moving)
+        leaves = [{leaf for unit in units for leaf in unit.leaves} for units in self.layers]
+        found += [LayerStep("update", place) for place in places if leaves[place] & moving]
+        return found + [LayerStep("update", None)] * bool(moving.difference(*leaves))
+
+    def record(self, places: Mapping[int, int]) -> list[list[list[object]]]:
+        """For the page, of each unit of each layer its output, sum, bias, sources and weights."""
+        return [
+            [
+                [
+                    *(places[unit.out], places[unit.total]),
+                    None if unit.bias is None else places[unit.bias],
+                    [places[source] for source in unit.weights],
+                    [places[weight] for weight in unit.weights.values()],
+                ]
+                for unit in units
+            ]
+            for units in self.layers
+        ]
+
+
+def network_in(diagram: Diagram, root: int) -> Network | None:
+    """The network behind a result; None where neurons are seen as scalars alone.
+
+    >>> from glassgrad import MLP
+    >>> y = MLP(2, [3, 1], seed=0)([1.0, -2.0])
+    >>> network = network_in(Diagram([y]), 36)
+    >>> [[unit.name for unit in units] for units in network.layers][1]
+    ['layer 2, neuron 1']
+    """
+    users: list[list[int]] = [[] for _ in diagram]
+    for node in diagram:
+        for parent in node.parents:
+            users[parent].append(node.index)
+    inside: dict[str, list[int]] = {}
+    for index, scope in enumerate(Scopes(diagram).of):
+        if scope is not None and _NEURON.search(path := scope.path()):
+            inside.setdefault(path, []).append(index)
+    by_layer: dict[str, list[Unit]] = {}
+    for path, members in inside.items():
+        unit = _unit(diagram, root, users, members)
+        if unit is None:
+            return None
+        by_layer.setdefault(_NEURON.sub("", path), []).append(unit)
+    layers = sorted(by_layer.values(), key=lambda units: units[0].out)
+    if len(inside) < _FEWEST_UNITS or not _are_stacked(layers, users):
+        return None
+    outs = {unit.out for units in layers for unit in units}
+    sources = dict.fromkeys(s for units in layers for u in units for s in u.weights)
+    return Network(root, [s for s in sources if s not in outs], _named(layers))
+
+
+def _unit(
+    diagram: Diagram, root: int, users: Sequence[Sequence[int]], members: Sequence[int]
+) -> Unit | None:
+    """What one neuron computed, term by term; None where it is anything else."""
+    own = frozenset(members)
+    outs = [
+        i
+        for i in members
+        if diagram[i].parents and (i == root or any(user not in own for user in users[i]))
+    ]
+    if len(outs) != 1:
+        return None
+    (out,) = outs
+    parents = diagram[out].parents
+    total = parents[0] if len(parents) == 1 else out
+    weights: dict[int, int] = {}
+    biases, terms = [], [total]
+    while terms:
+        node = diagram[terms.pop()]
+        if not node.parents:
+            if not (node.is_constant and node.data == 0.0):  # a sum may begin with a plain 0
+                biases.append(node.index)
+        elif node.index in own and _is_one_of(node, _SUMS):
+            terms += reversed(node.parents)
+        elif not (
+            node.index in own
+            and _is_one_of(node, _PRODUCTS)
+            and _are_weighed(diagram, own, weights, node.parents)
+        ):
+            return None
+    if not weights or len(biases) > 1:
+        return None
+    return Unit("", out, total, weights, biases[0] if biases else None, own)
+
+
+def _is_one_of(node: Node, names: Sequence[str]) -> bool:
+    return node.operation is not None and not node.is_compiled and node.operation.name in names
+
+
+def _are_weighed(
+    diagram: Diagram, own: frozenset[int], weights: dict[int, int], operands: Sequence[int]
+) -> bool:
+    """Whether each product has a weight of the unit in it; those found are noted."""
+    half = len(operands) // 2
+
+    def is_leaf(i: int) -> bool:
+        return i in own and not diagram[i].parents
+
+    for a, b in zip(operands[:half], operands[half:]):
+        weight, source = (a, b) if is_leaf(a) else (b, a)
+        if not is_leaf(weight) or source in own or source in weights:
+            return False
+        weights[source] = weight
+    return True
+
+
+def _are_stacked(layers: Sequence[Sequence[Unit]], users: Sequence[Sequence[int]]) -> bool:
+    """Whether every unit reads the outputs of the layer before, and nobody else does."""
+    for before, units in pairwise(layers):
+        outs = {unit.out for unit in before}
+        own = {member for unit in units for member in unit.members}
+        if any(set(unit.weights) != outs for unit in units):
+            return False
+        if any(user not in own for out in outs for user in users[out]):
+            return False
+    return True
+
+
+def _named(layers: Sequence[Sequence[Unit]]) -> list[list[Unit]]:
+    return [
+        [
+            Unit(f"layer {at}, neuron {k}", u.out, u.total, u.weights, u.bias, u.members)
+            for k, u in enumerate(units, 1)
+        ]
+        for at, units in enumerate(layers, 1)
+    ]
