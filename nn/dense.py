@@ -247,10 +247,7 @@ class Perceptron(Neuron):
     too, the step had to become a smooth unit such as the sigmoid, through which a mistake can be
     sent back: backpropagation (Rumelhart, Hinton and Williams 1986).
 
-    Args:
-        nin: the number of inputs.
-        seed: see `Neuron`.
-        init: see `Neuron`; "zeros" is harmless here.
+    Of the initialisers "zeros" is harmless here.
 
     Example:
         >>> from glassgrad import Perceptron
@@ -269,17 +266,10 @@ class Perceptron(Neuron):
     def learn(self, x: Inputs, target: float, rate: float = 1.0) -> float:
         """Learn from one sample: each weight moves by rate · (target - output) · its input.
 
-        Args:
-            x: the sample.
-            target: the right answer, 0 or 1.
-            rate: how far to move, a positive number.
+        The target, the right answer, is 0 or 1. Numbers that are not finite are a ValueError.
 
         Returns:
             The mistake target - output: 0, and nothing has moved; else 1 or -1.
-
-        Raises:
-            ValueError: an input or a weight is nan or infinite, the target is not 0 or 1, or the
-                rate is not positive.
 
         >>> from glassgrad import Perceptron
         >>> yes = Perceptron(1, init="zeros")
@@ -302,18 +292,11 @@ class Perceptron(Neuron):
     ) -> list[int]:
         """Learn from all samples in order, again and again until none is mistaken.
 
-        Args:
-            X: the samples.
-            y: their right answers, 0 or 1.
-            epochs: how often at most. Samples that no line separates, as those of XOR, are never
-                learned.
-            rate: how far to move for a mistake.
+        Samples that no line separates, as those of XOR, are never learned. What `learn` refuses is
+        refused before anything has moved.
 
         Returns:
             The number of mistakes in each epoch; the last is 0 if all is learned.
-
-        Raises:
-            ValueError, TypeError: see `learn`; nothing has moved then.
 
         >>> from glassgrad import Perceptron
         >>> Perceptron(1, init="zeros").learn_all([[-1.0], [1.0]], [0, 1])

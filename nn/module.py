@@ -217,10 +217,7 @@ class Module(Holder):
         return {name: parameter.data for name, parameter in self.named_parameters()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Give every parameter the number that `state` has under its name.
-
-        Args:
-            state: what `state_dict()` gave, of a module built in the same way.
+        """Give every parameter the number that a `state_dict()` has under its name.
 
         Raises:
             ValueError: names are missing or unknown, or an entry is no real number. The message
@@ -252,19 +249,16 @@ class Module(Holder):
         """Write `state_dict()` to a file: JSON in UTF-8, with every number exactly.
 
         If the module is one of `nn`, the file says how it is built too, so that `glassgrad.load`
-        needs nothing else. An interruption leaves the old file or the new one, never a half.
-
-        Args:
-            path: where; a file that is there is replaced.
+        needs nothing else. An interruption leaves the old file or the new one, never a half. Here
+        and where a file is loaded, what is no path is a TypeError, and a file that cannot be
+        written or read an OSError.
 
         Returns:
             The path.
 
         Raises:
-            TypeError: the path is no path.
             ValueError: two parameters have the same name, or half of a surrogate pair, which
                 UTF-8 cannot say, is in one.
-            OSError: the file cannot be written.
 
         >>> import tempfile
         >>> from glassgrad import Neuron
@@ -277,15 +271,10 @@ class Module(Holder):
     def load(self, path: str | Path) -> None:
         """Give every parameter its number from a file that `save` wrote. Runs nothing of it.
 
-        Args:
-            path: the file, of a module built in the same way.
-
         Raises:
             ValueError: it is damaged, is no model file, or is one of another shape or with other
                 settings, such as another activation. The message begins with the file's name, and
                 the module stays as it was.
-            TypeError: the path is no path.
-            OSError: the file cannot be read.
 
         >>> import tempfile
         >>> from glassgrad import Neuron
@@ -429,21 +418,14 @@ def training(modules: Sequence[Module], mode: bool) -> Iterator[None]:
 def load(path: str | Path) -> Module:
     """The model that a file holds, built anew from classes of `nn`. Runs nothing of the file.
 
-    Nothing that is larger than the file says, in numbers, is ever begun.
-
-    Args:
-        path: a file that `model.save` wrote.
-
-    Returns:
-        The model, which is being trained as any new one; `eval()` says that it is in use.
+    Nothing that is larger than the file says, in numbers, is ever begun. The model is being
+    trained as any new one; `eval()` says that it is in use.
 
     Raises:
         ValueError: the file is damaged or no model file, or it does not say how the model is
             built: a class or function of your own is in it, it was changed after it was made, or a
             module is inside more than 40 others. Then build the model, and call its `load`. The
             message begins with the file's name.
-        TypeError: the path is no path.
-        OSError: the file cannot be read.
 
     >>> import tempfile
     >>> from glassgrad import MLP, load
