@@ -455,7 +455,8 @@ class Schedule:
 
     def _go_to(self, step: int, base_rates: tuple[float, ...]) -> None:
         """Set all rates, or none if the rule has none for this step."""
-        factor = real(self.rule(step, self.total), "A factor of the learning rate")
+        rule: Any = self.rule
+        factor = real(rule(step, self.total), "A factor of the learning rate")
         if not (isfinite(factor) and factor >= 0.0):
             raise ValueError(
                 f"The rule gave {factor} for step {step}; a factor of the learning rate is 0 or "
