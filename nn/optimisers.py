@@ -67,12 +67,8 @@ class Optimiser:
     remembers of it; a gradient of 0 is a gradient. One that is nan or infinite is used as it is,
     as PyTorch does: `glassgrad.trap()` tells where it comes from.
 
-    Args:
-        parameters: leaf Values, or groups of them with options of their own.
-        learning_rate: the size of a step, 0 or more.
-        maximize: whether to move along the gradient instead of against it.
-        options: those that a class of your own declares: parameters of its `__init__` that are
-            annotated with a check, as `pull: Annotated[float, not_negative] = 0.1`.
+    Options of your own are parameters of an `__init__` that are annotated with a check, as
+    `pull: Annotated[float, not_negative] = 0.1`, and handed on to this one by name.
 
     Attributes:
         parameters: all parameters in order, a tuple.
@@ -122,16 +118,14 @@ class Optimiser:
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Move more parameters from now on; what is remembered of them begins anew.
 
-        Args:
-            group: a dict of "parameters" and of the options that are not those that the optimiser
-                was made with.
+        A group is a dict of "parameters" and of the options that are not those that the optimiser
+        was made with.
 
-        Example:
-            >>> from glassgrad import Adam, Value
-            >>> optimiser = Adam([Value(1.0)], learning_rate=0.1)
-            >>> optimiser.add_param_group({"parameters": [Value(2.0)], "learning_rate": 0.01})
-            >>> optimiser
-            Adam(2 parameters in 2 groups)
+        >>> from glassgrad import Adam, Value
+        >>> optimiser = Adam([Value(1.0)], learning_rate=0.1)
+        >>> optimiser.add_param_group({"parameters": [Value(2.0)], "learning_rate": 0.01})
+        >>> optimiser
+        Adam(2 parameters in 2 groups)
         """
         self._add([group])
 
@@ -191,10 +185,6 @@ class Optimiser:
         Returns:
             The new numbers, a new array.
 
-        Raises:
-            TypeError: there is something else than real numbers, or than booleans in `computed`.
-            ValueError: there are more or less of them than parameters.
-
         >>> from glassgrad import SGD, Value
         >>> SGD([Value(0.0), Value(0.0)], learning_rate=0.5).moved([3.0, 1.0], [2.0, -2.0])
         array([2., 2.])
@@ -218,19 +208,12 @@ class Optimiser:
 
         Returns:
             The new numbers, a new array.
-
-        Raises:
-            NotImplementedError: the class defines no formula of its own.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no `rule`.")
 
     @staticmethod
     def agree(options: Mapping[str, Any]) -> None:
-        """Refuse options that do not go together; here all do.
-
-        Raises:
-            ValueError: they do not.
-        """
+        """Raise a ValueError for options that do not go together; here all do."""
 
     def zero_grad(self) -> None:
         """Set all gradients to 0, since `backward()` adds to them."""
@@ -567,11 +550,7 @@ class SGD(Optimiser):
 
     @staticmethod
     def agree(options: Mapping[str, Any]) -> None:
-        """Refuse a look ahead without a velocity that is whole.
-
-        Raises:
-            ValueError: `nesterov` without momentum or with dampening.
-        """
+        """Refuse a look ahead without a velocity that is whole."""
         if options["nesterov"] and (options["momentum"] == 0.0 or options["dampening"] != 0.0):
             raise ValueError("SGD(nesterov=True) needs a momentum above 0 and no dampening.")
 

@@ -249,11 +249,7 @@ class ReduceOnPlateau:
         return metric > limit if self.mode == "max" else metric < limit
 
     def lowered(self, rates: Sequence[float]) -> list[float]:
-        """Learning rates one step further down.
-
-        Raises:
-            ValueError: there are other groups than smallest rates.
-        """
+        """Learning rates one step further down."""
         floors: Any = self.min_learning_rate
         if len(floors) not in (1, len(rates)):
             raise ValueError(
@@ -411,11 +407,7 @@ class Schedule:
         self.checked(state)()
 
     def checked(self, state: Mapping[str, Any]) -> Callable[[], None]:
-        """What takes over a state, once it is known that nothing in it is wrong.
-
-        Raises:
-            ValueError, TypeError: see `load_state_dict`.
-        """
+        """What takes over a state, once it is known that nothing in it is wrong."""
         if not isinstance(state, Mapping):
             raise TypeError(f"A state of a schedule is a dict, not {describe(state)}.")
         try:

@@ -267,6 +267,12 @@ def test_a_share_of_zero_takes_no_part_where_its_logit_is_minus_infinity():
     close(found, math.log(2.0))
     close(gradient, [0.0, 0.0, 0.0])
     assert cross_entropy([-INF, 0.0], 0).data == INF
+    for weight in (1.0, Value(1.0)):
+        weights = {"weight": [weight, weight], "reduction": "sum"}
+        assert cross_entropy([-INF, 0.0], 1, **weights).data == 0.0
+    assert (
+        cross_entropy([-INF, 0.0], [0.0, 1.0], weight=[0.0, 2.0], label_smoothing=0.5).data == 0.0
+    )
     assert cross_entropy([-INF, 0.0], [0.5, 0.5]).data == INF
 
 
