@@ -239,8 +239,8 @@ def _of_shares(
 ) -> Value:
     if smoothing:
         shares = [(1.0 - smoothing) * share + smoothing / len(shares) for share in shares]
-    if weights is not None:
-        shares = [weight * share for weight, share in zip(weights, shares)]
+    if weights is not None:  # what is 0 stays a plain number
+        shares = [w * t if isinstance(t, Value) or t else t for w, t in zip(weights, shares)]
     log_of_sum: Value = logsumexp(logits)
     # A share of 0 has no part in the sum, also where its logit is -inf.
     parts = [(t, log_of_sum - z) for t, z in zip(shares, logits) if isinstance(t, Value) or t]

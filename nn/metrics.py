@@ -134,7 +134,8 @@ class Confusion:
     @property
     def _shares(self) -> Array:
         """Of the samples of each class, the share that was taken for each."""
-        return self.counts / np.maximum(self.counts.sum(axis=1, keepdims=True), 1)
+        shares: Array = self.counts / np.maximum(self.counts.sum(axis=1, keepdims=True), 1)
+        return shares
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.counts, dtype=dtype)

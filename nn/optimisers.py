@@ -37,6 +37,7 @@ from glassgrad.engine.files import NO_JSON_NUMBERS
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.misuse import name as value_name
 from glassgrad.engine.text import counted, describe, named, some_of, told
+from glassgrad.engine.tree import listed
 from glassgrad.engine.value import is_parameter
 from glassgrad.engine.vectors import Mask, Vector, frozen_among, write_data
 from glassgrad.nn.checks import (
@@ -66,12 +67,8 @@ class Optimiser:
     what the optimiser remembers of it; a gradient of 0 is a gradient. One that is nan or infinite
     is used as it is, as PyTorch does: `glassgrad.trap()` tells where it comes from.
 
-    Args:
-        parameters: leaf Values, or groups of them with options of their own.
-        learning_rate: the size of a step, 0 or more.
-        maximize: whether to move along the gradient instead of against it.
-        options: those that a class of your own declares: parameters of its `__init__` that are
-            annotated with a check, as `pull: Annotated[float, not_negative] = 0.1`.
+    Options of your own are parameters of an `__init__` that are annotated with a check, as
+    `pull: Annotated[float, not_negative] = 0.1`, and handed on to this one by name.
 
     Attributes:
         parameters: all parameters in order, a tuple.
@@ -121,25 +118,20 @@ class Optimiser:
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Move more parameters from now on; what is remembered of them begins anew.
 
-        Args:
-            group: a dict of "parameters" and of the options that are not those that the optimiser
-                was made with.
+        A group is a dict of "parameters" and of the options that are not those that the optimiser
+        was made with.
 
-        Example:
-            >>> from glassgrad import Adam, Value
-            >>> optimiser = Adam([Value(1.0)], learning_rate=0.1)
-            >>> optimiser.add_param_group({"parameters": [Value(2.0)], "learning_rate": 0.01})
-            >>> optimiser
-            Adam(2 parameters in 2 groups)
+        >>> from glassgrad import Adam, Value
+        >>> optimiser = Adam([Value(1.0)], learning_rate=0.1)
+        >>> optimiser.add_param_group({"parameters": [Value(2.0)], "learning_rate": 0.01})
+        >>> optimiser
+        Adam(2 parameters in 2 groups)
         """
         self._add([group])
 
     @property
     def learning_rate(self) -> float:
         """The learning rate of all groups. Setting it sets that of every group.
-
-        Raises:
-            ValueError: groups have different rates; or the new one is negative or not finite.
 
         >>> from glassgrad import SGD, Value
         >>> optimiser = SGD([Value(1.0)], learning_rate=0.1)
@@ -193,10 +185,6 @@ class Optimiser:
         Returns:
             The new numbers, a new array.
 
-        Raises:
-            TypeError: there is something else than real numbers, or than booleans in `computed`.
-            ValueError: there are more or less of them than parameters.
-
         >>> from glassgrad import SGD, Value
         >>> SGD([Value(0.0), Value(0.0)], learning_rate=0.5).moved([3.0, 1.0], [2.0, -2.0])
         array([2., 2.])
@@ -220,26 +208,19 @@ class Optimiser:
 
         Returns:
             The new numbers, a new array.
-
-        Raises:
-            NotImplementedError: the class defines no formula of its own.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no `rule`.")
 
     @staticmethod
     def agree(options: Mapping[str, Any]) -> None:
-        """Refuse options that do not go together; here all do.
-
-        Raises:
-            ValueError: they do not.
-        """
+        """Raise a ValueError for options that do not go together; here all do."""
 
     def zero_grad(self) -> None:
         """Set all gradients to 0, since `backward()` adds to them."""
         zero_grad(self.parameters)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that goes on from step to step, for `json.dump`: options and what is remembered.
+        """All that goes on from step to step, for `json.dump`: options, and what is remembered.
 
             {
              "rule": "SGD",
@@ -272,12 +253,6 @@ class Optimiser:
             ValueError: it is of another rule or of other groups, something is missing or unknown,
                 or an entry cannot be. The optimiser stays as it was.
             TypeError: `state` is no dict.
-
-        >>> from glassgrad import SGD, Value
-        >>> first, second = SGD([Value(1.0)], 0.1), SGD([Value(1.0)], 0.5)
-        >>> second.load_state_dict(first.state_dict())
-        >>> second.learning_rate
-        0.1
         """
         name = type(self).__name__
         if not isinstance(state, Mapping):
@@ -347,16 +322,10 @@ class Optimiser:
 
     def _entries(self, parameters: Parameters) -> list[Any]:
         """The groups as they were given; plain parameters are one."""
-        name = type(self).__name__
-        if not isinstance(parameters, Iterable) or isinstance(parameters, Mapping):
-            raise TypeError(
-                f"{name} takes a list of parameters, for example model.parameters(), "
-                f"not {describe(parameters)}."
-            )
-        entries: list[Any] = list(parameters)
-        if not entries:
-            raise ValueError(f"{name} of no parameters moves nothing; give model.parameters().")
-        return entries if isinstance(entries[0], Mapping) else [{"parameters": entries}]
+        what = "a list of parameters, for example model.parameters(),"
+        entries = listed(parameters, type(self).__name__, what)
+        has_groups = entries and isinstance(entries[0], Mapping)
+        return entries if has_groups else [{"parameters": entries}]
 
     def _add(self, entries: Sequence[Any]) -> None:
         """Take groups that are to be moved too: all of them, or none."""
@@ -384,20 +353,15 @@ class Optimiser:
                 f'Each group of {kind} is a dict such as {{"parameters": [...], '
                 f'"learning_rate": 0.01}}, not {describe(entry)}.'
             )
-        parameters = entry["parameters"]
-        if not isinstance(parameters, Iterable) or isinstance(parameters, str):
-            raise TypeError(
-                f'"parameters" of a group of {kind} is a list of Values, not '
-                f"{describe(parameters)}."
-            )
-        parameters = tuple(parameters)
+        role = f'"parameters" of a group of {kind}'
+        parameters = listed(entry["parameters"], role, "a list of Values,")
         if not parameters:
-            raise ValueError(f"A group of {kind} has no parameters; leave it out.")
+            raise ValueError(f"{kind} of no parameters moves nothing; give model.parameters().")
         for parameter in parameters:
             if not is_parameter(parameter):
                 raise TypeError(f"{kind} moves leaf Values, not {describe(parameter)}.")
         options = {name: option for name, option in entry.items() if name != "parameters"}
-        return Group(type(self), parameters, {**self._defaults, **options})
+        return Group(type(self), tuple(parameters), {**self._defaults, **options})
 
     def _options_in(self, groups: Any) -> list[dict[str, Any]]:
         """The options that a state has for each group."""
@@ -410,7 +374,8 @@ class Optimiser:
             raise ValueError(
                 f"It has {found}, and the optimiser has groups of {some_of(list(map(str, sizes)))}."
             )
-        complete = [{**self._later(self.OPTIONS), **group} for group in groups]
+        later = {name: self.LATER[name] for name in self.OPTIONS if name in self.LATER}
+        complete = [{**later, **group} for group in groups]
         for group in complete:
             check_names("A group", group, ["parameters", *self.OPTIONS])
             del group["parameters"]
@@ -421,26 +386,17 @@ class Optimiser:
         if not isinstance(arrays, Mapping):
             raise ValueError(f'"state" is a dict of lists of numbers, not {told(arrays)}.')
         count = len(self.parameters)
-        later = {name: [number] * count for name, number in self._later(self.STATE).items()}
+        later = {name: [self.LATER[name]] * count for name in self.STATE if name in self.LATER}
         arrays = {**later, **arrays}
         check_names('"state"', arrays, self.STATE)
         return {name: _array(name, arrays[name], count) for name in self.STATE}
-
-    def _later(self, names: Iterable[str]) -> dict[str, Any]:
-        return {name: self.LATER[name] for name in names if name in self.LATER}
 
 
 class Group:
     """Parameters that move with the same options, which are attributes to be read and set.
 
-    An optimiser makes its groups; they are in `optimiser.groups`.
-
-    Attributes:
-        parameters: the Values, in order.
-
-    Raises:
-        ValueError: an option is set to what it cannot be. It stays as it was.
-        AttributeError: there is no such option.
+    An optimiser makes its groups; they are in `optimiser.groups`. An option that is set to what it
+    cannot be stays as it was. `parameters` are the Values, in order.
 
     Example:
         >>> from glassgrad import SGD, Value
@@ -597,11 +553,7 @@ class SGD(Optimiser):
 
     @staticmethod
     def agree(options: Mapping[str, Any]) -> None:
-        """Refuse a look ahead without a velocity that is whole.
-
-        Raises:
-            ValueError: `nesterov` without momentum or with dampening.
-        """
+        """Refuse a look ahead without a velocity that is whole."""
         if options["nesterov"] and (options["momentum"] == 0.0 or options["dampening"] != 0.0):
             raise ValueError("SGD(nesterov=True) needs a momentum above 0 and no dampening.")
 

@@ -249,11 +249,7 @@ class ReduceOnPlateau:
         return metric > limit if self.mode == "max" else metric < limit
 
     def lowered(self, rates: Sequence[float]) -> list[float]:
-        """Learning rates one step further down.
-
-        Raises:
-            ValueError: there are other groups than smallest rates.
-        """
+        """Learning rates one step further down."""
         floors: Any = self.min_learning_rate
         if len(floors) not in (1, len(rates)):
             raise ValueError(
@@ -411,11 +407,7 @@ class Schedule:
         self.checked(state)()
 
     def checked(self, state: Mapping[str, Any]) -> Callable[[], None]:
-        """What takes over a state, once it is known that nothing in it is wrong.
-
-        Raises:
-            ValueError, TypeError: see `load_state_dict`.
-        """
+        """What takes over a state, once it is known that nothing in it is wrong."""
         if not isinstance(state, Mapping):
             raise TypeError(f"A state of a schedule is a dict, not {describe(state)}.")
         try:
@@ -455,7 +447,8 @@ class Schedule:
 
     def _go_to(self, step: int, base_rates: tuple[float, ...]) -> None:
         """Set all rates, or none if the rule has none for this step."""
-        factor = real(self.rule(step, self.total), "A factor of the learning rate")
+        rule: Any = self.rule
+        factor = real(rule(step, self.total), "A factor of the learning rate")
         if not (isfinite(factor) and factor >= 0.0):
             raise ValueError(
                 f"The rule gave {factor} for step {step}; a factor of the learning rate is 0 or "

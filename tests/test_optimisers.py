@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from glassgrad import (
-    MLP,
     NOT_COMPUTED,
     SGD,
     Adagrad,
@@ -326,29 +325,6 @@ def test_a_recording_refuses_a_step(rule: Any) -> None:
 # In use.
 
 
-@pytest.mark.parametrize(
-    ("rule", "options"),
-    [
-        (SGD, {"learning_rate": 0.05, "momentum": 0.9}),
-        (SGD, {"learning_rate": 0.05, "momentum": 0.9, "nesterov": True}),
-        (Adam, {"learning_rate": 0.05}),
-        (AdamW, {"learning_rate": 0.05, "weight_decay": 1e-4}),
-        (RMSprop, {"learning_rate": 0.01}),
-        (Adagrad, {"learning_rate": 0.3}),
-    ],
-)
-def test_the_samples_of_the_lecture_are_learned(rule: Any, options: dict[str, Any]) -> None:
-    xs = [[2.0, 3.0, -1.0], [3.0, -1.0, 0.5], [0.5, 1.0, 1.0], [1.0, 1.0, -1.0]]
-    model = MLP(3, [4, 4, 1], seed=1)
-    optimiser = rule(model.parameters(), **options)
-    for _ in range(60):
-        loss = sum((model(x) - y) ** 2 for x, y in zip(xs, [1.0, -1.0, -1.0, 1.0]))
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    assert loss.data < 0.1
-
-
 def test_parameters_are_listed_in_order_and_copies_move_their_own() -> None:
     model = Neuron(2, seed=0)
     optimiser = Adam([{"parameters": model.w}, {"parameters": [model.b], "learning_rate": 0.5}])
@@ -405,16 +381,17 @@ NEGATIVE = "takes 0 or a positive number"
         (lambda v: Adam(v[0]), TypeError, r"list of parameters.*model\.parameters\(\)"),
         (lambda v: Adam(Neuron(2)), TypeError, r"list of parameters.*Neuron"),
         (lambda v: Adam({"parameters": v}), TypeError, "list of parameters"),
-        (lambda v: Adam("w"), TypeError, "leaf Values"),
+        (lambda v: Adam("w"), TypeError, "list of parameters"),
         (lambda v: Adam([v]), TypeError, "leaf Values, not a list"),
         (lambda v: Adam([v[0].detach()]), TypeError, "leaf Values"),
         (lambda v: Adam([v[0], v[0]]), ValueError, "the parameter a = 1 twice"),
         (lambda v: Adam([{"parameters": v}, {"parameters": v[:1]}]), ValueError, "twice"),
-        (lambda v: Adam([{"parameters": []}]), ValueError, "has no parameters"),
+        (lambda v: Adam([{"parameters": []}]), ValueError, "of no parameters moves nothing"),
         (lambda v: Adam([{"params": v}]), TypeError, "Each group of Adam is a dict"),
         (lambda v: Adam([{"parameters": v}, v[0]]), TypeError, "Each group"),
         (lambda v: Adam([*v, {"parameters": [Value(1.0)]}]), TypeError, "leaf Values"),
-        (lambda v: Adam([{"parameters": v[0]}]), TypeError, "is a list of Values"),
+        (lambda v: Adam([{"parameters": v[0]}]), TypeError, "takes a list of Values"),
+        (lambda v: Adam(set(v)), TypeError, "A set has no order"),
         (lambda v: Adam([{"parameters": v, "lr": 0.1}]), ValueError, "no option lr; it has lear"),
         (lambda v: Adam([{"parameters": v, 3: 0.1}]), ValueError, "no option 3"),
         (lambda v: Adam([{"parameters": v, "eps": -1.0}]), ValueError, NEGATIVE),
@@ -663,7 +640,7 @@ def test_what_an_added_group_remembers_begins_as_the_optimiser_was_made() -> Non
     [
         (lambda v: {"parameters": v}, ValueError, "the parameter a = 1 twice"),
         (lambda v: {"parameters": [Value(1.0)], "beta": 1}, ValueError, "no option beta"),
-        (lambda v: {"parameters": []}, ValueError, "has no parameters"),
+        (lambda v: {"parameters": []}, ValueError, "of no parameters moves nothing"),
         (lambda v: [Value(1.0)], TypeError, "is a dict such as"),
     ],
 )
