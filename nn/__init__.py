@@ -7,8 +7,9 @@
     initialisers.py  the numbers of an untrained neuron; noise.py, where drawn numbers come from
     losses.py        how far predictions are from targets, and penalties
     optimisers.py    how parameters move: SGD, Adam, ...; schedules.py, clipping.py
-    data.py          data to learn from, made from a seed; samples.py, samples given to a training
-    fit.py           `fit`, which trains a model on data: loop.py, objective.py, hooks.py
+    data.py          data to learn from, made from a seed; samples.py, those of a training, weighed
+    fit.py           `fit`, which trains a model on data: objective.py, what is made smaller;
+                     loop.py, the epochs; hooks.py, what goes on beside them
     predict.py       the outputs of a model for many samples
     history.py       what a training noted; checkpoint.py, how a killed one goes on
     metrics.py       how good answers are

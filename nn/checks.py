@@ -1,14 +1,14 @@
-"""Numbers that users give for an option, and the sentence for everything else.
+"""What is asked of arguments, and the sentence for everything else.
 
 Each check takes what was given and its role in a message, as "SGD(momentum=...)", and gives what is
-kept, or raises.
+kept. Where it is not of the right type it raises TypeError; where it is out of its range,
+ValueError; beyond the range of floats, OverflowError. `explained` says what was probably meant by
+an argument that does not exist.
 
-Arguments that do not exist: what was probably meant, in a sentence.
-
-One of several by its number: a class among logits, a token among the rows of an embedding.
-
-A plain number is an index. A Value cannot be one: inside a compiled function it stands for the
-numbers of all calls. It is compared with every place instead, so that one recording serves all.
+`place` chooses one of several by its number: a class among logits, a token among the rows of an
+embedding. A plain number is an index. A Value cannot be one: inside a compiled function it stands
+for the numbers of all calls. It is compared with every place instead (`misses`), so that one
+recording serves all.
 """
 
 from __future__ import annotations
@@ -32,22 +32,7 @@ Check: TypeAlias = Callable[[Any, str], Any]
 
 
 def whole(number: Any, role: str, least: int = 1) -> int:
-    """A whole number that is large enough.
-
-    Args:
-        number: what was given.
-        role: what it is, for the sentence.
-        least: the smallest that makes sense.
-
-    Raises:
-        TypeError: it is no whole number.
-        ValueError: it is too small.
-
-    >>> from glassgrad.nn.checks import whole
-    >>> whole(0, "epochs")
-    Traceback (most recent call last):
-    ValueError: epochs is at least 1, not 0.
-    """
+    """A whole number that is large enough."""
     try:
         if isinstance(number, bool):
             raise TypeError
@@ -60,17 +45,7 @@ def whole(number: Any, role: str, least: int = 1) -> int:
 
 
 def finite(number: Any, role: str) -> float:
-    """Any finite number.
-
-    Raises:
-        TypeError: it is no real number.
-        ValueError: it is nan or infinite.
-        OverflowError: it is beyond the range of floats.
-
-    >>> from glassgrad.nn.checks import finite
-    >>> finite(1, "SGD(dampening=...)")
-    1.0
-    """
+    """Any finite number."""
     found = real(number, role)
     if not isfinite(found):
         raise ValueError(f"{role} takes a finite number, not {found}.")
@@ -78,16 +53,7 @@ def finite(number: Any, role: str) -> float:
 
 
 def not_negative(number: Any, role: str) -> float:
-    """A finite number of 0 or more.
-
-    Raises:
-        TypeError, OverflowError: see `finite`.
-        ValueError: it is negative or not finite.
-
-    >>> from glassgrad.nn.checks import not_negative
-    >>> not_negative(0.1, "SGD(learning_rate=...)")
-    0.1
-    """
+    """A finite number of 0 or more."""
     found = finite(number, role)
     if found < 0.0:
         raise ValueError(f"{role} takes 0 or a positive number, not {found}.")
@@ -95,16 +61,7 @@ def not_negative(number: Any, role: str) -> float:
 
 
 def positive(number: Any, role: str) -> float:
-    """A finite number above 0.
-
-    Raises:
-        TypeError, OverflowError: see `finite`.
-        ValueError: it is not above 0, or not finite.
-
-    >>> from glassgrad.nn.checks import positive
-    >>> positive(1, "fit(clip_norm=...)")
-    1.0
-    """
+    """A finite number above 0."""
     found = finite(number, role)
     if found <= 0.0:
         raise ValueError(f"{role} takes a positive number, not {found}.")
@@ -112,16 +69,7 @@ def positive(number: Any, role: str) -> float:
 
 
 def below_one(number: Any, role: str) -> float:
-    """How much of an average stays in a step: 0 or more, and below 1.
-
-    Raises:
-        TypeError, OverflowError: see `finite`.
-        ValueError: it is negative, or 1 or more.
-
-    >>> from glassgrad.nn.checks import below_one
-    >>> below_one(0.99, "RMSprop(alpha=...)")
-    0.99
-    """
+    """How much of an average stays in a step: 0 or more, and below 1."""
     found = not_negative(number, role)
     if found >= 1.0:
         raise ValueError(f"{role} takes a number below 1, not {found}.")
@@ -129,16 +77,7 @@ def below_one(number: Any, role: str) -> float:
 
 
 def proper_share(number: Any, role: str) -> float:
-    """A share that takes something and leaves something: above 0 and below 1.
-
-    Raises:
-        TypeError, OverflowError: see `finite`.
-        ValueError: it is 0 or less, 1 or more, or nan.
-
-    >>> from glassgrad.nn.checks import proper_share
-    >>> proper_share(0.25, "split(share=...)")
-    0.25
-    """
+    """A share that takes something and leaves something: above 0 and below 1."""
     found = real(number, role)
     if not 0.0 < found < 1.0:
         raise ValueError(f"{role} takes a number above 0 and below 1, not {found}.")
@@ -146,31 +85,14 @@ def proper_share(number: Any, role: str) -> float:
 
 
 def two_below_one(pair: Any, role: str) -> tuple[float, float]:
-    """Two numbers of 0 or more, and below 1.
-
-    Raises:
-        TypeError: it is no pair of real numbers.
-        ValueError, OverflowError: see `below_one`.
-
-    >>> from glassgrad.nn.checks import two_below_one
-    >>> two_below_one([0.9, 0.999], "Adam(betas=...)")
-    (0.9, 0.999)
-    """
+    """Two numbers of 0 or more, and below 1."""
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise TypeError(f"{role} takes two numbers, such as (0.9, 0.999), not {told(pair)}.")
     return below_one(pair[0], role), below_one(pair[1], role)
 
 
 def true_or_false(choice: Any, role: str) -> bool:
-    """True or False.
-
-    Raises:
-        TypeError: it is neither.
-
-    >>> from glassgrad.nn.checks import true_or_false
-    >>> true_or_false(True, "SGD(nesterov=...)")
-    True
-    """
+    """True or False."""
     if not isinstance(choice, (bool, np.bool_)):
         raise TypeError(f"{role} is True or False, not {told(choice)}.")
     return bool(choice)
@@ -196,18 +118,7 @@ _MEANT = {
 def explained(hint: str = "") -> Callable[[F], F]:
     """A function that says what to write where it is called with arguments that it does not take.
 
-    Args:
-        hint: how it is called, as a sentence, for a wrong number of arguments.
-
-    >>> from glassgrad.nn.checks import explained
-    >>> @explained("Write train(rate).")
-    ... def train(learning_rate): ...
-    >>> train(lr=0.1)
-    Traceback (most recent call last):
-    TypeError: train has no argument lr. Did you mean learning_rate?
-    >>> train(1, 2)
-    Traceback (most recent call last):
-    TypeError: train() takes 1 positional argument but 2 were given. Write train(rate).
+    The hint is a sentence on how it is called, for a wrong number of arguments.
     """
 
     def around(function: F) -> F:
@@ -248,25 +159,7 @@ def _explanation(
 
 
 def place(number: Any, count: int, role: str, error: type[Exception] = ValueError) -> int:
-    """A plain number as an index.
-
-    Args:
-        number: what was given.
-        count: how many there are to choose from.
-        role: who asks, and for what, to begin the error with.
-        error: what is raised for a place that is none of them.
-
-    Raises:
-        TypeError: it is no number, or a bool.
-        ValueError: it is not one of 0 … count - 1; or the other error that was given.
-
-    >>> from glassgrad.nn.checks import place
-    >>> place(2.0, 3, "cross_entropy takes a class")
-    2
-    >>> place(3, 3, "cross_entropy takes a class")
-    Traceback (most recent call last):
-    ValueError: cross_entropy takes a class from 0 to 2, not 3.
-    """
+    """A plain number as an index."""
     wrong = f"{role} from 0 to {count - 1}, not {told(number)}."
     if isinstance(number, (bool, np.bool_)):
         raise TypeError(f"{wrong} Write int(y) for a bool y.")
@@ -278,23 +171,11 @@ def place(number: Any, count: int, role: str, error: type[Exception] = ValueErro
 
 
 def misses(which: Value, count: int) -> list[Value]:
-    """For each place 0 if the Value is it, else 1 or -1.
-
-    >>> from glassgrad import Value
-    >>> from glassgrad.nn.checks import misses
-    >>> [miss.data for miss in misses(Value(1.0), 3)]
-    [1.0, 0.0, -1.0]
-    """
+    """For each place 0 if the Value is it, else 1 or -1."""
     return [compare(which, place) for place in range(count)]
 
 
 def unless_all_miss(result: Any, missed: list[Value]) -> Value:
-    """A result, or nan if the Value that chose was none of the places.
-
-    >>> from glassgrad import Value
-    >>> from glassgrad.nn.checks import misses, unless_all_miss
-    >>> unless_all_miss(5.0, misses(Value(0.5), 3)).data
-    nan
-    """
+    """A result, or nan if the Value that chose was none of the places."""
     found: Value = where(prod(missed), nan, result)
     return found

@@ -1,22 +1,14 @@
-"""Samples of classes, made from a seed: moons, circles, spirals, XOR, blobs.
+"""Data to learn from, made from a seed, and `split`, which puts a part of it aside.
 
     X, y = two_moons()
 
-X are the samples, an array of floats of shape (n, features), and y is the class of each, an array
-of the integers 0 to k-1, as `cross_entropy` takes them; for `hinge`, which takes -1 and 1, write
-`2 * y - 1`. Samples come class by class: `split` in `data.py` shuffles them. Next:
-`data.py`.
+X are the samples, an array of floats of shape (n, features). y is the class of each, an array of
+the integers 0 to k-1, as `cross_entropy` takes them (for `hinge`, which takes -1 and 1, write
+`2 * y - 1`), or for a regression a real number. Samples come class by class: `split` shuffles them.
+Next: `samples.py`, what `fit` makes of them.
 
-Samples with a number to predict for each, made from a seed: a plane and a wave.
-
-X are the samples, an array of floats of shape (n, features), and y is one number for each, an array
-of shape (n,). Next: `data.py`.
-
-Handwritten digits, which scikit-learn brings. Next: `data.py`.
-
-Two parts of the data: one to learn from, and one to test what was learned.
-
-Random numbers for data: a generator from a seed, and noise around points.
+What is made from a seed raises TypeError where a count or the seed is no whole number or another
+argument no real number, and ValueError where one is out of its range.
 """
 
 from __future__ import annotations
@@ -48,10 +40,6 @@ def two_moons(n: int = 100, noise: float = 0.1, seed: int = 1) -> tuple[Vector, 
     Returns:
         X of shape (n, 2), and y of shape (n,): 0 for the upper moon, 1 for the lower.
 
-    Raises:
-        TypeError: a count or the seed is no whole number, or another argument no real number.
-        ValueError: an argument is out of its range.
-
     >>> from glassgrad import two_moons
     >>> X, y = two_moons(4, noise=0.0)
     >>> X.round(6).tolist(), y.tolist()
@@ -76,10 +64,6 @@ def circles(
 
     Returns:
         X of shape (n, 2), and y of shape (n,): 0 for the outer circle, 1 for the inner.
-
-    Raises:
-        TypeError: a count or the seed is no whole number, or another argument no real number.
-        ValueError: an argument is out of its range.
 
     >>> from glassgrad import circles
     >>> X, y = circles(4, noise=0.0)
@@ -108,10 +92,6 @@ def spirals(
     Returns:
         X of shape (n, 2), and y of shape (n,): the arm, from 0 to classes - 1.
 
-    Raises:
-        TypeError: a count or the seed is no whole number, or another argument no real number.
-        ValueError: an argument is out of its range.
-
     >>> from glassgrad import spirals
     >>> X, y = spirals(6, classes=3)
     >>> X.shape, y.tolist()
@@ -138,10 +118,6 @@ def xor(n: int | None = None, noise: float | None = None, seed: int = 1) -> tupl
 
     Returns:
         X of shape (n, 2), and y of shape (n,): 0 or 1.
-
-    Raises:
-        TypeError: a count or the seed is no whole number, or another argument no real number.
-        ValueError: an argument is out of its range.
 
     >>> from glassgrad import xor
     >>> X, y = xor()
@@ -173,10 +149,6 @@ def blobs(
 
     Returns:
         X of shape (n, features), and y of shape (n,): the cloud, from 0 to classes - 1.
-
-    Raises:
-        TypeError: a count or the seed is no whole number, or another argument no real number.
-        ValueError: an argument is out of its range.
 
     >>> from glassgrad import blobs
     >>> X, y = blobs(7, classes=3, features=5)
@@ -229,10 +201,6 @@ def linear_regression(
     Returns:
         X of shape (n, len(slopes)), and y of shape (n,): real numbers.
 
-    Raises:
-        TypeError: a count or the seed is no whole number, or another argument no real number.
-        ValueError: an argument is out of its range.
-
     >>> from glassgrad import linear_regression
     >>> X, y = linear_regression(3, slopes=[2.0, -1.0], intercept=0.5, noise=0.0)
     >>> bool((y == 2.0 * X[:, 0] - X[:, 1] + 0.5).all())
@@ -258,10 +226,6 @@ def sine(n: int = 100, noise: float = 0.1, seed: int = 1) -> tuple[Vector, Vecto
 
     Returns:
         X of shape (n, 1), and y of shape (n,): real numbers.
-
-    Raises:
-        TypeError: a count or the seed is no whole number, or another argument no real number.
-        ValueError: an argument is out of its range.
 
     >>> from glassgrad import sine
     >>> X, y = sine(5, noise=0.0)
@@ -397,40 +361,11 @@ Classes: TypeAlias = npt.NDArray[np.int64]
 
 
 def generator(seed: Any, name: str) -> np.random.Generator:
-    """The random numbers that follow from a seed.
-
-    Args:
-        seed: a whole number of 0 or more.
-        name: the function that takes it, for errors.
-
-    Raises:
-        TypeError: the seed is no whole number.
-        ValueError: it is negative.
-
-    >>> from glassgrad.nn.data import generator
-    >>> bool(generator(1, "sine").normal() == generator(1, "sine").normal())
-    True
-    """
+    """The random numbers that follow from a seed."""
     return np.random.default_rng(whole(seed, f"{name}(seed=...)", least=0))
 
 
 def noisy(points: Vector, name: str, noise: float, seed: int) -> Vector:
-    """Points with normally distributed noise on each coordinate, a new array.
-
-    Args:
-        points: an array of any shape.
-        name: the function that makes them, for errors.
-        noise: the standard deviation, 0 or more.
-        seed: the same seed gives the same noise.
-
-    Raises:
-        TypeError: the noise is no real number, or the seed no whole number.
-        ValueError: one of them is negative, or the noise is not finite.
-
-    >>> import numpy as np
-    >>> from glassgrad.nn.data import noisy
-    >>> noisy(np.array([1.0, 2.0]), "sine", noise=0.0, seed=1)
-    array([1., 2.])
-    """
+    """Points with normally distributed noise on each coordinate, a new array."""
     spread = not_negative(noise, f"{name}(noise=...)")
     return points + spread * generator(seed, name).normal(size=points.shape)

@@ -377,35 +377,14 @@ _REMEDY = 'Let it end without one: output_activation="linear".'
 
 
 def end_of(outputs: Any) -> str | None:
-    """The activation that a model ends in, if it is one that gives only some numbers.
-
-    Args:
-        outputs: a list of outputs, of several samples: a model may take several ways.
-
-    >>> from glassgrad import Value
-    >>> from glassgrad.nn.fit import end_of
-    >>> end_of([Value(0.5).tanh(), Value(2.0).tanh()]), end_of([Value(1.0) * 2.0])
-    ('tanh', None)
-    """
+    """The activation that a model ends in, if it is one that gives only some numbers."""
     operations = {leaf.operation for leaf in leaves_of(outputs) if isinstance(leaf, Value)}
     operation = operations.pop() if len(operations) == 1 else None
     return next((n for n in _RANGES if TABLE[_LAST_ROW.get(n, n)] is operation), None)
 
 
 def disagreement(loss: Callable[..., Any], end: str | None, targets: Any) -> str | None:
-    """What does not go together, in a sentence; None if nothing is known to be wrong.
-
-    Args:
-        loss: the loss; of those of a user's own nothing is known.
-        end: what the model ends in.
-        targets: all targets, an array.
-
-    >>> from glassgrad import mse
-    >>> from glassgrad.nn.fit import disagreement
-    >>> print(disagreement(mse, "tanh", [2.0, 15.0]))
-    The targets reach from 2 to 15, but the model ends in tanh, which gives -1 to 1. Let it end \
-without one: output_activation="linear".
-    """
+    """What does not go together, in a sentence; None if nothing is known to be wrong."""
     if end is None:
         return None
     function = _function(loss)
@@ -430,11 +409,6 @@ def with_threshold(
 
     That is 0.5 behind a sigmoid, and where outputs are to be the classes 0 and 1 themselves, and 0
     for logits. With a loss of a user's own it is left to the metric, which may ask.
-
-    >>> from glassgrad import accuracy, mse
-    >>> from glassgrad.nn.fit import with_threshold
-    >>> with_threshold(accuracy, mse, "sigmoid", [0, 1])([0.4, 0.6], [0, 1])
-    1.0
     """
     if metric not in _WITH_THRESHOLD:
         return metric
@@ -447,13 +421,7 @@ def with_threshold(
 
 
 def settled(metric: Metric) -> Metric:
-    """A metric that took the first outputs without asking, and will not ask later either.
-
-    >>> from glassgrad import accuracy
-    >>> from glassgrad.nn.fit import settled
-    >>> settled(accuracy)([0.4, 0.6], [0, 1])
-    0.5
-    """
+    """A metric that took the first outputs without asking, and will not ask later either."""
     return _at(metric, 0.0) if metric in _WITH_THRESHOLD else metric
 
 

@@ -1,12 +1,10 @@
-"""`Health`: what `check_health` found, as a record, as text and as a picture.
-
-Is a model fit to learn? `check_health` looks at every layer, and says what is wrong in words.
+"""Is a model fit to learn? `check_health` looks at every layer, and says what is wrong in words.
 
 It measures some samples forward and backward: do values and gradients keep their size from layer
-to layer, are units off or flat, do they all compute the same, is there a nan? What is measured at a
-layer is in `probe.py`, how in `probe.py`, what it means in `verdicts.py`, how it is told in
-`health.py`. The analysis of deep networks that it follows is that of Glorot and Bengio (2010) and
-He et al. (2015).
+to layer, are units off or flat, do they all compute the same, is there a nan? How that is measured
+is in `probe.py`, what it means in `verdicts.py`; here it is told, as a record, as text and as a
+picture. The analysis of deep networks that it follows is that of Glorot and Bengio (2010) and He et
+al. (2015).
 """
 
 from __future__ import annotations
@@ -23,15 +21,12 @@ from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import counted, describe
 from glassgrad.nn.checks import not_negative, whole
 from glassgrad.nn.module import Module, modules_of, training
-from glassgrad.nn.probe import LayerHealth, measure
+from glassgrad.nn.probe import LayerHealth, entries_of, measure
 from glassgrad.nn.samples import plain, samples_of
 from glassgrad.nn.verdicts import HEALTHY, verdicts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-_FIELDS = ("samples", "loss", "layers", "verdicts")
 
 
 @dataclass(frozen=True)
@@ -66,49 +61,23 @@ class Health:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether nothing is wrong.
-
-        >>> from glassgrad.nn.health import Health
-        >>> Health(1, 0.5, (), ("healthy",)).is_healthy
-        True
-        """
+        """Whether nothing is wrong."""
         return self.verdicts == (HEALTHY,)
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as what JSON can hold.
-
-        >>> from glassgrad.nn.health import Health
-        >>> Health(1, 0.5, (), ("healthy",)).to_dict()
-        {'samples': 1, 'loss': 0.5, 'layers': [], 'verdicts': ['healthy']}
-        """
+        """All of it as what JSON can hold."""
         return {
-            "samples": self.samples,
-            "loss": self.loss,
+            **vars(self),
             "layers": [layer.to_dict() for layer in self.layers],
             "verdicts": list(self.verdicts),
         }
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Health:
-        """What `to_dict` gave, as it was.
-
-        Raises:
-            ValueError: it is nothing of the kind.
-
-        >>> from glassgrad.nn.health import Health
-        >>> health = Health(1, 0.5, (), ("healthy",))
-        >>> Health.from_dict(health.to_dict()) == health
-        True
-        """
-        if not isinstance(data, Mapping) or set(data) != set(_FIELDS):
-            raise ValueError("This is no health of a model: it has other fields.")
-        samples, loss, layers, found = (data[name] for name in _FIELDS)
-        if type(samples) is not int or not (loss is None or type(loss) in (float, int)):
-            raise ValueError("This is no health of a model: its samples or loss are no numbers.")
-        if not isinstance(layers, (list, tuple)) or not isinstance(found, (list, tuple)):
-            raise ValueError("This is no health of a model: its layers or verdicts are no list.")
-        records = tuple(map(LayerHealth.from_dict, layers))
-        return Health(samples, loss, records, tuple(map(str, found)))
+        """What `to_dict` gave, as it was."""
+        entries = entries_of(Health, data, "health of a model")
+        entries["layers"] = tuple(map(LayerHealth.from_dict, entries["layers"]))
+        return Health(**entries)
 
     def __str__(self) -> str:
         table = columns([_TITLES, *map(_row, self.layers)], indent="")

@@ -136,16 +136,7 @@ class History(Mapping[str, list[float]]):
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> History:
-        """A history from what `to_dict` gave.
-
-        Raises:
-            ValueError: it is nothing of the kind.
-
-        >>> from glassgrad import History
-        >>> History.from_dict({"columns": {}})
-        Traceback (most recent call last):
-        ValueError: This is no history of a training: it has other fields.
-        """
+        """A history from what `to_dict` gave; ValueError for anything else."""
         _check(isinstance(data, Mapping) and set(data) == set(_FIELDS), "it has other fields")
         history = History()
         history._columns = _columns_of(data["columns"])

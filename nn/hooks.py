@@ -50,9 +50,6 @@ class Hook:
         """
         return _nothing
 
-    def close(self) -> None:
-        """The training is over."""
-
 
 def _nothing() -> None:
     pass
@@ -202,6 +199,7 @@ class Progress(Hook):
             self._bar.update()
 
     def close(self) -> None:
+        """The training is over."""
         if self._bar is not None:
             self._bar.close()
 

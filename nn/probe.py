@@ -1,17 +1,11 @@
-"""Many numbers in one, for tables: finite whatever they are, and None where there are none.
-
-They may be huge, as in a network that explodes, so sums are made of shares of the largest.
-
-`LayerHealth`: what was measured at one layer, as plain numbers. Next: `probe.py`.
-
-How a model is measured: the graphs of some samples, taken apart layer by layer.
+"""How a model is measured: the graphs of some samples, taken apart layer by layer.
 
 Every node knows the scope it was made in, and a scope the module that opened it. So a node belongs
 to the layer that is the innermost module around it. An activation that the forward of a larger
 module applies to the output of a layer, as `[v.relu() for v in self.hidden(x)]`, counts as the
-layer's own. Next: `verdicts.py`, which says what the numbers mean.
-
-What a run shows of one layer, and the numbers that are made of it. Next: `probe.py`.
+layer's own. `LayerHealth` is what was measured at one layer: many numbers in one, finite whatever
+they are, and None where there are none. They may be huge, as in a network that explodes, so sums
+are made of shares of the largest. Next: `verdicts.py`, which says what the numbers mean.
 """
 
 from __future__ import annotations
@@ -25,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from glassgrad import engine
-from glassgrad.engine import Scope, Value, topological_order
+from glassgrad.engine import Scope, Value
+from glassgrad.engine.backward import order_of, sweep
 from glassgrad.engine.context import without_neuron
 from glassgrad.engine.text import describe, told
 from glassgrad.engine.value import is_parameter
@@ -33,11 +28,12 @@ from glassgrad.nn.module import Module
 from glassgrad.nn.parts import parameters_read_by, walk
 
 Floats = npt.NDArray[np.float64]
+Gradients = dict[Value, Any]
 
 
-def numbers_of(values: Sequence[Value], what: str) -> Floats:
-    """The numbers or gradients of Values: `what` is "data" or "grad"."""
-    return np.array([getattr(value, what) for value in values], float)
+def numbers_of(values: Sequence[Value]) -> Floats:
+    """The numbers of Values."""
+    return np.array([value.data for value in values], float)
 
 
 def finite_of(numbers: Floats) -> Floats:
@@ -56,13 +52,7 @@ def _scaled(numbers: Floats, of: Callable[[Floats], Any]) -> float | None:
 
 
 def size_of(numbers: Floats) -> float | None:
-    """Their root mean square.
-
-    >>> import numpy as np
-    >>> from glassgrad.nn.probe import size_of
-    >>> size_of(np.array([3e200, 4e200])) == 12.5**0.5 * 1e200, size_of(np.array([]))
-    (True, None)
-    """
+    """Their root mean square."""
     return _scaled(numbers, lambda shares: np.sqrt(np.mean(shares**2)))
 
 
@@ -152,29 +142,11 @@ class LayerHealth:
 
     @property
     def always_still(self) -> int:
-        """How many of its units let (nearly) no gradient through, whatever the sample.
-
-        >>> from glassgrad import MLP, mse
-        >>> from glassgrad.nn.health import check_health
-        >>> model = MLP(1, [4, 1], activation="relu", seed=1)
-        >>> for neuron in model.layers[0].neurons[:3]:
-        ...     neuron.b.data = -100.0
-        >>> check_health(model, mse, [[0.5], [1.0]], [0.0, 1.0]).layers[0].always_still
-        3
-        """
+        """How many of its units let (nearly) no gradient through, whatever the sample."""
         return len(self.dead) + len(self.saturated)
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as what JSON can hold.
-
-        >>> import json
-        >>> from glassgrad import MLP
-        >>> from glassgrad.nn.health import check_health
-        >>> loss = lambda output, target: (output - target) ** 2
-        >>> health = check_health(MLP(1, [1], seed=1), loss, [[0.5]], [0.0])
-        >>> json.loads(json.dumps(health.layers[0].to_dict()))["name"]
-        'layers.0'
-        """
+        """All of it as what JSON can hold."""
         return {
             name: list(entry) if isinstance(entry, tuple) else entry
             for name, entry in asdict(self).items()
@@ -182,26 +154,23 @@ class LayerHealth:
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> LayerHealth:
-        """A record from what `to_dict` gave.
+        """A record from what `to_dict` gave."""
+        return LayerHealth(**entries_of(LayerHealth, data, "health of a layer"))
 
-        Raises:
-            ValueError: it is nothing of the kind.
 
-        >>> from glassgrad.nn.probe import LayerHealth
-        >>> LayerHealth.from_dict({"name": "layers.0"})
-        Traceback (most recent call last):
-        ValueError: This is no health of a layer: it has other fields.
-        """
-        kinds = {field.name: str(field.type) for field in fields(LayerHealth)}
-        if not isinstance(data, Mapping) or set(data) != set(kinds):
-            raise ValueError("This is no health of a layer: it has other fields.")
-        for name, entry in data.items():
-            if not _IS[kinds[name]](entry):
-                raise ValueError(f"This is no health of a layer: {name} is {told(entry)}.")
-        entries: dict[str, Any] = {
-            name: tuple(entry) if isinstance(entry, list) else entry for name, entry in data.items()
-        }
-        return LayerHealth(**entries)
+def entries_of(kind: type, data: Any, what: str) -> dict[str, Any]:
+    """The entries of a dataclass from what JSON holds of it.
+
+    Raises:
+        ValueError: they are others, or an entry is not of the type of its field.
+    """
+    kinds = {field.name: str(field.type) for field in fields(kind)}
+    if not isinstance(data, Mapping) or set(data) != set(kinds):
+        raise ValueError(f"This is no {what}: it has other fields.")
+    for name, entry in data.items():
+        if not _IS[kinds[name]](entry):
+            raise ValueError(f"This is no {what}: {name} is {told(entry)}.")
+    return {name: tuple(x) if isinstance(x, list) else x for name, x in data.items()}
 
 
 _IS: dict[str, Callable[[Any], bool]] = {
@@ -212,6 +181,7 @@ _IS: dict[str, Callable[[Any], bool]] = {
     "tuple[str, ...]": lambda entry: (
         isinstance(entry, (list, tuple)) and all(isinstance(name, str) for name in entry)
     ),
+    "tuple[LayerHealth, ...]": lambda entry: isinstance(entry, (list, tuple)),
 }
 """Whether an entry is of the type that a field has."""
 
@@ -238,7 +208,7 @@ def measure(
 ) -> Measured:
     """Run samples forward and backward, and measure every layer.
 
-    The gradients of all Values in the graphs are those from before when it returns.
+    The gradients of all Values are left as they are.
 
     Args:
         model: gives an output for a sample.
@@ -248,36 +218,21 @@ def measure(
 
     Raises:
         TypeError: the loss gives something else than one Value.
-
-    >>> from glassgrad import MLP
-    >>> from glassgrad.nn.probe import measure
-    >>> squared = lambda output, target: (output - target) ** 2
-    >>> [layer.name for layer in measure(MLP(1, [2, 1]), squared, [([1.0], 0.0)], None).layers]
-    ['layers.0', 'layers.1']
     """
     places = _Places(model)
     parameters = [*model.parameters(), *parameters_read_by(loss)]
-    gradients = [parameter.grad for parameter in parameters]
+    before = [parameter.grad for parameter in parameters]
     try:
         losses = [_checked(loss(model(x), target)) for x, target in samples]
     finally:  # a loss may call backward()
-        for parameter, gradient in zip(parameters, gradients):
+        for parameter, gradient in zip(parameters, before):
             parameter.grad = gradient
     total: Value = engine.mean(losses)
-    order = topological_order(total)
+    order = order_of(total)
     places.take(order, losses)
-    layers = places.layers
-    nodes = dict.fromkeys([*order, *(value for layer in layers for value in layer.values)])
-    before = [(node, node.grad) for node in nodes if not node.is_constant]
-    try:
-        for node, _ in before:
-            node.grad = engine.NOT_COMPUTED
-        if not total.is_constant:
-            total.backward()
-        found = [layer.measured(len(samples), learning_rate) for layer in layers]
-    finally:
-        for node, gradient in before:
-            node.grad = gradient
+    gradients: Gradients = {} if total.is_constant else {total: 1.0}
+    sweep(order, gradients)  # as backward() does, which would write them into the nodes
+    found = [layer.measured(len(samples), learning_rate, gradients) for layer in places.layers]
     return Measured(_with_relative(found), [one.data for one in losses], list(places.closed))
 
 
@@ -441,19 +396,7 @@ class Record(NamedTuple):
 
 @dataclass
 class LayerFound:
-    """What is found of a layer.
-
-    Attributes:
-        name, kind: its path in the model, and its class.
-        values: its parameters.
-        values_of_unit: the parameters of each neuron in it.
-        records: the outputs of its units, sample by sample.
-
-    Example:
-        >>> from glassgrad.nn.probe import LayerFound
-        >>> LayerFound("layers.0", "Layer").measured(1, None).units
-        0
-    """
+    """What is found of a layer."""
 
     name: str
     kind: str
@@ -461,12 +404,17 @@ class LayerFound:
     values_of_unit: dict[str, list[Value]] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
 
-    def measured(self, samples: int, learning_rate: float | None) -> LayerHealth:
-        """The numbers, once gradients of the mean loss over the samples are computed."""
+    def measured(
+        self, samples: int, learning_rate: float | None, gradients: Gradients
+    ) -> LayerHealth:
+        """The numbers, given the gradients of the mean loss over the samples."""
         nodes = [record.node for record in self.records]
-        data, all_sent = numbers_of(nodes, "data"), numbers_of(nodes, "grad")
         trained = [value for value in self.values if not value.is_frozen]
-        weights, all_slopes = numbers_of(self.values, "data"), numbers_of(trained, "grad")
+        data, weights = numbers_of(nodes), numbers_of(self.values)
+        all_sent, all_slopes = (
+            np.array([gradients.get(value, 0.0) for value in values], float)
+            for values in (nodes, trained)
+        )
         activations, sent, slopes = map(finite_of, (data, all_sent, all_slopes))
         units = list(dict.fromkeys(record.unit for record in self.records))
         outputs = self._outputs_of_units()
@@ -483,11 +431,11 @@ class LayerFound:
             still_share=share_of([still for *_, still in outputs]),
             dead=_always("dead", outputs),
             saturated=_always("saturated", outputs),
-            are_alike=self._are_alike(units),
+            are_alike=self._are_alike(units, gradients),
             weight_size=size,
             gradient_size=step,
             gradient_zeros=share_of(slopes == 0.0),
-            without_gradient=sum(value.grad is engine.NOT_COMPUTED for value in trained),
+            without_gradient=sum(value not in gradients for value in trained),
             # The mean loss divides by the number of samples; the gradient of one loss does not.
             unit_gradient_size=ratio_of(size_of(sent), 1.0 / samples),
             relative=None,
@@ -505,7 +453,7 @@ class LayerFound:
                 found.append((unit, row.idle, row.is_idle(node.partials[0])))
         return found
 
-    def _are_alike(self, units: list[str]) -> bool:
+    def _are_alike(self, units: list[str], gradients: Gradients) -> bool:
         """Whether several units have the same numbers everywhere, so that nothing parts them."""
         if len(units) < 2:
             return False
@@ -513,7 +461,7 @@ class LayerFound:
             unit: [value.data for value in self.values_of_unit.get(unit, ())] for unit in units
         }
         for unit, sample, node in self.records:
-            found[unit] += [sample, node.data, node.grad + 0.0]
+            found[unit] += [sample, node.data, gradients.get(node, 0.0) + 0.0]
         (first, *others) = found.values()
         if any(other != first for other in others):
             return False

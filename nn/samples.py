@@ -79,10 +79,6 @@ def samples_of(
         ValueError: they are no arrays of finite numbers with one target, and one weight, for each
             sample; or nothing has a weight above 0.
         TypeError: they are no numbers.
-
-    >>> from glassgrad.nn.samples import samples_of
-    >>> len(samples_of([[0.0, 1.0], [1.0, 0.0]], [0, 1]))
-    2
     """
     found = Samples(checked_array(X, "X", role), checked_array(y, "y", role))
     if len(found.X) != len(found.y):
@@ -128,11 +124,6 @@ def weighed_by_class(samples: Samples, class_weight: Any) -> tuple[Samples, dict
     Raises:
         TypeError: it is neither, or a weight is no number.
         ValueError: the targets are no classes, a weight is negative, or a class is none of theirs.
-
-    >>> from glassgrad.nn.samples import samples_of, weighed_by_class
-    >>> samples = samples_of([[0.0], [1.0], [2.0]], [0, 1, 1])
-    >>> weighed_by_class(samples, "balanced")[1]
-    {0.0: 1.5, 1.0: 0.75}
     """
     role = "fit(class_weight=...)"
     if samples.y.ndim != 1 or (samples.y != np.round(samples.y)).any():
@@ -198,10 +189,6 @@ def held_out(samples: Samples, validation: Any, seed: int) -> tuple[Samples, Sam
     Raises:
         ValueError: the share is not between 0 and 1, or leaves nothing on one side.
         TypeError: it is neither a share nor others.
-
-    >>> from glassgrad.nn.samples import held_out, samples_of
-    >>> list(map(len, held_out(samples_of([0.0, 1.0, 2.0, 3.0], [0, 0, 1, 1]), 0.25, seed=0)))
-    [3, 1]
     """
     if validation is None:
         return samples, None

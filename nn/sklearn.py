@@ -159,6 +159,8 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         True
     """
 
+    classes_: Any
+
     def __init__(
         self,
         hidden: Sequence[int] = (32,),
@@ -241,7 +243,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
                 f"partial_fit does not see all samples, so class_weight={self.class_weight!r} "
                 "cannot be known. Give a dict, as compute_class_weight makes one."
             )
-        all_classes = known if is_first else self.classes_
+        all_classes: Any = known if is_first else self.classes_
         if not np.isin(y, all_classes).all():
             raise ValueError(f"NetworkClassifier.partial_fit: y has others than {all_classes}.")
         self.classes_ = all_classes

@@ -1,21 +1,13 @@
-"""What both ways over the bridge share: the activations there and here, and what is refused.
-
-The bridge to PyTorch: the same network there, with the same numbers, and back.
+"""The bridge to PyTorch: the same network there, with the same numbers, and back.
 
     pip install "glassgrad[torch]"
 
 What PyTorch computes for a batch, `to_torch(model)(tensor)`, is what the model gives sample by
-sample, gradients included, to the last digits; PyTorch works in float64 then, as we do. Whatever
-wants all parameters in one array instead, such as SciPy's optimisers, reads them with
-`glassgrad.data_vector(model.parameters())` and writes them back with `glassgrad.assign`.
-
-The way there is in this file, the way back in `torch.py`; `torch.py` is what they
-share.
-
-The way back over the bridge: a network of PyTorch with our modules. See `torch.py`.
-
-Only what is exactly a class of `torch.nn` comes over: a class derived from one may compute
-something else, and so may a module with hooks.
+sample, gradients included, to the last digits; PyTorch works in float64 then, as we do. On the way
+back only what is exactly a class of `torch.nn` comes over: a class derived from one may compute
+something else, and so may a module with hooks. Whatever wants all parameters in one array instead,
+such as SciPy's optimisers, reads them with `glassgrad.data_vector(model.parameters())` and writes
+them back with `glassgrad.assign`.
 """
 
 from __future__ import annotations
@@ -61,15 +53,7 @@ SOFTPLUS_THRESHOLD = 20.0
 
 
 def torch_here() -> Any:
-    """PyTorch, loaded when it is asked for.
-
-    Raises:
-        ImportError: it is not installed; the message says how to install it.
-
-    >>> from glassgrad.nn.torch import torch_here
-    >>> torch_here().__name__
-    'torch'
-    """
+    """PyTorch, loaded when it is asked for."""
     try:
         import torch
     except ImportError as error:
@@ -80,20 +64,7 @@ def torch_here() -> Any:
 
 
 def refuse_own_forward(way: str, path: str, module: object) -> None:
-    """Refuse a module that computes something else than its class says.
-
-    Args:
-        way: "to_torch" or "from_torch", for the error.
-        path: where the module is, for the error.
-        module: the module, of ours or of PyTorch.
-
-    Raises:
-        TypeError: it has a forward of its own.
-
-    >>> from glassgrad import Neuron
-    >>> from glassgrad.nn.torch import refuse_own_forward
-    >>> refuse_own_forward("to_torch", "Neuron", Neuron(1))
-    """
+    """Refuse a module that computes something else than its class says."""
     if "forward" in getattr(module, "__dict__", {}):
         raise TypeError(
             f"{way} does not know {path}: it has a forward of its own, beside that of "

@@ -38,10 +38,6 @@ def verdicts(
         layers: the layers, in the order in which they compute.
         losses: the loss of each sample.
         closed: the names of layers that use parameters inside compiled functions.
-
-    >>> from glassgrad.nn.verdicts import verdicts
-    >>> verdicts([], [0.5]), verdicts([], [0.5, float("inf")])
-    (('healthy',), ('nan: the loss is inf for 1 of 2 samples. Find where it arises with trap().',))
     """
     found = [
         *_closed(closed),
