@@ -35,7 +35,6 @@ LOADED_ON_DEMAND = {"glassgrad.nn.bridges.estimators": {"sklearn"}}
 FOR_TYPES = {"typing_extensions"}
 
 KNOWN_CIRCLES = [
-    {"engine.compile.libraries", "engine.compile.lifted"},
     {"nn.optimisers.optimiser", "nn.optimisers.groups", "nn.optimisers.state"},
     {"nn.training.history", "nn.training.curves"},
     {
