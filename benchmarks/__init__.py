@@ -27,6 +27,7 @@
     rnn_arrays.py    ... in matrices, and by hand
     sequences.py     the steps of both, and growing lengths
     irregular.py     random graphs, in which there is nothing to find
+    stages.py        where the time of a compiled step, and of its first call, goes
     recording.py     what recording and grouping cost, by scalar node
     growth.py        times by size, and their exponent
     sweep.py         growth with batch, width, depth and parameters

@@ -8,14 +8,17 @@
     losses.py        how far predictions are from targets, and penalties
     optimisers.py    how parameters move: SGD, Adam, ...; schedules.py, clipping.py
     data.py          data to learn from, made from a seed; samples.py, those of a training, weighed
-    fit.py           `fit`, which trains a model on data: objective.py, what is made smaller;
-                     loop.py, the epochs; hooks.py, what goes on beside them
+    fit.py           `fit`, which trains a model on data: what it is called with
+    loop.py          the epochs, shuffled and batch by batch: gradients, clipping, schedule, step
+    objective.py     what is made smaller, compiled or eagerly
+    hooks.py         what goes on beside the epochs: patience, callbacks, the bar, checkpoints
     predict.py       the outputs of a model for many samples
     history.py       what a training noted; checkpoint.py, how a killed one goes on
     metrics.py       how good answers are
-    health.py        are gradients healthy? probe.py measures, verdicts.py says what it means
+    health.py        are gradients healthy? probe.py measures, and finds units that are dead;
+                     verdicts.py says what it means for a layer
     plotting.py      figures of matplotlib
-    saving.py        what a model file holds; building.py, how a module is built from data
+    saving.py        what a model file holds; building.py, how data become a module again
     torch.py         to PyTorch and back; sklearn.py, estimators of scikit-learn
     checks.py        what is asked of arguments
 

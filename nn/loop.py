@@ -29,7 +29,7 @@ from glassgrad.nn.metrics import Metric
 from glassgrad.nn.module import Module, training
 from glassgrad.nn.objective import Objective
 from glassgrad.nn.optimisers import Optimiser
-from glassgrad.nn.samples import Samples, generator_of_epoch, in_pieces
+from glassgrad.nn.samples import Samples, generator_of_epoch, in_batches
 from glassgrad.nn.schedules import Schedule
 
 _MOST_LOOKED_AT = 32
@@ -263,7 +263,7 @@ class Loop:
         order = random.permutation(count) if self.is_shuffled else np.arange(count)
         numbers, losses, norms = data_vector(self.parameters), 0.0, list[float]()
         gradient, squares, rate = np.zeros(len(numbers)), np.zeros(len(numbers)), 0.0
-        for places in in_pieces(order, options.batch_size * options.accumulate):
+        for places in in_batches(order, options.batch_size * options.accumulate):
             step = samples.of(places)
             value, gradient = self._gradient(numbers, step, random)
             if not isfinite(value):
@@ -291,7 +291,7 @@ class Loop:
     def _gradient(self, numbers: Any, step: Samples, random: Any) -> tuple[float, Any]:
         """The objective and its gradient over the samples of one step, batch by batch."""
         total, gradient = 0.0, np.zeros(len(numbers))
-        for places in in_pieces(np.arange(len(step)), self.options.batch_size):
+        for places in in_batches(np.arange(len(step)), self.options.batch_size):
             part = step if len(places) == len(step) else step.of(places)
             noise = random.random((len(part), self.objective.noise_count))
             value, found = self.objective.value_and_gradient(numbers, part, noise)

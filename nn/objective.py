@@ -209,7 +209,7 @@ class Objective:
             return total.data, grad_vector(self.parameters)
 
         read: list[Value] = []
-        found = self._run(in_arrays, one_by_one)
+        found = self._compiled_or_eager(in_arrays, one_by_one)
         if self._watch is not None:
             self._look_for_left_out(self._watch, read, numbers, batch, noise)
         return found
@@ -245,7 +245,7 @@ class Objective:
 
         function = self._measured if has_outputs else self._judged
         with training(self.modules, False), no_grad():
-            rows = self._run(
+            rows = self._compiled_or_eager(
                 lambda: rows_in_arrays(function, one, samples.X, samples.y),
                 lambda: rows_one_by_one(one, samples.X, samples.y),
             )
@@ -279,7 +279,7 @@ class Objective:
             mean if self.penalty is None else mean + checked_penalty(self.penalty(self.parameters))
         )
 
-    def _run(self, in_arrays: Callable[[], T], one_by_one: Callable[[], T]) -> T:
+    def _compiled_or_eager(self, in_arrays: Callable[[], T], one_by_one: Callable[[], T]) -> T:
         """Compiled while that goes well; eager code can do more, and says better what is wrong."""
         if not self.is_compiled:
             return one_by_one()

@@ -20,7 +20,7 @@ from glassgrad.engine.provenance import is_ours
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import leaves_of, remade, settled
 from glassgrad.nn.module import Module, modules_of, training
-from glassgrad.nn.samples import LARGEST_PIECE, checked_array, in_pieces, plain
+from glassgrad.nn.samples import LARGEST_PIECE, checked_array, in_batches, plain
 
 
 def predict(
@@ -75,7 +75,7 @@ def rows_in_arrays(function: Compiled, one: Callable[..., list[float]], *batch: 
     A class or token that is none gives nan in arrays, and an error in eager code: of such samples
     `one` has the last word.
     """
-    pieces = zip(*(in_pieces(array, LARGEST_PIECE) for array in batch))
+    pieces = zip(*(in_batches(array, LARGEST_PIECE) for array in batch))
     rows = np.concatenate([function.map(*piece) for piece in pieces])
     for place in np.flatnonzero(np.isnan(rows).any(axis=1)):
         rows[place] = one(*(plain(array[place]) for array in batch))

@@ -429,8 +429,8 @@ class LayerFound:
             activation_largest=largest_of(activations),
             activation_zeros=share_of(activations == 0.0),
             still_share=share_of([still for *_, still in outputs]),
-            dead=_always("dead", outputs),
-            saturated=_always("saturated", outputs),
+            dead=_idle_units("dead", outputs),
+            saturated=_idle_units("saturated", outputs),
             are_alike=self._are_alike(units, gradients),
             weight_size=size,
             gradient_size=step,
@@ -470,8 +470,8 @@ class LayerFound:
         return bool(is_known) or any(record.node.data != 0.0 for record in self.records)
 
 
-def _always(word: str, outputs: list[tuple[str, str, bool]]) -> tuple[str, ...]:
-    """The units that are still for every sample."""
+def _idle_units(word: str, outputs: list[tuple[str, str, bool]]) -> tuple[str, ...]:
+    """The units whose outputs are that word, dead or saturated, for every sample."""
     found: dict[str, bool] = {}
     for unit, what, still in outputs:
         if what == word:

@@ -1,4 +1,4 @@
-"""Samples of the user's: checked, weighed, cut into pieces, held out, and ordered anew each epoch.
+"""Samples of the user's: checked, weighed, cut into batches, held out, shuffled in each epoch.
 
 All that is random here follows from the seed and the number of the epoch alone, so that a training
 that is resumed at an epoch goes on exactly as it would have. Next: `objective.py`.
@@ -244,8 +244,8 @@ def checked_array(given: Any, name: str, role: str) -> Any:
     return array
 
 
-def in_pieces(things: Any, size: int) -> Iterator[Any]:
-    """What can be sliced, some at a time; the last piece may be smaller."""
+def in_batches(things: Any, size: int) -> Iterator[Any]:
+    """What can be sliced, some at a time; the last batch may be smaller."""
     for first in range(0, len(things), size):
         yield things[first : first + size]
 

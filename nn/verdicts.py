@@ -20,10 +20,10 @@ EXPLODING = 1e3
 """A thousand times the gradient of the last layer: a rate that suits one layer ruins the other."""
 STEEP = 1e4
 """A gradient so many times the weights: even a learning rate of 0.0001 moves them by their size."""
-DEAD = 0.75
+MOST_DEAD = 0.75
 """More than three quarters of a layer's relus off. In fresh deep and narrow networks the samples
 grow alike from layer to layer, and half of a layer is often off for all of them, without harm."""
-SATURATED = 0.5
+MOST_SATURATED = 0.5
 """More than half of a layer's tanhs or sigmoids flat, which none of a fresh network should be."""
 LEAP = 1.0
 """A step as large as the weights forgets them; about a thousandth is usual."""
@@ -90,13 +90,13 @@ def _dead_or_saturated(layers: Sequence[LayerHealth], samples: int) -> Iterator[
     for layer in layers:
         if layer.are_alike:
             continue
-        if len(layer.dead) > DEAD * layer.units:
+        if len(layer.dead) > MOST_DEAD * layer.units:
             yield (
                 f"dead: {len(layer.dead)} of {counted(layer.units, 'unit')} of {layer.name} "
                 f"{_are(len(layer.dead))} 0 for all of {_samples(samples)}. Lower the learning "
                 "rate, use leaky_relu, or draw he initial weights."
             )
-        if len(layer.saturated) > SATURATED * layer.units:
+        if len(layer.saturated) > MOST_SATURATED * layer.units:
             yield (
                 f"saturated: {len(layer.saturated)} of {counted(layer.units, 'unit')} of "
                 f"{layer.name} {_are(len(layer.saturated))} on the flat part for all of "

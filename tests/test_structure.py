@@ -34,11 +34,6 @@ LOADED_ON_DEMAND = {"glassgrad.nn.sklearn": {"sklearn"}}
 """Modules that are imported inside functions, and so may import at once what these need."""
 FOR_TYPES = {"typing_extensions"}
 
-KNOWN_CIRCLES = [
-    {"engine.compile.libraries", "engine.compile.lifted"},
-]
-"""The circles there still are, each with its files. It gets no new ones: this list only shrinks."""
-
 
 class Import(NamedTuple):
     """One import: of what, by its full name, and when it is carried out."""
@@ -149,33 +144,13 @@ def circles(arrows: dict[str, set[str]]) -> list[set[str]]:
     return sorted(map(set, groups), key=sorted)
 
 
-def test_no_imports_in_a_circle_but_those_known() -> None:
+def test_no_imports_in_a_circle() -> None:
     """Also none through functions, `import_module`, or what only a type checker imports."""
     arrows = {
         name: {each.module for each in found if each.module != name} & FILES.keys()
         for name, found in needed().items()
     }
-    found = [{name.removeprefix("glassgrad.") for name in circle} for circle in circles(arrows)]
-    new = [sorted(circle) for circle in found if circle not in KNOWN_CIRCLES]
-    gone = [sorted(circle) for circle in KNOWN_CIRCLES if circle not in found]
-    assert not new, f"new circles: {new}"
-    assert not gone, f"remove from KNOWN_CIRCLES, or write what is left: {gone}"
-
-
-def test_no_folders_of_nn_in_a_circle() -> None:
-    """As long as no function of theirs is called."""
-    arrows: dict[str, set[str]] = {}
-    for name, found in needed().items():
-        if name.startswith("glassgrad.nn."):
-            at_once = {each.module for each in found if each.when == "at once"} & FILES.keys()
-            folders = {folder_of(module) for module in at_once} - {folder_of(name)}
-            arrows.setdefault(folder_of(name), set()).update(folders)
-    assert circles({folder: others & arrows.keys() for folder, others in arrows.items()}) == []
-
-
-def folder_of(module: str) -> str:
-    """The folder of a room that a file is in; of one beside the folders, itself."""
-    return ".".join(module.split(".")[:3])
+    assert circles(arrows) == []
 
 
 def test_circles_are_found() -> None:

@@ -10,7 +10,7 @@ import pytest
 from glassgrad import Value, draw, grad, hessian, hvp, jacobian, jvp, predict, value_and_grad
 from glassgrad.engine.arrays import ValueArray
 from glassgrad.engine.tree import leaves_of, like, listed, scalar_of, scalars_of, settled
-from glassgrad.nn import MLP, AttentionHead, Embedding, Module, RecurrentCell, fit, l2, mse
+from glassgrad.nn import MLP, AttentionHead, Embedding, RecurrentCell, fit, l2, mse
 
 
 class Column:
@@ -212,15 +212,3 @@ def test_a_drawing_of_an_array_of_no_axes() -> None:
 def test_penalties_take_all_kinds_of_parameters() -> None:
     xs = [Value(3.0), Value(-4.0)]
     assert [l2(kind(xs), 1.0).data for kind in (iter, tuple, np.array)] == [25.0] * 3
-
-
-def test_a_model_that_gives_a_dict_is_told_what_to_return() -> None:
-    class Heads(Module):
-        def __init__(self) -> None:
-            self.a = MLP(2, [1], seed=0)
-
-        def forward(self, x: object) -> dict[str, Value]:
-            return {"a": self.a(x)}
-
-    with pytest.raises(TypeError, match=r"gave a dict for a sample\. Its forward returns a Value"):
-        fit(Heads(), lambda o, t: (o["a"] - t) ** 2, [[1.0, 2.0]], [0.0], epochs=1)

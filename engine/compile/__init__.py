@@ -26,7 +26,7 @@
     kernels.py       the functions that it calls
     program.py       the function made from it, and its buffers
     stages.py        all of these as text, `loss.stages()`
-    elsewhere.py     the same instructions on arrays of PyTorch and JAX: libraries.py, lifted.py
+    elsewhere.py     the same instructions on arrays of PyTorch and JAX: libraries.py
 
 Each part is a step from scalars to an array program, and the list is in that order. Start with
 `api.py`, then follow a recording from `trace.py` on.

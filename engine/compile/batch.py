@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,9 +39,13 @@ class Part(NamedTuple):
     def total(self) -> float:
         """The sum of results × share."""
         result = self.result
-        with np.errstate(all="ignore"):  # infinities of both signs add up to nan, as everywhere
-            total = result.sum() if np.ndim(result) else result * len(self.places)
-            return float(total * self.share)
+        if result.shape == ():
+            return float(result) * len(self.places) * self.share
+        # As a product: where infinities of both signs meet, a sum would warn of the nan.
+        return float(np.dot(result, _ones(len(result)))) * self.share
+
+
+_ones = lru_cache(maxsize=8)(np.ones)
 
 
 @dataclass
@@ -75,27 +80,38 @@ class Batch:
             for place, each in enumerate(batch, 1)
         ]
         kinds = tuple([(array.shape, array.dtype.char) for array in arrays])
-        structure = _structures.get(kinds)
-        if structure is None:
-            _check(arrays, title)
+        known = _structures.get(kinds)
         # What is true in one sample and false in another is no part of the structure.
-        arrays = [array.astype(int) if array.dtype.char == "?" else array for array in arrays]
-        if structure is None:
-            structure = Arguments.of(_sample(arrays, 0), {}).structure
+        if known is None or known.has_flags:
+            _check(arrays, title)
+            has_flags = any(array.dtype.char == "?" for array in arrays)
+            arrays = [each.astype(int) if each.dtype.char == "?" else each for each in arrays]
             if len(_structures) > _MOST_KINDS:
                 _structures.clear()
-            _structures[kinds] = structure
+            known = _Known(Arguments.of(_sample(arrays, 0), {}).structure, has_flags)
+            _structures[kinds] = known
         size = len(arrays[0])
         rows = [array.reshape(size, -1) for array in arrays]
-        return Batch(arrays, np.concatenate(rows, axis=1, dtype=float), structure)
+        return Batch(arrays, np.concatenate(rows, axis=1, dtype=float), known.structure)
 
     def sample(self, index: int) -> tuple[Any, ...]:
         """The arguments of one call."""
         return _sample(self.arrays, index)
 
 
-_structures: dict[Any, tuple[Any, ...]] = {}
-"""The structure of one call for batches of known shapes and types."""
+class _Known(NamedTuple):
+    """What is known of batches by the shapes and types of their arrays.
+
+    Attributes:
+        structure: that of the arguments of one call.
+        has_flags: whether there are truth values among the numbers.
+    """
+
+    structure: tuple[Any, ...]
+    has_flags: bool
+
+
+_structures: dict[Any, _Known] = {}
 _MOST_KINDS = 100
 
 

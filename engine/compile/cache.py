@@ -55,7 +55,12 @@ class Case:
 
     def holds(self) -> bool:
         """Whether everything that it took as fixed is as it was."""
-        return self.recording.has_current_rows() and any(g.hold() for g in self.states)
+        if not self.recording.has_current_rows():
+            return False
+        for guards in self.states:  # noqa: SIM110  a loop: this is asked before every call
+            if guards.hold():
+                return True
+        return False
 
     def holds_for(self, guards: Guards) -> None:
         """Remember one more state in which the same is computed."""

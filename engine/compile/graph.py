@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain, pairwise
 
 import numpy as np
@@ -57,9 +58,9 @@ class Graph:
         arrays = (self.codes, self.numbers, self.starts, self.operands, self.roots, self.places)
         return sum(array.nbytes for array in arrays)
 
-    @property
+    @cached_property
     def counts(self) -> Numbers:
-        """How many operands each node has."""
+        """How many operands each node has; asked for once for each group."""
         return np.diff(self.starts)
 
     @property

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import dis
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from operator import attrgetter, is_, itemgetter
 from types import (
     BuiltinFunctionType,
@@ -84,10 +85,12 @@ class Guards:
                 return False
         except Exception:  # what stands there now refuses to be compared
             return False
-        if not all(_are_same(_parts(each), before) for each, before in self._others):
-            return False
-        if not all(each.is_unchanged() for each in self._modules):
-            return False
+        for each, before in self._others:
+            if not _are_same(_parts(each), before):
+                return False
+        for module in self._modules:
+            if not module.is_unchanged():
+                return False
         return STRUCTURE.revision == self._revision or self._are_counted_unchanged()
 
     def changed(self) -> str | None:
@@ -194,7 +197,7 @@ class _Search:
         self._holds[key] = False
         self._kept.append(container)
         parts = _parts(container)
-        for part in [] if set(map(type, parts)) <= set(_PLAIN) else parts:
+        for part in [] if _are_plain(parts) else parts:
             leads = isinstance(part, Value)
             if isinstance(part, _CONTAINERS):
                 leads = self._leads_on(part, depth + 1)
@@ -423,6 +426,15 @@ def _parts(container: Any) -> list[Any]:
     if isinstance(container, np.ndarray):
         return container.ravel().tolist() if container.dtype == object else []
     return list(container)
+
+
+def _are_plain(parts: Sequence[Any]) -> bool:
+    """Whether there are only numbers and texts, also in lists of lists of them."""
+    kinds = set(map(type, parts))
+    while kinds and kinds <= {list, tuple}:
+        parts = list(chain.from_iterable(parts))
+        kinds = set(map(type, parts))
+    return kinds <= set(_PLAIN)
 
 
 def _compares_by_identity(container: Any) -> bool:

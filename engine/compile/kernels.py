@@ -1,7 +1,7 @@
 """The functions that a program calls, over numpy arrays: the rows of the table, and a few helpers.
 
 Every array has its scalars along the first axis, those of a table along the first two, and the
-samples along the last. The helpers also run on arrays of PyTorch and JAX, lifted (`lifted.py`):
+samples along the last. The helpers also run on arrays of PyTorch and JAX, lifted (`libraries.py`):
 they use few functions of numpy and make arrays `like` others.
 """
 

@@ -7,7 +7,7 @@ can be (`reading.py`). Next: `vjp.py`, the gradients.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,11 +15,9 @@ from glassgrad.engine.compile.graph import CONSTANT, Numbers
 from glassgrad.engine.compile.groups import Group, Layout
 from glassgrad.engine.compile.ir import SAMPLES, Array, Builder
 from glassgrad.engine.compile.reading import Piece, pieces
+from glassgrad.engine.compile.trace import Guard
 from glassgrad.engine.op import TABLE, Pairing, Reduction
 from glassgrad.engine.text import counted
-
-if TYPE_CHECKING:
-    from glassgrad.engine.compile.trace import Guard
 
 _LETTERS = "abcdefgh"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,10 +21,8 @@ from glassgrad.engine.compile.layout import laid_out
 from glassgrad.engine.compile.lower import lowered
 from glassgrad.engine.compile.memory import bytes_a_sample
 from glassgrad.engine.compile.numpy_source import NumpySource, Outputs
+from glassgrad.engine.compile.trace import Guard
 from glassgrad.engine.compile.vjp import gradients
-
-if TYPE_CHECKING:
-    from glassgrad.engine.compile.trace import Guard
 
 _MOST_BYTES = 2**26
 """So many bytes of buffers of one size are kept after a call, and of all sizes twice as many."""
@@ -133,14 +131,14 @@ class Program:
         pool = self._careful if self._is_careful else self._pool
         frame = pool.taken(len(inputs) if self._batched else 1)
         with np.errstate(all="ignore"):
-            result, holds, *slopes = frame.run(inputs, captured, share)
+            result, holds, of_inputs, of_captured = frame.run(inputs, captured, share)
         # The buffers are written over by the next call, so what leaves them is copied.
         found = (result.T if self._has_samples else result[:, 0]).copy()
-        of_inputs, of_captured = map(_copied, slopes)
+        found = found if self._has_several else found[..., 0]
+        of_inputs, of_captured = _copied(of_inputs), _copied(of_captured)
         pool.given_back(frame)
-        found_slopes = [each for each in (of_inputs, of_captured) if each is not None]
-        if share is None or self._is_careful or all(map(is_finite, found_slopes)):
-            return found if self._has_several else found[..., 0], holds, of_inputs, of_captured
+        if share is None or self._is_careful or (_is_finite(of_inputs) and _is_finite(of_captured)):
+            return found, holds, of_inputs, of_captured
         # Where numbers are infinite or nan once, they often are again.
         self._is_careful = True
         return self.run(inputs, captured, share)
@@ -213,6 +211,10 @@ class Pool:
         """Buffers for the next call."""
         if (kept := self.free.get(frame.samples)) is not None:
             kept.append(frame)
+
+
+def _is_finite(slopes: Any) -> bool:
+    return slopes is None or is_finite(slopes)
 
 
 def _copied(slopes: Any) -> Any:

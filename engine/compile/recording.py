@@ -244,27 +244,28 @@ class Places:
         place = {id(value): i for i, value in enumerate(parameters)}
         found = [(i, place[id(v)]) for i, v in enumerate(captured) if id(v) in place]
         self.mine, self.theirs = np.array(found, dtype=int).reshape(-1, 2).T
-        self.is_covered = len(found) == len(captured)
+        self.size, self.is_covered = len(parameters), len(found) == len(captured)
         is_complete = self.is_covered and len(found) == len(parameters)
         self.back = np.argsort(self.theirs) if is_complete else None
 
     def read(self, parameters: Any, numbers: Callable[[], Any]) -> Any:
         """The captured numbers; `numbers()` gives those that are no parameters, among all."""
         if self.is_covered:
-            return parameters[self.theirs]
+            return parameters.take(self.theirs)
         found = numbers()
         found[self.mine] = parameters[self.theirs]
         return found
 
     def add(self, total: Any, gradient: Any) -> Any:
-        """A gradient by the parameters, with that by the captured numbers added."""
+        """A gradient by the parameters, or None, with that by the captured numbers added."""
         if gradient is None:
             return total
         if self.back is not None:
-            return total + gradient[self.back]
-        total = total.copy()
-        total[self.theirs] += gradient if self.is_covered else gradient[self.mine]
-        return total
+            mine = gradient.take(self.back)  # faster than gradient[self.back]
+        else:
+            mine = np.zeros(self.size)
+            mine[self.theirs] = gradient if self.is_covered else gradient.take(self.mine)
+        return mine if total is None else total + mine
 
 
 def _became(program: Program) -> str:

@@ -55,18 +55,19 @@ def served(
         program = recording.program(INPUT, wanted)
         numbers = numbers_of(recording, program)
         inputs = _inputs(samples, program, left)
-        result, holds, gradient = _run(program, inputs, numbers, share, wanted)
-        serves = np.array(np.broadcast_to(holds, len(left))) if recording.guards else None
-        if serves is not None and is_new:
-            serves[0] = True  # it serves its own sample, even where a tie comes out otherwise
-        places = left
-        is_all = serves is None or bool(serves.all())
-        if serves is not None and not is_all:
+        result, holds, _, gradient = program.run(inputs, numbers, share if wanted else None)
+        serves, places = None, left
+        if recording.guards:
+            serves = np.array(np.broadcast_to(holds, len(left)))
+            serves[0] |= is_new  # it serves its own sample, even where a tie comes out otherwise
             if not serves.any():
                 continue
+            if serves.all():
+                serves = None
+        if serves is not None:
             places = left[serves]
             if wanted:
-                result, _, gradient = _run(program, inputs[serves], numbers, share, wanted)
+                result, _, _, gradient = program.run(inputs[serves], numbers, share)
             elif np.ndim(result) > has_several:
                 result = result[serves]
         if is_due(cache, case, began):
@@ -75,7 +76,7 @@ def served(
             sample = samples.sample(int(places[place]))
             audit(cache, case, (sample, {}), np.ravel(ours).tolist(), at=at)
         parts.append(Part(recording, program, places, result, share, gradient))
-        if serves is None or is_all:
+        if serves is None:
             return parts
         left = left[~serves]
     raise cache.too_many(samples.structure, has_several)
@@ -87,11 +88,3 @@ def _inputs(samples: Batch, program: Program, left: Any) -> Any:
     if not program.is_in_order or len(order) < inputs.shape[1]:
         inputs = inputs[:, order]
     return inputs if len(left) == len(samples) else inputs[left]
-
-
-def _run(
-    program: Program, inputs: Any, numbers: Any, share: float, wanted: frozenset[str]
-) -> tuple[Any, Any, Any]:
-    """The results of all samples, which guards hold, and the gradient of their sum × share."""
-    result, holds, _, gradient = program.run(inputs, numbers, share if wanted else None)
-    return result, holds, gradient

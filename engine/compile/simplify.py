@@ -71,8 +71,10 @@ def folded(graph: Graph) -> Graph:
 
 def merged(graph: Graph) -> Graph:
     """With equal nodes as one."""
+    if not _has_equals(graph):
+        return graph
     codes, bits = graph.codes.tolist(), graph.numbers.view(np.int64).tolist()  # -0.0 is not 0.0
-    size, rows = len(graph), len(graph.rows)
+    size, rows = len(graph) + 1, len(graph.rows)
     known: dict[object, int] = {}
     became: list[int] = []
     key: object
@@ -80,13 +82,34 @@ def merged(graph: Graph) -> Graph:
         code = codes[node]
         if code < 0:
             key = (code, bits[node])
-        elif count == 2:  # a number is a smaller key than a tuple
-            key = (became[first] * size + became[second]) * rows + code
+        elif 0 < count <= 2:  # a number is a smaller key than a tuple
+            other = became[second] + 1 if count == 2 else 0
+            key = (became[first] * size + other) * rows + code
         else:
             key = (code, *[became[o] for o in graph.of(node)])
         became.append(known.setdefault(key, node))
     found = np.array(became, np.intp)
     return graph.chosen(found == np.arange(len(graph)), found)
+
+
+def _has_equals(graph: Graph) -> bool:
+    """Whether two nodes are equal at once; without such, none are equal by equal operands."""
+    counts, last = graph.counts, max(len(graph.operands) - 1, 0)
+    others = graph.codes < 0
+    few = ~others & (counts > 0) & (counts <= 2)
+    leaves = np.stack([graph.codes[others], graph.numbers.view(np.int64)[others]], 1)
+    if len(np.unique(leaves, axis=0)) < len(leaves):
+        return True
+    starts, operands = graph.starts[:-1][few], np.append(graph.operands, -1)
+    second = np.where(counts[few] == 2, operands[np.minimum(starts + 1, last)], len(graph))
+    keys = operands[starts] * (len(graph) + 1) + second
+    order = np.lexsort([graph.codes[few], keys])
+    keys, codes = keys[order], graph.codes[few][order]
+    if ((np.diff(keys) == 0) & (np.diff(codes) == 0)).any():
+        return True
+    many = np.flatnonzero(~others & ~few).tolist()
+    read = [(graph.codes[node], *graph.of(node)) for node in many]
+    return len(set(read)) < len(read)
 
 
 def shortened(graph: Graph) -> Graph:

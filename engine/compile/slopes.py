@@ -30,7 +30,6 @@ class Evaluation:
     def __init__(self, cache: Cache, parameters: tuple[Value, ...], reduction: str) -> None:
         self._cache = cache
         self._parameters, self._reduction = parameters, reduction
-        self._nothing = np.zeros(len(parameters))
 
     def __call__(self, array: Any, *batch: Any) -> tuple[float, Any]:
         """The value and the gradient by the parameters.
@@ -62,7 +61,7 @@ class Evaluation:
             places = recording.places(program, parameters)
             return places.read(given, lambda: recording.numbers(program))
 
-        total, gradient, is_read = 0.0, self._nothing, not parameters
+        total, gradient, is_read = 0.0, None, not parameters
         parts = served(
             self._cache,
             samples,
@@ -81,7 +80,7 @@ class Evaluation:
                 f"{self._cache.title} reads none of the parameters that value_and_grad was given. "
                 "Give those of the model that it reads now."
             )
-        return total, gradient
+        return total, np.zeros(len(parameters)) if gradient is None else gradient
 
 
 class Numbers(Mapping[int, float]):

@@ -100,7 +100,7 @@ class Tracer(Observer):
         self, title: str, inputs: list[Value], at: Mapping[int, float] | None = None
     ) -> None:
         self.title, self.inputs = title, inputs
-        self._at = None if at is None else dict(at)
+        self._at, self._computed = None if at is None else dict(at), 0
         self.is_watched = False
         self._fault: CompilationError | None = None
         self._known = 0
@@ -139,14 +139,18 @@ class Tracer(Observer):
         self.rows.append(row)
         self.operands.append(operands)
         self.nodes.append(node)
-        if self._at is not None:
-            numbers = tuple([self.number_of(operand) for operand in operands])
-            self._at[id(node)] = row.forward(numbers)
 
     def number_of(self, operand: Any) -> float:
         """The number of a node, or of a Value from outside, in this run; or a plain number."""
-        own = operand._number if isinstance(operand, Value) else operand
-        return own if self._at is None else self._at.get(id(operand), own)
+        if self._at is None:
+            return _own(operand)
+        if self._computed < len(self.nodes):  # they are computed only when somebody asks
+            rest = slice(self._computed, len(self.nodes))
+            for row, operands, node in zip(self.rows[rest], self.operands[rest], self.nodes[rest]):
+                numbers = [self._at.get(id(each), _own(each)) for each in operands]
+                self._at[id(node)] = row.forward(tuple(numbers))
+            self._computed = rest.stop
+        return self._at.get(id(operand), _own(operand))
 
     def origins(self) -> list[Origin | None]:
         """Where each was made, and its label now; None where nobody can say."""
@@ -268,6 +272,12 @@ def graph_of(
         places=np.arange(len(codes)),
     )
     return graph, captured
+
+
+def _own(operand: Any) -> float:
+    """The number that an operand has by itself, wherever the function runs."""
+    number: float = operand._number if isinstance(operand, Value) else operand
+    return number
 
 
 def _nearest(number: Any) -> float:
