@@ -41,8 +41,8 @@ class Part(NamedTuple):
         result = self.result
         if result.shape == ():
             return float(result) * len(self.places) * self.share
-        # As a product: where infinities of both signs meet, a sum would warn of the nan.
-        return float(np.dot(result, _ones(len(result)))) * self.share
+        with np.errstate(invalid="ignore"):  # infinities of both signs give nan, as eagerly
+            return float(np.dot(result, _ones(len(result)))) * self.share
 
 
 _ones = lru_cache(maxsize=8)(np.ones)
