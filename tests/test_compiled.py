@@ -594,3 +594,20 @@ def test_gradients_of_a_compiled_result_are_those_of_its_parents_at_each_backwar
         result.backward()
     outer = [2 * i * (1 + 3) + 2 * i * (second.data + 3 * first.data) for i in range(40)]
     np.testing.assert_allclose([v.grad for v in w], outer, rtol=1e-12)
+
+
+def test_stages_are_shown_whole_or_say_how_much_is_left_out() -> None:
+    model = MLP(2, [3, 1], seed=0)
+    f = compiled(lambda x, t: (model(x) - t) ** 2)
+    f.over([[1.0, 2.0]], [1.0])
+    whole, part = (f.stages(most_lines=most).split("\n\n") for most in (None, 3))
+    assert len(whole) == len(part) == 6
+    for stage, shown in zip(whole, part):
+        title, *lines = stage.split("\n")
+        assert shown.split("\n")[:-1] == [title, *lines[:3]]
+        assert shown.endswith(
+            f"… {len(lines) - 3} more lines, which stages(most_lines=None) shows too"
+        )
+    numbers = compiled(lambda x: x * 2.0)
+    numbers(3.0)
+    assert "Differentiated: those for the gradients\n    none" in numbers.stages()

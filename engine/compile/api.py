@@ -299,8 +299,11 @@ class Compiled:
         lines = [recording.report() for recording in self.recordings] + self._cache.limits()
         return "\n".join(lines) or f"{self.title}: nothing is recorded yet; call it once"
 
-    def stages(self) -> str:
+    def stages(self, most_lines: int | None = 100) -> str:
         r"""How the last recording became its last program, stage by stage; see `docs/compiling.md`.
+
+        Args:
+            most_lines: of a stage; what is left out is counted. None for all.
 
         Raises:
             CompilationError: nothing is recorded yet.
@@ -322,7 +325,7 @@ class Compiled:
                 f"{self.title} has no stages to show yet, since nothing is recorded. Call it once."
             )
         recording, programs = made[-1]
-        return stages_of(recording, programs[-1])
+        return stages_of(recording, programs[-1], most_lines)
 
     @property
     def recordings(self) -> list[Recording]:

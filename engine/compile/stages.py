@@ -19,12 +19,11 @@ from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.printers import number_text
 from glassgrad.engine.text import counted
 
-_MOST_LINES = 40
 _LEAVES = {INPUT: "input", CAPTURED: "captured"}
 
 
-def stages_of(recording: Recording, program: Program) -> str:
-    """All stages of a program, from the recorded scalars on."""
+def stages_of(recording: Recording, program: Program, most_lines: int | None) -> str:
+    """All stages of a program, from the recorded scalars on, each in so many lines at the most."""
     order = program.instructions()
     parts = [
         ("Recorded: the scalars, as they were computed", _scalars(recording.graph)),
@@ -34,14 +33,14 @@ def stages_of(recording: Recording, program: Program) -> str:
         ("Differentiated: those for the gradients", _instructions(order, "backward")),
         ("Written: the program, with its memory", program.text.rstrip("\n").split("\n")),
     ]
-    return "\n\n".join(_section(title, lines) for title, lines in parts)
+    return "\n\n".join(_section(title, lines, most_lines) for title, lines in parts)
 
 
-def _section(title: str, lines: Iterable[str]) -> str:
+def _section(title: str, lines: Iterable[str], most_lines: int | None) -> str:
     every = list(lines)
-    shown = [*every[:_MOST_LINES]]
-    if rest := len(every) - len(shown):
-        shown.append(f"… {counted(rest, 'more line')}")
+    shown = every[:most_lines] if every else ["none"]
+    if rest := len(every[len(shown) :]):
+        shown.append(f"… {counted(rest, 'more line')}, which stages(most_lines=None) shows too")
     return "\n".join([title, *(f"    {line}" for line in shown)])
 
 
