@@ -45,6 +45,7 @@ from glassgrad import (
 )
 from glassgrad.engine.files import json_text, sealed
 from glassgrad.nn.checkpoint import Checkpoint
+from glassgrad.nn.plotting import plot_curves
 
 SEEDS = (0, 1, 2, 3, 4)
 
@@ -1113,3 +1114,20 @@ def test_a_held_out_row_that_is_nan_spoils_no_other_row(is_compiled: bool) -> No
     history = fit(Odd(), mse, [1.0, 2.0], [0.0, 0.0], epochs=1, **options)
     assert math.isnan(history["validation_loss"][0])
     assert repr(seen[-1]) == "[0.0, nan, 0.0]"
+
+
+@pytest.mark.needs("matplotlib")
+def test_a_plot_marks_the_epochs_whose_numbers_have_no_place() -> None:
+    columns = {"loss": [1.0, 0.0, 0.5], "validation_loss": [math.nan, 2.0, math.inf]}
+    axes = plot_curves({**columns, "r2": [math.nan, -1.0, 0.0]}, {}, None).axes
+    marks = {
+        line.get_label(): line.get_xdata().tolist()
+        for each in axes
+        for line in each.lines
+        if ":" in line.get_label()
+    }
+    assert marks == {
+        "loss: 0 or below": [2],
+        "validation loss: nan or infinite": [1, 3],
+        "r2: nan or infinite": [1],
+    }
