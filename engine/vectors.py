@@ -133,7 +133,10 @@ def descend(values: Sequence[Value], rate: float) -> None:
     """
     rate = real(rate, "descend(rate=...)")
     try:
-        moved = [value._number - rate * value._grad for value in values]
+        # What has no gradient stays: -0.0 less a product of "–" would be 0.0, and ∞ · "–" is nan.
+        moved = [
+            v._number if v._grad is NOT_COMPUTED else v._number - rate * v._grad for v in values
+        ]
     except AttributeError:
         raise _foreign(values) from None
     _tell_used("sets .data of", values)

@@ -198,6 +198,12 @@ class Loop:
             NotFiniteError: a loss, a gradient or a parameter is not finite.
         """
         began, objective = time.perf_counter(), self.objective
+        if self.optimiser.parameters is not self.parameters:
+            raise ValueError(
+                "fit(callbacks=...): a callback added parameters to the optimiser, and a training "
+                "that is under way takes none. Return True to stop it, add them, and call fit "
+                "again."
+            )
         if objective.has_comparisons:
             objective.renew()  # so that a resumed training sums in the same order
         objective.audit_next()

@@ -246,7 +246,9 @@ def _of_shares(
     parts = [(t, log_of_sum - z) for t, z in zip(shares, logits) if isinstance(t, Value) or t]
     if not parts:
         return 0.0 * log_of_sum
-    gaps: Value = parts[0][1] if [t for t, _ in parts] == [1.0] else dot(*zip(*parts))
+    share, gap = parts[0]
+    is_one_class = len(parts) == 1 and not isinstance(share, Value) and share == 1.0
+    gaps: Value = gap if is_one_class else dot(*zip(*parts))
     return gaps
 
 

@@ -295,7 +295,8 @@ class Objective:
 
 def _shares(batch: Samples) -> Any:
     """The factors of losses that make their plain mean over the batch the weighted one."""
-    return batch.weights * (len(batch) / batch.total)
+    parts = batch.weights / batch.weights.max()  # sums and quotients of these cannot overflow
+    return parts * (len(batch) / parts.sum())
 
 
 def checked_penalty(penalty: Any) -> Any:

@@ -58,6 +58,9 @@ def plot_curves(
 ) -> Figure:
     """The curves of a training, a panel for losses, for metrics, and for gradients.
 
+    A number that is nan or infinite is a triangle at the top, and on a logarithmic scale one of 0
+    or below a triangle at the bottom.
+
     Args:
         columns: losses and metrics by name, a number for each epoch.
         gradients: the size of the gradient, by layer.
@@ -90,20 +93,33 @@ def _plot(axes: Axes, curves: Mapping[str, Sequence[float]], is_log: bool) -> No
     numbers = [x for curve in shown.values() for x in curve if isfinite(x)]
     is_log = is_log and any(x > 0.0 for x in numbers)
     for at, (name, curve) in enumerate(shown.items()):
+        title = name.replace("_", " ")
+        is_shown = [isfinite(x) and (x > 0.0 or not is_log) for x in curve]
         axes.plot(
             range(1, len(curve) + 1),
-            [x if isfinite(x) and (x > 0.0 or not is_log) else nan for x in curve],
+            [x if has_place else nan for x, has_place in zip(curve, is_shown)],
             color=COLOURS[at % len(COLOURS)],
             linestyle="--" if name.startswith("validation_") else _LINES[at // len(COLOURS)],
             marker=_MARKERS[at % len(_MARKERS)],
             markevery=max(1, len(curve) // 8),
             markersize=4,
-            label=name.replace("_", " "),
+            label=title,
         )
+        left = [(i, x) for i, (x, has_place) in enumerate(zip(curve, is_shown), 1) if not has_place]
+        low, odd = [i for i, x in left if isfinite(x)], [i for i, x in left if not isfinite(x)]
+        _plot_edge(axes, f"{title}: 0 or below", low, 0.02, "v")
+        _plot_edge(axes, f"{title}: nan or infinite", odd, 0.98, "^")
     if is_log:
         axes.set_yscale("log")
     axes.grid(True, linewidth=0.4, alpha=0.6)
     axes.legend(fontsize=8)
+
+
+def _plot_edge(axes: Axes, title: str, epochs: Sequence[int], height: float, marker: str) -> None:
+    """Marks at an edge for epochs whose numbers the scale has no place for."""
+    if epochs:
+        heights, across = [height] * len(epochs), axes.get_xaxis_transform()
+        axes.plot(epochs, heights, marker, color="#1f2328", transform=across, label=title)
 
 
 class _HealthPanel(NamedTuple):

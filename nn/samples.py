@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,6 +40,13 @@ class Samples(NamedTuple):
     def of(self, places: Any) -> Samples:
         """Some of them."""
         return Samples(*(None if each is None else each[places] for each in self))
+
+    def locked(self) -> Samples:
+        """The same; their arrays cannot be written to any more."""
+        for array in self:
+            if array is not None:
+                array.flags.writeable = False
+        return self
 
     def pairs(self) -> Iterator[tuple[Any, Any]]:
         """Each with its target, as a model and a loss take them."""
@@ -105,12 +113,11 @@ def _weighed(samples: Samples, weights: Any, role: str) -> Samples:
         )
     if not weights.any():
         raise ValueError(f"{role}: every sample has the weight 0, so that none is left.")
+    if not isfinite(sum(weights.tolist())):
+        raise ValueError(f"{role}: the weights add up to more than any float. Give smaller ones.")
     counting = weights > 0.0
     found = Samples(samples.X, samples.y, weights)
-    found = found if counting.all() else found.of(counting)
-    for array in found:
-        array.flags.writeable = False
-    return found
+    return (found if counting.all() else found.of(counting)).locked()
 
 
 def weighed_by_class(samples: Samples, class_weight: Any) -> tuple[Samples, dict[float, float]]:
@@ -214,7 +221,8 @@ def held_out(samples: Samples, validation: Any, seed: int) -> tuple[Samples, Sam
             "Give a share between 0 and 1, or a pair (X, y)."
         )
     order = generator_of_epoch(seed, 0).permutation(len(samples))
-    return samples.of(np.sort(order[count:])), samples.of(np.sort(order[:count]))
+    kept, held = np.sort(order[count:]), np.sort(order[:count])
+    return samples.of(kept).locked(), samples.of(held).locked()
 
 
 def generator_of_epoch(seed: int, epoch: int) -> np.random.Generator:

@@ -10,8 +10,9 @@ its own `check_estimator` runs in `tests/test_estimators.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -36,6 +37,26 @@ except ImportError as error:
         "NetworkClassifier and NetworkRegressor need scikit-learn 1.6 or newer: "
         'pip install "glassgrad[sklearn]".'
     ) from error
+
+
+M = TypeVar("M", bound=Callable[..., Any])
+
+
+def _all_or_nothing(method: M) -> M:
+    """A method that leaves the estimator as it was, classes and all, where it raises an error."""
+
+    @wraps(method)
+    def trains(self: Any, *arguments: Any, **options: Any) -> Any:
+        before = dict(vars(self))
+        try:
+            return method(self, *arguments, **options)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    found: Any = trains
+    return found  # type: ignore[no-any-return]
 
 
 class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn says no types
@@ -190,12 +211,13 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         )
         self.class_weight = class_weight
 
+    @_all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NetworkClassifier:
         """Train on samples of shape (n, features) and n classes, of any kind.
 
         With `sample_weight` each sample counts as so many.
         """
-        X, y = validate_data(self, X, y, dtype=np.float64)
+        X, y = validate_data(self, X, y, dtype=np.float64, reset=self._is_new(False))
         check_classification_targets(y)
         classes = np.unique(y)
         if len(classes) < 2:
@@ -210,6 +232,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         self.classes_ = classes
         return self._learn(X, y, sample_weight, is_partial=False)
 
+    @_all_or_nothing
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
     ) -> NetworkClassifier:
@@ -310,6 +333,7 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         tags.target_tags.multi_output = True
         return tags
 
+    @_all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NetworkRegressor:
         """Train on samples of shape (n, features) and n numbers, or (n, targets) of them.
 
@@ -317,6 +341,7 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         """
         return self._learn(X, y, sample_weight, is_partial=False)
 
+    @_all_or_nothing
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> NetworkRegressor:
         """Go on by one epoch over these samples, from where the last call ended."""
         return self._learn(X, y, sample_weight, is_partial=True)
@@ -329,8 +354,10 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         y, weights = np.asarray(y, np.float64), self._weights(X, sample_weight)
         if is_new:
             mean = np.average(y, axis=0, weights=weights)
-            scale = np.sqrt(np.average((y - mean) ** 2, axis=0, weights=weights))
-            self.mean_, self.scale_ = mean, np.where(scale > 0.0, scale, 1.0)
+            largest = np.abs(y - mean).max(axis=0)
+            largest = np.where(largest > 0.0, largest, 1.0)  # squares of shares keep in range
+            scale = np.sqrt(np.average(((y - mean) / largest) ** 2, axis=0, weights=weights))
+            self.mean_, self.scale_ = mean, np.where(scale > 0.0, scale * largest, 1.0)
         elif y.shape[1:] != np.shape(self.mean_):
             raise ValueError(
                 f"NetworkRegressor goes on with targets of shape {np.shape(self.mean_)}, and y has "

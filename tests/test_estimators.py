@@ -210,3 +210,47 @@ def test_a_regression_goes_on_with_as_many_targets() -> None:
     model = NetworkRegressor((4,), epochs=1, random_state=0).fit(X, X)
     with pytest.raises(ValueError, match=r"targets of shape \(2,\), and y has some of shape \(\)"):
         model.partial_fit(X, X[:, 0])
+
+
+REFUSALS: list[dict[str, object]] = [{"learning_rate": -1.0}, {"epochs": 0}, {"hidden": (0,)}]
+
+
+@pytest.mark.parametrize("wrong", REFUSALS)
+def test_a_training_that_is_refused_leaves_the_estimator_as_it_was(
+    wrong: dict[str, object],
+) -> None:
+    X, y = two_moons(20)
+    classifier = NetworkClassifier((4,), epochs=2, random_state=0).fit(X, np.array(["a", "b"])[y])
+    regressor = NetworkRegressor((4,), epochs=2, random_state=0).fit(X, y)
+    for model, targets in ((classifier, np.array(["c", "d"])[y]), (regressor, 1000.0 + y)):
+        before = model.predict(X)
+        with pytest.raises(ValueError, match=r"fit\(|learning_rate|MLP"):
+            model.set_params(**wrong).fit(X[:, :1], targets)
+        np.testing.assert_array_equal(model.predict(X), before)
+
+
+def test_a_first_part_that_is_refused_settles_no_classes() -> None:
+    X, y = two_moons(20)
+    model = NetworkClassifier((4,), learning_rate=-1.0, random_state=0)
+    with pytest.raises(ValueError, match="learning_rate"):
+        model.partial_fit(X, y, classes=[0, 1, 2])
+    model.set_params(learning_rate=0.1).partial_fit(X, y, classes=[0, 1])
+    assert model.classes_.tolist() == [0, 1]
+
+
+def test_a_warm_start_keeps_its_features() -> None:
+    X, y = two_moons(20)
+    model = NetworkClassifier((4,), epochs=1, warm_start=True, random_state=0).fit(X, y)
+    with pytest.raises(ValueError, match="X has 1 features"):
+        model.fit(X[:, :1], y)
+    assert model.predict(X).shape == (20,)
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e300])
+def test_targets_of_any_size_are_learned(size: float) -> None:
+    X, y = two_moons(40)
+    options = {"epochs": 20, "random_state": 0}
+    found = NetworkRegressor((8,), **options).fit(X, y * size)
+    plain = NetworkRegressor((8,), **options).fit(X, y)
+    np.testing.assert_allclose(found.scale_, plain.scale_ * size, rtol=1e-12)
+    np.testing.assert_allclose(found.predict(X), plain.predict(X) * size, rtol=1e-6)

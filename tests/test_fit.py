@@ -21,6 +21,7 @@ from glassgrad import (
     SGD,
     Adam,
     Dropout,
+    Embedding,
     History,
     Layer,
     Module,
@@ -44,6 +45,7 @@ from glassgrad import (
 )
 from glassgrad.engine.files import json_text, sealed
 from glassgrad.nn.checkpoint import Checkpoint
+from glassgrad.nn.plotting import plot_curves
 
 SEEDS = (0, 1, 2, 3, 4)
 
@@ -1065,3 +1067,67 @@ def test_a_copy_predicts_with_its_own_parameters() -> None:
 
 def test_everything_public_is_in_the_package() -> None:
     assert {"fit", "predict", "History", "check_health"} <= set(nn.__all__)
+
+
+def test_a_callback_cannot_add_parameters_to_the_optimiser() -> None:
+    model = small()
+    first, *others = model.parameters()
+    optimiser = Adam([first], 0.1)
+
+    def add(history: History) -> None:
+        optimiser.add_param_group({"parameters": others})
+
+    with pytest.raises(ValueError, match="a callback added parameters to the optimiser"):
+        trained(model=model, optimiser=optimiser, callbacks=add, epochs=3)
+
+
+@pytest.mark.parametrize("metrics", [(), "mean_squared_error"])
+@pytest.mark.parametrize("is_compiled", [False, True])
+def test_a_token_that_is_none_is_told_of_samples_held_out(metrics: Any, is_compiled: bool) -> None:
+    """In arrays its row is nan, without a word; eager code has the last one."""
+    model = Sequential(Embedding(3, 2, seed=0), MLP(2, [1], output_activation="linear", seed=0))
+    X, y = np.array([0, 1, 2, 0]), np.array([0.0, 1.0, 2.0, 0.0])
+    options = {"health": False, "epochs": 2, "metrics": metrics, "compiled": is_compiled}
+    with pytest.raises(IndexError, match="a token from 0 to 2, not 7"):
+        fit(model, mse, X, y, validation=([1, 7], [1.0, 2.0]), **options)
+    with pytest.raises(IndexError, match="a token from 0 to 2, not 7"):
+        predict(model, [1, 7], compiled=is_compiled)
+
+
+@pytest.mark.parametrize("is_compiled", [False, True])
+def test_a_held_out_row_that_is_nan_spoils_no_other_row(is_compiled: bool) -> None:
+    class Odd(Module):
+        def __init__(self) -> None:
+            self.w = Value(1.0)
+
+        def forward(self, x: Any) -> Value:
+            return self.w * x * x - self.w * x * x  # of 1e200 it is infinity less infinity
+
+    seen = []
+
+    def metric(outputs: Any, targets: Any) -> float:
+        seen.append(outputs.tolist())
+        return 0.0
+
+    held = ([1.0, 1e200, 2.0], [0.0, 0.0, 0.0])
+    options = {"validation": held, "metrics": metric, "compiled": is_compiled, "health": False}
+    history = fit(Odd(), mse, [1.0, 2.0], [0.0, 0.0], epochs=1, **options)
+    assert math.isnan(history["validation_loss"][0])
+    assert repr(seen[-1]) == "[0.0, nan, 0.0]"
+
+
+@pytest.mark.needs("matplotlib")
+def test_a_plot_marks_the_epochs_whose_numbers_have_no_place() -> None:
+    columns = {"loss": [1.0, 0.0, 0.5], "validation_loss": [math.nan, 2.0, math.inf]}
+    axes = plot_curves({**columns, "r2": [math.nan, -1.0, 0.0]}, {}, None).axes
+    marks = {
+        line.get_label(): line.get_xdata().tolist()
+        for each in axes
+        for line in each.lines
+        if ":" in line.get_label()
+    }
+    assert marks == {
+        "loss: 0 or below": [2],
+        "validation loss: nan or infinite": [1, 3],
+        "r2: nan or infinite": [1],
+    }

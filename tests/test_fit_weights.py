@@ -363,3 +363,37 @@ def test_outputs_in_a_dict_with_weights_and_a_checkpoint(tmp_path: Path) -> None
     del options["checkpoint"]
     whole = trained(X, targets, loss, model=Several(FORMS["dict"][0]), **options)
     assert np.array_equal(whole[0], parts[0])
+
+
+@BOTH
+@pytest.mark.parametrize("size", [1e-310, 1e-200, 1e305])
+def test_weights_count_by_their_ratio_however_small_or_large_they_are(
+    size: float, compiled: bool
+) -> None:
+    counts = np.array([1.0, 2.0, 4.0] * 8)
+    options = {"batch_size": 4, "accumulate": 2, "compiled": compiled}
+    found = trained(X, Y, sample_weight=counts * size, **options)
+    assert_alike(found, trained(X, Y, sample_weight=counts, **options), rtol=1e-9)
+
+
+@BOTH
+def test_a_batch_of_one_light_sample_is_a_batch_like_others(compiled: bool) -> None:
+    options = {"batch_size": 1, "shuffle": False, "epochs": 1, "compiled": compiled}
+    weights = np.array([1e-310, *[1.0] * 23])
+    found, plain = trained(X, Y, sample_weight=weights, **options), trained(X, Y, **options)
+    np.testing.assert_allclose(found[0], plain[0], rtol=1e-12)
+
+
+def test_weights_whose_sum_is_no_float_are_refused() -> None:
+    with pytest.raises(ValueError, match="the weights add up to more than any float"):
+        trained(X, Y, sample_weight=np.full(24, 1e308))
+
+
+@pytest.mark.parametrize("options", [{}, {"sample_weight": COUNTS}])
+def test_a_metric_cannot_change_the_samples(options: dict[str, Any]) -> None:
+    def greedy(outputs: Any, targets: Any, sample_weight: Any = None) -> float:
+        targets[0] = 7.0
+        return 0.0
+
+    with pytest.raises(ValueError, match="read-only"):
+        trained(X, Y, validation=0.25, metrics=greedy, **options)

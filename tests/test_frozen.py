@@ -28,6 +28,7 @@ from glassgrad import (
     assign_grad,
     backprop,
     binary_cross_entropy_with_logits,
+    check,
     check_health,
     clip_grad_norm,
     compiled,
@@ -408,3 +409,34 @@ def test_a_parameter_of_a_class_of_ones_own_is_refused_and_nothing_is_frozen() -
     assert_is_sentence(str(caught.value))
     assert not held.first.is_frozen
     held.unfreeze()
+
+
+def product() -> tuple[Value, Value, Value]:
+    """A frozen w that is used twice, another leaf, and w·w·x."""
+    w, x = Value(3.0, "w"), Value(2.0, "x")
+    held = Module()
+    held.w = w
+    held.freeze()
+    y = w * w * x
+    y.label = "y"
+    return w, x, y
+
+
+def test_no_step_sends_to_it_and_no_engine_either() -> None:
+    w, x, y = product()
+    steps = backprop(y)
+    place, other = steps.diagram.values[w], steps.diagram.values[x]
+    assert all(edge.parent != place for step in steps for edge in step.edges)
+    assert place not in steps.gradients
+    assert steps.gradients[other] == 9.0
+    assert all(place not in mistake.gradients for mistake in steps.mistakes())
+    (row,) = [line.split() for line in str(steps).splitlines() if "(frozen)" in line]
+    assert row[:4] == ["w", "3", "–", "(frozen)"]
+    y.backward()
+    assert (str(w.grad), x.grad) == ("–", 9.0)
+
+
+def test_a_derivative_by_it_is_asked_and_told_all_the_same() -> None:
+    w, _, y = product()
+    assert check(12.0, y, by=w)
+    assert not check(0.0, y, by=w)

@@ -640,3 +640,20 @@ def test_penalties_compiled():
         v.grad = 0.0
     (mse(w[0] * 2.0 + w[1], 0.0) + l1(w, 0.1) + l2(w, 0.2)).backward()
     close(compiled_gradient, grad_vector(w))
+
+
+@pytest.mark.parametrize("is_compiled", [False, True])
+@pytest.mark.parametrize("number", [1.0, 0.75])
+def test_a_weight_or_a_share_that_is_a_value_gets_its_gradient_whatever_its_number(
+    is_compiled: bool, number: float
+) -> None:
+    logits = [0.5, 0.2, -1.0]
+    loss_of = {
+        "weight": lambda v: cross_entropy(logits, 1, weight=[0.0, v, 2.0], reduction="sum"),
+        "share": lambda v: cross_entropy(logits, [0.0, v, 0.0], reduction="sum"),
+    }
+    expected = np.log(np.exp(logits).sum()) - logits[1]
+    for loss in loss_of.values():
+        v = Value(number)
+        (compiled(loss) if is_compiled else loss)(v).backward()
+        close(v.grad, expected)

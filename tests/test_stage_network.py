@@ -197,3 +197,35 @@ def test_names_of_phases_are_whole_when_the_count_becomes_longer(new_page: Pages
               name.style.visibility !== "hidden" && name.scrollWidth > name.clientWidth).length"""
         )
         assert cut == 0
+
+
+def test_the_page_sends_nothing_to_what_is_frozen(new_page: Pages) -> None:
+    model = MLP(2, [2, 1], seed=1)
+    model.layers[0].freeze()
+    steps = of_model(model)
+    one = document(new_page, steps)
+    for name in ("w0", "b"):
+        one.stage("set", name, 0.25)  # from here on the page computes by itself
+    one.stage("go", one.stage("count") - 1)
+    found = one.numbers()
+    frozen = [steps.diagram[steps.diagram.values[p]].name for p in model.layers[0].parameters()]
+    assert all(found[name]["grad"] is None for name in frozen)
+    one.stage("open", "network")
+    said = []
+    for i in range(one.stage("count")):
+        one.stage("go", i)
+        said.append(one.shown()["says"])
+    assert sum("The weights are frozen: no gradient reaches them." in text for text in said) == 1
+    assert sum("is δ times each input" in text for text in said) == 1
+
+
+def test_the_box_of_a_frozen_leaf_says_so(new_page: Pages) -> None:
+    held = MLP(1, [1], seed=1)
+    w = held.parameters()[0]
+    held.freeze()
+    x = Value(2.0, "x")
+    one = document(new_page, backprop(w * w * x))
+    one.stage("go", one.stage("count") - 1)
+    assert "frozen" in one.box("w0").text_content()
+    assert one.numbers()["w0"]["grad"] is None
+    assert one.numbers()["x"]["grad"] == w.data * w.data

@@ -704,3 +704,13 @@ def test_ten_thousand_nodes_are_stepped_through() -> None:
     steps = backprop(x)
     assert len(steps) == 20_001
     assert steps.text().count("\n") > 10_000
+
+
+def test_an_inner_node_is_no_parameter_that_an_update_moves() -> None:
+    x = Value(2.0, "x")
+    y = x * 3.0
+    y.label = "y"
+    with pytest.raises(
+        ValueError, match=r"y = 6 is the result of mul, which no update moves\. List"
+    ):
+        backprop(y * y, learning_rate=0.1, parameters=[x, y])

@@ -24,6 +24,7 @@ from glassgrad import (
     zero_grad,
 )
 from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.value import set_frozen
 
 
 def test_numbers_and_gradients_are_arrays() -> None:
@@ -239,3 +240,12 @@ def test_gradient_descent_moves_all_parameters() -> None:
 def test_what_is_no_leaf_cannot_be_optimised(parameter: Any) -> None:
     with pytest.raises(TypeError, match="leaf Values"):
         SGD([parameter], 0.1)
+
+
+@pytest.mark.parametrize("rate", [0.1, -0.1, math.inf])
+@pytest.mark.parametrize("is_frozen", [False, True])
+def test_what_has_no_gradient_stays_to_the_last_bit(rate: float, is_frozen: bool) -> None:
+    values = [Value(-0.0), Value(0.0), Value(3.0)]
+    set_frozen(values, is_frozen)
+    descend(values, rate)
+    assert [v.data.hex() for v in values] == ["-0x0.0p+0", "0x0.0p+0", "0x1.8000000000000p+1"]

@@ -239,8 +239,8 @@ def backprop(
     Raises:
         TypeError: `y` or a parameter is not a Value, or the learning rate or depth is no number.
         OverflowError: the learning rate is beyond the range of floats.
-        ValueError: the learning rate is not finite, no parameter took part in the result, or the
-            depth is negative.
+        ValueError: the learning rate is not finite, a parameter is no leaf or none took part in
+            the result, or the depth is negative.
 
     >>> from glassgrad import Value, backprop
     >>> x = Value(3.0, label="x")

@@ -61,6 +61,7 @@ class Node:
         scope: the part of the computation it belongs to, or None.
         file, line, source: the line of the user's program that made it, where known.
         is_constant: whether it is a plain number.
+        is_frozen: whether it is a parameter that no gradient reaches.
     """
 
     index: int
@@ -76,6 +77,7 @@ class Node:
     line: int | None
     source: str | None
     is_constant: bool
+    is_frozen: bool
 
     def __repr__(self) -> str:
         return f"<node {self.index}, {clipped(self.name)}: {short(self.data)}>"
@@ -290,6 +292,12 @@ class Diagram(Records[Node]):
         replays = (n.operation for n in self._records if isinstance(n.operation, Replay))
         return len(self) + sum(len(replay.recording.graph) for replay in replays)
 
+    def sending(self, node: Node) -> Iterator[tuple[int, int, float]]:
+        """The edges that a node sends gradient along, as `node.edges()`: none to what is frozen."""
+        for position, parent, local in node.edges():
+            if local is not None and not self[parent].is_frozen:
+                yield position, parent, local
+
     def evaluate(self, changed: Mapping[int, float]) -> list[float]:
         """The numbers of all nodes, had the given nodes had other numbers."""
         numbers: list[float] = []
@@ -332,6 +340,7 @@ class Diagram(Records[Node]):
                 line=line.number if line else None,
                 source=line.text if line else None,
                 is_constant=is_constant,
+                is_frozen=value is not None and value.is_frozen,
             )
         )
         return len(self._records) - 1

@@ -15,7 +15,7 @@ from math import isfinite
 
 from glassgrad.engine import contribution
 from glassgrad.engine.printing import columns, short
-from glassgrad.viz.diagram import Diagram, Node
+from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.records import Records
 from glassgrad.viz.steps import Steps
 
@@ -127,10 +127,6 @@ def _mistakes(steps: Steps) -> Iterator[Mistake]:
 # The wrong engines.
 
 
-def _edges(node: Node) -> list[tuple[int, float]]:
-    return [(parent, local) for _, parent, local in node.edges() if local is not None]
-
-
 def _sweep(diagram: Diagram, gradients: Gradients, *, adds: bool = True) -> Gradients:
     """Backpropagation in the right order from what is given; contributions are added, or replace.
 
@@ -138,7 +134,7 @@ def _sweep(diagram: Diagram, gradients: Gradients, *, adds: bool = True) -> Grad
     """
     for node in reversed(diagram):
         if node.index in gradients:
-            for parent, local in _edges(node):
+            for _, parent, local in diagram.sending(node):
                 sent = contribution(node.operation, gradients[node.index], local)
                 is_sum = adds and parent in gradients
                 gradients[parent] = gradients[parent] + sent if is_sum else sent
@@ -158,12 +154,12 @@ def _depth_first(diagram: Diagram, root: int) -> tuple[Gradients, Counter[int]]:
             continue
         reached.add(node.index)
         arrived[node.index] = received[node.index]
-        edges = _edges(node)
-        for parent, local in edges:
+        edges = list(diagram.sending(node))
+        for _, parent, local in edges:
             sent = contribution(node.operation, gradients[node.index], local)
             gradients[parent] = gradients[parent] + sent if parent in gradients else sent
             received[parent] += 1
-        pending.extend(parent for parent, _ in reversed(edges))
+        pending.extend(parent for _, parent, _local in reversed(edges))
     return gradients, arrived
 
 
@@ -220,7 +216,7 @@ class _Judge:
     def why_early(self, gradients: Gradients, index: int | None) -> str:
         if index is None:
             reason = "every node that sends on had all its contributions when its turn came"
-            if any(self._was_early(i) and _edges(self.diagram[i]) for i in self.uses):
+            if any(self._was_early(i) and self._operands(i) for i in self.uses):
                 reason = "what came too late adds up to nothing"
             return self._no_difference(reason)
         result = (
@@ -228,7 +224,7 @@ class _Judge:
             f"{short(self.right[index])}."
         )
         for node in reversed(self.diagram):
-            is_user = any(parent == index for parent, _ in _edges(node))
+            is_user = index in self._operands(node.index)
             if is_user and node.index in self.right and self._was_early(node.index):
                 return (
                     f"{self._name(node.index)} sent its gradient on when "
@@ -236,6 +232,10 @@ class _Judge:
                     f"arrived, {result}"
                 )
         return f"A node sent its gradient on before it was complete, {result}"
+
+    def _operands(self, index: int) -> list[int]:
+        """The nodes that a node sends gradient to."""
+        return [parent for _, parent, _ in self.diagram.sending(self.diagram[index])]
 
     def _was_early(self, index: int) -> bool:
         """Whether a node sent its gradient on before all contributions had arrived."""

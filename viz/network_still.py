@@ -202,11 +202,14 @@ class _Told:
         deltas = Term(f"gradient δ of {name}", self._come(totals), True)
         slopes = [1.0 if unit.out == unit.total else self._slope(unit) for unit in units]
         outer = f"∂{self._root}/∂W, {len(units)} × {len(before)}"
-        return [
+        weights = [weight for unit in units for weight in unit.weights.values()]
+        is_frozen = all(self._diagram[weight].is_frozen for weight in weights)
+        sent: list[Equation] = [
             [Term("upstream", self._come(outs)), "×",
              Term(f"local: slopes of {name}", _vector(slopes)), "=", deltas],
             [deltas, "⊗", Term(source, self._values(before)), "=", Term(outer, Text("δ · xᵀ"))],
         ]  # fmt: skip
+        return sent[:1] if is_frozen else sent
 
     def _update(self, layer: int | None) -> Equation:
         layers = self._network.layers

@@ -77,7 +77,7 @@ def _gradients(steps: Steps) -> str:
     rows = [("name", "value", "gradient", "by differences")[: 3 + is_checked]]
     for node in listed:
         gradient = steps.gradients.get(node.index)
-        cells = (node.name, short(node.data), short(gradient))
+        cells = (node.name, short(node.data), "– (frozen)" if node.is_frozen else short(gradient))
         rows.append((*cells, short(steps.check(node.index))) if is_checked else cells)
     return f"Gradients: how fast {root} changes with each\n{columns(rows)}"
 

@@ -165,7 +165,8 @@ def _selects(node: Node) -> bool:
 def _may_carry(diagram: Diagram, node: Node, position: int) -> bool:
     row = node.operation
     has_rule = isinstance(row, Reduction) or (row is not None and row.rules[position] is not None)
-    return has_rule and not diagram[node.parents[position]].is_constant
+    operand = diagram[node.parents[position]]
+    return has_rule and not operand.is_constant and not operand.is_frozen
 
 
 def _idle(diagram: Diagram, node: Node, position: int) -> Step:
@@ -250,6 +251,7 @@ class _Graph:
         self.places = {index: place for place, index in enumerate(sorted(kept))}
         self.lines: dict[str, int] = {}
         self._numbers: dict[tuple[str | None, int | None], int] = {}
+        self._diagram = diagram
         scopes, repeats = Scopes(diagram), Repeats(diagram)
         self.series = [{"count": each.count, "around": each.around} for each in repeats.series]
         self.network: dict[str, Any] | None = None
@@ -269,14 +271,16 @@ class _Graph:
     def _record(self, node: Node, is_open: bool) -> dict[str, Any]:
         operation = node.operation if is_open else None
         edges = list(node.edges()) if is_open else []
+        sending = {at: local for at, _, local in self._diagram.sending(node)}
         return {
             "n": node.name,
+            **({"f": True} if node.is_frozen else {}),
             "k": "node" if node.operation else "constant" if node.is_constant else "leaf",
             "o": None if operation is None or is_compiled(operation) else _key(node),
             "s": _sign(operation),
             "p": [self.places[parent] for _, parent, _ in edges],
             "v": _number(node.data),
-            "l": [None if local is None else _number(local) for _, _, local in edges],
+            "l": [_number(sending[at]) if at in sending else None for at, _, _ in edges],
             "w": self._line(node),
             **({"z": True} if operation is not None and operation.masks else {}),
         }

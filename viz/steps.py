@@ -221,9 +221,8 @@ class Steps(Records[Step]):
         uses = {self.root: 0}
         for node in reversed(self.diagram):
             if node.index in uses:
-                for _, parent, partial in node.edges():
-                    if partial is not None:
-                        uses[parent] = uses.get(parent, 0) + 1
+                for _, parent, _local in self.diagram.sending(node):
+                    uses[parent] = uses.get(parent, 0) + 1
         return uses
 
     def _record(self, phase: str, node: int, **fields: Any) -> None:
@@ -254,9 +253,7 @@ class Steps(Records[Step]):
     def _edges_of(self, node: Node, upstream: float, received: dict[int, int]) -> Iterator[Step]:
         """What is sent along each edge of a node, and what it makes of the gradients."""
         first = len(self._records)
-        for position, parent, local in node.edges():
-            if local is None:
-                continue
+        for position, parent, local in self.diagram.sending(node):
             received[parent] = received.get(parent, 0) + 1
             before = self.gradients.get(parent, 0.0)
             sent = contribution(node.operation, upstream, local)
@@ -303,9 +300,15 @@ class Steps(Records[Step]):
 
     def _parameters(self, parameters: Iterable[Value] | None) -> Iterator[Node]:
         """The leaves that move, as frozen ones do not: the given ones, or all but plain numbers."""
-        frozen = {place for value, place in self.diagram.values.items() if value.is_frozen}
         if parameters is not None:
             listed, places = list(parameters), self.diagram.values
+            for each in listed:
+                if each.operation is not None:
+                    raise ValueError(
+                        f"parameters lists leaves, and {name(each)} is the result of "
+                        f"{each.operation.name}, which no update moves. List the leaves that it "
+                        "was computed from."
+                    )
             taking_part = dict.fromkeys(
                 places[each] for each in listed if each in places and not each.is_constant
             )
@@ -314,8 +317,10 @@ class Steps(Records[Step]):
                     f"No parameter took part in the result: not {name(listed[0])}, for example. "
                     "List those that it was computed from."
                 )
-            yield from (self.diagram[place] for place in taking_part if place not in frozen)
+            yield from (
+                node for place in taking_part if not (node := self.diagram[place]).is_frozen
+            )
             return
         for node in self.diagram:
-            if node.operation is None and not node.is_constant and node.index not in frozen:
+            if node.operation is None and not node.is_constant and not node.is_frozen:
                 yield node

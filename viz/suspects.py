@@ -66,7 +66,9 @@ class GraphQuestion(Question):
         ]  # fmt: skip
         right = self.root.data
         if by is not None:
-            right = self.gradients.get(self.target.index, 0.0)
+            # A derivative by what is frozen is one, though no gradient reaches it.
+            known = reach if self.target.is_frozen else self.gradients
+            right = known.get(self.root.index if self.target.is_frozen else self.target.index, 0.0)
         else:
             size = sum(abs(g * self.diagram[i].data) for i, g in self.gradients.items())
         super().__init__([right], [""])

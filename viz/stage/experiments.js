@@ -23,11 +23,11 @@ function nudgeIn(around, graph, names) {
   /* Before the gradient has come in the steps it is not told here either. */
   function draw() {
     const i = Number(leaf.value), h = 10 ** Number(size.value), x = graph.values[i], y = graph.values[graph.root];
-    const gradient = graph.gradients[i] ?? 0, isTold = known[i] !== null || graph.gradients[i] === null, { n } = graph.nodes[i], result = graph.nodes[graph.root].n;
+    const gradient = graph.gradients[i] ?? 0, { n, f: isFrozen } = graph.nodes[i], isTold = !isFrozen && (known[i] !== null || graph.gradients[i] === null), result = graph.nodes[graph.root].n;
     const moved = graph.evaluate([[i, x + h]]) - y;
     shownSize.textContent = short(h);
     said.textContent = `${n} + ${short(h)}: ${result} moves by ${short(moved)}` + (isTold ? `; gradient × h = ` +
-      `${short(gradient)} × ${short(h)} = ${short(gradient * h)}.` : `; gradient × h is told once the gradient of ${n} has come.`);
+      `${short(gradient)} × ${short(h)} = ${short(gradient * h)}.` : isFrozen ? `; ${n} is frozen: no gradient reaches it.` : `; gradient × h is told once the gradient of ${n} has come.`);
     const reach = 2.5 * h, xs = Array.from({ length: 61 }, (_, k) => x - reach + 2 * reach * k / 60);
     const ys = xs.map((at) => graph.evaluate([[i, at]]));
     clear(plot);

@@ -76,12 +76,12 @@ function toldOfLayer(graph, network, { phase, layer }) {
   const first = next ? [[`δ of ${next.name}`, vector(next.units.map((each) => graph.gradients[each.sum]))], "×",
     [`local: weights of ${next.name}, transposed`, weightsIn(graph, next.units, units.map((each) => each.out)) || "Wᵀ"]] :
     [[`upstream ∂${root}/∂output`, upstream]];
-  const outer = `∂${root}/∂W of ${name}`;
+  const outer = `∂${root}/∂W of ${name}`, isFrozen = weightsOf(units).every((i) => graph.nodes[i].f);
   return said(name, [[...first, "×", [`local: slopes of ${name}`, slopes], "=", [`gradient δ of ${name}`, deltas, 1]],
-    [[`gradient δ of ${name}`, deltas, 1], "⊗", [layer ? `outputs of ${network.layers[layer - 1].name}` : "inputs", values(before)], "=",
-      [outer, matrix(graph, units, before), 1]]],
+    ...(isFrozen ? [] : [[[`gradient δ of ${name}`, deltas, 1], "⊗", [layer ? `outputs of ${network.layers[layer - 1].name}` : "inputs", values(before)], "=",
+      [outer, matrix(graph, units, before), 1]]])],
   `Backward, ${name}: the gradient of its outputs, ${upstream}, times the slopes ${slopes} gives δ = `,
-  `${deltas}. ∂${root}/∂W is δ times each input: ${matrix(graph, units, before)}.`, [upstream, slopes, deltas]);
+  `${deltas}. ` + (isFrozen ? "The weights are frozen: no gradient reaches them." : `∂${root}/∂W is δ times each input: ${matrix(graph, units, before)}.`), [upstream, slopes, deltas]);
 
   /* Only what moves is told: some updates leave out the biases, or the weights. */
   function saidOfUpdate() {

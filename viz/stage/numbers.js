@@ -157,7 +157,7 @@ function graphIn(data, operations) {
     return values;
   }
 
-  /* Values and local derivatives in one pass; to a plain number no gradient flows. */
+  /* Values and local derivatives in one pass; to a plain number, or a frozen one, no gradient flows. */
   function computeAll() {
     graph.values = [];
     graph.locals = nodes.map((node, i) => {
@@ -167,7 +167,7 @@ function graphIn(data, operations) {
       }
       const [value, ...locals] = operations[node.o](...node.p.map((parent) => graph.values[parent]));
       graph.values.push(value);
-      return locals.map((local, k) => (nodes[node.p[k]].k === "constant" ? null : local));
+      return locals.map((local, k) => (nodes[node.p[k]].k === "constant" || nodes[node.p[k]].f ? null : local));
     });
   }
 

@@ -234,7 +234,7 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
     tell(box.group, "gg-stale", isOld);
     tell(box.group, "role", lit.roles.get("n" + i));
     if (!box.gradient) { return; }
-    const gradient = isAsked && lit.asked.gradients.has(i) ? "?" : short(known.gradients[i]);
+    const gradient = isAsked && lit.asked.gradients.has(i) ? "?" : node.f ? "frozen" : short(known.gradients[i]);
     const wrong = beside && known.gradients[i] !== null && beside[i].isOff ? "≠ " + short(beside[i].wrong) : "";
     putNumber(box.gradient, gradient, known.gradients[i], room, 15);
     if (wrong) { box.wrong = box.wrong || drawn("text", { "class": "gg-wrong-gradient", x: 9, y: layout.boxes[i].height + 12 }, box.group); }
@@ -261,7 +261,7 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
   function described(node, i) {
     const { known, isAsked } = now, uses = graph.uses[i], status = statusOf(i);
     const gradient = isAsked || known.gradients[i] === null ? "" : short(known.gradients[i]) + ", ";
-    return node.n + (known.values[i] ? " = " + short(graph.values[i]) : "") + (status ? "; gradient " + gradient + status : "") +
+    return node.n + (known.values[i] ? " = " + short(graph.values[i]) : "") + (node.f ? "; frozen: no gradient reaches it" : "") + (status ? "; gradient " + gradient + status : "") +
       (uses ? `, ${known.received[i]} of ${uses} ${uses > 1 ? "uses" : "use"} received` : "");
   }
 
