@@ -234,24 +234,20 @@ function equationIn(place) {
     box.className = "gg-equation gg-phase-" + step.phase + (step.isLayer ? " gg-layer" : "");
     step.equations.forEach((equation, n) => {
       const line = make("div", n ? "gg-second" : "gg-first", box);
-      let pair = null, isAnswerNext = false;
+      let pair = null, sign = "";
       equation.forEach((term) => {
-        if (typeof term === "string") {
-          isAnswerNext = term === "=";
-          if (isAnswerNext) { pair = make("span", "gg-pair", pair); }
-          make("b", "gg-sign-between", pair, term);
-          return;
-        }
-        if (!isAnswerNext) { pair = make("span", "gg-pair", line); } /* a sign stays with the term before it, "=" with its answer too */
+        if (typeof term === "string") { sign = term; return; }
+        pair = make("span", "gg-pair", sign === "=" ? pair : line); /* a line breaks before a sign, before "=" only in need */
+        const bound = make("span", "gg-pair", pair);
+        if (sign) { make("b", "gg-sign-between", bound, sign); }
         const [caption, text, isAnswer] = term;
         const said = written(graph, caption);
         const kind = /^upstream|^gradient|^contribution|^seed|^δ|^∂/.test(said) ? " gg-grad" : /^local/.test(said) ? " gg-local" : "";
-        const card = make("span", "gg-term" + kind + (isAnswer ? " gg-answer" : ""), pair);
+        const card = make("span", "gg-term" + kind + (isAnswer ? " gg-answer" : ""), bound);
         const shown = isAnswer && isAsked ? "?" : written(graph, text, step);
         make("small", "", card, said).title = said;
         make("b", "", card, shown);
         card.classList.toggle("gg-wide", shown.length > 16);
-        isAnswerNext = false;
       });
     });
     const last = box.lastChild;

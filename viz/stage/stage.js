@@ -8,6 +8,7 @@ const MAP = { width: 132, height: 76 }; /* as in stage.css, where it may be smal
 const CULLED = 150; /* of so many boxes only what the window shows is drawn */
 const LARGE = 30; /* from so many nodes a network is seen as one */
 const TELLING = ["mistakes", "more", "explore"]; /* the drawers that have the answers: with them nobody predicts */
+const MEASURED = 8; /* so many equations of each phase are measured */
 const PACE = 2000, CALM_PACE = 4000; /* how long a step stays while playing, in milliseconds */
 
 function setUp(root, moved) {
@@ -218,10 +219,19 @@ function setUp(root, moved) {
     if (box.widthNow === page.clientWidth + level) { return; }
     box.widthNow = page.clientWidth + level;
     box.style.minHeight = "";
-    const tallest = ["forward", "seed", "backward", "update"].map((phase) => steps.find((step) => step.phase === phase))
-      .filter(Boolean).map((step) => { showEquation(graph, step, false); return box.offsetHeight; });
+    const tallest = longestSteps().map((step) => { showEquation(graph, step, false); return rectOf(box).height; });
     box.style.minHeight = max(...tallest) + "px";
     equate();
+  }
+
+  /* Of each phase the steps with the longest equations: one of them is the tallest. */
+  function longestSteps() {
+    const lengthOf = (step) => step.equations.flat().reduce((sum, term) => sum + (typeof term === "string" ? term :
+      written(graph, term[0]) + written(graph, term[1], step)).length, 0);
+    const sized = steps.map((step) => ({ step, size: lengthOf(step) }));
+    sized.sort((a, b) => b.size - a.size);
+    return ["forward", "seed", "backward", "update"]
+      .flatMap((phase) => sized.filter(({ step }) => step.phase === phase).slice(0, MEASURED)).map(({ step }) => step);
   }
 
   /* The equation of the step, with what the chosen wrong engine has there; gives that for all nodes. */
