@@ -728,12 +728,20 @@ def test_an_option_that_came_later_is_no_difference_where_it_is_not_used(tmp_pat
 
     def run(**options: Any) -> None:
         model = small()
-        checkpointed(path, model, optimiser=SGD(model.parameters(), 0.1, **options), epochs=1)
+        checkpointed(path, model, optimiser=Adam(model.parameters(), 0.1, **options), epochs=1)
 
     run()
-    assert "maximize" not in json.loads(path.read_text())["run"]
-    with pytest.raises(ValueError, match="maximize null there and true here"):
-        run(maximize=True)
+    assert "amsgrad" not in json.loads(path.read_text())["run"]
+    with pytest.raises(ValueError, match="amsgrad null there and true here"):
+        run(amsgrad=True)
+
+
+def test_an_optimiser_that_climbs_is_refused() -> None:
+    """The best epoch would be that of the smallest loss."""
+    model, X, y = small(), [[1.0, 2.0]], [1.0]
+    optimiser = SGD([{"parameters": model.parameters(), "maximize": True}], 0.1)
+    with pytest.raises(ValueError, match=r"SGD\(maximize=True\) climbs"):
+        fit(model, mse, X, y, optimiser=optimiser)
 
 
 @pytest.mark.slow
