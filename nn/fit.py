@@ -342,8 +342,8 @@ def _optimiser_of(model: Module, optimiser: Optimiser | None) -> Optimiser:
     if any(group.maximize for group in optimiser.groups):
         raise ValueError(
             "fit goes by the smallest loss, in patience, keep_best and the best epoch, and "
-            f"{type(optimiser).__name__}(maximize=True) climbs. Leave maximize out, and give a loss "
-            "that falls as what you measure grows: -score."
+            f"{type(optimiser).__name__}(maximize=True) climbs. Leave maximize out, and give a "
+            "loss that falls as what you measure grows: -score."
         )
     mine = set(map(id, model.parameters()))
     if not any(id(parameter) in mine for parameter in optimiser.parameters):

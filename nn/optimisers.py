@@ -222,6 +222,8 @@ class Optimiser:
     def state_dict(self) -> dict[str, Any]:
         """All that goes on from step to step, for `json.dump`: options, and what is remembered.
 
+        Of `SGD`, for example::
+
             {
              "rule": "SGD",
              "groups": [{"parameters": 2, "learning_rate": 0.1, "momentum": 0.9, ...}],
