@@ -212,7 +212,7 @@ def page(drawing: ProgramDrawing) -> str:
         f'<div class="gp-sides">{_picture(drawing)}{_listing(portions)}</div>'
         f'<p class="gg-sentence gp-sentence" aria-live="polite"></p>{note}{_table(portions)}'
         f'<script type="application/json" class="gp-data">{_data(portions)}</script>'
-        f"<script>{compact('program.js')}(document)</script></div>"
+        f"<script>({compact('program.js')})(document)</script></div>"
     )
 
 
