@@ -84,7 +84,7 @@ def test_keys_bring_the_part_that_they_reach_into_view(new_page: Pages) -> None:
 
 NAMES = """root => Object.fromEntries([...root.querySelectorAll(".gg-leaf")].map(box => {
   const name = box.querySelector(".gg-name"), arrows = box.querySelector(".gg-handle");
-  const spans = [...name.querySelectorAll("tspan")].map(part => part.textContent);
+  const spans = [...name.childNodes].map(part => part.textContent);
   const gap = arrows.getBoundingClientRect().left - name.getBoundingClientRect().right;
   return [box.getAttribute("aria-label"), [spans, gap > 0]];
 }))"""
