@@ -19,6 +19,7 @@ from typing import Any, NoReturn, SupportsFloat
 
 import numpy as np
 
+from glassgrad.engine.errors import RoundingError
 from glassgrad.engine.text import clipped, describe
 
 REAL = (float, int, Fraction, np.floating, np.integer, np.bool_)
@@ -282,7 +283,8 @@ class Refusals:
     def __round__(self, digits: int | None = None) -> Any:
         call = "round(v)" if digits is None else f"round(v, {digits})"
         remedy = call.replace("v", "v.data")
-        return round(_number_for_test(self, _ROUNDED.format(call, name(self), remedy)), digits)
+        refusal = _ROUNDED.format(call, name(self), remedy)
+        return round(_number_for_test(self, refusal, RoundingError), digits)
 
 
 _CUT_OFF = (
@@ -315,8 +317,10 @@ _REFUSED = {
 
 
 def _refusal(sentence: str, call: str, remedy: str) -> Callable[..., NoReturn]:
+    kind = TypeError if sentence == _CUT_OFF else RoundingError
+
     def refused(self: Refusals, *others: object) -> NoReturn:
-        raise TypeError(sentence.format(call, name(self), remedy))
+        raise kind(sentence.format(call, name(self), remedy))
 
     return refused
 
@@ -367,9 +371,9 @@ def is_checker(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__", "")).startswith(_TESTING)
 
 
-def _number_for_test(node: Any, refusal: str) -> float:
+def _number_for_test(node: Any, refusal: str, kind: type[TypeError] = TypeError) -> float:
     """The number, if a checker of tests asks the method that called this for it."""
     if not is_checker(sys._getframe(2)):
-        raise TypeError(refusal)
+        raise kind(refusal)
     number: float = node.data
     return number

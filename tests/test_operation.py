@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -221,6 +222,28 @@ def test_a_rule_that_takes_floats_alone_is_refused_when_it_is_defined(rules: tup
                   kind=Reduction, domain=((0.0, 1.0),))  # fmt: skip
     assert "mine" not in TABLE
     assert not hasattr(Value, "mine")
+
+
+@pytest.mark.parametrize(
+    "rounded",
+    [
+        lambda a, b: a // b,
+        lambda a, b: (a - a % b) / b,
+        lambda a, b: math.floor(a / b),
+        lambda a, b: round(a / b - 0.5),
+        lambda a, b: divmod(a, b)[0],
+    ],
+)
+def test_a_rule_may_round_and_is_refused_where_a_gradient_would_have_to_flow_through_it(
+    rounded: Callable[[Any, Any], Any],
+) -> None:
+    left = operation("left", "", math.fmod, None, 1.0, lambda a, b, y: -rounded(a, b))
+    x, w = Value(7.0), Value(2.0)
+    left(x, w).backward()
+    assert (x.grad, w.grad) == (1.0, -3.0)
+    assert grad(left(x, w), [x, w]) == [1.0, -3.0]
+    with pytest.raises(TypeError, match=r"no gradient would flow|no operation that a gradient"):
+        grad(left(x, w), [x, w], differentiable=True)
 
 
 def test_it_may_be_defined_inside_a_compiled_function() -> None:
