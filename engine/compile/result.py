@@ -28,7 +28,30 @@ from glassgrad.engine.op import ATOM, Notation, Reduction, Wanted
 from glassgrad.engine.value import Value, as_value, constant
 
 
-class Replay(Reduction):
+class _Served(Reduction):
+    """An operation of one compiled call.
+
+    Attributes:
+        operand_numbers: the numbers of the operands in that call.
+    """
+
+    operand_numbers: Sequence[float] = ()
+
+    def is_unchanged(
+        self,
+        numbers: tuple[float, ...],
+        result: float,
+        pairs: Iterable[tuple[float, float | None]],
+        same: Callable[[float, float | None], bool],
+    ) -> bool:
+        """Whether the operands have the numbers of that call.
+
+        The result is not computed again: its sums had another order, and samples are not kept.
+        """
+        return all(map(same, numbers, self.operand_numbers))
+
+
+class Replay(_Served):
     """The operation of one compiled call: its operands are the Values that it depends on.
 
     Args:
@@ -39,7 +62,6 @@ class Replay(Reduction):
 
     Attributes:
         root: the number of the result among the recorded nodes.
-        operand_numbers: the numbers of the operands in that call.
     """
 
     def __init__(
@@ -80,16 +102,6 @@ class Replay(Reduction):
         """The result for other numbers, node by node."""
         return self.again([Value(x) for x in operands])._number
 
-    def is_unchanged(
-        self,
-        numbers: tuple[float, ...],
-        result: float,
-        pairs: Iterable[tuple[float, float | None]],
-        same: Callable[[float, float | None], bool],
-    ) -> bool:
-        """Whether the operands have the numbers of that call; its sums had another order."""
-        return all(map(same, numbers, self.operand_numbers))
-
     def derivatives(
         self, operands: tuple[Any, ...], result: Any, wanted: Wanted = None
     ) -> tuple[Any, ...]:
@@ -118,18 +130,13 @@ def _copied(title: str, graph: Any, leaves: Any, numbers: Any, operand_numbers: 
     return Replay(kept, program, leaves, numbers, operand_numbers)
 
 
-class Total(Reduction):
+class Total(_Served):
     """The operation of a compiled function over a batch; its gradient is numbers only.
 
     Args:
         title: the name of the function.
         samples: how many there were.
-
-    Attributes:
-        operand_numbers: the numbers of the operands in that call.
     """
-
-    operand_numbers: Sequence[float] = ()
 
     def __init__(self, title: str, samples: int) -> None:
         self.samples = samples
@@ -145,16 +152,6 @@ class Total(Reduction):
 
     def __reduce__(self) -> Any:
         return _total, (self.name, self.samples, self.operand_numbers)
-
-    def is_unchanged(
-        self,
-        numbers: tuple[float, ...],
-        result: float,
-        pairs: Iterable[tuple[float, float | None]],
-        same: Callable[[float, float | None], bool],
-    ) -> bool:
-        """Whether the operands have the numbers of that call; of the samples nothing is kept."""
-        return all(map(same, numbers, self.operand_numbers))
 
     def refuse(self, *operands: Any) -> NoReturn:
         """Say why it cannot be computed again."""
