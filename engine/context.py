@@ -221,15 +221,26 @@ def changed(title: str, change: Callable[[Context], Context]) -> Iterator[Any]:
         is_failing = True  # Ctrl-C may have kept a block inside from being left
         raise
     finally:
-        context.is_left = True
-        if current() is context or (is_failing and _is_inside(current(), context)):
-            set_context(_open_around(context))
-        elif is_entered and not is_closed and not is_failing:
+        try:
+            is_taken_back = _take_back(context, is_failing)
+        except BaseException:  # Ctrl-C at this very moment; nobody else would do it
+            _take_back(context, True)
+            raise
+        if not is_taken_back and is_entered and not is_closed and not is_failing:
             raise RuntimeError(
                 f"A block of {title} was left out of order: one opened inside it is still open, or "
                 "it was opened in another thread. Leave blocks in the reverse order, each where it "
                 "was opened; a generator leaves its own before it yields."
             )
+
+
+def _take_back(context: Context, is_failing: bool) -> bool:
+    """Go on in the context around, if the one that is left is current, or one inside it."""
+    context.is_left = True
+    if current() is context or (is_failing and _is_inside(current(), context)):
+        set_context(_open_around(context))
+        return True
+    return False
 
 
 def _is_inside(inner: Context | None, outer: Context) -> bool:

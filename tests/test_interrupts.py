@@ -5,6 +5,8 @@ moments spread over its whole duration. Each program runs in an interpreter of i
 number of interruptions that it survived. The last test sends the signal of Ctrl-C itself.
 """
 
+import gc
+import inspect
 import os
 import random
 import signal
@@ -14,11 +16,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter, sleep
+from types import FrameType
 
 import pytest
 from needing import mostly_slow
 
 from glassgrad import MLP, NOT_COMPUTED, Value, engine, forget, grad, no_grad, scope, trap
+from glassgrad.engine import context
 
 pytestmark = pytest.mark.system("POSIX")  # for its timer that interrupts
 
@@ -279,6 +283,59 @@ PROGRAMS = [backward, first_backward, forward, gradients, forgetting, short_bloc
 @pytest.mark.parametrize("program", mostly_slow(PROGRAMS, kept=2))
 def test_an_interruption(survived: Callable, program: Callable) -> None:
     survived(program)
+
+
+# At every line, one after the other.
+
+
+def interrupted_at(line: int, action: Callable[[], object]) -> bool:
+    """Interrupt an action at a line of the functions that the ends of blocks call.
+
+    Lines of the generators that are the blocks are left out: Python looks for signals when a
+    function is called and when it has returned, and not between two lines that call nothing.
+    """
+    seen = 0
+
+    def follow(frame: FrameType, event: str, _: object) -> Callable | None:
+        nonlocal seen
+        code = frame.f_code
+        if code.co_filename != context.__file__ or code.co_flags & inspect.CO_GENERATOR:
+            return None
+        if event == "line":
+            seen += 1
+            if seen == line:
+                raise KeyboardInterrupt
+        return follow
+
+    before = sys.gettrace()
+    sys.settrace(follow)
+    try:
+        action()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def nested() -> None:
+    with trap(), scope("outer"), no_grad():
+        pass
+
+
+def failing() -> None:
+    with suppress(ValueError), scope("outer"), no_grad():
+        raise ValueError
+
+
+@pytest.mark.parametrize("action", [nested, failing])
+def test_an_interruption_at_every_line_of_what_ends_a_block(action: Callable) -> None:
+    line = 1
+    while interrupted_at(line, action):
+        gc.collect()
+        check_mode()
+        line += 1
+    assert line > 10
 
 
 # From outside.
