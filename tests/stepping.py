@@ -181,6 +181,14 @@ def fragment(new_page: Pages, steps: Backprop, before: str = "", **options: Any)
     return one
 
 
+def resting(part: "Locator") -> dict[str, float]:
+    """Where a part is, once it stays there: a page that has just opened is laid out once more."""
+    part.element_handle().wait_for_element_state("stable")
+    box = part.bounding_box()
+    assert box is not None
+    return dict(box)
+
+
 def document(new_page: Pages, steps: Backprop, **options: Any) -> Stepper:
     """A stage as the document that `save` writes; it has the keys at once."""
     (one,) = steppers(new_page.show(steps.standalone_html(), **options), steps)

@@ -25,6 +25,7 @@ from stepping import (
     network,
     neuron,
     reductions,
+    resting,
     shared,
     steppers,
 )
@@ -183,7 +184,7 @@ def test_a_click_on_a_node_goes_to_its_next_step(new_page: Pages) -> None:
 
 
 def test_the_slider_is_dragged(stepper: Stepper) -> None:
-    box, mouse = stepper.slider.bounding_box(), stepper.root.page.mouse
+    box, mouse = resting(stepper.slider), stepper.root.page.mouse
     height = box["y"] + box["height"] / 2
     mouse.move(box["x"] + 8, height)
     mouse.down()
@@ -211,7 +212,7 @@ LARGER = """before =>
 
 def test_the_picture_is_zoomed_and_moved(new_page: Pages) -> None:
     one = document(new_page, lecture(), viewport={"width": 1280, "height": 720})
-    frame, mouse = one.root.locator(".gg-frame").bounding_box(), one.root.page.mouse
+    frame, mouse = resting(one.root.locator(".gg-frame")), one.root.page.mouse
     whole = scale_of(one)
     for zoom in (
         lambda: one.press("+"),
@@ -249,7 +250,7 @@ def test_fingers_tap_drag_and_pinch(new_page: Pages) -> None:
     one = document(new_page, lecture(), **phone)
     one.button("forward").tap()
     one.check(2)
-    zone = one.box("w2").locator(".gg-zone").bounding_box()  # of the step that is in view
+    zone = resting(one.box("w2").locator(".gg-zone"))  # of the step that is in view
     x, y = zone["x"] + zone["width"] / 2, zone["y"] + zone["height"] / 2
     touch(one, [[(x, y)], [(x + 20, y)], [(x + 40, y)]])
     assert one.numbers()["w2"]["value"] == 2.0

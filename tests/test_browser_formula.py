@@ -2,7 +2,7 @@
 
 import pytest
 from browsing import Pages
-from stepping import document
+from stepping import document, resting
 
 from glassgrad import Backprop, Value, backprop
 
@@ -57,8 +57,7 @@ def test_what_is_hidden_fades_and_can_be_slid_into_view(new_page: Pages) -> None
     )
     assert tail.evaluate(right)
     assert not tail.evaluate(left)
-    box = tail.bounding_box()
-    assert box is not None
+    box = resting(tail)
     x, y = box["x"] + box["width"] - 5, box["y"] + box["height"] / 2
     index = one.stage("index")
     mouse = one.root.page.mouse

@@ -25,6 +25,7 @@ from stepping import (
     network,
     neuron,
     reductions,
+    resting,
     shared,
     with_loss,
 )
@@ -250,7 +251,7 @@ def test_numbers_are_dragged_stepped_and_typed(new_page: Pages) -> None:
     one = document(new_page, lecture(), viewport={"width": 1280, "height": 720})
     mouse, given = one.root.page.mouse, leaves(one.steps)
     for name, far, x in (("x1", 40, 3.0), ("w1", -24, -3.6), ("x2", 12, 0.3), ("b", 8, 7.08138)):
-        zone = one.box(name).locator(".gg-zone").bounding_box()
+        zone = resting(one.box(name).locator(".gg-zone"))
         at = zone["x"] + zone["width"] / 2, zone["y"] + zone["height"] / 2
         mouse.move(*at)
         mouse.down()
