@@ -11,7 +11,7 @@ What runs in `c = a * b; c.backward()`, in order:
                     it is in another function than the line that made the last one.
     a * 3           The same method. The number is kept among the operands, as the float 3.0.
     c.backward()    `backward` in backward.py, which at its end writes all gradients at once:
-      order_of      each node after its operands (`_order`)
+      order_of      each node after its operands
       sweep         from the end, each node sends upstream × local to its operands (the chain rule)
       _accumulated  leaves add what they got to the gradient that they had
 

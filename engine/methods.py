@@ -19,8 +19,9 @@ serve rare cases:
         node.operation = operation
         node._tag = current().tag                      # the module it belongs to, if any
         caller = getframe(1)                           # which line made it
-        if caller.f_code is latest.code:
-            node._code, node._instruction = latest.code, caller.f_lasti
+        code = caller.f_code
+        if code.co_filename in files_of_user:
+            node._code, node._instruction = code, caller.f_lasti
         else:
             node._code, node._instruction = made_by(caller, context)
         return node
@@ -52,7 +53,7 @@ from glassgrad.engine.op import (
     newcomers,
     reserved,
 )
-from glassgrad.engine.provenance import latest, made_by
+from glassgrad.engine.provenance import files_of_user, made_by
 from glassgrad.engine.row_source import PYTHON_NAMES, RowSource, python_source
 from glassgrad.engine.value import (
     NOT_COMPUTED,
@@ -76,7 +77,7 @@ _NODE = """\
     node.operation = operation
     node._tag = context.tag
     code = caller.f_code
-    if code is latest.code:
+    if code.co_filename in files_of_user:
         node._code = code
         node._instruction = caller.f_lasti
     else:
@@ -177,7 +178,7 @@ _SHARED = {
     "new": object.__new__,
     "getframe": sys._getframe,
     "current": current,
-    "latest": latest,
+    "files_of_user": files_of_user,
     "made_by": made_by,
 }
 """The names that the text of a method uses, beside those of its row."""

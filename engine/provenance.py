@@ -58,13 +58,8 @@ def place(line: SourceLine | None) -> str:
     return f"{'in' if line._is_of_cell else 'at'} {line}"
 
 
-class _Latest:
-    """The code of the user's that made the last node: nearly always that of the next one too."""
-
-    code: CodeType | None = None
-
-
-latest = _Latest()
+files_of_user: set[str] = set()
+"""The files of the user's code that made nodes without a library in between."""
 
 
 def made_by(frame: FrameType | None, context: Context) -> Made:
@@ -78,7 +73,7 @@ def made_by(frame: FrameType | None, context: Context) -> Made:
         owner = _owners[code.co_filename]
         if owner is USER:
             if is_direct:
-                latest.code = code
+                files_of_user.add(code.co_filename)
             return code, frame.f_lasti
         if is_direct and owner is LIBRARY and context.caller:
             return context.caller
@@ -142,3 +137,4 @@ def hide_lines_of(file: str) -> None:
     """
     _owner_of_folder.setdefault(os.path.dirname(file) + os.sep, LIBRARY)
     _owners.clear()
+    files_of_user.clear()
