@@ -48,7 +48,8 @@ def order_of(*roots: Value) -> list[Value]:
     order: list[Value] = []
     seen: set[Value] = set()
     path: list[tuple[Any, Iterator[Any]]] = []
-    node, left = None, iter(roots)
+    node: Any = None
+    left: Iterator[Any] = iter(roots)
     while True:
         for operand in left:
             if operand.__class__ is not float and operand not in seen:

@@ -94,8 +94,10 @@ def partials_to(leading: Container[Value], node: Value) -> Partials:
     """The partials of a node by those operands that are among the `leading` nodes, and None for
     the others; () if no edge carries a derivative to one.
     """
-    pairs = zip(node._operands, node.partials)
-    partials = [p if p is not None and operand in leading else None for operand, p in pairs]
+    partials: Partials = node.partials
+    if not all(map(leading.__contains__, node._operands)):
+        pairs = zip(node._operands, partials)
+        partials = [partial if operand in leading else None for operand, partial in pairs]
     return partials if partials.count(None) < len(partials) else ()
 
 
