@@ -24,7 +24,7 @@ from needing import mostly_slow
 
 from glassgrad import __version__
 from glassgrad.__main__ import LECTURE, LOSSES_AND_PENALTIES, NUMBERS, main
-from glassgrad.viz.expression import NAMES
+from glassgrad.viz.syntax import NAMES
 
 Captured = pytest.CaptureFixture[str]
 
