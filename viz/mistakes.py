@@ -15,8 +15,7 @@ from math import isfinite
 
 from glassgrad.engine import contribution
 from glassgrad.engine.printing import columns, short
-from glassgrad.viz.diagram import Diagram
-from glassgrad.viz.records import Records
+from glassgrad.viz.diagram import Diagram, Records
 from glassgrad.viz.steps import Steps
 
 TOLERANCE = 1e-9

@@ -18,9 +18,8 @@ from glassgrad.engine import Value, contribution
 from glassgrad.engine.check import Finding, finding, rounding_error
 from glassgrad.engine.files import json_text
 from glassgrad.engine.misuse import name
-from glassgrad.viz.diagram import Diagram, Node, local_derivative
+from glassgrad.viz.diagram import Diagram, Node, Records, local_derivative
 from glassgrad.viz.network import Network, network_in
-from glassgrad.viz.records import Records
 
 SCHEMA = "glassgrad-steps/1"
 WAITING, IN_PROGRESS, PARTIAL, DONE = "waiting", "in progress", "partial", "done"
