@@ -35,7 +35,7 @@ _LONGEST_FORMULA = 24
 """With a formula of more characters an unnamed node is not introduced."""
 _MOST_PATHS, _MOST_EDGES = 32, 200
 """Where there are more, no single path is looked for."""
-_MOST__FACTORS = 4
+_MOST_FACTORS = 4
 """Of more factors a hint asks for the first two."""
 
 
@@ -224,7 +224,7 @@ def _factors(question: GraphQuestion) -> Iterator[str]:
     asked = [question.said(text, edge, known, above=above) for above, edge in _path(question)]
     if not asked:
         return
-    if len(asked) > _MOST__FACTORS:
+    if len(asked) > _MOST_FACTORS:
         asked[2:] = [question.said("And so on, back to {target}.")]
     if len(asked) > 1:
         asked.append("Multiply.")
