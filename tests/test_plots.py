@@ -274,6 +274,11 @@ def test_points_that_are_no_pairs_are_refused(points: list, given: list) -> None
         ({"X": [[1.0, 2.0], [3.0]], "y": [1, 2]}, ValueError, "points of two numbers each"),
         ({"X": [["a", 2.0], [3.0, 1.0]], "y": [1, 2]}, ValueError, "points of two numbers each"),
         ({"X": [[math.nan, 1.0]], "y": [1]}, ValueError, "the numbers are finite"),
+        (
+            {"y": [math.nan, 1, 2, 3]},
+            ValueError,
+            "nan is no label, since it is not equal to itself",
+        ),
         ({"y": [None, 1, 2, 3]}, TypeError, "numbers or texts as labels, not NoneType None"),
         ({"model": lambda point: []}, TypeError, "gives each point one number, .* not list"),
         ({"model": lambda point: [1.0] * (2 + (point[0] > 1))}, ValueError, "as many scores, not"),

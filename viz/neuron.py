@@ -225,7 +225,10 @@ def step_neuron(
     names = {**weights, **inputs, "b": bias, "z": z, "out": out}
     if target is not None and not isinstance(target, Value):
         target = real(target, "step_neuron's target")
-    result, slope = (out, "") if target is None else _lost(loss, out, target, names)
+    result, slope = out, ""
+    if target is not None:
+        result, slope = _lost(loss, out, target, names)
+        names["L"] = result
     terms = [(weight, product, 0) for weight, product in zip(weights.values(), products)]
     return NeuronSteps(result, names, [*terms, (bias, z, 1)], slope, learning_rate)
 
@@ -271,6 +274,26 @@ def _activated(choice: str | Operation | Callable[[Value], Value], z: Value) -> 
     return +z if out is z else out
 
 
+def _activation(choice: str | Operation) -> Operation:
+    row = choice if isinstance(choice, Operation) else TABLE.get(_ROWS.get(choice, choice))
+    if row is None:
+        raise ValueError(f"There is no activation called {told(choice)}.{_meant(str(choice))}")
+    if not row.takes_one:
+        raise ValueError(f"{row.name} is no activation: it takes several operands.")
+    return row
+
+
+_ROWS = {"linear": "pos"}
+"""What an activation is called that is a row of another name."""
+
+
+def _meant(choice: str) -> str:
+    """The likeliest activation; those that take any weighted sum, such as tanh, come before tan."""
+    possible = [row for row in TABLE.values() if row.takes_one]
+    usual = [row.name for row in possible if row.domain[0] == EVERYWHERE]
+    return suggestion(choice, [*_ROWS, *usual]) or suggestion(choice, [r.name for r in possible])
+
+
 def _of(function: Callable[..., Any], behind: Value, *operands: Any) -> Value:
     """What a function of the user gives, if it is a Value that depends on another."""
     name = clipped(getattr(function, "__name__", type(function).__name__))
@@ -283,30 +306,7 @@ def _of(function: Callable[..., Any], behind: Value, *operands: Any) -> Value:
     return given
 
 
-def _activation(choice: str | Operation) -> Operation:
-    if isinstance(choice, Operation):
-        return _with_one_operand(choice)
-    if choice == "linear":
-        return TABLE["pos"]
-    if choice not in TABLE:
-        raise ValueError(f"There is no activation called {told(choice)}.{_meant(choice)}")
-    return _with_one_operand(TABLE[choice])
-
-
-def _meant(choice: str) -> str:
-    """The likeliest activation; those that take any weighted sum, such as tanh, come before tan."""
-    possible = [row for row in TABLE.values() if row.takes_one]
-    usual = [row.name for row in possible if row.domain[0] == EVERYWHERE]
-    return suggestion(choice, ["linear", *usual]) or suggestion(choice, [r.name for r in possible])
-
-
-def _with_one_operand(operation: Operation) -> Operation:
-    if not operation.takes_one:
-        raise ValueError(f"{operation.name} is no activation: it takes several operands.")
-    return operation
-
-
-# The losses.
+# The losses, each with its derivative by the output in words; names are given to what is made.
 
 
 def _lost(
@@ -315,33 +315,23 @@ def _lost(
     target: float | Value,
     names: dict[str, Value],
 ) -> tuple[Value, str]:
-    """The loss, and its derivative by the output in words; names are given to what is made."""
-    if callable(choice):
-        names["L"] = loss = _of(choice, out, out, target)
-        return loss, ""
     if not isinstance(choice, str):
-        raise TypeError(
-            f"step_neuron takes as the loss {_NAMES}, or a function of output and target, "
-            f"not {describe(choice)}."
-        )
-    if choice not in _LOSSES:
-        meant = suggestion(choice, _LOSSES) or f" There are {_NAMES}."
+        if not callable(choice):
+            raise TypeError(
+                f"step_neuron takes as the loss {_NAMES}, or a function of output and target, "
+                f"not {describe(choice)}."
+            )
+        return _of(choice, out, out, target), ""
+    if choice not in LOSSES_OF_A_NEURON:
+        meant = suggestion(choice, LOSSES_OF_A_NEURON) or f" There are {_NAMES}."
         raise ValueError(f"There is no loss called {told(choice)}.{meant}")
-    names["L"], slope = _LOSSES[choice](out, target, names)
-    return names["L"], slope
-
-
-def _squared(out: Value, target: Any, names: dict[str, Value]) -> tuple[Value, str]:
+    if choice == "binary_cross_entropy":
+        return _cross_entropy(out, target)
     names["error"] = error = out - target
-    return error**2, "2 * error"
+    return (error**2, "2 * error") if choice == "mse" else (0.5 * error**2, "error")
 
 
-def _half_squared(out: Value, target: Any, names: dict[str, Value]) -> tuple[Value, str]:
-    names["error"] = error = out - target
-    return 0.5 * error**2, "error"
-
-
-def _cross_entropy(out: Value, target: Any, names: dict[str, Value]) -> tuple[Value, str]:
+def _cross_entropy(out: Value, target: float | Value) -> tuple[Value, str]:
     number = target.data if isinstance(target, Value) else target
     if not 0.0 <= number <= 1.0:
         raise ValueError(
@@ -358,6 +348,5 @@ def _cross_entropy(out: Value, target: Any, names: dict[str, Value]) -> tuple[Va
     return loss, f"(out - {wanted}) / (out * (1 - out))"
 
 
-_LOSSES = dict(zip(LOSSES_OF_A_NEURON, (_squared, _half_squared, _cross_entropy)))
 _FORMER = {former: name for name, former in LOSSES_OF_A_NEURON.items()}
-_NAMES = ", ".join(map(repr, _LOSSES))
+_NAMES = ", ".join(map(repr, LOSSES_OF_A_NEURON))

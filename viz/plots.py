@@ -346,7 +346,8 @@ def _checked_points(X: Any, y: Any) -> tuple[Any, Any]:
     if not np.isfinite(points).all():
         raise ValueError(f"{takes} and the numbers are finite.")
     for label in labels:
-        _label_text(label)
+        if _label_text(label) and label != label:
+            raise ValueError(f"{takes} and nan is no label, since it is not equal to itself.")
     return points, labels
 
 
