@@ -368,6 +368,16 @@ def test_a_loss_that_the_scale_cannot_show_is_marked(log: bool) -> None:
 
 
 @pytest.mark.needs("matplotlib")
+def test_a_number_between_two_gaps_is_seen() -> None:
+    gaps = [1.0 if i in {0, 7, 8, 30, 99} else math.nan for i in range(100)]
+    figure = plot_losses(gaps)
+    line = figure.axes[0].lines[0]
+    assert {0, 30, 99} <= set(line.get_markevery())
+    assert not {7, 8} & set(line.get_markevery())
+    figure.canvas.draw()
+
+
+@pytest.mark.needs("matplotlib")
 def test_a_run_that_has_not_begun_stands_beside_others() -> None:
     (axes,) = plot_losses({"a": [1.0, 0.5], "b": []}).axes
     assert labels(axes) == ["a", "b"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import cycle, pairwise
-from math import inf, isfinite, nan
+from math import inf, isfinite, isnan, nan
 from typing import TYPE_CHECKING, Any, Protocol
 
 from glassgrad.engine import NOT_COMPUTED, TABLE, Operation, Reduction, Value, no_grad
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ADVICE = 'Plots are drawn by matplotlib, which is not installed: pip install "glassgrad[plot]".'
 NOTHING = "nothing recorded yet: call history.record(model) after each backward()"
+_TOP = "nan or infinite"
 _STAY = 5 / 6
 """Where in its domain an operand stays while another runs: at 2 of -3 to 3, which shows x ** 2."""
 _COLOURS = (DATA, GRADIENT, "#009E73", "#AA4499", "#56B4E9", "#8a6d00")
@@ -108,7 +109,7 @@ def plot_losses(
     if log:
         axes.set_yscale("log")
     for name, curve in curves.items():
-        _plot_shown(axes, name, curve, "0 or below", lambda loss: not log or loss > 0.0)
+        _plot_curve(axes, name, curve, "0 or below", lambda loss: not log or loss > 0.0)
     if len(axes.lines) > 1:
         axes.legend(fontsize=8)
     return figure
@@ -145,7 +146,7 @@ def plot_gradients(history: Mapping[str, Sequence[float]]) -> Figure:
     figure = _new_figure(6.4, 3.6)
     axes = figure.add_subplot(xlabel="step", ylabel="mean |gradient|", yscale="log")
     for name, sizes in layers.items():
-        _plot_shown(axes, name, sizes, "zero", lambda size: size > 0.0)
+        _plot_curve(axes, name, sizes, "zero", lambda size: size > 0.0)
     if any(layers.values()):
         figure.legend(loc="outside right upper", fontsize=8)
     else:
@@ -245,38 +246,34 @@ def _plot_operand(
     axes.legend(fontsize=8)
 
 
-def _plot_shown(
+def _plot_curve(
     axes: Axes, name: str, numbers: Sequence[float], low: str, has_place: Callable[[float], bool]
 ) -> None:
-    """A curve, with marks at the edges for what the scale has no place for; `low` names those."""
-    is_shown = [isfinite(x) and has_place(x) for x in numbers]
-    _plot_curve(axes, name, [x if shown else nan for x, shown in zip(numbers, is_shown)])
-    left = [(i, x) for i, (x, shown) in enumerate(zip(numbers, is_shown)) if not shown]
-    _plot_edge(axes, f"{name}: {low}", [i for i, x in left if isfinite(x)], 0.02, "v")
-    _plot_edge(axes, f"{name}: nan or infinite", [i for i, x in left if not isfinite(x)], 0.98, "^")
+    """A curve that differs from those before it by colour, line and marker.
 
-
-def _plot_curve(axes: Axes, name: str, numbers: Sequence[float]) -> None:
-    """A curve, with gaps at nan, that differs from those before it by colour, line and marker."""
-    at = len(axes.lines)
+    What the scale has no place for is a gap, and a mark at an edge; `low` names those at the lower.
+    """
+    at, shown = len(axes.lines), [x if isfinite(x) and has_place(x) else nan for x in numbers]
+    around = zip([nan, *shown], [*shown[1:], nan])
+    alone = [i for i, (before, after) in enumerate(around) if isnan(before) and isnan(after)]
     axes.plot(
-        range(len(numbers)),
-        numbers,
+        range(len(shown)),
+        shown,
         color=_COLOURS[at % len(_COLOURS)],
         linestyle=_LINES[at % len(_LINES)],
         marker=_MARKERS[at % len(_MARKERS)],
-        markevery=max(1, len(numbers) // 8),
+        # Between two gaps there is no line, so that nothing else would be seen.
+        markevery=sorted({*range(0, len(shown), max(1, len(shown) // 8)), *alone}),
         markersize=4,
         label=name,
     )
     axes.grid(True, linewidth=0.4, alpha=0.6)
-
-
-def _plot_edge(axes: Axes, name: str, steps: Sequence[int], height: float, marker: str) -> None:
-    """Marks at the lower or upper edge for what the scale cannot show."""
-    if steps:
-        across = axes.get_xaxis_transform()
-        axes.plot(steps, [height] * len(steps), marker, color=INK, transform=across, label=name)
+    for is_low, text, height, marker in ((True, low, 0.02, "v"), (False, _TOP, 0.98, "^")):
+        steps = [i for i, x in enumerate(numbers) if isnan(shown[i]) and isfinite(x) == is_low]
+        if steps:
+            across, heights = axes.get_xaxis_transform(), [height] * len(steps)
+            label = f"{name}: {text}"
+            axes.plot(steps, heights, marker, color=INK, transform=across, label=label)
 
 
 def _new_figure(width: float, height: float) -> Figure:
@@ -509,28 +506,20 @@ def curve_points(function: Function, low: float, high: float) -> tuple[list[floa
     """The curve as xs and ys; between two points that no line should join there is a nan."""
     xs = [low + (high - low) * i / (_POINTS - 1) for i in range(_POINTS)]
     ys = [y if isfinite(y := function(x)) else nan for x in xs]
-    least = _least_change([y for y in ys if isfinite(y)])
+    finite = [y for y in ys if isfinite(y)] or [0.0]
+    height, largest = max(finite) - min(finite), max(map(abs, finite))
+    least = max(_VISIBLE * height, _ROUNDING * largest)
     drawn = [(xs[0], ys[0])]
     for i, (a, b) in enumerate(pairwise(xs)):
-        is_top = _is_top([abs(y) for y in ys[max(i - 1, 0) : i + 3]])
-        if jumps(function, a, b, least) or (is_top and has_pole(function, a, b)):
+        heights = [abs(y) for y in ys[i - 1 : i + 3]] if 0 < i < _POINTS - 2 else [nan] * 4
+        is_top = heights[0] < heights[1] and heights[2] > heights[3]
+        if _jumps(function, a, b, least) or (is_top and _has_pole(function, a, b)):
             drawn.append(((a + b) / 2, nan))
         drawn.append((b, ys[i + 1]))
     return [x for x, _ in drawn], [y for _, y in drawn]
 
 
-def _least_change(ys: list[float]) -> float:
-    if not ys:
-        return 0.0
-    return max(_VISIBLE * (max(ys) - min(ys)), _ROUNDING * max(map(abs, ys)))
-
-
-def _is_top(heights: list[float]) -> bool:
-    """Whether of four heights side by side the two in the middle are the highest."""
-    return len(heights) == 4 and heights[0] < heights[1] and heights[2] > heights[3]
-
-
-def jumps(function: Function, a: float, b: float, least: float) -> bool:
+def _jumps(function: Function, a: float, b: float, least: float) -> bool:
     """Whether a curve jumps from `a` to `b`, or has a pole where its sign changes.
 
     A change of no more than `least` is none.
@@ -551,7 +540,7 @@ def jumps(function: Function, a: float, b: float, least: float) -> bool:
     return True
 
 
-def has_pole(function: Function, a: float, b: float) -> bool:
+def _has_pole(function: Function, a: float, b: float) -> bool:
     """Whether a curve has a pole between two points as that of 1 / x²: up and down again."""
     highest = _POLE * max(abs(function(a)), abs(function(b)))
     for _ in range(_HALVINGS):
