@@ -216,6 +216,14 @@ def test_a_class_that_has_no_point_keeps_its_place() -> None:
 
 
 @pytest.mark.needs("matplotlib")
+def test_many_classes_do_not_look_alike() -> None:
+    points = [[float(i), 0.0] for i in range(12)]
+    scores = [float(i) for i in range(12)]
+    axes = plot_boundary(lambda p: scores, points, list(range(12)), cells=2).axes[0]
+    assert len({(line.get_marker(), line.get_color()) for line in axes.lines[:12]}) == 12
+
+
+@pytest.mark.needs("matplotlib")
 def test_a_network_of_three_outputs_is_plotted() -> None:
     plot_boundary(MLP(2, [3, 3], seed=0), POINTS, [0, 1, 2, 2], cells=4).canvas.draw()
 
@@ -446,7 +454,7 @@ def test_what_has_no_logarithm_stands_at_the_edges() -> None:
     figure = plot_gradients({"a": [1.0, 0.0, math.inf, math.nan], "b": [1.0, 2.0, 3.0, 4.0]})
     (legend,) = figure.legends
     names = [text.get_text() for text in legend.get_texts()]
-    assert names == ["a", "a: zero", "a: nan or infinite", "b"]
+    assert names == ["a", "a: zero", "a: nan, infinite or not computed", "b"]
     curve, zero, broken, _ = figure.axes[0].lines
     assert [math.isnan(y) for y in curve.get_ydata()] == [False, True, True, True]
     assert list(zero.get_xdata()) == [1]

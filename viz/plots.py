@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 ADVICE = 'Plots are drawn by matplotlib, which is not installed: pip install "glassgrad[plot]".'
 NOTHING = "nothing recorded yet: call history.record(model) after each backward()"
-_TOP = "nan or infinite"
 _STAY = 5 / 6
 """Where in its domain an operand stays while another runs: at 2 of -3 to 3, which shows x ** 2."""
 _COLOURS = (DATA, GRADIENT, "#009E73", "#AA4499", "#56B4E9", "#8a6d00")
 _FAR = 1e300
 _LINES = ("-", "--", "-.", ":")
-_MARKERS = ("o", "s", "^", "D", "v", "P")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+"""As many as colours and one: so 42 classes differ."""
 
 
 def plot_operation(operation: Operation | str) -> Figure:
@@ -109,7 +109,8 @@ def plot_losses(
     if log:
         axes.set_yscale("log")
     for name, curve in curves.items():
-        _plot_curve(axes, name, curve, "0 or below", lambda loss: not log or loss > 0.0)
+        edges = ("0 or below", "nan or infinite")
+        _plot_curve(axes, name, curve, edges, lambda loss: not log or loss > 0.0)
     if len(axes.lines) > 1:
         axes.legend(fontsize=8)
     return figure
@@ -120,7 +121,7 @@ def plot_gradients(history: Mapping[str, Sequence[float]]) -> Figure:
 
     Lines far below the others are layers whose gradient vanishes, lines that climb are gradients
     that explode. A gradient of exactly 0, which has no logarithm, is a triangle at the bottom; one
-    that is nan or infinite, a triangle at the top.
+    that is nan or infinite, or that was not computed, a triangle at the top.
 
     Args:
         history: sizes by layer, such as a `GradientHistory`.
@@ -146,7 +147,8 @@ def plot_gradients(history: Mapping[str, Sequence[float]]) -> Figure:
     figure = _new_figure(6.4, 3.6)
     axes = figure.add_subplot(xlabel="step", ylabel="mean |gradient|", yscale="log")
     for name, sizes in layers.items():
-        _plot_curve(axes, name, sizes, "zero", lambda size: size > 0.0)
+        edges = ("zero", "nan, infinite or not computed")
+        _plot_curve(axes, name, sizes, edges, lambda size: size > 0.0)
     if any(layers.values()):
         figure.legend(loc="outside right upper", fontsize=8)
     else:
@@ -247,11 +249,16 @@ def _plot_operand(
 
 
 def _plot_curve(
-    axes: Axes, name: str, numbers: Sequence[float], low: str, has_place: Callable[[float], bool]
+    axes: Axes,
+    name: str,
+    numbers: Sequence[float],
+    edges: tuple[str, str],
+    has_place: Callable[[float], bool],
 ) -> None:
     """A curve that differs from those before it by colour, line and marker.
 
-    What the scale has no place for is a gap, and a mark at an edge; `low` names those at the lower.
+    What the scale has no place for is a gap, and a mark at an edge: what is too low at the lower,
+    what is not finite at the upper. `edges` say so in this order.
     """
     at, shown = len(axes.lines), [x if isfinite(x) and has_place(x) else nan for x in numbers]
     around = zip([nan, *shown], [*shown[1:], nan])
@@ -268,7 +275,7 @@ def _plot_curve(
         label=name,
     )
     axes.grid(True, linewidth=0.4, alpha=0.6)
-    for is_low, text, height, marker in ((True, low, 0.02, "v"), (False, _TOP, 0.98, "^")):
+    for is_low, text, height, marker in ((True, edges[0], 0.02, "v"), (False, edges[1], 0.98, "^")):
         steps = [i for i, x in enumerate(numbers) if isnan(shown[i]) and isfinite(x) == is_low]
         if steps:
             across, heights = axes.get_xaxis_transform(), [height] * len(steps)
