@@ -174,7 +174,6 @@ def _is_open(answer: Any) -> bool:
 def _judged(answers: Sequence[Typed], question: Question, author: Author = NOBODY) -> Verdict:
     """The verdict on numbers, whatever the question is about."""
     right, noise = question.right, question.noise
-    question.least = author.digits
 
     def fits(numbers: Sequence[float]) -> bool:
         return all(a.agrees(x, noise, author.digits) for a, x in zip(answers, numbers))
@@ -198,7 +197,7 @@ def _judged(answers: Sequence[Typed], question: Question, author: Author = NOBOD
         if all(map(math.isfinite, numbers)) and is_from(numbers):
             if not any(shows(sentence, x) for x in right):
                 return _wrong(sentence, hint)
-    said = question.difference(answers)
+    said = question.difference(answers, author.digits)
     return _wrong(said or hint, hint if said else "")
 
 

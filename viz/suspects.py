@@ -3,8 +3,7 @@
 A suspect is a number that a usual mistake would give for a graph, computed from it, and the
 sentence to say then. A gradient is linear in each local derivative, so that what a wrong one makes
 of the whole is known without walking the paths. The tables at the end have the mistakes, the
-likeliest first. Next: `exercises.py`, which judges, and leaves out
-what shows the right number.
+likeliest first. Next: `exercises.py`, which judges, and leaves out what shows the right number.
 """
 
 from __future__ import annotations
@@ -158,9 +157,9 @@ class GraphQuestion(Question):
         )
         return found[min(tried, len(found) - 1)]
 
-    def difference(self, answers: Sequence[Typed]) -> str:
+    def difference(self, answers: Sequence[Typed], least: int) -> str:
         """What to say of an answer that is nearly right, or ""."""
-        return answers[0].near(self.right[0], self.least)
+        return answers[0].near(self.right[0], least)
 
     def said(
         self, text: str, edge: Edge | None = None, known: set[int] | None = None, **others: Node
