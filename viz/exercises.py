@@ -229,7 +229,8 @@ def _of_function(answer: Any, of: Callable[..., Any], by: Any) -> Verdict:
 
 def _of_graph(answer: Any, of: Value, by: Any, author: Author) -> Verdict:
     if by is None or isinstance(by, Value):
-        return _judged([typed(answer, "check(answer)")], GraphQuestion(of, by), author)
+        question = GraphQuestion(of, by, backprop(of))
+        return _judged([typed(answer, "check(answer)")], question, author)
     if isinstance(by, Mapping):
         names, wanted = list(map(str, by)), list(by.values())
     else:
@@ -239,7 +240,8 @@ def _of_graph(answer: Any, of: Value, by: Any, author: Author) -> Verdict:
         names = [f"answer {i}" for i in range(1, len(names) + 1)]
     parts = zip(names, _answers(answer, by, names))
     answers = [typed(part, f"check({each})") for each, part in parts]
-    questions = [GraphQuestion(of, value) for value in wanted]
+    steps = backprop(of)
+    questions = [GraphQuestion(of, value, steps) for value in wanted]
     foreseen = author.says(answers, [question.right[0] for question in questions])
     verdicts = {
         each: _judged([part], question, replace(author, mistakes=()))

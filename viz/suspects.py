@@ -20,7 +20,7 @@ from glassgrad.engine.misuse import name as name_of
 from glassgrad.engine.op import HARD_PLACE
 from glassgrad.engine.text import describe
 from glassgrad.viz.answers import NUMBER, Question, Suspect, Typed, shows
-from glassgrad.viz.backprop import backprop
+from glassgrad.viz.backprop import Backprop
 from glassgrad.viz.derivation import derivation
 from glassgrad.viz.diagram import Node
 
@@ -69,10 +69,12 @@ class Edge(NamedTuple):
 
 
 class GraphQuestion(Question):
-    """One number that is asked for: the value of `of`, or its derivative by `by`."""
+    """One number that is asked for: the value of `of`, or its derivative by `by`.
 
-    def __init__(self, of: Value, by: Any) -> None:
-        steps = backprop(of)
+    Of several the steps of `of` are the same.
+    """
+
+    def __init__(self, of: Value, by: Any, steps: Backprop) -> None:
         self.of, self.by, self.steps = of, by, steps
         self.diagram, self.gradients = steps.diagram, steps.gradients
         self.root = self.target = self.diagram[steps.root]

@@ -38,8 +38,6 @@ _WINDOW = 72
 """How much of a long expression an error shows around the place."""
 _LONGEST_FACTOR = 2
 """A longer name before a bracket was rather meant for an operation than for a factor."""
-
-
 _EXAMPLE = "h = w*x; h**2"
 PICK = "Pick one, as in [a, b][0]."
 NO_INDEX = "Only a list can have an index, and only a whole number."
