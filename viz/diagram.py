@@ -390,23 +390,39 @@ def _can_open(value: Value) -> bool:
 
 
 class Names:
-    """The names of the nodes of one diagram.
+    """The names of the nodes of one diagram: of Values in the order of evaluation.
 
-    Args:
-        order: the Values, in the order of evaluation.
-        names: names for Values without a label, such as `locals()`.
+    `names` are for Values without a label, such as `locals()`.
 
     Raises:
         TypeError: `names` is no mapping from texts.
     """
 
     def __init__(self, order: Sequence[Value], names: Mapping[str, Any] | None) -> None:
-        self._labels = _labels(order, names)
-        self._parts = _parts(order, self._labels)
+        found = dict(_named_values({} if names is None else names))
+        # An empty label shows nothing, so it counts as none.
+        given = ((v, v.label or (None if v.is_constant else found.get(v))) for v in order)
+        self._labels = {value: label and visible(label) for value, label in given}
+        self._parts = self._parts_of(order)
         self._used = {label for label in self._labels.values() if label}
         self._given: set[str] = set()
         self._copies: dict[str, int] = {}
         self._numbers = count(1)
+
+    def _parts_of(self, order: Sequence[Value]) -> dict[Value, int]:
+        """For leaves whose label others have too: the number of the part of a model that uses them.
+
+        So the weights of the second neuron are w0_2, w1_2, ..., whatever else has a w0.
+        """
+        part_of: dict[Value, tuple[str, int]] = {}
+        for value in order:
+            for parent in value.parents:
+                if value.scope is not None and not parent.parents and self._labels[parent]:
+                    part_of.setdefault(parent, (value.scope.path(), id(value.scope.owner)))
+        numbers = {part: i for i, part in enumerate(dict.fromkeys(part_of.values()), 1)}
+        counts = Counter(self._labels[leaf] for leaf in part_of)
+        shared = (leaf for leaf in part_of if counts[self._labels[leaf]] > 1)
+        return {leaf: numbers[part_of[leaf]] for leaf in shared}
 
     def label(self, value: Value | None) -> str | None:
         """What the user called a Value; None for nothing, and for a part of an opened dot."""
@@ -421,12 +437,12 @@ class Names:
     def take(self, value: Value | None, data: float) -> str:
         """The name for a node, which no other gets."""
         label = self.label(value)
+        if label is None and value is not None and value.is_constant:
+            return short(data)
         if label is None:
-            if value is not None and value.is_constant:
-                return short(data)
             label = next(name for n in self._numbers if (name := f"v{n}") not in self._used)
-        part = self._parts.get(value)
-        name = label if part in (None, 1) else f"{label}_{part}"
+        part = 1 if value is None else self._parts.get(value, 1)
+        name = label if part == 1 else f"{label}_{part}"
         while name in self._given or (name != label and name in self._used):
             self._copies[label] = self._copies.get(label, 1) + 1
             name = f"{label}_{self._copies[label]}"
@@ -434,32 +450,8 @@ class Names:
         return name
 
 
-def _parts(order: Sequence[Value], labels: Mapping[Value, str | None]) -> dict[Value | None, int]:
-    """For leaves whose label others have too: the number of the part of a model that uses them.
-
-    So the weights of the second neuron are w0_2, w1_2, ..., whatever else has a w0.
-    """
-    part_of: dict[Value, tuple[str, int]] = {}
-    for value in order:
-        if value.scope is None:
-            continue
-        for parent in value.parents:
-            if not parent.parents and labels[parent] and parent not in part_of:
-                part_of[parent] = value.scope.path(), id(value.scope.owner)
-    numbers = {part: i for i, part in enumerate(dict.fromkeys(part_of.values()), 1)}
-    counts = Counter(labels[leaf] for leaf in part_of)
-    return {leaf: numbers[part] for leaf, part in part_of.items() if counts[labels[leaf]] > 1}
-
-
-def _labels(order: Iterable[Value], names: Mapping[str, Any] | None) -> dict[Value, str | None]:
-    """An empty label shows nothing, so it counts as none."""
-    found = {value: name for name, value in _named_values({} if names is None else names)}
-    given = ((v, v.label or (None if v.is_constant else found.get(v))) for v in order)
-    return {value: label and visible(label) for value, label in given}
-
-
-def _named_values(names: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
-    """The Values in a namespace with their names; those in sequences as name[i]."""
+def _named_values(names: Mapping[str, Any]) -> Iterator[tuple[Value, str]]:
+    """The Values in a namespace with their names, the first last; those in sequences as name[i]."""
     if not isinstance(names, Mapping):
         raise TypeError(f"names is a dict such as locals(), not {describe(names)}.")
     for name, thing in reversed(list(names.items())):
@@ -468,11 +460,9 @@ def _named_values(names: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
         if not name or name.startswith("_"):
             continue
         if isinstance(thing, Value):
-            yield name, thing
+            yield thing, name
         elif isinstance(thing, (list, tuple)):
-            for i, part in enumerate(thing):
-                if isinstance(part, Value):
-                    yield f"{name}[{i}]", part
+            yield from ((x, f"{name}[{i}]") for i, x in enumerate(thing) if isinstance(x, Value))
 
 
 # Nodes in formulas.

@@ -97,6 +97,8 @@ class NeuronSteps(Backprop):
                     f"The activation or the loss uses {clipped(self._name(edge.parent))} itself, "
                     "so that its derivative is no product of three factors. Use backprop(y)."
                 )
+        root, out, z = map(self._name, (self.root, self._output, self._sum))
+        self._symbols = f"∂{root}/∂{out}", f"∂{out}/∂{z}", f"∂{z}/∂w"
         self._slope = slope
         self._output_by_sum = grad(names["out"], names["z"])
         self.factors = tuple(map(self._factors, self._terms))
@@ -105,38 +107,27 @@ class NeuronSteps(Backprop):
         """The steps, and the three factors at the end."""
         if not self.factors:  # all is constant, or the activation has no slope
             return super()._report()
-        rows = columns([self._headings(), *self._rows()])
-        return f"{super()._report()}\n\n{self._title()}\n{rows}"
+        return f"{super()._report()}\n\n{self._title()}\n{columns(list(self._rows()))}"
 
     def _factors(self, edge: Step) -> ThreeFactors:
         assert edge.parent is not None
         assert edge.local is not None
         assert edge.contribution is not None
-        return ThreeFactors(
-            self._name(edge.parent),
-            self.gradients[self._output],
-            self._output_by_sum,
-            edge.local,
-            edge.contribution,
-        )
+        name, by_output = self._name(edge.parent), self.gradients[self._output]
+        return ThreeFactors(name, by_output, self._output_by_sum, edge.local, edge.contribution)
 
     def _title(self) -> str:
-        factors = " × ".join(self._symbols("w"))
+        factors = " × ".join(self._symbols)
         first = "output by itself" if self.root == self._output else "loss by output"
         return (
             f"The chain rule in three factors: ∂{self._name(self.root)}/∂w = {factors}, which are "
             f"{first}, output by weighted sum, weighted sum by weight"
         )
 
-    def _symbols(self, weight: str) -> tuple[str, str, str]:
-        root, out, z = map(self._name, (self.root, self._output, self._sum))
-        return f"∂{root}/∂{out}", f"∂{out}/∂{z}", f"∂{z}/∂{weight}"
-
-    def _headings(self) -> tuple[str, ...]:
-        first, second, third = self._symbols("w")
-        return ("weight", first, f"× {second}", f"× {third}", f"= ∂{self._name(self.root)}/∂w")
-
     def _rows(self) -> Iterator[tuple[str, ...]]:
+        """The table, headings first."""
+        first, second, third = self._symbols
+        yield "weight", first, f"× {second}", f"× {third}", f"= ∂{self._name(self.root)}/∂w"
         for edge, factors in zip(self._terms, self.factors):
             loss_by_output = factors.loss_by_output
             numbers = (loss_by_output, factors.output_by_sum, factors.sum_by_weight)
@@ -163,7 +154,7 @@ class NeuronSteps(Backprop):
         """The table of the three factors, for the page."""
         if not self.factors:
             return ""
-        return scrolling_table(self._title(), [self._headings(), *self._rows()], "gg-chain")
+        return scrolling_table(self._title(), self._rows(), "gg-chain")
 
 
 def step_neuron(

@@ -123,9 +123,7 @@ class Told(ABC):
     answer: Number
 
     def __init__(self, steps: Steps, step: Step, check: str = "") -> None:
-        self.steps = steps
-        self.step = step
-        self.check = check
+        self.steps, self.step, self.check = steps, step, check
         self.root = steps.diagram[steps.root].name
         self.edge = self.name = steps.diagram[step.node].name
 
