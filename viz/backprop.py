@@ -263,21 +263,7 @@ def backprop(
     if learning_rate is not None:
         learning_rate = real(learning_rate, "learning_rate")
     check_whole("depth", depth, least=0)
-    return Backprop(y, names, learning_rate, _checked(parameters), depth)
-
-
-def _checked(parameters: Iterable[Value] | None) -> Sequence[Value] | None:
-    if parameters is None:
-        return None
-    try:
-        listed = list(parameters)
-    except TypeError:
-        problem = f"parameters lists the Values to move, not {describe(parameters)}."
-        raise TypeError(problem) from None
-    for parameter in listed:
-        if not isinstance(parameter, Value):
-            raise TypeError(f"parameters lists Values, not {describe(parameter)}.")
-    return listed
+    return Backprop(y, names, learning_rate, parameters, depth)
 
 
 # The widget.
