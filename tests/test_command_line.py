@@ -20,11 +20,10 @@ from urllib.request import url2pathname
 
 import pytest
 from markup import Elements
-from needing import mostly_slow
 
 from glassgrad import __version__
 from glassgrad.__main__ import LECTURE, LOSSES_AND_PENALTIES, NUMBERS, main
-from glassgrad.viz.expression import NAMES
+from glassgrad.viz.syntax import NAMES
 
 Captured = pytest.CaptureFixture[str]
 
@@ -62,38 +61,10 @@ def nodes(capsys: Captured, *arguments: str) -> dict[str, dict]:
 # The example of the lecture.
 
 
-@pytest.mark.parametrize(
-    "row",
-    [
-        ["v1", "= x1 * w1", "= 2 * -3", "= -6"],
-        ["v4", "= v3 + b", "= -6 + 6.8814", "= 0.8814"],
-        ["output", "= tanh(v4)", "= tanh(0.8814)", "= 0.7071"],
-        ["output → v4", "1", "× (1 - tanh(v4) ** 2) = 0.5", "= 0.5", "0 + 0.5 = 0.5", "1 of 1"],
-        ["v1 → x1", "0.5", "× w1 = -3", "= -1.5", "0 + -1.5 = -1.5", "1 of 1"],
-        ["v2 → w2", "0.5", "× x2 = 0", "= 0", "0 + 0 = 0", "1 of 1"],
-        ["x1", "2", "-1.5", "-1.5"],
-        ["w1", "-3", "1", "1"],
-        ["x2", "0", "0.5", "0.5"],
-        ["w2", "1", "0", "0"],
-        ["output", "0.7071", "1", "1"],
-    ],
-)
-def test_the_lecture_line_by_line(row: list[str], capsys: Captured) -> None:
-    assert row in cells(output(capsys, LECTURE, *NUMBERS, "--no-files"))
-
-
 def test_the_parts_come_in_order(capsys: Captured) -> None:
     out = output(capsys, LECTURE, *NUMBERS, "--learning-rate", "0.1")
     starts = ["Forward:", "Backpropagation:", "Gradients:", "Update:", "Wrote "]
     assert [part.split()[0] for part in out.split("\n\n")] == [start.strip() for start in starts]
-
-
-def test_the_lecture_exactly(capsys: Captured) -> None:
-    found = nodes(capsys, LECTURE, *NUMBERS)
-    expected = {"x1": -1.5, "w1": 1.0, "x2": 0.5, "w2": 0.0, "b": 0.5, "output": 1.0}
-    gradients = {name: found[name]["gradient"] for name in expected}
-    assert gradients == pytest.approx(expected)
-    assert found["output"]["data"] == pytest.approx(0.5**0.5)
 
 
 def test_graph_and_steps_are_written(folder: Path, capsys: Captured) -> None:
@@ -129,13 +100,6 @@ def test_out_is_made_where_it_is_missing(name: str, folder: Path, capsys: Captur
     out = output(capsys, "x*x", "x=3", "--out", name)
     assert sorted(path.name for path in (folder / name).iterdir()) == ["graph.svg", "steps.html"]
     assert out.splitlines()[-1] == f"Wrote {Path(name, 'graph.svg')} and {Path(name, 'steps.html')}"
-
-
-def test_files_are_replaced(folder: Path, capsys: Captured) -> None:
-    (folder / "graph.svg").write_text("old")
-    output(capsys, "x*x", "x=3")
-    assert (folder / "graph.svg").read_text("utf-8").startswith("<svg")
-    assert files_in(folder) == ["graph.svg", "steps.html"]
 
 
 def test_no_files_writes_nothing(folder: Path, capsys: Captured) -> None:
@@ -223,17 +187,6 @@ def test_a_named_part_has_its_name_in_text_picture_and_page(folder: Path, capsys
     assert any(text.split(" = ")[0] == "h" for text in ET.parse("graph.svg").getroot().itertext())
     edges = {row[2] for row in Elements((folder / "steps.html").read_text("utf-8")).rows if row[2:]}
     assert {"v2 → h", "h → v1"} <= edges
-
-
-def test_a_named_result_keeps_its_name(capsys: Captured) -> None:
-    assert list(nodes(capsys, "h = w*x; L = h**2", "w=2", "x=1")) == ["w", "x", "h", "2", "L"]
-
-
-def test_constants_are_no_variables(capsys: Captured) -> None:
-    found = nodes(capsys, "pi*r**2", "r=2")
-    assert found["pi"]["constant"]
-    assert found["r"]["gradient"] == pytest.approx(math.tau * 2.0)
-    assert nodes(capsys, "e*x", "e=2", "x=3")["e"]["gradient"] == 3.0
 
 
 @pytest.mark.parametrize(
@@ -488,7 +441,6 @@ def test_a_variable_of_no_influence_has_no_gradient(capsys: Captured) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence", "marked"),
     [
-        (["tanhh(x)", "x=2"], "There is no operation called tanhh. Did you mean tanh?", "tanhh"),
         (["x +", "x=2"], "After + an operand is missing.", "+"),
         (["x*weight", "wieght=1", "x=2"], "Did you mean weight?", "weight"),
         (["x * y", "x=2"], "y has no number. Add y=... to the command.", "y"),
@@ -604,9 +556,7 @@ def test_the_script_does_what_the_issue_says(command: list[str], folder: Path) -
 
 @pytest.mark.parametrize(
     "arguments",
-    mostly_slow(
-        [["tanhh(x)", "x=2"], ["x", "x=two"], ["x"], ["1if x else 2", "x=1"], ["open('a', 'w')"]]
-    ),
+    [["tanhh(x)", "x=2"], pytest.param(["open('a', 'w')"], marks=pytest.mark.slow)],
 )
 def test_the_script_answers_mistakes(arguments: list[str], folder: Path) -> None:
     done = run(*arguments)

@@ -18,7 +18,6 @@ from glassgrad import engine, nn, viz
 
 PACKAGES = [engine, nn, viz]
 NEEDS = {
-    "glassgrad.viz.boundary": "matplotlib",
     "glassgrad.viz.plots": "matplotlib",
     "glassgrad.nn.torch": "torch",
     "glassgrad.nn.sklearn": "sklearn",

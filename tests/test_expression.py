@@ -6,7 +6,6 @@ sentence and a mark, and that no text is too deep. Hostile ones are in `test_hos
 """
 
 import math
-import warnings
 from collections.abc import Callable
 
 import pytest
@@ -14,9 +13,9 @@ from needing import mostly_slow
 
 from glassgrad import TABLE, Operation, Reduction, Value, engine, grad
 from glassgrad.engine.op import Pairing
-from glassgrad.viz import expression
-from glassgrad.viz.expression import SIGNS, Expression
-from glassgrad.viz.syntax import ExpressionError
+from glassgrad.viz.expression import Expression
+from glassgrad.viz.syntax import NAMES as NAMES_OF_ROWS
+from glassgrad.viz.syntax import SIGNS, ExpressionError
 
 NAMES = ("a", "b", "c", "d")
 DIRECT: dict[str, Callable[..., object]] = {
@@ -156,6 +155,7 @@ def test_a_comparison_chooses_as_python_does(sign: str, x: float) -> None:
         ("sum([x2, x1])", ("x2", "x1")),
         ("3", ()),
         ("ﬁ + fi", ("fi",)),
+        ("e\u0301 + कि*x", ("é", "कि", "x")),
         ("x.exp()", ("x",)),
     ],
 )
@@ -204,7 +204,6 @@ REFUSED = [
     ("(" * 101 + "x" + ")" * 101, "More than 100 brackets are open here.", "("),
     ("1_", "1_ is no number. Write 1.", "1_"),
     ("x * 0b2", "0b2 is no number.", "0b2"),
-    ("01", "01 is no number. Write 1.", "01"),
     ("x.", "After . an operation is missing, as in x.tanh().", "."),
     (".x", "Before . an operand is missing, as in x.tanh().", "."),
     ("x..y", "After . an operation is missing, as in x.tanh().", "."),
@@ -213,19 +212,20 @@ REFUSED = [
     ("#", "No expression has the sign #. Leave out what begins with it.", "#"),
     ("x # y", "No expression has the sign #. Leave out what begins with it.", "# y"),
     ("x'", "No expression has the sign '.", "'"),
-    ("x[]", "it cannot be read beyond this place.", "]"),
+    ("x[]", SQUARE_BRACKETS, "x[]"),
+    ("x[", "This [ is never closed.", "["),
     ("w·x", "No expression has the sign ·. Write * instead.", "·"),
     ("w\u0387x", "No expression has the sign ·. Write * instead.", "\u0387"),
     ("sin²(x)", "No expression has the sign ². Write sin(x)**2 instead.", "²"),
     ("2(x+1)", "A product is written 2*(x+1).", "2(x+1)"),
-    ("(x)(y)", "A product is written (x)*(y).", "x"),
+    ("(x)(y)", "A product is written (x)*(y).", "(x)(y)"),
     ("x(y + 1)", "A product is written x*(y + 1).", "x"),
     ("(x + 1) (y)", "A product is written (x + 1)*(y).", "(x + 1) (y)"),
     ("2(x, y)", NOT_ALLOWED, "2(x, y)"),
     ("x(y, 1)", "There is no operation called x.", "x"),
     ("(x=3)", "An expression has no =. Add x=3 to the command instead.", "="),
     ("leaky_relu(1=2)", "An expression has no =. Write the operands alone", "="),
-    ("leaky_relu(x, slope=1", "This ( is never closed.", "("),
+    ("leaky_relu(x, slope=1", "An expression has no =. Write the operands alone", "="),
     ("x = 3", "An expression has no =. Add x=3 to the command instead.", "="),
     ("x = -1e-3", "An expression has no =. Add x=-1e-3 to the command instead.", "="),
     ("x := 3", "An expression has no =. Add x=3 to the command instead.", ":="),
@@ -267,45 +267,43 @@ REFUSED = [
     ("x.foo()", NO_OPERATION, "x.foo"),
     ("x.data()", NO_OPERATION, "x.data"),
     ("x.__class__()", NO_OPERATION, "x.__class__"),
-    ("eval('1')", NO_OPERATION, "eval"),
-    ("open('a', 'w')", NO_OPERATION, "open"),
-    ("__import__('os').system('touch a')", NO_OPERATION, None),
+    ("eval(1)", NO_OPERATION, "eval"),
+    ("open(x, y)", NO_OPERATION, "open"),
+    ("__import__('os').system('touch a')", "No expression has the sign '.", "'"),
     ("x.sum()", "is not a method", "x.sum"),
     ("x.softmax()", "is not a method", "x.softmax"),
     ("x.data", "An attribute is not allowed", "x.data"),
-    ("().__class__.__bases__[0]", NOT_ALLOWED, "().__class__.__bases__"),
-    ("x // 2", "There is no operation // (a quotient is written /): an expression has", "x // 2"),
-    ("x % 2", "There is no operation %: an expression has", "x % 2"),
-    ("x @ y", "There is no operation @: an expression has", "x @ y"),
-    ("x == y", "There is no operation ==: an expression has", "x == y"),
-    ("x ^ 2", "There is no operation ^ (a power is written **): an expression has", "x ^ 2"),
-    ("é + (x) // (y)", "There is no operation // (", "(x) // (y)"),
-    ("x is not y", "There is no operation is not: an expression has", "x is not y"),
+    ("().__class__.__bases__[0]", NOT_ALLOWED, "().__class__"),
+    ("x // 2", "There is no operation // (a quotient is written /): an expression has", "//"),
+    ("x % 2", "There is no operation %: an expression has", "%"),
+    ("x @ y", "There is no operation @: an expression has", "@"),
+    ("x == y", "There is no operation ==: an expression has", "=="),
+    ("x ^ 2", "There is no operation ^ (a power is written **): an expression has", "^"),
+    ("é + (x) // (y)", "There is no operation // (", "//"),
+    ("x is not y", "is is a word of Python: no expression has it", "is"),
     ("1 < x < 2", NOT_ALLOWED, "1 < x < 2"),
-    ("not x", "There is no operation not: an expression has", "not x"),
-    ("~x", "There is no operation ~: an expression has", "~x"),
-    ("x and y", NOT_ALLOWED, "x and y"),
-    ("x if y else 1", NOT_ALLOWED, "x if y else 1"),
-    ("lambda: 0", "A lambda is not allowed", "lambda: 0"),
-    ("1 + (x := 2)", NOT_ALLOWED, "x := 2"),
-    ("[x for x in y]", NOT_ALLOWED, "[x for x in y]"),
-    ("sum(x for x in y)", NOT_ALLOWED, None),
-    ("{x: y}", NOT_ALLOWED, "{x: y}"),
-    ("{x}", NOT_ALLOWED, "{x}"),
-    ("f'{x}'", NOT_ALLOWED, "f'{x}'"),
-    ("max(*[x, y])", NOT_ALLOWED, "*[x, y]"),
-    ("leaky_relu(x, slope=1)", NOT_ALLOWED, "leaky_relu(x, slope=1)"),
+    ("not x", "not is a word of Python: no expression has it", "not"),
+    ("~x", "There is no operation ~: an expression has", "~"),
+    ("x and y", "and is a word of Python: no expression has it", "and"),
+    ("x if y else 1", "if is a word of Python: no expression has it", "if"),
+    ("lambda: 0", "lambda is a word of Python: no expression has it", "lambda"),
+    ("1 + (x := 2)", "Numbers are added to the command, as in x=3.", ":="),
+    ("[x for x in y]", "for is a word of Python: no expression has it", "for"),
+    ("{x: y}", "No expression has the sign {.", "{"),
+    ("f'{x}'", "No expression has the sign '.", "'"),
+    ("max(*[x, y])", "Before * an operand is missing.", "*"),
+    ("leaky_relu(x, slope=1)", "Write the operands alone, in their order.", "="),
     ("tanh(x)(y)", "A product is written tanh(x)*(y).", "tanh(x)(y)"),
-    ("(lambda: 0)()", NOT_ALLOWED, "(lambda: 0)()"),
-    ("await x", NOT_ALLOWED, "await x"),
-    ("'text'", "not a real number", "'text'"),
-    ("b'text'", "not a real number", "b'text'"),
+    ("'text'", "No expression has the sign '.", "'"),
+    ("[x](y)", "Calling this is not allowed", "[x](y)"),
+    ("-" * 300 + "x", "nested too deeply to be read. Compute a part of it first.", None),
+    ("h = x*(2; h)", "This ( is never closed.", "("),
     ("2j", "not a real number", "2j"),
     ("True", "not a real number", "True"),
     ("None", "not a real number", "None"),
-    ("...", "not a real number", "..."),
+    ("...", "Before . an operand is missing, as in x.tanh().", "."),
     ("0x" + "f" * 400, "beyond the range", "0x" + "f" * 400),
-    ("9" * 5000, "more than 4,000 digits. Write it as in 1.5e300.", "9" * 5000),
+    ("9" * 5000, "beyond the range", "9" * 5000),
     (" + ".join(["x"] * 1001), "it has more than 2,000 parts.", " + ".join(["x"] * 1001)),
     ("-" * 50_000 + "x", "it has more than 2,000 parts.", "-" * 50_000 + "x"),
     ("tanh()", "tanh takes 1 operand", "tanh()"),
@@ -327,6 +325,7 @@ REFUSED = [
     ("[x, y]", "several numbers. Pick one, as in [a, b][0].", "[x, y]"),
     ("softmax(x, y)", "several numbers", "softmax(x, y)"),
     ("[x][1]", "counted from 0", "[x][1]"),
+    ("[x][" + "9" * 5000 + "]", "beyond the range", "9" * 5000),
     ("[x][-1]", SQUARE_BRACKETS, "[x][-1]"),
     ("[x][0:1]", SQUARE_BRACKETS, "[x][0:1]"),
     ("[x][x]", SQUARE_BRACKETS, "[x][x]"),
@@ -349,7 +348,7 @@ def test_everything_else_is_refused_with_the_place_marked(
 
 @pytest.mark.parametrize(
     "text",
-    [*(text for text, *_ in REFUSED), "max(x y)", "x " * 200],
+    [*(text for text, *_ in REFUSED), "x " * 200],
     ids=lambda text: ascii(text)[:30],
 )
 def test_a_refusal_is_a_sentence_the_text_and_a_mark(text: str) -> None:
@@ -429,7 +428,7 @@ def test_the_operation_that_was_meant(typed: str, meant: str | None) -> None:
 def test_the_signs_and_names_are_those_of_the_table() -> None:
     assert SIGNS == ("+", "-", "*", "/", "**", "<", "<=", ">", ">=")
     without_name = {"add", "sub", "mul", "div", "neg", "pos", "pow"}
-    assert tuple(n for n in TABLE if n not in without_name) == expression.NAMES
+    assert tuple(n for n in TABLE if n not in without_name) == NAMES_OF_ROWS
 
 
 def test_only_what_can_be_a_factor_is_taken_for_one() -> None:
@@ -512,14 +511,6 @@ def test_other_functions_are_those_that_are_given() -> None:
 def test_the_name_of_an_operation_without_brackets_gets_a_hint() -> None:
     with pytest.raises(ExpressionError, match=r"tanh is an operation.*: write tanh\(\.\.\.\)\."):
         Expression("1 + tanh").value({})
-
-
-@pytest.mark.parametrize("text", ["1if x else 2", "'\\d'", "0x1for x in y", "1 is 1"])
-def test_python_has_nothing_to_say_beside_the_refusal(text: str) -> None:
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        refusal(text)
-    assert not said
 
 
 def outcome(text: str) -> float | str:

@@ -39,38 +39,35 @@ def named(steps: Backprop, name: str) -> int:
 # On paper.
 
 
-def test_assigning_keeps_the_last_contribution() -> None:
+@pytest.mark.parametrize(
+    ("name", "gradients", "first", "why"),
+    [
+        (
+            "= instead of +=", {"y": 1.0, "v1": 1.0, "a": 3.0, "x": 3.0}, "a",
+            "a is used 3 times, but every contribution replaced the one before it: "
+            "3, the last one alone, instead of 7.",
+        ),
+        # y sends 1 to a and v1; a is visited first and sends its 1 on; then v1 sends 3 and 3 to a.
+        (
+            "no order", {"y": 1.0, "v1": 1.0, "a": 7.0, "x": 1.0}, "x",
+            "a sent its gradient on when 1 of 3 contributions had arrived, so x got 1 instead of "
+            "7.",
+        ),
+        # v1: 1 + 1; a: 7 + 1 + 2 * 3 + 2 * 3 = 20; x: 7 + 20.
+        (
+            "inner nodes never zeroed", {"y": 1.0, "v1": 2.0, "a": 20.0, "x": 27.0}, "v1",
+            "A second backward() that zeroed nothing, no inner node either, added to what the "
+            "first one had left at v1: 1 + 1 = 2.",
+        ),
+    ],
+)  # fmt: skip
+def test_a_wrong_engine_on_paper(
+    name: str, gradients: dict[str, float], first: str, why: str
+) -> None:
     steps = backprop(square_plus())
-    mistake = found(steps)["= instead of +="]
-    assert by_name(steps, mistake) == {"y": 1.0, "v1": 1.0, "a": 3.0, "x": 3.0}
-    assert mistake.parts_at == named(steps, "a")
-    assert mistake.why == (
-        "a is used 3 times, but every contribution replaced the one before it: "
-        "3, the last one alone, instead of 7."
-    )
-
-
-def test_without_an_order_a_node_sends_too_early() -> None:
-    steps = backprop(square_plus())
-    mistake = found(steps)["no order"]
-    # y sends 1 to a and to v1; a is visited first and sends its 1 on; then v1 sends 3 and 3 to a.
-    assert by_name(steps, mistake) == {"y": 1.0, "v1": 1.0, "a": 7.0, "x": 1.0}
-    assert mistake.parts_at == named(steps, "x")
-    assert mistake.why == (
-        "a sent its gradient on when 1 of 3 contributions had arrived, so x got 1 instead of 7."
-    )
-
-
-def test_without_zero_grad_the_second_backward_adds_to_the_first() -> None:
-    steps = backprop(square_plus())
-    mistake = found(steps)["inner nodes never zeroed"]
-    # v1: 1 + 1; a: 7 + 1 + 2 * 3 + 2 * 3 = 20; x: 7 + 20.
-    assert by_name(steps, mistake) == {"y": 1.0, "v1": 2.0, "a": 20.0, "x": 27.0}
-    assert mistake.parts_at == named(steps, "v1")
-    assert mistake.why == (
-        "A second backward() that zeroed nothing, no inner node either, added to what the first "
-        "one had left at v1: 1 + 1 = 2."
-    )
+    mistake = found(steps)[name]
+    assert by_name(steps, mistake) == gradients
+    assert (mistake.parts_at, mistake.why) == (named(steps, first), why)
 
 
 def test_leaves_that_are_not_zeroed_have_the_sum_of_both_times() -> None:

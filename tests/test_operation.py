@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import glassgrad.viz.expression  # noqa: F401  its list of names is that of glassgrad alone
+import glassgrad.viz.syntax  # noqa: F401  its list of names is that of glassgrad alone
 from glassgrad import (
     MLP,
     TABLE,

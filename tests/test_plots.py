@@ -216,6 +216,14 @@ def test_a_class_that_has_no_point_keeps_its_place() -> None:
 
 
 @pytest.mark.needs("matplotlib")
+def test_many_classes_do_not_look_alike() -> None:
+    points = [[float(i), 0.0] for i in range(12)]
+    scores = [float(i) for i in range(12)]
+    axes = plot_boundary(lambda p: scores, points, list(range(12)), cells=2).axes[0]
+    assert len({(line.get_marker(), line.get_color()) for line in axes.lines[:12]}) == 12
+
+
+@pytest.mark.needs("matplotlib")
 def test_a_network_of_three_outputs_is_plotted() -> None:
     plot_boundary(MLP(2, [3, 3], seed=0), POINTS, [0, 1, 2, 2], cells=4).canvas.draw()
 
@@ -274,6 +282,11 @@ def test_points_that_are_no_pairs_are_refused(points: list, given: list) -> None
         ({"X": [[1.0, 2.0], [3.0]], "y": [1, 2]}, ValueError, "points of two numbers each"),
         ({"X": [["a", 2.0], [3.0, 1.0]], "y": [1, 2]}, ValueError, "points of two numbers each"),
         ({"X": [[math.nan, 1.0]], "y": [1]}, ValueError, "the numbers are finite"),
+        (
+            {"y": [math.nan, 1, 2, 3]},
+            ValueError,
+            "nan is no label, since it is not equal to itself",
+        ),
         ({"y": [None, 1, 2, 3]}, TypeError, "numbers or texts as labels, not NoneType None"),
         ({"model": lambda point: []}, TypeError, "gives each point one number, .* not list"),
         ({"model": lambda point: [1.0] * (2 + (point[0] > 1))}, ValueError, "as many scores, not"),
@@ -363,6 +376,16 @@ def test_a_loss_that_the_scale_cannot_show_is_marked(log: bool) -> None:
 
 
 @pytest.mark.needs("matplotlib")
+def test_a_number_between_two_gaps_is_seen() -> None:
+    gaps = [1.0 if i in {0, 7, 8, 30, 99} else math.nan for i in range(100)]
+    figure = plot_losses(gaps)
+    line = figure.axes[0].lines[0]
+    assert {0, 30, 99} <= set(line.get_markevery())
+    assert not {7, 8} & set(line.get_markevery())
+    figure.canvas.draw()
+
+
+@pytest.mark.needs("matplotlib")
 def test_a_run_that_has_not_begun_stands_beside_others() -> None:
     (axes,) = plot_losses({"a": [1.0, 0.5], "b": []}).axes
     assert labels(axes) == ["a", "b"]
@@ -431,7 +454,7 @@ def test_what_has_no_logarithm_stands_at_the_edges() -> None:
     figure = plot_gradients({"a": [1.0, 0.0, math.inf, math.nan], "b": [1.0, 2.0, 3.0, 4.0]})
     (legend,) = figure.legends
     names = [text.get_text() for text in legend.get_texts()]
-    assert names == ["a", "a: zero", "a: nan or infinite", "b"]
+    assert names == ["a", "a: zero", "a: nan, infinite or not computed", "b"]
     curve, zero, broken, _ = figure.axes[0].lines
     assert [math.isnan(y) for y in curve.get_ydata()] == [False, True, True, True]
     assert list(zero.get_xdata()) == [1]

@@ -30,8 +30,7 @@ from glassgrad import (
 from glassgrad.engine.backward import contribution
 from glassgrad.engine.printing import digits_of_row, short
 from glassgrad.viz.stage import MOST_LIVE, MOST_STEPS, data, formula, javascript
-from glassgrad.viz.texts import Number, Text
-from glassgrad.viz.told import Told, tell
+from glassgrad.viz.told import Number, Text, Told, tell
 
 
 def diamond() -> Value:

@@ -12,9 +12,9 @@ import browsing
 import pytest
 
 from glassgrad import Backprop, Value, backprop
+from glassgrad.viz.backprop import ADVICE, _stepper_class, widget_module
 from glassgrad.viz.page import Page
 from glassgrad.viz.stage import MOST_STEPS
-from glassgrad.viz.widget import ADVICE, _stepper_class, module
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -62,7 +62,7 @@ def steps() -> Backprop:
     return backprop((x * w + x).tanh())
 
 
-MODULE = module(Page(steps()))
+MODULE = widget_module(Page(steps()))
 
 
 # In Python.

@@ -1,15 +1,14 @@
 """Draw a graph, step through its backpropagation, or do both from the command line.
 
-    graph      diagram.py (its nodes, as records.py keeps them), names.py, compiled.py, formulas.py,
-               derivation.py
+    graph      diagram.py (its nodes and their names), compiled.py, formulas.py, derivation.py
     picture    drawing.py (draw), picture.py, dot.py, render.py, markup.py
-    steps      backprop.py, steps.py, told.py and texts.py (what a step says), report.py, still.py
-    page       page.py, stage.py, repeats.py, state.py, widget.py; its scripts lie in stage/ and are
-               made short by packing.py, shortening.py and assets.py
-    teaching   neuron.py, mistakes.py (wrong engines), exercises.py (check, puzzle) with answers.py,
-               suspects.py and factors.py, own_engine.py (check_engine), associations.py
-    programs   program.py (draw_program), portions.py
-    plots      plots.py, boundary.py
+    steps      backprop.py, steps.py, told.py (what a step says), report.py, still.py
+    page       page.py, stage.py, repeats.py, state.py; its scripts lie in stage/ and are made short
+               by packing.py and assets.py
+    teaching   neuron.py, mistakes.py (wrong engines), exercises.py (check, puzzle) with answers.py
+               and suspects.py, own_engine.py (check_engine), associations.py
+    programs   program.py (draw_program)
+    plots      plots.py
     typed      expression.py, syntax.py; the command itself is glassgrad/__main__.py
 
 Start with `diagram.py` (what is shown), then `drawing.py` and `steps.py`.
@@ -26,7 +25,6 @@ from glassgrad.viz.associations import Associations as Associations
 from glassgrad.viz.associations import Spread as Spread
 from glassgrad.viz.backprop import Backprop as Backprop
 from glassgrad.viz.backprop import backprop as backprop
-from glassgrad.viz.boundary import plot_boundary as plot_boundary
 from glassgrad.viz.derivation import Derivation as Derivation
 from glassgrad.viz.derivation import derivation as derivation
 from glassgrad.viz.drawing import Drawing as Drawing
@@ -43,6 +41,7 @@ from glassgrad.viz.neuron import ThreeFactors as ThreeFactors
 from glassgrad.viz.neuron import step_neuron as step_neuron
 from glassgrad.viz.own_engine import check_engine as check_engine
 from glassgrad.viz.plots import GradientHistory as GradientHistory
+from glassgrad.viz.plots import plot_boundary as plot_boundary
 from glassgrad.viz.plots import plot_gradients as plot_gradients
 from glassgrad.viz.plots import plot_losses as plot_losses
 from glassgrad.viz.plots import plot_operation as plot_operation

@@ -192,12 +192,10 @@ class Question:
         places: where each stands, to begin a sentence with; "" for one alone.
         noise: how far rounding may have moved them.
         key: says which question it is if there are several hints, one for each try.
-        least: in how many digits an answer is to agree.
     """
 
     noise = 1e-9
     key: int | None = None
-    least = LEAST_DIGITS
 
     def __init__(
         self, right: Sequence[float], places: Sequence[str], suspects: Iterable[Suspect] = ()
@@ -215,8 +213,11 @@ class Question:
         """What helps further, after so many tries; "" if nothing."""
         return ""
 
-    def difference(self, answers: Sequence[Typed]) -> str:
-        """Where answers go wrong, and in which direction, without the right number."""
+    def difference(self, answers: Sequence[Typed], least: int) -> str:
+        """Where answers go wrong, and in which direction, without the right number.
+
+        They are to agree in so many digits at least.
+        """
         pairs = list(zip(answers, self.right))
         if len(pairs) > 2:
             gaps = [answer.number - right for answer, right in pairs]
@@ -226,10 +227,10 @@ class Question:
             if all(self.right) and _are_alike([answer.number / right for answer, right in pairs]):
                 return "It is wrong by the same factor everywhere."
         for place, (answer, right) in zip(self.places, pairs):
-            if not (answer.agrees(right, self.noise, self.least) or shows(place, right)):
+            if not (answer.agrees(right, self.noise, least) or shows(place, right)):
                 size = "no number" if answer.number != answer.number else "too large"
                 size = "too small" if answer.number < right else size
-                near = answer.near(right, self.least)
+                near = answer.near(right, least)
                 if not place:
                     return near or f"It is {size}."
                 return f"At {place} it is {size}. {near}".rstrip()

@@ -1,9 +1,13 @@
-"""`backprop`: the steps of backpropagation, shown as text, as HTML, or saved to a file."""
+"""`backprop`: the steps of backpropagation, as text, as HTML, as a widget, or saved to a file.
+
+The widget is at the end: the page and Python agree on the step, both ways. It needs a notebook
+whose kernel runs; without one a saved widget is blank, so a cell shows `Backprop.html`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +16,7 @@ from glassgrad.engine.files import plain_file, write_file
 from glassgrad.engine.misuse import real
 from glassgrad.engine.printing import printing
 from glassgrad.engine.text import clipped, describe, told
+from glassgrad.viz.assets import stage_script
 from glassgrad.viz.drawing import check_whole, checked_name
 from glassgrad.viz.mistakes import Mistakes
 from glassgrad.viz.network import LayerStep
@@ -22,7 +27,6 @@ from glassgrad.viz.stage import MOST_STEPS, shown_steps
 from glassgrad.viz.state import checked_state, checked_step, steps_on
 from glassgrad.viz.steps import Steps
 from glassgrad.viz.still import KINDS, Still
-from glassgrad.viz.widget import stepper
 
 if TYPE_CHECKING:
     from anywidget import AnyWidget
@@ -117,9 +121,12 @@ class Backprop(Steps):
             >>> widget = backprop(Value(3.0) * 2.0).widget()  # doctest: +SKIP
             >>> widget.index = -1  # to the last step on the page  # doctest: +SKIP
         """
+        try:
+            stepper = _stepper_class()
+        except ImportError as error:
+            raise ImportError(ADVICE) from error
         shown = shown_steps(self)
-        on_page = range(shown[0].index, shown[-1].index + 1)
-        return stepper(self._page(), on_page)
+        return stepper(self._page(), range(shown[0].index, shown[-1].index + 1))
 
     def save(self, path: str | Path, step: int | None = None) -> Path:
         """Write the steps to a file: the page as .html, all steps as .json or .txt, one as a still.
@@ -256,18 +263,62 @@ def backprop(
     if learning_rate is not None:
         learning_rate = real(learning_rate, "learning_rate")
     check_whole("depth", depth, least=0)
-    return Backprop(y, names, learning_rate, _checked(parameters), depth)
+    return Backprop(y, names, learning_rate, parameters, depth)
 
 
-def _checked(parameters: Iterable[Value] | None) -> Sequence[Value] | None:
-    if parameters is None:
-        return None
-    try:
-        listed = list(parameters)
-    except TypeError:
-        problem = f"parameters lists the Values to move, not {describe(parameters)}."
-        raise TypeError(problem) from None
-    for parameter in listed:
-        if not isinstance(parameter, Value):
-            raise TypeError(f"parameters lists Values, not {describe(parameter)}.")
-    return listed
+# The widget.
+
+ADVICE = 'Widgets need anywidget, which is not installed: pip install "glassgrad[widget]".'
+_MODULE = """
+const setUp = %s, operations = %s, start = %d;
+function render({ model, el }) {
+  el.innerHTML = model.get("html");
+  const tell = (index) => { model.set("index", index); model.save_changes(); };
+  const [go] = setUp(el, tell, operations);
+  const follow = () => go(model.get("index"));
+  model.on("change:index", follow);
+  if (model.get("index") !== start) { follow(); } /* the page opens at the start by itself */
+  return () => model.off("change:index", follow);
+}
+export default { render };
+"""
+
+
+def widget_module(page: Page) -> str:
+    """The module in JavaScript that shows the page in a notebook and listens to its model."""
+    return _MODULE % (stage_script(), page.functions, page.start)
+
+
+@cache
+def _stepper_class() -> type[AnyWidget]:
+    """The class of the widgets, made when the first is asked for."""
+    from anywidget import AnyWidget
+    from traitlets import Int, TraitError, Unicode, validate
+
+    class Stepper(AnyWidget):
+        """A stepper; its `index` is that of the step shown, and -1 goes to the last on the page."""
+
+        html = Unicode().tag(sync=True)
+        index = Int(0).tag(sync=True)
+
+        def __init__(self, page: Page, shown: range) -> None:
+            self._shown = shown
+            self._esm = widget_module(page)
+            super().__init__(html=page.element, index=page.start)
+
+        def __repr__(self) -> str:
+            return f"<stepper of {len(self._shown)} steps at {self.index}>"
+
+        @validate("index")
+        def _possible(self, proposal: dict[str, Any]) -> int:
+            index, shown = int(proposal["value"]), self._shown
+            if index in shown:
+                return index
+            if -len(shown) <= index < 0:
+                return shown[index]
+            raise TraitError(
+                f"The page shows the steps {shown[0]} to {shown[-1]}, or -1 from the last back to "
+                f"-{len(shown)}; there is no step {index}."
+            )
+
+    return Stepper

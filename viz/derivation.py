@@ -8,11 +8,11 @@ and MathML at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import Any
+from typing import Any, NamedTuple
 
 from glassgrad.engine import Formula, Value, contribution
 from glassgrad.engine.formula import precedence
@@ -24,8 +24,7 @@ from glassgrad.viz.diagram import Diagram, local_derivative, symbol
 from glassgrad.viz.formulas import mathml
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(NamedTuple):
     """A piece of an equation in three notations.
 
     Attributes:
@@ -65,56 +64,39 @@ class Equation:
 
     def all_sides(self) -> tuple[Written, ...]:
         """What stands right of each sign of equality, the result last."""
-        return (*self.sides, number(self.result))
+        return (*self.sides, _number(self.result))
 
 
-def from_formula(formula: Formula) -> Written:
-    """A formula of the table as a piece of an equation."""
-    text, binds = formula.text, precedence(formula, TEXT)
-    is_sum = binds < PRODUCT or text.startswith("-")
-    is_quotient = binds == PRODUCT and " / " in text
-    return Written(text, formula.latex, mathml(formula), is_sum, is_quotient)
-
-
-def number(x: float) -> Written:
-    """A number in four digits."""
+def _number(x: float) -> Written:
     text = short(x)
     latex = Formula.literal(float(text)).latex
     return Written(text, latex, f"<mn>{text}</mn>".replace("-", "−"), text.startswith("-"))
 
 
-def product(factors: list[Written]) -> Written:
+def _product(factors: Sequence[Written]) -> Written:
     """Factors with signs of multiplication between, in brackets where needed."""
     if len(factors) == 1:
         return factors[0]
-    return _joined([_bracketed(factor) for factor in factors], " * ", r" \cdot ", "<mo>·</mo>")
+    texts = (f"({f.text})" if f.is_sum or f.is_quotient else f.text for f in factors)
+    latex = (rf"\left({f.latex}\right)" if f.is_sum else f.latex for f in factors)
+    in_brackets = "<mrow><mo>(</mo>%s<mo>)</mo></mrow>"
+    markup = (in_brackets % f.mathml if f.is_sum else f.mathml for f in factors)
+    return Written(" * ".join(texts), r" \cdot ".join(latex), "<mo>·</mo>".join(markup))
 
 
-def total(terms: list[Written]) -> Written:
+def _total(terms: Sequence[Written]) -> Written:
     """Terms with signs of addition between."""
     if len(terms) == 1:
         return terms[0]
-    return replace(_joined(terms, " + ", " + ", "<mo>+</mo>"), is_sum=True)
+    texts, latex = (term.text for term in terms), (term.latex for term in terms)
+    markup = "<mo>+</mo>".join(term.mathml for term in terms)
+    return Written(" + ".join(texts), " + ".join(latex), markup, is_sum=True)
 
 
-def _joined(parts: list[Written], text: str, latex: str, mathml: str) -> Written:
-    """Parts with a sign between, which is given in each notation."""
-    return Written(
-        text.join(part.text for part in parts),
-        latex.join(part.latex for part in parts),
-        mathml.join(part.mathml for part in parts),
-    )
-
-
-def _bracketed(part: Written) -> Written:
-    """A part as a factor of a product."""
-    text = f"({part.text})" if part.is_sum or part.is_quotient else part.text
-    if not part.is_sum:
-        return Written(text, part.latex, part.mathml)
-    markup = f"<mrow><mo>(</mo>{part.mathml}<mo>)</mo></mrow>"
-    return Written(text, rf"\left({part.latex}\right)", markup)
-
-
+_Factor = tuple[Written, Written, Written]
+"""A factor as a symbol, as a formula, as a number."""
+_Edge = tuple[int, int, int, float]
+"""An edge of the graph: its node, which operand of that, the operand, the local derivative."""
 MOST_PATHS = 6
 """Above so many paths, or paths of more edges than the next, only the nodes between are shown."""
 LONGEST_PATH = 12
@@ -154,7 +136,8 @@ class Derivation:
             )
         self._gradients = self._computed()
         self.paths = self._path_count()
-        self.shown_paths = self._are_few_and_short()
+        are_short = (len(path) <= LONGEST_PATH for path in self._paths())
+        self.shown_paths = self.paths <= MOST_PATHS and all(are_short)
         self.equations = tuple(self._equations())
         self.result = self._gradients[self._target]
 
@@ -165,36 +148,24 @@ class Derivation:
         return f"<derivation of {clipped(self.equations[-1].name.text)} in {self._many()}>"
 
     def heading(self) -> str:
-        """What is derived, and how many paths there are."""
+        """What is derived, how many paths there are, and what is to be known of the equations."""
         root, target = self._diagram[self._root].name, self._diagram[self._target].name
-        about = self._of_programs() + self._of_equations() + self._of_outdated()
-        return f"{self._many()} from {root} back to {target}{about}"
+        said = [f"{self._many()} from {root} back to {target}"]
+        users = dict.fromkeys(edge[0] for uses in self._uses.values() for edge in uses)
+        if found := [self._diagram[user] for user in users if self._diagram[user].is_compiled]:
+            names = ", ".join(dict.fromkeys(node.name for node in found))
+            titles = ", ".join(dict.fromkeys(node.function for node in found))
+            said.append(f"local derivatives of {names} come from the gradient program of {titles}")
+        if not self.shown_paths and self._target != self._root:
+            said.append("each node between is computed once")
+            if left_out := len(self._uses) - len(self.equations):
+                said.append(f"{left_out:,} equations are left out, the last are shown")
+        if outdated := [node.name for node in self._diagram.outdated if node.index in users]:
+            said.append(f"what {some_of(outdated)} was computed from has changed since")
+        return "; ".join(said)
 
     def _many(self) -> str:
         return counted(self.paths, "path")
-
-    def _of_programs(self) -> str:
-        """Which compiled nodes are on the paths: their local derivatives are numbers only."""
-        users = dict.fromkeys(self._diagram[u] for uses in self._uses.values() for u, *_ in uses)
-        found = [node for node in users if node.is_compiled]
-        if not found:
-            return ""
-        names = ", ".join(dict.fromkeys(node.name for node in found))
-        titles = ", ".join(dict.fromkeys(node.function for node in found))
-        return f"; local derivatives of {names} come from the gradient program of {titles}"
-
-    def _of_outdated(self) -> str:
-        """Which nodes on the paths were computed before their operands got their numbers."""
-        users = {user for uses in self._uses.values() for user, *_ in uses}
-        names = [node.name for node in self._diagram.outdated if node.index in users]
-        return f"; what {some_of(names)} was computed from has changed since" if names else ""
-
-    def _of_equations(self) -> str:
-        if self.shown_paths or self._target == self._root:
-            return ""
-        left_out = len(self._uses) - len(self.equations)
-        cut = f"; {left_out:,} equations are left out, the last are shown" if left_out else ""
-        return f"; each node between is computed once{cut}"
 
     def text(self) -> str:
         """The equations for a terminal, aligned."""
@@ -229,110 +200,100 @@ class Derivation:
 
     # The part of the graph between the result and the node.
 
-    def _edges_between(self) -> dict[int, list[tuple[int, int, float]]]:
-        """For each node on a path, its uses as (user, position, local), in backward order."""
+    def _edges_between(self) -> dict[int, list[_Edge]]:
+        """For each node on a path the edges to it, in backward order; each after all its users."""
         leads = {self._target}
         for node in self._diagram:
             if any(parent in leads and partial is not None for _, parent, partial in node.edges()):
                 leads.add(node.index)
-        uses: dict[int, list[tuple[int, int, float]]] = {}
+        uses: dict[int, list[_Edge]] = {}
         reached = {self._root} if self._root in leads else set()
         for node in reversed(self._diagram):
             if node.index not in reached or node.index == self._target:
                 continue
-            for position, parent, partial in node.edges():
-                if partial is not None and parent in leads:
+            for position, parent, local in node.edges():
+                if local is not None and parent in leads:
                     reached.add(parent)
-                    uses.setdefault(parent, []).append((node.index, position, partial))
-        return uses
-
-    def _between(self) -> list[int]:
-        """The nodes on paths, the result left out, each after all its users."""
-        return sorted(self._uses, reverse=True)
+                    uses.setdefault(parent, []).append((node.index, position, parent, local))
+        return dict(sorted(uses.items(), reverse=True))
 
     def _computed(self) -> dict[int, float]:
         gradients = {self._root: 1.0}
-        for index in self._between():
-            sent = (
-                self._sent(user, gradients[user], local) for user, _, local in self._uses[index]
-            )
+        for index, uses in self._uses.items():
+            sent = (self._sent(user, gradients[user], local) for user, _, _, local in uses)
             # Not from 0.0: as in `backward()`, the first contribution keeps the sign of its zero.
             gradients[index] = reduce(add, sent)
         return gradients
 
     def _path_count(self) -> int:
         counts = {self._root: 1}
-        for index in self._between():
-            counts[index] = sum(counts[user] for user, _, _ in self._uses[index])
+        for index, uses in self._uses.items():
+            counts[index] = sum(counts[user] for user, _, _, _ in uses)
         return counts[self._target]
 
-    def _are_few_and_short(self) -> bool:
-        is_short = (len(path) <= LONGEST_PATH for path in self._paths())
-        return self.paths <= MOST_PATHS and all(is_short)
-
-    def _paths(self) -> Iterator[list[tuple[int, int, int, float]]]:
-        """Each path as its edges from the result to the node: user, position, parent, local."""
-        pending: list[tuple[int, list[tuple[int, int, int, float]]]] = [(self._target, [])]
+    def _paths(self) -> Iterator[list[_Edge]]:
+        """Each path as its edges from the result to the node."""
+        pending: list[tuple[int, list[_Edge]]] = [(self._target, [])]
         while pending:
             index, path = pending.pop()
             if index == self._root:
                 yield path
                 continue
-            for user, position, local in reversed(self._uses[index]):
-                pending.append((user, [(user, position, index, local), *path]))
+            pending += [(edge[0], [edge, *path]) for edge in reversed(self._uses[index])]
+
+    def _sent(self, user: int, upstream: float, local: float) -> float:
+        sent: float = contribution(self._diagram[user].operation, upstream, local)
+        return sent
 
     # The equations.
 
     def _equations(self) -> Iterator[Equation]:
         if self._target == self._root:
             yield Equation(self._derivative(self._root), (), 1.0)
-            return
-        if self.shown_paths:
-            yield self._sum_over_paths()
-            return
-        for index in self._between()[-MOST_EQUATIONS:]:
-            yield self._from_users(index)
+        elif self.shown_paths:
+            paths = list(self._paths())
+            sides = _sides([list(map(self._factor, path)) for path in paths])
+            if len(paths) > 1:
+                sides.append(_total([_number(self._along(path)) for path in paths]))
+            yield self._equation(self._target, sides)
+        else:
+            for index in list(self._uses)[-MOST_EQUATIONS:]:
+                uses = self._uses[index]
+                terms = [
+                    [self._upstream(u), self._factor((u, i, p, d))]
+                    for u, i, p, d in uses[:MOST_TERMS]
+                ]
+                yield self._equation(index, _sides(terms, len(uses) - len(terms)))
 
-    def _sum_over_paths(self) -> Equation:
-        paths = list(self._paths())
-        symbols = [product([self._local(u, p) for u, _, p, _ in path]) for path in paths]
-        formulas = [product([self._formula(u, i, d) for u, i, _, d in path]) for path in paths]
-        numbers = [product([number(d) for _, _, _, d in path]) for path in paths]
-        results = [number(self._along(path)) for path in paths]
-        sides = [total(symbols), total(formulas), total(numbers)]
-        if len(paths) > 1:
-            sides.append(total(results))
-        return self._equation(self._target, sides)
-
-    def _along(self, path: list[tuple[int, int, int, float]]) -> float:
+    def _along(self, path: list[_Edge]) -> float:
         """The product along a path, from the result on."""
         gradient = 1.0
         for user, _, _, local in path:
             gradient = self._sent(user, gradient, local)
         return gradient
 
-    def _sent(self, user: int, upstream: float, local: float) -> float:
-        sent: float = contribution(self._diagram[user].operation, upstream, local)
-        return sent
+    def _equation(self, index: int, sides: Sequence[Written]) -> Equation:
+        """An equation without the sides that say nothing new."""
+        name, result = self._derivative(index), self._gradients[index]
+        said = {name.text, _number(result).text}
+        different: dict[str, Written] = {}
+        for side in sides:
+            if side.text not in said:
+                different.setdefault(side.text, side)
+        return Equation(name, tuple(different.values()), result)
 
-    def _from_users(self, index: int) -> Equation:
-        uses = self._uses[index][:MOST_TERMS]
-        rest = _rest(len(self._uses[index]) - len(uses))
-        symbols = [product([self._derivative(u), self._local(u, index)]) for u, _, _ in uses]
-        formulas = [product([self._derivative(u), self._formula(u, i, d)]) for u, i, d in uses]
-        numbers = [product([number(self._gradients[u]), number(d)]) for u, _, d in uses]
-        sides = [total([*terms, *rest]) for terms in (symbols, formulas, numbers)]
-        return self._equation(index, sides)
+    def _upstream(self, index: int) -> _Factor:
+        name = self._derivative(index)
+        return name, name, _number(self._gradients[index])
 
-    def _equation(self, index: int, sides: list[Written]) -> Equation:
-        result = number(self._gradients[index])
-        different = [
-            side
-            for i, side in enumerate(sides)
-            if side.text not in (result.text, *(earlier.text for earlier in sides[:i]))
-            and side.text != self._derivative(index).text
-        ]
-        return Equation(self._derivative(index), tuple(different), self._gradients[index])
+    def _factor(self, edge: _Edge) -> _Factor:
+        """A local derivative; its formula is its number where the rule is long."""
+        user, position, parent, local = edge
+        node = self._diagram[user]
+        operands = [self._diagram[operand] for operand in node.parents]
+        formula = local_derivative(node, operands, position)
+        number = _number(local)
+        return self._local(user, parent), number if formula is None else _written(formula), number
 
     def _derivative(self, index: int) -> Written:
         return self._local(self._root, index)
@@ -347,20 +308,21 @@ class Derivation:
             f"<mrow><mo>∂</mo>{mathml(below)}</mrow></mfrac>",
         )
 
-    def _formula(self, user: int, position: int, local: float) -> Written:
-        """A local derivative by the rule of the table, or its number where the rule is long."""
-        node = self._diagram[user]
-        operands = [self._diagram[parent] for parent in node.parents]
-        formula = local_derivative(node, operands, position)
-        return number(local) if formula is None else from_formula(formula)
+
+def _written(formula: Formula) -> Written:
+    text, binds = formula.text, precedence(formula, TEXT)
+    is_sum = binds < PRODUCT or text.startswith("-")
+    return Written(text, formula.latex, mathml(formula), is_sum, binds == PRODUCT and " / " in text)
 
 
-def _rest(count: int) -> list[Written]:
-    """What stands for the terms of a sum that are not written out."""
-    if count == 0:
-        return []
-    more = f"({counted(count, 'more term')})"
-    return [Written(f"… {more}", rf"\dots \text{{ {more}}}", f"<mtext>… {more}</mtext>")]
+def _sides(terms: Sequence[Sequence[_Factor]], more: int = 0) -> list[Written]:
+    """A sum of products in symbols, in formulas and in numbers; `more` terms are counted alone."""
+    rest = []
+    if more:
+        text = f"({counted(more, 'more term')})"
+        rest = [Written(f"… {text}", rf"\dots \text{{ {text}}}", f"<mtext>… {text}</mtext>")]
+    kinds = ([_product([factor[kind] for factor in term]) for term in terms] for kind in range(3))
+    return [_total([*products, *rest]) for products in kinds]
 
 
 def derivation(y: Value, x: Value, *, names: Mapping[str, Any] | None = None) -> Derivation:

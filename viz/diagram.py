@@ -2,19 +2,21 @@
 
 A diagram is made once from the Values and then never touches them again. A `dot` node is opened
 into its products and their sum, with the same numbers to the last bit, so that a neuron shows every
-chain-rule product. The end says how nodes are written in formulas, and what is worth a warning
-about them; `names.py`, what they are called.
+chain-rule product. The end says what nodes are called, how they are written in formulas, and what
+is worth a warning about them.
 Next: `drawing.py` and `steps.py`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import count
 from math import isfinite
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from glassgrad.engine import (
     NOT_COMPUTED,
@@ -30,11 +32,9 @@ from glassgrad.engine import (
 from glassgrad.engine.compile.result import Replay, Total
 from glassgrad.engine.printers import number_text
 from glassgrad.engine.printing import short
-from glassgrad.engine.text import clipped, some_of
+from glassgrad.engine.text import clipped, describe, some_of, visible
 from glassgrad.viz.compiled import TOLERANCE, are_close, inside, is_compiled, name_of
 from glassgrad.viz.formulas import written
-from glassgrad.viz.names import Names
-from glassgrad.viz.records import Records
 
 MOST_OPENED = 2000
 """Graphs with more nodes than this keep their `dot` nodes closed."""
@@ -43,6 +43,32 @@ LONGEST_KEPT = 8
 _LONGEST_FORMULA = 80
 _MOST_OPERANDS = 8
 """Of a longer formula, or of one with more operands, people are shown the number instead."""
+
+Record = TypeVar("Record")
+
+
+class Records(Sequence[Record]):
+    """What is asked for by place, and says in its subclasses what else it knows.
+
+    Its records are in `_records`, a list or a tuple.
+    """
+
+    _records: Sequence[Record]
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Record]: ...
+    def __getitem__(self, index: int | slice) -> Record | list[Record]:
+        if isinstance(index, slice):
+            return list(self._records[index])
+        return self._records[index]
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._records)
 
 
 @dataclass(frozen=True)
@@ -356,6 +382,87 @@ def _can_open(value: Value) -> bool:
         return False
     now = value.operation.forward(tuple(operand.data for operand in operands))
     return now == value.data or (now != now and value.data != value.data)
+
+
+# What nodes are called: by the label that the user gave, or the name of the variable; without one
+# v1, v2, ... in the order of evaluation; a plain number by the number. Who shares a label gets a
+# number behind it.
+
+
+class Names:
+    """The names of the nodes of one diagram: of Values in the order of evaluation.
+
+    `names` are for Values without a label, such as `locals()`.
+
+    Raises:
+        TypeError: `names` is no mapping from texts.
+    """
+
+    def __init__(self, order: Sequence[Value], names: Mapping[str, Any] | None) -> None:
+        found = dict(_named_values({} if names is None else names))
+        # An empty label shows nothing, so it counts as none.
+        given = ((v, v.label or (None if v.is_constant else found.get(v))) for v in order)
+        self._labels = {value: label and visible(label) for value, label in given}
+        self._parts = self._parts_of(order)
+        self._used = {label for label in self._labels.values() if label}
+        self._given: set[str] = set()
+        self._copies: dict[str, int] = {}
+        self._numbers = count(1)
+
+    def _parts_of(self, order: Sequence[Value]) -> dict[Value, int]:
+        """For leaves whose label others have too: the number of the part of a model that uses them.
+
+        So the weights of the second neuron are w0_2, w1_2, ..., whatever else has a w0.
+        """
+        part_of: dict[Value, tuple[str, int]] = {}
+        for value in order:
+            for parent in value.parents:
+                if value.scope is not None and not parent.parents and self._labels[parent]:
+                    part_of.setdefault(parent, (value.scope.path(), id(value.scope.owner)))
+        numbers = {part: i for i, part in enumerate(dict.fromkeys(part_of.values()), 1)}
+        counts = Counter(self._labels[leaf] for leaf in part_of)
+        shared = (leaf for leaf in part_of if counts[self._labels[leaf]] > 1)
+        return {leaf: numbers[part_of[leaf]] for leaf in shared}
+
+    def label(self, value: Value | None) -> str | None:
+        """What the user called a Value; None for nothing, and for a part of an opened dot."""
+        return None if value is None else self._labels[value]
+
+    def add_inside(self, order: Sequence[Value], opened: Value) -> None:
+        """Take in the scalars of a compiled node that is opened, which the last of them is."""
+        for value in order:
+            self._labels.setdefault(value, value.label and visible(value.label))
+        self._labels[order[-1]] = self._labels[opened] or self._labels[order[-1]]
+
+    def take(self, value: Value | None, data: float) -> str:
+        """The name for a node, which no other gets."""
+        label = self.label(value)
+        if label is None and value is not None and value.is_constant:
+            return short(data)
+        if label is None:
+            label = next(name for n in self._numbers if (name := f"v{n}") not in self._used)
+        part = 1 if value is None else self._parts.get(value, 1)
+        name = label if part == 1 else f"{label}_{part}"
+        while name in self._given or (name != label and name in self._used):
+            self._copies[label] = self._copies.get(label, 1) + 1
+            name = f"{label}_{self._copies[label]}"
+        self._given.add(name)
+        return name
+
+
+def _named_values(names: Mapping[str, Any]) -> Iterator[tuple[Value, str]]:
+    """The Values in a namespace with their names, the first last; those in sequences as name[i]."""
+    if not isinstance(names, Mapping):
+        raise TypeError(f"names is a dict such as locals(), not {describe(names)}.")
+    for name, thing in reversed(list(names.items())):
+        if not isinstance(name, str):
+            raise TypeError(f"names gives each Value a text, not {describe(name)}.")
+        if not name or name.startswith("_"):
+            continue
+        if isinstance(thing, Value):
+            yield thing, name
+        elif isinstance(thing, (list, tuple)):
+            yield from ((x, f"{name}[{i}]") for i, x in enumerate(thing) if isinstance(x, Value))
 
 
 # Nodes in formulas.

@@ -174,7 +174,6 @@ def _is_open(answer: Any) -> bool:
 def _judged(answers: Sequence[Typed], question: Question, author: Author = NOBODY) -> Verdict:
     """The verdict on numbers, whatever the question is about."""
     right, noise = question.right, question.noise
-    question.least = author.digits
 
     def fits(numbers: Sequence[float]) -> bool:
         return all(a.agrees(x, noise, author.digits) for a, x in zip(answers, numbers))
@@ -198,7 +197,7 @@ def _judged(answers: Sequence[Typed], question: Question, author: Author = NOBOD
         if all(map(math.isfinite, numbers)) and is_from(numbers):
             if not any(shows(sentence, x) for x in right):
                 return _wrong(sentence, hint)
-    said = question.difference(answers)
+    said = question.difference(answers, author.digits)
     return _wrong(said or hint, hint if said else "")
 
 
@@ -230,7 +229,8 @@ def _of_function(answer: Any, of: Callable[..., Any], by: Any) -> Verdict:
 
 def _of_graph(answer: Any, of: Value, by: Any, author: Author) -> Verdict:
     if by is None or isinstance(by, Value):
-        return _judged([typed(answer, "check(answer)")], GraphQuestion(of, by), author)
+        question = GraphQuestion(of, by, backprop(of))
+        return _judged([typed(answer, "check(answer)")], question, author)
     if isinstance(by, Mapping):
         names, wanted = list(map(str, by)), list(by.values())
     else:
@@ -240,7 +240,8 @@ def _of_graph(answer: Any, of: Value, by: Any, author: Author) -> Verdict:
         names = [f"answer {i}" for i in range(1, len(names) + 1)]
     parts = zip(names, _answers(answer, by, names))
     answers = [typed(part, f"check({each})") for each, part in parts]
-    questions = [GraphQuestion(of, value) for value in wanted]
+    steps = backprop(of)
+    questions = [GraphQuestion(of, value, steps) for value in wanted]
     foreseen = author.says(answers, [question.right[0] for question in questions])
     verdicts = {
         each: _judged([part], question, replace(author, mistakes=()))

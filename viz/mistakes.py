@@ -15,8 +15,7 @@ from math import isfinite
 
 from glassgrad.engine import contribution
 from glassgrad.engine.printing import columns, short
-from glassgrad.viz.diagram import Diagram
-from glassgrad.viz.records import Records
+from glassgrad.viz.diagram import Diagram, Node, Records
 from glassgrad.viz.steps import Steps
 
 TOLERANCE = 1e-9
@@ -77,9 +76,34 @@ one had left at x: 6 + 6 = 12.
     """
 
     def __init__(self, steps: Steps) -> None:
-        self._diagram = steps.diagram
-        self._right = steps.gradients
-        self._records = tuple(_mistakes(steps))
+        self._diagram, self._right = steps.diagram, steps.gradients
+        edges = [edge for step in steps for edge in step.edges]
+        self._uses = {edge.parent: edge.uses for edge in edges if edge.parent is not None}
+        self._size = {steps.root: 1.0}
+        """The sum of the absolute values of what a gradient is a sum of, over all paths."""
+        for edge in edges:
+            if edge.parent is not None and edge.local is not None:
+                through = self._size[edge.node] * abs(edge.local)
+                self._size[edge.parent] = self._size.get(edge.parent, 0.0) + through
+        self._records = tuple(self._made(steps.root))
+
+    def _made(self, root: int) -> Iterator[Mistake]:
+        diagram, right, seed = self._diagram, self._right, {root: 1.0}
+        overwritten = _sweep(diagram, dict(seed), adds=False)
+        yield self._judged("= instead of +=", overwritten, self._why_overwritten)
+        early, arrived = _depth_first(diagram, root)
+        yield self._judged("no order", early, partial(self._why_early, arrived))
+        # A second backward() starts from the gradients that the first one left.
+        for name, left, how in (
+            ("inner nodes never zeroed", right, "that zeroed nothing, no inner node either,"),
+            (
+                "leaves not zeroed",
+                {i: g for i, g in right.items() if not diagram[i].parents},
+                "without a zero_grad() before it",
+            ),
+        ):
+            again = _sweep(diagram, {**left, **seed})
+            yield self._judged(name, again, partial(self._why_left, how))
 
     def __repr__(self) -> str:
         return f"<{len(self)} wrong engines on {len(self._diagram)} nodes>"
@@ -106,22 +130,72 @@ one had left at x: 6 + 6 = 12.
             return number
         return f"≠ {number}, first" if index == mistake.parts_at else f"≠ {number}"
 
+    # What is wrong, and why.
 
-def _mistakes(steps: Steps) -> Iterator[Mistake]:
-    judge = _Judge(steps)
-    overwritten = _sweep(steps.diagram, {steps.root: 1.0}, adds=False)
-    yield judge.judged("= instead of +=", overwritten, judge.why_overwritten)
-    early, arrived = _depth_first(steps.diagram, steps.root)
-    judge.arrived = arrived
-    yield judge.judged("no order", early, judge.why_early)
-    # A second backward() starts from the gradients that the first one left.
-    again = _sweep(steps.diagram, {**steps.gradients, steps.root: 1.0})
-    why = partial(judge.why_left, "that zeroed nothing, no inner node either,")
-    yield judge.judged("inner nodes never zeroed", again, why)
-    of_leaves = {i: g for i, g in steps.gradients.items() if not steps.diagram[i].parents}
-    again = _sweep(steps.diagram, {**of_leaves, steps.root: 1.0})
-    why = partial(judge.why_left, "without a zero_grad() before it")
-    yield judge.judged("leaves not zeroed", again, why)
+    def _judged(
+        self, name: str, gradients: Gradients, why: Callable[[Gradients, int | None], str]
+    ) -> Mistake:
+        wrong = tuple(i for i in sorted(self._right, reverse=True) if self._differs(gradients, i))
+        return Mistake(name, gradients, wrong, why(gradients, wrong[0] if wrong else None))
+
+    def _differs(self, gradients: Gradients, index: int) -> bool:
+        found, right = gradients[index], self._right[index]
+        if found == right or (found != found and right != right):
+            return False
+        distance = abs(found - right)
+        return not (isfinite(distance) and distance <= TOLERANCE * self._size[index])
+
+    def _name(self, index: int) -> str:
+        return self._diagram[index].name
+
+    def _no_difference(self, reason: str) -> str:
+        if not all(map(isfinite, self._right.values())):
+            reason = "infinite gradients hide it, or there is none"
+        return f"No difference here: {reason}."
+
+    def _why_overwritten(self, gradients: Gradients, index: int | None) -> str:
+        if index is None:
+            is_shared = any(uses > 1 for uses in self._uses.values())
+            reason = "what was lost adds up to nothing" if is_shared else "no node is used twice"
+            return self._no_difference(reason)
+        return (
+            f"{self._name(index)} is used {self._uses[index]} times, but every contribution "
+            f"replaced the one before it: {short(gradients[index])}, the last one alone, "
+            f"instead of {short(self._right[index])}."
+        )
+
+    def _why_early(self, arrived: Counter[int], gradients: Gradients, index: int | None) -> str:
+        """`arrived` are the contributions that each node had got when it sent its own."""
+        senders = [
+            node
+            for node in reversed(self._diagram)
+            if arrived[node.index] < self._uses.get(node.index, 0) and self._operands(node)
+        ]
+        if index is None:
+            reason = "every node that sends on had all its contributions when its turn came"
+            return self._no_difference(
+                "what came too late adds up to nothing" if senders else reason
+            )
+        numbers = f"{short(gradients[index])} instead of {short(self._right[index])}"
+        result = f"so {self._name(index)} got {numbers}."
+        for node in senders:
+            if index in self._operands(node):
+                count = f"{arrived[node.index]} of {self._uses[node.index]} contributions"
+                return f"{node.name} sent its gradient on when {count} had arrived, {result}"
+        return f"A node sent its gradient on before it was complete, {result}"
+
+    def _operands(self, node: Node) -> list[int]:
+        """The nodes that a node sends gradient to."""
+        return [parent for _, parent, _ in self._diagram.sending(node)]
+
+    def _why_left(self, how: str, gradients: Gradients, index: int | None) -> str:
+        if index is None:
+            return self._no_difference("no gradient but the seed is other than zero")
+        right = short(self._right[index])
+        return (
+            f"A second backward() {how} added to what the first one had left at "
+            f"{self._name(index)}: {right} + {right} = {short(gradients[index])}."
+        )
 
 
 # The wrong engines.
@@ -161,91 +235,3 @@ def _depth_first(diagram: Diagram, root: int) -> tuple[Gradients, Counter[int]]:
             received[parent] += 1
         pending.extend(parent for _, parent, _local in reversed(edges))
     return gradients, arrived
-
-
-# What is wrong, and why.
-
-
-class _Judge:
-    """Compares a wrong engine's gradients with the right ones, and puts the reason into words."""
-
-    def __init__(self, steps: Steps) -> None:
-        self.diagram, self.root, self.right = steps.diagram, steps.root, steps.gradients
-        edges = [edge for step in steps for edge in step.edges]
-        self.uses = {edge.parent: edge.uses for edge in edges if edge.parent is not None}
-        self.arrived: Counter[int] = Counter()
-        self.size = {steps.root: 1.0}
-        """The sum of the absolute values of what a gradient is a sum of, over all paths."""
-        for edge in edges:
-            if edge.parent is not None and edge.local is not None:
-                through = self.size[edge.node] * abs(edge.local)
-                self.size[edge.parent] = self.size.get(edge.parent, 0.0) + through
-
-    def judged(
-        self, name: str, gradients: Gradients, why: Callable[[Gradients, int | None], str]
-    ) -> Mistake:
-        wrong = tuple(i for i in sorted(self.right, reverse=True) if self._differs(gradients, i))
-        return Mistake(name, gradients, wrong, why(gradients, wrong[0] if wrong else None))
-
-    def _differs(self, gradients: Gradients, index: int) -> bool:
-        found, right = gradients[index], self.right[index]
-        if found == right or (found != found and right != right):
-            return False
-        distance = abs(found - right)
-        return not (isfinite(distance) and distance <= TOLERANCE * self.size[index])
-
-    def _name(self, index: int) -> str:
-        return self.diagram[index].name
-
-    def _no_difference(self, reason: str) -> str:
-        if not all(map(isfinite, self.right.values())):
-            reason = "infinite gradients hide it, or there is none"
-        return f"No difference here: {reason}."
-
-    def why_overwritten(self, gradients: Gradients, index: int | None) -> str:
-        if index is None:
-            is_shared = any(uses > 1 for uses in self.uses.values())
-            reason = "what was lost adds up to nothing" if is_shared else "no node is used twice"
-            return self._no_difference(reason)
-        return (
-            f"{self._name(index)} is used {self.uses[index]} times, but every contribution "
-            f"replaced the one before it: {short(gradients[index])}, the last one alone, "
-            f"instead of {short(self.right[index])}."
-        )
-
-    def why_early(self, gradients: Gradients, index: int | None) -> str:
-        if index is None:
-            reason = "every node that sends on had all its contributions when its turn came"
-            if any(self._was_early(i) and self._operands(i) for i in self.uses):
-                reason = "what came too late adds up to nothing"
-            return self._no_difference(reason)
-        result = (
-            f"so {self._name(index)} got {short(gradients[index])} instead of "
-            f"{short(self.right[index])}."
-        )
-        for node in reversed(self.diagram):
-            is_user = index in self._operands(node.index)
-            if is_user and node.index in self.right and self._was_early(node.index):
-                return (
-                    f"{self._name(node.index)} sent its gradient on when "
-                    f"{self.arrived[node.index]} of {self.uses[node.index]} contributions had "
-                    f"arrived, {result}"
-                )
-        return f"A node sent its gradient on before it was complete, {result}"
-
-    def _operands(self, index: int) -> list[int]:
-        """The nodes that a node sends gradient to."""
-        return [parent for _, parent, _ in self.diagram.sending(self.diagram[index])]
-
-    def _was_early(self, index: int) -> bool:
-        """Whether a node sent its gradient on before all contributions had arrived."""
-        return self.arrived[index] < self.uses.get(index, 0)
-
-    def why_left(self, how: str, gradients: Gradients, index: int | None) -> str:
-        if index is None:
-            return self._no_difference("no gradient but the seed is other than zero")
-        right = short(self.right[index])
-        return (
-            f"A second backward() {how} added to what the first one had left at "
-            f"{self._name(index)}: {right} + {right} = {short(gradients[index])}."
-        )

@@ -18,7 +18,7 @@ from glassgrad.viz.network import LayerStep, Network, Unit
 from glassgrad.viz.render import render
 from glassgrad.viz.steps import Steps
 from glassgrad.viz.still import equation_label
-from glassgrad.viz.texts import Equation, Term, Text
+from glassgrad.viz.told import Equation, Term, Text
 
 _MOST_UNITS = 7
 """Of wider layers the first are drawn, and the last."""

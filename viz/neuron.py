@@ -97,6 +97,8 @@ class NeuronSteps(Backprop):
                     f"The activation or the loss uses {clipped(self._name(edge.parent))} itself, "
                     "so that its derivative is no product of three factors. Use backprop(y)."
                 )
+        root, out, z = map(self._name, (self.root, self._output, self._sum))
+        self._symbols = f"∂{root}/∂{out}", f"∂{out}/∂{z}", f"∂{z}/∂w"
         self._slope = slope
         self._output_by_sum = grad(names["out"], names["z"])
         self.factors = tuple(map(self._factors, self._terms))
@@ -105,38 +107,27 @@ class NeuronSteps(Backprop):
         """The steps, and the three factors at the end."""
         if not self.factors:  # all is constant, or the activation has no slope
             return super()._report()
-        rows = columns([self._headings(), *self._rows()])
-        return f"{super()._report()}\n\n{self._title()}\n{rows}"
+        return f"{super()._report()}\n\n{self._title()}\n{columns(list(self._rows()))}"
 
     def _factors(self, edge: Step) -> ThreeFactors:
         assert edge.parent is not None
         assert edge.local is not None
         assert edge.contribution is not None
-        return ThreeFactors(
-            self._name(edge.parent),
-            self.gradients[self._output],
-            self._output_by_sum,
-            edge.local,
-            edge.contribution,
-        )
+        name, by_output = self._name(edge.parent), self.gradients[self._output]
+        return ThreeFactors(name, by_output, self._output_by_sum, edge.local, edge.contribution)
 
     def _title(self) -> str:
-        factors = " × ".join(self._symbols("w"))
+        factors = " × ".join(self._symbols)
         first = "output by itself" if self.root == self._output else "loss by output"
         return (
             f"The chain rule in three factors: ∂{self._name(self.root)}/∂w = {factors}, which are "
             f"{first}, output by weighted sum, weighted sum by weight"
         )
 
-    def _symbols(self, weight: str) -> tuple[str, str, str]:
-        root, out, z = map(self._name, (self.root, self._output, self._sum))
-        return f"∂{root}/∂{out}", f"∂{out}/∂{z}", f"∂{z}/∂{weight}"
-
-    def _headings(self) -> tuple[str, ...]:
-        first, second, third = self._symbols("w")
-        return ("weight", first, f"× {second}", f"× {third}", f"= ∂{self._name(self.root)}/∂w")
-
     def _rows(self) -> Iterator[tuple[str, ...]]:
+        """The table, headings first."""
+        first, second, third = self._symbols
+        yield "weight", first, f"× {second}", f"× {third}", f"= ∂{self._name(self.root)}/∂w"
         for edge, factors in zip(self._terms, self.factors):
             loss_by_output = factors.loss_by_output
             numbers = (loss_by_output, factors.output_by_sum, factors.sum_by_weight)
@@ -163,7 +154,7 @@ class NeuronSteps(Backprop):
         """The table of the three factors, for the page."""
         if not self.factors:
             return ""
-        return scrolling_table(self._title(), [self._headings(), *self._rows()], "gg-chain")
+        return scrolling_table(self._title(), self._rows(), "gg-chain")
 
 
 def step_neuron(
@@ -225,7 +216,10 @@ def step_neuron(
     names = {**weights, **inputs, "b": bias, "z": z, "out": out}
     if target is not None and not isinstance(target, Value):
         target = real(target, "step_neuron's target")
-    result, slope = (out, "") if target is None else _lost(loss, out, target, names)
+    result, slope = out, ""
+    if target is not None:
+        result, slope = _lost(loss, out, target, names)
+        names["L"] = result
     terms = [(weight, product, 0) for weight, product in zip(weights.values(), products)]
     return NeuronSteps(result, names, [*terms, (bias, z, 1)], slope, learning_rate)
 
@@ -271,6 +265,26 @@ def _activated(choice: str | Operation | Callable[[Value], Value], z: Value) -> 
     return +z if out is z else out
 
 
+def _activation(choice: str | Operation) -> Operation:
+    row = choice if isinstance(choice, Operation) else TABLE.get(_ROWS.get(choice, choice))
+    if row is None:
+        raise ValueError(f"There is no activation called {told(choice)}.{_meant(str(choice))}")
+    if not row.takes_one:
+        raise ValueError(f"{row.name} is no activation: it takes several operands.")
+    return row
+
+
+_ROWS = {"linear": "pos"}
+"""What an activation is called that is a row of another name."""
+
+
+def _meant(choice: str) -> str:
+    """The likeliest activation; those that take any weighted sum, such as tanh, come before tan."""
+    possible = [row for row in TABLE.values() if row.takes_one]
+    usual = [row.name for row in possible if row.domain[0] == EVERYWHERE]
+    return suggestion(choice, [*_ROWS, *usual]) or suggestion(choice, [r.name for r in possible])
+
+
 def _of(function: Callable[..., Any], behind: Value, *operands: Any) -> Value:
     """What a function of the user gives, if it is a Value that depends on another."""
     name = clipped(getattr(function, "__name__", type(function).__name__))
@@ -283,30 +297,7 @@ def _of(function: Callable[..., Any], behind: Value, *operands: Any) -> Value:
     return given
 
 
-def _activation(choice: str | Operation) -> Operation:
-    if isinstance(choice, Operation):
-        return _with_one_operand(choice)
-    if choice == "linear":
-        return TABLE["pos"]
-    if choice not in TABLE:
-        raise ValueError(f"There is no activation called {told(choice)}.{_meant(choice)}")
-    return _with_one_operand(TABLE[choice])
-
-
-def _meant(choice: str) -> str:
-    """The likeliest activation; those that take any weighted sum, such as tanh, come before tan."""
-    possible = [row for row in TABLE.values() if row.takes_one]
-    usual = [row.name for row in possible if row.domain[0] == EVERYWHERE]
-    return suggestion(choice, ["linear", *usual]) or suggestion(choice, [r.name for r in possible])
-
-
-def _with_one_operand(operation: Operation) -> Operation:
-    if not operation.takes_one:
-        raise ValueError(f"{operation.name} is no activation: it takes several operands.")
-    return operation
-
-
-# The losses.
+# The losses, each with its derivative by the output in words; names are given to what is made.
 
 
 def _lost(
@@ -315,33 +306,23 @@ def _lost(
     target: float | Value,
     names: dict[str, Value],
 ) -> tuple[Value, str]:
-    """The loss, and its derivative by the output in words; names are given to what is made."""
-    if callable(choice):
-        names["L"] = loss = _of(choice, out, out, target)
-        return loss, ""
     if not isinstance(choice, str):
-        raise TypeError(
-            f"step_neuron takes as the loss {_NAMES}, or a function of output and target, "
-            f"not {describe(choice)}."
-        )
-    if choice not in _LOSSES:
-        meant = suggestion(choice, _LOSSES) or f" There are {_NAMES}."
+        if not callable(choice):
+            raise TypeError(
+                f"step_neuron takes as the loss {_NAMES}, or a function of output and target, "
+                f"not {describe(choice)}."
+            )
+        return _of(choice, out, out, target), ""
+    if choice not in LOSSES_OF_A_NEURON:
+        meant = suggestion(choice, LOSSES_OF_A_NEURON) or f" There are {_NAMES}."
         raise ValueError(f"There is no loss called {told(choice)}.{meant}")
-    names["L"], slope = _LOSSES[choice](out, target, names)
-    return names["L"], slope
-
-
-def _squared(out: Value, target: Any, names: dict[str, Value]) -> tuple[Value, str]:
+    if choice == "binary_cross_entropy":
+        return _cross_entropy(out, target)
     names["error"] = error = out - target
-    return error**2, "2 * error"
+    return (error**2, "2 * error") if choice == "mse" else (0.5 * error**2, "error")
 
 
-def _half_squared(out: Value, target: Any, names: dict[str, Value]) -> tuple[Value, str]:
-    names["error"] = error = out - target
-    return 0.5 * error**2, "error"
-
-
-def _cross_entropy(out: Value, target: Any, names: dict[str, Value]) -> tuple[Value, str]:
+def _cross_entropy(out: Value, target: float | Value) -> tuple[Value, str]:
     number = target.data if isinstance(target, Value) else target
     if not 0.0 <= number <= 1.0:
         raise ValueError(
@@ -358,6 +339,5 @@ def _cross_entropy(out: Value, target: Any, names: dict[str, Value]) -> tuple[Va
     return loss, f"(out - {wanted}) / (out * (1 - out))"
 
 
-_LOSSES = dict(zip(LOSSES_OF_A_NEURON, (_squared, _half_squared, _cross_entropy)))
 _FORMER = {former: name for name, former in LOSSES_OF_A_NEURON.items()}
-_NAMES = ", ".join(map(repr, _LOSSES))
+_NAMES = ", ".join(map(repr, LOSSES_OF_A_NEURON))

@@ -1,25 +1,25 @@
-"""Plots: an operation with its derivative, losses, gradients over time.
+"""Plots: an operation with its derivative, losses, gradients over time, a decision boundary.
 
 They take numbers and callables, so whatever model can be plotted, and give back matplotlib's
 figure: a notebook shows it, `figure.savefig("plot.png")` saves it. matplotlib is installed by
-`pip install "glassgrad[plot]"` and imported when the first plot is made. Next: `boundary.py`,
-the plot of a model with two inputs.
+`pip install "glassgrad[plot]"` and imported when the first plot is made.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
-from math import inf, isfinite, nan
+from itertools import cycle, pairwise
+from math import inf, isfinite, isnan, nan
 from typing import TYPE_CHECKING, Any, Protocol
 
-from glassgrad.engine import NOT_COMPUTED, TABLE, Operation, Reduction, Value
+from glassgrad.engine import NOT_COMPUTED, TABLE, Operation, Reduction, Value, no_grad
 from glassgrad.engine.context import layer_of
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.printing import short
-from glassgrad.engine.text import describe, suggestion, told
+from glassgrad.engine.text import clipped, describe, suggestion, told
 from glassgrad.viz.dot import DATA, GRADIENT, INK
+from glassgrad.viz.drawing import check_whole
 from glassgrad.viz.formulas import written
 
 if TYPE_CHECKING:
@@ -30,9 +30,11 @@ ADVICE = 'Plots are drawn by matplotlib, which is not installed: pip install "gl
 NOTHING = "nothing recorded yet: call history.record(model) after each backward()"
 _STAY = 5 / 6
 """Where in its domain an operand stays while another runs: at 2 of -3 to 3, which shows x ** 2."""
-COLOURS = (DATA, GRADIENT, "#009E73", "#AA4499", "#56B4E9", "#8a6d00")
+_COLOURS = (DATA, GRADIENT, "#009E73", "#AA4499", "#56B4E9", "#8a6d00")
+_FAR = 1e300
 _LINES = ("-", "--", "-.", ":")
-MARKERS = ("o", "s", "^", "D", "v", "P")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+"""As many as colours and one: so 42 classes differ."""
 
 
 def plot_operation(operation: Operation | str) -> Figure:
@@ -59,7 +61,7 @@ def plot_operation(operation: Operation | str) -> Figure:
     others = [low + _STAY * (high - low) for low, high in domain]
     slopes = row.partials(tuple(others), row.forward(tuple(others)))
     shown = [i for i, slope in enumerate(slopes) if slope is not None or row.selects] or [0]
-    figure = new_figure(4.6 * len(shown), 3.4)
+    figure = _new_figure(4.6 * len(shown), 3.4)
     for place, i in enumerate(shown, 1):
         axes = figure.add_subplot(1, len(shown), place)
         _plot_operand(axes, row, i, domain[i], others)
@@ -102,12 +104,13 @@ def plot_losses(
         raise ValueError(
             "plot_losses with log=True shows losses above 0, and there is none. Leave log out."
         )
-    figure = new_figure(6.4, 3.6)
+    figure = _new_figure(6.4, 3.6)
     axes = figure.add_subplot(xlabel="step", ylabel="loss")
     if log:
         axes.set_yscale("log")
     for name, curve in curves.items():
-        _plot_shown(axes, name, curve, "0 or below", lambda loss: not log or loss > 0.0)
+        edges = ("0 or below", "nan or infinite")
+        _plot_curve(axes, name, curve, edges, lambda loss: not log or loss > 0.0)
     if len(axes.lines) > 1:
         axes.legend(fontsize=8)
     return figure
@@ -118,7 +121,7 @@ def plot_gradients(history: Mapping[str, Sequence[float]]) -> Figure:
 
     Lines far below the others are layers whose gradient vanishes, lines that climb are gradients
     that explode. A gradient of exactly 0, which has no logarithm, is a triangle at the bottom; one
-    that is nan or infinite, a triangle at the top.
+    that is nan or infinite, or that was not computed, a triangle at the top.
 
     Args:
         history: sizes by layer, such as a `GradientHistory`.
@@ -141,14 +144,85 @@ def plot_gradients(history: Mapping[str, Sequence[float]]) -> Figure:
     takes = "plot_gradients takes a list of sizes for each layer,"
     takes_each = "plot_gradients takes numbers as sizes,"
     layers = {name: _listed(sizes, takes, takes_each) for name, sizes in history.items()}
-    figure = new_figure(6.4, 3.6)
+    figure = _new_figure(6.4, 3.6)
     axes = figure.add_subplot(xlabel="step", ylabel="mean |gradient|", yscale="log")
     for name, sizes in layers.items():
-        _plot_shown(axes, name, sizes, "zero", lambda size: size > 0.0)
+        edges = ("zero", "nan, infinite or not computed")
+        _plot_curve(axes, name, sizes, edges, lambda size: size > 0.0)
     if any(layers.values()):
         figure.legend(loc="outside right upper", fontsize=8)
     else:
         axes.text(0.5, 0.5, NOTHING, transform=axes.transAxes, ha="center", va="center")
+    return figure
+
+
+def plot_boundary(
+    model: Callable[[Sequence[float]], Any],
+    X: Any,
+    y: Any,
+    *,
+    threshold: float = 0.0,
+    cells: int = 60,
+) -> Figure:
+    """The decision boundary of a model with two inputs, and the points it should tell apart.
+
+    A model with several outputs decides for the largest: each class has a region of its colour,
+    and the boundaries are where it changes. Where a score is nan the plane stays white.
+
+    Args:
+        model: gives a point, a sequence of two numbers, its score: a Value or a number; or for
+            several classes a list of scores, one for each.
+        X: the points, as rows of two numbers.
+        y: their labels, any two or more numbers or texts; for several classes the place of the
+            class among the outputs, from 0, or as many different labels as outputs, in order.
+        threshold: the score of the boundary, of a model with one output.
+        cells: how many points of the plane are scored along each side, at least two.
+
+    Raises:
+        TypeError: a score or a label is no number, or `cells` no whole one.
+        ValueError: the points are no pairs of finite numbers, or there are not as many labels; the
+            labels do not fit the outputs; or the threshold is not finite, or there are too few
+            cells.
+        ImportError: matplotlib is not installed; the message says how to install it.
+
+    >>> from glassgrad.viz import plot_boundary
+    >>> figure = plot_boundary(lambda p: p[0] - p[1], [[0, 1], [1, 0]], [-1, 1], cells=5)
+    >>> [str(text.get_text()) for text in figure.axes[0].get_legend().get_texts()]
+    ['label -1', 'label 1', 'boundary: score = 0']
+    """
+    figure = _new_figure(6.4, 4.3)
+    import numpy as np
+
+    points, labels = _checked_points(X, y)
+    score = real(threshold, "threshold")
+    if not isfinite(score):
+        raise ValueError(f"threshold is a finite score, not {told(threshold)}.")
+    check_whole("cells", cells, least=2)
+    low, high = _around(points)
+    xs, ys = np.linspace(low[0], high[0], cells), np.linspace(low[1], high[1], cells)
+    with no_grad():
+        scores = [[_scores(model((float(a), float(b)))) for a in xs] for b in ys]
+    outputs = {len(found) for row in scores for found in row}
+    if len(outputs) > 1:
+        raise ValueError(f"A model gives each point as many scores, not {sorted(outputs)} of them.")
+    axes = figure.add_subplot(aspect="equal", xlabel="first input", ylabel="second input")
+    # An infinite score has a side too; matplotlib would leave its place out.
+    by_output = np.clip(np.moveaxis(np.array(scores), -1, 0), -_FAR, _FAR)
+    if len(by_output) == 1:
+        classes: Any = np.unique(labels)
+        boundary = _draw_sides(axes, xs, ys, by_output[0], score)
+    else:
+        classes = _classes(labels, len(by_output))
+        boundary = _draw_regions(axes, xs, ys, by_output)
+    for label, colour, marker in zip(classes, cycle(_COLOURS), cycle(_MARKERS)):
+        here = points[labels == label]
+        text = f"label {_label_text(label)}"
+        axes.plot(*here.T, marker, color=colour, markeredgecolor="white", label=text)
+    if boundary:
+        axes.plot([], [], color=INK, label=boundary)
+    if unclear := int(np.isnan(by_output).any(axis=0).sum()):
+        axes.plot([], [], " ", label=f"white: nan at {unclear:,} of {cells * cells:,} points")
+    axes.legend(loc="upper right" if len(by_output) == 1 else "best", fontsize=8)
     return figure
 
 
@@ -174,41 +248,42 @@ def _plot_operand(
     axes.legend(fontsize=8)
 
 
-def _plot_shown(
-    axes: Axes, name: str, numbers: Sequence[float], low: str, has_place: Callable[[float], bool]
+def _plot_curve(
+    axes: Axes,
+    name: str,
+    numbers: Sequence[float],
+    edges: tuple[str, str],
+    has_place: Callable[[float], bool],
 ) -> None:
-    """A curve, with marks at the edges for what the scale has no place for; `low` names those."""
-    is_shown = [isfinite(x) and has_place(x) for x in numbers]
-    _plot_curve(axes, name, [x if shown else nan for x, shown in zip(numbers, is_shown)])
-    left = [(i, x) for i, (x, shown) in enumerate(zip(numbers, is_shown)) if not shown]
-    _plot_edge(axes, f"{name}: {low}", [i for i, x in left if isfinite(x)], 0.02, "v")
-    _plot_edge(axes, f"{name}: nan or infinite", [i for i, x in left if not isfinite(x)], 0.98, "^")
+    """A curve that differs from those before it by colour, line and marker.
 
-
-def _plot_curve(axes: Axes, name: str, numbers: Sequence[float]) -> None:
-    """A curve, with gaps at nan, that differs from those before it by colour, line and marker."""
-    at = len(axes.lines)
+    What the scale has no place for is a gap, and a mark at an edge: what is too low at the lower,
+    what is not finite at the upper. `edges` say so in this order.
+    """
+    at, shown = len(axes.lines), [x if isfinite(x) and has_place(x) else nan for x in numbers]
+    around = zip([nan, *shown], [*shown[1:], nan])
+    alone = [i for i, (before, after) in enumerate(around) if isnan(before) and isnan(after)]
     axes.plot(
-        range(len(numbers)),
-        numbers,
-        color=COLOURS[at % len(COLOURS)],
+        range(len(shown)),
+        shown,
+        color=_COLOURS[at % len(_COLOURS)],
         linestyle=_LINES[at % len(_LINES)],
-        marker=MARKERS[at % len(MARKERS)],
-        markevery=max(1, len(numbers) // 8),
+        marker=_MARKERS[at % len(_MARKERS)],
+        # Between two gaps there is no line, so that nothing else would be seen.
+        markevery=sorted({*range(0, len(shown), max(1, len(shown) // 8)), *alone}),
         markersize=4,
         label=name,
     )
     axes.grid(True, linewidth=0.4, alpha=0.6)
+    for is_low, text, height, marker in ((True, edges[0], 0.02, "v"), (False, edges[1], 0.98, "^")):
+        steps = [i for i, x in enumerate(numbers) if isnan(shown[i]) and isfinite(x) == is_low]
+        if steps:
+            across, heights = axes.get_xaxis_transform(), [height] * len(steps)
+            label = f"{name}: {text}"
+            axes.plot(steps, heights, marker, color=INK, transform=across, label=label)
 
 
-def _plot_edge(axes: Axes, name: str, steps: Sequence[int], height: float, marker: str) -> None:
-    """Marks at the lower or upper edge for what the scale cannot show."""
-    if steps:
-        across = axes.get_xaxis_transform()
-        axes.plot(steps, [height] * len(steps), marker, color=INK, transform=across, label=name)
-
-
-def new_figure(width: float, height: float) -> Figure:
+def _new_figure(width: float, height: float) -> Figure:
     """An empty figure that belongs to no window, and that notebooks show."""
     try:
         from matplotlib.figure import Figure
@@ -241,10 +316,10 @@ def _listed(numbers: Any, takes: str, takes_each: str) -> list[float]:
     """Numbers as a list of floats; the texts begin the sentences for everything else."""
     if isinstance(numbers, (str, bytes)) or not isinstance(numbers, Iterable):
         raise TypeError(f"{takes} not {describe(numbers)}.")
-    return [number_of(each, takes_each) for each in numbers]
+    return [_number_of(each, takes_each) for each in numbers]
 
 
-def number_of(thing: Any, takes: str) -> float:
+def _number_of(thing: Any, takes: str) -> float:
     """A Value, a number, or what libraries have for one, such as a tensor, as a float."""
     if isinstance(thing, Value):
         return thing.data
@@ -256,6 +331,101 @@ def number_of(thing: Any, takes: str) -> float:
         return float(thing)
     except (TypeError, ValueError, RuntimeError):  # a tensor of several numbers gives the last
         raise TypeError(f"{takes} not {describe(thing)}.") from None
+
+
+# The boundary.
+
+
+def _checked_points(X: Any, y: Any) -> tuple[Any, Any]:
+    """Points and labels as arrays."""
+    import numpy as np
+
+    takes = "plot_boundary takes points of two numbers each and one label for each point,"
+    try:
+        points, labels = np.asarray(X, dtype=float), np.asarray(y)
+    except (TypeError, ValueError):  # rows of different lengths, or of what is no number
+        raise ValueError(f"{takes} not {describe(X)} and {describe(y)}.") from None
+    if points.ndim != 2 or points.shape[1] != 2 or labels.shape != points.shape[:1]:
+        raise ValueError(f"{takes} not arrays of shapes {points.shape} and {labels.shape}.")
+    if not np.isfinite(points).all():
+        raise ValueError(f"{takes} and the numbers are finite.")
+    for label in labels:
+        if _label_text(label) and label != label:
+            raise ValueError(f"{takes} and nan is no label, since it is not equal to itself.")
+    return points, labels
+
+
+def _scores(of_point: Any) -> list[float]:
+    """What a model gives a point, as floats."""
+    takes = "plot_boundary takes a model that gives each point one number, or one for each class,"
+    is_several = isinstance(of_point, Iterable) and not isinstance(of_point, (str, bytes, Value))
+    if is_several and getattr(of_point, "shape", None) != ():
+        return [_number_of(each, takes) for each in of_point] or [_number_of(of_point, takes)]
+    return [_number_of(of_point, takes)]
+
+
+def _label_text(label: Any) -> str:
+    """A label of points as it stands in the legend."""
+    if isinstance(label, str):
+        return label
+    return short(_number_of(label, "plot_boundary takes numbers or texts as labels,"))
+
+
+def _classes(labels: Any, outputs: int) -> Any:
+    """The label of each output: its place, if the labels are places, or else as they are sorted."""
+    import numpy as np
+
+    given = np.unique(labels)
+    if given.dtype.kind in "biuf" and np.isin(given, np.arange(outputs)).all():
+        return np.arange(outputs)
+    if len(given) != outputs:
+        raise ValueError(
+            f"The model has {outputs} outputs, and the labels are {len(given)} others: "
+            f"{', '.join(clipped(_label_text(label), 20) for label in given[:6])}. Give for each "
+            f"point the place of its class, from 0 to {outputs - 1}."
+        )
+    return given
+
+
+def _around(points: Any) -> tuple[Any, Any]:
+    """The corners of a plane around points, so wide that rounding does not make them one."""
+    import numpy as np
+
+    low, high = points.min(axis=0), points.max(axis=0)
+    least = np.maximum(1e-3, 1e-6 * np.maximum(np.abs(low), np.abs(high)))
+    margin = 0.15 * np.maximum(high - low, least)
+    return low - margin, high + margin
+
+
+def _draw_sides(axes: Axes, xs: Any, ys: Any, scores: Any, threshold: float) -> str:
+    """The two sides of a threshold; gives what the legend says of the line between, or ""."""
+    colours = [DATA, GRADIENT]
+    axes.contourf(xs, ys, scores, [-inf, threshold, inf], colors=colours, alpha=0.15)
+    if not scores.min() < threshold < scores.max():
+        return ""
+    axes.contour(xs, ys, scores, [threshold], colors=INK, linewidths=1.4)
+    return f"boundary: score = {short(threshold)}"
+
+
+def _draw_regions(axes: Axes, xs: Any, ys: Any, scores: Any) -> str:
+    """The region in which each output is the largest; gives what the legend says of the lines.
+
+    How much an output is above all others is 0 on the line around its region.
+    """
+    import numpy as np
+
+    found = ""
+    for i, colour in zip(range(len(scores)), cycle(_COLOURS)):
+        ahead = scores[i] - np.delete(scores, i, axis=0).max(axis=0)
+        if ahead.max() > 0.0:
+            axes.contourf(xs, ys, ahead, [0.0, inf], colors=[colour], alpha=0.15)
+        if ahead.min() < 0.0 < ahead.max():
+            axes.contour(xs, ys, ahead, [0.0], colors=INK, linewidths=1.4)
+            found = "boundary: another is largest"
+    return found
+
+
+# Gradients over time.
 
 
 class Named(Protocol):
@@ -343,28 +513,20 @@ def curve_points(function: Function, low: float, high: float) -> tuple[list[floa
     """The curve as xs and ys; between two points that no line should join there is a nan."""
     xs = [low + (high - low) * i / (_POINTS - 1) for i in range(_POINTS)]
     ys = [y if isfinite(y := function(x)) else nan for x in xs]
-    least = _least_change([y for y in ys if isfinite(y)])
+    finite = [y for y in ys if isfinite(y)] or [0.0]
+    height, largest = max(finite) - min(finite), max(map(abs, finite))
+    least = max(_VISIBLE * height, _ROUNDING * largest)
     drawn = [(xs[0], ys[0])]
     for i, (a, b) in enumerate(pairwise(xs)):
-        is_top = _is_top([abs(y) for y in ys[max(i - 1, 0) : i + 3]])
-        if jumps(function, a, b, least) or (is_top and has_pole(function, a, b)):
+        heights = [abs(y) for y in ys[i - 1 : i + 3]] if 0 < i < _POINTS - 2 else [nan] * 4
+        is_top = heights[0] < heights[1] and heights[2] > heights[3]
+        if _jumps(function, a, b, least) or (is_top and _has_pole(function, a, b)):
             drawn.append(((a + b) / 2, nan))
         drawn.append((b, ys[i + 1]))
     return [x for x, _ in drawn], [y for _, y in drawn]
 
 
-def _least_change(ys: list[float]) -> float:
-    if not ys:
-        return 0.0
-    return max(_VISIBLE * (max(ys) - min(ys)), _ROUNDING * max(map(abs, ys)))
-
-
-def _is_top(heights: list[float]) -> bool:
-    """Whether of four heights side by side the two in the middle are the highest."""
-    return len(heights) == 4 and heights[0] < heights[1] and heights[2] > heights[3]
-
-
-def jumps(function: Function, a: float, b: float, least: float) -> bool:
+def _jumps(function: Function, a: float, b: float, least: float) -> bool:
     """Whether a curve jumps from `a` to `b`, or has a pole where its sign changes.
 
     A change of no more than `least` is none.
@@ -385,7 +547,7 @@ def jumps(function: Function, a: float, b: float, least: float) -> bool:
     return True
 
 
-def has_pole(function: Function, a: float, b: float) -> bool:
+def _has_pole(function: Function, a: float, b: float) -> bool:
     """Whether a curve has a pole between two points as that of 1 / x²: up and down again."""
     highest = _POLE * max(abs(function(a)), abs(function(b)))
     for _ in range(_HALVINGS):

@@ -1,34 +1,198 @@
-"""`draw_program`: an array program beside the scalars it was made of, group by group.
+"""`draw_program`: an array program beside the scalars it was made of, portion by portion.
 
-Which scalars became which line is said by numbers on both sides. Where scripts run, a line that is
-chosen lights its scalars, and a scalar its lines; where they are stripped, the picture, the program
-and the table remain. The page's style and script are `program.css` and `program.js`.
+A portion is what belongs together: the scalars that are computed as one array, the lines that
+compute it, and the lines that compute its gradient. Which scalars became which line is said by
+numbers on both sides, and nothing by colour alone. Of a small program every scalar is drawn, those
+of a line inside a frame; of a large one, and of many numbers that are only read, a box stands for
+all scalars of a line. Where scripts run, a line that is chosen lights its scalars, and a scalar its
+lines; where they are stripped, the picture, the program and the table remain. The page's style and
+script are `program.css` and `program.js`.
 """
 
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from types import MethodType
 from typing import Any
 
+import graphviz
+
 from glassgrad.engine.compile import Compiled
+from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, INPUT
+from glassgrad.engine.compile.program import Program
+from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.files import write_file
-from glassgrad.engine.printing import columns
+from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import clipped, counted, describe, visible
 from glassgrad.viz.assets import compact
+from glassgrad.viz.diagram import Records
+from glassgrad.viz.dot import (
+    DATA,
+    FAINT,
+    FAN,
+    FONT,
+    FRAME,
+    NODES,
+    OPERATION,
+    PAPER,
+    SYMBOLS,
+    label_of,
+    text_of,
+)
 from glassgrad.viz.drawing import check_whole, checked_name, spoken
+from glassgrad.viz.formulas import written
 from glassgrad.viz.markup import document, image, json_inside, page_svg
-from glassgrad.viz.portions import Portion, Portions, program_graph
 from glassgrad.viz.render import RendererMissingError, RenderingError, render
 
 MOST_SCALARS = 60
 FORMATS = ("html", "svg", "png", "pdf", "dot", "txt")
-MOST_LISTED = 40
+_MOST_LEAVES = 8
+"""Of more numbers that are only read, one box stands for all, in every drawing."""
+_MOST_LISTED = 40
 """Scalars of a line that the table lists; the others are counted."""
-MOST_NAMED = 1_000
+_MOST_NAMED = 1_000
 """Of more scalars the script knows no names: they are not drawn one by one."""
+_LONGEST_FORMULA = 80
+_LONGEST_LINE = 90
+_HEADINGS = ("lines", "compute", "scalars")
+_LEAVES = {INPUT: "input", CAPTURED: "captured", CONSTANT: "constant"}
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Scalars and the lines they became.
+
+    Attributes:
+        group: its number.
+        title: what its main line computes: "16 dots of 2".
+        scalars: the recorded numbers of the scalars.
+        counts: how many scalars there are of each operation.
+        forward, backward: the numbers of the lines for the values, and for the gradients.
+        main: the line that computes the values; None for constants, which have none.
+    """
+
+    group: int
+    title: str
+    scalars: Sequence[int]
+    counts: Counter[str]
+    forward: Sequence[int]
+    backward: Sequence[int]
+    main: int | None
+
+    def __repr__(self) -> str:
+        return f"<portion {self.name}: {clipped(self.title)}>"
+
+    @property
+    def name(self) -> str:
+        """What both sides call it: "line 7"."""
+        return "no line" if self.main is None else f"line {self.main}"
+
+    @property
+    def made_of(self) -> str:
+        """The scalars, counted: "32 mul, 16 add"."""
+        return ", ".join(f"{count:,} {name}" for name, count in self.counts.items())
+
+    def row(self) -> tuple[str, str, str]:
+        """All its lines, what they compute, and the scalars: ("lines 4-6, 30", ...)."""
+        where = _lines(sorted([*self.forward, *self.backward]))
+        return where or "no line, written where read", self.title, self.made_of
+
+    def sentence(self) -> str:
+        """What it is and where: "4 dots of 2, from 4 scalars (4 dot). Values: lines 4-6."."""
+        made_of = f"{counted(len(self.scalars), 'scalar')} ({self.made_of})"
+        if self.main is None:
+            return f"{made_of}: they stand in the lines that read them."
+        gradients = f"; gradients: {_lines(self.backward)}" if self.backward else ""
+        return f"{self.title}, from {made_of}. Values: {_lines(self.forward)}{gradients}."
+
+
+def _lines(numbers: Sequence[int]) -> str:
+    """Numbers of lines, those that follow each other together; "" for none."""
+    runs = []
+    for _, run in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0]):
+        first, *others = (number for _, number in run)
+        runs.append(f"{first}-{others[-1]}" if others else f"{first}")
+    return f"line{'s' * (len(numbers) > 1)} {', '.join(runs)}" if runs else ""
+
+
+class Portions(Records[Portion]):
+    """The portions of one program, in the order of its lines.
+
+    Attributes:
+        graph: the scalars.
+        lines: the text of the program, line by line; the first has the number 1.
+        group_of_line: the group of each of these lines, or None.
+        group_of: the group of each scalar, -1 where nothing depends on it.
+        dropped: how many scalars nothing depends on.
+    """
+
+    def __init__(self, recording: Recording, program: Program) -> None:
+        self.graph = recording.graph
+        self.lines = program.text.rstrip("\n").split("\n")
+        before = len(self.lines) - len(program.lines)
+        self.group_of_line: list[int | None] = [None] * before
+        self.group_of_line += [line.group for line in program.lines]
+        self.group_of: list[int] = program.group_of.tolist()
+        self.dropped = self.group_of.count(-1)
+        self._captured = recording.captured
+        self._records = list(self._made(program, before))
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} portions of {len(self.lines)} lines>"
+
+    def _made(self, program: Program, before: int) -> Iterator[Portion]:
+        scalars: dict[int, list[int]] = {}
+        for number, group in enumerate(self.group_of):
+            scalars.setdefault(group, []).append(number)
+        for group in sorted(scalars.keys() - {-1}):
+            members = scalars[group]
+            lines = {n: line for n, line in enumerate(program.lines, before + 1)
+                     if line.group == group}  # fmt: skip
+            forward = [n for n, line in lines.items() if line.half == "forward"]
+            backward = [n for n, line in lines.items() if line.half == "backward"]
+            main, title = next(
+                ((n, line.about) for n, line in lines.items() if line.about),
+                (forward[-1] if forward else None, counted(len(members), "constant")),
+            )
+            counts = Counter(map(self.kind, members))
+            yield Portion(group, title, members, counts, forward, backward, main)
+
+    def kind(self, number: int) -> str:
+        """What a scalar is: the name of its operation; of a leaf "input" or the like."""
+        row = self.graph.row(number)
+        return row.name if row is not None else _LEAVES[int(self.graph.codes[number])]
+
+    def name(self, number: int) -> str:
+        """What a scalar is called: by its label, its place, its number, or "s7" for the seventh."""
+        if self.graph.row(number) is not None:
+            return f"s{number}"
+        kind, place = self.kind(number), self.graph.numbers[number]
+        if kind == "constant":
+            return short(float(place))
+        if kind == "captured" and (label := self._labels.get(int(place))):
+            return label
+        return f"{kind}[{int(place)}]"
+
+    def formula(self, number: int) -> str:
+        """How a scalar was recorded: "s7 = w * input[0]"; of a leaf its name."""
+        row = self.graph.row(number)
+        if row is None:
+            return self.name(number)
+        operands = [self.name(operand) for operand in self.graph.of(number)]
+        return f"{self.name(number)} = {clipped(written(row, operands), _LONGEST_FORMULA)}"
+
+    @cached_property
+    def _labels(self) -> dict[int, str]:
+        """The labels of captured Values that no other has, by place."""
+        labels = [value.label for value in self._captured]
+        counts = Counter(labels)
+        return {i: visible(label) for i, label in enumerate(labels) if label and counts[label] == 1}
 
 
 class ProgramDrawing:
@@ -38,6 +202,7 @@ class ProgramDrawing:
         title: the name of the function.
         portions: which scalars became which lines.
         note: what the picture leaves out and where it stands, or "".
+        shows_scalars: whether every scalar is drawn, and not one box for all of a line.
 
     >>> from glassgrad import Value, compiled, draw_program
     >>> w = Value(2.0, label="w")
@@ -56,7 +221,7 @@ class ProgramDrawing:
     @property
     def dot(self) -> str:
         """Scalars and program as one graph in the DOT language."""
-        return str(program_graph(self.portions, scalars=self.shows_scalars, program=True).source)
+        return str(_graph(self, with_lines=True).source)
 
     @property
     def svg(self) -> str:
@@ -70,24 +235,42 @@ class ProgramDrawing:
         """
         return self._svg(self.dot)
 
-    def graph_svg(self) -> str:
-        """The scalars alone as a picture; the same errors as those of `svg`."""
-        graph = program_graph(self.portions, scalars=self.shows_scalars, program=False)
-        return self._svg(str(graph.source))
-
     def _svg(self, dot: str) -> str:
         return page_svg(render(dot, "svg"), spoken("Program", self.description()))
 
     def html(self) -> str:
         """Both sides as one self-contained piece of HTML."""
-        return page(self)
+        note = f"<p>{html.escape(self.note)}</p>" if self.note else ""
+        return (
+            '<div class="glassgrad-program" lang="en" role="group" '
+            f'aria-label="{html.escape(self.heading())}" '
+            f'data-lm-suppress-shortcuts="true"><style>{compact("program.css")}</style>'
+            f'<div class="gp-sides">{self._picture()}{_listing(self.portions)}</div>'
+            '<p class="gg-sentence gp-sentence" aria-live="polite"></p>'
+            f"{note}{_table(self.portions)}"
+            f'<script type="application/json" class="gp-data">{_data(self.portions)}</script>'
+            f"<script>({compact('program.js')})(document)</script></div>"
+        )
+
+    def _picture(self) -> str:
+        """The scalars as an image, which survives sanitisers; the script inlines it."""
+        try:
+            picture = image(
+                self._svg(str(_graph(self, with_lines=False).source)), self.description()
+            )
+        except (RendererMissingError, RenderingError) as error:
+            return f"<p>{html.escape(str(error))}</p>"
+        return (
+            '<figure class="gg-picture gp-picture" tabindex="0" role="group" aria-label="Scalars">'
+            f"{picture}</figure>"
+        )
 
     def text(self) -> str:
         """A table of the lines and the scalars that became them, then the program, numbered."""
-        rows = [("lines", "compute", "scalars")]
-        rows += [(p.where(), p.title, p.made_of) for p in self.portions]
-        width = len(str(len(self.portions.lines)))
-        listing = (f"{i:>{width}}  {line}" for i, line in enumerate(self.portions.lines, 1))
+        lines = self.portions.lines
+        width = len(str(len(lines)))
+        listing = (f"{i:>{width}}  {line}" for i, line in enumerate(lines, 1))
+        rows = [_HEADINGS, *(portion.row() for portion in self.portions)]
         parts = [columns(rows, indent=""), "\n".join(listing), self.note]
         return "\n\n".join(part for part in parts if part)
 
@@ -111,18 +294,14 @@ class ProgramDrawing:
             OSError: the file cannot be written.
         """
         path, kind = checked_name(path, FORMATS, "A program is", "program")
-        return write_file(path, self._content(kind))
-
-    def _content(self, kind: str) -> bytes:
-        if kind in ("png", "pdf"):
-            return render(self.dot, kind)
-        texts: dict[str, Callable[[], str]] = {
-            "html": lambda: document(self.heading(), page(self)),
+        contents: dict[str, Callable[[], str]] = {
+            "html": lambda: document(self.heading(), self.html()),
             "svg": lambda: self.svg,
             "dot": lambda: self.dot,
             "txt": self.text,
         }
-        return texts[kind]().encode()
+        is_text = kind in contents
+        return write_file(path, contents[kind]().encode() if is_text else render(self.dot, kind))
 
     def __str__(self) -> str:
         return self.text()
@@ -174,69 +353,133 @@ def draw_program(
             raise ValueError(f"{title} has the programs 0 to {len(programs) - 1}, not {number}.")
     chosen = len(programs) - 1 if number is None else number
     portions = Portions(*programs[chosen])
-    shows_scalars = len(portions.graph) - portions.dropped <= max_scalars
-    return ProgramDrawing(
-        title,
-        portions,
-        _note(title, len(programs), chosen, portions, shows_scalars=shows_scalars),
-        shows_scalars=shows_scalars,
-    )
-
-
-def _note(
-    title: str, programs: int, chosen: int, portions: Portions, *, shows_scalars: bool
-) -> str:
-    """What is left out, and where it is."""
+    drawn = len(portions.graph) - portions.dropped
     said = []
-    if not shows_scalars:
-        count = len(portions.graph) - portions.dropped
+    if drawn > max_scalars:
         name = title if title.isidentifier() else "f"
-        all_of_them = f"draw_program({name}, max_scalars={count}) draws them"
+        all_of_them = f"draw_program({name}, max_scalars={drawn}) draws them"
         said.append(f"A box stands for all scalars of its line; {all_of_them}.")
     if portions.dropped:
         said.append(f"{portions.dropped:,} scalars are left out, since nothing depends on them.")
-    if programs > 1:
-        said.append(f"There are {programs} programs; this is number {chosen}, counted from 0.")
-    return " ".join(said)
+    if len(programs) > 1:
+        said.append(f"There are {len(programs)} programs; this is number {chosen}, counted from 0.")
+    return ProgramDrawing(title, portions, " ".join(said), shows_scalars=drawn <= max_scalars)
 
 
-def page(drawing: ProgramDrawing) -> str:
-    """The two sides, to stand inside a page or a notebook cell."""
-    style = compact("program.css")
+# The graph in the DOT language.
+
+
+def _graph(drawing: ProgramDrawing, *, with_lines: bool) -> graphviz.Digraph:
+    """The scalars, from above as the program runs, and perhaps the lines beside them."""
     portions = drawing.portions
-    note = f"<p>{html.escape(drawing.note)}</p>" if drawing.note else ""
-    return (
-        '<div class="glassgrad-program" lang="en" role="group" '
-        f'aria-label="{html.escape(drawing.heading())}" '
-        f'data-lm-suppress-shortcuts="true"><style>{style}</style>'
-        f'<div class="gp-sides">{_picture(drawing)}{_listing(portions)}</div>'
-        f'<p class="gg-sentence gp-sentence" aria-live="polite"></p>{note}{_table(portions)}'
-        f'<script type="application/json" class="gp-data">{_data(portions)}</script>'
-        f"<script>({compact('program.js')})(document)</script></div>"
-    )
+    graph = graphviz.Digraph(
+        graph_attr={"rankdir": "TB", "fontname": FONT, "fontsize": "11", "bgcolor": PAPER,
+                    "nodesep": "0.15", "ranksep": "0.25", "newrank": str(with_lines).lower()},
+        node_attr=NODES,
+        edge_attr={"color": FAN, "arrowsize": "0.6"},
+    )  # fmt: skip
+    closed = {p.group for p in portions if not drawing.shows_scalars or _is_long(portions, p)}
+    for portion in portions:
+        if portion.group in closed:
+            _add_box(graph, portion)
+        else:
+            _add_scalars(graph, portions, portion)
+    for tail, head in dict.fromkeys(_edges(portions, closed)):
+        graph.edge(tail, head)
+    if with_lines:
+        _add_lines(graph, portions, closed)
+    return graph
 
 
-def _picture(drawing: ProgramDrawing) -> str:
-    """The scalars as an image, which survives where inline SVG does not; the script inlines it."""
-    try:
-        picture = image(drawing.graph_svg(), drawing.description())
-    except (RendererMissingError, RenderingError) as error:
-        return f"<p>{html.escape(str(error))}</p>"
-    return (
-        '<figure class="gg-picture gp-picture" tabindex="0" role="group" aria-label="Scalars">'
-        f"{picture}</figure>"
-    )
+def _is_long(portions: Portions, portion: Portion) -> bool:
+    is_leaf = portions.graph.row(portion.scalars[0]) is None
+    return is_leaf and len(portion.scalars) > _MOST_LEAVES
+
+
+def _edges(portions: Portions, closed: set[int]) -> Iterator[tuple[str, str]]:
+    group_of = portions.group_of
+
+    def key(number: int) -> str:
+        return f"g{group_of[number]}" if group_of[number] in closed else f"s{number}"
+
+    for number, operands in enumerate(portions.graph.all_operands()):
+        for operand in operands:
+            if group_of[number] >= 0 and group_of[operand] >= 0 and key(operand) != key(number):
+                yield key(operand), key(number)
+
+
+def _add_box(graph: graphviz.Digraph, portion: Portion) -> None:
+    count = counted(len(portion.scalars), "scalar")
+    made_of = f"{count}: {portion.made_of}" if len(portion.counts) > 1 else count
+    lines = (text_of(portion.name, bold=True), text_of(portion.title), text_of(made_of, color=DATA))
+    graph.node(f"g{portion.group}", label=label_of(*lines), id=f"b{portion.group}")
+
+
+def _add_scalars(graph: graphviz.Digraph, portions: Portions, portion: Portion) -> None:
+    """Each scalar, in a frame with the number of their line; one alone has the number itself."""
+    if len(portion.scalars) == 1:
+        _add_scalar(graph, portions, portion.scalars[0], portion.name)
+        return
+    with graph.subgraph(name=f"cluster_{portion.group}") as frame:
+        title = f"{portion.name} · {portion.title}"
+        frame.attr(label=f"<{text_of(title, color=FAINT)}>", labeljust="l",
+                   style="rounded,dashed,filled", color=FAN, fillcolor=FRAME,
+                   id=f"b{portion.group}")  # fmt: skip
+        for number in portion.scalars:
+            _add_scalar(frame, portions, number)
+
+
+def _add_scalar(graph: graphviz.Digraph, portions: Portions, number: int, line: str = "") -> None:
+    kind, name = portions.kind(number), portions.name(number)
+    shown, look = text_of(name, bold=True), {}
+    if portions.graph.row(number) is not None:
+        shown = text_of(f"{SYMBOLS.get(kind, kind)} ", bold=True) + text_of(name, color=FAINT)
+        look = {"fillcolor": OPERATION}
+    where = [text_of(line, color=FAINT)] if line else []
+    graph.node(f"s{number}", label=label_of(shown, *where), id=f"n{number}", **look)
+
+
+def _add_lines(graph: graphviz.Digraph, portions: Portions, closed: set[int]) -> None:
+    """The lines of each portion, at the height of its scalars, in a column of their own."""
+    above = ""
+    for portion in portions:
+        if portion.main is None:
+            continue
+        key, is_box = f"p{portion.group}", portion.group in closed
+        beside = f"g{portion.group}" if is_box else f"s{portion.scalars[-1]}"
+        numbered = {n: portions.lines[n - 1] for n in (*portion.forward, *portion.backward)}
+        rows = "".join(
+            f'<TR><TD ALIGN="RIGHT">{text_of(str(number), color=FAINT)}</TD><TD ALIGN="LEFT">'
+            '<FONT FACE="Courier,monospace" POINT-SIZE="11">'
+            f"{text_of(clipped(line, _LONGEST_LINE).strip())}</FONT></TD></TR>"
+            for number, line in numbered.items()
+        )
+        listing = (
+            f'<<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2" COLOR="{FAN}" '
+            f'BGCOLOR="{PAPER}">{rows}</TABLE>>'
+        )
+        graph.node(key, label=listing, shape="plain", style="")
+        with graph.subgraph(name=f"row_{portion.group}") as row:
+            row.attr(rank="same")
+            row.edge(beside, key, style="dotted", arrowhead="none")
+        if above:
+            graph.edge(above, key, style="invis", weight="100")
+        above = key
+
+
+# The page.
 
 
 def _listing(portions: Portions) -> str:
-    """The program, numbered; each line knows its group."""
-    lines = "".join(
-        f"<li{_of(group)}><code>{_code(line)}</code></li>"
-        for line, group in zip(portions.lines, portions.group_of_line)
-    )
+    """The program, numbered; each line knows its group, and its comment stands back."""
+    lines = []
+    for line, group in zip(portions.lines, portions.group_of_line):
+        code, sign, about = line.partition("  # ")
+        comment = f"<small>{html.escape(sign + about)}</small>" if sign else ""
+        lines.append(f"<li{_of(group)}><code>{html.escape(code)}{comment}</code></li>")
     return (
         '<div class="gp-code" tabindex="0" role="group" aria-label="Program">'
-        f'<ol class="gp-lines">{lines}</ol></div>'
+        f'<ol class="gp-lines">{"".join(lines)}</ol></div>'
     )
 
 
@@ -244,34 +487,24 @@ def _of(group: int | None) -> str:
     return "" if group is None else f' data-g="{group}"'
 
 
-def _code(line: str) -> str:
-    """A line of source; its comment stands back."""
-    code, sign, about = line.partition("  # ")
-    comment = f"<small>{html.escape(sign + about)}</small>" if sign else ""
-    return html.escape(code) + comment
-
-
 def _table(portions: Portions) -> str:
-    caption = "Which scalars became which line"
-    head = "".join(f'<th scope="col">{text}</th>' for text in ("lines", "compute", "scalars"))
-    rows = "".join(_row(portions, portion) for portion in portions)
+    """The lines, and their scalars, which are listed if the reader wants to see them."""
+    caption, rows = "Which scalars became which line", []
+    for portion in portions:
+        listed = map(portions.formula, portion.scalars[:_MOST_LISTED])
+        items = "".join(f"<li>{html.escape(formula)}</li>" for formula in listed)
+        if (rest := len(portion.scalars) - _MOST_LISTED) > 0:
+            items += f"<li>… {rest:,} more</li>"
+        where, title, made_of = map(html.escape, portion.row())
+        rows.append(
+            f"<tr{_of(portion.group)}><td>{where}</td><td>{title}</td>"
+            f"<td><details><summary>{made_of}</summary><ul>{items}</ul></details></td></tr>"
+        )
+    head = "".join(f'<th scope="col">{text}</th>' for text in _HEADINGS)
     return (
         f'<div class="gg-scroll gp-table" tabindex="0" role="group" aria-label="{caption}">'
         f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead>"
-        f"<tbody>{rows}</tbody></table></div>"
-    )
-
-
-def _row(portions: Portions, portion: Portion) -> str:
-    """A line and its scalars, which are listed if the reader wants to see them."""
-    listed = portion.scalars[:MOST_LISTED]
-    items = [f"<li>{html.escape(portions.formula(number))}</li>" for number in listed]
-    if rest := len(portion.scalars) - len(listed):
-        items.append(f"<li>… {rest:,} more</li>")
-    return (
-        f"<tr{_of(portion.group)}><td>{portion.where()}</td><td>{html.escape(portion.title)}</td>"
-        f"<td><details><summary>{html.escape(portion.made_of)}</summary>"
-        f"<ul>{''.join(items)}</ul></details></td></tr>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
@@ -281,6 +514,6 @@ def _data(portions: Portions) -> str:
     scalars = {str(n): [group, portions.formula(n)] for n, group in shown.items()}
     data = {
         "says": {str(portion.group): portion.sentence() for portion in portions},
-        "scalars": scalars if len(shown) <= MOST_NAMED else {},
+        "scalars": scalars if len(shown) <= _MOST_NAMED else {},
     }
     return json_inside(data)

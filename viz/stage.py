@@ -32,8 +32,7 @@ from glassgrad.viz.network import Network
 from glassgrad.viz.picture import Scopes
 from glassgrad.viz.repeats import FEWEST_NODES, Repeats
 from glassgrad.viz.steps import Step, Steps
-from glassgrad.viz.texts import Reference, Text
-from glassgrad.viz.told import MOST_OPERANDS, Told, checks, line_of, tell
+from glassgrad.viz.told import MOST_OPERANDS, Reference, Text, Told, checks, line_of, tell
 
 VERSION = 1
 MOST_LIVE = 1_500

@@ -18,9 +18,9 @@ from glassgrad.engine import Value, contribution
 from glassgrad.engine.check import Finding, finding, rounding_error
 from glassgrad.engine.files import json_text
 from glassgrad.engine.misuse import name
-from glassgrad.viz.diagram import Diagram, Node, local_derivative
+from glassgrad.engine.text import describe
+from glassgrad.viz.diagram import Diagram, Node, Records, local_derivative
 from glassgrad.viz.network import Network, network_in
-from glassgrad.viz.records import Records
 
 SCHEMA = "glassgrad-steps/1"
 WAITING, IN_PROGRESS, PARTIAL, DONE = "waiting", "in progress", "partial", "done"
@@ -141,31 +141,17 @@ class Steps(Records[Step]):
         node whose edges are being followed is in progress. Where no gradient ever comes, as in
         constants, the status is "".
         """
-        received = dict.fromkeys(range(len(self.diagram)), 0)
-        seeded, current = False, None
-        for step in self._records[: index + 1]:
-            seeded = seeded or step.phase == "seed"
-            current = step.node if step.phase == "backward" else None
-            for edge in step.edges:
-                assert edge.parent is not None
-                received[edge.parent] = edge.received
-        return [self._status(node, received, seeded, current) for node in self.diagram]
-
-    def _status(
-        self, node: Node, received: dict[int, int], seeded: bool, current: int | None
-    ) -> str:
-        if node.is_constant:
-            return ""
-        if node.index == current:
-            return IN_PROGRESS
-        if node.index == self.root:
-            return DONE if seeded else WAITING
-        got, uses = received[node.index], self._uses.get(node.index, 0)
-        if uses == 0:
-            return ""
-        if got == 0:
-            return WAITING
-        return DONE if got == uses else PARTIAL
+        shown = self._records[: index + 1]
+        gets = (n.index in self._uses and not n.is_constant for n in self.diagram)
+        found = [WAITING if each else "" for each in gets]
+        if found[self.root] and any(step.phase == "seed" for step in shown):
+            found[self.root] = DONE
+        for edge in (edge for step in shown for edge in step.edges):
+            assert edge.parent is not None
+            found[edge.parent] = DONE if edge.received == edge.uses else PARTIAL
+        if shown and shown[-1].phase == "backward":
+            found[shown[-1].node] = IN_PROGRESS
+        return found
 
     def check(self, node: int) -> float | None:
         """The gradient of a node by differences: an estimate that knows no rules.
@@ -218,6 +204,7 @@ class Steps(Records[Step]):
         return json_text(self.to_dict(), indent)
 
     def _count_uses(self) -> dict[int, int]:
+        """How many contributions each node gets that gets any, and the root."""
         uses = {self.root: 0}
         for node in reversed(self.diagram):
             if node.index in uses:
@@ -298,29 +285,30 @@ class Steps(Records[Step]):
         if self.diagram.can_evaluate:
             self.new_loss = self.diagram.evaluate(moved)[self.root]
 
-    def _parameters(self, parameters: Iterable[Value] | None) -> Iterator[Node]:
+    def _parameters(self, parameters: Iterable[Value] | None) -> list[Node]:
         """The leaves that move, as frozen ones do not: the given ones, or all but plain numbers."""
-        if parameters is not None:
-            listed, places = list(parameters), self.diagram.values
-            for each in listed:
-                if each.operation is not None:
-                    raise ValueError(
-                        f"parameters lists leaves, and {name(each)} is the result of "
-                        f"{each.operation.name}, which no update moves. List the leaves that it "
-                        "was computed from."
-                    )
-            taking_part = dict.fromkeys(
-                places[each] for each in listed if each in places and not each.is_constant
-            )
-            if listed and not taking_part:
+        if parameters is None:
+            leaves = [node for node in self.diagram if node.operation is None]
+            return [node for node in leaves if not (node.is_constant or node.is_frozen)]
+        try:
+            listed = list(parameters)
+        except TypeError:
+            problem = f"parameters lists the Values to move, not {describe(parameters)}."
+            raise TypeError(problem) from None
+        for each in listed:
+            if not isinstance(each, Value):
+                raise TypeError(f"parameters lists Values, not {describe(each)}.")
+            if each.operation is not None:
                 raise ValueError(
-                    f"No parameter took part in the result: not {name(listed[0])}, for example. "
-                    "List those that it was computed from."
+                    f"parameters lists leaves, and {name(each)} is the result of "
+                    f"{each.operation.name}, which no update moves. List the leaves that it "
+                    "was computed from."
                 )
-            yield from (
-                node for place in taking_part if not (node := self.diagram[place]).is_frozen
+        places = self.diagram.values
+        found = dict.fromkeys(places[x] for x in listed if x in places and not x.is_constant)
+        if listed and not found:
+            raise ValueError(
+                f"No parameter took part in the result: not {name(listed[0])}, for example. "
+                "List those that it was computed from."
             )
-            return
-        for node in self.diagram:
-            if node.operation is None and not node.is_constant and not node.is_frozen:
-                yield node
+        return [self.diagram[place] for place in found if not self.diagram[place].is_frozen]

@@ -17,8 +17,7 @@ from glassgrad.viz.dot import DATA, FAINT, GRADIENT, LOCAL, text_of, value_label
 from glassgrad.viz.drawing import MAX_NODES, Drawing
 from glassgrad.viz.picture import Shown
 from glassgrad.viz.steps import Steps
-from glassgrad.viz.texts import Equation, Term, Text
-from glassgrad.viz.told import Told, tell
+from glassgrad.viz.told import Equation, Term, Text, Told, tell
 
 KINDS = ("svg", "png", "pdf")
 _LETTER = 6.6

@@ -2,9 +2,8 @@
 
 A suspect is a number that a usual mistake would give for a graph, computed from it, and the
 sentence to say then. A gradient is linear in each local derivative, so that what a wrong one makes
-of the whole is known without walking the paths; the wrong ones are in `factors.py`. The tables at
-the end have the mistakes, the likeliest first. Next: `exercises.py`, which judges, and leaves out
-what shows the right number.
+of the whole is known without walking the paths. The tables at the end have the mistakes, the
+likeliest first. Next: `exercises.py`, which judges, and leaves out what shows the right number.
 """
 
 from __future__ import annotations
@@ -14,17 +13,16 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
-from glassgrad.engine import ChangedDataError, Value
+from glassgrad.engine import TABLE, ChangedDataError, Value
 from glassgrad.engine.misuse import name as name_of
 from glassgrad.engine.op import HARD_PLACE
 from glassgrad.engine.text import describe
 from glassgrad.viz.answers import NUMBER, Question, Suspect, Typed, shows
-from glassgrad.viz.backprop import backprop
+from glassgrad.viz.backprop import Backprop
 from glassgrad.viz.derivation import derivation
 from glassgrad.viz.diagram import Node
-from glassgrad.viz.factors import FACTORS, Edge
 
 _WORDS = {
     **{"add": "the sum", "sub": "the difference", "mul": "the product", "div": "the quotient"},
@@ -40,11 +38,43 @@ _MOST_FACTORS = 4
 """Of more factors a hint asks for the first two."""
 
 
-class GraphQuestion(Question):
-    """One number that is asked for: the value of `of`, or its derivative by `by`."""
+class Edge(NamedTuple):
+    """An edge on the way from the result back to the node that is differentiated by.
 
-    def __init__(self, of: Value, by: Any) -> None:
-        steps = backprop(of)
+    Attributes:
+        node, position, operand: the node, which of its operands, and that operand.
+        operands: all operands of the node.
+        local: the local derivative.
+        upstream: the gradient of the node.
+        reach: the derivative of the operand by the node that is differentiated by.
+    """
+
+    node: Node
+    position: int
+    operand: Node
+    operands: Sequence[Node]
+    local: float
+    upstream: float
+    reach: float
+
+    @property
+    def through(self) -> float:
+        """What comes to the gradient along this edge."""
+        return self.upstream * self.local * self.reach
+
+    def of(self, *names: str, position: int | None = None) -> bool:
+        """Whether its operation is one of these rows of the table, at this operand."""
+        is_row = any(self.node.operation is TABLE[name] for name in names)
+        return is_row and position in (None, self.position)
+
+
+class GraphQuestion(Question):
+    """One number that is asked for: the value of `of`, or its derivative by `by`.
+
+    Of several the steps of `of` are the same.
+    """
+
+    def __init__(self, of: Value, by: Any, steps: Backprop) -> None:
         self.of, self.by, self.steps = of, by, steps
         self.diagram, self.gradients = steps.diagram, steps.gradients
         self.root = self.target = self.diagram[steps.root]
@@ -115,7 +145,7 @@ class GraphQuestion(Question):
 
     def suspects(self) -> Iterator[Suspect]:
         """The numbers that mistakes give, the likeliest first; they may be the right one too."""
-        for suspects in OF_VALUES if self.by is None else OF_GRADIENTS:
+        for suspects in _OF_VALUES if self.by is None else _OF_GRADIENTS:
             yield from (([number], sentence) for number, sentence in suspects(self))
         yield from super().suspects()
 
@@ -129,9 +159,9 @@ class GraphQuestion(Question):
         )
         return found[min(tried, len(found) - 1)]
 
-    def difference(self, answers: Sequence[Typed]) -> str:
+    def difference(self, answers: Sequence[Typed], least: int) -> str:
         """What to say of an answer that is nearly right, or ""."""
-        return answers[0].near(self.right[0], self.least)
+        return answers[0].near(self.right[0], least)
 
     def said(
         self, text: str, edge: Edge | None = None, known: set[int] | None = None, **others: Node
@@ -338,13 +368,13 @@ def _unfinished(question: GraphQuestion) -> _Suspects:
             yield edge.local * edge.reach, question.said(text, edge)
 
 
-ONE_CALL = {
+_ONE_CALL = {
     "= instead of +=": "An engine that writes = where += belongs gives this: a contribution was "
     "replaced where it is to be added.",
     "no order": "An engine without an order gives this: a node sent its gradient on before all "
     "its contributions had come.",
 }
-TWO_CALLS = {
+_TWO_CALLS = {
     "inner nodes never zeroed": "A second backward() that zeroes nothing, inner nodes neither, "
     "gives this.",
     "leaves not zeroed": "A second backward() without zero_grad() before it gives this.",
@@ -380,8 +410,72 @@ def _others(question: GraphQuestion) -> _Suspects:
             yield node.data, question.said(f"That is the value of {{other}}{asked}.", other=node)
 
 
+def _at(edge: Edge, x: float) -> float | None:
+    """The derivative of a function of one operand at another operand."""
+    operation = edge.node.operation
+    if operation is None or edge.node.is_compiled or operation.arity != 1:
+        return None
+    return operation.partials((x,), operation.forward((x,)))[0]
+
+
+def _with_input(edge: Edge) -> float | None:
+    """The derivative as a textbook writes it, with the operand where the result belongs."""
+    operation, x = edge.node.operation, edge.operand.data
+    if operation is None or edge.node.is_compiled or operation.arity != 1:
+        return None
+    rule = operation.textbook[0]
+    return rule(x, x) if callable(rule) else None
+
+
+_FACTORS: tuple[tuple[Callable[[Edge], float | None], str], ...] = (
+    (
+        lambda e: e.local / e.operands[1].data if e.of("pow", position=0) else None,
+        "The exponent is missing: in the derivative of {node} it comes down as a factor.",
+    ),
+    (
+        lambda e: e.operands[1].data * e.node.data if e.of("pow", position=0) else None,
+        "In the derivative of {node} the exponent comes down as a factor, and is one less.",
+    ),
+    (
+        lambda e: 1.0,
+        "The factor of {function} is missing: by how much does {node} change with {operand}?",
+    ),
+    (
+        _with_input,
+        "In the derivative of {function} stands its output {node}, not its input {operand}.",
+    ),
+    (
+        lambda e: _at(e, e.node.data),
+        "The derivative of {function} is taken at its input {operand}, not at its output {node}.",
+    ),
+    (
+        lambda e: e.node.data,
+        "That takes the value of {node} for a factor: what is the derivative of {function}?",
+    ),
+    (
+        lambda e: e.operand.data if e.of("mul") else None,
+        "In a product, the derivative by one operand is the other: which one belongs to {operand}?",
+    ),
+    (
+        lambda e: e.operands[1 - e.position].data if e.of("add", "sub") else None,
+        "{node} is no product: by how much does it change with {operand}?",
+    ),
+    (
+        lambda e: e.local * e.operand.data if e.of("div", position=1) else None,
+        "The denominator {operand} is squared in the derivative of {node} by it.",
+    ),
+    (
+        lambda e: _at(e, math.radians(e.operand.data)) if e.of("sin", "cos", "tan") else None,
+        "That takes degrees: {function} takes radians.",
+    ),
+    (lambda e: -e.local, "The sign of one factor: does {node} grow or fall when {operand} grows?"),
+    (lambda e: 1.0 / e.local, "The factor of {function} is upside down."),
+)
+"""The wrong local derivative, None where the mistake cannot be made; and the sentence."""
+
+
 def _wrong_factors(question: GraphQuestion) -> _Suspects:
-    for wrong, text in FACTORS:
+    for wrong, text in _FACTORS:
         for edge in question.edges:
             with suppress(*HARD_PLACE):  # there the mistake gives no number
                 local = wrong(edge)
@@ -389,8 +483,8 @@ def _wrong_factors(question: GraphQuestion) -> _Suspects:
                     yield question.with_local(edge, local), question.said(text, edge)
 
 
-OF_GRADIENTS = (
-    _sign, _values, _uses, _left_out, _engines(ONE_CALL), _alone, _unfinished, _wrong_factors,
-    _engines(TWO_CALLS), _used_twice, _others,
+_OF_GRADIENTS = (
+    _sign, _values, _uses, _left_out, _engines(_ONE_CALL), _alone, _unfinished, _wrong_factors,
+    _engines(_TWO_CALLS), _used_twice, _others,
 )  # fmt: skip
-OF_VALUES = (_others,)
+_OF_VALUES = (_others,)

@@ -1,279 +1,50 @@
-"""What is wrong with a typed text, and where: the error that marks the place, and what it says.
+"""How a typed text is read: cut into tokens, and put together by how strongly signs bind.
 
-To a text that is no arithmetic Python says "invalid syntax", and speaks of programs. Here it is cut
-into numbers, names and signs, and the first that cannot stand where it does is named; `called`,
-`sign_of` and the like say in the reader's own terms what stands at a place. `expression.py` asks.
+A `Reader` gives the parts of an expression, each after its operands. What cannot stand where it
+does is refused by an `ExpressionError`, in the reader's own terms and with the place marked. Next:
+`expression.py`, which computes the parts.
 """
 
 from __future__ import annotations
 
-import ast
 import keyword
+import math
 import re
-from collections.abc import Collection, Iterator
-from typing import NamedTuple
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn
 
+from glassgrad.engine import TABLE, Operation, Reduction, Value
+from glassgrad.engine.op import ATOM
 from glassgrad.engine.printing import spelled, width_of
-from glassgrad.engine.text import clipped, similar, visible
+from glassgrad.engine.text import clipped, similar, suggestion, visible
 
+CONSTANTS = {"e": math.e, "pi": math.pi, "π": math.pi}
+"""What these names mean, unless they are given a number."""
+_LIBRARIES = ("math", "np", "numpy", "jnp", "torch", "F", "glassgrad", "gg")
+_POWERS = {"square": "2", "sqr": "2", "sq": "2", "cube": "3", "power": "", "exponent": ""}
+"""What is written as a power; with the exponent, if the name says it."""
+_WITH_SIGNS = [row for row in TABLE.values() if row.notation.binds < ATOM]
+_ARITHMETIC = dict.fromkeys(row.notation.text.replace("%s", "").strip() for row in _WITH_SIGNS)
+SIGNS = (*_ARITHMETIC, "<", "<=", ">", ">=")
+"""The signs of arithmetic that an expression may have."""
+NAMES = tuple(name for name, row in TABLE.items() if row not in _WITH_SIGNS)
+"""The operations that are written with a name."""
 _MOST_PARTS = 2_000
 """How many numbers, names and operations an expression may have."""
 _DEEPEST = 100
-"""How many brackets may be open at a place."""
-_MOST_DIGITS = 4_000
-"""Python reads no whole number of many more, unless it is told to."""
-_PART = re.compile(
-    r"(?P<number>0[xob][\da-f_]+|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:e[+-]?\d[\d_]*)?j?)"
-    r"|(?P<name>[^\W\d]\w*)"
-    r"|(?P<sign>\*\*|//|:=|[<>=!]=|<<|>>|\S)",
-    re.IGNORECASE,
-)
-_NUMBER = re.compile(r"[+-]?\s*[\d.][\w.]*(?:e-\d+)?", re.IGNORECASE)
-_BETWEEN = {"*", "/", "**", "//", "%", "@", "<", ">", "<=", ">=", "==", "!=", "<<", ">>", "&", "^"}
-"""Signs that need an operand on both sides."""
-_BEFORE = {"+", "-", "~"}
-"""Signs that may stand before an operand alone."""
-_OTHERS = {"(", ")", "[", "]", ",", ".", "=", ";"}
-_CLOSING = {"(": ")", "[": "]"}
-_INSTEAD = {
-    **dict.fromkeys("×·⋅∙", "*"),
-    **dict.fromkeys("−–—", "-"),
-    **{"÷": "/", "²": "**2", "³": "**3", "≤": "<=", "≥": ">=", "√": "sqrt(x)", "|": "abs(x)"},
-}
-"""What to type for signs that people know from paper."""
-_NAMED = re.compile(r"\s*([^\W\d]\w*)\s*=(?!=)")
+"""How many brackets, or signs that wait for what follows them, may be open at a place."""
 _WINDOW = 72
 """How much of a long expression an error shows around the place."""
 _LONGEST_FACTOR = 2
-_FACTORS = (ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.Call, ast.Subscript)
-
-
-class Slip(NamedTuple):
-    """A mistake in a text: the sentence about it, and its place."""
-
-    problem: str
-    start: int
-    end: int
-
-
-class _Part(NamedTuple):
-    kind: str
-    text: str
-    start: int
-    end: int
-
-    def slip(self, problem: str) -> Slip:
-        return Slip(problem, self.start, self.end)
-
-
-class Statement(NamedTuple):
-    """A part of what was typed, between semicolons.
-
-    Attributes:
-        name: what stands before its =; "" if it has none.
-        text: what is to be computed.
-        start: where that begins.
-    """
-
-    name: str
-    text: str
-    start: int
-
-
-def statements(text: str) -> Iterator[Statement]:
-    """The parts of a text: named ones, and last the result, which may have a name too."""
-    pieces, start = text.split(";"), 0
-    for i, piece in enumerate(pieces):
-        named, is_last = _NAMED.match(piece), i == len(pieces) - 1
-        if named and (keyword.iskeyword(named[1]) or not _is_part(piece[named.end() :], is_last)):
-            named = None
-        content = piece[named.end() :] if named else piece
-        first = start + len(piece) - len(content.lstrip())
-        end = start + len(piece)
-        if not content.strip() and len(pieces) > 1:
-            after = "After ; the result is" if is_last else "Before ; a part is"
-            place = start - 1 if is_last else end
-            problem = f"{after} missing, as in {_EXAMPLE}."
-            raise ExpressionError(problem, text, place, place + 1)
-        yield Statement(named[1] if named else "", content.strip(), first)
-        start = end + 1
-
-
+"""A longer name before a bracket was rather meant for an operation than for a factor."""
 _EXAMPLE = "h = w*x; h**2"
-
-
-def _is_part(content: str, is_last: bool) -> bool:
-    """A number as the result is none: it was meant for a variable."""
-    return bool(content.strip()) and not (is_last and _NUMBER.fullmatch(content.strip()))
-
-
-def early_slip(text: str) -> Slip | None:
-    """What Python would read otherwise than it was meant, or not at all since it is too much."""
-    if "#" in text:  # to Python the rest is a remark
-        problem = "No expression has the sign #. Leave out what begins with it."
-        return Slip(problem, text.index("#"), len(text))
-    if dot := re.search("[·\u0387]", text):  # to Python it is a letter, and both are the same
-        return _foreign_sign("·", dot.start())
-    parts, depth = 0, 0
-    for part in _parts(text):
-        parts += part.text not in _OTHERS
-        depth += (part.text in _CLOSING) - (part.text in _CLOSING.values())
-        if depth > _DEEPEST:
-            return part.slip(f"More than {_DEEPEST} brackets are open here.")
-    if parts > _MOST_PARTS:
-        problem = f"The expression is too long: it has more than {_MOST_PARTS:,} parts."
-        return Slip(problem, 0, len(text))
-    return None
-
-
-def slip_in(text: str, error: Exception, operations: Collection[str]) -> Slip:
-    """The first part of a text that cannot stand where it does; if all can, what Python found."""
-    first = next(_slips(text, list(_parts(text)), operations), None)
-    return first or _where_python_stops(text, error)
-
-
-def _parts(text: str) -> Iterator[_Part]:
-    return (_Part(str(found.lastgroup), found[0], *found.span()) for found in _PART.finditer(text))
-
-
-def _where_python_stops(text: str, error: Exception) -> Slip:
-    offset, end_offset = getattr(error, "offset", None), getattr(error, "end_offset", None)
-    start = min(len(text), max(0, (offset or 1) - 1))
-    end = max(start + 1, (end_offset or 0) - 1)
-    return Slip("This is not an expression: it cannot be read beyond this place.", start, end)
-
-
-def _slips(text: str, parts: list[_Part], operations: Collection[str]) -> Iterator[Slip]:
-    opened: list[tuple[_Part, bool]] = []  # the brackets, and whether they are those of a call
-    for i, part in enumerate(parts):
-        before = parts[i - 1] if i else None
-        after = parts[i + 1] if i + 1 < len(parts) else None
-        yield from _foreign(part, operations)
-        yield from _bad_number(part)
-        yield from _lone_dot(before, part, after)
-        is_in_call = bool(opened) and opened[-1][1]
-        if part.text == ":=" or (part.text == "=" and not is_in_call):
-            yield part.slip(_assignment(text, parts[:i], part.end))
-        if before and _ends_operand(before) and part.kind != "sign":
-            is_called = after is not None and after.text == "("
-            problem = _two_operands(before, part.text, is_called, operations, bool(opened))
-            yield Slip(problem, before.start, part.end)
-        yield from _missing_operand(before, part, after)
-        if part.text in _CLOSING:
-            opened.append((part, before is not None and _ends_operand(before)))
-        elif part.text in _CLOSING.values():
-            yield from _wrongly_closed(opened.pop()[0] if opened else None, part)
-    for part, _ in reversed(opened):
-        yield part.slip(f"This {part.text} is never closed.")
-    for part in parts:
-        if part.text == "=":
-            yield part.slip("An expression has no =. Write the operands alone, in their order.")
-
-
-def _wrongly_closed(opening: _Part | None, part: _Part) -> Iterator[Slip]:
-    if opening is None:
-        yield part.slip(f"This {part.text} closes no bracket.")
-    elif (right := _CLOSING[opening.text]) != part.text:
-        yield part.slip(f"{opening.text} is closed by {part.text}. Write {right} instead.")
-
-
-def _bad_number(part: _Part) -> Iterator[Slip]:
-    if part.kind != "number":
-        return
-    if len(part.text) > _MOST_DIGITS:
-        problem = f"This number has more than {_MOST_DIGITS:,} digits. Write it as in 1.5e300."
-        yield part.slip(problem)
-    elif not _is_number(part.text):
-        better = part.text.replace("_", "").lstrip("0")
-        advice = f" Write {clipped(better)}." if _is_number(better) else ""
-        yield part.slip(f"{clipped(part.text)} is no number.{advice}")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return isinstance(ast.parse(text, mode="eval").body, ast.Constant)
-    except SyntaxError:
-        return False
-
-
-def _lone_dot(before: _Part | None, part: _Part, after: _Part | None) -> Iterator[Slip]:
-    """A dot that does not stand between an operand and an operation."""
-    if part.text != ".":
-        return
-    if before is None or not _ends_operand(before):
-        yield part.slip("Before . an operand is missing, as in x.tanh().")
-    elif after is None or after.kind != "name":
-        yield part.slip("After . an operation is missing, as in x.tanh().")
-
-
-def _foreign(part: _Part, operations: Collection[str]) -> Iterator[Slip]:
-    """A word or a sign that no expression has."""
-    if part.kind == "name" and keyword.iskeyword(part.text):
-        if part.text not in {"True", "False", "None"}:  # these are refused as numbers
-            problem = f"{part.text} is a word of Python: no expression has it, not even as a name."
-            yield part.slip(problem)
-        return
-    for i, sign in enumerate(part.text if part.kind == "name" else ""):
-        if not f"x{sign}".isidentifier():
-            operation = part.text[:i] if part.text[:i] in operations else ""
-            yield _foreign_sign(sign, part.start + i, operation)
-    if part.kind == "sign" and part.text not in _BETWEEN | _BEFORE | _OTHERS | {":="}:
-        yield _foreign_sign(part.text, part.start)
-
-
-def _foreign_sign(sign: str, place: int, operation: str = "") -> Slip:
-    """A sign that no expression has; it may stand after an operation, as in sin²(x)."""
-    operand = f"{operation}(x)" if operation else ""
-    advice = f" Write {operand}{_INSTEAD[sign]} instead." if sign in _INSTEAD else ""
-    return Slip(f"No expression has the sign {clipped(sign)}.{advice}", place, place + len(sign))
-
-
-def _assignment(text: str, before: list[_Part], end: int) -> str:
-    before = [part for part in before if part.text != "("]
-    name = before[0].text if len(before) == 1 and before[0].kind == "name" else ""
-    number = text[end:].strip(" )")
-    if name and _NUMBER.fullmatch(number):
-        remedy = f"Add {clipped(name)}={clipped(number)} to the command instead."
-    elif name and number:
-        remedy = f"A part is named at the beginning, as in {_EXAMPLE}."
-    else:
-        remedy = "Numbers are added to the command, as in x=3."
-    return f"An expression has no =. {remedy}"
-
-
-def _two_operands(
-    left: _Part, right: str, is_called: bool, operations: Collection[str], in_brackets: bool
-) -> str:
-    operand = "..." if is_called else right
-    if left.kind == "number" and left.text.endswith(".") and is_called and right in operations:
-        number = clipped(left.text[:-1])
-        return f"Write {right}({number}) instead of {number}.{right}()."
-    if left.text in operations:
-        return f"{left.text} is an operation: write {left.text}({clipped(operand)})."
-    missing = "an operation or a comma is" if in_brackets else "an operation is"
-    factors = clipped(left.text), clipped(right)
-    product = "2*x" if left.kind == "sign" else "*".join(factors)
-    problem = f"Between {factors[0]} and {factors[1]} {missing} missing. "
-    problem += f"A product is written {product}."
-    meant = similar(left.text, operations) if left.kind == "name" else None
-    return problem if meant is None else f"{problem} Did you mean {meant}({clipped(operand)})?"
-
-
-def _ends_operand(part: _Part) -> bool:
-    return part.kind != "sign" or part.text in ")]"
-
-
-def _missing_operand(before: _Part | None, part: _Part, after: _Part | None) -> Iterator[Slip]:
-    is_first = before is None or before.text in {"(", "[", ","}
-    if is_first and part.text in _BETWEEN | {","}:
-        yield part.slip(f"Before {part.text} an operand is missing.")
-    if part.text not in _BETWEEN | _BEFORE:
-        return
-    if after is None or after.text in {")", "]", ","}:
-        yield part.slip(f"After {part.text} an operand is missing.")
-    elif after.text in _BETWEEN:
-        problem = f"Between {part.text} and {after.text} an operand is missing."
-        yield Slip(problem, part.start, after.end)
+PICK = "Pick one, as in [a, b][0]."
+NO_INDEX = "Only a list can have an index, and only a whole number."
+_ALLOWED = (
+    f"an expression has numbers, names, {' '.join(SIGNS)}, brackets, "
+    "and operations such as tanh(x)."
+)
 
 
 class ExpressionError(ValueError):
@@ -299,67 +70,448 @@ class ExpressionError(ValueError):
         return spelled(f"{self.problem}\n  {before}{marked}{after}\n  {place}")
 
 
-def span(text: str, node: ast.expr) -> tuple[int, int]:
-    """The place of a node as character positions; the parser counts bytes of UTF-8."""
-    return _position(text, node.col_offset), _position(text, node.end_col_offset or 0)
+# Reading.
+
+_TOKEN = re.compile(
+    r"(?P<number>0[xob][0-9a-f_]+|(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:e[+-]?[0-9][0-9_]*)?j?)"
+    r"|(?P<name>[^\W\d]\w*)"
+    r"|(?P<sign>\*\*|//|:=|[<>=!]=|<<|>>|\S)",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"[+-]?\s*[\d.][\w.]*(?:e-\d+)?", re.IGNORECASE)
+_COMPARISON, _SUM, _PRODUCT, _SIGN, _POWER = range(5)
+_BETWEEN: dict[str, tuple[int, Callable[..., Any]]] = {
+    "<": (_COMPARISON, lambda a, b: _holds(TABLE["step"](TABLE["compare"](b, a)))),
+    "<=": (_COMPARISON, lambda a, b: _holds(1.0 - TABLE["step"](TABLE["compare"](a, b)))),
+    ">": (_COMPARISON, lambda a, b: _holds(TABLE["step"](TABLE["compare"](a, b)))),
+    ">=": (_COMPARISON, lambda a, b: _holds(1.0 - TABLE["step"](TABLE["compare"](b, a)))),
+    "+": (_SUM, TABLE["add"]),
+    "-": (_SUM, TABLE["sub"]),
+    "*": (_PRODUCT, TABLE["mul"]),
+    "/": (_PRODUCT, TABLE["div"]),
+    "**": (_POWER, TABLE["pow"]),
+}
+"""How strongly a sign between two operands binds, and its operation.
+
+Comparisons are 1 or 0, as nodes of the graph, so that the steps show what was compared.
+"""
+_BEFORE = {"-": TABLE["neg"], "+": TABLE["pos"]}
+_REFUSED = {
+    **dict.fromkeys(("%", "@", "==", "!=", "<<", ">>", "&"), ""),
+    **{"^": " (a power is written **)", "//": " (a quotient is written /)"},
+}
+"""Signs between two operands that no expression has, and what to write."""
+_CLOSING = {"(": ")", "[": "]"}
+_ENDS = ("", ";", ")", "]", ",")
+_PUNCTUATION = {"(", ")", "[", "]", ",", ".", "=", ";", ""}
+_INSTEAD = {
+    **dict.fromkeys("×·⋅∙", "*"),
+    **dict.fromkeys("−–—", "-"),
+    **{"÷": "/", "²": "**2", "³": "**3", "≤": "<=", "≥": ">=", "√": "sqrt(x)", "|": "abs(x)"},
+}
+"""What to type for signs that people know from paper."""
 
 
-def _position(text: str, byte: int) -> int:
-    return len(text.encode()[:byte].decode("utf-8", "ignore"))
+class _Token(NamedTuple):
+    kind: str  # "number", "name", "sign" or "end"
+    text: str
+    start: int
+    end: int
 
 
-def called(text: str, node: ast.expr) -> str:
-    """What an operation is called where it was typed: a sign, or a name."""
-    if isinstance(node, ast.Call):
-        function = node.func
-        return function.attr if isinstance(function, ast.Attribute) else ast.unparse(function)
-    return sign_of(text, node)
+def _tokens(text: str) -> Iterator[_Token]:
+    end = 0
+    while found := _TOKEN.search(text, end):
+        start, end = found.span()
+        if found.lastgroup == "name":
+            # Marks such as accents are no \w. To Python the dots are letters too.
+            while text[end : end + 1] not in "·\u0387" and f"x{text[end]}".isidentifier():
+                end += 1
+        typed = text[start:end]
+        yield _Token(
+            str(found.lastgroup), _normal(typed) if typed.isidentifier() else typed, start, end
+        )
 
 
-def sign_of(text: str, node: ast.expr) -> str:
-    """The sign of an operation as it was typed; "" if it is not one with a sign."""
-    if isinstance(node, ast.BinOp):
-        sign = _between(text, node.left, node.right)
-    elif isinstance(node, ast.Compare) and len(node.ops) == 1:
-        sign = _between(text, node.left, node.comparators[0])
-    elif isinstance(node, ast.UnaryOp):
-        sign = text[span(text, node)[0] : span(text, node.operand)[0]]
-    else:
-        return ""
-    return clipped(sign.strip(" ()"))
+class Part(NamedTuple):
+    """What is computed in one go, from so many results before it.
 
-
-def _between(text: str, left: ast.expr, right: ast.expr) -> str:
-    return text[span(text, left)[1] : span(text, right)[0]]
-
-
-def product_of(text: str, call: ast.Call) -> str:
-    """How a product is written that was typed as a call, such as 2(x+1); "" if it can be none.
-
-    A longer name was rather meant for an operation.
+    Attributes:
+        kind: "number", "name", "list", "item", "operation" or "naming".
+        what: the number, the name, the index or the operation; None of a list.
+        takes: how many of the results before it are its operands.
+        start, end: where it stands.
+        sign: what an operation is called where it was typed.
     """
-    if isinstance(call.func, ast.Name) and len(call.func.id) > _LONGEST_FACTOR:
-        return ""
-    if len(call.args) != 1 or not all(isinstance(x, _FACTORS) for x in (call.func, *call.args)):
-        return ""
-    start, end = span(text, call)
-    opening = text.index("(", span(text, call.func)[1])
-    left, right = text[start:opening].strip(), text[opening:end]
-    return f"A product is written {clipped(left)}*{clipped(right)}."
+
+    kind: str
+    what: Any
+    takes: int
+    start: int
+    end: int
+    sign: str = ""
 
 
-def construct(node: ast.expr) -> str:
-    """A construct that no expression has in words, as the subject of a sentence."""
-    if isinstance(node, ast.Call) and node.keywords:
-        return "Naming an operand is"
-    names = {
-        ast.Attribute: "An attribute is",
-        ast.Lambda: "A lambda is",
-        ast.IfExp: "if ... else is",
-        ast.BoolOp: "and / or is",
-        ast.Compare: "This comparison is",
-        ast.Call: "Calling this is",
-        ast.JoinedStr: "A text is",
-        ast.NamedExpr: "An assignment is",
-    }
-    return names.get(type(node), "This is")
+class Reader:
+    """Reads a text into parts, in the order in which they are computed.
+
+    Attributes:
+        parts: what has been read.
+        calls: of names of libraries, by where they stand, where the call ends, as in np.tanh(x).
+    """
+
+    def __init__(self, text: str, functions: Mapping[str, Any]) -> None:
+        self.text, self.functions = text, functions
+        self.tokens = [*_tokens(text), _Token("end", "", len(text), len(text))]
+        self.parts: list[Part] = []
+        self.calls: dict[int, int] = {}
+        self._at = self._first = 0  # which token is next, and which the statement begins with
+        self._opened: list[tuple[_Token, bool]] = []  # the brackets, and whether they are a call's
+        self._depth = 0
+        if sum(token.text not in _PUNCTUATION for token in self.tokens) > _MOST_PARTS:
+            problem = f"The expression is too long: it has more than {_MOST_PARTS:,} parts."
+            self._refuse(problem, self.tokens[0], self.tokens[-1])
+        self._statement()
+        while self._next.text == ";":
+            self._at += 1
+            self._statement()
+
+    def _statement(self) -> None:
+        """A part with its name, or the result, which may have a name too."""
+        self._first = self._at
+        first, *others = self.tokens[self._at :]
+        end = next(token for token in (first, *others) if token.text in ("", ";"))
+        if first is end:
+            is_last = first.kind == "end"
+            missing = "After ; the result is" if is_last else "Before ; a part is"
+            place = self.tokens[self._at - 1] if is_last else first
+            self._refuse(f"{missing} missing, as in {_EXAMPLE}.", place)
+        is_named = first.kind == "name" and others[0].text == "="
+        if is_named:
+            content = self.text[others[0].end : end.start].strip()
+            # A number as the result is none: it was meant for a variable.
+            is_named = bool(content) and (end.text == ";" or not _NUMBER.fullmatch(content))
+        if is_named:
+            self._check_word(first)
+            self._at += 2
+        begin = self._next
+        roots, is_list = self._several()
+        if is_list:
+            self._add("list", None, len(roots), begin)
+        if self._next is not end:
+            self._refuse_behind()
+        if is_named:
+            self._add("naming", first.text, 1, begin)
+        elif end.text == ";":
+            example = f"h = {clipped(self._typed(begin))}"
+            problem = f"This part has no name. Write {example} and use h in what follows it."
+            self._refuse(problem, begin, self._last)
+
+    @property
+    def _next(self) -> _Token:
+        return self.tokens[self._at]
+
+    @property
+    def _last(self) -> _Token:
+        return self.tokens[self._at - 1]
+
+    def _typed(self, first: _Token) -> str:
+        """What was typed from a token on, up to what was read last."""
+        return self.text[first.start : self._last.end]
+
+    def _add(self, kind: str, what: Any, count: int, first: _Token, sign: str = "") -> None:
+        self.parts.append(Part(kind, what, count, first.start, self._last.end, sign))
+
+    # Operands, and the signs between them by how strongly they bind.
+
+    def _expression(self, least: int = _COMPARISON) -> None:
+        """Operands with signs between that bind at least so strongly."""
+        first, is_compared = self._next, False
+        self._depth += 1
+        if self._depth > 2 * _DEEPEST:
+            problem = "The expression is nested too deeply to be read. Compute a part of it first."
+            self._refuse(problem, self.tokens[0], self.tokens[-1])
+        self._operand()
+        while (sign := self._next.text) in _BETWEEN and _BETWEEN[sign][0] >= least:
+            binds, function = _BETWEEN[sign]
+            self._sign()
+            self._expression(_SIGN if binds == _POWER else binds + 1)
+            if is_compared:
+                self._refuse(f"This comparison is not allowed: {_ALLOWED}", first, self._last)
+            is_compared = binds == _COMPARISON
+            self._add("operation", function, 2, first, sign)
+        self._depth -= 1
+
+    def _sign(self) -> None:
+        """A sign, behind which an operand is to begin."""
+        sign, after = self.tokens[self._at : self._at + 2]
+        self._at += 1
+        if after.text in _ENDS:
+            self._refuse(f"After {sign.text} an operand is missing.", sign)
+        if after.text not in _BEFORE and after.text in {*_BETWEEN, *_REFUSED}:
+            problem = f"Between {sign.text} and {after.text} an operand is missing."
+            self._refuse(problem, sign, after)
+
+    def _operand(self) -> None:
+        """A number, a name, or what is in brackets; a sign before it, calls and items after it."""
+        token = self._next
+        if token.text in _BEFORE:
+            self._sign()
+            self._expression(_SIGN)
+            self._add("operation", _BEFORE[token.text], 1, token, token.text)
+            return
+        if token.text in _CLOSING:
+            self._open(is_call=False)
+            roots, is_list = self._several()
+            self._close()
+            if is_list or token.text == "[":
+                self._add("list", None, len(roots), token)
+        elif token.kind == "number":
+            self._at += 1
+            self._add("number", self._number(token), 0, token)
+        elif token.kind == "name":
+            self._check_word(token)
+            self._at += 1
+            if self._next.text == "(":
+                self._function(token)
+            else:
+                self._add("name", token.text, 0, token)
+        else:
+            self._refuse_operand()
+        suffixes = {"(": self._no_function, ".": self._method, "[": self._item}
+        while self._next.text in suffixes:
+            suffixes[self._next.text](token)
+
+    def _several(self) -> tuple[list[Part], bool]:
+        """Expressions with commas between, each by its last part; and whether they are a list."""
+        roots, has_comma = [], False
+        while self._next.text not in {*_ENDS} - {","}:
+            self._expression()
+            roots.append(self.parts[-1])
+            has_comma = self._next.text == ","
+            if not has_comma:
+                break
+            self._at += 1
+        return roots, len(roots) != 1 or has_comma
+
+    def _open(self, is_call: bool) -> None:
+        if len(self._opened) == _DEEPEST:
+            self._refuse(f"More than {_DEEPEST} brackets are open here.", self._next)
+        self._opened.append((self._next, is_call))
+        self._at += 1
+
+    def _close(self) -> None:
+        opening, _ = self._opened[-1]
+        if self._next.text in ("", ";"):
+            self._refuse(f"This {opening.text} is never closed.", opening)
+        if self._next.text != _CLOSING[opening.text]:
+            self._refuse_behind()
+        self._opened.pop()
+        self._at += 1
+
+    def _number(self, token: _Token) -> float:
+        text, problem = token.text.lower(), "This number is beyond the range of floats."
+        try:
+            number = float(int(text, 0)) if text[1:2] in ("x", "o", "b") else float(text)
+            if math.isfinite(number) or not text.replace("_", "").isdecimal():
+                return number
+        except OverflowError:
+            pass
+        except ValueError:
+            better = text.replace("_", "")
+            advice = f" Write {clipped(better)}." if better != text else ""
+            kind = "is not a real number." if text[-1] == "j" else f"is no number.{advice}"
+            problem = f"{clipped(token.text)} {kind}"
+        self._refuse(problem, token)
+
+    # Calls and items; `first` is the token that their operand begins with.
+
+    def _arguments(self) -> tuple[list[Part], str]:
+        """The operands of a call, and what was typed for all of them."""
+        opening = self._next
+        self._open(is_call=True)
+        roots, _ = self._several()
+        self._close()
+        return roots, self._typed(opening)[1:-1].strip()
+
+    def _function(self, name: _Token) -> None:
+        roots, typed = self._arguments()
+        function = self._called(name, name, roots, typed)
+        self._add("operation", function, len(roots), name, name.text)
+
+    def _method(self, first: _Token) -> None:
+        operand, before, name = (
+            self.parts[-1],
+            self._typed(first),
+            self.tokens[self._at + 1],
+        )
+        if name.kind != "name":
+            dot = self._next
+            problem = "After . an operation is missing, as in x.tanh()."
+            self._refuse(problem, dot)
+        self._check_word(name)
+        is_library = operand.kind == "name" and before in _LIBRARIES
+        self._at += 2
+        if self._next.text != "(":
+            if is_library and name.text in {*CONSTANTS, *self.functions}:
+                raise self.no_library(first.start, name.end)
+            self._refuse(f"An attribute is not allowed: {_ALLOWED}", first, name)
+        roots, typed = self._arguments()
+        function = self._called(first, name, roots, typed)
+        if not isinstance(function, Operation) or isinstance(function, Reduction):
+            operands = ", ".join(filter(None, ["" if is_library else before, typed]))
+            better = clipped(f"{name.text}({operands})")
+            problem = f"{name.text} is not a method: write {better}."
+            self._refuse(problem, first, name)
+        if is_library:
+            self.calls[first.start] = self._last.end
+        self._add("operation", function, 1 + len(roots), first, name.text)
+
+    def _called(self, first: _Token, name: _Token, roots: list[Part], typed: str) -> Any:
+        """The operation of a name; where there is none, it is said what to write instead."""
+        if name.text in self.functions:
+            return self.functions[name.text]
+        operands = [self.text[root.start : root.end] for root in roots]
+        advice = suggestion(name.text, self.functions)
+        if name.text in _POWERS and operands:
+            base = f"({operands[0]})" if roots[0].sign in {*_BETWEEN, *_BEFORE} else operands[0]
+            exponent = _POWERS[name.text] or (operands[1:2] or ["2"])[0]
+            advice = f" A power is written {clipped(f'{base}**{exponent}')}."
+        elif not advice and first is name and len(name.text) <= _LONGEST_FACTOR:
+            advice = _product(name.text, roots, typed)
+        problem = f"There is no operation called {clipped(name.text)}.{advice}"
+        self._refuse(problem, first, name)
+
+    def _no_function(self, first: _Token) -> None:
+        """What is no name, but called: perhaps it was meant for a factor."""
+        callee, factor = self.parts[-1], self._typed(first)
+        product = _product(factor, *self._arguments())
+        problem = f"An operation is missing here.{product}"
+        if not product or callee.kind == "list":
+            problem = f"Calling this is not allowed: {_ALLOWED}"
+        self._refuse(problem, first, self._last)
+
+    def _item(self, first: _Token) -> None:
+        opening, index, *behind = self.tokens[self._at :]
+        closing = next((token for token in (index, *behind) if token.text == "]"), None)
+        if closing is None:
+            self._refuse("This [ is never closed.", opening)
+        if closing is not behind[0] or not index.text.isdecimal():
+            self._refuse(NO_INDEX, first, closing)
+        self._at += 3
+        self._add("item", int(self._number(index)), 1, first)
+
+    # What cannot stand where it does.
+
+    def _refuse(self, problem: str, first: _Token, last: _Token | None = None) -> NoReturn:
+        raise ExpressionError(problem, self.text, first.start, (last or first).end)
+
+    def no_library(self, start: int, end: int) -> ExpressionError:
+        """The error for what begins with the name of a library."""
+        library, _, rest = self.text[start:end].partition(".")
+        problem = f"{library.strip()} is not needed here: write {clipped(rest)}."
+        return ExpressionError(problem, self.text, start, end)
+
+    def _check_word(self, token: _Token) -> None:
+        """Refuse a word of Python's, and a name with a sign in it, as sin²."""
+        text = token.text
+        if text in ("True", "False", "None"):
+            self._refuse(f"{text} is not a real number.", token)
+        if keyword.iskeyword(text):
+            problem = f"{text} is a word of Python: no expression has it, not even as a name."
+            self._refuse(problem, token)
+        for i, sign in enumerate(text):
+            if not f"x{sign}".isidentifier():
+                operation = f"{text[:i]}(x)" if text[:i] in self.functions else ""
+                self._refuse_sign(sign, token.start + i, operation)
+
+    def _refuse_sign(self, sign: str, place: int, operand: str = "") -> NoReturn:
+        """A sign that no expression has; it may stand after an operation, as in sin²(x)."""
+        if sign == "#":  # to Python the rest is a remark
+            problem = "No expression has the sign #. Leave out what begins with it."
+            raise ExpressionError(problem, self.text, place)
+        shown = _normal(sign) if _normal(sign) in _INSTEAD else sign
+        advice = f" Write {operand}{_INSTEAD[shown]} instead." if shown in _INSTEAD else ""
+        problem = f"No expression has the sign {clipped(shown)}.{advice}"
+        raise ExpressionError(problem, self.text, place, place + len(sign))
+
+    def _refuse_operand(self) -> NoReturn:
+        """Where an operand belongs, something else stands."""
+        token, text = self._next, self._next.text
+        if text in {*_BETWEEN, *_REFUSED, ","}:
+            self._refuse(f"Before {text} an operand is missing.", token)
+        if text == ".":
+            self._refuse("Before . an operand is missing, as in x.tanh().", token)
+        self._refuse_behind()
+
+    def _refuse_behind(self) -> NoReturn:
+        """Behind what has been read stands what cannot follow it."""
+        token, before = self._next, self.tokens[self._at - 1]
+        if token.text in (")", "]") and not self._opened:
+            self._refuse(f"This {token.text} closes no bracket.", token)
+        if token.text in (")", "]"):
+            opening = self._opened[-1][0].text
+            problem = f"{opening} is closed by {token.text}. Write {_CLOSING[opening]} instead."
+            self._refuse(problem, token)
+        if token.text in ("=", ":="):
+            self._refuse(f"An expression has no =. {self._without_equals()}", token)
+        if token.text in {**_REFUSED, "~": ""}:
+            sign = f"{token.text}{_REFUSED.get(token.text, '')}"
+            problem = f"There is no operation {sign}: {_ALLOWED}"
+            self._refuse(problem, token)
+        if token.kind == "sign":
+            self._refuse_sign(token.text, token.start)
+        if token.kind == "name":
+            self._check_word(token)
+        self._refuse(self._two_operands(before, token), before, token)
+
+    def _without_equals(self) -> str:
+        """What to write instead of an equals sign."""
+        if self._opened and self._opened[-1][1]:
+            return "Write the operands alone, in their order."
+        before = [token for token in self.tokens[self._first : self._at] if token.text != "("]
+        behind = self.text[self._next.end :].partition(";")[0].strip(" )")
+        if len(before) == 1 and before[0].kind == "name" and behind:
+            if _NUMBER.fullmatch(behind):
+                return f"Add {clipped(before[0].text)}={clipped(behind)} to the command instead."
+            return f"A part is named at the beginning, as in {_EXAMPLE}."
+        return "Numbers are added to the command, as in x=3."
+
+    def _two_operands(self, left: _Token, right: _Token) -> str:
+        is_called = self.tokens[self._at + 1].text == "("
+        operand = "..." if is_called else right.text
+        if (
+            left.kind == "number"
+            and left.text[-1] == "."
+            and is_called
+            and right.text in self.functions
+        ):
+            number = clipped(left.text[:-1])
+            return f"Write {right.text}({number}) instead of {number}.{right.text}()."
+        if left.text in self.functions:
+            return f"{left.text} is an operation: write {left.text}({clipped(operand)})."
+        missing = "an operation or a comma is" if self._opened else "an operation is"
+        factors = clipped(left.text), clipped(right.text)
+        product = "2*x" if left.kind == "sign" else "*".join(factors)
+        problem = f"Between {factors[0]} and {factors[1]} {missing} missing. "
+        problem += f"A product is written {product}."
+        meant = similar(left.text, self.functions) if left.kind == "name" else None
+        return problem if meant is None else f"{problem} Did you mean {meant}({clipped(operand)})?"
+
+
+def _product(factor: str, roots: Sequence[Part], typed: str) -> str:
+    """How a product is written that was typed as a call, such as 2(x+1); "" if it can be none."""
+    if len(roots) != 1 or roots[0].kind == "list":
+        return ""
+    return f" A product is written {clipped(factor)}*({clipped(typed)})."
+
+
+def _holds(truth: Any) -> Any:
+    """The outcome of a comparison; one with nan does not hold."""
+    number = truth.data if isinstance(truth, Value) else truth
+    return 0.0 if number != number else truth
+
+
+def _normal(name: str) -> str:
+    """A name as Python compares it."""
+    return unicodedata.normalize("NFKC", name)

@@ -1,8 +1,9 @@
 """`Told`: what one step says, made once and laid out by terminals, tables, pages and widgets.
 
 What a step says has two halves, the question and the answer, so that a page can ask first and tell
-later. Of what its texts are made says `texts.py`. Next: `report.py`, `page.py` and `stage.py`,
-which lay the records out.
+later. A number in a text says which one of the graph it is, so that a page can put in that of the
+moment; as Python text it is that of the steps. Next: `report.py`, `page.py` and `stage.py`, which
+lay the records out.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from math import inf, isnan
 from operator import add
 from pathlib import PurePath
+from typing import NamedTuple
 
 from glassgrad.engine import Formula, Operation, contribution, derivative_formula
 from glassgrad.engine.check import KINK
@@ -25,7 +28,6 @@ from glassgrad.viz.compiled import MOST_LISTED, NAMED_FIRST, is_compiled, name_o
 from glassgrad.viz.diagram import LONGEST_KEPT, Node, symbol
 from glassgrad.viz.formulas import brackets_first
 from glassgrad.viz.steps import Step, Steps
-from glassgrad.viz.texts import NOTHING, Equation, Number, Reference, Term, Text, joined
 
 SHARES = ("to", "local", "contribution", "gradient so far", "uses received")
 """The headings of what a compiled node sends; see `Sent.share`."""
@@ -37,6 +39,73 @@ _LONGEST_LINE = 120
 _TOLERANCE = 1e-4
 """The relative error up to which a gradient and its differences are the same."""
 _HERE = os.path.dirname(__file__) + os.sep
+
+Reference = tuple[str | int, ...]
+"""Which number of the graph is meant, as a script reads it: ("v", 3) is the value of node 3."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number in a text: which one it is, and what it is in these steps.
+
+    Where it is an operand of a row it has as many digits as the row takes to come out.
+    """
+
+    reference: Reference
+    value: float | None
+    digits: int | None = None
+
+    def __str__(self) -> str:
+        text = short(self.value, self.digits)
+        return f"({text})" if self.reference[-1] == "()" and text.startswith("-") else text
+
+
+class Text(tuple[str | Number, ...]):
+    """Words and numbers, one after the other: Text("x = ", Number(("v", 0), 2.0), ".")."""
+
+    def __new__(cls, *parts: str | Number | Text) -> Text:
+        flat: list[str | Number] = []
+        for part in parts:
+            flat += part if isinstance(part, Text) else (part,)
+        return super().__new__(cls, flat)
+
+    def __str__(self) -> str:
+        return "".join(map(str, self))
+
+    def data(self, keep: str = "") -> str | list[str | Reference]:
+        """For JSON: a text alone, or what it is made of; `keep` stands as a part of its own."""
+        found: list[str | Reference] = []
+        is_open = False
+        for part in self:
+            if isinstance(part, Number):
+                found.append(part.reference)
+            elif is_open and part != keep:
+                found[-1] = f"{found[-1]}{part}"
+            elif part:
+                found.append(part)
+            is_open = isinstance(part, str) and part != keep and bool(found)
+        has_numbers = any(isinstance(part, Number) for part in self)
+        return found if has_numbers else str(self)
+
+
+NOTHING = Text()
+
+
+class Term(NamedTuple):
+    """A text of an equation with its caption, and whether it is part of the answer."""
+
+    caption: str
+    text: Text
+    is_answer: bool = False
+
+
+Equation = Sequence[Term | str]
+"""Terms with the signs between them."""
+
+
+def joined(between: str, texts: Sequence[Text]) -> Text:
+    """Texts one after the other, with words between."""
+    return Text(*[part for text in texts for part in (between, text)][1:])
 
 
 class Told(ABC):
@@ -54,9 +123,7 @@ class Told(ABC):
     answer: Number
 
     def __init__(self, steps: Steps, step: Step, check: str = "") -> None:
-        self.steps = steps
-        self.step = step
-        self.check = check
+        self.steps, self.step, self.check = steps, step, check
         self.root = steps.diagram[steps.root].name
         self.edge = self.name = steps.diagram[step.node].name
 
