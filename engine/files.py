@@ -332,7 +332,7 @@ def _record(kind: Any, data: Any, path: _Path) -> Any:
 
 
 def _number(data: Any, path: _Path) -> float:
-    if type(data) is float or (type(data) is int and abs(data) <= sys.float_info.max):
+    if isinstance(data, float) or (type(data) is int and abs(data) <= sys.float_info.max):
         return float(data)
     if isinstance(data, str) and data in NO_JSON_NUMBERS:
         return NO_JSON_NUMBERS[data]
