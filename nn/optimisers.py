@@ -212,15 +212,10 @@ class Optimiser:
 
         The numbers are exact: an optimiser that loads them continues with the same bits.
 
-        >>> import json
-        >>> from glassgrad import RMSprop, Value
-        >>> print(json.dumps(RMSprop([Value(1.0)]).state_dict(), indent=1)[:44])
-        {
-         "rule": "RMSprop",
-         "groups": [
-          {
-        >>> RMSprop([Value(1.0)]).state_dict()["state"]
-        {'square': [0.0], 'mean': [0.0], 'velocity': [0.0]}
+        >>> from glassgrad import Adagrad, Value
+        >>> state = Adagrad([Value(1.0)], learning_rate=0.1).state_dict()
+        >>> state["rule"], state["groups"][0]["learning_rate"], state["state"]
+        ('Adagrad', 0.1, {'squares': [0.0], 'steps': [0.0]})
         """
         return {
             "rule": type(self).__name__,

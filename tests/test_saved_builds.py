@@ -30,9 +30,8 @@ from glassgrad import (
     nn,
 )
 from glassgrad.engine.files import sealed
-from glassgrad.nn.building import CLASSES, build_of, made
 from glassgrad.nn.layers import Elementwise, Method, Projection, RecurrentCell
-from glassgrad.nn.saving import SCHEMA
+from glassgrad.nn.saving import CLASSES, SCHEMA, build_of, made
 
 
 @pytest.fixture
