@@ -390,7 +390,9 @@ class _Saved:
 
 def _with_names(names: Iterable[str], kind: Any, data: Any, what: str) -> dict[str, Any]:
     """What data say under these names and no others, each of the same type."""
-    return vars(decode(make_dataclass("Named", [(name, kind) for name in names]), data, what))
+    named = make_dataclass("Named", [(name, kind) for name in names])
+    found: dict[str, Any] = vars(decode(named, data, what))
+    return found
 
 
 class Group:
