@@ -111,6 +111,12 @@ class Module(Holder):
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
+        own = vars(cls).get("__slots__", ())
+        if hidden := {own} if isinstance(own, str) else set(own):
+            raise TypeError(
+                f"{cls.__name__} keeps {some_of(sorted(hidden))} in __slots__, where no parameter "
+                "is found, trained or saved. Leave __slots__ out of a Module."
+            )
         if "__call__" in vars(cls):
             setattr(cls, "__call__", _in_scope(vars(cls)["__call__"]))  # noqa: B010
 

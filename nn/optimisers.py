@@ -146,11 +146,13 @@ class Optimiser:
         def __setattr__(self, name: str, thing: Any) -> None:
             """Refuse to set an option here, where nothing would read it."""
             if name in self.OPTIONS and name != "learning_rate":
-                raise AttributeError(
-                    f"{name} is an option of the groups of {type(self).__name__}: write "
-                    f"optimiser.groups[0].{name} = ..."
-                )
+                raise self._misplaced(name, f"write optimiser.groups[0].{name} = ...")
             super().__setattr__(name, thing)
+
+        def __getattr__(self, name: str) -> Any:
+            if name in type(self).OPTIONS:
+                raise self._misplaced(name, f"read optimiser.groups[0].{name}.")
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def step(self) -> None:
         """Move all parameters whose gradient has been computed, or none if that fails."""
@@ -281,6 +283,10 @@ class Optimiser:
             for name, remembered in state.items():
                 remembered[here] = part[name]
         return moved, state
+
+    def _misplaced(self, option: str, remedy: str) -> AttributeError:
+        kind = type(self).__name__
+        return AttributeError(f"{option} is an option of the groups of {kind}: {remedy}")
 
     def _row(self, role: str, numbers: Any, kinds: str) -> Any:
         array = np.asarray(numbers)

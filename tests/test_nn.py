@@ -168,6 +168,13 @@ def test_two_parameters_of_one_name_are_refused():
         module.state_dict()
 
 
+@pytest.mark.parametrize("slots", ["w", ("w",), {"w": "a weight"}])
+def test_a_class_that_would_hide_its_parameters_is_refused(slots):
+    with pytest.raises(TypeError, match="Line keeps w in __slots__, where no parameter is found"):
+        type("Line", (Module,), {"__slots__": slots})
+    assert type("Line", (Module,), {"__slots__": ()})().parameters() == []
+
+
 def test_modules_thousands_deep_are_walked():
     root = top = Module()
     for _ in range(5000):

@@ -707,8 +707,11 @@ def test_options_of_ones_own() -> None:
     optimiser.groups[0].maximize = True
     with pytest.raises(ValueError, match=r"Pull\(to=...\) takes a finite number"):
         Pull([near], 0.5, to=math.inf)
-    with pytest.raises(AttributeError, match=r"write optimiser.groups\[0\].to = "):
+    with pytest.raises(AttributeError, match=r"write optimiser\.groups\[0\]\.to = "):
         optimiser.to = 3.0
+    with pytest.raises(AttributeError, match=r"of Pull: read optimiser\.groups\[0\]\.to\."):
+        _ = optimiser.to
+    assert not hasattr(optimiser, "betas")
 
 
 def test_a_rule_in_place_of_that_of_sgd_is_the_one_that_moves() -> None:
