@@ -510,23 +510,17 @@ def test_a_state_is_a_copy() -> None:
     assert optimiser.groups[0].betas == (0.9, 0.999)
 
 
+ABSENT = object()
+
+
 def changed(*path: Any, to: Any) -> Callable[[dict[str, Any]], Any]:
     def change(state: dict[str, Any]) -> Any:
         inner: Any = state
         for key in path[:-1]:
             inner = inner[key]
         inner[path[-1]] = to
-        return state
-
-    return change
-
-
-def without(*path: Any) -> Callable[[dict[str, Any]], Any]:
-    def change(state: dict[str, Any]) -> Any:
-        inner: Any = state
-        for key in path[:-1]:
-            inner = inner[key]
-        del inner[path[-1]]
+        if to is ABSENT:
+            del inner[path[-1]]
         return state
 
     return change
@@ -537,9 +531,9 @@ def without(*path: Any) -> Callable[[dict[str, Any]], Any]:
     [
         (changed("rule", to="SGD"), "is one of SGD"),
         (changed("rule", to=None), "is one of None"),
-        (without("rule"), 'lacks "rule"'),
-        (without("state", "mean"), 'its state lacks "mean"'),
-        (without("groups", 0, "eps"), 'its group 0 lacks "eps"'),
+        (changed("rule", to=ABSENT), 'lacks "rule"'),
+        (changed("state", "mean", to=ABSENT), 'its state lacks "mean"'),
+        (changed("groups", 0, "eps", to=ABSENT), 'its group 0 lacks "eps"'),
         (changed("more", to=1), 'has a field "more", which is unknown'),
         (changed("groups", 0, "lr", to=1), 'its group 0 has a field "lr"'),
         (changed("state", "velocity", to=[0.0]), 'its state has a field "velocity"'),
