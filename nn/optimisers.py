@@ -98,6 +98,8 @@ class Optimiser:
         super().__init_subclass__()
         declared = declared_checks(cls.__init__)
         cls.OPTIONS = {**declared, **cls.OPTIONS, **declared}  # in the order of the signature
+        if "__init__" in vars(cls):
+            setattr(cls, "__init__", explained()(cls.__init__))  # noqa: B010
 
     def __init__(
         self,
@@ -162,18 +164,13 @@ class Optimiser:
         write_data(self.parameters, moved.tolist())
 
     def moved(self, numbers: Any, gradients: Any, computed: Any = None) -> Vector:
-        """The same step on arrays, for loops that keep all parameters in one array.
-
-        It advances what the optimiser remembers, and touches no Value.
+        """The same step on arrays: the new numbers, a new array. It touches no Value.
 
         Args:
             numbers: the numbers of `parameters`, in order.
             gradients: as many gradients.
             computed: booleans, False for each parameter that has no gradient and stays; None if
                 all have one.
-
-        Returns:
-            The new numbers, a new array.
 
         >>> from glassgrad import SGD, Value
         >>> SGD([Value(0.0), Value(0.0)], learning_rate=0.5).moved([3.0, 1.0], [2.0, -2.0])
@@ -187,17 +184,14 @@ class Optimiser:
         return moved
 
     def rule(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
-        """The formula: the new numbers of parameters with the same options.
+        """The formula: the new numbers, a new array, of some parameters of a group.
 
         Args:
-            numbers: the numbers of some parameters of the group.
+            numbers: their numbers.
             gradients: their gradients, with the other sign where the group is to climb.
-            state: for each name of `STATE` an array for these parameters. New arrays put in their
-                places are remembered.
+            state: for each name of `STATE` an array for them; new ones that are put in their places
+                are remembered.
             group: the options, as attributes.
-
-        Returns:
-            The new numbers, a new array.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no `rule`.")
 
@@ -235,8 +229,7 @@ class Optimiser:
                 and no infinities: texts "nan", "inf" and "-inf" in their places are read as well.
 
         Raises:
-            ValueError: it is of another rule or of other groups, something is missing or unknown,
-                or an entry cannot be. The optimiser stays as it was.
+            ValueError: it is of another rule, of other groups, or damaged. Nothing is changed.
             TypeError: `state` is no dict.
         """
         name = type(self).__name__
@@ -251,7 +244,7 @@ class Optimiser:
             why = str(fault).rstrip(".")
             raise ValueError(f"{name} cannot take this state, and is unchanged: {why}.") from None
         for group, its_options in zip(self.groups, options):
-            vars(group).update(its_options)
+            vars(group)["_options"] = its_options
         self._state = remembered
 
     def __repr__(self) -> str:
@@ -404,8 +397,7 @@ def _with_names(names: Iterable[str], kind: Any, data: Any, what: str) -> dict[s
 class Group:
     """Parameters that move with the same options, which are attributes to be read and set.
 
-    An optimiser makes its groups; they are in `optimiser.groups`. An option that is set to what it
-    cannot be stays as it was. `parameters` are the Values, in order.
+    An optimiser makes its groups; they are in `optimiser.groups`.
 
     Example:
         >>> from glassgrad import SGD, Value
@@ -417,27 +409,30 @@ class Group:
 nesterov=False, maximize=False)
     """
 
+    kind: type[Optimiser]
     parameters: tuple[Value, ...]
+    _options: dict[str, Any]
 
     def __init__(
         self, kind: type[Optimiser], parameters: tuple[Value, ...], options: Mapping[str, Any]
     ) -> None:
-        vars(self).update(_kind=kind, parameters=parameters, **_checked(kind, options))
+        vars(self).update(kind=kind, parameters=parameters, _options=_checked(kind, options))
 
     @property
     def options(self) -> dict[str, Any]:
         """The options by name."""
-        return {name: vars(self)[name] for name in vars(self)["_kind"].OPTIONS}
+        return dict(self._options)
 
-    if TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any: ...
+    def __getattr__(self, name: str) -> Any:
+        held = vars(self)  # empty while a copy is made
+        if name not in held.get("_options", {}):
+            raise AttributeError(_unknown(held.get("kind", Optimiser), name))
+        return held["_options"][name]
 
     def __setattr__(self, name: str, option: Any) -> None:
-        kind = vars(self)["_kind"]
-        if name not in kind.OPTIONS:
-            raise AttributeError(_unknown(kind, name))
-        vars(self).update(_checked(kind, {**self.options, name: option}))
+        if name not in self._options:
+            raise AttributeError(_unknown(self.kind, name))
+        vars(self)["_options"] = _checked(self.kind, {**self._options, name: option})
 
     def __repr__(self) -> str:
         return f"Group({_told(self)})"
@@ -519,7 +514,6 @@ class SGD(Optimiser):
 
     STATE = ("velocity", "steps")  # the steps with momentum: the first has no velocity yet
 
-    @explained()
     def __init__(
         self,
         parameters: Parameters,
@@ -588,7 +582,6 @@ class Adam(Optimiser):
     STATE = ("mean", "square", "largest", "steps")
     LATER: ClassVar[Mapping[str, Any]] = {**Optimiser.LATER, "amsgrad": False, "largest": 0.0}
 
-    @explained()
     def __init__(
         self,
         parameters: Parameters,
@@ -638,7 +631,6 @@ class AdamW(Adam):
         2.85
     """
 
-    @explained()
     def __init__(
         self,
         parameters: Parameters,
@@ -682,7 +674,6 @@ class Adagrad(Optimiser):
 
     STATE = ("squares", "steps")
 
-    @explained()
     def __init__(
         self,
         parameters: Parameters,
@@ -737,7 +728,6 @@ class RMSprop(Optimiser):
 
     STATE = ("square", "mean", "velocity")
 
-    @explained()
     def __init__(
         self,
         parameters: Parameters,

@@ -115,9 +115,10 @@ def warm_up(steps: int, then: ClosedForm | None = None, start: float = 0.0) -> C
                 f"warm_up of {counted(steps, 'step')} leaves none of {counted(total, 'step')} for "
                 "the rule that follows; give a larger total."
             )
-        if step < steps:
-            return rise(step, total)
-        return afterwards(step - steps, None if total is None else total - steps)
+        rest = None if total is None else total - steps
+        if step == 0:
+            afterwards(0, rest)  # what it refuses, it refuses before the first step
+        return rise(step, total) if step < steps else afterwards(step - steps, rest)
 
     return rule
 
@@ -374,8 +375,7 @@ class Schedule:
             state: what `state_dict()` gave, of a schedule with the same rule, total and groups.
 
         Raises:
-            ValueError: it has another total or other groups, or an entry is missing, unknown or
-                cannot be. The schedule stays as it was.
+            ValueError: it has another total or other groups, or is damaged. Nothing is changed.
             TypeError: `state` is no dict.
         """
         self.checked(state)()

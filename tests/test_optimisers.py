@@ -706,6 +706,10 @@ def test_options_of_ones_own() -> None:
     with pytest.raises(AttributeError, match=r"of Pull: read optimiser\.groups\[0\]\.to\."):
         _ = optimiser.to
     assert not hasattr(optimiser, "betas")
+    with pytest.raises(AttributeError, match="Pull has no option betas; it has learning_rate, to"):
+        _ = optimiser.groups[0].betas
+    with pytest.raises(TypeError, match=r"Pull has no argument lr\. Did you mean learning_rate"):
+        Pull([near], lr=0.5)
 
 
 def test_a_rule_in_place_of_that_of_sgd_is_the_one_that_moves() -> None:

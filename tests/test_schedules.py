@@ -274,6 +274,7 @@ def test_rates_set_by_hand_are_overwritten() -> None:
         (lambda: Schedule(optimiser(), cosine()), ValueError, "cosine needs the number of steps"),
         (lambda: Schedule(optimiser(), one_cycle()), ValueError, "one_cycle needs"),
         (lambda: Schedule(optimiser(), ramp()), ValueError, "ramp needs"),
+        (lambda: Schedule(optimiser(), warm_up(5, cosine())), ValueError, "cosine needs"),
         (lambda: Schedule(optimiser(), cosine(), total=0), ValueError, "at least 1"),
         (lambda: Schedule(optimiser(), cosine(), total=2.5), TypeError, "whole number"),
         (lambda: Schedule(optimiser(), cosine, total=5), TypeError, r"call it, cosine\(\.\.\.\)"),
