@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glassgrad.engine.files import decode
@@ -22,6 +21,16 @@ if TYPE_CHECKING:
 _MOST_LINES = 12
 _FIRST_COLUMNS = ("loss", "validation_loss")
 _LAST_COLUMNS = ("learning_rate", "gradient_norm", "seconds")
+_SAVED = {
+    "columns": dict[str, list[float]],
+    "gradients": dict[str, list[float]],
+    "health": dict[int, Health],
+    "best_epoch": int | None,
+    "smallest": float,
+    "stopped": str,
+    "notes": list[str],
+}
+"""What is saved of a history."""
 COLUMNS = (*_FIRST_COLUMNS, *_LAST_COLUMNS)
 """What every history has; metrics have other names."""
 
@@ -136,7 +145,7 @@ class History(Mapping[str, list[float]]):
     def from_dict(data: Mapping[str, Any]) -> History:
         """A history from what `to_dict` gave; ValueError for anything else."""
         try:
-            found = dict(vars(decode(_Saved, data)))
+            found = decode(_SAVED, data)
         except ValueError as fault:
             raise ValueError(f"This is no history of a training: {fault}.") from None
         history = History()
@@ -200,19 +209,6 @@ class History(Mapping[str, list[float]]):
             return ""
         where = "validation loss" if "validation_loss" in self._columns else "loss after an epoch"
         return f"* the smallest {where}: {short(self.smallest)}. "
-
-
-@dataclass(frozen=True)
-class _Saved:
-    """What `History.to_dict` gives, for what reads it."""
-
-    columns: dict[str, list[float]]
-    gradients: dict[str, list[float]]
-    health: dict[int, Health]
-    best_epoch: int | None
-    smallest: float
-    stopped: str
-    notes: list[str]
 
 
 def _spread(count: int, best: int | None) -> list[int]:

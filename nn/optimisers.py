@@ -26,7 +26,6 @@ Raises:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, make_dataclass
 from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias, get_type_hints
 
@@ -52,6 +51,9 @@ from glassgrad.nn.checks import (
 Parameters: TypeAlias = Iterable[Value] | Iterable[Mapping[str, Any]]
 State: TypeAlias = dict[str, Vector]
 """What an optimiser remembers from step to step: by name, a number for each parameter."""
+
+_SAVED = {"rule": Any, "groups": list[dict[str, Any]], "state": dict[str, Any]}
+"""What a state of an optimiser says."""
 
 NotNegative: TypeAlias = Annotated[float, not_negative]
 Share: TypeAlias = Annotated[float, below_one]
@@ -236,10 +238,11 @@ class Optimiser:
         if not isinstance(state, Mapping):
             raise TypeError(f"A state of {name} is a dict, not {describe(state)}.")
         try:
-            found: _Saved = decode(_Saved, state)
-            if found.rule != name:
-                raise ValueError(f"it is one of {named(found.rule)}")
-            options, remembered = self._options_in(found.groups), self._arrays_in(found.state)
+            found = decode(_SAVED, state)
+            if found["rule"] != name:
+                raise ValueError(f"it is one of {named(found['rule'])}")
+            options = self._options_in(found["groups"])
+            remembered = self._arrays_in(found["state"])
         except (ValueError, TypeError, OverflowError) as fault:
             why = str(fault).rstrip(".")
             raise ValueError(f"{name} cannot take this state, and is unchanged: {why}.") from None
@@ -358,7 +361,8 @@ class Optimiser:
         options = []
         for i, group in enumerate(groups):
             del group["parameters"]
-            complete = _with_names(self.OPTIONS, Any, {**later, **group}, f"its group {i}")
+            known = dict.fromkeys(self.OPTIONS, Any)
+            complete = decode(known, {**later, **group}, f"its group {i}")
             options.append(_checked(type(self), complete))
         return options
 
@@ -366,7 +370,8 @@ class Optimiser:
         """The arrays that a state has."""
         count = len(self.parameters)
         later = {name: [self.LATER[name]] * count for name in self.STATE if name in self.LATER}
-        lists = _with_names(self.STATE, list[float], {**later, **given}, "its state")
+        known = dict.fromkeys(self.STATE, list[float])
+        lists: dict[str, list[float]] = decode(known, {**later, **given}, "its state")
         for name, numbers in lists.items():
             if len(numbers) != count:
                 raise ValueError(
@@ -376,22 +381,6 @@ class Optimiser:
         if not all(x >= 0.0 and x.is_integer() for x in lists.get("steps", ())):
             raise ValueError("its state.steps counts steps: whole numbers of 0 or more")
         return {name: np.array(numbers) for name, numbers in lists.items()}
-
-
-@dataclass(frozen=True)
-class _Saved:
-    """What a state of an optimiser says."""
-
-    rule: Any
-    groups: list[dict[str, Any]]
-    state: dict[str, Any]
-
-
-def _with_names(names: Iterable[str], kind: Any, data: Any, what: str) -> dict[str, Any]:
-    """What data say under these names and no others, each of the same type."""
-    named = make_dataclass("Named", [(name, kind) for name in names])
-    found: dict[str, Any] = vars(decode(named, data, what))
-    return found
 
 
 class Group:

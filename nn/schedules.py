@@ -263,6 +263,10 @@ class Seen(NamedTuple):
 
 
 Rule = ClosedForm | ReduceOnPlateau
+_SAVED: dict[str, Any] = {"step_count": int, "total": int | None, "base_rates": list[float]}
+"""What a state of a schedule says."""
+_WATCHED = {"rates": list[float], "best": float, "bad_steps": int, "cooldown_left": int}
+"""And where its rule watches a metric: the rates now, and what it has `Seen`."""
 
 
 class Schedule:
@@ -385,13 +389,15 @@ class Schedule:
         if not isinstance(state, Mapping):
             raise TypeError(f"A state of a schedule is a dict, not {describe(state)}.")
         try:
-            found = decode(_Watched if self.watches else _Saved, state)
-            if found.total != self.total:
-                raise ValueError(f"it has a total of {found.total}, the schedule of {self.total}")
-            bases = self._rates(found.base_rates, "base_rates")
-            rates = self._rates(found.rates, "rates") if self.watches else ()
+            found = decode(_SAVED | _WATCHED if self.watches else _SAVED, state)
+            if found["total"] != self.total:
+                raise ValueError(
+                    f"it has a total of {found['total']}, the schedule of {self.total}"
+                )
+            bases = self._rates(found["base_rates"], "base_rates")
+            rates = self._rates(found.get("rates", self.learning_rates), "rates")
             for name in ("step_count", "bad_steps", "cooldown_left"):
-                whole(getattr(found, name, 0), f"its {name}", least=0)
+                whole(found.get(name, 0), f"its {name}", least=0)
         except ValueError as fault:
             why = str(fault).rstrip(".")
             raise ValueError(
@@ -400,11 +406,11 @@ class Schedule:
 
         def take() -> None:
             if not self.watches:
-                self._go_to(found.step_count, bases)
+                self._go_to(found["step_count"], bases)
                 return
             self._set(rates)
-            self._seen = Seen(found.best, found.bad_steps, found.cooldown_left)
-            self.step_count, self._base_rates = found.step_count, bases
+            self._seen = Seen(found["best"], found["bad_steps"], found["cooldown_left"])
+            self.step_count, self._base_rates = found["step_count"], bases
 
         return take
 
@@ -441,25 +447,6 @@ class Schedule:
         if len(given) != len(self.optimiser.groups):
             raise ValueError(f"its {name} has {counted(len(given), 'rate')} for {groups}")
         return tuple(not_negative(rate, f"its {name}") for rate in given)
-
-
-@dataclass(frozen=True)
-class _Saved:
-    """What a state of a schedule says."""
-
-    step_count: int
-    total: int | None
-    base_rates: list[float]
-
-
-@dataclass(frozen=True)
-class _Watched(_Saved):
-    """And where its rule watches a metric: the rates now, and what it has `Seen`."""
-
-    rates: list[float]
-    best: float
-    bad_steps: int
-    cooldown_left: int
 
 
 def _is_maker(function: Any) -> bool:
