@@ -398,14 +398,14 @@ class Group:
 nesterov=False, maximize=False)
     """
 
-    kind: type[Optimiser]
+    _kind: type[Optimiser]
     parameters: tuple[Value, ...]
     _options: dict[str, Any]
 
     def __init__(
         self, kind: type[Optimiser], parameters: tuple[Value, ...], options: Mapping[str, Any]
     ) -> None:
-        vars(self).update(kind=kind, parameters=parameters, _options=_checked(kind, options))
+        vars(self).update(_kind=kind, parameters=parameters, _options=_checked(kind, options))
 
     @property
     def options(self) -> dict[str, Any]:
@@ -415,13 +415,13 @@ nesterov=False, maximize=False)
     def __getattr__(self, name: str) -> Any:
         held = vars(self)  # empty while a copy is made
         if name not in held.get("_options", {}):
-            raise AttributeError(_unknown(held.get("kind", Optimiser), name))
+            raise AttributeError(_unknown(held.get("_kind", Optimiser), name))
         return held["_options"][name]
 
     def __setattr__(self, name: str, option: Any) -> None:
         if name not in self._options:
-            raise AttributeError(_unknown(self.kind, name))
-        vars(self)["_options"] = _checked(self.kind, {**self._options, name: option})
+            raise AttributeError(_unknown(self._kind, name))
+        vars(self)["_options"] = _checked(self._kind, {**self._options, name: option})
 
     def __repr__(self) -> str:
         return f"Group({_told(self)})"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from outputs import assert_is_sentence
+from outputs import assert_is_sentence, bits
 
 from glassgrad import (
     MLP,
@@ -54,10 +54,6 @@ def model(seed: int = 0) -> Any:
 
 def loss_of(net: Any, x: Any, y: Any) -> Value:
     return mse(net(x), y)
-
-
-def bits(module: Module) -> dict[str, str]:
-    return {name: number.hex() for name, number in module.state_dict().items()}
 
 
 def gradients(module: Module) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from outputs import assert_is_sentence
+from outputs import assert_is_sentence, bits
 
 from glassgrad import (
     MLP,
@@ -36,10 +36,6 @@ from glassgrad.nn.saving import CLASSES, SCHEMA, build_of, made
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "model.json"
-
-
-def bits(model: Module) -> dict[str, str]:
-    return {name: number.hex() for name, number in model.state_dict().items()}
 
 
 MODELS: dict[str, Callable[[], Module]] = {

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from outputs import assert_is_sentence
+from outputs import assert_is_sentence, bits
 
 from glassgrad import MLP, Dropout, Layer, LayerNorm, Module, Neuron, Sequential, load
 from glassgrad.engine.files import sealed, write_file
@@ -30,10 +30,6 @@ TEMPORARY = ".glassgrad-"
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "model.json"
-
-
-def bits(model: Module) -> dict[str, str]:
-    return {name: number.hex() for name, number in model.state_dict().items()}
 
 
 # A kill at any moment.
