@@ -264,8 +264,9 @@ def decode(kind: Any, data: Any, what: str = "it") -> Any:
     """What a type says, made of data that JSON can hold; the counterpart of `json_text`.
 
     Args:
-        kind: a dataclass, float, int, str, bool, `Any`, `... | None`, or a list, a tuple or a dict
-            of such. A field with a default may be left out.
+        kind: a dataclass, a dict of types by their names, float, int, str, bool, `Any`,
+            `... | None`, or a list, a tuple or a dict of such. A field with a default may be left
+            out.
         data: what a file holds, or what a reader of other files made.
         what: the name of the data, to say which part of it is wrong.
 
@@ -294,7 +295,7 @@ def _decoded(kind: Any, data: Any, path: _Path) -> Any:
     if origin in (Union, UnionType):
         (other,) = (each for each in inner if each is not NoneType)
         return None if data is None else _decoded(other, data, path)
-    if is_dataclass(kind):
+    if is_dataclass(kind) or isinstance(kind, dict):
         return _record(kind, data, path)
     if kind is float:
         return _number(data, path)
@@ -305,6 +306,8 @@ def _decoded(kind: Any, data: Any, path: _Path) -> Any:
             for key, entry in data.items()
         }
     if origin in (list, tuple) and isinstance(data, (list, tuple)):
+        if inner[0] is float and {*map(type, data)} == {float}:  # a long row, nothing to change
+            return origin(data)
         return origin(_decoded(inner[0], entry, (*path, i)) for i, entry in enumerate(data))
     raise _wrong(path, data, _IN_WORDS[origin or kind])
 
@@ -318,21 +321,30 @@ _IN_WORDS: dict[Any, str] = {
 def _record(kind: Any, data: Any, path: _Path) -> Any:
     if not isinstance(data, Mapping):
         raise _wrong(path, data, "an object")
-    known, types = {field.name: field for field in fields(kind)}, get_type_hints(kind)
-    if unknown := [quoted(name) for name in data if name not in known]:
-        raise ValueError(f"{_where(path)} has a field {some_of(unknown)}, which is unknown here")
+    if isinstance(kind, dict):
+        return _fields(kind, list(kind), data, path)
     needed = [
-        name
-        for name, field in known.items()
+        field.name
+        for field in fields(kind)
         if field.default is MISSING and field.default_factory is MISSING
     ]
+    types = get_type_hints(kind)
+    known = {field.name: types[field.name] for field in fields(kind)}
+    return kind(**_fields(known, needed, data, path))
+
+
+def _fields(
+    known: Mapping[str, Any], needed: list[str], data: Mapping[str, Any], path: _Path
+) -> dict[str, Any]:
+    if unknown := [quoted(name) for name in data if name not in known]:
+        raise ValueError(f"{_where(path)} has a field {some_of(unknown)}, which is unknown here")
     if missing := [quoted(name) for name in needed if name not in data]:
         raise ValueError(f"{_where(path)} lacks {some_of(missing)}")
-    return kind(**{name: _decoded(types[name], data[name], (*path, name)) for name in data})
+    return {name: _decoded(known[name], data[name], (*path, name)) for name in data}
 
 
 def _number(data: Any, path: _Path) -> float:
-    if type(data) is float or (type(data) is int and abs(data) <= sys.float_info.max):
+    if isinstance(data, float) or (type(data) is int and abs(data) <= sys.float_info.max):
         return float(data)
     if isinstance(data, str) and data in NO_JSON_NUMBERS:
         return NO_JSON_NUMBERS[data]

@@ -42,9 +42,30 @@ Operand = Any
 
 
 class NotComputed(float):
-    """The gradient before it is computed: it shows as "–", yet counts as 0.0 in arithmetic."""
+    """The gradient before it is computed: it shows as "–", yet counts as 0.0 in arithmetic.
+
+    `p.data -= rate * p.grad` leaves every bit of `p.data`: a multiple of it is still not computed,
+    and a number plus or less it is that number, also where that is -0.0.
+    """
 
     __slots__ = ()
+    __array_priority__ = -1.0  # above scalars of numpy, which leave the arithmetic to it
+
+    def __mul__(self, factor: float) -> float:
+        product = float.__mul__(self, factor)
+        return self if product == 0.0 else product  # times inf it is nan
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> float:
+        quotient = float.__truediv__(self, divisor)
+        return self if quotient == 0.0 else quotient
+
+    def __neg__(self) -> float:
+        return self
+
+    def __rsub__(self, number: float) -> float:
+        return number - 0.0
 
     def __repr__(self) -> str:
         return "–"

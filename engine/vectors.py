@@ -133,7 +133,7 @@ def descend(values: Sequence[Value], rate: float) -> None:
     """
     rate = real(rate, "descend(rate=...)")
     try:
-        # What has no gradient stays: -0.0 less a product of "–" would be 0.0, and ∞ · "–" is nan.
+        # What has no gradient stays, though ∞ · "–" is nan.
         moved = [
             v._number if v._grad is NOT_COMPUTED else v._number - rate * v._grad for v in values
         ]

@@ -3,8 +3,8 @@
     module.py        Module, what all of them have in common, and `load`; parts.py, what it holds
     dense.py         Neuron, Layer, MLP, Perceptron
     layers.py        other layers: Sequential, Projection, Embedding, norms, Dropout, recurrent ones
-    activation.py    activations by name; inputs.py, what a module is called with
-    initialisers.py  the numbers of an untrained neuron; noise.py, where drawn numbers come from
+    activation.py    activations by name
+    initialisers.py  the numbers of an untrained neuron, and seeds
     losses.py        how far predictions are from targets, and penalties
     optimisers.py    how parameters move: SGD, Adam, ...; schedules.py, clipping.py
     data.py          data to learn from, made from a seed; samples.py, those of a training, weighed
@@ -18,7 +18,7 @@
     health.py        are gradients healthy? probe.py measures, and finds units that are dead;
                      verdicts.py says what it means for a layer
     plotting.py      figures of matplotlib
-    saving.py        what a model file holds; building.py, how data become a module again
+    saving.py        what a model file holds, and how it becomes a module again
     torch.py         to PyTorch and back; sklearn.py, estimators of scikit-learn
     checks.py        what is asked of arguments
 
@@ -54,6 +54,7 @@ from glassgrad.nn.data import split as split
 from glassgrad.nn.data import two_moons as two_moons
 from glassgrad.nn.data import xor as xor
 from glassgrad.nn.dense import MLP as MLP
+from glassgrad.nn.dense import Inputs as Inputs
 from glassgrad.nn.dense import Layer as Layer
 from glassgrad.nn.dense import Neuron as Neuron
 from glassgrad.nn.dense import Perceptron as Perceptron
@@ -63,7 +64,7 @@ from glassgrad.nn.health import check_health as check_health
 from glassgrad.nn.history import History as History
 from glassgrad.nn.initialisers import INITIALISERS as INITIALISERS
 from glassgrad.nn.initialisers import Initialiser as Initialiser
-from glassgrad.nn.inputs import Inputs as Inputs
+from glassgrad.nn.initialisers import Seed as Seed
 from glassgrad.nn.layers import AttentionHead as AttentionHead
 from glassgrad.nn.layers import Dropout as Dropout
 from glassgrad.nn.layers import Embedding as Embedding
@@ -72,6 +73,8 @@ from glassgrad.nn.layers import Projection as Projection
 from glassgrad.nn.layers import RecurrentCell as RecurrentCell
 from glassgrad.nn.layers import RMSNorm as RMSNorm
 from glassgrad.nn.layers import Sequential as Sequential
+from glassgrad.nn.layers import count_noise as count_noise
+from glassgrad.nn.layers import noise_from as noise_from
 from glassgrad.nn.losses import (
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
 )
@@ -90,9 +93,6 @@ from glassgrad.nn.metrics import mean_squared_error as mean_squared_error
 from glassgrad.nn.metrics import r2 as r2
 from glassgrad.nn.module import Module as Module
 from glassgrad.nn.module import load as load
-from glassgrad.nn.noise import Seed as Seed
-from glassgrad.nn.noise import count_noise as count_noise
-from glassgrad.nn.noise import noise_from as noise_from
 from glassgrad.nn.objective import left_out as left_out
 from glassgrad.nn.optimisers import SGD as SGD
 from glassgrad.nn.optimisers import Adagrad as Adagrad

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engine import Value, no_grad
-from glassgrad.engine.files import json_text, plain_file, seal, sealed, write_file
+from glassgrad.engine.files import json_text, parsed, plain_file, seal, sealed, write_file
 from glassgrad.engine.text import clipped, function_name, told
 from glassgrad.engine.vectors import standing_at
 from glassgrad.nn.objective import Objective, checked_penalty
@@ -42,6 +42,11 @@ SCHEMA = "glassgrad-checkpoint/2"
 _WITHOUT_DIGEST = "glassgrad-checkpoint/1"
 _CHANGED = "its digest is not that of what it says"
 _BEGIN_ANEW = "Nothing is changed; give checkpoint= another name to begin anew."
+_FROZEN = "frozen parameters"
+_AS_IT_BEGAN = (
+    "Freeze what was frozen when that training began, and no more: the file knows what its "
+    "callbacks froze later. Begin with model.unfreeze()."
+)
 
 
 class Checkpoint:
@@ -63,13 +68,8 @@ class Checkpoint:
             )
 
     def save(self, state: Mapping[str, Any]) -> None:
-        """Write a state, in place of what is there.
-
-        Raises:
-            OSError: the file cannot be written; the old one is as it was.
-        """
-        data = {"schema": SCHEMA, "run": self.run, **state}
-        write_file(self.path, sealed(data), durable=True)
+        """Write a state in place of what is there, or leave that with an OSError."""
+        write_file(self.path, sealed({"schema": SCHEMA, "run": self.run, **state}), durable=True)
 
     def read(self) -> dict[str, Any] | None:
         """The state that the file keeps; None if there is no file.
@@ -83,7 +83,7 @@ class Checkpoint:
             return None
         try:
             data = _parsed(self.path.read_bytes())
-        except (ValueError, RecursionError) as fault:
+        except ValueError as fault:
             raise self.refusal(f"is cut off, damaged or no checkpoint: {_told(fault)}") from None
         self._compare(data)
         return data
@@ -113,23 +113,21 @@ class Checkpoint:
             if theirs.get(key) != mine.get(key)
         ]
         if other:
-            raise self.refusal(f"is the checkpoint of another training: {'; '.join(other)}")
+            remedy = f". {_AS_IT_BEGAN}" * (theirs.get(_FROZEN) != mine.get(_FROZEN))
+            why = f"is the checkpoint of another training: {'; '.join(other)}{remedy}"
+            raise self.refusal(why.rstrip("."))
 
 
 def _parsed(content: bytes) -> dict[str, Any]:
     has_seal = seal(content)
     if has_seal is False:
         raise ValueError(_CHANGED)
-    data = json.loads(content.decode(), parse_constant=_refuse)
+    data = parsed(content)
     if not isinstance(data, dict) or "schema" not in data:
         raise ValueError("it names no schema")
     if not has_seal and (data["schema"] == SCHEMA or "digest" in data):
         raise ValueError(_CHANGED)
     return data
-
-
-def _refuse(token: str) -> float:
-    raise ValueError(f"it has {token}, which is not JSON")
 
 
 def _shown(run: Mapping[str, Any], key: str) -> str:
@@ -147,7 +145,7 @@ def description_of(
     """What is trained, and how, in numbers and short texts by name."""
     found: dict[str, Any] = {
         "model": repr(objective.model),
-        "frozen parameters": _digest(_frozen(objective)),
+        _FROZEN: _digest(_frozen(objective)),
         "loss": function_name(objective.loss),
         "loss of a made-up output": _loss_of_made_up(objective, samples),
         "penalty of made-up parameters": _penalty_of_made_up(objective),

@@ -28,16 +28,12 @@ _MARGIN = 1e-6
 
 
 def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
-    """Scale all gradients by one factor, so that their Euclidean norm is `max_norm` at most.
+    """Scale all gradients by one factor, so that their norm is `max_norm` at most; the norm before.
 
-    The direction stays. The factor is max_norm / (norm + 1e-6), if that is below 1, as in
-    `torch.nn.utils.clip_grad_norm_`; the norm is that of all gradients as one vector, without
-    overflow on the way. A norm that is infinite since a gradient is makes the others 0 and that one
-    nan; one that is nan makes all nan, as there. With a limit of infinity a norm that is a number
-    or infinite changes nothing: a way to measure it.
-
-    Returns:
-        The norm before.
+    The direction stays. The factor is max_norm / (norm + 1e-6), if that is below 1; the norm is the
+    Euclidean one of all gradients as one vector, without overflow on the way. A norm that is
+    infinite since a gradient is makes the others 0 and that one nan; one that is nan makes all nan,
+    as in PyTorch. A limit of infinity measures the norm: unless it is nan, nothing changes.
 
     >>> from glassgrad import Value, clip_grad_norm
     >>> x, y = Value(0.0), Value(0.0)
@@ -55,9 +51,7 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
 
 
 def clip_grad_value(parameters: Iterable[Value], limit: float) -> None:
-    """Cut every gradient off at -limit and limit, as `torch.nn.utils.clip_grad_value_` does.
-
-    The direction changes. A gradient of nan stays.
+    """Cut every gradient off at -limit and limit: the direction changes. One of nan stays.
 
     >>> from glassgrad import Value, clip_grad_value
     >>> x = Value(3.0)

@@ -7,7 +7,9 @@ defaults are those of Andrej Karpathy's lecture "The spelled-out intro to neural
 backpropagation: building micrograd". The perceptron is the machine that learned before
 backpropagation did (Rosenblatt 1958), from mistakes, with a rule of its own.
 
-What modules are made with and called with is the same throughout `nn`. Raise, all of them:
+What modules are made with and called with is the same throughout `nn`: for one sample they take a
+list, tuple or numpy row of Values and real numbers, or a lone one for one input, and give a list of
+Values; `Layer` and `MLP` the Value itself if there is but one. Raise, all of them:
 
     ValueError: a size is below 1; there is no activation or initialiser of that name; or, when it
         is called, a sample has another number of inputs.
@@ -20,34 +22,66 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import isfinite, isnan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from glassgrad.engine import Value, assign, dot, no_grad
-from glassgrad.engine.misuse import real
-from glassgrad.engine.text import describe, function_name, told
-from glassgrad.engine.tree import is_sequence, listed
+from glassgrad.engine import Value, as_value, assign, dot, no_grad
+from glassgrad.engine.misuse import is_real, real
+from glassgrad.engine.text import counted, describe, function_name, told
+from glassgrad.engine.tree import is_sequence, listed, scalar_of, scalars_of
 from glassgrad.nn.activation import Activation, activation_function
-from glassgrad.nn.building import buildable, reserve
 from glassgrad.nn.checks import explained, positive, whole
-from glassgrad.nn.initialisers import Init, initialiser
-from glassgrad.nn.inputs import Converted, Inputs, converted
+from glassgrad.nn.initialisers import Init, Seed, generator, initialiser
 from glassgrad.nn.module import Module
-from glassgrad.nn.noise import Seed, generator
+from glassgrad.nn.parts import title
+from glassgrad.nn.saving import buildable, reserve
+
+Inputs: TypeAlias = Any
+"""One sample, as above."""
+
+
+class Converted(tuple[Value, ...]):
+    """Inputs that are Values already, so that the neurons of a layer need not look again."""
+
+    __slots__ = ()
+
+
+def converted(module: Module, count: int, x: Inputs) -> Converted:
+    """One sample as Values, plain numbers made constants once, for a module of `count` inputs."""
+    sample = x if isinstance(x, Converted) else _as_values(module, count, x)
+    if len(sample) != count:
+        raise ValueError(f"{title(module)} takes {counted(count, 'input')}, not {len(sample)}.")
+    return sample
+
+
+def _as_values(module: Module, count: int, x: Inputs) -> Converted:
+    role, x = type(module).__name__, scalar_of(x)
+    if isinstance(x, Value) or is_real(x):
+        return Converted((as_value(x, role),))
+    if not is_sequence(x):
+        raise TypeError(
+            f"{title(module)} takes a list of {counted(count, 'input')}, not {describe(x)}."
+        )
+    numbers = scalars_of(listed(x, role))
+    if numbers is None:
+        raise ValueError(
+            f"{title(module)} takes one sample at a time: write [model(x) for x in samples]."
+        )
+    return Converted([as_value(number, role) for number in numbers])
 
 
 @buildable
 class Neuron(Module):
     """activation(w · x + b): a weighted sum of the inputs plus a bias, bent by an activation.
 
-    The weighted sum is one `dot` node. Weights and bias are drawn by an initialiser, weights
-    first; the default draws uniformly from (-1, 1), as in the lecture.
+    The weighted sum is one `dot` node.
 
     Args:
         nin: the number of inputs.
         activation: a name from `ACTIVATIONS`, a function of a Value, or None for "linear".
         seed: makes the drawn numbers repeatable: an int, or a `random.Random` to draw from. None
             draws from the global `random`, so that `random.seed(1337)` counts.
-        init: how the numbers are drawn: a name from `INITIALISERS`, or an `Initialiser`.
+        init: how the numbers are drawn, weights first: a name from `INITIALISERS`, or an
+            `Initialiser`. "uniform", from (-1, 1), is the lecture's.
         fan_out: how many neurons stand side by side, for initialisers that ask; a layer says so.
 
     Attributes:
@@ -148,7 +182,7 @@ class Layer(Module):
         return len(self.neurons)
 
     def forward(self, x: Inputs) -> Any:
-        """The outputs for one sample: a list of Values, or the Value itself if there is but one."""
+        """The outputs for one sample."""
         inputs = converted(self, self.nin, x)
         outputs = [neuron(inputs) for neuron in self.neurons]
         return outputs[0] if len(outputs) == 1 else outputs
@@ -223,7 +257,7 @@ class MLP(Module):
         return tuple([layer.nout for layer in self.layers])
 
     def forward(self, x: Inputs) -> Any:
-        """The outputs for one sample: a list of Values, or the Value itself if there is but one."""
+        """The outputs for one sample."""
         x = converted(self, self.nin, x)
         for layer in self.layers:
             x = layer(x)
@@ -240,14 +274,12 @@ class MLP(Module):
 class Perceptron(Neuron):
     """step(w·x + b): a neuron that answers 1 or 0.
 
-    The step is flat on both sides of its jump, so its derivative is 0 wherever there is one, and
-    `backward()` gives its weights no gradient. `learn` does without: it moves a weight by the
-    mistake times the input. That finds weights without a mistake whenever there are such (Novikoff
-    1962), but it says nothing of what neurons in a layer before should have done. To train those
-    too, the step had to become a smooth unit such as the sigmoid, through which a mistake can be
-    sent back: backpropagation (Rumelhart, Hinton and Williams 1986).
-
-    Of the initialisers "zeros" is harmless here.
+    The step is flat on both sides of its jump, so `backward()` gives its weights no gradient.
+    `learn` does without: it moves a weight by the mistake times the input. That finds weights
+    without a mistake whenever there are such (Novikoff 1962), but says nothing of what neurons in a
+    layer before should have done. To train those too, the step had to become a smooth unit such as
+    the sigmoid, through which a mistake can be sent back: backpropagation (Rumelhart, Hinton and
+    Williams 1986). Of the initialisers "zeros" is harmless here.
 
     Example:
         >>> from glassgrad import Perceptron
@@ -270,18 +302,10 @@ class Perceptron(Neuron):
 
         Returns:
             The mistake target - output: 0, and nothing has moved; else 1 or -1.
-
-        >>> from glassgrad import Perceptron
-        >>> yes = Perceptron(1, init="zeros")
-        >>> yes.learn([3.0], 1)
-        1.0
-        >>> yes.state_dict()
-        {'w.0': 3.0, 'b': 1.0}
         """
-        sample, target = self._sample(x), _answer(target)
         rate = positive(rate, "Perceptron.learn(rate=...)")
-        self._check_weights()
-        return self._learn(sample, target, rate)
+        ((sample, answer),) = self._learnable([x], [target])
+        return self._learn(sample, answer, rate)
 
     def learn_all(
         self,
@@ -297,10 +321,6 @@ class Perceptron(Neuron):
 
         Returns:
             The number of mistakes in each epoch; the last is 0 if all is learned.
-
-        >>> from glassgrad import Perceptron
-        >>> Perceptron(1, init="zeros").learn_all([[-1.0], [1.0]], [0, 1])
-        [1, 0]
         """
         for name, given in (("X", X), ("y", y)):
             if not is_sequence(given):
@@ -314,14 +334,26 @@ class Perceptron(Neuron):
                 f"learn_all takes one answer for each sample, at least one, not {len(xs)} samples "
                 f"and {len(ys)} answers."
             )
-        samples = [(self._sample(x), _answer(target)) for x, target in zip(xs, ys)]
         epochs = whole(epochs, "learn_all(epochs=...)")
         rate = positive(rate, "learn_all(rate=...)")
-        self._check_weights()
+        samples = self._learnable(xs, ys)
         mistakes: list[int] = []
         while len(mistakes) < epochs and mistakes[-1:] != [0]:
             mistakes.append(sum(self._learn(x, t, rate) != 0.0 for x, t in samples))
         return mistakes
+
+    def _learnable(self, xs: list[Any], ys: list[Any]) -> list[tuple[Converted, float]]:
+        """Samples with their answers, if all of them, and the weights, can be learned from."""
+        samples = [(converted(self, self.nin, x), _answer(y)) for x, y in zip(xs, ys)]
+        for v in (v for x, _ in samples for v in x):
+            if not isfinite(v.data):
+                raise ValueError(f"{self!r} learns from finite inputs, not from {v.data}.")
+        if not all(isfinite(parameter.data) for parameter in self.parameters()):
+            raise ValueError(
+                f"{self!r} has weights that are nan or infinite, of which nothing can be learned. "
+                "Build it anew, or load finite weights."
+            )
+        return samples
 
     def _learn(self, x: Converted, target: float, rate: float) -> float:
         with no_grad():
@@ -336,20 +368,6 @@ class Perceptron(Neuron):
             moves = {p: p.data + rate * error * number for p, number in pairs if not p.is_frozen}
             assign([*moves], [*moves.values()])
         return error
-
-    def _check_weights(self) -> None:
-        if not all(isfinite(parameter.data) for parameter in self.parameters()):
-            raise ValueError(
-                f"{self!r} has weights that are nan or infinite, of which nothing can be learned. "
-                "Build it anew, or load finite weights."
-            )
-
-    def _sample(self, x: Inputs) -> Converted:
-        inputs = converted(self, self.nin, x)
-        for v in inputs:
-            if not isfinite(v.data):
-                raise ValueError(f"{self!r} learns from finite inputs, not from {v.data}.")
-        return inputs
 
     def extra_repr(self) -> str:
         return f"{self.nin}"

@@ -7,13 +7,11 @@ what else is done with it.
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from glassgrad.engine.files import NO_JSON_NUMBERS
+from glassgrad.engine.files import decode
 from glassgrad.engine.printing import columns, short
-from glassgrad.engine.text import told
 from glassgrad.nn.health import Health
 
 if TYPE_CHECKING:
@@ -23,7 +21,16 @@ if TYPE_CHECKING:
 _MOST_LINES = 12
 _FIRST_COLUMNS = ("loss", "validation_loss")
 _LAST_COLUMNS = ("learning_rate", "gradient_norm", "seconds")
-_FIELDS = ("columns", "gradients", "health", "best_epoch", "smallest", "stopped", "notes")
+_SAVED = {
+    "columns": dict[str, list[float]],
+    "gradients": dict[str, list[float]],
+    "health": dict[int, Health],
+    "best_epoch": int | None,
+    "smallest": float,
+    "stopped": str,
+    "notes": list[str],
+}
+"""What is saved of a history."""
 COLUMNS = (*_FIRST_COLUMNS, *_LAST_COLUMNS)
 """What every history has; metrics have other names."""
 
@@ -137,19 +144,17 @@ class History(Mapping[str, list[float]]):
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> History:
         """A history from what `to_dict` gave; ValueError for anything else."""
-        _check(isinstance(data, Mapping) and set(data) == set(_FIELDS), "it has other fields")
+        try:
+            found = decode(_SAVED, data)
+        except ValueError as fault:
+            raise ValueError(f"This is no history of a training: {fault}.") from None
         history = History()
-        history._columns = _columns_of(data["columns"])
-        history.gradients = _columns_of(data["gradients"])
-        history.health = _health_of(data["health"])
+        vars(history).update(_columns=found.pop("columns"), **found)
         lengths = {len(x) for kept in (history, history.gradients) for x in kept.values()}
-        _check(lengths <= {history.epochs}, "its columns have different lengths")
-        best, stopped, notes = data["best_epoch"], data["stopped"], data["notes"]
-        is_best = type(best) is int and 1 <= best <= history.epochs
-        _check(best is None or is_best, "its best epoch is none of its epochs")
-        _check(isinstance(stopped, str) and _is_list_of(str, notes), "its notes are no texts")
-        history.best_epoch, history.smallest = best, _number_of(data["smallest"])
-        history.stopped, history.notes = stopped, list(notes)
+        if not lengths <= {history.epochs}:
+            raise ValueError("This is no history: its columns have different lengths.")
+        if history.best_epoch is not None and not 1 <= history.best_epoch <= history.epochs:
+            raise ValueError("This is no history: its best epoch is none of its epochs.")
         return history
 
     def __getitem__(self, name: str) -> list[float]:
@@ -204,34 +209,6 @@ class History(Mapping[str, list[float]]):
             return ""
         where = "validation loss" if "validation_loss" in self._columns else "loss after an epoch"
         return f"* the smallest {where}: {short(self.smallest)}. "
-
-
-def _check(is_sound: bool, fault: str) -> None:
-    if not is_sound:
-        raise ValueError(f"This is no history of a training: {fault}.")
-
-
-def _is_list_of(kind: type | tuple[type, ...], things: Any) -> bool:
-    return isinstance(things, (list, tuple)) and all(isinstance(thing, kind) for thing in things)
-
-
-def _columns_of(given: Any) -> dict[str, list[float]]:
-    is_sound = isinstance(given, Mapping) and _is_list_of((list, tuple), [*given.values()])
-    _check(is_sound, "its columns are no lists")
-    return {str(name): [_number_of(x) for x in column] for name, column in given.items()}
-
-
-def _number_of(entry: Any) -> float:
-    entry = NO_JSON_NUMBERS.get(entry, entry) if isinstance(entry, str) else entry
-    is_float = type(entry) is float or (type(entry) is int and abs(entry) <= sys.float_info.max)
-    _check(is_float, f"{told(entry)} stands in the place of a number")
-    return float(entry)
-
-
-def _health_of(given: Any) -> dict[int, Health]:
-    is_sound = isinstance(given, Mapping) and all(str(epoch).isdecimal() for epoch in given)
-    _check(is_sound, "its health has no numbers of epochs")
-    return {int(epoch): Health.from_dict(found) for epoch, found in given.items()}
 
 
 def _spread(count: int, best: int | None) -> list[int]:

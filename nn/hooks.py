@@ -141,15 +141,25 @@ class Patience(Hook):
 
 
 class Callbacks(Hook):
-    """Calls functions of the user's with the history."""
+    """Calls functions of the user's with the history, and says so if they froze all there is."""
 
-    def __init__(self, functions: Sequence[Callback], history: History) -> None:
-        self._functions, self._history = functions, history
-        self._is_over = False
+    def __init__(
+        self, functions: Sequence[Callback], history: History, parameters: Sequence[Value]
+    ) -> None:
+        self._functions, self._history, self._parameters = functions, history, parameters
+        self._is_over = self._has_warned = False
 
     def after(self, epoch: Epoch) -> None:
         answers = [function(self._history) for function in self._functions]
         self._is_over = any(isinstance(x, (bool, np.bool_)) and bool(x) for x in answers)
+        if not self._has_warned and all(p.is_frozen for p in self._parameters):
+            self._has_warned = True
+            fault = (
+                f"A callback froze all parameters, {after_epochs(epoch.number)}: nothing is "
+                "trained until one calls unfreeze()."
+            )
+            self._history.note(fault)
+            warn(f"{fault} To end the training, let it return True.")
 
     def why_over(self) -> str | None:
         return f"by a callback, {after_epochs(self._history.epochs)}" if self._is_over else None

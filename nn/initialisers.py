@@ -8,11 +8,13 @@ functions that make initialisers (`uniform`, `normal`, `xavier`, ...) raise, all
     TypeError: an argument is no real number.
     ValueError: one is not finite, or a gain or a standard deviation is negative.
 
-Next: `dense.py`.
+A bias is 0 unless something else is said. A seed makes what is drawn repeatable, here and wherever
+`nn` draws. Next: `dense.py`.
 """
 
 from __future__ import annotations
 
+import operator
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +23,26 @@ from typing import Any, TypeAlias
 
 from glassgrad.engine.text import describe, told
 from glassgrad.nn.checks import finite, not_negative, whole
-from glassgrad.nn.noise import Seed, generator
+
+Seed: TypeAlias = int | random.Random | None
+"""A whole number, a generator to draw from, or None for Python's global `random`."""
+
+
+def generator(seed: Seed) -> random.Random | None:
+    """The generator that a seed stands for; None, the global one of `random`, stays None.
+
+    Raises:
+        TypeError: the seed is something else.
+    """
+    if seed is None or isinstance(seed, random.Random):
+        return seed
+    try:
+        return random.Random(operator.index(seed))
+    except TypeError:
+        raise TypeError(
+            f"A seed is a whole number, a random.Random or None, not {describe(seed)}."
+        ) from None
+
 
 Draw: TypeAlias = Callable[[Any, int, int], float]
 """A number drawn with a `random.Random` for a neuron of some fan-in and fan-out."""
@@ -39,7 +60,7 @@ class Initialiser:
     Args:
         name: what it is called.
         weight: a function of a `random.Random`, fan-in and fan-out that gives one weight.
-        bias: the same for the bias; 0 if none is given.
+        bias: the same for the bias.
 
     Raises:
         TypeError: the weight or the bias is no function.
@@ -74,11 +95,6 @@ class Initialiser:
         Raises:
             TypeError: a number is no whole number, or the seed is of a wrong type.
             ValueError: a number is below 1.
-
-        >>> from glassgrad.nn.initialisers import INITIALISERS
-        >>> weights, bias = INITIALISERS["he"].draw(3, seed=0)
-        >>> len(weights), bias
-        (3, 0.0)
         """
         nin, nout = whole(nin, "draw(nin=...)"), whole(nout, "draw(nout=...)")
         source = generator(seed) or random
@@ -109,18 +125,18 @@ def uniform(low: float = -1.0, high: float = 1.0) -> Initialiser:
 
 
 def normal(mean: float = 0.0, std: float = 1.0) -> Initialiser:
-    """Weights of a normal distribution, whatever the size of the layer; the bias is 0.
+    """Weights of a normal distribution, whatever the size of the layer.
 
     >>> from glassgrad.nn.initialisers import normal
     >>> normal(std=0.02)
     <initialiser normal(0, 0.02)>
     """
     mean, std = finite(mean, "normal(mean=...)"), not_negative(std, "normal(std=...)")
-    return Initialiser(f"normal({mean:g}, {std:g})", lambda g, nin, nout: _normal(g, mean, std))
+    return Initialiser(f"normal({mean:g}, {std:g})", lambda g, nin, nout: _normal(g, std, mean))
 
 
 def xavier(gain: float = 1.0) -> Initialiser:
-    """Weights uniform within ±gain·sqrt(6 / (fan_in + fan_out)); the bias is 0.
+    """Weights uniform within ±gain·sqrt(6 / (fan_in + fan_out)).
 
     Their variance 2 / (fan_in + fan_out) is a compromise: signals keep their size forwards, and
     gradients theirs backwards, as long as units are nearly linear (Glorot and Bengio 2010). The
@@ -130,28 +146,23 @@ def xavier(gain: float = 1.0) -> Initialiser:
     >>> xavier(5 / 3)
     <initialiser xavier(1.66667)>
     """
-    gain = not_negative(gain, "xavier(gain=...)")
-    return Initialiser(
-        f"xavier({gain:g})", lambda g, nin, nout: _within(g, gain * sqrt(6.0 / (nin + nout)))
-    )
+    return _scaled("xavier", gain, _within, lambda gain, nin, nout: gain * sqrt(6.0 / (nin + nout)))
 
 
 def xavier_normal(gain: float = 1.0) -> Initialiser:
-    """Weights of a normal distribution with the variance that `xavier` has; the bias is 0.
+    """Weights of a normal distribution with the variance that `xavier` has.
 
     >>> from glassgrad.nn.initialisers import xavier_normal
     >>> xavier_normal()
     <initialiser xavier_normal(1)>
     """
-    gain = not_negative(gain, "xavier_normal(gain=...)")
-    return Initialiser(
-        f"xavier_normal({gain:g})",
-        lambda g, nin, nout: _normal(g, 0.0, gain * sqrt(2.0 / (nin + nout))),
+    return _scaled(
+        "xavier_normal", gain, _normal, lambda gain, nin, nout: gain * sqrt(2.0 / (nin + nout))
     )
 
 
 def he(gain: float = sqrt(2.0)) -> Initialiser:
-    """Weights uniform within ±gain·sqrt(3 / fan_in); the bias is 0.
+    """Weights uniform within ±gain·sqrt(3 / fan_in).
 
     Their variance is 2 / fan_in: a relu silences half of its inputs, and the 2 makes up for that
     (He, Zhang, Ren and Sun 2015).
@@ -160,21 +171,17 @@ def he(gain: float = sqrt(2.0)) -> Initialiser:
     >>> he()
     <initialiser he(1.41421)>
     """
-    gain = not_negative(gain, "he(gain=...)")
-    return Initialiser(f"he({gain:g})", lambda g, nin, nout: _within(g, gain * sqrt(3.0 / nin)))
+    return _scaled("he", gain, _within, lambda gain, nin, nout: gain * sqrt(3.0 / nin))
 
 
 def he_normal(gain: float = sqrt(2.0)) -> Initialiser:
-    """Weights of a normal distribution with the variance that `he` has; the bias is 0.
+    """Weights of a normal distribution with the variance that `he` has.
 
     >>> from glassgrad.nn.initialisers import he_normal
     >>> he_normal()
     <initialiser he_normal(1.41421)>
     """
-    gain = not_negative(gain, "he_normal(gain=...)")
-    return Initialiser(
-        f"he_normal({gain:g})", lambda g, nin, nout: _normal(g, 0.0, gain / sqrt(nin))
-    )
+    return _scaled("he_normal", gain, _normal, lambda gain, nin, nout: gain / sqrt(nin))
 
 
 def zeros() -> Initialiser:
@@ -206,11 +213,22 @@ def torch_linear() -> Initialiser:
     return Initialiser("torch", drawn, drawn)
 
 
+def _scaled(
+    name: str,
+    gain: float,
+    draw: Callable[[Any, float], float],
+    width: Callable[[float, int, int], float],
+) -> Initialiser:
+    """One whose weights have a width for each size of a layer."""
+    gain = not_negative(gain, f"{name}(gain=...)")
+    return Initialiser(f"{name}({gain:g})", lambda g, nin, nout: draw(g, width(gain, nin, nout)))
+
+
 def _within(generator: Any, bound: float) -> float:
     return float(generator.uniform(-bound, bound))
 
 
-def _normal(generator: Any, mean: float, std: float) -> float:
+def _normal(generator: Any, std: float, mean: float = 0.0) -> float:
     return float(generator.normalvariate(mean, std))
 
 
@@ -231,12 +249,7 @@ Init: TypeAlias = str | Initialiser
 
 
 def initialiser(choice: Init) -> Initialiser:
-    """The initialiser that a choice stands for.
-
-    Raises:
-        ValueError: there is no initialiser of that name.
-        TypeError: the choice is neither a name nor an initialiser.
-    """
+    """The initialiser that a choice stands for; a ValueError or a TypeError if there is none."""
     if isinstance(choice, Initialiser):
         return choice
     names = (

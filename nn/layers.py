@@ -5,26 +5,30 @@
     Embedding       a row of numbers to learn for each of a number of things, such as letters
     LayerNorm       the numbers of one sample, scaled to a usual size, so that signals neither fade
     RMSNorm             nor explode; each has a gain of its own to learn, so that nothing is lost
-    Dropout         leaves numbers out by chance (`noise.py`), so that none is relied on
+    Dropout         leaves numbers out by chance, so that none is relied on
     RecurrentCell   a layer that sees its own last outputs, and so remembers a sequence
     AttentionHead   each place of a sequence looks at others, and takes what it looks for
 
-What they raise, and what `nin`, `nout`, `seed` and `init` are, is said in `dense.py`; numbers are
-drawn row by row.
+What they take, give and raise, and what `nin`, `nout`, `seed` and `init` are, is said in
+`dense.py`; matrices are drawn row by row. Below `Dropout` is where its random numbers come from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from math import sqrt
 from types import MethodType
 from typing import Any, TypeAlias, overload
 
 from glassgrad.engine import Operation, Value, as_value, dot, mean, softmax, step, where
+from glassgrad.engine.context import is_traced
+from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.text import counted, describe, function_name, told
 from glassgrad.engine.tree import is_sequence, leaves_of, like, listed, scalar_of
 from glassgrad.nn.activation import ACTIVATIONS, Activation, activation_function
-from glassgrad.nn.building import buildable, reserve
 from glassgrad.nn.checks import (
     below_one,
     misses,
@@ -34,12 +38,11 @@ from glassgrad.nn.checks import (
     unless_all_miss,
     whole,
 )
-from glassgrad.nn.dense import Layer
-from glassgrad.nn.initialisers import Init, initialiser
-from glassgrad.nn.inputs import Converted, Inputs, converted
+from glassgrad.nn.dense import Converted, Inputs, Layer, converted
+from glassgrad.nn.initialisers import Init, Seed, generator, initialiser
 from glassgrad.nn.module import Module
-from glassgrad.nn.noise import Seed, draw, generator
 from glassgrad.nn.parts import parameters_read_by
+from glassgrad.nn.saving import buildable, reserve
 
 
 @buildable
@@ -66,7 +69,7 @@ class Elementwise(Module):
 
 @buildable
 class Method(Module):
-    """Another method of a module as a part, so that the module's parameters are found.
+    """Another method of a module as a part.
 
     Example:
         >>> from glassgrad import RecurrentCell
@@ -102,17 +105,14 @@ class Sequential(Module):
         parts: the list of parts; activations and methods have become modules.
 
     Raises:
-        ValueError: there are no parts, there is no activation of a name, or a function uses
-            parameters that are in no part, so that no optimiser would be given them.
-        TypeError: a part is something else, such as a class instead of an object of it.
+        ValueError: there are no parts, or a function uses parameters that are in no part, so that
+            no optimiser would be given them.
 
     Example:
         >>> from glassgrad import Layer, Sequential
         >>> model = Sequential(Layer(2, 3, activation="linear"), "relu", Layer(3, 1))
         >>> model
         Sequential(Layer(2 → 3, linear) → relu → Layer(3 → 1, tanh), 13 parameters)
-        >>> len(model), model[0].nout
-        (3, 3)
         >>> model([1.0, 2.0]).data == model[2](model[1](model[0]([1.0, 2.0]))).data
         True
     """
@@ -190,10 +190,7 @@ def _in_short(part: Any) -> str:
 
 
 def matrix(rows: int, columns: int, letter: str, seed: Seed, init: Init) -> list[list[Value]]:
-    """Rows of Values, drawn one after the other, each as the weights of a neuron are.
-
-    Rows are the fan-out, columns the fan-in; the bias that is drawn for each row is left out.
-    """
+    """Rows of Values, each drawn as the weights of a neuron of so many are, without its bias."""
     reserve(rows * columns)
     source, numbers = generator(seed), initialiser(init)
     drawn = [numbers.draw(columns, rows, source)[0] for _ in range(rows)]
@@ -221,7 +218,7 @@ class Projection(Module):
         self.w = matrix(nout, nin, "w", seed, init)
 
     def forward(self, x: Inputs) -> list[Value]:
-        """The outputs for one vector, a list of Values."""
+        """The outputs for one vector."""
         inputs = converted(self, len(self.w[0]), x)
         return [dot(row, inputs) for row in self.w]
 
@@ -236,9 +233,8 @@ class Embedding(Module):
     A plain token takes its row as it is. A token that is a Value, as in a compiled function,
     weighs all rows with 1 for its own and 0 for the others, which gives the same numbers as long as
     all of the table is finite; a Value that is none of the tokens gives nan. A nan or an infinity
-    anywhere in the table makes the same place of every row nan then, as 0 · nan is nan: a training
-    that has broken for one token breaks for all. (To choose rows without products takes two to
-    three times as long.)
+    in the table makes that place of every row nan then, as 0 · nan is nan. (To choose rows without
+    products takes two to three times as long.)
 
     Args:
         count: how many tokens there are.
@@ -265,12 +261,7 @@ class Embedding(Module):
 
     @property
     def size(self) -> int:
-        """How many numbers stand for each token.
-
-        >>> from glassgrad import Embedding
-        >>> Embedding(26, 3).size
-        3
-        """
+        """How many numbers stand for each token."""
         return len(self.rows[0])
 
     def forward(self, token: Any) -> list[Any]:
@@ -326,7 +317,7 @@ class LayerNorm(Module):
         self.bias = [Value(0.0, label=f"bias{i}") for i in range(size)]
 
     def forward(self, x: Inputs) -> list[Value]:
-        """The normalised sample, a list of Values."""
+        """The normalised sample."""
         inputs = converted(self, len(self.gain), x)
         middle = mean(inputs)
         centred = [v - middle for v in inputs]
@@ -343,13 +334,6 @@ class RMSNorm(Module):
 
     As in PyTorch (Zhang and Sennrich 2019), whose `eps` is 2.2e-16 unless one is given.
 
-    Args:
-        size: how many numbers it takes and gives.
-        eps: keeps the root away from 0, from 0 on.
-
-    Attributes:
-        gain: a factor for each number, a list of Values that begin as 1.
-
     Example:
         >>> from glassgrad import RMSNorm
         >>> [v.data for v in RMSNorm(2, eps=0.0)([5.0, -5.0])]
@@ -363,7 +347,7 @@ class RMSNorm(Module):
         self.gain = [Value(1.0, label=f"gain{i}") for i in range(size)]
 
     def forward(self, x: Inputs) -> list[Value]:
-        """The normalised sample, a list of Values."""
+        """The normalised sample."""
         inputs = converted(self, len(self.gain), x)
         root = (dot(inputs, inputs) / len(inputs) + self.eps).sqrt()
         return [g * (v / root) for g, v in zip(self.gain, inputs)]
@@ -382,10 +366,6 @@ class Dropout(Module):
 
     Args:
         rate: the probability to be left out, from 0 to below 1, as something has to stay.
-        seed: makes the chance repeatable; see `Neuron`.
-
-    Attributes:
-        training: whether numbers are left out; `train()` and `eval()` of the model set it.
 
     Example:
         >>> from glassgrad import Dropout
@@ -401,15 +381,10 @@ class Dropout(Module):
         self.generator = generator(seed)
 
     def forward(self, x: Any) -> Any:
-        """What is left of a number, or of each number in nested lists.
-
-        Raises:
-            CompilationError: it is trained inside a compiled function that gives it no numbers;
-                see `glassgrad.nn.noise`.
-        """
+        """What is left of a number, or of each number in nested lists."""
         numbers = [as_value(v, type(self).__name__) for v in leaves_of(x)]
         if self.training and self.rate > 0.0:
-            chances = draw(len(numbers), self.generator)
+            chances = _draw(len(numbers), self.generator)
             numbers = [
                 v * (step(u - self.rate) / (1.0 - self.rate)) for v, u in zip(numbers, chances)
             ]
@@ -417,6 +392,87 @@ class Dropout(Module):
 
     def extra_repr(self) -> str:
         return f"{self.rate:g}"
+
+
+Source: TypeAlias = Callable[[int], Sequence[Any]]
+"""Gives as many random numbers as are asked for."""
+_SOURCE: ContextVar[Source | None] = ContextVar("source of noise", default=None)
+
+
+def _draw(count: int, generator: random.Random | None) -> Sequence[Any]:
+    """Numbers from 0 to 1: those of the training around, else from the module's own generator.
+
+    A training gives them, so that each sample has its own also in a compiled function, and a
+    resumed one the same again. A compiled function that is given none is a CompilationError.
+    """
+    source, is_recorded = _SOURCE.get(), is_traced()
+    numbers = None if source is None else source(count)
+    if numbers is not None and not (is_recorded and any(type(u) is float for u in numbers)):
+        return numbers
+    if is_recorded:
+        raise CompilationError(
+            "A module draws random numbers inside a compiled function, which would repeat those "
+            "of its first call for ever. Pass them as an argument: `with noise_from(numbers):` "
+            "around the call of the model, as `glassgrad.fit` does; or call model.eval() first."
+        )
+    uniform = (generator or random).random
+    return [uniform() for _ in range(count)]
+
+
+@contextmanager
+def noise_from(numbers: Sequence[Any]) -> Iterator[None]:
+    """Inside the `with` block modules take their random numbers from here, in order.
+
+    They are from 0 to 1, numbers or Values, as many as `count_noise` says; where more are drawn,
+    that is a ValueError.
+
+    >>> from glassgrad import Dropout, noise_from
+    >>> with noise_from([0.25, 0.75]):
+    ...     [v.data for v in Dropout(0.5)([1.0, 2.0])]
+    [0.0, 4.0]
+    """
+    taken = 0
+
+    def take(count: int) -> Sequence[Any]:
+        nonlocal taken
+        taken += count
+        if taken > len(numbers):
+            raise ValueError(
+                f"noise_from(...) has {len(numbers)} random numbers, and the model draws more. "
+                "count_noise(...) says how many it draws."
+            )
+        return numbers[taken - count : taken]
+
+    with _source(take):
+        yield
+
+
+def count_noise(function: Callable[..., Any], *arguments: Any) -> int:
+    """How many random numbers the modules draw while a function runs.
+
+    >>> from glassgrad import Dropout, count_noise
+    >>> count_noise(Dropout(0.5), [1.0, 2.0, 3.0])
+    3
+    """
+    drawn = 0
+
+    def take(count: int) -> Sequence[Any]:
+        nonlocal drawn
+        drawn += count
+        return [0.5] * count
+
+    with _source(take):
+        function(*arguments)
+    return drawn
+
+
+@contextmanager
+def _source(take: Source) -> Iterator[None]:
+    token = _SOURCE.set(take)
+    try:
+        yield
+    finally:
+        _SOURCE.reset(token)
 
 
 @buildable
@@ -460,28 +516,18 @@ class RecurrentCell(Module):
         return self.layer.nout
 
     def forward(self, x: Inputs, h: Inputs | None = None) -> list[Value]:
-        """The next state, a list of Values.
-
-        Args:
-            x: the input.
-            h: the last state; None is the state before the first input, all 0.
-        """
+        """The next state from an input and the last state; None is the first one, all 0."""
         state = self._state(h)
         outputs = self.layer(Converted((*converted(self, self.nin, x), *state)))
         return list(outputs) if isinstance(outputs, list) else [outputs]
 
     def run(self, xs: Iterable[Inputs], h: Inputs | None = None, *, every: bool = False) -> Any:
-        """The state after a sequence of inputs.
+        """The state after a sequence of inputs, at least one.
 
         Args:
-            xs: the inputs, at least one.
+            xs: the inputs.
             h: the state before them; None is all 0.
             every: whether to give the state after each input, a list of lists.
-
-        >>> from glassgrad import RecurrentCell
-        >>> states = RecurrentCell(1, 3).run([[1.0], [2.0]], every=True)
-        >>> len(states), len(states[0])
-        (2, 3)
         """
         every = true_or_false(every, "RecurrentCell.run(every=...)")
         if not is_sequence(xs):
@@ -527,10 +573,9 @@ class AttentionHead(Module):
         size: how many numbers queries, keys, values and so the outputs have.
         causal: whether a vector looks only at itself and those before it, as to predict what
             comes next it must.
-        seed: see `Neuron`; queries are drawn first, then keys, then values.
 
     Attributes:
-        queries, keys, values: the `Projection` that makes each of a vector.
+        queries, keys, values: the `Projection` that makes each of a vector, in the order drawn.
 
     Example:
         >>> from glassgrad import AttentionHead

@@ -333,7 +333,7 @@ class Training:
             hooks.Notes(self.history),
             hooks.Kept(loop.parameters, self.history),
         )
-        self._callbacks = hooks.Callbacks(callbacks, self.history)
+        self._callbacks = hooks.Callbacks(callbacks, self.history, loop.parameters)
         self._saves: list[Hook] = []
 
     def _hooks(self, bar: hooks.Progress) -> list[Hook]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
 
-from glassgrad.engine import Value, zero_grad
+from glassgrad.engine import Value, assign, zero_grad
 from glassgrad.engine.context import Context, Made, Scope, call_in, current, set_context
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.provenance import is_of_library, is_ours, made_by
@@ -111,6 +111,12 @@ class Module(Holder):
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
+        own = vars(cls).get("__slots__", ())
+        if hidden := {own} if isinstance(own, str) else set(own):
+            raise TypeError(
+                f"{cls.__name__} keeps {some_of(sorted(hidden))} in __slots__, where no parameter "
+                "is found, trained or saved. Leave __slots__ out of a Module."
+            )
         if "__call__" in vars(cls):
             setattr(cls, "__call__", _in_scope(vars(cls)["__call__"]))  # noqa: B010
 
@@ -170,10 +176,9 @@ class Module(Holder):
 
     def train(self, mode: bool = True) -> Self:
         """Say that the module, with all modules in it, is being trained; or not, as `eval` does."""
-        self.training = mode = true_or_false(mode, "train(mode=...)")
-        for part in Found.below(self).holders:
-            if isinstance(part, Module):
-                part.training = mode
+        mode = true_or_false(mode, "train(mode=...)")
+        for module in modules_of(self):
+            module.training = mode
         return self
 
     def eval(self) -> Self:
@@ -185,10 +190,6 @@ class Module(Holder):
 
         Raises:
             ValueError: two parameters have the same name, as {1: v, "1": w} in a dict has.
-
-        >>> from glassgrad import Neuron
-        >>> [name for name, p in Neuron(2).named_parameters()]
-        ['w.0', 'w.1', 'b']
         """
         return iter(self._found(named=True).named(self))
 
@@ -223,12 +224,6 @@ class Module(Holder):
             ValueError: names are missing or unknown, or an entry is no real number. The message
                 names them all, and the module stays as it was.
             TypeError: `state` is no mapping from names to numbers.
-
-        >>> from glassgrad import Neuron
-        >>> n = Neuron(1)
-        >>> n.load_state_dict({"w.0": 2.0, "b": 1.0})
-        >>> n.state_dict()
-        {'w.0': 2.0, 'b': 1.0}
         """
         if not isinstance(state, Mapping):
             raise TypeError(f"A state is a dict from names to numbers, not {describe(state)}.")
@@ -242,29 +237,19 @@ class Module(Holder):
                 f"{kind}: {some_of(names)}" for kind, names in faults.items() if names
             )
             raise ValueError(f"{title(self)} cannot take this state, and is unchanged. {found}.")
-        for name, parameter in parameters.items():
-            parameter.data = numbers[name]
+        assign([*parameters.values()], [numbers[name] for name in parameters])
 
     def save(self, path: str | Path) -> Path:
-        """Write `state_dict()` to a file: JSON in UTF-8, with every number exactly.
+        """Write `state_dict()` to a file, JSON in UTF-8 with every number exactly; its path.
 
         If the module is one of `nn`, the file says how it is built too, so that `glassgrad.load`
         needs nothing else. An interruption leaves the old file or the new one, never a half. Here
         and where a file is loaded, what is no path is a TypeError, and a file that cannot be
         written or read an OSError.
 
-        Returns:
-            The path.
-
         Raises:
             ValueError: two parameters have the same name, or half of a surrogate pair, which
                 UTF-8 cannot say, is in one.
-
-        >>> import tempfile
-        >>> from glassgrad import Neuron
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     Neuron(2).save(f"{folder}/neuron.json").name
-        'neuron.json'
         """
         return saving.write(saving.place(path), self, self.state_dict())
 
@@ -423,9 +408,7 @@ def load(path: str | Path) -> Module:
 
     Raises:
         ValueError: the file is damaged or no model file, or it does not say how the model is
-            built: a class or function of your own is in it, it was changed after it was made, or a
-            module is inside more than 40 others. Then build the model, and call its `load`. The
-            message begins with the file's name.
+            built; the message begins with its name, and says what to do.
 
     >>> import tempfile
     >>> from glassgrad import MLP, load

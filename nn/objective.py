@@ -36,8 +36,8 @@ from glassgrad.engine.text import counted, describe, function_name, some_of
 from glassgrad.engine.value import is_parameter
 from glassgrad.engine.vectors import frozen_among, standing_at
 from glassgrad.nn.hooks import warn
+from glassgrad.nn.layers import count_noise, noise_from
 from glassgrad.nn.module import Module, modules_of, training
-from glassgrad.nn.noise import count_noise, noise_from
 from glassgrad.nn.predict import Form, recordable, rows_in_arrays, rows_one_by_one
 from glassgrad.nn.samples import Samples, plain
 

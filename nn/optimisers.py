@@ -3,10 +3,9 @@
 After `backward()`, `step()` moves all parameters, and `zero_grad()` clears their gradients for the
 next sample. A class of optimisers is a rule: `rule` is its formula, on arrays with a number for
 each parameter; its options are the parameters of `__init__` that are annotated with a check; STATE
-names the arrays that it remembers. Everything else is the business of `Optimiser`. With the same
-options `SGD`, `Adam`, `AdamW`, `RMSprop` and `Adagrad` give the numbers of `torch.optim`, up to
-rounding. How learning rates change in time is in `schedules.py`, how gradients are limited before a
-step in `clipping.py`.
+names the arrays that it remembers. Everything else is the business of `Optimiser`. All give the
+numbers of `torch.optim`, up to rounding. Next: `schedules.py`, how learning rates change in time;
+`clipping.py`, how gradients are limited before a step.
 
 All optimisers take and raise the same:
 
@@ -33,10 +32,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias, get_type_
 import numpy as np
 
 from glassgrad.engine import Value, computed_gradients, data_vector, descend, zero_grad
-from glassgrad.engine.files import NO_JSON_NUMBERS
-from glassgrad.engine.misuse import is_real, real
+from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import name as value_name
-from glassgrad.engine.text import counted, describe, named, some_of, told
+from glassgrad.engine.text import counted, describe, named, some_of
 from glassgrad.engine.tree import listed
 from glassgrad.engine.value import is_parameter
 from glassgrad.engine.vectors import Mask, Vector, frozen_among, write_data
@@ -51,9 +49,11 @@ from glassgrad.nn.checks import (
 )
 
 Parameters: TypeAlias = Iterable[Value] | Iterable[Mapping[str, Any]]
-"""Parameters, or groups of them: dicts of "parameters" and options."""
 State: TypeAlias = dict[str, Vector]
 """What an optimiser remembers from step to step: by name, a number for each parameter."""
+
+_SAVED = {"rule": Any, "groups": list[dict[str, Any]], "state": dict[str, Any]}
+"""What a state of an optimiser says."""
 
 NotNegative: TypeAlias = Annotated[float, not_negative]
 Share: TypeAlias = Annotated[float, below_one]
@@ -100,6 +100,8 @@ class Optimiser:
         super().__init_subclass__()
         declared = declared_checks(cls.__init__)
         cls.OPTIONS = {**declared, **cls.OPTIONS, **declared}  # in the order of the signature
+        if "__init__" in vars(cls):
+            setattr(cls, "__init__", explained()(cls.__init__))  # noqa: B010
 
     def __init__(
         self,
@@ -116,10 +118,7 @@ class Optimiser:
         self._add(self._entries(parameters))
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
-        """Move more parameters from now on; what is remembered of them begins anew.
-
-        A group is a dict of "parameters" and of the options that are not those that the optimiser
-        was made with.
+        """Move more parameters from now on, with the options of their own; nothing remembered yet.
 
         >>> from glassgrad import Adam, Value
         >>> optimiser = Adam([Value(1.0)], learning_rate=0.1)
@@ -131,14 +130,7 @@ class Optimiser:
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate of all groups. Setting it sets that of every group.
-
-        >>> from glassgrad import SGD, Value
-        >>> optimiser = SGD([Value(1.0)], learning_rate=0.1)
-        >>> optimiser.learning_rate = 0.05
-        >>> optimiser.groups[0].learning_rate
-        0.05
-        """
+        """The learning rate of all groups. Setting it sets that of every group."""
         rates = [group.learning_rate for group in self.groups]
         if len(set(rates)) > 1:
             raise ValueError(
@@ -158,11 +150,13 @@ class Optimiser:
         def __setattr__(self, name: str, thing: Any) -> None:
             """Refuse to set an option here, where nothing would read it."""
             if name in self.OPTIONS and name != "learning_rate":
-                raise AttributeError(
-                    f"{name} is an option of the groups of {type(self).__name__}: write "
-                    f"optimiser.groups[0].{name} = ..."
-                )
+                raise self._misplaced(name, f"write optimiser.groups[0].{name} = ...")
             super().__setattr__(name, thing)
+
+        def __getattr__(self, name: str) -> Any:
+            if name in type(self).OPTIONS:
+                raise self._misplaced(name, f"read optimiser.groups[0].{name}.")
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def step(self) -> None:
         """Move all parameters whose gradient has been computed, or none if that fails."""
@@ -172,18 +166,13 @@ class Optimiser:
         write_data(self.parameters, moved.tolist())
 
     def moved(self, numbers: Any, gradients: Any, computed: Any = None) -> Vector:
-        """The same step on arrays, for loops that keep all parameters in one array.
-
-        It advances what the optimiser remembers, and touches no Value.
+        """The same step on arrays: the new numbers, a new array. It touches no Value.
 
         Args:
             numbers: the numbers of `parameters`, in order.
             gradients: as many gradients.
             computed: booleans, False for each parameter that has no gradient and stays; None if
                 all have one.
-
-        Returns:
-            The new numbers, a new array.
 
         >>> from glassgrad import SGD, Value
         >>> SGD([Value(0.0), Value(0.0)], learning_rate=0.5).moved([3.0, 1.0], [2.0, -2.0])
@@ -197,17 +186,14 @@ class Optimiser:
         return moved
 
     def rule(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
-        """The formula: the new numbers of parameters with the same options.
+        """The formula: the new numbers, a new array, of some parameters of a group.
 
         Args:
-            numbers: the numbers of some parameters of the group.
+            numbers: their numbers.
             gradients: their gradients, with the other sign where the group is to climb.
-            state: for each name of `STATE` an array for these parameters. New arrays put in their
-                places are remembered.
+            state: for each name of `STATE` an array for them; new ones that are put in their places
+                are remembered.
             group: the options, as attributes.
-
-        Returns:
-            The new numbers, a new array.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no `rule`.")
 
@@ -222,19 +208,12 @@ class Optimiser:
     def state_dict(self) -> dict[str, Any]:
         """All that goes on from step to step, for `json.dump`: options, and what is remembered.
 
-        Of `SGD`, for example::
-
-            {
-             "rule": "SGD",
-             "groups": [{"parameters": 2, "learning_rate": 0.1, "momentum": 0.9, ...}],
-             "state": {"velocity": [0.25, -1.5], "steps": [7.0, 7.0]}
-            }
-
         The numbers are exact: an optimiser that loads them continues with the same bits.
 
         >>> from glassgrad import Adagrad, Value
-        >>> Adagrad([Value(1.0)], learning_rate=0.1).state_dict()["state"]
-        {'squares': [0.0], 'steps': [0.0]}
+        >>> state = Adagrad([Value(1.0)], learning_rate=0.1).state_dict()
+        >>> state["rule"], state["groups"][0]["learning_rate"], state["state"]
+        ('Adagrad', 0.1, {'squares': [0.0], 'steps': [0.0]})
         """
         return {
             "rule": type(self).__name__,
@@ -252,23 +231,23 @@ class Optimiser:
                 and no infinities: texts "nan", "inf" and "-inf" in their places are read as well.
 
         Raises:
-            ValueError: it is of another rule or of other groups, something is missing or unknown,
-                or an entry cannot be. The optimiser stays as it was.
+            ValueError: it is of another rule, of other groups, or damaged. Nothing is changed.
             TypeError: `state` is no dict.
         """
         name = type(self).__name__
         if not isinstance(state, Mapping):
             raise TypeError(f"A state of {name} is a dict, not {describe(state)}.")
         try:
-            check_names("The state", state, ["rule", "groups", "state"])
-            if state["rule"] != name:
-                raise ValueError(f"It is one of {named(state['rule'])}.")
-            options = self._options_in(state["groups"])
-            remembered = self._arrays_in(state["state"])
+            found = decode(_SAVED, state)
+            if found["rule"] != name:
+                raise ValueError(f"it is one of {named(found['rule'])}")
+            options = self._options_in(found["groups"])
+            remembered = self._arrays_in(found["state"])
         except (ValueError, TypeError, OverflowError) as fault:
-            raise ValueError(f"{name} cannot take this state, and is unchanged. {fault}") from None
+            why = str(fault).rstrip(".")
+            raise ValueError(f"{name} cannot take this state, and is unchanged: {why}.") from None
         for group, its_options in zip(self.groups, options):
-            vars(group).update(its_options)
+            vars(group)["_options"] = its_options
         self._state = remembered
 
     def __repr__(self) -> str:
@@ -300,6 +279,10 @@ class Optimiser:
             for name, remembered in state.items():
                 remembered[here] = part[name]
         return moved, state
+
+    def _misplaced(self, option: str, remedy: str) -> AttributeError:
+        kind = type(self).__name__
+        return AttributeError(f"{option} is an option of the groups of {kind}: {remedy}")
 
     def _row(self, role: str, numbers: Any, kinds: str) -> Any:
         array = np.asarray(numbers)
@@ -365,40 +348,45 @@ class Optimiser:
         options = {name: option for name, option in entry.items() if name != "parameters"}
         return Group(type(self), tuple(parameters), {**self._defaults, **options})
 
-    def _options_in(self, groups: Any) -> list[dict[str, Any]]:
+    def _options_in(self, groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The options that a state has for each group."""
         sizes = [len(group.parameters) for group in self.groups]
-        if not isinstance(groups, (list, tuple)) or not all(isinstance(g, Mapping) for g in groups):
-            raise ValueError(f'"groups" is a list of dicts, not {told(groups)}.')
         if [group.get("parameters") for group in groups] != sizes:
             theirs = [named(group.get("parameters")) for group in groups]
             found = f"groups of {some_of(theirs)} parameters" if theirs else "no groups"
             raise ValueError(
-                f"It has {found}, and the optimiser has groups of {some_of(list(map(str, sizes)))}."
+                f"it has {found}, and the optimiser has groups of {some_of(list(map(str, sizes)))}"
             )
         later = {name: self.LATER[name] for name in self.OPTIONS if name in self.LATER}
-        complete = [{**later, **group} for group in groups]
-        for group in complete:
-            check_names("A group", group, ["parameters", *self.OPTIONS])
+        options = []
+        for i, group in enumerate(groups):
             del group["parameters"]
-        return [_checked(type(self), options) for options in complete]
+            known = dict.fromkeys(self.OPTIONS, Any)
+            complete = decode(known, {**later, **group}, f"its group {i}")
+            options.append(_checked(type(self), complete))
+        return options
 
-    def _arrays_in(self, arrays: Any) -> State:
+    def _arrays_in(self, given: Mapping[str, Any]) -> State:
         """The arrays that a state has."""
-        if not isinstance(arrays, Mapping):
-            raise ValueError(f'"state" is a dict of lists of numbers, not {told(arrays)}.')
         count = len(self.parameters)
         later = {name: [self.LATER[name]] * count for name in self.STATE if name in self.LATER}
-        arrays = {**later, **arrays}
-        check_names('"state"', arrays, self.STATE)
-        return {name: _array(name, arrays[name], count) for name in self.STATE}
+        known = dict.fromkeys(self.STATE, list[float])
+        lists: dict[str, list[float]] = decode(known, {**later, **given}, "its state")
+        for name, numbers in lists.items():
+            if len(numbers) != count:
+                raise ValueError(
+                    f"its state.{name} has {counted(len(numbers), 'number')}, and the optimiser "
+                    f"{counted(count, 'parameter')}"
+                )
+        if not all(x >= 0.0 and x.is_integer() for x in lists.get("steps", ())):
+            raise ValueError("its state.steps counts steps: whole numbers of 0 or more")
+        return {name: np.array(numbers) for name, numbers in lists.items()}
 
 
 class Group:
     """Parameters that move with the same options, which are attributes to be read and set.
 
-    An optimiser makes its groups; they are in `optimiser.groups`. An option that is set to what it
-    cannot be stays as it was. `parameters` are the Values, in order.
+    An optimiser makes its groups; they are in `optimiser.groups`.
 
     Example:
         >>> from glassgrad import SGD, Value
@@ -410,27 +398,30 @@ class Group:
 nesterov=False, maximize=False)
     """
 
+    _kind: type[Optimiser]
     parameters: tuple[Value, ...]
+    _options: dict[str, Any]
 
     def __init__(
         self, kind: type[Optimiser], parameters: tuple[Value, ...], options: Mapping[str, Any]
     ) -> None:
-        vars(self).update(_kind=kind, parameters=parameters, **_checked(kind, options))
+        vars(self).update(_kind=kind, parameters=parameters, _options=_checked(kind, options))
 
     @property
     def options(self) -> dict[str, Any]:
         """The options by name."""
-        return {name: vars(self)[name] for name in vars(self)["_kind"].OPTIONS}
+        return dict(self._options)
 
-    if TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any: ...
+    def __getattr__(self, name: str) -> Any:
+        held = vars(self)  # empty while a copy is made
+        if name not in held.get("_options", {}):
+            raise AttributeError(_unknown(held.get("_kind", Optimiser), name))
+        return held["_options"][name]
 
     def __setattr__(self, name: str, option: Any) -> None:
-        kind = vars(self)["_kind"]
-        if name not in kind.OPTIONS:
-            raise AttributeError(_unknown(kind, name))
-        vars(self).update(_checked(kind, {**self.options, name: option}))
+        if name not in self._options:
+            raise AttributeError(_unknown(self._kind, name))
+        vars(self)["_options"] = _checked(self._kind, {**self._options, name: option})
 
     def __repr__(self) -> str:
         return f"Group({_told(self)})"
@@ -476,30 +467,6 @@ def _unknown(kind: type[Optimiser], name: object) -> str:
     return f"{kind.__name__} has no option {named(name)}; it has {', '.join(kind.OPTIONS)}."
 
 
-def check_names(what: str, found: Mapping[Any, Any], wanted: Sequence[str]) -> None:
-    """Refuse a dict with other names than are wanted; `what` it is begins the error."""
-    missing = [name for name in wanted if name not in found]
-    if missing:
-        raise ValueError(f"{what} lacks {some_of(missing)}.")
-    unknown = [named(name) for name in found if name not in wanted]
-    if unknown:
-        raise ValueError(f"{what} has {some_of(unknown)}, which is unknown here.")
-
-
-def _array(name: str, numbers: Any, count: int) -> Vector:
-    if not isinstance(numbers, (list, tuple)) or len(numbers) != count:
-        raise ValueError(f'"{name}" is a list of {counted(count, "number")}, not {told(numbers)}.')
-    plain = [NO_JSON_NUMBERS.get(x, x) if isinstance(x, str) else x for x in numbers]
-    for number in plain:
-        if not is_real(number):
-            raise ValueError(f'In "{name}" is {describe(number)} in the place of a number.')
-    floats = np.array([real(number, f'"{name}"') for number in plain])
-    counts = np.isfinite(floats) & (floats >= 0.0) & (floats == np.floor(floats))
-    if name == "steps" and not counts.all():
-        raise ValueError('"steps" counts steps: whole numbers of 0 or more.')
-    return floats
-
-
 def with_decay(gradients: Vector, numbers: Vector, group: Group) -> Vector:
     """The gradients with weight_decay × numbers, the gradient of ½ weight_decay × numbers²."""
     decay: float = group.weight_decay
@@ -515,17 +482,14 @@ class SGD(Optimiser):
     """Gradient descent: every parameter moves by -learning_rate × its gradient.
 
     With momentum a parameter is a heavy ball: its velocity is the gradients added up, the older
-    ones fading, so that it rolls on along a valley and swings less across it.
-
-    The method of gradients is Cauchy's (1847), on samples Robbins and Monro's (1951); momentum is
-    Polyak's heavy ball (1964); `nesterov` is Nesterov's look ahead (1983) as Sutskever et al.
-    (2013) write it. The first velocity is the gradient, undamped, as in PyTorch.
+    ones fading, so that it rolls on along a valley and swings less across it. The first velocity
+    is the gradient, undamped. The method is Cauchy's (1847), on samples Robbins and Monro's (1951),
+    momentum Polyak's (1964), `nesterov` Nesterov's (1983) as Sutskever et al. (2013) write it.
 
     Args:
         momentum: how much of the velocity stays in each step, 0 or more; 0.9 is common.
         dampening: the share of each gradient that does not enter the velocity.
-        nesterov: whether to look ahead: to move by the gradient and the velocity to come. It needs
-            momentum and no dampening.
+        nesterov: whether to look ahead, to the velocity to come; needs momentum, no dampening.
 
     Example:
         >>> from glassgrad import SGD, Value
@@ -539,7 +503,6 @@ class SGD(Optimiser):
 
     STATE = ("velocity", "steps")  # the steps with momentum: the first has no velocity yet
 
-    @explained()
     def __init__(
         self,
         parameters: Parameters,
@@ -585,18 +548,14 @@ class SGD(Optimiser):
 class Adam(Optimiser):
     """Steps of about the learning rate for every parameter, whatever the size of its gradients.
 
-    A running mean of the gradients gives the direction, and a running mean of their squares the
-    size that they have had lately; the step is the one by the root of the other. Both means begin
-    at 0, too small, which is corrected for.
-
-    Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), algorithm 1; `eps` is added
-    to the root of the corrected mean, as there and in PyTorch. `amsgrad` is of Reddi, Kale and
-    Kumar, "On the Convergence of Adam and Beyond" (2018).
+    The step is a running mean of the gradients by the root of one of their squares. Both begin at
+    0, too small, which is corrected for. Kingma and Ba, "Adam: A Method for Stochastic
+    Optimization" (2015), algorithm 1; `amsgrad` is of Reddi, Kale and Kumar, "On the Convergence of
+    Adam and Beyond" (2018).
 
     Args:
         betas: how much of the mean of gradients and of that of squares stays in each step.
-        weight_decay: as for all. The pull is divided by the size of the gradients too; `AdamW`
-            avoids that.
+        weight_decay: its pull is divided by the size of the gradients too; `AdamW` avoids that.
         amsgrad: whether to divide by the largest mean of squares so far instead of the last.
 
     Example:
@@ -612,7 +571,6 @@ class Adam(Optimiser):
     STATE = ("mean", "square", "largest", "steps")
     LATER: ClassVar[Mapping[str, Any]] = {**Optimiser.LATER, "amsgrad": False, "largest": 0.0}
 
-    @explained()
     def __init__(
         self,
         parameters: Parameters,
@@ -647,8 +605,7 @@ class Adam(Optimiser):
 class AdamW(Adam):
     """Adam, with a weight decay of its own: numbers shrink by the same share at every step.
 
-    Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (2019), scaled by the learning
-    rate as in PyTorch.
+    Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (2019).
 
     Args:
         weight_decay: before each step a number loses learning_rate × weight_decay of itself.
@@ -663,7 +620,6 @@ class AdamW(Adam):
         2.85
     """
 
-    @explained()
     def __init__(
         self,
         parameters: Parameters,
@@ -686,11 +642,9 @@ class AdamW(Adam):
 class Adagrad(Optimiser):
     """Every gradient is divided by the root of the sum of all its squares so far.
 
-    A parameter that has moved little moves readily, one that has moved much slows down; good
-    where many gradients are mostly 0, as those of embeddings are.
-
-    Duchi, Hazan and Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic
-    Optimization" (2011), with the options of PyTorch.
+    A parameter that has moved much slows down: good where most gradients are mostly 0, as those of
+    embeddings are. Duchi, Hazan and Singer, "Adaptive Subgradient Methods for Online Learning and
+    Stochastic Optimization" (2011).
 
     Args:
         learning_rate_decay: in step t the rate is learning_rate / (1 + (t - 1) × this).
@@ -703,13 +657,12 @@ class Adagrad(Optimiser):
         >>> for _ in range(4):
         ...     w.grad = 1.0
         ...     optimiser.step()
-        >>> round(w.data, 6)  # 0.5 (1 + 1/√2 + 1/√3 + 1/√4) less
+        >>> round(w.data, 6)  # 3 - 0.5 (1 + 1/√2 + 1/√3 + 1/√4)
         1.607771
     """
 
     STATE = ("squares", "steps")
 
-    @explained()
     def __init__(
         self,
         parameters: Parameters,
@@ -742,17 +695,15 @@ class Adagrad(Optimiser):
 class RMSprop(Optimiser):
     """Every gradient is divided by the root of the running mean of its squares.
 
-    So steep and flat directions move at about the same pace. `centered` divides by the standard
-    deviation instead: large steps where gradients agree, small ones where they do not.
-
-    Tieleman and Hinton, "Neural Networks for Machine Learning", lecture 6.5 (2012); centred and
-    with momentum as Graves, "Generating Sequences With Recurrent Neural Networks" (2013). As in
-    PyTorch `eps` is added after the root; a variance that rounding made negative counts as 0.
+    So steep and flat directions move at about the same pace. Tieleman and Hinton, "Neural Networks
+    for Machine Learning", lecture 6.5 (2012); centred and with momentum as Graves, "Generating
+    Sequences With Recurrent Neural Networks" (2013).
 
     Args:
         alpha: how much of the mean of squares stays in each step.
         momentum: how much of the velocity stays in each step, 0 or more.
-        centered: whether to divide by the standard deviation.
+        centered: whether to divide by the standard deviation, so that steps are large where
+            gradients agree; a variance that rounding made negative counts as 0.
 
     Example:
         >>> from glassgrad import RMSprop, Value
@@ -766,7 +717,6 @@ class RMSprop(Optimiser):
 
     STATE = ("square", "mean", "velocity")
 
-    @explained()
     def __init__(
         self,
         parameters: Parameters,

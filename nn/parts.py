@@ -5,7 +5,7 @@ nothing has to be registered: `walk` finds whatever is assigned to an attribute.
 asks for the parameters several times, so what a walk came by is remembered, in `Found`. A list can
 change without anybody being told; therefore all that was looked into is compared at each use.
 
-A module also remembers the arguments that it was made with, for `building.py`, and a function may
+A module also remembers the arguments that it was made with, for `saving.py`, and a function may
 use parameters without being a module: `parameters_read_by` finds these. Next: `module.py`.
 """
 

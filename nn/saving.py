@@ -1,4 +1,4 @@
-"""Model files: the numbers of a module as JSON, written whole or not at all.
+"""Model files: the numbers of a module as JSON, and how it is built again from them.
 
     {
      "schema": "glassgrad-model/3",
@@ -18,29 +18,39 @@
      "digest": "5f0c…"
     }
 
-"module" is how the module shows itself, for people; nothing reads it. "build" says how to make it
-again (`building.py`), and is left out where that cannot be said; version 1 had none. "digest" is
-the SHA-256 of all bytes before it, so that a file with one bit changed is refused; versions 1 and 2
-had none. Reading runs nothing, and takes a file that says exactly this or none of it.
+"module" is how the module shows itself, for people; nothing reads it. "build" is a class of this
+package by its name, and the arguments it was made with (`parts.py`); it is left out where data
+cannot say it, and version 1 had none. "digest" is the SHA-256 of all bytes before it, so that a
+file with one bit changed is refused; versions 1 and 2 had none.
+
+Reading runs nothing, and takes a file that says exactly this or none of it. Only classes that are
+`buildable` are ever made from data, and their constructors `reserve` parameters before they make
+them: what would have more of them than the file has numbers is not begun.
 
 Why JSON alone, and no format for arrays such as safetensors: every number of a scalar model has a
 name of its own, and there are few of them, so a file that people can read and compare is worth more
 than a small one. A number is written with as many digits as bring it back to the last bit. It takes
 about 50 bytes with its name, where an array takes 8.
 
-`Module.save`, `Module.load` and `glassgrad.load`, in `module.py`, are what users call.
+`Module.save`, `Module.load` and `glassgrad.load`, in `module.py`, are what users call. A refusal is
+a ValueError whose message continues a sentence that the name of the file begins (`naming`).
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from math import isfinite
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from random import Random
+from types import MethodType
+from typing import Any, TypeVar
 
 from glassgrad.engine.files import (
     decode,
@@ -52,9 +62,9 @@ from glassgrad.engine.files import (
     sealed,
     write_file,
 )
-from glassgrad.engine.text import clipped, describe, some_of
-from glassgrad.nn.building import are_alike, build_of, made
-from glassgrad.nn.parts import Holder, title
+from glassgrad.engine.text import clipped, describe, some_of, with_article
+from glassgrad.engine.value import Frozen, Value
+from glassgrad.nn.parts import LEFT_OUT, PLAIN, Found, Holder, kept, title
 
 SCHEMA = "glassgrad-model/3"
 _LATER_FIELDS = {
@@ -71,6 +81,50 @@ _DAMAGED = (
 )
 _HEAD = 4096
 """So many bytes tell whether a file may be JSON of an object."""
+_DEEPEST = 40
+"""Modules inside modules that a build may have."""
+_LONGEST = 200
+"""Of the complaint of a constructor about foreign arguments so many characters are shown."""
+_METHODS = ("run",)
+"""Those that a part of `Sequential` may be, as `cell.run`."""
+
+Build = dict[str, Any]
+CLASSES: dict[str, type[Holder]] = {}
+"""Every class that is made from data, by its name."""
+K = TypeVar("K", bound=type[Holder])
+
+
+def buildable(kind: K) -> K:
+    """A class that a file may name: its constructor says to `reserve` how many Values it makes."""
+    CLASSES[kind.__name__] = kind
+    return kind
+
+
+@dataclass
+class _Limit:
+    """How many numbers the file has that a model is built for, and how many are reserved."""
+
+    numbers: int
+    reserved: int = 0
+
+
+_LIMIT: ContextVar[_Limit | None] = ContextVar("parameters that a build may have", default=None)
+
+
+def reserve(count: int) -> None:
+    """Say that so many parameters are about to be made; a ValueError if a file has fewer."""
+    limit = _LIMIT.get()
+    if limit is None:
+        return
+    limit.reserved += count
+    if limit.reserved > limit.numbers:
+        raise ValueError(
+            f"it has {limit.numbers:,} numbers, and its model would have {limit.reserved:,} "
+            "parameters or more"
+        )
+
+
+# Files.
 
 
 @dataclass(frozen=True)
@@ -82,6 +136,22 @@ class ModelFile:
     module: Any = None
     build: Any = ...
     digest: str = ""
+
+
+def place(path: object) -> Path:
+    """A path as a user gives it; a TypeError if it is none, an OSError if no file can have it."""
+    if not isinstance(path, (str, PathLike)):
+        raise TypeError(f"A model file has a path, a str or a Path, not {describe(path)}.")
+    return possible(Path(path))
+
+
+@contextmanager
+def naming(path: Path, end: str = "") -> Iterator[None]:
+    """A refusal in the `with` block becomes a sentence that the name of the file begins."""
+    try:
+        yield
+    except ValueError as fault:
+        raise ValueError(f"{clipped(path.name)} {fault}{end}") from None
 
 
 def write(path: Path, module: Holder, state: dict[str, float]) -> Path:
@@ -103,38 +173,13 @@ def write(path: Path, module: Holder, state: dict[str, float]) -> Path:
     return write_file(path, content, durable=True)
 
 
-def place(path: object) -> Path:
-    """A path as a user gives it.
-
-    Raises:
-        TypeError: it is no path.
-        OSError: no file can have this name.
-    """
-    if not isinstance(path, (str, PathLike)):
-        raise TypeError(f"A model file has a path, a str or a Path, not {describe(path)}.")
-    return possible(Path(path))
-
-
-@contextmanager
-def naming(path: Path, end: str = "") -> Iterator[None]:
-    """A refusal in the `with` block becomes a sentence that the name of the file begins."""
-    try:
-        yield
-    except ValueError as fault:
-        raise ValueError(f"{clipped(path.name)} {fault}{end}") from None
-
-
 def read(path: Path, state: dict[str, float] | None = None) -> ModelFile:
     """What a model file says, if it has a known schema, and no fields but those of it.
 
     Args:
-        path: the file.
+        path: the file; an OSError if it cannot be read.
         state: the numbers of the model that it is for, if that is known: a file that is far larger
             than one of these is not read to its end.
-
-    Raises:
-        ValueError: it is no model file; the message continues a sentence that the name begins.
-        OSError: it cannot be read.
     """
     content = _content(path, None if state is None else 2**20 + 16 * len(json.dumps(state)))
     has_seal = seal(content)
@@ -183,11 +228,7 @@ def _unknown(schema: object) -> str:
 
 
 def check_build(module: Holder, state: dict[str, float], found: ModelFile) -> None:
-    """Refuse the file of a model that computes something else with its numbers, if that is known.
-
-    Raises:
-        ValueError: it is; the message continues a sentence that the name of the file begins.
-    """
+    """Refuse the file of a model that computes something else with its numbers, if it says so."""
     if found.build is ...:
         return
     try:
@@ -196,7 +237,7 @@ def check_build(module: Holder, state: dict[str, float], found: ModelFile) -> No
         raise ValueError(f"says of its model what cannot be built: {fault}.") from None
     if state.keys() != found.parameters.keys() or build_of(module) is None:
         return  # the names tell it better, or there is nothing to compare
-    if are_alike(module, fresh, {"rate"}):  # a rate of chance may be another one
+    if _are_alike(module, fresh, {"rate"}):  # a rate of chance may be another one
         return
     held, mine = (clipped(_FROZEN.sub("", title(each)), 200) for each in (fresh, module))
     if held == mine:
@@ -205,17 +246,12 @@ def check_build(module: Holder, state: dict[str, float], found: ModelFile) -> No
 
 
 def build(found: ModelFile) -> Any:
-    """The module that a file holds, with its numbers.
-
-    Raises:
-        ValueError: the file does not say how it is built, or not so that its numbers fit; the
-            message continues a sentence that its name begins.
-    """
+    """The module that a file holds, with its numbers, if it says how that is built."""
     if found.build is ...:
         raise ValueError(
             "does not say how its model is built, as of version 1 of the schema, or of a model "
             "with classes or functions of your own, changed after it was made, or with modules "
-            "inside more than 40 others. Build the model, and call its .load(path)."
+            f"inside more than {_DEEPEST} others. Build the model, and call its .load(path)."
         )
     try:
         model = made(found.build, len(found.parameters))
@@ -226,3 +262,171 @@ def build(found: ModelFile) -> Any:
     except ValueError as fault:
         raise ValueError(f"does not fit what it says of its model: {fault}") from None
     return model
+
+
+# From a module to its build.
+
+
+def build_of(module: Holder) -> Build | None:
+    """How a module is built; None if data cannot say it, or if it is not as it was built."""
+    names = _parameter_names(module)
+    try:
+        build = _described(module, _DEEPEST)
+        fresh = made(build, len(names))
+    except ValueError:
+        return None
+    return build if _parameter_names(fresh) == names and _are_alike(module, fresh) else None
+
+
+def _parameter_names(module: Holder) -> list[str]:
+    return [name for name, _ in Found.below(module, named=True).named(module)]
+
+
+def _described(module: Holder, depth: int) -> Build:
+    """The build of a module as it was made; a ValueError if data cannot say it."""
+    kind = type(module)
+    if depth == 0 or CLASSES.get(kind.__name__) is not kind:
+        raise ValueError
+    arguments, options = getattr(module, "_built_with", ((), {}))
+    try:
+        bound = inspect.signature(kind.__init__).bind(module, *arguments, **options).arguments
+    except TypeError:  # what is copied in a way of its own remembers nothing
+        raise ValueError from None
+    del bound["self"]
+    said = {
+        # Of an iterator that is used up the module itself may know what it gave.
+        name: _said(kept(getattr(module, name, ...)) if thing is ... else thing, depth)
+        for name, thing in bound.items()
+        if name not in LEFT_OUT
+    }
+    return {"class": kind.__name__, "arguments": said}
+
+
+def _said(thing: Any, depth: int) -> Any:
+    if isinstance(thing, Holder):
+        return _described(thing, depth - 1)
+    if isinstance(thing, MethodType):
+        arguments = {"module": _said(thing.__self__, depth), "name": thing.__name__}
+        return {"class": "Method", "arguments": arguments}
+    if isinstance(thing, tuple):
+        return [_said(part, depth) for part in thing]
+    if thing is ... or (isinstance(thing, float) and not isfinite(thing)):
+        raise ValueError
+    return thing
+
+
+def _are_alike(module: Holder, fresh: Holder, leaving_out: Collection[str] = ()) -> bool:
+    """Whether a module has the parts and settings of a fresh one; its numbers may differ.
+
+    So may the attributes that are left out, and it may keep notes of the user's own.
+    """
+    left: list[tuple[Any, Any]] = [(module, fresh)]
+    while left:
+        one, other = left.pop()
+        if isinstance(one, Random) or isinstance(other, Random):
+            continue  # where chance comes from belongs to no build
+        if _kind(one) is not _kind(other):
+            return False
+        if isinstance(one, Holder):
+            mine, theirs = _settings(one), _settings(other)
+            others = mine.keys() - theirs.keys()
+            if theirs.keys() - mine.keys() or any(hasattr(type(one), name) for name in others):
+                return False  # what covers a method or a property is no note of the user's own
+            left += [(mine[name], theirs[name]) for name in theirs if name not in leaving_out]
+        elif isinstance(one, (list, tuple)):
+            if len(one) != len(other):
+                return False
+            left += zip(one, other)
+        elif (type(one) in PLAIN or callable(one)) and one != other:
+            return False
+    return True
+
+
+def _kind(thing: Any) -> type:
+    """The type; that of a parameter whether it is frozen or not."""
+    return Value if isinstance(thing, Frozen) else type(thing)
+
+
+def _settings(module: Holder) -> dict[str, Any]:
+    """The attributes that a module has, without what others keep there."""
+    skipped = {*module._not_parts, "training"}
+    return {
+        name: thing
+        for name, thing in vars(module).items()
+        if name not in skipped and not name.startswith("_compiled_")
+    }
+
+
+# From a build to the module.
+
+
+def made(build: object, parameters: int) -> Any:
+    """The module that a build by any hand describes, with other numbers; it may have so many."""
+    token = _LIMIT.set(_Limit(parameters))
+    try:
+        return _made(build)
+    finally:
+        _LIMIT.reset(token)
+
+
+def _made(build: object) -> Any:
+    """A module, after those that are among its arguments."""
+    if not isinstance(build, dict) or build.keys() != {"class", "arguments"}:
+        raise ValueError("a module has a class and arguments, and nothing else")
+    title, arguments = build["class"], build["arguments"]
+    if not isinstance(title, str) or title not in CLASSES:
+        raise ValueError(f"nn has no class {_shown(title)} to build")
+    if not isinstance(arguments, dict):
+        raise ValueError(f"the arguments of {title} have no names")
+    known = inspect.signature(CLASSES[title].__init__).parameters
+    for name in arguments:
+        if name not in known or name in ("self", *LEFT_OUT):
+            raise ValueError(f"{title} has no argument {_shown(name)}")
+    given = {name: _argument(thing) for name, thing in arguments.items()}
+    for name, thing in given.items():
+        _check_type(f"{name} of {title}", known[name].annotation, thing)
+    if title == "Method":
+        _check_method(**given)
+    try:
+        return _called(CLASSES[title], known, given)
+    except (TypeError, ValueError, OverflowError) as fault:
+        raise ValueError(clipped(str(fault), _LONGEST).rstrip(".")) from None
+
+
+def _argument(thing: object) -> Any:
+    if isinstance(thing, dict):
+        return _made(thing)
+    return [_argument(part) for part in thing] if isinstance(thing, list) else thing
+
+
+def _check_type(role: str, annotation: str, thing: object) -> None:
+    """Refuse what Python would take for a truth, or for a number, though JSON has it otherwise."""
+    if annotation == "bool" and type(thing) is not bool:
+        raise ValueError(f"{role} is true or false, not {describe(thing)}")
+    if annotation == "float" and type(thing) not in (int, float):
+        raise ValueError(f"{role} is a number, not {describe(thing)}")
+
+
+def _check_method(module: Any = None, name: Any = None) -> None:
+    """A file says what is called when the model runs: nothing but what is meant for that."""
+    if name not in _METHODS:
+        raise ValueError(f"a method is one of {', '.join(_METHODS)}, not {describe(name)}")
+    if not isinstance(module, Holder) or not callable(getattr(type(module), name, None)):
+        raise ValueError(f"{with_article(type(module).__name__)} has no method {name}")
+
+
+def _called(kind: Any, known: Mapping[str, inspect.Parameter], given: dict[str, Any]) -> Any:
+    """An object of a class by the names of its arguments, those after a * too."""
+    row: list[Any] = []
+    for name, parameter in known.items():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            row = given.pop(name, [])
+            if not isinstance(row, list):
+                raise ValueError(f"{name} of {kind.__name__} is a list")
+    if "init" in known:  # it draws numbers, which the file has; the global generator is left alone
+        given["seed"] = Random(0)
+    return kind(*row, **given)
+
+
+def _shown(thing: object) -> str:
+    return clipped(repr(thing)) if isinstance(thing, str) else describe(thing)

@@ -2,9 +2,9 @@
 
 `Schedule` sets the rates of an optimiser by a rule. A rule is a function of the step, from 0, and
 of the number of steps in all (`total`, or None), and gives a factor of the learning rate that the
-optimiser was made with. Each is a closed form: the factor of step 700 does not depend on the steps
-before. Only `ReduceOnPlateau` is told how the training goes. At the same settings the rates are
-those of `torch.optim.lr_scheduler`.
+optimiser was made with: a closed form, which needs none of the steps before, and stays where it
+ends. Only `ReduceOnPlateau` is told how the training goes. The rates are those of the class of
+`torch.optim.lr_scheduler` that is named.
 
 What makes a rule raises, all alike:
 
@@ -24,12 +24,12 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from glassgrad.engine.files import NO_JSON_NUMBERS
+from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import counted, describe, told
 from glassgrad.engine.tree import is_sequence
 from glassgrad.nn.checks import Check, below_one, not_negative, whole
-from glassgrad.nn.optimisers import Optimiser, check_names, declared_checks
+from glassgrad.nn.optimisers import Optimiser, declared_checks
 
 ClosedForm = Callable[[int, "int | None"], float]
 """Takes the step, from 0, and the number of steps in all, or None; gives a factor of 0 or more."""
@@ -58,10 +58,10 @@ def step_decay(every: int, factor: float = 0.1) -> ClosedForm:
 
 
 def cosine(floor: float = 0.0) -> ClosedForm:
-    """From 1 to `floor` along half a cosine, in `total` steps; it stays there afterwards.
+    """From 1 to `floor` along half a cosine, in `total` steps, as `CosineAnnealingLR`.
 
     Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts" (2017), equation
-    5, without restarts, as `CosineAnnealingLR`, which goes up again after its end.
+    5, without restarts; PyTorch's goes up again after its end.
 
     >>> from glassgrad import cosine
     >>> [round(cosine()(step, 4), 3) for step in range(6)]
@@ -72,9 +72,7 @@ def cosine(floor: float = 0.0) -> ClosedForm:
 
 
 def ramp(start: float = 1 / 3, end: float = 1.0, steps: int | None = None) -> ClosedForm:
-    """From `start` to `end` in a straight line, in `steps` steps; it stays there, as `LinearLR`.
-
-    With None for `steps` it takes all of the schedule.
+    """From `start` to `end` in a straight line, in `steps` steps or all there are, as `LinearLR`.
 
     >>> from glassgrad import ramp
     >>> [ramp(start=0.5, steps=2)(step, None) for step in range(4)]
@@ -93,8 +91,8 @@ def ramp(start: float = 1 / 3, end: float = 1.0, steps: int | None = None) -> Cl
 def warm_up(steps: int, then: ClosedForm | None = None, start: float = 0.0) -> ClosedForm:
     """From `start` to 1 in a straight line in the first steps, and then another rule.
 
-    As `SequentialLR` of `LinearLR` and another one. Goyal et al., "Accurate, Large Minibatch SGD"
-    (2017): large rates at the beginning throw parameters far away.
+    Large rates at the beginning throw parameters far away: Goyal et al., "Accurate, Large Minibatch
+    SGD" (2017). As `SequentialLR` of `LinearLR` and another one.
 
     Args:
         steps: how many steps it takes.
@@ -117,18 +115,18 @@ def warm_up(steps: int, then: ClosedForm | None = None, start: float = 0.0) -> C
                 f"warm_up of {counted(steps, 'step')} leaves none of {counted(total, 'step')} for "
                 "the rule that follows; give a larger total."
             )
-        if step < steps:
-            return rise(step, total)
-        return afterwards(step - steps, None if total is None else total - steps)
+        rest = None if total is None else total - steps
+        if step == 0:
+            afterwards(0, rest)  # what it refuses, it refuses before the first step
+        return rise(step, total) if step < steps else afterwards(step - steps, rest)
 
     return rule
 
 
 def one_cycle(rise: float = 0.3, start: float = 1 / 25, end: float = 1 / 25e4) -> ClosedForm:
-    """Up from `start` to 1 and down to `end`, both along half a cosine; it stays there afterwards.
+    """Up from `start` to 1 and down to `end`, both along half a cosine, as `OneCycleLR`.
 
-    Smith and Topin, "Super-Convergence" (2019), as `OneCycleLR` with its cosines and without its
-    cycle of momentum. The learning rate of the optimiser is the peak (`max_lr`).
+    Smith and Topin, "Super-Convergence" (2019), without a cycle of momentum.
 
     Args:
         rise: the share of the steps that go up, above 0 and at most 1 (`pct_start`).
@@ -186,11 +184,10 @@ Count: TypeAlias = Annotated[int, partial(whole, least=0)]
 
 @dataclass(frozen=True)
 class ReduceOnPlateau:
-    """The learning rates times `factor` whenever a metric no longer improves.
+    """The learning rates times `factor` whenever a metric no longer improves (`ReduceLROnPlateau`).
 
-    As `ReduceLROnPlateau`. By hand the metric is given to `step`, once an epoch; `fit` gives the
-    loss on what is held out, or that of the training if nothing is. Rates that are set by hand in
-    between are what goes down next.
+    By hand the metric is given to `step`, once an epoch; `fit` gives the loss on what is held out,
+    or that of the training if nothing is. Rates set by hand in between are what goes down next.
 
     Args:
         factor: from 0 on and below 1.
@@ -205,13 +202,9 @@ class ReduceOnPlateau:
     Example:
         >>> from glassgrad import SGD, ReduceOnPlateau, Schedule, Value
         >>> schedule = Schedule(SGD([Value(1.0)], 0.5), ReduceOnPlateau(factor=0.5, patience=1))
-        >>> for loss in [3.0, 2.0, 2.0, 2.0, 1.0]:
+        >>> for loss in [3.0, 2.0, 2.0, 2.0]:
         ...     schedule.step(loss)
-        ...     print(schedule.learning_rates)
-        [0.5]
-        [0.5]
-        [0.5]
-        [0.25]
+        >>> schedule.learning_rates
         [0.25]
     """
 
@@ -270,6 +263,10 @@ class Seen(NamedTuple):
 
 
 Rule = ClosedForm | ReduceOnPlateau
+_SAVED: dict[str, Any] = {"step_count": int, "total": int | None, "base_rates": list[float]}
+"""What a state of a schedule says."""
+_WATCHED = {"rates": list[float], "best": float, "bad_steps": int, "cooldown_left": int}
+"""And where its rule watches a metric: the rates now, and what it has `Seen`."""
 
 
 class Schedule:
@@ -296,14 +293,11 @@ class Schedule:
     Example:
         >>> from glassgrad import SGD, Schedule, Value, step_decay
         >>> optimiser = SGD([Value(1.0)], learning_rate=0.5)
-        >>> schedule = Schedule(optimiser, step_decay(every=2, factor=0.1))
-        >>> for _ in range(4):
-        ...     print(round(optimiser.learning_rate, 6))
+        >>> schedule = Schedule(optimiser, step_decay(every=2, factor=0.5))
+        >>> for _ in range(2):
         ...     schedule.step()
-        0.5
-        0.5
-        0.05
-        0.05
+        >>> optimiser.learning_rate
+        0.25
     """
 
     def __init__(self, optimiser: Optimiser, rule: Rule, total: int | None = None) -> None:
@@ -331,13 +325,7 @@ class Schedule:
 
     @property
     def learning_rates(self) -> list[float]:
-        """The learning rates now, one for each group.
-
-        >>> from glassgrad import SGD, Schedule, Value, warm_up
-        >>> optimiser = SGD([Value(1.0)], learning_rate=0.5)
-        >>> Schedule(optimiser, warm_up(10, start=0.1)).learning_rates
-        [0.05]
-        """
+        """The learning rates now, one for each group."""
         return [group.learning_rate for group in self.optimiser.groups]
 
     @property
@@ -378,11 +366,8 @@ class Schedule:
         >>> Schedule(SGD([Value(1.0)], 0.5), cosine(), total=100).state_dict()
         {'step_count': 0, 'total': 100, 'base_rates': [0.5]}
         """
-        state = {
-            "step_count": self.step_count,
-            "total": self.total,
-            "base_rates": list(self.base_rates),
-        }
+        state: dict[str, Any] = {"step_count": self.step_count, "total": self.total}
+        state["base_rates"] = list(self.base_rates)
         if self.watches:
             state |= {"rates": self.learning_rates, **self._seen._asdict()}
         return state
@@ -394,15 +379,8 @@ class Schedule:
             state: what `state_dict()` gave, of a schedule with the same rule, total and groups.
 
         Raises:
-            ValueError: it has another total or other groups, or an entry is missing, unknown or
-                cannot be. The schedule stays as it was.
+            ValueError: it has another total or other groups, or is damaged. Nothing is changed.
             TypeError: `state` is no dict.
-
-        >>> from glassgrad import SGD, Schedule, Value, step_decay
-        >>> schedule = Schedule(SGD([Value(1.0)], 0.5), step_decay(10))
-        >>> schedule.load_state_dict({"step_count": 10, "total": None, "base_rates": [0.5]})
-        >>> schedule.learning_rates
-        [0.05]
         """
         self.checked(state)()
 
@@ -411,26 +389,28 @@ class Schedule:
         if not isinstance(state, Mapping):
             raise TypeError(f"A state of a schedule is a dict, not {describe(state)}.")
         try:
-            check_names("The state", state, list(self.state_dict()))
-            if state["total"] != self.total:
+            found = decode(_SAVED | _WATCHED if self.watches else _SAVED, state)
+            if found["total"] != self.total:
                 raise ValueError(
-                    f"It has a total of {told(state['total'])}, the schedule of {self.total}."
+                    f"it has a total of {found['total']}, the schedule of {self.total}"
                 )
-            step, bases = _count(state, "step_count"), self._rates(state, "base_rates")
-            if not self.watches:
-                return lambda: self._go_to(step, bases)
-            best = state["best"]
-            best = NO_JSON_NUMBERS.get(best, best) if isinstance(best, str) else best
-            counts = _count(state, "bad_steps"), _count(state, "cooldown_left")
-            seen, rates = Seen(real(best, '"best"'), *counts), self._rates(state, "rates")
-        except (TypeError, ValueError, OverflowError) as fault:
+            bases = self._rates(found["base_rates"], "base_rates")
+            rates = self._rates(found.get("rates", self.learning_rates), "rates")
+            for name in ("step_count", "bad_steps", "cooldown_left"):
+                whole(found.get(name, 0), f"its {name}", least=0)
+        except ValueError as fault:
+            why = str(fault).rstrip(".")
             raise ValueError(
-                f"The schedule cannot take this state, and is unchanged. {fault}"
+                f"The schedule cannot take this state, and is unchanged: {why}."
             ) from None
 
         def take() -> None:
+            if not self.watches:
+                self._go_to(found["step_count"], bases)
+                return
             self._set(rates)
-            self._seen, self.step_count, self._base_rates = seen, step, bases
+            self._seen = Seen(found["best"], found["bad_steps"], found["cooldown_left"])
+            self.step_count, self._base_rates = found["step_count"], bases
 
         return take
 
@@ -462,18 +442,11 @@ class Schedule:
         for group, rate in zip(self.optimiser.groups, rates):
             group.learning_rate = rate
 
-    def _rates(self, state: Mapping[str, Any], name: str) -> tuple[float, ...]:
-        rates, count = state[name], len(self.optimiser.groups)
-        if not isinstance(rates, (list, tuple)) or len(rates) != count:
-            raise ValueError(f'"{name}" is a list of {counted(count, "rate")}.')
-        return tuple(not_negative(rate, f'"{name}"') for rate in rates)
-
-
-def _count(state: Mapping[str, Any], name: str) -> int:
-    count = state[name]
-    if type(count) is not int or count < 0:
-        raise ValueError(f'"{name}" is a whole number of 0 or more, not {told(count)}.')
-    return count
+    def _rates(self, given: list[float], name: str) -> tuple[float, ...]:
+        groups = counted(len(self.optimiser.groups), "group")
+        if len(given) != len(self.optimiser.groups):
+            raise ValueError(f"its {name} has {counted(len(given), 'rate')} for {groups}")
+        return tuple(not_negative(rate, f"its {name}") for rate in given)
 
 
 def _is_maker(function: Any) -> bool:

@@ -3,17 +3,18 @@
     pip install "glassgrad[torch]"
 
 What PyTorch computes for a batch, `to_torch(model)(tensor)`, is what the model gives sample by
-sample, gradients included, to the last digits; PyTorch works in float64 then, as we do. On the way
-back only what is exactly a class of `torch.nn` comes over: a class derived from one may compute
-something else, and so may a module with hooks. Whatever wants all parameters in one array instead,
-such as SciPy's optimisers, reads them with `glassgrad.data_vector(model.parameters())` and writes
-them back with `glassgrad.assign`.
+sample, gradients included, to the last digits; PyTorch works in float64 then, as we do. Each part
+is being trained, in use or frozen as it was. `PAIRS` and `ACTIVATIONS_THERE` say what is what. On
+the way back only what is exactly a class of `torch.nn` comes over: a class derived from one may
+compute something else, and so may a module with hooks. Whatever wants all parameters in one array
+instead, such as SciPy's optimisers, reads them with `glassgrad.data_vector(model.parameters())` and
+writes them back with `glassgrad.assign`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from glassgrad.engine import Value, assign
 from glassgrad.engine.text import describe, function_name, with_article
@@ -32,6 +33,96 @@ from glassgrad.nn.layers import (
 )
 from glassgrad.nn.module import Module
 
+
+class Pair(NamedTuple):
+    """A class of ours and one of `torch.nn`, which are made with the same sizes.
+
+    Attributes:
+        tensors: by the names of the tensors there, the attributes that hold their numbers here.
+        settings: by the names of arguments and attributes there, those here.
+        here, there: other arguments to make ours, and theirs.
+        wanted: what one of theirs has to be, by how a refusal says so.
+    """
+
+    ours: type[Module]
+    theirs: str
+    tensors: Mapping[str, str] = {}
+    settings: Mapping[str, str] = {}
+    here: Mapping[str, Any] = {}
+    there: Mapping[str, Any] = {}
+    wanted: Mapping[str, Callable[[Any], bool]] = {}
+
+    def numbers(self, part: Any) -> dict[str, Any]:
+        """The parameters of one of ours by the names of the tensors there."""
+        if self.ours is Layer:
+            found = {name: [getattr(n, name) for n in part.neurons] for name in ("w", "b")}
+            return {there: found[here] for there, here in self.tensors.items()}
+        return {there: getattr(part, here) for there, here in self.tensors.items()}
+
+    def made_there(self, nn: Any, part: Any) -> Any:
+        """One of theirs like one of ours, of float64 and with other numbers."""
+        rows = self.numbers(part).get("weight", [])
+        inner = [len(rows[0])] if rows and isinstance(rows[0], list) else []
+        shape = [len(rows), *inner] if self.tensors else []
+        settings = {there: getattr(part, here) for there, here in self.settings.items()}
+        made = getattr(nn, self.theirs)(*self._sizes(shape), **settings, **self.there)
+        return made.double()
+
+    def made_here(self, module: Any) -> Module:
+        """One of ours like one of theirs, with other numbers."""
+        shape = module.weight.shape if self.tensors else []
+        settings = {here: getattr(module, there) for there, here in self.settings.items()}
+        return self.ours(*self._sizes(shape), **settings, **self.here)
+
+    def _sizes(self, shape: Sequence[int]) -> Sequence[int]:
+        return shape[::-1] if self.theirs == "Linear" else shape  # PyTorch has outputs first
+
+
+_ZEROS = {"init": "zeros"}  # which leaves the generator of the user alone
+_FLAT = {"over one axis": lambda norm: len(norm.normalized_shape) == 1}
+PAIRS = (
+    Pair(
+        Layer,
+        "Linear",
+        {"weight": "w", "bias": "b"},
+        here={"activation": "linear", **_ZEROS},
+    ),
+    Pair(Dropout, "Dropout", settings={"p": "rate"}, wanted={"with p below 1": lambda d: d.p < 1}),
+    Pair(
+        LayerNorm,
+        "LayerNorm",
+        {"weight": "gain", "bias": "bias"},
+        {"eps": "eps"},
+        wanted={
+            **_FLAT,
+            "with gains and biases": lambda n: n.weight is not None and n.bias is not None,
+        },
+    ),
+    Pair(
+        RMSNorm,
+        "RMSNorm",
+        {"weight": "gain"},
+        {"eps": "eps"},
+        wanted={
+            **_FLAT,
+            "with gains and an eps": lambda n: n.weight is not None and n.eps is not None,
+        },
+    ),
+    Pair(
+        Embedding,
+        "Embedding",
+        {"weight": "rows"},
+        here=_ZEROS,
+        wanted={
+            "without padding_idx, max_norm, scale_grad_by_freq": lambda e: (
+                e.padding_idx is e.max_norm is None and not e.scale_grad_by_freq
+            )
+        },
+    ),
+    # Of a Linear that has no bias:
+    Pair(Projection, "Linear", {"weight": "w"}, here=_ZEROS, there={"bias": False}),
+)
+
 ACTIVATIONS_THERE: dict[str, tuple[str, dict[str, Any]]] = {
     "relu": ("ReLU", {}),
     "leaky_relu": ("LeakyReLU", {"negative_slope": 0.01}),
@@ -44,12 +135,12 @@ ACTIVATIONS_THERE: dict[str, tuple[str, dict[str, Any]]] = {
     "sigmoid": ("Sigmoid", {}),
 }
 """Activations by name: the class of PyTorch, and with which settings it is the same function."""
+_CLASSES = tuple(dict.fromkeys(kind for kind, _ in ACTIVATIONS_THERE.values()))
 
-PRECISE: dict[str, dict[str, Any]] = {"softplus": {"threshold": 40.0}}
-"""PyTorch's softplus is the line from 20 on, where it still differs by 2e-9."""
-
-SOFTPLUS_THRESHOLD = 20.0
-"""PyTorch's choice; a lower one makes another function of it."""
+_PRECISE: dict[str, dict[str, Any]] = {"softplus": {"threshold": 40.0}}
+"""PyTorch's softplus is the line from its threshold on; at 20, its choice, it still differs by 2e-9
+from it, and a lower one makes another function of it."""
+_SOFTPLUS_THRESHOLD = 20.0
 
 
 def torch_here() -> Any:
@@ -63,7 +154,7 @@ def torch_here() -> Any:
     return torch
 
 
-def refuse_own_forward(way: str, path: str, module: object) -> None:
+def _refuse_own_forward(way: str, path: str, module: object) -> None:
     """Refuse a module that computes something else than its class says."""
     if "forward" in getattr(module, "__dict__", {}):
         raise TypeError(
@@ -72,11 +163,13 @@ def refuse_own_forward(way: str, path: str, module: object) -> None:
         )
 
 
+# There.
+
+
 def to_torch(model: Module) -> Any:
     """The same network as a `torch.nn.Module` of float64, with the same numbers.
 
-    It takes a batch of shape (samples, inputs); one output stands in a column of its own. Each
-    part is being trained, in use, or frozen as it is here.
+    It takes a batch of shape (samples, inputs); one output stands in a column of its own.
 
     Args:
         model: made of `Neuron`, `Layer`, `MLP`, `Sequential`, `Dropout`, `LayerNorm`, `RMSNorm`,
@@ -99,157 +192,122 @@ def to_torch(model: Module) -> Any:
     torch = torch_here()
     if not isinstance(model, Module):
         raise TypeError(f"to_torch takes a model of nn, not {describe(model)}.")
-    parts = list(_Crossing(torch).parts(model, type(model).__name__))
+    parts = list(_parts_there(torch, model, type(model).__name__, set()))
     there = parts[0] if len(parts) == 1 else torch.nn.Sequential(*parts)
     if len(parts) != 1:
         there.training = model.training  # and each part as it is
     return there
 
 
-class _Crossing:
-    """One way over the bridge, on which every parameter is met once."""
-
-    def __init__(self, torch: Any) -> None:
-        self._torch = torch
-        self._used: set[Value] = set()
-
-    def parts(self, part: Any, path: str) -> Iterator[Any]:
-        """What a part of a model is in PyTorch, in a row."""
-        refuse_own_forward("to_torch", path, part)
-        if type(part) is Neuron:
-            yield from self._layer([part], path, part.training)
-        elif type(part) is Layer:
-            for i, neuron in enumerate(part.neurons):
-                refuse_own_forward("to_torch", f"{path}.neurons.{i}", neuron)
-                if type(neuron) is not Neuron:
-                    raise _unknown(neuron, f"{path}.neurons.{i}")
-            yield from self._layer(part.neurons, path, part.training)
-        elif type(part) is MLP:
-            yield from self._row(part.layers, f"{path}.layers")
-        elif type(part) is Sequential:
-            yield from self._row(part.parts, f"{path}.parts")
-        elif type(part) is Elementwise:
-            yield from self._activation(part.activation, path, part.training)
-        elif type(part) in _THERE:
-            there = _THERE[type(part)](self, part, path).double()
-            there.training = part.training
-            yield there
-        else:
-            raise _unknown(part, path)
-
-    def _row(self, parts: list[Any], path: str) -> Iterator[Any]:
-        if not parts:
-            raise TypeError(f"to_torch takes no {path} that is empty: it computes nothing.")
-        for i, inner in enumerate(parts):
-            yield from self.parts(inner, f"{path}.{i}")
-
-    def _layer(self, neurons: list[Neuron], path: str, training: bool) -> Iterator[Any]:
-        if not neurons or not neurons[0].w:
-            raise TypeError(f"to_torch takes no {path} that is empty: it computes nothing.")
-        if len({len(neuron.w) for neuron in neurons}) > 1:
-            raise TypeError(
-                f"to_torch does not know {path}: its neurons have several numbers of inputs."
-            )
-        if any(neuron.activation is not neurons[0].activation for neuron in neurons):
-            raise TypeError(f"to_torch does not know {path}: its neurons have several activations.")
-        there = self._torch.nn.Linear(len(neurons[0].w), len(neurons)).double()
-        self._fill(there.weight, [neuron.w for neuron in neurons], path)
-        self._fill(there.bias, [neuron.b for neuron in neurons], path)
-        there.training = training
-        yield there
-        yield from self._activation(neurons[0].activation, path, training)
-
-    def _activation(self, function: Callable[..., Any], path: str, training: bool) -> Iterator[Any]:
-        """The module of an activation; nothing for "linear"."""
-        if function is linear:
-            return
-        name = function_name(function)
-        if name not in ACTIVATIONS_THERE or function is not activation_function(name):
-            raise TypeError(
-                f"to_torch does not know the activation {name} of {path}. "
-                f"It takes linear, {', '.join(ACTIVATIONS_THERE)}."
-            )
-        kind, settings = ACTIVATIONS_THERE[name]
-        there = getattr(self._torch.nn, kind)(**settings, **PRECISE.get(name, {}))
-        there.training = training
+def _parts_there(torch: Any, part: Any, path: str, used: set[Value]) -> Iterator[Any]:
+    """What a part of a model is in PyTorch, in a row; of each parameter it is noted that it is."""
+    _refuse_own_forward("to_torch", path, part)
+    kind = type(part)
+    if kind in (MLP, Sequential):
+        name = "layers" if kind is MLP else "parts"
+        if not getattr(part, name):
+            raise _empty(f"{path}.{name}")
+        for i, inner in enumerate(getattr(part, name)):
+            yield from _parts_there(torch, inner, f"{path}.{name}.{i}", used)
+        return
+    for there in _made_there(torch, part, path, used):
+        there.training = part.training
         yield there
 
-    def norm(self, norm: Any, path: str) -> Any:
-        """A norm, with its gains and biases."""
-        there = getattr(self._torch.nn, type(norm).__name__)(len(norm.gain), eps=norm.eps).double()
-        self._fill(there.weight, norm.gain, path)
-        if type(norm) is LayerNorm:
-            self._fill(there.bias, norm.bias, path)
-        return there
 
-    def embedding(self, embedding: Embedding, path: str) -> Any:
-        """An embedding, with its table."""
-        there = self._torch.nn.Embedding(len(embedding.rows), embedding.size).double()
-        self._fill(there.weight, embedding.rows, path)
-        return there
+def _made_there(torch: Any, part: Any, path: str, used: set[Value]) -> Iterator[Any]:
+    kind = type(part)
+    if kind is Elementwise:
+        yield from _activation_there(torch, part.activation, path)
+        return
+    if kind is Neuron:
+        part, neuron = Layer(1, 1, init="zeros"), part
+        part.neurons, kind = [neuron], Layer
+    pair = next((pair for pair in PAIRS if pair.ours is kind), None)
+    if pair is None:
+        raise _unknown(part, path)
+    if kind is Layer:
+        _check_neurons(part.neurons, path)
+    there = pair.made_there(torch.nn, part)
+    for name, values in pair.numbers(part).items():
+        _fill(torch, getattr(there, name), values, path, used)
+    yield there
+    if kind is Layer:
+        yield from _activation_there(torch, part.neurons[0].activation, path)
 
-    def projection(self, projection: Projection, path: str) -> Any:
-        """A layer without biases."""
-        rows = projection.w
-        there = self._torch.nn.Linear(len(rows[0]), len(rows), bias=False).double()
-        self._fill(there.weight, rows, path)
-        return there
 
-    def dropout(self, dropout: Dropout, path: str) -> Any:
-        """Chance of the same rate."""
-        return self._torch.nn.Dropout(dropout.rate)
+def _check_neurons(neurons: Sequence[Neuron], path: str) -> None:
+    """Refuse what is no layer of alike neurons."""
+    for i, neuron in enumerate(neurons):
+        _refuse_own_forward("to_torch", f"{path}.neurons.{i}", neuron)
+        if type(neuron) is not Neuron:
+            raise _unknown(neuron, f"{path}.neurons.{i}")
+    if not neurons or not neurons[0].w:
+        raise _empty(path)
+    if len({len(neuron.w) for neuron in neurons}) > 1:
+        raise TypeError(
+            f"to_torch does not know {path}: its neurons have several numbers of inputs."
+        )
+    if any(neuron.activation is not neurons[0].activation for neuron in neurons):
+        raise TypeError(f"to_torch does not know {path}: its neurons have several activations.")
 
-    def _fill(self, there: Any, values: Any, path: str) -> None:
-        """Set a parameter of PyTorch, to the last bit, from parameters that none else is made of.
 
-        Raises:
-            TypeError: one is used already, is no parameter, or is frozen while others are not, or
-                there are more or fewer.
-        """
-        for value in leaves_of(values):
-            if not is_parameter(value):
-                raise TypeError(
-                    f"to_torch does not know {path}: one of its numbers is no parameter, but a "
-                    "constant, or computed from others."
-                )
-            if value in self._used:
-                raise TypeError(
-                    f"to_torch takes no model that uses a parameter in two places, as {path} does."
-                )
-            self._used.add(value)
-        frozen = {value.is_frozen for value in leaves_of(values)}
-        if len(frozen) > 1:
+def _activation_there(torch: Any, function: Callable[..., Any], path: str) -> Iterator[Any]:
+    """The module of an activation; nothing for "linear"."""
+    if function is linear:
+        return
+    name = function_name(function)
+    if name not in ACTIVATIONS_THERE or function is not activation_function(name):
+        raise TypeError(
+            f"to_torch does not know the activation {name} of {path}. "
+            f"It takes linear, {', '.join(ACTIVATIONS_THERE)}."
+        )
+    kind, settings = ACTIVATIONS_THERE[name]
+    yield getattr(torch.nn, kind)(**settings, **_PRECISE.get(name, {}))
+
+
+def _fill(torch: Any, there: Any, given: Any, path: str, used: set[Value]) -> None:
+    """Set a parameter of PyTorch, to the last bit, from parameters that none else is made of."""
+    values = list(leaves_of(given))
+    for value in values:
+        if not is_parameter(value):
             raise TypeError(
-                f"to_torch does not know {path}: of numbers that are one tensor there, some are "
-                "frozen. Freeze all of them, or none."
+                f"to_torch does not know {path}: one of its numbers is no parameter, but a "
+                "constant, or computed from others."
             )
-        there.requires_grad_(True not in frozen)
-        rows = values if there.dim() == 2 else [values]
-        if any(len(row) != there.shape[-1] for row in rows):
-            raise TypeError(f"to_torch does not know {path}: its rows have several lengths.")
-        with self._torch.no_grad():
-            numbers = [value.data for value in leaves_of(values)]
-            there.copy_(self._torch.tensor(numbers, dtype=there.dtype).reshape(there.shape))
+        if value in used:
+            raise TypeError(
+                f"to_torch takes no model that uses a parameter in two places, as {path} does."
+            )
+        used.add(value)
+    frozen = {value.is_frozen for value in values}
+    if len(frozen) > 1:
+        raise TypeError(
+            f"to_torch does not know {path}: of numbers that are one tensor there, some are "
+            "frozen. Freeze all of them, or none."
+        )
+    there.requires_grad_(True not in frozen)
+    rows = given if there.dim() == 2 else [given]
+    if any(len(row) != there.shape[-1] for row in rows):
+        raise TypeError(f"to_torch does not know {path}: its rows have several lengths.")
+    with torch.no_grad():
+        numbers = [value.data for value in values]
+        there.copy_(torch.tensor(numbers, dtype=there.dtype).reshape(there.shape))
 
 
-_THERE: dict[type, Callable[[_Crossing, Any, str], Any]] = {
-    Dropout: _Crossing.dropout,
-    LayerNorm: _Crossing.norm,
-    RMSNorm: _Crossing.norm,
-    Embedding: _Crossing.embedding,
-    Projection: _Crossing.projection,
-}
+def _empty(path: str) -> TypeError:
+    return TypeError(f"to_torch takes no {path} that is empty: it computes nothing.")
 
 
 def _unknown(part: Any, path: str) -> TypeError:
-    taken = ", ".join(kind.__name__ for kind in (Neuron, Layer, MLP, Sequential, *_THERE))
+    ours = dict.fromkeys((Neuron, Layer, MLP, Sequential, *(pair.ours for pair in PAIRS)))
     return TypeError(
-        f"to_torch does not know {path}, which is {describe(part)}. It takes {taken} and "
-        "activations by name."
+        f"to_torch does not know {path}, which is {describe(part)}. It takes "
+        f"{', '.join(kind.__name__ for kind in ours)} and activations by name."
     )
 
 
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+# And back.
 
 
 def from_torch(module: Any) -> Module:
@@ -257,15 +315,12 @@ def from_torch(module: Any) -> Module:
 
     Other chains become a `Sequential`, a `Linear` by itself a `Layer`. One without biases becomes a
     `Projection`, in a `Sequential` also where it is alone; an `Identity` is left out. Numbers of
-    float32 stay exactly what they are. Each part is being trained, in use or frozen as there.
+    float32 stay exactly what they are, and Python's global `random` is left alone.
 
     Args:
         module: a `Sequential` of `Linear`, activations, `Dropout`, `LayerNorm`, `RMSNorm`,
             `Embedding` and `Identity`, or one of these that computes something; of exactly these
             classes.
-
-    Returns:
-        The model. Python's global `random` is left alone.
 
     Raises:
         TypeError: a part is something else, has hooks or settings that ours do not have, or uses a
@@ -287,11 +342,16 @@ def from_torch(module: Any) -> Module:
             f"from_torch takes a module that computes something, not {describe(module)}."
         )
     _refuse_odd_parameters(named)
-    if type(module) is torch.nn.Linear and module.bias is not None:
-        return _layer(module, "linear").train(module.training)
-    found = _as_mlp(torch, named) or _as_row(torch, named)
+    if _pair_of(torch, module) is PAIRS[0]:
+        return _taken(PAIRS[0].made_here(module), PAIRS[0], module)
+    found: Module | None = _as_mlp(torch, named)
+    if found is None:
+        found = Sequential(*(_part_here(torch, path, part) for path, part in named))
     found.training = module.training  # and each part as it is
     return found
+
+
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 def _leaves(torch: Any, module: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -320,7 +380,7 @@ def _refuse_changed(path: str, module: Any) -> None:
             f"from_torch does not know {path}: its parameters are computed from others. Call "
             "torch.nn.utils.parametrize.remove_parametrizations first."
         )
-    refuse_own_forward("from_torch", path, module)
+    _refuse_own_forward("from_torch", path, module)
 
 
 def _refuse_odd_parameters(named: list[tuple[str, Any]]) -> None:
@@ -343,138 +403,73 @@ def _refuse_odd_parameters(named: list[tuple[str, Any]]) -> None:
                 )
 
 
+def _pair_of(torch: Any, module: Any) -> Pair | None:
+    for pair in PAIRS:
+        is_kind = type(module) is getattr(torch.nn, pair.theirs)
+        if is_kind and (pair.ours is not Layer or module.bias is not None):
+            return pair
+    return None
+
+
 def _as_mlp(torch: Any, named: list[tuple[str, Any]]) -> MLP | None:
     """An MLP, if there are only layers with the same activation between them; else None."""
     layers: list[tuple[Any, str]] = []
     for path, module in named:
-        if type(module) is torch.nn.Linear and module.bias is not None:
+        if _pair_of(torch, module) is PAIRS[0]:
             layers.append((module, "linear"))
-        elif layers and layers[-1][1] == "linear" and _is_activation(torch, module):
-            layers[-1] = layers[-1][0], _name_of(path, module)
+        elif not layers or layers[-1][1] != "linear":
+            return None
+        elif activation := _activation_here(torch, path, module):
+            layers[-1] = layers[-1][0], activation
         else:
             return None
     hidden = {activation for _, activation in layers[:-1]}
     if not layers or len(hidden) > 1:
         return None
     sizes = [len(module.weight) for module, _ in layers]
-    activation, output = (hidden or {layers[-1][1]}).pop(), layers[-1][1]
-    nin = layers[0][0].weight.shape[1]
-    model = MLP(nin, sizes, activation=activation, output_activation=output, init="zeros")
+    nin, output = layers[0][0].weight.shape[1], layers[-1][1]
+    between = hidden.pop() if hidden else output
+    model = MLP(nin, sizes, activation=between, output_activation=output, init="zeros")
     for layer, (module, _) in zip(model.layers, layers):
-        _take(layer, module)
-        layer.train(module.training)
+        _taken(layer, PAIRS[0], module)
     return model
 
 
-def _as_row(torch: Any, named: list[tuple[str, Any]]) -> Sequential:
-    found = Sequential(*_parts_here(torch, named))
-    for part, (_, module) in zip(found.parts, named):
-        part.train(module.training)  # type: ignore[attr-defined]
-    return found
+def _part_here(torch: Any, path: str, module: Any) -> Module:
+    if activation := _activation_here(torch, path, module):
+        return Elementwise(activation).train(module.training)
+    pair = _pair_of(torch, module)
+    if pair is None:
+        kinds = dict.fromkeys((*(pair.theirs for pair in PAIRS), *_CLASSES))
+        raise TypeError(
+            f"from_torch does not know {path}, {with_article(type(module).__name__)} of "
+            f"{type(module).__module__}. It takes these classes of torch.nn, not those derived "
+            f"from them: Sequential, Identity, {', '.join(kinds)}."
+        )
+    for how, is_taken in pair.wanted.items():
+        if not is_taken(module):
+            raise TypeError(f"from_torch takes {pair.theirs} {how}; {path} is {module}.")
+    return _taken(pair.made_here(module), pair, module)
 
 
-def _parts_here(torch: Any, named: list[tuple[str, Any]]) -> Iterator[Any]:
-    for path, module in named:
-        kind = type(module)
-        if _is_activation(torch, module):
-            yield _name_of(path, module)
-        elif kind is getattr(torch.nn, kind.__name__, None) and kind.__name__ in _HERE:
-            yield _HERE[kind.__name__](path, module)
-        else:
-            raise TypeError(
-                f"from_torch does not know {path}, {with_article(kind.__name__)} of "
-                f"{kind.__module__}. It "
-                f"takes these classes of torch.nn, not those derived from them: Sequential, "
-                f"Identity, {', '.join([*_HERE, *_CLASSES])}."
-            )
+def _taken(part: Module, pair: Pair, module: Any) -> Module:
+    """One of ours with the numbers of one of theirs, in training or in use, or frozen, as that."""
+    for name, values in pair.numbers(part).items():
+        parameters, tensor = list(leaves_of(values)), getattr(module, name)
+        assign(parameters, tensor.detach().double().cpu().numpy().ravel())
+        set_frozen(parameters, not tensor.requires_grad)
+    return part.train(module.training)
 
 
-def _is_activation(torch: Any, module: Any) -> bool:
-    name = type(module).__name__
-    return name in _CLASSES and type(module) is getattr(torch.nn, name)
-
-
-def _name_of(path: str, module: Any) -> str:
-    """The name of an activation, if ours is the same function."""
-    for name, (kind, settings) in ACTIVATIONS_THERE.items():
-        is_same = type(module).__name__ == kind and all(
+def _activation_here(torch: Any, path: str, module: Any) -> str | None:
+    """The name of an activation, if ours is the same function; None for what is none."""
+    kind = type(module).__name__
+    if kind not in _CLASSES or type(module) is not getattr(torch.nn, kind):
+        return None
+    for name, (other, settings) in ACTIVATIONS_THERE.items():
+        is_same = kind == other and all(
             getattr(module, setting) == value for setting, value in settings.items()
         )
-        if is_same and (name != "softplus" or module.threshold >= SOFTPLUS_THRESHOLD):
+        if is_same and (name != "softplus" or module.threshold >= _SOFTPLUS_THRESHOLD):
             return name
     raise TypeError(f"from_torch does not know {path} with these settings: {module}.")
-
-
-def _linear_here(path: str, module: Any) -> Module:
-    if module.bias is not None:
-        return _layer(module, "linear")
-    nout, nin = module.weight.shape
-    found = Projection(nin, nout, init="zeros")
-    _take_numbers([w for row in found.w for w in row], module.weight)
-    return found
-
-
-def _dropout_here(path: str, module: Any) -> Dropout:
-    _refuse_unless(path, module, module.p < 1.0, "with p below 1")
-    return Dropout(module.p)
-
-
-def _layer_norm_here(path: str, module: Any) -> LayerNorm:
-    _refuse_unless(path, module, len(module.normalized_shape) == 1, "over one axis")
-    is_affine = module.weight is not None and module.bias is not None
-    _refuse_unless(path, module, is_affine, "with gains and biases")
-    found = LayerNorm(module.normalized_shape[0], eps=module.eps)
-    _take_numbers(found.gain, module.weight)
-    _take_numbers(found.bias, module.bias)
-    return found
-
-
-def _rms_norm_here(path: str, module: Any) -> RMSNorm:
-    _refuse_unless(path, module, len(module.normalized_shape) == 1, "over one axis")
-    is_whole = module.weight is not None and module.eps is not None
-    _refuse_unless(path, module, is_whole, "with gains and an eps")
-    found = RMSNorm(module.normalized_shape[0], eps=module.eps)
-    _take_numbers(found.gain, module.weight)
-    return found
-
-
-def _embedding_here(path: str, module: Any) -> Embedding:
-    is_plain = module.padding_idx is None and module.max_norm is None
-    is_plain = is_plain and not module.scale_grad_by_freq
-    _refuse_unless(path, module, is_plain, "without padding_idx, max_norm, scale_grad_by_freq")
-    count, size = module.weight.shape
-    found = Embedding(count, size, init="zeros")
-    _take_numbers([v for row in found.rows for v in row], module.weight)
-    return found
-
-
-_HERE: dict[str, Callable[[str, Any], Module]] = {
-    "Linear": _linear_here,
-    "Dropout": _dropout_here,
-    "LayerNorm": _layer_norm_here,
-    "RMSNorm": _rms_norm_here,
-    "Embedding": _embedding_here,
-}
-_CLASSES = tuple(dict.fromkeys(kind for kind, _ in ACTIVATIONS_THERE.values()))
-
-
-def _refuse_unless(path: str, module: Any, is_taken: bool, how: str) -> None:
-    if not is_taken:
-        raise TypeError(f"from_torch takes {type(module).__name__} {how}; {path} is {module}.")
-
-
-def _layer(module: Any, activation: str) -> Layer:
-    nout, nin = module.weight.shape
-    found = Layer(nin, nout, activation=activation, init="zeros")
-    _take(found, module)
-    return found
-
-
-def _take(layer: Layer, module: Any) -> None:
-    _take_numbers([w for neuron in layer.neurons for w in neuron.w], module.weight)
-    _take_numbers([neuron.b for neuron in layer.neurons], module.bias)
-
-
-def _take_numbers(parameters: list[Value], tensor: Any) -> None:
-    assign(parameters, tensor.detach().double().cpu().numpy().ravel())
-    set_frozen(parameters, not tensor.requires_grad)

@@ -15,6 +15,8 @@ from typing import Any
 
 from needing import SYSTEMS
 
+from glassgrad import Module
+
 SVG = "{http://www.w3.org/2000/svg}"
 ZERO_WIDTH_JOINER = "\u200d"  # kept everywhere, since it holds an emoji together
 GEOMETRY = frozenset("width height viewBox transform d points x y cx cy rx ry".split())
@@ -206,3 +208,8 @@ def refused(attempt: Callable[[], object], *errors: type[Exception]) -> bool:
     assert type(problem) in errors
     assert_is_sentence(str(problem))
     return True
+
+
+def bits(module: Module) -> dict[str, str]:
+    """The numbers of a module to the last bit: nan equals nan, and -0.0 differs from 0.0."""
+    return {name: number.hex() for name, number in module.state_dict().items()}

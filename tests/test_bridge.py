@@ -18,6 +18,7 @@ from glassgrad import (
     Projection,
     RMSNorm,
     Sequential,
+    Value,
     assign,
     compiled,
     data_vector,
@@ -28,7 +29,7 @@ from glassgrad import (
     to_torch,
 )
 from glassgrad.nn.samples import plain
-from glassgrad.nn.torch import _HERE, ACTIVATIONS_THERE
+from glassgrad.nn.torch import ACTIVATIONS_THERE, PAIRS
 
 
 def torch_here() -> Any:
@@ -150,7 +151,7 @@ THERE = {
 
 
 def test_every_class_that_comes_back_is_tried() -> None:
-    assert set(_HERE) <= set(THERE)
+    assert {pair.theirs for pair in PAIRS} <= set(THERE)
 
 
 @pytest.mark.parametrize("name", THERE)
@@ -198,6 +199,12 @@ def ragged() -> Module:
     layer = Layer(2, 2, seed=1)
     layer.neurons[1] = Neuron(3, seed=1)
     return layer
+
+
+def ragged_rows() -> Module:
+    projection = Projection(2, 2, seed=1)
+    projection.w[1].append(Value(1.0))
+    return projection
 
 
 def emptied(model: Sequential) -> Module:
@@ -253,6 +260,7 @@ def with_own_neuron() -> Module:
         ),
         (with_own_neuron(), r"Layer\.neurons\.1, which is"),
         (ragged(), "know Layer: its neurons have several numbers of inputs"),
+        (ragged_rows(), "know Projection: its rows have several lengths"),
         (emptied(Sequential("relu")), r"Sequential\.parts that is empty"),
         (sharing(share_bias), r"a parameter in two places, as Sequential\.parts\.1 does"),
         (sharing(detach_bias), r"Sequential\.parts\.1: one of its numbers is no parameter"),

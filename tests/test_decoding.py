@@ -49,6 +49,19 @@ def test_data_becomes_what_the_type_says() -> None:
     assert found.by_epoch == {0: Inner("d", -1.0)}
 
 
+def test_a_dict_of_types_says_which_names_there_are() -> None:
+    known = {"a": float, "b": list[float]}
+    assert decode(known, {"b": [1, "nan"], "a": 2})["a"] == 2.0
+    for data, message in (
+        ({"a": 1.0}, '^it lacks "b"$'),
+        ({"a": 1.0, "b": [], "c": 1}, '^it has a field "c", which is unknown here$'),
+        ({"a": 1.0, "b": [None]}, r"^its b\[0\] is null, and not a number$"),
+        ([], r"^it is \[\], and not an object$"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            decode(known, data)
+
+
 def test_what_has_a_default_may_be_left_out() -> None:
     assert decode(Outer, {"count": 0, "is_done": False, "parts": []}) == Outer(0, False, ())
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import signal
 import subprocess
 import sys
@@ -810,7 +811,7 @@ def test_a_checkpoint_without_a_digest_is_read_if_it_is_of_version_1(tmp_path: P
     ("damage", "word"),
     [
         (lambda data: data.pop("steps"), "it lacks steps"),
-        (lambda data: data.update(history={}), "This is no history of a training: it has other"),
+        (lambda data: data.update(history={}), 'This is no history of a training: it lacks "col'),
         (lambda data: data["history"].update(best_epoch=9), "its best epoch is none of its epochs"),
         (lambda data: data["history"].update(History().to_dict()), "its history has no epochs"),
         (lambda data: data.update(best=[1.0]), "it does not hold 25 parameters"),
@@ -982,29 +983,24 @@ def test_a_history_goes_through_json() -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda data: [], "it has other fields"),
-        (lambda data: {}, "it has other fields"),
-        (lambda data: {**data, "more": 1}, "it has other fields"),
-        (lambda data: {**data, "columns": [1.0]}, "its columns are no lists"),
-        (lambda data: {**data, "columns": {"loss": 1.0}}, "its columns are no lists"),
-        (lambda data: {**data, "columns": {"loss": [None]}}, "None stands in the place of a numb"),
-        (lambda data: {**data, "columns": {"loss": ["1"]}}, "'1' stands in the place of a number"),
-        (lambda data: {**data, "columns": {"loss": [10**400]}}, "stands in the place of a number"),
+        # How each type is checked is in test_decoding.py.
+        (lambda data: [], "it is [], and not an object"),
+        (lambda data: {**data, "more": 1}, 'it has a field "more", which is unknown here'),
+        (lambda data: {**data, "columns": {"loss": ["1"]}}, 'its columns["loss"][0] is "1", and'),
         (lambda data: {**data, "columns": {"loss": [1.0]}}, "its columns have different lengths"),
         (lambda data: {**data, "columns": {"r2": [1.0]}}, "its columns have different lengths"),
         (lambda data: {**data, "gradients": {"a": [1.0]}}, "its columns have different lengths"),
-        (lambda data: {**data, "health": {"first": {}}}, "its health has no numbers of epochs"),
-        (lambda data: {**data, "health": {"0": {}}}, "no health of a model: it has other fields"),
+        (lambda data: {**data, "health": {"first": {}}}, 'its health has "first" in the place of'),
+        (lambda data: {**data, "health": {"0": {}}}, 'its health["0"] lacks "samples"'),
         (lambda data: {**data, "best_epoch": 5}, "its best epoch is none of its epochs"),
-        (lambda data: {**data, "best_epoch": "1"}, "its best epoch is none of its epochs"),
-        (lambda data: {**data, "smallest": None}, "None stands in the place of a number"),
-        (lambda data: {**data, "stopped": 3}, "its notes are no texts"),
-        (lambda data: {**data, "notes": "one"}, "its notes are no texts"),
+        (lambda data: {**data, "best_epoch": 0}, "its best epoch is none of its epochs"),
+        (lambda data: {**data, "best_epoch": "1"}, 'its best_epoch is "1", and not a whole number'),
+        (lambda data: {**data, "notes": "one"}, 'its notes is "one", and not a list'),
     ],
 )
 def test_what_is_no_history_is_refused(damage: Callable, message: str) -> None:
     data = trained(epochs=4)[1].to_dict()
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=re.escape(message)):
         History.from_dict(damage(data))
 
 

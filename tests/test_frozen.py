@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from outputs import assert_is_sentence
+from outputs import assert_is_sentence, bits
 
 from glassgrad import (
     MLP,
@@ -54,10 +54,6 @@ def model(seed: int = 0) -> Any:
 
 def loss_of(net: Any, x: Any, y: Any) -> Value:
     return mse(net(x), y)
-
-
-def bits(module: Module) -> dict[str, str]:
-    return {name: number.hex() for name, number in module.state_dict().items()}
 
 
 def gradients(module: Module) -> list[str]:
@@ -251,16 +247,30 @@ def test_it_crosses_the_bridge_both_ways() -> None:
 # Whoever trains.
 
 
-def test_a_loop_by_hand_leaves_it_alone() -> None:
+@pytest.mark.parametrize(
+    "moved",
+    [
+        lambda p: p.data - 0.1 * p.grad,
+        lambda p: p.data - p.grad * 0.1,
+        lambda p: p.data - np.float64(0.1) * p.grad,
+        lambda p: p.data + -0.1 * p.grad,
+        lambda p: p.data - 0.1 * (p.grad / 4),
+        lambda p: p.data + 0.1 * -p.grad,
+        lambda p: 1 * p.data - 1 * p.grad,
+    ],
+)
+def test_a_loop_by_hand_leaves_it_alone(moved: Callable[[Value], float]) -> None:
+    """The sign of a zero included."""
     net = model()
     net.layers[0].freeze()
+    net.layers[0].neurons[0].b.data = -0.0
     before = bits(net.layers[0]), bits(net.layers[1])
     for _ in range(3):
         for p in net.parameters():
             p.grad = 0.0
         loss_of(net, X[0], Y[0]).backward()
         for p in net.parameters():
-            p.data += -0.1 * p.grad
+            p.data = moved(p)
     assert bits(net.layers[0]) == before[0]
     assert bits(net.layers[1]) != before[1]
 
@@ -350,6 +360,41 @@ def test_another_choice_of_frozen_layers_is_another_training(tmp_path: Path) -> 
                 fit(net, mse, X, Y, epochs=2, checkpoint=tmp_path / "run.json")
         else:
             fit(net, mse, X, Y, epochs=2, checkpoint=tmp_path / "run.json")
+
+
+def test_what_a_callback_froze_is_no_choice_and_the_refusal_says_what_to_do(tmp_path: Path) -> None:
+    def trained(epochs: int, net: Any, path: Path) -> dict[str, str]:
+        def freezes(history: History) -> None:
+            if history.epochs == 2:
+                net.layers[0].freeze()
+
+        optimiser = Adam(net.parameters(), 0.05)
+        fit(net, mse, X, Y, optimiser=optimiser, epochs=epochs, callbacks=freezes, checkpoint=path)
+        return bits(net)
+
+    net = model()
+    trained(3, net, tmp_path / "run.json")
+    with pytest.raises(ValueError, match=r"Begin with model\.unfreeze\(\)") as caught:
+        trained(6, net, tmp_path / "run.json")
+    assert_is_sentence(str(caught.value))
+    resumed = trained(6, net.unfreeze(), tmp_path / "run.json")
+    assert resumed == trained(6, model(), tmp_path / "whole.json")
+
+
+def test_a_callback_that_freezes_everything_is_told_that_nothing_is_trained() -> None:
+    net = model()
+
+    def freezes(history: History) -> None:
+        (net.unfreeze if history.epochs == 4 else net.freeze)()
+
+    with pytest.warns(UserWarning, match="froze all parameters, after 1 epochs") as told:
+        history = fit(net, mse, X, Y, epochs=6, callbacks=freezes)
+    assert len(told) == 1
+    assert_is_sentence(str(told[0].message))
+    assert any("froze all parameters" in note for note in history.notes)
+    losses = history["loss"]
+    assert losses[1:5] == pytest.approx([losses[1]] * 4, rel=1e-12)  # shuffled, and so rounded
+    assert losses[5] < 0.99 * losses[4]
 
 
 # What else there is to say of parameters.

@@ -12,7 +12,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter, sleep
@@ -22,7 +22,8 @@ import pytest
 from needing import mostly_slow
 
 from glassgrad import MLP, NOT_COMPUTED, Value, engine, forget, grad, no_grad, scope, trap
-from glassgrad.engine import context
+from glassgrad.engine import context, vectors
+from glassgrad.nn import module
 
 pytestmark = pytest.mark.system("POSIX")  # for its timer that interrupts
 
@@ -181,11 +182,11 @@ def twice() -> int:
     for x in xs:
         x.grad = 7.0
     for _ in range(5):
-        try:
-            y.backward()
-            sleep(1.0)
-        except KeyboardInterrupt:
-            with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt):  # around all: the second may come at once
+            try:
+                y.backward()
+                sleep(1.0)
+            except KeyboardInterrupt:
                 sleep(0.01)
         assert {x.grad for x in xs} == {7.0}
     return 10
@@ -288,8 +289,10 @@ def test_an_interruption(survived: Callable, program: Callable) -> None:
 # At every line, one after the other.
 
 
-def interrupted_at(line: int, action: Callable[[], object]) -> bool:
-    """Interrupt an action at a line of the functions that the ends of blocks call.
+def interrupted_at(
+    line: int, action: Callable[[], object], files: Collection[str] = (context.__file__,)
+) -> bool:
+    """Interrupt an action at a line of the functions of some files: those that end blocks.
 
     Lines of the generators that are the blocks are left out: Python looks for signals when a
     function is called and when it has returned, and not between two lines that call nothing.
@@ -299,7 +302,7 @@ def interrupted_at(line: int, action: Callable[[], object]) -> bool:
     def follow(frame: FrameType, event: str, _: object) -> Callable | None:
         nonlocal seen
         code = frame.f_code
-        if code.co_filename != context.__file__ or code.co_flags & inspect.CO_GENERATOR:
+        if code.co_filename not in files or code.co_flags & inspect.CO_GENERATOR:
             return None
         if event == "line":
             seen += 1
@@ -336,6 +339,18 @@ def test_an_interruption_at_every_line_of_what_ends_a_block(action: Callable) ->
         check_mode()
         line += 1
     assert line > 10
+
+
+def test_an_interruption_at_every_line_of_what_takes_a_state() -> None:
+    model, other = MLP(2, [2, 1], seed=1), MLP(2, [2, 1], seed=2)
+    states = before, after = model.state_dict(), other.state_dict()
+    files, line, found = (module.__file__, vectors.__file__), 1, []
+    while interrupted_at(line, lambda: model.load_state_dict(after), files):
+        found.append(states.index(model.state_dict()))
+        model.load_state_dict(before)
+        line += 1
+    assert set(found) == {0, 1}, "the old numbers or the new, never some of each"
+    assert model.state_dict() == after
 
 
 # From outside.

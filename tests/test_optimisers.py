@@ -510,23 +510,17 @@ def test_a_state_is_a_copy() -> None:
     assert optimiser.groups[0].betas == (0.9, 0.999)
 
 
+ABSENT = object()
+
+
 def changed(*path: Any, to: Any) -> Callable[[dict[str, Any]], Any]:
     def change(state: dict[str, Any]) -> Any:
         inner: Any = state
         for key in path[:-1]:
             inner = inner[key]
         inner[path[-1]] = to
-        return state
-
-    return change
-
-
-def without(*path: Any) -> Callable[[dict[str, Any]], Any]:
-    def change(state: dict[str, Any]) -> Any:
-        inner: Any = state
-        for key in path[:-1]:
-            inner = inner[key]
-        del inner[path[-1]]
+        if to is ABSENT:
+            del inner[path[-1]]
         return state
 
     return change
@@ -537,25 +531,26 @@ def without(*path: Any) -> Callable[[dict[str, Any]], Any]:
     [
         (changed("rule", to="SGD"), "is one of SGD"),
         (changed("rule", to=None), "is one of None"),
-        (without("rule"), "lacks rule"),
-        (without("state", "mean"), '"state" lacks mean'),
-        (without("groups", 0, "eps"), "A group lacks eps"),
-        (changed("more", to=1), "has more, which is unknown"),
-        (changed("groups", 0, "lr", to=1), "A group has lr"),
-        (changed("state", "velocity", to=[0.0]), '"state" has velocity'),
+        (changed("rule", to=ABSENT), 'lacks "rule"'),
+        (changed("state", "mean", to=ABSENT), 'its state lacks "mean"'),
+        (changed("groups", 0, "eps", to=ABSENT), 'its group 0 lacks "eps"'),
+        (changed("more", to=1), 'has a field "more", which is unknown'),
+        (changed("groups", 0, "lr", to=1), 'its group 0 has a field "lr"'),
+        (changed("state", "velocity", to=[0.0]), 'its state has a field "velocity"'),
         (changed("groups", to=[]), "has no groups, and the optimiser has groups of 2"),
-        (changed("groups", to=None), "list of dicts"),
-        (changed("groups", 0, to=3), "list of dicts"),
+        (changed("groups", to=None), "its groups is null, and not a list"),
+        (changed("groups", 0, to=3), r"its groups\[0\] is 3, and not an object"),
         (changed("groups", 0, "parameters", to=3), "groups of 3 parameters, and .* groups of 2"),
         (changed("groups", 0, "learning_rate", to=-1.0), NEGATIVE),
         (changed("groups", 0, "learning_rate", to="fast"), "real number"),
         (changed("groups", 0, "learning_rate", to=10**400), "scale it down"),
         (changed("groups", 0, "betas", to=[0.9]), "two numbers"),
-        (changed("state", to=[1.0]), "dict of lists"),
-        (changed("state", "mean", to=[1.0]), '"mean" is a list of 2 numbers'),
-        (changed("state", "mean", to=7.0), '"mean" is a list of 2 numbers'),
-        (changed("state", "mean", to=[1.0, None]), 'In "mean" is NoneType None'),
-        (changed("state", "mean", to=[1.0, "1.0"]), "in the place of a number"),
+        (changed("state", to=[1.0]), r"its state is \[1.0\], and not an object"),
+        (changed("state", "mean", to=[1.0]), "mean has 1 number, and the optimiser 2 parameters"),
+        (changed("state", "mean", to=7.0), "its state.mean is 7.0, and not a list"),
+        (changed("state", "mean", to=[1.0, None]), r"mean\[1\] is null, and not a number"),
+        (changed("state", "mean", to=[1.0, "1.0"]), r'mean\[1\] is "1.0", and not a number'),
+        (changed("state", "mean", to=[1.0, 10**400]), r"mean\[1\] is 10+…, and not a number"),
         (changed("state", "steps", to=[1.0, -1.0]), "counts steps"),
         (changed("state", "steps", to=[1.0, 0.5]), "counts steps"),
         (changed("state", "steps", to=[1.0, math.inf]), "counts steps"),
@@ -706,8 +701,15 @@ def test_options_of_ones_own() -> None:
     optimiser.groups[0].maximize = True
     with pytest.raises(ValueError, match=r"Pull\(to=...\) takes a finite number"):
         Pull([near], 0.5, to=math.inf)
-    with pytest.raises(AttributeError, match=r"write optimiser.groups\[0\].to = "):
+    with pytest.raises(AttributeError, match=r"write optimiser\.groups\[0\]\.to = "):
         optimiser.to = 3.0
+    with pytest.raises(AttributeError, match=r"of Pull: read optimiser\.groups\[0\]\.to\."):
+        _ = optimiser.to
+    assert not hasattr(optimiser, "betas")
+    with pytest.raises(AttributeError, match="Pull has no option betas; it has learning_rate, to"):
+        _ = optimiser.groups[0].betas
+    with pytest.raises(TypeError, match=r"Pull has no argument lr\. Did you mean learning_rate"):
+        Pull([near], lr=0.5)
 
 
 def test_a_rule_in_place_of_that_of_sgd_is_the_one_that_moves() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from outputs import assert_is_sentence, refused, strict_json
+from outputs import assert_is_sentence, bits, refused, strict_json
 
 from glassgrad import MLP, Layer, Module, Neuron, Value, load
 from glassgrad.engine.files import sealed
@@ -28,10 +28,6 @@ class Box(Module):
 
     def __init__(self, numbers: dict[str, float]) -> None:
         self.parts = {name: Value(number) for name, number in numbers.items()}
-
-
-def bits(model: Module) -> dict[str, str]:
-    return {name: number.hex() for name, number in model.state_dict().items()}
 
 
 def refusal(model: Module, path: Path) -> str:
