@@ -82,7 +82,7 @@ class Typed(NamedTuple):
     def near(self, right: float, least: int = LEAST_DIGITS) -> str:
         """What to say of an answer that is nearly right where so many digits are asked, or ""."""
         if self.digits < least and self.agrees(right, least=self.digits):
-            if self.digits == 1:  # half of what is near the result rounds to it
+            if self.digits == 1:  # the result may round to a wrong one
                 return f"One digit does not tell: {IN_WORDS[least]} digits, please."
             return f"That is near: {IN_WORDS[least]} digits, please."
         is_less = abs(self.number) < abs(right)
@@ -94,16 +94,14 @@ class Typed(NamedTuple):
     def slip(self, right: float, least: int = LEAST_DIGITS) -> str:
         """What to say of an answer that is right but for its last digits, or ""."""
         typed = max(least, self.digits)
-        known = max((n for n in range(2, typed) if self._to(n).agrees(right, least=n)), default=1)
+        alike = (n for n in range(2, typed) if Typed(self.number, n).agrees(right, least=n))
+        known = max(alike, default=1)
         is_next = abs(self.number - right) <= 1.0000001 * self._unit(right, least)
         if self.digits == 1 or not (known > 1 or (typed == 2 and is_next)):
             return ""
         off = f"The {ORDINALS[known - 1]} digit is off"
         is_exact = right == float(f"{right:.{typed}g}")
         return f"{off}." if is_exact else f"{off}: round only at the end."
-
-    def _to(self, digits: int) -> Typed:
-        return Typed(self.number, digits)
 
 
 def number(answer: Any, role: str) -> float:
