@@ -2,10 +2,10 @@
 
     python .ci/site.py
 
-Links are followed without a network, those to other sites are only listed in their number. With
-playwright and Chromium every page is opened: a message on the console, an error, a request that is
-not for a file of the site, a picture without alternative text or a stage that does not answer is a
-failure.
+Links are followed without a network, those to other sites are only listed in their number. Every
+question leads to the sections that answer it. With playwright and Chromium every page is opened: a
+message on the console, an error, a request that is not for a file of the site, a picture without
+alternative text or a stage that does not answer is a failure.
 """
 
 import re
@@ -70,6 +70,18 @@ def broken(pages: dict[Path, Page]) -> Iterator[str]:
     print(f"{len(outside)} links to other sites were not followed")
 
 
+def unled() -> Iterator[str]:
+    """Rows of the page of questions that lead to no section, or to a page as a whole."""
+    text = (SITE / "questions.html").read_text("utf-8")
+    rows = re.findall(r"<tr[^>]*><td>(.*?)</td>\s*<td>(.*?)</td>", text, re.DOTALL)
+    if not rows:
+        yield "questions.html: there is no question"
+    for question, answer in rows:
+        links = re.findall(r'href="([^"]*)"', answer)
+        if not links or not all(urldefrag(link).fragment for link in links):
+            yield f"questions.html: no section answers {question}"
+
+
 def unwell(paths: list[Path]) -> Iterator[str]:
     """What a browser has to say of the pages."""
     executable = shutil.which("chromium-headless-shell") or shutil.which("chromium")
@@ -111,7 +123,7 @@ def main() -> int:
         return built.returncode
     paths = [path for path in sorted(SITE.rglob("*.html")) if not re.search("/_static/", str(path))]
     pages = {path: Page(path.read_text("utf-8")) for path in paths}
-    found = [*broken(pages), *unwell(paths)]
+    found = [*broken(pages), *unled(), *unwell(paths)]
     print("\n".join(found) or f"The site holds: {len(pages)} pages")
     return 1 if found else 0
 

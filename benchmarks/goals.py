@@ -66,12 +66,12 @@ class Outcome:
 
 
 def ratio(name: str, other: str, ours: str) -> Callable[[Figures], float]:
-    """One program's figure by another's, in a workload."""
+    """One program's figure divided by another's, in a workload."""
     return lambda figures: figures[name][other] / figures[name][ours]
 
 
 def training(ours: str) -> Callable[[Figures], float]:
-    """PyTorch's better way by one of ours."""
+    """PyTorch's better way divided by one of ours."""
     return lambda figures: (
         min(figures["training"][name] for name in (TORCH_LOOP, TORCH_FOREACH))
         / figures["training"][ours]
@@ -79,7 +79,7 @@ def training(ours: str) -> Callable[[Figures], float]:
 
 
 def memory_growth(figures: Figures) -> float:
-    """Bytes by node of the largest irregular graph by those of the smallest, the worse kind."""
+    """Bytes a node of the largest irregular graph ÷ those of the smallest, the worse kind."""
     found = [
         figures[f"irregular {kind} 1000000 memory"][MEMORY]
         / figures[f"irregular {kind} 10000 memory"][MEMORY]
@@ -104,32 +104,32 @@ def slowest(figures: Figures, act: str) -> float:
 
 
 GOALS = (
-    Goal("eager, the worst operator: ours by a minimal class", 1.7, False,
+    Goal("eager, the worst operator: ours ÷ a minimal class", 1.7, False,
          lambda f: f["lecture"][WORST]),
-    Goal("plain-Python transformer: its own class by ours", 1, True,
+    Goal("plain-Python transformer: its own class ÷ ours", 1, True,
          ratio("own class", OWN, EAGER)),
     Goal("the same, collector off", 1, True, ratio("own class, collector off", OWN, EAGER)),
-    Goal("eager moons: micrograd by ours", 20, True, ratio("moons", MICROGRAD, EAGER)),
-    Goal("eager moons, collector off: micrograd by ours", 3, True,
+    Goal("eager moons: micrograd ÷ ours", 20, True, ratio("moons", MICROGRAD, EAGER)),
+    Goal("eager moons, collector off: micrograd ÷ ours", 3, True,
          ratio("collector", MICROGRAD, EAGER)),
     Goal("bytes of an eager node", 210, False, lambda f: round(f["memory"][OURS])),
     Goal("reductions: steepest exponent", 1.1, False,
          lambda f: max(f["reductions"][f"{ALL}, {name}"] for name in REDUCTIONS)),
-    Goal("compiled moons: ours by numpy by hand", 1, False, ratio("moons", COMPILED, HAND)),
-    Goal("compiled moons: ours by JAX jit (level)", 1, False, ratio("moons", COMPILED, JAX)),
-    Goal("compiled moons: PyTorch by ours", 5, True, ratio("moons", TORCH, COMPILED)),
-    Goal("a step as people write it: PyTorch by ours", 2, True, training(LOOP)),
-    Goal("a step with SGD: PyTorch by ours", 3, True, training(OURS)),
-    Goal("transformer: ours by numpy by hand", 1.5, False, ratio("transformer", COMPILED, HAND)),
-    Goal("RNN: ours by numpy by hand", 1.5, False, ratio("rnn", COMPILED, HAND)),
-    Goal("recording and grouping, µs by scalar", 5, False, lambda f: max(f["recording"].values())),
+    Goal("compiled moons: ours ÷ numpy by hand", 1, False, ratio("moons", COMPILED, HAND)),
+    Goal("compiled moons: ours ÷ JAX jit (level)", 1, False, ratio("moons", COMPILED, JAX)),
+    Goal("compiled moons: PyTorch ÷ ours", 5, True, ratio("moons", TORCH, COMPILED)),
+    Goal("a step as people write it: PyTorch ÷ ours", 2, True, training(LOOP)),
+    Goal("a step with SGD: PyTorch ÷ ours", 3, True, training(OURS)),
+    Goal("transformer: ours ÷ numpy by hand", 1.5, False, ratio("transformer", COMPILED, HAND)),
+    Goal("RNN: ours ÷ numpy by hand", 1.5, False, ratio("rnn", COMPILED, HAND)),
+    Goal("recording and grouping, µs a scalar", 5, False, lambda f: max(f["recording"].values())),
     Goal("... of irregular graphs of 1,000,000", 5, False,
          lambda f: max(f[name][FIRST] for name in IRREGULAR)),
-    Goal("memory by node, 1,000,000 by 10,000 nodes", 1.2, False, memory_growth),
-    Goal("digits by fit: ours by the PyTorch loop", 1, False,
+    Goal("memory a node: of 1,000,000 ÷ of 10,000", 1.2, False, memory_growth),
+    Goal("digits with fit: ours ÷ the PyTorch loop", 1, False,
          ratio("digits", OURS, DIGITS_TORCH)),
     Goal("growth: steepest exponent", 1.1, False, exponent),
-    Goal("imports: glassgrad by numpy", 1.25, False, ratio("imports", OURS, NUMPY)),
+    Goal("imports: glassgrad ÷ numpy", 1.25, False, ratio("imports", OURS, NUMPY)),
     Goal("the first picture of a neuron, ms", LIMITS["neuron"], False, lambda f: f["neuron"][OURS]),
     Goal("its page, ms", LIMITS["stepper"], False, lambda f: f["stepper"][OURS]),
     Goal("a frame of the live page, a number changed, the worst, ms", FRAME, False,

@@ -27,7 +27,7 @@ NUMBERS = ("x.data", "x.grad", "x.data = 0.5", "x.grad = 0.0")
 WHOLE = "whole(Value)"
 IN_A_LINE = 10
 Figures = Mapping[str, Mapping[str, float]]
-WORST, MIDDLE = "ours by the minimal class, the worst", "ours by the minimal class, the median"
+WORST, MIDDLE = "ours ÷ the minimal class, the worst", "ours ÷ the minimal class, the median"
 TITLE = "lecture: {}, collector off"
 
 

@@ -54,7 +54,7 @@ def cells(grid: Grid) -> list[list[str]]:
     if grid.pair:
         first, second = (grid.series[name] for name in grid.pair)
         ratios = {row: first[row] / second[row] for row in first}
-        series[" by ".join(grid.pair)] = ratios
+        series[" ÷ ".join(grid.pair)] = ratios
     return [[grid.label, *series]] + [
         [
             f"{row:,}" if isinstance(row, int) else row,

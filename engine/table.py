@@ -73,7 +73,9 @@ pos: Operation = operation(
 # b·y/a is the same number and keeps the derivative by b. At a = 0 the exponent has no influence
 # as long as b ≥ 0 (the result stays 0 or 1): the logarithm is then of 1.
 pow: Operation = operation(
-    "pow", "A number raised to a power; nan for a negative base and a broken exponent.", math.pow,
+    "pow",
+    "A number raised to a power; nan for a negative base and a non-integer exponent.",
+    math.pow,
     np.float_power,  # np.power takes the square root for the exponent 0.5, which is nan at -inf
     lambda a, b, y: where(b, b * pow(a, b - 1.0), b * y / where(a, a, 1.0)),
     lambda a, b, y: y * log(where(a, a, 1.0 - step(-b))),

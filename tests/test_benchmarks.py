@@ -165,7 +165,7 @@ def test_tables_and_pages_are_formed(tmp_path: Path) -> None:
     ]
     found = outcomes([workload])
     verdicts = {outcome.goal.text: outcome.verdict for outcome in found}
-    assert verdicts["compiled moons: ours by numpy by hand"] == REACHED
+    assert verdicts["compiled moons: ours ÷ numpy by hand"] == REACHED
     assert list(verdicts.values()).count("not measured") == len(GOALS) - 1
     assert MISSED not in report.goal_table(found)
     here = report.machine()
@@ -185,7 +185,7 @@ def test_a_grid_has_a_column_for_each_program_and_one_for_their_ratio() -> None:
     ]
     series["other"]["-x"] = 100.0
     compared = Grid("a", "a", "", {}, None, label="", pair=(OURS, "other"), series=series)
-    assert [row[-1] for row in report.cells(compared)] == ["glassgrad by other", "3", "3"]
+    assert [row[-1] for row in report.cells(compared)] == ["glassgrad ÷ other", "3", "3"]
 
 
 def test_what_is_saved_is_read_back() -> None:

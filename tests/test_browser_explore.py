@@ -1,7 +1,10 @@
 """The drawer of experiments: what belongs to the throws comes first, and no number is covered."""
 
+import pytest
 from browsing import Pages
 from stepping import document, with_loss
+
+from glassgrad import Backprop, Value, backprop, step_neuron
 
 SECTIONS = """root => [...root.querySelectorAll(".gg-drawer-explore > section")]
   .map(part => [part.getBoundingClientRect().top, part.querySelector("h2").textContent])
@@ -53,3 +56,25 @@ def test_the_bands_of_the_map_end_between_its_cells_and_the_way_has_its_ends(
     assert one.root.locator(".gg-map").evaluate(EDGES) == 6
     one.press("n")
     one.root.locator(".gg-mapped p", has_text="○ start, ● now.").wait_for()
+
+
+def one_weight() -> Backprop:
+    x, t, w = (Value(number, label=name) for name, number in (("x", 2.0), ("t", 1.0), ("w", 0.5)))
+    return backprop((x * w - t) ** 2, learning_rate=0.1, parameters=[w])
+
+
+@pytest.mark.parametrize(
+    ("steps", "axes"),
+    [
+        (step_neuron([1.0, -2.0], [1.0, 1.5], 0.5, "tanh", target=2.0, learning_rate=0.1), "w1 w2"),
+        (one_weight(), "w x"),
+        (backprop(Value(2.0, label="a") * Value(3.0, label="b"), learning_rate=0.1), "a b"),
+    ],
+)
+def test_the_map_lies_over_what_the_throws_move(
+    new_page: Pages, steps: Backprop, axes: str
+) -> None:
+    one = document(new_page, steps)
+    one.press("e")
+    chosen = "all => all.map(each => each.selectedOptions[0].textContent).join(' ')"
+    assert one.root.locator(".gg-mapped select").evaluate_all(chosen) == axes

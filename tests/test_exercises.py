@@ -84,11 +84,56 @@ def test_facts_are_compared_as_answers_are(answer: float, of: float, right: bool
 
 
 def test_too_few_digits_are_asked_to_be_more_and_cut_off_ones_to_be_rounded() -> None:
-    assert repr(check(0.4, of=0.41997)) == "Not yet. That is near: two digits, please."
+    near = "Not yet. That is near: three digits, please."
+    assert repr(check(0.42, of=0.41597, digits=3)) == near
     cut = "Not yet. The last digit is cut off where it is to be rounded."
     assert repr(check(0.4199, of=0.41997)) == cut
     assert "cut off" not in repr(check(100, of=101))
     assert "near" not in repr(check(1, of=3))
+
+
+def test_one_digit_is_never_praised() -> None:
+    """2 is no 2.2 that was rounded, if one step was taken to lead to 2."""
+    for answer, of, digits in ((2, 2.2, 2), (0.1, 0.125, 3), (0.4, 0.41997, 2)):
+        verdict = check(answer, of=of, digits=digits)
+        assert "One digit does not tell" in verdict.text
+        assert "near" not in verdict.text
+    assert check(1, of=3).text == "Not yet. It is too small."
+
+
+@pytest.mark.parametrize(
+    ("answer", "of", "digits", "said"),
+    [
+        (1.58, 1.57289547, 3, "The third digit is off: round only at the end."),
+        (1.5827, 1.57289547, 3, "The third digit is off: round only at the end."),
+        (1.5733, 1.57289547, 3, "The fifth digit is off: round only at the end."),
+        (-1.58, -1.57289547, 3, "The third digit is off: round only at the end."),
+        (146, 147, 2, "The third digit is off."),
+        (46, 47, 2, "The second digit is off."),
+        (50, 37, 2, "It is too large."),
+        (0.5, 0.0, 2, "It is too large."),
+        (5, 4, 2, "It is too large."),
+    ],
+)
+def test_a_digit_that_is_off_is_counted(answer: float, of: float, digits: int, said: str) -> None:
+    assert check(answer, of=of, digits=digits).text == f"Not yet. {said}"
+
+
+def test_the_digit_that_is_off_is_said_of_a_gradient_too() -> None:
+    w, u = Value(0.5, label="w"), Value(2.0, label="u")
+    s = named("s", (w * u + Value(-0.5, label="c")).tanh())
+    verdict = check(1.58, of=s, by=w, digits=3)  # by a tanh that was rounded to 0.46 on the way
+    assert verdict.text == "Not yet. The third digit is off: round only at the end."
+    assert verdict.hint
+
+
+def test_a_slip_is_not_taken_for_a_mistake() -> None:
+    """46 for 47 is a slip, or else the factor 3 in place of 4: nobody knows."""
+    a, y = five_paths()
+    assert check(46, of=y, by=a).text.startswith(
+        "Not yet. The second digit is off. If that is no slip: In a product, the derivative by one"
+    )
+    assert "slip" not in check(43, of=y, by=a).text
 
 
 def test_rounding_errors_count_as_nothing() -> None:
@@ -499,7 +544,43 @@ def test_several_answers_are_told_apart() -> None:
     assert verdict.text.startswith("Right: x1. w1: Not yet. The size is right, the sign is not")
     both = check({"p": 1.5, "q": 3.3}, of=o, by={"p": x1, "q": w1})
     assert both.text.startswith("p: Not yet. The size is right")
-    assert both.text.endswith("Nor yet right: q.")
+    assert both.text.endswith(" q is not right yet either.")
+    wrong = check([7.7, 7.8, 7.9], of=o, by=[x1, w1, leaf(o, "b")])
+    assert wrong.text.endswith(" w1 and b are not right yet either.")
+
+
+def test_numbers_with_names_are_told_apart_by_them() -> None:
+    corners = {"corner 0 0": 0, "corner 0 1": 0, "corner 1 0": 1}
+    assert check([0.0, 0.0, 1.0], of=corners)
+    assert check({"corner 1 0": 1, "corner 0 1": 0, "corner 0 0": 0}, of=corners)
+    verdict = check([0, 1, 1], of=corners)
+    assert verdict.text == "Right: corner 0 0, corner 1 0. corner 0 1: Not yet. It is too large."
+    assert not verdict.parts["corner 0 1"]
+    assert not check([0, ..., 1], of=corners).parts
+    assert len(check([1, 2], of={1: 1.0, "1": 2.0}).parts) == 2
+    said = {(1, 2): "The wrong way."}
+    assert "The wrong way." in check([1, 2], of={"w": 4, "b": 5}, mistakes=said).text
+
+
+def test_answers_that_have_changed_places() -> None:
+    """What is right elsewhere is taken for no mistake: out is 1/2, and ∂L/∂w is -1/2."""
+    w = Value(1.5, label="w")
+    z = named("z", w * 2.0 + Value(-3.0, label="b"))
+    out = named("out", z.sigmoid())
+    loss = named("L", (out - 1.0) ** 2)
+    by = [z, w, out]
+    turned = check([-0.5, -0.25, -1], of=loss, by=by)
+    assert turned.text == "Right: out. Not yet. The answers for z and w have changed places."
+    assert turned.parts["z"].text == turned.parts["w"].text
+    assert turned.parts["out"]
+    text = check([-0.5, -0.25, 7.7], of=loss, by=by).text
+    assert text.endswith("for z and w have changed places. out is not right yet either.")
+    text = check([-0.5, -1, -0.25], of=loss, by=by).text
+    assert text == "Not yet. The answers for z, w and out have changed places."
+    assert "places" not in check([-0.5, -0.5, -1], of=loss, by=by).text
+    assert "[0] and [2] have changed places" in check([3, 2, 1], of=[1, 2, 3]).text
+    assert "changed places" in check({"p": 2, "q": 1}, of={"p": 1, "q": 2}).text
+    assert "changed places" not in check([0, 1, 1], of=[1, 0, 1]).text  # where numbers are alike
 
 
 # Facts and functions.
@@ -599,7 +680,11 @@ def test_engines_that_give_the_same_numbers_are_no_puzzle() -> None:
         ({"answer": np.bool_(True)}, TypeError, "is a number, not"),
         ({"answer": None}, TypeError, "not NoneType"),
         ({"answer": 1j}, TypeError, "not complex"),
-        ({"answer": [1.0]}, TypeError, "not list"),
+        ({"answer": [4]}, TypeError, r"takes one number: write 4, not \[4\]\."),
+        ({"answer": np.array([4])}, TypeError, r"takes one number: write 4, not array\(\[4\]\)"),
+        ({"answer": (4, 5)}, TypeError, r"takes one number, not \(4, 5\)\."),
+        ({"answer": [4], "of": 4.0}, TypeError, r"takes one number: write 4, not \[4\]\."),
+        ({"answer": [[4]], "by": [Value(1.0)]}, TypeError, r"takes one number: write 4, not \[4\]"),
         ({"answer": Value(1.0)}, TypeError, "Give its number: v.data."),
         ({"answer": Value(1.0).grad}, ValueError, "not computed yet. Call backward"),
         ({"answer": 10**400}, OverflowError, "no float near it"),
@@ -607,10 +692,18 @@ def test_engines_that_give_the_same_numbers_are_no_puzzle() -> None:
         ({"by": ["x1"]}, TypeError, r"takes 1 number \(answer 1\), not float 1.0"),
         ({"by": Value(2.0, label="z")}, ValueError, "z = 2 is not in the graph of o = 0.707107"),
         ({"answer": [1.0, 2.0], "by": [Value(1.0)]}, ValueError, "has 2 numbers, and 1 is"),
-        ({"answer": {"a": 1.0}, "by": {"b": Value(1.0)}}, ValueError, "has the names a, and by"),
+        ({"answer": {"a": 1.0}, "by": {"b": Value(1.0)}}, ValueError, "asked for are b"),
+        ({"answer": {"a": 1.0}, "of": {"b": 1.0}}, ValueError, "the names a, and asked for are b"),
+        ({"answer": [1.0], "of": {"p": 1.0, "q": 2.0}}, ValueError, "1 number, and 2 are asked"),
+        ({"of": {"p": "x"}, "answer": [1.0]}, TypeError, "check of p takes a real number"),
+        ({"of": {"p": 1.0}, "by": Value(1.0)}, TypeError, "differentiates a Value or a function"),
+        ({"of": {}, "answer": {}}, ValueError, "asks for nothing"),
+        ({"of": [], "answer": []}, ValueError, "asks for nothing"),
+        ({"by": [], "answer": []}, ValueError, "asks for nothing"),
         ({"of": "o"}, TypeError, "takes numbers in an order, not str 'o'"),
         ({"of": 3.0, "by": Value(1.0)}, TypeError, "differentiates a Value or a function, not"),
-        ({"of": [1.0, 2.0]}, ValueError, r"has the shape \(\), and \(2,\) is asked for"),
+        ({"of": [1.0, 2.0]}, ValueError, r"takes 2 numbers in a list, \[ , \], not 1.0"),
+        ({"of": [1.0, 2.0], "answer": [1.0]}, ValueError, r"the shape \(1,\), and \(2,\) is asked"),
         ({"of": [[1.0], [2.0, 3.0]]}, ValueError, "rows of equal lengths"),
         ({"of": [Value(1.0)], "answer": [1.0]}, TypeError, "Give its number: v.data."),
         ({"of": TABLE["tanh"]}, TypeError, "takes a function here, since it compares with tanh"),

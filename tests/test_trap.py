@@ -103,7 +103,7 @@ def test_every_value_that_is_not_finite_is_trapped(row: Operation, figure: Calla
             check_message(message, row, point, LINE_OF_APPLY)
             assert f" is {y.data}. " in message
             count += 1
-    figure("Special values", "values that are not finite, named by the trap", count)
+    figure("Special values", "values that are not finite, named by trap()", count)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_every_gradient_that_is_not_finite_is_trapped(row: Operation, figure: Ca
             assert f" gives a gradient of {bad[0]}: upstream 1 times local derivative " in message
             assert all(x.grad is NOT_COMPUTED for x in xs)
         count += bool(bad)
-    figure("Special values", "gradients that are not finite, named by the trap", count)
+    figure("Special values", "gradients that are not finite, named by trap()", count)
 
 
 @WAYS

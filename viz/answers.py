@@ -15,14 +15,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from inspect import Parameter, signature
-from itertools import product
+from itertools import combinations, product
 from types import NoneType
 from typing import Any, NamedTuple
 
 from glassgrad.engine import NOT_COMPUTED, Operation, Value, grad
 from glassgrad.engine.misuse import real
-from glassgrad.engine.text import counted, describe, function_name, told
-from glassgrad.engine.tree import leaves_of, scalar_of, settled
+from glassgrad.engine.text import clipped, counted, describe, function_name, told
+from glassgrad.engine.tree import is_sequence, leaves_of, listed, scalar_of, settled
 
 Suspect = tuple[Sequence[float], str]
 """The numbers that a mistake gives, and what to say of it."""
@@ -43,6 +43,8 @@ DIGITS_OF_MISTAKES = 3
 """Of fewer digits than these only an exact number is taken for that of a mistake."""
 IN_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine"}
 """Counts of digits; in figures one might be the right number."""
+ORDINALS = ("second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+"""Which digit, counted from the left, after the first."""
 MOST_DIGITS = 9
 """An answer may be rounded; of more digits than these nobody asks that they agree."""
 DIGITS_OF_SIZE = {2: 3, 4: 6}
@@ -80,12 +82,26 @@ class Typed(NamedTuple):
     def near(self, right: float, least: int = LEAST_DIGITS) -> str:
         """What to say of an answer that is nearly right where so many digits are asked, or ""."""
         if self.digits < least and self.agrees(right, least=self.digits):
+            if self.digits == 1:  # the result may round to a wrong one
+                return f"One digit does not tell: {IN_WORDS[least]} digits, please."
             return f"That is near: {IN_WORDS[least]} digits, please."
-        if self.digits == 1:
-            return ""
         is_less = abs(self.number) < abs(right)
         is_cut_off = is_less and abs(self.number - right) < self._unit(right, least)
-        return "The last digit is cut off where it is to be rounded." if is_cut_off else ""
+        if self.digits > 1 and is_cut_off:
+            return "The last digit is cut off where it is to be rounded."
+        return self.slip(right, least)
+
+    def slip(self, right: float, least: int = LEAST_DIGITS) -> str:
+        """What to say of an answer that is right but for its last digits, or ""."""
+        typed = max(least, self.digits)
+        alike = (n for n in range(2, typed) if Typed(self.number, n).agrees(right, least=n))
+        known = max(alike, default=1)
+        is_next = abs(self.number - right) <= 1.0000001 * self._unit(right, least)
+        if self.digits == 1 or not (known > 1 or (typed == 2 and is_next)):
+            return ""
+        off = f"The {ORDINALS[known - 1]} digit is off"
+        is_exact = right == float(f"{right:.{typed}g}")
+        return f"{off}." if is_exact else f"{off}: round only at the end."
 
 
 def number(answer: Any, role: str) -> float:
@@ -102,7 +118,11 @@ def number(answer: Any, role: str) -> float:
 
 def typed(answer: Any, role: str) -> Typed:
     """An answer with the digits that were typed; zeros behind the point leave no trace."""
-    found, answer = number(answer, role), scalar_of(answer)
+    if is_sequence(answer := scalar_of(answer)):
+        parts = listed(answer, role) if hasattr(answer, "__len__") else []
+        instead = f": write {clipped(str(parts[0]))}, not" if len(parts) == 1 else ", not"
+        raise TypeError(f"{role} takes one number{instead} {told(answer)}.")
+    found = number(answer, role)
     most = MOST_DIGITS
     if (size := getattr(answer, "itemsize", None)) in DIGITS_OF_SIZE:
         found, most = float(str(answer)), DIGITS_OF_SIZE[size]
@@ -254,21 +274,49 @@ def _are_alike(numbers: Sequence[float]) -> bool:
 def of_numbers(answer: Any, of: Any) -> tuple[list[Typed], Question]:
     """An answer and what it is compared with, entry by entry."""
     shape, entries = _array(of, "check of")
-    answer_shape, answers = _array(answer, "check(answer)")
+    answer_shape, answers = _array(answer, "check(answer)") if shape else ((), [answer])
+    if not answer_shape and len(shape) == 1:
+        asked = counted(len(entries), "number")
+        raise ValueError(f"check(answer) takes {asked} in a list, [ , ], not {told(answer)}.")
     if shape != answer_shape:
         raise ValueError(
             f"check(answer) has the shape {answer_shape}, and {shape} is asked for. Give as many "
             "numbers, nested alike; () is one number."
         )
+    given = [typed(x, "check(answer)") for x in answers]
     right = [number(x, "check of") for x in entries]
+    if not right:
+        raise ValueError(f"check asks for nothing, since {told(of)} is empty. Give a number.")
     indices = list(product(*map(range, shape)))
     suspects: list[Suspect] = []
     if len(shape) == 2 and shape[0] == shape[1]:
         turned = [right[j * shape[0] + i] for i, j in indices]
         suspects.append((turned, "Rows and columns have changed places."))
-    question = Question(right, ["".join(f"[{i}]" for i in index) for index in indices], suspects)
+    places = ["".join(f"[{i}]" for i in index) for index in indices]
+    if changed := changed_places(given, right):
+        names = " and ".join(places[i] for i in changed)
+        suspects.append(([x.number for x in given], f"The answers {names} have changed places."))
+    question = Question(right, places, suspects)
     question.noise = 1e-15 * max((abs(x) for x in right if math.isfinite(x)), default=0.0)
-    return [typed(x, "check(answer)") for x in answers], question
+    return given, question
+
+
+def changed_places(
+    answers: Sequence[Typed], right: Sequence[float], least: int = LEAST_DIGITS
+) -> Sequence[int]:
+    """Which answers belong to one another: two of them, or else all that are wrong.
+
+    Only among right numbers that are all different, since others would agree by chance.
+    """
+    pairs = zip(answers, right)
+    wrong = [i for i, (answer, x) in enumerate(pairs) if not answer.agrees(x, least=least)]
+    if len(set(right)) < len(right):
+        return ()
+    for group in (*combinations(wrong, 2), wrong):
+        sides = zip(sorted(answers[i] for i in group), sorted(right[i] for i in group))
+        if len(group) > 1 and all(answer.agrees(x, least=least) for answer, x in sides):
+            return group
+    return ()
 
 
 def _array(nested: Any, role: str) -> tuple[tuple[int, ...], list[Any]]:

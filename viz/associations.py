@@ -85,7 +85,7 @@ they are.>
         """Activate ideas, and let it spread along the links for so many steps.
 
         In a step every idea that has reached the threshold and has not fired yet fires: each idea
-        it leads to gets activation × weight × decay more.
+        it leads to gets activation × weight × decay more, up to 1.
 
         Args:
             start: an idea, which gets the activation 1, or several with their activations.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import html
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import EllipsisType
 from typing import Any
@@ -36,6 +36,8 @@ from glassgrad.viz.answers import (
     Question,
     Typed,
     called,
+    changed_places,
+    number,
     of_function,
     of_numbers,
     plain,
@@ -117,8 +119,9 @@ def check(
     Args:
         answer: a number; as many as there are in `by` or `of`; a function if `of` is one; the name
             of an engine if `of` is a puzzle; `...` where there is none yet.
-        of: the Value that is asked for; or a number, an array or nested lists, which are compared;
-            or a function of numbers or an operation of the table; or a `puzzle`.
+        of: the Value that is asked for; or a number, an array, nested lists or a dict of names and
+            numbers, which are compared; or a function of numbers or an operation of the table; or a
+            `puzzle`.
         by: if given, the derivative of `of` is asked for: by this Value of its graph, by each of
             several, a sequence or a dict of names, or, of a function, by its operand 0, 1, ...
         hint: what helps further, in place of the hints found here.
@@ -161,6 +164,9 @@ much does y change with v1?
             f"check differentiates a Value or a function, not {describe(of)}. Leave by=... out, or "
             "give the Value that the number was computed as."
         )
+    if isinstance(of, Mapping):
+        questions = (Question([number(x, f"check of {name}")], [""]) for name, x in of.items())
+        return _of_several(answer, of, list(map(str, of)), questions, author)
     return _judged(*of_numbers(answer, of), author)
 
 
@@ -196,7 +202,8 @@ def _judged(answers: Sequence[Typed], question: Question, author: Author = NOBOD
     for numbers, sentence in [] if is_near else question.suspects():
         if all(map(math.isfinite, numbers)) and is_from(numbers):
             if not any(shows(sentence, x) for x in right):
-                return _wrong(sentence, hint)
+                slip = answers[0].slip(right[0], author.digits) if len(answers) == 1 else ""
+                return _wrong(f"{slip} If that is no slip: {sentence}" if slip else sentence, hint)
     said = question.difference(answers, author.digits)
     return _wrong(said or hint, hint if said else "")
 
@@ -236,50 +243,73 @@ def _of_graph(answer: Any, of: Value, by: Any, author: Author) -> Verdict:
     else:
         wanted = listed(by, "check by", "a Value of the graph or several,")
         names = [clipped(x.label or "") if isinstance(x, Value) else "" for x in wanted]
+    steps = backprop(of)
+    questions = (GraphQuestion(of, value, steps) for value in wanted)
+    return _of_several(answer, by, names, questions, author)
+
+
+def _of_several(
+    answer: Any, asked: Any, names: Sequence[str], made: Iterable[Question], author: Author
+) -> Verdict:
+    """The verdict on as many answers as there are questions of one number each."""
+    if not names:
+        raise ValueError(f"check asks for nothing, since {told(asked)} is empty. Give a number.")
     if "" in names or len(set(names)) < len(names):
         names = [f"answer {i}" for i in range(1, len(names) + 1)]
-    parts = zip(names, _answers(answer, by, names))
+    parts = zip(names, _answers(answer, asked, names))
     answers = [typed(part, f"check({each})") for each, part in parts]
-    steps = backprop(of)
-    questions = [GraphQuestion(of, value, steps) for value in wanted]
+    questions = list(made)
     foreseen = author.says(answers, [question.right[0] for question in questions])
     verdicts = {
         each: _judged([part], question, replace(author, mistakes=()))
         for each, part, question in zip(names, answers, questions)
     }
-    verdict = _together(verdicts)
+    changed = changed_places(answers, [question.right[0] for question in questions], author.digits)
+    verdict = _together(verdicts, [names[i] for i in changed])
     return replace(verdict, text=f"Not yet. {foreseen}") if foreseen and not verdict else verdict
 
 
-def _answers(answer: Any, by: Any, names: Sequence[str]) -> list[Any]:
+def _answers(answer: Any, asked: Any, names: Sequence[str]) -> list[Any]:
     """As many answers as there are questions, in their order."""
-    if isinstance(answer, Mapping) and isinstance(by, Mapping):
-        if set(answer) != set(by):
+    if isinstance(answer, Mapping) and isinstance(asked, Mapping):
+        if set(answer) != set(asked):
             given = some_of(list(map(str, answer)))
             raise ValueError(
-                f"The answer has the names {given}, and by has {some_of(names)}. Give a number for "
-                "each name."
+                f"The answer has the names {given}, and asked for are {some_of(names)}. Give a "
+                "number for each name."
             )
-        return [answer[each] for each in by]
+        return [answer[each] for each in asked]
     wanted = f"{counted(len(names), 'number')} ({some_of(names)}),"
     answers = listed(answer, "check(answer)", wanted)
     if len(answers) != len(names):
-        asked = f"{len(names)} {'is' if len(names) == 1 else 'are'} asked for"
+        wanted = f"{len(names)} {'is' if len(names) == 1 else 'are'} asked for"
         given = counted(len(answers), "number")
-        raise ValueError(f"The answer has {given}, and {asked}: {some_of(names)}.")
+        raise ValueError(f"The answer has {given}, and {wanted}: {some_of(names)}.")
     return answers
 
 
-def _together(verdicts: dict[str, Verdict]) -> Verdict:
+def _together(verdicts: dict[str, Verdict], changed: Sequence[str]) -> Verdict:
+    """One verdict on several answers, of which some may have changed places."""
     right = [each for each, verdict in verdicts.items() if verdict]
     if len(right) == len(verdicts):
         return replace(RIGHT, parts=verdicts)
-    first, *others = (each for each in verdicts if each not in right)
+    if changed:
+        said = _wrong(f"The answers for {_and(changed)} have changed places.")
+        verdicts = verdicts | dict.fromkeys(changed, said)
+    wrong = [each for each in verdicts if each not in right]
+    judged = changed or wrong[:1]
+    first = verdicts[judged[0]]
     text = f"Right: {', '.join(right)}. " if right else ""
-    text += f"{first}: {verdicts[first].text}"
-    if others:
-        text += f" Nor yet right: {', '.join(others)}."
-    return Verdict(False, text, verdicts[first].hint, verdicts)
+    text += first.text if changed else f"{wrong[0]}: {first.text}"
+    if others := [each for each in wrong if each not in judged]:
+        text += f" {_and(others)} {'is' if len(others) == 1 else 'are'} not right yet either."
+    return Verdict(False, text, first.hint, verdicts)
+
+
+def _and(names: Sequence[str]) -> str:
+    """Names as a sentence lists them."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 # Puzzles.

@@ -110,7 +110,9 @@ function mapIn(around, graph, names) {
   make("h2", "", place, "Map");
   const row = make("div", "gg-fields", place);
   const across = leafIn(row, "across ", graph, names), up = leafIn(row, " up ", graph, names);
-  up.value = names[1][0];
+  const moving = ([i]) => graph.nodes[i].m, [first, second] = [...names.filter(moving), ...names.filter((name) => !moving(name))];
+  across.value = first[0]; /* leaves that throws move: over one that rests the way would be flat */
+  up.value = second[0];
   const axes = make("div", "gg-axes", place), upward = make("div", "gg-axis gg-upward", axes);
   const canvas = make("canvas", "gg-map", axes), sideways = make("div", "gg-axis gg-sideways", axes), said = make("p", "gg-small", place);
   set(canvas, "role", "img");
