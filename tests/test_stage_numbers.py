@@ -32,6 +32,7 @@ from stepping import (
 
 from glassgrad import MLP, TABLE, Backprop, Reduction, Value, backprop, step, where
 from glassgrad.engine.printing import short
+from glassgrad.viz.expression import Expression
 from glassgrad.viz.stage import data, javascript
 
 
@@ -242,6 +243,18 @@ def test_the_choice_in_the_gallery_changes_where_its_number_does(new_page: Pages
         numbers = one.stage("numbers")
         assert is_near(numbers["x"]["grad"], slope)
         assert is_near(numbers["v4"]["value"], y)
+
+
+@pytest.mark.parametrize("start", [math.nan, 2.0])
+@pytest.mark.parametrize("sign", ["<", "<=", ">", ">="])
+def test_a_typed_comparison_chooses_anew_for_every_number(
+    sign: str, start: float, new_page: Pages
+) -> None:
+    text = f"where(log(x) {sign} 0, 10, 20) * x"
+    one = document(new_page, backprop(Expression(text).value({"x": start})))
+    for x in (0.5, -1.0, 1.0, 2.0):  # the logarithm of -1 is nan, which no comparison holds with
+        one.stage("set", "x", x)
+        compare(one, backprop(Expression(text).value({"x": x})))
 
 
 # By hand.

@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
-from glassgrad.engine import TABLE, Operation, Reduction, Value
+from glassgrad.engine import TABLE, Operation, Reduction
 from glassgrad.engine.op import ATOM
 from glassgrad.engine.printing import spelled, width_of
 from glassgrad.engine.text import clipped, similar, suggestion, visible
@@ -81,10 +81,10 @@ _TOKEN = re.compile(
 _NUMBER = re.compile(r"[+-]?\s*[\d.][\w.]*(?:e-\d+)?", re.IGNORECASE)
 _COMPARISON, _SUM, _PRODUCT, _SIGN, _POWER = range(5)
 _BETWEEN: dict[str, tuple[int, Callable[..., Any]]] = {
-    "<": (_COMPARISON, lambda a, b: _holds(TABLE["step"](TABLE["compare"](b, a)))),
-    "<=": (_COMPARISON, lambda a, b: _holds(1.0 - TABLE["step"](TABLE["compare"](a, b)))),
-    ">": (_COMPARISON, lambda a, b: _holds(TABLE["step"](TABLE["compare"](a, b)))),
-    ">=": (_COMPARISON, lambda a, b: _holds(1.0 - TABLE["step"](TABLE["compare"](b, a)))),
+    "<": (_COMPARISON, lambda a, b: _unless(TABLE["compare"](a, b) + 1.0)),
+    "<=": (_COMPARISON, lambda a, b: _unless(TABLE["step"](TABLE["compare"](a, b)))),
+    ">": (_COMPARISON, lambda a, b: _unless(TABLE["compare"](b, a) + 1.0)),
+    ">=": (_COMPARISON, lambda a, b: _unless(TABLE["step"](TABLE["compare"](b, a)))),
     "+": (_SUM, TABLE["add"]),
     "-": (_SUM, TABLE["sub"]),
     "*": (_PRODUCT, TABLE["mul"]),
@@ -506,10 +506,9 @@ def _product(factor: str, roots: Sequence[Part], typed: str) -> str:
     return f" A product is written {clipped(factor)}*({clipped(typed)})."
 
 
-def _holds(truth: Any) -> Any:
-    """The outcome of a comparison; one with nan does not hold."""
-    number = truth.data if isinstance(truth, Value) else truth
-    return 0.0 if number != number else truth
+def _unless(refuted: Any) -> Any:
+    """1 where a comparison is not refuted, which is 0 then; nan refutes each, also later."""
+    return TABLE["where"](refuted, 0.0, 1.0)
 
 
 def _normal(name: str) -> str:
