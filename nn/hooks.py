@@ -1,10 +1,10 @@
 """What goes on beside the steps of a training, epoch by epoch, and the warnings of the library.
 
-A `Hook` is called after every epoch, and may end the training. What it has to know when a training
-is resumed is its state: the states of all hooks together are the checkpoint. `Training` in
-`loop.py` has them in this order: what the epoch was is noted, the numbers of the parameters are
-kept, the bar goes on, callbacks are called, the numbers they left are kept, a checkpoint is
-written.
+A `Hook` is called before and after every epoch, and may end the training. What it has to know when
+a training is resumed is its state: the states of all hooks together are the checkpoint. `Training`
+in `loop.py` has them in this order: what is compiled is audited, what the epoch was is noted, the
+numbers of the parameters are kept, the bar goes on, callbacks are called, the numbers they left are
+kept, a checkpoint is written.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ State = Mapping[str, Any]
 
 class Hook:
     """Something that is told of every epoch of a training."""
+
+    def before(self) -> None:
+        """An epoch begins."""
 
     def after(self, epoch: Epoch) -> None:
         """An epoch is done."""

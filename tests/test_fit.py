@@ -994,7 +994,7 @@ def test_a_history_goes_through_json() -> None:
         (lambda data: {**data, "columns": {"r2": [1.0]}}, "its columns have different lengths"),
         (lambda data: {**data, "gradients": {"a": [1.0]}}, "its columns have different lengths"),
         (lambda data: {**data, "health": {"first": {}}}, "its health has no numbers of epochs"),
-        (lambda data: {**data, "health": {"0": {}}}, "no health of a model: it has other fields"),
+        (lambda data: {**data, "health": {"0": {}}}, 'no health of a model: it lacks "samples"'),
         (lambda data: {**data, "best_epoch": 5}, "its best epoch is none of its epochs"),
         (lambda data: {**data, "best_epoch": "1"}, "its best epoch is none of its epochs"),
         (lambda data: {**data, "smallest": None}, "None stands in the place of a number"),
