@@ -225,11 +225,11 @@ class _Layers:
         placed: dict[Value, _Place] = {}
         outputs: set[Value] = set()
         for node in order:
-            if not node.parents:
+            if not (parents := node.parents):
                 continue
             place = self._place_of(node, placed)
             layer = place.layer if place else None
-            for parent in filter(placed.__contains__, node.parents):  # few of the many
+            for parent in filter(placed.__contains__, parents):  # few of the many
                 if placed[parent].layer is not layer:
                     outputs.add(parent)
             if place is not None:

@@ -18,7 +18,7 @@ from glassgrad.engine.text import describe, some_of, told
 from glassgrad.engine.tree import numbers_of
 from glassgrad.nn.checks import not_negative
 
-LARGEST_PIECE = 512
+LARGEST_PIECE = 2048
 """So many samples are evaluated at once: more need more memory and are no faster."""
 
 

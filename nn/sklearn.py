@@ -190,7 +190,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
                 f"NetworkClassifier(warm_start=True) goes on with the classes {self.classes_}, and "
                 f"y has {classes}. Use partial_fit for samples of some classes."
             )
-        self.classes_ = classes
+        self.classes_: Any = classes
         return self._learn(X, y, sample_weight, is_partial=False)
 
     @_all_or_nothing
