@@ -212,9 +212,8 @@ class Loop:
                 f"after the steps of the epoch the loss is {judged}", steps, number
             )
         self.epochs, self.steps = number, steps
-        loss = done.losses / self.samples.total
         if self._watcher is not None:
-            self._watcher.step(measured.get("validation_loss", loss))
+            self._watcher.step(measured.get("validation_loss", done.loss))
         of_steps = {
             "learning_rate": done.learning_rate,
             "gradient_norm": float(np.mean(done.norms)),
@@ -225,7 +224,7 @@ class Loop:
             layer: float(np.sqrt(np.mean(mean_squares[places])))
             for layer, places in self._layers.items()
         }
-        return Epoch(number, {"loss": loss, **measured}, of_steps, gradients, judged)
+        return Epoch(number, {"loss": done.loss, **measured}, of_steps, gradients, judged)
 
     def measured(self) -> tuple[float, dict[str, float]]:
         """The loss that decides which epoch is the best, and the other losses and metrics."""
@@ -263,7 +262,7 @@ class Loop:
         if not isfinite(value):
             self.objective.look_into(done.numbers, step)
             raise NotFiniteError(f"the loss is {value}", *place)
-        done.losses += value * step.total
+        done.loss += value * (step.total / self.samples.total)
         done.squares += gradient**2
         done.gradient, norm = self._clipped(gradient)
         if not np.isfinite(done.gradient).all():
@@ -304,7 +303,7 @@ class _Steps:
     Attributes:
         numbers: those of the parameters after them.
         gradient: that of the last step, as it was used.
-        losses: the sum over the samples.
+        loss: the mean over all samples, of those that were used.
         norms: for each step, the length of the gradient before it was clipped.
         squares: their sum over the steps, a number for each parameter.
         learning_rate: of the last step.
@@ -312,7 +311,7 @@ class _Steps:
 
     def __init__(self, numbers: Any) -> None:
         self.numbers, self.gradient = numbers, np.zeros(len(numbers))
-        self.losses, self.norms = 0.0, list[float]()
+        self.loss, self.norms = 0.0, list[float]()
         self.squares, self.learning_rate = np.zeros(len(numbers)), 0.0
 
 

@@ -39,7 +39,7 @@ from glassgrad.nn.hooks import Hook, warn
 from glassgrad.nn.module import Module, modules_of, training
 from glassgrad.nn.noise import count_noise, noise_from
 from glassgrad.nn.predict import Form, recordable, rows_in_arrays, rows_one_by_one
-from glassgrad.nn.samples import Samples, plain
+from glassgrad.nn.samples import Samples, plain, relative
 
 T = TypeVar("T")
 Loss = Callable[[Any, Any], Value]
@@ -278,7 +278,7 @@ class Objective(Hook):
 
 def _shares(batch: Samples) -> Any:
     """The factors of losses that make their plain mean over the batch the weighted one."""
-    parts = batch.weights / batch.weights.max()  # sums and quotients of these cannot overflow
+    parts = relative(batch.weights)
     return parts * (len(batch) / parts.sum())
 
 

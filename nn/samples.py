@@ -56,7 +56,8 @@ class Samples(NamedTuple):
 
     def mean(self, numbers: Any) -> float:
         """The mean of a number of each sample."""
-        return float(np.average(numbers, weights=self.weights))
+        weights = None if self.weights is None else relative(self.weights)
+        return float(np.average(numbers, weights=weights))
 
     def fingerprint(self) -> str:
         """A text that tells these samples from others."""
@@ -244,6 +245,11 @@ def checked_array(given: Any, name: str, role: str) -> Any:
         )
     array.flags.writeable = False
     return array
+
+
+def relative(weights: Any) -> Any:
+    """Weights as shares of the largest: their products and sums keep in the range of floats."""
+    return weights / weights.max()
 
 
 def in_batches(things: Any, size: int) -> Iterator[Any]:

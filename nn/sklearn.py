@@ -22,6 +22,7 @@ from glassgrad.nn.fit import fit
 from glassgrad.nn.losses import binary_cross_entropy_with_logits, cross_entropy, mse
 from glassgrad.nn.optimisers import AdamW
 from glassgrad.nn.predict import predict
+from glassgrad.nn.samples import relative
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -314,10 +315,12 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         )
         y, weights = np.asarray(y, np.float64), self._weights(X, sample_weight)
         if is_new:
-            mean = np.average(y, axis=0, weights=weights)
+            is_sound = weights is not None and (weights >= 0.0).all() and weights.any()
+            shares = relative(weights) if is_sound else None  # `fit` refuses what is not
+            mean = np.average(y, axis=0, weights=shares)
             largest = np.abs(y - mean).max(axis=0)
             largest = np.where(largest > 0.0, largest, 1.0)  # squares of shares keep in range
-            scale = np.sqrt(np.average(((y - mean) / largest) ** 2, axis=0, weights=weights))
+            scale = np.sqrt(np.average(((y - mean) / largest) ** 2, axis=0, weights=shares))
             self.mean_, self.scale_ = mean, np.where(scale > 0.0, scale * largest, 1.0)
         elif y.shape[1:] != np.shape(self.mean_):
             raise ValueError(
