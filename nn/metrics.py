@@ -261,7 +261,8 @@ def _weights(given: Any, count: int, metric: str) -> Array | None:
             f"{metric}(sample_weight=...) takes a number of 0 or more for each of "
             f"{counted(count, 'sample')}, not all 0, in one row."
         )
-    return relative(weights)
+    shares: Array = relative(weights)
+    return shares
 
 
 def _mean(numbers: Array, sample_weight: Any, metric: str) -> float:
