@@ -93,17 +93,26 @@ class NotFiniteError(ArithmeticError):
         )
 
 
+class _Steps:
+    """What the steps of an epoch did so far.
+
+    Attributes:
+        numbers: those of the parameters after them.
+        gradient: that of the last step, as it was used.
+        loss: the mean over all samples, of those that were used.
+        norms: for each step, the length of the gradient before it was clipped.
+        squares: of these gradients the sum of squares, a number for each parameter.
+        learning_rate: of the last step.
+    """
+
+    def __init__(self, numbers: Any) -> None:
+        self.numbers = numbers
+        self.gradient, self.squares = np.zeros_like(numbers), np.zeros_like(numbers)
+        self.loss, self.norms, self.learning_rate = 0.0, list[float](), 0.0
+
+
 class Loop:
     """The steps of a training, and what is measured after each epoch of them.
-
-    Args:
-        options: the numbers of the training.
-        objective: what is made smaller.
-        optimiser: moves the parameters.
-        schedule: of the learning rate, or None.
-        samples: to learn from.
-        validation: those held out, or None.
-        metrics: by name; of outputs and targets, and of weights if samples are weighed.
 
     Attributes:
         epochs: how many are done.
@@ -295,24 +304,6 @@ class Loop:
             return clipped_by_norm(gradient, limit)
         _, norm = clipped_by_norm(gradient, inf)
         return clipped_by_norm(clipped_by_value(gradient, most), limit)[0], norm
-
-
-class _Steps:
-    """What the steps of an epoch did so far.
-
-    Attributes:
-        numbers: those of the parameters after them.
-        gradient: that of the last step, as it was used.
-        loss: the mean over all samples, of those that were used.
-        norms: for each step, the length of the gradient before it was clipped.
-        squares: their sum over the steps, a number for each parameter.
-        learning_rate: of the last step.
-    """
-
-    def __init__(self, numbers: Any) -> None:
-        self.numbers, self.gradient = numbers, np.zeros(len(numbers))
-        self.loss, self.norms = 0.0, list[float]()
-        self.squares, self.learning_rate = np.zeros(len(numbers)), 0.0
 
 
 class Training:
