@@ -23,7 +23,7 @@ from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import counted, describe, some_of
 from glassgrad.nn.checks import not_negative, whole
 from glassgrad.nn.module import Module, modules_of, training
-from glassgrad.nn.probe import LayerHealth, decoded_health, measure
+from glassgrad.nn.probe import LayerHealth, decoded_health, mean_of, measure
 from glassgrad.nn.samples import plain, samples_of
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def check_health(
     with training(modules_of(model), False):
         found = call_in(ORDINARY, measure, model, loss, samples, learning_rate)
     layers, losses, closed = found
-    mean = float(np.mean(losses)) if np.isfinite(losses).all() else None
+    mean = mean_of(np.array(losses)) if np.isfinite(losses).all() else None
     return Health(len(samples), mean, tuple(layers), _verdicts(layers, losses, closed))
 
 

@@ -337,6 +337,12 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_best() -> None:
     assert "the loss is" in history.stopped
 
 
+def test_the_mean_of_huge_losses_is_their_mean() -> None:
+    huge = {"penalty": lambda parameters: 0.0 * parameters[0] + 1.5e308, "batch_size": 1}
+    _, history = trained(**huge, epochs=1)
+    assert history["loss"] == pytest.approx([1.5e308], rel=1e-12)
+
+
 def test_a_gradient_that_is_not_finite_stops_before_it_does_harm() -> None:
     model = small()
     with pytest.warns(UserWarning, match="the gradient is not finite at step 1, in epoch 1"):
