@@ -307,8 +307,14 @@ class Frozen(Value):
 
     __slots__ = ()
     is_frozen = True
+    were_made = False
+    """Whether there ever was one: where not, nobody need look for them."""
     # In the place of the slot, which everything writes to that sets gradients.
     _grad = property(lambda self: NOT_COMPUTED, lambda self, gradient: None)
+
+    def __new__(cls, *data: Any, **named: Any) -> Frozen:
+        Frozen.were_made = True
+        return object.__new__(cls)
 
 
 def set_frozen(parameters: Sequence[Value], frozen: bool) -> None:
@@ -326,6 +332,7 @@ def set_frozen(parameters: Sequence[Value], frozen: bool) -> None:
     (True, Value(data=3.0, grad=–))
     """
     old, new = (Value, Frozen) if frozen else (Frozen, Value)
+    Frozen.were_made |= frozen
     for parameter in parameters:
         if frozen and type(parameter) not in (old, new):
             raise TypeError(misuse.not_frozen(type(parameter).__name__))

@@ -22,7 +22,7 @@ from glassgrad.engine.context import watching
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import settled
-from glassgrad.engine.value import NOT_COMPUTED, Value, tell_used, write_gradients
+from glassgrad.engine.value import NOT_COMPUTED, Frozen, Value, tell_used, write_gradients
 
 Vector = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -79,7 +79,7 @@ def computed_gradients(values: Sequence[Value]) -> tuple[Vector, Mask | None]:
 
 def frozen_among(values: Sequence[Value]) -> Mask | None:
     """Which Values are frozen; None says that none is, which is quick to know."""
-    if [*map(type, values)].count(Value) == len(values):
+    if not Frozen.were_made or [*map(type, values)].count(Value) == len(values):
         return None
     frozen = np.array([value.is_frozen for value in values])
     return frozen if frozen.any() else None

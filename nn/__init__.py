@@ -15,8 +15,7 @@
     predict.py       the outputs of a model for many samples
     history.py       what a training noted; checkpoint.py, how a killed one goes on
     metrics.py       how good answers are
-    health.py        are gradients healthy? probe.py measures, and finds units that are dead;
-                     verdicts.py says what it means for a layer
+    health.py        are gradients healthy, and what that means in words; probe.py measures it
     plotting.py      figures of matplotlib
     saving.py        what a model file holds, and how it becomes a module again
     torch.py         to PyTorch and back; sklearn.py, estimators of scikit-learn

@@ -7,8 +7,17 @@ the integers 0 to k-1, as `cross_entropy` takes them (for `hinge`, which takes -
 `2 * y - 1`), or for a regression a real number. Samples come class by class: `split` shuffles them.
 Next: `samples.py`, what `fit` makes of them.
 
-What is made from a seed raises TypeError where a count or the seed is no whole number or another
-argument no real number, and ValueError where one is out of its range.
+What is made from a seed is called alike:
+
+Args:
+    n: how many samples, as many of each class as can be, and at least one of each.
+    classes: how many classes, at least 2.
+    noise: the standard deviation of each coordinate (of a regression: of y) around its place.
+    seed: the same seed gives the same samples.
+
+Raises:
+    TypeError: a count or the seed is no whole number, or another argument no real number.
+    ValueError: one of them is out of its range.
 """
 
 from __future__ import annotations
@@ -25,20 +34,15 @@ from glassgrad.engine.tree import Array, rows_of
 from glassgrad.engine.vectors import Vector
 from glassgrad.nn.checks import explained, finite, not_negative, proper_share, true_or_false, whole
 
+Classes: TypeAlias = npt.NDArray[np.int64]
+"""The class of each sample."""
+
 
 def two_moons(n: int = 100, noise: float = 0.1, seed: int = 1) -> tuple[Vector, Classes]:
     """Two half circles that reach into one another: no straight line tells them apart.
 
-    The upper moon is half of the unit circle; the lower one is the same turned upside down around
-    (1, 0.5). It is `make_moons` of scikit-learn, in order.
-
-    Args:
-        n: how many points, half of them on each moon; at least 2.
-        noise: the standard deviation of each coordinate around the half circle.
-        seed: the same seed gives the same points.
-
-    Returns:
-        X of shape (n, 2), and y of shape (n,): 0 for the upper moon, 1 for the lower.
+    The upper moon, class 0, is half of the unit circle; the lower one is the same turned upside
+    down around (1, 0.5). It is `make_moons` of scikit-learn, in order.
 
     >>> from glassgrad import two_moons
     >>> X, y = two_moons(4, noise=0.0)
@@ -56,14 +60,7 @@ def circles(
 ) -> tuple[Vector, Classes]:
     """A circle inside a circle, both around (0, 0); `make_circles` of scikit-learn, in order.
 
-    Args:
-        n: how many points, half of them on each circle; at least 2.
-        noise: the standard deviation of each coordinate around the circle.
-        ratio: the radius of the inner circle, above 0 and below 1; that of the outer one is 1.
-        seed: the same seed gives the same points.
-
-    Returns:
-        X of shape (n, 2), and y of shape (n,): 0 for the outer circle, 1 for the inner.
+    The outer circle, class 0, is of radius 1, the inner one of radius `ratio`, between 0 and 1.
 
     >>> from glassgrad import circles
     >>> X, y = circles(4, noise=0.0)
@@ -82,15 +79,7 @@ def spirals(
 ) -> tuple[Vector, Classes]:
     """Spirals wound around one another, an arm for each class; the radius grows with the angle.
 
-    Args:
-        n: how many points, as many on each arm as can be; at least `classes`.
-        classes: how many arms, at least 2.
-        noise: the standard deviation of each coordinate around the spiral.
-        turns: how many times an arm goes around while its radius grows from 0.1 to 1.
-        seed: the same seed gives the same points.
-
-    Returns:
-        X of shape (n, 2), and y of shape (n,): the arm, from 0 to classes - 1.
+    An arm goes around `turns` times while its radius grows from 0.1 to 1.
 
     >>> from glassgrad import spirals
     >>> X, y = spirals(6, classes=3)
@@ -108,16 +97,8 @@ def spirals(
 def xor(n: int | None = None, noise: float | None = None, seed: int = 1) -> tuple[Vector, Classes]:
     """Exclusive or: a point is of class 1 if one of its coordinates is 1 and the other 0.
 
-    No single neuron can learn it (Minsky and Papert, Perceptrons, 1969).
-
-    Args:
-        n: how many points, each at the next of the four corners; None for the corners, once each.
-        noise: the standard deviation of each coordinate around the corner. None is 0 for the four
-            corners, and 0.1 for n points.
-        seed: the same seed gives the same points.
-
-    Returns:
-        X of shape (n, 2), and y of shape (n,): 0 or 1.
+    No single neuron can learn it (Minsky and Papert, Perceptrons, 1969). Without n it is the four
+    corners, once each and without noise; n points go round them, with a noise of 0.1 if not said.
 
     >>> from glassgrad import xor
     >>> X, y = xor()
@@ -138,17 +119,8 @@ def blobs(
     """Round clouds of points, one for each class, normally distributed around its centre.
 
     The centres lie between -3 and 3, each the farthest from those before it among 32 candidates
-    (Mitchell's best candidates, 1991), so that few classes are apart from one another.
-
-    Args:
-        n: how many points, as many in each cloud as can be; at least `classes`.
-        classes: how many clouds, at least 2.
-        spread: the standard deviation of each coordinate around the centre.
-        features: how many coordinates a point has.
-        seed: the same seed gives the same centres and points.
-
-    Returns:
-        X of shape (n, features), and y of shape (n,): the cloud, from 0 to classes - 1.
+    (Mitchell's best candidates, 1991), so that few classes are apart from one another. `spread` is
+    what others call noise, `features` how many coordinates a point has.
 
     >>> from glassgrad import blobs
     >>> X, y = blobs(7, classes=3, features=5)
@@ -191,15 +163,7 @@ def linear_regression(
 ) -> tuple[Vector, Vector]:
     """Targets on a plane over normally distributed samples: y = X · slopes + intercept + noise.
 
-    Args:
-        n: how many samples.
-        slopes: what y grows by for each feature; as many features as there are slopes.
-        intercept: y at X = 0.
-        noise: the standard deviation of y around the plane.
-        seed: the same seed gives the same numbers.
-
-    Returns:
-        X of shape (n, len(slopes)), and y of shape (n,): real numbers.
+    There are as many features as slopes.
 
     >>> from glassgrad import linear_regression
     >>> X, y = linear_regression(3, slopes=[2.0, -1.0], intercept=0.5, noise=0.0)
@@ -217,15 +181,7 @@ def linear_regression(
 
 
 def sine(n: int = 100, noise: float = 0.1, seed: int = 1) -> tuple[Vector, Vector]:
-    """One wave: y = sin x + noise, at points evenly from -π to π.
-
-    Args:
-        n: how many samples.
-        noise: the standard deviation of y around the wave.
-        seed: the same seed gives the same numbers.
-
-    Returns:
-        X of shape (n, 1), and y of shape (n,): real numbers.
+    """One wave: y = sin x + noise, at n points evenly from -π to π, one feature each.
 
     >>> from glassgrad import sine
     >>> X, y = sine(5, noise=0.0)
@@ -354,10 +310,6 @@ def _taken(counts: list[int], share: float) -> list[int]:
     most = np.asarray(counts) - 1
     taken: list[int] = np.clip(whole, 1, most).tolist()
     return taken
-
-
-Classes: TypeAlias = npt.NDArray[np.int64]
-"""The class of each sample."""
 
 
 def generator(seed: Any, name: str) -> np.random.Generator:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from math import inf
 from pathlib import Path
@@ -22,7 +22,7 @@ from glassgrad.engine import TABLE, Value, no_grad
 from glassgrad.engine.context import current
 from glassgrad.engine.text import LOSSES, describe, function_name, similar
 from glassgrad.engine.tree import leaves_of
-from glassgrad.nn.checks import explained, true_or_false
+from glassgrad.nn.checks import explained
 from glassgrad.nn.history import COLUMNS, History
 from glassgrad.nn.hooks import Callback, warn
 from glassgrad.nn.loop import Loop, Options, Training
@@ -40,7 +40,7 @@ from glassgrad.nn.metrics import Metric, accuracy, confusion, metric_called
 from glassgrad.nn.module import Module
 from glassgrad.nn.objective import Loss, Objective, Penalty
 from glassgrad.nn.optimisers import SGD, Adam, Optimiser
-from glassgrad.nn.samples import Samples, held_out, plain, samples_of, weighed_as, weighed_by_class
+from glassgrad.nn.samples import Samples, class_weights, held_out, plain, samples_of, weighed_as
 from glassgrad.nn.schedules import ReduceOnPlateau, Rule, Schedule
 
 
@@ -158,25 +158,24 @@ def fit(
     callbacks = _listed("callbacks", callbacks)
     _check_callable("loss", [loss], "a loss such as glassgrad.mse", _loss_meant(loss))
     _check_penalty(penalty)
+    _check_callable("callbacks", callbacks, "functions of the history")
     if isinstance(schedule, ReduceOnPlateau) and schedule.mode == "max":
         raise ValueError('fit(schedule=...) watches a loss: write ReduceOnPlateau(mode="min").')
-    _check_callable("callbacks", callbacks, "functions of the history")
     options = Options(
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,
+        shuffle=shuffle,
         accumulate=accumulate,
+        checkpoint_every=checkpoint_every,
+        health=health,
+        compiled=compiled,
         patience=patience,
         clip_norm=clip_norm,
         clip_value=clip_value,
-        checkpoint_every=checkpoint_every,
+        keep_best=keep_best,
     )
-    shuffle = true_or_false(shuffle, "fit(shuffle=...)")
-    health = true_or_false(health, "fit(health=...)")
-    compiled = true_or_false(compiled, "fit(compiled=...)")
-    if keep_best is not None:
-        keep_best = true_or_false(keep_best, "fit(keep_best=...)")
-    samples, validation_samples = _weighed(
+    samples, others = _weighed(
         samples_of(X, y, weights=sample_weight), class_weight, validation, options.seed
     )
     optimiser = _optimiser_of(model, optimiser)
@@ -186,10 +185,11 @@ def fit(
         samples,
         penalty=penalty,
         parameters=optimiser.parameters,
-        is_compiled=compiled,
+        is_compiled=options.compiled,
     )
-    given = [each for each in (samples, validation_samples) if each is not None]
-    measured = _agreeing(_by_name(metrics), objective, given)
+    measured = _agreeing(
+        _by_name(metrics), objective, [each for each in (samples, others) if each is not None]
+    )
     with nullcontext() if schedule is None else _own_rates(optimiser):
         steps = None if isinstance(schedule, ReduceOnPlateau) else options.steps(len(samples))
         loop = Loop(
@@ -198,20 +198,18 @@ def fit(
             optimiser,
             schedule=None if schedule is None else Schedule(optimiser, schedule, steps),
             samples=samples,
-            validation=validation_samples,
+            validation=others,
             metrics=measured,
-            is_shuffled=shuffle,
         )
-        if keep_best is None:
-            keep_best = patience is not None or validation_samples is not None
-        training = Training(loop, callbacks, keep_best=keep_best, has_health=health)
+        trained = Training(loop, callbacks)
         if checkpoint is not None:
-            training.keep_in(checkpoint)
+            trained.keep_in(checkpoint)
         if measured and not loop.epochs:
             with np.errstate(all="ignore"):
                 loop.measured()  # what metrics refuse, they refuse now
-        loop.metrics = {name: settled(metric) for name, metric in measured.items()}
-        return training.run(progress)
+        # Those that took the first outputs without asking will not ask later either.
+        loop.metrics = {name: _at(0.0, metric) for name, metric in measured.items()}
+        return trained.run(progress)
 
 
 def _weighed(
@@ -220,11 +218,12 @@ def _weighed(
     """The samples to learn from and those held out, weighed by their classes."""
     if class_weight is None:
         return held_out(samples, validation, seed)
-    samples, by_class = weighed_by_class(samples, class_weight)
+    by_class = class_weights(samples, class_weight)
+    samples = weighed_as(samples, by_class, "fit(class_weight=...)")
     samples, others = held_out(samples, validation, seed)
-    if others is None or not isinstance(validation, (tuple, list)):
-        return samples, others
-    return samples, weighed_as(others, by_class, "fit(validation=(X, y))")
+    if others is not None and isinstance(validation, (tuple, list)):
+        others = weighed_as(others, by_class, "fit(validation=(X, y))")
+    return samples, others
 
 
 def _agreeing(
@@ -234,16 +233,19 @@ def _agreeing(
 
     What the loss and the metrics do not take, they refuse here.
     """
-    samples, loss = given[0], objective.loss
-    outputs = objective.tried(samples)
-    end, targets = end_of(outputs), samples.y
+    loss, targets = objective.loss, given[0].y
+    outputs = objective.tried(given[0])
+    end = _end_of(outputs)
     for each in given:
         _check_targets(objective, outputs[0], each.y)
         if each.weights is not None:
             _check_weighable(metrics)
-    if doubt := disagreement(loss, end, targets):
+    while isinstance(loss, functools.partial):
+        loss = loss.func
+    if doubt := _disagreement(loss, end, targets):
         warn(f"fit: {doubt}")
-    return {name: with_threshold(x, loss, end, targets) for name, x in metrics.items()}
+    threshold = _threshold(loss, end, targets)
+    return {name: _at(threshold, metric) for name, metric in metrics.items()}
 
 
 _MOST_TARGETS = 5000
@@ -378,63 +380,47 @@ _LAST_ROW = {"softmax": "share"}
 """The row of the table that an activation ends with which is none itself."""
 _OF_LOGITS = (binary_cross_entropy_with_logits, cross_entropy)
 _OF_NUMBERS = (mse, mae, huber)
-_WITH_THRESHOLD = (accuracy, confusion)
 _REMEDY = 'Let it end without one: output_activation="linear".'
 
 
-def end_of(outputs: Any) -> str | None:
+def _end_of(outputs: Any) -> str | None:
     """The activation that a model ends in, if it is one that gives only some numbers."""
     operations = {leaf.operation for leaf in leaves_of(outputs) if isinstance(leaf, Value)}
     operation = operations.pop() if len(operations) == 1 else None
     return next((n for n in _RANGES if TABLE[_LAST_ROW.get(n, n)] is operation), None)
 
 
-def disagreement(loss: Callable[..., Any], end: str | None, targets: Any) -> str | None:
+def _disagreement(loss: Any, end: str | None, targets: Any) -> str | None:
     """What does not go together, in a sentence; None if nothing is known to be wrong."""
     if end is None:
         return None
-    function = _function(loss)
     low, high = _RANGES[end]
     numbers = f"numbers from {low:g} on" if high == inf else f"{low:g} to {high:g}"
-    gives = f"the model ends in {end}, which gives {numbers}."
-    if function in _OF_LOGITS and not (function is cross_entropy and high == inf):
-        name = function.__name__
-        return f"{name} takes logits, which are any numbers, but {gives} {_REMEDY}"
+    gives = f"the model ends in {end}, which gives {numbers}. {_REMEDY}"
+    if loss in _OF_LOGITS and not (loss is cross_entropy and high == inf):
+        return f"{loss.__name__} takes logits, which are any numbers, but {gives}"
+    if loss is hinge and low == 0.0:
+        return f"hinge takes scores below 0 for the class -1, but {gives}"
     least, most = float(np.min(targets)), float(np.max(targets))
-    if function is hinge and low == 0.0:
-        return f"hinge takes scores below 0 for the class -1, but {gives} {_REMEDY}"
-    if function in _OF_NUMBERS and (least < low or most > high):
-        return f"The targets reach from {least:g} to {most:g}, but {gives} {_REMEDY}"
+    if loss in _OF_NUMBERS and (least < low or most > high):
+        return f"The targets reach from {least:g} to {most:g}, but {gives}"
     return None
 
 
-def with_threshold(
-    metric: Metric, loss: Callable[..., Any], end: str | None, targets: Any
-) -> Metric:
-    """A metric that knows from which output on a sample is of class 1.
+def _threshold(loss: Any, end: str | None, targets: Any) -> float | None:
+    """From which output on a sample is of class 1; None where that is not known.
 
-    That is 0.5 behind a sigmoid, and where outputs are to be the classes 0 and 1 themselves, and 0
+    It is 0.5 behind a sigmoid, and where outputs are to be the classes 0 and 1 themselves, and 0
     for logits. With a loss of a user's own it is left to the metric, which may ask.
     """
-    if metric not in _WITH_THRESHOLD:
-        return metric
-    function = _function(loss)
-    are_classes = function in _OF_NUMBERS and set(np.unique(targets)) <= {0.0, 1.0}
+    are_classes = loss in _OF_NUMBERS and set(np.unique(targets)) <= {0.0, 1.0}
     if end == "sigmoid" or are_classes:
-        return _at(metric, 0.5)
-    is_known = function in (*_OF_LOGITS, *_OF_NUMBERS, hinge) or end == "tanh"
-    return _at(metric, 0.0) if is_known else metric
+        return 0.5
+    return 0.0 if loss in (*_OF_LOGITS, *_OF_NUMBERS, hinge) or end == "tanh" else None
 
 
-def settled(metric: Metric) -> Metric:
-    """A metric that took the first outputs without asking, and will not ask later either."""
-    return _at(metric, 0.0) if metric in _WITH_THRESHOLD else metric
-
-
-def _at(metric: Metric, threshold: float) -> Metric:
-    options: Any = {"threshold": threshold}
-    return functools.partial(metric, **options)
-
-
-def _function(loss: Callable[..., Any]) -> Any:
-    return _function(loss.func) if isinstance(loss, functools.partial) else loss
+def _at(threshold: float | None, metric: Metric) -> Metric:
+    """A metric of classes that knows where they part; any other as it is."""
+    if threshold is None or metric not in (accuracy, confusion):
+        return metric
+    return functools.partial(metric, threshold=threshold)

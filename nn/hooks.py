@@ -1,10 +1,10 @@
 """What goes on beside the steps of a training, epoch by epoch, and the warnings of the library.
 
-A `Hook` is called after every epoch, and may end the training. What it has to know when a training
-is resumed is its state: the states of all hooks together are the checkpoint. `Training` in
-`loop.py` has them in this order: what the epoch was is noted, the numbers of the parameters are
-kept, the bar goes on, callbacks are called, the numbers they left are kept, a checkpoint is
-written.
+A `Hook` is called before and after every epoch, and may end the training. What it has to know when
+a training is resumed is its state: the states of all hooks together are the checkpoint. `Training`
+in `loop.py` has them in this order: what is compiled is audited, what the epoch was is noted, the
+numbers of the parameters are kept, the bar goes on, callbacks are called, the numbers they left are
+kept, a checkpoint is written.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engine import Value, data_vector
-from glassgrad.engine.files import NO_JSON_NUMBERS
+from glassgrad.engine.files import decode
 from glassgrad.engine.provenance import is_of_user
 from glassgrad.engine.value import set_frozen
 from glassgrad.engine.vectors import Vector, frozen_among
@@ -30,6 +30,9 @@ State = Mapping[str, Any]
 
 class Hook:
     """Something that is told of every epoch of a training."""
+
+    def before(self) -> None:
+        """An epoch begins."""
 
     def after(self, epoch: Epoch) -> None:
         """An epoch is done."""
@@ -78,11 +81,8 @@ class Notes(Hook):
 
 
 class Kept(Hook):
-    """Keeps the numbers of the parameters, which of them stay, and those after the best epoch.
-
-    Attributes:
-        last: those after the last whole epoch.
-        best: those after the best one, or None.
+    """Keeps the numbers of the parameters after the last whole epoch and after the best one, if
+    there is any, and which of them are frozen.
     """
 
     def __init__(self, parameters: Sequence[Value], history: History) -> None:
@@ -104,9 +104,8 @@ class Kept(Hook):
     def checked(self, state: State) -> Callable[[], None]:
         last = _array(state["parameters"], len(self.last))
         best = None if state["best"] is None else _array(state["best"], len(self.last))
-        frozen = state.get("frozen", [])
-        are_places = isinstance(frozen, list) and all(type(place) is int for place in frozen)
-        if not are_places or not set(frozen) <= set(range(len(last))):
+        frozen: list[int] = decode(list[int], state.get("frozen", []), "its frozen parameters")
+        if not set(frozen) <= set(range(len(last))):
             raise ValueError("its frozen parameters are no places of parameters")
 
         def take() -> None:
@@ -117,12 +116,10 @@ class Kept(Hook):
         return take
 
 
-def _array(entries: Any, count: int) -> Any:
-    if not isinstance(entries, list) or len(entries) != count:
+def _array(entries: Any, count: int) -> Vector:
+    numbers = decode(list[float], entries, "its list of parameters")
+    if len(numbers) != count:
         raise ValueError(f"it does not hold {count} parameters")
-    numbers = [NO_JSON_NUMBERS.get(x, x) if isinstance(x, str) else x for x in entries]
-    if not all(isinstance(x, float) for x in numbers):
-        raise ValueError("a parameter is no number")
     return np.array(numbers)
 
 
@@ -166,13 +163,7 @@ class Callbacks(Hook):
 
 
 class Saves(Hook):
-    """Writes a checkpoint now and then.
-
-    Args:
-        save: writes it.
-        every: after how many epochs.
-        last: the number of the last epoch, after which it is written too.
-    """
+    """Writes a checkpoint after every so many epochs, and after the last."""
 
     def __init__(self, save: Callable[[], None], every: int, last: int) -> None:
         self._save, self._every, self._last = save, every, last
@@ -186,12 +177,8 @@ ADVICE = 'The progress bar is that of tqdm, which is not installed: pip install 
 
 
 class Progress(Hook):
-    """A bar over the epochs of a training: tqdm's.
-
-    Args:
-        total: how many epochs there are.
-        wanted: True for a bar in any case, False for none, None for one where a person can see
-            it: in a terminal or a notebook, if tqdm is installed.
+    """A bar of tqdm over the epochs of a training: where it is wanted, or where that is None and a
+    person can see it, in a terminal or a notebook.
 
     Raises:
         ImportError: a bar is wanted, and tqdm is not installed.

@@ -10,8 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import inf, isfinite
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from glassgrad.engine.context import layer_of
 from glassgrad.engine.misuse import real
 from glassgrad.nn import hooks
 from glassgrad.nn.checkpoint import Checkpoint, description_of
-from glassgrad.nn.checks import positive, whole
+from glassgrad.nn.checks import Check, positive, true_or_false, whole
 from glassgrad.nn.clipping import clipped_by_norm, clipped_by_value
 from glassgrad.nn.health import check_health
 from glassgrad.nn.history import Epoch, History
@@ -35,10 +36,17 @@ from glassgrad.nn.schedules import Schedule
 _MOST_LOOKED_AT = 32
 """Samples for the health of gradients, which run eagerly."""
 
+_CHECKS: Mapping[str, Check] = {
+    **dict.fromkeys(("epochs", "batch_size", "accumulate", "checkpoint_every", "patience"), whole),
+    "seed": partial(whole, least=0),
+    **dict.fromkeys(("clip_norm", "clip_value"), positive),
+    **dict.fromkeys(("shuffle", "health", "compiled", "keep_best"), true_or_false),
+}
+
 
 @dataclass(kw_only=True)
 class Options:
-    """Numbers of a training; see `fit`.
+    """Numbers and choices of a training; see `fit`.
 
     Raises:
         TypeError, ValueError: one of them makes no sense.
@@ -47,46 +55,31 @@ class Options:
     epochs: int
     batch_size: int
     seed: int
+    shuffle: bool
     accumulate: int
+    checkpoint_every: int
+    health: bool
+    compiled: bool
     patience: int | None
     clip_norm: float | None
     clip_value: float | None
-    checkpoint_every: int
+    keep_best: bool | None
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "accumulate", "checkpoint_every"):
-            setattr(self, name, whole(getattr(self, name), f"fit({name}=...)"))
-        self.seed = whole(self.seed, "fit(seed=...)", least=0)
-        if self.patience is not None:
-            self.patience = whole(self.patience, "fit(patience=...)")
-        for name in ("clip_norm", "clip_value"):
-            limit = getattr(self, name)
-            setattr(self, name, None if limit is None else positive(limit, f"fit({name}=...)"))
+        for name, check in _CHECKS.items():
+            given = getattr(self, name)
+            if given is not None or name not in (
+                "patience",
+                "clip_norm",
+                "clip_value",
+                "keep_best",
+            ):
+                setattr(self, name, check(given, f"fit({name}=...)"))
 
     def steps(self, count: int) -> int:
         """How many steps there are in all epochs over so many samples."""
         of_an_epoch = -(-count // self.batch_size)
         return self.epochs * -(-of_an_epoch // self.accumulate)
-
-
-class Steps(NamedTuple):
-    """What the steps of an epoch did.
-
-    Attributes:
-        numbers: those of the parameters after them.
-        gradient: that of the last step, as it was used.
-        loss: the mean over all samples.
-        learning_rate: of the last step.
-        norms: for each step, the length of the gradient before it was clipped.
-        mean_squares: of the gradient before it was clipped, a number for each parameter.
-    """
-
-    numbers: Any
-    gradient: Any
-    loss: float
-    learning_rate: float
-    norms: Sequence[float]
-    mean_squares: Any
 
 
 class NotFiniteError(ArithmeticError):
@@ -100,18 +93,26 @@ class NotFiniteError(ArithmeticError):
         )
 
 
+class _Steps:
+    """What the steps of an epoch did so far.
+
+    Attributes:
+        numbers: those of the parameters after them.
+        gradient: that of the last step, as it was used.
+        loss: the mean over all samples, of those that were used.
+        norms: for each step, the length of the gradient before it was clipped.
+        squares: of these gradients the sum of squares, a number for each parameter.
+        learning_rate: of the last step.
+    """
+
+    def __init__(self, numbers: Any) -> None:
+        self.numbers = numbers
+        self.gradient, self.squares = np.zeros_like(numbers), np.zeros_like(numbers)
+        self.loss, self.norms, self.learning_rate = 0.0, list[float](), 0.0
+
+
 class Loop:
     """The steps of a training, and what is measured after each epoch of them.
-
-    Args:
-        options: the numbers of the training.
-        objective: what is made smaller.
-        optimiser: moves the parameters.
-        schedule: of the learning rate, or None.
-        samples: to learn from.
-        validation: those held out, or None.
-        metrics: by name; of outputs and targets, and of weights if samples are weighed.
-        is_shuffled: whether samples come in another order in each epoch.
 
     Attributes:
         epochs: how many are done.
@@ -129,13 +130,11 @@ class Loop:
         samples: Samples,
         validation: Samples | None,
         metrics: Mapping[str, Metric],
-        is_shuffled: bool,
     ) -> None:
         self.options, self.objective = options, objective
         self.optimiser, self.schedule = optimiser, schedule
         self._watcher = schedule if schedule is not None and schedule.watches else None
-        self.samples, self.validation = samples, validation
-        self.metrics, self.is_shuffled = metrics, is_shuffled
+        self.samples, self.validation, self.metrics = samples, validation, metrics
         self.parameters = optimiser.parameters
         self._layers = _layers_of(objective.model, self.parameters)
         self.epochs = self.steps = 0
@@ -178,16 +177,22 @@ class Loop:
 
     def describe(self) -> dict[str, Any]:
         """What makes this training another than others; see `checkpoint.py`."""
-        validation = self.validation
+        options, validation = self.options, self.validation
         return {
             **description_of(self.objective, self.optimiser, self.schedule, self.samples),
             "samples": self.samples.fingerprint(),
             "validation samples": None if validation is None else validation.fingerprint(),
             "metrics": ", ".join(self.metrics),
-            "shuffle": self.is_shuffled,
             **{
-                name: getattr(self.options, name)
-                for name in ("batch_size", "seed", "accumulate", "clip_norm", "clip_value")
+                name: getattr(options, name)
+                for name in (
+                    "shuffle",
+                    "batch_size",
+                    "seed",
+                    "accumulate",
+                    "clip_norm",
+                    "clip_value",
+                )
             },
         }
 
@@ -197,110 +202,97 @@ class Loop:
         Raises:
             NotFiniteError: a loss, a gradient or a parameter is not finite.
         """
-        began, objective = time.perf_counter(), self.objective
+        began, number = time.perf_counter(), self.epochs + 1
         if self.optimiser.parameters is not self.parameters:
             raise ValueError(
                 "fit(callbacks=...): a callback added parameters to the optimiser, and a training "
                 "that is under way takes none. Return True to stop it, add them, and call fit "
                 "again."
             )
-        if objective.has_comparisons:
-            objective.renew()  # so that a resumed training sums in the same order
-        objective.audit_next()
-        with training(objective.modules, True):
-            done = self._steps()
-        objective.end_watch()
+        done = _Steps(data_vector(self.parameters))
+        with training(self.objective.modules, True):
+            self._do(done)
         steps = self.steps + len(done.norms)
         assign(self.parameters, done.numbers)
         assign_grad(self.parameters, done.gradient)
         judged, measured = self.measured()
         if self.validation is None and not isfinite(judged):
-            text = f"after the steps of the epoch the loss is {judged}"
-            raise NotFiniteError(text, steps, self.epochs + 1)
-        self.epochs, self.steps = self.epochs + 1, steps
+            raise NotFiniteError(
+                f"after the steps of the epoch the loss is {judged}", steps, number
+            )
+        self.epochs, self.steps = number, steps
         if self._watcher is not None:
             self._watcher.step(measured.get("validation_loss", done.loss))
-        return Epoch(
-            self.epochs,
-            {"loss": done.loss, **measured},
-            {
-                "learning_rate": done.learning_rate,
-                "gradient_norm": float(np.mean(done.norms)),
-                "seconds": time.perf_counter() - began,
-            },
-            {
-                layer: float(np.sqrt(np.mean(done.mean_squares[places])))
-                for layer, places in self._layers.items()
-            },
-            judged,
-        )
+        of_steps = {
+            "learning_rate": done.learning_rate,
+            "gradient_norm": float(np.mean(done.norms)),
+            "seconds": time.perf_counter() - began,
+        }
+        mean_squares = done.squares / len(done.norms)
+        gradients = {
+            layer: float(np.sqrt(np.mean(mean_squares[places])))
+            for layer, places in self._layers.items()
+        }
+        return Epoch(number, {"loss": done.loss, **measured}, of_steps, gradients, judged)
 
     def measured(self) -> tuple[float, dict[str, float]]:
         """The loss that decides which epoch is the best, and the other losses and metrics."""
-        held, measured = self.validation, self.objective.measured
-        has_metrics = bool(self.metrics)
-        found, columns = None, dict[str, float]()
-        if held is None or has_metrics:
-            found = measured(self.samples, has_outputs=has_metrics)
-        outside = None if held is None else measured(held, has_outputs=has_metrics)
-        if outside is not None:
-            columns["validation_loss"] = outside.loss
-        for prefix, samples, seen in (
-            ("", self.samples, found),
-            ("validation_", held, outside),
-        ):
-            if seen is not None and samples is not None:
-                columns |= self._scores(prefix, samples, seen.outputs)
-        judging = found if outside is None else outside
-        assert judging is not None
-        return judging.loss, columns
-
-    def _scores(self, prefix: str, samples: Samples, outputs: Any) -> dict[str, float]:
-        found = {}
-        for name, metric in self.metrics.items():
+        judged, columns, scores = 0.0, dict[str, float](), dict[str, float]()
+        both = {"": self.samples, "validation_": self.validation}
+        if self.validation is not None and not self.metrics:
+            del both[""]  # nobody asks for it
+        for prefix, samples in both.items():
+            if samples is None:
+                continue
+            judged, outputs = self.objective.measured(samples, has_outputs=bool(self.metrics))
+            if prefix:
+                columns["validation_loss"] = judged
             weights = {} if samples.weights is None else {"sample_weight": samples.weights}
-            found[prefix + name] = real(metric(outputs, samples.y, **weights), f"The metric {name}")
-        return found
+            for name, metric in self.metrics.items():
+                score = metric(outputs, samples.y, **weights)
+                scores[prefix + name] = real(score, f"The metric {name}")
+        return judged, columns | scores
 
-    def _steps(self) -> Steps:
-        """All steps of an epoch, from the numbers of the parameters, which stay."""
+    def _do(self, done: _Steps) -> None:
+        """All steps of an epoch, one after the other."""
         options, samples = self.options, self.samples
         random, count = generator_of_epoch(options.seed, self.epochs + 1), len(samples)
-        order = random.permutation(count) if self.is_shuffled else np.arange(count)
-        numbers, losses, norms = data_vector(self.parameters), 0.0, list[float]()
-        gradient, squares, rate = np.zeros(len(numbers)), np.zeros(len(numbers)), 0.0
+        order = random.permutation(count) if options.shuffle else np.arange(count)
         for places in in_batches(order, options.batch_size * options.accumulate):
-            step = samples.of(places)
-            value, gradient = self._gradient(numbers, step, random)
-            if not isfinite(value):
-                self.objective.look_into(numbers, step)
-                raise NotFiniteError(f"the loss is {value}", *self._place(norms))
-            losses += value * step.total
-            squares += gradient**2
-            gradient, norm = self._clipped(gradient)
-            if not np.isfinite(gradient).all():
-                raise NotFiniteError("the gradient is not finite", *self._place(norms))
-            norms.append(norm)
-            numbers = self.optimiser.moved(numbers, gradient)
-            if not np.isfinite(numbers).all():
-                raise NotFiniteError("a parameter is not finite", *self._place(norms[:-1]))
-            self.running = numbers
-            rate = self.optimiser.groups[0].learning_rate
-            if self.schedule is not None and self.steps + len(norms) < (self.schedule.total or 0):
+            self._step(done, samples.of(places), random)
+            done.learning_rate = self.optimiser.groups[0].learning_rate
+            steps = self.steps + len(done.norms)
+            if self.schedule is not None and steps < (self.schedule.total or 0):
                 self.schedule.step()
-        return Steps(numbers, gradient, losses / samples.total, rate, norms, squares / len(norms))
 
-    def _place(self, norms: Sequence[float]) -> tuple[int, int]:
-        """The numbers, from 1, of the step after those of this epoch, and of the epoch."""
-        return self.steps + len(norms) + 1, self.epochs + 1
+    def _step(self, done: _Steps, step: Samples, random: np.random.Generator) -> None:
+        place = self.steps + len(done.norms) + 1, self.epochs + 1
+        value, gradient = self._gradient(done.numbers, step, random)
+        if not isfinite(value):
+            self.objective.look_into(done.numbers, step)
+            raise NotFiniteError(f"the loss is {value}", *place)
+        done.loss += value * (step.total / self.samples.total)
+        done.squares += gradient**2
+        done.gradient, norm = self._clipped(gradient)
+        if not np.isfinite(done.gradient).all():
+            raise NotFiniteError("the gradient is not finite", *place)
+        numbers = self.optimiser.moved(done.numbers, done.gradient)
+        if not np.isfinite(numbers).all():
+            raise NotFiniteError("a parameter is not finite", *place)
+        done.norms.append(norm)
+        self.running = done.numbers = numbers
 
-    def _gradient(self, numbers: Any, step: Samples, random: Any) -> tuple[float, Any]:
+    def _gradient(
+        self, numbers: Any, step: Samples, random: np.random.Generator
+    ) -> tuple[float, Any]:
         """The objective and its gradient over the samples of one step, batch by batch."""
         total, gradient = 0.0, np.zeros(len(numbers))
         for places in in_batches(np.arange(len(step)), self.options.batch_size):
             part = step if len(places) == len(step) else step.of(places)
             noise = random.random((len(part), self.objective.noise_count))
             value, found = self.objective.value_and_gradient(numbers, part, noise)
+            if part is step:
+                return value, found
             share = part.total / step.total
             total, gradient = total + share * value, gradient + share * found
         return total, gradient
@@ -315,33 +307,22 @@ class Loop:
 
 
 class Training:
-    """A loop that runs with its hooks, from where it is to its end.
+    """A loop that runs with its hooks, from where it is to its end."""
 
-    Args:
-        loop: the steps.
-        callbacks: functions of the history.
-        keep_best: whether the model ends with the parameters of the best epoch.
-        has_health: whether gradients are looked at before and after.
-    """
-
-    def __init__(
-        self, loop: Loop, callbacks: Sequence[Callback], *, keep_best: bool, has_health: bool
-    ) -> None:
+    def __init__(self, loop: Loop, callbacks: Sequence[Callback]) -> None:
         self.loop, self.history = loop, History()
-        self.keep_best, self.has_health = keep_best, has_health
-        self._notes, self._kept = (
-            hooks.Notes(self.history),
-            hooks.Kept(loop.parameters, self.history),
-        )
+        self._notes = hooks.Notes(self.history)
+        self._kept = hooks.Kept(loop.parameters, self.history)
         self._callbacks = hooks.Callbacks(callbacks, self.history, loop.parameters)
         self._saves: list[Hook] = []
 
     def _hooks(self, bar: hooks.Progress) -> list[Hook]:
         """All hooks in their order."""
         # Kept twice: if Ctrl-C comes in a callback, and after callbacks that moved parameters.
-        found = [self._notes, self._kept, bar, self._callbacks, self._kept, *self._saves]
+        found = [self.loop.objective, self._notes, self._kept, bar, self._callbacks, self._kept]
         patience = self.loop.options.patience
-        return found if patience is None else [*found, hooks.Patience(self.history, patience)]
+        ends = [] if patience is None else [hooks.Patience(self.history, patience)]
+        return [*found, *self._saves, *ends]
 
     def keep_in(self, path: Any) -> None:
         """Keep the training in a file, and go on from it, if it is there already.
@@ -380,9 +361,11 @@ class Training:
 
     def run(self, progress: bool | None) -> History:
         """All epochs that are left."""
-        loop, history = self.loop, self.history
-        bar = hooks.Progress(loop.options.epochs, loop.epochs, progress)
-        keep_best, has_health = self.keep_best, self.has_health
+        loop, history, options = self.loop, self.history, self.loop.options
+        bar = hooks.Progress(options.epochs, loop.epochs, progress)
+        has_health, keep_best = options.health, options.keep_best
+        if keep_best is None:
+            keep_best = options.patience is not None or loop.validation is not None
         try:
             if has_health and not loop.epochs:
                 self._look_at_health()
@@ -421,6 +404,8 @@ class Training:
                 return reasons[0]
             if self.loop.epochs >= self.loop.options.epochs:
                 return after_epochs(self.loop.epochs)
+            for hook in all_hooks:
+                hook.before()
             with np.errstate(all="ignore"):  # what is not finite is found
                 epoch = self.loop.epoch()
             for hook in all_hooks:

@@ -41,6 +41,7 @@ from glassgrad.engine.misuse import real
 from glassgrad.engine.text import describe, told
 from glassgrad.engine.tree import is_sequence, listed, scalar_of, scalars_of, settled
 from glassgrad.nn.checks import Check, misses, not_negative, place, positive, unless_all_miss, whole
+from glassgrad.nn.samples import in_batches
 
 Shape = tuple[int, ...]
 _BINARY = "binary_cross_entropy_with_logits"
@@ -55,22 +56,19 @@ def mse(prediction: Any, target: Any, *, weight: Any = None, reduction: str = "m
     >>> mse([Value(3.0), Value(5.0)], [1.0, 4.0]).data
     2.5
     """
-    squared = lambda p, t: (p - t) ** 2
-    return _of_numbers("mse", squared, prediction, target, weight=weight, reduction=reduction)
+    return _of_numbers("mse", lambda p, t: (p - t) ** 2, (prediction, target), weight, reduction)
 
 
 def mae(prediction: Any, target: Any, *, weight: Any = None, reduction: str = "mean") -> Any:
     """The absolute error |prediction - target|, which outliers sway less than the squared one.
 
-    Its derivative at 0 is 0. As PyTorch's `l1_loss`; with weights the mean is divided by their sum,
-    as there.
+    Its derivative at 0 is 0. As PyTorch's `l1_loss`; with weights as `mse`.
 
     >>> from glassgrad import Value, mae
     >>> mae([Value(3.0), Value(5.0)], [1.0, 4.0]).data
     1.5
     """
-    absolute = lambda p, t: abs(p - t)
-    return _of_numbers("mae", absolute, prediction, target, weight=weight, reduction=reduction)
+    return _of_numbers("mae", lambda p, t: abs(p - t), (prediction, target), weight, reduction)
 
 
 def huber(
@@ -98,7 +96,7 @@ def huber(
         return c * (e - 0.5 * c)
 
     return _of_numbers(
-        "huber", formula, prediction, target, weight=weight, reduction=reduction, is_by_weight=False
+        "huber", formula, (prediction, target), weight, reduction, is_by_weight=False
     )
 
 
@@ -113,9 +111,7 @@ def hinge(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
     0.5
     """
     formula = lambda p, t: (1.0 - t * p).relu()
-    return _of_numbers(
-        "hinge", formula, prediction, target, reduction=reduction, checked=_sign_class
-    )
+    return _of_numbers("hinge", formula, (prediction, target), None, reduction, checked=_sign_class)
 
 
 def binary_cross_entropy_with_logits(
@@ -158,10 +154,9 @@ def binary_cross_entropy_with_logits(
     return _of_numbers(
         _BINARY,
         formula,
-        prediction,
-        target,
-        weight=weight,
-        reduction=reduction,
+        (prediction, target),
+        weight,
+        reduction,
         checked=_probability,
         is_by_weight=False,
     )
@@ -207,31 +202,32 @@ def cross_entropy(
             "cross_entropy takes at least two logits a sample, one for each class. "
             f"For one logit use {_BINARY}."
         )
-    count = shape[-1]
+    count, outer = shape[-1], shape[:-1]
     weights = None if weight is None else _weights("cross_entropy", weight, (count,))
-    smoothing = _smoothing(label_smoothing)
-    rows = _in_rows([as_value(z, "cross_entropy(...)") for z in logits], count)
+    smoothing = not_negative(label_smoothing, "cross_entropy(label_smoothing=...)")
+    if smoothing > 1.0:
+        raise ValueError(f"cross_entropy(label_smoothing=...) is at most 1, not {smoothing}.")
+    rows = list(in_batches([as_value(z, "cross_entropy(...)") for z in logits], count))
     if _without_ones(other) == shape:
         if ignore_index is not None:
             raise ValueError("cross_entropy(ignore_index=...) is for classes; these are shares.")
-        shares = [_shares(part) for part in _in_rows(targets, count)]
+        shares = map(_shares, in_batches(targets, count))
         losses = [_of_shares(z, t, weights, smoothing) for z, t in zip(rows, shares)]
-        return _reduced("cross_entropy", losses, shape[:-1], reduction)
-    if _without_ones(other) != _without_ones(shape[:-1]):
+        return _reduced("cross_entropy", losses, outer, reduction)
+    if _without_ones(other) != _without_ones(outer):
         raise ValueError(
-            f"cross_entropy of logits of shape {shape} takes classes of shape {shape[:-1]} or "
+            f"cross_entropy of logits of shape {shape} takes classes of shape {outer} or "
             f"shares of shape {shape}, not a target of shape {other}."
         )
     kept = [_is_kept(t, ignore_index) for t in targets]  # numbers that are 0 for those ignored
     classes = [t if isinstance(t, Value) else _class(t, count, k) for t, k in zip(targets, kept)]
     losses = [_of_class(z, t, weights, smoothing) for z, t in zip(rows, classes)]
     if weights is None and ignore_index is None:
-        return _reduced("cross_entropy", losses, shape[:-1], reduction)
+        return _reduced("cross_entropy", losses, outer, reduction)
     counts = [1.0 if weights is None else _chosen(weights, t) for t in classes]
     if ignore_index is not None:
-        losses = [where(k, loss, 0.0) for k, loss in zip(kept, losses)]
-        counts = [where(k, number, 0.0) for k, number in zip(kept, counts)]
-    return _reduced("cross_entropy", losses, shape[:-1], reduction, counts)
+        losses, counts = ([where(k, x, 0.0) for k, x in zip(kept, row)] for row in (losses, counts))
+    return _reduced("cross_entropy", losses, outer, reduction, counts)
 
 
 def _of_shares(
@@ -288,17 +284,6 @@ def _class(target: Any, count: int, is_kept: float) -> int:
     return place(target, count, f"cross_entropy of {count} logits takes a class") if is_kept else 0
 
 
-def _smoothing(number: Any) -> float:
-    smoothing = not_negative(number, "cross_entropy(label_smoothing=...)")
-    if smoothing > 1.0:
-        raise ValueError(f"cross_entropy(label_smoothing=...) is at most 1, not {smoothing}.")
-    return smoothing
-
-
-def _in_rows(numbers: Sequence[Any], count: int) -> list[Sequence[Any]]:
-    return [numbers[i : i + count] for i in range(0, len(numbers), count)]
-
-
 def _shares(targets: Sequence[Any]) -> list[Any]:
     """The shares of one sample, plain ones checked."""
     shares = [t if isinstance(t, Value) else real(t, "cross_entropy(...)") for t in targets]
@@ -335,18 +320,18 @@ def _probability(target: Any, role: str) -> float:
 def _of_numbers(
     loss: str,
     formula: Callable[[Any, Any], Value],
-    prediction: Any,
-    target: Any,
-    *,
-    weight: Any = None,
+    pair: tuple[Any, Any],
+    weight: Any,
     reduction: str,
+    *,
     checked: Check = real,
     is_by_weight: bool = True,
 ) -> Any:
     """A loss that is a formula for one number and its target; `checked` takes a plain target."""
     _check_reduction(loss, reduction)
-    shape, predictions = _opened(loss, "prediction", prediction)
-    other, targets = _opened(loss, "target", target)
+    (shape, predictions), (other, targets) = (
+        _opened(loss, role, given) for role, given in zip(("prediction", "target"), pair)
+    )
     if _without_ones(shape) != _without_ones(other):
         raise ValueError(
             f"{loss} compares number by number: a prediction of shape {shape} has no target of "

@@ -28,6 +28,7 @@ from glassgrad.engine.misuse import real
 from glassgrad.engine.printing import columns, width_of
 from glassgrad.engine.text import counted, describe, told, visible
 from glassgrad.engine.tree import Array, listed, numbers_of
+from glassgrad.nn.samples import relative
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -120,6 +121,8 @@ class Confusion:
 
     def __init__(self, counts: npt.NDArray[np.int64], names: Sequence[str]) -> None:
         self.counts, self.names = counts, tuple(names)
+        # Of the samples of each class, the share that was taken for each.
+        self._shares: Array = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
     def plot(self) -> Figure:
         """The table as a figure of matplotlib; the shade is the share of the right class.
@@ -131,12 +134,6 @@ class Confusion:
 
         return plot_confusion(self.counts, self._shares, self.names)
 
-    @property
-    def _shares(self) -> Array:
-        """Of the samples of each class, the share that was taken for each."""
-        shares: Array = self.counts / np.maximum(self.counts.sum(axis=1, keepdims=True), 1)
-        return shares
-
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.counts, dtype=dtype)
 
@@ -144,7 +141,8 @@ class Confusion:
         return self.counts[place]
 
     def __repr__(self) -> str:
-        rows = [[_CORNER, *self.names], *([n, *map(str, c)] for n, c in self._rows())]
+        table = zip(self.names, self.counts.tolist())
+        rows = [[_CORNER, *self.names], *([name, *map(str, counts)] for name, counts in table)]
         widths = [max(map(width_of, column)) for column in zip(*rows)]
         padded = [
             (row[0], *(" " * (w - width_of(cell)) + cell for cell, w in zip(row[1:], widths[1:])))
@@ -156,15 +154,12 @@ class Confusion:
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.names)
         rows = "".join(
             f'<tr><th scope="row">{escape(name)}</th>{"".join(map(_cell, counts, shares))}</tr>'
-            for (name, counts), shares in zip(self._rows(), self._shares)
+            for name, counts, shares in zip(self.names, self.counts.tolist(), self._shares)
         )
         return (
             f'<table class="glassgrad-confusion" lang="en"><thead><tr><th>{_CORNER}</th>{head}</tr>'
             f"</thead><tbody>{rows}</tbody></table>"
         )
-
-    def _rows(self) -> list[tuple[str, list[int]]]:
-        return list(zip(self.names, self.counts.tolist()))
 
 
 _CORNER = "right \\ taken for"
@@ -185,9 +180,7 @@ def mean_squared_error(outputs: Any, targets: Any, *, sample_weight: Any = None)
     >>> mean_squared_error([1.0, 2.0], [1.0, 4.0])
     2.0
     """
-    given, wanted = _pair(outputs, targets, "mean_squared_error")
-    with np.errstate(over="ignore", invalid="ignore"):  # inf and nan say so themselves
-        return _mean((given - wanted) ** 2, sample_weight, "mean_squared_error")
+    return _mean_error(np.square, outputs, targets, sample_weight, "mean_squared_error")
 
 
 def mean_absolute_error(outputs: Any, targets: Any, *, sample_weight: Any = None) -> float:
@@ -197,9 +190,7 @@ def mean_absolute_error(outputs: Any, targets: Any, *, sample_weight: Any = None
     >>> mean_absolute_error([1.0, 2.0], [1.0, 4.0])
     1.0
     """
-    given, wanted = _pair(outputs, targets, "mean_absolute_error")
-    with np.errstate(over="ignore", invalid="ignore"):
-        return _mean(np.abs(given - wanted), sample_weight, "mean_absolute_error")
+    return _mean_error(np.abs, outputs, targets, sample_weight, "mean_absolute_error")
 
 
 def r2(outputs: Any, targets: Any, *, sample_weight: Any = None) -> float:
@@ -248,11 +239,6 @@ def metric_called(choice: str | Metric) -> Metric:
     return choice
 
 
-def _numbers(data: Any, metric: str, role: str) -> Array:
-    """The same as an array of floats."""
-    return _rows(data, metric, role).astype(float)
-
-
 def _rows(data: Any, metric: str, role: str) -> Array:
     """An array of numbers with at least one row; of shape (n,) where it was (n, 1)."""
     array = numbers_of(data, f"{metric}({role}=...)")
@@ -275,7 +261,8 @@ def _weights(given: Any, count: int, metric: str) -> Array | None:
             f"{metric}(sample_weight=...) takes a number of 0 or more for each of "
             f"{counted(count, 'sample')}, not all 0, in one row."
         )
-    return weights
+    shares: Array = relative(weights)
+    return shares
 
 
 def _mean(numbers: Array, sample_weight: Any, metric: str) -> float:
@@ -287,8 +274,17 @@ def _mean(numbers: Array, sample_weight: Any, metric: str) -> float:
     return float(np.average(rows.mean(axis=1), weights=weights[weights > 0.0]))
 
 
+def _mean_error(of: Any, outputs: Any, targets: Any, sample_weight: Any, metric: str) -> float:
+    given, wanted = _pair(outputs, targets, metric)
+    with np.errstate(over="ignore", invalid="ignore"):  # inf and nan say so themselves
+        return _mean(of(given - wanted), sample_weight, metric)
+
+
 def _pair(outputs: Any, targets: Any, metric: str) -> tuple[Array, Array]:
-    given, wanted = _numbers(outputs, metric, "outputs"), _numbers(targets, metric, "targets")
+    given, wanted = (
+        _rows(data, metric, role).astype(float)
+        for data, role in ((outputs, "outputs"), (targets, "targets"))
+    )
     if given.shape != wanted.shape:
         raise ValueError(
             f"{metric}(...) of outputs of shape {given.shape} and targets of shape {wanted.shape}: "
@@ -301,7 +297,7 @@ def _chosen_and_right(
     given: Array, targets: Any, metric: str, threshold: float | None
 ) -> tuple[Array, Array]:
     """The class chosen for each sample and its right class, both as integers from 0."""
-    wanted = _numbers(targets, metric, "targets")
+    wanted = _rows(targets, metric, "targets").astype(float)
     if wanted.shape != (len(given),):
         raise ValueError(
             f"{metric}(...) of outputs of shape {given.shape} and targets of shape {wanted.shape}: "
@@ -331,7 +327,7 @@ def _chosen_and_right(
 
 def _as_classes(given: Array, wanted: Array, metric: str) -> tuple[Array, Array]:
     """Chosen and right classes that were given as such."""
-    if _are_of_two(given) and _are_of_two(wanted):
+    if all(set(x) <= {0, 1} or set(x) <= {-1, 1} for x in map(np.unique, (given, wanted))):
         return (given > 0).astype(int), (wanted > 0).astype(int)
     for role, classes in (("outputs", given), ("targets", wanted)):
         wrong = classes[(classes < 0) | (classes != np.floor(classes))]
@@ -341,11 +337,6 @@ def _as_classes(given: Array, wanted: Array, metric: str) -> tuple[Array, Array]
                 f"among the {role} is none. For scores give floats, or say threshold=0.0."
             )
     return given.astype(int), wanted.astype(int)
-
-
-def _are_of_two(classes: Array) -> bool:
-    found = set(np.unique(classes))
-    return found <= {0, 1} or found <= {-1, 1}
 
 
 def _limit(scores: Array, metric: str, threshold: float | None) -> float:

@@ -1,7 +1,7 @@
 """What a training makes smaller: the mean loss over a batch, with its gradient by the parameters.
 
-It runs compiled, as array operations over all samples of a batch at once, or eagerly, sample by
-sample; the numbers are the same up to the order in which sums are rounded.
+`Objective` runs compiled, as array operations over all samples of a batch at once, or eagerly,
+sample by sample; the numbers are the same up to the order in which sums are rounded.
 
 Leaf Values that a loss depends on and no training moves are not left out in silence either. A
 Module finds Values in its attributes, lists, tuples, dicts and modules; what a plain object, a
@@ -15,13 +15,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import chain
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from glassgrad import engine
 from glassgrad.engine import (
-    Compiled,
     Value,
     assign,
     grad_vector,
@@ -35,11 +34,12 @@ from glassgrad.engine.provenance import place
 from glassgrad.engine.text import counted, describe, function_name, some_of
 from glassgrad.engine.value import is_parameter
 from glassgrad.engine.vectors import frozen_among, standing_at
-from glassgrad.nn.hooks import warn
+from glassgrad.nn.history import Epoch
+from glassgrad.nn.hooks import Hook, warn
 from glassgrad.nn.layers import count_noise, noise_from
 from glassgrad.nn.module import Module, modules_of, training
 from glassgrad.nn.predict import Form, recordable, rows_in_arrays, rows_one_by_one
-from glassgrad.nn.samples import Samples, plain
+from glassgrad.nn.samples import Samples, plain, relative
 
 T = TypeVar("T")
 Loss = Callable[[Any, Any], Value]
@@ -51,19 +51,7 @@ _MOST_SHOWN = 8
 """Samples whose outputs show what the model ends in."""
 
 
-class Measured(NamedTuple):
-    """What a model does with samples, without the penalty and with nothing left to chance.
-
-    Attributes:
-        loss: the mean loss.
-        outputs: as `predict` gives them; None if nobody asked for them.
-    """
-
-    loss: float
-    outputs: Any
-
-
-class Objective:
+class Objective(Hook):
     """The mean loss of a model over samples, each as many times as its weight says.
 
     Args:
@@ -98,13 +86,12 @@ class Objective:
     ) -> None:
         self.model, self.loss, self.penalty = model, loss, penalty
         self.parameters, self.modules = list(parameters), modules_of(model)
-        self.is_compiled, self.is_weighed = is_compiled, samples.weights is not None
+        self.is_compiled, self._is_weighed = is_compiled, samples.weights is not None
         self.why_eager: str | None = None
         self.form = Form()
         self._watch: Watch | None = Watch([*model.parameters(), *self.parameters])
-        self._watched: list[Any] = []
         self.noise_count = self._try(samples)
-        self.renew()
+        self._record()
 
     def _try(self, samples: Samples) -> int:
         """Run some samples eagerly; how many random numbers one takes.
@@ -115,11 +102,10 @@ class Objective:
         """
         mine, results = {id(p) for p in self.parameters if not p.is_frozen}, list[Value]()
         tried = np.linspace(0, len(samples) - 1, min(len(samples), _MOST_TRIED)).astype(int)
-        pairs = list(samples.of(tried).pairs())
         with training(self.modules, True):
             drawn = [
                 count_noise(lambda x, t: results.append(self._loss_of(x, t)), x, target)
-                for x, target in pairs
+                for x, target in samples.of(tried).pairs()
             ]
         if any(id(node) in mine for result in results for node in topological_order(result)):
             return max(drawn)
@@ -141,14 +127,10 @@ class Objective:
             "takes an output of the model and a target and gives one Value."
         )
 
-    def renew(self) -> None:
-        """Forget what was recorded.
-
-        A model that compares Values has several recordings, and in which order they were made
-        decides how sums are rounded: a training that can be resumed forgets it after every epoch.
-        """
-        model, loss, penalty, form = self.model, self.loss, self.penalty, self.form
-        parameters, is_weighed = self.parameters, self.is_weighed
+    def _record(self) -> None:
+        """Begin anew what is compiled: nothing is recorded yet."""
+        model, loss, form, is_weighed = self.model, self.loss, self.form, self._is_weighed
+        penalty, parameters = self.penalty, self.parameters
 
         def objective(x: Any, target: Any, *more: Any) -> Value:
             weight, noise = (more[0], more[1:]) if is_weighed else (1.0, more)
@@ -168,20 +150,24 @@ class Objective:
         self._objective = recordable(objective, *users)
         self._value_and_grad = self._objective.value_and_grad(parameters)
         self._measured, self._judged = recordable(measured, *users), recordable(judged, *users)
+        self._watched: list[Any] = []
 
-    @property
-    def _recorded(self) -> tuple[Compiled, ...]:
-        return self._objective, self._measured, self._judged
+    def before(self) -> None:
+        """Before the next step, see that what was recorded is what the code computes now.
 
-    def audit_next(self) -> None:
-        """Before the next step, see that what was recorded is what the code computes now."""
-        for function in self._recorded:
+        A model that compares Values has several recordings, and in which order they were made
+        decides how sums are rounded: so that a resumed training has the same bits, it is recorded
+        anew in every epoch.
+        """
+        recorded = self._objective, self._measured, self._judged
+        if any(each.guards for function in recorded for each in function.recordings):
+            self._record()
+        for function in recorded:
             function.audit_next()
 
-    @property
-    def has_comparisons(self) -> bool:
-        """Whether the model compares Values, so that there are several ways through it."""
-        return any(r.guards for function in self._recorded for r in function.recordings)
+    def after(self, epoch: Epoch) -> None:
+        """No longer look for Values that are left out: all samples were there."""
+        self._watch = None
 
     def value_and_gradient(self, numbers: Any, batch: Samples, noise: Any) -> tuple[float, Any]:
         """The objective over a batch, and its gradient by the parameters as an array.
@@ -193,7 +179,7 @@ class Objective:
         """
 
         def in_arrays() -> tuple[float, Any]:
-            more = (_shares(batch),) if self.is_weighed else ()
+            more = (_shares(batch),) if self._is_weighed else ()
             drawn = (noise,) if self.noise_count else ()
             total, gradient = self._value_and_grad(numbers, batch.X, batch.y, *more, *drawn)
             frozen = frozen_among(self.parameters)
@@ -231,12 +217,10 @@ class Objective:
                 for i, drawn in enumerate(noise.tolist())
             )
 
-    def end_watch(self) -> None:
-        """No longer look for Values that are left out: all samples were there."""
-        self._watch = None
-
-    def measured(self, samples: Samples, *, has_outputs: bool) -> Measured:
-        """The mean loss over samples, and the outputs if they are wanted, in one run."""
+    def measured(self, samples: Samples, *, has_outputs: bool) -> tuple[float, Any]:
+        """The mean loss over samples, without the penalty and with nothing left to chance, and the
+        outputs as `predict` gives them, in one run; None if they are not wanted.
+        """
 
         def one(x: Any, target: Any) -> list[float]:
             output = self.model(x)
@@ -250,7 +234,7 @@ class Objective:
                 lambda: rows_one_by_one(one, samples.X, samples.y),
             )
         outputs = self.form.arrays(rows[:, 1:]) if has_outputs else None
-        return Measured(samples.mean(rows[:, 0]), outputs)
+        return samples.mean(rows[:, 0]), outputs
 
     def tried(self, samples: Samples) -> list[Any]:
         """The outputs of some samples, as Values, with nothing left to chance."""
@@ -272,12 +256,12 @@ class Objective:
         for (x, target), drawn in zip(batch.pairs(), noise):
             with noise_from(drawn):
                 losses.append(self._loss_of(x, target))
-        if self.is_weighed:
+        if self._is_weighed:
             losses = [loss * share for loss, share in zip(losses, _shares(batch).tolist())]
         mean: Value = engine.mean(losses)
-        return (
-            mean if self.penalty is None else mean + checked_penalty(self.penalty(self.parameters))
-        )
+        if self.penalty is not None:
+            mean = mean + checked_penalty(self.penalty(self.parameters))
+        return mean
 
     def _compiled_or_eager(self, in_arrays: Callable[[], T], one_by_one: Callable[[], T]) -> T:
         """Compiled while that goes well; eager code can do more, and says better what is wrong."""
@@ -288,14 +272,13 @@ class Objective:
         except Exception as error:
             found = one_by_one()
             self.is_compiled, self.why_eager = False, str(error)
-        text = f"The training goes on without compiled, with the same numbers. {self.why_eager}"
-        warn(text)
+        warn(f"The training goes on without compiled, with the same numbers. {self.why_eager}")
         return found
 
 
 def _shares(batch: Samples) -> Any:
     """The factors of losses that make their plain mean over the batch the weighted one."""
-    parts = batch.weights / batch.weights.max()  # sums and quotients of these cannot overflow
+    parts = relative(batch.weights)
     return parts * (len(batch) / parts.sum())
 
 

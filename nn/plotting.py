@@ -10,7 +10,7 @@ import io
 from collections.abc import Mapping, Sequence
 from itertools import product
 from math import isfinite, nan
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,12 +45,6 @@ _MARKERS = ("o", "s", "^", "D", "v", "P")
 _MOST_LAYERS = 12
 
 
-class _Panel(NamedTuple):
-    title: str
-    curves: Mapping[str, Sequence[float]]
-    is_log: bool
-
-
 def plot_curves(
     columns: Mapping[str, Sequence[float]],
     gradients: Mapping[str, Sequence[float]],
@@ -71,16 +65,12 @@ def plot_curves(
     """
     losses = {name: column for name, column in columns.items() if name.endswith("loss")}
     metrics = {name: column for name, column in columns.items() if name not in losses}
-    panels = [
-        _Panel("loss", losses, is_log=True),
-        _Panel("metric", metrics, is_log=False),
-        _Panel("gradient of layer, rms", gradients, is_log=True),
-    ]
-    panels = [panel for panel in panels if panel.curves]
+    named = {"loss": losses, "metric": metrics, "gradient of layer, rms": gradients}
+    panels = {title: curves for title, curves in named.items() if curves}
     figure = new_figure(4.4 * len(panels), 3.6)
-    for place, panel in enumerate(panels, 1):
-        axes = figure.add_subplot(1, len(panels), place, xlabel="epoch", ylabel=panel.title)
-        _plot(axes, panel.curves, panel.is_log)
+    for place, (title, curves) in enumerate(panels.items(), 1):
+        axes = figure.add_subplot(1, len(panels), place, xlabel="epoch", ylabel=title)
+        _plot(axes, curves, is_log=curves is not metrics)
     if best_epoch is not None:
         axes = figure.axes[0]
         axes.axvline(best_epoch, color="#555555", linewidth=0.8, linestyle=":")
@@ -122,43 +112,32 @@ def _plot_edge(axes: Axes, title: str, epochs: Sequence[int], height: float, mar
         axes.plot(epochs, heights, marker, color="#1f2328", transform=across, label=title)
 
 
-class _HealthPanel(NamedTuple):
-    """A bar for each layer; None where there is none."""
-
-    title: str
-    sizes: Sequence[float | None]
-    is_log: bool = False
-    is_share: bool = False
-
-
-class Bars(NamedTuple):
-    """What is drawn of a layer: its name, and a number for each panel; None where there is none."""
-
-    name: str
-    spread: float | None
-    still: float | None
-    relative: float | None
-
-
-def plot_health(layers: Sequence[Bars], verdicts: Sequence[str]) -> Figure:
+def plot_health(
+    names: Sequence[str],
+    spreads: Sequence[float | None],
+    still: Sequence[float | None],
+    relative: Sequence[float | None],
+    verdicts: Sequence[str],
+) -> Figure:
     """The layers of a model side by side: their values, their units and their gradients.
 
     Args:
-        layers: the bars of each.
+        names: those of the layers.
+        spreads: of the values of each, the standard deviation; None where there is none.
+        still: which share of its units is off or flat, or None.
+        relative: its gradient as a share of the last layer's, or None.
         verdicts: what they mean, to stand above.
 
     Raises:
         ImportError: matplotlib is not installed.
     """
-    figure = new_figure(11.0, 1.6 + 0.32 * len(layers))
-    names = [layer.name for layer in layers]
-    gradient = "gradient at the units, by that of the last layer"
+    figure = new_figure(11.0, 1.6 + 0.32 * len(names))
     panels = [
-        _HealthPanel("values: standard deviation", [x.spread for x in layers]),
-        _HealthPanel("units off or flat, share", [x.still for x in layers], is_share=True),
-        _HealthPanel(gradient, [x.relative for x in layers], is_log=True),
+        ("values: standard deviation", spreads, False, None),
+        ("units off or flat, share", still, False, 1.0),
+        ("gradient at the units, by that of the last layer", relative, True, None),
     ]
-    for place, (title, sizes, is_log, is_share) in enumerate(panels, 1):
+    for place, (title, sizes, is_log, most) in enumerate(panels, 1):
         axes = figure.add_subplot(1, len(panels), place)
         known = [(i, x) for i, x in enumerate(sizes) if x is not None and (x > 0.0 or not is_log)]
         axes.barh(*zip(*known) if known else ([], []), color=COLOURS[place - 1])
@@ -167,8 +146,8 @@ def plot_health(layers: Sequence[Bars], verdicts: Sequence[str]) -> Figure:
         if is_log and known:
             axes.set_xscale("log")
             axes.set_xlim(left=min(x for _, x in known) / 10)  # so that every bar has a length
-        if is_share:
-            axes.set_xlim(0.0, 1.0)
+        if most is not None:
+            axes.set_xlim(0.0, most)
         axes.set_xlabel(title, fontsize=9)
         axes.grid(True, axis="x", linewidth=0.4, alpha=0.6)
     figure.suptitle("\n".join(verdicts), fontsize=9, wrap=True)

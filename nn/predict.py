@@ -7,7 +7,7 @@ over all samples, and puts the columns together again. Next: `objective.py`, whi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from math import prod
 from typing import Any
@@ -23,12 +23,7 @@ from glassgrad.nn.module import Module, modules_of, training
 from glassgrad.nn.samples import LARGEST_PIECE, checked_array, in_batches, plain
 
 
-def predict(
-    model: Module,
-    X: Any,
-    *,
-    compiled: bool = True,
-) -> Any:
+def predict(model: Module, X: Any, *, compiled: bool = True) -> Any:
     """The outputs of a model for all samples, as an array.
 
     These are what the model gives: of a classifier scores (logits), whose largest is at
@@ -100,12 +95,11 @@ def recordable(function: Callable[..., Any], *users: Any) -> Compiled:
 class Form:
     """What a model gives for a sample: a Value, lists of them, or tuples and dicts of these.
 
-    It is that of the first sample, and its size the number of Values. In its tree None stands for
-    a Value, [length, part] for a list of parts that are alike, and tuples and dicts for those.
+    It is that of the first sample, and its `size` the number of Values.
     """
 
     def __init__(self) -> None:
-        self._tree: Any = _UNKNOWN
+        self._shape: Any = None
         self.size = 0
 
     def row(self, output: Any) -> list[Any]:
@@ -122,10 +116,10 @@ class Form:
                 f"The model gave {describe(output)} for a sample. A model gives a Value, or lists "
                 "of Values, or a tuple or dict of these: does its forward return what it computes?"
             )
-        tree = _tree_of(output)
-        if self._tree is _UNKNOWN:
-            self._tree, self.size = tree, len(leaves)
-        if tree != self._tree:
+        shape = _with_parts(output, _shape_of)
+        if self._shape is None:
+            self._shape, self.size = shape, len(leaves)
+        if shape != self._shape:
             raise ValueError(
                 "The model gave outputs of different forms for different samples, which are no "
                 "arrays."
@@ -138,54 +132,45 @@ class Form:
 
     def arrays(self, rows: Any) -> Any:
         """Rows of numbers, one a sample, in arrays: a tuple or a dict of them where there are."""
-        return _joined(self._tree, iter(np.asarray(rows).T), len(rows))
+        columns = iter(np.asarray(rows).T)
+
+        def joined(shape: list[int]) -> Any:
+            taken = [next(columns) for _ in range(prod(shape))]
+            return np.stack(taken, axis=1).reshape(len(rows), *shape)
+
+        return _with_parts(self._shape, joined)
 
     def filled(self, leaves: Iterable[Any]) -> Any:
         """An output of this form, made of other leaves."""
-        return _filled(self._tree, iter(leaves))
+        supply = iter(leaves)
+
+        def nested(shape: list[int]) -> Any:
+            return [nested(shape[1:]) for _ in range(shape[0])] if shape else next(supply)
+
+        return _with_parts(self._shape, nested)
 
 
-_UNKNOWN = object()
-
-
-def _tree_of(output: Any) -> Any:
+def _with_parts(output: Any, made: Callable[[Any], Any]) -> Any:
+    """A tuple or a dict of what is made of its parts, or what is made of the whole."""
     if isinstance(output, dict):
-        return {key: _tree_of(part) for key, part in output.items()}
+        return {key: _with_parts(part, made) for key, part in output.items()}
     if isinstance(output, tuple):
-        return remade(output, [_tree_of(part) for part in output])
-    if not isinstance(output, (list, np.ndarray)):
-        return None
-    if any(isinstance(part, dict) for part in output):
+        return remade(output, [_with_parts(part, made) for part in output])
+    return made(output)
+
+
+def _shape_of(part: Any) -> list[int]:
+    """The lengths of lists inside one another; [] for a Value."""
+    if isinstance(part, dict):
         raise TypeError(
             "The model gave a list of dicts for a sample. Several outputs are a dict of lists."
         )
-    parts = [_tree_of(list(part) if isinstance(part, tuple) else part) for part in output]
-    if any(part != parts[0] for part in parts):
+    if not isinstance(part, (list, tuple, np.ndarray)):
+        return []
+    first, *others = map(_shape_of, part) if len(part) else [[]]
+    if any(other != first for other in others):
         raise ValueError(
             "The model gave lists of different lengths for a sample, which are no array. Several "
             "outputs are a tuple or a dict of them."
         )
-    return [len(parts), parts[0] if parts else None]
-
-
-def _joined(tree: Any, columns: Iterator[Any], count: int) -> Any:
-    if isinstance(tree, dict):
-        return {key: _joined(part, columns, count) for key, part in tree.items()}
-    if isinstance(tree, tuple):
-        return remade(tree, [_joined(part, columns, count) for part in tree])
-    shape = []
-    while tree is not None:
-        length, tree = tree
-        shape.append(length)
-    taken = [next(columns) for _ in range(prod(shape))]
-    return np.stack(taken, axis=1).reshape(count, *shape)
-
-
-def _filled(tree: Any, leaves: Iterator[Any]) -> Any:
-    if isinstance(tree, dict):
-        return {key: _filled(part, leaves) for key, part in tree.items()}
-    if isinstance(tree, tuple):
-        return remade(tree, [_filled(part, leaves) for part in tree])
-    if tree is None:
-        return next(leaves)
-    return [_filled(tree[1], leaves) for _ in range(tree[0])]
+    return [len(part), *first]

@@ -18,16 +18,13 @@ from glassgrad.engine.text import describe, some_of, told
 from glassgrad.engine.tree import numbers_of
 from glassgrad.nn.checks import not_negative
 
-LARGEST_PIECE = 512
+LARGEST_PIECE = 2048
 """So many samples are evaluated at once: more need more memory and are no faster."""
 
 
 class Samples(NamedTuple):
-    """Inputs and targets, with the samples along the first axis.
-
-    Attributes:
-        X, y: arrays of them.
-        weights: how many samples each counts as; None if all count alike.
+    """Arrays of inputs and targets, with the samples along the first axis, and how many samples
+    each counts as; None if all count alike.
     """
 
     X: Any
@@ -39,13 +36,13 @@ class Samples(NamedTuple):
 
     def of(self, places: Any) -> Samples:
         """Some of them."""
-        return Samples(*(None if each is None else each[places] for each in self))
+        weights = None if self.weights is None else self.weights[places]
+        return Samples(self.X[places], self.y[places], weights)
 
     def locked(self) -> Samples:
         """The same; their arrays cannot be written to any more."""
-        for array in self:
-            if array is not None:
-                array.flags.writeable = False
+        for array in self._arrays():
+            array.flags.writeable = False
         return self
 
     def pairs(self) -> Iterator[tuple[Any, Any]]:
@@ -59,29 +56,31 @@ class Samples(NamedTuple):
 
     def mean(self, numbers: Any) -> float:
         """The mean of a number of each sample."""
-        return float(np.average(numbers, weights=self.weights))
+        weights = None if self.weights is None else relative(self.weights)
+        return float(np.average(numbers, weights=weights))
 
     def fingerprint(self) -> str:
         """A text that tells these samples from others."""
         digest = hashlib.sha256()
-        for array in self:
-            if array is not None:
-                digest.update(f"{array.shape} {array.dtype.str} ".encode())
-                digest.update(np.ascontiguousarray(array).tobytes())
+        for array in self._arrays():
+            digest.update(f"{array.shape} {array.dtype.str} ".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:16]
+
+    def _arrays(self) -> list[Any]:
+        return [array for array in self if array is not None]
 
 
 def samples_of(
     X: Any, y: Any, role: str = "fit(model, loss, X, y)", weights: Any = None
 ) -> Samples:
-    """Inputs and targets as arrays that belong together.
+    """Inputs and targets as arrays that belong together; samples of weight 0 are left out.
 
     Args:
         X: the inputs, of shape (samples, ...).
         y: the targets, of shape (samples,) or (samples, ...).
         role: who takes them, for errors.
-        weights: how many samples each counts as, 0 or more; or None. Those that count as none are
-            left out.
+        weights: how many samples each counts as, 0 or more; or None.
 
     Raises:
         ValueError: they are no arrays of finite numbers with one target, and one weight, for each
@@ -120,12 +119,12 @@ def _weighed(samples: Samples, weights: Any, role: str) -> Samples:
     return (found if counting.all() else found.of(counting)).locked()
 
 
-def weighed_by_class(samples: Samples, class_weight: Any) -> tuple[Samples, dict[float, float]]:
-    """Samples weighed by their classes too, and the weight of each class.
+def class_weights(samples: Samples, given: Any) -> dict[float, float]:
+    """The weight of each class among the targets.
 
     Args:
         samples: the samples; their targets are classes.
-        class_weight: a weight by class, 1 for those it does not name; or "balanced", for
+        given: a weight by class, 1 for those it does not name; or "balanced", for
             n / (classes · those of the class), so that every class counts alike.
 
     Raises:
@@ -138,30 +137,32 @@ def weighed_by_class(samples: Samples, class_weight: Any) -> tuple[Samples, dict
             f"{role} takes targets that are classes, one whole number a sample; y is of shape "
             f"{samples.y.shape} and type {samples.y.dtype}. Use sample_weight."
         )
-    classes = np.unique(samples.y)
-    known = {float(each): 1.0 for each in classes}
-    if isinstance(class_weight, Mapping):
-        given = {
+    known = {float(each): 1.0 for each in np.unique(samples.y)}
+    if isinstance(given, Mapping):
+        named = {
             _class(name, role): not_negative(weight, f"{role}, of class {told(name)},")
-            for name, weight in class_weight.items()
+            for name, weight in given.items()
         }
-        unnamed, unknown = known.keys() - given.keys(), given.keys() - known.keys()
+        unnamed, unknown = known.keys() - named.keys(), named.keys() - known.keys()
         if unnamed and unknown:
             raise ValueError(
                 f"{role} names {some_of([f'{each:g}' for each in sorted(unknown)])}, which is no "
                 f"class of y, and not {some_of([f'{each:g}' for each in sorted(unnamed)])}."
             )
-        by_class = known | given
-    elif isinstance(class_weight, str) and class_weight == "balanced":
+        return known | named
+    if isinstance(given, str) and given == "balanced":
         weights = np.ones(len(samples)) if samples.weights is None else samples.weights
         counts = {each: float(weights[samples.y == each].sum()) for each in known}
-        by_class = {each: float(weights.sum()) / (len(known) * n) for each, n in counts.items()}
-    else:
-        raise TypeError(
-            f'{role} is "balanced" or a dict of a weight for each class, not '
-            f"{describe(class_weight)}."
-        )
-    return weighed_as(samples, by_class, role), by_class
+        return {each: float(weights.sum()) / (len(known) * n) for each, n in counts.items()}
+    raise TypeError(
+        f'{role} is "balanced" or a dict of a weight for each class, not {describe(given)}.'
+    )
+
+
+def _class(name: Any, role: str) -> float:
+    if not is_real(name):
+        raise TypeError(f"{role} names classes as y does, by numbers, not by {describe(name)}.")
+    return float(name)
 
 
 def weighed_as(samples: Samples, by_class: Mapping[float, float], role: str) -> Samples:
@@ -177,12 +178,6 @@ def weighed_as(samples: Samples, by_class: Mapping[float, float], role: str) -> 
     return _weighed(
         samples, weights if samples.weights is None else weights * samples.weights, role
     )
-
-
-def _class(name: Any, role: str) -> float:
-    if not is_real(name):
-        raise TypeError(f"{role} names classes as y does, by numbers, not by {describe(name)}.")
-    return float(name)
 
 
 def held_out(samples: Samples, validation: Any, seed: int) -> tuple[Samples, Samples | None]:
@@ -250,6 +245,11 @@ def checked_array(given: Any, name: str, role: str) -> Any:
         )
     array.flags.writeable = False
     return array
+
+
+def relative(weights: Any) -> Any:
+    """Weights as shares of the largest: their products and sums keep in the range of floats."""
+    return weights / weights.max()
 
 
 def in_batches(things: Any, size: int) -> Iterator[Any]:

@@ -11,6 +11,7 @@ its own `check_estimator` runs in `tests/test_estimators.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from glassgrad.nn.fit import fit
 from glassgrad.nn.losses import binary_cross_entropy_with_logits, cross_entropy, mse
 from glassgrad.nn.optimisers import AdamW
 from glassgrad.nn.predict import predict
+from glassgrad.nn.samples import relative
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -59,33 +61,21 @@ def _all_or_nothing(method: M) -> M:
     return found  # type: ignore[no-any-return]
 
 
+@dataclass(eq=False, repr=False)
 class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn says no types
     """What both have in common: an MLP between inputs and outputs."""
 
-    def __init__(
-        self,
-        hidden: Sequence[int] = (32,),
-        *,
-        activation: str = "relu",
-        learning_rate: float = 0.01,
-        weight_decay: float = 0.0,
-        epochs: int = 100,
-        batch_size: int = 32,
-        validation: float | None = None,
-        patience: int | None = None,
-        warm_start: bool = False,
-        random_state: Any = None,
-    ) -> None:
-        self.hidden = hidden
-        self.activation = activation
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.validation = validation
-        self.patience = patience
-        self.warm_start = warm_start
-        self.random_state = random_state
+    hidden: Sequence[int] = (32,)
+    _: KW_ONLY
+    activation: str = "relu"
+    learning_rate: float = 0.01
+    weight_decay: float = 0.0
+    epochs: int = 100
+    batch_size: int = 32
+    validation: float | None = None
+    patience: int | None = None
+    warm_start: bool = False
+    random_state: Any = None
 
     def _is_new(self, is_partial: bool) -> bool:
         """Whether a call begins anew, and does not go on from where the last one ended."""
@@ -148,6 +138,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn says no typ
         return predict(self.model_, validate_data(self, X, reset=False, dtype=np.float64))
 
 
+@dataclass(eq=False, repr=False)
 class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
     """An MLP that tells classes apart, with scikit-learn's interface.
 
@@ -180,36 +171,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         True
     """
 
-    classes_: Any
-
-    def __init__(
-        self,
-        hidden: Sequence[int] = (32,),
-        *,
-        activation: str = "relu",
-        learning_rate: float = 0.01,
-        weight_decay: float = 0.0,
-        epochs: int = 100,
-        batch_size: int = 32,
-        validation: float | None = None,
-        patience: int | None = None,
-        warm_start: bool = False,
-        random_state: Any = None,
-        class_weight: Mapping[Any, float] | str | None = None,
-    ) -> None:
-        super().__init__(
-            hidden,
-            activation=activation,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            epochs=epochs,
-            batch_size=batch_size,
-            validation=validation,
-            patience=patience,
-            warm_start=warm_start,
-            random_state=random_state,
-        )
-        self.class_weight = class_weight
+    class_weight: Mapping[Any, float] | str | None = field(default=None, kw_only=True)
 
     @_all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NetworkClassifier:
@@ -229,7 +191,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
                 f"NetworkClassifier(warm_start=True) goes on with the classes {self.classes_}, and "
                 f"y has {classes}. Use partial_fit for samples of some classes."
             )
-        self.classes_ = classes
+        self.classes_: Any = classes
         return self._learn(X, y, sample_weight, is_partial=False)
 
     @_all_or_nothing
@@ -353,10 +315,12 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         )
         y, weights = np.asarray(y, np.float64), self._weights(X, sample_weight)
         if is_new:
-            mean = np.average(y, axis=0, weights=weights)
+            is_sound = weights is not None and (weights >= 0.0).all() and weights.any()
+            shares = relative(weights) if is_sound else None  # `fit` refuses what is not
+            mean = np.average(y, axis=0, weights=shares)
             largest = np.abs(y - mean).max(axis=0)
             largest = np.where(largest > 0.0, largest, 1.0)  # squares of shares keep in range
-            scale = np.sqrt(np.average(((y - mean) / largest) ** 2, axis=0, weights=weights))
+            scale = np.sqrt(np.average(((y - mean) / largest) ** 2, axis=0, weights=shares))
             self.mean_, self.scale_ = mean, np.where(scale > 0.0, scale * largest, 1.0)
         elif y.shape[1:] != np.shape(self.mean_):
             raise ValueError(

@@ -104,6 +104,8 @@ def test_weights_of_samples_are_repetitions(kind: type) -> None:
     weighed = of_one_batch(kind, epochs=9).fit(X, y, sample_weight=counts)
     repeated = of_one_batch(kind, epochs=9).fit(np.repeat(X, counts, 0), np.repeat(y, counts))
     np.testing.assert_allclose(scores(weighed, X), scores(repeated, X), rtol=1e-9, atol=1e-12)
+    light = of_one_batch(kind, epochs=9).fit(X, y, sample_weight=counts * 5e-324)
+    np.testing.assert_allclose(scores(light, X), scores(weighed, X), rtol=1e-9, atol=1e-12)
 
 
 @KINDS
@@ -203,6 +205,11 @@ def test_what_makes_no_sense_is_refused(slip: Callable, message: str) -> None:
     model = NetworkClassifier((4,), epochs=1, random_state=0)
     with pytest.raises(ValueError, match=message):
         slip(model, *two_moons(20))
+
+
+def test_a_regression_names_a_weight_below_zero() -> None:
+    with pytest.raises(ValueError, match=r"sample_weight\[0\] is -1\."):
+        NetworkRegressor(epochs=1).fit([[0.0], [1.0]], [1.0, 2.0], sample_weight=[-1.0, 1.0])
 
 
 def test_a_regression_goes_on_with_as_many_targets() -> None:

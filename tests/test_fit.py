@@ -47,6 +47,7 @@ from glassgrad import (
 from glassgrad.engine.files import json_text, sealed
 from glassgrad.nn.checkpoint import Checkpoint
 from glassgrad.nn.plotting import plot_curves
+from glassgrad.nn.samples import LARGEST_PIECE
 
 SEEDS = (0, 1, 2, 3, 4)
 
@@ -73,59 +74,38 @@ def numbers(model: Module) -> np.ndarray:
 # What it learns
 
 
+def converging(
+    data: tuple[Any, Any], loss: Callable, sizes: list[int], seed: int, **options: Any
+) -> History:
+    """A training of a network whose samples, weights and batches follow from a seed."""
+    X, y = data
+    init, rate = options.pop("init"), options.pop("rate")
+    model = MLP(X.shape[1], sizes, output_activation="linear", init=init, seed=seed)
+    optimiser = Adam(model.parameters(), rate)
+    return fit(model, loss, X, y, optimiser=optimiser, seed=seed, health=False, **options)
+
+
 @pytest.mark.parametrize("seed", mostly_slow(SEEDS))
 def test_xor_converges(seed: int) -> None:
-    X, y = xor()
-    model = MLP(2, [8, 1], output_activation="linear", init="xavier", seed=seed)
-    history = fit(
-        model,
-        binary_cross_entropy_with_logits,
-        X,
-        y,
-        optimiser=Adam(model.parameters(), 0.05),
-        epochs=300,
-        seed=seed,
-        metrics=["accuracy"],
-    )
+    options = {"init": "xavier", "rate": 0.05, "epochs": 300, "metrics": ["accuracy"]}
+    history = converging(xor(), binary_cross_entropy_with_logits, [8, 1], seed, **options)
     assert history["accuracy"][-1] == 1.0
     assert history["loss"][-1] < 0.02
 
 
 @pytest.mark.parametrize("seed", mostly_slow(SEEDS, kept=0))
 def test_spirals_converge(seed: int) -> None:
-    X, y = spirals(200, seed=seed)
-    model = MLP(2, [24, 24, 1], output_activation="linear", init="normal", seed=seed)
-    history = fit(
-        model,
-        binary_cross_entropy_with_logits,
-        X,
-        y,
-        optimiser=Adam(model.parameters(), 0.02),
-        epochs=150,
-        seed=seed,
-        schedule=cosine(),
-        metrics=["accuracy"],
-        health=False,
-    )
+    options = {"init": "normal", "rate": 0.02, "epochs": 150, "schedule": cosine()}
+    data, loss = spirals(200, seed=seed), binary_cross_entropy_with_logits
+    history = converging(data, loss, [24, 24, 1], seed, metrics="accuracy", **options)
     assert history["accuracy"][-1] >= 0.99
 
 
 @pytest.mark.parametrize("seed", mostly_slow(SEEDS, kept=0))
 def test_a_sine_is_fitted(seed: int) -> None:
-    X, y = sine(120, noise=0.05, seed=seed)
-    model = MLP(1, [16, 16, 1], output_activation="linear", init="xavier", seed=seed)
-    history = fit(
-        model,
-        mse,
-        X,
-        y,
-        optimiser=Adam(model.parameters(), 0.02),
-        epochs=200,
-        seed=seed,
-        schedule=cosine(),
-        metrics=["r2"],
-        health=False,
-    )
+    options = {"init": "xavier", "rate": 0.02, "epochs": 200, "schedule": cosine()}
+    data = sine(120, noise=0.05, seed=seed)
+    history = converging(data, mse, [16, 16, 1], seed, metrics="r2", **options)
     assert history["r2"][-1] > 0.97
 
 
@@ -356,6 +336,12 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_best() -> None:
     assert history.epochs < 20
     assert np.isfinite(numbers(model)).all()
     assert "the loss is" in history.stopped
+
+
+def test_the_mean_of_huge_losses_is_their_mean() -> None:
+    huge = {"penalty": lambda parameters: 0.0 * parameters[0] + 1.5e308, "batch_size": 1}
+    _, history = trained(**huge, epochs=1)
+    assert history["loss"] == pytest.approx([1.5e308], rel=1e-12)
 
 
 def test_a_gradient_that_is_not_finite_stops_before_it_does_harm() -> None:
@@ -812,7 +798,6 @@ def test_a_checkpoint_without_a_digest_is_read_if_it_is_of_version_1(tmp_path: P
     [
         (lambda data: data.pop("steps"), "it lacks steps"),
         (lambda data: data.update(history={}), 'This is no history of a training: it lacks "col'),
-        (lambda data: data["history"].update(best_epoch=9), "its best epoch is none of its epochs"),
         (lambda data: data["history"].update(History().to_dict()), "its history has no epochs"),
         (lambda data: data.update(best=[1.0]), "it does not hold 25 parameters"),
         (lambda data: data.update(best=None), "do not belong together"),
@@ -1039,10 +1024,11 @@ def test_gradients_are_noted_by_layer() -> None:
 
 
 def test_predictions_are_those_of_the_model() -> None:
-    X, _ = moons(700)  # more than one piece
+    X, _ = moons(LARGEST_PIECE + 60)  # more than one piece
     model = MLP(2, [5, 3], seed=0)
     expected = [[v.data for v in model(x)] for x in X]
-    np.testing.assert_allclose(predict(model, X), expected, rtol=1e-12)
+    # Of so many samples some are nearly 0, where what cancels leaves a rounding of 1.
+    np.testing.assert_allclose(predict(model, X), expected, rtol=1e-12, atol=1e-15)
     for p in model.parameters():
         p.data *= 2.0
     np.testing.assert_allclose(predict(model, X)[0], [v.data for v in model(X[0])], rtol=1e-12)
@@ -1067,10 +1053,6 @@ def test_a_copy_predicts_with_its_own_parameters() -> None:
             p.data = 0.0
         assert (predict(other, X) == 0.0).all()
     assert np.array_equal(predict(model, X), before)
-
-
-def test_everything_public_is_in_the_package() -> None:
-    assert {"fit", "predict", "History", "check_health"} <= set(nn.__all__)
 
 
 def test_a_callback_cannot_add_parameters_to_the_optimiser() -> None:

@@ -417,6 +417,11 @@ def test_an_infinite_loss_is_told():
     assert health.loss is None
 
 
+def test_the_mean_of_huge_losses_is_their_mean():
+    huge = lambda out, y: 0.0 * out + 1.5e308
+    assert check_health(network([1, 1]), huge, [[1.0], [2.0]], [0.0, 0.0]).loss == 1.5e308
+
+
 def test_a_gradient_that_breaks_behind_sound_values_is_told():
     model = network([1, 1])
     health = check_health(model, lambda out, y: (out - out).sqrt(), [[1.0]], [0.0])

@@ -14,7 +14,7 @@ import dis
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain
+from itertools import chain, repeat
 from operator import attrgetter, is_, itemgetter
 from types import (
     BuiltinFunctionType,
@@ -65,6 +65,15 @@ class Guards:
         self._revision = STRUCTURE.revision
         found = _Search(function, tuple(args), named)
         self._names = list(found.names.values())
+        self._globals: dict[int, tuple[dict[str, Any], list[str], list[Any]]] = {}
+        self._dotted: list[_Name] = []
+        for (_, path), name in found.names.items():
+            if type(name.root) is dict and len(path) == 1 and isinstance(path[0], _Item):
+                _, keys, things = self._globals.setdefault(id(name.root), (name.root, [], []))
+                keys.append(path[0].key)
+                things.append(name.before)
+            else:
+                self._dotted.append(name)
         self._lists = [each for each in found.containers if _compares_by_identity(each)]
         self._copies = [each.copy() for each in self._lists]
         others = (each for each in found.containers if not _compares_by_identity(each))
@@ -74,9 +83,14 @@ class Guards:
 
     def hold(self) -> bool:
         """Whether everything that is looked at is as it was."""
-        for read, root, before, _ in self._names:
+        for names, keys, before in self._globals.values():  # most names, without Python in between
+            if not all(map(is_, map(names.get, keys, repeat(_MISSING)), before)) and not all(
+                map(_is_same, map(names.get, keys, repeat(_MISSING)), before)
+            ):
+                return False
+        for read, root, known, _ in self._dotted:
             now = read(root)
-            if now is not before and not _is_same(now, before):
+            if now is not known and not _is_same(now, known):
                 return False
         try:
             # Lists of Values and modules, which are equal only if they are the same ones: all of
