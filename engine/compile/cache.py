@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
+from glassgrad.engine.compile.arguments import Same
 from glassgrad.engine.compile.guards import Guards
 from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.errors import CompilationError
@@ -126,7 +127,7 @@ class Cache:
             if case.holds():
                 yield case, False
         while len(cases) < MOST_RECORDINGS:
-            yield self._recorded(cases, sample(), has_several, at), True
+            yield self._recorded(cases, structure, sample(), has_several, at), True
 
     def _cases_of(self, structure: tuple[Any, ...], has_several: bool) -> list[Case] | None:
         key = structure, has_several
@@ -138,6 +139,7 @@ class Cache:
     def _recorded(
         self,
         cases: list[Case],
+        structure: tuple[Any, ...],
         sample: Sample,
         has_several: bool,
         at: Mapping[int, float] | None,
@@ -150,7 +152,8 @@ class Cache:
         if recording.is_watched:
             self.why_eager = "it opens a block such as trap() inside, in which nodes are looked at"
             raise AsWrittenError
-        guards = Guards(self.function, args, named)
+        kept = (part.thing for part in structure if isinstance(part, Same))
+        guards = Guards(self.function, kept)
         for case in cases:
             if case.recording.is_same_as(recording):
                 case.holds_for(guards)
