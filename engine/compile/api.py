@@ -13,24 +13,19 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import deepcopy
-from time import perf_counter
 from types import MethodType
 from typing import Any
 from weakref import ref
 
 import numpy as np
 
-from glassgrad.engine.compile.arguments import Arguments, as_values
-from glassgrad.engine.compile.audit import audit, is_due, trusted
-from glassgrad.engine.compile.batch import Batch
-from glassgrad.engine.compile.cache import Cache
+from glassgrad.engine.compile.arguments import Arguments, Batch, as_values
+from glassgrad.engine.compile.cache import CAPTURED, INPUT, NOTHING, Cache
 from glassgrad.engine.compile.elsewhere import ArrayFunction
 from glassgrad.engine.compile.guards import METHODS
-from glassgrad.engine.compile.mapping import mapped, one_by_one
-from glassgrad.engine.compile.outputs import one_value
+from glassgrad.engine.compile.outputs import one_by_one, one_value
 from glassgrad.engine.compile.recording import Recording
-from glassgrad.engine.compile.result import result_of, total_of
-from glassgrad.engine.compile.serving import CAPTURED, INPUT, NOTHING, served
+from glassgrad.engine.compile.result import array_of_results, result_of, total_of
 from glassgrad.engine.compile.slopes import Evaluation, leaves_only
 from glassgrad.engine.compile.stages import stages_of
 from glassgrad.engine.context import current, no_grad
@@ -102,26 +97,13 @@ class Compiled:
         if self._runs_as_written():
             return self._as_written(args, named)
         given = Arguments.of(args, named, self.title)
-        return trusted(
-            self._cache,
-            lambda: self._called(args, named, given),
+        wanted = (
+            NOTHING if not current().recording else CAPTURED | INPUT if given.values else CAPTURED
+        )
+        return self._cache.trusted(
+            lambda: result_of(self._cache.served(given, wanted=wanted)[0], given),
             lambda: self._as_written(args, named),
         )
-
-    def _called(self, args: tuple[Any, ...], named: dict[str, Any], given: Arguments) -> Value:
-        """The call by a recording; as it is written if there are too many to make another."""
-        cache, numbers, wanted = self._cache, np.array(given.numbers), _wanted(given)
-        for case, is_new in cache.candidates(given.structure, lambda: (args, named)):
-            recording, began = case.recording, perf_counter()
-            program = recording.program(NOTHING, wanted)
-            inputs, share = numbers[program.orders["input"]], 1.0 if wanted else None
-            result, holds, *slopes = program.run(inputs, recording.numbers(program), share)
-            # A new recording serves its own call, even where a tie comes out otherwise in arrays.
-            if holds or is_new:
-                if is_due(cache, case, began):
-                    audit(cache, case, (args, named), [float(result)])
-                return result_of(recording, program, float(result), slopes, given)
-        return self._as_written(args, named)
 
     def over(self, *batch: Any, reduction: str = "mean") -> Any:
         """The function over a batch of samples.
@@ -149,16 +131,15 @@ class Compiled:
         if reduction == "none" or self._runs_as_written():
             return self._one_by_one(samples, reduction, share)
         wanted = CAPTURED if current().recording else NOTHING
-        return trusted(
-            self._cache,
+        return self._cache.trusted(
             lambda: total_of(
-                self.title, len(samples), served(self._cache, samples, share=share, wanted=wanted)
+                self.title, len(samples), self._cache.served(samples, share=share, wanted=wanted)
             ),
             lambda: self._one_by_one(samples, reduction, share),
         )
 
     def _one_by_one(self, samples: Batch, reduction: str, share: float) -> Any:
-        results = [self(*samples.sample(i)) for i in range(len(samples))]
+        results = [self(*samples.sample(i)[0]) for i in range(len(samples))]
         if reduction != "none":
             return add_up(results) * share
         found: Any = np.empty(len(samples), object)
@@ -196,9 +177,10 @@ class Compiled:
         samples = Batch.of(batch, "map")
         if self._runs_as_written():
             return one_by_one(self.title, self.function, samples)
-        return trusted(
-            self._cache,
-            lambda: mapped(self._cache, samples),
+        return self._cache.trusted(
+            lambda: array_of_results(
+                self.title, len(samples), self._cache.served(samples, has_several=True)
+            ),
             lambda: one_by_one(self.title, self.function, samples),
         )
 
@@ -409,13 +391,6 @@ def _method_of(owner: Any, kind: type, name: str) -> Any:
     """A compiled method from a pickle."""
     place = (None, owner) if isinstance(owner, type) else (owner, type(owner))
     return vars(kind)[name].__get__(*place)
-
-
-def _wanted(given: Arguments) -> frozenset[str]:
-    """The kinds of leaves whose gradients a call needs."""
-    if not current().recording:
-        return NOTHING
-    return CAPTURED | INPUT if given.values else CAPTURED
 
 
 def _share(reduction: str, size: int) -> float:

@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.engine.compile.arguments import Arguments
-from glassgrad.engine.compile.audit import TOLERANCE, audit, is_due, trusted
-from glassgrad.engine.compile.cache import Cache, Sample
+from glassgrad.engine.compile.arguments import Arguments, Sample
+from glassgrad.engine.compile.cache import TOLERANCE, Cache
 from glassgrad.engine.compile.libraries import Library, accepted, library
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
@@ -108,10 +107,10 @@ class ArrayFunction:
         arrays = [host.array(each) for each in batch]
         _check_batch(arrays)
         if self._cache.why_eager is not None:
-            raise self._cache.cannot_repeat()
+            self._cache.refuse()
         with np.errstate(all="ignore"), host.silence():
-            return trusted(
-                self._cache, lambda: self._evaluated(host, given, arrays), self._cache.refuse
+            return self._cache.trusted(
+                lambda: self._evaluated(host, given, arrays), self._cache.refuse
             )
 
     def _evaluated(self, host: Library, given: Any, arrays: Sequence[Any]) -> tuple[Any, Any]:
@@ -120,7 +119,9 @@ class ArrayFunction:
         inputs = host.function("concatenate")(rows, 1)
         is_traced = any(map(host.is_traced, (given, *arrays)))
         at = None if is_traced else Numbers(self._parameters, lambda: host.in_numpy(given))
-        structure = Arguments.of([_plain(host.stand_in(each)) for each in arrays], {}).structure
+        structure = Arguments.of(
+            tuple(_plain(host.stand_in(each)) for each in arrays), {}
+        ).structure
 
         def first() -> Sample:
             sample = map(host.stand_in if is_traced else host.first, arrays)
@@ -139,10 +140,10 @@ class ArrayFunction:
             if not found.all():
                 is_first_served |= bool(found[0])
                 continue
-            if not is_traced and is_due(self._cache, case, began):
+            if not is_traced and self._cache.is_due(case, began):
                 ours = [float(host.in_numpy(results[0]))]
                 tolerance = max(TOLERANCE, 1e3 * float(np.finfo(self._dtype).eps))
-                audit(self._cache, case, first(), ours, at=at, tolerance=tolerance)
+                self._cache.audit(case, first(), ours, at, tolerance)
             return value, gradient
         raise CompilationError(_APART.format(self._cache.title))
 

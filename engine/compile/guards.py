@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.engine.compile.arguments import is_module
 from glassgrad.engine.provenance import is_ours, package_of
 from glassgrad.engine.revision import STRUCTURE
+from glassgrad.engine.tree import is_module
 from glassgrad.engine.value import Value
 
 _MISSING = object()
@@ -244,8 +244,8 @@ class _Names(NamedTuple):
         others: attributes, and constants, which may be keys.
     """
 
-    globals: set[str]
-    enclosing: set[str]
+    globals: set[Any]
+    enclosing: set[Any]
     others: set[Any]
 
 

@@ -10,13 +10,13 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from glassgrad.engine.compile.arguments import Arguments
-from glassgrad.engine.compile.batch import Part
-from glassgrad.engine.compile.graph import CAPTURED, INPUT
+from glassgrad.engine.compile.graph import CAPTURED, INPUT, Numbers
+from glassgrad.engine.compile.outputs import one_shape
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.compile.trace import replayed
@@ -26,6 +26,39 @@ from glassgrad.engine.gradient import grad
 from glassgrad.engine.methods import node_of
 from glassgrad.engine.op import ATOM, Notation, Reduction, Wanted
 from glassgrad.engine.value import Value, as_value, constant
+
+
+class Part(NamedTuple):
+    """The samples of a batch that one recording serves; those of a call are one.
+
+    Attributes:
+        recording, program: what served them.
+        places: which samples they are.
+        result: the result of each; without an axis of samples if it is the same for all.
+        share: what the results are multiplied by, for their sum or their mean.
+        of_inputs: the gradient by the arguments of the sum of results × share, if it was wanted.
+        gradient: that by the captured Values.
+    """
+
+    recording: Recording
+    program: Program
+    places: Numbers
+    result: Any
+    share: float
+    of_inputs: Any
+    gradient: Any
+
+    @property
+    def total(self) -> float:
+        """The sum of results × share."""
+        result = self.result
+        if result.shape == ():
+            return float(result) * len(self.places) * self.share
+        with np.errstate(invalid="ignore"):  # infinities of both signs give nan, as eagerly
+            return float(np.dot(result, _ones(len(result)))) * self.share
+
+
+_ones = lru_cache(maxsize=8)(np.ones)
 
 
 class _Served(Reduction):
@@ -161,39 +194,30 @@ class Total(_Served):
         )
 
 
-def result_of(
-    recording: Recording,
-    program: Program,
-    data: float,
-    slopes: Sequence[Any],
-    given: Arguments,
-) -> Value:
+def result_of(part: Part, given: Arguments) -> Value:
     """The result of one call as a node."""
-    of_inputs, of_captured = slopes
+    recording, program = part.recording, part.program
     graph, captured = recording.graph, recording.captured
     parents: list[Value] = []
     partials: list[float] = []
     leaves: list[int] = []
-    known: dict[int, Any] = {
-        node: given.numbers[place] for place, node in enumerate(graph.leaves(INPUT))
-    }
-    nodes = graph.leaves(CAPTURED)
-    known.update(zip(nodes, captured))
-    if of_captured is not None:
+    inputs, outside = graph.leaves(INPUT), graph.leaves(CAPTURED)
+    known: dict[int, Any] = dict(zip(inputs, given.numbers))
+    known.update(zip(outside, captured))
+    if part.gradient is not None:
         order = program.orders["captured"].tolist()
         parents += [captured[i] for i in order]
-        partials += of_captured.tolist()
-        leaves += [nodes[i] for i in order]
-    if of_inputs is not None:
-        nodes = graph.leaves(INPUT)
-        for place, slope in zip(program.orders["input"].tolist(), of_inputs.tolist()):
+        partials += part.gradient.tolist()
+        leaves += [outside[i] for i in order]
+    if part.of_inputs is not None:
+        for place, slope in zip(program.orders["input"].tolist(), part.of_inputs.tolist()):
             if place in given.values:
                 parents.append(given.values[place])
                 partials.append(slope)
-                leaves.append(nodes[place])
-    given_numbers = [parent._number for parent in parents]
-    operation = Replay(recording, program, leaves, known, given_numbers)
-    return _node(operation, data, tuple(parents), tuple(partials))
+                leaves.append(inputs[place])
+    numbers = [parent._number for parent in parents]
+    operation = Replay(recording, program, leaves, known, numbers)
+    return _node(operation, float(part.result), tuple(parents), tuple(partials))
 
 
 def total_of(title: str, samples: int, parts: Sequence[Part]) -> Value:
@@ -212,6 +236,16 @@ def total_of(title: str, samples: int, parts: Sequence[Part]) -> Value:
         parents, partials = tuple(slopes), tuple(slopes.values())
     numbers = [parent._number for parent in parents]
     return _node(_total(title, samples, numbers), total, parents, partials)
+
+
+def array_of_results(title: str, samples: int, parts: Sequence[Part]) -> Any:
+    """The results for all samples as an array, for `map`."""
+    shape = one_shape(title, [part.recording.shape for part in parts])
+    found, count = np.empty((samples, *shape)), int(np.prod(shape, dtype=int))
+    for part in parts:
+        rows = np.broadcast_to(part.result, (len(part.places), count))
+        found[part.places] = rows.reshape(-1, *shape)
+    return found
 
 
 def _not_read(*operands: Any) -> Any:

@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.compile.audit import trusted
-from glassgrad.engine.compile.batch import Batch
-from glassgrad.engine.compile.cache import Cache
+from glassgrad.engine.compile.arguments import Batch
+from glassgrad.engine.compile.cache import CAPTURED, Cache
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
-from glassgrad.engine.compile.serving import CAPTURED, served
 from glassgrad.engine.text import describe
 from glassgrad.engine.value import Value, is_parameter
 
@@ -51,8 +49,8 @@ class Evaluation:
             raise ValueError(f"value_and_grad of {cache.title} takes {shape}.")
         samples = Batch.of(batch)
         if cache.why_eager is not None:
-            raise cache.cannot_repeat()
-        return trusted(cache, lambda: self._evaluated(given, samples), cache.refuse)
+            cache.refuse()
+        return cache.trusted(lambda: self._evaluated(given, samples), cache.refuse)
 
     def _evaluated(self, given: Any, samples: Batch) -> tuple[float, Any]:
         parameters = self._parameters
@@ -62,8 +60,7 @@ class Evaluation:
             return places.read(given, lambda: recording.numbers(program))
 
         total, gradient, is_read = 0.0, None, not parameters
-        parts = served(
-            self._cache,
+        parts = self._cache.served(
             samples,
             share=1.0 / len(samples) if self._reduction == "mean" else 1.0,
             wanted=CAPTURED,
