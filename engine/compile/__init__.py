@@ -4,7 +4,7 @@
     arguments.py     the arguments of a call, or of many, as numbers
     cache.py         the recordings of a function, which of them serve a call, and the audit
     guards.py        what is looked at before: names, lists and modules around the function
-    recording.py     one run as a graph, and the programs made of it
+    recording.py     one run as a graph, the programs made of it, and all stages as text
     trace.py         what is recorded while the function runs
     outputs.py       what it gives
     result.py        the result as a Value
@@ -24,8 +24,7 @@
     numpy_source.py  the instructions as source text
     kernels.py       the functions that it calls
     program.py       the function made from it, and its buffers
-    stages.py        all of these as text, `loss.stages()`
-    elsewhere.py     the same instructions on arrays of PyTorch and JAX: libraries.py
+    libraries.py     the same instructions on arrays of PyTorch and JAX
 
 Each part is a step from scalars to an array program, and the list is in that order. Start with
 `api.py`, then follow a recording from `trace.py` on.

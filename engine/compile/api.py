@@ -21,13 +21,11 @@ import numpy as np
 
 from glassgrad.engine.compile.arguments import Arguments, Batch, as_values
 from glassgrad.engine.compile.cache import CAPTURED, INPUT, NOTHING, Cache
-from glassgrad.engine.compile.elsewhere import ArrayFunction
 from glassgrad.engine.compile.guards import METHODS
 from glassgrad.engine.compile.outputs import one_by_one, one_value
-from glassgrad.engine.compile.recording import Recording
+from glassgrad.engine.compile.recording import Recording, stages_of
 from glassgrad.engine.compile.result import array_of_results, result_of, total_of
-from glassgrad.engine.compile.slopes import Evaluation, leaves_only
-from glassgrad.engine.compile.stages import stages_of
+from glassgrad.engine.compile.slopes import ArrayFunction, Evaluation, leaves_only
 from glassgrad.engine.context import current, no_grad
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.table import sum as add_up
