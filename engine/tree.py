@@ -16,6 +16,7 @@ import copy
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import fields, is_dataclass
+from types import MemberDescriptorType
 from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
@@ -57,7 +58,7 @@ def taken_apart(thing: Any) -> Apart | None:
     if isinstance(thing, np.ndarray):
         shape = thing.shape
         return Apart(shape, thing.ravel().tolist(), lambda parts: array_of(parts, shape))
-    if isinstance(thing, tuple) and hasattr(kind, "_fields"):
+    if isinstance(thing, tuple) and hasattr(kind, "_fields") and not _attributes(thing):
         return Apart(kind._fields, thing, kind._make)
     if not is_record(thing):
         return None
@@ -71,7 +72,14 @@ def is_record(thing: Any) -> bool:
     """Whether it is a dataclass with nothing in it but its fields, and no module."""
     if not is_dataclass(thing) or isinstance(thing, type) or is_module(thing):
         return False
-    return {*getattr(thing, "__dict__", ())} <= {each.name for each in fields(thing)}
+    return _attributes(thing) <= {each.name for each in fields(thing)}
+
+
+def _attributes(thing: Any) -> set[str]:
+    """The names of all attributes that an object has itself, in slots too."""
+    slots = (x for kind in type(thing).__mro__ for x in vars(kind).items())
+    names = {name for name, each in slots if isinstance(each, MemberDescriptorType)}
+    return names | set(getattr(thing, "__dict__", ()))
 
 
 def is_module(thing: Any) -> bool:

@@ -32,6 +32,10 @@ class Mode(enum.IntEnum):
     SLOW = 2
 
 
+class Word(str, enum.Enum):
+    ONE = "one"
+
+
 class Pair(NamedTuple):
     a: Any
     b: Any
@@ -105,10 +109,26 @@ def with_attribute() -> Any:
     return row
 
 
-def record_with_more() -> Any:
-    record = Record(1.0)
-    record.more = 2.0
-    return record
+class Text(str):
+    """A text that may have attributes."""
+
+
+class LaterPair(Pair):
+    """A named tuple that may have attributes."""
+
+
+class Extra:
+    __slots__ = ("more",)
+
+
+@dataclasses.dataclass(slots=True)
+class Beside(Extra):
+    a: Any
+
+
+def with_more(thing: Any) -> Any:
+    thing.more = 2.0
+    return thing
 
 
 class Unit(np.ndarray):
@@ -143,7 +163,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "a span of time": (lambda: datetime.timedelta(1), "a number of it"),
     "a complex number": (lambda: 1j, "imaginary"),
     "a decimal": (lambda: decimal.Decimal("0.1"), "float"),
-    "more than fields": (record_with_more, "fields"),
+    "more than fields": (lambda: with_more(Record(1.0)), "fields"),
+    "slots beside fields": (lambda: with_more(Beside(1.0)), "fields"),
+    "a text with an attribute": (lambda: with_more(Text("a")), "str"),
+    "a named tuple with an attribute": (lambda: with_more(LaterPair(1.0, 2.0)), "list"),
 }
 
 
@@ -192,14 +215,10 @@ def test_whole_numbers_beyond_floats_are_told_apart(kind: Callable) -> None:
 
 
 def test_flags_numbers_and_members_are_told_apart() -> None:
-    f = compiled(lambda x: w * (3.0 if x is True else 5.0 if x is Mode.FAST else 7.0))
-    assert [f(x).data for x in (True, 1, Mode.FAST, Mode.SLOW, True)] == [
-        6.0,
-        14.0,
-        10.0,
-        14.0,
-        6.0,
-    ]
+    kinds = [(True, 3.0), (Mode.FAST, 5.0), (Word.ONE, 7.0)]
+    f = compiled(lambda x: w * next((number for kind, number in kinds if x is kind), 9.0))
+    given = (True, 1, Mode.FAST, Mode.SLOW, Word.ONE, "one", True)
+    assert [f(x).data for x in given] == [6.0, 18.0, 10.0, 18.0, 14.0, 18.0, 6.0]
 
 
 def test_a_number_too_large_is_refused_in_a_sentence() -> None:
@@ -267,6 +286,14 @@ def test_numbers_are_values_wherever_it_runs(way: str) -> None:
         found = (in_another(f) if way == "another" else f)(*arguments)
     assert isinstance(found, Value)
     assert found.data == pytest.approx(expected, rel=1e-14)
+
+
+def test_whole_numbers_are_compared_by_number_wherever_it_runs() -> None:
+    f = compiled(lambda i, j: w * 3.0 if i == j else w * 5.0 if i != 2 else w)
+    pairs = [(1, 1), (1, 2), (2, 1), (2, 2)] * 4
+    assert [f(i, j).data for i, j in pairs] == [6.0, 10.0, 2.0, 6.0] * 4
+    with trap():
+        assert [f(i, j).data for i, j in pairs] == [6.0, 10.0, 2.0, 6.0] * 4
 
 
 class IndexValue(Value):

@@ -32,38 +32,25 @@ _EXACT = 2**53
 """Up to here a float is exactly one whole number."""
 
 
-class _Index:
-    """A whole number among Values, which may be an index too."""
+class _Whole:
+    """A whole number among Values, which may be an index too, and is compared by number.
+
+    Beyond 2⁵³ the number itself belongs to the structure of the arguments, since floats do not
+    tell such numbers apart.
+    """
 
     __slots__ = ()
     whole: int
+
+    def __init__(self, number: Any) -> None:
+        super().__init__(number)  # type: ignore[call-arg]  # that of Value
+        self.whole = int(number)  # type: ignore[misc]  # in the slots of the classes derived
 
     def __index__(self) -> int:
         return self.whole
 
     def __int__(self) -> int:
         return self.__index__()
-
-    def __hash__(self) -> int:
-        return hash(self.__index__())
-
-
-class Integer(_Index, Value):
-    """The place of an integer argument: a Value that may also be an index.
-
-    Beyond 2⁵³ the number itself belongs to the structure of the arguments, since floats do not
-    tell such numbers apart.
-    """
-
-    __slots__ = ("whole",)
-
-    def __init__(self, number: Any) -> None:
-        super().__init__(number)
-        self.whole = int(number)
-
-    def __index__(self) -> int:
-        assert self == self._number  # the comparison is a guard
-        return self.whole
 
     def __eq__(self, other: object) -> Any:
         """By number, as integers are compared; two other Values are told apart by identity."""
@@ -76,17 +63,24 @@ class Integer(_Index, Value):
     def __ne__(self, other: object) -> Any:
         return not self == other
 
-    __hash__ = _Index.__hash__
+    def __hash__(self) -> int:
+        return hash(self.__index__())
 
 
-class WholeConstant(_Index, Constant):
-    """The same where nothing is recorded, or by another function: a constant."""
+class Integer(_Whole, Value):
+    """The place of an integer argument: a Value that may also be an index."""
 
     __slots__ = ("whole",)
 
-    def __init__(self, number: Any) -> None:
-        super().__init__(number)
-        self.whole = int(number)
+    def __index__(self) -> int:
+        assert self == self._number  # the comparison is a guard
+        return self.whole
+
+
+class WholeConstant(_Whole, Constant):
+    """The same where nothing is recorded, or by another function: a constant."""
+
+    __slots__ = ("whole",)
 
 
 Sample = tuple[tuple[Any, ...], Mapping[str, Any]]
@@ -158,22 +152,25 @@ class Arguments:
             if not thing.is_constant:
                 self.values[len(self.numbers)] = thing
             self.numbers.append(thing._number)
-        elif isinstance(thing, _FIXED):
+        elif _is_fixed(thing):
             self.key.append(exactly(thing))
         elif is_real(thing):
             self._read_number(thing)
-        elif isinstance(thing, np.ndarray) and kind not in (np.ndarray, ValueArray):
-            raise _refusal(thing, role)
-        elif isinstance(thing, np.ndarray) and thing.dtype != object:
+        elif kind in (np.ndarray, ValueArray) and thing.dtype != object:
             self._read_array(thing)
-        elif (apart := taken_apart(thing)) is not None:
+        elif (apart := taken_apart(thing)) and not (
+            isinstance(thing, np.ndarray) and kind not in (np.ndarray, ValueArray)
+        ):
             self.key += [kind, len(apart.key), *map(exactly, apart.key)]
             for part in apart.parts:
                 self._read(part, role)
         elif kind is MethodType:  # another object each time that it is asked for
             self.key += [MethodType, Same(thing.__func__), Same(thing.__self__)]
         elif _holds_numbers(thing):
-            raise _refusal(thing, role)
+            raise TypeError(
+                f"{role} holds {describe(thing)}, which cannot be taken apart into numbers; to "
+                f"record it would freeze what is in it. {_remedy(thing)}"
+            )
         else:
             self.key.append(Same(thing))
 
@@ -268,11 +265,11 @@ def _is_beyond(number: Any) -> bool:
     return not -_EXACT <= int(number) <= _EXACT
 
 
-def _refusal(thing: Any, role: str) -> TypeError:
-    return TypeError(
-        f"{role} holds {describe(thing)}, which cannot be taken apart into numbers; to record it "
-        f"would freeze what is in it. {_remedy(thing)}"
-    )
+def _is_fixed(thing: Any) -> bool:
+    """Whether it belongs to a recording as it is; not a text with attributes of its own."""
+    if isinstance(thing, (str, bytes)) and not isinstance(thing, Enum):
+        return not getattr(thing, "__dict__", None)
+    return isinstance(thing, _FIXED)
 
 
 def _holds_numbers(thing: Any) -> bool:
@@ -286,6 +283,8 @@ def _holds_numbers(thing: Any) -> bool:
 
 _TIMES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 _REMEDIES: tuple[tuple[Any, str], ...] = (
+    (str, "Write str(...), and give its attributes apart."),
+    (bytes, "Write bytes(...), and give its attributes apart."),
     (Set, "A set has no order: write sorted(...)."),
     (np.ma.MaskedArray, "Leave the masked entries out, or fill them: .filled(0)."),
     (Mapping, "Write dict(...)."),

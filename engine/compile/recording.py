@@ -351,8 +351,8 @@ def _groups(layout: Layout) -> Iterator[str]:
 def _instructions(order: Iterable[Array], half: str) -> Iterator[str]:
     """Each instruction: its array, the kind, what it reads, and its shape."""
     names: dict[Array, str] = {}
-    for place, array in enumerate(order):
-        names[array] = array.label or array.name * (array.kind == "input") or f"t{place}"
+    for number, array in enumerate(order):
+        names[array] = array.label or array.name * (array.kind == "input") or f"t{number}"
         if array.half == half:
             yield f"{names[array]} = {_instruction(array, names)}: {shape_text(array.shape)}"
 
