@@ -15,7 +15,6 @@ from contextlib import suppress
 from copy import deepcopy
 from types import MethodType
 from typing import Any
-from weakref import ref
 
 import numpy as np
 
@@ -49,10 +48,17 @@ class Compiled:
         method = self.function if bind is None else bind(self.function, owner, kind)
         if not isinstance(method, MethodType) or method is self.function:
             return self
-        methods = _Methods.of(method.__self__)
-        if self not in methods:
-            methods[self] = Compiled(method, self._is_audited)
-        return methods[self]
+        holder = method.__self__
+        kept = getattr(holder, "__dict__", {}).get(METHODS, {})
+        made: Any = kept.get(self)
+        if made is None or made.function.__self__ is not holder:  # a shallow copy took them along
+            made = Compiled(method, self._is_audited)
+            mine = {of: each for of, each in kept.items() if each.function.__self__ is holder}
+            if isinstance(holder, type):
+                setattr(holder, METHODS, _Methods({**mine, self: made}))
+            elif hasattr(holder, "__dict__"):
+                vars(holder)[METHODS] = _Methods({**mine, self: made})
+        return made
 
     def __deepcopy__(self, memo: Any) -> Compiled:
         """A copy without recordings, if what it runs is copied, as the object of a method is."""
@@ -70,12 +76,13 @@ class Compiled:
             if module is not None and operator.attrgetter(path)(module) is self:
                 return path
         owner = getattr(self.function, "__self__", None)
+        kept = getattr(owner, "__dict__", {}).get(METHODS, {})
         for kind in owner.__mro__ if isinstance(owner, type) else type(owner).__mro__:
             for name, thing in vars(kind).items():
                 found = getattr(thing, "__func__", thing)  # it may be a classmethod
-                if isinstance(found, Compiled) and _Methods.of(owner).get(found) is self:
+                if isinstance(found, Compiled) and kept.get(found) is self:
                     return _method_of, (owner, kind, name)
-        return _again, (self.function, self._is_audited)
+        return Compiled, (self.function, self._is_audited)
 
     def __repr__(self) -> str:
         return f"<compiled {self.title}, {counted(len(self.recordings), 'recording')}>"
@@ -357,32 +364,8 @@ def compiled(function: Callable[..., Any], *, audit: bool = True) -> Compiled:
 class _Methods(dict[Compiled, Compiled]):
     """The compiled methods of an object, by what stands in its class. Copies do not take them."""
 
-    def __init__(self, owner: Any = None) -> None:
-        super().__init__()
-        self.owner: Callable[[], Any] = lambda: owner
-        with suppress(TypeError):  # there may be no weak references to it
-            self.owner = ref(owner)
-
-    @staticmethod
-    def of(owner: Any) -> _Methods:
-        """Those that an object keeps; new ones, if it has none, or those of its original."""
-        found = getattr(owner, "__dict__", {}).get(METHODS)
-        if isinstance(found, _Methods) and found.owner() is owner:
-            return found
-        found = _Methods(owner)
-        if isinstance(owner, type):
-            setattr(owner, METHODS, found)
-        elif hasattr(owner, "__dict__"):
-            vars(owner)[METHODS] = found
-        return found
-
     def __reduce__(self) -> Any:
         return _Methods, ()
-
-
-def _again(function: Callable[..., Any], audit: bool) -> Compiled:
-    """A compiled function from a pickle."""
-    return Compiled(function, audit)
 
 
 def _method_of(owner: Any, kind: type, name: str) -> Any:

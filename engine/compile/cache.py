@@ -346,23 +346,8 @@ class Cache:
 
     def _too_many(self, structure: tuple[Any, ...], has_several: bool) -> CompilationError:
         """The error of a batch that no recording serves, and for which none can be made."""
-        cases = self._cases_of(structure, has_several)
-        if cases is None:
-            return CompilationError(
-                f"{self.title} was called with {MOST_STRUCTURES} structures of arguments. An "
-                "object that is a new one in each call is a structure of its own: pass numbers."
-            )
-        name = _changing(cases)
-        if name is not None:
-            return CompilationError(
-                f"{self.title} reads {name} from around it, which was something else in each of "
-                f"{MOST_RECORDINGS} recordings. Pass it as an argument."
-            )
-        return CompilationError(
-            f"{self.title} took {MOST_RECORDINGS} ways, by comparisons of Values, integers as "
-            "an index, or parameters that were replaced, and a sample takes one more. "
-            "Choose with maximum, where or clip instead of an if; call it once for each index."
-        )
+        why, remedy = _limit(self._cases_of(structure, has_several))
+        return CompilationError(f"{self.title} {why}. {remedy}")
 
     def refuse(self) -> NoReturn:
         """Say why it cannot be recorded, where a recording is needed."""
@@ -373,16 +358,14 @@ class Cache:
 
     def limits(self) -> list[str]:
         """A line for each limit that was reached, and for what keeps it from being recorded."""
-        lines = [f"runs as written: {self.why_eager}"] * (self.why_eager is not None)
+        full = [cases for cases in self._cases.values() if len(cases) >= MOST_RECORDINGS]
+        limits = [_limit(cases)[0] for cases in full]
         if len(self._cases) >= MOST_STRUCTURES:
-            lines.append("was called with too many structures: others run eagerly")
-        for cases in self._cases.values():
-            if len(cases) >= MOST_RECORDINGS:
-                name = _changing(cases)
-                ways = f"took {MOST_RECORDINGS} ways through its comparisons: others"
-                reads = f"reads {name}, which changes: further calls"
-                lines.append(f"{ways if name is None else reads} run eagerly")
-        return [f"{self.title} {line}" for line in lines]
+            limits.append(_limit(None)[0])
+        lines = [f"{self.title} {limit}: further calls run as written" for limit in limits]
+        if self.why_eager is not None:
+            lines.append(f"{self.title} runs as written: {self.why_eager}")
+        return lines
 
     def _tell_of_change(self, stale: StaleError) -> None:
         _warn(
@@ -451,10 +434,25 @@ def _are_near(a: float, b: float, tolerance: float = 1e-12) -> bool:
     return abs(a - b) <= tolerance * max(abs(a), abs(b)) < float("inf")
 
 
-def _changing(cases: list[Case]) -> str | None:
-    """What most recordings no longer hold for; None if they hold, and differ in comparisons."""
+def _limit(cases: list[Case] | None) -> tuple[str, str]:
+    """Why no recordings are made beside these, or of other structures; and the remedy."""
+    if cases is None:
+        return (
+            f"was called with {MOST_STRUCTURES} structures of arguments",
+            "An object that is a new one in each call is a structure of its own: pass numbers.",
+        )
     changed = [name for case in cases if (name := case.states[0].changed()) is not None]
-    return changed[0] if len(changed) > len(cases) // 2 else None
+    if len(changed) > len(cases) // 2:
+        return (
+            f"reads {changed[0]} from around it, which was something else in each of "
+            f"{MOST_RECORDINGS} recordings",
+            "Pass it as an argument.",
+        )
+    return (
+        f"took {MOST_RECORDINGS} ways, by comparisons of Values, integers as an index, or "
+        "parameters that were replaced, and a sample takes one more",
+        "Choose with maximum, where or clip instead of an if; call it once for each index.",
+    )
 
 
 def _warn(text: str) -> None:

@@ -64,11 +64,27 @@ _ones = lru_cache(maxsize=8)(np.ones)
 class _Served(Reduction):
     """An operation of one compiled call.
 
-    Attributes:
+    Args:
+        title: the name of the function.
+        text: what it is, as a sentence.
         operand_numbers: the numbers of the operands in that call.
+        rule: stands in place of rules, as the operation computes all at once.
     """
 
-    operand_numbers: Sequence[float] = ()
+    def __init__(
+        self, title: str, text: str, operand_numbers: Sequence[float], rule: Callable[..., Any]
+    ) -> None:
+        self.operand_numbers = operand_numbers
+        written = title.replace("%", "%%")
+        super().__init__(
+            title,
+            text,
+            scalar=rule,
+            array=np.positive,
+            rules=(rule,),
+            notation=Notation(f"{written}(%s)", rf"\operatorname{{{written}}}(%s)", ATOM),
+            domain=((-1.0, 1.0),),
+        )
 
     def is_unchanged(
         self,
@@ -82,6 +98,10 @@ class _Served(Reduction):
         The result is not computed again: its sums had another order, and samples are not kept.
         """
         return all(map(same, numbers, self.operand_numbers))
+
+
+def _not_read(*operands: Any) -> Any:
+    raise NotImplementedError
 
 
 class Replay(_Served):
@@ -105,20 +125,11 @@ class Replay(_Served):
         numbers: Mapping[int, Any],
         operand_numbers: Sequence[float],
     ) -> None:
-        self.operand_numbers = operand_numbers
         self.recording, self.program = recording, program
         self.leaves, self.numbers = leaves, numbers
         self.root = int(recording.graph.roots[0])
-        title = recording.title
-        super().__init__(
-            title,
-            f"The compiled function {title}.",
-            scalar=_not_read,
-            array=np.positive,
-            rules=(_not_read,),
-            notation=_notation(title),
-            domain=((-1.0, 1.0),),
-        )
+        text = f"The compiled function {recording.title}."
+        super().__init__(recording.title, text, operand_numbers, _not_read)
 
     def __reduce__(self) -> Any:
         """A copy runs the recorded nodes once more, with the numbers that their leaves have now."""
@@ -173,15 +184,8 @@ class Total(_Served):
 
     def __init__(self, title: str, samples: int) -> None:
         self.samples = samples
-        super().__init__(
-            title,
-            f"The compiled function {title} over {samples} samples.",
-            scalar=self.refuse,
-            array=np.positive,
-            rules=(self.refuse,),
-            notation=_notation(f"{title}.over"),
-            domain=((-1.0, 1.0),),
-        )
+        text = f"The compiled function {title} over {samples} samples."
+        super().__init__(title, text, (), self.refuse)
 
     def __reduce__(self) -> Any:
         return _total, (self.name, self.samples, self.operand_numbers)
@@ -246,16 +250,6 @@ def array_of_results(title: str, samples: int, parts: Sequence[Part]) -> Any:
         rows = np.broadcast_to(part.result, (len(part.places), count))
         found[part.places] = rows.reshape(-1, *shape)
     return found
-
-
-def _not_read(*operands: Any) -> Any:
-    """In place of rules: the operation computes all at once."""
-    raise NotImplementedError
-
-
-def _notation(title: str) -> Notation:
-    title = title.replace("%", "%%")
-    return Notation(f"{title}(%s)", rf"\operatorname{{{title}}}(%s)", ATOM)
 
 
 def _total(title: str, samples: int, numbers: Sequence[float]) -> Total:
