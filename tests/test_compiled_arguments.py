@@ -192,6 +192,14 @@ def test_a_tensor_is_refused() -> None:
         compiled(lambda x: w * 1.0)(torch.tensor([1.0]))
 
 
+@pytest.mark.parametrize("array", [np.array(["3", "4"]), np.array([1 + 5j, 2.0])])
+def test_arrays_of_anything_but_real_numbers_are_refused(array: Any) -> None:
+    f = compiled(lambda xs: engine.sum(xs) * w)
+    for call in (lambda: f(array), lambda: f.value_and_grad([w])(array[:1], [[1.0]])):
+        with pytest.raises(TypeError, match="real numbers, not of"):
+            call()
+
+
 def test_keys_that_are_equal_but_not_the_same_are_told_apart() -> None:
     f = compiled(lambda d: w * [type(key).__name__ for key in d].index("bool") if True in d else w)
     with pytest.raises(ValueError, match="not in list"):
@@ -234,25 +242,38 @@ def test_a_method_as_an_argument_is_the_same_in_each_call() -> None:
     assert len(f.recordings) == 1
 
 
-BATCHES: dict[str, tuple[Any, str]] = {
-    "masked entries": (masked(), r"masked entries.*filled\(0\)"),
-    "None": ([1.0, None], r"\[1\] is NoneType None, and no real number"),
-    "texts": (["1.0", "2.0"], "holds texts"),
-    "texts among numbers": (np.array([1.0, "2.0"], object), r"\[1\] is str '2.0'"),
-    "whole numbers beyond floats": ([2**53 + 1, 1], "beyond 2⁵³"),
-    "a set": ({1.0, 2.0}, "order"),
-    "a span of time": ([datetime.timedelta(1)], "no real number"),
+BATCHES: dict[str, tuple[tuple[Any, ...], type[Exception], str]] = {
+    "masked entries": ((masked(),), TypeError, r"masked entries.*filled\(0\)"),
+    "None": (([1.0, None],), TypeError, r"Argument 1 of .*\[1\] is NoneType None, and no real"),
+    "texts": ((["1.0", "2.0"],), TypeError, "holds texts, and takes real numbers"),
+    "texts among numbers": ((np.array([1.0, "2.0"], object),), TypeError, r"\[1\] is str '2.0'"),
+    "whole numbers beyond floats": (([2**53 + 1, 1],), TypeError, "beyond 2⁵³"),
+    "a set": (({1.0, 2.0},), TypeError, "order"),
+    "a span of time": (([datetime.timedelta(1)],), TypeError, "no real number"),
+    "complex numbers": (([1j],), TypeError, "real numbers"),
+    "Values": (([w],), TypeError, r"\[0\] is Value.*numbers of Values"),
+    "a dict": (({"x": [1.0]},), TypeError, "is a dict"),
+    "one number": ((3.0,), ValueError, r"Argument 1 of \w+\(...\) is one number"),
+    "nothing": ((), ValueError, r"\w+\(...\) takes an array for each argument.*not nothing"),
+    "no samples": (([],), ValueError, "no samples"),
+    "two numbers of samples": (([1.0], [1.0, 2.0]), ValueError, "the arguments have 1, 2"),
+    "rows of two lengths": (([[1.0], [2.0, 3.0]],), ValueError, "different lengths"),
 }
 
 
 @pytest.mark.parametrize("name", BATCHES)
-def test_a_batch_refuses_what_fit_refuses(name: str) -> None:
-    batch, said = BATCHES[name]
-    f = compiled(lambda x: w * x)
-    for call in (f.over, f.map, lambda X: f.value_and_grad([w])([1.0], X)):
-        with pytest.raises(TypeError, match=said):
-            call(batch)
+def test_what_is_no_batch_is_refused(name: str) -> None:
+    batch, error, said = BATCHES[name]
+    f = compiled(lambda *xs: w * xs[0])
+    for call in (f.over, f.map, lambda *X: f.value_and_grad([w])([1.0], *X)):
+        with pytest.raises(error, match=said):
+            call(*batch)
     assert not f.recordings
+
+
+def test_there_are_three_reductions() -> None:
+    with pytest.raises(ValueError, match="not 'max'"):
+        compiled(lambda x: w * x).over([1.0], reduction="max")
 
 
 # Where it runs as it is written.

@@ -388,6 +388,40 @@ def an_item_that_an_object_gives_as_an_attribute() -> Any:
 
 
 @seen
+def a_model_that_a_name_is_bound_to() -> Any:
+    model = Neuron(1, seed=0)
+
+    def change() -> None:
+        nonlocal model
+        model = Neuron(1, seed=1)
+
+    return lambda x: model([x]), change
+
+
+@seen
+def a_function_that_a_name_is_bound_to() -> Any:
+    helper = abs
+
+    def change() -> None:
+        nonlocal helper
+        helper = math.cosh
+
+    return lambda x: x * helper(-3.0), change
+
+
+@seen
+def a_value_in_an_array() -> Any:
+    table = np.array([[Value(1.0), Value(2.0)]] * 2, object).T
+    return lambda x: table[0, 1] * x, lambda: table.__setitem__((0, 1), Value(10.0))
+
+
+@seen
+def the_activation_of_a_neuron() -> Any:
+    model = MLP(1, [3, 1], seed=1)
+    return lambda x: model([x]), lambda: setattr(model.layers[0].neurons[0], "activation", abs)
+
+
+@seen
 def a_layer_that_is_replaced() -> Any:
     model = MLP(1, [2, 1], seed=0)
     return lambda x: model([x]), lambda: model.layers.__setitem__(0, Layer(1, 2, seed=5))
@@ -785,21 +819,6 @@ def test_what_is_made_anew_whenever_it_is_read_leads_to_no_other_run() -> None:
     f = compiled(function, audit=False)
     assert [f(1.0).data for _ in range(9)] == [25.0] * 9
     assert len(runs) == 1
-
-
-def test_train_and_eval_keep_their_recordings() -> None:
-    class Halved(Module):
-        def forward(self, x: Any) -> Any:
-            return x * 0.5 if self.training else x
-
-    model = Sequential(Neuron(1, seed=0), Halved())
-    runs: list[int] = []
-    f = compiled(lambda x: runs.append(1) or model(x), audit=False)
-    for _ in range(5):
-        for mode in (model.train, model.eval):
-            mode()
-            f([1.0])
-    assert (len(f.recordings), len(runs)) == (2, 2)
 
 
 # Others at the same time, and what cannot be repeated.
