@@ -132,7 +132,7 @@ def lines_of(step: Step) -> dict[str, float]:
     frame = program.Frame(names["program"], len(samples), is_batched=True)
     places = case.recording.places(made, evaluation._parameters)
     numbers = places.read(given[0], lambda: case.recording.numbers(made))
-    inputs = cache._inputs(samples, made, np.arange(len(samples)))
+    inputs = cache.in_order(samples.rows, made)
     for _ in range(ROUNDS):
         at[0] = perf_counter()
         with np.errstate(all="ignore"):

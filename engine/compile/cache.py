@@ -16,15 +16,14 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from math import isnan
 from time import perf_counter, thread_time
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from glassgrad.engine.compile import graph
 from glassgrad.engine.compile.arguments import Arguments, Batch, Same, Sample, as_values
-from glassgrad.engine.compile.graph import Numbers
 from glassgrad.engine.compile.guards import Guards
 from glassgrad.engine.compile.outputs import outputs_of
 from glassgrad.engine.compile.program import Program
@@ -34,7 +33,7 @@ from glassgrad.engine.compile.trace import Tracer, replayed
 from glassgrad.engine.context import Context, Observer, call_in, current
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.provenance import is_of_user
-from glassgrad.engine.value import RELATIONS, constant, number_of
+from glassgrad.engine.value import RELATIONS, Value, constant, number_of
 
 T = TypeVar("T")
 NOTHING: frozenset[str] = frozenset()
@@ -186,14 +185,16 @@ class Cache:
             AsWrittenError: no recording serves the call, or can be made.
             StaleError: an audit found that a recording is no longer right.
         """
-        left, parts = np.arange(len(calls)), list[Part]()
-        batched = INPUT if isinstance(calls, Batch) else NOTHING
+        count, parts = len(calls), list[Part]()
+        left, batched = _all_of(count), INPUT if isinstance(calls, Batch) else NOTHING
         sample = lambda: calls.sample(int(left[0]))
         for case, is_new in self.candidates(calls.structure, sample, has_several, at):
             recording, began = case.recording, perf_counter()
             program, seed = recording.program(batched, wanted), share if wanted else None
             numbers = numbers_of(recording, program)
-            inputs = _inputs(calls, program, left)
+            inputs = in_order(calls.rows, program)
+            if len(left) < count:
+                inputs = inputs[left]
             result, holds, *slopes = program.run(inputs, numbers, seed)
             serves, places = None, left
             if recording.guards:
@@ -394,12 +395,14 @@ class Cache:
         return f"{self.title} gave {stale.ours:.12g} compiled, and {written}."
 
 
-def _inputs(calls: Arguments | Batch, program: Program, left: Numbers) -> Any:
-    """The numbers of the samples that are left, in the order of a program."""
-    inputs, order = calls.rows, program.orders["input"]
-    if not program.is_in_order or len(order) < inputs.shape[-1]:
-        inputs = inputs[..., order]
-    return inputs if len(left) == len(calls) else inputs[left]
+_all_of = lru_cache(maxsize=8)(np.arange)
+
+
+def in_order(numbers: Any, program: Program) -> Any:
+    """The numbers of arguments, a row for each sample, in the order of a program."""
+    order = program.orders["input"]
+    is_as_given = program.is_in_order and len(order) == numbers.shape[-1]
+    return numbers if is_as_given else numbers[..., order]
 
 
 def _is_explained(
@@ -411,10 +414,9 @@ def _is_explained(
     gives; or a comparison of two numbers that are nearly equal comes out otherwise among them.
     """
     numbers = Arguments.of(*sample).numbers
-    leaves_of = recording.graph.leaves
-    leaves: dict[int, Any] = dict(zip(leaves_of(graph.INPUT), map(constant, numbers)))
-    for node, value in zip(leaves_of(graph.CAPTURED), recording.captured):
-        leaves[node] = constant((at or {}).get(id(value), value._number))
+    leaves = recording.known(numbers)
+    for node, of in leaves.items():
+        leaves[node] = constant((at or {}).get(id(of), of._number) if isinstance(of, Value) else of)
     context = Context(False, (), current().scope)
     nodes = call_in(context, replayed, recording.graph, recording.origins, leaves)
     found = [number_of(nodes[root]) for root in recording.graph.roots.tolist()]

@@ -11,6 +11,7 @@ import gc
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from itertools import islice
 from operator import is_
 from time import perf_counter, thread_time
@@ -146,6 +147,16 @@ class Recording:
     def numbers(self, program: Program) -> Any:
         """The numbers of the captured Values as they are now, in the order of a program."""
         return data_vector(self.values(program))
+
+    @cached_property
+    def leaves(self) -> tuple[list[int], list[int]]:
+        """The recorded nodes of the inputs, and those of the captured Values."""
+        return self.graph.leaves(INPUT), self.graph.leaves(CAPTURED)
+
+    def known(self, numbers: Sequence[float]) -> dict[int, Any]:
+        """By the recorded nodes of the leaves the numbers of a call, and the captured Values."""
+        inputs, outside = self.leaves
+        return {**dict(zip(inputs, numbers)), **dict(zip(outside, self.captured))}
 
     def places(self, program: Program, among: tuple[Value, ...]) -> Places:
         """Where captured Values stand, in the arrays of a program and among some parameters."""

@@ -7,7 +7,7 @@ nodes are then made anew, as ordinary ones.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, NamedTuple, NoReturn
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from glassgrad.engine.compile.arguments import Arguments
-from glassgrad.engine.compile.graph import CAPTURED, INPUT, Numbers
+from glassgrad.engine.compile.graph import Numbers
 from glassgrad.engine.compile.outputs import one_shape
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
@@ -111,7 +111,7 @@ class Replay(_Served):
         recording: what is run.
         program: how it is run.
         leaves: the recorded leaf that each operand stands for.
-        numbers: what the other leaves are: numbers, or Values that no gradient was wanted for.
+        numbers: those of the arguments.
 
     Attributes:
         root: the number of the result among the recorded nodes.
@@ -122,7 +122,7 @@ class Replay(_Served):
         recording: Recording,
         program: Program,
         leaves: Sequence[int],
-        numbers: Mapping[int, Any],
+        numbers: Any,
         operand_numbers: Sequence[float],
     ) -> None:
         self.recording, self.program = recording, program
@@ -133,14 +133,10 @@ class Replay(_Served):
 
     def __reduce__(self) -> Any:
         """A copy runs the recorded nodes once more, with the numbers that their leaves have now."""
-        numbers = {leaf: getattr(of, "_number", of) for leaf, of in self.numbers.items()}
-        return _copied, (
-            self.name,
-            self.recording.graph,
-            self.leaves,
-            numbers,
-            self.operand_numbers,
-        )
+        known = self.recording.known(self.numbers).items()
+        numbers = {leaf: getattr(of, "_number", of) for leaf, of in known}
+        graph = self.recording.graph
+        return _copied, (self.name, graph, self.leaves, numbers, self.operand_numbers)
 
     def forward(self, operands: tuple[float, ...]) -> float:
         """The result for other numbers, node by node."""
@@ -159,7 +155,7 @@ class Replay(_Served):
         Args:
             operands: Values, or numbers, for the operands.
         """
-        leaves = {**self.numbers, **dict(zip(self.leaves, operands))}
+        leaves = {**self.recording.known(self.numbers), **dict(zip(self.leaves, operands))}
         return replayed(self.recording.graph, self.recording.origins, leaves)
 
     def again(self, operands: Sequence[Any]) -> Value:
@@ -169,7 +165,8 @@ class Replay(_Served):
 
 def _copied(title: str, graph: Any, leaves: Any, numbers: Any, operand_numbers: Any) -> Replay:
     """A copy of a replay, which needs neither the function nor its program."""
-    kept: Any = SimpleNamespace(title=title, graph=graph, captured=(), origins=[None] * len(graph))
+    origins = [None] * len(graph)
+    kept: Any = SimpleNamespace(title=title, graph=graph, captured=(), origins=origins, known=dict)
     program: Any = None
     return Replay(kept, program, leaves, numbers, operand_numbers)
 
@@ -201,18 +198,14 @@ class Total(_Served):
 def result_of(part: Part, given: Arguments) -> Value:
     """The result of one call as a node."""
     recording, program = part.recording, part.program
-    graph, captured = recording.graph, recording.captured
     parents: list[Value] = []
     partials: list[float] = []
     leaves: list[int] = []
-    inputs, outside = graph.leaves(INPUT), graph.leaves(CAPTURED)
-    known: dict[int, Any] = dict(zip(inputs, given.numbers))
-    known.update(zip(outside, captured))
+    inputs, outside = recording.leaves
     if part.gradient is not None:
-        order = program.orders["captured"].tolist()
-        parents += [captured[i] for i in order]
+        parents += recording.values(program)
         partials += part.gradient.tolist()
-        leaves += [outside[i] for i in order]
+        leaves += map(outside.__getitem__, program.orders["captured"].tolist())
     if part.of_inputs is not None:
         for place, slope in zip(program.orders["input"].tolist(), part.of_inputs.tolist()):
             if place in given.values:
@@ -220,7 +213,7 @@ def result_of(part: Part, given: Arguments) -> Value:
                 partials.append(slope)
                 leaves.append(inputs[place])
     numbers = [parent._number for parent in parents]
-    operation = Replay(recording, program, leaves, known, numbers)
+    operation = Replay(recording, program, leaves, given.numbers, numbers)
     return _node(operation, float(part.result), tuple(parents), tuple(partials))
 
 
