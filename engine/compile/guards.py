@@ -161,19 +161,18 @@ class _Search:
         leads = _lead_on(parts)
         if leads:
             self._left += [x for x in parts if isinstance(x, _CONTAINERS) or _leads(x)]
-        if isinstance(container, np.ndarray):
-            keys: set[Any] = set()
-        elif isinstance(container, dict):
+        keys: set[Any] = set()
+        if isinstance(container, dict):
             keys = self._names & container.keys()
-        else:
+        elif not isinstance(container, np.ndarray):
             keys = {x for x in self._names if isinstance(x, int) and -len(parts) <= x < len(parts)}
-        self._left += [container[key] for key in keys]
+        get = partial(dict.get if isinstance(container, dict) else _item, container)
+        self._left += [get(key, None) for key in keys]
         if isinstance(container, tuple):
             return
         if leads or not (parts or isinstance(container, np.ndarray)):  # before its first layer
             self.containers.append(container)
             return
-        get = partial(dict.get if isinstance(container, dict) else _item, container)
         for key in keys:
             self._read(container, get, key, f"[{key!r}]")
 
@@ -296,9 +295,12 @@ def _content(cell: Any, name: str, missing: Any) -> Any:
         return missing
 
 
-def _item(container: list[Any], place: int, missing: Any) -> Any:
-    """What stands at a place of a list."""
-    return container[place] if -len(container) <= place < len(container) else missing
+def _item(container: Any, place: int, missing: Any) -> Any:
+    """What stands at a place of a list or tuple."""
+    try:
+        return container[place]
+    except Exception:  # it is shorter now, or a class of the user's own counts otherwise
+        return missing
 
 
 def _attributes(module: Any) -> dict[str, Any]:
