@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from math import isnan
 from time import perf_counter, thread_time
@@ -29,11 +29,11 @@ from glassgrad.engine.compile.outputs import outputs_of
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.compile.result import Part
-from glassgrad.engine.compile.trace import Tracer, replayed
+from glassgrad.engine.compile.trace import At, Tracer, replayed
 from glassgrad.engine.context import Context, Observer, call_in, current
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.provenance import is_of_user
-from glassgrad.engine.value import RELATIONS, Value, constant, number_of
+from glassgrad.engine.value import RELATIONS, constant, number_of
 
 T = TypeVar("T")
 NOTHING: frozenset[str] = frozenset()
@@ -168,7 +168,7 @@ class Cache:
         wanted: frozenset[str] = NOTHING,
         numbers_of: Callable[[Recording, Program], Any] = Recording.numbers,
         has_several: bool = False,
-        at: Mapping[int, float] | None = None,
+        at: At = None,
     ) -> list[Part]:
         """The parts of a batch, or of a call, each with what serves it; what none does is recorded.
 
@@ -178,7 +178,7 @@ class Cache:
             wanted: the kinds of leaves whose gradients are computed.
             numbers_of: the numbers of the captured Values that a program reads.
             has_several: whether the function may return several numbers.
-            at: the numbers of Values by their addresses, where others count than their own.
+            at: gives the numbers of Values, where others count than their own.
 
         Raises:
             CompilationError: the samples of a batch take too many ways.
@@ -229,7 +229,7 @@ class Cache:
         structure: tuple[Any, ...],
         sample: Callable[[], Sample],
         has_several: bool = False,
-        at: Mapping[int, float] | None = None,
+        at: At = None,
     ) -> Iterator[tuple[Case, bool]]:
         """The cases that may serve a call, and whether each was recorded for it just now.
 
@@ -300,7 +300,7 @@ class Cache:
         case: Case,
         sample: Sample,
         ours: Sequence[float],
-        at: Mapping[int, float] | None = None,
+        at: At = None,
         tolerance: float = TOLERANCE,
     ) -> None:
         """Compare what a program gave for a sample with what the function as it is written gives.
@@ -330,9 +330,7 @@ class Cache:
         case.cost = min(case.cost, seconds)
         case.audit_seconds += seconds
 
-    def _as_written(
-        self, sample: Sample, at: Mapping[int, float] | None
-    ) -> tuple[list[float], tuple[int, ...]]:
+    def _as_written(self, sample: Sample, at: At) -> tuple[list[float], tuple[int, ...]]:
         """The numbers that the function itself gives, and their shape; nothing is recorded."""
         args, named = as_values(*sample)
         if at is None:
@@ -405,9 +403,7 @@ def in_order(numbers: Any, program: Program) -> Any:
     return numbers if is_as_given else numbers[..., order]
 
 
-def _is_explained(
-    recording: Recording, sample: Sample, written: list[float], at: Mapping[int, float] | None
-) -> bool:
+def _is_explained(recording: Recording, sample: Sample, written: list[float], at: At) -> bool:
     """Whether a difference is that of sums in another order, which is no fault of the recording.
 
     Computed one by one, as they were written, the recorded scalars then give what the function
@@ -415,8 +411,9 @@ def _is_explained(
     """
     numbers = Arguments.of(*sample).numbers
     leaves = recording.known(numbers)
+    others = {} if at is None else at()
     for node, of in leaves.items():
-        leaves[node] = constant((at or {}).get(id(of), of._number) if isinstance(of, Value) else of)
+        leaves[node] = constant(others.get(id(of), getattr(of, "_number", of)))
     context = Context(False, (), current().scope)
     nodes = call_in(context, replayed, recording.graph, recording.origins, leaves)
     found = [number_of(nodes[root]) for root in recording.graph.roots.tolist()]

@@ -29,7 +29,7 @@ from glassgrad.engine.compile.memory import shape_text, slice_text
 from glassgrad.engine.compile.outputs import one_value, outputs_of
 from glassgrad.engine.compile.passes import simplified
 from glassgrad.engine.compile.program import Program
-from glassgrad.engine.compile.trace import Tracer, graph_of
+from glassgrad.engine.compile.trace import At, Tracer, graph_of
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import name
 from glassgrad.engine.op import TABLE, redefined
@@ -47,7 +47,7 @@ class Recording:
         title: the name of the function.
         function: the function.
         args, named: the arguments of that run.
-        at: the numbers of Values by their addresses, where others count than their own.
+        at: gives the numbers of Values, where others count than their own.
         has_several: whether it may return several numbers, for `map`.
 
     Attributes:
@@ -70,7 +70,7 @@ class Recording:
         args: Any,
         named: Mapping[str, Any],
         *,
-        at: Mapping[int, float] | None = None,
+        at: At = None,
         has_several: bool = False,
     ) -> None:
         self.title, self.has_several = title, has_several
@@ -192,7 +192,7 @@ def _run(
     args: Any,
     named: Mapping[str, Any],
     *,
-    at: Mapping[int, float] | None,
+    at: At,
     has_several: bool,
 ) -> tuple[Tracer, list[Value], tuple[int, ...]]:
     """Run a function on fresh inputs; what observed it, the results, and their shape."""

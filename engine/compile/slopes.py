@@ -6,8 +6,7 @@ spread it over devices, and PyTorch runs it wherever its tensors lie: `docs/dist
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from glassgrad.engine.compile.cache import CAPTURED, INPUT, TOLERANCE, Cache
 from glassgrad.engine.compile.libraries import Library, accepted, library
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
+from glassgrad.engine.compile.trace import At
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.text import describe
 from glassgrad.engine.value import Value, is_parameter
@@ -81,7 +81,7 @@ class Evaluation:
             share=1.0 / len(samples) if self._reduction == "mean" else 1.0,
             wanted=CAPTURED,
             numbers_of=numbers,
-            at=Numbers(parameters, lambda: given),
+            at=_numbers_by_address(parameters, lambda: given),
         )
         for part in parts:
             places = part.recording.places(part.program, parameters)
@@ -96,29 +96,9 @@ class Evaluation:
         return total, np.zeros(len(parameters)) if gradient is None else gradient
 
 
-class Numbers(Mapping[int, float]):
-    """The numbers of an array by the addresses of Values; made into a dict when it is read.
-
-    Args:
-        values: the Values.
-        array: gives their numbers.
-    """
-
-    def __init__(self, values: Iterable[Value], array: Callable[[], Any]) -> None:
-        self._values, self._array = values, array
-
-    @cached_property
-    def _known(self) -> dict[int, float]:
-        return dict(zip(map(id, self._values), self._array().tolist()))
-
-    def __getitem__(self, address: int) -> float:
-        return self._known[address]
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._known)
-
-    def __len__(self) -> int:
-        return len(self._known)
+def _numbers_by_address(values: Iterable[Value], array: Callable[[], Any]) -> At:
+    """The numbers of an array as those of Values, once somebody asks for them."""
+    return lambda: dict(zip(map(id, values), array().tolist()))
 
 
 def leaves_only(parameters: Any) -> tuple[Value, ...]:
@@ -222,7 +202,11 @@ class ArrayFunction:
         rows = tuple([host.numbers(each).reshape(size, -1) for each in arrays])
         inputs = host.function("concatenate")(rows, 1)
         is_traced = any(map(host.is_traced, (given, *arrays)))
-        at = None if is_traced else Numbers(self._parameters, lambda: host.in_numpy(given))
+        at = (
+            None
+            if is_traced
+            else _numbers_by_address(self._parameters, lambda: host.in_numpy(given))
+        )
 
         def sample(is_stand_in: bool = is_traced) -> Sample:
             return tuple([host.sample(each, is_stand_in=is_stand_in) for each in arrays]), {}
@@ -272,15 +256,20 @@ class ArrayFunction:
         return results, results.sum() * share, join(parts, 0)[wiring.parameters], holds
 
     def _wired(self, host: Library, recording: Recording, program: Program) -> Wiring:
-        count, values = len(self._parameters), recording.values(program)
-        place = {id(value): i for i, value in enumerate(self._parameters)}
-        captured = [place.get(id(value), count + i) for i, value in enumerate(values)]
-        place = {id(value): i for i, value in enumerate(values)}
-        parameters = [place.get(id(value), len(values)) for value in self._parameters]
-        places = (program.orders["input"], captured, parameters)
-        inputs, read, sent = [host.array(np.array(each, dtype=int)) for each in places]
-        run, others = host.executed(program, self._cache.title), max(captured, default=0) >= count
-        return Wiring(run, inputs, read, values * others, sent)
+        """Behind the parameters follow all captured Values, and a zero behind the gradient."""
+        values, count = recording.values(program), len(self._parameters)
+        places = recording.places(program, self._parameters)
+        captured = count + np.arange(len(values))
+        captured[places.mine] = places.theirs
+        parameters = np.full(count, len(values))
+        parameters[places.theirs] = places.mine
+        return Wiring(
+            host.executed(program, self._cache.title),
+            host.array(program.orders["input"]),
+            host.array(captured),
+            () if places.is_covered else values,
+            host.array(parameters),
+        )
 
 
 def _check_batch(arrays: Sequence[Any]) -> None:
