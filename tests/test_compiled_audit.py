@@ -202,66 +202,125 @@ def test_no_change_is_missed_for_long_and_none_in_silence(way: str) -> None:
     assert tried == len(HOLDERS) * len(CHANGES)
 
 
-SEEN_AT_ONCE: dict[str, Callable[[], tuple[Callable[[Any], Any], Callable[[], Any]]]] = {}
+class Halved(Module):
+    def forward(self, x: Any) -> Any:
+        return x * 0.5 if self.training else x
+
+
+class Scaled(Module):
+    def __init__(self) -> None:
+        self.rate = 2.0
+
+    def forward(self, x: Any) -> Any:
+        return x * self.rate
+
+
+class Unit:
+    def __init__(self) -> None:
+        self.rate = 1.0
+
+    def __call__(self, x: Any) -> Any:
+        return x * self.rate
+
+
+class Settings(dict):
+    def __getattr__(self, name: str) -> Any:
+        return self[name]
+
+
+def line_of_a_notebook() -> Any:
+    class Line:
+        def slope(self, x: Any) -> Any:
+            return x * 2.0
+
+    return Line()
+
+
+def table_of_values() -> Any:
+    return np.array([[Value(1.0), Value(2.0)]] * 2, object).T
+
+
+def set_rate(thing: Any) -> None:
+    thing.rate = 5.0
+
+
+Way = tuple[Callable[[], Any], Callable[[Any, Any], Any], Callable[[Any], Any]]
+OF_A_THING: dict[str, Way] = {
+    "an attribute": (Plain, read_rate, set_rate),
+    "of a class": (class_of_its_own, read_rate, set_rate),
+    "of a module in Python": (python_module, read_rate, set_rate),
+    "that the class had": (Plain, read_rate, lambda t: setattr(t, "rate", True)),
+    "in slots": (Slots, read_rate, set_rate),
+    "a property": (with_property, read_rate, set_rate),
+    "given for an item": (lambda: Settings(rate=1.0), read_rate, lambda t: t.update(rate=5.0)),
+    "an entry of a dict": (
+        lambda: {"model": {"rate": 1.0}},
+        lambda t, x: x * t["model"]["rate"],
+        lambda t: t["model"].update(rate=5.0),
+    ),
+    "an entry of a shape": (
+        lambda: types.SimpleNamespace(table=np.ones((2, 3))),
+        lambda t, x: x * t.table.shape[0] + t.table.T[0, 0] + len(t.table.T),
+        lambda t: setattr(t, "table", np.ones((4, 5))),
+    ),
+    "an item of a list": (
+        lambda: [1.0, 2.0],
+        lambda t, x: x * t[1],
+        lambda t: t.__setitem__(1, 5.0),
+    ),
+    "a method of a class in a notebook": (
+        line_of_a_notebook,
+        lambda t, x: t.slope(x) * 1.0,
+        lambda t: setattr(type(t), "slope", lambda self, x: x * 5.0),
+    ),
+    "a flag of a module": (lambda: Sequential(Halved()), lambda t, x: t(x), lambda t: t.eval()),
+    "a rate of a module in a dict": (
+        lambda: {"first": [Scaled()]},
+        lambda t, x: sum(part(x) for part in t["first"]),
+        lambda t: setattr(t["first"][0], "rate", 5.0),
+    ),
+    "one of many objects": (
+        lambda: [Unit(), Unit()],
+        lambda t, x: functools.reduce(lambda y, unit: unit(y), t, x),
+        lambda t: set_rate(t[1]),
+    ),
+    "a layer that is replaced": (
+        lambda: MLP(1, [2, 1], seed=0),
+        lambda t, x: t([x]),
+        lambda t: t.layers.__setitem__(0, Layer(1, 2, seed=5)),
+    ),
+    "a weight in a list": (
+        lambda: Neuron(1, seed=0),
+        lambda t, x: t([x]),
+        lambda t: t.w.__setitem__(0, Value(9.0)),
+    ),
+    "a Value in an array": (
+        table_of_values,
+        lambda t, x: t[0, 1] * x,
+        lambda t: t.__setitem__((0, 1), Value(10.0)),
+    ),
+    "the activation of a neuron": (
+        lambda: MLP(1, [3, 1], seed=1),
+        lambda t, x: t([x]),
+        lambda t: setattr(t.layers[0].neurons[0], "activation", abs),
+    ),
+}
+
+
+def of_a_thing(way: Way) -> Callable[[], Any]:
+    make, read, change = way
+    thing = make()
+    return lambda: (lambda x: read(thing, x), lambda: change(thing))
+
+
+SEEN_AT_ONCE: dict[str, Callable[[], tuple[Callable[[Any], Any], Callable[[], Any]]]] = {
+    name: of_a_thing(way) for name, way in OF_A_THING.items()
+}
 
 
 def seen(make: Callable[[], tuple[Callable[[Any], Any], Callable[[], Any]]]) -> Any:
     SEEN_AT_ONCE[make.__name__.replace("_", " ")] = make
     return make
-
-
-@seen
-def an_attribute() -> Any:
-    thing = Plain()
-    return lambda x: x * thing.rate, lambda: setattr(thing, "rate", 5.0)
-
-
-@seen
-def an_attribute_of_a_class() -> Any:
-    kind = class_of_its_own()
-    return lambda x: x * kind.rate, lambda: setattr(kind, "rate", 5.0)
-
-
-@seen
-def an_attribute_of_a_module_in_python() -> Any:
-    config = python_module()
-    return lambda x: x * config.rate, lambda: setattr(config, "rate", 5.0)
-
-
-@seen
-def an_attribute_that_the_class_had() -> Any:
-    thing = Plain()
-    return lambda x: x * thing.rate, lambda: setattr(thing, "rate", True)
-
-
-@seen
-def an_attribute_in_slots() -> Any:
-    slots = Slots()
-    return lambda x: x * slots.rate, lambda: setattr(slots, "rate", 5.0)
-
-
-@seen
-def an_entry_of_a_dict() -> Any:
-    settings = {"model": {"rate": 1.0}}
-    return (
-        lambda x: x * settings["model"]["rate"],
-        lambda: settings["model"].update(rate=5.0),
-    )
-
-
-@seen
-def an_entry_of_a_shape() -> Any:
-    holder = types.SimpleNamespace(table=np.ones((2, 3)))
-    return (
-        lambda x: x * holder.table.shape[0] + holder.table.T[0, 0] + len(holder.table.T),
-        lambda: setattr(holder, "table", np.ones((4, 5))),
-    )
-
-
-@seen
-def a_property() -> Any:
-    thing = with_property()
-    return lambda x: x * thing.rate, lambda: setattr(thing, "rate", 5.0)
 
 
 @seen
@@ -276,48 +335,6 @@ def what_a_helper_reads() -> Any:
         rate = 5.0
 
     return lambda x: helper(x) * 1.0, change
-
-
-@seen
-def an_item_of_a_list() -> Any:
-    rates = [1.0, 2.0]
-    return lambda x: x * rates[1], lambda: rates.__setitem__(1, 5.0)
-
-
-@seen
-def a_method_of_a_class_in_a_notebook() -> Any:
-    class Line:
-        def slope(self, x: Any) -> Any:
-            return x * 2.0
-
-    line = Line()
-    return lambda x: line.slope(x) * 1.0, lambda: setattr(Line, "slope", lambda self, x: x * 5.0)
-
-
-@seen
-def a_flag_of_a_module() -> Any:
-    class Halved(Module):
-        def forward(self, x: Any) -> Any:
-            return x * 0.5 if self.training else x
-
-    model = Sequential(Halved())
-    return lambda x: model(x) * 1.0, model.eval
-
-
-@seen
-def a_rate_of_a_module_in_a_dict_of_modules() -> Any:
-    class Scaled(Module):
-        def __init__(self) -> None:
-            self.rate = 2.0
-
-        def forward(self, x: Any) -> Any:
-            return x * self.rate
-
-    parts = {"first": [Scaled()]}
-    return (
-        lambda x: sum(part(x) for part in parts["first"]),
-        lambda: setattr(parts["first"][0], "rate", 5.0),
-    )
 
 
 @seen
@@ -349,45 +366,6 @@ def the_first_layer_of_all() -> Any:
 
 
 @seen
-def what_a_helper_reads_of_an_argument() -> Any:
-    thing = Plain()
-
-    def helper(part: Any, x: Any) -> Any:
-        return x * part.rate
-
-    return lambda x: helper(thing, x), lambda: setattr(thing, "rate", 5.0)
-
-
-@seen
-def an_attribute_of_one_of_many_objects() -> Any:
-    class Unit:
-        def __init__(self) -> None:
-            self.rate = 1.0
-
-        def __call__(self, x: Any) -> Any:
-            return x * self.rate
-
-    units = [Unit(), Unit()]
-
-    def run(x: Any) -> Any:
-        for unit in units:
-            x = unit(x)
-        return x
-
-    return run, lambda: setattr(units[1], "rate", 5.0)
-
-
-@seen
-def an_item_that_an_object_gives_as_an_attribute() -> Any:
-    class Settings(dict):
-        def __getattr__(self, name: str) -> Any:
-            return self[name]
-
-    settings = Settings(rate=1.0)
-    return lambda x: x * settings.rate, lambda: settings.update(rate=5.0)
-
-
-@seen
 def a_model_that_a_name_is_bound_to() -> Any:
     model = Neuron(1, seed=0)
 
@@ -407,30 +385,6 @@ def a_function_that_a_name_is_bound_to() -> Any:
         helper = math.cosh
 
     return lambda x: x * helper(-3.0), change
-
-
-@seen
-def a_value_in_an_array() -> Any:
-    table = np.array([[Value(1.0), Value(2.0)]] * 2, object).T
-    return lambda x: table[0, 1] * x, lambda: table.__setitem__((0, 1), Value(10.0))
-
-
-@seen
-def the_activation_of_a_neuron() -> Any:
-    model = MLP(1, [3, 1], seed=1)
-    return lambda x: model([x]), lambda: setattr(model.layers[0].neurons[0], "activation", abs)
-
-
-@seen
-def a_layer_that_is_replaced() -> Any:
-    model = MLP(1, [2, 1], seed=0)
-    return lambda x: model([x]), lambda: model.layers.__setitem__(0, Layer(1, 2, seed=5))
-
-
-@seen
-def a_weight_in_a_list() -> Any:
-    model = Neuron(1, seed=0)
-    return lambda x: model([x]), lambda: model.w.__setitem__(0, Value(9.0))
 
 
 @seen
@@ -464,7 +418,7 @@ def test_what_is_ordinary_is_seen_at_once_and_without_a_warning(name: str) -> No
     before = f(0.3).data
     change()
     assert after_a_change(function, f) == (0, 0)
-    assert f(0.3).data != before or name == "an attribute that the class had"
+    assert f(0.3).data != before or name == "that the class had"
 
 
 def test_an_object_that_is_an_argument_is_looked_at_too() -> None:
