@@ -20,7 +20,7 @@ from benchmarks import irregular, moons
 from benchmarks.sequences import gpt_program, rnn_program
 from benchmarks.steps import COMPILED, HAND, Step
 from glassgrad import Value, compiled
-from glassgrad.engine.compile import batch, cache, passes, program, recording, serving, slopes
+from glassgrad.engine.compile import arguments, cache, passes, program, recording, slopes
 from glassgrad.engine.compile.kernels import NAMESPACE
 
 WORKLOADS: dict[str, Callable[[str], Step]] = {
@@ -33,13 +33,13 @@ LONGEST = 8
 """So many lines of a program are shown; the others are one row."""
 IRREGULAR = 100_000
 PARTS = {
-    "the batch as one array": (batch.Batch, "of"),
+    "the batch as one array": (arguments.Batch, "of"),
     "finding the recording: guards": (cache.Case, "holds"),
     "reading the parameters": (recording.Places, "read"),
     "the gradient in their order": (recording.Places, "add"),
     "the program": (program.Frame, "run"),
     "its frame: copies, errors, is all finite": (program.Program, "run"),
-    "which samples it serves, is an audit due": (slopes, "served"),
+    "which samples it serves, is an audit due": (cache.Cache, "served"),
     "all else": (slopes.Evaluation, "__call__"),
 }
 """The parts of a call, each as what holds a function and its name."""
@@ -111,9 +111,9 @@ def parts_of(step: Step, whole: float) -> dict[str, float]:
 def lines_of(step: Step) -> dict[str, float]:
     """The least time of each line of a program, run with a clock behind every one."""
     evaluation, given = step.run.func, step.run.args  # type: ignore[attr-defined]
-    samples = batch.Batch.of(given[1:])
+    samples = arguments.Batch.of(given[1:])
     (case,) = evaluation._cache.cases()
-    made = case.recording.program(serving.INPUT, serving.CAPTURED)
+    made = case.recording.program(cache.INPUT, cache.CAPTURED)
     text, inside = [], 8 * " "
     for line in made.text.split("\n"):
         text.append(line)
@@ -132,7 +132,7 @@ def lines_of(step: Step) -> dict[str, float]:
     frame = program.Frame(names["program"], len(samples), is_batched=True)
     places = case.recording.places(made, evaluation._parameters)
     numbers = places.read(given[0], lambda: case.recording.numbers(made))
-    inputs = serving._inputs(samples, made, np.arange(len(samples)))
+    inputs = cache.in_order(samples.rows, made)
     for _ in range(ROUNDS):
         at[0] = perf_counter()
         with np.errstate(all="ignore"):

@@ -4,16 +4,20 @@ Everything in this library that takes a sequence takes it here: lists, tuples, g
 numpy arrays, and what gives one, as tables of pandas and tensors do. So each place takes all of
 them, and refuses the same others in the same words.
 
-`scalar_of` opens an array of no axes, `listed` one axis of a sequence. Of anything nested,
-`settled` makes lists, tuples, dicts and arrays, which can be read more than once; `leaves_of` the
-numbers in it; and `like` the same structure with other numbers. `numbers_of` gives an array of
-numbers with the samples along the first axis, as data comes.
+`taken_apart` is the table of what is nested: lists, tuples, dicts, arrays and dataclasses. Of
+anything else, `settled` makes those; `leaves_of` gives the numbers in it, and `like` the same
+structure with other numbers. `scalar_of` opens an array of no axes, `listed` one axis of a
+sequence. `numbers_of` gives an array of numbers with the samples along the first axis.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
-from typing import Any, TypeAlias, TypeGuard
+import copy
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import fields, is_dataclass
+from types import MemberDescriptorType
+from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +27,72 @@ from glassgrad.engine.misuse import is_real
 from glassgrad.engine.text import describe
 
 Array: TypeAlias = npt.NDArray[Any]
+
+
+class Apart(NamedTuple):
+    """A container, taken apart.
+
+    Attributes:
+        key: what tells it from others of its kind: a shape, keys, or the names of fields.
+        parts: what is in it, in order.
+        make: puts other parts together to the same.
+    """
+
+    key: Sequence[Any]
+    parts: Sequence[Any]
+    make: Callable[[list[Any]], Any]
+
+
+def taken_apart(thing: Any) -> Apart | None:
+    """A list, tuple, dict, array or dataclass, taken apart; None for everything else.
+
+    >>> from glassgrad.engine.tree import taken_apart
+    >>> taken_apart({"a": 1.0}).make([2.0])
+    {'a': 2.0}
+    """
+    kind: Any = type(thing)
+    if kind is list or kind is tuple:
+        return Apart((len(thing),), thing, kind)
+    if kind is dict or kind is OrderedDict:
+        return Apart([*thing], [*thing.values()], lambda parts: kind(zip(thing, parts)))
+    if isinstance(thing, np.ndarray):
+        shape = thing.shape
+        return Apart(shape, thing.ravel().tolist(), lambda parts: array_of(parts, shape))
+    if isinstance(thing, tuple) and hasattr(kind, "_fields") and not _attributes(thing):
+        return Apart(kind._fields, thing, kind._make)
+    if not is_record(thing):
+        return None
+    names = [each.name for each in fields(thing)]
+    return Apart(
+        names, [getattr(thing, n) for n in names], lambda parts: _with(thing, zip(names, parts))
+    )
+
+
+def is_record(thing: Any) -> bool:
+    """Whether it is a dataclass with nothing in it but its fields, and no module."""
+    if not is_dataclass(thing) or isinstance(thing, type) or is_module(thing):
+        return False
+    return _attributes(thing) <= {each.name for each in fields(thing)}
+
+
+def _attributes(thing: Any) -> set[str]:
+    """The names of all attributes that an object has itself, in slots too."""
+    slots = (x for kind in type(thing).__mro__ for x in vars(kind).items())
+    names = {name for name, each in slots if isinstance(each, MemberDescriptorType)}
+    return names | set(getattr(thing, "__dict__", ()))
+
+
+def is_module(thing: Any) -> bool:
+    """Whether something holds parameters and says so: its class has a method `parameters`."""
+    return callable(getattr(type(thing), "parameters", None)) and hasattr(thing, "__dict__")
+
+
+def _with(record: Any, attributes: Iterable[tuple[str, Any]]) -> Any:
+    """A copy of a dataclass, frozen or not, with other attributes."""
+    found = copy.copy(record)
+    for name, part in attributes:
+        object.__setattr__(found, name, part)
+    return found
 
 
 def is_sequence(thing: object) -> TypeGuard[Iterable[Any]]:
@@ -77,7 +147,7 @@ def settled(nested: Any) -> Any:
     Raises:
         TypeError: there is a set in it, which has no order.
     """
-    if not has_parts(type(nested)) or isinstance(nested, np.ndarray):
+    if isinstance(nested, np.ndarray) or not has_parts(type(nested)):
         return nested
     if isinstance(nested, Mapping):
         return {key: settled(part) for key, part in nested.items()}
@@ -97,31 +167,20 @@ def leaves_of(nested: Any) -> list[Any]:
 
 
 def _leaves(nested: Any) -> list[Any]:
-    if isinstance(nested, np.ndarray):
-        return list(nested.flat)
-    if isinstance(nested, dict):
-        nested = list(nested.values())
-    if isinstance(nested, (list, tuple)):
-        return [leaf for part in nested for leaf in _leaves(part)]
-    return [nested]
+    apart = None if type(nested) is float else taken_apart(nested)
+    return [nested] if apart is None else [leaf for part in apart.parts for leaf in _leaves(part)]
 
 
 def like(shape: Any, supply: Iterator[Any]) -> Any:
     """The next leaves of `supply`, nested as `shape` is, which is `settled`."""
-    if isinstance(shape, np.ndarray):
-        return array_of([next(supply) for _ in range(shape.size)], shape.shape)
-    if isinstance(shape, dict):
-        return {key: like(part, supply) for key, part in shape.items()}
-    if isinstance(shape, (list, tuple)):
-        return remade(shape, [like(part, supply) for part in shape])
-    return next(supply)
+    apart = None if type(shape) is float else taken_apart(shape)
+    return next(supply) if apart is None else apart.make([like(x, supply) for x in apart.parts])
 
 
 def remade(shape: Any, parts: list[Any]) -> Any:
     """Parts in a list or tuple of the same kind; in a list, if it is another sequence."""
-    if isinstance(shape, tuple) and hasattr(shape, "_fields"):
-        return type(shape)(*parts)
-    return type(shape)(parts) if isinstance(shape, (list, tuple)) else parts
+    apart = taken_apart(shape)
+    return parts if apart is None else apart.make(parts)
 
 
 def rows_of(given: Any, role: str) -> Array:

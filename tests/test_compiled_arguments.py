@@ -32,6 +32,10 @@ class Mode(enum.IntEnum):
     SLOW = 2
 
 
+class Word(str, enum.Enum):
+    ONE = "one"
+
+
 class Pair(NamedTuple):
     a: Any
     b: Any
@@ -105,10 +109,26 @@ def with_attribute() -> Any:
     return row
 
 
-def record_with_more() -> Any:
-    record = Record(1.0)
-    record.more = 2.0
-    return record
+class Text(str):
+    """A text that may have attributes."""
+
+
+class LaterPair(Pair):
+    """A named tuple that may have attributes."""
+
+
+class Extra:
+    __slots__ = ("more",)
+
+
+@dataclasses.dataclass(slots=True)
+class Beside(Extra):
+    a: Any
+
+
+def with_more(thing: Any) -> Any:
+    thing.more = 2.0
+    return thing
 
 
 class Unit(np.ndarray):
@@ -143,7 +163,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "a span of time": (lambda: datetime.timedelta(1), "a number of it"),
     "a complex number": (lambda: 1j, "imaginary"),
     "a decimal": (lambda: decimal.Decimal("0.1"), "float"),
-    "more than fields": (record_with_more, "fields"),
+    "more than fields": (lambda: with_more(Record(1.0)), "fields"),
+    "slots beside fields": (lambda: with_more(Beside(1.0)), "fields"),
+    "a text with an attribute": (lambda: with_more(Text("a")), "str"),
+    "a named tuple with an attribute": (lambda: with_more(LaterPair(1.0, 2.0)), "list"),
 }
 
 
@@ -169,6 +192,14 @@ def test_a_tensor_is_refused() -> None:
         compiled(lambda x: w * 1.0)(torch.tensor([1.0]))
 
 
+@pytest.mark.parametrize("array", [np.array(["3", "4"]), np.array([1 + 5j, 2.0])])
+def test_arrays_of_anything_but_real_numbers_are_refused(array: Any) -> None:
+    f = compiled(lambda xs: engine.sum(xs) * w)
+    for call in (lambda: f(array), lambda: f.value_and_grad([w])(array[:1], [[1.0]])):
+        with pytest.raises(TypeError, match="real numbers, not of"):
+            call()
+
+
 def test_keys_that_are_equal_but_not_the_same_are_told_apart() -> None:
     f = compiled(lambda d: w * [type(key).__name__ for key in d].index("bool") if True in d else w)
     with pytest.raises(ValueError, match="not in list"):
@@ -192,14 +223,10 @@ def test_whole_numbers_beyond_floats_are_told_apart(kind: Callable) -> None:
 
 
 def test_flags_numbers_and_members_are_told_apart() -> None:
-    f = compiled(lambda x: w * (3.0 if x is True else 5.0 if x is Mode.FAST else 7.0))
-    assert [f(x).data for x in (True, 1, Mode.FAST, Mode.SLOW, True)] == [
-        6.0,
-        14.0,
-        10.0,
-        14.0,
-        6.0,
-    ]
+    kinds = [(True, 3.0), (Mode.FAST, 5.0), (Word.ONE, 7.0)]
+    f = compiled(lambda x: w * next((number for kind, number in kinds if x is kind), 9.0))
+    given = (True, 1, Mode.FAST, Mode.SLOW, Word.ONE, "one", True)
+    assert [f(x).data for x in given] == [6.0, 18.0, 10.0, 18.0, 14.0, 18.0, 6.0]
 
 
 def test_a_number_too_large_is_refused_in_a_sentence() -> None:
@@ -215,25 +242,38 @@ def test_a_method_as_an_argument_is_the_same_in_each_call() -> None:
     assert len(f.recordings) == 1
 
 
-BATCHES: dict[str, tuple[Any, str]] = {
-    "masked entries": (masked(), r"masked entries.*filled\(0\)"),
-    "None": ([1.0, None], r"\[1\] is NoneType None, and no real number"),
-    "texts": (["1.0", "2.0"], "holds texts"),
-    "texts among numbers": (np.array([1.0, "2.0"], object), r"\[1\] is str '2.0'"),
-    "whole numbers beyond floats": ([2**53 + 1, 1], "beyond 2⁵³"),
-    "a set": ({1.0, 2.0}, "order"),
-    "a span of time": ([datetime.timedelta(1)], "no real number"),
+BATCHES: dict[str, tuple[tuple[Any, ...], type[Exception], str]] = {
+    "masked entries": ((masked(),), TypeError, r"masked entries.*filled\(0\)"),
+    "None": (([1.0, None],), TypeError, r"Argument 1 of .*\[1\] is NoneType None, and no real"),
+    "texts": ((["1.0", "2.0"],), TypeError, "holds texts, and takes real numbers"),
+    "texts among numbers": ((np.array([1.0, "2.0"], object),), TypeError, r"\[1\] is str '2.0'"),
+    "whole numbers beyond floats": (([2**53 + 1, 1],), TypeError, "beyond 2⁵³"),
+    "a set": (({1.0, 2.0},), TypeError, "order"),
+    "a span of time": (([datetime.timedelta(1)],), TypeError, "no real number"),
+    "complex numbers": (([1j],), TypeError, "real numbers"),
+    "Values": (([w],), TypeError, r"\[0\] is Value.*numbers of Values"),
+    "a dict": (({"x": [1.0]},), TypeError, "is a dict"),
+    "one number": ((3.0,), ValueError, r"Argument 1 of \w+\(...\) is one number"),
+    "nothing": ((), ValueError, r"\w+\(...\) takes an array for each argument.*not nothing"),
+    "no samples": (([],), ValueError, "no samples"),
+    "two numbers of samples": (([1.0], [1.0, 2.0]), ValueError, "the arguments have 1, 2"),
+    "rows of two lengths": (([[1.0], [2.0, 3.0]],), ValueError, "different lengths"),
 }
 
 
 @pytest.mark.parametrize("name", BATCHES)
-def test_a_batch_refuses_what_fit_refuses(name: str) -> None:
-    batch, said = BATCHES[name]
-    f = compiled(lambda x: w * x)
-    for call in (f.over, f.map, lambda X: f.value_and_grad([w])([1.0], X)):
-        with pytest.raises(TypeError, match=said):
-            call(batch)
+def test_what_is_no_batch_is_refused(name: str) -> None:
+    batch, error, said = BATCHES[name]
+    f = compiled(lambda *xs: w * xs[0])
+    for call in (f.over, f.map, lambda *X: f.value_and_grad([w])([1.0], *X)):
+        with pytest.raises(error, match=said):
+            call(*batch)
     assert not f.recordings
+
+
+def test_there_are_three_reductions() -> None:
+    with pytest.raises(ValueError, match="not 'max'"):
+        compiled(lambda x: w * x).over([1.0], reduction="max")
 
 
 # Where it runs as it is written.
@@ -267,6 +307,14 @@ def test_numbers_are_values_wherever_it_runs(way: str) -> None:
         found = (in_another(f) if way == "another" else f)(*arguments)
     assert isinstance(found, Value)
     assert found.data == pytest.approx(expected, rel=1e-14)
+
+
+def test_whole_numbers_are_compared_by_number_wherever_it_runs() -> None:
+    f = compiled(lambda i, j: w * 3.0 if i == j else w * 5.0 if i != 2 else w)
+    pairs = [(1, 1), (1, 2), (2, 1), (2, 2)] * 4
+    assert [f(i, j).data for i, j in pairs] == [6.0, 10.0, 2.0, 6.0] * 4
+    with trap():
+        assert [f(i, j).data for i, j in pairs] == [6.0, 10.0, 2.0, 6.0] * 4
 
 
 class IndexValue(Value):

@@ -202,66 +202,125 @@ def test_no_change_is_missed_for_long_and_none_in_silence(way: str) -> None:
     assert tried == len(HOLDERS) * len(CHANGES)
 
 
-SEEN_AT_ONCE: dict[str, Callable[[], tuple[Callable[[Any], Any], Callable[[], Any]]]] = {}
+class Halved(Module):
+    def forward(self, x: Any) -> Any:
+        return x * 0.5 if self.training else x
+
+
+class Scaled(Module):
+    def __init__(self) -> None:
+        self.rate = 2.0
+
+    def forward(self, x: Any) -> Any:
+        return x * self.rate
+
+
+class Unit:
+    def __init__(self) -> None:
+        self.rate = 1.0
+
+    def __call__(self, x: Any) -> Any:
+        return x * self.rate
+
+
+class Settings(dict):
+    def __getattr__(self, name: str) -> Any:
+        return self[name]
+
+
+def line_of_a_notebook() -> Any:
+    class Line:
+        def slope(self, x: Any) -> Any:
+            return x * 2.0
+
+    return Line()
+
+
+def table_of_values() -> Any:
+    return np.array([[Value(1.0), Value(2.0)]] * 2, object).T
+
+
+def set_rate(thing: Any) -> None:
+    thing.rate = 5.0
+
+
+Way = tuple[Callable[[], Any], Callable[[Any, Any], Any], Callable[[Any], Any]]
+OF_A_THING: dict[str, Way] = {
+    "an attribute": (Plain, read_rate, set_rate),
+    "of a class": (class_of_its_own, read_rate, set_rate),
+    "of a module in Python": (python_module, read_rate, set_rate),
+    "that the class had": (Plain, read_rate, lambda t: setattr(t, "rate", True)),
+    "in slots": (Slots, read_rate, set_rate),
+    "a property": (with_property, read_rate, set_rate),
+    "given for an item": (lambda: Settings(rate=1.0), read_rate, lambda t: t.update(rate=5.0)),
+    "an entry of a dict": (
+        lambda: {"model": {"rate": 1.0}},
+        lambda t, x: x * t["model"]["rate"],
+        lambda t: t["model"].update(rate=5.0),
+    ),
+    "an entry of a shape": (
+        lambda: types.SimpleNamespace(table=np.ones((2, 3))),
+        lambda t, x: x * t.table.shape[0] + t.table.T[0, 0] + len(t.table.T),
+        lambda t: setattr(t, "table", np.ones((4, 5))),
+    ),
+    "an item of a list": (
+        lambda: [1.0, 2.0],
+        lambda t, x: x * t[1],
+        lambda t: t.__setitem__(1, 5.0),
+    ),
+    "a method of a class in a notebook": (
+        line_of_a_notebook,
+        lambda t, x: t.slope(x) * 1.0,
+        lambda t: setattr(type(t), "slope", lambda self, x: x * 5.0),
+    ),
+    "a flag of a module": (lambda: Sequential(Halved()), lambda t, x: t(x), lambda t: t.eval()),
+    "a rate of a module in a dict": (
+        lambda: {"first": [Scaled()]},
+        lambda t, x: sum(part(x) for part in t["first"]),
+        lambda t: setattr(t["first"][0], "rate", 5.0),
+    ),
+    "one of many objects": (
+        lambda: [Unit(), Unit()],
+        lambda t, x: functools.reduce(lambda y, unit: unit(y), t, x),
+        lambda t: set_rate(t[1]),
+    ),
+    "a layer that is replaced": (
+        lambda: MLP(1, [2, 1], seed=0),
+        lambda t, x: t([x]),
+        lambda t: t.layers.__setitem__(0, Layer(1, 2, seed=5)),
+    ),
+    "a weight in a list": (
+        lambda: Neuron(1, seed=0),
+        lambda t, x: t([x]),
+        lambda t: t.w.__setitem__(0, Value(9.0)),
+    ),
+    "a Value in an array": (
+        table_of_values,
+        lambda t, x: t[0, 1] * x,
+        lambda t: t.__setitem__((0, 1), Value(10.0)),
+    ),
+    "the activation of a neuron": (
+        lambda: MLP(1, [3, 1], seed=1),
+        lambda t, x: t([x]),
+        lambda t: setattr(t.layers[0].neurons[0], "activation", abs),
+    ),
+}
+
+
+def of_a_thing(way: Way) -> Callable[[], Any]:
+    make, read, change = way
+    thing = make()
+    return lambda: (lambda x: read(thing, x), lambda: change(thing))
+
+
+SEEN_AT_ONCE: dict[str, Callable[[], tuple[Callable[[Any], Any], Callable[[], Any]]]] = {
+    name: of_a_thing(way) for name, way in OF_A_THING.items()
+}
 
 
 def seen(make: Callable[[], tuple[Callable[[Any], Any], Callable[[], Any]]]) -> Any:
     SEEN_AT_ONCE[make.__name__.replace("_", " ")] = make
     return make
-
-
-@seen
-def an_attribute() -> Any:
-    thing = Plain()
-    return lambda x: x * thing.rate, lambda: setattr(thing, "rate", 5.0)
-
-
-@seen
-def an_attribute_of_a_class() -> Any:
-    kind = class_of_its_own()
-    return lambda x: x * kind.rate, lambda: setattr(kind, "rate", 5.0)
-
-
-@seen
-def an_attribute_of_a_module_in_python() -> Any:
-    config = python_module()
-    return lambda x: x * config.rate, lambda: setattr(config, "rate", 5.0)
-
-
-@seen
-def an_attribute_that_the_class_had() -> Any:
-    thing = Plain()
-    return lambda x: x * thing.rate, lambda: setattr(thing, "rate", True)
-
-
-@seen
-def an_attribute_in_slots() -> Any:
-    slots = Slots()
-    return lambda x: x * slots.rate, lambda: setattr(slots, "rate", 5.0)
-
-
-@seen
-def an_entry_of_a_dict() -> Any:
-    settings = {"model": {"rate": 1.0}}
-    return (
-        lambda x: x * settings["model"]["rate"],
-        lambda: settings["model"].update(rate=5.0),
-    )
-
-
-@seen
-def an_entry_of_a_shape() -> Any:
-    holder = types.SimpleNamespace(table=np.ones((2, 3)))
-    return (
-        lambda x: x * holder.table.shape[0] + holder.table.T[0, 0] + len(holder.table.T),
-        lambda: setattr(holder, "table", np.ones((4, 5))),
-    )
-
-
-@seen
-def a_property() -> Any:
-    thing = with_property()
-    return lambda x: x * thing.rate, lambda: setattr(thing, "rate", 5.0)
 
 
 @seen
@@ -276,48 +335,6 @@ def what_a_helper_reads() -> Any:
         rate = 5.0
 
     return lambda x: helper(x) * 1.0, change
-
-
-@seen
-def an_item_of_a_list() -> Any:
-    rates = [1.0, 2.0]
-    return lambda x: x * rates[1], lambda: rates.__setitem__(1, 5.0)
-
-
-@seen
-def a_method_of_a_class_in_a_notebook() -> Any:
-    class Line:
-        def slope(self, x: Any) -> Any:
-            return x * 2.0
-
-    line = Line()
-    return lambda x: line.slope(x) * 1.0, lambda: setattr(Line, "slope", lambda self, x: x * 5.0)
-
-
-@seen
-def a_flag_of_a_module() -> Any:
-    class Halved(Module):
-        def forward(self, x: Any) -> Any:
-            return x * 0.5 if self.training else x
-
-    model = Sequential(Halved())
-    return lambda x: model(x) * 1.0, model.eval
-
-
-@seen
-def a_rate_of_a_module_in_a_dict_of_modules() -> Any:
-    class Scaled(Module):
-        def __init__(self) -> None:
-            self.rate = 2.0
-
-        def forward(self, x: Any) -> Any:
-            return x * self.rate
-
-    parts = {"first": [Scaled()]}
-    return (
-        lambda x: sum(part(x) for part in parts["first"]),
-        lambda: setattr(parts["first"][0], "rate", 5.0),
-    )
 
 
 @seen
@@ -337,15 +354,37 @@ def the_first_layer_of_an_empty_list() -> Any:
 
 
 @seen
-def a_layer_that_is_replaced() -> Any:
-    model = MLP(1, [2, 1], seed=0)
-    return lambda x: model([x]), lambda: model.layers.__setitem__(0, Layer(1, 2, seed=5))
+def the_first_layer_of_all() -> Any:
+    layers: list[Any] = []
+
+    def model(x: Any) -> Any:
+        for layer in layers:
+            x = layer([x])
+        return x * 2.0
+
+    return model, lambda: layers.append(Neuron(1, seed=1))
 
 
 @seen
-def a_weight_in_a_list() -> Any:
+def a_model_that_a_name_is_bound_to() -> Any:
     model = Neuron(1, seed=0)
-    return lambda x: model([x]), lambda: model.w.__setitem__(0, Value(9.0))
+
+    def change() -> None:
+        nonlocal model
+        model = Neuron(1, seed=1)
+
+    return lambda x: model([x]), change
+
+
+@seen
+def a_function_that_a_name_is_bound_to() -> Any:
+    helper = abs
+
+    def change() -> None:
+        nonlocal helper
+        helper = math.cosh
+
+    return lambda x: x * helper(-3.0), change
 
 
 @seen
@@ -379,7 +418,7 @@ def test_what_is_ordinary_is_seen_at_once_and_without_a_warning(name: str) -> No
     before = f(0.3).data
     change()
     assert after_a_change(function, f) == (0, 0)
-    assert f(0.3).data != before or name == "an attribute that the class had"
+    assert f(0.3).data != before or name == "that the class had"
 
 
 def test_an_object_that_is_an_argument_is_looked_at_too() -> None:
@@ -439,6 +478,21 @@ def test_random_changes_are_never_missed_in_silence(seed: int) -> None:
     assert near(f.over([0.5]).data, right, 1e-9)
     for each in said:
         assert "reads beside its arguments has changed" in str(each.message)
+
+
+def test_a_list_that_an_argument_is_may_be_changed_in_place() -> None:
+    f, runs = counted_runs(lambda xs: xs[0] * xs[1], audit=False)
+    xs = [Value(1.0), Value(2.0)]
+    for number in (3.0, 4.0, 5.0):
+        xs[0] = Value(number)
+        assert f(xs).data == 2.0 * number
+    assert len(runs) == 1
+
+
+def test_what_contains_itself_may_stand_around_a_function() -> None:
+    rates: list[Any] = [2.0]
+    rates.append(rates)
+    assert compiled(lambda x: x * rates[0])(3.0).data == 6.0
 
 
 # The audit itself.
@@ -585,7 +639,7 @@ def test_fit_audits_before_the_first_step_of_an_epoch() -> None:
 
     class Growing(Module):
         def __init__(self) -> None:
-            self.w, self.rates = Value(1.0), [1.0]
+            self.w, self.rates = Value(1.0), [1.0] * 40
 
         def forward(self, x: Any) -> Any:
             for rate in self.rates:
@@ -598,7 +652,7 @@ def test_fit_audits_before_the_first_step_of_an_epoch() -> None:
         def callback(history: Any) -> None:
             epochs.append(1)
             if len(history["loss"]) == 3:
-                model.rates[0] = 0.5
+                model.rates[37] = 0.5  # an item that no code names
 
         options = {"callbacks": callback, "epochs": 6, "health": False, "seed": 0}
         data = np.arange(8.0).reshape(-1, 1) / 8.0
@@ -721,21 +775,6 @@ def test_what_is_made_anew_whenever_it_is_read_leads_to_no_other_run() -> None:
     assert len(runs) == 1
 
 
-def test_train_and_eval_keep_their_recordings() -> None:
-    class Halved(Module):
-        def forward(self, x: Any) -> Any:
-            return x * 0.5 if self.training else x
-
-    model = Sequential(Neuron(1, seed=0), Halved())
-    runs: list[int] = []
-    f = compiled(lambda x: runs.append(1) or model(x), audit=False)
-    for _ in range(5):
-        for mode in (model.train, model.eval):
-            mode()
-            f([1.0])
-    assert (len(f.recordings), len(runs)) == (2, 2)
-
-
 # Others at the same time, and what cannot be repeated.
 
 
@@ -854,17 +893,17 @@ def test_trap_inside_is_open_in_every_call() -> None:
 
 
 def test_a_function_that_opens_a_trap_from_now_on_is_told_of_and_runs_as_written() -> None:
-    opened: list[Any] = []
+    opened: list[Any] = [None]
 
     def function(x: Any) -> Any:
-        for block in opened:
+        for block in filter(None, opened):
             with block():
                 return x.log()
         return x * 2.0
 
     f = compiled(function)
     assert f(1.0).data == 2.0
-    opened.append(trap)
+    opened[:] = [trap]
     with pytest.warns(RuntimeWarning, match="gave 2 compiled, and 0"):
         assert f(1.0).data == 0.0
     with pytest.raises(engine.NonFiniteError):

@@ -118,15 +118,6 @@ def test_an_integer_may_be_a_key() -> None:
     assert [f(t).data for t in (1, 2, 3, 1)] == [2.0, 3.0, 6.0, 2.0]
 
 
-@pytest.mark.parametrize("array", [np.array(["3", "4"]), np.array([1 + 5j, 2.0])])
-def test_arrays_of_anything_but_real_numbers_are_refused(array: Any) -> None:
-    f = compiled(lambda xs: engine.sum(xs) * w)
-    with pytest.raises(TypeError, match="real numbers"):
-        f(array)
-    with pytest.raises(TypeError, match="real numbers"):
-        compiled(lambda x: w * x).value_and_grad([w])(np.array([1j]), [1.0])
-
-
 def test_dicts_of_other_keys_are_another_structure() -> None:
     f = compiled(lambda a, b, c, d: w * len(a) + u * len(d if isinstance(d, dict) else []))
     assert f({}, "a", 1.0, {"b": 2.0}).data == 3.0
@@ -182,7 +173,7 @@ def test_objects_that_are_new_in_each_call_do_not_pile_up() -> None:
     for i in range(300):
         assert f(1.0, object()).data == 2.0, i
     assert len(f.recordings) <= 256
-    assert "too many structures" in f.report()
+    assert "called with 256 structures of arguments: further calls" in f.report()
 
 
 def test_names_of_attributes_are_no_names_around() -> None:
@@ -459,16 +450,6 @@ def test_equal_numbers_that_are_bound_anew_are_no_change() -> None:
     assert len(f.recordings) == 1
 
 
-def test_the_activation_of_a_neuron_may_be_another() -> None:
-    net = MLP(2, [3, 1], seed=1)
-    f = compiled(net)
-    f([1.0, 2.0])
-    for activation in (engine.relu, Value.sigmoid, lambda v: v * 0.5):
-        net.layers[0].neurons[0].activation = activation
-        assert near(f([1.0, 2.0]).data, net([1.0, 2.0]).data)
-    assert len(f.recordings) == 4
-
-
 def applied(model: Any, x: Any, *, scale: float = 1.0) -> Any:
     return model(x) * scale
 
@@ -612,16 +593,6 @@ def test_long_lists_of_numbers_hide_nothing() -> None:
     holder.model.w[0], holder.part.factor = Value(10.0), 2.0
     assert near(f([1.0]).data, eager(f, [1.0]))
     assert not near(f([1.0]).data, before)
-
-
-def test_a_value_in_an_array_may_be_replaced() -> None:
-    holder = SimpleNamespace(w=np.array([[Value(1.0), Value(2.0)]] * 2, object).T)
-    f = compiled(lambda x: holder.w[0, 1] * x)
-    assert f(2.0).data == 2.0
-    holder.w[0, 1] = Value(10.0)
-    assert f(2.0).data == 20.0
-    f(3.0)
-    assert len(f.recordings) == 2
 
 
 WHOLE: dict[str, tuple[Callable[..., Any], Any]] = {

@@ -11,7 +11,7 @@ from needing import mostly_slow
 from programs import by_engine, random_program
 from replaying import near
 
-from glassgrad import MLP, Module, Neuron, Value, compiled, engine, no_grad, softmax, trap
+from glassgrad import MLP, Value, compiled, engine, no_grad, softmax, trap
 from glassgrad.engine.errors import CompilationError, NonFiniteError
 
 w, u = Value(2.0), Value(3.0)
@@ -124,26 +124,6 @@ def test_a_network_predicts_all_samples_at_once(output: str) -> None:
     assert predict.report().startswith("forward.map: ")
 
 
-def test_a_module_is_a_function_too() -> None:
-    model = Neuron(2, seed=0)
-    rows = np.random.default_rng(0).normal(size=(3, 2))
-    assert_same(compiled(model).map(rows), eagerly(model, rows))
-
-
-def test_a_method_is_mapped_as_well() -> None:
-    class Line(Module):
-        def __init__(self, slope: float) -> None:
-            self.slope = Value(slope)
-
-        @compiled
-        def forward(self, x: Any) -> Any:
-            return [self.slope * x, x]
-
-    one, other = Line(2.0), Line(3.0)
-    assert one.forward.map([1.0]).tolist() == [[2.0, 1.0]]
-    assert other.forward.map([1.0]).tolist() == [[3.0, 1.0]]
-
-
 def test_an_irregular_graph_is_walked() -> None:
     generator = random.Random(0)
     draws = [(generator.randrange(2**30), generator.randrange(2**30)) for _ in range(800)]
@@ -181,16 +161,6 @@ def test_scalars_and_maps_are_recorded_apart() -> None:
     assert len(f.recordings) == 2
     assert f.program.count("def program(") == 3
     assert sum(line.startswith("<lambda>.map: ") for line in f.report().splitlines()) == 1
-
-
-def test_what_is_replaced_leads_to_a_new_recording() -> None:
-    model = MLP(2, [3, 2], seed=1)
-    predict, rows = compiled(model), [[0.5, -1.0], [1.0, 2.0]]
-    assert_same(predict.map(rows), eagerly(model, rows))
-    model.layers[0].neurons[1].b = Value(0.75)
-    model.layers[1] = MLP(3, [4], seed=2).layers[0]
-    assert_same(predict.map(rows), eagerly(model, rows))
-    assert predict.map(rows).shape == (2, 4)
 
 
 def test_no_gradient_is_computed_and_no_node_is_made() -> None:
@@ -309,24 +279,6 @@ def test_calls_and_over_refuse_lists_and_name_map() -> None:
         with pytest.raises(CompilationError, match=r"<lambda>\.map\(\.\.\.\) gives the numbers"):
             call()
     assert f.map([1.0]).tolist() == [[2.0]]
-
-
-@pytest.mark.parametrize(
-    ("batch", "error", "words"),
-    [
-        ((), ValueError, r"map\(\.\.\.\) takes an array for each argument"),
-        (([],), ValueError, "has no samples"),
-        (([1.0], [1.0, 2.0]), ValueError, "the arguments have 1, 2"),
-        ((1.0,), ValueError, r"Argument 1 of map\(\.\.\.\) is one number"),
-        (([w],), TypeError, r"Argument 1 of map\(\.\.\.\)\[0\] is Value"),
-        (([[1.0], [1.0, 2.0]],), ValueError, r"Argument 1 of map\(\.\.\.\) has rows"),
-        (({"a": [1.0]},), TypeError, "is a dict"),
-        ((["a"],), TypeError, "holds texts"),
-    ],
-)
-def test_what_is_no_batch_is_refused(batch: Any, error: type[Exception], words: str) -> None:
-    with pytest.raises(error, match=words):
-        compiled(lambda *xs: engine.sum(xs)).map(*batch)
 
 
 def test_too_many_ways_are_refused() -> None:

@@ -8,6 +8,7 @@ import math
 import random
 from collections import namedtuple
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -40,15 +41,20 @@ def test_value_and_grad_of_numbers_gives_floats() -> None:
 Parameters = namedtuple("Parameters", "weights bias")
 
 
-def test_value_and_grad_takes_the_shape_of_the_arguments() -> None:
-    def model(p: Parameters, scale: dict) -> Value:
+@dataclass(frozen=True)
+class Affine:
+    weights: Any
+    bias: Any
+
+
+@pytest.mark.parametrize("kind", [Parameters, Affine])
+def test_value_and_grad_takes_the_shape_of_the_arguments(kind: Callable) -> None:
+    def model(p: Any, scale: dict) -> Value:
         return engine.dot(p.weights, [1.0, 2.0]) * scale["s"] + p.bias
 
-    value, (by_parameters, by_scale) = value_and_grad(model)(
-        Parameters([3.0, 4.0], 5.0), {"s": 2.0}
-    )
+    value, (by_parameters, by_scale) = value_and_grad(model)(kind([3.0, 4.0], 5.0), {"s": 2.0})
     assert value == 27.0
-    assert by_parameters == Parameters([2.0, 4.0], 1.0)
+    assert by_parameters == kind([2.0, 4.0], 1.0)
     assert by_scale == {"s": 11.0}
 
 

@@ -1,15 +1,14 @@
 """`compiled`: the same scalar code, run as a handful of array operations.
 
     api.py           `compiled(f)`: what users call
-    arguments.py     the arguments of a call, taken apart into numbers: batch.py, of many calls
-    cache.py         the recordings of a function, and which of them may serve a call
+    arguments.py     the arguments of a call, or of many, as numbers
+    cache.py         the recordings of a function, which of them serve a call, and the audit
     guards.py        what is looked at before: names, lists and modules around the function
-    audit.py         whether a recording is still right: now and then the function itself is run
+    recording.py     one run as a graph, the programs made of it, and all stages as text
     trace.py         what is recorded while the function runs
-    outputs.py       what it gives: mapping.py, for the samples of `map`
-    serving.py       which recordings serve the samples of a batch: slopes.py
-    recording.py     one run as a graph, and the programs made of it
+    outputs.py       what it gives
     result.py        the result as a Value
+    slopes.py        the value and the gradient by an array of parameters
 
     graph.py         the recorded scalars as arrays
     passes.py        what simplifies it: simplify.py, sums.py, padding.py
@@ -25,8 +24,7 @@
     numpy_source.py  the instructions as source text
     kernels.py       the functions that it calls
     program.py       the function made from it, and its buffers
-    stages.py        all of these as text, `loss.stages()`
-    elsewhere.py     the same instructions on arrays of PyTorch and JAX: libraries.py
+    libraries.py     the same instructions on arrays of PyTorch and JAX
 
 Each part is a step from scalars to an array program, and the list is in that order. Start with
 `api.py`, then follow a recording from `trace.py` on.

@@ -13,26 +13,18 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import deepcopy
-from time import perf_counter
 from types import MethodType
 from typing import Any
-from weakref import ref
 
 import numpy as np
 
-from glassgrad.engine.compile.arguments import Arguments, as_values
-from glassgrad.engine.compile.audit import audit, is_due, trusted
-from glassgrad.engine.compile.batch import Batch
-from glassgrad.engine.compile.cache import Cache
-from glassgrad.engine.compile.elsewhere import ArrayFunction
+from glassgrad.engine.compile.arguments import Arguments, Batch, as_values
+from glassgrad.engine.compile.cache import CAPTURED, INPUT, NOTHING, Cache
 from glassgrad.engine.compile.guards import METHODS
-from glassgrad.engine.compile.mapping import mapped, one_by_one
-from glassgrad.engine.compile.outputs import one_value
-from glassgrad.engine.compile.recording import Recording
-from glassgrad.engine.compile.result import result_of, total_of
-from glassgrad.engine.compile.serving import CAPTURED, INPUT, NOTHING, served
-from glassgrad.engine.compile.slopes import Evaluation, leaves_only
-from glassgrad.engine.compile.stages import stages_of
+from glassgrad.engine.compile.outputs import one_by_one, one_value
+from glassgrad.engine.compile.recording import Recording, stages_of
+from glassgrad.engine.compile.result import array_of_results, result_of, total_of
+from glassgrad.engine.compile.slopes import ArrayFunction, Evaluation, leaves_only
 from glassgrad.engine.context import current, no_grad
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.table import sum as add_up
@@ -56,10 +48,17 @@ class Compiled:
         method = self.function if bind is None else bind(self.function, owner, kind)
         if not isinstance(method, MethodType) or method is self.function:
             return self
-        methods = _Methods.of(method.__self__)
-        if self not in methods:
-            methods[self] = Compiled(method, self._is_audited)
-        return methods[self]
+        holder = method.__self__
+        kept = getattr(holder, "__dict__", {}).get(METHODS, {})
+        made: Any = kept.get(self)
+        if made is None or made.function.__self__ is not holder:  # a shallow copy took them along
+            made = Compiled(method, self._is_audited)
+            mine = {of: each for of, each in kept.items() if each.function.__self__ is holder}
+            if isinstance(holder, type):
+                setattr(holder, METHODS, _Methods({**mine, self: made}))
+            elif hasattr(holder, "__dict__"):
+                vars(holder)[METHODS] = _Methods({**mine, self: made})
+        return made
 
     def __deepcopy__(self, memo: Any) -> Compiled:
         """A copy without recordings, if what it runs is copied, as the object of a method is."""
@@ -77,12 +76,13 @@ class Compiled:
             if module is not None and operator.attrgetter(path)(module) is self:
                 return path
         owner = getattr(self.function, "__self__", None)
+        kept = getattr(owner, "__dict__", {}).get(METHODS, {})
         for kind in owner.__mro__ if isinstance(owner, type) else type(owner).__mro__:
             for name, thing in vars(kind).items():
                 found = getattr(thing, "__func__", thing)  # it may be a classmethod
-                if isinstance(found, Compiled) and _Methods.of(owner).get(found) is self:
+                if isinstance(found, Compiled) and kept.get(found) is self:
                     return _method_of, (owner, kind, name)
-        return _again, (self.function, self._is_audited)
+        return Compiled, (self.function, self._is_audited)
 
     def __repr__(self) -> str:
         return f"<compiled {self.title}, {counted(len(self.recordings), 'recording')}>"
@@ -102,26 +102,13 @@ class Compiled:
         if self._runs_as_written():
             return self._as_written(args, named)
         given = Arguments.of(args, named, self.title)
-        return trusted(
-            self._cache,
-            lambda: self._called(args, named, given),
+        wanted = (
+            NOTHING if not current().recording else CAPTURED | INPUT if given.values else CAPTURED
+        )
+        return self._cache.trusted(
+            lambda: result_of(self._cache.served(given, wanted=wanted)[0], given),
             lambda: self._as_written(args, named),
         )
-
-    def _called(self, args: tuple[Any, ...], named: dict[str, Any], given: Arguments) -> Value:
-        """The call by a recording; as it is written if there are too many to make another."""
-        cache, numbers, wanted = self._cache, np.array(given.numbers), _wanted(given)
-        for case, is_new in cache.candidates(given.structure, lambda: (args, named)):
-            recording, began = case.recording, perf_counter()
-            program = recording.program(NOTHING, wanted)
-            inputs, share = numbers[program.orders["input"]], 1.0 if wanted else None
-            result, holds, *slopes = program.run(inputs, recording.numbers(program), share)
-            # A new recording serves its own call, even where a tie comes out otherwise in arrays.
-            if holds or is_new:
-                if is_due(cache, case, began):
-                    audit(cache, case, (args, named), [float(result)])
-                return result_of(recording, program, float(result), slopes, given)
-        return self._as_written(args, named)
 
     def over(self, *batch: Any, reduction: str = "mean") -> Any:
         """The function over a batch of samples.
@@ -149,16 +136,15 @@ class Compiled:
         if reduction == "none" or self._runs_as_written():
             return self._one_by_one(samples, reduction, share)
         wanted = CAPTURED if current().recording else NOTHING
-        return trusted(
-            self._cache,
+        return self._cache.trusted(
             lambda: total_of(
-                self.title, len(samples), served(self._cache, samples, share=share, wanted=wanted)
+                self.title, len(samples), self._cache.served(samples, share=share, wanted=wanted)
             ),
             lambda: self._one_by_one(samples, reduction, share),
         )
 
     def _one_by_one(self, samples: Batch, reduction: str, share: float) -> Any:
-        results = [self(*samples.sample(i)) for i in range(len(samples))]
+        results = [self(*samples.sample(i)[0]) for i in range(len(samples))]
         if reduction != "none":
             return add_up(results) * share
         found: Any = np.empty(len(samples), object)
@@ -196,9 +182,10 @@ class Compiled:
         samples = Batch.of(batch, "map")
         if self._runs_as_written():
             return one_by_one(self.title, self.function, samples)
-        return trusted(
-            self._cache,
-            lambda: mapped(self._cache, samples),
+        return self._cache.trusted(
+            lambda: array_of_results(
+                self.title, len(samples), self._cache.served(samples, has_several=True)
+            ),
             lambda: one_by_one(self.title, self.function, samples),
         )
 
@@ -377,45 +364,14 @@ def compiled(function: Callable[..., Any], *, audit: bool = True) -> Compiled:
 class _Methods(dict[Compiled, Compiled]):
     """The compiled methods of an object, by what stands in its class. Copies do not take them."""
 
-    def __init__(self, owner: Any = None) -> None:
-        super().__init__()
-        self.owner: Callable[[], Any] = lambda: owner
-        with suppress(TypeError):  # there may be no weak references to it
-            self.owner = ref(owner)
-
-    @staticmethod
-    def of(owner: Any) -> _Methods:
-        """Those that an object keeps; new ones, if it has none, or those of its original."""
-        found = getattr(owner, "__dict__", {}).get(METHODS)
-        if isinstance(found, _Methods) and found.owner() is owner:
-            return found
-        found = _Methods(owner)
-        if isinstance(owner, type):
-            setattr(owner, METHODS, found)
-        elif hasattr(owner, "__dict__"):
-            vars(owner)[METHODS] = found
-        return found
-
     def __reduce__(self) -> Any:
         return _Methods, ()
-
-
-def _again(function: Callable[..., Any], audit: bool) -> Compiled:
-    """A compiled function from a pickle."""
-    return Compiled(function, audit)
 
 
 def _method_of(owner: Any, kind: type, name: str) -> Any:
     """A compiled method from a pickle."""
     place = (None, owner) if isinstance(owner, type) else (owner, type(owner))
     return vars(kind)[name].__get__(*place)
-
-
-def _wanted(given: Arguments) -> frozenset[str]:
-    """The kinds of leaves whose gradients a call needs."""
-    if not current().recording:
-        return NOTHING
-    return CAPTURED | INPUT if given.values else CAPTURED
 
 
 def _share(reduction: str, size: int) -> float:

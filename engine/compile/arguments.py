@@ -1,19 +1,17 @@
-"""The arguments of a compiled function: taken apart into numbers, and put together again.
+"""The arguments of a compiled function, of one call or of a batch of them, as numbers.
 
 Floats, Values and arrays are inputs: they may be other numbers in every call. Integers are inputs
 too, unless they are used as an index or a count: that is a guard. Lists, tuples, dicts and
-dataclasses are taken apart. Texts, flags and objects such as a model belong to the recording, which
-holds for equal texts and for that very object. What holds numbers but cannot be taken apart is
-refused: it would be frozen.
+dataclasses are taken apart, as `tree.py` does it. Texts, flags and objects such as a model belong
+to the recording, which holds for equal texts and for that very object. What holds numbers but
+cannot be taken apart is refused: it would be frozen.
 """
 
 from __future__ import annotations
 
-import copy
 import datetime
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, is_dataclass
 from enum import Enum
 from numbers import Number
 from types import FunctionType, MethodType, ModuleType
@@ -21,51 +19,38 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.arrays import ValueArray, array_of, has_parts
+from glassgrad.engine.arrays import ValueArray, has_parts
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.text import describe
+from glassgrad.engine.tree import is_module, numbers_of, taken_apart
 from glassgrad.engine.value import Constant, Value, constant
 
 _FIXED = (bool, np.bool_, str, bytes, type(None), type(...), range, Enum)
 """What belongs to a recording as it is, and is told apart by its type and what it says."""
 _OBJECTS = (type, ModuleType, FunctionType, MethodType)
-_LISTS, _DICTS = (list, tuple), (dict, OrderedDict)
 _EXACT = 2**53
 """Up to here a float is exactly one whole number."""
 
 
-class _Index:
-    """A whole number among Values, which may be an index too."""
+class _Whole:
+    """A whole number among Values, which may be an index too, and is compared by number.
+
+    Beyond 2⁵³ the number itself belongs to the structure of the arguments, since floats do not
+    tell such numbers apart.
+    """
 
     __slots__ = ()
     whole: int
+
+    def __init__(self, number: Any) -> None:
+        super().__init__(number)  # type: ignore[call-arg]  # that of Value
+        self.whole = int(number)  # type: ignore[misc]  # in the slots of the classes derived
 
     def __index__(self) -> int:
         return self.whole
 
     def __int__(self) -> int:
         return self.__index__()
-
-    def __hash__(self) -> int:
-        return hash(self.__index__())
-
-
-class Integer(_Index, Value):
-    """The place of an integer argument: a Value that may also be an index.
-
-    Beyond 2⁵³ the number itself belongs to the structure of the arguments, since floats do not
-    tell such numbers apart.
-    """
-
-    __slots__ = ("whole",)
-
-    def __init__(self, number: Any) -> None:
-        super().__init__(number)
-        self.whole = int(number)
-
-    def __index__(self) -> int:
-        assert self == self._number  # the comparison is a guard
-        return self.whole
 
     def __eq__(self, other: object) -> Any:
         """By number, as integers are compared; two other Values are told apart by identity."""
@@ -78,17 +63,28 @@ class Integer(_Index, Value):
     def __ne__(self, other: object) -> Any:
         return not self == other
 
-    __hash__ = _Index.__hash__
+    def __hash__(self) -> int:
+        return hash(self.__index__())
 
 
-class WholeConstant(_Index, Constant):
+class Integer(_Whole, Value):
+    """The place of an integer argument: a Value that may also be an index."""
+
+    __slots__ = ("whole",)
+
+    def __index__(self) -> int:
+        assert self == self._number  # the comparison is a guard
+        return self.whole
+
+
+class WholeConstant(_Whole, Constant):
     """The same where nothing is recorded, or by another function: a constant."""
 
     __slots__ = ("whole",)
 
-    def __init__(self, number: Any) -> None:
-        super().__init__(number)
-        self.whole = int(number)
+
+Sample = tuple[tuple[Any, ...], Mapping[str, Any]]
+"""The arguments of one call: those by position, and those by name."""
 
 
 @dataclass
@@ -96,18 +92,20 @@ class Arguments:
     """What a function was called with.
 
     Attributes:
+        given: the arguments.
         key: the structure; a recording serves calls with an equal one.
         numbers: all numbers, in order.
         values: the Values among them, by their places among the numbers.
     """
 
+    given: Sample
     key: list[Any] = field(default_factory=list)
     numbers: list[float] = field(default_factory=list)
     values: dict[int, Value] = field(default_factory=dict)
 
     @staticmethod
     def of(
-        args: Iterable[Any], named: Mapping[str, Any], title: str = "a compiled function"
+        args: tuple[Any, ...], named: Mapping[str, Any], title: str = "a compiled function"
     ) -> Arguments:
         """The arguments of a call.
 
@@ -119,12 +117,12 @@ class Arguments:
         Raises:
             TypeError: one holds what cannot be taken apart; the message says which, and a remedy.
         """
-        found = Arguments()
+        found = Arguments((args, named))
         for place, thing in enumerate(args, 1):
-            found._take(thing, f"Argument {place} of {title}(...)")
+            found._read(thing, f"Argument {place} of {title}(...)")
         found.key += [dict, *named]
         for name, thing in named.items():
-            found._take(thing, f"{title}({name}=...)")
+            found._read(thing, f"{title}({name}=...)")
         return found
 
     @property
@@ -132,13 +130,19 @@ class Arguments:
         """The structure; a recording serves calls with an equal one."""
         return tuple(self.key)
 
-    def _take(self, thing: Any, role: str) -> None:
-        try:
-            self._read(thing)
-        except _RefusedError as found:
-            raise TypeError(f"{role} {found}") from None
+    @property
+    def rows(self) -> Any:
+        """The numbers as an array."""
+        return np.array(self.numbers)
 
-    def _read(self, thing: Any) -> None:
+    def __len__(self) -> int:
+        return 1
+
+    def sample(self, index: int) -> Sample:
+        """The arguments of the one call that there is."""
+        return self.given
+
+    def _read(self, thing: Any, role: str) -> None:
         kind = type(thing)
         if kind is float:
             self.key.append(float)
@@ -148,59 +152,44 @@ class Arguments:
             if not thing.is_constant:
                 self.values[len(self.numbers)] = thing
             self.numbers.append(thing._number)
-        elif isinstance(thing, _FIXED):
+        elif _is_fixed(thing):
             self.key.append(exactly(thing))
         elif is_real(thing):
             self._read_number(thing)
-        elif isinstance(thing, np.ndarray):
+        elif kind in (np.ndarray, ValueArray) and thing.dtype != object:
             self._read_array(thing)
-        elif (apart := _taken_apart(thing)) is not None:
-            key, parts = apart
-            self.key += [kind, *key]
-            for part in parts:
-                self._read(part)
-        elif isinstance(thing, MethodType):  # another object each time that it is asked for
+        elif (apart := taken_apart(thing)) and not (
+            isinstance(thing, np.ndarray) and kind not in (np.ndarray, ValueArray)
+        ):
+            self.key += [kind, len(apart.key), *map(exactly, apart.key)]
+            for part in apart.parts:
+                self._read(part, role)
+        elif kind is MethodType:  # another object each time that it is asked for
             self.key += [MethodType, Same(thing.__func__), Same(thing.__self__)]
+        elif _holds_numbers(thing):
+            raise TypeError(
+                f"{role} holds {describe(thing)}, which cannot be taken apart into numbers; to "
+                f"record it would freeze what is in it. {_remedy(thing)}"
+            )
         else:
-            self.key.append(Same(_checked(thing)))
+            self.key.append(Same(thing))
 
     def _read_number(self, number: Any) -> None:
-        is_whole = isinstance(number, (int, np.integer))
-        self.key.append(int if is_whole else float)
-        if is_whole and _is_beyond(number):
+        self.key.append(int if is_whole(number) else float)
+        if is_whole(number) and _is_beyond(number):
             self.key.append(int(number))
         self.numbers.append(real(number, "A compiled function"))
 
     def _read_array(self, array: Any) -> None:
-        if type(array) not in (np.ndarray, ValueArray):
-            raise _RefusedError(array)
-        self.key += [np.ndarray, array.shape]
-        if array.dtype == object:
-            for part in array.flat:
-                self._read(part)
-        elif array.dtype.kind not in "fiub":
+        if array.dtype.kind not in "fiub":
             raise TypeError(
                 f"A compiled function takes arrays of real numbers, not of {array.dtype.name}."
             )
-        else:
-            is_whole = array.dtype.kind in "iu"
-            self.key.append(int if is_whole else float)
-            if is_whole and array.size and not is_exact(array):
-                self.key.append(tuple(array.ravel().tolist()))
-            self.numbers += array.astype(float).ravel().tolist()
-
-
-def _taken_apart(thing: Any) -> tuple[list[Any], list[Any]] | None:
-    """What tells a list, dict or dataclass from others of its kind, and its parts; else None."""
-    kind = type(thing)
-    if kind in _LISTS or (isinstance(thing, tuple) and hasattr(kind, "_fields")):
-        return [len(thing)], list(thing)
-    if kind in _DICTS:
-        return [len(thing), *map(exactly, thing)], list(thing.values())
-    if _is_record(thing):
-        names = _names_in(thing)
-        return list[Any](names), [getattr(thing, name) for name in names]
-    return None
+        holds_whole = array.dtype.kind in "iu"
+        self.key += [np.ndarray, array.shape, int if holds_whole else float]
+        if holds_whole and not is_exact(array):
+            self.key.append(tuple(array.ravel().tolist()))
+        self.numbers += array.astype(float).ravel().tolist()
 
 
 class Same:
@@ -234,27 +223,14 @@ def rebuilt(thing: Any, number: Callable[[Any], Any]) -> Any:
         thing: the argument, which was taken apart before.
         number: gives what stands in place of a number of any kind, or of a Value.
     """
-    kind = type(thing)
-    if isinstance(thing, Value) or (is_real(thing) and not isinstance(thing, _FIXED)):
+    if isinstance(thing, _FIXED):
+        return thing
+    if isinstance(thing, Value) or is_real(thing):
         return number(thing)
-    if isinstance(thing, np.ndarray):
-        flat = thing.ravel()
-        parts = flat if thing.dtype == object else flat.tolist()
-        if thing.dtype.kind == "b":
-            parts = map(float, parts)
-        return array_of([rebuilt(part, number) for part in parts], thing.shape)
-    if kind in _LISTS:
-        return kind([rebuilt(part, number) for part in thing])
-    if isinstance(thing, tuple) and hasattr(kind, "_fields"):
-        return kind._make([rebuilt(part, number) for part in thing])
-    if kind in _DICTS:
-        return kind((key, rebuilt(part, number)) for key, part in thing.items())
-    if not isinstance(thing, _FIXED) and _is_record(thing):
-        again = copy.copy(thing)
-        for name in _names_in(thing):
-            object.__setattr__(again, name, rebuilt(getattr(thing, name), number))
-        return again
-    return thing
+    if isinstance(thing, np.ndarray) and thing.dtype.kind == "b":
+        thing = thing.astype(float)
+    apart = taken_apart(thing)
+    return thing if apart is None else apart.make([rebuilt(x, number) for x in apart.parts])
 
 
 def as_values(args: Iterable[Any], named: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
@@ -280,78 +256,142 @@ def is_whole(number: Any) -> bool:
     return isinstance(number, (int, np.integer))
 
 
-def is_module(thing: Any) -> bool:
-    """Whether something holds parameters and says so: its class has a method `parameters`."""
-    return callable(getattr(type(thing), "parameters", None)) and hasattr(thing, "__dict__")
-
-
-def is_kept(thing: Any) -> bool:
-    """Whether an argument belongs to a recording as the very object that it is, as a model does."""
-    is_data = isinstance(thing, (Value, np.ndarray, *_LISTS, *_DICTS, *_FIXED)) or is_real(thing)
-    return not is_data and not _is_record(thing)
-
-
-def _is_record(thing: Any) -> bool:
-    """Whether it is a dataclass with nothing in it but its fields."""
-    return is_dataclass(thing) and not isinstance(thing, type) and not is_module(thing)
-
-
-def _names_in(thing: Any) -> list[str]:
-    names = [each.name for each in fields(thing)]
-    if not set(getattr(thing, "__dict__", ())) <= set(names):
-        raise _RefusedError(thing)
-    return names
-
-
 def is_exact(array: Any) -> bool:
     """Whether floats tell the whole numbers of an array apart."""
-    return not (_is_beyond(array.max()) or _is_beyond(array.min()))
+    return not array.size or not (_is_beyond(array.max()) or _is_beyond(array.min()))
 
 
 def _is_beyond(number: Any) -> bool:
     return not -_EXACT <= int(number) <= _EXACT
 
 
-class _RefusedError(Exception):
-    """What cannot be taken apart."""
-
-    def __init__(self, thing: Any) -> None:
-        super().__init__(
-            f"holds {describe(thing)}, which cannot be taken apart into numbers; to record it "
-            f"would freeze what is in it. {_remedy(thing)}"
-        )
+def _is_fixed(thing: Any) -> bool:
+    """Whether it belongs to a recording as it is; not a text with attributes of its own."""
+    if isinstance(thing, (str, bytes)) and not isinstance(thing, Enum):
+        return not getattr(thing, "__dict__", None)
+    return isinstance(thing, _FIXED)
 
 
-def _checked(thing: Any) -> Any:
-    """An object that belongs to the recording, if it is none that holds numbers in its own way."""
+def _holds_numbers(thing: Any) -> bool:
+    """Whether it holds numbers in its own way, and so belongs to no recording as it is."""
     if isinstance(thing, _OBJECTS) or is_module(thing) or callable(thing):
-        return thing
-    holds_numbers = has_parts(type(thing)) or hasattr(type(thing), "__array__")
-    if holds_numbers or isinstance(thing, (Number, *_TIMES)):
-        raise _RefusedError(thing)
-    return thing
+        return False
+    if isinstance(thing, (Number, *_TIMES)) or is_dataclass(thing):
+        return True
+    return has_parts(type(thing)) or hasattr(type(thing), "__array__")
 
 
 _TIMES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
+_REMEDIES: tuple[tuple[Any, str], ...] = (
+    (str, "Write str(...), and give its attributes apart."),
+    (bytes, "Write bytes(...), and give its attributes apart."),
+    (Set, "A set has no order: write sorted(...)."),
+    (np.ma.MaskedArray, "Leave the masked entries out, or fill them: .filled(0)."),
+    (Mapping, "Write dict(...)."),
+    (memoryview, "Write np.asarray(...)."),
+    (_TIMES, "Give a number of it, such as its seconds or days."),
+    (complex, "Give its real and its imaginary part."),
+    (Number, "Write float(...)."),
+)
 
 
 def _remedy(thing: Any) -> str:
-    if isinstance(thing, Set):
-        return "A set has no order: write sorted(...)."
-    if isinstance(thing, np.ma.MaskedArray):
-        return "Leave the masked entries out, or fill them: .filled(0)."
-    if isinstance(thing, (Mapping, dict)):
-        return "Write dict(...)."
-    if hasattr(type(thing), "__array__") or isinstance(thing, memoryview):
+    if hasattr(type(thing), "__array__") and not isinstance(thing, (np.ma.MaskedArray, *_TIMES)):
         return "Write np.asarray(...)."
-    if isinstance(thing, _TIMES):
-        return "Give a number of it, such as its seconds or days."
-    if isinstance(thing, complex):
-        return "Give its real and its imaginary part."
-    if isinstance(thing, Number):
-        return "Write float(...)."
     if is_dataclass(thing):
         return "It has attributes besides its fields: make fields of them, or give them apart."
-    if isinstance(thing, (Iterator, list, tuple)) or has_parts(type(thing)):
-        return "Write list(...)."
-    return "Give its numbers in a list, a dict or an array."
+    if isinstance(thing, Iterator) or has_parts(type(thing)):
+        default = "Write list(...)."
+    else:
+        default = "Give its numbers in a list, a dict or an array."
+    return next((text for kinds, text in _REMEDIES if isinstance(thing, kinds)), default)
+
+
+@dataclass
+class Batch:
+    """The arguments of many calls, as arrays whose first axis is that of the samples.
+
+    Attributes:
+        arrays: an array for each argument.
+        rows: all numbers of each sample in a row.
+        structure: the structure of the arguments of one call.
+    """
+
+    arrays: Sequence[Any]
+    rows: Any
+    structure: tuple[Any, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @staticmethod
+    def of(batch: Sequence[Any], title: str = "over") -> Batch:
+        """A batch from what a user gives to the method `title`.
+
+        Raises:
+            ValueError: the numbers of samples differ, or there is none.
+            TypeError: it holds something else than numbers.
+        """
+        arrays = [
+            each
+            if type(each) is np.ndarray and each.dtype.char == "d" and each.ndim
+            else _read(each, f"Argument {place} of {title}(...)")
+            for place, each in enumerate(batch, 1)
+        ]
+        kinds = tuple([(array.shape, array.dtype.char) for array in arrays])
+        structure = _structures.get(kinds)
+        if structure is None:
+            _check(arrays, title)
+            if len(_structures) > _MOST_KINDS:
+                _structures.clear()
+            structure = _structures[kinds] = Arguments.of(*_sample(arrays, 0)).structure
+        size = len(arrays[0])
+        rows = [array.reshape(size, -1) for array in arrays]
+        return Batch(arrays, np.concatenate(rows, axis=1, dtype=float), structure)
+
+    def sample(self, index: int) -> Sample:
+        """The arguments of one call."""
+        return _sample(self.arrays, index)
+
+
+_structures: dict[Any, tuple[Any, ...]] = {}
+"""The structure of the arguments of one call, by the shapes and types of the arrays of a batch."""
+_MOST_KINDS = 100
+
+
+def _read(argument: Any, title: str) -> Any:
+    """An argument as an array of numbers, with the samples first."""
+    if isinstance(argument, Mapping):
+        raise TypeError(f"{title} is a dict; give arrays, with the samples along the first axis.")
+    if is_real(argument) or (isinstance(argument, np.ndarray) and not argument.ndim):
+        raise ValueError(
+            f"{title} is one number, without an axis of samples. Repeat it, for example "
+            "np.full(len(x), 3.0), or let the function read it from around it."
+        )
+    array = numbers_of(argument, title, "A batch holds numbers: let the function read all else.")
+    if array.dtype.kind in "iu" and not is_exact(array):
+        raise TypeError(
+            f"{title} holds whole numbers beyond 2⁵³, which floats do not tell apart. Call the "
+            "function on the samples one by one, or give np.asarray(..., float) if that is meant."
+        )
+    # What is true in one sample and false in another is no part of the structure.
+    return array.astype(int) if array.dtype.kind == "b" else array
+
+
+def _check(arrays: Sequence[Any], title: str) -> None:
+    """Refuse what has no samples, or different numbers of them."""
+    if not arrays:
+        raise ValueError(
+            f"{title}(...) takes an array for each argument of the function, not nothing."
+        )
+    counts = [len(array) for array in arrays]
+    if len(set(counts)) > 1:
+        listed = ", ".join(map(str, counts))
+        raise ValueError(f"The first axis is that of the samples; the arguments have {listed}.")
+    if not counts[0]:
+        raise ValueError("There are no samples: the first axis of the arguments has length 0.")
+
+
+def _sample(arrays: Sequence[Any], index: int) -> Sample:
+    samples = (array[index] for array in arrays)
+    return tuple([s if isinstance(s, np.ndarray) else s.item() for s in samples]), {}

@@ -1,33 +1,74 @@
-"""`Cache`: the recordings of a function, and the one loop that finds those that serve a call.
+"""`Cache`: the recordings of a function, which of them serve a call, and the audit.
 
 A recording serves calls with arguments of its structure, as long as all around the function is as
 it was (`guards.py`) and its comparisons come out as they did. So a function has several `Case`s:
 one for each structure, each way through comparisons, and each state of a model such as `train()`
-and `eval()`. Whether a case is right is looked at now and then: next, `audit.py`.
+and `eval()`.
+
+What the guards do not see is found by the audit, whatever it is: now and then the function is run
+as it is written, and compared with its program. The cost is known from the recording: where it is
+more than a few milliseconds, an audit waits until all of them come to no more than a twentieth of
+the time that the program has run. Next: `recording.py`, how a recording is made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NoReturn
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from math import isnan
+from time import perf_counter, thread_time
+from typing import Any, NoReturn, TypeVar
 
+import numpy as np
+
+from glassgrad.engine.compile.arguments import Arguments, Batch, Same, Sample, as_values
 from glassgrad.engine.compile.guards import Guards
+from glassgrad.engine.compile.outputs import outputs_of
+from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
+from glassgrad.engine.compile.result import Part
+from glassgrad.engine.compile.trace import At, Tracer, replayed
+from glassgrad.engine.context import Context, Observer, call_in, current
 from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.provenance import is_of_user
+from glassgrad.engine.value import RELATIONS, constant, number_of
 
+T = TypeVar("T")
+NOTHING: frozenset[str] = frozenset()
+INPUT, CAPTURED = frozenset({"input"}), frozenset({"captured"})
+"""Kinds of leaves: those with an axis of samples, and those whose gradients are wanted."""
 MOST_RECORDINGS = 64
 """After so many recordings for arguments of one structure no more are made."""
 MOST_STRUCTURES = 256
 """After so many structures of arguments no more are remembered."""
 _MOST_STATES = 4
 """So many states of what is around the function are remembered for one recording."""
-
-Sample = tuple[tuple[Any, ...], Mapping[str, Any]]
-"""The arguments of one call: those by position, and those by name."""
+TOLERANCE = 1e-9
+"""By how much, as a share of a number, sums in another order may differ."""
+_LONG = 0.003
+"""Seconds: an audit that takes longer waits until it is a small share."""
+_SHARE = 0.05
+_FREE = 0.03
+"""Seconds: as much in any case, since the one time that was taken may have been a slow one."""
 
 
 class AsWrittenError(Exception):
-    """The function cannot be recorded, only run as it is written; caught by `audit.trusted`."""
+    """The function cannot be recorded, only run as it is written; caught by `Cache.trusted`."""
+
+
+class StaleError(Exception):
+    """An audit found a difference; caught by `Cache.trusted`.
+
+    Args:
+        ours: what the program gave.
+        written: what the function as it is written gave; None if it was of another shape.
+        since: the last call that is known to have been right.
+    """
+
+    def __init__(self, ours: float, written: float | None, since: int) -> None:
+        self.ours, self.written, self.since = ours, written, since
 
 
 class Case:
@@ -39,6 +80,7 @@ class Case:
         call: the number of the call that made it.
 
     Attributes:
+        states: what was around the function when the same was recorded, the last first.
         uses: how many calls it served, or was tried for.
         due: the use at which it is audited next.
         seconds: how long its program ran.
@@ -61,10 +103,6 @@ class Case:
             if guards.hold():
                 return True
         return False
-
-    def holds_for(self, guards: Guards) -> None:
-        """Remember one more state in which the same is computed."""
-        self.states = [guards, *self.states[: _MOST_STATES - 1]]
 
 
 class Cache:
@@ -93,17 +131,105 @@ class Cache:
         self.calls, self.must_audit = 0, False
         self.why_eager: str | None = None
 
-    def forget_recordings(self) -> None:
-        """Forget the recordings alone."""
+    def trusted(self, attempt: Callable[[], T], eagerly: Callable[[], T]) -> T:
+        """What a call gives; if an audit in it finds a difference, what it gives recorded anew.
+
+        Args:
+            attempt: the call.
+            eagerly: the same call without recordings, if no recording can serve it.
+        """
+        self.calls += 1
+        try:
+            return attempt()
+        except AsWrittenError:
+            return eagerly()
+        except StaleError as stale:
+            first = stale
+        self.faults += 1
+        must_audit, self.must_audit = self.must_audit, True
         self._cases = {}
+        try:
+            found = attempt()
+        except StaleError as second:
+            self._tell_of_state(first, second)
+            return eagerly()
+        except AsWrittenError:
+            found = eagerly()
+        finally:
+            self.must_audit = must_audit
+        self._tell_of_change(first)
+        return found
+
+    def served(
+        self,
+        calls: Arguments | Batch,
+        *,
+        share: float = 1.0,
+        wanted: frozenset[str] = NOTHING,
+        numbers_of: Callable[[Recording, Program], Any] = Recording.numbers,
+        has_several: bool = False,
+        at: At = None,
+    ) -> list[Part]:
+        """The parts of a batch, or of a call, each with what serves it; what none does is recorded.
+
+        Args:
+            calls: the arguments.
+            share: what the results are multiplied by, for their sum or their mean.
+            wanted: the kinds of leaves whose gradients are computed.
+            numbers_of: the numbers of the captured Values that a program reads.
+            has_several: whether the function may return several numbers.
+            at: gives the numbers of Values, where others count than their own.
+
+        Raises:
+            CompilationError: the samples of a batch take too many ways.
+            AsWrittenError: no recording serves the call, or can be made.
+            StaleError: an audit found that a recording is no longer right.
+        """
+        count, parts = len(calls), list[Part]()
+        left, batched = _all_of(count), INPUT if isinstance(calls, Batch) else NOTHING
+        sample = lambda: calls.sample(int(left[0]))
+        for case, is_new in self.candidates(calls.structure, sample, has_several, at):
+            recording, began = case.recording, perf_counter()
+            program, seed = recording.program(batched, wanted), share if wanted else None
+            numbers = numbers_of(recording, program)
+            inputs = in_order(calls.rows, program)
+            if len(left) < count:
+                inputs = inputs[left]
+            result, holds, *slopes = program.run(inputs, numbers, seed)
+            serves, places = None, left
+            if recording.guards:
+                serves = np.array(np.broadcast_to(holds, len(left)))
+                serves[0] |= (
+                    is_new  # it serves its own sample, even where a tie comes out otherwise
+                )
+                if not serves.any():
+                    continue
+                if serves.all():
+                    serves = None
+            if serves is not None:
+                places = left[serves]
+                if wanted:
+                    result, _, *slopes = program.run(inputs[serves], numbers, share)
+                elif np.ndim(result) > has_several:
+                    result = result[serves]
+            if self.is_due(case, began):
+                place = case.uses % len(places)  # another one each time
+                ours = result[place] if np.ndim(result) > has_several else result
+                self.audit(case, calls.sample(int(places[place])), np.ravel(ours).tolist(), at)
+            parts.append(Part(recording, program, places, result, share, *slopes))
+            if serves is None:
+                return parts
+            left = left[~serves]
+        if batched:
+            raise self._too_many(calls.structure, has_several)
+        raise AsWrittenError
 
     def candidates(
         self,
         structure: tuple[Any, ...],
         sample: Callable[[], Sample],
-        *,
         has_several: bool = False,
-        at: Mapping[int, float] | None = None,
+        at: At = None,
     ) -> Iterator[tuple[Case, bool]]:
         """The cases that may serve a call, and whether each was recorded for it just now.
 
@@ -113,8 +239,8 @@ class Cache:
         Args:
             structure: that of the arguments.
             sample: gives the arguments to record next.
-            has_several: whether the function may return several numbers, for `map`.
-            at: the numbers of Values by their addresses, where others count than their own.
+            has_several: see `served`.
+            at: see `served`.
         """
         cases = self._cases_of(structure, has_several)
         if cases is None:
@@ -126,7 +252,17 @@ class Cache:
             if case.holds():
                 yield case, False
         while len(cases) < MOST_RECORDINGS:
-            yield self._recorded(cases, sample(), has_several, at), True
+            args, named = sample()
+            recording = Recording(
+                self.title, self.function, args, named, has_several=has_several, at=at
+            )
+            if recording.is_watched:
+                self.why_eager = (
+                    "it opens a block such as trap() inside, in which nodes are looked at"
+                )
+                raise AsWrittenError
+            kept = (part.thing for part in structure if isinstance(part, Same))
+            yield self._case_of(cases, recording, Guards(self.function, kept)), True
 
     def _cases_of(self, structure: tuple[Any, ...], has_several: bool) -> list[Case] | None:
         key = structure, has_several
@@ -135,25 +271,11 @@ class Cache:
             found = self._cases.setdefault(key, [])
         return found
 
-    def _recorded(
-        self,
-        cases: list[Case],
-        sample: Sample,
-        has_several: bool,
-        at: Mapping[int, float] | None,
-    ) -> Case:
+    def _case_of(self, cases: list[Case], recording: Recording, guards: Guards) -> Case:
         """The case of a new recording: one that is known, if the same was recorded there."""
-        args, named = sample
-        recording = Recording(
-            self.title, self.function, args, named, has_several=has_several, at=at
-        )
-        if recording.is_watched:
-            self.why_eager = "it opens a block such as trap() inside, in which nodes are looked at"
-            raise AsWrittenError
-        guards = Guards(self.function, args, named)
         for case in cases:
             if case.recording.is_same_as(recording):
-                case.holds_for(guards)
+                case.states = [guards, *case.states[: _MOST_STATES - 1]]
                 return case
         cases.append(Case(recording, guards, self.calls))
         return cases[-1]
@@ -162,54 +284,178 @@ class Cache:
         """All of them, in the order in which they were made, structure by structure."""
         return [case for cases in self._cases.values() for case in cases]
 
-    def too_many(self, structure: tuple[Any, ...], has_several: bool = False) -> CompilationError:
-        """The error of a batch that no recording serves, and for which none can be made."""
-        cases = self._cases_of(structure, has_several)
-        if cases is None:
-            return CompilationError(
-                f"{self.title} was called with {MOST_STRUCTURES} structures of arguments. An "
-                "object that is a new one in each call is a structure of its own: pass numbers."
-            )
-        name = _changing(cases)
-        if name is not None:
-            return CompilationError(
-                f"{self.title} reads {name} from around it, which was something else in each of "
-                f"{MOST_RECORDINGS} recordings. Pass it as an argument."
-            )
-        return CompilationError(
-            f"{self.title} took {MOST_RECORDINGS} ways, by comparisons of Values, integers as "
-            "an index, or parameters that were replaced, and a sample takes one more. "
-            "Choose with maximum, where or clip instead of an if; call it once for each index."
-        )
+    def is_due(self, case: Case, began: float) -> bool:
+        """Count a run of a program that began then, and say whether it is audited."""
+        case.uses += 1
+        case.seconds += perf_counter() - began
+        if self.must_audit:
+            return True
+        if not self.is_audited or case.uses < case.due:
+            return False
+        budget = _FREE + _SHARE * case.seconds
+        return case.cost <= _LONG or case.audit_seconds + case.cost <= budget
 
-    def cannot_repeat(self) -> CompilationError:
-        """The error where a recording is needed, and none can be made."""
-        return CompilationError(
+    def audit(
+        self,
+        case: Case,
+        sample: Sample,
+        ours: Sequence[float],
+        at: At = None,
+        tolerance: float = TOLERANCE,
+    ) -> None:
+        """Compare what a program gave for a sample with what the function as it is written gives.
+
+        Args:
+            case: the one that gave it.
+            sample: the arguments.
+            ours: the numbers that it gave.
+            at: see `served`.
+            tolerance: by what share numbers may differ.
+
+        Raises:
+            StaleError: it gives something else.
+        """
+        began = thread_time()  # that of other programs does not count
+        case.due = 2 * case.uses
+        written, shape = self._as_written(sample, at)
+        recording = case.recording
+        if shape != recording.shape:
+            raise StaleError(0.0, None, case.verified)
+        pairs = zip(ours, written)
+        differing = next((pair for pair in pairs if not _are_near(*pair, tolerance)), None)
+        if differing is not None and not _is_explained(recording, sample, written, at):
+            raise StaleError(*differing, case.verified)
+        case.verified = self.calls
+        seconds = thread_time() - began
+        case.cost = min(case.cost, seconds)
+        case.audit_seconds += seconds
+
+    def _as_written(self, sample: Sample, at: At) -> tuple[list[float], tuple[int, ...]]:
+        """The numbers that the function itself gives, and their shape; nothing is recorded."""
+        args, named = as_values(*sample)
+        if at is None:
+            # With someone who looks on, compiled functions that it calls run as written too.
+            context = Context(False, (Observer(),), current().scope)
+            found = call_in(context, self.function, *args, **named)
+            values, shape = outputs_of(self.title, found)
+            return [value._number for value in values], shape
+        tracer = Tracer(self.title, [], at)
+        values, shape = outputs_of(self.title, tracer.run(self.function, *args, **named))
+        return [tracer.number_of(value) for value in values], shape
+
+    def _too_many(self, structure: tuple[Any, ...], has_several: bool) -> CompilationError:
+        """The error of a batch that no recording serves, and for which none can be made."""
+        why, remedy = _limit(self._cases_of(structure, has_several))
+        return CompilationError(f"{self.title} {why}. {remedy}")
+
+    def refuse(self) -> NoReturn:
+        """Say why it cannot be recorded, where a recording is needed."""
+        raise CompilationError(
             f"{self.title} runs as it is written only: {self.why_eager}. Change that, then call "
             f"{self.title}.reset()."
         )
 
-    def refuse(self) -> NoReturn:
-        """Raise it."""
-        raise self.cannot_repeat()
-
     def limits(self) -> list[str]:
         """A line for each limit that was reached, and for what keeps it from being recorded."""
-        lines = (
-            [] if self.why_eager is None else [f"{self.title} runs as written: {self.why_eager}"]
-        )
+        full = [cases for cases in self._cases.values() if len(cases) >= MOST_RECORDINGS]
+        limits = [_limit(cases)[0] for cases in full]
         if len(self._cases) >= MOST_STRUCTURES:
-            lines.append(f"{self.title} was called with too many structures: others run eagerly")
-        for cases in self._cases.values():
-            if len(cases) >= MOST_RECORDINGS:
-                name = _changing(cases)
-                ways = f"took {MOST_RECORDINGS} ways through its comparisons: others"
-                reads = f"reads {name}, which changes: further calls"
-                lines.append(f"{self.title} {ways if name is None else reads} run eagerly")
+            limits.append(_limit(None)[0])
+        lines = [f"{self.title} {limit}: further calls run as written" for limit in limits]
+        if self.why_eager is not None:
+            lines.append(f"{self.title} runs as written: {self.why_eager}")
         return lines
 
+    def _tell_of_change(self, stale: StaleError) -> None:
+        _warn(
+            f"{self._difference(stale)} Something that it reads beside its arguments has changed, "
+            f"unnoticed, since call {stale.since}: results after that may be wrong. It is recorded "
+            f"anew, and this result is right. Pass what changes as an argument, or call "
+            f"{self.title}.reset() after a change."
+        )
 
-def _changing(cases: list[Case]) -> str | None:
-    """What most recordings no longer hold for; None if they hold, and differ in comparisons."""
+    def _tell_of_state(self, first: StaleError, second: StaleError) -> None:
+        self.why_eager = (
+            "it does not depend on its arguments alone, but on random numbers, on which of two "
+            "equal Values it is given, or on state that it keeps"
+        )
+        _warn(
+            f"{self._difference(first)} Recorded anew it differs again: {self.why_eager}. Results "
+            f"since call {first.since} may be wrong. From now on it runs as it is written, which "
+            "is slow. Pass what it draws or keeps as an argument, then call "
+            f"{self.title}.reset()."
+        )
+
+    def _difference(self, stale: StaleError) -> str:
+        if stale.written is None:
+            return f"{self.title}, compiled, gave results of another shape than as it is written."
+        written = f"{stale.written:.12g} as it is written"
+        return f"{self.title} gave {stale.ours:.12g} compiled, and {written}."
+
+
+_all_of = lru_cache(maxsize=8)(np.arange)
+
+
+def in_order(numbers: Any, program: Program) -> Any:
+    """The numbers of arguments, a row for each sample, in the order of a program."""
+    order = program.orders["input"]
+    is_as_given = program.is_in_order and len(order) == numbers.shape[-1]
+    return numbers if is_as_given else numbers[..., order]
+
+
+def _is_explained(recording: Recording, sample: Sample, written: list[float], at: At) -> bool:
+    """Whether a difference is that of sums in another order, which is no fault of the recording.
+
+    Computed one by one, as they were written, the recorded scalars then give what the function
+    gives; or a comparison of two numbers that are nearly equal comes out otherwise among them.
+    """
+    numbers = Arguments.of(*sample).numbers
+    leaves = recording.known(numbers)
+    others = {} if at is None else at()
+    for node, of in leaves.items():
+        leaves[node] = constant(others.get(id(of), getattr(of, "_number", of)))
+    context = Context(False, (), current().scope)
+    nodes = call_in(context, replayed, recording.graph, recording.origins, leaves)
+    found = [number_of(nodes[root]) for root in recording.graph.roots.tolist()]
+    compared = found[len(found) - 2 * len(recording.guards) :]
+    outcomes = [
+        RELATIONS[guard.relation](left, right)
+        for guard, left, right in zip(recording.guards, compared[::2], compared[1::2])
+    ]
+    if outcomes != [guard.outcome for guard in recording.guards]:
+        return True
+    return all(map(_are_near, found, written))
+
+
+def _are_near(a: float, b: float, tolerance: float = 1e-12) -> bool:
+    if a == b or (isnan(a) and isnan(b)):
+        return True
+    return abs(a - b) <= tolerance * max(abs(a), abs(b)) < float("inf")
+
+
+def _limit(cases: list[Case] | None) -> tuple[str, str]:
+    """Why no recordings are made beside these, or of other structures; and the remedy."""
+    if cases is None:
+        return (
+            f"was called with {MOST_STRUCTURES} structures of arguments",
+            "An object that is a new one in each call is a structure of its own: pass numbers.",
+        )
     changed = [name for case in cases if (name := case.states[0].changed()) is not None]
-    return changed[0] if len(changed) > len(cases) // 2 else None
+    if len(changed) > len(cases) // 2:
+        return (
+            f"reads {changed[0]} from around it, which was something else in each of "
+            f"{MOST_RECORDINGS} recordings",
+            "Pass it as an argument.",
+        )
+    return (
+        f"took {MOST_RECORDINGS} ways, by comparisons of Values, integers as an index, or "
+        "parameters that were replaced, and a sample takes one more",
+        "Choose with maximum, where or clip instead of an if; call it once for each index.",
+    )
+
+
+def _warn(text: str) -> None:
+    level, frame = 1, sys._getframe(0)
+    while frame.f_back is not None and not is_of_user(frame.f_code):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, RuntimeWarning, stacklevel=level)

@@ -33,12 +33,11 @@ _NUMBERS = (int, float, np.number)
 
 
 class Library:
-    """Who computes, in which precision and on which device.
+    """Who computes, in which precision and on which device: as JAX has it, which is near numpy.
 
     Args:
         module: where the functions are.
         precision: "float64" or "float32".
-        device: where new arrays are made.
 
     Attributes:
         differences: what is called otherwise than in numpy, or is missing.
@@ -46,7 +45,7 @@ class Library:
         kind: the precision as numpy's type.
     """
 
-    def __init__(self, module: Any, precision: str, device: Any = None) -> None:
+    def __init__(self, module: Any, precision: str) -> None:
         self.module = module
         self.kind = np.dtype(precision)
         self.place: dict[str, Any] = {"dtype": self.kind}
@@ -59,43 +58,50 @@ class Library:
 
     def owns(self, thing: Any) -> bool:
         """Whether it is an array that the library computes with."""
-        raise NotImplementedError
+        return isinstance(thing, (sys.modules["jax"].Array, np.ndarray))
 
     def array(self, thing: Any) -> Any:
         """Numbers as an array, in the precision of the library unless they are integers."""
-        raise NotImplementedError
+        array = thing if self.owns(thing) else np.asarray(thing)
+        return array.astype(self.kind) if array.dtype.kind == "f" else array
 
     def numbers(self, thing: Any) -> Any:
         """Numbers, integers too, as an array in the precision of the library."""
-        raise NotImplementedError
+        return self.module.asarray(thing, dtype=self.kind)
 
     def number(self, thing: Any) -> Any:
-        """A number as an array without axes; all else as it is."""
-        raise NotImplementedError
+        """A number in the precision of the library; all else as it is."""
+        if isinstance(thing, _BOOLEANS):
+            return thing
+        return self.kind.type(thing) if isinstance(thing, _NUMBERS) else thing
 
     def put(self, array: Any, key: Any, numbers: Any) -> Any:
         """The array with numbers at some places."""
-        raise NotImplementedError
+        return self.module.asarray(array).at[key].set(numbers)
 
     def add_at(self, array: Any, key: Any, numbers: Any) -> Any:
         """The array with numbers added at some places, as often as a place occurs."""
-        raise NotImplementedError
+        return self.module.asarray(array).at[key].add(numbers)
 
     def is_traced(self, array: Any) -> bool:
         """Whether an array stands for any numbers, so that none of them can be looked at."""
-        return False
+        return isinstance(array, sys.modules["jax"].core.Tracer)
 
     def in_numpy(self, array: Any) -> Any:
         """The array as one of numpy."""
         return np.asarray(array)
 
-    def first(self, array: Any) -> Any:
-        """The first sample of a batch, as numpy has it."""
-        return self.in_numpy(array[0])
+    def sample(self, array: Any, *, is_stand_in: bool) -> Any:
+        """The first sample of a batch as a call takes it; or numbers that stand in for it."""
+        sample = np.ones(tuple(array.shape[1:]), self.in_numpy_kind(array))
+        if not is_stand_in:
+            sample = self.in_numpy(array[0])
+        sample = sample.astype(int) if sample.dtype.kind == "b" else sample
+        return sample if sample.ndim else sample.item()
 
-    def stand_in(self, array: Any) -> Any:
-        """An array of numpy with the shape and kind of one sample of a batch, but other numbers."""
-        return np.ones(array.shape[1:], array.dtype)
+    def in_numpy_kind(self, array: Any) -> Any:
+        """The type of the numbers in an array, as numpy's."""
+        return array.dtype
 
     def silence(self) -> AbstractContextManager[Any]:
         """Within it, infinities and nan arise without a warning, and nothing else is recorded."""
@@ -282,11 +288,31 @@ def _read_lifted(operation: Operation, operands: tuple[Any, ...]) -> Any:
 evaluators[Lifted] = _read_lifted
 
 
+class JAX(Library):
+    """Arrays of JAX, traced ones too. Constants stay with numpy; JAX takes them in by itself."""
+
+    def __init__(self, module: Any, precision: str) -> None:
+        super().__init__(module, precision)
+        lax = sys.modules["jax"].lax
+        self.differences |= {
+            "detach": lax.stop_gradient,
+            "erf": lax.erf,
+            "erfc": lax.erfc,
+            "max": lambda array, axis: self._with_nan(module.max, array, axis),
+            "min": lambda array, axis: self._with_nan(module.min, array, axis),
+        }
+
+    def _with_nan(self, function: Function, array: Any, axis: int) -> Any:
+        """A maximum or minimum; on CPUs XLA may miss a nan (openxla/xla, issue 21461)."""
+        is_nan = self.module.isnan(array).any(axis)
+        return self.module.where(is_nan, self.kind.type(np.nan), function(array, axis))
+
+
 class PyTorch(Library):
     """Tensors, on the device of the parameters. PyTorch's own derivatives are not needed."""
 
-    def __init__(self, module: Any, precision: str, device: Any = None) -> None:
-        super().__init__(module, precision, device)
+    def __init__(self, module: Any, precision: str, device: Any) -> None:
+        super().__init__(module, precision)
         self.place = {"dtype": getattr(module, precision), "device": device}
         self.differences |= {
             "absolute": module.abs,
@@ -328,11 +354,14 @@ class PyTorch(Library):
     def add_at(self, array: Any, key: Any, numbers: Any) -> Any:
         return array.index_add_(0, *key, numbers)
 
+    def is_traced(self, array: Any) -> bool:
+        return False
+
     def in_numpy(self, array: Any) -> Any:
         return array.detach().cpu().numpy()
 
-    def stand_in(self, array: Any) -> Any:
-        return np.ones(tuple(array.shape[1:]), float if array.is_floating_point() else int)
+    def in_numpy_kind(self, array: Any) -> Any:
+        return float if array.is_floating_point() else int
 
     def silence(self) -> AbstractContextManager[Any]:
         return self.module.no_grad()  # type: ignore[no-any-return]
@@ -344,57 +373,7 @@ class PyTorch(Library):
         return self.module.where(self.module.isfinite(better), better, x)
 
 
-class JAX(Library):
-    """Arrays of JAX, traced ones too. Constants stay with numpy; JAX takes them in by itself."""
-
-    def __init__(self, module: Any, precision: str, device: Any = None) -> None:
-        super().__init__(module, precision, device)
-        lax = self._package.lax
-        self.differences |= {
-            "detach": lax.stop_gradient,
-            "erf": lax.erf,
-            "erfc": lax.erfc,
-            "max": lambda array, axis: self._with_nan(module.max, array, axis),
-            "min": lambda array, axis: self._with_nan(module.min, array, axis),
-        }
-
-    def _with_nan(self, function: Function, array: Any, axis: int) -> Any:
-        """A maximum or minimum; on CPUs XLA may miss a nan (openxla/xla, issue 21461)."""
-        is_nan = self.module.isnan(array).any(axis)
-        return self.module.where(is_nan, self.kind.type(np.nan), function(array, axis))
-
-    @property
-    def _package(self) -> Any:
-        return sys.modules["jax"]
-
-    def owns(self, thing: Any) -> bool:
-        return isinstance(thing, (self._package.Array, np.ndarray))
-
-    def array(self, thing: Any) -> Any:
-        array = thing if self.owns(thing) else np.asarray(thing)
-        return array.astype(self.kind) if array.dtype.kind == "f" else array
-
-    def numbers(self, thing: Any) -> Any:
-        return self.module.asarray(thing, dtype=self.kind)
-
-    def number(self, thing: Any) -> Any:
-        if isinstance(thing, _BOOLEANS):
-            return thing
-        return self.kind.type(thing) if isinstance(thing, _NUMBERS) else thing
-
-    def put(self, array: Any, key: Any, numbers: Any) -> Any:
-        return self.module.asarray(array).at[key].set(numbers)
-
-    def add_at(self, array: Any, key: Any, numbers: Any) -> Any:
-        return self.module.asarray(array).at[key].add(numbers)
-
-    def is_traced(self, array: Any) -> bool:
-        return isinstance(array, self._package.core.Tracer)
-
-
-@functools.cache
-def _library(module: Any, precision: str, device: Any) -> Library:
-    return (PyTorch if module.__name__ == "torch" else JAX)(module, precision, device)
+_torch, _jax = functools.cache(PyTorch), functools.cache(JAX)
 
 
 def library(module: Any, precision: str, array: Any) -> Library:
@@ -404,14 +383,14 @@ def library(module: Any, precision: str, array: Any) -> Library:
         RuntimeError: JAX is set up for single precision, and double was asked for.
     """
     if module.__name__ == "torch":
-        return _library(module, precision, getattr(array, "device", None))
+        return _torch(module, precision, getattr(array, "device", None))
     if precision == "float64" and not sys.modules["jax"].config.jax_enable_x64:
         raise RuntimeError(
             "JAX computes in single precision unless told otherwise. Call "
             'jax.config.update("jax_enable_x64", True) before any array is made, or choose '
             'single precision with dtype="float32".'
         )
-    return _library(module, precision, None)
+    return _jax(module, precision)
 
 
 def accepted(module: Any, precision: str) -> None:

@@ -1,11 +1,14 @@
-"""What a function gives: one Value for a call; for a sample in `map` numbers nested in lists."""
+"""What a function gives: one Value for a call; for a sample in `map`, numbers nested in lists."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from glassgrad.engine.compile.arguments import Batch, as_values
+from glassgrad.engine.context import is_traced
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.text import describe
@@ -54,7 +57,7 @@ def outputs_of(
     shapes = [shape for _, shape in parts]
     if len(set(shapes)) > 1:
         raise CompilationError(
-            f"{title} returned a list of parts of shapes {' and '.join(map(str, _two(shapes)))}. "
+            f"{title} returned a list of parts of shapes {_listed(shapes)}. "
             "For map lists at one level are of equal length: return them by functions of their own."
         )
     return [value for values, _ in parts for value in values], (len(parts), *shapes[0])
@@ -75,6 +78,37 @@ def one_value(title: str, result: Any) -> Value:
     )
 
 
-def _two(shapes: list[tuple[int, ...]]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def one_by_one(title: str, function: Callable[..., Any], samples: Batch) -> Any:
+    """The results for all samples, without a recording; Values, if another function is recorded."""
+    found: list[Value] = []
+    shapes: list[tuple[int, ...]] = []
+    for place in range(len(samples)):
+        args, _ = as_values(*samples.sample(place))
+        values, shape = outputs_of(title, function(*args))
+        found += values
+        shapes.append(shape)
+    whole = (len(samples), *one_shape(title, shapes))
+    if not is_traced():
+        return np.array([value.data for value in found]).reshape(whole)
+    array = np.empty(len(found), object)
+    array[:] = found
+    return array.reshape(whole)
+
+
+def one_shape(title: str, shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
+    """The shape of the results for all samples.
+
+    Raises:
+        CompilationError: they differ in it.
+    """
+    if len(set(shapes)) > 1:
+        raise CompilationError(
+            f"{title} returned results of shapes {_listed(shapes)} for different samples, which "
+            "map cannot put into one array. Return as many numbers for every sample."
+        )
+    return shapes[0]
+
+
+def _listed(shapes: list[tuple[int, ...]]) -> str:
     """The first two shapes that differ."""
-    return shapes[0], next(shape for shape in shapes if shape != shapes[0])
+    return f"{shapes[0]} and {next(shape for shape in shapes if shape != shapes[0])}"

@@ -7,16 +7,16 @@ nodes are then made anew, as ordinary ones.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from glassgrad.engine.compile.arguments import Arguments
-from glassgrad.engine.compile.batch import Part
-from glassgrad.engine.compile.graph import CAPTURED, INPUT
+from glassgrad.engine.compile.graph import Numbers
+from glassgrad.engine.compile.outputs import one_shape
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.compile.trace import replayed
@@ -28,14 +28,63 @@ from glassgrad.engine.op import ATOM, Notation, Reduction, Wanted
 from glassgrad.engine.value import Value, as_value, constant
 
 
+class Part(NamedTuple):
+    """The samples of a batch that one recording serves; those of a call are one.
+
+    Attributes:
+        recording, program: what served them.
+        places: which samples they are.
+        result: the result of each; without an axis of samples if it is the same for all.
+        share: what the results are multiplied by, for their sum or their mean.
+        of_inputs: the gradient by the arguments of the sum of results × share, if it was wanted.
+        gradient: that by the captured Values.
+    """
+
+    recording: Recording
+    program: Program
+    places: Numbers
+    result: Any
+    share: float
+    of_inputs: Any
+    gradient: Any
+
+    @property
+    def total(self) -> float:
+        """The sum of results × share."""
+        result = self.result
+        if result.shape == ():
+            return float(result) * len(self.places) * self.share
+        with np.errstate(invalid="ignore"):  # infinities of both signs give nan, as eagerly
+            return float(np.dot(result, _ones(len(result)))) * self.share
+
+
+_ones = lru_cache(maxsize=8)(np.ones)
+
+
 class _Served(Reduction):
     """An operation of one compiled call.
 
-    Attributes:
+    Args:
+        title: the name of the function.
+        text: what it is, as a sentence.
         operand_numbers: the numbers of the operands in that call.
+        rule: stands in place of rules, as the operation computes all at once.
     """
 
-    operand_numbers: Sequence[float] = ()
+    def __init__(
+        self, title: str, text: str, operand_numbers: Sequence[float], rule: Callable[..., Any]
+    ) -> None:
+        self.operand_numbers = operand_numbers
+        written = title.replace("%", "%%")
+        super().__init__(
+            title,
+            text,
+            scalar=rule,
+            array=np.positive,
+            rules=(rule,),
+            notation=Notation(f"{written}(%s)", rf"\operatorname{{{written}}}(%s)", ATOM),
+            domain=((-1.0, 1.0),),
+        )
 
     def is_unchanged(
         self,
@@ -51,6 +100,10 @@ class _Served(Reduction):
         return all(map(same, numbers, self.operand_numbers))
 
 
+def _not_read(*operands: Any) -> Any:
+    raise NotImplementedError
+
+
 class Replay(_Served):
     """The operation of one compiled call: its operands are the Values that it depends on.
 
@@ -58,7 +111,7 @@ class Replay(_Served):
         recording: what is run.
         program: how it is run.
         leaves: the recorded leaf that each operand stands for.
-        numbers: what the other leaves are: numbers, or Values that no gradient was wanted for.
+        numbers: those of the arguments.
 
     Attributes:
         root: the number of the result among the recorded nodes.
@@ -69,34 +122,21 @@ class Replay(_Served):
         recording: Recording,
         program: Program,
         leaves: Sequence[int],
-        numbers: Mapping[int, Any],
+        numbers: Any,
         operand_numbers: Sequence[float],
     ) -> None:
-        self.operand_numbers = operand_numbers
         self.recording, self.program = recording, program
         self.leaves, self.numbers = leaves, numbers
         self.root = int(recording.graph.roots[0])
-        title = recording.title
-        super().__init__(
-            title,
-            f"The compiled function {title}.",
-            scalar=_not_read,
-            array=np.positive,
-            rules=(_not_read,),
-            notation=_notation(title),
-            domain=((-1.0, 1.0),),
-        )
+        text = f"The compiled function {recording.title}."
+        super().__init__(recording.title, text, operand_numbers, _not_read)
 
     def __reduce__(self) -> Any:
         """A copy runs the recorded nodes once more, with the numbers that their leaves have now."""
-        numbers = {leaf: getattr(of, "_number", of) for leaf, of in self.numbers.items()}
-        return _copied, (
-            self.name,
-            self.recording.graph,
-            self.leaves,
-            numbers,
-            self.operand_numbers,
-        )
+        known = self.recording.known(self.numbers).items()
+        numbers = {leaf: getattr(of, "_number", of) for leaf, of in known}
+        graph = self.recording.graph
+        return _copied, (self.name, graph, self.leaves, numbers, self.operand_numbers)
 
     def forward(self, operands: tuple[float, ...]) -> float:
         """The result for other numbers, node by node."""
@@ -115,7 +155,7 @@ class Replay(_Served):
         Args:
             operands: Values, or numbers, for the operands.
         """
-        leaves = {**self.numbers, **dict(zip(self.leaves, operands))}
+        leaves = {**self.recording.known(self.numbers), **dict(zip(self.leaves, operands))}
         return replayed(self.recording.graph, self.recording.origins, leaves)
 
     def again(self, operands: Sequence[Any]) -> Value:
@@ -125,7 +165,8 @@ class Replay(_Served):
 
 def _copied(title: str, graph: Any, leaves: Any, numbers: Any, operand_numbers: Any) -> Replay:
     """A copy of a replay, which needs neither the function nor its program."""
-    kept: Any = SimpleNamespace(title=title, graph=graph, captured=(), origins=[None] * len(graph))
+    origins = [None] * len(graph)
+    kept: Any = SimpleNamespace(title=title, graph=graph, captured=(), origins=origins, known=dict)
     program: Any = None
     return Replay(kept, program, leaves, numbers, operand_numbers)
 
@@ -140,15 +181,8 @@ class Total(_Served):
 
     def __init__(self, title: str, samples: int) -> None:
         self.samples = samples
-        super().__init__(
-            title,
-            f"The compiled function {title} over {samples} samples.",
-            scalar=self.refuse,
-            array=np.positive,
-            rules=(self.refuse,),
-            notation=_notation(f"{title}.over"),
-            domain=((-1.0, 1.0),),
-        )
+        text = f"The compiled function {title} over {samples} samples."
+        super().__init__(title, text, (), self.refuse)
 
     def __reduce__(self) -> Any:
         return _total, (self.name, self.samples, self.operand_numbers)
@@ -161,39 +195,26 @@ class Total(_Served):
         )
 
 
-def result_of(
-    recording: Recording,
-    program: Program,
-    data: float,
-    slopes: Sequence[Any],
-    given: Arguments,
-) -> Value:
+def result_of(part: Part, given: Arguments) -> Value:
     """The result of one call as a node."""
-    of_inputs, of_captured = slopes
-    graph, captured = recording.graph, recording.captured
+    recording, program = part.recording, part.program
     parents: list[Value] = []
     partials: list[float] = []
     leaves: list[int] = []
-    known: dict[int, Any] = {
-        node: given.numbers[place] for place, node in enumerate(graph.leaves(INPUT))
-    }
-    nodes = graph.leaves(CAPTURED)
-    known.update(zip(nodes, captured))
-    if of_captured is not None:
-        order = program.orders["captured"].tolist()
-        parents += [captured[i] for i in order]
-        partials += of_captured.tolist()
-        leaves += [nodes[i] for i in order]
-    if of_inputs is not None:
-        nodes = graph.leaves(INPUT)
-        for place, slope in zip(program.orders["input"].tolist(), of_inputs.tolist()):
+    inputs, outside = recording.leaves
+    if part.gradient is not None:
+        parents += recording.values(program)
+        partials += part.gradient.tolist()
+        leaves += map(outside.__getitem__, program.orders["captured"].tolist())
+    if part.of_inputs is not None:
+        for place, slope in zip(program.orders["input"].tolist(), part.of_inputs.tolist()):
             if place in given.values:
                 parents.append(given.values[place])
                 partials.append(slope)
-                leaves.append(nodes[place])
-    given_numbers = [parent._number for parent in parents]
-    operation = Replay(recording, program, leaves, known, given_numbers)
-    return _node(operation, data, tuple(parents), tuple(partials))
+                leaves.append(inputs[place])
+    numbers = [parent._number for parent in parents]
+    operation = Replay(recording, program, leaves, given.numbers, numbers)
+    return _node(operation, float(part.result), tuple(parents), tuple(partials))
 
 
 def total_of(title: str, samples: int, parts: Sequence[Part]) -> Value:
@@ -214,14 +235,14 @@ def total_of(title: str, samples: int, parts: Sequence[Part]) -> Value:
     return _node(_total(title, samples, numbers), total, parents, partials)
 
 
-def _not_read(*operands: Any) -> Any:
-    """In place of rules: the operation computes all at once."""
-    raise NotImplementedError
-
-
-def _notation(title: str) -> Notation:
-    title = title.replace("%", "%%")
-    return Notation(f"{title}(%s)", rf"\operatorname{{{title}}}(%s)", ATOM)
+def array_of_results(title: str, samples: int, parts: Sequence[Part]) -> Any:
+    """The results for all samples as an array, for `map`."""
+    shape = one_shape(title, [part.recording.shape for part in parts])
+    found, count = np.empty((samples, *shape)), int(np.prod(shape, dtype=int))
+    for part in parts:
+        rows = np.broadcast_to(part.result, (len(part.places), count))
+        found[part.places] = rows.reshape(-1, *shape)
+    return found
 
 
 def _total(title: str, samples: int, numbers: Sequence[float]) -> Total:

@@ -1,21 +1,35 @@
-"""`Compiled.value_and_grad`: the value and the gradient over a batch, by an array of parameters."""
+"""`Compiled.value_and_grad`: the value and the gradient over a batch, by an array of parameters.
+
+On arrays of PyTorch and JAX (`libraries.py`) it is a pure function, so JAX can compile it and
+spread it over devices, and PyTorch runs it wherever its tensors lie: `docs/distributed.md`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from time import perf_counter
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.engine.compile.audit import trusted
-from glassgrad.engine.compile.batch import Batch
-from glassgrad.engine.compile.cache import Cache
+from glassgrad.engine.compile.arguments import Arguments, Batch, Sample
+from glassgrad.engine.compile.cache import CAPTURED, INPUT, TOLERANCE, Cache
+from glassgrad.engine.compile.libraries import Library, accepted, library
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
-from glassgrad.engine.compile.serving import CAPTURED, served
+from glassgrad.engine.compile.trace import At
+from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.text import describe
 from glassgrad.engine.value import Value, is_parameter
+
+_APART = (
+    "The samples of {} take different ways through its comparisons. On arrays of another library "
+    "than numpy all take one: choose with maximum, where or clip instead of an if."
+)
+_TRACED = (
+    "{} compares, or uses an integer as an index, and while JAX traces it there are no numbers to "
+    "compare. Choose with maximum, where or clip instead, or call it without jit."
+)
 
 
 class Evaluation:
@@ -51,8 +65,8 @@ class Evaluation:
             raise ValueError(f"value_and_grad of {cache.title} takes {shape}.")
         samples = Batch.of(batch)
         if cache.why_eager is not None:
-            raise cache.cannot_repeat()
-        return trusted(cache, lambda: self._evaluated(given, samples), cache.refuse)
+            cache.refuse()
+        return cache.trusted(lambda: self._evaluated(given, samples), cache.refuse)
 
     def _evaluated(self, given: Any, samples: Batch) -> tuple[float, Any]:
         parameters = self._parameters
@@ -62,13 +76,12 @@ class Evaluation:
             return places.read(given, lambda: recording.numbers(program))
 
         total, gradient, is_read = 0.0, None, not parameters
-        parts = served(
-            self._cache,
+        parts = self._cache.served(
             samples,
             share=1.0 / len(samples) if self._reduction == "mean" else 1.0,
             wanted=CAPTURED,
             numbers_of=numbers,
-            at=Numbers(parameters, lambda: given),
+            at=_numbers_by_address(parameters, lambda: given),
         )
         for part in parts:
             places = part.recording.places(part.program, parameters)
@@ -83,29 +96,9 @@ class Evaluation:
         return total, np.zeros(len(parameters)) if gradient is None else gradient
 
 
-class Numbers(Mapping[int, float]):
-    """The numbers of an array by the addresses of Values; made into a dict when it is read.
-
-    Args:
-        values: the Values.
-        array: gives their numbers.
-    """
-
-    def __init__(self, values: Iterable[Value], array: Callable[[], Any]) -> None:
-        self._values, self._array = values, array
-
-    @cached_property
-    def _known(self) -> dict[int, float]:
-        return dict(zip(map(id, self._values), self._array().tolist()))
-
-    def __getitem__(self, address: int) -> float:
-        return self._known[address]
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._known)
-
-    def __len__(self) -> int:
-        return len(self._known)
+def _numbers_by_address(values: Iterable[Value], array: Callable[[], Any]) -> At:
+    """The numbers of an array as those of Values, once somebody asks for them."""
+    return lambda: dict(zip(map(id, values), array().tolist()))
 
 
 def leaves_only(parameters: Any) -> tuple[Value, ...]:
@@ -127,3 +120,162 @@ def _numbers(array: Any) -> Any:
     if found.dtype.kind not in "fiub":
         raise TypeError(f"Parameters are an array of real numbers, not of {found.dtype.name}.")
     return found.astype(float, copy=False)
+
+
+class Wiring(NamedTuple):
+    """How the arrays of a program and that of the parameters belong together.
+
+    Attributes:
+        run: the program, on arrays of the library.
+        inputs: the place of each number that the program reads, among those of a sample.
+        captured: the place of each captured number among the parameters, behind which those of
+            all captured Values follow.
+        others: the captured Values, if there are some that are no parameters.
+        parameters: the place of each parameter in the gradient, behind which a zero follows.
+    """
+
+    run: Callable[..., Any]
+    inputs: Any
+    captured: Any
+    others: tuple[Value, ...]
+    parameters: Any
+
+
+class ArrayFunction:
+    """The value and the gradient over a batch as a pure function of arrays of a library.
+
+    Args:
+        cache: the recordings of the function.
+        parameters: the Values whose numbers stand in the first array.
+        namespace: the module of the library, torch or jax.numpy.
+        reduction: "mean" or "sum".
+        dtype: the precision, "float64" or "float32".
+
+    Raises:
+        TypeError: the namespace is no such module.
+        ValueError: there is no such precision.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        parameters: tuple[Value, ...],
+        namespace: Any,
+        reduction: str,
+        dtype: str,
+    ) -> None:
+        accepted(namespace, dtype)
+        self._cache, self._parameters, self._namespace = cache, parameters, namespace
+        self._reduction, self._dtype = reduction, dtype
+        self._wirings: dict[tuple[Program, Library], Wiring] = {}
+
+    def __call__(self, array: Any, *batch: Any) -> tuple[Any, Any]:
+        """The value and the gradient by the parameters.
+
+        Args:
+            array: the numbers of the parameters.
+            batch: what one call of the function takes, with an axis of samples in front.
+
+        Raises:
+            ValueError: the shapes do not belong together.
+            RuntimeError: JAX is set up for single precision, and double was asked for.
+            CompilationError: the samples take different ways through comparisons, or JAX traces
+                the function and there are comparisons, or a part of it is no array operation.
+        """
+        host = library(self._namespace, self._dtype, array)
+        given = host.numbers(array)
+        count, shape = len(self._parameters), tuple(given.shape)
+        if shape != (count,):
+            takes = f"takes an array of {count} numbers, not of shape {shape}."
+            raise ValueError(f"value_and_grad of {self._cache.title} {takes}")
+        arrays = [host.array(each) for each in batch]
+        _check_batch(arrays)
+        if self._cache.why_eager is not None:
+            self._cache.refuse()
+        with np.errstate(all="ignore"), host.silence():
+            return self._cache.trusted(
+                lambda: self._evaluated(host, given, arrays), self._cache.refuse
+            )
+
+    def _evaluated(self, host: Library, given: Any, arrays: Sequence[Any]) -> tuple[Any, Any]:
+        size = arrays[0].shape[0]
+        rows = tuple([host.numbers(each).reshape(size, -1) for each in arrays])
+        inputs = host.function("concatenate")(rows, 1)
+        is_traced = any(map(host.is_traced, (given, *arrays)))
+        at = (
+            None
+            if is_traced
+            else _numbers_by_address(self._parameters, lambda: host.in_numpy(given))
+        )
+
+        def sample(is_stand_in: bool = is_traced) -> Sample:
+            return tuple([host.sample(each, is_stand_in=is_stand_in) for each in arrays]), {}
+
+        structure = Arguments.of(*sample(is_stand_in=True)).structure
+        is_first_served = False
+        for case, is_new in self._cache.candidates(structure, sample, at=at):
+            if is_new and is_first_served:
+                break
+            recording, began = case.recording, perf_counter()
+            if recording.guards and is_traced:
+                raise CompilationError(_TRACED.format(self._cache.title))
+            results, value, gradient, holds = self._run(host, recording, given, inputs)
+            compared: Any = host.in_numpy(holds) if recording.guards else True
+            found = np.broadcast_to(compared, size)
+            if not found.all():
+                is_first_served |= bool(found[0])
+                continue
+            if not is_traced and self._cache.is_due(case, began):
+                ours = [float(host.in_numpy(results[0]))]
+                tolerance = max(TOLERANCE, 1e3 * float(np.finfo(self._dtype).eps))
+                self._cache.audit(case, sample(), ours, at, tolerance)
+            return value, gradient
+        raise CompilationError(_APART.format(self._cache.title))
+
+    def _run(
+        self, host: Library, recording: Recording, given: Any, inputs: Any
+    ) -> tuple[Any, Any, Any, Any]:
+        """The results, their sum or mean, the gradient, and whether comparisons come out as they
+        were recorded.
+        """
+        size = inputs.shape[0]
+        share = 1.0 / size if self._reduction == "mean" else 1.0
+        zeros, join = host.function("zeros"), host.function("concatenate")
+        program = recording.program(INPUT, CAPTURED)
+        wiring = self._wirings.get((program, host))
+        if wiring is None:
+            wiring = self._wirings[program, host] = self._wired(host, recording, program)
+        captured = given
+        if wiring.others:
+            captured = join((given, host.numbers([value.data for value in wiring.others])), 0)
+        result, holds, _, gradient = wiring.run(
+            inputs[:, wiring.inputs], captured[wiring.captured], zeros((size, 1)) + share
+        )
+        results = host.function("broadcast_to")(result, (size,))
+        parts = (zeros((1,)),) if gradient is None else (gradient, zeros((1,)))
+        return results, results.sum() * share, join(parts, 0)[wiring.parameters], holds
+
+    def _wired(self, host: Library, recording: Recording, program: Program) -> Wiring:
+        """Behind the parameters follow all captured Values, and a zero behind the gradient."""
+        values, count = recording.values(program), len(self._parameters)
+        places = recording.places(program, self._parameters)
+        captured = count + np.arange(len(values))
+        captured[places.mine] = places.theirs
+        parameters = np.full(count, len(values))
+        parameters[places.theirs] = places.mine
+        return Wiring(
+            host.executed(program, self._cache.title),
+            host.array(program.orders["input"]),
+            host.array(captured),
+            () if places.is_covered else values,
+            host.array(parameters),
+        )
+
+
+def _check_batch(arrays: Sequence[Any]) -> None:
+    counts = {tuple(array.shape[:1]) for array in arrays}
+    if len(counts) != 1 or counts <= {(), (0,)}:
+        shapes = ", ".join(str(tuple(array.shape)) for array in arrays) or "nothing"
+        raise ValueError(
+            f"A batch is arrays whose first axis is that of the samples, not {shapes}."
+        )

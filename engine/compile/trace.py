@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, count
 from types import CodeType
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 import numpy as np
 
@@ -71,6 +71,8 @@ class Guard(NamedTuple):
     outcome: bool
 
 
+At: TypeAlias = Callable[[], dict[int, float]] | None
+"""What gives the numbers of Values by their addresses, where others count than their own."""
 Origin = tuple[Tag, CodeType | None, int]
 """Where a node was made: its scope and label, the code object and the instruction."""
 
@@ -81,9 +83,8 @@ class Tracer(Observer):
     Args:
         title: the name of the function, for errors.
         inputs: the Values that stand for its arguments; it is filled before the run.
-        at: the numbers of Values by their addresses, where the function is to run as if they had
-            those. No Value is touched: they are carried along beside the nodes, and comparisons
-            come out by them.
+        at: gives the numbers of Values, where the function is to run as if they had those. No Value
+            is touched: they are carried along beside the nodes, and comparisons come out by them.
 
     Attributes:
         rows: the operations, in the order in which they were computed.
@@ -96,11 +97,9 @@ class Tracer(Observer):
 
     repeats = True
 
-    def __init__(
-        self, title: str, inputs: list[Value], at: Mapping[int, float] | None = None
-    ) -> None:
+    def __init__(self, title: str, inputs: list[Value], at: At = None) -> None:
         self.title, self.inputs = title, inputs
-        self._at, self._computed = None if at is None else dict(at), 0
+        self._at, self._computed = None if at is None else at(), 0
         self.is_watched = False
         self._fault: CompilationError | None = None
         self._known = 0
