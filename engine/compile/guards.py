@@ -181,6 +181,8 @@ class _Search:
         title = getattr(thing, "__name__", type(thing).__name__)
         kinds = (thing if isinstance(thing, type) else type(thing)).__mro__
         places = [kind for kind in kinds if not _is_of_a_library(kind)]
+        for name in self._names & _properties_of_ours(kinds):
+            self._read(thing, partial(_property, thing), name, f"{title}.{name}")
         if not isinstance(thing, type) and hasattr(thing, "__dict__"):
             places.insert(0, thing)
         for name in self._names:
@@ -285,6 +287,23 @@ def _inside(function: Any) -> Any:
 
 def _is_of_a_library(thing: Any) -> bool:
     return is_ours(thing) or package_of(thing) in _LIBRARIES
+
+
+@lru_cache(maxsize=1_000)
+def _properties_of_ours(kinds: tuple[type, ...]) -> frozenset[str]:
+    """The properties that this library's classes give, as the learning rate of an optimiser."""
+    places = [vars(kind) for kind in kinds if is_ours(kind)]
+    return frozenset(
+        name for place in places for name, made in place.items() if isinstance(made, property)
+    )
+
+
+def _property(thing: Any, name: str, missing: Any) -> Any:
+    """What a property gives; where it refuses, as the one rate of several groups, nothing."""
+    try:
+        return getattr(thing, name)
+    except Exception:
+        return missing
 
 
 def _content(cell: Any, name: str, missing: Any) -> Any:
