@@ -20,7 +20,15 @@ from benchmarks import irregular, moons
 from benchmarks.sequences import gpt_program, rnn_program
 from benchmarks.steps import COMPILED, HAND, Step
 from glassgrad import Value, compiled
-from glassgrad.engine.compile import batch, cache, passes, program, recording, serving, slopes
+from glassgrad.engine.compile import (
+    batch,
+    cache,
+    passes,
+    program,
+    recording,
+    serving,
+    value_and_grad,
+)
 from glassgrad.engine.compile.kernels import NAMESPACE
 
 WORKLOADS: dict[str, Callable[[str], Step]] = {
@@ -39,8 +47,8 @@ PARTS = {
     "the gradient in their order": (recording.Places, "add"),
     "the program": (program.Frame, "run"),
     "its frame: copies, errors, is all finite": (program.Program, "run"),
-    "which samples it serves, is an audit due": (slopes, "served"),
-    "all else": (slopes.Evaluation, "__call__"),
+    "which samples it serves, is an audit due": (value_and_grad, "served"),
+    "all else": (value_and_grad.Evaluation, "__call__"),
 }
 """The parts of a call, each as what holds a function and its name."""
 STAGES = {

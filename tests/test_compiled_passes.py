@@ -11,10 +11,16 @@ from replaying import near
 
 from glassgrad import TABLE, Value, engine
 from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, INPUT, Graph, levels
-from glassgrad.engine.compile.padding import padded
-from glassgrad.engine.compile.passes import PASSES, simplified
-from glassgrad.engine.compile.simplify import folded, merged, pruned, shortened
-from glassgrad.engine.compile.sums import flattened
+from glassgrad.engine.compile.passes import (
+    PASSES,
+    flattened,
+    folded,
+    merged,
+    padded,
+    pruned,
+    shortened,
+    simplified,
+)
 from glassgrad.engine.compile.trace import Tracer, graph_of
 
 

@@ -7,13 +7,13 @@
     audit.py         whether a recording is still right: now and then the function itself is run
     trace.py         what is recorded while the function runs
     outputs.py       what it gives: mapping.py, for the samples of `map`
-    serving.py       which recordings serve the samples of a batch: slopes.py
+    serving.py       which recordings serve the samples of a batch: value_and_grad.py
     recording.py     one run as a graph, and the programs made of it
     result.py        the result as a Value
 
     graph.py         the recorded scalars as arrays
-    passes.py        what simplifies it: simplify.py, sums.py, padding.py
-    layout.py        which scalars are computed together, and where each lies: groups.py
+    passes.py        what simplifies it
+    layout.py        which scalars are computed together, and where each lies
     products.py      sums of products that are products of matrices
     walk.py          what is too irregular for lines
     reading.py       how a group finds its operands in others

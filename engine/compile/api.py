@@ -31,8 +31,8 @@ from glassgrad.engine.compile.outputs import one_value
 from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.compile.result import result_of, total_of
 from glassgrad.engine.compile.serving import CAPTURED, INPUT, NOTHING, served
-from glassgrad.engine.compile.slopes import Evaluation, leaves_only
 from glassgrad.engine.compile.stages import stages_of
+from glassgrad.engine.compile.value_and_grad import Evaluation, leaves_only
 from glassgrad.engine.context import current, no_grad
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.table import sum as add_up

@@ -18,7 +18,7 @@ from glassgrad.engine.compile.cache import Cache, Sample
 from glassgrad.engine.compile.libraries import Library, accepted, library
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
-from glassgrad.engine.compile.slopes import Numbers
+from glassgrad.engine.compile.value_and_grad import Numbers
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.text import told
 from glassgrad.engine.value import Value

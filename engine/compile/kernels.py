@@ -145,6 +145,17 @@ def by_operands_of_mean(table: Any, result: Any) -> Any:
     return np.ones_like(table) / table.shape[1]
 
 
+def dot(table: Any) -> Any:
+    """The sum of the products of the first half of each row and the second."""
+    left, right = np.split(table, 2, 1)
+    return (left * right).sum(1)
+
+
+def by_operands_of_dot(table: Any, result: Any) -> Any:
+    """For each operand what it is multiplied with."""
+    return np.concatenate(np.split(table, 2, 1)[::-1], 1)
+
+
 def by_operands_of_prod(table: Any, result: Any) -> Any:
     """For each operand the product of the others, exact at zeros since nothing is divided."""
     ones = np.ones_like(table[:, :1])
@@ -261,7 +272,7 @@ newcomers.append(_enter_own)
 for _kernel in (
     join, beside, total, placed, scatter, assembled,
     masked, reached, chosen, matmul_where_reached, einsum_where_reached,
-    step, relu, mean, by_operands_of_mean, by_operands_of_prod,
+    step, relu, mean, by_operands_of_mean, dot, by_operands_of_dot, by_operands_of_prod,
     logsumexp, by_operands_of_logsumexp, by_operands_of_max,
 ):  # fmt: skip
     NAMESPACE[_kernel.__name__] = _kernel
@@ -282,5 +293,6 @@ NAMESPACE.update(
     prod=lambda table: table.prod(1),
     max=lambda table: table.max(1),
     min=lambda table: table.min(1),
+    by_operands_of_sum=lambda table, result: np.ones_like(table),
     by_operands_of_min=by_operands_of_max,
 )

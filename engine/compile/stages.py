@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, INPUT, Graph
-from glassgrad.engine.compile.groups import Layout
 from glassgrad.engine.compile.ir import Array, is_array
+from glassgrad.engine.compile.layout import Layout
 from glassgrad.engine.compile.lower import described
 from glassgrad.engine.compile.memory import shape_text, slice_text
 from glassgrad.engine.compile.program import Program
