@@ -6,7 +6,7 @@ graph, are in `passes.py`. Next: `layout.py`, which finds nodes that can be comp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, pairwise
@@ -189,12 +189,7 @@ def starts_of(counts: Sequence[int] | Numbers) -> Numbers:
 
 
 def runs(nodes: Numbers, *keys: Numbers) -> list[Numbers]:
-    """Nodes cut into runs with equal keys.
-
-    >>> import numpy as np
-    >>> [run.tolist() for run in runs(np.array([4, 7, 9]), np.array([1, 1, 2]))]
-    [[4, 7], [9]]
-    """
+    """Nodes cut into runs with equal keys."""
     is_new = np.any([np.diff(key) != 0 for key in keys], axis=0)
     starts = [0, *(np.flatnonzero(is_new) + 1).tolist(), len(nodes)]
     return [nodes[a:b] for a, b in pairwise(starts) if b > a]
@@ -236,43 +231,48 @@ def levels(graph: Graph) -> Numbers:
     all at once, while they are computed one after the other.
     """
     if graph.level is None:
-        early = highest(graph, np.zeros(len(graph), np.intp), 1)
-        late = _late(graph, int(early.max(initial=0)))
+        steps = steps_of(graph)
+        early = highest(steps, np.zeros(len(graph), np.intp), 1)
+        late = np.where(graph.codes < 0, 0, _latest(steps, len(graph), int(early.max(initial=0))))
         graph.level = late if _kinds(graph, late) < _kinds(graph, early) else early
     return graph.level
 
 
-def highest(graph: Graph, of_leaves: Numbers, step: int) -> Numbers:
-    """The highest number among the operands of each node, and a step more; leaves are given."""
+Steps = list[tuple[int, int, int, list[int] | None]]
+"""Each computed node, its first and last operand, and all if it has more than two."""
+
+
+def highest(steps: Steps, of_leaves: Numbers, more: int) -> Numbers:
+    """The highest number among the operands of each node, and some more; leaves are given."""
     found = of_leaves.tolist()
-    for node, first, last, many in _steps(graph):
+    for node, first, last, many in steps:
         a, b = found[first], found[last]
-        found[node] = (a if a > b else b) + step
+        found[node] = (a if a > b else b) + more
         if many:
-            found[node] = max([found[operand] for operand in many]) + step
+            found[node] = max([found[operand] for operand in many]) + more
     return np.array(found, np.intp)
 
 
-def _late(graph: Graph, top: int) -> Numbers:
+def _latest(steps: Steps, size: int, top: int) -> Numbers:
     """The highest level less the longest path from each node to one that nobody reads."""
-    found = [top] * len(graph)
-    for node, first, last, many in reversed(list(_steps(graph))):
+    found = [top] * size
+    for node, first, last, many in reversed(steps):
         below = found[node] - 1
         found[first] = min(found[first], below)
         found[last] = min(found[last], below)
         for operand in many or ():
             found[operand] = min(found[operand], below)
-    return np.where(graph.codes < 0, 0, np.array(found, np.intp))
+    return np.array(found, np.intp)
 
 
-def _steps(graph: Graph) -> Iterator[tuple[int, int, int, list[int] | None]]:
-    """Each computed node, its first and last operand, and all if it has more than two."""
+def steps_of(graph: Graph) -> Steps:
+    """The steps of a graph, in their order."""
     nodes = np.flatnonzero(graph.counts)
     first, last = graph.pairs(nodes)
     many: list[list[int] | None] = [None] * len(nodes)
     for place in np.flatnonzero(graph.counts[nodes] > 2).tolist():
         many[place] = graph.of(int(nodes[place]))
-    return zip(nodes.tolist(), first.tolist(), last.tolist(), many)
+    return list(zip(nodes.tolist(), first.tolist(), last.tolist(), many))
 
 
 def _kinds(graph: Graph, level: Numbers) -> int:

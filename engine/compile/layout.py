@@ -27,14 +27,17 @@ from glassgrad.engine.compile.graph import (
     levels,
     runs,
     starts_of,
+    steps_of,
 )
 from glassgrad.engine.compile.products import Grid, grids
 from glassgrad.engine.compile.walk import Walk
 from glassgrad.engine.op import Operation, Pairing, Reduction
 
 Flags = npt.NDArray[np.bool_]
-_LONGEST = 100
-"""So many irregular groups in a row are written as lines; more become one walk."""
+_LONGEST = 1_000
+"""So many lines of irregular groups in a row are written; if there were more, it is one walk."""
+_LINES = 10
+"""So many lines a group takes, or one for each group that it reads, if these are more."""
 _NARROW, _MOST_SOURCES = 64, 12
 """Groups are irregular if they have fewer operands, or read from more groups, on average."""
 _WIDE = 32
@@ -136,7 +139,9 @@ class _Known:
     def _depending(self, batched: frozenset[str]) -> Flags:
         kinds = [code for code, kind in zip((INPUT, CAPTURED, CONSTANT), LEAVES) if kind in batched]
         found = np.isin(self.graph.codes, kinds)
-        return highest(self.graph, found.astype(int), 0) > 0 if found.any() else found
+        if not found.any():
+            return found
+        return highest(steps_of(self.graph), found.astype(int), 0) > 0
 
     def stretches(self) -> Iterator[list[Numbers]]:
         """The nodes that are alike, each list for itself; irregular ones in a row as one, to walk.
@@ -149,27 +154,31 @@ class _Known:
         keys: list[Any] = [key[nodes] for key in (self.depends, counts, self.graph.codes, level)]
         order = np.lexsort(keys)
         alike = runs(nodes[order], *[key[order] for key in keys])
-        is_irregular = self._is_irregular(alike, level, counts)
-        for irregular, places in groupby(range(len(alike)), is_irregular.tolist().__getitem__):
-            row = [alike[place] for place in places]
-            if irregular and len(row) > _LONGEST:
-                yield row
+        lines = self._irregular_lines(alike, level, counts)
+        for irregular, places in groupby(range(len(alike)), (lines > 0).tolist().__getitem__):
+            row = list(places)
+            if irregular and lines[row].sum() > _LONGEST:
+                yield [alike[place] for place in row]
             else:
-                yield from ([each] for each in row)
+                yield from ([alike[place]] for place in row)
 
-    def _is_irregular(self, alike: Sequence[Numbers], level: Numbers, counts: Numbers) -> Flags:
-        """Whether each group is at a level of groups that are narrow, or read from everywhere, or
-        at one between two such levels.
+    def _irregular_lines(
+        self, alike: Sequence[Numbers], level: Numbers, counts: Numbers
+    ) -> Numbers:
+        """How many lines each group would take that is at an irregular level; 0 for all others.
+
+        There groups are narrow, or read from everywhere, or it is between two such levels.
         """
-        if len(alike) <= _LONGEST:
-            return np.zeros(len(alike), bool)
+        size = len(alike)
+        if size * max(size, _LINES) <= _LONGEST:
+            return np.zeros(size, np.intp)
         level_of = level[[nodes[0] for nodes in alike]]
         groups, operands = np.bincount(level_of), np.bincount(level, counts)
         found: Flags = operands < _NARROW * groups
-        sources = np.bincount(level_of, self._sources(alike, ~found[level_of]), len(groups))
-        found |= sources > _MOST_SOURCES * groups
+        sources = self._sources(alike, ~found[level_of])
+        found |= np.bincount(level_of, sources, len(groups)) > _MOST_SOURCES * groups
         found[1:-1] |= found[:-2] & found[2:]
-        return found[level_of]
+        return np.where(found[level_of], np.maximum(sources, _LINES), 0)
 
     def _sources(self, alike: Sequence[Numbers], is_counted: Flags) -> Numbers:
         """From how many groups each of those that are counted reads; leaves are one."""

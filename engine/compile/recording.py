@@ -72,9 +72,10 @@ class Recording:
                 again, others, _ = _run(title, function, args, named, **how)
                 _check_found(title, self.captured, tracer, graph_of(again, others, again.inputs)[1])
             self.simplified, self.nodes_after = simplified(self.graph)
+            self.is_watched = tracer.is_watched
+            self.guards, self.origins = tracer.guards, tracer.origins()
+            del tracer, results  # before the collector looks at all nodes
         self._redefined = len(redefined)
-        self.is_watched = tracer.is_watched
-        self.guards, self.origins = tracer.guards, tracer.origins()
         self.seconds = perf_counter() - began
         self._programs: dict[Any, Program] = {}
         self._values: dict[Program, tuple[Value, ...]] = {}

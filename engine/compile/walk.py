@@ -191,16 +191,26 @@ class Walk:
         """What is read from outside, floats or columns, and the scalars behind it."""
         is_float = isinstance(numbers[0], float)
         functions = [row.scalar if is_float else _columns(row) for row in self.rows]
-        operands, starts = self.operands.tolist(), self.starts.tolist()
-        for code, a, b in zip(self.codes.tolist(), starts, starts[1:]):
+        first, last = self.operands[self.starts[:-1]], self.operands[self.starts[1:] - 1]
+        counts = np.diff(self.starts).tolist()
+        steps = zip(self.codes.tolist(), counts, first.tolist(), last.tolist())
+        for code, operands, a, b in steps:
             try:
-                if b - a == 2:
-                    numbers.append(functions[code](numbers[operands[a]], numbers[operands[a + 1]]))
+                if operands == 2:
+                    numbers.append(functions[code](numbers[a], numbers[b]))
+                elif operands == 1:
+                    numbers.append(functions[code](numbers[a]))
                 else:
-                    numbers.append(functions[code](*[numbers[o] for o in operands[a:b]]))
+                    numbers.append(functions[code](*self._read(numbers)))
             except HARD_PLACE:
-                numbers.append(self.rows[code].forward(tuple([numbers[o] for o in operands[a:b]])))
+                numbers.append(self.rows[code].forward(self._read(numbers)))
         return numbers
+
+    def _read(self, numbers: list[Any]) -> tuple[Any, ...]:
+        """The operands of the scalar that comes next after these numbers."""
+        node = len(numbers) - self.outside
+        places = self.operands[self.starts[node] : self.starts[node + 1]]
+        return tuple([numbers[place] for place in places.tolist()])
 
     def backward(self, outside: Any, values: Any, upstream: Any, reach: Any = None) -> Any:
         """The gradients of what is read from outside.
@@ -241,7 +251,7 @@ class Walk:
         gradients, partials = _listed(found), _listed(local.take(self.place[::-1], 0))
         edges = zip(self.owners[::-1].tolist(), self.receivers[::-1].tolist(), partials)
         for owner, receiver, partial in edges:
-            gradients[receiver] = gradients[receiver] + gradients[owner] * partial
+            gradients[receiver] += gradients[owner] * partial
         return np.array(gradients).reshape(found.shape)
 
     def _send_by_groups(self, found: Any, local: Any) -> Any:
