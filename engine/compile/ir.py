@@ -233,6 +233,9 @@ class Builder:
 
     def take(self, array: Array, places: slice | Any) -> Array:
         """Some rows: a slice, or an array of their places."""
+        if isinstance(places, np.ndarray) and isinstance(array.detail, np.ndarray):
+            if array.kind == "take":  # by an index, of what was taken by one
+                (array,), places = array.arrays, array.detail[places]
         size, *rest = array.shape
         if isinstance(places, np.ndarray):
             return self.add("take", (array,), (len(places), *rest), detail=places)

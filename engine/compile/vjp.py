@@ -381,8 +381,19 @@ class _Backward:
         self._send(operand, upstream)
 
     def take(self, array: Array, upstream: Array) -> None:
-        """Back to where the rows were taken."""
-        self._send(array.arrays[0], Part(array.detail, upstream))
+        """Back to where the rows were taken; of joined arrays to those parts that need it."""
+        (operand,), places = array.arrays, array.detail
+        is_joined = operand.kind == "join" and operand.detail == 0
+        is_in_part = is_joined and not self.needs.issuperset(operand.arrays)
+        if not is_in_part or isinstance(places, slice):
+            self._send(operand, Part(places, upstream))
+            return
+        for part, rows in operand.parts:
+            mine = np.flatnonzero((places >= rows.start) & (places < rows.stop))
+            if part in self.needs and len(mine):
+                sent = self.builder.take(upstream, mine)
+                sent = self.builder.unbroadcast(sent, (len(mine), *part.shape[1:]))
+                self._send(part, Part(places[mine] - rows.start, sent))
 
     def join(self, array: Array, upstream: Array) -> None:
         """To each part its rows."""

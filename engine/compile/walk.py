@@ -29,13 +29,11 @@ class Alike(NamedTuple):
     Attributes:
         row: the row of the table.
         nodes: the places of the scalars, as a slice or an index.
-        edges: for each operand of each scalar its place among all operands, by operand.
-        operands: and what it is, as a place.
+        operands: the places of their operands, by operand.
     """
 
     row: Operation
     nodes: Numbers | slice
-    edges: Numbers
     operands: Numbers
 
     def values(self, numbers: Any) -> Any:
@@ -104,14 +102,18 @@ class Walk:
 
     def __post_init__(self) -> None:
         self.outside = len(self.leads)
-        self.kinds = [self._alike(nodes) for nodes in self._by_kind()]
+        kinds = self._by_kind()
+        edges = [self._edges_of(nodes) for nodes in kinds]
+        self.kinds = [self._alike(nodes) for nodes in kinds]
         # Nothing is sent to constants, nor where a row has no derivative.
         is_wanted = np.append(self.leads, np.ones(len(self), bool))[self.operands]
-        is_wanted &= self._is_differentiated()
+        for alike, places in zip(self.kinds, edges):
+            if not isinstance(alike.row, Reduction):
+                is_wanted[places] &= np.array([[rule is not None] for rule in alike.row.rules])
         owners = np.repeat(np.arange(len(self)), np.diff(self.starts)) + self.outside
         self.owners, self.receivers = owners[is_wanted], self.operands[is_wanted]
-        edges = np.concatenate([each.edges.ravel() for each in self.kinds])
-        self.place = np.argsort(edges)[is_wanted]  # of each local derivative, kind by kind
+        order = np.argsort(np.concatenate([each.ravel() for each in edges]))
+        self.place = order[is_wanted]  # of each local derivative, kind by kind
         self.groups, self.back = list[Alike](), list[Sending]()
         if self.sizes:
             self._group()
@@ -137,8 +139,7 @@ class Walk:
     def nbytes(self) -> int:
         """How much memory the arrays take, named as numpy names it for arrays."""
         arrays = [self.codes, self.operands, self.starts, self.owners, self.receivers, self.place]
-        for alike in (*self.kinds, *self.groups):
-            arrays += [alike.edges, alike.operands]
+        arrays += [alike.operands for alike in (*self.kinds, *self.groups)]
         if self.groups:
             arrays += [self.by_receiver, self.senders]
         return sum(array.nbytes for array in arrays)
@@ -156,17 +157,14 @@ class Walk:
     def _alike(self, nodes: Numbers | slice) -> Alike:
         """Scalars of one operation, with the places of their operands."""
         places = np.arange(nodes.start, nodes.stop) if isinstance(nodes, slice) else nodes
-        places = places - self.outside
-        count = self.starts[places[0] + 1] - self.starts[places[0]]
-        edges = self.starts[places] + np.arange(count)[:, None]
-        return Alike(self.rows[self.codes[places[0]]], nodes, edges, self.operands[edges])
+        row = self.rows[self.codes[places[0] - self.outside]]
+        return Alike(row, nodes, self.operands[self._edges_of(places)])
 
-    def _is_differentiated(self) -> Flags:
-        """Whether the row has a derivative by each operand."""
-        found = np.ones(len(self.operands), bool)
-        for alike in self.kinds:
-            if not isinstance(alike.row, Reduction):
-                found[alike.edges] = np.array([[rule is not None] for rule in alike.row.rules])
+    def _edges_of(self, nodes: Numbers) -> Numbers:
+        """Where the operands of alike scalars stand among all, by operand."""
+        first = self.starts[nodes - self.outside]
+        count = self.starts[nodes[0] - self.outside + 1] - first[0]
+        found: Numbers = first + np.arange(count)[:, None]
         return found
 
     def forward(self, outside: Any) -> Any:
