@@ -20,7 +20,7 @@ from benchmarks import irregular, moons
 from benchmarks.sequences import gpt_program, rnn_program
 from benchmarks.steps import COMPILED, HAND, Step
 from glassgrad import Value, compiled
-from glassgrad.engine.compile import arguments, cache, passes, program, recording, slopes
+from glassgrad.engine.compile import arguments, cache, passes, program, recording, value_and_grad
 from glassgrad.engine.compile.kernels import NAMESPACE
 
 WORKLOADS: dict[str, Callable[[str], Step]] = {
@@ -40,7 +40,7 @@ PARTS = {
     "the program": (program.Frame, "run"),
     "its frame: copies, errors, is all finite": (program.Program, "run"),
     "which samples it serves, is an audit due": (cache.Cache, "served"),
-    "all else": (slopes.Evaluation, "__call__"),
+    "all else": (value_and_grad.Evaluation, "__call__"),
 }
 """The parts of a call, each as what holds a function and its name."""
 STAGES = {

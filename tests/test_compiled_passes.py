@@ -11,10 +11,16 @@ from replaying import near
 
 from glassgrad import TABLE, Value, engine
 from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, INPUT, Graph, levels
-from glassgrad.engine.compile.padding import padded
-from glassgrad.engine.compile.passes import PASSES, simplified
-from glassgrad.engine.compile.simplify import folded, merged, pruned, shortened
-from glassgrad.engine.compile.sums import flattened
+from glassgrad.engine.compile.passes import (
+    PASSES,
+    flattened,
+    folded,
+    merged,
+    padded,
+    pruned,
+    shortened,
+    simplified,
+)
 from glassgrad.engine.compile.trace import Tracer, graph_of
 
 
@@ -85,6 +91,29 @@ def test_merged_makes_equal_nodes_one_and_keeps_the_sign_of_zero() -> None:
     found = merged(graph)
     assert operations(found) == ["mul", "sin", "add", "mul", "mul", "mul", "add"]
     assert len(set(np.signbit(found.numbers[found.numbers == 0.0]))) == 2
+
+
+def test_merged_leaves_no_two_nodes_that_are_equal() -> None:
+    """Also where nodes are equal only by operands that are, in whatever order they were made."""
+    for seed in range(200):
+        generator = random.Random(seed)
+
+        def function(x: Any, y: Any, generator: random.Random = generator) -> Any:
+            nodes = [x, y]
+            for _ in range(40):
+                a, b = generator.choice(nodes), generator.choice(nodes[-6:])
+                nodes.append((a * b, a + b, a.sin(), a * 2.0)[generator.randrange(4)])
+            return engine.sum(nodes)
+
+        graph, captured = recorded(function, 0.3, 0.7)
+        known: dict[Any, int] = {}
+        became: list[int] = []
+        for node, operands in enumerate(graph.all_operands()):
+            what = graph.row(node) or (int(graph.codes[node]), float(graph.numbers[node]))
+            became.append(known.setdefault((what, *[became[o] for o in operands]), node))
+        found = merged(graph)
+        assert len(found) == len(known), seed
+        assert near(value(graph, [0.3, 0.7], captured), value(found, [0.3, 0.7], captured))
 
 
 def test_flattened_makes_sums_of_products_one_dot() -> None:

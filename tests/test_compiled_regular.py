@@ -159,3 +159,32 @@ def test_random_networks_agree_with_eager_ones(batch: int, figure: Callable[...,
         assert are_near(eager, [value, *gradient])
         tried += 1
     figure(SECTION, "random networks, one by one and over a batch", tried)
+
+
+def test_local_derivatives_of_all_steps_are_computed_at_once() -> None:
+    """And what many steps send to one parameter is summed at once."""
+    w, b = [[Value(0.1 * (i - j)) for j in range(3)] for i in range(3)], [Value(0.2)] * 3
+
+    def loss(*xs: Any) -> Any:
+        state: Vector = [0.0] * 3
+        for x in xs:
+            state = [(engine.dot(w[i], state) + b[i] + x).tanh() for i in range(3)]
+            state = [h * (engine.dot(state, state) + 0.1) ** -0.5 for h in state]
+        return engine.sum(state)
+
+    leaves = [b[0], *[each for row in w for each in row]]
+    xs = np.random.default_rng(0).normal(size=7).tolist()
+    fast = compiled(loss)
+    assert are_near(value_and_slopes(loss(*xs), leaves), value_and_slopes(fast(*xs), leaves))
+    assert fast.program.count("sech(") == fast.program.count("-1.5") == 1
+
+
+def test_the_square_of_a_length_overflows_no_earlier_than_eagerly() -> None:
+    w = [Value(0.1), Value(0.2)]
+
+    def loss(x: Any) -> Any:
+        return engine.dot(w, w) * 1.5e308 + x
+
+    eager = value_and_slopes(loss(0.0), w)
+    assert all(map(np.isfinite, eager))
+    assert are_near(eager, value_and_slopes(compiled(loss)(0.0), w))

@@ -8,11 +8,11 @@
     trace.py         what is recorded while the function runs
     outputs.py       what it gives
     result.py        the result as a Value
-    slopes.py        the value and the gradient by an array of parameters
+    value_and_grad.py the value and the gradient by an array of parameters
 
     graph.py         the recorded scalars as arrays
-    passes.py        what simplifies it: simplify.py, sums.py, padding.py
-    layout.py        which scalars are computed together, and where each lies: groups.py
+    passes.py        what simplifies it
+    layout.py        which scalars are computed together, and where each lies
     products.py      sums of products that are products of matrices
     walk.py          what is too irregular for lines
     reading.py       how a group finds its operands in others

@@ -24,7 +24,7 @@ from glassgrad.engine.compile.guards import METHODS
 from glassgrad.engine.compile.outputs import one_by_one, one_value
 from glassgrad.engine.compile.recording import Recording, stages_of
 from glassgrad.engine.compile.result import array_of_results, result_of, total_of
-from glassgrad.engine.compile.slopes import ArrayFunction, Evaluation, leaves_only
+from glassgrad.engine.compile.value_and_grad import ArrayFunction, Evaluation, leaves_only
 from glassgrad.engine.context import current, no_grad
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.table import sum as add_up

@@ -1,13 +1,12 @@
 """`Graph`: the recorded scalars as arrays of numbers, so that passes are array operations.
 
 A node is a number: its place in the arrays, after all its operands. The passes, each from graph to
-graph, are in `simplify.py`, `sums.py` and `padding.py`. Next: `layout.py`, which finds nodes that
-can be computed together.
+graph, are in `passes.py`. Next: `layout.py`, which finds nodes that can be computed together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, pairwise
@@ -36,6 +35,7 @@ class Graph:
         operands: the operands of all nodes, one node after the other.
         roots: the nodes that are wanted: the result, or several, then the operands of the guards.
         places: which node here each recorded node has become; -1 for one that is not needed.
+        level: the level of each node, once somebody asked for it; see `levels`.
     """
 
     rows: list[Operation]
@@ -45,6 +45,7 @@ class Graph:
     operands: Numbers
     roots: Numbers
     places: Numbers
+    level: Numbers | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -89,16 +90,19 @@ class Graph:
         flat, starts = self.operands.tolist(), self.starts.tolist()
         return [flat[a:b] for a, b in pairwise(starts)]
 
-    def first_two(self) -> Iterator[tuple[int, int, int]]:
-        """Of each node the number of operands, and the first two of them, or 0 for none.
+    def pairs(self, nodes: Numbers) -> tuple[Numbers, Numbers]:
+        """The first and the last operand of computed nodes: of one or two operands these are all.
 
-        Nearly all nodes of a scalar program have no more; a loop over these is the fastest.
+        Nearly all nodes of a scalar program have no more, so a loop over pairs is the fastest.
         """
-        counts, last = self.counts, max(len(self.operands) - 1, 0)
-        operands = np.append(self.operands, 0)
-        first = operands[np.minimum(self.starts[:-1], last)]
-        second = operands[np.minimum(self.starts[:-1] + 1, last)]
-        return zip(counts.tolist(), first.tolist(), second.tolist())
+        return self.operands[self.starts[nodes]], self.operands[self.starts[nodes + 1] - 1]
+
+    def readers(self) -> Callable[[int], list[int]]:
+        """A function that gives the nodes that read a node, in their order."""
+        order = np.argsort(self.operands, kind="stable")
+        readers = self.owners[order]
+        starts = starts_of(np.bincount(self.operands, minlength=len(self))).tolist()
+        return lambda node: readers[starts[node] : starts[node + 1]].tolist()
 
     def uses(self) -> Numbers:
         """How often each node is an operand or a root."""
@@ -171,7 +175,7 @@ class Graph:
         operands = np.concatenate([self.operands[is_kept], flat])
         order = np.argsort(owners, kind="stable")
         starts = starts_of(np.bincount(owners, minlength=len(self)))
-        return replace(self, starts=starts, operands=operands[order])
+        return replace(self, starts=starts, operands=operands[order], level=None)
 
 
 _SUMS = ("sum", "dot", "prod", "max", "min", "mean")
@@ -185,12 +189,7 @@ def starts_of(counts: Sequence[int] | Numbers) -> Numbers:
 
 
 def runs(nodes: Numbers, *keys: Numbers) -> list[Numbers]:
-    """Nodes cut into runs with equal keys.
-
-    >>> import numpy as np
-    >>> [run.tolist() for run in runs(np.array([4, 7, 9]), np.array([1, 1, 2]))]
-    [[4, 7], [9]]
-    """
+    """Nodes cut into runs with equal keys."""
     is_new = np.any([np.diff(key) != 0 for key in keys], axis=0)
     starts = [0, *(np.flatnonzero(is_new) + 1).tolist(), len(nodes)]
     return [nodes[a:b] for a, b in pairwise(starts) if b > a]
@@ -207,6 +206,7 @@ def after_constants(graph: Graph, numbers: Sequence[float]) -> Graph:
         operands=graph.operands + count,
         roots=graph.roots + count,
         places=np.where(graph.places >= 0, graph.places + count, -1),
+        level=None,
     )
 
 
@@ -230,42 +230,53 @@ def levels(graph: Graph) -> Numbers:
     Nodes are computed as early as possible, or as late: a recurrent network reads its states late,
     all at once, while they are computed one after the other.
     """
-    early = _early(graph)
-    late = _late(graph, early)
-    return late if _kinds(graph, late) < _kinds(graph, early) else early
+    if graph.level is None:
+        steps = steps_of(graph)
+        early = highest(steps, np.zeros(len(graph), np.intp), 1)
+        late = np.where(graph.codes < 0, 0, _latest(steps, len(graph), int(early.max(initial=0))))
+        graph.level = late if _kinds(graph, late) < _kinds(graph, early) else early
+    return graph.level
 
 
-def _early(graph: Graph) -> Numbers:
-    """The longest path from a leaf to each node."""
-    found: list[int] = []
-    for node, (count, first, second) in enumerate(graph.first_two()):
-        if count == 0:
-            found.append(0)
-        elif count == 1:
-            found.append(found[first] + 1)
-        elif count == 2:
-            a, b = found[first], found[second]
-            found.append((a if a > b else b) + 1)
-        else:
-            found.append(max([found[o] for o in graph.of(node)]) + 1)
+Steps = list[tuple[int, int, int, list[int] | None]]
+"""Each computed node, its first and last operand, and all if it has more than two."""
+
+
+def highest(steps: Steps, of_leaves: Numbers, more: int) -> Numbers:
+    """The highest number among the operands of each node, and some more; leaves are given."""
+    found = of_leaves.tolist()
+    for node, first, last, many in steps:
+        a, b = found[first], found[last]
+        found[node] = (a if a > b else b) + more
+        if many:
+            found[node] = max([found[operand] for operand in many]) + more
     return np.array(found, np.intp)
 
 
-def _late(graph: Graph, early: Numbers) -> Numbers:
+def _latest(steps: Steps, size: int, top: int) -> Numbers:
     """The highest level less the longest path from each node to one that nobody reads."""
-    highest = int(early.max(initial=0))
-    found = [highest] * len(graph)
-    steps = list(graph.first_two())
-    for node in range(len(graph) - 1, -1, -1):
-        count, first, second = steps[node]
+    found = [top] * size
+    for node, first, last, many in reversed(steps):
         below = found[node] - 1
-        for operand in (first, second)[:count] if count <= 2 else graph.of(node):
-            if found[operand] > below:  # noqa: PLR1730  min(...) takes twice as long
-                found[operand] = below
-    return np.where(graph.codes < 0, 0, np.array(found, np.intp))
+        found[first] = min(found[first], below)
+        found[last] = min(found[last], below)
+        for operand in many or ():
+            found[operand] = min(found[operand], below)
+    return np.array(found, np.intp)
+
+
+def steps_of(graph: Graph) -> Steps:
+    """The steps of a graph, in their order."""
+    nodes = np.flatnonzero(graph.counts)
+    first, last = graph.pairs(nodes)
+    many: list[list[int] | None] = [None] * len(nodes)
+    for place in np.flatnonzero(graph.counts[nodes] > 2).tolist():
+        many[place] = graph.of(int(nodes[place]))
+    return list(zip(nodes.tolist(), first.tolist(), last.tolist(), many))
 
 
 def _kinds(graph: Graph, level: Numbers) -> int:
     """How many pairs of a level and an operation there are."""
     is_computed = graph.codes >= 0
-    return len(np.unique(level[is_computed] * len(graph.rows) + graph.codes[is_computed]))
+    keys = level[is_computed] * len(graph.rows) + graph.codes[is_computed]
+    return int(np.count_nonzero(np.bincount(keys)))

@@ -125,6 +125,7 @@ class Builder:
         self.group: int | None = None
         self.half = "forward"
         self._known: dict[Any, Array] = {}
+        self._part_of: dict[Array, tuple[Array, slice]] = {}
 
     def add(
         self,
@@ -232,6 +233,9 @@ class Builder:
 
     def take(self, array: Array, places: slice | Any) -> Array:
         """Some rows: a slice, or an array of their places."""
+        if isinstance(places, np.ndarray) and isinstance(array.detail, np.ndarray):
+            if array.kind == "take":  # by an index, of what was taken by one
+                (array,), places = array.arrays, array.detail[places]
         size, *rest = array.shape
         if isinstance(places, np.ndarray):
             return self.add("take", (array,), (len(places), *rest), detail=places)
@@ -242,14 +246,40 @@ class Builder:
         return part or self.add("take", (array,), (count, *rest), detail=places)
 
     def join(self, parts: Sequence[Array], axis: int = 0) -> Array:
-        """Arrays one after the other; those without samples serve all of them."""
+        """Arrays one after the other; those without samples serve all of them.
+
+        Parts that lie one after the other in joined arrays that are there already are a slice.
+        """
+        parts = self._found(parts) if axis == 0 else parts
         if len(parts) == 1:
             return parts[0]
         shape = list(parts[0].shape)
         if axis == 0:
             shape[-1] = min(part.shape[-1] for part in parts)
         shape[axis] = sum(part.shape[axis] for part in parts)
-        return self.add("join", parts, tuple(shape), detail=axis)
+        found = self.add("join", parts, tuple(shape), detail=axis)
+        if axis == 0:
+            for part, where in found.parts:
+                self._part_of.setdefault(part, (found, where))
+        return found
+
+    def _found(self, parts: Sequence[Array]) -> list[Array]:
+        """The parts of a join, those as one that are found in another one after the other."""
+        found: list[Array] = []
+        whole, start, stop = None, 0, 0
+        for part in parts:
+            other, where = self._part_of.get(part, (None, slice(0)))
+            if other is None or part.shape[1:] != other.shape[1:]:
+                whole = None
+                found.append(part)
+                continue
+            if other is whole and where.start == stop:
+                found.pop()
+            else:
+                whole, start = other, where.start
+            stop = where.stop
+            found.append(self.take(whole, slice(start, stop, 1)))
+        return found
 
     def reshape(self, array: Array, shape: Shape) -> Array:
         """The same numbers in another shape."""
@@ -287,11 +317,7 @@ class Builder:
 
 
 def broadcast(shapes: Iterable[Shape]) -> Shape:
-    """The shape of arrays that are broadcast against each other.
-
-    >>> broadcast([(3, 1), (1, -1)])
-    (3, -1)
-    """
+    """The shape of arrays that are broadcast against each other."""
     found: list[int] = []
     for shape in shapes:
         found = [1] * (len(shape) - len(found)) + found
@@ -314,11 +340,13 @@ def _part_of(array: Array, places: slice) -> Array | None:
 
 
 def key_of(detail: Any) -> Any:
-    """What tells details of instructions apart; equal for equal arrays, slices and texts."""
+    """What tells details of instructions apart; equal for equal arrays, slices, numbers, texts."""
     if isinstance(detail, np.ndarray):
         return detail.dtype.char, detail.shape, detail.tobytes()
     if isinstance(detail, slice):
         return detail.start, detail.stop, detail.step
     if isinstance(detail, tuple):
         return tuple(map(key_of, detail))
+    if isinstance(detail, float):
+        return repr(detail)  # -0.0 is not 0.0, and nan is nan
     return detail if isinstance(detail, (int, str)) else id(detail)

@@ -40,7 +40,10 @@ def total(array: Any, axis: int) -> Any:
 def placed(array: Any, places: Any, size: int) -> Any:
     """An array of zeros with the rows at their places, no two at one."""
     found = np.zeros((size, *array.shape[1:]), like=array)
-    found[places] = array
+    if isinstance(array, np.ndarray) and array.size == len(places):  # a column, faster as a row
+        found.reshape(size)[places] = array.reshape(-1)
+    else:
+        found[places] = array
     return found
 
 
@@ -143,6 +146,17 @@ def mean(table: Any) -> Any:
 def by_operands_of_mean(table: Any, result: Any) -> Any:
     """One share for each operand."""
     return np.ones_like(table) / table.shape[1]
+
+
+def dot(table: Any) -> Any:
+    """The sum of the products of the first half of each row and the second."""
+    left, right = np.split(table, 2, 1)
+    return (left * right).sum(1)
+
+
+def by_operands_of_dot(table: Any, result: Any) -> Any:
+    """For each operand what it is multiplied with."""
+    return np.concatenate(np.split(table, 2, 1)[::-1], 1)
 
 
 def by_operands_of_prod(table: Any, result: Any) -> Any:
@@ -261,7 +275,7 @@ newcomers.append(_enter_own)
 for _kernel in (
     join, beside, total, placed, scatter, assembled,
     masked, reached, chosen, matmul_where_reached, einsum_where_reached,
-    step, relu, mean, by_operands_of_mean, by_operands_of_prod,
+    step, relu, mean, by_operands_of_mean, dot, by_operands_of_dot, by_operands_of_prod,
     logsumexp, by_operands_of_logsumexp, by_operands_of_max,
 ):  # fmt: skip
     NAMESPACE[_kernel.__name__] = _kernel
@@ -282,5 +296,6 @@ NAMESPACE.update(
     prod=lambda table: table.prod(1),
     max=lambda table: table.max(1),
     min=lambda table: table.min(1),
+    by_operands_of_sum=lambda table, result: np.ones_like(table),
     by_operands_of_min=by_operands_of_max,
 )

@@ -9,6 +9,7 @@ narrow groups in a row become a walk: see `walk.py`. Next: `reading.py`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
@@ -22,23 +23,81 @@ from glassgrad.engine.compile.graph import (
     LEAVES,
     Graph,
     Numbers,
+    highest,
     levels,
     runs,
     starts_of,
+    steps_of,
 )
-from glassgrad.engine.compile.groups import Group, Layout
-from glassgrad.engine.compile.products import grids
+from glassgrad.engine.compile.products import Grid, grids
 from glassgrad.engine.compile.walk import Walk
 from glassgrad.engine.op import Operation, Pairing, Reduction
 
-_LONGEST = 100
-"""So many irregular groups in a row are written as lines; more become one walk."""
+Flags = npt.NDArray[np.bool_]
+_LONGEST = 1_000
+"""So many lines of irregular groups in a row are written; if there were more, it is one walk."""
+_LINES = 10
+"""So many lines a group takes, or one for each group that it reads, if these are more."""
 _NARROW, _MOST_SOURCES = 64, 12
 """Groups are irregular if they have fewer operands, or read from more groups, on average."""
 _WIDE = 32
 """A walk goes by groups, not by scalars, if they have more operands than these on average."""
 _FEW = 4
 """Sums of so few terms are written as a + b + c, not as sums along the rows of a table."""
+
+
+@dataclass
+class Group:
+    """Nodes that are computed together, as one array.
+
+    Attributes:
+        row: the row of the table; None for leaves, and for a walk through several rows.
+        nodes: the nodes in the order of the array; -1 where the array holds what nobody reads.
+        operands: for each place of an operand the nodes that stand there, one for each node; of a
+            reduction the operands of all nodes, one node after the other.
+        kind: of leaves "input", "captured" or "constant"; else "".
+        grid: how the nodes of a product of matrices lie; None for all others.
+        walk: how scalars are computed one by one; None for all others.
+        rows: of reductions, how many rows of operands there are.
+        is_batched: whether there is one such array for each sample.
+    """
+
+    row: Operation | None
+    nodes: Numbers
+    operands: tuple[Numbers, ...] = ()
+    kind: str = ""
+    grid: Grid | None = None
+    walk: Walk | None = None
+    rows: int = 0
+    is_batched: bool = False
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+
+@dataclass
+class Layout:
+    """All groups of a graph, each after those it reads, and the place of every node.
+
+    Attributes:
+        graph: the graph.
+        groups: the leaves first, then the groups by level.
+        group_of: the group of each node, by index.
+        position: its place in the array of the group.
+    """
+
+    graph: Graph
+    groups: list[Group]
+    group_of: Numbers = field(init=False)
+    position: Numbers = field(init=False)
+
+    def __post_init__(self) -> None:
+        size = len(self.graph)
+        self.group_of, self.position = np.full(size, -1, np.intp), np.full(size, -1, np.intp)
+        for index, group in enumerate(self.groups):
+            wanted = np.flatnonzero(group.nodes >= 0)
+            self.group_of[group.nodes[wanted]] = index
+            self.position[group.nodes[wanted]] = wanted
 
 
 def laid_out(graph: Graph, batched: frozenset[str]) -> Layout:
@@ -77,15 +136,12 @@ class _Known:
         self.kinds = np.where(graph.codes < 0, graph.codes + len(LEAVES), -1)
         self.place = np.arange(len(graph))
 
-    def _depending(self, batched: frozenset[str]) -> npt.NDArray[np.bool_]:
+    def _depending(self, batched: frozenset[str]) -> Flags:
         kinds = [code for code, kind in zip((INPUT, CAPTURED, CONSTANT), LEAVES) if kind in batched]
         found = np.isin(self.graph.codes, kinds)
         if not found.any():
             return found
-        known = found.tolist()
-        for node, operands in enumerate(self.graph.all_operands()):
-            known[node] = known[node] or any(known[o] for o in operands)
-        return np.array(known, bool)
+        return highest(steps_of(self.graph), found.astype(int), 0) > 0
 
     def stretches(self) -> Iterator[list[Numbers]]:
         """The nodes that are alike, each list for itself; irregular ones in a row as one, to walk.
@@ -98,53 +154,68 @@ class _Known:
         keys: list[Any] = [key[nodes] for key in (self.depends, counts, self.graph.codes, level)]
         order = np.lexsort(keys)
         alike = runs(nodes[order], *[key[order] for key in keys])
-        is_irregular = self._is_irregular(alike, level, counts)
-        for irregular, places in groupby(range(len(alike)), is_irregular.tolist().__getitem__):
-            row = [alike[place] for place in places]
-            if irregular and len(row) > _LONGEST:
-                yield row
+        lines = self._irregular_lines(alike, level, counts)
+        for irregular, places in groupby(range(len(alike)), (lines > 0).tolist().__getitem__):
+            row = list(places)
+            if irregular and lines[row].sum() > _LONGEST:
+                yield [alike[place] for place in row]
             else:
-                yield from ([each] for each in row)
+                yield from ([alike[place]] for place in row)
 
-    def _is_irregular(
+    def _irregular_lines(
         self, alike: Sequence[Numbers], level: Numbers, counts: Numbers
-    ) -> npt.NDArray[np.bool_]:
-        """Whether each group is at a level of groups that are narrow, or read from everywhere."""
-        if len(alike) <= _LONGEST:
-            return np.zeros(len(alike), bool)
-        group_of = np.full(len(self.graph), len(alike))  # leaves count as one
-        group_of[np.concatenate(alike)] = np.repeat(np.arange(len(alike)), list(map(len, alike)))
-        reads = group_of[self.graph.owners] * (len(alike) + 1) + group_of[self.graph.operands]
-        sources = np.bincount(np.unique(reads) // (len(alike) + 1), minlength=len(alike))
+    ) -> Numbers:
+        """How many lines each group would take that is at an irregular level; 0 for all others.
+
+        There groups are narrow, or read from everywhere, or it is between two such levels.
+        """
+        size = len(alike)
+        if size * max(size, _LINES) <= _LONGEST:
+            return np.zeros(size, np.intp)
         level_of = level[[nodes[0] for nodes in alike]]
         groups, operands = np.bincount(level_of), np.bincount(level, counts)
-        is_scattered = np.bincount(level_of, sources) > _MOST_SOURCES * groups
-        found: npt.NDArray[np.bool_] = (operands < _NARROW * groups) | is_scattered
-        return found[level_of]
+        found: Flags = operands < _NARROW * groups
+        sources = self._sources(alike, ~found[level_of])
+        found |= np.bincount(level_of, sources, len(groups)) > _MOST_SOURCES * groups
+        found[1:-1] |= found[:-2] & found[2:]
+        return np.where(found[level_of], np.maximum(sources, _LINES), 0)
+
+    def _sources(self, alike: Sequence[Numbers], is_counted: Flags) -> Numbers:
+        """From how many groups each of those that are counted reads; leaves are one."""
+        size = len(alike) + 1
+        group_of = np.zeros(len(self.graph), np.intp)
+        lengths = list(map(len, alike))
+        group_of[np.concatenate(alike)] = np.repeat(np.arange(1, size), lengths)
+        readers = group_of[self.graph.owners]
+        reads = readers * size + group_of[self.graph.operands]
+        reads = reads[np.append(False, is_counted)[readers]]
+        return np.bincount(np.unique(reads) // size, minlength=size)[1:]
 
     def walk(self, alike: Sequence[Numbers]) -> Group:
         """The scalars of several groups as one group that computes them step by step."""
         graph = self.graph
-        nodes = np.sort(np.concatenate(alike))
+        nodes = np.concatenate(alike)
+        is_wide = graph.counts[nodes].sum() > _WIDE * len(alike)
+        nodes = nodes if is_wide else np.sort(nodes)
         is_mine = np.zeros(len(graph), bool)
         is_mine[nodes] = True
-        reads = is_mine[graph.owners]
+        owners = graph.owners
+        reads = is_mine[owners]
         read = np.unique(graph.operands[reads & ~is_mine[graph.operands]])
         local = np.zeros(len(graph), np.intp)
         local[read] = np.arange(len(read))
         local[nodes] = np.arange(len(nodes)) + len(read)
-        is_wide = graph.counts[nodes].sum() > _WIDE * len(alike)
+        order = np.argsort(local[owners[reads]], kind="stable")
         seen = np.union1d(graph.operands[~reads & is_mine[graph.operands]], graph.roots)
         walk = Walk(
             graph.rows,
             graph.codes[nodes],
-            local[graph.operands[reads]],
+            local[graph.operands[reads][order]],
             starts_of(graph.counts[nodes]),
             graph.codes[read] != CONSTANT,
             local[seen[is_mine[seen]]],
+            list(map(len, alike)) if is_wide else (),
         )
-        if is_wide:
-            walk.groups = [walk.alike(local[each]) for each in alike]
         self.place[nodes] = np.arange(len(nodes))
         return Group(None, nodes, (read,), walk=walk, is_batched=bool(self.depends[nodes].any()))
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glassgrad.engine.compile.graph import CONSTANT, Numbers
-from glassgrad.engine.compile.groups import Group, Layout
 from glassgrad.engine.compile.ir import SAMPLES, Array, Builder
+from glassgrad.engine.compile.layout import Group, Layout
 from glassgrad.engine.compile.reading import Piece, pieces
 from glassgrad.engine.compile.trace import Guard
 from glassgrad.engine.op import TABLE, Pairing, Reduction
@@ -232,7 +232,7 @@ class _Lower:
 def described(group: Group) -> str:
     """Which scalars an array stands for."""
     if group.walk is not None:
-        steps = "one by one" if group.walk.groups is None else f"in {len(group.walk.groups)} steps"
+        steps = f"in {len(group.walk.groups)} steps" if group.walk.groups else "one by one"
         return f"{len(group):,} scalars {steps}"
     if group.row is None:
         return counted(len(group), f"{group.kind} number")

@@ -20,7 +20,8 @@ import numpy as np
 from glassgrad.engine.compile.ir import SAMPLES, Array, Shape, unshaped
 from glassgrad.engine.compile.kernels import NAMESPACE
 
-_REDUCED = frozenset({"sum", "prod", "max", "min"})
+UFUNCS = {"sum": "add", "prod": "mul", "max": "larger", "min": "smaller"}
+"""The functions that reduce rows into a buffer, by what reduces them."""
 
 
 @dataclass
@@ -101,7 +102,7 @@ def takes_out(array: Array) -> bool:
     if array.kind == "call":
         return isinstance(NAMESPACE[array.name], np.ufunc)
     if array.kind == "reduce":
-        return array.name in _REDUCED
+        return array.name in UFUNCS
     if array.kind in ("matmul", "einsum"):
         return not array.name
     return array.kind in ("sum", "take", "join", "broadcast")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from glassgrad.engine.compile.ir import Array, is_array, key_of, needed, unshaped
 from glassgrad.engine.compile.lower import Check
-from glassgrad.engine.compile.memory import planned, shape_text, slice_text
+from glassgrad.engine.compile.memory import UFUNCS, planned, shape_text, slice_text
 from glassgrad.engine.printers import number_text
 
 _RUN = "    "
@@ -184,15 +184,13 @@ class NumpySource:
         for array in order:
             if array.kind in ("input", "constant") or (array.is_view and array in plan.fixed):
                 continue
-            if array not in plan.fixed:
-                self._line(array, f"{self._name(array)} = {self._expression(array)}", array.about)
-            elif array.kind == "join":
+            if array.kind == "join" and array in plan.fixed:
                 self._fill(array)
-            elif array.kind in _STATEMENTS:
-                self._line(array, self._into(array), array.about)
-            else:
-                name = self._names.get(array) or self._name(array)
-                self._line(array, f"{name} = {self._into(array)}", array.about)
+                continue
+            text = self._expression(array, self._places.get(array, ""))
+            if array not in plan.fixed or array.kind not in _STATEMENTS:
+                text = f"{self._names.get(array) or self._name(array)} = {text}"
+            self._line(array, text, array.about)
 
     def _fill(self, array: Array) -> None:
         """Write the parts of joined arrays that are not there yet."""
@@ -203,25 +201,6 @@ class NumpySource:
             where = slice_text(places) if array.detail == 0 else f":, {slice_text(places)}"
             text = f"{self._names[array]}[{where}] = {self._names[part]}"
             self._line(array, text, array.about)
-
-    def _into(self, array: Array) -> str:
-        """A computation that writes into its place."""
-        place = self._places[array]
-        listed = ", ".join(map(self._operand, array.operands))
-        if array.kind == "reduce":
-            ufunc = {"sum": "add", "prod": "mul", "max": "larger", "min": "smaller"}[array.name]
-            return f"{ufunc}.reduce({listed}, 1, out={place})"
-        if is_sum_by_product(array):
-            return f"matmul({listed}, {self._ones[array.arrays[0].shape[1]]}, out={place})"
-        if array.kind == "sum":
-            return f"add.reduce({listed}, {array.detail}, None, {place}, True)"
-        if array.kind == "take":
-            return f'take({listed}, {self._array("i", array.detail)}, 0, {place}, "clip")'
-        if array.kind == "broadcast":
-            return f"copyto({place}, {listed})"
-        if array.kind == "einsum":
-            return f'einsum("{array.detail}", {listed}, out={place})'
-        return f"{array.name or array.kind}({listed}, out={place})"
 
     def _make_ones(self, size: int) -> None:
         """A column of ones: a product with it is a sum, and faster than one."""
@@ -244,22 +223,33 @@ class NumpySource:
         self._finish()
         return self._text("def program(input, captured, seed):")
 
-    def _expression(self, array: Array) -> str:
-        """What an instruction gives, as a new array."""
+    def _expression(self, array: Array, out: str = "") -> str:
+        """What an instruction gives: a new array, or one that is written into a place."""
         operands = [self._operand(each) for each in array.operands]
-        listed = ", ".join(operands)
+        listed, into = ", ".join(operands), f", out={out}" * bool(out)
         if array.is_view:
             return self._view(array, listed)
         if array.kind == "take":
-            return f"{listed}[{self._array('i', array.detail)}]"
+            index = self._array("i", array.detail)
+            return f'take({listed}, {index}, 0, {out}, "clip")' if out else f"{listed}[{index}]"
         if array.kind == "join":
             return f"{'beside' if array.detail else 'join'}({listed})"
+        if array.kind == "sum" and out and is_sum_by_product(array):
+            return f"matmul({listed}, {self._ones[array.arrays[0].shape[1]]}{into})"
         if array.kind == "sum":
-            return f"total({listed}, {array.detail})"
+            axis = array.detail
+            return (
+                f"add.reduce({listed}, {axis}, None, {out}, True)"
+                if out
+                else f"total({listed}, {axis})"
+            )
+        if array.kind == "reduce" and out:
+            return f"{UFUNCS[array.name]}.reduce({listed}, 1{into})"
         if array.kind == "broadcast":
-            return f"broadcast_to({listed}, {shape_text(array.shape)})"
+            shape = shape_text(array.shape)
+            return f"copyto({out}, {listed})" if out else f"broadcast_to({listed}, {shape})"
         if array.kind == "einsum":
-            return f'{array.name or "einsum"}("{array.detail}", {listed})'
+            return f'{array.name or "einsum"}("{array.detail}", {listed}{into})'
         if array.kind == "scatter":
             return f"{array.name}({listed}, {self._array('i', array.detail)}, {array.shape[0]})"
         if array.kind == "assembled":
@@ -268,7 +258,7 @@ class NumpySource:
             return f"assembled({array.shape[0]}, {samples}, {', '.join(texts)})"
         if array.kind in _WALKS:
             return f"{self._array('w', array.detail)}.{_WALKS[array.kind]}({listed})"
-        return f"{array.name or array.kind}({listed})"
+        return f"{array.name or array.kind}({listed}{into})"
 
     def _view(self, array: Array, name: str) -> str:
         """What looks at the array of a name."""

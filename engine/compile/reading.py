@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glassgrad.engine.compile.graph import Numbers
-from glassgrad.engine.compile.groups import Layout
+from glassgrad.engine.compile.layout import Layout
 
 _MOST_PIECES = 12
 """Of more pieces than these the groups are joined and read by one index."""

@@ -22,8 +22,8 @@ import numpy as np
 from glassgrad.engine.backward import Leaves
 from glassgrad.engine.compile.arguments import Integer, is_whole, rebuilt
 from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, INPUT, Graph
-from glassgrad.engine.compile.groups import Layout
 from glassgrad.engine.compile.ir import Array, is_array
+from glassgrad.engine.compile.layout import Layout
 from glassgrad.engine.compile.lower import described
 from glassgrad.engine.compile.memory import shape_text, slice_text
 from glassgrad.engine.compile.outputs import one_value, outputs_of
@@ -85,9 +85,10 @@ class Recording:
                 again, others, _ = _run(title, function, args, named, **how)
                 _check_found(title, self.captured, tracer, graph_of(again, others, again.inputs)[1])
             self.simplified, self.nodes_after = simplified(self.graph)
+            self.is_watched = tracer.is_watched
+            self.guards, self.origins = tracer.guards, tracer.origins()
+            del tracer, results  # before the collector looks at all nodes
         self._redefined = len(redefined)
-        self.is_watched = tracer.is_watched
-        self.guards, self.origins = tracer.guards, tracer.origins()
         self.seconds = perf_counter() - began
         self._programs: dict[Any, Program] = {}
         self._values: dict[Program, tuple[Value, ...]] = {}

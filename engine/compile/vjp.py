@@ -13,16 +13,22 @@ finite.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.engine.compile.ir import SAMPLES, Array, Builder, is_array, needed
+from glassgrad.engine.compile.ir import SAMPLES, Array, Builder, is_array, needed, unshaped
+from glassgrad.engine.compile.memory import takes_out
 from glassgrad.engine.formula import Formula, as_formula
 from glassgrad.engine.op import TABLE, Operation, Reduction
 from glassgrad.engine.table import relu
 
+_FEW = 3
+"""More terms are written below each other and summed at once, where all samples share them: arrays
+with a number for each sample take longer than a call of numpy, and leave the cache if joined.
+"""
 _ADD, _MUL, _SUM = (TABLE[name] for name in ("add", "mul", "sum"))
 
 
@@ -34,9 +40,9 @@ class Product(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A contribution to a slice of the rows."""
+    """A contribution to some of the rows: a slice, or an index in which a row may stand twice."""
 
-    places: slice
+    places: slice | Any
     array: Array
 
 
@@ -87,6 +93,21 @@ class _Backward:
             count = len(array.detail[1] if array.kind == "call" else array.operands)
             if array in wanted or any(self._leads(array, place) for place in range(count)):
                 self.needs.add(array)
+        joins = [each for each in self.forward if each.kind == "join"]
+        self.joined = {unshaped(part) for each in joins for part in each.arrays}
+        self.alike = self._alike()
+
+    def _alike(self) -> dict[Array, list[Array]]:
+        """For calls of one row on arrays of one shape that all samples share, all of them."""
+        found: dict[Any, list[Array]] = {}
+        for array in self.forward:
+            if array.kind == "call" and array in self.needs and not array.has_samples:
+                row, operands = array.detail
+                shapes = {each.shape for each in operands if is_array(each)}
+                numbers = [None if is_array(each) else each for each in operands]
+                if shapes == {array.shape} and len(set(array.arrays)) == len(array.arrays):
+                    found.setdefault((row, *numbers, array.shape[1:]), []).append(array)
+        return {array: alike for alike in found.values() for array in alike}
 
     def _leads(self, array: Array, place: int) -> bool:
         """Whether a gradient goes to an operand, and is wanted there."""
@@ -109,10 +130,10 @@ class _Backward:
             if array in self.needs and array in self.sent:
                 builder.group = array.group
                 upstream = self._received(array)
-                if array.kind != "call":
+                if array.kind not in ("call", "reshape"):
                     upstream = builder.broadcast(upstream, array.shape)
                 if array.operands:
-                    _RULES[array.kind](self, array, upstream)
+                    getattr(self, array.kind)(array, upstream)
         builder.group = None
 
     def _gradient(self, array: Array) -> Array:
@@ -141,13 +162,16 @@ class _Backward:
         return found
 
     def _summed(self, arrays: Sequence[Array]) -> Array:
-        counts: dict[Array, int] = {}
-        for array in arrays:
-            counts[array] = counts.get(array, 0) + 1
-        first, *others = [
+        terms = [
             array if count == 1 else self._row(_MUL, float(count), array)
-            for array, count in counts.items()
+            for array, count in Counter(arrays).items()
         ]
+        first, *others = terms
+        is_table = all(each.shape == first.shape for each in others) and not first.has_samples
+        if len(terms) > _FEW and is_table:
+            rows = self.builder.join(terms[::-1])
+            table = self.builder.reshape(rows, (len(terms), *first.shape))
+            return self.builder.reshape(self.builder.sum(table, 0), first.shape)
         for other in others:
             first = self._row(_ADD, first, other)
         return first
@@ -169,6 +193,7 @@ class _Backward:
 
     def _one_product(self, products: Sequence[Product]) -> Array:
         builder = self.builder
+        products = products[::-1]  # in the order of the values, which may lie so already
         left = self._side_by_side([each.left for each in products])
         flipped = self._side_by_side([builder.transpose(each.right) for each in products])
         return builder.matmul(left, builder.transpose(flipped))
@@ -180,18 +205,29 @@ class _Backward:
             return arrays[0]
         if all(each.kind == "transpose" for each in arrays):
             return builder.transpose(builder.join([builder.transpose(each) for each in arrays]))
-        if all(each.shape[1] == 1 for each in arrays):  # columns, which are rows too
-            rows = [builder.reshape(each, (1, each.shape[0])) for each in arrays]
-            return builder.transpose(builder.join(rows))
+        size, width = arrays[0].shape
+        if width == 1 and all(each.shape == (size, 1) for each in arrays):  # they are rows too
+            rows = builder.reshape(builder.join(arrays), (len(arrays), size))
+            return builder.transpose(rows)
         return builder.join(arrays, axis=1)
 
     def _assembled(self, parts: Sequence[Part], size: int) -> list[Array]:
-        """What was sent to slices, those to one slice added up, as one array."""
+        """What was sent to some rows, as one array: that to one slice is added up, and that to
+        indices is as one contribution to the slice between the lowest and the highest.
+        """
         if not parts:
             return []
         sums: dict[Indices, list[Array]] = {}
         for part in parts:
-            sums.setdefault(part.places.indices(size), []).append(part.array)
+            if isinstance(part.places, slice):
+                sums.setdefault(part.places.indices(size), []).append(part.array)
+        indexed = [part for part in parts if not isinstance(part.places, slice)]
+        if indexed:
+            places = np.concatenate([part.places for part in indexed])
+            start, stop = (places.min(), places.max() + 1) if sums else (0, size)
+            rows = self.builder.join([part.array for part in indexed])
+            scattered = self.builder.scatter(rows, places - start, int(stop - start))
+            sums.setdefault((int(start), int(stop), 1), []).append(scattered)
         found = sorted((key, self._summed(arrays)) for key, arrays in sums.items())
         return [self._tiled(found, size) or self.builder.assembled(
             [(slice(*key), array) for key, array in found], size)]  # fmt: skip
@@ -205,14 +241,17 @@ class _Backward:
             at = stop
         return self.builder.join([array for _, array in parts]) if at == size else None
 
-    # One rule an instruction.
+    # One rule an instruction, called as the instruction is.
 
     def call(self, array: Array, upstream: Array) -> None:
         """Upstream × the local derivatives of the row, by its own rules."""
         row, operands = array.detail
         if any(each.shape != array.shape for each in array.arrays):  # it is summed for those
             upstream = self.builder.broadcast(upstream, array.shape)
-        symbols = {f"x{i}": operand for i, operand in enumerate(operands)}
+        if row is relu:  # the same numbers as step(x), in one operation instead of two
+            local = self.builder.row(TABLE["sign"], (array,))
+            self._send(operands[0], self._times(array, row, upstream, local))
+            return
         formulas = tuple(
             Formula.symbol(f"x{i}") if is_array(each) else Formula.literal(each)
             for i, each in enumerate(operands)
@@ -220,13 +259,30 @@ class _Backward:
         wanted = tuple(self._leads(array, place) for place in range(len(operands)))
         partials = row.derivatives(formulas, Formula.symbol("y"), wanted)
         for operand, want, partial in zip(operands, wanted, partials):
-            if not want or partial is None:
-                continue
-            if row is relu:  # the same numbers as step(x), in one operation instead of two
-                local: Array | float = self.builder.row(TABLE["sign"], (array,))
-            else:
-                local = self.builder.formula(as_formula(partial), {**symbols, "y": array})
-            self._send(operand, self._times(array, row, upstream, local))
+            if want and partial is not None:
+                local = self._local(array, as_formula(partial))
+                self._send(operand, self._times(array, row, upstream, local))
+
+    def _local(self, array: Array, formula: Formula) -> Array | float:
+        """A local derivative; that of all calls that are alike is computed at once, if what it
+        reads of them can be written one below the other.
+        """
+        builder, alike, names = self.builder, self.alike.get(array, [array]), _names(formula)
+        read = {name: [_symbols(each)[name] for each in alike] for name in names}
+        if (
+            len(alike) == 1
+            or formula.operation is None
+            or not all(map(self._are_free, read.values()))
+        ):
+            return builder.formula(formula, _symbols(array))
+        local = builder.formula(formula, {name: builder.join(each) for name, each in read.items()})
+        start = sum(each.shape[0] for each in alike[: alike.index(array)])
+        assert is_array(local)
+        return builder.take(local, slice(start, start + array.shape[0], 1))
+
+    def _are_free(self, arrays: Sequence[Array]) -> bool:
+        """Whether arrays can be written wherever they are wanted."""
+        return not self.joined.intersection(arrays) and all(map(takes_out, arrays))
 
     def _times(self, array: Array, row: Operation, upstream: Array, local: Array | float) -> Array:
         """Upstream × local, where 0 × infinity is 0 if that is said of the row, and it matters."""
@@ -256,6 +312,10 @@ class _Backward:
         """Two more products."""
         left, right = array.arrays
         builder, reach = self.builder, self._reach_of(array)
+        if array.shape == (1, 1) and unshaped(left) is unshaped(right) and reach is None:
+            once = self._row(_MUL, self._factor(right), upstream)  # the square of a length
+            self._send(right, self._row(_MUL, 2.0, once))
+            return
         if left in self.needs:
             other = builder.transpose(self._factor(right))
             if reach is None:
@@ -273,14 +333,11 @@ class _Backward:
 
     def _send_product(self, operand: Array, left: Array, right: Array) -> None:
         """A product to be summed with others, or one of many matrices at once."""
+        if operand.kind == "transpose":  # then the product of the transposed ones is wanted
+            (operand,) = operand.arrays
+            left, right = self.builder.transpose(right), self.builder.transpose(left)
         is_flat = len(left.shape) == len(right.shape) == 2
-        is_sent_on = operand.kind == "transpose"
-        product = Product(left, right) if is_flat else self.builder.matmul(left, right)
-        if is_sent_on and isinstance(product, Product):
-            (turned,) = operand.arrays
-            self._send(turned, Product(self.builder.transpose(right), self.builder.transpose(left)))
-            return
-        self._send(operand, product)
+        self._send(operand, Product(left, right) if is_flat else self.builder.matmul(left, right))
 
     def _product_where_reached(self, upstream: Array, other: Array, reach: Array) -> Array:
         found = self.builder.matmul(upstream, other)
@@ -324,12 +381,19 @@ class _Backward:
         self._send(operand, upstream)
 
     def take(self, array: Array, upstream: Array) -> None:
-        """Back to where the rows were taken."""
-        (operand,) = array.arrays
-        if isinstance(array.detail, slice):
-            self._send(operand, Part(array.detail, upstream))
-        else:
-            self._send(operand, self.builder.scatter(upstream, array.detail, operand.shape[0]))
+        """Back to where the rows were taken; of joined arrays to those parts that need it."""
+        (operand,), places = array.arrays, array.detail
+        is_joined = operand.kind == "join" and operand.detail == 0
+        is_in_part = is_joined and not self.needs.issuperset(operand.arrays)
+        if not is_in_part or isinstance(places, slice):
+            self._send(operand, Part(places, upstream))
+            return
+        for part, rows in operand.parts:
+            mine = np.flatnonzero((places >= rows.start) & (places < rows.stop))
+            if part in self.needs and len(mine):
+                sent = self.builder.take(upstream, mine)
+                sent = self.builder.unbroadcast(sent, (len(mine), *part.shape[1:]))
+                self._send(part, Part(places[mine] - rows.start, sent))
 
     def join(self, array: Array, upstream: Array) -> None:
         """To each part its rows."""
@@ -338,9 +402,13 @@ class _Backward:
                 self._send(part, self.builder.take(upstream, places))
 
     def reshape(self, array: Array, upstream: Array) -> None:
-        """In the shape of before."""
+        """In the shape of before; a single number stays one."""
         (operand,) = array.arrays
-        self._send(operand, self.builder.reshape(upstream, operand.shape))
+        if set(upstream.shape) == {1}:
+            shape = (1,) * len(operand.shape)
+        else:
+            upstream, shape = self.builder.broadcast(upstream, array.shape), operand.shape
+        self._send(operand, self.builder.reshape(upstream, shape))
 
     def transpose(self, array: Array, upstream: Array) -> None:
         """Transposed back."""
@@ -359,6 +427,17 @@ class _Backward:
         operands = (outside, array, upstream, *([] if reach is None else [reach]))
         kind = self.way_back
         self._send(outside, self.builder.add(kind, operands, outside.shape, detail=array.detail))
+
+
+def _symbols(array: Array) -> dict[str, Any]:
+    """What stands for the symbols of the rules of a row: the operands of a call, and its result."""
+    _, operands = array.detail
+    return {"y": array, **{f"x{i}": operand for i, operand in enumerate(operands)}}
+
+
+def _names(formula: Formula) -> set[str]:
+    """The symbols of a formula."""
+    return {formula.name} - {""} | {name for each in formula.operands for name in _names(each)}
 
 
 class _Reach(_Backward):
@@ -403,12 +482,3 @@ class _Reach(_Backward):
 
     def _factor(self, operand: Array) -> Array:
         return self.builder.call("ones_like", operand)
-
-
-_RULES: dict[str, Callable[[_Backward, Array, Array], None]] = {
-    name: getattr(_Backward, name)
-    for name in (
-        "call", "matmul", "einsum", "reduce", "sum", "take", "join", "reshape", "transpose",
-        "broadcast", "walk",
-    )
-}  # fmt: skip
