@@ -79,9 +79,8 @@ function setUp(root, moved) {
   set(saying, "aria-live", "polite");
   note.hidden = !note.textContent;
   set(predictor, "aria-pressed", "false");
-  [["fit", "Show all of the graph (F)", fit],
-    ["closer", "Zoom in (+)", () => camera.zoom(1.25)],
-    ["farther", "Zoom out (-)", () => camera.zoom(0.8)]].forEach(([name, label, act]) => buttonIn(tools, name, label, act));
+  [["fit", "Show all of the graph (F)", fit], ["closer", "Zoom in (+)", closer], ["farther", "Zoom out (-)", farther]]
+    .forEach(([name, label, act]) => buttonIn(tools, name, label, act));
   root.querySelectorAll(".gg-static").forEach((part) => { part.hidden = true; });
   root.tabIndex = -1; /* a click anywhere gives the stage the keys */
   on(root, "keydown", onKey);
@@ -243,9 +242,15 @@ function setUp(root, moved) {
   }
 
   function fit() {
-    camera.fit();
-    if (!camera.isOwn()) { frameStep(); }
+    camera.glide(() => {
+      camera.fit();
+      if (!camera.isOwn()) { frameStep(); }
+    });
   }
+
+  function closer() { camera.glide(() => camera.zoom(1.25)); }
+
+  function farther() { camera.glide(() => camera.zoom(0.8)); }
 
   function fitLater() { requestAnimationFrame(arrange); }
 
@@ -357,7 +362,7 @@ function setUp(root, moved) {
   }
 
   function go(index) {
-    turn(index);
+    camera.glide(() => turn(index));
     if (moved) { moved(placeOf(steps[now])); }
   }
 
@@ -774,12 +779,12 @@ function setUp(root, moved) {
     const { target } = event, key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     if (isShortcut(event) || target.type === "text" || target.tagName === "SELECT") { return; }
     if (isHidden() && /^[-.0-9]$/.test(key)) { guess.input.focus(); return; }
-    const acts = { p: predict, f: fit, "+": () => camera.zoom(1.25), "-": () => camera.zoom(0.8),
+    const acts = { p: predict, f: fit, "+": closer, "-": farther,
       t: toggled("table"), w: toggled("words"), m: toggled("mistakes"), e: thrower && toggled("explore"),
       n: thrower && throwAgain, r: thrower && restoreNumbers, Escape: drawers.isOpen() ? () => drawers.open(null) : unit && closeUnit };
     if (event.shiftKey && key.startsWith("Arrow")) {
       const [x, y] = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] }[key];
-      acts[key] = () => camera.pan(x, y);
+      acts[key] = () => camera.glide(() => camera.pan(x, y));
     } else if (target.type !== "range") {
       Object.assign(acts, { ArrowLeft: () => leap(now - 1), ArrowRight: () => leap(now + 1), Home: () => leap(0),
         End: () => leap(steps.length - 1) });
