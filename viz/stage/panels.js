@@ -226,12 +226,11 @@ function timelineIn(place, go, first, all) {
 }
 
 /* The step as one or two equations. For readers of the screen the sentence says the same. */
-function equationIn(place) {
-  const box = make("div", "gg-equation", place);
+function equationIn(box) {
   set(box, "aria-hidden", "true");
   return (graph, step, isAsked, beside = null) => {
     clear(box);
-    box.className = "gg-equation gg-phase-" + step.phase + (step.isLayer ? " gg-layer" : "");
+    box.className = "gg-equation" + (step.isLayer ? " gg-layer" : "");
     step.equations.forEach((equation, n) => {
       const line = make("div", n ? "gg-second" : "gg-first", box);
       let pair = null, sign = "";
@@ -268,7 +267,9 @@ function usesOf(graph, step) {
 
 /* Predict: a place to guess the answer of the step before it is shown. */
 function guessIn(place, { reveal, next, leave }) {
-  const form = make("form", "gg-guess", place), field = make("label", "", form), wish = make("span", "", field);
+  const form = make("form", "gg-guess", place), field = make("label", "", form);
+  make("span", "gg-yours", field, "Your guess of ");
+  const wish = make("span", "", field);
   const input = fieldIn(field);
   let wanted = null, isDone = false;
   input.autocomplete = "off";
@@ -292,7 +293,7 @@ function guessIn(place, { reveal, next, leave }) {
     verdict.textContent = isNumber ? "Not yet. Try again, or press Show." : "That is no number.";
   });
   return { input, show(number, of, isPredicting, isAsked, isNew) {
-    put(wish, `Your guess of ${of} `);
+    put(wish, of);
     form.hidden = !isPredicting;
     isDone = !isAsked;
     set(show, "aria-disabled", isDone);

@@ -9,6 +9,7 @@ const CULLED = 150; /* of so many boxes only what the window shows is drawn */
 const LARGE = 30; /* from so many nodes a network is seen as one */
 const TELLING = ["mistakes", "more", "explore"]; /* the drawers that have the answers: with them nobody predicts */
 const MEASURED = 8; /* so many equations of each phase are measured */
+const SHARE = 0.165, LEAST_SHARE = 118; /* of the height, and in pixels: so tall may the equation line be */
 const PACE = 2000, CALM_PACE = 4000; /* how long a step stays while playing, in milliseconds */
 
 function setUp(root, moved) {
@@ -45,7 +46,7 @@ function setUp(root, moved) {
   const tools = make("div", "gg-tools", aside), minimap = drawn("svg", { "class": "gg-minimap", "aria-hidden": true }, frame);
   const camera = cameraOn(frame, svg, (view) => { showMinimap(view); cull(view); },
     () => Boolean(root.dataset.focus) || root.contains(document.activeElement));
-  const showEquation = equationIn(page);
+  const equation = make("div", "gg-equation", page), showEquation = equationIn(equation);
   const controls = make("div", "gg-controls", page);
   const bar = toolbarIn(controls, "Steps");
   const toFirst = buttonIn(bar, "first", "First step", () => leap(0));
@@ -166,11 +167,12 @@ function setUp(root, moved) {
   function drawSeen() {
     if (!camera.room().width) { return; }
     const isDown = isDownHere(), view = viewNow();
-    const key = [level, unit && unit.name, alone, alone === null && isDown, view && view.key].join();
+    const most = level === "network" && unitsShown(camera.room(), isDown);
+    const key = [level, unit && unit.name, alone, alone === null && isDown, view && view.key, most].join();
     if (key === drawnKey) { return; }
     drawnKey = key;
     viewed = view;
-    ({ layout, picture } = level === "network" ? networkHere(isDown) : alone === null ? wholeOf(isDown) : aroundNode());
+    ({ layout, picture } = level === "network" ? networkHere(isDown, most) : alone === null ? wholeOf(isDown) : aroundNode());
     svg.replaceChildren(picture.place);
     set(svg, "width", layout.width);
     set(svg, "height", layout.height);
@@ -179,8 +181,8 @@ function setUp(root, moved) {
     drawMinimap();
   }
 
-  function networkHere(isDown) {
-    const picture = networkPictureIn(graph, network, isDown, openUnit);
+  function networkHere(isDown, most) {
+    const picture = networkPictureIn(graph, network, isDown, most, openUnit);
     return { picture, layout: { isDown, ...picture.size } };
   }
 
@@ -212,14 +214,21 @@ function setUp(root, moved) {
     return layouts[first > second ? 0 : 1];
   }
 
-  /* The equation line is as tall as the tallest of its kinds of steps, so that the picture stands still. */
+  /* The equation line keeps one height, so that the picture stands still: that of the tallest of its
+     kinds of steps, where it is no more than its share. What is taller is set in small, and scrolls. */
   function reserve() {
-    const box = page.querySelector(".gg-equation");
-    if (box.widthNow === page.clientWidth + level) { return; }
-    box.widthNow = page.clientWidth + level;
-    box.style.minHeight = "";
-    const tallest = longestSteps().map((step) => { showEquation(graph, step, false); return rectOf(box).height; });
-    box.style.minHeight = max(...tallest) + "px";
+    if (equation.widthNow === page.clientWidth + level) { return; }
+    equation.widthNow = page.clientWidth + level;
+    equation.style.height = "";
+    const share = max(LEAST_SHARE, SHARE * page.clientHeight);
+    const heights = longestSteps().map((step) => {
+      showEquation(graph, step, false);
+      const { height } = rectOf(equation);
+      if (height <= share) { return height; }
+      equation.classList.add("gg-small");
+      return min(share, rectOf(equation).height);
+    });
+    equation.style.height = max(...heights) + "px";
     equate();
   }
 
@@ -407,6 +416,7 @@ function setUp(root, moved) {
     [toFirst, back].forEach((one) => set(one, "aria-disabled", now === 0));
     [forward, toLast].forEach((one) => set(one, "aria-disabled", now === steps.length - 1));
     root.dataset.step = now;
+    if (equation.scrollHeight > equation.clientHeight + 1) { equation.classList.add("gg-small"); }
     if (isNew) { /* what is measured comes after all that is written: the page is laid out once */
       const room = camera.room();
       formula.center();
