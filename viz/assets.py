@@ -15,7 +15,7 @@ from typing import Any
 
 STAGE = "numbers layout camera picture folds network panels experiments stage".split()
 """The files of the stage, in the order in which they are joined."""
-OTHERS = ("stage/stage.css", "program.css", "program.js")
+OTHERS = ("stage/stage.css", "stage/network.css", "program.css", "program.js")
 """The files that pages have as they are, each for itself."""
 HEAD = 'function(within,moved,operations){"use strict"'
 """How the function begins that the scripts of the stage are the body of; see `stage_script`."""

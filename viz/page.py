@@ -66,7 +66,11 @@ class Page:
     ) -> None:
         functions, why_not = stage.javascript(steps)
         told = stage.all_told(steps)
-        self._script = stage_script(stage.network_of(steps) is not None, stage.has_folds(steps))
+        has_network, has_folds = stage.network_of(steps) is not None, stage.has_folds(steps)
+        self._script = stage_script(has_network, has_folds)
+        self._style = compact("stage/stage.css")
+        if has_network or has_folds:
+            self._style += compact("stage/network.css")
         self._title = f"Backpropagation through {steps.diagram[steps.root].name}"
         self.functions = functions.replace("\n", "")  # some hosts join lines; statements end in ";"
         self.start = told[0].step.index
@@ -86,7 +90,7 @@ class Page:
         return (
             '<div class="glassgrad-stage" lang="en" role="group" '
             f'aria-label="{html.escape(self._title)}" '
-            f'data-lm-suppress-shortcuts="true"><style>{compact("stage/stage.css")}</style>'
+            f'data-lm-suppress-shortcuts="true"><style>{self._style}</style>'
             f'<div class="gg-static">{_picture(steps)}{below}'
             f"{_table(steps, told)}{_shares(told)}{_mistakes(steps)}</div>"
             f'<script type="application/mathml+xml" class="gg-math">{expression}</script>'
@@ -132,6 +136,8 @@ def _compact(svg: str) -> str:
     )
     svg = svg.replace(">\n<", "><").replace("&#45;", "-").replace("scale(1 1) rotate(0) ", "")
     svg = re.sub(r'(?<=\d)\.00(?=[ "][^<>]*>)', "", svg)
+    svg = re.sub(r'<g data-\w+="[^"]*" class="\w+">(.*?)</g>', r"\1", svg)  # nothing reaches them
+    svg = re.sub(r"<title>.*?</desc>", "", svg)  # an image has a text of its own
     svg = re.sub(r' (class="(node|edge)"|xml:space="preserve"|xmlns:xlink="[^"]*")', "", svg)
     svg = _ROUND_BOX.sub(_boxed, re.sub(r' (?:d|points|x|y)="[^"]*"', _shortened, svg))
     return re.sub(r"""="([^"']*)\"""", r"='\1'", svg)  # which an attribute may have in it

@@ -31,6 +31,7 @@ from glassgrad.viz.formulas import MATHML
 from glassgrad.viz.network import Network
 from glassgrad.viz.picture import Scopes
 from glassgrad.viz.repeats import FEWEST_NODES, Repeats
+from glassgrad.viz.report import not_finite
 from glassgrad.viz.steps import Step, Steps
 from glassgrad.viz.texts import Reference, Text
 from glassgrad.viz.told import MOST_OPERANDS, Told, checks, line_of, tell
@@ -76,6 +77,8 @@ def data(
         "after": None if steps.new_loss is None else _number(steps.new_loss),
         "live": why_not or True,
         "outdated": steps.diagram.outdated_note(),
+        **({"broken": broken} if why_not and (broken := not_finite(steps)) else {}),
+        **({"names": names} if (names := _names(steps.diagram)) else {}),
         "first": told[0].step.index,
         "all": len(steps),
         "formula": formula(steps.diagram, steps.root) if len(told) >= len(steps) else "",
@@ -222,6 +225,12 @@ def _is_written(row: tuple[Operation, int]) -> bool:
 def _rows(diagram: Diagram) -> dict[str, tuple[Operation, int]]:
     """The rows that occur with the number of their operands, by their names in JavaScript."""
     return {_key(node): (node.operation, len(node.parents)) for node in diagram if node.operation}
+
+
+def _names(diagram: Diagram) -> dict[str, str]:
+    """What the operations are called that have another name in JavaScript."""
+    names = {key: row.name for key, (row, _) in _rows(diagram).items()}
+    return {key: name for key, name in names.items() if key != name}
 
 
 def _key(node: Node) -> str:

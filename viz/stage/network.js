@@ -30,6 +30,17 @@ function networkSteps(graph, network) {
     edges: [], isLayer: true, ...toldOfLayer(graph, network, step) }));
 }
 
+/* The steps of scalars that one of a layer stands for. */
+function scalarsOfLayer(network, full, step) {
+  const all = full.filter((each) => each.phase === step.phase), own = all.filter(({ node }) => isOfLayer(network, step, node));
+  return own.length ? own : all.length ? all : full.slice(-1); /* an update that only the page knows of */
+}
+
+function isOfLayer(network, { layer }, node) {
+  const ofLayer = (units) => units.some((unit) => unit.members.has(node) || unit.bias === node);
+  return layer === null ? !network.layers.some(({ units }) => ofLayer(units)) : ofLayer(network.layers[layer].units);
+}
+
 /* The leaves of a layer that an update moves, each once. */
 function movedIn(graph, units) { return thatMove(graph, [...weightsOf(units), ...biases(units)]); }
 
