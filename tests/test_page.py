@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from lecture import lecture_neuron
-from markup import SVG, Elements, picture, without_scripts
+from markup import Elements, picture, without_scripts
 
 from glassgrad import Backprop, Neuron, Value, backprop, compiled, engine, step_neuron
 from glassgrad.engine.printing import short
