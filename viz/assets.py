@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+_FOLDER = Path(__file__).parent
 STAGE = "numbers layout camera picture folds network panels experiments stage".split()
 """The files of the stage, in the order in which they are joined."""
 OTHERS = ("stage/stage.css", "stage/network.css", "program.css", "program.js")
@@ -68,9 +69,9 @@ def _is_kept(names: Sequence[str]) -> bool:
 
 def digest(name: str) -> str:
     """What tells whether a file is another one than before."""
-    return sha256(asset(name).encode()).hexdigest()
+    return sha256((_FOLDER / name).read_bytes()).hexdigest()
 
 
 def asset(name: str) -> str:
     """A file of this package as it is."""
-    return (Path(__file__).parent / name).read_text("utf-8").strip()
+    return (_FOLDER / name).read_text("utf-8").strip()
