@@ -69,7 +69,7 @@ def _is_kept(names: Sequence[str]) -> bool:
 
 def digest(name: str) -> str:
     """What tells whether a file is another one than before."""
-    return sha256((_FOLDER / name).read_bytes()).hexdigest()
+    return sha256(asset(name).encode()).hexdigest()
 
 
 def asset(name: str) -> str:

@@ -174,21 +174,21 @@ function matricesIn(place, graph, network, step) {
       make("h2", "", place, title);
       const { body } = tableIn(place, ["neuron", ...from, "bias"]);
       units.forEach((unit, k) => {
-        const row = make("tr", "", body);
-        make("th", "", row, `neuron ${k + 1}`).scope = "row";
-        [...sources.map((i) => unit.weights.get(i)), unit.bias].forEach((i) => make("td", "", row, i === null || i === undefined ? "" : short(number(i))));
+        rowIn(body, `neuron ${k + 1}`, [...sources.map((i) => unit.weights.get(i)), unit.bias].map((i) => (i === null || i === undefined ? "" : short(number(i)))));
       });
     });
+}
+
+function rowIn(body, heading, texts) {
+  const row = make("tr", "", body);
+  make("th", "", row, heading).scope = "row";
+  texts.forEach((text) => make("td", "", row, text));
 }
 
 function otherLeavesIn(place, graph, leaves) {
   make("h2", "", place, "Leaves outside of the layers");
   const { body } = tableIn(place, ["leaf", "value", "gradient", "new value"]);
-  leaves.forEach((i) => {
-    const row = make("tr", "", body);
-    make("th", "", row, graph.nodes[i].n).scope = "row";
-    [graph.values[i], graph.gradients[i], graph.moved.get(i)].forEach((number) => make("td", "", row, short(number)));
-  });
+  leaves.forEach((i) => rowIn(body, graph.nodes[i].n, [graph.values[i], graph.gradients[i], graph.moved.get(i)].map(short)));
 }
 
 function nameOf(graph, network, i) {
@@ -252,15 +252,8 @@ function networkPictureIn(graph, network, isDown, most, pick) {
     if (unit.members) {
       const about = [unit.name, frozenIn(graph, [unit])].filter(Boolean).join(", ");
       tell(group, "gg-frozen", about.endsWith("frozen"));
-      set(group, "role", "button");
-      set(group, "tabindex", 0);
-      group.dataset.lmSuppressShortcuts = true;
-      set(group, "aria-label", `Open ${about}`);
+      pressable(group, `Open ${about}`, () => pick(unit));
       put(made.title, `${about}: click to open it`);
-      on(group, "click", () => pick(unit));
-      on(group, "keydown", (event) => {
-        if (event.key === "Enter" || event.key === " ") { taken(event); pick(unit); }
-      });
     }
     return made;
   }
