@@ -41,6 +41,30 @@ EDGES = """canvas => {
 }"""
 
 
+STRONGEST = """canvas => {
+  const { width, height } = canvas, paint = canvas.getContext("2d"), counts = new Map();
+  const pixels = paint.getImageData(0, 0, width, height).data;
+  for (let at = 0; at < pixels.length; at += 4) {
+    if (pixels[at + 3] > 100) { // where the result is large, and no faint band
+      const rounded = pixels.slice(at, at + 3).map(each => 8 * Math.round(each / 8));
+      const colour = `rgb(${rounded.join()})`;
+      counts.set(colour, (counts.get(colour) || 0) + 1);
+    }
+  }
+  return [...counts].sort((a, b) => b[1] - a[1])[0][0];
+}"""
+
+
+def test_the_map_has_the_colour_of_data_in_light_and_in_dark(new_page: Pages) -> None:
+    found = []
+    for scheme in ("light", "dark"):
+        one = document(new_page, with_loss(), color_scheme=scheme)
+        one.press("e")
+        one.root.locator(".gg-mapped p", has_text="● now.").wait_for()
+        found.append(one.root.locator(".gg-map").evaluate(STRONGEST))
+    assert found == ["rgb(0,104,168)", "rgb(96,184,240)"]  # #0069a8 and #63b9f2
+
+
 def test_the_bands_of_the_map_end_between_its_cells_and_the_way_has_its_ends(
     new_page: Pages,
 ) -> None:

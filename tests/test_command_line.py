@@ -230,13 +230,16 @@ def test_a_loss_says_what_it_takes(expression: str, said: str, capsys: Captured)
         ("exp(x)", "x=1000", "output = exp(x) = exp(1000) = inf, which is beyond the largest "
          "float, 1.8e308."),
         ("x * y", "x=nan y=1", "x is nan from the beginning."),
-        ("sqrt(x)", "x=0", "the gradient from output to x, 1 × 0.5 / sqrt(x) = inf = inf, since "
-         "sqrt has no finite slope there."),
-        ("(x * y) * 1e200", "x=1e-300 y=1e200", "the gradient from v1 to x, 1e+200 × y = 1e+200 = "
-         "inf, which is beyond the largest float, 1.8e308."),
-        ("h = x*1e308; h + h", "x=1e-10", "the gradient from h to x, 2 × 1e+308 = inf, which"),
-        ("x*1e308 + x*1e308", "x=1e-10", "the gradient from v1 to x, 1 × 1e+308 = 1e+308, with "
-         "what came before beyond the largest float, 1.8e308."),
+        ("sqrt(x)", "x=0", "the gradient from output to x: upstream ∂output/∂output = 1 times "
+         "local ∂output/∂x = 0.5 / sqrt(x) = inf gives inf, since sqrt has no finite slope there."),
+        ("(x * y) * 1e200", "x=1e-300 y=1e200", "the gradient from v1 to x: upstream ∂output/∂v1 = "
+         "1e+200 times local ∂v1/∂x = y = 1e+200 gives inf, which is beyond the largest float, "
+         "1.8e308."),
+        ("h = x*1e308; h + h", "x=1e-10", "the gradient from h to x: upstream ∂output/∂h = 2 times "
+         "local ∂h/∂x = 1e+308 gives inf, which"),
+        ("x*1e308 + x*1e308", "x=1e-10", "the gradient from v1 to x: upstream ∂output/∂v1 = 1 "
+         "times local ∂v1/∂x = 1e+308 gives 1e+308, with what came before beyond the largest "
+         "float, 1.8e308."),
     ],
 )  # fmt: skip
 def test_the_first_number_that_is_not_finite_is_explained(

@@ -596,6 +596,17 @@ def test_a_box_says_outputs_gradients_and_what_is_dead() -> None:
     }
 
 
+def test_what_is_frozen_says_so_in_its_own_box_and_in_that_of_its_module() -> None:
+    model = MLP(2, [2, 1], seed=0)
+    model.layers[0].freeze()
+    y = model([1.0, -2.0])
+    assert draw(y).dot.count(">frozen<") == 6
+    closed = draw(y, depth=2).dot
+    assert closed.count("nodes, frozen<") == 2
+    assert "frozen" not in draw(MLP(2, [2, 1], seed=0)([1.0, -2.0]), depth=2).dot
+    assert "nodes, partly frozen<" in draw(y, depth=0).dot
+
+
 def test_a_box_counts_what_is_not_finite() -> None:
     with scope("head"):
         y = Value(0.0).log() * Value(0.0)

@@ -1,6 +1,7 @@
 """The network on the stage tells only what is so: what moves, and every bias of a sum."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from stepping import document
 from glassgrad import MLP, Backprop, Value, backprop
 from glassgrad.engine.printing import short
 from glassgrad.viz.picture import Scopes
+from glassgrad.viz.told import tell
 
 
 def of_model(model: MLP, **options: Any) -> Backprop:
@@ -217,6 +219,71 @@ def test_the_page_sends_nothing_to_what_is_frozen(new_page: Pages) -> None:
         said.append(one.shown()["says"])
     assert sum("The weights are frozen: no gradient reaches them." in text for text in said) == 1
     assert sum("is δ times each input" in text for text in said) == 1
+
+
+CAPTIONS = """root => {
+  const rect = part => part.getBoundingClientRect(), frame = rect(root.querySelector(".gg-frame"));
+  const isInside = (box, x, y) => x > box.left && x < box.right && y > box.top && y < box.bottom;
+  const found = { unseen: [], crossed: [], seen: new Set() };
+  const isWhole = ({ left, right, top, bottom }) => left >= frame.left && right <= frame.right
+    && top >= frame.top && bottom <= frame.bottom;
+  for (let i = 0; i < root.stage.count; i += 1) {
+    root.stage.go(i);
+    const { phase, layer } = root.stage.step();
+    const titles = [...root.querySelectorAll(".gg-title")];
+    titles.filter(title => isWhole(rect(title)))
+      .forEach(title => found.seen.add(title.textContent));
+    const own = titles.find(title => layer && title.textContent.startsWith(layer));
+    if (layer && !isWhole(rect(own))) { found.unseen.push(`${phase} ${layer}`); }
+    for (const path of root.querySelectorAll(".gg-edge path:first-child")) {
+      const length = path.getTotalLength(), matrix = path.getScreenCTM();
+      for (let k = 0; k <= 40; k += 1) {
+        const { x, y } = path.getPointAtLength(k / 40 * length).matrixTransform(matrix);
+        titles.filter(title => isInside(rect(title), x, y))
+          .forEach(title => found.crossed.push(title.textContent));
+      }
+    }
+  }
+  return { ...found, seen: [...found.seen] };
+}"""
+
+
+def frozen_network() -> Backprop:
+    model = MLP(2, [5, 9, 1], seed=1)
+    model.layers[0].freeze()
+    return of_model(model)
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (900, 700), (360, 640)])
+def test_the_names_of_layers_are_whole_and_no_line_crosses_them(
+    size: tuple[int, int], new_page: Pages
+) -> None:
+    viewport = dict(zip(("width", "height"), size))
+    one = document(new_page, frozen_network(), viewport=viewport, reduced_motion="reduce")
+    found = one.root.evaluate(CAPTIONS)
+    assert found["unseen"] == []
+    assert found["crossed"] == []
+    assert {"inputs", "layer 1 · frozen", "layer 2", "layer 3", "L"} <= set(found["seen"])
+
+
+def test_a_frozen_layer_says_so_wherever_it_is_seen(new_page: Pages, tmp_path: Path) -> None:
+    steps = frozen_network()
+    one = document(new_page, steps)
+    discs = one.root.get_by_role("button", name="Open layer")
+    labels = discs.evaluate_all("all => all.map(disc => disc.getAttribute('aria-label'))")
+    assert {label for label in labels if "layer 1" in label} == {
+        f"Open layer 1, neuron {k}, frozen" for k in range(1, 6)
+    }
+    assert not any("frozen" in label for label in labels if "layer 1" not in label)
+    title = discs.first.locator("title").text_content()
+    assert title == "layer 1, neuron 1, frozen: click to open it"
+    one.stage("go", one.stage("count") - 1)
+    assert one.shown()["says"].endswith("The weights of layer 1 are frozen and stay.")
+    steps.state = {"level": "network", "step": 0}
+    still = steps.save(tmp_path / "still.svg").read_text("utf-8")
+    assert still.count(">frozen<") == 5
+    sentence = tell(steps, steps[-1]).sentence
+    assert sentence.endswith("Frozen, and so not moved: w0, w1, b, 12 more.")
 
 
 def test_the_box_of_a_frozen_leaf_says_so(new_page: Pages) -> None:

@@ -30,9 +30,22 @@ from stepping import (
     with_loss,
 )
 
-from glassgrad import MLP, TABLE, Backprop, Reduction, Value, backprop, step, where
+from glassgrad import (
+    MLP,
+    TABLE,
+    Backprop,
+    Reduction,
+    Value,
+    backprop,
+    compiled,
+    engine,
+    operation,
+    step,
+    where,
+)
 from glassgrad.engine.printing import short
 from glassgrad.viz.expression import Expression
+from glassgrad.viz.report import not_finite
 from glassgrad.viz.stage import data, javascript
 
 
@@ -221,9 +234,57 @@ def test_every_step_says_the_changed_numbers(new_page: Pages) -> None:
                 assert is_near(says["contribution"], says["upstream"] * says["local"])
 
 
+log_plus_2 = operation(
+    "log_plus_2", "log(x) + 2", lambda x: engine.log(x) + 2.0, None, lambda x, y: 1.0 / x
+)
+
+
+def breakable(**numbers: float) -> Backprop:
+    """A graph each of whose leaves can go where something has no number."""
+    a, b, c, d, e, f = (
+        Value(numbers.get(name, 2.0), label=name) for name in ("a", "b", "c", "d", "e", "f")
+    )
+    parts = [a.log(), 1.0 / (b - 1.0), c.exp(), d.sqrt(), engine.prod([e, e, e]), log_plus_2(f)]
+    y = engine.sum(parts) * 0.5
+    y.label = "y"
+    return backprop(y)
+
+
+def test_the_first_number_that_is_not_finite_is_explained_as_python_does(new_page: Pages) -> None:
+    one = document(new_page, breakable(), reduced_motion="reduce")
+    broken = one.root.locator(".gg-broken")
+    assert not broken.is_visible()
+    said = set()
+    for name, number in (
+        *(("a", 0.0), ("a", -1.0), ("b", 1.0), ("c", 1000.0), ("d", 0.0), ("d", -4.0)),
+        *(("e", 1e200), ("f", -1.0), ("f", 0.0), ("e", math.inf), ("c", 709.9)),
+    ):
+        one.press("r")
+        one.root.evaluate("(root, [name, x]) => root.stage.set(name, x)", [name, number])
+        right = not_finite(breakable(**{name: number}))
+        assert broken.text_content() == right
+        assert broken.is_visible() == bool(right)
+        said.add(right)
+    assert len(said) == 11
+    one.click("restore")  # which goes with what it takes back, and leaves the keys to the stage
+    assert not broken.is_visible()
+    one.press("ArrowRight", "p")
+    one.stage("set", "a", 0.0)
+    assert not broken.is_visible()  # it would tell what is asked for
+    assert one.stage("index") == 1
+
+
+def test_a_page_that_does_not_compute_explains_what_is_not_finite_too(new_page: Pages) -> None:
+    x = Value(0.0, label="x")
+    y = compiled(lambda a: a * 2.0)(x).log()
+    one = document(new_page, backprop(y))
+    right = "Not finite from here on: v2 = log(v1) = log(0) = -inf, since log has no finite value"
+    assert one.root.locator(".gg-broken").text_content() == f"{right} there."
+
+
 def test_a_compiled_node_says_why_nothing_can_be_changed(new_page: Pages) -> None:
     one = document(new_page, in_one())
-    assert "cell is compiled" in one.root.locator(".gg-note").inner_text()
+    assert "cell is compiled" in one.root.locator(".gg-note").all_inner_texts()[-1]
     assert one.root.get_by_role("spinbutton").count() == 0
     with pytest.raises(Exception, match="no number that can be changed"):
         one.stage("set", "w", 1.0)

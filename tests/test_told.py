@@ -20,6 +20,7 @@ from glassgrad import (
     MLP,
     TABLE,
     Backprop,
+    Neuron,
     Value,
     backprop,
     compiled,
@@ -361,7 +362,25 @@ def test_every_part_of_an_expression_knows_its_node(build: Callable[[], Value]) 
     markup = formula(steps.diagram, steps.root)
     rows = ET.fromstring(f"<rows>{markup}</rows>").iter("mrow")
     named = {int(row.get("data-n", -1)) for row in rows} - {-1}
+    if steps.network is not None:  # what its modules computed is written as a call
+        assert steps.root in named < set(range(len(steps.diagram)))
+        return
     assert named == set(range(len(steps.diagram)))
+
+
+@pytest.mark.parametrize(
+    ("build", "expected"),
+    [
+        (lambda: MLP(2, [3, 1], seed=0)([1.0, 2.0]), "MLP(x)"),
+        (lambda: (MLP(2, [3, 1], seed=0)([1.0, 2.0]) - 1.0) ** 2, "(MLP(x)−1)2"),
+        (lambda: Neuron(2, seed=0)([1.0, 2.0]), "tanh(w0·1+w1·2+b)"),
+    ],
+)
+def test_an_expression_longer_than_a_line_has_the_calls_of_its_modules(
+    build: Callable[[], Value], expected: str
+) -> None:
+    steps = backprop(build())
+    assert text_of(formula(steps.diagram, steps.root)) == expected
 
 
 def test_a_long_expression_is_left_out() -> None:

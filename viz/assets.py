@@ -13,9 +13,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+_FOLDER = Path(__file__).parent
 STAGE = "numbers layout camera picture folds network panels experiments stage".split()
 """The files of the stage, in the order in which they are joined."""
-OTHERS = ("stage/stage.css", "program.css", "program.js")
+OTHERS = ("stage/stage.css", "stage/network.css", "program.css", "program.js")
 """The files that pages have as they are, each for itself."""
 HEAD = 'function(within,moved,operations){"use strict"'
 """How the function begins that the scripts of the stage are the body of; see `stage_script`."""
@@ -73,4 +74,4 @@ def digest(name: str) -> str:
 
 def asset(name: str) -> str:
     """A file of this package as it is."""
-    return (Path(__file__).parent / name).read_text("utf-8").strip()
+    return (_FOLDER / name).read_text("utf-8").strip()

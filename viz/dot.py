@@ -311,7 +311,7 @@ def value_label(node: Node, value: str, warnings: Sequence[str] = (), width: int
         else text_of(node.name, color=FAINT),
         text_of(f"value {value}", color=DATA),
         _RULE,
-        text_of(f"grad {short(node.gradient)}", color=GRADIENT),
+        text_of("frozen" if node.is_frozen else f"grad {short(node.gradient)}", color=GRADIENT),
         *(text_of(f"! {warning}", bold=True) for warning in warnings),
         width=width,
     )
@@ -341,8 +341,9 @@ def _group_lines(group: Group) -> list[str]:
 
 def _about(group: Group) -> str:
     if group.is_fold:
-        return group.scope_shown.kind
-    return f"{group.scope_shown.kind}, {group.count} node{'s'[: group.count != 1]}"
+        return ", ".join(filter(None, (group.scope_shown.kind, group.frozen)))
+    size = f"{group.count} node{'s'[: group.count != 1]}"
+    return ", ".join(filter(None, (group.scope_shown.kind, size, group.frozen)))
 
 
 def _group_cells(group: Group) -> list[str]:

@@ -2,7 +2,8 @@
 
 Neurons are circles with what has come by the step, their values in blue and their δ in orange;
 weights are lines, as wide as they are large, and dashed where they are negative. What the step is
-about is drawn thick. For a step of scalars see `still.py`.
+about is drawn thick, and neurons that no gradient reaches say that they are frozen. For a step of
+scalars see `still.py`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from glassgrad.viz.dot import DATA, FAINT, FAN, FONT, GRADIENT, Digraph, label_o
 from glassgrad.viz.drawing import spoken
 from glassgrad.viz.markup import page_svg
 from glassgrad.viz.network import LayerStep, Network, Unit
+from glassgrad.viz.picture import frozen_in
 from glassgrad.viz.render import render
 from glassgrad.viz.steps import Steps
 from glassgrad.viz.still import equation_label
@@ -106,7 +108,10 @@ class NetworkStill:
             is_result and LayerStep("seed", None) in self._seen
         )
         total = each.total if isinstance(each, Unit) else out
-        lines = [text_of(self._name(out), color=FAINT)] * (at is None or at < 0)
+        about = self._name(out)
+        if isinstance(each, Unit):
+            about = frozen_in(diagram[i] for i in each.leaves)
+        lines = [text_of(about, color=FAINT)] * bool(about)
         lines.append(text_of(short(diagram[out].data) if is_known else MISSING, color=DATA))
         if at != -1:
             gradient = short(self._steps.gradients.get(total)) if has_come else MISSING

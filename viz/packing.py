@@ -21,7 +21,7 @@ USUAL: dict[str, Any] = {
 FORM = ("phase", "asks", "tells", "equations", "cells", "answer")
 """What the form of a step has, in this order, and then whether it holds for these numbers only."""
 _SHORTEST = 4
-"""A text of fewer characters, as JSON, is no longer than its place."""
+"""A text of fewer characters, with its quotation marks, is no longer than its place."""
 _WORD = re.compile(r"\w+")
 _OPERANDS = "abcdefghijklmnopqrstuvwxyz"
 """Behind the mark these are the names of operands; others are written."""
@@ -38,9 +38,11 @@ def packed(data: dict[str, Any]) -> dict[str, Any]:
     """
     mark = _mark(data)
     written = [_Written(step, data, mark) for step in data["steps"]]
-    forms = {json.dumps(each.form): each.form for each in written}
-    counts = Counter(json.dumps(text) for form in forms.values() for text in _texts(form))
-    counts.update(json.dumps(each.check) for each in written if each.check)
+    forms = {repr(each.form): each.form for each in written}
+    said = [text for form in forms.values() for text in _texts(form)]
+    said += [each.check for each in written if each.check]
+    kept = {repr(text): text for text in said}
+    counts = Counter(map(repr, said))
     often = [text for text, count in counts.most_common() if count > 1 and len(text) > _SHORTEST]
     texts = {text: place for place, text in enumerate(often)}
     places = {form: place for place, form in enumerate(forms)}
@@ -48,7 +50,7 @@ def packed(data: dict[str, Any]) -> dict[str, Any]:
     signs = {node["o"]: node["s"] for node in data["nodes"] if node["o"]}
 
     def placed(text: Any) -> Any:
-        return texts.get(json.dumps(text), text)
+        return texts.get(repr(text), text)
 
     return {
         **data,
@@ -56,15 +58,15 @@ def packed(data: dict[str, Any]) -> dict[str, Any]:
         "paths": list(paths),
         "signs": signs,
         "nodes": [_node(node, paths, signs) for node in data["nodes"]],
-        "texts": [json.loads(text) for text in often],
+        "texts": [kept[text] for text in often],
         "forms": [[*with_texts(form, placed).values()] for form in forms.values()],
-        "steps": [each.record(places[json.dumps(each.form)], placed) for each in written],
+        "steps": [each.record(places[repr(each.form)], placed) for each in written],
     }
 
 
 def _mark(data: Mapping[str, Any]) -> str:
     """A character that no text has."""
-    used = set(json.dumps([data["steps"], data["nodes"]], ensure_ascii=False))
+    used = json.dumps([data["steps"], data["nodes"]], ensure_ascii=False)
     marks = map(chr, chain([0xA7, 0xA4], range(0xE000, 0x110000)))
     return next(mark for mark in marks if mark not in used)
 

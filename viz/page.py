@@ -37,6 +37,17 @@ _MOST_LISTED = 2_000
 """Of more operands of a compiled node a page lists the first."""
 
 
+_USUAL = (
+    *(' font-family="Helvetica,Arial,sans-serif"', ' font-size="12.00"', ' text-anchor="middle"'),
+)
+"""What most texts of a picture have."""
+_NEEDLESS = (' xml:space="preserve"', ' xmlns:xlink="http://www.w3.org/1999/xlink"')
+_PART = re.compile(r'<g data-\w+="[^"]*" class="\w+">(.*?)</g>')
+_COORDINATES = re.compile(r' (?:d|points|[cr]?[xy]|width|height|viewBox|font-size)="[^"]*"')
+_NUMBER = re.compile(r"-?\d+\.\d+")
+_STRAIGHT_START = re.compile(r'"M(\S+)C\1 (\S+) \2 ')
+_STRAIGHT = re.compile(r" (\S+) \1 (\S+) \2 ")
+_QUOTED = re.compile(r"""="([^"']*)\"""")
 _ROUND_BOX = re.compile(
     r'<path([^>]*?) d="M(\S+),(\S+)L(\S+),\3C\S+ (\S+),\S+ \5,\S+L\5,\S+C\5,\S+ \S+,(\S+) \4,\6'
     r'L\2,\6C\S+,\6 (\S+),\S+ \7,\S+L\7,\S+C\7,\S+ \S+,\3 \2,\3"/>'
@@ -66,7 +77,11 @@ class Page:
     ) -> None:
         functions, why_not = stage.javascript(steps)
         told = stage.all_told(steps)
-        self._script = stage_script(stage.network_of(steps) is not None, stage.has_folds(steps))
+        has_network, has_folds = stage.network_of(steps) is not None, stage.has_folds(steps)
+        self._script = stage_script(has_network, has_folds)
+        self._style = compact("stage/stage.css")
+        if has_network or has_folds:
+            self._style += compact("stage/network.css")
         self._title = f"Backpropagation through {steps.diagram[steps.root].name}"
         self.functions = functions.replace("\n", "")  # some hosts join lines; statements end in ";"
         self.start = told[0].step.index
@@ -86,7 +101,7 @@ class Page:
         return (
             '<div class="glassgrad-stage" lang="en" role="group" '
             f'aria-label="{html.escape(self._title)}" '
-            f'data-lm-suppress-shortcuts="true"><style>{compact("stage/stage.css")}</style>'
+            f'data-lm-suppress-shortcuts="true"><style>{self._style}</style>'
             f'<div class="gg-static">{_picture(steps)}{below}'
             f"{_table(steps, told)}{_shares(told)}{_mistakes(steps)}</div>"
             f'<script type="application/mathml+xml" class="gg-math">{expression}</script>'
@@ -119,22 +134,20 @@ def _picture(steps: Steps) -> str:
 def _compact(svg: str) -> str:
     """The same picture in fewer bytes: the usual font once, and coordinates to a tenth of a point.
 
-    Only attributes are touched: in a text there is no quotation mark, but its escape.
+    Only attributes are touched: in a text there is no quotation mark, but its escape. An image has
+    a text of its own, so its title is left out, and nothing reaches the parts of one.
     """
-    for usual in (
-        ' font-family="Helvetica,Arial,sans-serif"',
-        ' font-size="12.00"',
-        ' text-anchor="middle"',
-    ):
+    start, _, rest = svg.partition("<title>")
+    style, end, rest = rest.partition("</desc>")[2].partition("</style>")
+    svg = start + style.replace(".glassgrad-graph ", "") + end + rest
+    svg = _PART.sub(r"\1", svg.replace(">\n<", "><"))
+    for needless in _NEEDLESS:
+        svg = svg.replace(needless, "")
+    for usual in _USUAL:
         svg = svg.replace(usual, "").replace("<svg", f"<svg{usual}", 1)
-    svg = re.sub(
-        r"<style>.*?</style>", lambda found: found[0].replace(".glassgrad-graph ", ""), svg
-    )
-    svg = svg.replace(">\n<", "><").replace("&#45;", "-").replace("scale(1 1) rotate(0) ", "")
-    svg = re.sub(r'(?<=\d)\.00(?=[ "][^<>]*>)', "", svg)
-    svg = re.sub(r' (class="(node|edge)"|xml:space="preserve"|xmlns:xlink="[^"]*")', "", svg)
-    svg = _ROUND_BOX.sub(_boxed, re.sub(r' (?:d|points|x|y)="[^"]*"', _shortened, svg))
-    return re.sub(r"""="([^"']*)\"""", r"='\1'", svg)  # which an attribute may have in it
+    svg = svg.replace("&#45;", "-").replace("scale(1 1) rotate(0) ", "")
+    svg = _ROUND_BOX.sub(_boxed, _COORDINATES.sub(_shortened, svg))
+    return _QUOTED.sub(r"='\1'", svg)  # which an attribute may have in it
 
 
 def _boxed(path: re.Match[str]) -> str:
@@ -148,9 +161,10 @@ def _boxed(path: re.Match[str]) -> str:
 
 def _shortened(attribute: re.Match[str]) -> str:
     """Coordinates in fewer characters; a curve whose handles lie in its ends is a line."""
-    numbers = re.sub(r"-?\d+\.\d+", lambda number: _tenths(float(number[0])), attribute[0])
-    numbers = re.sub(r'"M(\S+)C\1 (\S+) \2 ', r'"M\1L\2C', numbers)
-    return re.sub(r" (\S+) \1 (\S+) \2 ", r" \1L\2C", numbers)
+    numbers = _NUMBER.sub(lambda number: _tenths(float(number[0])), attribute[0])
+    if "C" not in numbers:
+        return numbers
+    return _STRAIGHT.sub(r" \1L\2C", _STRAIGHT_START.sub(r'"M\1L\2C', numbers))
 
 
 def _tenths(number: float) -> str:

@@ -36,7 +36,8 @@ class Shown:
 class Group:
     """A scope drawn as one box: what it is, how many nodes it holds, some of its outputs, warnings.
 
-    `is_fold` says that they are leaves which a compiled node reads, and no module.
+    `is_fold` says that they are leaves which a compiled node reads, and no module; `frozen` is what
+    `frozen_in` says of them.
     """
 
     key: str
@@ -47,6 +48,7 @@ class Group:
     has_more: bool
     warnings: tuple[str, ...]
     is_fold: bool = False
+    frozen: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,12 @@ class Edge:
     partial: float | None = None
     carries: bool = True
     is_saved: bool = False
+
+
+def frozen_in(nodes: Iterable[Node]) -> str:
+    """Whether no gradient reaches the leaves of a part: "frozen", "partly frozen", or ""."""
+    found = {node.is_frozen for node in nodes if node.operation is None and not node.is_constant}
+    return "" if True not in found else "partly frozen" if False in found else "frozen"
 
 
 class Scopes:
@@ -317,6 +325,7 @@ class Picture:
                 has_more=len(read) > _MOST_OUTPUTS,
                 warnings=tuple(counted_marks(self.diagram[i] for i in indices)),
                 is_fold=box in self.scopes.folds,
+                frozen=frozen_in(self.diagram[i] for i in indices),
             )
 
     def _outputs(self) -> set[int]:

@@ -21,7 +21,7 @@ def report(steps: Steps) -> str:
     parts = [_forward(told), _backward(steps, told), _gradients(steps)]
     if steps.learning_rate is not None:
         parts.append(_update(steps, told))
-    parts += [_not_finite(steps, told), steps.diagram.outdated_note()]
+    parts += [not_finite(steps), steps.diagram.outdated_note()]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -82,24 +82,33 @@ def _gradients(steps: Steps) -> str:
     return f"Gradients: how fast {root} changes with each\n{columns(rows)}"
 
 
-def _not_finite(steps: Steps, told: Sequence[Told]) -> str:
-    """Which operation made the first number that is nan or infinite, and why; "" if none did."""
-    computed = {each.step.node: each for each in told if isinstance(each, Computed)}
+def not_finite(steps: Steps) -> str:
+    """Which operation made the first number that is nan or infinite, and why; "" if none did.
+
+    The page says the same of numbers that were changed there (`notFinite` in `stage/numbers.js`).
+    """
     for node in steps.diagram:
         if not isfinite(node.data):
-            made = f"is {short(node.data)} from the beginning"
-            if row := computed.get(node.index):
-                made = f"= {row.formula} = {row.numbers} = {row.answer}, "
-                made += _why_no_value(steps, node)
-            return f"Not finite from here on: {node.name} {made}."
-    for each in told:
-        for edge in each.parts if isinstance(each, SentAtOnce) else [each]:
-            if isinstance(edge, Sent) and not isfinite(edge.after.value or 0.0):
-                sent = f"{edge.upstream} × {edge.factor} = {edge.answer}"
-                why = _why_no_slope(steps.diagram[edge.step.node], edge)
-                on = f"the gradient from {edge.name} to {edge.receiver}"
-                return f"Not finite from here on: {on}, {sent}, {why}."
+            for step in steps:
+                if step.phase == "forward" and step.node == node.index:
+                    made = _asked(tell(steps, step), "Forward: ")
+                    return f"Not finite from here on: {made}, {_why_no_value(steps, node)}."
+            return f"Not finite from here on: {node.name} is {short(node.data)} from the beginning."
+    for step in steps:
+        for place, edge in enumerate(step.edges):
+            if not isfinite(edge.after or 0.0):
+                told = tell(steps, step)
+                sent = told.parts[place] if isinstance(told, SentAtOnce) else told
+                assert isinstance(sent, Sent)
+                made = _asked(sent, "Backward, ")
+                why = _why_no_slope(steps.diagram[edge.node], sent)
+                return f"Not finite from here on: the gradient {made}, {why}."
     return ""
+
+
+def _asked(told: Told, phase: str) -> str:
+    """What a step says up to its answer, and that."""
+    return f"{told.halves()[0]}{told.answer}".removeprefix(phase)
 
 
 def _why_no_value(steps: Steps, node: Node) -> str:

@@ -31,6 +31,7 @@ from glassgrad.viz.formulas import MATHML
 from glassgrad.viz.network import Network
 from glassgrad.viz.picture import Scopes
 from glassgrad.viz.repeats import FEWEST_NODES, Repeats
+from glassgrad.viz.report import not_finite
 from glassgrad.viz.steps import Step, Steps
 from glassgrad.viz.told import MOST_OPERANDS, Reference, Text, Told, checks, line_of, tell
 
@@ -44,6 +45,8 @@ _BEFORE_SEED = 500
 """How many of them are the last forward steps."""
 _MOST_LEAVES = 40
 """A longer expression is not typeset."""
+_MOST_ON_A_LINE = 16
+"""Of a longer one what modules compute is written as their calls."""
 
 
 def data(
@@ -73,6 +76,8 @@ def data(
         "after": None if steps.new_loss is None else _number(steps.new_loss),
         "live": why_not or True,
         "outdated": steps.diagram.outdated_note(),
+        **({"broken": broken} if why_not and (broken := not_finite(steps)) else {}),
+        **({"names": names} if (names := _names(steps.diagram)) else {}),
         "first": told[0].step.index,
         "all": len(steps),
         "formula": formula(steps.diagram, steps.root) if len(told) >= len(steps) else "",
@@ -221,6 +226,12 @@ def _rows(diagram: Diagram) -> dict[str, tuple[Operation, int]]:
     return {_key(node): (node.operation, len(node.parents)) for node in diagram if node.operation}
 
 
+def _names(diagram: Diagram) -> dict[str, str]:
+    """What the operations are called that have another name in JavaScript."""
+    names = {key: row.name for key, (row, _) in _rows(diagram).items()}
+    return {key: name for key, name in names.items() if key != name}
+
+
 def _key(node: Node) -> str:
     assert node.operation is not None
     return javascript_key(node.operation, len(node.parents))
@@ -351,20 +362,20 @@ def formula(diagram: Diagram, root: int) -> str:
     """The expression behind a node in MathML, each part of it an `<mrow data-n="its index">`.
 
     A node that is used several times is defined before; each row is an element `<math>` of its own.
-    Of an expression that is too long what modules compute is written as their calls: "MLP(x)".
+    Of one that is longer than a line what modules compute is written as their calls: "MLP(x)".
 
     Returns:
-        The markup; "" for an expression that is still too long, or none at all.
+        The markup; "" for an expression that is too long, or none at all.
 
     >>> from glassgrad import Value
     >>> formula(Diagram([-Value(3.0, label="x")]), 1)
     '<math><mrow data-n="1"><mo>−</mo><mrow data-n="0"><mi>x</mi></mrow></mrow></math>'
     """
     calls: dict[int, str] = {}
-    behind = _behind(diagram, root, calls)
+    behind = _behind(diagram, root, calls, _MOST_ON_A_LINE)
     if behind is None:
         calls = _calls(diagram, root)
-        behind = _behind(diagram, root, calls)
+        behind = _behind(diagram, root, calls, _MOST_LEAVES)
     if behind is None or not diagram[root].parents:
         return ""
     uses = Counter(parent for i in behind if i not in calls for parent in diagram[i].parents)
@@ -387,24 +398,30 @@ def formula(diagram: Diagram, root: int) -> str:
 
 
 def _calls(diagram: Diagram, root: int) -> dict[int, str]:
-    """The results of the outermost modules, typeset as calls; those of one are numbered."""
-    scopes = [None if s is None else s.chain()[0] for s in Scopes(diagram).of]
+    """The results of the outermost modules, typeset as calls; those of one are numbered.
+
+    The root is one only where modules are inside of its module: a lone neuron is no mere name.
+    """
+    scopes = [None if s is None else s.chain() for s in Scopes(diagram).of]
     results: dict[Scope, dict[int, None]] = {}
     for node in diagram:
         for parent in node.parents:
-            scope = scopes[parent]
-            if scope is not None and scope is not scopes[node.index] and diagram[parent].parents:
-                results.setdefault(scope, {})[parent] = None
+            chain, users = scopes[parent], scopes[node.index]
+            is_result = chain is not None and (users is None or users[0] is not chain[0])
+            if chain is not None and is_result and diagram[parent].parents:
+                results.setdefault(chain[0], {})[parent] = None
+    if (chain := scopes[root]) is not None and len(chain) > 1:
+        results.setdefault(chain[0], {})[root] = None
     found = {}
     for scope, nodes in results.items():
         call = f"<mi>{html.escape(visible(scope.name))}</mi><mo>(</mo><mi>x</mi><mo>)</mo>"
         for k, i in enumerate(nodes, 1):
             found[i] = f"<msub><mrow>{call}</mrow><mn>{k}</mn></msub>" if len(nodes) > 1 else call
-    return {i: call for i, call in found.items() if i != root}
+    return found
 
 
-def _behind(diagram: Diagram, root: int, calls: Mapping[int, str]) -> list[int] | None:
-    """The nodes that one is computed from and itself, in order; None if too many are written."""
+def _behind(diagram: Diagram, root: int, calls: Mapping[int, str], most: int) -> list[int] | None:
+    """The nodes that one is computed from, and itself; None where more leaves are written."""
     found, pending, leaves = {root}, [root], 0
     while pending:
         last = pending.pop()
@@ -413,7 +430,7 @@ def _behind(diagram: Diagram, root: int, calls: Mapping[int, str]) -> list[int] 
             if parent not in found:
                 found.add(parent)
                 pending.append(parent)
-        if leaves > _MOST_LEAVES or len(found) > 2 * _MOST_LEAVES:
+        if leaves > most or len(found) > 2 * _MOST_LEAVES:
             return None
     return sorted(found)
 

@@ -265,7 +265,16 @@ class Updated(Told):
             call = next((title_of(o) for o in operations if isinstance(o, Total)), "the function")
             return Text(f" The new {self.root} is not computed here: call {call} once more.")
         by_all = f" By all updates {self.root} goes from "
-        return Text(by_all, self.result, " to ", self.new_result, ".")
+        return Text(by_all, self.result, " to ", self.new_result, ".", self._frozen())
+
+    def _frozen(self) -> str:
+        """Which leaves have not moved, since no gradient reaches them."""
+        names = [node.name for node in self.steps.diagram if node.is_frozen]
+        if not names:
+            return ""
+        more = len(names) - NAMED_FIRST
+        listed = [*names[:NAMED_FIRST], *([f"{more:,} more"] if more > 0 else [])]
+        return f" Frozen, and so not moved: {', '.join(listed)}."
 
     def equations(self) -> list[Equation]:
         before = Term(self.name, Text(self.before))

@@ -4,11 +4,13 @@
 const MARGIN = 14, READABLE = 0.66, LARGEST = 1.15;
 
 /* `frame` is the window, `picture` what is moved behind it, as a whole: were it a group
-   inside of the picture, all texts in it would be laid out anew. `moved` is told of each move. */
+   inside of the picture, all texts in it would be laid out anew. `moved` is told of each move. It glides
+   from step to step of the same picture; a new window or another picture is there at once. */
 function cameraOn(frame, picture, moved, isReady) {
   let size = { width: 1, height: 1 }, view = { x: 0, y: 0, scale: 1 }, pointers = new Map(), pinch = null, travelled = 0;
   let room = { width: frame.clientWidth, height: frame.clientHeight }; /* asked once a step: each time the page would be laid out */
   let isOwn = false; /* whether the person has chosen the view */
+  let isGliding = false;
   on(frame, "wheel", (event) => {
     if (!event.ctrlKey && !event.metaKey && !isReady()) { return; } /* the page around scrolls */
     event.preventDefault();
@@ -42,7 +44,7 @@ function cameraOn(frame, picture, moved, isReady) {
   ["pointerup", "pointercancel", "pointerleave"].forEach((name) => {
     on(frame, name, (event) => { pointers.delete(event.pointerId); pinch = null; });
   });
-  return { fit, measure, room: () => room, needs: (boxes) => scaleFor(around(boxes)), release: () => { isOwn = false; }, show, zoom: (by) => { isOwn = true; zoom(by, room.width / 2, room.height / 2); },
+  return { fit, measure, room: () => room, needs: (boxes) => scaleFor(around(boxes)), release: () => { isOwn = false; }, show, glide, zoom: (by) => { isOwn = true; zoom(by, room.width / 2, room.height / 2); },
     pan: (x, y) => { isOwn = true; pan(x, y); }, resize, view: () => ({ ...view }),
     set: (to) => { view = { ...to }; isOwn = true; apply(); }, isOwn: () => isOwn };
 
@@ -61,7 +63,13 @@ function cameraOn(frame, picture, moved, isReady) {
     return { x: (ax + bx) / 2, y: (ay + by) / 2, distance: Math.hypot(ax - bx, ay - by) || 1 };
   }
 
-  function resize(to) { size = to; }
+  function resize(to) { size = to; isGliding = false; }
+
+  function glide(act) {
+    isGliding = true;
+    act();
+    isGliding = false;
+  }
 
   /* All of the picture, however small, until a step leaves it; where that is seen already, the step again. */
   function fit() {
@@ -116,6 +124,7 @@ function cameraOn(frame, picture, moved, isReady) {
   function pan(x, y) { view = { ...view, x: view.x + x, y: view.y + y }; apply(); }
 
   function apply() {
+    tell(picture, "glides", isGliding ? "yes" : null);
     picture.style.transform = `translate(${view.x}px,${view.y}px) scale(${view.scale})`;
     moved(view);
   }

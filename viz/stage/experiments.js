@@ -136,23 +136,24 @@ function mapIn(around, graph, names) {
     const finite = cells.filter(isFinite), least = min(...finite), most = max(...finite);
     canvas.width = canvas.height = 6 * side;
     const paint = canvas.getContext("2d"), styles = getComputedStyle(canvas);
+    const colour = (name) => { canvas.style.color = `var(${name})`; return styles.color; }; /* as it is now, light or dark */
     const levels = 9, pixels = canvas.width, bands = [];
     for (let v = 0; v < pixels; v += 1) {
       for (let u = 0; u < pixels; u += 1) { bands.push(bandOf(between(cells, side, (u + 0.5) / 6 - 0.5, (v + 0.5) / 6 - 0.5))); }
     }
-    paint.fillStyle = styles.getPropertyValue("--data");
+    paint.fillStyle = colour("--data");
     runs((band, u, v, width) => {
       paint.globalAlpha = band < 0 ? 0 : 0.08 + 0.72 * band / levels;
       paint.fillRect(u, v, width, 1);
     });
     paint.globalAlpha = 0.55; /* a line where one band ends and the next begins */
-    paint.fillStyle = styles.getPropertyValue("--ink");
+    paint.fillStyle = colour("--ink");
     bands.forEach((band, k) => {
       const isEnd = (k % pixels) + 1 < pixels && bands[k + 1] !== band, isAbove = k + pixels < bands.length && bands[k + pixels] !== band;
       if (isEnd || isAbove) { paint.fillRect(k % pixels, Math.floor(k / pixels), 1, 1); }
     });
     paint.globalAlpha = 1;
-    paint.strokeStyle = paint.fillStyle = styles.getPropertyValue("--grad");
+    paint.strokeStyle = paint.fillStyle = colour("--grad");
     paint.lineWidth = 2;
     let start = null;
     paint.beginPath();

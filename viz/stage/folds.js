@@ -215,21 +215,13 @@ function foldsIn(place, graph, layout, pick) {
   });
   const made = (layout.folds || []).map((fold) => {
     const { x, y, width, height } = fold.box;
-    const group = drawn("g", { "class": "gg-fold", "data-fold": fold.key, transform: `translate(${x},${y})`, role: "button",
-      tabindex: 0, "aria-label": fold.title }, place);
-    group.dataset.lmSuppressShortcuts = true;
+    const group = drawn("g", { "class": "gg-fold", "data-fold": fold.key, transform: `translate(${x},${y})` }, place);
+    pressable(group, fold.title, () => pick(fold.next));
     [8, 4, 0].forEach((by) => drawn("rect", { x: by, y: -by, width: width - 8, height, rx: 10, "class": "gg-outline" }, group));
     drawn("text", { "class": "gg-name", x: 10, y: 22, ...(fold.name.length > 11 && { textLength: width - 28, lengthAdjust: "spacingAndGlyphs" }) }, group, fold.name);
     drawn("text", { "class": "gg-of", x: 10, y: 41 }, group, clippedTo(fold.about, 15));
     drawn("path", { "class": "gg-rule", d: `M10 ${height - 8}H${width - 18}` }, group);
     drawn("title", {}, group, fold.title);
-    const open = (event) => { if (!event.defaultPrevented) { pick(fold.next); } };
-    on(group, "click", open);
-    on(group, "keydown", (event) => {
-      if (event.key !== "Enter" && event.key !== " ") { return; }
-      taken(event);
-      pick(fold.next);
-    });
     return { fold, group, bars: drawn("path", { "class": "gg-bars" }, group) };
   });
   return (step, known, largest) => made.forEach(({ fold, group, bars }) => {

@@ -3,7 +3,7 @@
    (to the right, or down), `across` is the other. Pure geometry; the picture is in picture.js. */
 
 const BOX = { width: 122, height: 84, low: 46 }; /* `low` is a plain number, which has no gradient */
-const CIRCLE = 22, GAP = 60, APART = 22, LANE = 14, TWINS = 16, LONGEST = 24;
+const CIRCLE = 22, GAP = 52, APART = 22, LANE = 14, TWINS = 16, LONGEST = 24;
 
 /* How wide an operation's sign is drawn: a circle, or longer for a name. */
 function circleWidth(sign) { return max(2 * CIRCLE, 9.2 * sign.length + 22); }

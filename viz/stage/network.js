@@ -1,7 +1,8 @@
 /* A network seen as people draw it: neurons are circles, weights are lines, and one step is a layer.
    Python finds it; a unit is what one neuron computed. A click opens a neuron down to its scalars. */
 
-const DISC = 34, MOST_UNITS = 7, COLUMN = 210, ROW = 80;
+const DISC = 34, MOST_UNITS = 7, FEWEST_UNITS = 4, COLUMN = 210, ROW = 76, CAPTION = 30, EDGE = 14;
+const SMALLEST_DISC = 0.8; /* of wide layers as many neurons are shown as are not smaller than that */
 
 /* { inputs: [node], layers: [{ name, units }], root } of what Python has found (network.py). A unit has
    { name, members, sum, out, weights: Map source -> leaf, bias }, where `sum` is what the activation is
@@ -29,12 +30,29 @@ function networkSteps(graph, network) {
     edges: [], isLayer: true, ...toldOfLayer(graph, network, step) }));
 }
 
+/* The steps of scalars that one of a layer stands for. */
+function scalarsOfLayer(network, full, step) {
+  const all = full.filter((each) => each.phase === step.phase), own = all.filter(({ node }) => isOfLayer(network, step, node));
+  return own.length ? own : all.length ? all : full.slice(-1); /* an update that only the page knows of */
+}
+
+function isOfLayer(network, { layer }, node) {
+  const ofLayer = (units) => units.some((unit) => unit.members.has(node) || unit.bias === node);
+  return layer === null ? !network.layers.some(({ units }) => ofLayer(units)) : ofLayer(network.layers[layer].units);
+}
+
 /* The leaves of a layer that an update moves, each once. */
 function movedIn(graph, units) { return thatMove(graph, [...weightsOf(units), ...biases(units)]); }
 
 function thatMove(graph, leaves) { return [...new Set(leaves)].filter((i) => graph.nodes[i].m); }
 
 function weightsOf(units) { return units.flatMap((unit) => [...unit.weights.values()]); }
+
+/* What is said of units whose leaves no gradient reaches; "" of others. */
+function frozenIn(graph, units) {
+  const leaves = [...weightsOf(units), ...biases(units)], count = leaves.filter((i) => graph.nodes[i].f).length;
+  return !count ? "" : count < leaves.length ? "partly frozen" : "frozen";
+}
 
 /* Those that no layer has: inputs, or what stands around the network. */
 function movedElsewhere(graph, network) {
@@ -94,6 +112,8 @@ function toldOfLayer(graph, network, { phase, layer }) {
     const told = moves.map(({ all, moved, one, many }) => (moved.length < all ? `${moved.length} of the ${all} ${many}` :
       all > 1 ? `the ${all} ${many}` : `the ${one}`)).join(" and ");
     const isOne = moves.length === 1 && moves[0].moved.length === 1;
+    const still = layer === null ? "" : frozenIn(graph, units) && ` What is frozen in ${network.layers[layer].name} stays.`;
+    const others = network.layers.filter((each) => frozenIn(graph, each.units) === "frozen").map((each) => each.name).join(" and ");
     const rows = moves.map(({ sign, one, many, all, moved }) => {
       const name = moved.length < all ? `${moved.length} of ${all} ${many}` : moved.length > 1 ? many : one, by = sign && moved.length === all ? `∂${root}/∂${sign}` : "gradients";
       const isShort = moved.length < 4;
@@ -102,7 +122,8 @@ function toldOfLayer(graph, network, { phase, layer }) {
         [`new ${name}${of}`, isShort ? vector(moved.map((i) => graph.moved.get(i))) : `${moved.length} numbers: see Steps`, 1]];
     });
     return said(layer === null ? "others" : network.layers[layer].name, rows, `Update: ${told}${of} ${isOne ? "moves" : "move"} ` +
-      `${isAscent ? "with" : "against"} ${isOne ? "its gradient" : "their gradients"}: `, "the new numbers are in the table.", ["", "", ""]);
+      `${isAscent ? "with" : "against"} ${isOne ? "its gradient" : "their gradients"}: `, "the new numbers are in the table." + still +
+      (others && ` The weights of ${others} are frozen and stay.`), ["", "", ""]);
   }
 
   /* What is asked for, of a layer, is the number of its first neuron. */
@@ -153,21 +174,21 @@ function matricesIn(place, graph, network, step) {
       make("h2", "", place, title);
       const { body } = tableIn(place, ["neuron", ...from, "bias"]);
       units.forEach((unit, k) => {
-        const row = make("tr", "", body);
-        make("th", "", row, `neuron ${k + 1}`).scope = "row";
-        [...sources.map((i) => unit.weights.get(i)), unit.bias].forEach((i) => make("td", "", row, i === null || i === undefined ? "" : short(number(i))));
+        rowIn(body, `neuron ${k + 1}`, [...sources.map((i) => unit.weights.get(i)), unit.bias].map((i) => (i === null || i === undefined ? "" : short(number(i)))));
       });
     });
+}
+
+function rowIn(body, heading, texts) {
+  const row = make("tr", "", body);
+  make("th", "", row, heading).scope = "row";
+  texts.forEach((text) => make("td", "", row, text));
 }
 
 function otherLeavesIn(place, graph, leaves) {
   make("h2", "", place, "Leaves outside of the layers");
   const { body } = tableIn(place, ["leaf", "value", "gradient", "new value"]);
-  leaves.forEach((i) => {
-    const row = make("tr", "", body);
-    make("th", "", row, graph.nodes[i].n).scope = "row";
-    [graph.values[i], graph.gradients[i], graph.moved.get(i)].forEach((number) => make("td", "", row, short(number)));
-  });
+  leaves.forEach((i) => rowIn(body, graph.nodes[i].n, [graph.values[i], graph.gradients[i], graph.moved.get(i)].map(short)));
 }
 
 function nameOf(graph, network, i) {
@@ -179,24 +200,31 @@ function nameOf(graph, network, i) {
   return k === "constant" ? `x${at + 1}` : n;
 }
 
-/* The picture of a network, with the interface of a picture of scalars. Of wide layers a few are shown. */
-function networkPictureIn(graph, network, isDown, pick) {
+/* How many neurons of a layer a window shows, beside each other or one above the other. */
+function unitsShown({ width, height }, isDown) {
+  const room = (isDown ? width : height) - 2 * EDGE - CAPTION * SMALLEST_DISC;
+  return max(FEWEST_UNITS, min(MOST_UNITS, Math.floor(room / (ROW * SMALLEST_DISC))));
+}
+
+/* The picture of a network, with the interface of a picture of scalars. Of layers of more than `most` a few
+   neurons are shown. The names of layers stand in a row, or a column, of their own, where no line goes. */
+function networkPictureIn(graph, network, isDown, most, pick) {
   const place = drawn("g", {}), columns = [network.inputs.map((i) => ({ out: i, sum: i, weights: new Map() })), ...network.layers.map((layer) => layer.units)];
-  const shown = columns.map((units) => (units.length <= MOST_UNITS ? units : [...units.slice(0, MOST_UNITS - 2), null, units[units.length - 1]]));
-  const tallest = max(...shown.map((units) => units.length)), discs = new Map(), lines = [];
+  const shown = columns.map((units) => (units.length <= most ? units : [...units.slice(0, most - 2), null, units[units.length - 1]]));
+  const tallest = max(...shown.map((units) => units.length)), discs = new Map(), lines = [], titles = [];
+  const along = (column) => DISC + EDGE + column * COLUMN;
   const spot = (column, row) => {
-    const along = DISC + 14 + column * COLUMN, across = DISC + 40 + (row + (tallest - shown[column].length) / 2) * ROW;
-    return isDown ? [across, along] : [along, across];
+    const across = DISC + CAPTION + (row + (tallest - shown[column].length) / 2) * ROW;
+    return isDown ? [across, along(column)] : [along(column), across];
   };
   const back = drawn("g", {}, place), front = drawn("g", {}, place);
   shown.forEach((units, column) => {
-    const [x, y] = spot(column, 0), title = column ? network.layers[column - 1].name : "inputs";
-    drawn("text", isDown ? { x: x - DISC, y: y - DISC - 6, "class": "gg-title" } :
-      { x, y: 22, "text-anchor": "middle", "class": "gg-title" }, front, title);
+    const own = column ? [network.layers[column - 1].name, frozenIn(graph, network.layers[column - 1].units)] : ["inputs"];
+    titled(column, own.filter(Boolean).join(" · "));
     units.forEach((unit, row) => {
       const [cx, cy] = spot(column, row);
       if (!unit) {
-        drawn("text", { x: cx, y: cy + 5, "text-anchor": "middle", "class": "gg-title" }, front, `⋮ ${columns[column].length - MOST_UNITS + 1} more`);
+        drawn("text", { x: cx, y: cy + 5, "text-anchor": "middle", "class": "gg-title" }, front, `⋮ ${columns[column].length - most + 1} more`);
         return;
       }
       discs.set(unit.out, discOf(unit, column, cx, cy));
@@ -209,8 +237,8 @@ function networkPictureIn(graph, network, isDown, pick) {
     unit.weights.forEach((leaf, source) => { if (discs.has(source)) { lineBetween(source, unit.out, leaf, at); } });
   }));
   if (loss) { ends.forEach((unit) => lineBetween(unit.out, graph.root, null, network.layers.length)); }
-  const size = { width: isDown ? 2 * DISC + 80 + (tallest - 1) * ROW : 2 * DISC + 28 + (columns.length - (loss ? 0 : 1)) * COLUMN,
-    height: isDown ? 2 * DISC + 28 + (columns.length - (loss ? 0 : 1)) * COLUMN : 2 * DISC + 56 + (tallest - 1) * ROW };
+  const length = along(columns.length - (loss ? 0 : 1)) + DISC + EDGE, breadth = CAPTION + 2 * DISC + (tallest - 1) * ROW + EDGE;
+  const size = isDown ? { width: breadth, height: length } : { width: length, height: breadth };
   return { place, show, boxesOf, size, spots: [...discs.values()].map((disc) => disc.box),
     focus: (unit) => { if (discs.has(unit.out)) { giveKeys(discs.get(unit.out).group); } }, hover: () => undefined };
 
@@ -218,27 +246,31 @@ function networkPictureIn(graph, network, isDown, pick) {
     const group = drawn("g", { "class": "gg-disc gg-box", "data-n": unit.out, transform: `translate(${cx - DISC},${cy - DISC})` }, front);
     drawn("rect", { "class": "gg-outline", width: 2 * DISC, height: 2 * DISC, rx: DISC }, group);
     const text = (y, name) => drawn("text", { "class": name, x: DISC, y, "text-anchor": "middle" }, group);
-    const made = { group, unit, column, value: text(DISC + 2, "gg-value"), gradient: text(DISC + 20, "gg-gradient"), old: text(DISC - 17, "gg-old"),
+    const made = { group, unit, column, value: text(DISC, "gg-value"), gradient: text(DISC + 18, "gg-gradient"), old: text(DISC - 17, "gg-old"),
       title: drawn("title", {}, group), x: cx, y: cy, box: { x: cx - DISC, y: cy - DISC, width: 2 * DISC, height: 2 * DISC } };
+    put(made.title, nameOf(graph, network, unit.out));
     if (unit.members) {
-      set(group, "role", "button");
-      set(group, "tabindex", 0);
-      group.dataset.lmSuppressShortcuts = true;
-      set(group, "aria-label", `Open ${unit.name}`);
-      on(group, "click", () => pick(unit));
-      on(group, "keydown", (event) => {
-        if (event.key === "Enter" || event.key === " ") { taken(event); pick(unit); }
-      });
+      const about = [unit.name, frozenIn(graph, [unit])].filter(Boolean).join(", ");
+      tell(group, "gg-frozen", about.endsWith("frozen"));
+      pressable(group, `Open ${about}`, () => pick(unit));
+      put(made.title, `${about}: click to open it`);
     }
     return made;
   }
 
+  function titled(column, text) {
+    const x = isDown ? CAPTION / 2 + 4 : along(column), y = isDown ? along(column) : CAPTION - 12;
+    const turned = isDown ? { transform: `rotate(-90 ${x} ${y})` } : {}, long = widthOfName(text.toUpperCase()), high = CAPTION - 12;
+    drawn("text", { x, y, ...turned, "text-anchor": "middle", "class": "gg-title" }, front, text);
+    const [width, height] = isDown ? [high, long] : [long, high];
+    titles.push({ column, box: { x: x - width / 2, y: y - height / 2, width, height } });
+  }
+
   function lossOf() {
     const mean = (key) => ends.reduce((sum, unit) => sum + discs.get(unit.out)[key], 0) / ends.length;
-    const along = DISC + 14 + columns.length * COLUMN, [cx, cy] = isDown ? [mean("x"), along] : [along, mean("y")];
+    const at = along(columns.length), [cx, cy] = isDown ? [mean("x"), at] : [at, mean("y")];
     const made = discOf({ out: graph.root, sum: graph.root, weights: new Map() }, columns.length, cx, cy);
-    drawn("text", isDown ? { x: cx - DISC, y: cy - DISC - 6, "class": "gg-title" } :
-      { x: cx, y: cy - DISC - 10, "text-anchor": "middle", "class": "gg-title" }, front, graph.nodes[graph.root].n);
+    titled(columns.length, graph.nodes[graph.root].n);
     made.group.classList.add("gg-result");
     discs.set(graph.root, made);
     return made;
@@ -267,7 +299,6 @@ function networkPictureIn(graph, network, isDown, pick) {
       put(disc.old, isOld ? "(old)" : "");
       put(disc.gradient, at < 0 ? "" : isHidden && step.phase !== "forward" ? "?" :
         isSent ? brief(graph.gradients[isLoss ? i : disc.unit.sum]) : "–");
-      put(disc.title, disc.unit.name ? `${disc.unit.name}: click to open it` : nameOf(graph, network, i));
       tell(disc.group, "role", role);
     });
     const sizes = lines.filter((line) => line.leaf !== null);
@@ -283,7 +314,11 @@ function networkPictureIn(graph, network, isDown, pick) {
     });
   }
 
-  function boxesOf(step) { return [...discs].filter(([i]) => roleAt(step, i)).map(([, disc]) => disc.box); }
+  /* With the discs of a step the names of their layers are seen. */
+  function boxesOf(step) {
+    const lit = [...discs].filter(([i]) => roleAt(step, i)).map(([, disc]) => disc);
+    return [...lit, ...titles.filter(({ column }) => lit.some((disc) => disc.column === column))].map(({ box }) => box);
+  }
 
   function roleAt(step, i) {
     const isResult = i === graph.root;

@@ -266,6 +266,40 @@ function written(graph, text, step) {
   }
 }
 
+const BEYOND = "beyond the largest float, 1.8e308";
+
+/* Which operation made the first number that is nan or infinite, and why; "" if none did. As `not_finite`
+   in report.py says it of the numbers of the program. */
+function notFinite(graph, steps, names) {
+  const { nodes, values } = graph, first = values.findIndex((value) => !isFinite(value));
+  const asked = (step) => written(graph, step.asks, step).replace(/^Forward: |^Backward, /, "");
+  const nameOf = (node) => names[node.o] ?? node.o;
+  if (first >= 0) {
+    const step = steps.find(({ phase, node }) => phase === "forward" && node === first);
+    const made = step ? `${asked(step)}${short(values[first])}, ${whyNoValue(first)}` : `${nodes[first].n} is ${short(values[first])} from the beginning`;
+    return `Not finite from here on: ${made}.`;
+  }
+  for (const step of steps.filter(({ phase }) => phase === "backward")) {
+    const [[sender, k]] = step.edges, edge = graph.sent[sender][k];
+    if (edge && !isFinite(edge.after)) {
+      return `Not finite from here on: the gradient ${asked(step)}${short(edge.sent)}, ${whyNoSlope(nodes[sender], graph.locals[sender][k], edge.sent)}.`;
+    }
+  }
+  return "";
+
+  function whyNoValue(i) {
+    const node = nodes[i], operands = node.p.map((parent) => values[parent]), isNear = (change) =>
+      isFinite(operations[node.o](...operands.map((x) => x + change * max(1, abs(x))))[0]);
+    if (isNaN(values[i])) { return `since ${nameOf(node)} has no value there`; }
+    return operands.includes(0) || isNear(-1e-9) || isNear(1e-9) ? `since ${nameOf(node)} has no finite value there` : `which is ${BEYOND}`;
+  }
+
+  function whyNoSlope(node, local, sent) {
+    if (isFinite(local)) { return isFinite(sent) ? `with what came before ${BEYOND}` : `which is ${BEYOND}`; }
+    return `since ${nameOf(node)} has no ${isNaN(local) ? "" : "finite "}slope there`;
+  }
+}
+
 /* The steps that occur with the numbers as they are: an edge that carries nothing has none. */
 function stepsNow(graph, all) {
   return all.filter((step) => {

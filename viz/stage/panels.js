@@ -5,7 +5,7 @@
 const ICONS = {
   first: "M4 3v10M12 3L7 8l5 5", back: "M10 3L5 8l5 5", play: "M5 3v10l7-5z",
   pause: "M5 3v10M11 3v10", forward: "M6 3l5 5-5 5", last: "M12 3v10M4 3l5 5-5 5",
-  fit: "M3 6V3h3M10 3h3v3M13 10v3h-3M6 13H3v-3", closer: "M8 3v10M3 8h10", farther: "M3 8h10", close: "M4 4l8 8M12 4l-8 8",
+  fit: "M3 6V3h3M10 3h3v3M13 10v3h-3M6 13H3v-3", closer: "M8 3v10M3 8h10", farther: "M3 8h10", close: "M4 4l8 8M12 4l-8 8", restore: "M3 8a5 5 0 1 0 2-4M5 1v3h3",
 };
 
 function make(tag, name, parent, text) {
@@ -18,11 +18,16 @@ function make(tag, name, parent, text) {
   return made;
 }
 
-/* A field for a number. */
-function fieldIn(place, name = "") {
-  const input = make("input", name, place);
+/* A field for a number, with what some keys do in it. The page around has keys of its own: none gets there. */
+function fieldIn(place, label, keys) {
+  const input = make("input", "", place);
   input.type = "text";
   input.inputMode = "decimal";
+  if (label) { set(input, "aria-label", label); }
+  on(input, "keydown", (event) => {
+    if (Object.hasOwn(keys, event.key)) { event.preventDefault(); keys[event.key](); }
+    event.stopPropagation();
+  });
   return input;
 }
 
@@ -35,8 +40,8 @@ function buttonIn(place, name, label, act, text) {
   const made = make("button", "gg-" + name, place);
   made.type = "button";
   made.title = label;
-  if (ICONS[name]) { icon(name, made); set(made, "aria-label", label); }
-  if (text) { make("span", "", made, text); }
+  if (ICONS[name]) { icon(name, made); }
+  if (text) { make("span", "", made, text); } else { set(made, "aria-label", label); }
   on(made, "click", act);
   return made;
 }
@@ -136,12 +141,12 @@ function formulaIn(place, aside, html, lines, { point, pick }) {
   function mark(i, name) { (parts.get(i) || []).forEach((part) => part.classList.add(name)); }
 }
 
-/* Where more of a part is hidden it fades out. All are measured before any is changed. */
+/* Where more of a part is hidden it fades out: rows to their sides, all of them above and below. All are
+   measured before any is changed. */
 function showEdges(parts) {
-  parts.map(({ scrollLeft, scrollTop, scrollWidth, scrollHeight, clientWidth, clientHeight }) => ({
-    left: scrollLeft > 1, right: scrollLeft + clientWidth < scrollWidth - 1,
-    above: scrollTop > 1, below: scrollTop + clientHeight < scrollHeight - 1,
-  })).forEach((edges, i) => Object.entries(edges).forEach(([edge, isHidden]) => tell(parts[i], "gg-more-" + edge, isHidden)));
+  parts.map(({ className, scrollLeft, scrollTop, scrollWidth, scrollHeight, clientWidth, clientHeight }) => (className.startsWith("gg-tail") ?
+    { left: scrollLeft > 1, right: scrollLeft + clientWidth < scrollWidth - 1 } :
+    { above: scrollTop > 1, below: scrollTop + clientHeight < scrollHeight - 1 })).forEach((edges, i) => Object.entries(edges).forEach(([edge, isHidden]) => tell(parts[i], "gg-more-" + edge, isHidden)));
 }
 
 /* Scrolls sideways by wheel, mouse or finger; by keys where its parts are gone through. */
@@ -226,12 +231,11 @@ function timelineIn(place, go, first, all) {
 }
 
 /* The step as one or two equations. For readers of the screen the sentence says the same. */
-function equationIn(place) {
-  const box = make("div", "gg-equation", place);
+function equationIn(box) {
   set(box, "aria-hidden", "true");
   return (graph, step, isAsked, beside = null) => {
     clear(box);
-    box.className = "gg-equation gg-phase-" + step.phase + (step.isLayer ? " gg-layer" : "");
+    box.className = "gg-equation" + (step.isLayer ? " gg-layer" : "");
     step.equations.forEach((equation, n) => {
       const line = make("div", n ? "gg-second" : "gg-first", box);
       let pair = null, sign = "";
@@ -268,8 +272,10 @@ function usesOf(graph, step) {
 
 /* Predict: a place to guess the answer of the step before it is shown. */
 function guessIn(place, { reveal, next, leave }) {
-  const form = make("form", "gg-guess", place), field = make("label", "", form), wish = make("span", "", field);
-  const input = fieldIn(field);
+  const form = make("form", "gg-guess", place), field = make("label", "", form);
+  make("span", "gg-yours", field, "Your guess of ");
+  const wish = make("span", "", field);
+  const input = fieldIn(field, "", { Enter: () => form.requestSubmit(), Escape: leave }); /* JupyterLab stops Enter itself */
   let wanted = null, isDone = false;
   input.autocomplete = "off";
   make("button", "", form, "Check").type = "submit";
@@ -278,10 +284,6 @@ function guessIn(place, { reveal, next, leave }) {
   on(show, "click", reveal);
   const verdict = make("span", "gg-verdict", form);
   set(verdict, "role", "status");
-  on(input, "keydown", (event) => { /* JupyterLab stops Enter itself */
-    if (event.key === "Enter") { event.preventDefault(); form.requestSubmit(); }
-    if (event.key === "Escape") { event.stopPropagation(); leave(); }
-  });
   on(form, "keydown", (event) => event.stopPropagation()); /* a notebook has keys of its own */
   on(form, "submit", (event) => {
     event.preventDefault();
@@ -292,7 +294,7 @@ function guessIn(place, { reveal, next, leave }) {
     verdict.textContent = isNumber ? "Not yet. Try again, or press Show." : "That is no number.";
   });
   return { input, show(number, of, isPredicting, isAsked, isNew) {
-    put(wish, `Your guess of ${of} `);
+    put(wish, of);
     form.hidden = !isPredicting;
     isDone = !isAsked;
     set(show, "aria-disabled", isDone);

@@ -30,6 +30,18 @@ function taken(event) {
 /* Keys with these are the browser's. */
 function isShortcut(event) { return event.altKey || event.ctrlKey || event.metaKey; }
 
+/* Makes a part of the picture a button: a click, Enter and the space bar do the same. */
+function pressable(group, label, act) {
+  set(group, "role", "button");
+  set(group, "tabindex", 0);
+  set(group, "aria-label", label);
+  group.dataset.lmSuppressShortcuts = true;
+  on(group, "click", (event) => { if (!event.defaultPrevented) { act(); } });
+  on(group, "keydown", (event) => {
+    if (event.key === "Enter" || event.key === " ") { taken(event); act(); }
+  });
+}
+
 function drawn(tag, attributes, parent, text) {
   const made = document.createElementNS(SVG, tag);
   for (const [key, given] of Object.entries(attributes)) { set(made, key, given); }

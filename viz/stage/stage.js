@@ -9,6 +9,8 @@ const CULLED = 150; /* of so many boxes only what the window shows is drawn */
 const LARGE = 30; /* from so many nodes a network is seen as one */
 const TELLING = ["mistakes", "more", "explore"]; /* the drawers that have the answers: with them nobody predicts */
 const MEASURED = 8; /* so many equations of each phase are measured */
+const FEW = 0.1; /* of the steps that have the longest equations */
+const SHARE = 0.165, LEAST_SHARE = 118; /* of the height, and in pixels: so tall may the equation line be */
 const PACE = 2000, CALM_PACE = 4000; /* how long a step stays while playing, in milliseconds */
 
 function setUp(root, moved) {
@@ -31,6 +33,7 @@ function setUp(root, moved) {
   const hands = { pick: jump, point, adjust: adjustable };
   let alone = null; /* the node whose surroundings alone are seen */
   let drawnKey = null; /* what is drawn */
+  let brokenNow = brokenIn(); /* which number is the first that is not finite */
   let isTurning = false; /* whether another step is about to be shown */
   let throws = [graph.values[graph.root]], way = [], selected = names.length ? names[0][0] : null;
 
@@ -45,7 +48,9 @@ function setUp(root, moved) {
   const tools = make("div", "gg-tools", aside), minimap = drawn("svg", { "class": "gg-minimap", "aria-hidden": true }, frame);
   const camera = cameraOn(frame, svg, (view) => { showMinimap(view); cull(view); },
     () => Boolean(root.dataset.focus) || root.contains(document.activeElement));
-  const showEquation = equationIn(page);
+  const broken = make("p", "gg-note gg-alarm gg-broken", page);
+  set(broken, "role", "status");
+  const equation = make("div", "gg-equation", page), showEquation = equationIn(equation);
   const controls = make("div", "gg-controls", page);
   const bar = toolbarIn(controls, "Steps");
   const toFirst = buttonIn(bar, "first", "First step", () => leap(0));
@@ -79,9 +84,8 @@ function setUp(root, moved) {
   set(saying, "aria-live", "polite");
   note.hidden = !note.textContent;
   set(predictor, "aria-pressed", "false");
-  [["fit", "Show all of the graph (F)", fit],
-    ["closer", "Zoom in (+)", () => camera.zoom(1.25)],
-    ["farther", "Zoom out (-)", () => camera.zoom(0.8)]].forEach(([name, label, act]) => buttonIn(tools, name, label, act));
+  [["fit", "Show all of the graph (F)", fit], ["closer", "Zoom in (+)", closer], ["farther", "Zoom out (-)", farther]]
+    .forEach(([name, label, act]) => buttonIn(tools, name, label, act));
   root.querySelectorAll(".gg-static").forEach((part) => { part.hidden = true; });
   root.tabIndex = -1; /* a click anywhere gives the stage the keys */
   on(root, "keydown", onKey);
@@ -112,23 +116,13 @@ function setUp(root, moved) {
   function placeOf(step) { return first + allSteps.indexOf(scalarsOf(step)[0]); }
 
   /* The steps of scalars that a step stands for, in their order: one, or those of a layer. */
-  function scalarsOf(step) {
-    if (!step.isLayer) { return [step]; }
-    const full = stepsNow(graph, allSteps), all = full.filter((each) => each.phase === step.phase);
-    const own = all.filter(({ node }) => isOfLayer(step, node));
-    return own.length ? own : all.length ? all : full.slice(-1); /* an update that only the page knows of */
-  }
-
-  function isOfLayer({ layer }, node) {
-    const ofLayer = (units) => units.some((unit) => unit.members.has(node) || unit.bias === node);
-    return layer === null ? !network.layers.some(({ units }) => ofLayer(units)) : ofLayer(network.layers[layer].units);
-  }
+  function scalarsOf(step) { return step.isLayer ? scalarsOfLayer(network, stepsNow(graph, allSteps), step) : [step]; }
 
   /* The step on the level that is open which has to do with another. */
   function nearestTo(step) {
     if (steps.includes(step)) { return steps.indexOf(step); }
     const alike = (each) => each.phase === step.phase, scalars = new Set(scalarsOf(step));
-    const own = steps.findIndex((each) => alike(each) && (each.isLayer ? isOfLayer(each, step.node) : scalars.has(each)));
+    const own = steps.findIndex((each) => alike(each) && (each.isLayer ? isOfLayer(network, each, step.node) : scalars.has(each)));
     return own >= 0 ? own : max(0, steps.findIndex(alike));
   }
 
@@ -167,11 +161,12 @@ function setUp(root, moved) {
   function drawSeen() {
     if (!camera.room().width) { return; }
     const isDown = isDownHere(), view = viewNow();
-    const key = [level, unit && unit.name, alone, alone === null && isDown, view && view.key].join();
+    const most = level === "network" && unitsShown(camera.room(), isDown);
+    const key = [level, unit && unit.name, alone, alone === null && isDown, view && view.key, most].join();
     if (key === drawnKey) { return; }
     drawnKey = key;
     viewed = view;
-    ({ layout, picture } = level === "network" ? networkHere(isDown) : alone === null ? wholeOf(isDown) : aroundNode());
+    ({ layout, picture } = level === "network" ? networkHere(isDown, most) : alone === null ? wholeOf(isDown) : aroundNode());
     svg.replaceChildren(picture.place);
     set(svg, "width", layout.width);
     set(svg, "height", layout.height);
@@ -180,8 +175,8 @@ function setUp(root, moved) {
     drawMinimap();
   }
 
-  function networkHere(isDown) {
-    const picture = networkPictureIn(graph, network, isDown, openUnit);
+  function networkHere(isDown, most) {
+    const picture = networkPictureIn(graph, network, isDown, most, openUnit);
     return { picture, layout: { isDown, ...picture.size } };
   }
 
@@ -213,25 +208,33 @@ function setUp(root, moved) {
     return layouts[first > second ? 0 : 1];
   }
 
-  /* The equation line is as tall as the tallest of its kinds of steps, so that the picture stands still. */
+  /* The equation line keeps one height, so that the picture stands still: that of the tallest of most
+     steps, where it is no more than its share. What is taller is set in small, and scrolls. */
   function reserve() {
-    const box = page.querySelector(".gg-equation");
-    if (box.widthNow === page.clientWidth + level) { return; }
-    box.widthNow = page.clientWidth + level;
-    box.style.minHeight = "";
-    const tallest = longestSteps().map((step) => { showEquation(graph, step, false); return rectOf(box).height; });
-    box.style.minHeight = max(...tallest) + "px";
+    if (equation.widthNow === page.clientWidth + level) { return; }
+    equation.widthNow = page.clientWidth + level;
+    equation.style.height = "";
+    const share = max(LEAST_SHARE, SHARE * page.clientHeight), [common, rare] = longestSteps();
+    const heightOf = (step, isSmall) => {
+      showEquation(graph, step, false);
+      equation.classList.toggle("gg-small", isSmall);
+      return rectOf(equation).height;
+    };
+    const heights = common.map((step) => heightOf(step, false)).map((height, i) => (height > share ? heightOf(common[i], true) : height));
+    equation.style.height = max(...heights.concat(rare.map((step) => heightOf(step, true))).map((height) => min(share, height))) + "px";
     equate();
   }
 
-  /* Of each phase the steps with the longest equations: one of them is the tallest. */
+  /* Of each phase the steps with the longest equations: one of them is the tallest. First of most steps,
+     then of the few that are longer. */
   function longestSteps() {
     const lengthOf = (step) => step.equations.flat().reduce((sum, term) => sum + (typeof term === "string" ? term :
       written(graph, term[0]) + written(graph, term[1], step)).length, 0);
     const sized = steps.map((step) => ({ step, size: lengthOf(step) }));
     sized.sort((a, b) => b.size - a.size);
-    return ["forward", "seed", "backward", "update"]
-      .flatMap((phase) => sized.filter(({ step }) => step.phase === phase).slice(0, MEASURED)).map(({ step }) => step);
+    const few = Math.floor(FEW * steps.length);
+    return [sized.slice(few), sized.slice(0, few)].map((part) => ["forward", "seed", "backward", "update"]
+      .flatMap((phase) => part.filter(({ step }) => step.phase === phase).slice(0, MEASURED)).map(({ step }) => step));
   }
 
   /* The equation of the step, with what the chosen wrong engine has there; gives that for all nodes. */
@@ -243,9 +246,15 @@ function setUp(root, moved) {
   }
 
   function fit() {
-    camera.fit();
-    if (!camera.isOwn()) { frameStep(); }
+    camera.glide(() => {
+      camera.fit();
+      if (!camera.isOwn()) { frameStep(); }
+    });
   }
+
+  function closer() { camera.glide(() => camera.zoom(1.25)); }
+
+  function farther() { camera.glide(() => camera.zoom(0.8)); }
 
   function fitLater() { requestAnimationFrame(arrange); }
 
@@ -357,7 +366,7 @@ function setUp(root, moved) {
   }
 
   function go(index) {
-    turn(index);
+    camera.glide(() => turn(index));
     if (moved) { moved(placeOf(steps[now])); }
   }
 
@@ -401,7 +410,10 @@ function setUp(root, moved) {
     /* Not `disabled`: that would throw the focus away while stepping with the keyboard. */
     [toFirst, back].forEach((one) => set(one, "aria-disabled", now === 0));
     [forward, toLast].forEach((one) => set(one, "aria-disabled", now === steps.length - 1));
+    put(broken, isPredicting ? "" : brokenNow);
+    broken.hidden = !broken.textNow;
     root.dataset.step = now;
+    if (equation.scrollHeight > equation.clientHeight + 1) { equation.classList.add("gg-small"); }
     if (isNew) { /* what is measured comes after all that is written: the page is laid out once */
       const room = camera.room();
       formula.center();
@@ -492,8 +504,11 @@ function setUp(root, moved) {
 
   /* Numbers. */
 
+  function brokenIn() { return graph.isLive ? notFinite(graph, stepsNow(graph, allSteps), data.names || {}) : data.broken || ""; }
+
   function changed() {
     const step = steps[now], isNetwork = level === "network";
+    brokenNow = brokenIn();
     steps = stepsSeen();
     const place = isNetwork ? min(now, steps.length - 1) : steps.indexOf(step);
     now = place >= 0 ? place : min(now, steps.length - 1);
@@ -583,9 +598,9 @@ function setUp(root, moved) {
 
   function type(i, key = "") {
     const box = rectOf(picture.box(i)), around = rectOf(frame);
-    const input = fieldIn(frame, "gg-typed");
+    const input = fieldIn(frame, "New number of " + graph.nodes[i].n, { Enter: () => end(true), Escape: () => end(false) });
+    input.className = "gg-typed";
     input.value = /^[-.0-9]$/.test(key) ? key : String(graph.values[i]);
-    set(input, "aria-label", "New number of " + graph.nodes[i].n);
     Object.assign(input.style, { left: box.left - around.left + "px", top: box.top - around.top + 0.3 * box.height + "px",
       width: max(90, box.width) + "px" });
     let isDone = false;
@@ -602,11 +617,6 @@ function setUp(root, moved) {
       input.remove();
       giveKeys(picture.box(i));
     };
-    on(input, "keydown", (event) => {
-      if (event.key === "Enter") { end(true); }
-      if (event.key === "Escape") { end(false); }
-      event.stopPropagation();
-    });
     on(input, "pointerdown", (event) => event.stopPropagation());
     on(input, "blur", () => { if (!isDone) { const ok = !isNaN(typed(input.value)); end(ok); } });
     input.focus();
@@ -618,17 +628,11 @@ function setUp(root, moved) {
   function liveControls() {
     const group = make("div", "gg-live", controls), label = make("label", "", group);
     make("span", "gg-rate", label, "rate ").title = "learning rate";
-    rateField = fieldIn(label);
-    set(rateField, "aria-label", "Learning rate");
+    const changeBy = (by) => { if (graph.rate !== null) { setRate(Number((graph.rate * by).toPrecision(3))); } };
+    rateField = fieldIn(label, "Learning rate", { Enter: () => setRate(typed(rateField.value)), ArrowUp: () => changeBy(1.25), ArrowDown: () => changeBy(0.8) });
     rateField.value = graph.rate === null ? "" : String(graph.rate);
     rateField.placeholder = "0.1";
     on(rateField, "change", () => setRate(typed(rateField.value)));
-    on(rateField, "keydown", (event) => {
-      const by = { ArrowUp: 1.25, ArrowDown: 0.8 }[event.key];
-      if (event.key === "Enter") { setRate(typed(rateField.value)); }
-      if (by && graph.rate !== null) { setRate(Number((graph.rate * by).toPrecision(3))); event.preventDefault(); }
-      event.stopPropagation();
-    });
     const again = buttonIn(group, "throw", "Update, then forward again with the new numbers (N)", throwAgain, "Throw");
     make("span", "gg-again", again, "again");
     undo = buttonIn(group, "restore", "Back to the numbers of the program (R)", restoreNumbers, "Start again");
@@ -655,6 +659,7 @@ function setUp(root, moved) {
   }
 
   function restoreNumbers() {
+    if (document.activeElement === undo) { takeKeys(); } /* it goes with what it takes back */
     graph.restore();
     throws = [graph.values[graph.root]];
     way = [];
@@ -774,12 +779,12 @@ function setUp(root, moved) {
     const { target } = event, key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     if (isShortcut(event) || target.type === "text" || target.tagName === "SELECT") { return; }
     if (isHidden() && /^[-.0-9]$/.test(key)) { guess.input.focus(); return; }
-    const acts = { p: predict, f: fit, "+": () => camera.zoom(1.25), "-": () => camera.zoom(0.8),
+    const acts = { p: predict, f: fit, "+": closer, "-": farther,
       t: toggled("table"), w: toggled("words"), m: toggled("mistakes"), e: thrower && toggled("explore"),
       n: thrower && throwAgain, r: thrower && restoreNumbers, Escape: drawers.isOpen() ? () => drawers.open(null) : unit && closeUnit };
     if (event.shiftKey && key.startsWith("Arrow")) {
       const [x, y] = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] }[key];
-      acts[key] = () => camera.pan(x, y);
+      acts[key] = () => camera.glide(() => camera.pan(x, y));
     } else if (target.type !== "range") {
       Object.assign(acts, { ArrowLeft: () => leap(now - 1), ArrowRight: () => leap(now + 1), Home: () => leap(0),
         End: () => leap(steps.length - 1) });
@@ -795,31 +800,32 @@ function setUp(root, moved) {
 
 /* A toolbar with one tab stop; the arrow keys move inside. */
 function toolbarIn(place, label) {
-  const bar = make("div", "gg-toolbar", place);
+  const bar = make("div", "gg-toolbar", place), buttons = () => [...bar.querySelectorAll("button")];
+  let stop = null; /* the button that Tab reaches: one of those that are seen */
   set(bar, "role", "toolbar");
   set(bar, "aria-label", label);
-  const buttons = () => [...bar.querySelectorAll("button")].filter((one) => one.offsetParent !== null || !one.isConnected);
-  new MutationObserver(() => buttons().forEach((one, i) => { if (!one.hasAttribute("tabindex")) { one.tabIndex = i ? -1 : 0; } }))
-    .observe(bar, { childList: true });
+  new ResizeObserver(settle).observe(bar); /* buttons come and go */
   on(bar, "keydown", (event) => {
-    const all = buttons(), at = all.indexOf(event.target), end = all.length - 1;
+    const all = seen(), at = all.indexOf(event.target), end = all.length - 1;
     const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: end }[event.key];
     if (at < 0 || to === undefined || isShortcut(event)) { return; }
     taken(event);
     all[(to + all.length) % all.length].focus();
   });
-  new ResizeObserver(() => { /* of those that are seen one can be reached by Tab */
-    const seen = buttons();
-    if (seen.length && !seen.some((one) => one.tabIndex === 0)) { seen[0].tabIndex = 0; }
-  }).observe(bar);
   /* After a click of the mouse the arrow keys go from step to step. */
   on(bar, "click", (event) => {
     if (event.detail) { giveKeys(bar.closest(".glassgrad-stage")); }
   });
-  on(bar, "focusin", (event) => {
-    buttons().forEach((one) => { one.tabIndex = one === event.target ? 0 : -1; });
-  });
+  on(bar, "focusin", (event) => { stop = event.target; settle(); });
   return bar;
+
+  function seen() { return buttons().filter((one) => one.offsetParent !== null); }
+
+  function settle() {
+    const all = seen();
+    if (!all.includes(stop)) { [stop] = all; }
+    buttons().forEach((one) => { one.tabIndex = one === stop ? 0 : -1; });
+  }
 }
 
 const found = within.matches && within.matches(".glassgrad-stage") ? [within] : [...within.querySelectorAll(".glassgrad-stage")];
