@@ -88,6 +88,11 @@ def svg_texts(svg: str) -> dict[str, str]:
     return {group.get("data-n", ""): _joined(group) for group in groups if group.get("data-n")}
 
 
+def svg_text(svg: str) -> str:
+    """All text of a picture."""
+    return _joined(ET.fromstring(svg))
+
+
 def svg_description(svg: str) -> str:
     """What a screen reader says of a picture."""
     return ET.fromstring(svg).findtext(f"{SVG}desc") or ""

@@ -4,6 +4,7 @@ Each label of the corpus goes alone, those made at random many to a picture. Wha
 hold is what it holds for harmless labels, with other texts; those texts are the labels, literally.
 """
 
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -26,6 +27,7 @@ from outputs import (
     svg_description,
     svg_frames,
     svg_parts,
+    svg_text,
     svg_texts,
 )
 
@@ -41,6 +43,8 @@ from glassgrad.viz.stage import has_folds, network_of
 
 LABELS = hostile.corpus("labels")
 BATCH = 40
+SIGNS = r"[Σ×\d]*"
+"""Beside boxes and frames: the operations, and the slopes on the edges."""
 SECTION = "Hostile input"
 MATHML = {"math", "mtable", "mtr", "mtd", "mrow", "msub", "mi", "mo", "mn", "mtext"}
 
@@ -66,11 +70,12 @@ def check(labels: list[str]) -> None:
     check_names(steps.diagram, labels)
     check_text(steps.text(), usual.text())
     check_text(str(draw(y)), str(draw(plain)))
-    check_page(steps, usual)
+    pages = check_page(steps, usual)
     check_json(steps)
     check_latex(steps)
     if CAN_DRAW:
         check_picture(draw(y).svg, draw(plain).svg, steps.diagram, labels)
+        check_image(*pages, steps, labels)
     if find_spec("pygraphviz"):
         check_dot(draw(y).dot, draw(plain).dot, steps.diagram)
 
@@ -101,8 +106,7 @@ def check_picture(svg: str, plain: str, diagram: Diagram, labels: list[str]) -> 
     assert svg_texts(svg) == shown(diagram.with_gradients({}))
     root = diagram[diagram.roots[0]]
     assert svg_description(svg) == f"Graph of {root.name} in {len(diagram)} nodes."
-    scopes = [spaced(visible(label)) or " " for label in dict.fromkeys(labels[::4])]
-    assert sorted(svg_frames(svg)) == sorted(scopes)
+    assert sorted(svg_frames(svg)) == sorted(frames(labels))
 
 
 def check_text(text: str, plain: str) -> None:
@@ -110,8 +114,8 @@ def check_text(text: str, plain: str) -> None:
     assert text.count("\n") == plain.count("\n")
 
 
-def check_page(steps: Backprop, usual: Backprop) -> None:
-    """The page: its elements, its three scripts, its picture, and the names in its texts."""
+def check_page(steps: Backprop, usual: Backprop) -> tuple[Html, Html]:
+    """The page: its elements, its three scripts, and the names in its texts."""
     html = steps.standalone_html()
     page, plain = Html(html), Html(usual.standalone_html())
     assert not acting(html)
@@ -130,10 +134,26 @@ def check_page(steps: Backprop, usual: Backprop) -> None:
         if step.parent is not None:
             names = (steps.diagram[i].name for i in (step.node, step.parent))
             assert " → ".join(names) in page.texts["td"]
-    if CAN_DRAW:
-        picture, plain_picture = picture_in(page), picture_in(plain)
-        assert svg_parts(picture) == svg_parts(plain_picture)
-        assert svg_texts(picture) == shown(steps.diagram.with_gradients(steps.gradients))
+    return page, plain
+
+
+def check_image(page: Html, plain: Html, steps: Backprop, labels: list[str]) -> None:
+    """The picture in a page, where its parts have no ids."""
+    root = steps.diagram[steps.root]
+    assert page.values["alt"] == f"Graph of {root.name} in {len(steps.diagram)} nodes."
+    image, usual = (svg_in(each.values["src"] or "") for each in (page, plain))
+    assert svg_parts(image) == svg_parts(usual)
+    boxes = shown(steps.diagram.with_gradients(steps.gradients)).values()
+    left = svg_text(image)
+    for said in (*boxes, *frames(labels)):
+        assert said in left
+        left = left.replace(said, "", 1)
+    assert re.fullmatch(SIGNS, left)
+
+
+def frames(labels: list[str]) -> list[str]:
+    """What the frames around the parts of a graph say."""
+    return [spaced(visible(label)) or " " for label in dict.fromkeys(labels[::4])]
 
 
 def check_data(data: dict[str, Any], steps: Backprop) -> None:
@@ -153,13 +173,6 @@ def check_formula(markup: str, steps: Backprop) -> None:
         if node.operation is None:
             name = ET.fromstring(f"<mrow>{identifier(node.name)}</mrow>")
             assert "".join(name.itertext()) in text
-
-
-def picture_in(page: Html) -> str:
-    """The picture inside a page, whose description is that of the image."""
-    svg = svg_in(page.values["src"] or "")
-    assert page.values["alt"] == svg_description(svg)
-    return svg
 
 
 def check_json(steps: Backprop) -> None:
