@@ -124,7 +124,7 @@ class Form:
                 "The model gave outputs of different forms for different samples, which are no "
                 "arrays."
             )
-        return leaves
+        return leaves if isinstance(shape, list) else leaves_of(_in_order(output, self._shape))
 
     def numbers(self, output: Any) -> list[float]:
         """The same as numbers."""
@@ -159,13 +159,22 @@ def _with_parts(output: Any, made: Callable[[Any], Any]) -> Any:
     return made(output)
 
 
+def _in_order(output: Any, shape: Any) -> Any:
+    """The parts of an output in the order of a shape: equal dicts may have theirs in others."""
+    if isinstance(shape, dict):
+        return [_in_order(output[key], part) for key, part in shape.items()]
+    return [*map(_in_order, output, shape)] if isinstance(shape, tuple) else output
+
+
 def _shape_of(part: Any) -> list[int]:
     """The lengths of lists inside one another; [] for a Value."""
     if isinstance(part, dict):
         raise TypeError(
             "The model gave a list of dicts for a sample. Several outputs are a dict of lists."
         )
-    if not isinstance(part, (list, tuple, np.ndarray)):
+    if isinstance(part, np.ndarray):
+        return list(part.shape)
+    if not isinstance(part, (list, tuple)):
         return []
     first, *others = map(_shape_of, part) if len(part) else [[]]
     if any(other != first for other in others):

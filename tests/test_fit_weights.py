@@ -330,6 +330,39 @@ def test_a_form_that_differs_from_sample_to_sample_is_refused(compiled: bool) ->
         predict(Odd(), X, compiled=compiled)
 
 
+@BOTH
+def test_parts_of_a_dict_may_come_in_another_order_for_some_samples(compiled: bool) -> None:
+    class Branching(Module):
+        def __init__(self) -> None:
+            self.w = Value(2.0)
+
+        def forward(self, x: Any) -> Any:
+            parts = {"first": self.w * x[0], "second": self.w * x[1]}
+            return x[0], parts if x[0] > 0.5 else dict(reversed(parts.items()))
+
+    assert 0 < (X[:, 0] > 0.5).sum() < len(X)
+    _, found = predict(Branching(), X, compiled=compiled)
+    np.testing.assert_array_equal(found["first"], 2.0 * X[:, 0])
+    np.testing.assert_array_equal(found["second"], 2.0 * X[:, 1])
+
+    def second(outputs: Any, targets: Any) -> float:
+        return mean_squared_error(outputs[1]["second"], targets)
+
+    def loss(output: Any, target: Any) -> Value:
+        return mse(output[1]["second"], target)
+
+    options = {"epochs": 1, "metrics": second, "validation": (X, Y), "compiled": compiled}
+    history = fit(Branching(), loss, X, Y, **options)
+    assert history["second"] == pytest.approx(history["validation_loss"], rel=1e-12)
+
+
+@BOTH
+def test_an_output_in_an_array_without_axes_is_one_number(compiled: bool) -> None:
+    model = Several(lambda a, b, c: np.array(a))
+    expected = predict(model.inner, X)[:, 0]
+    np.testing.assert_allclose(predict(model, X, compiled=compiled), expected, rtol=1e-12)
+
+
 def test_a_list_of_dicts_is_refused() -> None:
     with pytest.raises(TypeError, match="a list of dicts"):
         predict(Several(lambda a, b, c: [{"a": a}, {"b": b}]), X)

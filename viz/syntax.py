@@ -79,6 +79,8 @@ _TOKEN = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"[+-]?\s*[\d.][\w.]*(?:e-\d+)?", re.IGNORECASE)
+_WITH_ZEROS = re.compile(r"0[0_]*[1-9][0-9_]*")
+"""Whole numbers such as 010, which is 8 in some languages: it is none here, as in Python."""
 _COMPARISON, _SUM, _PRODUCT, _SIGN, _POWER = range(5)
 _BETWEEN: dict[str, tuple[int, Callable[..., Any]]] = {
     "<": (_COMPARISON, lambda a, b: _unless(TABLE["compare"](a, b) + 1.0)),
@@ -311,9 +313,12 @@ class Reader:
 
     def _number(self, token: _Token) -> float:
         text, problem = token.text.lower(), "This number is beyond the range of floats."
+        if _WITH_ZEROS.fullmatch(text):
+            better = clipped(text.replace("_", "").lstrip("0"))
+            self._refuse(f"{clipped(text)} is no number. Write {better}.", token)
         try:
             number = float(int(text, 0)) if text[1:2] in ("x", "o", "b") else float(text)
-            if math.isfinite(number) or not text.replace("_", "").isdecimal():
+            if math.isfinite(number) or not _is_whole(text):
                 return number
         except OverflowError:
             pass
@@ -396,7 +401,7 @@ class Reader:
         closing = next((token for token in (index, *behind) if token.text == "]"), None)
         if closing is None:
             self._refuse("This [ is never closed.", opening)
-        if closing is not behind[0] or not index.text.isdecimal():
+        if closing is not behind[0] or index.kind != "number" or not _is_whole(index.text.lower()):
             self._refuse(NO_INDEX, first, closing)
         self._at += 3
         self._add("item", int(self._number(index)), 1, first)
@@ -509,6 +514,11 @@ def _product(factor: str, roots: Sequence[Part], typed: str) -> str:
 def _unless(refuted: Any) -> Any:
     """1 where a comparison is not refuted, which is 0 then; nan refutes each, also later."""
     return TABLE["where"](refuted, 0.0, 1.0)
+
+
+def _is_whole(number: str) -> bool:
+    """Whether a number is written as a whole one, such as 10 or 0xa."""
+    return number[1:2] in ("x", "o", "b") or number.replace("_", "").isdecimal()
 
 
 def _normal(name: str) -> str:
