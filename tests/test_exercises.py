@@ -547,6 +547,10 @@ def test_several_answers_are_told_apart() -> None:
     assert both.text.endswith(" q is not right yet either.")
     wrong = check([7.7, 7.8, 7.9], of=o, by=[x1, w1, leaf(o, "b")])
     assert wrong.text.endswith(" w1 and b are not right yet either.")
+    tried = [check({"p": 0.3, "q": 3.3}, of=o, by={"p": x1, "q": w1}).text for _ in range(4)]
+    formulas = [text for text in tried if "∂o/∂x1 = " in text]
+    assert formulas
+    assert all(re.search(r"\w; q is not right yet either\.$", text) for text in formulas)
 
 
 def test_numbers_with_names_are_told_apart_by_them() -> None:
@@ -683,6 +687,9 @@ def test_engines_that_give_the_same_numbers_are_no_puzzle() -> None:
         ({"answer": [4]}, TypeError, r"takes one number: write 4, not \[4\]\."),
         ({"answer": np.array([4])}, TypeError, r"takes one number: write 4, not array\(\[4\]\)"),
         ({"answer": (4, 5)}, TypeError, r"takes one number, not \(4, 5\)\."),
+        ({"answer": [None]}, TypeError, r"takes one number, not \[None\]\."),
+        ({"answer": ["a"]}, TypeError, r"takes one number, not \['a'\]\."),
+        ({"answer": np.array([[4]])}, TypeError, r"takes one number, not array\(\[\[4\]\]\)\."),
         ({"answer": [4], "of": 4.0}, TypeError, r"takes one number: write 4, not \[4\]\."),
         ({"answer": [[4]], "by": [Value(1.0)]}, TypeError, r"takes one number: write 4, not \[4\]"),
         ({"answer": Value(1.0)}, TypeError, "Give its number: v.data."),

@@ -20,7 +20,7 @@ from types import NoneType
 from typing import Any, NamedTuple
 
 from glassgrad.engine import NOT_COMPUTED, Operation, Value, grad
-from glassgrad.engine.misuse import real
+from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.text import clipped, counted, describe, function_name, told
 from glassgrad.engine.tree import is_sequence, leaves_of, listed, scalar_of, settled
 
@@ -120,7 +120,8 @@ def typed(answer: Any, role: str) -> Typed:
     """An answer with the digits that were typed; zeros behind the point leave no trace."""
     if is_sequence(answer := scalar_of(answer)):
         parts = listed(answer, role) if hasattr(answer, "__len__") else []
-        instead = f": write {clipped(str(parts[0]))}, not" if len(parts) == 1 else ", not"
+        is_meant = len(parts) == 1 and is_real(scalar_of(parts[0]))
+        instead = f": write {clipped(str(parts[0]))}, not" if is_meant else ", not"
         raise TypeError(f"{role} takes one number{instead} {told(answer)}.")
     found = number(answer, role)
     most = MOST_DIGITS

@@ -302,7 +302,9 @@ def _together(verdicts: dict[str, Verdict], changed: Sequence[str]) -> Verdict:
     text = f"Right: {', '.join(right)}. " if right else ""
     text += first.text if changed else f"{wrong[0]}: {first.text}"
     if others := [each for each in wrong if each not in judged]:
-        text += f" {_and(others)} {'is' if len(others) == 1 else 'are'} not right yet either."
+        between = " " if text.endswith((".", "?")) else "; "  # a formula has no full stop
+        are = "is" if len(others) == 1 else "are"
+        text += f"{between}{_and(others)} {are} not right yet either."
     return Verdict(False, text, first.hint, verdicts)
 
 
