@@ -20,9 +20,11 @@ import numpy as np
 from glassgrad.engine import Value, data_vector
 from glassgrad.engine.files import decode
 from glassgrad.engine.provenance import is_of_user
+from glassgrad.engine.text import counted, some_of
 from glassgrad.engine.value import set_frozen
 from glassgrad.engine.vectors import Vector, frozen_among
 from glassgrad.nn.history import Epoch, History
+from glassgrad.nn.module import Module
 
 Callback = Callable[[History], Any]
 State = Mapping[str, Any]
@@ -138,17 +140,27 @@ class Patience(Hook):
 
 
 class Callbacks(Hook):
-    """Calls functions of the user's with the history, and says so if they froze all there is."""
+    """Calls functions of the user's with the history, and says so if they froze all there is, or
+    refuses it if they gave the model parameters that nobody trains.
+    """
 
     def __init__(
-        self, functions: Sequence[Callback], history: History, parameters: Sequence[Value]
+        self,
+        functions: Sequence[Callback],
+        history: History,
+        model: Module,
+        parameters: Sequence[Value],
     ) -> None:
-        self._functions, self._history, self._parameters = functions, history, parameters
+        self._functions, self._history = functions, history
+        self._model, self._parameters = model, parameters
         self._is_over = self._has_warned = False
 
     def after(self, epoch: Epoch) -> None:
+        before = self._model.parameters() if self._functions else []
         answers = [function(self._history) for function in self._functions]
         self._is_over = any(isinstance(x, (bool, np.bool_)) and bool(x) for x in answers)
+        if self._functions and not self._is_over:
+            self._check_new(before)
         if not self._has_warned and all(p.is_frozen for p in self._parameters):
             self._has_warned = True
             fault = (
@@ -157,6 +169,18 @@ class Callbacks(Hook):
             )
             self._history.note(fault)
             warn(f"{fault} To end the training, let it return True.")
+
+    def _check_new(self, before: Sequence[Value]) -> None:
+        known = set(map(id, (*before, *self._parameters)))
+        if not known.issuperset(map(id, self._model.parameters())):
+            named = self._model.named_parameters()
+            names = [name for name, value in named if id(value) not in known]
+            raise ValueError(
+                "fit(callbacks=...): a callback put new Values into the model, as "
+                f"{some_of(names)}, and a training that is under way moves those that it began "
+                "with. Set the .data of those that are there; or return True to stop it, and call "
+                "fit again with an optimiser of all."
+            )
 
     def why_over(self) -> str | None:
         return f"by a callback, {after_epochs(self._history.epochs)}" if self._is_over else None
@@ -224,7 +248,7 @@ def _bar(total: int, done: int) -> Any:
 
 def after_epochs(epochs: int) -> str:
     """In words."""
-    return f"after {epochs} epochs"
+    return f"after {counted(epochs, 'epoch')}"
 
 
 def warn(text: str) -> None:

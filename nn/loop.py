@@ -19,6 +19,7 @@ import numpy as np
 from glassgrad.engine import Value, assign, assign_grad, clear_grad, data_vector
 from glassgrad.engine.context import layer_of
 from glassgrad.engine.misuse import real
+from glassgrad.engine.text import counted
 from glassgrad.nn import hooks
 from glassgrad.nn.checkpoint import Checkpoint, description_of
 from glassgrad.nn.checks import Check, positive, true_or_false, whole
@@ -313,7 +314,9 @@ class Training:
         self.loop, self.history = loop, History()
         self._notes = hooks.Notes(self.history)
         self._kept = hooks.Kept(loop.parameters, self.history)
-        self._callbacks = hooks.Callbacks(callbacks, self.history, loop.parameters)
+        self._callbacks = hooks.Callbacks(
+            callbacks, self.history, loop.objective.model, loop.parameters
+        )
         self._saves: list[Hook] = []
 
     def _hooks(self, bar: hooks.Progress) -> list[Hook]:
@@ -451,4 +454,4 @@ def _layers_of(model: Module, parameters: Sequence[Value]) -> dict[str, list[int
 
 
 def _after_whole(epochs: int) -> str:
-    return f"after {epochs} whole epochs"
+    return f"after {counted(epochs, 'whole epoch')}"

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from needing import mostly_slow
+from outputs import assert_is_sentence
 
 from glassgrad import (
     MLP,
@@ -1065,6 +1066,33 @@ def test_a_callback_cannot_add_parameters_to_the_optimiser() -> None:
 
     with pytest.raises(ValueError, match="a callback added parameters to the optimiser"):
         trained(model=model, optimiser=optimiser, callbacks=add, epochs=3)
+
+
+@pytest.mark.parametrize("is_compiled", [False, True])
+def test_a_callback_cannot_put_values_into_the_model_that_nobody_trains(is_compiled: bool) -> None:
+    model = small()
+    neuron = model.layers[0].neurons[0]
+
+    def replace(history: History) -> None:
+        neuron.b = Value(1.0)
+
+    with pytest.raises(
+        ValueError, match=r"as layers\.0\.neurons\.0\.b, and a training that"
+    ) as told:
+        trained(model=model, callbacks=replace, epochs=3, compiled=is_compiled)
+    assert_is_sentence(str(told.value))
+
+    def replace_and_stop(history: History) -> bool:
+        replace(history)
+        return True
+
+    _, history = trained(model=model, callbacks=replace_and_stop, compiled=is_compiled)
+    assert history.stopped == "by a callback, after 1 epoch"
+
+    def set_data(history: History) -> None:
+        neuron.b.data = 1.0
+
+    assert trained(model=model, callbacks=set_data, epochs=3)[1].epochs == 3
 
 
 @pytest.mark.parametrize("metrics", [(), "mean_squared_error"])

@@ -387,7 +387,7 @@ def test_a_callback_that_freezes_everything_is_told_that_nothing_is_trained() ->
     def freezes(history: History) -> None:
         (net.unfreeze if history.epochs == 4 else net.freeze)()
 
-    with pytest.warns(UserWarning, match="froze all parameters, after 1 epochs") as told:
+    with pytest.warns(UserWarning, match="froze all parameters, after 1 epoch:") as told:
         history = fit(net, mse, X, Y, epochs=6, callbacks=freezes)
     assert len(told) == 1
     assert_is_sentence(str(told[0].message))
