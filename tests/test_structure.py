@@ -220,5 +220,14 @@ def test_every_file_that_the_code_speaks_of_is_there() -> None:
     assert not lost, "\n".join(lost)
 
 
+@pytest.mark.parametrize("room", ["nn", "viz", "engine.compile"])
+def test_the_map_of_a_room_names_all_its_files(room: str) -> None:
+    init = FILES[f"glassgrad.{room}"]
+    here = {path.name for path in init.parent.glob("*.py")} - {"__init__.py"}
+    head = ast.get_docstring(ast.parse(init.read_text(encoding="utf-8"))) or ""
+    elsewhere = {"__main__.py"}  # the command, which the package has
+    assert set(re.findall(r"\w+\.py", head)) - elsewhere == here - elsewhere
+
+
 def test_the_package_is_typed() -> None:
     assert (ROOT / "py.typed").exists()
