@@ -13,6 +13,7 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
+from inspect import iscoroutine, isgenerator
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ import numpy as np
 from glassgrad.engine import Value, data_vector
 from glassgrad.engine.files import decode
 from glassgrad.engine.provenance import is_of_user
-from glassgrad.engine.text import counted, some_of
+from glassgrad.engine.text import counted, function_name, some_of
 from glassgrad.engine.value import set_frozen
 from glassgrad.engine.vectors import Vector, frozen_among
 from glassgrad.nn.history import Epoch, History
@@ -157,7 +158,7 @@ class Callbacks(Hook):
 
     def after(self, epoch: Epoch) -> None:
         before = self._model.parameters() if self._functions else []
-        answers = [function(self._history) for function in self._functions]
+        answers = [_answer(function, self._history) for function in self._functions]
         self._is_over = any(isinstance(x, (bool, np.bool_)) and bool(x) for x in answers)
         if self._functions and not self._is_over:
             self._check_new(before)
@@ -184,6 +185,17 @@ class Callbacks(Hook):
 
     def why_over(self) -> str | None:
         return f"by a callback, {after_epochs(self._history.epochs)}" if self._is_over else None
+
+
+def _answer(function: Callback, history: History) -> Any:
+    answer = function(history)
+    if isgenerator(answer) or iscoroutine(answer):
+        answer.close()
+        raise TypeError(
+            f"fit(callbacks=...): {function_name(function)} is written with yield or async, so that "
+            "calling it runs none of its lines. Write it as an ordinary function of the history."
+        )
+    return answer
 
 
 class Saves(Hook):

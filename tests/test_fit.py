@@ -1145,3 +1145,15 @@ def test_a_plot_marks_the_epochs_whose_numbers_have_no_place() -> None:
         "validation loss: nan or infinite": [1, 3],
         "r2: nan or infinite": [1],
     }
+
+
+def test_a_callback_whose_lines_would_not_run_is_refused() -> None:
+    def lazily(history: History) -> Any:
+        yield history["loss"]
+
+    async def later(history: History) -> bool:
+        return True
+
+    for callback in (lazily, later):
+        with pytest.raises(TypeError, match=f"{callback.__name__} is written with yield or async"):
+            trained(callbacks=callback, epochs=2)

@@ -340,6 +340,20 @@ def test_the_formula_of_a_value_evaluates_to_it(row: Operation) -> None:
             assert evaluated(step.formula, names) == pytest.approx(step.value, rel=1e-14)
 
 
+@pytest.mark.parametrize("seed", range(1, 60, 6))
+def test_formulas_in_random_graphs_evaluate_to_the_local_derivatives(seed: int) -> None:
+    """Of rows beside each other, whose operands are nodes with names of their own."""
+    steps = backprop(random_graph(seed))
+    names = {node.name: node.data for node in steps.diagram if not node.is_constant}
+    checked = 0
+    for step in backward_steps(steps):
+        if step.formula and math.isfinite(step.local):  # a textbook says nothing of nan
+            number = evaluated(step.formula, names)
+            assert number == pytest.approx(step.local, rel=1e-12, abs=1e-15)
+            checked += 1
+    assert checked > 0
+
+
 @ROWS
 def test_the_formula_in_latex_is_balanced_and_names_the_operands(row: Operation) -> None:
     steps, _ = row_steps(row)
