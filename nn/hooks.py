@@ -192,8 +192,8 @@ def _answer(function: Callback, history: History) -> Any:
     if isgenerator(answer) or iscoroutine(answer):
         answer.close()
         raise TypeError(
-            f"fit(callbacks=...): {function_name(function)} is written with yield or async, so that "
-            "calling it runs none of its lines. Write it as an ordinary function of the history."
+            f"fit(callbacks=...): {function_name(function)} is written with yield or async, so a "
+            "call runs none of its lines. Write it as an ordinary function of the history."
         )
     return answer
 
