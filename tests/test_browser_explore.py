@@ -1,8 +1,11 @@
 """The drawer of experiments: what belongs to the throws comes first, and no number is covered."""
 
+from typing import Any
+
 import pytest
 from browsing import Pages
-from stepping import document, with_loss
+from lecture import lecture_neuron
+from stepping import Stepper, document, lecture, with_loss
 
 from glassgrad import Backprop, Value, backprop, step_neuron
 
@@ -60,6 +63,8 @@ def test_the_map_has_the_colour_of_data_in_light_and_in_dark(new_page: Pages) ->
     for scheme in ("light", "dark"):
         one = document(new_page, with_loss(), color_scheme=scheme)
         one.press("e")
+        for axis, leaf in enumerate(("w1", "w2")):
+            one.root.locator(".gg-mapped select").nth(axis).select_option(label=leaf)
         one.root.locator(".gg-mapped p", has_text="● now.").wait_for()
         found.append(one.root.locator(".gg-map").evaluate(STRONGEST))
     assert found == ["rgb(0,104,168)", "rgb(96,184,240)"]  # #0069a8 and #63b9f2
@@ -82,6 +87,15 @@ def test_the_bands_of_the_map_end_between_its_cells_and_the_way_has_its_ends(
     one.root.locator(".gg-mapped p", has_text="○ start, ● now.").wait_for()
 
 
+@pytest.mark.parametrize(("target", "is_offered"), [(1.0, True), (None, False)])
+def test_throws_of_a_neuron_are_offered_where_it_has_a_loss(
+    target: float | None, is_offered: bool, new_page: Pages
+) -> None:
+    steps = step_neuron([1.0, -2.0], [1.0, 1.5], 0.5, "tanh", target=target)
+    one = document(new_page, steps)
+    assert one.root.locator(".gg-throw").count() == is_offered
+
+
 def one_weight() -> Backprop:
     x, t, w = (Value(number, label=name) for name, number in (("x", 2.0), ("t", 1.0), ("w", 0.5)))
     return backprop((x * w - t) ** 2, learning_rate=0.1, parameters=[w])
@@ -92,6 +106,8 @@ def one_weight() -> Backprop:
     [
         (step_neuron([1.0, -2.0], [1.0, 1.5], 0.5, "tanh", target=2.0, learning_rate=0.1), "w1 w2"),
         (one_weight(), "w x"),
+        (lecture(), "x1 w1"),  # x2 = 0, so w2 gets no gradient
+        (backprop(lecture_neuron()), "x1 w1"),  # and where nothing is thrown
         (backprop(Value(2.0, label="a") * Value(3.0, label="b"), learning_rate=0.1), "a b"),
     ],
 )
@@ -100,5 +116,50 @@ def test_the_map_lies_over_what_the_throws_move(
 ) -> None:
     one = document(new_page, steps)
     one.press("e")
+    assert axes_of(one) == axes
+
+
+def axes_of(one: Stepper) -> str:
     chosen = "all => all.map(each => each.selectedOptions[0].textContent).join(' ')"
-    assert one.root.locator(".gg-mapped select").evaluate_all(chosen) == axes
+    return str(one.root.locator(".gg-mapped select").evaluate_all(chosen))
+
+
+def test_the_first_throw_chooses_the_axes_until_a_person_does(new_page: Pages) -> None:
+    one = document(new_page, lecture())
+    one.stage("set", "x2", 5.0)  # now w2 moves most, and next to it x1, whose weight is -3
+    one.press("n")
+    assert axes_of(one) == "x1 w2"
+    one.press("n", "n")
+    assert axes_of(one) == "x1 w2"
+    one.root.locator(".gg-mapped select").first.select_option(label="b")
+    one.click("restore")
+    one.press("n")
+    assert axes_of(one) == "b w2"
+
+
+@pytest.mark.parametrize("given", [{}, {"learning_rate": 0.1}, {"parameters": ["w1", "w2", "b"]}])
+def test_throws_are_offered_where_a_rate_or_parameters_are_given(
+    given: dict[str, Any], new_page: Pages
+) -> None:
+    o = lecture_neuron()
+    leaves = {value.label: value for value in backprop(o).diagram.values}
+    if "parameters" in given:
+        given = {"parameters": [leaves[name] for name in given["parameters"]]}
+    one = document(new_page, backprop(o, **given))
+    before = one.numbers()
+    one.press("n", "e", "w")
+    is_thrown = one.numbers() != before
+    sees = [
+        one.root.locator(".gg-throw").count() == 1,
+        one.root.get_by_label("Learning rate").count() == 1,
+        one.root.locator(".gg-throws").count() == 1,
+        "throw again" in one.root.locator(".gg-small", has_text="Keys:").text_content(),
+    ]
+    assert [is_thrown, *sees] == [bool(given)] * 5
+    one.click("open-explore")
+    assert one.root.locator(".gg-nudge").is_visible()
+    one.press("r")
+    one.stage("set", "x1", 1.5)
+    assert one.button("restore").is_visible()
+    one.click("restore")
+    assert one.numbers() == before

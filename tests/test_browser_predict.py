@@ -20,7 +20,7 @@ from stepping import (
 from glassgrad import Value, backprop
 from glassgrad.viz.told import tell
 
-AGAIN = "Not yet. Try again, or press Show."
+RIGHT, AGAIN = "Right. Enter goes on.", "Not yet. Try again, or press Show."
 SEEN = """root => {
   const stage = root.querySelector(".gg-stage"), all = (selector, read) =>
     Array.from(stage.querySelectorAll(selector), read).filter(Boolean);
@@ -139,7 +139,7 @@ def test_a_right_guess_shows_the_answer(y: Any, texts: tuple, new_page: Pages) -
     for text in texts:  # as it is written anywhere, and within one per cent
         one.guess(text)
         shown = one.shown()
-        assert (shown["verdict"], "what?" in shown["says"]) == ("Right.", False)
+        assert (shown["verdict"], "what?" in shown["says"]) == (RIGHT, False)
         one.click("first")
         assert one.shown()["verdict"] == ""
         assert "what?" in one.shown()["says"]
@@ -180,8 +180,46 @@ def test_a_digit_begins_a_guess_and_enter_goes_on(new_page: Pages) -> None:
     one = fragment(new_page, shared())
     one.focus()
     one.press("p", "3", "Enter")
-    assert one.shown()["verdict"] == "Right."
+    assert one.shown()["verdict"] == RIGHT
     one.press("Enter")
     assert one.at() == 2
     one.press("Escape", "ArrowRight")
     assert one.at() == 3
+
+
+def test_an_arrow_goes_on_from_what_is_answered_and_moves_in_what_is_not(
+    stepper: Stepper,
+) -> None:
+    stepper.press("p", "4", "ArrowLeft", "ArrowRight")
+    assert stepper.at() == 1
+    stepper.guess("3")
+    stepper.press("Control+ArrowRight")
+    assert stepper.at() == 1
+    for number, how in ((2, "the field"), (3, "Show")):
+        stepper.press("ArrowRight")
+        assert (stepper.at(), stepper.shown()["verdict"], stepper.field.input_value()) == (
+            *(number, ""),
+            "",
+        ), how
+        stepper.root.get_by_role("button", name="Show", exact=True).click()
+    stepper.go(len(stepper.steps))
+    stepper.guess(str(tell(stepper.steps, stepper.steps[-1]).answer))
+    assert stepper.shown()["verdict"] == "Right."  # nothing comes after it
+
+
+def test_the_stage_has_the_keys_where_nothing_is_asked(new_page: Pages) -> None:
+    one = document(new_page, network())
+    last = next(i for i in range(one.stage("count")) if is_update(one, i)) - 1
+    one.stage("go", last)
+    one.press("p", "1")
+    one.root.get_by_role("button", name="Show", exact=True).click()
+    one.press("ArrowRight")
+    assert one.stage("step")["phase"] == "update"
+    assert not one.field.is_visible()
+    one.press("ArrowRight", "ArrowLeft", "ArrowLeft")
+    assert one.stage("index") == last
+
+
+def is_update(one: Stepper, index: int) -> bool:
+    one.stage("go", index)
+    return one.stage("step")["phase"] == "update"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from browsing import Pages
-from stepping import document
+from stepping import Stepper, document, resting
 
 from glassgrad import MLP, Backprop, Value, backprop
 from glassgrad.engine.printing import short
@@ -76,6 +76,92 @@ def _gradients(loss: Value, leaves: list[Value]) -> list[float]:
     found = [leaf.grad for leaf in leaves]
     assert None not in found
     return [float(each or 0.0) for each in found]
+
+
+def test_discs_of_inputs_are_dragged_stepped_and_typed(new_page: Pages) -> None:
+    model = MLP(2, [3, 1], seed=1)
+    x, z = Value(1.0, label="x"), Value(0.25, label="z")
+    loss = (model([x, z]) - 1.0) ** 2
+    loss.label = "L"
+    steps = backprop(loss, learning_rate=0.1, parameters=model.parameters())
+    one = document(new_page, steps, viewport={"width": 1280, "height": 720})
+    assert one.stage("level") == "network"
+    one.stage("go", one.stage("count") - 1)
+    disc, step = one.box("x"), one.stage("index")
+    handle = disc.locator(".gg-handle")
+    opacity = "part => getComputedStyle(part).opacity"
+    assert handle.evaluate(opacity) == "0"
+    zone = resting(disc.locator(".gg-zone"))
+    mouse, at = one.root.page.mouse, (zone["x"] + 20, zone["y"] + 20)
+    mouse.move(*at)
+    assert handle.evaluate(opacity) != "0"
+    mouse.down()
+    mouse.move(at[0] - 20, at[1])
+    mouse.move(at[0] - 40, at[1] + 3)
+    mouse.up()
+    check_inputs(one, model, 0.0, 0.25)
+    assert resting(disc.locator(".gg-zone")) == zone, "the picture stays where it is"
+    one.press("ArrowUp", "PageUp")
+    check_inputs(one, model, 1.1, 0.25)
+    one.box("z").locator(".gg-zone").dblclick()
+    one.root.page.keyboard.type("-2,5")
+    one.press("Enter")
+    check_inputs(one, model, 1.1, -2.5)
+    one.press("Enter")  # the keys are the disc's again
+    one.root.page.keyboard.type("3")
+    one.press("Enter")
+    check_inputs(one, model, 1.1, 3.0)
+    assert (one.stage("level"), one.stage("index")) == ("network", step)
+    one.click("restore")
+    check_inputs(one, model, 1.0, 0.25)
+
+
+def check_inputs(one: Stepper, model: MLP, *inputs: float) -> None:
+    """The page has these inputs, what they lead to, and their gradients; the discs tell them."""
+    given = [Value(number) for number in inputs]
+    loss = (model(given) - 1.0) ** 2
+    loss.backward()
+    found = one.numbers()
+    assert found["L"]["value"] == pytest.approx(loss.data, rel=1e-12)
+    for name, leaf in zip("xz", given):
+        assert found[name] == pytest.approx({"value": leaf.data, "grad": leaf.grad}, rel=1e-12)
+        assert one.box(name).get_attribute("aria-valuetext") == short(leaf.data)
+        assert one.box(name).locator(".gg-value").text_content() == short(leaf.data)
+    assert one.box("L").locator(".gg-value").text_content() == short(float(f"{loss.data:.3g}"))
+
+
+def test_what_is_no_leaf_of_a_live_page_is_no_disc_to_drag(new_page: Pages) -> None:
+    model = MLP(2, [3, 1], seed=1)
+    loss = (model([Value(1.0, label="x") * 2.0, 0.5]) - 1.0) ** 2
+    one = document(new_page, backprop(loss), viewport={"width": 1280, "height": 720})
+    one.stage("open", "network")
+    assert one.root.locator(".gg-disc").count() == 2 + 3 + 1 + 1
+    assert not one.root.get_by_role("spinbutton").count()
+
+
+def test_the_formula_follows_the_step_into_the_neurons(new_page: Pages) -> None:
+    """What MLP(x) stands for has no part in the whole formula: there the step's own is shown."""
+    steps = of_model(MLP(2, [3, 1], seed=1))
+    one = document(new_page, steps, viewport={"width": 1280, "height": 720})
+    whole, own = one.root.locator(".gg-formula math").first, one.root.locator(".gg-own")
+    assert one.stage("level") == "network"
+    assert whole.is_visible()
+    assert not own.is_visible()
+    one.stage("open", "scalars")
+    heights, inside = set(), 0
+    for i, step in enumerate(steps):
+        one.stage("go", i)
+        node = steps.diagram[step.node]
+        is_inside = bool(_layer_of(steps, step.node)) and bool(node.parents)
+        assert (own.is_visible(), whole.is_visible()) == (is_inside, not is_inside)
+        if is_inside:
+            operands = [steps.diagram[parent].name for parent in node.parents]
+            assert own.text_content().startswith(f"{node.name} = ")
+            assert all(name in own.text_content() for name in operands)
+            inside += 1
+        heights.add(resting(one.root.locator(".gg-formula"))["height"])
+    assert inside > 20
+    assert max(heights) - min(heights) < 1, "the picture below stands still"
 
 
 def test_a_bias_that_neurons_share_is_in_their_sums(new_page: Pages) -> None:

@@ -5,10 +5,13 @@ button, minimap or drawer, and the page itself does not scroll. The test counts 
 must be 0.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 from browsing import Pages
 from needing import mostly_slow
-from stepping import BUILDS, document
+from stepping import BUILDS, Stepper, document
 
 SIZES = [(1280, 720), (800, 600), (400, 800), (360, 640)]
 WITH_DRAWERS = (SIZES[0], SIZES[-1])
@@ -127,13 +130,18 @@ def test_the_picture_of_a_page_that_opens_is_in_its_place_at_once(
     assert seen != ["[]"]
 
 
+PAINTED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+"""When the page is laid out for a window of another size."""
+
+
 LINES = """root => {
   const rect = part => part.getBoundingClientRect(), box = root.querySelector(".gg-equation");
   return Array.from({ length: root.stage.count }, (_, i) => {
     root.stage.go(i);
     const rows = [...box.children].map(rect);
     const parts = [...box.querySelectorAll(".gg-sign-between, .gg-term")];
-    return { height: rect(box).height,
+    return { height: rect(box).height, phase: root.stage.step().phase,
+      kinds: [...box.querySelectorAll(".gg-term")].map(term => term.className),
       end: Math.max(...rows.map(row => row.bottom)) - rect(box).top,
       wide: box.scrollWidth - box.clientWidth,
       apart: parts.filter((part, i) => {
@@ -146,20 +154,26 @@ LINES = """root => {
 }"""
 
 
-@pytest.mark.parametrize("size", [(1280, 720), (800, 600), (736, 900), (360, 640)])
 @pytest.mark.parametrize("build", ["lecture", "with loss", "network"])
-def test_the_equations_lie_close_and_keep_their_signs(
-    build: str, size: tuple[int, int], new_page: Pages
-) -> None:
-    width, height = size
-    viewport = {"width": width, "height": height}
-    one = document(new_page, BUILDS[build](), viewport=viewport, reduced_motion="reduce")
-    lines = one.root.evaluate(LINES)
-    assert len({line["height"] for line in lines}) == 1  # the picture stands still
-    assert 0 <= lines[0]["height"] - max(line["end"] for line in lines) < 16
-    assert [(line["wide"], line["apart"], line["labels"]) for line in lines] == [(0, 0, 0)] * len(
-        lines
-    )
+def test_the_equations_lie_close_and_keep_their_signs(build: str, new_page: Pages) -> None:
+    sizes = [(1280, 720), (800, 600), (736, 900), (360, 640)]
+    one = document(new_page, BUILDS[build](), reduced_motion="reduce")
+    for size, lines in zip(sizes, seen_at(one, sizes, LINES)):
+        assert len({line["height"] for line in lines}) == 1, size  # the picture stands still
+        assert 0 <= lines[0]["height"] - max(line["end"] for line in lines) < 16, size
+        found = {(line["wide"], line["apart"], line["labels"]) for line in lines}
+        assert found == {(0, 0, 0)}, size
+        seeds = [line["kinds"] for line in lines if line["phase"] == "seed"]
+        assert [len(kinds) for kinds in seeds] == [2]
+        assert all("gg-grad" in kind for kind in seeds[0]), "a seed has the colour of a gradient"
+
+
+def seen_at(one: Stepper, sizes: list[tuple[int, int]], read: str) -> Iterator[Any]:
+    """What a function of the root reads in windows of these sizes, once the page fits each."""
+    for width, height in sizes:
+        one.root.page.set_viewport_size({"width": width, "height": height})
+        one.root.page.evaluate(PAINTED)
+        yield one.root.evaluate(read)
 
 
 DRAWER = """root => {
@@ -173,26 +187,16 @@ DRAWER = """root => {
 }"""
 
 
-@pytest.mark.parametrize("size", [(1280, 720), (800, 600), (360, 640)])
-def test_tables_have_the_room_they_need_and_show_the_row_of_the_step(
-    size: tuple[int, int], new_page: Pages
-) -> None:
-    width, height = size
-    viewport = {"width": width, "height": height}
-    one = document(new_page, BUILDS["lecture"](), viewport=viewport, reduced_motion="reduce")
+def test_tables_have_the_room_they_need_and_show_the_row_of_the_step(new_page: Pages) -> None:
+    one = document(new_page, BUILDS["lecture"](), reduced_motion="reduce")
     for drawer in ("table", "mistakes"):
         one.click(f"open-{drawer}")
-        for found in one.shown_after(*range(5, one.stage("count")), read=DRAWER):
-            if found["phase"] != "update":
-                assert found["high"] > 60
-                assert found["unseen"] == 0
-                assert found["marked"]
-                assert found["wide"] == 0 or width < 1000
-
-
-def test_a_seed_has_the_colour_of_a_gradient(new_page: Pages) -> None:
-    one = document(new_page, BUILDS["lecture"](), reduced_motion="reduce")
-    one.stage("go", next(i for i, step in enumerate(one.steps) if step.phase == "seed"))
-    kinds = one.root.locator(".gg-term").evaluate_all("all => all.map(each => each.className)")
-    assert len(kinds) == 2
-    assert all("gg-grad" in kind for kind in kinds)
+        for width, height in [(1280, 720), (800, 600), (360, 640)]:
+            one.root.page.set_viewport_size({"width": width, "height": height})
+            one.root.page.evaluate(PAINTED)
+            for found in one.shown_after(*range(5, one.stage("count")), read=DRAWER):
+                if found["phase"] != "update":
+                    assert found["high"] > 60
+                    assert found["unseen"] == 0
+                    assert found["marked"]
+                    assert found["wide"] == 0 or width < 1000

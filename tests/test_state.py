@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from browsing import Pages
+from lecture import lecture_neuron
 from stepping import Stepper, document, fragment, lecture, network, recurrence, shared
 
 from glassgrad import MLP, Backprop, Value, backprop, engine
@@ -73,6 +74,15 @@ def test_what_is_no_state_is_refused_in_a_sentence(state: Any, says: str) -> Non
         steps.state = state
     assert says in str(caught.value)
     assert steps.state == before
+
+
+def test_a_rate_that_moves_nothing_is_refused(new_page: Pages) -> None:
+    steps = backprop(lecture_neuron())
+    with pytest.raises(ValueError, match=r"A rate of 0\.5 moves nothing in steps without"):
+        steps.state = {"rate": 0.5}
+    one = document(new_page, steps)
+    one.stage("restore", {"rate": 0.5})  # as an address may have it
+    assert one.stage("state")["rate"] is None
 
 
 def many() -> Backprop:

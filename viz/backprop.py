@@ -240,7 +240,8 @@ def backprop(
         names: names for Values without a label, such as `locals()`.
         learning_rate: if given, the steps end with w ← w - learning_rate · ∂y/∂w for every
             parameter and the new loss; the Values themselves do not move.
-        parameters: the leaves that the update moves; by default all of them.
+        parameters: the leaves that the update moves; by default all of them. Where neither is
+            given, the page offers no throws, since `y` need be no loss.
         depth: how many levels to open: 1 opens the compiled functions that are in no module.
 
     Raises:

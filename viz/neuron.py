@@ -83,7 +83,9 @@ class NeuronSteps(Backprop):
         learning_rate: float | None,
     ) -> None:
         leaves = [weight for weight, _, _ in terms if is_parameter(weight)]
-        super().__init__(result, names, learning_rate, leaves)
+        has_loss = result is not names["out"]
+        moved = leaves if has_loss or learning_rate is not None else None
+        super().__init__(result, names, learning_rate, moved)
         index = self.diagram.values
         self._sum, self._output = index[names["z"]], index[names["out"]]
         self._edges = {(edge.node, edge.operand): edge for step in self for edge in step.edges}

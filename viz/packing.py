@@ -34,7 +34,7 @@ def packed(data: dict[str, Any]) -> dict[str, Any]:
     >>> from glassgrad.viz.stage import data
     >>> found = packed(data(backprop(Value(3.0, label="x") * 2.0)))
     >>> found["nodes"][0], found["steps"][0], found["forms"][0][1][0]
-    ({'n': 'x', 'v': 3, 'm': True}, [0, 2], 'Forward: §0 = §a * §b = ')
+    ({'n': 'x', 'v': 3}, [0, 2], 'Forward: §0 = §a * §b = ')
     """
     mark = _mark(data)
     written = [_Written(step, data, mark) for step in data["steps"]]

@@ -35,7 +35,7 @@ def checked_state(steps: Steps, state: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         TypeError: it is no mapping, or something in it is of a wrong kind.
         ValueError: there is no such key, level, leaf or drawer, the page has no such step or
-            cannot change numbers, or the rate or the view is not finite.
+            cannot change numbers, the rate or the view is not finite, or nothing is to move.
 
     >>> from glassgrad import Value, backprop
     >>> checked_state(backprop(Value(3.0, label="x") * 2.0), {"numbers": {"x": 4}})["numbers"]
@@ -56,6 +56,11 @@ def checked_state(steps: Steps, state: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(f"drawer is one of {', '.join(DRAWERS)}, not {told(drawer)}.")
     if found["rate"] is not None:
         found["rate"] = _finite(found["rate"], "rate")
+        if not steps.moving and steps.learning_rate is None:
+            raise ValueError(
+                f"A rate of {found['rate']} moves nothing in steps without an update. Give "
+                "backprop a learning_rate, or the parameters that it may move."
+            )
     if level in (None, "scalars", "repeats"):
         found["step"] = _step_on_page(steps, checked_step(steps, found["step"]))
     else:

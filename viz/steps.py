@@ -95,7 +95,8 @@ class Steps(Records[Step]):
         diagram: the nodes that the steps speak of.
         root: the index of the node that is differentiated.
         gradients: the gradient of every node that got one, by index.
-        moving: the indices of the leaves that an update moves, here or on the page.
+        moving: the indices of the leaves that an update moves, here or on the page; none where
+            neither a learning rate nor parameters were given, since then there need be no loss.
         new_loss: the root's number after the update steps, if there are any and it can be known.
 
     >>> from glassgrad import Value
@@ -122,7 +123,8 @@ class Steps(Records[Step]):
         self._uses = self._count_uses()
         self._record_forward()
         self._record_backward()
-        self.moving = [node.index for node in self._parameters(parameters)]
+        has_update = learning_rate is not None or parameters is not None
+        self.moving = [node.index for node in self._parameters(parameters)] if has_update else []
         if learning_rate is not None:
             self._record_update(learning_rate)
 

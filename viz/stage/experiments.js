@@ -3,7 +3,7 @@
 
 /* Nudge a leaf by h: the result moves by gradient × h, as long as h is small. */
 function nudgeIn(around, graph, names) {
-  const place = make("section", "gg-nudges", around);
+  const place = make("section", "", around);
   make("h2", "", place, "Nudge");
   const row = make("div", "gg-fields", place), leaf = leafIn(row, "leaf ", graph, names);
   const field = make("label", "", row, "by h = "), size = make("input", "", field), shownSize = make("b", "", field);
@@ -11,7 +11,7 @@ function nudgeIn(around, graph, names) {
   Object.assign(size, { min: -4, max: 1, step: 0.05, value: -2 });
   set(size, "aria-label", "Size of the nudge, as a power of ten");
   const said = make("p", "gg-nudge", place);
-  const plot = drawn("svg", { viewBox: "0 0 320 130", "class": "gg-plot", role: "img" }, place);
+  const plot = plotIn(place, 130);
   let now = null, known = [];
   [leaf, size].forEach((each) => on(each, "input", () => { if (now) { now(); } }));
   return { select(i) { leaf.value = i; if (now) { now(); } }, show(gradients) {
@@ -30,15 +30,8 @@ function nudgeIn(around, graph, names) {
       `${short(gradient)} × ${short(h)} = ${short(gradient * h)}.` : isFrozen ? `; ${n} is frozen: no gradient reaches it.` : `; gradient × h is told once the gradient of ${n} has come.`);
     const reach = 2.5 * h, xs = Array.from({ length: 61 }, (_, k) => x - reach + 2 * reach * k / 60);
     const ys = xs.map((at) => graph.evaluate([[i, at]]));
-    clear(plot);
-    set(plot, "aria-label", `${result} over ${n}` + (isTold ? ", and the straight line of the gradient" : ""));
-    const line = isTold ? xs.map((at) => y + gradient * (at - x)) : [], place = scaled(xs, ys.concat(line), 320, 130);
-    labels(plot, ys.concat(line), 130);
-    if (isTold) { drawn("path", { d: path(xs, line, place), "class": "gg-tangent" }, plot); }
-    drawn("path", { d: path(xs, ys, place), "class": "gg-curve" }, plot);
-    [[x, y, "gg-here"], [x + h, y + moved, "gg-moved"]].forEach(([a, b, kind]) => {
-      if (isFinite(b)) { const [cx, cy] = place(a, b); drawn("circle", { cx, cy, r: 4.5, "class": kind }, plot); }
-    });
+    plot(`${result} over ${n}` + (isTold ? ", and the straight line of the gradient" : ""), xs, ys,
+      [[x, y], [x + h, y + moved]], isTold ? xs.map((at) => y + gradient * (at - x)) : []);
   }
 }
 
@@ -46,17 +39,6 @@ function leafIn(place, label, graph, names) {
   const field = make("label", "", place, label), select = make("select", "", field);
   names.forEach(([i, name]) => { make("option", "", select, name).value = i; });
   return select;
-}
-
-/* Where points stand in a plot: right of the numbers at its edge, so that neither covers the other. */
-function scaled(xs, ys, width, height) {
-  const finite = ys.filter(isFinite), margin = 10;
-  const [left, right] = [min(...xs), max(...xs)];
-  let [low, high] = finite.length ? [min(...finite), max(...finite)] : [0, 1];
-  const start = 14 + (high > low ? 6 * max(short(low).length, short(high).length) : 0);
-  if (!(high > low)) { low -= 1; high += 1; }
-  return (x, y) => [tenth(start + (width - start - margin) * (right > left ? (x - left) / (right - left) : 0.5)),
-    tenth(height - margin - (height - 2 * margin) * (y - low) / (high - low))];
 }
 
 function path(xs, ys, place) {
@@ -69,12 +51,28 @@ function path(xs, ys, place) {
   return text;
 }
 
-/* The smallest and the largest number of a plot, at its left edge. */
-function labels(plot, numbers, height) {
-  const finite = numbers.filter(isFinite), low = min(...finite), high = max(...finite);
-  if (!(high > low)) { return; }
-  drawn("text", { x: 4, y: 12, "class": "gg-tick" }, plot, short(high));
-  drawn("text", { x: 4, y: height - 3, "class": "gg-tick" }, plot, short(low));
+/* A plot: a curve with some points, the last of them where one is now, over a straight line if there is one.
+   It stands right of the smallest and the largest number, so that neither covers the other. */
+function plotIn(place, height) {
+  const plot = drawn("svg", { viewBox: `0 0 320 ${height}`, "class": "gg-plot", role: "img" }, place), margin = 10;
+  return (label, xs, ys, points, line = []) => {
+    const finite = ys.concat(line).filter(isFinite), least = min(...finite), most = max(...finite), isFlat = !(most > least);
+    const [low, high] = isFlat ? [finite[0] - 1, finite[0] + 1] : [least, most], [left] = xs, width = xs[xs.length - 1] - left;
+    const start = 14 + (isFlat ? 0 : 6 * max(short(low).length, short(high).length));
+    const spot = (x, y) => [tenth(start + (320 - start - margin) * (width ? (x - left) / width : 0.5)),
+      tenth(height - margin - (height - 2 * margin) * (y - low) / (high - low))];
+    clear(plot);
+    plot.style.display = width ? "" : "none";
+    set(plot, "aria-label", label);
+    if (!isFlat) { [[high, 12], [low, height - 3]].forEach(([number, y]) => drawn("text", { x: 4, y, "class": "gg-tick" }, plot, short(number))); }
+    if (line.length) { drawn("path", { d: path(xs, line, spot), "class": "gg-tangent" }, plot); }
+    drawn("path", { d: path(xs, ys, spot), "class": "gg-curve" }, plot);
+    points.forEach(([x, y], k) => {
+      if (!isFinite(y)) { return; }
+      const [cx, cy] = spot(x, y);
+      drawn("circle", { cx, cy, r: 4, "class": k === points.length - 1 ? "gg-moved" : "gg-here" }, plot);
+    });
+  };
 }
 
 /* The result over the throws: an update, then forward again. */
@@ -82,24 +80,14 @@ function throwsIn(around) {
   const place = make("section", "gg-throws", around);
   make("h2", "", place, "Throws");
   const said = make("p", "", place);
-  const plot = drawn("svg", { viewBox: "0 0 320 110", "class": "gg-plot", role: "img" }, place);
+  const plot = plotIn(place, 110);
   return (results, name) => {
     const last = results[results.length - 1];
     said.textContent = results.length < 2 ? `Press "Throw again": an update, then forward with the new numbers.` :
       `${name} after ${results.length - 1} ${results.length > 2 ? "throws" : "throw"}: ${short(results[0])} → ${short(last)}.` +
       (isFinite(last) ? "" : " It has exploded: a smaller learning rate, or start again.");
-    clear(plot);
-    plot.style.display = results.length > 1 ? "" : "none";
-    set(plot, "aria-label", `${name} over the throws`);
     around.classList.toggle("gg-thrown", results.length > 1); /* then they stand first */
-    labels(plot, results, 110);
-    const xs = results.map((_, k) => k), spot = scaled(xs, results, 320, 110);
-    drawn("path", { d: path(xs, results, spot), "class": "gg-curve" }, plot);
-    results.forEach((y, k) => {
-      if (!isFinite(y) || results.length > 80) { return; }
-      const [cx, cy] = spot(k, y);
-      drawn("circle", { cx, cy, r: 3, "class": k === results.length - 1 ? "gg-moved" : "gg-here" }, plot);
-    });
+    plot(`${name} over the throws`, results.map((_, k) => k), results, results.length > 80 ? [] : results.map((y, k) => [k, y]));
   };
 }
 
@@ -110,19 +98,26 @@ function mapIn(around, graph, names) {
   make("h2", "", place, "Map");
   const row = make("div", "gg-fields", place);
   const across = leafIn(row, "across ", graph, names), up = leafIn(row, " up ", graph, names);
-  const moving = ([i]) => graph.nodes[i].m, [first, second] = [...names.filter(moving), ...names.filter((name) => !moving(name))];
-  across.value = first[0]; /* leaves that throws move: over one that rests the way would be flat */
-  up.value = second[0];
   const axes = make("div", "gg-axes", place), upward = make("div", "gg-axis gg-upward", axes);
   const canvas = make("canvas", "gg-map", axes), sideways = make("div", "gg-axis gg-sideways", axes), said = make("p", "gg-small", place);
   set(canvas, "role", "img");
-  let walked = [], timer = null;
-  [across, up].forEach((each) => on(each, "input", () => draw()));
+  let walked = [], timer = null, thrown = null, isChosen = false;
+  [across, up].forEach((each) => on(each, "input", () => { isChosen = true; draw(); }));
+  choose();
   return (way) => { /* it takes many forward passes, so it follows when the hand rests */
     walked = way;
+    if (way[0] && way[0] !== thrown && !isChosen) { thrown = way[0]; choose(); }
     window.clearTimeout(timer);
     timer = window.setTimeout(draw, 80);
   };
+
+  /* The two leaves that the first throw moves most: over one that rests the way would be a straight line. */
+  function choose() {
+    const after = walked[1] || graph.values, isMoved = (i) => graph.nodes[i].m;
+    const far = (i) => abs(walked.length ? after[i] - walked[0][i] : graph.gradients[i]) || 0;
+    const two = names.map(([i]) => i).sort((a, b) => isMoved(b) - isMoved(a) || far(b) - far(a)).slice(0, 2);
+    [across.value, up.value] = two.sort((a, b) => isMoved(b) - isMoved(a) || a - b);
+  }
 
   function draw() {
     const [a, b] = [Number(across.value), Number(up.value)], side = graph.nodes.length > 300 ? 24 : 48;

@@ -207,8 +207,9 @@ function unitsShown({ width, height }, isDown) {
 }
 
 /* The picture of a network, with the interface of a picture of scalars. Of layers of more than `most` a few
-   neurons are shown. The names of layers stand in a row, or a column, of their own, where no line goes. */
-function networkPictureIn(graph, network, isDown, most, pick) {
+   neurons are shown. The names of layers stand in a row, or a column, of their own, where no line goes.
+   A click opens a neuron; the number of a leaf, as an input is one, is changed as in its box. */
+function networkPictureIn(graph, network, isDown, most, pick, adjust) {
   const place = drawn("g", {}), columns = [network.inputs.map((i) => ({ out: i, sum: i, weights: new Map() })), ...network.layers.map((layer) => layer.units)];
   const shown = columns.map((units) => (units.length <= most ? units : [...units.slice(0, most - 2), null, units[units.length - 1]]));
   const tallest = max(...shown.map((units) => units.length)), discs = new Map(), lines = [], titles = [];
@@ -239,7 +240,7 @@ function networkPictureIn(graph, network, isDown, most, pick) {
   if (loss) { ends.forEach((unit) => lineBetween(unit.out, graph.root, null, network.layers.length)); }
   const length = along(columns.length - (loss ? 0 : 1)) + DISC + EDGE, breadth = CAPTION + 2 * DISC + (tallest - 1) * ROW + EDGE;
   const size = isDown ? { width: breadth, height: length } : { width: length, height: breadth };
-  return { place, show, boxesOf, size, spots: [...discs.values()].map((disc) => disc.box),
+  return { place, show, boxesOf, size, spots: [...discs.values()].map((disc) => disc.box), box: (i) => discs.get(i)?.group,
     focus: (unit) => { if (discs.has(unit.out)) { giveKeys(discs.get(unit.out).group); } }, hover: () => undefined };
 
   function discOf(unit, column, cx, cy) {
@@ -254,6 +255,8 @@ function networkPictureIn(graph, network, isDown, most, pick) {
       tell(group, "gg-frozen", about.endsWith("frozen"));
       pressable(group, `Open ${about}`, () => pick(unit));
       put(made.title, `${about}: click to open it`);
+    } else if (graph.nodes[unit.out].k === "leaf" && graph.isLive) {
+      made.adjusted = adjust(group, unit.out, [DISC - 5, DISC + 13], { width: 2 * DISC, height: 2 * DISC, rx: DISC });
     }
     return made;
   }
@@ -300,6 +303,7 @@ function networkPictureIn(graph, network, isDown, most, pick) {
       put(disc.gradient, at < 0 ? "" : isHidden && step.phase !== "forward" ? "?" :
         isSent ? brief(graph.gradients[isLoss ? i : disc.unit.sum]) : "–");
       tell(disc.group, "role", role);
+      disc.adjusted?.();
     });
     const sizes = lines.filter((line) => line.leaf !== null);
     const most = max(1e-300, ...sizes.map((line) => abs(graph.values[line.leaf])));

@@ -327,8 +327,7 @@ function knownAfter(graph, steps, now, isAsked = false) {
       received[parent] = edge.received;
     }
   });
-  return { values, gradients, received, isSeeded, moved, stale: behind(nodes, moved),
-    status: (i) => statusOf(i) };
+  return { values, gradients, received, isSeeded, moved, stale: behind(nodes, moved), status: statusOf };
 
   function statusOf(i) {
     const step = steps[now];

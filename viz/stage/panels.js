@@ -47,16 +47,15 @@ function buttonIn(place, name, label, act, text) {
 }
 
 /* The expression; each part of it is a node that can be pointed at. A row keeps its beginning, "y =",
-   and what follows scrolls beside it, so that the part of the step is seen. In `aside` stands the line of
-   the program. */
-function formulaIn(place, aside, html, lines, { point, pick }) {
-  const box = make("div", "gg-formula"), rows = html ? rowsOfMath() : [];
-  const own = html ? null : make("div", "gg-tail", make("div", "gg-equality", box));
-  const tails = own ? [own] : rows.map((row) => row.lastChild);
+   and what follows scrolls beside it, so that the part of the step is seen. Where the operation of the step,
+   one of the keys of `operations`, is not written out, as those behind MLP(x) are not, its own expression
+   takes that place. In `aside` stands the line of the program. */
+function formulaIn(place, aside, html, lines, operations, { point, pick }) {
+  const box = make("div", "gg-formula"), rows = rowsOfMath();
+  const own = make("div", "gg-tail", make("div", "gg-equality gg-own", box)), tails = [own, ...rows.map((row) => row.lastChild)];
   const line = make("div", "gg-source", aside), parts = new Map();
   place.prepend(box);
   line.hidden = !lines.length;
-  box.classList.toggle("gg-of-step", !html);
   tails.forEach(slidable);
   const sliding = tails.concat(box);
   sliding.forEach((part) => on(part, "scroll", () => showEdges([part]), { passive: true }));
@@ -68,7 +67,8 @@ function formulaIn(place, aside, html, lines, { point, pick }) {
     on(part, "mouseout", () => point(i, false));
     on(part, "click", (event) => { event.stopPropagation(); pick(i); });
   });
-  const all = [...parts.values()].flat();
+  const all = [...parts.values()].flat(), isOwn = (i) => !html || (operations.has(i) && !box.querySelector(`[data-n="${i}"] [data-n]`)); /* whether its operands are not written */
+  box.classList.toggle("gg-of-step", [...operations.keys()].some(isOwn));
   if (all.length) {
     box.tabIndex = 0;
     box.dataset.lmSuppressShortcuts = true;
@@ -88,7 +88,8 @@ function formulaIn(place, aside, html, lines, { point, pick }) {
     on(box, "blur", () => { if (at >= 0) { point(Number(all[at].dataset.n), false); at = -1; } });
   }
   return { show(step, node, text) {
-    if (own) { put(own, text); }
+    put(own, text);
+    tell(box, "gg-inner", isOwn(step.node) && !(html && step.isLayer));
     all.forEach((part) => part.classList.remove("gg-now", "gg-goal"));
     mark(step.node, "gg-now");
     (step.edges || []).forEach(([sender, k]) => markUse(sender, node(sender).p, k));
@@ -96,16 +97,17 @@ function formulaIn(place, aside, html, lines, { point, pick }) {
     line.title = line.textNow;
   }, center() {
     const now = box.querySelector(".gg-goal") || box.querySelector(".gg-now");
-    if (own && own.scrollLeft) { own.scrollLeft = 0; }
+    if (own.scrollLeft) { own.scrollLeft = 0; }
     if (now) { bring(now); }
     showEdges(sliding);
   }, point(i, isOn) { (parts.get(i) || []).forEach((part) => part.classList.toggle("gg-hover", isOn)); } };
 
   function rowsOfMath() {
-    box.innerHTML = html;
-    return [...box.querySelectorAll("math")].map((all) => {
+    const whole = make("div", "", box);
+    whole.innerHTML = html;
+    return [...whole.children].map((all) => {
       const row = make("div", "gg-equality"), tail = make("div", "gg-tail");
-      box.replaceChild(row, all);
+      whole.replaceChild(row, all);
       if (all.children.length === 3) {
         const head = document.createElementNS(all.namespaceURI, "math");
         head.append(...[...all.children].slice(0, 2));
@@ -276,7 +278,7 @@ function guessIn(place, { reveal, next, leave }) {
   make("span", "gg-yours", field, "Your guess of ");
   const wish = make("span", "", field);
   const input = fieldIn(field, "", { Enter: () => form.requestSubmit(), Escape: leave }); /* JupyterLab stops Enter itself */
-  let wanted = null, isDone = false;
+  let wanted = null, isDone = false, hasNext = false;
   input.autocomplete = "off";
   make("button", "", form, "Check").type = "submit";
   const show = make("button", "", form, "Show");
@@ -284,18 +286,23 @@ function guessIn(place, { reveal, next, leave }) {
   on(show, "click", reveal);
   const verdict = make("span", "gg-verdict", form);
   set(verdict, "role", "status");
+  on(form, "keydown", (event) => {
+    if (isDone && event.key === "ArrowRight" && !isShortcut(event)) { taken(event); next(); }
+  }, true);
   on(form, "keydown", (event) => event.stopPropagation()); /* a notebook has keys of its own */
   on(form, "submit", (event) => {
     event.preventDefault();
     if (isDone) { next(); return; }
     if (!input.value.trim()) { reveal(); return; }
-    if (isRight(input.value, wanted)) { reveal(); verdict.textContent = "Right."; return; }
+    if (isRight(input.value, wanted)) { reveal(); verdict.textContent = "Right." + (hasNext ? " Enter goes on." : ""); return; }
     const isNumber = !isNaN(typed(input.value)) || isNaN(wanted);
     verdict.textContent = isNumber ? "Not yet. Try again, or press Show." : "That is no number.";
   });
-  return { input, show(number, of, isPredicting, isAsked, isNew) {
+  return { input, show(number, of, isPredicting, isAsked, isNew, isBeforeLast) {
     put(wish, of);
+    if (!isPredicting && form.contains(document.activeElement)) { leave(); } /* the keys would go with the field */
     form.hidden = !isPredicting;
+    hasNext = isBeforeLast;
     isDone = !isAsked;
     set(show, "aria-disabled", isDone);
     wanted = number;
@@ -391,11 +398,11 @@ function rowsIn(place, first, { go, point }) {
 }
 
 /* The step in words, with the line of the program and the check by differences. */
-function wordsIn(place, lines) {
+function wordsIn(place, lines, canThrow) {
   const saying = make("p", "gg-words", place), check = make("p", "gg-check", place);
   const line = make("p", "gg-line-of-code", place), legend = make("p", "gg-legend", place);
-  make("p", "gg-small", place, "Keys: ← → step, Space plays, P predict, T steps, W words, M mistakes, E explore, N throw again, " +
-    "R start again, F all of the graph, + − zoom, Shift with arrows pans; ↑ ↓ and Enter change a number.");
+  make("p", "gg-small", place, "Keys: ← → step, Space plays, P predict, T steps, W words, M mistakes, E explore, " +
+    (canThrow ? "N throw again, " : "") + "R start again, F all of the graph, + − zoom, Shift with arrows pans; ↑ ↓ and Enter change a number.");
   const counts = {};
   ["waiting", "partial", "in progress", "done"].forEach((status, i) => {
     const item = make("span", "", legend);

@@ -216,7 +216,7 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
       box.mark = drawn("g", { "class": "gg-mark", transform: `translate(${width - 1},1)` }, group);
     }
     on(group, "click", (event) => { if (!event.defaultPrevented) { pick(i); } });
-    if (node.k === "leaf" && graph.isLive) { box.adjusted = adjust(group, i, width); }
+    if (node.k === "leaf" && graph.isLive) { box.adjusted = adjust(group, i, [width - 31, 15], { x: 5, y: 28, width: width - 10, height: 27 }); }
     return box;
   }
 
@@ -382,7 +382,7 @@ function drawMark(place, status, share) {
   clear(place);
   if (!status) { return; }
   const angle = 2 * Math.PI * share, x = tenth(5 * Math.sin(angle)), y = tenth(-5 * Math.cos(angle));
-  if (status === "in progress") { drawn("circle", { r: 8, "class": "gg-ring" }, place); }
+  if (status === "in progress") { drawn("circle", { r: 8 }, place); }
   drawn("circle", { r: 5, "class": status === "waiting" || share < 1 ? "" : "gg-full" }, place);
   if (share > 0 && share < 1) {
     drawn("path", { d: `M0 0V-5A5 5 0 ${share > 0.5 ? 1 : 0} 1 ${x} ${y}Z`, "class": "gg-full" }, place);

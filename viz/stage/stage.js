@@ -11,6 +11,7 @@ const TELLING = ["mistakes", "more", "explore"]; /* the drawers that have the an
 const MEASURED = 8; /* so many equations of each phase are measured */
 const FEW = 0.1; /* of the steps that have the longest equations */
 const SHARE = 0.165, LEAST_SHARE = 118; /* of the height, and in pixels: so tall may the equation line be */
+const NUMERAL = /^[-.0-9]$/; /* a key with which a number may begin */
 const PACE = 2000, CALM_PACE = 4000; /* how long a step stays while playing, in milliseconds */
 
 function setUp(root, moved) {
@@ -39,7 +40,7 @@ function setUp(root, moved) {
 
   const page = make("div", "gg-stage", root);
   const top = make("header", "gg-top", page);
-  const aside = make("div", "gg-aside", top), formula = formulaIn(top, aside, root.querySelector(".gg-math").textContent, data.lines, { point, pick: jump });
+  const aside = make("div", "gg-aside", top), formula = formulaIn(top, aside, root.querySelector(".gg-math").textContent, data.lines, formulas, { point, pick: jump });
   const levels = folded ? levelsIn(aside) : () => undefined;
   const timeline = timelineIn(page, leap, first, data.all || allSteps.length);
   const middle = make("div", "gg-middle", page);
@@ -59,8 +60,9 @@ function setUp(root, moved) {
   const forward = buttonIn(bar, "forward", "Step forward", () => leap(now + 1));
   const toLast = buttonIn(bar, "last", "Last step", () => leap(steps.length - 1));
   const predictor = buttonIn(bar, "predict", "Hide every answer until you ask (P)", predict, "Predict");
-  const movable = graph.nodes.filter((node) => node.m), canThrow = movable.every((node) => node.k === "leaf");
-  const thrower = graph.isLive && names.length && canThrow ? liveControls() : null;
+  const movable = graph.nodes.filter((node) => node.m), canChange = graph.isLive && names.length > 0;
+  const canThrow = canChange && movable.length > 0 && movable.every((node) => node.k === "leaf");
+  if (canChange) { liveControls(); }
   const drawers = drawersIn(middle, toolbarIn(controls, "Drawers"), (name) => {
     page.classList.toggle("gg-has-drawer", name !== null);
     if (isPredicting && TELLING.includes(name)) { predict(); }
@@ -70,14 +72,14 @@ function setUp(root, moved) {
   });
   const table = drawers.add("table", "Steps", "All steps as a table (T)"), matrices = make("div", "", table);
   const showRows = rowsIn(table, first, { go: leap, point });
-  const showWords = wordsIn(drawers.add("words", "Words", "The step in words (W)"), data.lines);
+  const showWords = wordsIn(drawers.add("words", "Words", "The step in words (W)"), data.lines, canThrow);
   const isPart = steps.length + first < (data.all || 0) || first > 0; /* of wrong engines a part would tell nothing */
   const showMistakes = isPart ? () => undefined : mistakesIn(drawers.add("mistakes", "Mistakes", "What wrong engines get (M)"), choose);
-  const experiments = thrower ? experimentsIn(drawers.add("explore", "Explore", "Nudge a number, see the throws and a map (E)")) : null;
+  const experiments = canChange ? experimentsIn(drawers.add("explore", "Explore", "Nudge a number, see it on a map (E)")) : null;
   const more = root.querySelector(".gg-more");
   if (more) { drawers.add("more", "Derivation", "How the derivative comes about").append(more); more.hidden = false; }
   const guess = guessIn(controls, { reveal, next: () => leap(now + 1), leave: takeKeys });
-  if (thrower) { make("span", "gg-hint", controls, "drag a number with ◂ ▸: everything follows"); }
+  if (canChange) { make("span", "gg-hint", controls, "drag a number with ◂ ▸: everything follows"); }
   const saying = make("p", "gg-sentence", page);
   const note = make("p", "gg-note", page, data.live === true ? "" : data.live);
   if (data.outdated) { set(make("p", "gg-note gg-alarm", page, data.outdated), "role", "note"); }
@@ -107,7 +109,7 @@ function setUp(root, moved) {
   show(true);
   return (index) => {
     if (index === placeOf(steps[now])) { return; }
-    if (level === "network" || unit) { openLevel("scalars"); }
+    if (isNetwork() || unit) { openLevel("scalars"); }
     pause();
     turn(steps.indexOf(allSteps[index - first]));
   };
@@ -153,7 +155,7 @@ function setUp(root, moved) {
 
   /* Whether what a step sends to stands so far away that nobody could read both. */
   function isTooFar(step) {
-    return level !== "network" && alone === null && step.phase !== "update" && graph.nodes[step.node].p.length > 0 &&
+    return !isNetwork() && alone === null && step.phase !== "update" && graph.nodes[step.node].p.length > 0 &&
       camera.needs(picture.boxesOf(step)) < TOO_SMALL;
   }
 
@@ -161,12 +163,12 @@ function setUp(root, moved) {
   function drawSeen() {
     if (!camera.room().width) { return; }
     const isDown = isDownHere(), view = viewNow();
-    const most = level === "network" && unitsShown(camera.room(), isDown);
+    const most = isNetwork() && unitsShown(camera.room(), isDown);
     const key = [level, unit && unit.name, alone, alone === null && isDown, view && view.key, most].join();
     if (key === drawnKey) { return; }
     drawnKey = key;
     viewed = view;
-    ({ layout, picture } = level === "network" ? networkHere(isDown, most) : alone === null ? wholeOf(isDown) : aroundNode());
+    ({ layout, picture } = isNetwork() ? networkHere(isDown, most) : alone === null ? wholeOf(isDown) : aroundNode());
     svg.replaceChildren(picture.place);
     set(svg, "width", layout.width);
     set(svg, "height", layout.height);
@@ -176,13 +178,13 @@ function setUp(root, moved) {
   }
 
   function networkHere(isDown, most) {
-    const picture = networkPictureIn(graph, network, isDown, most, openUnit);
+    const picture = networkPictureIn(graph, network, isDown, most, openUnit, adjustable);
     return { picture, layout: { isDown, ...picture.size } };
   }
 
   /* What is folded at this step; null where nothing is. */
   function viewNow() {
-    return folding && !unit && level !== "network" ? folding.viewAt(steps[now], { isWhole: level === "scalars", alone, isPredicting }) : null;
+    return folding && !unit && !isNetwork() ? folding.viewAt(steps[now], { isWhole: level === "scalars", alone, isPredicting }) : null;
   }
 
   /* All that is open: kept, since steps that show a node alone come back to it. */
@@ -240,7 +242,7 @@ function setUp(root, moved) {
   /* The equation of the step, with what the chosen wrong engine has there; gives that for all nodes. */
   function equate() {
     const step = steps[now], hidden = isHidden();
-    const beside = wrongEngine && !hidden && level !== "network" ? compared(graph, wrongEngine, edgesSent()) : null;
+    const beside = wrongEngine && !hidden && !isNetwork() ? compared(graph, wrongEngine, edgesSent()) : null;
     showEquation(graph, step, hidden, beside && besides(step, beside));
     return beside;
   }
@@ -288,18 +290,21 @@ function setUp(root, moved) {
   function showMinimap(view) {
     const shown = minimap.querySelector(".gg-window");
     if (!shown) { return; }
-    const room = camera.room(), width = room.width / view.scale, height = room.height / view.scale;
-    const isWhole = !layout || room.width < 560 || (width >= layout.width && height >= layout.height);
+    const at = insideOf(view);
+    const isWhole = !layout || camera.room().width < 560 || (at.width >= layout.width && at.height >= layout.height);
     minimap.style.display = isWhole ? "none" : "";
-    const at = { x: -view.x / view.scale, y: -view.y / view.scale, width, height };
     for (const [key, number] of Object.entries(at)) { set(shown, key, number); }
   }
 
   function cull(view) {
     if (!picture || !picture.cull || picture.size < CULLED) { return; }
+    picture.cull(insideOf(view), view.scale, isTurning);
+  }
+
+  /* What the window shows, in the picture's units. */
+  function insideOf({ x, y, scale }) {
     const { width, height } = camera.room();
-    const inside = { x: -view.x / view.scale, y: -view.y / view.scale, width: width / view.scale, height: height / view.scale };
-    picture.cull(inside, view.scale, isTurning);
+    return { x: -x / scale, y: -y / scale, width: width / scale, height: height / scale };
   }
 
   function point(i, isOn) {
@@ -309,8 +314,10 @@ function setUp(root, moved) {
 
   /* Levels. */
 
+  function isNetwork() { return level === "network"; }
+
   function stepsSeen() {
-    if (level === "network") { return networkSteps(graph, network); }
+    if (isNetwork()) { return networkSteps(graph, network); }
     const all = stepsNow(graph, allSteps);
     return unit ? all.filter((step) => unit.members.has(step.node) && step.phase !== "seed") : all;
   }
@@ -389,22 +396,22 @@ function setUp(root, moved) {
     if (!picture) { return; }
     const step = steps[now], hidden = isHidden();
     const full = unit ? stepsNow(graph, allSteps) : steps, at = unit ? full.indexOf(step) : now;
-    const known = level === "network" ? null : knownAfter(graph, full, at, hidden);
+    const known = isNetwork() ? null : knownAfter(graph, full, at, hidden);
     const sentence = written(graph, step.asks, step) + (hidden ? "what?" : written(graph, step.tells, step));
     if (saying.textContent !== sentence) { saying.textContent = sentence; }
     formula.show(step, (i) => graph.nodes[i], ownFormula(step.node));
     const throwsSoFar = throws.length > 1 ? `throw ${throws.length - 1} · ` : "";
-    timeline(steps, now, level === "network" || unit, throwsSoFar);
+    timeline(steps, now, isNetwork() || unit, throwsSoFar);
     levels();
     const beside = equate();
-    guess.show(step.answer ? referred(graph, step.answer) : null, step.of || askedFor(step), isPredicting && step.answer !== null, hidden, isNew);
+    guess.show(step.answer ? referred(graph, step.answer) : null, step.of || askedFor(step), isPredicting && step.answer !== null, hidden, isNew, now < steps.length - 1);
     page.classList.toggle("gg-updated", step.phase === "update");
     set(svg, "class", "gg-picture gg-at-" + (step.phase === "seed" ? "backward" : step.phase === "update" ? "forward" : step.phase));
     if (known) { picture.show(step, known, { isAsked: hidden, beside }); } else { picture.show(step, now, steps, hidden); }
     showRows(graph, steps, now, isPredicting, hidden, drawers.isOpen() === "table");
     if (drawers.isOpen() === "words") { showWords(graph, step, sentence, known, hidden); }
-    matrices.hidden = level !== "network";
-    if (level === "network" && drawers.isOpen() === "table") { matricesIn(matrices, graph, network, step); }
+    matrices.hidden = !isNetwork();
+    if (isNetwork() && drawers.isOpen() === "table") { matricesIn(matrices, graph, network, step); }
     if (drawers.isOpen() === "mistakes") { showMistakes(graph, edgesSent(), receiverOf(step)); }
     if (drawers.isOpen() === "explore") { experiments(); }
     /* Not `disabled`: that would throw the focus away while stepping with the keyboard. */
@@ -456,7 +463,7 @@ function setUp(root, moved) {
 
   /* How many edges have been sent along; null for all, before the first and after the last. */
   function edgesSent() {
-    if (level === "network") { return null; }
+    if (isNetwork()) { return null; }
     const full = stepsNow(graph, allSteps), upTo = full.slice(0, full.indexOf(steps[now]) + 1).filter((step) => step.phase === "backward");
     return upTo.length ? upTo.reduce((sum, step) => sum + step.edges.length, 0) : null;
   }
@@ -507,10 +514,10 @@ function setUp(root, moved) {
   function brokenIn() { return graph.isLive ? notFinite(graph, stepsNow(graph, allSteps), data.names || {}) : data.broken || ""; }
 
   function changed() {
-    const step = steps[now], isNetwork = level === "network";
+    const step = steps[now];
     brokenNow = brokenIn();
     steps = stepsSeen();
-    const place = isNetwork ? min(now, steps.length - 1) : steps.indexOf(step);
+    const place = isNetwork() ? min(now, steps.length - 1) : steps.indexOf(step);
     now = place >= 0 ? place : min(now, steps.length - 1);
     undo.hidden = !graph.isChanged();
     follow(place < 0);
@@ -527,6 +534,11 @@ function setUp(root, moved) {
   function setNumber(i, number) {
     if (isNaN(number)) { return; }
     graph.change(i, number);
+    startOver();
+  }
+
+  /* With other numbers, from which the throws begin anew. */
+  function startOver() {
     throws = [graph.values[graph.root]];
     way = [];
     changed();
@@ -537,10 +549,10 @@ function setUp(root, moved) {
     if (drawers.isOpen() === "explore") { nudge.select(i); }
   }
 
-  /* A leaf's box: drag its number, step it by keys, or type another. */
-  function adjustable(box, i, width) {
-    const handle = drawn("path", { "class": "gg-handle", d: `M${width - 31} 15l-5 4 5 4zM${width - 21} 15l5 4-5 4z` }, box);
-    const zone = drawn("rect", { "class": "gg-zone", x: 5, y: 28, width: width - 10, height: 27 }, box);
+  /* A leaf's box or disc, with its handle at x, y: drag its number in the zone, step it by keys, or type another. */
+  function adjustable(box, i, [x, y], area) {
+    const handle = drawn("path", { "class": "gg-handle", d: `M${x} ${y}l-5 4 5 4zM${x + 10} ${y}l5 4-5 4z` }, box);
+    const zone = drawn("rect", { "class": "gg-zone", ...area }, box);
     set(box, "role", "spinbutton");
     set(box, "tabindex", 0);
     set(box, "aria-label", graph.nodes[i].n);
@@ -575,7 +587,7 @@ function setUp(root, moved) {
       const by = { ArrowUp: 1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[event.key];
       if (isShortcut(event)) { return; }
       if (by) { setNumber(i, stepped(graph.values[i], by * keyStep)); }
-      else if (event.key === "Enter" || (!isHidden() && /^[-.0-9]$/.test(event.key))) { type(i, event.key); }
+      else if (event.key === "Enter" || (!isHidden() && NUMERAL.test(event.key))) { type(i, event.key); }
       else { return; }
       select(i);
       taken(event);
@@ -600,7 +612,7 @@ function setUp(root, moved) {
     const box = rectOf(picture.box(i)), around = rectOf(frame);
     const input = fieldIn(frame, "New number of " + graph.nodes[i].n, { Enter: () => end(true), Escape: () => end(false) });
     input.className = "gg-typed";
-    input.value = /^[-.0-9]$/.test(key) ? key : String(graph.values[i]);
+    input.value = NUMERAL.test(key) ? key : String(graph.values[i]);
     Object.assign(input.style, { left: box.left - around.left + "px", top: box.top - around.top + 0.3 * box.height + "px",
       width: max(90, box.width) + "px" });
     let isDone = false;
@@ -626,25 +638,30 @@ function setUp(root, moved) {
   var remembering, undo, rateField; /* made below, used by `changed` */
 
   function liveControls() {
-    const group = make("div", "gg-live", controls), label = make("label", "", group);
+    const group = make("div", "gg-live", controls);
+    if (canThrow) { throwerIn(group); }
+    undo = buttonIn(group, "restore", "Back to the numbers of the program (R)", restoreNumbers, "Start again");
+    undo.hidden = true;
+  }
+
+  /* Only where the program gives a learning rate or parameters: else there need be no loss to lower. */
+  function throwerIn(group) {
+    const label = make("label", "", group);
     make("span", "gg-rate", label, "rate ").title = "learning rate";
     const changeBy = (by) => { if (graph.rate !== null) { setRate(Number((graph.rate * by).toPrecision(3))); } };
     rateField = fieldIn(label, "Learning rate", { Enter: () => setRate(typed(rateField.value)), ArrowUp: () => changeBy(1.25), ArrowDown: () => changeBy(0.8) });
-    rateField.value = graph.rate === null ? "" : String(graph.rate);
+    rateField.value = graph.rate;
     rateField.placeholder = "0.1";
     on(rateField, "change", () => setRate(typed(rateField.value)));
     const again = buttonIn(group, "throw", "Update, then forward again with the new numbers (N)", throwAgain, "Throw");
     make("span", "gg-again", again, "again");
-    undo = buttonIn(group, "restore", "Back to the numbers of the program (R)", restoreNumbers, "Start again");
-    undo.hidden = true;
-    return group;
   }
 
   function setRate(rate) {
     const isNumber = isFinite(rate);
-    set(rateField, "aria-invalid", String(!isNumber && rateField.value !== ""));
+    set(rateField, "aria-invalid", !isNumber && rateField.value !== "");
     if (!isNumber) { return; }
-    rateField.value = String(rate);
+    rateField.value = rate;
     graph.setRate(rate);
     changed();
   }
@@ -661,16 +678,14 @@ function setUp(root, moved) {
   function restoreNumbers() {
     if (document.activeElement === undo) { takeKeys(); } /* it goes with what it takes back */
     graph.restore();
-    throws = [graph.values[graph.root]];
-    way = [];
-    changed();
+    startOver();
   }
 
   var nudge; /* made below, used by `select` */
 
   function experimentsIn(place) {
     nudge = nudgeIn(place, graph, names);
-    const showThrows = throwsIn(place), showMap = mapIn(place, graph, names);
+    const showThrows = canThrow ? throwsIn(place) : () => undefined, showMap = mapIn(place, graph, names);
     if (selected !== null) { nudge.select(selected); }
     return () => {
       nudge.show(knownNow());
@@ -707,7 +722,7 @@ function setUp(root, moved) {
 
   function stepShown() {
     const step = steps[now], name = (i) => graph.nodes[i].n, { node, phase } = step;
-    if (level === "network") { return { phase, layer: step.layer === null ? null : network.layers[step.layer].name }; }
+    if (isNetwork()) { return { phase, layer: step.layer === null ? null : network.layers[step.layer].name }; }
     if (phase !== "backward") {
       const sender = phase === "forward" ? graph.nodes[node].p.map(name) : null;
       return { phase, sender, receiver: name(node), upstream: null, local: null, contribution: null };
@@ -739,12 +754,10 @@ function setUp(root, moved) {
       const places = new Map(names.map(([i, name]) => [name, i]));
       const given = Object.entries(from.numbers || {}).map(([name, number]) => [places.get(name), spelt(number)])
         .filter(([i, number]) => i !== undefined && number !== null);
-      graph.rate = isFinite(from.rate) ? from.rate : data.rate;
-      if (rateField) { rateField.value = graph.rate === null ? "" : String(graph.rate); }
+      graph.rate = canThrow && isFinite(from.rate) ? from.rate : data.rate;
+      if (rateField) { rateField.value = graph.rate; }
       graph.restore(given);
-      throws = [graph.values[graph.root]];
-      way = [];
-      changed();
+      startOver();
     }
     const part = network && network.layers.flatMap(({ units }) => units).find(({ name }) => name === from.level);
     if (folded && from.level) { openLevel(from.level === folded ? folded : "scalars", part || null); }
@@ -778,10 +791,10 @@ function setUp(root, moved) {
   function onKey(event) {
     const { target } = event, key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     if (isShortcut(event) || target.type === "text" || target.tagName === "SELECT") { return; }
-    if (isHidden() && /^[-.0-9]$/.test(key)) { guess.input.focus(); return; }
+    if (isHidden() && NUMERAL.test(key)) { guess.input.focus(); return; }
     const acts = { p: predict, f: fit, "+": closer, "-": farther,
-      t: toggled("table"), w: toggled("words"), m: toggled("mistakes"), e: thrower && toggled("explore"),
-      n: thrower && throwAgain, r: thrower && restoreNumbers, Escape: drawers.isOpen() ? () => drawers.open(null) : unit && closeUnit };
+      t: toggled("table"), w: toggled("words"), m: toggled("mistakes"), e: canChange && toggled("explore"),
+      n: canThrow && throwAgain, r: canChange && restoreNumbers, Escape: drawers.isOpen() ? () => drawers.open(null) : unit && closeUnit };
     if (event.shiftKey && key.startsWith("Arrow")) {
       const [x, y] = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] }[key];
       acts[key] = () => camera.glide(() => camera.pan(x, y));
