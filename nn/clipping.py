@@ -13,7 +13,7 @@ arrays of any shape, for loops that keep gradients in one, and give new arrays. 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import isfinite, nan, sqrt
+from math import inf, isfinite, nan, sqrt
 from typing import Any
 
 import numpy as np
@@ -76,6 +76,8 @@ def clipped_by_norm(gradients: Any, max_norm: float) -> tuple[Vector, float]:
     array = _array("clipped_by_norm", gradients)
     largest, relative = _norm_in_parts(array)
     norm = largest * relative
+    if norm + _MARGIN <= most and isfinite(norm):
+        return array, norm
     with np.errstate(all="ignore"):  # infinities and nans are the gradients' own
         if isfinite(norm) or not isfinite(largest):
             return array * _factor(most, norm), norm
@@ -94,11 +96,18 @@ def clipped_by_value(gradients: Any, limit: float) -> Vector:
 
 
 def _norm_in_parts(array: Vector) -> tuple[float, float]:
-    """The largest size in an array, and the norm as a multiple of it: squares alone overflow."""
+    """A size as large as those in an array, and the norm as a multiple of it.
+
+    Squares alone overflow, and are lost where they are too small.
+    """
+    flat = array.ravel()
+    squares = float(np.vdot(flat, flat))
+    if 1e-200 < squares < inf:
+        return sqrt(squares), 1.0
     largest = float(np.abs(array).max(initial=0.0))
     if largest == 0.0 or not isfinite(largest):
         return largest, 1.0
-    scaled = (array / largest).ravel()
+    scaled = flat / largest
     return largest, sqrt(float(scaled @ scaled))
 
 

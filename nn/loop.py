@@ -273,9 +273,9 @@ class Loop:
             self.objective.look_into(done.numbers, step)
             raise NotFiniteError(f"the loss is {value}", *place)
         done.loss += value * (step.total / self.samples.total)
-        done.squares += gradient**2
+        done.squares += gradient * gradient
         done.gradient, norm = self._clipped(gradient)
-        if not np.isfinite(done.gradient).all():
+        if not (isfinite(norm) or np.isfinite(done.gradient).all()):
             raise NotFiniteError("the gradient is not finite", *place)
         numbers = self.optimiser.moved(done.numbers, done.gradient)
         if not np.isfinite(numbers).all():

@@ -130,14 +130,15 @@ class Objective(Hook):
     def _record(self) -> None:
         """Begin anew what is compiled: nothing is recorded yet."""
         model, loss, form, is_weighed = self.model, self.loss, self.form, self._is_weighed
-        penalty, parameters = self.penalty, self.parameters
+        parameters = self.parameters
+        added = None if self.penalty is None else partial(self.penalty, parameters)
 
         def objective(x: Any, target: Any, *more: Any) -> Value:
             weight, noise = (more[0], more[1:]) if is_weighed else (1.0, more)
             with noise_from(noise[0] if noise else ()):
                 found = loss(model(x), target)
             found = found * weight if is_weighed else found
-            return found if penalty is None else found + checked_penalty(penalty(parameters))
+            return found if added is None else found + checked_penalty(added())
 
         def measured(x: Any, target: Any) -> list[Any]:
             output = model(x)
@@ -146,7 +147,7 @@ class Objective(Hook):
         def judged(x: Any, target: Any) -> list[Any]:
             return [loss(model(x), target)]
 
-        users = loss, penalty, type(model)
+        users = loss, self.penalty, type(model)
         self._objective = recordable(objective, *users)
         self._value_and_grad = self._objective.value_and_grad(parameters)
         self._measured, self._judged = recordable(measured, *users), recordable(judged, *users)

@@ -247,7 +247,7 @@ class Optimiser:
             why = str(fault).rstrip(".")
             raise ValueError(f"{name} cannot take this state, and is unchanged: {why}.") from None
         for group, its_options in zip(self.groups, options):
-            vars(group)["_options"] = its_options
+            vars(group).update(its_options)
         self._state = remembered
 
     def __repr__(self) -> str:
@@ -259,11 +259,13 @@ class Optimiser:
     def _moved(
         self, numbers: Vector, gradients: Vector, computed: Mask | None
     ) -> tuple[Vector, State]:
-        """The new numbers and the new state; the optimiser keeps its own until both are there."""
+        """The new numbers and the new state; the optimiser keeps its own until both are there.
+
+        The arrays are this call's own: the new numbers are written over the old.
+        """
         frozen = frozen_among(self.parameters)
         if frozen is not None:
             computed = ~frozen if computed is None else computed & ~frozen
-        moved = numbers.copy()
         state = {name: remembered.copy() for name, remembered in self._state.items()}
         ends = accumulate(len(group.parameters) for group in self.groups)
         for group, end in zip(self.groups, ends):
@@ -275,10 +277,10 @@ class Optimiser:
             part = {name: remembered[here] for name, remembered in state.items()}
             upwards = -gradients[here] if group.maximize else gradients[here]
             with np.errstate(all="ignore"):  # infinities and nans are the gradients' own
-                moved[here] = self.rule(numbers[here], upwards, part, group)
+                numbers[here] = self.rule(numbers[here], upwards, part, group)
             for name, remembered in state.items():
                 remembered[here] = part[name]
-        return moved, state
+        return numbers, state
 
     def _misplaced(self, option: str, remedy: str) -> AttributeError:
         kind = type(self).__name__
@@ -400,28 +402,29 @@ nesterov=False, maximize=False)
 
     _kind: type[Optimiser]
     parameters: tuple[Value, ...]
-    _options: dict[str, Any]
 
     def __init__(
         self, kind: type[Optimiser], parameters: tuple[Value, ...], options: Mapping[str, Any]
     ) -> None:
-        vars(self).update(_kind=kind, parameters=parameters, _options=_checked(kind, options))
+        vars(self).update(_checked(kind, options), _kind=kind, parameters=parameters)
 
     @property
     def options(self) -> dict[str, Any]:
         """The options by name."""
-        return dict(self._options)
+        held = vars(self)
+        return {name: held[name] for name in self._kind.OPTIONS}
 
     def __getattr__(self, name: str) -> Any:
-        held = vars(self)  # empty while a copy is made
-        if name not in held.get("_options", {}):
-            raise AttributeError(_unknown(held.get("_kind", Optimiser), name))
-        return held["_options"][name]
+        kind = vars(self).get("_kind", Optimiser)  # there is none yet while a copy is made
+        raise AttributeError(_unknown(kind, name))
 
     def __setattr__(self, name: str, option: Any) -> None:
-        if name not in self._options:
-            raise AttributeError(_unknown(self._kind, name))
-        vars(self)["_options"] = _checked(self._kind, {**self._options, name: option})
+        kind = self._kind
+        if name not in kind.OPTIONS:
+            raise AttributeError(_unknown(kind, name))
+        checked = kind.OPTIONS[name](option, f"{kind.__name__}({name}=...)")
+        kind.agree({**self.options, name: checked})
+        vars(self)[name] = checked
 
     def __repr__(self) -> str:
         return f"Group({_told(self)})"
@@ -539,7 +542,8 @@ class SGD(Optimiser):
         if group.momentum == 0.0:
             return numbers - rate * gradients
         faded = group.momentum * state["velocity"] + (1.0 - group.dampening) * gradients
-        velocity = np.where(state["steps"] == 0.0, gradients, faded)
+        are_moving = state["steps"] > 0.0
+        velocity = faded if are_moving.all() else np.where(are_moving, faded, gradients)
         state["velocity"], state["steps"] = velocity, state["steps"] + 1.0
         ahead = gradients + group.momentum * velocity if group.nesterov else velocity
         return numbers - rate * ahead

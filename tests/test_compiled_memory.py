@@ -1,5 +1,6 @@
 """Buffers of compiled programs: none is written over while it is read, and calls share none."""
 
+import math
 import random
 import sys
 import threading
@@ -231,3 +232,22 @@ def _run_in_threads(seed: int) -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_arrays_of_parameters_in_the_order_of_a_program_stay_the_callers() -> None:
+    weights = [Value(1.0), Value(2.0)]
+    step = compiled(lambda x: weights[0] * x[0] + weights[1] ** 2 * x[1]).value_and_grad(weights)
+    given, batch = np.array([1.0, 2.0]), np.array([[1.0, 2.0], [3.0, 4.0]])
+    _, first = step(given, batch)
+    step(given, -batch)
+    assert first.tolist() == [2.0, 12.0]
+    first[:] = 7.0
+    _, again = step(given, batch)
+    assert again.tolist() == [2.0, 12.0]
+    assert given.tolist() == [1.0, 2.0]
+
+
+def test_results_that_are_infinite_with_both_signs_add_up_to_nan_without_a_warning() -> None:
+    w = Value(1.0)
+    value, _ = compiled(lambda x: w * x).value_and_grad([w])([1.0], [math.inf, -math.inf])
+    assert math.isnan(value)

@@ -721,3 +721,24 @@ def test_a_rule_in_place_of_that_of_sgd_is_the_one_that_moves() -> None:
     w.grad = 1.0
     Doubled([w], 0.25).step()
     assert w.data == 0.5
+
+
+def test_a_rule_may_write_over_what_it_is_given() -> None:
+    class Written(Optimiser):
+        STATE = ("moves",)
+
+        def rule(self, numbers: Any, gradients: Any, state: Any, group: Any) -> Any:
+            gradients *= group.learning_rate
+            numbers -= gradients
+            state["moves"] += gradients
+            if numbers.min() < 0.0:
+                raise ArithmeticError("too far")
+            return numbers
+
+    numbers, gradients = np.array([3.0, 1.0]), np.array([1.0, 1.0])
+    optimiser = Written([Value(3.0), Value(1.0)], learning_rate=0.5)
+    assert optimiser.moved(numbers, gradients).tolist() == [2.5, 0.5]
+    with pytest.raises(ArithmeticError, match="too far"):
+        optimiser.moved(numbers, 4.0 * gradients)
+    assert optimiser.state_dict()["state"] == {"moves": [0.5, 0.5]}
+    assert (numbers.tolist(), gradients.tolist()) == ([3.0, 1.0], [1.0, 1.0])

@@ -334,7 +334,7 @@ class Batch:
         """
         arrays = [
             each
-            if type(each) is np.ndarray and each.dtype.char == "d" and each.ndim
+            if type(each) is np.ndarray and each.ndim and _is_plain(each)
             else _read(each, f"Argument {place} of {title}(...)")
             for place, each in enumerate(batch, 1)
         ]
@@ -357,6 +357,12 @@ class Batch:
 _structures: dict[Any, tuple[Any, ...]] = {}
 """The structure of the arguments of one call, by the shapes and types of the arrays of a batch."""
 _MOST_KINDS = 100
+
+
+def _is_plain(array: Any) -> bool:
+    """Whether an array is taken as it is, which is quick to know: by `_read` it would be too."""
+    kind = array.dtype.kind
+    return kind == "f" or (kind in "iu" and is_exact(array))
 
 
 def _read(argument: Any, title: str) -> Any:

@@ -185,7 +185,8 @@ class Cache:
             AsWrittenError: no recording serves the call, or can be made.
             StaleError: an audit found that a recording is no longer right.
         """
-        count, parts = len(calls), list[Part]()
+        count = len(calls)
+        parts: list[Part] = []
         left, batched = _all_of(count), INPUT if isinstance(calls, Batch) else NOTHING
         sample = lambda: calls.sample(int(left[0]))
         for case, is_new in self.candidates(calls.structure, sample, has_several, at):

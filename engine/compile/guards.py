@@ -58,7 +58,7 @@ class Guards:
     def __init__(self, function: Callable[..., Any], objects: Iterable[Any]) -> None:
         self._revision = STRUCTURE.revision
         found = _search(function, objects)
-        self._reads = list(found.reads.values())
+        self._reads = [(*read,) for read in found.reads.values()]  # plain tuples unpack faster
         self._lists = [each for each in found.containers if _compares_by_identity(each)]
         self._copies = [each.copy() for each in self._lists]
         others = (each for each in found.containers if not _compares_by_identity(each))

@@ -72,8 +72,9 @@ def masked(upstream: Any, local: Any, reach: Any = 1.0) -> Any:
     reaches sends none.
     """
     product = upstream * local
-    is_off = (reach == 0.0) | (local == 0.0)
-    return product if is_finite(product) else np.where(is_off, 0.0, product)
+    if is_finite(product):
+        return product
+    return np.where((reach == 0.0) | (local == 0.0), 0.0, product)
 
 
 def reached(upstream: Any, local: Any, reach: Any) -> Any:

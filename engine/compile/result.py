@@ -54,8 +54,8 @@ class Part(NamedTuple):
         result = self.result
         if result.shape == ():
             return float(result) * len(self.places) * self.share
-        with np.errstate(invalid="ignore"):  # infinities of both signs give nan, as eagerly
-            return float(np.dot(result, _ones(len(result)))) * self.share
+        # Infinities of both signs give nan, as eagerly; np.dot would warn of it.
+        return float(np.vdot(result, _ones(len(result)))) * self.share
 
 
 _ones = lru_cache(maxsize=8)(np.ones)
