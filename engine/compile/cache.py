@@ -23,7 +23,7 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from glassgrad.engine.compile.arguments import Arguments, Batch, Same, Sample, as_values
+from glassgrad.engine.compile.arguments import Arguments, Batch, Sample, as_values, objects_in
 from glassgrad.engine.compile.guards import Guards
 from glassgrad.engine.compile.outputs import outputs_of
 from glassgrad.engine.compile.program import Program
@@ -261,8 +261,8 @@ class Cache:
                     "it opens a block such as trap() inside, in which nodes are looked at"
                 )
                 raise AsWrittenError
-            kept = (part.thing for part in structure if isinstance(part, Same))
-            yield self._case_of(cases, recording, Guards(self.function, kept)), True
+            guards = Guards(self.function, objects_in(structure))
+            yield self._case_of(cases, recording, guards), True
 
     def _cases_of(self, structure: tuple[Any, ...], has_several: bool) -> list[Case] | None:
         key = structure, has_several

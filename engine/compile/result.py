@@ -54,7 +54,8 @@ class Part(NamedTuple):
         result = self.result
         if result.shape == ():
             return float(result) * len(self.places) * self.share
-        with np.errstate(invalid="ignore"):  # infinities of both signs give nan, as eagerly
+        # Sums beyond all floats are infinite, and infinities of both signs give nan, as eagerly.
+        with np.errstate(over="ignore", invalid="ignore"):
             return float(np.dot(result, _ones(len(result)))) * self.share
 
 
