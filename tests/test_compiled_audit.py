@@ -1,5 +1,6 @@
 """What a compiled function reads beside its arguments may change: it is seen, or audited."""
 
+import collections
 import copy
 import dataclasses
 import enum
@@ -1023,3 +1024,61 @@ def test_value_and_grad_touches_no_value_even_where_it_compares() -> None:
     for number in (-2.0, 3.0, -4.0, 5.0):
         assert evaluate([number], [1.0])[0] == (number * 10.0 if number < 0 else number)
     assert set(seen_by_others) == {1.0}
+
+
+@pytest.mark.parametrize("way", ["detached", "replaced"])
+def test_a_gradient_alone_that_differs_is_noticed(way: str) -> None:
+    """The numbers are the same, so only the gradient tells."""
+    w, other, x = Value(3.0, label="w"), Value(3.0), Value(2.0)
+    detached, found = [False, False], collections.deque([w])
+
+    def function(x: Any) -> Any:
+        for is_detached in detached:
+            y = found[0].detach() if is_detached else found[0]
+        return x * y * y
+
+    f = compiled(function)
+    f(x).backward()
+    assert (w.grad, x.grad) == (12.0, 9.0)
+    if way == "detached":
+        detached[-1] = True
+    else:
+        found[0] = other
+    with pytest.warns(RuntimeWarning, match="12 as the gradient by w.* compiled, and 0 as it is"):
+        y = f(x)
+    w.grad, x.grad = 0.0, 0.0
+    y.backward()
+    assert (w.grad, x.grad) == (0.0, 9.0)
+    assert other.grad == (12.0 if way == "replaced" else 0.0)
+
+
+def test_an_error_of_the_function_is_not_followed_by_a_stale_result() -> None:
+    rates: list[Any] = [1.0, 2.0]
+
+    def function(x: Any) -> Any:
+        return functools.reduce(lambda y, rate: y * rate, rates, x)
+
+    f = compiled(function)
+    assert f(1.0).data == 2.0
+    rates.append("three")
+    for _ in range(3):
+        with pytest.raises(TypeError, match="text"):
+            f(1.0)
+
+
+def test_that_results_may_be_wrong_is_told_also_where_the_call_fails() -> None:
+    rates, states = [1.0, 2.0], iter([None, None, KeyboardInterrupt()])
+
+    def function(x: Any) -> Any:
+        state = next(states, None)
+        if state is not None:
+            raise state
+        return functools.reduce(lambda y, rate: y * rate, rates, x)
+
+    f = compiled(function)
+    assert f(1.0).data == 2.0
+    rates[1] = 5.0
+    told = "since call 1: results after that may be wrong. It is recorded anew. Pass"
+    with pytest.raises(KeyboardInterrupt), pytest.warns(RuntimeWarning, match=told):
+        f(1.0)
+    assert f(1.0).data == 5.0
