@@ -6,9 +6,10 @@ one for each structure, each way through comparisons, and each state of a model 
 and `eval()`.
 
 What the guards do not see is found by the audit, whatever it is: now and then the function is run
-as it is written, and compared with its program. The cost is known from the recording: where it is
-more than a few milliseconds, an audit waits until all of them come to no more than a twentieth of
-the time that the program has run. Next: `recording.py`, how a recording is made.
+as it is written, its number is compared with that of the program, and its gradient with that of
+what was recorded. The cost is known from the recording: where it is more than a few milliseconds,
+an audit waits until all of them come to no more than a twentieth of the time that the program has
+run. Next: `recording.py`, how a recording is made.
 """
 
 from __future__ import annotations

@@ -2,10 +2,11 @@
 
 A recording holds for what was read when it was made. Three looks, of a few microseconds, find most
 that changes: the names in the code of the function, and of the functions that it leads to, in all
-things that these names lead to (`rate`, `model`, `config.rate`, `settings["rate"]`); the lists and
-dicts among them that hold Values, modules or functions; and the revision that modules count up,
-`revision.py`, whereupon their attributes are compared. What none of them sees, such as a number
-changed in place inside a list of numbers, the audit finds: next, `cache.py`.
+things that these names lead to (`rate`, `model`, `config.rate`, `settings["rate"]`), that code
+itself, and the defaults; the lists and dicts among them that hold Values, modules or functions; and
+the revision that modules count up, `revision.py`, whereupon their attributes are compared. What
+none of them sees, such as a number changed in place inside a list of numbers, the audit finds:
+next, `cache.py`.
 """
 
 from __future__ import annotations
