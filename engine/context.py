@@ -301,8 +301,8 @@ def scope(name: str, kind: str = "Scope") -> AbstractContextManager[Any]:
 @contextmanager
 def observing(title: str, observer: Observer) -> Iterator[None]:
     """During a `with` block, an observer is told what happens."""
-    watching.append(observer)
     try:
+        watching.append(observer)  # in here, as Ctrl-C may come right after it
         with changed(
             title,
             lambda now: Context(now.recording, (*now.observers, observer), now.scope, now.caller),

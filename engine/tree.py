@@ -16,7 +16,7 @@ import copy
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import fields, is_dataclass
-from types import MemberDescriptorType
+from types import BuiltinFunctionType, MemberDescriptorType
 from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
@@ -72,6 +72,9 @@ def is_record(thing: Any) -> bool:
     """Whether it is a dataclass with nothing in it but its fields, and no module."""
     if not is_dataclass(thing) or isinstance(thing, type) or is_module(thing):
         return False
+    makers = [vars(kind).get("__new__") for kind in type(thing).__mro__ if kind is not object]
+    if any(isinstance(maker, BuiltinFunctionType) for maker in makers):
+        return False  # it is a list or a text too
     return _attributes(thing) <= {each.name for each in fields(thing)}
 
 

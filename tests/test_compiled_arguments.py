@@ -126,6 +126,21 @@ class Beside(Extra):
     a: Any
 
 
+def with_entry(entries: list) -> list:
+    entries.append(1.0)
+    return entries
+
+
+@dataclasses.dataclass
+class Weighted(list):
+    weight: float = 1.0
+
+
+@dataclasses.dataclass
+class Noted(Text):
+    note: Any
+
+
 def with_more(thing: Any) -> Any:
     thing.more = 2.0
     return thing
@@ -165,6 +180,8 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "a decimal": (lambda: decimal.Decimal("0.1"), "float"),
     "more than fields": (lambda: with_more(Record(1.0)), "fields"),
     "slots beside fields": (lambda: with_more(Beside(1.0)), "fields"),
+    "a list with fields": (lambda: with_entry(Weighted(2.0)), "fields"),
+    "a text with fields": (lambda: Noted("a"), "fields"),
     "a text with an attribute": (lambda: with_more(Text("a")), "str"),
     "a named tuple with an attribute": (lambda: with_more(LaterPair(1.0, 2.0)), "list"),
 }
@@ -227,6 +244,11 @@ def test_flags_numbers_and_members_are_told_apart() -> None:
     f = compiled(lambda x: w * next((number for kind, number in kinds if x is kind), 9.0))
     given = (True, 1, Mode.FAST, Mode.SLOW, Word.ONE, "one", True)
     assert [f(x).data for x in given] == [6.0, 18.0, 10.0, 18.0, 14.0, 18.0, 6.0]
+
+
+def test_ranges_are_told_apart_also_where_they_give_the_same_numbers() -> None:
+    f = compiled(lambda numbers: w * numbers.stop)
+    assert [f(range(0, stop, 2)).data for stop in (3, 4, 3)] == [6.0, 8.0, 6.0]
 
 
 def test_a_number_too_large_is_refused_in_a_sentence() -> None:

@@ -1,18 +1,21 @@
 """What a compiled function reads beside its arguments may change: it is seen, or audited."""
 
+import collections
 import copy
 import dataclasses
+import enum
 import functools
 import itertools
 import math
 import random
+import sys
 import threading
 import time
 import types
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pytest
@@ -228,6 +231,22 @@ class Settings(dict):
         return self[name]
 
 
+class Lacking:
+    """An object that answers in its own way for what it lacks."""
+
+    __slots__ = ("found",)
+
+    def __init__(self) -> None:
+        self.found = {"rate": 1.0}
+
+    def __getattr__(self, name: str) -> Any:
+        return self.found[name]
+
+
+def class_of_a_class() -> Any:
+    return type("Kind", (type,), {"rate": 1.0})("Config", (), {})
+
+
 def line_of_a_notebook() -> Any:
     class Line:
         def slope(self, x: Any) -> Any:
@@ -253,6 +272,22 @@ OF_A_THING: dict[str, Way] = {
     "in slots": (Slots, read_rate, set_rate),
     "a property": (with_property, read_rate, set_rate),
     "given for an item": (lambda: Settings(rate=1.0), read_rate, lambda t: t.update(rate=5.0)),
+    "given for what is lacking": (Lacking, read_rate, lambda t: t.found.update(rate=5.0)),
+    "of the class of a class": (
+        class_of_a_class,
+        read_rate,
+        lambda t: setattr(type(t), "rate", 5.0),
+    ),
+    "an entry without a name": (
+        lambda: {None: 1.0},
+        lambda t, x: x * t[None],
+        lambda t: t.update({None: 5.0}),
+    ),
+    "an item whose place is a number too": (
+        lambda: [1.0, 2.0],
+        lambda t, x: 1.0 * x * t[1],
+        lambda t: t.__setitem__(1, 5.0),
+    ),
     "an entry of a dict": (
         lambda: {"model": {"rate": 1.0}},
         lambda t, x: x * t["model"]["rate"],
@@ -335,6 +370,40 @@ def what_a_helper_reads() -> Any:
         rate = 5.0
 
     return lambda x: helper(x) * 1.0, change
+
+
+@seen
+def a_default_that_is_replaced() -> Any:
+    def helper(x: Any, rate: float = 1.0, *, more: float = 1.0) -> Any:
+        return x * rate * more
+
+    def change() -> None:
+        helper.__defaults__, helper.__kwdefaults__ = (2.0,), {"more": 3.0}
+
+    return lambda x: helper(x) * 1.0, change
+
+
+@seen
+def a_function_that_is_loaded_again() -> Any:
+    def function(x: Any) -> Any:
+        return x * 1.0
+
+    def change() -> None:
+        function.__code__ = (lambda x: x * 5.0).__code__
+
+    return function, change
+
+
+@seen
+def what_is_imported_inside() -> Any:
+    settings = sys.modules["settings_of_this_test"] = python_module()
+
+    def function(x: Any) -> Any:
+        from settings_of_this_test import rate
+
+        return x * rate
+
+    return function, lambda: set_rate(settings)
 
 
 @seen
@@ -430,6 +499,39 @@ def test_an_object_that_is_an_argument_is_looked_at_too() -> None:
     assert f(x=2.0, settings=settings).data == 10.0
     settings.rate = 6.0
     assert f(x=2.0, settings=settings).data == 12.0
+
+
+@dataclasses.dataclass
+class Scale:
+    number: Any
+    rate: ClassVar[float] = 1.0
+
+    def times(self, x: Any) -> Any:
+        return x * self.number * self.rate
+
+
+class Corner(NamedTuple):
+    number: Any
+
+    def times(self, x: Any) -> Any:
+        return x * self.number * Scale.rate
+
+
+class Chosen(enum.Enum):
+    ONE = 2.0
+
+    def times(self, x: Any) -> Any:
+        return x * self.value * Scale.rate
+
+
+@pytest.mark.parametrize("scale", [Scale(2.0), Corner(2.0), Chosen.ONE, [{"it": Scale(2.0)}]])
+def test_the_classes_of_arguments_are_looked_at_too(
+    scale: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    f = compiled(lambda scale, x: (scale[0]["it"] if type(scale) is list else scale).times(x))
+    assert f(scale, 3.0).data == 6.0
+    monkeypatch.setattr(Scale, "rate", 5.0)
+    assert f(scale, 3.0).data == 30.0
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -922,3 +1024,61 @@ def test_value_and_grad_touches_no_value_even_where_it_compares() -> None:
     for number in (-2.0, 3.0, -4.0, 5.0):
         assert evaluate([number], [1.0])[0] == (number * 10.0 if number < 0 else number)
     assert set(seen_by_others) == {1.0}
+
+
+@pytest.mark.parametrize("way", ["detached", "replaced"])
+def test_a_gradient_alone_that_differs_is_noticed(way: str) -> None:
+    """The numbers are the same, so only the gradient tells."""
+    w, other, x = Value(3.0, label="w"), Value(3.0), Value(2.0)
+    detached, found = [False, False], collections.deque([w])
+
+    def function(x: Any) -> Any:
+        for is_detached in detached:
+            y = found[0].detach() if is_detached else found[0]
+        return x * y * y
+
+    f = compiled(function)
+    f(x).backward()
+    assert (w.grad, x.grad) == (12.0, 9.0)
+    if way == "detached":
+        detached[-1] = True
+    else:
+        found[0] = other
+    with pytest.warns(RuntimeWarning, match="12 as the gradient by w.* compiled, and 0 as it is"):
+        y = f(x)
+    w.grad, x.grad = 0.0, 0.0
+    y.backward()
+    assert (w.grad, x.grad) == (0.0, 9.0)
+    assert other.grad == (12.0 if way == "replaced" else 0.0)
+
+
+def test_an_error_of_the_function_is_not_followed_by_a_stale_result() -> None:
+    rates: list[Any] = [1.0, 2.0]
+
+    def function(x: Any) -> Any:
+        return functools.reduce(lambda y, rate: y * rate, rates, x)
+
+    f = compiled(function)
+    assert f(1.0).data == 2.0
+    rates.append("three")
+    for _ in range(3):
+        with pytest.raises(TypeError, match="text"):
+            f(1.0)
+
+
+def test_that_results_may_be_wrong_is_told_also_where_the_call_fails() -> None:
+    rates, states = [1.0, 2.0], iter([None, None, KeyboardInterrupt()])
+
+    def function(x: Any) -> Any:
+        state = next(states, None)
+        if state is not None:
+            raise state
+        return functools.reduce(lambda y, rate: y * rate, rates, x)
+
+    f = compiled(function)
+    assert f(1.0).data == 2.0
+    rates[1] = 5.0
+    told = "since call 1: results after that may be wrong. It is recorded anew. Pass"
+    with pytest.raises(KeyboardInterrupt), pytest.warns(RuntimeWarning, match=told):
+        f(1.0)
+    assert f(1.0).data == 5.0

@@ -788,3 +788,9 @@ def test_gradients_are_not_reset_inside(reset: Callable) -> None:
     with pytest.raises(CompilationError, match=r"sets \.grad of"):
         f(1.0)
     assert w.grad == 7.0
+
+
+def test_a_sum_over_samples_beyond_all_floats_is_infinite_and_says_nothing() -> None:
+    w = Value(1.0)
+    total = compiled(lambda x: w * x).over([1e308, 1e308], reduction="sum")  # warnings are errors
+    assert total.data == math.inf

@@ -21,8 +21,9 @@ from types import FrameType
 import pytest
 from needing import mostly_slow
 
-from glassgrad import MLP, NOT_COMPUTED, Value, engine, forget, grad, no_grad, scope, trap
+from glassgrad import MLP, NOT_COMPUTED, Value, compiled, engine, forget, grad, no_grad, scope, trap
 from glassgrad.engine import context, vectors
+from glassgrad.engine.compile import recording, trace
 from glassgrad.nn import module
 
 pytestmark = pytest.mark.system("POSIX")  # for its timer that interrupts
@@ -164,6 +165,44 @@ def test_an_interrupted_backward_leaves_the_leaves_as_they_were() -> None:
     product.partials = (4.0, 3.0)
     y.backward()
     assert (early.grad, late.grad, fresh.grad) == (12.0, 24.0, 3.0)
+
+
+def observed() -> None:
+    """A function is recorded and run, and a number is watched, all in blocks that have to end."""
+    w = Value(2.0)
+    f = compiled(lambda x: engine.tanh(w * x) if x > 0.0 else w)
+    f(0.5).backward()
+    with trap(), scope("part"), no_grad():
+        engine.exp(w)
+
+
+def test_ctrl_c_right_after_any_call_inside_ends_what_was_begun() -> None:
+    """A profiler raises it where the call of a function in C by the engine has just returned."""
+    ends: list[int] = [sys.maxsize]
+
+    def interrupt(frame: FrameType, event: str, argument: object) -> None:
+        if event == "c_return" and frame.f_code.co_filename in files:
+            ends[0] -= 1
+            if not ends[0]:
+                raise KeyboardInterrupt
+
+    files = {inspect.getsourcefile(each) for each in (context, recording, trace)}
+    before, moment, last = sys.getprofile(), 0, sys.maxsize
+    while moment < last:
+        moment += 1
+        ends[0] = moment
+        try:
+            sys.setprofile(interrupt)
+            observed()
+            last = moment
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.setprofile(before)
+        assert not context.watching, moment
+        assert gc.isenabled(), moment
+        check_mode()
+    assert last > 50
 
 
 def twice() -> int:

@@ -205,13 +205,22 @@ class Same:
         return id(self.thing)
 
 
+def objects_in(structure: Iterable[Any]) -> Iterator[Any]:
+    """What a structure is made of that code may read: objects, flags, and the classes of all."""
+    for part in structure:
+        if isinstance(part, tuple):
+            yield from objects_in(part)
+        else:
+            yield part.thing if isinstance(part, Same) else part
+
+
 def exactly(thing: Any) -> Any:
     """A key, a text or a flag so that 1 and True are two, as 0.0 and -0.0 are.
 
     >>> exactly(1) == exactly(True), exactly((1, "a")) == exactly((1, "a"))
     (False, True)
     """
-    if isinstance(thing, float):
+    if isinstance(thing, (float, range)):  # ranges are equal where they give the same numbers
         return type(thing), repr(thing)
     return (tuple, *map(exactly, thing)) if type(thing) is tuple else (type(thing), thing)
 
@@ -299,7 +308,7 @@ def _remedy(thing: Any) -> str:
     if hasattr(type(thing), "__array__") and not isinstance(thing, (np.ma.MaskedArray, *_TIMES)):
         return "Write np.asarray(...)."
     if is_dataclass(thing):
-        return "It has attributes besides its fields: make fields of them, or give them apart."
+        return "It holds more than its fields: make fields of that, or give it apart."
     if isinstance(thing, Iterator) or has_parts(type(thing)):
         default = "Write list(...)."
     else:

@@ -6,9 +6,10 @@ one for each structure, each way through comparisons, and each state of a model 
 and `eval()`.
 
 What the guards do not see is found by the audit, whatever it is: now and then the function is run
-as it is written, and compared with its program. The cost is known from the recording: where it is
-more than a few milliseconds, an audit waits until all of them come to no more than a twentieth of
-the time that the program has run. Next: `recording.py`, how a recording is made.
+as it is written, its number is compared with that of the program, and its gradient with that of
+what was recorded. The cost is known from the recording: where it is more than a few milliseconds,
+an audit waits until all of them come to no more than a twentieth of the time that the program has
+run. Next: `recording.py`, how a recording is made.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from math import isnan
+from math import isfinite, isnan
 from time import perf_counter, thread_time
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from glassgrad.engine.compile.arguments import Arguments, Batch, Same, Sample, as_values
+from glassgrad.engine.backward import order_of, sweep
+from glassgrad.engine.compile.arguments import Arguments, Batch, Sample, as_values, objects_in
 from glassgrad.engine.compile.guards import Guards
 from glassgrad.engine.compile.outputs import outputs_of
 from glassgrad.engine.compile.program import Program
@@ -32,8 +34,9 @@ from glassgrad.engine.compile.result import Part
 from glassgrad.engine.compile.trace import At, Tracer, replayed
 from glassgrad.engine.context import Context, Observer, call_in, current
 from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.misuse import name
 from glassgrad.engine.provenance import is_of_user
-from glassgrad.engine.value import RELATIONS, constant, number_of
+from glassgrad.engine.value import RELATIONS, Value, constant, number_of
 
 T = TypeVar("T")
 NOTHING: frozenset[str] = frozenset()
@@ -65,10 +68,21 @@ class StaleError(Exception):
         ours: what the program gave.
         written: what the function as it is written gave; None if it was of another shape.
         since: the last call that is known to have been right.
+        of: by which Value, if it is the gradient that differs.
     """
 
-    def __init__(self, ours: float, written: float | None, since: int) -> None:
-        self.ours, self.written, self.since = ours, written, since
+    def __init__(
+        self, ours: float, written: float | None, since: int, of: Value | None = None
+    ) -> None:
+        self.ours, self.written, self.since, self.of = ours, written, since, of
+
+
+class _Auditor(Observer):
+    """With someone who looks on, compiled functions that are called run as written too; and `map`
+    gives Values, as while it is recorded.
+    """
+
+    repeats = True
 
 
 class Case:
@@ -149,15 +163,21 @@ class Cache:
         must_audit, self.must_audit = self.must_audit, True
         self._cases = {}
         try:
-            found = attempt()
-        except StaleError as second:
-            self._tell_of_state(first, second)
+            try:
+                found = attempt()
+            except AsWrittenError:
+                found = eagerly()
+        except StaleError:
+            self._tell_of_state(first)
             return eagerly()
-        except AsWrittenError:
-            found = eagerly()
+        except (
+            BaseException
+        ):  # of the function, or Ctrl-C; earlier results may be wrong all the same
+            self._tell_of_change(first, "")
+            raise
         finally:
             self.must_audit = must_audit
-        self._tell_of_change(first)
+        self._tell_of_change(first, ", and this result is right")
         return found
 
     def served(
@@ -262,8 +282,8 @@ class Cache:
                     "it opens a block such as trap() inside, in which nodes are looked at"
                 )
                 raise AsWrittenError
-            kept = (part.thing for part in structure if isinstance(part, Same))
-            yield self._case_of(cases, recording, Guards(self.function, kept)), True
+            guards = Guards(self.function, objects_in(structure))
+            yield self._case_of(cases, recording, guards), True
 
     def _cases_of(self, structure: tuple[Any, ...], has_several: bool) -> list[Case] | None:
         key = structure, has_several
@@ -317,32 +337,38 @@ class Cache:
             StaleError: it gives something else.
         """
         began = thread_time()  # that of other programs does not count
-        case.due = 2 * case.uses
-        written, shape = self._as_written(sample, at)
+        values, written, shape = self._as_written(sample, at)
         recording = case.recording
         if shape != recording.shape:
             raise StaleError(0.0, None, case.verified)
         pairs = zip(ours, written)
         differing = next((pair for pair in pairs if not _are_near(*pair, tolerance)), None)
-        if differing is not None and not _is_explained(recording, sample, written, at):
-            raise StaleError(*differing, case.verified)
-        case.verified = self.calls
+        if differing is not None:
+            if not _is_explained(recording, sample, written, at):
+                raise StaleError(*differing, case.verified)
+        elif not recording.has_several:
+            slope = _differing_slope(recording, sample, values[0])
+            if slope is not None and not _is_explained(recording, sample, None, at):
+                mine, theirs, leaf = slope
+                raise StaleError(mine, theirs, case.verified, leaf)
+        case.due, case.verified = 2 * case.uses, self.calls
         seconds = thread_time() - began
         case.cost = min(case.cost, seconds)
         case.audit_seconds += seconds
 
-    def _as_written(self, sample: Sample, at: At) -> tuple[list[float], tuple[int, ...]]:
-        """The numbers that the function itself gives, and their shape; nothing is recorded."""
+    def _as_written(
+        self, sample: Sample, at: At
+    ) -> tuple[list[Value], list[float], tuple[int, ...]]:
+        """What the function itself gives, the numbers, and their shape."""
         args, named = as_values(*sample)
         if at is None:
-            # With someone who looks on, compiled functions that it calls run as written too.
-            context = Context(False, (Observer(),), current().scope)
+            context = Context(True, (_Auditor(),), current().scope)
             found = call_in(context, self.function, *args, **named)
             values, shape = outputs_of(self.title, found)
-            return [value._number for value in values], shape
+            return values, [value._number for value in values], shape
         tracer = Tracer(self.title, [], at)
         values, shape = outputs_of(self.title, tracer.run(self.function, *args, **named))
-        return [tracer.number_of(value) for value in values], shape
+        return values, [tracer.number_of(value) for value in values], shape
 
     def _too_many(self, structure: tuple[Any, ...], has_several: bool) -> CompilationError:
         """The error of a batch that no recording serves, and for which none can be made."""
@@ -367,15 +393,15 @@ class Cache:
             lines.append(f"{self.title} runs as written: {self.why_eager}")
         return lines
 
-    def _tell_of_change(self, stale: StaleError) -> None:
+    def _tell_of_change(self, stale: StaleError, outcome: str) -> None:
         _warn(
             f"{self._difference(stale)} Something that it reads beside its arguments has changed, "
             f"unnoticed, since call {stale.since}: results after that may be wrong. It is recorded "
-            f"anew, and this result is right. Pass what changes as an argument, or call "
-            f"{self.title}.reset() after a change."
+            f"anew{outcome}. Pass what changes as an argument, or call {self.title}.reset() after "
+            "a change."
         )
 
-    def _tell_of_state(self, first: StaleError, second: StaleError) -> None:
+    def _tell_of_state(self, first: StaleError) -> None:
         self.why_eager = (
             "it does not depend on its arguments alone, but on random numbers, on which of two "
             "equal Values it is given, or on state that it keeps"
@@ -390,8 +416,9 @@ class Cache:
     def _difference(self, stale: StaleError) -> str:
         if stale.written is None:
             return f"{self.title}, compiled, gave results of another shape than as it is written."
+        what = "" if stale.of is None else f" as the gradient by {name(stale.of)}"
         written = f"{stale.written:.12g} as it is written"
-        return f"{self.title} gave {stale.ours:.12g} compiled, and {written}."
+        return f"{self.title} gave {stale.ours:.12g}{what} compiled, and {written}."
 
 
 _all_of = lru_cache(maxsize=8)(np.arange)
@@ -404,14 +431,21 @@ def in_order(numbers: Any, program: Program) -> Any:
     return numbers if is_as_given else numbers[..., order]
 
 
-def _is_explained(recording: Recording, sample: Sample, written: list[float], at: At) -> bool:
+def _is_explained(
+    recording: Recording, sample: Sample, written: list[float] | None, at: At
+) -> bool:
     """Whether a difference is that of sums in another order, which is no fault of the recording.
 
     Computed one by one, as they were written, the recorded scalars then give what the function
     gives; or a comparison of two numbers that are nearly equal comes out otherwise among them.
+
+    Args:
+        recording: what was recorded.
+        sample: the arguments.
+        written: what the function gives; None if that is the same, and the gradient differs.
+        at: see `Cache.served`.
     """
-    numbers = Arguments.of(*sample).numbers
-    leaves = recording.known(numbers)
+    leaves = recording.known(Arguments.of(*sample).numbers)
     others = {} if at is None else at()
     for node, of in leaves.items():
         leaves[node] = constant(others.get(id(of), getattr(of, "_number", of)))
@@ -425,7 +459,34 @@ def _is_explained(recording: Recording, sample: Sample, written: list[float], at
     ]
     if outcomes != [guard.outcome for guard in recording.guards]:
         return True
-    return all(map(_are_near, found, written))
+    return written is not None and all(map(_are_near, found, written))
+
+
+def _differing_slope(
+    recording: Recording, sample: Sample, written: Value
+) -> tuple[float, float, Value] | None:
+    """Two gradients that differ, of the recorded scalars and of the function, and by what.
+
+    A result may be right while a gradient is not: of what was detached, or of a parameter in whose
+    place is another one with the same number. Both are computed with the numbers that Values have.
+    """
+    given = Arguments.of(*sample)
+    numbers = [given.values.get(place, number) for place, number in enumerate(given.numbers)]
+    context = Context(True, (), current().scope)
+    nodes = call_in(context, replayed, recording.graph, recording.origins, recording.known(numbers))
+    mine, theirs = _slopes(nodes[recording.graph.roots[0]]), _slopes(written)
+    pairs = ((mine.get(leaf, 0.0), theirs.get(leaf, 0.0), leaf) for leaf in {**mine, **theirs})
+    least = TOLERANCE * max((abs(x) for x in theirs.values() if isfinite(x)), default=0.0)
+    return next((p for p in pairs if not _are_near(*p[:2]) and not abs(p[0] - p[1]) <= least), None)
+
+
+def _slopes(result: Any) -> dict[Value, float]:
+    """The gradient of a result by each leaf that it depends on."""
+    if not isinstance(result, Value) or result.is_constant:
+        return {}
+    order, found = order_of(result), {result: 1.0}
+    sweep(order, found)
+    return {node: found[node] for node in order if node in found and not node._operands}
 
 
 def _are_near(a: float, b: float, tolerance: float = 1e-12) -> bool:
@@ -441,7 +502,7 @@ def _limit(cases: list[Case] | None) -> tuple[str, str]:
             f"was called with {MOST_STRUCTURES} structures of arguments",
             "An object that is a new one in each call is a structure of its own: pass numbers.",
         )
-    changed = [name for case in cases if (name := case.states[0].changed()) is not None]
+    changed = [title for case in cases if (title := case.states[0].changed()) is not None]
     if len(changed) > len(cases) // 2:
         return (
             f"reads {changed[0]} from around it, which was something else in each of "

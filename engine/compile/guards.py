@@ -2,21 +2,22 @@
 
 A recording holds for what was read when it was made. Three looks, of a few microseconds, find most
 that changes: the names in the code of the function, and of the functions that it leads to, in all
-things that these names lead to (`rate`, `model`, `config.rate`, `settings["rate"]`); the lists and
-dicts among them that hold Values, modules or functions; and the revision that modules count up,
-`revision.py`, whereupon their attributes are compared. What none of them sees, such as a number
-changed in place inside a list of numbers, the audit finds: next, `cache.py`.
+things that these names lead to (`rate`, `model`, `config.rate`, `settings["rate"]`), that code
+itself, and the defaults; the lists and dicts among them that hold Values, modules or functions; and
+the revision that modules count up, `revision.py`, whereupon their attributes are compared. What
+none of them sees, such as a number changed in place inside a list of numbers, the audit finds:
+next, `cache.py`.
 """
 
 from __future__ import annotations
 
 import dis
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
 from itertools import chain
 from operator import is_
-from types import CodeType, FunctionType, MemberDescriptorType, MethodType
+from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,6 +40,8 @@ _LEADING: dict[type, tuple[str, ...]] = {
 }
 """By kind, the attributes of something that is around a function which lead to it."""
 _LIBRARIES = sys.stdlib_module_names | {"numpy", "torch", "jax", "glassgrad"}
+_PARTS_OF_FUNCTIONS = ("__code__", "__defaults__", "__kwdefaults__")
+"""What is put in place of another where a module is loaded again."""
 _UNWRITTEN = ("forward", "__call__", "__getattr__", "__getitem__")
 """Names that are read without standing in the code."""
 _DEEPEST = 50
@@ -146,7 +149,7 @@ class _Search:
             self._look_into_container(thing)
         elif leading is not None:
             self._left += [getattr(thing, name) for name in leading]
-        elif "__wrapped__" in getattr(thing, "__dict__", ()):  # compiled, or remembered, or wrapped
+        elif "__wrapped__" in _own(thing):  # compiled, or remembered, or wrapped
             self._left.append(thing.__wrapped__)
         elif is_module(thing) and any(is_ours(base) for base in type(thing).__mro__):
             self.modules.append(thing)
@@ -178,21 +181,23 @@ class _Search:
 
     def _look_into_object(self, thing: Any) -> None:
         """Look up all names in its attributes and those of its class, where one hides another."""
-        title = getattr(thing, "__name__", type(thing).__name__)
-        kinds = (thing if isinstance(thing, type) else type(thing)).__mro__
+        is_named = isinstance(thing, (type, FunctionType, ModuleType))
+        title = thing.__name__ if is_named else type(thing).__name__
+        of_itself = thing.__mro__ if isinstance(thing, type) else ()
+        kinds = (*of_itself, *type(thing).__mro__)
         places = [kind for kind in kinds if not _is_of_a_library(kind)]
         for name in self._names & _properties_of_ours(kinds):
             self._read(thing, partial(_property, thing), name, f"{title}.{name}")
-        if not isinstance(thing, type) and hasattr(thing, "__dict__"):
+        if not isinstance(thing, type) and type(thing).__dictoffset__:
             places.insert(0, thing)
         for name in self._names:
-            bound = [name in vars(place) for place in places]
+            bound = [name in _own(place) for place in places]
             if not any(bound):
                 continue
             hiding = places[: bound.index(True) + 1]
             for place in hiding:
-                self._read(place, vars(place).get, name, f"{title}.{name}")
-            if isinstance(vars(hiding[-1])[name], MemberDescriptorType):
+                self._read(place, _own(place).get, name, f"{title}.{name}")
+            if isinstance(_own(hiding[-1])[name], MemberDescriptorType):
                 self._read(thing, partial(getattr, thing), name, f"{title}.{name}")
 
     def _read_code(self, function: FunctionType) -> None:
@@ -201,7 +206,11 @@ class _Search:
             return
         names = _names_in(function.__code__)
         self._names |= names.others
+        for part in _PARTS_OF_FUNCTIONS:
+            self._read(function, partial(getattr, function), part, f"{function.__name__}.{part}")
         self._left += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+        for name in names.modules:
+            self._read(sys.modules, sys.modules.get, name, name)
         around = function.__globals__
         for name in names.globals:
             self._read(around, around.get, name, name)
@@ -243,32 +252,37 @@ class _Names(NamedTuple):
     Attributes:
         globals, enclosing: the names, by where they are looked up.
         others: attributes, and constants, which may be keys.
+        modules: what it imports.
     """
 
     globals: set[Any]
     enclosing: set[Any]
     others: set[Any]
+    modules: set[Any]
 
 
 _KINDS_OF_NAMES = {
     **dict.fromkeys(("LOAD_GLOBAL", "LOAD_NAME"), 0),
     **dict.fromkeys(("LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"), 1),
-    **dict.fromkeys(("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"), 2),
+    **dict.fromkeys(("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "IMPORT_FROM"), 2),
     **dict.fromkeys(("LOAD_CONST", "LOAD_SMALL_INT"), 2),
+    "IMPORT_NAME": 3,
 }
 """By instruction, which of these sets its name goes into."""
 
 
 @lru_cache(maxsize=1_000)
 def _names_in(code: CodeType) -> _Names:
-    found = _Names(set(), set(), set())
+    found = _Names(set(), set(), set(), set())
     for instruction in dis.get_instructions(code):
         name, kind = instruction.argval, _KINDS_OF_NAMES.get(instruction.opname)
         if isinstance(name, CodeType):
             inner = _names_in(name)
             found = _Names(*[mine | others for mine, others in zip(found, inner)])
-        elif kind is not None and isinstance(name, (str, int, float, tuple)):
-            found[kind].add(name)
+        elif kind is not None:
+            # 1.0 and 1 are one in a set, and 1 may be an index.
+            is_whole = isinstance(name, float) and name.is_integer()
+            found[kind].add(int(name) if is_whole else name)
     return found
 
 
@@ -278,7 +292,7 @@ def _inside(function: Any) -> Any:
         leading = _LEADING.get(type(function))
         if leading is not None:
             function = getattr(function, leading[-1])
-        elif "__wrapped__" in getattr(function, "__dict__", ()):
+        elif "__wrapped__" in _own(function):
             function = function.__wrapped__
         else:
             break
@@ -296,6 +310,14 @@ def _properties_of_ours(kinds: tuple[type, ...]) -> frozenset[str]:
     return frozenset(
         name for place in places for name, made in place.items() if isinstance(made, property)
     )
+
+
+def _own(thing: Any) -> Mapping[str, Any]:
+    """The attributes that something has itself; a class may answer otherwise for what it lacks."""
+    try:
+        return vars(thing)
+    except Exception:
+        return {}
 
 
 def _property(thing: Any, name: str, missing: Any) -> Any:

@@ -308,8 +308,8 @@ def _became(program: Program) -> str:
 def _no_collection() -> Iterator[None]:
     """Python's cyclic garbage collector pauses: it would look through all new nodes in vain."""
     was_enabled = gc.isenabled()
-    gc.disable()
     try:
+        gc.disable()  # in here, as Ctrl-C may come right after it
         yield
     finally:
         if was_enabled:

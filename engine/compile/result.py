@@ -54,7 +54,8 @@ class Part(NamedTuple):
         result = self.result
         if result.shape == ():
             return float(result) * len(self.places) * self.share
-        # Infinities of both signs give nan, as eagerly; np.dot would warn of it.
+        # Sums beyond all floats are infinite, and infinities of both signs give nan, as eagerly;
+        # np.dot would warn of them.
         return float(np.vdot(result, _ones(len(result)))) * self.share
 
 

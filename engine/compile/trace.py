@@ -113,8 +113,8 @@ class Tracer(Observer):
     def run(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Any:
         """Call the function, and observe it."""
         context = Context(True, (self,), current().scope)
-        watching.append(self)
         try:
+            watching.append(self)  # in here, as Ctrl-C may come right after it
             found = call_in(context, function, *args, **named)
         finally:
             watching.remove(self)
