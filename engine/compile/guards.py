@@ -243,7 +243,8 @@ def objects_named_by(function: Callable[..., Any]) -> list[Any]:
     [0.5]
     """
     reads = _search(function).reads.values()
-    return [read.before for read in reads if read.before is not _MISSING]
+    named = [read.before for read in reads if read.name not in _PARTS_OF_FUNCTIONS]
+    return [thing for thing in named if thing is not _MISSING]
 
 
 class _Names(NamedTuple):
@@ -315,9 +316,10 @@ def _properties_of_ours(kinds: tuple[type, ...]) -> frozenset[str]:
 def _own(thing: Any) -> Mapping[str, Any]:
     """The attributes that something has itself; a class may answer otherwise for what it lacks."""
     try:
-        return vars(thing)
+        found: Mapping[str, Any] = vars(thing)
     except Exception:
         return {}
+    return found
 
 
 def _property(thing: Any, name: str, missing: Any) -> Any:

@@ -154,7 +154,7 @@ class Recording:
         """The recorded nodes of the inputs, and those of the captured Values."""
         return self.graph.leaves(INPUT), self.graph.leaves(CAPTURED)
 
-    def known(self, numbers: Sequence[float]) -> dict[int, Any]:
+    def known(self, numbers: Sequence[Value | float]) -> dict[int, Any]:
         """By the recorded nodes of the leaves the numbers of a call, and the captured Values."""
         inputs, outside = self.leaves
         return {**dict(zip(inputs, numbers)), **dict(zip(outside, self.captured))}
