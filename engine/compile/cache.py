@@ -170,9 +170,7 @@ class Cache:
         except StaleError:
             self._tell_of_state(first)
             return eagerly()
-        except (
-            BaseException
-        ):  # of the function, or Ctrl-C; earlier results may be wrong all the same
+        except BaseException:  # Ctrl-C, say; earlier results may be wrong all the same
             self._tell_of_change(first, "")
             raise
         finally:
@@ -220,9 +218,7 @@ class Cache:
             serves, places = None, left
             if recording.guards:
                 serves = np.array(np.broadcast_to(holds, len(left)))
-                serves[0] |= (
-                    is_new  # it serves its own sample, even where a tie comes out otherwise
-                )
+                serves[0] |= is_new  # its own sample too, where a tie comes out otherwise
                 if not serves.any():
                     continue
                 if serves.all():
