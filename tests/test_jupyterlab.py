@@ -290,7 +290,7 @@ def test_a_guess_is_typed_and_judged(live: laboratory.Notebook, stepper: "Locato
     stepper.get_by_label("Your guess").fill("")
     live.page.keyboard.type("-1.5")
     live.page.keyboard.press("Enter")
-    stepper.get_by_text("Right.", exact=True).wait_for()
+    stepper.get_by_text("Right. Enter goes on.", exact=True).wait_for()
     assert stepper.locator(".gg-sentence").text_content().endswith("= -1.5.")
     assert [kind for kind, _ in live.selection()] == [kind for kind, _ in before]
 

@@ -139,6 +139,15 @@ def test_what_is_no_leaf_of_a_live_page_is_no_disc_to_drag(new_page: Pages) -> N
     assert not one.root.get_by_role("spinbutton").count()
 
 
+FORMULA = """root => {
+  const seen = part => Boolean(part) && part.checkVisibility({ visibilityProperty: true });
+  const own = root.querySelector(".gg-own");
+  return [root.querySelector(".gg-formula").getBoundingClientRect().height,
+    seen(root.querySelector(".gg-formula math")), seen(own) ? own.textContent : ""];
+}"""
+"""The height of the formula, whether the whole is seen, and the step's own where that is seen."""
+
+
 def test_the_formula_follows_the_step_into_the_neurons(new_page: Pages) -> None:
     """What MLP(x) stands for has no part in the whole formula: there the step's own is shown."""
     steps = of_model(MLP(2, [3, 1], seed=1))
@@ -149,17 +158,17 @@ def test_the_formula_follows_the_step_into_the_neurons(new_page: Pages) -> None:
     assert not own.is_visible()
     one.stage("open", "scalars")
     heights, inside = set(), 0
-    for i, step in enumerate(steps):
-        one.stage("go", i)
+    for step, (height, is_whole, said) in zip(
+        steps, one.shown_after(*range(len(steps)), read=FORMULA), strict=True
+    ):
         node = steps.diagram[step.node]
         is_inside = bool(_layer_of(steps, step.node)) and bool(node.parents)
-        assert (own.is_visible(), whole.is_visible()) == (is_inside, not is_inside)
+        assert (bool(said), is_whole) == (is_inside, not is_inside)
         if is_inside:
-            operands = [steps.diagram[parent].name for parent in node.parents]
-            assert own.text_content().startswith(f"{node.name} = ")
-            assert all(name in own.text_content() for name in operands)
+            assert said.startswith(f"{node.name} = ")
+            assert all(steps.diagram[parent].name in said for parent in node.parents)
             inside += 1
-        heights.add(resting(one.root.locator(".gg-formula"))["height"])
+        heights.add(height)
     assert inside > 20
     assert max(heights) - min(heights) < 1, "the picture below stands still"
 
