@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import linecache
 import os
+import sys
+from functools import lru_cache
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
@@ -93,9 +95,19 @@ def is_ours(thing: Any) -> bool:
 
 
 def package_of(thing: Any) -> str:
-    """The package that a class or a function names as its home; of this library, the room."""
-    parts = str(getattr(thing, "__module__", None) or "").split(".")
-    return ".".join(parts[: 2 if is_ours(thing) else 1])
+    """The package that a class or a function names as its home; empty if it names none."""
+    return str(getattr(thing, "__module__", None) or "").partition(".")[0]
+
+
+@lru_cache(maxsize=1_000)
+def is_installed(package: str) -> bool:
+    """Whether a package is Python's own, or one that was installed, and no file of the user's."""
+    if package in sys.stdlib_module_names:
+        return True
+    module = sys.modules.get(package)
+    files = (getattr(module, "__file__", None), *getattr(module, "__path__", ()))
+    folders = {part for file in files for part in os.path.normpath(str(file)).split(os.sep)}
+    return not folders.isdisjoint(("site-packages", "dist-packages"))
 
 
 ENGINE, LIBRARY, FOREIGN, USER = "the engine", "a library on it", "numpy", "the user"

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.engine.provenance import is_ours, package_of
+from glassgrad.engine.provenance import is_installed, is_ours, package_of
 from glassgrad.engine.revision import STRUCTURE
 from glassgrad.engine.tree import is_module
 from glassgrad.engine.value import Value
@@ -39,7 +39,6 @@ _LEADING: dict[type, tuple[str, ...]] = {
     partial: ("args", "keywords", "func"),
 }
 """By kind, the attributes of something that is around a function which lead to it."""
-_LIBRARIES = sys.stdlib_module_names | {"numpy", "torch", "jax", "glassgrad"}
 _PARTS_OF_FUNCTIONS = ("__code__", "__defaults__", "__kwdefaults__")
 """What is put in place of another where a module is loaded again."""
 _UNWRITTEN = ("forward", "__call__", "__getattr__", "__getitem__")
@@ -118,7 +117,7 @@ class _Search:
 
     Args:
         things: where it begins.
-        package: that of the function, whose functions are read even if it is a library's.
+        package: that of the function, which is read even if it is installed.
         names: what is looked for: attributes and constant keys. Those of the code of functions
             that are met are added.
 
@@ -126,6 +125,7 @@ class _Search:
         reads: the names that are bound there, by the address of what holds them.
         containers: the lists, dicts and arrays that hold Values, modules or functions.
         modules: the modules that count changes.
+        seen: all that was come by, by its `id`.
     """
 
     def __init__(self, things: Iterable[Any], package: str, names: set[Any]) -> None:
@@ -133,12 +133,12 @@ class _Search:
         self.containers: list[Any] = []
         self.modules: list[Any] = []
         self._package, self._names = package, names
-        self._seen: dict[int, Any] = {}  # alive, so that no address is used twice
+        self.seen: dict[int, Any] = {}  # alive, so that no address is used twice
         self._left = list(things)
         while self._left:
             thing = self._left.pop()
-            if id(thing) not in self._seen:
-                self._seen[id(thing)] = thing
+            if id(thing) not in self.seen:
+                self.seen[id(thing)] = thing
                 self._look_into(thing)
 
     def _look_into(self, thing: Any) -> None:
@@ -185,7 +185,7 @@ class _Search:
         title = thing.__name__ if is_named else type(thing).__name__
         of_itself = thing.__mro__ if isinstance(thing, type) else ()
         kinds = (*of_itself, *type(thing).__mro__)
-        places = [kind for kind in kinds if not _is_of_a_library(kind)]
+        places = [kind for kind in kinds if not self._is_foreign(kind)]
         for name in self._names & _properties_of_ours(kinds):
             self._read(thing, partial(_property, thing), name, f"{title}.{name}")
         if not isinstance(thing, type) and type(thing).__dictoffset__:
@@ -202,7 +202,7 @@ class _Search:
 
     def _read_code(self, function: FunctionType) -> None:
         """Look for what the code of a function names, if it is no library's."""
-        if package_of(function) != self._package and _is_of_a_library(function):
+        if self._is_foreign(function):
             return
         names = _names_in(function.__code__)
         self._names |= names.others
@@ -217,6 +217,14 @@ class _Search:
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
             if name in names.enclosing:
                 self._read(cell, partial(_content, cell), name, name)
+
+    def _is_foreign(self, thing: Any) -> bool:
+        """Whether a class or function is of this library, or of another than the function's own.
+
+        Their code names much, and what it names leads on, to all that is imported in the end.
+        """
+        package = package_of(thing)
+        return is_ours(thing) or (package != self._package and is_installed(package))
 
     def _read(self, holder: Any, get: Callable[[Any, Any], Any], name: Any, title: str) -> None:
         found = get(name, _MISSING)
@@ -234,17 +242,15 @@ def _search(function: Callable[..., Any], objects: Iterable[Any] = ()) -> _Searc
             return found
 
 
-def objects_named_by(function: Callable[..., Any]) -> list[Any]:
-    """What the code of a function, and of those that it leads to, names.
+def things_read_by(function: Callable[..., Any]) -> list[Any]:
+    """The function, and all that its code and that of the functions it leads to comes by by name.
 
-    >>> from glassgrad.engine.compile.guards import objects_named_by
+    >>> from glassgrad.engine.compile.guards import things_read_by
     >>> rate = 0.5
-    >>> objects_named_by(lambda x: x * rate)
-    [0.5]
+    >>> rate in things_read_by(lambda x: x * rate)
+    True
     """
-    reads = _search(function).reads.values()
-    named = [read.before for read in reads if read.name not in _PARTS_OF_FUNCTIONS]
-    return [thing for thing in named if thing is not _MISSING]
+    return [thing for thing in _search(function).seen.values() if thing is not _MISSING]
 
 
 class _Names(NamedTuple):
@@ -298,10 +304,6 @@ def _inside(function: Any) -> Any:
         else:
             break
     return function
-
-
-def _is_of_a_library(thing: Any) -> bool:
-    return is_ours(thing) or package_of(thing) in _LIBRARIES
 
 
 @lru_cache(maxsize=1_000)
