@@ -260,11 +260,11 @@ def parameters_read_by(function: Callable[..., Any]) -> list[Value]:
     that it uses it looks at the attributes, and not at theirs.
     """
     # Most models do not need it.
-    from glassgrad.engine.compile.guards import things_read_by
+    from glassgrad.engine.compile.guards import own_attributes, things_read_by
 
     things = things_read_by(function)
     reader = Holder()
-    attributes = [vars(x) for x in things if hasattr(x, "__dict__") and not isinstance(x, _OPAQUE)]
+    attributes = [dict(own_attributes(x)) for x in things if not isinstance(x, _OPAQUE)]
     vars(reader)["objects"] = [*things, *attributes]
     return [part for _, part in walk(reader) if is_parameter(part)]
 

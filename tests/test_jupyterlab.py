@@ -44,6 +44,9 @@ SAYS = (
     r"debug: Starting WebSocket: ws://127\.0\.0\.1:",
     r"warning: Plugin \S+ (\(with \d+ dependants\) took|is taking too long) .*activate\.$",
     r"request: http://127\.0\.0\.1:",
+    # When the next notebook is opened while the kernel of this one is still being connected:
+    r"warning: WebSocket connection to 'ws://127\.0\.0\.1:.* closed before the connection is",
+    r"error: Could not restore the debugger state: Canceled future",
 )
 """What JupyterLab itself says, on the console and to its server. Nothing else may be said."""
 DARK, LIGHT = "rgb(20, 24, 31)", "rgb(255, 255, 255)"

@@ -149,7 +149,7 @@ class _Search:
             self._look_into_container(thing)
         elif leading is not None:
             self._left += [getattr(thing, name) for name in leading]
-        elif "__wrapped__" in _own(thing):  # compiled, or remembered, or wrapped
+        elif "__wrapped__" in own_attributes(thing):  # compiled, or remembered, or wrapped
             self._left.append(thing.__wrapped__)
         elif is_module(thing) and any(is_ours(base) for base in type(thing).__mro__):
             self.modules.append(thing)
@@ -191,13 +191,13 @@ class _Search:
         if not isinstance(thing, type) and type(thing).__dictoffset__:
             places.insert(0, thing)
         for name in self._names:
-            bound = [name in _own(place) for place in places]
+            bound = [name in own_attributes(place) for place in places]
             if not any(bound):
                 continue
             hiding = places[: bound.index(True) + 1]
             for place in hiding:
-                self._read(place, _own(place).get, name, f"{title}.{name}")
-            if isinstance(_own(hiding[-1])[name], MemberDescriptorType):
+                self._read(place, own_attributes(place).get, name, f"{title}.{name}")
+            if isinstance(own_attributes(hiding[-1])[name], MemberDescriptorType):
                 self._read(thing, partial(getattr, thing), name, f"{title}.{name}")
 
     def _read_code(self, function: FunctionType) -> None:
@@ -299,7 +299,7 @@ def _inside(function: Any) -> Any:
         leading = _LEADING.get(type(function))
         if leading is not None:
             function = getattr(function, leading[-1])
-        elif "__wrapped__" in _own(function):
+        elif "__wrapped__" in own_attributes(function):
             function = function.__wrapped__
         else:
             break
@@ -315,7 +315,7 @@ def _properties_of_ours(kinds: tuple[type, ...]) -> frozenset[str]:
     )
 
 
-def _own(thing: Any) -> Mapping[str, Any]:
+def own_attributes(thing: Any) -> Mapping[str, Any]:
     """The attributes that something has itself; a class may answer otherwise for what it lacks."""
     try:
         found: Mapping[str, Any] = vars(thing)
