@@ -5,20 +5,23 @@ What runs in `c = a * b; c.backward()`, in order:
     a * b           The method `Value.__mul__`. It stands at the top of methods.py: it reads
                     both numbers, computes the product and the local derivatives b and a, and makes
                     the node. (It was written from the row "mul" of table.py when it was first
-                    called: `unwritten`, `_method`, `source_of`.)
+                    called: `unwritten`, `_method`, `_text`; `source_of` shows it.)
       current()     context.py: the circumstances. Usually there is nothing special about them.
-      made_by(...)  provenance.py: looks for the line of yours that made the node; needed only if
-                    it is in another function than the line that made the last one.
+      made_by(...)  provenance.py: looks for the line of yours that made the node; needed once a
+                    file, since from then on it is known as yours.
     a * 3           The same method. The number is kept among the operands, as the float 3.0.
     c.backward()    `backward` in backward.py, which at its end writes all gradients at once:
       order_of      each node after its operands
       sweep         from the end, each node sends upstream × local to its operands (the chain rule)
       _accumulated  leaves add what they got to the gradient that they had
+                    (Results of compiled functions, one node with all parameters below it, need no
+                    order: `_send_to_leaves`.)
 
 Value itself is in value.py. From there: gradient.py and functional.py (gradients that can be
 differentiated again, Jacobians), op.py (what a row is, also one of your own), formula.py and
 printers.py (rows written down), check.py and trap.py (to find mistakes), tree.py and arrays.py
-(sequences, numpy), misuse.py (every refusal). `compile/` makes array programs of scalar code.
+(sequences, numpy), misuse.py (refusals in sentences). `compile/` makes array programs of scalar
+code.
 """
 
 import builtins

@@ -157,8 +157,8 @@ def backward(root: Value, gradient: float = 1.0, **foreign: Any) -> None:
         foreign: arguments of other libraries, to be refused.
 
     Raises:
-        ValueError: `root` is a constant.
-        TypeError: the gradient is no real number.
+        ValueError: `root` is a constant, or its graph was released by `forget`.
+        TypeError: `root` is no Value, the gradient no real number, or an argument is PyTorch's.
         NonFiniteError: inside `trap()`, a gradient becomes nan or infinite.
 
     >>> from glassgrad import Value, backward
@@ -174,13 +174,12 @@ def backward(root: Value, gradient: float = 1.0, **foreign: Any) -> None:
     if root.is_constant:
         raise ValueError(misuse.backward_of_constant(name(root)))
     tell_used("calls backward() of", root)
-    # A Value is a key by identity.
     upstream = real(scalar_of(gradient), "backward(gradient=...)")
     observers = current().observers
     if not observers and isfinite(upstream) and _is_wide(root):
         _send_to_leaves(root, upstream)
         return
-    gradients = {root: upstream}
+    gradients = {root: upstream}  # a Value is a key by identity
     order = order_of(root)
     sweep(order, gradients, observers=observers)
     # A node without a gradient is behind edges that carry none, as a branch not chosen.

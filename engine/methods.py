@@ -17,7 +17,8 @@ serve rare cases:
         node._operands = (self, other)
         node.partials = partials
         node.operation = operation
-        node._tag = current().tag                      # the module it belongs to, if any
+        context = current()                            # the circumstances: usually nothing special
+        node._tag = context.tag                        # the module it belongs to, if any
         caller = getframe(1)                           # which line made it
         code = caller.f_code
         if code.co_filename in files_of_user:

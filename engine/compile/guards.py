@@ -243,13 +243,7 @@ def _search(function: Callable[..., Any], objects: Iterable[Any] = ()) -> _Searc
 
 
 def things_read_by(function: Callable[..., Any]) -> list[Any]:
-    """The function, and all that its code and that of the functions it leads to comes by by name.
-
-    >>> from glassgrad.engine.compile.guards import things_read_by
-    >>> rate = 0.5
-    >>> rate in things_read_by(lambda x: x * rate)
-    True
-    """
+    """The function, and all that its code, and that of functions it leads to, comes by by name."""
     return [thing for thing in _search(function).seen.values() if thing is not _MISSING]
 
 
