@@ -10,8 +10,8 @@
     data.py          data to learn from, made from a seed; samples.py, those of a training, weighed
     fit.py           `fit`, which trains a model on data: what it is called with
     loop.py          the epochs, shuffled and batch by batch: gradients, clipping, schedule, step
-    objective.py     what is made smaller, compiled or eagerly
-    hooks.py         what goes on beside the epochs: patience, callbacks, the bar, checkpoints
+    objective.py     what is made smaller, compiled or eagerly; what a training leaves out
+    hooks.py         what goes on beside the epochs: stopping early, callbacks, bar, checkpoints
     predict.py       the outputs of a model for many samples
     history.py       what a training noted; checkpoint.py, how a killed one goes on
     metrics.py       how good answers are
