@@ -4,6 +4,7 @@ import copy
 import math
 import pickle
 import random
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -479,3 +480,64 @@ def test_stages_are_shown_whole_or_say_how_much_is_left_out() -> None:
     numbers = compiled(lambda x: x * 2.0)
     numbers(3.0)
     assert "Differentiated: those for the gradients\n    none" in numbers.stages()
+
+
+def test_a_scalar_keeps_its_name_through_the_stages_and_leaves_tell_theirs() -> None:
+    w, u, b = (Value(0.3, label) for label in "wub")
+
+    @compiled
+    def states(*xs: Any) -> Any:
+        state = 0.0
+        for x in xs:
+            state = (w * x + u * state + b).tanh()
+        return state
+
+    states(1.0, 2.0)
+    recorded, passes, schedule, *_ = states.stages().split("\n\n")
+    result = recorded.rsplit("result: ", 1)[1]
+    assert passes.endswith(f"result: {result}")
+    sums = [line.split()[0] for line in recorded.splitlines() if ", captured[2])" in line]
+    assert [line.split()[0] for line in passes.splitlines() if "captured[2]" in line] == sums
+    rows = [int(place) for place in re.findall(r"captured\[(\d)\] \((?:w|u|b)\)", schedule)]
+    (_, program), *_ = states.programs()
+    assert rows == program.orders["captured"].tolist()
+    assert f": {result}" in schedule
+
+
+def test_stages_say_what_was_compared_and_are_those_of_each_program() -> None:
+    w = Value(2.0)
+
+    @compiled
+    def f(x: Any) -> Any:
+        y = w * x
+        y.exp()
+        return y * y if y > 0 else -y
+
+    f(1.0), f(-1.0)
+    for number, (outcome, last) in enumerate([("True", "mul"), ("False", "neg")]):
+        recorded, passes, _, lowered, *_ = f.stages(number=number).split("\n\n")
+        assert recorded.endswith(f"result: s5\n    holds if s3 > 0 is {outcome}")
+        assert f"s5 = {last}" in passes
+        assert "exp" in recorded
+        assert "exp" not in passes
+        assert lowered.endswith(f"holds if v3 > 0 is {outcome} everywhere")
+    assert f.stages() == f.stages(number=1)
+    assert f.stages(number=0) != f.stages(number=1)
+    with pytest.raises(ValueError, match="f has 2 programs, counted from 0, and none of number 2"):
+        f.stages(number=2)
+    with pytest.raises(ValueError, match="most_lines is at least 1, not 0"):
+        f.stages(0)
+    with pytest.raises(TypeError, match="most_lines is a whole number, not str 'x'"):
+        f.stages("x")  # type: ignore[arg-type]
+
+
+def test_stages_show_the_numbers_and_places_that_a_program_names() -> None:
+    table = [Value(float(i)) for i in range(12)]
+    f = compiled(lambda x: sum(table[(5 * i) % 12] * x**i for i in range(12)))
+    f(2.0)
+    text = f.stages(None)
+    (_, program), *_ = f.programs()
+    assert program.arrays
+    for name, array in program.arrays.items():
+        numbers = [f"{number:g}" for number in array.ravel().tolist()]
+        assert f"    {name}: {', '.join(numbers[:8])}{', …' * (len(numbers) > 8)}: " in text

@@ -14,6 +14,7 @@ from test_accessibility import NARROW, WIDE, violations
 from test_drawing import arrows, boxes, clusters, modules, parsed
 
 from glassgrad import MLP, Value, backprop, compiled, derivation, draw, draw_program
+from glassgrad.engine.errors import CompilationError
 from glassgrad.viz.told import tell
 
 
@@ -404,7 +405,7 @@ def test_a_program_is_chosen_by_its_number() -> None:
     assert "input = empty((3, samples))" in last.text()
     assert "input = empty((3, 1))" in draw_program(loss, number=0).text()
     assert "There are 2 programs; this is number 1, counted from 0." in last.note
-    with pytest.raises(ValueError, match="loss has the programs 0 to 1, not 2"):
+    with pytest.raises(ValueError, match=r"loss has 2 programs.*none of number 2"):
         draw_program(loss, number=2)
     assert drawing.note == ""
 
@@ -417,7 +418,7 @@ def test_a_program_is_saved(kind: str, tmp_path: Path) -> None:
 def test_what_is_no_program_is_refused_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"takes a compiled function, not .* Write loss = compiled"):
         draw_program(print)
-    with pytest.raises(ValueError, match=r"loss has no program yet.*call loss\(\.\.\.\) once"):
+    with pytest.raises(CompilationError, match=r"loss has no program yet.*call loss\(...\) once"):
         draw_program(network()[0])
     with pytest.raises(ValueError, match=r"ends in \.html, .*Write 'program\.html'"):
         program()[0].save(tmp_path / "program.gif")

@@ -17,10 +17,10 @@ from typing import Any
 
 from glassgrad.engine.misuse import real
 from glassgrad.engine.printing import columns, short
-from glassgrad.engine.text import clipped, counted, describe, suggestion, told
+from glassgrad.engine.text import check_whole, clipped, counted, describe, suggestion, told
 from glassgrad.viz.diagram import Records
 from glassgrad.viz.dot import DATA, FAN, NODES, Digraph, label_of, text_of
-from glassgrad.viz.drawing import check_whole, spoken
+from glassgrad.viz.drawing import spoken
 from glassgrad.viz.markup import figure, image, page_svg, table
 from glassgrad.viz.render import RendererMissingError, RenderingError, render
 

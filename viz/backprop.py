@@ -15,9 +15,9 @@ from glassgrad.engine import Value
 from glassgrad.engine.files import plain_file, write_file
 from glassgrad.engine.misuse import real
 from glassgrad.engine.printing import printing
-from glassgrad.engine.text import clipped, describe, told
+from glassgrad.engine.text import check_whole, clipped, describe, told
 from glassgrad.viz.assets import stage_script
-from glassgrad.viz.drawing import check_whole, checked_name
+from glassgrad.viz.drawing import checked_name
 from glassgrad.viz.mistakes import Mistakes
 from glassgrad.viz.network import LayerStep
 from glassgrad.viz.network_still import NetworkStill

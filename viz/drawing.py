@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -16,7 +15,7 @@ from glassgrad.engine.compile.result import Replay
 from glassgrad.engine.files import json_text, write_file
 from glassgrad.engine.misuse import real
 from glassgrad.engine.printing import columns, short
-from glassgrad.engine.text import describe, told
+from glassgrad.engine.text import check_whole, describe, told
 from glassgrad.engine.tree import scalar_of
 from glassgrad.viz.diagram import Diagram, marks
 from glassgrad.viz.dot import digraph
@@ -331,16 +330,6 @@ def _closed(picture: Picture) -> str:
         boxes = "1 box" if len(folds) == 1 else f"{len(folds)} boxes"
         said.append(f"{count:,} Values are drawn as {boxes}; print(draw(y)) lists them.")
     return " ".join(dict.fromkeys(said))
-
-
-def check_whole(option: str, number: int, least: int) -> None:
-    """Refuse what is no whole number, or too small a one, for an option."""
-    try:
-        number = operator.index(number)
-    except TypeError:
-        raise TypeError(f"{option} is a whole number, not {describe(number)}.") from None
-    if number < least:
-        raise ValueError(f"{option} is at least {least}, not {told(number)}.")
 
 
 def checked_name(path: Any, formats: Sequence[str], what: str, example: str) -> tuple[Path, str]:

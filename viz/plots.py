@@ -17,9 +17,8 @@ from glassgrad.engine import NOT_COMPUTED, TABLE, Operation, Reduction, Value, n
 from glassgrad.engine.context import layer_of
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.printing import short
-from glassgrad.engine.text import clipped, describe, suggestion, told
+from glassgrad.engine.text import check_whole, clipped, describe, suggestion, told
 from glassgrad.viz.dot import DATA, GRADIENT, INK
-from glassgrad.viz.drawing import check_whole
 from glassgrad.viz.formulas import written
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.files import write_file
 from glassgrad.engine.printing import columns, short
-from glassgrad.engine.text import clipped, counted, describe, visible
+from glassgrad.engine.text import check_whole, clipped, counted, describe, visible
 from glassgrad.viz.assets import compact
 from glassgrad.viz.diagram import Records
 from glassgrad.viz.dot import (
@@ -45,7 +45,7 @@ from glassgrad.viz.dot import (
     label_of,
     text_of,
 )
-from glassgrad.viz.drawing import check_whole, checked_name, spoken
+from glassgrad.viz.drawing import checked_name, spoken
 from glassgrad.viz.formulas import written
 from glassgrad.viz.markup import document, image, json_inside, page_svg
 from glassgrad.viz.render import RendererMissingError, RenderingError, render
@@ -328,7 +328,8 @@ def draw_program(
 
     Raises:
         TypeError: `function` is not compiled, or an option is no whole number.
-        ValueError: it has no program yet, or none of this number.
+        CompilationError: it has no program yet.
+        ValueError: it has none of this number.
 
     >>> from glassgrad import Value, compiled, draw_program
     >>> w = Value(2.0, label="w")
@@ -342,16 +343,7 @@ def draw_program(
         problem = f"draw_program takes a compiled function, not {describe(given)}."
         raise TypeError(f"{problem} Write loss = compiled(f), call loss once, and give loss.")
     check_whole("max_scalars", max_scalars, least=1)
-    programs = [(r, p) for r in given.recordings for p in r.programs()]
-    title = given.title
-    if not programs:
-        called = f"call {title}(...) once"
-        raise ValueError(f"{title} has no program yet, since it was not called: {called}.")
-    if number is not None:
-        check_whole("number", number, least=0)
-        if number >= len(programs):
-            raise ValueError(f"{title} has the programs 0 to {len(programs) - 1}, not {number}.")
-    chosen = len(programs) - 1 if number is None else number
+    programs, chosen, title = given.programs(), given.chosen(number), given.title
     portions = Portions(*programs[chosen])
     drawn = len(portions.graph) - portions.dropped
     said = []
@@ -360,7 +352,9 @@ def draw_program(
         all_of_them = f"draw_program({name}, max_scalars={drawn}) draws them"
         said.append(f"A box stands for all scalars of its line; {all_of_them}.")
     if portions.dropped:
-        said.append(f"{portions.dropped:,} scalars are left out, since nothing depends on them.")
+        verb = "is" if portions.dropped == 1 else "are"
+        dropped = counted(portions.dropped, "scalar")
+        said.append(f"{dropped} {verb} left out, since nothing depends on them.")
     if len(programs) > 1:
         said.append(f"There are {len(programs)} programs; this is number {chosen}, counted from 0.")
     return ProgramDrawing(title, portions, " ".join(said), shows_scalars=drawn <= max_scalars)

@@ -4,7 +4,7 @@
     arguments.py     the arguments of a call, or of many, as numbers
     cache.py         the recordings of a function, which of them serve a call, and the audit
     guards.py        what is looked at before: names, lists and modules around the function
-    recording.py     one run as a graph, the programs made of it, and all stages as text
+    recording.py     one run as a graph, and the programs made of it; stages.py, all as text
     trace.py         what is recorded while the function runs
     outputs.py       what it gives
     result.py        the result as a Value

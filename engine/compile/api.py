@@ -22,13 +22,15 @@ from glassgrad.engine.compile.arguments import Arguments, Batch, as_values
 from glassgrad.engine.compile.cache import CAPTURED, INPUT, NOTHING, Cache
 from glassgrad.engine.compile.guards import METHODS
 from glassgrad.engine.compile.outputs import one_by_one, one_value
-from glassgrad.engine.compile.recording import Recording, stages_of
+from glassgrad.engine.compile.program import Program
+from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.compile.result import array_of_results, result_of, total_of
+from glassgrad.engine.compile.stages import stages_of
 from glassgrad.engine.compile.value_and_grad import ArrayFunction, Evaluation, leaves_only
 from glassgrad.engine.context import current, no_grad
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.table import sum as add_up
-from glassgrad.engine.text import counted, describe, told
+from glassgrad.engine.text import check_whole, counted, describe, told
 from glassgrad.engine.value import Value
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -278,7 +280,7 @@ class Compiled:
     @property
     def program(self) -> str:
         """The array programs made so far, as source text over numpy."""
-        texts = [p.text for r in self.recordings for p in r.programs()]
+        texts = [program.text for _, program in self.programs()]
         return "\n\n".join(texts) or f"# {self.title} has no program yet: call it once.\n"
 
     def report(self) -> str:
@@ -286,33 +288,61 @@ class Compiled:
         lines = [recording.report() for recording in self.recordings] + self._cache.limits()
         return "\n".join(lines) or f"{self.title}: nothing is recorded yet; call it once"
 
-    def stages(self, most_lines: int | None = 100) -> str:
-        r"""How the last recording became its last program, stage by stage; see `docs/compiling.md`.
+    def stages(self, most_lines: int | None = 100, *, number: int | None = None) -> str:
+        r"""How a recording became a program, stage by stage; see `docs/compiling.md`.
 
         Args:
             most_lines: of a stage; what is left out is counted. None for all.
+            number: which program, as `program` prints them, from 0; by default the last.
 
         Raises:
             CompilationError: nothing is recorded yet.
+            TypeError: one of the arguments is no whole number.
+            ValueError: there is no program of this number, or no line would be left.
 
         Example:
             >>> from glassgrad import Value, compiled
             >>> w = Value(2.0)
             >>> square = compiled(lambda x: (w * x) ** 2)
             >>> y = square(3.0)
-            >>> print("\n".join(square.stages().splitlines()[:3]))
+            >>> print("\n".join(square.stages().splitlines()[:4]))
             Recorded: the scalars, as they were computed
                 s3 = mul(captured[0], input[0])
                 s4 = pow(s3, 2)
+                result: s4
         """
-        made = [(recording, list(recording.programs())) for recording in self.recordings]
-        made = [(recording, programs) for recording, programs in made if programs]
-        if not made:
+        if most_lines is not None:
+            check_whole("most_lines", most_lines, least=1)
+        programs = self.programs()
+        return stages_of(*programs[self.chosen(number)], most_lines)
+
+    def programs(self) -> list[tuple[Recording, Program]]:
+        """Each program made so far, with the recording that it was made of."""
+        return [(each, program) for each in self.recordings for program in each.programs()]
+
+    def chosen(self, number: int | None) -> int:
+        """The number of a program, the last one if none is given.
+
+        Raises:
+            CompilationError: there is none yet.
+            TypeError: it is no whole number.
+            ValueError: there is none of this number.
+        """
+        count = len(self.programs())
+        if not count:
             raise CompilationError(
-                f"{self.title} has no stages to show yet, since nothing is recorded. Call it once."
+                f"{self.title} has no program yet, since it was not called: call {self.title}(...) "
+                "once."
             )
-        recording, programs = made[-1]
-        return stages_of(recording, programs[-1], most_lines)
+        if number is None:
+            return count - 1
+        check_whole("number", number, least=0)
+        if number >= count:
+            raise ValueError(
+                f"{self.title} has {counted(count, 'program')}, counted from 0, and none of number "
+                f"{number}."
+            )
+        return number
 
     @property
     def recordings(self) -> list[Recording]:

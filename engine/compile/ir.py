@@ -1,6 +1,6 @@
 """The array IR: what a program computes, as a list of instructions, each of which gives one array.
 
-There are a dozen kinds; `Builder` has a method for each, and makes equal instructions one:
+There are eighteen kinds; `Builder` has a method for nearly each, and makes equal instructions one:
 
     input, constant     the numbers of arguments and of captured Values; those that never change
     call                a function of the table, or a kernel, element by element

@@ -101,9 +101,10 @@ class Program:
         """The program that tells 0 × infinity apart; see `vjp.py`."""
         return Pool(self._source(careful=True), is_batched=bool(self._batched))
 
-    def instructions(self) -> list[Array]:
-        """The array instructions, in their order."""
-        return self._source(careful=False).order
+    def instructions(self) -> tuple[list[Array], Outputs]:
+        """The array instructions, in their order, and what they give."""
+        source = self._source(careful=False)
+        return source.order, source.outputs
 
     def pure(self) -> tuple[str, dict[str, Any]]:
         """The text of a function of arrays, for other libraries, and the arrays that it names."""

@@ -1,18 +1,16 @@
 """`Recording`: one run of a function, as a graph, the programs made of it, and what it became.
 
-`report` counts how many scalars became how many array operations; `stages` shows all stages as
-text, from scalars to the program. `docs/compiling.md` goes through them with an example. Next:
-`trace.py`, what observes the run.
+`report` counts how many scalars became how many array operations; `stages.py` shows all stages as
+text. Next: `trace.py`, what observes the run.
 """
 
 from __future__ import annotations
 
 import gc
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from itertools import islice
 from operator import is_
 from time import perf_counter, thread_time
 from typing import Any
@@ -21,11 +19,7 @@ import numpy as np
 
 from glassgrad.engine.backward import Leaves
 from glassgrad.engine.compile.arguments import Integer, is_whole, rebuilt
-from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, INPUT, Graph
-from glassgrad.engine.compile.ir import Array, is_array
-from glassgrad.engine.compile.layout import Layout
-from glassgrad.engine.compile.lower import described
-from glassgrad.engine.compile.memory import shape_text, slice_text
+from glassgrad.engine.compile.graph import CAPTURED, INPUT
 from glassgrad.engine.compile.outputs import one_value, outputs_of
 from glassgrad.engine.compile.passes import simplified
 from glassgrad.engine.compile.program import Program
@@ -33,7 +27,6 @@ from glassgrad.engine.compile.trace import At, Tracer, graph_of
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import name
 from glassgrad.engine.op import TABLE, redefined
-from glassgrad.engine.printers import number_text
 from glassgrad.engine.provenance import place
 from glassgrad.engine.text import counted
 from glassgrad.engine.value import Value
@@ -299,9 +292,10 @@ class Places:
 
 def _became(program: Program) -> str:
     products = sum(group.grid is not None for group in program.layout.groups)
+    a_product = "a product of matrices" if products == 1 else "products of matrices"
     walked = f" and {program.walked:,} scalars in between" * bool(program.walked)
-    of_them = f", {products} of them products of matrices" * bool(products)
-    return f"{program.operations} array operations{of_them}{walked}"
+    of_them = f", {products} of them {a_product}" * bool(products)
+    return f"{counted(program.operations, 'array operation')}{of_them}{walked}"
 
 
 @contextmanager
@@ -314,78 +308,3 @@ def _no_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-_LEAVES = {INPUT: "input", CAPTURED: "captured"}
-
-
-def stages_of(recording: Recording, program: Program, most_lines: int | None) -> str:
-    """All stages of a program, from the recorded scalars on, each in so many lines at the most."""
-    order = program.instructions()
-    parts = [
-        ("Recorded: the scalars, as they were computed", _scalars(recording.graph)),
-        ("Passes: the scalars that are left", _scalars(recording.simplified)),
-        ("Schedule: groups of scalars that are computed together", _groups(program.layout)),
-        ("Lowered: array instructions for the values", _instructions(order, "forward")),
-        ("Differentiated: those for the gradients", _instructions(order, "backward")),
-        ("Written: the program, with its memory", program.text.rstrip("\n").split("\n")),
-    ]
-    return "\n\n".join(_section(title, lines, most_lines) for title, lines in parts)
-
-
-def _section(title: str, lines: Iterable[str], most_lines: int | None) -> str:
-    every = list(lines)
-    shown = every[:most_lines] if every else ["none"]
-    if rest := len(every[len(shown) :]):
-        shown.append(f"… {counted(rest, 'more line')}, which stages(most_lines=None) shows too")
-    return "\n".join([title, *(f"    {line}" for line in shown)])
-
-
-def _scalars(graph: Graph) -> Iterator[str]:
-    """Each computed scalar with its operands; leaves by their kind and place."""
-    names = [_leaf(graph, node) for node in range(len(graph))]
-    for node, operands in enumerate(graph.all_operands()):
-        row = graph.row(node)
-        if row is not None:
-            names[node] = f"s{node}"
-            yield f"s{node} = {row.name}({', '.join(names[o] for o in operands)})"
-
-
-def _leaf(graph: Graph, node: int) -> str:
-    code, number = int(graph.codes[node]), float(graph.numbers[node])
-    return number_text(number) if code == CONSTANT else f"{_LEAVES.get(code, '')}[{int(number)}]"
-
-
-def _groups(layout: Layout) -> Iterator[str]:
-    for index, group in enumerate(layout.groups):
-        if len(group):
-            listed = ", ".join(f"s{node}" for node in islice(group.nodes.tolist(), 8))
-            dots = ", …" * (len(group) > 8)
-            names = f": {listed}{dots}" if group.row is not None else ""
-            yield f"v{index}: {described(group)}{names}"
-
-
-def _instructions(order: Iterable[Array], half: str) -> Iterator[str]:
-    """Each instruction: its array, the kind, what it reads, and its shape."""
-    names: dict[Array, str] = {}
-    for number, array in enumerate(order):
-        names[array] = array.label or array.name * (array.kind == "input") or f"t{number}"
-        if array.half == half:
-            yield f"{names[array]} = {_instruction(array, names)}: {shape_text(array.shape)}"
-
-
-def _instruction(array: Array, names: dict[Array, str]) -> str:
-    read = [names[each] if is_array(each) else f"{each:g}" for each in array.operands]
-    detail: list[str] = []
-    if array.kind == "input":
-        detail = [array.name]
-    if array.kind == "constant":
-        detail = [number_text(number) for number in array.detail.ravel().tolist()[:8]]
-    if array.kind == "take":
-        detail = [slice_text(array.detail) if array.is_view else "an index"]
-    if array.kind == "einsum":
-        detail = [array.detail]
-    if array.kind == "sum":
-        detail = [f"axis {array.detail}"]
-    kind = array.name if array.kind in ("call", "reduce", "partials") else array.kind
-    return f"{kind}({', '.join([*read, *detail])})"

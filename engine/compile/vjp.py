@@ -1,4 +1,4 @@
-"""The gradient of array instructions: for each kind one rule, as for each row of the table.
+"""The gradient of array instructions: one rule for each kind that computes values, as for each row.
 
 The instructions are gone through from the last to the first. Each adds up what its readers have
 sent, and sends upstream × local on to its operands, as `backward()` does with nodes. Nothing is
