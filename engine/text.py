@@ -19,7 +19,7 @@ def visible(label: str) -> str:
     >>> visible("a\nb")
     'a␊b'
     """
-    return "".join(map(_visible_character, label))
+    return label if label.isprintable() else "".join(map(_visible_character, label))
 
 
 def _visible_character(character: str) -> str:
