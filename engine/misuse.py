@@ -8,6 +8,7 @@ and answered with what to write instead. Value derives from `Refusals`.
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -20,7 +21,7 @@ from typing import Any, NoReturn, SupportsFloat
 import numpy as np
 
 from glassgrad.engine.errors import RoundingError
-from glassgrad.engine.text import clipped, describe
+from glassgrad.engine.text import clipped, describe, told
 
 REAL = (float, int, Fraction, np.floating, np.integer, np.bool_)
 """The types of real numbers; numpy counts a span of time among its integers, `is_real` does not."""
@@ -77,6 +78,19 @@ def real(number: Any, role: str) -> float:
         raise OverflowError(
             f"{role} got a number with no float near it (above 1.8e308); scale it down first."
         ) from None
+
+
+def whole(number: Any, role: str, least: int = 1) -> int:
+    """A whole number that is large enough."""
+    try:
+        if isinstance(number, bool):
+            raise TypeError
+        found = operator.index(number)
+    except TypeError:
+        raise TypeError(f"{role} is a whole number, not {describe(number)}.") from None
+    if found < least:
+        raise ValueError(f"{role} is at least {least}, not {told(found)}.")
+    return found
 
 
 def is_refused(thing: object) -> bool:

@@ -5,7 +5,6 @@ A label, a name in a file or a wrong argument is data; a terminal must not act o
 
 from __future__ import annotations
 
-import operator
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ def visible(label: str) -> str:
     >>> visible("a\nb")
     'a␊b'
     """
-    return "".join(map(_visible_character, label))
+    return label if label.isprintable() else "".join(map(_visible_character, label))
 
 
 def _visible_character(character: str) -> str:
@@ -80,21 +79,6 @@ def function_name(function: object) -> str:
 def counted(count: int, thing: str) -> str:
     """A number of things: "1 comparison", "1,200 Values"."""
     return f"{count:,} {thing}{'s' * (count != 1)}"
-
-
-def check_whole(option: str, number: int, least: int) -> None:
-    """Refuse what is no whole number, or too small a one, for an option.
-
-    Raises:
-        TypeError: it is no whole number.
-        ValueError: it is too small.
-    """
-    try:
-        number = operator.index(number)
-    except TypeError:
-        raise TypeError(f"{option} is a whole number, not {describe(number)}.") from None
-    if number < least:
-        raise ValueError(f"{option} is at least {least}, not {told(number)}.")
 
 
 LOSSES = ("mse", "mae", "huber", "hinge", "cross_entropy", "binary_cross_entropy_with_logits")

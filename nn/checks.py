@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import operator
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from math import isfinite, nan
@@ -25,23 +24,10 @@ import numpy as np
 
 from glassgrad.engine import Value, compare, prod, where
 from glassgrad.engine.misuse import is_real, real
-from glassgrad.engine.text import describe, told
+from glassgrad.engine.text import told
 
 Check: TypeAlias = Callable[[Any, str], Any]
 """Takes what was given and its role in a message; gives what is kept, or raises."""
-
-
-def whole(number: Any, role: str, least: int = 1) -> int:
-    """A whole number that is large enough."""
-    try:
-        if isinstance(number, bool):
-            raise TypeError
-        found = operator.index(number)
-    except TypeError:
-        raise TypeError(f"{role} is a whole number, not {describe(number)}.") from None
-    if found < least:
-        raise ValueError(f"{role} is at least {least}, not {found}.")
-    return found
 
 
 def finite(number: Any, role: str) -> float:

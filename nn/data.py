@@ -29,10 +29,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from glassgrad.engine.misuse import whole
 from glassgrad.engine.text import told
 from glassgrad.engine.tree import Array, rows_of
 from glassgrad.engine.vectors import Vector
-from glassgrad.nn.checks import explained, finite, not_negative, proper_share, true_or_false, whole
+from glassgrad.nn.checks import explained, finite, not_negative, proper_share, true_or_false
 
 Classes: TypeAlias = npt.NDArray[np.int64]
 """The class of each sample."""

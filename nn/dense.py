@@ -25,11 +25,11 @@ from math import isfinite, isnan
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from glassgrad.engine import Value, as_value, assign, dot, no_grad
-from glassgrad.engine.misuse import is_real, real
+from glassgrad.engine.misuse import is_real, real, whole
 from glassgrad.engine.text import counted, describe, function_name, told
 from glassgrad.engine.tree import is_sequence, listed, scalar_of, scalars_of
 from glassgrad.nn.activation import Activation, activation_function
-from glassgrad.nn.checks import explained, positive, whole
+from glassgrad.nn.checks import explained, positive
 from glassgrad.nn.initialisers import Init, Seed, generator, initialiser
 from glassgrad.nn.module import Module
 from glassgrad.nn.parts import title

@@ -19,9 +19,10 @@ import numpy as np
 
 from glassgrad.engine.context import ORDINARY, call_in, is_traced
 from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.misuse import whole
 from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import counted, describe, some_of
-from glassgrad.nn.checks import not_negative, whole
+from glassgrad.nn.checks import not_negative
 from glassgrad.nn.module import Module, modules_of, training
 from glassgrad.nn.probe import LayerHealth, decoded_health, mean_of, measure
 from glassgrad.nn.samples import plain, samples_of

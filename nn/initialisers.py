@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any, TypeAlias
 
+from glassgrad.engine.misuse import whole
 from glassgrad.engine.text import describe, told
-from glassgrad.nn.checks import finite, not_negative, whole
+from glassgrad.nn.checks import finite, not_negative
 
 Seed: TypeAlias = int | random.Random | None
 """A whole number, a generator to draw from, or None for Python's global `random`."""

@@ -26,6 +26,7 @@ from typing import Any, TypeAlias, overload
 from glassgrad.engine import Operation, Value, as_value, dot, mean, softmax, step, where
 from glassgrad.engine.context import is_traced
 from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.misuse import whole
 from glassgrad.engine.text import counted, describe, function_name, told
 from glassgrad.engine.tree import is_sequence, leaves_of, like, listed, scalar_of
 from glassgrad.nn.activation import ACTIVATIONS, Activation, activation_function
@@ -36,7 +37,6 @@ from glassgrad.nn.checks import (
     place,
     true_or_false,
     unless_all_miss,
-    whole,
 )
 from glassgrad.nn.dense import Converted, Inputs, Layer, converted
 from glassgrad.nn.initialisers import Init, Seed, generator, initialiser

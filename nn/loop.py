@@ -18,11 +18,11 @@ import numpy as np
 
 from glassgrad.engine import Value, assign, assign_grad, clear_grad, data_vector
 from glassgrad.engine.context import layer_of
-from glassgrad.engine.misuse import real
+from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.text import counted
 from glassgrad.nn import hooks
 from glassgrad.nn.checkpoint import Checkpoint, description_of
-from glassgrad.nn.checks import Check, positive, true_or_false, whole
+from glassgrad.nn.checks import Check, positive, true_or_false
 from glassgrad.nn.clipping import clipped_by_norm, clipped_by_value
 from glassgrad.nn.health import check_health
 from glassgrad.nn.history import Epoch, History

@@ -37,10 +37,10 @@ from typing import Any
 
 from glassgrad.engine import Value, as_value, clip, compare, dot, logsumexp, mean, where
 from glassgrad.engine import sum as total
-from glassgrad.engine.misuse import real
+from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.text import describe, told
 from glassgrad.engine.tree import is_sequence, listed, scalar_of, scalars_of, settled
-from glassgrad.nn.checks import Check, misses, not_negative, place, positive, unless_all_miss, whole
+from glassgrad.nn.checks import Check, misses, not_negative, place, positive, unless_all_miss
 from glassgrad.nn.samples import in_batches
 
 Shape = tuple[int, ...]

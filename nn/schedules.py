@@ -25,10 +25,10 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from glassgrad.engine.files import decode
-from glassgrad.engine.misuse import real
+from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.text import counted, describe, told
 from glassgrad.engine.tree import is_sequence
-from glassgrad.nn.checks import Check, below_one, not_negative, whole
+from glassgrad.nn.checks import Check, below_one, not_negative
 from glassgrad.nn.optimisers import Optimiser, declared_checks
 
 ClosedForm = Callable[[int, "int | None"], float]

@@ -44,7 +44,7 @@ def check_label(label: str) -> None:
         ("glassgrad.viz.dot.html", UNESCAPED, "&lt;"),
         ("glassgrad.viz.dot.re", ONE_RUN, r"\N"),
         ("glassgrad.viz.dot.visible", str, "\x1b"),
-        ("glassgrad.viz.drawing.html", UNESCAPED, "<b/>"),
+        ("glassgrad.viz.markup.html", UNESCAPED, "<b/>"),
         ("glassgrad.viz.page.html", UNESCAPED, "<b>"),
         ("glassgrad.viz.formulas.html", UNESCAPED, "<b>"),
         ("glassgrad.viz.page.html", UNESCAPED, '" onload="alert(1)'),

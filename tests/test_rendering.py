@@ -376,6 +376,23 @@ def test_importing_loads_no_renderer(run_python: Callable[..., str]) -> None:
     assert run_python(program) == "False\n"
 
 
+@posix_only  # in Windows the package says where its libraries are
+def test_a_picture_takes_the_renderer_without_the_package_around_it(
+    run_python: Callable[..., str],
+) -> None:
+    program = """
+import sys
+from glassgrad import Value, draw
+picture = draw(Value(3.0) * 2.0)
+print(picture.svg[:4], "pygraphviz" in sys.modules)
+import pygraphviz
+from glassgrad.viz.render import render
+again = pygraphviz.AGraph(string=picture.dot).draw(format="svg", prog="dot")
+print(again == render(picture.dot, "svg"))
+"""
+    assert run_python(program) == "<svg False\nTrue\n"
+
+
 # Standard error: the font library's warnings go nowhere, the user's words still arrive.
 
 NOISY = """

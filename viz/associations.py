@@ -11,18 +11,16 @@ activation ends at 1.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from typing import Any
 
-from glassgrad.engine.misuse import real
+from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.printing import columns, short
-from glassgrad.engine.text import check_whole, clipped, counted, describe, suggestion, told
+from glassgrad.engine.text import clipped, counted, describe, suggestion, told
 from glassgrad.viz.diagram import Records
 from glassgrad.viz.dot import DATA, FAN, NODES, Digraph, label_of, text_of
-from glassgrad.viz.drawing import spoken
-from glassgrad.viz.markup import figure, image, page_svg, table
-from glassgrad.viz.render import RendererMissingError, RenderingError, render
+from glassgrad.viz.markup import figure, image, page_svg, paragraph, picture_or_advice, table
+from glassgrad.viz.render import render
 
 Links = Mapping[str, Mapping[str, float]]
 _NOTHING_CORRECTED = "Nothing is corrected: links have no gradient and stay as they are."
@@ -95,7 +93,7 @@ they are.>
             TypeError: the start is no text or dict, or the number of steps no whole number.
             ValueError: there is no such idea, or a number is out of its range.
         """
-        check_whole("steps", steps, least=1)
+        whole(steps, "steps")
         given = {start: 1.0} if isinstance(start, str) else start
         begun = dict.fromkeys(self.ideas, 0.0)
         for idea, activation in _pairs(given, "start", "an activation for each idea"):
@@ -195,11 +193,10 @@ class Spread(Records[Mapping[str, float]]):
             ValueError: there is no such step.
             RendererMissingError: there is no Graphviz; the message says what to install.
         """
-        heading = spoken("Associations", self.description(step))
-        return page_svg(render(self.dot(step), "svg"), heading)
+        return page_svg(render(self.dot(step), "svg"), "Associations", self.description(step))
 
     def _checked(self, step: int) -> int:
-        check_whole("step", step, least=-len(self))
+        whole(step, "step", least=-len(self))
         if step >= len(self):
             raise ValueError(f"step is 0, the start, to {len(self) - 1}, not {step}.")
         return step % len(self)
@@ -208,16 +205,13 @@ class Spread(Records[Mapping[str, float]]):
         """The picture of a step with what flowed above it."""
         told = self.description(step)
         shown = figure(image(self.svg(step), told, "max-width:100%;height:auto"))
-        return f"<p>{html.escape(told)}</p>{shown}"
+        return paragraph(told) + shown
 
     def _repr_html_(self) -> str:
-        try:
-            pictures = "".join(map(self._figure, range(len(self))))
-        except (RendererMissingError, RenderingError) as error:
-            pictures = f"<p>{html.escape(str(error))}</p>"
+        pictures = picture_or_advice(lambda: "".join(map(self._figure, range(len(self)))))
         return (
             f'<div class="glassgrad-spread" lang="en">{pictures}'
-            f"<p>{_NOTHING_CORRECTED}</p>{table('Activation', self.rows())}</div>"
+            f"{paragraph(_NOTHING_CORRECTED)}{table('Activation', self.rows())}</div>"
         )
 
 

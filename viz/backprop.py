@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from glassgrad.engine import Value
 from glassgrad.engine.files import plain_file, write_file
-from glassgrad.engine.misuse import real
+from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.printing import printing
-from glassgrad.engine.text import check_whole, clipped, describe, told
+from glassgrad.engine.text import clipped, describe, told
 from glassgrad.viz.assets import stage_script
 from glassgrad.viz.drawing import checked_name
 from glassgrad.viz.mistakes import Mistakes
@@ -77,7 +77,7 @@ class Backprop(Steps):
     def text(self, digits: int | None = None) -> str:
         """The steps as text for a terminal, measured numbers in so many significant digits (4)."""
         if digits is not None:
-            check_whole("digits", digits, least=1)
+            whole(digits, "digits")
         with printing(digits):
             return self._report()
 
@@ -263,7 +263,7 @@ def backprop(
         )
     if learning_rate is not None:
         learning_rate = real(learning_rate, "learning_rate")
-    check_whole("depth", depth, least=0)
+    whole(depth, "depth", least=0)
     return Backprop(y, names, learning_rate, parameters, depth)
 
 

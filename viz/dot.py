@@ -204,7 +204,7 @@ class _Parts:
             self._add_scope(graph, None)
             return
         with graph.subgraph(name="cluster_forward") as group:
-            _frame(group, "forward")
+            framed(group, "forward")
             for part in self.parts.get(None, ()):
                 self._add_part(group, part)
             for scope in self.picture.scopes_in(None):
@@ -224,7 +224,7 @@ class _Parts:
     def _add_frame(self, graph: graphviz.Digraph, scope: Scope) -> None:
         with graph.subgraph(name=f"cluster_{self.picture.scopes.numbers[scope]}") as group:
             title = self._gradient_title(scope) if gradient_in(scope) else _scope_title(scope)
-            _frame(group, ", ".join([title, *self.picture.warnings_in(scope)]))
+            framed(group, ", ".join([title, *self.picture.warnings_in(scope)]))
             self._add_scope(group, scope)
 
     def _gradient_title(self, scope: Scope) -> str:
@@ -289,10 +289,11 @@ def _id(group: Group) -> str:
     return f"b{group.key[1:]}"
 
 
-def _frame(group: graphviz.Digraph, title: str) -> None:
-    group.attr(label=f"<{text_of(title, color=FAINT)}>" if title else "< >",
-               labeljust="l",
-               style="rounded,dashed,filled", color=FAN, fillcolor=FRAME)  # fmt: skip
+def framed(group: graphviz.Digraph, title: str, **look: str) -> None:
+    """Make a subgraph a frame with a title."""
+    label = f"<{text_of(title, color=FAINT)}>" if title else "< >"
+    group.attr(label=label, labeljust="l", style="rounded,dashed,filled", color=FAN,
+               fillcolor=FRAME, **look)  # fmt: skip
 
 
 def _scope_title(scope: Scope) -> str:

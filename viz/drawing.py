@@ -13,13 +13,21 @@ import graphviz
 from glassgrad.engine import Value
 from glassgrad.engine.compile.result import Replay
 from glassgrad.engine.files import json_text, write_file
-from glassgrad.engine.misuse import real
+from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.printing import columns, short
-from glassgrad.engine.text import check_whole, describe, told
+from glassgrad.engine.text import describe, told
 from glassgrad.engine.tree import scalar_of
 from glassgrad.viz.diagram import Diagram, marks
 from glassgrad.viz.dot import digraph
-from glassgrad.viz.markup import document, figure, image, page_svg, table
+from glassgrad.viz.markup import (
+    document,
+    figure,
+    image,
+    page_svg,
+    paragraph,
+    picture_or_advice,
+    table,
+)
 from glassgrad.viz.picture import Group, Picture, Shown
 from glassgrad.viz.render import RendererMissingError, RenderingError, render
 
@@ -83,7 +91,7 @@ class Drawing:
             RendererMissingError: there is no Graphviz; the message says what to install.
             RenderingError: Graphviz took longer than the time limit.
         """
-        return page_svg(self._rendered("svg"), spoken("Graph", self.description()))
+        return page_svg(self._rendered("svg"), "Graph", self.description())
 
     def save(self, path: str | Path) -> Path:
         """Write the drawing to a file: .svg, .png, .pdf, .dot, .json, .html or .txt.
@@ -135,11 +143,8 @@ class Drawing:
 
     def to_html(self) -> str:
         """A page of its own with the picture and the table; without Graphviz, the table alone."""
-        try:
-            picture = figure(self.svg)
-        except (RendererMissingError, RenderingError) as error:
-            picture = f"<p>{html.escape(str(error))}</p>"
-        body = picture + _paragraph(self.note) + table("Nodes", self.rows())
+        picture = picture_or_advice(lambda: figure(self.svg))
+        body = picture + paragraph(self.note) + table("Nodes", self.rows())
         return document(self.title(), body)
 
     def html(self) -> str:
@@ -162,7 +167,7 @@ class Drawing:
         listed = table(caption, [head, *rows[:MOST_ROWS]])
         numbers = f'<div style="{_SCROLLING}">{listed}</div>'
         summary = f"<summary>{html.escape(self.title())} as a table</summary>"
-        below = f"{_paragraph(self.note)}<details>{summary}{numbers}</details>"
+        below = f"{paragraph(self.note)}<details>{summary}{numbers}</details>"
         return f'<div class="glassgrad-drawing" lang="en">{shown}{below}</div>'
 
     def to_json(self) -> str:
@@ -243,9 +248,9 @@ def draw(
     if not isinstance(direction, str) or direction not in ("LR", "RL", "TB", "BT"):
         raise ValueError(f"direction is LR, RL, TB or BT, not {told(direction)}.")
     if depth is not None:
-        check_whole("depth", depth, least=0)
-    check_whole("max_nodes", max_nodes, least=1)
-    check_whole("radius", radius, least=0)
+        whole(depth, "depth", least=0)
+    whole(max_nodes, "max_nodes")
+    whole(radius, "radius", least=0)
     seconds = real(seconds, "seconds")
     if not seconds > 0.0:
         raise ValueError(f"seconds is a time to wait, not {told(seconds)}.")
@@ -365,11 +370,6 @@ def picture_of(diagram: Diagram, gradients: Mapping[int, float], max_nodes: int)
     return Drawing(diagram.with_gradients(gradients), derivatives=True, max_nodes=max_nodes)
 
 
-def spoken(title: str, description: str) -> str:
-    """What screen readers say of a picture: the elements of its title and its description."""
-    return f"<title>{title}</title><desc>{html.escape(description)}</desc>"
-
-
 def draw_dot(
     root: Value, format: str = "svg", rankdir: str = "LR", names: Mapping[str, Any] | None = None
 ) -> graphviz.Digraph:
@@ -390,7 +390,3 @@ def draw_dot(
         raise ValueError(f"Graphviz has no format {told(format)}; it has svg, png and others.")
     graph.format = format
     return graph
-
-
-def _paragraph(text: str) -> str:
-    return f"<p>{html.escape(text)}</p>" if text else ""

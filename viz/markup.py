@@ -11,10 +11,11 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import quote
 
 from glassgrad.viz.dot import DATA, FAINT, FAN, FRAME, GRADIENT, INK, LOCAL, OPERATION, PAPER
+from glassgrad.viz.render import RendererMissingError, RenderingError
 
 CLASS = "glassgrad-graph"
 """The class of every picture: its style reaches no other on the page."""
@@ -36,11 +37,12 @@ _RULE = re.compile(r'<polygon fill="(#\w+)" stroke="\1" points="(\S+,(\S+)) \2 (
 _LINE = re.compile(r'(<text [^>]*)text-anchor="start" x="[^"]*"( y="([^"]*)")')
 
 
-def page_svg(svg: bytes, heading: str) -> str:
-    """Graphviz's picture to put inside a page, with a heading of XML: its title and description."""
+def page_svg(svg: bytes, title: str, description: str) -> str:
+    """Graphviz's picture to put inside a page, with what screen readers say of it."""
     text = _BOX.sub(_centred, tidy_svg(svg))
     end = text.index(">")
-    head = f'{text[:end]} class="{CLASS}" role="img">{heading}'
+    spoken = f"<title>{title}</title><desc>{html.escape(description)}</desc>"
+    head = f'{text[:end]} class="{CLASS}" role="img">{spoken}'
     return f"{head}<style>{_dark_style(text)}</style>{text[end + 1 :]}"
 
 
@@ -110,11 +112,33 @@ def document(title: str, body: str, style: str = DOCUMENT_STYLE) -> str:
     )
 
 
-def figure(picture: str, kind: str = "", style: str = "") -> str:
+def paragraph(text: str) -> str:
+    """A text as a paragraph; "" for none."""
+    return f"<p>{html.escape(text)}</p>" if text else ""
+
+
+def picture_or_advice(picture: Callable[[], str]) -> str:
+    """What draws a picture; where there is no Graphviz, or it fails, the advice instead."""
+    try:
+        return picture()
+    except (RendererMissingError, RenderingError) as error:
+        return paragraph(str(error))
+
+
+def figure(picture: str, kind: str = "", style: str = "", label: str = "Picture") -> str:
     """A picture in a box that scrolls and can be reached by keyboard."""
     look = (f' class="{kind}"' if kind else "") + (f' style="{style}"' if style else "")
-    keys = 'tabindex="0" role="group" aria-label="Picture" data-lm-suppress-shortcuts="true"'
-    return f"<figure{look} {keys}>{picture}</figure>"
+    return f"<figure{look} {_keys(label)}>{picture}</figure>"
+
+
+def scroller(content: str, kind: str, label: str) -> str:
+    """A part of a page in a box of this class, which scrolls and can be reached by keyboard."""
+    return f'<div class="{kind}" {_keys(label)}>{content}</div>'
+
+
+def _keys(label: str) -> str:
+    label = html.escape(label)
+    return f'tabindex="0" role="group" aria-label="{label}" data-lm-suppress-shortcuts="true"'
 
 
 def image(svg: str, alternative: str, style: str = "") -> str:
@@ -167,8 +191,4 @@ def scrolling_table(
 
     Its rows have no headings: a sanitiser such as nbconvert's lets only plain cells through.
     """
-    return (
-        f'<div class="gg-scroll {kind}" tabindex="0" role="group" '
-        f'aria-label="{html.escape(caption)}" data-lm-suppress-shortcuts="true">'
-        f"{table(caption, rows, alarm, 'td')}</div>"
-    )
+    return scroller(table(caption, rows, alarm, "td"), f"gg-scroll {kind}", caption)

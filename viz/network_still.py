@@ -13,7 +13,6 @@ from itertools import pairwise
 
 from glassgrad.engine.printing import MISSING, short
 from glassgrad.viz.dot import DATA, FAINT, FAN, FONT, GRADIENT, Digraph, label_of, text_of
-from glassgrad.viz.drawing import spoken
 from glassgrad.viz.markup import page_svg
 from glassgrad.viz.network import LayerStep, Network, Unit
 from glassgrad.viz.picture import frozen_in
@@ -68,7 +67,7 @@ class NetworkStill:
         picture = render(self.digraph.source, kind)
         if kind != "svg":
             return picture
-        return page_svg(picture, spoken("Network", self.description())).encode()
+        return page_svg(picture, "Network", self.description()).encode()
 
     def _drawn(self) -> Digraph:
         graph = Digraph(

@@ -20,7 +20,7 @@ AT = {"a": 2.0, "b": -3.0, "c": 0.5}
 """The numbers that the expressions are computed with."""
 
 
-class Step(NamedTuple):
+class BuildStep(NamedTuple):
     """A step in building an engine.
 
     Attributes:
@@ -46,61 +46,61 @@ class Step(NamedTuple):
 CORE = ("__add__", "__mul__", "backward")
 _ADDS = "Every use of a node sends a contribution; do they add up?"
 STEPS = (
-    Step("data", (), ("a",), "Does __init__ keep the number as .data?", False),
-    Step("add", ("__add__",), ("a + b",), "Does __add__ add the data of both?", False),
-    Step("mul", ("__mul__",), ("a * b",), "Does __mul__ multiply the data of both?", False),
-    Step(
+    BuildStep("data", (), ("a",), "Does __init__ keep the number as .data?", False),
+    BuildStep("add", ("__add__",), ("a + b",), "Does __add__ add the data of both?", False),
+    BuildStep("mul", ("__mul__",), ("a * b",), "Does __mul__ multiply the data of both?", False),
+    BuildStep(
         "backward", (), ("a + b", "a * b"),
         "Each operand gets upstream × local. Does the result's own gradient start at 1? Which "
         "number does a product send to which operand?",
     ),
-    Step(
+    BuildStep(
         "chain", (), ("a * b + c", "(a + b) * c", "(a * b) * c"),
         "Does every node send on the gradient that it got, times the local derivative?",
     ),
-    Step(
+    BuildStep(
         "tanh", ("tanh",), ("c.tanh()", "(a * c).tanh() * b"),
         "The derivative of tanh is written with its output. Is it multiplied by the upstream?",
     ),
-    Step("accumulate", (), ("a + a", "a * a", "c + c.tanh()"), _ADDS),
-    Step(
+    BuildStep("accumulate", (), ("a + a", "a * a", "c + c.tanh()"), _ADDS),
+    BuildStep(
         "order", (),
         ("d = a + b; d * d", "d = a + b; d + d * c", "d = a * b; e = d + c; d * e",
          "d = a + a; e = d * d; d + e * d"),
         "Does a node send its gradient on only when all contributions to it have come?",
     ),
-    Step(
+    BuildStep(
         "zero", (), ("d = a * a; d * a", "a * b + a"),
         "The gradients of leaves add up over calls, until .grad is set to zero; those of inner "
         "nodes start anew in each call. Is it so?",
     ),
-    Step(
+    BuildStep(
         "numbers", (), ("a + 2", "a * 2", "a * 2 + 0.5"),
         "Is a plain number made a node of the graph first?",
     ),
-    Step(
+    BuildStep(
         "reflected", ("__radd__", "__rmul__"), ("2 + a", "3 * a", "0.5 * a + 2"),
         "Python asks __radd__ and __rmul__ where the number stands on the left.",
     ),
-    Step(
+    BuildStep(
         "neg and sub", ("__neg__", "__sub__"), ("-a", "a - b", "a - 2", "a * b - a"),
         "What is subtracted gets the gradient with the other sign.",
     ),
-    Step("rsub", ("__rsub__",), ("2 - a",), "In 2 - a it is a that is subtracted."),
-    Step(
+    BuildStep("rsub", ("__rsub__",), ("2 - a",), "In 2 - a it is a that is subtracted."),
+    BuildStep(
         "pow", ("__pow__",), ("a**3", "b**2", "a**-1", "a + a**3"),
         "The exponent comes down as a factor, and is one less.",
     ),
-    Step(
+    BuildStep(
         "div", ("__truediv__",), ("a / b", "a / 4", "a / (a + c)"),
         "The numerator gets one over the denominator; what does the denominator get?",
     ),
-    Step("rdiv", ("__rtruediv__",), ("2 / a",), "In 2 / a the denominator is a."),
-    Step(
+    BuildStep("rdiv", ("__rtruediv__",), ("2 / a",), "In 2 / a the denominator is a."),
+    BuildStep(
         "relu", ("relu",), ("a.relu() * c", "b.relu() * c", "a + a.relu()"),
         "Below zero relu gives nothing and lets nothing through; above, both as they are.",
     ),
-    Step(
+    BuildStep(
         "exp", ("exp",), ("c.exp()", "(a * c).exp() * b", "c + c.exp()"),
         "The derivative of exp is its output.",
     ),
@@ -200,7 +200,7 @@ def check_engine(cls: Any, *, through: str | None = None) -> Verdict:
 check_engine.steps = tuple(step.name for step in STEPS)  # type: ignore[attr-defined]
 
 
-def _try(cls: type, step: Step, program: str) -> None:
+def _try(cls: type, step: BuildStep, program: str) -> None:
     """Run a program with the reader's class and with `Value`, and compare."""
     *before, last = program.split("; ")
     used = {name: x for name, x in AT.items() if re.search(rf"\b{name}\b", program)}
@@ -263,7 +263,7 @@ def _is_close(found: Any, right: Any) -> bool:
         return False
 
 
-def _question(step: Step, found: Any, result: Value, leaf: Value) -> str:
+def _question(step: BuildStep, found: Any, result: Value, leaf: Value) -> str:
     """What to look at where the gradient of a leaf is wrong: a wrong engine may be known by it."""
     steps = backprop(result)
     index = steps.diagram.values[leaf]

@@ -19,7 +19,6 @@ from glassgrad.viz.assets import compact, stage_script
 from glassgrad.viz.drawing import MAX_NODES, picture_of
 from glassgrad.viz.mistakes import Mistakes
 from glassgrad.viz.packing import packed
-from glassgrad.viz.render import RendererMissingError, RenderingError
 from glassgrad.viz.steps import Steps
 from glassgrad.viz.told import SHARES, SentAtOnce, Told
 
@@ -122,13 +121,12 @@ class Page:
 def _picture(steps: Steps) -> str:
     """The graph as an image, which survives where inline SVG does not."""
     drawing = picture_of(steps.diagram, steps.gradients, MAX_NODES)
-    note = f"<p>{html.escape(drawing.note)}</p>" if drawing.note else ""
-    try:
-        svg = drawing.svg
-    except (RendererMissingError, RenderingError) as error:
-        return f"<p>{html.escape(str(error))}</p>{note}"
-    shown = markup.image(_compact(svg), drawing.description())
-    return f"{markup.figure(shown, 'gg-picture')}{note}"
+
+    def shown() -> str:
+        image = markup.image(_compact(drawing.svg), drawing.description())
+        return markup.figure(image, "gg-picture")
+
+    return markup.picture_or_advice(shown) + markup.paragraph(drawing.note)
 
 
 def _compact(svg: str) -> str:

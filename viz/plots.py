@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from glassgrad.engine import NOT_COMPUTED, TABLE, Operation, Reduction, Value, no_grad
 from glassgrad.engine.context import layer_of
-from glassgrad.engine.misuse import is_real, real
+from glassgrad.engine.misuse import is_real, real, whole
 from glassgrad.engine.printing import short
-from glassgrad.engine.text import check_whole, clipped, describe, suggestion, told
+from glassgrad.engine.text import clipped, describe, suggestion, told
 from glassgrad.viz.dot import DATA, GRADIENT, INK
 from glassgrad.viz.formulas import written
 
@@ -196,7 +196,7 @@ def plot_boundary(
     score = real(threshold, "threshold")
     if not isfinite(score):
         raise ValueError(f"threshold is a finite score, not {told(threshold)}.")
-    check_whole("cells", cells, least=2)
+    whole(cells, "cells", least=2)
     low, high = _around(points)
     xs, ys = np.linspace(low[0], high[0], cells), np.linspace(low[1], high[1], cells)
     with no_grad():

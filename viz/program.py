@@ -28,8 +28,9 @@ from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, INPUT
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.files import write_file
+from glassgrad.engine.misuse import whole
 from glassgrad.engine.printing import columns, short
-from glassgrad.engine.text import check_whole, clipped, counted, describe, visible
+from glassgrad.engine.text import clipped, counted, describe, visible
 from glassgrad.viz.assets import compact
 from glassgrad.viz.diagram import Records
 from glassgrad.viz.dot import (
@@ -37,18 +38,27 @@ from glassgrad.viz.dot import (
     FAINT,
     FAN,
     FONT,
-    FRAME,
     NODES,
     OPERATION,
     PAPER,
     SYMBOLS,
+    framed,
     label_of,
     text_of,
 )
-from glassgrad.viz.drawing import checked_name, spoken
+from glassgrad.viz.drawing import checked_name
 from glassgrad.viz.formulas import written
-from glassgrad.viz.markup import document, image, json_inside, page_svg
-from glassgrad.viz.render import RendererMissingError, RenderingError, render
+from glassgrad.viz.markup import (
+    document,
+    figure,
+    image,
+    json_inside,
+    page_svg,
+    paragraph,
+    picture_or_advice,
+    scroller,
+)
+from glassgrad.viz.render import render
 
 MOST_SCALARS = 60
 FORMATS = ("html", "svg", "png", "pdf", "dot", "txt")
@@ -236,34 +246,26 @@ class ProgramDrawing:
         return self._svg(self.dot)
 
     def _svg(self, dot: str) -> str:
-        return page_svg(render(dot, "svg"), spoken("Program", self.description()))
+        return page_svg(render(dot, "svg"), "Program", self.description())
 
     def html(self) -> str:
         """Both sides as one self-contained piece of HTML."""
-        note = f"<p>{html.escape(self.note)}</p>" if self.note else ""
         return (
             '<div class="glassgrad-program" lang="en" role="group" '
             f'aria-label="{html.escape(self.heading())}" '
             f'data-lm-suppress-shortcuts="true"><style>{compact("program.css")}</style>'
-            f'<div class="gp-sides">{self._picture()}{_listing(self.portions)}</div>'
+            f'<div class="gp-sides">{picture_or_advice(self._picture)}'
+            f"{_listing(self.portions)}</div>"
             '<p class="gg-sentence gp-sentence" aria-live="polite"></p>'
-            f"{note}{_table(self.portions)}"
+            f"{paragraph(self.note)}{_table(self.portions)}"
             f'<script type="application/json" class="gp-data">{_data(self.portions)}</script>'
             f"<script>({compact('program.js')})(document)</script></div>"
         )
 
     def _picture(self) -> str:
         """The scalars as an image, which survives sanitisers; the script inlines it."""
-        try:
-            picture = image(
-                self._svg(str(_graph(self, with_lines=False).source)), self.description()
-            )
-        except (RendererMissingError, RenderingError) as error:
-            return f"<p>{html.escape(str(error))}</p>"
-        return (
-            '<figure class="gg-picture gp-picture" tabindex="0" role="group" aria-label="Scalars">'
-            f"{picture}</figure>"
-        )
+        svg = self._svg(str(_graph(self, with_lines=False).source))
+        return figure(image(svg, self.description()), "gg-picture gp-picture", label="Scalars")
 
     def text(self) -> str:
         """A table of the lines and the scalars that became them, then the program, numbered."""
@@ -342,7 +344,7 @@ def draw_program(
     if not isinstance(given, Compiled):
         problem = f"draw_program takes a compiled function, not {describe(given)}."
         raise TypeError(f"{problem} Write loss = compiled(f), call loss once, and give loss.")
-    check_whole("max_scalars", max_scalars, least=1)
+    whole(max_scalars, "max_scalars")
     programs, chosen, title = given.programs(), given.chosen(number), given.title
     portions = Portions(*programs[chosen])
     drawn = len(portions.graph) - portions.dropped
@@ -415,10 +417,7 @@ def _add_scalars(graph: graphviz.Digraph, portions: Portions, portion: Portion) 
         _add_scalar(graph, portions, portion.scalars[0], portion.name)
         return
     with graph.subgraph(name=f"cluster_{portion.group}") as frame:
-        title = f"{portion.name} · {portion.title}"
-        frame.attr(label=f"<{text_of(title, color=FAINT)}>", labeljust="l",
-                   style="rounded,dashed,filled", color=FAN, fillcolor=FRAME,
-                   id=f"b{portion.group}")  # fmt: skip
+        framed(frame, f"{portion.name} · {portion.title}", id=f"b{portion.group}")
         for number in portion.scalars:
             _add_scalar(frame, portions, number)
 
@@ -471,10 +470,7 @@ def _listing(portions: Portions) -> str:
         code, sign, about = line.partition("  # ")
         comment = f"<small>{html.escape(sign + about)}</small>" if sign else ""
         lines.append(f"<li{_of(group)}><code>{html.escape(code)}{comment}</code></li>")
-    return (
-        '<div class="gp-code" tabindex="0" role="group" aria-label="Program">'
-        f'<ol class="gp-lines">{"".join(lines)}</ol></div>'
-    )
+    return scroller(f'<ol class="gp-lines">{"".join(lines)}</ol>', "gp-code", "Program")
 
 
 def _of(group: int | None) -> str:
@@ -495,11 +491,11 @@ def _table(portions: Portions) -> str:
             f"<td><details><summary>{made_of}</summary><ul>{items}</ul></details></td></tr>"
         )
     head = "".join(f'<th scope="col">{text}</th>' for text in _HEADINGS)
-    return (
-        f'<div class="gg-scroll gp-table" tabindex="0" role="group" aria-label="{caption}">'
+    markup = (
         f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        f"<tbody>{''.join(rows)}</tbody></table>"
     )
+    return scroller(markup, "gg-scroll gp-table", caption)
 
 
 def _data(portions: Portions) -> str:

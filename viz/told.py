@@ -122,8 +122,10 @@ class Told(ABC):
     edge: str
     answer: Number
 
-    def __init__(self, steps: Steps, step: Step, check: str = "") -> None:
-        self.steps, self.step, self.check = steps, step, check
+    check = ""
+
+    def __init__(self, steps: Steps, step: Step) -> None:
+        self.steps, self.step = steps, step
         self.root = steps.diagram[steps.root].name
         self.edge = self.name = steps.diagram[step.node].name
 
@@ -152,7 +154,7 @@ class Told(ABC):
 class Computed(Told):
     """A node has computed its value, by its formula, with the numbers of its operands."""
 
-    def __init__(self, steps: Steps, step: Step, check: str = "") -> None:
+    def __init__(self, steps: Steps, step: Step) -> None:
         super().__init__(steps, step)
         self.answer = Number(("v", step.node), step.value)
         self.formula = step.formula
@@ -214,7 +216,7 @@ def _is_exact(operand: Node) -> bool:
 class Seeded(Told):
     """The result changes as fast as itself."""
 
-    def __init__(self, steps: Steps, step: Step, check: str = "") -> None:
+    def __init__(self, steps: Steps, step: Step) -> None:
         super().__init__(steps, step)
         self.answer = Number(("g", step.node), 1.0)
 
@@ -233,7 +235,7 @@ class Seeded(Told):
 class Updated(Told):
     """A parameter has moved against its gradient."""
 
-    def __init__(self, steps: Steps, step: Step, check: str = "") -> None:
+    def __init__(self, steps: Steps, step: Step) -> None:
         super().__init__(steps, step)
         assert step.before is not None
         assert step.after is not None
@@ -302,8 +304,8 @@ class Sent(Told):
         uses: "1 of 2".
     """
 
-    def __init__(self, steps: Steps, step: Step, check: str = "") -> None:
-        super().__init__(steps, step, check if step.received == step.uses else "")
+    def __init__(self, steps: Steps, step: Step) -> None:
+        super().__init__(steps, step)
         assert step.parent is not None
         assert step.operand is not None
         assert step.upstream is not None
@@ -398,7 +400,7 @@ class SentAtOnce(Told):
         more: how many it leaves out: "… 334 more"; "" for none.
     """
 
-    def __init__(self, steps: Steps, step: Step, check: str = "") -> None:
+    def __init__(self, steps: Steps, step: Step) -> None:
         super().__init__(steps, step)
         operation = steps.diagram[step.node].operation
         assert is_compiled(operation)
@@ -462,9 +464,12 @@ def _gets(others: Sequence[Sent], left: int) -> Text:
 
 
 def tell(steps: Steps, step: Step, check: str = "") -> Told:
-    """What a step says, with what differences say of the gradient of its operand."""
+    """What a step says, with what differences say of the gradient that it may complete."""
     kind = SentAtOnce if step.parts else _KINDS[step.phase]
-    return kind(steps, step, check)
+    found = kind(steps, step)
+    if kind is Sent and step.received == step.uses:
+        found.check = check
+    return found
 
 
 _KINDS: dict[str, type[Told]] = {

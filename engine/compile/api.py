@@ -29,8 +29,9 @@ from glassgrad.engine.compile.stages import stages_of
 from glassgrad.engine.compile.value_and_grad import ArrayFunction, Evaluation, leaves_only
 from glassgrad.engine.context import current, no_grad
 from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.misuse import whole
 from glassgrad.engine.table import sum as add_up
-from glassgrad.engine.text import check_whole, counted, describe, told
+from glassgrad.engine.text import counted, describe, told
 from glassgrad.engine.value import Value
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -312,7 +313,7 @@ class Compiled:
                 result: s4
         """
         if most_lines is not None:
-            check_whole("most_lines", most_lines, least=1)
+            whole(most_lines, "most_lines")
         programs = self.programs()
         return stages_of(*programs[self.chosen(number)], most_lines)
 
@@ -336,7 +337,7 @@ class Compiled:
             )
         if number is None:
             return count - 1
-        check_whole("number", number, least=0)
+        whole(number, "number", least=0)
         if number >= count:
             raise ValueError(
                 f"{self.title} has {counted(count, 'program')}, counted from 0, and none of number "
