@@ -125,7 +125,10 @@ UNARY = [operator.neg, operator.pos, abs]
 @pytest.mark.parametrize("operate", BINARY)
 @pytest.mark.parametrize(
     "number",
-    [kind(3) for kind in (int, float, Fraction, np.float64, np.float32, np.float16, np.uint8)],
+    [
+        *(kind(3) for kind in (int, float, Fraction)),
+        *(kind(3) for kind in (np.float64, np.float32, np.float16, np.uint8, np.array)),
+    ],
     ids=repr,
 )
 def test_operators_take_numbers_on_both_sides(operate: Callable, number: object) -> None:
