@@ -122,15 +122,18 @@ def installed() -> Iterator[str]:
 def run_python() -> Callable[..., str]:
     """Run a program in an interpreter of its own and give what it printed.
 
-    Use it where a failure would end the process, or where what was imported before matters.
+    Use it where a failure would end the process, or where what was imported before matters. The
+    program can import the files of this folder.
     """
+    folders = filter(None, (str(Path(__file__).parent), os.environ.get("PYTHONPATH")))
+    found = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
 
     def run(program: str, **environment: str) -> str:
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", program],
             capture_output=True,
             text=True,
-            env={**os.environ, **environment},
+            env={**found, **environment},
             timeout=300,
             check=False,
         )

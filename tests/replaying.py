@@ -2,13 +2,15 @@
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 from programs import Program, by_engine
 
 from glassgrad import Value, compiled, engine
+from glassgrad.engine.compile import layout
 
 
 def near(a: float, b: float, tolerance: float = 1e-12) -> bool:
@@ -46,3 +48,37 @@ def is_same_over_batch(program: Program, seed: int) -> bool:
     found = value_and_slopes(function.over(*columns, reduction="sum"), [w])
     assert all(near(a, b, 1e-11) for a, b in zip(total, found)), (total, found, program.python())
     return True
+
+
+def all_near(expected: Sequence[float], found: Sequence[float]) -> bool:
+    return all(map(near, expected, found))
+
+
+def is_same_elsewhere(
+    program: Program, agree: Callable[[Sequence[float], Sequence[float]], bool] = all_near
+) -> bool:
+    """A program that was recorded at another point gives what it gives eagerly.
+
+    Returns:
+        Whether there was anything to compare: not where the result is a constant.
+    """
+    xs = [Value(x) for x in program.point]
+    eager = value_and_slopes(program.run(by_engine, xs)[-1], xs)
+    if eager is None:
+        return False
+    function = compiled(lambda *xs: program.run(by_engine, xs)[-1])
+    function(*[Value(0.5) for _ in xs])
+    found = value_and_slopes(function(*xs), xs)
+    assert agree(eager, found), (eager, found, program.python())
+    return True
+
+
+WALKS = ("one by one", "by groups")
+"""How a stretch of scalars can be walked through."""
+
+
+def walk(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """Every program is one walk from now on, however short."""
+    monkeypatch.setattr(layout, "_LONGEST", 0)
+    monkeypatch.setattr(layout, "_NARROW", 1e9)
+    monkeypatch.setattr(layout, "_WIDE", -1 if how == "by groups" else 1e9)

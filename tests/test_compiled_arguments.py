@@ -11,6 +11,7 @@ import functools
 import pickle
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import MethodType
 from typing import Any, NamedTuple
 
@@ -325,7 +326,7 @@ def test_numbers_are_values_wherever_it_runs(way: str) -> None:
     expected = f.function(Value(1.0), [Value(2.0), Value(0.5)], IndexValue(1)).data
     if way == "unsteady":
         f._cache.why_eager = "this is a test"
-    with trap() if way == "trap" else contextless():
+    with trap() if way == "trap" else nullcontext():
         found = (in_another(f) if way == "another" else f)(*arguments)
     assert isinstance(found, Value)
     assert found.data == pytest.approx(expected, rel=1e-14)
@@ -348,24 +349,12 @@ class IndexValue(Value):
         return int(self._number)
 
 
-def contextless() -> Any:
-    import contextlib
-
-    return contextlib.nullcontext()
-
-
 def test_a_result_that_is_no_value_is_refused_wherever_it_runs() -> None:
     f = compiled(lambda x: [x, x])
     with trap(), pytest.raises(CompilationError, match="returned a list"):
         f(1.0)
     with pytest.raises(CompilationError, match="returned a list"):
         compiled(lambda x: f(x)[0])(1.0)
-
-
-def test_more_ways_than_are_recorded_are_the_same_calls() -> None:
-    f = compiled(lambda x, n: x.exp() * n if int(n) > 0 else x)
-    for n in range(1, 71):
-        assert f(1.0, n).data == engine.exp(1.0) * n
 
 
 # Methods.

@@ -14,22 +14,19 @@ import numpy as np
 import pytest
 from needing import mostly_slow
 from programs import HARD, by_engine, choosing_program
-from replaying import near, value_and_slopes
+from replaying import WALKS, is_same_elsewhere, near, value_and_slopes, walk
 
 from glassgrad import Value, compiled, dot, engine, log, maximum, relu, sqrt, where
-from glassgrad.engine.compile import layout
 
 SECTION = "Compiled programs"
-WAYS = ("lines", "walked one by one", "walked by groups")
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture(params=["lines", *WALKS])
 def written(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How programs are computed."""
-    if request.param != "lines":
-        monkeypatch.setattr(layout, "_LONGEST", 0)
-        monkeypatch.setattr(layout, "_NARROW", 1e9)
-        monkeypatch.setattr(layout, "_WIDE", -1 if request.param.endswith("groups") else 1e9)
+    if request.param in WALKS:
+        walk(monkeypatch, request.param)
+        return f"walked {request.param}"
     return request.param
 
 
@@ -82,13 +79,7 @@ def test_random_programs_that_choose_agree(
 ) -> None:
     count = math.ceil(request.config.getoption("--programs") / 16)
     for seed in range(batch * count, (batch + 1) * count):
-        program = choosing_program(seed)
-        xs = [Value(x) for x in program.point]
-        eager = value_and_slopes(program.run(by_engine, xs)[-1], xs)
-        function = compiled(lambda *xs, program=program: program.run(by_engine, xs)[-1])
-        function(*[Value(0.5) for _ in xs])
-        found = value_and_slopes(function(*xs), xs)
-        assert agree(eager, found), (eager, found, program.python())
+        assert is_same_elsewhere(choosing_program(seed), agree)
     figure(SECTION, f"random programs of choices at infinities, {written}", count)
 
 

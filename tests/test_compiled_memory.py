@@ -4,7 +4,7 @@ import math
 import random
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pytest
 from replaying import near, value_and_slopes
 from test_compiled_regular import Network
 
-from glassgrad import TABLE, Operation, Reduction, Value, compiled, engine, operation
+from glassgrad import Operation, Reduction, Value, compiled, engine, operation
 from glassgrad.engine.compile import program
 
 SECTION = "Compiled programs"
@@ -20,20 +20,8 @@ WEIGHTS = [Value(0.3), Value(-0.7), Value(1.1)]
 SAMPLES = np.random.default_rng(0).normal(size=(5, 3))
 
 
-@pytest.fixture
-def define() -> Iterator[Callable[..., Operation]]:
-    """A function that defines rows; they are gone after the test."""
-    names: list[str] = []
-
-    def entered(name: str, *given: Any, **named: Any) -> Operation:
-        names.append(name)
-        return operation(name, "one of a user", *given, **named)
-
-    yield entered
-    for name in names:
-        TABLE.pop(name, None)
-        if hasattr(Value, name):
-            delattr(Value, name)
+def define(name: str, *given: Any, **named: Any) -> Operation:
+    return operation(name, "one of a user", *given, **named)
 
 
 def check(function: Callable[..., Any]) -> None:
@@ -78,20 +66,20 @@ SAME: dict[str, tuple[Any, Any]] = {
 
 
 @pytest.mark.parametrize("case", SAME)
-def test_a_row_of_a_user_may_give_its_operand(case: str, define: Any) -> None:
+def test_a_row_of_a_user_may_give_its_operand(case: str) -> None:
     row = define("passed_on", *SAME[case], lambda x, y: 1.0)
     check(read_late(row))
     check(lambda x, y, z: row(WEIGHTS[0] * x + WEIGHTS[1] * y + WEIGHTS[2] * z))
 
 
-def test_a_row_may_give_one_of_two_operands(define: Any) -> None:
+def test_a_row_may_give_one_of_two_operands() -> None:
     second = define(
         "second_one", lambda a, b: b, lambda a, b: b, lambda a, b, y: 0.25, lambda a, b, y: 1.0
     )
     check(read_late(lambda x: second(x * 1.5, x)))
 
 
-def test_a_reduction_may_give_an_operand(define: Any) -> None:
+def test_a_reduction_may_give_an_operand() -> None:
     first = define(
         "first_one", lambda *xs: xs[0], lambda *xs: xs[0],
         lambda xs, y: (1.0, *(0.0 for _ in xs[1:])), kind=Reduction,
@@ -106,8 +94,8 @@ def test_a_reduction_may_give_an_operand(define: Any) -> None:
     check(rows)
 
 
-def test_truth_values_of_a_row_are_numbers(define: Any) -> None:
-    above = define("above_zero", lambda x: float(x > 0), lambda x: x > 0, None)
+def test_truth_values_of_a_row_are_numbers() -> None:
+    above = above_zero()
     any_above = define(
         "any_above", lambda *xs: float(max(xs) > 0), lambda *xs: np.maximum.reduce(xs) > 0,
         lambda xs, y: [0.0 for _ in xs], kind=Reduction,
@@ -118,11 +106,15 @@ def test_truth_values_of_a_row_are_numbers(define: Any) -> None:
     ) * WEIGHTS[2])  # fmt: skip
 
 
+def above_zero() -> Operation:
+    return define("above_zero", lambda x: float(x > 0), lambda x: x > 0, None)
+
+
 @pytest.mark.needs("torch")
-def test_truth_values_of_a_row_are_numbers_in_torch(define: Any) -> None:
+def test_truth_values_of_a_row_are_numbers_in_torch() -> None:
     import torch
 
-    above = define("above_zero", lambda x: float(x > 0), lambda x: x > 0, None)
+    above = above_zero()
     w = WEIGHTS[0]
     f = compiled(lambda x: (above(w * x + 9) + above(w * x + 8)) * w, audit=False)
     point, xs = torch.tensor([0.3], dtype=torch.float64), torch.tensor([1.0, 2.0]).double()
@@ -131,8 +123,8 @@ def test_truth_values_of_a_row_are_numbers_in_torch(define: Any) -> None:
     assert near(float(slopes[0]), 2.0)
 
 
-def test_truth_values_in_a_walk_are_numbers(define: Any) -> None:
-    above = define("above_zero", lambda x: float(x > 0), lambda x: x > 0, None)
+def test_truth_values_in_a_walk_are_numbers() -> None:
+    above = above_zero()
 
     def irregular(*xs: Any) -> Any:
         chosen = random.Random(3)
@@ -155,13 +147,13 @@ def test_truth_values_in_a_walk_are_numbers(define: Any) -> None:
     assert any(each.walked for each in fast.recordings[0].programs())
 
 
-def test_a_row_may_give_one_number_for_all_places(define: Any) -> None:
+def test_a_row_may_give_one_number_for_all_places() -> None:
     one = define("always_one", lambda x: 1.0, lambda x: 1.0, lambda x, y: 0.5)
     check(read_late(one))
     check(lambda x, y, z: one(WEIGHTS[0] * x))
 
 
-def test_a_reduction_may_have_operands_without_derivative(define: Any) -> None:
+def test_a_reduction_may_have_operands_without_derivative() -> None:
     held = define(
         "held_product", lambda a, b: a * b, None, lambda xs, y: (xs[1], None), kind=Reduction
     )

@@ -13,7 +13,6 @@ from glassgrad import (
     MLP,
     SGD,
     Adam,
-    AttentionHead,
     Dropout,
     Embedding,
     Layer,
@@ -175,19 +174,58 @@ class Bent(Module):
         return (self.w * x[0]) ** self.power
 
 
-@pytest.mark.parametrize("inside", [False, True], ids=["alone", "after a warm-up"])
-def test_a_rule_of_ones_own_may_change_the_model(inside: bool) -> None:
+class Bending(SGD):
+    """An optimiser whose rule changes the model."""
+
+    count = 0
+
+    def rule(self, numbers: Any, gradients: Any, state: Any, group: Any) -> Any:
+        self.count += 1
+        self.model.power = 1 + (self.count > 3)
+        return super().rule(numbers, gradients, state, group)
+
+
+def bending_optimiser(model: Bent) -> dict[str, Any]:
+    optimiser = Bending(model.parameters(), 0.1)
+    optimiser.model = model
+    return {"optimiser": optimiser}
+
+
+def bending_in_place_of_ours(model: Bent) -> dict[str, Any]:
+    sgd = SGD(model.parameters(), 0.1)
+    sgd.rule = bending_optimiser(model)["optimiser"].rule
+    return {"optimiser": sgd}
+
+
+def bending_schedule(model: Bent) -> dict[str, Any]:
+    def rule(step: int, total: int | None) -> float:
+        model.power = 1 + (step >= 3)
+        return 1.0
+
+    return {"schedule": rule}
+
+
+CHANGING: dict[str, Callable[[Bent], dict[str, Any]]] = {
+    "a schedule": bending_schedule,
+    "a schedule after a warm-up": lambda model: {
+        "schedule": warm_up(1, then=bending_schedule(model)["schedule"])
+    },
+    "a schedule named as ours": lambda model: {
+        "schedule": functools.wraps(cosine())(bending_schedule(model)["schedule"])
+    },
+    "a rule in the place of ours": bending_in_place_of_ours,
+    "an optimiser": bending_optimiser,
+}
+
+
+@pytest.mark.parametrize("name", CHANGING)
+def test_what_runs_between_the_steps_may_change_the_model(name: str) -> None:
     def run(compiled: bool) -> list[float]:
         model = Bent()
-
-        def rule(step: int, total: int | None) -> float:
-            model.power = 1 + (step >= 3)
-            return 1.0
-
-        schedule = warm_up(1, then=rule) if inside else rule
-        sgd = SGD(model.parameters(), 0.1)
-        options = {"optimiser": sgd, "schedule": schedule, "compiled": compiled, "batch_size": 5}
-        fit(model, mse, X, X[:, 1], shuffle=False, **options, **QUIET)
+        options = {"optimiser": SGD(model.parameters(), 0.1), **CHANGING[name](model)}
+        given = {"compiled": compiled, "batch_size": 5, "shuffle": False, **QUIET}
+        fit(model, mse, X, X[:, 1], **options, **given)
+        assert model.power == 2
         return data_vector(model.parameters()).tolist()
 
     assert run(True) == pytest.approx(run(False), rel=1e-12)
@@ -204,59 +242,12 @@ def test_a_penalty_may_read_the_learning_rate() -> None:
     assert run(True) == pytest.approx(run(False), rel=1e-12)
 
 
-@pytest.mark.parametrize("way", ["in its place", "named as ours"])
-def test_a_rule_that_is_put_in_the_place_of_ours_may_change_the_model(way: str) -> None:
-    def run(compiled: bool) -> list[float]:
-        model = Bent()
-        sgd = SGD(model.parameters(), 0.1)
-        count = iter(range(1000))
-
-        def bend() -> None:
-            model.power = 1 + (next(count) >= 4)
-
-        def rule(numbers: Any, gradients: Any, state: Any, group: Any) -> Any:
-            bend()
-            return SGD.rule(sgd, numbers, gradients, state, group)
-
-        @functools.wraps(cosine())
-        def bending(step: int, total: int | None) -> float:
-            bend()
-            return 1.0
-
-        if way == "in its place":
-            sgd.rule = rule
-        schedule = bending if way == "named as ours" else None
-        options = {"optimiser": sgd, "schedule": schedule, "compiled": compiled, "batch_size": 5}
-        fit(model, mse, X, X[:, 1], shuffle=False, **options, **QUIET)
-        return data_vector(model.parameters()).tolist()
-
-    assert run(True) == pytest.approx(run(False), rel=1e-12)
-
-
 def test_a_rule_may_name_what_is_not_there_yet() -> None:
     def rule(step: int, total: int | None) -> float:
         return 1.0 if step < 10**9 else later
 
     assert fit(network(), mse, X, Y, schedule=rule, **QUIET).epochs == 2
     later = 0.0
-
-
-def test_an_optimiser_of_ones_own_may_change_the_model() -> None:
-    class Bending(SGD):
-        def rule(self, numbers: Any, gradients: Any, state: Any, group: Any) -> Any:
-            self.count = getattr(self, "count", 0) + 1
-            self.model.power = 1 + (self.count >= 4)
-            return super().rule(numbers, gradients, state, group)
-
-    def run(compiled: bool) -> list[float]:
-        model = Bent()
-        optimiser = Bending(model.parameters(), 0.1)
-        optimiser.model = model
-        options = {"optimiser": optimiser, "compiled": compiled, "batch_size": 5}
-        fit(model, mse, X, X[:, 1], shuffle=False, **options, **QUIET)
-        return data_vector(model.parameters()).tolist()
-
-    assert run(True) == pytest.approx(run(False), rel=1e-12)
 
 
 @pytest.mark.parametrize("compiled", [True, False])
@@ -325,25 +316,6 @@ def test_a_training_that_stopped_early_goes_on_with_more_patience(tmp_path: Path
 
 
 # Models of other shapes
-
-
-class PerToken(Module):
-    """Scores for each token of a sequence."""
-
-    def __init__(self) -> None:
-        self.table, self.head = Embedding(4, 3, seed=0), AttentionHead(3, 3, seed=1)
-        self.read = Layer(3, 4, activation="linear", seed=2)
-
-    def forward(self, tokens: Any) -> Any:
-        return [self.read(each) for each in self.head(self.table(tokens))]
-
-
-def test_outputs_may_be_nested_with_a_checkpoint_too(tmp_path: Path) -> None:
-    tokens = np.random.default_rng(0).integers(0, 4, (10, 3))
-    models = [PerToken(), PerToken()]
-    for model, checkpoint in zip(models, (None, tmp_path / "run.json")):
-        fit(model, cross_entropy, tokens, tokens[:, ::-1], checkpoint=checkpoint, **QUIET)
-    assert models[0].state_dict() == models[1].state_dict()
 
 
 def test_a_penalty_may_know_its_parameters(tmp_path: Path) -> None:

@@ -10,11 +10,8 @@ import pytest
 from glassgrad import (
     MLP,
     SGD,
-    Dropout,
     History,
-    Layer,
     Module,
-    Sequential,
     Value,
     accuracy,
     binary_cross_entropy_with_logits,
@@ -84,44 +81,6 @@ def test_batches_of_a_step_count_as_their_weights(compiled: bool) -> None:
     whole = trained(X, Y, **options)
     parts = trained(X, Y, batch_size=5, accumulate=5, **options)
     assert_alike(whole, parts, 1e-11)
-
-
-def test_steps_by_hand_are_the_steps_of_weighted_batches() -> None:
-    weights = np.linspace(0.5, 2.0, 24)
-    model = network()
-    for start in range(0, 24, 10):
-        places = range(start, min(24, start + 10))
-        model.zero_grad()
-        losses = [mse(model(X[i]), Y[i].item()) * weights[i] for i in places]
-        (sum(losses) / sum(weights[i] for i in places)).backward()
-        for p in model.parameters():
-            p.data -= 0.1 * p.grad
-    same = network()
-    sgd = SGD(same.parameters(), 0.1)
-    options = {"optimiser": sgd, "batch_size": 10, "shuffle": False, "epochs": 1}
-    trained(X, Y, model=same, sample_weight=weights, **options)
-    expected = data_vector(model.parameters())
-    np.testing.assert_allclose(data_vector(same.parameters()), expected, rtol=1e-12)
-
-
-def test_compiled_and_eager_are_alike_with_weights_dropout_and_a_share_held_out() -> None:
-    found = [
-        trained(
-            X,
-            Y,
-            model=Sequential(
-                Layer(2, 6, seed=1), Dropout(0.3), Layer(6, 1, activation=None, seed=2)
-            ),
-            sample_weight=COUNTS + 0.25,
-            validation=0.25,
-            batch_size=7,
-            metrics="mean_squared_error",
-            compiled=compiled,
-        )
-        for compiled in (True, False)
-    ]
-    assert_alike(*found, 1e-9)
-    assert not found[0][1].notes
 
 
 def test_equal_weights_change_nothing_but_rounding() -> None:

@@ -33,6 +33,7 @@ from glassgrad import (
     clip_grad_norm,
     compiled,
     data_vector,
+    engine,
     fit,
     from_torch,
     grad,
@@ -120,39 +121,15 @@ def test_a_compiled_function_follows_freezing_and_its_end() -> None:
 
 # The same numbers as PyTorch's requires_grad_(False).
 
-OPTIMISERS: dict[str, tuple[Callable[..., Any], str, dict[str, Any], dict[str, Any]]] = {
-    "SGD": (SGD, "SGD", {"learning_rate": 0.1}, {"lr": 0.1}),
-    "momentum and decay": (
-        SGD,
-        "SGD",
-        {"learning_rate": 0.05, "momentum": 0.9, "weight_decay": 0.1},
-        {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.1},
-    ),
-    "Adam": (
-        Adam,
-        "Adam",
-        {"learning_rate": 0.05, "weight_decay": 0.1},
-        {"lr": 0.05, "weight_decay": 0.1},
-    ),
-    "AdamW": (
-        AdamW,
-        "AdamW",
-        {"learning_rate": 0.05, "weight_decay": 0.5},
-        {"lr": 0.05, "weight_decay": 0.5},
-    ),
-    "Adagrad": (
-        Adagrad,
-        "Adagrad",
-        {"learning_rate": 0.1, "weight_decay": 0.1},
-        {"lr": 0.1, "weight_decay": 0.1},
-    ),
-    "RMSprop": (
-        RMSprop,
-        "RMSprop",
-        {"learning_rate": 0.01, "momentum": 0.9, "centered": True},
-        {"lr": 0.01, "momentum": 0.9, "centered": True},
-    ),
+OPTIMISERS: dict[str, tuple[Callable[..., Any], float, dict[str, Any]]] = {
+    "SGD": (SGD, 0.1, {}),
+    "momentum and decay": (SGD, 0.05, {"momentum": 0.9, "weight_decay": 0.1}),
+    "Adam": (Adam, 0.05, {"weight_decay": 0.1}),
+    "AdamW": (AdamW, 0.05, {"weight_decay": 0.5}),
+    "Adagrad": (Adagrad, 0.1, {"weight_decay": 0.1}),
+    "RMSprop": (RMSprop, 0.01, {"momentum": 0.9, "centered": True}),
 }
+"""Each with its learning rate, and with options that PyTorch calls as we do."""
 PLAN = {0: (), 4: (0,), 9: (0, 2), 14: (1,), 19: ()}
 """Which layers are frozen from which step on."""
 
@@ -163,12 +140,13 @@ PLAN = {0: (), 4: (0,), 9: (0, 2), 14: (1,), 19: ()}
 def test_a_training_is_that_of_pytorch(name: str, is_compiled: bool) -> None:
     import torch
 
-    ours, theirs, options, options_there = OPTIMISERS[name]
+    kind, rate, options = OPTIMISERS[name]
     net = model()
     there = to_torch(net)
-    optimiser = ours(net.parameters(), **options)
-    other = getattr(torch.optim, theirs)(there.parameters(), **options_there)
-    inputs, targets = torch.tensor(X), torch.tensor(Y, dtype=torch.float64)
+    optimiser = kind(net.parameters(), rate, **options)
+    other = getattr(torch.optim, kind.__name__)(there.parameters(), rate, **options)
+    samples, labels = X[:8], Y[:8]
+    inputs, targets = torch.tensor(samples), torch.tensor(labels, dtype=torch.float64)
     loss = compiled(lambda x, y: loss_of(net, x, y))
     for step in range(24):
         if step in PLAN:
@@ -177,8 +155,10 @@ def test_a_training_is_that_of_pytorch(name: str, is_compiled: bool) -> None:
                 (layer.freeze if is_frozen else layer.unfreeze)()
                 there[2 * place].requires_grad_(not is_frozen)
         optimiser.zero_grad()
-        eager = sum(loss_of(net, x, y) for x, y in zip(X, Y)) / len(X)
-        (loss.over(X, Y) if is_compiled else eager).backward()  # type: ignore[union-attr]
+        if is_compiled:
+            loss.over(samples, labels).backward()
+        else:
+            engine.mean(loss_of(net, x, y) for x, y in zip(samples, labels)).backward()
         clip_grad_norm(net.parameters(), 0.5)
         optimiser.step()
         other.zero_grad()

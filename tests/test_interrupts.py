@@ -36,11 +36,7 @@ def survived(run_python: Callable, figure: Callable) -> Callable[[Callable], Non
     """Run a program of this file in a process of its own, and report what it survived."""
 
     def run(program: Callable) -> None:
-        folders = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
-        count = run_python(
-            f"import test_interrupts as t; print(t.{program.__name__}(), end='')",
-            PYTHONPATH=os.pathsep.join(filter(None, folders)),
-        )
+        count = run_python(f"import test_interrupts as t; print(t.{program.__name__}(), end='')")
         figure("Limits", "interruptions by Ctrl-C survived", int(count))
 
     return run

@@ -69,26 +69,6 @@ def test_a_value_with_an_array_broadcasts(operate: Callable, array: np.ndarray) 
     assert data(operate(array, x)) == pytest.approx(operate(array, 2.0), rel=1e-15)
 
 
-@pytest.mark.parametrize("operate", BINARY)
-def test_a_value_with_an_array_of_no_dimension_is_a_value(operate: Callable) -> None:
-    x = Value(2.0)
-    assert operate(x, np.array(3.0)).data == operate(2.0, 3.0)
-    assert operate(np.array(3.0), x).data == operate(3.0, 2.0)
-
-
-SCALARS = [np.float64, np.float32, np.float16, np.int64, np.uint8]
-
-
-@pytest.mark.parametrize("operate", BINARY)
-@pytest.mark.parametrize("kind", SCALARS)
-def test_a_value_with_a_numpy_scalar_is_a_value(operate: Callable, kind: type) -> None:
-    x = Value(2.0)
-    right, left = operate(x, kind(3)), operate(kind(3), x)
-    assert (type(right), type(left)) == (Value, Value)
-    assert (right.data, left.data) == (operate(2.0, 3.0), operate(3.0, 2.0))
-    assert (right.operation, left.operation) == (engine.TABLE[right.operation.name],) * 2
-
-
 def test_gradients_flow_through_arrays() -> None:
     weights, x = values(2, 3), Value(0.5)
     loss = ((weights * ARRAY + x) ** 2).sum()
@@ -410,13 +390,6 @@ def test_an_array_of_numbers_cannot_be_made_of_values() -> None:
     ):
         with pytest.raises(TypeError, match=r"v\.data"):
             attempt()
-
-
-def test_an_array_made_of_values_holds_them() -> None:
-    x = Value(1.0)
-    array = np.array([x, 2.0])
-    assert array.dtype == object
-    assert array[0] is x
 
 
 # What numpy decides by comparisons or by calls of its own.

@@ -408,12 +408,3 @@ def test_a_small_file_makes_nothing_large(build: Any, path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 5e6
-
-
-def test_version_1_has_numbers_only(path: Path) -> None:
-    path.write_text(json.dumps({"schema": "glassgrad-model/1", "parameters": NUMBERS}))
-    with pytest.raises(ValueError, match="as of version 1 of the schema"):
-        load(path)
-    model = Neuron(1)
-    model.load(path)
-    assert model.state_dict() == NUMBERS

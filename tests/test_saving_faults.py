@@ -368,6 +368,9 @@ def test_files_without_a_digest_are_read_as_their_version_says(version: int, pat
     path.write_text(json.dumps({**data, "schema": f"glassgrad-model/{version}"}))
     assert is_filled(sample(), path)
     assert is_built(path) == (version == 2)
+    if version == 1:
+        with pytest.raises(ValueError, match="as of version 1 of the schema"):
+            load(path)
 
 
 class Unsayable(Neuron):

@@ -35,7 +35,8 @@ from glassgrad.engine.context import Observer, observing
 inf, nan = math.inf, math.nan
 
 
-# Values at hard places: the value and its derivatives, f, f′, f″ and so on.
+# Values at hard places: the value and its derivatives, f, f′, f″ and so on. The first derivatives
+# at ±0, ±1, ±∞ and nan are in `reference/special.txt`.
 
 
 def derivatives(function: Callable, x: float, orders: int) -> list[float]:
@@ -70,24 +71,15 @@ def derivatives(function: Callable, x: float, orders: int) -> list[float]:
         (lambda x: 1 / x, 0.0, [inf, -inf]),
         (lambda x: 1 / x, -0.0, [-inf, -inf]),
         (engine.log, 0.0, [-inf, inf]),
-        (engine.log, -1.0, [nan]),
         (engine.sqrt, 0.0, [0.0, inf, -inf]),
         # the subgradient of least size, wherever a tie occurs
         (abs, 0.0, [0.0, 0.0, 0.0]),
         (engine.relu, 0.0, [0.0, 0.0, 0.0]),
-        (engine.relu, nan, [nan, nan]),  # a nan is never masked
-        (engine.relu, -inf, [0.0, 0.0]),
-        (lambda x: engine.clip(x, -1.0, 1.0), 1.0, [1.0, 0.5]),
-        (lambda x: engine.clip(x, -1.0, 1.0), -1.0, [-1.0, 0.5]),
-        (lambda x: engine.maximum(x, 0.0), 0.0, [0.0, 0.5]),
         (lambda x: x**0, 0.0, [1.0, 0.0, 0.0]),
         (lambda x: x**1, 0.0, [0.0, 1.0, 0.0]),
         (lambda x: x**2, 0.0, [0.0, 0.0, 2.0, 0.0]),
         (lambda x: x**2, -2.0, [4.0, -4.0, 2.0, 0.0]),
         (lambda x: x**-1, 2.0, [0.5, -0.25, 0.25]),
-        (lambda x: x ** (1 / 3), -8.0, [nan]),  # never complex
-        (engine.pos, 5e-324, [5e-324, 1.0]),
-        (lambda x: x * 1.0, 5e-324, [5e-324, 1.0]),
     ],
 )
 def test_a_hard_place(function: Callable, x: float, expected: list[float]) -> None:
@@ -100,23 +92,10 @@ def test_a_hard_place(function: Callable, x: float, expected: list[float]) -> No
     [
         (engine.logsumexp, (1000.0, 1000.0), 1000.6931471805599, (0.5, 0.5)),
         (engine.logsumexp, (-1000.0, -1000.0), -999.3068528194401, (0.5, 0.5)),
-        (engine.maximum, (3.0, 3.0), 3.0, (0.5, 0.5)),
-        (engine.minimum, (3.0, 3.0), 3.0, (0.5, 0.5)),
-        (engine.max, (3.0, 3.0), 3.0, (0.5, 0.5)),
-        (engine.min, (3.0, 3.0), 3.0, (0.5, 0.5)),
         (engine.max, (3.0, 1.0, 3.0, 3.0), 3.0, (1 / 3, 0.0, 1 / 3, 1 / 3)),
-        (engine.maximum, (inf, inf), inf, (0.5, 0.5)),
-        (engine.maximum, (nan, 1.0), nan, (nan, nan)),
-        (engine.minimum, (1.0, nan), nan, (nan, nan)),
-        (engine.max, (1.0, nan), nan, (nan, nan)),
-        (engine.pow, (0.0, 0.0), 1.0, (0.0, 0.0)),
-        (engine.pow, (0.0, 2.0), 0.0, (0.0, 0.0)),
         (engine.pow, (-2.0, 2.0), 4.0, (-4.0, nan)),
-        (engine.pow, (-8.0, 1 / 3), nan, (nan, nan)),
-        (engine.div, (1.0, 0.0), inf, (inf, -inf)),
-        (engine.div, (0.0, 0.0), nan, (inf, nan)),
+        (engine.pow, (-8.0, 1 / 3), nan, (nan, nan)),  # never complex
         (engine.prod, (2.0, 0.0, 5.0), 0.0, (0.0, 10.0, 0.0)),
-        (engine.atan2, (0.0, 0.0), 0.0, (0.0, 0.0)),  # as in PyTorch
     ],
 )
 def test_a_hard_place_of_several_operands(
@@ -156,13 +135,6 @@ def test_division_is_exact() -> None:
 @pytest.mark.parametrize("function", [engine.relu, engine.pos, engine.sin, engine.tanh])
 def test_the_sign_of_zero_is_kept(function: Callable, x: float) -> None:
     assert function(Value(x)).data.hex() == function(x).hex() == x.hex()
-
-
-@pytest.mark.parametrize(("exponent", "expected"), [(-1, 0.5), (-1.0, 0.5), (0.5, math.sqrt(2))])
-def test_data_is_a_float_always(exponent: float, expected: float) -> None:
-    y = Value(2) ** exponent
-    assert type(y.data) is float
-    assert y.data == expected
 
 
 # What may go in.
@@ -245,15 +217,6 @@ def test_a_value_inside_a_value_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "convert",
-    [float, int, complex, math.exp, math.sqrt, np.float64, lambda v: math.pow(v, 2)],
-)
-def test_a_conversion_that_would_cut_the_gradient_is_refused(convert: Callable) -> None:
-    with pytest.raises(TypeError, match=r"x = 2 .*v\.tanh\(\).*v\.data"):
-        convert(Value(2.0, label="x"))
-
-
-@pytest.mark.parametrize(
     "function",
     [statistics.mean, statistics.fmean, statistics.variance, statistics.stdev, math.fsum],
 )
@@ -262,18 +225,6 @@ def test_statistics_of_the_standard_library_are_refused(function: Callable) -> N
         function([Value(1.0), Value(2.0)])
     with pytest.raises(TypeError):
         Fraction(Value(1.0))
-
-
-def test_comparison_is_of_data_and_equality_of_two_values_of_identity() -> None:
-    v, w = Value(1.0), Value(1.0)
-    assert v != w
-    assert v == 1
-    assert v <= w
-    assert (v < w) is False
-    assert v != 2
-    assert len({v, w}) == 2
-    assert bool(Value(0)) is False
-    assert bool(Value(-0.5)) is True
 
 
 # Graphs.
@@ -302,6 +253,7 @@ def test_backward_twice_accumulates_in_leaves_and_starts_anew_inside() -> None:
 WIDE = {
     "leaves": lambda v: engine.dot(v[:12], v[12:]),
     "zeros": engine.prod,
+    "shares": engine.logsumexp,
     "one of many": engine.max,
     "a leaf twice": lambda v: engine.dot(v[:12], [v[0], *v[12:23]]),
     "a node": lambda v: engine.sum([*v, v[0] * v[1]]),
@@ -377,9 +329,9 @@ def test_no_grad_records_nothing() -> None:
     assert (x * x).parents
 
 
-def test_no_grad_ends_with_an_error_too() -> None:
+def test_blocks_end_with_an_error_too_which_stays_what_it_is() -> None:
     x = Value(3.0)
-    with pytest.raises(ZeroDivisionError), no_grad():
+    with pytest.raises(ZeroDivisionError), no_grad(), engine.trap():
         _ = 1 / 0
     assert (x * x).parents == (x, x)
 
@@ -397,16 +349,6 @@ def test_detach_is_a_constant() -> None:
     assert grad(y, x) == 3.0
     with pytest.raises(ValueError, match="constant"):
         grad(y, x.detach())
-
-
-@pytest.mark.parametrize("source", ["detached", "no_grad"])
-def test_backward_of_what_no_gradient_flows_to_is_refused(source: str) -> None:
-    """As in PyTorch: such a call can only be a mistake, and would do nothing in silence."""
-    x = Value(3.0)
-    with no_grad():
-        y = (x * x).detach() if source == "detached" else x * x
-    with pytest.raises((TypeError, ValueError, RuntimeError)):
-        y.backward()
 
 
 PROGRAM = """
@@ -623,8 +565,3 @@ def test_threads_do_not_see_each_others_blocks(block: Callable) -> None:
     before = circumstances()
     with block(), concurrent.futures.ThreadPoolExecutor(1) as pool:
         assert pool.submit(circumstances).result() == before
-
-
-def test_an_error_in_a_block_stays_that_error() -> None:
-    with pytest.raises(ZeroDivisionError), no_grad(), engine.trap():
-        _ = 1 / 0

@@ -6,11 +6,9 @@ with limited memory and time: what fails here may end a process. Ctrl-C is in `t
 
 import contextlib
 import gc
-import os
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from needing import mostly_slow
@@ -38,11 +36,9 @@ def alone(run_python: Callable) -> Callable[..., str]:
     """Run a program of this file in a process with limits, and give what it returned as text."""
 
     def run(program: Callable, *arguments: object, megabytes: int = 1024) -> str:
-        folders = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
         return run_python(
             f"import test_stress; test_stress.limit({megabytes}); "
             f"print(test_stress.{program.__name__}(*{arguments!r}), end='')",
-            PYTHONPATH=os.pathsep.join(filter(None, folders)),
             OPENBLAS_NUM_THREADS="1",
         )
 

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from glassgrad import NOT_COMPUTED, Value, engine, grad, no_grad, scope
+from glassgrad import NOT_COMPUTED, Value, engine, grad, scope
 from glassgrad.engine.misuse import HABITS, is_real
 
 
@@ -107,9 +107,10 @@ def test_data_and_grad_hold_floats(number: object) -> None:
     assert x.data == x.grad == 2.0
 
 
-def test_a_gradient_can_be_taken_back() -> None:
-    x = Value(1.0)
+def test_the_gradient_of_a_leaf_by_itself_is_1_and_can_be_taken_back() -> None:
+    x = Value(2.0)
     x.backward()
+    assert x.grad == 1.0
     x.grad = NOT_COMPUTED
     assert x.grad is NOT_COMPUTED
     assert pickle.loads(pickle.dumps(x.grad)) is NOT_COMPUTED
@@ -122,7 +123,14 @@ UNARY = [operator.neg, operator.pos, abs]
 
 
 @pytest.mark.parametrize("operate", BINARY)
-@pytest.mark.parametrize("number", [3, 3.0, Fraction(3), np.float64(3), np.float32(3), np.int64(3)])
+@pytest.mark.parametrize(
+    "number",
+    [
+        *(kind(3) for kind in (int, float, Fraction)),
+        *(kind(3) for kind in (np.float64, np.float32, np.float16, np.uint8, np.array)),
+    ],
+    ids=repr,
+)
 def test_operators_take_numbers_on_both_sides(operate: Callable, number: object) -> None:
     x = Value(2.0)
     for y, expected in [
@@ -133,6 +141,7 @@ def test_operators_take_numbers_on_both_sides(operate: Callable, number: object)
         assert type(y) is Value
         assert y.data == expected
         assert x in y.parents
+        assert y.operation is engine.TABLE[y.operation.name]
 
 
 @pytest.mark.parametrize("operate", UNARY)
@@ -141,12 +150,6 @@ def test_unary_operators(operate: Callable, number: float) -> None:
     y = operate(Value(number))
     assert type(y) is Value
     assert y.data == operate(number)
-
-
-@pytest.mark.parametrize("operate", [operator.floordiv, operator.mod, divmod, operator.matmul])
-def test_operators_without_a_row_are_refused(operate: Callable) -> None:
-    with pytest.raises(TypeError):
-        operate(Value(3.0), 2)
 
 
 class Foreign:
@@ -185,7 +188,8 @@ def test_an_error_inside_a_generator_is_shown_as_it_is() -> None:
         (int, "int"),
         (complex, "complex"),
         (math.exp, "float"),
-        (math.tanh, "float"),
+        (np.float64, "float"),
+        (lambda v: math.pow(v, 2), "float"),
     ],
 )
 def test_a_conversion_is_refused_with_advice_that_fits_every_function(
@@ -243,14 +247,6 @@ def test_a_tensor_of_pytorch_is_no_operand_and_the_remedy_is_named(compute: Call
         compute(torch.tensor(1.0), Value(2.0))
 
 
-def test_what_is_like_a_tensor_of_pytorch_is_no_operand() -> None:
-    class Tensor:
-        __torch_function__ = None
-
-    with pytest.raises(TypeError, match=r"Convert it first: tensor\.item\(\)"):
-        Value(2.0) * Tensor()
-
-
 def test_an_error_shows_no_empty_label() -> None:
     with pytest.raises(TypeError, match="would cut 2 off"):
         float(Value(2.0, label=""))
@@ -282,14 +278,11 @@ def test_two_values_are_equal_if_they_are_one() -> None:
     assert values[0] is v
     assert w not in values
     assert [v, w].index(w) == 1
+    assert len({v, w}) == 2
 
 
-@pytest.mark.parametrize("thing", [None, "1.0", [1.0], object()])
-def test_a_value_equals_nothing_else(thing: object) -> None:
-    assert Value(1.0) != thing
-    assert (Value(1.0) == thing) is False
-    with pytest.raises(TypeError):
-        _ = Value(1.0) < thing
+def test_a_value_is_true_unless_it_is_zero() -> None:
+    assert (bool(Value(0)), bool(Value(-0.5))) == (False, True)
 
 
 def test_values_sort() -> None:
@@ -321,16 +314,6 @@ def test_the_neuron_with_its_tanh_written_out() -> None:
     assert grad(o, [x1, w1, b]) == pytest.approx([-1.5, 1.0, 0.5], rel=1e-14)
 
 
-def test_the_sanity_check_of_micrograd() -> None:
-    x = Value(-4.0)
-    z = 2 * x + 2 + x
-    q = z.relu() + z * x
-    h = (z * z).relu()
-    y = h + q + q * x
-    y.backward()
-    assert (y.data, x.grad) == (-20.0, 46.0)
-
-
 def test_more_operations_of_micrograd() -> None:
     a, b = Value(-4.0), Value(2.0)
     c = a + b
@@ -346,21 +329,6 @@ def test_more_operations_of_micrograd() -> None:
     g.backward()
     assert g.data == pytest.approx(24.70408163265306, rel=1e-15)
     assert (a.grad, b.grad) == pytest.approx((138.83381924198252, 645.5772594752186), rel=1e-15)
-
-
-def test_interior_gradients_belong_to_the_last_backward() -> None:
-    x = Value(2.0)
-    inner = x * x
-    (inner * 3).backward()
-    (inner * 5).backward()
-    assert inner.grad == 5.0
-    assert x.grad == 12.0 + 20.0
-
-
-def test_backward_of_a_leaf() -> None:
-    x = Value(2.0)
-    x.backward()
-    assert x.grad == 1.0
 
 
 # Where a node comes from.
@@ -499,24 +467,6 @@ def test_grad_is_safe_with_shared_leaves() -> None:
     assert in_threads(lambda i: grad(engine.tanh(x * 3), x), 8) == [alone] * 8
 
 
-def test_modes_belong_to_their_thread() -> None:
-    x = Value(3.0)
-    inside, outside = threading.Event(), threading.Event()
-
-    def other() -> None:
-        with no_grad(), scope("elsewhere"):
-            inside.set()
-            outside.wait()
-
-    thread = threading.Thread(target=other)
-    thread.start()
-    inside.wait()
-    y = x * x
-    outside.set()
-    thread.join()
-    assert (y.parents, y.scope) == ((x, x), None)
-
-
 # A number for the checkers of tests.
 
 
@@ -577,12 +527,6 @@ def test_nobody_but_a_checker_gets_a_number_for_an_array() -> None:
     assert not hasattr(v, "__array__")
     assert np.array([v])[0] is v
     assert np.asarray(v).dtype == object
-
-
-def test_fractions_compare_with_values() -> None:
-    assert Fraction(1, 2) == Value(0.5)
-    assert Fraction(1, 2) != Value(0.25)
-    assert (Fraction(1, 2) + Value(0.5)).data == 1.0
 
 
 # Habits of other libraries.

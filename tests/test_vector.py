@@ -1,4 +1,4 @@
-"""Many Values as one array; and the way of backward() to many leaves at once."""
+"""Many Values as one array."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -19,7 +19,6 @@ from glassgrad import (
     data_vector,
     descend,
     engine,
-    forget,
     grad_vector,
     zero_grad,
 )
@@ -170,55 +169,6 @@ def test_a_recording_reads_no_numbers() -> None:
             compiled(lambda x, f=function: x * 2.0 if f(w) is None else x)(1.0)
     assert data_vector(w).tolist() == [1.0, 2.0]
     assert all(value.grad is NOT_COMPUTED for value in w)
-
-
-# backward() from a node of many leaves.
-
-
-def many(count: int = 50) -> list[Value]:
-    return [Value(0.1 * i - 2.0) for i in range(count)]
-
-
-@pytest.mark.parametrize("name", ["sum", "max", "logsumexp", "mean", "prod"])
-def test_many_leaves_get_what_they_get_one_by_one(name: str) -> None:
-    xs, ys = many(), many()
-    for _ in range(2):  # gradients accumulate
-        engine.TABLE[name](xs).backward()
-        root = engine.TABLE[name](ys)
-        (+root).backward()  # not in one step
-        assert [x.grad for x in xs] == [y.grad for y in ys]
-    assert [x.grad is NOT_COMPUTED for x in xs] == [y.grad is NOT_COMPUTED for y in ys]
-
-
-def test_the_root_and_the_sign_of_zero_are_as_ever() -> None:
-    xs = many()
-    y = engine.sum(xs)
-    y.partials = (-0.0,) * len(xs)
-    y.backward()
-    assert y.grad == 1.0
-    assert {math.copysign(1.0, x.grad) for x in xs} == {-1.0}
-
-
-def test_a_leaf_that_is_used_twice_gets_both() -> None:
-    xs = many()
-    engine.sum([*xs, xs[0]]).backward()
-    assert [x.grad for x in xs] == [2.0] + [1.0] * 49
-
-
-def test_constants_and_inner_nodes_go_the_long_way() -> None:
-    xs = many()
-    inner = [x * 2.0 for x in xs]
-    engine.sum([*inner, 3.0, Value(1.0).detach()]).backward()
-    assert [x.grad for x in xs] == [2.0] * 50
-
-
-def test_what_was_forgotten_is_refused() -> None:
-    xs = many()
-    inner = [x * 2.0 for x in xs]
-    y = engine.sum(inner)
-    forget(engine.sum(inner))
-    with pytest.raises(ValueError, match="released by forget"):
-        y.backward()
 
 
 # SGD.
