@@ -123,8 +123,10 @@ def fit(
         progress: a progress bar: None for one in terminals and notebooks if tqdm is installed.
 
     What the model, loss and penalty do in Python (drawing random numbers of their own, changing
-    lists of plain numbers) happens only when they are recorded, and when the recording is audited
-    before the first step of an epoch; `compiled=False` runs it for each sample. Leaf Values that
+    lists of plain numbers) happens only when they are recorded, and when the recording is audited:
+    at its 2nd, 4th, 8th, … use, and before the first step of each epoch if a callback, metric,
+    schedule or optimiser of your own runs in between, which may have changed what the model reads.
+    `compiled=False` runs it for each sample. Leaf Values that
     the loss depends on, and that neither the model nor the optimiser has, are told in a warning.
     Gradients are forgotten at the end, so that a drawing does not show those of a batch.
 
@@ -178,7 +180,7 @@ def fit(
     samples, others = _weighed(
         samples_of(X, y, weights=sample_weight), class_weight, validation, options.seed
     )
-    optimiser = _optimiser_of(model, optimiser)
+    optimiser, measures = _optimiser_of(model, optimiser), _by_name(metrics)
     objective = Objective(
         model,
         loss,
@@ -186,9 +188,10 @@ def fit(
         penalty=penalty,
         parameters=optimiser.parameters,
         is_compiled=options.compiled,
+        beside=[*callbacks, *measures.values(), *_listed("schedule", schedule), type(optimiser)],
     )
     measured = _agreeing(
-        _by_name(metrics), objective, [each for each in (samples, others) if each is not None]
+        measures, objective, [each for each in (samples, others) if each is not None]
     )
     with nullcontext() if schedule is None else _own_rates(optimiser):
         steps = None if isinstance(schedule, ReduceOnPlateau) else options.steps(len(samples))

@@ -30,7 +30,7 @@ from glassgrad.engine import (
 )
 from glassgrad.engine.backward import order_of
 from glassgrad.engine.misuse import is_real, name
-from glassgrad.engine.provenance import place
+from glassgrad.engine.provenance import is_ours, place
 from glassgrad.engine.text import counted, describe, function_name, some_of
 from glassgrad.engine.value import is_parameter
 from glassgrad.engine.vectors import frozen_among, standing_at
@@ -61,6 +61,8 @@ class Objective(Hook):
         penalty: of the parameters, added to the mean loss; or None.
         parameters: those that are trained.
         is_compiled: whether to run as array operations.
+        beside: functions and classes whose code runs in between. That of the user's may change
+            what a recording does not look at, so there what is recorded is audited in each epoch.
 
     Attributes:
         modules: the model and all modules in it.
@@ -83,7 +85,9 @@ class Objective(Hook):
         penalty: Penalty | None,
         parameters: Sequence[Value],
         is_compiled: bool,
+        beside: Iterable[Any],
     ) -> None:
+        self._is_alone = all(map(is_ours, beside))
         self.model, self.loss, self.penalty = model, loss, penalty
         self.parameters, self.modules = list(parameters), modules_of(model)
         self.is_compiled, self._is_weighed = is_compiled, samples.weights is not None
@@ -163,7 +167,7 @@ class Objective(Hook):
         recorded = self._objective, self._measured, self._judged
         if any(each.guards for function in recorded for each in function.recordings):
             self._record()
-        for function in recorded:
+        for function in () if self._is_alone else recorded:
             function.audit_next()
 
     def after(self, epoch: Epoch) -> None:
