@@ -117,7 +117,8 @@ def fit(
             training goes on from it, with the same bits as if it had never been stopped.
         checkpoint_every: after how many epochs it is written, for models that train faster than a
             disk writes.
-        health: whether to look at the gradients of the layers before and after the training.
+        health: whether to look at the gradients of the layers before and after the training, over
+            16 samples, as `check_health` does.
         compiled: whether to run as array operations; where that cannot be, it runs eagerly, with
             the same numbers up to rounding, and says so.
         progress: a progress bar: None for one in terminals and notebooks if tqdm is installed.
@@ -128,7 +129,8 @@ def fit(
     schedule or optimiser of your own runs in between, which may have changed what the model reads.
     `compiled=False` runs it for each sample. Leaf Values that
     the loss depends on, and that neither the model nor the optimiser has, are told in a warning.
-    Gradients are forgotten at the end, so that a drawing does not show those of a batch.
+    Frozen parameters stay as they are, and compiled no gradient by them is computed. Gradients are
+    forgotten at the end, so that a drawing does not show those of a batch.
 
     Returns:
         The history, which prints and plots itself.

@@ -33,7 +33,7 @@ from glassgrad.engine.misuse import is_real, name
 from glassgrad.engine.provenance import is_ours, place
 from glassgrad.engine.text import counted, describe, function_name, some_of
 from glassgrad.engine.value import is_parameter
-from glassgrad.engine.vectors import frozen_among, standing_at
+from glassgrad.engine.vectors import standing_at
 from glassgrad.nn.history import Epoch
 from glassgrad.nn.hooks import Hook, warn
 from glassgrad.nn.layers import count_noise, noise_from
@@ -153,7 +153,7 @@ class Objective(Hook):
 
         users = loss, self.penalty, type(model)
         self._objective = recordable(objective, *users)
-        self._value_and_grad = self._objective.value_and_grad(parameters)
+        self._value_and_grad = self._objective.value_and_grad(parameters, skip_frozen=True)
         self._measured, self._judged = recordable(measured, *users), recordable(judged, *users)
         self._watched: list[Any] = []
 
@@ -186,9 +186,7 @@ class Objective(Hook):
         def in_arrays() -> tuple[float, Any]:
             more = (_shares(batch),) if self._is_weighed else ()
             drawn = (noise,) if self.noise_count else ()
-            total, gradient = self._value_and_grad(numbers, batch.X, batch.y, *more, *drawn)
-            frozen = frozen_among(self.parameters)
-            return total, gradient if frozen is None else np.where(frozen, 0.0, gradient)
+            return self._value_and_grad(numbers, batch.X, batch.y, *more, *drawn)
 
         def one_by_one() -> tuple[float, Any]:
             assign(self.parameters, numbers)

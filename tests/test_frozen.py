@@ -44,6 +44,7 @@ from glassgrad import (
     to_torch,
     two_moons,
 )
+from glassgrad.engine.value import set_frozen
 
 X, Y = two_moons(24, seed=3)
 
@@ -116,6 +117,54 @@ def test_a_compiled_function_follows_freezing_and_its_end() -> None:
         (net.freeze if is_frozen else net.unfreeze)()
         loss(X[0], Y[0]).backward()
         assert (set(gradients(net)) == {"–"}) == is_frozen
+
+
+@pytest.mark.parametrize("layers", [(0,), (1,), (2,), (0, 1), (1, 2), (0, 2), (0, 1, 2)])
+def test_a_gradient_without_what_is_frozen_is_a_shorter_program(layers: tuple[int, ...]) -> None:
+    net = model()
+    loss = compiled(lambda x, y: loss_of(net, x, y))
+    parameters = net.parameters()
+    numbers = data_vector(parameters)
+    everything = loss.value_and_grad(parameters)
+    trained = loss.value_and_grad(parameters, skip_frozen=True)
+    for is_frozen in (False, True, False):
+        for i in layers:
+            (net.layers[i].freeze if is_frozen else net.layers[i].unfreeze)()
+        (value, whole), (same, found) = everything(numbers, X, Y), trained(numbers, X, Y)
+        assert value == same
+        expected = [0.0 if p.is_frozen else x for p, x in zip(parameters, whole.tolist())]
+        assert found.tolist() == expected
+    texts = [program.text for program in loss.recordings[0].programs()]
+    assert len(texts) == 2
+    products = [text.count("matmul") for text in texts]
+    assert products[1] < products[0]
+
+
+def test_single_parameters_may_be_frozen() -> None:
+    net = model()
+    loss = compiled(lambda x, y: loss_of(net, x, y))
+    parameters = net.parameters()
+    _, whole = loss.value_and_grad(parameters)(numbers := data_vector(parameters), X, Y)
+    trained = loss.value_and_grad(parameters, skip_frozen=True)
+    for first in range(3):
+        net.unfreeze()
+        set_frozen(parameters[first::3], True)
+        _, found = trained(numbers, X, Y)
+        expected = [0.0 if p.is_frozen else x for p, x in zip(parameters, whole.tolist())]
+        assert found.tolist() == expected
+    with pytest.raises(ValueError, match="skip_frozen is for arrays of numpy"):
+        loss.value_and_grad(parameters, dtype="float32", skip_frozen=True)
+
+
+def test_a_gradient_by_some_parameters_needs_no_other() -> None:
+    net = model()
+    loss = compiled(lambda x, y: loss_of(net, x, y))
+    head, all_of_them = net.layers[2].parameters(), net.parameters()
+    _, whole = loss.value_and_grad(all_of_them)(data_vector(all_of_them), X, Y)
+    _, found = loss.value_and_grad(head)(data_vector(head), X, Y)
+    assert found.tolist() == whole[-len(head) :].tolist()
+    first, second = (p.text.count("matmul") for p in loss.recordings[0].programs())
+    assert second < first
 
 
 # The same numbers as PyTorch's requires_grad_(False).

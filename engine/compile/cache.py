@@ -184,6 +184,7 @@ class Cache:
         *,
         share: float = 1.0,
         wanted: frozenset[str] = NOTHING,
+        among: tuple[Value, ...] | None = None,
         numbers_of: Callable[[Recording, Program], Any] = Recording.numbers,
         has_several: bool = False,
         at: At = None,
@@ -194,6 +195,7 @@ class Cache:
             calls: the arguments.
             share: what the results are multiplied by, for their sum or their mean.
             wanted: the kinds of leaves whose gradients are computed.
+            among: the captured Values whose gradients are; None for all.
             numbers_of: the numbers of the captured Values that a program reads.
             has_several: whether the function may return several numbers.
             at: gives the numbers of Values, where others count than their own.
@@ -209,7 +211,8 @@ class Cache:
         sample = lambda: calls.sample(int(left[0]))
         for case, is_new in self.candidates(calls.structure, sample, has_several, at):
             recording, began = case.recording, perf_counter()
-            program, seed = recording.program(batched, wanted), share if wanted else None
+            program = recording.program(batched, wanted, among)
+            seed = share if wanted else None
             numbers = numbers_of(recording, program)
             inputs = in_order(calls.rows, program)
             if len(left) < count:

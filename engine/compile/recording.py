@@ -93,23 +93,46 @@ class Recording:
         self._programs: dict[Any, Program] = {}
         self._values: dict[Program, tuple[Value, ...]] = {}
         self._places: dict[Program, Any] = {}
+        self._last_among: tuple[tuple[Value, ...] | None, Any] = None, None
 
-    def program(self, batched: frozenset[str], wanted: frozenset[str]) -> Program:
+    def program(
+        self,
+        batched: frozenset[str],
+        wanted: frozenset[str],
+        among: tuple[Value, ...] | None = None,
+    ) -> Program:
         """The program for inputs with or without samples, and for some gradients.
 
         Args:
             batched: the kinds of leaves that have an axis of samples.
             wanted: the kinds of leaves whose gradients are computed.
+            among: the captured Values whose gradients are; None for all.
         """
-        key = (batched, wanted)
+        by = None if among is None else self._captured_among(among)
+        key = (batched, wanted, None if by is None else by.tobytes())
         if key not in self._programs:
             began = perf_counter()
             with _no_collection():
                 self._programs[key] = Program(
-                    self.simplified, self.guards, batched, wanted, self.has_several
+                    self.simplified,
+                    self.guards,
+                    batched,
+                    wanted,
+                    by=by,
+                    has_several=self.has_several,
                 )
             self.seconds += perf_counter() - began
         return self._programs[key]
+
+    def _captured_among(self, among: tuple[Value, ...]) -> Any:
+        """Which captured Values are among some, as booleans; None for all."""
+        last, by = self._last_among
+        if last is not among:
+            known = set(map(id, among))
+            by = np.array([id(value) in known for value in self.captured], bool)
+            by = None if by.all() else by
+            self._last_among = among, by
+        return by
 
     def is_same_as(self, other: Recording) -> bool:
         """Whether the same was recorded: the same operations on the same Values and constants."""
