@@ -288,13 +288,14 @@ class Loop:
         self, numbers: Any, step: Samples, random: np.random.Generator
     ) -> tuple[float, Any]:
         """The objective and its gradient over the samples of one step, batch by batch."""
+        noise = random.random((len(step), self.objective.noise_count))
+        size = self.options.batch_size
+        if len(step) <= size:
+            return self.objective.value_and_gradient(numbers, step, noise)
         total, gradient = 0.0, np.zeros(len(numbers))
-        for places in in_batches(np.arange(len(step)), self.options.batch_size):
-            part = step if len(places) == len(step) else step.of(places)
-            noise = random.random((len(part), self.objective.noise_count))
-            value, found = self.objective.value_and_gradient(numbers, part, noise)
-            if part is step:
-                return value, found
+        for places in in_batches(np.arange(len(step)), size):
+            part = step.of(places)
+            value, found = self.objective.value_and_gradient(numbers, part, noise[places])
             share = part.total / step.total
             total, gradient = total + share * value, gradient + share * found
         return total, gradient
