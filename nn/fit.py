@@ -41,7 +41,7 @@ from glassgrad.nn.module import Module
 from glassgrad.nn.objective import Loss, Objective, Penalty
 from glassgrad.nn.optimisers import SGD, Adam, Optimiser
 from glassgrad.nn.samples import Samples, class_weights, held_out, plain, samples_of, weighed_as
-from glassgrad.nn.schedules import ReduceOnPlateau, Rule, Schedule
+from glassgrad.nn.schedules import ReduceOnPlateau, Rule, Schedule, constant
 
 
 @explained()
@@ -152,6 +152,7 @@ def fit(
         >>> history["accuracy"][-1]
         1.0
     """
+    options = Options.among(locals())
     if not isinstance(model, Module):
         raise TypeError(
             "fit takes a model of nn, such as MLP(2, [8, 1]) or a class of your own derived from "
@@ -165,20 +166,6 @@ def fit(
     _check_callable("callbacks", callbacks, "functions of the history")
     if isinstance(schedule, ReduceOnPlateau) and schedule.mode == "max":
         raise ValueError('fit(schedule=...) watches a loss: write ReduceOnPlateau(mode="min").')
-    options = Options(
-        epochs=epochs,
-        batch_size=batch_size,
-        seed=seed,
-        shuffle=shuffle,
-        accumulate=accumulate,
-        checkpoint_every=checkpoint_every,
-        health=health,
-        compiled=compiled,
-        patience=patience,
-        clip_norm=clip_norm,
-        clip_value=clip_value,
-        keep_best=keep_best,
-    )
     samples, others = _weighed(
         samples_of(X, y, weights=sample_weight), class_weight, validation, options.seed
     )
@@ -190,7 +177,7 @@ def fit(
         penalty=penalty,
         parameters=optimiser.parameters,
         is_compiled=options.compiled,
-        beside=[*callbacks, *measures.values(), *_listed("schedule", schedule), type(optimiser)],
+        beside=[*callbacks, *measures.values(), schedule or constant, type(optimiser)],
     )
     measured = _agreeing(
         measures, objective, [each for each in (samples, others) if each is not None]

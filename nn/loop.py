@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from math import inf, isfinite
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from glassgrad.engine.misuse import real
 from glassgrad.engine.text import counted
 from glassgrad.nn import hooks
 from glassgrad.nn.checkpoint import Checkpoint, description_of
-from glassgrad.nn.checks import Check, positive, true_or_false, whole
+from glassgrad.nn.checks import checked_fields, positive, true_or_false, whole
 from glassgrad.nn.clipping import clipped_by_norm, clipped_by_value
 from glassgrad.nn.health import check_health
 from glassgrad.nn.history import Epoch, History
@@ -38,12 +38,11 @@ _MOST_LOOKED_AT = 16
 """Samples for the health of gradients, which run eagerly. Of 240 networks, on digits, moons and a
 sine, all got the same verdicts from 16 samples as from 64."""
 
-_CHECKS: Mapping[str, Check] = {
-    **dict.fromkeys(("epochs", "batch_size", "accumulate", "checkpoint_every", "patience"), whole),
-    "seed": partial(whole, least=0),
-    **dict.fromkeys(("clip_norm", "clip_value"), positive),
-    **dict.fromkeys(("shuffle", "health", "compiled", "keep_best"), true_or_false),
-}
+_TELLING = ("shuffle", "batch_size", "seed", "accumulate", "clip_norm", "clip_value")
+"""Options that make a training another than others."""
+
+Count: TypeAlias = Annotated[int, whole]
+Choice: TypeAlias = Annotated[bool, true_or_false]
 
 
 @dataclass(kw_only=True)
@@ -54,29 +53,26 @@ class Options:
         TypeError, ValueError: one of them makes no sense.
     """
 
-    epochs: int
-    batch_size: int
-    seed: int
-    shuffle: bool
-    accumulate: int
-    checkpoint_every: int
-    health: bool
-    compiled: bool
-    patience: int | None
-    clip_norm: float | None
-    clip_value: float | None
-    keep_best: bool | None
+    epochs: Count
+    batch_size: Count
+    accumulate: Count
+    checkpoint_every: Count
+    seed: Annotated[int, partial(whole, least=0)]
+    shuffle: Choice
+    health: Choice
+    compiled: Choice
+    patience: Annotated[int | None, whole] = None
+    clip_norm: Annotated[float | None, positive] = None
+    clip_value: Annotated[float | None, positive] = None
+    keep_best: Annotated[bool | None, true_or_false] = None
 
     def __post_init__(self) -> None:
-        for name, check in _CHECKS.items():
-            given = getattr(self, name)
-            if given is not None or name not in (
-                "patience",
-                "clip_norm",
-                "clip_value",
-                "keep_best",
-            ):
-                setattr(self, name, check(given, f"fit({name}=...)"))
+        vars(self).update(checked_fields(self, "fit"))
+
+    @staticmethod
+    def among(arguments: Mapping[str, Any]) -> Options:
+        """Those among the arguments of `fit`."""
+        return Options(**{each.name: arguments[each.name] for each in fields(Options)})
 
     def steps(self, count: int) -> int:
         """How many steps there are in all epochs over so many samples."""
@@ -185,17 +181,7 @@ class Loop:
             "samples": self.samples.fingerprint(),
             "validation samples": None if validation is None else validation.fingerprint(),
             "metrics": ", ".join(self.metrics),
-            **{
-                name: getattr(options, name)
-                for name in (
-                    "shuffle",
-                    "batch_size",
-                    "seed",
-                    "accumulate",
-                    "clip_norm",
-                    "clip_value",
-                )
-            },
+            **{name: getattr(options, name) for name in _TELLING},
         }
 
     def epoch(self) -> Epoch:

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, chain
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -41,6 +41,7 @@ from glassgrad.engine.vectors import Mask, Vector, frozen_among, write_data
 from glassgrad.nn.checks import (
     Check,
     below_one,
+    declared_checks,
     explained,
     finite,
     not_negative,
@@ -441,13 +442,6 @@ def options_of(group: Group) -> dict[str, Any]:
         name: list(option) if isinstance(option, tuple) else option
         for name, option in group.options.items()
     }
-
-
-def declared_checks(annotated: Any) -> dict[str, Check]:
-    """The parameters of a function, or the fields of a class, that are annotated with a check."""
-    hints = get_type_hints(annotated, include_extras=True)
-    checks = {name: getattr(hint, "__metadata__", (None,))[0] for name, hint in hints.items()}
-    return {name: check for name, check in checks.items() if callable(check)}
 
 
 Optimiser.OPTIONS = declared_checks(Optimiser.__init__)

@@ -28,8 +28,8 @@ from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import counted, describe, told
 from glassgrad.engine.tree import is_sequence
-from glassgrad.nn.checks import Check, below_one, not_negative, whole
-from glassgrad.nn.optimisers import Optimiser, declared_checks
+from glassgrad.nn.checks import Check, below_one, checked_fields, not_negative, whole
+from glassgrad.nn.optimisers import Optimiser
 
 ClosedForm = Callable[[int, "int | None"], float]
 """Takes the step, from 0, and the number of steps in all, or None; gives a factor of 0 or more."""
@@ -219,9 +219,7 @@ class ReduceOnPlateau:
     eps: Annotated[float, not_negative] = 1e-8
 
     def __post_init__(self) -> None:
-        for name, check in declared_checks(type(self)).items():
-            checked = check(getattr(self, name), f"ReduceOnPlateau({name}=...)")
-            object.__setattr__(self, name, checked)  # as a frozen dataclass is made
+        vars(self).update(checked_fields(self, "ReduceOnPlateau"))
 
     def after(self, seen: Seen, metric: float) -> tuple[Seen, bool]:
         """What it has seen after one metric more, and whether rates go down now."""
