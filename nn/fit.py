@@ -39,7 +39,8 @@ from glassgrad.nn.losses import (
 from glassgrad.nn.metrics import Metric, accuracy, confusion, metric_called
 from glassgrad.nn.module import Module
 from glassgrad.nn.objective import Loss, Objective, Penalty
-from glassgrad.nn.optimisers import SGD, Adam, Optimiser
+from glassgrad.nn.optimiser import Optimiser
+from glassgrad.nn.optimisers import SGD, Adam
 from glassgrad.nn.samples import Samples, class_weights, held_out, plain, samples_of, weighed_as
 from glassgrad.nn.schedules import ReduceOnPlateau, Rule, Schedule, constant
 

@@ -30,7 +30,7 @@ from glassgrad.nn.hooks import Callback, Hook, after_epochs, warn
 from glassgrad.nn.metrics import Metric
 from glassgrad.nn.module import Module, training
 from glassgrad.nn.objective import Objective
-from glassgrad.nn.optimisers import Optimiser
+from glassgrad.nn.optimiser import Optimiser
 from glassgrad.nn.samples import Samples, generator_of_epoch, in_batches
 from glassgrad.nn.schedules import Schedule
 

@@ -29,7 +29,7 @@ from glassgrad.engine.misuse import real
 from glassgrad.engine.text import counted, describe, told
 from glassgrad.engine.tree import is_sequence
 from glassgrad.nn.checks import Check, below_one, checked_fields, not_negative, whole
-from glassgrad.nn.optimisers import Optimiser
+from glassgrad.nn.optimiser import Optimiser
 
 ClosedForm = Callable[[int, "int | None"], float]
 """Takes the step, from 0, and the number of steps in all, or None; gives a factor of 0 or more."""
