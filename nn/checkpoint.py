@@ -55,9 +55,6 @@ class Checkpoint:
     Args:
         path: where it is, or will be.
         run: what the training is: a text or a number by name.
-
-    Raises:
-        OSError: there is no such folder, or what is there is no plain file.
     """
 
     def __init__(self, path: str | Path, run: Mapping[str, Any]) -> None:

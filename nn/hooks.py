@@ -215,9 +215,6 @@ ADVICE = 'The progress bar is that of tqdm, which is not installed: pip install 
 class Progress(Hook):
     """A bar of tqdm over the epochs of a training: where it is wanted, or where that is None and a
     person can see it, in a terminal or a notebook.
-
-    Raises:
-        ImportError: a bar is wanted, and tqdm is not installed.
     """
 
     def __init__(self, total: int, done: int, wanted: bool | None) -> None:

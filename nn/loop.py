@@ -47,11 +47,7 @@ Choice: TypeAlias = Annotated[bool, true_or_false]
 
 @dataclass(kw_only=True)
 class Options:
-    """Numbers and choices of a training; see `fit`.
-
-    Raises:
-        TypeError, ValueError: one of them makes no sense.
-    """
+    """Numbers and choices of a training; see `fit`."""
 
     epochs: Count
     batch_size: Count
@@ -148,11 +144,7 @@ class Loop:
         }
 
     def checked(self, state: Mapping[str, Any]) -> Callable[[], None]:
-        """What takes over such a state; it takes all, or none if that of the optimiser is wrong.
-
-        Raises:
-            ValueError, TypeError, KeyError: something is wrong, or missing.
-        """
+        """What takes over such a state; it takes all, or none if that of the optimiser is wrong."""
         steps, why_eager, optimiser = state["steps"], state["why_eager"], state["optimiser"]
         if why_eager is not None and not isinstance(why_eager, str):
             raise ValueError("its reason to run eagerly is no text")
@@ -316,13 +308,7 @@ class Training:
         return [*found, *self._saves, *ends]
 
     def keep_in(self, path: Any) -> None:
-        """Keep the training in a file, and go on from it, if it is there already.
-
-        Raises:
-            ValueError: it is damaged, of another training, or of one that went further. Nothing is
-                changed.
-            OSError: it cannot be read.
-        """
+        """Keep the training in a file, and go on from it, if it is there already."""
         loop, file = self.loop, Checkpoint(path, self.loop.describe())
         if (state := file.read()) is not None:
             self._resume(state, file)

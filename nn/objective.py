@@ -70,10 +70,6 @@ class Objective(Hook):
         noise_count: how many random numbers a sample takes.
         is_compiled: whether it still does.
         why_eager: what stood against it, or None.
-
-    Raises:
-        TypeError: the loss does not give one Value.
-        ValueError: no parameter takes part in it.
     """
 
     def __init__(
@@ -98,12 +94,7 @@ class Objective(Hook):
         self._record()
 
     def _try(self, samples: Samples) -> int:
-        """Run some samples eagerly; how many random numbers one takes.
-
-        Raises:
-            TypeError: the loss does not give one Value.
-            ValueError: no parameter takes part in it, so that there is nothing to learn.
-        """
+        """Run some samples eagerly; how many random numbers one takes."""
         mine, results = {id(p) for p in self.parameters if not p.is_frozen}, list[Value]()
         tried = np.linspace(0, len(samples) - 1, min(len(samples), _MOST_TRIED)).astype(int)
         with training(self.modules, True):
@@ -286,11 +277,7 @@ def _shares(batch: Samples) -> Any:
 
 
 def checked_penalty(penalty: Any) -> Any:
-    """What a penalty gave, if it is a Value or a number.
-
-    Raises:
-        TypeError: it is something else.
-    """
+    """What a penalty gave, if it is a Value or a number."""
     if isinstance(penalty, Value) or is_real(penalty):
         return penalty
     raise TypeError(
