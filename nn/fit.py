@@ -178,7 +178,13 @@ def fit(
         penalty=penalty,
         parameters=optimiser.parameters,
         is_compiled=options.compiled,
-        beside=[*callbacks, *measures.values(), schedule or constant, type(optimiser)],
+        beside=[
+            *callbacks,
+            *measures.values(),
+            schedule or constant,
+            type(optimiser),
+            optimiser.rule,
+        ],
     )
     measured = _agreeing(
         measures, objective, [each for each in (samples, others) if each is not None]

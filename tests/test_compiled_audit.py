@@ -36,6 +36,7 @@ from glassgrad import (
     fit,
     mse,
     trap,
+    warm_up,
 )
 from glassgrad.engine.errors import CompilationError
 
@@ -753,7 +754,14 @@ class _Growing(Module):
 
 @pytest.mark.parametrize(
     ("who", "at_the_end_of_an_epoch"),
-    [("callback", 3), ("metric", 3), ("schedule", 5), ("optimiser", 4)],
+    [
+        ("callback", 3),
+        ("metric", 3),
+        ("schedule", 5),
+        ("rule in a schedule", 5),
+        ("optimiser", 4),
+        ("rule of an optimiser", 4),
+    ],
 )
 def test_fit_audits_each_epoch_where_code_of_the_users_runs_in_between(
     who: str, at_the_end_of_an_epoch: int
@@ -771,10 +779,14 @@ def test_fit_audits_each_epoch_where_code_of_the_users_runs_in_between(
             def rule(self, numbers: Any, *more: Any) -> Any:
                 return numbers - 0.1 * more[0] * changing()
 
+        by_rule = SGD(model.parameters(), 0.1)
+        by_rule.rule = Changing.rule.__get__(by_rule)  # type: ignore[method-assign]
         given: dict[str, Any] = {
             "callback": {"callbacks": lambda history: changing() is None},
             "metric": {"metrics": [changing]},
             "schedule": {"schedule": changing},
+            "rule in a schedule": {"schedule": warm_up(1, then=changing)},
+            "rule of an optimiser": {"optimiser": by_rule},
             "optimiser": {"optimiser": Changing(model.parameters(), 0.1)},
         }[who]
         data = np.arange(8.0).reshape(-1, 1) / 8.0
