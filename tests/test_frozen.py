@@ -1,6 +1,7 @@
 """`module.freeze()`: what is frozen stays, whoever trains it, and all else moves as it did."""
 
 import copy
+import math
 import pickle
 import warnings
 from collections.abc import Callable
@@ -40,9 +41,13 @@ from glassgrad import (
     l2,
     left_out,
     load,
+    log,
+    maximum,
     mse,
+    sqrt,
     to_torch,
     two_moons,
+    where,
 )
 from glassgrad.engine.value import set_frozen
 
@@ -154,6 +159,30 @@ def test_single_parameters_may_be_frozen() -> None:
         assert found.tolist() == expected
     with pytest.raises(ValueError, match="skip_frozen is for arrays of numpy"):
         loss.value_and_grad(parameters, dtype="float32", skip_frozen=True)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_infinities_reach_what_is_trained_as_if_nothing_were_frozen(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    net = MLP(2, [4, 3, 1], activation=("relu", "tanh", "softplus")[seed % 3], seed=seed)
+    parameters = net.parameters()
+    for odd in (math.inf, -math.inf, math.nan, 0.0, 1e308)[: seed % 6]:
+        parameters[random.integers(len(parameters))].data = odd
+
+    @compiled
+    def loss(x: Any, y: Any) -> Value:
+        out = net(x)
+        return y * where(out > 0.0, log(out * out), sqrt(abs(out))) + maximum(*parameters[:2])
+
+    numbers = data_vector(parameters)
+    value, whole = loss.value_and_grad(parameters)(numbers, X, Y)
+    trained = loss.value_and_grad(parameters, skip_frozen=True)
+    for _ in range(3):
+        set_frozen(parameters, False)
+        set_frozen([p for p in parameters if random.random() < 0.6], True)
+        same, found = trained(numbers, X, Y)
+        expected = [0.0 if p.is_frozen else x for p, x in zip(parameters, whole.tolist())]
+        np.testing.assert_array_equal([same, *found.tolist()], [value, *expected])
 
 
 def test_a_gradient_by_some_parameters_needs_no_other() -> None:
