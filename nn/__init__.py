@@ -2,11 +2,13 @@
 
     module.py        Module, what all of them have in common, and `load`; parts.py, what it holds
     dense.py         Neuron, Layer, MLP, Perceptron
-    layers.py        other layers: Sequential, Projection, Embedding, norms, Dropout, recurrent ones
+    layers.py        other layers: Sequential, Projection, Embedding, norms, Dropout; sequences.py,
+                     RecurrentCell, AttentionHead
     activation.py    activations by name
     initialisers.py  the numbers of an untrained neuron, and seeds
     losses.py        how far predictions are from targets, and penalties
-    optimisers.py    how parameters move: SGD, Adam, ...; schedules.py, clipping.py
+    optimisers.py    how parameters move: SGD, Adam, ...; optimiser.py, what all of them have in
+                     common; schedules.py, clipping.py
     data.py          data to learn from, made from a seed; samples.py, those of a training, weighed
     fit.py           `fit`, which trains a model on data: what it is called with
     loop.py          the epochs, shuffled and batch by batch: gradients, clipping, schedule, step
@@ -64,12 +66,10 @@ from glassgrad.nn.history import History as History
 from glassgrad.nn.initialisers import INITIALISERS as INITIALISERS
 from glassgrad.nn.initialisers import Initialiser as Initialiser
 from glassgrad.nn.initialisers import Seed as Seed
-from glassgrad.nn.layers import AttentionHead as AttentionHead
 from glassgrad.nn.layers import Dropout as Dropout
 from glassgrad.nn.layers import Embedding as Embedding
 from glassgrad.nn.layers import LayerNorm as LayerNorm
 from glassgrad.nn.layers import Projection as Projection
-from glassgrad.nn.layers import RecurrentCell as RecurrentCell
 from glassgrad.nn.layers import RMSNorm as RMSNorm
 from glassgrad.nn.layers import Sequential as Sequential
 from glassgrad.nn.layers import count_noise as count_noise
@@ -93,11 +93,11 @@ from glassgrad.nn.metrics import r2 as r2
 from glassgrad.nn.module import Module as Module
 from glassgrad.nn.module import load as load
 from glassgrad.nn.objective import left_out as left_out
+from glassgrad.nn.optimiser import Optimiser as Optimiser
 from glassgrad.nn.optimisers import SGD as SGD
 from glassgrad.nn.optimisers import Adagrad as Adagrad
 from glassgrad.nn.optimisers import Adam as Adam
 from glassgrad.nn.optimisers import AdamW as AdamW
-from glassgrad.nn.optimisers import Optimiser as Optimiser
 from glassgrad.nn.optimisers import RMSprop as RMSprop
 from glassgrad.nn.predict import predict as predict
 from glassgrad.nn.probe import LayerHealth as LayerHealth
@@ -109,6 +109,8 @@ from glassgrad.nn.schedules import one_cycle as one_cycle
 from glassgrad.nn.schedules import ramp as ramp
 from glassgrad.nn.schedules import step_decay as step_decay
 from glassgrad.nn.schedules import warm_up as warm_up
+from glassgrad.nn.sequences import AttentionHead as AttentionHead
+from glassgrad.nn.sequences import RecurrentCell as RecurrentCell
 from glassgrad.nn.torch import from_torch as from_torch
 from glassgrad.nn.torch import to_torch as to_torch
 

@@ -36,12 +36,7 @@ Operations of your own can be chosen too."""
 
 
 def activation_function(choice: Activation) -> Function:
-    """The function that a choice of activation stands for.
-
-    Raises:
-        ValueError: there is no activation of that name, or the row takes several operands.
-        TypeError: the choice is neither a name nor a function.
-    """
+    """The function that a choice of activation stands for."""
     if choice is None:
         return linear
     if isinstance(choice, Operation):

@@ -34,7 +34,7 @@ from glassgrad.engine.files import json_text, parsed, plain_file, seal, sealed, 
 from glassgrad.engine.text import clipped, function_name, told
 from glassgrad.engine.vectors import standing_at
 from glassgrad.nn.objective import Objective, checked_penalty
-from glassgrad.nn.optimisers import Optimiser, options_of
+from glassgrad.nn.optimiser import Optimiser, options_of
 from glassgrad.nn.samples import Samples, plain
 from glassgrad.nn.schedules import Schedule
 
@@ -55,9 +55,6 @@ class Checkpoint:
     Args:
         path: where it is, or will be.
         run: what the training is: a text or a number by name.
-
-    Raises:
-        OSError: there is no such folder, or what is there is no plain file.
     """
 
     def __init__(self, path: str | Path, run: Mapping[str, Any]) -> None:

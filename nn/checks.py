@@ -18,7 +18,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from math import isfinite, nan
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, get_type_hints
 
 import numpy as np
 
@@ -82,6 +82,25 @@ def true_or_false(choice: Any, role: str) -> bool:
     if not isinstance(choice, (bool, np.bool_)):
         raise TypeError(f"{role} is True or False, not {told(choice)}.")
     return bool(choice)
+
+
+def declared_checks(annotated: Any) -> dict[str, Check]:
+    """The parameters of a function, or the fields of a class, that are annotated with a check."""
+    hints = get_type_hints(annotated, include_extras=True)
+    checks = {name: getattr(hint, "__metadata__", (None,))[0] for name, hint in hints.items()}
+    return {name: check for name, check in checks.items() if callable(check)}
+
+
+def checked_fields(data: Any, title: str) -> dict[str, Any]:
+    """The fields of a dataclass that are annotated with a check, as that gives them.
+
+    What is None by default may be None.
+    """
+    return {
+        name: None if given is None and is_optional else check(given, f"{title}({name}=...)")
+        for name, check in declared_checks(type(data)).items()
+        for given, is_optional in [(getattr(data, name), getattr(type(data), name, ...) is None)]
+    }
 
 
 F = TypeVar("F", bound=Callable[..., Any])

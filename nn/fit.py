@@ -39,9 +39,10 @@ from glassgrad.nn.losses import (
 from glassgrad.nn.metrics import Metric, accuracy, confusion, metric_called
 from glassgrad.nn.module import Module
 from glassgrad.nn.objective import Loss, Objective, Penalty
-from glassgrad.nn.optimisers import SGD, Adam, Optimiser
+from glassgrad.nn.optimiser import Optimiser
+from glassgrad.nn.optimisers import SGD, Adam
 from glassgrad.nn.samples import Samples, class_weights, held_out, plain, samples_of, weighed_as
-from glassgrad.nn.schedules import ReduceOnPlateau, Rule, Schedule
+from glassgrad.nn.schedules import ReduceOnPlateau, Rule, Schedule, constant
 
 
 @explained()
@@ -117,16 +118,20 @@ def fit(
             training goes on from it, with the same bits as if it had never been stopped.
         checkpoint_every: after how many epochs it is written, for models that train faster than a
             disk writes.
-        health: whether to look at the gradients of the layers before and after the training.
+        health: whether to look at the gradients of the layers before and after the training, over
+            16 samples, as `check_health` does.
         compiled: whether to run as array operations; where that cannot be, it runs eagerly, with
             the same numbers up to rounding, and says so.
         progress: a progress bar: None for one in terminals and notebooks if tqdm is installed.
 
     What the model, loss and penalty do in Python (drawing random numbers of their own, changing
-    lists of plain numbers) happens only when they are recorded, and when the recording is audited
-    before the first step of an epoch; `compiled=False` runs it for each sample. Leaf Values that
+    lists of plain numbers) happens only when they are recorded, and when the recording is audited:
+    at its 2nd, 4th, 8th, … use, and before the first step of each epoch if a callback, metric,
+    schedule or optimiser of your own runs in between, which may have changed what the model reads.
+    `compiled=False` runs it for each sample. Leaf Values that
     the loss depends on, and that neither the model nor the optimiser has, are told in a warning.
-    Gradients are forgotten at the end, so that a drawing does not show those of a batch.
+    Frozen parameters stay as they are, and compiled no gradient by them is computed. Gradients are
+    forgotten at the end, so that a drawing does not show those of a batch.
 
     Returns:
         The history, which prints and plots itself.
@@ -148,6 +153,7 @@ def fit(
         >>> history["accuracy"][-1]
         1.0
     """
+    options = Options.among(locals())
     if not isinstance(model, Module):
         raise TypeError(
             "fit takes a model of nn, such as MLP(2, [8, 1]) or a class of your own derived from "
@@ -161,24 +167,10 @@ def fit(
     _check_callable("callbacks", callbacks, "functions of the history")
     if isinstance(schedule, ReduceOnPlateau) and schedule.mode == "max":
         raise ValueError('fit(schedule=...) watches a loss: write ReduceOnPlateau(mode="min").')
-    options = Options(
-        epochs=epochs,
-        batch_size=batch_size,
-        seed=seed,
-        shuffle=shuffle,
-        accumulate=accumulate,
-        checkpoint_every=checkpoint_every,
-        health=health,
-        compiled=compiled,
-        patience=patience,
-        clip_norm=clip_norm,
-        clip_value=clip_value,
-        keep_best=keep_best,
-    )
     samples, others = _weighed(
         samples_of(X, y, weights=sample_weight), class_weight, validation, options.seed
     )
-    optimiser = _optimiser_of(model, optimiser)
+    optimiser, measures = _optimiser_of(model, optimiser), _by_name(metrics)
     objective = Objective(
         model,
         loss,
@@ -186,9 +178,16 @@ def fit(
         penalty=penalty,
         parameters=optimiser.parameters,
         is_compiled=options.compiled,
+        beside=[
+            *callbacks,
+            *measures.values(),
+            schedule or constant,
+            type(optimiser),
+            optimiser.rule,
+        ],
     )
     measured = _agreeing(
-        _by_name(metrics), objective, [each for each in (samples, others) if each is not None]
+        measures, objective, [each for each in (samples, others) if each is not None]
     )
     with nullcontext() if schedule is None else _own_rates(optimiser):
         steps = None if isinstance(schedule, ReduceOnPlateau) else options.steps(len(samples))

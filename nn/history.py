@@ -61,10 +61,10 @@ class History(Mapping[str, list[float]]):
     "validation_loss" the loss on the samples held out; "accuracy" and other metrics are measured
     on the training samples, "validation_accuracy" on those held out. "learning_rate" is that of
     the last step, "gradient_norm" the mean length of the gradient before it was clipped,
-    "seconds" how long the epoch took.
+    "seconds" how long the epoch took. What is read is a list of your own: changing it changes no
+    history.
 
     Attributes:
-        gradients: by the name of a layer, the root mean square of its gradient over each epoch.
         health: by the number of epochs done, what `check_health` found.
         best_epoch: the epoch, from 1, after which the loss was smallest: on what was held out, else
             on the samples of the training.
@@ -82,7 +82,7 @@ class History(Mapping[str, list[float]]):
 
     def __init__(self) -> None:
         self._columns: dict[str, list[float]] = {}
-        self.gradients: dict[str, list[float]] = {}
+        self._gradients: dict[str, list[float]] = {}
         self.health: dict[int, Health] = {}
         self.best_epoch: int | None = None
         self.smallest = math.inf
@@ -93,17 +93,22 @@ class History(Mapping[str, list[float]]):
         """Note an epoch; all of it, or nothing where Ctrl-C comes in between."""
         numbers = {**epoch.measured, **epoch.steps}
         columns = {n: [*self._columns.get(n, ()), float(x)] for n, x in numbers.items()}
-        sizes = {n: [*self.gradients.get(n, ()), float(x)] for n, x in epoch.gradients.items()}
+        sizes = {n: [*self._gradients.get(n, ()), float(x)] for n, x in epoch.gradients.items()}
         best, smallest = self.best_epoch, self.smallest
         if epoch.judged < smallest:
             best, smallest = epoch.number, epoch.judged
-        self._columns, self.gradients = columns, sizes
+        self._columns, self._gradients = columns, sizes
         self.best_epoch, self.smallest = best, smallest
 
     def note(self, text: str) -> None:
         """Add to the notes what does not stand there yet."""
         if text not in self.notes:
             self.notes.append(text)
+
+    @property
+    def gradients(self) -> dict[str, list[float]]:
+        """By the name of a layer, the root mean square of its gradient over each epoch."""
+        return {name: sizes.copy() for name, sizes in self._gradients.items()}
 
     @property
     def epochs(self) -> int:
@@ -132,13 +137,13 @@ class History(Mapping[str, list[float]]):
     def to_dict(self) -> dict[str, Any]:
         """All of it as what JSON can hold."""
         return {
-            "columns": self._columns,
+            "columns": dict(self),
             "gradients": self.gradients,
             "health": {str(epoch): health.to_dict() for epoch, health in self.health.items()},
             "best_epoch": self.best_epoch,
             "smallest": self.smallest,
             "stopped": self.stopped,
-            "notes": self.notes,
+            "notes": [*self.notes],
         }
 
     @staticmethod
@@ -149,8 +154,9 @@ class History(Mapping[str, list[float]]):
         except ValueError as fault:
             raise ValueError(f"This is no history of a training: {fault}.") from None
         history = History()
-        vars(history).update(_columns=found.pop("columns"), **found)
-        lengths = {len(x) for kept in (history, history.gradients) for x in kept.values()}
+        kept, sizes = found.pop("columns"), found.pop("gradients")
+        vars(history).update(found, _columns=kept, _gradients=sizes)
+        lengths = {len(x) for x in (*kept.values(), *sizes.values())}
         if not lengths <= {history.epochs}:
             raise ValueError("This is no history: its columns have different lengths.")
         if history.best_epoch is not None and not 1 <= history.best_epoch <= history.epochs:
@@ -161,7 +167,7 @@ class History(Mapping[str, list[float]]):
         if name not in self._columns:
             known = ", ".join(self._columns) or "nothing yet"
             raise KeyError(f"The history has no {name!r}; it has {known}.")
-        return self._columns[name]
+        return self._columns[name].copy()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._columns)
@@ -184,7 +190,7 @@ class History(Mapping[str, list[float]]):
         rows = [("epoch", *(name.replace("_", " ") for name in names))]
         for at in _spread(self.epochs, self.best_epoch):
             mark = "*" if at + 1 == self.best_epoch else ""
-            rows.append((f"{at + 1}{mark}", *(short(self[name][at]) for name in names)))
+            rows.append((f"{at + 1}{mark}", *(short(self._columns[name][at]) for name in names)))
         left_out = f"Shown are {len(rows) - 1} of {self.epochs:,} epochs. "
         lines = [
             columns(rows, indent=""),

@@ -1,10 +1,11 @@
 """What goes on beside the steps of a training, epoch by epoch, and the warnings of the library.
 
-A `Hook` is called before and after every epoch, and may end the training. What it has to know when
-a training is resumed is its state: the states of all hooks together are the checkpoint. `Training`
-in `loop.py` has them in this order: what is compiled is audited, what the epoch was is noted, the
-numbers of the parameters are kept, the bar goes on, callbacks are called, the numbers they left are
-kept, a checkpoint is written.
+A `Hook` is called before and after every epoch, and may end the training. `Training` in `loop.py`
+has them in this order: what is compiled is audited, what the epoch was is noted, the numbers of the
+parameters are kept, the bar goes on, callbacks are called, the numbers they left are kept, a
+checkpoint is written. In that are the states of `Notes`, of `Kept` and of the loop, as JSON can
+hold them: `checked` gives what takes one over, once nothing in it is known to be wrong or missing
+(a ValueError, TypeError or KeyError), since that of another may be.
 """
 
 from __future__ import annotations
@@ -43,22 +44,6 @@ class Hook:
     def why_over(self) -> str | None:
         """Why there are to be no more epochs; None if nothing speaks against them."""
         return None
-
-    def state(self) -> State:
-        """What a resumed training has to know, as JSON can hold it."""
-        return {}
-
-    def checked(self, state: State) -> Callable[[], None]:
-        """What takes over a state, of all hooks, once it is known that nothing in it is wrong.
-
-        Raises:
-            ValueError, TypeError, KeyError: something is wrong, or missing.
-        """
-        return _nothing
-
-
-def _nothing() -> None:
-    pass
 
 
 class Notes(Hook):
@@ -215,9 +200,6 @@ ADVICE = 'The progress bar is that of tqdm, which is not installed: pip install 
 class Progress(Hook):
     """A bar of tqdm over the epochs of a training: where it is wanted, or where that is None and a
     person can see it, in a terminal or a notebook.
-
-    Raises:
-        ImportError: a bar is wanted, and tqdm is not installed.
     """
 
     def __init__(self, total: int, done: int, wanted: bool | None) -> None:

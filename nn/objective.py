@@ -30,10 +30,10 @@ from glassgrad.engine import (
 )
 from glassgrad.engine.backward import order_of
 from glassgrad.engine.misuse import is_real, name
-from glassgrad.engine.provenance import place
+from glassgrad.engine.provenance import is_ours, place
 from glassgrad.engine.text import counted, describe, function_name, some_of
 from glassgrad.engine.value import is_parameter
-from glassgrad.engine.vectors import frozen_among, standing_at
+from glassgrad.engine.vectors import standing_at
 from glassgrad.nn.history import Epoch
 from glassgrad.nn.hooks import Hook, warn
 from glassgrad.nn.layers import count_noise, noise_from
@@ -61,6 +61,8 @@ class Objective(Hook):
         penalty: of the parameters, added to the mean loss; or None.
         parameters: those that are trained.
         is_compiled: whether to run as array operations.
+        beside: functions and classes whose code runs in between. That of the user's may change
+            what a recording does not look at, so there what is recorded is audited in each epoch.
 
     Attributes:
         modules: the model and all modules in it.
@@ -68,10 +70,6 @@ class Objective(Hook):
         noise_count: how many random numbers a sample takes.
         is_compiled: whether it still does.
         why_eager: what stood against it, or None.
-
-    Raises:
-        TypeError: the loss does not give one Value.
-        ValueError: no parameter takes part in it.
     """
 
     def __init__(
@@ -83,7 +81,9 @@ class Objective(Hook):
         penalty: Penalty | None,
         parameters: Sequence[Value],
         is_compiled: bool,
+        beside: Iterable[Any],
     ) -> None:
+        self._is_alone = all(map(is_ours, beside))
         self.model, self.loss, self.penalty = model, loss, penalty
         self.parameters, self.modules = list(parameters), modules_of(model)
         self.is_compiled, self._is_weighed = is_compiled, samples.weights is not None
@@ -94,12 +94,7 @@ class Objective(Hook):
         self._record()
 
     def _try(self, samples: Samples) -> int:
-        """Run some samples eagerly; how many random numbers one takes.
-
-        Raises:
-            TypeError: the loss does not give one Value.
-            ValueError: no parameter takes part in it, so that there is nothing to learn.
-        """
+        """Run some samples eagerly; how many random numbers one takes."""
         mine, results = {id(p) for p in self.parameters if not p.is_frozen}, list[Value]()
         tried = np.linspace(0, len(samples) - 1, min(len(samples), _MOST_TRIED)).astype(int)
         with training(self.modules, True):
@@ -149,7 +144,7 @@ class Objective(Hook):
 
         users = loss, self.penalty, type(model)
         self._objective = recordable(objective, *users)
-        self._value_and_grad = self._objective.value_and_grad(parameters)
+        self._value_and_grad = self._objective.value_and_grad(parameters, skip_frozen=True)
         self._measured, self._judged = recordable(measured, *users), recordable(judged, *users)
         self._watched: list[Any] = []
 
@@ -163,7 +158,7 @@ class Objective(Hook):
         recorded = self._objective, self._measured, self._judged
         if any(each.guards for function in recorded for each in function.recordings):
             self._record()
-        for function in recorded:
+        for function in () if self._is_alone else recorded:
             function.audit_next()
 
     def after(self, epoch: Epoch) -> None:
@@ -182,9 +177,7 @@ class Objective(Hook):
         def in_arrays() -> tuple[float, Any]:
             more = (_shares(batch),) if self._is_weighed else ()
             drawn = (noise,) if self.noise_count else ()
-            total, gradient = self._value_and_grad(numbers, batch.X, batch.y, *more, *drawn)
-            frozen = frozen_among(self.parameters)
-            return total, gradient if frozen is None else np.where(frozen, 0.0, gradient)
+            return self._value_and_grad(numbers, batch.X, batch.y, *more, *drawn)
 
         def one_by_one() -> tuple[float, Any]:
             assign(self.parameters, numbers)
@@ -284,11 +277,7 @@ def _shares(batch: Samples) -> Any:
 
 
 def checked_penalty(penalty: Any) -> Any:
-    """What a penalty gave, if it is a Value or a number.
-
-    Raises:
-        TypeError: it is something else.
-    """
+    """What a penalty gave, if it is a Value or a number."""
     if isinstance(penalty, Value) or is_real(penalty):
         return penalty
     raise TypeError(

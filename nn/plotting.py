@@ -59,9 +59,6 @@ def plot_curves(
         columns: losses and metrics by name, a number for each epoch.
         gradients: the size of the gradient, by layer.
         best_epoch: is marked, if there is one.
-
-    Raises:
-        ImportError: matplotlib is not installed.
     """
     losses = {name: column for name, column in columns.items() if name.endswith("loss")}
     metrics = {name: column for name, column in columns.items() if name not in losses}
@@ -127,9 +124,6 @@ def plot_health(
         still: which share of its units is off or flat, or None.
         relative: its gradient as a share of the last layer's, or None.
         verdicts: what they mean, to stand above.
-
-    Raises:
-        ImportError: matplotlib is not installed.
     """
     figure = new_figure(11.0, 1.6 + 0.32 * len(names))
     panels = [
@@ -165,9 +159,6 @@ def plot_confusion(counts: Any, shares: Any, names: Sequence[str]) -> Figure:
         counts: an array of shape (k, k), a row for each right class.
         shares: the same of each row by its sum, from 0 to 1.
         names: those of the classes.
-
-    Raises:
-        ImportError: matplotlib is not installed.
     """
     size = 2.0 + 0.45 * min(len(names), _MOST_NUMBERS)
     figure = new_figure(size, size)

@@ -103,12 +103,7 @@ class Form:
         self.size = 0
 
     def row(self, output: Any) -> list[Any]:
-        """The Values and numbers of an output, one after the other.
-
-        Raises:
-            TypeError: there is something else in it.
-            ValueError: it has lists of different lengths, or another form than that of the first.
-        """
+        """The Values and numbers of an output, one after the other."""
         output = settled(output)
         leaves = leaves_of(output)
         if not leaves or not all(isinstance(leaf, Value) or is_real(leaf) for leaf in leaves):

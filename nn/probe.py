@@ -139,11 +139,7 @@ def measure(
     samples: Sequence[tuple[Any, Any]],
     learning_rate: float | None,
 ) -> Measured:
-    """Run samples forward and backward, and measure every layer; gradients stay as they are.
-
-    Raises:
-        TypeError: the loss gives something else than one Value.
-    """
+    """Run samples forward and backward, and measure every layer; gradients stay as they are."""
     layers = _Layers(model)
     # A loss may call backward(); one of this library does not, and reads no parameters.
     is_known = isinstance(loss, FunctionType) and is_ours(loss)

@@ -81,11 +81,6 @@ def samples_of(
         y: the targets, of shape (samples,) or (samples, ...).
         role: who takes them, for errors.
         weights: how many samples each counts as, 0 or more; or None.
-
-    Raises:
-        ValueError: they are no arrays of finite numbers with one target, and one weight, for each
-            sample; or nothing has a weight above 0.
-        TypeError: they are no numbers.
     """
     found = Samples(checked_array(X, "X", role), checked_array(y, "y", role))
     if len(found.X) != len(found.y):
@@ -126,10 +121,6 @@ def class_weights(samples: Samples, given: Any) -> dict[float, float]:
         samples: the samples; their targets are classes.
         given: a weight by class, 1 for those it does not name; or "balanced", for
             n / (classes · those of the class), so that every class counts alike.
-
-    Raises:
-        TypeError: it is neither, or a weight is no number.
-        ValueError: the targets are no classes, a weight is negative, or a class is none of theirs.
     """
     role = "fit(class_weight=...)"
     if samples.y.ndim != 1 or (samples.y != np.round(samples.y)).any():
@@ -166,11 +157,7 @@ def _class(name: Any, role: str) -> float:
 
 
 def weighed_as(samples: Samples, by_class: Mapping[float, float], role: str) -> Samples:
-    """Samples that count as their class says, beside what they count as already.
-
-    Raises:
-        ValueError: a target is of no class that there is a weight for.
-    """
+    """Samples that count as their class says, beside what they count as already."""
     unknown = [each for each in np.unique(samples.y).tolist() if each not in by_class]
     if unknown:
         raise ValueError(f"{role}: no weight is known of class {unknown[0]:g}. Name it in a dict.")
@@ -187,10 +174,6 @@ def held_out(samples: Samples, validation: Any, seed: int) -> tuple[Samples, Sam
         samples: all samples.
         validation: the share to hold out; (X, y) or (X, y, sample_weight) of others; or None.
         seed: decides which ones.
-
-    Raises:
-        ValueError: the share is not between 0 and 1, or leaves nothing on one side.
-        TypeError: it is neither a share nor others.
     """
     if validation is None:
         return samples, None
@@ -226,11 +209,7 @@ def generator_of_epoch(seed: int, epoch: int) -> np.random.Generator:
 
 
 def checked_array(given: Any, name: str, role: str) -> Any:
-    """What was given as an array of finite numbers with samples, of its own.
-
-    Raises:
-        ValueError, TypeError: it is no such array; see `samples_of`.
-    """
+    """What was given as an array of finite numbers with samples, of its own."""
     hint = "Number them: names, y = np.unique(y, return_inverse=True)." * (name == "y")
     array = numbers_of(given, f"{role}: {name}", hint)
     is_whole = array.dtype.kind in "iub" and np.max(array, initial=0) <= np.iinfo(int).max

@@ -28,8 +28,8 @@ from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.text import counted, describe, told
 from glassgrad.engine.tree import is_sequence
-from glassgrad.nn.checks import Check, below_one, not_negative
-from glassgrad.nn.optimisers import Optimiser, declared_checks
+from glassgrad.nn.checks import Check, below_one, checked_fields, not_negative
+from glassgrad.nn.optimiser import Optimiser
 
 ClosedForm = Callable[[int, "int | None"], float]
 """Takes the step, from 0, and the number of steps in all, or None; gives a factor of 0 or more."""
@@ -120,6 +120,8 @@ def warm_up(steps: int, then: ClosedForm | None = None, start: float = 0.0) -> C
             afterwards(0, rest)  # what it refuses, it refuses before the first step
         return rise(step, total) if step < steps else afterwards(step - steps, rest)
 
+    # It is as much of the user's as the rule inside, whose code may do anything.
+    rule.__module__ = str(getattr(afterwards, "__module__", None))
     return rule
 
 
@@ -219,9 +221,7 @@ class ReduceOnPlateau:
     eps: Annotated[float, not_negative] = 1e-8
 
     def __post_init__(self) -> None:
-        for name, check in declared_checks(type(self)).items():
-            checked = check(getattr(self, name), f"ReduceOnPlateau({name}=...)")
-            object.__setattr__(self, name, checked)  # as a frozen dataclass is made
+        vars(self).update(checked_fields(self, "ReduceOnPlateau"))
 
     def after(self, seen: Seen, metric: float) -> tuple[Seen, bool]:
         """What it has seen after one metric more, and whether rates go down now."""

@@ -23,17 +23,20 @@ from replaying import all_near, near
 
 from glassgrad import (
     MLP,
+    SGD,
     Layer,
     Module,
     Neuron,
     Sequential,
     Value,
     compiled,
+    cosine,
     data_vector,
     engine,
     fit,
     mse,
     trap,
+    warm_up,
 )
 from glassgrad.engine.errors import CompilationError
 
@@ -764,36 +767,84 @@ def test_check_and_reset() -> None:
     assert "nothing is recorded yet" in compiled(hidden(rates)).report()
 
 
-def test_fit_audits_before_the_first_step_of_an_epoch() -> None:
-    epochs = []
+class _Growing(Module):
+    """Reads numbers that no code names."""
 
-    class Growing(Module):
-        def __init__(self) -> None:
-            self.w, self.rates = Value(1.0), [1.0] * 40
+    def __init__(self) -> None:
+        self.w, self.rates, self.runs = Value(1.0), [1.0] * 40, list[int]()
 
-        def forward(self, x: Any) -> Any:
-            for rate in self.rates:
-                x = x * rate
-            return self.w * x[0]
+    def forward(self, x: Any) -> Any:
+        self.runs.append(1)
+        for rate in self.rates:
+            x = x * rate
+        return self.w * x[0]
 
+
+@pytest.mark.parametrize(
+    ("who", "at_the_end_of_an_epoch"),
+    [
+        ("callback", 3),
+        ("metric", 3),
+        ("schedule", 5),
+        ("rule in a schedule", 5),
+        ("optimiser", 4),
+        ("rule of an optimiser", 4),
+    ],
+)
+def test_fit_audits_each_epoch_where_code_of_the_users_runs_in_between(
+    who: str, at_the_end_of_an_epoch: int
+) -> None:
     def run(is_compiled: bool) -> list[float]:
-        model = Growing()
+        model, calls = _Growing(), [0]
 
-        def callback(history: Any) -> None:
-            epochs.append(1)
-            if len(history["loss"]) == 3:
-                model.rates[37] = 0.5  # an item that no code names
+        def changing(*_: Any) -> float:
+            calls[0] += 1
+            if calls[0] == at_the_end_of_an_epoch:
+                model.rates[37] = 0.5
+            return 1.0
 
-        options = {"callbacks": callback, "epochs": 6, "health": False, "seed": 0}
+        class Changing(SGD):
+            def rule(self, numbers: Any, *more: Any) -> Any:
+                return numbers - 0.1 * more[0] * changing()
+
+        by_rule = SGD(model.parameters(), 0.1)
+        by_rule.rule = Changing.rule.__get__(by_rule)  # type: ignore[method-assign]
+        given: dict[str, Any] = {
+            "callback": {"callbacks": lambda history: changing() is None},
+            "metric": {"metrics": [changing]},
+            "schedule": {"schedule": changing},
+            "rule in a schedule": {"schedule": warm_up(1, then=changing)},
+            "rule of an optimiser": {"optimiser": by_rule},
+            "optimiser": {"optimiser": Changing(model.parameters(), 0.1)},
+        }[who]
         data = np.arange(8.0).reshape(-1, 1) / 8.0
-        return fit(
-            model, mse, data, data[:, 0], batch_size=4, compiled=is_compiled, **options
-        )["loss"]  # fmt: skip
+        history = fit(
+            model, mse, data, data[:, 0],
+            batch_size=4, compiled=is_compiled, epochs=6, health=False, **given,
+        )  # fmt: skip
+        assert calls[0] >= 6
+        return history["loss"]
 
     with pytest.warns(RuntimeWarning, match="reads beside its arguments has changed"):
         found = run(True)
     assert found == pytest.approx(run(False), rel=1e-9)
-    assert len(epochs) == 12
+
+
+def test_fit_audits_more_and_more_rarely_where_it_is_alone() -> None:
+    data = np.arange(8.0).reshape(-1, 1) / 8.0
+
+    def runs(epochs: int, **given: Any) -> int:
+        model = _Growing()
+        fit(
+            model, mse, data, data[:, 0], batch_size=4, epochs=epochs, health=False,
+            metrics=["r2"], schedule=cosine(), **given,
+        )  # fmt: skip
+        return len(model.runs)
+
+    # Two steps and one measurement an epoch.
+    assert runs(64) - runs(32) == 2
+    with_callback = [runs(epochs, callbacks=len) for epochs in (64, 32)]
+    assert with_callback[0] - with_callback[1] == 64
 
 
 # What does not depend on its arguments alone.

@@ -984,6 +984,23 @@ def test_gradients_are_noted_by_layer() -> None:
     assert all(len(sizes) == 4 and min(sizes) > 0.0 for sizes in history.gradients.values())
 
 
+def test_who_changes_what_a_history_gave_changes_no_history() -> None:
+    def meddling(history: History) -> None:
+        for given in (*history.values(), *history.gradients.values()):
+            given[:] = [-1.0]
+        history.gradients.clear()
+        told = history.to_dict()
+        told["columns"]["loss"].clear()
+        told["gradients"]["layers.0"].clear()
+        told["notes"].append("none")
+
+    _, expected = trained()
+    _, found = trained(callbacks=meddling)
+    assert found["loss"] == expected["loss"]
+    assert found.gradients == expected.gradients
+    assert found.notes == expected.notes
+
+
 # Predicting
 
 

@@ -29,8 +29,9 @@ from glassgrad import (
     nn,
 )
 from glassgrad.engine.files import sealed
-from glassgrad.nn.layers import Elementwise, Method, Projection, RecurrentCell
+from glassgrad.nn.layers import Elementwise, Method, Projection
 from glassgrad.nn.saving import CLASSES, SCHEMA, build_of, made
+from glassgrad.nn.sequences import RecurrentCell
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ class Program:
         guards: how the last roots were compared, two and two.
         batched: the kinds of leaves that have an axis of samples.
         wanted: the kinds of leaves whose gradients are computed.
+        by: of the captured Values those whose gradients are, as booleans; None for all.
         has_several: whether the result is a row of numbers, without gradients.
 
     Attributes:
@@ -61,17 +62,19 @@ class Program:
         guards: Sequence[Guard],
         batched: frozenset[str],
         wanted: frozenset[str],
+        *,
+        by: Any = None,
         has_several: bool = False,
     ) -> None:
         self._guards, self._has_several = guards, has_several
-        self._batched, self._wanted = batched, wanted
+        self._batched, self._wanted, self._by = batched, wanted, by
         self.layout = laid_out(graph, batched)
-        source = self._source(careful=False)
-        self._pool = Pool(source, is_batched=bool(batched))
-        self.text, self.lines, self.arrays = self._pool.text, source.lines, source.arrays
         self.orders = {
             group.kind: graph.numbers[group.nodes].astype(int) for group in self.layout.groups[:2]
         }
+        source = self._source(careful=False)
+        self._pool = Pool(source, is_batched=bool(batched))
+        self.text, self.lines, self.arrays = self._pool.text, source.lines, source.arrays
         inputs = self.orders["input"]
         self.is_in_order = np.array_equal(inputs, np.arange(len(inputs)))
         self.captured = len(self.orders["captured"])
@@ -87,12 +90,12 @@ class Program:
         leaves = zip(self.layout.groups[:2], groups)
         wanted = [array if group.kind in self._wanted else None for group, array in leaves]
         arrays = [array for array in wanted if array is not None]
-        compared = Outputs(result, checks).compared() if careful else None
-        found = iter(
-            gradients(builder, result, arrays, compared=compared, is_batched=bool(self._batched))
-            if self._wanted
-            else []
-        )
+        how: dict[str, Any] = {
+            "rows": {} if self._by is None else {groups[1]: self._by[self.orders["captured"]]},
+            "compared": Outputs(result, checks).compared() if careful else None,
+            "is_batched": bool(self._batched),
+        }
+        found = iter(gradients(builder, result, arrays, **how) if self._wanted else [])
         slopes = [None if array is None else next(found) for array in wanted]
         return NumpySource(builder.arrays, Outputs(result, checks, slopes))
 

@@ -19,11 +19,11 @@ import numpy as np
 
 from glassgrad.engine.backward import Leaves
 from glassgrad.engine.compile.arguments import Integer, is_whole, rebuilt
-from glassgrad.engine.compile.graph import CAPTURED, INPUT
+from glassgrad.engine.compile.graph import CAPTURED, INPUT, Graph
 from glassgrad.engine.compile.outputs import one_value, outputs_of
 from glassgrad.engine.compile.passes import simplified
 from glassgrad.engine.compile.program import Program
-from glassgrad.engine.compile.trace import At, Tracer, graph_of
+from glassgrad.engine.compile.trace import At, Guard, Tracer, graph_of
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import name
 from glassgrad.engine.op import TABLE, redefined
@@ -71,11 +71,11 @@ class Recording:
         with _no_collection():
             how: dict[str, Any] = {"at": at, "has_several": has_several}
             busy = thread_time()
-            tracer, results, self.shape = _run(title, function, args, named, **how)
+            tracer, results, self.shape = traced_run(title, function, args, named, **how)
             self.run_seconds = thread_time() - busy
             self.graph, self.captured = graph_of(tracer, results, tracer.inputs)
             if any(value.operation is not None for value in self.captured):
-                again, others, _ = _run(title, function, args, named, **how)
+                again, others, _ = traced_run(title, function, args, named, **how)
                 _check_found(title, self.captured, tracer, graph_of(again, others, again.inputs)[1])
             self.simplified, self.nodes_after = simplified(self.graph)
             self.is_watched = tracer.is_watched
@@ -86,35 +86,61 @@ class Recording:
         self._programs: dict[Any, Program] = {}
         self._values: dict[Program, tuple[Value, ...]] = {}
         self._places: dict[Program, Any] = {}
+        self._last_among: tuple[tuple[Value, ...] | None, Any] = None, None
 
-    def program(self, batched: frozenset[str], wanted: frozenset[str]) -> Program:
+    def program(
+        self,
+        batched: frozenset[str],
+        wanted: frozenset[str],
+        among: tuple[Value, ...] | None = None,
+    ) -> Program:
         """The program for inputs with or without samples, and for some gradients.
 
         Args:
             batched: the kinds of leaves that have an axis of samples.
             wanted: the kinds of leaves whose gradients are computed.
+            among: the captured Values whose gradients are; None for all.
         """
-        key = (batched, wanted)
+        by = None if among is None else self._captured_among(among)
+        key = (batched, wanted, None if by is None else by.tobytes())
         if key not in self._programs:
             began = perf_counter()
             with _no_collection():
                 self._programs[key] = Program(
-                    self.simplified, self.guards, batched, wanted, self.has_several
+                    self.simplified,
+                    self.guards,
+                    batched,
+                    wanted,
+                    by=by,
+                    has_several=self.has_several,
                 )
             self.seconds += perf_counter() - began
         return self._programs[key]
 
+    def _captured_among(self, among: tuple[Value, ...]) -> Any:
+        """Which captured Values are among some, as booleans; None for all."""
+        last, by = self._last_among
+        if last is not among:
+            known = set(map(id, among))
+            by = np.array([id(value) in known for value in self.captured], bool)
+            by = None if by.all() else by
+            self._last_among = among, by
+        return by
+
     def is_same_as(self, other: Recording) -> bool:
         """Whether the same was recorded: the same operations on the same Values and constants."""
-        mine, theirs = self.graph, other.graph
+        return self.shape == other.shape and self.is_of(other.graph, other.captured, other.guards)
+
+    def is_of(self, theirs: Graph, captured: Sequence[Value], guards: Sequence[Guard]) -> bool:
+        """Whether a run gave this graph, captured the same Values, and compared alike."""
+        mine = self.graph
         return (
-            self.shape == other.shape
-            and len(mine) == len(theirs)
-            and mine.rows == theirs.rows
-            and len(self.captured) == len(other.captured)
-            and all(map(is_, self.captured, other.captured))
+            len(mine) == len(theirs)
+            and all(map(is_, mine.rows, theirs.rows))  # to one list passes have added some
+            and len(self.captured) == len(captured)
+            and all(map(is_, self.captured, captured))
             and [(g.relation, g.outcome) for g in self.guards]
-            == [(g.relation, g.outcome) for g in other.guards]
+            == [(g.relation, g.outcome) for g in guards]
             and all(
                 getattr(mine, part).tobytes() == getattr(theirs, part).tobytes()
                 for part in ("codes", "numbers", "starts", "operands", "roots")
@@ -180,7 +206,7 @@ class Recording:
         return graphs + sum(program.size_in_bytes() for program in self._programs.values())
 
 
-def _run(
+def traced_run(
     title: str,
     function: Callable[..., Any],
     args: Any,

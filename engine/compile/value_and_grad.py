@@ -7,6 +7,7 @@ spread it over devices, and PyTorch runs it wherever its tensors lie: `docs/dist
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import compress
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from glassgrad.engine.compile.trace import At
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.text import describe
 from glassgrad.engine.value import Value, is_parameter
+from glassgrad.engine.vectors import Mask, frozen_among
 
 _APART = (
     "The samples of {} take different ways through its comparisons. On arrays of another library "
@@ -39,11 +41,16 @@ class Evaluation:
         cache: its recordings.
         parameters: the Values whose numbers stand in the first array.
         reduction: "mean" or "sum".
+        skip_frozen: whether the gradient by frozen parameters is 0, and not computed.
     """
 
-    def __init__(self, cache: Cache, parameters: tuple[Value, ...], reduction: str) -> None:
+    def __init__(
+        self, cache: Cache, parameters: tuple[Value, ...], reduction: str, skip_frozen: bool
+    ) -> None:
         self._cache = cache
         self._parameters, self._reduction = parameters, reduction
+        self._skips_frozen = skip_frozen
+        self._last_wanted = b"", parameters
 
     def __call__(self, array: Any, *batch: Any) -> tuple[float, Any]:
         """The value and the gradient by the parameters.
@@ -68,8 +75,19 @@ class Evaluation:
             cache.refuse()
         return cache.trusted(lambda: self._evaluated(given, samples), cache.refuse)
 
+    def _wanted(self, frozen: Mask | None) -> tuple[Value, ...]:
+        """The parameters whose gradients are computed: the same tuple while they are the same."""
+        if frozen is None:
+            return self._parameters
+        known, wanted = self._last_wanted
+        if known != (now := frozen.tobytes()):
+            wanted = tuple(compress(self._parameters, ~frozen))
+            self._last_wanted = now, wanted
+        return wanted
+
     def _evaluated(self, given: Any, samples: Batch) -> tuple[float, Any]:
         parameters = self._parameters
+        frozen = frozen_among(parameters) if self._skips_frozen else None
 
         def numbers(recording: Recording, program: Program) -> Any:
             places = recording.places(program, parameters)
@@ -80,6 +98,7 @@ class Evaluation:
             samples,
             share=1.0 / len(samples) if self._reduction == "mean" else 1.0,
             wanted=CAPTURED,
+            among=self._wanted(frozen),
             numbers_of=numbers,
             at=_numbers_by_address(parameters, lambda: given),
         )
@@ -93,7 +112,9 @@ class Evaluation:
                 f"{self._cache.title} reads none of the parameters that value_and_grad was given. "
                 "Give those of the model that it reads now."
             )
-        return total, np.zeros(len(parameters)) if gradient is None else gradient
+        if gradient is None:
+            return total, np.zeros(len(parameters))
+        return total, gradient if frozen is None else np.where(frozen, 0.0, gradient)
 
 
 def _numbers_by_address(values: Iterable[Value], array: Callable[[], Any]) -> At:

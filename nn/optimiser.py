@@ -1,0 +1,444 @@
+"""`Optimiser`: what all optimisers do, whatever the rule by which parameters move.
+
+It takes parameters in groups, each with options of its own, hands numbers and gradients to the rule
+as arrays, leaves alone what is frozen or has no gradient, and remembers from step to step what the
+rule asks for. What all take and raise is said in `optimisers.py`, where the rules are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, chain
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from glassgrad.engine import Value, computed_gradients, data_vector, zero_grad
+from glassgrad.engine.files import decode
+from glassgrad.engine.misuse import name as value_name
+from glassgrad.engine.text import counted, describe, named, some_of
+from glassgrad.engine.tree import listed
+from glassgrad.engine.value import is_parameter
+from glassgrad.engine.vectors import Mask, Vector, frozen_among, write_data
+from glassgrad.nn.checks import (
+    Check,
+    below_one,
+    declared_checks,
+    explained,
+    not_negative,
+    true_or_false,
+)
+
+Parameters: TypeAlias = Iterable[Value] | Iterable[Mapping[str, Any]]
+State: TypeAlias = dict[str, Vector]
+"""What an optimiser remembers from step to step: by name, a number for each parameter."""
+
+_SAVED = {"rule": Any, "groups": list[dict[str, Any]], "state": dict[str, Any]}
+"""What a state of an optimiser says."""
+
+NotNegative: TypeAlias = Annotated[float, not_negative]
+Share: TypeAlias = Annotated[float, below_one]
+Choice: TypeAlias = Annotated[bool, true_or_false]
+
+
+class Optimiser:
+    """Moves parameters. Derive from it and define `rule`.
+
+    A parameter that is frozen, or whose gradient has not been computed ("–"), stays, and so does
+    what the optimiser remembers of it; a gradient of 0 is a gradient. One that is nan or infinite
+    is used as it is, as PyTorch does: `glassgrad.trap()` tells where it comes from.
+
+    Options of your own are parameters of an `__init__` that are annotated with a check, as
+    `pull: Annotated[float, not_negative] = 0.1`, and handed on to this one by name.
+
+    Attributes:
+        parameters: all parameters in order, a tuple.
+        groups: the groups, each with its `parameters` and its options to be read and set.
+        OPTIONS: of a class, the check of every option by its name.
+        STATE: of a class, the names of what it remembers for each parameter, 0 at first.
+        LATER: of a class, what options and arrays are where a state lacks them, as it was written
+            before there were any.
+
+    Example:
+        >>> import numpy as np
+        >>> from glassgrad import Optimiser, Value
+        >>> class SignDescent(Optimiser):
+        ...     def rule(self, numbers, gradients, state, group):
+        ...         return numbers - group.learning_rate * np.sign(gradients)
+        >>> w = Value(3.0)
+        >>> optimiser = SignDescent([w], learning_rate=0.5)
+        >>> (w * w).backward()
+        >>> optimiser.step()
+        >>> w.data
+        2.5
+    """
+
+    OPTIONS: ClassVar[Mapping[str, Check]] = {}
+    STATE: ClassVar[tuple[str, ...]] = ()
+    LATER: ClassVar[Mapping[str, Any]] = {"maximize": False}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        declared = declared_checks(cls.__init__)
+        cls.OPTIONS = {**declared, **cls.OPTIONS, **declared}  # in the order of the signature
+        if "__init__" in vars(cls):
+            setattr(cls, "__init__", explained()(cls.__init__))  # noqa: B010
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        learning_rate: NotNegative,
+        *,
+        maximize: Choice = False,
+        **options: Any,
+    ) -> None:
+        self._defaults = {"learning_rate": learning_rate, "maximize": maximize, **options}
+        self.groups: tuple[Group, ...] = ()
+        self.parameters: tuple[Value, ...] = ()
+        self._state: State = {name: np.zeros(0) for name in self.STATE}
+        self._add(self._entries(parameters))
+
+    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        """Move more parameters from now on, with the options of their own; nothing remembered yet.
+
+        >>> from glassgrad import Adam, Value
+        >>> optimiser = Adam([Value(1.0)], learning_rate=0.1)
+        >>> optimiser.add_param_group({"parameters": [Value(2.0)], "learning_rate": 0.01})
+        >>> optimiser
+        Adam(2 parameters in 2 groups)
+        """
+        self._add([group])
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of all groups. Setting it sets that of every group."""
+        rates = [group.learning_rate for group in self.groups]
+        if len(set(rates)) > 1:
+            raise ValueError(
+                f"The groups of {type(self).__name__} have different learning rates: "
+                f"{', '.join(map(str, rates))}. Read groups[0].learning_rate and so on."
+            )
+        rate: float = rates[0]
+        return rate
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        for group in self.groups:
+            group.learning_rate = rate  # if the first takes it, all do
+
+    if not TYPE_CHECKING:
+
+        def __setattr__(self, name: str, thing: Any) -> None:
+            """Refuse to set an option here, where nothing would read it."""
+            if name in self.OPTIONS and name != "learning_rate":
+                raise self._misplaced(name, f"write optimiser.groups[0].{name} = ...")
+            super().__setattr__(name, thing)
+
+        def __getattr__(self, name: str) -> Any:
+            if name in type(self).OPTIONS:
+                raise self._misplaced(name, f"read optimiser.groups[0].{name}.")
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def step(self) -> None:
+        """Move all parameters whose gradient has been computed, or none if that fails."""
+        numbers = data_vector(self.parameters)
+        gradients, computed = computed_gradients(self.parameters)
+        moved, self._state = self._moved(numbers, gradients, computed)
+        write_data(self.parameters, moved.tolist())
+
+    def moved(self, numbers: Any, gradients: Any, computed: Any = None) -> Vector:
+        """The same step on arrays: the new numbers, a new array. It touches no Value.
+
+        Args:
+            numbers: the numbers of `parameters`, in order.
+            gradients: as many gradients.
+            computed: booleans, False for each parameter that has no gradient and stays; None if
+                all have one.
+
+        >>> from glassgrad import SGD, Value
+        >>> SGD([Value(0.0), Value(0.0)], learning_rate=0.5).moved([3.0, 1.0], [2.0, -2.0])
+        array([2., 2.])
+        """
+        numbers = self._row("numbers", numbers, "fiub").astype(float)
+        gradients = self._row("gradients", gradients, "fiub").astype(float)
+        if computed is not None:
+            computed = self._row("computed", computed, "b")
+        moved, self._state = self._moved(numbers, gradients, computed)
+        return moved
+
+    def rule(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
+        """The formula: the new numbers, a new array, of some parameters of a group.
+
+        Args:
+            numbers: their numbers.
+            gradients: their gradients, with the other sign where the group is to climb.
+            state: for each name of `STATE` an array for them; new ones that are put in their places
+                are remembered.
+            group: the options, as attributes.
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines no `rule`.")
+
+    @staticmethod
+    def agree(options: Mapping[str, Any]) -> None:
+        """Raise a ValueError for options that do not go together; here all do."""
+
+    def zero_grad(self) -> None:
+        """Set all gradients to 0, since `backward()` adds to them."""
+        zero_grad(self.parameters)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that goes on from step to step, for `json.dump`: options, and what is remembered.
+
+        The numbers are exact: an optimiser that loads them continues with the same bits.
+
+        >>> from glassgrad import Adagrad, Value
+        >>> state = Adagrad([Value(1.0)], learning_rate=0.1).state_dict()
+        >>> state["rule"], state["groups"][0]["learning_rate"], state["state"]
+        ('Adagrad', 0.1, {'squares': [0.0], 'steps': [0.0]})
+        """
+        return {
+            "rule": type(self).__name__,
+            "groups": [
+                {"parameters": len(group.parameters), **options_of(group)} for group in self.groups
+            ],
+            "state": {name: numbers.tolist() for name, numbers in self._state.items()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from where `state_dict()` was taken, options included.
+
+        Args:
+            state: what `state_dict()` gave, of an optimiser made in the same way. JSON has no nan
+                and no infinities: texts "nan", "inf" and "-inf" in their places are read as well.
+
+        Raises:
+            ValueError: it is of another rule, of other groups, or damaged. Nothing is changed.
+            TypeError: `state` is no dict.
+        """
+        name = type(self).__name__
+        if not isinstance(state, Mapping):
+            raise TypeError(f"A state of {name} is a dict, not {describe(state)}.")
+        try:
+            found = decode(_SAVED, state)
+            if found["rule"] != name:
+                raise ValueError(f"it is one of {named(found['rule'])}")
+            options = self._options_in(found["groups"])
+            remembered = self._arrays_in(found["state"])
+        except (ValueError, TypeError, OverflowError) as fault:
+            why = str(fault).rstrip(".")
+            raise ValueError(f"{name} cannot take this state, and is unchanged: {why}.") from None
+        for group, its_options in zip(self.groups, options):
+            vars(group).update(its_options)
+        self._state = remembered
+
+    def __repr__(self) -> str:
+        counts = counted(len(self.parameters), "parameter")
+        if len(self.groups) > 1:
+            return f"{type(self).__name__}({counts} in {counted(len(self.groups), 'group')})"
+        return f"{type(self).__name__}({_told(self.groups[0])})"
+
+    def _moved(
+        self, numbers: Vector, gradients: Vector, computed: Mask | None
+    ) -> tuple[Vector, State]:
+        """The new numbers and the new state; the optimiser keeps its own until both are there.
+
+        The arrays are this call's own: the new numbers are written over the old.
+        """
+        frozen = frozen_among(self.parameters)
+        if frozen is not None:
+            computed = ~frozen if computed is None else computed & ~frozen
+        state = {name: remembered.copy() for name, remembered in self._state.items()}
+        ends = accumulate(len(group.parameters) for group in self.groups)
+        for group, end in zip(self.groups, ends):
+            here: Any = slice(end - len(group.parameters), end)
+            if computed is not None:
+                here = here.start + np.flatnonzero(computed[here])
+            if not numbers[here].size:
+                continue
+            part = {name: remembered[here] for name, remembered in state.items()}
+            upwards = -gradients[here] if group.maximize else gradients[here]
+            with np.errstate(all="ignore"):  # infinities and nans are the gradients' own
+                numbers[here] = self.rule(numbers[here], upwards, part, group)
+            for name, remembered in state.items():
+                remembered[here] = part[name]
+        return numbers, state
+
+    def _misplaced(self, option: str, remedy: str) -> AttributeError:
+        kind = type(self).__name__
+        return AttributeError(f"{option} is an option of the groups of {kind}: {remedy}")
+
+    def _row(self, role: str, numbers: Any, kinds: str) -> Any:
+        array = np.asarray(numbers)
+        if array.dtype.kind not in kinds:
+            wanted = "booleans" if kinds == "b" else "real numbers"
+            raise TypeError(f"moved({role}=...) takes {wanted}, not {describe(numbers)}.")
+        if array.shape != (len(self.parameters),):
+            raise ValueError(
+                f"moved({role}=...) takes one entry for each of "
+                f"{counted(len(self.parameters), 'parameter')}, not an array of shape "
+                f"{array.shape}."
+            )
+        return array
+
+    def _arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Of the arguments of an `__init__`, its `locals()`, those that all optimisers take."""
+        return {name: given[name] for name in ("parameters", *self.OPTIONS) if name in given}
+
+    def _first(self, name: str) -> float:
+        """What an array of the state holds for a parameter that has not moved yet."""
+        return 0.0
+
+    def _entries(self, parameters: Parameters) -> list[Any]:
+        """The groups as they were given; plain parameters are one."""
+        what = "a list of parameters, for example model.parameters(),"
+        entries = listed(parameters, type(self).__name__, what)
+        has_groups = entries and isinstance(entries[0], Mapping)
+        return entries if has_groups else [{"parameters": entries}]
+
+    def _add(self, entries: Sequence[Any]) -> None:
+        """Take groups that are to be moved too: all of them, or none."""
+        groups = [*self.groups, *map(self._group, entries)]
+        parameters = tuple(chain.from_iterable(group.parameters for group in groups))
+        seen = set[int]()
+        for parameter in parameters:
+            if id(parameter) in seen:
+                raise ValueError(
+                    f"{type(self).__name__} got the parameter {value_name(parameter)} twice; one "
+                    "that is used in several places is listed once."
+                )
+            seen.add(id(parameter))
+        more = len(parameters) - len(self.parameters)
+        self._state = {
+            name: np.append(numbers, np.full(more, self._first(name)))
+            for name, numbers in self._state.items()
+        }
+        self.groups, self.parameters = tuple(groups), parameters
+
+    def _group(self, entry: Any) -> Group:
+        kind = type(self).__name__
+        if not isinstance(entry, Mapping) or "parameters" not in entry:
+            raise TypeError(
+                f'Each group of {kind} is a dict such as {{"parameters": [...], '
+                f'"learning_rate": 0.01}}, not {describe(entry)}.'
+            )
+        role = f'"parameters" of a group of {kind}'
+        parameters = listed(entry["parameters"], role, "a list of Values,")
+        if not parameters:
+            raise ValueError(f"{kind} of no parameters moves nothing; give model.parameters().")
+        for parameter in parameters:
+            if not is_parameter(parameter):
+                raise TypeError(f"{kind} moves leaf Values, not {describe(parameter)}.")
+        options = {name: option for name, option in entry.items() if name != "parameters"}
+        return Group(type(self), tuple(parameters), {**self._defaults, **options})
+
+    def _options_in(self, groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The options that a state has for each group."""
+        sizes = [len(group.parameters) for group in self.groups]
+        if [group.get("parameters") for group in groups] != sizes:
+            theirs = [named(group.get("parameters")) for group in groups]
+            found = f"groups of {some_of(theirs)} parameters" if theirs else "no groups"
+            raise ValueError(
+                f"it has {found}, and the optimiser has groups of {some_of(list(map(str, sizes)))}"
+            )
+        later = {name: self.LATER[name] for name in self.OPTIONS if name in self.LATER}
+        options = []
+        for i, group in enumerate(groups):
+            del group["parameters"]
+            known = dict.fromkeys(self.OPTIONS, Any)
+            complete = decode(known, {**later, **group}, f"its group {i}")
+            options.append(_checked(type(self), complete))
+        return options
+
+    def _arrays_in(self, given: Mapping[str, Any]) -> State:
+        """The arrays that a state has."""
+        count = len(self.parameters)
+        later = {name: [self.LATER[name]] * count for name in self.STATE if name in self.LATER}
+        known = dict.fromkeys(self.STATE, list[float])
+        lists: dict[str, list[float]] = decode(known, {**later, **given}, "its state")
+        for name, numbers in lists.items():
+            if len(numbers) != count:
+                raise ValueError(
+                    f"its state.{name} has {counted(len(numbers), 'number')}, and the optimiser "
+                    f"{counted(count, 'parameter')}"
+                )
+        if not all(x >= 0.0 and x.is_integer() for x in lists.get("steps", ())):
+            raise ValueError("its state.steps counts steps: whole numbers of 0 or more")
+        return {name: np.array(numbers) for name, numbers in lists.items()}
+
+
+class Group:
+    """Parameters that move with the same options, which are attributes to be read and set.
+
+    An optimiser makes its groups; they are in `optimiser.groups`.
+
+    Example:
+        >>> from glassgrad import SGD, Value
+        >>> weights, bias = [Value(1.0), Value(2.0)], Value(0.0)
+        >>> sgd = SGD([{"parameters": weights, "momentum": 0.9}, {"parameters": [bias]}], 0.1)
+        >>> sgd.groups[1].learning_rate = 0.01
+        >>> sgd.groups[1]
+        Group(1 parameter, learning_rate=0.01, momentum=0.0, dampening=0.0, weight_decay=0.0, \
+nesterov=False, maximize=False)
+    """
+
+    _kind: type[Optimiser]
+    parameters: tuple[Value, ...]
+
+    def __init__(
+        self, kind: type[Optimiser], parameters: tuple[Value, ...], options: Mapping[str, Any]
+    ) -> None:
+        vars(self).update(_checked(kind, options), _kind=kind, parameters=parameters)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options by name."""
+        held = vars(self)
+        return {name: held[name] for name in self._kind.OPTIONS}
+
+    def __getattr__(self, name: str) -> Any:
+        kind = vars(self).get("_kind", Optimiser)  # there is none yet while a copy is made
+        raise AttributeError(_unknown(kind, name))
+
+    def __setattr__(self, name: str, option: Any) -> None:
+        kind = self._kind
+        if name not in kind.OPTIONS:
+            raise AttributeError(_unknown(kind, name))
+        checked = kind.OPTIONS[name](option, f"{kind.__name__}({name}=...)")
+        kind.agree({**self.options, name: checked})
+        vars(self)[name] = checked
+
+    def __repr__(self) -> str:
+        return f"Group({_told(self)})"
+
+
+def _told(group: Group) -> str:
+    options = [f"{name}={option!r}" for name, option in group.options.items()]
+    return ", ".join([counted(len(group.parameters), "parameter"), *options])
+
+
+def options_of(group: Group) -> dict[str, Any]:
+    """The options of a group as JSON has them: pairs as lists."""
+    return {
+        name: list(option) if isinstance(option, tuple) else option
+        for name, option in group.options.items()
+    }
+
+
+Optimiser.OPTIONS = declared_checks(Optimiser.__init__)
+
+
+def _checked(kind: type[Optimiser], options: Mapping[str, Any]) -> dict[str, Any]:
+    """All options of a kind of optimisers, as they are kept."""
+    for name in options:
+        if name not in kind.OPTIONS:
+            raise ValueError(_unknown(kind, name))
+    checked = {
+        name: check(options[name], f"{kind.__name__}({name}=...)")
+        for name, check in kind.OPTIONS.items()
+    }
+    kind.agree(checked)
+    return checked
+
+
+def _unknown(kind: type[Optimiser], name: object) -> str:
+    return f"{kind.__name__} has no option {named(name)}; it has {', '.join(kind.OPTIONS)}."
