@@ -21,7 +21,7 @@ from typing import Any, NoReturn, SupportsFloat
 import numpy as np
 
 from glassgrad.engine.errors import RoundingError
-from glassgrad.engine.text import clipped, describe
+from glassgrad.engine.text import clipped, describe, told
 
 REAL = (float, int, Fraction, np.floating, np.integer, np.bool_)
 """The types of real numbers; numpy counts a span of time among its integers, `is_real` does not."""
@@ -89,7 +89,7 @@ def whole(number: Any, role: str, least: int = 1) -> int:
     except TypeError:
         raise TypeError(f"{role} is a whole number, not {describe(number)}.") from None
     if found < least:
-        raise ValueError(f"{role} is at least {least}, not {found}.")
+        raise ValueError(f"{role} is at least {least}, not {told(found)}.")
     return found
 
 
