@@ -164,12 +164,13 @@ def _compact(svg: str) -> str:
 
 
 def _looks(colors: Mapping[str, str] = {}) -> str:
-    """The rules for shapes that do not say how they look, in these colours instead of others."""
-    rules = (
-        (shape, [*look][-1], (f"{name}:{colors.get(color, color)}" for name, color in look.items()))
-        for shape, look in _LOOKS.items()
-    )
-    return "".join(f"{shape}:not([{last}]){{{';'.join(look)}}}" for shape, last, look in rules)
+    """The rules for shapes that do not say how they look; or the colours instead of the usual."""
+    rules = []
+    for shape, look in _LOOKS.items():
+        shown = {name: colors.get(color) if colors else color for name, color in look.items()}
+        texts = (f"{name}:{color}" for name, color in shown.items() if color)
+        rules.append(f"{shape}:not([{[*look][-1]}]){{{';'.join(texts)}}}")
+    return "".join(rules)
 
 
 def _boxed(path: re.Match[str]) -> str:
