@@ -21,9 +21,10 @@ LIMIT = 16.0
 """What is aimed at, in milliseconds."""
 NOTHING, CHANGE, STEP = "nothing happens", "a number is changed", "a step is shown"
 """A frame in which nothing happens tells how busy the machine is with other work."""
-MEASURE = """async ([name, level, count]) => {
+MEASURE = """async ([name, level, drawer, count]) => {
   const { stage } = document.querySelector(".glassgrad-stage");
   if (level) { stage.open(level); }
+  if (drawer) { document.querySelector(`.gg-open-${drawer}`).click(); }
   stage.go(stage.count - 1);
   const start = stage.numbers()[name].value, acts = [
     () => undefined,
@@ -58,9 +59,9 @@ def frames(quick: bool, slow: bool) -> list[Workload]:
     with playwright.sync_playwright() as driver:
         program = driver.chromium.launch(executable_path=browser, args=["--no-sandbox"])
         try:
-            for title, (steps, leaf, level) in pages().items():
+            for title, (steps, leaf, *view) in pages().items():
                 page = _opened(program, steps)
-                times = page.evaluate(MEASURE, [leaf, level, 8 if quick else 60])
+                times = page.evaluate(MEASURE, [leaf, *view, 8 if quick else 60])
                 page.close()
                 found += [
                     _workload(title, act, each) for act, each in zip((NOTHING, CHANGE, STEP), times)
@@ -70,15 +71,20 @@ def frames(quick: bool, slow: bool) -> list[Workload]:
     return found
 
 
-def pages() -> dict[str, tuple[Steps, str, str]]:
-    """Graphs with a leaf to change and the level to look at, "" for the one that opens."""
-    network = backprop(_network())
+def pages() -> dict[str, tuple[Steps, str, str, str]]:
+    """Graphs with a leaf to change, the level to look at, and the drawer that is open.
+
+    "" is the level that a page begins with, and no drawer.
+    """
+    network, long = backprop(_network()), backprop(chain(1_000))
     count = f"{len(network.diagram)} nodes"
     return {
-        "a chain of 100 nodes": (backprop(chain(100)), "x", ""),
-        "a chain of 1,000 nodes": (backprop(chain(1_000)), "x", ""),
-        f"MLP(2, [16, 16, 1]), {count}, by layers": (network, "x1", "network"),
-        f"MLP(2, [16, 16, 1]), {count}, all scalars": (network, "x1", "scalars"),
+        "a chain of 100 nodes": (backprop(chain(100)), "x", "", ""),
+        "a chain of 1,000 nodes": (long, "x", "", ""),
+        "a chain of 1,000 nodes, with the table of its steps": (long, "x", "", "table"),
+        "a chain of 1,000 nodes, with wrong engines": (long, "x", "", "mistakes"),
+        f"MLP(2, [16, 16, 1]), {count}, by layers": (network, "x1", "network", ""),
+        f"MLP(2, [16, 16, 1]), {count}, all scalars": (network, "x1", "scalars", ""),
     }
 
 

@@ -131,7 +131,15 @@ class Stepper:
         return self.root.locator(f".gg-box[data-n='{index}']")
 
     def row(self, number: int) -> "Locator":
-        return self.root.locator(".gg-drawer-table tbody tr").nth(number - 1)
+        """The row of a step on the page, scrolled to, since far away there is none."""
+        self.root.evaluate(
+            """(root, number) => {
+              const body = root.querySelector(".gg-drawer-body"), { count } = root.stage;
+              body.scrollTop = body.scrollHeight * (number - 1) / count - body.clientHeight / 2;
+            }""",
+            number,
+        )
+        return self.root.locator(f".gg-drawer-table tr[aria-rowindex='{number + 1}']")
 
     def stage(self, does: str, *arguments: Any) -> Any:
         """What the stage answers: `stage("set", "x", 2.0)`, or `stage("index")`."""

@@ -189,6 +189,7 @@ def test_without_scikit_learn_digits_name_the_remedy(monkeypatch):
 
 WRONG = [
     (lambda: two_moons(1), ValueError, r"two_moons\(n=...\) is at least 2, not 1"),
+    (lambda: two_moons(-(10**5000)), ValueError, "is at least 2, not an int"),  # too long to print
     (lambda: two_moons(2.5), TypeError, r"two_moons\(n=...\) is a whole number, not float 2.5"),
     (lambda: two_moons(noise=-1), ValueError, r"two_moons\(noise=...\) takes 0 or .*, not -1"),
     (lambda: two_moons(noise=math.nan), ValueError, "not nan"),

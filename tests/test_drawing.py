@@ -472,6 +472,7 @@ def test_around_keeps_to_the_limit_of_nodes() -> None:
         ({"around": 3}, TypeError, "around is a Value or the name of a node, not .*3"),
         ({"around": "o", "radius": -1}, ValueError, "radius is at least 0, not -1"),
         ({"around": "o", "radius": 1.5}, TypeError, "radius is a whole number"),
+        ({"depth": True}, TypeError, "depth is a whole number, not bool True"),
     ],
 )
 def test_wrong_surroundings_are_refused(

@@ -102,6 +102,19 @@ def large(seconds: float) -> Drawing:
 # The first rung: pygraphviz.
 
 
+def test_a_file_that_cannot_be_written_is_a_rendering_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full() -> None:
+        raise OSError("No space left on device")
+
+    with pytest.raises(RenderingError, match="surrogates not allowed"):
+        render("digraph { \ud800 }", "svg")
+    monkeypatch.setattr(viz.render, "TemporaryFile", full)
+    with pytest.raises(RenderingError, match="could not draw the graph: No space left"):
+        render(draw(square()).dot, "svg")
+
+
 def test_pygraphviz_needs_no_program(no_dot: None) -> None:
     assert ET.fromstring(draw(square()).svg).tag.endswith("svg")
 

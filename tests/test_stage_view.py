@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from browsing import Pages
 from needing import mostly_slow
-from stepping import BUILDS, Stepper, document
+from stepping import BUILDS, Stepper, chain, document
+
+from glassgrad.engine.printing import short
 
 SIZES = [(1280, 720), (800, 600), (400, 800), (360, 640)]
 WITH_DRAWERS = (SIZES[0], SIZES[-1])
@@ -185,6 +187,54 @@ DRAWER = """root => {
       .filter(row => row.height && (row.top < room.top || row.bottom > room.bottom + 1)).length,
     marked: body.querySelectorAll("tr.gg-now").length };
 }"""
+
+
+SCROLLED = """async (root, drawer) => {
+  const rows = new Map(), widths = new Set(), body = root.querySelector(".gg-drawer-body");
+  const table = root.querySelector(`.gg-drawer-${drawer} table`);
+  const read = () => [...table.querySelectorAll("tr[aria-rowindex]")].map(row =>
+    [row.getAttribute("aria-rowindex") - 2, [...row.cells].map(cell => cell.textContent)]);
+  const now = read();
+  let most = 0;
+  for (let at = 0; at < body.scrollHeight; at += 0.9 * body.clientHeight) {
+    body.scrollTop = at;
+    await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
+    const made = read();
+    most = Math.max(most, made.length);
+    widths.add(body.getBoundingClientRect().width);
+    made.forEach(([at, cells]) => rows.set(at, cells));
+  }
+  return { now, rows: [...rows].sort(([a], [b]) => a - b).map(([, cells]) => cells), most,
+    widths: widths.size, said: Number(table.getAttribute("aria-rowcount")) };
+}"""
+
+
+def test_of_long_tables_the_rows_that_are_seen_are_made(new_page: Pages) -> None:
+    one = document(new_page, chain(200), reduced_motion="reduce")
+    one.click("open-mistakes")
+    mistakes = [[cell.removesuffix(", first") for cell in row]
+                for _, row in one.steps.mistakes().rows()]  # fmt: skip
+    assert one.root.evaluate(SCROLLED, "mistakes")["rows"] == mistakes
+    one.click("open-table")
+    told = one.root.evaluate("""root => [...root.querySelectorAll(".gg-steps tbody tr")]
+      .map(row => [...row.cells].map(cell => cell.textContent).filter((_, k) => k !== 1))""")
+    found = one.root.evaluate(SCROLLED, "table")
+    assert found["rows"] == told
+    assert len(told) == len(one.steps) == found["said"] - 1
+    assert found["most"] < 120
+    assert found["widths"] == 1
+    one.stage("set", "x", 0.25)
+    found = one.root.evaluate(SCROLLED, "table")
+    changed = found["rows"]
+    assert found["now"]
+    assert all(changed[at] == cells != told[at] for at, cells in found["now"])
+    assert [row[:2] for row in changed] == [row[:2] for row in told]
+    values = {name: short(found["value"]) for name, found in one.stage("numbers").items()}
+    computed = {row[1]: row[-1] for row in changed[:200]}
+    assert {name: text.rpartition(" = ")[2] for name, text in computed.items()} == {
+        name: values[name] for name in computed
+    }
+    assert len(computed) == 200
 
 
 def test_tables_have_the_room_they_need_and_show_the_row_of_the_step(new_page: Pages) -> None:

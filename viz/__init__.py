@@ -5,7 +5,7 @@
     steps      backprop.py, steps.py, told.py (what a step says), report.py, still.py
     page       page.py, stage.py, repeats.py, state.py; its scripts lie in stage/ and are made short
                by packing.py and assets.py
-    networks   network.py (layers and units, found in scalars), network_still.py
+    networks   network.py (layers and units, found in scalars)
     teaching   neuron.py, mistakes.py (wrong engines), exercises.py (check, puzzle) with answers.py
                and suspects.py, own_engine.py (check_engine), associations.py
     programs   program.py (draw_program)

@@ -20,13 +20,12 @@ from glassgrad.viz.assets import stage_script
 from glassgrad.viz.drawing import checked_name
 from glassgrad.viz.mistakes import Mistakes
 from glassgrad.viz.network import LayerStep
-from glassgrad.viz.network_still import NetworkStill
 from glassgrad.viz.page import Page
 from glassgrad.viz.report import report
 from glassgrad.viz.stage import MOST_STEPS, shown_steps
 from glassgrad.viz.state import checked_state, checked_step, steps_on
 from glassgrad.viz.steps import Steps
-from glassgrad.viz.still import KINDS, Still
+from glassgrad.viz.still import KINDS, NetworkStill, Still
 
 if TYPE_CHECKING:
     from anywidget import AnyWidget

@@ -15,7 +15,7 @@ from glassgrad.engine.compile.result import Replay
 from glassgrad.engine.files import json_text, write_file
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.printing import columns, short
-from glassgrad.engine.text import describe, told
+from glassgrad.engine.text import counted, describe, told
 from glassgrad.engine.tree import scalar_of
 from glassgrad.viz.diagram import Diagram, marks
 from glassgrad.viz.dot import digraph
@@ -299,9 +299,7 @@ def _left_out(picture: Picture) -> str:
     groups = [part for part in picture.parts if isinstance(part, Group) and not part.is_fold]
     parts = []
     if groups:
-        inside = sum(group.count for group in groups)
-        boxes = "1 box" if len(groups) == 1 else f"{len(groups)} boxes"
-        parts.append(f"{inside} nodes are drawn as {boxes}")
+        parts.append(f"{sum(group.count for group in groups)} nodes are drawn as {_boxes(groups)}")
     if left_out:
         parts.append(f"{left_out} nodes are not drawn")
     return f"{' and '.join(parts)}; {shows_all}" if parts else ""
@@ -312,9 +310,8 @@ def _vicinity(picture: Picture) -> str:
     name = picture.diagram[picture.around].name
     if picture.is_cut:
         return f"the nearest to {name}; "
-    edges = "1 edge" if picture.radius == 1 else f"{picture.radius} edges"
     more = f"draw(y, around={name!r}, radius={picture.radius + 1})"
-    return f"those within {edges} of {name}; {more} shows more, "
+    return f"those within {counted(picture.radius, 'edge')} of {name}; {more} shows more, "
 
 
 def _closed(picture: Picture) -> str:
@@ -331,10 +328,13 @@ def _closed(picture: Picture) -> str:
         said.append(f"{', '.join(names)} {verb} compiled and closed; {opening}.")
     folds = [part for part in picture.parts if isinstance(part, Group) and part.is_fold]
     if folds:
-        count = sum(group.count for group in folds)
-        boxes = "1 box" if len(folds) == 1 else f"{len(folds)} boxes"
-        said.append(f"{count:,} Values are drawn as {boxes}; print(draw(y)) lists them.")
+        values = counted(sum(group.count for group in folds), "Value")
+        said.append(f"{values} are drawn as {_boxes(folds)}; print(draw(y)) lists them.")
     return " ".join(dict.fromkeys(said))
+
+
+def _boxes(groups: Sequence[Group]) -> str:
+    return "1 box" if len(groups) == 1 else f"{len(groups)} boxes"
 
 
 def checked_name(path: Any, formats: Sequence[str], what: str, example: str) -> tuple[Path, str]:

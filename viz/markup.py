@@ -32,6 +32,8 @@ DARK = {
 }
 """What each colour becomes where the reader prefers the dark."""
 
+DARK_START = "@media (prefers-color-scheme:dark){"
+
 _BOX = re.compile(r'<g data-n="\d+" class="node">.*?</g>', re.DOTALL)
 _RULE = re.compile(r'<polygon fill="(#\w+)" stroke="\1" points="(\S+,(\S+)) \2 (\S+),\3 [^"]*"/>')
 _LINE = re.compile(r'(<text [^>]*)text-anchor="start" x="[^"]*"( y="([^"]*)")')
@@ -43,7 +45,7 @@ def page_svg(svg: bytes, title: str, description: str) -> str:
     end = text.index(">")
     spoken = f"<title>{title}</title><desc>{html.escape(description)}</desc>"
     head = f'{text[:end]} class="{CLASS}" role="img">{spoken}'
-    return f"{head}<style>{_dark_style(text)}</style>{text[end + 1 :]}"
+    return f"{head}<style>{DARK_START}{dark_rules(text)}}}</style>{text[end + 1 :]}"
 
 
 def tidy_svg(svg: bytes) -> str:
@@ -76,15 +78,14 @@ def _centred(box: re.Match[str]) -> str:
     return _LINE.sub(anchored, box[0])
 
 
-def _dark_style(svg: str) -> str:
+def dark_rules(svg: str, within: str = f".{CLASS} ") -> str:
     """The rules for the colours that a picture has."""
-    rules = "".join(
-        f'.{CLASS} [{kind}="{light.lower()}"]{{{kind}:{dark}}}'
+    return "".join(
+        f'{within}[{kind}="{light.lower()}"]{{{kind}:{dark}}}'
         for light, dark in DARK.items()
         for kind in ("fill", "stroke")
         if f'{kind}="{light.lower()}"' in svg
     )
-    return f"@media (prefers-color-scheme:dark){{{rules}}}"
 
 
 DOCUMENT_STYLE = (

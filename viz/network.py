@@ -3,7 +3,7 @@
 A unit is what one neuron computed: a sum of products, each of a weight of its own and a source,
 with a bias or none, and what is applied to that. Where neurons do anything else, or layers do not
 follow each other, or there is more than one sample, there is no network to see. The page draws what
-is found here (`stage/network.js`), `state.py` checks its steps, and `network_still.py` draws one.
+is found here (`stage/network.js`), `state.py` checks its steps, and `still.py` draws one.
 """
 
 from __future__ import annotations
@@ -114,37 +114,31 @@ def network_in(diagram: Diagram, root: int) -> Network | None:
     >>> [[unit.name for unit in units] for units in network.layers][1]
     ['layer 2, neuron 1']
     """
-    users: list[list[int]] = [[] for _ in diagram]
-    for node in diagram:
-        for parent in node.parents:
-            users[parent].append(node.index)
     inside: dict[str, list[int]] = {}
     for index, scope in enumerate(Scopes(diagram).of):
         if scope is not None and _NEURON.search(path := scope.path()):
             inside.setdefault(path, []).append(index)
     by_layer: dict[str, list[Unit]] = {}
     for path, members in inside.items():
-        unit = _unit(diagram, root, users, members)
+        unit = _unit(diagram, root, members)
         if unit is None:
             return None
         by_layer.setdefault(_NEURON.sub("", path), []).append(unit)
     layers = sorted(by_layer.values(), key=lambda units: units[0].out)
-    if len(inside) < _FEWEST_UNITS or not _are_stacked(layers, users):
+    if len(inside) < _FEWEST_UNITS or not _are_stacked(layers, diagram.readers):
         return None
     outs = {unit.out for units in layers for unit in units}
     sources = dict.fromkeys(s for units in layers for u in units for s in u.weights)
     return Network(root, [s for s in sources if s not in outs], _named(layers))
 
 
-def _unit(
-    diagram: Diagram, root: int, users: Sequence[Sequence[int]], members: Sequence[int]
-) -> Unit | None:
+def _unit(diagram: Diagram, root: int, members: Sequence[int]) -> Unit | None:
     """What one neuron computed, term by term; None where it is anything else."""
     own = frozenset(members)
     outs = [
         i
         for i in members
-        if diagram[i].parents and (i == root or any(user not in own for user in users[i]))
+        if diagram[i].parents and (i == root or not own.issuperset(diagram.readers[i]))
     ]
     if len(outs) != 1:
         return None
@@ -192,14 +186,14 @@ def _are_weighed(
     return True
 
 
-def _are_stacked(layers: Sequence[Sequence[Unit]], users: Sequence[Sequence[int]]) -> bool:
+def _are_stacked(layers: Sequence[Sequence[Unit]], readers: Sequence[Sequence[int]]) -> bool:
     """Whether every unit reads the outputs of the layer before, and nobody else does."""
     for before, units in pairwise(layers):
         outs = {unit.out for unit in before}
         own = {member for unit in units for member in unit.members}
         if any(set(unit.weights) != outs for unit in units):
             return False
-        if any(user not in own for out in outs for user in users[out]):
+        if not own.issuperset(reader for out in outs for reader in readers[out]):
             return False
     return True
 

@@ -23,6 +23,7 @@ from glassgrad.engine.text import (
     told,
     visible,
 )
+from glassgrad.engine.tree import listed
 from glassgrad.engine.value import is_parameter
 from glassgrad.viz.backprop import Backprop
 from glassgrad.viz.markup import scrolling_table
@@ -230,15 +231,8 @@ def _values(things: Any, letter: str) -> dict[str, Value]:
     """Values by the names they get: w1, w2 and so on, or w for a lone one."""
     if isinstance(things, Value) or is_real(things):
         return {letter: _value(things, letter)}
-    try:
-        if isinstance(things, str | bytes | Mapping):
-            raise TypeError
-        listed = list(things)
-    except TypeError:
-        problem = f"step_neuron takes a list of numbers as {letter}, not {describe(things)}."
-        raise TypeError(problem) from None
-    names = (f"{letter}{i}" for i in range(1, len(listed) + 1))
-    return {name: _value(thing, name) for name, thing in zip(names, listed)}
+    entries = listed(things, "step_neuron", f"a list of numbers as {letter},")
+    return {f"{letter}{i}": _value(thing, f"{letter}{i}") for i, thing in enumerate(entries, 1)}
 
 
 def _value(thing: Any, role: str) -> Value:

@@ -16,6 +16,7 @@ from typing import Any
 
 from glassgrad.viz import markup, stage
 from glassgrad.viz.assets import compact, stage_script
+from glassgrad.viz.dot import FAN, OPERATION, PAPER
 from glassgrad.viz.drawing import MAX_NODES, picture_of
 from glassgrad.viz.mistakes import Mistakes
 from glassgrad.viz.packing import packed
@@ -40,7 +41,17 @@ _USUAL = (
     *(' font-family="Helvetica,Arial,sans-serif"', ' font-size="12.00"', ' text-anchor="middle"'),
 )
 """What most texts of a picture have."""
-_NEEDLESS = (' xml:space="preserve"', ' xmlns:xlink="http://www.w3.org/1999/xlink"')
+_LOOKS = {
+    "rect": {"fill": PAPER, "stroke": FAN},
+    "path": {"fill": "none", "stroke": FAN},
+    "ellipse": {"fill": OPERATION, "stroke": FAN},
+    "polygon": {"fill": FAN},
+}
+"""How most shapes look: boxes, lines, operations, and the heads of arrows."""
+_NEEDLESS = (
+    *(' xml:space="preserve"', ' xmlns:xlink="http://www.w3.org/1999/xlink"', ' class="graph"'),
+    f' class="{markup.CLASS}" role="img"',
+)
 _PART = re.compile(r'<g data-\w+="[^"]*" class="\w+">(.*?)</g>')
 _COORDINATES = re.compile(r' (?:d|points|[cr]?[xy]|width|height|viewBox|font-size)="[^"]*"')
 _NUMBER = re.compile(r"-?\d+\.\d+")
@@ -130,14 +141,13 @@ def _picture(steps: Steps) -> str:
 
 
 def _compact(svg: str) -> str:
-    """The same picture in fewer bytes: the usual font once, and coordinates to a tenth of a point.
+    """The same picture in fewer bytes: what is usual once, and coordinates to a tenth of a point.
 
     Only attributes are touched: in a text there is no quotation mark, but its escape. An image has
     a text of its own, so its title is left out, and nothing reaches the parts of one.
     """
     start, _, rest = svg.partition("<title>")
-    style, end, rest = rest.partition("</desc>")[2].partition("</style>")
-    svg = start + style.replace(".glassgrad-graph ", "") + end + rest
+    svg = start + rest.partition("</style>")[2]
     svg = _PART.sub(r"\1", svg.replace(">\n<", "><"))
     for needless in _NEEDLESS:
         svg = svg.replace(needless, "")
@@ -145,7 +155,22 @@ def _compact(svg: str) -> str:
         svg = svg.replace(usual, "").replace("<svg", f"<svg{usual}", 1)
     svg = svg.replace("&#45;", "-").replace("scale(1 1) rotate(0) ", "")
     svg = _ROUND_BOX.sub(_boxed, _COORDINATES.sub(_shortened, svg))
+    for shape, look in _LOOKS.items():
+        usual = "".join(f' {name}="{color.lower()}"' for name, color in look.items())
+        svg = svg.replace(f"<{shape}{usual}", f"<{shape}")
+    dark = f"{markup.DARK_START}{markup.dark_rules(svg, '')}{_looks(markup.DARK)}}}"
+    svg = svg.replace(">", f"><style>{_looks()}{dark}</style>", 1)
     return _QUOTED.sub(r"='\1'", svg)  # which an attribute may have in it
+
+
+def _looks(colors: Mapping[str, str] = {}) -> str:
+    """The rules for shapes that do not say how they look; or the colours instead of the usual."""
+    rules = []
+    for shape, look in _LOOKS.items():
+        shown = {name: colors.get(color) if colors else color for name, color in look.items()}
+        texts = (f"{name}:{color}" for name, color in shown.items() if color)
+        rules.append(f"{shape}:not([{[*look][-1]}]){{{';'.join(texts)}}}")
+    return "".join(rules)
 
 
 def _boxed(path: re.Match[str]) -> str:

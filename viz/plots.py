@@ -18,6 +18,7 @@ from glassgrad.engine.context import layer_of
 from glassgrad.engine.misuse import is_real, real, whole
 from glassgrad.engine.printing import short
 from glassgrad.engine.text import clipped, describe, suggestion, told
+from glassgrad.engine.tree import is_sequence
 from glassgrad.viz.dot import DATA, GRADIENT, INK
 from glassgrad.viz.formulas import written
 
@@ -313,7 +314,7 @@ def _row_called(operation: Operation | str) -> Operation:
 
 def _listed(numbers: Any, takes: str, takes_each: str) -> list[float]:
     """Numbers as a list of floats; the texts begin the sentences for everything else."""
-    if isinstance(numbers, (str, bytes)) or not isinstance(numbers, Iterable):
+    if not is_sequence(numbers):
         raise TypeError(f"{takes} not {describe(numbers)}.")
     return [_number_of(each, takes_each) for each in numbers]
 
@@ -357,8 +358,7 @@ def _checked_points(X: Any, y: Any) -> tuple[Any, Any]:
 def _scores(of_point: Any) -> list[float]:
     """What a model gives a point, as floats."""
     takes = "plot_boundary takes a model that gives each point one number, or one for each class,"
-    is_several = isinstance(of_point, Iterable) and not isinstance(of_point, (str, bytes, Value))
-    if is_several and getattr(of_point, "shape", None) != ():
+    if is_sequence(of_point):
         return [_number_of(each, takes) for each in of_point] or [_number_of(of_point, takes)]
     return [_number_of(of_point, takes)]
 

@@ -82,12 +82,13 @@ def render_here(dot: str, kind: str) -> bytes:
         RenderingError: Graphviz refused the graph.
     """
     graphviz = _bundled()
-    with _lock, _quiet_standard_error(), TemporaryFile() as file:  # it is not made for threads
-        file.write(dot.encode())
-        file.seek(0)
+    with _lock, _quiet_standard_error():  # Graphviz is not made for threads
         try:
-            graph = graphviz.agread(file, None)
-        except ValueError as error:
+            with TemporaryFile() as file:
+                file.write(dot.encode())
+                file.seek(0)
+                graph = graphviz.agread(file, None)
+        except (ValueError, OSError) as error:
             raise RenderingError(f"Graphviz could not draw the graph: {error}") from error
         context = graphviz.gvContextWithBuiltins()
         failed = graphviz.gvLayout(context, graph, b"dot")

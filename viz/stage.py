@@ -70,12 +70,11 @@ def data(
     return {
         "version": VERSION,
         "digits": digits_shown(),
-        "operands": MOST_OPERANDS,
         "root": graph.places[steps.root],
         "rate": steps.learning_rate,
         "after": None if steps.new_loss is None else _number(steps.new_loss),
         "live": why_not or True,
-        "outdated": steps.diagram.outdated_note(),
+        **({"outdated": note} if (note := steps.diagram.outdated_note()) else {}),
         **({"broken": broken} if why_not and (broken := not_finite(steps)) else {}),
         **({"names": names} if (names := _names(steps.diagram)) else {}),
         "first": told[0].step.index,
@@ -85,7 +84,7 @@ def data(
         "lines": list(graph.lines),
         **({"series": graph.series} if graph.series else {}),
         **({"network": graph.network} if graph.network else {}),
-        **({"folds": True} if has_folds(steps) else {}),
+        **({"folds": True, "operands": MOST_OPERANDS} if has_folds(steps) else {}),
         "steps": [_step(each, graph.places, is_live=not why_not) for each in told],
     }
 

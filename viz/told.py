@@ -23,8 +23,8 @@ from glassgrad.engine.check import KINK
 from glassgrad.engine.compile.result import Total
 from glassgrad.engine.printers import number_text
 from glassgrad.engine.printing import ALL_DIGITS, digits_of_row, short
-from glassgrad.engine.text import clipped
-from glassgrad.viz.compiled import MOST_LISTED, NAMED_FIRST, is_compiled, name_of, title_of
+from glassgrad.engine.text import clipped, counted
+from glassgrad.viz.compiled import MOST_LISTED, NAMED_FIRST, call, is_compiled, name_of, title_of
 from glassgrad.viz.diagram import LONGEST_KEPT, Node, symbol
 from glassgrad.viz.formulas import brackets_first
 from glassgrad.viz.steps import Step, Steps
@@ -175,10 +175,10 @@ class Computed(Told):
     def _abridge(self, node: Node, operation: Operation) -> None:
         """Of very many operands the first are written, and how many there are beyond."""
         name = title_of(operation) if is_compiled(operation) else operation.name
-        first = [self.steps.diagram[parent] for parent in node.parents[:NAMED_FIRST]]
-        more = f", … {len(node.parents) - len(first):,} more)"
-        numbers = [Text(Number(("v", operand.index), operand.data)) for operand in first]
-        self.formula = f"{name}({', '.join(operand.in_formulas for operand in first)}{more}"
+        operands = [self.steps.diagram[parent] for parent in node.parents]
+        self.formula = call(name, [operand.in_formulas for operand in operands])
+        numbers = [Text(Number(("v", each.index), each.data)) for each in operands[:NAMED_FIRST]]
+        more = f", … {len(operands) - len(numbers):,} more)"
         self.numbers = Text(f"{name}(", joined(", ", numbers), more)
 
     def halves(self) -> tuple[Text, Text]:
@@ -412,7 +412,7 @@ class SentAtOnce(Told):
             self.listed = self.parts
         rest = len(self.parts) - len(self.listed)
         self.more = f"… {rest:,} more" if rest else ""
-        self.receivers = "1 Value" if len(self.parts) == 1 else f"{len(self.parts):,} Values"
+        self.receivers = counted(len(self.parts), "Value")
         self.edge = f"{self.name} → {self.receivers}"
         self.upstream, self.answer = self.listed[0].upstream, self.listed[0].answer
 

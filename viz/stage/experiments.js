@@ -132,22 +132,16 @@ function mapIn(around, graph, names) {
     canvas.width = canvas.height = 6 * side;
     const paint = canvas.getContext("2d"), styles = getComputedStyle(canvas);
     const colour = (name) => { canvas.style.color = `var(${name})`; return styles.color; }; /* as it is now, light or dark */
-    const levels = 9, pixels = canvas.width, bands = [];
+    const levels = 9, pixels = canvas.width, bands = [], image = paint.createImageData(pixels, pixels);
     for (let v = 0; v < pixels; v += 1) {
       for (let u = 0; u < pixels; u += 1) { bands.push(bandOf(between(cells, side, (u + 0.5) / 6 - 0.5, (v + 0.5) / 6 - 0.5))); }
     }
-    paint.fillStyle = colour("--data");
-    runs((band, u, v, width) => {
-      paint.globalAlpha = band < 0 ? 0 : 0.08 + 0.72 * band / levels;
-      paint.fillRect(u, v, width, 1);
-    });
-    paint.globalAlpha = 0.55; /* a line where one band ends and the next begins */
-    paint.fillStyle = colour("--ink");
-    bands.forEach((band, k) => {
+    const [data, ink] = ["--data", "--ink"].map((name) => colour(name).match(/[\d.]+/g).slice(0, 3));
+    bands.forEach((band, k) => { /* a line where one band ends and the next begins */
       const isEnd = (k % pixels) + 1 < pixels && bands[k + 1] !== band, isAbove = k + pixels < bands.length && bands[k + pixels] !== band;
-      if (isEnd || isAbove) { paint.fillRect(k % pixels, Math.floor(k / pixels), 1, 1); }
+      image.data.set(isEnd || isAbove ? [...ink, 160] : [...data, band < 0 ? 0 : 20 + 184 * band / levels], 4 * k);
     });
-    paint.globalAlpha = 1;
+    paint.putImageData(image, 0, 0);
     paint.strokeStyle = paint.fillStyle = colour("--grad");
     paint.lineWidth = 2;
     let start = null;
@@ -175,15 +169,6 @@ function mapIn(around, graph, names) {
     function bandOf(value) {
       const share = most > least ? max(0, value - least) / (most - least) : 0.5;
       return isFinite(value) ? min(levels - 1, Math.floor(Math.sqrt(share) * levels)) : -1;
-    }
-
-    /* Neighbours of one band in a row are painted as one. */
-    function runs(act) {
-      for (let k = 0, from = 0; k < bands.length; k += 1) {
-        if ((k + 1) % pixels && bands[k + 1] === bands[k]) { continue; }
-        act(bands[k], from % pixels, Math.floor(from / pixels), k + 1 - from);
-        from = k + 1;
-      }
     }
 
     function range(i) {

@@ -408,19 +408,21 @@ function engineAfter({ start, edges }, count) {
   return { gradients, isDone: (i) => left[i] === 0 };
 }
 
-/* A wrong engine beside the right one: for each node both gradients, and whether they differ. That is
-   only said of what both have completed, up to the rounding of the terms that are summed. */
-function compared(graph, name, count) {
-  const right = engineAfter(swept(graph, added), count), wrong = engineAfter(WRONG_ENGINES[name](graph), count);
-  const sizes = graph.nodes.map(() => 0);
+/* Wrong engines beside the right one, for each of the names: of each node both gradients, and whether they
+   differ. That is only said of what both have completed, up to the rounding of the terms that are summed. */
+function compared(graph, names, count) {
+  const right = engineAfter(swept(graph, added), count), sizes = graph.nodes.map(() => 0);
   sizes[graph.root] = 1;
   for (let i = graph.nodes.length - 1; i >= 0; i -= 1) {
     edgesOf(graph, i).forEach(([parent, local]) => { sizes[parent] += sizes[i] * abs(local); });
   }
-  return graph.nodes.map((node, i) => {
-    const [a, b] = [right.gradients[i], wrong.gradients[i]];
-    const isKnown = a !== null && b !== null && right.isDone(i) && wrong.isDone(i);
-    const isSame = Object.is(a, b) || a === b || abs(a - b) <= 1e-9 * sizes[i];
-    return { right: a, wrong: b, isOff: isKnown && !isSame };
+  return names.map((name) => {
+    const wrong = engineAfter(WRONG_ENGINES[name](graph), count);
+    return graph.nodes.map((node, i) => {
+      const [a, b] = [right.gradients[i], wrong.gradients[i]];
+      const isKnown = a !== null && b !== null && right.isDone(i) && wrong.isDone(i);
+      const isSame = Object.is(a, b) || a === b || abs(a - b) <= 1e-9 * sizes[i];
+      return { right: a, wrong: b, isOff: isKnown && !isSame };
+    });
   });
 }

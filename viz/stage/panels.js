@@ -362,38 +362,116 @@ function tableIn(place, headings) {
   return { table, head, body };
 }
 
+const AROUND = 12; /* so many rows are made before and after those that are seen */
+
+/* A table of any length. Rows are made where they are seen, since those of a thousand steps would take
+   longer than a frame; a gap before and after them is as high as the others. `textsOf(i)` are the texts of
+   a row, `mark(row, i)` says what else it is, and `begin(row)` gets each that is made. Of what is shown `isNew`
+   says that the rows are others, and `at` which of them is to be seen, null for none. */
+function longTableIn(place, headings, { textsOf, mark, begin = () => undefined }) {
+  const { table, head, body } = tableIn(place, headings), scroller = place.parentNode, rows = [];
+  const widest = make("tr", "gg-widest", make("tfoot", "", table)), gaps = [make("tr"), make("tr")];
+  let count = 0, from = 0, height = 0, most = 2 * AROUND;
+  headings.forEach(() => make("td", "", widest));
+  on(scroller, "scroll", () => { if (isOpen() && firstToMake() !== from) { draw(firstToMake()); } }, { passive: true });
+  new ResizeObserver(() => { if (isOpen()) { measure(); draw(firstToMake()); } }).observe(scroller);
+  return { head, show, hide };
+
+  function show(total, at, isNew) {
+    if (isNew) {
+      count = total;
+      set(table, "aria-rowcount", total + 1);
+      [...widest.cells].forEach((cell) => put(cell, ""));
+      draw(0);
+      measure();
+      for (let i = 0; count > rows.length && i < count; i += 1) { widen(textsOf(i)); }
+    }
+    if (at !== null) { bring(at); }
+    draw(isNew || at !== null ? firstToMake() : from);
+  }
+
+  function hide(k, isHidden) { [head, widest, ...rows].forEach((row) => { row.cells[k].hidden = isHidden; }); }
+
+  function isOpen() { return count > 0 && !place.hidden; }
+
+  function measure() {
+    height = rows.length ? rectOf(rows[0]).height : 0;
+    most = 2 * AROUND + (height ? Math.ceil(scroller.clientHeight / height) : 0);
+  }
+
+  function firstToMake() {
+    const above = rectOf(scroller).top - rectOf(body).top;
+    return height ? max(0, min(Math.floor(above / height) - AROUND, count - most)) : 0;
+  }
+
+  /* Scrolls the drawer, and nothing around it, to a row that is not seen: then it stands right below the head. */
+  function bring(i) {
+    const { top, bottom } = rectOf(scroller), at = rectOf(body).top + i * height, covered = head.offsetHeight;
+    if (at < top + covered || at + height > bottom) { scroller.scrollTop += at - top - covered; }
+  }
+
+  function draw(first) {
+    const end = min(count, first + most);
+    from = first;
+    while (rows.length > end - from) { rows.pop().remove(); }
+    while (rows.length < end - from) { rows.push(rowMade()); }
+    rows.forEach((row, k) => {
+      const i = from + k, texts = textsOf(i);
+      if (row.at !== i) { row.at = i; set(row, "aria-rowindex", i + 2); }
+      texts.forEach((text, cell) => put(row.cells[cell], text));
+      if (count > rows.length) { widen(texts); }
+      mark(row, i);
+    });
+    gaps.forEach((gap, k) => {
+      const missing = k ? count - end : from;
+      gap.style.height = missing * height + "px";
+      if (!missing) { gap.remove(); } else if (k) { body.append(gap); } else { body.prepend(gap); }
+    });
+  }
+
+  function rowMade() {
+    const row = make("tr", "", body);
+    [...head.cells].forEach(({ hidden }) => { make("td", "", row).hidden = hidden; });
+    begin(row);
+    return row;
+  }
+
+  /* The columns are as wide as their longest texts, so that nothing moves while one scrolls. */
+  function widen(texts) {
+    texts.forEach((text, k) => { if (text.length > widest.cells[k].textContent.length) { put(widest.cells[k], text); } });
+  }
+}
+
 /* The table of all steps, with the numbers as they are. */
 function rowsIn(place, first, { go, point }) {
-  const { body, head } = tableIn(place, HEADINGS);
-  let drawnFor = null, rows = [], shownAt = -1;
-  return (graph, steps, now, isPredicting, isAsked, isVisible) => {
-    if (!isVisible) { drawnFor = null; return; }
-    if (drawnFor === null || drawnFor.length !== steps.length || drawnFor.some((step, i) => step !== steps[i])) {
-      clear(body);
-      rows = steps.map((step, i) => {
-        const row = make("tr", "", body);
-        row.className = "gg-row-" + step.phase;
-        make("td", "", row, String(first + i + 1));
-        step.cells.forEach(() => make("td", "", row));
-        on(row, "click", () => go(i));
-        on(row, "mouseenter", () => point(step.node, true));
-        on(row, "mouseleave", () => point(step.node, false));
-        return row;
-      });
-    }
-    const isMoved = drawnFor === null || shownAt !== now;
-    drawnFor = steps;
-    shownAt = now;
-    rows.forEach((row, i) => {
-      steps[i].cells.forEach((cell, k) => put(row.cells[k + 1], written(graph, cell, steps[i])));
+  let seen = null;
+  const table = longTableIn(place, HEADINGS, {
+    textsOf: (i) => [String(first + i + 1), ...seen.steps[i].cells.map((cell) => written(seen.graph, cell, seen.steps[i]))],
+    mark: (row, i) => {
+      const { steps, now, isPredicting, isAsked } = seen;
+      tell(row, "phase", steps[i].phase);
       tell(row, "gg-now", i === now);
       tell(row, "gg-secret", isAsked && i === now);
       tell(row, "gg-future", isPredicting && i > now);
-      if (i === now) { set(row, "aria-current", "step"); } else { row.removeAttribute("aria-current"); }
-    });
-    if (isMoved && !steps[now].isLayer) { /* before the steps of layers stand their weights, which the equation sends to */
-      seenIn(place.parentNode, rows[now], head.offsetHeight);
+      set(row, "aria-current", i === now ? "step" : false);
+    },
+    begin: (row) => {
+      on(row, "click", () => go(row.at));
+      on(row, "mouseenter", () => point(seen.steps[row.at].node, true));
+      on(row, "mouseleave", () => point(seen.steps[row.at].node, false));
+    },
+  });
+  return (graph, steps, now, isPredicting, isAsked, isVisible) => {
+    if (!isVisible) {
+      if (seen) { table.show(0, null, true); }
+      seen = null;
+      return;
     }
+    const isNew = seen === null || seen.steps.length !== steps.length || seen.steps.some((step, i) => step !== steps[i]);
+    /* Before the steps of layers stand their weights, which the equation sends to. */
+    const isMoved = (seen === null || seen.now !== now) && !steps[now].isLayer;
+    seen = { graph, steps, now, isPredicting, isAsked };
+    table.show(steps.length, isMoved ? now : null, isNew);
   };
 }
 
@@ -438,12 +516,6 @@ function slopeAt(graph, i) {
   return (graph.evaluate([[i, x + h]]) - graph.evaluate([[i, x - h]])) / (2 * h);
 }
 
-/* Scrolls a drawer, and nothing around it, to a row that is not seen: then it stands right below the head. */
-function seenIn(drawer, row, head) {
-  const room = rectOf(drawer), { top, bottom } = rectOf(row);
-  if (top < room.top + head || bottom > room.bottom) { drawer.scrollTop += top - room.top - head; }
-}
-
 const WHY = {
   "= instead of +=": "Each contribution replaces the one before it: a node that is used twice keeps only the last.",
   "no order": "A node sends its gradient on when it is first reached, before all of it has arrived.",
@@ -463,28 +535,29 @@ function mistakesIn(place, choose) {
     chosen = chosen === name ? null : name;
     choose(chosen);
   }, name));
-  const { body, head } = tableIn(place, ["node", "right", ...names]);
-  return (graph, count, receiver = null) => {
+  let order = [], results = [], receiver = null, nameAt = null;
+  const table = longTableIn(place, ["node", "right", ...names], {
+    textsOf: (at) => [nameAt(order[at]), short(results[0][order[at]].right), ...results.map((result) => offAt(result[order[at]]))],
+    mark: (row, at) => {
+      results.forEach((result, k) => tell(row.cells[k + 2], "gg-off", result[order[at]].isOff));
+      tell(row, "gg-now", order[at] === receiver);
+    },
+  });
+  return (graph, count, arrives = null) => {
     buttons.forEach((button, i) => set(button, "aria-pressed", names[i] === chosen));
-    [...head.cells].forEach((cell, i) => cell.classList.toggle("gg-chosen", names[i - 2] === chosen));
     why.textContent = chosen ? WHY[chosen] : "";
-    clear(body);
-    const shown = names.map((name) => chosen === null || name === chosen);
-    [...head.cells].forEach((cell, i) => { cell.hidden = i > 1 && !shown[i - 2]; });
-    const results = names.map((name) => compared(graph, name, count));
-    let now = null;
-    for (let i = graph.nodes.length - 1; i >= 0; i -= 1) {
-      if (graph.gradients[i] === null) { continue; }
-      const row = make("tr", "", body);
-      [graph.nodes[i].n, short(results[0][i].right)].forEach((text) => make("td", "", row, text));
-      results.forEach((result, at) => {
-        if (!shown[at]) { return; }
-        const { wrong, isOff } = result[i];
-        make("td", isOff ? "gg-off" : "", row, (isOff ? "≠ " : "") + short(wrong));
-      });
-      tell(row, "gg-now", i === receiver);
-      if (i === receiver) { now = row; }
-    }
-    if (now) { seenIn(place.parentNode, now, head.offsetHeight); }
+    names.forEach((name, k) => {
+      table.head.cells[k + 2].classList.toggle("gg-chosen", name === chosen);
+      table.hide(k + 2, chosen !== null && name !== chosen);
+    });
+    const before = order.length;
+    nameAt = (i) => graph.nodes[i].n;
+    receiver = arrives;
+    results = compared(graph, names, count);
+    order = graph.nodes.map((node, i) => i).filter((i) => graph.gradients[i] !== null).reverse();
+    const at = order.indexOf(receiver);
+    table.show(order.length, at < 0 ? null : at, before !== order.length);
   };
+
+  function offAt({ wrong, isOff }) { return (isOff ? "≠ " : "") + short(wrong); }
 }

@@ -242,7 +242,7 @@ function setUp(root, moved) {
   /* The equation of the step, with what the chosen wrong engine has there; gives that for all nodes. */
   function equate() {
     const step = steps[now], hidden = isHidden();
-    const beside = wrongEngine && !hidden && !isNetwork() ? compared(graph, wrongEngine, edgesSent()) : null;
+    const beside = wrongEngine && !hidden && !isNetwork() ? compared(graph, [wrongEngine], edgesSent())[0] : null;
     showEquation(graph, step, hidden, beside && besides(step, beside));
     return beside;
   }
