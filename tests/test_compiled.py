@@ -108,9 +108,9 @@ def test_a_network_over_a_batch_is_a_few_products_of_matrices() -> None:
     eager = engine.mean([loss.function(x, y) for x, y in zip(rows, labels)])
     expected = value_and_slopes(eager, parameters)
     assert are_near(expected, value_and_slopes(loss.over(rows, labels), parameters))
-    # Three layers and the penalty; a gradient to each weight and to each hidden layer, of which
-    # that to the last one has a single row; and the sum of the samples for the penalty.
-    assert loss.program.count("matmul(") == (3 + 1) + 3 + (2 - 1) + 1
+    # Three layers and the penalty; a gradient to each weight and to each hidden layer; and the sum
+    # of the samples for the penalty.
+    assert loss.program.count("matmul(") == (3 + 1) + 3 + 2 + 1
     numbers = np.array([p.data for p in parameters])
     value, gradient = loss.value_and_grad(parameters)(numbers, rows, labels)
     assert are_near(expected, [value, *gradient])
@@ -318,9 +318,9 @@ def test_the_program_can_be_read() -> None:
         "    m2 = empty((2, 1))",
         "    a3 = captured[0:1]",
         "    b4 = captured[1:2]",
-        "    ones0 = ones(samples, 1)",
         "    to_db4 = m2[1:2]",
         "    to_da3 = m2[0:1]",
+        "    ones0 = ones(samples, 1)",
         "    def run(is_differentiated):",
         "        v3 = mul(a3, input, out=m0)  # 1 mul",
         "        v4 = add(v3, b4, out=m0)  # 1 add",

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from glassgrad.engine.compile.ir import Array, is_array, key_of, needed, unshaped
+from glassgrad.engine.compile.ir import Array, Shape, is_array, key_of, needed, unshaped
 from glassgrad.engine.compile.lower import Check
-from glassgrad.engine.compile.memory import UFUNCS, planned, shape_text, slice_text
+from glassgrad.engine.compile.memory import UFUNCS, planned, shape_text, slice_text, takes_out
 from glassgrad.engine.printers import number_text
 
 _RUN = "    "
@@ -78,6 +78,7 @@ class NumpySource:
         lines: the text, without its first line.
         arrays: the arrays that the text names: constants, indices and walks.
         plan: where the arrays lie.
+        filled: the shapes of the arrays that hold one number everywhere.
     """
 
     def __init__(self, order: Sequence[Array], outputs: Outputs) -> None:
@@ -85,7 +86,8 @@ class NumpySource:
         self.arrays: dict[str, Any] = {}
         self._names: dict[Array, str] = {}
         self._texts: set[str] = set()
-        self._ones: dict[int, str] = {}
+        self.filled: list[Shape] = []
+        self._once: dict[str, str] | None = None
         self._given: dict[Any, str] = {}
         self._places: dict[Array, str] = {}
         self.outputs = outputs
@@ -100,6 +102,7 @@ class NumpySource:
     def with_memory(self) -> str:
         """The program that makes its buffers once: a function that gives one that fills them."""
         self.plan = plan = planned(self.order, self.outputs.arrays())
+        once = self._once = dict[str, str]()
         inputs = [each for each in plan.order if each.kind == "input"]
         for array in inputs:
             name = self._name(array, array.name)
@@ -117,6 +120,8 @@ class NumpySource:
         self._compute(self._backward)
         self._finish()
         body, self.lines = self.lines, prepared
+        for text, name in once.items():
+            self._line(None, f"{name} = {text}")
         self._line(None, "def run(is_differentiated):")
         self.lines += [line._replace(text=_RUN + line.text) for line in body]
         listed = ", ".join(f'"{each.name}": {self._names[each]}' for each in inputs)
@@ -144,8 +149,6 @@ class NumpySource:
     def _fix(self, array: Array, readers: Sequence[Array]) -> None:
         """What is made once: the place of a computed array, or what looks at one."""
         plan, about = self.plan, array.about
-        if is_sum_by_product(array):
-            self._make_ones(array.arrays[0].shape[1])
         if array.kind == "constant":
             self._constant(array)
         elif array.is_view:
@@ -202,11 +205,11 @@ class NumpySource:
             text = f"{self._names[array]}[{where}] = {self._names[part]}"
             self._line(array, text, array.about)
 
-    def _make_ones(self, size: int) -> None:
-        """A column of ones: a product with it is a sum, and faster than one."""
-        if size not in self._ones:
-            self._ones[size] = f"ones{len(self._ones)}"
-            self._line(None, f"{self._ones[size]} = ones{shape_text((size, 1))}")
+    def _made_once(self, once: dict[str, str], text: str, letter: str) -> str:
+        """The name of what is made with the buffers, by the text that makes it."""
+        if text not in once:
+            once[text] = f"{letter}{sum(name.startswith(letter) for name in once.values())}"
+        return once[text]
 
     def without_memory(self) -> str:
         """The same as a function of arrays that makes a new one for every instruction."""
@@ -225,7 +228,7 @@ class NumpySource:
 
     def _expression(self, array: Array, out: str = "") -> str:
         """What an instruction gives: a new array, or one that is written into a place."""
-        operands = [self._operand(each) for each in array.operands]
+        operands = [self._operand(each, array) for each in array.operands]
         listed, into = ", ".join(operands), f", out={out}" * bool(out)
         if array.is_view:
             return self._view(array, listed)
@@ -234,8 +237,9 @@ class NumpySource:
             return f'take({listed}, {index}, 0, {out}, "clip")' if out else f"{listed}[{index}]"
         if array.kind == "join":
             return f"{'beside' if array.detail else 'join'}({listed})"
-        if array.kind == "sum" and out and is_sum_by_product(array):
-            return f"matmul({listed}, {self._ones[array.arrays[0].shape[1]]}{into})"
+        if factors := self._factors(array, operands):
+            is_flat = all(len(each.shape) == 2 for each in array.arrays)
+            return f"matmul{'' if is_flat else 's'}({factors}{into})"
         if array.kind == "sum":
             axis = array.detail
             return (
@@ -259,6 +263,21 @@ class NumpySource:
         if array.kind in _WALKS:
             return f"{self._array('w', array.detail)}.{_WALKS[array.kind]}({listed})"
         return f"{array.name or array.kind}({listed}{into})"
+
+    def _factors(self, array: Array, operands: Sequence[str]) -> str:
+        """The operands of a product of two matrices; "" for all else.
+
+        With memory, a sum along rows is one too, and so is what a row sends back to all columns:
+        that is quicker.
+        """
+        if array.kind == "matmul" and not array.name:
+            return ", ".join(operands)
+        if self._once is None:
+            return ""
+        if array.kind == "sum" and array.detail == 1 and len(array.shape) == 2:
+            ones = f"ones{shape_text((array.arrays[0].shape[1], 1))}"
+            return f"{operands[0]}, {self._made_once(self._once, ones, 'ones')}"
+        return ", ".join(operands) if is_sent_to_columns(array) else ""
 
     def _view(self, array: Array, name: str) -> str:
         """What looks at the array of a name."""
@@ -286,12 +305,23 @@ class NumpySource:
 
     # Names and lines.
 
-    def _operand(self, operand: Array | float) -> str:
+    def _operand(self, operand: Array | float, reader: Array | None = None) -> str:
+        """What is read, as text; a number, if it is read with memory, as an array made once.
+
+        numpy would make an array of a number in each call. The larger of numbers it finds quicker
+        if both are arrays of one shape.
+        """
         if isinstance(operand, Array):
             return self._names[operand]
-        return (
-            number_text(operand).replace("-0", "-0.0") if operand == 0.0 else number_text(operand)
-        )
+        if self._once is None or reader is None or not takes_out(reader):
+            text = number_text(operand)
+            return text.replace("-0", "-0.0") if operand == 0.0 else text
+        text = f"array({operand!r})"
+        if reader.name in ("larger", "smaller"):
+            text = f"full({shape_text(reader.shape)}, {operand!r})"
+            if text not in self._once:
+                self.filled.append(reader.shape)
+        return self._made_once(self._once, text, "n")
 
     def _name(self, array: Array, name: str = "") -> str:
         """A name for an array: its label, if no other has it."""
@@ -321,6 +351,8 @@ class NumpySource:
         return "\n".join([head, *map(str, self.lines), ""])
 
 
-def is_sum_by_product(array: Array) -> bool:
-    """Whether a sum is taken along the rows of a matrix."""
-    return array.kind == "sum" and array.detail == 1 and len(array.shape) == 2
+def is_sent_to_columns(array: Array) -> bool:
+    """Whether it is a gradient, of each row the product of a number and a row of numbers."""
+    shapes = [each.shape for each in array.arrays]
+    is_mul = array.name == "mul" and array.half == "backward" and len(shapes) == 2
+    return is_mul and 1 not in array.shape and shapes[0][-1] == shapes[1][0] == 1

@@ -16,7 +16,7 @@ import numpy as np
 
 from glassgrad.engine.compile.graph import Graph
 from glassgrad.engine.compile.ir import Array
-from glassgrad.engine.compile.kernels import NAMESPACE, is_finite
+from glassgrad.engine.compile.kernels import NAMESPACE, ON_NUMPY, is_finite
 from glassgrad.engine.compile.layout import laid_out
 from glassgrad.engine.compile.lower import lowered
 from glassgrad.engine.compile.memory import bytes_a_sample
@@ -186,8 +186,9 @@ class Pool:
 
     def __init__(self, source: NumpySource, *, is_batched: bool) -> None:
         self.text = source.with_memory()
-        self._bytes, self._is_batched = bytes_a_sample(source.plan), is_batched
-        namespace = {**NAMESPACE, **source.arrays}
+        self._bytes = bytes_a_sample([*source.plan.buffers, *source.filled])
+        self._is_batched = is_batched
+        namespace = {**NAMESPACE, **ON_NUMPY, **source.arrays}
         exec(compile(self.text, "<compiled>", "exec"), namespace)
         self._make = namespace["program"]
         self.free: dict[int, deque[Frame]] = {}
