@@ -308,7 +308,7 @@ def test_the_program_can_be_read() -> None:
     w, b = Value(2.0), Value(1.0)
     f = compiled(lambda x: (w * x + b).tanh())
     f.over([1.0, 2.0, 3.0])
-    assert f.program.splitlines()[:20] == [
+    assert f.program.splitlines()[:22] == [
         "def program(samples):",
         "    input = empty((1, samples))  # 1 input number",
         "    captured = empty((2, 1))  # 2 captured numbers",
@@ -320,10 +320,12 @@ def test_the_program_can_be_read() -> None:
         "    b4 = captured[1:2]",
         "    to_db4 = m2[1:2]",
         "    to_da3 = m2[0:1]",
-        "    ones0 = ones(samples, 1)",
+        "    one_a3 = a3.reshape(())",
+        "    one_b4 = b4.reshape(())",
+        "    ones2 = ones(samples, 1)",
         "    def run(is_differentiated):",
-        "        v3 = mul(a3, input, out=m0)  # 1 mul",
-        "        v4 = add(v3, b4, out=m0)  # 1 add",
+        "        v3 = mul(one_a3, input, out=m0)  # 1 mul",
+        "        v4 = add(v3, one_b4, out=m0)  # 1 add",
         "        v5 = tanh(v4, out=m1)  # 1 tanh",
         "        result = v5",
         "        holds = True",

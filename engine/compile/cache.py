@@ -203,18 +203,17 @@ class Cache:
             AsWrittenError: no recording serves the call, or can be made.
             StaleError: an audit found that a recording is no longer right.
         """
-        count = len(calls)
         parts: list[Part] = []
-        left, batched = _all_of(count), INPUT if isinstance(calls, Batch) else NOTHING
+        left, batched = _all_of(calls.size), INPUT if isinstance(calls, Batch) else NOTHING
         sample = lambda: calls.sample(int(left[0]))
         for case, is_new in self.candidates(calls.structure, sample, has_several, at):
             recording, began = case.recording, perf_counter()
             program, seed = recording.program(batched, wanted), share if wanted else None
             numbers = numbers_of(recording, program)
-            inputs = in_order(calls.rows, program)
-            if len(left) < count:
-                inputs = inputs[left]
-            result, holds, *slopes = program.run(inputs, numbers, seed)
+            inputs = program.in_order(calls.rows)
+            if len(left) < calls.size:
+                inputs = [each[left] for each in inputs]
+            result, total, holds, *slopes = program.run(inputs, numbers, seed)
             serves, places = None, left
             if recording.guards:
                 serves = np.array(np.broadcast_to(holds, len(left)))
@@ -224,16 +223,14 @@ class Cache:
                 if serves.all():
                     serves = None
             if serves is not None:
-                places = left[serves]
-                if wanted:
-                    result, _, *slopes = program.run(inputs[serves], numbers, share)
-                elif np.ndim(result) > has_several:
-                    result = result[serves]
+                places, inputs = left[serves], [each[serves] for each in inputs]
+                result, total, _, *slopes = program.run(inputs, numbers, seed)
             if self.is_due(case, began):
                 place = case.uses % len(places)  # another one each time
                 ours = result[place] if np.ndim(result) > has_several else result
                 self.audit(case, calls.sample(int(places[place])), np.ravel(ours).tolist(), at)
-            parts.append(Part(recording, program, places, result, share, *slopes))
+            found = (places, numbers, result, total * share, *slopes)
+            parts.append(Part(recording, program, *found))
             if serves is None:
                 return parts
             left = left[~serves]
@@ -418,13 +415,6 @@ class Cache:
 
 
 _all_of = lru_cache(maxsize=8)(np.arange)
-
-
-def in_order(numbers: Any, program: Program) -> Any:
-    """The numbers of arguments, a row for each sample, in the order of a program."""
-    order = program.orders["input"]
-    is_as_given = program.is_in_order and len(order) == numbers.shape[-1]
-    return numbers if is_as_given else numbers[..., order]
 
 
 def _is_explained(

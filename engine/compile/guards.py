@@ -74,8 +74,8 @@ class Guards:
             if now is not before and not _is_same(now, before):
                 return False
         try:
-            # Lists of Values and modules, which are equal only if they are the same ones: all of
-            # them are compared in one go, without Python in between.
+            # What Values and modules are equal to is only themselves, so all of these are compared
+            # in one go, without Python in between.
             if self._lists != self._copies:
                 return False
         except Exception:  # what stands there now refuses to be compared
@@ -381,7 +381,9 @@ def _lead_on(parts: Iterable[Any]) -> bool:
 
 
 def _compares_by_identity(container: Any) -> bool:
-    """Whether it is a list whose parts are equal only if they are the same."""
+    """Whether it is a list, or an empty dict, whose equals hold the very same parts."""
+    if type(container) is dict:
+        return not container  # then it is equal to what is empty too
     kinds = set(map(type, container)) if type(container) is list else {float}
     return all(kind is Value or vars(object)["__eq__"] is kind.__eq__ for kind in kinds)
 

@@ -78,7 +78,7 @@ class NumpySource:
         lines: the text, without its first line.
         arrays: the arrays that the text names: constants, indices and walks.
         plan: where the arrays lie.
-        filled: the shapes of the arrays that hold one number everywhere.
+        filled: the shapes of the arrays that hold one number everywhere, by the texts.
     """
 
     def __init__(self, order: Sequence[Array], outputs: Outputs) -> None:
@@ -86,7 +86,7 @@ class NumpySource:
         self.arrays: dict[str, Any] = {}
         self._names: dict[Array, str] = {}
         self._texts: set[str] = set()
-        self.filled: list[Shape] = []
+        self.filled: dict[str, Shape] = {}
         self._once: dict[str, str] | None = None
         self._given: dict[Any, str] = {}
         self._places: dict[Array, str] = {}
@@ -205,12 +205,6 @@ class NumpySource:
             text = f"{self._names[array]}[{where}] = {self._names[part]}"
             self._line(array, text, array.about)
 
-    def _made_once(self, once: dict[str, str], text: str, letter: str) -> str:
-        """The name of what is made with the buffers, by the text that makes it."""
-        if text not in once:
-            once[text] = f"{letter}{sum(name.startswith(letter) for name in once.values())}"
-        return once[text]
-
     def without_memory(self) -> str:
         """The same as a function of arrays that makes a new one for every instruction."""
         self._line(None, "samples = input.shape[1]")
@@ -228,7 +222,7 @@ class NumpySource:
 
     def _expression(self, array: Array, out: str = "") -> str:
         """What an instruction gives: a new array, or one that is written into a place."""
-        operands = [self._operand(each, array) for each in array.operands]
+        operands = [self._operand_of(array, each) for each in array.operands]
         listed, into = ", ".join(operands), f", out={out}" * bool(out)
         if array.is_view:
             return self._view(array, listed)
@@ -276,7 +270,7 @@ class NumpySource:
             return ""
         if array.kind == "sum" and array.detail == 1 and len(array.shape) == 2:
             ones = f"ones{shape_text((array.arrays[0].shape[1], 1))}"
-            return f"{operands[0]}, {self._made_once(self._once, ones, 'ones')}"
+            return f"{operands[0]}, {self._once.setdefault(ones, f'ones{len(self._once)}')}"
         return ", ".join(operands) if is_sent_to_columns(array) else ""
 
     def _view(self, array: Array, name: str) -> str:
@@ -305,23 +299,37 @@ class NumpySource:
 
     # Names and lines.
 
-    def _operand(self, operand: Array | float, reader: Array | None = None) -> str:
-        """What is read, as text; a number, if it is read with memory, as an array made once.
-
-        numpy would make an array of a number in each call. The larger of numbers it finds quicker
-        if both are arrays of one shape.
-        """
+    def _operand(self, operand: Array | float) -> str:
         if isinstance(operand, Array):
             return self._names[operand]
-        if self._once is None or reader is None or not takes_out(reader):
-            text = number_text(operand)
-            return text.replace("-0", "-0.0") if operand == 0.0 else text
+        return (
+            number_text(operand).replace("-0", "-0.0") if operand == 0.0 else number_text(operand)
+        )
+
+    def _operand_of(self, reader: Array, operand: Array | float) -> str:
+        """What an instruction reads.
+
+        With memory, a single number with which all of an array is computed is an array without
+        axes, made once: numpy is quickest with that. The larger of two numbers it finds quicker in
+        arrays of one shape.
+        """
+        once = self._once
+        if once is None or reader.kind != "call" or not takes_out(reader):
+            return self._operand(operand)
+        if isinstance(operand, Array):
+            name = self._names[operand]
+            if (
+                operand not in self.plan.fixed
+                or set(operand.shape) != {1}
+                or set(reader.shape) == {1}
+            ):
+                return name
+            return once.setdefault(f"{self._places.get(operand, name)}.reshape(())", f"one_{name}")
         text = f"array({operand!r})"
         if reader.name in ("larger", "smaller"):
             text = f"full({shape_text(reader.shape)}, {operand!r})"
-            if text not in self._once:
-                self.filled.append(reader.shape)
-        return self._made_once(self._once, text, "n")
+            self.filled[text] = reader.shape
+        return once.setdefault(text, f"n{len(once)}")
 
     def _name(self, array: Array, name: str = "") -> str:
         """A name for an array: its label, if no other has it."""

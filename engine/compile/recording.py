@@ -106,7 +106,12 @@ class Recording:
             began = perf_counter()
             with _no_collection():
                 self._programs[key] = Program(
-                    self.simplified, self.guards, batched, wanted, self.has_several
+                    self.simplified,
+                    self.guards,
+                    batched,
+                    wanted,
+                    inputs=len(self.leaves[0]),
+                    has_several=self.has_several,
                 )
             self.seconds += perf_counter() - began
         return self._programs[key]
