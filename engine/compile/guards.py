@@ -367,16 +367,17 @@ def _leads(thing: Any) -> bool:
     return isinstance(thing, Value) or callable(thing) or is_module(thing)
 
 
-def _lead_on(parts: Iterable[Any]) -> bool:
+def _lead_on(parts: list[Any]) -> bool:
     """Whether there are Values, modules or functions among parts, or in containers among them."""
     for _ in range(_DEEPEST):
-        kinds = {type(part): part for part in parts}
+        kinds = dict(zip(map(type, parts), parts))
         if any(map(_leads, kinds.values())):
             return True
         if not any(isinstance(part, _CONTAINERS) for part in kinds.values()):
             return False
-        inside = (_parts(part) for part in parts if isinstance(part, _CONTAINERS))
-        parts = list(chain.from_iterable(inside))
+        if not kinds.keys() <= {list, tuple}:
+            parts = [_parts(part) for part in parts if isinstance(part, _CONTAINERS)]
+        parts = list(chain.from_iterable(parts))
     return False
 
 
