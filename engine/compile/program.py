@@ -142,11 +142,10 @@ class Program:
             share = None
         pool = self._careful if self._is_careful else self._pool
         frame = pool.taken(len(inputs[0]) if self._batched else 1)
-        with np.errstate(all="ignore"):
-            *found, is_finite = frame.run(inputs, captured, share)
+        found = frame.quietly(frame, inputs, captured, share)
         pool.given_back(frame)
-        if is_finite or self._is_careful:
-            return found
+        if found[-1] or self._is_careful:
+            return found[:-1]
         # Where numbers are infinite or nan once, they often are again.
         self._is_careful = True
         return self.run(inputs, captured, share)
@@ -158,10 +157,13 @@ class Frame:
     Args:
         pool: that of the program.
         samples: how many.
+
+    Attributes:
+        quietly: `run`, where numpy warns of nothing; it is not shared, as it keeps what to restore.
     """
 
     def __init__(self, pool: Pool, samples: int) -> None:
-        self.samples = samples
+        self.samples, self.quietly = samples, np.errstate(all="ignore")(Frame.run)
         self._has_samples, self._has_several = pool.has_samples, pool.has_several
         given, self._fill = pool.make(samples)
         rows, numbers, seed = (given.get(name) for name in ("input", "captured", "seed"))
