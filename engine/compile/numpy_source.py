@@ -18,6 +18,8 @@ from glassgrad.engine.printers import number_text
 _RUN = "    "
 _STATEMENTS = ("join", "broadcast")
 """The kinds that fill an array in statements, and not by a function that gives it."""
+_WORDS = {"0.0": "zero", "0.5": "half", "1.0": "one", "2.0": "two"}
+"""Names of numbers; all others are numbered."""
 _WALKS = {"walk": "forward", "walk_back": "backward", "walk_reach": "reach"}
 """The methods of a walk that give an array."""
 
@@ -261,8 +263,8 @@ class NumpySource:
     def _factors(self, array: Array, operands: Sequence[str]) -> str:
         """The operands of a product of two matrices; "" for all else.
 
-        With memory, a sum along rows is one too, and so is what a row sends back to all columns:
-        that is quicker.
+        With memory, a sum along rows is one too, and so is what each sample sends back to several
+        rows: that is quicker.
         """
         if array.kind == "matmul" and not array.name:
             return ", ".join(operands)
@@ -271,7 +273,7 @@ class NumpySource:
         if array.kind == "sum" and array.detail == 1 and len(array.shape) == 2:
             ones = f"ones{shape_text((array.arrays[0].shape[1], 1))}"
             return f"{operands[0]}, {self._once.setdefault(ones, f'ones{len(self._once)}')}"
-        return ", ".join(operands) if is_sent_to_columns(array) else ""
+        return ", ".join(operands) if is_sent_to_rows(array) else ""
 
     def _view(self, array: Array, name: str) -> str:
         """What looks at the array of a name."""
@@ -317,19 +319,16 @@ class NumpySource:
         if once is None or reader.kind != "call" or not takes_out(reader):
             return self._operand(operand)
         if isinstance(operand, Array):
-            name = self._names[operand]
-            if (
-                operand not in self.plan.fixed
-                or set(operand.shape) != {1}
-                or set(reader.shape) == {1}
-            ):
+            name, is_single = self._names[operand], set(operand.shape) == {1} != set(reader.shape)
+            if not is_single or operand not in self.plan.fixed:
                 return name
-            return once.setdefault(f"{self._places.get(operand, name)}.reshape(())", f"one_{name}")
-        text = f"array({operand!r})"
+            text = f"{self._places.get(operand, name)}.reshape(())"
+            return once.setdefault(text, f"single_{name}")
         if reader.name in ("larger", "smaller"):
             text = f"full({shape_text(reader.shape)}, {operand!r})"
             self.filled[text] = reader.shape
-        return once.setdefault(text, f"n{len(once)}")
+            return once.setdefault(text, f"{'n' if operand else 'zeros'}{len(once)}")
+        return once.setdefault(f"array({operand!r})", _WORDS.get(repr(operand), f"n{len(once)}"))
 
     def _name(self, array: Array, name: str = "") -> str:
         """A name for an array: its label, if no other has it."""
@@ -359,8 +358,8 @@ class NumpySource:
         return "\n".join([head, *map(str, self.lines), ""])
 
 
-def is_sent_to_columns(array: Array) -> bool:
-    """Whether it is a gradient, of each row the product of a number and a row of numbers."""
+def is_sent_to_rows(array: Array) -> bool:
+    """Whether it is a gradient that each sample sends to several rows, × a number for each row."""
     shapes = [each.shape for each in array.arrays]
-    is_mul = array.name == "mul" and array.half == "backward" and len(shapes) == 2
-    return is_mul and 1 not in array.shape and shapes[0][-1] == shapes[1][0] == 1
+    is_mul = array.name == "mul" and array.half == "backward" and [*map(len, shapes)] == [2, 2]
+    return is_mul and array.has_samples and shapes[0][-1] == shapes[1][0] == 1 < array.shape[0]
