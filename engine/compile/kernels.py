@@ -304,5 +304,5 @@ NAMESPACE.update(
     by_operands_of_min=by_operands_of_max,
 )
 
-ON_NUMPY = {"matmul": np.dot}
-"""What numpy has a quicker function for: of two matrices both give the same."""
+ON_NUMPY: dict[str, Any] = {"matmul": np.ndarray.dot, "take": np.ndarray.take}
+"""What programs on numpy call instead: methods do the same, and do not look for other libraries."""

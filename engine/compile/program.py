@@ -250,7 +250,7 @@ def _copied(slopes: Any) -> Any:
     """Gradients, with a row for each sample where there is one."""
     if slopes is None:
         return None
-    return slopes[:, 0].copy() if slopes.shape[1] == 1 else slopes.T.copy()
+    return slopes.ravel().copy() if slopes.shape[1] == 1 else slopes.T.copy()
 
 
 def _is_finite(slopes: Any) -> bool:

@@ -102,10 +102,11 @@ class Recording:
             wanted: the kinds of leaves whose gradients are computed.
         """
         key = (batched, wanted)
-        if key not in self._programs:
+        program = self._programs.get(key)
+        if program is None:
             began = perf_counter()
             with _no_collection():
-                self._programs[key] = Program(
+                program = self._programs[key] = Program(
                     self.simplified,
                     self.guards,
                     batched,
@@ -114,7 +115,7 @@ class Recording:
                     has_several=self.has_several,
                 )
             self.seconds += perf_counter() - began
-        return self._programs[key]
+        return program
 
     def is_same_as(self, other: Recording) -> bool:
         """Whether the same was recorded: the same operations on the same Values and constants."""
