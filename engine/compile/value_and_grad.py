@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glassgrad.engine.compile.arguments import Arguments, Batch, Sample
-from glassgrad.engine.compile.cache import CAPTURED, INPUT, TOLERANCE, Cache
+from glassgrad.engine.compile.audit import TOLERANCE
+from glassgrad.engine.compile.cache import CAPTURED, INPUT, Cache
 from glassgrad.engine.compile.libraries import Library, accepted, library
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
