@@ -304,6 +304,15 @@ def test_too_many_ways_run_eagerly_or_are_refused() -> None:
         f.over(np.arange(100, 140))
 
 
+def test_a_result_over_a_batch_knows_the_numbers_of_its_own_operands() -> None:
+    w = Value(3.0)
+    f = compiled(lambda x: x * 2.0 if x > 0.0 else w * x)
+    found = f.over([1.0, -1.0], reduction="sum")  # the first sample depends on no Value
+    assert (found.data, found.parents, found.partials) == (-1.0, (w,), (-1.0,))
+    assert found.operation is not None
+    assert found.operation.operand_numbers == [3.0]
+
+
 def test_the_program_can_be_read() -> None:
     w, b = Value(2.0), Value(1.0)
     f = compiled(lambda x: (w * x + b).tanh())

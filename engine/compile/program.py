@@ -50,7 +50,6 @@ class Program:
         arrays: the arrays that the text names.
         layout: the groups that it computes.
         orders: which input, or captured Value, stands at each place of those arrays.
-        captured: how many captured Values it reads.
         is_in_order: whether all inputs stand as they are given.
         operations: how many array operations the forward half is.
         walked: how many scalars it computes one by one instead.
@@ -77,7 +76,6 @@ class Program:
             group.kind: graph.numbers[group.nodes].astype(int) for group in self.layout.groups[:2]
         }
         self.is_in_order = np.array_equal(self.orders["input"], np.arange(inputs))
-        self.captured = len(self.orders["captured"])
         self.operations = sum(group.row is not None for group in self.layout.groups)
         self.walked = sum(len(group.walk) for group in self.layout.groups if group.walk)
         places = np.append(self.layout.group_of, -1)
