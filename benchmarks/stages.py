@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from functools import partial
 from time import perf_counter, thread_time
 from typing import Any
@@ -21,7 +22,7 @@ from benchmarks.sequences import gpt_program, rnn_program
 from benchmarks.steps import COMPILED, HAND, Step
 from glassgrad import Value, compiled
 from glassgrad.engine.compile import arguments, cache, passes, program, recording, value_and_grad
-from glassgrad.engine.compile.kernels import NAMESPACE
+from glassgrad.engine.compile.kernels import NAMESPACE, ON_NUMPY
 
 WORKLOADS: dict[str, Callable[[str], Step]] = {
     "moons": moons.program,
@@ -33,12 +34,11 @@ LONGEST = 8
 """So many lines of a program are shown; the others are one row."""
 IRREGULAR = 100_000
 PARTS = {
-    "the batch as one array": (arguments.Batch, "of"),
+    "reading the batch": (arguments.Batch, "of"),
     "finding the recording: guards": (cache.Case, "holds"),
     "reading the parameters": (recording.Places, "read"),
     "the gradient in their order": (recording.Places, "add"),
-    "the program": (program.Frame, "run"),
-    "its frame: copies, errors, is all finite": (program.Program, "run"),
+    "the program's frame: copies, errors, is all finite": (program.Program, "run"),
     "which samples it serves, is an audit due": (cache.Cache, "served"),
     "all else": (value_and_grad.Evaluation, "__call__"),
 }
@@ -92,15 +92,18 @@ def timed(run: Callable[[], Any]) -> float:
 
 def parts_of(step: Step, whole: float) -> dict[str, float]:
     """What each part of a call takes by itself, and each of the longest lines of its program."""
-    least = dict.fromkeys(PARTS, float("inf"))
+    made, pool = program_of(step)
+    (frame,) = next(iter(pool.free.values()))
+    parts = {**PARTS, "the program": (frame, "_fill")}
+    least = dict.fromkeys(parts, float("inf"))
     for _ in range(ROUNDS):
-        with clocks(PARTS, perf_counter) as spent:
+        with clocks(parts, perf_counter) as spent:
             step.run()
         for name, time in spent.items():
             least[name] = min(least[name], 1e6 * time)
     scale = whole / sum(least.values())
     least = {name: scale * time for name, time in least.items()}
-    lines = sorted(lines_of(step).items(), key=lambda line: -line[1])
+    lines = sorted(lines_of(step, made, pool).items(), key=lambda line: -line[1])
     scale = least.pop("the program") / sum(time for _, time in lines)
     shown, others = lines[:LONGEST], lines[LONGEST:]
     rest = {f"{len(others)} other lines": sum(time for _, time in others)} if others else {}
@@ -108,12 +111,17 @@ def parts_of(step: Step, whole: float) -> dict[str, float]:
     return {**{name: scale * time for name, time in by_line.items()}, **least}
 
 
-def lines_of(step: Step) -> dict[str, float]:
+def program_of(step: Step) -> tuple[program.Program, program.Pool]:
+    """The program of a step, and its buffers."""
+    (case,) = step.run.func._cache.cases()  # type: ignore[attr-defined]
+    made = case.recording.program(cache.INPUT, cache.CAPTURED)
+    return made, made._pool
+
+
+def lines_of(step: Step, made: program.Program, pool: program.Pool) -> dict[str, float]:
     """The least time of each line of a program, run with a clock behind every one."""
     evaluation, given = step.run.func, step.run.args  # type: ignore[attr-defined]
-    samples = arguments.Batch.of(given[1:])
-    (case,) = evaluation._cache.cases()
-    made = case.recording.program(cache.INPUT, cache.CAPTURED)
+    samples, (case,) = arguments.Batch.of(given[1:]), evaluation._cache.cases()
     text, inside = [], 8 * " "
     for line in made.text.split("\n"):
         text.append(line)
@@ -127,16 +135,17 @@ def lines_of(step: Step) -> dict[str, float]:
         spent[number] = min(spent.get(number, 1.0), now - at[0])
         at[0] = perf_counter()
 
-    names = {**NAMESPACE, **made.arrays, "_at": clock}
+    names = {**NAMESPACE, **ON_NUMPY, **made.arrays, "_at": clock}
     exec(compile("\n".join(text), "<clocked>", "exec"), names)
-    frame = program.Frame(names["program"], len(samples), is_batched=True)
+    clocked = copy(pool)
+    clocked.make = names["program"]
+    frame = program.Frame(clocked, samples.size)
     places = case.recording.places(made, evaluation._parameters)
     numbers = places.read(given[0], lambda: case.recording.numbers(made))
-    inputs = cache.in_order(samples.rows, made)
+    inputs = made.in_order(samples.rows)
     for _ in range(ROUNDS):
         at[0] = perf_counter()
-        with np.errstate(all="ignore"):
-            frame.run(inputs, numbers, 1.0 / len(samples))
+        frame.quietly(frame, inputs, numbers, 1.0 / samples.size)
     return {text[number].split("#")[0].strip(): 1e6 * time for number, time in spent.items()}
 
 

@@ -113,9 +113,9 @@ def test_a_network_over_a_batch_is_a_few_products_of_matrices() -> None:
     eager = engine.mean([loss.function(x, y) for x, y in zip(rows, labels)])
     expected = value_and_slopes(eager, parameters)
     assert are_near(expected, value_and_slopes(loss.over(rows, labels), parameters))
-    # Three layers and the penalty; a gradient to each weight and to each hidden layer, of which
-    # that to the last one has a single row; and the sum of the samples for the penalty.
-    assert loss.program.count("matmul(") == (3 + 1) + 3 + (2 - 1) + 1
+    # Three layers and the penalty; a gradient to each weight and to each hidden layer; and the sum
+    # of the samples for the penalty.
+    assert loss.program.count("matmul(") == (3 + 1) + 3 + 2 + 1
     numbers = np.array([p.data for p in parameters])
     value, gradient = loss.value_and_grad(parameters)(numbers, rows, labels)
     assert are_near(expected, [value, *gradient])
@@ -302,11 +302,20 @@ def test_too_many_ways_run_eagerly_or_are_refused() -> None:
         f.over(np.arange(100, 140))
 
 
+def test_a_result_over_a_batch_knows_the_numbers_of_its_own_operands() -> None:
+    w = Value(3.0)
+    f = compiled(lambda x: x * 2.0 if x > 0.0 else w * x)
+    found = f.over([1.0, -1.0], reduction="sum")  # the first sample depends on no Value
+    assert (found.data, found.parents, found.partials) == (-1.0, (w,), (-1.0,))
+    assert found.operation is not None
+    assert found.operation.operand_numbers == [3.0]
+
+
 def test_the_program_can_be_read() -> None:
     w, b = Value(2.0), Value(1.0)
     f = compiled(lambda x: (w * x + b).tanh())
     f.over([1.0, 2.0, 3.0])
-    assert f.program.splitlines()[:20] == [
+    assert f.program.splitlines()[:22] == [
         "def program(samples):",
         "    input = empty((1, samples))  # 1 input number",
         "    captured = empty((2, 1))  # 2 captured numbers",
@@ -316,12 +325,14 @@ def test_the_program_can_be_read() -> None:
         "    m2 = empty((2, 1))",
         "    a3 = captured[0:1]",
         "    b4 = captured[1:2]",
-        "    ones0 = ones(samples, 1)",
         "    to_db4 = m2[1:2]",
         "    to_da3 = m2[0:1]",
+        "    single_a3 = a3.reshape(())",
+        "    single_b4 = b4.reshape(())",
+        "    ones2 = ones(samples, 1)",
         "    def run(is_differentiated):",
-        "        v3 = mul(a3, input, out=m0)  # 1 mul",
-        "        v4 = add(v3, b4, out=m0)  # 1 add",
+        "        v3 = mul(single_a3, input, out=m0)  # 1 mul",
+        "        v4 = add(v3, single_b4, out=m0)  # 1 add",
         "        v5 = tanh(v4, out=m1)  # 1 tanh",
         "        result = v5",
         "        holds = True",

@@ -127,8 +127,8 @@ def trials(name: str) -> Iterator[Trial]:
         program = Recording(name, function, (0.7,) * size, {}).program(INPUT, INPUT)
         inputs = points[:, program.orders["input"]]
         arrays = inputs, np.zeros(0), np.ones((len(points), 1))
-        expected = program.run(*arrays[:2], 1.0)
-        yield Trial(name, program, arrays, (expected[0], expected[2]))
+        results, _, _, of_inputs, _ = program.run([inputs], arrays[1], 1.0)
+        yield Trial(name, program, arrays, (results, of_inputs))
 
 
 def check_operations(

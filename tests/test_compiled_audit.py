@@ -1161,3 +1161,12 @@ def test_that_results_may_be_wrong_is_told_also_where_the_call_fails() -> None:
     with pytest.raises(KeyboardInterrupt), pytest.warns(RuntimeWarning, match=told):
         f(1.0)
     assert f(1.0).data == 5.0
+
+
+def test_a_number_in_the_place_of_a_value_that_has_it_is_noticed_at_once() -> None:
+    weights = [Value(2.0), Value(1.0)]
+    f = compiled(lambda x: weights[0] * x + weights[1], audit=False)
+    assert f(3.0).parents == (weights[0], weights[1])
+    weights[0] = 2.0  # type: ignore[call-overload]
+    assert f(3.0).parents == (weights[1],)
+    assert f.over([3.0, 4.0]).parents == (weights[1],)

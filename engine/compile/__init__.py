@@ -2,7 +2,8 @@
 
     api.py           `compiled(f)`: what users call
     arguments.py     the arguments of a call, or of many, as numbers
-    cache.py         the recordings of a function, which of them serve a call, and the audit
+    cache.py         the recordings of a function, and which of them serve a call
+    audit.py         a sample by the function as it is written, to find what guards do not see
     guards.py        what is looked at before: names, lists and modules around the function
     recording.py     one run as a graph, and the programs made of it; stages.py, all as text
     trace.py         what is recorded while the function runs

@@ -135,22 +135,22 @@ class Compiled:
             (1.0, 3.0)
         """
         samples = Batch.of(batch)
-        share = _share(reduction, len(samples))
+        share = _share(reduction, samples.size)
         if reduction == "none" or self._runs_as_written():
             return self._one_by_one(samples, reduction, share)
         wanted = CAPTURED if current().recording else NOTHING
         return self._cache.trusted(
             lambda: total_of(
-                self.title, len(samples), self._cache.served(samples, share=share, wanted=wanted)
+                self.title, samples.size, self._cache.served(samples, share=share, wanted=wanted)
             ),
             lambda: self._one_by_one(samples, reduction, share),
         )
 
     def _one_by_one(self, samples: Batch, reduction: str, share: float) -> Any:
-        results = [self(*samples.sample(i)[0]) for i in range(len(samples))]
+        results = [self(*samples.sample(i)[0]) for i in range(samples.size)]
         if reduction != "none":
             return add_up(results) * share
-        found: Any = np.empty(len(samples), object)
+        found: Any = np.empty(samples.size, object)
         found[:] = results
         return found
 
@@ -187,7 +187,7 @@ class Compiled:
             return one_by_one(self.title, self.function, samples)
         return self._cache.trusted(
             lambda: array_of_results(
-                self.title, len(samples), self._cache.served(samples, has_several=True)
+                self.title, samples.size, self._cache.served(samples, has_several=True)
             ),
             lambda: one_by_one(self.title, self.function, samples),
         )

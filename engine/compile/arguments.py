@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, is_dataclass
 from enum import Enum
 from numbers import Number
 from types import FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -98,6 +98,7 @@ class Arguments:
         values: the Values among them, by their places among the numbers.
     """
 
+    size: ClassVar[int] = 1
     given: Sample
     key: list[Any] = field(default_factory=list)
     numbers: list[float] = field(default_factory=list)
@@ -131,12 +132,9 @@ class Arguments:
         return tuple(self.key)
 
     @property
-    def rows(self) -> Any:
-        """The numbers as an array."""
-        return np.array(self.numbers)
-
-    def __len__(self) -> int:
-        return 1
+    def rows(self) -> Sequence[Any]:
+        """All numbers, as a batch has them."""
+        return [self.numbers]
 
     def sample(self, index: int) -> Sample:
         """The arguments of the one call that there is."""
@@ -316,22 +314,21 @@ def _remedy(thing: Any) -> str:
     return next((text for kinds, text in _REMEDIES if isinstance(thing, kinds)), default)
 
 
-@dataclass
+@dataclass(slots=True)
 class Batch:
     """The arguments of many calls, as arrays whose first axis is that of the samples.
 
     Attributes:
+        size: how many calls.
         arrays: an array for each argument.
-        rows: all numbers of each sample in a row.
+        rows: the same with all numbers of a sample in a row.
         structure: the structure of the arguments of one call.
     """
 
+    size: int
     arrays: Sequence[Any]
-    rows: Any
+    rows: Sequence[Any]
     structure: tuple[Any, ...]
-
-    def __len__(self) -> int:
-        return len(self.rows)
 
     @staticmethod
     def of(batch: Sequence[Any], title: str = "over") -> Batch:
@@ -355,8 +352,8 @@ class Batch:
                 _structures.clear()
             structure = _structures[kinds] = Arguments.of(*_sample(arrays, 0)).structure
         size = len(arrays[0])
-        rows = [array.reshape(size, -1) for array in arrays]
-        return Batch(arrays, np.concatenate(rows, axis=1, dtype=float), structure)
+        rows = [each if each.ndim == 2 else each.reshape(size, -1) for each in arrays]
+        return Batch(size, arrays, rows, structure)
 
     def sample(self, index: int) -> Sample:
         """The arguments of one call."""

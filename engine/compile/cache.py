@@ -1,15 +1,14 @@
-"""`Cache`: the recordings of a function, which of them serve a call, and the audit.
+"""`Cache`: the recordings of a function, and which of them serve a call.
 
 A recording serves calls with arguments of its structure, as long as all around the function is as
 it was (`guards.py`) and its comparisons come out as they did. So a function has several `Case`s:
 one for each structure, each way through comparisons, and each state of a model such as `train()`
 and `eval()`.
 
-What the guards do not see is found by the audit, whatever it is: now and then the function is run
-as it is written, its number is compared with that of the program, and its gradient with that of
-what was recorded. The cost is known from the recording: where it is more than a few milliseconds,
-an audit waits until all of them come to no more than a twentieth of the time that the program has
-run. Next: `recording.py`, how a recording is made.
+What the guards do not see is found by audits (`audit.py`), at the 2nd, 4th, 8th ... use of a
+recording. The cost of one is known from the recording: where it is more than a few milliseconds, it
+waits until all of them come to no more than a twentieth of the time that the program has run. Next:
+`recording.py`, how a recording is made.
 """
 
 from __future__ import annotations
@@ -18,25 +17,21 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from math import isfinite, isnan
 from time import perf_counter, thread_time
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from glassgrad.engine.backward import order_of, sweep
-from glassgrad.engine.compile.arguments import Arguments, Batch, Sample, as_values, objects_in
+from glassgrad.engine.compile.arguments import Arguments, Batch, Sample, objects_in
+from glassgrad.engine.compile.audit import TOLERANCE, Difference, difference
 from glassgrad.engine.compile.guards import Guards
-from glassgrad.engine.compile.outputs import outputs_of
 from glassgrad.engine.compile.program import Program
-from glassgrad.engine.compile.recording import Recording, traced_run
+from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.compile.result import Part
-from glassgrad.engine.compile.trace import At, Tracer, graph_of, replayed
-from glassgrad.engine.context import Context, Observer, call_in, current
+from glassgrad.engine.compile.trace import At
 from glassgrad.engine.errors import CompilationError
-from glassgrad.engine.misuse import name
 from glassgrad.engine.provenance import is_of_user
-from glassgrad.engine.value import RELATIONS, Value, constant, number_of
+from glassgrad.engine.value import Value
 
 T = TypeVar("T")
 NOTHING: frozenset[str] = frozenset()
@@ -48,8 +43,6 @@ MOST_STRUCTURES = 256
 """After so many structures of arguments no more are remembered."""
 _MOST_STATES = 4
 """So many states of what is around the function are remembered for one recording."""
-TOLERANCE = 1e-9
-"""By how much, as a share of a number, sums in another order may differ."""
 _LONG = 0.003
 """Seconds: an audit that takes longer waits until it is a small share."""
 _SHARE = 0.05
@@ -65,24 +58,12 @@ class StaleError(Exception):
     """An audit found a difference; caught by `Cache.trusted`.
 
     Args:
-        ours: what the program gave.
-        written: what the function as it is written gave; None if it was of another shape.
+        difference: what the program gave, and the function as it is written.
         since: the last call that is known to have been right.
-        of: by which Value, if it is the gradient that differs.
     """
 
-    def __init__(
-        self, ours: float, written: float | None, since: int, of: Value | None = None
-    ) -> None:
-        self.ours, self.written, self.since, self.of = ours, written, since, of
-
-
-class _Auditor(Observer):
-    """With someone who looks on, compiled functions that are called run as written too; and `map`
-    gives Values, as while it is recorded.
-    """
-
-    repeats = True
+    def __init__(self, difference: Difference, since: int) -> None:
+        self.difference, self.since = difference, since
 
 
 class Case:
@@ -205,19 +186,18 @@ class Cache:
             AsWrittenError: no recording serves the call, or can be made.
             StaleError: an audit found that a recording is no longer right.
         """
-        count = len(calls)
         parts: list[Part] = []
-        left, batched = _all_of(count), INPUT if isinstance(calls, Batch) else NOTHING
+        left, batched = _all_of(calls.size), INPUT if isinstance(calls, Batch) else NOTHING
         sample = lambda: calls.sample(int(left[0]))
         for case, is_new in self.candidates(calls.structure, sample, has_several, at):
             recording, began = case.recording, perf_counter()
             program = recording.program(batched, wanted, among)
             seed = share if wanted else None
             numbers = numbers_of(recording, program)
-            inputs = in_order(calls.rows, program)
-            if len(left) < count:
-                inputs = inputs[left]
-            result, holds, *slopes = program.run(inputs, numbers, seed)
+            inputs = program.in_order(calls.rows)
+            if len(left) < calls.size:
+                inputs = [each[left] for each in inputs]
+            result, total, holds, *slopes = program.run(inputs, numbers, seed)
             serves, places = None, left
             if recording.guards:
                 serves = np.array(np.broadcast_to(holds, len(left)))
@@ -227,16 +207,14 @@ class Cache:
                 if serves.all():
                     serves = None
             if serves is not None:
-                places = left[serves]
-                if wanted:
-                    result, _, *slopes = program.run(inputs[serves], numbers, share)
-                elif np.ndim(result) > has_several:
-                    result = result[serves]
+                places, inputs = left[serves], [each[serves] for each in inputs]
+                result, total, _, *slopes = program.run(inputs, numbers, seed)
             if self.is_due(case, began):
                 place = case.uses % len(places)  # another one each time
                 ours = result[place] if np.ndim(result) > has_several else result
                 self.audit(case, calls.sample(int(places[place])), np.ravel(ours).tolist(), at)
-            parts.append(Part(recording, program, places, result, share, *slopes))
+            found = (places, numbers, result, total * share, *slopes)
+            parts.append(Part(recording, program, *found))
             if serves is None:
                 return parts
             left = left[~serves]
@@ -336,60 +314,15 @@ class Cache:
             StaleError: it gives something else.
         """
         began = thread_time()  # that of other programs does not count
-        if at is None or not self._does_the_same(case.recording, sample, ours, at, tolerance):
-            self._compare(case, sample, ours, at, tolerance)
+        found = difference(
+            self.title, self.function, case.recording, sample, ours, at=at, tolerance=tolerance
+        )
+        if found is not None:
+            raise StaleError(found, case.verified)
         case.due, case.verified = 2 * case.uses, self.calls
         seconds = thread_time() - began
         case.cost = min(case.cost, seconds)
         case.audit_seconds += seconds
-
-    def _does_the_same(
-        self, recording: Recording, sample: Sample, ours: Sequence[float], at: At, tolerance: float
-    ) -> bool:
-        """Whether the function does what was recorded, and gives these numbers."""
-        several = recording.has_several
-        tracer, values, shape = traced_run(
-            self.title, self.function, *sample, at=at, has_several=several
-        )
-        written = [tracer.number_of(value) for value in values]
-        if shape != recording.shape or not all(
-            _are_near(*p, tolerance) for p in zip(ours, written)
-        ):
-            return False
-        return recording.is_of(*graph_of(tracer, values, tracer.inputs), tracer.guards)
-
-    def _compare(
-        self, case: Case, sample: Sample, ours: Sequence[float], at: At, tolerance: float
-    ) -> None:
-        """Compare numbers, and gradients by each leaf; see `audit`."""
-        values, written, shape = self._as_written(sample, at)
-        recording = case.recording
-        if shape != recording.shape:
-            raise StaleError(0.0, None, case.verified)
-        pairs = zip(ours, written)
-        differing = next((pair for pair in pairs if not _are_near(*pair, tolerance)), None)
-        if differing is not None:
-            if not _is_explained(recording, sample, written, at):
-                raise StaleError(*differing, case.verified)
-        elif not recording.has_several:
-            slope = _differing_slope(recording, sample, values[0])
-            if slope is not None and not _is_explained(recording, sample, None, at):
-                mine, theirs, leaf = slope
-                raise StaleError(mine, theirs, case.verified, leaf)
-
-    def _as_written(
-        self, sample: Sample, at: At
-    ) -> tuple[list[Value], list[float], tuple[int, ...]]:
-        """What the function itself gives, the numbers, and their shape."""
-        args, named = as_values(*sample)
-        if at is None:
-            context = Context(True, (_Auditor(),), current().scope)
-            found = call_in(context, self.function, *args, **named)
-            values, shape = outputs_of(self.title, found)
-            return values, [value._number for value in values], shape
-        tracer = Tracer(self.title, [], at)
-        values, shape = outputs_of(self.title, tracer.run(self.function, *args, **named))
-        return values, [tracer.number_of(value) for value in values], shape
 
     def _too_many(self, structure: tuple[Any, ...], has_several: bool) -> CompilationError:
         """The error of a batch that no recording serves, and for which none can be made."""
@@ -416,10 +349,10 @@ class Cache:
 
     def _tell_of_change(self, stale: StaleError, outcome: str) -> None:
         _warn(
-            f"{self._difference(stale)} Something that it reads beside its arguments has changed, "
-            f"unnoticed, since call {stale.since}: results after that may be wrong. It is recorded "
-            f"anew{outcome}. Pass what changes as an argument, or call {self.title}.reset() after "
-            "a change."
+            f"{stale.difference.told(self.title)} Something that it reads beside its arguments has "
+            f"changed, unnoticed, since call {stale.since}: results after that may be wrong. It is "
+            f"recorded anew{outcome}. Pass what changes as an argument, or call "
+            f"{self.title}.reset() after a change."
         )
 
     def _tell_of_state(self, first: StaleError) -> None:
@@ -428,92 +361,14 @@ class Cache:
             "equal Values it is given, or on state that it keeps"
         )
         _warn(
-            f"{self._difference(first)} Recorded anew it differs again: {self.why_eager}. Results "
-            f"since call {first.since} may be wrong. From now on it runs as it is written, which "
-            "is slow. Pass what it draws or keeps as an argument, then call "
-            f"{self.title}.reset()."
+            f"{first.difference.told(self.title)} Recorded anew it differs again: "
+            f"{self.why_eager}. Results since call {first.since} may be wrong. From now on it runs "
+            "as it is written, which is slow. Pass what it draws or keeps as an argument, then "
+            f"call {self.title}.reset()."
         )
-
-    def _difference(self, stale: StaleError) -> str:
-        if stale.written is None:
-            return f"{self.title}, compiled, gave results of another shape than as it is written."
-        what = "" if stale.of is None else f" as the gradient by {name(stale.of)}"
-        written = f"{stale.written:.12g} as it is written"
-        return f"{self.title} gave {stale.ours:.12g}{what} compiled, and {written}."
 
 
 _all_of = lru_cache(maxsize=8)(np.arange)
-
-
-def in_order(numbers: Any, program: Program) -> Any:
-    """The numbers of arguments, a row for each sample, in the order of a program."""
-    order = program.orders["input"]
-    is_as_given = program.is_in_order and len(order) == numbers.shape[-1]
-    return numbers if is_as_given else numbers[..., order]
-
-
-def _is_explained(
-    recording: Recording, sample: Sample, written: list[float] | None, at: At
-) -> bool:
-    """Whether a difference is that of sums in another order, which is no fault of the recording.
-
-    Computed one by one, as they were written, the recorded scalars then give what the function
-    gives; or a comparison of two numbers that are nearly equal comes out otherwise among them.
-
-    Args:
-        recording: what was recorded.
-        sample: the arguments.
-        written: what the function gives; None if that is the same, and the gradient differs.
-        at: see `Cache.served`.
-    """
-    leaves = recording.known(Arguments.of(*sample).numbers)
-    others = {} if at is None else at()
-    for node, of in leaves.items():
-        leaves[node] = constant(others.get(id(of), getattr(of, "_number", of)))
-    context = Context(False, (), current().scope)
-    nodes = call_in(context, replayed, recording.graph, recording.origins, leaves)
-    found = [number_of(nodes[root]) for root in recording.graph.roots.tolist()]
-    compared = found[len(found) - 2 * len(recording.guards) :]
-    outcomes = [
-        RELATIONS[guard.relation](left, right)
-        for guard, left, right in zip(recording.guards, compared[::2], compared[1::2])
-    ]
-    if outcomes != [guard.outcome for guard in recording.guards]:
-        return True
-    return written is not None and all(map(_are_near, found, written))
-
-
-def _differing_slope(
-    recording: Recording, sample: Sample, written: Value
-) -> tuple[float, float, Value] | None:
-    """Two gradients that differ, of the recorded scalars and of the function, and by what.
-
-    A result may be right while a gradient is not: of what was detached, or of a parameter in whose
-    place is another one with the same number. Both are computed with the numbers that Values have.
-    """
-    given = Arguments.of(*sample)
-    numbers = [given.values.get(place, number) for place, number in enumerate(given.numbers)]
-    context = Context(True, (), current().scope)
-    nodes = call_in(context, replayed, recording.graph, recording.origins, recording.known(numbers))
-    mine, theirs = _slopes(nodes[recording.graph.roots[0]]), _slopes(written)
-    pairs = ((mine.get(leaf, 0.0), theirs.get(leaf, 0.0), leaf) for leaf in {**mine, **theirs})
-    least = TOLERANCE * max((abs(x) for x in theirs.values() if isfinite(x)), default=0.0)
-    return next((p for p in pairs if not _are_near(*p[:2]) and not abs(p[0] - p[1]) <= least), None)
-
-
-def _slopes(result: Any) -> dict[Value, float]:
-    """The gradient of a result by each leaf that it depends on."""
-    if not isinstance(result, Value) or result.is_constant:
-        return {}
-    order, found = order_of(result), {result: 1.0}
-    sweep(order, found)
-    return {node: found[node] for node in order if node in found and not node._operands}
-
-
-def _are_near(a: float, b: float, tolerance: float = 1e-12) -> bool:
-    if a == b or (isnan(a) and isnan(b)):
-        return True
-    return abs(a - b) <= tolerance * max(abs(a), abs(b)) < float("inf")
 
 
 def _limit(cases: list[Case] | None) -> tuple[str, str]:

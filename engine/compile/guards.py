@@ -16,12 +16,13 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
 from itertools import chain
-from operator import is_
+from operator import eq, is_
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from glassgrad.engine.context import Context, Observer, call_in, watching
 from glassgrad.engine.provenance import is_installed, is_ours, package_of
 from glassgrad.engine.revision import STRUCTURE
 from glassgrad.engine.tree import is_module
@@ -73,12 +74,9 @@ class Guards:
             now = get(name, _MISSING)
             if now is not before and not _is_same(now, before):
                 return False
-        try:
-            # Lists of Values and modules, which are equal only if they are the same ones: all of
-            # them are compared in one go, without Python in between.
-            if self._lists != self._copies:
-                return False
-        except Exception:  # what stands there now refuses to be compared
+        # What Values and modules are equal to is only themselves, so all of these are compared in
+        # one go, without Python in between.
+        if self._lists and not _are_equal(self._lists, self._copies):
             return False
         for each, parts in self._others:
             if not _are_same(_parts(each), parts):
@@ -361,23 +359,48 @@ def _leads(thing: Any) -> bool:
     return isinstance(thing, Value) or callable(thing) or is_module(thing)
 
 
-def _lead_on(parts: Iterable[Any]) -> bool:
+def _lead_on(parts: list[Any]) -> bool:
     """Whether there are Values, modules or functions among parts, or in containers among them."""
     for _ in range(_DEEPEST):
-        kinds = {type(part): part for part in parts}
+        kinds = dict(zip(map(type, parts), parts))
         if any(map(_leads, kinds.values())):
             return True
         if not any(isinstance(part, _CONTAINERS) for part in kinds.values()):
             return False
-        inside = (_parts(part) for part in parts if isinstance(part, _CONTAINERS))
-        parts = list(chain.from_iterable(inside))
+        if not kinds.keys() <= {list, tuple}:
+            parts = [_parts(part) for part in parts if isinstance(part, _CONTAINERS)]
+        parts = list(chain.from_iterable(parts))
     return False
 
 
 def _compares_by_identity(container: Any) -> bool:
-    """Whether it is a list whose parts are equal only if they are the same."""
+    """Whether it is a list, or an empty dict, whose equals hold the very same parts."""
+    if type(container) is dict:
+        return not container  # then it is equal to what is empty too
     kinds = set(map(type, container)) if type(container) is list else {float}
     return all(kind is Value or vars(object)["__eq__"] is kind.__eq__ for kind in kinds)
+
+
+class _NoNumbers(Observer):
+    """With it, no Value equals a plain number, which may stand in its place now."""
+
+    def compared(self, left: Any, right: Any, relation: str, outcome: bool) -> bool:
+        return False
+
+
+_NO_NUMBERS = _NoNumbers()
+_WITHOUT_NUMBERS = Context(False, (_NO_NUMBERS,))
+
+
+def _are_equal(now: list[Any], before: list[Any]) -> bool:
+    """Whether lists of what is equal only to itself are equal."""
+    try:
+        watching.append(_NO_NUMBERS)
+        return call_in(_WITHOUT_NUMBERS, eq, now, before) is True
+    except Exception:  # what stands there now refuses to be compared
+        return False
+    finally:
+        watching.remove(_NO_NUMBERS)
 
 
 def _are_same(now: list[Any], before: list[Any]) -> bool:

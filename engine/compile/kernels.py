@@ -282,6 +282,7 @@ for _kernel in (
     NAMESPACE[_kernel.__name__] = _kernel
 NAMESPACE.update(
     matmul=np.matmul,
+    matmuls=np.matmul,
     einsum=np.einsum,
     square=np.square,
     power=np.power,
@@ -291,6 +292,8 @@ NAMESPACE.update(
     take=np.take,
     copyto=np.copyto,
     empty=np.empty,
+    array=np.array,
+    full=np.full,
     ones=lambda *shape: np.ones(shape),
     ones_like=np.ones_like,
     sum=lambda table: table.sum(1),
@@ -300,3 +303,6 @@ NAMESPACE.update(
     by_operands_of_sum=lambda table, result: np.ones_like(table),
     by_operands_of_min=by_operands_of_max,
 )
+
+ON_NUMPY: dict[str, Any] = {"matmul": np.ndarray.dot, "take": np.ndarray.take}
+"""What programs on numpy call instead: methods do the same, and do not look for other libraries."""

@@ -73,7 +73,9 @@ def planned(order: Sequence[Array], kept: Sequence[Array]) -> Plan:
 
 def _release(plan: Plan, free: dict[Shape, list[int]], released: Sequence[int]) -> None:
     for number in released:
-        free.setdefault(plan.buffers[number], []).append(number)
+        shape = plan.buffers[number]
+        if set(shape) != {1}:  # numpy makes a copy where one number is written over what is read
+            free.setdefault(shape, []).append(number)
 
 
 def _buffer(plan: Plan, free: dict[Shape, list[int]], shape: Shape) -> int:
@@ -170,7 +172,7 @@ def size_text(size: int) -> str:
     return "samples" if size == SAMPLES else f"{-size} * samples"
 
 
-def bytes_a_sample(plan: Plan) -> float:
-    """How much memory the buffers take for each sample."""
-    sizes: list[Any] = [np.prod(np.abs(shape)) for shape in plan.buffers]
+def bytes_a_sample(buffers: Sequence[Shape]) -> float:
+    """How much memory buffers take for each sample."""
+    sizes: list[Any] = [np.prod(np.abs(shape)) for shape in buffers]
     return 8.0 * float(sum(sizes))

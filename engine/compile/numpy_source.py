@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from glassgrad.engine.compile.ir import Array, is_array, key_of, needed, unshaped
+from glassgrad.engine.compile.ir import Array, Shape, is_array, key_of, needed, unshaped
 from glassgrad.engine.compile.lower import Check
-from glassgrad.engine.compile.memory import UFUNCS, planned, shape_text, slice_text
+from glassgrad.engine.compile.memory import UFUNCS, planned, shape_text, slice_text, takes_out
 from glassgrad.engine.printers import number_text
 
 _RUN = "    "
 _STATEMENTS = ("join", "broadcast")
 """The kinds that fill an array in statements, and not by a function that gives it."""
+_WORDS = {"0.0": "zero", "0.5": "half", "1.0": "one", "2.0": "two"}
+"""Names of numbers; all others are numbered."""
 _WALKS = {"walk": "forward", "walk_back": "backward", "walk_reach": "reach"}
 """The methods of a walk that give an array."""
 
@@ -78,6 +80,7 @@ class NumpySource:
         lines: the text, without its first line.
         arrays: the arrays that the text names: constants, indices and walks.
         plan: where the arrays lie.
+        filled: the shapes of the arrays that hold one number everywhere, by the texts.
     """
 
     def __init__(self, order: Sequence[Array], outputs: Outputs) -> None:
@@ -85,7 +88,8 @@ class NumpySource:
         self.arrays: dict[str, Any] = {}
         self._names: dict[Array, str] = {}
         self._texts: set[str] = set()
-        self._ones: dict[int, str] = {}
+        self.filled: dict[str, Shape] = {}
+        self._once: dict[str, str] | None = None
         self._given: dict[Any, str] = {}
         self._places: dict[Array, str] = {}
         self.outputs = outputs
@@ -100,6 +104,7 @@ class NumpySource:
     def with_memory(self) -> str:
         """The program that makes its buffers once: a function that gives one that fills them."""
         self.plan = plan = planned(self.order, self.outputs.arrays())
+        once = self._once = dict[str, str]()
         inputs = [each for each in plan.order if each.kind == "input"]
         for array in inputs:
             name = self._name(array, array.name)
@@ -117,6 +122,8 @@ class NumpySource:
         self._compute(self._backward)
         self._finish()
         body, self.lines = self.lines, prepared
+        for text, name in once.items():
+            self._line(None, f"{name} = {text}")
         self._line(None, "def run(is_differentiated):")
         self.lines += [line._replace(text=_RUN + line.text) for line in body]
         listed = ", ".join(f'"{each.name}": {self._names[each]}' for each in inputs)
@@ -144,8 +151,6 @@ class NumpySource:
     def _fix(self, array: Array, readers: Sequence[Array]) -> None:
         """What is made once: the place of a computed array, or what looks at one."""
         plan, about = self.plan, array.about
-        if is_sum_by_product(array):
-            self._make_ones(array.arrays[0].shape[1])
         if array.kind == "constant":
             self._constant(array)
         elif array.is_view:
@@ -202,12 +207,6 @@ class NumpySource:
             text = f"{self._names[array]}[{where}] = {self._names[part]}"
             self._line(array, text, array.about)
 
-    def _make_ones(self, size: int) -> None:
-        """A column of ones: a product with it is a sum, and faster than one."""
-        if size not in self._ones:
-            self._ones[size] = f"ones{len(self._ones)}"
-            self._line(None, f"{self._ones[size]} = ones{shape_text((size, 1))}")
-
     def without_memory(self) -> str:
         """The same as a function of arrays that makes a new one for every instruction."""
         self._line(None, "samples = input.shape[1]")
@@ -225,7 +224,7 @@ class NumpySource:
 
     def _expression(self, array: Array, out: str = "") -> str:
         """What an instruction gives: a new array, or one that is written into a place."""
-        operands = [self._operand(each) for each in array.operands]
+        operands = [self._operand_of(array, each) for each in array.operands]
         listed, into = ", ".join(operands), f", out={out}" * bool(out)
         if array.is_view:
             return self._view(array, listed)
@@ -234,8 +233,9 @@ class NumpySource:
             return f'take({listed}, {index}, 0, {out}, "clip")' if out else f"{listed}[{index}]"
         if array.kind == "join":
             return f"{'beside' if array.detail else 'join'}({listed})"
-        if array.kind == "sum" and out and is_sum_by_product(array):
-            return f"matmul({listed}, {self._ones[array.arrays[0].shape[1]]}{into})"
+        if factors := self._factors(array, operands):
+            is_flat = all(len(each.shape) == 2 for each in array.arrays)
+            return f"matmul{'' if is_flat else 's'}({factors}{into})"
         if array.kind == "sum":
             axis = array.detail
             return (
@@ -259,6 +259,21 @@ class NumpySource:
         if array.kind in _WALKS:
             return f"{self._array('w', array.detail)}.{_WALKS[array.kind]}({listed})"
         return f"{array.name or array.kind}({listed}{into})"
+
+    def _factors(self, array: Array, operands: Sequence[str]) -> str:
+        """The operands of a product of two matrices; "" for all else.
+
+        With memory, a sum along rows is one too, and so is what each sample sends back to several
+        rows: that is quicker.
+        """
+        if array.kind == "matmul" and not array.name:
+            return ", ".join(operands)
+        if self._once is None:
+            return ""
+        if array.kind == "sum" and array.detail == 1 and len(array.shape) == 2:
+            ones = f"ones{shape_text((array.arrays[0].shape[1], 1))}"
+            return f"{operands[0]}, {self._once.setdefault(ones, f'ones{len(self._once)}')}"
+        return ", ".join(operands) if is_sent_to_rows(array) else ""
 
     def _view(self, array: Array, name: str) -> str:
         """What looks at the array of a name."""
@@ -293,6 +308,28 @@ class NumpySource:
             number_text(operand).replace("-0", "-0.0") if operand == 0.0 else number_text(operand)
         )
 
+    def _operand_of(self, reader: Array, operand: Array | float) -> str:
+        """What an instruction reads.
+
+        With memory, a single number with which all of an array is computed is an array without
+        axes, made once: numpy is quickest with that. The larger of two numbers it finds quicker in
+        arrays of one shape.
+        """
+        once = self._once
+        if once is None or reader.kind != "call" or not takes_out(reader):
+            return self._operand(operand)
+        if isinstance(operand, Array):
+            name, is_single = self._names[operand], set(operand.shape) == {1} != set(reader.shape)
+            if not is_single or operand not in self.plan.fixed:
+                return name
+            text = f"{self._places.get(operand, name)}.reshape(())"
+            return once.setdefault(text, f"single_{name}")
+        if reader.name in ("larger", "smaller"):
+            text = f"full({shape_text(reader.shape)}, {operand!r})"
+            self.filled[text] = reader.shape
+            return once.setdefault(text, f"{'n' if operand else 'zeros'}{len(once)}")
+        return once.setdefault(f"array({operand!r})", _WORDS.get(repr(operand), f"n{len(once)}"))
+
     def _name(self, array: Array, name: str = "") -> str:
         """A name for an array: its label, if no other has it."""
         name = name or array.label or f"t{len(self._texts)}"
@@ -321,6 +358,8 @@ class NumpySource:
         return "\n".join([head, *map(str, self.lines), ""])
 
 
-def is_sum_by_product(array: Array) -> bool:
-    """Whether a sum is taken along the rows of a matrix."""
-    return array.kind == "sum" and array.detail == 1 and len(array.shape) == 2
+def is_sent_to_rows(array: Array) -> bool:
+    """Whether it is a gradient that each sample sends to several rows, × a number for each row."""
+    shapes = [each.shape for each in array.arrays]
+    is_mul = array.name == "mul" and array.half == "backward" and [*map(len, shapes)] == [2, 2]
+    return is_mul and array.has_samples and shapes[0][-1] == shapes[1][0] == 1 < array.shape[0]

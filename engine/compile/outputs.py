@@ -82,12 +82,12 @@ def one_by_one(title: str, function: Callable[..., Any], samples: Batch) -> Any:
     """The results for all samples, without a recording; Values, if another function is recorded."""
     found: list[Value] = []
     shapes: list[tuple[int, ...]] = []
-    for place in range(len(samples)):
+    for place in range(samples.size):
         args, _ = as_values(*samples.sample(place))
         values, shape = outputs_of(title, function(*args))
         found += values
         shapes.append(shape)
-    whole = (len(samples), *one_shape(title, shapes))
+    whole = (samples.size, *one_shape(title, shapes))
     if not is_traced():
         return np.array([value.data for value in found]).reshape(whole)
     array = np.empty(len(found), object)

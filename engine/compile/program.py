@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from math import isfinite, nan
 from typing import Any
 
 import numpy as np
 
 from glassgrad.engine.compile.graph import Graph
 from glassgrad.engine.compile.ir import Array
-from glassgrad.engine.compile.kernels import NAMESPACE, is_finite
+from glassgrad.engine.compile.kernels import NAMESPACE, ON_NUMPY
 from glassgrad.engine.compile.layout import laid_out
 from glassgrad.engine.compile.lower import lowered
 from glassgrad.engine.compile.memory import bytes_a_sample
@@ -41,6 +42,7 @@ class Program:
         batched: the kinds of leaves that have an axis of samples.
         wanted: the kinds of leaves whose gradients are computed.
         by: of the captured Values those whose gradients are, as booleans; None for all.
+        inputs: how many numbers a call gives, needed or not.
         has_several: whether the result is a row of numbers, without gradients.
 
     Attributes:
@@ -49,8 +51,7 @@ class Program:
         arrays: the arrays that the text names.
         layout: the groups that it computes.
         orders: which input, or captured Value, stands at each place of those arrays.
-        captured: how many captured Values it reads.
-        is_in_order: whether the inputs stand as they are given, up to some that are not needed.
+        is_in_order: whether all inputs stand as they are given.
         operations: how many array operations the forward half is.
         walked: how many scalars it computes one by one instead.
         group_of: the group of each recorded node, by index; -1 for one that is not needed.
@@ -63,8 +64,9 @@ class Program:
         batched: frozenset[str],
         wanted: frozenset[str],
         *,
-        by: Any = None,
-        has_several: bool = False,
+        by: Any,
+        inputs: int,
+        has_several: bool,
     ) -> None:
         self._guards, self._has_several = guards, has_several
         self._batched, self._wanted, self._by = batched, wanted, by
@@ -72,18 +74,15 @@ class Program:
         self.orders = {
             group.kind: graph.numbers[group.nodes].astype(int) for group in self.layout.groups[:2]
         }
+        self.is_in_order = np.array_equal(self.orders["input"], np.arange(inputs))
         source = self._source(careful=False)
-        self._pool = Pool(source, is_batched=bool(batched))
+        self._pool = self._pool_of(source)
         self.text, self.lines, self.arrays = self._pool.text, source.lines, source.arrays
-        inputs = self.orders["input"]
-        self.is_in_order = np.array_equal(inputs, np.arange(len(inputs)))
-        self.captured = len(self.orders["captured"])
         self.operations = sum(group.row is not None for group in self.layout.groups)
         self.walked = sum(len(group.walk) for group in self.layout.groups if group.walk)
         places = np.append(self.layout.group_of, -1)
         self.group_of = places[graph.places]
         self._is_careful = False
-        self._has_samples = source.outputs.result.has_samples
 
     def _source(self, *, careful: bool) -> NumpySource:
         builder, groups, result, checks = lowered(self.layout, self._guards)
@@ -102,7 +101,10 @@ class Program:
     @cached_property
     def _careful(self) -> Pool:
         """The program that tells 0 × infinity apart; see `vjp.py`."""
-        return Pool(self._source(careful=True), is_batched=bool(self._batched))
+        return self._pool_of(self._source(careful=True))
+
+    def _pool_of(self, source: NumpySource) -> Pool:
+        return Pool(source, is_batched=bool(self._batched), has_several=self._has_several)
 
     def instructions(self) -> tuple[list[Array], Outputs]:
         """The array instructions, in their order, and what they give."""
@@ -121,28 +123,30 @@ class Program:
             layout += [group.nodes, *group.operands]
         return sum(each.nbytes for each in (*layout, *self.arrays.values()))
 
-    def run(self, inputs: Any, captured: Any, share: float | None = None) -> Any:
-        """The result, whether the guards hold, and the gradients by the inputs and the captured.
+    def in_order(self, numbers: Sequence[Any]) -> Sequence[Any]:
+        """The numbers of arguments as `run` takes them."""
+        if self.is_in_order:
+            return numbers
+        return [np.concatenate(numbers, -1)[..., self.orders["input"]]]
+
+    def run(self, inputs: Sequence[Any], captured: Any, share: float | None = None) -> Any:
+        """The result, the sum of the results of all samples (nan if they are rows of numbers),
+        whether the guards hold, and the gradients by the inputs and the captured numbers.
 
         Args:
-            inputs: the numbers of the arguments, in the order of `orders["input"]`; with samples
-                a row for each of them.
+            inputs: the numbers of the arguments, in the order of `orders["input"]` beside each
+                other; with samples a row for each of them.
             captured: those of the captured Values, in the order of `orders["captured"]`.
             share: the gradient of every result; None for no gradients.
         """
         if not self._wanted:
             share = None
         pool = self._careful if self._is_careful else self._pool
-        frame = pool.taken(len(inputs) if self._batched else 1)
-        with np.errstate(all="ignore"):
-            result, holds, of_inputs, of_captured = frame.run(inputs, captured, share)
-        # The buffers are written over by the next call, so what leaves them is copied.
-        found = (result.T if self._has_samples else result[:, 0]).copy()
-        found = found if self._has_several else found[..., 0]
-        of_inputs, of_captured = _copied(of_inputs), _copied(of_captured)
+        frame = pool.taken(len(inputs[0]) if self._batched else 1)
+        found = frame.quietly(frame, inputs, captured, share)
         pool.given_back(frame)
-        if share is None or self._is_careful or (_is_finite(of_inputs) and _is_finite(of_captured)):
-            return found, holds, of_inputs, of_captured
+        if found[-1] or self._is_careful:
+            return found[:-1]
         # Where numbers are infinite or nan once, they often are again.
         self._is_careful = True
         return self.run(inputs, captured, share)
@@ -151,49 +155,75 @@ class Program:
 class Frame:
     """The buffers of a program for a number of samples.
 
-    Attributes:
+    Args:
+        pool: that of the program.
         samples: how many.
+
+    Attributes:
+        quietly: `run`, where numpy warns of nothing; it is not shared, as it keeps what to restore.
     """
 
-    def __init__(self, make: Callable[[int], Any], samples: int, *, is_batched: bool) -> None:
-        self.samples = samples
-        given, self._fill = make(samples)
+    def __init__(self, pool: Pool, samples: int) -> None:
+        self.samples, self.quietly = samples, np.errstate(all="ignore")(Frame.run)
+        self._has_samples, self._has_several = pool.has_samples, pool.has_several
+        given, self._fill = pool.make(samples)
         rows, numbers, seed = (given.get(name) for name in ("input", "captured", "seed"))
         if rows is not None:
-            rows = rows.T if is_batched else rows[:, 0]
-        self._inputs, self._seed = rows, seed
+            rows = rows.T if pool.is_batched else rows[:, 0]
+        self._inputs, self._seed, self._ones = rows, seed, np.ones(samples)
         self._captured = None if numbers is None else numbers[:, 0]
         self._share: float | None = None
 
-    def run(self, inputs: Any, captured: Any, share: float | None) -> Any:
-        """What the program gives, in buffers that the next run writes over."""
+    def run(self, inputs: Sequence[Any], captured: Any, share: float | None) -> Any:
+        """What `Program.run` gives, and whether the gradients are finite.
+
+        The next run writes over the buffers, so what leaves them is copied.
+        """
         if self._inputs is not None:
-            self._inputs[...] = inputs
+            np.concatenate(inputs, -1, self._inputs)
         if self._captured is not None:
             self._captured[...] = captured
-        if share is None:
-            return self._fill(False)
-        if share != self._share and self._seed is not None:
+        if share is not None and share != self._share and self._seed is not None:
             self._share = share
             self._seed.fill(share)
-        return self._fill(True)
+        result, holds, of_inputs, of_captured = self._fill(share is not None)
+        if self._has_several:
+            numbers, total = (result.T if self._has_samples else result[:, 0]).copy(), nan
+        elif self._has_samples:
+            numbers = result[0].copy()
+            total = float(self._ones.dot(numbers))
+        else:
+            numbers = result[0, 0]
+            total = float(numbers) * self.samples
+        of_inputs, of_captured = _copied(of_inputs), _copied(of_captured)
+        is_finite = _is_finite(of_inputs) and _is_finite(of_captured)
+        return numbers, total, holds, of_inputs, of_captured, is_finite
 
 
 class Pool:
     """The text of a program, and its buffers for several numbers of samples, and several calls.
 
+    Args:
+        source: the text.
+        is_batched: whether the arguments have an axis of samples.
+        has_several: whether the result is a row of numbers.
+
     Attributes:
         text: the source text.
+        make: the function made from it: it makes the buffers for a number of samples.
+        has_samples: whether the result is another one for each sample.
         free: by the number of samples the buffers that nobody uses now. A call takes some away and
             brings them back at its end, so one in another thread, or inside it, has others.
     """
 
-    def __init__(self, source: NumpySource, *, is_batched: bool) -> None:
+    def __init__(self, source: NumpySource, *, is_batched: bool, has_several: bool) -> None:
         self.text = source.with_memory()
-        self._bytes, self._is_batched = bytes_a_sample(source.plan), is_batched
-        namespace = {**NAMESPACE, **source.arrays}
+        self._bytes = bytes_a_sample([*source.plan.buffers, *source.filled.values()])
+        self.is_batched, self.has_several = is_batched, has_several
+        self.has_samples = source.outputs.result.has_samples
+        namespace = {**NAMESPACE, **ON_NUMPY, **source.arrays}
         exec(compile(self.text, "<compiled>", "exec"), namespace)
-        self._make = namespace["program"]
+        self.make: Callable[[int], Any] = namespace["program"]
         self.free: dict[int, deque[Frame]] = {}
 
     def taken(self, samples: int) -> Frame:
@@ -209,7 +239,7 @@ class Pool:
                 self.free = {}
             most = min(_MOST_FRAMES, int(_MOST_BYTES / (self._bytes * samples + 1.0)))
             self.free[samples] = deque(maxlen=most)
-        return Frame(self._make, samples, is_batched=self._is_batched)
+        return Frame(self, samples)
 
     def given_back(self, frame: Frame) -> None:
         """Buffers for the next call."""
@@ -217,12 +247,16 @@ class Pool:
             kept.append(frame)
 
 
-def _is_finite(slopes: Any) -> bool:
-    return slopes is None or is_finite(slopes)
-
-
 def _copied(slopes: Any) -> Any:
     """Gradients, with a row for each sample where there is one."""
     if slopes is None:
         return None
-    return slopes.flatten() if slopes.shape[1] == 1 else slopes.T.copy()
+    return slopes.ravel().copy() if slopes.shape[1] == 1 else slopes.T.copy()
+
+
+def _is_finite(slopes: Any) -> bool:
+    """Whether all numbers surely are finite: the sum of their squares is."""
+    if slopes is None:
+        return True
+    numbers = slopes if slopes.ndim == 1 else slopes.ravel()
+    return isfinite(numbers.dot(numbers))

@@ -103,19 +103,21 @@ class Recording:
         """
         by = None if among is None else self._captured_among(among)
         key = (batched, wanted, None if by is None else by.tobytes())
-        if key not in self._programs:
+        program = self._programs.get(key)
+        if program is None:
             began = perf_counter()
             with _no_collection():
-                self._programs[key] = Program(
+                program = self._programs[key] = Program(
                     self.simplified,
                     self.guards,
                     batched,
                     wanted,
                     by=by,
+                    inputs=len(self.leaves[0]),
                     has_several=self.has_several,
                 )
             self.seconds += perf_counter() - began
-        return self._programs[key]
+        return program
 
     def _captured_among(self, among: tuple[Value, ...]) -> Any:
         """Which captured Values are among some, as booleans; None for all."""

@@ -34,8 +34,9 @@ class Part(NamedTuple):
     Attributes:
         recording, program: what served them.
         places: which samples they are.
+        numbers: those of the captured Values.
         result: the result of each; without an axis of samples if it is the same for all.
-        share: what the results are multiplied by, for their sum or their mean.
+        total: the sum of results × share, for their sum or their mean.
         of_inputs: the gradient by the arguments of the sum of results × share, if it was wanted.
         gradient: that by the captured Values.
     """
@@ -43,23 +44,11 @@ class Part(NamedTuple):
     recording: Recording
     program: Program
     places: Numbers
+    numbers: Any
     result: Any
-    share: float
+    total: float
     of_inputs: Any
     gradient: Any
-
-    @property
-    def total(self) -> float:
-        """The sum of results × share."""
-        result = self.result
-        if result.shape == ():
-            return float(result) * len(self.places) * self.share
-        # Sums beyond all floats are infinite, and infinities of both signs give nan, as eagerly;
-        # np.dot would warn of them.
-        return float(np.vdot(result, _ones(len(result)))) * self.share
-
-
-_ones = lru_cache(maxsize=8)(np.ones)
 
 
 class _Served(Reduction):
@@ -220,19 +209,21 @@ def result_of(part: Part, given: Arguments) -> Value:
 
 def total_of(title: str, samples: int, parts: Sequence[Part]) -> Value:
     """The result over a batch as a node, from the gradients of its parts."""
-    total = sum(part.total for part in parts)
-    found = [(p.recording.values(p.program), p.gradient) for p in parts if p.gradient is not None]
+    total = sum([part.total for part in parts])
+    found = [part for part in parts if part.gradient is not None]
     if not found:
         return constant(total)
     first, *others = found
-    parents, partials = first[0], tuple(first[1].tolist())
+    parents, partials = first.recording.values(first.program), tuple(first.gradient.tolist())
+    numbers = first.numbers.tolist()
     if others:
         slopes = dict(zip(parents, partials))
-        for values, gradient in others:
-            for value, slope in zip(values, gradient.tolist()):
+        for part in others:
+            values = part.recording.values(part.program)
+            for value, slope in zip(values, part.gradient.tolist()):
                 slopes[value] = slopes.get(value, 0.0) + slope
         parents, partials = tuple(slopes), tuple(slopes.values())
-    numbers = [parent._number for parent in parents]
+        numbers = [parent._number for parent in parents]
     return _node(_total(title, samples, numbers), total, parents, partials)
 
 

@@ -128,14 +128,12 @@ class Tracer(Observer):
             self.is_watched = True
         if node.is_constant:
             if operation is not _POS:
-                result = object()
-                self._keep(operation, operands, result)
-                operands = (result,)
+                self.rows.append(operation)
+                self.operands.append(operands)
+                operands = (object(),)
+                self.nodes += operands
             operation = DETACHED
-        self._keep(operation, operands, node)
-
-    def _keep(self, row: Operation, operands: tuple[Any, ...], node: Any) -> None:
-        self.rows.append(row)
+        self.rows.append(operation)
         self.operands.append(operands)
         self.nodes.append(node)
 
@@ -154,15 +152,15 @@ class Tracer(Observer):
     def origins(self) -> list[Origin | None]:
         """Where each was made, and its label now; None where nobody can say."""
         known: dict[tuple[int, int, int], Origin] = {}  # by address: hashing code takes long
-        found: list[Origin | None] = []
-        for node in self.nodes:
-            if not isinstance(node, Value) or node.is_constant:
-                found.append(None)
-                continue
-            origin = (node._tag, node._code, node._instruction)
-            key = (id(node._tag), id(node._code), node._instruction)
-            found.append(known.setdefault(key, origin))
-        return found
+        kinds = {
+            kind: issubclass(kind, Value) and not kind.is_constant for kind in map(type, self.nodes)
+        }
+        made = [node for node in self.nodes if kinds[type(node)]]
+        tags, codes = [node._tag for node in made], [node._code for node in made]
+        instructions = [node._instruction for node in made]
+        keys = zip(map(id, tags), map(id, codes), instructions)
+        origins = map(known.setdefault, keys, zip(tags, codes, instructions))
+        return [next(origins) if kinds[type(node)] else None for node in self.nodes]
 
     def compared(self, left: Any, right: Any, relation: str, outcome: bool) -> bool:
         """A comparison becomes a guard; how it comes out.
@@ -255,10 +253,10 @@ def graph_of(
         number_of(leaf) if fixed else next(order) for leaf, fixed in zip(outside, is_constant)
     ]
     numbers += [*range(len(inputs)), *[0.0] * len(tracer.nodes)]
-    rows: dict[Operation, int] = {}
+    rows = {row: code for code, row in enumerate(dict.fromkeys(tracer.rows))}
     codes = [CONSTANT if fixed else CAPTURED for fixed in is_constant]
     codes += [INPUT] * len(inputs)
-    codes += [rows.setdefault(row, len(rows)) for row in tracer.rows]
+    codes += map(rows.__getitem__, tracer.rows)
     counts = [0] * (len(outside) + len(inputs)) + list(map(len, tracer.operands))
     starts = starts_of(counts)
     graph = Graph(
@@ -291,8 +289,9 @@ def _placed(made: Sequence[Any], read: Sequence[Any]) -> tuple[list[Any], Number
     """What is read but was not made, and the place of all that is read: those first, then made."""
     addresses, wanted = _addresses(made), _addresses(read)
     order = np.argsort(addresses)
-    near = np.minimum(np.searchsorted(addresses, wanted, sorter=order), len(made) - 1)
-    is_made = addresses[order][near] == wanted if made else np.zeros(len(read), bool)
+    rising = addresses[order]
+    near = np.minimum(np.searchsorted(rising, wanted), len(made) - 1)
+    is_made = rising[near] == wanted if made else np.zeros(len(read), bool)
     others = np.flatnonzero(~is_made)
     _, first, number = np.unique(wanted[others], return_index=True, return_inverse=True)
     places = np.empty(len(read), np.intp)

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glassgrad.engine.compile.arguments import Arguments, Batch, Sample
-from glassgrad.engine.compile.cache import CAPTURED, INPUT, TOLERANCE, Cache
+from glassgrad.engine.compile.audit import TOLERANCE
+from glassgrad.engine.compile.cache import CAPTURED, INPUT, Cache
 from glassgrad.engine.compile.libraries import Library, accepted, library
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
-from glassgrad.engine.compile.trace import At
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.text import describe
 from glassgrad.engine.value import Value, is_parameter
@@ -96,11 +96,11 @@ class Evaluation:
         total, gradient, is_read = 0.0, None, not parameters
         parts = self._cache.served(
             samples,
-            share=1.0 / len(samples) if self._reduction == "mean" else 1.0,
+            share=1.0 / samples.size if self._reduction == "mean" else 1.0,
             wanted=CAPTURED,
             among=self._wanted(frozen),
             numbers_of=numbers,
-            at=_numbers_by_address(parameters, lambda: given),
+            at=lambda: _by_address(parameters, given),
         )
         for part in parts:
             places = part.recording.places(part.program, parameters)
@@ -117,9 +117,9 @@ class Evaluation:
         return total, gradient if frozen is None else np.where(frozen, 0.0, gradient)
 
 
-def _numbers_by_address(values: Iterable[Value], array: Callable[[], Any]) -> At:
-    """The numbers of an array as those of Values, once somebody asks for them."""
-    return lambda: dict(zip(map(id, values), array().tolist()))
+def _by_address(values: Iterable[Value], array: Any) -> dict[int, float]:
+    """The numbers of an array as those of Values."""
+    return dict(zip(map(id, values), array.tolist()))
 
 
 def leaves_only(parameters: Any) -> tuple[Value, ...]:
@@ -223,11 +223,8 @@ class ArrayFunction:
         rows = tuple([host.numbers(each).reshape(size, -1) for each in arrays])
         inputs = host.function("concatenate")(rows, 1)
         is_traced = any(map(host.is_traced, (given, *arrays)))
-        at = (
-            None
-            if is_traced
-            else _numbers_by_address(self._parameters, lambda: host.in_numpy(given))
-        )
+        numbers = lambda: _by_address(self._parameters, host.in_numpy(given))
+        at = None if is_traced else numbers
 
         def sample(is_stand_in: bool = is_traced) -> Sample:
             return tuple([host.sample(each, is_stand_in=is_stand_in) for each in arrays]), {}
