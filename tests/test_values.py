@@ -119,7 +119,6 @@ def test_the_gradient_of_a_leaf_by_itself_is_1_and_can_be_taken_back() -> None:
 # Calculating.
 
 BINARY = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
-UNARY = [operator.neg, operator.pos, abs]
 
 
 @pytest.mark.parametrize("operate", BINARY)
@@ -142,14 +141,6 @@ def test_operators_take_numbers_on_both_sides(operate: Callable, number: object)
         assert y.data == expected
         assert x in y.parents
         assert y.operation is engine.TABLE[y.operation.name]
-
-
-@pytest.mark.parametrize("operate", UNARY)
-@pytest.mark.parametrize("number", [-2.5, 0.0, 2.5])
-def test_unary_operators(operate: Callable, number: float) -> None:
-    y = operate(Value(number))
-    assert type(y) is Value
-    assert y.data == operate(number)
 
 
 class Foreign:
@@ -304,14 +295,6 @@ def test_the_neuron_of_the_lecture() -> None:
     assert [x.grad for x in (x1, x2, w1, w2, b)] == pytest.approx(
         [-1.5, 0.5, 1.0, 0.0, 0.5], rel=1e-14
     )
-
-
-def test_the_neuron_with_its_tanh_written_out() -> None:
-    x1, w1, b = Value(2.0), Value(-3.0), Value(6.8813735870195432)
-    e = (2 * (x1 * w1 + b)).exp()
-    o = (e - 1) / (e + 1)
-    assert o.data == pytest.approx(math.sqrt(0.5), rel=1e-15)
-    assert grad(o, [x1, w1, b]) == pytest.approx([-1.5, 1.0, 0.5], rel=1e-14)
 
 
 def test_more_operations_of_micrograd() -> None:

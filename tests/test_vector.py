@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 from glassgrad import (
-    MLP,
     NOT_COMPUTED,
-    SGD,
     Value,
     assign,
     assign_grad,
@@ -171,25 +169,7 @@ def test_a_recording_reads_no_numbers() -> None:
     assert all(value.grad is NOT_COMPUTED for value in w)
 
 
-# SGD.
-
-
-def test_gradient_descent_moves_all_parameters() -> None:
-    model = MLP(2, [3, 1], seed=1)
-    optimiser = SGD(model.parameters(), learning_rate=0.5)
-    loss = model([1.0, -2.0]) ** 2
-    loss.backward()
-    expected = [p.data - 0.5 * p.grad for p in model.parameters()]
-    optimiser.step()
-    assert [p.data for p in model.parameters()] == expected
-    optimiser.zero_grad()
-    assert {p.grad for p in model.parameters()} == {0.0}
-
-
-@pytest.mark.parametrize("parameter", [3.0, Value(1.0) * 2.0])
-def test_what_is_no_leaf_cannot_be_optimised(parameter: Any) -> None:
-    with pytest.raises(TypeError, match="leaf Values"):
-        SGD([parameter], 0.1)
+# What `descend` leaves alone.
 
 
 @pytest.mark.parametrize("rate", [0.1, -0.1, math.inf])
