@@ -20,17 +20,7 @@ from replaying import (
     value_and_slopes,
 )
 
-from glassgrad import (
-    MLP,
-    TABLE,
-    Compiled,
-    Value,
-    compiled,
-    engine,
-    grad,
-    no_grad,
-    zero_grad,
-)
+from glassgrad import MLP, TABLE, Compiled, Value, compiled, engine, grad, no_grad, zero_grad
 from glassgrad.engine.errors import CompilationError
 
 SECTION = "Compiled programs"

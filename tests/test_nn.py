@@ -424,16 +424,8 @@ def test_an_input_that_is_no_number_is_refused(x, message):
         (lambda: MLP(2, 4), TypeError, r"for example \[4, 4, 1\], not 4"),
         (lambda: MLP(2, "41"), TypeError, r"MLP\(nouts=\.\.\.\) lists the neurons .*, not '41'"),
         (lambda: MLP(2, [1]).train("False"), TypeError, r"train\(mode=\.\.\.\) is True or False"),
-        (
-            lambda: MLP(2, [4, "1"]),
-            TypeError,
-            r"MLP\(nouts=\.\.\.\) is a whole number, not str",
-        ),
-        (
-            lambda: Neuron(1, activation="thanh"),
-            ValueError,
-            "'thanh'. Did you mean 'tanh'",
-        ),
+        (lambda: MLP(2, [4, "1"]), TypeError, r"MLP\(nouts=\.\.\.\) is a whole number, not str"),
+        (lambda: Neuron(1, activation="thanh"), ValueError, "'thanh'. Did you mean 'tanh'"),
         (lambda: Neuron(1, activation="dot"), ValueError, "no activation 'dot'"),
         (lambda: Neuron(1, activation="same"), ValueError, "no activation 'same'"),
         (lambda: Neuron(1, activation=3), TypeError, "not 3. Choose one of"),

@@ -226,10 +226,7 @@ STATISTICS: dict[str, tuple[Callable, Callable]] = {
     ),
     "where": (lambda a: np.where(a > 0, a * a, -a).sum(), lambda t: (t * t).where(t > 0, -t).sum()),
     "those that are numbers": (lambda a: (a[~np.isnan(a)] ** 2).sum(), lambda t: (t**2).sum()),
-    "logaddexp": (
-        lambda a: np.logaddexp(a[0], a[1]).sum(),
-        lambda t: t[0].logaddexp(t[1]).sum(),
-    ),
+    "logaddexp": (lambda a: np.logaddexp(a[0], a[1]).sum(), lambda t: t[0].logaddexp(t[1]).sum()),
     "logaddexp of two": (
         lambda a: np.logaddexp(a[0, 0], a[1, 0]),
         lambda t: t[0, 0].logaddexp(t[1, 0]),
@@ -241,10 +238,7 @@ STATISTICS: dict[str, tuple[Callable, Callable]] = {
     "fabs": (lambda a: np.fabs(a).sum(), lambda t: t.abs().sum()),
     "cumsum": (lambda a: (np.cumsum(a) ** 2).sum(), lambda t: (t.ravel().cumsum(0) ** 2).sum()),
     "tensordot": (lambda a: np.tensordot(a, a), lambda t: (t * t).sum()),
-    "einsum": (
-        lambda a: np.einsum("ij,kj->", a, a, optimize=True),
-        lambda t: (t @ t.T).sum(),
-    ),
+    "einsum": (lambda a: np.einsum("ij,kj->", a, a, optimize=True), lambda t: (t @ t.T).sum()),
 }
 
 
@@ -279,8 +273,7 @@ def test_ties_share_the_derivative_in_functions_of_arrays() -> None:
 
 
 @pytest.mark.parametrize(
-    "compute",
-    [np.linalg.det, np.linalg.inv, lambda a: np.linalg.norm(a, 2), np.cov, np.degrees],
+    "compute", [np.linalg.det, np.linalg.inv, lambda a: np.linalg.norm(a, 2), np.cov, np.degrees]
 )
 def test_what_numpy_cannot_do_with_values_is_a_sentence(compute: Callable) -> None:
     with pytest.raises(TypeError, match="cannot follow the gradient of Values"):

@@ -21,15 +21,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from glassgrad import (
-    NOT_COMPUTED,
-    ChangedDataError,
-    Value,
-    engine,
-    forget,
-    grad,
-    no_grad,
-)
+from glassgrad import NOT_COMPUTED, ChangedDataError, Value, engine, forget, grad, no_grad
 from glassgrad.engine.context import Observer, observing
 
 inf, nan = math.inf, math.nan

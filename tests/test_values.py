@@ -249,9 +249,7 @@ COMPARISONS = [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, 
 @pytest.mark.parametrize("compare", COMPARISONS)
 @pytest.mark.parametrize("left", [1.0, 1.5, 2.0, math.inf, math.nan])
 @pytest.mark.parametrize(
-    "right",
-    [1.5, 2, Fraction(3, 2), np.float64(1.5), np.float32(1.5), np.int64(2), True],
-    ids=repr,
+    "right", [1.5, 2, Fraction(3, 2), np.float64(1.5), np.float32(1.5), np.int64(2), True], ids=repr
 )
 def test_comparisons_are_those_of_the_data(compare: Callable, left: float, right: object) -> None:
     expected = compare(left, float(right))
