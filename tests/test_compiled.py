@@ -252,6 +252,9 @@ def test_one_compiled_function_inside_another_is_part_of_it() -> None:
     outer = compiled(lambda x: inner(x) + inner(x + 1.0))
     outer(1.0)
     assert value_and_slopes(outer(3.0), [w]) == [14.0, 7.0]
+    outer = compiled(lambda x: inner.over([1.0, 2.0]) * x + inner.over([3.0], reduction="sum"))
+    outer(1.0)
+    assert value_and_slopes(outer(3.0), [w]) == [15.0, 7.5]
     assert inner.program == "# <lambda> has no program yet: call it once.\n"
 
 
@@ -393,14 +396,6 @@ def test_trap_sees_what_a_compiled_function_computes() -> None:
     for call in (lambda: f(-1.0), lambda: f.over([1.0, -1.0])):
         with engine.trap(), pytest.raises(engine.NonFiniteError, match=r"log\(-2\) is nan"):
             call()
-
-
-def test_a_batch_inside_another_compiled_function_is_part_of_it() -> None:
-    w = Value(2.0)
-    inner = compiled(lambda x: w * x)
-    outer = compiled(lambda x: inner.over([1.0, 2.0]) * x + inner.over([3.0], reduction="sum"))
-    outer(1.0)
-    assert value_and_slopes(outer(3.0), [w]) == [15.0, 7.5]
 
 
 def test_parameters_that_nothing_reads_are_refused() -> None:

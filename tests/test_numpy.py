@@ -29,36 +29,34 @@ def data(array: np.ndarray) -> np.ndarray:
 
 
 ARRAY = np.array([[1.5, 2.0, 2.5], [3.0, 3.5, 4.0]])
+NUMBERS = {
+    "int": 2,
+    "array": ARRAY,
+    "row": ARRAY[0],
+    "column": ARRAY[:, :1],
+    "integers": np.arange(1, 4),
+    "float32": ARRAY[0].astype(np.float32),
+    "zero-dimensional": np.array(2.0),
+}
 OPERANDS = [
-    pytest.param(2, id="int"),
-    pytest.param(ARRAY, id="array"),
-    pytest.param(ARRAY[0], id="row"),
-    pytest.param(ARRAY[:, :1], id="column"),
-    pytest.param(np.arange(1, 4), id="integers"),
-    pytest.param(ARRAY[0].astype(np.float32), id="float32"),
-    pytest.param(np.array(2.0), id="zero-dimensional"),
+    *(pytest.param(x, x, id=name) for name, x in NUMBERS.items()),
+    pytest.param(Value(2.0), 2.0, id="Value"),
+    pytest.param(values(3), data(values(3)), id="Values"),
 ]
+"""Each as it is given, and its numbers."""
 
 
 # Arithmetic.
 
 
 @pytest.mark.parametrize("operate", BINARY)
-@pytest.mark.parametrize("other", OPERANDS)
-def test_an_array_of_values_with_numbers(operate: Callable, other: object) -> None:
+@pytest.mark.parametrize(("other", "numbers"), OPERANDS)
+def test_an_array_of_values_with_another_operand(
+    operate: Callable, other: object, numbers: object
+) -> None:
     array = values(2, 3)
-    assert data(operate(array, other)) == pytest.approx(operate(data(array), other), rel=1e-15)
-    assert data(operate(other, array)) == pytest.approx(operate(other, data(array)), rel=1e-15)
-
-
-@pytest.mark.parametrize("operate", BINARY)
-def test_an_array_of_values_with_values(operate: Callable) -> None:
-    array, other, one = values(2, 3), values(3), Value(2.0)
-    assert data(operate(array, other)) == pytest.approx(
-        operate(data(array), data(other)), rel=1e-15
-    )
-    assert data(operate(array, one)) == pytest.approx(operate(data(array), 2.0), rel=1e-15)
-    assert data(operate(one, array)) == pytest.approx(operate(2.0, data(array)), rel=1e-15)
+    assert data(operate(array, other)) == pytest.approx(operate(data(array), numbers), rel=1e-15)
+    assert data(operate(other, array)) == pytest.approx(operate(numbers, data(array)), rel=1e-15)
 
 
 @pytest.mark.parametrize("operate", BINARY)

@@ -217,25 +217,16 @@ def test_pytorch_is_told_the_function_that_fits(name: str, advice: str) -> None:
 
 
 @pytest.mark.needs("torch")
-def test_a_function_of_pytorch_refuses_values() -> None:
+def test_pytorch_takes_no_values_and_its_tensors_are_no_operands() -> None:
     import torch
 
+    t, v = torch.tensor(1.0), Value(2.0)
     with pytest.raises(TypeError, match=r"Write v\.tanh\(\)\."):
-        torch.tanh(Value(2.0))
-
-
-@pytest.mark.parametrize(
-    "compute",
-    [lambda t, v: t * v, lambda t, v: v * t, lambda t, v: t**v, lambda t, v: v.maximum(t)],
-)
-@pytest.mark.needs("torch")
-def test_a_tensor_of_pytorch_is_no_operand_and_the_remedy_is_named(compute: Callable) -> None:
-    import torch
-
-    with pytest.raises(
-        TypeError, match=r"not Tensor tensor\(1\.\)\. Convert it first: tensor\.item"
-    ):
-        compute(torch.tensor(1.0), Value(2.0))
+        torch.tanh(v)
+    remedy = r"not Tensor tensor\(1\.\)\. Convert it first: tensor\.item"
+    for compute in (lambda: t * v, lambda: v * t, lambda: t**v, lambda: v.maximum(t)):
+        with pytest.raises(TypeError, match=remedy):
+            compute()
 
 
 def test_an_error_shows_no_empty_label() -> None:
