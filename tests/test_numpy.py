@@ -412,16 +412,6 @@ def test_functions_of_numpy_take_single_values() -> None:
     assert (np.shape(x), np.ndim(x), np.size(x)) == ((), 0, 1)
 
 
-@pytest.mark.parametrize("function", [np.ma.sin, np.ma.exp, np.ma.getdata, np.ma.array])
-def test_masked_arrays_take_no_number_out_of_a_value(function: Callable) -> None:
-    x = Value(0.5)
-    try:
-        found = function(x)
-    except (TypeError, AttributeError):
-        return
-    assert isinstance(np.asarray(found).item(), Value)
-
-
 @pytest.mark.parametrize(
     "question", [np.logical_and, np.logical_or, np.logical_xor], ids=lambda f: f.__name__
 )
