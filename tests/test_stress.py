@@ -98,10 +98,7 @@ def test_a_graph_a_million_deep(alone: Callable, figure: Callable) -> None:
 
 @pytest.mark.parametrize(
     "forgetting",
-    [
-        pytest.param(False, id="released", marks=NESTED_RELEASE),
-        pytest.param(True, id="forgotten"),
-    ],
+    [pytest.param(False, id="released", marks=NESTED_RELEASE), pytest.param(True, id="forgotten")],
 )
 def test_a_graph_a_hundred_thousand_deep_in_a_small_stack(
     alone: Callable, forgetting: bool, figure: Callable
