@@ -238,7 +238,7 @@ def _problem(exact: float, found: Finding, tolerance: float) -> str:
     if found.doubt == KINK:
         return "the slopes to its left and right differ. Move the point away from the kink"
     if found.doubt == UNSETTLED:
-        return f"they do not settle (±{found.error:.1e}). Is the function continuous?"
+        return f"they do not settle (±{found.error:.1e}). Look whether the function is continuous"
     if found.doubt == LOST and found.error > _TELLING * found.around:
         lost = f"nudges are lost in the rounding of the result (±{found.error:.1e})"
         return f"{lost}. Check at a point where it moves more"

@@ -1,4 +1,4 @@
-"""The bridge: the same network in PyTorch, to the last digits, and back; SciPy by one array."""
+"""The bridge: the same network in PyTorch, to the last digits, and back."""
 
 import random
 from typing import Any
@@ -20,22 +20,15 @@ from glassgrad import (
     Sequential,
     Value,
     assign,
-    compiled,
     data_vector,
     from_torch,
     grad_vector,
-    mse,
-    sine,
     to_torch,
 )
-from glassgrad.nn.samples import plain
 from glassgrad.nn.torch import ACTIVATIONS_THERE, PAIRS
 
-
-def torch_here() -> Any:
-    import torch
-
-    return torch
+torch = pytest.importorskip("torch")  # this file may be asked for by its name
+pytestmark = pytest.mark.needs("torch")
 
 
 def chain(*parts: Any) -> Sequential:
@@ -69,9 +62,7 @@ def shaken(model: Module) -> Module:
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.needs("torch")
 def test_outputs_and_gradients_are_the_same(name: str) -> None:
-    torch = torch_here()
     model = shaken(MODELS[name]())
     there = to_torch(model)
     samples = np.random.default_rng(1).normal(size=(6, 3)) * [1.0, 10.0, 0.01]
@@ -104,9 +95,7 @@ def leaves(model: Module) -> list[list[Any]]:
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.needs("torch")
 def test_there_and_back_keeps_every_bit(name: str) -> None:
-    torch_here()
     model = shaken(MODELS[name]())
     again = from_torch(to_torch(model))
     assert list(again.state_dict().values()) == list(model.state_dict().values())
@@ -117,9 +106,7 @@ def test_there_and_back_keeps_every_bit(name: str) -> None:
         assert [v.data for v in np.ravel(ours)] == [v.data for v in np.ravel(theirs)]
 
 
-@pytest.mark.needs("torch")
 def test_an_mlp_comes_back_as_one() -> None:
-    torch_here()
     model = MLP(3, [5, 4, 2], activation="relu", output_activation="linear", seed=1)
     again = from_torch(to_torch(model))
     assert isinstance(again, MLP)
@@ -127,9 +114,7 @@ def test_an_mlp_comes_back_as_one() -> None:
     assert repr(again) == repr(model)
 
 
-@pytest.mark.needs("torch")
 def test_an_embedding_takes_tokens() -> None:
-    torch = torch_here()
     model = Sequential(Embedding(7, 4, seed=1), Layer(4, 2, seed=2))
     there = to_torch(model)
     for token in range(7):
@@ -155,17 +140,14 @@ def test_every_class_that_comes_back_is_tried() -> None:
 
 
 @pytest.mark.parametrize("name", THERE)
-@pytest.mark.needs("torch")
 def test_the_way_back_leaves_the_generator_of_the_user_alone(name: str) -> None:
-    there = THERE[name](torch_here().nn)
+    there = THERE[name](torch.nn)
     before = random.getstate()
     from_torch(there)
     assert random.getstate() == before
 
 
-@pytest.mark.needs("torch")
 def test_numbers_of_float32_stay_what_they_are() -> None:
-    torch = torch_here()
     there = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1))
     model = from_torch(there)
     assert isinstance(model, MLP)
@@ -275,9 +257,7 @@ def with_own_neuron() -> Module:
         (3, "takes a model of nn, not int 3"),
     ],
 )
-@pytest.mark.needs("torch")
 def test_what_cannot_cross_is_named(model: Any, message: str) -> None:
-    torch_here()
     with pytest.raises(TypeError, match=message):
         to_torch(model)
 
@@ -318,7 +298,7 @@ def with_own_forward(module: Any) -> Any:
 
 
 def complex_layer(nn: Any) -> Any:
-    return nn.Linear(2, 2, dtype=torch_here().complex64)
+    return nn.Linear(2, 2, dtype=torch.complex64)
 
 
 @pytest.mark.parametrize(
@@ -352,16 +332,12 @@ def complex_layer(nn: Any) -> Any:
         (lambda nn: 3, "takes a torch.nn.Module, not int 3"),
     ],
 )
-@pytest.mark.needs("torch")
 def test_what_cannot_come_back_is_named(make: Any, message: str) -> None:
-    torch = torch_here()
     with pytest.raises(TypeError, match=message):
         from_torch(make(torch.nn))
 
 
-@pytest.mark.needs("torch")
 def test_an_activation_used_twice_stands_in_both_places() -> None:
-    torch = torch_here()
     bend, layers = torch.nn.Tanh(), [torch.nn.Linear(2, 2).double() for _ in range(3)]
     there = torch.nn.Sequential(layers[0], bend, layers[1], bend, layers[2])
     model = from_torch(there)
@@ -370,16 +346,12 @@ def test_an_activation_used_twice_stands_in_both_places() -> None:
     np.testing.assert_allclose([v.data for v in model([0.5, -1.0])], expected, rtol=1e-12)
 
 
-@pytest.mark.needs("torch")
 def test_softplus_as_pytorch_makes_it_comes_back() -> None:
-    torch = torch_here()
     assert repr(from_torch(torch.nn.Softplus())) == "Sequential(softplus, 0 parameters)"
 
 
 @pytest.mark.parametrize("flags", [(True, False, True), (False, True, False), (True, True, False)])
-@pytest.mark.needs("torch")
 def test_each_part_is_in_training_as_it_was(flags: tuple[bool, ...]) -> None:
-    torch_here()
     model: Any = Sequential(Layer(2, 2, seed=1), Dropout(0.5), Dropout(0.25))
     model.training = flags[0]
     for part, flag in zip(model.parts[1:], flags[1:]):
@@ -388,21 +360,3 @@ def test_each_part_is_in_training_as_it_was(flags: tuple[bool, ...]) -> None:
     assert (there.training, *(part.training for part in there[-2:])) == flags
     again: Any = from_torch(there)
     assert (again.training, *(part.training for part in again.parts[-2:])) == flags
-
-
-@pytest.mark.needs("scipy")
-def test_scipy_drives_a_model() -> None:
-    from scipy import optimize
-
-    X, y = sine(60)
-    model = MLP(1, [8, 1], output_activation="linear", init="xavier", seed=0)
-    parameters = model.parameters()
-    loss = compiled(lambda x, target: mse(model(x), target)).value_and_grad(parameters)
-    before = loss(data_vector(parameters), X, y)[0]
-    found = optimize.minimize(
-        loss, data_vector(parameters), args=(X, y), jac=True, method="L-BFGS-B"
-    )
-    assign(parameters, found.x)
-    after = np.mean([mse(model(x), plain(t)).data for x, t in zip(X, y)])
-    assert after == pytest.approx(found.fun, rel=1e-9)
-    assert after < 0.1 * before

@@ -964,18 +964,9 @@ def test_two_threads_call_at_once() -> None:
     f = compiled(lambda x: model(x) ** 2 if x[0] > 0 else model(x))
     rows = np.random.default_rng(0).normal(size=(40, 2)).tolist()
     expected = [f.function(list(map(Value, row))).data for row in rows]
-    found: dict[int, list[float]] = {}
-
-    def run(number: int) -> None:
-        found[number] = [f(row).data for _ in range(5) for row in rows]
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for results in found.values():
-        assert all_near(expected * 5, results)
+    with ThreadPoolExecutor(2) as pool:
+        for results in pool.map(lambda _: [f(row).data for row in rows * 5], range(2)):
+            assert all_near(expected * 5, results)
 
 
 def in_a_thread(function: Callable[[], Any]) -> Any:

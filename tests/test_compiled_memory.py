@@ -3,8 +3,8 @@
 import math
 import random
 import sys
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -207,7 +207,6 @@ def _run_in_threads(seed: int) -> None:
     generator = np.random.default_rng(seed)
     batches = {n: (generator.normal(size=(n, width)), generator.normal(size=n)) for n in (1, 2, 40)}
     expected = {n: (*evaluate(point, *batch), loss.map(*batch)) for n, batch in batches.items()}
-    wrong: list[Any] = []
 
     def work(number: int) -> None:
         chosen = random.Random(number)
@@ -215,15 +214,10 @@ def _run_in_threads(seed: int) -> None:
             size = chosen.choice(list(batches))
             value, slopes = evaluate(point, *batches[size])
             found = value, slopes, loss.map(*batches[size])
-            if not all(map(np.allclose, found, expected[size])):
-                wrong.append((size, found, expected[size]))
+            assert all(map(np.allclose, found, expected[size])), (size, found, expected[size])
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
 
 
 def test_arrays_of_parameters_in_the_order_of_a_program_stay_the_callers() -> None:

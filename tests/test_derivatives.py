@@ -76,17 +76,6 @@ def test_tanh_to_order_six(order: int, x: float) -> None:
     assert nth_derivative(engine.tanh, x, order) == pytest.approx(expected, rel=1e-11, abs=1e-12)
 
 
-def test_mixed_derivatives() -> None:
-    x, y = Value(0.3), Value(0.8)
-    z = engine.sin(x * y) * engine.exp(x)
-    xy = grad(grad(z, x, differentiable=True), y, differentiable=True)
-    yx = grad(grad(z, y, differentiable=True), x, differentiable=True)
-    a, b = 0.3, 0.8
-    expected = math.exp(a) * ((1 + a) * math.cos(a * b) - a * b * math.sin(a * b))
-    assert xy.data == pytest.approx(expected, rel=1e-14)
-    assert yx.data == pytest.approx(expected, rel=1e-14)
-
-
 # grad.
 
 

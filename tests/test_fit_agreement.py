@@ -264,9 +264,7 @@ def test_a_callback_may_move_parameters(compiled: bool, keep_best: bool) -> None
     assert np.abs(data_vector(model.parameters())).max() == 0.01
 
 
-def test_a_callback_may_set_the_learning_rate_and_a_resumed_training_has_it(
-    tmp_path: Path,
-) -> None:
+def test_a_callback_may_set_the_learning_rate_and_a_resumed_training_has_it(tmp_path: Path) -> None:
     def run(epochs: tuple[int, ...], path: Path) -> tuple[Any, float]:
         for count in epochs:
             model = network()

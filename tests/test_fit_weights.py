@@ -13,18 +13,15 @@ from glassgrad import (
     History,
     Module,
     Value,
-    accuracy,
     binary_cross_entropy_with_logits,
     cross_entropy,
     data_vector,
     fit,
     l2,
     mae,
-    mean_absolute_error,
     mean_squared_error,
     mse,
     predict,
-    r2,
     two_moons,
 )
 
@@ -129,17 +126,6 @@ def test_metrics_of_scikit_learn_are_given_the_weights() -> None:
     options = {"sample_weight": COUNTS, "metrics": [median, "mean_squared_error"]}
     _, history = trained(X, Y, **options)
     np.testing.assert_allclose(history["median"], history["mean_squared_error"], rtol=1e-12)
-
-
-@pytest.mark.parametrize("metric", [accuracy, mean_squared_error, mean_absolute_error, r2])
-def test_a_metric_counts_a_sample_as_its_weight(metric: Callable) -> None:
-    outputs = np.random.default_rng(0).normal(size=24)
-    expected = metric(outputs[EACH], Y[EACH])
-    assert metric(outputs, Y, sample_weight=COUNTS) == pytest.approx(expected, rel=1e-12)
-    outputs[0] = np.nan  # it counts as none
-    assert metric(outputs, Y, sample_weight=COUNTS) == pytest.approx(expected, rel=1e-12)
-    with pytest.raises(ValueError, match=r"sample_weight=\.\.\.\) takes a number of 0 or more"):
-        metric(outputs, Y, sample_weight=-COUNTS)
 
 
 def test_weights_belong_to_the_training(tmp_path: Path) -> None:

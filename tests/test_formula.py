@@ -130,10 +130,7 @@ def own(name: str, *rules: object, textbook: tuple = (), value: Callable = math.
 def test_people_are_shown_the_derivative_of_the_textbook() -> None:
     row = own("th", lambda x, y: engine.sech(x) ** 2, textbook=(lambda x, y: 1.0 - y**2,))
     shown, exact = (derivative_formula(row, [a], 0, exact=exact) for exact in (False, True))
-    assert (shown.text, shown.latex) == (
-        "1 - th(a) ** 2",
-        r"1 - {\operatorname{th}(a)}^{2}",
-    )
+    assert (shown.text, shown.latex) == ("1 - th(a) ** 2", r"1 - {\operatorname{th}(a)}^{2}")
     assert exact.text == "sech(a) ** 2"
 
 

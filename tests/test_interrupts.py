@@ -368,6 +368,8 @@ def failing() -> None:
 
 @pytest.mark.parametrize("action", [nested, failing])
 def test_an_interruption_at_every_line_of_what_ends_a_block(action: Callable) -> None:
+    gc.collect()
+    gc.freeze()  # from here on only what an interruption leaves behind is looked through
     line = 1
     while interrupted_at(line, action):
         gc.collect()

@@ -181,11 +181,7 @@ def huber(mp: Any, e: Any, delta: Any) -> Any:
 
 
 LOSSES: dict[str, tuple[Callable, Callable, list[Point]]] = {
-    "mse": (
-        nn.mse,
-        lambda mp, p, t: (p - t) ** 2,
-        [(0.0, 0.0), (1.0, 0.0)],
-    ),
+    "mse": (nn.mse, lambda mp, p, t: (p - t) ** 2, [(0.0, 0.0), (1.0, 0.0)]),
     "mae": (nn.mae, lambda mp, p, t: abs(p - t), [(0.0, 0.0), (1.0, 1.0), (2.0, 1.0)]),
     "huber": (
         lambda p, t, delta: nn.huber(p, t, delta=delta),

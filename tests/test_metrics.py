@@ -143,7 +143,7 @@ def test_the_metrics_are_those_of_scikit_learn(seed):
 @pytest.mark.parametrize("metric", [*REGRESSION, accuracy])
 @pytest.mark.parametrize("size", [5e-324, 1e-310, 1e308])
 def test_weights_count_by_their_ratio_however_small_or_large(metric, size):
-    outputs, targets = [0.3, -0.4, 2.0], [1.0, 0.0, 0.0]
+    outputs, targets = [0.3, NAN, 2.0], [1.0, 0.0, 0.0]  # of the weight 0, it counts as none
     found = metric(outputs, targets, sample_weight=[size, 0.0, size])
     assert found == pytest.approx(metric(outputs, targets, sample_weight=[1, 0, 1]), rel=1e-12)
 

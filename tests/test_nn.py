@@ -1,11 +1,9 @@
 """Networks: what the lecture does works as it does there, and nothing changes by accident."""
 
 import copy
-import gc
 import importlib.util
 import pickle
 import random
-import subprocess
 import sys
 import weakref
 from fractions import Fraction
@@ -28,7 +26,6 @@ from glassgrad import (
     topological_order,
     trap,
 )
-from glassgrad.engine.errors import NonFiniteError
 
 ROOT = Path(__file__).parent.parent
 XS = [[2.0, 3.0, -1.0], [3.0, -1.0, 0.5], [0.5, 1.0, 1.0], [1.0, 1.0, -1.0]]
@@ -62,21 +59,6 @@ def test_a_neuron_is_the_formula_of_the_lecture():
     assert n(x).data == pytest.approx(expected.data, rel=1e-15)
     assert [p.label for p in n.parameters()] == ["w0", "w1", "b"]
     assert all(-1 <= p.data <= 1 for p in n.parameters())
-
-
-def test_a_gradient_never_computed_does_not_stop_an_update():
-    n = Neuron(2)
-    before = n.b.data
-    n.b.data += -0.05 * n.b.grad
-    assert n.b.data == before
-
-
-def test_zero_grad_sets_every_gradient_to_zero():
-    model = MLP(3, [2, 1])
-    model(XS[0]).backward()
-    model.zero_grad()
-    assert [p.grad for p in model.parameters()] == [0.0] * 11
-    assert [str(p.grad) for p in model.parameters()] == ["0.0"] * 11
 
 
 class LectureModule(Module):
@@ -186,19 +168,11 @@ def test_modules_thousands_deep_are_walked():
 # States
 
 
-def test_a_state_goes_through_a_dict_and_back():
-    model, other = MLP(3, [4, 1], seed=1), MLP(3, [4, 1], seed=2)
-    state = model.state_dict()
-    assert all(type(number) is float for number in state.values())
-    other.load_state_dict(state)
-    assert other.state_dict() == state
-    assert other(XS[0]).data == model(XS[0]).data
-
-
 def test_every_real_number_may_be_in_a_state():
     n = Neuron(3)
     n.load_state_dict({"b": 1, "w.0": Fraction(1, 2), "w.1": np.float32(0.25), "w.2": np.int64(3)})
     assert n.state_dict() == {"w.0": 0.5, "w.1": 0.25, "w.2": 3.0, "b": 1.0}
+    assert {type(number) for number in n.state_dict().values()} == {float}
 
 
 BAD_STATES = {
@@ -301,17 +275,14 @@ def test_many_scopes_around_one_module_are_not_all_kept():
     assert len(n._memory.scopes) <= 100
 
 
-def test_a_graph_does_not_keep_its_model_alive():
+def test_a_graph_does_not_keep_its_model_alive(without_collector):
     model = Layer(1, 2)
     watcher = weakref.ref(model)
     out = model([1.0])
-    gc.disable()
-    try:
+    with without_collector():
         del model
         assert watcher() is None
         assert isinstance(out[0].scope, Scope)
-    finally:
-        gc.enable()
 
 
 def test_the_line_of_a_node_is_the_users():
@@ -319,13 +290,6 @@ def test_the_line_of_a_node_is_the_users():
     for node in topological_order(out):
         if node.parents:
             assert node.line.text == "out = Neuron(1)(1.0)  # here"
-
-
-def test_the_trap_works_inside_a_module():
-    n = Neuron(1, activation="log")
-    n.load_state_dict({"w.0": 0.0, "b": 0.0})
-    with trap(), pytest.raises(NonFiniteError, match=r"log\(0\) is -inf"):
-        n(1.0)
 
 
 # Showing
@@ -370,16 +334,10 @@ def test_a_seed_gives_the_same_numbers_and_leaves_the_global_generator_alone():
 
 
 @pytest.mark.slow
-def test_a_seed_gives_the_same_numbers_in_other_processes():
+def test_a_seed_gives_the_same_numbers_in_other_processes(run_python):
     program = "from glassgrad import MLP; print(repr(MLP(2, [3, 1], seed=5)([0.1, 0.2]).data))"
-    runs = [
-        subprocess.run(
-            [sys.executable, "-c", program],
-            cwd=ROOT, check=True, capture_output=True, text=True,
-        ).stdout
-        for _ in range(2)
-    ]  # fmt: skip
-    assert runs == [repr(MLP(2, [3, 1], seed=5)([0.1, 0.2]).data) + "\n"] * 2
+    here = repr(MLP(2, [3, 1], seed=5)([0.1, 0.2]).data)
+    assert run_python(program) == run_python(program) == f"{here}\n"
 
 
 # Copies
@@ -466,16 +424,8 @@ def test_an_input_that_is_no_number_is_refused(x, message):
         (lambda: MLP(2, 4), TypeError, r"for example \[4, 4, 1\], not 4"),
         (lambda: MLP(2, "41"), TypeError, r"MLP\(nouts=\.\.\.\) lists the neurons .*, not '41'"),
         (lambda: MLP(2, [1]).train("False"), TypeError, r"train\(mode=\.\.\.\) is True or False"),
-        (
-            lambda: MLP(2, [4, "1"]),
-            TypeError,
-            r"MLP\(nouts=\.\.\.\) is a whole number, not str",
-        ),
-        (
-            lambda: Neuron(1, activation="thanh"),
-            ValueError,
-            "'thanh'. Did you mean 'tanh'",
-        ),
+        (lambda: MLP(2, [4, "1"]), TypeError, r"MLP\(nouts=\.\.\.\) is a whole number, not str"),
+        (lambda: Neuron(1, activation="thanh"), ValueError, "'thanh'. Did you mean 'tanh'"),
         (lambda: Neuron(1, activation="dot"), ValueError, "no activation 'dot'"),
         (lambda: Neuron(1, activation="same"), ValueError, "no activation 'same'"),
         (lambda: Neuron(1, activation=3), TypeError, "not 3. Choose one of"),
@@ -498,12 +448,6 @@ def test_inputs_may_be_lists_tuples_arrays_generators_and_values():
     expected = model([1.0, 2.0]).data
     for x in [(1, 2), np.array([1.0, 2.0]), np.array([1, 2]), iter([1.0, 2.0]), [Value(1.0), 2.0]]:
         assert model(x).data == expected
-
-
-def test_gradients_flow_to_inputs_that_are_values():
-    x = [Value(1.0), Value(2.0)]
-    MLP(2, [3, 1], seed=0)(x).backward()
-    assert all(v.grad != 0.0 for v in x)
 
 
 def test_numbers_become_constants_once_for_a_whole_layer():
@@ -542,35 +486,6 @@ def test_an_activation_may_be_a_function_or_a_row():
     model = MLP(1, [2], activation=lambda v: 1.7 * v.tanh(), output_activation=tanh, seed=0)
     assert [v.data for v in model(1.0)] == [v.data for v in MLP(1, [2], seed=0)(1.0)]
     assert Neuron(1, activation=lambda v: v * 0.0)(1.0).data == 0.0
-
-
-# Against PyTorch
-
-
-@pytest.mark.needs("torch")
-def test_loss_and_gradients_equal_those_of_torch():
-    import torch
-
-    model = MLP(3, [5, 4, 2], activation="tanh", output_activation="sigmoid", seed=3)
-    x = [0.3, -1.2, 0.7]
-    loss = sum((v - 0.25) ** 2 for v in model(x))
-    loss.backward()
-
-    h, leaves = torch.tensor(x, dtype=torch.float64), []
-    for layer in model.layers:
-        rows = [[w.data for w in n.w] for n in layer.neurons]
-        w = torch.tensor(rows, dtype=torch.float64, requires_grad=True)
-        b = torch.tensor([n.b.data for n in layer.neurons], dtype=torch.float64, requires_grad=True)
-        h = w @ h + b
-        h = torch.sigmoid(h) if layer is model.layers[-1] else torch.tanh(h)
-        leaves.append((w, b))
-    expected = ((h - 0.25) ** 2).sum()
-    expected.backward()
-
-    assert loss.data == pytest.approx(expected.item(), rel=1e-12)
-    for layer, (w, b) in zip(model.layers, leaves):
-        got = [[p.grad for p in n.parameters()] for n in layer.neurons]
-        np.testing.assert_allclose(got, torch.cat([w.grad, b.grad[:, None]], 1), rtol=1e-12)
 
 
 # Training on real data

@@ -87,17 +87,16 @@ def test_it_is_compiled() -> None:
         assert f.map([2.0]).tolist() == [1.0]
 
 
-@pytest.mark.parametrize("kind", ["itself", "name"])
-def test_it_is_an_activation_and_is_saved_by_name(kind: str, tmp_path: Path) -> None:
-    row = cube()
-    model = MLP(1, [2, 1], activation=row if kind == "itself" else "cube", seed=1)
-    hidden = model.layers[0].neurons[0]
-    inside = hidden.w[0].data * 2.0 + hidden.b.data
-    assert hidden([2.0]).data == pytest.approx(inside**3)
+def test_it_is_an_activation_and_is_saved_by_name(tmp_path: Path) -> None:
     path = tmp_path / "model.json"
-    model.save(path)
-    assert load(path)([2.0]).data == model([2.0]).data
-    assert pickle.loads(pickle.dumps(model))([2.0]).data == model([2.0]).data
+    for activation in (cube(), "cube"):
+        model = MLP(1, [2, 1], activation=activation, seed=1)
+        hidden = model.layers[0].neurons[0]
+        inside = hidden.w[0].data * 2.0 + hidden.b.data
+        assert hidden([2.0]).data == pytest.approx(inside**3)
+        model.save(path)
+        assert load(path)([2.0]).data == model([2.0]).data
+        assert pickle.loads(pickle.dumps(model))([2.0]).data == model([2.0]).data
     code = f"import glassgrad; glassgrad.load({str(path)!r})"
     command = [sys.executable, "-c", code]
     found = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -152,13 +151,6 @@ def test_a_reduction_of_ones_own() -> None:
     first = grad(row(x, w), x, differentiable=True)
     assert grad(first, w) == 2.0
     assert check_operation(row) < 1e-7
-
-
-def test_the_checker_finds_a_wrong_rule() -> None:
-    assert check_operation(cube()) < 1e-7
-    wrong = operation("wrong", "x².", lambda x: x * x, None, lambda x, y: x)
-    with pytest.raises(GradientMismatchError, match="wrong by operand x"):
-        check_operation(wrong)
 
 
 @pytest.mark.parametrize(

@@ -148,9 +148,7 @@ def test_a_norm_is_one_node_with_a_gradient_of_linear_size(n: int) -> None:
 
 
 @pytest.mark.parametrize("function", [softmax, log_softmax, norm, std, var])
-def test_compiled_is_as_eager_also_where_another_operand_is_the_largest(
-    function: Callable,
-) -> None:
+def test_compiled_is_as_eager_also_where_another_operand_is_the_largest(function: Callable) -> None:
     def weighed(xs: Sequence) -> Value:
         found = function(xs)
         return engine.dot(found, range(len(found))) if isinstance(found, tuple) else found

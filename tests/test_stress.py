@@ -98,10 +98,7 @@ def test_a_graph_a_million_deep(alone: Callable, figure: Callable) -> None:
 
 @pytest.mark.parametrize(
     "forgetting",
-    [
-        pytest.param(False, id="released", marks=NESTED_RELEASE),
-        pytest.param(True, id="forgotten"),
-    ],
+    [pytest.param(False, id="released", marks=NESTED_RELEASE), pytest.param(True, id="forgotten")],
 )
 def test_a_graph_a_hundred_thousand_deep_in_a_small_stack(
     alone: Callable, forgetting: bool, figure: Callable
@@ -223,14 +220,6 @@ def test_the_eighth_derivative(figure: Callable) -> None:
 # Many steps: nothing may be left behind by any of them.
 
 
-def forward_and_back(x: Value) -> None:
-    (engine.tanh(x * x + 1) ** 2).backward()
-
-
-def gradient_of_gradient(x: Value) -> None:
-    grad(grad(engine.tanh(x) ** 2, x, differentiable=True), x)
-
-
 def in_a_scope(x: Value) -> None:
     with scope("step"):
         (x * x).backward()
@@ -246,18 +235,15 @@ def labelled(x: Value) -> None:
     y.label = "y"
 
 
-def forgotten(x: Value) -> None:
-    forget(engine.tanh(x * x))
-
-
 STEPS = {
-    "backward": forward_and_back,
-    "gradient of gradient": gradient_of_gradient,
+    "backward": lambda x: (engine.tanh(x * x + 1) ** 2).backward(),
+    "gradient of gradient": lambda x: grad(grad(engine.tanh(x) ** 2, x, differentiable=True), x),
     "scope": in_a_scope,
     "trap": in_a_trap,
     "label": labelled,
-    "forget": forgotten,
+    "forget": lambda x: forget(engine.tanh(x * x)),
     "value_and_grad": lambda x: engine.value_and_grad(engine.tanh)(0.5),
+    "several results": lambda x: engine.softmax([x * x + 1, x / 3, x.relu()])[0].backward(),
     "jvp": lambda x: engine.jvp(engine.tanh, (0.5,), (1.0,)),
     "hessian": lambda x: engine.hessian(lambda v: v[0] ** 3 * v[1])([1.0, 2.0]),
 }

@@ -49,38 +49,19 @@ def network(inputs: int, outputs: int, activation: str) -> MLP:
 
 CASES: dict[str, tuple[Any, ...]] = {
     "classes, SGD": (
-        lambda: blobs(60, classes=3),
-        (2, 3, "tanh"),
-        cross_entropy,
-        Losses.cross_entropy,
-        lambda p: SGD(p, 0.2, momentum=0.9, nesterov=True, weight_decay=1e-3),
-        lambda p: torch.optim.SGD(p, 0.2, momentum=0.9, nesterov=True, weight_decay=1e-3),
+        lambda: blobs(60, classes=3), (2, 3, "tanh"), cross_entropy, Losses.cross_entropy,
+        SGD, 0.2, {"momentum": 0.9, "nesterov": True, "weight_decay": 1e-3},
     ),
     "moons, Adam": (
-        two_moons,
-        (2, 1, "relu"),
-        binary_cross_entropy_with_logits,
-        Losses.binary_cross_entropy_with_logits,
-        lambda p: Adam(p, 0.02),
-        lambda p: torch.optim.Adam(p, 0.02),
+        two_moons, (2, 1, "relu"), binary_cross_entropy_with_logits,
+        Losses.binary_cross_entropy_with_logits, Adam, 0.02, {},
     ),
-    "sine, AdamW": (
-        sine,
-        (1, 1, "sigmoid"),
-        mse,
-        Losses.mse_loss,
-        lambda p: AdamW(p, 0.02),
-        lambda p: torch.optim.AdamW(p, 0.02),
-    ),
+    "sine, AdamW": (sine, (1, 1, "sigmoid"), mse, Losses.mse_loss, AdamW, 0.02, {}),
     "sine, RMSprop": (
-        sine,
-        (1, 1, "silu"),
-        huber,
-        Losses.huber_loss,
-        lambda p: RMSprop(p, 0.005, momentum=0.5),
-        lambda p: torch.optim.RMSprop(p, 0.005, momentum=0.5),
+        sine, (1, 1, "silu"), huber, Losses.huber_loss, RMSprop, 0.005, {"momentum": 0.5},
     ),
-}
+}  # fmt: skip
+"""Data, a network, both losses; an optimiser, its learning rate, and options of equal names."""
 
 
 def trained_there(
@@ -110,27 +91,18 @@ def test_full_batches_eagerly() -> None:
 
 
 def check_full_batches(case: str, steps: int, *, compiled: bool) -> None:
-    data, sizes, ours, theirs, optimiser, torch_optimiser = CASES[case]
+    data, sizes, ours, theirs, kind, rate, options = CASES[case]
     X, y = data()
     every = len(X) // 30
     X, y = X[::every], y[::every]  # some of all classes, which come one after the other
     y = y if ours is cross_entropy else y.astype(float)
     model = network(*sizes)
     there = to_torch(model)
-    history = fit(
-        model,
-        ours,
-        X,
-        y,
-        optimiser=optimiser(model.parameters()),
-        epochs=steps,
-        batch_size=len(X),
-        shuffle=False,
-        health=False,
-        compiled=compiled,
-    )
-    everything = [np.arange(len(X))] * steps
-    expected = trained_there(there, theirs, torch_optimiser(there.parameters()), (X, y), everything)
+    optimiser = kind(model.parameters(), rate, **options)
+    given = {"optimiser": optimiser, "epochs": steps, "compiled": compiled, "health": False}
+    history = fit(model, ours, X, y, batch_size=len(X), shuffle=False, **given)
+    other = getattr(torch.optim, kind.__name__)(there.parameters(), rate, **options)
+    expected = trained_there(there, theirs, other, (X, y), [np.arange(len(X))] * steps)
     np.testing.assert_allclose(history["loss"], expected, rtol=1e-9)
     assert history["loss"][-1] < 0.7 * history["loss"][0]
 

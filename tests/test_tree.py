@@ -1,54 +1,19 @@
 """What takes sequences of numbers and Values, of whatever kind, and what it refuses."""
 
-import array
-from collections import OrderedDict, deque, namedtuple
-from collections.abc import Callable, Iterator
+from collections import OrderedDict, namedtuple
+from collections.abc import Callable
 
 import numpy as np
 import pytest
+from sequences import OF_NUMBERS, OF_VALUES, Column, Table
 
 from glassgrad import Value, draw, grad, hessian, hvp, jacobian, jvp, predict, value_and_grad
 from glassgrad.engine.arrays import ValueArray
 from glassgrad.engine.tree import leaves_of, like, listed, scalar_of, scalars_of, settled
 from glassgrad.nn import MLP, AttentionHead, Embedding, RecurrentCell, fit, l2, mse
 
-
-class Column:
-    """What gives an array, as a column of a table does."""
-
-    def __init__(self, numbers: object) -> None:
-        self.numbers = np.array(numbers)
-
-    def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
-        return self.numbers
-
-    def __iter__(self) -> Iterator:
-        return iter(self.numbers)
-
-
-class Table(Column):
-    """What gives an array, but its columns' names where it is iterated over, as pandas' does."""
-
-    def __iter__(self) -> Iterator:
-        return iter("ab")
-
-
-KINDS: dict[str, Callable] = {
-    "list": list,
-    "tuple": tuple,
-    "generator": iter,
-    "map": lambda xs: map(float, xs),
-    "dict values": lambda xs: dict(enumerate(xs)).values(),
-    "deque": deque,
-    "array": np.array,
-    "float32": lambda xs: np.array(xs, np.float32),
-    "array of objects": lambda xs: np.array(xs, object),
-    "arrays of no axes": lambda xs: [np.array(x) for x in xs],
-    "column": Column,
-    "array.array": lambda xs: array.array("d", xs),
-    "memoryview": lambda xs: memoryview(array.array("d", xs)),
-}
-ALL = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+ALL = pytest.mark.parametrize("kind", OF_NUMBERS.values(), ids=OF_NUMBERS)
+ALL_OF_VALUES = pytest.mark.parametrize("kind", OF_VALUES.values(), ids=OF_VALUES)
 POINT = [1.5, -2.0, 4.0]
 
 
@@ -138,12 +103,7 @@ def test_arguments_of_functions_are_of_all_kinds(kind: Callable) -> None:
     assert np.diag(hessian(cube)(kind(POINT))).tolist() == [6.0 * x for x in POINT]
 
 
-OF_VALUES = pytest.mark.parametrize(
-    "kind", [list, tuple, iter, deque, np.array, lambda xs: map(scalar_of, xs)]
-)
-
-
-@OF_VALUES
+@ALL_OF_VALUES
 def test_results_of_functions_are_of_all_kinds(kind: Callable) -> None:
     squares = lambda xs: kind([x * x for x in xs])
     assert np.diag(jacobian(squares)(POINT)).tolist() == [2.0 * x for x in POINT]
@@ -153,7 +113,7 @@ def test_results_of_functions_are_of_all_kinds(kind: Callable) -> None:
     assert hvp(cube)(POINT, kind(POINT)) == [6.0 * x * x for x in POINT]
 
 
-@OF_VALUES
+@ALL_OF_VALUES
 def test_gradients_by_all_kinds(kind: Callable) -> None:
     xs = [Value(x) for x in POINT]
     assert list(grad(cube(xs), kind(xs))) == [3.0 * x * x for x in POINT]

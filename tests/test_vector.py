@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 from glassgrad import (
-    MLP,
     NOT_COMPUTED,
-    SGD,
     Value,
     assign,
     assign_grad,
@@ -44,21 +42,26 @@ def test_numbers_are_assigned(numbers: Any) -> None:
     assert {type(value.data) for value in values} == {float}
 
 
+@pytest.mark.parametrize("write", [assign, assign_grad])
 @pytest.mark.parametrize(
     ("numbers", "error", "said"),
     [
-        ([1.0], ValueError, "takes as many numbers"),
+        ([1.0], ValueError, r"^assign(_grad)?\(...\) of 2 Values takes as many numbers"),
         ([[1.0, 2.0]], ValueError, "one row"),
         (["1", "2"], TypeError, "takes real numbers"),
         ([1j, 2.0], TypeError, "takes real numbers"),
+        ([None, 1.0], TypeError, "takes real numbers"),
         ([Value(1.0), Value(2.0)], TypeError, "takes real numbers"),
     ],
 )
-def test_what_cannot_be_assigned_changes_nothing(numbers: Any, error: type, said: str) -> None:
+def test_what_cannot_be_assigned_changes_nothing(
+    write: Callable, numbers: Any, error: type, said: str
+) -> None:
     values = [Value(7.0), Value(8.0)]
     with pytest.raises(error, match=said):
-        assign(values, numbers)
+        write(values, numbers)
     assert [value.data for value in values] == [7.0, 8.0]
+    assert all(value.grad is NOT_COMPUTED for value in values)
 
 
 @pytest.mark.parametrize("numbers", [[3, math.nan], (3.0, math.nan), np.array([3.0, math.nan])])
@@ -67,23 +70,6 @@ def test_gradients_are_assigned(numbers: Any) -> None:
     assign_grad(values, numbers)
     assert repr([value.grad for value in values]) == "[3.0, nan]"
     assert [value.data for value in values] == [1.0, 2.0]
-
-
-@pytest.mark.parametrize(
-    ("numbers", "error", "said"),
-    [
-        ([1.0], ValueError, r"assign_grad\(...\) of 2 Values takes as many numbers"),
-        (["1", "2"], TypeError, "takes real numbers"),
-        ([None, 1.0], TypeError, "takes real numbers"),
-    ],
-)
-def test_gradients_that_cannot_be_assigned_change_nothing(
-    numbers: Any, error: type, said: str
-) -> None:
-    values = [Value(7.0), Value(8.0)]
-    with pytest.raises(error, match=said):
-        assign_grad(values, numbers)
-    assert all(value.grad is NOT_COMPUTED for value in values)
 
 
 @pytest.mark.parametrize(
@@ -171,25 +157,7 @@ def test_a_recording_reads_no_numbers() -> None:
     assert all(value.grad is NOT_COMPUTED for value in w)
 
 
-# SGD.
-
-
-def test_gradient_descent_moves_all_parameters() -> None:
-    model = MLP(2, [3, 1], seed=1)
-    optimiser = SGD(model.parameters(), learning_rate=0.5)
-    loss = model([1.0, -2.0]) ** 2
-    loss.backward()
-    expected = [p.data - 0.5 * p.grad for p in model.parameters()]
-    optimiser.step()
-    assert [p.data for p in model.parameters()] == expected
-    optimiser.zero_grad()
-    assert {p.grad for p in model.parameters()} == {0.0}
-
-
-@pytest.mark.parametrize("parameter", [3.0, Value(1.0) * 2.0])
-def test_what_is_no_leaf_cannot_be_optimised(parameter: Any) -> None:
-    with pytest.raises(TypeError, match="leaf Values"):
-        SGD([parameter], 0.1)
+# What `descend` leaves alone.
 
 
 @pytest.mark.parametrize("rate", [0.1, -0.1, math.inf])
