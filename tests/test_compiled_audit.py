@@ -5,6 +5,7 @@ import copy
 import dataclasses
 import enum
 import functools
+import importlib
 import itertools
 import math
 import random
@@ -15,6 +16,7 @@ import types
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -1161,3 +1163,25 @@ def test_a_number_in_the_place_of_a_value_that_has_it_is_noticed_at_once() -> No
     weights[0] = 2.0  # type: ignore[call-overload]
     assert f(3.0).parents == (weights[1],)
     assert f.over([3.0, 4.0]).parents == (weights[1],)
+
+
+@pytest.mark.parametrize("uses", ["from glassgrad import Value", "import glassgrad"])
+def test_what_an_installed_package_names_is_looked_at_if_it_uses_this_library(
+    uses: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "site-packages" / "laboratory_of_tests"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("", encoding="utf-8")
+    (package / "values.py").write_text(uses, encoding="utf-8")
+    (package / "losses.py").write_text(
+        "RATE = 2.0\ndef rate():\n    return RATE\ndef loss(x):\n    return x * rate()\n", "utf-8"
+    )
+    monkeypatch.syspath_prepend(package.parent)
+    losses = importlib.import_module("laboratory_of_tests.losses")
+    importlib.import_module("laboratory_of_tests.values")
+    loss = compiled(losses.loss)
+    found = [loss(3.0).data, loss(3.0).data]
+    losses.RATE = 5.0
+    assert [*found, loss(3.0).data] == [6.0, 6.0, 15.0]
+    for name in ("", ".values", ".losses"):
+        del sys.modules[f"laboratory_of_tests{name}"]

@@ -233,9 +233,12 @@ class _Search:
 def _search(function: Callable[..., Any], objects: Iterable[Any] = ()) -> _Search:
     """The search from a function and objects on, for all names in the code that it comes by."""
     things, names = [function, *objects], set[Any](_UNWRITTEN)
+    package = package_of(_inside(function))
+    if is_installed(package) and not _imports_this_library(package, len(sys.modules)):
+        package = ""  # as that of np.mean, whose code reads nothing of the user's
     while True:
         count = len(names)
-        found = _Search(things, package_of(_inside(function)), names)
+        found = _Search(things, package, names)
         if len(names) == count:
             return found
 
@@ -243,6 +246,24 @@ def _search(function: Callable[..., Any], objects: Iterable[Any] = ()) -> _Searc
 def things_read_by(function: Callable[..., Any]) -> list[Any]:
     """The function, and all that its code, and that of functions it leads to, comes by by name."""
     return [thing for thing in _search(function).seen.values() if thing is not _MISSING]
+
+
+@lru_cache(maxsize=100)
+def _imports_this_library(package: str, imported: int) -> bool:
+    """Whether a package has a module that holds something of this library, of so many imported."""
+    modules = [m for name, m in list(sys.modules.items()) if name.partition(".")[0] == package]
+    held = chain.from_iterable(list(own_attributes(module).values()) for module in modules)
+    return any(map(_is_of_this_library, held))
+
+
+def _is_of_this_library(thing: Any) -> bool:
+    """Whether it is a module, class or function of this library.
+
+    Nothing else is asked for its module or class: some things load what they are for when asked.
+    """
+    if issubclass(type(thing), ModuleType):
+        return is_ours(str(own_attributes(thing).get("__name__")))
+    return issubclass(type(thing), (FunctionType, type)) and is_ours(thing)
 
 
 class _Names(NamedTuple):
