@@ -95,33 +95,42 @@ def by_hand(flat: Any, sizes: Sequence[int], x: Any, y: Any) -> Callable[[], Res
     """Forward and backward in numpy as an expert would write them.
 
     Weights are views of the flat array and gradients of one array that is written anew in each
-    step; all other arrays are made once. Samples lie along the last axis, so that each neuron's
-    numbers lie together, and below the inputs of a layer stands a row of ones: so biases, and
-    their gradients, are part of the products.
+    step; all other arrays, and all views, are made once. Samples lie along the last axis, so that
+    each neuron's numbers lie together, and below the inputs of a layer stands a row of ones: so
+    biases, and their gradients, are part of the products. Numbers are arrays and products methods
+    of arrays, which is how numpy is called fastest.
     """
     weights = list(read(flat, shapes(sizes)).values())
-    gradient = np.empty_like(flat)
+    gradient, decay = np.empty_like(flat), np.empty_like(flat)
     slopes = list(read(gradient, shapes(sizes)).values())
     count = len(y)
     inputs = [np.ones((size + 1, count)) for size in sizes[:-1]]
     inputs[0][:-1] = x.T
-    outputs = [np.empty((size, count)) for size in sizes[1:]]
-    backs = [np.empty((size, count)) for size in sizes[1:-1]]
-    share = -y[None, :] / count
+    hidden = [array[:-1] for array in inputs[1:]]
+    outputs, zeros, signs, backs = (
+        [np.zeros((size, count)) for size in sizes[1:]] for _ in range(4)
+    )
+    matrices, rows = [w[:, :-1].T for w in weights], [h.T for h in inputs]
+    labels, share = y[None, :], -y[None, :] / count
+    one, twice = np.array(1.0), np.array(2.0 * PENALTY)
+    scores, margins = outputs[-1], np.empty((1, count))
 
     def run() -> Result:
-        for w, h, z, after in zip(weights, inputs, outputs, inputs[1:]):
-            np.matmul(w, h, out=z)
-            np.maximum(z, 0.0, out=after[:-1])
-        scores = np.matmul(weights[-1], inputs[-1], out=outputs[-1])
-        margins = 1.0 - y * scores[0]
-        loss = np.maximum(margins, 0.0).sum() / count + PENALTY * (flat @ flat)
-        upstream = share * (margins > 0.0)
+        for w, h, z, after, zero in zip(weights, inputs, outputs, hidden, zeros):
+            w.dot(h, z)
+            np.maximum(z, zero, out=after)
+        weights[-1].dot(inputs[-1], scores)
+        np.multiply(labels, scores, out=margins)
+        np.subtract(one, margins, out=margins)
+        np.maximum(margins, zeros[-1], out=margins)
+        loss = np.add.reduce(margins[0]) / count + PENALTY * flat.dot(flat)
+        upstream = np.multiply(share, np.sign(margins, out=signs[-1]), out=backs[-1])
         for i in range(len(weights) - 1, -1, -1):
-            np.matmul(upstream, inputs[i].T, out=slopes[i])
+            upstream.dot(rows[i], slopes[i])
             if i:
-                back = np.matmul(weights[i][:, :-1].T, upstream, out=backs[i - 1])
-                upstream = np.multiply(back, inputs[i][:-1] > 0.0, out=back)
-        return loss, gradient + 2.0 * PENALTY * flat
+                back = matrices[i].dot(upstream, backs[i - 1])
+                sign = np.sign(hidden[i - 1], out=signs[i - 1])
+                upstream = np.multiply(back, sign, out=back)
+        return loss, gradient + np.multiply(twice, flat, out=decay)
 
     return run
