@@ -47,6 +47,7 @@ SAYS = (
     # When the next notebook is opened while the kernel of this one is still being connected:
     r"warning: WebSocket connection to 'ws://127\.0\.0\.1:.* closed before the connection is",
     r"error: Could not restore the debugger state: Canceled future",
+    r"warning: History was unable to be retrieved$",
 )
 """What JupyterLab itself says, on the console and to its server. Nothing else may be said."""
 DARK, LIGHT = "rgb(20, 24, 31)", "rgb(255, 255, 255)"
