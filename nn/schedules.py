@@ -17,10 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from functools import partial
 from itertools import cycle
 from math import cos, inf, isfinite, pi
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -28,7 +27,14 @@ from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.text import counted, describe, told
 from glassgrad.engine.tree import is_sequence
-from glassgrad.nn.checks import Check, below_one, checked_fields, not_negative
+from glassgrad.nn.checks import (
+    Check,
+    CountFrom0,
+    NotNegative,
+    Share,
+    checked_fields,
+    not_negative,
+)
 from glassgrad.nn.optimiser import Optimiser
 
 ClosedForm = Callable[[int, "int | None"], float]
@@ -181,9 +187,6 @@ def _rates(given: Any, role: str) -> tuple[float, ...]:
     return tuple(not_negative(x, role) for x in (given if is_sequence(given) else [given]))
 
 
-Count: TypeAlias = Annotated[int, partial(whole, least=0)]
-
-
 @dataclass(frozen=True)
 class ReduceOnPlateau:
     """The learning rates times `factor` whenever a metric no longer improves (`ReduceLROnPlateau`).
@@ -210,15 +213,15 @@ class ReduceOnPlateau:
         [0.25]
     """
 
-    factor: Annotated[float, below_one] = 0.1
-    patience: Count = 10
+    factor: Share = 0.1
+    patience: CountFrom0 = 10
     _: KW_ONLY
     mode: Annotated[Literal["min", "max"], _one_of("min", "max")] = "min"
-    threshold: Annotated[float, not_negative] = 1e-4
+    threshold: NotNegative = 1e-4
     threshold_mode: Annotated[Literal["rel", "abs"], _one_of("rel", "abs")] = "rel"
-    cooldown: Count = 0
+    cooldown: CountFrom0 = 0
     min_learning_rate: Annotated[float | Sequence[float], _rates] = 0.0
-    eps: Annotated[float, not_negative] = 1e-8
+    eps: NotNegative = 1e-8
 
     def __post_init__(self) -> None:
         vars(self).update(checked_fields(self, "ReduceOnPlateau"))
@@ -263,6 +266,8 @@ class Seen(NamedTuple):
 
 
 Rule = ClosedForm | ReduceOnPlateau
+_MAKERS: tuple[Any, ...] = constant, step_decay, cosine, ramp, warm_up, one_cycle, ReduceOnPlateau
+"""What gives a rule, and is none itself."""
 _SAVED: dict[str, Any] = {"step_count": int, "total": int | None, "base_rates": list[float]}
 """What a state of a schedule says."""
 _WATCHED = {"rates": list[float], "best": float, "bad_steps": int, "cooldown_left": int}
@@ -305,7 +310,7 @@ class Schedule:
             raise TypeError(f"Schedule takes an optimiser such as SGD, not {describe(optimiser)}.")
         if not callable(rule) and not isinstance(rule, ReduceOnPlateau):
             raise TypeError(f"Schedule takes a rule such as cosine(), not {describe(rule)}.")
-        if getattr(rule, "__module__", "") == __name__ and _is_maker(rule):
+        if any(rule is maker for maker in _MAKERS):
             name = getattr(rule, "__name__", "")
             raise TypeError(f"Schedule takes a rule, which {name} makes: call it, {name}(...).")
         self.optimiser, self.rule = optimiser, rule
@@ -354,8 +359,8 @@ class Schedule:
                 "ReduceOnPlateau watches a number, such as the loss on samples that are held "
                 "out: write schedule.step(loss.data)."
             )
-        seen, is_over = self.rule.after(self._seen, real(metric, "Schedule.step(...)"))
-        if is_over:
+        seen, goes_down = self.rule.after(self._seen, real(metric, "Schedule.step(...)"))
+        if goes_down:
             self._set(self.rule.lowered(self.learning_rates))
         self._seen, self.step_count = seen, self.step_count + 1
 
@@ -382,9 +387,9 @@ class Schedule:
             ValueError: it has another total or other groups, or is damaged. Nothing is changed.
             TypeError: `state` is no dict.
         """
-        self.checked(state)()
+        self.taker_of(state)()
 
-    def checked(self, state: Mapping[str, Any]) -> Callable[[], None]:
+    def taker_of(self, state: Mapping[str, Any]) -> Callable[[], None]:
         """What takes over a state, once it is known that nothing in it is wrong."""
         if not isinstance(state, Mapping):
             raise TypeError(f"A state of a schedule is a dict, not {describe(state)}.")
@@ -447,8 +452,3 @@ class Schedule:
         if len(given) != len(self.optimiser.groups):
             raise ValueError(f"its {name} has {counted(len(given), 'rate')} for {groups}")
         return tuple(not_negative(rate, f"its {name}") for rate in given)
-
-
-def _is_maker(function: Any) -> bool:
-    """Whether it is a function such as `cosine` itself, and not a rule that it gives."""
-    return "<locals>" not in getattr(function, "__qualname__", "<locals>")
