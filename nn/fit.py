@@ -177,6 +177,7 @@ def fit(
         samples,
         penalty=penalty,
         parameters=optimiser.parameters,
+        has_outputs=bool(measures),
         is_compiled=options.compiled,
         beside=[
             *callbacks,

@@ -220,7 +220,7 @@ class Loop:
         for prefix, samples in both.items():
             if samples is None:
                 continue
-            judged, outputs = self.objective.measured(samples, has_outputs=bool(self.metrics))
+            judged, outputs = self.objective.measured(samples)
             if prefix:
                 columns["validation_loss"] = judged
             weights = {} if samples.weights is None else {"sample_weight": samples.weights}

@@ -60,6 +60,7 @@ class Objective(Hook):
         samples: of which some are tried.
         penalty: of the parameters, added to the mean loss; or None.
         parameters: those that are trained.
+        has_outputs: whether `measured` is to give the outputs too.
         is_compiled: whether to run as array operations.
         beside: functions and classes whose code runs in between. That of the user's may change
             what a recording does not look at, so there what is recorded is audited in each epoch.
@@ -80,10 +81,11 @@ class Objective(Hook):
         *,
         penalty: Penalty | None,
         parameters: Sequence[Value],
+        has_outputs: bool,
         is_compiled: bool,
         beside: Iterable[Any],
     ) -> None:
-        self._is_alone = all(map(is_ours, beside))
+        self._is_alone, self._has_outputs = all(map(is_ours, beside)), has_outputs
         self.model, self.loss, self.penalty = model, loss, penalty
         self.parameters, self.modules = list(parameters), modules_of(model)
         self.is_compiled, self._is_weighed = is_compiled, samples.weights is not None
@@ -125,7 +127,7 @@ class Objective(Hook):
     def _record(self) -> None:
         """Begin anew what is compiled: nothing is recorded yet."""
         model, loss, form, is_weighed = self.model, self.loss, self.form, self._is_weighed
-        parameters = self.parameters
+        parameters, has_outputs = self.parameters, self._has_outputs
         added = None if self.penalty is None else partial(self.penalty, parameters)
 
         def objective(x: Any, target: Any, *more: Any) -> Value:
@@ -137,15 +139,12 @@ class Objective(Hook):
 
         def measured(x: Any, target: Any) -> list[Any]:
             output = model(x)
-            return [loss(output, target), *form.row(output)]
-
-        def judged(x: Any, target: Any) -> list[Any]:
-            return [loss(model(x), target)]
+            return [loss(output, target), *(form.row(output) if has_outputs else ())]
 
         users = loss, self.penalty, type(model)
         self._objective = recordable(objective, *users)
         self._value_and_grad = self._objective.value_and_grad(parameters, skip_frozen=True)
-        self._measured, self._judged = recordable(measured, *users), recordable(judged, *users)
+        self._measured = recordable(measured, *users)
         self._watched: list[Any] = []
 
     def before(self) -> None:
@@ -155,7 +154,7 @@ class Objective(Hook):
         decides how sums are rounded: so that a resumed training has the same bits, it is recorded
         anew in every epoch.
         """
-        recorded = self._objective, self._measured, self._judged
+        recorded = self._objective, self._measured
         if any(each.guards for function in recorded for each in function.recordings):
             self._record()
         for function in () if self._is_alone else recorded:
@@ -211,7 +210,7 @@ class Objective(Hook):
                 for i, drawn in enumerate(noise.tolist())
             )
 
-    def measured(self, samples: Samples, *, has_outputs: bool) -> tuple[float, Any]:
+    def measured(self, samples: Samples) -> tuple[float, Any]:
         """The mean loss over samples, without the penalty and with nothing left to chance, and the
         outputs as `predict` gives them, in one run; None if they are not wanted.
         """
@@ -219,15 +218,14 @@ class Objective(Hook):
         def one(x: Any, target: Any) -> list[float]:
             output = self.model(x)
             loss = self._checked(self.loss(output, target)).data
-            return [loss, *(self.form.numbers(output) if has_outputs else ())]
+            return [loss, *(self.form.numbers(output) if self._has_outputs else ())]
 
-        function = self._measured if has_outputs else self._judged
         with training(self.modules, False), no_grad():
             rows = self._compiled_or_eager(
-                lambda: rows_in_arrays(function, one, samples.X, samples.y),
+                lambda: rows_in_arrays(self._measured, one, samples.X, samples.y),
                 lambda: rows_one_by_one(one, samples.X, samples.y),
             )
-        outputs = self.form.arrays(rows[:, 1:]) if has_outputs else None
+        outputs = self.form.arrays(rows[:, 1:]) if self._has_outputs else None
         return samples.mean(rows[:, 0]), outputs
 
     def tried(self, samples: Samples) -> list[Any]:

@@ -38,7 +38,6 @@ from glassgrad.nn.checks import (
 from glassgrad.nn.optimiser import Optimiser
 
 ClosedForm = Callable[[int, "int | None"], float]
-"""Takes the step, from 0, and the number of steps in all, or None; gives a factor of 0 or more."""
 
 
 def constant() -> ClosedForm:
@@ -191,15 +190,15 @@ def _rates(given: Any, role: str) -> tuple[float, ...]:
 class ReduceOnPlateau:
     """The learning rates times `factor` whenever a metric no longer improves (`ReduceLROnPlateau`).
 
-    By hand the metric is given to `step`, once an epoch; `fit` gives the loss on what is held out,
-    or that of the training if nothing is. Rates set by hand in between are what goes down next.
+    By hand the metric is given to `step`, once an epoch; `fit` gives the loss. It improves if it is
+    below best × (1 - threshold), or, where it is to be large, above best × (1 + threshold). Rates
+    set by hand in between are what goes down next.
 
     Args:
         factor: from 0 on and below 1.
         patience: after how many steps without improvement in a row the next one reduces.
         mode: whether the metric is to be small ("min"), as a loss, or large ("max").
-        threshold: how much better than the best a metric has to be, to be better.
-        threshold_mode: whether that is a share of the best ("rel") or a difference ("abs").
+        threshold_mode: "abs" for best - threshold and best + threshold in those places.
         cooldown: for how many steps after a reduction none counts as bad.
         min_learning_rate: no rate goes below; one for all groups, or one for each.
         eps: a smaller difference of rates is left alone.
@@ -342,8 +341,7 @@ class Schedule:
         """Go one step on, and set the learning rates for it.
 
         Args:
-            metric: for `ReduceOnPlateau` how the training goes, such as the loss on samples that
-                are held out; for all other rules None.
+            metric: for `ReduceOnPlateau` how the training goes; for all other rules None.
 
         Raises:
             TypeError: the rule needs a metric, or takes none.
