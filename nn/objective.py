@@ -55,10 +55,8 @@ class Objective(Hook):
     """The mean loss of a model over samples, each as many times as its weight says.
 
     Args:
-        model: gives an output for a sample.
-        loss: gives a Value for an output and a target.
+        model, loss, penalty: as in `fit`.
         samples: of which some are tried.
-        penalty: of the parameters, added to the mean loss; or None.
         parameters: those that are trained.
         has_outputs: whether `measured` is to give the outputs too.
         is_compiled: whether to run as array operations.
@@ -167,10 +165,8 @@ class Objective(Hook):
     def value_and_gradient(self, numbers: Any, batch: Samples, noise: Any) -> tuple[float, Any]:
         """The objective over a batch, and its gradient by the parameters as an array.
 
-        Args:
-            numbers: those of the parameters.
-            batch: the samples.
-            noise: random numbers of shape (samples, `noise_count`).
+        It is that at these numbers of the parameters, with random ones in an array of shape
+        (samples, `noise_count`).
         """
 
         def in_arrays() -> tuple[float, Any]:
