@@ -12,7 +12,7 @@ set, a deque or a closure holds it does not see, but the loss, which is a graph,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
@@ -317,7 +317,7 @@ def left_out(loss: Value, parameters: Iterable[Value]) -> list[Value]:
     return _others(order_of(loss), set(map(id, known)))
 
 
-def _others(order: Sequence[Value], known: set[int]) -> list[Value]:
+def _others(order: Sequence[Value], known: Container[int]) -> list[Value]:
     unknown = [node for node in order if id(node) not in known and is_parameter(node)]
     return [node for node in unknown if not node.is_frozen]
 
@@ -333,12 +333,12 @@ class Watch:
     """
 
     def __init__(self, known: Iterable[Value]) -> None:
-        self._kept = list(known)  # so that no other Value gets their ids
-        self._known = set(map(id, self._kept))
+        # By their ids, and the Values too, so that no other one gets these.
+        self._known = {id(value): value for value in known}
 
     def is_new(self, leaves: Iterable[Value]) -> bool:
         """Whether there are Values among these that nobody knows yet."""
-        return not self._known.issuperset(map(id, leaves))
+        return any(id(leaf) not in self._known for leaf in leaves)
 
     def look(self, runs: Iterable[Callable[[], Value]]) -> None:
         """Run what gives the loss of a sample, each once; twice where unknown leaves come up.
@@ -354,8 +354,7 @@ class Watch:
                 held = [leaf for leaf in others if id(leaf) in again]
                 reader = {id(p): node for node in reversed(order) for p in node.parents}
                 found += [(leaf, reader.get(id(leaf))) for leaf in held]
-                self._kept += held
-                self._known |= set(map(id, held))
+                self._known |= {id(leaf): leaf for leaf in held}
         if found:
             warn(_warning([leaf for leaf, _ in found], found[0][1]))
 

@@ -103,10 +103,10 @@ class SGD(Optimiser):
             descend(self.parameters, group.learning_rate)
 
     def rule(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
-        """Number ← number - learning_rate × velocity, the gradients added up:
+        """Number ← number - learning_rate × velocity.
 
-        velocity ← momentum × velocity + (1 - dampening) × gradient, at first the gradient; with
-        `nesterov` gradient + momentum × velocity in its place.
+        Velocity ← momentum × velocity + (1 - dampening) × gradient; at first, and without momentum,
+        the gradient. With `nesterov` gradient + momentum × velocity takes its place in the step.
         """
         rate: float = group.learning_rate
         gradients = with_decay(gradients, numbers, group)
@@ -311,8 +311,8 @@ class RMSprop(Optimiser):
     def rule(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
         """Number ← number - learning_rate × velocity.
 
-        velocity ← momentum × velocity + gradient / (√spread + eps), where the spread is the running
-        mean of gradient², centred less the square of the running mean of the gradients.
+        Velocity ← momentum × velocity + gradient / (√spread + eps). The spread is the running mean
+        of gradient²; with `centered`, less the square of the running mean of the gradients.
         """
         rate: float = group.learning_rate
         gradients = with_decay(gradients, numbers, group)

@@ -182,7 +182,7 @@ def _one_of(*choices: str) -> Check:
     return check
 
 
-def _rates(given: Any, role: str) -> tuple[float, ...]:
+def _floors(given: Any, role: str) -> tuple[float, ...]:
     return tuple(not_negative(x, role) for x in (given if is_sequence(given) else [given]))
 
 
@@ -219,7 +219,7 @@ class ReduceOnPlateau:
     threshold: NotNegative = 1e-4
     threshold_mode: Annotated[Literal["rel", "abs"], _one_of("rel", "abs")] = "rel"
     cooldown: CountFrom0 = 0
-    min_learning_rate: Annotated[float | Sequence[float], _rates] = 0.0
+    min_learning_rate: Annotated[float | Sequence[float], _floors] = 0.0
     eps: NotNegative = 1e-8
 
     def __post_init__(self) -> None:
