@@ -143,7 +143,7 @@ class Objective(Hook):
         self._objective = recordable(objective, *users)
         self._value_and_grad = self._objective.value_and_grad(parameters, skip_frozen=True)
         self._measured = recordable(measured, *users)
-        self._watched: list[Any] = []
+        self._looked_into: list[Any] = []
 
     def before(self) -> None:
         """Before the next step, see that what was recorded is what the code computes now.
@@ -196,8 +196,8 @@ class Objective(Hook):
 
         Where nothing else was read than parameters, there is nothing to look for.
         """
-        recordings = [r for r in self._objective.recordings if r not in self._watched]
-        self._watched += recordings
+        recordings = [r for r in self._objective.recordings if r not in self._looked_into]
+        self._looked_into += recordings
         if not watch.is_new(chain(read, *[recording.captured for recording in recordings])):
             return
         with standing_at(self.parameters, numbers):
@@ -224,7 +224,7 @@ class Objective(Hook):
         outputs = self.form.arrays(rows[:, 1:]) if self._has_outputs else None
         return samples.mean(rows[:, 0]), outputs
 
-    def tried(self, samples: Samples) -> list[Any]:
+    def some_outputs(self, samples: Samples) -> list[Any]:
         """The outputs of some samples, as Values, with nothing left to chance."""
         with training(self.modules, False):
             outputs = [self.model(plain(x)) for x in samples.X[:_MOST_SHOWN]]
