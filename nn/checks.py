@@ -84,6 +84,7 @@ def true_or_false(choice: Any, role: str) -> bool:
     return bool(choice)
 
 
+# Types of options, each with what is asked of it.
 Flag: TypeAlias = Annotated[bool, true_or_false]
 Count: TypeAlias = Annotated[int, whole]
 CountFrom0: TypeAlias = Annotated[int, functools.partial(whole, least=0)]

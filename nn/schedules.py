@@ -112,6 +112,7 @@ def warm_up(steps: int, then: ClosedForm | None = None, start: float = 0.0) -> C
     steps, rise = whole(steps, "warm_up(steps=...)"), ramp(start, 1.0, steps)
     if then is not None and not callable(then):
         raise TypeError(f"warm_up(then=...) takes a rule such as cosine(), not {describe(then)}.")
+    _refuse_maker(then, "warm_up(then=...)")
     afterwards = constant() if then is None else then
 
     def rule(step: int, total: int | None) -> float:
@@ -256,6 +257,16 @@ class ReduceOnPlateau:
         return [new if old - new > self.eps else old for old, new in zip(rates, lower)]
 
 
+_MAKERS: tuple[Any, ...] = constant, step_decay, cosine, ramp, warm_up, one_cycle, ReduceOnPlateau
+
+
+def _refuse_maker(given: Any, title: str) -> None:
+    """What gives a rule is none itself, though it can be called."""
+    if any(given is maker for maker in _MAKERS):
+        name = given.__name__
+        raise TypeError(f"{title} takes a rule, which {name} makes: call it, {name}(...).")
+
+
 class Seen(NamedTuple):
     """What a rule that watches has seen: the best metric, and what is counted since."""
 
@@ -265,8 +276,6 @@ class Seen(NamedTuple):
 
 
 Rule = ClosedForm | ReduceOnPlateau
-_MAKERS: tuple[Any, ...] = constant, step_decay, cosine, ramp, warm_up, one_cycle, ReduceOnPlateau
-"""What gives a rule, and is none itself."""
 _SAVED: dict[str, Any] = {"step_count": int, "total": int | None, "base_rates": list[float]}
 """What a state of a schedule says."""
 _WATCHED = {"rates": list[float], "best": float, "bad_steps": int, "cooldown_left": int}
@@ -309,9 +318,7 @@ class Schedule:
             raise TypeError(f"Schedule takes an optimiser such as SGD, not {describe(optimiser)}.")
         if not callable(rule) and not isinstance(rule, ReduceOnPlateau):
             raise TypeError(f"Schedule takes a rule such as cosine(), not {describe(rule)}.")
-        if any(rule is maker for maker in _MAKERS):
-            name = getattr(rule, "__name__", "")
-            raise TypeError(f"Schedule takes a rule, which {name} makes: call it, {name}(...).")
+        _refuse_maker(rule, "Schedule")
         self.optimiser, self.rule = optimiser, rule
         self.total = None if total is None else whole(total, "Schedule(total=...)")
         self._base_rates = tuple(self.learning_rates)
