@@ -88,6 +88,7 @@ class _SoFar:
 
     Attributes:
         numbers: those of the parameters after them.
+        steps: how many there are since the training began.
         gradient: that of the last step, as it was used.
         loss: the mean over all samples, of those that were used.
         norms: for each step, the length of the gradient before it was clipped.
@@ -95,8 +96,8 @@ class _SoFar:
         learning_rate: of the last step.
     """
 
-    def __init__(self, numbers: Any) -> None:
-        self.numbers = numbers
+    def __init__(self, numbers: Any, steps: int) -> None:
+        self.numbers, self.steps = numbers, steps
         self.gradient, self.squares = np.zeros_like(numbers), np.zeros_like(numbers)
         self.loss, self.norms, self.learning_rate = 0.0, list[float](), 0.0
 
@@ -185,18 +186,17 @@ class Loop:
                 "that is under way takes none. Return True to stop it, add them, and call fit "
                 "again."
             )
-        so_far = _SoFar(data_vector(self.parameters))
+        so_far = _SoFar(data_vector(self.parameters), self.steps)
         with training(self.objective.modules, True):
             self._do(so_far)
-        steps = self.steps + len(so_far.norms)
         assign(self.parameters, so_far.numbers)
         assign_grad(self.parameters, so_far.gradient)
         judged, measured = self.measured()
         if self.validation is None and not isfinite(judged):
             raise NotFiniteError(
-                f"after the steps of the epoch the loss is {judged}", steps, number
+                f"after the steps of the epoch the loss is {judged}", so_far.steps, number
             )
-        self.epochs, self.steps = number, steps
+        self.epochs, self.steps = number, so_far.steps
         if self._on_plateau is not None:
             self._on_plateau.step(measured.get("validation_loss", so_far.loss))
         of_steps = {
@@ -237,12 +237,11 @@ class Loop:
         for places in in_batches(order, options.batch_size * options.accumulate):
             self._step(so_far, samples.of(places), random)
             so_far.learning_rate = self.optimiser.groups[0].learning_rate
-            steps = self.steps + len(so_far.norms)
-            if self.schedule is not None and steps < (self.schedule.total or 0):
+            if self.schedule is not None and so_far.steps < (self.schedule.total or 0):
                 self.schedule.step()
 
     def _step(self, so_far: _SoFar, chosen: Samples, random: np.random.Generator) -> None:
-        place = self.steps + len(so_far.norms) + 1, self.epochs + 1
+        place = so_far.steps + 1, self.epochs + 1
         value, gradient = self._gradient(so_far.numbers, chosen, random)
         if not isfinite(value):
             self.objective.look_into(so_far.numbers, chosen)
@@ -255,6 +254,7 @@ class Loop:
         numbers = self.optimiser.moved(so_far.numbers, so_far.gradient)
         if not np.isfinite(numbers).all():
             raise NotFiniteError("a parameter is not finite", *place)
+        so_far.steps += 1
         so_far.norms.append(norm)
         self.latest = so_far.numbers = numbers
 
