@@ -18,12 +18,12 @@ import inspect
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from math import isfinite, nan
-from typing import Any, TypeAlias, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeAlias, TypeVar, get_type_hints
 
 import numpy as np
 
 from glassgrad.engine import Value, compare, prod, where
-from glassgrad.engine.misuse import is_real, real
+from glassgrad.engine.misuse import is_real, real, whole
 from glassgrad.engine.text import told
 
 Check: TypeAlias = Callable[[Any, str], Any]
@@ -82,6 +82,14 @@ def true_or_false(choice: Any, role: str) -> bool:
     if not isinstance(choice, (bool, np.bool_)):
         raise TypeError(f"{role} is True or False, not {told(choice)}.")
     return bool(choice)
+
+
+# Types of options, each with what is asked of it.
+Flag: TypeAlias = Annotated[bool, true_or_false]
+Count: TypeAlias = Annotated[int, whole]
+CountFrom0: TypeAlias = Annotated[int, functools.partial(whole, least=0)]
+NotNegative: TypeAlias = Annotated[float, not_negative]
+Share: TypeAlias = Annotated[float, below_one]
 
 
 def declared_checks(annotated: Any) -> dict[str, Check]:

@@ -43,8 +43,7 @@ class Epoch(NamedTuple):
         measured: losses and metrics, by the names of their columns.
         steps: the learning rate, the gradient norm and the seconds.
         gradients: by the name of a layer, the root mean square of its gradient.
-        judged: the loss with the parameters after the epoch, on what was held out, else on the
-            samples of the training.
+        judged: the loss that decides which epoch is the best; see `History`.
     """
 
     number: int

@@ -4,8 +4,8 @@ A `Hook` is called before and after every epoch, and may end the training. `Trai
 has them in this order: what is compiled is audited, what the epoch was is noted, the numbers of the
 parameters are kept, the bar goes on, callbacks are called, the numbers they left are kept, a
 checkpoint is written. In that are the states of `Notes`, of `Kept` and of the loop, as JSON can
-hold them: `checked` gives what takes one over, once nothing in it is known to be wrong or missing
-(a ValueError, TypeError or KeyError), since that of another may be.
+hold them: `taker_of` gives what takes one over, if nothing in it is wrong or missing (a ValueError,
+TypeError or KeyError), since that of another may be.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from glassgrad.nn.history import Epoch, History
 from glassgrad.nn.module import Module
 
 Callback = Callable[[History], Any]
-State = Mapping[str, Any]
 
 
 class Hook:
@@ -56,10 +55,10 @@ class Notes(Hook):
         self.history.add(epoch)
         self.history.stopped = after_epochs(epoch.number)
 
-    def state(self) -> State:
+    def state(self) -> dict[str, Any]:
         return {"history": self.history.to_dict()}
 
-    def checked(self, state: State) -> Callable[[], None]:
+    def taker_of(self, state: Mapping[str, Any]) -> Callable[[], None]:
         found = History.from_dict(state["history"])
         if not found.epochs:
             raise ValueError("its history has no epochs")
@@ -83,13 +82,13 @@ class Kept(Hook):
         if self._history.best_epoch == epoch.number:
             self.best = self.last
 
-    def state(self) -> State:
+    def state(self) -> dict[str, Any]:
         best = None if self.best is None else self.best.tolist()
         frozen = frozen_among(self._parameters)
         places = {} if frozen is None else {"frozen": np.flatnonzero(frozen).tolist()}
         return {"parameters": self.last.tolist(), "best": best, **places}
 
-    def checked(self, state: State) -> Callable[[], None]:
+    def taker_of(self, state: Mapping[str, Any]) -> Callable[[], None]:
         last = _array(state["parameters"], len(self.last))
         best = None if state["best"] is None else _array(state["best"], len(self.last))
         frozen: list[int] = decode(list[int], state.get("frozen", []), "its frozen parameters")

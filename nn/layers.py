@@ -28,13 +28,7 @@ from glassgrad.engine.misuse import whole
 from glassgrad.engine.text import counted, describe, function_name, told
 from glassgrad.engine.tree import is_sequence, leaves_of, like, listed, scalar_of
 from glassgrad.nn.activation import ACTIVATIONS, Activation, activation_function
-from glassgrad.nn.checks import (
-    below_one,
-    misses,
-    not_negative,
-    place,
-    unless_all_miss,
-)
+from glassgrad.nn.checks import below_one, misses, not_negative, place, unless_all_miss
 from glassgrad.nn.dense import Inputs, converted
 from glassgrad.nn.initialisers import Init, Seed, generator, initialiser
 from glassgrad.nn.module import Module
@@ -391,9 +385,34 @@ class Dropout(Module):
         return f"{self.rate:g}"
 
 
-Source: TypeAlias = Callable[[int], Sequence[Any]]
-"""Gives as many random numbers as are asked for."""
-_SOURCE: ContextVar[Source | None] = ContextVar("source of noise", default=None)
+class _Noise:
+    """Random numbers for modules, in order; or None of them, to count what they would take."""
+
+    def __init__(self, numbers: Sequence[Any] | None) -> None:
+        self.numbers, self.taken = numbers, 0
+
+    def take(self, count: int) -> Sequence[Any]:
+        self.taken += count
+        if self.numbers is None:
+            return [0.5] * count
+        if self.taken > len(self.numbers):
+            raise ValueError(
+                f"noise_from(...) has {len(self.numbers)} random numbers, and the model draws "
+                "more. count_noise(...) says how many it draws."
+            )
+        return self.numbers[self.taken - count : self.taken]
+
+
+_NOISE: ContextVar[_Noise | None] = ContextVar("random numbers of a training", default=None)
+
+
+@contextmanager
+def _drawing_from(noise: _Noise) -> Iterator[None]:
+    token = _NOISE.set(noise)
+    try:
+        yield
+    finally:
+        _NOISE.reset(token)
 
 
 def _draw(count: int, generator: random.Random | None) -> Sequence[Any]:
@@ -402,8 +421,8 @@ def _draw(count: int, generator: random.Random | None) -> Sequence[Any]:
     A training gives them, so that each sample has its own also in a compiled function, and a
     resumed one the same again. A compiled function that is given none is a CompilationError.
     """
-    source, is_recorded = _SOURCE.get(), is_traced()
-    numbers = None if source is None else source(count)
+    noise, is_recorded = _NOISE.get(), is_traced()
+    numbers = None if noise is None else noise.take(count)
     if numbers is not None and not (is_recorded and any(type(u) is float for u in numbers)):
         return numbers
     if is_recorded:
@@ -428,19 +447,7 @@ def noise_from(numbers: Sequence[Any]) -> Iterator[None]:
     ...     [v.data for v in Dropout(0.5)([1.0, 2.0])]
     [0.0, 4.0]
     """
-    taken = 0
-
-    def take(count: int) -> Sequence[Any]:
-        nonlocal taken
-        taken += count
-        if taken > len(numbers):
-            raise ValueError(
-                f"noise_from(...) has {len(numbers)} random numbers, and the model draws more. "
-                "count_noise(...) says how many it draws."
-            )
-        return numbers[taken - count : taken]
-
-    with _source(take):
+    with _drawing_from(_Noise(numbers)):
         yield
 
 
@@ -451,22 +458,7 @@ def count_noise(function: Callable[..., Any], *arguments: Any) -> int:
     >>> count_noise(Dropout(0.5), [1.0, 2.0, 3.0])
     3
     """
-    drawn = 0
-
-    def take(count: int) -> Sequence[Any]:
-        nonlocal drawn
-        drawn += count
-        return [0.5] * count
-
-    with _source(take):
+    noise = _Noise(None)
+    with _drawing_from(noise):
         function(*arguments)
-    return drawn
-
-
-@contextmanager
-def _source(take: Source) -> Iterator[None]:
-    token = _SOURCE.set(take)
-    try:
-        yield
-    finally:
-        _SOURCE.reset(token)
+    return noise.taken

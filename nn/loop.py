@@ -10,9 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import partial
 from math import inf, isfinite
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -22,7 +21,7 @@ from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.text import counted
 from glassgrad.nn import hooks
 from glassgrad.nn.checkpoint import Checkpoint, description_of
-from glassgrad.nn.checks import checked_fields, positive, true_or_false
+from glassgrad.nn.checks import Count, CountFrom0, Flag, checked_fields, positive, true_or_false
 from glassgrad.nn.clipping import clipped_by_norm, clipped_by_value
 from glassgrad.nn.health import check_health
 from glassgrad.nn.history import Epoch, History
@@ -41,9 +40,6 @@ sine, all got the same verdicts from 16 samples as from 64."""
 _TELLING = ("shuffle", "batch_size", "seed", "accumulate", "clip_norm", "clip_value")
 """Options that make a training another than others."""
 
-Count: TypeAlias = Annotated[int, whole]
-Choice: TypeAlias = Annotated[bool, true_or_false]
-
 
 @dataclass(kw_only=True)
 class Options:
@@ -53,10 +49,10 @@ class Options:
     batch_size: Count
     accumulate: Count
     checkpoint_every: Count
-    seed: Annotated[int, partial(whole, least=0)]
-    shuffle: Choice
-    health: Choice
-    compiled: Choice
+    seed: CountFrom0
+    shuffle: Flag
+    health: Flag
+    compiled: Flag
     patience: Annotated[int | None, whole] = None
     clip_norm: Annotated[float | None, positive] = None
     clip_value: Annotated[float | None, positive] = None
@@ -87,11 +83,12 @@ class NotFiniteError(ArithmeticError):
         )
 
 
-class _Steps:
-    """What the steps of an epoch did so far.
+class _SoFar:
+    """What the steps of an epoch came to so far.
 
     Attributes:
         numbers: those of the parameters after them.
+        steps: how many there are since the training began.
         gradient: that of the last step, as it was used.
         loss: the mean over all samples, of those that were used.
         norms: for each step, the length of the gradient before it was clipped.
@@ -99,8 +96,8 @@ class _Steps:
         learning_rate: of the last step.
     """
 
-    def __init__(self, numbers: Any) -> None:
-        self.numbers = numbers
+    def __init__(self, numbers: Any, steps: int) -> None:
+        self.numbers, self.steps = numbers, steps
         self.gradient, self.squares = np.zeros_like(numbers), np.zeros_like(numbers)
         self.loss, self.norms, self.learning_rate = 0.0, list[float](), 0.0
 
@@ -111,7 +108,7 @@ class Loop:
     Attributes:
         epochs: how many are done.
         steps: how many steps are.
-        running: the numbers of the parameters after the last of them.
+        latest: the numbers of the parameters after the last of them.
     """
 
     def __init__(
@@ -127,12 +124,12 @@ class Loop:
     ) -> None:
         self.options, self.objective = options, objective
         self.optimiser, self.schedule = optimiser, schedule
-        self._watcher = schedule if schedule is not None and schedule.watches else None
+        self._on_plateau = schedule if schedule is not None and schedule.watches else None
         self.samples, self.validation, self.metrics = samples, validation, metrics
         self.parameters = optimiser.parameters
         self._layers = _layers_of(objective.model, self.parameters)
         self.epochs = self.steps = 0
-        self.running = data_vector(self.parameters)
+        self.latest = data_vector(self.parameters)
 
     def state(self) -> dict[str, Any]:
         """What a resumed training has to know, as JSON can hold it."""
@@ -140,21 +137,21 @@ class Loop:
             "steps": self.steps,
             "why_eager": self.objective.why_eager,
             "optimiser": self.optimiser.state_dict(),
-            **({"schedule": self._watcher.state_dict()} if self._watcher else {}),
+            **({"schedule": self._on_plateau.state_dict()} if self._on_plateau else {}),
         }
 
-    def checked(self, state: Mapping[str, Any]) -> Callable[[], None]:
-        """What takes over such a state; it takes all, or none if that of the optimiser is wrong."""
+    def taker_of(self, state: Mapping[str, Any]) -> Callable[[], None]:
+        """See `hooks.py`; it takes all, or none if the state of the optimiser is wrong."""
         steps, why_eager, optimiser = state["steps"], state["why_eager"], state["optimiser"]
         if why_eager is not None and not isinstance(why_eager, str):
             raise ValueError("its reason to run eagerly is no text")
         if not isinstance(steps, int) or steps < 0:
             raise ValueError("its number of steps is no whole number")
         take_rates = None
-        if self._watcher is not None:
-            take_rates = self._watcher.checked(state["schedule"])
+        if self._on_plateau is not None:
+            take_rates = self._on_plateau.taker_of(state["schedule"])
         elif self.schedule is not None:
-            take_rates = self.schedule.checked({**self.schedule.state_dict(), "step_count": steps})
+            take_rates = self.schedule.taker_of({**self.schedule.state_dict(), "step_count": steps})
 
         def take() -> None:
             self.optimiser.load_state_dict(optimiser)
@@ -189,31 +186,30 @@ class Loop:
                 "that is under way takes none. Return True to stop it, add them, and call fit "
                 "again."
             )
-        done = _Steps(data_vector(self.parameters))
+        so_far = _SoFar(data_vector(self.parameters), self.steps)
         with training(self.objective.modules, True):
-            self._do(done)
-        steps = self.steps + len(done.norms)
-        assign(self.parameters, done.numbers)
-        assign_grad(self.parameters, done.gradient)
+            self._do(so_far)
+        assign(self.parameters, so_far.numbers)
+        assign_grad(self.parameters, so_far.gradient)
         judged, measured = self.measured()
         if self.validation is None and not isfinite(judged):
             raise NotFiniteError(
-                f"after the steps of the epoch the loss is {judged}", steps, number
+                f"after the steps of the epoch the loss is {judged}", so_far.steps, number
             )
-        self.epochs, self.steps = number, steps
-        if self._watcher is not None:
-            self._watcher.step(measured.get("validation_loss", done.loss))
+        self.epochs, self.steps = number, so_far.steps
+        if self._on_plateau is not None:
+            self._on_plateau.step(measured.get("validation_loss", so_far.loss))
         of_steps = {
-            "learning_rate": done.learning_rate,
-            "gradient_norm": float(np.mean(done.norms)),
+            "learning_rate": so_far.learning_rate,
+            "gradient_norm": float(np.mean(so_far.norms)),
             "seconds": time.perf_counter() - began,
         }
-        mean_squares = done.squares / len(done.norms)
+        mean_squares = so_far.squares / len(so_far.norms)
         gradients = {
             layer: float(np.sqrt(np.mean(mean_squares[places])))
             for layer, places in self._layers.items()
         }
-        return Epoch(number, {"loss": done.loss, **measured}, of_steps, gradients, judged)
+        return Epoch(number, {"loss": so_far.loss, **measured}, of_steps, gradients, judged)
 
     def measured(self) -> tuple[float, dict[str, float]]:
         """The loss that decides which epoch is the best, and the other losses and metrics."""
@@ -224,7 +220,7 @@ class Loop:
         for prefix, samples in both.items():
             if samples is None:
                 continue
-            judged, outputs = self.objective.measured(samples, has_outputs=bool(self.metrics))
+            judged, outputs = self.objective.measured(samples)
             if prefix:
                 columns["validation_loss"] = judged
             weights = {} if samples.weights is None else {"sample_weight": samples.weights}
@@ -233,48 +229,48 @@ class Loop:
                 scores[prefix + name] = real(score, f"The metric {name}")
         return judged, columns | scores
 
-    def _do(self, done: _Steps) -> None:
+    def _do(self, so_far: _SoFar) -> None:
         """All steps of an epoch, one after the other."""
         options, samples = self.options, self.samples
         random, count = generator_of_epoch(options.seed, self.epochs + 1), len(samples)
         order = random.permutation(count) if options.shuffle else np.arange(count)
         for places in in_batches(order, options.batch_size * options.accumulate):
-            self._step(done, samples.of(places), random)
-            done.learning_rate = self.optimiser.groups[0].learning_rate
-            steps = self.steps + len(done.norms)
-            if self.schedule is not None and steps < (self.schedule.total or 0):
+            self._step(so_far, samples.of(places), random)
+            so_far.learning_rate = self.optimiser.groups[0].learning_rate
+            if self.schedule is not None and so_far.steps < (self.schedule.total or 0):
                 self.schedule.step()
 
-    def _step(self, done: _Steps, step: Samples, random: np.random.Generator) -> None:
-        place = self.steps + len(done.norms) + 1, self.epochs + 1
-        value, gradient = self._gradient(done.numbers, step, random)
+    def _step(self, so_far: _SoFar, chosen: Samples, random: np.random.Generator) -> None:
+        place = so_far.steps + 1, self.epochs + 1
+        value, gradient = self._gradient(so_far.numbers, chosen, random)
         if not isfinite(value):
-            self.objective.look_into(done.numbers, step)
+            self.objective.look_into(so_far.numbers, chosen)
             raise NotFiniteError(f"the loss is {value}", *place)
-        done.loss += value * (step.total / self.samples.total)
-        done.squares += gradient * gradient
-        done.gradient, norm = self._clipped(gradient)
-        if not (isfinite(norm) or np.isfinite(done.gradient).all()):
+        so_far.loss += value * (chosen.total / self.samples.total)
+        so_far.squares += gradient * gradient
+        so_far.gradient, norm = self._clipped(gradient)
+        if not (isfinite(norm) or np.isfinite(so_far.gradient).all()):
             raise NotFiniteError("the gradient is not finite", *place)
-        numbers = self.optimiser.moved(done.numbers, done.gradient)
+        numbers = self.optimiser.moved(so_far.numbers, so_far.gradient)
         if not np.isfinite(numbers).all():
             raise NotFiniteError("a parameter is not finite", *place)
-        done.norms.append(norm)
-        self.running = done.numbers = numbers
+        so_far.steps += 1
+        so_far.norms.append(norm)
+        self.latest = so_far.numbers = numbers
 
     def _gradient(
-        self, numbers: Any, step: Samples, random: np.random.Generator
+        self, numbers: Any, chosen: Samples, random: np.random.Generator
     ) -> tuple[float, Any]:
         """The objective and its gradient over the samples of one step, batch by batch."""
-        noise = random.random((len(step), self.objective.noise_count))
+        noise = random.random((len(chosen), self.objective.noise_count))
         size = self.options.batch_size
-        if len(step) <= size:
-            return self.objective.value_and_gradient(numbers, step, noise)
+        if len(chosen) <= size:
+            return self.objective.value_and_gradient(numbers, chosen, noise)
         total, gradient = 0.0, np.zeros(len(numbers))
-        for places in in_batches(np.arange(len(step)), size):
-            part = step.of(places)
+        for places in in_batches(np.arange(len(chosen)), size):
+            part = chosen.of(places)
             value, found = self.objective.value_and_gradient(numbers, part, noise[places])
-            share = part.total / step.total
+            share = part.total / chosen.total
             total, gradient = total + share * value, gradient + share * found
         return total, gradient
 
@@ -322,7 +318,7 @@ class Training:
     def _resume(self, state: Mapping[str, Any], file: Checkpoint) -> None:
         loop, most = self.loop, self.loop.options.epochs
         try:
-            takes = [part.checked(state) for part in (loop, self._notes, self._kept)]
+            takes = [part.taker_of(state) for part in (loop, self._notes, self._kept)]
             epochs = len(state["history"]["columns"]["loss"])
             if epochs <= most:
                 for take in takes:  # the first may still refuse
@@ -352,7 +348,7 @@ class Training:
             keep_best, has_health = True, False
         except NotFiniteError as fault:
             history.stopped = str(fault)
-            keep_best, loop.running = True, self._kept.last
+            keep_best, loop.latest = True, self._kept.last
             warn(f"The training stopped: {fault}")
         finally:
             bar.close()
@@ -403,9 +399,9 @@ class Training:
 
     def _final(self, keep_best: bool) -> Any:
         """The numbers that the model ends with; those of the last whole step in the first epoch."""
-        kept, running = self._kept, self.loop.running
+        kept, latest = self._kept, self.loop.latest
         if not self.history.epochs:
-            return running if np.isfinite(running).all() else kept.last
+            return latest if np.isfinite(latest).all() else kept.last
         return kept.best if keep_best and kept.best is not None else kept.last
 
     def _forget_gradients(self) -> None:

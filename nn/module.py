@@ -20,7 +20,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
 
 from glassgrad.engine import Value, assign, zero_grad
-from glassgrad.engine.context import Context, Made, Scope, call_in, current, set_context
+from glassgrad.engine.context import Context, Scope, call_in, current, set_context
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.provenance import is_of_library, is_ours, made_by
 from glassgrad.engine.revision import STRUCTURE
@@ -299,17 +299,12 @@ class Module(Holder):
         inside = around
         # Its own scope is open already when a `__call__` calls that of the base class.
         if around.scope is None or around.scope.owner is not self:
-            scope = self._scope_inside(around.scope)
-            inside = around.within(scope, self._line_around(around, caller))
+            forward = inspect.unwrap(type(self).forward)  # it may be compiled
+            # All nodes of a `forward` of ours come from the line of the user's that calls it.
+            line = made_by(caller, around) if is_of_library(forward.__code__) else None
+            inside = around.within(self._scope_inside(around.scope), line)
         self._memory.last_call = around, caller.f_code, caller.f_lasti, inside
         return inside
-
-    def _line_around(self, around: Context, caller: FrameType) -> Made | None:
-        """The line of the user's that all nodes of a `forward` of ours come from."""
-        forward = inspect.unwrap(type(self).forward)  # it may be compiled
-        if not is_of_library(forward.__code__):
-            return None
-        return made_by(caller, around)
 
     def _scope_inside(self, parent: Scope | None) -> Scope:
         """The scope of this module inside another: always the same one."""

@@ -12,7 +12,7 @@ set, a deque or a closure holds it does not see, but the loss, which is a graph,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
@@ -55,11 +55,10 @@ class Objective(Hook):
     """The mean loss of a model over samples, each as many times as its weight says.
 
     Args:
-        model: gives an output for a sample.
-        loss: gives a Value for an output and a target.
+        model, loss, penalty: as in `fit`.
         samples: of which some are tried.
-        penalty: of the parameters, added to the mean loss; or None.
         parameters: those that are trained.
+        has_outputs: whether `measured` is to give the outputs too.
         is_compiled: whether to run as array operations.
         beside: functions and classes whose code runs in between. That of the user's may change
             what a recording does not look at, so there what is recorded is audited in each epoch.
@@ -80,10 +79,11 @@ class Objective(Hook):
         *,
         penalty: Penalty | None,
         parameters: Sequence[Value],
+        has_outputs: bool,
         is_compiled: bool,
         beside: Iterable[Any],
     ) -> None:
-        self._is_alone = all(map(is_ours, beside))
+        self._is_alone, self._has_outputs = all(map(is_ours, beside)), has_outputs
         self.model, self.loss, self.penalty = model, loss, penalty
         self.parameters, self.modules = list(parameters), modules_of(model)
         self.is_compiled, self._is_weighed = is_compiled, samples.weights is not None
@@ -125,7 +125,7 @@ class Objective(Hook):
     def _record(self) -> None:
         """Begin anew what is compiled: nothing is recorded yet."""
         model, loss, form, is_weighed = self.model, self.loss, self.form, self._is_weighed
-        parameters = self.parameters
+        parameters, has_outputs = self.parameters, self._has_outputs
         added = None if self.penalty is None else partial(self.penalty, parameters)
 
         def objective(x: Any, target: Any, *more: Any) -> Value:
@@ -137,16 +137,13 @@ class Objective(Hook):
 
         def measured(x: Any, target: Any) -> list[Any]:
             output = model(x)
-            return [loss(output, target), *form.row(output)]
-
-        def judged(x: Any, target: Any) -> list[Any]:
-            return [loss(model(x), target)]
+            return [loss(output, target), *(form.row(output) if has_outputs else ())]
 
         users = loss, self.penalty, type(model)
         self._objective = recordable(objective, *users)
         self._value_and_grad = self._objective.value_and_grad(parameters, skip_frozen=True)
-        self._measured, self._judged = recordable(measured, *users), recordable(judged, *users)
-        self._watched: list[Any] = []
+        self._measured = recordable(measured, *users)
+        self._looked_into: list[Any] = []
 
     def before(self) -> None:
         """Before the next step, see that what was recorded is what the code computes now.
@@ -155,7 +152,7 @@ class Objective(Hook):
         decides how sums are rounded: so that a resumed training has the same bits, it is recorded
         anew in every epoch.
         """
-        recorded = self._objective, self._measured, self._judged
+        recorded = self._objective, self._measured
         if any(each.guards for function in recorded for each in function.recordings):
             self._record()
         for function in () if self._is_alone else recorded:
@@ -168,10 +165,8 @@ class Objective(Hook):
     def value_and_gradient(self, numbers: Any, batch: Samples, noise: Any) -> tuple[float, Any]:
         """The objective over a batch, and its gradient by the parameters as an array.
 
-        Args:
-            numbers: those of the parameters.
-            batch: the samples.
-            noise: random numbers of shape (samples, `noise_count`).
+        It is that at these numbers of the parameters, with random ones in an array of shape
+        (samples, `noise_count`).
         """
 
         def in_arrays() -> tuple[float, Any]:
@@ -201,8 +196,8 @@ class Objective(Hook):
 
         Where nothing else was read than parameters, there is nothing to look for.
         """
-        recordings = [r for r in self._objective.recordings if r not in self._watched]
-        self._watched += recordings
+        recordings = [r for r in self._objective.recordings if r not in self._looked_into]
+        self._looked_into += recordings
         if not watch.is_new(chain(read, *[recording.captured for recording in recordings])):
             return
         with standing_at(self.parameters, numbers):
@@ -211,7 +206,7 @@ class Objective(Hook):
                 for i, drawn in enumerate(noise.tolist())
             )
 
-    def measured(self, samples: Samples, *, has_outputs: bool) -> tuple[float, Any]:
+    def measured(self, samples: Samples) -> tuple[float, Any]:
         """The mean loss over samples, without the penalty and with nothing left to chance, and the
         outputs as `predict` gives them, in one run; None if they are not wanted.
         """
@@ -219,18 +214,17 @@ class Objective(Hook):
         def one(x: Any, target: Any) -> list[float]:
             output = self.model(x)
             loss = self._checked(self.loss(output, target)).data
-            return [loss, *(self.form.numbers(output) if has_outputs else ())]
+            return [loss, *(self.form.numbers(output) if self._has_outputs else ())]
 
-        function = self._measured if has_outputs else self._judged
         with training(self.modules, False), no_grad():
             rows = self._compiled_or_eager(
-                lambda: rows_in_arrays(function, one, samples.X, samples.y),
+                lambda: rows_in_arrays(self._measured, one, samples.X, samples.y),
                 lambda: rows_one_by_one(one, samples.X, samples.y),
             )
-        outputs = self.form.arrays(rows[:, 1:]) if has_outputs else None
+        outputs = self.form.arrays(rows[:, 1:]) if self._has_outputs else None
         return samples.mean(rows[:, 0]), outputs
 
-    def tried(self, samples: Samples) -> list[Any]:
+    def some_outputs(self, samples: Samples) -> list[Any]:
         """The outputs of some samples, as Values, with nothing left to chance."""
         with training(self.modules, False):
             outputs = [self.model(plain(x)) for x in samples.X[:_MOST_SHOWN]]
@@ -323,7 +317,7 @@ def left_out(loss: Value, parameters: Iterable[Value]) -> list[Value]:
     return _others(order_of(loss), set(map(id, known)))
 
 
-def _others(order: Sequence[Value], known: set[int]) -> list[Value]:
+def _others(order: Sequence[Value], known: Container[int]) -> list[Value]:
     unknown = [node for node in order if id(node) not in known and is_parameter(node)]
     return [node for node in unknown if not node.is_frozen]
 
@@ -339,12 +333,12 @@ class Watch:
     """
 
     def __init__(self, known: Iterable[Value]) -> None:
-        self._kept = list(known)  # so that no other Value gets their ids
-        self._known = set(map(id, self._kept))
+        # By their ids, and the Values too, so that no other one gets these.
+        self._known = {id(value): value for value in known}
 
     def is_new(self, leaves: Iterable[Value]) -> bool:
         """Whether there are Values among these that nobody knows yet."""
-        return not self._known.issuperset(map(id, leaves))
+        return any(id(leaf) not in self._known for leaf in leaves)
 
     def look(self, runs: Iterable[Callable[[], Value]]) -> None:
         """Run what gives the loss of a sample, each once; twice where unknown leaves come up.
@@ -360,8 +354,7 @@ class Watch:
                 held = [leaf for leaf in others if id(leaf) in again]
                 reader = {id(p): node for node in reversed(order) for p in node.parents}
                 found += [(leaf, reader.get(id(leaf))) for leaf in held]
-                self._kept += held
-                self._known |= set(map(id, held))
+                self._known |= {id(leaf): leaf for leaf in held}
         if found:
             warn(_warning([leaf for leaf, _ in found], found[0][1]))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, chain
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -20,14 +20,7 @@ from glassgrad.engine.text import counted, describe, named, some_of
 from glassgrad.engine.tree import listed
 from glassgrad.engine.value import is_parameter
 from glassgrad.engine.vectors import Mask, Vector, frozen_among, write_data
-from glassgrad.nn.checks import (
-    Check,
-    below_one,
-    declared_checks,
-    explained,
-    not_negative,
-    true_or_false,
-)
+from glassgrad.nn.checks import Check, Flag, NotNegative, declared_checks, explained
 
 Parameters: TypeAlias = Iterable[Value] | Iterable[Mapping[str, Any]]
 State: TypeAlias = dict[str, Vector]
@@ -35,10 +28,6 @@ State: TypeAlias = dict[str, Vector]
 
 _SAVED = {"rule": Any, "groups": list[dict[str, Any]], "state": dict[str, Any]}
 """What a state of an optimiser says."""
-
-NotNegative: TypeAlias = Annotated[float, not_negative]
-Share: TypeAlias = Annotated[float, below_one]
-Choice: TypeAlias = Annotated[bool, true_or_false]
 
 
 class Optimiser:
@@ -89,7 +78,7 @@ class Optimiser:
         parameters: Parameters,
         learning_rate: NotNegative,
         *,
-        maximize: Choice = False,
+        maximize: Flag = False,
         **options: Any,
     ) -> None:
         self._defaults = {"learning_rate": learning_rate, "maximize": maximize, **options}
@@ -147,7 +136,9 @@ class Optimiser:
         write_data(self.parameters, moved.tolist())
 
     def moved(self, numbers: Any, gradients: Any, computed: Any = None) -> Vector:
-        """The same step on arrays: the new numbers, a new array. It touches no Value.
+        """The same step on arrays: the new numbers, a new array.
+
+        No Value moves, while what the optimiser remembers goes on as in `step`.
 
         Args:
             numbers: the numbers of `parameters`, in order.
@@ -376,9 +367,8 @@ class Group:
         >>> weights, bias = [Value(1.0), Value(2.0)], Value(0.0)
         >>> sgd = SGD([{"parameters": weights, "momentum": 0.9}, {"parameters": [bias]}], 0.1)
         >>> sgd.groups[1].learning_rate = 0.01
-        >>> sgd.groups[1]
-        Group(1 parameter, learning_rate=0.01, momentum=0.0, dampening=0.0, weight_decay=0.0, \
-nesterov=False, maximize=False)
+        >>> [(group.learning_rate, group.momentum) for group in sgd.groups]
+        [(0.1, 0.9), (0.01, 0.0)]
     """
 
     _kind: type[Optimiser]

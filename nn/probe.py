@@ -194,17 +194,13 @@ class _Layers:
         self.closed: dict[str, None] = {}
         seen: set[Value] = set()  # one that is used in several places belongs to the first
         for path, part in parts:
-            for _, value in walk(part, deep=False):
-                if is_parameter(value):
-                    self._take_parameter(value, path, is_new=value not in seen)
+            layer, _, unit = self._place(path)
+            for value in filter(is_parameter, (held for _, held in walk(part, deep=False))):
+                if unit is not None:
+                    layer.values_of_unit[unit].append(value)
+                if value not in seen:
+                    layer.values.append(value)
                     seen.add(value)
-
-    def _take_parameter(self, value: Value, path: str, *, is_new: bool) -> None:
-        layer, _, unit = self._place(path)
-        if unit is not None:
-            layer.values_of_unit[unit].append(value)
-        if is_new:
-            layer.values.append(value)
 
     def in_order(self) -> list[_Layer]:
         """The layers, in the order in which they compute.

@@ -17,10 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from functools import partial
 from itertools import cycle
 from math import cos, inf, isfinite, pi
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -28,11 +27,17 @@ from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.text import counted, describe, told
 from glassgrad.engine.tree import is_sequence
-from glassgrad.nn.checks import Check, below_one, checked_fields, not_negative
+from glassgrad.nn.checks import (
+    Check,
+    CountFrom0,
+    NotNegative,
+    Share,
+    checked_fields,
+    not_negative,
+)
 from glassgrad.nn.optimiser import Optimiser
 
 ClosedForm = Callable[[int, "int | None"], float]
-"""Takes the step, from 0, and the number of steps in all, or None; gives a factor of 0 or more."""
 
 
 def constant() -> ClosedForm:
@@ -107,6 +112,7 @@ def warm_up(steps: int, then: ClosedForm | None = None, start: float = 0.0) -> C
     steps, rise = whole(steps, "warm_up(steps=...)"), ramp(start, 1.0, steps)
     if then is not None and not callable(then):
         raise TypeError(f"warm_up(then=...) takes a rule such as cosine(), not {describe(then)}.")
+    _refuse_maker(then, "warm_up(then=...)")
     afterwards = constant() if then is None else then
 
     def rule(step: int, total: int | None) -> float:
@@ -177,26 +183,23 @@ def _one_of(*choices: str) -> Check:
     return check
 
 
-def _rates(given: Any, role: str) -> tuple[float, ...]:
+def _floors(given: Any, role: str) -> tuple[float, ...]:
     return tuple(not_negative(x, role) for x in (given if is_sequence(given) else [given]))
-
-
-Count: TypeAlias = Annotated[int, partial(whole, least=0)]
 
 
 @dataclass(frozen=True)
 class ReduceOnPlateau:
     """The learning rates times `factor` whenever a metric no longer improves (`ReduceLROnPlateau`).
 
-    By hand the metric is given to `step`, once an epoch; `fit` gives the loss on what is held out,
-    or that of the training if nothing is. Rates set by hand in between are what goes down next.
+    By hand the metric is given to `step`, once an epoch; `fit` gives the loss. It improves if it is
+    below best × (1 - threshold), or, where it is to be large, above best × (1 + threshold). Rates
+    set by hand in between are what goes down next.
 
     Args:
         factor: from 0 on and below 1.
         patience: after how many steps without improvement in a row the next one reduces.
         mode: whether the metric is to be small ("min"), as a loss, or large ("max").
-        threshold: how much better than the best a metric has to be, to be better.
-        threshold_mode: whether that is a share of the best ("rel") or a difference ("abs").
+        threshold_mode: "abs" for best - threshold and best + threshold in those places.
         cooldown: for how many steps after a reduction none counts as bad.
         min_learning_rate: no rate goes below; one for all groups, or one for each.
         eps: a smaller difference of rates is left alone.
@@ -210,15 +213,15 @@ class ReduceOnPlateau:
         [0.25]
     """
 
-    factor: Annotated[float, below_one] = 0.1
-    patience: Count = 10
+    factor: Share = 0.1
+    patience: CountFrom0 = 10
     _: KW_ONLY
     mode: Annotated[Literal["min", "max"], _one_of("min", "max")] = "min"
-    threshold: Annotated[float, not_negative] = 1e-4
+    threshold: NotNegative = 1e-4
     threshold_mode: Annotated[Literal["rel", "abs"], _one_of("rel", "abs")] = "rel"
-    cooldown: Count = 0
-    min_learning_rate: Annotated[float | Sequence[float], _rates] = 0.0
-    eps: Annotated[float, not_negative] = 1e-8
+    cooldown: CountFrom0 = 0
+    min_learning_rate: Annotated[float | Sequence[float], _floors] = 0.0
+    eps: NotNegative = 1e-8
 
     def __post_init__(self) -> None:
         vars(self).update(checked_fields(self, "ReduceOnPlateau"))
@@ -252,6 +255,16 @@ class ReduceOnPlateau:
             )
         lower = [max(rate * self.factor, floor) for rate, floor in zip(rates, cycle(floors))]
         return [new if old - new > self.eps else old for old, new in zip(rates, lower)]
+
+
+_MAKERS: tuple[Any, ...] = constant, step_decay, cosine, ramp, warm_up, one_cycle, ReduceOnPlateau
+
+
+def _refuse_maker(given: Any, title: str) -> None:
+    """What gives a rule is none itself, though it can be called."""
+    if any(given is maker for maker in _MAKERS):
+        name = given.__name__
+        raise TypeError(f"{title} takes a rule, which {name} makes: call it, {name}(...).")
 
 
 class Seen(NamedTuple):
@@ -305,9 +318,7 @@ class Schedule:
             raise TypeError(f"Schedule takes an optimiser such as SGD, not {describe(optimiser)}.")
         if not callable(rule) and not isinstance(rule, ReduceOnPlateau):
             raise TypeError(f"Schedule takes a rule such as cosine(), not {describe(rule)}.")
-        if getattr(rule, "__module__", "") == __name__ and _is_maker(rule):
-            name = getattr(rule, "__name__", "")
-            raise TypeError(f"Schedule takes a rule, which {name} makes: call it, {name}(...).")
+        _refuse_maker(rule, "Schedule")
         self.optimiser, self.rule = optimiser, rule
         self.total = None if total is None else whole(total, "Schedule(total=...)")
         self._base_rates = tuple(self.learning_rates)
@@ -337,8 +348,7 @@ class Schedule:
         """Go one step on, and set the learning rates for it.
 
         Args:
-            metric: for `ReduceOnPlateau` how the training goes, such as the loss on samples that
-                are held out; for all other rules None.
+            metric: for `ReduceOnPlateau` how the training goes; for all other rules None.
 
         Raises:
             TypeError: the rule needs a metric, or takes none.
@@ -354,8 +364,8 @@ class Schedule:
                 "ReduceOnPlateau watches a number, such as the loss on samples that are held "
                 "out: write schedule.step(loss.data)."
             )
-        seen, is_over = self.rule.after(self._seen, real(metric, "Schedule.step(...)"))
-        if is_over:
+        seen, goes_down = self.rule.after(self._seen, real(metric, "Schedule.step(...)"))
+        if goes_down:
             self._set(self.rule.lowered(self.learning_rates))
         self._seen, self.step_count = seen, self.step_count + 1
 
@@ -382,9 +392,9 @@ class Schedule:
             ValueError: it has another total or other groups, or is damaged. Nothing is changed.
             TypeError: `state` is no dict.
         """
-        self.checked(state)()
+        self.taker_of(state)()
 
-    def checked(self, state: Mapping[str, Any]) -> Callable[[], None]:
+    def taker_of(self, state: Mapping[str, Any]) -> Callable[[], None]:
         """What takes over a state, once it is known that nothing in it is wrong."""
         if not isinstance(state, Mapping):
             raise TypeError(f"A state of a schedule is a dict, not {describe(state)}.")
@@ -447,8 +457,3 @@ class Schedule:
         if len(given) != len(self.optimiser.groups):
             raise ValueError(f"its {name} has {counted(len(given), 'rate')} for {groups}")
         return tuple(not_negative(rate, f"its {name}") for rate in given)
-
-
-def _is_maker(function: Any) -> bool:
-    """Whether it is a function such as `cosine` itself, and not a rule that it gives."""
-    return "<locals>" not in getattr(function, "__qualname__", "<locals>")

@@ -339,6 +339,10 @@ def test_the_text_says_what_there_is() -> None:
     )
     two = SGD([{"parameters": [Value(1.0)]}, {"parameters": [Value(1.0)]}], 0.5)
     assert repr(two) == "SGD(2 parameters in 2 groups)"
+    assert repr(two.groups[1]) == (
+        "Group(1 parameter, learning_rate=0.5, momentum=0.0, dampening=0.0, weight_decay=0.0, "
+        "nesterov=False, maximize=False)"
+    )
 
 
 # What cannot be.
