@@ -9,7 +9,6 @@ from __future__ import annotations
 import linecache
 import os
 import sys
-from functools import lru_cache
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
@@ -99,15 +98,19 @@ def package_of(thing: Any) -> str:
     return str(getattr(thing, "__module__", None) or "").partition(".")[0]
 
 
-@lru_cache(maxsize=1_000)
 def is_installed(package: str) -> bool:
-    """Whether a package is Python's own, or one that was installed, and no file of the user's."""
-    if package in sys.stdlib_module_names:
-        return True
+    """Whether a package is one that was installed, and no file of the user's."""
     module = sys.modules.get(package)
-    files = (getattr(module, "__file__", None), *getattr(module, "__path__", ()))
-    folders = {part for file in files for part in os.path.normpath(str(file)).split(os.sep)}
-    return not folders.isdisjoint(("site-packages", "dist-packages"))
+    if module is None or package == "__main__":
+        return False
+    file = getattr(module, "__file__", None)
+    files = getattr(module, "__path__", ()) if file is None else [file]
+    return bool(files) and all(map(_is_among_installed, files))
+
+
+def _is_among_installed(file: str) -> bool:
+    folders = os.path.normpath(str(file)).split(os.sep)
+    return "site-packages" in folders or "dist-packages" in folders
 
 
 ENGINE, LIBRARY, FOREIGN, USER = "the engine", "a library on it", "numpy", "the user"

@@ -94,7 +94,13 @@ Share: TypeAlias = Annotated[float, below_one]
 
 def declared_checks(annotated: Any) -> dict[str, Check]:
     """The parameters of a function, or the fields of a class, that are annotated with a check."""
-    hints = get_type_hints(annotated, include_extras=True)
+    try:
+        hints = get_type_hints(annotated, include_extras=True)
+    except NameError as fault:
+        raise TypeError(
+            f"{annotated.__qualname__} is annotated with {fault.name}, which is no name of its "
+            "module: import it there, or write the type itself."
+        ) from fault
     checks = {name: getattr(hint, "__metadata__", (None,))[0] for name, hint in hints.items()}
     return {name: check for name, check in checks.items() if callable(check)}
 

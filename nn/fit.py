@@ -42,7 +42,7 @@ from glassgrad.nn.objective import Loss, Objective, Penalty
 from glassgrad.nn.optimiser import Optimiser
 from glassgrad.nn.optimisers import SGD, Adam
 from glassgrad.nn.samples import Samples, class_weights, held_out, plain, samples_of, weighed_as
-from glassgrad.nn.schedules import ReduceOnPlateau, Rule, Schedule, constant
+from glassgrad.nn.schedules import ReduceOnPlateau, Rule, Schedule
 
 
 @explained()
@@ -126,10 +126,11 @@ def fit(
 
     What the model, loss and penalty do in Python (drawing random numbers of their own, changing
     lists of plain numbers) happens only when they are recorded, and when the recording is audited:
-    at its 2nd, 4th, 8th, … use, and before the first step of each epoch if a callback, metric,
-    schedule or optimiser of your own runs in between, which may have changed what the model reads.
-    `compiled=False` runs it for each sample. Leaf Values that
-    the loss depends on, and that neither the model nor the optimiser has, are told in a warning.
+    at its 2nd, 4th, 8th, … use, and before the first step of each epoch if any of them, a callback,
+    metric, schedule or the optimiser is of your own, which may change what the model reads; audits
+    that take more than a few milliseconds wait until they are a small share of the training.
+    `compiled=False` runs it for each sample. Leaf Values that the loss depends on, and that neither
+    the model nor the optimiser has, are told in a warning.
     Frozen parameters stay as they are, and compiled no gradient by them is computed. Gradients are
     forgotten at the end, so that a drawing does not show those of a batch.
 
@@ -179,13 +180,7 @@ def fit(
         parameters=optimiser.parameters,
         has_outputs=bool(measures),
         is_compiled=options.compiled,
-        beside=[
-            *callbacks,
-            *measures.values(),
-            schedule or constant,
-            type(optimiser),
-            optimiser.rule,
-        ],
+        beside=[*callbacks, *measures.values(), schedule, optimiser, optimiser.rule],
     )
     measured = _agreeing(
         measures, objective, [each for each in (samples, others) if each is not None]

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Sequence
 from functools import partial
 from itertools import chain
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -30,6 +31,7 @@ from glassgrad.engine import (
 )
 from glassgrad.engine.backward import order_of
 from glassgrad.engine.misuse import is_real, name
+from glassgrad.engine.op import Operation
 from glassgrad.engine.provenance import is_ours, place
 from glassgrad.engine.text import counted, describe, function_name, some_of
 from glassgrad.engine.value import is_parameter
@@ -60,8 +62,9 @@ class Objective(Hook):
         parameters: those that are trained.
         has_outputs: whether `measured` is to give the outputs too.
         is_compiled: whether to run as array operations.
-        beside: functions and classes whose code runs in between. That of the user's may change
-            what a recording does not look at, so there what is recorded is audited in each epoch.
+        beside: functions and objects whose code runs in between. That of the user's may change
+            what a recording does not look at, so there what is recorded is audited in each epoch;
+            and where the model, the loss or the penalty has any.
 
     Attributes:
         modules: the model and all modules in it.
@@ -83,7 +86,8 @@ class Objective(Hook):
         is_compiled: bool,
         beside: Iterable[Any],
     ) -> None:
-        self._is_alone, self._has_outputs = all(map(is_ours, beside)), has_outputs
+        self._is_alone = _run_ours([*modules_of(model), loss, penalty, *beside])
+        self._has_outputs = has_outputs
         self.model, self.loss, self.penalty = model, loss, penalty
         self.parameters, self.modules = list(parameters), modules_of(model)
         self.is_compiled, self._is_weighed = is_compiled, samples.weights is not None
@@ -371,3 +375,31 @@ def _warning(leaves: Sequence[Value], reader: Value | None) -> str:
         "sets, deques or closures. Derive such a class from Module, or hold Values in a list; for "
         "one that is to stay write a plain number, or v.detach()."
     )
+
+
+def _run_ours(things: Iterable[Any]) -> bool:
+    """Whether all the code that some things run is this library's, as far as can be told.
+
+    That of an object is the code of its class, and of what it holds that can be called, as a
+    `Sequential` holds functions.
+    """
+    seen: dict[int, Any] = {}
+    left = list(things)
+    while left:
+        thing = left.pop()
+        if id(thing) in seen or thing is None:
+            continue
+        seen[id(thing)] = thing
+        if isinstance(thing, MethodType):
+            left += [thing.__func__, thing.__self__]
+        elif isinstance(thing, (FunctionType, BuiltinFunctionType, type)):
+            if not is_ours(thing):
+                return False
+        elif isinstance(thing, (list, tuple, dict)):
+            held = thing.values() if isinstance(thing, dict) else thing
+            left += [x for x in held if callable(x) or isinstance(x, (list, tuple, dict))]
+        elif not is_ours(type(thing)) or (isinstance(thing, Operation) and thing.is_checked):
+            return False
+        elif not isinstance(thing, Operation):
+            left.append(dict(getattr(thing, "__dict__", {})))
+    return True

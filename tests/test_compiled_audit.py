@@ -36,10 +36,12 @@ from glassgrad import (
     data_vector,
     engine,
     fit,
+    l2,
     mse,
     trap,
     warm_up,
 )
+from glassgrad.engine.compile import cache
 from glassgrad.engine.errors import CompilationError
 
 X = np.array([0.3, 0.7, -0.4])
@@ -832,21 +834,59 @@ def test_fit_audits_each_epoch_where_code_of_the_users_runs_in_between(
     assert found == pytest.approx(run(False), rel=1e-9)
 
 
-def test_fit_audits_more_and_more_rarely_where_it_is_alone() -> None:
+def _own_step(optimiser: SGD) -> SGD:
+    moved = optimiser.moved
+
+    def own(*given: Any) -> Any:
+        return moved(*given)
+
+    vars(optimiser)["moved"] = own
+    return optimiser
+
+
+class _Told(Module):
+    def forward(self, history: Any) -> None:
+        """As a callback, by a method of this library."""
+
+
+_OF_THE_USERS: dict[str, Callable[[MLP], dict[str, Any]]] = {
+    "callback": lambda model: {"callbacks": lambda history: None},
+    "a method of a class": lambda model: {"callbacks": _Told().__call__},
+    "metric": lambda model: {"metrics": [lambda outputs, targets: 0.0]},
+    "schedule": lambda model: {"schedule": warm_up(1, then=lambda step, total: 1.0)},
+    "a step": lambda model: {"optimiser": _own_step(SGD(model.parameters(), 0.1))},
+    "loss": lambda model: {"loss": lambda output, target: (output - target) ** 2},
+    "penalty": lambda model: {"penalty": lambda parameters: l2(parameters, 0.1)},
+    "a function in the model": lambda model: {"model": Sequential(model, lambda x: x)},
+    "a module": lambda model: {"model": _Growing()},
+}
+_OURS: dict[str, Callable[[MLP], dict[str, Any]]] = {
+    "all": lambda model: {},
+    "more": lambda model: {"metrics": ["r2"], "schedule": cosine(), "penalty": None},
+    "a sequence": lambda model: {"model": Sequential(model, "tanh")},
+}
+
+
+@pytest.mark.parametrize("title", [*_OF_THE_USERS, *_OURS])
+def test_fit_audits_each_epoch_unless_all_code_is_this_librarys(
+    title: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audits: list[Any] = []
+    compare = cache.difference
+    monkeypatch.setattr(
+        cache, "difference", lambda *a, **b: (audits.append(1), compare(*a, **b))[1]
+    )
     data = np.arange(8.0).reshape(-1, 1) / 8.0
 
-    def runs(epochs: int, **given: Any) -> int:
-        model = _Growing()
-        fit(
-            model, mse, data, data[:, 0], batch_size=4, epochs=epochs, health=False,
-            metrics=["r2"], schedule=cosine(), **given,
-        )  # fmt: skip
-        return len(model.runs)
+    def count(epochs: int) -> int:
+        model = MLP(1, [2, 1], seed=0)
+        given = {"model": model, "loss": mse, **(_OF_THE_USERS | _OURS)[title](model)}
+        before = len(audits)
+        fit(X=data, y=data[:, 0], batch_size=4, epochs=epochs, health=False, **given)
+        return len(audits) - before
 
-    # Two steps and one measurement an epoch.
-    assert runs(64) - runs(32) == 2
-    with_callback = [runs(epochs, callbacks=len) for epochs in (64, 32)]
-    assert with_callback[0] - with_callback[1] == 64
+    more = count(48) - count(16)
+    assert more >= 32 if title in _OF_THE_USERS else more <= 6
 
 
 # What does not depend on its arguments alone.
@@ -1165,23 +1205,58 @@ def test_a_number_in_the_place_of_a_value_that_has_it_is_noticed_at_once() -> No
     assert f.over([3.0, 4.0]).parents == (weights[1],)
 
 
-@pytest.mark.parametrize("uses", ["from glassgrad import Value", "import glassgrad"])
-def test_what_an_installed_package_names_is_looked_at_if_it_uses_this_library(
+_MANY = 40
+
+
+@pytest.mark.parametrize("uses", ["", "from glassgrad import Value", "import glassgrad"])
+def test_what_an_installed_package_names_is_looked_at_if_it_is_small_or_uses_this_library(
     uses: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = tmp_path / "site-packages" / "laboratory_of_tests"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("", encoding="utf-8")
-    (package / "values.py").write_text(uses, encoding="utf-8")
+    for i in range(_MANY if uses else 1):
+        (package / f"part{i}.py").write_text(uses, encoding="utf-8")
     (package / "losses.py").write_text(
         "RATE = 2.0\ndef rate():\n    return RATE\ndef loss(x):\n    return x * rate()\n", "utf-8"
     )
     monkeypatch.syspath_prepend(package.parent)
     losses = importlib.import_module("laboratory_of_tests.losses")
-    importlib.import_module("laboratory_of_tests.values")
-    loss = compiled(losses.loss)
+    for i in range(_MANY if uses else 1):
+        importlib.import_module(f"laboratory_of_tests.part{i}")
+    try:
+        for function in (losses.loss, lambda x: 1.0 * losses.loss(x)):
+            losses.RATE = 2.0
+            loss = compiled(function)
+            found = [loss(3.0).data, loss(3.0).data]
+            losses.RATE = 5.0
+            assert [*found, loss(3.0).data] == [6.0, 6.0, 15.0]
+    finally:
+        for name in [name for name in sys.modules if name.startswith("laboratory_of_tests")]:
+            del sys.modules[name]
+
+
+def test_the_script_that_a_tool_runs_is_the_users(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Such a tool leaves its own file as that of `__main__`."""
+    main = types.ModuleType("__main__")
+    main.__file__ = str(tmp_path / "site-packages" / "runner.py")
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    exec("RATE = 2.0\ndef rate(): return RATE\ndef loss(x): return x * rate()", vars(main))
+    loss_of = vars(main)["loss"]
+    loss = compiled(lambda x: 1.0 * loss_of(x))
     found = [loss(3.0).data, loss(3.0).data]
-    losses.RATE = 5.0
+    vars(main)["RATE"] = 5.0
     assert [*found, loss(3.0).data] == [6.0, 6.0, 15.0]
-    for name in ("", ".values", ".losses"):
-        del sys.modules[f"laboratory_of_tests{name}"]
+
+
+def test_gradients_by_many_groups_of_parameters_make_few_programs() -> None:
+    model = MLP(2, [3, 1], seed=0)
+    loss = compiled(lambda x, t: (model(x) - t) ** 2)
+    parameters, data = model.parameters(), (np.ones((4, 2)), np.zeros(4))
+    _, every = loss.value_and_grad(parameters)(data_vector(parameters), *data)
+    for i, parameter in enumerate(parameters):
+        _, slope = loss.value_and_grad([parameter])([parameter.data], *data)
+        np.testing.assert_allclose(slope, every[i : i + 1], rtol=1e-12)
+    assert len(loss.programs()) < len(parameters)

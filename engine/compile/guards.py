@@ -46,6 +46,8 @@ _UNWRITTEN = ("forward", "__call__", "__getattr__", "__getitem__")
 """Names that are read without standing in the code."""
 _DEEPEST = 50
 """Containers deeper inside one another than this are left to the audit."""
+_MOST_MODULES = 24
+"""An installed package of more modules is a library, unless it uses this one."""
 METHODS = "_compiled_methods"
 """Where an object keeps its compiled methods, which decide nothing."""
 
@@ -115,7 +117,7 @@ class _Search:
 
     Args:
         things: where it begins.
-        package: that of the function, which is read even if it is installed.
+        function: whose code is read in any case, but for this library's.
         names: what is looked for: attributes and constant keys. Those of the code of functions
             that are met are added.
 
@@ -126,11 +128,11 @@ class _Search:
         seen: all that was come by, by its `id`.
     """
 
-    def __init__(self, things: Iterable[Any], package: str, names: set[Any]) -> None:
+    def __init__(self, things: Iterable[Any], function: Any, names: set[Any]) -> None:
         self.reads: dict[tuple[int, Any], _Read] = {}
         self.containers: list[Any] = []
         self.modules: list[Any] = []
-        self._package, self._names = package, names
+        self._function, self._names = function, names
         self.seen: dict[int, Any] = {}  # alive, so that no address is used twice
         self._left = list(things)
         while self._left:
@@ -183,7 +185,7 @@ class _Search:
         title = thing.__name__ if is_named else type(thing).__name__
         of_itself = thing.__mro__ if isinstance(thing, type) else ()
         kinds = (*of_itself, *type(thing).__mro__)
-        places = [kind for kind in kinds if not self._is_foreign(kind)]
+        places = [kind for kind in kinds if not _is_foreign(kind)]
         for name in self._names & _properties_of_ours(kinds):
             self._read(thing, partial(_property, thing), name, f"{title}.{name}")
         if not isinstance(thing, type) and type(thing).__dictoffset__:
@@ -200,7 +202,7 @@ class _Search:
 
     def _read_code(self, function: FunctionType) -> None:
         """Look for what the code of a function names, if it is no library's."""
-        if self._is_foreign(function):
+        if is_ours(function) or (function is not self._function and _is_foreign(function)):
             return
         names = _names_in(function.__code__)
         self._names |= names.others
@@ -216,14 +218,6 @@ class _Search:
             if name in names.enclosing:
                 self._read(cell, partial(_content, cell), name, name)
 
-    def _is_foreign(self, thing: Any) -> bool:
-        """Whether a class or function is of this library, or of another than the function's own.
-
-        Their code names much, and what it names leads on, to all that is imported in the end.
-        """
-        package = package_of(thing)
-        return is_ours(thing) or (package != self._package and is_installed(package))
-
     def _read(self, holder: Any, get: Callable[[Any, Any], Any], name: Any, title: str) -> None:
         found = get(name, _MISSING)
         self.reads.setdefault((id(holder), name), _Read(get, name, found, title))
@@ -233,12 +227,10 @@ class _Search:
 def _search(function: Callable[..., Any], objects: Iterable[Any] = ()) -> _Search:
     """The search from a function and objects on, for all names in the code that it comes by."""
     things, names = [function, *objects], set[Any](_UNWRITTEN)
-    package = package_of(_inside(function))
-    if is_installed(package) and not _imports_this_library(package, len(sys.modules)):
-        package = ""  # as that of np.mean, whose code reads nothing of the user's
+    inside = _inside(function)
     while True:
         count = len(names)
-        found = _Search(things, package, names)
+        found = _Search(things, inside, names)
         if len(names) == count:
             return found
 
@@ -248,12 +240,27 @@ def things_read_by(function: Callable[..., Any]) -> list[Any]:
     return [thing for thing in _search(function).seen.values() if thing is not _MISSING]
 
 
-@lru_cache(maxsize=100)
-def _imports_this_library(package: str, imported: int) -> bool:
-    """Whether a package has a module that holds something of this library, of so many imported."""
+def _is_foreign(thing: Any) -> bool:
+    """Whether a class or function is of this library, or of another one that is not looked through.
+
+    Their code names much, and what it names leads on, to all that is imported in the end.
+    """
+    return is_ours(thing) or _is_library(package_of(thing), len(sys.modules))
+
+
+@lru_cache(maxsize=1_000)
+def _is_library(package: str, imported: int) -> bool:
+    """Whether a package, with so many modules imported, is Python's, or a large one of others.
+
+    What is the user's, even if it is installed, is small or uses this library.
+    """
+    if package in sys.stdlib_module_names:
+        return True
     modules = [m for name, m in list(sys.modules.items()) if name.partition(".")[0] == package]
+    if len(modules) <= _MOST_MODULES or not is_installed(package):
+        return False
     held = chain.from_iterable(list(own_attributes(module).values()) for module in modules)
-    return any(map(_is_of_this_library, held))
+    return not any(map(_is_of_this_library, held))
 
 
 def _is_of_this_library(thing: Any) -> bool:

@@ -32,6 +32,9 @@ from glassgrad.engine.text import counted
 from glassgrad.engine.value import Value
 from glassgrad.engine.vectors import data_vector
 
+_MOST_PROGRAMS = 8
+"""Of so many programs on, gradients by other captured Values are those of the program for all."""
+
 
 class Recording:
     """A function as it ran once.
@@ -104,6 +107,8 @@ class Recording:
         by = None if among is None else self._captured_among(among)
         key = (batched, wanted, None if by is None else by.tobytes())
         program = self._programs.get(key)
+        if program is None and by is not None and len(self._programs) >= _MOST_PROGRAMS:
+            return self.program(batched, wanted)  # it computes all of them, and those among them
         if program is None:
             began = perf_counter()
             with _no_collection():
