@@ -480,9 +480,11 @@ def test_the_address_brings_everything_back(build: Any, new_page: Pages) -> None
     page, (first, *_) = one.root.page, leaves(one.steps)
     one.stage("set", first, 0.75)
     one.press("n", "w", "End", "ArrowLeft", "-")
+    page.wait_for_function(IN_THE_ADDRESS)  # it is written a little later
+    one.press("+")  # which changes the view alone
     before, numbers = one.stage("state"), one.numbers()
     assert before["view"]
-    page.wait_for_function(IN_THE_ADDRESS)  # it is written a little later
+    page.wait_for_function(IN_THE_ADDRESS)
     page.reload()
     page.wait_for_function(IN_THE_ADDRESS)
     assert one.stage("state") == before

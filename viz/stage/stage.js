@@ -47,7 +47,7 @@ function setUp(root, moved) {
   const frame = make("div", "gg-frame", middle);
   const svg = drawn("svg", { "class": "gg-picture", role: "group", "aria-label": "Graph" }, frame);
   const tools = make("div", "gg-tools", aside), minimap = drawn("svg", { "class": "gg-minimap", "aria-hidden": true }, frame);
-  const camera = cameraOn(frame, svg, (view) => { showMinimap(view); cull(view); },
+  const camera = cameraOn(frame, svg, (view) => { showMinimap(view); cull(view); remember(); },
     () => Boolean(root.dataset.focus) || root.contains(document.activeElement));
   const broken = make("p", "gg-note gg-alarm gg-broken", page);
   set(broken, "role", "status");
