@@ -18,7 +18,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from browsing import launched  # noqa: E402
 
-from glassgrad import MLP, Backprop, Value, backprop, draw  # noqa: E402
+from glassgrad import MLP, Backprop, Value, backprop, draw, topological_order  # noqa: E402
 
 DOCS = ROOT / "docs"
 WINDOW = {"width": 1280, "height": 720}
@@ -32,6 +32,16 @@ def neuron() -> Value:
     o = (x1 * w1 + x2 * w2 + b).tanh()
     o.label = "o"
     return o
+
+
+def learning() -> Backprop:
+    """The neuron, its squared error, and the parameters that learn."""
+    o = neuron()
+    loss = (o - 1.0) ** 2
+    loss.label = "L"
+    leaves = {v.label: v for v in topological_order(o) if not v.parents}
+    parameters = [leaves[name] for name in ("w1", "w2", "b")]
+    return backprop(loss, learning_rate=0.2, parameters=parameters)
 
 
 def network() -> Value:
@@ -55,7 +65,7 @@ def thrown(page: Any) -> None:
 
 SHOTS: dict[str, tuple[Backprop, Callable[[Any], None]]] = {
     "steps.png": (backprop(neuron(), learning_rate=0.1), at_step(13)),
-    "explore.png": (backprop((neuron() - 1) ** 2, learning_rate=0.05), thrown),
+    "explore.png": (learning(), thrown),
     "network.png": (backprop(network(), learning_rate=0.05), at_step(6)),
 }
 
