@@ -44,7 +44,7 @@ PARTS = {
 }
 """The parts of a call, each as what holds a function and its name."""
 STAGES = {
-    "the function itself, observed": (recording, "_run"),
+    "the function itself, observed": (recording, "traced_run"),
     "the graph of what was observed": (recording, "graph_of"),
     "what is around the function": (cache, "Guards"),
     **{f"pass {step.__name__}": (passes, step.__name__) for step in passes.PASSES},

@@ -9,7 +9,7 @@ import pytest
 from needing import mostly_slow
 from replaying import are_near, near, value_and_slopes
 
-from glassgrad import Value, compiled, engine
+from glassgrad import MLP, Value, compiled, engine, grad
 
 SECTION = "Compiled programs"
 Vector = list[Any]
@@ -188,3 +188,16 @@ def test_the_square_of_a_length_overflows_no_earlier_than_eagerly() -> None:
     eager = value_and_slopes(loss(0.0), w)
     assert all(map(np.isfinite, eager))
     assert are_near(eager, value_and_slopes(compiled(loss)(0.0), w))
+
+
+def test_a_deep_network_is_lines_however_deep() -> None:
+    """Its activations are narrow, the products between them are not."""
+    model = MLP(2, [8] * 60 + [1], activation="tanh", seed=0)
+    loss = compiled(lambda x: model(x) ** 2)
+    mean = loss.over([[0.5, -1.0], [1.0, 2.0]])
+    eager = (model([0.5, -1.0]) ** 2 + model([1.0, 2.0]) ** 2) * 0.5
+    parameters = model.parameters()
+    np.testing.assert_allclose(grad(mean, parameters), grad(eager, parameters), rtol=1e-9)
+    ((_, program),) = loss.programs()
+    assert program.walked == 0
+    assert program.operations > 100

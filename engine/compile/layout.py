@@ -167,7 +167,8 @@ class _Known:
     ) -> Numbers:
         """How many lines each group would take that is at an irregular level; 0 for all others.
 
-        There groups are narrow, or read from everywhere, or it is between two such levels.
+        There groups are narrow, or read from everywhere, or it is between two such levels. Products
+        of matrices are not: those of a deep network are between its activations, which are narrow.
         """
         size = len(alike)
         if size * max(size, _LINES) <= _LONGEST:
@@ -177,8 +178,15 @@ class _Known:
         found: Flags = operands < _NARROW * groups
         sources = self._sources(alike, ~found[level_of])
         found |= np.bincount(level_of, sources, len(groups)) > _MOST_SOURCES * groups
-        found[1:-1] |= found[:-2] & found[2:]
+        has_products = np.zeros(len(groups), bool)
+        has_products[level_of[[self._is_product(nodes) for nodes in alike]]] = True
+        found[1:-1] |= found[:-2] & found[2:] & ~has_products[1:-1]
         return np.where(found[level_of], np.maximum(sources, _LINES), 0)
+
+    def _is_product(self, nodes: Numbers) -> bool:
+        """Whether nodes that are alike are sums of products, and enough to be those of matrices."""
+        is_large = self.graph.counts[nodes[0]] * len(nodes) >= _NARROW
+        return bool(is_large) and isinstance(self.graph.row(int(nodes[0])), Pairing)
 
     def _sources(self, alike: Sequence[Numbers], is_counted: Flags) -> Numbers:
         """From how many groups each of those that are counted reads; leaves are one."""
