@@ -381,7 +381,8 @@ def _run_ours(things: Iterable[Any]) -> bool:
     """Whether all the code that some things run is this library's, as far as can be told.
 
     That of an object is the code of its class, and of what it holds that can be called, as a
-    `Sequential` holds functions.
+    `Sequential` holds functions; that of a function is its own, and of what is in the names around
+    it, as `warm_up` gives one around a rule.
     """
     seen: dict[int, Any] = {}
     left = list(things)
@@ -395,6 +396,7 @@ def _run_ours(things: Iterable[Any]) -> bool:
         elif isinstance(thing, (FunctionType, BuiltinFunctionType, type)):
             if not is_ours(thing):
                 return False
+            left.append([cell.cell_contents for cell in getattr(thing, "__closure__", None) or ()])
         elif isinstance(thing, (list, tuple, dict)):
             held = thing.values() if isinstance(thing, dict) else thing
             left += [x for x in held if callable(x) or isinstance(x, (list, tuple, dict))]

@@ -252,6 +252,10 @@ def path_inside(root: Holder, part: Holder) -> str | None:
     return None
 
 
+_OPAQUE = (Holder, Value, ModuleType, type)
+"""What is not looked into, or is by `walk`."""
+
+
 def parameters_read_by(function: Callable[..., Any]) -> list[Value]:
     """The parameters that a function uses beside its argument, as far as can be seen.
 
@@ -267,6 +271,3 @@ def parameters_read_by(function: Callable[..., Any]) -> list[Value]:
     attributes = [dict(own_attributes(x)) for x in things if not isinstance(x, _OPAQUE)]
     vars(reader)["objects"] = [*things, *attributes]
     return [part for _, part in walk(reader) if is_parameter(part)]
-
-
-_OPAQUE = (Holder, Value, ModuleType, type)

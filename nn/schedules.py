@@ -126,8 +126,6 @@ def warm_up(steps: int, then: ClosedForm | None = None, start: float = 0.0) -> C
             afterwards(0, rest)  # what it refuses, it refuses before the first step
         return rise(step, total) if step < steps else afterwards(step - steps, rest)
 
-    # It is as much of the user's as the rule inside, whose code may do anything.
-    rule.__module__ = str(getattr(afterwards, "__module__", None))
     return rule
 
 

@@ -1260,3 +1260,27 @@ def test_gradients_by_many_groups_of_parameters_make_few_programs() -> None:
         _, slope = loss.value_and_grad([parameter])([parameter.data], *data)
         np.testing.assert_allclose(slope, every[i : i + 1], rtol=1e-12)
     assert len(loss.programs()) < len(parameters)
+
+
+def test_what_a_callback_changes_in_a_model_is_seen_before_the_next_step() -> None:
+    """What `fit` records is this library's function; the model is in the names around it."""
+    data = np.random.default_rng(0).normal(size=(8, 2))
+
+    def losses(*, is_compiled: bool) -> list[float]:
+        model = MLP(2, [4, 1], activation="tanh", output_activation="linear", seed=0)
+
+        def change(history: Any) -> None:
+            if len(history["loss"]) == 3:
+                for neuron in model.layers[0].neurons:
+                    neuron.activation = engine.relu
+
+        history = fit(
+            model, mse, data, data[:, 0], optimiser=SGD(model.parameters(), 0.1),
+            epochs=6, batch_size=4, health=False, compiled=is_compiled, callbacks=change,
+        )  # fmt: skip
+        return history["loss"]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = losses(is_compiled=True)
+    assert found == pytest.approx(losses(is_compiled=False), rel=1e-9)

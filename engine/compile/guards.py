@@ -117,7 +117,7 @@ class _Search:
 
     Args:
         things: where it begins.
-        function: whose code is read in any case, but for this library's.
+        function: whose code is read in any case.
         names: what is looked for: attributes and constant keys. Those of the code of functions
             that are met are added.
 
@@ -202,7 +202,7 @@ class _Search:
 
     def _read_code(self, function: FunctionType) -> None:
         """Look for what the code of a function names, if it is no library's."""
-        if is_ours(function) or (function is not self._function and _is_foreign(function)):
+        if function is not self._function and _is_foreign(function):
             return
         names = _names_in(function.__code__)
         self._names |= names.others
