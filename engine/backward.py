@@ -208,9 +208,11 @@ class Leaves(tuple[Value, ...]):
 def _is_wide(root: Value) -> bool:
     """Whether the graph is one node with many leaves, as that of a compiled function is."""
     operands = root._operands
+    if type(operands) is Leaves:  # of a compiled function, whose partials are numbers
+        return True
     if len(operands) < _MANY or None in root.partials:
         return False
-    return type(operands) is Leaves or type(Leaves.if_so(operands)) is Leaves
+    return type(Leaves.if_so(operands)) is Leaves
 
 
 _MANY = 16

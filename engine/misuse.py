@@ -171,6 +171,10 @@ not_frozen = (
     "Only parameters of the class Value can be frozen, not those of {}, a class of your own. Leave "
     "them out of the optimiser instead."
 ).format
+told_apart_otherwise = (
+    "{} derives from Value and defines {}. A graph tells Values apart by which they are: if equal "
+    "ones were the same, gradients would be wrong. Compare v.data and w.data instead."
+).format
 _CONSTANT = "it came from detach(), no_grad() or a plain number, so "
 backward_of_constant = (
     f"backward() of the constant {{}}: {_CONSTANT}it depends on nothing. "

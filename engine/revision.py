@@ -1,13 +1,18 @@
-"""A count of changes to what holds parameters, such as `nn.Module`; compiled functions look at it.
+"""What tells in a microsecond that nothing has changed: a count of changes, and lists of Values.
 
-Whoever holds Values and wants compiled functions to notice at once that another layer, flag or
-rate is in place counts `STRUCTURE.revision` up when an attribute is set or deleted. As long as the
-count is the same, nothing of that kind has changed.
+Whoever holds Values, as `nn.Module` does, and wants compiled functions to notice at once that
+another layer, flag or rate is in place counts `STRUCTURE.revision` up when an attribute is set or
+deleted. As long as the count is the same, nothing of that kind has changed. Lists change without
+anybody being told, so `hold_same` compares them.
 """
 
 from __future__ import annotations
 
 from itertools import count
+from operator import eq
+from typing import Any
+
+from glassgrad.engine.context import Context, Observer, call_in, watching
 
 
 class Structure:
@@ -29,3 +34,34 @@ class Structure:
 
 
 STRUCTURE = Structure()
+
+
+class _NoNumbers(Observer):
+    """With it, no Value equals a plain number, which may stand in its place now."""
+
+    def compared(self, left: Any, right: Any, relation: str, outcome: bool) -> bool:
+        return False
+
+
+_NO_NUMBERS = _NoNumbers()
+_WITHOUT_NUMBERS = Context(False, (_NO_NUMBERS,))
+
+
+def hold_same(now: list[list[Any]], before: list[list[Any]]) -> bool:
+    """Whether lists hold the very same Values, and other things that are equal only to themselves.
+
+    All are compared in one go, without Python in between.
+
+    >>> from glassgrad import Value
+    >>> from glassgrad.engine.revision import hold_same
+    >>> a, b = Value(1.0), Value(1.0)
+    >>> hold_same([[a, b]], [[a, b]]), hold_same([[1.0, b]], [[a, b]])
+    (True, False)
+    """
+    try:
+        watching.append(_NO_NUMBERS)
+        return call_in(_WITHOUT_NUMBERS, eq, now, before) is True
+    except Exception:  # what stands there now refuses to be compared
+        return False
+    finally:
+        watching.remove(_NO_NUMBERS)

@@ -109,7 +109,8 @@ class Value(Refusals, Numeric):
     has another hash than a Value that equals it. What is no number is never equal to a Value.
 
     Raises:
-        TypeError: `data` is no real number. The message says what to do instead.
+        TypeError: `data` is no real number, or a class derived from it defines `__eq__` or
+            `__hash__`. The message says what to do instead.
         OverflowError: `data` is an integer beyond the range of floats.
 
     Example:
@@ -139,6 +140,11 @@ class Value(Refusals, Numeric):
     _code: CodeType | None
     is_constant = False
     is_frozen = False
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if own := {"__eq__", "__ne__", "__hash__"} & vars(cls).keys():
+            raise TypeError(misuse.told_apart_otherwise(cls.__name__, min(own)))
 
     def __init__(self, data: Any, label: str | None = None, *others: object) -> None:
         if type(data) is not float:

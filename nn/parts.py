@@ -22,6 +22,7 @@ import numpy as np
 
 from glassgrad.engine import Value
 from glassgrad.engine.context import ORDINARY, Context, Scope
+from glassgrad.engine.revision import hold_same
 from glassgrad.engine.value import is_parameter
 from glassgrad.nn.activation import linear, row_of
 
@@ -131,8 +132,10 @@ def _parts(thing: Any, prefix: str) -> list[tuple[str, Any]]:
 
 
 def _attributes(holder: Holder) -> dict[str, Any]:
-    skipped = holder._not_parts
-    return {name: x for name, x in vars(holder).items() if name not in skipped}
+    attributes = vars(holder).copy()
+    for name in holder._not_parts:
+        attributes.pop(name, None)
+    return attributes
 
 
 class Found:
@@ -162,7 +165,11 @@ class Found:
         self.twice = _first_twice([name for name, _ in named])
         self._named: list[tuple[str, Value]] | None = None  # names take more room than parameters
         containers = [x for x in seen.values() if isinstance(x, (list, dict, tuple, np.ndarray))]
-        self._lists = [x for x in containers if type(x) is list]
+        lists = [x for x in containers if type(x) is list]
+        self._rows = [x for x in lists if all(isinstance(part, Value) for part in x)]
+        self._rows_before = [x.copy() for x in self._rows]
+        rows = set(map(id, self._rows))
+        self._lists = [x for x in lists if id(x) not in rows]
         self._dicts = [x for x in containers if type(x) is dict]
         self._arrays = [x for x in containers if isinstance(x, np.ndarray) and x.dtype == object]
         self._is_comparable, self._is_sure = all(map(_is_comparable, containers)), False
@@ -192,14 +199,18 @@ class Found:
         if self._root != id(root) or self._sizes != sizes or self._things != _addresses(things):
             return False
         has_these_names = not named or self._names == _addresses(names)
-        return has_these_names and not any(map(is_parameter, self._others))
+        is_same = has_these_names and hold_same(self._rows, self._rows_before)
+        return is_same and not any(map(is_parameter, self._others))
 
     def _is_like(self, other: Found) -> bool:
         mine = self._root, self._sizes, self._names, self._things
-        return mine == (other._root, other._sizes, other._names, other._things)
+        is_like = mine == (other._root, other._sizes, other._names, other._things)
+        return is_like and hold_same(self._rows_before, other._rows_before)
 
     def _looked_into(self, root: Holder) -> tuple[list[Any], Iterator[Any], Iterator[Any]]:
-        """The sizes of all that was looked into, and the names and things that it holds now."""
+        """The sizes of all that was looked into, and the names and things that it holds now; but
+        for lists of Values alone, `_rows`.
+        """
         lists, arrays = self._lists, self._arrays
         dicts = [_attributes(root), *map(vars, self.holders), *self._dicts]
         sizes = [*map(len, dicts), *map(len, lists), *[x.shape for x in arrays]]

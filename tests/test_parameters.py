@@ -218,6 +218,17 @@ def test_a_number_becomes_a_parameter_that_equals_it():
     assert module.parameters() == [module.shift, module.shifts[0]]
 
 
+def test_a_parameter_in_a_list_becomes_a_number_or_another_one_that_equals_it():
+    module = Module()
+    module.row = [Value(0.5), Value(1.5)]
+    check(module, module)
+    module.row[0] = 0.5
+    assert module.parameters() == [module.row[1]]
+    module.row[1] = Value(1.5)
+    assert module.parameters()[0] is module.row[1]
+    check(module)
+
+
 def test_a_list_that_equals_the_one_before_is_watched_instead_of_it():
     module = Module()
     module.rows = [Value(1.0)]

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from outputs import assert_is_sentence
 
 from glassgrad import NOT_COMPUTED, Value, engine, grad, scope
 from glassgrad.engine.misuse import HABITS, is_real
@@ -540,3 +541,19 @@ def test_a_habit_is_no_attribute(habit: str) -> None:
     assert not hasattr(Value, habit)
     assert habit not in dir(v)
     assert re.fullmatch(r"[A-Z+v].*\.", HABITS[habit])
+
+
+@pytest.mark.parametrize("method", ["__eq__", "__ne__", "__hash__"])
+def test_a_class_of_ones_own_cannot_take_equal_values_for_the_same(method):
+    with pytest.raises(TypeError, match=f"Own derives from Value and defines {method}") as caught:
+        type("Own", (Value,), {method: lambda self, *other: hash(self.data)})
+    assert_is_sentence(str(caught.value))
+
+
+def test_a_class_of_ones_own_has_gradients_as_values_have():
+    class Own(Value):
+        pass
+
+    a, b = Own(2.0), Own(2.0)
+    (a * a + 3 * b).backward()
+    assert (a.grad, b.grad) == (4.0, 3.0)

@@ -16,15 +16,14 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
 from itertools import chain
-from operator import eq, is_
+from operator import is_
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.engine.context import Context, Observer, call_in, watching
 from glassgrad.engine.provenance import is_installed, is_ours, package_of
-from glassgrad.engine.revision import STRUCTURE
+from glassgrad.engine.revision import STRUCTURE, hold_same
 from glassgrad.engine.tree import is_module
 from glassgrad.engine.value import Value
 
@@ -76,9 +75,7 @@ class Guards:
             now = get(name, _MISSING)
             if now is not before and not _is_same(now, before):
                 return False
-        # What Values and modules are equal to is only themselves, so all of these are compared in
-        # one go, without Python in between.
-        if self._lists and not _are_equal(self._lists, self._copies):
+        if self._lists and not hold_same(self._lists, self._copies):
             return False
         for each, parts in self._others:
             if not _are_same(_parts(each), parts):
@@ -406,29 +403,8 @@ def _compares_by_identity(container: Any) -> bool:
     if type(container) is dict:
         return not container  # then it is equal to what is empty too
     kinds = set(map(type, container)) if type(container) is list else {float}
-    return all(kind is Value or vars(object)["__eq__"] is kind.__eq__ for kind in kinds)
-
-
-class _NoNumbers(Observer):
-    """With it, no Value equals a plain number, which may stand in its place now."""
-
-    def compared(self, left: Any, right: Any, relation: str, outcome: bool) -> bool:
-        return False
-
-
-_NO_NUMBERS = _NoNumbers()
-_WITHOUT_NUMBERS = Context(False, (_NO_NUMBERS,))
-
-
-def _are_equal(now: list[Any], before: list[Any]) -> bool:
-    """Whether lists of what is equal only to itself are equal."""
-    try:
-        watching.append(_NO_NUMBERS)
-        return call_in(_WITHOUT_NUMBERS, eq, now, before) is True
-    except Exception:  # what stands there now refuses to be compared
-        return False
-    finally:
-        watching.remove(_NO_NUMBERS)
+    itself: tuple[Any, ...] = (Value.__eq__, object.__eq__)
+    return all(kind.__eq__ in itself for kind in kinds)
 
 
 def _are_same(now: list[Any], before: list[Any]) -> bool:

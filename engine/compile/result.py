@@ -57,14 +57,14 @@ class _Served(Reduction):
     Args:
         title: the name of the function.
         text: what it is, as a sentence.
-        operand_numbers: the numbers of the operands in that call.
+        operand_numbers: the numbers of the operands in that call, in an array or a list.
         rule: stands in place of rules, as the operation computes all at once.
     """
 
     def __init__(
-        self, title: str, text: str, operand_numbers: Sequence[float], rule: Callable[..., Any]
+        self, title: str, text: str, operand_numbers: Any, rule: Callable[..., Any]
     ) -> None:
-        self.operand_numbers = operand_numbers
+        self._numbers = operand_numbers
         written = title.replace("%", "%%")
         super().__init__(
             title,
@@ -75,6 +75,12 @@ class _Served(Reduction):
             notation=Notation(f"{written}(%s)", rf"\operatorname{{{written}}}(%s)", ATOM),
             domain=((-1.0, 1.0),),
         )
+
+    @property
+    def operand_numbers(self) -> list[float]:
+        """The numbers of the operands in that call; they become a list when somebody asks."""
+        numbers: list[float] = np.asarray(self._numbers).tolist()
+        return numbers
 
     def is_unchanged(
         self,
@@ -215,7 +221,7 @@ def total_of(title: str, samples: int, parts: Sequence[Part]) -> Value:
         return constant(total)
     first, *others = found
     parents, partials = first.recording.values(first.program), tuple(first.gradient.tolist())
-    numbers = first.numbers.tolist()
+    numbers = first.numbers
     if others:
         slopes = dict(zip(parents, partials))
         for part in others:
@@ -237,10 +243,10 @@ def array_of_results(title: str, samples: int, parts: Sequence[Part]) -> Any:
     return found
 
 
-def _total(title: str, samples: int, numbers: Sequence[float]) -> Total:
+def _total(title: str, samples: int, numbers: Any) -> Total:
     """The operation of one call: that of the others of this kind with numbers of its own."""
     total = object.__new__(Total)
-    total.__dict__.update(_total_of_kind(title, samples).__dict__, operand_numbers=numbers)
+    total.__dict__.update(_total_of_kind(title, samples).__dict__, _numbers=numbers)
     return total
 
 
