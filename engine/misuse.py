@@ -172,8 +172,8 @@ not_frozen = (
     "them out of the optimiser instead."
 ).format
 told_apart_otherwise = (
-    "{} derives from Value and defines {}. A graph tells Values apart by which they are: if equal "
-    "ones were the same, gradients would be wrong. Compare v.data and w.data instead."
+    "{} derives from Value and has its own {}. A graph tells Values apart by which they are: if "
+    "equal ones were the same, gradients would be wrong. Compare v.data and w.data instead."
 ).format
 _CONSTANT = "it came from detach(), no_grad() or a plain number, so "
 backward_of_constant = (

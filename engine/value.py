@@ -33,7 +33,7 @@ from glassgrad.engine.misuse import (
     real,
 )
 from glassgrad.engine.op import TABLE, Operation, newcomers
-from glassgrad.engine.provenance import SourceLine, line_of
+from glassgrad.engine.provenance import SourceLine, is_ours, line_of
 from glassgrad.engine.table import pos
 from glassgrad.engine.tree import scalar_of
 
@@ -143,8 +143,9 @@ class Value(Refusals, Numeric):
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        if own := {"__eq__", "__ne__", "__hash__"} & vars(cls).keys():
-            raise TypeError(misuse.told_apart_otherwise(cls.__name__, min(own)))
+        for method in ("__eq__", "__ne__", "__hash__"):
+            if getattr(cls, method) is not getattr(Value, method) and not is_ours(cls):
+                raise TypeError(misuse.told_apart_otherwise(cls.__name__, method))
 
     def __init__(self, data: Any, label: str | None = None, *others: object) -> None:
         if type(data) is not float:

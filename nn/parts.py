@@ -166,7 +166,7 @@ class Found:
         self._named: list[tuple[str, Value]] | None = None  # names take more room than parameters
         containers = [x for x in seen.values() if isinstance(x, (list, dict, tuple, np.ndarray))]
         lists = [x for x in containers if type(x) is list]
-        self._rows = [x for x in lists if all(isinstance(part, Value) for part in x)]
+        self._rows = [x for x in lists if all(map(_is_only_itself, x))]
         self._rows_before = [x.copy() for x in self._rows]
         rows = set(map(id, self._rows))
         self._lists = [x for x in lists if id(x) not in rows]
@@ -226,6 +226,12 @@ class Found:
         if self._is_sure and self._is_current(root, named=True):
             self._named = named
         return named
+
+
+def _is_only_itself(part: Any) -> bool:
+    """Whether it is a Value that is compared as Values are."""
+    equality: Any = Value.__eq__
+    return type(part).__eq__ is equality
 
 
 def _addresses(things: Iterable[Any]) -> bytes:
