@@ -153,13 +153,18 @@ class Tracer(Observer):
         """Where each was made, and its label now; None where nobody can say."""
         known: dict[tuple[int, int, int], Origin] = {}  # by address: hashing code takes long
         kinds = {
-            kind: issubclass(kind, Value) and not kind.is_constant for kind in map(type, self.nodes)
+            kind: issubclass(kind, Value) and not kind.is_constant
+            for kind in set(map(type, self.nodes))
         }
-        made = [node for node in self.nodes if kinds[type(node)]]
+        made = self.nodes
+        if not all(kinds.values()):
+            made = [node for node in self.nodes if kinds[type(node)]]
         tags, codes = [node._tag for node in made], [node._code for node in made]
         instructions = [node._instruction for node in made]
         keys = zip(map(id, tags), map(id, codes), instructions)
         origins = map(known.setdefault, keys, zip(tags, codes, instructions))
+        if made is self.nodes:
+            return [*origins]
         return [next(origins) if kinds[type(node)] else None for node in self.nodes]
 
     def compared(self, left: Any, right: Any, relation: str, outcome: bool) -> bool:
