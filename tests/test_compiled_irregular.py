@@ -1,5 +1,6 @@
 """Irregular graphs: stretches of scalars that are walked through give what lines give."""
 
+import math
 import random
 from collections.abc import Callable
 from typing import Any
@@ -101,3 +102,25 @@ def test_a_large_irregular_graph_is_one_line(
     assert all(map(lambda a, b: near(a, b, 1e-9), eager, value_and_slopes(f(*xs), xs)))
     assert said in f.program
     assert len(f.program.splitlines()) < most
+
+
+@pytest.mark.slow
+def test_lines_of_a_large_irregular_graph_do_not_copy_it_again_and_again() -> None:
+    """Some levels of it read less widely than others: all are one walk nevertheless."""
+
+    def function(*xs: Any) -> Any:
+        generator, values, used = random.Random(0), list(xs), set[int]()
+        for _ in range(150_000):
+            i, j = generator.randrange(len(values)), generator.randrange(len(values))
+            a, b = values[i], values[j]
+            values.append(((a + b) * 0.5, (a * b).cos(), (a - b).tanh())[generator.randrange(3)])
+            used |= {i, j}
+        return engine.sum([value for i, value in enumerate(values) if i not in used])
+
+    f = compiled(function)
+    f(*[Value(0.01 * i - 0.5) for i in range(100)])
+    (recording,) = f.recordings
+    (program,) = recording.programs()
+    source = program._source(careful=False)
+    source.with_memory()
+    assert sum(math.prod(map(abs, shape)) for shape in source.plan.buffers) < len(recording.graph)

@@ -178,15 +178,21 @@ class _Known:
         found: Flags = operands < _NARROW * groups
         sources = self._sources(alike, ~found[level_of])
         found |= np.bincount(level_of, sources, len(groups)) > _MOST_SOURCES * groups
-        has_products = np.zeros(len(groups), bool)
-        has_products[level_of[[self._is_product(nodes) for nodes in alike]]] = True
+        multiplied = [self._in_products(nodes) for nodes in alike]
+        has_products = 2 * np.bincount(level_of, multiplied) >= operands
         found[1:-1] |= found[:-2] & found[2:] & ~has_products[1:-1]
         return np.where(found[level_of], np.maximum(sources, _LINES), 0)
 
-    def _is_product(self, nodes: Numbers) -> bool:
-        """Whether nodes that are alike are sums of products, and enough to be those of matrices."""
-        is_large = self.graph.counts[nodes[0]] * len(nodes) >= _NARROW
-        return bool(is_large) and isinstance(self.graph.row(int(nodes[0])), Pairing)
+    def _in_products(self, nodes: Numbers) -> int:
+        """How many operands nodes that are alike have, if they may be products of matrices: of
+        sums of products, if each row on one of both sides is read several times.
+        """
+        graph, count = self.graph, int(self.graph.counts[nodes[0]])
+        size = count * len(nodes)
+        if size < _NARROW or not isinstance(graph.row(int(nodes[0])), Pairing):
+            return 0
+        sides = [graph.operands[graph.starts[nodes] + at] for at in (0, count // 2)]
+        return size if 2 * min(len(np.unique(side)) for side in sides) <= len(nodes) else 0
 
     def _sources(self, alike: Sequence[Numbers], is_counted: Flags) -> Numbers:
         """From how many groups each of those that are counted reads; leaves are one."""

@@ -295,7 +295,9 @@ def _placed(made: Sequence[Any], read: Sequence[Any]) -> tuple[list[Any], Number
     addresses, wanted = _addresses(made), _addresses(read)
     order = np.argsort(addresses)
     rising = addresses[order]
-    near = np.minimum(np.searchsorted(rising, wanted), len(made) - 1)
+    in_order = np.argsort(wanted)  # rising too, they are found in half the time
+    near = np.empty(len(read), np.intp)
+    near[in_order] = np.minimum(np.searchsorted(rising, wanted[in_order]), len(made) - 1)
     is_made = rising[near] == wanted if made else np.zeros(len(read), bool)
     others = np.flatnonzero(~is_made)
     _, first, number = np.unique(wanted[others], return_index=True, return_inverse=True)
