@@ -1,12 +1,13 @@
 """The transformer of `gpt.py` in numpy, forward and backward as an expert would write them.
 
 Queries, keys and values stand next to each other in the flat array, so one product makes all
-three; the gradient of the table of tokens is a product with a one-hot matrix.
+three; the gradient of the table of tokens is a product with a one-hot matrix. Arrays, and views of
+them, are made once, and products are methods of arrays, as in moons.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,23 +16,49 @@ from benchmarks.gpt import HEAD, HEADS, VOCABULARY, WIDTH, shapes
 from benchmarks.gpt_arrays import EPSILON
 from benchmarks.steps import Result, Shapes, Step, read
 
-Weights = dict[str, Any]
-
 
 def by_hand(flat: Any, tokens: Sequence[int], block: int) -> Step:
     """Loss and gradients; the gradients are views of one array."""
     gradient, together = np.zeros_like(flat), joined(shapes(block))
     w, d = read(flat, together), read(gradient, together)
     inputs, targets = np.array(tokens[:-1]), np.array(tokens[1:])
+    count = len(inputs)
     one_hot = np.eye(VOCABULARY)[inputs].T.copy()
-    mask = np.tri(len(inputs))
+    x, h, y, z, g, out, dy, part = (np.empty((count, WIDTH)) for _ in range(8))
+    wide, dwide = np.empty((2, count, 4 * WIDTH))
+    scores, positive = np.empty((count, VOCABULARY)), np.zeros((count, 4 * WIDTH))
+    first, second, third = Norm(x, x), Norm(x, h), Norm(y, g)
+    attention, surprised = Attention(count, out), surprise(scores, targets)
+    positions = w["positions"][:count]
 
     def run() -> Result:
-        saved = forward(w, inputs, mask)
-        loss, upstream = surprise(saved["scores"], targets)
-        upstream = backward(w, d, saved, upstream)
-        np.matmul(one_hot, upstream, out=d["tokens"])
-        d["positions"][: len(inputs)] = upstream
+        w["tokens"].take(inputs, 0, x, "clip")
+        np.add(x, positions, x)
+        first.forward()
+        second.forward()
+        h.dot(w["attention"].T, attention.three)
+        attention.forward()
+        np.add(out.dot(w["mix"].T, y), x, y)
+        third.forward()
+        np.maximum(g.dot(w["widen"].T, wide), positive, out=wide)
+        np.add(wide.dot(w["narrow"].T, z), y, z)
+        z.dot(w["scores"].T, scores)
+        loss = surprised()
+        scores.T.dot(z, d["scores"])
+        scores.dot(w["scores"], dy)
+        dy.T.dot(wide, d["narrow"])
+        dy.dot(w["narrow"], dwide)
+        np.multiply(dwide, np.sign(wide, out=wide), dwide)
+        dwide.T.dot(g, d["widen"])
+        np.add(dy, third.backward(dwide.dot(w["widen"], part)), dy)
+        dy.T.dot(out, d["mix"])
+        dy.dot(w["mix"], out)
+        attention.backward()
+        attention.slopes.T.dot(h, d["attention"])
+        np.add(dy, second.backward(attention.slopes.dot(w["attention"], part)), dy)
+        upstream = first.backward(dy)
+        one_hot.dot(upstream, d["tokens"])
+        d["positions"][:count] = upstream
         return loss, gradient
 
     return Step(run)
@@ -45,80 +72,85 @@ def joined(shapes: Shapes) -> dict[str, tuple[int, ...]]:
     return {new: tall.get(new, shapes[name]) for name, new in names.items() if new}
 
 
-def forward(w: Weights, inputs: Any, mask: Any) -> dict[str, Any]:
-    """Everything that the way back needs."""
-    count = len(inputs)
-    x, scale0 = normalised(w["tokens"][inputs] + w["positions"][:count])
-    h, scale1 = normalised(x)
-    heads = (h @ w["attention"].T).reshape(count, 3, HEADS, HEAD).transpose(1, 2, 0, 3)
-    q, k, v = heads
-    shares = np.exp(q @ k.swapaxes(1, 2) * HEAD**-0.5)
-    shares *= mask
-    shares /= shares.sum(-1, keepdims=True)
-    out = (shares @ v).transpose(1, 0, 2).reshape(count, WIDTH)
-    y = out @ w["mix"].T
-    y += x
-    g, scale2 = normalised(y)
-    wide = np.maximum(g @ w["widen"].T, 0.0)
-    z = wide @ w["narrow"].T
-    z += y
-    return {
-        "x": x, "scale0": scale0, "h": h, "scale1": scale1, "heads": heads, "shares": shares,
-        "out": out, "g": g, "scale2": scale2, "wide": wide, "z": z, "scores": z @ w["scores"].T,
-    }  # fmt: skip
+class Norm:
+    """RMS norm of the rows of an array, written into another one, and the way back."""
+
+    def __init__(self, given: Any, result: Any) -> None:
+        self.given, self.result = given, result
+        self.squares, self.means = np.empty_like(given), np.empty((len(given), 1))
+        self.scale, self.along = np.empty((2, len(given), 1))
+        self.share, self.epsilon = np.array(1.0 / given.shape[1]), np.array(EPSILON)
+        self.one = np.array(1.0)
+
+    def forward(self) -> None:
+        """The rows, each divided by the root of its mean square."""
+        squares, scale = np.multiply(self.given, self.given, self.squares), self.scale
+        np.add.reduce(squares, 1, None, scale, True)
+        np.add(np.multiply(scale, self.share, scale), self.epsilon, scale)
+        np.divide(self.one, np.sqrt(scale, scale), scale)
+        np.multiply(self.given, scale, self.result)
+
+    def backward(self, upstream: Any) -> Any:
+        """The gradient by what was given, from the result, which `forward` left as it is."""
+        products, along = np.multiply(upstream, self.result, self.squares), self.along
+        np.add.reduce(products, 1, None, along, True)
+        np.multiply(self.result, np.multiply(along, self.share, along), products)
+        return np.multiply(np.subtract(upstream, products, upstream), self.scale, upstream)
 
 
-def backward(w: Weights, d: Weights, saved: dict[str, Any], upstream: Any) -> Any:
-    """Write the gradients of the matrices into `d`; return that of the embeddings."""
-    np.matmul(upstream.T, saved["z"], out=d["scores"])
-    dy = upstream @ w["scores"]
-    np.matmul(dy.T, saved["wide"], out=d["narrow"])
-    dwide = dy @ w["narrow"]
-    dwide *= saved["wide"] > 0.0
-    np.matmul(dwide.T, saved["g"], out=d["widen"])
-    dy += normalised_back(dwide @ w["widen"], saved["g"], saved["scale2"])
-    np.matmul(dy.T, saved["out"], out=d["mix"])
-    three = attention_back(dy @ w["mix"], saved["heads"], saved["shares"])
-    np.matmul(three.T, saved["h"], out=d["attention"])
-    dy += normalised_back(three @ w["attention"], saved["h"], saved["scale1"])
-    return normalised_back(dy, saved["x"], saved["scale0"])
+class Attention:
+    """Causal attention: from queries, keys and values next to each other, and the way back.
+
+    Args:
+        count: how many positions there are.
+        out: where the result is written, and what is sent to it afterwards.
+    """
+
+    def __init__(self, count: int, out: Any) -> None:
+        self.three, self.slopes = np.empty((2, count, 3 * WIDTH))
+        views = [each.reshape(count, 3, HEADS, HEAD) for each in (self.three, self.slopes)]
+        (self.q, self.k, self.v), self.back = (each.transpose(1, 2, 0, 3) for each in views)
+        self.keys, self.values = self.k.swapaxes(1, 2), self.v.swapaxes(1, 2)
+        self.out = out.reshape(count, HEADS, HEAD).swapaxes(0, 1)
+        self.shares, self.dshares, self.products = np.empty((3, HEADS, count, count))
+        self.turned, self.dturned = (each.swapaxes(1, 2) for each in (self.shares, self.dshares))
+        self.sums = np.empty((HEADS, count, 1))
+        self.mask, self.scale = np.tri(count), np.array(HEAD**-0.5)
+
+    def forward(self) -> None:
+        """The values, weighed by how well the keys of earlier positions fit the query."""
+        shares, sums = np.matmul(self.q, self.keys, self.shares), self.sums
+        np.exp(np.multiply(shares, self.scale, shares), shares)
+        np.add.reduce(np.multiply(shares, self.mask, shares), 2, None, sums, True)
+        np.matmul(np.divide(shares, sums, shares), self.v, self.out)
+
+    def backward(self) -> None:
+        """The gradients of queries, keys and values, next to each other."""
+        dq, dk, dv = self.back
+        shares, dshares, sums = self.shares, self.dshares, self.sums
+        np.matmul(self.turned, self.out, dv)
+        np.matmul(self.out, self.values, dshares)
+        np.add.reduce(np.multiply(dshares, shares, self.products), 2, None, sums, True)
+        np.multiply(np.subtract(dshares, sums, dshares), shares, dshares)
+        np.multiply(dshares, self.scale, dshares)
+        np.matmul(dshares, self.k, dq)
+        np.matmul(self.dturned, self.q, dk)
 
 
-def attention_back(upstream: Any, heads: Any, shares: Any) -> Any:
-    """The gradient of queries, keys and values, next to each other."""
-    q, k, v = heads
-    count = len(upstream)
-    dout = upstream.reshape(count, HEADS, HEAD).swapaxes(0, 1)
-    three = np.empty((count, 3, HEADS, HEAD))
-    dq, dk, dv = three.transpose(1, 2, 0, 3)
-    dv[...] = shares.swapaxes(1, 2) @ dout
-    dshares = dout @ v.swapaxes(1, 2)
-    dshares -= np.einsum("hij,hij->hi", dshares, shares)[..., None]
-    dshares *= shares
-    dshares *= HEAD**-0.5
-    dq[...] = dshares @ k
-    dk[...] = dshares.swapaxes(1, 2) @ q
-    return three.reshape(count, 3 * WIDTH)
+def surprise(scores: Any, targets: Any) -> Callable[[], float]:
+    """What gives the mean cross-entropy of an array, and writes the gradient in its place."""
+    count, rows = len(targets), np.arange(len(targets))
+    totals, size, wanted = np.empty((count, 1)), np.array(float(count)), np.zeros_like(scores)
+    wanted[rows, targets] = 1.0
+    places = rows * scores.shape[1] + targets
 
+    def surprised() -> float:
+        np.exp(scores, scores)
+        np.add.reduce(scores, 1, None, totals, True)
+        np.divide(scores, totals, scores)
+        loss = -np.add.reduce(np.log(scores.take(places))) / count
+        np.subtract(scores, wanted, scores)
+        np.divide(scores, size, scores)
+        return float(loss)
 
-def normalised(x: Any) -> tuple[Any, Any]:
-    """RMS norm of the rows, and what each was scaled by."""
-    scale = (1.0 / np.sqrt(np.einsum("ij,ij->i", x, x) / x.shape[1] + EPSILON))[:, None]
-    return x * scale, scale
-
-
-def normalised_back(upstream: Any, y: Any, scale: Any) -> Any:
-    """The gradient through RMS norm, from its result."""
-    along = np.einsum("ij,ij->i", upstream, y) / y.shape[1]
-    return (upstream - y * along[:, None]) * scale
-
-
-def surprise(scores: Any, targets: Any) -> tuple[float, Any]:
-    """The mean cross-entropy and its gradient by the scores."""
-    rows = np.arange(len(targets))
-    shares = np.exp(scores)
-    shares /= shares.sum(1, keepdims=True)
-    loss = -np.log(shares[rows, targets]).sum() / len(targets)
-    shares[rows, targets] -= 1.0
-    shares /= len(targets)
-    return loss, shares
+    return surprised

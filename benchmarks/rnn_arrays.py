@@ -57,35 +57,45 @@ def jax_loss(jax: Any, w: dict[str, Any], inputs: Any, targets: Any) -> Any:
 
 
 def by_hand(flat: Any, tokens: Sequence[int]) -> Step:
-    """Forward and backward in numpy as an expert would write them."""
+    """Forward and backward in numpy as an expert would write them.
+
+    Arrays, and views of them, are made once, and products are methods of arrays, as in moons.
+    """
     gradient = np.zeros_like(flat)
     w, d = read(flat, shapes()), read(gradient, shapes())
     inputs, targets = np.array(tokens[:-1]), np.array(tokens[1:])
-    one_hot, ones = np.eye(VOCABULARY)[inputs].T.copy(), np.ones((1, len(inputs)))
-    states, upstream = np.zeros((len(inputs) + 1, UNITS)), np.empty((len(inputs), UNITS))
+    count = len(inputs)
+    one_hot, ones = np.eye(VOCABULARY)[inputs].T.copy(), np.ones((1, count))
+    states, sent, direct, slopes, upstream, total = (
+        np.zeros((count + 1, UNITS)), *(np.empty((count, UNITS)) for _ in range(4)),
+        np.empty(UNITS),
+    )  # fmt: skip
+    before, after, scores = states[:-1], states[1:], np.empty((count, VOCABULARY))
+    steps = list(zip(sent, before, after))
+    back = list(zip(direct[-2::-1], slopes[-2::-1], upstream[:0:-1], upstream[-2::-1]))
+    state, state_back, one = w["state"], w["state"].T, np.array(1.0)
+    surprised = surprise(scores, targets)
 
     def run() -> Result:
-        sent = w["letters"][inputs]
-        sent += w["state_bias"]
-        for i, row in enumerate(sent):
-            np.tanh(row + w["state"] @ states[i], out=states[i + 1])
-        after = states[1:]
-        loss, scores = surprise(after @ w["scores"].T + w["scores_bias"], targets)
-        np.matmul(scores.T, after, out=d["scores"])
-        np.matmul(ones, scores, out=d["scores_bias"])
-        unfold(scores @ w["scores"], 1.0 - after * after, w["state"].T, upstream)
-        np.matmul(upstream.T, states[:-1], out=d["state"])
-        np.matmul(ones, upstream, out=d["state_bias"])
-        np.matmul(one_hot, upstream, out=d["letters"])
+        w["letters"].take(inputs, 0, sent, "clip")
+        np.add(sent, w["state_bias"], sent)
+        for row, old, new in steps:
+            np.add(state.dot(old, total), row, total)
+            np.tanh(total, new)
+        after.dot(w["scores"].T, scores)
+        np.add(scores, w["scores_bias"], scores)
+        loss = surprised()
+        scores.T.dot(after, d["scores"])
+        ones.dot(scores, d["scores_bias"])
+        scores.dot(w["scores"], direct)
+        np.subtract(one, np.multiply(after, after, slopes), slopes)
+        np.multiply(direct[-1], slopes[-1], upstream[-1])
+        for own, slope, later, here in back:
+            np.add(state_back.dot(later, total), own, total)
+            np.multiply(total, slope, here)
+        upstream.T.dot(before, d["state"])
+        ones.dot(upstream, d["state_bias"])
+        one_hot.dot(upstream, d["letters"])
         return loss, gradient
 
     return Step(run)
-
-
-def unfold(direct: Any, slopes: Any, back: Any, upstream: Any) -> None:
-    """Write the gradient of what was sent at each step, from the last to the first."""
-    np.multiply(direct[-1], slopes[-1], out=upstream[-1])
-    for i in range(len(direct) - 2, -1, -1):
-        total = back @ upstream[i + 1]
-        total += direct[i]
-        np.multiply(total, slopes[i], out=upstream[i])
