@@ -362,6 +362,21 @@ OF_A_THING: dict[str, Way] = {
         lambda t, x: t([x]),
         lambda t: t.w.__setitem__(0, Value(9.0)),
     ),
+    "a weight in a row that replaced an equal one": (
+        lambda: [[Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)]],
+        lambda t, x: sum(weight * x for row in t for weight in row),
+        lambda t: (t.__setitem__(0, list(t[0])), t[0].__setitem__(1, Value(9.0))),
+    ),
+    "a weight in a row of a pair of rows": (
+        lambda: [(Value(1.0), [Value(2.0)])],
+        lambda t, x: t[0][0] * t[0][1][0] * x,
+        lambda t: t[0][1].__setitem__(0, Value(9.0)),
+    ),
+    "rows in another order in a dict": (
+        lambda: {"a": [Value(1.0)], "b": [Value(2.0)]},
+        lambda t, x: functools.reduce(lambda y, row: y * row[0] + x, t.values(), x),
+        lambda t: t.update(a=t.pop("a")),
+    ),
     "a Value in an array": (
         table_of_values,
         lambda t, x: t[0, 1] * x,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dis
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from itertools import chain
 from operator import is_
@@ -63,10 +63,14 @@ class Guards:
         self._revision = STRUCTURE.revision
         found = _search(function, objects)
         self._reads = [(*read,) for read in found.reads.values()]  # plain tuples unpack faster
-        self._lists = [each for each in found.containers if _compares_by_identity(each)]
-        self._copies = [each.copy() for each in self._lists]
-        others = (each for each in found.containers if not _compares_by_identity(each))
-        self._others = [(each, _parts(each)) for each in others]
+        copies = [(each, _copied(each)) for each in found.containers]
+        self._others = [(each, _parts(each)) for each, copy in copies if copy is _MISSING]
+        copies = [(each, copy) for each, copy in copies if copy is not _MISSING]
+        # Lists inside others are compared with these; unless names lead to them too.
+        inner = {id(part) for each, _ in copies for part in _lists_in(each)}
+        inner -= {id(before) for _, _, before, _ in self._reads}
+        copies = [(each, copy) for each, copy in copies if id(each) not in inner]
+        self._lists, self._copies = [each for each, _ in copies], [copy for _, copy in copies]
         self._modules = [(module, _attributes(module)) for module in found.modules]
 
     def hold(self) -> bool:
@@ -398,13 +402,28 @@ def _lead_on(parts: list[Any]) -> bool:
     return False
 
 
-def _compares_by_identity(container: Any) -> bool:
-    """Whether it is a list, or an empty dict, whose equals hold the very same parts."""
-    if type(container) is dict:
-        return not container  # then it is equal to what is empty too
-    kinds = set(map(type, container)) if type(container) is list else {float}
+def _copied(container: Any, depth: int = _DEEPEST) -> Any:
+    """A copy of a list, and of lists and tuples inside it, which equals it as long as all that they
+    hold is the very same; of an empty dict too. What is missing of what has to be looked through.
+    """
+    kind: Any = type(container)
     itself: tuple[Any, ...] = (Value.__eq__, object.__eq__)
-    return all(kind.__eq__ in itself for kind in kinds)
+    if kind is dict:
+        return _MISSING if container else {}
+    if kind not in (list, tuple) or not depth:
+        return _MISSING
+    if all(kind.__eq__ in itself for kind in set(map(type, container))):
+        return kind(container)
+    parts = [x if type(x).__eq__ in itself else _copied(x, depth - 1) for x in container]
+    return _MISSING if any(part is _MISSING for part in parts) else kind(parts)
+
+
+def _lists_in(container: Any) -> Iterator[Any]:
+    """The lists inside a list, at any depth."""
+    for part in container:
+        if type(part) in (list, tuple):
+            yield part
+            yield from _lists_in(part)
 
 
 def _are_same(now: list[Any], before: list[Any]) -> bool:
