@@ -354,7 +354,8 @@ def name(node: Any) -> str:
     if isinstance(node, float):
         return f"{node:.6g}"
     number = f"{node._number:.6g}"
-    return f"{clipped(node.label)} = {number}" if node.label else number
+    label = node._tag.label  # asked for itself, it would tell observers of a use
+    return f"{clipped(label)} = {number}" if label else number
 
 
 def names(nodes: Sequence[Any]) -> str:

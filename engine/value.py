@@ -191,6 +191,8 @@ class Value(Refusals, Numeric):
     @property
     def parents(self) -> tuple[Value, ...]:
         """The operands as Values; a plain number among them becomes a constant when it is asked."""
+        if watching:
+            tell_used("reads .parents of", self)
         if float in map(type, self._operands):
             self._operands = tuple([as_node(operand) for operand in self._operands])
         return self._operands
@@ -198,6 +200,8 @@ class Value(Refusals, Numeric):
     @property
     def label(self) -> str | None:
         """The name in drawings and errors."""
+        if watching:
+            tell_used("reads .label of", self)
         return self._tag.label
 
     @label.setter
@@ -229,6 +233,8 @@ class Value(Refusals, Numeric):
         return found
 
     def __repr__(self) -> str:
+        if watching:
+            tell_used("reads the text of", self)
         label = "" if self.label is None else f", label={self.label!r}"
         return f"Value(data={self._number!r}, grad={self._grad!r}{label})"
 

@@ -3,6 +3,7 @@
 import copy
 import functools
 import importlib
+import itertools
 import math
 import random
 import threading
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from needing import mostly_slow
-from replaying import all_near, are_near, near, value_and_slopes
+from replaying import all_near, are_near, near, value_and_slopes, walk
 
 from glassgrad import (
     MLP,
@@ -41,7 +42,7 @@ from glassgrad import (
     zero_grad,
 )
 from glassgrad.engine.compile import Compiled
-from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.errors import CompilationError, NonFiniteError
 
 w, u = Value(2.0), Value(3.0)
 PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
@@ -716,3 +717,130 @@ def test_a_sum_over_samples_beyond_all_floats_is_infinite_and_says_nothing() -> 
     w = Value(1.0)
     total = compiled(lambda x: w * x).over([1e308, 1e308], reduction="sum")  # warnings are errors
     assert total.data == math.inf
+
+
+# What would freeze a number, or leave a part of a gradient out, is refused.
+
+LOOKS_UP: dict[str, Callable[[Any], Any]] = {
+    "a set": lambda x: w * 10 if x in {1.0, 3.0} else w,
+    "a dict": lambda x: w * {1.0: 0.5}.get(x, 1.0),
+    "a set of it": lambda x: w * len({x, 1.0}),
+    "its text": lambda x: -w if str(x).startswith("Value(data=-") else w * x,
+    "its label": lambda x: w if x.label is None else w * x,
+    "its parents": lambda x: w * len(x.parents),
+}
+
+
+@pytest.mark.parametrize("name", LOOKS_UP)
+def test_what_reads_a_number_otherwise_than_by_comparing_is_refused(name: str) -> None:
+    function = compiled(LOOKS_UP[name])
+    said = "by its hash|the text of|label of|parents of"
+    with pytest.raises(CompilationError, match=said):
+        function(1.0)
+    with pytest.raises(CompilationError, match=said):
+        function.value_and_grad([w])([2.0], [1.0])
+    assert not compiled(lambda k: w * (k in {1, 3}))(2).data  # a whole number is found
+
+
+def test_parameters_are_found_in_sets_and_dicts() -> None:
+    rates = {w: 2.0, u: 3.0}
+    assert compiled(lambda x: x * rates[w] + (u in rates))(1.0).data == 3.0
+
+
+@pytest.mark.parametrize("number", [lambda x: x.data, lambda x: f"{x:.2f}", hash])
+def test_a_refusal_that_the_function_catches_is_told_nevertheless(number: Callable) -> None:
+    def function(x: Any) -> Any:
+        try:
+            s = float(number(x))
+        except Exception:
+            s = 1.0
+        return x * s * w
+
+    with pytest.raises(CompilationError):
+        compiled(function).map([3.0, 4.0, 5.0])
+
+
+def test_what_was_computed_from_a_parameter_before_is_refused_in_gradients_by_it() -> None:
+    x = Value(2.0)
+    twice = x * 2
+    function = compiled(lambda s: x * twice * s)
+    assert grad(function(3.0), x) == 24.0
+    with pytest.raises(CompilationError, match="computed from parameters before"):
+        function.value_and_grad([x])([2.0], [3.0, 3.0])
+    detached = twice.detach()
+    value, slopes = compiled(lambda s: x * detached * s).value_and_grad([x])([2.0], [3.0])
+    assert (value, *slopes) == (24.0, 12.0)
+
+
+def test_arguments_of_a_class_of_ones_own_are_refused() -> None:
+    class Degrees(Value):
+        def sin(self) -> Any:
+            return (self * (math.pi / 180)).sin()
+
+    x = Degrees(30.0)
+    with pytest.raises(TypeError, match="Degrees, a class derived from Value"):
+        compiled(lambda x: x.sin())(x)
+    assert math.isclose(compiled(lambda y: x.sin() * y)(2.0).data, 1.0)
+
+
+# What changes beside the arguments is read as it is.
+
+
+def test_rules_of_a_user_read_what_is_around_them_at_each_call() -> None:
+    slope = 2.0
+    times = engine.operation(
+        "times_slope", "x × slope.", lambda x: x * slope, None, lambda x, y: slope + 0 * x
+    )
+    function = compiled(lambda x: times(w * x))
+    evaluate = function.value_and_grad([w])
+    for slope in (2.0, 5.0, 7.0):
+        value, gradient = evaluate([2.0], [1.0, 3.0])
+        assert (value, *gradient) == (4.0 * slope, 2.0 * slope)
+        assert grad(function(1.0), w) == slope
+        total = function.over([1.0, 3.0])
+        assert (total.data, grad(total, w)) == (4.0 * slope, 2.0 * slope)
+
+
+@pytest.mark.parametrize(
+    "rule", [lambda x, y: where(x > 0, 1.0, 0.1), lambda x, y: 1.0 if x > 0 else 0.1]
+)
+@pytest.mark.parametrize("is_walked", [False, True])
+def test_rules_of_a_user_may_compare(
+    rule: Callable, is_walked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if is_walked:
+        walk(monkeypatch, "by groups")
+    leaky = engine.operation("leaky_here", "Leaky.", lambda x: x if x > 0 else 0.1 * x, None, rule)
+    value, gradient = compiled(lambda x: leaky(w * x)).value_and_grad([w])([2.0], [1.0, -2.0, 3.0])
+    assert math.isclose(value, (2.0 - 0.4 + 6.0) / 3)
+    assert math.isclose(gradient[0], (1.0 - 0.2 + 3.0) / 3)
+
+
+def test_a_constant_from_outside_has_the_number_of_now() -> None:
+    target = Value(3.0).detach()
+    loss = compiled(lambda x: (w * x - target) ** 2, audit=False)
+    evaluate = loss.value_and_grad([w])
+    for i in range(100):  # more often than recordings are kept
+        target.data = float(i)
+        assert loss(1.0).data == (w.data - i) ** 2
+        assert evaluate([2.0], [1.0])[0] == (2.0 - i) ** 2
+
+
+def test_an_audit_keeps_what_it_saw_first() -> None:
+    calls = itertools.count()
+    function = compiled(lambda x: w * x * (1.0 + next(calls) % 2))
+    evaluate = function.value_and_grad([w])
+    evaluate([2.0], [1.0])
+    with pytest.warns(RuntimeWarning, match="state that it keeps"), pytest.raises(CompilationError):
+        evaluate([2.0], [1.0])
+
+
+def test_a_gradient_that_is_infinite_is_trapped() -> None:
+    zero = Value(0.0, label="w")
+    evaluate = compiled(lambda x: (zero * x).log()).value_and_grad([zero])
+    assert evaluate([0.0], [1.0])[0] == -math.inf
+    with trap(), pytest.raises(NonFiniteError, match=r"value_and_grad of .* gives -inf"):
+        evaluate([0.0], [1.0])
+    root = compiled(lambda x: (zero * x) ** 0.5).value_and_grad([zero])
+    with trap(), pytest.raises(NonFiniteError, match="a gradient of inf by w = 0"):
+        root([0.0], [1.0])

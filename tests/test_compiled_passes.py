@@ -28,7 +28,8 @@ def recorded(function: Callable[..., Any], *numbers: float) -> tuple[Graph, list
     """The graph of a function of inputs, and the Values that it captured."""
     inputs = [Value(x) for x in numbers]
     tracer = Tracer("f", inputs)
-    return graph_of(tracer, tracer.run(function, *inputs), inputs)
+    graph, captured, _ = graph_of(tracer, tracer.run(function, *inputs), inputs)
+    return graph, captured
 
 
 def value(graph: Graph, inputs: Sequence[float], captured: Sequence[Value]) -> float:

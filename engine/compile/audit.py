@@ -15,7 +15,7 @@ from glassgrad.engine.backward import order_of, sweep
 from glassgrad.engine.compile.arguments import Arguments, Sample, as_values
 from glassgrad.engine.compile.outputs import outputs_of
 from glassgrad.engine.compile.recording import Recording, traced_run
-from glassgrad.engine.compile.trace import At, Tracer, graph_of, replayed
+from glassgrad.engine.compile.trace import At, graph_of, replayed
 from glassgrad.engine.context import Context, Observer, call_in, current
 from glassgrad.engine.misuse import name
 from glassgrad.engine.value import RELATIONS, Value, constant, number_of
@@ -67,16 +67,17 @@ def difference(
         at: gives the numbers of Values, where others count than their own.
         tolerance: by what share numbers may differ.
     """
-    if at is not None:
+    inputs: list[Value] = []
+    is_same = False
+    if at is None:
+        values, shape = _as_written(title, function, sample)
+        written = [value._number for value in values]
+    else:
         several = recording.has_several
         tracer, values, shape = traced_run(title, function, *sample, at=at, has_several=several)
-        written = [tracer.number_of(value) for value in values]
-        has_same_numbers = shape == recording.shape and _are_all_near(ours, written, tolerance)
-        if has_same_numbers and recording.is_of(
-            *graph_of(tracer, values, tracer.inputs), tracer.guards
-        ):
-            return None  # what does the same has the same gradients
-    values, written, shape = _as_written(title, function, sample, at)
+        written, inputs = [tracer.number_of(value) for value in values], tracer.inputs
+        graph, captured, _ = graph_of(tracer, values, inputs)
+        is_same = recording.is_of(graph, captured, tracer.guards)
     if shape != recording.shape:
         return Difference(0.0, None)
     pairs = zip(ours, written)
@@ -84,9 +85,9 @@ def difference(
     if differing is not None:
         is_explained = _is_explained(recording, sample, written, at)
         return None if is_explained else Difference(*differing)
-    if recording.has_several:
+    if recording.has_several or is_same:  # what does the same has the same gradients
         return None
-    slope = _differing_slope(recording, sample, values[0])
+    slope = _differing_slope(recording, sample, values[0], inputs)
     return None if slope is None or _is_explained(recording, sample, None, at) else slope
 
 
@@ -99,18 +100,12 @@ class _Auditor(Observer):
 
 
 def _as_written(
-    title: str, function: Callable[..., Any], sample: Sample, at: At
-) -> tuple[list[Value], list[float], tuple[int, ...]]:
-    """What the function itself gives, the numbers, and their shape."""
+    title: str, function: Callable[..., Any], sample: Sample
+) -> tuple[list[Value], tuple[int, ...]]:
+    """What the function itself gives, and its shape."""
     args, named = as_values(*sample)
-    if at is None:
-        context = Context(True, (_Auditor(),), current().scope)
-        found = call_in(context, function, *args, **named)
-        values, shape = outputs_of(title, found)
-        return values, [value._number for value in values], shape
-    tracer = Tracer(title, [], at)
-    values, shape = outputs_of(title, tracer.run(function, *args, **named))
-    return values, [tracer.number_of(value) for value in values], shape
+    context = Context(True, (_Auditor(),), current().scope)
+    return outputs_of(title, call_in(context, function, *args, **named))
 
 
 def _is_explained(
@@ -144,17 +139,22 @@ def _is_explained(
     return written is not None and all(map(_are_near, found, written))
 
 
-def _differing_slope(recording: Recording, sample: Sample, written: Value) -> Difference | None:
+def _differing_slope(
+    recording: Recording, sample: Sample, written: Value, inputs: Sequence[Value]
+) -> Difference | None:
     """The first gradient that differs, of the recorded scalars and of the function.
 
     A result may be right while a gradient is not: of what was detached, or of a parameter in whose
-    place is another one with the same number. Both are computed with the numbers that Values have.
+    place is another one with the same number. Both are computed with the numbers that Values have;
+    those by `inputs`, which stood for the arguments, count on neither side.
     """
     given = Arguments.of(*sample)
     numbers = [given.values.get(place, number) for place, number in enumerate(given.numbers)]
     context = Context(True, (), current().scope)
     nodes = call_in(context, replayed, recording.graph, recording.origins, recording.known(numbers))
     mine, theirs = _slopes(nodes[recording.graph.roots[0]]), _slopes(written)
+    stand_ins = set(map(id, inputs))
+    theirs = {leaf: slope for leaf, slope in theirs.items() if id(leaf) not in stand_ins}
     least = TOLERANCE * max((abs(x) for x in theirs.values() if isfinite(x)), default=0.0)
     for leaf in {**mine, **theirs}:
         ours, its = mine.get(leaf, 0.0), theirs.get(leaf, 0.0)

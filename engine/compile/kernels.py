@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -246,13 +247,43 @@ def _enter(row: Operation) -> None:
 
 
 def _enter_own(row: Operation) -> None:
-    """The same for a row of a user."""
-    _enter(row)
-    function = NAMESPACE[row.kernel]
-    if not isinstance(row, Reduction) and not isinstance(function, np.ufunc):
-        is_python = isinstance(row.array, np.vectorize)
-        DISPATCHING[row.kernel] = row.array if is_python else _own(row.array)
+    """The same for a row of a user, whose functions may read what changes: they are called as they
+    are in each run, the rules of its derivatives too.
+    """
+    if isinstance(row, Reduction):
+        _enter(row)
+        return
+    function = NAMESPACE[row.kernel] = row.array
+    if not isinstance(function, np.ufunc):
+        is_python = isinstance(function, np.vectorize)
         NAMESPACE[row.kernel] = _own(function)
+        DISPATCHING[row.kernel] = function if is_python else NAMESPACE[row.kernel]
+    for place in range(row.arity):
+        NAMESPACE[by_operand(row, place)] = _own(partial(_partial_of, row, place))
+
+
+def by_operand(row: Operation, place: int) -> str:
+    """What programs call for the local derivative of a row of a user by one of its operands."""
+    return f"by_operand_{place}_of_{row.kernel}"
+
+
+def _partial_of(row: Operation, place: int, *given: Any) -> Any:
+    """The local derivative at arrays: of the operands, and of the result."""
+    wanted = tuple([each == place for each in range(row.arity)])
+    arrays = [each for each in given if not isinstance(each, float)]
+    try:
+        found = row.derivatives(given[:-1], given[-1], wanted)[place]
+    except (TypeError, ValueError):  # it compares numbers, or calls functions of math
+        if not all(isinstance(each, np.ndarray) for each in arrays):
+            raise
+        return np.vectorize(partial(_partial_at, row, place, wanted), otypes=[float])(*given)
+    return 0.0 if found is None else found
+
+
+def _partial_at(row: Operation, place: int, wanted: tuple[bool, ...], *given: Any) -> Any:
+    """The same at numbers."""
+    found = row.partials(tuple(map(float, given[:-1])), float(given[-1]), wanted)[place]
+    return 0.0 if found is None else found
 
 
 def _written(row: Operation) -> Callable[..., Any] | None:

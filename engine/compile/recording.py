@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.backward import Leaves
-from glassgrad.engine.compile.arguments import Integer, is_whole, rebuilt
+from glassgrad.engine.backward import Leaves, order_of
+from glassgrad.engine.compile.arguments import Float, Integer, is_whole, rebuilt
 from glassgrad.engine.compile.graph import CAPTURED, INPUT, Graph
 from glassgrad.engine.compile.outputs import one_value, outputs_of
 from glassgrad.engine.compile.passes import simplified
@@ -76,7 +76,8 @@ class Recording:
             busy = thread_time()
             tracer, results, self.shape = traced_run(title, function, args, named, **how)
             self.run_seconds = thread_time() - busy
-            self.graph, self.captured = graph_of(tracer, results, tracer.inputs)
+            self.graph, self.captured, constants = graph_of(tracer, results, tracer.inputs)
+            self._constants = [(constant, constant._number) for constant in constants]
             if any(value.operation is not None for value in self.captured):
                 again, others, _ = traced_run(title, function, args, named, **how)
                 _check_found(title, self.captured, tracer, graph_of(again, others, again.inputs)[1])
@@ -154,8 +155,11 @@ class Recording:
             )
         )
 
-    def has_current_rows(self) -> bool:
-        """Whether no operation that it uses was defined anew."""
+    def is_current(self) -> bool:
+        """Whether its operations, and the numbers of constants from outside, are what they were."""
+        for constant, number in self._constants:
+            if constant._number is not number and repr(constant._number) != repr(number):
+                return False
         if len(redefined) == self._redefined:
             return True
         return all(TABLE.get(row.name, row) is row for row in self.graph.rows)
@@ -186,9 +190,14 @@ class Recording:
         return {**dict(zip(inputs, numbers)), **dict(zip(outside, self.captured))}
 
     def places(self, program: Program, among: tuple[Value, ...]) -> Places:
-        """Where captured Values stand, in the arrays of a program and among some parameters."""
+        """Where captured Values stand, in the arrays of a program and among some parameters.
+
+        Raises:
+            CompilationError: a captured Value was computed from one of these parameters.
+        """
         known = self._places.get(program)
         if known is None or known[0] is not among:
+            _check_leaves(self.title, self.captured, among)
             known = self._places[program] = among, Places(self.values(program), among)
         return known[1]
 
@@ -228,7 +237,7 @@ def traced_run(
     def as_input(number: Any) -> Value:
         label = number.label if isinstance(number, Value) else None
         own = number._number if isinstance(number, Value) else number
-        inputs.append(Integer(own) if is_whole(own) else Value(own, label))
+        inputs.append(Integer(own) if is_whole(own) else Float(own, label))
         return inputs[-1]
 
     tracer = Tracer(title, inputs, at)
@@ -279,6 +288,17 @@ def _check_found(
                 f"{title} reads {name(value)}, made {place(value.line)}, which was computed while "
                 f"{title} ran but in another thread, or in a context of its own, where it cannot "
                 "be recorded: its number would be frozen. Compute it in the thread of the call."
+            )
+
+
+def _check_leaves(title: str, captured: Sequence[Value], parameters: Sequence[Value]) -> None:
+    """Refuse what was computed from parameters before, whose gradient would lack that part."""
+    for value in captured:
+        if value.operation is not None and not set(parameters).isdisjoint(order_of(value)):
+            raise CompilationError(
+                f"{title} reads {name(value)}, made {place(value.line)}, which was computed from "
+                "parameters before: its number stays as it is, and the gradient by them would lack "
+                f"that part. Compute it inside {title}, or detach it."
             )
 
 

@@ -39,6 +39,10 @@ REMEDIES = {
         ", which asks whether they are the same object, not the same number. Write a - b == 0 for "
         "numbers, or compare outside the function."
     ),
+    "looks": (
+        ", which tells Values apart by which they are, not by their numbers. Compare it with == "
+        "instead, or choose with where; a whole number that is given as an int is found."
+    ),
     "calls": (
         ", which would happen only while it is recorded. Call it outside the function, on what "
         "the compiled function returns."
@@ -192,7 +196,11 @@ class Tracer(Observer):
             CompilationError: always.
         """
         kind = what.split(maxsplit=1)[0]
-        raise CompilationError(f"{self.title} {what} {name(node)}{_place()}{REMEDIES[kind]}")
+        # Kept, since the function may catch it, and go on with another number.
+        self._fault = CompilationError(
+            f"{self.title} {what} {name(node)}{_place()}{REMEDIES[kind]}"
+        )
+        raise self._fault
 
     def used_elsewhere(self, what: str, node: Any) -> None:
         """Stop where work on the nodes of this run is given to another thread.
@@ -238,8 +246,8 @@ def _place() -> str:
 
 def graph_of(
     tracer: Tracer, result: Value | Sequence[Value], inputs: list[Value]
-) -> tuple[Graph, list[Value]]:
-    """The recorded graph, and the Values from outside that it captured.
+) -> tuple[Graph, list[Value], list[Value]]:
+    """The recorded graph, the Values from outside that it captured, and constants from there.
 
     Args:
         tracer: what observed the function.
@@ -273,7 +281,8 @@ def graph_of(
         roots=places[starts[-1] :],
         places=np.arange(len(codes)),
     )
-    return graph, captured
+    constants = [leaf for leaf, fixed in zip(outside, is_constant) if fixed]
+    return graph, captured, [leaf for leaf in constants if type(leaf) is not float]
 
 
 def _own(operand: Any) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import compress
+from math import isfinite
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -19,8 +20,10 @@ from glassgrad.engine.compile.cache import CAPTURED, INPUT, Cache
 from glassgrad.engine.compile.libraries import Library, accepted, library
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
-from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.errors import CompilationError, NonFiniteError
+from glassgrad.engine.misuse import name
 from glassgrad.engine.text import describe
+from glassgrad.engine.trap import is_trapping
 from glassgrad.engine.value import Value, is_parameter
 from glassgrad.engine.vectors import Mask, frozen_among
 
@@ -113,8 +116,32 @@ class Evaluation:
                 "Give those of the model that it reads now."
             )
         if gradient is None:
-            return total, np.zeros(len(parameters))
-        return total, gradient if frozen is None else np.where(frozen, 0.0, gradient)
+            gradient = np.zeros(len(parameters))
+        elif frozen is not None:
+            gradient = np.where(frozen, 0.0, gradient)
+        if is_trapping():
+            _check_finite(self._cache.title, total, gradient, parameters)
+        return total, gradient
+
+
+def _check_finite(title: str, total: float, gradient: Any, parameters: Sequence[Value]) -> None:
+    """What `trap()` does, where no single node is looked at.
+
+    Raises:
+        NonFiniteError: the value or a gradient is nan or infinite.
+    """
+    found = np.flatnonzero(~np.isfinite(gradient))
+    if isfinite(total) and not found.size:
+        return
+    where = (
+        f"gives {total}"
+        if not isfinite(total)
+        else (f"gives a gradient of {gradient[found[0]]} by {name(parameters[found[0]])}")
+    )
+    raise NonFiniteError(
+        f"value_and_grad of {title} {where}. To see in which operation it arose, call {title} on "
+        "the samples one by one inside trap()."
+    )
 
 
 def _by_address(values: Iterable[Value], array: Any) -> dict[int, float]:
@@ -247,6 +274,9 @@ class ArrayFunction:
                 ours = [float(host.in_numpy(results[0]))]
                 tolerance = max(TOLERANCE, 1e3 * float(np.finfo(self._dtype).eps))
                 self._cache.audit(case, sample(), ours, at, tolerance)
+            if is_trapping() and not is_traced:
+                total, slopes = float(host.in_numpy(value)), host.in_numpy(gradient)
+                _check_finite(self._cache.title, total, slopes, self._parameters)
             return value, gradient
         raise CompilationError(_APART.format(self._cache.title))
 

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glassgrad.engine.compile.ir import SAMPLES, Array, Builder, is_array, needed, unshaped
+from glassgrad.engine.compile.kernels import by_operand
 from glassgrad.engine.compile.memory import takes_out
 from glassgrad.engine.formula import Formula, as_formula
 from glassgrad.engine.op import TABLE, Operation, Reduction
@@ -255,19 +256,32 @@ class _Backward:
         if any(each.shape != array.shape for each in array.arrays):  # it is summed for those
             upstream = self.builder.broadcast(upstream, array.shape)
         if row is relu:  # the same numbers as step(x), in one operation instead of two
-            local = self.builder.row(TABLE["sign"], (array,))
-            self._send(operands[0], self._times(array, row, upstream, local))
+            sign = self.builder.row(TABLE["sign"], (array,))
+            self._send(operands[0], self._times(array, row, upstream, sign))
             return
+        wanted = tuple(self._leads(array, place) for place in range(len(operands)))
+        for operand, local in zip(operands, self._locals(array, wanted)):
+            if local is not None:
+                self._send(operand, self._times(array, row, upstream, local))
+
+    def _locals(self, array: Array, wanted: tuple[bool, ...]) -> list[Array | float | None]:
+        """The local derivatives of a call by the operands of the row that want one."""
+        row, operands = array.detail
+        if row.is_checked:  # it is a user's, whose rules may read what changes
+            names = [by_operand(row, place) for place in range(len(operands))]
+            return [
+                self.builder.call(name, *operands, array) if want else None
+                for name, want in zip(names, wanted)
+            ]
         formulas = tuple(
             Formula.symbol(f"x{i}") if is_array(each) else Formula.literal(each)
             for i, each in enumerate(operands)
         )
-        wanted = tuple(self._leads(array, place) for place in range(len(operands)))
         partials = row.derivatives(formulas, Formula.symbol("y"), wanted)
-        for operand, want, partial in zip(operands, wanted, partials):
-            if want and partial is not None:
-                local = self._local(array, as_formula(partial))
-                self._send(operand, self._times(array, row, upstream, local))
+        return [
+            self._local(array, as_formula(partial)) if want and partial is not None else None
+            for partial, want in zip(partials, wanted)
+        ]
 
     def _local(self, array: Array, formula: Formula) -> Array | float:
         """A local derivative; that of all calls that are alike is computed at once, if what it

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glassgrad.engine.compile.graph import Numbers, runs, starts_of
-from glassgrad.engine.compile.kernels import NAMESPACE
+from glassgrad.engine.compile.kernels import NAMESPACE, by_operand
 from glassgrad.engine.op import HARD_PLACE, Operation, Reduction
 
 Flags = npt.NDArray[np.bool_]
@@ -52,6 +52,11 @@ class Alike(NamedTuple):
             function = NAMESPACE[f"by_operands_of_{self.row.kernel}"]
             return function(table.swapaxes(0, 1), values).swapaxes(0, 1)
         found = np.zeros(table.shape)
+        if self.row.is_checked:
+            for place, rule in enumerate(self.row.rules):
+                if rule is not None:
+                    found[place] = NAMESPACE[by_operand(self.row, place)](*table, values)
+            return found
         for partial, place in zip(self.row.derivatives(tuple(table), values), found):
             if partial is not None:
                 place[...] = partial
