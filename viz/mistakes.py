@@ -18,6 +18,16 @@ from glassgrad.engine.printing import columns, short
 from glassgrad.viz.diagram import Diagram, Node, Records
 from glassgrad.viz.steps import Steps
 
+_SAYS = {
+    "= instead of +=": "An engine that writes = where += belongs gives this: a contribution was "
+    "replaced where it is to be added.",
+    "no order": "An engine without an order gives this: a node sent its gradient on before all "
+    "its contributions had come.",
+    "inner nodes never zeroed": "A second backward() that zeroes nothing, inner nodes neither, "
+    "gives this.",
+    "leaves not zeroed": "A second backward() without zero_grad() before it gives this.",
+}
+"""Of the number of a wrong engine: those of one backward(), then those of a second."""
 TOLERANCE = 1e-9
 """Adding in another order rounds differently; only more than this share of the terms is wrong."""
 
@@ -33,6 +43,7 @@ class Mistake:
         gradients: what it gets for every node, by the node's index in the diagram.
         wrong: the indices of the nodes whose gradient is wrong, in backward order.
         why: a sentence about the first of them, or why there is none.
+        says: what to say of a number that only this engine gives.
 
     >>> from glassgrad import Value, backprop
     >>> x = Value(3.0, label="x")
@@ -45,6 +56,7 @@ class Mistake:
     gradients: Mapping[int, float]
     wrong: tuple[int, ...]
     why: str
+    says: str
 
     def __repr__(self) -> str:
         return f"<{self.name}: {len(self.wrong)} of {len(self.gradients)} gradients are wrong>"
@@ -136,7 +148,8 @@ one had left at x: 6 + 6 = 12.
         self, name: str, gradients: Gradients, why: Callable[[Gradients, int | None], str]
     ) -> Mistake:
         wrong = tuple(i for i in sorted(self._right, reverse=True) if self._differs(gradients, i))
-        return Mistake(name, gradients, wrong, why(gradients, wrong[0] if wrong else None))
+        first = wrong[0] if wrong else None
+        return Mistake(name, gradients, wrong, why(gradients, first), _SAYS[name])
 
     def _differs(self, gradients: Gradients, index: int) -> bool:
         found, right = gradients[index], self._right[index]
