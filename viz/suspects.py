@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from glassgrad.engine import TABLE, ChangedDataError, Value
@@ -21,7 +22,7 @@ from glassgrad.engine.op import HARD_PLACE
 from glassgrad.engine.text import describe
 from glassgrad.viz.answers import NUMBER, Question, Suspect, Typed, shows
 from glassgrad.viz.backprop import Backprop
-from glassgrad.viz.derivation import derivation
+from glassgrad.viz.derivation import Derivation, derivation
 from glassgrad.viz.diagram import Node
 from glassgrad.viz.mistakes import Mistake
 
@@ -161,6 +162,10 @@ class GraphQuestion(Question):
         """Whether there are several paths from the result to what it is differentiated by."""
         return len(self.edges) > len({edge.node.index for edge in self.edges})
 
+    @cached_property
+    def derivation(self) -> Derivation:
+        return derivation(self.of, self.by)
+
     def suspects(self) -> Iterator[Suspect]:
         """The numbers that mistakes give, the likeliest first; they may be the right one too."""
         for things, gives, sentence in _IN_VALUES if self.by is None else _IN_GRADIENTS:
@@ -247,7 +252,7 @@ def _factors(question: GraphQuestion) -> Iterator[str]:
         several = "{root} depends on {target} by several ways: do so for each, and add up."
         asked.append(question.said(several))
     yield " ".join(asked)
-    equation = derivation(question.of, question.by).equations[-1]
+    equation = question.derivation.equations[-1]
     for side in equation.sides:
         has_names = re.search(r"[^\W\d]", NUMBER.sub("", side.text))
         if has_names and len(side.text) <= _LONGEST:
@@ -282,12 +287,8 @@ def _formulas(question: GraphQuestion) -> Iterator[str]:
 class Path(NamedTuple):
     """A path from the result to what it is differentiated by, and the product along it."""
 
-    nodes: tuple[Node, ...]
+    arrows: str
     product: float
-
-    @property
-    def arrows(self) -> str:
-        return " → ".join(node.name for node in self.nodes)
 
 
 def _edges(question: GraphQuestion) -> list[Edge]:
@@ -317,21 +318,11 @@ def _ways(question: GraphQuestion) -> list[Edge]:
 
 def _paths(question: GraphQuestion) -> Iterator[Path]:
     """Every path from the result, if there are few."""
-    counts = {question.target.index: 1}
-    below: dict[int, list[Edge]] = {}
-    for edge in reversed(question.edges):
-        at = edge.node.index
-        counts[at] = counts.get(at, 0) + counts[edge.operand.index]
-        below.setdefault(at, []).append(edge)
-    if len(question.edges) > _MOST_EDGES or counts.get(question.root.index, 0) > _MOST_PATHS:
+    if not 0 < len(question.edges) <= _MOST_EDGES or question.derivation.paths > _MOST_PATHS:
         return
-    to_do = [Path((question.root,), 1.0)]
-    while to_do:
-        path = to_do.pop()
-        if path.nodes[-1] is question.target:
-            yield path
-        for edge in below.get(path.nodes[-1].index, ()):
-            to_do.append(Path((*path.nodes, edge.operand), path.product * edge.local))
+    for path in question.derivation.each_path():
+        names = [question.root.name, *(question.diagram[operand].name for _, _, operand, _ in path)]
+        yield Path(" → ".join(names), math.prod(local for *_, local in path))
 
 
 def _others(question: GraphQuestion) -> Iterator[Node]:
