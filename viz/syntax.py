@@ -43,10 +43,12 @@ _POWERS = {
     **dict.fromkeys(("square", "sqr", "sq"), "x**2"),
     **{"cube": "x**3", "power": "x**y", "exponent": "x**y"},
 }
+"""What is written as a power."""
 _LIBRARIES = ("math", "np", "numpy", "jnp", "torch", "F", "glassgrad", "gg")
 _CLOSING = {"(": ")", "[": "]"}
 _PUNCTUATION = "()[],.;=#"
 _OTHER_SIGNS = {"//": "/", "^": "^", ":=": "w", **dict.fromkeys("% @ == != << >> &".split(), "r")}
+"""Signs that Python has and no expression, by the letters of `_RULES`."""
 _LONGEST_FACTOR = 2
 """A longer name before a bracket was rather meant for an operation than for a factor."""
 _MOST_PARTS = 2_000
@@ -138,7 +140,7 @@ class _Typed:
     Attributes:
         tokens: the numbers, names and signs.
         closing: of each opening bracket the one that closes it, by where they are in tokens.
-        letters: for each token what it is.
+        letters: for each token what it is, as in the rules below.
     """
 
     def __init__(self, text: str, functions: Mapping[str, Any]) -> None:
@@ -170,7 +172,7 @@ class _Typed:
                 self.closing[opened.pop()] = at
 
     def _letter(self, token: _Token) -> str:
-        """What a token is, as a letter of the rules."""
+        """What a token is, as a letter; what they mean stands at the rules."""
         kind, text, *_ = token
         if kind == "number":
             number = _number(text)
