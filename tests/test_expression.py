@@ -7,6 +7,7 @@ sentence and a mark, and that no text is too deep. Hostile ones are in `test_hos
 
 import ast
 import math
+import re
 from collections.abc import Callable
 from unittest.mock import Mock
 
@@ -15,6 +16,7 @@ from needing import mostly_slow
 
 from glassgrad import TABLE, Operation, Reduction, Value, engine, grad
 from glassgrad.engine.op import Pairing
+from glassgrad.viz import syntax
 from glassgrad.viz.expression import Expression
 from glassgrad.viz.syntax import NAMES as NAMES_OF_ROWS
 from glassgrad.viz.syntax import SIGNS, ExpressionError
@@ -280,6 +282,7 @@ REFUSED = [
     ("'a' x", "No expression has the sign '.", "'"),
     ("x\0", "No expression has the sign", "\0"),
     ("x + \ud800", "No expression has the sign", "\ud800"),
+    ("1 + \u0e33", "No expression has the sign \u0e33.", "\u0e33"),  # no name begins with it
     ("tanhh(x)", "Did you mean tanh?", "tanhh"),
     ("1 + foo(x)", NO_OPERATION, "foo"),
     ("é + foo(x)", NO_OPERATION, "foo"),
@@ -378,6 +381,23 @@ def test_a_refusal_is_a_sentence_the_text_and_a_mark(text: str) -> None:
     assert sentence[-2] not in ".?!"
     assert len(shown) <= 80
     assert set(mark) == {" ", "^"}
+
+
+def test_every_rule_refuses_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None is dead, behind another that always comes first."""
+    fitted: set[int] = set()
+
+    class Noting:
+        def search(self, letters: str) -> re.Match[str] | None:
+            found = rules.search(letters)
+            fitted.add(found.lastindex or 0 if found else 0)
+            return found
+
+    rules = syntax._ANY_RULE
+    monkeypatch.setattr(syntax, "_ANY_RULE", Noting())
+    for text, *_ in REFUSED:
+        refusal(text)
+    assert fitted == set(range(len(syntax._RULES) + 1))
 
 
 def test_the_mark_stands_under_the_place() -> None:
