@@ -234,6 +234,13 @@ class _Typed:
             advice = f" A product is written {name}*{clipped(operands)}."
         return f"There is no operation called {clipped(name)}.{advice}"
 
+    def no_method(self, at: int) -> str:
+        name, operand = self.tokens[at].text, self.tokens[at - 2]
+        others = self._typed(at + 1, at + 1)[1:-1].strip()
+        first = "..." if operand.kind == "sign" else operand.text
+        better = clipped(f"{name}({', '.join(filter(None, (first, others)))})")
+        return f"{name} is not a method: write {better}."
+
     def two_operands(self, at: int) -> str:
         left, right = self.tokens[at : at + 2]
         name, is_called = clipped(left.text), self.letters[at + 2 : at + 3] == "("
@@ -295,7 +302,7 @@ _RULES: tuple[tuple[str, _Says], ...] = (
     (rf"\.(?!{_NAME})", "After . an operation is missing, as in x.tanh()."),
     # F.tanh() may be the method of a number that is called F.
     (r"l\.(?:[fg](?!\(\))\(?|c)", "{first} is not needed here: write {member}."),
-    (r"(?<=\.)g(?=\()", "{first} is not a method: write {first}(...)."),
+    (r"(?<=\.)g(?=\()", _Typed.no_method),
     (rf"\.{_NAME}(?!\()", f"An attribute is not allowed: {ALLOWED}"),
     (r"[acl](?=\()", _Typed.unknown_operation),
     (rf"{_END}[acfglin]|[in)\]]\(", _Typed.two_operands),
