@@ -4,6 +4,7 @@ import math
 import sys
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -171,7 +172,7 @@ def test_gaps_are_where_a_function_jumps(function: Callable, places: list | None
 def test_a_boundary_stands_where_the_score_is_zero(model: Callable) -> None:
     (axes,) = plot_boundary(model, POINTS, LABELS, cells=11).axes
     assert labels(axes) == ["label -1", "label 1", "boundary: score = 0"]
-    (boundary,) = [c for c in axes.collections if len(c.get_paths()) == 1]
+    (boundary,) = [c for c in axes.collections if not len(c.get_facecolor())]
     assert boundary.get_paths()[0].vertices[:, 0] == pytest.approx(1.5)
     drawn = [line.get_xydata().tolist() for line in axes.lines[:2]]
     assert drawn == [POINTS[:2], POINTS[2:]]
@@ -261,6 +262,24 @@ def test_infinite_scores_have_a_side_and_nan_is_named() -> None:
     scores = [math.nan, 1.0, 2.0, 3.0] * 9
     axes = plot_boundary(lambda p: scores.pop(), POINTS, LABELS, cells=6).axes[0]
     assert labels(axes)[-1] == "white: nan at 9 of 36 points"
+
+
+@pytest.mark.needs("matplotlib")
+@pytest.mark.parametrize("outputs", [1, 2, 3])
+def test_a_place_without_a_score_leaves_the_other_regions_as_they_are(outputs: int) -> None:
+    def drawn(hole: float) -> Any:
+        def model(point: tuple[float, float]) -> list[float]:
+            is_inside = math.dist(point, (3.0, 1.0)) < hole
+            return [math.nan if is_inside else x for x in (point[0] - 1.5, 1.0, -9.0)[:outputs]]
+
+        return plot_boundary(model, POINTS, [0, 0, 1, 1], cells=21).axes[0]
+
+    whole, holed = drawn(0.0), drawn(0.4)
+    assert len(holed.collections) == len(whole.collections)
+    assert labels(holed)[:-1] == labels(whole)
+    assert labels(holed)[-1].startswith("white: nan at ")
+    right = next(c for c in holed.collections if c.get_paths()[0].contains_point((2.5, 0.0)))
+    assert not right.get_paths()[0].contains_point((3.0, 1.0))
 
 
 @pytest.mark.parametrize(

@@ -336,21 +336,60 @@ def _array(nested: Any, role: str) -> tuple[tuple[int, ...], list[Any]]:
 # Functions.
 
 
-def of_function(of: Callable[..., Any], by: Any) -> tuple[list[tuple[float, ...]], Question]:
-    """Many points, and what a function, or its derivative by an operand, gives there."""
-    title = function_name(of)
-    names, domains = _operands(of)
-    if by is not None and (type(by) is not int or not 0 <= by < len(names)):
-        raise ValueError(
-            f"by is the place of an operand of {title}, 0 to {len(names) - 1}, not {told(by)}."
-        )
-    found = dict(_points(of, by, domains))
-    if not found:
-        raise ValueError(f"{title} has no number anywhere in {domains} to compare.")
-    places = [", ".join(f"{n} = {x:g}" for n, x in zip(names, point)) for point in found]
-    question = Question(list(found.values()), places, _mistaken(of, by, list(found)))
-    question.noise = 1e-9 * max(map(abs, found.values()))
-    return list(found), question
+class FunctionQuestion(Question):
+    """What a function of numbers, or its derivative by one operand, gives at many points."""
+
+    def __init__(self, of: Callable[..., Any], by: Any) -> None:
+        self.of, self.by = of, by
+        names, domains = _operands(of)
+        if by is not None and (type(by) is not int or not 0 <= by < len(names)):
+            raise ValueError(
+                f"by is the place of an operand of {function_name(of)}, 0 to {len(names) - 1}, not "
+                f"{told(by)}."
+            )
+        chance, found = random.Random(0), dict[tuple[float, ...], float]()
+        for _ in range(40):
+            point = tuple(round(chance.uniform(*domain), 2) for domain in domains)
+            with suppress(ArithmeticError, ValueError):  # outside its domain
+                if math.isfinite(right := self._at(point, by)):
+                    found[point] = right
+        if not found:
+            problem = f"{function_name(of)} has no number anywhere in {domains} to compare."
+            raise ValueError(problem)
+        self.points = list(found)
+        places = [", ".join(f"{n} = {x:g}" for n, x in zip(names, point)) for point in found]
+        super().__init__(list(found.values()), places)
+        self.noise = 1e-9 * max(map(abs, found.values()))
+
+    def _at(self, point: Sequence[float], by: int | None) -> float:
+        """The value at a point, or the derivative by an operand."""
+        if by is None:
+            return plain(called(self.of, point))
+        xs = [Value(x) for x in point]
+        y = self.of(*xs)
+        if not isinstance(y, Value):
+            raise TypeError(
+                f"{function_name(self.of)} gives no Value, so it cannot be differentiated. Write "
+                "it with operators and the functions of glassgrad."
+            )
+        slope: float = grad(y, xs[by])
+        return slope
+
+    def suspects(self) -> Iterator[Suspect]:
+        if self.by is not None:
+            itself = f"That is {function_name(self.of)} itself, not its derivative."
+            yield [self._at(point, None) for point in self.points], itself
+            for i in range(len(self.points[0])):
+                others = [self._at(point, i) for point in self.points]
+                yield others, "That is the derivative by another operand."
+            if isinstance(self.of, Operation) and self.of.arity == 1:
+                if callable(rule := self.of.textbook[0]):
+                    yield (
+                        [float(rule(x, x)) for (x,) in self.points],
+                        "The derivative is written with the output of the function; you put in its "
+                        "input.",
+                    )
+        yield from super().suspects()
 
 
 def _operands(of: Callable[..., Any]) -> tuple[list[str], list[tuple[float, float]]]:
@@ -372,31 +411,6 @@ def _operands(of: Callable[..., Any]) -> tuple[list[str], list[tuple[float, floa
     return names, [(-3.0, 3.0)] * len(names)
 
 
-def _points(
-    of: Callable[..., Any], by: int | None, domains: Sequence[tuple[float, float]]
-) -> Iterator[tuple[tuple[float, ...], float]]:
-    """Points, and what is right there, where that is a number."""
-    chance = random.Random(0)
-    for _ in range(40):
-        point = tuple(round(chance.uniform(*domain), 2) for domain in domains)
-        with suppress(ArithmeticError, ValueError):  # outside its domain
-            right = value_at(of, point) if by is None else _slope(of, point, by)
-            if math.isfinite(right):
-                yield point, right
-
-
-def _slope(of: Callable[..., Any], point: Sequence[float], by: int) -> float:
-    xs = [Value(x) for x in point]
-    y = of(*xs)
-    if not isinstance(y, Value):
-        raise TypeError(
-            f"{function_name(of)} gives no Value, so it cannot be differentiated. Write it with "
-            "operators and the functions of glassgrad."
-        )
-    slope: float = grad(y, xs[by])
-    return slope
-
-
 def plain(result: Any) -> float:
     """What a function gives, as a number."""
     return result.data if isinstance(result, Value) else number(result, "A result")
@@ -411,25 +425,3 @@ def called(function: Callable[..., Any], point: Sequence[float]) -> Any:
             return function(*map(Value, point))
         except Exception:
             raise fault from None
-
-
-def value_at(function: Callable[..., Any], point: Sequence[float]) -> float:
-    return plain(called(function, point))
-
-
-def _mistaken(
-    of: Callable[..., Any], by: int | None, points: Sequence[tuple[float, ...]]
-) -> Iterator[Suspect]:
-    """What is taken for the derivative of a function."""
-    if by is None:
-        return
-    itself = [value_at(of, point) for point in points]
-    yield itself, f"That is {function_name(of)} itself, not its derivative."
-    for i in range(len(points[0])):
-        others = [_slope(of, point, i) for point in points]
-        yield others, "That is the derivative by another operand."
-    if isinstance(of, Operation) and of.arity == 1 and callable(rule := of.textbook[0]):
-        yield (
-            [float(rule(x, x)) for (x,) in points],
-            "The derivative is written with the output of the function; you put in its input.",
-        )

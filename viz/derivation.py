@@ -136,7 +136,7 @@ class Derivation:
             )
         self._gradients = self._computed()
         self.paths = self._path_count()
-        are_short = (len(path) <= LONGEST_PATH for path in self._paths())
+        are_short = (len(path) <= LONGEST_PATH for path in self.each_path())
         self.shown_paths = self.paths <= MOST_PATHS and all(are_short)
         self.equations = tuple(self._equations())
         self.result = self._gradients[self._target]
@@ -231,8 +231,8 @@ class Derivation:
             counts[index] = sum(counts[user] for user, _, _, _ in uses)
         return counts[self._target]
 
-    def _paths(self) -> Iterator[list[_Edge]]:
-        """Each path as its edges from the result to the node."""
+    def each_path(self) -> Iterator[list[_Edge]]:
+        """Each path as its edges from the result to the node; there may be very many."""
         pending: list[tuple[int, list[_Edge]]] = [(self._target, [])]
         while pending:
             index, path = pending.pop()
@@ -251,7 +251,7 @@ class Derivation:
         if self._target == self._root:
             yield Equation(self._derivative(self._root), (), 1.0)
         elif self.shown_paths:
-            paths = list(self._paths())
+            paths = list(self.each_path())
             sides = _sides([list(map(self._factor, path)) for path in paths])
             if len(paths) > 1:
                 sides.append(_total([_number(self._along(path)) for path in paths]))

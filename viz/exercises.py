@@ -33,12 +33,12 @@ from glassgrad.viz.answers import (
     LEAST_DIGITS,
     NOBODY,
     Author,
+    FunctionQuestion,
     Question,
     Typed,
     called,
     changed_places,
     number,
-    of_function,
     of_numbers,
     plain,
     shows,
@@ -217,9 +217,8 @@ def _of_function(answer: Any, of: Callable[..., Any], by: Any) -> Verdict:
             f"check(answer) takes a function here, since it compares with "
             f"{function_name(of)}; not {describe(answer)}. Write lambda x: ..."
         )
-    points, question = of_function(of, by)
-    given = []
-    for point, place in zip(points, question.places):
+    question, given = FunctionQuestion(of, by), []
+    for point, place in zip(question.points, question.places):
         try:
             result = called(answer, point)
         except Exception as fault:  # whatever the reader's function raises is said

@@ -8,7 +8,7 @@ one. It is pure data: `backprop.py` gives it as `steps.mistakes()`, `page.py` sh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import isfinite
@@ -33,6 +33,7 @@ class Mistake:
         gradients: what it gets for every node, by the node's index in the diagram.
         wrong: the indices of the nodes whose gradient is wrong, in backward order.
         why: a sentence about the first of them, or why there is none.
+        says: what to say of a number that only this engine gives.
 
     >>> from glassgrad import Value, backprop
     >>> x = Value(3.0, label="x")
@@ -45,6 +46,7 @@ class Mistake:
     gradients: Mapping[int, float]
     wrong: tuple[int, ...]
     why: str
+    says: str
 
     def __repr__(self) -> str:
         return f"<{self.name}: {len(self.wrong)} of {len(self.gradients)} gradients are wrong>"
@@ -89,21 +91,35 @@ one had left at x: 6 + 6 = 12.
 
     def _made(self, root: int) -> Iterator[Mistake]:
         diagram, right, seed = self._diagram, self._right, {root: 1.0}
-        overwritten = _sweep(diagram, dict(seed), adds=False)
-        yield self._judged("= instead of +=", overwritten, self._why_overwritten)
-        early, arrived = _depth_first(diagram, root)
-        yield self._judged("no order", early, partial(self._why_early, arrived))
+        too_early = _depth_first(diagram, root)
+        leaves = {i: g for i, g in right.items() if not diagram[i].parents}
+        yield self._judged(
+            "= instead of +=",
+            _sweep(diagram, reversed(diagram), seed, adds=False),
+            self._why_overwritten,
+            "An engine that writes = where += belongs gives this: a contribution was replaced "
+            "where it is to be added.",
+        )
+        yield self._judged(
+            "no order",
+            _sweep(diagram, too_early, seed),
+            partial(self._why_early, too_early),
+            "An engine without an order gives this: a node sent its gradient on before all its "
+            "contributions had come.",
+        )
         # A second backward() starts from the gradients that the first one left.
-        for name, left, how in (
-            ("inner nodes never zeroed", right, "that zeroed nothing, no inner node either,"),
-            (
-                "leaves not zeroed",
-                {i: g for i, g in right.items() if not diagram[i].parents},
-                "without a zero_grad() before it",
-            ),
-        ):
-            again = _sweep(diagram, {**left, **seed})
-            yield self._judged(name, again, partial(self._why_left, how))
+        yield self._judged(
+            "inner nodes never zeroed",
+            _sweep(diagram, reversed(diagram), {**right, **seed}),
+            partial(self._why_left, "that zeroed nothing, no inner node either,"),
+            "A second backward() that zeroes nothing, inner nodes neither, gives this.",
+        )
+        yield self._judged(
+            "leaves not zeroed",
+            _sweep(diagram, reversed(diagram), {**leaves, **seed}),
+            partial(self._why_left, "without a zero_grad() before it"),
+            "A second backward() without zero_grad() before it gives this.",
+        )
 
     def __repr__(self) -> str:
         return f"<{len(self)} wrong engines on {len(self._diagram)} nodes>"
@@ -133,10 +149,11 @@ one had left at x: 6 + 6 = 12.
     # What is wrong, and why.
 
     def _judged(
-        self, name: str, gradients: Gradients, why: Callable[[Gradients, int | None], str]
-    ) -> Mistake:
+        self, name: str, gradients: Gradients, why: Callable[[Gradients, int | None], str],
+        says: str,
+    ) -> Mistake:  # fmt: skip
         wrong = tuple(i for i in sorted(self._right, reverse=True) if self._differs(gradients, i))
-        return Mistake(name, gradients, wrong, why(gradients, wrong[0] if wrong else None))
+        return Mistake(name, gradients, wrong, why(gradients, wrong[0] if wrong else None), says)
 
     def _differs(self, gradients: Gradients, index: int) -> bool:
         found, right = gradients[index], self._right[index]
@@ -164,13 +181,14 @@ one had left at x: 6 + 6 = 12.
             f"instead of {short(self._right[index])}."
         )
 
-    def _why_early(self, arrived: Counter[int], gradients: Gradients, index: int | None) -> str:
-        """`arrived` are the contributions that each node had got when it sent its own."""
-        senders = [
-            node
-            for node in reversed(self._diagram)
-            if arrived[node.index] < self._uses.get(node.index, 0) and self._operands(node)
-        ]
+    def _why_early(self, order: Sequence[Node], gradients: Gradients, index: int | None) -> str:
+        """`order` is that in which the nodes sent what they had."""
+        arrived, had = Counter[int](), dict[int, int]()
+        for node in order:
+            had[node.index] = arrived[node.index]
+            arrived.update(self._operands(node))
+        senders = [n for n in reversed(self._diagram) if had.get(n.index, 0) < arrived[n.index]]
+        senders = [node for node in senders if self._operands(node)]
         if index is None:
             reason = "every node that sends on had all its contributions when its turn came"
             return self._no_difference(
@@ -180,7 +198,7 @@ one had left at x: 6 + 6 = 12.
         result = f"so {self._name(index)} got {numbers}."
         for node in senders:
             if index in self._operands(node):
-                count = f"{arrived[node.index]} of {self._uses[node.index]} contributions"
+                count = f"{had[node.index]} of {arrived[node.index]} contributions"
                 return f"{node.name} sent its gradient on when {count} had arrived, {result}"
         return f"A node sent its gradient on before it was complete, {result}"
 
@@ -201,12 +219,15 @@ one had left at x: 6 + 6 = 12.
 # The wrong engines.
 
 
-def _sweep(diagram: Diagram, gradients: Gradients, *, adds: bool = True) -> Gradients:
-    """Backpropagation in the right order from what is given; contributions are added, or replace.
+def _sweep(
+    diagram: Diagram, order: Iterable[Node], given: Mapping[int, float], *, adds: bool = True
+) -> Gradients:
+    """Backpropagation, node by node in an order; contributions are added, or replace.
 
     Of the given gradients that of the root is the seed; the others are there before the sweep.
     """
-    for node in reversed(diagram):
+    gradients = dict(given)
+    for node in order:
         if node.index in gradients:
             for _, parent, local in diagram.sending(node):
                 sent = contribution(node.operation, gradients[node.index], local)
@@ -215,23 +236,12 @@ def _sweep(diagram: Diagram, gradients: Gradients, *, adds: bool = True) -> Grad
     return gradients
 
 
-def _depth_first(diagram: Diagram, root: int) -> tuple[Gradients, Counter[int]]:
-    """A node sends on what it has when it is first reached, then goes to its operands in turn.
-
-    Also counts the contributions that had arrived at each node when it sent.
-    """
-    gradients, received, arrived = {root: 1.0}, Counter[int](), Counter[int]()
-    pending, reached = [root], set[int]()
+def _depth_first(diagram: Diagram, root: int) -> list[Node]:
+    """The nodes as they are first reached from the root, each before its operands in turn."""
+    reached, pending = dict[int, Node](), [root]
     while pending:
         node = diagram[pending.pop()]
-        if node.index in reached:
-            continue
-        reached.add(node.index)
-        arrived[node.index] = received[node.index]
-        edges = list(diagram.sending(node))
-        for _, parent, local in edges:
-            sent = contribution(node.operation, gradients[node.index], local)
-            gradients[parent] = gradients[parent] + sent if parent in gradients else sent
-            received[parent] += 1
-        pending.extend(parent for _, parent, _local in reversed(edges))
-    return gradients, arrived
+        if node.index not in reached:
+            reached[node.index] = node
+            pending += [parent for _, parent, _ in diagram.sending(node)][::-1]
+    return list(reached.values())

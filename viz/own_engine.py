@@ -110,16 +110,13 @@ STEPS = (
 SLOPES = "The first slope is how fast the result changes with the left operand: is it so?"
 DOTS = "Are there still dots, ..., where a number belongs?"
 """They stand in the lesson where the reader is to write; Python calls them Ellipsis."""
-WRONG_ENGINES = {
-    "= instead of +=": (_ADDS, ("accumulate", "order", "pow", "relu", "exp")),
-    "inner nodes never zeroed": (
-        "An inner node kept the gradient of the first call and sent it on once more: let "
-        "backward() set those of inner nodes to zero first. (micrograd sets nothing to zero, since "
-        "there every step makes a fresh graph.)",
-        ("zero",),
-    ),
+_WRONG_ENGINES = {
+    "= instead of +=": _ADDS,
+    "inner nodes never zeroed": "An inner node kept the gradient of the first call and sent it on "
+    "once more: let backward() set those of inner nodes to zero first. (micrograd sets nothing to "
+    "zero, since there every step makes a fresh graph.)",
 }
-"""Where a gradient is that of a wrong engine of `mistakes.py`: what to say, and at which steps."""
+"""What to say where a gradient is that of an engine of `mistakes.py`: in one call, and in more."""
 SWEEPS = (
     ("", False, True),
     (", once more on a new graph, .grad as it was", False, True),
@@ -266,11 +263,11 @@ def _is_close(found: Any, right: Any) -> bool:
 def _question(step: BuildStep, found: Any, result: Value, leaf: Value) -> str:
     """What to look at where the gradient of a leaf is wrong: a wrong engine may be known by it."""
     steps = backprop(result)
-    index = steps.diagram.values[leaf]
+    in_one_call, in_more = _WRONG_ENGINES
     for mistake in steps.mistakes():
-        is_asked = step.name in WRONG_ENGINES.get(mistake.name, ("", ()))[1]
-        if is_asked and _is_close(found, mistake.gradients[index]):
-            return WRONG_ENGINES[mistake.name][0]
+        if mistake.name == (in_more if step.name == "zero" else in_one_call):
+            if _is_close(found, mistake.gradients[steps.diagram.values[leaf]]):
+                return _WRONG_ENGINES[mistake.name]
     return step.question
 
 

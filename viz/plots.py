@@ -208,21 +208,23 @@ def plot_boundary(
     axes = figure.add_subplot(aspect="equal", xlabel="first input", ylabel="second input")
     # An infinite score has a side too; matplotlib would leave its place out.
     by_output = np.clip(np.moveaxis(np.array(scores), -1, 0), -_FAR, _FAR)
-    if len(by_output) == 1:
+    is_lone = len(by_output) == 1
+    if is_lone:  # then a region is below the threshold, the other above it
         classes: Any = np.unique(labels)
-        boundary = _draw_sides(axes, xs, ys, by_output[0], score)
+        by_output = np.concatenate([score - by_output, by_output - score])
     else:
         classes = _classes(labels, len(by_output))
-        boundary = _draw_regions(axes, xs, ys, by_output)
+    has_boundary = _draw_regions(axes, xs, ys, by_output)
     for label, colour, marker in zip(classes, cycle(_COLOURS), cycle(_MARKERS)):
         here = points[labels == label]
         text = f"label {_label_text(label)}"
         axes.plot(*here.T, marker, color=colour, markeredgecolor="white", label=text)
-    if boundary:
-        axes.plot([], [], color=INK, label=boundary)
+    if has_boundary:
+        where = f"score = {short(score)}" if is_lone else "another is largest"
+        axes.plot([], [], color=INK, label=f"boundary: {where}")
     if unclear := int(np.isnan(by_output).any(axis=0).sum()):
         axes.plot([], [], " ", label=f"white: nan at {unclear:,} of {cells * cells:,} points")
-    axes.legend(loc="upper right" if len(by_output) == 1 else "best", fontsize=8)
+    axes.legend(loc="upper right" if is_lone else "best", fontsize=8)
     return figure
 
 
@@ -396,32 +398,24 @@ def _around(points: Any) -> tuple[Any, Any]:
     return low - margin, high + margin
 
 
-def _draw_sides(axes: Axes, xs: Any, ys: Any, scores: Any, threshold: float) -> str:
-    """The two sides of a threshold; gives what the legend says of the line between, or ""."""
-    colours = [DATA, GRADIENT]
-    axes.contourf(xs, ys, scores, [-inf, threshold, inf], colors=colours, alpha=0.15)
-    if not scores.min() < threshold < scores.max():
-        return ""
-    axes.contour(xs, ys, scores, [threshold], colors=INK, linewidths=1.4)
-    return f"boundary: score = {short(threshold)}"
+def _draw_regions(axes: Axes, xs: Any, ys: Any, scores: Any) -> bool:
+    """The region in which each output is the largest, with a line around; tells if there is one.
 
-
-def _draw_regions(axes: Axes, xs: Any, ys: Any, scores: Any) -> str:
-    """The region in which each output is the largest; gives what the legend says of the lines.
-
-    How much an output is above all others is 0 on the line around its region.
+    How much an output is above all others is 0 on the line. Where a score is nan nothing is drawn.
     """
     import numpy as np
 
-    found = ""
+    has_line = False
     for i, colour in zip(range(len(scores)), cycle(_COLOURS)):
         ahead = scores[i] - np.delete(scores, i, axis=0).max(axis=0)
-        if ahead.max() > 0.0:
+        known = ahead[~np.isnan(ahead)]
+        if known.max(initial=0.0) > 0.0:
             axes.contourf(xs, ys, ahead, [0.0, inf], colors=[colour], alpha=0.15)
-        if ahead.min() < 0.0 < ahead.max():
-            axes.contour(xs, ys, ahead, [0.0], colors=INK, linewidths=1.4)
-            found = "boundary: another is largest"
-    return found
+        if known.min(initial=0.0) < 0.0 < known.max(initial=0.0):
+            has_line = True
+            if i or len(scores) > 2:  # between two regions there is one line
+                axes.contour(xs, ys, ahead, [0.0], colors=INK, linewidths=1.4)
+    return has_line
 
 
 # Gradients over time.

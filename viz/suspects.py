@@ -11,8 +11,9 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from glassgrad.engine import TABLE, ChangedDataError, Value
@@ -21,8 +22,9 @@ from glassgrad.engine.op import HARD_PLACE
 from glassgrad.engine.text import describe
 from glassgrad.viz.answers import NUMBER, Question, Suspect, Typed, shows
 from glassgrad.viz.backprop import Backprop
-from glassgrad.viz.derivation import derivation
+from glassgrad.viz.derivation import Derivation, derivation
 from glassgrad.viz.diagram import Node
+from glassgrad.viz.mistakes import Mistake
 
 _WORDS = {
     **{"add": "the sum", "sub": "the difference", "mul": "the product", "div": "the quotient"},
@@ -61,6 +63,23 @@ class Edge(NamedTuple):
     def through(self) -> float:
         """What comes to the gradient along this edge."""
         return self.upstream * self.local * self.reach
+
+    @property
+    def uses(self) -> int:
+        """How often the node has the operand."""
+        return self.node.parents.count(self.operand.index)
+
+    # In sentences:
+
+    @property
+    def times(self) -> str:
+        return "twice" if self.uses == 2 else f"{self.uses} times"
+
+    @property
+    def function(self) -> str:
+        if self.node.operation is None or self.node.is_compiled:
+            return self.node.function
+        return _WORDS.get(self.node.operation.name, self.node.operation.name)
 
     def of(self, *names: str, position: int | None = None) -> bool:
         """Whether its operation is one of these rows of the table, at this operand."""
@@ -143,15 +162,22 @@ class GraphQuestion(Question):
         """Whether there are several paths from the result to what it is differentiated by."""
         return len(self.edges) > len({edge.node.index for edge in self.edges})
 
+    @cached_property
+    def derivation(self) -> Derivation:
+        return derivation(self.of, self.by)
+
     def suspects(self) -> Iterator[Suspect]:
         """The numbers that mistakes give, the likeliest first; they may be the right one too."""
-        for suspects in _OF_VALUES if self.by is None else _OF_GRADIENTS:
-            yield from (([number], sentence) for number, sentence in suspects(self))
+        for things, gives, sentence in _IN_VALUES if self.by is None else _IN_GRADIENTS:
+            for thing in things(self):
+                with suppress(*HARD_PLACE):  # there the mistake gives no number
+                    if (number := gives(self, thing)) is not None:
+                        yield [number], self.said(sentence, thing)
         yield from super().suspects()
 
     def hint(self, tried: int) -> str:
         """What helps, each try a little more: questions, symbols, formulas, the steps."""
-        found = [*(_ways if self.by is None else _factors)(self)]
+        found = [*(_formulas if self.by is None else _factors)(self)]
         found = [hint for hint in dict.fromkeys(found) if not shows(hint, self.right[0])]
         found.append(
             "backprop shows every step: cover what stands right of each =, say it, and go on until "
@@ -164,26 +190,24 @@ class GraphQuestion(Question):
         return answers[0].near(self.right[0], least)
 
     def said(
-        self, text: str, edge: Edge | None = None, known: set[int] | None = None, **others: Node
+        self, text: str, about: Any = None, known: set[int] | None = None, **nodes: Node
     ) -> str:
-        """A sentence with the names of the result, the target, what is on an edge, and others.
+        """A sentence with the names of the result, the target, given nodes, and what it is about.
 
         A node that is not yet `known`, by its index, is introduced.
         """
-        nodes = {"root": self.root, "target": self.target, **others}
-        if edge is not None:
-            nodes |= {"node": edge.node, "operand": edge.operand}
+        nodes |= {"root": self.root, "target": self.target, "other": about}
         known = set() if known is None else known
 
         def word(found: re.Match[str]) -> str:
-            if edge is not None and found[1] == "function":
-                return _function(edge.node)
-            if edge is not None and found[1] == "formula":
-                return self.short_formula(edge.node) or edge.node.name
-            node = nodes[found[1]]
-            is_new = node.index not in known
-            known.add(node.index)
-            return self.introduced(node) if is_new else node.name
+            if found[1] == "formula":
+                return self.short_formula(about.node) or str(about.node.name)
+            thing = nodes[found[1]] if found[1] in nodes else getattr(about, found[1])
+            if not isinstance(thing, Node):
+                return str(thing)
+            is_new = thing.index not in known
+            known.add(thing.index)
+            return self.introduced(thing) if is_new else thing.name
 
         return re.sub(r"\{(\w+)\}", word, text)
 
@@ -205,14 +229,9 @@ class GraphQuestion(Question):
         rest = self.right[0] - edge.through
         return (0.0 if abs(rest) <= self.noise else rest) + edge.upstream * local * edge.reach
 
-
-_Suspects = Iterator[tuple[float, str]]
-
-
-def _function(node: Node) -> str:
-    if node.operation is None or node.is_compiled:
-        return node.function
-    return _WORDS.get(node.operation.name, node.operation.name)
+    def by_way_of(self, edge: Edge) -> float:
+        """All that comes by way of the operand of an edge."""
+        return self.gradients[edge.operand.index] * edge.reach
 
 
 # Hints.
@@ -233,7 +252,7 @@ def _factors(question: GraphQuestion) -> Iterator[str]:
         several = "{root} depends on {target} by several ways: do so for each, and add up."
         asked.append(question.said(several))
     yield " ".join(asked)
-    equation = derivation(question.of, question.by).equations[-1]
+    equation = question.derivation.equations[-1]
     for side in equation.sides:
         has_names = re.search(r"[^\W\d]", NUMBER.sub("", side.text))
         if has_names and len(side.text) <= _LONGEST:
@@ -255,159 +274,69 @@ def _path(question: GraphQuestion) -> Iterator[tuple[Node, Edge]]:
             above = at
 
 
-def _ways(question: GraphQuestion) -> Iterator[str]:
+def _formulas(question: GraphQuestion) -> Iterator[str]:
     """How the result is computed, from its end."""
     for node in reversed(question.diagram):
         if node.operation is not None and (node.label or node is question.root):
             yield f"{node.name} = {question.diagram.formula(node)}: what are those numbers?"
 
 
-# Suspects for a derivative.
+# Mistakes: what each is made with, the number that it gives, if any, and what to say.
 
 
-def _sign(question: GraphQuestion) -> _Suspects:
-    turned = " does {root} grow or fall when {target} grows?"
-    yield -question.right[0], question.said(f"The size is right, the sign is not:{turned}")
+class Path(NamedTuple):
+    """A path from the result to what it is differentiated by, and the product along it."""
+
+    arrows: str
+    product: float
 
 
-def _values(question: GraphQuestion) -> _Suspects:
-    """The value instead of the derivative."""
-    value = "That is the value of {}. Asked for is by how much {{root}} changes with {}."
-    yield question.target.data, question.said(value.format("{target}", "it"))
-    yield question.root.data, question.said(value.format("{root}", "{target}"))
+def _edges(question: GraphQuestion) -> list[Edge]:
+    return question.edges
 
 
-def _uses(question: GraphQuestion) -> _Suspects:
-    """The contribution of one of several uses alone, or all but one."""
-    text = "That is the contribution of one use of {target} alone. Every use sends one."
-    for edge in question.edges if question.is_shared else []:
-        if edge.operand is question.target:
-            yield edge.through, question.said(text, edge)
-            yield _without(question, edge)
+def _edges_from_target(question: GraphQuestion) -> list[Edge]:
+    return question.edges[::-1]
 
 
-def _left_out(question: GraphQuestion) -> _Suspects:
-    """All but what comes by way of one node between, by one use of it, or along one path."""
-    text = "What comes by way of {operand} is missing: every path to {target} counts."
-    for edge, through in _ways_between(question):
-        yield question.right[0] - through, question.said(text, edge)
-    for edge in _uses_between(question):
-        yield _without(question, edge)
-    for nodes, product in _paths(question):
-        arrows = " → ".join(node.name for node in nodes)
-        yield question.right[0] - product, f"One path is left out: {arrows}."
-
-
-def _alone(question: GraphQuestion) -> _Suspects:
-    """What comes by way of one node between alone, or by one use of it."""
-    text = (
-        "That is what comes by way of {operand} alone: {target} acts on {root} by other ways too."
-    )
-    for edge, through in _ways_between(question):
-        yield through, question.said(text, edge)
-    text = "That is the contribution of one use of {operand} alone: there are others."
-    for edge in _uses_between(question):
-        yield edge.through, question.said(text, edge)
+def _uses(question: GraphQuestion) -> list[Edge]:
+    """The edges to what is differentiated by, where there are several paths to it."""
+    return [e for e in question.edges if question.is_shared and e.operand is question.target]
 
 
 def _uses_between(question: GraphQuestion) -> list[Edge]:
-    edges = question.edges if question.is_shared else []
-    return [edge for edge in edges if edge.operand is not question.target]
+    """The edges to other nodes, where there are several paths."""
+    return [e for e in question.edges if question.is_shared and e.operand is not question.target]
 
 
-def _ways_between(question: GraphQuestion) -> Iterator[tuple[Edge, float]]:
-    """By an edge to it, each node that some paths lead through, and all that comes that way."""
-    for edge in {edge.operand.index: edge for edge in _uses_between(question)}.values():
-        through = question.gradients[edge.operand.index] * edge.reach
-        if abs(question.right[0] - through) > question.noise:
-            yield edge, through
+def _ways(question: GraphQuestion) -> list[Edge]:
+    """An edge to each node between that some paths lead through, and some do not."""
+    one_each = {edge.operand.index: edge for edge in _uses_between(question)}.values()
+    right = question.right[0]
+    return [e for e in one_each if abs(right - question.by_way_of(e)) > question.noise]
 
 
-def _without(question: GraphQuestion, edge: Edge) -> tuple[float, str]:
-    """All that comes but along one edge."""
-    text = "The use of {operand} in {node} is left out: every use sends a contribution."
-    if (uses := edge.node.parents.count(edge.operand.index)) > 1:
-        times = "twice" if uses == 2 else f"{uses} times"
-        text = f"One of the uses of {{operand}} is left out: {{formula}} sends {times}."
-    return question.right[0] - edge.through, question.said(text, edge)
-
-
-def _paths(question: GraphQuestion) -> Iterator[tuple[tuple[Node, ...], float]]:
-    """The nodes and the product of every path from the result, if there are few."""
-    counts = {question.target.index: 1}
-    below: dict[int, list[Edge]] = {}
-    for edge in reversed(question.edges):
-        at = edge.node.index
-        counts[at] = counts.get(at, 0) + counts[edge.operand.index]
-        below.setdefault(at, []).append(edge)
-    if len(question.edges) > _MOST_EDGES or counts.get(question.root.index, 0) > _MOST_PATHS:
+def _paths(question: GraphQuestion) -> Iterator[Path]:
+    """Every path from the result, if there are few."""
+    if not 0 < len(question.edges) <= _MOST_EDGES or question.derivation.paths > _MOST_PATHS:
         return
-    to_do: list[tuple[tuple[Node, ...], float]] = [((question.root,), 1.0)]
-    while to_do:
-        nodes, product = to_do.pop()
-        if nodes[-1] is question.target:
-            yield nodes, product
-        for edge in below.get(nodes[-1].index, ()):
-            to_do.append(((*nodes, edge.operand), product * edge.local))
+    for path in question.derivation.each_path():
+        names = [question.root.name, *(question.diagram[operand].name for _, _, operand, _ in path)]
+        yield Path(" → ".join(names), math.prod(local for *_, local in path))
 
 
-def _unfinished(question: GraphQuestion) -> _Suspects:
-    """The upstream gradient alone, or the local derivative alone."""
-    for edge in reversed(question.edges):
-        text = "That is the gradient that arrives at {node}. "
-        if edge.node is question.root:
-            text = "That is the gradient of {root} by itself, where everything begins. "
-        text += "It goes on: by how much does {node} change with {operand}?"
-        yield edge.upstream, question.said(text, edge)
-    for edge in reversed(question.edges):
-        if edge.node is not question.root:
-            is_local = edge.operand is question.target
-            text = "That is by how much {node} changes with {target}"
-            text += ", the local derivative alone." if is_local else "."
-            text += " By how much does {root} change with {node}?"
-            yield edge.local * edge.reach, question.said(text, edge)
+def _others(question: GraphQuestion) -> Iterator[Node]:
+    asked = (question.target, question.root)
+    return (n for n in reversed(question.diagram) if n not in asked and not n.is_constant)
 
 
-_ONE_CALL = {
-    "= instead of +=": "An engine that writes = where += belongs gives this: a contribution was "
-    "replaced where it is to be added.",
-    "no order": "An engine without an order gives this: a node sent its gradient on before all "
-    "its contributions had come.",
-}
-_TWO_CALLS = {
-    "inner nodes never zeroed": "A second backward() that zeroes nothing, inner nodes neither, "
-    "gives this.",
-    "leaves not zeroed": "A second backward() without zero_grad() before it gives this.",
-}
-"""What to say of the wrong engines of `mistakes.py`: in one backward(), and in a second."""
+def _one_call(question: GraphQuestion) -> list[Mistake]:
+    """The wrong engines that go wrong in one backward()."""
+    return question.steps.mistakes()[:2]
 
 
-def _engines(sentences: Mapping[str, str]) -> Callable[[GraphQuestion], _Suspects]:
-    def suspects(question: GraphQuestion) -> _Suspects:
-        for mistake in question.steps.mistakes():
-            if mistake.name in sentences and question.target.index in mistake.gradients:
-                yield mistake.gradients[question.target.index], sentences[mistake.name]
-
-    return suspects
-
-
-def _used_twice(question: GraphQuestion) -> _Suspects:
-    for edge in question.edges:
-        text = question.said("The factor of {function} is used twice.", edge)
-        yield question.with_local(edge, edge.local * edge.local), text
-
-
-def _others(question: GraphQuestion) -> _Suspects:
-    """What belongs to another node."""
-    asked = ", not yet of {root}" if question.by is None else ""
-    for node in reversed(question.diagram):
-        if node not in (question.target, question.root) and not node.is_constant:
-            if question.by is not None and node.index in question.gradients:
-                text = question.said(
-                    "That is the gradient of {other}, not of {target}.", other=node
-                )
-                yield question.gradients[node.index], text
-            yield node.data, question.said(f"That is the value of {{other}}{asked}.", other=node)
+def _two_calls(question: GraphQuestion) -> list[Mistake]:
+    return question.steps.mistakes()[2:]
 
 
 def _at(edge: Edge, x: float) -> float | None:
@@ -427,64 +356,107 @@ def _with_input(edge: Edge) -> float | None:
     return rule(x, x) if callable(rule) else None
 
 
-_FACTORS: tuple[tuple[Callable[[Edge], float | None], str], ...] = (
-    (
+_Slip = tuple[
+    Callable[["GraphQuestion"], Iterable[Any]], Callable[["GraphQuestion", Any], float | None], str
+]
+"""Of what it is made, the number it gives, if any, and the sentence."""
+
+
+def _factor(wrong: Callable[[Edge], float | None], sentence: str) -> _Slip:
+    """A wrong local derivative, None where the mistake cannot be made."""
+
+    def gives(question: GraphQuestion, edge: Edge) -> float | None:
+        local = wrong(edge)
+        return None if local is None else question.with_local(edge, local)
+
+    return _edges, gives, sentence
+
+
+def _this(question: GraphQuestion) -> list[GraphQuestion]:
+    return [question]
+
+
+_IN_GRADIENTS: tuple[_Slip, ...] = (
+    (_this, lambda q, _: -q.right[0],
+     "The size is right, the sign is not: does {root} grow or fall when {target} grows?"),
+    (_this, lambda q, _: q.target.data,
+     "That is the value of {target}. Asked for is by how much {root} changes with it."),
+    (_this, lambda q, _: q.root.data,
+     "That is the value of {root}. Asked for is by how much {root} changes with {target}."),
+    (_uses, lambda q, e: e.through,
+     "That is the contribution of one use of {target} alone. Every use sends one."),
+    (_uses, lambda q, e: q.right[0] - e.through if e.uses == 1 else None,
+     "The use of {operand} in {node} is left out: every use sends a contribution."),
+    (_uses, lambda q, e: q.right[0] - e.through if e.uses > 1 else None,
+     "One of the uses of {operand} is left out: {formula} sends {times}."),
+    (_ways, lambda q, e: q.right[0] - q.by_way_of(e),
+     "What comes by way of {operand} is missing: every path to {target} counts."),
+    (_uses_between, lambda q, e: q.right[0] - e.through if e.uses == 1 else None,
+     "The use of {operand} in {node} is left out: every use sends a contribution."),
+    (_uses_between, lambda q, e: q.right[0] - e.through if e.uses > 1 else None,
+     "One of the uses of {operand} is left out: {formula} sends {times}."),
+    (_paths, lambda q, p: q.right[0] - p.product, "One path is left out: {arrows}."),
+    (_one_call, lambda q, m: m.gradients.get(q.target.index), "{says}"),
+    (_ways, lambda q, e: q.by_way_of(e),
+     "That is what comes by way of {operand} alone: {target} acts on {root} by other ways too."),
+    (_uses_between, lambda q, e: e.through,
+     "That is the contribution of one use of {operand} alone: there are others."),
+    (_edges_from_target, lambda q, e: e.upstream if e.node is q.root else None,
+     "That is the gradient of {root} by itself, where everything begins. It goes on: by how much "
+     "does {node} change with {operand}?"),
+    (_edges_from_target, lambda q, e: e.upstream if e.node is not q.root else None,
+     "That is the gradient that arrives at {node}. It goes on: by how much does {node} change with "
+     "{operand}?"),
+    (_edges_from_target,
+     lambda q, e: e.local if e.node is not q.root and e.operand is q.target else None,
+     "That is by how much {node} changes with {target}, the local derivative alone. By how much "
+     "does {root} change with {node}?"),
+    (_edges_from_target,
+     lambda q, e: e.local * e.reach if e.operand is not q.target and e.node is not q.root else None,
+     "That is by how much {node} changes with {target}. By how much does {root} change with "
+     "{node}?"),
+    _factor(
         lambda e: e.local / e.operands[1].data if e.of("pow", position=0) else None,
-        "The exponent is missing: in the derivative of {node} it comes down as a factor.",
-    ),
-    (
+        "The exponent is missing: in the derivative of {node} it comes down as a factor."),
+    _factor(
         lambda e: e.operands[1].data * e.node.data if e.of("pow", position=0) else None,
-        "In the derivative of {node} the exponent comes down as a factor, and is one less.",
-    ),
-    (
+        "In the derivative of {node} the exponent comes down as a factor, and is one less."),
+    _factor(
         lambda e: 1.0,
-        "The factor of {function} is missing: by how much does {node} change with {operand}?",
-    ),
-    (
+        "The factor of {function} is missing: by how much does {node} change with {operand}?"),
+    _factor(
         _with_input,
-        "In the derivative of {function} stands its output {node}, not its input {operand}.",
-    ),
-    (
+        "In the derivative of {function} stands its output {node}, not its input {operand}."),
+    _factor(
         lambda e: _at(e, e.node.data),
-        "The derivative of {function} is taken at its input {operand}, not at its output {node}.",
-    ),
-    (
+        "The derivative of {function} is taken at its input {operand}, not at its output {node}."),
+    _factor(
         lambda e: e.node.data,
-        "That takes the value of {node} for a factor: what is the derivative of {function}?",
-    ),
-    (
+        "That takes the value of {node} for a factor: what is the derivative of {function}?"),
+    _factor(
         lambda e: e.operand.data if e.of("mul") else None,
-        "In a product, the derivative by one operand is the other: which one belongs to {operand}?",
+        "In a product, the derivative by one operand is the other: which one belongs to {operand}?"
     ),
-    (
+    _factor(
         lambda e: e.operands[1 - e.position].data if e.of("add", "sub") else None,
-        "{node} is no product: by how much does it change with {operand}?",
-    ),
-    (
+        "{node} is no product: by how much does it change with {operand}?"),
+    _factor(
         lambda e: e.local * e.operand.data if e.of("div", position=1) else None,
-        "The denominator {operand} is squared in the derivative of {node} by it.",
-    ),
-    (
+        "The denominator {operand} is squared in the derivative of {node} by it."),
+    _factor(
         lambda e: _at(e, math.radians(e.operand.data)) if e.of("sin", "cos", "tan") else None,
-        "That takes degrees: {function} takes radians.",
-    ),
-    (lambda e: -e.local, "The sign of one factor: does {node} grow or fall when {operand} grows?"),
-    (lambda e: 1.0 / e.local, "The factor of {function} is upside down."),
-)
-"""The wrong local derivative, None where the mistake cannot be made; and the sentence."""
-
-
-def _wrong_factors(question: GraphQuestion) -> _Suspects:
-    for wrong, text in _FACTORS:
-        for edge in question.edges:
-            with suppress(*HARD_PLACE):  # there the mistake gives no number
-                local = wrong(edge)
-                if local is not None:
-                    yield question.with_local(edge, local), question.said(text, edge)
-
-
-_OF_GRADIENTS = (
-    _sign, _values, _uses, _left_out, _engines(_ONE_CALL), _alone, _unfinished, _wrong_factors,
-    _engines(_TWO_CALLS), _used_twice, _others,
+        "That takes degrees: {function} takes radians."),
+    _factor(
+        lambda e: -e.local,
+        "The sign of one factor: does {node} grow or fall when {operand} grows?"),
+    _factor(lambda e: 1.0 / e.local, "The factor of {function} is upside down."),
+    (_two_calls, lambda q, m: m.gradients.get(q.target.index), "{says}"),
+    _factor(lambda e: e.local * e.local, "The factor of {function} is used twice."),
+    (_others, lambda q, n: q.gradients.get(n.index),
+     "That is the gradient of {other}, not of {target}."),
+    (_others, lambda q, n: n.data, "That is the value of {other}."),
 )  # fmt: skip
-_OF_VALUES = (_others,)
+"""Mistakes in a derivative, the likeliest first."""
+_IN_VALUES: tuple[_Slip, ...] = (
+    (_others, lambda q, n: n.data, "That is the value of {other}, not yet of {root}."),
+)
