@@ -19,7 +19,7 @@ from glassgrad.engine.errors import ChangedDataError
 from glassgrad.engine.misuse import name, names
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import leaves_of, like, settled
-from glassgrad.engine.value import Value, as_value, constant, tell_used
+from glassgrad.engine.value import NOT_COMPUTED, Value, as_value, constant, tell_used
 
 Partials = Sequence[float | None]
 """A local derivative by each operand of a node; None on an edge that carries none."""
@@ -66,9 +66,8 @@ def grad(y: Value, xs: Any = None, *, differentiable: bool = False, **foreign: A
         before = max(node.scope.order if node.scope else 0 for node in order)
         found = derive(_as_graphs, order, leaves, carrying, observers, order=before + 1)
     else:
-        gradients: dict[Value, Any] = {y: 1.0}
-        sweep(list(carrying), gradients, carrying.__getitem__, observers)
-        found = [gradients.get(x, 0.0) for x in leaves]
+        gradients = sweep(order, 1.0, carrying.get, observers)
+        found = [_known(x, gradients) for x in leaves]
     return like(xs, iter(found))
 
 
@@ -76,6 +75,12 @@ def _require_value(thing: Any, place: str) -> None:
     if not isinstance(thing, Value):
         hint = misuse.GRAD_OF_FUNCTION if callable(thing) else ""
         raise TypeError(f"{place} takes a Value, not {describe(thing)}.{hint}")
+
+
+def _known(x: Value, gradients: dict[Value, Any]) -> Any:
+    """The gradient by a node, 0.0 if nothing was sent to it."""
+    gradient = gradients.get(x, NOT_COMPUTED)
+    return 0.0 if gradient is NOT_COMPUTED else gradient
 
 
 def _carrying(order: Sequence[Value], xs: Sequence[Value]) -> dict[Value, Partials]:
@@ -104,15 +109,17 @@ def partials_to(leading: Container[Value], node: Value) -> Partials:
 def _as_graphs(
     order: Sequence[Value], xs: Sequence[Value], carrying: dict[Value, Partials], observers: Any
 ) -> list[Value]:
-    found: dict[Value, Any] = {order[-1]: constant(1.0)}
-    derivatives = lambda node: local_derivatives(node, carrying[node])
-    sweep(list(carrying), found, derivatives, observers)
+
+    def derivatives(node: Value) -> Sequence[Value | None]:
+        return local_derivatives(node, carrying[node]) if node in carrying else ()
+
+    found = sweep(order, constant(1.0), derivatives, observers)
     # A gradient may be a node of the graph itself, such as the y of x·y, or the same as another:
     # each gets a node of its own, so that labelling one labels nothing else.
     taken = set(order)
     gradients = []
     for x in xs:
-        gradient = as_value(found.get(x, 0.0), "grad")
+        gradient = as_value(_known(x, found), "grad")
         gradients.append(+gradient if gradient in taken else gradient)
         taken.add(gradient)
     return gradients

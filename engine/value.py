@@ -368,7 +368,7 @@ def number_of(operand: Value | float) -> float:
     return operand._number if isinstance(operand, Value) else operand
 
 
-def write_gradients(nodes: Sequence[Value], gradients: Iterable[float]) -> None:
+def write_gradients(nodes: Iterable[Value], gradients: Iterable[float]) -> None:
     """Set `.grad` of many nodes, all or none, also when Ctrl-C comes in between.
 
     Args:
