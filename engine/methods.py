@@ -35,6 +35,7 @@ Next: `backward.py`.
 from __future__ import annotations
 
 import linecache
+import re
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -152,7 +153,7 @@ def _text(row: Operation, written: RowSource, reflected: bool) -> str:
         signature.append(f"{other}: Operand{default}")
         lines.append(_READ.format(other, number, operands=", ".join(names)))
     lines += [f"{name} = {text}" for name, text in written.lines]
-    partials = f"({', '.join(written.partials)}, )"
+    partials = _in_tuple(written.partials)
     if row.arity == 2:
         if_number = [p if i == mine else "None" for i, p in enumerate(written.partials)]
         partials += f" if {other}.__class__ is Value else ({', '.join(if_number)})"
@@ -163,6 +164,20 @@ def _text(row: Operation, written: RowSource, reflected: bool) -> str:
         computed="\n        ".join(lines),
     )
     return start + _NODE
+
+
+def _in_tuple(partials: list[str]) -> str:
+    """A tuple of expressions; a choice among numbers, as of relu, is one among constant tuples.
+
+    No tuple is made then, which would take a seventh of the time of the node.
+    """
+    first = [branch.partition(" if ") for branch in partials[0].split(" else ")]
+    if len(partials) == 1 and all(_NUMBER.fullmatch(number) for number, *_ in first):
+        return " else ".join([f"({number}, ){chosen}{when}" for number, chosen, when in first])
+    return f"({', '.join(partials)}, )"
+
+
+_NUMBER = re.compile(r"-?\d+\.\d+|nan")
 
 
 def _name_of_other(row: Operation) -> str:

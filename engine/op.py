@@ -298,9 +298,10 @@ class Reduction(Operation):
     def __call__(self, *operands: Any, **named: Any) -> Any:
         """The reduction of numbers, Values, arrays or formulas, whichever the operands are."""
         operands = self.arrange(operands, named)
-        # Both ends of a kind: nearly always all are, and its evaluator finds out if one is not.
-        if operands and (kind := type(operands[0])) is type(operands[-1]) and kind in evaluators:
-            return evaluators[kind](self, operands)
+        # One evaluator at both ends serves nearly always all, and finds out if it does not.
+        if operands and (serving := evaluators.get(type(operands[0]))):
+            if serving is evaluators.get(type(operands[-1])):
+                return serving(self, operands)
         return self.evaluate(operands)
 
     def arrange(self, operands: Operands, named: Named = None) -> Operands:
@@ -367,8 +368,9 @@ def in_one_row(name: str, operands: Operands, least: int = 0, named: Named = Non
 
 def _row(given: Any, name: str) -> Operands:
     """The operands in a sequence. They may be arrays, which are reduced element by element."""
-    entries = tuple(given if type(given) in _ROWS else listed(given, name))
-    if getattr(given, "ndim", 1) > 1 or (entries and type(entries[0]) in _ROWS):
+    is_array = not isinstance(given, _ROWS)
+    entries = tuple(listed(given, name) if is_array else given)
+    if (is_array and getattr(given, "ndim", 1) > 1) or (entries and type(entries[0]) in _ROWS):
         raise TypeError(
             f"{name} takes the numbers of one row, not a table of them. {_for_tables(name)}"
         )
@@ -376,7 +378,7 @@ def _row(given: Any, name: str) -> Operands:
 
 
 def _is_iterable(operand: Any) -> bool:
-    return type(operand) in _ROWS or isinstance(operand, Iterable)
+    return isinstance(operand, _ROWS) or isinstance(operand, Iterable)  # the latter is slow
 
 
 def _for_tables(name: str) -> str:
