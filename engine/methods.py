@@ -274,7 +274,7 @@ def record(operation: Operation, operands: tuple[Any, ...]) -> Value:
         numbers = tuple([x if type(x) is float else x._number for x in operands])
         wanted = tuple([type(x) is not float and not x.is_constant for x in operands])
     else:
-        if set(map(type, operands)) != {Value}:
+        if list(map(type, operands)).count(Value) < len(operands):
             wanted = tuple([not operand.is_constant for operand in operands])
     data = operation.forward(numbers)
     context, caller = current(), sys._getframe(1)
