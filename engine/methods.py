@@ -277,7 +277,7 @@ def record(operation: Operation, operands: tuple[Any, ...]) -> Value:
         if list(map(type, operands)).count(Value) < len(operands):
             wanted = tuple([not operand.is_constant for operand in operands])
     data = operation.forward(numbers)
-    context, caller = current(), sys._getframe(1)
+    context, caller = current(), sys._getframe(2)  # who calls this is the engine's too
     if wanted and True not in wanted:
         return _of_constants(operation, operands, data, context, caller)
     partials = operation.partials(numbers, data, wanted)

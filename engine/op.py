@@ -187,13 +187,14 @@ class Operation:
 
     def evaluate(self, operands: Operands) -> Any:
         """The operation on as many operands as it takes."""
+        # Who serves both ends serves nearly always all, and finds out if not.
+        serving = evaluators.get(type(operands[0])) if operands else None
+        if serving and serving is evaluators.get(type(operands[-1])):
+            return serving(self, operands)
         kinds = set(map(type, operands))
         kinds.discard(float)
         if not kinds:
             return self.forward(operands)
-        serving = {evaluators.get(kind) for kind in kinds}
-        if len(serving) == 1 and (only := serving.pop()):
-            return only(self, operands)
         found = {cls for kind in kinds for cls in kind.__mro__}
         for kind, evaluator in evaluators.items():  # arrays first, since they take all others along
             if kind in found:
@@ -297,12 +298,7 @@ class Reduction(Operation):
 
     def __call__(self, *operands: Any, **named: Any) -> Any:
         """The reduction of numbers, Values, arrays or formulas, whichever the operands are."""
-        operands = self.arrange(operands, named)
-        # One evaluator at both ends serves nearly always all, and finds out if it does not.
-        if operands and (serving := evaluators.get(type(operands[0]))):
-            if serving is evaluators.get(type(operands[-1])):
-                return serving(self, operands)
-        return self.evaluate(operands)
+        return self.evaluate(self.arrange(operands, named))
 
     def arrange(self, operands: Operands, named: Named = None) -> Operands:
         return in_one_row(self.name, operands, self.least, named)
