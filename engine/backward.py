@@ -33,7 +33,7 @@ def topological_order(*roots: Value) -> list[Value]:
     [2.0, 4.0, 1.0, 5.0]
     """
     for root in roots:
-        _require_value(root, "topological_order")
+        require_value(root, "topological_order")
     for node in order_of(*roots):
         node.parents  # noqa: B018  plain numbers become constants, which are nodes
     return order_of(*roots)
@@ -144,9 +144,11 @@ def contribution(operation: Operation | None, upstream: Any, local: Any) -> Any:
     return upstream * local
 
 
-def _require_value(thing: Any, call: str) -> None:
+def require_value(thing: Any, call: str) -> None:
+    """Refuse what is no Value, above all a function, whose gradient has a call of its own."""
     if not isinstance(thing, Value):
-        raise TypeError(f"{call} takes a Value, not {describe(thing)}.")
+        hint = misuse.GRAD_OF_FUNCTION if callable(thing) else ""
+        raise TypeError(f"{call} takes a Value, not {describe(thing)}.{hint}")
 
 
 def backward(root: Value, gradient: float = 1.0, **foreign: Any) -> None:
@@ -172,7 +174,7 @@ def backward(root: Value, gradient: float = 1.0, **foreign: Any) -> None:
     >>> x.grad
     54.0
     """
-    _require_value(root, "backward")
+    require_value(root, "backward")
     if foreign:
         raise TypeError(misuse.backward_with(next(iter(foreign))))
     if root.is_constant:
@@ -247,7 +249,7 @@ def forget(*roots: Value) -> None:
     (6.0, ())
     """
     for root in roots:
-        _require_value(root, "forget")
+        require_value(root, "forget")
         tell_used("calls forget() of", root)
     kept = set(roots)
     stack: list[Any] = list(roots)

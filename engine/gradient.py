@@ -13,11 +13,10 @@ from math import isnan
 from typing import Any
 
 from glassgrad.engine import misuse
-from glassgrad.engine.backward import order_of, sweep
+from glassgrad.engine.backward import order_of, require_value, sweep
 from glassgrad.engine.context import current, derive
 from glassgrad.engine.errors import ChangedDataError
 from glassgrad.engine.misuse import name, names
-from glassgrad.engine.text import describe
 from glassgrad.engine.tree import leaves_of, like, settled
 from glassgrad.engine.value import NOT_COMPUTED, Value, as_value, constant, tell_used
 
@@ -49,13 +48,13 @@ def grad(y: Value, xs: Any = None, *, differentiable: bool = False, **foreign: A
     >>> dy.data, grad(dy, x)
     (27.0, 18.0)
     """
-    _require_value(y, "the first argument of grad")
+    require_value(y, "the first argument of grad")
     if foreign or xs is None:
         raise TypeError(misuse.grad_without_by(next(iter(foreign), None)))
     xs = settled(xs)
     leaves = leaves_of(xs)
     for leaf in leaves:
-        _require_value(leaf, "grad by")
+        require_value(leaf, "grad by")
         if leaf.is_constant:
             raise ValueError(misuse.grad_by_constant(name(leaf)))
     tell_used("calls grad of", y)
@@ -69,12 +68,6 @@ def grad(y: Value, xs: Any = None, *, differentiable: bool = False, **foreign: A
         gradients = sweep(order, 1.0, carrying.get, observers)
         found = [_known(x, gradients) for x in leaves]
     return like(xs, iter(found))
-
-
-def _require_value(thing: Any, place: str) -> None:
-    if not isinstance(thing, Value):
-        hint = misuse.GRAD_OF_FUNCTION if callable(thing) else ""
-        raise TypeError(f"{place} takes a Value, not {describe(thing)}.{hint}")
 
 
 def _known(x: Value, gradients: dict[Value, Any]) -> Any:

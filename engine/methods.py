@@ -221,18 +221,21 @@ def finished(  # noqa: PLR0917  as `node_of`, which is called as often
     operation: Operation,
     operands: tuple[Any, ...],
     data: float,
-    partials: tuple[float | None, ...],
+    partials: tuple[float | None, ...] | None,
     context: Context,
     caller: FrameType | None,
 ) -> Value:
-    """The node of an operation where the circumstances ask for more, or for less."""
+    """The node of an operation where the circumstances ask for more, or for less.
+
+    Without partials all operands are constants, and the result is one.
+    """
     for observer in context.observers:
         observer.computed(operation, operands, data, caller)
     if context.order:
         short = _shortened(operation, operands)
         if short is not None:
             return short
-    if context.recording:
+    if context.recording and partials is not None:
         node = node_of(operation, operands, data, partials, context, caller)
     else:
         node = constant(data)
@@ -279,22 +282,10 @@ def record(operation: Operation, operands: tuple[Any, ...]) -> Value:
     data = operation.forward(numbers)
     context, caller = current(), sys._getframe(2)  # who calls this is the engine's too
     if wanted and True not in wanted:
-        return _of_constants(operation, operands, data, context, caller)
+        return finished(operation, operands, data, None, context, caller)
     partials = operation.partials(numbers, data, wanted)
     make = finished if context.is_special else node_of
     return make(operation, operands, data, partials, context, caller)
-
-
-def _of_constants(
-    operation: Operation, operands: tuple[Any, ...], data: float, context: Context, caller: Any
-) -> Constant:
-    """What is computed from constants alone is one: no gradient flows through it to anything."""
-    for observer in context.observers:
-        observer.computed(operation, operands, data, caller)
-    node = constant(data)
-    for observer in context.observers:
-        observer.recorded(operation, operands, node)
-    return node
 
 
 def with_others(operation: Operation, operands: tuple[Any, ...]) -> Any:
