@@ -90,7 +90,7 @@ _METHOD = """\
 def method({signature}) -> Value:
     try:
         {computed}
-        caller = getframe(1)
+        caller = getframe({depth})
     except HARD_PLACE:
         return record(operation, ({operands}))
     operands = ({operands})
@@ -142,7 +142,7 @@ def _written_down(row: Operation) -> RowSource | None:
     return None if row.arity not in (1, 2) or row.is_checked else python_source(row)
 
 
-def _text(row: Operation, written: RowSource, reflected: bool) -> str:
+def _text(row: Operation, written: RowSource, reflected: bool, depth: int = 1) -> str:
     mine = 1 if reflected else 0
     names, signature = ["self"], ["self"]
     lines = [f"{written.operands[mine]} = self._number"]
@@ -162,6 +162,7 @@ def _text(row: Operation, written: RowSource, reflected: bool) -> str:
         signature=", ".join(signature),
         operands="".join(f"{name}, " for name in names),
         computed="\n        ".join(lines),
+        depth=depth,
     )
     return start + _NODE
 
@@ -298,8 +299,10 @@ def with_others(operation: Operation, operands: tuple[Any, ...]) -> Any:
     return record(operation, operands)
 
 
-def _method(row: Operation, title: str, reflected: bool = False) -> Callable[..., Any]:
-    """The method of a row, from its source text if it has one."""
+def _method(
+    row: Operation, title: str, reflected: bool = False, depth: int = 1
+) -> Callable[..., Any]:
+    """The method of a row, from its source text if it has one; so far out is the caller's frame."""
     written, is_operator = _written_down(row), title.startswith("__")
     if written is None:
         return _by_call(row, title, reflected)
@@ -309,7 +312,7 @@ def _method(row: Operation, title: str, reflected: bool = False) -> Callable[...
         "finished": finished,
         "with_others": with_others if is_operator else record,
     }
-    text = _text(row, written, reflected)
+    text = _text(row, written, reflected, depth)
     return _titled(_compiled(title, text, mine), row)
 
 
@@ -385,7 +388,8 @@ def _set(title: str, row: Operation, reflected: bool = False) -> None:
 def _evaluate(operation: Operation, operands: tuple[Any, ...]) -> Value:
     """An operation that is called as a function; from the second time on by its method at once."""
     if operation.arity > 0 and not operation.dunder and Value not in operation.methods:
-        operation.methods[Value] = _method(operation, operation.name)
+        # It is called by the operation, which is called by whom the node belongs to.
+        operation.methods[Value] = _method(operation, f"{operation.name}()", depth=2)
     return record(operation, operands)
 
 
