@@ -90,13 +90,14 @@ def sweep(
     # A Value is a key by identity. What was not computed plus a number is that number.
     gradients: dict[Value, Any] = dict.fromkeys(order, NOT_COMPUTED)
     gradients[order[-1]] = upstream
+    needs_care = bool(observers) or upstream.__class__ is not float
     for node in reversed(order):
         if (upstream := gradients[node]) is NOT_COMPUTED:
             continue
         if not (partials := node.partials if derivatives is None else derivatives(node)):
             continue
         operands = node._operands
-        if observers or upstream.__class__ is not float or not isfinite(upstream):
+        if needs_care or not isfinite(upstream):
             _send_with_care(node, upstream, partials, gradients, observers)
         elif len(operands) == 2:  # most have two, and without a loop they take half the time
             a, b = operands
