@@ -71,7 +71,7 @@ def order_of(*roots: Value) -> list[Value]:
 def sweep(
     order: Sequence[Value],
     upstream: Any,
-    derivatives: Callable[[Value], Sequence[Any] | None] | None = None,
+    derivatives: Callable[[Value], Sequence[Any]] | None = None,
     observers: Sequence[Observer] = (),
 ) -> dict[Value, Any]:
     """Send gradients back along an order, from its end: the chain rule.
@@ -80,8 +80,8 @@ def sweep(
         order: nodes, each after its operands; the last one is the root.
         upstream: the gradient of the root.
         derivatives: of a node the local derivative by each operand, None for an edge that carries
-            nothing, and () or None if no edge does: numbers, or Values for a gradient that is a
-            graph. If left out, as by `backward()`, those that the nodes keep.
+            nothing, () if none does: numbers, or Values for a gradient that is a graph. If left
+            out, as by `backward()`, those that the nodes keep.
         observers: who is told what is sent.
 
     Returns:

@@ -65,7 +65,7 @@ def grad(y: Value, xs: Any = None, *, differentiable: bool = False, **foreign: A
         before = max(node.scope.order if node.scope else 0 for node in order)
         found = derive(_as_graphs, order, leaves, carrying, observers, order=before + 1)
     else:
-        gradients = sweep(order, 1.0, carrying.get, observers)
+        gradients = sweep(list(carrying), 1.0, carrying.__getitem__, observers)
         found = [_known(x, gradients) for x in leaves]
     return like(xs, iter(found))
 
@@ -77,15 +77,17 @@ def _known(x: Value, gradients: dict[Value, Any]) -> Any:
 
 
 def _carrying(order: Sequence[Value], xs: Sequence[Value]) -> dict[Value, Partials]:
-    """The nodes with edges that lead to one of `xs`, in order, and the partials of those edges."""
+    """Those of `xs` and the nodes with edges that lead to one, in order, and the partials of those
+    edges; the root alone if none of its edges does.
+    """
     leading = set(xs)
     found: dict[Value, Partials] = {}
     for node in order:
         partials = partials_to(leading, node)
-        if partials:
+        if partials or node in leading:
             leading.add(node)
             found[node] = partials
-    return found
+    return found if order[-1] in found else {order[-1]: ()}
 
 
 def partials_to(leading: Container[Value], node: Value) -> Partials:
@@ -102,11 +104,8 @@ def partials_to(leading: Container[Value], node: Value) -> Partials:
 def _as_graphs(
     order: Sequence[Value], xs: Sequence[Value], carrying: dict[Value, Partials], observers: Any
 ) -> list[Value]:
-
-    def derivatives(node: Value) -> Sequence[Value | None]:
-        return local_derivatives(node, carrying[node]) if node in carrying else ()
-
-    found = sweep(order, constant(1.0), derivatives, observers)
+    derivatives = lambda node: carrying[node] and local_derivatives(node, carrying[node])
+    found = sweep(list(carrying), constant(1.0), derivatives, observers)
     # A gradient may be a node of the graph itself, such as the y of x·y, or the same as another:
     # each gets a node of its own, so that labelling one labels nothing else.
     taken = set(order)
