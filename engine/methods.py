@@ -281,7 +281,7 @@ def record(operation: Operation, operands: tuple[Any, ...]) -> Value:
         if list(map(type, operands)).count(Value) < len(operands):
             wanted = tuple([not operand.is_constant for operand in operands])
     data = operation.forward(numbers)
-    context, caller = current(), sys._getframe(2)  # who calls this is the engine's too
+    context, caller = current(), sys._getframe(1)
     if wanted and True not in wanted:
         return finished(operation, operands, data, None, context, caller)
     partials = operation.partials(numbers, data, wanted)
