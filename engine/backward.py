@@ -33,7 +33,7 @@ def topological_order(*roots: Value) -> list[Value]:
     [2.0, 4.0, 1.0, 5.0]
     """
     for root in roots:
-        _require_value(root, "topological_order")
+        require_value(root, "topological_order")
     for node in order_of(*roots):
         node.parents  # noqa: B018  plain numbers become constants, which are nodes
     return order_of(*roots)
@@ -70,42 +70,47 @@ def order_of(*roots: Value) -> list[Value]:
 
 def sweep(
     order: Sequence[Value],
-    gradients: dict[Value, Any],
+    upstream: Any,
     derivatives: Callable[[Value], Sequence[Any]] | None = None,
     observers: Sequence[Observer] = (),
-) -> None:
+) -> dict[Value, Any]:
     """Send gradients back along an order, from its end: the chain rule.
 
     Args:
-        order: nodes, each after its operands.
-        gradients: the gradient of the root; those of the other nodes are added to it.
+        order: nodes, each after its operands; the last one is the root.
+        upstream: the gradient of the root.
         derivatives: of a node the local derivative by each operand, None for an edge that carries
-            nothing: numbers, or Values for a gradient that is a graph. If left out, as by
-            `backward()`, those that the nodes keep.
+            nothing, () if none does: numbers, or Values for a gradient that is a graph. If left
+            out, as by `backward()`, those that the nodes keep.
         observers: who is told what is sent.
+
+    Returns:
+        The gradient of each node, in order; `NOT_COMPUTED` where nothing was sent to it.
     """
-    known_of = gradients.get
+    # A Value is a key by identity. What was not computed plus a number is that number.
+    gradients: dict[Value, Any] = dict.fromkeys(order, NOT_COMPUTED)
+    gradients[order[-1]] = upstream
+    needs_care = bool(observers) or upstream.__class__ is not float
     for node in reversed(order):
-        upstream = known_of(node)
-        if upstream is None:
+        if (upstream := gradients[node]) is NOT_COMPUTED:
             continue
-        partials = node.partials if derivatives is None else derivatives(node)
-        if observers or upstream.__class__ is not float or not isfinite(upstream):
-            _send_with_care(node, upstream, partials, gradients, observers)
+        if not (partials := node.partials if derivatives is None else derivatives(node)):
             continue
         operands = node._operands
-        # -0.0 plus a number is that number, the sign of zero included.
-        if len(operands) == 2:  # most have two, and without a loop they take half the time
+        if needs_care or not isfinite(upstream):
+            _send_with_care(node, upstream, partials, gradients, observers)
+        elif len(operands) == 2:  # most have two, and without a loop they take half the time
             a, b = operands
             by_a, by_b = partials
             if by_a is not None:
-                gradients[a] = known_of(a, -0.0) + upstream * by_a
+                gradients[a] += upstream * by_a
             if by_b is not None:
-                gradients[b] = known_of(b, -0.0) + upstream * by_b
-            continue
-        for operand, partial in zip(operands, partials):
-            if partial is not None:
-                gradients[operand] = known_of(operand, -0.0) + upstream * partial
+                gradients[b] += upstream * by_b
+        else:
+            for operand, partial in zip(operands, partials):
+                if partial is not None:
+                    gradients[operand] += upstream * partial
+    return gradients
 
 
 def _send_with_care(
@@ -119,8 +124,8 @@ def _send_with_care(
     for operand, partial in zip(node._operands, partials):
         if partial is None:
             continue
-        sent, known = contribution(node.operation, upstream, partial), gradients.get(operand)
-        gradients[operand] = total = sent if known is None else known + sent
+        sent, known = contribution(node.operation, upstream, partial), gradients[operand]
+        gradients[operand] = total = sent if known is NOT_COMPUTED else known + sent
         for observer in observers:
             observer.sent(node, upstream, partial, total)
 
@@ -140,9 +145,11 @@ def contribution(operation: Operation | None, upstream: Any, local: Any) -> Any:
     return upstream * local
 
 
-def _require_value(thing: Any, call: str) -> None:
+def require_value(thing: Any, call: str) -> None:
+    """Refuse what is no Value, above all a function, whose gradient has a call of its own."""
     if not isinstance(thing, Value):
-        raise TypeError(f"{call} takes a Value, not {describe(thing)}.")
+        hint = misuse.GRAD_OF_FUNCTION if callable(thing) else ""
+        raise TypeError(f"{call} takes a Value, not {describe(thing)}.{hint}")
 
 
 def backward(root: Value, gradient: float = 1.0, **foreign: Any) -> None:
@@ -168,7 +175,7 @@ def backward(root: Value, gradient: float = 1.0, **foreign: Any) -> None:
     >>> x.grad
     54.0
     """
-    _require_value(root, "backward")
+    require_value(root, "backward")
     if foreign:
         raise TypeError(misuse.backward_with(next(iter(foreign))))
     if root.is_constant:
@@ -179,18 +186,13 @@ def backward(root: Value, gradient: float = 1.0, **foreign: Any) -> None:
     if not observers and isfinite(upstream) and _is_wide(root):
         _send_to_leaves(root, upstream)
         return
-    gradients = {root: upstream}  # a Value is a key by identity
-    order = order_of(root)
-    sweep(order, gradients, observers=observers)
+    gradients = sweep(order_of(root), upstream, observers=observers)
     # A node without a gradient is behind edges that carry none, as a branch not chosen.
-    new_of = gradients.get
     found = [
-        new_of(node, NOT_COMPUTED)
-        if node._operands
-        else _accumulated(node, new_of(node, NOT_COMPUTED), observers)
-        for node in order
+        new if node._operands else _accumulated(node, new, observers)
+        for node, new in gradients.items()
     ]
-    write_gradients(order, found)
+    write_gradients(gradients, found)
 
 
 class Leaves(tuple[Value, ...]):
@@ -250,7 +252,7 @@ def forget(*roots: Value) -> None:
     (6.0, ())
     """
     for root in roots:
-        _require_value(root, "forget")
+        require_value(root, "forget")
         tell_used("calls forget() of", root)
     kept = set(roots)
     stack: list[Any] = list(roots)

@@ -13,13 +13,12 @@ from math import isnan
 from typing import Any
 
 from glassgrad.engine import misuse
-from glassgrad.engine.backward import order_of, sweep
+from glassgrad.engine.backward import order_of, require_value, sweep
 from glassgrad.engine.context import current, derive
 from glassgrad.engine.errors import ChangedDataError
 from glassgrad.engine.misuse import name, names
-from glassgrad.engine.text import describe
 from glassgrad.engine.tree import leaves_of, like, settled
-from glassgrad.engine.value import Value, as_value, constant, tell_used
+from glassgrad.engine.value import NOT_COMPUTED, Value, as_value, constant, tell_used
 
 Partials = Sequence[float | None]
 """A local derivative by each operand of a node; None on an edge that carries none."""
@@ -49,13 +48,13 @@ def grad(y: Value, xs: Any = None, *, differentiable: bool = False, **foreign: A
     >>> dy.data, grad(dy, x)
     (27.0, 18.0)
     """
-    _require_value(y, "the first argument of grad")
+    require_value(y, "the first argument of grad")
     if foreign or xs is None:
         raise TypeError(misuse.grad_without_by(next(iter(foreign), None)))
     xs = settled(xs)
     leaves = leaves_of(xs)
     for leaf in leaves:
-        _require_value(leaf, "grad by")
+        require_value(leaf, "grad by")
         if leaf.is_constant:
             raise ValueError(misuse.grad_by_constant(name(leaf)))
     tell_used("calls grad of", y)
@@ -66,28 +65,29 @@ def grad(y: Value, xs: Any = None, *, differentiable: bool = False, **foreign: A
         before = max(node.scope.order if node.scope else 0 for node in order)
         found = derive(_as_graphs, order, leaves, carrying, observers, order=before + 1)
     else:
-        gradients: dict[Value, Any] = {y: 1.0}
-        sweep(list(carrying), gradients, carrying.__getitem__, observers)
-        found = [gradients.get(x, 0.0) for x in leaves]
+        gradients = sweep(list(carrying), 1.0, carrying.__getitem__, observers)
+        found = [_known(x, gradients) for x in leaves]
     return like(xs, iter(found))
 
 
-def _require_value(thing: Any, place: str) -> None:
-    if not isinstance(thing, Value):
-        hint = misuse.GRAD_OF_FUNCTION if callable(thing) else ""
-        raise TypeError(f"{place} takes a Value, not {describe(thing)}.{hint}")
+def _known(x: Value, gradients: dict[Value, Any]) -> Any:
+    """The gradient by a node, 0.0 if nothing was sent to it."""
+    gradient = gradients.get(x, NOT_COMPUTED)
+    return 0.0 if gradient is NOT_COMPUTED else gradient
 
 
 def _carrying(order: Sequence[Value], xs: Sequence[Value]) -> dict[Value, Partials]:
-    """The nodes with edges that lead to one of `xs`, in order, and the partials of those edges."""
+    """Those of `xs` and the nodes with edges that lead to one, in order, and the partials of those
+    edges; the root alone if none of its edges does.
+    """
     leading = set(xs)
     found: dict[Value, Partials] = {}
     for node in order:
         partials = partials_to(leading, node)
-        if partials:
+        if partials or node in leading:
             leading.add(node)
             found[node] = partials
-    return found
+    return found if order[-1] in found else {order[-1]: ()}
 
 
 def partials_to(leading: Container[Value], node: Value) -> Partials:
@@ -104,15 +104,14 @@ def partials_to(leading: Container[Value], node: Value) -> Partials:
 def _as_graphs(
     order: Sequence[Value], xs: Sequence[Value], carrying: dict[Value, Partials], observers: Any
 ) -> list[Value]:
-    found: dict[Value, Any] = {order[-1]: constant(1.0)}
-    derivatives = lambda node: local_derivatives(node, carrying[node])
-    sweep(list(carrying), found, derivatives, observers)
+    derivatives = lambda node: carrying[node] and local_derivatives(node, carrying[node])
+    found = sweep(list(carrying), constant(1.0), derivatives, observers)
     # A gradient may be a node of the graph itself, such as the y of x·y, or the same as another:
     # each gets a node of its own, so that labelling one labels nothing else.
     taken = set(order)
     gradients = []
     for x in xs:
-        gradient = as_value(found.get(x, 0.0), "grad")
+        gradient = as_value(_known(x, found), "grad")
         gradients.append(+gradient if gradient in taken else gradient)
         taken.add(gradient)
     return gradients

@@ -35,6 +35,7 @@ Next: `backward.py`.
 from __future__ import annotations
 
 import linecache
+import re
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -89,7 +90,7 @@ _METHOD = """\
 def method({signature}) -> Value:
     try:
         {computed}
-        caller = getframe(1)
+        caller = getframe({depth})
     except HARD_PLACE:
         return record(operation, ({operands}))
     operands = ({operands})
@@ -141,7 +142,7 @@ def _written_down(row: Operation) -> RowSource | None:
     return None if row.arity not in (1, 2) or row.is_checked else python_source(row)
 
 
-def _text(row: Operation, written: RowSource, reflected: bool) -> str:
+def _text(row: Operation, written: RowSource, reflected: bool, depth: int = 1) -> str:
     mine = 1 if reflected else 0
     names, signature = ["self"], ["self"]
     lines = [f"{written.operands[mine]} = self._number"]
@@ -152,7 +153,7 @@ def _text(row: Operation, written: RowSource, reflected: bool) -> str:
         signature.append(f"{other}: Operand{default}")
         lines.append(_READ.format(other, number, operands=", ".join(names)))
     lines += [f"{name} = {text}" for name, text in written.lines]
-    partials = f"({', '.join(written.partials)}, )"
+    partials = _in_tuple(written.partials)
     if row.arity == 2:
         if_number = [p if i == mine else "None" for i, p in enumerate(written.partials)]
         partials += f" if {other}.__class__ is Value else ({', '.join(if_number)})"
@@ -161,8 +162,23 @@ def _text(row: Operation, written: RowSource, reflected: bool) -> str:
         signature=", ".join(signature),
         operands="".join(f"{name}, " for name in names),
         computed="\n        ".join(lines),
+        depth=depth,
     )
     return start + _NODE
+
+
+def _in_tuple(partials: list[str]) -> str:
+    """A tuple of expressions; a choice among numbers, as of relu, is one among constant tuples.
+
+    No tuple is made then, which would take a seventh of the time of the node.
+    """
+    first = [branch.partition(" if ") for branch in partials[0].split(" else ")]
+    if len(partials) == 1 and all(_NUMBER.fullmatch(number) for number, *_ in first):
+        return " else ".join([f"({number}, ){chosen}{when}" for number, chosen, when in first])
+    return f"({', '.join(partials)}, )"
+
+
+_NUMBER = re.compile(r"-?\d+\.\d+|nan")
 
 
 def _name_of_other(row: Operation) -> str:
@@ -206,18 +222,21 @@ def finished(  # noqa: PLR0917  as `node_of`, which is called as often
     operation: Operation,
     operands: tuple[Any, ...],
     data: float,
-    partials: tuple[float | None, ...],
+    partials: tuple[float | None, ...] | None,
     context: Context,
     caller: FrameType | None,
 ) -> Value:
-    """The node of an operation where the circumstances ask for more, or for less."""
+    """The node of an operation where the circumstances ask for more, or for less.
+
+    Without partials all operands are constants, and the result is one.
+    """
     for observer in context.observers:
         observer.computed(operation, operands, data, caller)
     if context.order:
         short = _shortened(operation, operands)
         if short is not None:
             return short
-    if context.recording:
+    if context.recording and partials is not None:
         node = node_of(operation, operands, data, partials, context, caller)
     else:
         node = constant(data)
@@ -259,27 +278,15 @@ def record(operation: Operation, operands: tuple[Any, ...]) -> Value:
         numbers = tuple([x if type(x) is float else x._number for x in operands])
         wanted = tuple([type(x) is not float and not x.is_constant for x in operands])
     else:
-        if set(map(type, operands)) != {Value}:
+        if list(map(type, operands)).count(Value) < len(operands):
             wanted = tuple([not operand.is_constant for operand in operands])
     data = operation.forward(numbers)
     context, caller = current(), sys._getframe(1)
     if wanted and True not in wanted:
-        return _of_constants(operation, operands, data, context, caller)
+        return finished(operation, operands, data, None, context, caller)
     partials = operation.partials(numbers, data, wanted)
     make = finished if context.is_special else node_of
     return make(operation, operands, data, partials, context, caller)
-
-
-def _of_constants(
-    operation: Operation, operands: tuple[Any, ...], data: float, context: Context, caller: Any
-) -> Constant:
-    """What is computed from constants alone is one: no gradient flows through it to anything."""
-    for observer in context.observers:
-        observer.computed(operation, operands, data, caller)
-    node = constant(data)
-    for observer in context.observers:
-        observer.recorded(operation, operands, node)
-    return node
 
 
 def with_others(operation: Operation, operands: tuple[Any, ...]) -> Any:
@@ -292,8 +299,10 @@ def with_others(operation: Operation, operands: tuple[Any, ...]) -> Any:
     return record(operation, operands)
 
 
-def _method(row: Operation, title: str, reflected: bool = False) -> Callable[..., Any]:
-    """The method of a row, from its source text if it has one."""
+def _method(
+    row: Operation, title: str, reflected: bool = False, depth: int = 1
+) -> Callable[..., Any]:
+    """The method of a row, from its source text if it has one; so far out is the caller's frame."""
     written, is_operator = _written_down(row), title.startswith("__")
     if written is None:
         return _by_call(row, title, reflected)
@@ -303,7 +312,7 @@ def _method(row: Operation, title: str, reflected: bool = False) -> Callable[...
         "finished": finished,
         "with_others": with_others if is_operator else record,
     }
-    text = _text(row, written, reflected)
+    text = _text(row, written, reflected, depth)
     return _titled(_compiled(title, text, mine), row)
 
 
@@ -379,7 +388,8 @@ def _set(title: str, row: Operation, reflected: bool = False) -> None:
 def _evaluate(operation: Operation, operands: tuple[Any, ...]) -> Value:
     """An operation that is called as a function; from the second time on by its method at once."""
     if operation.arity > 0 and not operation.dunder and Value not in operation.methods:
-        operation.methods[Value] = _method(operation, operation.name)
+        # It is called by the operation, which is called by whom the node belongs to.
+        operation.methods[Value] = _method(operation, f"{operation.name}()", depth=2)
     return record(operation, operands)
 
 

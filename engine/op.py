@@ -187,13 +187,14 @@ class Operation:
 
     def evaluate(self, operands: Operands) -> Any:
         """The operation on as many operands as it takes."""
+        # Who serves both ends serves nearly always all, and finds out if not.
+        serving = evaluators.get(type(operands[0])) if operands else None
+        if serving and serving is evaluators.get(type(operands[-1])):
+            return serving(self, operands)
         kinds = set(map(type, operands))
         kinds.discard(float)
         if not kinds:
             return self.forward(operands)
-        serving = {evaluators.get(kind) for kind in kinds}
-        if len(serving) == 1 and (only := serving.pop()):
-            return only(self, operands)
         found = {cls for kind in kinds for cls in kind.__mro__}
         for kind, evaluator in evaluators.items():  # arrays first, since they take all others along
             if kind in found:
@@ -297,11 +298,7 @@ class Reduction(Operation):
 
     def __call__(self, *operands: Any, **named: Any) -> Any:
         """The reduction of numbers, Values, arrays or formulas, whichever the operands are."""
-        operands = self.arrange(operands, named)
-        # Both ends of a kind: nearly always all are, and its evaluator finds out if one is not.
-        if operands and (kind := type(operands[0])) is type(operands[-1]) and kind in evaluators:
-            return evaluators[kind](self, operands)
-        return self.evaluate(operands)
+        return self.evaluate(self.arrange(operands, named))
 
     def arrange(self, operands: Operands, named: Named = None) -> Operands:
         return in_one_row(self.name, operands, self.least, named)
@@ -367,8 +364,9 @@ def in_one_row(name: str, operands: Operands, least: int = 0, named: Named = Non
 
 def _row(given: Any, name: str) -> Operands:
     """The operands in a sequence. They may be arrays, which are reduced element by element."""
-    entries = tuple(given if type(given) in _ROWS else listed(given, name))
-    if getattr(given, "ndim", 1) > 1 or (entries and type(entries[0]) in _ROWS):
+    is_array = not isinstance(given, _ROWS)
+    entries = tuple(listed(given, name) if is_array else given)
+    if (is_array and getattr(given, "ndim", 1) > 1) or (entries and type(entries[0]) in _ROWS):
         raise TypeError(
             f"{name} takes the numbers of one row, not a table of them. {_for_tables(name)}"
         )
@@ -376,7 +374,7 @@ def _row(given: Any, name: str) -> Operands:
 
 
 def _is_iterable(operand: Any) -> bool:
-    return type(operand) in _ROWS or isinstance(operand, Iterable)
+    return isinstance(operand, (_ROWS, Iterable))  # in this turn: to ask an Iterable is slow
 
 
 def _for_tables(name: str) -> str:

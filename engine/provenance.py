@@ -60,7 +60,7 @@ def place(line: SourceLine | None) -> str:
 
 
 files_of_user: set[str] = set()
-"""The files of the user's code that made nodes without a library in between."""
+"""The files of the user's code that made nodes."""
 
 
 def made_by(frame: FrameType | None, context: Context) -> Made:
@@ -68,17 +68,14 @@ def made_by(frame: FrameType | None, context: Context) -> Made:
 
     Behind a library on the engine, it is the line that the context knows, if it knows one.
     """
-    is_direct = True
     while frame is not None:
         code = frame.f_code
         owner = _owners[code.co_filename]
         if owner is USER:
-            if is_direct:
-                files_of_user.add(code.co_filename)
+            files_of_user.add(code.co_filename)
             return code, frame.f_lasti
-        if is_direct and owner is LIBRARY and context.caller:
+        if owner is LIBRARY and context.caller:
             return context.caller
-        is_direct = is_direct and owner is ENGINE
         frame = frame.f_back
     return None, -1
 

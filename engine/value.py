@@ -13,7 +13,7 @@ from __future__ import annotations
 import numbers
 import operator
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from decimal import Decimal
 from types import CodeType
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -381,7 +381,7 @@ def number_of(operand: Value | float) -> float:
     return operand._number if isinstance(operand, Value) else operand
 
 
-def write_gradients(nodes: Sequence[Value], gradients: Iterable[float]) -> None:
+def write_gradients(nodes: Collection[Value], gradients: Iterable[float]) -> None:
     """Set `.grad` of many nodes, all or none, also when Ctrl-C comes in between.
 
     Args:

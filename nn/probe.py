@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glassgrad import engine
-from glassgrad.engine import Scope, Value, data_vector
+from glassgrad.engine import NOT_COMPUTED, Scope, Value, data_vector
 from glassgrad.engine.backward import order_of, sweep
 from glassgrad.engine.context import without_neuron
 from glassgrad.engine.files import decode
@@ -154,8 +154,9 @@ def measure(
     total: Value = engine.mean(losses)
     order = order_of(total)
     layers.take(order, losses)
-    gradients: Gradients = {} if total.is_constant else {total: 1.0}
-    sweep(order, gradients)  # as backward() does, which would write them into the nodes
+    # As backward() computes them, which would write them into the nodes.
+    sent = {} if total.is_constant else sweep(order, 1.0)
+    gradients = {node: sent[node] for node in sent if sent[node] is not NOT_COMPUTED}
     found = [layer.measured(len(samples), learning_rate, gradients) for layer in layers.in_order()]
     last = [x.unit_gradient_size for x in found if x.parameters and x.units][-1:]
     if last and last[0]:

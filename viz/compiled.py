@@ -87,8 +87,8 @@ def inside(value: Value) -> Inside | str:
     nodes = call_in(Context(scope=frame), replay.nodes, stand_ins)
     root = nodes[replay.root]
     operands = dict(zip(stand_ins, value.parents))
-    order = topological_order(root) if isinstance(root, Value) else []
-    order = [node for node in order if node not in operands]
+    whole = topological_order(root) if isinstance(root, Value) else []
+    order = [node for node in whole if node not in operands]
     if not order or not root.parents:
         return f"{name_of(replay)} cannot be opened: nothing is computed in it"
     now = [parent.data for parent in value.parents]
@@ -105,10 +105,10 @@ def inside(value: Value) -> Inside | str:
     _place(made, frame, value.scope)
     root._number = value.data
     if value.grad is not NOT_COMPUTED:
-        gradients = {root: value.grad}
-        sweep([node for node in order if node in made], gradients)
-        for node in made & gradients.keys():
-            node.grad = gradients[node]
+        of_made = lambda node: node.partials if node in made else ()
+        for node, gradient in sweep(whole, value.grad, of_made).items():
+            if node in made:
+                node.grad = gradient
     return Inside(operands, order)
 
 

@@ -18,7 +18,7 @@ from glassgrad.engine.compile.recording import Recording, traced_run
 from glassgrad.engine.compile.trace import At, graph_of, replayed
 from glassgrad.engine.context import Context, Observer, call_in, current
 from glassgrad.engine.misuse import name
-from glassgrad.engine.value import RELATIONS, Value, constant, number_of
+from glassgrad.engine.value import NOT_COMPUTED, RELATIONS, Value, constant, number_of
 
 TOLERANCE = 1e-9
 """By how much, as a share of a number, sums in another order may differ."""
@@ -167,9 +167,12 @@ def _slopes(result: Any) -> dict[Value, float]:
     """The gradient of a result by each leaf that it depends on."""
     if not isinstance(result, Value) or result.is_constant:
         return {}
-    order, found = order_of(result), {result: 1.0}
-    sweep(order, found)
-    return {node: found[node] for node in order if node in found and not node._operands}
+    found = sweep(order_of(result), 1.0).items()
+    return {
+        node: gradient
+        for node, gradient in found
+        if not node._operands and gradient is not NOT_COMPUTED
+    }
 
 
 def _are_all_near(ours: Sequence[float], written: Sequence[float], tolerance: float) -> bool:
