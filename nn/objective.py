@@ -13,6 +13,7 @@ set, a deque or a closure holds it does not see, but the loss, which is a graph,
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -22,8 +23,10 @@ import numpy as np
 
 from glassgrad import engine
 from glassgrad.engine import (
+    Compiled,
     Value,
     assign,
+    data_vector,
     grad_vector,
     no_grad,
     topological_order,
@@ -94,25 +97,47 @@ class Objective(Hook):
         self.why_eager: str | None = None
         self.form = Form()
         self._watch: Watch | None = Watch([*model.parameters(), *self.parameters])
-        self.noise_count = self._try(samples)
+        self.noise_count = 0
         self._record()
+        self._try(samples)
 
-    def _try(self, samples: Samples) -> int:
-        """Run some samples eagerly; how many random numbers one takes."""
-        mine, results = {id(p) for p in self.parameters if not p.is_frozen}, list[Value]()
-        tried = np.linspace(0, len(samples) - 1, min(len(samples), _MOST_TRIED)).astype(int)
+    def _try(self, samples: Samples) -> None:
+        """Run some samples eagerly; one, where all do the same."""
+        count = min(len(samples), _MOST_TRIED)
+        tried = samples.of(np.linspace(0, len(samples) - 1, count).astype(int))
+        first, others = tried.of(slice(1)), tried.of(slice(1, None))
+
+        def recorded() -> None:
+            with training(self.modules, True):
+                numbers, noise = data_vector(self.parameters), np.zeros((1, self.noise_count))
+                self._in_arrays(numbers, first, noise)
+
+        is_trained = self._is_trained_by(first)
+        if not (is_trained and self._is_typical(self._objective, recorded)):
+            is_trained |= self._is_trained_by(others)
+        if not is_trained:
+            raise ValueError(
+                f"The loss {function_name(self.loss)} depends on none of the parameters that are "
+                "trained, so there is nothing to learn: does the model read them in forward, and "
+                "does nothing cut it off, such as detach, step, freeze or a number of its own?"
+            )
+
+    def _is_trained_by(self, samples: Samples) -> bool:
+        """Whether a loss of these depends on what is trained; their random numbers are counted."""
+        mine, losses = {id(p) for p in self.parameters if not p.is_frozen}, list[Value]()
         with training(self.modules, True):
-            drawn = [
-                count_noise(lambda x, t: results.append(self._loss_of(x, t)), x, target)
-                for x, target in samples.of(tried).pairs()
-            ]
-        if any(id(node) in mine for result in results for node in topological_order(result)):
-            return max(drawn)
-        raise ValueError(
-            f"The loss {function_name(self.loss)} depends on none of the parameters that are "
-            "trained, so there is nothing to learn: does the model read them in forward, and does "
-            "nothing cut it off, such as detach, step, freeze or a number of its own?"
-        )
+            for x, target in samples.pairs():
+                drawn = count_noise(lambda *pair: losses.append(self._loss_of(*pair)), x, target)
+                self.noise_count = max(self.noise_count, drawn)
+        return any(id(node) in mine for loss in losses for node in topological_order(loss))
+
+    def _is_typical(self, function: Compiled, recorded: Callable[[], Any]) -> bool:
+        """Whether all samples do what one does, once that is recorded: it compares nothing."""
+        if not self.is_compiled:
+            return False
+        with suppress(Exception):  # what goes wrong here does so in the training, which tells it
+            recorded()
+        return [each.guards for each in function.recordings] == [[]]
 
     def _loss_of(self, x: Any, target: Any) -> Value:
         """The loss of a sample, eagerly."""
@@ -173,11 +198,6 @@ class Objective(Hook):
         (samples, `noise_count`).
         """
 
-        def in_arrays() -> tuple[float, Any]:
-            more = (_shares(batch),) if self._is_weighed else ()
-            drawn = (noise,) if self.noise_count else ()
-            return self._value_and_grad(numbers, batch.X, batch.y, *more, *drawn)
-
         def one_by_one() -> tuple[float, Any]:
             assign(self.parameters, numbers)
             zero_grad(self.parameters)
@@ -188,10 +208,17 @@ class Objective(Hook):
             return total.data, grad_vector(self.parameters)
 
         read: list[Value] = []
-        found = self._compiled_or_eager(in_arrays, one_by_one)
+        found = self._compiled_or_eager(
+            lambda: self._in_arrays(numbers, batch, noise), one_by_one
+        )
         if self._watch is not None:
             self._look_for_left_out(self._watch, read, numbers, batch, noise)
         return found
+
+    def _in_arrays(self, numbers: Any, batch: Samples, noise: Any) -> tuple[float, Any]:
+        more = (_shares(batch),) if self._is_weighed else ()
+        drawn = (noise,) if self.noise_count else ()
+        return self._value_and_grad(numbers, batch.X, batch.y, *more, *drawn)
 
     def _look_for_left_out(
         self, watch: Watch, read: list[Value], numbers: Any, batch: Samples, noise: Any
@@ -229,9 +256,18 @@ class Objective(Hook):
         return samples.mean(rows[:, 0]), outputs
 
     def some_outputs(self, samples: Samples) -> list[Any]:
-        """The outputs of some samples, as Values, with nothing left to chance."""
+        """The outputs of some samples, as Values, with nothing left to chance; that of one, where
+        all do the same.
+        """
+        first, *others = samples.X[:_MOST_SHOWN]
         with training(self.modules, False):
-            outputs = [self.model(plain(x)) for x in samples.X[:_MOST_SHOWN]]
+            outputs = [self.model(plain(first))]
+            self.form.row(outputs[0])
+            with no_grad():
+                recorded = lambda: self._measured.map(samples.X[:1], samples.y[:1])
+                if self._is_typical(self._measured, recorded):
+                    return outputs
+            outputs += [self.model(plain(x)) for x in others]
         for output in outputs:
             self.form.row(output)
         return outputs
