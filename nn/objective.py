@@ -33,6 +33,7 @@ from glassgrad.engine import (
     zero_grad,
 )
 from glassgrad.engine.backward import order_of
+from glassgrad.engine.compile.inside import Inside, inside_of
 from glassgrad.engine.misuse import is_real, name
 from glassgrad.engine.op import Operation
 from glassgrad.engine.provenance import is_ours, place
@@ -208,9 +209,7 @@ class Objective(Hook):
             return total.data, grad_vector(self.parameters)
 
         read: list[Value] = []
-        found = self._compiled_or_eager(
-            lambda: self._in_arrays(numbers, batch, noise), one_by_one
-        )
+        found = self._compiled_or_eager(lambda: self._in_arrays(numbers, batch, noise), one_by_one)
         if self._watch is not None:
             self._look_for_left_out(self._watch, read, numbers, batch, noise)
         return found
@@ -254,6 +253,19 @@ class Objective(Hook):
             )
         outputs = self.form.arrays(rows[:, 1:]) if self._has_outputs else None
         return samples.mean(rows[:, 0]), outputs
+
+    def inside(self, samples: Samples) -> Inside | None:
+        """All that the model and the loss compute for samples, with nothing left to chance.
+
+        It is read off what was recorded; None where that does not hold all: they run eagerly,
+        samples may go several ways, or what is frozen stands there as a number.
+        """
+        self.measured(samples)  # what serves these is looked at before, and recorded anew
+        recordings = self._measured.recordings if self.is_compiled else []
+        known = chain(self.parameters, self.model.parameters())
+        if [each.guards for each in recordings] != [[]] or any(p.is_frozen for p in known):
+            return None
+        return inside_of(recordings[0], samples.X, samples.y)
 
     def some_outputs(self, samples: Samples) -> list[Any]:
         """The outputs of some samples, as Values, with nothing left to chance; that of one, where
