@@ -299,7 +299,8 @@ class Training:
     def _hooks(self, bar: hooks.Progress) -> list[Hook]:
         """All hooks in their order."""
         # Kept twice: if Ctrl-C comes in a callback, and after callbacks that moved parameters.
-        found = [self.loop.objective, self._notes, self._kept, bar, self._callbacks, self._kept]
+        found = [self.loop.objective, self._notes, self._kept, bar]
+        found += [self._callbacks, self._kept] if self._callbacks.functions else []
         patience = self.loop.options.patience
         ends = [] if patience is None else [hooks.Patience(self.history, patience)]
         return [*found, *self._saves, *ends]
@@ -419,13 +420,13 @@ class Training:
         )
 
 
-def _layers_of(model: Module, parameters: Sequence[Value]) -> dict[str, list[int]]:
+def _layers_of(model: Module, parameters: Sequence[Value]) -> dict[str, Any]:
     """The places of the parameters of each layer, by its name."""
     names = {id(value): layer_of(name) for name, value in model.named_parameters()}
     found: dict[str, list[int]] = {}
     for place, value in enumerate(parameters):
         found.setdefault(names.get(id(value), "others"), []).append(place)
-    return found
+    return {layer: np.array(places) for layer, places in found.items()}
 
 
 def _after_whole(epochs: int) -> str:

@@ -72,7 +72,7 @@ def rows_in_arrays(function: Compiled, one: Callable[..., list[float]], *batch: 
     """
     pieces = zip(*(in_batches(array, LARGEST_PIECE) for array in batch))
     rows = np.concatenate([function.map(*piece) for piece in pieces])
-    for place in np.flatnonzero(np.isnan(rows).any(axis=1)):
+    for place in np.unique(np.nonzero(np.isnan(rows))[0]):
         rows[place] = one(*(plain(array[place]) for array in batch))
     return rows
 
@@ -127,13 +127,14 @@ class Form:
 
     def arrays(self, rows: Any) -> Any:
         """Rows of numbers, one a sample, in arrays: a tuple or a dict of them where there are."""
-        columns = iter(np.asarray(rows).T)
+        first = 0
 
-        def joined(shape: list[int]) -> Any:
-            taken = [next(columns) for _ in range(prod(shape))]
-            return np.stack(taken, axis=1).reshape(len(rows), *shape)
+        def part(shape: list[int]) -> Any:
+            nonlocal first
+            columns = slice(first, first := first + prod(shape))
+            return np.array(rows[:, columns], order="C").reshape(len(rows), *shape)
 
-        return _with_parts(self._shape, joined)
+        return _with_parts(self._shape, part)
 
     def filled(self, leaves: Iterable[Any]) -> Any:
         """An output of this form, made of other leaves."""
