@@ -407,7 +407,7 @@ class Training:
         return kept.best if keep_best and kept.best is not None else kept.last
 
     def _forget_gradients(self) -> None:
-        clear_grad([*self.loop.parameters, *self.loop.objective.model.parameters()])
+        clear_grad(self.loop.objective.all_parameters)
 
     def _look_at_health(self) -> None:
         objective, samples = self.loop.objective, self.loop.samples

@@ -39,7 +39,7 @@ from glassgrad.engine.op import Operation
 from glassgrad.engine.provenance import is_ours, place
 from glassgrad.engine.text import counted, describe, function_name, some_of
 from glassgrad.engine.value import is_parameter
-from glassgrad.engine.vectors import standing_at
+from glassgrad.engine.vectors import frozen_among, standing_at
 from glassgrad.nn.history import Epoch
 from glassgrad.nn.hooks import Hook, warn
 from glassgrad.nn.layers import count_noise, noise_from
@@ -72,6 +72,7 @@ class Objective(Hook):
 
     Attributes:
         modules: the model and all modules in it.
+        all_parameters: those of the model, and those that are trained.
         form: what the model gives for a sample.
         noise_count: how many random numbers a sample takes.
         is_compiled: whether it still does.
@@ -97,7 +98,8 @@ class Objective(Hook):
         self.is_compiled, self._is_weighed = is_compiled, samples.weights is not None
         self.why_eager: str | None = None
         self.form = Form()
-        self._watch: Watch | None = Watch([*model.parameters(), *self.parameters])
+        self.all_parameters = [*model.parameters(), *self.parameters]
+        self._watch: Watch | None = Watch(self.all_parameters)
         self.noise_count = 0
         self._record()
         self._try(samples)
@@ -262,8 +264,8 @@ class Objective(Hook):
         """
         self.measured(samples)  # what serves these is looked at before, and recorded anew
         recordings = self._measured.recordings if self.is_compiled else []
-        known = chain(self.parameters, self.model.parameters())
-        if [each.guards for each in recordings] != [[]] or any(p.is_frozen for p in known):
+        are_frozen = frozen_among(self.all_parameters) is not None
+        if [each.guards for each in recordings] != [[]] or are_frozen:
             return None
         return inside_of(recordings[0], samples.X, samples.y)
 
