@@ -44,7 +44,7 @@ from glassgrad.nn.history import Epoch
 from glassgrad.nn.hooks import Hook, warn
 from glassgrad.nn.layers import count_noise, noise_from
 from glassgrad.nn.module import Module, modules_of, training
-from glassgrad.nn.predict import Form, recordable, rows_in_arrays, rows_one_by_one
+from glassgrad.nn.predict import Form, rows_in_arrays, rows_one_by_one
 from glassgrad.nn.samples import Samples, plain, relative
 
 T = TypeVar("T")
@@ -171,10 +171,9 @@ class Objective(Hook):
             output = model(x)
             return [loss(output, target), *(form.row(output) if has_outputs else ())]
 
-        users = loss, self.penalty, type(model)
-        self._objective = recordable(objective, *users)
+        self._objective = engine.compiled(objective)
         self._value_and_grad = self._objective.value_and_grad(parameters, skip_frozen=True)
-        self._measured = recordable(measured, *users)
+        self._measured = engine.compiled(measured)
         self._looked_into: list[Any] = []
 
     def before(self) -> None:
