@@ -821,7 +821,7 @@ def test_fit_audits_each_epoch_where_code_of_the_users_runs_in_between(
             "rule of an optimiser": {"optimiser": by_rule},
             "optimiser": {"optimiser": Changing(model.parameters(), 0.1)},
         }[who]
-        data = np.arange(1.0, 9.0).reshape(-1, 1) / 8.0  # of 0 every factor makes 0
+        data = np.arange(8.0).reshape(-1, 1) / 8.0
         history = fit(
             model, mse, data, data[:, 0],
             batch_size=4, compiled=is_compiled, epochs=6, health=False, **given,

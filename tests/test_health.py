@@ -2,6 +2,7 @@
 
 import json
 import math
+import random
 import warnings
 
 import numpy as np
@@ -799,10 +800,29 @@ def broken():
     return model
 
 
+class Restless(Module):
+    """In use each run draws a number of its own, so that no recording can serve."""
+
+    def __init__(self):
+        self.inner, self.draw = Neuron(2, seed=0), random.Random(0).random
+
+    def forward(self, x):
+        return self.inner(x) * (1.0 if self.training else self.draw())
+
+
 def partly_frozen():
     model = network([2, 3, 1])
     model.layers[0].freeze()
     return model
+
+
+def test_fit_looks_sample_by_sample_where_a_recording_is_wrong(monkeypatch):
+    calls = []
+    monkeypatch.setattr(nn.loop, "check_health", lambda *a: calls.append(1) or check_health(*a))
+    with pytest.warns(RuntimeWarning, match="does not depend on its arguments alone"):
+        history = fit(Restless(), mse, *two_moons(40), epochs=9, metrics=["r2"])
+    assert len(history["r2"]) == 9
+    assert calls
 
 
 @pytest.mark.parametrize("make", [Branching, broken, partly_frozen])
