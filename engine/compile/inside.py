@@ -2,7 +2,7 @@
 
 A program keeps no more than is asked of it. Who looks at the units of a model wants every node,
 once or twice: here they are computed node by node, each for all samples at once, which needs no
-program. Next: `layout.py`, which groups nodes for those that do.
+program.
 """
 
 from __future__ import annotations
