@@ -24,8 +24,8 @@ from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import counted, describe, some_of
 from glassgrad.nn.checks import not_negative
 from glassgrad.nn.module import Module, modules_of, training
-from glassgrad.nn.probe import LayerHealth, decoded_health, mean_of, measure
-from glassgrad.nn.samples import plain, samples_of
+from glassgrad.nn.probe import LayerHealth, Measured, decoded_health, mean_of, measure
+from glassgrad.nn.samples import Samples, samples_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -183,14 +183,23 @@ def check_health(
     if learning_rate is not None:
         learning_rate = not_negative(learning_rate, "check_health(learning_rate=...)")
     given = samples_of(X, y, "check_health(model, loss, X, y)")
-    most = min(whole(most, "check_health(most=...)"), len(given))
-    chosen = np.linspace(0, len(given) - 1, most).round().astype(int)
-    samples = [(plain(given.X[i]), plain(given.y[i])) for i in chosen]
+    most = whole(most, "check_health(most=...)")
+    samples = list(evenly_among(given, most).pairs())
     with training(modules_of(model), False):
-        found = call_in(ORDINARY, measure, model, loss, samples, learning_rate)
-    layers, losses, closed = found
+        return health_of(call_in(ORDINARY, measure, model, loss, samples, learning_rate))
+
+
+def health_of(measured: Measured) -> Health:
+    """The verdicts of what was measured."""
+    layers, losses, closed = measured
     mean = mean_of(np.array(losses)) if np.isfinite(losses).all() else None
-    return Health(len(samples), mean, tuple(layers), _verdicts(layers, losses, closed))
+    return Health(len(losses), mean, tuple(layers), _verdicts(layers, losses, closed))
+
+
+def evenly_among(samples: Samples, most: int) -> Samples:
+    """So many of them, spread evenly; all if there are no more."""
+    count = min(most, len(samples))
+    return samples.of(np.linspace(0, len(samples) - 1, count).round().astype(int))
 
 
 def _verdicts(

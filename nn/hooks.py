@@ -136,15 +136,15 @@ class Callbacks(Hook):
         model: Module,
         parameters: Sequence[Value],
     ) -> None:
-        self._functions, self._history = functions, history
+        self.functions, self._history = functions, history
         self._model, self._parameters = model, parameters
         self._is_over = self._has_warned = False
 
     def after(self, epoch: Epoch) -> None:
-        before = self._model.parameters() if self._functions else []
-        answers = [_answer(function, self._history) for function in self._functions]
+        before = self._model.parameters() if self.functions else []
+        answers = [_answer(function, self._history) for function in self.functions]
         self._is_over = any(isinstance(x, (bool, np.bool_)) and bool(x) for x in answers)
-        if self._functions and not self._is_over:
+        if self.functions and not self._is_over:
             self._check_new(before)
         if not self._has_warned and all(p.is_frozen for p in self._parameters):
             self._has_warned = True

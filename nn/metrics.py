@@ -65,8 +65,9 @@ def accuracy(
     """
     given = _rows(outputs, "accuracy", "outputs")
     chosen, right = _chosen_and_right(given, targets, "accuracy", threshold)
-    known = ~np.isnan(given).reshape(len(given), -1).any(axis=1)
-    return _mean((chosen == right) & known, sample_weight, "accuracy")
+    is_right = chosen == right
+    is_right[np.nonzero(np.isnan(given))[0]] = False
+    return _mean(is_right, sample_weight, "accuracy")
 
 
 def confusion(
@@ -92,7 +93,7 @@ def confusion(
     """
     given = _rows(outputs, "confusion", "outputs")
     chosen, right = _chosen_and_right(given, targets, "confusion", threshold)
-    unknown = int(np.isnan(given).reshape(len(given), -1).any(axis=1).sum())
+    unknown = len(np.unique(np.nonzero(np.isnan(given))[0]))
     if unknown:
         raise ValueError(
             f"confusion(...): the scores of {counted(unknown, 'sample')} are nan, which is of no "

@@ -13,8 +13,10 @@ set, a deque or a closure holds it does not see, but the loss, which is a graph,
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import chain
+from math import isclose
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, TypeVar
 
@@ -22,25 +24,28 @@ import numpy as np
 
 from glassgrad import engine
 from glassgrad.engine import (
+    Compiled,
     Value,
     assign,
+    data_vector,
     grad_vector,
     no_grad,
     topological_order,
     zero_grad,
 )
 from glassgrad.engine.backward import order_of
+from glassgrad.engine.compile.inside import Inside, inside_of
 from glassgrad.engine.misuse import is_real, name
 from glassgrad.engine.op import Operation
 from glassgrad.engine.provenance import is_ours, place
 from glassgrad.engine.text import counted, describe, function_name, some_of
 from glassgrad.engine.value import is_parameter
-from glassgrad.engine.vectors import standing_at
+from glassgrad.engine.vectors import frozen_among, standing_at
 from glassgrad.nn.history import Epoch
 from glassgrad.nn.hooks import Hook, warn
 from glassgrad.nn.layers import count_noise, noise_from
 from glassgrad.nn.module import Module, modules_of, training
-from glassgrad.nn.predict import Form, recordable, rows_in_arrays, rows_one_by_one
+from glassgrad.nn.predict import Form, rows_in_arrays, rows_one_by_one
 from glassgrad.nn.samples import Samples, plain, relative
 
 T = TypeVar("T")
@@ -68,6 +73,7 @@ class Objective(Hook):
 
     Attributes:
         modules: the model and all modules in it.
+        all_parameters: those of the model, and those that are trained.
         form: what the model gives for a sample.
         noise_count: how many random numbers a sample takes.
         is_compiled: whether it still does.
@@ -86,33 +92,59 @@ class Objective(Hook):
         is_compiled: bool,
         beside: Iterable[Any],
     ) -> None:
-        self._is_alone = _run_ours([*modules_of(model), loss, penalty, *beside])
+        self._is_ours = _run_ours([*modules_of(model), loss, penalty])
+        self._is_alone = self._is_ours and _run_ours(beside)
         self._has_outputs = has_outputs
         self.model, self.loss, self.penalty = model, loss, penalty
         self.parameters, self.modules = list(parameters), modules_of(model)
         self.is_compiled, self._is_weighed = is_compiled, samples.weights is not None
         self.why_eager: str | None = None
         self.form = Form()
-        self._watch: Watch | None = Watch([*model.parameters(), *self.parameters])
-        self.noise_count = self._try(samples)
+        self.all_parameters = [*model.parameters(), *self.parameters]
+        self._watch: Watch | None = Watch(self.all_parameters)
+        self.noise_count = 0
         self._record()
+        self._try(samples)
 
-    def _try(self, samples: Samples) -> int:
-        """Run some samples eagerly; how many random numbers one takes."""
-        mine, results = {id(p) for p in self.parameters if not p.is_frozen}, list[Value]()
-        tried = np.linspace(0, len(samples) - 1, min(len(samples), _MOST_TRIED)).astype(int)
+    def _try(self, samples: Samples) -> None:
+        """Run some samples eagerly; one, where all do the same."""
+        count = min(len(samples), _MOST_TRIED)
+        tried = samples.of(np.linspace(0, len(samples) - 1, count).astype(int))
+        first, others = tried.of(slice(1)), tried.of(slice(1, None))
+
+        def recorded() -> None:
+            with training(self.modules, True):
+                numbers, noise = data_vector(self.parameters), np.zeros((1, self.noise_count))
+                self._in_arrays(numbers, first, noise)
+
+        is_trained = self._is_trained_by(first)
+        if not (is_trained and self._is_typical(self._objective, recorded)):
+            is_trained |= self._is_trained_by(others)
+        if not is_trained:
+            raise ValueError(
+                f"The loss {function_name(self.loss)} depends on none of the parameters that are "
+                "trained, so there is nothing to learn: does the model read them in forward, and "
+                "does nothing cut it off, such as detach, step, freeze or a number of its own?"
+            )
+
+    def _is_trained_by(self, samples: Samples) -> bool:
+        """Whether a loss of these depends on what is trained; their random numbers are counted."""
+        mine, losses = {id(p) for p in self.parameters if not p.is_frozen}, list[Value]()
         with training(self.modules, True):
-            drawn = [
-                count_noise(lambda x, t: results.append(self._loss_of(x, t)), x, target)
-                for x, target in samples.of(tried).pairs()
-            ]
-        if any(id(node) in mine for result in results for node in topological_order(result)):
-            return max(drawn)
-        raise ValueError(
-            f"The loss {function_name(self.loss)} depends on none of the parameters that are "
-            "trained, so there is nothing to learn: does the model read them in forward, and does "
-            "nothing cut it off, such as detach, step, freeze or a number of its own?"
-        )
+            for x, target in samples.pairs():
+                drawn = count_noise(lambda *pair: losses.append(self._loss_of(*pair)), x, target)
+                self.noise_count = max(self.noise_count, drawn)
+        return any(id(node) in mine for loss in losses for node in topological_order(loss))
+
+    def _is_typical(self, function: Compiled, recorded: Callable[[], Any]) -> bool:
+        """Whether all samples do what one does, once that is recorded: it compares nothing, and no
+        code of the user's keeps a state, or draws numbers of its own.
+        """
+        if not (self.is_compiled and self._is_ours):
+            return False
+        with suppress(Exception):  # what goes wrong here does so in the training, which tells it
+            recorded()
+        return [each.guards for each in function.recordings] == [[]]
 
     def _loss_of(self, x: Any, target: Any) -> Value:
         """The loss of a sample, eagerly."""
@@ -143,10 +175,9 @@ class Objective(Hook):
             output = model(x)
             return [loss(output, target), *(form.row(output) if has_outputs else ())]
 
-        users = loss, self.penalty, type(model)
-        self._objective = recordable(objective, *users)
+        self._objective = engine.compiled(objective)
         self._value_and_grad = self._objective.value_and_grad(parameters, skip_frozen=True)
-        self._measured = recordable(measured, *users)
+        self._measured = engine.compiled(measured)
         self._looked_into: list[Any] = []
 
     def before(self) -> None:
@@ -173,11 +204,6 @@ class Objective(Hook):
         (samples, `noise_count`).
         """
 
-        def in_arrays() -> tuple[float, Any]:
-            more = (_shares(batch),) if self._is_weighed else ()
-            drawn = (noise,) if self.noise_count else ()
-            return self._value_and_grad(numbers, batch.X, batch.y, *more, *drawn)
-
         def one_by_one() -> tuple[float, Any]:
             assign(self.parameters, numbers)
             zero_grad(self.parameters)
@@ -188,10 +214,15 @@ class Objective(Hook):
             return total.data, grad_vector(self.parameters)
 
         read: list[Value] = []
-        found = self._compiled_or_eager(in_arrays, one_by_one)
+        found = self._compiled_or_eager(lambda: self._in_arrays(numbers, batch, noise), one_by_one)
         if self._watch is not None:
             self._look_for_left_out(self._watch, read, numbers, batch, noise)
         return found
+
+    def _in_arrays(self, numbers: Any, batch: Samples, noise: Any) -> tuple[float, Any]:
+        more = (_shares(batch),) if self._is_weighed else ()
+        drawn = (noise,) if self.noise_count else ()
+        return self._value_and_grad(numbers, batch.X, batch.y, *more, *drawn)
 
     def _look_for_left_out(
         self, watch: Watch, read: list[Value], numbers: Any, batch: Samples, noise: Any
@@ -228,10 +259,34 @@ class Objective(Hook):
         outputs = self.form.arrays(rows[:, 1:]) if self._has_outputs else None
         return samples.mean(rows[:, 0]), outputs
 
+    def inside(self, samples: Samples) -> Inside | None:
+        """All that the model and the loss compute for samples, with nothing left to chance.
+
+        It is read off what was recorded; None where that does not hold all: they run eagerly,
+        samples may go several ways, or what is frozen stands there as a number.
+        """
+        mean, _ = self.measured(samples)  # what serves these is looked at, or recorded anew
+        recordings = self._measured.recordings if self.is_compiled else []
+        are_frozen = frozen_among(self.all_parameters) is not None
+        if [each.guards for each in recordings] != [[]] or are_frozen:
+            return None
+        found = inside_of(recordings[0], samples.X, samples.y)
+        is_same = found is not None and isclose(samples.mean(found.results), mean, rel_tol=1e-9)
+        return found if is_same else None  # it may run as written by now
+
     def some_outputs(self, samples: Samples) -> list[Any]:
-        """The outputs of some samples, as Values, with nothing left to chance."""
+        """The outputs of some samples, as Values, with nothing left to chance; that of one, where
+        all do the same.
+        """
+        first, *others = samples.X[:_MOST_SHOWN]
         with training(self.modules, False):
-            outputs = [self.model(plain(x)) for x in samples.X[:_MOST_SHOWN]]
+            outputs = [self.model(plain(first))]
+            self.form.row(outputs[0])
+            with no_grad():
+                recorded = lambda: self._measured.map(samples.X[:1], samples.y[:1])
+                if self._is_typical(self._measured, recorded):
+                    return outputs
+            outputs += [self.model(plain(x)) for x in others]
         for output in outputs:
             self.form.row(output)
         return outputs

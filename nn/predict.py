@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine import Compiled, Value, compiled, no_grad
+from glassgrad import engine
+from glassgrad.engine import Compiled, Value, no_grad
 from glassgrad.engine.misuse import is_real
-from glassgrad.engine.provenance import is_ours
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import leaves_of, remade, settled
 from glassgrad.nn.module import Module, modules_of, training
@@ -58,7 +58,7 @@ def predict(model: Module, X: Any, *, compiled: bool = True) -> Any:
 
     with training(modules_of(model), False), no_grad():
         if compiled:
-            forward = recordable(lambda x: form.row(model(x)), type(model))
+            forward = engine.compiled(lambda x: form.row(model(x)))
             with suppress(Exception):  # whatever it is, eager code does not have it or says it
                 return form.arrays(rows_in_arrays(forward, one, samples))
         return form.arrays(rows_one_by_one(one, samples))
@@ -72,7 +72,7 @@ def rows_in_arrays(function: Compiled, one: Callable[..., list[float]], *batch: 
     """
     pieces = zip(*(in_batches(array, LARGEST_PIECE) for array in batch))
     rows = np.concatenate([function.map(*piece) for piece in pieces])
-    for place in np.flatnonzero(np.isnan(rows).any(axis=1)):
+    for place in np.unique(np.nonzero(np.isnan(rows))[0]):
         rows[place] = one(*(plain(array[place]) for array in batch))
     return rows
 
@@ -80,16 +80,6 @@ def rows_in_arrays(function: Compiled, one: Callable[..., list[float]], *batch: 
 def rows_one_by_one(one: Callable[..., list[float]], *batch: Any) -> Any:
     """The same, eagerly."""
     return np.array([one(*map(plain, sample)) for sample in zip(*batch)])
-
-
-def recordable(function: Callable[..., Any], *users: Any) -> Compiled:
-    """A function of this library, compiled: as one of the user's whose things it calls.
-
-    What is compiled looks at names that functions of its package read: here, of the user's.
-    """
-    homes = [str(getattr(thing, "__module__", None) or "") for thing in users]
-    function.__module__ = next((home for home in homes if home and not is_ours(home)), __name__)
-    return compiled(function)
 
 
 class Form:
@@ -127,13 +117,14 @@ class Form:
 
     def arrays(self, rows: Any) -> Any:
         """Rows of numbers, one a sample, in arrays: a tuple or a dict of them where there are."""
-        columns = iter(np.asarray(rows).T)
+        first = 0
 
-        def joined(shape: list[int]) -> Any:
-            taken = [next(columns) for _ in range(prod(shape))]
-            return np.stack(taken, axis=1).reshape(len(rows), *shape)
+        def part(shape: list[int]) -> Any:
+            nonlocal first
+            columns = slice(first, first := first + prod(shape))
+            return np.array(rows[:, columns], order="C").reshape(len(rows), *shape)
 
-        return _with_parts(self._shape, joined)
+        return _with_parts(self._shape, part)
 
     def filled(self, leaves: Iterable[Any]) -> Any:
         """An output of this form, made of other leaves."""

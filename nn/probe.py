@@ -23,8 +23,10 @@ import numpy.typing as npt
 from glassgrad import engine
 from glassgrad.engine import NOT_COMPUTED, Scope, Value, data_vector
 from glassgrad.engine.backward import order_of, sweep
+from glassgrad.engine.compile.inside import Inside, Node
 from glassgrad.engine.context import without_neuron
 from glassgrad.engine.files import decode
+from glassgrad.engine.op import Operation
 from glassgrad.engine.provenance import is_ours
 from glassgrad.engine.text import describe
 from glassgrad.engine.value import is_parameter
@@ -140,7 +142,6 @@ def measure(
     learning_rate: float | None,
 ) -> Measured:
     """Run samples forward and backward, and measure every layer; gradients stay as they are."""
-    layers = _Layers(model)
     # A loss may call backward(); one of this library does not, and reads no parameters.
     is_known = isinstance(loss, FunctionType) and is_ours(loss)
     read = [] if is_known else parameters_read_by(loss)
@@ -153,15 +154,30 @@ def measure(
             parameter.grad = gradient
     total: Value = engine.mean(losses)
     order = order_of(total)
-    layers.take(order, losses)
     # As backward() computes them, which would write them into the nodes.
     sent = {} if total.is_constant else sweep(order, 1.0)
-    gradients = {node: sent[node] for node in sent if sent[node] is not NOT_COMPUTED}
-    found = [layer.measured(len(samples), learning_rate, gradients) for layer in layers.in_order()]
+    gradients: Gradients = {node: by for node, by in sent.items() if by is not NOT_COMPUTED}
+
+    layers = _Layers(model)
+    layers.take(order, losses, lambda node, sample: _of_value(node, sample, gradients))
+    return _measured(layers, [one.data for one in losses], gradients, learning_rate)
+
+
+def measure_inside(model: Module, found: Inside) -> Measured:
+    """The same of samples that a recording ran, all of them in one."""
+    layers = _Layers(model)
+    layers.take(found.order, (), _of_node)
+    return _measured(layers, found.results, found.gradients, None)
+
+
+def _measured(
+    layers: _Layers, losses: list[float], gradients: Gradients, learning_rate: float | None
+) -> Measured:
+    found = [layer.measured(len(losses), learning_rate, gradients) for layer in layers.in_order()]
     last = [x.unit_gradient_size for x in found if x.parameters and x.units][-1:]
     if last and last[0]:
         found = [replace(x, relative=ratio_of(x.unit_gradient_size, last[0])) for x in found]
-    return Measured(found, [one.data for one in losses], list(layers.closed))
+    return Measured(found, losses, list(layers.closed))
 
 
 def _checked(found: Any) -> Value:
@@ -171,6 +187,27 @@ def _checked(found: Any) -> Value:
         f"check_health(...): the loss gives {describe(found)}, and should give one Value. Use the "
         'reduction "mean" or "sum" for a model with several outputs.'
     )
+
+
+class _Output(NamedTuple):
+    """An output of a unit for a sample, or for all samples that ran in one: by what operation, its
+    numbers, the gradients by them, and the local derivatives by its first operand.
+    """
+
+    sample: int
+    operation: Operation | None
+    numbers: Sequence[float]
+    gradients: Sequence[float]
+    slopes: Sequence[float | None]
+
+
+def _of_value(node: Value, sample: int, gradients: Gradients) -> _Output:
+    slope = node.partials[0] if node.partials else None
+    return _Output(sample, node.operation, (node.data,), (gradients.get(node, 0.0),), (slope,))
+
+
+def _of_node(node: Node, sample: int) -> _Output:
+    return _Output(sample, node.operation, node.numbers, node.gradients, node.slopes)
 
 
 class _Place(NamedTuple):
@@ -213,10 +250,12 @@ class _Layers:
         layers = (self._layers[name] for name in names)
         return [layer for layer in layers if layer.values or layer.outputs]
 
-    def take(self, order: list[Value], losses: list[Value]) -> None:
+    def take(
+        self, order: list[Any], losses: Sequence[Any], output_of: Callable[[Any, int], _Output]
+    ) -> None:
         """Find the outputs of layers among the nodes, which come sample by sample."""
-        placed: dict[Value, _Place] = {}
-        outputs: set[Value] = set()
+        placed: dict[Any, _Place] = {}
+        outputs: set[Any] = set()
         for node in order:
             if not (parents := node.parents):
                 continue
@@ -238,7 +277,7 @@ class _Layers:
                 if unit is None:
                     unit = f"{path or layer.name}[{counts[path]}]"
                     counts[path] += 1
-                layer.outputs[unit].append((sample, node))
+                layer.outputs[unit].append(output_of(node, sample))
                 self._computed.setdefault(layer.name)
             if node in ends:
                 sample += 1
@@ -248,7 +287,7 @@ class _Layers:
             if not layer.outputs and not met.isdisjoint(layer.values):
                 self._read.append(name)
 
-    def _take_closed(self, placed: dict[Value, _Place]) -> None:
+    def _take_closed(self, placed: dict[Any, _Place]) -> None:
         """Find the calls of compiled functions with parameters inside."""
         from glassgrad.engine.compile.result import (  # loads what most models do not need
             Replay,
@@ -260,7 +299,7 @@ class _Layers:
             if isinstance(node.operation, (Replay, Total)) and not known.isdisjoint(node.parents):
                 self.closed.setdefault(place.layer.name)
 
-    def _place_of(self, node: Value, placed: dict[Value, _Place]) -> _Place | None:
+    def _place_of(self, node: Any, placed: dict[Any, _Place]) -> _Place | None:
         scope = node.scope
         if scope not in self._places:
             self._places[scope] = self._search(scope)
@@ -293,28 +332,32 @@ def _is_inside(path: str, around: str) -> bool:
     return path != around and (not around or path.startswith(f"{around}."))
 
 
-def _is_activation(node: Value) -> bool:
+def _is_activation(node: Any) -> bool:
     return node.operation is not None and node.operation.is_activation
 
 
 @dataclass
 class _Layer:
-    """What is found of a layer: its parameters, also by unit, and each unit's outputs by sample."""
+    """What is found of a layer: its parameters, also by unit, and each unit's outputs."""
 
     name: str
     kind: str
     values: list[Value] = field(default_factory=list)
     values_of_unit: dict[str, list[Value]] = field(default_factory=lambda: defaultdict(list))
-    outputs: dict[str, list[tuple[int, Value]]] = field(default_factory=lambda: defaultdict(list))
+    outputs: dict[str, list[_Output]] = field(default_factory=lambda: defaultdict(list))
 
     def measured(
         self, samples: int, learning_rate: float | None, gradients: Gradients
     ) -> LayerHealth:
         """The numbers, given the gradients of the mean loss over the samples."""
-        nodes = [node for made in self.outputs.values() for _, node in made]
+        outputs = [output for made in self.outputs.values() for output in made]
         trained = [value for value in self.values if not value.is_frozen]
-        numbers = [data_vector(nodes), data_vector(self.values)]
-        numbers += [np.array([gradients.get(v, 0.0) for v in of], float) for of in (nodes, trained)]
+        numbers = [
+            np.array([number for output in outputs for number in output.numbers], float),
+            data_vector(self.values),
+            np.array([gradient for output in outputs for gradient in output.gradients], float),
+            np.array([gradients.get(value, 0.0) for value in trained], float),
+        ]
         sound = [row[np.isfinite(row)] for row in numbers]
         broken = [len(row) - len(left) for row, left in zip(numbers, sound)]
         activations, weights, sent, slopes = sound
@@ -332,7 +375,7 @@ class _Layer:
             still_share=_share_of(still),
             dead=dead,
             saturated=saturated,
-            are_alike=self._are_alike(gradients),
+            are_alike=self._are_alike(),
             weight_size=size,
             gradient_size=step,
             gradient_zeros=_share_of(slopes == 0.0),
@@ -352,26 +395,26 @@ class _Layer:
         found: list[bool] = []
         always: dict[str, dict[str, bool]] = {"dead": {}, "saturated": {}}
         for unit, made in self.outputs.items():
-            for _, node in made:
-                row = node.operation
+            for _, row, _, _, slopes in made:
                 if row is None or not row.idle:
                     continue
-                found.append(row.is_idle(node.partials[0]))
+                are_still = [row.is_idle(slope) for slope in slopes]
+                found += are_still
                 units = always[row.idle]
-                units[unit] = units.get(unit, True) and found[-1]
+                units[unit] = units.get(unit, True) and all(are_still)
         dead, saturated = (
             tuple(unit for unit, is_still in units.items() if is_still) for units in always.values()
         )
         return found, dead, saturated
 
-    def _are_alike(self, gradients: Gradients) -> bool:
+    def _are_alike(self) -> bool:
         """Whether several units have the same numbers everywhere, so that nothing parts them."""
         if len(self.outputs) < 2:
             return False
         first, *others = (
             (
                 [value.data for value in self.values_of_unit.get(unit, ())],
-                [(at, node.data, gradients.get(node, 0.0) + 0.0) for at, node in made],
+                [(o.sample, [*o.numbers], [each + 0.0 for each in o.gradients]) for o in made],
             )
             for unit, made in self.outputs.items()
         )
@@ -379,7 +422,7 @@ class _Layer:
             return False
         # Units that are off tell nothing of parameters of which no one knows whose they are.
         is_known = self.values_of_unit or len({value.data for value in self.values}) == 1
-        return bool(is_known) or any(data != 0.0 for _, data, _ in first[1])
+        return bool(is_known) or any(any(numbers) for _, numbers, _ in first[1])
 
 
 def _largest_of(numbers: Floats) -> float | None:

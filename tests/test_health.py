@@ -2,25 +2,35 @@
 
 import json
 import math
+import random
+import warnings
 
 import numpy as np
 import pytest
 from needing import mostly_slow
 
+import glassgrad
 from glassgrad import (
     MLP,
     NOT_COMPUTED,
+    Dropout,
     Layer,
+    LayerNorm,
     Module,
     Neuron,
+    Sequential,
     Value,
     binary_cross_entropy_with_logits,
     blobs,
     circles,
     compiled,
     cross_entropy,
+    fit,
     linear_regression,
+    mae,
+    maximum,
     mse,
+    nn,
     no_grad,
     scope,
     sine,
@@ -700,3 +710,137 @@ def test_health_draws_a_bar_for_every_layer() -> None:
     assert figure._repr_png_().startswith(b"\x89PNG")
     with pytest.raises(ValueError, match="no layers"):
         Health(1, 0.5, (), ("healthy",)).plot()
+
+
+# The looks of `fit`, over what it has recorded
+
+
+def looks_of_fit(model, loss, X, y, **options):
+    """What `fit` found before and after, each beside what `check_health` says then."""
+    eager = []
+
+    def look(history):
+        eager.append(check_health(model.eval(), loss, X, y, most=16))
+
+    look(None)
+    history = fit(model, loss, X, y, epochs=2, callbacks=look, **options)
+    return list(zip(history.health.values(), (eager[0], eager[-1])))
+
+
+def assert_same(found, wanted):
+    for layer, other in zip(found.layers, wanted.layers, strict=True):
+        assert vars(layer) == {name: near(number) for name, number in vars(other).items()}
+    assert found.loss == near(wanted.loss)
+    assert (found.verdicts, found.samples) == (wanted.verdicts, wanted.samples)
+
+
+def near(number):
+    return pytest.approx(number, rel=1e-12, abs=0.0) if isinstance(number, float) else number
+
+
+def mixed():
+    return Sequential(
+        Layer(2, 8, activation="relu", seed=0), Dropout(0.5), LayerNorm(8),
+        Layer(8, 4, activation="sigmoid", init="zeros"), Neuron(4, activation="linear", seed=1),
+    )  # fmt: skip
+
+
+class Wired(Module):
+    """Scalars of its own, an activation beside a layer, a branch without gradient."""
+
+    def __init__(self):
+        self.scale, self.off, self.unused = Value(0.5), Value(-1.0), Value(3.0)
+        self.hidden, self.last = Layer(2, 3, activation="linear", seed=0), Neuron(3, seed=1)
+
+    def forward(self, x):
+        outputs = [v.relu() for v in self.hidden([self.scale * each for each in x])]
+        return self.last(outputs) + maximum(self.off.detach(), self.off * 2.0 - 5.0)
+
+
+@pytest.mark.parametrize("loss", [mse, mae, hinge])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: network([2, 6, 6, 1]),
+        lambda: network([2, 6, 1], "relu", "he"),
+        lambda: network([2, *[4] * 9, 1], "sigmoid", "zeros"),
+        lambda: network([2, 4, 1], init="zeros"),
+        mixed,
+        Wired,
+    ],
+)
+def test_fit_looks_at_what_it_recorded_and_finds_the_same(make, loss, monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("it ran sample by sample")
+
+    monkeypatch.setattr(nn.loop, "check_health", refuse)
+    for found, wanted in looks_of_fit(make(), loss, *two_moons(40)):
+        assert_same(found, wanted)
+
+
+def test_fit_looks_at_classifiers_as_it_does():
+    X, y = blobs(40, seed=1)
+    for found, wanted in looks_of_fit(network([2, 5, 3], "relu"), cross_entropy, X, y):
+        assert_same(found, wanted)
+
+
+class Branching(Module):
+    """It takes another way for some samples."""
+
+    def __init__(self):
+        self.layers = [Neuron(2, seed=0), Neuron(2, seed=1)]
+
+    def forward(self, x):
+        return self.layers[1 if x[0] > 0.5 else 0](x)
+
+
+def broken():
+    model = network([2, 3, 1])
+    model.layers[1].neurons[0].b.data = 1e308
+    return model
+
+
+class Restless(Module):
+    """In use each run draws a number of its own, so that no recording can serve."""
+
+    def __init__(self):
+        self.inner, self.draw = Neuron(2, seed=0), random.Random(0).random
+
+    def forward(self, x):
+        return self.inner(x) * (1.0 if self.training else self.draw())
+
+
+def partly_frozen():
+    model = network([2, 3, 1])
+    model.layers[0].freeze()
+    return model
+
+
+def test_fit_looks_sample_by_sample_where_a_recording_is_wrong(monkeypatch):
+    calls = []
+    monkeypatch.setattr(nn.loop, "check_health", lambda *a: calls.append(1) or check_health(*a))
+    with pytest.warns(RuntimeWarning, match="does not depend on its arguments alone"):
+        history = fit(Restless(), mse, *two_moons(40), epochs=9, metrics=["r2"])
+    assert len(history["r2"]) == 9
+    assert calls
+
+
+@pytest.mark.parametrize("make", [Branching, broken, partly_frozen])
+def test_fit_looks_sample_by_sample_where_a_recording_does_not_serve(make, monkeypatch):
+    calls = []
+    monkeypatch.setattr(nn.loop, "check_health", lambda *a: calls.append(1) or check_health(*a))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for found, wanted in looks_of_fit(make(), mse, *two_moons(40)):
+            assert_same(found, wanted)
+    assert calls
+
+
+def test_a_callback_that_changes_the_model_is_seen_by_the_last_look():
+    model, (X, y) = network([2, 4, 1]), two_moons(40)
+
+    def bend(history):
+        model.layers[0].neurons[0].activation = glassgrad.relu
+
+    history = fit(model, mse, X, y, epochs=1, callbacks=bend)
+    assert_same(history.health[1], check_health(model, mse, X, y, most=16))

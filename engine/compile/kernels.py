@@ -174,6 +174,10 @@ def logsumexp(table: Any) -> Any:
     places = np.arange(table.shape[1], like=table)[:, None]
     is_largest = places == np.argmax(table, 1)[:, None]  # one of each row, also where some tie
     largest = table.max(1)
+    if isinstance(table, np.ndarray) and np.isfinite(largest).all():  # nearly always
+        return largest + np.log1p(
+            np.where(is_largest, 0.0, np.exp(table - largest[:, None])).sum(1)
+        )
     shift = np.where(np.isinf(largest), 0.0, largest)
     first = np.exp(largest - shift)
     rest = np.where(is_largest, 0.0, np.exp(table - shift[:, None])).sum(1)

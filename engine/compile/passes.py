@@ -144,9 +144,12 @@ def _keys(graph: Graph) -> Numbers:
     first, last = graph.pairs(nodes)
     found = np.empty(size, np.intp)
     found[nodes] = ((graph.codes[nodes] * 2 + counts[nodes] - 1) * size + first) * size + last
-    bits, others = graph.numbers.view(np.int64), dict[object, int]()  # -0.0 is not 0.0
-    for node in np.flatnonzero((counts == 0) | (counts > 2)).tolist():
-        key = (graph.codes[node], bits[node], *graph.of(node))
+    leaves, others = np.flatnonzero(counts == 0), dict[object, int]()
+    bits = graph.numbers[leaves].view(np.int64).tolist()  # -0.0 is not 0.0
+    keys = zip(graph.codes[leaves].tolist(), bits)
+    found[leaves] = [others.setdefault(key, -1 - len(others)) for key in keys]
+    for node in np.flatnonzero(counts > 2).tolist():
+        key = (int(graph.codes[node]), *graph.of(node))
         found[node] = others.setdefault(key, -1 - len(others))
     return found
 

@@ -146,10 +146,10 @@ class Tracer(Observer):
         if self._at is None:
             return _own(operand)
         if self._computed < len(self.nodes):  # they are computed only when somebody asks
-            rest = slice(self._computed, len(self.nodes))
+            known, rest = self._at, slice(self._computed, len(self.nodes))
             for row, operands, node in zip(self.rows[rest], self.operands[rest], self.nodes[rest]):
-                numbers = [self._at.get(id(each), _own(each)) for each in operands]
-                self._at[id(node)] = row.forward(tuple(numbers))
+                numbers = [known[i] if (i := id(x)) in known else _own(x) for x in operands]
+                known[id(node)] = row.forward(tuple(numbers))
             self._computed = rest.stop
         return self._at.get(id(operand), _own(operand))
 
