@@ -62,7 +62,8 @@ class Memory:
     Attributes:
         last_call: the context around its last call, the line of that, and the context inside it.
         scopes: its scope inside each of the scopes that it was called in.
-        found: the parts below it, as they were when somebody asked last.
+        found: the parts below it, as they were when somebody asked last, in training or not: what
+            the modes change are attributes too.
     """
 
     __slots__ = ("found", "last_call", "scopes")
@@ -71,7 +72,7 @@ class Memory:
         self.last_call: tuple[Context | None, CodeType | None, int, Context]
         self.last_call = (None, None, -1, ORDINARY)
         self.scopes: dict[Scope | None, Scope] = {}
-        self.found: Found | None = None
+        self.found: dict[bool, Found] = {}
 
     def __reduce__(self) -> Any:
         """That of a copy is empty, also where a class of the user's own copies all attributes."""
@@ -185,10 +186,11 @@ class Found:
         It is remembered when two walks came by the same, so that nothing changed during the last.
         Names and keys count too if they are asked for.
         """
-        known = root._memory.found
+        mode = vars(root).get("training") is not False
+        known = root._memory.found.get(mode)
         if known is not None and known._is_sure and known._is_current(root, named):
             return known
-        found = root._memory.found = Found(root)
+        found = root._memory.found[mode] = Found(root)
         is_sure = known is not None and known._is_like(found) and found.twice is None
         found._is_sure = is_sure and found._is_comparable
         return found
