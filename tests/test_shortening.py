@@ -54,8 +54,12 @@ def test_a_short_style_has_the_same_rules(name: str, new_page: Pages) -> None:
 
 
 STAGES = [lecture, with_loss, branches, network, chain]
-WALK = """() => {
+WALK = """async () => {
   const root = document.querySelector(".glassgrad-stage"), { stage } = root, seen = [];
+  const frame = () => new Promise(done => requestAnimationFrame(done));
+  await frame(); // in the first the sizes of what is shown are told, in the second it is laid out
+  await frame();
+  await frame();
   const note = () => {
     seen.push(root.querySelector(".gg-stage").innerHTML, JSON.stringify(stage.numbers()));
   };
