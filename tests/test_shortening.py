@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from browsing import Pages
-from stepping import HEAD, branches, chain, lecture, network, with_loss
+from stepping import HEAD, PAINTED, branches, chain, lecture, network, with_loss
 
 from glassgrad import Backprop
 from glassgrad.viz import assets
@@ -54,12 +54,8 @@ def test_a_short_style_has_the_same_rules(name: str, new_page: Pages) -> None:
 
 
 STAGES = [lecture, with_loss, branches, network, chain]
-WALK = """async () => {
+WALK = """() => {
   const root = document.querySelector(".glassgrad-stage"), { stage } = root, seen = [];
-  const frame = () => new Promise(done => requestAnimationFrame(done));
-  await frame(); // in the first the sizes of what is shown are told, in the second it is laid out
-  await frame();
-  await frame();
   const note = () => {
     seen.push(root.querySelector(".gg-stage").innerHTML, JSON.stringify(stage.numbers()));
   };
@@ -90,6 +86,7 @@ def test_the_stage_does_the_same_with_short_names(
         parts = network_of(steps) is not None, has_folds(steps)
         script = stage_script(*parts, is_short=is_short)
         shown.evaluate(f"() => {script}(document, null, {page.functions}).length")
+        shown.evaluate(PAINTED)
         seen.append(shown.evaluate(WALK))
     assert len(seen[0]) > 20
     assert seen[0] == seen[1]
