@@ -25,6 +25,10 @@ OPTIONS = [
 PATIENCE = 60_000
 """How long a page may take for anything, in milliseconds."""
 LOCAL = ("file:", "data:", "blob:", "about:")
+TELL = """addEventListener("error", event => {
+  if (event.message && !event.error) { console.error(event.message); }
+});"""
+"""A script that says which errors no exception was thrown for: Firefox and Safari list them too."""
 
 
 def program() -> str | None:
@@ -103,6 +107,7 @@ class Pages:
     def _opened(self, options: dict[str, Any]) -> "Page":
         context = self.browser.new_context(**PLAIN | options)
         context.set_default_timeout(PATIENCE)
+        context.add_init_script(TELL)
         context.on("console", self._hear_console)
         context.on("weberror", lambda error: self.said.append(f"error: {error.error}"))
         context.on("request", self._see_request)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import browsing
+import firefox
 import pytest
 
 EXTRAS = {
@@ -62,7 +63,7 @@ MARKS = (
     "slow: left out where neither -m nor the test itself is asked for; CI runs it",
     "everywhere: for CI to run with numpy alone, and with all packages",
 )
-FIXTURES = {"chromium": "Chromium"}
+FIXTURES = {"chromium": "Chromium", "window": "Firefox"}
 """What a test needs that asks for one of these: it is marked so."""
 WHOLE_FILE = re.compile(r"^pytestmark = .*mark\.needs\(\"(\w+)\"\)", re.MULTILINE)
 TEST = re.compile(r"^def test_", re.MULTILINE)
@@ -97,6 +98,8 @@ def is_here(name: str) -> bool:
     """Whether a package or program that a test needs is installed."""
     if name == "Chromium":
         return find_spec("playwright") is not None and browsing.program() is not None
+    if name == "Firefox":
+        return firefox.program() is not None
     assert name in EXTRAS, f"add {name!r} to EXTRAS in tests/needing.py"
     return find_spec(name) is not None
 

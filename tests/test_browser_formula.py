@@ -47,6 +47,18 @@ def test_the_part_of_every_step_is_seen(new_page: Pages, size: tuple[int, int]) 
         assert beginnings == [["alertness=", True], ["loss=", True]], i
 
 
+def test_both_sides_of_an_equality_stand_on_one_line(new_page: Pages) -> None:
+    u, v = Value(1.0, label="u"), Value(2.0, label="v")
+    o = u + 1 / (1 + 1 / (1 + 1 / v))
+    o.label = "o"
+    one = document(new_page, backprop(o), viewport={"width": 1280, "height": 720})
+    letters = one.root.locator(".gg-equality mi").evaluate_all("""all => all
+      .filter(part => ["o", "u"].includes(part.textContent))
+      .map(part => part.getBoundingClientRect().bottom)""")
+    assert len(letters) == 2
+    assert max(letters) - min(letters) < 0.5
+
+
 def test_what_is_hidden_fades_and_can_be_slid_into_view(new_page: Pages) -> None:
     one = document(new_page, coffee(), viewport={"width": 360, "height": 640})
     tail = one.root.locator(".gg-tail").first

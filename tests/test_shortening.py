@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from browsing import Pages
-from stepping import HEAD, branches, chain, lecture, network, with_loss
+from stepping import HEAD, PAINTED, branches, chain, lecture, network, with_loss
 
 from glassgrad import Backprop
 from glassgrad.viz import assets
@@ -86,6 +86,7 @@ def test_the_stage_does_the_same_with_short_names(
         parts = network_of(steps) is not None, has_folds(steps)
         script = stage_script(*parts, is_short=is_short)
         shown.evaluate(f"() => {script}(document, null, {page.functions}).length")
+        shown.evaluate(PAINTED)
         seen.append(shown.evaluate(WALK))
     assert len(seen[0]) > 20
     assert seen[0] == seen[1]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from browsing import Pages
-from stepping import Stepper, document, resting
+from stepping import PAINTED, Stepper, document, resting
 
 from glassgrad import MLP, Backprop, Value, backprop
 from glassgrad.engine.printing import short
@@ -279,7 +279,7 @@ def test_the_weights_that_an_equation_sends_to_are_seen(
     one = document(new_page, of_model(MLP(2, [4, 3, 1], seed=1)), viewport=viewport)
     one.stage("go", 6)
     one.press("t")
-    one.root.page.wait_for_timeout(200)
+    one.root.page.evaluate(PAINTED)
     assert one.root.evaluate(LOOK) == ["Weights W of layer 2", True]
 
 
@@ -288,7 +288,7 @@ def test_names_of_phases_are_whole_when_the_count_becomes_longer(new_page: Pages
     one = document(new_page, steps, viewport={"width": 360, "height": 640})
     for _ in range(3):
         one.press("n")
-        one.root.page.wait_for_timeout(100)
+        one.root.page.evaluate(PAINTED)
         cut = one.root.evaluate(
             """root => [...root.querySelectorAll(".gg-phase-name")].filter(name =>
               name.style.visibility !== "hidden" && name.scrollWidth > name.clientWidth).length"""

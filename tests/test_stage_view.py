@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from browsing import Pages
 from needing import mostly_slow
-from stepping import BUILDS, Stepper, chain, document
+from stepping import BUILDS, PAINTED, Stepper, chain, document
 
 from glassgrad.engine.printing import short
 
@@ -25,9 +25,7 @@ LONG = ("chain", "recurrence", "descent", "network: scalars", "network: layer 2,
 """Of these one drawer is opened, beside which there is a minimap, and all with the others."""
 SAMPLED = ("recurrence", "descent")
 """Of these every seventh step is looked at: their repetitions have another number of steps."""
-LOOK = """async (root, [every, least, readable]) => {
-  const next = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
-  await next(); await next();
+LOOK = """(root, [every, least, readable]) => {
   const stage = root.stage, found = [], page = document.documentElement, n = stage.count;
   const frame = root.querySelector(".gg-frame"), world = frame.querySelector(".gg-picture");
   const rect = part => part.getBoundingClientRect();
@@ -81,6 +79,7 @@ def looked(name: str, new_page: Pages) -> tuple[int, int, list[str]]:
                 one.click(f"open-{drawer}")
             is_whole = width == 1280 and not drawer and name not in SAMPLED
             every = 1 if is_whole else often * (4 if drawer else 1)
+            one.root.page.evaluate(PAINTED)
             steps, small, found = one.root.evaluate(LOOK, [every, LEAST, READABLE])
             counted, tiny = counted + steps, tiny + small
             exceptions += [f"{width} × {height}, {drawer}: {each}" for each in found]
@@ -130,10 +129,6 @@ def test_the_picture_of_a_page_that_opens_is_in_its_place_at_once(
     seen = page.evaluate("window.seen")
     assert len(seen) == 1
     assert seen != ["[]"]
-
-
-PAINTED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-"""When the page is laid out for a window of another size."""
 
 
 LINES = """root => {

@@ -92,7 +92,7 @@ function setUp(root, moved) {
   root.tabIndex = -1; /* a click anywhere gives the stage the keys */
   on(root, "keydown", onKey);
   on(root, "pointerdown", () => { if (!root.contains(document.activeElement)) { takeKeys(); } });
-  new ResizeObserver(arrange).observe(frame);
+  new ResizeObserver(fitLater).observe(frame);
   root.stage = { get count() { return steps.length; }, get index() { return now; }, go: leap, set: setNamed,
     get level() { return unit ? unit.name : level; }, open: (to) => restore({ ...state(), level: to, step: null }),
     numbers, step: stepShown, state, restore };
@@ -139,6 +139,7 @@ function setUp(root, moved) {
     if (!camera.measure().width) { return; }
     alone = null;
     reserve();
+    camera.measure(); /* beside an equation of another height */
     if (settle()) { show(false); }
   }
 
