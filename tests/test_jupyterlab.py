@@ -115,7 +115,9 @@ def course(pages: browsing.Pages, lab: laboratory.Lab) -> "Page":
     """JupyterLab with no notebook open; without motion, whose frames cost more than all else."""
     page = pages(viewport={"width": 1400, "height": 1000}, reduced_motion="reduce")
     page.goto(lab.address(""))
-    page.wait_for_function("async () => { await window.jupyterapp?.restored; return jupyterapp; }")
+    page.wait_for_function(
+        "async () => { await window.jupyterapp?.restored; return Boolean(window.jupyterapp); }"
+    )
     return page
 
 
