@@ -8,7 +8,8 @@ differentiated by; all others, and keyword arguments, are handed on as they are.
 
 Raises, all of them:
     TypeError: there is no function, there is no argument at one of the positions, an argument to
-        differentiate by holds something that is no number, or the result does.
+        differentiate by holds something that is no number, or a Value of a class of the user's own;
+        or the result holds what is no number.
 
 Next: `check.py`, which compares derivatives with differences.
 """
@@ -26,13 +27,20 @@ from glassgrad.engine.backward import order_of
 from glassgrad.engine.context import derive, recording
 from glassgrad.engine.errors import NonFiniteError
 from glassgrad.engine.gradient import grad, local_derivatives, partials_to
-from glassgrad.engine.misuse import is_real, names, remedy
+from glassgrad.engine.misuse import is_real, name, names, not_replaced, remedy
 from glassgrad.engine.provenance import place
 from glassgrad.engine.table import dot
 from glassgrad.engine.text import counted, describe, function_name
 from glassgrad.engine.trap import is_trapping
 from glassgrad.engine.tree import is_sequence, leaves_of, like, scalar_of, settled
-from glassgrad.engine.value import Value, as_value, constant, is_parameter, number_of
+from glassgrad.engine.value import (
+    Value,
+    as_value,
+    constant,
+    is_own_class,
+    is_parameter,
+    number_of,
+)
 
 Function = Callable[..., Any]
 Argnums = int | Sequence[int]
@@ -256,6 +264,9 @@ class _Call:
             for leaf in leaves:
                 if not _is_number(leaf):
                     raise TypeError(self._no_number(leaf, position, arguments))
+                if isinstance(leaf, Value) and is_own_class(type(leaf)):
+                    kind = type(leaf).__name__
+                    raise TypeError(not_replaced(self._role, name(leaf), kind))
         self._counts = list(map(len, parts))
         given = [leaf for leaves in parts for leaf in leaves]
         self.leaves = [_fresh(x) for x in given]

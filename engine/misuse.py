@@ -171,6 +171,10 @@ not_frozen = (
     "Only parameters of the class Value can be frozen, not those of {}, a class of your own. Leave "
     "them out of the optimiser instead."
 ).format
+not_replaced = (
+    "{0} computes with fresh Values in the place of {1}, which would not have the methods of its "
+    "class, {2}. Give {0} a plain Value, +v, or its number; or write grad(f(v), v)."
+).format
 told_apart_otherwise = (
     "{} derives from Value and has its own {}. A graph tells Values apart by which they are: if "
     "equal ones were the same, gradients would be wrong. Compare v.data and w.data instead."

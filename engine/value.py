@@ -267,10 +267,12 @@ class Value(Refusals, Numeric):
         title = getattr(function, "__name__", "...")
         raise TypeError(misuse.foreign_function(f"torch.{title}", _written_here(title)))
 
-    def __reduce__(self) -> Any:
+    def __reduce_ex__(self, protocol: Any) -> Any:
         tell_used("reads a copy of", self)
         if self.operation is not None:
             raise TypeError(misuse.copied(name(self), self.operation))
+        if is_own_class(type(self)):  # with its attributes, as Python copies any object
+            return super().__reduce_ex__(max(protocol, 2))
         return _leaf, (self.is_constant, self._number, self.label, self._grad, self.is_frozen)
 
     if TYPE_CHECKING:  # given by `backward.py`, and written from the table by `methods.py`
@@ -322,6 +324,11 @@ class Frozen(Value):
     def __new__(cls, *data: Any, **named: Any) -> Frozen:
         Frozen.were_made = True
         return object.__new__(cls)
+
+
+def is_own_class(kind: type) -> bool:
+    """Whether a class of Values is one of a user's own."""
+    return kind not in (Value, Constant, Frozen)
 
 
 def set_frozen(parameters: Sequence[Value], frozen: bool) -> None:
