@@ -4,7 +4,8 @@ numpy computes with an array of objects by their own operators and methods: `A *
 `np.exp(A)` calls `v.exp()`, `A.var()` calls `v.conjugate()`. Value derives from `Numeric`, which
 has the methods that no row of the table gives. Where numpy has no way for objects, as in
 `np.isnan(A)`, it needs an array that knows one: a `ValueArray`, which this library makes wherever
-it makes an array of Values. Next: `tree.py`, which takes arrays and other sequences.
+it makes an array of Values. And functions of a user's get arrays that they cannot write to.
+Next: `tree.py`, which takes arrays and other sequences.
 """
 
 from __future__ import annotations
@@ -159,6 +160,32 @@ def array_of(flat: Sequence[Any], shape: tuple[int, ...]) -> Any:
     array: Any = np.empty(len(flat), float if are_floats else object)
     array[:] = flat
     return (array if are_floats else array.view(ValueArray)).reshape(shape)
+
+
+def locked(array: Any) -> Any:
+    """A view of an array that cannot be written to; everything else as it is."""
+    if not isinstance(array, np.ndarray):
+        return array
+    found = array.view()
+    found.flags.writeable = False
+    return found
+
+
+def call_locked(title: str, function: Callable[..., Any], *arrays: Any) -> Any:
+    """What a function of a user's makes of arrays, which others read too: it cannot write to them.
+
+    Raises:
+        ValueError: it tries to; `title` says which function it is.
+    """
+    try:
+        return function(*map(locked, arrays))
+    except ValueError as fault:
+        if "read-only" not in str(fault):
+            raise
+        raise ValueError(
+            f"{title} writes into an array that it is given, and others read that too. Make a new "
+            "one, x * 2 instead of x *= 2 or out=x; or write into a copy, x.copy()."
+        ) from fault
 
 
 def _told(

@@ -112,6 +112,7 @@ def check_operation(
         GradientMismatchError: names the operation, the operand and the point, or says that arrays
             give another value.
         TypeError: `operation` is not one.
+        ValueError: its function for arrays writes to its operands.
 
     >>> from glassgrad import TABLE, check_operation
     >>> check_operation(TABLE["tanh"]) < 1e-7
@@ -155,7 +156,7 @@ def _points_in_domain(operation: Operation) -> list[list[float]]:
 def _check_arrays(operation: Operation, point: list[float]) -> None:
     """Compare the function for arrays with that for floats, on arrays of two equal numbers each."""
     value = operation.forward(tuple(point))
-    found = np.asarray(operation.array(*[np.full(2, x) for x in point]))
+    found = np.asarray(operation.on_arrays(*[np.full(2, x) for x in point]))
     if found.shape != (2,) or not np.allclose(found, value, rtol=1e-9, atol=0.0, equal_nan=True):
         raise GradientMismatchError(
             f"{operation.name} is {value!r} at {point}, but its function for arrays gives "

@@ -192,13 +192,13 @@ def by_operands_of_max(table: Any, result: Any) -> Any:
 
 
 def _reduced(row: Reduction) -> Callable[[Any], Any]:
-    reduce = _own(row.array)
+    reduce = _own(row.on_arrays)
     return lambda table: reduce(*_columns(table))
 
 
 def _partials(row: Reduction) -> Callable[[Any, Any], Any]:
     def by_operands(table: Any, result: Any) -> Any:
-        partials = row.derivatives(_columns(table), result)
+        partials = row.derivatives_on_arrays(_columns(table), result)
         spread = [np.broadcast_to(0.0 if p is None else p, result.shape) for p in partials]
         return np.stack(spread, 1)
 
@@ -251,8 +251,8 @@ def _enter_own(row: Operation) -> None:
     function = NAMESPACE[row.kernel]
     if not isinstance(row, Reduction) and not isinstance(function, np.ufunc):
         is_python = isinstance(row.array, np.vectorize)
-        DISPATCHING[row.kernel] = row.array if is_python else _own(row.array)
-        NAMESPACE[row.kernel] = _own(function)
+        DISPATCHING[row.kernel] = row.array if is_python else _own(row.on_arrays)
+        NAMESPACE[row.kernel] = _own(row.on_arrays if function is row.array else function)
 
 
 def _written(row: Operation) -> Callable[..., Any] | None:

@@ -52,7 +52,7 @@ class Alike(NamedTuple):
             function = NAMESPACE[f"by_operands_of_{self.row.kernel}"]
             return function(table.swapaxes(0, 1), values).swapaxes(0, 1)
         found = np.zeros(table.shape)
-        for partial, place in zip(self.row.derivatives(tuple(table), values), found):
+        for partial, place in zip(self.row.derivatives_on_arrays(tuple(table), values), found):
             if partial is not None:
                 place[...] = partial
         return found
@@ -299,4 +299,4 @@ def _listed(numbers: Any) -> list[Any]:
 
 def _columns(row: Operation) -> Callable[..., Any]:
     """The function of a row for columns; one of a user may give truth values."""
-    return lambda *columns: np.asarray(row.array(*columns), float)
+    return lambda *columns: np.asarray(row.on_arrays(*columns), float)
