@@ -29,6 +29,7 @@ from glassgrad.engine import (
     topological_order,
     zero_grad,
 )
+from glassgrad.engine.arrays import locked
 from glassgrad.engine.backward import order_of
 from glassgrad.engine.misuse import is_real, name
 from glassgrad.engine.op import Operation
@@ -40,7 +41,7 @@ from glassgrad.nn.history import Epoch
 from glassgrad.nn.hooks import Hook, warn
 from glassgrad.nn.layers import count_noise, noise_from
 from glassgrad.nn.module import Module, modules_of, training
-from glassgrad.nn.predict import Form, recordable, rows_in_arrays, rows_one_by_one
+from glassgrad.nn.predict import Form, recordable, rows_in_arrays, rows_one_by_one, with_parts
 from glassgrad.nn.samples import Samples, plain, relative
 
 T = TypeVar("T")
@@ -212,7 +213,7 @@ class Objective(Hook):
 
     def measured(self, samples: Samples) -> tuple[float, Any]:
         """The mean loss over samples, without the penalty and with nothing left to chance, and the
-        outputs as `predict` gives them, in one run; None if they are not wanted.
+        outputs as `predict` gives them, but locked, in one run; None if they are not wanted.
         """
 
         def one(x: Any, target: Any) -> list[float]:
@@ -226,7 +227,7 @@ class Objective(Hook):
                 lambda: rows_one_by_one(one, samples.X, samples.y),
             )
         outputs = self.form.arrays(rows[:, 1:]) if self._has_outputs else None
-        return samples.mean(rows[:, 0]), outputs
+        return samples.mean(rows[:, 0]), with_parts(outputs, locked)
 
     def some_outputs(self, samples: Samples) -> list[Any]:
         """The outputs of some samples, as Values, with nothing left to chance."""
