@@ -236,7 +236,8 @@ class Operation:
         if not self.is_checked:
             return self.derivatives(operands, result)
         rule: Callable[..., Operands] = lambda *both: self.derivatives(both[:-1], both[-1])
-        return call_locked(f"The rule of {self.name}", rule, *operands, result)
+        partials: Operands = call_locked(f"The rule of {self.name}", rule, *operands, result)
+        return partials
 
     def derivatives(self, operands: Operands, result: Any, wanted: Wanted = None) -> Operands:
         """The local derivative by each wanted operand, of whatever kind the operands are."""

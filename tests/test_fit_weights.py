@@ -374,7 +374,7 @@ def test_a_metric_cannot_change_the_samples(options: dict[str, Any]) -> None:
         targets[0] = 7.0
         return 0.0
 
-    with pytest.raises(ValueError, match="^The metric greedy writes"):
+    with pytest.raises(ValueError, match=r"^The metric greedy writes"):
         trained(X, Y, validation=0.25, metrics=greedy, **options)
 
 
@@ -395,6 +395,6 @@ def test_a_metric_cannot_change_the_outputs_that_others_read(
 
     loss = lambda output, target: mse(list(apart(output)), [target] * 3)
     options = {"model": Several(made), "metrics": [greedy, last], **options}
-    with pytest.raises(ValueError, match="^The metric greedy writes") as caught:
+    with pytest.raises(ValueError, match=r"^The metric greedy writes") as caught:
         trained(X, Y, loss, **options)
     assert_is_sentence(str(caught.value))
