@@ -383,7 +383,7 @@ def _run_ours(things: Iterable[Any]) -> bool:
 
     That of an object is the code of its class, and of what it holds that can be called, as a
     `Sequential` holds functions; that of a function is its own, and of what is in the names around
-    it, as `warm_up` gives one around a rule.
+    it, or fixed among its arguments, as `warm_up` does with a rule.
     """
     seen: dict[int, Any] = {}
     left = list(things)
@@ -398,6 +398,8 @@ def _run_ours(things: Iterable[Any]) -> bool:
             if not is_ours(thing):
                 return False
             left.append([cell.cell_contents for cell in getattr(thing, "__closure__", None) or ()])
+        elif isinstance(thing, partial):
+            left += [thing.func, thing.args, thing.keywords]
         elif isinstance(thing, (list, tuple, dict)):
             held = thing.values() if isinstance(thing, dict) else thing
             left += [x for x in held if callable(x) or isinstance(x, (list, tuple, dict))]
