@@ -36,7 +36,7 @@ from glassgrad.engine.op import Operation
 from glassgrad.engine.provenance import is_ours, place
 from glassgrad.engine.text import counted, describe, function_name, some_of
 from glassgrad.engine.value import is_parameter
-from glassgrad.engine.vectors import standing_at
+from glassgrad.engine.vectors import standing_at, values_of
 from glassgrad.nn.history import Epoch
 from glassgrad.nn.hooks import Hook, warn
 from glassgrad.nn.layers import count_noise, noise_from
@@ -312,7 +312,7 @@ def left_out(loss: Value, parameters: Iterable[Value]) -> list[Value]:
     """
     if not isinstance(loss, Value):
         raise TypeError(f"left_out takes a loss, which is a Value, not {describe(loss)}.")
-    known = list(parameters)
+    known = values_of(parameters, "left_out")
     for parameter in known:
         if not isinstance(parameter, Value):
             raise TypeError(
