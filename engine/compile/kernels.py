@@ -7,6 +7,7 @@ they use few functions of numpy and make arrays `like` others.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -180,8 +181,8 @@ def logsumexp(table: Any) -> Any:
 
 
 def by_operands_of_logsumexp(table: Any, result: Any) -> Any:
-    """The shares of a softmax."""
-    parts = np.exp(table - table.max(1)[:, None])
+    """The shares of a softmax; beside an infinite operand, finite ones have none."""
+    parts = np.exp(table - np.minimum(table.max(1), sys.float_info.max)[:, None])
     return parts / parts.sum(1)[:, None]
 
 
