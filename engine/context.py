@@ -254,10 +254,11 @@ class Block(AbstractContextManager[Any]):
 
 def block(generator: Callable[..., Iterator[Any]]) -> Callable[..., Block]:
     """What makes a `Block` of a title and more, of which the generator opens and ends one."""
+    opened = contextmanager(generator)
 
     @wraps(generator)
     def made(title: str, *others: Any) -> Block:
-        return Block(title, partial(contextmanager(generator), title, *others))
+        return Block(title, partial(opened, title, *others))
 
     return made
 
