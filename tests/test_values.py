@@ -1,6 +1,7 @@
 """A Value as a person meets it: made, named, printed, calculated with, followed back."""
 
 import copy
+import importlib
 import inspect
 import math
 import numbers
@@ -247,6 +248,28 @@ def test_an_error_shows_no_empty_label() -> None:
 
 
 COMPARISONS = [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge]
+
+
+@pytest.mark.parametrize("compare", COMPARISONS)
+@pytest.mark.parametrize("data", [2.0, [2.0, 3.0]])
+@pytest.mark.parametrize(
+    "library",
+    [
+        pytest.param("torch", marks=pytest.mark.needs("torch")),
+        pytest.param("jax.numpy", marks=pytest.mark.needs("jax")),
+    ],
+)
+def test_arrays_of_other_libraries_are_not_compared(
+    library: str, data: object, compare: Callable
+) -> None:
+    array, v = importlib.import_module(library).asarray(data), Value(2.0, "v")
+    for compute in (lambda: compare(v, array), lambda: compare(array, v)):
+        with pytest.raises(
+            TypeError, match=r"^v = 2 .*: a Value is compared with .*\.item"
+        ) as caught:
+            compute()
+        assert_is_sentence(str(caught.value))
+    assert compare(v, np.asarray(array)).tolist() == compare(2.0, np.asarray(array)).tolist()
 
 
 @pytest.mark.parametrize("compare", COMPARISONS)
