@@ -264,9 +264,7 @@ class _Call:
             for leaf in leaves:
                 if not _is_number(leaf):
                     raise TypeError(self._no_number(leaf, position, arguments))
-                if isinstance(leaf, Value) and is_own_class(type(leaf)):
-                    kind = type(leaf).__name__
-                    raise TypeError(not_replaced(self._role, name(leaf), kind))
+                check_replaceable(leaf, self._role)
         self._counts = list(map(len, parts))
         given = [leaf for leaves in parts for leaf in leaves]
         self.leaves = [_fresh(x) for x in given]
@@ -379,6 +377,12 @@ class _Call:
 
 def _is_number(thing: Any) -> bool:
     return isinstance(thing, Value) or is_real(thing)
+
+
+def check_replaceable(argument: Any, role: str) -> None:
+    """Refuse a Value of a class of the user's own, where a fresh one would take its place."""
+    if isinstance(argument, Value) and is_own_class(type(argument)):
+        raise TypeError(not_replaced(role, name(argument), type(argument).__name__))
 
 
 def _fresh(argument: Any) -> Value:

@@ -16,7 +16,7 @@ import numpy as np
 from glassgrad.engine import Value, computed_gradients, data_vector, zero_grad
 from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import name as value_name
-from glassgrad.engine.text import counted, describe, named, some_of
+from glassgrad.engine.text import counted, describe, named, some_of, told
 from glassgrad.engine.tree import listed
 from glassgrad.engine.value import is_parameter
 from glassgrad.engine.vectors import Mask, Vector, frozen_among, write_data
@@ -276,7 +276,7 @@ class Optimiser:
         array = np.asarray(found)
         if array.dtype.kind in "fiu" and array.shape == shape:
             return array.astype(float)
-        given = describe(found)
+        given = told(found)
         if isinstance(found, np.ndarray):
             given = f"an array of shape {found.shape} and type {found.dtype}"
         role = f"state[{name!r}]" if name else "the new numbers"

@@ -710,8 +710,8 @@ class Given(Optimiser):
 
 
 NO_ROW = {
-    "NoneType None": lambda numbers: None,
-    "float 2.0": lambda numbers: 2.0,
+    "None": lambda numbers: None,
+    "2.0": lambda numbers: 2.0,
     r"shape \(\) and": lambda numbers: np.array(2.0),
     r"shape \(1,\) and": lambda numbers: numbers[:1],
     r"shape \(1, 3\) and": lambda numbers: numbers[None],
@@ -719,7 +719,7 @@ NO_ROW = {
     "type object": lambda numbers: numbers.astype(object),
     "type bool": lambda numbers: numbers > 0.0,
     "type <U32": lambda numbers: numbers.astype(str),
-    r"list \['a', 'b', 'c'\]": lambda numbers: ["a", "b", "c"],
+    r"\['a', 'b', 'c'\]": lambda numbers: ["a", "b", "c"],
 }
 
 

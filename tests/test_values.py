@@ -21,6 +21,7 @@ from outputs import assert_is_sentence
 from glassgrad import (
     NOT_COMPUTED,
     Value,
+    check_gradients,
     engine,
     grad,
     hessian,
@@ -632,6 +633,7 @@ def test_functions_with_fresh_arguments_refuse_a_class_of_ones_own():
         "hessian": lambda: hessian(f)([w]),
         "hvp": lambda: hvp(f)([w], [1.0]),
         "jvp": lambda: jvp(f, (w,), (1.0,)),
+        "check_gradients": lambda: check_gradients(f, [w]),
     }
     for role, call in calls.items():
         with pytest.raises(TypeError, match=f"^{role} .* w = 3, .* class, Shifted") as caught:
