@@ -4,7 +4,8 @@ numpy computes with an array of objects by their own operators and methods: `A *
 `np.exp(A)` calls `v.exp()`, `A.var()` calls `v.conjugate()`. Value derives from `Numeric`, which
 has the methods that no row of the table gives. Where numpy has no way for objects, as in
 `np.isnan(A)`, it needs an array that knows one: a `ValueArray`, which this library makes wherever
-it makes an array of Values. Next: `tree.py`, which takes arrays and other sequences.
+it makes an array of Values. And functions of a user's get arrays that they cannot write to. Next:
+`tree.py`, which takes arrays and other sequences.
 """
 
 from __future__ import annotations
@@ -124,7 +125,8 @@ class Numeric:
 
 
 class ValueArray(np.ndarray):
-    """An array of Values on which also those functions work that numpy has not for objects.
+    """An array of Values, and numbers of Python, on which also those functions work that numpy has
+    not for objects.
 
     It is an array like any other; `np.asarray(A)` is a plain one of the same Values.
     """
@@ -138,8 +140,17 @@ class ValueArray(np.ndarray):
         if ufunc is np.not_equal and inputs[0] is inputs[-1]:  # so numpy asks objects for nan
             return np.isnan(self)
         if method != "at" and holds_values and _goes_one_by_one(ufunc, method):
+            if ufunc.__name__ not in _OURS | _OF_PYTHON:
+                plain = list(map(_floats, plain))
             ufunc = np.frompyfunc(ufunc, ufunc.nin, ufunc.nout)
-        found = _run(ufunc, method, plain, named)
+        try:
+            found = _run(ufunc, method, plain, named)
+        except TypeError:  # of objects numpy wants methods, which Python's numbers have not
+            is_last = method != "__call__" or ufunc.__name__.endswith(_BY_ONE)
+            if is_last or not any(map(_holds_numbers, plain)):
+                raise
+            ufunc, plain = np.frompyfunc(ufunc, ufunc.nin, ufunc.nout), list(map(_floats, plain))
+            found = _run(ufunc, method, plain, named)
         if out is not None:
             given = zip(out, found if isinstance(found, tuple) else (found,))
             found = tuple(_fitting(new) if array is None else array for array, new in given)
@@ -159,6 +170,32 @@ def array_of(flat: Sequence[Any], shape: tuple[int, ...]) -> Any:
     array: Any = np.empty(len(flat), float if are_floats else object)
     array[:] = flat
     return (array if are_floats else array.view(ValueArray)).reshape(shape)
+
+
+def locked(array: Any) -> Any:
+    """A view of an array that cannot be written to; everything else as it is."""
+    if not isinstance(array, np.ndarray):
+        return array
+    found = array.view()
+    found.flags.writeable = False
+    return found
+
+
+def call_locked(title: str, function: Callable[..., Any], *arrays: Any) -> Any:
+    """What a function of a user's makes of arrays, which others read too: it cannot write to them.
+
+    Raises:
+        ValueError: it tries to; `title` says which function it is.
+    """
+    try:
+        return function(*map(locked, arrays))
+    except ValueError as fault:
+        if "read-only" not in str(fault):
+            raise
+        raise ValueError(
+            f"{title} writes into an array that it is given, and others read that too. Make a new "
+            "one, x * 2 instead of x *= 2 or out=x; or write into a copy, x.copy()."
+        ) from fault
 
 
 def _told(
@@ -216,6 +253,18 @@ def _sentence(function: str) -> str:
         "Compute it with operators and the functions of glassgrad, such as maximum or logsumexp; "
         "for the numbers alone give it v.data, or data_vector(values)."
     )
+
+
+def _holds_numbers(x: Any) -> bool:
+    is_array = isinstance(x, np.ndarray) and x.dtype == object
+    return is_array and not all(isinstance(each, Numeric) for each in x.flat)
+
+
+def _floats(x: Any) -> Any:
+    """Its numbers as floats: of True numpy would compute with three digits."""
+    if not _holds_numbers(x):
+        return x
+    return np.frompyfunc(lambda each: each if isinstance(each, Numeric) else float(each), 1, 1)(x)
 
 
 def _goes_one_by_one(ufunc: np.ufunc, method: str) -> bool:

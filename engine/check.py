@@ -20,7 +20,7 @@ import numpy as np
 
 from glassgrad.engine.backward import topological_order
 from glassgrad.engine.errors import GradientMismatchError
-from glassgrad.engine.functional import value_and_grad
+from glassgrad.engine.functional import check_replaceable, value_and_grad
 from glassgrad.engine.gradient import grad
 from glassgrad.engine.misuse import other_signature, real
 from glassgrad.engine.op import Operation, Pairing, Reduction
@@ -58,9 +58,9 @@ def check_gradients(
         GradientMismatchError: names the argument, the derivative and the difference quotient; or
             says why there is nothing to compare with: a kink, the edge of the domain, or a function
             that nudges of its argument do not move in the digits it has.
-        TypeError: the first argument is no function, the second no list of real numbers, the
-            tolerance no real number, or the function takes more or fewer arguments than there are
-            numbers.
+        TypeError: the first argument is no function, the second no list of real numbers, or one of
+            Values of a class of the user's own, the tolerance no real number, or the function takes
+            more or fewer arguments than there are numbers.
         ValueError: there is no number, no such order, or the tolerance is nan or negative.
 
     >>> from glassgrad import check_gradients, tanh
@@ -78,6 +78,8 @@ def check_gradients(
         raise ValueError("check_gradients takes at least one number: there is nothing to compare.")
     if any(map(is_sequence, xs)):
         raise TypeError(f"check_gradients takes one number per argument, no lists. {_ONE_LIST}")
+    for x in xs:
+        check_replaceable(x, "check_gradients")
     point = [as_value(x, "check_gradients").data for x in xs]
     _check_takes(function, len(point))
     if order not in range(1, _MOST_ORDERS):
@@ -112,6 +114,7 @@ def check_operation(
         GradientMismatchError: names the operation, the operand and the point, or says that arrays
             give another value.
         TypeError: `operation` is not one.
+        ValueError: its function for arrays writes to its operands.
 
     >>> from glassgrad import TABLE, check_operation
     >>> check_operation(TABLE["tanh"]) < 1e-7
@@ -155,7 +158,7 @@ def _points_in_domain(operation: Operation) -> list[list[float]]:
 def _check_arrays(operation: Operation, point: list[float]) -> None:
     """Compare the function for arrays with that for floats, on arrays of two equal numbers each."""
     value = operation.forward(tuple(point))
-    found = np.asarray(operation.array(*[np.full(2, x) for x in point]))
+    found = np.asarray(operation.on_arrays(*[np.full(2, x) for x in point]))
     if found.shape != (2,) or not np.allclose(found, value, rtol=1e-9, atol=0.0, equal_nan=True):
         raise GradientMismatchError(
             f"{operation.name} is {value!r} at {point}, but its function for arrays gives "

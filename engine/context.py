@@ -12,11 +12,15 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from functools import partial, wraps
+from inspect import isasyncgen, iscoroutine, isgenerator
 from types import CodeType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 from weakref import ref
 
-from glassgrad.engine.text import describe
+from glassgrad.engine.text import describe, function_name, with_article
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 class Scope:
@@ -194,7 +198,72 @@ def call_in(
         set_context(around)
 
 
-@contextmanager
+class Block(AbstractContextManager[Any]):
+    """What a `with` block changes. It can be opened again, and put before a function.
+
+    Args:
+        title: the call that made it, for errors.
+        opened: gives what opens and ends it once.
+    """
+
+    def __init__(self, title: str, opened: Callable[[], AbstractContextManager[Any]]) -> None:
+        self._title, self._opened = title, opened
+        self._open: AbstractContextManager[Any] | None = None
+
+    def __enter__(self) -> Any:
+        if self._open is not None:
+            raise RuntimeError(
+                f"This block of {self._title} is open already. Write {self._title} anew for each "
+                "block that is open at the same time."
+            )
+        self._open = self._opened()
+        try:
+            return self._open.__enter__()
+        except BaseException:
+            self._open = None
+            raise
+
+    def __exit__(self, *fault: Any) -> bool | None:
+        ended, self._open = self._open, None
+        assert ended is not None
+        return ended.__exit__(*fault)
+
+    def __call__(self, function: _Function) -> _Function:
+        """The function, which runs in a block of its own in each call.
+
+        Raises:
+            TypeError: in a call, which gives a generator or a coroutine: its code runs later.
+        """
+
+        @wraps(function)
+        def inside(*arguments: Any, **named: Any) -> Any:
+            with self._opened():
+                found = function(*arguments, **named)
+            if isgenerator(found) or iscoroutine(found) or isasyncgen(found):
+                if iscoroutine(found):
+                    found.close()  # else Python warns that it was never awaited
+                raise TypeError(
+                    f"{self._title} before {function_name(function)}, which gives "
+                    f"{with_article(type(found).__name__)}: its code runs after the block. Write "
+                    f"`with {self._title}:` inside it."
+                )
+            return found
+
+        return cast(_Function, inside)
+
+
+def block(generator: Callable[..., Iterator[Any]]) -> Callable[..., Block]:
+    """What makes a `Block` of a title and more, of which the generator opens and ends one."""
+    opened = contextmanager(generator)
+
+    @wraps(generator)
+    def made(title: str, *others: Any) -> Block:
+        return Block(title, partial(opened, title, *others))
+
+    return made
+
+
+@block
 def changed(title: str, change: Callable[[Context], Context]) -> Iterator[Any]:
     """During a `with` block, nodes are made in another context, made from the one around it.
 
@@ -256,11 +325,12 @@ def _open_around(context: Context) -> Context:
     return context
 
 
-def no_grad() -> AbstractContextManager[Any]:
+def no_grad() -> Block:
     """During a `with` block, results are constants: nothing is recorded, nothing differentiated.
 
-    It can be put before a function as a decorator too. In a generator, a block around a `yield`
-    holds for whoever asks for the next item, too, until the generator goes on.
+    It can be put before a function as a decorator too, as `scope` and `trap`; a generator or an
+    `async` function writes the block inside. In a generator, a block around a `yield` holds for
+    whoever asks for the next item, too, until the generator goes on.
 
     >>> from glassgrad import Value, no_grad
     >>> x = Value(3.0)
@@ -272,7 +342,7 @@ def no_grad() -> AbstractContextManager[Any]:
     return changed("no_grad()", lambda now: Context(False, now.observers, now.scope, now.caller))
 
 
-def recording() -> AbstractContextManager[Any]:
+def recording() -> Block:
     """During a `with` block, results are recorded even inside `no_grad`."""
     return changed(
         "recording()",
@@ -280,7 +350,7 @@ def recording() -> AbstractContextManager[Any]:
     )
 
 
-def scope(name: str, kind: str = "Scope") -> AbstractContextManager[Any]:
+def scope(name: str, kind: str = "Scope") -> Block:
     """During a `with` block, nodes belong to a named part, which drawings show as a group.
 
     Raises:
@@ -298,7 +368,7 @@ def scope(name: str, kind: str = "Scope") -> AbstractContextManager[Any]:
     return changed(f"scope({name!r})", lambda now: now.within(_scope_named(name, kind, now.scope)))
 
 
-@contextmanager
+@block
 def observing(title: str, observer: Observer) -> Iterator[None]:
     """During a `with` block, an observer is told what happens."""
     try:

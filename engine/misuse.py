@@ -95,14 +95,14 @@ def whole(number: Any, role: str, least: int = 1) -> int:
 
 def is_refused(thing: object) -> bool:
     """Whether `thing` is of a type that can never be an operand, so that the engine says so."""
-    return isinstance(thing, tuple(_REMEDY)) or _is_tensor(thing)
+    return isinstance(thing, tuple(_REMEDY)) or is_tensor(thing)
 
 
 def remedy(thing: object) -> str:
     """What to do instead of giving `thing` where a number belongs."""
     if isinstance(thing, Refusals):
         return "Give its number: v.data."
-    if _is_tensor(thing):
+    if is_tensor(thing):
         return "Convert it first: tensor.item(), or tensor.tolist() for several numbers."
     for kind, sentence in _REMEDY.items():
         if isinstance(thing, kind):
@@ -112,14 +112,12 @@ def remedy(thing: object) -> str:
     return "Give an int, a float, a Fraction or a numpy real scalar."
 
 
-def _is_tensor(thing: object) -> bool:
-    """Whether `thing` is of PyTorch, which need not be installed to be asked."""
-    return hasattr(type(thing), "__torch_function__") and not isinstance(thing, Refusals)
-
-
-def has_axes(thing: object) -> bool:
-    """Whether `thing` is an array or a tensor, which compares itself element by element."""
-    return isinstance(thing, np.ndarray) or _is_tensor(thing)
+def is_tensor(thing: object) -> bool:
+    """Whether `thing` is an array of PyTorch or JAX, which need not be installed to be asked."""
+    kind = type(thing)
+    if hasattr(kind, "__torch_function__"):
+        return not isinstance(thing, Refusals)
+    return hasattr(kind, "__array_namespace__") and not isinstance(thing, (np.ndarray, np.generic))
 
 
 # Sentences. A text that ends in `.format` is called with what stands in its braces.
@@ -146,8 +144,10 @@ def no_operand(operand: object, role: str) -> str:
     return f"{role} takes Values and real numbers, not {describe(operand)}. {remedy(operand)}"
 
 
-def not_ordered(node: str, relation: str, thing: object) -> str:
-    """A Value is asked whether it is less than something that is no real number."""
+def not_compared(node: str, relation: str, thing: object) -> str:
+    """A Value is compared with an array of another library, or asked whether it is less than what
+    is no real number.
+    """
     return (
         f"{node} {relation} {describe(thing)}: a Value is compared with Values and real numbers. "
         f"{remedy(thing)}"
@@ -170,6 +170,10 @@ released = (
 not_frozen = (
     "Only parameters of the class Value can be frozen, not those of {}, a class of your own. Leave "
     "them out of the optimiser instead."
+).format
+not_replaced = (
+    "{0} computes with fresh Values in the place of {1}, which would not have the methods of its "
+    "class, {2}. Give {0} a plain Value, +v, or its number; or write grad(f(v), v)."
 ).format
 told_apart_otherwise = (
     "{} derives from Value and has its own {}. A graph tells Values apart by which they are: if "

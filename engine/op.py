@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.engine.arrays import ValueArray
+from glassgrad.engine.arrays import ValueArray, call_locked
 from glassgrad.engine.misuse import is_real, not_defined, other_signature, real
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import listed
@@ -92,7 +92,8 @@ class Operation:
         arity: how many operands it takes; -1 for any number.
         methods: by the type of the first operand what serves a call at once.
         kernel: the name of its function in programs.
-        is_checked: whether it is looked at that value and derivatives are floats.
+        is_checked: whether it is a user's: it is looked at that value and derivatives are floats,
+            and that it writes to no array.
 
     >>> from glassgrad import TABLE, Value
     >>> square_root = TABLE["sqrt"]
@@ -224,6 +225,22 @@ class Operation:
                 f"{self.name} has no value at {', '.join(map(str, operands))}: {fault}. Write it "
                 "with functions of glassgrad instead of those of math, or give its array function."
             ) from None
+
+    def on_arrays(self, *arrays: Any) -> Any:
+        """What the function for arrays gives; one of a user's cannot write to them."""
+        if not self.is_checked:
+            return self.array(*arrays)
+        return call_locked(f"The array function of {self.name}", self.array, *arrays)
+
+    def derivatives_on_arrays(
+        self, operands: Operands, result: Any, wanted: Wanted = None
+    ) -> Operands:
+        """The local derivatives at arrays; rules of a user's cannot write to them."""
+        if not self.is_checked:
+            return self.derivatives(operands, result, wanted)
+        rule: Callable[..., Operands] = lambda *both: self.derivatives(both[:-1], both[-1], wanted)
+        partials: Operands = call_locked(f"The rule of {self.name}", rule, *operands, result)
+        return partials
 
     def derivatives(self, operands: Operands, result: Any, wanted: Wanted = None) -> Operands:
         """The local derivative by each wanted operand, of whatever kind the operands are."""
@@ -414,8 +431,9 @@ def _on_arrays(operation: Operation, operands: Operands) -> Any:
         found = each(*boxed)
         return found.view(ValueArray) if isinstance(found, np.ndarray) else found
     with np.errstate(all="ignore"):
-        result = operation.array(*(np.asarray(x, dtype=np.float64)[()] for x in operands))
-    return np.asarray(result)[()]
+        result = operation.on_arrays(*(np.asarray(x, dtype=np.float64)[()] for x in operands))
+    # What a user's function gives may be an operand, or a part of one.
+    return (np.array if operation.is_checked else np.asarray)(result)[()]
 
 
 def _holds_objects(operand: Any) -> bool:

@@ -17,6 +17,7 @@ Formulas without a source in the row are in every calculus textbook, and in DLMF
 
 import math
 import operator
+import sys
 from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
@@ -544,6 +545,24 @@ def _logsumexp(*xs: Any) -> Any:
     return shift + where(counted, log1p(rest), log(rest))
 
 
+def _largest(xs: tuple[Any, ...]) -> Any:
+    """The largest operand, as a constant."""
+    largest = max(xs)
+    return largest.detach() if hasattr(largest, "detach") else largest
+
+
+def _shares(xs: tuple[Any, ...], shift: Any) -> tuple[Any, ...]:
+    """The share of each operand in the sum of exponentials, all shifted."""
+    # What is masked by a plain -inf stays out of the sight of `trap()`.
+    parts = [0.0 if type(x) is float and x == -math.inf else exp(x - shift) for x in xs]
+    return tuple(map(share, parts, _of_others(parts, operator.add, 0.0)))
+
+
+def _by_operands_of_logsumexp(xs: tuple[Any, ...], y: Any) -> tuple[Any, ...]:
+    """A softmax, but beside an infinite operand finite ones have no share."""
+    return _shares(xs, minimum(_largest(xs), sys.float_info.max))
+
+
 def _of_others(
     xs: Sequence[Any], combine: Callable[[Any, Any], Any], nothing: float
 ) -> tuple[Any, ...]:
@@ -577,9 +596,9 @@ def _deviations(xs: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _by_operands_of_std(xs: tuple[Any, ...], y: Any) -> tuple[Any, ...]:
-    if len(xs) == 1:
-        return (0.0,)
     apart = _deviations(xs)
+    if len(xs) == 1:
+        return apart  # 0, or nan
     return tuple(where(y, x / y / len(xs), direction(x, y)) for x in apart)
 
 
@@ -614,7 +633,7 @@ min: Operation = operation(
 )
 logsumexp: Operation = operation(
     "logsumexp", "log of the sum of exponentials, shifted so that none overflows.",
-    *formula(_logsumexp), lambda xs, y: softmax(xs),
+    *formula(_logsumexp), _by_operands_of_logsumexp,
     textbook=(lambda xs, y: tuple(exp(x - y) for x in xs),),
     kind=Reduction, least=1,
 )
@@ -668,11 +687,7 @@ def softmax(*operands: Any, **named: Any) -> tuple[Any, ...]:
     (0.5, 0.5)
     """
     xs = in_one_row("softmax", operands, 1, named)
-    largest = max(xs)
-    shift = largest.detach() if hasattr(largest, "detach") else largest
-    # What is masked by a plain -inf stays out of the sight of `trap()`.
-    parts = [0.0 if type(x) is float and x == -math.inf else exp(x - shift) for x in xs]
-    return tuple(map(share, parts, _of_others(parts, operator.add, 0.0)))
+    return _shares(xs, _largest(xs))
 
 
 def log_softmax(*operands: Any, **named: Any) -> tuple[Any, ...]:

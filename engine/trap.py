@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from math import isfinite
 from types import FrameType
 from typing import Any
 
-from glassgrad.engine.context import Observer, current, observing
+from glassgrad.engine.context import Block, Observer, current, observing
 from glassgrad.engine.errors import NonFiniteError
 from glassgrad.engine.misuse import name, names
 from glassgrad.engine.op import Operation
@@ -50,7 +49,7 @@ def is_trapping() -> bool:
     return any(isinstance(observer, Trap) for observer in current().observers)
 
 
-def trap() -> AbstractContextManager[Any]:
+def trap() -> Block:
     """During a `with` block, the first nan or infinity raises an error that says where it arose.
 
     It watches values as they are computed and gradients as they flow back. It costs time, so

@@ -26,9 +26,9 @@ from glassgrad.engine.context import ORDINARY, Scope, Tag, current, watching
 from glassgrad.engine.misuse import (
     Refusals,
     checked_label,
-    has_axes,
     is_real,
     is_refused,
+    is_tensor,
     name,
     real,
 )
@@ -106,7 +106,8 @@ class Value(Refusals, Numeric):
     `v < w`, `v <= 2` and `v == 2.0` compare numbers: a plain one, of whatever type, as the float
     nearest to it. Two Values are equal only if they are the same one, as in a set or as keys, so
     that parameters with equal numbers stay apart; `v.data == w.data` compares those. A plain number
-    has another hash than a Value that equals it. What is no number is never equal to a Value.
+    has another hash than a Value that equals it. What is no number is never equal to a Value;
+    with tensors of PyTorch and arrays of JAX it is not compared.
 
     Raises:
         TypeError: `data` is no real number, or a class derived from it defines `__eq__` or
@@ -273,10 +274,12 @@ class Value(Refusals, Numeric):
         title = getattr(function, "__name__", "...")
         raise TypeError(misuse.foreign_function(f"torch.{title}", _written_here(title)))
 
-    def __reduce__(self) -> Any:
+    def __reduce_ex__(self, protocol: Any) -> Any:
         tell_used("reads a copy of", self)
         if self.operation is not None:
             raise TypeError(misuse.copied(name(self), self.operation))
+        if is_own_class(type(self)):  # with its attributes, as Python copies any object
+            return super().__reduce_ex__(max(protocol, 2))
         return _leaf, (self.is_constant, self._number, self.label, self._grad, self.is_frozen)
 
     if TYPE_CHECKING:  # given by `backward.py`, and written from the table by `methods.py`
@@ -328,6 +331,11 @@ class Frozen(Value):
     def __new__(cls, *data: Any, **named: Any) -> Frozen:
         Frozen.were_made = True
         return object.__new__(cls)
+
+
+def is_own_class(kind: type) -> bool:
+    """Whether a class of Values is one of a user's own."""
+    return kind not in (Value, Constant, Frozen)
 
 
 def set_frozen(parameters: Sequence[Value], frozen: bool) -> None:
@@ -483,10 +491,12 @@ def _compared(left: Value, right: object, relation: str) -> Any:
         outcome = RELATIONS[relation](left._number, right._number)
     elif is_real(right) or isinstance(right, Decimal):
         outcome = RELATIONS[relation](left._number, _nearest(right))
-    elif relation in ("==", "!=") or not is_refused(right) or has_axes(right):
-        return NotImplemented
+    elif is_tensor(right) or (relation not in ("==", "!=") and is_refused(right)):
+        if isinstance(right, np.ndarray):  # which compares itself element by element
+            return NotImplemented
+        raise TypeError(misuse.not_compared(name(left), relation, right))
     else:
-        raise TypeError(misuse.not_ordered(name(left), relation, right))
+        return NotImplemented
     if watching:
         for observer in current().observers:
             answer = observer.compared(left, right, relation, outcome)

@@ -2,14 +2,14 @@
 
 Optimisers, also those of other libraries, work on one array of parameters. Raises, all of them:
 
-    TypeError: there is something else among the Values.
+    TypeError: there is something else among the Values, or no iterable of them is given.
 """
 
 from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import repeat
 from threading import RLock
@@ -28,17 +28,17 @@ Vector = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 
-def data_vector(values: Sequence[Value]) -> Vector:
+def data_vector(values: Iterable[Value]) -> Vector:
     """The numbers of Values as an array.
 
     >>> from glassgrad import Value, data_vector
     >>> data_vector([Value(2.0), Value(-1.0)])
     array([ 2., -1.])
     """
-    return _array(_read("data", values))
+    return _array(_read("data", values_of(values, "data_vector")))
 
 
-def grad_vector(values: Sequence[Value]) -> Vector:
+def grad_vector(values: Iterable[Value]) -> Vector:
     """The gradients of Values as an array; 0 for those that have none yet.
 
     >>> from glassgrad import Value, grad_vector
@@ -47,12 +47,12 @@ def grad_vector(values: Sequence[Value]) -> Vector:
     >>> grad_vector([x, w])
     array([4., 0.])
     """
-    numbers = _array(_read("grad", values))
+    numbers = _array(_read("grad", values_of(values, "grad_vector")))
     numbers += 0.0  # one that has not been computed is -0.0
     return numbers
 
 
-def computed_gradients(values: Sequence[Value]) -> tuple[Vector, Mask | None]:
+def computed_gradients(values: Iterable[Value]) -> tuple[Vector, Mask | None]:
     """The gradients of Values as `grad_vector` gives them, and which of them have been computed.
 
     Returns:
@@ -65,7 +65,7 @@ def computed_gradients(values: Sequence[Value]) -> tuple[Vector, Mask | None]:
     >>> computed_gradients([x, w])
     (array([4., 0.]), array([ True, False]))
     """
-    gradients = _read("grad", values)
+    gradients = _read("grad", values_of(values, "computed_gradients"))
     numbers = _array(gradients)
     if numbers.all():
         return numbers, None
@@ -85,7 +85,7 @@ def frozen_among(values: Sequence[Value]) -> Mask | None:
     return frozen if frozen.any() else None
 
 
-def assign(values: Sequence[Value], numbers: Any) -> None:
+def assign(values: Iterable[Value], numbers: Any) -> None:
     """Give each Value a new number, all or none.
 
     Args:
@@ -102,11 +102,12 @@ def assign(values: Sequence[Value], numbers: Any) -> None:
     >>> data_vector(values)
     array([ 20., -10.])
     """
+    values = values_of(values, "assign")
     _check_settable("data", values)
     write_data(values, _as_many("assign(...)", values, numbers))
 
 
-def assign_grad(values: Sequence[Value], numbers: Any) -> None:
+def assign_grad(values: Iterable[Value], numbers: Any) -> None:
     """Give each Value a new gradient, all or none, as optimisers of other libraries do.
 
     It takes and raises what `assign` does; nan and inf are taken as they are.
@@ -117,11 +118,12 @@ def assign_grad(values: Sequence[Value], numbers: Any) -> None:
     >>> x.grad, w.grad
     (0.5, 0.0)
     """
+    values = values_of(values, "assign_grad")
     _check_settable("grad", values)
     write_gradients(values, _as_many("assign_grad(...)", values, numbers))
 
 
-def descend(values: Sequence[Value], rate: float) -> None:
+def descend(values: Iterable[Value], rate: float) -> None:
     """Gradient descent: each Value moves by -rate × its gradient, all or none.
 
     >>> from glassgrad import Value, descend
@@ -131,7 +133,7 @@ def descend(values: Sequence[Value], rate: float) -> None:
     >>> x.data
     2.4
     """
-    rate = real(rate, "descend(rate=...)")
+    values, rate = values_of(values, "descend"), real(rate, "descend(rate=...)")
     try:
         # What has no gradient stays, though ∞ · "–" is nan.
         moved = [
@@ -143,7 +145,7 @@ def descend(values: Sequence[Value], rate: float) -> None:
     write_data(values, moved)
 
 
-def zero_grad(values: Sequence[Value]) -> None:
+def zero_grad(values: Iterable[Value]) -> None:
     """Set the gradients of Values to 0, since `backward()` adds to those of leaves.
 
     >>> from glassgrad import Value, zero_grad
@@ -153,10 +155,10 @@ def zero_grad(values: Sequence[Value]) -> None:
     >>> x.grad
     0.0
     """
-    _set_all_gradients(values, 0.0)
+    _set_all_gradients(values_of(values, "zero_grad"), 0.0)
 
 
-def clear_grad(values: Sequence[Value]) -> None:
+def clear_grad(values: Iterable[Value]) -> None:
     """Forget the gradients of Values: they show as "–" again, as before any `backward()`.
 
     >>> from glassgrad import Value, clear_grad
@@ -166,7 +168,7 @@ def clear_grad(values: Sequence[Value]) -> None:
     >>> x
     Value(data=2.0, grad=–)
     """
-    _set_all_gradients(values, NOT_COMPUTED)
+    _set_all_gradients(values_of(values, "clear_grad"), NOT_COMPUTED)
 
 
 def _set_all_gradients(values: Sequence[Value], gradient: float) -> None:
@@ -202,6 +204,20 @@ def standing_at(values: Sequence[Value], numbers: Vector) -> Iterator[None]:
             yield
         finally:
             write_data(values, before)
+
+
+def values_of(values: Iterable[Value], call: str) -> Sequence[Value]:
+    """Values of any iterable, which is gone through once."""
+    if isinstance(values, (list, tuple)):
+        return values
+    try:
+        values = iter(values)
+    except TypeError:
+        raise TypeError(
+            f"{call} takes a list of Values, for example model.parameters(), not "
+            f"{describe(values)}."
+        ) from None
+    return list(values)
 
 
 def _read(attribute: str, values: Sequence[Value]) -> list[float]:

@@ -22,7 +22,7 @@ from types import MethodType
 from typing import Any, TypeAlias, overload
 
 from glassgrad.engine import Operation, Value, as_value, dot, mean, step, where
-from glassgrad.engine.context import is_traced
+from glassgrad.engine.context import Block, is_traced
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import whole
 from glassgrad.engine.text import counted, describe, function_name, told
@@ -435,8 +435,7 @@ def _draw(count: int, generator: random.Random | None) -> Sequence[Any]:
     return [uniform() for _ in range(count)]
 
 
-@contextmanager
-def noise_from(numbers: Sequence[Any]) -> Iterator[None]:
+def noise_from(numbers: Sequence[Any]) -> Block:
     """Inside the `with` block modules take their random numbers from here, in order.
 
     They are from 0 to 1, numbers or Values, as many as `count_noise` says; where more are drawn,
@@ -447,8 +446,7 @@ def noise_from(numbers: Sequence[Any]) -> Iterator[None]:
     ...     [v.data for v in Dropout(0.5)([1.0, 2.0])]
     [0.0, 4.0]
     """
-    with _drawing_from(_Noise(numbers)):
-        yield
+    return Block("noise_from(...)", lambda: _drawing_from(_Noise(numbers)))
 
 
 def count_noise(function: Callable[..., Any], *arguments: Any) -> int:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from math import inf, isfinite
 from typing import Annotated, Any
 
 import numpy as np
 
 from glassgrad.engine import Value, assign, assign_grad, clear_grad, data_vector
+from glassgrad.engine.arrays import call_locked
 from glassgrad.engine.context import layer_of
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.text import counted
@@ -226,8 +228,9 @@ class Loop:
                 columns["validation_loss"] = judged
             weights = {} if samples.weights is None else {"sample_weight": samples.weights}
             for name, metric in self.metrics.items():
-                score = metric(outputs, samples.y, **weights)
-                scores[prefix + name] = real(score, f"The metric {name}")
+                title = f"The metric {name}"
+                score = call_locked(title, partial(metric, **weights), outputs, samples.y)
+                scores[prefix + name] = real(score, title)
         return judged, columns | scores
 
     def _do(self, so_far: _SoFar) -> None:

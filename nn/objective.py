@@ -33,6 +33,7 @@ from glassgrad.engine import (
     topological_order,
     zero_grad,
 )
+from glassgrad.engine.arrays import locked
 from glassgrad.engine.backward import order_of
 from glassgrad.engine.compile.inside import Inside, inside_of
 from glassgrad.engine.misuse import is_real, name
@@ -40,12 +41,12 @@ from glassgrad.engine.op import Operation
 from glassgrad.engine.provenance import is_ours, place
 from glassgrad.engine.text import counted, describe, function_name, some_of
 from glassgrad.engine.value import is_parameter
-from glassgrad.engine.vectors import frozen_among, standing_at
+from glassgrad.engine.vectors import frozen_among, standing_at, values_of
 from glassgrad.nn.history import Epoch
 from glassgrad.nn.hooks import Hook, warn
 from glassgrad.nn.layers import count_noise, noise_from
 from glassgrad.nn.module import Module, modules_of, training
-from glassgrad.nn.predict import Form, rows_in_arrays, rows_one_by_one
+from glassgrad.nn.predict import Form, rows_in_arrays, rows_one_by_one, with_parts
 from glassgrad.nn.samples import Samples, plain, relative
 
 T = TypeVar("T")
@@ -243,7 +244,7 @@ class Objective(Hook):
 
     def measured(self, samples: Samples) -> tuple[float, Any]:
         """The mean loss over samples, without the penalty and with nothing left to chance, and the
-        outputs as `predict` gives them, in one run; None if they are not wanted.
+        outputs as `predict` gives them, but locked, in one run; None if they are not wanted.
         """
 
         def one(x: Any, target: Any) -> list[float]:
@@ -257,7 +258,7 @@ class Objective(Hook):
                 lambda: rows_one_by_one(one, samples.X, samples.y),
             )
         outputs = self.form.arrays(rows[:, 1:]) if self._has_outputs else None
-        return samples.mean(rows[:, 0]), outputs
+        return samples.mean(rows[:, 0]), with_parts(outputs, locked)
 
     def inside(self, samples: Samples) -> Inside | None:
         """All that the model and the loss compute for samples, with nothing left to chance.
@@ -366,7 +367,7 @@ def left_out(loss: Value, parameters: Iterable[Value]) -> list[Value]:
     """
     if not isinstance(loss, Value):
         raise TypeError(f"left_out takes a loss, which is a Value, not {describe(loss)}.")
-    known = list(parameters)
+    known = values_of(parameters, "left_out")
     for parameter in known:
         if not isinstance(parameter, Value):
             raise TypeError(
@@ -437,7 +438,7 @@ def _run_ours(things: Iterable[Any]) -> bool:
 
     That of an object is the code of its class, and of what it holds that can be called, as a
     `Sequential` holds functions; that of a function is its own, and of what is in the names around
-    it, as `warm_up` gives one around a rule.
+    it, or fixed among its arguments, as `warm_up` does with a rule.
     """
     seen: dict[int, Any] = {}
     left = list(things)
@@ -452,6 +453,8 @@ def _run_ours(things: Iterable[Any]) -> bool:
             if not is_ours(thing):
                 return False
             left.append([cell.cell_contents for cell in getattr(thing, "__closure__", None) or ()])
+        elif isinstance(thing, partial):
+            left += [thing.func, thing.args, thing.keywords]
         elif isinstance(thing, (list, tuple, dict)):
             held = thing.values() if isinstance(thing, dict) else thing
             left += [x for x in held if callable(x) or isinstance(x, (list, tuple, dict))]

@@ -16,7 +16,7 @@ import numpy as np
 from glassgrad.engine import Value, computed_gradients, data_vector, zero_grad
 from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import name as value_name
-from glassgrad.engine.text import counted, describe, named, some_of
+from glassgrad.engine.text import counted, describe, named, some_of, told
 from glassgrad.engine.tree import listed
 from glassgrad.engine.value import is_parameter
 from glassgrad.engine.vectors import Mask, Vector, frozen_among, write_data
@@ -166,6 +166,9 @@ class Optimiser:
             state: for each name of `STATE` an array for them; new ones that are put in their places
                 are remembered.
             group: the options, as attributes.
+
+        It may write over these arrays; nobody else reads them. What it gives or remembers that is
+        no real number for each parameter, and what `STATE` does not name, is a TypeError.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no `rule`.")
 
@@ -249,10 +252,38 @@ class Optimiser:
             part = {name: remembered[here] for name, remembered in state.items()}
             upwards = -gradients[here] if group.maximize else gradients[here]
             with np.errstate(all="ignore"):  # infinities and nans are the gradients' own
-                numbers[here] = self.rule(numbers[here], upwards, part, group)
-            for name, remembered in state.items():
-                remembered[here] = part[name]
+                moved = self.rule(numbers[here], upwards, part, group)
+            if len(part) != len(state):
+                raise TypeError(
+                    f"The rule of {type(self).__name__} remembers {some_of(list(part))}, and its "
+                    f"STATE names {some_of(list(state)) or 'nothing'}. Name there what it "
+                    "remembers, and nothing else."
+                )
+            # First all, then written: one may be a part of another, as numbers that are remembered.
+            moved = self._one_each(moved, upwards.shape)
+            kept = [self._one_each(part[name], upwards.shape, name) for name in state]
+            numbers[here] = moved
+            for remembered, new in zip(state.values(), kept):
+                remembered[here] = new
         return numbers, state
+
+    def _one_each(self, found: Any, shape: tuple[int, ...], name: str = "") -> Any:
+        """What a rule gave, or remembers by a name, if it is a real number for each parameter: in
+        an array of its own.
+        """
+        if type(found) is np.ndarray and found.dtype == float and found.shape == shape:
+            return found if found.base is None else found.copy()
+        array = np.asarray(found)
+        if array.dtype.kind in "fiu" and array.shape == shape:
+            return array.astype(float)
+        given = told(found)
+        if isinstance(found, np.ndarray):
+            given = f"an array of shape {found.shape} and type {found.dtype}"
+        role = f"state[{name!r}]" if name else "the new numbers"
+        raise TypeError(
+            f"The rule of {type(self).__name__} gave {given} as {role}. That is an array of real "
+            f"numbers of shape {shape}, one for each parameter: return numbers - ..."
+        )
 
     def _misplaced(self, option: str, remedy: str) -> AttributeError:
         kind = type(self).__name__

@@ -101,7 +101,7 @@ class Form:
                 f"The model gave {describe(output)} for a sample. A model gives a Value, or lists "
                 "of Values, or a tuple or dict of these: does its forward return what it computes?"
             )
-        shape = _with_parts(output, _shape_of)
+        shape = with_parts(output, _shape_of)
         if self._shape is None:
             self._shape, self.size = shape, len(leaves)
         if shape != self._shape:
@@ -124,7 +124,7 @@ class Form:
             columns = slice(first, first := first + prod(shape))
             return np.array(rows[:, columns], order="C").reshape(len(rows), *shape)
 
-        return _with_parts(self._shape, part)
+        return with_parts(self._shape, part)
 
     def filled(self, leaves: Iterable[Any]) -> Any:
         """An output of this form, made of other leaves."""
@@ -133,15 +133,15 @@ class Form:
         def nested(shape: list[int]) -> Any:
             return [nested(shape[1:]) for _ in range(shape[0])] if shape else next(supply)
 
-        return _with_parts(self._shape, nested)
+        return with_parts(self._shape, nested)
 
 
-def _with_parts(output: Any, made: Callable[[Any], Any]) -> Any:
+def with_parts(output: Any, made: Callable[[Any], Any]) -> Any:
     """A tuple or a dict of what is made of its parts, or what is made of the whole."""
     if isinstance(output, dict):
-        return {key: _with_parts(part, made) for key, part in output.items()}
+        return {key: with_parts(part, made) for key, part in output.items()}
     if isinstance(output, tuple):
-        return remade(output, [_with_parts(part, made) for part in output])
+        return remade(output, [with_parts(part, made) for part in output])
     return made(output)
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from glassgrad.engine.arrays import ValueArray
 from glassgrad.engine.misuse import is_real
 from glassgrad.engine.text import describe, some_of, told
 from glassgrad.engine.tree import numbers_of
@@ -240,8 +241,8 @@ def in_batches(things: Any, size: int) -> Iterator[Any]:
 def plain(thing: Any) -> Any:
     """A sample as a call takes it: a number where there is only one; whole numbers are Python's.
 
-    Those of numpy would wrap around where they get large.
+    Those of numpy would wrap around where they get large. Functions of numpy take them as floats.
     """
     if not isinstance(thing, np.ndarray) or not thing.ndim:
         return thing.item()
-    return thing.astype(object) if thing.dtype.kind == "i" else thing
+    return thing.astype(object).view(ValueArray) if thing.dtype.kind == "i" else thing

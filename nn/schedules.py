@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from itertools import cycle
 from math import cos, inf, isfinite, pi
 from typing import Annotated, Any, Literal, NamedTuple
@@ -47,7 +48,7 @@ def constant() -> ClosedForm:
     >>> constant()(7, None)
     1.0
     """
-    return lambda step, total: 1.0
+    return _constant
 
 
 def step_decay(every: int, factor: float = 0.1) -> ClosedForm:
@@ -59,7 +60,7 @@ def step_decay(every: int, factor: float = 0.1) -> ClosedForm:
     """
     every = whole(every, "step_decay(every=...)")
     factor = not_negative(factor, "step_decay(factor=...)")
-    return lambda step, total: factor ** (step // every)
+    return partial(_step_decay, every=every, factor=factor)
 
 
 def cosine(floor: float = 0.0) -> ClosedForm:
@@ -72,8 +73,7 @@ def cosine(floor: float = 0.0) -> ClosedForm:
     >>> [round(cosine()(step, 4), 3) for step in range(6)]
     [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
     """
-    floor = not_negative(floor, "cosine(floor=...)")
-    return lambda step, total: _along_cosine(1.0, floor, step / _total(total, "cosine"))
+    return partial(_cosine, floor=not_negative(floor, "cosine(floor=...)"))
 
 
 def ramp(start: float = 1 / 3, end: float = 1.0, steps: int | None = None) -> ClosedForm:
@@ -85,12 +85,7 @@ def ramp(start: float = 1 / 3, end: float = 1.0, steps: int | None = None) -> Cl
     """
     start, end = not_negative(start, "ramp(start=...)"), not_negative(end, "ramp(end=...)")
     length = None if steps is None else whole(steps, "ramp(steps=...)")
-
-    def rule(step: int, total: int | None) -> float:
-        share = min(step / (length or _total(total, "ramp")), 1.0)
-        return start * (1.0 - share) + end * share
-
-    return rule
+    return partial(_ramp, start=start, end=end, steps=length)
 
 
 def warm_up(steps: int, then: ClosedForm | None = None, start: float = 0.0) -> ClosedForm:
@@ -109,24 +104,11 @@ def warm_up(steps: int, then: ClosedForm | None = None, start: float = 0.0) -> C
     >>> [round(rule(step, 6), 3) for step in range(7)]
     [0.0, 0.5, 1.0, 0.854, 0.5, 0.146, 0.0]
     """
-    steps, rise = whole(steps, "warm_up(steps=...)"), ramp(start, 1.0, steps)
+    steps, start = whole(steps, "warm_up(steps=...)"), not_negative(start, "warm_up(start=...)")
     if then is not None and not callable(then):
         raise TypeError(f"warm_up(then=...) takes a rule such as cosine(), not {describe(then)}.")
     _refuse_maker(then, "warm_up(then=...)")
-    afterwards = constant() if then is None else then
-
-    def rule(step: int, total: int | None) -> float:
-        if then is not None and total is not None and total <= steps:
-            raise ValueError(
-                f"warm_up of {counted(steps, 'step')} leaves none of {counted(total, 'step')} for "
-                "the rule that follows; give a larger total."
-            )
-        rest = None if total is None else total - steps
-        if step == 0:
-            afterwards(0, rest)  # what it refuses, it refuses before the first step
-        return rise(step, total) if step < steps else afterwards(step - steps, rest)
-
-    return rule
+    return partial(_warm_up, steps=steps, then=then, start=start)
 
 
 def one_cycle(rise: float = 0.3, start: float = 1 / 25, end: float = 1 / 25e4) -> ClosedForm:
@@ -149,14 +131,51 @@ def one_cycle(rise: float = 0.3, start: float = 1 / 25, end: float = 1 / 25e4) -
     start = not_negative(start, "one_cycle(start=...)")
     end = not_negative(end, "one_cycle(end=...)")
 
-    def rule(step: int, total: int | None) -> float:
-        last = _total(total, "one_cycle") - 1  # steps count from 0
-        step, peak = min(step, last), rise * (last + 1) - 1.0
-        if step <= peak:
-            return _along_cosine(start, 1.0, step / peak if peak > 0.0 else 1.0)
-        return _along_cosine(1.0, end, (step - peak) / (last - peak) if last > peak else 1.0)
+    return partial(_one_cycle, rise=rise, start=start, end=end)
 
-    return rule
+
+# The rules themselves: functions with a name, so that schedules can be pickled.
+
+
+def _constant(step: int, total: int | None) -> float:
+    return 1.0
+
+
+def _step_decay(step: int, total: int | None, *, every: int, factor: float) -> float:
+    return factor ** (step // every)
+
+
+def _cosine(step: int, total: int | None, *, floor: float) -> float:
+    return _along_cosine(1.0, floor, step / _total(total, "cosine"))
+
+
+def _ramp(step: int, total: int | None, *, start: float, end: float, steps: int | None) -> float:
+    share = min(step / (steps or _total(total, "ramp")), 1.0)
+    return start * (1.0 - share) + end * share
+
+
+def _warm_up(
+    step: int, total: int | None, *, steps: int, then: ClosedForm | None, start: float
+) -> float:
+    if then is not None and total is not None and total <= steps:
+        raise ValueError(
+            f"warm_up of {counted(steps, 'step')} leaves none of {counted(total, 'step')} for "
+            "the rule that follows; give a larger total."
+        )
+    rest, afterwards = None if total is None else total - steps, then or _constant
+    if step == 0:
+        afterwards(0, rest)  # what it refuses, it refuses before the first step
+    if step < steps:
+        return _ramp(step, total, start=start, end=1.0, steps=steps)
+    return afterwards(step - steps, rest)
+
+
+def _one_cycle(step: int, total: int | None, *, rise: float, start: float, end: float) -> float:
+    last = _total(total, "one_cycle") - 1  # steps count from 0
+    step, peak = min(step, last), rise * (last + 1) - 1.0
+    if step <= peak:
+        return _along_cosine(start, 1.0, step / peak if peak > 0.0 else 1.0)
+    return _along_cosine(1.0, end, (step - peak) / (last - peak) if last > peak else 1.0)
 
 
 def _along_cosine(start: float, end: float, share: float) -> float:

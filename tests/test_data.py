@@ -2,16 +2,21 @@
 
 import math
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
 
 from glassgrad import (
+    Module,
     Value,
     blobs,
     circles,
     digits,
+    fit,
     linear_regression,
+    mse,
+    predict,
     sine,
     spirals,
     split,
@@ -353,6 +358,42 @@ def test_whole_numbers_stay_whole_unless_they_are_too_large() -> None:
         X = samples_of(np.array([[1, 0]], kind), [1]).X
         assert (X.dtype, X.tolist()) == (np.dtype(int), [[1, 0]])
     assert samples_of(np.array([[2**63]], np.uint64), [1]).X.tolist() == [[2.0**63]]
+
+
+class OfWholeNumbers(Module):
+    """It calls functions of numpy on a sample of whole numbers, and reads places by them."""
+
+    def __init__(self, function: Any) -> None:
+        self.w, self.table = Value(0.5), [Value(0.1 * i) for i in range(9)]
+        self.function = function
+
+    def forward(self, x: Any) -> Value:
+        return self.w * self.function(x).sum() + self.table[x[0]] * self.table[x[-1]]
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("kind", [int, bool, np.uint8])
+@pytest.mark.parametrize(
+    "function",
+    [
+        np.sin,
+        np.sqrt,
+        np.exp,
+        np.arctan,
+        np.square,
+        lambda x: np.hypot(x, 2),
+        lambda x: x,
+    ],
+)
+def test_functions_of_numpy_take_whole_numbers(function: Any, kind: type, compiled: bool) -> None:
+    X, y = np.array([[1, 2, 0], [0, 4, 1], [3, 2, 1], [1, 1, 1]]).astype(kind), np.arange(4.0) / 4
+    model = OfWholeNumbers(function)
+    found = predict(model, X, compiled=compiled)
+    table = 0.1 * X[:, 0] * 0.1 * X[:, -1]
+    expected = 0.5 * function(X.astype(float)).sum(1) + table
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
+    history = fit(model, mse, X, y, epochs=3, compiled=compiled, health=False)
+    assert history["loss"][-1] < history["loss"][0]
 
 
 def test_whole_numbers_of_a_sample_do_not_wrap_around() -> None:

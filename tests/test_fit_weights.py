@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from outputs import assert_is_sentence
 
 from glassgrad import (
     MLP,
@@ -373,5 +374,27 @@ def test_a_metric_cannot_change_the_samples(options: dict[str, Any]) -> None:
         targets[0] = 7.0
         return 0.0
 
-    with pytest.raises(ValueError, match="read-only"):
+    with pytest.raises(ValueError, match=r"^The metric greedy writes"):
         trained(X, Y, validation=0.25, metrics=greedy, **options)
+
+
+@pytest.mark.parametrize("options", [{}, {"sample_weight": COUNTS}])
+@pytest.mark.parametrize("form", ["array", *FORMS])
+def test_a_metric_cannot_change_the_outputs_that_others_read(
+    form: str, options: dict[str, Any]
+) -> None:
+    made, apart = FORMS.get(form, (lambda *outputs: list(outputs), list))
+
+    def greedy(outputs: Any, targets: Any, sample_weight: Any = None) -> float:
+        first = outputs if form == "array" else apart(outputs)[0]
+        first[first < 0.0] = 0.0
+        return 0.0
+
+    def last(outputs: Any, targets: Any, sample_weight: Any = None) -> float:
+        return float(columns(outputs).sum())
+
+    loss = lambda output, target: mse(list(apart(output)), [target] * 3)
+    options = {"model": Several(made), "metrics": [greedy, last], **options}
+    with pytest.raises(ValueError, match=r"^The metric greedy writes") as caught:
+        trained(X, Y, loss, **options)
+    assert_is_sentence(str(caught.value))

@@ -439,6 +439,20 @@ def test_functions_that_leave_out_nan(function: Callable) -> None:
     assert grad(function(array), array[0]) == 0.0
 
 
+@pytest.mark.parametrize("function", [np.sin, np.sqrt, np.tanh, np.log1p, np.arctan, np.cbrt])
+def test_numbers_of_python_beside_values_are_taken_by_functions(function: Callable) -> None:
+    array = array_of([Value(0.5), 1, 2.5, True], (4,))
+    found = function(array)
+    assert found[0].data == pytest.approx(function(0.5), rel=1e-15)
+    assert list(found[1:]) == [function(1.0), function(2.5), function(1.0)]
+    both = np.logaddexp(array, True)
+    assert both[3] == np.logaddexp(1.0, 1.0)  # of True and True it is a float of three digits
+    value = grad(found[0], array[0])
+    assert value == pytest.approx(grad(function(x := Value(0.5)), x), rel=1e-15)
+    with pytest.raises(TypeError, match=r"numpy's deg2rad cannot follow the gradient"):
+        np.deg2rad(array)
+
+
 def test_a_result_put_into_an_array_of_values_is_that_of_the_row() -> None:
     numbers = np.array([np.nan, 1.0, 2.0])
     array = array_of([Value(x) for x in numbers], (3,))

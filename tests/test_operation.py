@@ -1,6 +1,7 @@
 """Operations of one's own, defined as in a notebook: they work wherever those of the table do."""
 
 import copy
+import functools
 import math
 import pickle
 import subprocess
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from outputs import assert_is_sentence
 
 import glassgrad.viz.syntax  # noqa: F401  its list of names is that of glassgrad alone
 from glassgrad import (
@@ -327,6 +329,72 @@ def test_the_checker_looks_at_the_function_for_arrays() -> None:
     wrong = operation("kernel", "", lambda x: x * x, lambda x: x * x * x, lambda x, y: 2.0 * x)
     with pytest.raises(GradientMismatchError, match="its function for arrays gives"):
         check_operation(wrong)
+
+
+def doubled_in_place(x: Any) -> Any:
+    return np.multiply(x, 2.0, out=x) if isinstance(x, np.ndarray) else 2.0 * x
+
+
+def rule_in_place(xs: tuple, y: Any) -> tuple:
+    y *= 0.0
+    return tuple(y + 2.0 for _ in xs)
+
+
+def in_place() -> dict[str, Operation]:
+    row = operation("twice", "", lambda x: 2.0 * x, doubled_in_place, 2.0)
+    many = operation(
+        *("twice_all", "", lambda *xs: 2.0 * math.fsum(xs)),
+        lambda *xs: np.multiply(functools.reduce(np.add, xs, xs[0]) - xs[0], 2.0, out=xs[0]),
+        lambda xs, y: (2.0,) * len(xs),
+        kind=Reduction,
+    )
+    slope = operation(
+        *("twice_sum", "", lambda *xs: 2.0 * math.fsum(xs)),
+        lambda *xs: 2.0 * functools.reduce(np.add, xs),
+        rule_in_place,
+        kind=Reduction,
+    )
+    return {"twice": row, "twice_all": many, "twice_sum": slope}
+
+
+def test_an_array_function_that_writes_to_its_operands_is_named() -> None:
+    rows = in_place()
+    for name in ("twice", "twice_all"):
+        array = np.array([0.1, 0.2])
+        calls = [
+            lambda row=rows[name]: check_operation(row),
+            lambda row=rows[name], a=array: row(a) if row.arity == 1 else row([a, 1.0 * a]),
+        ]
+        for call in calls:
+            with pytest.raises(ValueError, match=f"array function of {name} writes") as caught:
+                call()
+            assert_is_sentence(str(caught.value))
+        assert array.tolist() == [0.1, 0.2]
+
+
+@pytest.mark.parametrize("name", ["twice", "twice_all", "twice_sum"])
+@pytest.mark.parametrize("samples", [1, 5])
+def test_one_that_writes_to_its_operands_gives_no_wrong_number_when_compiled(
+    name: str, samples: int
+) -> None:
+    row, w, X = in_place()[name], Value(3.0), np.linspace(0.1, 0.9, 2 * samples).reshape(samples, 2)
+
+    def f(pair: Any) -> Value:
+        a, b = pair[0] * w, pair[1] * w
+        c = row(a) + row(b) if row.arity == 1 else row([a, b])
+        return c * a * b
+
+    fast = compiled(f)
+    with pytest.raises(ValueError, match=rf"(array function|rule) of {name} writes"):
+        (fast.over(X) if samples > 1 else fast(X[0])).backward()
+
+
+def test_a_result_is_never_an_operand() -> None:
+    same = operation("same", "", lambda x: x, lambda x: x, 1.0)
+    array = np.array([1.0, 2.0])
+    found = same(array)
+    found[0] = 5.0
+    assert array.tolist() == [1.0, 2.0]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import pytest
+from outputs import assert_is_sentence
 
 from glassgrad import (
     NOT_COMPUTED,
@@ -694,6 +695,87 @@ def test_options_of_ones_own() -> None:
         _ = optimiser.groups[0].betas
     with pytest.raises(TypeError, match=r"Pull has no argument lr\. Did you mean learning_rate"):
         Pull([near], lr=0.5)
+
+
+class Given(Optimiser):
+    """Its rule gives what it is told to, and remembers more."""
+
+    STATE = ("seen",)
+    given: Any = staticmethod(lambda numbers: numbers)
+    remembered: Any = staticmethod(lambda numbers: {})
+
+    def rule(self, numbers: Any, gradients: Any, state: Any, group: Any) -> Any:
+        state |= self.remembered(numbers)
+        return self.given(numbers)
+
+
+NO_ROW = {
+    "None": lambda numbers: None,
+    "2.0": lambda numbers: 2.0,
+    r"shape \(\) and": lambda numbers: np.array(2.0),
+    r"shape \(1,\) and": lambda numbers: numbers[:1],
+    r"shape \(1, 3\) and": lambda numbers: numbers[None],
+    "type complex128": lambda numbers: numbers + 1j,
+    "type object": lambda numbers: numbers.astype(object),
+    "type bool": lambda numbers: numbers > 0.0,
+    "type <U32": lambda numbers: numbers.astype(str),
+    r"\['a', 'b', 'c'\]": lambda numbers: ["a", "b", "c"],
+}
+
+
+@pytest.mark.parametrize("is_missing", [False, True])
+@pytest.mark.parametrize("said", NO_ROW)
+@pytest.mark.parametrize("what", ["the new numbers", r"state\['seen'\]"])
+def test_what_is_no_number_for_each_parameter_is_refused_and_changes_nothing(
+    what: str, said: str, is_missing: bool
+) -> None:
+    values = [Value(1.0), Value(2.0), Value(3.0)]
+    assign_grad(values, [1.0, 1.0, 1.0])
+    if is_missing:
+        values.append(Value(4.0))  # without a gradient: it is passed by
+    optimiser, give = Given(values, 0.1), NO_ROW[said]
+    if what == "the new numbers":
+        optimiser.given = give
+    else:
+        optimiser.remembered = lambda numbers: {"seen": give(numbers)}
+    before = data_vector(values).tolist(), optimiser.state_dict()
+    with pytest.raises(TypeError, match=f"The rule of Given gave .*{said}.* as {what}") as caught:
+        optimiser.step()
+    assert_is_sentence(str(caught.value))
+    assert (data_vector(values).tolist(), optimiser.state_dict()) == before
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.longdouble, np.int64, list])
+def test_real_numbers_of_any_type_are_the_new_numbers(kind: Any) -> None:
+    values = [Value(1.0), Value(2.0)]
+    assign_grad(values, [1.0, 1.0])
+    optimiser = Given(values, 0.1)
+    optimiser.given = lambda x: (x + 1.0).tolist() if kind is list else (x + 1.0).astype(kind)
+    optimiser.step()
+    assert data_vector(values).tolist() == [2.0, 3.0]
+
+
+def test_what_its_class_does_not_name_would_be_forgotten() -> None:
+    w = Value(1.0)
+    w.grad = 1.0
+    optimiser = Given([w], 0.1)
+    optimiser.remembered = lambda numbers: {"other": numbers}
+    with pytest.raises(TypeError, match="remembers seen, other, and its STATE names seen"):
+        optimiser.step()
+    assert w.data == 1.0
+
+
+@pytest.mark.parametrize("is_missing", [False, True])
+def test_the_numbers_before_the_step_can_be_remembered(is_missing: bool) -> None:
+    values = [Value(1.0), Value(2.0)]
+    assign_grad(values, [1.0, 1.0])
+    if is_missing:
+        values.append(Value(4.0))
+    optimiser = Given(values, 0.1)
+    optimiser.given = lambda numbers: numbers + 1.0
+    optimiser.remembered = lambda numbers: {"seen": numbers}
+    optimiser.step()
+    assert optimiser.state_dict()["state"]["seen"] == [1.0, 2.0, 0.0][: len(values)]
 
 
 def test_a_rule_in_place_of_that_of_sgd_is_the_one_that_moves() -> None:

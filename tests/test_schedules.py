@@ -1,7 +1,9 @@
 """Schedules: the rates of PyTorch over the whole run, and what they refuse."""
 
+import copy
 import json
 import math
+import pickle
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -104,6 +106,27 @@ def test_the_rates_are_those_of_pytorch(
     for ours, theirs in zip(found, expected):
         assert ours == pytest.approx(theirs, rel=1e-12, abs=1e-16)
     assert len(found) == len(expected) == steps + 1
+
+
+RULES = [*ROWS, (ReduceOnPlateau(patience=1), None, 20, None)]
+
+
+@pytest.mark.parametrize("remake", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+@pytest.mark.parametrize(("rule", "total", "steps", "make"), RULES)
+def test_a_copy_goes_on_from_where_the_schedule_is(
+    remake: Callable, rule: Any, total: int | None, steps: int, make: Any
+) -> None:
+    schedule = Schedule(optimiser(), rule, total)
+    metric = [1.0] if schedule.watches else []
+    for _ in range(steps // 2):
+        schedule.step(*metric)
+    again = remake(schedule)
+    assert again.optimiser is not schedule.optimiser
+    for _ in range(steps // 2, steps):
+        assert again.learning_rates == schedule.learning_rates
+        schedule.step(*metric)
+        again.step(*metric)
+    assert again.state_dict() == schedule.state_dict()
 
 
 PLATEAUS: list[dict[str, Any]] = [

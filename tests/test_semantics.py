@@ -7,21 +7,32 @@ worse; then the exact one. Where a row says otherwise than PyTorch, the reason s
 import concurrent.futures
 import contextvars
 import copy
+import gc
 import itertools
 import math
 import operator
 import pickle
 import statistics
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import nullcontext
 from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from outputs import assert_is_sentence
 
-from glassgrad import NOT_COMPUTED, ChangedDataError, Value, engine, forget, grad, no_grad
+from glassgrad import (
+    NOT_COMPUTED,
+    ChangedDataError,
+    Value,
+    engine,
+    forget,
+    grad,
+    no_grad,
+    noise_from,
+)
 from glassgrad.engine.context import Observer, observing
 
 inf, nan = math.inf, math.nan
@@ -530,6 +541,62 @@ def test_a_generator_dropped_inside_a_block_leaves_nothing_after_it(block: Calla
     with engine.scope("after"):
         dropped.close()
     assert circumstances() == before
+
+
+REUSED = [*BLOCKS, lambda: noise_from([0.5])]
+
+
+@pytest.mark.parametrize("make", REUSED)
+def test_a_block_can_be_opened_again_but_not_inside_itself(make: Callable) -> None:
+    before, block, found = circumstances(), make(), []
+    for _ in range(2):
+        with block:
+            found.append(circumstances())
+            with pytest.raises(RuntimeError, match=r"\) anew for each block") as caught, block:
+                pass
+            assert_is_sentence(str(caught.value))
+            assert circumstances() == found[-1]
+        assert circumstances() == before
+    assert found[0] == found[1]
+
+
+def _yields() -> Iterator[tuple]:
+    yield circumstances()
+
+
+async def _waits() -> tuple:
+    return circumstances()
+
+
+async def _yields_and_waits() -> AsyncIterator[tuple]:
+    yield circumstances()
+
+
+LATER = [_yields, _waits, _yields_and_waits, lambda: (circumstances() for _ in range(1))]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("later", LATER)
+@pytest.mark.parametrize("make", REUSED)
+def test_a_block_before_what_runs_after_it_is_refused(make: Callable, later: Callable) -> None:
+    before = circumstances()
+    decorated = make()(later)
+    with pytest.raises(TypeError, match=r"its code runs after the block\. Write `with ") as caught:
+        decorated()
+    assert_is_sentence(str(caught.value))
+    assert later.__name__.strip("<>") in str(caught.value)
+    gc.collect()  # what was never awaited would warn here
+    assert circumstances() == before
+
+
+@pytest.mark.parametrize("make", BLOCKS)
+def test_a_block_before_a_function_that_calls_itself(make: Callable) -> None:
+    with make():
+        inside = circumstances()
+    function = make()(lambda depth: function(depth - 1) if depth else circumstances())
+    assert function(0) == inside
+    if make is not BLOCKS[-1]:  # scopes nest
+        assert function(3) == inside
 
 
 def test_a_block_left_in_another_thread_is_refused() -> None:

@@ -114,6 +114,41 @@ def test_special_operands_are_those_of_pytorch(scores: list[float]) -> None:
         np.testing.assert_allclose(log_softmax(scores), logs, rtol=4e-15)
 
 
+def gradients_every_way(function: Callable, xs: list[float]) -> list[list[float]]:
+    """The gradient by backward(), as a graph, and compiled, of one sample and of several."""
+    found = []
+    for way in (function, compiled(function)):
+        leaves = list(map(Value, xs))
+        way(leaves).backward()
+        found.append([leaf.grad for leaf in leaves])
+    leaves = list(map(Value, xs))
+    found.append(numbers(grad(function(leaves), leaves, differentiable=True)))
+    for i in range(len(xs)):  # a batch has one gradient by what it reads from outside
+        leaf = Value(xs[i])
+        put = lambda row, i=i, leaf=leaf: function([*row[:i], leaf, *row[i + 1 :]])
+        compiled(put).over([xs, xs]).backward()
+        found.append([*found[0][:i], leaf.grad, *found[0][i + 1 :]])
+    return found
+
+
+@pytest.mark.parametrize("scores", [*SPECIAL, [1e308, INF], [INF, INF, 1.0]], ids=str)
+@pytest.mark.needs("torch")
+def test_beside_an_infinite_operand_a_finite_one_sends_nothing(scores: list[float]) -> None:
+    import torch
+
+    tensor = torch.tensor(scores, dtype=torch.float64, requires_grad=True)
+    torch.logsumexp(tensor, 0).backward()
+    for found in gradients_every_way(engine.logsumexp, scores):
+        np.testing.assert_allclose(found, tensor.grad, rtol=4e-16)
+
+
+@pytest.mark.parametrize("x", [NAN, INF, -INF, 0.0, -2.0])
+def test_the_deviation_of_one_number_has_a_gradient_where_it_is_a_number(x: float) -> None:
+    slope = 0.0 if math.isfinite(x) else NAN
+    for found in gradients_every_way(std, [x]):
+        np.testing.assert_array_equal(found, [slope])
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 7, 8, 9, 31])
 def test_a_share_has_the_sum_of_all_others_beside_it(n: int) -> None:
     xs = [Value(math.log(2.0**k)) for k in range(n)]

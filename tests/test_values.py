@@ -1,6 +1,8 @@
 """A Value as a person meets it: made, named, printed, calculated with, followed back."""
 
 import _thread
+import copy
+import importlib
 import inspect
 import math
 import numbers
@@ -18,7 +20,19 @@ import numpy as np
 import pytest
 from outputs import assert_is_sentence
 
-from glassgrad import NOT_COMPUTED, Value, engine, grad, scope
+from glassgrad import (
+    NOT_COMPUTED,
+    Value,
+    check_gradients,
+    engine,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    scope,
+    value_and_grad,
+)
 from glassgrad.engine.misuse import HABITS, is_real
 
 
@@ -237,6 +251,28 @@ def test_an_error_shows_no_empty_label() -> None:
 
 
 COMPARISONS = [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge]
+
+
+@pytest.mark.parametrize("compare", COMPARISONS)
+@pytest.mark.parametrize("data", [2.0, [2.0, 3.0]])
+@pytest.mark.parametrize(
+    "library",
+    [
+        pytest.param("torch", marks=pytest.mark.needs("torch")),
+        pytest.param("jax.numpy", marks=pytest.mark.needs("jax")),
+    ],
+)
+def test_arrays_of_other_libraries_are_not_compared(
+    library: str, data: object, compare: Callable
+) -> None:
+    array, v = importlib.import_module(library).asarray(data), Value(2.0, "v")
+    for compute in (lambda: compare(v, array), lambda: compare(array, v)):
+        with pytest.raises(
+            TypeError, match=r"^v = 2 .*: a Value is compared with .*\.item"
+        ) as caught:
+            compute()
+        assert_is_sentence(str(caught.value))
+    assert compare(v, np.asarray(array)).tolist() == compare(2.0, np.asarray(array)).tolist()
 
 
 @pytest.mark.parametrize("compare", COMPARISONS)
@@ -571,6 +607,62 @@ def test_a_class_of_ones_own_cannot_take_equal_values_for_the_same(method):
         with pytest.raises(TypeError, match=f"Own derives from Value and .* {method}") as caught:
             type("Own", bases, own)
         assert_is_sentence(str(caught.value))
+
+
+class Shifted(Value):
+    """A class of a user's own: with attributes, a slot, and a `*` of its own."""
+
+    __slots__ = ("__dict__", "unit")
+
+    def __init__(self, data, shift):
+        super().__init__(data, "w")
+        self.shift, self.unit = shift, "m"
+
+    def __mul__(self, other):
+        return super().__mul__(other) + self.shift
+
+
+@pytest.mark.parametrize(
+    "remake",
+    [
+        copy.copy,
+        copy.deepcopy,
+        *(lambda v, p=p: pickle.loads(pickle.dumps(v, p)) for p in range(6)),
+    ],
+)
+@pytest.mark.parametrize("has_gradient", [False, True])
+def test_a_copy_is_of_the_class_of_ones_own(remake, has_gradient):
+    w = Shifted(3.0, 100.0)
+    if has_gradient:
+        (w * 2.0).backward()
+    found = remake(w)
+    assert (type(found), found.shift, found.unit, found.label) == (Shifted, 100.0, "m", "w")
+    assert (found.data, str(found.grad)) == (3.0, str(w.grad))
+    y = found * 2.0
+    y.backward()
+    assert (y.data, found.grad) == (106.0, 4.0 if has_gradient else 2.0)
+    with pytest.raises(TypeError, match="Cannot copy or pickle"):
+        remake(y)
+
+
+def test_functions_with_fresh_arguments_refuse_a_class_of_ones_own():
+    w = Shifted(3.0, 100.0)
+    f = lambda v: (v[0] if isinstance(v, list) else v) * 2.0
+    calls = {
+        "value_and_grad": lambda: value_and_grad(f)(w),
+        "jacobian": lambda: jacobian(f)([w]),
+        "hessian": lambda: hessian(f)([w]),
+        "hvp": lambda: hvp(f)([w], [1.0]),
+        "jvp": lambda: jvp(f, (w,), (1.0,)),
+        "check_gradients": lambda: check_gradients(f, [w]),
+    }
+    for role, call in calls.items():
+        with pytest.raises(TypeError, match=f"^{role} .* w = 3, .* class, Shifted") as caught:
+            call()
+        assert_is_sentence(str(caught.value))
+    assert value_and_grad(f)(+w)[0].data == 6.0
+    assert grad(f(w), w) == 2.0
+    assert value_and_grad(lambda x, v: v * x, argnums=0)(2.0, w)[0].data == 106.0
 
 
 def test_a_class_of_ones_own_has_gradients_as_values_have():

@@ -1,23 +1,29 @@
 """Many Values as one array."""
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from outputs import assert_is_sentence
 
 from glassgrad import (
+    MLP,
     NOT_COMPUTED,
+    SGD,
     Value,
     assign,
     assign_grad,
+    clear_grad,
     compiled,
     computed_gradients,
     data_vector,
     descend,
     engine,
     grad_vector,
+    left_out,
     zero_grad,
 )
 from glassgrad.engine.errors import CompilationError
@@ -139,6 +145,49 @@ def test_what_is_no_value_is_named(function: Callable[..., Any]) -> None:
     with pytest.raises(TypeError, match=r"float 3\.0"):
         function([first, 3.0])
     assert first.data == 7.0
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "data_vector": data_vector,
+    "grad_vector": grad_vector,
+    "computed_gradients": computed_gradients,
+    "assign": lambda values: assign(values, [5.0, 6.0]),
+    "assign_grad": lambda values: assign_grad(values, [5.0, 6.0]),
+    "descend": lambda values: descend(values, 0.5),
+    "zero_grad": zero_grad,
+    "clear_grad": clear_grad,
+    "left_out": lambda values: left_out(engine.sum([Value(1.0), Value(2.0)]), values),
+}
+KINDS: list[Callable[[list[Value]], Any]] = [
+    tuple,
+    iter,
+    lambda values: (value for value in values),
+    lambda values: dict(enumerate(values)).values(),
+    dict.fromkeys,
+    lambda values: np.array(values, dtype=object),
+    deque,
+]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_values_come_in_any_iterable(name: str, kind: Callable) -> None:
+    def outcome(kind: Callable) -> str:
+        values = [Value(1.0), Value(2.0)]
+        assign_grad(values, [3.0, 4.0])
+        return repr([FUNCTIONS[name](kind(values)), values])
+
+    assert outcome(kind) == outcome(list)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("given", [MLP(2, [1]), SGD([Value(1.0)], 0.1), Value(1.0), None])
+def test_what_is_no_iterable_of_values_gets_a_sentence(name: str, given: Any) -> None:
+    kind = type(given).__name__
+    said = rf"^{name} takes a list of Values, .* model\.parameters\(\), not (a )?{kind}"
+    with pytest.raises(TypeError, match=said) as caught:
+        FUNCTIONS[name](given)
+    assert_is_sentence(str(caught.value))
 
 
 def test_a_recording_reads_no_numbers() -> None:

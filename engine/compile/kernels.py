@@ -7,6 +7,7 @@ they use few functions of numpy and make arrays `like` others.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -185,8 +186,8 @@ def logsumexp(table: Any) -> Any:
 
 
 def by_operands_of_logsumexp(table: Any, result: Any) -> Any:
-    """The shares of a softmax."""
-    parts = np.exp(table - table.max(1)[:, None])
+    """The shares of a softmax; beside an infinite operand, finite ones have none."""
+    parts = np.exp(table - np.minimum(table.max(1), sys.float_info.max)[:, None])
     return parts / parts.sum(1)[:, None]
 
 
@@ -197,13 +198,13 @@ def by_operands_of_max(table: Any, result: Any) -> Any:
 
 
 def _reduced(row: Reduction) -> Callable[[Any], Any]:
-    reduce = _own(row.array)
+    reduce = _own(row.on_arrays)
     return lambda table: reduce(*_columns(table))
 
 
 def _partials(row: Reduction) -> Callable[[Any, Any], Any]:
     def by_operands(table: Any, result: Any) -> Any:
-        partials = row.derivatives(_columns(table), result)
+        partials = row.derivatives_on_arrays(_columns(table), result)
         spread = [np.broadcast_to(0.0 if p is None else p, result.shape) for p in partials]
         return np.stack(spread, 1)
 
@@ -260,7 +261,7 @@ def _enter_own(row: Operation) -> None:
     function = NAMESPACE[row.kernel] = row.array
     if not isinstance(function, np.ufunc):
         is_python = isinstance(function, np.vectorize)
-        NAMESPACE[row.kernel] = _own(function)
+        NAMESPACE[row.kernel] = _own(row.on_arrays)
         DISPATCHING[row.kernel] = function if is_python else NAMESPACE[row.kernel]
     for place in range(row.arity):
         NAMESPACE[by_operand(row, place)] = _own(partial(_partial_of, row, place))
@@ -276,7 +277,7 @@ def _partial_of(row: Operation, place: int, *given: Any) -> Any:
     wanted = tuple([each == place for each in range(row.arity)])
     arrays = [each for each in given if not isinstance(each, float)]
     try:
-        found = row.derivatives(given[:-1], given[-1], wanted)[place]
+        found = row.derivatives_on_arrays(given[:-1], given[-1], wanted)[place]
     except (TypeError, ValueError):  # it compares numbers, or calls functions of math
         if not all(isinstance(each, np.ndarray) for each in arrays):
             raise

@@ -304,4 +304,4 @@ def _listed(numbers: Any) -> list[Any]:
 
 def _columns(row: Operation) -> Callable[..., Any]:
     """The function of a row for columns; one of a user may give truth values."""
-    return lambda *columns: np.asarray(row.array(*columns), float)
+    return lambda *columns: np.asarray(row.on_arrays(*columns), float)
