@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numbers
 import operator
+import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from decimal import Decimal
@@ -33,7 +34,7 @@ from glassgrad.engine.misuse import (
     real,
 )
 from glassgrad.engine.op import TABLE, Operation, newcomers
-from glassgrad.engine.provenance import SourceLine, is_ours, line_of
+from glassgrad.engine.provenance import SourceLine, is_of_user, is_ours, line_of
 from glassgrad.engine.table import pos
 from glassgrad.engine.tree import scalar_of
 
@@ -192,7 +193,7 @@ class Value(Refusals, Numeric):
     @property
     def parents(self) -> tuple[Value, ...]:
         """The operands as Values; a plain number among them becomes a constant when it is asked."""
-        if watching:
+        if watching and is_of_user(sys._getframe(1).f_code):
             tell_used("reads .parents of", self)
         if float in map(type, self._operands):
             self._operands = tuple([as_node(operand) for operand in self._operands])
@@ -201,7 +202,7 @@ class Value(Refusals, Numeric):
     @property
     def label(self) -> str | None:
         """The name in drawings and errors."""
-        if watching:
+        if watching and is_of_user(sys._getframe(1).f_code):
             tell_used("reads .label of", self)
         return self._tag.label
 
@@ -234,7 +235,7 @@ class Value(Refusals, Numeric):
         return found
 
     def __repr__(self) -> str:
-        if watching:
+        if watching and is_of_user(sys._getframe(1).f_code):
             tell_used("reads the text of", self)
         label = "" if self.label is None else f", label={self.label!r}"
         return f"Value(data={self._number!r}, grad={self._grad!r}{label})"

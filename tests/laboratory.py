@@ -227,6 +227,8 @@ BEGUN = """async (prompt) => {
 }"""
 """Waits until a cell is to be run, and no longer than a second."""
 OPEN = """async (path) => {
+  while (!window.jupyterapp) { await new Promise(requestAnimationFrame); }
+  await jupyterapp.restored;
   window.opened?.dispose();
   window.kernel ??= await jupyterapp.serviceManager.kernels.startNew({ name: "python3" });
   const kernel = { id: window.kernel.id };
