@@ -37,7 +37,7 @@ from glassgrad.engine.value import (
     Value,
     as_value,
     constant,
-    is_own_class,
+    has_own_methods,
     is_parameter,
     number_of,
 )
@@ -380,8 +380,8 @@ def _is_number(thing: Any) -> bool:
 
 
 def check_replaceable(argument: Any, role: str) -> None:
-    """Refuse a Value of a class of the user's own, where a fresh one would take its place."""
-    if isinstance(argument, Value) and is_own_class(type(argument)):
+    """Refuse a Value with methods of its own, where a fresh one would take its place."""
+    if isinstance(argument, Value) and has_own_methods(type(argument)):
         raise TypeError(not_replaced(role, name(argument), type(argument).__name__))
 
 

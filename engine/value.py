@@ -339,6 +339,17 @@ def is_own_class(kind: type) -> bool:
     return kind not in (Value, Constant, Frozen)
 
 
+def has_own_methods(kind: type) -> bool:
+    """Whether a class of Values computes otherwise than they do: by methods of its own."""
+    own = kind.__mro__[: kind.__mro__.index(Value)]
+    return any(
+        (callable(thing) or isinstance(thing, property)) and name not in ("__init__", "__new__")
+        for kind in own
+        if not is_ours(kind)
+        for name, thing in vars(kind).items()
+    )
+
+
 def set_frozen(parameters: Sequence[Value], frozen: bool) -> None:
     """Make Values frozen, or frozen ones Values again; either have no gradient then.
 

@@ -44,7 +44,7 @@ from glassgrad.engine.value import is_parameter
 from glassgrad.engine.vectors import frozen_among, standing_at, values_of
 from glassgrad.nn.history import Epoch
 from glassgrad.nn.hooks import Hook, warn
-from glassgrad.nn.layers import count_noise, noise_from
+from glassgrad.nn.layers import Embedding, count_noise, noise_from
 from glassgrad.nn.module import Module, modules_of, training
 from glassgrad.nn.predict import Form, rows_in_arrays, rows_one_by_one, with_parts
 from glassgrad.nn.samples import Samples, plain, relative
@@ -264,12 +264,14 @@ class Objective(Hook):
         """All that the model and the loss compute for samples, with nothing left to chance.
 
         It is read off what was recorded; None where that does not hold all: they run eagerly,
-        samples may go several ways, or what is frozen stands there as a number.
+        samples may go several ways, what is frozen stands there as a number, or a table is read in
+        another way.
         """
         mean, _ = self.measured(samples)  # what serves these is looked at, or recorded anew
         recordings = self._measured.recordings if self.is_compiled else []
         are_frozen = frozen_among(self.all_parameters) is not None
-        if [each.guards for each in recordings] != [[]] or are_frozen:
+        has_table = any(isinstance(module, Embedding) for module in self.modules)
+        if [each.guards for each in recordings] != [[]] or are_frozen or has_table:
             return None
         found = inside_of(recordings[0], samples.X, samples.y)
         is_same = found is not None and isclose(samples.mean(found.results), mean, rel_tol=1e-9)

@@ -471,6 +471,33 @@ def the_first_layer_of_an_empty_list() -> Any:
 
 
 @seen
+def a_list_that_is_inside_another_one_too() -> Any:
+    rows = [[Value(1.0), Value(2.0)], [Value(3.0)]]
+    held = types.SimpleNamespace(first=rows[0], all=rows)
+
+    def function(x: Any) -> Any:
+        return held.first[0] * x + held.all[1][0]
+
+    def change() -> None:
+        held.all[:] = [list(row) for row in held.all]
+        held.first[0] = Value(10.0)
+
+    return function, change
+
+
+@seen
+def a_list_that_is_inside_one_with_numbers_too() -> Any:
+    row = [Value(1.0)]
+    mixed, rows = [row, 1.0], [row]
+
+    def change() -> None:
+        rows[0] = list(row)
+        mixed[0][0] = Value(10.0)  # type: ignore[index]
+
+    return lambda x: mixed[0][0] * rows[0][0] * x, change  # type: ignore[index]
+
+
+@seen
 def the_first_layer_of_all() -> Any:
     layers: list[Any] = []
 

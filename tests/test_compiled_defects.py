@@ -722,9 +722,6 @@ def test_a_sum_over_samples_beyond_all_floats_is_infinite_and_says_nothing() -> 
 # What would freeze a number, or leave a part of a gradient out, is refused.
 
 LOOKS_UP: dict[str, Callable[[Any], Any]] = {
-    "a set": lambda x: w * 10 if x in {1.0, 3.0} else w,
-    "a dict": lambda x: w * {1.0: 0.5}.get(x, 1.0),
-    "a set of it": lambda x: w * len({x, 1.0}),
     "its text": lambda x: -w if str(x).startswith("Value(data=-") else w * x,
     "its label": lambda x: w if x.label is None else w * x,
     "its parents": lambda x: w * len(x.parents),
@@ -734,7 +731,7 @@ LOOKS_UP: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("name", LOOKS_UP)
 def test_what_reads_a_number_otherwise_than_by_comparing_is_refused(name: str) -> None:
     function = compiled(LOOKS_UP[name])
-    said = "by its hash|the text of|label of|parents of"
+    said = "the text of|label of|parents of"
     with pytest.raises(CompilationError, match=said):
         function(1.0)
     with pytest.raises(CompilationError, match=said):
@@ -747,7 +744,7 @@ def test_parameters_are_found_in_sets_and_dicts() -> None:
     assert compiled(lambda x: x * rates[w] + (u in rates))(1.0).data == 3.0
 
 
-@pytest.mark.parametrize("number", [lambda x: x.data, lambda x: f"{x:.2f}", hash])
+@pytest.mark.parametrize("number", [lambda x: x.data, lambda x: f"{x:.2f}", str])
 def test_a_refusal_that_the_function_catches_is_told_nevertheless(number: Callable) -> None:
     def function(x: Any) -> Any:
         try:
@@ -770,6 +767,44 @@ def test_what_was_computed_from_a_parameter_before_is_refused_in_gradients_by_it
     detached = twice.detach()
     value, slopes = compiled(lambda s: x * detached * s).value_and_grad([x])([2.0], [3.0])
     assert (value, *slopes) == (24.0, 12.0)
+
+
+def test_what_a_gradient_does_not_flow_to_is_read_as_it_was() -> None:
+    body, head = Value(2.0), Value(3.0)
+    features, steps = body * 2.0, engine.step(body * 1.0)
+    function = compiled(lambda x: head * features * x)
+    module = Module()
+    module.body = body
+    module.freeze()
+    value, slopes = function.value_and_grad([body, head], skip_frozen=True)([2.0, 3.0], [1.0])
+    assert (value, *slopes) == (12.0, 0.0, 4.0)
+    module.unfreeze()
+    value, slopes = compiled(lambda x: body * steps * x).value_and_grad([body])([2.0], [1.0])
+    assert (value, *slopes) == (2.0, 1.0)
+    with pytest.raises(CompilationError, match="computed from parameters before"):
+        function.value_and_grad([body, head])([2.0, 3.0], [1.0])
+
+
+def test_labels_of_parameters_are_read_and_lists_that_share_others_take_no_longer() -> None:
+    named = [Value(2.0, label="w"), Value(3.0, label="b")]
+    shared: Any = [named]
+    for _ in range(40):
+        shared = [shared, shared]
+
+    def function(x: Any) -> Any:
+        chosen = engine.sum([p * p for p in named if p.label == "w"])
+        return chosen * x + len(shared)
+
+    assert compiled(function)(1.0).data == 6.0
+
+
+def test_arguments_are_values_and_nothing_else() -> None:
+    assert compiled(lambda x: x * w if type(x) is Value else x)(3.0).data == 6.0
+
+    class Parameter(Value):
+        pass
+
+    assert compiled(lambda x: x * w)(Parameter(3.0)).data == 6.0
 
 
 def test_arguments_of_a_class_of_ones_own_are_refused() -> None:

@@ -14,6 +14,7 @@ from glassgrad import (
     MLP,
     NOT_COMPUTED,
     Dropout,
+    Embedding,
     Layer,
     LayerNorm,
     Module,
@@ -844,3 +845,17 @@ def test_a_callback_that_changes_the_model_is_seen_by_the_last_look():
 
     history = fit(model, mse, X, y, epochs=1, callbacks=bend)
     assert_same(history.health[1], check_health(model, mse, X, y, most=16))
+
+
+def test_the_health_of_a_table_in_fit_is_that_of_check_health():
+    class Text(Module):
+        def __init__(self):
+            self.table, self.head = Embedding(6, 2, seed=1), MLP(4, [3, 1], seed=2)
+
+        def forward(self, x):
+            return self.head([*self.table(x[0]), *self.table(x[1])])
+
+    X, y = np.array([[i % 6, (i * 5 + 1) % 6] for i in range(12)]), np.arange(12.0) / 12
+    model = Text()
+    expected = check_health(model, mse, X, y, most=16)
+    assert fit(model, mse, X, y, epochs=1, progress=False).health[0] == expected

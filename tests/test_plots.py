@@ -225,6 +225,30 @@ def test_many_classes_do_not_look_alike() -> None:
 
 
 @pytest.mark.needs("matplotlib")
+@pytest.mark.parametrize(
+    ("model", "colours"),
+    [
+        (lambda p: max(p[0] - 1.5, 0.0), 2),
+        (lambda p: min(p[0] - 1.5, 0.0), 1),
+        (lambda p: 0.0, 1),
+        (lambda p: [0.0, max(p[0] - 1.5, 0.0), max(p[1] - 0.2, 0.0)], 3),
+    ],
+)
+def test_of_equal_scores_the_first_counts(model: Callable, colours: int) -> None:
+    """A score at the threshold is below it, as `accuracy` counts it."""
+    given = LABELS if colours < 3 else [0, 1, 2, 2]
+    axes = plot_boundary(model, POINTS, given, cells=30).axes[0]
+    regions = [c for c in axes.collections if len(c.get_facecolor())]
+    assert len(regions) == colours
+    sizes = [sum(path.get_extents().width > 0 for path in c.get_paths()) for c in regions]
+    assert all(sizes)
+    boxes = [c.get_paths()[0].get_extents() for c in regions]
+    if colours == 2:
+        assert boxes[0].x1 <= 1.6
+        assert boxes[1].x0 >= 1.4
+
+
+@pytest.mark.needs("matplotlib")
 def test_a_network_of_three_outputs_is_plotted() -> None:
     plot_boundary(MLP(2, [3, 3], seed=0), POINTS, [0, 1, 2, 2], cells=4).canvas.draw()
 

@@ -398,6 +398,9 @@ def _around(points: Any) -> tuple[Any, Any]:
     return low - margin, high + margin
 
 
+_TINY = 1e-300
+
+
 def _draw_regions(axes: Axes, xs: Any, ys: Any, scores: Any) -> bool:
     """The region in which each output is the largest, with a line around; tells if there is one.
 
@@ -408,9 +411,11 @@ def _draw_regions(axes: Axes, xs: Any, ys: Any, scores: Any) -> bool:
     has_line = False
     for i, colour in zip(range(len(scores)), cycle(_COLOURS)):
         ahead = scores[i] - np.delete(scores, i, axis=0).max(axis=0)
+        if i:  # of equal outputs the first counts, as for `accuracy`
+            ahead[scores[i] == scores[:i].max(axis=0)] -= 2 * _TINY
         known = ahead[~np.isnan(ahead)]
-        if known.max(initial=0.0) > 0.0:
-            axes.contourf(xs, ys, ahead, [0.0, inf], colors=[colour], alpha=0.15)
+        if known.max(initial=-1.0) > -_TINY:
+            axes.contourf(xs, ys, ahead, [-_TINY, inf], colors=[colour], alpha=0.15)
         if known.min(initial=0.0) < 0.0 < known.max(initial=0.0):
             has_line = True
             if i or len(scores) > 2:  # between two regions there is one line

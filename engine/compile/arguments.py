@@ -10,7 +10,6 @@ cannot be taken apart is refused: it would be frozen.
 from __future__ import annotations
 
 import datetime
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, is_dataclass
 from enum import Enum
@@ -22,10 +21,9 @@ import numpy as np
 
 from glassgrad.engine.arrays import ValueArray, has_parts
 from glassgrad.engine.misuse import is_real, real
-from glassgrad.engine.provenance import is_of_user, is_ours
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import is_module, numbers_of, taken_apart
-from glassgrad.engine.value import Constant, Value, constant, tell_used
+from glassgrad.engine.value import Constant, Value, constant, has_own_methods
 
 _FIXED = (bool, np.bool_, str, bytes, type(None), type(...), range, Enum)
 """What belongs to a recording as it is, and is told apart by its type and what it says."""
@@ -77,17 +75,6 @@ class Integer(_Whole, Value):
     def __index__(self) -> int:
         assert self == self._number  # the comparison is a guard
         return self.whole
-
-
-class Float(Value):
-    """The place of any other number: no set and no dict finds it, since its hash is its own."""
-
-    __slots__ = ()
-
-    def __hash__(self) -> int:
-        if is_of_user(sys._getframe(1).f_code):
-            tell_used("looks up by its hash, as sets and dicts do,", self)
-        return super().__hash__()
 
 
 class WholeConstant(_Whole, Constant):
@@ -159,11 +146,11 @@ class Arguments:
             self.key.append(float)
             self.numbers.append(thing)
         elif isinstance(thing, Value):
-            if not is_ours(kind):
+            if has_own_methods(kind):
                 raise TypeError(
                     f"{role} is of {kind.__name__}, a class derived from Value, in whose place a "
-                    "recording has plain Values: methods of its own would not be called. Let the "
-                    "function read it from around it."
+                    "recording has plain Values: its methods would not be called. Let the function "
+                    "read it from around it."
                 )
             self.key.append(Value)
             if not thing.is_constant:

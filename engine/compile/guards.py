@@ -45,6 +45,8 @@ _UNWRITTEN = ("forward", "__call__", "__getattr__", "__getitem__")
 """Names that are read without standing in the code."""
 _DEEPEST = 50
 """Containers deeper inside one another than this are left to the audit."""
+_MOST_INSIDE = 10_000
+"""Of so many lists inside a list on they are compared one by one."""
 _MOST_MODULES = 24
 """An installed package of more modules is a library, unless it uses this one."""
 METHODS = "_compiled_methods"
@@ -65,10 +67,10 @@ class Guards:
         self._reads = [(*read,) for read in found.reads.values()]  # plain tuples unpack faster
         copies = [(each, _copied(each)) for each in found.containers]
         self._others = [(each, _parts(each)) for each, copy in copies if copy is _MISSING]
+        found.alone.update(id(part) for _, parts in self._others for part in parts)
         copies = [(each, copy) for each, copy in copies if copy is not _MISSING]
-        # Lists inside others are compared with these; unless names lead to them too.
-        inner = {id(part) for each, _ in copies for part in _lists_in(each)}
-        inner -= {id(before) for _, _, before, _ in self._reads}
+        # Lists that are come by inside these lists alone are compared with them.
+        inner = {id(part) for each, _ in copies for part in _lists_in(each)} - found.alone
         copies = [(each, copy) for each, copy in copies if id(each) not in inner]
         self._lists, self._copies = [each for each, _ in copies], [copy for _, copy in copies]
         self._modules = [(module, _attributes(module)) for module in found.modules]
@@ -126,6 +128,7 @@ class _Search:
         reads: the names that are bound there, by the address of what holds them.
         containers: the lists, dicts and arrays that hold Values, modules or functions.
         modules: the modules that count changes.
+        alone: the addresses of all that was come by otherwise than inside a list.
         seen: all that was come by, by its `id`.
     """
 
@@ -135,12 +138,19 @@ class _Search:
         self.modules: list[Any] = []
         self._function, self._names = function, names
         self.seen: dict[int, Any] = {}  # alive, so that no address is used twice
-        self._left = list(things)
+        self.alone: set[int] = set()
+        self._left: list[Any] = []
+        self._come_by(things)
         while self._left:
             thing = self._left.pop()
             if id(thing) not in self.seen:
                 self.seen[id(thing)] = thing
                 self._look_into(thing)
+
+    def _come_by(self, things: Iterable[Any]) -> None:
+        found = list(things)
+        self.alone.update(map(id, found))
+        self._left += found
 
     def _look_into(self, thing: Any) -> None:
         if isinstance(thing, (*_PLAIN, Value)):
@@ -149,12 +159,12 @@ class _Search:
         if isinstance(thing, _CONTAINERS):
             self._look_into_container(thing)
         elif leading is not None:
-            self._left += [getattr(thing, name) for name in leading]
+            self._come_by([getattr(thing, name) for name in leading])
         elif "__wrapped__" in own_attributes(thing):  # compiled, or remembered, or wrapped
-            self._left.append(thing.__wrapped__)
+            self._come_by([thing.__wrapped__])
         elif is_module(thing) and any(is_ours(base) for base in type(thing).__mro__):
             self.modules.append(thing)
-            self._left += [*_attributes(thing).values(), type(thing)]
+            self._come_by([*_attributes(thing).values(), type(thing)])
         else:
             self._look_into_object(thing)
         if isinstance(thing, FunctionType):
@@ -163,15 +173,16 @@ class _Search:
     def _look_into_container(self, container: Any) -> None:
         parts = _parts(container)
         leads = _lead_on(parts)
+        come_by = self._left.extend if type(container) is list else self._come_by
         if leads:
-            self._left += [x for x in parts if isinstance(x, _CONTAINERS) or _leads(x)]
+            come_by([x for x in parts if isinstance(x, _CONTAINERS) or _leads(x)])
         keys: set[Any] = set()
         if isinstance(container, dict):
             keys = self._names & container.keys()
         elif not isinstance(container, np.ndarray):
             keys = {x for x in self._names if isinstance(x, int) and -len(parts) <= x < len(parts)}
         get = partial(dict.get if isinstance(container, dict) else _item, container)
-        self._left += [get(key, None) for key in keys]
+        come_by([get(key, None) for key in keys])
         if isinstance(container, tuple):
             return
         if leads or not (parts or isinstance(container, np.ndarray)):  # before its first layer
@@ -209,7 +220,7 @@ class _Search:
         self._names |= names.others
         for part in _PARTS_OF_FUNCTIONS:
             self._read(function, partial(getattr, function), part, f"{function.__name__}.{part}")
-        self._left += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+        self._come_by([*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()])
         for name in names.modules:
             self._read(sys.modules, sys.modules.get, name, name)
         around = function.__globals__
@@ -222,7 +233,7 @@ class _Search:
     def _read(self, holder: Any, get: Callable[[Any, Any], Any], name: Any, title: str) -> None:
         found = get(name, _MISSING)
         self.reads.setdefault((id(holder), name), _Read(get, name, found, title))
-        self._left.append(found)
+        self._come_by([found])
 
 
 def _search(function: Callable[..., Any], objects: Iterable[Any] = ()) -> _Search:
@@ -396,26 +407,34 @@ def _lead_on(parts: list[Any]) -> bool:
             return True
         if not any(isinstance(part, _CONTAINERS) for part in kinds.values()):
             return False
+        each: Iterable[Any] = dict(zip(map(id, parts), parts)).values()  # some hold others twice
         if not kinds.keys() <= {list, tuple}:
-            parts = [_parts(part) for part in parts if isinstance(part, _CONTAINERS)]
-        parts = list(chain.from_iterable(parts))
+            each = [_parts(part) for part in each if isinstance(part, _CONTAINERS)]
+        parts = list(chain.from_iterable(each))
     return False
 
 
-def _copied(container: Any, depth: int = _DEEPEST) -> Any:
+def _copied(container: Any, met: set[int] | None = None, depth: int = _DEEPEST) -> Any:
     """A copy of a list, and of lists and tuples inside it, which equals it as long as all that they
-    hold is the very same; of an empty dict too. What is missing of what has to be looked through.
+    hold is the very same; of an empty dict too. What is missing of what has to be looked through,
+    and of what holds a list twice, which would be compared as often.
     """
     kind: Any = type(container)
     itself: tuple[Any, ...] = (Value.__eq__, object.__eq__)
+    met = set() if met is None else met
     if kind is dict:
         return _MISSING if container else {}
-    if kind not in (list, tuple) or not depth:
+    if kind not in (list, tuple) or id(container) in met or len(met) > _MOST_INSIDE or not depth:
         return _MISSING
+    met.add(id(container))
     if all(kind.__eq__ in itself for kind in set(map(type, container))):
         return kind(container)
-    parts = [x if type(x).__eq__ in itself else _copied(x, depth - 1) for x in container]
-    return _MISSING if any(part is _MISSING for part in parts) else kind(parts)
+    parts = []
+    for part in container:
+        parts.append(part if type(part).__eq__ in itself else _copied(part, met, depth - 1))
+        if parts[-1] is _MISSING:
+            return _MISSING
+    return kind(parts)
 
 
 def _lists_in(container: Any) -> Iterator[Any]:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engine.backward import Leaves, order_of
-from glassgrad.engine.compile.arguments import Float, Integer, is_whole, rebuilt
+from glassgrad.engine.compile.arguments import Integer, is_whole, rebuilt
 from glassgrad.engine.compile.graph import CAPTURED, INPUT, Graph
 from glassgrad.engine.compile.outputs import one_value, outputs_of
 from glassgrad.engine.compile.passes import simplified
@@ -104,6 +104,9 @@ class Recording:
             batched: the kinds of leaves that have an axis of samples.
             wanted: the kinds of leaves whose gradients are computed.
             among: the captured Values whose gradients are; None for all.
+
+        Raises:
+            CompilationError: a captured Value was computed from one of `among`.
         """
         by = None if among is None else self._captured_among(among)
         key = (batched, wanted, None if by is None else by.tobytes())
@@ -129,11 +132,20 @@ class Recording:
         """Which captured Values are among some, as booleans; None for all."""
         last, by = self._last_among
         if last is not among:
+            self.check_leaves(among)
             known = set(map(id, among))
             by = np.array([id(value) in known for value in self.captured], bool)
             by = None if by.all() else by
             self._last_among = among, by
         return by
+
+    def check_leaves(self, parameters: Sequence[Value]) -> None:
+        """Refuse gradients by parameters from which a captured Value was computed.
+
+        Raises:
+            CompilationError: there is one.
+        """
+        _check_leaves(self.title, self.captured, parameters)
 
     def is_same_as(self, other: Recording) -> bool:
         """Whether the same was recorded: the same operations on the same Values and constants."""
@@ -190,14 +202,9 @@ class Recording:
         return {**dict(zip(inputs, numbers)), **dict(zip(outside, self.captured))}
 
     def places(self, program: Program, among: tuple[Value, ...]) -> Places:
-        """Where captured Values stand, in the arrays of a program and among some parameters.
-
-        Raises:
-            CompilationError: a captured Value was computed from one of these parameters.
-        """
+        """Where captured Values stand, in the arrays of a program and among some parameters."""
         known = self._places.get(program)
         if known is None or known[0] is not among:
-            _check_leaves(self.title, self.captured, among)
             known = self._places[program] = among, Places(self.values(program), among)
         return known[1]
 
@@ -237,7 +244,7 @@ def traced_run(
     def as_input(number: Any) -> Value:
         label = number.label if isinstance(number, Value) else None
         own = number._number if isinstance(number, Value) else number
-        inputs.append(Integer(own) if is_whole(own) else Float(own, label))
+        inputs.append(Integer(own) if is_whole(own) else Value(own, label))
         return inputs[-1]
 
     tracer = Tracer(title, inputs, at)
@@ -293,8 +300,16 @@ def _check_found(
 
 def _check_leaves(title: str, captured: Sequence[Value], parameters: Sequence[Value]) -> None:
     """Refuse what was computed from parameters before, whose gradient would lack that part."""
-    for value in captured:
-        if value.operation is not None and not set(parameters).isdisjoint(order_of(value)):
+    inner = [value for value in captured if value.operation is not None]
+    if not inner:
+        return
+    leads = set(map(id, parameters))
+    for node in order_of(*inner):
+        edges = zip(node._operands, node.partials)
+        if any(partial is not None and id(operand) in leads for operand, partial in edges):
+            leads.add(id(node))
+    for value in inner:
+        if id(value) in leads:
             raise CompilationError(
                 f"{title} reads {name(value)}, made {place(value.line)}, which was computed from "
                 "parameters before: its number stays as it is, and the gradient by them would lack "

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, count
 from types import CodeType
-from typing import Any, NamedTuple, NoReturn, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -39,16 +39,13 @@ REMEDIES = {
         ", which asks whether they are the same object, not the same number. Write a - b == 0 for "
         "numbers, or compare outside the function."
     ),
-    "looks": (
-        ", which tells Values apart by which they are, not by their numbers. Compare it with == "
-        "instead, or choose with where; a whole number that is given as an int is found."
-    ),
     "calls": (
         ", which would happen only while it is recorded. Call it outside the function, on what "
         "the compiled function returns."
     ),
 }
 """What to do instead of what a recording cannot repeat, by the verb that names it."""
+_OF_A_NODE = ("reads .label", "reads .parents")
 DETACHED = Operation(
     "detach",
     "The number itself, through which no gradient flows.",
@@ -189,12 +186,15 @@ class Tracer(Observer):
         self.guards.append(Guard(relation, left, right, outcome))
         return outcome
 
-    def used(self, what: str, node: Value) -> NoReturn:
+    def used(self, what: str, node: Value) -> None:
         """Stop where a recording could not be repeated.
 
         Raises:
-            CompilationError: always.
+            CompilationError: unless it is the label or the parents of what has nothing to do with
+                the arguments, such as a parameter.
         """
+        if what.startswith(_OF_A_NODE) and not self._depends_on_this_run(node):
+            return
         kind = what.split(maxsplit=1)[0]
         # Kept, since the function may catch it, and go on with another number.
         self._fault = CompilationError(

@@ -305,6 +305,7 @@ class ArrayFunction:
 
     def _wired(self, host: Library, recording: Recording, program: Program) -> Wiring:
         """Behind the parameters follow all captured Values, and a zero behind the gradient."""
+        recording.check_leaves(self._parameters)
         values, count = recording.values(program), len(self._parameters)
         places = recording.places(program, self._parameters)
         captured = count + np.arange(len(values))
