@@ -236,7 +236,7 @@ class Value(Refusals, Numeric):
 
     def __repr__(self) -> str:
         if watching and is_of_user(sys._getframe(1).f_code):
-            tell_used("reads the text of", self)
+            tell_used("reads the repr of", self)
         label = "" if self.label is None else f", label={self.label!r}"
         return f"Value(data={self._number!r}, grad={self._grad!r}{label})"
 

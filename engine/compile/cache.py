@@ -255,10 +255,10 @@ class Cache:
             recording = Recording(
                 self.title, self.function, args, named, has_several=has_several, at=at
             )
-            if recording.is_watched:
-                self.why_eager = (
-                    "it opens a block such as trap() inside, in which nodes are looked at"
-                )
+            if recording.why_eager is not None:
+                self.why_eager = recording.why_eager
+                if self.why_eager.startswith("it reads"):
+                    _warn(f"{self.title} runs as it is written, which is slow: {self.why_eager}.")
                 raise AsWrittenError
             guards = Guards(self.function, objects_in(structure))
             yield self._case_of(cases, recording, guards), True

@@ -56,7 +56,7 @@ class Recording:
         origins: where each computed node was made, in their order.
         seconds: how long it took to record, and to write the programs.
         run_seconds: how long the function itself kept the processor busy.
-        is_watched: whether it opens a block such as `trap()`, which no program can repeat.
+        why_eager: why no program can repeat it; None if one can.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Recording:
                 again, others, _ = traced_run(title, function, args, named, **how)
                 _check_found(title, self.captured, tracer, graph_of(again, others, again.inputs)[1])
             self.simplified, self.nodes_after = simplified(self.graph)
-            self.is_watched = tracer.is_watched
+            self.why_eager = tracer.why_eager
             self.guards, self.origins = tracer.guards, tracer.origins()
             del tracer, results  # before the collector looks at all nodes
         self._redefined = len(redefined)

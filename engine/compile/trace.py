@@ -45,7 +45,8 @@ REMEDIES = {
     ),
 }
 """What to do instead of what a recording cannot repeat, by the verb that names it."""
-_OF_A_NODE = ("reads .label", "reads .parents")
+_TEXT = "reads the repr of"
+_OF_A_NODE = ("reads .label of", "reads .parents of", _TEXT)
 DETACHED = Operation(
     "detach",
     "The number itself, through which no gradient flows.",
@@ -92,8 +93,8 @@ class Tracer(Observer):
         operands: those of each, Values or floats.
         nodes: what stands for the result of each.
         guards: the comparisons.
-        is_watched: whether the function opens a block of its own, such as `trap()`, in which
-            single nodes are looked at: no program can repeat that.
+        why_eager: why no program can repeat the run, as it opens a block such as `trap()`, in which
+            single nodes are looked at, or reads texts; None if one can.
     """
 
     repeats = True
@@ -101,7 +102,7 @@ class Tracer(Observer):
     def __init__(self, title: str, inputs: list[Value], at: At = None) -> None:
         self.title, self.inputs = title, inputs
         self._at, self._computed = None if at is None else at(), 0
-        self.is_watched = False
+        self.why_eager: str | None = None
         self._fault: CompilationError | None = None
         self._known = 0
         self._mine: dict[int, Any] = {}
@@ -126,7 +127,7 @@ class Tracer(Observer):
     def recorded(self, operation: Operation, operands: tuple[Any, ...], node: Value) -> None:
         """Keep an operation; through a constant result, of `no_grad`, flows no gradient."""
         if len(current().observers) > 1:
-            self.is_watched = True
+            self.why_eager = "it opens a block such as trap() inside, in which nodes are looked at"
         if node.is_constant:
             if operation is not _POS:
                 self.rows.append(operation)
@@ -190,10 +191,13 @@ class Tracer(Observer):
         """Stop where a recording could not be repeated.
 
         Raises:
-            CompilationError: unless it is the label or the parents of what has nothing to do with
-                the arguments, such as a parameter.
+            CompilationError: unless it is the label, the parents or the text of a Value: then the
+                function runs as it is written from now on. Of what has nothing to do with the
+                arguments, such as a parameter, label and parents stay what they are.
         """
-        if what.startswith(_OF_A_NODE) and not self._depends_on_this_run(node):
+        if what in _OF_A_NODE:
+            if what == _TEXT or self._depends_on_this_run(node):
+                self.why_eager = f"it {what} {name(node)}{_place()}, which no program repeats"
             return
         kind = what.split(maxsplit=1)[0]
         # Kept, since the function may catch it, and go on with another number.
