@@ -341,6 +341,8 @@ def is_own_class(kind: type) -> bool:
 
 def has_own_methods(kind: type) -> bool:
     """Whether a class of Values computes otherwise than they do: by methods of its own."""
+    if kind is Value:  # it is asked for each Value among the arguments of a call
+        return False
     own = kind.__mro__[: kind.__mro__.index(Value)]
     return any(
         (callable(thing) or isinstance(thing, property)) and name not in ("__init__", "__new__")

@@ -255,10 +255,14 @@ class Cache:
             recording = Recording(
                 self.title, self.function, args, named, has_several=has_several, at=at
             )
-            if recording.why_eager is not None:
-                self.why_eager = recording.why_eager
-                if self.why_eager.startswith("it reads"):
-                    _warn(f"{self.title} runs as it is written, which is slow: {self.why_eager}.")
+            if recording.is_watched:
+                self.why_eager = (
+                    "it opens a block such as trap() inside, in which nodes are looked at"
+                )
+                raise AsWrittenError
+            if recording.reads is not None:
+                self.why_eager = f"it {recording.reads}, which no program repeats"
+                _warn(f"{self.title} runs as it is written, which is slow: {self.why_eager}.")
                 raise AsWrittenError
             guards = Guards(self.function, objects_in(structure))
             yield self._case_of(cases, recording, guards), True

@@ -56,7 +56,8 @@ class Recording:
         origins: where each computed node was made, in their order.
         seconds: how long it took to record, and to write the programs.
         run_seconds: how long the function itself kept the processor busy.
-        why_eager: why no program can repeat it; None if one can.
+        is_watched: whether it opens a block such as `trap()`, which no program can repeat.
+        reads: what it reads that no program repeats, and where; None if nothing.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class Recording:
                 again, others, _ = traced_run(title, function, args, named, **how)
                 _check_found(title, self.captured, tracer, graph_of(again, others, again.inputs)[1])
             self.simplified, self.nodes_after = simplified(self.graph)
-            self.why_eager = tracer.why_eager
+            self.is_watched, self.reads = tracer.is_watched, tracer.reads
             self.guards, self.origins = tracer.guards, tracer.origins()
             del tracer, results  # before the collector looks at all nodes
         self._redefined = len(redefined)
@@ -140,12 +141,27 @@ class Recording:
         return by
 
     def check_leaves(self, parameters: Sequence[Value]) -> None:
-        """Refuse gradients by parameters from which a captured Value was computed.
+        """Refuse gradients by parameters from which a captured Value was computed: a part would be
+        missing.
 
         Raises:
-            CompilationError: there is one.
+            CompilationError: there is such a Value.
         """
-        _check_leaves(self.title, self.captured, parameters)
+        inner = [value for value in self.captured if value.operation is not None]
+        if not inner:
+            return
+        leads = set(map(id, parameters))
+        for node in order_of(*inner):
+            edges = zip(node._operands, node.partials)
+            if any(partial is not None and id(operand) in leads for operand, partial in edges):
+                leads.add(id(node))
+        for value in inner:
+            if id(value) in leads:
+                raise CompilationError(
+                    f"{self.title} reads {name(value)}, made {place(value.line)}, which was "
+                    "computed from parameters before: its number stays as it is, and the gradient "
+                    f"by them would lack that part. Compute it inside {self.title}, or detach it."
+                )
 
     def is_same_as(self, other: Recording) -> bool:
         """Whether the same was recorded: the same operations on the same Values and constants."""
@@ -295,25 +311,6 @@ def _check_found(
                 f"{title} reads {name(value)}, made {place(value.line)}, which was computed while "
                 f"{title} ran but in another thread, or in a context of its own, where it cannot "
                 "be recorded: its number would be frozen. Compute it in the thread of the call."
-            )
-
-
-def _check_leaves(title: str, captured: Sequence[Value], parameters: Sequence[Value]) -> None:
-    """Refuse what was computed from parameters before, whose gradient would lack that part."""
-    inner = [value for value in captured if value.operation is not None]
-    if not inner:
-        return
-    leads = set(map(id, parameters))
-    for node in order_of(*inner):
-        edges = zip(node._operands, node.partials)
-        if any(partial is not None and id(operand) in leads for operand, partial in edges):
-            leads.add(id(node))
-    for value in inner:
-        if id(value) in leads:
-            raise CompilationError(
-                f"{title} reads {name(value)}, made {place(value.line)}, which was computed from "
-                "parameters before: its number stays as it is, and the gradient by them would lack "
-                f"that part. Compute it inside {title}, or detach it."
             )
 
 

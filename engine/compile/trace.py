@@ -93,8 +93,9 @@ class Tracer(Observer):
         operands: those of each, Values or floats.
         nodes: what stands for the result of each.
         guards: the comparisons.
-        why_eager: why no program can repeat the run, as it opens a block such as `trap()`, in which
-            single nodes are looked at, or reads texts; None if one can.
+        is_watched: whether the function opens a block of its own, such as `trap()`, in which
+            single nodes are looked at: no program can repeat that.
+        reads: what it reads that no program repeats, such as a text, and where; None if nothing.
     """
 
     repeats = True
@@ -102,7 +103,8 @@ class Tracer(Observer):
     def __init__(self, title: str, inputs: list[Value], at: At = None) -> None:
         self.title, self.inputs = title, inputs
         self._at, self._computed = None if at is None else at(), 0
-        self.why_eager: str | None = None
+        self.is_watched = False
+        self.reads: str | None = None
         self._fault: CompilationError | None = None
         self._known = 0
         self._mine: dict[int, Any] = {}
@@ -127,7 +129,7 @@ class Tracer(Observer):
     def recorded(self, operation: Operation, operands: tuple[Any, ...], node: Value) -> None:
         """Keep an operation; through a constant result, of `no_grad`, flows no gradient."""
         if len(current().observers) > 1:
-            self.why_eager = "it opens a block such as trap() inside, in which nodes are looked at"
+            self.is_watched = True
         if node.is_constant:
             if operation is not _POS:
                 self.rows.append(operation)
@@ -197,7 +199,7 @@ class Tracer(Observer):
         """
         if what in _OF_A_NODE:
             if what == _TEXT or self._depends_on_this_run(node):
-                self.why_eager = f"it {what} {name(node)}{_place()}, which no program repeats"
+                self.reads = f"{what} {name(node)}{_place()}"
             return
         kind = what.split(maxsplit=1)[0]
         # Kept, since the function may catch it, and go on with another number.
