@@ -358,8 +358,7 @@ def name(node: Any) -> str:
     if isinstance(node, float):
         return f"{node:.6g}"
     number = f"{node._number:.6g}"
-    label = node._tag.label  # asked for itself, it would tell observers of a use
-    return f"{clipped(label)} = {number}" if label else number
+    return f"{clipped(node.label)} = {number}" if node.label else number
 
 
 def names(nodes: Sequence[Any]) -> str:
