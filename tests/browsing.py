@@ -25,6 +25,10 @@ OPTIONS = [
 PATIENCE = 60_000
 """How long a page may take for anything, in milliseconds."""
 LOCAL = ("file:", "data:", "blob:", "about:")
+PAINTED = """async () => {
+  for (let i = 0; i < 3; i += 1) { await new Promise(done => requestAnimationFrame(done)); }
+}"""
+"""When the page is laid out: in one frame sizes are told that have changed, the next follows."""
 TELL = """addEventListener("error", event => {
   if (event.message && !event.error) { console.error(event.message); }
 });"""
@@ -85,16 +89,19 @@ class Pages:
     _contexts: list["BrowserContext"] = field(default_factory=list)
     _expected: list[str] = field(default_factory=list)
 
-    def __call__(self, *, once: bool = False, **options: Any) -> "Page":
+    def __call__(self, *, clock: bool = False, **options: Any) -> "Page":
         """A page as it is when it is new.
 
         Args:
-            once: whether no other test can use it afterwards, since its clock was replaced, say.
+            clock: whether time in it is Playwright's, from 0. It is so from the start: what a page
+                asks of its own clock can no longer be taken back from another one.
             options: those of Playwright's `Browser.new_context`.
         """
-        if once or not options.keys() <= {"viewport", *USUAL}:
+        if clock or not options.keys() <= {"viewport", *USUAL}:
             page = self._opened(options)
             self._contexts.append(page.context)
+            if clock:
+                page.clock.install(time=0)
             return page
         page = self._idle.pop() if self._idle else self._opened({})
         self._in_use.append(page)
@@ -115,11 +122,13 @@ class Pages:
         return context.new_page()
 
     def show(self, text: str, **options: Any) -> "Page":
-        """A page that has opened this HTML from a file."""
+        """A page that has opened this HTML from a file, and is laid out."""
         path = self.folder / f"page{len(self._contexts) + len(self._in_use)}.html"
         path.write_text(text, "utf-8")
         page = self(**options)
         page.goto(path.as_uri())
+        if options.get("java_script_enabled", True):
+            page.evaluate(PAINTED)
         return page
 
     def expect(self, pattern: str) -> None:

@@ -32,10 +32,6 @@ if TYPE_CHECKING:
 HEAD = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Test</title>'
 HEAR = "window.heard = []; addEventListener('keydown', event => heard.push(event.key));"
 """A script that notes which keys reach the page."""
-PAINTED = """async () => {
-  for (let i = 0; i < 3; i += 1) { await new Promise(done => requestAnimationFrame(done)); }
-}"""
-"""When the page is laid out: in one frame sizes are told that have changed, the next follows."""
 STATUSES = ("waiting", "partial", "in progress", "done")
 
 READ = """root => {

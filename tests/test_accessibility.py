@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from browsing import Pages
 from lecture import lecture_neuron
-from stepping import HEAD, PAINTED, Stepper, document, fragment, shared, steppers, with_loss
+from stepping import HEAD, Stepper, document, fragment, shared, steppers, with_loss
 
 from glassgrad import MLP, Backprop, Value, backprop, draw
 
@@ -244,7 +244,6 @@ def test_high_contrast_keeps_everything_readable(new_page: Pages) -> None:
 @pytest.mark.parametrize(("motion", "is_calm"), [("no-preference", False), ("reduce", True)])
 def test_less_motion_where_it_is_wished(motion: str, is_calm: bool, new_page: Pages) -> None:
     one = fragment(new_page, shared(), reduced_motion=motion)
-    one.root.page.evaluate(PAINTED)  # to fit the window it does not glide
     moves = one.root.evaluate("""async root => {
       root.stage.go(4);
       const tokens = () => Array.from(root.querySelectorAll(".gg-token"), token =>

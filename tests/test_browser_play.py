@@ -19,13 +19,12 @@ PACE, CALM_PACE = 2_000, 4_000
 
 @pytest.fixture
 def stepper(new_page: Pages) -> Stepper:
-    return document(new_page, shared(), once=True)  # its clock is replaced
+    return document(new_page, shared(), clock=True)
 
 
 def stopped_clock(stepper: Stepper) -> "Clock":
     """The clock of the page, which goes only as far as it is told to."""
     clock = stepper.root.page.clock
-    clock.install(time=0)
     clock.pause_at(60_000)
     return clock
 
@@ -50,7 +49,7 @@ def test_playing_goes_one_step_at_a_time_and_stops_at_the_end(stepper: Stepper) 
 
 
 def test_less_motion_plays_at_half_the_pace(new_page: Pages) -> None:
-    calm = document(new_page, shared(), once=True, reduced_motion="reduce")
+    calm = document(new_page, shared(), clock=True, reduced_motion="reduce")
     clock = stopped_clock(calm)
     calm.click("play")
     clock.run_for(CALM_PACE - 1)

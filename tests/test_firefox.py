@@ -8,9 +8,9 @@ from typing import Any
 
 import firefox
 import pytest
+from browsing import PAINTED
 from firefox import Firefox
 from stepping import (
-    PAINTED,
     Stepper,
     branches,
     chain,

@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable
 
 import pytest
-from browsing import Pages
-from stepping import HEAD, PAINTED, branches, chain, lecture, network, with_loss
+from browsing import PAINTED, Pages
+from stepping import HEAD, branches, chain, lecture, network, with_loss
 
 from glassgrad import Backprop
 from glassgrad.viz import assets

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import Pages
-from stepping import PAINTED, Stepper, document, resting
+from browsing import PAINTED, Pages
+from stepping import Stepper, document, resting
 
 from glassgrad import MLP, Backprop, Value, backprop
 from glassgrad.engine.printing import short

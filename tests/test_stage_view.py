@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browsing import Pages
+from browsing import PAINTED, Pages
 from needing import mostly_slow
-from stepping import BUILDS, PAINTED, Stepper, chain, document
+from stepping import BUILDS, Stepper, chain, document
 
 from glassgrad.engine.printing import short
 

@@ -5,7 +5,6 @@ Jupyter gives the page notes every message between the two.
 """
 
 import sys
-from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import browsing
@@ -158,10 +157,9 @@ def page(new_page: browsing.Pages) -> "Page":
 
 def shown(new_page: browsing.Pages, what: Backprop, *places: int) -> "Page":
     """A page with a widget for each place where one begins; its clock stands still."""
-    page = new_page(once=True)
-    page.clock.install()
+    page = new_page(clock=True)
     page.goto("data:text/html," + PAGE)
-    page.clock.pause_at(datetime.now(timezone.utc) + timedelta(hours=1))
+    page.clock.pause_at(3_600_000)
     page.evaluate(STAND_IN, [MODULE, Page(what, what.more()).element, places])
     return page
 
