@@ -5,9 +5,10 @@ numpy arrays, and what gives one, as tables of pandas and tensors do. So each pl
 them, and refuses the same others in the same words.
 
 `taken_apart` is the table of what is nested: lists, tuples, dicts, arrays and dataclasses. Of
-anything else, `settled` makes those; `leaves_of` gives the numbers in it, and `like` the same
-structure with other numbers. `scalar_of` opens an array of no axes, `listed` one axis of a
-sequence. `numbers_of` gives an array of numbers with the samples along the first axis.
+anything else, `settled` makes those; `leaves_of` gives the numbers in it, `aligned` in the order of
+another, and `like` the same structure with other numbers. `scalar_of` opens an array of no axes,
+`listed` one axis of a sequence. `numbers_of` gives an array of numbers with the samples along the
+first axis.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import numpy.typing as npt
 
 from glassgrad.engine.arrays import Numeric, array_of, has_parts
 from glassgrad.engine.misuse import is_real
-from glassgrad.engine.text import describe
+from glassgrad.engine.text import counted, describe
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -172,6 +173,42 @@ def leaves_of(nested: Any) -> list[Any]:
 def _leaves(nested: Any) -> list[Any]:
     apart = None if type(nested) is float else taken_apart(nested)
     return [nested] if apart is None else [leaf for part in apart.parts for leaf in _leaves(part)]
+
+
+def aligned(nested: Any, shape: Any) -> list[Any]:
+    """The innermost parts of what is nested as `shape` is, in its order: those of a dict by key.
+
+    Lists, tuples and arrays may stand for each other.
+
+    Raises:
+        ValueError: it is nested in another way; says where.
+    """
+    nested, shape = scalar_of(settled(nested)), scalar_of(settled(shape))
+    found, wanted = _entries(nested), _entries(shape)
+    if found is None and wanted is None:
+        return [nested]
+    if found is None or wanted is None or found.keys() != wanted.keys():
+        raise ValueError(f"{_outline(shape, wanted)}, not {_outline(nested, found)}")
+    return [leaf for key, part in wanted.items() for leaf in aligned(found[key], part)]
+
+
+def _entries(thing: Any) -> dict[Any, Any] | None:
+    """What is in a container, by key, name of a field, or place; None for what is none."""
+    apart = taken_apart([*thing] if isinstance(thing, np.ndarray) else thing)
+    if apart is None:
+        return None
+    is_named = isinstance(thing, Mapping) or is_record(thing)
+    return dict(zip(apart.key, apart.parts) if is_named else enumerate(apart.parts))
+
+
+def _outline(thing: Any, entries: dict[Any, Any] | None) -> str:
+    """What a container holds, for an error."""
+    if entries is None:
+        return describe(thing)
+    is_flat = all(taken_apart(entry) is None for entry in entries.values())
+    count = counted(len(entries), "number" if is_flat else "part")
+    are_places = entries.keys() == set(range(len(entries)))
+    return count if are_places else f"{count}, {', '.join(map(repr, entries))}"
 
 
 def like(shape: Any, supply: Iterator[Any]) -> Any:
