@@ -228,7 +228,7 @@ def _check(derivative: Function, function: Any, argnums: Any) -> None:
     if not callable(function):
         hint = " Of a Value, write grad(y, x)." if isinstance(function, Value) else ""
         raise TypeError(f"{role} takes a function, not {describe(function)}.{hint}")
-    positions = argnums if isinstance(argnums, Sequence) else [argnums or 0]
+    positions = argnums if isinstance(argnums, Sequence) else [0 if argnums is None else argnums]
     if not positions or not all(isinstance(i, (int, np.integer)) for i in positions):
         raise TypeError(
             f"argnums is the position of an argument to differentiate by, or a tuple of positions, "

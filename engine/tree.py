@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
-from glassgrad.engine.arrays import Numeric, array_of, has_parts
+from glassgrad.engine.arrays import Numeric, array_of, check_unmasked, has_parts
 from glassgrad.engine.misuse import is_real
 from glassgrad.engine.text import counted, describe
 
@@ -149,9 +149,13 @@ def settled(nested: Any) -> Any:
     """The same in lists, tuples, dicts and arrays.
 
     Raises:
-        TypeError: there is a set in it, which has no order.
+        TypeError: there is a set in it, which has no order, or masked entries, or a sparse matrix;
+            or it is nested without end.
     """
-    if isinstance(nested, np.ndarray) or not has_parts(type(nested)):
+    if type(nested) is np.ndarray or not has_parts(type(nested)):
+        return nested
+    check_unmasked(nested)
+    if isinstance(nested, np.ndarray):
         return nested
     if isinstance(nested, Mapping):
         return {key: settled(part) for key, part in nested.items()}
@@ -162,7 +166,11 @@ def settled(nested: Any) -> Any:
     found = _array_of(nested)
     if isinstance(found, np.ndarray):
         return found
-    return remade(found, [x if type(x) is float else settled(x) for x in found])
+    try:
+        return remade(found, [x if type(x) is float else settled(x) for x in found])
+    except RecursionError:
+        pass
+    raise TypeError(f"The {type(nested).__name__} is nested too deeply, or in itself.")
 
 
 def leaves_of(nested: Any) -> list[Any]:
@@ -239,10 +247,7 @@ def rows_of(given: Any, role: str) -> Array:
     Traceback (most recent call last):
     ValueError: split(X=...) has rows of different lengths. Fill the shorter ones up.
     """
-    if np.ma.is_masked(given):
-        raise TypeError(
-            f"{role} has masked entries. Leave those rows out, or fill them: .filled(0)."
-        )
+    check_unmasked(given, role)
     try:
         rows = np.asarray(settled(given))
     except ValueError:
@@ -303,8 +308,10 @@ def _array_of(thing: Any) -> Any:
     Raises:
         TypeError: it is of another library and gives none, or entries are masked.
     """
-    if hasattr(thing, "mask") and np.ma.is_masked(thing):
-        raise TypeError("The array has masked entries. Leave them out, or fill them: .filled(0).")
+    check_unmasked(thing)
+    if hasattr(thing, "toarray"):  # its rows are such matrices of one row, without end
+        name = type(thing).__name__
+        raise TypeError(f"The {name} is sparse. Give all its numbers: .toarray().")
     if isinstance(thing, (np.ndarray, np.generic)) or not hasattr(thing, "__array__"):
         return thing
     try:
