@@ -71,6 +71,12 @@ def has_parts(kind: type) -> bool:
     return hasattr(kind, "__iter__") or (hasattr(kind, "__getitem__") and hasattr(kind, "__len__"))
 
 
+def check_unmasked(given: Any, role: str = "The array") -> None:
+    """Refuse an array with masked entries, behind which stand numbers that nobody meant."""
+    if hasattr(given, "mask") and np.ma.is_masked(given):
+        raise TypeError(f"{role} has masked entries. Leave them out, or fill them: .filled(0).")
+
+
 class Numeric:
     """What numpy, and Python's `numbers`, expect of a real number."""
 
@@ -110,7 +116,7 @@ class Numeric:
         """What one of numpy's functions makes of Values, alone or together with arrays."""
         row = row_of_ufunc.get(ufunc.__name__)
         if row is not None and method == "__call__" and not named:
-            return row(*[np.asarray(x) if has_parts(type(x)) else x for x in inputs])
+            return row(*[np.asarray(_boxed(x)) if has_parts(type(x)) else x for x in inputs])
         if any(isinstance(x, Numeric) for x in named.get("out", ())):
             raise TypeError(_sentence(ufunc.__name__))
         return _run(ufunc, method, list(map(_boxed, inputs)), named)
@@ -136,21 +142,22 @@ class ValueArray(np.ndarray):
         out = named.get("out")
         if out is not None:
             named["out"] = tuple(map(_plain, out))
+            if ufunc in _ASKING:  # answers are yes or no, in an array of objects or of such
+                named.setdefault("casting", "unsafe")
         holds_values = any(getattr(x, "dtype", None) == Numeric.dtype for x in plain)
         if ufunc is np.not_equal and inputs[0] is inputs[-1]:  # so numpy asks objects for nan
             return np.isnan(self)
         if method != "at" and holds_values and _goes_one_by_one(ufunc, method):
             if ufunc.__name__ not in _OURS | _OF_PYTHON:
                 plain = list(map(_floats, plain))
-            ufunc = np.frompyfunc(ufunc, ufunc.nin, ufunc.nout)
+            ufunc = _one_by_one(ufunc)
         try:
             found = _run(ufunc, method, plain, named)
         except TypeError:  # of objects numpy wants methods, which Python's numbers have not
             is_last = method != "__call__" or ufunc.__name__.endswith(_BY_ONE)
             if is_last or not any(map(_holds_numbers, plain)):
                 raise
-            ufunc, plain = np.frompyfunc(ufunc, ufunc.nin, ufunc.nout), list(map(_floats, plain))
-            found = _run(ufunc, method, plain, named)
+            found = _run(_one_by_one(ufunc), method, list(map(_floats, plain)), named)
         if out is not None:
             given = zip(out, found if isinstance(found, tuple) else (found,))
             found = tuple(_fitting(new) if array is None else array for array, new in given)
@@ -267,6 +274,11 @@ def _floats(x: Any) -> Any:
     return np.frompyfunc(lambda each: each if isinstance(each, Numeric) else float(each), 1, 1)(x)
 
 
+def _one_by_one(ufunc: np.ufunc) -> np.ufunc:
+    """A function of numpy that is called on one object after the other, over any axes."""
+    return np.frompyfunc(ufunc, ufunc.nin, ufunc.nout, identity=None)
+
+
 def _goes_one_by_one(ufunc: np.ufunc, method: str) -> bool:
     if ufunc.__name__ in _OF_PYTHON:
         return method == "__call__"
@@ -291,6 +303,7 @@ def _boxed(x: Any) -> Any:
     for long floats, which numpy would give to the operators of Values as what asks numpy again.
     """
     if not isinstance(x, Numeric):
+        check_unmasked(x)
         kind = getattr(x, "dtype", None)
         if kind is not None and kind.kind in "mM":
             raise TypeError(no_operand(x, "An operation"))

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glassgrad.engine.backward import topological_order
+from glassgrad.engine.context import recording
 from glassgrad.engine.errors import GradientMismatchError
 from glassgrad.engine.functional import check_replaceable, value_and_grad
 from glassgrad.engine.gradient import grad
@@ -86,7 +87,8 @@ def check_gradients(
         raise ValueError(f"order is 1 for the gradient, 2 for its gradient too, not {told(order)}.")
     names = [f"argument {i}" for i in range(len(point))]
     tolerance = _checked_tolerance(tolerance)
-    return _worst_error(_of_leaves(function), _title(function), names, point, tolerance, order)
+    with recording():
+        return _worst_error(_of_leaves(function), _title(function), names, point, tolerance, order)
 
 
 def check_operation(
@@ -135,7 +137,8 @@ def check_operation(
         point = [as_value(x, "check_operation").data for x in xs]
         named = names if len(names) == len(point) else range(len(point))
         operands = [f"operand {name}" for name in named]
-        error = _worst_error(_of_leaves(call), operation.name, operands, point, tolerance, order=2)
+        with recording():
+            error = _worst_error(_of_leaves(call), operation.name, operands, point, tolerance, 2)
         worst = max(worst, error)
         _check_arrays(operation, point)
     return worst

@@ -32,7 +32,7 @@ from glassgrad.engine.provenance import place
 from glassgrad.engine.table import dot
 from glassgrad.engine.text import counted, describe, function_name
 from glassgrad.engine.trap import is_trapping
-from glassgrad.engine.tree import is_sequence, leaves_of, like, scalar_of, settled
+from glassgrad.engine.tree import aligned, is_sequence, leaves_of, like, scalar_of, settled
 from glassgrad.engine.value import (
     Value,
     as_value,
@@ -104,7 +104,7 @@ def jvp(function: Function, arguments: Sequence[Any], tangents: Sequence[Any]) -
 
     Raises:
         TypeError: also where the arguments or tangents are no list or tuple.
-        ValueError: there are more or fewer tangents than numbers.
+        ValueError: arguments and tangents have not the same structure.
 
     >>> from glassgrad import jvp
     >>> jvp(lambda x, y: {"product": x * y, "double": 2 * x}, (2.0, 5.0), (1.0, 0.0))
@@ -122,7 +122,7 @@ def jvp(function: Function, arguments: Sequence[Any], tangents: Sequence[Any]) -
     with recording():
         call = _Call(jvp, function, arguments)
         ys = call.outputs()
-        slopes = call.tangents_of(ys, "tangents", tangents)
+        slopes = call.tangents_of(ys, "tangent", tangents)
     values = ys if call.gives_values else [y.data for y in ys]
     return like(call.result, iter(values)), like(call.result, iter(slopes))
 
@@ -203,7 +203,7 @@ def hvp(function: Function) -> Function:
         Its result has that structure too.
 
     Raises:
-        ValueError: also where point and vector have not the same number of numbers.
+        ValueError: also where point and vector have not the same structure.
 
     >>> from glassgrad import hvp
     >>> hvp(lambda v: v[0] ** 2 * v[1])([3.0, 5.0], [1.0, 2.0])
@@ -228,7 +228,7 @@ def _check(derivative: Function, function: Any, argnums: Any) -> None:
     if not callable(function):
         hint = " Of a Value, write grad(y, x)." if isinstance(function, Value) else ""
         raise TypeError(f"{role} takes a function, not {describe(function)}.{hint}")
-    positions = argnums if isinstance(argnums, Sequence) else [argnums or 0]
+    positions = argnums if isinstance(argnums, Sequence) else [0 if argnums is None else argnums]
     if not positions or not all(isinstance(i, (int, np.integer)) for i in positions):
         raise TypeError(
             f"argnums is the position of an argument to differentiate by, or a tuple of positions, "
@@ -321,17 +321,17 @@ class _Call:
         self, ys: Sequence[Value], what: str, tangents: Sequence[Any], as_graphs: bool = False
     ) -> list[Any]:
         """The derivatives of `ys` where the arguments move along tangents of their structure."""
-        parts = [leaves_of(tangent) for tangent in tangents]
-        for wanted, count in zip(self._counts, map(len, parts)):
-            if wanted != count:
-                raise ValueError(
-                    f"{self._role}: the {what} has the structure of the argument: "
-                    f"{counted(wanted, 'number')}, not {count:,}."
-                )
-        directions = [as_value(t, self._role) for part in parts for t in part]
-        self.gives_values |= any(isinstance(t, Value) for part in parts for t in part)
-        pairs = zip(self.leaves, directions)
-        moving = {leaf: t for leaf, t in pairs if not (t.is_constant and t.data == 0.0)}
+        try:
+            pairs = zip(tangents, self._shapes)
+            given = [t for tangent, shape in pairs for t in aligned(tangent, shape)]
+        except ValueError as fault:
+            raise ValueError(
+                f"{self._role}: the {what} has the structure of the argument: {fault}."
+            ) from None
+        directions = [as_value(t, self._role) for t in given]
+        self.gives_values |= any(isinstance(t, Value) for t in given)
+        moves = zip(self.leaves, directions)
+        moving = {leaf: t for leaf, t in moves if not (t.is_constant and t.data == 0.0)}
         watched = is_trapping()
         if as_graphs or self.gives_values:
             moved = derive(_tangents, ys, moving, True, watched)

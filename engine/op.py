@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.engine.arrays import ValueArray, call_locked
+from glassgrad.engine.arrays import ValueArray, call_locked, check_unmasked
 from glassgrad.engine.misuse import is_real, not_defined, other_signature, real
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import listed
@@ -425,7 +425,9 @@ def _float(number: Any, name: str, what: str) -> float:
 
 def _on_arrays(operation: Operation, operands: Operands) -> Any:
     """Arrays of numbers go through the kernel; a mixture with Values goes element by element."""
-    if any(_holds_objects(x) for x in operands):
+    for operand in operands:
+        check_unmasked(operand)
+    if any(map(_holds_objects, operands)):
         boxed = [x if is_real(x) else np.array(x, dtype=object) for x in operands]
         each = np.frompyfunc(lambda *ones: operation.evaluate(ones), len(boxed), 1)
         found = each(*boxed)

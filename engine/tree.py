@@ -5,9 +5,10 @@ numpy arrays, and what gives one, as tables of pandas and tensors do. So each pl
 them, and refuses the same others in the same words.
 
 `taken_apart` is the table of what is nested: lists, tuples, dicts, arrays and dataclasses. Of
-anything else, `settled` makes those; `leaves_of` gives the numbers in it, and `like` the same
-structure with other numbers. `scalar_of` opens an array of no axes, `listed` one axis of a
-sequence. `numbers_of` gives an array of numbers with the samples along the first axis.
+anything else, `settled` makes those; `leaves_of` gives the numbers in it, `aligned` in the order of
+another, and `like` the same structure with other numbers. `scalar_of` opens an array of no axes,
+`listed` one axis of a sequence. `numbers_of` gives an array of numbers with the samples along the
+first axis.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from typing import Any, NamedTuple, TypeAlias, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
-from glassgrad.engine.arrays import Numeric, array_of, has_parts
+from glassgrad.engine.arrays import Numeric, array_of, check_unmasked, has_parts
 from glassgrad.engine.misuse import is_real
-from glassgrad.engine.text import describe
+from glassgrad.engine.text import counted, describe
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -148,9 +149,13 @@ def settled(nested: Any) -> Any:
     """The same in lists, tuples, dicts and arrays.
 
     Raises:
-        TypeError: there is a set in it, which has no order.
+        TypeError: there is a set in it, which has no order, or masked entries, or a sparse matrix;
+            or it is nested without end.
     """
-    if isinstance(nested, np.ndarray) or not has_parts(type(nested)):
+    if type(nested) is np.ndarray or not has_parts(type(nested)):
+        return nested
+    check_unmasked(nested)
+    if isinstance(nested, np.ndarray):
         return nested
     if isinstance(nested, Mapping):
         return {key: settled(part) for key, part in nested.items()}
@@ -161,7 +166,11 @@ def settled(nested: Any) -> Any:
     found = _array_of(nested)
     if isinstance(found, np.ndarray):
         return found
-    return remade(found, [x if type(x) is float else settled(x) for x in found])
+    try:
+        return remade(found, [x if type(x) is float else settled(x) for x in found])
+    except RecursionError:
+        pass
+    raise TypeError(f"The {type(nested).__name__} is nested too deeply, or in itself.")
 
 
 def leaves_of(nested: Any) -> list[Any]:
@@ -172,6 +181,42 @@ def leaves_of(nested: Any) -> list[Any]:
 def _leaves(nested: Any) -> list[Any]:
     apart = None if type(nested) is float else taken_apart(nested)
     return [nested] if apart is None else [leaf for part in apart.parts for leaf in _leaves(part)]
+
+
+def aligned(nested: Any, shape: Any) -> list[Any]:
+    """The innermost parts of what is nested as `shape` is, in its order: those of a dict by key.
+
+    Lists, tuples and arrays may stand for each other.
+
+    Raises:
+        ValueError: it is nested in another way; says where.
+    """
+    nested, shape = scalar_of(settled(nested)), scalar_of(settled(shape))
+    found, wanted = _entries(nested), _entries(shape)
+    if found is None and wanted is None:
+        return [nested]
+    if found is None or wanted is None or found.keys() != wanted.keys():
+        raise ValueError(f"{_outline(shape, wanted)}, not {_outline(nested, found)}")
+    return [leaf for key, part in wanted.items() for leaf in aligned(found[key], part)]
+
+
+def _entries(thing: Any) -> dict[Any, Any] | None:
+    """What is in a container, by key, name of a field, or place; None for what is none."""
+    apart = taken_apart([*thing] if isinstance(thing, np.ndarray) else thing)
+    if apart is None:
+        return None
+    is_named = isinstance(thing, Mapping) or is_record(thing)
+    return dict(zip(apart.key, apart.parts) if is_named else enumerate(apart.parts))
+
+
+def _outline(thing: Any, entries: dict[Any, Any] | None) -> str:
+    """What a container holds, for an error."""
+    if entries is None:
+        return describe(thing)
+    is_flat = all(taken_apart(entry) is None for entry in entries.values())
+    count = counted(len(entries), "number" if is_flat else "part")
+    are_places = entries.keys() == set(range(len(entries)))
+    return count if are_places else f"{count}, {', '.join(map(repr, entries))}"
 
 
 def like(shape: Any, supply: Iterator[Any]) -> Any:
@@ -202,10 +247,7 @@ def rows_of(given: Any, role: str) -> Array:
     Traceback (most recent call last):
     ValueError: split(X=...) has rows of different lengths. Fill the shorter ones up.
     """
-    if np.ma.is_masked(given):
-        raise TypeError(
-            f"{role} has masked entries. Leave those rows out, or fill them: .filled(0)."
-        )
+    check_unmasked(given, role)
     try:
         rows = np.asarray(settled(given))
     except ValueError:
@@ -266,8 +308,10 @@ def _array_of(thing: Any) -> Any:
     Raises:
         TypeError: it is of another library and gives none, or entries are masked.
     """
-    if hasattr(thing, "mask") and np.ma.is_masked(thing):
-        raise TypeError("The array has masked entries. Leave them out, or fill them: .filled(0).")
+    check_unmasked(thing)
+    if hasattr(thing, "toarray"):  # its rows are such matrices of one row, without end
+        name = type(thing).__name__
+        raise TypeError(f"The {name} is sparse. Give all its numbers: .toarray().")
     if isinstance(thing, (np.ndarray, np.generic)) or not hasattr(thing, "__array__"):
         return thing
     try:

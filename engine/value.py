@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import numpy as np
 
 from glassgrad.engine import misuse
-from glassgrad.engine.arrays import Numeric, serve
+from glassgrad.engine.arrays import Numeric, check_unmasked, serve
 from glassgrad.engine.context import ORDINARY, Scope, Tag, current, watching
 from glassgrad.engine.misuse import (
     Refusals,
@@ -455,6 +455,7 @@ def checked_operand(operand: Operand, role: str) -> Value | float:
     if type(operand) is float or isinstance(operand, Value):
         return operand
     if isinstance(operand, np.ndarray) and not operand.ndim:
+        check_unmasked(operand)
         return checked_operand(operand[()], role)
     if not is_real(operand):
         raise TypeError(misuse.no_operand(operand, role))

@@ -23,6 +23,7 @@ from glassgrad import (
     check_operation,
     engine,
     extrapolated_difference,
+    no_grad,
 )
 from glassgrad.engine.op import ATOM, Notation
 
@@ -41,6 +42,12 @@ def operation_with(*rules: object, function: Callable = math.sin) -> Operation:
 
 
 # What is right.
+
+
+def test_a_check_records_inside_no_grad() -> None:
+    with no_grad():
+        assert check_gradients(lambda x: x**3, [3.0]) < 1e-9
+        assert check_operation(operation_with(lambda x, y: engine.cos(x))) < 1e-7
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import operator
 import pickle
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,6 +77,34 @@ def test_gradients_flow_through_arrays() -> None:
     assert by_x == pytest.approx((2 * (data(weights) * ARRAY + 0.5)).sum(), rel=1e-14)
 
 
+MASKED = np.ma.masked_array([2.0, 3.0], [False, True])
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda x: x * MASKED,
+        lambda x: x * MASKED[1],
+        lambda x: array_of([x, x], (2,)) @ MASKED,
+        lambda x: np.multiply(MASKED, array_of([x, x], (2,))),
+        lambda x: engine.maximum(x, MASKED),
+        lambda x: engine.dot([x, x], MASKED),
+        lambda x: engine.assign([x, x], MASKED),
+        lambda x: value_and_grad(lambda v: v[0] * v[1])(MASKED),
+        lambda x: engine.check_gradients(lambda a, b: a * b, MASKED),
+        lambda x: engine.hvp(lambda v: v[0] * x)([1.0, 2.0], MASKED),
+    ],
+)
+def test_numbers_that_are_masked_are_not_used(compute: Callable) -> None:
+    with pytest.raises(TypeError, match=r"masked entries\. Leave them out, or fill them"):
+        compute(Value(1.0))
+
+
+def test_masked_arrays_without_masked_entries_are_arrays() -> None:
+    """Numpy's own product of them with an array of objects keeps the mask."""
+    assert [x.data for x in Value(2.0) * np.ma.masked_array([2.0, 3.0])] == [4.0, 6.0]
+
+
 @pytest.mark.parametrize("thing", [np.array(["a"]), np.array([1j]), np.array([None])], ids=repr)
 def test_an_array_of_anything_else_is_refused(thing: np.ndarray) -> None:
     for attempt in (lambda: Value(1.0) * thing, lambda: thing * Value(1.0)):
@@ -100,6 +129,21 @@ def test_reductions(reduce: Callable, axis: int | None) -> None:
     array = values(2, 3)
     found = np.asarray(reduce(array, axis=axis))
     assert data(found) == pytest.approx(reduce(data(array), axis=axis), rel=1e-15)
+
+
+@pytest.mark.parametrize("axis", [None, 0, (0, 1), (1, 2), (2, 0)])
+@pytest.mark.parametrize(
+    ("reduce", "of_floats"),
+    [
+        *[(function, function) for function in (np.max, np.min, np.ptp)],
+        (np.logaddexp.reduce, lambda a, axis: np.log(np.exp(a).sum(axis))),
+    ],
+)
+def test_reductions_over_several_axes(reduce: Callable, of_floats: Callable, axis: Any) -> None:
+    numbers = np.arange(24.0).reshape(2, 3, 4) / 7.0 - 1.0
+    found = reduce(array_of([Value(x) for x in numbers.flat], numbers.shape), axis=axis)
+    floats = np.vectorize(lambda x: x.data)(found)
+    assert floats == pytest.approx(of_floats(numbers, axis=axis), rel=1e-14)
 
 
 def test_the_methods_of_an_array() -> None:

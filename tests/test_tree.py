@@ -1,7 +1,7 @@
 """What takes sequences of numbers and Values, of whatever kind, and what it refuses."""
 
 from collections import OrderedDict, namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -24,6 +24,23 @@ def test_a_row_of_numbers_is_taken_from_all_kinds(kind: Callable) -> None:
     assert [leaf for part in settled([kind(POINT)]) for leaf in leaves_of(part)] == POINT
 
 
+class Sparse:
+    """A matrix as scipy has it: each of its rows is such a matrix."""
+
+    def toarray(self) -> np.ndarray:
+        return np.eye(1)
+
+    def __iter__(self) -> "Iterator[Sparse]":
+        return iter([self])
+
+
+def test_what_has_no_end_is_refused() -> None:
+    for numbers in ([1.0], [Sparse()]):
+        numbers.append(numbers)
+        with pytest.raises(TypeError, match=r"nested too deeply|is sparse"):
+            leaves_of(numbers)
+
+
 def test_ranges_and_rows_of_tables() -> None:
     assert listed(range(3), "test") == [0, 1, 2]
     assert [list(row) for row in listed(Table([[1, 2], [3, 4]]), "test")] == [[1, 2], [3, 4]]
@@ -43,6 +60,7 @@ def test_ranges_and_rows_of_tables() -> None:
         (np.array(3.0), "takes a sequence, not ndarray"),
         (None, "takes a sequence, not NoneType None"),
         (np.ma.masked_array([1.0, 2.0], [True, False]), "has masked entries"),
+        (Sparse(), "The Sparse is sparse. Give all its numbers: .toarray()"),
     ],
 )
 def test_what_is_no_sequence_is_refused(thing: object, problem: str) -> None:
