@@ -14,6 +14,9 @@ from typing import Any
 
 from glassgrad.engine.context import Context, Observer, call_in, watching
 
+METHODS = "_compiled_methods"
+"""Where an object keeps its compiled methods, which decide nothing and are no parts of it."""
+
 
 class Structure:
     """The count.

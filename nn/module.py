@@ -191,21 +191,26 @@ class Module(Holder):
         Raises:
             ValueError: two parameters have the same name, as {1: v, "1": w} in a dict has.
         """
-        return iter(self._found(named=True).named(self))
+        return iter(self._found().named(self))
 
     def parameters(self) -> list[Value]:
         """Every parameter once, in a stable order."""
-        if type(self).named_parameters is Module.named_parameters:
-            return self._found().parameters.copy()
-        return [parameter for _, parameter in self.named_parameters()]
+        return list(self._leaves())
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, since `backward()` adds to it."""
-        zero_grad(self.parameters())
+        is_own = getattr(self.parameters, "__func__", None) is not Module.parameters
+        zero_grad(self.parameters() if is_own else self._leaves())
 
-    def _found(self, named: bool = False) -> Found:
+    def _leaves(self) -> tuple[Value, ...]:
+        """The parameters; known to be leaves, where the names are not those of a user's own."""
+        if type(self).named_parameters is Module.named_parameters:
+            return self._found().parameters
+        return tuple([parameter for _, parameter in self.named_parameters()])
+
+    def _found(self) -> Found:
         """The parts below the module, if every parameter has a name of its own."""
-        found = Found.below(self, named)
+        found = Found.below(self)
         if found.twice is None:
             return found
         raise ValueError(

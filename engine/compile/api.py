@@ -20,7 +20,6 @@ import numpy as np
 
 from glassgrad.engine.compile.arguments import Arguments, Batch, as_values
 from glassgrad.engine.compile.cache import CAPTURED, INPUT, NOTHING, Cache
-from glassgrad.engine.compile.guards import METHODS
 from glassgrad.engine.compile.outputs import one_by_one, one_value
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
@@ -30,6 +29,7 @@ from glassgrad.engine.compile.value_and_grad import ArrayFunction, Evaluation, l
 from glassgrad.engine.context import current, no_grad
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import whole
+from glassgrad.engine.revision import METHODS
 from glassgrad.engine.table import sum as add_up
 from glassgrad.engine.text import counted, describe, told
 from glassgrad.engine.value import Value

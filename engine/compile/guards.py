@@ -49,8 +49,6 @@ _MOST_INSIDE = 10_000
 """Of so many lists inside a list on they are compared one by one."""
 _MOST_MODULES = 24
 """An installed package of more modules is a library, unless it uses this one."""
-METHODS = "_compiled_methods"
-"""Where an object keeps its compiled methods, which decide nothing."""
 
 
 class Guards:
@@ -382,7 +380,7 @@ def _item(container: Any, place: int, missing: Any) -> Any:
 
 def _attributes(module: Any) -> dict[str, Any]:
     """Those of a module, without what is remembered from call to call."""
-    skipped = (*getattr(type(module), "_not_parts", ()), METHODS)
+    skipped = getattr(type(module), "_not_parts", ())
     return {name: thing for name, thing in vars(module).items() if name not in skipped}
 
 
