@@ -24,7 +24,7 @@ import numpy as np
 from glassgrad.engine import Value
 from glassgrad.engine.backward import Leaves
 from glassgrad.engine.context import ORDINARY, Context, Scope
-from glassgrad.engine.revision import METHODS, STRUCTURE, hold_same
+from glassgrad.engine.revision import METHODS, STRUCTURE, hold_same, is_only_itself
 from glassgrad.engine.value import is_parameter
 from glassgrad.nn.activation import linear, row_of
 
@@ -170,7 +170,7 @@ class Found:
         self._named: list[tuple[str, Value]] | None = None  # names take more room than parameters
         containers = [x for x in seen.values() if isinstance(x, (list, dict, tuple, np.ndarray))]
         lists = [x for x in containers if type(x) is list]
-        rows = [x for x in lists if all(map(_is_only_itself, x))]
+        rows = [x for x in lists if all(map(is_only_itself, x))]
         are_rows = set(map(id, rows))
         self._containers = (
             [x for x in containers if type(x) is dict],
@@ -273,17 +273,9 @@ class _Contents:
         )
 
 
-def _is_only_itself(thing: Any) -> bool:
-    """Whether nothing equals it but itself, as Values and modules."""
-    return type(thing).__eq__ in _IDENTITY
-
-
 def _is_plain(thing: Any) -> bool:
     """Whether what equals it has the same parts."""
-    return type(thing) in (*PLAIN, list, tuple) or _is_only_itself(thing)
-
-
-_IDENTITY: tuple[Any, ...] = (Value.__eq__, object.__eq__)
+    return type(thing) in (*PLAIN, list, tuple) or is_only_itself(thing)
 
 
 def _is_comparable(container: Any) -> bool:
