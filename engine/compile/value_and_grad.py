@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import compress
 from math import isfinite
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -70,12 +70,8 @@ class Evaluation:
         """
         cache, parameters = self._cache, self._parameters
         given = _numbers(array)
-        if given.shape != (len(parameters),):
-            shape = f"an array of {len(parameters)} numbers, not of shape {given.shape}"
-            raise ValueError(f"value_and_grad of {cache.title} takes {shape}.")
+        _check_shape(cache, given.shape, parameters)
         samples = Batch.of(batch)
-        if cache.why_eager is not None:
-            cache.refuse()
         return cache.trusted(lambda: self._evaluated(given, samples), cache.refuse)
 
     def _wanted(self, frozen: Mask | None) -> tuple[Value, ...]:
@@ -163,30 +159,19 @@ def leaves_only(parameters: Any) -> tuple[Value, ...]:
     return found
 
 
+def _check_shape(cache: Cache, shape: tuple[int, ...], parameters: Sequence[Value]) -> None:
+    if shape != (len(parameters),):
+        raise ValueError(
+            f"value_and_grad of {cache.title} takes an array of {len(parameters)} numbers, not of "
+            f"shape {shape}."
+        )
+
+
 def _numbers(array: Any) -> Any:
     found = np.asarray(array)
     if found.dtype.kind not in "fiub":
         raise TypeError(f"Parameters are an array of real numbers, not of {found.dtype.name}.")
     return found.astype(float, copy=False)
-
-
-class Wiring(NamedTuple):
-    """How the arrays of a program and that of the parameters belong together.
-
-    Attributes:
-        run: the program, on arrays of the library.
-        inputs: the place of each number that the program reads, among those of a sample.
-        captured: the place of each captured number among the parameters, behind which those of
-            all captured Values follow.
-        others: the captured Values, if there are some that are no parameters.
-        parameters: the place of each parameter in the gradient, behind which a zero follows.
-    """
-
-    run: Callable[..., Any]
-    inputs: Any
-    captured: Any
-    others: tuple[Value, ...]
-    parameters: Any
 
 
 class ArrayFunction:
@@ -215,7 +200,7 @@ class ArrayFunction:
         accepted(namespace, dtype)
         self._cache, self._parameters, self._namespace = cache, parameters, namespace
         self._reduction, self._dtype = reduction, dtype
-        self._wirings: dict[tuple[Program, Library], Wiring] = {}
+        self._runs: dict[tuple[Program, Library], Callable[..., Any]] = {}
 
     def __call__(self, array: Any, *batch: Any) -> tuple[Any, Any]:
         """The value and the gradient by the parameters.
@@ -232,14 +217,9 @@ class ArrayFunction:
         """
         host = library(self._namespace, self._dtype, array)
         given = host.numbers(array)
-        count, shape = len(self._parameters), tuple(given.shape)
-        if shape != (count,):
-            takes = f"takes an array of {count} numbers, not of shape {shape}."
-            raise ValueError(f"value_and_grad of {self._cache.title} {takes}")
+        _check_shape(self._cache, tuple(given.shape), self._parameters)
         arrays = [host.array(each) for each in batch]
         _check_batch(arrays)
-        if self._cache.why_eager is not None:
-            self._cache.refuse()
         with np.errstate(all="ignore"), host.silence():
             return self._cache.trusted(
                 lambda: self._evaluated(host, given, arrays), self._cache.refuse
@@ -288,23 +268,20 @@ class ArrayFunction:
         """
         size = inputs.shape[0]
         share = 1.0 / size if self._reduction == "mean" else 1.0
-        zeros, join = host.function("zeros"), host.function("concatenate")
         program = recording.program(INPUT, CAPTURED)
-        wiring = self._wirings.get((program, host))
-        if wiring is None:
-            wiring = self._wirings[program, host] = self._wired(host, recording, program)
-        captured = given
-        if wiring.others:
-            captured = join((given, host.numbers([value.data for value in wiring.others])), 0)
-        result, holds, _, gradient = wiring.run(
-            inputs[:, wiring.inputs], captured[wiring.captured], zeros((size, 1)) + share
-        )
+        run = self._runs.get((program, host))
+        if run is None:
+            run = self._runs[program, host] = self._wired(host, recording, program)
+        result, gradient, holds = run(given, inputs, host.function("zeros")((size, 1)) + share)
         results = host.function("broadcast_to")(result, (size,))
-        parts = (zeros((1,)),) if gradient is None else (gradient, zeros((1,)))
-        return results, results.sum() * share, join(parts, 0)[wiring.parameters], holds
+        return results, results.sum() * share, gradient, holds
 
-    def _wired(self, host: Library, recording: Recording, program: Program) -> Wiring:
-        """Behind the parameters follow all captured Values, and a zero behind the gradient."""
+    def _wired(self, host: Library, recording: Recording, program: Program) -> Callable[..., Any]:
+        """The program as a function of parameters, inputs and the share of each sample.
+
+        Behind the parameters follow all captured Values, if some are none, and a zero behind the
+        gradient.
+        """
         recording.check_leaves(self._parameters)
         values, count = recording.values(program), len(self._parameters)
         places = recording.places(program, self._parameters)
@@ -312,13 +289,20 @@ class ArrayFunction:
         captured[places.mine] = places.theirs
         parameters = np.full(count, len(values))
         parameters[places.theirs] = places.mine
-        return Wiring(
-            host.executed(program, self._cache.title),
-            host.array(program.orders["input"]),
-            host.array(captured),
-            () if places.is_covered else values,
-            host.array(parameters),
+        run, join = host.executed(program, self._cache.title), host.function("concatenate")
+        order, captured, parameters = map(
+            host.array, (program.orders["input"], captured, parameters)
         )
+
+        def wired(given: Any, inputs: Any, shares: Any) -> Any:
+            if not places.is_covered:
+                given = join((given, host.numbers([value.data for value in values])), 0)
+            result, holds, _, gradient = run(inputs[:, order], given[captured], shares)
+            zero = host.function("zeros")((1,))  # JAX makes another one for what it traces
+            slopes = (zero,) if gradient is None else (gradient, zero)
+            return result, join(slopes, 0)[parameters], holds
+
+        return wired
 
 
 def _check_batch(arrays: Sequence[Any]) -> None:
