@@ -230,7 +230,7 @@ class Compiled:
         if (namespace, dtype) != (np, "float64"):
             if skip_frozen:
                 raise ValueError("skip_frozen is for arrays of numpy, of float64.")
-            return ArrayFunction(self._cache, parameters, namespace, reduction, dtype)
+            return ArrayFunction(self._cache, parameters, reduction, namespace, dtype)
         return Evaluation(self._cache, parameters, reduction, skip_frozen)
 
     def check(self, /, *args: Any, **named: Any) -> bool:
