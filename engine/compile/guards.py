@@ -210,7 +210,7 @@ class _Search:
             self._read(around, around.get, name, name)
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
             if name in names.enclosing:
-                self._read(cell, partial(_content, cell), name, name)
+                self._read(cell, partial(_property, cell), "cell_contents", name)
 
     def _read(self, holder: Any, get: Callable[[Any, Any], Any], name: Any, title: str) -> None:
         found = get(name, _MISSING)
@@ -339,18 +339,10 @@ def own_attributes(thing: Any) -> Mapping[str, Any]:
 
 
 def _property(thing: Any, name: str, missing: Any) -> Any:
-    """What a property gives; where it refuses, as the one rate of several groups, nothing."""
+    """What a property gives; where it refuses, as a name that is not bound yet, what is missing."""
     try:
         return getattr(thing, name)
     except Exception:
-        return missing
-
-
-def _content(cell: Any, name: str, missing: Any) -> Any:
-    """What an enclosing name is bound to."""
-    try:
-        return cell.cell_contents
-    except ValueError:
         return missing
 
 
