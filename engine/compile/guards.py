@@ -389,7 +389,9 @@ def _lead_on(parts: list[Any]) -> bool:
 
 
 def _is_quick(container: Any) -> bool:
-    """Whether it is a list that `hold_same` tells from others."""
+    """Whether it is a list that `hold_same` tells from others, or an empty dict."""
+    if type(container) is dict:
+        return not container
     return type(container) is list and all(map(is_only_itself, container))
 
 
