@@ -23,7 +23,6 @@ from glassgrad.engine import Value, assign, zero_grad
 from glassgrad.engine.context import Context, Scope, call_in, current, set_context
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.provenance import is_of_library, is_ours, made_by
-from glassgrad.engine.revision import STRUCTURE
 from glassgrad.engine.text import counted, describe, named, some_of, told
 from glassgrad.engine.tree import scalar_of
 from glassgrad.engine.value import set_frozen
@@ -319,16 +318,6 @@ class Module(Holder):
                 scopes.clear()
             scopes[parent] = Scope(_name(self, parent), type(self).__name__, parent, self)
         return scopes[parent]
-
-    def __setattr__(self, name: str, thing: Any) -> None:
-        is_new = name not in vars(self) or vars(self)[name] is not thing
-        super().__setattr__(name, thing)
-        if is_new:
-            STRUCTURE.count_up()
-
-    def __delattr__(self, name: str) -> None:
-        super().__delattr__(name)
-        STRUCTURE.count_up()
 
     def __repr__(self) -> str:
         return "\n".join(_lines(self, set()))

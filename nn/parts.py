@@ -91,6 +91,16 @@ class Holder:
     def _memory(self) -> Memory:
         return Memory()
 
+    def __setattr__(self, name: str, thing: Any) -> None:
+        is_new = name not in vars(self) or vars(self)[name] is not thing
+        super().__setattr__(name, thing)
+        if is_new:
+            STRUCTURE.count_up()
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        STRUCTURE.count_up()
+
 
 def walk(
     root: Holder, deep: bool = True, seen: dict[int, Any] | None = None
@@ -179,13 +189,13 @@ class Found:
         )
         self._rows, self._rows_before = rows, [x.copy() for x in rows]
         self._contents = _Contents(*self._containers)
-        attributes = self._attributes(root)
+        attributes, holders = self._attributes(root), [root, *self.holders]
         self._attributes_before = [x.copy() for x in attributes]
         self._things = _Contents(attributes)
-        held: list[Any] = [_attributes(x).values() for x in (root, *self.holders)]
-        held += [x for x in containers if isinstance(x, tuple)]
-        parts = chain(self._contents.things, *held)
-        self._is_plain = all(map(_is_plain, parts))
+        held: list[Any] = [_attributes(x).values() for x in holders]
+        held += [self._contents.things, *[x for x in containers if isinstance(x, tuple)]]
+        self._is_plain = all(map(_counts_changes, map(type, holders)))
+        self._is_plain &= all(map(_is_plain, chain.from_iterable(held)))
         self._is_comparable, self._is_sure = all(map(_is_comparable, containers)), False
         self._root = id(root)
 
@@ -271,6 +281,12 @@ class _Contents:
             and all(map(is_, self.names, other.names))
             and all(map(is_, self.things, other.things))
         )
+
+
+def _counts_changes(kind: type) -> bool:
+    """Whether no class of the user's own has other ways of setting attributes."""
+    ways: tuple[Any, ...] = kind.__setattr__, kind.__delattr__
+    return ways == (Holder.__setattr__, Holder.__delattr__)
 
 
 def _is_plain(thing: Any) -> bool:

@@ -263,6 +263,29 @@ def test_a_module_that_equals_the_one_before_has_parameters_of_its_own(held, tol
         check(module)
 
 
+class Own(Module):
+    """A class that sets and deletes its attributes in ways of its own, and tells nobody."""
+
+    def __setattr__(self, name, thing):
+        vars(self)[name] = thing
+
+    def __delattr__(self, name):
+        del vars(self)[name]
+
+
+@pytest.mark.parametrize("kind", [Module, Own])
+def test_parameters_in_another_order_are_seen_at_once(kind):
+    module = kind()
+    module.value, module.row = Value(1.0), [Value(2.0), Value(3.0)]
+    check(module)
+    value = module.value
+    del module.value
+    module.value = value
+    check(module)
+    module.row = Upwards(module.row)
+    check(module)
+
+
 def test_a_module_with_compiled_methods_remembers_its_parameters_too():
     class Fitted(Module):
         def __init__(self):
