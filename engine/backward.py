@@ -8,7 +8,7 @@ are in `gradient.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
 from typing import Any
 
@@ -223,8 +223,10 @@ _MANY = 16
 
 def _send_to_leaves(root: Value, upstream: float) -> None:
     """What `sweep` comes to where each leaf gets a single contribution: there is no order."""
-    pairs: Iterable[tuple[Value, Any]] = zip(root._operands, root.partials)
-    found = [leaf._grad + upstream * partial for leaf, partial in pairs]
+    sent: Any = root.partials
+    if upstream != 1.0:
+        sent = [upstream * partial for partial in sent]
+    found = [leaf._grad + new for leaf, new in zip(root._operands, sent)]
     write_gradients([root, *root._operands], [upstream, *found])
 
 

@@ -13,6 +13,10 @@ from operator import eq
 from typing import Any
 
 from glassgrad.engine.context import Context, Observer, call_in, watching
+from glassgrad.engine.value import Value
+
+METHODS = "_compiled_methods"
+"""Where an object keeps its compiled methods, which decide nothing and are no parts of it."""
 
 
 class Structure:
@@ -34,6 +38,14 @@ class Structure:
 
 
 STRUCTURE = Structure()
+
+
+_IDENTITY: tuple[Any, ...] = (Value.__eq__, object.__eq__)
+
+
+def is_only_itself(thing: Any) -> bool:
+    """Whether nothing equals it but itself, as Values and modules."""
+    return type(thing).__eq__ in _IDENTITY
 
 
 class _NoNumbers(Observer):

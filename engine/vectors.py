@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from glassgrad.engine.backward import Leaves
 from glassgrad.engine.context import watching
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import describe
@@ -236,7 +237,7 @@ def _array(numbers: list[float]) -> Vector:
 
 
 def _check_settable(attribute: str, values: Sequence[Any]) -> None:
-    are_values = [*map(type, values)].count(Value) == len(values)
+    are_values = type(values) is Leaves or [*map(type, values)].count(Value) == len(values)
     if not are_values and not all(isinstance(v, Value) for v in values):
         raise _foreign(values)
     _tell_used(f"sets .{attribute} of", values)

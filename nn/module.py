@@ -23,7 +23,6 @@ from glassgrad.engine import Value, assign, zero_grad
 from glassgrad.engine.context import Context, Scope, call_in, current, set_context
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.provenance import is_of_library, is_ours, made_by
-from glassgrad.engine.revision import STRUCTURE
 from glassgrad.engine.text import counted, describe, named, some_of, told
 from glassgrad.engine.tree import scalar_of
 from glassgrad.engine.value import set_frozen
@@ -191,21 +190,26 @@ class Module(Holder):
         Raises:
             ValueError: two parameters have the same name, as {1: v, "1": w} in a dict has.
         """
-        return iter(self._found(named=True).named(self))
+        return iter(self._found().named(self))
 
     def parameters(self) -> list[Value]:
         """Every parameter once, in a stable order."""
-        if type(self).named_parameters is Module.named_parameters:
-            return self._found().parameters.copy()
-        return [parameter for _, parameter in self.named_parameters()]
+        return list(self._leaves())
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, since `backward()` adds to it."""
-        zero_grad(self.parameters())
+        is_own = getattr(self.parameters, "__func__", None) is not Module.parameters
+        zero_grad(self.parameters() if is_own else self._leaves())
 
-    def _found(self, named: bool = False) -> Found:
+    def _leaves(self) -> tuple[Value, ...]:
+        """The parameters; known to be leaves, where the names are not those of a user's own."""
+        if type(self).named_parameters is Module.named_parameters:
+            return self._found().parameters
+        return tuple([parameter for _, parameter in self.named_parameters()])
+
+    def _found(self) -> Found:
         """The parts below the module, if every parameter has a name of its own."""
-        found = Found.below(self, named)
+        found = Found.below(self)
         if found.twice is None:
             return found
         raise ValueError(
@@ -314,16 +318,6 @@ class Module(Holder):
                 scopes.clear()
             scopes[parent] = Scope(_name(self, parent), type(self).__name__, parent, self)
         return scopes[parent]
-
-    def __setattr__(self, name: str, thing: Any) -> None:
-        is_new = name not in vars(self) or vars(self)[name] is not thing
-        super().__setattr__(name, thing)
-        if is_new:
-            STRUCTURE.count_up()
-
-    def __delattr__(self, name: str) -> None:
-        super().__delattr__(name)
-        STRUCTURE.count_up()
 
     def __repr__(self) -> str:
         return "\n".join(_lines(self, set()))

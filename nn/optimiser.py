@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 import numpy as np
 
 from glassgrad.engine import Value, computed_gradients, data_vector, zero_grad
+from glassgrad.engine.backward import Leaves
 from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import name as value_name
 from glassgrad.engine.text import counted, describe, named, some_of, told
@@ -334,7 +335,7 @@ class Optimiser:
             name: np.append(numbers, np.full(more, self._first(name)))
             for name, numbers in self._state.items()
         }
-        self.groups, self.parameters = tuple(groups), parameters
+        self.groups, self.parameters = tuple(groups), Leaves.if_so(parameters)
 
     def _group(self, entry: Any) -> Group:
         kind = type(self).__name__

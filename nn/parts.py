@@ -12,17 +12,19 @@ use parameters without being a module: `parameters_read_by` finds these. Next: `
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
+from operator import is_
 from types import CodeType, MethodType, ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from glassgrad.engine import Value
+from glassgrad.engine.backward import Leaves
 from glassgrad.engine.context import ORDINARY, Context, Scope
-from glassgrad.engine.revision import hold_same
+from glassgrad.engine.revision import METHODS, STRUCTURE, hold_same, is_only_itself
 from glassgrad.engine.value import is_parameter
 from glassgrad.nn.activation import linear, row_of
 
@@ -82,12 +84,22 @@ class Memory:
 class Holder:
     """Whatever holds parts in its attributes: the base of `Module`, which is to be derived from."""
 
-    _not_parts: tuple[str, ...] = ("_memory",)
+    _not_parts: tuple[str, ...] = ("_memory", METHODS)
     """Attributes that are no parts."""
 
     @cached_property
     def _memory(self) -> Memory:
         return Memory()
+
+    def __setattr__(self, name: str, thing: Any) -> None:
+        is_new = name not in vars(self) or vars(self)[name] is not thing
+        super().__setattr__(name, thing)
+        if is_new:
+            STRUCTURE.count_up()
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        STRUCTURE.count_up()
 
 
 def walk(
@@ -152,6 +164,7 @@ class Found:
     """
 
     def __init__(self, root: Holder) -> None:
+        self._revision = STRUCTURE.revision
         seen: dict[int, Any] = {}
         named, self.holders = list[tuple[str, Value]](), list[Holder]()
         self._others: list[Value] = []  # one becomes a parameter when its graph is released
@@ -162,83 +175,123 @@ class Found:
                 named.append((path, part))
             else:
                 self._others.append(part)
-        self.parameters = [parameter for _, parameter in named]
+        self.parameters = Leaves.if_so(tuple([parameter for _, parameter in named]))
         self.twice = _first_twice([name for name, _ in named])
         self._named: list[tuple[str, Value]] | None = None  # names take more room than parameters
         containers = [x for x in seen.values() if isinstance(x, (list, dict, tuple, np.ndarray))]
         lists = [x for x in containers if type(x) is list]
-        self._rows = [x for x in lists if all(map(_is_only_itself, x))]
-        self._rows_before = [x.copy() for x in self._rows]
-        rows = set(map(id, self._rows))
-        self._lists = [x for x in lists if id(x) not in rows]
-        self._dicts = [x for x in containers if type(x) is dict]
-        self._arrays = [x for x in containers if isinstance(x, np.ndarray) and x.dtype == object]
+        rows = [x for x in lists if all(map(is_only_itself, x))]
+        are_rows = set(map(id, rows))
+        self._containers = (
+            [x for x in containers if type(x) is dict],
+            [x for x in lists if id(x) not in are_rows],
+            [x for x in containers if isinstance(x, np.ndarray) and x.dtype == object],
+        )
+        self._rows, self._rows_before = rows, [x.copy() for x in rows]
+        self._contents = _Contents(*self._containers)
+        attributes, holders = self._attributes(root), [root, *self.holders]
+        self._attributes_before = [x.copy() for x in attributes]
+        self._things = _Contents(attributes)
+        held: list[Any] = [_attributes(x).values() for x in holders]
+        held += [self._contents.things, *[x for x in containers if isinstance(x, tuple)]]
+        self._is_plain = all(map(_counts_changes, map(type, holders)))
+        self._is_plain &= all(map(_is_plain, chain.from_iterable(held)))
         self._is_comparable, self._is_sure = all(map(_is_comparable, containers)), False
         self._root = id(root)
-        self._sizes, names, things = self._looked_into(root)
-        self._kept = list(names), list(things)  # alive, so that their addresses stay theirs
-        self._names, self._things = map(_addresses, self._kept)
 
     @staticmethod
-    def below(root: Holder, named: bool = False) -> Found:
+    def below(root: Holder) -> Found:
         """The parts below a holder: what is remembered of them, if that is still so.
 
         It is remembered when two walks came by the same, so that nothing changed during the last.
-        Names and keys count too if they are asked for.
         """
         mode = vars(root).get("training") is not False
         known = root._memory.found.get(mode)
-        if known is not None and known._is_sure and known._is_current(root, named):
+        if known is not None and known._is_sure and known._is_current(root):
             return known
         found = root._memory.found[mode] = Found(root)
         is_sure = known is not None and known._is_like(found) and found.twice is None
         found._is_sure = is_sure and found._is_comparable
         return found
 
-    def _is_current(self, root: Holder, named: bool) -> bool:
-        """Whether another walk would come by the same."""
-        sizes, names, things = self._looked_into(root)
-        if self._root != id(root) or self._sizes != sizes or self._things != _addresses(things):
-            return False
-        has_these_names = not named or self._names == _addresses(names)
-        is_same = has_these_names and hold_same(self._rows, self._rows_before)
-        return is_same and not any(map(is_parameter, self._others))
+    def _is_current(self, root: Holder) -> bool:
+        """Whether another walk would come by the same.
+
+        As long as no attribute of any module was set, it does to compare attributes as dicts are.
+        """
+        revision, attributes = STRUCTURE.revision, self._attributes(root)
+        now: list[Any] = self._rows
+        before: list[Any] = self._rows_before
+        is_quick = self._is_plain and revision == self._revision
+        if is_quick:
+            now, before = [*attributes, *now], [*self._attributes_before, *before]
+        is_same = (
+            self._root == id(root)
+            and hold_same(now, before)
+            and (is_quick or self._things.are_those_of(_Contents(attributes)))
+            and (
+                not any(self._containers)
+                or self._contents.are_those_of(_Contents(*self._containers))
+            )
+            and not any(map(is_parameter, self._others))
+        )
+        if is_same:
+            self._revision = revision
+        return is_same
 
     def _is_like(self, other: Found) -> bool:
-        mine = self._root, self._sizes, self._names, self._things
-        is_like = mine == (other._root, other._sizes, other._names, other._things)
-        return is_like and hold_same(self._rows_before, other._rows_before)
+        return (
+            self._root == other._root
+            and self._things.are_those_of(other._things)
+            and self._contents.are_those_of(other._contents)
+            and hold_same(self._rows_before, other._rows_before)
+        )
 
-    def _looked_into(self, root: Holder) -> tuple[list[Any], Iterator[Any], Iterator[Any]]:
-        """The sizes of all that was looked into, and the names and things that it holds now; but
-        for lists of Values alone, `_rows`.
-        """
-        lists, arrays = self._lists, self._arrays
-        dicts = [_attributes(root), *map(vars, self.holders), *self._dicts]
-        sizes = [*map(len, dicts), *map(len, lists), *[x.shape for x in arrays]]
-        held = chain.from_iterable(map(dict.values, dicts)), chain.from_iterable(lists)
-        flat = chain.from_iterable([x.flat for x in arrays])
-        return sizes, chain.from_iterable(dicts), chain(*held, flat)
+    def _attributes(self, root: Holder) -> list[dict[str, Any]]:
+        return [_attributes(root), *map(vars, self.holders)]
 
     def named(self, root: Holder) -> list[tuple[str, Value]]:
         """The parameters below the holder with their names."""
         if self._named is not None:
             return self._named
         named = [(name, part) for name, part in walk(root) if is_parameter(part)]
-        if self._is_sure and self._is_current(root, named=True):
+        if self._is_sure and self._is_current(root):
             self._named = named
         return named
 
 
-def _is_only_itself(part: Any) -> bool:
-    """Whether it is a Value that is compared as Values are."""
-    equality: Any = Value.__eq__
-    return type(part).__eq__ is equality
+class _Contents:
+    """What dicts, lists and arrays hold, to tell later whether it is the very same."""
+
+    def __init__(
+        self,
+        dicts: Sequence[dict[Any, Any]],
+        lists: Sequence[list[Any]] = (),
+        arrays: Sequence[Any] = (),
+    ) -> None:
+        self.sizes = [*map(len, dicts), *map(len, lists), *[x.shape for x in arrays]]
+        self.names = [*chain.from_iterable(dicts)]
+        held = [*map(dict.values, dicts), *lists, *[x.flat for x in arrays]]
+        self.things = [*chain.from_iterable(held)]
+
+    def are_those_of(self, other: _Contents) -> bool:
+        """Whether others hold the very same things under the very same names, in this order."""
+        return (
+            self.sizes == other.sizes
+            and all(map(is_, self.names, other.names))
+            and all(map(is_, self.things, other.things))
+        )
 
 
-def _addresses(things: Iterable[Any]) -> bytes:
-    """What tells whether things are the very same ones, in half the time of `map(is_, ...)`."""
-    return np.fromiter(things, object).tobytes()
+def _counts_changes(kind: type) -> bool:
+    """Whether no class of the user's own has other ways of setting attributes."""
+    ways: tuple[Any, ...] = kind.__setattr__, kind.__delattr__
+    return ways == (Holder.__setattr__, Holder.__delattr__)
+
+
+def _is_plain(thing: Any) -> bool:
+    """Whether what equals it has the same parts."""
+    return type(thing) in (*PLAIN, list, tuple) or is_only_itself(thing)
 
 
 def _is_comparable(container: Any) -> bool:

@@ -279,7 +279,7 @@ def build_of(module: Holder) -> Build | None:
 
 
 def _parameter_names(module: Holder) -> list[str]:
-    return [name for name, _ in Found.below(module, named=True).named(module)]
+    return [name for name, _ in Found.below(module).named(module)]
 
 
 def _described(module: Holder, depth: int) -> Build:

@@ -4,6 +4,7 @@ What was found is remembered, so after each change it is compared with a search 
 """
 
 import copy
+import dataclasses
 import itertools
 import pickle
 import random
@@ -13,8 +14,9 @@ from collections import OrderedDict, namedtuple
 import numpy as np
 import pytest
 
-from glassgrad import MLP, Layer, Module, Neuron, Value, forget, scope, trap
+from glassgrad import MLP, Layer, Module, Neuron, Value, compiled, forget, scope, trap
 from glassgrad.engine.revision import STRUCTURE
+from glassgrad.nn.parts import Found
 
 Pair = namedtuple("Pair", "left right")
 
@@ -239,6 +241,66 @@ def test_a_list_that_equals_the_one_before_is_watched_instead_of_it():
     module.rows.append(Value(2.0))
     before.append(Value(3.0))
     assert module.parameters() == module.rows
+
+
+@dataclasses.dataclass
+class Sized(Module):
+    """A module that equals all others of its size."""
+
+    size: int
+
+    def __post_init__(self):
+        self.row = [Value(0.0) for _ in range(self.size)]
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("held", [lambda x: x, lambda x: [x], lambda x: (x,), lambda x: {"x": x}])
+def test_a_module_that_equals_the_one_before_has_parameters_of_its_own(held, told):
+    module = Module()
+    for _ in range(2):
+        new = held(Sized(3))
+        setattr(module, "part", new) if told else vars(module).update(part=new)
+        check(module)
+
+
+class Own(Module):
+    """A class that sets and deletes its attributes in ways of its own, and tells nobody."""
+
+    def __setattr__(self, name, thing):
+        vars(self)[name] = thing
+
+    def __delattr__(self, name):
+        del vars(self)[name]
+
+
+@pytest.mark.parametrize("kind", [Module, Own])
+def test_parameters_in_another_order_are_seen_at_once(kind):
+    module = kind()
+    module.value, module.row = Value(1.0), [Value(2.0), Value(3.0)]
+    check(module)
+    value = module.value
+    del module.value
+    module.value = value
+    check(module)
+    module.row = Upwards(module.row)
+    check(module)
+
+
+def test_a_module_with_compiled_methods_remembers_its_parameters_too():
+    class Fitted(Module):
+        def __init__(self):
+            self.line = Neuron(1)
+
+        @compiled
+        def loss(self, x):
+            return self.line([x]) ** 2
+
+    module, outer = Fitted(), Module()
+    outer.inner = module
+    module.loss(1.0)
+    check(module, outer)
+    for root in (module, outer):
+        assert Found.below(root) is Found.below(root)
 
 
 def test_a_key_that_equals_the_one_before_is_another_name():

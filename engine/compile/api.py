@@ -20,7 +20,6 @@ import numpy as np
 
 from glassgrad.engine.compile.arguments import Arguments, Batch, as_values
 from glassgrad.engine.compile.cache import CAPTURED, INPUT, NOTHING, Cache
-from glassgrad.engine.compile.guards import METHODS
 from glassgrad.engine.compile.outputs import one_by_one, one_value
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
@@ -30,6 +29,7 @@ from glassgrad.engine.compile.value_and_grad import ArrayFunction, Evaluation, l
 from glassgrad.engine.context import current, no_grad
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import whole
+from glassgrad.engine.revision import METHODS
 from glassgrad.engine.table import sum as add_up
 from glassgrad.engine.text import counted, describe, told
 from glassgrad.engine.value import Value
@@ -102,16 +102,20 @@ class Compiled:
             TypeError: an argument cannot be taken apart into numbers.
             CompilationError: the function does what a recording cannot repeat.
         """
-        if self._runs_as_written():
-            return self._as_written(args, named)
-        given = Arguments.of(args, named, self.title)
-        wanted = (
-            NOTHING if not current().recording else CAPTURED | INPUT if given.values else CAPTURED
-        )
-        return self._cache.trusted(
-            lambda: result_of(self._cache.served(given, wanted=wanted)[0], given),
-            lambda: self._as_written(args, named),
-        )
+
+        def replayed() -> Value:
+            given = Arguments.of(args, named, self.title)
+            wanted = NOTHING
+            if current().recording:
+                wanted = CAPTURED | INPUT if given.values else CAPTURED
+            return result_of(self._cache.served(given, wanted=wanted)[0], given)
+
+        def as_written() -> Value:
+            values, by_name = as_values(args, named)
+            return one_value(self.title, self.function(*values, **by_name))
+
+        result: Value = self._either(replayed, as_written)
+        return result
 
     def over(self, *batch: Any, reduction: str = "mean") -> Any:
         """The function over a batch of samples.
@@ -136,23 +140,21 @@ class Compiled:
         """
         samples = Batch.of(batch)
         share = _share(reduction, samples.size)
-        if reduction == "none" or self._runs_as_written():
-            return self._one_by_one(samples, reduction, share)
-        wanted = CAPTURED if current().recording else NOTHING
-        return self._cache.trusted(
-            lambda: total_of(
-                self.title, samples.size, self._cache.served(samples, share=share, wanted=wanted)
-            ),
-            lambda: self._one_by_one(samples, reduction, share),
-        )
 
-    def _one_by_one(self, samples: Batch, reduction: str, share: float) -> Any:
-        results = [self(*samples.sample(i)[0]) for i in range(samples.size)]
-        if reduction != "none":
-            return add_up(results) * share
-        found: Any = np.empty(samples.size, object)
-        found[:] = results
-        return found
+        def results() -> list[Value]:
+            return [self(*samples.sample(i)[0]) for i in range(samples.size)]
+
+        if reduction == "none":
+            found: Any = np.empty(samples.size, object)
+            found[:] = results()
+            return found
+
+        def replayed() -> Value:
+            wanted = CAPTURED if current().recording else NOTHING
+            parts = self._cache.served(samples, share=share, wanted=wanted)
+            return total_of(self.title, samples.size, parts)
+
+        return self._either(replayed, lambda: add_up(results()) * share)
 
     def map(self, *batch: Any) -> Any:
         """The results for all samples as an array of numbers: no Values, and no gradients.
@@ -183,14 +185,12 @@ class Compiled:
                    [6., 5.]])
         """
         samples = Batch.of(batch, "map")
-        if self._runs_as_written():
-            return one_by_one(self.title, self.function, samples)
-        return self._cache.trusted(
-            lambda: array_of_results(
-                self.title, samples.size, self._cache.served(samples, has_several=True)
-            ),
-            lambda: one_by_one(self.title, self.function, samples),
-        )
+
+        def replayed() -> Any:
+            parts = self._cache.served(samples, has_several=True)
+            return array_of_results(self.title, samples.size, parts)
+
+        return self._either(replayed, lambda: one_by_one(self.title, self.function, samples))
 
     def value_and_grad(
         self,
@@ -230,7 +230,7 @@ class Compiled:
         if (namespace, dtype) != (np, "float64"):
             if skip_frozen:
                 raise ValueError("skip_frozen is for arrays of numpy, of float64.")
-            return ArrayFunction(self._cache, parameters, namespace, reduction, dtype)
+            return ArrayFunction(self._cache, parameters, reduction, namespace, dtype)
         return Evaluation(self._cache, parameters, reduction, skip_frozen)
 
     def check(self, /, *args: Any, **named: Any) -> bool:
@@ -357,15 +357,13 @@ class Compiled:
         """What was recorded, one for each structure of arguments and way through comparisons."""
         return [case.recording for case in self._cache.cases()]
 
-    def _runs_as_written(self) -> bool:
-        """Whether single nodes count, for the recording of another function or inside `trap()`; or
-        no recording can serve.
+    def _either(self, replayed: Callable[[], Any], as_written: Callable[[], Any]) -> Any:
+        """What a recording gives; or the function as it is written, where none can serve or single
+        nodes count, as for the recording of another function and inside `trap()`.
         """
-        return bool(current().observers) or self._cache.why_eager is not None
-
-    def _as_written(self, args: tuple[Any, ...], named: dict[str, Any]) -> Value:
-        values, by_name = as_values(args, named)
-        return one_value(self.title, self.function(*values, **by_name))
+        if current().observers:
+            return as_written()
+        return self._cache.trusted(replayed, as_written)
 
 
 def compiled(function: Callable[..., Any], *, audit: bool = True) -> Compiled:

@@ -13,6 +13,7 @@ import datetime
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, is_dataclass
 from enum import Enum
+from functools import lru_cache
 from numbers import Number
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, ClassVar
@@ -350,13 +351,7 @@ class Batch:
             else _read(each, f"Argument {place} of {title}(...)")
             for place, each in enumerate(batch, 1)
         ]
-        kinds = tuple([(array.shape, array.dtype.char) for array in arrays])
-        structure = _structures.get(kinds)
-        if structure is None:
-            _check(arrays, title)
-            if len(_structures) > _MOST_KINDS:
-                _structures.clear()
-            structure = _structures[kinds] = Arguments.of(*_sample(arrays, 0)).structure
+        structure = _structure(title, *[(array.shape, array.dtype.char) for array in arrays])
         size = len(arrays[0])
         rows = [each if each.ndim == 2 else each.reshape(size, -1) for each in arrays]
         return Batch(size, arrays, rows, structure)
@@ -364,11 +359,6 @@ class Batch:
     def sample(self, index: int) -> Sample:
         """The arguments of one call."""
         return _sample(self.arrays, index)
-
-
-_structures: dict[Any, tuple[Any, ...]] = {}
-"""The structure of the arguments of one call, by the shapes and types of the arrays of a batch."""
-_MOST_KINDS = 100
 
 
 def _is_plain(array: Any) -> bool:
@@ -396,18 +386,24 @@ def _read(argument: Any, title: str) -> Any:
     return array.astype(int) if array.dtype.kind == "b" else array
 
 
-def _check(arrays: Sequence[Any], title: str) -> None:
-    """Refuse what has no samples, or different numbers of them."""
-    if not arrays:
+@lru_cache(maxsize=100)
+def _structure(title: str, *kinds: tuple[tuple[int, ...], str]) -> tuple[Any, ...]:
+    """The structure of the arguments of one call, by the shapes and types of the arrays of a batch.
+
+    What has no samples, or different numbers of them, is refused.
+    """
+    if not kinds:
         raise ValueError(
             f"{title}(...) takes an array for each argument of the function, not nothing."
         )
-    counts = [len(array) for array in arrays]
+    counts = [shape[0] for shape, _ in kinds]
     if len(set(counts)) > 1:
         listed = ", ".join(map(str, counts))
         raise ValueError(f"The first axis is that of the samples; the arguments have {listed}.")
     if not counts[0]:
         raise ValueError("There are no samples: the first axis of the arguments has length 0.")
+    sample = _sample([np.zeros((1, *shape[1:]), kind) for shape, kind in kinds], 0)
+    return Arguments.of(*sample).structure
 
 
 def _sample(arrays: Sequence[Any], index: int) -> Sample:

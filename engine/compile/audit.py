@@ -56,16 +56,8 @@ def difference(
     at: At,
     tolerance: float,
 ) -> Difference | None:
-    """What a program gave and what the function as it is written gives, if that differs.
-
-    Args:
-        title: the name of the function.
-        function: the function.
-        recording: what the program was made of.
-        sample: the arguments.
-        ours: the numbers that the program gave.
-        at: gives the numbers of Values, where others count than their own.
-        tolerance: by what share numbers may differ.
+    """What a program gave for a sample, `ours`, and what the function gives, if that differs by a
+    larger share.
     """
     inputs: list[Value] = []
     is_same = False
@@ -115,12 +107,7 @@ def _is_explained(
 
     Computed one by one, as they were written, the recorded scalars then give what the function
     gives; or a comparison of two numbers that are nearly equal comes out otherwise among them.
-
-    Args:
-        recording: what was recorded.
-        sample: the arguments.
-        written: what the function gives; None if that is the same, and the gradient differs.
-        at: see `difference`.
+    What the function gives is None if that is the same, and the gradient differs.
     """
     leaves = recording.known(Arguments.of(*sample).numbers)
     others = {} if at is None else at()
@@ -173,10 +160,6 @@ def _slopes(result: Any) -> dict[Value, float]:
         for node, gradient in found
         if not node._operands and gradient is not NOT_COMPUTED
     }
-
-
-def _are_all_near(ours: Sequence[float], written: Sequence[float], tolerance: float) -> bool:
-    return all(_are_near(*pair, tolerance) for pair in zip(ours, written))
 
 
 def _are_near(a: float, b: float, tolerance: float = 1e-12) -> bool:

@@ -134,6 +134,8 @@ class Cache:
             eagerly: the same call without recordings, if no recording can serve it.
         """
         self.calls += 1
+        if self.why_eager is not None:
+            return eagerly()
         try:
             return attempt()
         except AsWrittenError:
@@ -232,13 +234,7 @@ class Cache:
         """The cases that may serve a call, and whether each was recorded for it just now.
 
         Those that hold come first; what they do not serve is recorded. It ends where too many are
-        remembered to make another.
-
-        Args:
-            structure: that of the arguments.
-            sample: gives the arguments to record next.
-            has_several: see `served`.
-            at: see `served`.
+        remembered to make another. `sample` gives the arguments to record next.
         """
         cases = self._cases_of(structure, has_several)
         if cases is None:
@@ -306,14 +302,7 @@ class Cache:
         at: At = None,
         tolerance: float = TOLERANCE,
     ) -> None:
-        """Compare what a program gave for a sample with what the function as it is written gives.
-
-        Args:
-            case: the one that gave it.
-            sample: the arguments.
-            ours: the numbers that it gave.
-            at: see `served`.
-            tolerance: by what share numbers may differ.
+        """Compare what the program of a case gave for a sample with what the function gives.
 
         Raises:
             StaleError: it gives something else.

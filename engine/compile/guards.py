@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dis
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
 from itertools import chain
 from operator import is_
@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glassgrad.engine.provenance import is_installed, is_ours, package_of
-from glassgrad.engine.revision import STRUCTURE, hold_same
+from glassgrad.engine.revision import STRUCTURE, hold_same, is_only_itself
 from glassgrad.engine.tree import is_module
 from glassgrad.engine.value import Value
 
@@ -45,12 +45,8 @@ _UNWRITTEN = ("forward", "__call__", "__getattr__", "__getitem__")
 """Names that are read without standing in the code."""
 _DEEPEST = 50
 """Containers deeper inside one another than this are left to the audit."""
-_MOST_INSIDE = 10_000
-"""Of so many lists inside a list on they are compared one by one."""
 _MOST_MODULES = 24
 """An installed package of more modules is a library, unless it uses this one."""
-METHODS = "_compiled_methods"
-"""Where an object keeps its compiled methods, which decide nothing."""
 
 
 class Guards:
@@ -65,14 +61,9 @@ class Guards:
         self._revision = STRUCTURE.revision
         found = _search(function, objects)
         self._reads = [(*read,) for read in found.reads.values()]  # plain tuples unpack faster
-        copies = [(each, _copied(each)) for each in found.containers]
-        self._others = [(each, _parts(each)) for each, copy in copies if copy is _MISSING]
-        found.alone.update(id(part) for _, parts in self._others for part in parts)
-        copies = [(each, copy) for each, copy in copies if copy is not _MISSING]
-        # Lists that are come by inside these lists alone are compared with them.
-        inner = {id(part) for each, _ in copies for part in _lists_in(each)} - found.alone
-        copies = [(each, copy) for each, copy in copies if id(each) not in inner]
-        self._lists, self._copies = [each for each, _ in copies], [copy for _, copy in copies]
+        self._lists = [each for each in found.containers if _is_quick(each)]
+        self._copies = [each.copy() for each in self._lists]
+        self._others = [(each, _parts(each)) for each in found.containers if not _is_quick(each)]
         self._modules = [(module, _attributes(module)) for module in found.modules]
 
     def hold(self) -> bool:
@@ -128,7 +119,6 @@ class _Search:
         reads: the names that are bound there, by the address of what holds them.
         containers: the lists, dicts and arrays that hold Values, modules or functions.
         modules: the modules that count changes.
-        alone: the addresses of all that was come by otherwise than inside a list.
         seen: all that was come by, by its `id`.
     """
 
@@ -138,19 +128,12 @@ class _Search:
         self.modules: list[Any] = []
         self._function, self._names = function, names
         self.seen: dict[int, Any] = {}  # alive, so that no address is used twice
-        self.alone: set[int] = set()
-        self._left: list[Any] = []
-        self._come_by(things)
+        self._left = list(things)
         while self._left:
             thing = self._left.pop()
             if id(thing) not in self.seen:
                 self.seen[id(thing)] = thing
                 self._look_into(thing)
-
-    def _come_by(self, things: Iterable[Any]) -> None:
-        found = list(things)
-        self.alone.update(map(id, found))
-        self._left += found
 
     def _look_into(self, thing: Any) -> None:
         if isinstance(thing, (*_PLAIN, Value)):
@@ -159,12 +142,12 @@ class _Search:
         if isinstance(thing, _CONTAINERS):
             self._look_into_container(thing)
         elif leading is not None:
-            self._come_by([getattr(thing, name) for name in leading])
+            self._left += [getattr(thing, name) for name in leading]
         elif "__wrapped__" in own_attributes(thing):  # compiled, or remembered, or wrapped
-            self._come_by([thing.__wrapped__])
+            self._left += [thing.__wrapped__]
         elif is_module(thing) and any(is_ours(base) for base in type(thing).__mro__):
             self.modules.append(thing)
-            self._come_by([*_attributes(thing).values(), type(thing)])
+            self._left += [*_attributes(thing).values(), type(thing)]
         else:
             self._look_into_object(thing)
         if isinstance(thing, FunctionType):
@@ -173,16 +156,15 @@ class _Search:
     def _look_into_container(self, container: Any) -> None:
         parts = _parts(container)
         leads = _lead_on(parts)
-        come_by = self._left.extend if type(container) is list else self._come_by
         if leads:
-            come_by([x for x in parts if isinstance(x, _CONTAINERS) or _leads(x)])
+            self._left += [x for x in parts if isinstance(x, _CONTAINERS) or _leads(x)]
         keys: set[Any] = set()
         if isinstance(container, dict):
             keys = self._names & container.keys()
         elif not isinstance(container, np.ndarray):
             keys = {x for x in self._names if isinstance(x, int) and -len(parts) <= x < len(parts)}
         get = partial(dict.get if isinstance(container, dict) else _item, container)
-        come_by([get(key, None) for key in keys])
+        self._left += [get(key, None) for key in keys]
         if isinstance(container, tuple):
             return
         if leads or not (parts or isinstance(container, np.ndarray)):  # before its first layer
@@ -220,7 +202,7 @@ class _Search:
         self._names |= names.others
         for part in _PARTS_OF_FUNCTIONS:
             self._read(function, partial(getattr, function), part, f"{function.__name__}.{part}")
-        self._come_by([*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()])
+        self._left += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
         for name in names.modules:
             self._read(sys.modules, sys.modules.get, name, name)
         around = function.__globals__
@@ -228,12 +210,12 @@ class _Search:
             self._read(around, around.get, name, name)
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
             if name in names.enclosing:
-                self._read(cell, partial(_content, cell), name, name)
+                self._read(cell, partial(_property, cell), "cell_contents", name)
 
     def _read(self, holder: Any, get: Callable[[Any, Any], Any], name: Any, title: str) -> None:
         found = get(name, _MISSING)
         self.reads.setdefault((id(holder), name), _Read(get, name, found, title))
-        self._come_by([found])
+        self._left += [found]
 
 
 def _search(function: Callable[..., Any], objects: Iterable[Any] = ()) -> _Search:
@@ -357,18 +339,10 @@ def own_attributes(thing: Any) -> Mapping[str, Any]:
 
 
 def _property(thing: Any, name: str, missing: Any) -> Any:
-    """What a property gives; where it refuses, as the one rate of several groups, nothing."""
+    """What a property gives; where it refuses, as a name that is not bound yet, what is missing."""
     try:
         return getattr(thing, name)
     except Exception:
-        return missing
-
-
-def _content(cell: Any, name: str, missing: Any) -> Any:
-    """What an enclosing name is bound to."""
-    try:
-        return cell.cell_contents
-    except ValueError:
         return missing
 
 
@@ -382,7 +356,7 @@ def _item(container: Any, place: int, missing: Any) -> Any:
 
 def _attributes(module: Any) -> dict[str, Any]:
     """Those of a module, without what is remembered from call to call."""
-    skipped = (*getattr(type(module), "_not_parts", ()), METHODS)
+    skipped = getattr(type(module), "_not_parts", ())
     return {name: thing for name, thing in vars(module).items() if name not in skipped}
 
 
@@ -414,35 +388,11 @@ def _lead_on(parts: list[Any]) -> bool:
     return False
 
 
-def _copied(container: Any, met: set[int] | None = None, depth: int = _DEEPEST) -> Any:
-    """A copy of a list, and of lists and tuples inside it, which equals it as long as all that they
-    hold is the very same; of an empty dict too. What is missing of what has to be looked through,
-    and of what holds a list twice, which would be compared as often.
-    """
-    kind: Any = type(container)
-    itself: tuple[Any, ...] = (Value.__eq__, object.__eq__)
-    met = set() if met is None else met
-    if kind is dict:
-        return _MISSING if container else {}
-    if kind not in (list, tuple) or id(container) in met or len(met) > _MOST_INSIDE or not depth:
-        return _MISSING
-    met.add(id(container))
-    if all(kind.__eq__ in itself for kind in set(map(type, container))):
-        return kind(container)
-    parts = []
-    for part in container:
-        parts.append(part if type(part).__eq__ in itself else _copied(part, met, depth - 1))
-        if parts[-1] is _MISSING:
-            return _MISSING
-    return kind(parts)
-
-
-def _lists_in(container: Any) -> Iterator[Any]:
-    """The lists inside a list, at any depth."""
-    for part in container:
-        if type(part) in (list, tuple):
-            yield part
-            yield from _lists_in(part)
+def _is_quick(container: Any) -> bool:
+    """Whether it is a list that `hold_same` tells from others, or an empty dict."""
+    if type(container) is dict:
+        return not container
+    return type(container) is list and all(map(is_only_itself, container))
 
 
 def _are_same(now: list[Any], before: list[Any]) -> bool:

@@ -176,6 +176,13 @@ class Library:
         return over(thing, self) if callable(thing) else thing
 
 
+def _along_an_axis(name: str) -> Callable[[Lifted, int], Lifted]:
+    def reduced(array: Lifted, axis: int) -> Lifted:
+        return Lifted(array.library.function(name)(array.array, axis), array.library)
+
+    return reduced
+
+
 class Lifted(NDArrayOperatorsMixin):
     """An array of another library, with as much of numpy's behaviour as programs need.
 
@@ -210,21 +217,7 @@ class Lifted(NDArrayOperatorsMixin):
         """The same numbers in another shape."""
         return Lifted(self.array.reshape(*shape), self.library)
 
-    def sum(self, axis: int) -> Lifted:
-        """The sums along an axis."""
-        return Lifted(self.array.sum(axis), self.library)
-
-    def prod(self, axis: int) -> Lifted:
-        """The products along an axis."""
-        return Lifted(self.array.prod(axis), self.library)
-
-    def max(self, axis: int) -> Lifted:
-        """The largest along an axis."""
-        return Lifted(self.library.function("max")(self.array, axis), self.library)
-
-    def min(self, axis: int) -> Lifted:
-        """The smallest along an axis."""
-        return Lifted(self.library.function("min")(self.array, axis), self.library)
+    sum, prod, max, min = map(_along_an_axis, ("sum", "prod", "max", "min"))
 
     def __array_ufunc__(
         self, ufunc: Any, method: str, *inputs: Any, out: tuple[Lifted, ...] = ()

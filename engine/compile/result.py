@@ -52,29 +52,17 @@ class Part(NamedTuple):
 
 
 class _Served(Reduction):
-    """An operation of one compiled call.
+    """An operation of one compiled call, which computes by methods and not by rules.
 
     Args:
         title: the name of the function.
-        text: what it is, as a sentence.
+        samples: of a batch how many there were.
         operand_numbers: the numbers of the operands in that call, in an array or a list.
-        rule: stands in place of rules, as the operation computes all at once.
     """
 
-    def __init__(
-        self, title: str, text: str, operand_numbers: Any, rule: Callable[..., Any]
-    ) -> None:
+    def __init__(self, title: str, samples: int | None, operand_numbers: Any) -> None:
+        vars(self).update(_row_of(title, samples))
         self._numbers = operand_numbers
-        written = title.replace("%", "%%")
-        super().__init__(
-            title,
-            text,
-            scalar=rule,
-            array=np.positive,
-            rules=(rule,),
-            notation=Notation(f"{written}(%s)", rf"\operatorname{{{written}}}(%s)", ATOM),
-            domain=((-1.0, 1.0),),
-        )
 
     @property
     def operand_numbers(self) -> list[float]:
@@ -96,8 +84,28 @@ class _Served(Reduction):
         return all(map(same, numbers, self.operand_numbers))
 
 
-def _not_read(*operands: Any) -> Any:
-    raise NotImplementedError
+@lru_cache(maxsize=32)
+def _row_of(title: str, samples: int | None) -> dict[str, Any]:
+    """What all operations of a name have in common: one is made in each call."""
+    written = title.replace("%", "%%")
+    over = "" if samples is None else f" over {samples} samples"
+    row = Reduction(
+        title,
+        f"The compiled function {title}{over}.",
+        scalar=_unwritten,
+        array=np.positive,
+        rules=(_unwritten,),
+        notation=Notation(f"{written}(%s)", rf"\operatorname{{{written}}}(%s)", ATOM),
+        domain=((-1.0, 1.0),),
+    )
+    return vars(row)
+
+
+def _unwritten(*operands: Any) -> NoReturn:
+    raise CompilationError(
+        "A compiled function has no formula; its program shows what it computes, and draw(..., "
+        "depth=1) the scalars of one call."
+    )
 
 
 class Replay(_Served):
@@ -124,8 +132,7 @@ class Replay(_Served):
         self.recording, self.program = recording, program
         self.leaves, self.numbers = leaves, numbers
         self.root = int(recording.graph.roots[0])
-        text = f"The compiled function {recording.title}."
-        super().__init__(recording.title, text, operand_numbers, _not_read)
+        super().__init__(recording.title, None, operand_numbers)
 
     def __reduce__(self) -> Any:
         """A copy runs the recorded nodes once more, with the numbers that their leaves have now."""
@@ -173,18 +180,22 @@ class Total(_Served):
     Args:
         title: the name of the function.
         samples: how many there were.
+        operand_numbers: the numbers of the operands in that call.
     """
 
-    def __init__(self, title: str, samples: int) -> None:
+    def __init__(self, title: str, samples: int, operand_numbers: Any) -> None:
         self.samples = samples
-        text = f"The compiled function {title} over {samples} samples."
-        super().__init__(title, text, (), self.refuse)
+        super().__init__(title, samples, operand_numbers)
 
     def __reduce__(self) -> Any:
-        return _total, (self.name, self.samples, self.operand_numbers)
+        return Total, (self.name, self.samples, self.operand_numbers)
 
-    def refuse(self, *operands: Any) -> NoReturn:
-        """Say why it cannot be computed again."""
+    def forward(self, operands: tuple[float, ...]) -> NoReturn:
+        """Refuse to compute it again."""
+        self.derivatives(operands, None)
+
+    def derivatives(self, operands: Any, result: Any, wanted: Wanted = None) -> NoReturn:
+        """Refuse to compute it again: the samples are not kept."""
         raise CompilationError(
             f"The gradient of {self.name}.over(...) is numbers only. To differentiate it again, "
             f"call {self.name} on the samples one by one and add up the results."
@@ -230,7 +241,7 @@ def total_of(title: str, samples: int, parts: Sequence[Part]) -> Value:
                 slopes[value] = slopes.get(value, 0.0) + slope
         parents, partials = tuple(slopes), tuple(slopes.values())
         numbers = [parent._number for parent in parents]
-    return _node(_total(title, samples, numbers), total, parents, partials)
+    return _node(Total(title, samples, numbers), total, parents, partials)
 
 
 def array_of_results(title: str, samples: int, parts: Sequence[Part]) -> Any:
@@ -241,18 +252,6 @@ def array_of_results(title: str, samples: int, parts: Sequence[Part]) -> Any:
         rows = np.broadcast_to(part.result, (len(part.places), count))
         found[part.places] = rows.reshape(-1, *shape)
     return found
-
-
-def _total(title: str, samples: int, numbers: Any) -> Total:
-    """The operation of one call: that of the others of this kind with numbers of its own."""
-    total = object.__new__(Total)
-    total.__dict__.update(_total_of_kind(title, samples).__dict__, _numbers=numbers)
-    return total
-
-
-@lru_cache(maxsize=8)
-def _total_of_kind(title: str, samples: int) -> Total:
-    return Total(title, samples)
 
 
 def _node(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import compress
 from math import isfinite
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -41,14 +41,18 @@ class Evaluation:
     """The value and the gradient over a batch as a function of arrays of numpy.
 
     Args:
-        cache: its recordings.
+        cache: the recordings of the function.
         parameters: the Values whose numbers stand in the first array.
         reduction: "mean" or "sum".
         skip_frozen: whether the gradient by frozen parameters is 0, and not computed.
     """
 
     def __init__(
-        self, cache: Cache, parameters: tuple[Value, ...], reduction: str, skip_frozen: bool
+        self,
+        cache: Cache,
+        parameters: tuple[Value, ...],
+        reduction: str,
+        skip_frozen: bool = False,
     ) -> None:
         self._cache = cache
         self._parameters, self._reduction = parameters, reduction
@@ -68,15 +72,34 @@ class Evaluation:
             CompilationError: the samples take too many ways through comparisons, or the function
                 does not depend on its arguments and the parameters alone.
         """
-        cache, parameters = self._cache, self._parameters
         given = _numbers(array)
-        if given.shape != (len(parameters),):
-            shape = f"an array of {len(parameters)} numbers, not of shape {given.shape}"
-            raise ValueError(f"value_and_grad of {cache.title} takes {shape}.")
+        self._check_shape(given.shape)
         samples = Batch.of(batch)
-        if cache.why_eager is not None:
-            cache.refuse()
-        return cache.trusted(lambda: self._evaluated(given, samples), cache.refuse)
+        return self._cache.trusted(lambda: self._evaluated(given, samples), self._cache.refuse)
+
+    def _check_shape(self, shape: Any) -> None:
+        if tuple(shape) != (len(self._parameters),):
+            raise ValueError(
+                f"value_and_grad of {self._cache.title} takes an array of {len(self._parameters)} "
+                f"numbers, not of shape {tuple(shape)}."
+            )
+
+    def _check_finite(self, total: float, gradient: Any) -> None:
+        """What `trap()` does, where no single node is looked at.
+
+        Raises:
+            NonFiniteError: the value or a gradient is nan or infinite.
+        """
+        found = np.flatnonzero(~np.isfinite(gradient))
+        if isfinite(total) and not found.size:
+            return
+        what = f"{total}"
+        if isfinite(total):
+            what = f"a gradient of {gradient[found[0]]} by {name(self._parameters[found[0]])}"
+        raise NonFiniteError(
+            f"value_and_grad of {self._cache.title} gives {what}. To see in which operation it "
+            f"arose, call {self._cache.title} on the samples one by one inside trap()."
+        )
 
     def _wanted(self, frozen: Mask | None) -> tuple[Value, ...]:
         """The parameters whose gradients are computed: the same tuple while they are the same."""
@@ -120,28 +143,8 @@ class Evaluation:
         elif frozen is not None:
             gradient = np.where(frozen, 0.0, gradient)
         if is_trapping():
-            _check_finite(self._cache.title, total, gradient, parameters)
+            self._check_finite(total, gradient)
         return total, gradient
-
-
-def _check_finite(title: str, total: float, gradient: Any, parameters: Sequence[Value]) -> None:
-    """What `trap()` does, where no single node is looked at.
-
-    Raises:
-        NonFiniteError: the value or a gradient is nan or infinite.
-    """
-    found = np.flatnonzero(~np.isfinite(gradient))
-    if isfinite(total) and not found.size:
-        return
-    where = (
-        f"gives {total}"
-        if not isfinite(total)
-        else (f"gives a gradient of {gradient[found[0]]} by {name(parameters[found[0]])}")
-    )
-    raise NonFiniteError(
-        f"value_and_grad of {title} {where}. To see in which operation it arose, call {title} on "
-        "the samples one by one inside trap()."
-    )
 
 
 def _by_address(values: Iterable[Value], array: Any) -> dict[int, float]:
@@ -170,33 +173,11 @@ def _numbers(array: Any) -> Any:
     return found.astype(float, copy=False)
 
 
-class Wiring(NamedTuple):
-    """How the arrays of a program and that of the parameters belong together.
-
-    Attributes:
-        run: the program, on arrays of the library.
-        inputs: the place of each number that the program reads, among those of a sample.
-        captured: the place of each captured number among the parameters, behind which those of
-            all captured Values follow.
-        others: the captured Values, if there are some that are no parameters.
-        parameters: the place of each parameter in the gradient, behind which a zero follows.
-    """
-
-    run: Callable[..., Any]
-    inputs: Any
-    captured: Any
-    others: tuple[Value, ...]
-    parameters: Any
-
-
-class ArrayFunction:
-    """The value and the gradient over a batch as a pure function of arrays of a library.
+class ArrayFunction(Evaluation):
+    """The same as a pure function of arrays of a library.
 
     Args:
-        cache: the recordings of the function.
-        parameters: the Values whose numbers stand in the first array.
         namespace: the module of the library, torch or jax.numpy.
-        reduction: "mean" or "sum".
         dtype: the precision, "float64" or "float32".
 
     Raises:
@@ -208,21 +189,17 @@ class ArrayFunction:
         self,
         cache: Cache,
         parameters: tuple[Value, ...],
-        namespace: Any,
         reduction: str,
+        namespace: Any,
         dtype: str,
     ) -> None:
+        super().__init__(cache, parameters, reduction)
         accepted(namespace, dtype)
-        self._cache, self._parameters, self._namespace = cache, parameters, namespace
-        self._reduction, self._dtype = reduction, dtype
-        self._wirings: dict[tuple[Program, Library], Wiring] = {}
+        self._namespace, self._dtype = namespace, dtype
+        self._runs: dict[tuple[Program, Library], Callable[..., Any]] = {}
 
     def __call__(self, array: Any, *batch: Any) -> tuple[Any, Any]:
-        """The value and the gradient by the parameters.
-
-        Args:
-            array: the numbers of the parameters.
-            batch: what one call of the function takes, with an axis of samples in front.
+        """The value and the gradient by the parameters, from their numbers and a batch.
 
         Raises:
             ValueError: the shapes do not belong together.
@@ -232,20 +209,15 @@ class ArrayFunction:
         """
         host = library(self._namespace, self._dtype, array)
         given = host.numbers(array)
-        count, shape = len(self._parameters), tuple(given.shape)
-        if shape != (count,):
-            takes = f"takes an array of {count} numbers, not of shape {shape}."
-            raise ValueError(f"value_and_grad of {self._cache.title} {takes}")
+        self._check_shape(given.shape)
         arrays = [host.array(each) for each in batch]
         _check_batch(arrays)
-        if self._cache.why_eager is not None:
-            self._cache.refuse()
         with np.errstate(all="ignore"), host.silence():
             return self._cache.trusted(
-                lambda: self._evaluated(host, given, arrays), self._cache.refuse
+                lambda: self._evaluated_by(host, given, arrays), self._cache.refuse
             )
 
-    def _evaluated(self, host: Library, given: Any, arrays: Sequence[Any]) -> tuple[Any, Any]:
+    def _evaluated_by(self, host: Library, given: Any, arrays: Sequence[Any]) -> tuple[Any, Any]:
         size = arrays[0].shape[0]
         rows = tuple([host.numbers(each).reshape(size, -1) for each in arrays])
         inputs = host.function("concatenate")(rows, 1)
@@ -275,8 +247,7 @@ class ArrayFunction:
                 tolerance = max(TOLERANCE, 1e3 * float(np.finfo(self._dtype).eps))
                 self._cache.audit(case, sample(), ours, at, tolerance)
             if is_trapping() and not is_traced:
-                total, slopes = float(host.in_numpy(value)), host.in_numpy(gradient)
-                _check_finite(self._cache.title, total, slopes, self._parameters)
+                self._check_finite(float(host.in_numpy(value)), host.in_numpy(gradient))
             return value, gradient
         raise CompilationError(_APART.format(self._cache.title))
 
@@ -288,23 +259,20 @@ class ArrayFunction:
         """
         size = inputs.shape[0]
         share = 1.0 / size if self._reduction == "mean" else 1.0
-        zeros, join = host.function("zeros"), host.function("concatenate")
         program = recording.program(INPUT, CAPTURED)
-        wiring = self._wirings.get((program, host))
-        if wiring is None:
-            wiring = self._wirings[program, host] = self._wired(host, recording, program)
-        captured = given
-        if wiring.others:
-            captured = join((given, host.numbers([value.data for value in wiring.others])), 0)
-        result, holds, _, gradient = wiring.run(
-            inputs[:, wiring.inputs], captured[wiring.captured], zeros((size, 1)) + share
-        )
+        run = self._runs.get((program, host))
+        if run is None:
+            run = self._runs[program, host] = self._wired(host, recording, program)
+        result, gradient, holds = run(given, inputs, host.function("zeros")((size, 1)) + share)
         results = host.function("broadcast_to")(result, (size,))
-        parts = (zeros((1,)),) if gradient is None else (gradient, zeros((1,)))
-        return results, results.sum() * share, join(parts, 0)[wiring.parameters], holds
+        return results, results.sum() * share, gradient, holds
 
-    def _wired(self, host: Library, recording: Recording, program: Program) -> Wiring:
-        """Behind the parameters follow all captured Values, and a zero behind the gradient."""
+    def _wired(self, host: Library, recording: Recording, program: Program) -> Callable[..., Any]:
+        """The program as a function of parameters, inputs and the share of each sample.
+
+        Behind the parameters follow all captured Values, if some are none, and a zero behind the
+        gradient.
+        """
         recording.check_leaves(self._parameters)
         values, count = recording.values(program), len(self._parameters)
         places = recording.places(program, self._parameters)
@@ -312,13 +280,20 @@ class ArrayFunction:
         captured[places.mine] = places.theirs
         parameters = np.full(count, len(values))
         parameters[places.theirs] = places.mine
-        return Wiring(
-            host.executed(program, self._cache.title),
-            host.array(program.orders["input"]),
-            host.array(captured),
-            () if places.is_covered else values,
-            host.array(parameters),
+        run, join = host.executed(program, self._cache.title), host.function("concatenate")
+        order, captured, parameters = map(
+            host.array, (program.orders["input"], captured, parameters)
         )
+
+        def wired(given: Any, inputs: Any, shares: Any) -> Any:
+            if not places.is_covered:
+                given = join((given, host.numbers([value.data for value in values])), 0)
+            result, holds, _, gradient = run(inputs[:, order], given[captured], shares)
+            zero = host.function("zeros")((1,))  # JAX makes another one for what it traces
+            slopes = (zero,) if gradient is None else (gradient, zero)
+            return result, join(slopes, 0)[parameters], holds
+
+        return wired
 
 
 def _check_batch(arrays: Sequence[Any]) -> None:
