@@ -967,7 +967,7 @@ def test_draw_dot_gives_a_digraph(options: dict[str, str]) -> None:
 
 
 WRONG_CALLS: list[tuple[Callable[[], object], type[Exception], str]] = [
-    (lambda: draw(), ValueError, r"at least one Value. Write draw\(y\)"),
+    (draw, ValueError, r"at least one Value. Write draw\(y\)"),
     (lambda: draw(3.0), TypeError, r"draw takes Values, not .*float.*Value\(3.0\)"),
     (lambda: draw([Value(1.0)]), TypeError, r"draw takes Values, not .*list.*draw\(\*values\)"),
     (lambda: draw([]), TypeError, r"draw takes Values, not list \[\]\..*draw\(\*values\)"),
