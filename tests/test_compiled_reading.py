@@ -211,9 +211,7 @@ WAYS: dict[str, Way] = {
     "a default in a list": lambda read, thing: lambda x, things=[thing]: read(things[0], x),
     "a global name of a helper": by_a_global_name,
     "a partial": partial,
-    "a partial of a partial": lambda read, thing: partial(
-        partial(lambda f, t, x: f(t, x), read), thing
-    ),
+    "a partial of a partial": lambda read, thing: partial(partial(call_with, read), thing),
     "a partial with a name": lambda read, thing: partial(lambda x, t: read(t, x), t=thing),
     "in a list": lambda read, thing: in_a_list(read, [thing]),
     "in a dict": lambda read, thing: in_a_dict(read, {"it": thing}),
