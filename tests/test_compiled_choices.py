@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from needing import mostly_slow
 from programs import HARD, by_engine, choosing_program
-from replaying import WALKS, is_same_elsewhere, near, value_and_slopes, walk
+from replaying import is_same_elsewhere, near, value_and_slopes
 
 from glassgrad import (
     Value,
@@ -31,15 +31,6 @@ from glassgrad import (
 )
 
 SECTION = "Compiled programs"
-
-
-@pytest.fixture(params=["lines", *WALKS])
-def written(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """How programs are computed."""
-    if request.param in WALKS:
-        walk(monkeypatch, request.param)
-        return f"walked {request.param}"
-    return request.param
 
 
 def agree(eager: Sequence[float], found: Sequence[float]) -> bool:
