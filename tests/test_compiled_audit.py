@@ -1,4 +1,4 @@
-"""What a compiled function reads beside its arguments may change: it is seen, or audited."""
+"""The audit of compiled functions: it finds what changed unseen. And others at the same time."""
 
 import collections
 import copy

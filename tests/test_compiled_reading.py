@@ -115,7 +115,7 @@ OF_NAMES: dict[str, Change] = {
     "another array": (lambda t, x: x * t.array[0], put("array", np.array([3.0, 2.0]))),
     "another function": (lambda t, x: x * t.act(-2.0), put("act", math.cosh)),
     "a row of the table": (lambda t, x: t.act(x), put("act", engine.exp)),
-    "a function with a keyword": (
+    "a function with an operand": (
         lambda t, x: t.act(x),
         put("act", functools.partial(engine.maximum, 9.0)),
     ),
