@@ -152,6 +152,7 @@ def change_module(draw, module):
         lambda: object.__setattr__(module, name, new),
         lambda: object.__setattr__(module, "__dict__", {**attributes, name: new}),
         lambda: setattr(module, name, copied(attributes[name])),  # equal, and another one
+        lambda: attributes.update({name: equal(attributes[name])}),
         lambda: attributes.update({f"again{next(counter)}": attributes.pop(name)}),
     ])()  # fmt: skip
 
@@ -160,11 +161,19 @@ def copied(thing):
     return thing if isinstance(thing, Value) and thing.operation is not None else copy.copy(thing)
 
 
+def equal(thing):
+    """A number for the parameter that has it, or a parameter that has the number."""
+    if isinstance(thing, Value):
+        return thing.data
+    return Value(thing) if isinstance(thing, float) else copied(thing)
+
+
 def change_dict(draw, table):
     keys = list(table)
     new, key = something(draw), draw.choice(keys) if keys else "k"
     draw.choice([
         lambda: table.update({key: new}),
+        lambda: table.update({key: equal(table.get(key))}),
         lambda: table.update({f"k{next(counter)}": new}),
         lambda: table.pop(key, None),
         lambda: table.update({f"k{next(counter)}": table.pop(key, None)}),  # the key alone
@@ -183,6 +192,7 @@ def change_list(draw, row):
         lambda: draw.shuffle(row),
         lambda: row.append(row[0]) if row else None,
         lambda: row.__setitem__(slice(place, place + 1), list(map(copied, row[place:][:1]))),
+        lambda: row.__setitem__(slice(place, place + 1), list(map(equal, row[place:][:1]))),
     ])()  # fmt: skip
 
 
