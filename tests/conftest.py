@@ -16,6 +16,7 @@ import browsing
 import figures
 import needing
 import pytest
+import replaying
 
 from glassgrad import TABLE, Constant, Value
 
@@ -157,6 +158,15 @@ def without_collector() -> Callable[[], object]:
             gc.enable()
 
     return block
+
+
+@pytest.fixture(params=["lines", *replaying.WALKS])
+def written(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How compiled programs are computed."""
+    if request.param in replaying.WALKS:
+        replaying.walk(monkeypatch, request.param)
+        return f"walked {request.param}"
+    return request.param
 
 
 @pytest.hookimpl(wrapper=True)

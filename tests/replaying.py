@@ -73,6 +73,17 @@ def is_same_elsewhere(
     return True
 
 
+def counted_runs(function: Callable[..., Any], **options: Any) -> tuple[Any, list[int]]:
+    """It compiled, and a list that grows whenever the function itself runs."""
+    runs: list[int] = []
+
+    def counting(*arguments: Any) -> Any:
+        runs.append(1)
+        return function(*arguments)
+
+    return compiled(counting, **options), runs
+
+
 WALKS = ("one by one", "by groups")
 """How a stretch of scalars can be walked through."""
 

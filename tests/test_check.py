@@ -90,10 +90,6 @@ def test_what_is_right_passes(function: Callable, xs: list, order: int) -> None:
     assert check_gradients(function, xs, order=order) < 1e-6
 
 
-def test_a_rule_of_ones_own() -> None:
-    check_gradients(operation_with(lambda x, y: engine.cos(x)), [0.7], order=3)
-
-
 # What is wrong.
 
 

@@ -94,7 +94,7 @@ def test_a_reduction_may_give_an_operand() -> None:
     check(rows)
 
 
-def test_truth_values_of_a_row_are_numbers() -> None:
+def test_truth_values_of_a_row_are_numbers(written: str) -> None:
     above = above_zero()
     any_above = define(
         "any_above", lambda *xs: float(max(xs) > 0), lambda *xs: np.maximum.reduce(xs) > 0,
@@ -123,30 +123,6 @@ def test_truth_values_of_a_row_are_numbers_in_torch() -> None:
     assert near(float(slopes[0]), 2.0)
 
 
-def test_truth_values_in_a_walk_are_numbers() -> None:
-    above = above_zero()
-
-    def irregular(*xs: Any) -> Any:
-        chosen = random.Random(3)
-        known = [w * x for w, x in zip(WEIGHTS, xs)]
-        for _ in range(400):
-            a, b = known[-chosen.randint(1, 3)], chosen.choice(known)
-            known.append(
-                [
-                    lambda a, b: above(a) + above(b) - above(a * b),
-                    lambda a, b: (a - b * 0.5).tanh(),
-                    lambda a, b: above(a).tanh() + a * 0.3,
-                    lambda a, b: engine.maximum(a, b).sin(),
-                ][chosen.randrange(4)](a, b)
-            )
-        return engine.sum(known[-10:])
-
-    check(irregular)
-    fast = compiled(irregular)
-    fast.map(*SAMPLES.T)
-    assert any(each.walked for each in fast.recordings[0].programs())
-
-
 def test_a_row_may_give_one_number_for_all_places() -> None:
     one = define("always_one", lambda x: 1.0, lambda x: 1.0, lambda x, y: 0.5)
     check(read_late(one))
@@ -171,7 +147,7 @@ CONSTANTS: dict[str, Callable[..., Any]] = {
 
 
 @pytest.mark.parametrize("case", CONSTANTS)
-def test_what_all_samples_share_counts_for_each_of_them(case: str) -> None:
+def test_what_all_samples_share_counts_for_each_of_them(case: str, written: str) -> None:
     check(CONSTANTS[case])
 
 

@@ -166,25 +166,6 @@ def test_padded_brings_rows_to_one_length() -> None:
     assert near(value(graph, [1, 2, 3, 4], captured), value(found, [1, 2, 3, 4], captured))
 
 
-def test_padded_rows_borrow_from_rows_that_are_made_later() -> None:
-    """As in causal attention, where the values of later positions are computed later."""
-    w, x = [Value(0.4), Value(0.5), Value(0.6)], [Value(0.1), Value(0.2), Value(0.3)]
-
-    def function() -> Any:
-        total, values = 0.0, []
-        for t in range(3):
-            values.append(x[t].tanh())
-            shares = [(w[t] * w[s]).exp() for s in range(t + 1)]
-            total = total + sum(a * b for a, b in zip(shares, values)).tanh()
-        return total
-
-    graph, captured = recorded(function)
-    expected = value(graph, [], captured)
-    for step in PASSES:
-        graph = step(graph)
-    assert near(expected, value(graph, [], captured))
-
-
 def test_levels_are_late_where_that_is_fewer_groups() -> None:
     """States are computed one after the other, and read all at once."""
 

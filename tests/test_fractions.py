@@ -1,19 +1,22 @@
 """Programs of fractions, whose values and derivatives are known exactly.
 
 A program is written line by line and calculated twice: by the engine, and in Python's fractions,
-with every first and second derivative carried forward from line to line. The calculus of each
-operation stands here once more, as one does it by hand; nothing of the engine is used for it.
+with every first and second derivative carried forward from line to line by the rules for sums,
+products and inverses; nothing of the engine is used for it.
 Where the fractions fit into floats, the engine must give their very bits. Where they do not (1/3),
 it must come as near as rounding allows, and how near that is follows from the program itself.
 """
 
-import itertools
+from __future__ import annotations
+
 import math
 import operator
 import random
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,80 +26,6 @@ from needing import mostly_slow
 from glassgrad import Value, engine, grad, jvp
 
 EPSILON = sys.float_info.epsilon
-
-Numbers = Sequence[Fraction]
-
-
-# The calculus of each operation, by hand.
-
-
-class Local(NamedTuple):
-    """A value, the derivative by each operand, and the second derivatives that are not zero."""
-
-    value: Fraction
-    slopes: Sequence[Fraction]
-    bends: dict[tuple[int, int], Fraction]
-
-
-Calculus = Callable[[Numbers], Local]
-
-
-def linear(*factors: Fraction | int) -> Calculus:
-    """The operands times numbers, added up."""
-    return lambda xs: Local(Fraction(sum(map(operator.mul, factors, xs))), factors, {})
-
-
-def product(xs: Numbers) -> Local:
-    def without(*left_out: int) -> Fraction:
-        return math.prod((x for i, x in enumerate(xs) if i not in left_out), start=Fraction(1))
-
-    pairs = itertools.permutations(range(len(xs)), 2)
-    return Local(without(), [*map(without, range(len(xs)))], {p: without(*p) for p in pairs})
-
-
-def scalar_product(xs: Numbers) -> Local:
-    half = len(xs) // 2
-    pairs = [(i, (i + half) % len(xs)) for i in range(len(xs))]
-    value = Fraction(sum(map(operator.mul, xs[:half], xs[half:])))
-    return Local(value, [xs[partner] for _, partner in pairs], dict.fromkeys(pairs, Fraction(1)))
-
-
-def quotient(xs: Numbers) -> Local:
-    a, b = xs
-    bends = {(0, 1): -1 / b**2, (1, 0): -1 / b**2, (1, 1): 2 * a / b**3}
-    return Local(a / b, [1 / b, -a / b**2], bends)
-
-
-def power(n: int) -> Calculus:
-    def calculus(xs: Numbers) -> Local:
-        (x,) = xs
-        slope = n * x ** (n - 1) if n else Fraction(0)
-        bend = n * (n - 1) * x ** (n - 2) if n not in (0, 1) else Fraction(0)
-        return Local(x**n, [slope], {(0, 0): bend})
-
-    return calculus
-
-
-def choice(chosen: Callable[[Numbers], Fraction]) -> Calculus:
-    """One of the operands; no other equals it, so that a little change does not choose another."""
-
-    def calculus(xs: Numbers) -> Local:
-        if len(set(xs)) < len(xs):
-            raise ArithmeticError("a tie")
-        return linear(*(x == chosen(xs) for x in xs))(xs)
-
-    return calculus
-
-
-def by_sign(positive: Calculus, negative: Calculus) -> Calculus:
-    """One calculus or another, as the first operand is positive or negative."""
-
-    def calculus(xs: Numbers) -> Local:
-        if xs[0] == 0:
-            raise ArithmeticError("neither positive nor negative")
-        return (positive if xs[0] > 0 else negative)(xs)
-
-    return calculus
 
 
 # How many digits a program needs.
@@ -126,108 +55,146 @@ LEAF = Size(16, 1)  # from -4 to 4 in quarters; so are the inverses of ±1/4, ±
 LONGEST = Size(2**36, 14)  # leaves room for two derivatives in the 53 bits of a float
 
 
-# The operations that a program is written with.
-
-
-class Kind(NamedTuple):
-    """An operation: how many operands it has, how it is written, its calculus, how digits grow."""
-
-    operands: int
-    written: Callable[..., Any]
-    calculus: Calculus
-    size: Callable[..., Size] = added
-
-
-KINDS = [
-    Kind(2, operator.add, linear(1, 1)),
-    Kind(2, operator.sub, linear(1, -1)),
-    Kind(1, operator.neg, linear(-1)),
-    Kind(1, operator.pos, linear(1)),
-    Kind(1, lambda x: -1.5 * x, linear(Fraction(-3, 2)), lambda x: multiplied(x, LEAF)),
-    Kind(2, operator.mul, product, multiplied),
-    Kind(1, lambda x: x**0, power(0)),
-    Kind(1, lambda x: x**1, power(1)),
-    Kind(1, lambda x: x**2, power(2), lambda x: multiplied(x, x)),
-    Kind(1, lambda x: x**3, power(3), lambda x: multiplied(x, x, x)),
-    Kind(3, engine.sum, linear(1, 1, 1)),
-    Kind(4, engine.mean, linear(*[Fraction(1, 4)] * 4), lambda *xs: multiplied(added(*xs), LEAF)),
-    Kind(3, engine.prod, product, multiplied),
-    Kind(
-        4,
-        lambda a, b, c, d: engine.dot([a, b], [c, d]),
-        scalar_product,
-        lambda a, b, c, d: added(multiplied(a, c), multiplied(b, d)),
-    ),
-    Kind(2, engine.maximum, choice(max)),
-    Kind(2, engine.minimum, choice(min)),
-    Kind(3, engine.max, choice(max)),
-    Kind(3, engine.min, choice(min)),
-    Kind(3, engine.clip, choice(lambda xs: min(max(xs[:2]), xs[2]))),
-    Kind(1, abs, by_sign(linear(1), linear(-1))),
-    Kind(1, engine.relu, by_sign(linear(1), linear(0))),
-    Kind(2, engine.leaky_relu, by_sign(linear(1, 0), product), multiplied),
-    Kind(
-        3,
-        lambda c, a, b: engine.where(engine.step(c), a, b),
-        by_sign(linear(0, 1, 0), linear(0, 0, 1)),
-    ),
-]
-INVERSES = [
-    Kind(2, operator.truediv, quotient, lambda a, b: multiplied(a, LEAF)),
-    Kind(1, lambda x: x**-1, power(-1), lambda x: LEAF),
-    Kind(1, lambda x: x**-2, power(-2), lambda x: multiplied(LEAF, LEAF)),
-]
-
-
 # A number with its derivatives, carried forward.
 
+Derivatives = tuple[Any, Any]
+"""The first and the second ones by all leaves, as arrays of fractions."""
 
-class Jet(NamedTuple):
-    """A number, its first and second derivatives by all leaves, and how well floats can know it.
+
+@dataclass(frozen=True)
+class Jet:
+    """A number, its derivatives, and how well floats can know it.
 
     `most` is the derivatives with all their terms made positive: what rounding errors scale with.
-    `error` bounds the rounding error of the value, in epsilons.
+    `error` bounds the rounding error of the value, in epsilons. A choice between equal numbers is
+    refused, so that a little change does not choose another.
     """
 
     value: Fraction
-    first: np.ndarray
-    second: np.ndarray
-    most: tuple[np.ndarray, np.ndarray]
+    derivatives: Derivatives
+    most: Derivatives
     error: float
     size: Size
 
+    def __add__(self, other: Any) -> Jet:
+        other, value = lifted(other), self.value + lifted(other).value
+        return Jet(
+            value,
+            both(operator.add, self.derivatives, other.derivatives),
+            both(operator.add, self.most, other.most),
+            float(abs(value)) + self.error + other.error,
+            added(self.size, other.size),
+        )
 
-def leaves(point: Numbers) -> list[Jet]:
+    def __mul__(self, other: Any) -> Jet:
+        other, a, b = lifted(other), self.value, lifted(other).value
+        return Jet(
+            a * b,
+            leibniz(a, self.derivatives, b, other.derivatives),
+            leibniz(abs(a), self.most, abs(b), other.most),
+            float(abs(a * b)) + float(abs(b)) * self.error + float(abs(a)) * other.error,
+            multiplied(self.size, other.size),
+        )
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __neg__(self) -> Jet:
+        return self * -1
+
+    def __pos__(self) -> Jet:
+        return self
+
+    def __sub__(self, other: Jet) -> Jet:
+        return self + -other
+
+    def inverse(self) -> Jet:
+        x, (first, second), (most, most_second) = abs(self.value), self.derivatives, self.most
+        twice, most_twice = (2 * np.multiply.outer(f, f) / x**3 for f in (first, most))
+        return Jet(
+            1 / self.value,
+            (-first / x**2, -second / x**2 + twice * (1 if self.value > 0 else -1)),
+            (most / x**2, most_second / x**2 + most_twice),
+            float(1 / x) + self.error / float(x**2),
+            LEAF,
+        )
+
+    def __truediv__(self, other: Jet) -> Jet:
+        return self * other.inverse()
+
+    def __pow__(self, n: int) -> Jet:
+        factors = [self if n > 0 else self.inverse()] * abs(n)
+        return reduce(operator.mul, factors) if factors else self * 0 + 1
+
+    def __gt__(self, other: Any) -> bool:
+        if self.value == lifted(other).value:
+            raise ArithmeticError("a tie")
+        return self.value > lifted(other).value
+
+    def __lt__(self, other: Any) -> bool:
+        return not self > other
+
+    def __abs__(self) -> Jet:
+        return self if self > 0 else -self
+
+
+def lifted(x: Any) -> Jet:
+    """A plain number as one without derivatives."""
+    return x if isinstance(x, Jet) else Jet(Fraction(x), (0, 0), (0, 0), 0.0, LEAF)
+
+
+def both(operate: Callable, a: Derivatives, b: Derivatives) -> Derivatives:
+    return operate(a[0], b[0]), operate(a[1], b[1])
+
+
+def leibniz(a: Fraction, by_a: Derivatives, b: Fraction, by_b: Derivatives) -> Derivatives:
+    """The derivatives of a product."""
+    (f, f_second), (g, g_second) = by_a, by_b
+    mixed = np.multiply.outer(f, g) + np.multiply.outer(g, f)
+    return a * g + b * f, a * g_second + b * f_second + mixed
+
+
+def leaves(point: Sequence[Fraction]) -> list[Jet]:
     one = np.eye(len(point), dtype=int) * Fraction(1)
     zero = 0 * np.multiply.outer(one[0], one[0])
-    return [Jet(x, first, zero, (first, zero), 0.0, LEAF) for x, first in zip(point, one)]
+    return [Jet(x, (first, zero), (first, zero), 0.0, LEAF) for x, first in zip(point, one)]
 
 
-def result_of(kind: Kind, operands: Sequence[Jet]) -> Jet:
-    """An operation on jets."""
-    xs = [x.value for x in operands]
-    local = kind.calculus(xs)
-    sizes = [abs(slope) for slope in local.slopes]
-    positive = Local(abs(local.value), sizes, {at: abs(x) for at, x in local.bends.items()})
-    known = [float(abs(x)) * len(xs) + jet.error for x, jet in zip(xs, operands)]
-    return Jet(
-        local.value,
-        *chain_rule(local, [(x.first, x.second) for x in operands]),
-        chain_rule(positive, [x.most for x in operands]),
-        float(positive.value) + sum(map(operator.mul, map(float, sizes), known)),
-        kind.size(*(x.size for x in operands)),
-    )
+# The operations that a program is written with: as the engine has them, and once more by hand.
 
 
-def chain_rule(
-    local: Local, operands: Sequence[tuple[np.ndarray, np.ndarray]]
-) -> tuple[np.ndarray, np.ndarray]:
-    """The first and second derivatives of a result, from those of its operands."""
-    first = sum(slope * x for slope, (x, _) in zip(local.slopes, operands))
-    second = sum(slope * x for slope, (_, x) in zip(local.slopes, operands))
-    for (i, j), bend in local.bends.items():
-        second = second + bend * np.multiply.outer(operands[i][0], operands[j][0])
-    return first, second
+class Kind(NamedTuple):
+    """An operation: how many operands it has, and how it is written; by hand, if otherwise."""
+
+    operands: int
+    written: Callable[..., Any]
+    by_hand: Callable[..., Any] | None = None
+
+    def __call__(self, *operands: Jet) -> Jet:
+        return (self.by_hand or self.written)(*operands)
+
+
+KINDS = [
+    *(Kind(2, each) for each in (operator.add, operator.sub, operator.mul)),
+    *(Kind(1, each) for each in (operator.neg, operator.pos, abs)),
+    *(Kind(1, lambda x, n=n: x**n) for n in range(4)),
+    Kind(1, lambda x: -1.5 * x),
+    Kind(3, engine.sum, lambda a, b, c: a + b + c),
+    Kind(4, engine.mean, lambda a, b, c, d: (a + b + c + d) * Fraction(1, 4)),
+    Kind(3, engine.prod, lambda a, b, c: a * b * c),
+    Kind(4, lambda *xs: engine.dot(xs[:2], xs[2:]), lambda a, b, c, d: a * c + b * d),
+    Kind(2, engine.maximum, max),
+    Kind(2, engine.minimum, min),
+    Kind(3, engine.max, max),
+    Kind(3, engine.min, min),
+    Kind(3, engine.clip, lambda x, low, high: min(max(x, low), high)),
+    Kind(1, engine.relu, lambda x: x if x > 0 else 0 * x),
+    Kind(2, engine.leaky_relu, lambda x, slope: x if x > 0 else slope * x),
+    Kind(3, lambda c, a, b: engine.where(engine.step(c), a, b), lambda c, a, b: a if c > 0 else b),
+]
+INVERSES = [
+    Kind(2, operator.truediv),
+    *(Kind(1, lambda x, n=n: x**n) for n in (-1, -2)),
+]
 
 
 # Programs.
@@ -242,7 +209,7 @@ class Program(NamedTuple):
 
     def result(self) -> int:
         """The place of the result that has the most derivatives."""
-        rich = [(np.count_nonzero(x.second), np.count_nonzero(x.first)) for x in self.jets]
+        rich = [(*map(np.count_nonzero, x.derivatives[::-1]),) for x in self.jets]
         return max(range(len(rich)), key=rich.__getitem__)
 
     def run(self, *xs: Value) -> Value:
@@ -291,7 +258,7 @@ def program(
         if kind in INVERSES:
             operands[-1] = generator.choice(range(len(jets))[:divisors])
         try:
-            jet = result_of(kind, [jets[i] for i in operands])
+            jet = kind(*(jets[i] for i in operands))
         except ArithmeticError:
             continue
         if is_suitable(jet):
@@ -318,6 +285,7 @@ def test_programs_that_fit_into_floats_are_exact_to_the_second_derivative(
     for seed in range(BATCH * batch, BATCH * (batch + 1)):
         known = exact_program(seed)
         expected = known.jets[known.result()]
+        first, second = expected.derivatives
         xs = list(map(Value, known.point))
         y = known.run(*xs)
         y.backward()
@@ -325,9 +293,9 @@ def test_programs_that_fit_into_floats_are_exact_to_the_second_derivative(
         slope = jvp(known.run, known.point, DIRECTION)[1]
         assert Fraction(y.data) == expected.value, seed
         for found in ([x.grad for x in xs], grad(y, xs), [g.data for g in gradient]):
-            assert fractions(found) == list(expected.first), seed
-        assert [fractions(grad(g, xs)) for g in gradient] == expected.second.tolist(), seed
-        assert Fraction(slope) == expected.first @ fractions(DIRECTION), seed
+            assert fractions(found) == list(first), seed
+        assert [fractions(grad(g, xs)) for g in gradient] == second.tolist(), seed
+        assert Fraction(slope) == first @ fractions(DIRECTION), seed
     figure("Laws", "programs of fractions, exact to the second derivative", BATCH)
 
 
@@ -346,8 +314,8 @@ def test_programs_that_divide_are_as_near_as_rounding_allows(batch: int, figure:
         assert share(y.data, expected.value, expected.error) <= 1.0, seed
         found = [g.data for g in gradient], [grad(g, xs) for g in gradient]
         shares = [
-            *map(share, found[0], expected.first, first),
-            *map(share, np.ravel(found[1]), expected.second.flat, second.flat),
+            *map(share, found[0], expected.derivatives[0], first),
+            *map(share, np.ravel(found[1]), expected.derivatives[1].flat, second.flat),
         ]
         worst = max(worst, *shares)
         assert worst <= 1.0, seed

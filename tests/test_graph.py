@@ -1,9 +1,9 @@
 """The order of a graph, what every traversal of it agrees on, and its release."""
 
-import random
 import sys
 
 import pytest
+from programs import by_engine, random_program
 
 from glassgrad import Value, engine, forget, grad, topological_order
 
@@ -35,20 +35,10 @@ def test_several_roots_share_their_nodes() -> None:
     assert order == [x, first.parents[1], first, second.parents[1], second]
 
 
-def random_graph(seed: int) -> tuple[list[Value], Value]:
-    """Leaves and the result of a graph in which any node may use any earlier one."""
-    generator = random.Random(seed)
-    leaves = [Value(generator.uniform(-1.0, 1.0)) for _ in range(5)]
-    nodes = list(leaves)
-    for _ in range(100):
-        a, b = generator.choices(nodes[-20:], k=2)
-        nodes.append(generator.choice([a + b, a * b, engine.tanh(a), a - b]))
-    return leaves, engine.sum(nodes)
-
-
 @pytest.mark.parametrize("seed", range(10))
 def test_every_node_comes_once_and_after_its_parents(seed: int) -> None:
-    _, root = random_graph(seed)
+    program = random_program(seed)
+    root = program.run(by_engine, [Value(x) for x in program.point])[-1]
     order = topological_order(root)
     place = {node: i for i, node in enumerate(order)}
     assert len(place) == len(order)

@@ -281,39 +281,7 @@ def gradient_if_kept(y: Value, xs: list[Value]) -> list[float] | None:
         raise
 
 
-def short_blocks() -> int:
-    """Most interruptions come while a block begins or ends."""
-    x = Value(0.5)
-
-    def many_blocks() -> None:
-        for _ in range(100):
-            with trap(), scope("outer"):
-                _ = x * x
-            with no_grad():
-                _ = x * x
-            grad(x * x, x, differentiable=True)
-
-    for _ in range(10):
-        for _ in interruptions(many_blocks):
-            check_mode()
-    return 10 * INTERRUPTIONS
-
-
-def modules() -> int:
-    """The scope of a module ends with its call."""
-    model = MLP(2, [4, 1], seed=1)
-
-    def many_calls() -> None:
-        for _ in range(20):
-            model([1.0, 2.0])
-
-    for _ in range(40):
-        for _ in interruptions(many_calls):
-            check_mode()
-    return 40 * INTERRUPTIONS
-
-
-PROGRAMS = [backward, first_backward, forward, gradients, forgetting, short_blocks, modules]
+PROGRAMS = [backward, first_backward, forward, gradients, forgetting]
 
 
 @pytest.mark.parametrize("program", mostly_slow(PROGRAMS, kept=2))
@@ -324,9 +292,7 @@ def test_an_interruption(survived: Callable, program: Callable) -> None:
 # At every line, one after the other.
 
 
-def interrupted_at(
-    line: int, action: Callable[[], object], files: Collection[str] = (context.__file__,)
-) -> bool:
+def interrupted_at(line: int, action: Callable[[], object], files: Collection[str]) -> bool:
     """Interrupt an action at a line of the functions of some files: those that end blocks.
 
     Lines of the generators that are the blocks are left out: Python looks for signals when a
@@ -366,12 +332,15 @@ def failing() -> None:
         raise ValueError
 
 
-@pytest.mark.parametrize("action", [nested, failing])
+MODEL = MLP(1, [1], seed=0)
+
+
+@pytest.mark.parametrize("action", [nested, failing, lambda: MODEL([1.0])])
 def test_an_interruption_at_every_line_of_what_ends_a_block(action: Callable) -> None:
     gc.collect()
     gc.freeze()  # from here on only what an interruption leaves behind is looked through
-    line = 1
-    while interrupted_at(line, action):
+    line, files = 1, (context.__file__, module.__file__)
+    while interrupted_at(line, action, files):
         gc.collect()
         check_mode()
         line += 1

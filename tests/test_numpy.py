@@ -112,14 +112,6 @@ def test_an_array_of_anything_else_is_refused(thing: np.ndarray) -> None:
             attempt()
 
 
-def test_updating_in_place() -> None:
-    array = values(3)
-    before = data(array)
-    array += 1.0
-    array *= Value(2.0)
-    assert data(array) == pytest.approx((before + 1.0) * 2.0, rel=1e-15)
-
-
 # Sums, means and products of matrices.
 
 
@@ -146,10 +138,8 @@ def test_reductions_over_several_axes(reduce: Callable, of_floats: Callable, axi
     assert floats == pytest.approx(of_floats(numbers, axis=axis), rel=1e-14)
 
 
-def test_the_methods_of_an_array() -> None:
+def test_the_gradients_of_sums_and_means() -> None:
     array = values(4)
-    assert array.sum().data == pytest.approx(data(array).sum(), rel=1e-15)
-    assert array.mean().data == pytest.approx(data(array).mean(), rel=1e-15)
     assert grad(array.sum(), array).tolist() == [1.0] * 4
     assert grad(array.mean(), array).tolist() == [0.25] * 4
 
@@ -284,29 +274,25 @@ STATISTICS: dict[str, tuple[Callable, Callable]] = {
 }
 
 
+OF_OUR_ARRAYS = {"those that are numbers", "logaddexp", "logaddexp of all", "fabs"}
+"""What numpy does not do with an array of its own that holds Values."""
+
+
 @pytest.mark.needs("torch")
-@pytest.mark.parametrize(("ours", "theirs"), STATISTICS.values(), ids=STATISTICS)
-def test_functions_of_arrays_are_those_of_pytorch(ours: Callable, theirs: Callable) -> None:
+@pytest.mark.parametrize("name", STATISTICS)
+def test_functions_of_arrays_are_those_of_pytorch(name: str) -> None:
     import torch
 
+    ours, theirs = STATISTICS[name]
     there = torch.tensor(POINT, requires_grad=True)
     expected = theirs(there)
     expected.backward()
     value, gradient = value_and_grad(ours)(POINT)
     assert value == pytest.approx(expected.item(), rel=1e-14)
     assert gradient == pytest.approx(there.grad.numpy(), rel=1e-13, abs=1e-15)
-
-
-PLAIN = ["np.var", "np.std", "A.var()", "norm", "norm 3", "norm 2 by axis", "round", "tensordot"]
-
-
-@pytest.mark.parametrize("name", PLAIN)
-def test_a_plain_array_of_values_has_statistics_and_norms_too(name: str) -> None:
-    function, _ = STATISTICS[name]
-    plain = np.array([[Value(x) for x in row] for row in POINT])
-    assert type(plain) is np.ndarray
-    found = as_value(function(plain), "this test")
-    assert found.data == pytest.approx(value_and_grad(function)(POINT)[0], rel=1e-15)
+    if name not in OF_OUR_ARRAYS:
+        plain = np.array([[Value(x) for x in row] for row in POINT])
+        assert as_value(ours(plain), "this test").data == pytest.approx(value, rel=1e-15)
 
 
 def test_ties_share_the_derivative_in_functions_of_arrays() -> None:
@@ -330,8 +316,9 @@ def test_an_array_of_values_stays_one_and_answers_stay_plain() -> None:
     assert type(array.sum()) is Value
     before = array
     array += 1.0
+    array *= Value(2.0)
     assert array is before
-    assert data(np.asarray(array)).tolist() == [2.0, 3.0]
+    assert data(np.asarray(array)).tolist() == [4.0, 6.0]
     assert data(pickle.loads(pickle.dumps(array_of([Value(3.0)], (1,))))).tolist() == [3.0]
 
 

@@ -183,20 +183,31 @@ def test_what_is_no_operation_is_refused(
     assert set(TABLE) == before
 
 
+def too_few(*operands: Value) -> Value:
+    many = lambda *xs: 1.0
+    kinds = {"kind": Reduction, "domain": ((-1.0, 1.0),)}
+    return operation("few", "", many, None, lambda xs, y: (1.0,), **kinds)(operands)
+
+
 @pytest.mark.parametrize(
-    ("value", "rule", "message"),
+    ("value", "rule", "error", "message"),
     [
-        (lambda x: x**0.5, lambda x, y: 0.5 / y, "value of mine is complex .* pow"),
-        (Value, lambda x, y: 1.0 + 0.0 * x, "value of mine is Value"),
-        (lambda x: None, lambda x, y: 1.0 + 0.0 * x, "value of mine is NoneType"),
-        (lambda x: x, lambda x, y: (x - 2.0) ** 0.5, "derivative of mine is a complex"),
-        (lambda x: x, lambda x, y: [x], "derivative of mine is list"),
+        (lambda x: x**0.5, lambda x, y: 0.5 / y, TypeError, "value of mine is complex .* pow"),
+        (Value, lambda x, y: 1.0 + 0.0 * x, TypeError, "value of mine is Value"),
+        (lambda x: None, lambda x, y: 1.0 + 0.0 * x, TypeError, "value of mine is NoneType"),
+        (lambda x: x, lambda x, y: (x - 2.0) ** 0.5, TypeError, "derivative of mine is a complex"),
+        (lambda x: x, lambda x, y: [x], TypeError, "derivative of mine is list"),
+        (lambda x: math.exp(-1e3 * x), lambda x, y: -y, ArithmeticError, "mine has no value at -1"),
     ],
 )
-def test_what_is_no_float_is_never_a_node(value: Callable, rule: Callable, message: str) -> None:
+def test_what_is_no_float_is_never_a_node(
+    value: Callable, rule: Callable, error: type[Exception], message: str
+) -> None:
     row = operation("mine", "", value, None, rule)
-    with pytest.raises(TypeError, match=message):
+    with pytest.raises(error, match=message):
         row(Value(-1.0))
+    with pytest.raises(TypeError, match="few gives 1 derivatives for 3 operands"):
+        too_few(Value(1.0), Value(2.0), Value(3.0))
 
 
 @pytest.mark.parametrize(
@@ -250,23 +261,21 @@ def test_it_may_be_defined_inside_a_compiled_function() -> None:
     assert "/" not in f.program
 
 
-def test_whole_numbers_of_a_rule_become_floats() -> None:
-    row = operation("steps", "", lambda x: int(x > 0), None, lambda x, y: 0)
-    y = row(Value(2.0))
+@pytest.mark.parametrize(
+    ("value", "rule", "x", "found"),
+    [
+        (lambda x: int(x > 0), lambda x, y: 0, 2.0, (1.0, 0.0)),  # they become floats
+        (lambda x: 1.0 / x, lambda x, y: -y * y, 0.0, (math.inf, -math.inf)),  # as IEEE 754 says
+        (lambda x: x if x > 0 else 2 * x, lambda x, y: where(x > 0, 1.0, 2.0), -1.0, (-2.0, 2.0)),
+    ],
+)
+def test_numbers_of_rules_at_hard_places(
+    value: Callable, rule: Callable, x: float, found: tuple[float, float]
+) -> None:
+    row = operation("bend", "", value, value, rule)
+    y = row(Value(x))
+    assert (y.data, *y.partials) == found
     assert (type(y.data), type(y.partials[0])) == (float, float)
-
-
-def test_hard_places_have_the_numbers_of_ieee_754() -> None:
-    row = operation("inverse", "", lambda x: 1.0 / x, lambda x: 1.0 / x, lambda x, y: -y * y)
-    y = row(Value(0.0))
-    assert (y.data, y.partials) == (math.inf, (-math.inf,))
-
-
-def test_a_rule_that_chooses_is_written_with_where() -> None:
-    row = operation(
-        "bend", "", lambda x: x if x > 0 else 2 * x, None, lambda x, y: where(x > 0, 1.0, 2.0)
-    )
-    assert row(Value(-1.0)).partials == (2.0,)
     assert Neuron(1, activation=row, seed=0)([1.0]).operation is row
 
 
@@ -287,21 +296,6 @@ def test_what_is_held_of_a_former_definition_does_not_come_back() -> None:
     operation("cube", "", lambda *xs: 0.0, None, lambda xs, y: (0.0,) * len(xs), kind=Reduction,
               domain=((-1.0, 1.0),))  # fmt: skip
     assert not hasattr(x, "cube")
-
-
-def test_a_rule_that_gives_too_few_derivatives_is_refused() -> None:
-    row = operation(
-        "few", "", lambda *xs: 1.0, None, lambda xs, y: (1.0,), kind=Reduction,
-        domain=((-1.0, 1.0),),
-    )  # fmt: skip
-    with pytest.raises(TypeError, match="few gives 1 derivatives for 3 operands"):
-        row([Value(1.0), Value(2.0), Value(3.0)])
-
-
-def test_a_value_that_raises_is_named() -> None:
-    row = operation("steep", "", lambda x: math.exp(-x), None, lambda x, y: -y)
-    with pytest.raises(ArithmeticError, match=r"steep has no value at -1000.0"):
-        row(Value(-1000.0))
 
 
 @pytest.mark.parametrize("name", ["q", "v0", "batch", "result", "program", "total", "input"])

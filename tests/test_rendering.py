@@ -1,4 +1,4 @@
-"""The ladder of renderers: pygraphviz, else a `dot` program, else text and advice.
+"""The ladder of renderers: pygraphviz, else a `dot` program, else text and advice; and plots.
 
 Each renderer is hidden in turn, so that every rung is stepped on wherever the tests run. The `dot`
 program is a small script that writes down what it was given.
@@ -27,6 +27,7 @@ from glassgrad import (
     viz,
 )
 from glassgrad.__main__ import main
+from glassgrad.viz import plots
 from glassgrad.viz.render import ADVICE, MOST_LOAD_IN_PROCESS, render
 
 COMMAND = ["tanh(x*w)", "x=2", "w=-3"]
@@ -37,6 +38,7 @@ with open({record!r}, "w") as file:
 {body}
 """
 PRINTS_SVG = 'print(\'<?xml version="1.0"?><!-- a --><svg width="1pt"><g/></svg>\')'
+PICTURES = ("svg", "png", "pdf")
 FAILS = "sys.exit('Error: syntax error in line 1')"
 SLEEPS = "time.sleep(60)"
 
@@ -137,12 +139,6 @@ def test_draw_dot_is_shown_and_piped_without_a_program(no_dot: None) -> None:
     assert graph._repr_mimebundle_() == {"image/svg+xml": graph.pipe(encoding="utf-8")}
 
 
-def test_draw_dot_without_any_graphviz_says_what_to_install(nothing: None) -> None:
-    for drawn in (draw_dot(square()).render, draw_dot(square()).pipe):
-        with pytest.raises(RendererMissingError, match="pip install pygraphviz"):
-            drawn()
-
-
 @posix_only
 def test_draw_dot_renders_with_the_program_where_there_is_one(
     fake_dot: Callable[[str], Path],
@@ -198,7 +194,7 @@ def test_threads_can_draw_at_once() -> None:
 
 
 @posix_only
-@pytest.mark.parametrize("kind", ["svg", "png", "pdf"])
+@pytest.mark.parametrize("kind", PICTURES)
 def test_dot_gets_the_graph_and_the_format(
     kind: str, no_pygraphviz: None, fake_dot: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -294,33 +290,29 @@ def test_no_graph_within_the_limit_of_nodes_outlasts_the_limit_of_time() -> None
 @pytest.mark.parametrize(
     "use",
     [
-        lambda drawing, _: drawing.svg,
-        lambda drawing, folder: drawing.save(folder / "graph.svg"),
-        lambda drawing, folder: drawing.save(folder / "graph.png"),
-        lambda drawing, folder: drawing.save(folder / "graph.pdf"),
+        lambda folder: draw(square()).svg,
+        *(lambda f, kind=kind: draw(square()).save(f / f"graph.{kind}") for kind in PICTURES),
+        lambda folder: draw_dot(square()).render(directory=folder),
+        lambda folder: draw_dot(square()).pipe(),
     ],
-    ids=["svg", "save svg", "save png", "save pdf"],
 )
 def test_without_graphviz_a_picture_is_an_error_that_says_what_to_install(
-    use: Callable[[Drawing, Path], object], nothing: None, tmp_path: Path
+    use: Callable[[Path], object], nothing: None, tmp_path: Path
 ) -> None:
     with pytest.raises(RendererMissingError) as caught:
-        use(draw(square()), tmp_path)
+        use(tmp_path)
     assert str(caught.value) == ADVICE
     assert "pip install pygraphviz" in ADVICE
     assert ADVICE.count(". ") == 0
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("ending", ["dot", "json", "html", "txt"])
-def test_without_graphviz_everything_but_pictures_is_saved(
-    ending: str, nothing: None, tmp_path: Path
+def test_without_graphviz_everything_but_pictures_is_saved_and_shown(
+    nothing: None, tmp_path: Path
 ) -> None:
-    assert draw(square()).save(tmp_path / f"graph.{ending}").read_text("utf-8")
-
-
-def test_without_graphviz_a_notebook_shows_text_and_the_advice(nothing: None) -> None:
     drawing = draw(square())
+    for ending in ("dot", "json", "html", "txt"):
+        assert drawing.save(tmp_path / f"graph.{ending}").read_text("utf-8")
     assert drawing._repr_mimebundle_() == {"text/plain": f"{drawing}\n{ADVICE}"}
 
 
@@ -344,18 +336,8 @@ def test_without_graphviz_the_command_writes_dot_and_says_so(
     assert err.strip() == f"{ADVICE} The graph is written as graph.dot."
     assert out.startswith("Forward")
     assert "graph.dot" in out.splitlines()[-1]
-
-
-def test_without_graphviz_the_command_still_prints_pure_json(
-    nothing: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
     assert main([*COMMAND, "--json", "--out", str(tmp_path)]) == 0
     assert json.loads(capsys.readouterr().out)["schema"] == "glassgrad-steps/1"
-
-
-def test_without_graphviz_the_command_that_writes_nothing_gives_no_advice(
-    nothing: None, capsys: pytest.CaptureFixture[str]
-) -> None:
     assert main([*COMMAND, "--no-files"]) == 0
     assert capsys.readouterr().err == ""
 
@@ -373,20 +355,17 @@ def test_a_dot_that_fails_leaves_the_command_its_other_files(
     assert "syntax error in line 1" in capsys.readouterr().err
 
 
-def test_importing_needs_no_graphviz(run_python: Callable[..., str]) -> None:
+def test_importing_needs_no_graphviz_and_loads_no_renderer(run_python: Callable[..., str]) -> None:
     program = """
 import sys
+import glassgrad.viz
+is_loaded = "pygraphviz" in sys.modules
 sys.modules["pygraphviz"] = None
 from glassgrad import Value, backprop, draw, draw_dot
 y = Value(3.0) * 2.0
-print(len(str(draw(y))) > 0, "digraph" in draw_dot(y).source, len(backprop(y)))
+print(is_loaded, len(str(draw(y))) > 0, "digraph" in draw_dot(y).source, len(backprop(y)))
 """
-    assert run_python(program, PATH="") == "True True 3\n"
-
-
-def test_importing_loads_no_renderer(run_python: Callable[..., str]) -> None:
-    program = "import sys, glassgrad.viz; print('pygraphviz' in sys.modules)"
-    assert run_python(program) == "False\n"
+    assert run_python(program, PATH="") == "False True True 3\n"
 
 
 @posix_only  # in Windows the package says where its libraries are
@@ -452,3 +431,28 @@ def test_drawing_leaks_no_file_descriptor() -> None:
     for i in range(20):
         assert draw(Value(float(i)) * 2.0).svg
     assert len(list(folder.iterdir())) == before
+
+
+# Plots.
+
+
+@pytest.mark.parametrize(
+    "plot",
+    [
+        lambda: plots.plot_operation("tanh"),
+        lambda: plots.plot_boundary(lambda point: 0.0, [[0.0, 0.0], [1.0, 1.0]], [0, 1]),
+        lambda: plots.plot_losses([1.0]),
+        lambda: plots.plot_gradients({}),
+    ],
+    ids=["operation", "boundary", "losses", "gradients"],
+)
+@pytest.mark.everywhere
+def test_without_matplotlib_a_sentence_says_what_to_install(
+    plot: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("matplotlib", "matplotlib.figure"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError) as caught:
+        plot()
+    assert str(caught.value) == plots.ADVICE
+    assert "pip install" in plots.ADVICE

@@ -4,6 +4,7 @@ The rule is double precision and IEEE 754, with PyTorch's float64 result unless 
 worse; then the exact one. Where a row says otherwise than PyTorch, the reason stands beside it.
 """
 
+import asyncio
 import concurrent.futures
 import contextvars
 import copy
@@ -321,13 +322,6 @@ def test_no_grad_records_nothing() -> None:
     assert (x * x).parents
 
 
-def test_blocks_end_with_an_error_too_which_stays_what_it_is() -> None:
-    x = Value(3.0)
-    with pytest.raises(ZeroDivisionError), no_grad(), engine.trap():
-        _ = 1 / 0
-    assert (x * x).parents == (x, x)
-
-
 def test_differentiation_as_a_function_works_inside_no_grad() -> None:
     """As in PyTorch, where `torch.func.grad` differentiates in spite of a `no_grad` around it."""
     with no_grad():
@@ -367,20 +361,6 @@ def test_an_interior_node_is_not_copied(take: Callable) -> None:
     y.label = "y"
     with pytest.raises(TypeError, match=r"y = 6.*detach"):
         take(y)
-
-
-@pytest.mark.parametrize(
-    "take", [copy.copy, copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))]
-)
-@pytest.mark.parametrize("gradient", [NOT_COMPUTED, 0.0, 2.5])
-def test_a_leaf_is_copied(take: Callable, gradient: float) -> None:
-    leaf = Value(2.0, label="w")
-    leaf.grad = gradient
-    taken = take(leaf)
-    assert taken is not leaf
-    assert (taken.data, taken.label, taken.parents) == (2.0, "w", ())
-    assert repr(taken.grad) == repr(gradient)
-    assert (taken.grad is NOT_COMPUTED) == (gradient is NOT_COMPUTED)
 
 
 @pytest.mark.parametrize("take", [copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))])
@@ -594,9 +574,46 @@ def test_a_block_before_a_function_that_calls_itself(make: Callable) -> None:
     with make():
         inside = circumstances()
     function = make()(lambda depth: function(depth - 1) if depth else circumstances())
-    assert function(0) == inside
+    assert function(0) == function(0) == inside != circumstances()
     if make is not BLOCKS[-1]:  # scopes nest
         assert function(3) == inside
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_block_ends_and_an_error_stays_what_it_is(block: Callable) -> None:
+    before = circumstances()
+    with pytest.raises(ZeroDivisionError), block():
+        _ = 1 / 0
+    assert circumstances() == before
+
+
+def test_the_trap_stays_on_through_other_blocks_and_what_it_raised() -> None:
+    with engine.trap():
+        with engine.trap(), engine.scope("inner"):
+            assert circumstances() == ("trapped",)
+        with no_grad():
+            assert circumstances() == ("trapped",)
+        assert circumstances() == circumstances() == ("trapped",)
+    assert circumstances() != ("trapped",)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_tasks_do_not_see_each_others_blocks(block: Callable) -> None:
+    async def seen(around: Callable) -> list[tuple]:
+        with around():
+            found = [circumstances()]
+            await asyncio.sleep(0)
+            return [*found, circumstances()]
+
+    async def both() -> list[list[tuple]]:
+        return await asyncio.gather(*map(seen, (block, nullcontext) * 2))
+
+    before = circumstances()
+    inside, outside, *again = asyncio.run(both())
+    assert again == [inside, outside]
+    assert inside[0] == inside[1] != before
+    assert outside == [before] * 2
+    assert circumstances() == before
 
 
 def test_a_block_left_in_another_thread_is_refused() -> None:

@@ -630,17 +630,21 @@ class Shifted(Value):
         *(lambda v, p=p: pickle.loads(pickle.dumps(v, p)) for p in range(6)),
     ],
 )
-@pytest.mark.parametrize("has_gradient", [False, True])
-def test_a_copy_is_of_the_class_of_ones_own(remake, has_gradient):
-    w = Shifted(3.0, 100.0)
-    if has_gradient:
-        (w * 2.0).backward()
+@pytest.mark.parametrize("gradient", [NOT_COMPUTED, 0.0, 2.5])
+@pytest.mark.parametrize("make", [lambda: Value(3.0, "w"), lambda: Shifted(3.0, 100.0)])
+def test_a_copy_is_a_leaf_of_the_same_class(make, gradient, remake):
+    w = make()
+    w.grad = gradient
     found = remake(w)
-    assert (type(found), found.shift, found.unit, found.label) == (Shifted, 100.0, "m", "w")
-    assert (found.data, str(found.grad)) == (3.0, str(w.grad))
+    assert found is not w
+    assert (type(found), found.data, found.label, found.parents) == (type(w), 3.0, "w", ())
+    assert repr(found.grad) == repr(gradient)
+    assert (found.grad is NOT_COMPUTED) == (gradient is NOT_COMPUTED)
+    assert getattr(found, "shift", 100.0) == 100.0
+    assert getattr(found, "unit", "m") == "m"
     y = found * 2.0
     y.backward()
-    assert (y.data, found.grad) == (106.0, 4.0 if has_gradient else 2.0)
+    assert (y.data, found.grad) == ((w * 2.0).data, gradient + 2.0)
     with pytest.raises(TypeError, match="Cannot copy or pickle"):
         remake(y)
 

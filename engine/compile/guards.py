@@ -36,7 +36,7 @@ _LEADING: dict[type, tuple[str, ...]] = {
     staticmethod: ("__func__",),
     classmethod: ("__func__",),
     property: ("fget",),
-    partial: ("args", "keywords", "func"),
+    partial: ("keywords", "func"),
 }
 """By kind, the attributes of something that is around a function which lead to it."""
 _PARTS_OF_FUNCTIONS = ("__code__", "__defaults__", "__kwdefaults__")
@@ -143,6 +143,8 @@ class _Search:
             self._look_into_container(thing)
         elif leading is not None:
             self._left += [getattr(thing, name) for name in leading]
+            if isinstance(thing, partial):  # as what is bound by default
+                self._left += [*thing.args, *thing.keywords.values()]
         elif "__wrapped__" in own_attributes(thing):  # compiled, or remembered, or wrapped
             self._left += [thing.__wrapped__]
         elif is_module(thing) and any(is_ours(base) for base in type(thing).__mro__):
