@@ -270,9 +270,11 @@ class NumpySource:
             return ", ".join(operands)
         if self._once is None:
             return ""
-        if array.kind == "sum" and array.detail == 1 and len(array.shape) == 2:
-            ones = f"ones{shape_text((array.arrays[0].shape[1], 1))}"
-            return f"{operands[0]}, {self._once.setdefault(ones, f'ones{len(self._once)}')}"
+        if array.kind == "sum" and len(array.shape) == 2:
+            size = array.arrays[0].shape[array.detail]
+            ones = f"ones{shape_text((size, 1) if array.detail else (1, size))}"
+            name = self._once.setdefault(ones, f"ones{len(self._once)}")
+            return ", ".join([*operands, name] if array.detail else [name, *operands])
         return ", ".join(operands) if is_sent_to_rows(array) else ""
 
     def _view(self, array: Array, name: str) -> str:
