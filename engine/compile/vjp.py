@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +30,6 @@ _FEW = 3
 """More terms are written below each other and summed at once, where all samples share them: arrays
 with a number for each sample take longer than a call of numpy, and leave the cache if joined.
 """
-_SPREADS = ("reshape", "broadcast")
 _ADD, _MUL, _SUM = (TABLE[name] for name in ("add", "mul", "sum"))
 
 
@@ -172,7 +170,7 @@ class _Backward:
 
     def _summed(self, arrays: Sequence[Array]) -> Array:
         terms = [
-            array if count == 1 else self._multiplied(float(count), array)
+            array if count == 1 else self._row(_MUL, float(count), array)
             for array, count in Counter(arrays).items()
         ]
         first, *others = terms
@@ -184,33 +182,6 @@ class _Backward:
         for other in others:
             first = self._row(_ADD, first, other)
         return first
-
-    def _multiplied(self, factor: float, array: Array) -> Array:
-        """A number times an array: -1, or how often it is sent.
-
-        Signs and powers of two are exact wherever they come in: in a product so early that what is
-        multiplied is smallest, or never changes.
-        """
-        source = _unspread(array)
-        if factor in (-1.0, 2.0) and source.kind == "call" and source.name == "mul":
-            left, right = source.operands
-            found = None
-            if isinstance(right, float):
-                found = self._row(_MUL, left, factor * right)
-            elif is_array(left) and (left.is_steady or _size(left) < _size(source)):
-                found = self._row(_MUL, self._multiplied(factor, left), right)
-            if found is not None:
-                return self._spread_like(array, found)
-        if factor == -1.0:
-            return self._row(TABLE["neg"], array)
-        return self._row(_MUL, factor, array)
-
-    def _spread_like(self, array: Array, found: Array) -> Array:
-        """Another array in the place of the one that was spread to an array."""
-        if array.kind not in _SPREADS:
-            return found
-        inner = self._spread_like(array.arrays[0], found)
-        return getattr(self.builder, array.kind)(inner, array.shape)  # type: ignore[no-any-return]
 
     def _row(self, row: Operation, *operands: Array | float) -> Array:
         found = self.builder.row(row, operands)
@@ -338,7 +309,7 @@ class _Backward:
         if local == 1.0:
             return upstream
         if local == -1.0:
-            return self._multiplied(-1.0, upstream)
+            return self._negated(upstream)
         reach, is_masked = self._reach_of(array), row.masks or row.selects
         if reach is None and (self.reach is None or not is_masked):
             return self._row(_MUL, upstream, local)
@@ -348,6 +319,14 @@ class _Backward:
             factors.append(self.builder.reshape(reach, upstream.shape) if is_table else reach)
         name = "masked" if is_masked else "reached"
         return self.builder.call(name, *factors, row=(_MUL, (upstream, local)))
+
+    def _negated(self, array: Array) -> Array:
+        """With the other sign, which a steady factor takes."""
+        if array.kind == "call" and array.name == "mul":
+            first, *others = array.operands
+            if is_array(first) and first.is_steady:
+                return self._row(_MUL, self._negated(first), *others)
+        return self._row(TABLE["neg"], array)
 
     def _reach_of(self, array: Array) -> Array | None:
         """Where the gradient of an array arrives, if that is known, and not everywhere."""
@@ -362,8 +341,8 @@ class _Backward:
         left, right = array.arrays
         builder, reach = self.builder, self._reach_of(array)
         if array.shape == (1, 1) and unshaped(left) is unshaped(right) and reach is None:
-            twice = self._row(_MUL, 2.0, upstream)  # of the square of a length
-            self._send(right, self._row(_MUL, self._factor(right), twice))
+            once = self._row(_MUL, self._factor(right), upstream)  # the square of a length
+            self._send(right, self._row(_MUL, 2.0, once))
             return
         if left in self.needs:
             other = builder.transpose(self._factor(right))
@@ -476,17 +455,6 @@ class _Backward:
         operands = (outside, array, upstream, *([] if reach is None else [reach]))
         kind = self.way_back
         self._send(outside, self.builder.add(kind, operands, outside.shape, detail=array.detail))
-
-
-def _unspread(array: Array) -> Array:
-    """The array whose numbers another one has, in another shape, or several times."""
-    while array.kind in _SPREADS:
-        (array,) = array.arrays
-    return array
-
-
-def _size(array: Array) -> int:
-    return prod(_unspread(array).shape)
 
 
 def _symbols(array: Array) -> dict[str, Any]:
