@@ -264,7 +264,7 @@ class NumpySource:
         if array.kind == "scatter" and out:
             return f"{out}[{self._array('i', array.detail)}] = {listed}"
         if array.kind == "scatter":
-            return f"{array.name}({listed}, {self._array('i', array.detail)}, {array.shape[0]})"
+            return f"scatter({listed}, {self._array('i', array.detail)}, {array.shape[0]})"
         if array.kind == "assembled":
             texts = [f"s_[{slice_text(p)}], {name}" for p, name in zip(array.detail, operands)]
             samples = shape_text(array.shape[1:])[1:-2]
