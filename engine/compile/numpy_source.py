@@ -261,10 +261,13 @@ class NumpySource:
             return f"copyto({out}, {listed})" if out else f"broadcast_to({listed}, {shape})"
         if array.kind == "einsum":
             return f'{array.name or "einsum"}("{array.detail}", {listed}{into})'
-        if array.kind == "scatter" and out:
-            return f"{out}[{self._array('i', array.detail)}] = {listed}"
         if array.kind == "scatter":
-            return f"scatter({listed}, {self._array('i', array.detail)}, {array.shape[0]})"
+            index = self._array("i", array.detail)
+            return (
+                self._placed(array, index, listed, out)
+                if out
+                else f"scatter({listed}, {index}, {array.shape[0]})"
+            )
         if array.kind == "assembled":
             texts = [f"s_[{slice_text(p)}], {name}" for p, name in zip(array.detail, operands)]
             samples = shape_text(array.shape[1:])[1:-2]
@@ -272,6 +275,16 @@ class NumpySource:
         if array.kind in _WALKS:
             return f"{self._array('w', array.detail)}.{_WALKS[array.kind]}({listed})"
         return f"{array.name or array.kind}({listed}{into})"
+
+    def _placed(self, array: Array, index: str, rows: str, out: str) -> str:
+        """Rows that are written at their places; of columns, numpy is quicker with one axis."""
+        once, (given,) = self._once, array.arrays
+        if once is not None and array.shape[1:] == (1,) and given in self.plan.fixed:
+            out, rows = [
+                once.setdefault(f"{each}.reshape(-1)", f"flat{len(once)}")
+                for each in (out, self._places.get(given, rows))
+            ]
+        return f"{out}[{index}] = {rows}"
 
     def _factors(self, array: Array, operands: Sequence[str]) -> str:
         """The operands of a product of two matrices; "" for all else.
