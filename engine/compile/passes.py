@@ -219,7 +219,9 @@ def _rebuilt(graph: Graph, found: _Terms, is_top: Flags) -> Graph:
     # A sum becomes a `dot`, or a sum, or both, in this order, and a sum of parameters between them.
     has_dot = np.bincount(sums_of_products, minlength=size) > 0
     is_parameter = graph.codes[others] == CAPTURED
-    has_bias = has_dot & (np.bincount(sums_of_others, is_parameter, size) > 1)
+    is_dot = graph.is_of(_DOT)[others]
+    has_bias = has_dot | (np.bincount(sums_of_others, is_dot, size) > 0)
+    has_bias &= np.bincount(sums_of_others, is_parameter, size) > 1
     is_apart = is_parameter & has_bias[sums_of_others]
     terms_left = np.bincount(sums_of_others, minlength=size) + has_dot
     has_sum = is_top & (terms_left > has_dot)
