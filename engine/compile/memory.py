@@ -143,7 +143,7 @@ def _place_parts(plan: Plan) -> None:
             continue
         for part, places in array.parts:
             source = unshaped(part)
-            is_ours = takes_out(source) and source.kind != "join" and not source.is_steady
+            is_ours = takes_out(source) and not source.is_steady
             if is_ours and source not in plan.place and part.shape[1:] == array.shape[1:]:
                 plan.place[source] = array, places
 

@@ -173,17 +173,23 @@ class NumpySource:
                 return
             self._line(array, f"{self._name(array)} = {text}", about)
         elif array in plan.place:
-            whole, places = plan.place[array]
-            text = f"m{plan.buffer[whole]}[{slice_text(places)}]"
-            if (places.stop - places.start, *whole.shape[1:]) != array.shape:
-                text += f".reshape{shape_text(array.shape)}"
             self._places[array] = f"to_{self._name(array)}"
-            self._line(array, f"{self._places[array]} = {text}")
+            self._line(array, f"{self._places[array]} = {self._place(array)}")
         else:
-            self._places[array] = f"m{plan.buffer[array]}"
+            self._places[array] = self._place(array)
         if not array.is_steady and _is_statement(array):  # it gives no name to what it fills
             self._names[array] = self._places[array]
             self._prepare(array)
+
+    def _place(self, array: Array) -> str:
+        """The buffer that an array is written into, or the part of one."""
+        if array not in self.plan.place:
+            return f"m{self.plan.buffer[array]}"
+        whole, places = self.plan.place[array]
+        text = f"{self._place(whole)}[{slice_text(places)}]"
+        if (places.stop - places.start, *whole.shape[1:]) != array.shape:
+            text += f".reshape{shape_text(array.shape)}"
+        return text
 
     def _prepare(self, array: Array) -> None:
         """What is written once: zeros, and the parts of joined arrays that are steady."""
