@@ -139,13 +139,13 @@ def lines_of(step: Step, made: program.Program, pool: program.Pool) -> dict[str,
     exec(compile("\n".join(text), "<clocked>", "exec"), names)
     clocked = copy(pool)
     clocked.make = names["program"]
-    frame = program.Frame(clocked, samples.size)
+    frame = program.Frame(clocked, samples.size, 1.0 / samples.size)
     places = case.recording.places(made, evaluation._parameters)
     numbers = places.read(given[0], lambda: case.recording.numbers(made))
     inputs = made.in_order(samples.rows)
     for _ in range(ROUNDS):
         at[0] = perf_counter()
-        frame.quietly(frame, inputs, numbers, 1.0 / samples.size)
+        frame.quietly(frame, inputs, numbers)
     return {text[number].split("#")[0].strip(): 1e6 * time for number, time in spent.items()}
 
 

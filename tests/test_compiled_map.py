@@ -171,7 +171,7 @@ def test_no_gradient_is_computed_and_no_node_is_made() -> None:
     with no_grad():
         assert (predict.map(XS) == before).all()
     assert v.grad == 5.0
-    assert "seed" not in predict.program.replace("captured, seed)", "")
+    assert "seed" not in predict.program.replace("samples, seed)", "")
 
 
 def test_the_array_is_a_new_one() -> None:

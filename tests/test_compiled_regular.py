@@ -201,3 +201,43 @@ def test_a_deep_network_is_lines_however_deep() -> None:
     ((_, program),) = loss.programs()
     assert program.walked == 0
     assert program.operations > 100
+
+
+def test_biases_of_all_steps_of_a_recurrent_network_are_added_at_once() -> None:
+    generator = random.Random(0)
+    weights, letters = (
+        [[Value(generator.uniform(-0.5, 0.5)) for _ in range(4)] for _ in range(rows)]
+        for rows in (4, 8)
+    )
+    bias = [Value(generator.uniform(-0.5, 0.5)) for _ in range(4)]
+
+    def loss(x: Any) -> Any:
+        state: Vector = [x] * 4
+        for letter in letters:
+            sent = [engine.dot(row, state) for row in weights]
+            state = [sum(each).tanh() for each in zip(sent, letter, bias)]
+        return engine.sum(state)
+
+    fast, parameters = compiled(loss), [v for row in [*weights, *letters, bias] for v in row]
+    assert are_near(
+        value_and_slopes(loss(0.3), parameters), value_and_slopes(fast(0.3), parameters)
+    )
+    assert fast.program.count("# 32 adds") == 1
+    assert fast.program.count("# 4 adds") == len(letters)
+
+
+@pytest.mark.parametrize("has_others", [False, True])
+def test_an_array_of_parameters_may_have_any_order_and_more_than_are_read(has_others: bool) -> None:
+    values = [Value(0.01 * i - 1.0) for i in range(400)]
+    others = [Value(2.0)] * has_others
+    read = [*values[300:390], *values[5:30:3], *others, *values[100:180], *values[:4]]
+    fast = compiled(lambda x: x * engine.sum((i + 1.0) * v**2 for i, v in enumerate(read)))
+    numbers = np.linspace(0.0, 1.0, 400)
+    value, gradient = fast.value_and_grad(values)(numbers, [2.0, 4.0])
+    expected = np.zeros(400)
+    known = dict(zip(values, numbers.tolist())) | dict.fromkeys(others, 2.0)
+    for i, v in enumerate(read):
+        if v not in others:
+            expected[values.index(v)] = 3.0 * (i + 1.0) * 2.0 * known[v]
+    assert near(value, 3.0 * sum((i + 1.0) * known[v] ** 2 for i, v in enumerate(read)), 1e-12)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-12)

@@ -219,7 +219,7 @@ class ProgramDrawing:
     >>> neuron = compiled(lambda x: (w * x).tanh())
     >>> y = neuron(0.5)
     >>> draw_program(neuron)
-    <program of <lambda>: 4 scalars in 22 lines>
+    <program of <lambda>: 4 scalars in 20 lines>
     """
 
     def __init__(self, title: str, portions: Portions, note: str, *, shows_scalars: bool) -> None:
@@ -338,7 +338,7 @@ def draw_program(
     >>> square = compiled(lambda x: (w * x) ** 2)
     >>> y = square(3.0)
     >>> print(draw_program(square).portions[-1].sentence())
-    1 pow, from 1 scalar (1 pow). Values: line 13; gradients: lines 18-19.
+    1 pow, from 1 scalar (1 pow). Values: line 13; gradients: lines 16-17.
     """
     given: object = function.__func__ if isinstance(function, MethodType) else function
     if not isinstance(given, Compiled):

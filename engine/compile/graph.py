@@ -228,13 +228,15 @@ def levels(graph: Graph) -> Numbers:
     """A level for each node, above those of its operands, so that few kinds of nodes meet at each.
 
     Nodes are computed as early as possible, or as late: a recurrent network reads its states late,
-    all at once, while they are computed one after the other.
+    all at once, while they are computed one after the other. Even then what reads leaves alone, as
+    its biases, can be computed at once.
     """
     if graph.level is None:
         steps = steps_of(graph)
         early = highest(steps, np.zeros(len(graph), np.intp), 1)
         late = np.where(graph.codes < 0, 0, _latest(steps, len(graph), int(early.max(initial=0))))
-        graph.level = late if _kinds(graph, late) < _kinds(graph, early) else early
+        mixed = np.where(early == 1, 1, late)
+        graph.level = min((early, mixed, late), key=lambda level: _kinds(graph, level))
     return graph.level
 
 

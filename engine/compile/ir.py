@@ -22,17 +22,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, TypeGuard
 
 import numpy as np
 
 from glassgrad.engine.formula import Formula
-from glassgrad.engine.op import Operation
+from glassgrad.engine.op import TABLE, Operation
 from glassgrad.engine.table import mul, relu
 
 Shape = tuple[int, ...]
+SEED = "seed"
+"""The input where the gradient begins."""
 SAMPLES = -1
 """The size of an axis of samples; -m stands for m times as many."""
+_SUM = TABLE["sum"]
 VIEWS = frozenset({"take", "reshape", "transpose"})
 """The kinds that look at an array that is there, if they take a slice and not an index."""
 
@@ -51,6 +55,7 @@ class Array:
         label: what it is called in the program.
         about: which scalars it computes, in words; "" if another instruction says so.
         group, half: the group that it serves, by index, and in which half; None for the frame.
+        is_steady: whether its numbers are the same in all calls for one number of samples.
     """
 
     kind: str
@@ -62,6 +67,7 @@ class Array:
     about: str = ""
     group: int | None = None
     half: str = "forward"
+    is_steady: bool = False
 
     @property
     def has_samples(self) -> bool:
@@ -142,6 +148,7 @@ class Builder:
             found = Array(
                 kind, tuple(operands), shape, name, detail, group=self.group, half=self.half
             )
+            found.is_steady = _is_steady(found)
             self.arrays.append(found)
             self._known[key] = found
         return self._known[key]
@@ -208,7 +215,9 @@ class Builder:
 
     def reduce(self, row: Operation, table: Array) -> Array:
         """The reduction of each row of a table."""
-        rows, _, samples = table.shape
+        rows, length, samples = table.shape
+        if row is _SUM and samples == 1:
+            return self.sum(self.reshape(table, (rows, length)), 1)
         return self.add("reduce", (table,), (rows, samples), row.kernel, row)
 
     def partials(self, row: Operation, table: Array, result: Array) -> Array:
@@ -217,8 +226,18 @@ class Builder:
         return self.add("partials", (table, result), table.shape, name)
 
     def sum(self, array: Array, axis: int) -> Array:
-        """The sum along an axis, from the front; the axis stays, with length 1."""
-        shape = (*array.shape[:axis], 1, *array.shape[axis + 1 :])
+        """The sum along an axis, from the front; the axis stays, with length 1.
+
+        Where that can be, the array is looked at as a matrix: for that numpy is quickest.
+        """
+        before, size, after = array.shape[:axis], array.shape[axis], array.shape[axis + 1 :]
+        shape = (*before, 1, *after)
+        if not array.has_samples and len(array.shape) > 2:
+            rows, columns = prod(before), prod(after)
+            if 1 in (rows, columns):
+                is_left = columns == 1
+                matrix = self.reshape(array, (rows, size) if is_left else (size, columns))
+                return self.reshape(self.sum(matrix, int(is_left)), shape)
         return self.add("sum", (array,), shape, detail=axis)
 
     def unbroadcast(self, array: Array, shape: Shape) -> Array:
@@ -233,9 +252,14 @@ class Builder:
 
     def take(self, array: Array, places: slice | Any) -> Array:
         """Some rows: a slice, or an array of their places."""
-        if isinstance(places, np.ndarray) and isinstance(array.detail, np.ndarray):
-            if array.kind == "take":  # by an index, of what was taken by one
+        if isinstance(places, np.ndarray):
+            if array.kind == "take" and not array.is_view:  # of what was taken by an index
                 (array,), places = array.arrays, array.detail[places]
+            elif (once := unshaped(array)).kind == "broadcast" and array.shape[1:] == (1,):
+                (once,), shape = once.arrays, once.shape
+                rows = np.arange(prod(once.shape)).reshape(once.shape)
+                places = np.broadcast_to(rows, shape).ravel()[places]
+                array = self.reshape(once, (prod(once.shape), 1))
         size, *rest = array.shape
         if isinstance(places, np.ndarray):
             return self.add("take", (array,), (len(places), *rest), detail=places)
@@ -314,6 +338,18 @@ class Builder:
         slices, arrays = zip(*parts)
         shape = (size, *broadcast(each.shape[1:] for each in arrays))
         return self.add("assembled", arrays, shape, detail=slices)
+
+
+def _is_steady(array: Array) -> bool:
+    """Whether an array is constant, the seed, or computed of such ones by what never changes.
+
+    The functions of a user may read what changes.
+    """
+    if not array.operands:
+        return array.kind == "constant" or array.name == SEED
+    row = array.detail[0] if array.kind == "call" and array.detail else array.detail
+    may_change = array.kind.startswith("walk") or getattr(row, "is_checked", False)
+    return not may_change and all(each.is_steady for each in array.arrays)
 
 
 def broadcast(shapes: Iterable[Shape]) -> Shape:

@@ -38,16 +38,6 @@ def total(array: Any, axis: int) -> Any:
     return array.sum(axis).reshape(*shape[:axis], 1, *shape[axis + 1 :])
 
 
-def placed(array: Any, places: Any, size: int) -> Any:
-    """An array of zeros with the rows at their places, no two at one."""
-    found = np.zeros((size, *array.shape[1:]), like=array)
-    if isinstance(array, np.ndarray) and array.size == len(places):  # a column, faster as a row
-        found.reshape(size)[places] = array.reshape(-1)
-    else:
-        found[places] = array
-    return found
-
-
 def scatter(array: Any, places: Any, size: int) -> Any:
     """An array of zeros with the rows added at their places."""
     if isinstance(array, np.ndarray):
@@ -137,6 +127,14 @@ def relu(x: Any) -> Any:
     return np.maximum(x, 0.0)
 
 
+def compare(a: Any, b: Any) -> Any:
+    """1 for a > b, 0 at a tie, -1 for a < b; nan beside nan. Equal infinities tie."""
+    difference = a - b
+    if is_finite(difference):
+        return np.sign(difference)
+    return np.where(np.isnan(a) | np.isnan(b), np.nan, 1.0 * (a > b) - 1.0 * (a < b))
+
+
 # Reductions: of each row of a table, along its second axis, the result or what operands receive.
 
 
@@ -174,10 +172,10 @@ def logsumexp(table: Any) -> Any:
     places = np.arange(table.shape[1], like=table)[:, None]
     is_largest = places == np.argmax(table, 1)[:, None]  # one of each row, also where some tie
     largest = table.max(1)
-    if isinstance(table, np.ndarray) and np.isfinite(largest).all():  # nearly always
-        return largest + np.log1p(
-            np.where(is_largest, 0.0, np.exp(table - largest[:, None])).sum(1)
-        )
+    if is_finite(largest):  # nearly always
+        others = np.exp(table - largest[:, None])
+        np.putmask(others, is_largest, 0.0)
+        return largest + np.log1p(others.sum(1))
     shift = np.where(np.isinf(largest), 0.0, largest)
     first = np.exp(largest - shift)
     rest = np.where(is_largest, 0.0, np.exp(table - shift[:, None])).sum(1)
@@ -306,9 +304,9 @@ for _row in TABLE.values():
     _enter(_row)
 newcomers.append(_enter_own)
 for _kernel in (
-    join, beside, total, placed, scatter, assembled,
+    join, beside, total, scatter, assembled,
     masked, reached, chosen, matmul_where_reached, einsum_where_reached,
-    step, relu, mean, by_operands_of_mean, dot, by_operands_of_dot, by_operands_of_prod,
+    step, relu, compare, mean, by_operands_of_mean, dot, by_operands_of_dot, by_operands_of_prod,
     logsumexp, by_operands_of_logsumexp, by_operands_of_max,
 ):  # fmt: skip
     NAMESPACE[_kernel.__name__] = _kernel

@@ -112,6 +112,12 @@ def laid_out(graph: Graph, batched: frozenset[str]) -> Layout:
     return layout
 
 
+def walked(graph: Graph) -> Group:
+    """All that a graph computes as one walk, group by group."""
+    known = _Known(graph, frozenset())
+    return known.walk(known.alike(levels(graph)), is_wide=True)
+
+
 def _sort_terms(layout: Layout, group: Group) -> None:
     """The terms of a lone sum, or sum of products, in their order in memory, constants last."""
     if len(group) == 1 and group.row is not None and group.row.name in ("sum", "prod", "dot"):
@@ -144,23 +150,26 @@ class _Known:
         return highest(steps_of(self.graph), found.astype(int), 0) > 0
 
     def stretches(self) -> Iterator[list[Numbers]]:
-        """The nodes that are alike, each list for itself; irregular ones in a row as one, to walk.
-
-        Alike are nodes of one level, operation and number of operands, if they all have samples or
-        none has.
-        """
-        level, counts = levels(self.graph), self.graph.counts
-        nodes = np.flatnonzero(self.graph.codes >= 0)
-        keys: list[Any] = [key[nodes] for key in (self.depends, counts, self.graph.codes, level)]
-        order = np.lexsort(keys)
-        alike = runs(nodes[order], *[key[order] for key in keys])
-        lines = self._irregular_lines(alike, level, counts)
+        """The nodes that are alike, list by list; irregular ones in a row as one, to walk."""
+        level = levels(self.graph)
+        alike = self.alike(level)
+        lines = self._irregular_lines(alike, level, self.graph.counts)
         for irregular, places in groupby(range(len(alike)), (lines > 0).tolist().__getitem__):
             row = list(places)
             if irregular and lines[row].sum() > _LONGEST:
                 yield [alike[place] for place in row]
             else:
                 yield from ([alike[place]] for place in row)
+
+    def alike(self, level: Numbers) -> list[Numbers]:
+        """The nodes of one level, operation and number of operands, level by level, if they all
+        have samples or none has.
+        """
+        graph = self.graph
+        nodes = np.flatnonzero(graph.codes >= 0)
+        keys: list[Any] = [x[nodes] for x in (self.depends, graph.counts, graph.codes, level)]
+        order = np.lexsort(keys)
+        return runs(nodes[order], *[key[order] for key in keys])
 
     def _irregular_lines(
         self, alike: Sequence[Numbers], level: Numbers, counts: Numbers
@@ -205,11 +214,11 @@ class _Known:
         reads = reads[np.append(False, is_counted)[readers]]
         return np.bincount(np.unique(reads) // size, minlength=size)[1:]
 
-    def walk(self, alike: Sequence[Numbers]) -> Group:
+    def walk(self, alike: Sequence[Numbers], *, is_wide: bool = False) -> Group:
         """The scalars of several groups as one group that computes them step by step."""
         graph = self.graph
         nodes = np.concatenate(alike)
-        is_wide = graph.counts[nodes].sum() > _WIDE * len(alike)
+        is_wide = is_wide or graph.counts[nodes].sum() > _WIDE * len(alike)
         nodes = nodes if is_wide else np.sort(nodes)
         is_mine = np.zeros(len(graph), bool)
         is_mine[nodes] = True

@@ -48,7 +48,7 @@ def planned(order: Sequence[Array], kept: Sequence[Array]) -> Plan:
     plan = Plan(list(order))
     _place_parts(plan)
     wholes = {whole for whole, _ in plan.place.values()}
-    wholes |= {array for array in plan.order if _has_constants(array)}
+    wholes |= {array for array in plan.order if _is_prepared(array)}
     last = _last_uses(plan, [*kept, *wholes])
     free: dict[Shape, list[int]] = {}
     dying: dict[int, list[Array]] = {}
@@ -61,11 +61,10 @@ def planned(order: Sequence[Array], kept: Sequence[Array]) -> Plan:
             _release(plan, free, released)
         if _is_fixed(plan, array):
             plan.fixed.add(array)
-        if array in plan.fixed and not array.is_view and array.kind not in ("input", "constant"):
-            if array in wholes:  # something is written there before its turn
-                plan.buffer[array] = _buffer(plan, {}, array.shape)
-            elif array not in plan.place:
-                plan.buffer[array] = _buffer(plan, free, array.shape)
+        is_given = array.is_view or array.is_steady or array.kind == "input"
+        if array in plan.fixed and not is_given and array not in plan.place:
+            # Where something is written before its turn, nothing else may be.
+            plan.buffer[array] = _buffer(plan, {} if array in wholes else free, array.shape)
         if array.kind != "call":
             _release(plan, free, released)
     return plan
@@ -88,7 +87,7 @@ def _buffer(plan: Plan, free: dict[Shape, list[int]], shape: Shape) -> int:
 
 def _is_fixed(plan: Plan, array: Array) -> bool:
     """Whether an array can lie at the same place in every call."""
-    if array.kind in ("input", "constant"):
+    if array.is_steady or array.kind == "input":
         return True
     if array.is_view:
         (operand,) = array.arrays
@@ -107,7 +106,7 @@ def takes_out(array: Array) -> bool:
         return array.name in UFUNCS
     if array.kind in ("matmul", "einsum"):
         return not array.name
-    return array.kind in ("sum", "take", "join", "broadcast")
+    return array.kind in ("sum", "take", "join", "broadcast") or is_placed(array)
 
 
 def is_contiguous(array: Array) -> bool:
@@ -126,9 +125,15 @@ def base_of(array: Array) -> Array:
     return array
 
 
-def _has_constants(array: Array) -> bool:
-    """Whether some of what is joined is constant, and so written only once."""
-    return array.kind == "join" and any(part.kind == "constant" for part in array.arrays)
+def is_placed(array: Array) -> bool:
+    """Whether rows are written at their places among zeros, no two at one."""
+    return array.kind == "scatter" and array.name == "placed"
+
+
+def _is_prepared(array: Array) -> bool:
+    """Whether some of it stays as it is written once: zeros, and what is joined and steady."""
+    has_steady = array.kind == "join" and any(part.is_steady for part in array.arrays)
+    return has_steady or is_placed(array)
 
 
 def _place_parts(plan: Plan) -> None:
@@ -138,7 +143,7 @@ def _place_parts(plan: Plan) -> None:
             continue
         for part, places in array.parts:
             source = unshaped(part)
-            is_ours = takes_out(source) and source.kind != "join"
+            is_ours = takes_out(source) and not source.is_steady
             if is_ours and source not in plan.place and part.shape[1:] == array.shape[1:]:
                 plan.place[source] = array, places
 

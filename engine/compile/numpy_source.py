@@ -10,14 +10,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from glassgrad.engine.compile.ir import Array, Shape, is_array, key_of, needed, unshaped
+from glassgrad.engine.compile.ir import SEED, Array, Shape, is_array, key_of, needed, unshaped
 from glassgrad.engine.compile.lower import Check
-from glassgrad.engine.compile.memory import UFUNCS, planned, shape_text, slice_text, takes_out
+from glassgrad.engine.compile.memory import (
+    UFUNCS,
+    is_placed,
+    planned,
+    shape_text,
+    slice_text,
+    takes_out,
+)
 from glassgrad.engine.printers import number_text
 
 _RUN = "    "
-_STATEMENTS = ("join", "broadcast")
-"""The kinds that fill an array in statements, and not by a function that gives it."""
 _WORDS = {"0.0": "zero", "0.5": "half", "1.0": "one", "2.0": "two"}
 """Names of numbers; all others are numbered."""
 _WALKS = {"walk": "forward", "walk_back": "backward", "walk_reach": "reach"}
@@ -107,8 +112,9 @@ class NumpySource:
         once = self._once = dict[str, str]()
         inputs = [each for each in plan.order if each.kind == "input"]
         for array in inputs:
-            name = self._name(array, array.name)
-            self._line(array, f"{name} = empty({shape_text(array.shape)})", array.about)
+            name, size = self._name(array, array.name), shape_text(array.shape)
+            text = f"full({size}, {SEED})" if name == SEED else f"empty({size})"
+            self._line(array, f"{name} = {text}", array.about)
         for number, shape in enumerate(plan.buffers):
             self._line(None, f"m{number} = empty({shape_text(shape)})")
         inside: list[Line] = []
@@ -124,11 +130,11 @@ class NumpySource:
         body, self.lines = self.lines, prepared
         for text, name in once.items():
             self._line(None, f"{name} = {text}")
-        self._line(None, "def run(is_differentiated):")
+        self._line(None, "def run():")
         self.lines += [line._replace(text=_RUN + line.text) for line in body]
-        listed = ", ".join(f'"{each.name}": {self._names[each]}' for each in inputs)
+        listed = ", ".join(f'"{each.name}": {each.name}' for each in inputs if each.name != SEED)
         self._line(None, f"return {{{listed}}}, run")
-        return self._text("def program(samples):")
+        return self._text("def program(samples, seed):")
 
     def _readers(self) -> dict[Array, list[Array]]:
         """By whom each array is read; parts that are written where they belong are not."""
@@ -153,6 +159,10 @@ class NumpySource:
         plan, about = self.plan, array.about
         if array.kind == "constant":
             self._constant(array)
+        elif array.is_steady:
+            text = self._expression(array)
+            self._line(array, f"{self._name(array)} = {text}", about)
+            self.filled[text] = array.shape
         elif array.is_view:
             (looked_at,) = array.arrays
             text = self._view(array, self._places.get(looked_at) or self._names[looked_at])
@@ -163,49 +173,56 @@ class NumpySource:
                 return
             self._line(array, f"{self._name(array)} = {text}", about)
         elif array in plan.place:
-            whole, places = plan.place[array]
-            text = f"m{plan.buffer[whole]}[{slice_text(places)}]"
-            if (places.stop - places.start, *whole.shape[1:]) != array.shape:
-                text += f".reshape{shape_text(array.shape)}"
             self._places[array] = f"to_{self._name(array)}"
-            self._line(array, f"{self._places[array]} = {text}")
+            self._line(array, f"{self._places[array]} = {self._place(array)}")
         else:
-            self._places[array] = f"m{plan.buffer[array]}"
-            if array.kind == "join":
-                self._join_once(array)
-        if array.kind in _STATEMENTS:  # they give no name to what they fill
+            self._places[array] = self._place(array)
+        if not array.is_steady and _is_statement(array):  # it gives no name to what it fills
             self._names[array] = self._places[array]
+            self._prepare(array)
 
-    def _join_once(self, array: Array) -> None:
-        """The parts of joined arrays that are constants are written once."""
-        for part, places in array.parts:
-            if part.kind == "constant" and array.detail == 0:
-                self._line(
-                    array, f"{self._places[array]}[{slice_text(places)}] = {self._names[part]}"
-                )
+    def _place(self, array: Array) -> str:
+        """The buffer that an array is written into, or the part of one."""
+        if array not in self.plan.place:
+            return f"m{self.plan.buffer[array]}"
+        whole, places = self.plan.place[array]
+        text = f"{self._place(whole)}[{slice_text(places)}]"
+        if (places.stop - places.start, *whole.shape[1:]) != array.shape:
+            text += f".reshape{shape_text(array.shape)}"
+        return text
+
+    def _prepare(self, array: Array) -> None:
+        """What is written once: zeros, and the parts of joined arrays that are steady."""
+        if is_placed(array):
+            self._line(array, f"{self._places[array]}.fill(0.0)")
+        for part, places in array.parts if array.kind == "join" else ():
+            if part.is_steady:
+                self._write(array, part, places)
+
+    def _write(self, array: Array, part: Array, places: slice, about: str = "") -> None:
+        """A part of joined arrays."""
+        where = slice_text(places) if array.detail == 0 else f":, {slice_text(places)}"
+        self._line(array, f"{self._names[array]}[{where}] = {self._names[part]}", about)
 
     def _compute(self, order: Sequence[Array]) -> None:
         plan = self.plan
         for array in order:
-            if array.kind in ("input", "constant") or (array.is_view and array in plan.fixed):
+            is_there = array.is_steady or (array.is_view and array in plan.fixed)
+            if is_there or array.kind == "input":
                 continue
             if array.kind == "join" and array in plan.fixed:
                 self._fill(array)
                 continue
             text = self._expression(array, self._places.get(array, ""))
-            if array not in plan.fixed or array.kind not in _STATEMENTS:
+            if array not in plan.fixed or not _is_statement(array):
                 text = f"{self._names.get(array) or self._name(array)} = {text}"
             self._line(array, text, array.about)
 
     def _fill(self, array: Array) -> None:
         """Write the parts of joined arrays that are not there yet."""
         for part, places in array.parts:
-            is_constant = part.kind == "constant" and array.detail == 0
-            if is_constant or self._is_there(array, part, places):
-                continue
-            where = slice_text(places) if array.detail == 0 else f":, {slice_text(places)}"
-            text = f"{self._names[array]}[{where}] = {self._names[part]}"
-            self._line(array, text, array.about)
+            if not (part.is_steady or self._is_there(array, part, places)):
+                self._write(array, part, places, array.about)
 
     def without_memory(self) -> str:
         """The same as a function of arrays that makes a new one for every instruction."""
@@ -218,7 +235,7 @@ class NumpySource:
             else:
                 text = self._expression(array)
                 self._line(array, f"{self._name(array)} = {text}", array.about)
-        self._finish_forward(is_pure=True)
+        self._finish_forward()
         self._finish()
         return self._text("def program(input, captured, seed):")
 
@@ -251,7 +268,12 @@ class NumpySource:
         if array.kind == "einsum":
             return f'{array.name or "einsum"}("{array.detail}", {listed}{into})'
         if array.kind == "scatter":
-            return f"{array.name}({listed}, {self._array('i', array.detail)}, {array.shape[0]})"
+            index = self._array("i", array.detail)
+            return (
+                self._placed(array, index, listed, out)
+                if out
+                else f"scatter({listed}, {index}, {array.shape[0]})"
+            )
         if array.kind == "assembled":
             texts = [f"s_[{slice_text(p)}], {name}" for p, name in zip(array.detail, operands)]
             samples = shape_text(array.shape[1:])[1:-2]
@@ -259,6 +281,16 @@ class NumpySource:
         if array.kind in _WALKS:
             return f"{self._array('w', array.detail)}.{_WALKS[array.kind]}({listed})"
         return f"{array.name or array.kind}({listed}{into})"
+
+    def _placed(self, array: Array, index: str, rows: str, out: str) -> str:
+        """Rows that are written at their places; of columns, numpy is quicker with one axis."""
+        once, (given,) = self._once, array.arrays
+        if once is not None and array.shape[1:] == (1,) and given in self.plan.fixed:
+            out, rows = [
+                once.setdefault(f"{each}.reshape(-1)", f"flat{len(once)}")
+                for each in (out, self._places.get(given, rows))
+            ]
+        return f"{out}[{index}] = {rows}"
 
     def _factors(self, array: Array, operands: Sequence[str]) -> str:
         """The operands of a product of two matrices; "" for all else.
@@ -268,11 +300,13 @@ class NumpySource:
         """
         if array.kind == "matmul" and not array.name:
             return ", ".join(operands)
-        if self._once is None:
+        if self._once is None or array.is_steady:
             return ""
-        if array.kind == "sum" and array.detail == 1 and len(array.shape) == 2:
-            ones = f"ones{shape_text((array.arrays[0].shape[1], 1))}"
-            return f"{operands[0]}, {self._once.setdefault(ones, f'ones{len(self._once)}')}"
+        if array.kind == "sum" and len(array.shape) == 2:
+            size = array.arrays[0].shape[array.detail]
+            ones = f"ones{shape_text((size, 1) if array.detail else (1, size))}"
+            name = self._once.setdefault(ones, f"ones{len(self._once)}")
+            return ", ".join([*operands, name] if array.detail else [name, *operands])
         return ", ".join(operands) if is_sent_to_rows(array) else ""
 
     def _view(self, array: Array, name: str) -> str:
@@ -283,7 +317,7 @@ class NumpySource:
             return f"{name}.T" if len(array.shape) == 2 else f"{name}.swapaxes(-1, -2)"
         return f"{name}.reshape{shape_text(array.shape)}"
 
-    def _finish_forward(self, *, is_pure: bool = False) -> None:
+    def _finish_forward(self) -> None:
         result, checks, _ = self.outputs
         self._line(None, f"result = {self._names[result]}")
         texts = []
@@ -291,9 +325,6 @@ class NumpySource:
             text = f"({self._operand(check.left)} {check.relation} {self._operand(check.right)})"
             texts.append(f"{text}.all(0)" if check.outcome else f"(~{text}).all(0)")
         self._line(None, f"holds = {' & '.join(texts) or True}")
-        if any(each is not None for each in self.outputs.gradients) and not is_pure:
-            self._line(None, "if not is_differentiated:")
-            self._line(None, "    return result, holds, None, None")
 
     def _finish(self) -> None:
         names = ["None" if g is None else self._names[g] for g in self.outputs.gradients]
@@ -316,7 +347,8 @@ class NumpySource:
         arrays of one shape.
         """
         once = self._once
-        if once is None or reader.kind != "call" or not takes_out(reader):
+        is_plain = once is None or reader.is_steady or not takes_out(reader)
+        if once is None or is_plain or reader.kind != "call":
             return self._operand(operand)
         if isinstance(operand, Array):
             name, is_single = self._names[operand], set(operand.shape) == {1} != set(reader.shape)
@@ -356,6 +388,11 @@ class NumpySource:
 
     def _text(self, head: str) -> str:
         return "\n".join([head, *map(str, self.lines), ""])
+
+
+def _is_statement(array: Array) -> bool:
+    """Whether a statement fills an array in its place, and not a function that gives it."""
+    return array.kind in ("join", "broadcast") or is_placed(array)
 
 
 def is_sent_to_rows(array: Array) -> bool:

@@ -157,8 +157,10 @@ def _keys(graph: Graph) -> Numbers:
 def flattened(graph: Graph) -> Graph:
     """With sums of sums as one sum, and sums of products as one `dot`, also of one term.
 
-    A sum of products and other terms becomes a `dot`, and a sum of it and the others. The first
-    of many growing sums may have a single term; `padded` makes it as long as the others.
+    A sum of products and other terms becomes a `dot`, and a sum of it and the others. Parameters
+    among these are added up by themselves, which can be done for all steps of a recurrent network
+    at once. The first of many growing sums may have a single term; `padded` makes it as long as
+    the others.
     """
     is_sum = graph.is_of(_ADD, _SUM)
     if not is_sum.any():
@@ -214,13 +216,18 @@ def _rebuilt(graph: Graph, found: _Terms, is_top: Flags) -> Graph:
     products, others = terms[found.is_product], terms[found.is_other]
     sums_of_products, sums_of_others = sums[found.is_product], sums[found.is_other]
 
-    # A sum becomes a `dot`, or a sum, or both, in this order.
+    # A sum becomes a `dot`, or a sum, or both, in this order, and a sum of parameters between them.
     has_dot = np.bincount(sums_of_products, minlength=size) > 0
+    is_parameter = graph.codes[others] == CAPTURED
+    is_dot = graph.is_of(_DOT)[others]
+    has_bias = has_dot | (np.bincount(sums_of_others, is_dot, size) > 0)
+    has_bias &= np.bincount(sums_of_others, is_parameter, size) > 1
+    is_apart = is_parameter & has_bias[sums_of_others]
     terms_left = np.bincount(sums_of_others, minlength=size) + has_dot
     has_sum = is_top & (terms_left > has_dot)
     is_plain = (found.top == np.arange(size)) & ~is_top
     is_plain[products] = False
-    slots = is_plain.astype(np.intp) + has_dot + has_sum
+    slots = is_plain.astype(np.intp) + has_dot + has_bias + has_sum
     first = np.cumsum(slots) - slots
     last = first + slots - 1
     became = last[found.top]
@@ -229,15 +236,16 @@ def _rebuilt(graph: Graph, found: _Terms, is_top: Flags) -> Graph:
     codes, numbers = np.zeros(slots.sum(), np.intp), np.zeros(slots.sum())
     codes[last[is_plain]], numbers[last[is_plain]] = graph.codes[is_plain], graph.numbers[is_plain]
     codes[first[has_dot]] = graph.code_of(_DOT)
-    codes[last[has_sum]] = graph.code_of(_SUM)
+    codes[last[has_sum]] = codes[last[has_bias] - 1] = graph.code_of(_SUM)
 
     is_kept = is_plain[graph.owners]
     left, right = graph.pairs(products)
     both = has_dot & has_sum
     owner = np.concatenate([last[graph.owners[is_kept]], first[sums_of_products],
-                            first[sums_of_products], last[both], last[sums_of_others]])  # fmt: skip
+                            first[sums_of_products], last[both], last[has_bias],
+                            last[sums_of_others] - is_apart])  # fmt: skip
     operands = np.concatenate([became[graph.operands[is_kept]], became[left], became[right],
-                               first[both], became[others]])  # fmt: skip
+                               first[both], last[has_bias] - 1, became[others]])  # fmt: skip
     return Graph(
         graph.rows,
         codes,

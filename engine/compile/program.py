@@ -137,13 +137,11 @@ class Program:
             inputs: the numbers of the arguments, in the order of `orders["input"]` beside each
                 other; with samples a row for each of them.
             captured: those of the captured Values, in the order of `orders["captured"]`.
-            share: the gradient of every result; None for no gradients.
+            share: the gradient of every result; None where none are wanted.
         """
-        if not self._wanted:
-            share = None
         pool = self._careful if self._is_careful else self._pool
-        frame = pool.taken(len(inputs[0]) if self._batched else 1)
-        found = frame.quietly(frame, inputs, captured, share)
+        frame = pool.taken(len(inputs[0]) if self._batched else 1, share)
+        found = frame.quietly(frame, inputs, captured)
         pool.given_back(frame)
         if found[-1] or self._is_careful:
             return found[:-1]
@@ -158,23 +156,25 @@ class Frame:
     Args:
         pool: that of the program.
         samples: how many.
+        share: the gradient of every result.
 
     Attributes:
         quietly: `run`, where numpy warns of nothing; it is not shared, as it keeps what to restore.
     """
 
-    def __init__(self, pool: Pool, samples: int) -> None:
+    def __init__(self, pool: Pool, samples: int, share: float | None) -> None:
+        self.key = samples, share
         self.samples, self.quietly = samples, np.errstate(all="ignore")(Frame.run)
         self._has_samples, self._has_several = pool.has_samples, pool.has_several
-        given, self._fill = pool.make(samples)
-        rows, numbers, seed = (given.get(name) for name in ("input", "captured", "seed"))
+        with np.errstate(all="ignore"):
+            given, self._fill = pool.make(samples, share)
+        rows, numbers = given.get("input"), given.get("captured")
         if rows is not None:
             rows = rows.T if pool.is_batched else rows[:, 0]
-        self._inputs, self._seed, self._ones = rows, seed, np.ones(samples)
+        self._inputs, self._ones = rows, np.ones(samples)
         self._captured = None if numbers is None else numbers[:, 0]
-        self._share: float | None = None
 
-    def run(self, inputs: Sequence[Any], captured: Any, share: float | None) -> Any:
+    def run(self, inputs: Sequence[Any], captured: Any) -> Any:
         """What `Program.run` gives, and whether the gradients are finite.
 
         The next run writes over the buffers, so what leaves them is copied.
@@ -183,10 +183,7 @@ class Frame:
             np.concatenate(inputs, -1, self._inputs)
         if self._captured is not None:
             self._captured[...] = captured
-        if share is not None and share != self._share and self._seed is not None:
-            self._share = share
-            self._seed.fill(share)
-        result, holds, of_inputs, of_captured = self._fill(share is not None)
+        result, holds, of_inputs, of_captured = self._fill()
         if self._has_several:
             numbers, total = (result.T if self._has_samples else result[:, 0]).copy(), nan
         elif self._has_samples:
@@ -212,8 +209,9 @@ class Pool:
         text: the source text.
         make: the function made from it: it makes the buffers for a number of samples.
         has_samples: whether the result is another one for each sample.
-        free: by the number of samples the buffers that nobody uses now. A call takes some away and
-            brings them back at its end, so one in another thread, or inside it, has others.
+        free: by the number of samples, and the share of each, the buffers that nobody uses now. A
+            call takes some away and brings them back at its end, so one in another thread, or
+            inside it, has others.
     """
 
     def __init__(self, source: NumpySource, *, is_batched: bool, has_several: bool) -> None:
@@ -223,27 +221,28 @@ class Pool:
         self.has_samples = source.outputs.result.has_samples
         namespace = {**NAMESPACE, **ON_NUMPY, **source.arrays}
         exec(compile(self.text, "<compiled>", "exec"), namespace)
-        self.make: Callable[[int], Any] = namespace["program"]
-        self.free: dict[int, deque[Frame]] = {}
+        self.make: Callable[[int, float | None], Any] = namespace["program"]
+        self.free: dict[tuple[int, float | None], deque[Frame]] = {}
 
-    def taken(self, samples: int) -> Frame:
+    def taken(self, samples: int, share: float | None) -> Frame:
         """Buffers that nobody uses now."""
+        key = samples, share
         try:
-            return self.free[samples].pop()
+            return self.free[key].pop()
         except IndexError:
             pass
         except KeyError:
-            sizes = [size for size, frames in list(self.free.items()) if frames.maxlen]
+            sizes = [size for (size, _), frames in list(self.free.items()) if frames.maxlen]
             is_full = self._bytes * (samples + sum(sizes)) > 2 * _MOST_BYTES
             if len(self.free) >= _MOST_SIZES or is_full:
                 self.free = {}
             most = min(_MOST_FRAMES, int(_MOST_BYTES / (self._bytes * samples + 1.0)))
-            self.free[samples] = deque(maxlen=most)
-        return Frame(self, samples)
+            self.free[key] = deque(maxlen=most)
+        return Frame(self, *key)
 
     def given_back(self, frame: Frame) -> None:
         """Buffers for the next call."""
-        if (kept := self.free.get(frame.samples)) is not None:
+        if (kept := self.free.get(frame.key)) is not None:
             kept.append(frame)
 
 

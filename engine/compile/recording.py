@@ -32,6 +32,8 @@ from glassgrad.engine.text import counted
 from glassgrad.engine.value import Value
 from glassgrad.engine.vectors import data_vector
 
+_LONG = 64
+"""So many places in a row are copied as a slice."""
 _MOST_PROGRAMS = 8
 """Of so many programs on, gradients by other captured Values are those of the program for all."""
 
@@ -330,29 +332,40 @@ class Places:
         is_complete = self.is_covered and len(found) == len(parameters)
         self.back = np.argsort(self.theirs) if is_complete else None
         self.is_in_order = is_complete and np.array_equal(self.mine, self.theirs)
+        self._moves = list(_moves(self.mine, self.theirs))
 
     def read(self, parameters: Any, numbers: Callable[[], Any]) -> Any:
         """The captured numbers; `numbers()` gives those that are no parameters, among all."""
         if self.is_in_order:
             return parameters
-        if self.is_covered:
-            return parameters.take(self.theirs)
-        found = numbers()
-        found[self.mine] = parameters[self.theirs]
+        found = np.empty(len(self.mine)) if self.is_covered else numbers()
+        for mine, theirs in self._moves:
+            found[mine] = parameters[theirs]
         return found
 
     def add(self, total: Any, gradient: Any) -> Any:
         """A gradient by the parameters, or None, with that by the captured numbers added."""
         if gradient is None:
             return total
-        if self.is_in_order:
-            mine = gradient
-        elif self.back is not None:
-            mine = gradient.take(self.back)  # faster than gradient[self.back]
+        if self.back is not None:
+            gradient = gradient if self.is_in_order else gradient.take(self.back)
         else:
-            mine = np.zeros(self.size)
-            mine[self.theirs] = gradient if self.is_covered else gradient.take(self.mine)
-        return mine if total is None else total + mine
+            found = np.zeros(self.size)
+            for mine, theirs in self._moves:
+                found[theirs] = gradient[mine]
+            gradient = found
+        return gradient if total is None else total + gradient
+
+
+def _moves(mine: Any, theirs: Any) -> Iterator[tuple[Any, Any]]:
+    """Which places belong to which: long runs as slices, which are quicker, the others at once."""
+    starts = np.flatnonzero((np.diff(mine, prepend=-2) != 1) | (np.diff(theirs, prepend=-2) != 1))
+    lengths = np.diff(starts, append=len(mine))
+    for start, length in zip(starts[lengths >= _LONG].tolist(), lengths[lengths >= _LONG].tolist()):
+        here, there = mine[start], theirs[start]
+        yield slice(here, here + length), slice(there, there + length)
+    if (is_short := np.repeat(lengths < _LONG, lengths)).any():
+        yield mine[is_short], theirs[is_short]
 
 
 def _became(program: Program) -> str:

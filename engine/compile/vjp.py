@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.engine.compile.ir import SAMPLES, Array, Builder, is_array, needed, unshaped
+from glassgrad.engine.compile.ir import SAMPLES, SEED, Array, Builder, is_array, needed, unshaped
 from glassgrad.engine.compile.kernels import by_operand
 from glassgrad.engine.compile.memory import takes_out
 from glassgrad.engine.formula import Formula, as_formula
@@ -73,7 +73,7 @@ def gradients(
         is_batched: whether there are samples: the result counts for each, also if all share it.
     """
     builder.half = "backward"
-    seed = builder.input("seed", 1, SAMPLES if is_batched else 1)
+    seed = builder.input(SEED, 1, SAMPLES if is_batched else 1)
     reach = None if compared is None else _Reach(builder, wanted, rows).known(result, compared)
     return _Backward(builder, wanted, rows, reach).of(result, seed)
 
@@ -309,7 +309,7 @@ class _Backward:
         if local == 1.0:
             return upstream
         if local == -1.0:
-            return self._row(TABLE["neg"], upstream)
+            return self._negated(upstream)
         reach, is_masked = self._reach_of(array), row.masks or row.selects
         if reach is None and (self.reach is None or not is_masked):
             return self._row(_MUL, upstream, local)
@@ -319,6 +319,14 @@ class _Backward:
             factors.append(self.builder.reshape(reach, upstream.shape) if is_table else reach)
         name = "masked" if is_masked else "reached"
         return self.builder.call(name, *factors, row=(_MUL, (upstream, local)))
+
+    def _negated(self, array: Array) -> Array:
+        """With the other sign, which a steady factor takes."""
+        if array.kind == "call" and array.name == "mul":
+            first, *others = array.operands
+            if is_array(first) and first.is_steady:
+                return self._row(_MUL, self._negated(first), *others)
+        return self._row(TABLE["neg"], array)
 
     def _reach_of(self, array: Array) -> Array | None:
         """Where the gradient of an array arrives, if that is known, and not everywhere."""

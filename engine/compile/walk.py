@@ -8,7 +8,7 @@ scalar where the stretch is narrow, group by group where it is wide.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, starmap
 from typing import Any, NamedTuple
@@ -116,9 +116,13 @@ class Walk:
             if not isinstance(alike.row, Reduction):
                 is_wanted[places] &= np.array([[rule is not None] for rule in alike.row.rules])
         owners = np.repeat(np.arange(len(self)), np.diff(self.starts)) + self.outside
-        self.owners, self.receivers = owners[is_wanted], self.operands[is_wanted]
-        order = np.argsort(np.concatenate([each.ravel() for each in edges]))
-        self.place = order[is_wanted]  # of each local derivative, kind by kind
+        # What is sent, in that order: the last scalar first, or all that each scalar receives.
+        edges_sent = np.flatnonzero(is_wanted)[::-1]
+        if self.sizes:
+            edges_sent = edges_sent[::-1][np.argsort(self.operands[is_wanted], kind="stable")]
+        self.owners, self.receivers = owners[edges_sent], self.operands[edges_sent]
+        self.order = np.argsort(np.concatenate([each.ravel() for each in edges]))
+        self.place = self.order[edges_sent]  # of each local derivative, kind by kind
         self.groups, self.back = list[Alike](), list[Sending]()
         if self.sizes:
             self._group()
@@ -128,9 +132,7 @@ class Walk:
         bounds = [0, *(starts_of(self.sizes) + self.outside).tolist()]
         slices = list(starmap(slice, pairwise(bounds)))
         self.groups = [self._alike(each) for each in slices[1:]]
-        order = np.argsort(self.receivers, kind="stable")
-        self.by_receiver, self.senders = self.place[order], self.owners[order]
-        to = self.receivers[order]
+        to = self.receivers
         starts = np.flatnonzero(np.diff(to, prepend=-1))  # of what is sent to each scalar
         firsts = np.searchsorted(to[starts], bounds).tolist()
         places = [*starts.tolist(), len(to)]
@@ -143,10 +145,9 @@ class Walk:
     @property
     def nbytes(self) -> int:
         """How much memory the arrays take, named as numpy names it for arrays."""
-        arrays = [self.codes, self.operands, self.starts, self.owners, self.receivers, self.place]
+        arrays = [self.codes, self.operands, self.starts, self.owners, self.receivers]
+        arrays += [self.place, self.order]
         arrays += [alike.operands for alike in (*self.kinds, *self.groups)]
-        if self.groups:
-            arrays += [self.by_receiver, self.senders]
         return sum(array.nbytes for array in arrays)
 
     def __len__(self) -> int:
@@ -216,7 +217,11 @@ class Walk:
         return tuple([numbers[place] for place in places.tolist()])
 
     def backward(self, outside: Any, values: Any, upstream: Any, reach: Any = None) -> Any:
-        """The gradients of what is read from outside.
+        """The gradients of what is read from outside; see `gradients`."""
+        return self.gradients(outside, values, upstream, reach)[: self.outside]
+
+    def gradients(self, outside: Any, values: Any, upstream: Any, reach: Any = None) -> Any:
+        """The gradients of what is read from outside, and of the scalars behind it.
 
         Args:
             outside: as for `forward`.
@@ -225,17 +230,32 @@ class Walk:
             reach: 0 for scalars that no gradient reaches, where infinities and nan are told apart:
                 what is switched off sends 0; what is not reached, since it was not chosen, nothing.
         """
-        local = self._local(outside, values)
-        send = self._send_by_groups if self.groups else self._send_one_by_one
-        found = send(self._of_seen(upstream), local)
+        local = self.local(outside, values).take(self.place, 0)
+        found = self._of_seen(upstream)
+        if self.groups:
+            found = self._sent(found, lambda sent, edges: sent * local[edges], np.add)
+        else:
+            found = self._sent_one_by_one(found, local)
         if reach is not None and not np.isfinite(found).all():
-            found = self._send_carefully(self._of_seen(upstream), local, reach)
-        return found[: self.outside]
+            is_reached = self._reached(reach, local).take(self.owners, 0)
+            is_sent = is_reached & ~self._is_stopped(local, "selects", "masks")
+            carefully = lambda sent, edges: np.where(is_sent[edges], sent * local[edges], 0.0)
+            found = self._sent(self._of_seen(upstream), carefully, np.add)
+        return found
 
     def reach(self, outside: Any, values: Any, reach: Any) -> Any:
-        """1 where a gradient arrives at what is read from outside, else 0; see `backward`."""
-        found = self._reached(reach, self._local(outside, values).take(self.place, 0))
+        """1 where a gradient arrives at what is read from outside, else 0; see `gradients`."""
+        found = self._reached(reach, self.local(outside, values).take(self.place, 0))
         return found[: self.outside].astype(float)
+
+    def local(self, outside: Any, values: Any) -> Any:
+        """The local derivatives, kind by kind: that by the operand at a place is row `order` of it.
+
+        They are 0 where a row has none.
+        """
+        width = values.shape[1]
+        numbers = np.concatenate([np.broadcast_to(outside, (self.outside, width)), values])
+        return np.concatenate([each.partials(numbers).reshape(-1, width) for each in self.kinds])
 
     def _of_seen(self, given: Any) -> Any:
         """What others have sent to the scalars that they read, at their places; 0 elsewhere."""
@@ -243,57 +263,42 @@ class Walk:
         found[self.seen] = given[self.seen - self.outside]
         return found
 
-    def _local(self, outside: Any, values: Any) -> Any:
-        """The local derivatives, kind by kind, in the order of `place`."""
-        width = values.shape[1]
-        numbers = np.concatenate([np.broadcast_to(outside, (self.outside, width)), values])
-        return np.concatenate([each.partials(numbers).reshape(-1, width) for each in self.kinds])
+    def _sent(self, found: Any, send: Callable[[Any, Any], Any], plus: np.ufunc) -> Any:
+        """What arrives at each number.
 
-    def _send_one_by_one(self, found: Any, local: Any) -> Any:
-        """The chain rule edge by edge, the last scalar first."""
-        gradients, partials = _listed(found), _listed(local.take(self.place[::-1], 0))
-        edges = zip(self.owners[::-1].tolist(), self.receivers[::-1].tolist(), partials)
-        for owner, receiver, partial in edges:
+        Args:
+            found: what others have sent.
+            send: what goes along some edges, given what has arrived where they begin.
+            plus: what is done with all that arrives.
+        """
+        for edges, starts, to in self.back:
+            sent = send(found.take(self.owners[edges], 0), edges)
+            found[to] = plus(found[to], plus.reduceat(sent, starts, 0))
+        if not self.groups:
+            for edge, (owner, receiver) in enumerate(zip(self.owners, self.receivers)):
+                found[receiver] = plus(found[receiver], send(found[owner], edge))
+        return found
+
+    def _sent_one_by_one(self, found: Any, local: Any) -> Any:
+        """The chain rule edge by edge, on floats where that can be."""
+        gradients, partials = _listed(found), _listed(local)
+        for owner, receiver, partial in zip(
+            self.owners.tolist(), self.receivers.tolist(), partials
+        ):
             gradients[receiver] += gradients[owner] * partial
         return np.array(gradients).reshape(found.shape)
 
-    def _send_by_groups(self, found: Any, local: Any) -> Any:
-        """The same, to all scalars of a group at once."""
-        local = local.take(self.by_receiver, 0)
-        for places, starts, to in self.back:
-            sent = found.take(self.senders[places], 0)
-            sent *= local[places]
-            found[to] += np.add.reduceat(sent, starts, 0)
-        return found
-
     def _reached(self, reach: Any, local: Any) -> Any:
         """Whether a gradient arrives at each number: the choices alone decide."""
-        found, is_choice = self._of_seen(reach) != 0.0, self._is_of("selects")
-        for owner, receiver, choice, partial in self._edges(is_choice, local):
-            found[receiver] |= found[owner] & ~(choice & (partial == 0.0))
-        return found
+        is_open = ~self._is_stopped(local, "selects")
+        found = self._of_seen(reach) != 0.0
+        return self._sent(found, lambda sent, edges: sent & is_open[edges], np.logical_or)
 
-    def _send_carefully(self, found: Any, local: Any, reach: Any) -> Any:
-        """The same where numbers are infinite or nan, and 0 × infinity has to be told apart."""
-        local = local.take(self.place, 0)
-        reached, is_masked = (
-            self._reached(reach, local),
-            self._is_of("selects") | self._is_of("masks"),
-        )
-        for owner, receiver, masked, partial in self._edges(is_masked, local):
-            is_sent = reached[owner] & ~(masked & (partial == 0.0))
-            found[receiver] += np.where(is_sent, found[owner] * partial, 0.0)
-        return found
-
-    def _edges(self, is_so: Flags, local: Any) -> Iterator[tuple[int, int, bool, Any]]:
-        """What is sent, the last first: by whom, to whom, whether a property is so, × what."""
-        of_owners = is_so[self.owners - self.outside]
-        for edge in range(len(local) - 1, -1, -1):
-            yield self.owners[edge], self.receivers[edge], of_owners[edge], local[edge]
-
-    def _is_of(self, property_: str) -> Flags:
-        """Whether the row of each scalar has a property."""
-        return np.array([getattr(row, property_) for row in self.rows], bool)[self.codes]
+    def _is_stopped(self, local: Any, *properties: str) -> Any:
+        """Whether a local derivative of 0 stops what is sent, as the row has one of properties."""
+        rows = [any(getattr(row, each) for each in properties) for row in self.rows]
+        is_of = np.array(rows, bool)[self.codes[self.owners - self.outside]]
+        return is_of[:, None] & (local == 0.0)
 
 
 def _listed(numbers: Any) -> list[Any]:
