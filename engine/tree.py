@@ -20,13 +20,12 @@ from types import BuiltinFunctionType, MemberDescriptorType
 from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
-import numpy.typing as npt
 
 from glassgrad.engine.arrays import Numeric, array_of, has_parts
 from glassgrad.engine.misuse import is_real
 from glassgrad.engine.text import describe
 
-Array: TypeAlias = npt.NDArray[Any]
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 
 class Apart(NamedTuple):

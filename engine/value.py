@@ -15,7 +15,6 @@ import operator
 import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from decimal import Decimal
 from types import CodeType
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -27,6 +26,7 @@ from glassgrad.engine.context import ORDINARY, Scope, Tag, current, watching
 from glassgrad.engine.misuse import (
     Refusals,
     checked_label,
+    is_decimal,
     is_real,
     is_refused,
     is_tensor,
@@ -503,7 +503,7 @@ def _compared(left: Value, right: object, relation: str) -> Any:
         right = right.real
     if isinstance(right, Value):
         outcome = RELATIONS[relation](left._number, right._number)
-    elif is_real(right) or isinstance(right, Decimal):
+    elif is_real(right) or is_decimal(right):
         outcome = RELATIONS[relation](left._number, _nearest(right))
     elif is_tensor(right) or (relation not in ("==", "!=") and is_refused(right)):
         if isinstance(right, np.ndarray):  # which compares itself element by element
