@@ -189,11 +189,11 @@ class Operation:
     def evaluate(self, operands: Operands) -> Any:
         """The operation on as many operands as it takes."""
         # Who serves both ends serves nearly always all, and finds out if not.
-        serving = evaluators.get(type(operands[0])) if operands else None
-        if serving and serving is evaluators.get(type(operands[-1])):
+        first, last = (type(operands[0]), type(operands[-1])) if operands else (float, float)
+        serving = evaluators.get(first)
+        if serving and (last is float or serving is evaluators.get(last)):
             return serving(self, operands)
-        kinds = set(map(type, operands))
-        kinds.discard(float)
+        kinds = set(map(type, operands)) - {float}
         if not kinds:
             return self.forward(operands)
         found = {cls for kind in kinds for cls in kind.__mro__}
