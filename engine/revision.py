@@ -16,13 +16,7 @@ from glassgrad.engine.context import Context, Observer, call_in, watching
 
 
 class Structure:
-    """The count.
-
-    Attributes:
-        revision: how many changes there have been.
-    """
-
-    __slots__ = ("_counter", "revision")
+    """The count, `revision`: how many changes there have been."""
 
     def __init__(self) -> None:
         self._counter = count(1)

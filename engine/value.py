@@ -279,7 +279,7 @@ class Value(Refusals, Numeric):
         tell_used("reads a copy of", self)
         if self.operation is not None:
             raise TypeError(misuse.copied(name(self), self.operation))
-        if is_own_class(type(self)):  # with its attributes, as Python copies any object
+        if type(self) not in (Value, Constant, Frozen):  # with its attributes, as any object
             return super().__reduce_ex__(max(protocol, 2))
         return _leaf, (self.is_constant, self._number, self.label, self._grad, self.is_frozen)
 
@@ -332,11 +332,6 @@ class Frozen(Value):
     def __new__(cls, *data: Any, **named: Any) -> Frozen:
         Frozen.were_made = True
         return object.__new__(cls)
-
-
-def is_own_class(kind: type) -> bool:
-    """Whether a class of Values is one of a user's own."""
-    return kind not in (Value, Constant, Frozen)
 
 
 def has_own_methods(kind: type) -> bool:
