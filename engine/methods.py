@@ -45,17 +45,10 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engine.context import Context, call_in, current
+from glassgrad.engine.define import newcomers, reserved
 from glassgrad.engine.errors import RoundingError
 from glassgrad.engine.misuse import is_real, is_refused
-from glassgrad.engine.op import (
-    HARD_PLACE,
-    TABLE,
-    Operation,
-    Reduction,
-    evaluators,
-    newcomers,
-    reserved,
-)
+from glassgrad.engine.op import HARD_PLACE, TABLE, Operation, Reduction, evaluators
 from glassgrad.engine.provenance import files_of_user, made_by
 from glassgrad.engine.row_source import PYTHON_NAMES, RowSource, python_source
 from glassgrad.engine.value import (

@@ -23,6 +23,7 @@ import numpy as np
 from glassgrad.engine import misuse
 from glassgrad.engine.arrays import Numeric, serve
 from glassgrad.engine.context import ORDINARY, Scope, Tag, current, watching
+from glassgrad.engine.define import newcomers
 from glassgrad.engine.misuse import (
     Refusals,
     checked_label,
@@ -33,7 +34,7 @@ from glassgrad.engine.misuse import (
     name,
     real,
 )
-from glassgrad.engine.op import TABLE, Operation, newcomers
+from glassgrad.engine.op import TABLE, Operation
 from glassgrad.engine.provenance import SourceLine, is_of_user, is_ours, line_of
 from glassgrad.engine.table import pos
 from glassgrad.engine.tree import scalar_of
