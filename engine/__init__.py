@@ -18,10 +18,10 @@ What runs in `c = a * b; c.backward()`, in order:
                     order: `_send_to_leaves`.)
 
 Value itself is in value.py. From there: gradient.py and functional.py (gradients that can be
-differentiated again, Jacobians), op.py (what a row is, also one of your own), formula.py and
-printers.py (rows written down), check.py and trap.py (to find mistakes), tree.py and arrays.py
-(sequences, numpy), misuse.py (refusals in sentences). `compile/` makes array programs of scalar
-code.
+differentiated again, Jacobians), op.py and define.py (what a row is, and how one of your own is
+made), formula.py and printers.py (rows written down), check.py and trap.py (to find mistakes),
+tree.py and arrays.py (sequences, numpy), misuse.py (refusals in sentences). `compile/` makes array
+programs of scalar code.
 """
 
 import builtins
@@ -39,10 +39,10 @@ from glassgrad.engine.backward import forget as forget
 from glassgrad.engine.backward import topological_order as topological_order
 from glassgrad.engine.check import check_gradients as check_gradients
 from glassgrad.engine.check import check_operation as check_operation
-from glassgrad.engine.check import extrapolated_difference as extrapolated_difference
 from glassgrad.engine.context import Scope as Scope
 from glassgrad.engine.context import no_grad as no_grad
 from glassgrad.engine.context import scope as scope
+from glassgrad.engine.define import operation as operation
 from glassgrad.engine.errors import ChangedDataError as ChangedDataError
 from glassgrad.engine.errors import GradientMismatchError as GradientMismatchError
 from glassgrad.engine.errors import NonFiniteError as NonFiniteError
@@ -58,7 +58,6 @@ from glassgrad.engine.methods import source_of as source_of
 from glassgrad.engine.op import TABLE as TABLE
 from glassgrad.engine.op import Operation as Operation
 from glassgrad.engine.op import Reduction as Reduction
-from glassgrad.engine.op import operation as operation
 from glassgrad.engine.provenance import SourceLine as SourceLine
 from glassgrad.engine.provenance import hide_lines_of as hide_lines_of
 from glassgrad.engine.table import *  # noqa: F403  every row of the table is a function

@@ -183,7 +183,7 @@ def backward(root: Value, gradient: float = 1.0, **foreign: Any) -> None:
     tell_used("calls backward() of", root)
     upstream = real(scalar_of(gradient), "backward(gradient=...)")
     observers = current().observers
-    if not observers and isfinite(upstream) and _is_wide(root):
+    if type(root._operands) is Leaves and not observers and isfinite(upstream):
         _send_to_leaves(root, upstream)
         return
     gradients = sweep(order_of(root), upstream, observers=observers)
@@ -196,7 +196,10 @@ def backward(root: Value, gradient: float = 1.0, **foreign: Any) -> None:
 
 
 class Leaves(tuple[Value, ...]):
-    """Operands that are leaves, each of them once: a leaf stays one, so nobody looks again."""
+    """Operands that are leaves, each of them once: a leaf stays one, so nobody looks again.
+
+    The result of a compiled function has them: one node with all parameters below it.
+    """
 
     __slots__ = ()
 
@@ -205,20 +208,6 @@ class Leaves(tuple[Value, ...]):
         """The operands as leaves if they all are; else as they are."""
         are_leaves = [operand.partials for operand in operands].count(()) == len(operands)
         return Leaves(operands) if are_leaves and len(set(operands)) == len(operands) else operands
-
-
-def _is_wide(root: Value) -> bool:
-    """Whether the graph is one node with many leaves, as that of a compiled function is."""
-    operands = root._operands
-    if type(operands) is Leaves:  # of a compiled function, whose partials are numbers
-        return True
-    if len(operands) < _MANY or None in root.partials:
-        return False
-    return type(Leaves.if_so(operands)) is Leaves
-
-
-_MANY = 16
-"""From so many leaves on it is faster to look whether all operands are."""
 
 
 def _send_to_leaves(root: Value, upstream: float) -> None:

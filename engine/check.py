@@ -25,7 +25,7 @@ from glassgrad.engine.functional import check_replaceable, value_and_grad
 from glassgrad.engine.gradient import grad
 from glassgrad.engine.misuse import other_signature, real
 from glassgrad.engine.op import Operation, Pairing, Reduction
-from glassgrad.engine.text import describe, told
+from glassgrad.engine.text import describe, function_name, told
 from glassgrad.engine.tree import is_sequence
 from glassgrad.engine.value import Value, as_value
 
@@ -87,8 +87,9 @@ def check_gradients(
         raise ValueError(f"order is 1 for the gradient, 2 for its gradient too, not {told(order)}.")
     names = [f"argument {i}" for i in range(len(point))]
     tolerance = _checked_tolerance(tolerance)
+    title = function_name(function)
     with recording():
-        return _worst_error(_of_leaves(function), _title(function), names, point, tolerance, order)
+        return _worst_error(_of_leaves(function), title, names, point, tolerance, order)
 
 
 def check_operation(
@@ -177,7 +178,7 @@ def _check_takes(function: Callable[..., Any], count: int) -> None:
     if (found := other_signature(function, count)) is not None:
         raise TypeError(
             f"check_gradients calls the function with one argument per number, {count} in all, "
-            f"but {_title(function)} takes {found}. {_ONE_LIST}"
+            f"but {function_name(function)} takes {found}. {_ONE_LIST}"
         )
 
 
@@ -186,10 +187,6 @@ def _checked_tolerance(tolerance: float) -> float:
     if not number >= 0.0:  # a comparison with nan would let every error pass
         raise ValueError(f"tolerance is a relative error of at least 0, not {told(tolerance)}.")
     return number
-
-
-def _title(function: Callable[..., Any]) -> str:
-    return getattr(function, "__name__", type(function).__name__)
 
 
 def _of_leaves(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -298,43 +295,16 @@ class Finding(NamedTuple):
         return max(abs(exact - self.value) - 4.0 * self.error, 0.0) / largest
 
 
-def extrapolated_difference(function: RealFunction, x: float, step: float | None = None) -> float:
-    """The derivative of a function of one float, by extrapolated central differences.
-
-    Args:
-        function: takes and gives a float.
-        x: where.
-        step: the longest step; if left out, about a quarter of x.
-
-    Returns:
-        The best estimate; nan if the function is never finite on both sides of x, or if nudges are
-        lost in the rounding of its values.
-
-    >>> from glassgrad import extrapolated_difference
-    >>> round(extrapolated_difference(lambda x: x**3, 2.0), 9)
-    12.0
-    >>> extrapolated_difference(lambda x: x + 1e20, 1.0)
-    nan
-    """
-    found = finding(function, x, step=step)
-    return math.nan if found.doubt == LOST else found.value
-
-
 def finding(
-    function: RealFunction,
-    x: float,
-    expected: float | None = None,
-    rounding: float = 0.0,
-    step: float | None = None,
+    function: RealFunction, x: float, expected: float | None = None, rounding: float = 0.0
 ) -> Finding:
-    """The derivative by differences, as `extrapolated_difference` does, and whether to trust it.
+    """The derivative of a function of one float by differences, and whether to trust it.
 
     An estimate that agrees with what is `expected`, if that is known, but with 0 as well, tells
     nothing. The result is known up to `rounding`, which is at least its last digit.
     """
-    first = step or _quarter(max(abs(x), _NEAR_ZERO))
-    found = _finding(function, x, expected, rounding, first)
-    if found.doubt and step is None and 0.0 < abs(x) < _NEAR_ZERO:
+    found = _finding(function, x, expected, rounding, _quarter(max(abs(x), _NEAR_ZERO)))
+    if found.doubt and 0.0 < abs(x) < _NEAR_ZERO:
         nearer = _finding(function, x, expected, rounding, _quarter(abs(x)))
         return found if nearer.doubt else nearer
     return found

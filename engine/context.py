@@ -411,9 +411,6 @@ def _scope_named(name: str, kind: str, parent: Scope | None, order: int | None =
     return _scopes.get(key) or _scopes.setdefault(key, Scope(name, kind, parent, order=order))
 
 
-_NEURON = re.compile(r"(?:^|\.)neurons\.\d+$")
-
-
 def layer_of(name: str) -> str:
     """The layer of a parameter by its path: layers.0 of layers.0.neurons.3.w.1, and w of w.0."""
     parts = name.split(".")
@@ -425,4 +422,4 @@ def layer_of(name: str) -> str:
 
 def without_neuron(path: str) -> str:
     """The path of the layer of a neuron, which is one of its units; other paths as they are."""
-    return _NEURON.sub("", path)
+    return re.sub(r"(?:^|\.)neurons\.\d+$", "", path)

@@ -14,18 +14,7 @@ from typing import Any
 
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.op import ATOM, Operation, Reduction, evaluators
-from glassgrad.engine.printers import (
-    JAVASCRIPT,
-    LATEX,
-    NUMPY,
-    PRODUCT,
-    PYTHON,
-    SIGN,
-    TEXT,
-    Printer,
-    Style,
-    pieces,
-)
+from glassgrad.engine.printers import LATEX, PRODUCT, SIGN, TEXT, Printer, Style, pieces
 from glassgrad.engine.table import abs, add, div, mul, neg, pos, pow, sub
 
 
@@ -55,8 +44,8 @@ class Formula:
     >>> x = Formula.symbol("x")
     >>> (x + 1) * x
     Formula('(x + 1) * x')
-    >>> ((x + 1) / x).latex, (x**2).numpy, (x**2).python, abs(x).javascript
-    ('\\frac{x + 1}{x}', 'x ** 2', 'pow(x, 2.0)', 'Math.abs(x)')
+    >>> ((x + 1) / x).latex
+    '\\frac{x + 1}{x}'
     """
 
     operation: Operation | None = None
@@ -84,21 +73,6 @@ class Formula:
     def latex(self) -> str:
         """In LaTeX, for mathematics mode."""
         return printed(self, LATEX)
-
-    @property
-    def python(self) -> str:
-        """As Python on floats: the functions have the names of the rows."""
-        return printed(self, PYTHON)
-
-    @property
-    def numpy(self) -> str:
-        """As an expression on arrays: the functions have the names of the rows."""
-        return printed(self, NUMPY)
-
-    @property
-    def javascript(self) -> str:
-        """As JavaScript; what `Math` lacks is defined in `functions.js`."""
-        return printed(self, JAVASCRIPT)
 
     def __str__(self) -> str:
         return self.text

@@ -38,23 +38,17 @@ import linecache
 import re
 import sys
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
 import numpy as np
 
 from glassgrad.engine.context import Context, call_in, current
+from glassgrad.engine.define import newcomers, reserved
 from glassgrad.engine.errors import RoundingError
 from glassgrad.engine.misuse import is_real, is_refused
-from glassgrad.engine.op import (
-    HARD_PLACE,
-    TABLE,
-    Operation,
-    Reduction,
-    evaluators,
-    newcomers,
-    reserved,
-)
+from glassgrad.engine.op import HARD_PLACE, TABLE, Operation, Reduction, evaluators
 from glassgrad.engine.provenance import files_of_user, made_by
 from glassgrad.engine.row_source import PYTHON_NAMES, RowSource, python_source
 from glassgrad.engine.value import (
@@ -71,7 +65,7 @@ from glassgrad.engine.value import (
 # since a call would cost as much as all the rest.
 
 _NODE = """\
-    node = new(Value)
+    node = new()
     node._number = y
     node._grad = NOT_COMPUTED
     node._operands = operands
@@ -192,7 +186,7 @@ _SHARED = {
     "Operand": Operand,
     "NOT_COMPUTED": NOT_COMPUTED,
     "HARD_PLACE": HARD_PLACE,
-    "new": object.__new__,
+    "new": partial(object.__new__, Value),
     "getframe": sys._getframe,
     "current": current,
     "files_of_user": files_of_user,
@@ -263,30 +257,38 @@ def _known(operand: Any) -> float | None:
     return operand._number if operand.is_constant else None
 
 
-def record(operation: Operation, operands: tuple[Any, ...]) -> Value:
+def record(
+    operation: Operation, operands: tuple[Any, ...], caller: FrameType | None = None
+) -> Value:
     """The node of an operation on Values and numbers of any kind.
 
-    It serves the rows without a method, those of many operands, and the hard places.
+    It serves the rows without a method, those of many operands, and the hard places. The line that
+    made the node is looked for from the caller's frame on, or from that of who called this.
     """
-    wanted = None
-    try:
-        numbers = tuple([operand._number for operand in operands])
-    except AttributeError:  # there are plain numbers among them
-        if any(isinstance(operand, np.ndarray) for operand in operands):
-            return evaluators[np.ndarray](operation, operands)  # type: ignore[no-any-return]
-        operands = tuple([checked_operand(x, f"{operation.name}(...)") for x in operands])
+    kinds, wanted = [*map(type, operands)], None
+    if kinds.count(Value) < len(kinds):
+        if not _USUAL.issuperset(kinds):
+            if any(isinstance(x, np.ndarray) for x in operands):
+                return evaluators[np.ndarray](operation, operands)  # type: ignore[no-any-return]
+            operands = tuple([checked_operand(x, f"{operation.name}(...)") for x in operands])
+            kinds = [*map(type, operands)]
+        pairs = zip(kinds, operands)
+        wanted = tuple([k is Value or not (k is float or x.is_constant) for k, x in pairs])
+    if float in kinds:
         numbers = tuple([x if type(x) is float else x._number for x in operands])
-        wanted = tuple([type(x) is not float and not x.is_constant for x in operands])
     else:
-        if list(map(type, operands)).count(Value) < len(operands):
-            wanted = tuple([not operand.is_constant for operand in operands])
+        numbers = tuple([x._number for x in operands])
     data = operation.forward(numbers)
-    context, caller = current(), sys._getframe(1)
+    context, caller = current(), caller or sys._getframe(1)
     if wanted and True not in wanted:
         return finished(operation, operands, data, None, context, caller)
     partials = operation.partials(numbers, data, wanted)
     make = finished if context.is_special else node_of
     return make(operation, operands, data, partials, context, caller)
+
+
+_USUAL = frozenset({Value, Constant, float})
+"""The types of operands that are taken as they are."""
 
 
 def with_others(operation: Operation, operands: tuple[Any, ...]) -> Any:
@@ -390,7 +392,7 @@ def _evaluate(operation: Operation, operands: tuple[Any, ...]) -> Value:
     if operation.arity > 0 and not operation.dunder and Value not in operation.methods:
         # It is called by the operation, which is called by whom the node belongs to.
         operation.methods[Value] = _method(operation, f"{operation.name}()", depth=2)
-    return record(operation, operands)
+    return record(operation, operands, sys._getframe(2))  # the two before it are of the engine
 
 
 for _row in TABLE.values():

@@ -11,10 +11,9 @@ from __future__ import annotations
 import operator
 import sys
 from collections.abc import Callable, Sequence
-from decimal import Decimal
-from fractions import Fraction
 from inspect import Signature, signature
 from math import isfinite
+from numbers import Complex, Number, Rational
 from types import FrameType
 from typing import Any, NoReturn, SupportsFloat
 
@@ -23,7 +22,7 @@ import numpy as np
 from glassgrad.engine.errors import RoundingError
 from glassgrad.engine.text import clipped, describe, told
 
-REAL = (float, int, Fraction, np.floating, np.integer, np.bool_)
+REAL = (float, int, Rational, np.floating, np.bool_)
 """The types of real numbers; numpy counts a span of time among its integers, `is_real` does not."""
 
 _PARTS = "Split it into real and imaginary parts, a Value for each."
@@ -35,7 +34,6 @@ _REMEDY = {
     str: _TEXT,
     bytes: _TEXT,
     type(None): "Give a number.",
-    Decimal: "Convert it first, if the loss is meant: float(x).",
     list: _EACH,
     tuple: _EACH,
     np.timedelta64: "Divide it by its unit: span / np.timedelta64(1, 's').",
@@ -46,6 +44,11 @@ _REMEDY = {
 def is_real(number: object) -> bool:
     """Whether `number` is a real scalar the engine accepts (Values are not numbers)."""
     return isinstance(number, REAL) and not isinstance(number, np.timedelta64)
+
+
+def is_decimal(number: object) -> bool:
+    """Whether it is a number of a type that Python calls neither real nor complex: a Decimal."""
+    return isinstance(number, Number) and not isinstance(number, Complex)
 
 
 def other_signature(function: Callable[..., Any], count: int) -> Signature | None:
@@ -95,7 +98,7 @@ def whole(number: Any, role: str, least: int = 1) -> int:
 
 def is_refused(thing: object) -> bool:
     """Whether `thing` is of a type that can never be an operand, so that the engine says so."""
-    return isinstance(thing, tuple(_REMEDY)) or is_tensor(thing)
+    return isinstance(thing, tuple(_REMEDY)) or is_decimal(thing) or is_tensor(thing)
 
 
 def remedy(thing: object) -> str:
@@ -107,6 +110,8 @@ def remedy(thing: object) -> str:
     for kind, sentence in _REMEDY.items():
         if isinstance(thing, kind):
             return sentence
+    if is_decimal(thing):
+        return "Convert it first, if the loss is meant: float(x)."
     if isinstance(thing, SupportsFloat):
         return "Convert it first: float(x)."
     return "Give an int, a float, a Fraction or a numpy real scalar."

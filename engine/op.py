@@ -2,7 +2,7 @@
 
 Calling an `Operation` looks at the operands: floats give a float, Values record a node, arrays give
 an array, formulas a formula. The rules of a row are written with these same functions, so one rule
-serves all. `operation(...)` makes a row, also of your own. Next: `table.py`.
+serves all. Next: `define.py`, which makes rows.
 
 Floats go through Python's `math`, which raises where IEEE 754 has an answer (`1 / 0`, `exp(800)`,
 `log(0)`). Such a hard place is computed again with numpy, which knows it.
@@ -12,14 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import count
-from keyword import iskeyword
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from glassgrad.engine.arrays import ValueArray, call_locked, check_unmasked
-from glassgrad.engine.misuse import is_real, not_defined, other_signature, real
+from glassgrad.engine.misuse import is_real, not_defined, real
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import listed
 
@@ -37,16 +35,6 @@ evaluators: dict[type, Evaluator] = {}
 """Who evaluates an operation on operands of a type; the first entered wins in a mixture."""
 TABLE: dict[str, Operation] = {}
 """Every row by name, in the order of the table."""
-redefined: list[str] = []
-"""The names of rows that were replaced, as by a cell of a notebook that is run again."""
-newcomers: list[Callable[[Operation], None]] = []
-"""Who is told of a new row, before it is in the table: `Value` gets its methods this way."""
-reserved: set[str] = set()
-"""Names that no operation can have, as those of the attributes of Value."""
-_OURS: set[str] = set()
-"""The names of the rows of glassgrad itself, which nobody may redefine."""
-
-_numbers = count(1)
 
 
 class Notation(NamedTuple):
@@ -189,11 +177,11 @@ class Operation:
     def evaluate(self, operands: Operands) -> Any:
         """The operation on as many operands as it takes."""
         # Who serves both ends serves nearly always all, and finds out if not.
-        serving = evaluators.get(type(operands[0])) if operands else None
-        if serving and serving is evaluators.get(type(operands[-1])):
+        first, last = (type(operands[0]), type(operands[-1])) if operands else (float, float)
+        serving = evaluators.get(first)
+        if serving and (last is float or serving is evaluators.get(last)):
             return serving(self, operands)
-        kinds = set(map(type, operands))
-        kinds.discard(float)
+        kinds = set(map(type, operands)) - {float}
         if not kinds:
             return self.forward(operands)
         found = {cls for kind in kinds for cls in kind.__mro__}
@@ -244,16 +232,10 @@ class Operation:
 
     def derivatives(self, operands: Operands, result: Any, wanted: Wanted = None) -> Operands:
         """The local derivative by each wanted operand, of whatever kind the operands are."""
-        return tuple(
-            [
-                None
-                if wanted and not wanted[i]
-                else rule(*operands, result)
-                if callable(rule)
-                else rule
-                for i, rule in enumerate(self.rules)
-            ]
-        )
+        rules = self.rules
+        if wanted:
+            rules = tuple([rule if want else None for rule, want in zip(rules, wanted)])
+        return tuple([rule(*operands, result) if callable(rule) else rule for rule in rules])
 
     def partials(
         self, operands: tuple[float, ...], result: float, wanted: Wanted = None
@@ -281,19 +263,6 @@ class Operation:
         if partial is None or type(partial) is float:
             return partial
         return _float(partial, self.name, "derivative")
-
-    def is_unchanged(
-        self,
-        numbers: tuple[float, ...],
-        result: float,
-        pairs: Iterable[tuple[float, float | None]],
-        same: Callable[[float, float | None], bool],
-    ) -> bool:
-        """Whether a node was computed from the numbers that its operands have now.
-
-        Its result, and each of the `pairs` of local derivatives computed now and then, agree.
-        """
-        return same(self.forward(numbers), result) and all(same(a, b) for a, b in pairs)
 
     def is_idle(self, slope: float | None) -> bool:
         """Whether an activation with this local derivative lets next to no gradient through."""
@@ -445,149 +414,8 @@ def _holds_objects(operand: Any) -> bool:
 evaluators[np.ndarray] = _on_arrays
 
 
-def operation(
-    name: str,
-    about: str,
-    scalar: Callable[..., float],
-    array: Callable[..., Any] | None,
-    *rules: Callable[..., Any] | float | None,
-    domain: tuple[tuple[float, float], ...] | None = None,
-    text: str | None = None,
-    latex: str | None = None,
-    binds: int = ATOM,
-    kind: type[Operation] = Operation,
-    **properties: Any,
-) -> Operation:
-    """Define an operation: one row, which works everywhere from then on.
-
-    It is then a function and a method of Value, and can be differentiated any number of times,
-    drawn, stepped through, compiled, and given as an activation by itself or by name.
-
-    Args:
-        name: of the function and the method.
-        about: one line of explanation.
-        scalar: its value for floats.
-        array: its value for numpy arrays, element by element; None to use `scalar` on each.
-        rules: the local derivative by each operand: a function of the operands and of the result,
-            written with operators and the functions of glassgrad; a number where it is constant,
-            or None where no derivative flows. It chooses with `where`, and does not compare two
-            operands by ==, which for Values is identity.
-        domain: for each operand the interval in which the row is tested.
-        text: how it is written, with `%s` for each operand.
-        latex: the same in LaTeX.
-        binds: the precedence of its operator in Python; leave it out for a function.
-        kind: `Reduction` for any number of operands: `scalar` takes them one by one, `array` an
-            array for each, and the one rule, of the tuple of operands and the result, gives a tuple
-            of all derivatives. It is no method.
-        properties: others of an `Operation`, such as `textbook`, `masks` or `is_activation`.
-
-    Raises:
-        ValueError: the name is taken by glassgrad, or no name of a function.
-        TypeError: the value or a rule is no function, or no rule is given; or a rule takes no
-            Values, since it calls `math`.
-
-    >>> from glassgrad import Value, operation
-    >>> cube = operation("cube", "x³", lambda x: x * x * x, None, lambda x, y: 3.0 * x * x)
-    >>> x = Value(2.0)
-    >>> y = cube(x) + x.cube()
-    >>> y.backward()
-    >>> y.data, x.grad
-    (16.0, 24.0)
-    """
-    if _OURS:
-        _check_row(name, scalar, rules, kind, {**properties, "domain": domain})
-    slots = "%s" if issubclass(kind, Reduction) else ", ".join(["%s"] * len(rules))
-    upright = name.replace("_", r"\_")
-    row = kind(
-        name,
-        about,
-        scalar=scalar,
-        array=array or np.vectorize(scalar, otypes=[float]),
-        rules=rules,
-        notation=Notation(
-            text or f"{name}({slots})", latex or rf"\operatorname{{{upright}}}({slots})", binds
-        ),
-        domain=domain or (EVERYWHERE,) * len(rules),
-        **properties,
-    )
-    if _OURS:  # two rows may have had one name, as after a cell is run again
-        row.kernel = f"{name}_{next(_numbers)}"
-    for tell in newcomers:
-        tell(row)
-    if name in TABLE:
-        redefined.append(name)
-    TABLE[name] = row
-    return row
-
-
-def close_table() -> None:
-    """From now on the rows made so far belong to glassgrad, and are known to give floats."""
-    _OURS.update(TABLE)
-    for row in TABLE.values():
-        row.is_checked = False
-
-
-def _check_row(
-    name: str, scalar: Any, rules: Rules, kind: type[Operation], properties: Mapping[str, Any]
-) -> None:
-    """Refuse what cannot be a row, before anything is changed."""
-    if problem := _problem_of_name(name):
-        raise ValueError(
-            f"operation({describe(name)}, ...): the name {problem}. "
-            "Choose another one, such as 'cube'."
-        )
-    if properties.get("dunder"):
-        raise ValueError(f"{name} cannot have an operator: those are of glassgrad.")
-    if not callable(scalar):
-        raise TypeError(f"The value of {name} is a function of floats, not {describe(scalar)}.")
-    for what in ("domain", "textbook"):
-        given = properties.get(what)
-        if given and len(given) != len(rules):
-            raise ValueError(f"The {what} of {name} has an entry for each rule: {len(rules)}.")
-    if issubclass(kind, Reduction):
-        if len(rules) != 1 or not callable(rules[0]):
-            raise TypeError(
-                f"{name}, of any number of operands, has one rule: a function of the tuple of "
-                "operands and the result, which gives a tuple of all local derivatives."
-            )
-        _check_takes(name, "rule", rules[0], 2, "a tuple of the operands, and the result")
-        return
-    if not rules:
-        raise TypeError(
-            f"{name} needs a derivative rule for each operand, as lambda x, y: ..., after its "
-            "value for floats and its value for arrays, which may be None."
-        )
-    _check_takes(name, "value", scalar, len(rules), "one float for each rule")
-    for rule in rules:
-        if callable(rule):
-            _check_takes(name, "rule", rule, len(rules) + 1, "the operands and the result")
-        elif rule is not None and type(rule) is not float:
-            raise TypeError(
-                f"A rule of {name} is a function of the operands and the result, a float, or None, "
-                f"not {describe(rule)}."
-            )
-
-
-def _problem_of_name(name: Any) -> str:
-    if not isinstance(name, str) or not name.isidentifier() or iskeyword(name) or name[0] == "_":
-        return "is no name of a function"
-    if name in _OURS:
-        return "is taken by glassgrad"
-    return "is taken by Value" if name in reserved else ""
-
-
-def _check_takes(name: str, what: str, function: Any, count: int, meaning: str) -> None:
-    if (found := other_signature(function, count)) is not None:
-        raise TypeError(f"The {what} of {name} takes {meaning}: {count} arguments, not {found}.")
-
-
 def row_called(name: str) -> Operation:
     """The row of a name, for one that is unpickled."""
     if name not in TABLE:
         raise LookupError(f"There is no operation called {name}. {not_defined(name)}")
     return TABLE[name]
-
-
-def formula(function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """A forward value written with rows of the table: one formula for floats and for arrays."""
-    return function, function

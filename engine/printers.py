@@ -114,7 +114,7 @@ def _latex_literal(number: float) -> str:
     return digits.replace("inf", r"\infty").replace("nan", r"\mathrm{nan}")
 
 
-_INDEXED = re.compile(r"([A-Za-z\u0370-\u03ff]+)_?(\d+(?:_\d+)?)", re.ASCII)
+_INDEXED = r"([A-Za-z\u0370-\u03ff]+)_?(\d+(?:_\d+)?)"
 
 
 def letters_and_index(name: str) -> tuple[str, str]:
@@ -128,7 +128,7 @@ def letters_and_index(name: str) -> tuple[str, str]:
     >>> letters_and_index("w_coffee")
     ('w_coffee', '')
     """
-    found = _INDEXED.fullmatch(name)
+    found = re.fullmatch(_INDEXED, name, re.ASCII)
     return (found[1], found[2].replace("_", ",")) if found else (name, "")
 
 

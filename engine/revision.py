@@ -20,13 +20,7 @@ METHODS = "_compiled_methods"
 
 
 class Structure:
-    """The count.
-
-    Attributes:
-        revision: how many changes there have been.
-    """
-
-    __slots__ = ("_counter", "revision")
+    """The count, `revision`: how many changes there have been."""
 
     def __init__(self) -> None:
         self._counter = count(1)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import string
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Sequence
 from functools import cache
@@ -23,7 +22,7 @@ from glassgrad.engine.printers import JAVASCRIPT, NUMPY, PYTHON, Printer, pieces
 from glassgrad.engine.table import abs, neg
 
 RESULT = "y"
-OPERANDS = string.ascii_lowercase.replace(RESULT, "")
+OPERANDS = "abcdefghijklmnopqrstuvwxz"
 PYTHON_NAMES: dict[str, Any] = {
     "nan": nan,
     "inf": inf,

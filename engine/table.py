@@ -24,17 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.op import (
-    EVERYWHERE,
-    POSITIVE,
-    Operation,
-    Pairing,
-    Reduction,
-    close_table,
-    formula,
-    in_one_row,
-    operation,
-)
+from glassgrad.engine.define import close_table, formula, operation
+from glassgrad.engine.op import EVERYWHERE, POSITIVE, Operation, Pairing, Reduction, in_one_row
 
 # fmt: off
 # Arithmetic. The precedence of a notation is that of Python's operator.

@@ -21,13 +21,12 @@ from types import BuiltinFunctionType, MemberDescriptorType
 from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
-import numpy.typing as npt
 
 from glassgrad.engine.arrays import Numeric, array_of, check_unmasked, has_parts
 from glassgrad.engine.misuse import is_real
 from glassgrad.engine.text import counted, describe
 
-Array: TypeAlias = npt.NDArray[Any]
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 
 class Apart(NamedTuple):

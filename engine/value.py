@@ -15,7 +15,6 @@ import operator
 import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from decimal import Decimal
 from types import CodeType
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -24,16 +23,18 @@ import numpy as np
 from glassgrad.engine import misuse
 from glassgrad.engine.arrays import Numeric, check_unmasked, serve
 from glassgrad.engine.context import ORDINARY, Scope, Tag, current, watching
+from glassgrad.engine.define import newcomers
 from glassgrad.engine.misuse import (
     Refusals,
     checked_label,
+    is_decimal,
     is_real,
     is_refused,
     is_tensor,
     name,
     real,
 )
-from glassgrad.engine.op import TABLE, Operation, newcomers
+from glassgrad.engine.op import TABLE, Operation
 from glassgrad.engine.provenance import SourceLine, is_of_user, is_ours, line_of
 from glassgrad.engine.table import pos
 from glassgrad.engine.tree import scalar_of
@@ -279,7 +280,7 @@ class Value(Refusals, Numeric):
         tell_used("reads a copy of", self)
         if self.operation is not None:
             raise TypeError(misuse.copied(name(self), self.operation))
-        if is_own_class(type(self)):  # with its attributes, as Python copies any object
+        if type(self) not in (Value, Constant, Frozen):  # with its attributes, as any object
             return super().__reduce_ex__(max(protocol, 2))
         return _leaf, (self.is_constant, self._number, self.label, self._grad, self.is_frozen)
 
@@ -332,11 +333,6 @@ class Frozen(Value):
     def __new__(cls, *data: Any, **named: Any) -> Frozen:
         Frozen.were_made = True
         return object.__new__(cls)
-
-
-def is_own_class(kind: type) -> bool:
-    """Whether a class of Values is one of a user's own."""
-    return kind not in (Value, Constant, Frozen)
 
 
 def has_own_methods(kind: type) -> bool:
@@ -504,7 +500,7 @@ def _compared(left: Value, right: object, relation: str) -> Any:
         right = right.real
     if isinstance(right, Value):
         outcome = RELATIONS[relation](left._number, right._number)
-    elif is_real(right) or isinstance(right, Decimal):
+    elif is_real(right) or is_decimal(right):
         outcome = RELATIONS[relation](left._number, _nearest(right))
     elif is_tensor(right) or (relation not in ("==", "!=") and is_refused(right)):
         if isinstance(right, np.ndarray):  # which compares itself element by element

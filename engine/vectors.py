@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from itertools import repeat
-from threading import RLock
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from glassgrad.engine.backward import Leaves
 from glassgrad.engine.context import watching
@@ -25,8 +22,8 @@ from glassgrad.engine.text import describe
 from glassgrad.engine.tree import settled
 from glassgrad.engine.value import NOT_COMPUTED, Frozen, Value, tell_used, write_gradients
 
-Vector = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
+Vector = np.ndarray[Any, np.dtype[np.float64]]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 def data_vector(values: Iterable[Value]) -> Vector:
@@ -190,21 +187,6 @@ def write_data(values: Sequence[Value], numbers: list[float]) -> None:
 
 
 _set_number = vars(Value)["_number"].__set__
-
-_ONE_AT_A_TIME = RLock()
-"""Else one thread would take the passing numbers of another for those to bring back."""
-
-
-@contextmanager
-def standing_at(values: Sequence[Value], numbers: Vector) -> Iterator[None]:
-    """Inside the `with` block Values have other numbers, for all threads; one block at a time."""
-    with _ONE_AT_A_TIME:
-        before = [value._number for value in values]
-        try:
-            write_data(values, [float(number) for number in numbers])
-            yield
-        finally:
-            write_data(values, before)
 
 
 def values_of(values: Iterable[Value], call: str) -> Sequence[Value]:

@@ -14,7 +14,7 @@ installed. Go on with `engine/__init__.py`; the command is in `__main__.py`.
 import os as _os
 import sys as _sys
 from importlib import import_module as _import_module
-from importlib.util import find_spec as _find_spec
+from importlib.machinery import PathFinder as _PathFinder
 from typing import TYPE_CHECKING
 
 # In a checkout:
@@ -84,4 +84,4 @@ def _names_of_engine() -> set[str]:
 def __dir__() -> list[str]:
     names = {*_names_of_engine(), *_ROOM_OF, "engine", "nn", "viz", "__version__"}
     # Who lists names reads them too, as `help` and completion do.
-    return sorted(names if _find_spec("sklearn") else names - {*_OF_NN_WITH_SKLEARN})
+    return sorted(names if _PathFinder.find_spec("sklearn") else names - {*_OF_NN_WITH_SKLEARN})

@@ -32,8 +32,7 @@ import numpy as np
 from glassgrad.engine import Value, no_grad
 from glassgrad.engine.files import json_text, parsed, plain_file, seal, sealed, write_file
 from glassgrad.engine.text import clipped, function_name, told
-from glassgrad.engine.vectors import standing_at
-from glassgrad.nn.objective import Objective, checked_penalty
+from glassgrad.nn.objective import Objective, checked_penalty, standing_at
 from glassgrad.nn.optimiser import Optimiser, options_of
 from glassgrad.nn.samples import Samples, plain
 from glassgrad.nn.schedules import Schedule

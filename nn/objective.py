@@ -12,11 +12,12 @@ set, a deque or a closure holds it does not see, but the loss, which is a graph,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import chain
 from math import isclose
+from threading import RLock
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, TypeVar
 
@@ -40,8 +41,8 @@ from glassgrad.engine.misuse import is_real, name
 from glassgrad.engine.op import Operation
 from glassgrad.engine.provenance import is_ours, place
 from glassgrad.engine.text import counted, describe, function_name, some_of
-from glassgrad.engine.value import is_parameter
-from glassgrad.engine.vectors import frozen_among, standing_at, values_of
+from glassgrad.engine.value import is_parameter, number_of
+from glassgrad.engine.vectors import frozen_among, values_of, write_data
 from glassgrad.nn.history import Epoch
 from glassgrad.nn.hooks import Hook, warn
 from glassgrad.nn.layers import Embedding, count_noise, noise_from
@@ -324,6 +325,22 @@ class Objective(Hook):
             self.is_compiled, self.why_eager = False, str(error)
         warn(f"The training goes on without compiled, with the same numbers. {self.why_eager}")
         return found
+
+
+_ONE_AT_A_TIME = RLock()
+"""Else one thread would take the passing numbers of another for those to bring back."""
+
+
+@contextmanager
+def standing_at(values: Sequence[Value], numbers: Any) -> Iterator[None]:
+    """Inside the `with` block Values have other numbers, for all threads; one block at a time."""
+    with _ONE_AT_A_TIME:
+        before = [number_of(value) for value in values]
+        try:
+            write_data(values, [float(number) for number in numbers])
+            yield
+        finally:
+            write_data(values, before)
 
 
 def _shares(batch: Samples) -> Any:

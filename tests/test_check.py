@@ -22,9 +22,9 @@ from glassgrad import (
     check_gradients,
     check_operation,
     engine,
-    extrapolated_difference,
     no_grad,
 )
+from glassgrad.engine.check import finding
 from glassgrad.engine.op import ATOM, Notation
 
 
@@ -394,11 +394,14 @@ def test_nudges_that_are_not_lost() -> None:
 
 
 def test_a_difference_that_is_lost_is_none() -> None:
-    assert math.isnan(extrapolated_difference(lambda x: x + 1e20, 1.0))
-    assert math.isnan(extrapolated_difference(lambda x: x * 1e-20 + 1.0, 1.0))
-    assert extrapolated_difference(lambda x: 5.0, 1.0) == 0.0
-    assert extrapolated_difference(lambda x: max(x, 0.0) + 5.0, -3.0) == 0.0
-    assert extrapolated_difference(lambda x: x**3, 2.0, 0.5) == pytest.approx(12.0, rel=1e-12)
+    assert finding(lambda x: x + 1e20, 1.0).doubt == "lost"
+    assert finding(lambda x: x * 1e-20 + 1.0, 1.0).doubt == "lost"
+    for flat in (lambda x: 5.0, lambda x: max(x, 0.0) + 5.0):
+        found = finding(flat, -3.0)
+        assert (found.value, found.doubt) == (0.0, "")
+    found = finding(lambda x: x**3, 2.0)
+    assert found.doubt == ""
+    assert found.value == pytest.approx(12.0, rel=1e-12)
 
 
 def test_a_function_is_not_followed_to_where_it_fails() -> None:
@@ -430,7 +433,7 @@ def test_very_small_and_large_numbers(function: Callable, x: float) -> None:
 
 def test_steps_do_not_fall_in_with_the_period_of_a_sine() -> None:
     """Steps of 11 · 2ⁿ are nearly multiples of 2π, and agreed on a slope of -0.0002."""
-    assert not abs(extrapolated_difference(math.sin, 1e15) + 0.00020647708) < 1e-9
+    assert not abs(finding(math.sin, 1e15).value + 0.00020647708) < 1e-9
 
 
 def test_a_kink_in_the_gradient_only() -> None:

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.op import TABLE, Operation, Reduction, newcomers
+from glassgrad.engine.define import newcomers
+from glassgrad.engine.op import TABLE, Operation, Reduction
 from glassgrad.engine.row_source import numpy_source
 
 

@@ -24,9 +24,10 @@ from glassgrad.engine.compile.outputs import one_value, outputs_of
 from glassgrad.engine.compile.passes import simplified
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.trace import At, Guard, Tracer, graph_of
+from glassgrad.engine.define import redefined
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import name
-from glassgrad.engine.op import TABLE, redefined
+from glassgrad.engine.op import TABLE
 from glassgrad.engine.provenance import place
 from glassgrad.engine.text import counted
 from glassgrad.engine.value import Value
