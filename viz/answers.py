@@ -148,12 +148,7 @@ class Author:
 
     @staticmethod
     def of(hint: Any, mistakes: Any, digits: Any) -> Author:
-        """What an author gave, if it can be meant.
-
-        Raises:
-            TypeError: one of the three is of another kind.
-            ValueError: `digits` is none of 2 to 9.
-        """
+        """What an author gave, if it can be meant."""
         if not isinstance(hint, str):
             raise TypeError(f"hint is a text, not {describe(hint)}.")
         if not isinstance(mistakes, (Mapping, NoneType)):
@@ -172,11 +167,7 @@ class Author:
         return Author(hint, tuple(found), digits)
 
     def says(self, answers: Sequence[Typed], right: Sequence[float]) -> str:
-        """What to say of an answer that was foreseen, or "".
-
-        Raises:
-            ValueError: one of the mistakes has another count of numbers, or is right.
-        """
+        """What to say of an answer that was foreseen, or ""."""
         said = ""
         for wrong, sentence in self.mistakes:
             if len(wrong) != len(right):
@@ -191,11 +182,7 @@ class Author:
         return said
 
     def has_only_a_hint(self) -> None:
-        """Refuse what is for numbers alone.
-
-        Raises:
-            TypeError: there are mistakes, or digits.
-        """
+        """Refuse what is for numbers alone."""
         if self.mistakes or self.digits != LEAST_DIGITS:
             raise TypeError(
                 "mistakes and digits are for numbers, not for a function or a puzzle. Give a hint."

@@ -24,12 +24,7 @@ HEAD = 'function(within,moved,operations){"use strict"'
 
 @cache
 def compact(name: str) -> str:
-    """A script or a style sheet of this package, short.
-
-    >>> from glassgrad.viz.assets import compact
-    >>> ".gp-code{overflow:auto;" in compact("program.css")
-    True
-    """
+    """A script or a style sheet of this package, short."""
     return str(_kept()[name]) if _is_kept([name]) else asset(name)
 
 

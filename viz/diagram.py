@@ -159,9 +159,6 @@ class Diagram(Records[Node]):
         roots: the indices of the given Values.
         closed: why compiled nodes that were to be opened are not, by index.
         captured: the operands that the function of a compiled node found by itself, by its index.
-
-    Raises:
-        TypeError: `names` is no mapping from texts.
     """
 
     def __init__(
@@ -393,9 +390,6 @@ class Names:
     """The names of the nodes of one diagram: of Values in the order of evaluation.
 
     `names` are for Values without a label, such as `locals()`.
-
-    Raises:
-        TypeError: `names` is no mapping from texts.
     """
 
     def __init__(self, order: Sequence[Value], names: Mapping[str, Any] | None) -> None:

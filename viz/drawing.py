@@ -345,10 +345,6 @@ def checked_name(path: Any, formats: Sequence[str], what: str, example: str) -> 
         formats: the endings there are, the usual one first.
         what: what is saved, for the error: "A drawing is".
         example: a good stem of a name, such as "graph".
-
-    Raises:
-        TypeError: it is not the name of a file.
-        ValueError: another ending.
     """
     if not isinstance(path, (str, PathLike)):
         problem = f"save takes the name of a file, not {describe(path)}."

@@ -106,14 +106,7 @@ class Network:
 
 
 def network_in(diagram: Diagram, root: int) -> Network | None:
-    """The network behind a result; None where neurons are seen as scalars alone.
-
-    >>> from glassgrad import MLP
-    >>> y = MLP(2, [3, 1], seed=0)([1.0, -2.0])
-    >>> network = network_in(Diagram([y]), 36)
-    >>> [[unit.name for unit in units] for units in network.layers][1]
-    ['layer 2, neuron 1']
-    """
+    """The network behind a result; None where neurons are seen as scalars alone."""
     inside: dict[str, list[int]] = {}
     for index, scope in enumerate(Scopes(diagram).of):
         if scope is not None and _NEURON.search(path := scope.path()):

@@ -28,14 +28,7 @@ _OPERANDS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def packed(data: dict[str, Any]) -> dict[str, Any]:
-    """The data of `stage.data`, packed.
-
-    >>> from glassgrad import Value, backprop
-    >>> from glassgrad.viz.stage import data
-    >>> found = packed(data(backprop(Value(3.0, label="x") * 2.0)))
-    >>> found["nodes"][0], found["steps"][0], found["forms"][0][1][0]
-    ({'n': 'x', 'v': 3}, [0, 2], 'Forward: §0 = §a * §b = ')
-    """
+    """The data of `stage.data`, packed."""
     mark = _mark(data)
     written = [_Written(step, data, mark) for step in data["steps"]]
     forms = {repr(each.form): each.form for each in written}

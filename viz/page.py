@@ -76,10 +76,6 @@ class Page:
         start: the index of the step of scalars at which it opens.
         functions: the operations that it computes with, as an expression in JavaScript.
         element: the stage without the code that sets it up, for somebody else to do.
-
-    >>> from glassgrad import Value, backprop
-    >>> Page(backprop(Value(3.0) * 2.0)).html()[:40]
-    '<div class="glassgrad-stage" lang="en" r'
     """
 
     def __init__(

@@ -58,11 +58,6 @@ def data(
         steps: all steps.
         told: what those on the page say, if that is known already.
         why_not: why the page does not compute, if that is known; see `javascript`.
-
-    >>> from glassgrad import Value, backprop
-    >>> found = data(backprop(Value(3.0, label="x") * 2.0))
-    >>> found["live"], [node["n"] for node in found["nodes"]], found["steps"][0]["tells"]
-    (True, ['x', '2', 'v1'], [('v', 2), '.'])
     """
     told = all_told(steps) if told is None else told
     why_not = javascript(steps)[1] if why_not is None else why_not
@@ -94,11 +89,6 @@ def javascript(steps: Steps) -> tuple[str, str]:
 
     It gives an object with the functions of each row. Where the page does not compute, it is empty,
     and the second text is a sentence that says why no number can be changed.
-
-    >>> from glassgrad import Value, backprop
-    >>> functions, why_not = javascript(backprop(Value(3.0) * 2.0))
-    >>> '"mul": (a, b) =>' in functions, why_not
-    (True, '')
     """
     if why_not := _why_not_live(steps):
         return "{}", f"{_NOT_LIVE} {why_not}"
@@ -365,10 +355,6 @@ def formula(diagram: Diagram, root: int) -> str:
 
     Returns:
         The markup; "" for an expression that is too long, or none at all.
-
-    >>> from glassgrad import Value
-    >>> formula(Diagram([-Value(3.0, label="x")]), 1)
-    '<math><mrow data-n="1"><mo>−</mo><mrow data-n="0"><mi>x</mi></mrow></mrow></math>'
     """
     calls: dict[int, str] = {}
     behind = _behind(diagram, root, calls, _MOST_ON_A_LINE)

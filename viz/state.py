@@ -31,15 +31,6 @@ def checked_state(steps: Steps, state: Mapping[str, Any]) -> dict[str, Any]:
     level or from its end as -1, where without a level it is that of scalars; `numbers`, new ones
     for leaves by name; `rate`, the learning rate; `drawer`, the one that is open; and `view`, the
     x, y and scale of the picture.
-
-    Raises:
-        TypeError: it is no mapping, or something in it is of a wrong kind.
-        ValueError: there is no such key, level, leaf or drawer, the page has no such step or
-            cannot change numbers, the rate or the view is not finite, or nothing is to move.
-
-    >>> from glassgrad import Value, backprop
-    >>> checked_state(backprop(Value(3.0, label="x") * 2.0), {"numbers": {"x": 4}})["numbers"]
-    {'x': '4.0'}
     """
     if not isinstance(state, Mapping):
         raise TypeError(f"state is a dict such as {{'step': 2}}, not {describe(state)}.")
@@ -112,12 +103,7 @@ def _step_on_page(steps: Steps, step: int) -> int:
 
 
 def checked_step(steps: Sequence[object], step: Any, where: str = "") -> int:
-    """The index of a step, which may be counted from the end as -1.
-
-    Raises:
-        TypeError: it is no whole number.
-        ValueError: there is no such step.
-    """
+    """The index of a step, which may be counted from the end as -1."""
     if not isinstance(step, int) or isinstance(step, bool):
         raise TypeError(f"step is a whole number, not {describe(step)}.")
     if not -len(steps) <= step < len(steps):

@@ -98,11 +98,6 @@ class Steps(Records[Step]):
         moving: the indices of the leaves that an update moves, here or on the page; none where
             neither a learning rate nor parameters were given, since then there need be no loss.
         new_loss: the root's number after the update steps, if there are any and it can be known.
-
-    >>> from glassgrad import Value
-    >>> from glassgrad.viz.steps import Steps
-    >>> Steps(Value(3.0) * 2.0, learning_rate=0.1).new_loss
-    5.6
     """
 
     def __init__(

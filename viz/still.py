@@ -48,10 +48,6 @@ class Still(Drawing):
     Args:
         steps: all steps.
         index: which of them, from 0.
-
-    >>> from glassgrad import Value, backprop
-    >>> Still(backprop(Value(3.0, label="x") * 2.0), 2).description()[:41]
-    'Backward, from v1 to x: upstream ∂v1/∂v1 '
     """
 
     def __init__(self, steps: Steps, index: int) -> None:
@@ -214,11 +210,6 @@ class NetworkStill:
         steps: all steps, of a network.
         index: which of those on its level, from 0; see `Network.steps`.
         rate: the learning rate with which parameters move at the end; None for no update.
-
-    >>> from glassgrad import MLP, backprop
-    >>> still = NetworkStill(backprop(MLP(2, [3, 1], seed=0)([1.0, -2.0])), 0)
-    >>> still.description()[:57]
-    'Step 1 of 5, forward, layer 1. Weights W, 3 × 2: W · from'
     """
 
     def __init__(self, steps: Steps, index: int, rate: float | None = None) -> None:
@@ -240,11 +231,7 @@ class NetworkStill:
         return " ".join(f"{each[0].upper()}{each[1:]}." for each in (self._title, *told))
 
     def content(self, kind: str) -> bytes:
-        """The picture as "svg", "png" or "pdf".
-
-        Raises:
-            RendererMissingError: there is no Graphviz; the message says what to install.
-        """
+        """The picture as "svg", "png" or "pdf"."""
         picture = render(self.digraph.source, kind)
         if kind != "svg":
             return picture

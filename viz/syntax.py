@@ -83,11 +83,7 @@ class ExpressionError(ValueError):
 
 
 def parse(text: str, functions: Mapping[str, Any]) -> list[tuple[str, ast.expr]]:
-    """The parts of an expression with their names, the result last; "" where it has none.
-
-    Raises:
-        ExpressionError: something stands where no expression has it.
-    """
+    """The parts of an expression with their names, the result last; "" where it has none."""
     typed = _Typed(text, functions)
     if found := _ANY_RULE.search(typed.letters):
         _, says = _RULES[(found.lastindex or 0) - 1]
