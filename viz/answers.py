@@ -24,8 +24,7 @@ from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.text import clipped, counted, describe, function_name, told
 from glassgrad.engine.tree import is_sequence, leaves_of, listed, scalar_of, settled
 
-Suspect = tuple[Sequence[float], str]
-"""The numbers that a mistake gives, and what to say of it."""
+Suspect = tuple[Sequence[float], str]  # the numbers that a mistake gives, and what to say of it
 NUMBERS: tuple[tuple[Callable[[float], float], str], ...] = (
     (lambda x: -x, "The size is right, the sign is not."),
     (lambda x: 1.0 / x, "That is upside down."),
@@ -37,18 +36,15 @@ NUMBERS: tuple[tuple[Callable[[float], float], str], ...] = (
 """What mistakes make of a number, and what to say."""
 NUMBER = re.compile(r"(?<![\w.])[-−]?\d+\.?\d*(?:e[-+]?\d+)?(?!\w)")
 """A number that stands by itself in a text: not that of a name such as w1."""
-LEAST_DIGITS = 2
-"""In so many digits a right answer agrees, unless the exercise asks for more."""
+LEAST_DIGITS = 2  # in so many digits a right answer agrees, unless the exercise asks for more
 DIGITS_OF_MISTAKES = 3
 """Of fewer digits than these only an exact number is taken for that of a mistake."""
 IN_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine"}
 """Counts of digits; in figures one might be the right number."""
 ORDINALS = ("second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
 """Which digit, counted from the left, after the first."""
-MOST_DIGITS = 9
-"""An answer may be rounded; of more digits than these nobody asks that they agree."""
-DIGITS_OF_SIZE = {2: 3, 4: 6}
-"""How many digits numpy's short floats have, by their bytes."""
+MOST_DIGITS = 9  # an answer may be rounded; of more digits than these nobody asks that they agree
+DIGITS_OF_SIZE = {2: 3, 4: 6}  # how many digits numpy's short floats have, by their bytes
 COMPUTED_DIGITS = 7
 """To so many those agree that a reader's function gives, whatever it rounds on the way."""
 

@@ -17,7 +17,7 @@ from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.printing import printing
 from glassgrad.engine.text import clipped, describe, told
 from glassgrad.viz.assets import stage_script
-from glassgrad.viz.drawing import checked_name
+from glassgrad.viz.drawing import Rendered, checked_name
 from glassgrad.viz.mistakes import Mistakes
 from glassgrad.viz.network import LayerStep
 from glassgrad.viz.page import Page
@@ -78,10 +78,11 @@ class Backprop(Steps):
         if digits is not None:
             whole(digits, "digits")
         with printing(digits):
-            return self._report()
+            return "\n\n".join(filter(None, (report(self), self.more_text())))
 
-    def _report(self) -> str:
-        return report(self)
+    def more_text(self) -> str:
+        """What the text has besides the steps: nothing, unless they are a neuron's."""
+        return ""
 
     def mistakes(self) -> Mistakes:
         """What the classic wrong engines make of the same graph; `print` gives a table.
@@ -152,17 +153,16 @@ class Backprop(Steps):
             RendererMissingError: a still is asked for and there is no Graphviz.
             OSError: a file cannot be written; of the pictures of all steps none is, if one
                 cannot be drawn.
-
-        >>> import tempfile
-        >>> from glassgrad import Value, backprop
-        >>> folder = tempfile.mkdtemp()
-        >>> backprop(Value(3.0) * 2.0).save(f"{folder}/steps.json").name
-        'steps.json'
         """
         path, kind = checked_name(path, FORMATS, "Steps are", "steps")
         index = None if step is None else checked_step(self, step)
+        if kind == "html":
+            at = {"step": index, "level": "scalars"}
+            state = self._state if index is None else checked_state(self, {**self.state, **at})
+            return write_file(path, Page(self, self.more(), state).document().encode())
         if kind not in KINDS:
-            return write_file(path, self._content(kind, index).encode())
+            text = self.to_json() if kind == "json" else self.text()
+            return write_file(path, text.encode())
         if self.state["numbers"]:
             names = ", ".join(map(clipped, self.state["numbers"]))
             raise ValueError(
@@ -170,20 +170,16 @@ class Backprop(Steps):
                 "Build the graph with them, or save the page as .html."
             )
         stills = self._stills(self.state["level"] if index is None else "scalars")
+        if "{" in path.name and step is not None:
+            problem = f"{told(path.name)} is a name for each step, and step={step} asks for one."
+            raise ValueError(f"{problem} Leave out one of the two.")
         if "{" in path.name:
-            return self._save_each(path, kind, step, stills)
+            return self._save_each(path, stills)
         if index is None:
             index = len(self) - 1 if self._state is None else self._state["step"]
         return write_file(path, stills[index]().content(kind))
 
-    def _content(self, kind: str, step: int | None) -> str:
-        if kind == "html":
-            at = {"step": step, "level": "scalars"}
-            state = self._state if step is None else checked_state(self, {**self.state, **at})
-            return Page(self, self.more(), state).document()
-        return self.to_json() if kind == "json" else self.text()
-
-    def _stills(self, level: str | None) -> list[Callable[[], Still | NetworkStill]]:
+    def _stills(self, level: str | None) -> list[Callable[[], Rendered]]:
         """What draws each step on a level: those of layers, of a neuron, or all."""
         rate = self.state["rate"]
         return [
@@ -193,17 +189,9 @@ class Backprop(Steps):
             for index, step in enumerate(steps_on(self, level, rate))
         ]
 
-    def _save_each(
-        self,
-        path: Path,
-        kind: str,
-        step: int | None,
-        stills: Sequence[Callable[[], Still | NetworkStill]],
-    ) -> Path:
+    def _save_each(self, path: Path, stills: Sequence[Callable[[], Rendered]]) -> Path:
         """A picture of each step, all drawn before the first is written."""
-        if step is not None:
-            problem = f"{told(path.name)} is a name for each step, and step={step} asks for one."
-            raise ValueError(f"{problem} Leave out one of the two.")
+        kind = path.suffix.lower().lstrip(".")
         try:
             names = [path.name.format(number) for number in range(1, len(stills) + 1)]
         except (AttributeError, IndexError, KeyError, ValueError):

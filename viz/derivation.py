@@ -93,16 +93,14 @@ def _total(terms: Sequence[Written]) -> Written:
     return Written(" + ".join(texts), " + ".join(latex), markup, is_sum=True)
 
 
-_Factor = tuple[Written, Written, Written]
-"""A factor as a symbol, as a formula, as a number."""
+_Factor = tuple[Written, Written, Written]  # a factor as a symbol, as a formula, as a number
 _Edge = tuple[int, int, int, float]
 """An edge of the graph: its node, which operand of that, the operand, the local derivative."""
 MOST_PATHS = 6
 """Above so many paths, or paths of more edges than the next, only the nodes between are shown."""
 LONGEST_PATH = 12
 MOST_EQUATIONS = 60
-MOST_TERMS = 20
-"""Of an equation; the others are counted."""
+MOST_TERMS = 20  # of an equation; the others are counted
 
 
 class Derivation:

@@ -45,7 +45,7 @@ from glassgrad.viz.answers import (
     typed,
 )
 from glassgrad.viz.backprop import backprop
-from glassgrad.viz.drawing import MAX_NODES, picture_of
+from glassgrad.viz.drawing import picture_of
 from glassgrad.viz.suspects import GraphQuestion
 
 _tries: dict[int | None, int] = {}
@@ -346,7 +346,7 @@ class Puzzle:
             )
         self._diagram = steps.diagram
         self._secret = random.Random(seed).choice(self.names)
-        self._drawing = picture_of(self._diagram, engines[self._secret], MAX_NODES)
+        self._drawing = picture_of(self._diagram, engines[self._secret])
 
     def __repr__(self) -> str:
         return str(self._drawing)

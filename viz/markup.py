@@ -17,8 +17,7 @@ from urllib.parse import quote
 from glassgrad.viz.dot import DATA, FAINT, FAN, FRAME, GRADIENT, INK, LOCAL, OPERATION, PAPER
 from glassgrad.viz.render import RendererMissingError, RenderingError
 
-CLASS = "glassgrad-graph"
-"""The class of every picture: its style reaches no other on the page."""
+CLASS = "glassgrad-graph"  # the class of every picture: its style reaches no other on the page
 DARK = {
     DATA: "#56B4E9",
     GRADIENT: "#E69F00",
@@ -157,15 +156,10 @@ _ESCAPES = str.maketrans({sign: quote(sign) for sign in '%#<>&"\t\r\f\v'} | {"\n
 
 
 def table(caption: str, rows: Iterable[Sequence[str]], alarm: str = "\0", cell: str = "th") -> str:
-    """A table of texts, headings first; the first cell of a row is its heading.
+    """A table of texts, headings first; the first cell of a row is its heading, unless it is a td.
 
-    Where a cell or a row ends the next begins, so no tag says it: they would be a third of it.
-
-    Args:
-        caption: what the table shows.
-        rows: its cells.
-        alarm: how the texts of cells begin that stand out.
-        cell: "td" if the first cell of a row is one as the others.
+    Cells stand out whose texts begin with the alarm. Where a cell or a row ends the next begins, so
+    no tag says it: they would be a third of it.
     """
     headings, *below = rows
     head = "".join(f'<th scope="col">{html.escape(cell)}' for cell in headings)

@@ -16,8 +16,7 @@ from glassgrad.engine.text import clipped, describe, suggestion, told
 from glassgrad.viz.backprop import backprop
 from glassgrad.viz.exercises import Verdict
 
-AT = {"a": 2.0, "b": -3.0, "c": 0.5}
-"""The numbers that the expressions are computed with."""
+AT = {"a": 2.0, "b": -3.0, "c": 0.5}  # the numbers that the expressions are computed with
 
 
 class BuildStep(NamedTuple):

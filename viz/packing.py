@@ -20,8 +20,7 @@ USUAL: dict[str, Any] = {
 """What a node has where nothing is written."""
 FORM = ("phase", "asks", "tells", "equations", "cells", "answer")
 """What the form of a step has, in this order, and then whether it holds for these numbers only."""
-_SHORTEST = 4
-"""A text of fewer characters, with its quotation marks, is no longer than its place."""
+_SHORTEST = 4  # a text of fewer characters, with its quotation marks, is no longer than its place
 _WORD = re.compile(r"\w+")
 _OPERANDS = "abcdefghijklmnopqrstuvwxyz"
 """Behind the mark these are the names of operands; others are written."""

@@ -33,8 +33,7 @@ _STAY = 5 / 6
 _COLOURS = (DATA, GRADIENT, "#009E73", "#AA4499", "#56B4E9", "#8a6d00")
 _FAR = 1e300
 _LINES = ("-", "--", "-.", ":")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-"""As many as colours and one: so 42 classes differ."""
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # as many as colours and one: so 42 classes differ
 
 
 def plot_operation(operation: Operation | str) -> Figure:
@@ -492,17 +491,14 @@ class GradientHistory(Mapping[str, list[float]]):
 # and its opposite between the same two points are not seen.
 
 _POINTS = 401
-_VISIBLE = 1e-3
-"""A change of less than this share of the curve's height cannot be seen."""
-_ROUNDING = 1e-9
-"""A change of less than this share of the largest number may be of rounding alone."""
+_VISIBLE = 1e-3  # a change of less than this share of the curve's height cannot be seen
+_ROUNDING = 1e-9  # a change of less than this share of the largest number may be of rounding alone
 _SHRINKS = 0.3
 """To this share of itself a change falls over shorter pieces, if the curve is continuous. At a jump
 with a point halfway up it falls to a half, once."""
 _HALVINGS = 50
 """So often can the distance between two points be halved until there is no float between."""
-_POLE = 1e6
-"""By so much a curve is higher between two points than at them, if it has a pole there."""
+_POLE = 1e6  # by so much a curve is higher between two points than at them, if it has a pole there
 
 Function = Callable[[float], float]
 

@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
-from pathlib import Path
 from types import MethodType
 from typing import Any
 
@@ -27,7 +26,6 @@ from glassgrad.engine.compile import Compiled
 from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, INPUT
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
-from glassgrad.engine.files import write_file
 from glassgrad.engine.misuse import whole
 from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import clipped, counted, describe, visible
@@ -46,7 +44,7 @@ from glassgrad.viz.dot import (
     label_of,
     text_of,
 )
-from glassgrad.viz.drawing import checked_name
+from glassgrad.viz.drawing import Rendered
 from glassgrad.viz.formulas import written
 from glassgrad.viz.markup import (
     document,
@@ -61,13 +59,9 @@ from glassgrad.viz.markup import (
 from glassgrad.viz.render import render
 
 MOST_SCALARS = 60
-FORMATS = ("html", "svg", "png", "pdf", "dot", "txt")
-_MOST_LEAVES = 8
-"""Of more numbers that are only read, one box stands for all, in every drawing."""
-_MOST_LISTED = 40
-"""Scalars of a line that the table lists; the others are counted."""
-_MOST_NAMED = 1_000
-"""Of more scalars the script knows no names: they are not drawn one by one."""
+_MOST_LEAVES = 8  # of more numbers that are only read, one box stands for all, in every drawing
+_MOST_LISTED = 40  # scalars of a line that the table lists; the others are counted
+_MOST_NAMED = 1_000  # of more scalars the script knows no names: they are not drawn one by one
 _LONGEST_FORMULA = 80
 _LONGEST_LINE = 90
 _HEADINGS = ("lines", "compute", "scalars")
@@ -205,7 +199,7 @@ class Portions(Records[Portion]):
         return {i: visible(label) for i, label in enumerate(labels) if label and counts[label] == 1}
 
 
-class ProgramDrawing:
+class ProgramDrawing(Rendered):
     """A program beside its scalars. Notebooks show it; `print` gives text; `save` writes a file.
 
     Attributes:
@@ -222,6 +216,10 @@ class ProgramDrawing:
     <program of <lambda>: 4 scalars in 22 lines>
     """
 
+    formats = ("html", "svg", "png", "pdf", "dot", "txt")
+    kind_and_stem = ("program", "program")
+    picture_title = "Program"
+
     def __init__(self, title: str, portions: Portions, note: str, *, shows_scalars: bool) -> None:
         self.title = title
         self.portions = portions
@@ -229,24 +227,12 @@ class ProgramDrawing:
         self.shows_scalars = shows_scalars
 
     @property
-    def dot(self) -> str:
-        """Scalars and program as one graph in the DOT language."""
-        return str(_graph(self, with_lines=True).source)
-
-    @property
-    def svg(self) -> str:
-        """Scalars and lines as one picture, each line beside the scalars that it belongs to.
+    def digraph(self) -> graphviz.Digraph:
+        """Scalars and lines as one graph, each line beside the scalars that it belongs to.
 
         Lines that belong to no scalars, such as `return`, are not on it.
-
-        Raises:
-            RendererMissingError: there is no Graphviz; the message says what to install.
-            RenderingError: Graphviz failed, or took longer than half a minute.
         """
-        return self._svg(self.dot)
-
-    def _svg(self, dot: str) -> str:
-        return page_svg(render(dot, "svg"), "Program", self.description())
+        return _graph(self, with_lines=True)
 
     def html(self) -> str:
         """Both sides as one self-contained piece of HTML."""
@@ -264,7 +250,8 @@ class ProgramDrawing:
 
     def _picture(self) -> str:
         """The scalars as an image, which survives sanitisers; the script inlines it."""
-        svg = self._svg(str(_graph(self, with_lines=False).source))
+        scalars = render(str(_graph(self, with_lines=False).source), "svg")
+        svg = page_svg(scalars, self.picture_title, self.description())
         return figure(image(svg, self.description()), "gg-picture gp-picture", label="Scalars")
 
     def text(self) -> str:
@@ -286,24 +273,9 @@ class ProgramDrawing:
         """What is shown: "Program of loss"."""
         return f"Program of {visible(self.title)}"
 
-    def save(self, path: str | Path) -> Path:
-        """Write it to a file: .html, .svg, .png, .pdf, .dot or .txt.
-
-        Raises:
-            TypeError: it is not the name of a file.
-            ValueError: another ending.
-            RendererMissingError: a picture is asked for and there is no Graphviz.
-            OSError: the file cannot be written.
-        """
-        path, kind = checked_name(path, FORMATS, "A program is", "program")
-        contents: dict[str, Callable[[], str]] = {
-            "html": lambda: document(self.heading(), self.html()),
-            "svg": lambda: self.svg,
-            "dot": lambda: self.dot,
-            "txt": self.text,
-        }
-        is_text = kind in contents
-        return write_file(path, contents[kind]().encode() if is_text else render(self.dot, kind))
+    def texts(self) -> Mapping[str, Callable[[], str]]:
+        page = lambda: document(self.heading(), self.html())
+        return {**super().texts(), "html": page, "txt": self.text}
 
     def __str__(self) -> str:
         return self.text()

@@ -29,8 +29,7 @@ ADVICE = (
 MOST_LOAD_IN_PROCESS = 320
 """Graphs whose edges cross more ranks take a process that can be stopped: time grows cubically."""
 
-_LONGEST_WAIT = 86_400.0
-"""A day; the operating system cannot wait for ever."""
+_LONGEST_WAIT = 86_400.0  # a day; the operating system cannot wait for ever
 
 _lock = threading.Lock()
 

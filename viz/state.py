@@ -19,7 +19,7 @@ from glassgrad.viz.steps import Step, Steps
 
 DRAWERS = ("table", "words", "mistakes", "explore", "more")
 _START: dict[str, Any] = {
-    **{"level": None, "step": 0, "numbers": {}, "rate": None, "drawer": None, "view": None},
+    **{"level": None, "step": 0, "numbers": {}, "rate": None, "drawer": None, "view": None}
 }
 
 
@@ -53,7 +53,12 @@ def checked_state(steps: Steps, state: Mapping[str, Any]) -> dict[str, Any]:
                 "backprop a learning_rate, or the parameters that it may move."
             )
     if level in (None, "scalars", "repeats"):
-        found["step"] = _step_on_page(steps, checked_step(steps, found["step"]))
+        found["step"] = step = checked_step(steps, found["step"])
+        shown = shown_steps(steps)
+        first, last = shown[0].index, shown[-1].index
+        if step and not first <= step <= last:  # 0 is the beginning of the page
+            problem = f"Step {step} is not on the page, which has {first} to {last}"
+            raise ValueError(f"{problem} of {len(steps)} steps.")
     else:
         own = steps_on(steps, level, found["rate"])
         found["step"] = checked_step(own, found["step"], f" on the level {told(level)}")
@@ -91,17 +96,6 @@ def steps_on(steps: Steps, level: str | None, rate: float | None) -> Sequence[St
     return [step for step in steps if step.node in unit.members and step.phase != "seed"]
 
 
-def _step_on_page(steps: Steps, step: int) -> int:
-    """The index of a step of scalars, where the page has it; 0 is its beginning."""
-    shown = shown_steps(steps)
-    if step and not shown[0].index <= step <= shown[-1].index:
-        raise ValueError(
-            f"Step {step} is not on the page, which has {shown[0].index} to {shown[-1].index} of "
-            f"{len(steps)} steps."
-        )
-    return step
-
-
 def checked_step(steps: Sequence[object], step: Any, where: str = "") -> int:
     """The index of a step, which may be counted from the end as -1."""
     if not isinstance(step, int) or isinstance(step, bool):
@@ -124,14 +118,13 @@ def _numbers(steps: Steps, numbers: Any) -> dict[str, str]:
             raise ValueError(f"{named(name)} is no leaf whose number can be changed.{meant}")
     if numbers and (why_not := javascript(steps)[1]):
         raise ValueError(why_not)
-    return {name: repr(_number(number, name)) for name, number in numbers.items()}
-
-
-def _number(number: Any, name: str) -> float:
-    try:
-        return float(number) if isinstance(number, str) else real(number, name)
-    except ValueError:
-        raise ValueError(f"{name} gets a number, not {told(number)}.") from None
+    found = {}
+    for name, number in numbers.items():
+        try:
+            found[name] = repr(float(number) if isinstance(number, str) else real(number, name))
+        except ValueError:
+            raise ValueError(f"{name} gets a number, not {told(number)}.") from None
+    return found
 
 
 def _finite(number: Any, name: str) -> float:

@@ -74,13 +74,21 @@ class Step:
 
     @property
     def edges(self) -> tuple[Step, ...]:
-        """The edges that gradient is sent along: one, all of a compiled node, or none.
-
-        >>> from glassgrad import Value, backprop
-        >>> [len(step.edges) for step in backprop(Value(3.0) * 2.0)]
-        [0, 0, 1]
-        """
+        """The edges that gradient is sent along: one, all of a compiled node, or none."""
         return self.parts if self.parent is None else (self,)
+
+    @property
+    def receiver(self) -> int:
+        """The operand that an edge leads to."""
+        assert self.parent is not None
+        return self.parent
+
+    @property
+    def product(self) -> tuple[float, float, float, float]:
+        """Of an edge the upstream, the local derivative, their product, and the gradient before."""
+        numbers = (self.upstream, self.local, self.contribution, self.before)
+        assert None not in numbers
+        return numbers  # type: ignore[return-value]
 
     def to_dict(self) -> dict[str, Any]:
         """The record as data for JSON, without the fields that do not apply."""
@@ -144,8 +152,7 @@ class Steps(Records[Step]):
         if found[self.root] and any(step.phase == "seed" for step in shown):
             found[self.root] = DONE
         for edge in (edge for step in shown for edge in step.edges):
-            assert edge.parent is not None
-            found[edge.parent] = DONE if edge.received == edge.uses else PARTIAL
+            found[edge.receiver] = DONE if edge.received == edge.uses else PARTIAL
         if shown and shown[-1].phase == "backward":
             found[shown[-1].node] = IN_PROGRESS
         return found
@@ -165,10 +172,9 @@ class Steps(Records[Step]):
     def finding(self, node: int) -> Finding:
         """What differences tell of the gradient of a node, and whether it can be trusted."""
         if node not in self._findings:
+            result = lambda x: self.diagram.evaluate({node: x})[self.root]
             x, gradient = self.diagram[node].data, self.gradients.get(node)
-            self._findings[node] = finding(
-                lambda x: self._result_at(node, x), x, gradient, self._rounding
-            )
+            self._findings[node] = finding(result, x, gradient, self._rounding)
         return self._findings[node]
 
     @cached_property
@@ -179,9 +185,6 @@ class Steps(Records[Step]):
             for n in self.diagram
             if n.parents
         )
-
-    def _result_at(self, node: int, number: float) -> float:
-        return self.diagram.evaluate({node: number})[self.root]
 
     def to_dict(self) -> dict[str, Any]:
         """The nodes and steps as data; see `SCHEMA` for its version."""
@@ -215,9 +218,8 @@ class Steps(Records[Step]):
     def _record_forward(self) -> None:
         for node in self.diagram:
             if node.operation is not None:
-                self._record(
-                    "forward", node.index, formula=self.diagram.formula(node), value=node.data
-                )
+                formula = self.diagram.formula(node)
+                self._record("forward", node.index, formula=formula, value=node.data)
 
     def _record_backward(self) -> None:
         received: dict[int, int] = {}
@@ -229,7 +231,7 @@ class Steps(Records[Step]):
                 continue
             edges = self._edges_of(node, upstream, received)
             if not node.is_compiled:
-                for edge in edges:
+                for edge in edges:  # whose index is how many there are by then
                     self._records.append(edge)
             elif parts := tuple(edges):  # one step: its gradient program has them all at once
                 self._record("backward", node.index, upstream=upstream, parts=parts)

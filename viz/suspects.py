@@ -30,14 +30,10 @@ _WORDS = {
     **{"add": "the sum", "sub": "the difference", "mul": "the product", "div": "the quotient"},
     **{"pow": "the power", "neg": "the minus sign", "dot": "the weighted sum"},
 }
-_LONGEST = 200
-"""A hint of more characters is left out."""
-_LONGEST_FORMULA = 24
-"""With a formula of more characters an unnamed node is not introduced."""
-_MOST_PATHS, _MOST_EDGES = 32, 200
-"""Where there are more, no single path is looked for."""
-_MOST_FACTORS = 4
-"""Of more factors a hint asks for the first two."""
+_LONGEST = 200  # a hint of more characters is left out
+_LONGEST_FORMULA = 24  # with a formula of more characters an unnamed node is not introduced
+_MOST_PATHS, _MOST_EDGES = 32, 200  # where there are more, no single path is looked for
+_MOST_FACTORS = 4  # of more factors a hint asks for the first two
 
 
 class Edge(NamedTuple):
