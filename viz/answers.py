@@ -39,9 +39,9 @@ NUMBER = re.compile(r"(?<![\w.])[-−]?\d+\.?\d*(?:e[-+]?\d+)?(?!\w)")
 LEAST_DIGITS = 2  # in so many digits a right answer agrees, unless the exercise asks for more
 DIGITS_OF_MISTAKES = 3
 """Of fewer digits than these only an exact number is taken for that of a mistake."""
-IN_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine"}
+IN_WORDS = "no one two three four five six seven eight nine".split()
 """Counts of digits; in figures one might be the right number."""
-ORDINALS = ("second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+ORDINALS = "second third fourth fifth sixth seventh eighth ninth".split()
 """Which digit, counted from the left, after the first."""
 MOST_DIGITS = 9  # an answer may be rounded; of more digits than these nobody asks that they agree
 DIGITS_OF_SIZE = {2: 3, 4: 6}  # how many digits numpy's short floats have, by their bytes
@@ -101,7 +101,7 @@ class Typed(NamedTuple):
 
 
 def number(answer: Any, role: str) -> float:
-    """An answer as a float, unless it is no number that a person could have meant."""
+    """An answer as a float, if it is a number that a person could have meant."""
     answer = scalar_of(answer)
     if answer is NOT_COMPUTED:
         raise ValueError(
@@ -130,13 +130,7 @@ def typed(answer: Any, role: str) -> Typed:
 
 @dataclass(frozen=True)
 class Author:
-    """What the author of an exercise adds to it; see `check`.
-
-    Attributes:
-        hint: in place of the hints found here, if any.
-        mistakes: wrong answers, and what to say of each.
-        digits: in how many significant digits an answer is to agree.
-    """
+    """What the author of an exercise adds to it; see `check`."""
 
     hint: str = ""
     mistakes: tuple[tuple[tuple[Typed, ...], str], ...] = ()
@@ -177,13 +171,6 @@ class Author:
                 said = sentence
         return said
 
-    def has_only_a_hint(self) -> None:
-        """Refuse what is for numbers alone."""
-        if self.mistakes or self.digits != LEAST_DIGITS:
-            raise TypeError(
-                "mistakes and digits are for numbers, not for a function or a puzzle. Give a hint."
-            )
-
 
 NOBODY = Author()
 
@@ -192,7 +179,6 @@ class Question:
     """Numbers that are asked for.
 
     Attributes:
-        right: the numbers.
         places: where each stands, to begin a sentence with; "" for one alone.
         noise: how far rounding may have moved them.
         key: says which question it is if there are several hints, one for each try.
@@ -218,17 +204,18 @@ class Question:
         return ""
 
     def difference(self, answers: Sequence[Typed], least: int) -> str:
-        """Where answers go wrong, and in which direction, without the right number.
-
-        They are to agree in so many digits at least.
-        """
+        """Where answers go wrong, and in which direction, without the right number."""
         pairs = list(zip(answers, self.right))
+
+        def are_alike(numbers: Sequence[float]) -> bool:
+            return all(math.isclose(x, numbers[0], rel_tol=1e-6, abs_tol=1e-9) for x in numbers)
+
         if len(pairs) > 2:
             gaps = [answer.number - right for answer, right in pairs]
-            if _are_alike(gaps):
+            if are_alike(gaps):
                 size = "large" if gaps[0] > 0.0 else "small"
                 return f"It is too {size} by the same amount everywhere."
-            if all(self.right) and _are_alike([answer.number / right for answer, right in pairs]):
+            if all(self.right) and are_alike([answer.number / right for answer, right in pairs]):
                 return "It is wrong by the same factor everywhere."
         for place, (answer, right) in zip(self.places, pairs):
             if not (answer.agrees(right, self.noise, least) or shows(place, right)):
@@ -246,10 +233,6 @@ def shows(text: str, right: float) -> bool:
     found = NUMBER.findall(re.sub(r"\[\d+\]", "", text))
     numbers = [float(each.replace("−", "-")) for each in found]
     return any(math.isclose(abs(x), abs(right), rel_tol=5e-3) for x in numbers)
-
-
-def _are_alike(numbers: Sequence[float]) -> bool:
-    return all(math.isclose(x, numbers[0], rel_tol=1e-6, abs_tol=1e-9) for x in numbers)
 
 
 # Numbers, arrays, nested lists.
@@ -288,7 +271,7 @@ def of_numbers(answer: Any, of: Any) -> tuple[list[Typed], Question]:
 def changed_places(
     answers: Sequence[Typed], right: Sequence[float], least: int = LEAST_DIGITS
 ) -> Sequence[int]:
-    """Which answers belong to one another: two of them, or else all that are wrong.
+    """Which answers have changed places: two of them, or else all that are wrong.
 
     Only among right numbers that are all different, since others would agree by chance.
     """
@@ -395,7 +378,6 @@ def _operands(of: Callable[..., Any]) -> tuple[list[str], list[tuple[float, floa
 
 
 def plain(result: Any) -> float:
-    """What a function gives, as a number."""
     return result.data if isinstance(result, Value) else number(result, "A result")
 
 

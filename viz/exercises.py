@@ -155,7 +155,9 @@ much does y change with v1?
     if isinstance(of, Value):
         return _of_graph(answer, of, by, author)
     if isinstance(of, Puzzle) or callable(of):
-        author.has_only_a_hint()
+        if mistakes or digits != LEAST_DIGITS:
+            problem = "mistakes and digits are for numbers, not for a function or a puzzle."
+            raise TypeError(f"{problem} Give a hint.")
         verdict = of.check(answer) if isinstance(of, Puzzle) else _of_function(answer, of, by)
         is_wrong = not verdict and verdict is not NOT_ANSWERED
         return replace(verdict, hint=hint) if hint and is_wrong else verdict
@@ -336,8 +338,8 @@ class Puzzle:
             name: {index: short(gradients[index]) for index in sorted(gradients, reverse=True)}
             for name, gradients in engines.items()
         }
-        is_alone = [name for name in shown if list(shown.values()).count(shown[name]) == 1]
-        self._shown = {name: shown[name] for name in dict.fromkeys(["right", *is_alone])}
+        every = list(shown.values())
+        self._shown = {n: s for n, s in shown.items() if n == "right" or every.count(s) == 1}
         self.names = tuple(self._shown)
         if len(self.names) == 1:
             raise ValueError(

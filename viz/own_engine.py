@@ -23,11 +23,9 @@ class BuildStep(NamedTuple):
     """A step in building an engine.
 
     Attributes:
-        name: what is built in it.
         methods: the methods that are needed, besides those of `CORE` once there is a gradient.
         programs: lines with ; between, of which the last is differentiated if `differentiates`.
         question: what to look at where the numbers are wrong.
-        differentiates: whether gradients are compared too.
     """
 
     name: str

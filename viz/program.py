@@ -70,12 +70,10 @@ _LEAVES = {INPUT: "input", CAPTURED: "captured", CONSTANT: "constant"}
 
 @dataclass(frozen=True)
 class Portion:
-    """Scalars and the lines they became.
+    """Scalars, by their recorded numbers, and the lines they became.
 
     Attributes:
-        group: its number.
         title: what its main line computes: "16 dots of 2".
-        scalars: the recorded numbers of the scalars.
         counts: how many scalars there are of each operation.
         forward, backward: the numbers of the lines for the values, and for the gradients.
         main: the line that computes the values; None for constants, which have none.
@@ -131,7 +129,6 @@ class Portions(Records[Portion]):
     Attributes:
         graph: the scalars.
         lines: the text of the program, line by line; the first has the number 1.
-        group_of_line: the group of each of these lines, or None.
         group_of: the group of each scalar, -1 where nothing depends on it.
         dropped: how many scalars nothing depends on.
     """
@@ -156,14 +153,12 @@ class Portions(Records[Portion]):
             scalars.setdefault(group, []).append(number)
         for group in sorted(scalars.keys() - {-1}):
             members = scalars[group]
-            lines = {n: line for n, line in enumerate(program.lines, before + 1)
-                     if line.group == group}  # fmt: skip
-            forward = [n for n, line in lines.items() if line.half == "forward"]
-            backward = [n for n, line in lines.items() if line.half == "backward"]
-            main, title = next(
-                ((n, line.about) for n, line in lines.items() if line.about),
-                (forward[-1] if forward else None, counted(len(members), "constant")),
-            )
+            lines = [(n, line) for n, line in enumerate(program.lines, before + 1)
+                     if line.group == group]  # fmt: skip
+            forward = [n for n, line in lines if line.half == "forward"]
+            backward = [n for n, line in lines if line.half == "backward"]
+            alone = (forward[-1] if forward else None, counted(len(members), "constant"))
+            main, title = next(((n, line.about) for n, line in lines if line.about), alone)
             counts = Counter(map(self.kind, members))
             yield Portion(group, title, members, counts, forward, backward, main)
 
@@ -346,9 +341,11 @@ def _graph(drawing: ProgramDrawing, *, with_lines: bool) -> graphviz.Digraph:
         node_attr=NODES,
         edge_attr={"color": FAN, "arrowsize": "0.6"},
     )  # fmt: skip
-    closed = {p.group for p in portions if not drawing.shows_scalars or _is_long(portions, p)}
+    closed = set()
     for portion in portions:
-        if portion.group in closed:
+        is_leaf = portions.graph.row(portion.scalars[0]) is None
+        if not drawing.shows_scalars or (is_leaf and len(portion.scalars) > _MOST_LEAVES):
+            closed.add(portion.group)
             _add_box(graph, portion)
         else:
             _add_scalars(graph, portions, portion)
@@ -357,11 +354,6 @@ def _graph(drawing: ProgramDrawing, *, with_lines: bool) -> graphviz.Digraph:
     if with_lines:
         _add_lines(graph, portions, closed)
     return graph
-
-
-def _is_long(portions: Portions, portion: Portion) -> bool:
-    is_leaf = portions.graph.row(portion.scalars[0]) is None
-    return is_leaf and len(portion.scalars) > _MOST_LEAVES
 
 
 def _edges(portions: Portions, closed: set[int]) -> Iterator[tuple[str, str]]:
@@ -441,12 +433,9 @@ def _listing(portions: Portions) -> str:
     for line, group in zip(portions.lines, portions.group_of_line):
         code, sign, about = line.partition("  # ")
         comment = f"<small>{html.escape(sign + about)}</small>" if sign else ""
-        lines.append(f"<li{_of(group)}><code>{html.escape(code)}{comment}</code></li>")
+        of = "" if group is None else f' data-g="{group}"'
+        lines.append(f"<li{of}><code>{html.escape(code)}{comment}</code></li>")
     return scroller(f'<ol class="gp-lines">{"".join(lines)}</ol>', "gp-code", "Program")
-
-
-def _of(group: int | None) -> str:
-    return "" if group is None else f' data-g="{group}"'
 
 
 def _table(portions: Portions) -> str:
@@ -459,7 +448,7 @@ def _table(portions: Portions) -> str:
             items += f"<li>… {rest:,} more</li>"
         where, title, made_of = map(html.escape, portion.row())
         rows.append(
-            f"<tr{_of(portion.group)}><td>{where}</td><td>{title}</td>"
+            f'<tr data-g="{portion.group}"><td>{where}</td><td>{title}</td>'
             f"<td><details><summary>{made_of}</summary><ul>{items}</ul></details></td></tr>"
         )
     head = "".join(f'<th scope="col">{text}</th>' for text in _HEADINGS)
@@ -474,8 +463,5 @@ def _data(portions: Portions) -> str:
     """What the script needs to know."""
     shown = {number: portion.group for portion in portions for number in portion.scalars}
     scalars = {str(n): [group, portions.formula(n)] for n, group in shown.items()}
-    data = {
-        "says": {str(portion.group): portion.sentence() for portion in portions},
-        "scalars": scalars if len(shown) <= _MOST_NAMED else {},
-    }
-    return json_inside(data)
+    says = {str(portion.group): portion.sentence() for portion in portions}
+    return json_inside({"says": says, "scalars": scalars if len(shown) <= _MOST_NAMED else {}})

@@ -16,7 +16,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from glassgrad.engine import TABLE, ChangedDataError, Value
+from glassgrad.engine import TABLE, ChangedDataError, Operation, Value
 from glassgrad.engine.misuse import name as name_of
 from glassgrad.engine.op import HARD_PLACE
 from glassgrad.engine.text import describe
@@ -24,7 +24,6 @@ from glassgrad.viz.answers import NUMBER, Question, Suspect, Typed, shows
 from glassgrad.viz.backprop import Backprop
 from glassgrad.viz.derivation import Derivation, derivation
 from glassgrad.viz.diagram import Node
-from glassgrad.viz.mistakes import Mistake
 
 _WORDS = {
     **{"add": "the sum", "sub": "the difference", "mul": "the product", "div": "the quotient"},
@@ -41,8 +40,6 @@ class Edge(NamedTuple):
 
     Attributes:
         node, position, operand: the node, which of its operands, and that operand.
-        operands: all operands of the node.
-        local: the local derivative.
         upstream: the gradient of the node.
         reach: the derivative of the operand by the node that is differentiated by.
     """
@@ -64,6 +61,12 @@ class Edge(NamedTuple):
     def uses(self) -> int:
         """How often the node has the operand."""
         return self.node.parents.count(self.operand.index)
+
+    @property
+    def function_of_one(self) -> Operation | None:
+        """Its operation, if that has one operand."""
+        row = self.node.operation
+        return row if row is not None and row.arity == 1 and not self.node.is_compiled else None
 
     # In sentences:
 
@@ -102,8 +105,8 @@ class GraphQuestion(Question):
         self.key = hash((str(nodes), self.root.index, by is None, self.target.index))
         reach, size = self._reached()
         self.edges = [
-            Edge(node, position, self.diagram[parent], self._operands(node), local,
-                 self.gradients[node.index], reach[parent])
+            Edge(node, position, self.diagram[parent], [self.diagram[i] for i in node.parents],
+                 local, self.gradients[node.index], reach[parent])
             for node in reversed(self.diagram)
             if node.index in self.gradients and node is not self.target
             for position, parent, local in node.edges()
@@ -135,9 +138,6 @@ class GraphQuestion(Question):
                 "derivative to ask for. Give a Value that the result was computed from."
             )
         return self.diagram.values[self.by]
-
-    def _operands(self, node: Node) -> list[Node]:
-        return [self.diagram[i] for i in node.parents]
 
     def _reached(self) -> tuple[dict[int, float], float]:
         """By the target, the derivative of every node that depends on it; the size of the result's.
@@ -280,19 +280,16 @@ def _formulas(question: GraphQuestion) -> Iterator[str]:
 # Mistakes: what each is made with, the number that it gives, if any, and what to say.
 
 
+_Things = Callable[[GraphQuestion], Iterable[Any]]
+_Slip = tuple[_Things, Callable[[GraphQuestion, Any], float | None], str]
+"""Of what it is made, the number it gives, if any, and the sentence."""
+
+
 class Path(NamedTuple):
     """A path from the result to what it is differentiated by, and the product along it."""
 
     arrows: str
     product: float
-
-
-def _edges(question: GraphQuestion) -> list[Edge]:
-    return question.edges
-
-
-def _edges_from_target(question: GraphQuestion) -> list[Edge]:
-    return question.edges[::-1]
 
 
 def _uses(question: GraphQuestion) -> list[Edge]:
@@ -326,36 +323,23 @@ def _others(question: GraphQuestion) -> Iterator[Node]:
     return (n for n in reversed(question.diagram) if n not in asked and not n.is_constant)
 
 
-def _one_call(question: GraphQuestion) -> list[Mistake]:
-    """The wrong engines that go wrong in one backward()."""
-    return question.steps.mistakes()[:2]
-
-
-def _two_calls(question: GraphQuestion) -> list[Mistake]:
-    return question.steps.mistakes()[2:]
+_one_call: _Things = lambda q: q.steps.mistakes()[:2]  # which go wrong in one backward()
+_two_calls: _Things = lambda q: q.steps.mistakes()[2:]
+_edges: _Things = lambda q: q.edges
+_edges_from_target: _Things = lambda q: q.edges[::-1]
+_this: _Things = lambda q: [q]
 
 
 def _at(edge: Edge, x: float) -> float | None:
     """The derivative of a function of one operand at another operand."""
-    operation = edge.node.operation
-    if operation is None or edge.node.is_compiled or operation.arity != 1:
-        return None
-    return operation.partials((x,), operation.forward((x,)))[0]
+    row = edge.function_of_one
+    return None if row is None else row.partials((x,), row.forward((x,)))[0]
 
 
 def _with_input(edge: Edge) -> float | None:
     """The derivative as a textbook writes it, with the operand where the result belongs."""
-    operation, x = edge.node.operation, edge.operand.data
-    if operation is None or edge.node.is_compiled or operation.arity != 1:
-        return None
-    rule = operation.textbook[0]
-    return rule(x, x) if callable(rule) else None
-
-
-_Slip = tuple[
-    Callable[["GraphQuestion"], Iterable[Any]], Callable[["GraphQuestion", Any], float | None], str
-]
-"""Of what it is made, the number it gives, if any, and the sentence."""
+    rule = None if edge.function_of_one is None else edge.function_of_one.textbook[0]
+    return rule(edge.operand.data, edge.operand.data) if callable(rule) else None
 
 
 def _factor(wrong: Callable[[Edge], float | None], sentence: str) -> _Slip:
@@ -366,10 +350,6 @@ def _factor(wrong: Callable[[Edge], float | None], sentence: str) -> _Slip:
         return None if local is None else question.with_local(edge, local)
 
     return _edges, gives, sentence
-
-
-def _this(question: GraphQuestion) -> list[GraphQuestion]:
-    return [question]
 
 
 _IN_GRADIENTS: tuple[_Slip, ...] = (
