@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from glassgrad.viz import markup, stage
-from glassgrad.viz.assets import compact, stage_script
 from glassgrad.viz.dot import FAN, OPERATION, PAPER
 from glassgrad.viz.drawing import picture_of
+from glassgrad.viz.markup import compact, stage_script
 from glassgrad.viz.mistakes import Mistakes
 from glassgrad.viz.packing import packed
 from glassgrad.viz.steps import Steps

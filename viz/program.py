@@ -29,7 +29,6 @@ from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.misuse import whole
 from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import clipped, counted, describe, visible
-from glassgrad.viz.assets import compact
 from glassgrad.viz.diagram import Records
 from glassgrad.viz.dot import (
     DATA,
@@ -47,6 +46,7 @@ from glassgrad.viz.dot import (
 from glassgrad.viz.drawing import Rendered
 from glassgrad.viz.formulas import written
 from glassgrad.viz.markup import (
+    compact,
     document,
     figure,
     image,
