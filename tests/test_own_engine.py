@@ -1,7 +1,7 @@
 """`check_engine`: whole engines pass, and each mistake is found at the step that it belongs to."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -341,8 +341,8 @@ OF_TWO = (
 code = cache(lambda text: compile(text, text, "eval"))
 
 
-def ruled(rules: dict[tuple[str, bool], tuple[str, ...]]) -> type:
-    """An engine of these rules."""
+def ruled(rules: dict[tuple[str, bool], tuple[str, ...]], overwritten: Any = None) -> type:
+    """An engine of these rules; along one edge, if given, it writes = instead of +=."""
     made = type("Number", (engine(),), {})
 
     def method(name: str) -> Callable[..., Any]:
@@ -353,7 +353,14 @@ def ruled(rules: dict[tuple[str, bool], tuple[str, ...]]) -> type:
             at["out"] = eval(code(value), at)
             numbers = [eval(code(slope), at) for slope in slopes]
             operands = (self, other)[: len(slopes)]
-            return made(at["out"], operands, lambda g: [g * slope for slope in numbers])
+
+            def send(upstream: float) -> Iterator[float]:
+                for i, (operand, number) in enumerate(zip(operands, numbers)):
+                    if ((name, is_plain), i) == overwritten:
+                        operand.grad = 0.0
+                    yield upstream * number
+
+            return made(at["out"], operands, send)
 
         return result
 
@@ -390,3 +397,10 @@ def test_another_slope_is_found_at_its_step(key: tuple[str, bool], i: int) -> No
         instead = (step, value, *slopes[:i], wrong, *slopes[i + 1 :])
         verdict = check_engine(ruled({**RULES, key: instead}))
         assert verdict.text.startswith(f"{step}, not yet. "), (wrong, verdict)
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_one_edge_that_replaces_what_came_is_found(edge: tuple[tuple[str, bool], int]) -> None:
+    verdict = check_engine(ruled(RULES, overwritten=edge))
+    assert verdict.text.startswith(("accumulate, not", "order, not", f"{RULES[edge[0]][0]}, not"))
+    assert "Every use" in verdict.text

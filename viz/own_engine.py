@@ -75,27 +75,31 @@ STEPS = (
         "nodes start anew in each call. Is it so?",
     ),
     BuildStep(
-        "numbers", (), ("a + 2", "a * 2", "a * 2 + 0.5"),
+        "numbers", (), ("a + 2", "a * 2", "a * 2 + 0.5", "a + (a + 2)", "a + a * 2"),
         "Is a plain number made a node of the graph first?",
     ),
     BuildStep(
-        "reflected", ("__radd__", "__rmul__"), ("3 + a", "3 * a", "0.5 * a + 2"),
+        "reflected", ("__radd__", "__rmul__"),
+        ("3 + a", "3 * a", "0.5 * a + 2", "a + (3 + a)", "a + 3 * a"),
         "Python asks __radd__ and __rmul__ where the number stands on the left.",
     ),
     BuildStep(
-        "neg and sub", ("__neg__", "__sub__"), ("-a", "a - b", "a - 3", "a * b - a"),
+        "neg and sub", ("__neg__", "__sub__"),
+        ("-a", "a - b", "a - 3", "a * b - a", "a + -a", "b + (a + (a - b))", "a + (a - 3)"),
         "What is subtracted gets the gradient with the other sign.",
     ),
-    BuildStep("rsub", ("__rsub__",), ("3 - a",), "In 3 - a it is a that is subtracted."),
+    BuildStep(
+        "rsub", ("__rsub__",), ("3 - a", "a + (3 - a)"), "In 3 - a it is a that is subtracted."
+    ),
     BuildStep(
         "pow", ("__pow__",), ("a**3", "b**2", "a**-1", "a + a**3"),
         "The exponent comes down as a factor, and is one less.",
     ),
     BuildStep(
-        "div", ("__truediv__",), ("a / b", "a / 4", "a / (a + c)"),
+        "div", ("__truediv__",), ("a / b", "a / 4", "a / (a + c)", "b + (a + a / b)", "a + a / 4"),
         "The numerator gets one over the denominator; what does the denominator get?",
     ),
-    BuildStep("rdiv", ("__rtruediv__",), ("2 / a",), "In 2 / a the denominator is a."),
+    BuildStep("rdiv", ("__rtruediv__",), ("2 / a", "a + 2 / a"), "In 2 / a the denominator is a."),
     BuildStep(
         "relu", ("relu",), ("a.relu() * c", "b.relu() * c", "a + a.relu()"),
         "Below zero relu gives nothing and lets nothing through; above, both as they are.",
