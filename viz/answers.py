@@ -25,6 +25,7 @@ from glassgrad.engine.text import clipped, counted, describe, function_name, tol
 from glassgrad.engine.tree import is_sequence, leaves_of, listed, scalar_of, settled
 
 Suspect = tuple[Sequence[float], str]  # the numbers that a mistake gives, and what to say of it
+Gave = Callable[[Sequence[float]], bool]  # whether a mistake that gives these numbers was made
 NUMBERS: tuple[tuple[Callable[[float], float], str], ...] = (
     (lambda x: -x, "The size is right, the sign is not."),
     (lambda x: 1.0 / x, "That is upside down."),
@@ -192,12 +193,16 @@ class Question:
     ) -> None:
         self.right, self.places, self._suspects = right, places, suspects
 
-    def suspects(self) -> Iterator[Suspect]:
-        """The numbers that mistakes give, the likeliest first; they may be the right ones too."""
-        yield from self._suspects
+    def suspects(self, gave: Gave) -> Iterator[str]:
+        """What to say of the mistakes that gave the answer, the likeliest first.
+
+        Sentences are made of these alone: a large graph has a thousand mistakes.
+        """
+        yield from (sentence for numbers, sentence in self._suspects if gave(numbers))
         for mistake, sentence in NUMBERS:
             with suppress(ArithmeticError):
-                yield [mistake(x) for x in self.right], sentence
+                if gave([mistake(x) for x in self.right]):
+                    yield sentence
 
     def hint(self, tried: int) -> str:
         """What helps further, after so many tries; "" if nothing."""
@@ -341,7 +346,11 @@ class FunctionQuestion(Question):
         slope: float = grad(y, xs[by])
         return slope
 
-    def suspects(self) -> Iterator[Suspect]:
+    def suspects(self, gave: Gave) -> Iterator[str]:
+        yield from (sentence for numbers, sentence in self._slips() if gave(numbers))
+        yield from super().suspects(gave)
+
+    def _slips(self) -> Iterator[Suspect]:
         if self.by is not None:
             itself = f"That is {function_name(self.of)} itself, not its derivative."
             yield [self._at(point, None) for point in self.points], itself
@@ -355,7 +364,6 @@ class FunctionQuestion(Question):
                         "The derivative is written with the output of the function; you put in its "
                         "input.",
                     )
-        yield from super().suspects()
 
 
 def _operands(of: Callable[..., Any]) -> tuple[list[str], list[tuple[float, float]]]:

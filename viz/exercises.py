@@ -186,7 +186,9 @@ def _judged(answers: Sequence[Typed], question: Question, author: Author = NOBOD
     def fits(numbers: Sequence[float]) -> bool:
         return all(a.agrees(x, noise, author.digits) for a, x in zip(answers, numbers))
 
-    def is_from(numbers: Sequence[float]) -> bool:
+    def gave(numbers: Sequence[float]) -> bool:
+        if not all(map(math.isfinite, numbers)):
+            return False
         if list(numbers) == [-x for x in right]:  # as near as a right answer
             return fits(numbers)
         return all(a.is_from(x, noise) for a, x in zip(answers, numbers))
@@ -201,11 +203,10 @@ def _judged(answers: Sequence[Typed], question: Question, author: Author = NOBOD
     if foreseen:
         return _wrong(foreseen, hint)
     is_near = all(a.agrees(x, noise) for a, x in zip(answers, right))  # too few digits are no slip
-    for numbers, sentence in [] if is_near else question.suspects():
-        if all(map(math.isfinite, numbers)) and is_from(numbers):
-            if not any(shows(sentence, x) for x in right):
-                slip = answers[0].slip(right[0], author.digits) if len(answers) == 1 else ""
-                return _wrong(f"{slip} If that is no slip: {sentence}" if slip else sentence, hint)
+    for sentence in [] if is_near else question.suspects(gave):
+        if not any(shows(sentence, x) for x in right):
+            slip = answers[0].slip(right[0], author.digits) if len(answers) == 1 else ""
+            return _wrong(f"{slip} If that is no slip: {sentence}" if slip else sentence, hint)
     said = question.difference(answers, author.digits)
     return _wrong(said or hint, hint if said else "")
 

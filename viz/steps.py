@@ -239,6 +239,7 @@ class Steps(Records[Step]):
     def _edges_of(self, node: Node, upstream: float, received: dict[int, int]) -> Iterator[Step]:
         """What is sent along each edge of a node, and what it makes of the gradients."""
         first = len(self._records)
+        operands = [self.diagram[operand] for operand in node.parents]
         for position, parent, local in self.diagram.sending(node):
             received[parent] = received.get(parent, 0) + 1
             before = self.gradients.get(parent, 0.0)
@@ -246,7 +247,6 @@ class Steps(Records[Step]):
             # As in `backward()`, the first contribution is the gradient, its sign of zero too.
             is_first = parent not in self.gradients
             self.gradients[parent] = sent if is_first else before + sent
-            operands = [self.diagram[operand] for operand in node.parents]
             formula = local_derivative(node, operands, position)
             yield Step(
                 first if node.is_compiled else len(self._records),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -20,10 +21,11 @@ from glassgrad.engine import TABLE, ChangedDataError, Operation, Value
 from glassgrad.engine.misuse import name as name_of
 from glassgrad.engine.op import HARD_PLACE
 from glassgrad.engine.text import describe
-from glassgrad.viz.answers import NUMBER, Question, Suspect, Typed, shows
+from glassgrad.viz.answers import NUMBER, Gave, Question, Typed, shows
 from glassgrad.viz.backprop import Backprop
 from glassgrad.viz.derivation import Derivation, derivation
 from glassgrad.viz.diagram import Node
+from glassgrad.viz.mistakes import Mistake
 
 _WORDS = {
     **{"add": "the sum", "sub": "the difference", "mul": "the product", "div": "the quotient"},
@@ -40,6 +42,7 @@ class Edge(NamedTuple):
 
     Attributes:
         node, position, operand: the node, which of its operands, and that operand.
+        uses: how often the node has the operand.
         upstream: the gradient of the node.
         reach: the derivative of the operand by the node that is differentiated by.
     """
@@ -48,6 +51,7 @@ class Edge(NamedTuple):
     position: int
     operand: Node
     operands: Sequence[Node]
+    uses: int
     local: float
     upstream: float
     reach: float
@@ -56,11 +60,6 @@ class Edge(NamedTuple):
     def through(self) -> float:
         """What comes to the gradient along this edge."""
         return self.upstream * self.local * self.reach
-
-    @property
-    def uses(self) -> int:
-        """How often the node has the operand."""
-        return self.node.parents.count(self.operand.index)
 
     @property
     def function_of_one(self) -> Operation | None:
@@ -104,14 +103,7 @@ class GraphQuestion(Question):
         nodes = [(n.operation, n.data, n.parents, n.label) for n in self.diagram]
         self.key = hash((str(nodes), self.root.index, by is None, self.target.index))
         reach, size = self._reached()
-        self.edges = [
-            Edge(node, position, self.diagram[parent], [self.diagram[i] for i in node.parents],
-                 local, self.gradients[node.index], reach[parent])
-            for node in reversed(self.diagram)
-            if node.index in self.gradients and node is not self.target
-            for position, parent, local in node.edges()
-            if local is not None and parent in reach
-        ]  # fmt: skip
+        self.edges = list(self._edges(reach))
         right = self.root.data
         if by is not None:
             # A derivative by what is frozen is one, though no gradient reaches it.
@@ -153,23 +145,40 @@ class GraphQuestion(Question):
                     sizes[node.index] = size + abs(local) * sizes[parent]
         return reach, sizes.get(self.root.index, 0.0)
 
-    @property
+    def _edges(self, reach: dict[int, float]) -> Iterator[Edge]:
+        for node in reversed(self.diagram):
+            if node.index in self.gradients and node is not self.target:
+                upstream, uses = self.gradients[node.index], Counter(node.parents)
+                operands = [self.diagram[parent] for parent in node.parents]
+                for i, parent, local in node.edges():
+                    if local is not None and parent in reach:
+                        yield Edge(
+                            node, i, operands[i], operands, uses[parent], local, upstream,
+                            reach[parent],
+                        )  # fmt: skip
+
+    @cached_property
     def is_shared(self) -> bool:
         """Whether there are several paths from the result to what it is differentiated by."""
         return len(self.edges) > len({edge.node.index for edge in self.edges})
 
     @cached_property
+    def engines(self) -> Sequence[Mistake]:
+        return self.steps.mistakes()
+
+    @cached_property
     def derivation(self) -> Derivation:
         return derivation(self.of, self.by)
 
-    def suspects(self) -> Iterator[Suspect]:
-        """The numbers that mistakes give, the likeliest first; they may be the right one too."""
+    def suspects(self, gave: Gave) -> Iterator[str]:
         for things, gives, sentence in _IN_VALUES if self.by is None else _IN_GRADIENTS:
             for thing in things(self):
+                number = None
                 with suppress(*HARD_PLACE):  # there the mistake gives no number
-                    if (number := gives(self, thing)) is not None:
-                        yield [number], self.said(sentence, thing)
-        yield from super().suspects()
+                    number = gives(self, thing)
+                if number is not None and gave([number]):
+                    yield self.said(sentence, thing)
+        yield from super().suspects(gave)
 
     def hint(self, tried: int) -> str:
         """What helps, each try a little more: questions, symbols, formulas, the steps."""
@@ -323,8 +332,8 @@ def _others(question: GraphQuestion) -> Iterator[Node]:
     return (n for n in reversed(question.diagram) if n not in asked and not n.is_constant)
 
 
-_one_call: _Things = lambda q: q.steps.mistakes()[:2]  # which go wrong in one backward()
-_two_calls: _Things = lambda q: q.steps.mistakes()[2:]
+_one_call: _Things = lambda q: q.engines[:2]  # which go wrong in one backward()
+_two_calls: _Things = lambda q: q.engines[2:]
 _edges: _Things = lambda q: q.edges
 _edges_from_target: _Things = lambda q: q.edges[::-1]
 _this: _Things = lambda q: [q]
