@@ -7,8 +7,11 @@ a loss, on diamonds and on random graphs. No verdict on a graph may hold the rig
 import math
 import random
 import re
+import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import reduce
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -26,6 +29,7 @@ from glassgrad import (
     backprop,
     check,
     compiled,
+    dot,
     grad,
     puzzle,
     topological_order,
@@ -514,6 +518,40 @@ def test_long_graphs_are_checked_too(count: int) -> None:
     hint = check(0.123, of=y, by=x).text
     assert "And so on, back to x. Multiply." in hint
     assert len(hint) < 260
+
+
+def instructions(run: Callable[[], Any]) -> int:
+    """How many instructions of Python a call takes: as time, but the same each time."""
+    found, before = 0, sys.gettrace()
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal found
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        found += event == "opcode"
+        return trace
+
+    sys.settrace(trace)
+    try:
+        run()
+    finally:
+        sys.settrace(before)
+    return found
+
+
+LARGE: dict[str, Callable[[Value, int], Value]] = {
+    "deep": lambda x, n: reduce(lambda y, _: y * 1.001, range(n), x),
+    "wide": lambda x, n: glassgrad.sum([x * (1.0 + i / n) for i in range(n)]).tanh(),
+    "same": lambda x, n: glassgrad.sum([x] * n) * 2.0,
+    "dot": lambda x, n: dot([x] * n, [Value(1.0 + i / n) for i in range(n)]),
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_a_wrong_answer_costs_time_in_proportion_to_the_graph(kind: str) -> None:
+    x = Value(1.0, label="x")
+    graphs = [LARGE[kind](x, n) for n in (40, 40, 200)]
+    _, few, many = [instructions(lambda y=y: check(0.1234567, of=y, by=x)) for y in graphs]
+    assert many < 5 * few
 
 
 def test_compiled_functions_and_modules_are_checked_too() -> None:
