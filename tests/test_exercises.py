@@ -832,10 +832,46 @@ def test_functions_may_be_written_with_methods() -> None:
     assert "AttributeError" in check(lambda x: x.tnah(), of=lambda x: x.tanh()).text
 
 
-def test_a_small_right_answer_is_told_from_none() -> None:
-    assert not check([1e13, 0.0], [1e13, 5.0])
-    assert not check(lambda x: 0.0, of=lambda x: 1e-10 * x)
-    assert not check(lambda x: -1e-10 * x, of=lambda x: 1e-10 * x)
+@pytest.mark.parametrize(
+    ("answer", "of"),
+    [
+        ([1e13, 0.0], [1e13, 5.0]),
+        ([1e15, 0.0], [1e15, 0.9]),
+        ([3e8, 0.0], [3e8, 1e-9]),
+        ([[1e15, 2e-10]], [[1e15, 1e-10]]),
+        ({"c": 3e8, "t": 2e-10}, {"c": 3e8, "t": 1e-10}),
+        ({"t": 0.0}, {"t": 1e-10}),
+        (lambda x: 0.0, lambda x: 1e-10 * x),
+        (lambda x: -1e-10 * x, lambda x: 1e-10 * x),
+        (lambda x: 1.7e-19 * x, lambda x: 1.6e-19 * x),
+        (lambda x: x**20 + 1.0, lambda x: x**20),
+        (lambda x: x**20 + 1e-6, lambda x: x**20),
+        (lambda x: x**20 if abs(x) > 1.0 else 0.0, lambda x: x**20),
+        (lambda x: math.exp(20 * x) + 1e-3, lambda x: math.exp(20 * x)),
+    ],
+)
+def test_a_small_right_answer_is_told_from_none_beside_large_ones(answer: Any, of: Any) -> None:
+    assert not check(answer, of=of)
+    assert not check(of, of=answer)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (lambda x: (x - 1) * (x + 2) * (x - 2.5), lambda x: x**3 - 1.5 * x * x - 4.5 * x + 5),
+        (lambda x: 1e6 * (x - 1.3) ** 2, lambda x: 1e6 * x * x - 2.6e6 * x + 1.69e6),
+        (lambda x, y: (x - y) * (x + y), lambda x, y: x * x - y * y),
+        (lambda x: 1 - math.tanh(5 * x) ** 2, lambda x: 1 / math.cosh(5 * x) ** 2),
+        (lambda x: (x - 1) ** 9, lambda x: sum(math.comb(9, k) * x**k * (-1) ** (9 - k)
+                                               for k in range(10))),
+        ([0.0, 1.0], [math.sin(math.pi), 1.0]),
+        ([0.0, 0.3], [0.1 + 0.2 - 0.3, 0.1 + 0.2]),
+        ({"a": 0.0, "b": 0.3}, {"a": 0.1 + 0.2 - 0.3, "b": 0.1 + 0.2}),
+    ],
+)  # fmt: skip
+def test_rounding_makes_no_right_answer_wrong(one: Any, other: Any) -> None:
+    assert check(one, of=other)
+    assert check(other, of=one)
 
 
 def test_short_floats_count_to_the_digits_that_they_have() -> None:

@@ -185,7 +185,7 @@ class Question:
         key: says which question it is if there are several hints, one for each try.
     """
 
-    noise = 1e-9
+    noise = 0.0
     key: int | None = None
 
     def __init__(
@@ -269,8 +269,17 @@ def of_numbers(answer: Any, of: Any) -> tuple[list[Typed], Question]:
         names = " and ".join(places[i] for i in changed)
         suspects.append(([x.number for x in given], f"The answers {names} have changed places."))
     question = Question(right, places, suspects)
-    question.noise = 1e-15 * max((abs(x) for x in right if math.isfinite(x)), default=0.0)
+    question.noise = noise_among(right)
     return given, question
+
+
+def noise_among(right: Sequence[float]) -> float:
+    """What rounding may have left of a number where 0 is meant, by the numbers beside it.
+
+    Beside large ones it is no more: what is left there may be what is asked for.
+    """
+    largest = max((abs(x) for x in right if math.isfinite(x)), default=0.0)
+    return 1e-15 * min(1.0, largest)
 
 
 def changed_places(
@@ -330,7 +339,8 @@ class FunctionQuestion(Question):
         self.points = list(found)
         places = [", ".join(f"{n} = {x:g}" for n, x in zip(names, point)) for point in found]
         super().__init__(list(found.values()), places)
-        self.noise = 1e-9 * max(map(abs, found.values()))
+        # Terms that cancel are about as large as the function elsewhere; digits do the rest.
+        self.noise = min(1e-9, 1e-14 * max(map(abs, found.values())))
 
     def _at(self, point: Sequence[float], by: int | None) -> float:
         """The value at a point, or the derivative by an operand."""

@@ -38,6 +38,7 @@ from glassgrad.viz.answers import (
     Typed,
     called,
     changed_places,
+    noise_among,
     number,
     of_numbers,
     plain,
@@ -167,7 +168,10 @@ much does y change with v1?
             "give the Value that the number was computed as."
         )
     if isinstance(of, Mapping):
-        questions = (Question([number(x, f"check of {name}")], [""]) for name, x in of.items())
+        numbers = [number(x, f"check of {name}") for name, x in of.items()]
+        questions = [Question([x], [""]) for x in numbers]
+        for question in questions:
+            question.noise = noise_among(numbers)
         return _of_several(answer, of, list(map(str, of)), questions, author)
     return _judged(*of_numbers(answer, of), author)
 
