@@ -117,6 +117,8 @@ def test_one_digit_is_never_praised() -> None:
         (50, 37, 2, "It is too large."),
         (0.5, 0.0, 2, "It is too large."),
         (5, 4, 2, "It is too large."),
+        (5, math.inf, 2, "It is too small."),
+        (5, math.nan, 2, "It is not right."),
     ],
 )
 def test_a_digit_that_is_off_is_counted(answer: float, of: float, digits: int, said: str) -> None:
@@ -713,6 +715,8 @@ def test_engines_that_give_the_same_numbers_are_no_puzzle() -> None:
 
 # What it refuses, and how it shows.
 
+MASKED = np.ma.array([1.0, 2.0], mask=[False, True])
+
 
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
@@ -721,6 +725,12 @@ def test_engines_that_give_the_same_numbers_are_no_puzzle() -> None:
         ({"answer": True}, TypeError, "is a number, not bool True"),
         ({"answer": np.bool_(True)}, TypeError, "is a number, not"),
         ({"answer": None}, TypeError, "not NoneType"),
+        ({"answer": MASKED}, TypeError, r"check\(answer\) has masked entries, which are no"),
+        ({"answer": MASKED, "of": [1.0, 2.0]}, TypeError, r"check\(answer\) has masked entries"),
+        ({"answer": [1.0, MASKED[1]], "of": [1.0, 2.0]}, TypeError, r"check\(answer\) has masked"),
+        ({"answer": [1.0, 2.0], "of": MASKED}, TypeError, "check of has masked entries"),
+        ({"answer": {"p": MASKED[1]}, "of": {"p": 1.0}}, TypeError, r"check\(p\) has masked"),
+        ({"answer": [1.0, None], "of": [1.0, 2.0]}, TypeError, "not NoneType None"),
         ({"answer": 1j}, TypeError, "not complex"),
         ({"answer": [4]}, TypeError, r"takes one number: write 4, not \[4\]\."),
         ({"answer": np.array([4])}, TypeError, r"takes one number: write 4, not array\(\[4\]\)"),

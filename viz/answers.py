@@ -19,6 +19,8 @@ from itertools import combinations, product
 from types import NoneType
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from glassgrad.engine import NOT_COMPUTED, Operation, Value, grad
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.text import clipped, counted, describe, function_name, told
@@ -101,9 +103,22 @@ class Typed(NamedTuple):
         return f"{off}." if is_exact else f"{off}: round only at the end."
 
 
+def unmasked(thing: Any, role: str) -> Any:
+    """What an array of no axes holds; everything else as it is, but what is masked is no number."""
+    if _is_masked(thing):
+        problem = f"{role} has masked entries, which are no numbers"
+        raise TypeError(f"{problem}. Leave them out, or fill them: .filled(0).")
+    return scalar_of(thing)
+
+
+def _is_masked(thing: Any) -> bool:
+    is_nested = isinstance(thing, (list, tuple))
+    return any(map(_is_masked, thing)) if is_nested else bool(np.ma.is_masked(thing))
+
+
 def number(answer: Any, role: str) -> float:
     """An answer as a float, if it is a number that a person could have meant."""
-    answer = scalar_of(answer)
+    answer = unmasked(answer, role)
     if answer is NOT_COMPUTED:
         raise ValueError(
             f"{role} is a gradient that was not computed yet. Call backward() on the result first."
@@ -115,7 +130,7 @@ def number(answer: Any, role: str) -> float:
 
 def typed(answer: Any, role: str) -> Typed:
     """An answer with the digits that were typed; zeros behind the point leave no trace."""
-    if is_sequence(answer := scalar_of(answer)):
+    if is_sequence(answer := unmasked(answer, role)):
         parts = listed(answer, role) if hasattr(answer, "__len__") else []
         is_meant = len(parts) == 1 and is_real(scalar_of(parts[0]))
         instead = f": write {clipped(str(parts[0]))}, not" if is_meant else ", not"
@@ -226,6 +241,7 @@ class Question:
             if not (answer.agrees(right, self.noise, least) or shows(place, right)):
                 size = "no number" if answer.number != answer.number else "too large"
                 size = "too small" if answer.number < right else size
+                size = "not right" if right != right else size
                 near = answer.near(right, least)
                 if not place:
                     return near or f"It is {size}."
@@ -302,11 +318,9 @@ def changed_places(
 
 def _array(nested: Any, role: str) -> tuple[tuple[int, ...], list[Any]]:
     """The shape of nested sequences, and whatever is in them."""
-    import numpy as np
-
     if isinstance(nested, (str, bytes, Mapping, Set)):
         raise TypeError(f"{role} takes numbers in an order, not {describe(nested)}.")
-    nested = settled(nested)
+    nested = settled(unmasked(nested, role))
     try:
         return np.shape(nested), leaves_of(nested)
     except ValueError:

@@ -27,7 +27,7 @@ from glassgrad.engine.text import (
     suggestion,
     told,
 )
-from glassgrad.engine.tree import listed, scalar_of
+from glassgrad.engine.tree import listed
 from glassgrad.viz.answers import (
     COMPUTED_DIGITS,
     LEAST_DIGITS,
@@ -44,6 +44,7 @@ from glassgrad.viz.answers import (
     plain,
     shows,
     typed,
+    unmasked,
 )
 from glassgrad.viz.backprop import backprop
 from glassgrad.viz.drawing import picture_of
@@ -152,7 +153,7 @@ much does y change with v1?
     author = Author.of(hint, mistakes, digits)
     if _is_open(answer):
         return NOT_ANSWERED
-    of = scalar_of(of)
+    answer, of = unmasked(answer, "check(answer)"), unmasked(of, "check of")
     if isinstance(of, Value):
         return _of_graph(answer, of, by, author)
     if isinstance(of, Puzzle) or callable(of):
