@@ -75,15 +75,22 @@ def _gradients(steps: Steps) -> str:
 def not_finite(steps: Steps) -> str:
     """Which operation made the first number that is nan or infinite, and why; "" if none did.
 
+    A number counts if it is the result, or if another that counts is computed from it: nothing
+    comes of one in a branch that is not chosen. What a gradient makes of it is said there.
+
     The page says the same of numbers that were changed there (`notFinite` in `stage/numbers.js`).
     """
-    for node in steps.diagram:
-        if not isfinite(node.data):
-            for step in steps:
-                if step.phase == "forward" and step.node == node.index:
-                    made = _asked(tell(steps, step), "Forward: ")
-                    return f"Not finite from here on: {made}, {_why_no_value(steps, node)}."
-            return f"Not finite from here on: {node.name} is {short(node.data)} from the beginning."
+    first, used = None, {steps.root}
+    for node in reversed(steps.diagram):
+        if node.index in used and not isfinite(node.data):
+            first = node
+            used.update(node.parents)
+    if first is not None:
+        for step in steps:
+            if step.phase == "forward" and step.node == first.index:
+                made = _asked(tell(steps, step), "Forward: ")
+                return f"Not finite from here on: {made}, {_why_no_value(steps, first)}."
+        return f"Not finite from here on: {first.name} is {short(first.data)} from the beginning."
     for step in steps:
         for place, edge in enumerate(step.edges):
             if not isfinite(edge.after or 0.0):
