@@ -673,6 +673,13 @@ def test_right_functions_are_right() -> None:
     assert check(lambda x: 1 / x, of=TABLE["log"], by=0)
 
 
+def test_a_derivative_is_asked_for_only_where_the_function_has_a_value() -> None:
+    log: Callable[[Any], Any] = lambda x: x.log()  # its rule 1 / x has numbers below zero too
+    assert check(lambda x: 1 / x, of=log, by=0)
+    assert check(lambda x: 1 / x if x > 0 else math.nan, of=log, by=0)
+    assert "itself, not its derivative" in check(math.log, of=log, by=0).text
+
+
 # Puzzles.
 
 

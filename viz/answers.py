@@ -368,7 +368,7 @@ class FunctionQuestion(Question):
                 "it with operators and the functions of glassgrad."
             )
         slope: float = grad(y, xs[by])
-        return slope
+        return slope if math.isfinite(y.data) else math.nan  # what has no value has no slope
 
     def suspects(self, gave: Gave) -> Iterator[str]:
         yield from (sentence for numbers, sentence in self._slips() if gave(numbers))
