@@ -19,8 +19,6 @@ from itertools import combinations, product
 from types import NoneType
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from glassgrad.engine import NOT_COMPUTED, Operation, Value, grad
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.text import clipped, counted, describe, function_name, told
@@ -112,6 +110,8 @@ def unmasked(thing: Any, role: str) -> Any:
 
 
 def _is_masked(thing: Any) -> bool:
+    import numpy as np
+
     is_nested = isinstance(thing, (list, tuple))
     return any(map(_is_masked, thing)) if is_nested else bool(np.ma.is_masked(thing))
 
@@ -318,6 +318,8 @@ def changed_places(
 
 def _array(nested: Any, role: str) -> tuple[tuple[int, ...], list[Any]]:
     """The shape of nested sequences, and whatever is in them."""
+    import numpy as np
+
     if isinstance(nested, (str, bytes, Mapping, Set)):
         raise TypeError(f"{role} takes numbers in an order, not {describe(nested)}.")
     nested = settled(unmasked(nested, role))
