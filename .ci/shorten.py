@@ -3,7 +3,7 @@
     python .ci/shorten.py
 
 Scripts are shortened by terser, which Node.js runs (`pip install -e ".[shorten]"` brings it along).
-Pages are right without it, and longer: see viz/assets.py.
+Pages are right without it, and longer: see viz/markup.py.
 """
 
 import json
@@ -17,7 +17,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from glassgrad.viz.assets import HEAD, OTHERS, asset, digest, stage_files  # noqa: E402
+from glassgrad.viz.markup import HEAD, OTHERS, asset, digest, stage_files  # noqa: E402
 
 MARK = "debugger"
 """A statement that terser leaves where it is: between two files, since pages may leave one out."""

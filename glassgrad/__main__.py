@@ -32,7 +32,7 @@ from glassgrad.engine.files import plain_file, possible, write_file
 from glassgrad.engine.printing import printing, spelled
 from glassgrad.engine.text import LOSSES, clipped, visible
 from glassgrad.viz.backprop import Backprop, backprop
-from glassgrad.viz.drawing import FORMATS, MAX_NODES, picture_of
+from glassgrad.viz.drawing import FORMATS, picture_of
 from glassgrad.viz.expression import Expression
 from glassgrad.viz.render import RendererMissingError, RenderingError
 from glassgrad.viz.syntax import NAMES, SIGNS, ExpressionError
@@ -309,7 +309,7 @@ def _assignment(text: str) -> tuple[str, float]:
 
 def _files(steps: Backprop, kind: str) -> tuple[dict[str, bytes], list[str]]:
     """The contents of the files by name, and advice where a picture could not be drawn."""
-    drawing = picture_of(steps.diagram, steps.gradients, MAX_NODES)
+    drawing = picture_of(steps.diagram, steps.gradients)
     advice = []
     try:
         graph = {f"graph.{kind}": drawing.content(kind)}

@@ -5,7 +5,7 @@ from browsing import Pages
 from stepping import HEAD, Stepper, document, fragment, neuron, steppers
 
 from glassgrad import Backprop, Value, backprop
-from glassgrad.viz.assets import stage_script
+from glassgrad.viz.markup import stage_script
 from glassgrad.viz.page import Page
 from glassgrad.viz.stage import MOST_STEPS
 

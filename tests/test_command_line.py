@@ -222,6 +222,8 @@ def test_a_loss_says_what_it_takes(expression: str, said: str, capsys: Captured)
         ("exp(x)", "x=1000", "output = exp(x) = exp(1000) = inf, which is beyond the largest "
          "float, 1.8e308."),
         ("x * y", "x=nan y=1", "x is nan from the beginning."),
+        ("cross_entropy([x, y], z)", "x=3 y=1 z=2", "nan is nan from the beginning."),
+        ("1 / (1 / x)", "x=0", "the gradient from v1 to x: upstream ∂output/∂v1 = "),
         ("sqrt(x)", "x=0", "the gradient from output to x: upstream ∂output/∂output = 1 times "
          "local ∂output/∂x = 0.5 / sqrt(x) = inf gives inf, since sqrt has no finite slope there."),
         ("(x * y) * 1e200", "x=1e-300 y=1e200", "the gradient from v1 to x: upstream ∂output/∂v1 = "
@@ -240,6 +242,23 @@ def test_the_first_number_that_is_not_finite_is_explained(
     assert main([expression, *numbers.split(), "--no-files"]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith(f"Not finite from here on: {said}")
+
+
+@pytest.mark.parametrize(
+    ("expression", "numbers"),
+    [
+        ("relu(x) * y", "x=0 y=1e300"),
+        ("cross_entropy([x, y], z)", "x=3 y=1 z=1"),  # it has a nan that no class chooses
+        ("where(x, log(x), y)", "x=0 y=2"),
+        ("where(x, 1, 1 / y) * x", "x=2 y=0"),
+        ("where(x, y, exp(log(z)))", "x=2 y=3 z=-1"),
+    ],
+)
+def test_where_nothing_comes_of_what_is_not_finite_is_no_remark(
+    expression: str, numbers: str, capsys: Captured
+) -> None:
+    assert main([expression, *numbers.split(), "--no-files"]) == 0
+    assert "finite" not in capsys.readouterr().out
 
 
 def test_a_constant_is_no_parameter_and_none_moves_twice(capsys: Captured) -> None:

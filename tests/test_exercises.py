@@ -7,8 +7,11 @@ a loss, on diamonds and on random graphs. No verdict on a graph may hold the rig
 import math
 import random
 import re
+import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import reduce
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -26,6 +29,7 @@ from glassgrad import (
     backprop,
     check,
     compiled,
+    dot,
     grad,
     puzzle,
     topological_order,
@@ -113,6 +117,8 @@ def test_one_digit_is_never_praised() -> None:
         (50, 37, 2, "It is too large."),
         (0.5, 0.0, 2, "It is too large."),
         (5, 4, 2, "It is too large."),
+        (5, math.inf, 2, "It is too small."),
+        (5, math.nan, 2, "It is not right."),
     ],
 )
 def test_a_digit_that_is_off_is_counted(answer: float, of: float, digits: int, said: str) -> None:
@@ -516,6 +522,40 @@ def test_long_graphs_are_checked_too(count: int) -> None:
     assert len(hint) < 260
 
 
+def instructions(run: Callable[[], Any]) -> int:
+    """How many instructions of Python a call takes: as time, but the same each time."""
+    found, before = 0, sys.gettrace()
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal found
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        found += event == "opcode"
+        return trace
+
+    sys.settrace(trace)
+    try:
+        run()
+    finally:
+        sys.settrace(before)
+    return found
+
+
+LARGE: dict[str, Callable[[Value, int], Value]] = {
+    "deep": lambda x, n: reduce(lambda y, _: y * 1.001, range(n), x),
+    "wide": lambda x, n: glassgrad.sum([x * (1.0 + i / n) for i in range(n)]).tanh(),
+    "same": lambda x, n: glassgrad.sum([x] * n) * 2.0,
+    "dot": lambda x, n: dot([x] * n, [Value(1.0 + i / n) for i in range(n)]),
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_a_wrong_answer_costs_time_in_proportion_to_the_graph(kind: str) -> None:
+    x = Value(1.0, label="x")
+    graphs = [LARGE[kind](x, n) for n in (40, 40, 200)]
+    _, few, many = [instructions(lambda y=y: check(0.1234567, of=y, by=x)) for y in graphs]
+    assert many < 5 * few
+
+
 def test_compiled_functions_and_modules_are_checked_too() -> None:
     w, x = Value(0.5, label="w"), Value(2.0, label="x")
     y = compiled(lambda w, x: (w * x).tanh())(w, x) * 3.0
@@ -633,6 +673,13 @@ def test_right_functions_are_right() -> None:
     assert check(lambda x: 1 / x, of=TABLE["log"], by=0)
 
 
+def test_a_derivative_is_asked_for_only_where_the_function_has_a_value() -> None:
+    log: Callable[[Any], Any] = lambda x: x.log()  # its rule 1 / x has numbers below zero too
+    assert check(lambda x: 1 / x, of=log, by=0)
+    assert check(lambda x: 1 / x if x > 0 else math.nan, of=log, by=0)
+    assert "itself, not its derivative" in check(math.log, of=log, by=0).text
+
+
 # Puzzles.
 
 
@@ -675,6 +722,8 @@ def test_engines_that_give_the_same_numbers_are_no_puzzle() -> None:
 
 # What it refuses, and how it shows.
 
+MASKED = np.ma.array([1.0, 2.0], mask=[False, True])
+
 
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
@@ -683,6 +732,12 @@ def test_engines_that_give_the_same_numbers_are_no_puzzle() -> None:
         ({"answer": True}, TypeError, "is a number, not bool True"),
         ({"answer": np.bool_(True)}, TypeError, "is a number, not"),
         ({"answer": None}, TypeError, "not NoneType"),
+        ({"answer": MASKED}, TypeError, r"check\(answer\) has masked entries, which are no"),
+        ({"answer": MASKED, "of": [1.0, 2.0]}, TypeError, r"check\(answer\) has masked entries"),
+        ({"answer": [1.0, MASKED[1]], "of": [1.0, 2.0]}, TypeError, r"check\(answer\) has masked"),
+        ({"answer": [1.0, 2.0], "of": MASKED}, TypeError, "check of has masked entries"),
+        ({"answer": {"p": MASKED[1]}, "of": {"p": 1.0}}, TypeError, r"check\(p\) has masked"),
+        ({"answer": [1.0, None], "of": [1.0, 2.0]}, TypeError, "not NoneType None"),
         ({"answer": 1j}, TypeError, "not complex"),
         ({"answer": [4]}, TypeError, r"takes one number: write 4, not \[4\]\."),
         ({"answer": np.array([4])}, TypeError, r"takes one number: write 4, not array\(\[4\]\)"),
@@ -794,10 +849,46 @@ def test_functions_may_be_written_with_methods() -> None:
     assert "AttributeError" in check(lambda x: x.tnah(), of=lambda x: x.tanh()).text
 
 
-def test_a_small_right_answer_is_told_from_none() -> None:
-    assert not check([1e13, 0.0], [1e13, 5.0])
-    assert not check(lambda x: 0.0, of=lambda x: 1e-10 * x)
-    assert not check(lambda x: -1e-10 * x, of=lambda x: 1e-10 * x)
+@pytest.mark.parametrize(
+    ("answer", "of"),
+    [
+        ([1e13, 0.0], [1e13, 5.0]),
+        ([1e15, 0.0], [1e15, 0.9]),
+        ([3e8, 0.0], [3e8, 1e-9]),
+        ([[1e15, 2e-10]], [[1e15, 1e-10]]),
+        ({"c": 3e8, "t": 2e-10}, {"c": 3e8, "t": 1e-10}),
+        ({"t": 0.0}, {"t": 1e-10}),
+        (lambda x: 0.0, lambda x: 1e-10 * x),
+        (lambda x: -1e-10 * x, lambda x: 1e-10 * x),
+        (lambda x: 1.7e-19 * x, lambda x: 1.6e-19 * x),
+        (lambda x: x**20 + 1.0, lambda x: x**20),
+        (lambda x: x**20 + 1e-6, lambda x: x**20),
+        (lambda x: x**20 if abs(x) > 1.0 else 0.0, lambda x: x**20),
+        (lambda x: math.exp(20 * x) + 1e-3, lambda x: math.exp(20 * x)),
+    ],
+)
+def test_a_small_right_answer_is_told_from_none_beside_large_ones(answer: Any, of: Any) -> None:
+    assert not check(answer, of=of)
+    assert not check(of, of=answer)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (lambda x: (x - 1) * (x + 2) * (x - 2.5), lambda x: x**3 - 1.5 * x * x - 4.5 * x + 5),
+        (lambda x: 1e6 * (x - 1.3) ** 2, lambda x: 1e6 * x * x - 2.6e6 * x + 1.69e6),
+        (lambda x, y: (x - y) * (x + y), lambda x, y: x * x - y * y),
+        (lambda x: 1 - math.tanh(5 * x) ** 2, lambda x: 1 / math.cosh(5 * x) ** 2),
+        (lambda x: (x - 1) ** 9, lambda x: sum(math.comb(9, k) * x**k * (-1) ** (9 - k)
+                                               for k in range(10))),
+        ([0.0, 1.0], [math.sin(math.pi), 1.0]),
+        ([0.0, 0.3], [0.1 + 0.2 - 0.3, 0.1 + 0.2]),
+        ({"a": 0.0, "b": 0.3}, {"a": 0.1 + 0.2 - 0.3, "b": 0.1 + 0.2}),
+    ],
+)  # fmt: skip
+def test_rounding_makes_no_right_answer_wrong(one: Any, other: Any) -> None:
+    assert check(one, of=other)
+    assert check(other, of=one)
 
 
 def test_short_floats_count_to_the_digits_that_they_have() -> None:

@@ -35,9 +35,9 @@ from glassgrad import Backprop, Value, backprop, draw, engine, scope
 from glassgrad.engine.printers import letters_and_index
 from glassgrad.engine.printing import short
 from glassgrad.engine.text import visible
-from glassgrad.viz.assets import stage_script
 from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.formulas import identifier
+from glassgrad.viz.markup import stage_script
 from glassgrad.viz.page import OWN
 from glassgrad.viz.stage import has_folds, network_of
 

@@ -1,6 +1,8 @@
 """`check_engine`: whole engines pass, and each mistake is found at the step that it belongs to."""
 
 import math
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -260,7 +262,7 @@ def test_a_result_of_another_class_is_a_fault_in_a_sentence() -> None:
 def test_every_step_finds_a_mistake() -> None:
     assert {step for step, *_ in MISTAKES} | {"reflected"} == set(STEPS)
     wrong = engine(("__radd__, __rmul__ = __add__", "__radd__, __rmul__ = __mul__"))
-    assert check_engine(wrong).text.startswith("reflected, not yet. 2 + a")
+    assert check_engine(wrong).text.startswith("reflected, not yet. 3 + a")
 
 
 def test_what_a_class_raises_is_told() -> None:
@@ -301,3 +303,104 @@ def test_only_classes_are_checked(cls: Any) -> None:
 def test_only_steps_that_there_are(through: Any) -> None:
     with pytest.raises(ValueError, match="check_engine has no step"):
         check_engine(Value, through=through)
+
+
+# Every slope of a right engine, replaced by whatever else somebody might write.
+
+RULES = {  # method, whether the operand after self is a plain number or none: step, value, slopes
+    ("__add__", False): ("backward", "x + o", "1", "1"),
+    ("__mul__", False): ("backward", "x * o", "o", "x"),
+    ("__add__", True): ("numbers", "x + o", "1"),
+    ("__mul__", True): ("numbers", "x * o", "o"),
+    ("__radd__", True): ("reflected", "o + x", "1"),
+    ("__rmul__", True): ("reflected", "o * x", "o"),
+    ("__neg__", True): ("neg and sub", "-x", "-1"),
+    ("__sub__", False): ("neg and sub", "x - o", "1", "-1"),
+    ("__sub__", True): ("neg and sub", "x - o", "1"),
+    ("__rsub__", True): ("rsub", "o - x", "-1"),
+    ("__pow__", True): ("pow", "x**o", "o * x ** (o - 1)"),
+    ("__truediv__", False): ("div", "x / o", "1 / o", "-x / o**2"),
+    ("__truediv__", True): ("div", "x / o", "1 / o"),
+    ("__rtruediv__", True): ("rdiv", "o / x", "-o / x**2"),
+    ("tanh", True): ("tanh", "math.tanh(x)", "1 - out**2"),
+    ("relu", True): ("relu", "max(x, 0.0)", "float(x > 0)"),
+    ("exp", True): ("exp", "math.exp(x)", "out"),
+}
+ONES = {"__neg__", "tanh", "relu", "exp"}
+EDGES = [(key, i) for key, (_, _, *slopes) in RULES.items() for i in range(len(slopes))]
+INSTEAD = (
+    *("0", "1", "x", "out", "1 / x", "1 / x**2", "x**2", "out**2", "1 / out", "x * out"),
+    *("({0})**2", "1 / ({0})", "2 * ({0})", "({0}) * x", "({0}) * out", "({0}) / x", "1 - ({0})"),
+)
+OF_TWO = (
+    *("o", "1 / o", "1 / o**2", "o**2", "x * o", "x / o", "o / x", "o / x**2", "x / o**2"),
+    *("o * out", "out / o", "o / out", "o - 1", "o * x**o", "x ** (o - 1)", "({0}) * o"),
+)
+
+
+code = cache(lambda text: compile(text, text, "eval"))
+
+
+def ruled(rules: dict[tuple[str, bool], tuple[str, ...]], overwritten: Any = None) -> type:
+    """An engine of these rules; along one edge, if given, it writes = instead of +=."""
+    made = type("Number", (engine(),), {})
+
+    def method(name: str) -> Callable[..., Any]:
+        def result(self: Any, other: Any = 1.0) -> Any:
+            is_plain = not isinstance(other, made)
+            _, value, *slopes = rules[name, is_plain]
+            at = {"x": self.data, "o": other if is_plain else other.data, "math": math}
+            at["out"] = eval(code(value), at)
+            numbers = [eval(code(slope), at) for slope in slopes]
+            operands = (self, other)[: len(slopes)]
+
+            def send(upstream: float) -> Iterator[float]:
+                for i, (operand, number) in enumerate(zip(operands, numbers)):
+                    if ((name, is_plain), i) == overwritten:
+                        operand.grad = 0.0
+                    yield upstream * number
+
+            return made(at["out"], operands, send)
+
+        return result
+
+    for name, _ in rules:
+        setattr(made, name, method(name))
+    return made
+
+
+def values(rule: tuple[str, ...], slope: str) -> tuple[str, ...]:
+    """A slope at numbers that nothing relates, by which it is told from another."""
+    found = []
+    for x, o in ((0.83, 7), (-1.91, 5), (2.63, -3)):
+        at = {"x": x, "o": o, "math": math}
+        at["out"] = eval(rule[1], at)
+        try:
+            found.append(f"{eval(slope, at):.9g}")
+        except ArithmeticError:
+            found.append("none")
+    return tuple(found)
+
+
+def test_an_engine_of_the_right_rules_is_right() -> None:
+    assert repr(check_engine(ruled(RULES))) == f"Right: {', '.join(STEPS)}."
+
+
+@pytest.mark.parametrize(("key", "i"), EDGES)
+def test_another_slope_is_found_at_its_step(key: tuple[str, bool], i: int) -> None:
+    step, value, *slopes = rule = RULES[key]
+    texts = [text.format(slopes[i]) for text in (*INSTEAD, *(() if key[0] in ONES else OF_TWO))]
+    signed = [*texts, *(f"-({text})" for text in texts)]
+    others = {values(rule, text): text for text in signed}
+    others.pop(values(rule, slopes[i]), None)
+    for wrong in others.values():
+        instead = (step, value, *slopes[:i], wrong, *slopes[i + 1 :])
+        verdict = check_engine(ruled({**RULES, key: instead}))
+        assert verdict.text.startswith(f"{step}, not yet. "), (wrong, verdict)
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_one_edge_that_replaces_what_came_is_found(edge: tuple[tuple[str, bool], int]) -> None:
+    verdict = check_engine(ruled(RULES, overwritten=edge))
+    assert verdict.text.startswith(("accumulate, not", "order, not", f"{RULES[edge[0]][0]}, not"))
+    assert "Every use" in verdict.text

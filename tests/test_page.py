@@ -20,7 +20,7 @@ from markup import Elements, picture, without_scripts
 from glassgrad import Backprop, Neuron, Value, backprop, compiled, engine, step_neuron
 from glassgrad.engine.printing import short
 from glassgrad.viz import stage
-from glassgrad.viz.assets import compact, stage_script
+from glassgrad.viz.markup import compact, stage_script
 from glassgrad.viz.packing import FORM, USUAL, packed, with_texts
 from glassgrad.viz.page import Page
 from glassgrad.viz.told import tell

@@ -8,8 +8,8 @@ from browsing import PAINTED, Pages
 from stepping import HEAD, branches, chain, lecture, network, with_loss
 
 from glassgrad import Backprop
-from glassgrad.viz import assets
-from glassgrad.viz.assets import asset, compact, digest, stage_files, stage_script
+from glassgrad.viz import markup
+from glassgrad.viz.markup import asset, compact, digest, stage_files, stage_script
 from glassgrad.viz.page import Page
 from glassgrad.viz.stage import has_folds, network_of
 
@@ -19,10 +19,10 @@ RULES = """() => [...[...document.styleSheets].at(-1).cssRules]
 
 def test_scripts_and_styles_are_shortened_beforehand() -> None:
     """Else pages are longer: run `python .ci/shorten.py`."""
-    made_of = {name: digest(name) for name in (*stage_files(), *assets.OTHERS)}
+    made_of = {name: digest(name) for name in (*stage_files(), *markup.OTHERS)}
     assert json.loads(asset("stage/short.json"))["of"] == made_of
     assert len(stage_script()) < 0.55 * len(stage_script(is_short=False))
-    for name in assets.OTHERS:
+    for name in markup.OTHERS:
         assert len(compact(name)) < 0.9 * len(asset(name))
 
 
@@ -30,10 +30,10 @@ def test_scripts_and_styles_are_shortened_beforehand() -> None:
 def test_what_was_changed_since_is_as_it_is_written(
     changed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept, kept_script = {name: compact(name) for name in assets.OTHERS}, stage_script()
+    kept, kept_script = {name: compact(name) for name in markup.OTHERS}, stage_script()
     texts = {changed: f"{asset(changed)}\n/* changed */"}
-    monkeypatch.setattr(assets, "asset", lambda name: texts.get(name) or asset(name))
-    fresh = {name: compact.__wrapped__(name) for name in assets.OTHERS}
+    monkeypatch.setattr(markup, "asset", lambda name: texts.get(name) or asset(name))
+    fresh = {name: compact.__wrapped__(name) for name in markup.OTHERS}
     script = stage_script.__wrapped__()
     is_stage = changed in stage_files()
     assert (script != kept_script) is is_stage

@@ -242,10 +242,9 @@ def log_plus_2() -> Any:
 
 def breakable(own: Any, **numbers: float) -> Backprop:
     """A graph each of whose leaves can go where something has no number."""
-    a, b, c, d, e, f = (
-        Value(numbers.get(name, 2.0), label=name) for name in ("a", "b", "c", "d", "e", "f")
-    )
+    a, b, c, d, e, f, g, h = (Value(numbers.get(name, 2.0), label=name) for name in "abcdefgh")
     parts = [a.log(), 1.0 / (b - 1.0), c.exp(), d.sqrt(), engine.prod([e, e, e]), own(f)]
+    parts.append(where(g, 1.0 / g, h.log().exp()))  # of which one is not chosen
     y = engine.sum(parts) * 0.5
     y.label = "y"
     return backprop(y)
@@ -260,6 +259,7 @@ def test_the_first_number_that_is_not_finite_is_explained_as_python_does(new_pag
     for name, number in (
         *(("a", 0.0), ("a", -1.0), ("b", 1.0), ("c", 1000.0), ("d", 0.0), ("d", -4.0)),
         *(("e", 1e200), ("f", -1.0), ("f", 0.0), ("e", math.inf), ("c", 709.9)),
+        *(("h", 0.0), ("h", -1.0), ("h", math.inf), ("g", math.inf), ("g", -math.inf)),
     ):
         one.press("r")
         one.root.evaluate("(root, [name, x]) => root.stage.set(name, x)", [name, number])
@@ -267,7 +267,7 @@ def test_the_first_number_that_is_not_finite_is_explained_as_python_does(new_pag
         assert broken.text_content() == right
         assert broken.is_visible() == bool(right)
         said.add(right)
-    assert len(said) == 11
+    assert len(said) == 12  # of what g and h are nothing comes, and nothing is said
     one.click("restore")  # which goes with what it takes back, and leaves the keys to the stage
     assert not broken.is_visible()
     one.press("ArrowRight", "p")

@@ -24,8 +24,8 @@ from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.text import clipped, counted, describe, function_name, told
 from glassgrad.engine.tree import is_sequence, leaves_of, listed, scalar_of, settled
 
-Suspect = tuple[Sequence[float], str]
-"""The numbers that a mistake gives, and what to say of it."""
+Suspect = tuple[Sequence[float], str]  # the numbers that a mistake gives, and what to say of it
+Gave = Callable[[Sequence[float]], bool]  # whether a mistake that gives these numbers was made
 NUMBERS: tuple[tuple[Callable[[float], float], str], ...] = (
     (lambda x: -x, "The size is right, the sign is not."),
     (lambda x: 1.0 / x, "That is upside down."),
@@ -37,18 +37,15 @@ NUMBERS: tuple[tuple[Callable[[float], float], str], ...] = (
 """What mistakes make of a number, and what to say."""
 NUMBER = re.compile(r"(?<![\w.])[-−]?\d+\.?\d*(?:e[-+]?\d+)?(?!\w)")
 """A number that stands by itself in a text: not that of a name such as w1."""
-LEAST_DIGITS = 2
-"""In so many digits a right answer agrees, unless the exercise asks for more."""
+LEAST_DIGITS = 2  # in so many digits a right answer agrees, unless the exercise asks for more
 DIGITS_OF_MISTAKES = 3
 """Of fewer digits than these only an exact number is taken for that of a mistake."""
-IN_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine"}
+IN_WORDS = "no one two three four five six seven eight nine".split()
 """Counts of digits; in figures one might be the right number."""
-ORDINALS = ("second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+ORDINALS = "second third fourth fifth sixth seventh eighth ninth".split()
 """Which digit, counted from the left, after the first."""
-MOST_DIGITS = 9
-"""An answer may be rounded; of more digits than these nobody asks that they agree."""
-DIGITS_OF_SIZE = {2: 3, 4: 6}
-"""How many digits numpy's short floats have, by their bytes."""
+MOST_DIGITS = 9  # an answer may be rounded; of more digits than these nobody asks that they agree
+DIGITS_OF_SIZE = {2: 3, 4: 6}  # how many digits numpy's short floats have, by their bytes
 COMPUTED_DIGITS = 7
 """To so many those agree that a reader's function gives, whatever it rounds on the way."""
 
@@ -104,9 +101,24 @@ class Typed(NamedTuple):
         return f"{off}." if is_exact else f"{off}: round only at the end."
 
 
+def unmasked(thing: Any, role: str) -> Any:
+    """What an array of no axes holds; everything else as it is, but what is masked is no number."""
+    if _is_masked(thing):
+        problem = f"{role} has masked entries, which are no numbers"
+        raise TypeError(f"{problem}. Leave them out, or fill them: .filled(0).")
+    return scalar_of(thing)
+
+
+def _is_masked(thing: Any) -> bool:
+    import numpy as np
+
+    is_nested = isinstance(thing, (list, tuple))
+    return any(map(_is_masked, thing)) if is_nested else bool(np.ma.is_masked(thing))
+
+
 def number(answer: Any, role: str) -> float:
-    """An answer as a float, unless it is no number that a person could have meant."""
-    answer = scalar_of(answer)
+    """An answer as a float, if it is a number that a person could have meant."""
+    answer = unmasked(answer, role)
     if answer is NOT_COMPUTED:
         raise ValueError(
             f"{role} is a gradient that was not computed yet. Call backward() on the result first."
@@ -118,7 +130,7 @@ def number(answer: Any, role: str) -> float:
 
 def typed(answer: Any, role: str) -> Typed:
     """An answer with the digits that were typed; zeros behind the point leave no trace."""
-    if is_sequence(answer := scalar_of(answer)):
+    if is_sequence(answer := unmasked(answer, role)):
         parts = listed(answer, role) if hasattr(answer, "__len__") else []
         is_meant = len(parts) == 1 and is_real(scalar_of(parts[0]))
         instead = f": write {clipped(str(parts[0]))}, not" if is_meant else ", not"
@@ -134,13 +146,7 @@ def typed(answer: Any, role: str) -> Typed:
 
 @dataclass(frozen=True)
 class Author:
-    """What the author of an exercise adds to it; see `check`.
-
-    Attributes:
-        hint: in place of the hints found here, if any.
-        mistakes: wrong answers, and what to say of each.
-        digits: in how many significant digits an answer is to agree.
-    """
+    """What the author of an exercise adds to it; see `check`."""
 
     hint: str = ""
     mistakes: tuple[tuple[tuple[Typed, ...], str], ...] = ()
@@ -148,12 +154,7 @@ class Author:
 
     @staticmethod
     def of(hint: Any, mistakes: Any, digits: Any) -> Author:
-        """What an author gave, if it can be meant.
-
-        Raises:
-            TypeError: one of the three is of another kind.
-            ValueError: `digits` is none of 2 to 9.
-        """
+        """What an author gave, if it can be meant."""
         if not isinstance(hint, str):
             raise TypeError(f"hint is a text, not {describe(hint)}.")
         if not isinstance(mistakes, (Mapping, NoneType)):
@@ -172,11 +173,7 @@ class Author:
         return Author(hint, tuple(found), digits)
 
     def says(self, answers: Sequence[Typed], right: Sequence[float]) -> str:
-        """What to say of an answer that was foreseen, or "".
-
-        Raises:
-            ValueError: one of the mistakes has another count of numbers, or is right.
-        """
+        """What to say of an answer that was foreseen, or ""."""
         said = ""
         for wrong, sentence in self.mistakes:
             if len(wrong) != len(right):
@@ -190,17 +187,6 @@ class Author:
                 said = sentence
         return said
 
-    def has_only_a_hint(self) -> None:
-        """Refuse what is for numbers alone.
-
-        Raises:
-            TypeError: there are mistakes, or digits.
-        """
-        if self.mistakes or self.digits != LEAST_DIGITS:
-            raise TypeError(
-                "mistakes and digits are for numbers, not for a function or a puzzle. Give a hint."
-            )
-
 
 NOBODY = Author()
 
@@ -209,13 +195,12 @@ class Question:
     """Numbers that are asked for.
 
     Attributes:
-        right: the numbers.
         places: where each stands, to begin a sentence with; "" for one alone.
         noise: how far rounding may have moved them.
         key: says which question it is if there are several hints, one for each try.
     """
 
-    noise = 1e-9
+    noise = 0.0
     key: int | None = None
 
     def __init__(
@@ -223,34 +208,40 @@ class Question:
     ) -> None:
         self.right, self.places, self._suspects = right, places, suspects
 
-    def suspects(self) -> Iterator[Suspect]:
-        """The numbers that mistakes give, the likeliest first; they may be the right ones too."""
-        yield from self._suspects
+    def suspects(self, gave: Gave) -> Iterator[str]:
+        """What to say of the mistakes that gave the answer, the likeliest first.
+
+        Sentences are made of these alone: a large graph has a thousand mistakes.
+        """
+        yield from (sentence for numbers, sentence in self._suspects if gave(numbers))
         for mistake, sentence in NUMBERS:
             with suppress(ArithmeticError):
-                yield [mistake(x) for x in self.right], sentence
+                if gave([mistake(x) for x in self.right]):
+                    yield sentence
 
     def hint(self, tried: int) -> str:
         """What helps further, after so many tries; "" if nothing."""
         return ""
 
     def difference(self, answers: Sequence[Typed], least: int) -> str:
-        """Where answers go wrong, and in which direction, without the right number.
-
-        They are to agree in so many digits at least.
-        """
+        """Where answers go wrong, and in which direction, without the right number."""
         pairs = list(zip(answers, self.right))
+
+        def are_alike(numbers: Sequence[float]) -> bool:
+            return all(math.isclose(x, numbers[0], rel_tol=1e-6, abs_tol=1e-9) for x in numbers)
+
         if len(pairs) > 2:
             gaps = [answer.number - right for answer, right in pairs]
-            if _are_alike(gaps):
+            if are_alike(gaps):
                 size = "large" if gaps[0] > 0.0 else "small"
                 return f"It is too {size} by the same amount everywhere."
-            if all(self.right) and _are_alike([answer.number / right for answer, right in pairs]):
+            if all(self.right) and are_alike([answer.number / right for answer, right in pairs]):
                 return "It is wrong by the same factor everywhere."
         for place, (answer, right) in zip(self.places, pairs):
             if not (answer.agrees(right, self.noise, least) or shows(place, right)):
                 size = "no number" if answer.number != answer.number else "too large"
                 size = "too small" if answer.number < right else size
+                size = "not right" if right != right else size
                 near = answer.near(right, least)
                 if not place:
                     return near or f"It is {size}."
@@ -263,10 +254,6 @@ def shows(text: str, right: float) -> bool:
     found = NUMBER.findall(re.sub(r"\[\d+\]", "", text))
     numbers = [float(each.replace("−", "-")) for each in found]
     return any(math.isclose(abs(x), abs(right), rel_tol=5e-3) for x in numbers)
-
-
-def _are_alike(numbers: Sequence[float]) -> bool:
-    return all(math.isclose(x, numbers[0], rel_tol=1e-6, abs_tol=1e-9) for x in numbers)
 
 
 # Numbers, arrays, nested lists.
@@ -298,14 +285,23 @@ def of_numbers(answer: Any, of: Any) -> tuple[list[Typed], Question]:
         names = " and ".join(places[i] for i in changed)
         suspects.append(([x.number for x in given], f"The answers {names} have changed places."))
     question = Question(right, places, suspects)
-    question.noise = 1e-15 * max((abs(x) for x in right if math.isfinite(x)), default=0.0)
+    question.noise = noise_among(right)
     return given, question
+
+
+def noise_among(right: Sequence[float]) -> float:
+    """What rounding may have left of a number where 0 is meant, by the numbers beside it.
+
+    Beside large ones it is no more: what is left there may be what is asked for.
+    """
+    largest = max((abs(x) for x in right if math.isfinite(x)), default=0.0)
+    return 1e-15 * min(1.0, largest)
 
 
 def changed_places(
     answers: Sequence[Typed], right: Sequence[float], least: int = LEAST_DIGITS
 ) -> Sequence[int]:
-    """Which answers belong to one another: two of them, or else all that are wrong.
+    """Which answers have changed places: two of them, or else all that are wrong.
 
     Only among right numbers that are all different, since others would agree by chance.
     """
@@ -326,7 +322,7 @@ def _array(nested: Any, role: str) -> tuple[tuple[int, ...], list[Any]]:
 
     if isinstance(nested, (str, bytes, Mapping, Set)):
         raise TypeError(f"{role} takes numbers in an order, not {describe(nested)}.")
-    nested = settled(nested)
+    nested = settled(unmasked(nested, role))
     try:
         return np.shape(nested), leaves_of(nested)
     except ValueError:
@@ -359,7 +355,8 @@ class FunctionQuestion(Question):
         self.points = list(found)
         places = [", ".join(f"{n} = {x:g}" for n, x in zip(names, point)) for point in found]
         super().__init__(list(found.values()), places)
-        self.noise = 1e-9 * max(map(abs, found.values()))
+        # Terms that cancel are about as large as the function elsewhere; digits do the rest.
+        self.noise = min(1e-9, 1e-14 * max(map(abs, found.values())))
 
     def _at(self, point: Sequence[float], by: int | None) -> float:
         """The value at a point, or the derivative by an operand."""
@@ -373,9 +370,13 @@ class FunctionQuestion(Question):
                 "it with operators and the functions of glassgrad."
             )
         slope: float = grad(y, xs[by])
-        return slope
+        return slope if math.isfinite(y.data) else math.nan  # what has no value has no slope
 
-    def suspects(self) -> Iterator[Suspect]:
+    def suspects(self, gave: Gave) -> Iterator[str]:
+        yield from (sentence for numbers, sentence in self._slips() if gave(numbers))
+        yield from super().suspects(gave)
+
+    def _slips(self) -> Iterator[Suspect]:
         if self.by is not None:
             itself = f"That is {function_name(self.of)} itself, not its derivative."
             yield [self._at(point, None) for point in self.points], itself
@@ -389,7 +390,6 @@ class FunctionQuestion(Question):
                         "The derivative is written with the output of the function; you put in its "
                         "input.",
                     )
-        yield from super().suspects()
 
 
 def _operands(of: Callable[..., Any]) -> tuple[list[str], list[tuple[float, float]]]:
@@ -412,7 +412,6 @@ def _operands(of: Callable[..., Any]) -> tuple[list[str], list[tuple[float, floa
 
 
 def plain(result: Any) -> float:
-    """What a function gives, as a number."""
     return result.data if isinstance(result, Value) else number(result, "A result")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +16,16 @@ from glassgrad.engine import Value
 from glassgrad.engine.files import plain_file, write_file
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.printing import printing
-from glassgrad.engine.text import clipped, describe, told
-from glassgrad.viz.assets import stage_script
-from glassgrad.viz.drawing import checked_name
+from glassgrad.engine.text import clipped, describe, named, suggestion, told
+from glassgrad.viz.drawing import Rendered, checked_name
+from glassgrad.viz.markup import stage_script
 from glassgrad.viz.mistakes import Mistakes
 from glassgrad.viz.network import LayerStep
 from glassgrad.viz.page import Page
+from glassgrad.viz.repeats import Repeats
 from glassgrad.viz.report import report
-from glassgrad.viz.stage import MOST_STEPS, shown_steps
-from glassgrad.viz.state import checked_state, checked_step, steps_on
-from glassgrad.viz.steps import Steps
+from glassgrad.viz.stage import MOST_STEPS, javascript, network_of, shown_steps
+from glassgrad.viz.steps import Step, Steps
 from glassgrad.viz.still import KINDS, NetworkStill, Still
 
 if TYPE_CHECKING:
@@ -52,7 +53,15 @@ class Backprop(Steps):
         """Where the page opens, and with which numbers: what `stage.state()` gives in a browser.
 
         It can be set, all of it or a part; `html`, `save` and `widget` open there, a still shows
-        its step, and `to_json` has it. For its keys see `checked_state`, beside this file.
+        its step, and `to_json` has it. Its keys are
+
+        - `level`: "scalars", "network", "repeats", the name of a neuron such as "layer 1, neuron
+          2", or None for the one that a page begins with;
+        - `step`: counted from 0 on that level, or from its end as -1;
+        - `numbers`: new ones for leaves, by name;
+        - `rate`: the learning rate;
+        - `drawer`: the one that is open;
+        - `view`: the x, y and scale of the picture.
 
         >>> from glassgrad import Value, backprop
         >>> steps = backprop(Value(3.0, label="x") * 2.0)
@@ -78,10 +87,11 @@ class Backprop(Steps):
         if digits is not None:
             whole(digits, "digits")
         with printing(digits):
-            return self._report()
+            return "\n\n".join(filter(None, (report(self), self.more_text())))
 
-    def _report(self) -> str:
-        return report(self)
+    def more_text(self) -> str:
+        """What the text has besides the steps: nothing, unless they are a neuron's."""
+        return ""
 
     def mistakes(self) -> Mistakes:
         """What the classic wrong engines make of the same graph; `print` gives a table.
@@ -152,17 +162,16 @@ class Backprop(Steps):
             RendererMissingError: a still is asked for and there is no Graphviz.
             OSError: a file cannot be written; of the pictures of all steps none is, if one
                 cannot be drawn.
-
-        >>> import tempfile
-        >>> from glassgrad import Value, backprop
-        >>> folder = tempfile.mkdtemp()
-        >>> backprop(Value(3.0) * 2.0).save(f"{folder}/steps.json").name
-        'steps.json'
         """
         path, kind = checked_name(path, FORMATS, "Steps are", "steps")
         index = None if step is None else checked_step(self, step)
+        if kind == "html":
+            at = {"step": index, "level": "scalars"}
+            state = self._state if index is None else checked_state(self, {**self.state, **at})
+            return write_file(path, Page(self, self.more(), state).document().encode())
         if kind not in KINDS:
-            return write_file(path, self._content(kind, index).encode())
+            text = self.to_json() if kind == "json" else self.text()
+            return write_file(path, text.encode())
         if self.state["numbers"]:
             names = ", ".join(map(clipped, self.state["numbers"]))
             raise ValueError(
@@ -170,20 +179,16 @@ class Backprop(Steps):
                 "Build the graph with them, or save the page as .html."
             )
         stills = self._stills(self.state["level"] if index is None else "scalars")
+        if "{" in path.name and step is not None:
+            problem = f"{told(path.name)} is a name for each step, and step={step} asks for one."
+            raise ValueError(f"{problem} Leave out one of the two.")
         if "{" in path.name:
-            return self._save_each(path, kind, step, stills)
+            return self._save_each(path, stills)
         if index is None:
             index = len(self) - 1 if self._state is None else self._state["step"]
         return write_file(path, stills[index]().content(kind))
 
-    def _content(self, kind: str, step: int | None) -> str:
-        if kind == "html":
-            at = {"step": step, "level": "scalars"}
-            state = self._state if step is None else checked_state(self, {**self.state, **at})
-            return Page(self, self.more(), state).document()
-        return self.to_json() if kind == "json" else self.text()
-
-    def _stills(self, level: str | None) -> list[Callable[[], Still | NetworkStill]]:
+    def _stills(self, level: str | None) -> list[Callable[[], Rendered]]:
         """What draws each step on a level: those of layers, of a neuron, or all."""
         rate = self.state["rate"]
         return [
@@ -193,17 +198,9 @@ class Backprop(Steps):
             for index, step in enumerate(steps_on(self, level, rate))
         ]
 
-    def _save_each(
-        self,
-        path: Path,
-        kind: str,
-        step: int | None,
-        stills: Sequence[Callable[[], Still | NetworkStill]],
-    ) -> Path:
+    def _save_each(self, path: Path, stills: Sequence[Callable[[], Rendered]]) -> Path:
         """A picture of each step, all drawn before the first is written."""
-        if step is not None:
-            problem = f"{told(path.name)} is a name for each step, and step={step} asks for one."
-            raise ValueError(f"{problem} Leave out one of the two.")
+        kind = path.suffix.lower().lstrip(".")
         try:
             names = [path.name.format(number) for number in range(1, len(stills) + 1)]
         except (AttributeError, IndexError, KeyError, ValueError):
@@ -264,6 +261,130 @@ def backprop(
         learning_rate = real(learning_rate, "learning_rate")
     whole(depth, "depth", least=0)
     return Backprop(y, names, learning_rate, parameters, depth)
+
+
+# The state of a page: what `stage.state()` gives in a browser and what stands in the address of a
+# page, so that what somebody found there can be opened again.
+
+DRAWERS = ("table", "words", "mistakes", "explore", "more")
+_START: dict[str, Any] = {
+    **{"level": None, "step": 0, "numbers": {}, "rate": None, "drawer": None, "view": None}
+}
+
+
+def checked_state(steps: Steps, state: Mapping[str, Any]) -> dict[str, Any]:
+    """A state with all that `Backprop.state` may have, what is left out as a page begins."""
+    if not isinstance(state, Mapping):
+        raise TypeError(f"state is a dict such as {{'step': 2}}, not {describe(state)}.")
+    for key in state:
+        if key not in _START:
+            meant = suggestion(key, _START) if isinstance(key, str) else ""
+            raise ValueError(f"A state has {', '.join(_START)}, and no {named(key)}.{meant}")
+    found = {**_START, "rate": steps.learning_rate, **state}
+    level, drawer = found["level"], found["drawer"]
+    if level is None and found["step"]:
+        found["level"] = level = "scalars"
+    _check_level(steps, level)
+    if drawer is not None and drawer not in DRAWERS:
+        raise ValueError(f"drawer is one of {', '.join(DRAWERS)}, not {told(drawer)}.")
+    if found["rate"] is not None:
+        found["rate"] = _finite(found["rate"], "rate")
+        if not steps.moving and steps.learning_rate is None:
+            raise ValueError(
+                f"A rate of {found['rate']} moves nothing in steps without an update. Give "
+                "backprop a learning_rate, or the parameters that it may move."
+            )
+    if level in (None, "scalars", "repeats"):
+        found["step"] = step = checked_step(steps, found["step"])
+        shown = shown_steps(steps)
+        first, last = shown[0].index, shown[-1].index
+        if step and not first <= step <= last:  # 0 is the beginning of the page
+            problem = f"Step {step} is not on the page, which has {first} to {last}"
+            raise ValueError(f"{problem} of {len(steps)} steps.")
+    else:
+        own = steps_on(steps, level, found["rate"])
+        found["step"] = checked_step(own, found["step"], f" on the level {told(level)}")
+    found["numbers"] = _numbers(steps, found["numbers"])
+    found["view"] = _view(found["view"])
+    return found
+
+
+def _check_level(steps: Steps, level: Any) -> None:
+    if not (level is None or isinstance(level, str)):
+        raise TypeError(f"level is the name of one, such as 'scalars', not {describe(level)}.")
+    if level in (None, "scalars"):
+        return
+    levels = ["scalars"]
+    if (network := network_of(steps)) is not None:  # which is seen in place of what repeats
+        first, *_, last = (unit.name for units in network.layers for unit in units)
+        levels += ["network", f'the neurons from "{first}" to "{last}"']
+        if level == "network" or network.unit(level):
+            return
+    elif Repeats(steps.diagram).series:
+        levels.append("repeats")
+    if level not in levels:
+        raise ValueError(f"The page has no level {told(level)}. It has {', '.join(levels)}.")
+
+
+def steps_on(steps: Steps, level: str | None, rate: float | None) -> Sequence[Step | LayerStep]:
+    """The steps on a level: of the layers, those of one neuron, or all of scalars."""
+    network = network_of(steps)
+    if network is None or level in (None, "scalars"):
+        return steps
+    if level == "network":
+        return network.steps(() if rate is None else steps.moving)
+    unit = network.unit(str(level))
+    assert unit is not None
+    return [step for step in steps if step.node in unit.members and step.phase != "seed"]
+
+
+def checked_step(steps: Sequence[object], step: Any, where: str = "") -> int:
+    """The index of a step, which may be counted from the end as -1."""
+    if not isinstance(step, int) or isinstance(step, bool):
+        raise TypeError(f"step is a whole number, not {describe(step)}.")
+    if not -len(steps) <= step < len(steps):
+        last = len(steps) - 1
+        problem = f"There is no step {told(step)}{where}."
+        raise ValueError(f"{problem} Choose one from 0 to {last}, or -1 for the last.")
+    return step % len(steps)
+
+
+def _numbers(steps: Steps, numbers: Any) -> dict[str, str]:
+    """New numbers by the names of leaves, as texts, since JSON has no infinity."""
+    if not isinstance(numbers, Mapping):
+        raise TypeError(f"numbers gives leaves new ones by name, not {describe(numbers)}.")
+    leaves = [n.name for n in steps.diagram if n.operation is None and not n.is_constant]
+    for name in numbers:
+        if name not in leaves:
+            meant = suggestion(name, leaves) if isinstance(name, str) else ""
+            raise ValueError(f"{named(name)} is no leaf whose number can be changed.{meant}")
+    if numbers and (why_not := javascript(steps)[1]):
+        raise ValueError(why_not)
+    found = {}
+    for name, number in numbers.items():
+        try:
+            found[name] = repr(float(number) if isinstance(number, str) else real(number, name))
+        except ValueError:
+            raise ValueError(f"{name} gets a number, not {told(number)}.") from None
+    return found
+
+
+def _finite(number: Any, name: str) -> float:
+    found = real(number, name)
+    if not isfinite(found):
+        raise ValueError(f"{name} is a finite number, not {found}.")
+    return found
+
+
+def _view(view: Any) -> dict[str, float] | None:
+    if view is None:
+        return None
+    if not isinstance(view, Mapping) or set(view) != {"x", "y", "scale"}:
+        raise TypeError(f"view is a dict with x, y and scale, not {describe(view)}.")
+    found = {key: _finite(number, f"{key} of the view") for key, number in view.items()}
+    if found["scale"] <= 0.0:
+        raise ValueError(f"scale of the view is above 0, not {told(view['scale'])}.")
+    return found
 
 
 # The widget.

@@ -18,8 +18,7 @@ from glassgrad.engine.compile.result import Replay, Total
 from glassgrad.engine.context import Context, Tag, call_in
 from glassgrad.engine.text import counted, visible
 
-KIND = "compiled"
-"""The kind of the scope in which the scalars of an opened node stand."""
+KIND = "compiled"  # the kind of the scope in which the scalars of an opened node stand
 MOST_LISTED = 8
 """Of more operands, formulas name the first few and drawings put those of one kind into a box."""
 NAMED_FIRST = 3

@@ -25,12 +25,9 @@ from glassgrad.viz.formulas import mathml
 
 
 class Written(NamedTuple):
-    """A piece of an equation in three notations.
+    """A piece of an equation in three notations: of terminals, notebooks and pages.
 
     Attributes:
-        text: in Python's notation, with names such as ∂y/∂x for derivatives.
-        latex: for a notebook.
-        mathml: for a page.
         is_sum: whether it needs brackets as a factor.
         is_quotient: whether it needs them in text only, where no fraction bar encloses it.
     """
@@ -47,13 +44,7 @@ class Written(NamedTuple):
 
 @dataclass(frozen=True)
 class Equation:
-    """The derivative of the result by one node: symbols, formulas, numbers, and what they give.
-
-    Attributes:
-        name: the derivative, for example ∂y/∂x.
-        sides: what it equals, each the same number: symbols, formulas, numbers.
-        result: that number.
-    """
+    """A derivative, such as ∂y/∂x, as symbols, formulas and numbers, and what they give."""
 
     name: Written
     sides: tuple[Written, ...]
@@ -74,7 +65,6 @@ def _number(x: float) -> Written:
 
 
 def _product(factors: Sequence[Written]) -> Written:
-    """Factors with signs of multiplication between, in brackets where needed."""
     if len(factors) == 1:
         return factors[0]
     texts = (f"({f.text})" if f.is_sum or f.is_quotient else f.text for f in factors)
@@ -85,7 +75,6 @@ def _product(factors: Sequence[Written]) -> Written:
 
 
 def _total(terms: Sequence[Written]) -> Written:
-    """Terms with signs of addition between."""
     if len(terms) == 1:
         return terms[0]
     texts, latex = (term.text for term in terms), (term.latex for term in terms)
@@ -93,16 +82,14 @@ def _total(terms: Sequence[Written]) -> Written:
     return Written(" + ".join(texts), " + ".join(latex), markup, is_sum=True)
 
 
-_Factor = tuple[Written, Written, Written]
-"""A factor as a symbol, as a formula, as a number."""
+_Factor = tuple[Written, Written, Written]  # a factor as a symbol, as a formula, as a number
 _Edge = tuple[int, int, int, float]
 """An edge of the graph: its node, which operand of that, the operand, the local derivative."""
 MOST_PATHS = 6
 """Above so many paths, or paths of more edges than the next, only the nodes between are shown."""
 LONGEST_PATH = 12
 MOST_EQUATIONS = 60
-MOST_TERMS = 20
-"""Of an equation; the others are counted."""
+MOST_TERMS = 20  # of an equation; the others are counted
 
 
 class Derivation:
@@ -145,12 +132,13 @@ class Derivation:
         return self.text()
 
     def __repr__(self) -> str:
-        return f"<derivation of {clipped(self.equations[-1].name.text)} in {self._many()}>"
+        asked = clipped(self.equations[-1].name.text)
+        return f"<derivation of {asked} in {counted(self.paths, 'path')}>"
 
     def heading(self) -> str:
         """What is derived, how many paths there are, and what is to be known of the equations."""
         root, target = self._diagram[self._root].name, self._diagram[self._target].name
-        said = [f"{self._many()} from {root} back to {target}"]
+        said = [f"{counted(self.paths, 'path')} from {root} back to {target}"]
         users = dict.fromkeys(edge[0] for uses in self._uses.values() for edge in uses)
         if found := [self._diagram[user] for user in users if self._diagram[user].is_compiled]:
             names = ", ".join(dict.fromkeys(node.name for node in found))
@@ -163,9 +151,6 @@ class Derivation:
         if outdated := [node.name for node in self._diagram.outdated if node.index in users]:
             said.append(f"what {some_of(outdated)} was computed from has changed since")
         return "; ".join(said)
-
-    def _many(self) -> str:
-        return counted(self.paths, "path")
 
     def text(self) -> str:
         """The equations for a terminal, aligned."""
@@ -254,23 +239,14 @@ class Derivation:
             paths = list(self.each_path())
             sides = _sides([list(map(self._factor, path)) for path in paths])
             if len(paths) > 1:
-                sides.append(_total([_number(self._along(path)) for path in paths]))
+                sent = lambda gradient, edge: self._sent(edge[0], gradient, edge[3])
+                sides.append(_total([_number(reduce(sent, path, 1.0)) for path in paths]))
             yield self._equation(self._target, sides)
         else:
             for index in list(self._uses)[-MOST_EQUATIONS:]:
                 uses = self._uses[index]
-                terms = [
-                    [self._upstream(u), self._factor((u, i, p, d))]
-                    for u, i, p, d in uses[:MOST_TERMS]
-                ]
+                terms = [[self._upstream(e[0]), self._factor(e)] for e in uses[:MOST_TERMS]]
                 yield self._equation(index, _sides(terms, len(uses) - len(terms)))
-
-    def _along(self, path: list[_Edge]) -> float:
-        """The product along a path, from the result on."""
-        gradient = 1.0
-        for user, _, _, local in path:
-            gradient = self._sent(user, gradient, local)
-        return gradient
 
     def _equation(self, index: int, sides: Sequence[Written]) -> Equation:
         """An equation without the sides that say nothing new."""

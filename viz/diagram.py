@@ -36,10 +36,8 @@ from glassgrad.engine.text import clipped, describe, some_of, visible
 from glassgrad.viz.compiled import TOLERANCE, are_close, inside, is_compiled, name_of
 from glassgrad.viz.formulas import written
 
-MOST_OPENED = 2000
-"""Graphs with more nodes than this keep their `dot` nodes closed."""
-LONGEST_KEPT = 8
-"""A plain number with more characters is rounded where a row shows numbers."""
+MOST_OPENED = 2000  # graphs with more nodes than this keep their `dot` nodes closed
+LONGEST_KEPT = 8  # a plain number with more characters is rounded where a row shows numbers
 _LONGEST_FORMULA = 80
 _MOST_OPERANDS = 8
 """Of a longer formula, or of one with more operands, people are shown the number instead."""
@@ -48,10 +46,7 @@ Record = TypeVar("Record")
 
 
 class Records(Sequence[Record]):
-    """What is asked for by place, and says in its subclasses what else it knows.
-
-    Its records are in `_records`, a list or a tuple.
-    """
+    """Records that are asked for by place."""
 
     _records: Sequence[Record]
 
@@ -159,9 +154,6 @@ class Diagram(Records[Node]):
         roots: the indices of the given Values.
         closed: why compiled nodes that were to be opened are not, by index.
         captured: the operands that the function of a compiled node found by itself, by its index.
-
-    Raises:
-        TypeError: `names` is no mapping from texts.
     """
 
     def __init__(
@@ -183,17 +175,12 @@ class Diagram(Records[Node]):
             else:
                 self._add_value(value, open_dots)
         self.roots = tuple(self.values[root] for root in roots)
-        self.captured = {
-            i: found for value, i in self.values.items() if (found := self._found(value))
-        }
-
-    def _found(self, value: Value) -> set[int]:
-        replay = value.operation
-        if isinstance(replay, Total):  # samples are numbers
-            return {self.values[parent] for parent in value.parents}
-        if not isinstance(replay, Replay):
-            return set()
-        return {self.values[each] for each in replay.recording.captured if each in self.values}
+        self.captured: dict[int, set[int]] = {}
+        for value, i in self.values.items():
+            replay = value.operation
+            if is_compiled(replay):  # what is called over samples has no other operands: numbers
+                found = value.parents if isinstance(replay, Total) else replay.recording.captured
+                self.captured[i] = {self.values[each] for each in found if each in self.values}
 
     def __repr__(self) -> str:
         return f"<diagram of {len(self)} nodes>"
@@ -204,7 +191,7 @@ class Diagram(Records[Node]):
         return {**{name: vars(self)[name] for name in kept}, "values": {}}
 
     def with_gradients(self, gradients: Mapping[int, float]) -> Diagram:
-        """The same diagram, showing these gradients by index instead of those of the Values."""
+        """The same diagram with these gradients, by index."""
         other = copy(self)
         other._records = [replace(node, gradient=gradients.get(node.index)) for node in self]
         return other
@@ -237,12 +224,14 @@ class Diagram(Records[Node]):
 
     def outdated_note(self) -> str:
         """A sentence about numbers that have changed since; "" if all follow from each other."""
-        if not self.outdated:
-            return ""
         names = some_of([node.name for node in self.outdated])
-        if len(self.outdated) == 1:
-            return f"{names} was computed before its operands had these numbers: compute it again."
-        return f"{names} were computed before their operands had these numbers: compute them again."
+        was, its, it = (
+            ("was", "its", "it") if len(self.outdated) == 1 else ("were", "their", "them")
+        )
+        said = (
+            f"{names} {was} computed before {its} operands had these numbers: compute {it} again."
+        )
+        return said if self.outdated else ""
 
     def formula(self, node: Node) -> str:
         """How a node was computed, with the names of its operands; "" for a leaf."""
@@ -288,24 +277,17 @@ class Diagram(Records[Node]):
     def _add_opened(self, value: Value) -> None:
         """A dot node as its products, summed from left to right; the last sum is the node."""
         half = len(value.parents) // 2
-        total = self._add_product(value, 0)
-        for i in range(1, half):
-            product = self._add_product(value, i)
-            data = self[total].data + self[product].data
-            node = value if i == half - 1 else None
+        pairs = zip(value.parents[:half], value.parents[half:])
+        partials = zip(value.partials[:half], value.partials[half:])
+        total = -1
+        for i, ((a, b), slopes) in enumerate(zip(pairs, partials), 1):
+            operands, lone = (self.values[a], self.values[b]), value if half == 1 else None
+            product = self._add(lone, TABLE["mul"], a.data * b.data, operands, slopes, value)
+            if i == 1:
+                total = product
+                continue
+            data, node = self[total].data + self[product].data, value if i == half else None
             total = self._add(node, TABLE["add"], data, (total, product), (1.0, 1.0), value)
-
-    def _add_product(self, value: Value, i: int) -> int:
-        half = len(value.parents) // 2
-        left, right = value.parents[i], value.parents[i + half]
-        return self._add(
-            value if half == 1 else None,
-            TABLE["mul"],
-            left.data * right.data,
-            (self.values[left], self.values[right]),
-            (value.partials[i], value.partials[i + half]),
-            value,
-        )
 
     @property
     def can_evaluate(self) -> bool:
@@ -346,37 +328,22 @@ class Diagram(Records[Node]):
         origin: Value,
     ) -> int:
         """A record of a Value, or of a part of `origin`, of which `value` is then None."""
-        label = self._names.label(value)
-        is_constant = value is not None and value.is_constant
+        line, index = origin.line, len(self._records)
+        label, name = self._names.label(value), self._names.take(value, data)
         # Inside an opened dot every sum and product has the gradient of the dot itself.
         gradient = None if origin.grad is NOT_COMPUTED else origin.grad
-        line = origin.line
+        file, number, text = (line.file, line.number, line.text) if line else (None, None, None)
+        is_constant = value is not None and value.is_constant
+        is_frozen = value is not None and value.is_frozen
         self._records.append(
-            Node(
-                index=len(self._records),
-                name=self._names.take(value, data),
-                label=label,
-                operation=operation,
-                data=data,
-                gradient=gradient,
-                parents=parents,
-                partials=partials,
-                scope=origin.scope,
-                file=line.file if line else None,
-                line=line.number if line else None,
-                source=line.text if line else None,
-                is_constant=is_constant,
-                is_frozen=value is not None and value.is_frozen,
-            )
-        )
-        return len(self._records) - 1
+            Node(index, name, label, operation, data, gradient, parents, partials, origin.scope,
+                 file, number, text, is_constant, is_frozen)
+        )  # fmt: skip
+        return index
 
 
 def _can_open(value: Value) -> bool:
-    """A dot of distinct operands, whose numbers are still those it was computed from.
-
-    Opened, it adds to each gradient in the same order.
-    """
+    """A dot of distinct operands with the numbers it was computed from: opened, it adds alike."""
     operands = value.parents
     if value.operation is not TABLE["dot"] or not operands or len(set(operands)) < len(operands):
         return False
@@ -385,18 +352,11 @@ def _can_open(value: Value) -> bool:
 
 
 # What nodes are called: by the label that the user gave, or the name of the variable; without one
-# v1, v2, ... in the order of evaluation; a plain number by the number. Who shares a label gets a
-# number behind it.
+# v1, v2, ... in the order of evaluation; a plain number by the number.
 
 
 class Names:
-    """The names of the nodes of one diagram: of Values in the order of evaluation.
-
-    `names` are for Values without a label, such as `locals()`.
-
-    Raises:
-        TypeError: `names` is no mapping from texts.
-    """
+    """The names of the nodes of one diagram."""
 
     def __init__(self, order: Sequence[Value], names: Mapping[str, Any] | None) -> None:
         found = dict(_named_values({} if names is None else names))
@@ -410,7 +370,7 @@ class Names:
         self._numbers = count(1)
 
     def _parts_of(self, order: Sequence[Value]) -> dict[Value, int]:
-        """For leaves whose label others have too: the number of the part of a model that uses them.
+        """For leaves whose label others have too, the number of the part of a model that uses them.
 
         So the weights of the second neuron are w0_2, w1_2, ..., whatever else has a w0.
         """
@@ -435,7 +395,7 @@ class Names:
         self._labels[order[-1]] = self._labels[opened] or self._labels[order[-1]]
 
     def take(self, value: Value | None, data: float) -> str:
-        """The name for a node, which no other gets."""
+        """The name for a node; of several with one label the others get a number behind it."""
         label = self.label(value)
         if label is None and value is not None and value.is_constant:
             return short(data)

@@ -13,8 +13,7 @@ import html
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import zip_longest
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +54,8 @@ _SIDES = {"LR": ("e", "w"), "RL": ("w", "e"), "TB": ("s", "n"), "BT": ("n", "s")
 """Where arrows leave a table and where they enter it, by direction."""
 _LINE = 17
 """The height of a line of text, the same for all, so that boxes of one kind are of one size."""
-_RULE = "<HR/>"
-"""In place of a line of a label: what is below is of another kind."""
-_ROUND = 5
-"""Operations with longer names than this are wide ellipses and no circles."""
+_RULE = "<HR/>"  # in place of a line of a label: what is below is of another kind
+_ROUND = 5  # operations with longer names than this are wide ellipses and no circles
 
 
 class Digraph(graphviz.Digraph):  # type: ignore[misc]  # it has no types
@@ -106,20 +103,12 @@ class Digraph(graphviz.Digraph):  # type: ignore[misc]  # it has no types
 
 
 def digraph(
-    picture: Picture,
-    *,
-    derivatives: bool = False,
-    direction: str = "LR",
-    marked: Mapping[str, Mapping[str, str]] = {},
+    picture: Picture, derivatives: bool, direction: str, marked: Mapping[str, Mapping[str, str]]
 ) -> Digraph:
-    """The DOT graph of a picture.
+    """The DOT graph of a picture; for the options see `draw`.
 
-    Args:
-        picture: the diagram, with what is collapsed or hidden.
-        derivatives: write the local derivative on each edge.
-        direction: Graphviz's rankdir: "LR" from left to right, "TB" from top to bottom.
-        marked: the look of arrows that stand out, by their id: "e3_0" for the first operand of
-            node 3, "r3" for its result.
+    `marked` has the look of arrows that stand out, by their id: "e3_0" for the first operand of
+    node 3, "r3" for its result.
     """
     is_heavy = picture.load > HEAVY
     effort = _FAST if is_heavy else {**_FINE, **(_FANNED if picture.columns else {})}
@@ -131,7 +120,11 @@ def digraph(
                    "fontcolor": FAINT},
     )  # fmt: skip
     _Parts(picture, direction, is_ordered=not is_heavy).add_to(graph)
-    ends = _ends(picture, direction)
+    out, into = _SIDES[direction]
+    ends = {  # where arrows enter and leave each group that is a part of a table
+        key: (f"{column}:{key}i:{into}", f"{column}:{key}o:{out}")
+        for key, column in picture.column_of.items()
+    }
     fans = graphviz.Digraph("fans", edge_attr=_FAN_EDGE)
     for edge in picture.edges:
         _, tail = ends.get(edge.tail, ("", edge.tail))
@@ -144,8 +137,12 @@ def digraph(
         (fans if is_fan else graph).edge(tail, head, **look)
     if ends:
         graph.subgraph(fans)
-    for tail, head in _centred(picture):
-        graph.edge(tail, head, style="invis", weight="9")
+    # A table and each part before or after it stand at the same height.
+    table = picture.column_of
+    pairs = ((table.get(e.tail, e.tail), table.get(e.head, e.head)) for e in picture.edges)
+    for pair in dict.fromkeys(pairs):
+        if not picture.columns.keys().isdisjoint(pair):
+            graph.edge(*pair, style="invis", weight="9")
     return graph
 
 
@@ -154,36 +151,14 @@ def _look(edge: Edge, *, label: bool) -> dict[str, str]:
     look = {"style": "dotted", "penwidth": "1.5"} if edge.is_saved else {}
     if not edge.carries:
         look = {"style": "dashed"}
-    if label and (text := _partial(edge)):
+    text = MISSING if not edge.carries else "" if edge.partial is None else short(edge.partial)
+    if label and text:
         look["label"] = text
     if edge.operand is not None:
         look["id"] = f"e{edge.node}_{edge.operand}"
     elif edge.node is not None:
         look["id"] = f"r{edge.node}"
     return look
-
-
-def _partial(edge: Edge) -> str:
-    if not edge.carries:
-        return MISSING
-    return "" if edge.partial is None else short(edge.partial)
-
-
-def _ends(picture: Picture, direction: str) -> dict[str, tuple[str, str]]:
-    """Where arrows enter and leave each group that is a part of a table."""
-    out, into = _SIDES[direction]
-    return {
-        key: (f"{column}:{key}i:{into}", f"{column}:{key}o:{out}")
-        for key, column in picture.column_of.items()
-    }
-
-
-def _centred(picture: Picture) -> Iterator[tuple[str, str]]:
-    """A table and each part before or after it, to stand at the same height."""
-    table = picture.column_of
-    ends = ((table.get(e.tail, e.tail), table.get(e.head, e.head)) for e in picture.edges)
-    tables = picture.columns.keys()
-    return (pair for pair in dict.fromkeys(ends) if not tables.isdisjoint(pair))
 
 
 class _Parts:
@@ -223,13 +198,13 @@ class _Parts:
 
     def _add_frame(self, graph: graphviz.Digraph, scope: Scope) -> None:
         with graph.subgraph(name=f"cluster_{self.picture.scopes.numbers[scope]}") as group:
-            title = self._gradient_title(scope) if gradient_in(scope) else _scope_title(scope)
+            title = scope.name
+            if gradient_in(scope):
+                title += f" · {SAVED}" * any(edge.is_saved for edge in self.picture.edges)
+            elif scope.kind not in (scope.name, "Scope"):
+                title += f" · {scope.kind}"
             framed(group, ", ".join([title, *self.picture.warnings_in(scope)]))
             self._add_scope(group, scope)
-
-    def _gradient_title(self, scope: Scope) -> str:
-        has_saved = any(edge.is_saved for edge in self.picture.edges)
-        return f"{scope.name} · {SAVED}" if has_saved else scope.name
 
     def _add_part(self, graph: graphviz.Digraph, part: Part) -> None:
         if isinstance(part, Hidden):
@@ -245,9 +220,7 @@ class _Parts:
             label = label_of(*_group_lines(group))
             graph.node(group.key, label=label, id=_id(group), **_solid(group.warnings))
         elif column == f"c{group.key}":  # the first of them stands for all
-            rows = [_group_cells(each) for each in self.picture.columns[column]]
-            keys = [each.key for each in self.picture.columns[column]]
-            label = _table(rows, keys, self.is_upright)
+            label = _table(self.picture.columns[column], self.is_upright)
             graph.node(column, label=label, shape="plain", style="", id=_id(group))
 
     def _add_node(self, graph: graphviz.Digraph, node: Node, key: str) -> None:
@@ -263,18 +236,11 @@ class _Parts:
             key, label=value_label(node, short(node.data), warnings), id=f"n{node.index}", **look
         )
         if node.operation is not None and not node.is_compiled:
-            self._add_operation(graph, node, f"{key}_op")
-
-    def _add_operation(self, graph: graphviz.Digraph, node: Node, key: str) -> None:
-        assert node.operation is not None
-        sign = SYMBOLS.get(node.operation.name, node.operation.name)
-        is_round = len(sign) < _ROUND
-        look = {
-            "shape": "circle" if is_round else "ellipse",
-            "margin": "0" if is_round else "0.04,0",
-        }
-        graph.node(key, label=sign, id=f"o{node.index}", style="filled", fillcolor=OPERATION,
-                   ordering=self.ordering, **look)  # fmt: skip
+            sign = SYMBOLS.get(node.operation.name, node.operation.name)
+            shape, margin = ("circle", "0") if len(sign) < _ROUND else ("ellipse", "0.04,0")
+            graph.node(f"{key}_op", label=sign, id=f"o{node.index}", style="filled",
+                       fillcolor=OPERATION, ordering=self.ordering,
+                       shape=shape, margin=margin)  # fmt: skip
 
 
 def _solid(warnings: Sequence[str]) -> dict[str, str]:
@@ -296,20 +262,19 @@ def framed(group: graphviz.Digraph, title: str, **look: str) -> None:
                fillcolor=FRAME, **look)  # fmt: skip
 
 
-def _scope_title(scope: Scope) -> str:
-    return scope.name if scope.kind in (scope.name, "Scope") else f"{scope.name} · {scope.kind}"
-
-
 def value_label(node: Node, value: str, warnings: Sequence[str] = (), width: int = 0) -> str:
     """An HTML-like label: name, number, gradient and warnings, one line each, of a least width."""
     if node.is_constant:
         title = short(node.data) if node.label is None else f"{node.name} = {short(node.data)}"
         return label_of(text_of(title, color=FAINT))
+    call = []
+    if is_compiled(node.operation):  # above its own name: the function, and what it reads
+        about = kind_of(node.operation, len(node.parents))
+        call = [text_of(title_of(node.operation), bold=True), text_of(about)]
+    is_named = node.label is not None
     return label_of(
-        *_compiled_lines(node),
-        text_of(node.name, bold=True)
-        if node.label is not None
-        else text_of(node.name, color=FAINT),
+        *call,
+        text_of(node.name, bold=is_named, color=INK if is_named else FAINT),
         text_of(f"value {value}", color=DATA),
         _RULE,
         text_of("frozen" if node.is_frozen else f"grad {short(node.gradient)}", color=GRADIENT),
@@ -318,39 +283,19 @@ def value_label(node: Node, value: str, warnings: Sequence[str] = (), width: int
     )
 
 
-def _compiled_lines(node: Node) -> list[str]:
-    """What a closed compiled node has above its own name: the function, and what it reads."""
-    if not is_compiled(node.operation):
-        return []
-    about = kind_of(node.operation, len(node.parents))
-    return [text_of(title_of(node.operation), bold=True), text_of(about)]
-
-
 def _group_lines(group: Group) -> list[str]:
     """A module in lines: name, kind and size, outputs, their gradients, warnings."""
     more = ", …" if group.has_more else ""
+    size = "" if group.is_fold else f"{group.count} node{'s'[: group.count != 1]}"
     values = ", ".join(short(node.data) for node in group.outputs)
     gradients = ", ".join(short(node.gradient) for node in group.outputs)
     return [
         text_of(group.scope_shown.name, bold=True),
-        text_of(_about(group)),
+        text_of(", ".join(filter(None, (group.scope_shown.kind, size, group.frozen)))),
         text_of(f"value {values}{more}", color=DATA),
         text_of(f"grad {gradients}{more}", color=GRADIENT),
         *(text_of(f"! {warning}", bold=True) for warning in group.warnings),
     ]
-
-
-def _about(group: Group) -> str:
-    if group.is_fold:
-        return ", ".join(filter(None, (group.scope_shown.kind, group.frozen)))
-    size = f"{group.count} node{'s'[: group.count != 1]}"
-    return ", ".join(filter(None, (group.scope_shown.kind, size, group.frozen)))
-
-
-def _group_cells(group: Group) -> list[str]:
-    """A module as cells of a table: its lines, with all its warnings in one."""
-    lines = _group_lines(group)
-    return [*lines[:4], "  ".join(lines[4:])]
 
 
 def text_of(text: str, *, bold: bool = False, color: str = INK) -> str:
@@ -376,15 +321,17 @@ def label_of(*lines: str, width: int = 0) -> str:
     return f"<<TABLE {look}>{rows}</TABLE>>"
 
 
-def _table(groups: Sequence[Sequence[str]], keys: Sequence[str], is_upright: bool) -> str:
+def _table(groups: Sequence[Group], is_upright: bool) -> str:
     """Modules side by side: a row each, or a column each where the graph runs up or down.
 
-    Arrows enter a module at its first cell and leave it at its last.
+    The warnings of each are in one cell, if there are any. Arrows enter a module at its first cell
+    and leave it at its last.
     """
-    if not any(cells[-1] for cells in groups):
-        groups = [cells[:-1] for cells in groups]
-    cells = [_cells(texts, key, is_upright) for texts, key in zip(groups, keys)]
-    lines = list(zip_longest(*cells)) if is_upright else cells
+    texts = {group.key: _group_lines(group) for group in groups}
+    texts = {key: [*lines[:4], "  ".join(lines[4:])] for key, lines in texts.items()}
+    shown = slice(None) if any(lines[-1] for lines in texts.values()) else slice(-1)
+    cells = [list(_cells(lines[shown], key, is_upright)) for key, lines in texts.items()]
+    lines = list(zip(*cells)) if is_upright else cells
     rows = ("" if is_upright else "<HR/>").join(
         f"<TR>{('<VR/>' if is_upright else '').join(line)}</TR>" for line in lines
     )
@@ -394,7 +341,7 @@ def _table(groups: Sequence[Sequence[str]], keys: Sequence[str], is_upright: boo
     )
 
 
-def _cells(texts: Sequence[str], key: str, is_upright: bool) -> Iterable[str]:
+def _cells(texts: Sequence[str], key: str, is_upright: bool) -> Iterator[str]:
     align = "CENTER" if is_upright else "LEFT"
     for i, text in enumerate(texts):
         port = f' PORT="{key}i"' if i == 0 else f' PORT="{key}o"' if i == len(texts) - 1 else ""

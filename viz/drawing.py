@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -34,15 +35,72 @@ from glassgrad.viz.render import RendererMissingError, RenderingError, render
 SCHEMA = "glassgrad-graph/1"
 MAX_NODES = 150
 RADIUS = 2
-MOST_ROWS = 150
-"""Of more nodes the table in a notebook shows the first; a page of its own has all."""
+MOST_ROWS = 150  # of more nodes the table in a notebook shows the first; a page of its own has all
 _SCROLLING = "margin:0;max-width:100%;overflow-x:auto"
 _READABLE = 0.7
 """A wide picture is shrunk to fit its cell, down to this share of its size; then it scrolls."""
 FORMATS = ("svg", "png", "pdf", "dot", "json", "html", "txt")
 
 
-class Drawing:
+class Rendered(ABC):
+    """What Graphviz draws: a part of a page, or a file."""
+
+    formats: Sequence[str] = FORMATS
+    kind_and_stem = ("drawing", "graph")  # what it is called, and its file
+    picture_title = "Graph"
+    seconds = 30.0
+    load: int | None = None
+    digraph: graphviz.Digraph
+
+    @abstractmethod
+    def description(self) -> str:
+        """What it shows in words, for those who do not see it."""
+
+    def texts(self) -> Mapping[str, Callable[[], str]]:
+        """What is saved as text, by the endings of files."""
+        return {"svg": lambda: self.svg, "dot": lambda: self.dot}
+
+    @property
+    def dot(self) -> str:
+        """The graph in the DOT language. The same graph always gives the same text."""
+        return str(self.digraph.source)
+
+    @property
+    def svg(self) -> str:
+        """The picture as SVG, ready to stand inside a page.
+
+        Raises:
+            RendererMissingError: there is no Graphviz; the message says what to install.
+            RenderingError: Graphviz failed, or took longer than the time limit.
+        """
+        return page_svg(self._rendered("svg"), self.picture_title, self.description())
+
+    def _rendered(self, kind: str) -> bytes:
+        return render(self.dot, kind, self.seconds, self.load)
+
+    def content(self, kind: str) -> bytes:
+        """What `save` writes for an ending, such as "svg"."""
+        if not isinstance(kind, str) or kind not in self.formats:
+            what, endings = self.kind_and_stem[0], ", ".join(self.formats)
+            raise ValueError(f"A {what} is saved as {endings}, not as {told(kind)}.")
+        texts = self.texts()
+        return texts[kind]().encode() if kind in texts else self._rendered(kind)
+
+    def save(self, path: str | Path) -> Path:
+        """Write it to a file, in the format that the ending of the name asks for.
+
+        Raises:
+            TypeError: it is not the name of a file.
+            ValueError: another ending; the message has all that there are.
+            RendererMissingError: a picture is asked for and there is no Graphviz.
+            OSError: the file cannot be written.
+        """
+        what, stem = self.kind_and_stem
+        path, kind = checked_name(path, self.formats, f"A {what} is", stem)
+        return write_file(path, self.content(kind))
+
+
+class Drawing(Rendered):
     """The picture of a graph. Notebooks show it; `print` gives text; `save` writes a file.
 
     Attributes:
@@ -71,58 +129,14 @@ class Drawing:
     ) -> None:
         self.diagram = diagram
         self.picture = Picture(self.diagram, max_nodes, depth, around, radius)
-        self.note = note(self.picture)
-        self.digraph = digraph(
-            self.picture, derivatives=derivatives, direction=direction, marked=marked
-        )
+        said = (_left_out(self.picture), _closed(self.picture), diagram.outdated_note())
+        self.note = " ".join(filter(None, said))
+        self.digraph = digraph(self.picture, derivatives, direction, marked)
         self._indices = range(len(diagram)) if around is None else self.picture.indices
-        self._seconds = seconds
+        self.seconds, self.load = seconds, self.picture.load
 
-    @property
-    def dot(self) -> str:
-        """The graph in the DOT language. The same graph always gives the same text."""
-        return str(self.digraph.source)
-
-    @property
-    def svg(self) -> str:
-        """The picture as SVG, ready to stand inside a page.
-
-        Raises:
-            RendererMissingError: there is no Graphviz; the message says what to install.
-            RenderingError: Graphviz took longer than the time limit.
-        """
-        return page_svg(self._rendered("svg"), "Graph", self.description())
-
-    def save(self, path: str | Path) -> Path:
-        """Write the drawing to a file: .svg, .png, .pdf, .dot, .json, .html or .txt.
-
-        Raises:
-            TypeError: it is not the name of a file.
-            ValueError: another ending.
-            RendererMissingError: a picture is asked for and there is no Graphviz.
-            OSError: the file cannot be written.
-        """
-        path, kind = checked_name(path, FORMATS, "A drawing is", "graph")
-        return write_file(path, self.content(kind))
-
-    def content(self, kind: str) -> bytes:
-        """What `save` writes for an ending, such as "svg"; `FORMATS` has them all."""
-        if not isinstance(kind, str) or kind not in FORMATS:
-            raise ValueError(f"A drawing is saved as {', '.join(FORMATS)}, not as {told(kind)}.")
-        if kind == "svg":
-            return self.svg.encode()
-        if kind in ("png", "pdf"):
-            return self._rendered(kind)
-        texts: dict[str, Callable[[], str]] = {
-            "dot": lambda: self.dot,
-            "json": self.to_json,
-            "html": self.to_html,
-            "txt": self.text,
-        }
-        return texts[kind]().encode()
-
-    def _rendered(self, kind: str) -> bytes:
-        return render(self.dot, kind, self._seconds, self.picture.load)
+    def texts(self) -> Mapping[str, Callable[[], str]]:
+        return {**super().texts(), "json": self.to_json, "html": self.to_html, "txt": self.text}
 
     def text(self) -> str:
         """The graph as a table: how each node was computed, its value, gradient and warnings."""
@@ -171,10 +185,7 @@ class Drawing:
         return f'<div class="glassgrad-drawing" lang="en">{shown}{below}</div>'
 
     def to_json(self) -> str:
-        """All nodes as JSON, in the order of evaluation.
-
-        `SCHEMA` is the version; `graph.schema.json`, beside this file, describes every field.
-        """
+        """All nodes as JSON, in the order of evaluation; `graph.schema.json` describes it."""
         nodes = [{**node.to_dict(), "marks": marks(node)} for node in self.diagram]
         data = {"schema": SCHEMA, "roots": list(self.diagram.roots), "nodes": nodes}
         return json_text(data, indent=1)
@@ -284,18 +295,17 @@ def _index_of(around: Value | str, diagram: Diagram) -> int:
     raise ValueError(f"around is {told(around)}, and no node of this graph has that name.")
 
 
-def note(picture: Picture) -> str:
-    """What is hidden and how to see it, and which numbers are outdated; "" if all is there."""
-    said = (_left_out(picture), _closed(picture), picture.diagram.outdated_note())
-    return " ".join(filter(None, said))
-
-
 def _left_out(picture: Picture) -> str:
     size = len(picture.diagram)
     shows_all = f"draw(y, max_nodes={size}) shows all."
     left_out = size - len(picture.indices)
     if picture.around is not None and left_out:
-        return f"{len(picture.indices)} of {size} nodes are drawn, {_vicinity(picture)}{shows_all}"
+        name, radius = picture.diagram[picture.around].name, picture.radius
+        which = f"those within {counted(radius, 'edge')} of {name}"
+        more = f"draw(y, around={name!r}, radius={radius + 1}) shows more, {shows_all}"
+        if picture.is_cut:
+            which, more = f"the nearest to {name}", shows_all
+        return f"{len(picture.indices)} of {size} nodes are drawn, {which}; {more}"
     groups = [part for part in picture.parts if isinstance(part, Group) and not part.is_fold]
     parts = []
     if groups:
@@ -303,15 +313,6 @@ def _left_out(picture: Picture) -> str:
     if left_out:
         parts.append(f"{left_out} nodes are not drawn")
     return f"{' and '.join(parts)}; {shows_all}" if parts else ""
-
-
-def _vicinity(picture: Picture) -> str:
-    assert picture.around is not None
-    name = picture.diagram[picture.around].name
-    if picture.is_cut:
-        return f"the nearest to {name}; "
-    more = f"draw(y, around={name!r}, radius={picture.radius + 1})"
-    return f"those within {counted(picture.radius, 'edge')} of {name}; {more} shows more, "
 
 
 def _closed(picture: Picture) -> str:
@@ -338,17 +339,9 @@ def _boxes(groups: Sequence[Group]) -> str:
 
 
 def checked_name(path: Any, formats: Sequence[str], what: str, example: str) -> tuple[Path, str]:
-    """The name as a path, and the format that its ending asks for.
+    """What was given to `save` as a path, and the format that its ending asks for.
 
-    Args:
-        path: what was given to `save`.
-        formats: the endings there are, the usual one first.
-        what: what is saved, for the error: "A drawing is".
-        example: a good stem of a name, such as "graph".
-
-    Raises:
-        TypeError: it is not the name of a file.
-        ValueError: another ending.
+    The usual ending comes first; `what` ("A drawing is") and a stem are for the error.
     """
     if not isinstance(path, (str, PathLike)):
         problem = f"save takes the name of a file, not {describe(path)}."
@@ -365,9 +358,9 @@ def checked_name(path: Any, formats: Sequence[str], what: str, example: str) -> 
     return path, kind
 
 
-def picture_of(diagram: Diagram, gradients: Mapping[int, float], max_nodes: int) -> Drawing:
+def picture_of(diagram: Diagram, gradients: Mapping[int, float]) -> Drawing:
     """A drawing of a diagram with gradients that are not, or not yet, those of the Values."""
-    return Drawing(diagram.with_gradients(gradients), derivatives=True, max_nodes=max_nodes)
+    return Drawing(diagram.with_gradients(gradients), derivatives=True)
 
 
 def draw_dot(

@@ -27,7 +27,7 @@ from glassgrad.engine.text import (
     suggestion,
     told,
 )
-from glassgrad.engine.tree import listed, scalar_of
+from glassgrad.engine.tree import listed
 from glassgrad.viz.answers import (
     COMPUTED_DIGITS,
     LEAST_DIGITS,
@@ -38,14 +38,16 @@ from glassgrad.viz.answers import (
     Typed,
     called,
     changed_places,
+    noise_among,
     number,
     of_numbers,
     plain,
     shows,
     typed,
+    unmasked,
 )
 from glassgrad.viz.backprop import backprop
-from glassgrad.viz.drawing import MAX_NODES, picture_of
+from glassgrad.viz.drawing import picture_of
 from glassgrad.viz.suspects import GraphQuestion
 
 _tries: dict[int | None, int] = {}
@@ -151,11 +153,13 @@ much does y change with v1?
     author = Author.of(hint, mistakes, digits)
     if _is_open(answer):
         return NOT_ANSWERED
-    of = scalar_of(of)
+    answer, of = unmasked(answer, "check(answer)"), unmasked(of, "check of")
     if isinstance(of, Value):
         return _of_graph(answer, of, by, author)
     if isinstance(of, Puzzle) or callable(of):
-        author.has_only_a_hint()
+        if mistakes or digits != LEAST_DIGITS:
+            problem = "mistakes and digits are for numbers, not for a function or a puzzle."
+            raise TypeError(f"{problem} Give a hint.")
         verdict = of.check(answer) if isinstance(of, Puzzle) else _of_function(answer, of, by)
         is_wrong = not verdict and verdict is not NOT_ANSWERED
         return replace(verdict, hint=hint) if hint and is_wrong else verdict
@@ -165,7 +169,10 @@ much does y change with v1?
             "give the Value that the number was computed as."
         )
     if isinstance(of, Mapping):
-        questions = (Question([number(x, f"check of {name}")], [""]) for name, x in of.items())
+        numbers = [number(x, f"check of {name}") for name, x in of.items()]
+        questions = [Question([x], [""]) for x in numbers]
+        for question in questions:
+            question.noise = noise_among(numbers)
         return _of_several(answer, of, list(map(str, of)), questions, author)
     return _judged(*of_numbers(answer, of), author)
 
@@ -184,7 +191,9 @@ def _judged(answers: Sequence[Typed], question: Question, author: Author = NOBOD
     def fits(numbers: Sequence[float]) -> bool:
         return all(a.agrees(x, noise, author.digits) for a, x in zip(answers, numbers))
 
-    def is_from(numbers: Sequence[float]) -> bool:
+    def gave(numbers: Sequence[float]) -> bool:
+        if not all(map(math.isfinite, numbers)):
+            return False
         if list(numbers) == [-x for x in right]:  # as near as a right answer
             return fits(numbers)
         return all(a.is_from(x, noise) for a, x in zip(answers, numbers))
@@ -199,11 +208,10 @@ def _judged(answers: Sequence[Typed], question: Question, author: Author = NOBOD
     if foreseen:
         return _wrong(foreseen, hint)
     is_near = all(a.agrees(x, noise) for a, x in zip(answers, right))  # too few digits are no slip
-    for numbers, sentence in [] if is_near else question.suspects():
-        if all(map(math.isfinite, numbers)) and is_from(numbers):
-            if not any(shows(sentence, x) for x in right):
-                slip = answers[0].slip(right[0], author.digits) if len(answers) == 1 else ""
-                return _wrong(f"{slip} If that is no slip: {sentence}" if slip else sentence, hint)
+    for sentence in [] if is_near else question.suspects(gave):
+        if not any(shows(sentence, x) for x in right):
+            slip = answers[0].slip(right[0], author.digits) if len(answers) == 1 else ""
+            return _wrong(f"{slip} If that is no slip: {sentence}" if slip else sentence, hint)
     said = question.difference(answers, author.digits)
     return _wrong(said or hint, hint if said else "")
 
@@ -336,8 +344,8 @@ class Puzzle:
             name: {index: short(gradients[index]) for index in sorted(gradients, reverse=True)}
             for name, gradients in engines.items()
         }
-        is_alone = [name for name in shown if list(shown.values()).count(shown[name]) == 1]
-        self._shown = {name: shown[name] for name in dict.fromkeys(["right", *is_alone])}
+        every = list(shown.values())
+        self._shown = {n: s for n, s in shown.items() if n == "right" or every.count(s) == 1}
         self.names = tuple(self._shown)
         if len(self.names) == 1:
             raise ValueError(
@@ -346,7 +354,7 @@ class Puzzle:
             )
         self._diagram = steps.diagram
         self._secret = random.Random(seed).choice(self.names)
-        self._drawing = picture_of(self._diagram, engines[self._secret], MAX_NODES)
+        self._drawing = picture_of(self._diagram, engines[self._secret])
 
     def __repr__(self) -> str:
         return str(self._drawing)

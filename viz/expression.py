@@ -66,9 +66,6 @@ class Expression:
     Attributes:
         text: what was typed.
         names: the names of its variables and constants, in the order they occur.
-
-    Raises:
-        ExpressionError: it is not arithmetic with the table's operations.
     """
 
     def __init__(self, text: str, others: Mapping[str, Callable[..., Any]] = {}) -> None:
@@ -111,11 +108,7 @@ class Expression:
         return variables
 
     def value(self, numbers: Mapping[str, float]) -> Value:
-        """The expression as a graph, with each variable a labelled leaf, and parts labelled.
-
-        Raises:
-            ExpressionError: a variable has no number, or an operation refuses its operands.
-        """
+        """The expression as a graph, with each variable a labelled leaf, and parts labelled."""
         known: dict[str, Any] = {}
         for name in self.names:
             if name in numbers:

@@ -149,9 +149,12 @@ one had left at x: 6 + 6 = 12.
     # What is wrong, and why.
 
     def _judged(
-        self, name: str, gradients: Gradients, why: Callable[[Gradients, int | None], str],
+        self,
+        name: str,
+        gradients: Gradients,
+        why: Callable[[Gradients, int | None], str],
         says: str,
-    ) -> Mistake:  # fmt: skip
+    ) -> Mistake:
         wrong = tuple(i for i in sorted(self._right, reverse=True) if self._differs(gradients, i))
         return Mistake(name, gradients, wrong, why(gradients, wrong[0] if wrong else None), says)
 
@@ -184,27 +187,23 @@ one had left at x: 6 + 6 = 12.
     def _why_early(self, order: Sequence[Node], gradients: Gradients, index: int | None) -> str:
         """`order` is that in which the nodes sent what they had."""
         arrived, had = Counter[int](), dict[int, int]()
+        receivers = {n.index: [p for _, p, _ in self._diagram.sending(n)] for n in order}
         for node in order:
             had[node.index] = arrived[node.index]
-            arrived.update(self._operands(node))
-        senders = [n for n in reversed(self._diagram) if had.get(n.index, 0) < arrived[n.index]]
-        senders = [node for node in senders if self._operands(node)]
+            arrived.update(receivers[node.index])
+        senders = [n for n in order if receivers[n.index] and had[n.index] < arrived[n.index]]
+        senders.sort(key=lambda node: -node.index)
         if index is None:
             reason = "every node that sends on had all its contributions when its turn came"
-            return self._no_difference(
-                "what came too late adds up to nothing" if senders else reason
-            )
+            lost = "what came too late adds up to nothing"
+            return self._no_difference(lost if senders else reason)
         numbers = f"{short(gradients[index])} instead of {short(self._right[index])}"
         result = f"so {self._name(index)} got {numbers}."
         for node in senders:
-            if index in self._operands(node):
+            if index in receivers[node.index]:
                 count = f"{had[node.index]} of {arrived[node.index]} contributions"
                 return f"{node.name} sent its gradient on when {count} had arrived, {result}"
         return f"A node sent its gradient on before it was complete, {result}"
-
-    def _operands(self, node: Node) -> list[int]:
-        """The nodes that a node sends gradient to."""
-        return [parent for _, parent, _ in self._diagram.sending(node)]
 
     def _why_left(self, how: str, gradients: Gradients, index: int | None) -> str:
         if index is None:

@@ -3,7 +3,7 @@
 A unit is what one neuron computed: a sum of products, each of a weight of its own and a source,
 with a bias or none, and what is applied to that. Where neurons do anything else, or layers do not
 follow each other, or there is more than one sample, there is no network to see. The page draws what
-is found here (`stage/network.js`), `state.py` checks its steps, and `still.py` draws one.
+is found here (`stage/network.js`), `backprop.py` checks its steps, and `still.py` draws one.
 """
 
 from __future__ import annotations
@@ -106,14 +106,7 @@ class Network:
 
 
 def network_in(diagram: Diagram, root: int) -> Network | None:
-    """The network behind a result; None where neurons are seen as scalars alone.
-
-    >>> from glassgrad import MLP
-    >>> y = MLP(2, [3, 1], seed=0)([1.0, -2.0])
-    >>> network = network_in(Diagram([y]), 36)
-    >>> [[unit.name for unit in units] for units in network.layers][1]
-    ['layer 2, neuron 1']
-    """
+    """The network behind a result; None where neurons are seen as scalars alone."""
     inside: dict[str, list[int]] = {}
     for index, scope in enumerate(Scopes(diagram).of):
         if scope is not None and _NEURON.search(path := scope.path()):

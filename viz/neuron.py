@@ -95,9 +95,8 @@ class NeuronSteps(Backprop):
         self._terms = [edge for edge in found if edge is not None]
         for edge in self._terms:
             if edge.uses > 1:
-                assert edge.parent is not None
                 raise ValueError(
-                    f"The activation or the loss uses {clipped(self._name(edge.parent))} itself, "
+                    f"The activation or the loss uses {clipped(self._name(edge.receiver))} itself, "
                     "so that its derivative is no product of three factors. Use backprop(y)."
                 )
         root, out, z = map(self._name, (self.root, self._output, self._sum))
@@ -106,18 +105,14 @@ class NeuronSteps(Backprop):
         self._output_by_sum = grad(names["out"], names["z"])
         self.factors = tuple(map(self._factors, self._terms))
 
-    def _report(self) -> str:
-        """The steps, and the three factors at the end."""
-        if not self.factors:  # all is constant, or the activation has no slope
-            return super()._report()
-        return f"{super()._report()}\n\n{self._title()}\n{columns(list(self._rows()))}"
+    def more_text(self) -> str:
+        """The three factors, unless all is constant, or the activation has no slope."""
+        return f"{self._title()}\n{columns(list(self._rows()))}" if self.factors else ""
 
     def _factors(self, edge: Step) -> ThreeFactors:
-        assert edge.parent is not None
-        assert edge.local is not None
-        assert edge.contribution is not None
-        name, by_output = self._name(edge.parent), self.gradients[self._output]
-        return ThreeFactors(name, by_output, self._output_by_sum, edge.local, edge.contribution)
+        _, local, contribution, _ = edge.product
+        name, by_output = self._name(edge.receiver), self.gradients[self._output]
+        return ThreeFactors(name, by_output, self._output_by_sum, local, contribution)
 
     def _title(self) -> str:
         factors = " × ".join(self._symbols)
@@ -155,9 +150,7 @@ class NeuronSteps(Backprop):
 
     def more(self) -> str:
         """The table of the three factors, for the page."""
-        if not self.factors:
-            return ""
-        return scrolling_table(self._title(), self._rows(), "gg-chain")
+        return scrolling_table(self._title(), self._rows(), "gg-chain") if self.factors else ""
 
 
 def step_neuron(
@@ -270,8 +263,7 @@ def _activation(choice: str | Operation) -> Operation:
     return row
 
 
-_ROWS = {"linear": "pos"}
-"""What an activation is called that is a row of another name."""
+_ROWS = {"linear": "pos"}  # what an activation is called that is a row of another name
 
 
 def _meant(choice: str) -> str:

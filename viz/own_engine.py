@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from itertools import product
 from typing import Any, NamedTuple
 
 from glassgrad.engine import Value
@@ -16,19 +17,18 @@ from glassgrad.engine.text import clipped, describe, suggestion, told
 from glassgrad.viz.backprop import backprop
 from glassgrad.viz.exercises import Verdict
 
-AT = {"a": 2.0, "b": -3.0, "c": 0.5}
-"""The numbers that the expressions are computed with."""
+POINTS = {"a": 2.0, "b": -3.0, "c": 0.5}, {"a": -1.7, "b": 2.3, "c": 0.6}
+"""The numbers that the expressions are computed with: round ones, to be read, and others, since of
+round ones a wrong rule can give the right number: the slope of a * 2 by a is 2, and so is a."""
 
 
 class BuildStep(NamedTuple):
     """A step in building an engine.
 
     Attributes:
-        name: what is built in it.
         methods: the methods that are needed, besides those of `CORE` once there is a gradient.
         programs: lines with ; between, of which the last is differentiated if `differentiates`.
         question: what to look at where the numbers are wrong.
-        differentiates: whether gradients are compared too.
     """
 
     name: str
@@ -75,27 +75,31 @@ STEPS = (
         "nodes start anew in each call. Is it so?",
     ),
     BuildStep(
-        "numbers", (), ("a + 2", "a * 2", "a * 2 + 0.5"),
+        "numbers", (), ("a + 2", "a * 2", "a * 2 + 0.5", "a + (a + 2)", "a + a * 2"),
         "Is a plain number made a node of the graph first?",
     ),
     BuildStep(
-        "reflected", ("__radd__", "__rmul__"), ("2 + a", "3 * a", "0.5 * a + 2"),
+        "reflected", ("__radd__", "__rmul__"),
+        ("3 + a", "3 * a", "0.5 * a + 2", "a + (3 + a)", "a + 3 * a"),
         "Python asks __radd__ and __rmul__ where the number stands on the left.",
     ),
     BuildStep(
-        "neg and sub", ("__neg__", "__sub__"), ("-a", "a - b", "a - 2", "a * b - a"),
+        "neg and sub", ("__neg__", "__sub__"),
+        ("-a", "a - b", "a - 3", "a * b - a", "a + -a", "b + (a + (a - b))", "a + (a - 3)"),
         "What is subtracted gets the gradient with the other sign.",
     ),
-    BuildStep("rsub", ("__rsub__",), ("2 - a",), "In 2 - a it is a that is subtracted."),
+    BuildStep(
+        "rsub", ("__rsub__",), ("3 - a", "a + (3 - a)"), "In 3 - a it is a that is subtracted."
+    ),
     BuildStep(
         "pow", ("__pow__",), ("a**3", "b**2", "a**-1", "a + a**3"),
         "The exponent comes down as a factor, and is one less.",
     ),
     BuildStep(
-        "div", ("__truediv__",), ("a / b", "a / 4", "a / (a + c)"),
+        "div", ("__truediv__",), ("a / b", "a / 4", "a / (a + c)", "b + (a + a / b)", "a + a / 4"),
         "The numerator gets one over the denominator; what does the denominator get?",
     ),
-    BuildStep("rdiv", ("__rtruediv__",), ("2 / a",), "In 2 / a the denominator is a."),
+    BuildStep("rdiv", ("__rtruediv__",), ("2 / a", "a + 2 / a"), "In 2 / a the denominator is a."),
     BuildStep(
         "relu", ("relu",), ("a.relu() * c", "b.relu() * c", "a + a.relu()"),
         "Below zero relu gives nothing and lets nothing through; above, both as they are.",
@@ -176,9 +180,9 @@ def check_engine(cls: Any, *, through: str | None = None) -> Verdict:
             left.append(step.name)
             continue
         try:
-            for program in step.programs:
+            for point, program in product(POINTS, step.programs):
                 if ".tanh" not in program or hasattr(cls, "tanh"):
-                    _try(cls, step, program)
+                    _try(cls, step, program, point)
         except _FaultError as fault:
             if step.name == "numbers" and through is None and fault.__cause__:
                 left.append(step.name)
@@ -197,10 +201,10 @@ def check_engine(cls: Any, *, through: str | None = None) -> Verdict:
 check_engine.steps = tuple(step.name for step in STEPS)  # type: ignore[attr-defined]
 
 
-def _try(cls: type, step: BuildStep, program: str) -> None:
+def _try(cls: type, step: BuildStep, program: str, point: dict[str, float]) -> None:
     """Run a program with the reader's class and with `Value`, and compare."""
     *before, last = program.split("; ")
-    used = {name: x for name, x in AT.items() if re.search(rf"\b{name}\b", program)}
+    used = {name: x for name, x in point.items() if re.search(rf"\b{name}\b", program)}
     at = f"{program} with {', '.join(f'{name} = {x:g}' for name, x in used.items())}"
     theirs = {name: _asked(at, cls, x) for name, x in used.items()}
     ours = {name: Value(x) for name, x in used.items()}

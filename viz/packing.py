@@ -20,22 +20,14 @@ USUAL: dict[str, Any] = {
 """What a node has where nothing is written."""
 FORM = ("phase", "asks", "tells", "equations", "cells", "answer")
 """What the form of a step has, in this order, and then whether it holds for these numbers only."""
-_SHORTEST = 4
-"""A text of fewer characters, with its quotation marks, is no longer than its place."""
+_SHORTEST = 4  # a text of fewer characters, with its quotation marks, is no longer than its place
 _WORD = re.compile(r"\w+")
 _OPERANDS = "abcdefghijklmnopqrstuvwxyz"
 """Behind the mark these are the names of operands; others are written."""
 
 
 def packed(data: dict[str, Any]) -> dict[str, Any]:
-    """The data of `stage.data`, packed.
-
-    >>> from glassgrad import Value, backprop
-    >>> from glassgrad.viz.stage import data
-    >>> found = packed(data(backprop(Value(3.0, label="x") * 2.0)))
-    >>> found["nodes"][0], found["steps"][0], found["forms"][0][1][0]
-    ({'n': 'x', 'v': 3}, [0, 2], 'Forward: §0 = §a * §b = ')
-    """
+    """The data of `stage.data`, packed."""
     mark = _mark(data)
     written = [_Written(step, data, mark) for step in data["steps"]]
     forms = {repr(each.form): each.form for each in written}

@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from glassgrad.viz import markup, stage
-from glassgrad.viz.assets import compact, stage_script
 from glassgrad.viz.dot import FAN, OPERATION, PAPER
-from glassgrad.viz.drawing import MAX_NODES, picture_of
+from glassgrad.viz.drawing import picture_of
+from glassgrad.viz.markup import compact, stage_script
 from glassgrad.viz.mistakes import Mistakes
 from glassgrad.viz.packing import packed
 from glassgrad.viz.steps import Steps
@@ -31,10 +31,8 @@ _DOCUMENT_STYLE = (
 )
 OWN = 'document.currentScript.closest(".glassgrad-stage")'
 """The element that a script stands in: there may be other stages on the page."""
-_MOST_MISTAKEN = 200
-"""Up to this many nodes a page shows what the wrong engines get."""
-_MOST_LISTED = 2_000
-"""Of more operands of a compiled node a page lists the first."""
+_MOST_MISTAKEN = 200  # up to this many nodes a page shows what the wrong engines get
+_MOST_LISTED = 2_000  # of more operands of a compiled node a page lists the first
 
 
 _USUAL = (
@@ -65,21 +63,12 @@ _ROUND_BOX = re.compile(
 
 
 class Page:
-    """The stage of some steps: what it says and computes with, made once for all its uses.
-
-    Args:
-        steps: what to step through.
-        more: HTML to stand above the table of all steps.
-        state: where it opens, from `state.checked_state`; None opens it at its beginning.
+    """The stage of some steps, with more HTML above their table, opened in a state or at the start.
 
     Attributes:
         start: the index of the step of scalars at which it opens.
         functions: the operations that it computes with, as an expression in JavaScript.
         element: the stage without the code that sets it up, for somebody else to do.
-
-    >>> from glassgrad import Value, backprop
-    >>> Page(backprop(Value(3.0) * 2.0)).html()[:40]
-    '<div class="glassgrad-stage" lang="en" r'
     """
 
     def __init__(
@@ -108,12 +97,13 @@ class Page:
         self, steps: Steps, told: Sequence[Told], expression: str, data: str, more: str
     ) -> str:
         below = f'<div class="gg-more">{more}</div>' if more else ""
+        shares = "".join(_shares(t) for t in told if isinstance(t, SentAtOnce) and t.more)
         return (
             '<div class="glassgrad-stage" lang="en" role="group" '
             f'aria-label="{html.escape(self._title)}" '
             f'data-lm-suppress-shortcuts="true"><style>{self._style}</style>'
             f'<div class="gg-static">{_picture(steps)}{below}'
-            f"{_table(steps, told)}{_shares(told)}{_mistakes(steps)}</div>"
+            f"{_table(steps, told)}{shares}{_mistakes(steps)}</div>"
             f'<script type="application/mathml+xml" class="gg-math">{expression}</script>'
             f'<script type="application/json" class="gg-data">{data}</script></div>'
         )
@@ -131,7 +121,7 @@ class Page:
 
 def _picture(steps: Steps) -> str:
     """The graph as an image, which survives where inline SVG does not."""
-    drawing = picture_of(steps.diagram, steps.gradients, MAX_NODES)
+    drawing = picture_of(steps.diagram, steps.gradients)
 
     def shown() -> str:
         image = markup.image(_compact(drawing.svg), drawing.description())
@@ -196,28 +186,21 @@ def _tenths(number: float) -> str:
 
 def _table(steps: Steps, told: Sequence[Told]) -> str:
     rows = ((str(t.step.index + 1), t.step.phase, *map(str, t.cells())) for t in told)
-    return markup.scrolling_table(_caption(steps, told), [_HEADINGS, *rows], "gg-steps")
+    caption = "All steps"
+    if len(told) != len(steps):
+        first, last = told[0].step.index + 1, told[-1].step.index + 1
+        caption = f"Steps {first} to {last} of {len(steps)}; text() and to_json() have all"
+    return markup.scrolling_table(caption, [_HEADINGS, *rows], "gg-steps")
 
 
-def _shares(told: Sequence[Told]) -> str:
-    """For each step that sends to more than its row can tell, a table of all that it sends."""
-    return "".join(_shares_of(t) for t in told if isinstance(t, SentAtOnce) and t.more)
-
-
-def _shares_of(told: SentAtOnce) -> str:
+def _shares(told: SentAtOnce) -> str:
+    """A table of all that a step sends, which is more than its row can tell."""
     listed = told.parts[:_MOST_LISTED]
     caption = f"What {told.name} sends in step {told.step.index + 1}, by the {told.program}"
     if len(listed) < len(told.parts):
         caption += f": the first {len(listed):,} of {len(told.parts):,}; to_json() has all"
     rows = [SHARES, *(part.share() for part in listed)]
     return markup.scrolling_table(caption, rows, "gg-shares")
-
-
-def _caption(steps: Steps, told: Sequence[Told]) -> str:
-    if len(told) == len(steps):
-        return "All steps"
-    first, last = told[0].step.index + 1, told[-1].step.index + 1
-    return f"Steps {first} to {last} of {len(steps)}; text() and to_json() have all"
 
 
 def _mistakes(steps: Steps) -> str:

@@ -34,11 +34,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Group:
-    """A scope drawn as one box: what it is, how many nodes it holds, some of its outputs, warnings.
-
-    `is_fold` says that they are leaves which a compiled node reads, and no module; `frozen` is what
-    `frozen_in` says of them.
-    """
+    """A scope drawn as one box; `is_fold` says that it is no module: see `Scopes.folds`."""
 
     key: str
     scope: Scope | None
@@ -64,12 +60,11 @@ Part = Shown | Group | Hidden
 
 @dataclass(frozen=True)
 class Edge:
-    """An arrow between parts; `node` and `operand` say which edge of the diagram it is.
+    """An arrow between parts.
 
-    The arrow from an operation to its result has the node alone.
-
-    `carries` says whether a derivative flows along it, `is_saved` whether a gradient uses a value
-    of the forward part.
+    `node` and `operand` say which edge of the diagram it is, the node alone that it goes from an
+    operation to its result; `carries` whether a derivative flows along it; `is_saved` whether a
+    gradient uses a value of the forward part.
     """
 
     tail: str
@@ -122,16 +117,11 @@ class Scopes:
         gradient = gradient_in(scope) if scope else None
         return gradient is not None and gradient != (gradient_in(before) if before else None)
 
-    def box(self, index: int, depth: int) -> Scope | None:
-        """The scope whose box a node is drawn in, if so many levels are open; None for none."""
-        scope = self.of[index]
-        return self.at(index, depth) or (scope if scope in self.folds else None)
-
-    def at(self, index: int, depth: int) -> Scope | None:
-        """The scope around a node that has `depth` others around it; None if there is none."""
-        scope = self.of[index]
-        chain = self._chains[scope] if scope is not None else ()
-        return chain[depth] if len(chain) > depth else None
+    def boxes(self, depth: int) -> list[Scope | None]:
+        """The scope whose box each node is drawn in, if so many levels are open; None for none."""
+        box = {scope: scope if scope in self.folds else None for scope in {*self.of}}
+        box |= {scope: chain[depth] for scope, chain in self._chains.items() if len(chain) > depth}
+        return [box[scope] for scope in self.of]
 
     def _placed(self, diagram: Diagram) -> list[Scope | None]:
         scopes: list[Scope | None] = [node.scope for node in diagram]
@@ -182,17 +172,9 @@ def _folds(diagram: Diagram) -> Iterator[tuple[str, list[int]]]:
 
 
 class Picture:
-    """The parts of a diagram that are drawn, and the arrows between them.
-
-    Args:
-        diagram: what is drawn.
-        max_nodes: above this many nodes modules are drawn as boxes.
-        depth: how many levels of modules to open; None opens as many as fit.
-        around: the index of the node whose neighbourhood is drawn; None draws the whole.
-        radius: how many edges the neighbourhood reaches.
+    """The parts of a diagram that are drawn, and the arrows between them; for options see `draw`.
 
     Attributes:
-        scopes: the scope of every node.
         parts: the nodes and boxes, in the order of evaluation.
         edges: the arrows.
         is_cut: whether there are nodes beyond the nearest that are drawn.
@@ -212,7 +194,7 @@ class Picture:
         self.scopes = Scopes(diagram)
         if depth is None:
             depth = self._fitting_depth(max_nodes) if around is None else self.scopes.depth
-        self._boxes = self._boxes_at(depth)
+        self._boxes = self.scopes.boxes(depth)
         self._keys = [
             f"n{i}" if box is None else f"g{self.scopes.numbers[box]}"
             for i, box in enumerate(self._boxes)
@@ -268,15 +250,12 @@ class Picture:
         )
         return (inner for inner in framed if inner.parent is scope)
 
-    def _boxes_at(self, depth: int) -> list[Scope | None]:
-        return [self.scopes.box(i, depth) for i in range(len(self.diagram))]
-
     def _fitting_depth(self, limit: int) -> int:
         deepest = self.scopes.depth
         if len(self.diagram) <= limit:
             return deepest
         for depth in range(deepest, -1, -1):
-            if len({box or i for i, box in enumerate(self._boxes_at(depth))}) <= limit:
+            if len({box or i for i, box in enumerate(self.scopes.boxes(depth))}) <= limit:
                 return depth
         return 0
 
@@ -309,7 +288,10 @@ class Picture:
         members: dict[str, list[int]] = {}
         for index in self.indices:
             members.setdefault(self._keys[index], []).append(index)
-        outputs = self._outputs()
+        outputs = {  # what something outside of its box reads, and the roots
+            parent for node in self.diagram for parent in node.parents
+            if self._keys[parent] != self._keys[node.index]
+        }.union(self.diagram.roots)  # fmt: skip
         for key, indices in members.items():
             box = self._boxes[indices[0]]
             if box is None:
@@ -327,14 +309,6 @@ class Picture:
                 is_fold=box in self.scopes.folds,
                 frozen=frozen_in(self.diagram[i] for i in indices),
             )
-
-    def _outputs(self) -> set[int]:
-        """The nodes of groups that something outside reads, and the roots."""
-        outputs = set(self.diagram.roots)
-        for node in self.diagram:
-            key = self._keys[node.index]
-            outputs.update(parent for parent in node.parents if self._keys[parent] != key)
-        return outputs
 
     def _edges(self) -> Iterator[Edge]:
         for node in self.diagram:

@@ -8,10 +8,10 @@ figure: a notebook shows it, `figure.savefig("plot.png")` saves it. matplotlib i
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import cycle, pairwise
 from math import inf, isfinite, isnan, nan
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from glassgrad.engine import NOT_COMPUTED, TABLE, Operation, Reduction, Value, no_grad
 from glassgrad.engine.context import layer_of
@@ -33,8 +33,7 @@ _STAY = 5 / 6
 _COLOURS = (DATA, GRADIENT, "#009E73", "#AA4499", "#56B4E9", "#8a6d00")
 _FAR = 1e300
 _LINES = ("-", "--", "-.", ":")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-"""As many as colours and one: so 42 classes differ."""
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # as many as colours and one: so 42 classes differ
 
 
 def plot_operation(operation: Operation | str) -> Figure:
@@ -94,7 +93,7 @@ def plot_losses(
     given = losses if isinstance(losses, Mapping) else {"loss": losses}
     takes = "plot_losses takes the loss of each step, as a list or a dict of lists,"
     takes_each = "plot_losses takes numbers and Values as losses,"
-    curves = {name: _listed(curve, takes, takes_each) for name, curve in given.items()}
+    curves = _listed(given, takes, takes_each)
     if not any(curves.values()):
         raise ValueError(
             "plot_losses needs at least one loss. Collect them: losses = [], and "
@@ -108,9 +107,8 @@ def plot_losses(
     axes = figure.add_subplot(xlabel="step", ylabel="loss")
     if log:
         axes.set_yscale("log")
-    for name, curve in curves.items():
-        edges = ("0 or below", "nan or infinite")
-        _plot_curve(axes, name, curve, edges, lambda loss: not log or loss > 0.0)
+    edges = ("0 or below", "nan or infinite")
+    _plot_curves(axes, curves, edges, lambda loss: not log or loss > 0.0)
     if len(axes.lines) > 1:
         axes.legend(fontsize=8)
     return figure
@@ -143,12 +141,11 @@ def plot_gradients(history: Mapping[str, Sequence[float]]) -> Figure:
         )
     takes = "plot_gradients takes a list of sizes for each layer,"
     takes_each = "plot_gradients takes numbers as sizes,"
-    layers = {name: _listed(sizes, takes, takes_each) for name, sizes in history.items()}
+    layers = _listed(history, takes, takes_each)
     figure = _new_figure(6.4, 3.6)
     axes = figure.add_subplot(xlabel="step", ylabel="mean |gradient|", yscale="log")
-    for name, sizes in layers.items():
-        edges = ("zero", "nan, infinite or not computed")
-        _plot_curve(axes, name, sizes, edges, lambda size: size > 0.0)
+    edges = ("zero", "nan, infinite or not computed")
+    _plot_curves(axes, layers, edges, lambda size: size > 0.0)
     if any(layers.values()):
         figure.legend(loc="outside right upper", fontsize=8)
     else:
@@ -250,39 +247,34 @@ def _plot_operand(
     axes.legend(fontsize=8)
 
 
-def _plot_curve(
+def _plot_curves(
     axes: Axes,
-    name: str,
-    numbers: Sequence[float],
+    curves: Mapping[str, Sequence[float]],
     edges: tuple[str, str],
     has_place: Callable[[float], bool],
 ) -> None:
-    """A curve that differs from those before it by colour, line and marker.
+    """Curves that differ by colour, line and marker.
 
     What the scale has no place for is a gap, and a mark at an edge: what is too low at the lower,
     what is not finite at the upper. `edges` say so in this order.
     """
-    at, shown = len(axes.lines), [x if isfinite(x) and has_place(x) else nan for x in numbers]
-    around = zip([nan, *shown], [*shown[1:], nan])
-    alone = [i for i, (before, after) in enumerate(around) if isnan(before) and isnan(after)]
-    axes.plot(
-        range(len(shown)),
-        shown,
-        color=_COLOURS[at % len(_COLOURS)],
-        linestyle=_LINES[at % len(_LINES)],
-        marker=_MARKERS[at % len(_MARKERS)],
-        # Between two gaps there is no line, so that nothing else would be seen.
-        markevery=sorted({*range(0, len(shown), max(1, len(shown) // 8)), *alone}),
-        markersize=4,
-        label=name,
-    )
-    axes.grid(True, linewidth=0.4, alpha=0.6)
-    for is_low, text, height, marker in ((True, edges[0], 0.02, "v"), (False, edges[1], 0.98, "^")):
-        steps = [i for i, x in enumerate(numbers) if isnan(shown[i]) and isfinite(x) == is_low]
-        if steps:
-            across, heights = axes.get_xaxis_transform(), [height] * len(steps)
-            label = f"{name}: {text}"
-            axes.plot(steps, heights, marker, color=INK, transform=across, label=label)
+    at_edges = ((True, edges[0], 0.02, "v"), (False, edges[1], 0.98, "^"))
+    for name, numbers in curves.items():
+        at, shown = len(axes.lines), [x if isfinite(x) and has_place(x) else nan for x in numbers]
+        around = zip([nan, *shown], [*shown[1:], nan])
+        # Between two gaps there is no line, so that nothing but the marker would be seen.
+        alone = [i for i, (before, after) in enumerate(around) if isnan(before) and isnan(after)]
+        marked = sorted({*range(0, len(shown), max(1, len(shown) // 8)), *alone})
+        axes.plot(range(len(shown)), shown, _LINES[at % len(_LINES)],
+                  color=_COLOURS[at % len(_COLOURS)], marker=_MARKERS[at % len(_MARKERS)],
+                  markevery=marked, markersize=4, label=name)  # fmt: skip
+        for is_low, text, height, marker in at_edges:
+            steps = [i for i, x in enumerate(numbers) if isnan(shown[i]) and isfinite(x) == is_low]
+            if steps:
+                across, heights = axes.get_xaxis_transform(), [height] * len(steps)
+                label = f"{name}: {text}"
+                axes.plot(steps, heights, marker, color=INK, transform=across, label=label)
+        axes.grid(True, linewidth=0.4, alpha=0.6)
 
 
 def _new_figure(width: float, height: float) -> Figure:
@@ -292,14 +284,14 @@ def _new_figure(width: float, height: float) -> Figure:
     except ImportError as error:
         raise ImportError(ADVICE) from error
     figure = Figure(figsize=(width, height), layout="constrained")
-    setattr(figure, "_repr_png_", lambda: _png(figure))  # noqa: B010
+
+    def png() -> bytes:
+        file = io.BytesIO()
+        figure.savefig(file, format="png", dpi=110)
+        return file.getvalue()
+
+    setattr(figure, "_repr_png_", png)  # noqa: B010
     return figure
-
-
-def _png(figure: Figure) -> bytes:
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=110)
-    return file.getvalue()
 
 
 def _row_called(operation: Operation | str) -> Operation:
@@ -314,11 +306,12 @@ def _row_called(operation: Operation | str) -> Operation:
     return TABLE[operation]
 
 
-def _listed(numbers: Any, takes: str, takes_each: str) -> list[float]:
-    """Numbers as a list of floats; the texts begin the sentences for everything else."""
-    if not is_sequence(numbers):
-        raise TypeError(f"{takes} not {describe(numbers)}.")
-    return [_number_of(each, takes_each) for each in numbers]
+def _listed(given: Mapping[str, Any], takes: str, takes_each: str) -> dict[str, list[float]]:
+    """Numbers as lists of floats; the texts begin the sentences for everything else."""
+    for numbers in given.values():
+        if not is_sequence(numbers):
+            raise TypeError(f"{takes} not {describe(numbers)}.")
+    return {name: [_number_of(each, takes_each) for each in row] for name, row in given.items()}
 
 
 def _number_of(thing: Any, takes: str) -> float:
@@ -339,7 +332,6 @@ def _number_of(thing: Any, takes: str) -> float:
 
 
 def _checked_points(X: Any, y: Any) -> tuple[Any, Any]:
-    """Points and labels as arrays."""
     import numpy as np
 
     takes = "plot_boundary takes points of two numbers each and one label for each point,"
@@ -358,7 +350,6 @@ def _checked_points(X: Any, y: Any) -> tuple[Any, Any]:
 
 
 def _scores(of_point: Any) -> list[float]:
-    """What a model gives a point, as floats."""
     takes = "plot_boundary takes a model that gives each point one number, or one for each class,"
     if is_sequence(of_point):
         return [_number_of(each, takes) for each in of_point] or [_number_of(of_point, takes)]
@@ -366,7 +357,6 @@ def _scores(of_point: Any) -> list[float]:
 
 
 def _label_text(label: Any) -> str:
-    """A label of points as it stands in the legend."""
     if isinstance(label, str):
         return label
     return short(_number_of(label, "plot_boundary takes numbers or texts as labels,"))
@@ -398,9 +388,6 @@ def _around(points: Any) -> tuple[Any, Any]:
     return low - margin, high + margin
 
 
-_TINY = 1e-300
-
-
 def _draw_regions(axes: Axes, xs: Any, ys: Any, scores: Any) -> bool:
     """The region in which each output is the largest, with a line around; tells if there is one.
 
@@ -408,14 +395,14 @@ def _draw_regions(axes: Axes, xs: Any, ys: Any, scores: Any) -> bool:
     """
     import numpy as np
 
-    has_line = False
+    has_line, tiny = False, 1e-300
     for i, colour in zip(range(len(scores)), cycle(_COLOURS)):
         ahead = scores[i] - np.delete(scores, i, axis=0).max(axis=0)
         if i:  # of equal outputs the first counts, as for `accuracy`
-            ahead[scores[i] == scores[:i].max(axis=0)] -= 2 * _TINY
+            ahead[scores[i] == scores[:i].max(axis=0)] -= 2 * tiny
         known = ahead[~np.isnan(ahead)]
-        if known.max(initial=-1.0) > -_TINY:
-            axes.contourf(xs, ys, ahead, [-_TINY, inf], colors=[colour], alpha=0.15)
+        if known.max(initial=-1.0) > -tiny:
+            axes.contourf(xs, ys, ahead, [-tiny, inf], colors=[colour], alpha=0.15)
         if known.min(initial=0.0) < 0.0 < known.max(initial=0.0):
             has_line = True
             if i or len(scores) > 2:  # between two regions there is one line
@@ -424,14 +411,6 @@ def _draw_regions(axes: Axes, xs: Any, ys: Any, scores: Any) -> bool:
 
 
 # Gradients over time.
-
-
-class Named(Protocol):
-    """A model of any kind that names its parameters, as `glassgrad.Module` and PyTorch's do."""
-
-    def named_parameters(self) -> Iterable[tuple[str, Any]]:
-        """The parameters with their names, such as "layers.0.neurons.1.b"."""
-        ...
 
 
 class GradientHistory(Mapping[str, list[float]]):
@@ -455,8 +434,11 @@ class GradientHistory(Mapping[str, list[float]]):
         self._sizes: dict[str, list[float]] = {}
         self._steps = 0
 
-    def record(self, model: Named) -> None:
-        """Note the gradients as they are now: after `backward()`, before they are set to 0."""
+    def record(self, model: Any) -> None:
+        """Note the gradients as they are now: after `backward()`, before they are set to 0.
+
+        The model names its parameters by `named_parameters()`, as ours and PyTorch's do.
+        """
         import numpy as np
 
         found: dict[str, list[float]] = {}
@@ -492,17 +474,14 @@ class GradientHistory(Mapping[str, list[float]]):
 # and its opposite between the same two points are not seen.
 
 _POINTS = 401
-_VISIBLE = 1e-3
-"""A change of less than this share of the curve's height cannot be seen."""
-_ROUNDING = 1e-9
-"""A change of less than this share of the largest number may be of rounding alone."""
+_VISIBLE = 1e-3  # a change of less than this share of the curve's height cannot be seen
+_ROUNDING = 1e-9  # a change of less than this share of the largest number may be of rounding alone
 _SHRINKS = 0.3
 """To this share of itself a change falls over shorter pieces, if the curve is continuous. At a jump
 with a point halfway up it falls to a half, once."""
 _HALVINGS = 50
 """So often can the distance between two points be halved until there is no float between."""
-_POLE = 1e6
-"""By so much a curve is higher between two points than at them, if it has a pole there."""
+_POLE = 1e6  # by so much a curve is higher between two points than at them, if it has a pole there
 
 Function = Callable[[float], float]
 
@@ -525,10 +504,7 @@ def curve_points(function: Function, low: float, high: float) -> tuple[list[floa
 
 
 def _jumps(function: Function, a: float, b: float, least: float) -> bool:
-    """Whether a curve jumps from `a` to `b`, or has a pole where its sign changes.
-
-    A change of no more than `least` is none.
-    """
+    """Whether a curve jumps by more than `least`, or has a pole where its sign changes."""
     before, after = function(a), function(b)
     while a < (middle := (a + b) / 2) < b:
         y = function(middle)

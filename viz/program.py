@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
-from pathlib import Path
 from types import MethodType
 from typing import Any
 
@@ -27,11 +26,9 @@ from glassgrad.engine.compile import Compiled
 from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, INPUT
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
-from glassgrad.engine.files import write_file
 from glassgrad.engine.misuse import whole
 from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import clipped, counted, describe, visible
-from glassgrad.viz.assets import compact
 from glassgrad.viz.diagram import Records
 from glassgrad.viz.dot import (
     DATA,
@@ -46,9 +43,10 @@ from glassgrad.viz.dot import (
     label_of,
     text_of,
 )
-from glassgrad.viz.drawing import checked_name
+from glassgrad.viz.drawing import Rendered
 from glassgrad.viz.formulas import written
 from glassgrad.viz.markup import (
+    compact,
     document,
     figure,
     image,
@@ -61,13 +59,9 @@ from glassgrad.viz.markup import (
 from glassgrad.viz.render import render
 
 MOST_SCALARS = 60
-FORMATS = ("html", "svg", "png", "pdf", "dot", "txt")
-_MOST_LEAVES = 8
-"""Of more numbers that are only read, one box stands for all, in every drawing."""
-_MOST_LISTED = 40
-"""Scalars of a line that the table lists; the others are counted."""
-_MOST_NAMED = 1_000
-"""Of more scalars the script knows no names: they are not drawn one by one."""
+_MOST_LEAVES = 8  # of more numbers that are only read, one box stands for all, in every drawing
+_MOST_LISTED = 40  # scalars of a line that the table lists; the others are counted
+_MOST_NAMED = 1_000  # of more scalars the script knows no names: they are not drawn one by one
 _LONGEST_FORMULA = 80
 _LONGEST_LINE = 90
 _HEADINGS = ("lines", "compute", "scalars")
@@ -76,12 +70,10 @@ _LEAVES = {INPUT: "input", CAPTURED: "captured", CONSTANT: "constant"}
 
 @dataclass(frozen=True)
 class Portion:
-    """Scalars and the lines they became.
+    """Scalars, by their recorded numbers, and the lines they became.
 
     Attributes:
-        group: its number.
         title: what its main line computes: "16 dots of 2".
-        scalars: the recorded numbers of the scalars.
         counts: how many scalars there are of each operation.
         forward, backward: the numbers of the lines for the values, and for the gradients.
         main: the line that computes the values; None for constants, which have none.
@@ -137,7 +129,6 @@ class Portions(Records[Portion]):
     Attributes:
         graph: the scalars.
         lines: the text of the program, line by line; the first has the number 1.
-        group_of_line: the group of each of these lines, or None.
         group_of: the group of each scalar, -1 where nothing depends on it.
         dropped: how many scalars nothing depends on.
     """
@@ -162,14 +153,12 @@ class Portions(Records[Portion]):
             scalars.setdefault(group, []).append(number)
         for group in sorted(scalars.keys() - {-1}):
             members = scalars[group]
-            lines = {n: line for n, line in enumerate(program.lines, before + 1)
-                     if line.group == group}  # fmt: skip
-            forward = [n for n, line in lines.items() if line.half == "forward"]
-            backward = [n for n, line in lines.items() if line.half == "backward"]
-            main, title = next(
-                ((n, line.about) for n, line in lines.items() if line.about),
-                (forward[-1] if forward else None, counted(len(members), "constant")),
-            )
+            lines = [(n, line) for n, line in enumerate(program.lines, before + 1)
+                     if line.group == group]  # fmt: skip
+            forward = [n for n, line in lines if line.half == "forward"]
+            backward = [n for n, line in lines if line.half == "backward"]
+            alone = (forward[-1] if forward else None, counted(len(members), "constant"))
+            main, title = next(((n, line.about) for n, line in lines if line.about), alone)
             counts = Counter(map(self.kind, members))
             yield Portion(group, title, members, counts, forward, backward, main)
 
@@ -205,7 +194,7 @@ class Portions(Records[Portion]):
         return {i: visible(label) for i, label in enumerate(labels) if label and counts[label] == 1}
 
 
-class ProgramDrawing:
+class ProgramDrawing(Rendered):
     """A program beside its scalars. Notebooks show it; `print` gives text; `save` writes a file.
 
     Attributes:
@@ -222,6 +211,10 @@ class ProgramDrawing:
     <program of <lambda>: 4 scalars in 20 lines>
     """
 
+    formats = ("html", "svg", "png", "pdf", "dot", "txt")
+    kind_and_stem = ("program", "program")
+    picture_title = "Program"
+
     def __init__(self, title: str, portions: Portions, note: str, *, shows_scalars: bool) -> None:
         self.title = title
         self.portions = portions
@@ -229,24 +222,12 @@ class ProgramDrawing:
         self.shows_scalars = shows_scalars
 
     @property
-    def dot(self) -> str:
-        """Scalars and program as one graph in the DOT language."""
-        return str(_graph(self, with_lines=True).source)
-
-    @property
-    def svg(self) -> str:
-        """Scalars and lines as one picture, each line beside the scalars that it belongs to.
+    def digraph(self) -> graphviz.Digraph:
+        """Scalars and lines as one graph, each line beside the scalars that it belongs to.
 
         Lines that belong to no scalars, such as `return`, are not on it.
-
-        Raises:
-            RendererMissingError: there is no Graphviz; the message says what to install.
-            RenderingError: Graphviz failed, or took longer than half a minute.
         """
-        return self._svg(self.dot)
-
-    def _svg(self, dot: str) -> str:
-        return page_svg(render(dot, "svg"), "Program", self.description())
+        return _graph(self, with_lines=True)
 
     def html(self) -> str:
         """Both sides as one self-contained piece of HTML."""
@@ -264,7 +245,8 @@ class ProgramDrawing:
 
     def _picture(self) -> str:
         """The scalars as an image, which survives sanitisers; the script inlines it."""
-        svg = self._svg(str(_graph(self, with_lines=False).source))
+        scalars = render(str(_graph(self, with_lines=False).source), "svg")
+        svg = page_svg(scalars, self.picture_title, self.description())
         return figure(image(svg, self.description()), "gg-picture gp-picture", label="Scalars")
 
     def text(self) -> str:
@@ -286,24 +268,9 @@ class ProgramDrawing:
         """What is shown: "Program of loss"."""
         return f"Program of {visible(self.title)}"
 
-    def save(self, path: str | Path) -> Path:
-        """Write it to a file: .html, .svg, .png, .pdf, .dot or .txt.
-
-        Raises:
-            TypeError: it is not the name of a file.
-            ValueError: another ending.
-            RendererMissingError: a picture is asked for and there is no Graphviz.
-            OSError: the file cannot be written.
-        """
-        path, kind = checked_name(path, FORMATS, "A program is", "program")
-        contents: dict[str, Callable[[], str]] = {
-            "html": lambda: document(self.heading(), self.html()),
-            "svg": lambda: self.svg,
-            "dot": lambda: self.dot,
-            "txt": self.text,
-        }
-        is_text = kind in contents
-        return write_file(path, contents[kind]().encode() if is_text else render(self.dot, kind))
+    def texts(self) -> Mapping[str, Callable[[], str]]:
+        page = lambda: document(self.heading(), self.html())
+        return {**super().texts(), "html": page, "txt": self.text}
 
     def __str__(self) -> str:
         return self.text()
@@ -374,9 +341,11 @@ def _graph(drawing: ProgramDrawing, *, with_lines: bool) -> graphviz.Digraph:
         node_attr=NODES,
         edge_attr={"color": FAN, "arrowsize": "0.6"},
     )  # fmt: skip
-    closed = {p.group for p in portions if not drawing.shows_scalars or _is_long(portions, p)}
+    closed = set()
     for portion in portions:
-        if portion.group in closed:
+        is_leaf = portions.graph.row(portion.scalars[0]) is None
+        if not drawing.shows_scalars or (is_leaf and len(portion.scalars) > _MOST_LEAVES):
+            closed.add(portion.group)
             _add_box(graph, portion)
         else:
             _add_scalars(graph, portions, portion)
@@ -385,11 +354,6 @@ def _graph(drawing: ProgramDrawing, *, with_lines: bool) -> graphviz.Digraph:
     if with_lines:
         _add_lines(graph, portions, closed)
     return graph
-
-
-def _is_long(portions: Portions, portion: Portion) -> bool:
-    is_leaf = portions.graph.row(portion.scalars[0]) is None
-    return is_leaf and len(portion.scalars) > _MOST_LEAVES
 
 
 def _edges(portions: Portions, closed: set[int]) -> Iterator[tuple[str, str]]:
@@ -469,12 +433,9 @@ def _listing(portions: Portions) -> str:
     for line, group in zip(portions.lines, portions.group_of_line):
         code, sign, about = line.partition("  # ")
         comment = f"<small>{html.escape(sign + about)}</small>" if sign else ""
-        lines.append(f"<li{_of(group)}><code>{html.escape(code)}{comment}</code></li>")
+        of = "" if group is None else f' data-g="{group}"'
+        lines.append(f"<li{of}><code>{html.escape(code)}{comment}</code></li>")
     return scroller(f'<ol class="gp-lines">{"".join(lines)}</ol>', "gp-code", "Program")
-
-
-def _of(group: int | None) -> str:
-    return "" if group is None else f' data-g="{group}"'
 
 
 def _table(portions: Portions) -> str:
@@ -487,7 +448,7 @@ def _table(portions: Portions) -> str:
             items += f"<li>… {rest:,} more</li>"
         where, title, made_of = map(html.escape, portion.row())
         rows.append(
-            f"<tr{_of(portion.group)}><td>{where}</td><td>{title}</td>"
+            f'<tr data-g="{portion.group}"><td>{where}</td><td>{title}</td>'
             f"<td><details><summary>{made_of}</summary><ul>{items}</ul></details></td></tr>"
         )
     head = "".join(f'<th scope="col">{text}</th>' for text in _HEADINGS)
@@ -502,8 +463,5 @@ def _data(portions: Portions) -> str:
     """What the script needs to know."""
     shown = {number: portion.group for portion in portions for number in portion.scalars}
     scalars = {str(n): [group, portions.formula(n)] for n, group in shown.items()}
-    data = {
-        "says": {str(portion.group): portion.sentence() for portion in portions},
-        "scalars": scalars if len(shown) <= _MOST_NAMED else {},
-    }
-    return json_inside(data)
+    says = {str(portion.group): portion.sentence() for portion in portions}
+    return json_inside({"says": says, "scalars": scalars if len(shown) <= _MOST_NAMED else {}})

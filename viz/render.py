@@ -29,8 +29,7 @@ ADVICE = (
 MOST_LOAD_IN_PROCESS = 320
 """Graphs whose edges cross more ranks take a process that can be stopped: time grows cubically."""
 
-_LONGEST_WAIT = 86_400.0
-"""A day; the operating system cannot wait for ever."""
+_LONGEST_WAIT = 86_400.0  # a day; the operating system cannot wait for ever
 
 _lock = threading.Lock()
 
@@ -52,10 +51,6 @@ def render(dot: str, kind: str, seconds: float = 30.0, load: int | None = None) 
         kind: "svg", "png" or "pdf".
         seconds: how long a large graph may take.
         load: how many ranks its edges cross in all; by default, as if each crossed one.
-
-    Raises:
-        RendererMissingError: there is neither pygraphviz nor a `dot` program.
-        RenderingError: Graphviz refused the graph, ran out of time, or drew nothing.
     """
     picture = _rendered(dot, kind, seconds, dot.count("->") if load is None else load)
     if not picture or (kind == "png" and 1 in struct.unpack(">II", picture[16:24])):  # a line
@@ -76,11 +71,7 @@ def _rendered(dot: str, kind: str, seconds: float, load: int) -> bytes:
 
 
 def render_here(dot: str, kind: str) -> bytes:
-    """A picture by the Graphviz of pygraphviz, in this process.
-
-    Raises:
-        RenderingError: Graphviz refused the graph.
-    """
+    """A picture by the Graphviz of pygraphviz, in this process."""
     graphviz = _bundled()
     with _lock, _quiet_standard_error():  # Graphviz is not made for threads
         try:

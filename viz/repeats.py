@@ -16,17 +16,13 @@ from typing import Any
 
 from glassgrad.viz.diagram import Diagram
 
-FEWEST_NODES = 60
-"""Smaller graphs are shown whole."""
+FEWEST_NODES = 60  # smaller graphs are shown whole
 _FEWEST = 4
 _FEWEST_OPERATIONS = 30
 """From so many repetitions on, of so many operations in all, they are folded."""
-_LONG = 60
-"""In a repetition of so many operations others are looked for."""
-_LONGEST = 2_000
-"""Up to so many operations are looked at as one repetition."""
-_AROUND = 4
-"""How far around an operation its hashes reach, in operations."""
+_LONG = 60  # in a repetition of so many operations others are looked for
+_LONGEST = 2_000  # up to so many operations are looked at as one repetition
+_AROUND = 4  # how far around an operation its hashes reach, in operations
 
 
 @dataclass(frozen=True)
@@ -69,8 +65,7 @@ class Repeats:
         return f"<what repeats: {counts or 'nothing'}>"
 
 
-_Place = tuple[int, int]
-"""A repetition: the number of its series, and which of the series it is."""
+_Place = tuple[int, int]  # a repetition: the number of its series, and which of the series it is
 
 
 def _found(operations: _Operations) -> tuple[list[Series], list[_Place | None]]:
@@ -137,13 +132,11 @@ class _Operations:
         self.nodes = len(diagram)
         self.order = _together(diagram, is_eager)
         place = {index: at for at, index in enumerate(self.order)}
-        self._last = list(range(len(self.order)))
-        """Where each is read last."""
+        self._last = list(range(len(self.order)))  # where each is read last
         first: dict[int, tuple[int, int]] = {}
         self._operands: list[tuple[tuple[int, Any], ...]] = []
         """Of each operand its index and what it is, seen from the operation."""
-        self._names: list[Any] = []
-        """Of each the operation and how many operands it has."""
+        self._names: list[Any] = []  # of each the operation and how many operands it has
         for at, index in enumerate(self.order):
             node = diagram[index]
             operands: list[tuple[int, Any]] = []

@@ -11,8 +11,7 @@ from glassgrad.viz.diagram import Node
 from glassgrad.viz.steps import Steps
 from glassgrad.viz.told import Computed, Sent, SentAtOnce, Told, Updated, tell
 
-_MOST_CHECKING = 100_000
-"""How many operations the check by differences may cost."""
+_MOST_CHECKING = 100_000  # how many operations the check by differences may cost
 
 
 def report(steps: Steps) -> str:
@@ -26,14 +25,9 @@ def report(steps: Steps) -> str:
 
 
 def _forward(told: Sequence[Told]) -> str:
-    rows = [
-        (each.name, f"= {each.formula}", f"= {each.numbers}", f"= {each.answer}")
-        for each in told
-        if isinstance(each, Computed)
-    ]
-    if not rows:
-        return ""
-    return "Forward: every operation computes its value\n" + columns(rows)
+    made = [each for each in told if isinstance(each, Computed)]
+    rows = [(t.name, f"= {t.formula}", f"= {t.numbers}", f"= {t.answer}") for t in made]
+    return "Forward: every operation computes its value\n" + columns(rows) if rows else ""
 
 
 def _backward(steps: Steps, told: Sequence[Told]) -> str:
@@ -66,34 +60,37 @@ def _at_once(each: SentAtOnce) -> Iterator[tuple[str, ...]]:
 
 
 def _gradients(steps: Steps) -> str:
-    root = steps.diagram[steps.root].name
-    listed = [
-        node
-        for node in steps.diagram
-        if (node.operation is None and not node.is_constant) or node.index == steps.root
-    ]
     diagram = steps.diagram
+    root = diagram[steps.root]
+    listed = [n for n in diagram if n is root or (n.operation is None and not n.is_constant)]
     is_checked = diagram.can_evaluate and len(listed) * diagram.cost <= _MOST_CHECKING
     rows = [("name", "value", "gradient", "by differences")[: 3 + is_checked]]
     for node in listed:
         gradient = steps.gradients.get(node.index)
         cells = (node.name, short(node.data), "– (frozen)" if node.is_frozen else short(gradient))
         rows.append((*cells, short(steps.check(node.index))) if is_checked else cells)
-    return f"Gradients: how fast {root} changes with each\n{columns(rows)}"
+    return f"Gradients: how fast {root.name} changes with each\n{columns(rows)}"
 
 
 def not_finite(steps: Steps) -> str:
     """Which operation made the first number that is nan or infinite, and why; "" if none did.
 
+    A number counts if it is the result, or if another that counts is computed from it: nothing
+    comes of one in a branch that is not chosen. What a gradient makes of it is said there.
+
     The page says the same of numbers that were changed there (`notFinite` in `stage/numbers.js`).
     """
-    for node in steps.diagram:
-        if not isfinite(node.data):
-            for step in steps:
-                if step.phase == "forward" and step.node == node.index:
-                    made = _asked(tell(steps, step), "Forward: ")
-                    return f"Not finite from here on: {made}, {_why_no_value(steps, node)}."
-            return f"Not finite from here on: {node.name} is {short(node.data)} from the beginning."
+    first, used = None, {steps.root}
+    for node in reversed(steps.diagram):
+        if node.index in used and not isfinite(node.data):
+            first = node
+            used.update(node.parents)
+    if first is not None:
+        for step in steps:
+            if step.phase == "forward" and step.node == first.index:
+                made = _asked(tell(steps, step), "Forward: ")
+                return f"Not finite from here on: {made}, {_why_no_value(steps, first)}."
+        return f"Not finite from here on: {first.name} is {short(first.data)} from the beginning."
     for step in steps:
         for place, edge in enumerate(step.edges):
             if not isfinite(edge.after or 0.0):
@@ -107,7 +104,6 @@ def not_finite(steps: Steps) -> str:
 
 
 def _asked(told: Told, phase: str) -> str:
-    """What a step says up to its answer, and that."""
     return f"{told.halves()[0]}{told.answer}".removeprefix(phase)
 
 
@@ -140,11 +136,8 @@ _BEYOND = "beyond the largest float, 1.8e308"
 
 def _update(steps: Steps, told: Sequence[Told]) -> str:
     way = "with" if (steps.learning_rate or 0.0) < 0.0 else "against"
-    rows = [
-        (each.name, f"= {each.numbers}", f"= {each.answer}")
-        for each in told
-        if isinstance(each, Updated)
-    ]
+    moved = [each for each in told if isinstance(each, Updated)]
+    rows = [(each.name, f"= {each.numbers}", f"= {each.answer}") for each in moved]
     root = steps.diagram[steps.root]
     title = f"Update: each parameter moves {way} its gradient"
     outcome = f"  {root.name}: {short(root.data)} before, {short(steps.new_loss)} after"

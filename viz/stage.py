@@ -19,10 +19,7 @@ from glassgrad.engine.formula import precedence, printed
 from glassgrad.engine.op import ATOM
 from glassgrad.engine.printers import SIGN, pieces
 from glassgrad.engine.printing import digits_shown
-from glassgrad.engine.row_source import (
-    javascript_functions,
-    javascript_key,
-)
+from glassgrad.engine.row_source import javascript_functions, javascript_key
 from glassgrad.engine.text import visible
 from glassgrad.viz.compiled import is_compiled, title_of
 from glassgrad.viz.diagram import Diagram, Node, local_derivative
@@ -33,7 +30,7 @@ from glassgrad.viz.picture import Scopes
 from glassgrad.viz.repeats import FEWEST_NODES, Repeats
 from glassgrad.viz.report import not_finite
 from glassgrad.viz.steps import Step, Steps
-from glassgrad.viz.told import MOST_OPERANDS, Reference, Text, Told, checks, line_of, tell
+from glassgrad.viz.told import MOST_OPERANDS, Reference, Term, Text, Told, checks, line_of, tell
 
 VERSION = 1
 MOST_LIVE = 1_500
@@ -41,12 +38,9 @@ MOST_LIVE = 1_500
 of a frame is no limit, since only what the window shows is drawn; see benchmarks/frames.py."""
 MOST_STEPS = 2_500
 """Of more steps a page shows a part, since tens of thousands would choke a notebook."""
-_BEFORE_SEED = 500
-"""How many of them are the last forward steps."""
-_MOST_LEAVES = 40
-"""A longer expression is not typeset."""
-_MOST_ON_A_LINE = 16
-"""Of a longer one what modules compute is written as their calls."""
+_BEFORE_SEED = 500  # how many of them are the last forward steps
+_MOST_LEAVES = 40  # a longer expression is not typeset
+_MOST_ON_A_LINE = 16  # of a longer one what modules compute is written as their calls
 
 
 def data(
@@ -54,39 +48,35 @@ def data(
 ) -> dict[str, Any]:
     """The graph, its numbers and its steps for the page, as data for JSON.
 
-    Args:
-        steps: all steps.
-        told: what those on the page say, if that is known already.
-        why_not: why the page does not compute, if that is known; see `javascript`.
-
-    >>> from glassgrad import Value, backprop
-    >>> found = data(backprop(Value(3.0, label="x") * 2.0))
-    >>> found["live"], [node["n"] for node in found["nodes"]], found["steps"][0]["tells"]
-    (True, ['x', '2', 'v1'], [('v', 2), '.'])
+    What the steps on the page say, and why it does not compute, may be known already.
     """
     told = all_told(steps) if told is None else told
     why_not = javascript(steps)[1] if why_not is None else why_not
-    graph = _Graph(steps, told)
-    return {
+    graph, folds = _Graph(steps, told), has_folds(steps)
+    names = {key: row.name for key, (row, _) in _rows(steps.diagram).items() if key != row.name}
+    found = {
         "version": VERSION,
         "digits": digits_shown(),
         "root": graph.places[steps.root],
         "rate": steps.learning_rate,
         "after": None if steps.new_loss is None else _number(steps.new_loss),
         "live": why_not or True,
-        **({"outdated": note} if (note := steps.diagram.outdated_note()) else {}),
-        **({"broken": broken} if why_not and (broken := not_finite(steps)) else {}),
-        **({"names": names} if (names := _names(steps.diagram)) else {}),
+        "outdated": steps.diagram.outdated_note(),
+        "broken": not_finite(steps) if why_not else "",
+        "names": names,  # of operations that have another one in JavaScript
         "first": told[0].step.index,
         "all": len(steps),
         "formula": formula(steps.diagram, steps.root) if len(told) >= len(steps) else "",
         "nodes": graph.nodes,
         "lines": list(graph.lines),
-        **({"series": graph.series} if graph.series else {}),
-        **({"network": graph.network} if graph.network else {}),
-        **({"folds": True, "operands": MOST_OPERANDS} if has_folds(steps) else {}),
+        "series": graph.series,
+        "network": graph.network,
+        "folds": folds,
+        "operands": MOST_OPERANDS if folds else None,
         "steps": [_step(each, graph.places, is_live=not why_not) for each in told],
     }
+    left_out = ("outdated", "broken", "names", "series", "network", "folds", "operands")
+    return {key: each for key, each in found.items() if each or key not in left_out}
 
 
 def javascript(steps: Steps) -> tuple[str, str]:
@@ -94,11 +84,6 @@ def javascript(steps: Steps) -> tuple[str, str]:
 
     It gives an object with the functions of each row. Where the page does not compute, it is empty,
     and the second text is a sentence that says why no number can be changed.
-
-    >>> from glassgrad import Value, backprop
-    >>> functions, why_not = javascript(backprop(Value(3.0) * 2.0))
-    >>> '"mul": (a, b) =>' in functions, why_not
-    (True, '')
     """
     if why_not := _why_not_live(steps):
         return "{}", f"{_NOT_LIVE} {why_not}"
@@ -106,8 +91,13 @@ def javascript(steps: Steps) -> tuple[str, str]:
     try:
         return javascript_functions(rows), ""
     except TypeError:
-        first = next(row for row in rows if not _is_written(row))
-        return "{}", f"{_NOT_LIVE} {first[0].name} is no formula that the page could compute."
+        for row in rows:
+            try:
+                javascript_functions([row])
+            except TypeError:
+                problem = f"{row[0].name} is no formula that the page could compute."
+                return "{}", f"{_NOT_LIVE} {problem}"
+        raise
 
 
 def network_of(steps: Steps) -> Network | None:
@@ -148,7 +138,9 @@ def _possible(steps: Steps) -> list[Step]:
     out those that carry nothing.
     """
     shown = shown_steps(steps)
-    if len(shown) < len(steps) or not any(_selects(node) for node in steps.diagram):
+    if len(shown) < len(steps) or not any(
+        n.operation and n.operation.selects for n in steps.diagram
+    ):
         return shown
     taken = {(edge.node, edge.operand): edge for step in shown for edge in step.edges}
     backward = [
@@ -161,10 +153,6 @@ def _possible(steps: Steps) -> list[Step]:
     return [*before, *backward, *(step for step in shown if step.phase == "update")]
 
 
-def _selects(node: Node) -> bool:
-    return node.operation is not None and node.operation.selects
-
-
 def _may_carry(diagram: Diagram, node: Node, position: int) -> bool:
     row = node.operation
     has_rule = isinstance(row, Reduction) or (row is not None and row.rules[position] is not None)
@@ -175,19 +163,12 @@ def _may_carry(diagram: Diagram, node: Node, position: int) -> bool:
 def _idle(diagram: Diagram, node: Node, position: int) -> Step:
     """The step of an edge that carries nothing with the numbers as they are."""
     formula = local_derivative(node, [diagram[operand] for operand in node.parents], position)
-    return Step(
-        index=0,
-        phase="backward",
-        node=node.index,
-        formula=formula.text if formula is not None else "",
-        operand=position,
-        parent=node.parents[position],
-        upstream=0.0,
-        local=0.0,
-        contribution=0.0,
-        before=0.0,
-        after=0.0,
+    text = formula.text if formula is not None else ""
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("upstream", "local", "contribution", "before", "after"), 0.0
     )
+    parent = node.parents[position]
+    return Step(0, "backward", node.index, text, operand=position, parent=parent, **nothing)
 
 
 # Whether the page can compute.
@@ -211,24 +192,9 @@ def _why_not_live(steps: Steps) -> str:
     return "they no longer follow from each other." if is_changed or diagram.outdated else ""
 
 
-def _is_written(row: tuple[Operation, int]) -> bool:
-    """Whether a row of the table can be written in JavaScript."""
-    try:
-        javascript_functions([row])
-    except TypeError:
-        return False
-    return True
-
-
 def _rows(diagram: Diagram) -> dict[str, tuple[Operation, int]]:
     """The rows that occur with the number of their operands, by their names in JavaScript."""
     return {_key(node): (node.operation, len(node.parents)) for node in diagram if node.operation}
-
-
-def _names(diagram: Diagram) -> dict[str, str]:
-    """What the operations are called that have another name in JavaScript."""
-    names = {key: row.name for key, (row, _) in _rows(diagram).items()}
-    return {key: name for key, name in names.items() if key != name}
 
 
 def _key(node: Node) -> str:
@@ -244,10 +210,8 @@ class _Graph:
 
     Attributes:
         places: where each node is on the page, by its index in the diagram.
-        nodes: their records.
+        nodes: their records; "r" is its repetition, as in `Repeats.of`, of the `series`.
         lines: the lines of the user's program that made them, with their numbers.
-        series: what repeats; the "r" of a record is its repetition, as in `Repeats.of`.
-        network: the inputs and the layers of a network, or None.
     """
 
     def __init__(self, steps: Steps, told: Sequence[Told]) -> None:
@@ -281,12 +245,14 @@ class _Graph:
         operation = node.operation if is_open else None
         edges = list(node.edges()) if is_open else []
         sending = {at: local for at, _, local in self._diagram.sending(node)}
+        name = operation.name if operation else ""
+        sign = title_of(operation) if is_compiled(operation) else SYMBOLS.get(name, name)
         return {
             "n": node.name,
             **({"f": True} if node.is_frozen else {}),
             "k": "node" if node.operation else "constant" if node.is_constant else "leaf",
             "o": None if operation is None or is_compiled(operation) else _key(node),
-            "s": _sign(operation),
+            "s": sign,
             "p": [self.places[parent] for _, parent, _ in edges],
             "v": _number(node.data),
             "l": [_number(sending[at]) if at in sending else None for at, _, _ in edges],
@@ -308,15 +274,6 @@ def _number(number: float) -> float | str:
     return number if isfinite(number) else repr(number)
 
 
-def _sign(operation: Operation | None) -> str:
-    """What stands in the circle of an operation."""
-    if operation is None:
-        return ""
-    if is_compiled(operation):
-        return title_of(operation)
-    return SYMBOLS.get(operation.name, operation.name)
-
-
 def _step(said: Told, places: Mapping[int, int], *, is_live: bool) -> dict[str, Any]:
     """What the page lays out of a step, without what does not apply."""
     kind, node, *operand = said.answer.reference
@@ -328,21 +285,18 @@ def _step(said: Told, places: Mapping[int, int], *, is_live: bool) -> dict[str, 
     def text(text: Text) -> str | list[str | Reference]:
         return text.data(f"{chosen} = ") if is_live else str(text)
 
+    def term(part: str | Term) -> str | list[Any]:
+        if isinstance(part, str):
+            return part
+        return [part.caption, text(part.text), *[1] * part.is_answer]
+
     found = {
         "phase": step.phase,
         "node": places[step.node],
         "edges": [[places[edge.node], edge.operand] for edge in step.edges],
         "asks": text(asks),
         "tells": text(tells),
-        "equations": [
-            [
-                part
-                if isinstance(part, str)
-                else [part.caption, text(part.text), *[1] * part.is_answer]
-                for part in equation
-            ]
-            for equation in said.equations()
-        ],
+        "equations": [[*map(term, equation)] for equation in said.equations()],
         "cells": [text(cell) for cell in said.cells()],
         "answer": [kind, places[node], *operand],
         "check": said.check,
@@ -365,10 +319,6 @@ def formula(diagram: Diagram, root: int) -> str:
 
     Returns:
         The markup; "" for an expression that is too long, or none at all.
-
-    >>> from glassgrad import Value
-    >>> formula(Diagram([-Value(3.0, label="x")]), 1)
-    '<math><mrow data-n="1"><mo>−</mo><mrow data-n="0"><mi>x</mi></mrow></mrow></math>'
     """
     calls: dict[int, str] = {}
     behind = _behind(diagram, root, calls, _MOST_ON_A_LINE)
@@ -382,10 +332,8 @@ def formula(diagram: Diagram, root: int) -> str:
     rows = []
     for i in behind:
         node = diagram[i]
-        if i in calls:
-            text, binds = calls[i], ATOM
-        else:
-            text, binds = _typeset(node, [markup[parent] for parent in node.parents])
+        operands = [] if i in calls else [markup[parent] for parent in node.parents]
+        text, binds = (calls[i], ATOM) if i in calls else _typeset(node, operands)
         is_defined = bool(node.parents) and uses[i] > 1 and i not in calls
         if is_defined or (i == root and node.label):
             rows.append(f"{_part(i, MATHML.name(node.name))}<mo>=</mo>{_part(i, text)}")

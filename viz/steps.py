@@ -74,13 +74,21 @@ class Step:
 
     @property
     def edges(self) -> tuple[Step, ...]:
-        """The edges that gradient is sent along: one, all of a compiled node, or none.
-
-        >>> from glassgrad import Value, backprop
-        >>> [len(step.edges) for step in backprop(Value(3.0) * 2.0)]
-        [0, 0, 1]
-        """
+        """The edges that gradient is sent along: one, all of a compiled node, or none."""
         return self.parts if self.parent is None else (self,)
+
+    @property
+    def receiver(self) -> int:
+        """The operand that an edge leads to."""
+        assert self.parent is not None
+        return self.parent
+
+    @property
+    def product(self) -> tuple[float, float, float, float]:
+        """Of an edge the upstream, the local derivative, their product, and the gradient before."""
+        numbers = (self.upstream, self.local, self.contribution, self.before)
+        assert None not in numbers
+        return numbers  # type: ignore[return-value]
 
     def to_dict(self) -> dict[str, Any]:
         """The record as data for JSON, without the fields that do not apply."""
@@ -98,11 +106,6 @@ class Steps(Records[Step]):
         moving: the indices of the leaves that an update moves, here or on the page; none where
             neither a learning rate nor parameters were given, since then there need be no loss.
         new_loss: the root's number after the update steps, if there are any and it can be known.
-
-    >>> from glassgrad import Value
-    >>> from glassgrad.viz.steps import Steps
-    >>> Steps(Value(3.0) * 2.0, learning_rate=0.1).new_loss
-    5.6
     """
 
     def __init__(
@@ -149,8 +152,7 @@ class Steps(Records[Step]):
         if found[self.root] and any(step.phase == "seed" for step in shown):
             found[self.root] = DONE
         for edge in (edge for step in shown for edge in step.edges):
-            assert edge.parent is not None
-            found[edge.parent] = DONE if edge.received == edge.uses else PARTIAL
+            found[edge.receiver] = DONE if edge.received == edge.uses else PARTIAL
         if shown and shown[-1].phase == "backward":
             found[shown[-1].node] = IN_PROGRESS
         return found
@@ -170,10 +172,9 @@ class Steps(Records[Step]):
     def finding(self, node: int) -> Finding:
         """What differences tell of the gradient of a node, and whether it can be trusted."""
         if node not in self._findings:
+            result = lambda x: self.diagram.evaluate({node: x})[self.root]
             x, gradient = self.diagram[node].data, self.gradients.get(node)
-            self._findings[node] = finding(
-                lambda x: self._result_at(node, x), x, gradient, self._rounding
-            )
+            self._findings[node] = finding(result, x, gradient, self._rounding)
         return self._findings[node]
 
     @cached_property
@@ -184,9 +185,6 @@ class Steps(Records[Step]):
             for n in self.diagram
             if n.parents
         )
-
-    def _result_at(self, node: int, number: float) -> float:
-        return self.diagram.evaluate({node: number})[self.root]
 
     def to_dict(self) -> dict[str, Any]:
         """The nodes and steps as data; see `SCHEMA` for its version."""
@@ -220,9 +218,8 @@ class Steps(Records[Step]):
     def _record_forward(self) -> None:
         for node in self.diagram:
             if node.operation is not None:
-                self._record(
-                    "forward", node.index, formula=self.diagram.formula(node), value=node.data
-                )
+                formula = self.diagram.formula(node)
+                self._record("forward", node.index, formula=formula, value=node.data)
 
     def _record_backward(self) -> None:
         received: dict[int, int] = {}
@@ -234,7 +231,7 @@ class Steps(Records[Step]):
                 continue
             edges = self._edges_of(node, upstream, received)
             if not node.is_compiled:
-                for edge in edges:
+                for edge in edges:  # whose index is how many there are by then
                     self._records.append(edge)
             elif parts := tuple(edges):  # one step: its gradient program has them all at once
                 self._record("backward", node.index, upstream=upstream, parts=parts)
@@ -242,6 +239,7 @@ class Steps(Records[Step]):
     def _edges_of(self, node: Node, upstream: float, received: dict[int, int]) -> Iterator[Step]:
         """What is sent along each edge of a node, and what it makes of the gradients."""
         first = len(self._records)
+        operands = [self.diagram[operand] for operand in node.parents]
         for position, parent, local in self.diagram.sending(node):
             received[parent] = received.get(parent, 0) + 1
             before = self.gradients.get(parent, 0.0)
@@ -249,7 +247,6 @@ class Steps(Records[Step]):
             # As in `backward()`, the first contribution is the gradient, its sign of zero too.
             is_first = parent not in self.gradients
             self.gradients[parent] = sent if is_first else before + sent
-            operands = [self.diagram[operand] for operand in node.parents]
             formula = local_derivative(node, operands, position)
             yield Step(
                 first if node.is_compiled else len(self._records),

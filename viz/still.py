@@ -10,7 +10,7 @@ teal. Of a step of a layer, at the end, neurons are circles and weights are line
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 from glassgrad.engine.printing import MISSING, short
@@ -27,32 +27,20 @@ from glassgrad.viz.dot import (
     text_of,
     value_label,
 )
-from glassgrad.viz.drawing import MAX_NODES, Drawing
-from glassgrad.viz.markup import page_svg
+from glassgrad.viz.drawing import MAX_NODES, Drawing, Rendered
 from glassgrad.viz.network import LayerStep, Unit
 from glassgrad.viz.picture import Shown, frozen_in
-from glassgrad.viz.render import render
 from glassgrad.viz.steps import Steps
-from glassgrad.viz.told import Equation, Term, Text, Told, tell
+from glassgrad.viz.told import Equation, Term, Text, Told, seeded, tell
 
 KINDS = ("svg", "png", "pdf")
-_LETTER = 6.6
-"""About how wide a character of a box is, and of an equation, in points."""
+_LETTER = 6.6  # about how wide a character of a box is, and of an equation, in points
 _SENDS, _RECEIVES = {"penwidth": "2"}, {"penwidth": "3.5"}
 _IS_GRADIENT = re.compile("upstream|gradient|contribution|δ|∂|seed")
 
 
 class Still(Drawing):
-    """The picture of one step; `content("svg")` and the like give it.
-
-    Args:
-        steps: all steps.
-        index: which of them, from 0.
-
-    >>> from glassgrad import Value, backprop
-    >>> Still(backprop(Value(3.0, label="x") * 2.0), 2).description()[:41]
-    'Backward, from v1 to x: upstream ∂v1/∂v1 '
-    """
+    """The picture of one step of scalars, by its index."""
 
     def __init__(self, steps: Steps, index: int) -> None:
         step, known = steps[index], Known(steps, index)
@@ -67,22 +55,19 @@ class Still(Drawing):
             around=around,
             marked=_arrows(self._told, color),
         )
-        self._show_numbers(known, _widest(steps))
-        self._mark(color)
-        title = f"step {index + 1} of {len(steps)}, {step.phase}: {self._told.edge}"
-        self.digraph.attr(label=equation_label(title, self._told.equations(), color, self.note))
-
-    def description(self) -> str:
-        """The step in a sentence, for those who do not see the picture."""
-        return self._told.sentence
-
-    def _show_numbers(self, known: Known, widest: Mapping[int, int]) -> None:
+        widest = _widest(steps)
         for part in self.picture.parts:
             if isinstance(part, Shown) and not part.node.is_constant:
                 node, width = part.node, round(_LETTER * widest[part.node.index])
                 value = known.values[node.index]
                 warnings = marks(node) if value != MISSING else ()
                 self.digraph.node(part.key, label=value_label(node, value, warnings, width))
+        self._mark(color)
+        title = f"step {index + 1} of {len(steps)}, {step.phase}: {self._told.edge}"
+        self.digraph.attr(label=equation_label(title, self._told.equations(), color, self.note))
+
+    def description(self) -> str:
+        return self._told.sentence
 
     def _mark(self, color: str) -> None:
         step, diagram = self._told.step, self.diagram
@@ -92,10 +77,8 @@ class Still(Drawing):
             senders = diagram[step.node].parents
         if step.phase == "backward":
             senders = [step.node]
-            receivers = [edge.parent for edge in step.edges if edge.parent is not None]
-        shown = {
-            part.node.index: part.key for part in self.picture.parts if isinstance(part, Shown)
-        }
+            receivers = [edge.receiver for edge in step.edges]
+        shown = {p.node.index: p.key for p in self.picture.parts if isinstance(p, Shown)}
         for index, look in [*((i, _SENDS) for i in senders), *((i, _RECEIVES) for i in receivers)]:
             if index in shown:
                 box = {"shape": "box", "style": "rounded,filled"}
@@ -125,10 +108,7 @@ class Known:
                 moved.add(step.node)
             if step.phase == "seed":
                 self.gradients[step.node] = 1.0
-            for edge in step.edges:
-                assert edge.parent is not None
-                assert edge.after is not None
-                self.gradients[edge.parent] = edge.after
+            self.gradients |= {e.receiver: e.after for e in step.edges if e.after is not None}
         for node in steps.diagram:
             if moved.intersection(node.parents):
                 moved.add(node.index)
@@ -137,15 +117,10 @@ class Known:
 
 def _widest(steps: Steps) -> dict[int, int]:
     """How many characters the longest line of each node has in any of the steps."""
-    known = Known(steps, len(steps) - 1)
-    found = {
-        node.index: max(len(f"value {known.values[node.index]}"), len(node.name))
-        for node in steps.diagram
-    }
-    for step in steps:
-        for edge in step.edges:
-            assert edge.parent is not None
-            found[edge.parent] = max(found[edge.parent], len(f"grad {short(edge.after)}"))
+    values = Known(steps, len(steps) - 1).values
+    found = {n.index: max(len(f"value {values[n.index]}"), len(n.name)) for n in steps.diagram}
+    for edge in (edge for step in steps for edge in step.edges):
+        found[edge.receiver] = max(found[edge.receiver], len(f"grad {short(edge.after)}"))
     return found
 
 
@@ -176,13 +151,10 @@ def equation_label(title: str, equations: Sequence[Equation], color: str, note: 
 def _equation(equation: Equation, color: str) -> str:
     """Terms over their captions, with the signs between them."""
     cells = "".join(
-        _sign(part) if isinstance(part, str) else _term(part, color) for part in equation
+        f"<TD>{text_of(part, bold=True)}</TD>" if isinstance(part, str) else _term(part, color)
+        for part in equation
     )
     return f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="2"><TR>{cells}</TR></TABLE>'
-
-
-def _sign(sign: str) -> str:
-    return f"<TD>{text_of(sign, bold=True)}</TD>"
 
 
 def _term(term: Term, color: str) -> str:
@@ -197,29 +169,21 @@ def _term(term: Term, color: str) -> str:
 
 # A step of a layer.
 
-_MOST_UNITS = 7
-"""Of wider layers the first are drawn, and the last."""
+_MOST_UNITS = 7  # of wider layers the first are drawn, and the last
 _THINNEST, _WIDEST = 0.6, 5.0
 _LIT = "3"
 
 
-class NetworkStill:
-    """The picture of one step of a layer; `content("svg")` and the like give it.
+class NetworkStill(Rendered):
+    """The picture of one step of a layer, by its index in `Network.steps`.
 
     Neurons are circles with what has come by the step, their values in blue and their δ in orange;
     weights are lines, as wide as they are large, and dashed where they are negative. What the step
-    is about is drawn thick, and neurons that no gradient reaches say that they are frozen.
-
-    Args:
-        steps: all steps, of a network.
-        index: which of those on its level, from 0; see `Network.steps`.
-        rate: the learning rate with which parameters move at the end; None for no update.
-
-    >>> from glassgrad import MLP, backprop
-    >>> still = NetworkStill(backprop(MLP(2, [3, 1], seed=0)([1.0, -2.0])), 0)
-    >>> still.description()[:57]
-    'Step 1 of 5, forward, layer 1. Weights W, 3 × 2: W · from'
+    is about is drawn thick, and neurons that no gradient reaches say that they are frozen. With the
+    rate parameters move at the end; without one there is no update.
     """
+
+    picture_title = "Network"
 
     def __init__(self, steps: Steps, index: int, rate: float | None = None) -> None:
         assert steps.network is not None
@@ -235,20 +199,11 @@ class NetworkStill:
         self.digraph = self._drawn()
 
     def description(self) -> str:
-        """The step in words, for those who do not see the picture."""
-        told = [" ".join(map(_spoken, equation)) for equation in self._equations]
+        told = [
+            " ".join(p if isinstance(p, str) else f"{p.caption}: {p.text}" for p in equation)
+            for equation in self._equations
+        ]
         return " ".join(f"{each[0].upper()}{each[1:]}." for each in (self._title, *told))
-
-    def content(self, kind: str) -> bytes:
-        """The picture as "svg", "png" or "pdf".
-
-        Raises:
-            RendererMissingError: there is no Graphviz; the message says what to install.
-        """
-        picture = render(self.digraph.source, kind)
-        if kind != "svg":
-            return picture
-        return page_svg(picture, "Network", self.description()).encode()
 
     def _drawn(self) -> Digraph:
         graph = Digraph(
@@ -281,6 +236,7 @@ class NetworkStill:
             graph.node(_key(None, layer), label=label, shape="plaintext", height="0.3")
             return
         out, diagram = _out(each), self._steps.diagram
+        node = diagram[out]
         is_result = out == self._network.root
         at = None if is_result and self._network.has_loss else layer
         is_known = at == -1 or LayerStep("forward", at) in self._seen
@@ -288,22 +244,18 @@ class NetworkStill:
             is_result and LayerStep("seed", None) in self._seen
         )
         total = each.total if isinstance(each, Unit) else out
-        about = self._name(out)
+        about = node.name
         if isinstance(each, Unit):
             about = frozen_in(diagram[i] for i in each.leaves)
+        elif node.is_constant:  # inputs that are plain numbers are counted
+            about = f"x{self._network.inputs.index(out) + 1}"
         lines = [text_of(about, color=FAINT)] * bool(about)
-        lines.append(text_of(short(diagram[out].data) if is_known else MISSING, color=DATA))
+        lines.append(text_of(short(node.data) if is_known else MISSING, color=DATA))
         if at != -1:
             gradient = short(self._steps.gradients.get(total)) if has_come else MISSING
             lines.append(text_of(gradient, color=GRADIENT))
         look = {"color": self._color, "penwidth": _LIT} if at in self._lit() else {}
         graph.node(_key(each, layer), label=label_of(*lines), id=f"n{out}", **look)
-
-    def _name(self, node: int) -> str:
-        """That of an input or the result; inputs that are plain numbers are counted."""
-        if self._steps.diagram[node].is_constant:
-            return f"x{self._network.inputs.index(node) + 1}"
-        return self._steps.diagram[node].name
 
     def _lit(self) -> set[int | None]:
         """The layers that the step is about: -1 for the inputs, None for the loss."""
@@ -348,8 +300,7 @@ class NetworkStill:
         phase, layer = self._step
         plus: list[Term | str] = []
         if phase == "seed":
-            return [[Term(f"gradient of {self._root}", Text(f"∂{self._root}/∂{self._root}")), "=",
-                     Term("seed", Text("1"), True)]]  # fmt: skip
+            return seeded(self._root)
         if phase == "update":
             return [self._update(layer)]
         if layer is None:
@@ -360,7 +311,8 @@ class NetworkStill:
         name, before = f"layer {layer + 1}", list(units[0].weights)
         source = "from the inputs" if layer == 0 else f"from layer {layer}"
         outs, totals = [unit.out for unit in units], [unit.total for unit in units]
-        sign = self._activation(units[0])
+        activation = self._steps.diagram[units[0].out].operation
+        sign = activation.name if activation and units[0].out != units[0].total else ""
         if phase == "forward":
             biases = [unit.bias for unit in units if unit.bias is not None]
             if biases:
@@ -372,7 +324,7 @@ class NetworkStill:
                 [Term(sign or "output", Text(f"{sign}(sums)" if sign else "sums")), "=",
                  Term(f"output of {name}", self._values(outs), True)],
             ]  # fmt: skip
-        deltas = Term(f"gradient δ of {name}", self._come(totals), True)
+        deltas = Term(f"gradient δ of {name}", self._gradients(totals), True)
         slopes = [
             1.0 if unit.out == unit.total else self._steps.diagram[unit.out].partials[0]
             for unit in units
@@ -381,7 +333,7 @@ class NetworkStill:
         weights = [weight for unit in units for weight in unit.weights.values()]
         is_frozen = all(self._steps.diagram[weight].is_frozen for weight in weights)
         sent: list[Equation] = [
-            [Term("upstream", self._come(outs)), "×",
+            [Term("upstream", self._gradients(outs)), "×",
              Term(f"local: slopes of {name}", _vector(slopes)), "=", deltas],
             [deltas, "⊗", Term(source, self._values(before)), "=", Term(outer, Text("δ · xᵀ"))],
         ]  # fmt: skip
@@ -396,17 +348,15 @@ class NetworkStill:
         return [
             Term(f"{len(moved)} parameters of {of}", self._values(moved)),
             "+" if rate < 0.0 else "−",
-            Term("learning rate × gradient", Text(f"{short(abs(rate))} × ", self._come(moved))),
+            Term(
+                "learning rate × gradient", Text(f"{short(abs(rate))} × ", self._gradients(moved))
+            ),
         ]
-
-    def _activation(self, unit: Unit) -> str:
-        operation = self._steps.diagram[unit.out].operation
-        return "" if unit.out == unit.total or operation is None else operation.name
 
     def _values(self, nodes: Sequence[int]) -> Text:
         return _vector([self._steps.diagram[i].data for i in nodes])
 
-    def _come(self, nodes: Sequence[int]) -> Text:
+    def _gradients(self, nodes: Sequence[int]) -> Text:
         return _vector([self._steps.gradients.get(i) for i in nodes])
 
 
@@ -432,7 +382,3 @@ def _key(each: Unit | int | None, layer: int) -> str:
 
 def _out(each: Unit | int) -> int:
     return each.out if isinstance(each, Unit) else each
-
-
-def _spoken(part: str | Term) -> str:
-    return part if isinstance(part, str) else f"{part.caption}: {part.text}"

@@ -11,16 +11,17 @@ from __future__ import annotations
 import math
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from glassgrad.engine import TABLE, ChangedDataError, Value
+from glassgrad.engine import TABLE, ChangedDataError, Operation, Value
 from glassgrad.engine.misuse import name as name_of
 from glassgrad.engine.op import HARD_PLACE
 from glassgrad.engine.text import describe
-from glassgrad.viz.answers import NUMBER, Question, Suspect, Typed, shows
+from glassgrad.viz.answers import NUMBER, Gave, Question, Typed, shows
 from glassgrad.viz.backprop import Backprop
 from glassgrad.viz.derivation import Derivation, derivation
 from glassgrad.viz.diagram import Node
@@ -30,14 +31,10 @@ _WORDS = {
     **{"add": "the sum", "sub": "the difference", "mul": "the product", "div": "the quotient"},
     **{"pow": "the power", "neg": "the minus sign", "dot": "the weighted sum"},
 }
-_LONGEST = 200
-"""A hint of more characters is left out."""
-_LONGEST_FORMULA = 24
-"""With a formula of more characters an unnamed node is not introduced."""
-_MOST_PATHS, _MOST_EDGES = 32, 200
-"""Where there are more, no single path is looked for."""
-_MOST_FACTORS = 4
-"""Of more factors a hint asks for the first two."""
+_LONGEST = 200  # a hint of more characters is left out
+_LONGEST_FORMULA = 24  # with a formula of more characters an unnamed node is not introduced
+_MOST_PATHS, _MOST_EDGES = 32, 200  # where there are more, no single path is looked for
+_MOST_FACTORS = 4  # of more factors a hint asks for the first two
 
 
 class Edge(NamedTuple):
@@ -45,8 +42,7 @@ class Edge(NamedTuple):
 
     Attributes:
         node, position, operand: the node, which of its operands, and that operand.
-        operands: all operands of the node.
-        local: the local derivative.
+        uses: how often the node has the operand.
         upstream: the gradient of the node.
         reach: the derivative of the operand by the node that is differentiated by.
     """
@@ -55,6 +51,7 @@ class Edge(NamedTuple):
     position: int
     operand: Node
     operands: Sequence[Node]
+    uses: int
     local: float
     upstream: float
     reach: float
@@ -65,9 +62,10 @@ class Edge(NamedTuple):
         return self.upstream * self.local * self.reach
 
     @property
-    def uses(self) -> int:
-        """How often the node has the operand."""
-        return self.node.parents.count(self.operand.index)
+    def function_of_one(self) -> Operation | None:
+        """Its operation, if that has one operand."""
+        row = self.node.operation
+        return row if row is not None and row.arity == 1 and not self.node.is_compiled else None
 
     # In sentences:
 
@@ -105,14 +103,7 @@ class GraphQuestion(Question):
         nodes = [(n.operation, n.data, n.parents, n.label) for n in self.diagram]
         self.key = hash((str(nodes), self.root.index, by is None, self.target.index))
         reach, size = self._reached()
-        self.edges = [
-            Edge(node, position, self.diagram[parent], self._operands(node), local,
-                 self.gradients[node.index], reach[parent])
-            for node in reversed(self.diagram)
-            if node.index in self.gradients and node is not self.target
-            for position, parent, local in node.edges()
-            if local is not None and parent in reach
-        ]  # fmt: skip
+        self.edges = list(self._edges(reach))
         right = self.root.data
         if by is not None:
             # A derivative by what is frozen is one, though no gradient reaches it.
@@ -140,9 +131,6 @@ class GraphQuestion(Question):
             )
         return self.diagram.values[self.by]
 
-    def _operands(self, node: Node) -> list[Node]:
-        return [self.diagram[i] for i in node.parents]
-
     def _reached(self) -> tuple[dict[int, float], float]:
         """By the target, the derivative of every node that depends on it; the size of the result's.
 
@@ -157,23 +145,40 @@ class GraphQuestion(Question):
                     sizes[node.index] = size + abs(local) * sizes[parent]
         return reach, sizes.get(self.root.index, 0.0)
 
-    @property
+    def _edges(self, reach: dict[int, float]) -> Iterator[Edge]:
+        for node in reversed(self.diagram):
+            if node.index in self.gradients and node is not self.target:
+                upstream, uses = self.gradients[node.index], Counter(node.parents)
+                operands = [self.diagram[parent] for parent in node.parents]
+                for i, parent, local in node.edges():
+                    if local is not None and parent in reach:
+                        yield Edge(
+                            node, i, operands[i], operands, uses[parent], local, upstream,
+                            reach[parent],
+                        )  # fmt: skip
+
+    @cached_property
     def is_shared(self) -> bool:
         """Whether there are several paths from the result to what it is differentiated by."""
         return len(self.edges) > len({edge.node.index for edge in self.edges})
 
     @cached_property
+    def engines(self) -> Sequence[Mistake]:
+        return self.steps.mistakes()
+
+    @cached_property
     def derivation(self) -> Derivation:
         return derivation(self.of, self.by)
 
-    def suspects(self) -> Iterator[Suspect]:
-        """The numbers that mistakes give, the likeliest first; they may be the right one too."""
+    def suspects(self, gave: Gave) -> Iterator[str]:
         for things, gives, sentence in _IN_VALUES if self.by is None else _IN_GRADIENTS:
             for thing in things(self):
+                number = None
                 with suppress(*HARD_PLACE):  # there the mistake gives no number
-                    if (number := gives(self, thing)) is not None:
-                        yield [number], self.said(sentence, thing)
-        yield from super().suspects()
+                    number = gives(self, thing)
+                if number is not None and gave([number]):
+                    yield self.said(sentence, thing)
+        yield from super().suspects(gave)
 
     def hint(self, tried: int) -> str:
         """What helps, each try a little more: questions, symbols, formulas, the steps."""
@@ -284,19 +289,16 @@ def _formulas(question: GraphQuestion) -> Iterator[str]:
 # Mistakes: what each is made with, the number that it gives, if any, and what to say.
 
 
+_Things = Callable[[GraphQuestion], Iterable[Any]]
+_Slip = tuple[_Things, Callable[[GraphQuestion, Any], float | None], str]
+"""Of what it is made, the number it gives, if any, and the sentence."""
+
+
 class Path(NamedTuple):
     """A path from the result to what it is differentiated by, and the product along it."""
 
     arrows: str
     product: float
-
-
-def _edges(question: GraphQuestion) -> list[Edge]:
-    return question.edges
-
-
-def _edges_from_target(question: GraphQuestion) -> list[Edge]:
-    return question.edges[::-1]
 
 
 def _uses(question: GraphQuestion) -> list[Edge]:
@@ -330,36 +332,23 @@ def _others(question: GraphQuestion) -> Iterator[Node]:
     return (n for n in reversed(question.diagram) if n not in asked and not n.is_constant)
 
 
-def _one_call(question: GraphQuestion) -> list[Mistake]:
-    """The wrong engines that go wrong in one backward()."""
-    return question.steps.mistakes()[:2]
-
-
-def _two_calls(question: GraphQuestion) -> list[Mistake]:
-    return question.steps.mistakes()[2:]
+_one_call: _Things = lambda q: q.engines[:2]  # which go wrong in one backward()
+_two_calls: _Things = lambda q: q.engines[2:]
+_edges: _Things = lambda q: q.edges
+_edges_from_target: _Things = lambda q: q.edges[::-1]
+_this: _Things = lambda q: [q]
 
 
 def _at(edge: Edge, x: float) -> float | None:
     """The derivative of a function of one operand at another operand."""
-    operation = edge.node.operation
-    if operation is None or edge.node.is_compiled or operation.arity != 1:
-        return None
-    return operation.partials((x,), operation.forward((x,)))[0]
+    row = edge.function_of_one
+    return None if row is None else row.partials((x,), row.forward((x,)))[0]
 
 
 def _with_input(edge: Edge) -> float | None:
     """The derivative as a textbook writes it, with the operand where the result belongs."""
-    operation, x = edge.node.operation, edge.operand.data
-    if operation is None or edge.node.is_compiled or operation.arity != 1:
-        return None
-    rule = operation.textbook[0]
-    return rule(x, x) if callable(rule) else None
-
-
-_Slip = tuple[
-    Callable[["GraphQuestion"], Iterable[Any]], Callable[["GraphQuestion", Any], float | None], str
-]
-"""Of what it is made, the number it gives, if any, and the sentence."""
+    rule = None if edge.function_of_one is None else edge.function_of_one.textbook[0]
+    return rule(edge.operand.data, edge.operand.data) if callable(rule) else None
 
 
 def _factor(wrong: Callable[[Edge], float | None], sentence: str) -> _Slip:
@@ -370,10 +359,6 @@ def _factor(wrong: Callable[[Edge], float | None], sentence: str) -> _Slip:
         return None if local is None else question.with_local(edge, local)
 
     return _edges, gives, sentence
-
-
-def _this(question: GraphQuestion) -> list[GraphQuestion]:
-    return [question]
 
 
 _IN_GRADIENTS: tuple[_Slip, ...] = (

@@ -51,12 +51,9 @@ _OTHER_SIGNS = {"//": "/", "^": "^", ":=": "w", **dict.fromkeys("% @ == != << >>
 """Signs that Python has and no expression, by the letters of `_RULES`."""
 _LONGEST_FACTOR = 2
 """A longer name before a bracket was rather meant for an operation than for a factor."""
-_MOST_PARTS = 2_000
-"""How many numbers, names and operations an expression may have."""
-_MOST_BRACKETS = 100
-"""How many may be open at a place."""
-_WINDOW = 72
-"""How much of a long expression an error shows around the place."""
+_MOST_PARTS = 2_000  # how many numbers, names and operations an expression may have
+_MOST_BRACKETS = 100  # how many may be open at a place
+_WINDOW = 72  # how much of a long expression an error shows around the place
 
 
 class ExpressionError(ValueError):
@@ -83,11 +80,7 @@ class ExpressionError(ValueError):
 
 
 def parse(text: str, functions: Mapping[str, Any]) -> list[tuple[str, ast.expr]]:
-    """The parts of an expression with their names, the result last; "" where it has none.
-
-    Raises:
-        ExpressionError: something stands where no expression has it.
-    """
+    """The parts of an expression with their names, the result last; "" where it has none."""
     typed = _Typed(text, functions)
     if found := _ANY_RULE.search(typed.letters):
         _, says = _RULES[(found.lastindex or 0) - 1]
@@ -282,8 +275,7 @@ def _number(text: str) -> int | float | str:
 
 _Says: TypeAlias = str | Callable[[_Typed, int], str]
 _NAME = "[acfgl]"
-_END = r"[acfglin)\]]"
-"""What an operand ends with."""
+_END = r"[acfglin)\]]"  # what an operand ends with
 _RULES: tuple[tuple[str, _Says], ...] = (
     (r"k", "{first} is a word of Python: no expression has it, not even as a name."),
     (r"v", "{first} is not a real number."),

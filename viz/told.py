@@ -36,8 +36,7 @@ _MOST_CHECKING = 25_000
 MOST_OPERANDS = 16
 """Of more operands the first are written, and the page shows those that contribute most."""
 _LONGEST_LINE = 120
-_TOLERANCE = 1e-4
-"""The relative error up to which a gradient and its differences are the same."""
+_TOLERANCE = 1e-4  # the relative error up to which a gradient and its differences are the same
 _HERE = os.path.dirname(__file__) + os.sep
 
 Reference = tuple[str | int, ...]
@@ -92,15 +91,14 @@ NOTHING = Text()
 
 
 class Term(NamedTuple):
-    """A text of an equation with its caption, and whether it is part of the answer."""
+    """A text of an equation, and whether it is part of the answer."""
 
     caption: str
     text: Text
     is_answer: bool = False
 
 
-Equation = Sequence[Term | str]
-"""Terms with the signs between them."""
+Equation = Sequence[Term | str]  # terms with the signs between them
 
 
 def joined(between: str, texts: Sequence[Text]) -> Text:
@@ -121,7 +119,6 @@ class Told(ABC):
 
     edge: str
     answer: Number
-
     check = ""
 
     def __init__(self, steps: Steps, step: Step) -> None:
@@ -209,8 +206,14 @@ def _digits_of(node: Node, operands: Sequence[Node]) -> int | None:
 
 
 def _is_exact(operand: Node) -> bool:
-    """Whether a plain number is shown as it is in the code, whatever the row."""
+    """Whether a plain number is shown as it is in the code."""
     return operand.is_constant and len(number_text(operand.data)) <= LONGEST_KEPT
+
+
+def seeded(root: str) -> list[Equation]:
+    """The seed as an equation."""
+    gradient = Term(f"gradient of {root}", Text(f"∂{root}/∂{root}"))
+    return [[gradient, "=", Term("seed", Text("1"), True)]]
 
 
 class Seeded(Told):
@@ -225,8 +228,7 @@ class Seeded(Told):
         return asks, Text(f"1, since {self.root} changes as fast as itself.")
 
     def equations(self) -> list[Equation]:
-        gradient = Term(f"gradient of {self.root}", Text(f"∂{self.root}/∂{self.root}"))
-        return [[gradient, "=", Term("seed", Text("1"), True)]]
+        return seeded(self.root)
 
     def cells(self) -> tuple[Text, ...]:
         return Text(self.root), NOTHING, NOTHING, NOTHING, Text("1")
@@ -272,11 +274,9 @@ class Updated(Told):
     def _frozen(self) -> str:
         """Which leaves have not moved, since no gradient reaches them."""
         names = [node.name for node in self.steps.diagram if node.is_frozen]
-        if not names:
-            return ""
-        more = len(names) - NAMED_FIRST
-        listed = [*names[:NAMED_FIRST], *([f"{more:,} more"] if more > 0 else [])]
-        return f" Frozen, and so not moved: {', '.join(listed)}."
+        if (more := len(names) - NAMED_FIRST) > 0:
+            names[NAMED_FIRST:] = [f"{more:,} more"]
+        return f" Frozen, and so not moved: {', '.join(names)}." if names else ""
 
     def equations(self) -> list[Equation]:
         before = Term(self.name, Text(self.before))
@@ -306,31 +306,26 @@ class Sent(Told):
 
     def __init__(self, steps: Steps, step: Step) -> None:
         super().__init__(steps, step)
-        assert step.parent is not None
-        assert step.operand is not None
-        assert step.upstream is not None
-        assert step.local is not None
-        assert step.before is not None
-        assert step.contribution is not None
-        place = (step.node, step.operand)
-        self.receiver = steps.diagram[step.parent].name
+        upstream, local, contributed, before = step.product
+        place = (step.node, step.operand or 0)
+        self.receiver = steps.diagram[step.receiver].name
         self.edge = f"{self.name} → {self.receiver}"
         sent = partial(contribution, steps.diagram[step.node].operation)
-        digits = digits_of_row((step.upstream, step.local), step.contribution, sent)
-        self.upstream = Number(("u", *place), step.upstream, digits)
-        self.number = Number(("l", *place), step.local, digits)
-        self.answer = Number(("c", *place), step.contribution)
+        digits = digits_of_row((upstream, local), contributed, sent)
+        self.upstream = Number(("u", *place), upstream, digits)
+        self.number = Number(("l", *place), local, digits)
+        self.answer = Number(("c", *place), contributed)
         # The first contribution keeps its sign of zero in the gradient, not in a sum.
-        total = step.before + step.contribution
-        digits = digits_of_row((step.before, step.contribution), total, add)
-        self.before = Number(("b", *place), step.before, digits)
-        self.added = Number(("s", *place), step.contribution, digits)
+        total = before + contributed
+        digits = digits_of_row((before, contributed), total, add)
+        self.before = Number(("b", *place), before, digits)
+        self.added = Number(("s", *place), contributed, digits)
         self.after = Number(("a", *place), total)
         self.formula = "" if _is_number(step.formula) else step.formula
         self.local = Text(f"{self.formula} = " if self.formula else "", self.number)
         self.result = Text(self.before, " + ", self.added, " = ", self.after)
-        received = Number(("n", step.node, step.operand or 0), step.received)
-        self.uses = Text(received, " of ", Number(("w", step.parent or 0), step.uses))
+        received = Number(("n", *place), step.received)
+        self.uses = Text(received, " of ", Number(("w", step.receiver), step.uses))
 
     @property
     def factor(self) -> str:

@@ -268,10 +268,14 @@ function written(graph, text, step) {
 
 const BEYOND = "beyond the largest float, 1.8e308";
 
-/* Which operation made the first number that is nan or infinite, and why; "" if none did. As `not_finite`
-   in report.py says it of the numbers of the program. */
+/* Which operation made the first number that is nan or infinite, and why; "" if none did, or nothing comes
+   of it. As `not_finite` in report.py says it of the numbers of the program. */
 function notFinite(graph, steps, names) {
-  const { nodes, values } = graph, first = values.findIndex((value) => !isFinite(value));
+  const { nodes, values, root } = graph, used = new Set([root]);
+  let first = -1;
+  for (let i = root; i >= 0; i -= 1) {
+    if (used.has(i) && !isFinite(values[i])) { first = i; nodes[i].p.forEach((parent) => used.add(parent)); }
+  }
   const asked = (step) => written(graph, step.asks, step).replace(/^Forward: |^Backward, /, "");
   const nameOf = (node) => names[node.o] ?? node.o;
   if (first >= 0) {
