@@ -57,14 +57,9 @@ Comparisons are 1 or 0, as nodes of the graph, so that the steps show what was c
 
 
 class Expression:
-    """A typed expression.
-
-    Args:
-        text: what was typed.
-        others: functions that it may have besides the table's operations, by name.
+    """A typed expression; it may have other functions, by name, besides the table's operations.
 
     Attributes:
-        text: what was typed.
         names: the names of its variables and constants, in the order they occur.
     """
 

@@ -127,7 +127,6 @@ class Portions(Records[Portion]):
     """The portions of one program, in the order of its lines.
 
     Attributes:
-        graph: the scalars.
         lines: the text of the program, line by line; the first has the number 1.
         group_of: the group of each scalar, -1 where nothing depends on it.
         dropped: how many scalars nothing depends on.

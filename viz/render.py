@@ -44,13 +44,9 @@ class RenderingError(RuntimeError):
 
 @lru_cache(maxsize=16)
 def render(dot: str, kind: str, seconds: float = 30.0, load: int | None = None) -> bytes:
-    """A picture of a DOT graph.
+    """A picture of a DOT graph; a large one may take so many seconds.
 
-    Args:
-        dot: the graph in the DOT language.
-        kind: "svg", "png" or "pdf".
-        seconds: how long a large graph may take.
-        load: how many ranks its edges cross in all; by default, as if each crossed one.
+    It is large by how many ranks its edges cross in all; by default, as if each crossed one.
     """
     picture = _rendered(dot, kind, seconds, dot.count("->") if load is None else load)
     if not picture or (kind == "png" and 1 in struct.unpack(">II", picture[16:24])):  # a line

@@ -45,10 +45,7 @@ Reference = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Number:
-    """A number in a text: which one it is, and what it is in these steps.
-
-    Where it is an operand of a row it has as many digits as the row takes to come out.
-    """
+    """A number in a text; as an operand of a row with as many digits as it takes to come out."""
 
     reference: Reference
     value: float | None
@@ -110,7 +107,6 @@ class Told(ABC):
     """What one step says; each kind of step has its own, and `tell` makes them.
 
     Attributes:
-        step: the step.
         name, root: the names of the node in focus, and of the result.
         edge: what it is about: "v1", or "o → v4".
         answer: the number that is asked for.
@@ -297,7 +293,6 @@ class Sent(Told):
     """Gradient was sent along one edge.
 
     Attributes:
-        receiver: the name of the operand that gets it.
         formula: the formula of the local derivative; "" where that is a number.
         local: the formula and the number, or the number alone.
         result: the sum that gives the gradient so far: "1 + 0.5 = 1.5".
@@ -388,7 +383,6 @@ class SentAtOnce(Told):
     derivatives by all operands together.
 
     Attributes:
-        program: what computed the local derivatives: "gradient program of loss".
         parts: what is said of each edge.
         listed: the edges that are told one by one where there is little room: all, or of very many
             those that contribute most.
@@ -503,10 +497,7 @@ def line_of(node: Node) -> str:
 
 
 def checks(steps: Steps) -> dict[int | None, str]:
-    """For every node that backpropagation reaches, what differences say of its gradient.
-
-    Nothing for a large graph, where this would take long.
-    """
+    """What differences say of each gradient; nothing of a large graph, where it would take long."""
     diagram = steps.diagram
     if not diagram.can_evaluate or len(steps.gradients) * diagram.cost > _MOST_CHECKING:
         return {}
