@@ -50,7 +50,7 @@ COMPUTED_DIGITS = 7
 
 
 class Typed(NamedTuple):
-    """An answer: the number, and how many significant digits of it were typed."""
+    """An answer, and how many significant digits of it were typed."""
 
     number: float
     digits: int
@@ -138,7 +138,7 @@ class Author:
 
     @staticmethod
     def of(hint: Any, mistakes: Any, digits: Any) -> Author:
-        """What an author gave, if it can be meant."""
+        """What an author gave, checked."""
         if not isinstance(hint, str):
             raise TypeError(f"hint is a text, not {describe(hint)}.")
         if not isinstance(mistakes, (Mapping, NoneType)):
@@ -328,7 +328,6 @@ class FunctionQuestion(Question):
         self.noise = 1e-9 * max(map(abs, found.values()))
 
     def _at(self, point: Sequence[float], by: int | None) -> float:
-        """The value at a point, or the derivative by an operand."""
         if by is None:
             return plain(called(self.of, point))
         xs = [Value(x) for x in point]

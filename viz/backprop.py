@@ -189,7 +189,6 @@ class Backprop(Steps):
         return write_file(path, stills[index]().content(kind))
 
     def _stills(self, level: str | None) -> list[Callable[[], Rendered]]:
-        """What draws each step on a level: those of layers, of a neuron, or all."""
         rate = self.state["rate"]
         return [
             partial(NetworkStill, self, index, rate)
@@ -412,7 +411,6 @@ def widget_module(page: Page) -> str:
 
 @cache
 def _stepper_class() -> type[AnyWidget]:
-    """The class of the widgets, made when the first is asked for."""
     from anywidget import AnyWidget
     from traitlets import Int, TraitError, Unicode, validate
 

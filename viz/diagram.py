@@ -249,7 +249,6 @@ class Diagram(Records[Node]):
         self.values[value] = len(self._records) - 1
 
     def _add_inside(self, value: Value, open_dots: bool) -> None:
-        """A compiled node as the scalars it was recorded from; the last of them is the node."""
         found = inside(value)
         if isinstance(found, str):
             self._add_value(value, open_dots)

@@ -282,7 +282,6 @@ def _remedy(root: object) -> str:
 
 
 def _index_of(around: Value | str, diagram: Diagram) -> int:
-    """The node that is meant, by itself or by its name."""
     if isinstance(around, Value):
         if around not in diagram.values:
             raise ValueError(f"around is {short(around.data)}, which is no node of this graph.")

@@ -173,14 +173,12 @@ much does y change with v1?
 
 
 def _is_open(answer: Any) -> bool:
-    """Whether an answer, or a part of it, is still the three dots of an exercise."""
     if isinstance(answer, Mapping):
         return any(map(_is_open, answer.values()))
     return answer is ... or (isinstance(answer, (list, tuple)) and any(map(_is_open, answer)))
 
 
 def _judged(answers: Sequence[Typed], question: Question, author: Author = NOBODY) -> Verdict:
-    """The verdict on numbers, whatever the question is about."""
     right, noise = question.right, question.noise
 
     def fits(numbers: Sequence[float]) -> bool:
@@ -252,7 +250,6 @@ def _of_graph(answer: Any, of: Value, by: Any, author: Author) -> Verdict:
 def _of_several(
     answer: Any, asked: Any, names: Sequence[str], made: Iterable[Question], author: Author
 ) -> Verdict:
-    """The verdict on as many answers as there are questions of one number each."""
     if not names:
         raise ValueError(f"check asks for nothing, since {told(asked)} is empty. Give a number.")
     if "" in names or len(set(names)) < len(names):
@@ -271,7 +268,6 @@ def _of_several(
 
 
 def _answers(answer: Any, asked: Any, names: Sequence[str]) -> list[Any]:
-    """As many answers as there are questions, in their order."""
     if isinstance(answer, Mapping) and isinstance(asked, Mapping):
         if set(answer) != set(asked):
             given = some_of(list(map(str, answer)))
@@ -290,7 +286,6 @@ def _answers(answer: Any, asked: Any, names: Sequence[str]) -> list[Any]:
 
 
 def _together(verdicts: dict[str, Verdict], changed: Sequence[str]) -> Verdict:
-    """One verdict on several answers, of which some may have changed places."""
     right = [each for each, verdict in verdicts.items() if verdict]
     if len(right) == len(verdicts):
         return replace(RIGHT, parts=verdicts)
@@ -310,7 +305,6 @@ def _together(verdicts: dict[str, Verdict], changed: Sequence[str]) -> Verdict:
 
 
 def _and(names: Sequence[str]) -> str:
-    """Names as a sentence lists them."""
     *others, last = names
     return f"{', '.join(others)} and {last}" if others else last
 

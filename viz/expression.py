@@ -187,7 +187,6 @@ class Expression:
         return result
 
     def _check_lists(self, node: ast.expr, name: str, function: Any, results: list[Any]) -> None:
-        """Refuse lists where an operation takes none, in the terms of an expression."""
         if function in self._others.values():
             return  # they say themselves what they take
         lists = {at: result for at, result in zip(_operands(node), results) if _is_list(result)}
@@ -220,7 +219,6 @@ def _in_order(part: ast.expr) -> list[ast.expr]:
 
 
 def _operands(node: ast.expr) -> list[ast.expr]:
-    """The nodes whose results another takes, in the order they were typed."""
     match node:
         case ast.Call(func=ast.Name()):
             return node.args

@@ -235,7 +235,6 @@ def stage_files() -> list[str]:
 
 @cache
 def _kept() -> dict[str, Any]:
-    """What `.ci/shorten.py` has made, and of which files."""
     found: dict[str, Any] = json.loads(asset("stage/short.json"))
     return found
 

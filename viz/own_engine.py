@@ -34,11 +34,6 @@ class BuildStep(NamedTuple):
     question: str
     differentiates: bool = True
 
-    def missing(self, cls: type) -> str:
-        """The first method that is needed and not there, or ""."""
-        needed = (*self.methods, *(CORE if self.differentiates else ()))
-        return next((method for method in needed if not hasattr(cls, method)), "")
-
 
 CORE = ("__add__", "__mul__", "backward")
 _ADDS = "Every use of a node sends a contribution; do they add up?"
@@ -166,7 +161,8 @@ def check_engine(cls: Any, *, through: str | None = None) -> Verdict:
         )
     passed, left = [], []
     for step in STEPS:
-        missing = step.missing(cls)
+        needed = (*step.methods, *(CORE if step.differentiates else ()))
+        missing = next((method for method in needed if not hasattr(cls, method)), "")
         if missing and through is not None:
             return Verdict(False, f"{step.name}, not yet. {cls.__name__} has no {missing} yet.")
         if missing:
@@ -195,7 +191,7 @@ check_engine.steps = tuple(step.name for step in STEPS)  # type: ignore[attr-def
 
 
 def _try(cls: type, step: BuildStep, program: str) -> None:
-    """Run a program with the reader's class and with `Value`, and compare."""
+    """Run a program with both classes, and compare."""
     *before, last = program.split("; ")
     used = {name: x for name, x in AT.items() if re.search(rf"\b{name}\b", program)}
     at = f"{program} with {', '.join(f'{name} = {x:g}' for name, x in used.items())}"
@@ -258,7 +254,6 @@ def _is_close(found: Any, right: Any) -> bool:
 
 
 def _question(step: BuildStep, found: Any, result: Value, leaf: Value) -> str:
-    """What to look at where the gradient of a leaf is wrong: a wrong engine may be known by it."""
     steps = backprop(result)
     in_one_call, in_more = _WRONG_ENGINES
     for mistake in steps.mistakes():
@@ -269,7 +264,6 @@ def _question(step: BuildStep, found: Any, result: Value, leaf: Value) -> str:
 
 
 def _asked(where: str, function: Callable[..., Any], *operands: Any) -> Any:
-    """What the reader's code gives; what it raises instead is told."""
     try:
         return function(*operands)
     except Exception as fault:

@@ -110,7 +110,6 @@ class _Written:
         return found
 
     def _general(self, text: Any) -> Any:
-        """A text with the names and numbers of any step."""
         if isinstance(text, str):
             return _WORD.sub(lambda word: self._words.get(word[0], word[0]), text)
         return [self._general(p) if isinstance(p, str) else self._reference(p) for p in text]

@@ -1,8 +1,8 @@
 """Plots: an operation with its derivative, losses, gradients over time, a decision boundary.
 
 They take numbers and callables, so whatever model can be plotted, and give back matplotlib's
-figure: a notebook shows it, `figure.savefig("plot.png")` saves it. matplotlib is installed by
-`pip install "glassgrad[plot]"` and imported when the first plot is made.
+figure: a notebook shows it, `figure.savefig("plot.png")` saves it. matplotlib is imported when the
+first plot is made; where it is not installed, an `ImportError` says how to install it.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ _STAY = 5 / 6
 _COLOURS = (DATA, GRADIENT, "#009E73", "#AA4499", "#56B4E9", "#8a6d00")
 _FAR = 1e300
 _LINES = ("-", "--", "-.", ":")
+Function = Callable[[float], float]
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # as many as colours and one: so 42 classes differ
 
 
@@ -48,7 +49,6 @@ def plot_operation(operation: Operation | str) -> Figure:
     Raises:
         TypeError: it is neither.
         ValueError: there is no row of that name.
-        ImportError: matplotlib is not installed; the message says how to install it.
 
     >>> from glassgrad.viz.plots import plot_operation
     >>> [line.get_label() for line in plot_operation("tanh").axes[0].lines]
@@ -83,17 +83,17 @@ def plot_losses(
     Raises:
         TypeError: they are no sequence of numbers.
         ValueError: there is no loss, or none that a logarithmic scale can show.
-        ImportError: matplotlib is not installed; the message says how to install it.
 
     >>> from glassgrad.viz.plots import plot_losses
     >>> figure = plot_losses({"slow": [3.0, 2.0, 1.5], "fast": [3.0, 1.0, 0.5]})
     >>> [line.get_label() for line in figure.axes[0].lines]
     ['slow', 'fast']
     """
-    given = losses if isinstance(losses, Mapping) else {"loss": losses}
-    takes = "plot_losses takes the loss of each step, as a list or a dict of lists,"
-    takes_each = "plot_losses takes numbers and Values as losses,"
-    curves = _listed(given, takes, takes_each)
+    curves = _listed(
+        losses if isinstance(losses, Mapping) else {"loss": losses},
+        "plot_losses takes the loss of each step, as a list or a dict of lists,",
+        "plot_losses takes numbers and Values as losses,",
+    )
     if not any(curves.values()):
         raise ValueError(
             "plot_losses needs at least one loss. Collect them: losses = [], and "
@@ -126,7 +126,6 @@ def plot_gradients(history: Mapping[str, Sequence[float]]) -> Figure:
 
     Raises:
         TypeError: it is no history, or a size no number.
-        ImportError: matplotlib is not installed; the message says how to install it.
 
     >>> from glassgrad.viz.plots import plot_gradients
     >>> figure = plot_gradients({"layers.0": [1e-6, 1e-7], "layers.1": [0.1, 0.2]})
@@ -180,7 +179,6 @@ def plot_boundary(
         ValueError: the points are no pairs of finite numbers, or there are not as many labels; the
             labels do not fit the outputs; or the threshold is not finite, or there are too few
             cells.
-        ImportError: matplotlib is not installed; the message says how to install it.
 
     >>> from glassgrad.viz import plot_boundary
     >>> figure = plot_boundary(lambda p: p[0] - p[1], [[0, 1], [1, 0]], [-1, 1], cells=5)
@@ -229,16 +227,9 @@ def _plot_operand(
     axes: Axes, row: Operation, i: int, domain: tuple[float, float], others: Sequence[float]
 ) -> None:
     """Forward value and derivative by operand `i`, as it runs through its domain."""
-
-    def operands(x: float) -> tuple[float, ...]:
-        return (*others[:i], x, *others[i + 1 :])
-
-    def value(x: float) -> float:
-        return row.forward(operands(x))
-
-    def slope(x: float) -> float:
-        return row.partials(operands(x), value(x))[i] or 0.0
-
+    operands: Callable[[float], tuple[float, ...]] = lambda x: (*others[:i], x, *others[i + 1 :])
+    value: Function = lambda x: row.forward(operands(x))
+    slope: Function = lambda x: row.partials(operands(x), value(x))[i] or 0.0
     names = ["x" if j == i else short(other) for j, other in enumerate(others)]
     axes.plot(*curve_points(value, *domain), color=DATA, label=written(row, names))
     axes.plot(*curve_points(slope, *domain), "--", color=GRADIENT, label="derivative")
@@ -295,7 +286,6 @@ def _new_figure(width: float, height: float) -> Figure:
 
 
 def _row_called(operation: Operation | str) -> Operation:
-    """The row of the table that is meant, by itself or by its name."""
     if isinstance(operation, Operation):
         return operation
     if not isinstance(operation, str):
@@ -315,7 +305,6 @@ def _listed(given: Mapping[str, Any], takes: str, takes_each: str) -> dict[str, 
 
 
 def _number_of(thing: Any, takes: str) -> float:
-    """A Value, a number, or what libraries have for one, such as a tensor, as a float."""
     if isinstance(thing, Value):
         return thing.data
     if is_real(thing):
@@ -469,9 +458,7 @@ class GradientHistory(Mapping[str, list[float]]):
 
 # The points of a curve. Whether it jumps or has a pole is asked of the function itself: over ever
 # shorter pieces the change of a continuous function becomes small, that of a jump stays, and that
-# of a pole grows. Between two of the 401 points one jump or pole is found: of functions that jump
-# more often, such as floor(500 * x) over an interval of length 4, some jumps are joined, and a jump
-# and its opposite between the same two points are not seen.
+# of a pole grows. Between two of the 401 points one jump or pole is found.
 
 _POINTS = 401
 _VISIBLE = 1e-3  # a change of less than this share of the curve's height cannot be seen
@@ -483,8 +470,6 @@ _HALVINGS = 50
 """So often can the distance between two points be halved until there is no float between."""
 _POLE = 1e6  # by so much a curve is higher between two points than at them, if it has a pole there
 
-Function = Callable[[float], float]
-
 
 def curve_points(function: Function, low: float, high: float) -> tuple[list[float], list[float]]:
     """The curve as xs and ys; between two points that no line should join there is a nan."""
@@ -495,8 +480,8 @@ def curve_points(function: Function, low: float, high: float) -> tuple[list[floa
     least = max(_VISIBLE * height, _ROUNDING * largest)
     drawn = [(xs[0], ys[0])]
     for i, (a, b) in enumerate(pairwise(xs)):
-        heights = [abs(y) for y in ys[i - 1 : i + 3]] if 0 < i < _POINTS - 2 else [nan] * 4
-        is_top = heights[0] < heights[1] and heights[2] > heights[3]
+        before, *_, after = ys[i - 1 : i + 3] if 0 < i < _POINTS - 2 else (nan, nan)
+        is_top = abs(before) < abs(ys[i]) and abs(ys[i + 1]) > abs(after)
         if _jumps(function, a, b, least) or (is_top and _has_pole(function, a, b)):
             drawn.append(((a + b) / 2, nan))
         drawn.append((b, ys[i + 1]))

@@ -332,7 +332,6 @@ def draw_program(
 
 
 def _graph(drawing: ProgramDrawing, *, with_lines: bool) -> graphviz.Digraph:
-    """The scalars, from above as the program runs, and perhaps the lines beside them."""
     portions = drawing.portions
     graph = graphviz.Digraph(
         graph_attr={"rankdir": "TB", "fontname": FONT, "fontsize": "11", "bgcolor": PAPER,
@@ -375,7 +374,6 @@ def _add_box(graph: graphviz.Digraph, portion: Portion) -> None:
 
 
 def _add_scalars(graph: graphviz.Digraph, portions: Portions, portion: Portion) -> None:
-    """Each scalar, in a frame with the number of their line; one alone has the number itself."""
     if len(portion.scalars) == 1:
         _add_scalar(graph, portions, portion.scalars[0], portion.name)
         return
@@ -427,7 +425,6 @@ def _add_lines(graph: graphviz.Digraph, portions: Portions, closed: set[int]) ->
 
 
 def _listing(portions: Portions) -> str:
-    """The program, numbered; each line knows its group, and its comment stands back."""
     lines = []
     for line, group in zip(portions.lines, portions.group_of_line):
         code, sign, about = line.partition("  # ")
@@ -438,7 +435,6 @@ def _listing(portions: Portions) -> str:
 
 
 def _table(portions: Portions) -> str:
-    """The lines, and their scalars, which are listed if the reader wants to see them."""
     caption, rows = "Which scalars became which line", []
     for portion in portions:
         listed = map(portions.formula, portion.scalars[:_MOST_LISTED])
@@ -459,7 +455,6 @@ def _table(portions: Portions) -> str:
 
 
 def _data(portions: Portions) -> str:
-    """What the script needs to know."""
     shown = {number: portion.group for portion in portions for number in portion.scalars}
     scalars = {str(n): [group, portions.formula(n)] for n, group in shown.items()}
     says = {str(portion.group): portion.sentence() for portion in portions}

@@ -64,7 +64,6 @@ class Repeats:
 
 
 def _found(operations: _Operations) -> tuple[list[Series], list[_Place | None]]:
-    """The series, and the innermost repetition of each operation, by index."""
     series: list[Series] = []
     of: list[_Place | None] = [None] * operations.nodes
     pending: list[tuple[int, int, _Place | None]] = [(0, len(operations.order), None)]

@@ -15,14 +15,17 @@ from math import isfinite
 from typing import Any
 
 from glassgrad.engine import Value, contribution
-from glassgrad.engine.check import Finding, finding, rounding_error
+from glassgrad.engine.check import KINK, Finding, finding, rounding_error
 from glassgrad.engine.files import json_text
 from glassgrad.engine.misuse import name
+from glassgrad.engine.printing import short
 from glassgrad.engine.text import describe
 from glassgrad.viz.diagram import Diagram, Node, Records, local_derivative
 from glassgrad.viz.network import Network, network_in
 
 SCHEMA = "glassgrad-steps/1"
+_MOST_CHECKING = 25_000  # nodes times nodes that may be computed for the checks of one page
+_TOLERANCE = 1e-4  # the relative error up to which a gradient and its differences are the same
 WAITING, IN_PROGRESS, PARTIAL, DONE = "waiting", "in progress", "partial", "done"
 
 
@@ -179,12 +182,32 @@ class Steps(Records[Step]):
 
     @cached_property
     def _rounding(self) -> float:
-        """How far rounding alone may move the result."""
         return rounding_error(
             (self.gradients.get(n.index, 0.0), n.data, [self.diagram[i].data for i in n.parents])
             for n in self.diagram
             if n.parents
         )
+
+    def checks(self) -> dict[int | None, str]:
+        """What differences say of each gradient; nothing where that would take long."""
+        diagram, root = self.diagram, self.diagram[self.root].name
+        found: dict[int | None, str] = {}
+        if not diagram.can_evaluate or len(self.gradients) * diagram.cost > _MOST_CHECKING:
+            return {}
+        for index, gradient in self.gradients.items():
+            if index == self.root:
+                continue
+            told, slope = self.finding(index), f"∂{root}/∂{diagram[index].name}"
+            verdict = (
+                "the same" if told.error_of(gradient) <= _TOLERANCE else f"not {short(gradient)}"
+            )
+            said = f"{slope} ≈ {short(told.value)}, {verdict}"
+            if told.doubt:
+                said = f"they tell nothing of {slope} here"
+            if told.doubt == KINK:
+                said = f"there is no single slope {slope} here"
+            found[index] = f"Check by differences: {said}."
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """The nodes and steps as data; see `SCHEMA` for its version."""
@@ -204,7 +227,6 @@ class Steps(Records[Step]):
         return json_text(self.to_dict(), indent)
 
     def _count_uses(self) -> dict[int, int]:
-        """How many contributions each node gets that gets any, and the root."""
         uses = {self.root: 0}
         for node in reversed(self.diagram):
             if node.index in uses:

@@ -112,13 +112,13 @@ class GraphQuestion(Question):
             for position, parent, local in node.edges()
             if local is not None and parent in reach
         ]  # fmt: skip
-        right = self.root.data
-        if by is not None:
-            # A derivative by what is frozen is one, though no gradient reaches it.
-            known = reach if self.target.is_frozen else self.gradients
-            right = known.get(self.root.index if self.target.is_frozen else self.target.index, 0.0)
-        else:
+        if by is None:
+            right = self.root.data
             size = sum(abs(g * self.diagram[i].data) for i, g in self.gradients.items())
+        elif self.target.is_frozen:  # it has a derivative, though no gradient reaches it
+            right = reach.get(self.root.index, 0.0)
+        else:
+            right = self.gradients.get(self.target.index, 0.0)
         super().__init__([right], [""])
         noise = sys.float_info.epsilon * len(self.diagram) * size
         self.noise = noise if math.isfinite(noise) else 0.0
@@ -129,13 +129,13 @@ class GraphQuestion(Question):
                 f"check differentiates by a Value of the graph, not by {describe(self.by)}. Write "
                 "by=x for the Value x that the result was computed from."
             )
+        name = name_of(self.by)
         if self.by.is_constant:
-            problem = f"{name_of(self.by)} is a constant: no gradient flows to it."
-            raise ValueError(f"{problem} Give a Value.")
+            raise ValueError(f"{name} is a constant: no gradient flows to it. Give a Value.")
         if self.by not in self.diagram.values:
             raise ValueError(
-                f"{name_of(self.by)} is not in the graph of {name_of(self.of)}, so there is no "
-                "derivative to ask for. Give a Value that the result was computed from."
+                f"{name} is not in the graph of {name_of(self.of)}, so there is no derivative to "
+                "ask for. Give a Value that the result was computed from."
             )
         return self.diagram.values[self.by]
 
@@ -271,7 +271,6 @@ def _path(question: GraphQuestion) -> Iterator[tuple[Node, Edge]]:
 
 
 def _formulas(question: GraphQuestion) -> Iterator[str]:
-    """How the result is computed, from its end."""
     for node in reversed(question.diagram):
         if node.operation is not None and (node.label or node is question.root):
             yield f"{node.name} = {question.diagram.formula(node)}: what are those numbers?"
@@ -298,7 +297,6 @@ def _uses(question: GraphQuestion) -> list[Edge]:
 
 
 def _uses_between(question: GraphQuestion) -> list[Edge]:
-    """The edges to other nodes, where there are several paths."""
     return [e for e in question.edges if question.is_shared and e.operand is not question.target]
 
 
@@ -310,7 +308,6 @@ def _ways(question: GraphQuestion) -> list[Edge]:
 
 
 def _paths(question: GraphQuestion) -> Iterator[Path]:
-    """Every path from the result, if there are few."""
     if not 0 < len(question.edges) <= _MOST_EDGES or question.derivation.paths > _MOST_PATHS:
         return
     for path in question.derivation.each_path():
@@ -343,8 +340,6 @@ def _with_input(edge: Edge) -> float | None:
 
 
 def _factor(wrong: Callable[[Edge], float | None], sentence: str) -> _Slip:
-    """A wrong local derivative, None where the mistake cannot be made."""
-
     def gives(question: GraphQuestion, edge: Edge) -> float | None:
         local = wrong(edge)
         return None if local is None else question.with_local(edge, local)

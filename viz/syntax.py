@@ -165,7 +165,6 @@ class _Typed:
                 self.closing[opened.pop()] = at
 
     def _letter(self, token: _Token) -> str:
-        """What a token is, as a letter; what they mean stands at the rules."""
         kind, text, *_ = token
         if kind == "number":
             number = _number(text)

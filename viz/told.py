@@ -8,22 +8,19 @@ lay the records out.
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf, isnan
 from operator import add
-from pathlib import PurePath
 from typing import NamedTuple
 
 from glassgrad.engine import Formula, Operation, contribution, derivative_formula
-from glassgrad.engine.check import KINK
 from glassgrad.engine.compile.result import Total
 from glassgrad.engine.printers import number_text
 from glassgrad.engine.printing import ALL_DIGITS, digits_of_row, short
-from glassgrad.engine.text import clipped, counted
+from glassgrad.engine.text import counted
 from glassgrad.viz.compiled import MOST_LISTED, NAMED_FIRST, call, is_compiled, name_of, title_of
 from glassgrad.viz.diagram import LONGEST_KEPT, Node, symbol
 from glassgrad.viz.formulas import brackets_first
@@ -31,13 +28,8 @@ from glassgrad.viz.steps import Step, Steps
 
 SHARES = ("to", "local", "contribution", "gradient so far", "uses received")
 """The headings of what a compiled node sends; see `Sent.share`."""
-_MOST_CHECKING = 25_000
-"""How many nodes times nodes may be computed for the checks by differences of one page."""
 MOST_OPERANDS = 16
 """Of more operands the first are written, and the page shows those that contribute most."""
-_LONGEST_LINE = 120
-_TOLERANCE = 1e-4  # the relative error up to which a gradient and its differences are the same
-_HERE = os.path.dirname(__file__) + os.sep
 
 Reference = tuple[str | int, ...]
 """Which number of the graph is meant, as a script reads it: ("v", 3) is the value of node 3."""
@@ -268,7 +260,6 @@ class Updated(Told):
         return Text(by_all, self.result, " to ", self.new_result, ".", self._frozen())
 
     def _frozen(self) -> str:
-        """Which leaves have not moved, since no gradient reaches them."""
         names = [node.name for node in self.steps.diagram if node.is_frozen]
         if (more := len(names) - NAMED_FIRST) > 0:
             names[NAMED_FIRST:] = [f"{more:,} more"]
@@ -441,7 +432,6 @@ def _size(part: Sent) -> float:
 
 
 def _gets(others: Sequence[Sent], left: int) -> Text:
-    """What other operands get, some of them by name; `left` more are not among them."""
     few = [Text(f"{part.receiver} gets ", part.answer) for part in others[: NAMED_FIRST - 1]]
     if rest := left + len(others) - len(few):
         few.append(Text(f"{rest:,} more {'gets its' if rest == 1 else 'get their'} share"))
@@ -481,36 +471,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def line_of(node: Node) -> str:
-    """The line of the user's program that made a node, such as "neuron.py, line 3: y = x * w".
-
-    Of the file only the name is told; lines of this room say nothing about the user's program.
-    """
-    if node.file is None or node.file.startswith(_HERE):
-        return ""
-    path = PurePath(node.file)
-    place = "a notebook cell" if path.parent.name.startswith("ipykernel_") else path.name
-    code = clipped(node.source or "", _LONGEST_LINE)
-    return f"{clipped(place)}, line {node.line}" + (f": {code}" if code else "")
-
-
-def checks(steps: Steps) -> dict[int | None, str]:
-    """What differences say of each gradient; nothing of a large graph, where it would take long."""
-    diagram = steps.diagram
-    if not diagram.can_evaluate or len(steps.gradients) * diagram.cost > _MOST_CHECKING:
-        return {}
-    return {index: _checked(steps, index) for index in steps.gradients if index != steps.root}
-
-
-def _checked(steps: Steps, index: int) -> str:
-    root, name = steps.diagram[steps.root].name, steps.diagram[index].name
-    found = steps.finding(index)
-    if found.doubt == KINK:
-        return f"Check by differences: there is no single slope ∂{root}/∂{name} here."
-    if found.doubt:
-        return f"Check by differences: they tell nothing of ∂{root}/∂{name} here."
-    agrees = found.error_of(steps.gradients[index]) <= _TOLERANCE
-    verdict = "the same" if agrees else f"not {short(steps.gradients[index])}"
-    return f"Check by differences: ∂{root}/∂{name} ≈ {short(found.value)}, {verdict}."
