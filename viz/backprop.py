@@ -190,12 +190,9 @@ class Backprop(Steps):
 
     def _stills(self, level: str | None) -> list[Callable[[], Rendered]]:
         rate = self.state["rate"]
-        return [
-            partial(NetworkStill, self, index, rate)
-            if isinstance(step, LayerStep)
-            else partial(Still, self, step.index)
-            for index, step in enumerate(steps_on(self, level, rate))
-        ]
+        every = enumerate(steps_on(self, level, rate))
+        return [partial(Still, self, step.index) if isinstance(step, Step)
+                else partial(NetworkStill, self, index, rate) for index, step in every]  # fmt: skip
 
     def _save_each(self, path: Path, stills: Sequence[Callable[[], Rendered]]) -> Path:
         """A picture of each step, all drawn before the first is written."""
@@ -256,8 +253,6 @@ def backprop(
             f"backprop takes the Value to differentiate, not {describe(y)}. Give one result that "
             "was computed from Values."
         )
-    if learning_rate is not None:
-        learning_rate = real(learning_rate, "learning_rate")
     whole(depth, "depth", least=0)
     return Backprop(y, names, learning_rate, parameters, depth)
 

@@ -115,25 +115,14 @@ class Drawing(Rendered):
     """
 
     def __init__(
-        self,
-        diagram: Diagram,
-        *,
-        derivatives: bool = False,
-        max_nodes: int = MAX_NODES,
-        depth: int | None = None,
-        around: int | None = None,
-        radius: int = RADIUS,
-        direction: str = "LR",
-        seconds: float = 30.0,
-        marked: Mapping[str, Mapping[str, str]] = {},
-    ) -> None:
-        self.diagram = diagram
-        self.picture = Picture(self.diagram, max_nodes, depth, around, radius)
-        said = (_left_out(self.picture), _closed(self.picture), diagram.outdated_note())
+        self, picture: Picture, *, derivatives: bool = True, direction: str = "LR",
+        seconds: float = 30.0, marked: Mapping[str, Mapping[str, str]] = {},
+    ) -> None:  # fmt: skip
+        self.picture, self.diagram = picture, picture.diagram
+        said = (_left_out(picture), _closed(picture), self.diagram.outdated_note())
         self.note = " ".join(filter(None, said))
-        self.digraph = digraph(self.picture, derivatives, direction, marked)
-        self._indices = range(len(diagram)) if around is None else self.picture.indices
-        self.seconds, self.load = seconds, self.picture.load
+        self.digraph = digraph(picture, derivatives, direction, marked)
+        self.seconds, self.load = seconds, picture.load
 
     def texts(self) -> Mapping[str, Callable[[], str]]:
         return {**super().texts(), "json": self.to_json, "html": self.to_html, "txt": self.text}
@@ -144,7 +133,8 @@ class Drawing(Rendered):
 
     def rows(self) -> list[tuple[str, ...]]:
         """The cells of the table, headings first; around a node, only of what is drawn."""
-        nodes = [node for i in self._indices if not (node := self.diagram[i]).is_constant]
+        shown = range(len(self.diagram)) if self.picture.around is None else self.picture.indices
+        nodes = [node for i in shown if not (node := self.diagram[i]).is_constant]
         rows = [
             (node.name, self.diagram.formula(node), short(node.data), short(node.gradient))
             for node in nodes
@@ -267,10 +257,8 @@ def draw(
         raise ValueError(f"seconds is a time to wait, not {told(seconds)}.")
     diagram = Diagram(roots, names, depth=depth or 0)
     middle = None if around is None else _index_of(around, diagram)
-    return Drawing(
-        diagram, derivatives=derivatives, max_nodes=max_nodes, depth=depth, around=middle,
-        radius=radius, direction=direction, seconds=seconds,
-    )  # fmt: skip
+    picture = Picture(diagram, max_nodes, depth, middle, radius)
+    return Drawing(picture, derivatives=derivatives, direction=direction, seconds=seconds)
 
 
 def _remedy(root: object) -> str:
@@ -359,7 +347,7 @@ def checked_name(path: Any, formats: Sequence[str], what: str, example: str) -> 
 
 def picture_of(diagram: Diagram, gradients: Mapping[int, float]) -> Drawing:
     """A drawing of a diagram with gradients that are not, or not yet, those of the Values."""
-    return Drawing(diagram.with_gradients(gradients), derivatives=True)
+    return Drawing(Picture(diagram.with_gradients(gradients), MAX_NODES))
 
 
 def draw_dot(

@@ -22,6 +22,7 @@ TOLERANCE = 1e-9
 """Adding in another order rounds differently; only more than this share of the terms is wrong."""
 
 Gradients = dict[int, float]
+_Why = Callable[[Gradients, int | None], str]  # for the node that it parts at, if any
 
 
 @dataclass(frozen=True)
@@ -148,13 +149,7 @@ one had left at x: 6 + 6 = 12.
 
     # What is wrong, and why.
 
-    def _judged(
-        self,
-        name: str,
-        gradients: Gradients,
-        why: Callable[[Gradients, int | None], str],
-        says: str,
-    ) -> Mistake:
+    def _judged(self, name: str, gradients: Gradients, why: _Why, says: str) -> Mistake:
         wrong = tuple(i for i in sorted(self._right, reverse=True) if self._differs(gradients, i))
         return Mistake(name, gradients, wrong, why(gradients, wrong[0] if wrong else None), says)
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from glassgrad.viz.diagram import Diagram, Node
 from glassgrad.viz.picture import Scopes
@@ -80,15 +80,16 @@ class Network:
         found += [LayerStep("update", place) for place in places if leaves[place] & moving]
         return found + [LayerStep("update", None)] * bool(moving.difference(*leaves))
 
-    def record(self, places: Mapping[int, int]) -> list[list[list[object]]]:
-        """For the page, of each unit of each layer its output, sum, bias, sources and weights."""
+    def record(self, places: Mapping[int, int]) -> dict[str, Any]:
+        """For the page the inputs, and of each unit its output, sum, bias, sources and weights."""
 
         def of(unit: Unit) -> list[object]:
             lists = [[*map(places.get, each)] for each in (unit.weights, unit.weights.values())]
             bias = None if unit.bias is None else places[unit.bias]
             return [places[unit.out], places[unit.total], bias, *lists]
 
-        return [[*map(of, units)] for units in self.layers]
+        layers = [[*map(of, units)] for units in self.layers]
+        return {"inputs": [places[i] for i in self.inputs], "layers": layers}
 
 
 def network_in(diagram: Diagram, root: int) -> Network | None:

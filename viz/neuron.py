@@ -185,8 +185,6 @@ def step_neuron(
         problem = f"not {len(weights)} and {len(inputs)}"
         raise ValueError(f"step_neuron takes as many weights as inputs, at least one, {problem}.")
     bias = _value(b, "b")
-    if learning_rate is not None:
-        learning_rate = real(learning_rate, "learning_rate")
     roles = [*weights.values(), *inputs.values(), bias]
     _check_apart([*roles, target] if isinstance(target, Value) else roles)
     products = [weight * value for weight, value in zip(weights.values(), inputs.values())]

@@ -124,15 +124,10 @@ class _Written:
 
 def with_texts(form: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
     """A form with each of its texts changed."""
+    term = lambda part: part if isinstance(part, str) else [*map(change, part[:2]), *part[2:]]
     return {
         **form,
         **{key: change(form[key]) for key in ("asks", "tells")},
         "cells": [change(cell) for cell in form["cells"]],
-        "equations": [
-            [
-                part if isinstance(part, str) else [change(part[0]), change(part[1]), *part[2:]]
-                for part in equation
-            ]
-            for equation in form["equations"]
-        ],
+        "equations": [[*map(term, equation)] for equation in form["equations"]],
     }

@@ -180,13 +180,9 @@ class Picture:
     """
 
     def __init__(
-        self,
-        diagram: Diagram,
-        max_nodes: int,
-        depth: int | None = None,
-        around: int | None = None,
-        radius: int = 2,
-    ) -> None:
+        self, diagram: Diagram, max_nodes: int, depth: int | None = None,
+        around: int | None = None, radius: int = 2,
+    ) -> None:  # fmt: skip
         self.diagram = diagram
         self.around = around
         self.radius = min(radius, len(diagram))

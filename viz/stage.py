@@ -16,7 +16,7 @@ from math import isfinite
 from pathlib import PurePath
 from typing import Any
 
-from glassgrad.engine import Formula, Operation, Reduction, Scope
+from glassgrad.engine import Operation, Reduction, Scope
 from glassgrad.engine.formula import precedence, printed
 from glassgrad.engine.op import ATOM
 from glassgrad.engine.printers import SIGN, pieces
@@ -24,7 +24,7 @@ from glassgrad.engine.printing import digits_shown
 from glassgrad.engine.row_source import javascript_functions, javascript_key
 from glassgrad.engine.text import clipped, visible
 from glassgrad.viz.compiled import is_compiled, title_of
-from glassgrad.viz.diagram import Diagram, Node, local_derivative
+from glassgrad.viz.diagram import Diagram, Node, local_derivative, symbol
 from glassgrad.viz.dot import SYMBOLS
 from glassgrad.viz.formulas import MATHML
 from glassgrad.viz.network import Network
@@ -230,8 +230,7 @@ class _Graph:
         self.series = [{"count": each.count, "around": each.around} for each in repeats.series]
         self.network: dict[str, Any] | None = None
         if (network := network_of(steps)) is not None:
-            inputs = [self.places[i] for i in network.inputs]
-            self.network = {"inputs": inputs, "layers": network.record(self.places)}
+            self.network = network.record(self.places)
         moved = set(steps.moving)
         self.nodes = []
         for index in self.places:
@@ -404,8 +403,7 @@ def _part(index: int, markup: str) -> str:
 def _typeset(node: Node, operands: Sequence[tuple[str, int]]) -> tuple[str, int]:
     """A node's operation on operands that are typeset, and how tightly what is written binds."""
     if node.operation is None:
-        is_plain = node.is_constant and not node.label
-        operand = Formula.literal(node.data) if is_plain else Formula.symbol(node.name)
+        operand = symbol(node)
         return printed(operand, MATHML), precedence(operand, MATHML)
     if is_compiled(node.operation):
         listed = "<mo>,</mo>".join(markup for markup, _ in operands)

@@ -17,7 +17,7 @@ from typing import Any
 from glassgrad.engine import Value, contribution
 from glassgrad.engine.check import KINK, Finding, finding, rounding_error
 from glassgrad.engine.files import json_text
-from glassgrad.engine.misuse import name
+from glassgrad.engine.misuse import name, real
 from glassgrad.engine.printing import short
 from glassgrad.engine.text import describe
 from glassgrad.viz.diagram import Diagram, Node, Records, local_derivative
@@ -112,18 +112,14 @@ class Steps(Records[Step]):
     """
 
     def __init__(
-        self,
-        y: Value,
-        names: Mapping[str, Any] | None = None,
-        learning_rate: float | None = None,
-        parameters: Iterable[Value] | None = None,
-        depth: int = 0,
-    ) -> None:
+        self, y: Value, names: Mapping[str, Any] | None = None, learning_rate: float | None = None,
+        parameters: Iterable[Value] | None = None, depth: int = 0,
+    ) -> None:  # fmt: skip
         self.diagram = Diagram([y], names, depth=depth)
         (self.root,) = self.diagram.roots
         self.gradients: dict[int, float] = {}
         self.new_loss: float | None = None
-        self.learning_rate = learning_rate
+        self.learning_rate: float | None = None
         self._records: list[Step] = []
         self._findings: dict[int, Finding] = {}  # the steps and their graph stay as they are
         self._uses = self._count_uses()
@@ -132,7 +128,7 @@ class Steps(Records[Step]):
         has_update = learning_rate is not None or parameters is not None
         self.moving = [node.index for node in self._parameters(parameters)] if has_update else []
         if learning_rate is not None:
-            self._record_update(learning_rate)
+            self._record_update(real(learning_rate, "learning_rate"))
 
     def __repr__(self) -> str:
         return f"<backpropagation in {len(self)} steps through {len(self.diagram)} nodes>"
@@ -270,39 +266,25 @@ class Steps(Records[Step]):
             self.gradients[parent] = sent if is_first else before + sent
             operands = [self.diagram[operand] for operand in node.parents]
             formula = local_derivative(node, operands, position)
+            texts = (formula.text, formula.latex) if formula is not None else ("", "")
+            index = first if node.is_compiled else len(self._records)
             yield Step(
-                first if node.is_compiled else len(self._records),
-                "backward",
-                node.index,
-                formula=formula.text if formula is not None else "",
-                formula_latex=formula.latex if formula is not None else "",
-                operand=position,
-                parent=parent,
-                upstream=upstream,
-                local=local,
-                contribution=sent,
-                before=before,
-                after=self.gradients[parent],
-                received=received[parent],
-                uses=self._uses[parent],
-            )
+                index, "backward", node.index, *texts, operand=position, parent=parent,
+                upstream=upstream, local=local, contribution=sent, before=before,
+                after=self.gradients[parent], received=received[parent], uses=self._uses[parent],
+            )  # fmt: skip
 
     def _record_update(self, learning_rate: float) -> None:
         if not isfinite(learning_rate):
             raise ValueError(f"learning_rate is a finite number, not {learning_rate}.")
+        self.learning_rate = learning_rate
         moved: dict[int, float] = {}
         for node in map(self.diagram.__getitem__, self.moving):
             gradient = self.gradients.get(node.index, 0.0)
             moved[node.index] = node.data - learning_rate * gradient
-            self._record(
-                "update",
-                node.index,
-                formula=f"{node.name} - {learning_rate:.4g} * gradient",
-                value=moved[node.index],
-                upstream=gradient,
-                before=node.data,
-                after=moved[node.index],
-            )
+            formula = f"{node.name} - {learning_rate:.4g} * gradient"
+            numbers = dict(upstream=gradient, before=node.data, after=moved[node.index])
+            self._record("update", node.index, formula=formula, value=moved[node.index], **numbers)
         if self.diagram.can_evaluate:
             self.new_loss = self.diagram.evaluate(moved)[self.root]
 

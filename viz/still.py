@@ -29,7 +29,7 @@ from glassgrad.viz.dot import (
 )
 from glassgrad.viz.drawing import MAX_NODES, Drawing, Rendered
 from glassgrad.viz.network import LayerStep, Unit
-from glassgrad.viz.picture import Shown, frozen_in
+from glassgrad.viz.picture import Picture, Shown, frozen_in
 from glassgrad.viz.steps import Steps
 from glassgrad.viz.told import Equation, Term, Text, Told, seeded, tell
 
@@ -48,13 +48,9 @@ class Still(Drawing):
         color = GRADIENT if step.phase in ("seed", "backward") else DATA
         # Of a large graph, what the step is about is seen with what stands around it.
         around = step.node if len(steps.diagram) > MAX_NODES else None
-        super().__init__(
-            steps.diagram.with_gradients(known.gradients),
-            derivatives=True,
-            max_nodes=MAX_NODES,
-            around=around,
-            marked=_arrows(self._told, color),
-        )
+        diagram = steps.diagram.with_gradients(known.gradients)
+        picture = Picture(diagram, MAX_NODES, around=around)
+        super().__init__(picture, marked=_arrows(self._told, color))
         widest = _widest(steps)
         for part in self.picture.parts:
             if isinstance(part, Shown) and not part.node.is_constant:
