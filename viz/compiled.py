@@ -8,7 +8,7 @@ Next: `diagram.py`, which takes them in, and `told.py`, which tells the step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from math import isclose, isfinite
 from typing import NamedTuple, TypeGuard
 
@@ -97,7 +97,10 @@ def inside(value: Value) -> Inside | str:
     codes = replay.recording.graph.codes.tolist()
     made = {node for node, code in zip(nodes, codes) if code >= 0 and isinstance(node, Value)}
     made -= operands.keys()
-    _place(made, frame, value.scope)
+    # In the frame, which stands in what is around the call, with the modules they were recorded in.
+    scopes: dict[Scope | None, Scope] = {frame: frame, None: frame, value.scope: frame}
+    for node in made:
+        node._tag = Tag(_within(node.scope, scopes), node.label)
     root._number = value.data
     if value.grad is not NOT_COMPUTED:
         of_made = lambda node: node.partials if node in made else ()
@@ -116,16 +119,6 @@ def are_close(
         repr(a) == repr(b) or (tolerance > 0.0 and isclose(a, b, rel_tol=tolerance, abs_tol=least))
         for a, b in zip(numbers, others)
     )
-
-
-def _place(made: Set[Value], frame: Scope, around: Scope | None) -> None:
-    """Put nodes into a frame, with the modules that they were recorded in inside of it.
-
-    What is around the call is around the frame already.
-    """
-    scopes: dict[Scope | None, Scope] = {frame: frame, None: frame, around: frame}
-    for node in made:
-        node._tag = Tag(_within(node.scope, scopes), node.label)
 
 
 def _within(scope: Scope | None, known: dict[Scope | None, Scope]) -> Scope:

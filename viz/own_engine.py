@@ -255,12 +255,10 @@ def _is_close(found: Any, right: Any) -> bool:
 
 def _question(step: BuildStep, found: Any, result: Value, leaf: Value) -> str:
     steps = backprop(result)
-    in_one_call, in_more = _WRONG_ENGINES
-    for mistake in steps.mistakes():
-        if mistake.name == (in_more if step.name == "zero" else in_one_call):
-            if _is_close(found, mistake.gradients[steps.diagram.values[leaf]]):
-                return _WRONG_ENGINES[mistake.name]
-    return step.question
+    name = [*_WRONG_ENGINES][step.name == "zero"]
+    gradients = next(m.gradients for m in steps.mistakes() if m.name == name)
+    is_known = _is_close(found, gradients[steps.diagram.values[leaf]])
+    return _WRONG_ENGINES[name] if is_known else step.question
 
 
 def _asked(where: str, function: Callable[..., Any], *operands: Any) -> Any:

@@ -235,12 +235,10 @@ class Picture:
         boxes = {group.scope_shown for group in closed}
         return counted_marks(self.diagram[i] for i in self.indices if self._boxes[i] in boxes)
 
-    def scopes_in(self, scope: Scope | None) -> Iterator[Scope]:
+    def scopes_in(self, scope: Scope | None) -> list[Scope]:
         """The scopes directly inside one that are drawn as a frame around their parts."""
-        framed = dict.fromkeys(
-            ancestor for part in self.parts if part.scope for ancestor in part.scope.chain()
-        )
-        return (inner for inner in framed if inner.parent is scope)
+        framed = (around for part in self.parts if part.scope for around in part.scope.chain())
+        return [inner for inner in dict.fromkeys(framed) if inner.parent is scope]
 
     def _fitting_depth(self, limit: int) -> int:
         deepest = self.scopes.depth

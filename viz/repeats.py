@@ -142,8 +142,8 @@ class _Operations:
         examined: dict[int, int] = {}  # for each length up to where it is known
         found = []
         for at in range(start, end):
-            for length in self._lengths(at):
-                if examined.get(length, 0) > at:
+            for length in sorted({following[at] - at for following in self._next}):
+                if not 0 < length <= _LONGEST or examined.get(length, 0) > at:
                     continue
                 stop = at + length
                 while stop < end and self._alike(stop, stop - length):
@@ -160,10 +160,6 @@ class _Operations:
                 free[first - start : last - start] = [False] * (last - first)
                 taken.append((first, length, count))
         return sorted(taken)
-
-    def _lengths(self, at: int) -> list[int]:
-        found = {following[at] - at for following in self._next if following[at]}
-        return sorted(length for length in found if length <= _LONGEST)
 
     def _likely(self) -> list[list[int]]:
         """Where the next operation is that looks alike from around, or that reads the same leaf."""

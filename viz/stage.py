@@ -147,21 +147,16 @@ def _possible(steps: Steps) -> list[Step]:
     ):
         return shown
     taken = {(edge.node, edge.operand): edge for step in shown for edge in step.edges}
-    backward = [
-        taken.get((node.index, position)) or _idle(steps.diagram, node, position)
-        for node in reversed(steps.diagram)
-        for position in range(len(node.parents))
-        if _may_carry(steps.diagram, node, position)
-    ]
+    backward = []
+    for node in reversed(steps.diagram):
+        for position, parent in enumerate(node.parents):
+            row, operand = node.operation, steps.diagram[parent]
+            has_rule = isinstance(row, Reduction) or (row and row.rules[position] is not None)
+            if has_rule and not operand.is_constant and not operand.is_frozen:
+                sent = taken.get((node.index, position))
+                backward.append(sent or _idle(steps.diagram, node, position))
     before = [step for step in shown if step.phase in ("forward", "seed")]
     return [*before, *backward, *(step for step in shown if step.phase == "update")]
-
-
-def _may_carry(diagram: Diagram, node: Node, position: int) -> bool:
-    row = node.operation
-    has_rule = isinstance(row, Reduction) or (row is not None and row.rules[position] is not None)
-    operand = diagram[node.parents[position]]
-    return has_rule and not operand.is_constant and not operand.is_frozen
 
 
 def _idle(diagram: Diagram, node: Node, position: int) -> Step:

@@ -158,7 +158,6 @@ class Computed(Told):
         self.numbers = Text(*parts)
 
     def _abridge(self, node: Node, operation: Operation) -> None:
-        """Of very many operands the first are written, and how many there are beyond."""
         name = title_of(operation) if is_compiled(operation) else operation.name
         operands = [self.steps.diagram[parent] for parent in node.parents]
         self.formula = call(name, [operand.in_formulas for operand in operands])
@@ -387,7 +386,9 @@ class SentAtOnce(Told):
         self.program = f"gradient program of {name_of(operation)}"
         self.parts = [Sent(steps, edge) for edge in step.parts]
         if len(self.parts) > MOST_LISTED:
-            self.listed = sorted(self.parts, key=_size, reverse=True)[:NAMED_FIRST]
+            # A nan is what people should see first.
+            size = lambda part: inf if isnan(x := abs(part.answer.value or 0.0)) else x
+            self.listed = sorted(self.parts, key=size, reverse=True)[:NAMED_FIRST]
         else:
             self.listed = self.parts
         rest = len(self.parts) - len(self.listed)
@@ -423,12 +424,6 @@ class SentAtOnce(Told):
             results.append(Text(f"{self.more}, in the table below"))
         numbers = (Text(self.upstream), Text(self.program), Text("all at once"))
         return Text(self.edge), *numbers, joined("; ", results)
-
-
-def _size(part: Sent) -> float:
-    """How much an edge contributes; a nan is what people should see first."""
-    size = abs(part.answer.value or 0.0)
-    return inf if isnan(size) else size
 
 
 def _gets(others: Sequence[Sent], left: int) -> Text:
