@@ -349,11 +349,9 @@ class FunctionQuestion(Question):
                 yield others, "That is the derivative by another operand."
             if isinstance(self.of, Operation) and self.of.arity == 1:
                 if callable(rule := self.of.textbook[0]):
-                    yield (
-                        [float(rule(x, x)) for (x,) in self.points],
-                        "The derivative is written with the output of the function; you put in its "
-                        "input.",
-                    )
+                    wrong = [float(rule(x, x)) for (x,) in self.points]
+                    written = "The derivative is written with the output of the function"
+                    yield wrong, f"{written}; you put in its input."
         yield from super().suspects()
 
 

@@ -155,11 +155,7 @@ class Drawing(Rendered):
         """The picture as an image, and its table, for a page or for the cell of a notebook.
 
         What is too wide scrolls inside it. It needs no script and no style sheet, so an untrusted
-        notebook and a code host show it too.
-
-        Raises:
-            RendererMissingError: there is no Graphviz; the message says what to install.
-            RenderingError: Graphviz took longer than the time limit.
+        notebook and a code host show it too. It raises what `svg` does.
         """
         svg = self.svg
         least = _READABLE * float(svg.partition('width="')[2].partition("pt")[0])
@@ -245,7 +241,13 @@ def draw(
     roots = tuple(map(scalar_of, roots))
     for root in roots:
         if not isinstance(root, Value):
-            raise TypeError(f"draw takes Values, not {describe(root)}. {_remedy(root)}")
+            remedy = "Compute the result with Values: x = Value(3.0), then draw(x * x)."
+            if isinstance(root, (list, tuple)):
+                remedy = "Give them one by one: draw(*values)."
+            elif callable(root):
+                call = "Draw what a call of it gives"
+                remedy = f"{call}: draw(model(x)), or draw(*model(x)) if it is a list."
+            raise TypeError(f"draw takes Values, not {describe(root)}. {remedy}")
     if not isinstance(direction, str) or direction not in ("LR", "RL", "TB", "BT"):
         raise ValueError(f"direction is LR, RL, TB or BT, not {told(direction)}.")
     if depth is not None:
@@ -259,14 +261,6 @@ def draw(
     middle = None if around is None else _index_of(around, diagram)
     picture = Picture(diagram, max_nodes, depth, middle, radius)
     return Drawing(picture, derivatives=derivatives, direction=direction, seconds=seconds)
-
-
-def _remedy(root: object) -> str:
-    if isinstance(root, (list, tuple)):
-        return "Give them one by one: draw(*values)."
-    if callable(root):
-        return "Draw what a call of it gives: draw(model(x)), or draw(*model(x)) if it is a list."
-    return "Compute the result with Values: x = Value(3.0), then draw(x * x)."
 
 
 def _index_of(around: Value | str, diagram: Diagram) -> int:
@@ -296,7 +290,8 @@ def _left_out(picture: Picture) -> str:
     groups = [part for part in picture.parts if isinstance(part, Group) and not part.is_fold]
     parts = []
     if groups:
-        parts.append(f"{sum(group.count for group in groups)} nodes are drawn as {_boxes(groups)}")
+        boxes = f"{len(groups)} box{'es' * (len(groups) > 1)}"
+        parts.append(f"{sum(group.count for group in groups)} nodes are drawn as {boxes}")
     if left_out:
         parts.append(f"{left_out} nodes are not drawn")
     return f"{' and '.join(parts)}; {shows_all}" if parts else ""
@@ -317,12 +312,9 @@ def _closed(picture: Picture) -> str:
     folds = [part for part in picture.parts if isinstance(part, Group) and part.is_fold]
     if folds:
         values = counted(sum(group.count for group in folds), "Value")
-        said.append(f"{values} are drawn as {_boxes(folds)}; print(draw(y)) lists them.")
+        boxes = f"{len(folds)} box{'es' * (len(folds) > 1)}"
+        said.append(f"{values} are drawn as {boxes}; print(draw(y)) lists them.")
     return " ".join(dict.fromkeys(said))
-
-
-def _boxes(groups: Sequence[Group]) -> str:
-    return "1 box" if len(groups) == 1 else f"{len(groups)} boxes"
 
 
 def checked_name(path: Any, formats: Sequence[str], what: str, example: str) -> tuple[Path, str]:

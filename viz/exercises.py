@@ -85,12 +85,10 @@ class Verdict:
         if self is NOT_ANSWERED:
             color, sign = "#8f8f8f", "…"
         look = f"border-left:4px solid {color};padding:2px 10px;margin:4px 0"
-        hint = f"<details><summary>Hint</summary>{html.escape(self.hint)}</details>"
-        text = f"<span aria-hidden=true>{sign}</span> {html.escape(self.text)}"
-        return (
-            f'<div class="glassgrad-verdict" lang="en" style="{look}">{text}'
-            f"{hint if self.hint else ''}</div>"
-        )
+        said = f"<span aria-hidden=true>{sign}</span> {html.escape(self.text)}"
+        if self.hint:
+            said += f"<details><summary>Hint</summary>{html.escape(self.hint)}</details>"
+        return f'<div class="glassgrad-verdict" lang="en" style="{look}">{said}</div>'
 
 
 def _wrong(text: str, hint: str = "") -> Verdict:

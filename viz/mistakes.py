@@ -170,8 +170,8 @@ one had left at x: 6 + 6 = 12.
             return self._no_difference(reason)
         return (
             f"{self._diagram[index].name} is used {self._uses[index]} times, but every "
-            f"contribution replaced the one before it: {short(gradients[index])}, the last one alone, "
-            f"instead of {short(self._right[index])}."
+            f"contribution replaced the one before it: {short(gradients[index])}, the last one "
+            f"alone, instead of {short(self._right[index])}."
         )
 
     def _why_early(self, order: Sequence[Node], gradients: Gradients, index: int | None) -> str:

@@ -27,7 +27,6 @@ from glassgrad.engine.tree import listed
 from glassgrad.engine.value import is_parameter
 from glassgrad.viz.backprop import Backprop
 from glassgrad.viz.markup import scrolling_table
-from glassgrad.viz.steps import Step
 from glassgrad.viz.told import Sent
 
 
@@ -93,16 +92,15 @@ class NeuronSteps(Backprop):
         self._symbols = f"∂{root}/∂{out}", f"∂{out}/∂{z}", f"∂{z}/∂w"
         self._slope = slope
         self._output_by_sum = grad(names["out"], names["z"])
-        self.factors = tuple(map(self._factors, self._terms))
+        by_output, by_sum = self.gradients[self._output], self._output_by_sum
+        self.factors = tuple(
+            ThreeFactors(self._name(edge.receiver), by_output, by_sum, local, contribution)
+            for edge in self._terms for _, local, contribution, _ in [edge.product]
+        )  # fmt: skip
 
     def more_text(self) -> str:
         """The three factors, unless all is constant, or the activation has no slope."""
         return f"{self._title()}\n{columns(list(self._rows()))}" if self.factors else ""
-
-    def _factors(self, edge: Step) -> ThreeFactors:
-        _, local, contribution, _ = edge.product
-        name, by_output = self._name(edge.receiver), self.gradients[self._output]
-        return ThreeFactors(name, by_output, self._output_by_sum, local, contribution)
 
     def _title(self) -> str:
         factors = " × ".join(self._symbols)

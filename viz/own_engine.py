@@ -41,61 +41,37 @@ STEPS = (
     BuildStep("data", (), ("a",), "Does __init__ keep the number as .data?", False),
     BuildStep("add", ("__add__",), ("a + b",), "Does __add__ add the data of both?", False),
     BuildStep("mul", ("__mul__",), ("a * b",), "Does __mul__ multiply the data of both?", False),
-    BuildStep(
-        "backward", (), ("a + b", "a * b"),
+    BuildStep("backward", (), ("a + b", "a * b"),
         "Each operand gets upstream × local. Does the result's own gradient start at 1? Which "
-        "number does a product send to which operand?",
-    ),
-    BuildStep(
-        "chain", (), ("a * b + c", "(a + b) * c", "(a * b) * c"),
-        "Does every node send on the gradient that it got, times the local derivative?",
-    ),
-    BuildStep(
-        "tanh", ("tanh",), ("c.tanh()", "(a * c).tanh() * b"),
-        "The derivative of tanh is written with its output. Is it multiplied by the upstream?",
-    ),
+        "number does a product send to which operand?"),
+    BuildStep("chain", (), ("a * b + c", "(a + b) * c", "(a * b) * c"),
+        "Does every node send on the gradient that it got, times the local derivative?"),
+    BuildStep("tanh", ("tanh",), ("c.tanh()", "(a * c).tanh() * b"),
+        "The derivative of tanh is written with its output. Is it multiplied by the upstream?"),
     BuildStep("accumulate", (), ("a + a", "a * a", "c + c.tanh()"), _ADDS),
-    BuildStep(
-        "order", (),
+    BuildStep("order", (),
         ("d = a + b; d * d", "d = a + b; d + d * c", "d = a * b; e = d + c; d * e",
          "d = a + a; e = d * d; d + e * d"),
-        "Does a node send its gradient on only when all contributions to it have come?",
-    ),
-    BuildStep(
-        "zero", (), ("d = a * a; d * a", "a * b + a"),
+        "Does a node send its gradient on only when all contributions to it have come?"),
+    BuildStep("zero", (), ("d = a * a; d * a", "a * b + a"),
         "The gradients of leaves add up over calls, until .grad is set to zero; those of inner "
-        "nodes start anew in each call. Is it so?",
-    ),
-    BuildStep(
-        "numbers", (), ("a + 2", "a * 2", "a * 2 + 0.5"),
-        "Is a plain number made a node of the graph first?",
-    ),
-    BuildStep(
-        "reflected", ("__radd__", "__rmul__"), ("2 + a", "3 * a", "0.5 * a + 2"),
-        "Python asks __radd__ and __rmul__ where the number stands on the left.",
-    ),
-    BuildStep(
-        "neg and sub", ("__neg__", "__sub__"), ("-a", "a - b", "a - 2", "a * b - a"),
-        "What is subtracted gets the gradient with the other sign.",
-    ),
+        "nodes start anew in each call. Is it so?"),
+    BuildStep("numbers", (), ("a + 2", "a * 2", "a * 2 + 0.5"),
+        "Is a plain number made a node of the graph first?"),
+    BuildStep("reflected", ("__radd__", "__rmul__"), ("2 + a", "3 * a", "0.5 * a + 2"),
+        "Python asks __radd__ and __rmul__ where the number stands on the left."),
+    BuildStep("neg and sub", ("__neg__", "__sub__"), ("-a", "a - b", "a - 2", "a * b - a"),
+        "What is subtracted gets the gradient with the other sign."),
     BuildStep("rsub", ("__rsub__",), ("2 - a",), "In 2 - a it is a that is subtracted."),
-    BuildStep(
-        "pow", ("__pow__",), ("a**3", "b**2", "a**-1", "a + a**3"),
-        "The exponent comes down as a factor, and is one less.",
-    ),
-    BuildStep(
-        "div", ("__truediv__",), ("a / b", "a / 4", "a / (a + c)"),
-        "The numerator gets one over the denominator; what does the denominator get?",
-    ),
+    BuildStep("pow", ("__pow__",), ("a**3", "b**2", "a**-1", "a + a**3"),
+        "The exponent comes down as a factor, and is one less."),
+    BuildStep("div", ("__truediv__",), ("a / b", "a / 4", "a / (a + c)"),
+        "The numerator gets one over the denominator; what does the denominator get?"),
     BuildStep("rdiv", ("__rtruediv__",), ("2 / a",), "In 2 / a the denominator is a."),
-    BuildStep(
-        "relu", ("relu",), ("a.relu() * c", "b.relu() * c", "a + a.relu()"),
-        "Below zero relu gives nothing and lets nothing through; above, both as they are.",
-    ),
-    BuildStep(
-        "exp", ("exp",), ("c.exp()", "(a * c).exp() * b", "c + c.exp()"),
-        "The derivative of exp is its output.",
-    ),
+    BuildStep("relu", ("relu",), ("a.relu() * c", "b.relu() * c", "a + a.relu()"),
+        "Below zero relu gives nothing and lets nothing through; above, both as they are."),
+    BuildStep("exp", ("exp",), ("c.exp()", "(a * c).exp() * b", "c + c.exp()"),
+        "The derivative of exp is its output."),
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import cycle, pairwise
 from math import inf, isfinite, isnan, nan
 from typing import TYPE_CHECKING, Any
@@ -309,12 +310,12 @@ def _number_of(thing: Any, takes: str) -> float:
         return thing.data
     if is_real(thing):
         return real(thing, "A plot")
-    try:
-        if isinstance(thing, (str, bytes)):
-            raise TypeError
-        return float(thing)
-    except (TypeError, ValueError, RuntimeError):  # a tensor of several numbers gives the last
-        raise TypeError(f"{takes} not {describe(thing)}.") from None
+    with suppress(
+        TypeError, ValueError, RuntimeError
+    ):  # a tensor of several numbers gives the last
+        if not isinstance(thing, (str, bytes)):
+            return float(thing)
+    raise TypeError(f"{takes} not {describe(thing)}.")
 
 
 # The boundary.

@@ -215,17 +215,12 @@ class ProgramDrawing(Rendered):
     picture_title = "Program"
 
     def __init__(self, title: str, portions: Portions, note: str, *, shows_scalars: bool) -> None:
-        self.title = title
-        self.portions = portions
-        self.note = note
-        self.shows_scalars = shows_scalars
+        self.title, self.portions = title, portions
+        self.note, self.shows_scalars = note, shows_scalars
 
     @property
     def digraph(self) -> graphviz.Digraph:
-        """Scalars and lines as one graph, each line beside the scalars that it belongs to.
-
-        Lines that belong to no scalars, such as `return`, are not on it.
-        """
+        """Scalars, each beside its lines; those of none, such as `return`, are not on it."""
         return _graph(self, with_lines=True)
 
     def html(self) -> str:
@@ -320,8 +315,10 @@ def draw_program(
         all_of_them = f"draw_program({name}, max_scalars={drawn}) draws them"
         said.append(f"A box stands for all scalars of its line; {all_of_them}.")
     if portions.dropped:
-        verb = "is" if portions.dropped == 1 else "are"
-        dropped = counted(portions.dropped, "scalar")
+        dropped, verb = (
+            counted(portions.dropped, "scalar"),
+            "is" if portions.dropped == 1 else "are",
+        )
         said.append(f"{dropped} {verb} left out, since nothing depends on them.")
     if len(programs) > 1:
         said.append(f"There are {len(programs)} programs; this is number {chosen}, counted from 0.")

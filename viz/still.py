@@ -85,12 +85,9 @@ class Still(Drawing):
 
 
 class Known:
-    """What has come by a step.
+    """What has come by a step: gradients by index, and what stands for the value of each node.
 
-    Attributes:
-        values: what stands for the value of each node; "–" before it is computed, and with "(old)"
-            where a parameter behind it has moved since.
-        gradients: the gradients so far, by index.
+    That is "–" before it is computed, and has "(old)" where a parameter behind it has moved since.
     """
 
     def __init__(self, steps: Steps, index: int) -> None:

@@ -386,39 +386,28 @@ _IN_GRADIENTS: tuple[_Slip, ...] = (
      lambda q, e: e.local * e.reach if e.operand is not q.target and e.node is not q.root else None,
      "That is by how much {node} changes with {target}. By how much does {root} change with "
      "{node}?"),
-    _factor(
-        lambda e: e.local / e.operands[1].data if e.of("pow", position=0) else None,
+    _factor(lambda e: e.local / e.operands[1].data if e.of("pow", position=0) else None,
         "The exponent is missing: in the derivative of {node} it comes down as a factor."),
-    _factor(
-        lambda e: e.operands[1].data * e.node.data if e.of("pow", position=0) else None,
+    _factor(lambda e: e.operands[1].data * e.node.data if e.of("pow", position=0) else None,
         "In the derivative of {node} the exponent comes down as a factor, and is one less."),
-    _factor(
-        lambda e: 1.0,
+    _factor(lambda e: 1.0,
         "The factor of {function} is missing: by how much does {node} change with {operand}?"),
-    _factor(
-        _with_input,
+    _factor(_with_input,
         "In the derivative of {function} stands its output {node}, not its input {operand}."),
-    _factor(
-        lambda e: _at(e, e.node.data),
+    _factor(lambda e: _at(e, e.node.data),
         "The derivative of {function} is taken at its input {operand}, not at its output {node}."),
-    _factor(
-        lambda e: e.node.data,
+    _factor(lambda e: e.node.data,
         "That takes the value of {node} for a factor: what is the derivative of {function}?"),
-    _factor(
-        lambda e: e.operand.data if e.of("mul") else None,
-        "In a product, the derivative by one operand is the other: which one belongs to {operand}?"
-    ),
-    _factor(
-        lambda e: e.operands[1 - e.position].data if e.of("add", "sub") else None,
+    _factor(lambda e: e.operand.data if e.of("mul") else None,
+        "In a product, the derivative by one operand is the other: which one belongs to "
+        "{operand}?"),
+    _factor(lambda e: e.operands[1 - e.position].data if e.of("add", "sub") else None,
         "{node} is no product: by how much does it change with {operand}?"),
-    _factor(
-        lambda e: e.local * e.operand.data if e.of("div", position=1) else None,
+    _factor(lambda e: e.local * e.operand.data if e.of("div", position=1) else None,
         "The denominator {operand} is squared in the derivative of {node} by it."),
-    _factor(
-        lambda e: _at(e, math.radians(e.operand.data)) if e.of("sin", "cos", "tan") else None,
+    _factor(lambda e: _at(e, math.radians(e.operand.data)) if e.of("sin", "cos", "tan") else None,
         "That takes degrees: {function} takes radians."),
-    _factor(
-        lambda e: -e.local,
+    _factor(lambda e: -e.local,
         "The sign of one factor: does {node} grow or fall when {operand} grows?"),
     _factor(lambda e: 1.0 / e.local, "The factor of {function} is upside down."),
     (_two_calls, lambda q, m: m.gradients.get(q.target.index), "{says}"),
