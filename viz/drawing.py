@@ -103,6 +103,8 @@ class Rendered(ABC):
 class Drawing(Rendered):
     """The picture of a graph. Notebooks show it; `print` gives text; `save` writes a file.
 
+    Its ending is .svg, .png, .pdf, .dot, .json, .html or .txt.
+
     Attributes:
         diagram: the nodes, as plain records.
         picture: what of it is shown.

@@ -196,6 +196,8 @@ class Portions(Records[Portion]):
 class ProgramDrawing(Rendered):
     """A program beside its scalars. Notebooks show it; `print` gives text; `save` writes a file.
 
+    Its ending is .html, .svg, .png, .pdf, .dot or .txt.
+
     Attributes:
         title: the name of the function.
         portions: which scalars became which lines.
