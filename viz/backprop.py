@@ -87,9 +87,9 @@ class Backprop(Steps):
         if digits is not None:
             whole(digits, "digits")
         with printing(digits):
-            return "\n\n".join(filter(None, (report(self), self.more_text())))
+            return "\n\n".join(filter(None, (report(self), self._more_text())))
 
-    def more_text(self) -> str:
+    def _more_text(self) -> str:
         """What the text has besides the steps: nothing, unless they are a neuron's."""
         return ""
 

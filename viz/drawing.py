@@ -56,7 +56,7 @@ class Rendered(ABC):
     def description(self) -> str:
         """What it shows in words, for those who do not see it."""
 
-    def texts(self) -> Mapping[str, Callable[[], str]]:
+    def _texts(self) -> Mapping[str, Callable[[], str]]:
         """What is saved as text, by the endings of files."""
         return {"svg": lambda: self.svg, "dot": lambda: self.dot}
 
@@ -83,7 +83,7 @@ class Rendered(ABC):
         if not isinstance(kind, str) or kind not in self.formats:
             what, endings = self.kind_and_stem[0], ", ".join(self.formats)
             raise ValueError(f"A {what} is saved as {endings}, not as {told(kind)}.")
-        texts = self.texts()
+        texts = self._texts()
         return texts[kind]().encode() if kind in texts else self._rendered(kind)
 
     def save(self, path: str | Path) -> Path:
@@ -126,8 +126,8 @@ class Drawing(Rendered):
         self.digraph = digraph(picture, derivatives, direction, marked)
         self.seconds, self.load = seconds, picture.load
 
-    def texts(self) -> Mapping[str, Callable[[], str]]:
-        return {**super().texts(), "json": self.to_json, "html": self.to_html, "txt": self.text}
+    def _texts(self) -> Mapping[str, Callable[[], str]]:
+        return {**super()._texts(), "json": self.to_json, "html": self.to_html, "txt": self.text}
 
     def text(self) -> str:
         """The graph as a table: how each node was computed, its value, gradient and warnings."""

@@ -98,7 +98,7 @@ class NeuronSteps(Backprop):
             for edge in self._terms for _, local, contribution, _ in [edge.product]
         )  # fmt: skip
 
-    def more_text(self) -> str:
+    def _more_text(self) -> str:
         """The three factors, unless all is constant, or the activation has no slope."""
         return f"{self._title()}\n{columns(list(self._rows()))}" if self.factors else ""
 

@@ -264,9 +264,9 @@ class ProgramDrawing(Rendered):
         """What is shown: "Program of loss"."""
         return f"Program of {visible(self.title)}"
 
-    def texts(self) -> Mapping[str, Callable[[], str]]:
+    def _texts(self) -> Mapping[str, Callable[[], str]]:
         page = lambda: document(self.heading(), self.html())
-        return {**super().texts(), "html": page, "txt": self.text}
+        return {**super()._texts(), "html": page, "txt": self.text}
 
     def __str__(self) -> str:
         return self.text()
