@@ -24,7 +24,7 @@ from glassgrad import (
 )
 from glassgrad.engine.printing import short
 from glassgrad.viz.steps import Steps
-from glassgrad.viz.told import checks, tell
+from glassgrad.viz.told import tell
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -237,7 +237,7 @@ def expected(steps: Steps, number: int) -> dict[str, Any]:
 def check_of(steps: Steps, number: int) -> str:
     """What differences say of the gradient that a step completes."""
     step = steps[number - 1]
-    return tell(steps, step, checks(steps).get(step.parent, "")).check
+    return tell(steps, step, steps.checks().get(step.parent, "")).check
 
 
 def _uses(received: int, uses: int) -> str:

@@ -11,9 +11,9 @@ import pytest
 from glassgrad import MLP, TABLE, Neuron, Operation, Value, engine
 from glassgrad.engine.op import ATOM, Notation
 from glassgrad.viz import GradientHistory, plot_boundary
+from glassgrad.viz.curves import curve_points
 from glassgrad.viz.plots import (
     NOTHING,
-    curve_points,
     plot_gradients,
     plot_losses,
     plot_operation,

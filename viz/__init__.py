@@ -8,7 +8,7 @@
     teaching   neuron.py, mistakes.py (wrong engines), exercises.py (check, puzzle) with answers.py
                and suspects.py, own_engine.py (check_engine), associations.py
     programs   program.py (draw_program)
-    plots      plots.py
+    plots      plots.py, curves.py (their points)
     typed      expression.py, syntax.py; the command itself is glassgrad/__main__.py
 
 Start with `diagram.py` (what is shown), then `drawing.py` and `steps.py`.

@@ -51,7 +51,7 @@ COMPUTED_DIGITS = 7
 
 
 class Typed(NamedTuple):
-    """An answer: the number, and how many significant digits of it were typed."""
+    """An answer, and how many significant digits of it were typed."""
 
     number: float
     digits: int
@@ -154,7 +154,7 @@ class Author:
 
     @staticmethod
     def of(hint: Any, mistakes: Any, digits: Any) -> Author:
-        """What an author gave, if it can be meant."""
+        """What an author gave, checked."""
         if not isinstance(hint, str):
             raise TypeError(f"hint is a text, not {describe(hint)}.")
         if not isinstance(mistakes, (Mapping, NoneType)):
@@ -359,7 +359,6 @@ class FunctionQuestion(Question):
         self.noise = min(1e-9, 1e-14 * max(map(abs, found.values())))
 
     def _at(self, point: Sequence[float], by: int | None) -> float:
-        """The value at a point, or the derivative by an operand."""
         if by is None:
             return plain(called(self.of, point))
         xs = [Value(x) for x in point]
@@ -385,11 +384,9 @@ class FunctionQuestion(Question):
                 yield others, "That is the derivative by another operand."
             if isinstance(self.of, Operation) and self.of.arity == 1:
                 if callable(rule := self.of.textbook[0]):
-                    yield (
-                        [float(rule(x, x)) for (x,) in self.points],
-                        "The derivative is written with the output of the function; you put in its "
-                        "input.",
-                    )
+                    wrong = [float(rule(x, x)) for (x,) in self.points]
+                    written = "The derivative is written with the output of the function"
+                    yield wrong, f"{written}; you put in its input."
 
 
 def _operands(of: Callable[..., Any]) -> tuple[list[str], list[tuple[float, float]]]:

@@ -122,23 +122,15 @@ class Spread(Records[Mapping[str, float]]):
         self._records: list[Mapping[str, float]] = [dict(start)]
         fired: set[str] = set()
         for _ in range(steps):
-            before = self._records[-1]
-            firing = {
-                idea
-                for idea, activation in before.items()
-                if activation > 0.0 and activation >= associations.threshold and idea not in fired
-            }
-            flow = {
-                (sender, receiver): before[sender] * weight * associations.decay
-                for (sender, receiver), weight in associations.links.items()
-                if sender in firing
-            }
-            after = dict(before)
-            for (_, receiver), sent in flow.items():
-                after[receiver] += sent
+            before, after, flow = self._records[-1], dict(self._records[-1]), {}
+            enough = {idea for idea, x in before.items() if x > 0.0 and x >= associations.threshold}
+            for (sender, receiver), weight in associations.links.items():
+                if sender in enough - fired:
+                    flow[sender, receiver] = before[sender] * weight * associations.decay
+                    after[receiver] += flow[sender, receiver]
             self._records.append({idea: min(1.0, activation) for idea, activation in after.items()})
             self.flows.append(flow)
-            fired |= firing
+            fired |= enough
 
     def __repr__(self) -> str:
         return columns(self.rows(), indent="")
@@ -146,10 +138,8 @@ class Spread(Records[Mapping[str, float]]):
     def rows(self) -> list[tuple[str, ...]]:
         """The cells of the table, headings first: a row for each idea."""
         steps = [f"step {i}" for i in range(1, len(self))]
-        rows = [
-            (clipped(idea), *(short(row[idea]) for row in self._records))
-            for idea in self.associations.ideas
-        ]
+        ideas = self.associations.ideas
+        rows = [(clipped(idea), *(short(row[idea]) for row in self._records)) for idea in ideas]
         return [("idea", "start", *steps), *rows]
 
     def description(self, step: int = -1) -> str:
@@ -201,14 +191,13 @@ class Spread(Records[Mapping[str, float]]):
             raise ValueError(f"step is 0, the start, to {len(self) - 1}, not {step}.")
         return step % len(self)
 
-    def _figure(self, step: int) -> str:
-        """The picture of a step with what flowed above it."""
-        told = self.description(step)
-        shown = figure(image(self.svg(step), told, "max-width:100%;height:auto"))
-        return paragraph(told) + shown
-
     def _repr_html_(self) -> str:
-        pictures = picture_or_advice(lambda: "".join(map(self._figure, range(len(self)))))
+        def pictured(step: int) -> str:
+            told = self.description(step)
+            shown = image(self.svg(step), told, "max-width:100%;height:auto")
+            return paragraph(told) + figure(shown)
+
+        pictures = picture_or_advice(lambda: "".join(map(pictured, range(len(self)))))
         return (
             f'<div class="glassgrad-spread" lang="en">{pictures}'
             f"{paragraph(_NOTHING_CORRECTED)}{table('Activation', self.rows())}</div>"

@@ -87,9 +87,9 @@ class Backprop(Steps):
         if digits is not None:
             whole(digits, "digits")
         with printing(digits):
-            return "\n\n".join(filter(None, (report(self), self.more_text())))
+            return "\n\n".join(filter(None, (report(self), self._more_text())))
 
-    def more_text(self) -> str:
+    def _more_text(self) -> str:
         """What the text has besides the steps: nothing, unless they are a neuron's."""
         return ""
 
@@ -103,14 +103,11 @@ class Backprop(Steps):
 
     def html(self) -> str:
         """The steps as one self-contained piece of HTML."""
-        return self._page().html()
+        return Page(self, self.more(), self._state).html()
 
     def standalone_html(self) -> str:
         """The steps as a whole HTML document."""
-        return self._page().document()
-
-    def _page(self) -> Page:
-        return Page(self, self.more(), self._state)
+        return Page(self, self.more(), self._state).document()
 
     def more(self) -> str:
         """What the page has besides the steps, as HTML: nothing, unless they are a neuron's."""
@@ -135,7 +132,8 @@ class Backprop(Steps):
         except ImportError as error:
             raise ImportError(ADVICE) from error
         shown = shown_steps(self)
-        return stepper(self._page(), range(shown[0].index, shown[-1].index + 1))
+        page = Page(self, self.more(), self._state)
+        return stepper(page, range(shown[0].index, shown[-1].index + 1))
 
     def save(self, path: str | Path, step: int | None = None) -> Path:
         """Write the steps to a file: the page as .html, all steps as .json or .txt, one as a still.
@@ -183,24 +181,19 @@ class Backprop(Steps):
             problem = f"{told(path.name)} is a name for each step, and step={step} asks for one."
             raise ValueError(f"{problem} Leave out one of the two.")
         if "{" in path.name:
-            return self._save_each(path, stills)
+            return self._save_each(path, kind, stills)
         if index is None:
             index = len(self) - 1 if self._state is None else self._state["step"]
         return write_file(path, stills[index]().content(kind))
 
     def _stills(self, level: str | None) -> list[Callable[[], Rendered]]:
-        """What draws each step on a level: those of layers, of a neuron, or all."""
         rate = self.state["rate"]
-        return [
-            partial(NetworkStill, self, index, rate)
-            if isinstance(step, LayerStep)
-            else partial(Still, self, step.index)
-            for index, step in enumerate(steps_on(self, level, rate))
-        ]
+        every = enumerate(steps_on(self, level, rate))
+        return [partial(Still, self, step.index) if isinstance(step, Step)
+                else partial(NetworkStill, self, index, rate) for index, step in every]  # fmt: skip
 
-    def _save_each(self, path: Path, stills: Sequence[Callable[[], Rendered]]) -> Path:
+    def _save_each(self, path: Path, kind: str, stills: Sequence[Callable[[], Rendered]]) -> Path:
         """A picture of each step, all drawn before the first is written."""
-        kind = path.suffix.lower().lstrip(".")
         try:
             names = [path.name.format(number) for number in range(1, len(stills) + 1)]
         except (AttributeError, IndexError, KeyError, ValueError):
@@ -257,8 +250,6 @@ def backprop(
             f"backprop takes the Value to differentiate, not {describe(y)}. Give one result that "
             "was computed from Values."
         )
-    if learning_rate is not None:
-        learning_rate = real(learning_rate, "learning_rate")
     whole(depth, "depth", least=0)
     return Backprop(y, names, learning_rate, parameters, depth)
 
@@ -267,9 +258,7 @@ def backprop(
 # page, so that what somebody found there can be opened again.
 
 DRAWERS = ("table", "words", "mistakes", "explore", "more")
-_START: dict[str, Any] = {
-    **{"level": None, "step": 0, "numbers": {}, "rate": None, "drawer": None, "view": None}
-}
+_START: dict[str, Any] = dict(level=None, step=0, numbers={}, rate=None, drawer=None, view=None)
 
 
 def checked_state(steps: Steps, state: Mapping[str, Any]) -> dict[str, Any]:
@@ -280,7 +269,7 @@ def checked_state(steps: Steps, state: Mapping[str, Any]) -> dict[str, Any]:
         if key not in _START:
             meant = suggestion(key, _START) if isinstance(key, str) else ""
             raise ValueError(f"A state has {', '.join(_START)}, and no {named(key)}.{meant}")
-    found = {**_START, "rate": steps.learning_rate, **state}
+    found: dict[str, Any] = {**_START, "rate": steps.learning_rate, **state}
     level, drawer = found["level"], found["drawer"]
     if level is None and found["step"]:
         found["level"] = level = "scalars"
@@ -412,7 +401,6 @@ def widget_module(page: Page) -> str:
 
 @cache
 def _stepper_class() -> type[AnyWidget]:
-    """The class of the widgets, made when the first is asked for."""
     from anywidget import AnyWidget
     from traitlets import Int, TraitError, Unicode, validate
 

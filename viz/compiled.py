@@ -8,7 +8,7 @@ Next: `diagram.py`, which takes them in, and `told.py`, which tells the step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from math import isclose, isfinite
 from typing import NamedTuple, TypeGuard
 
@@ -27,11 +27,9 @@ TOLERANCE = 1e-9
 
 
 class Inside(NamedTuple):
-    """The scalar graph of one compiled call.
+    """The scalar graph of one compiled call: Values in order, the last is the result.
 
-    Attributes:
-        operands: for each Value that stands in for an operand, the operand.
-        order: the other Values, each after its operands; the last is the result.
+    Others stand in for its operands.
     """
 
     operands: Mapping[Value, Value]
@@ -55,10 +53,8 @@ def title_of(operation: Replay | Total) -> str:
 
 def kind_of(operation: Replay | Total, operands: int) -> str:
     """What a closed node is, in a few words: "compiled, 337 Values, 100 samples"."""
-    kind = f"{KIND}, {counted(operands, 'Value')}"
-    if isinstance(operation, Total):
-        return f"{kind}, {counted(operation.samples, 'sample')}"
-    return kind
+    samples = [counted(operation.samples, "sample")] if isinstance(operation, Total) else []
+    return ", ".join([KIND, counted(operands, "Value"), *samples])
 
 
 def call(title: str, operands: Sequence[str]) -> str:
@@ -72,7 +68,7 @@ def call(title: str, operands: Sequence[str]) -> str:
 def inside(value: Value) -> Inside | str:
     """The scalar graph of a compiled node, with its own values and gradients; or why there is none.
 
-    The Values of the user are only read: others stand in for them.
+    The Values of the user are only read.
     """
     replay = value.operation
     if isinstance(replay, Total):
@@ -101,7 +97,10 @@ def inside(value: Value) -> Inside | str:
     codes = replay.recording.graph.codes.tolist()
     made = {node for node, code in zip(nodes, codes) if code >= 0 and isinstance(node, Value)}
     made -= operands.keys()
-    _place(made, frame, value.scope)
+    # In the frame, which stands in what is around the call, with the modules they were recorded in.
+    scopes: dict[Scope | None, Scope] = {frame: frame, None: frame, value.scope: frame}
+    for node in made:
+        node._tag = Tag(_within(node.scope, scopes), node.label)
     root._number = value.data
     if value.grad is not NOT_COMPUTED:
         of_made = lambda node: node.partials if node in made else ()
@@ -122,27 +121,8 @@ def are_close(
     )
 
 
-def _place(made: Set[Value], frame: Scope, around: Scope | None) -> None:
-    """Put nodes into a frame, with the modules that they were recorded in inside of it."""
-    scopes: dict[Scope | None, Scope] = {frame: frame}
-    for node in made:
-        node._tag = Tag(_within(frame, node.scope, around, scopes), node.label)
-
-
-def _within(
-    frame: Scope, scope: Scope | None, around: Scope | None, known: dict[Scope | None, Scope]
-) -> Scope:
-    """The scope that a node was recorded in, such as a neuron, inside the frame of this call.
-
-    Args:
-        frame: the frame.
-        scope: where it was recorded.
-        around: the scope of the call, which is around the frame already.
-        known: the scopes made so far, by those they stand for.
-    """
-    if scope is None or scope is around:
-        return frame
-    if scope not in known:
-        outer = _within(frame, scope.parent, around, known)
-        known[scope] = Scope(scope.name, scope.kind, outer)
+def _within(scope: Scope | None, known: dict[Scope | None, Scope]) -> Scope:
+    """The scope that a node was recorded in, such as a neuron, inside the frame of this call."""
+    if scope is not None and scope not in known:
+        known[scope] = Scope(scope.name, scope.kind, _within(scope.parent, known))
     return known[scope]

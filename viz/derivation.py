@@ -121,8 +121,13 @@ class Derivation:
                 f"y does not depend on {name(x)}, so the derivative is 0 and there is nothing to "
                 "derive. Give a Value that y was computed from."
             )
-        self._gradients = self._computed()
-        self.paths = self._path_count()
+        self._gradients, counts = {self._root: 1.0}, {self._root: 1}
+        for index, uses in self._uses.items():
+            counts[index] = sum(counts[user] for user, _, _, _ in uses)
+            # Not from 0.0: as in `backward()`, the first contribution keeps the sign of its zero.
+            sent = (self._sent(self._gradients[each[0]], each) for each in uses)
+            self._gradients[index] = reduce(add, sent)
+        self.paths = counts[self._target]
         are_short = (len(path) <= LONGEST_PATH for path in self.each_path())
         self.shown_paths = self.paths <= MOST_PATHS and all(are_short)
         self.equations = tuple(self._equations())
@@ -202,20 +207,6 @@ class Derivation:
                     uses.setdefault(parent, []).append((node.index, position, parent, local))
         return dict(sorted(uses.items(), reverse=True))
 
-    def _computed(self) -> dict[int, float]:
-        gradients = {self._root: 1.0}
-        for index, uses in self._uses.items():
-            sent = (self._sent(user, gradients[user], local) for user, _, _, local in uses)
-            # Not from 0.0: as in `backward()`, the first contribution keeps the sign of its zero.
-            gradients[index] = reduce(add, sent)
-        return gradients
-
-    def _path_count(self) -> int:
-        counts = {self._root: 1}
-        for index, uses in self._uses.items():
-            counts[index] = sum(counts[user] for user, _, _, _ in uses)
-        return counts[self._target]
-
     def each_path(self) -> Iterator[list[_Edge]]:
         """Each path as its edges from the result to the node; there may be very many."""
         pending: list[tuple[int, list[_Edge]]] = [(self._target, [])]
@@ -226,8 +217,8 @@ class Derivation:
                 continue
             pending += [(edge[0], [edge, *path]) for edge in reversed(self._uses[index])]
 
-    def _sent(self, user: int, upstream: float, local: float) -> float:
-        sent: float = contribution(self._diagram[user].operation, upstream, local)
+    def _sent(self, upstream: float, edge: _Edge) -> float:
+        sent: float = contribution(self._diagram[edge[0]].operation, upstream, edge[3])
         return sent
 
     # The equations.
@@ -239,8 +230,7 @@ class Derivation:
             paths = list(self.each_path())
             sides = _sides([list(map(self._factor, path)) for path in paths])
             if len(paths) > 1:
-                sent = lambda gradient, edge: self._sent(edge[0], gradient, edge[3])
-                sides.append(_total([_number(reduce(sent, path, 1.0)) for path in paths]))
+                sides.append(_total([_number(reduce(self._sent, path, 1.0)) for path in paths]))
             yield self._equation(self._target, sides)
         else:
             for index in list(self._uses)[-MOST_EQUATIONS:]:

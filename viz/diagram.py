@@ -75,11 +75,9 @@ class Node:
         name: its unique name in formulas.
         label: what the user called it, or None.
         operation: the row of the table that made it, or None for a leaf.
-        data: its number.
         gradient: its gradient at the time of drawing, or None if there was none.
         parents: the indices of its operands.
         partials: the local derivative by each operand; None on an edge that carries none.
-        scope: the part of the computation it belongs to, or None.
         file, line, source: the line of the user's program that made it, where known.
         is_constant: whether it is a plain number.
         is_frozen: whether it is a parameter that no gradient reaches.
@@ -142,12 +140,7 @@ class Node:
 
 
 class Diagram(Records[Node]):
-    """The nodes behind some Values in the order of evaluation, the given Values last.
-
-    Args:
-        roots: the Values.
-        names: names for Values without a label, such as `locals()`.
-        depth: how many levels to open; a compiled node in no module is at the first.
+    """The nodes behind some Values in the order of evaluation; for `names` and `depth` see `draw`.
 
     Attributes:
         values: the index of each Value.
@@ -157,10 +150,7 @@ class Diagram(Records[Node]):
     """
 
     def __init__(
-        self,
-        roots: Sequence[Value],
-        names: Mapping[str, Any] | None = None,
-        depth: int = 0,
+        self, roots: Sequence[Value], names: Mapping[str, Any] | None = None, depth: int = 0
     ) -> None:
         order = topological_order(*roots)
         open_dots = len(order) <= MOST_OPENED
@@ -259,7 +249,6 @@ class Diagram(Records[Node]):
         self.values[value] = len(self._records) - 1
 
     def _add_inside(self, value: Value, open_dots: bool) -> None:
-        """A compiled node as the scalars it was recorded from; the last of them is the node."""
         found = inside(value)
         if isinstance(found, str):
             self._add_value(value, open_dots)
@@ -438,9 +427,8 @@ def symbol(node: Node) -> Formula:
 def local_derivative(node: Node, operands: Sequence[Node], position: int) -> Formula | None:
     """The derivative of a node by one of its operands, as a textbook writes it.
 
-    Returns:
-        The formula; None where it takes more than a line, or where there is none, since a compiled
-        function has numbers only, and so has an operation whose rule is no formula.
+    None where it takes more than a line, or where there is none, since a compiled function has
+    numbers only, and so has an operation whose rule is no formula.
     """
     operation = node.operation
     if operation is None or is_compiled(operation):
@@ -467,10 +455,7 @@ def marks(node: Node) -> list[str]:
 
 
 def counted_marks(nodes: Iterable[Node]) -> list[str]:
-    """The warnings in a module, counted: "3 of 16 dead", "nan in 2 nodes".
-
-    A module of a single unit is just "dead".
-    """
+    """The warnings in a module: "3 of 16 dead", "nan in 2 nodes"; a single unit is just "dead"."""
     units: dict[str, list[bool]] = {}
     numbers: dict[str, int] = {}
     for node in nodes:

@@ -162,8 +162,6 @@ def _look(edge: Edge, *, label: bool) -> dict[str, str]:
 
 
 class _Parts:
-    """Puts the parts of a picture into a graph, each inside the frames of its scopes."""
-
     def __init__(self, picture: Picture, direction: str, *, is_ordered: bool) -> None:
         self.picture = picture
         self.is_upright = direction in ("TB", "BT")
@@ -190,7 +188,6 @@ class _Parts:
                 self._add_frame(graph, scope)
 
     def _add_scope(self, graph: graphviz.Digraph, scope: Scope | None) -> None:
-        """The parts directly in a scope, then each scope inside it as a group of its own."""
         for part in self.parts.get(scope, ()):
             self._add_part(graph, part)
         for inner in self.picture.scopes_in(scope):
@@ -244,7 +241,6 @@ class _Parts:
 
 
 def _solid(warnings: Sequence[str]) -> dict[str, str]:
-    """The look of what stands for more than one node."""
     style = "bold,filled" if warnings else "filled"
     color = INK if warnings else FAN
     return {"shape": "box3d", "style": style, "margin": "0.14,0.09", "color": color}
@@ -284,7 +280,6 @@ def value_label(node: Node, value: str, warnings: Sequence[str] = (), width: int
 
 
 def _group_lines(group: Group) -> list[str]:
-    """A module in lines: name, kind and size, outputs, their gradients, warnings."""
     more = ", …" if group.has_more else ""
     size = "" if group.is_fold else f"{group.count} node{'s'[: group.count != 1]}"
     values = ", ".join(short(node.data) for node in group.outputs)

@@ -56,7 +56,7 @@ class Rendered(ABC):
     def description(self) -> str:
         """What it shows in words, for those who do not see it."""
 
-    def texts(self) -> Mapping[str, Callable[[], str]]:
+    def _texts(self) -> Mapping[str, Callable[[], str]]:
         """What is saved as text, by the endings of files."""
         return {"svg": lambda: self.svg, "dot": lambda: self.dot}
 
@@ -83,7 +83,7 @@ class Rendered(ABC):
         if not isinstance(kind, str) or kind not in self.formats:
             what, endings = self.kind_and_stem[0], ", ".join(self.formats)
             raise ValueError(f"A {what} is saved as {endings}, not as {told(kind)}.")
-        texts = self.texts()
+        texts = self._texts()
         return texts[kind]().encode() if kind in texts else self._rendered(kind)
 
     def save(self, path: str | Path) -> Path:
@@ -103,6 +103,8 @@ class Rendered(ABC):
 class Drawing(Rendered):
     """The picture of a graph. Notebooks show it; `print` gives text; `save` writes a file.
 
+    Its ending is .svg, .png, .pdf, .dot, .json, .html or .txt.
+
     Attributes:
         diagram: the nodes, as plain records.
         picture: what of it is shown.
@@ -115,28 +117,17 @@ class Drawing(Rendered):
     """
 
     def __init__(
-        self,
-        diagram: Diagram,
-        *,
-        derivatives: bool = False,
-        max_nodes: int = MAX_NODES,
-        depth: int | None = None,
-        around: int | None = None,
-        radius: int = RADIUS,
-        direction: str = "LR",
-        seconds: float = 30.0,
-        marked: Mapping[str, Mapping[str, str]] = {},
-    ) -> None:
-        self.diagram = diagram
-        self.picture = Picture(self.diagram, max_nodes, depth, around, radius)
-        said = (_left_out(self.picture), _closed(self.picture), diagram.outdated_note())
+        self, picture: Picture, *, derivatives: bool = True, direction: str = "LR",
+        seconds: float = 30.0, marked: Mapping[str, Mapping[str, str]] = {},
+    ) -> None:  # fmt: skip
+        self.picture, self.diagram = picture, picture.diagram
+        said = (_left_out(picture), _closed(picture), self.diagram.outdated_note())
         self.note = " ".join(filter(None, said))
-        self.digraph = digraph(self.picture, derivatives, direction, marked)
-        self._indices = range(len(diagram)) if around is None else self.picture.indices
-        self.seconds, self.load = seconds, self.picture.load
+        self.digraph = digraph(picture, derivatives, direction, marked)
+        self.seconds, self.load = seconds, picture.load
 
-    def texts(self) -> Mapping[str, Callable[[], str]]:
-        return {**super().texts(), "json": self.to_json, "html": self.to_html, "txt": self.text}
+    def _texts(self) -> Mapping[str, Callable[[], str]]:
+        return {**super()._texts(), "json": self.to_json, "html": self.to_html, "txt": self.text}
 
     def text(self) -> str:
         """The graph as a table: how each node was computed, its value, gradient and warnings."""
@@ -144,7 +135,8 @@ class Drawing(Rendered):
 
     def rows(self) -> list[tuple[str, ...]]:
         """The cells of the table, headings first; around a node, only of what is drawn."""
-        nodes = [node for i in self._indices if not (node := self.diagram[i]).is_constant]
+        shown = range(len(self.diagram)) if self.picture.around is None else self.picture.indices
+        nodes = [node for i in shown if not (node := self.diagram[i]).is_constant]
         rows = [
             (node.name, self.diagram.formula(node), short(node.data), short(node.gradient))
             for node in nodes
@@ -165,11 +157,7 @@ class Drawing(Rendered):
         """The picture as an image, and its table, for a page or for the cell of a notebook.
 
         What is too wide scrolls inside it. It needs no script and no style sheet, so an untrusted
-        notebook and a code host show it too.
-
-        Raises:
-            RendererMissingError: there is no Graphviz; the message says what to install.
-            RenderingError: Graphviz took longer than the time limit.
+        notebook and a code host show it too. It raises what `svg` does.
         """
         svg = self.svg
         least = _READABLE * float(svg.partition('width="')[2].partition("pt")[0])
@@ -255,7 +243,13 @@ def draw(
     roots = tuple(map(scalar_of, roots))
     for root in roots:
         if not isinstance(root, Value):
-            raise TypeError(f"draw takes Values, not {describe(root)}. {_remedy(root)}")
+            remedy = "Compute the result with Values: x = Value(3.0), then draw(x * x)."
+            if isinstance(root, (list, tuple)):
+                remedy = "Give them one by one: draw(*values)."
+            elif callable(root):
+                call = "Draw what a call of it gives"
+                remedy = f"{call}: draw(model(x)), or draw(*model(x)) if it is a list."
+            raise TypeError(f"draw takes Values, not {describe(root)}. {remedy}")
     if not isinstance(direction, str) or direction not in ("LR", "RL", "TB", "BT"):
         raise ValueError(f"direction is LR, RL, TB or BT, not {told(direction)}.")
     if depth is not None:
@@ -267,22 +261,11 @@ def draw(
         raise ValueError(f"seconds is a time to wait, not {told(seconds)}.")
     diagram = Diagram(roots, names, depth=depth or 0)
     middle = None if around is None else _index_of(around, diagram)
-    return Drawing(
-        diagram, derivatives=derivatives, max_nodes=max_nodes, depth=depth, around=middle,
-        radius=radius, direction=direction, seconds=seconds,
-    )  # fmt: skip
-
-
-def _remedy(root: object) -> str:
-    if isinstance(root, (list, tuple)):
-        return "Give them one by one: draw(*values)."
-    if callable(root):
-        return "Draw what a call of it gives: draw(model(x)), or draw(*model(x)) if it is a list."
-    return "Compute the result with Values: x = Value(3.0), then draw(x * x)."
+    picture = Picture(diagram, max_nodes, depth, middle, radius)
+    return Drawing(picture, derivatives=derivatives, direction=direction, seconds=seconds)
 
 
 def _index_of(around: Value | str, diagram: Diagram) -> int:
-    """The node that is meant, by itself or by its name."""
     if isinstance(around, Value):
         if around not in diagram.values:
             raise ValueError(f"around is {short(around.data)}, which is no node of this graph.")
@@ -309,7 +292,8 @@ def _left_out(picture: Picture) -> str:
     groups = [part for part in picture.parts if isinstance(part, Group) and not part.is_fold]
     parts = []
     if groups:
-        parts.append(f"{sum(group.count for group in groups)} nodes are drawn as {_boxes(groups)}")
+        boxes = f"{len(groups)} box{'es' * (len(groups) > 1)}"
+        parts.append(f"{sum(group.count for group in groups)} nodes are drawn as {boxes}")
     if left_out:
         parts.append(f"{left_out} nodes are not drawn")
     return f"{' and '.join(parts)}; {shows_all}" if parts else ""
@@ -330,12 +314,9 @@ def _closed(picture: Picture) -> str:
     folds = [part for part in picture.parts if isinstance(part, Group) and part.is_fold]
     if folds:
         values = counted(sum(group.count for group in folds), "Value")
-        said.append(f"{values} are drawn as {_boxes(folds)}; print(draw(y)) lists them.")
+        boxes = f"{len(folds)} box{'es' * (len(folds) > 1)}"
+        said.append(f"{values} are drawn as {boxes}; print(draw(y)) lists them.")
     return " ".join(dict.fromkeys(said))
-
-
-def _boxes(groups: Sequence[Group]) -> str:
-    return "1 box" if len(groups) == 1 else f"{len(groups)} boxes"
 
 
 def checked_name(path: Any, formats: Sequence[str], what: str, example: str) -> tuple[Path, str]:
@@ -360,7 +341,7 @@ def checked_name(path: Any, formats: Sequence[str], what: str, example: str) -> 
 
 def picture_of(diagram: Diagram, gradients: Mapping[int, float]) -> Drawing:
     """A drawing of a diagram with gradients that are not, or not yet, those of the Values."""
-    return Drawing(diagram.with_gradients(gradients), derivatives=True)
+    return Drawing(Picture(diagram.with_gradients(gradients), MAX_NODES))
 
 
 def draw_dot(

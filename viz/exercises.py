@@ -87,12 +87,10 @@ class Verdict:
         if self is NOT_ANSWERED:
             color, sign = "#8f8f8f", "…"
         look = f"border-left:4px solid {color};padding:2px 10px;margin:4px 0"
-        hint = f"<details><summary>Hint</summary>{html.escape(self.hint)}</details>"
-        text = f"<span aria-hidden=true>{sign}</span> {html.escape(self.text)}"
-        return (
-            f'<div class="glassgrad-verdict" lang="en" style="{look}">{text}'
-            f"{hint if self.hint else ''}</div>"
-        )
+        said = f"<span aria-hidden=true>{sign}</span> {html.escape(self.text)}"
+        if self.hint:
+            said += f"<details><summary>Hint</summary>{html.escape(self.hint)}</details>"
+        return f'<div class="glassgrad-verdict" lang="en" style="{look}">{said}</div>'
 
 
 def _wrong(text: str, hint: str = "") -> Verdict:
@@ -178,14 +176,12 @@ much does y change with v1?
 
 
 def _is_open(answer: Any) -> bool:
-    """Whether an answer, or a part of it, is still the three dots of an exercise."""
     if isinstance(answer, Mapping):
         return any(map(_is_open, answer.values()))
     return answer is ... or (isinstance(answer, (list, tuple)) and any(map(_is_open, answer)))
 
 
 def _judged(answers: Sequence[Typed], question: Question, author: Author = NOBODY) -> Verdict:
-    """The verdict on numbers, whatever the question is about."""
     right, noise = question.right, question.noise
 
     def fits(numbers: Sequence[float]) -> bool:
@@ -258,7 +254,6 @@ def _of_graph(answer: Any, of: Value, by: Any, author: Author) -> Verdict:
 def _of_several(
     answer: Any, asked: Any, names: Sequence[str], made: Iterable[Question], author: Author
 ) -> Verdict:
-    """The verdict on as many answers as there are questions of one number each."""
     if not names:
         raise ValueError(f"check asks for nothing, since {told(asked)} is empty. Give a number.")
     if "" in names or len(set(names)) < len(names):
@@ -277,7 +272,6 @@ def _of_several(
 
 
 def _answers(answer: Any, asked: Any, names: Sequence[str]) -> list[Any]:
-    """As many answers as there are questions, in their order."""
     if isinstance(answer, Mapping) and isinstance(asked, Mapping):
         if set(answer) != set(asked):
             given = some_of(list(map(str, answer)))
@@ -296,7 +290,6 @@ def _answers(answer: Any, asked: Any, names: Sequence[str]) -> list[Any]:
 
 
 def _together(verdicts: dict[str, Verdict], changed: Sequence[str]) -> Verdict:
-    """One verdict on several answers, of which some may have changed places."""
     right = [each for each, verdict in verdicts.items() if verdict]
     if len(right) == len(verdicts):
         return replace(RIGHT, parts=verdicts)
@@ -316,7 +309,6 @@ def _together(verdicts: dict[str, Verdict], changed: Sequence[str]) -> Verdict:
 
 
 def _and(names: Sequence[str]) -> str:
-    """Names as a sentence lists them."""
     *others, last = names
     return f"{', '.join(others)} and {last}" if others else last
 

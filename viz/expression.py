@@ -57,14 +57,9 @@ Comparisons are 1 or 0, as nodes of the graph, so that the steps show what was c
 
 
 class Expression:
-    """A typed expression.
-
-    Args:
-        text: what was typed.
-        others: functions that it may have besides the table's operations, by name.
+    """A typed expression; it may have other functions, by name, besides the table's operations.
 
     Attributes:
-        text: what was typed.
         names: the names of its variables and constants, in the order they occur.
     """
 
@@ -192,7 +187,6 @@ class Expression:
         return result
 
     def _check_lists(self, node: ast.expr, name: str, function: Any, results: list[Any]) -> None:
-        """Refuse lists where an operation takes none, in the terms of an expression."""
         if function in self._others.values():
             return  # they say themselves what they take
         lists = {at: result for at, result in zip(_operands(node), results) if _is_list(result)}
@@ -225,7 +219,6 @@ def _in_order(part: ast.expr) -> list[ast.expr]:
 
 
 def _operands(node: ast.expr) -> list[ast.expr]:
-    """The nodes whose results another takes, in the order they were typed."""
     match node:
         case ast.Call(func=ast.Name()):
             return node.args

@@ -131,18 +131,14 @@ def picture_or_advice(picture: Callable[[], str]) -> str:
 
 def figure(picture: str, kind: str = "", style: str = "", label: str = "Picture") -> str:
     """A picture in a box that scrolls and can be reached by keyboard."""
-    look = (f' class="{kind}"' if kind else "") + (f' style="{style}"' if style else "")
-    return f"<figure{look} {_keys(label)}>{picture}</figure>"
+    return scroller(picture, kind, label, style, "figure")
 
 
-def scroller(content: str, kind: str, label: str) -> str:
+def scroller(content: str, kind: str, label: str, style: str = "", tag: str = "div") -> str:
     """A part of a page in a box of this class, which scrolls and can be reached by keyboard."""
-    return f'<div class="{kind}" {_keys(label)}>{content}</div>'
-
-
-def _keys(label: str) -> str:
-    label = html.escape(label)
-    return f'tabindex="0" role="group" aria-label="{label}" data-lm-suppress-shortcuts="true"'
+    look = (f' class="{kind}"' if kind else "") + (f' style="{style}"' if style else "")
+    keys = f'tabindex="0" role="group" aria-label="{html.escape(label)}"'
+    return f'<{tag}{look} {keys} data-lm-suppress-shortcuts="true">{content}</{tag}>'
 
 
 def image(svg: str, alternative: str, style: str = "") -> str:
@@ -235,7 +231,6 @@ def stage_files() -> list[str]:
 
 @cache
 def _kept() -> dict[str, Any]:
-    """What `.ci/shorten.py` has made, and of which files."""
     found: dict[str, Any] = json.loads(asset("stage/short.json"))
     return found
 

@@ -22,6 +22,7 @@ TOLERANCE = 1e-9
 """Adding in another order rounds differently; only more than this share of the terms is wrong."""
 
 Gradients = dict[int, float]
+_Why = Callable[[Gradients, int | None], str]  # for the node that it parts at, if any
 
 
 @dataclass(frozen=True)
@@ -141,20 +142,12 @@ one had left at x: 6 + 6 = 12.
                 yield node.index, (node.name, short(self._right[node.index]), *cells)
 
     def _cell(self, mistake: Mistake, index: int) -> str:
-        number = short(mistake.gradients.get(index))
-        if index not in mistake.wrong:
-            return number
-        return f"≠ {number}, first" if index == mistake.parts_at else f"≠ {number}"
+        number, is_first = short(mistake.gradients.get(index)), index == mistake.parts_at
+        return f"≠ {number}{', first' * is_first}" if index in mistake.wrong else number
 
     # What is wrong, and why.
 
-    def _judged(
-        self,
-        name: str,
-        gradients: Gradients,
-        why: Callable[[Gradients, int | None], str],
-        says: str,
-    ) -> Mistake:
+    def _judged(self, name: str, gradients: Gradients, why: _Why, says: str) -> Mistake:
         wrong = tuple(i for i in sorted(self._right, reverse=True) if self._differs(gradients, i))
         return Mistake(name, gradients, wrong, why(gradients, wrong[0] if wrong else None), says)
 
@@ -164,9 +157,6 @@ one had left at x: 6 + 6 = 12.
             return False
         distance = abs(found - right)
         return not (isfinite(distance) and distance <= TOLERANCE * self._size[index])
-
-    def _name(self, index: int) -> str:
-        return self._diagram[index].name
 
     def _no_difference(self, reason: str) -> str:
         if not all(map(isfinite, self._right.values())):
@@ -179,9 +169,9 @@ one had left at x: 6 + 6 = 12.
             reason = "what was lost adds up to nothing" if is_shared else "no node is used twice"
             return self._no_difference(reason)
         return (
-            f"{self._name(index)} is used {self._uses[index]} times, but every contribution "
-            f"replaced the one before it: {short(gradients[index])}, the last one alone, "
-            f"instead of {short(self._right[index])}."
+            f"{self._diagram[index].name} is used {self._uses[index]} times, but every "
+            f"contribution replaced the one before it: {short(gradients[index])}, the last one "
+            f"alone, instead of {short(self._right[index])}."
         )
 
     def _why_early(self, order: Sequence[Node], gradients: Gradients, index: int | None) -> str:
@@ -198,7 +188,7 @@ one had left at x: 6 + 6 = 12.
             lost = "what came too late adds up to nothing"
             return self._no_difference(lost if senders else reason)
         numbers = f"{short(gradients[index])} instead of {short(self._right[index])}"
-        result = f"so {self._name(index)} got {numbers}."
+        result = f"so {self._diagram[index].name} got {numbers}."
         for node in senders:
             if index in receivers[node.index]:
                 count = f"{had[node.index]} of {arrived[node.index]} contributions"
@@ -211,7 +201,7 @@ one had left at x: 6 + 6 = 12.
         right = short(self._right[index])
         return (
             f"A second backward() {how} added to what the first one had left at "
-            f"{self._name(index)}: {right} + {right} = {short(gradients[index])}."
+            f"{self._diagram[index].name}: {right} + {right} = {short(gradients[index])}."
         )
 
 

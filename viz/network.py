@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from glassgrad.viz.diagram import Diagram, Node
 from glassgrad.viz.picture import Scopes
@@ -24,14 +24,11 @@ _SUMS, _PRODUCTS = ("add", "sum"), ("mul", "dot")
 
 @dataclass(frozen=True)
 class Unit:
-    """One neuron, its nodes by their indices.
+    """One neuron, such as "layer 1, neuron 2"; its nodes by their indices.
 
     Attributes:
-        name: "layer 1, neuron 2".
-        out: its output.
         total: what its activation is applied to; the output itself where there is none.
         weights: by what they are multiplied with, which are the sources of the unit.
-        bias: or None.
         members: all that it computed, and its own leaves.
     """
 
@@ -57,13 +54,7 @@ class LayerStep(NamedTuple):
 
 @dataclass(frozen=True)
 class Network:
-    """Layers of units, from the inputs to the result.
-
-    Attributes:
-        root: the result.
-        inputs: what the first layer reads, in order.
-        layers: the units of each.
-    """
+    """Layers of units, from the inputs, in order, to the result."""
 
     root: int
     inputs: Sequence[int]
@@ -89,20 +80,16 @@ class Network:
         found += [LayerStep("update", place) for place in places if leaves[place] & moving]
         return found + [LayerStep("update", None)] * bool(moving.difference(*leaves))
 
-    def record(self, places: Mapping[int, int]) -> list[list[list[object]]]:
-        """For the page, of each unit of each layer its output, sum, bias, sources and weights."""
-        return [
-            [
-                [
-                    *(places[unit.out], places[unit.total]),
-                    None if unit.bias is None else places[unit.bias],
-                    [places[source] for source in unit.weights],
-                    [places[weight] for weight in unit.weights.values()],
-                ]
-                for unit in units
-            ]
-            for units in self.layers
-        ]
+    def record(self, places: Mapping[int, int]) -> dict[str, Any]:
+        """For the page the inputs, and of each unit its output, sum, bias, sources and weights."""
+
+        def of(unit: Unit) -> list[object]:
+            lists = [[*map(places.get, each)] for each in (unit.weights, unit.weights.values())]
+            bias = None if unit.bias is None else places[unit.bias]
+            return [places[unit.out], places[unit.total], bias, *lists]
+
+        layers = [[*map(of, units)] for units in self.layers]
+        return {"inputs": [places[i] for i in self.inputs], "layers": layers}
 
 
 def network_in(diagram: Diagram, root: int) -> Network | None:
@@ -122,17 +109,18 @@ def network_in(diagram: Diagram, root: int) -> Network | None:
         return None
     outs = {unit.out for units in layers for unit in units}
     sources = dict.fromkeys(s for units in layers for u in units for s in u.weights)
-    return Network(root, [s for s in sources if s not in outs], _named(layers))
+    named = [
+        [replace(unit, name=f"layer {at}, neuron {k}") for k, unit in enumerate(units, 1)]
+        for at, units in enumerate(layers, 1)
+    ]
+    return Network(root, [s for s in sources if s not in outs], named)
 
 
 def _unit(diagram: Diagram, root: int, members: Sequence[int]) -> Unit | None:
     """What one neuron computed, term by term; None where it is anything else."""
     own = frozenset(members)
-    outs = [
-        i
-        for i in members
-        if diagram[i].parents and (i == root or not own.issuperset(diagram.readers[i]))
-    ]
+    computed = [i for i in members if diagram[i].parents]
+    outs = [i for i in computed if i == root or not own.issuperset(diagram.readers[i])]
     if len(outs) != 1:
         return None
     (out,) = outs
@@ -147,11 +135,8 @@ def _unit(diagram: Diagram, root: int, members: Sequence[int]) -> Unit | None:
                 biases.append(node.index)
         elif node.index in own and _is_one_of(node, _SUMS):
             terms += reversed(node.parents)
-        elif not (
-            node.index in own
-            and _is_one_of(node, _PRODUCTS)
-            and _are_weighed(diagram, own, weights, node.parents)
-        ):
+        elif not (node.index in own and _is_one_of(node, _PRODUCTS)
+                  and _are_weighed(diagram, own, weights, node.parents)):  # fmt: skip
             return None
     if not weights or len(biases) > 1:
         return None
@@ -189,13 +174,3 @@ def _are_stacked(layers: Sequence[Sequence[Unit]], readers: Sequence[Sequence[in
         if not own.issuperset(reader for out in outs for reader in readers[out]):
             return False
     return True
-
-
-def _named(layers: Sequence[Sequence[Unit]]) -> list[list[Unit]]:
-    return [
-        [
-            Unit(f"layer {at}, neuron {k}", u.out, u.total, u.weights, u.bias, u.members)
-            for k, u in enumerate(units, 1)
-        ]
-        for at, units in enumerate(layers, 1)
-    ]

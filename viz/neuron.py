@@ -27,7 +27,6 @@ from glassgrad.engine.tree import listed
 from glassgrad.engine.value import is_parameter
 from glassgrad.viz.backprop import Backprop
 from glassgrad.viz.markup import scrolling_table
-from glassgrad.viz.steps import Step
 from glassgrad.viz.told import Sent
 
 
@@ -57,15 +56,9 @@ class ThreeFactors:
 class NeuronSteps(Backprop):
     """The steps of a neuron: those of `backprop`, and the chain rule in three factors.
 
-    `step_neuron` makes them.
-
-    Args:
-        result: what is differentiated: the loss, or the output itself.
-        names: the Values of the neuron, z and out too, by the names they get if they have none.
-        terms: each weight with the node it goes into and its place there; the bias comes last.
-        slope: the loss by the output as a textbook writes it; "" without a target, or where the
-            loss is a function of one's own.
-        learning_rate: of the update at the end, if any.
+    `step_neuron` makes them: of the result, the Values of the neuron by the names they get if they
+    have none, each weight with the node it goes into and its place there (the bias last), and the
+    loss by the output as a textbook writes it ("" where that is not known).
 
     Attributes:
         factors: the three factors of every weight and of the bias.
@@ -76,13 +69,9 @@ class NeuronSteps(Backprop):
     """
 
     def __init__(
-        self,
-        result: Value,
-        names: Mapping[str, Value],
-        terms: Sequence[tuple[Value, Value, int]],
-        slope: str,
-        learning_rate: float | None,
-    ) -> None:
+        self, result: Value, names: Mapping[str, Value],
+        terms: Sequence[tuple[Value, Value, int]], slope: str, learning_rate: float | None,
+    ) -> None:  # fmt: skip
         leaves = [weight for weight, _, _ in terms if is_parameter(weight)]
         has_loss = result is not names["out"]
         moved = leaves if has_loss or learning_rate is not None else None
@@ -103,16 +92,15 @@ class NeuronSteps(Backprop):
         self._symbols = f"∂{root}/∂{out}", f"∂{out}/∂{z}", f"∂{z}/∂w"
         self._slope = slope
         self._output_by_sum = grad(names["out"], names["z"])
-        self.factors = tuple(map(self._factors, self._terms))
+        by_output, by_sum = self.gradients[self._output], self._output_by_sum
+        self.factors = tuple(
+            ThreeFactors(self._name(edge.receiver), by_output, by_sum, local, contribution)
+            for edge in self._terms for _, local, contribution, _ in [edge.product]
+        )  # fmt: skip
 
-    def more_text(self) -> str:
+    def _more_text(self) -> str:
         """The three factors, unless all is constant, or the activation has no slope."""
         return f"{self._title()}\n{columns(list(self._rows()))}" if self.factors else ""
-
-    def _factors(self, edge: Step) -> ThreeFactors:
-        _, local, contribution, _ = edge.product
-        name, by_output = self._name(edge.receiver), self.gradients[self._output]
-        return ThreeFactors(name, by_output, self._output_by_sum, local, contribution)
 
     def _title(self) -> str:
         factors = " × ".join(self._symbols)
@@ -123,27 +111,23 @@ class NeuronSteps(Backprop):
         )
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
-        """The table, headings first."""
         first, second, third = self._symbols
+        # With the formula of the activation, if it is a lone operation.
+        is_lone = self.diagram[self._output].parents == (self._sum,)
+        activated = Sent(self, self._edges[self._output, 0]) if is_lone else None
         yield "weight", first, f"× {second}", f"× {third}", f"= ∂{self._name(self.root)}/∂w"
         for edge, factors in zip(self._terms, self.factors):
             loss_by_output = factors.loss_by_output
             numbers = (loss_by_output, factors.output_by_sum, factors.sum_by_weight)
             digits = digits_of_row(numbers, factors.product, lambda a, b, c: a * b * c)
-            slope = short(loss_by_output, digits)
+            slope, by_sum = short(loss_by_output, digits), short(self._output_by_sum, digits)
             yield (
                 factors.weight,
                 f"{self._slope} = {slope}" if self._slope else slope,
-                f"× {self._output_by_sum_text(digits)}",
+                f"× {activated.factor_in(digits) if activated else by_sum}",
                 f"× {Sent(self, edge).factor_in(digits)}",
                 f"= {short(factors.product)}",
             )
-
-    def _output_by_sum_text(self, digits: int | None) -> str:
-        """With the formula of the activation, if it is a lone operation."""
-        if self.diagram[self._output].parents == (self._sum,):
-            return Sent(self, self._edges[self._output, 0]).factor_in(digits)
-        return short(self._output_by_sum, digits)
 
     def _name(self, index: int) -> str:
         return self.diagram[index].name
@@ -199,8 +183,6 @@ def step_neuron(
         problem = f"not {len(weights)} and {len(inputs)}"
         raise ValueError(f"step_neuron takes as many weights as inputs, at least one, {problem}.")
     bias = _value(b, "b")
-    if learning_rate is not None:
-        learning_rate = real(learning_rate, "learning_rate")
     roles = [*weights.values(), *inputs.values(), bias]
     _check_apart([*roles, target] if isinstance(target, Value) else roles)
     products = [weight * value for weight, value in zip(weights.values(), inputs.values())]
@@ -221,7 +203,6 @@ def step_neuron(
 
 
 def _values(things: Any, letter: str) -> dict[str, Value]:
-    """Values by the names they get: w1, w2 and so on, or w for a lone one."""
     if isinstance(things, Value) or is_real(things):
         return {letter: _value(things, letter)}
     entries = listed(things, "step_neuron", f"a list of numbers as {letter},")
@@ -242,9 +223,14 @@ def _check_apart(values: list[Value]) -> None:
         )
 
 
-def _activated(choice: str | Operation | Callable[[Value], Value], z: Value) -> Value:
+def _activated(choice: Any, z: Value) -> Value:
     if isinstance(choice, (str, Operation)):
-        return cast(Value, _activation(choice)(z))
+        row = choice if isinstance(choice, Operation) else TABLE.get(_ROWS.get(choice, choice))
+        if row is None:
+            raise ValueError(f"There is no activation called {told(choice)}.{_meant(str(choice))}")
+        if not row.takes_one:
+            raise ValueError(f"{row.name} is no activation: it takes several operands.")
+        return cast(Value, row(z))
     if not callable(choice):
         raise TypeError(
             "step_neuron takes as the activation an operation of the table or its name, or a "
@@ -252,15 +238,6 @@ def _activated(choice: str | Operation | Callable[[Value], Value], z: Value) -> 
         )
     out = _of(choice, z, z)
     return +z if out is z else out
-
-
-def _activation(choice: str | Operation) -> Operation:
-    row = choice if isinstance(choice, Operation) else TABLE.get(_ROWS.get(choice, choice))
-    if row is None:
-        raise ValueError(f"There is no activation called {told(choice)}.{_meant(str(choice))}")
-    if not row.takes_one:
-        raise ValueError(f"{row.name} is no activation: it takes several operands.")
-    return row
 
 
 _ROWS = {"linear": "pos"}  # what an activation is called that is a row of another name
@@ -289,10 +266,7 @@ def _of(function: Callable[..., Any], behind: Value, *operands: Any) -> Value:
 
 
 def _lost(
-    choice: str | Callable[[Value, Any], Value],
-    out: Value,
-    target: float | Value,
-    names: dict[str, Value],
+    choice: Any, out: Value, target: float | Value, names: dict[str, Value]
 ) -> tuple[Value, str]:
     if not isinstance(choice, str):
         if not callable(choice):

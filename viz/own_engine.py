@@ -37,11 +37,6 @@ class BuildStep(NamedTuple):
     question: str
     differentiates: bool = True
 
-    def missing(self, cls: type) -> str:
-        """The first method that is needed and not there, or ""."""
-        needed = (*self.methods, *(CORE if self.differentiates else ()))
-        return next((method for method in needed if not hasattr(cls, method)), "")
-
 
 CORE = ("__add__", "__mul__", "backward")
 _ADDS = "Every use of a node sends a contribution; do they add up?"
@@ -49,65 +44,41 @@ STEPS = (
     BuildStep("data", (), ("a",), "Does __init__ keep the number as .data?", False),
     BuildStep("add", ("__add__",), ("a + b",), "Does __add__ add the data of both?", False),
     BuildStep("mul", ("__mul__",), ("a * b",), "Does __mul__ multiply the data of both?", False),
-    BuildStep(
-        "backward", (), ("a + b", "a * b"),
+    BuildStep("backward", (), ("a + b", "a * b"),
         "Each operand gets upstream × local. Does the result's own gradient start at 1? Which "
-        "number does a product send to which operand?",
-    ),
-    BuildStep(
-        "chain", (), ("a * b + c", "(a + b) * c", "(a * b) * c"),
-        "Does every node send on the gradient that it got, times the local derivative?",
-    ),
-    BuildStep(
-        "tanh", ("tanh",), ("c.tanh()", "(a * c).tanh() * b"),
-        "The derivative of tanh is written with its output. Is it multiplied by the upstream?",
-    ),
+        "number does a product send to which operand?"),
+    BuildStep("chain", (), ("a * b + c", "(a + b) * c", "(a * b) * c"),
+        "Does every node send on the gradient that it got, times the local derivative?"),
+    BuildStep("tanh", ("tanh",), ("c.tanh()", "(a * c).tanh() * b"),
+        "The derivative of tanh is written with its output. Is it multiplied by the upstream?"),
     BuildStep("accumulate", (), ("a + a", "a * a", "c + c.tanh()"), _ADDS),
-    BuildStep(
-        "order", (),
+    BuildStep("order", (),
         ("d = a + b; d * d", "d = a + b; d + d * c", "d = a * b; e = d + c; d * e",
          "d = a + a; e = d * d; d + e * d"),
-        "Does a node send its gradient on only when all contributions to it have come?",
-    ),
-    BuildStep(
-        "zero", (), ("d = a * a; d * a", "a * b + a"),
+        "Does a node send its gradient on only when all contributions to it have come?"),
+    BuildStep("zero", (), ("d = a * a; d * a", "a * b + a"),
         "The gradients of leaves add up over calls, until .grad is set to zero; those of inner "
-        "nodes start anew in each call. Is it so?",
-    ),
-    BuildStep(
-        "numbers", (), ("a + 2", "a * 2", "a * 2 + 0.5", "a + (a + 2)", "a + a * 2"),
-        "Is a plain number made a node of the graph first?",
-    ),
-    BuildStep(
-        "reflected", ("__radd__", "__rmul__"),
+        "nodes start anew in each call. Is it so?"),
+    BuildStep("numbers", (), ("a + 2", "a * 2", "a * 2 + 0.5", "a + (a + 2)", "a + a * 2"),
+        "Is a plain number made a node of the graph first?"),
+    BuildStep("reflected", ("__radd__", "__rmul__"),
         ("3 + a", "3 * a", "0.5 * a + 2", "a + (3 + a)", "a + 3 * a"),
-        "Python asks __radd__ and __rmul__ where the number stands on the left.",
-    ),
-    BuildStep(
-        "neg and sub", ("__neg__", "__sub__"),
+        "Python asks __radd__ and __rmul__ where the number stands on the left."),
+    BuildStep("neg and sub", ("__neg__", "__sub__"),
         ("-a", "a - b", "a - 3", "a * b - a", "a + -a", "b + (a + (a - b))", "a + (a - 3)"),
-        "What is subtracted gets the gradient with the other sign.",
-    ),
-    BuildStep(
-        "rsub", ("__rsub__",), ("3 - a", "a + (3 - a)"), "In 3 - a it is a that is subtracted."
-    ),
-    BuildStep(
-        "pow", ("__pow__",), ("a**3", "b**2", "a**-1", "a + a**3"),
-        "The exponent comes down as a factor, and is one less.",
-    ),
-    BuildStep(
-        "div", ("__truediv__",), ("a / b", "a / 4", "a / (a + c)", "b + (a + a / b)", "a + a / 4"),
-        "The numerator gets one over the denominator; what does the denominator get?",
-    ),
+        "What is subtracted gets the gradient with the other sign."),
+    BuildStep("rsub", ("__rsub__",), ("3 - a", "a + (3 - a)"),
+        "In 3 - a it is a that is subtracted."),
+    BuildStep("pow", ("__pow__",), ("a**3", "b**2", "a**-1", "a + a**3"),
+        "The exponent comes down as a factor, and is one less."),
+    BuildStep("div", ("__truediv__",),
+        ("a / b", "a / 4", "a / (a + c)", "b + (a + a / b)", "a + a / 4"),
+        "The numerator gets one over the denominator; what does the denominator get?"),
     BuildStep("rdiv", ("__rtruediv__",), ("2 / a", "a + 2 / a"), "In 2 / a the denominator is a."),
-    BuildStep(
-        "relu", ("relu",), ("a.relu() * c", "b.relu() * c", "a + a.relu()"),
-        "Below zero relu gives nothing and lets nothing through; above, both as they are.",
-    ),
-    BuildStep(
-        "exp", ("exp",), ("c.exp()", "(a * c).exp() * b", "c + c.exp()"),
-        "The derivative of exp is its output.",
-    ),
+    BuildStep("relu", ("relu",), ("a.relu() * c", "b.relu() * c", "a + a.relu()"),
+        "Below zero relu gives nothing and lets nothing through; above, both as they are."),
+    BuildStep("exp", ("exp",), ("c.exp()", "(a * c).exp() * b", "c + c.exp()"),
+        "The derivative of exp is its output."),
 )  # fmt: skip
 
 
@@ -173,7 +144,8 @@ def check_engine(cls: Any, *, through: str | None = None) -> Verdict:
         )
     passed, left = [], []
     for step in STEPS:
-        missing = step.missing(cls)
+        needed = (*step.methods, *(CORE if step.differentiates else ()))
+        missing = next((method for method in needed if not hasattr(cls, method)), "")
         if missing and through is not None:
             return Verdict(False, f"{step.name}, not yet. {cls.__name__} has no {missing} yet.")
         if missing:
@@ -202,7 +174,7 @@ check_engine.steps = tuple(step.name for step in STEPS)  # type: ignore[attr-def
 
 
 def _try(cls: type, step: BuildStep, program: str, point: dict[str, float]) -> None:
-    """Run a program with the reader's class and with `Value`, and compare."""
+    """Run a program with both classes, and compare."""
     *before, last = program.split("; ")
     used = {name: x for name, x in point.items() if re.search(rf"\b{name}\b", program)}
     at = f"{program} with {', '.join(f'{name} = {x:g}' for name, x in used.items())}"
@@ -265,18 +237,14 @@ def _is_close(found: Any, right: Any) -> bool:
 
 
 def _question(step: BuildStep, found: Any, result: Value, leaf: Value) -> str:
-    """What to look at where the gradient of a leaf is wrong: a wrong engine may be known by it."""
     steps = backprop(result)
-    in_one_call, in_more = _WRONG_ENGINES
-    for mistake in steps.mistakes():
-        if mistake.name == (in_more if step.name == "zero" else in_one_call):
-            if _is_close(found, mistake.gradients[steps.diagram.values[leaf]]):
-                return _WRONG_ENGINES[mistake.name]
-    return step.question
+    name = [*_WRONG_ENGINES][step.name == "zero"]
+    gradients = next(m.gradients for m in steps.mistakes() if m.name == name)
+    is_known = _is_close(found, gradients[steps.diagram.values[leaf]])
+    return _WRONG_ENGINES[name] if is_known else step.question
 
 
 def _asked(where: str, function: Callable[..., Any], *operands: Any) -> Any:
-    """What the reader's code gives; what it raises instead is told."""
     try:
         return function(*operands)
     except Exception as fault:

@@ -14,9 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-USUAL: dict[str, Any] = {
-    **{"k": "leaf", "o": None, "s": "", "p": [], "l": [], "w": -1, "path": "", "m": False},
-}
+USUAL: dict[str, Any] = dict(k="leaf", o=None, s="", p=[], l=[], w=-1, path="", m=False)
 """What a node has where nothing is written."""
 FORM = ("phase", "asks", "tells", "equations", "cells", "answer")
 """What the form of a step has, in this order, and then whether it holds for these numbers only."""
@@ -31,7 +29,9 @@ def packed(data: dict[str, Any]) -> dict[str, Any]:
     mark = _mark(data)
     written = [_Written(step, data, mark) for step in data["steps"]]
     forms = {repr(each.form): each.form for each in written}
-    said = [text for form in forms.values() for text in _texts(form)]
+    said: list[Any] = []
+    for form in forms.values():
+        with_texts(form, said.append)
     said += [each.check for each in written if each.check]
     kept = {repr(text): text for text in said}
     counts = Counter(map(repr, said))
@@ -81,12 +81,7 @@ def _number(number: Any) -> Any:
 
 
 class _Written:
-    """A step as others can have it too, and what it has alone.
-
-    Attributes:
-        form: what it says, of any node.
-        check: what differences say.
-    """
+    """A step: its form, which others can have too, and what it has alone."""
 
     def __init__(self, step: Mapping[str, Any], data: Mapping[str, Any], mark: str) -> None:
         node, nodes = step["node"], data["nodes"]
@@ -115,7 +110,6 @@ class _Written:
         return found
 
     def _general(self, text: Any) -> Any:
-        """A text with the names and numbers of any step."""
         if isinstance(text, str):
             return _WORD.sub(lambda word: self._words.get(word[0], word[0]), text)
         return [self._general(p) if isinstance(p, str) else self._reference(p) for p in text]
@@ -128,28 +122,12 @@ class _Written:
         return [kind, *(self._places.get(i, i) for i in places[:nodes]), *places[nodes:]]
 
 
-def _texts(form: Mapping[str, Any]) -> list[Any]:
-    found: list[Any] = []
-
-    def noted(text: Any) -> Any:
-        found.append(text)
-        return text
-
-    with_texts(form, noted)
-    return found
-
-
 def with_texts(form: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
     """A form with each of its texts changed."""
+    term = lambda part: part if isinstance(part, str) else [*map(change, part[:2]), *part[2:]]
     return {
         **form,
         **{key: change(form[key]) for key in ("asks", "tells")},
         "cells": [change(cell) for cell in form["cells"]],
-        "equations": [
-            [
-                part if isinstance(part, str) else [change(part[0]), change(part[1]), *part[2:]]
-                for part in equation
-            ]
-            for equation in form["equations"]
-        ],
+        "equations": [[*map(term, equation)] for equation in form["equations"]],
     }

@@ -164,7 +164,6 @@ def _looks(colors: Mapping[str, str] = {}) -> str:
 
 
 def _boxed(path: re.Match[str]) -> str:
-    """The outline of a box with round corners as a rectangle."""
     looks = path[1]
     _, top, corner, left, bottom, right = map(float, path.groups()[1:])
     sizes = {"x": left, "y": top, "width": right - left, "height": bottom - top}
@@ -204,7 +203,6 @@ def _shares(told: SentAtOnce) -> str:
 
 
 def _mistakes(steps: Steps) -> str:
-    """What the wrong engines get, side by side, and why."""
     if len(steps.gradients) > _MOST_MISTAKEN:
         return "<p>What wrong engines get, for a graph of this size: print(steps.mistakes()).</p>"
     mistakes = Mistakes(steps)

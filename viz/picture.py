@@ -132,7 +132,6 @@ class Scopes:
         return scopes
 
     def _fold(self, diagram: Diagram) -> set[Scope]:
-        """Put the many Values that only compiled nodes read into scopes of their own."""
         found: set[Scope] = set()
         for title, members in _folds(diagram):
             found.add(scope := Scope(f"{len(members):,} Values", title, self.of[members[0]]))
@@ -181,13 +180,9 @@ class Picture:
     """
 
     def __init__(
-        self,
-        diagram: Diagram,
-        max_nodes: int,
-        depth: int | None = None,
-        around: int | None = None,
-        radius: int = 2,
-    ) -> None:
+        self, diagram: Diagram, max_nodes: int, depth: int | None = None,
+        around: int | None = None, radius: int = 2,
+    ) -> None:  # fmt: skip
         self.diagram = diagram
         self.around = around
         self.radius = min(radius, len(diagram))
@@ -203,12 +198,13 @@ class Picture:
         self.indices = [i for i, key in enumerate(self._keys) if key in self._near]
         self.parts: list[Part] = list(self._parts())
         self.edges = list(dict.fromkeys(self._edges()))
+        self._ranks = ranks((edge.tail, edge.head) for edge in self.edges)
         self.parts += list(dict.fromkeys(self._signs()))
 
     def __repr__(self) -> str:
         return f"<picture of {len(self.parts)} parts>"
 
-    @cached_property
+    @property
     def load(self) -> int:
         """How hard the layout is: how many ranks all arrows together cross."""
         at = self._ranks
@@ -239,16 +235,10 @@ class Picture:
         boxes = {group.scope_shown for group in closed}
         return counted_marks(self.diagram[i] for i in self.indices if self._boxes[i] in boxes)
 
-    @cached_property
-    def _ranks(self) -> dict[str, int]:
-        return ranks((edge.tail, edge.head) for edge in self.edges)
-
-    def scopes_in(self, scope: Scope | None) -> Iterator[Scope]:
+    def scopes_in(self, scope: Scope | None) -> list[Scope]:
         """The scopes directly inside one that are drawn as a frame around their parts."""
-        framed = dict.fromkeys(
-            ancestor for part in self.parts if part.scope for ancestor in part.scope.chain()
-        )
-        return (inner for inner in framed if inner.parent is scope)
+        framed = (around for part in self.parts if part.scope for around in part.scope.chain())
+        return [inner for inner in dict.fromkeys(framed) if inner.parent is scope]
 
     def _fitting_depth(self, limit: int) -> int:
         deepest = self.scopes.depth
@@ -260,7 +250,6 @@ class Picture:
         return 0
 
     def _nearest(self, limit: int) -> set[str]:
-        """The keys of the parts nearest to the roots, or to the node in the middle."""
         near: dict[str, None] = {}
         distances = self._distances()
         while len(near) <= limit and (index := next(distances, None)) is not None:
@@ -316,8 +305,13 @@ class Picture:
             is_drawn = key in self._near
             if is_drawn and key == f"n{node.index}":
                 yield from self._edges_of(node, key)
-            elif is_drawn:
-                yield from self._edges_into_box(node, key)
+            elif is_drawn:  # into a box
+                for parent in node.parents:
+                    tail = self._keys[parent]
+                    if tail not in self._near:
+                        yield Edge(f"hidden_{key}", key)
+                    elif tail != key:
+                        yield Edge(tail, key, is_saved=self.scopes.is_saved(parent, node.index))
             elif self.around is not None:
                 for tail in dict.fromkeys(self._keys[parent] for parent in node.parents):
                     if tail in self._near:
@@ -337,14 +331,6 @@ class Picture:
             else:
                 carries = partial is not None or self.diagram[parent].is_constant
                 yield Edge(tail, head, node.index, operand, partial, carries, is_saved)
-
-    def _edges_into_box(self, node: Node, key: str) -> Iterator[Edge]:
-        for parent in node.parents:
-            tail = self._keys[parent]
-            if tail not in self._near:
-                yield Edge(f"hidden_{key}", key)
-            elif tail != key:
-                yield Edge(tail, key, is_saved=self.scopes.is_saved(parent, node.index))
 
     def _signs(self) -> Iterator[Hidden]:
         """The signs that something is left out, each beside the part that it belongs to."""

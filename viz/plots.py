@@ -1,15 +1,16 @@
 """Plots: an operation with its derivative, losses, gradients over time, a decision boundary.
 
 They take numbers and callables, so whatever model can be plotted, and give back matplotlib's
-figure: a notebook shows it, `figure.savefig("plot.png")` saves it. matplotlib is installed by
-`pip install "glassgrad[plot]"` and imported when the first plot is made.
+figure: a notebook shows it, `figure.savefig("plot.png")` saves it. matplotlib is imported when the
+first plot is made; where it is not installed, an `ImportError` says how to install it.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import cycle, pairwise
+from contextlib import suppress
+from itertools import cycle
 from math import inf, isfinite, isnan, nan
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from glassgrad.engine.misuse import is_real, real, whole
 from glassgrad.engine.printing import short
 from glassgrad.engine.text import clipped, describe, suggestion, told
 from glassgrad.engine.tree import is_sequence
+from glassgrad.viz.curves import Function, curve_points
 from glassgrad.viz.dot import DATA, GRADIENT, INK
 from glassgrad.viz.formulas import written
 
@@ -48,7 +50,6 @@ def plot_operation(operation: Operation | str) -> Figure:
     Raises:
         TypeError: it is neither.
         ValueError: there is no row of that name.
-        ImportError: matplotlib is not installed; the message says how to install it.
 
     >>> from glassgrad.viz.plots import plot_operation
     >>> [line.get_label() for line in plot_operation("tanh").axes[0].lines]
@@ -83,17 +84,17 @@ def plot_losses(
     Raises:
         TypeError: they are no sequence of numbers.
         ValueError: there is no loss, or none that a logarithmic scale can show.
-        ImportError: matplotlib is not installed; the message says how to install it.
 
     >>> from glassgrad.viz.plots import plot_losses
     >>> figure = plot_losses({"slow": [3.0, 2.0, 1.5], "fast": [3.0, 1.0, 0.5]})
     >>> [line.get_label() for line in figure.axes[0].lines]
     ['slow', 'fast']
     """
-    given = losses if isinstance(losses, Mapping) else {"loss": losses}
-    takes = "plot_losses takes the loss of each step, as a list or a dict of lists,"
-    takes_each = "plot_losses takes numbers and Values as losses,"
-    curves = _listed(given, takes, takes_each)
+    curves = _listed(
+        losses if isinstance(losses, Mapping) else {"loss": losses},
+        "plot_losses takes the loss of each step, as a list or a dict of lists,",
+        "plot_losses takes numbers and Values as losses,",
+    )
     if not any(curves.values()):
         raise ValueError(
             "plot_losses needs at least one loss. Collect them: losses = [], and "
@@ -126,7 +127,6 @@ def plot_gradients(history: Mapping[str, Sequence[float]]) -> Figure:
 
     Raises:
         TypeError: it is no history, or a size no number.
-        ImportError: matplotlib is not installed; the message says how to install it.
 
     >>> from glassgrad.viz.plots import plot_gradients
     >>> figure = plot_gradients({"layers.0": [1e-6, 1e-7], "layers.1": [0.1, 0.2]})
@@ -180,7 +180,6 @@ def plot_boundary(
         ValueError: the points are no pairs of finite numbers, or there are not as many labels; the
             labels do not fit the outputs; or the threshold is not finite, or there are too few
             cells.
-        ImportError: matplotlib is not installed; the message says how to install it.
 
     >>> from glassgrad.viz import plot_boundary
     >>> figure = plot_boundary(lambda p: p[0] - p[1], [[0, 1], [1, 0]], [-1, 1], cells=5)
@@ -229,16 +228,9 @@ def _plot_operand(
     axes: Axes, row: Operation, i: int, domain: tuple[float, float], others: Sequence[float]
 ) -> None:
     """Forward value and derivative by operand `i`, as it runs through its domain."""
-
-    def operands(x: float) -> tuple[float, ...]:
-        return (*others[:i], x, *others[i + 1 :])
-
-    def value(x: float) -> float:
-        return row.forward(operands(x))
-
-    def slope(x: float) -> float:
-        return row.partials(operands(x), value(x))[i] or 0.0
-
+    operands: Callable[[float], tuple[float, ...]] = lambda x: (*others[:i], x, *others[i + 1 :])
+    value: Function = lambda x: row.forward(operands(x))
+    slope: Function = lambda x: row.partials(operands(x), value(x))[i] or 0.0
     names = ["x" if j == i else short(other) for j, other in enumerate(others)]
     axes.plot(*curve_points(value, *domain), color=DATA, label=written(row, names))
     axes.plot(*curve_points(slope, *domain), "--", color=GRADIENT, label="derivative")
@@ -295,7 +287,6 @@ def _new_figure(width: float, height: float) -> Figure:
 
 
 def _row_called(operation: Operation | str) -> Operation:
-    """The row of the table that is meant, by itself or by its name."""
     if isinstance(operation, Operation):
         return operation
     if not isinstance(operation, str):
@@ -315,17 +306,16 @@ def _listed(given: Mapping[str, Any], takes: str, takes_each: str) -> dict[str, 
 
 
 def _number_of(thing: Any, takes: str) -> float:
-    """A Value, a number, or what libraries have for one, such as a tensor, as a float."""
     if isinstance(thing, Value):
         return thing.data
     if is_real(thing):
         return real(thing, "A plot")
-    try:
-        if isinstance(thing, (str, bytes)):
-            raise TypeError
-        return float(thing)
-    except (TypeError, ValueError, RuntimeError):  # a tensor of several numbers gives the last
-        raise TypeError(f"{takes} not {describe(thing)}.") from None
+    with suppress(
+        TypeError, ValueError, RuntimeError
+    ):  # a tensor of several numbers gives the last
+        if not isinstance(thing, (str, bytes)):
+            return float(thing)
+    raise TypeError(f"{takes} not {describe(thing)}.")
 
 
 # The boundary.
@@ -465,71 +455,3 @@ class GradientHistory(Mapping[str, list[float]]):
 
     def __repr__(self) -> str:
         return f"<gradients of {len(self)} layers over {self._steps} steps>"
-
-
-# The points of a curve. Whether it jumps or has a pole is asked of the function itself: over ever
-# shorter pieces the change of a continuous function becomes small, that of a jump stays, and that
-# of a pole grows. Between two of the 401 points one jump or pole is found: of functions that jump
-# more often, such as floor(500 * x) over an interval of length 4, some jumps are joined, and a jump
-# and its opposite between the same two points are not seen.
-
-_POINTS = 401
-_VISIBLE = 1e-3  # a change of less than this share of the curve's height cannot be seen
-_ROUNDING = 1e-9  # a change of less than this share of the largest number may be of rounding alone
-_SHRINKS = 0.3
-"""To this share of itself a change falls over shorter pieces, if the curve is continuous. At a jump
-with a point halfway up it falls to a half, once."""
-_HALVINGS = 50
-"""So often can the distance between two points be halved until there is no float between."""
-_POLE = 1e6  # by so much a curve is higher between two points than at them, if it has a pole there
-
-Function = Callable[[float], float]
-
-
-def curve_points(function: Function, low: float, high: float) -> tuple[list[float], list[float]]:
-    """The curve as xs and ys; between two points that no line should join there is a nan."""
-    xs = [low + (high - low) * i / (_POINTS - 1) for i in range(_POINTS)]
-    ys = [y if isfinite(y := function(x)) else nan for x in xs]
-    finite = [y for y in ys if isfinite(y)] or [0.0]
-    height, largest = max(finite) - min(finite), max(map(abs, finite))
-    least = max(_VISIBLE * height, _ROUNDING * largest)
-    drawn = [(xs[0], ys[0])]
-    for i, (a, b) in enumerate(pairwise(xs)):
-        heights = [abs(y) for y in ys[i - 1 : i + 3]] if 0 < i < _POINTS - 2 else [nan] * 4
-        is_top = heights[0] < heights[1] and heights[2] > heights[3]
-        if _jumps(function, a, b, least) or (is_top and _has_pole(function, a, b)):
-            drawn.append(((a + b) / 2, nan))
-        drawn.append((b, ys[i + 1]))
-    return [x for x, _ in drawn], [y for _, y in drawn]
-
-
-def _jumps(function: Function, a: float, b: float, least: float) -> bool:
-    """Whether a curve jumps by more than `least`, or has a pole where its sign changes."""
-    before, after = function(a), function(b)
-    while a < (middle := (a + b) / 2) < b:
-        y = function(middle)
-        changes = abs(y - before), abs(after - y)
-        if not all(map(isfinite, changes)):
-            return True
-        if max(changes) <= least:
-            return False
-        least = max(least, _SHRINKS * max(changes))
-        if changes[0] >= changes[1]:
-            b, after = middle, y
-        else:
-            a, before = middle, y
-    return True
-
-
-def _has_pole(function: Function, a: float, b: float) -> bool:
-    """Whether a curve has a pole between two points as that of 1 / x²: up and down again."""
-    highest = _POLE * max(abs(function(a)), abs(function(b)))
-    for _ in range(_HALVINGS):
-        middle = (a + b) / 2
-        left, right = (a + middle) / 2, (middle + b) / 2
-        heights = [abs(function(x)) for x in (a, left, middle, right, b)]
-        if not all(y < highest for y in heights):  # a nan is not either
-            return True
-        around = [(a, middle), (a, middle), (left, right), (middle, b), (middle, b)]
-        a, b = around[heights.index(max(heights))]
-    return False

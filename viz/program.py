@@ -127,7 +127,6 @@ class Portions(Records[Portion]):
     """The portions of one program, in the order of its lines.
 
     Attributes:
-        graph: the scalars.
         lines: the text of the program, line by line; the first has the number 1.
         group_of: the group of each scalar, -1 where nothing depends on it.
         dropped: how many scalars nothing depends on.
@@ -197,6 +196,8 @@ class Portions(Records[Portion]):
 class ProgramDrawing(Rendered):
     """A program beside its scalars. Notebooks show it; `print` gives text; `save` writes a file.
 
+    Its ending is .html, .svg, .png, .pdf, .dot or .txt.
+
     Attributes:
         title: the name of the function.
         portions: which scalars became which lines.
@@ -216,17 +217,12 @@ class ProgramDrawing(Rendered):
     picture_title = "Program"
 
     def __init__(self, title: str, portions: Portions, note: str, *, shows_scalars: bool) -> None:
-        self.title = title
-        self.portions = portions
-        self.note = note
-        self.shows_scalars = shows_scalars
+        self.title, self.portions = title, portions
+        self.note, self.shows_scalars = note, shows_scalars
 
     @property
     def digraph(self) -> graphviz.Digraph:
-        """Scalars and lines as one graph, each line beside the scalars that it belongs to.
-
-        Lines that belong to no scalars, such as `return`, are not on it.
-        """
+        """Scalars, each beside its lines; those of none, such as `return`, are not on it."""
         return _graph(self, with_lines=True)
 
     def html(self) -> str:
@@ -268,9 +264,9 @@ class ProgramDrawing(Rendered):
         """What is shown: "Program of loss"."""
         return f"Program of {visible(self.title)}"
 
-    def texts(self) -> Mapping[str, Callable[[], str]]:
+    def _texts(self) -> Mapping[str, Callable[[], str]]:
         page = lambda: document(self.heading(), self.html())
-        return {**super().texts(), "html": page, "txt": self.text}
+        return {**super()._texts(), "html": page, "txt": self.text}
 
     def __str__(self) -> str:
         return self.text()
@@ -321,8 +317,10 @@ def draw_program(
         all_of_them = f"draw_program({name}, max_scalars={drawn}) draws them"
         said.append(f"A box stands for all scalars of its line; {all_of_them}.")
     if portions.dropped:
-        verb = "is" if portions.dropped == 1 else "are"
-        dropped = counted(portions.dropped, "scalar")
+        dropped, verb = (
+            counted(portions.dropped, "scalar"),
+            "is" if portions.dropped == 1 else "are",
+        )
         said.append(f"{dropped} {verb} left out, since nothing depends on them.")
     if len(programs) > 1:
         said.append(f"There are {len(programs)} programs; this is number {chosen}, counted from 0.")
@@ -333,7 +331,6 @@ def draw_program(
 
 
 def _graph(drawing: ProgramDrawing, *, with_lines: bool) -> graphviz.Digraph:
-    """The scalars, from above as the program runs, and perhaps the lines beside them."""
     portions = drawing.portions
     graph = graphviz.Digraph(
         graph_attr={"rankdir": "TB", "fontname": FONT, "fontsize": "11", "bgcolor": PAPER,
@@ -376,7 +373,6 @@ def _add_box(graph: graphviz.Digraph, portion: Portion) -> None:
 
 
 def _add_scalars(graph: graphviz.Digraph, portions: Portions, portion: Portion) -> None:
-    """Each scalar, in a frame with the number of their line; one alone has the number itself."""
     if len(portion.scalars) == 1:
         _add_scalar(graph, portions, portion.scalars[0], portion.name)
         return
@@ -428,7 +424,6 @@ def _add_lines(graph: graphviz.Digraph, portions: Portions, closed: set[int]) ->
 
 
 def _listing(portions: Portions) -> str:
-    """The program, numbered; each line knows its group, and its comment stands back."""
     lines = []
     for line, group in zip(portions.lines, portions.group_of_line):
         code, sign, about = line.partition("  # ")
@@ -439,7 +434,6 @@ def _listing(portions: Portions) -> str:
 
 
 def _table(portions: Portions) -> str:
-    """The lines, and their scalars, which are listed if the reader wants to see them."""
     caption, rows = "Which scalars became which line", []
     for portion in portions:
         listed = map(portions.formula, portion.scalars[:_MOST_LISTED])
@@ -460,7 +454,6 @@ def _table(portions: Portions) -> str:
 
 
 def _data(portions: Portions) -> str:
-    """What the script needs to know."""
     shown = {number: portion.group for portion in portions for number in portion.scalars}
     scalars = {str(n): [group, portions.formula(n)] for n, group in shown.items()}
     says = {str(portion.group): portion.sentence() for portion in portions}

@@ -44,30 +44,24 @@ class RenderingError(RuntimeError):
 
 @lru_cache(maxsize=16)
 def render(dot: str, kind: str, seconds: float = 30.0, load: int | None = None) -> bytes:
-    """A picture of a DOT graph.
+    """A picture of a DOT graph; a large one may take so many seconds.
 
-    Args:
-        dot: the graph in the DOT language.
-        kind: "svg", "png" or "pdf".
-        seconds: how long a large graph may take.
-        load: how many ranks its edges cross in all; by default, as if each crossed one.
+    It is large by how many ranks its edges cross in all; by default, as if each crossed one.
     """
-    picture = _rendered(dot, kind, seconds, dot.count("->") if load is None else load)
+    load = dot.count("->") if load is None else load
+    is_bundled = _bundled() is not None
+    if is_bundled and load <= MOST_LOAD_IN_PROCESS:
+        picture = render_here(dot, kind)
+    elif is_bundled:
+        # This file by itself: importing the package would take longer than most layouts.
+        picture = _run([sys.executable, __file__, kind], dot, seconds)
+    elif (program := shutil.which("dot")) is not None:
+        picture = _run([program, f"-T{kind}"], dot, seconds)
+    else:
+        raise RendererMissingError(ADVICE)
     if not picture or (kind == "png" and 1 in struct.unpack(">II", picture[16:24])):  # a line
         raise RenderingError(f"Graphviz drew nothing: the graph may be too large for {kind}.")
     return picture
-
-
-def _rendered(dot: str, kind: str, seconds: float, load: int) -> bytes:
-    if _bundled() is not None:
-        if load <= MOST_LOAD_IN_PROCESS:
-            return render_here(dot, kind)
-        # This file by itself: importing the package would take longer than most layouts.
-        return _run([sys.executable, __file__, kind], dot, seconds)
-    program = shutil.which("dot")
-    if program is None:
-        raise RendererMissingError(ADVICE)
-    return _run([program, f"-T{kind}"], dot, seconds)
 
 
 def render_here(dot: str, kind: str) -> bytes:

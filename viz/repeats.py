@@ -9,9 +9,10 @@ operation. Next: `stage.py`, which gives them to the page.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
+from itertools import takewhile
 from typing import Any
 
 from glassgrad.viz.diagram import Diagram
@@ -25,18 +26,16 @@ _LONGEST = 2_000  # up to so many operations are looked at as one repetition
 _AROUND = 4  # how far around an operation its hashes reach, in operations
 
 
+_Place = tuple[int, int]
+"""A repetition: the number of its series, and which of the series it is."""
+
+
 @dataclass(frozen=True)
 class Series:
-    """Repetitions that follow each other.
-
-    Attributes:
-        count: how many there are.
-        around: the repetition of another series that all of them are part of, as its number in
-            `Repeats.series` and its place there, or None.
-    """
+    """Repetitions that follow each other, and that of another series which they are part of."""
 
     count: int
-    around: tuple[int, int] | None
+    around: _Place | None
 
 
 class Repeats:
@@ -44,14 +43,13 @@ class Repeats:
 
     Attributes:
         series: what repeats, those around others before them.
-        of: the innermost repetition that each node is part of, by index, as the number of its
-            series and its place there; None for a node that is in none. A leaf belongs to a
-            repetition if all that read it do.
+        of: the innermost repetition that each node is part of, by index, or None. A leaf belongs
+            to a repetition if all that read it do.
     """
 
     def __init__(self, diagram: Diagram) -> None:
         self.series: list[Series] = []
-        self.of: list[tuple[int, int] | None] = [None] * len(diagram)
+        self.of: list[_Place | None] = [None] * len(diagram)
         if len(diagram) < FEWEST_NODES:
             return
         for is_eager in (True, False):
@@ -65,11 +63,7 @@ class Repeats:
         return f"<what repeats: {counts or 'nothing'}>"
 
 
-_Place = tuple[int, int]  # a repetition: the number of its series, and which of the series it is
-
-
 def _found(operations: _Operations) -> tuple[list[Series], list[_Place | None]]:
-    """The series, and the innermost repetition of each operation, by index."""
     series: list[Series] = []
     of: list[_Place | None] = [None] * operations.nodes
     pending: list[tuple[int, int, _Place | None]] = [(0, len(operations.order), None)]
@@ -94,8 +88,8 @@ def _place_leaves(diagram: Diagram, series: list[Series], of: list[_Place | None
         own = _chain(series, of[node.index])
         for parent in node.parents:
             if not diagram[parent].parents:
-                known = chains.setdefault(parent, own)
-                chains[parent] = list(_common(known, own))
+                pairs = zip(chains.get(parent, own), own)
+                chains[parent] = [a for a, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
     for leaf, chain in chains.items():
         of[leaf] = chain[-1] if chain else None
 
@@ -108,24 +102,11 @@ def _chain(series: Sequence[Series], innermost: _Place | None) -> list[_Place]:
     return found[::-1]
 
 
-def _common(one: Sequence[Any], other: Sequence[Any]) -> Iterator[Any]:
-    for a, b in zip(one, other):
-        if a != b:
-            return
-        yield a
-
-
 class _Operations:
-    """The operations of a diagram in an order in which what repeats stands together.
+    """The operations of a diagram, by index, in an order in which what repeats stands together.
 
-    Args:
-        diagram: the graph.
-        is_eager: of what is computed from the same numbers, whether what comes to an end goes
-            first, as the error of a step before the next step; or what goes on, as a velocity.
-
-    Attributes:
-        order: their indices in the diagram.
-        nodes: how many nodes the diagram has.
+    Of what is computed from the same numbers, that which comes to an end goes first if it is eager,
+    as the error of a step before the next step; or else what goes on, as a velocity.
     """
 
     def __init__(self, diagram: Diagram, is_eager: bool) -> None:
@@ -161,8 +142,8 @@ class _Operations:
         examined: dict[int, int] = {}  # for each length up to where it is known
         found = []
         for at in range(start, end):
-            for length in self._lengths(at):
-                if examined.get(length, 0) > at:
+            for length in sorted({following[at] - at for following in self._next}):
+                if not 0 < length <= _LONGEST or examined.get(length, 0) > at:
                     continue
                 stop = at + length
                 while stop < end and self._alike(stop, stop - length):
@@ -179,10 +160,6 @@ class _Operations:
                 free[first - start : last - start] = [False] * (last - first)
                 taken.append((first, length, count))
         return sorted(taken)
-
-    def _lengths(self, at: int) -> list[int]:
-        found = {following[at] - at for following in self._next if following[at]}
-        return sorted(length for length in found if length <= _LONGEST)
 
     def _likely(self) -> list[list[int]]:
         """Where the next operation is that looks alike from around, or that reads the same leaf."""
@@ -231,10 +208,8 @@ class _Operations:
                     start -= length
                 found.append((-((stop - start) // length), start))
         count, start = min(found)
-        count = -count
-        return (
-            (start, length, count) if count >= max(_FEWEST, _FEWEST_OPERATIONS / length) else None
-        )
+        are_many = -count >= max(_FEWEST, _FEWEST_OPERATIONS / length)
+        return (start, length, -count) if are_many else None
 
     def _is_first(self, start: int, length: int) -> bool:
         """Whether operations are the first repetition of those after them, in whatever order.
@@ -261,12 +236,9 @@ class _Operations:
             for (a, its_own), (b, others) in zip(self._operands[one], self._operands[two]):
                 if self._place.get(b, -1) >= next_start:
                     pending.append((a, b))
-                elif (
-                    b not in own
-                    and a != b
-                    and (not _kind(others) or _kind(its_own) != _kind(others))
-                ):
-                    return False
+                elif b not in own and a != b:
+                    if not _kind(others) or _kind(its_own) != _kind(others):
+                        return False
         return len(counterparts) == length == len(set(counterparts.values()))
 
     def _carried(self, middle: int, length: int) -> list[int]:

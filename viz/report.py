@@ -52,7 +52,6 @@ def _edge(each: Sent, indent: str = "") -> tuple[str, ...]:
 
 
 def _at_once(each: SentAtOnce) -> Iterator[tuple[str, ...]]:
-    """What all edges of a compiled node have in common, then the first of them."""
     yield (each.edge, str(each.upstream), f"× {each.program}", "= all at once", "", "")
     yield from (_edge(part, "  ") for part in each.listed)
     if each.more:

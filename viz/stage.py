@@ -9,20 +9,22 @@ what a step says is from `told.py`.
 from __future__ import annotations
 
 import html
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import isfinite
+from pathlib import PurePath
 from typing import Any
 
-from glassgrad.engine import Formula, Operation, Reduction, Scope
+from glassgrad.engine import Operation, Reduction, Scope
 from glassgrad.engine.formula import precedence, printed
 from glassgrad.engine.op import ATOM
 from glassgrad.engine.printers import SIGN, pieces
 from glassgrad.engine.printing import digits_shown
 from glassgrad.engine.row_source import javascript_functions, javascript_key
-from glassgrad.engine.text import visible
+from glassgrad.engine.text import clipped, visible
 from glassgrad.viz.compiled import is_compiled, title_of
-from glassgrad.viz.diagram import Diagram, Node, local_derivative
+from glassgrad.viz.diagram import Diagram, Node, local_derivative, symbol
 from glassgrad.viz.dot import SYMBOLS
 from glassgrad.viz.formulas import MATHML
 from glassgrad.viz.network import Network
@@ -30,9 +32,11 @@ from glassgrad.viz.picture import Scopes
 from glassgrad.viz.repeats import FEWEST_NODES, Repeats
 from glassgrad.viz.report import not_finite
 from glassgrad.viz.steps import Step, Steps
-from glassgrad.viz.told import MOST_OPERANDS, Reference, Term, Text, Told, checks, line_of, tell
+from glassgrad.viz.told import MOST_OPERANDS, Reference, Term, Text, Told, tell
 
 VERSION = 1
+_HERE = os.path.dirname(__file__) + os.sep
+_LONGEST_LINE = 120
 MOST_LIVE = 1_500
 """Up to this many nodes a page computes by itself: what its steps say is 1.4 MB by then. The time
 of a frame is no limit, since only what the window shows is drawn; see benchmarks/frames.py."""
@@ -127,7 +131,7 @@ def _is_short(steps: Steps) -> bool:
 
 def all_told(steps: Steps) -> list[Told]:
     """What the steps on the page say."""
-    checked = checks(steps)
+    checked = steps.checks()
     return [tell(steps, step, checked.get(step.parent, "")) for step in _possible(steps)]
 
 
@@ -143,25 +147,19 @@ def _possible(steps: Steps) -> list[Step]:
     ):
         return shown
     taken = {(edge.node, edge.operand): edge for step in shown for edge in step.edges}
-    backward = [
-        taken.get((node.index, position)) or _idle(steps.diagram, node, position)
-        for node in reversed(steps.diagram)
-        for position in range(len(node.parents))
-        if _may_carry(steps.diagram, node, position)
-    ]
+    backward = []
+    for node in reversed(steps.diagram):
+        for position, parent in enumerate(node.parents):
+            row, operand = node.operation, steps.diagram[parent]
+            has_rule = isinstance(row, Reduction) or (row and row.rules[position] is not None)
+            if has_rule and not operand.is_constant and not operand.is_frozen:
+                sent = taken.get((node.index, position))
+                backward.append(sent or _idle(steps.diagram, node, position))
     before = [step for step in shown if step.phase in ("forward", "seed")]
     return [*before, *backward, *(step for step in shown if step.phase == "update")]
 
 
-def _may_carry(diagram: Diagram, node: Node, position: int) -> bool:
-    row = node.operation
-    has_rule = isinstance(row, Reduction) or (row is not None and row.rules[position] is not None)
-    operand = diagram[node.parents[position]]
-    return has_rule and not operand.is_constant and not operand.is_frozen
-
-
 def _idle(diagram: Diagram, node: Node, position: int) -> Step:
-    """The step of an edge that carries nothing with the numbers as they are."""
     formula = local_derivative(node, [diagram[operand] for operand in node.parents], position)
     text = formula.text if formula is not None else ""
     nothing: dict[str, Any] = dict.fromkeys(
@@ -178,7 +176,6 @@ _NOT_LIVE = "Numbers cannot be changed on this page:"
 
 
 def _why_not_live(steps: Steps) -> str:
-    """Why the graph is none that a page computes; "" where only its operations may be none."""
     diagram = steps.diagram
     if compiled := [node.function for node in diagram if node.is_compiled]:
         return f"{compiled[0]} is compiled, and its array program runs in Python alone."
@@ -193,7 +190,6 @@ def _why_not_live(steps: Steps) -> str:
 
 
 def _rows(diagram: Diagram) -> dict[str, tuple[Operation, int]]:
-    """The rows that occur with the number of their operands, by their names in JavaScript."""
     return {_key(node): (node.operation, len(node.parents)) for node in diagram if node.operation}
 
 
@@ -229,8 +225,7 @@ class _Graph:
         self.series = [{"count": each.count, "around": each.around} for each in repeats.series]
         self.network: dict[str, Any] | None = None
         if (network := network_of(steps)) is not None:
-            inputs = [self.places[i] for i in network.inputs]
-            self.network = {"inputs": inputs, "layers": network.record(self.places)}
+            self.network = network.record(self.places)
         moved = set(steps.moving)
         self.nodes = []
         for index in self.places:
@@ -264,9 +259,22 @@ class _Graph:
         """The number of the line that made a node; -1 for none."""
         place = (node.file, node.line)
         if place not in self._numbers:
-            line = line_of(node)
+            line = _line_of(node)
             self._numbers[place] = self.lines.setdefault(line, len(self.lines)) if line else -1
         return self._numbers[place]
+
+
+def _line_of(node: Node) -> str:
+    """The line of the user's program that made a node, such as "neuron.py, line 3: y = x * w".
+
+    Of the file only the name is told; lines of this room say nothing about the user's program.
+    """
+    if node.file is None or node.file.startswith(_HERE):
+        return ""
+    path = PurePath(node.file)
+    place = "a notebook cell" if path.parent.name.startswith("ipykernel_") else path.name
+    code = clipped(node.source or "", _LONGEST_LINE)
+    return f"{clipped(place)}, line {node.line}" + (f": {code}" if code else "")
 
 
 def _number(number: float) -> float | str:
@@ -390,8 +398,7 @@ def _part(index: int, markup: str) -> str:
 def _typeset(node: Node, operands: Sequence[tuple[str, int]]) -> tuple[str, int]:
     """A node's operation on operands that are typeset, and how tightly what is written binds."""
     if node.operation is None:
-        is_plain = node.is_constant and not node.label
-        operand = Formula.literal(node.data) if is_plain else Formula.symbol(node.name)
+        operand = symbol(node)
         return printed(operand, MATHML), precedence(operand, MATHML)
     if is_compiled(node.operation):
         listed = "<mo>,</mo>".join(markup for markup, _ in operands)

@@ -15,14 +15,17 @@ from math import isfinite
 from typing import Any
 
 from glassgrad.engine import Value, contribution
-from glassgrad.engine.check import Finding, finding, rounding_error
+from glassgrad.engine.check import KINK, Finding, finding, rounding_error
 from glassgrad.engine.files import json_text
-from glassgrad.engine.misuse import name
+from glassgrad.engine.misuse import name, real
+from glassgrad.engine.printing import short
 from glassgrad.engine.text import describe
 from glassgrad.viz.diagram import Diagram, Node, Records, local_derivative
 from glassgrad.viz.network import Network, network_in
 
 SCHEMA = "glassgrad-steps/1"
+_MOST_CHECKING = 25_000  # nodes times nodes that may be computed for the checks of one page
+_TOLERANCE = 1e-4  # the relative error up to which a gradient and its differences are the same
 WAITING, IN_PROGRESS, PARTIAL, DONE = "waiting", "in progress", "partial", "done"
 
 
@@ -109,18 +112,14 @@ class Steps(Records[Step]):
     """
 
     def __init__(
-        self,
-        y: Value,
-        names: Mapping[str, Any] | None = None,
-        learning_rate: float | None = None,
-        parameters: Iterable[Value] | None = None,
-        depth: int = 0,
-    ) -> None:
+        self, y: Value, names: Mapping[str, Any] | None = None, learning_rate: float | None = None,
+        parameters: Iterable[Value] | None = None, depth: int = 0,
+    ) -> None:  # fmt: skip
         self.diagram = Diagram([y], names, depth=depth)
         (self.root,) = self.diagram.roots
         self.gradients: dict[int, float] = {}
         self.new_loss: float | None = None
-        self.learning_rate = learning_rate
+        self.learning_rate: float | None = None
         self._records: list[Step] = []
         self._findings: dict[int, Finding] = {}  # the steps and their graph stay as they are
         self._uses = self._count_uses()
@@ -129,7 +128,7 @@ class Steps(Records[Step]):
         has_update = learning_rate is not None or parameters is not None
         self.moving = [node.index for node in self._parameters(parameters)] if has_update else []
         if learning_rate is not None:
-            self._record_update(learning_rate)
+            self._record_update(real(learning_rate, "learning_rate"))
 
     def __repr__(self) -> str:
         return f"<backpropagation in {len(self)} steps through {len(self.diagram)} nodes>"
@@ -179,12 +178,32 @@ class Steps(Records[Step]):
 
     @cached_property
     def _rounding(self) -> float:
-        """How far rounding alone may move the result."""
         return rounding_error(
             (self.gradients.get(n.index, 0.0), n.data, [self.diagram[i].data for i in n.parents])
             for n in self.diagram
             if n.parents
         )
+
+    def checks(self) -> dict[int | None, str]:
+        """What differences say of each gradient; nothing where that would take long."""
+        diagram, root = self.diagram, self.diagram[self.root].name
+        found: dict[int | None, str] = {}
+        if not diagram.can_evaluate or len(self.gradients) * diagram.cost > _MOST_CHECKING:
+            return {}
+        for index, gradient in self.gradients.items():
+            if index == self.root:
+                continue
+            told, slope = self.finding(index), f"∂{root}/∂{diagram[index].name}"
+            verdict = (
+                "the same" if told.error_of(gradient) <= _TOLERANCE else f"not {short(gradient)}"
+            )
+            said = f"{slope} ≈ {short(told.value)}, {verdict}"
+            if told.doubt:
+                said = f"they tell nothing of {slope} here"
+            if told.doubt == KINK:
+                said = f"there is no single slope {slope} here"
+            found[index] = f"Check by differences: {said}."
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """The nodes and steps as data; see `SCHEMA` for its version."""
@@ -204,7 +223,6 @@ class Steps(Records[Step]):
         return json_text(self.to_dict(), indent)
 
     def _count_uses(self) -> dict[int, int]:
-        """How many contributions each node gets that gets any, and the root."""
         uses = {self.root: 0}
         for node in reversed(self.diagram):
             if node.index in uses:
@@ -248,39 +266,25 @@ class Steps(Records[Step]):
             is_first = parent not in self.gradients
             self.gradients[parent] = sent if is_first else before + sent
             formula = local_derivative(node, operands, position)
+            texts = (formula.text, formula.latex) if formula is not None else ("", "")
+            index = first if node.is_compiled else len(self._records)
             yield Step(
-                first if node.is_compiled else len(self._records),
-                "backward",
-                node.index,
-                formula=formula.text if formula is not None else "",
-                formula_latex=formula.latex if formula is not None else "",
-                operand=position,
-                parent=parent,
-                upstream=upstream,
-                local=local,
-                contribution=sent,
-                before=before,
-                after=self.gradients[parent],
-                received=received[parent],
-                uses=self._uses[parent],
-            )
+                index, "backward", node.index, *texts, operand=position, parent=parent,
+                upstream=upstream, local=local, contribution=sent, before=before,
+                after=self.gradients[parent], received=received[parent], uses=self._uses[parent],
+            )  # fmt: skip
 
     def _record_update(self, learning_rate: float) -> None:
         if not isfinite(learning_rate):
             raise ValueError(f"learning_rate is a finite number, not {learning_rate}.")
+        self.learning_rate = learning_rate
         moved: dict[int, float] = {}
         for node in map(self.diagram.__getitem__, self.moving):
             gradient = self.gradients.get(node.index, 0.0)
             moved[node.index] = node.data - learning_rate * gradient
-            self._record(
-                "update",
-                node.index,
-                formula=f"{node.name} - {learning_rate:.4g} * gradient",
-                value=moved[node.index],
-                upstream=gradient,
-                before=node.data,
-                after=moved[node.index],
-            )
+            formula = f"{node.name} - {learning_rate:.4g} * gradient"
+            numbers = dict(upstream=gradient, before=node.data, after=moved[node.index])
+            self._record("update", node.index, formula=formula, value=moved[node.index], **numbers)
         if self.diagram.can_evaluate:
             self.new_loss = self.diagram.evaluate(moved)[self.root]
 

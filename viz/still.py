@@ -29,7 +29,7 @@ from glassgrad.viz.dot import (
 )
 from glassgrad.viz.drawing import MAX_NODES, Drawing, Rendered
 from glassgrad.viz.network import LayerStep, Unit
-from glassgrad.viz.picture import Shown, frozen_in
+from glassgrad.viz.picture import Picture, Shown, frozen_in
 from glassgrad.viz.steps import Steps
 from glassgrad.viz.told import Equation, Term, Text, Told, seeded, tell
 
@@ -48,13 +48,9 @@ class Still(Drawing):
         color = GRADIENT if step.phase in ("seed", "backward") else DATA
         # Of a large graph, what the step is about is seen with what stands around it.
         around = step.node if len(steps.diagram) > MAX_NODES else None
-        super().__init__(
-            steps.diagram.with_gradients(known.gradients),
-            derivatives=True,
-            max_nodes=MAX_NODES,
-            around=around,
-            marked=_arrows(self._told, color),
-        )
+        diagram = steps.diagram.with_gradients(known.gradients)
+        picture = Picture(diagram, MAX_NODES, around=around)
+        super().__init__(picture, marked=_arrows(self._told, color))
         widest = _widest(steps)
         for part in self.picture.parts:
             if isinstance(part, Shown) and not part.node.is_constant:
@@ -89,12 +85,9 @@ class Still(Drawing):
 
 
 class Known:
-    """What has come by a step.
+    """What has come by a step: gradients by index, and what stands for the value of each node.
 
-    Attributes:
-        values: what stands for the value of each node; "–" before it is computed, and with "(old)"
-            where a parameter behind it has moved since.
-        gradients: the gradients so far, by index.
+    That is "–" before it is computed, and has "(old)" where a parameter behind it has moved since.
     """
 
     def __init__(self, steps: Steps, index: int) -> None:
@@ -125,7 +118,6 @@ def _widest(steps: Steps) -> dict[int, int]:
 
 
 def _arrows(told: Told, color: str) -> dict[str, dict[str, str]]:
-    """The arrows that the step goes along, by their ids."""
     step, look = told.step, {"color": color, "penwidth": "2"}
     if step.phase == "forward":
         operands = range(len(told.steps.diagram[step.node].parents))
@@ -149,7 +141,6 @@ def equation_label(title: str, equations: Sequence[Equation], color: str, note: 
 
 
 def _equation(equation: Equation, color: str) -> str:
-    """Terms over their captions, with the signs between them."""
     cells = "".join(
         f"<TD>{text_of(part, bold=True)}</TD>" if isinstance(part, str) else _term(part, color)
         for part in equation
@@ -217,22 +208,25 @@ class NetworkStill(Rendered):
         if self._network.has_loss:
             columns.append([self._network.root])
         shown = set()
-        for place, column in enumerate(columns):
+        for layer, column in enumerate(columns, -1):
+            few: list[Unit | int | None] = list(column)
+            if (more := len(column) - _MOST_UNITS) > 0:
+                few[_MOST_UNITS - 2 : -1] = [None]
             with graph.subgraph() as rank:
                 rank.attr(rank="same")
-                for each in _few(column):
-                    self._add_disc(rank, each, place - 1, len(column))
+                for each in few:
+                    self._add_disc(rank, each, layer, more + 1)
                     shown.add(_out(each) if each is not None else None)
-                keys = [_key(each, place - 1) for each in _few(column)]
+                keys = [_key(each, layer) for each in few]
                 for above, below in pairwise(keys):
                     rank.edge(above, below, style="invis")  # in their order
         self._add_lines(graph, shown)
         graph.attr(label=equation_label(self._title, self._equations, self._color))
         return graph
 
-    def _add_disc(self, graph: Digraph, each: Unit | int | None, layer: int, count: int) -> None:
+    def _add_disc(self, graph: Digraph, each: Unit | int | None, layer: int, more: int) -> None:
         if each is None:
-            label = label_of(text_of(f"⋮ {count - _MOST_UNITS + 1} more", color=FAINT))
+            label = label_of(text_of(f"⋮ {more} more", color=FAINT))
             graph.node(_key(None, layer), label=label, shape="plaintext", height="0.3")
             return
         out, diagram = _out(each), self._steps.diagram
@@ -275,24 +269,22 @@ class NetworkStill(Rendered):
         units = [(place, unit) for place, us in enumerate(self._network.layers) for unit in us]
         sizes = [abs(diagram[w].data) for _, unit in units for w in unit.weights.values()]
         most = max(sizes) or 1.0
+        phase, layer = self._step
+        along = {"forward": layer, "backward": self._after(layer)}.get(phase, -1)
+        into = [*range(len(self._network.layers)), None]  # each layer, and the loss
+        color = {place: self._color if place == along else FAN for place in into}
         for place, unit in units:
             for source, weight in unit.weights.items():
                 if source in shown and unit.out in shown:
                     number = diagram[weight].data
                     width = _THINNEST + _WIDEST * min(1.0, abs(number) / most)
-                    look = self._line_look(place) | {"penwidth": f"{width:.2f}"}
+                    look = {"color": color[place], "penwidth": f"{width:.2f}"}
                     dashed = {"style": "dashed"} if number < 0 else {}
                     graph.edge(f"n{source}", f"n{unit.out}", **look, **dashed)
         if self._network.has_loss:
             for last in self._network.layers[-1]:
                 if last.out in shown:
-                    graph.edge(f"n{last.out}", f"n{self._network.root}", **self._line_look(None))
-
-    def _line_look(self, place: int | None) -> dict[str, str]:
-        """The look of the lines into a layer; into the loss for None."""
-        phase, layer = self._step
-        along = {"forward": layer, "backward": self._after(layer)}.get(phase, -1)
-        return {"color": self._color if place == along else FAN}
+                    graph.edge(f"n{last.out}", f"n{self._network.root}", color=color[None])
 
     # What the step says, as equations.
 
@@ -325,13 +317,11 @@ class NetworkStill(Rendered):
                  Term(f"output of {name}", self._values(outs), True)],
             ]  # fmt: skip
         deltas = Term(f"gradient δ of {name}", self._gradients(totals), True)
-        slopes = [
-            1.0 if unit.out == unit.total else self._steps.diagram[unit.out].partials[0]
-            for unit in units
-        ]
+        diagram = self._steps.diagram
+        slopes = [1.0 if u.out == u.total else diagram[u.out].partials[0] for u in units]
         outer = f"∂{self._root}/∂W, {len(units)} × {len(before)}"
         weights = [weight for unit in units for weight in unit.weights.values()]
-        is_frozen = all(self._steps.diagram[weight].is_frozen for weight in weights)
+        is_frozen = all(diagram[weight].is_frozen for weight in weights)
         sent: list[Equation] = [
             [Term("upstream", self._gradients(outs)), "×",
              Term(f"local: slopes of {name}", _vector(slopes)), "=", deltas],
@@ -340,9 +330,8 @@ class NetworkStill(Rendered):
         return sent[:1] if is_frozen else sent
 
     def _update(self, layer: int | None) -> Equation:
-        layers = self._network.layers
-        own = {leaf for units in layers for unit in units for leaf in unit.leaves}
-        here = own if layer is None else {leaf for unit in layers[layer] for leaf in unit.leaves}
+        layers = self._network.layers if layer is None else [self._network.layers[layer]]
+        here = {leaf for units in layers for unit in units for leaf in unit.leaves}
         moved = [i for i in self._steps.moving if (i in here) is (layer is not None)]
         rate, of = self._rate or 0.0, "the others" if layer is None else f"layer {layer + 1}"
         return [
@@ -368,15 +357,7 @@ def _vector(numbers: Sequence[float | None]) -> Text:
     return Text(shown[0] if len(shown) == 1 else f"({', '.join(shown)})")
 
 
-def _few(column: Sequence[Unit | int]) -> list[Unit | int | None]:
-    """All of a layer, or of a wide one the first, a gap, and the last."""
-    if len(column) <= _MOST_UNITS:
-        return list(column)
-    return [*column[: _MOST_UNITS - 2], None, column[-1]]
-
-
 def _key(each: Unit | int | None, layer: int) -> str:
-    """The name of a disc in DOT, or of the gap in a layer."""
     return f"more{layer}" if each is None else f"n{_out(each)}"
 
 

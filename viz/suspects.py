@@ -104,13 +104,13 @@ class GraphQuestion(Question):
         self.key = hash((str(nodes), self.root.index, by is None, self.target.index))
         reach, size = self._reached()
         self.edges = list(self._edges(reach))
-        right = self.root.data
-        if by is not None:
-            # A derivative by what is frozen is one, though no gradient reaches it.
-            known = reach if self.target.is_frozen else self.gradients
-            right = known.get(self.root.index if self.target.is_frozen else self.target.index, 0.0)
-        else:
+        if by is None:
+            right = self.root.data
             size = sum(abs(g * self.diagram[i].data) for i, g in self.gradients.items())
+        elif self.target.is_frozen:  # it has a derivative, though no gradient reaches it
+            right = reach.get(self.root.index, 0.0)
+        else:
+            right = self.gradients.get(self.target.index, 0.0)
         super().__init__([right], [""])
         noise = sys.float_info.epsilon * len(self.diagram) * size
         self.noise = noise if math.isfinite(noise) else 0.0
@@ -121,13 +121,13 @@ class GraphQuestion(Question):
                 f"check differentiates by a Value of the graph, not by {describe(self.by)}. Write "
                 "by=x for the Value x that the result was computed from."
             )
+        name = name_of(self.by)
         if self.by.is_constant:
-            problem = f"{name_of(self.by)} is a constant: no gradient flows to it."
-            raise ValueError(f"{problem} Give a Value.")
+            raise ValueError(f"{name} is a constant: no gradient flows to it. Give a Value.")
         if self.by not in self.diagram.values:
             raise ValueError(
-                f"{name_of(self.by)} is not in the graph of {name_of(self.of)}, so there is no "
-                "derivative to ask for. Give a Value that the result was computed from."
+                f"{name} is not in the graph of {name_of(self.of)}, so there is no derivative to "
+                "ask for. Give a Value that the result was computed from."
             )
         return self.diagram.values[self.by]
 
@@ -280,7 +280,6 @@ def _path(question: GraphQuestion) -> Iterator[tuple[Node, Edge]]:
 
 
 def _formulas(question: GraphQuestion) -> Iterator[str]:
-    """How the result is computed, from its end."""
     for node in reversed(question.diagram):
         if node.operation is not None and (node.label or node is question.root):
             yield f"{node.name} = {question.diagram.formula(node)}: what are those numbers?"
@@ -307,7 +306,6 @@ def _uses(question: GraphQuestion) -> list[Edge]:
 
 
 def _uses_between(question: GraphQuestion) -> list[Edge]:
-    """The edges to other nodes, where there are several paths."""
     return [e for e in question.edges if question.is_shared and e.operand is not question.target]
 
 
@@ -319,7 +317,6 @@ def _ways(question: GraphQuestion) -> list[Edge]:
 
 
 def _paths(question: GraphQuestion) -> Iterator[Path]:
-    """Every path from the result, if there are few."""
     if not 0 < len(question.edges) <= _MOST_EDGES or question.derivation.paths > _MOST_PATHS:
         return
     for path in question.derivation.each_path():
@@ -352,8 +349,6 @@ def _with_input(edge: Edge) -> float | None:
 
 
 def _factor(wrong: Callable[[Edge], float | None], sentence: str) -> _Slip:
-    """A wrong local derivative, None where the mistake cannot be made."""
-
     def gives(question: GraphQuestion, edge: Edge) -> float | None:
         local = wrong(edge)
         return None if local is None else question.with_local(edge, local)
@@ -400,39 +395,28 @@ _IN_GRADIENTS: tuple[_Slip, ...] = (
      lambda q, e: e.local * e.reach if e.operand is not q.target and e.node is not q.root else None,
      "That is by how much {node} changes with {target}. By how much does {root} change with "
      "{node}?"),
-    _factor(
-        lambda e: e.local / e.operands[1].data if e.of("pow", position=0) else None,
+    _factor(lambda e: e.local / e.operands[1].data if e.of("pow", position=0) else None,
         "The exponent is missing: in the derivative of {node} it comes down as a factor."),
-    _factor(
-        lambda e: e.operands[1].data * e.node.data if e.of("pow", position=0) else None,
+    _factor(lambda e: e.operands[1].data * e.node.data if e.of("pow", position=0) else None,
         "In the derivative of {node} the exponent comes down as a factor, and is one less."),
-    _factor(
-        lambda e: 1.0,
+    _factor(lambda e: 1.0,
         "The factor of {function} is missing: by how much does {node} change with {operand}?"),
-    _factor(
-        _with_input,
+    _factor(_with_input,
         "In the derivative of {function} stands its output {node}, not its input {operand}."),
-    _factor(
-        lambda e: _at(e, e.node.data),
+    _factor(lambda e: _at(e, e.node.data),
         "The derivative of {function} is taken at its input {operand}, not at its output {node}."),
-    _factor(
-        lambda e: e.node.data,
+    _factor(lambda e: e.node.data,
         "That takes the value of {node} for a factor: what is the derivative of {function}?"),
-    _factor(
-        lambda e: e.operand.data if e.of("mul") else None,
-        "In a product, the derivative by one operand is the other: which one belongs to {operand}?"
-    ),
-    _factor(
-        lambda e: e.operands[1 - e.position].data if e.of("add", "sub") else None,
+    _factor(lambda e: e.operand.data if e.of("mul") else None,
+        "In a product, the derivative by one operand is the other: which one belongs to "
+        "{operand}?"),
+    _factor(lambda e: e.operands[1 - e.position].data if e.of("add", "sub") else None,
         "{node} is no product: by how much does it change with {operand}?"),
-    _factor(
-        lambda e: e.local * e.operand.data if e.of("div", position=1) else None,
+    _factor(lambda e: e.local * e.operand.data if e.of("div", position=1) else None,
         "The denominator {operand} is squared in the derivative of {node} by it."),
-    _factor(
-        lambda e: _at(e, math.radians(e.operand.data)) if e.of("sin", "cos", "tan") else None,
+    _factor(lambda e: _at(e, math.radians(e.operand.data)) if e.of("sin", "cos", "tan") else None,
         "That takes degrees: {function} takes radians."),
-    _factor(
-        lambda e: -e.local,
+    _factor(lambda e: -e.local,
         "The sign of one factor: does {node} grow or fall when {operand} grows?"),
     _factor(lambda e: 1.0 / e.local, "The factor of {function} is upside down."),
     (_two_calls, lambda q, m: m.gradients.get(q.target.index), "{says}"),

@@ -128,12 +128,8 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 
 class _Typed:
-    """A text in tokens.
-
-    Attributes:
-        tokens: the numbers, names and signs.
-        closing: of each opening bracket the one that closes it, by where they are in tokens.
-        letters: for each token what it is, as in the rules below.
+    """A text in tokens: each opening bracket with the one that closes it, by where they are in
+    tokens, and for each token a letter for what it is, as in the rules below.
     """
 
     def __init__(self, text: str, functions: Mapping[str, Any]) -> None:
@@ -165,7 +161,6 @@ class _Typed:
                 self.closing[opened.pop()] = at
 
     def _letter(self, token: _Token) -> str:
-        """What a token is, as a letter; what they mean stands at the rules."""
         kind, text, *_ = token
         if kind == "number":
             number = _number(text)
@@ -206,9 +201,6 @@ class _Typed:
         return self.text[self.tokens[first].start : end]
 
     # What is said of a place, where that is more than a sentence with its tokens.
-
-    def no_number(self, at: int) -> str:
-        return str(_number(self.tokens[at].text))
 
     def unknown_sign(self, at: int) -> str:
         sign, before = self.tokens[at].text, self.tokens[at - 1].text if at else ""
@@ -279,7 +271,7 @@ _END = r"[acfglin)\]]"  # what an operand ends with
 _RULES: tuple[tuple[str, _Says], ...] = (
     (r"k", "{first} is a word of Python: no expression has it, not even as a name."),
     (r"v", "{first} is not a real number."),
-    (r"b", _Typed.no_number),
+    (r"b", lambda typed, at: str(_number(typed.tokens[at].text))),
     # Signs.
     (r"\?", _Typed.unknown_sign),
     (r"#.*", "No expression has the sign #. Leave out what begins with it."),
@@ -300,26 +292,18 @@ _RULES: tuple[tuple[str, _Says], ...] = (
     (rf"{_END}[acfglin]|[in)\]]\(", _Typed.two_operands),
     (rf"(?<={_END})\[(?![ib]\])", NO_INDEX),
     # Parts.
-    (
-        rf"(?<![^;])\(*{_NAME}[=w]-?[in]\)*$",
-        "An expression has no =. Add {number} to the command instead.",
-    ),
-    (
-        rf"(?<![^;])(?:\(+{_NAME}=|\(*{_NAME}w)(?![;)]|$)",
-        "An expression has no =. A part is named at the beginning, as in h = w*x; h**2.",
-    ),
+    (rf"(?<![^;])\(*{_NAME}[=w]-?[in]\)*$",
+     "An expression has no =. Add {number} to the command instead."),
+    (rf"(?<![^;])(?:\(+{_NAME}=|\(*{_NAME}w)(?![;)]|$)",
+     "An expression has no =. A part is named at the beginning, as in h = w*x; h**2."),
     (rf"{_NAME}\([^()]*[=w]", "An expression has no =. Write the operands alone, in their order."),
-    (
-        rf"w|(?<!^{_NAME})(?<!;{_NAME})=|=(?=;|$)",
-        "An expression has no =. Numbers are added to the command, as in x=3.",
-    ),
+    (rf"w|(?<!^{_NAME})(?<!;{_NAME})=|=(?=;|$)",
+     "An expression has no =. Numbers are added to the command, as in x=3."),
     (r"(?<![^;]);", "Before ; a part is missing, as in h = w*x; h**2."),
     (r";$", "After ; the result is missing, as in h = w*x; h**2."),
-    (
-        rf"(?<![^;])(?!{_NAME}=)[^;]+(?=;)",
-        "This part has no name. Write h = {marked} and use h in what follows it.",
-    ),
-)
+    (rf"(?<![^;])(?!{_NAME}=)[^;]+(?=;)",
+     "This part has no name. Write h = {marked} and use h in what follows it."),
+)  # fmt: skip
 """What no expression has, as a pattern of letters, and what is said of the tokens that fit it.
 
 A sign of punctuation stands for itself. The other signs are - for one that an operand may begin

@@ -8,22 +8,19 @@ lay the records out.
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf, isnan
 from operator import add
-from pathlib import PurePath
 from typing import NamedTuple
 
 from glassgrad.engine import Formula, Operation, contribution, derivative_formula
-from glassgrad.engine.check import KINK
 from glassgrad.engine.compile.result import Total
 from glassgrad.engine.printers import number_text
 from glassgrad.engine.printing import ALL_DIGITS, digits_of_row, short
-from glassgrad.engine.text import clipped, counted
+from glassgrad.engine.text import counted
 from glassgrad.viz.compiled import MOST_LISTED, NAMED_FIRST, call, is_compiled, name_of, title_of
 from glassgrad.viz.diagram import LONGEST_KEPT, Node, symbol
 from glassgrad.viz.formulas import brackets_first
@@ -31,13 +28,8 @@ from glassgrad.viz.steps import Step, Steps
 
 SHARES = ("to", "local", "contribution", "gradient so far", "uses received")
 """The headings of what a compiled node sends; see `Sent.share`."""
-_MOST_CHECKING = 25_000
-"""How many nodes times nodes may be computed for the checks by differences of one page."""
 MOST_OPERANDS = 16
 """Of more operands the first are written, and the page shows those that contribute most."""
-_LONGEST_LINE = 120
-_TOLERANCE = 1e-4  # the relative error up to which a gradient and its differences are the same
-_HERE = os.path.dirname(__file__) + os.sep
 
 Reference = tuple[str | int, ...]
 """Which number of the graph is meant, as a script reads it: ("v", 3) is the value of node 3."""
@@ -45,10 +37,7 @@ Reference = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Number:
-    """A number in a text: which one it is, and what it is in these steps.
-
-    Where it is an operand of a row it has as many digits as the row takes to come out.
-    """
+    """A number in a text; as an operand of a row with as many digits as it takes to come out."""
 
     reference: Reference
     value: float | None
@@ -110,7 +99,6 @@ class Told(ABC):
     """What one step says; each kind of step has its own, and `tell` makes them.
 
     Attributes:
-        step: the step.
         name, root: the names of the node in focus, and of the result.
         edge: what it is about: "v1", or "o → v4".
         answer: the number that is asked for.
@@ -170,7 +158,6 @@ class Computed(Told):
         self.numbers = Text(*parts)
 
     def _abridge(self, node: Node, operation: Operation) -> None:
-        """Of very many operands the first are written, and how many there are beyond."""
         name = title_of(operation) if is_compiled(operation) else operation.name
         operands = [self.steps.diagram[parent] for parent in node.parents]
         self.formula = call(name, [operand.in_formulas for operand in operands])
@@ -272,7 +259,6 @@ class Updated(Told):
         return Text(by_all, self.result, " to ", self.new_result, ".", self._frozen())
 
     def _frozen(self) -> str:
-        """Which leaves have not moved, since no gradient reaches them."""
         names = [node.name for node in self.steps.diagram if node.is_frozen]
         if (more := len(names) - NAMED_FIRST) > 0:
             names[NAMED_FIRST:] = [f"{more:,} more"]
@@ -297,7 +283,6 @@ class Sent(Told):
     """Gradient was sent along one edge.
 
     Attributes:
-        receiver: the name of the operand that gets it.
         formula: the formula of the local derivative; "" where that is a number.
         local: the formula and the number, or the number alone.
         result: the sum that gives the gradient so far: "1 + 0.5 = 1.5".
@@ -388,7 +373,6 @@ class SentAtOnce(Told):
     derivatives by all operands together.
 
     Attributes:
-        program: what computed the local derivatives: "gradient program of loss".
         parts: what is said of each edge.
         listed: the edges that are told one by one where there is little room: all, or of very many
             those that contribute most.
@@ -402,7 +386,9 @@ class SentAtOnce(Told):
         self.program = f"gradient program of {name_of(operation)}"
         self.parts = [Sent(steps, edge) for edge in step.parts]
         if len(self.parts) > MOST_LISTED:
-            self.listed = sorted(self.parts, key=_size, reverse=True)[:NAMED_FIRST]
+            # A nan is what people should see first.
+            size = lambda part: inf if isnan(x := abs(part.answer.value or 0.0)) else x
+            self.listed = sorted(self.parts, key=size, reverse=True)[:NAMED_FIRST]
         else:
             self.listed = self.parts
         rest = len(self.parts) - len(self.listed)
@@ -440,14 +426,7 @@ class SentAtOnce(Told):
         return Text(self.edge), *numbers, joined("; ", results)
 
 
-def _size(part: Sent) -> float:
-    """How much an edge contributes; a nan is what people should see first."""
-    size = abs(part.answer.value or 0.0)
-    return inf if isnan(size) else size
-
-
 def _gets(others: Sequence[Sent], left: int) -> Text:
-    """What other operands get, some of them by name; `left` more are not among them."""
     few = [Text(f"{part.receiver} gets ", part.answer) for part in others[: NAMED_FIRST - 1]]
     if rest := left + len(others) - len(few):
         few.append(Text(f"{rest:,} more {'gets its' if rest == 1 else 'get their'} share"))
@@ -487,39 +466,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def line_of(node: Node) -> str:
-    """The line of the user's program that made a node, such as "neuron.py, line 3: y = x * w".
-
-    Of the file only the name is told; lines of this room say nothing about the user's program.
-    """
-    if node.file is None or node.file.startswith(_HERE):
-        return ""
-    path = PurePath(node.file)
-    place = "a notebook cell" if path.parent.name.startswith("ipykernel_") else path.name
-    code = clipped(node.source or "", _LONGEST_LINE)
-    return f"{clipped(place)}, line {node.line}" + (f": {code}" if code else "")
-
-
-def checks(steps: Steps) -> dict[int | None, str]:
-    """For every node that backpropagation reaches, what differences say of its gradient.
-
-    Nothing for a large graph, where this would take long.
-    """
-    diagram = steps.diagram
-    if not diagram.can_evaluate or len(steps.gradients) * diagram.cost > _MOST_CHECKING:
-        return {}
-    return {index: _checked(steps, index) for index in steps.gradients if index != steps.root}
-
-
-def _checked(steps: Steps, index: int) -> str:
-    root, name = steps.diagram[steps.root].name, steps.diagram[index].name
-    found = steps.finding(index)
-    if found.doubt == KINK:
-        return f"Check by differences: there is no single slope ∂{root}/∂{name} here."
-    if found.doubt:
-        return f"Check by differences: they tell nothing of ∂{root}/∂{name} here."
-    agrees = found.error_of(steps.gradients[index]) <= _TOLERANCE
-    verdict = "the same" if agrees else f"not {short(steps.gradients[index])}"
-    return f"Check by differences: ∂{root}/∂{name} ≈ {short(found.value)}, {verdict}."

@@ -272,21 +272,22 @@ const BEYOND = "beyond the largest float, 1.8e308";
    of it. As `not_finite` in report.py says it of the numbers of the program. */
 function notFinite(graph, steps, names) {
   const { nodes, values, root } = graph, used = new Set([root]);
-  let first = -1;
-  for (let i = root; i >= 0; i -= 1) {
-    if (used.has(i) && !isFinite(values[i])) { first = i; nodes[i].p.forEach((parent) => used.add(parent)); }
-  }
+  const first = values.reduceRight((found, value, i) => {
+    if (isFinite(value) || !used.has(i)) { return found; }
+    nodes[i].p.forEach((parent) => used.add(parent));
+    return i;
+  }, -1);
   const asked = (step) => written(graph, step.asks, step).replace(/^Forward: |^Backward, /, "");
-  const nameOf = (node) => names[node.o] ?? node.o;
+  const from = "Not finite from here on: ";
   if (first >= 0) {
     const step = steps.find(({ phase, node }) => phase === "forward" && node === first);
     const made = step ? `${asked(step)}${short(values[first])}, ${whyNoValue(first)}` : `${nodes[first].n} is ${short(values[first])} from the beginning`;
-    return `Not finite from here on: ${made}.`;
+    return `${from}${made}.`;
   }
   for (const step of steps.filter(({ phase }) => phase === "backward")) {
     const [[sender, k]] = step.edges, edge = graph.sent[sender][k];
     if (edge && !isFinite(edge.after)) {
-      return `Not finite from here on: the gradient ${asked(step)}${short(edge.sent)}, ${whyNoSlope(nodes[sender], graph.locals[sender][k], edge.sent)}.`;
+      return `${from}the gradient ${asked(step)}${short(edge.sent)}, ${whyNoSlope(nodes[sender], graph.locals[sender][k], edge.sent)}.`;
     }
   }
   return "";
@@ -294,13 +295,16 @@ function notFinite(graph, steps, names) {
   function whyNoValue(i) {
     const node = nodes[i], operands = node.p.map((parent) => values[parent]), isNear = (change) =>
       isFinite(operations[node.o](...operands.map((x) => x + change * max(1, abs(x))))[0]);
-    if (isNaN(values[i])) { return `since ${nameOf(node)} has no value there`; }
-    return operands.includes(0) || isNear(-1e-9) || isNear(1e-9) ? `since ${nameOf(node)} has no finite value there` : `which is ${BEYOND}`;
+    return isNaN(values[i]) || operands.includes(0) || isNear(-1e-9) || isNear(1e-9) ? since(node, values[i], "value") : "which is " + BEYOND;
   }
 
   function whyNoSlope(node, local, sent) {
-    if (isFinite(local)) { return isFinite(sent) ? `with what came before ${BEYOND}` : `which is ${BEYOND}`; }
-    return `since ${nameOf(node)} has no ${isNaN(local) ? "" : "finite "}slope there`;
+    if (!isFinite(local)) { return since(node, local, "slope"); }
+    return (isFinite(sent) ? "with what came before " : "which is ") + BEYOND;
+  }
+
+  function since(node, number, what) {
+    return `since ${names[node.o] ?? node.o} has no ${isNaN(number) ? "" : "finite "}${what} there`;
   }
 }
 
