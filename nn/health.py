@@ -10,7 +10,7 @@ activations should pass all of them, whatever its seed, so that a verdict is wor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import counted, describe, some_of
 from glassgrad.nn.checks import not_negative
 from glassgrad.nn.module import Module, modules_of, training
-from glassgrad.nn.probe import LayerHealth, Measured, decoded_health, mean_of, measure
+from glassgrad.nn.probe import LayerHealth, Measured, measure, scaled
 from glassgrad.nn.samples import Samples, samples_of
 
 if TYPE_CHECKING:
@@ -79,16 +79,6 @@ class Health:
     def is_healthy(self) -> bool:
         """Whether nothing is wrong."""
         return self.verdicts == (HEALTHY,)
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it as what JSON can hold."""
-        layers = [layer.to_dict() for layer in self.layers]
-        return {**vars(self), "layers": layers, "verdicts": list(self.verdicts)}
-
-    @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> Health:
-        """What `to_dict` gave, as it was; ValueError for anything else."""
-        return decoded_health(Health, data, "model")
 
     def __str__(self) -> str:
         rows = [tuple(tell(layer) for tell in _COLUMNS.values()) for layer in self.layers]
@@ -192,7 +182,7 @@ def check_health(
 def health_of(measured: Measured) -> Health:
     """The verdicts of what was measured."""
     layers, losses, closed = measured
-    mean = mean_of(np.array(losses)) if np.isfinite(losses).all() else None
+    mean = scaled(np.mean, losses) if np.isfinite(losses).all() else None
     return Health(len(losses), mean, tuple(layers), _verdicts(layers, losses, closed))
 
 

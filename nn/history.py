@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glassgrad.engine.files import decode
@@ -138,7 +139,7 @@ class History(Mapping[str, list[float]]):
         return {
             "columns": dict(self),
             "gradients": self.gradients,
-            "health": {str(epoch): health.to_dict() for epoch, health in self.health.items()},
+            "health": {str(epoch): asdict(health) for epoch, health in self.health.items()},
             "best_epoch": self.best_epoch,
             "smallest": self.smallest,
             "stopped": self.stopped,
