@@ -43,8 +43,6 @@ from glassgrad.nn.activation import Activation as Activation
 from glassgrad.nn.activation import linear as linear
 from glassgrad.nn.clipping import clip_grad_norm as clip_grad_norm
 from glassgrad.nn.clipping import clip_grad_value as clip_grad_value
-from glassgrad.nn.clipping import clipped_by_norm as clipped_by_norm
-from glassgrad.nn.clipping import clipped_by_value as clipped_by_value
 from glassgrad.nn.data import blobs as blobs
 from glassgrad.nn.data import circles as circles
 from glassgrad.nn.data import digits as digits

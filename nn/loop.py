@@ -24,7 +24,7 @@ from glassgrad.engine.text import counted
 from glassgrad.nn import hooks
 from glassgrad.nn.checkpoint import Checkpoint, description_of
 from glassgrad.nn.checks import Count, CountFrom0, Flag, checked_fields, positive, true_or_false
-from glassgrad.nn.clipping import clipped_by_norm, clipped_by_value
+from glassgrad.nn.clipping import clipped_by_norm
 from glassgrad.nn.health import check_health, evenly_among, health_of
 from glassgrad.nn.history import Epoch, History
 from glassgrad.nn.hooks import Callback, Hook, after_epochs, warn
@@ -284,7 +284,7 @@ class Loop:
         if most is None:
             return clipped_by_norm(gradient, limit)
         _, norm = clipped_by_norm(gradient, inf)
-        return clipped_by_norm(clipped_by_value(gradient, most), limit)[0], norm
+        return clipped_by_norm(np.clip(gradient, -most, most), limit)[0], norm
 
 
 class Training:

@@ -48,9 +48,9 @@ _BINARY = "binary_cross_entropy_with_logits"
 
 
 def mse(prediction: Any, target: Any, *, weight: Any = None, reduction: str = "mean") -> Any:
-    """The squared error (prediction - target)², the loss of a regression.
+    """The squared error (prediction - target)², the loss of a regression; PyTorch's `mse_loss`.
 
-    As PyTorch's `mse_loss`; with weights the mean is divided by their sum, as there.
+    With weights the mean is divided by their sum, as there.
 
     >>> from glassgrad import Value, mse
     >>> mse([Value(3.0), Value(5.0)], [1.0, 4.0]).data
@@ -62,7 +62,7 @@ def mse(prediction: Any, target: Any, *, weight: Any = None, reduction: str = "m
 def mae(prediction: Any, target: Any, *, weight: Any = None, reduction: str = "mean") -> Any:
     """The absolute error |prediction - target|, which outliers sway less than the squared one.
 
-    Its derivative at 0 is 0. As PyTorch's `l1_loss`; with weights as `mse`.
+    Its derivative at 0 is 0. PyTorch's `l1_loss`; with weights as `mse`.
 
     >>> from glassgrad import Value, mae
     >>> mae([Value(3.0), Value(5.0)], [1.0, 4.0]).data
@@ -129,12 +129,10 @@ def binary_cross_entropy_with_logits(
     same with fewer digits: at a logit of 40 for a target of 1 its gradient is 0, here -4.2e-18.
 
     Args:
-        prediction: logits, positive for "yes".
-        target: the probabilities of "yes", from 0 to 1.
+        prediction, target: logits, positive for "yes"; the probabilities of "yes", from 0 to 1.
         weight: as for all; the mean is divided by the number of targets.
         pos_weight: how much more a "yes" counts than a "no": a number or a Value, or one for each
             output, along the last axis; None for 1.
-        reduction: as for all.
 
     >>> from glassgrad import Value, binary_cross_entropy_with_logits
     >>> round(binary_cross_entropy_with_logits(Value(0.0), 1).data, 6)
@@ -173,9 +171,8 @@ def cross_entropy(
 ) -> Any:
     """-log of the share that softmax(prediction) gives to the right class, one of K.
 
-    For a class t that is logsumexp(z) - z[t]; for shares t₀ … it is the sum of
-    t[k]·(logsumexp(z) - z[k]). As PyTorch's `cross_entropy`, but the classes are always the
-    last axis.
+    For a class t that is logsumexp(z) - z[t]; for shares t₀ … the sum of t[k]·(logsumexp(z) - z[k]).
+    As PyTorch's `cross_entropy`, but the classes are always the last axis.
 
     Args:
         prediction: the logits of one sample, a list of K ≥ 2; or nested lists of such lists.
@@ -188,7 +185,6 @@ def cross_entropy(
             the mean is nan, as in PyTorch.
         label_smoothing: the part of each target that is spread evenly over all classes, from 0 to
             1 (Szegedy et al. 2016).
-        reduction: "mean" over all samples, "sum", or "none", a Value for each sample.
 
     >>> from glassgrad import Value, cross_entropy
     >>> round(cross_entropy([Value(0.0), Value(0.0)], 1).data, 6)
@@ -301,7 +297,7 @@ def _shares(targets: Sequence[Any]) -> list[Any]:
 def _sign_class(target: Any, role: str) -> float:
     number = real(target, role)
     if number not in (-1.0, 1.0):
-        hint = " For labels 0 and 1 write 2 * y - 1." if number == 0.0 else ""
+        hint = " For labels 0 and 1 write 2 * y - 1." * (number == 0.0)
         raise ValueError(f"hinge takes the targets -1 and 1, not {told(target)}.{hint}")
     return number
 
@@ -309,7 +305,7 @@ def _sign_class(target: Any, role: str) -> float:
 def _probability(target: Any, role: str) -> float:
     number = real(target, role)
     if not 0.0 <= number <= 1.0:
-        hint = " For labels -1 and 1 write (y + 1) / 2." if number == -1.0 else ""
+        hint = " For labels -1 and 1 write (y + 1) / 2." * (number == -1.0)
         raise ValueError(f"{_BINARY} takes targets from 0 to 1, not {told(target)}.{hint}")
     return number
 
@@ -445,8 +441,6 @@ def l1(parameters: Iterable[Value], strength: Any) -> Value:
 
 def l2(parameters: Iterable[Value], strength: Any) -> Value:
     """A cost of strength · Σp², which keeps all parameters small (Hoerl and Kennard 1970).
-
-    It is called as `l1` is.
 
     >>> from glassgrad import Value, l2
     >>> l2([Value(3.0), Value(-4.0)], 0.5).data
