@@ -129,10 +129,12 @@ def binary_cross_entropy_with_logits(
     same with fewer digits: at a logit of 40 for a target of 1 its gradient is 0, here -4.2e-18.
 
     Args:
-        prediction, target: logits, positive for "yes"; the probabilities of "yes", from 0 to 1.
+        prediction: logits, positive for "yes".
+        target: the probabilities of "yes", from 0 to 1.
         weight: as for all; the mean is divided by the number of targets.
         pos_weight: how much more a "yes" counts than a "no": a number or a Value, or one for each
             output, along the last axis; None for 1.
+        reduction: as for all.
 
     >>> from glassgrad import Value, binary_cross_entropy_with_logits
     >>> round(binary_cross_entropy_with_logits(Value(0.0), 1).data, 6)
@@ -171,8 +173,9 @@ def cross_entropy(
 ) -> Any:
     """-log of the share that softmax(prediction) gives to the right class, one of K.
 
-    For a class t that is logsumexp(z) - z[t]; for shares t₀ … the sum of t[k]·(logsumexp(z) - z[k]).
-    As PyTorch's `cross_entropy`, but the classes are always the last axis.
+    For a class t that is logsumexp(z) - z[t]; for shares t₀ … it is the sum of
+    t[k]·(logsumexp(z) - z[k]). As PyTorch's `cross_entropy`, but the classes are always the
+    last axis.
 
     Args:
         prediction: the logits of one sample, a list of K ≥ 2; or nested lists of such lists.
@@ -185,6 +188,7 @@ def cross_entropy(
             the mean is nan, as in PyTorch.
         label_smoothing: the part of each target that is spread evenly over all classes, from 0 to
             1 (Szegedy et al. 2016).
+        reduction: as for all; "none" gives a Value for each sample.
 
     >>> from glassgrad import Value, cross_entropy
     >>> round(cross_entropy([Value(0.0), Value(0.0)], 1).data, 6)

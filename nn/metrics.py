@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from glassgrad.engine.misuse import real
 from glassgrad.engine.printing import columns, width_of
-from glassgrad.engine.text import counted, describe, told, visible
+from glassgrad.engine.text import counted, describe, some_of, told, visible
 from glassgrad.engine.tree import Array, listed, numbers_of
 from glassgrad.nn.samples import relative
 
@@ -56,12 +56,8 @@ def accuracy(
         sample_weight: as for all.
 
     >>> from glassgrad import accuracy
-    >>> accuracy([[0.1, 2.0, 0.3], [1.0, 0.0, 0.0]], [1, 2])
-    0.5
-    >>> accuracy([1.5, -0.2, 0.3, -4.0], [1, -1, -1, -1])
-    0.75
-    >>> accuracy([2, 1, 0], [1, 1, 0])
-    0.6666666666666666
+    >>> accuracy([[0.1, 2.0, 0.3], [1.0, 0.0, 0.0]], [1, 2]), accuracy([1.5, -0.2], [1, -1])
+    (0.5, 1.0)
     """
     given = _rows(outputs, "accuracy", "outputs")
     chosen, right = _chosen_and_right(given, targets, "accuracy", threshold)
@@ -75,15 +71,9 @@ def confusion(
 ) -> Confusion:
     r"""How often each class was taken for each: a table that prints, shows and plots itself.
 
-    Args:
-        outputs: scores or classes, as for `accuracy`; none is nan, which is of no class.
-        targets: classes, as for `accuracy`.
-        threshold: as for `accuracy`.
-        names: of the classes from 0 on, to be shown; None for their numbers.
-
-    Returns:
-        Counts of k × k classes, 2 × 2 for one score a sample; of classes k is one more than the
-        largest, or the number of names.
+    Its arguments are those of `accuracy`; no score is nan, which is of no class. `names` are those
+    of the classes from 0 on, to be shown; None for their numbers. There are k × k counts, 2 × 2 for
+    one score a sample; of classes k is one more than the largest, or the number of names.
 
     >>> from glassgrad import confusion
     >>> confusion([1.5, -0.2, 0.3], [1, 0, 0], names=["no", "yes"])
@@ -117,7 +107,6 @@ class Confusion:
 
     Attributes:
         counts: an array of shape (k, k).
-        names: those of the classes.
     """
 
     def __init__(self, counts: npt.NDArray[np.int64], names: Sequence[str]) -> None:
@@ -126,11 +115,7 @@ class Confusion:
         self._shares: Array = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
     def plot(self) -> Figure:
-        """The table as a figure of matplotlib; the shade is the share of the right class.
-
-        Raises:
-            ImportError: matplotlib is not installed.
-        """
+        """The table as a figure of matplotlib; the shade is the share of the right class."""
         from glassgrad.nn.plotting import plot_confusion
 
         return plot_confusion(self.counts, self._shares, self.names)
@@ -360,5 +345,4 @@ def _limit(scores: Array, metric: str, threshold: float | None) -> float:
 
 
 def _some(numbers: Array) -> str:
-    shown = ", ".join(f"{number:g}" for number in numbers[:5])
-    return shown if len(numbers) <= 5 else f"{shown}, …"
+    return some_of([f"{number:g}" for number in numbers])

@@ -75,14 +75,7 @@ class Samples(NamedTuple):
 def samples_of(
     X: Any, y: Any, role: str = "fit(model, loss, X, y)", weights: Any = None
 ) -> Samples:
-    """Inputs and targets as arrays that belong together; samples of weight 0 are left out.
-
-    Args:
-        X: the inputs, of shape (samples, ...).
-        y: the targets, of shape (samples,) or (samples, ...).
-        role: who takes them, for errors.
-        weights: how many samples each counts as, 0 or more; or None.
-    """
+    """Inputs and targets as arrays that belong together; samples of weight 0 are left out."""
     found = Samples(checked_array(X, "X", role), checked_array(y, "y", role))
     if len(found.X) != len(found.y):
         raise ValueError(
@@ -116,12 +109,8 @@ def _weighed(samples: Samples, weights: Any, role: str) -> Samples:
 
 
 def class_weights(samples: Samples, given: Any) -> dict[float, float]:
-    """The weight of each class among the targets.
-
-    Args:
-        samples: the samples; their targets are classes.
-        given: a weight by class, 1 for those it does not name; or "balanced", for
-            n / (classes · those of the class), so that every class counts alike.
+    """The weight of each class among the targets: as a dict names it, else 1; or "balanced", for
+    n / (classes · those of the class), so that every class counts alike.
     """
     role = "fit(class_weight=...)"
     if samples.y.ndim != 1 or (samples.y != np.round(samples.y)).any():
@@ -169,12 +158,8 @@ def weighed_as(samples: Samples, by_class: Mapping[float, float], role: str) -> 
 
 
 def held_out(samples: Samples, validation: Any, seed: int) -> tuple[Samples, Samples | None]:
-    """The samples to train on and those to validate with.
-
-    Args:
-        samples: all samples.
-        validation: the share to hold out; (X, y) or (X, y, sample_weight) of others; or None.
-        seed: decides which ones.
+    """The samples to train on and those to validate with: a share of them, which the seed decides;
+    (X, y) or (X, y, sample_weight) of others; or None.
     """
     if validation is None:
         return samples, None
