@@ -15,7 +15,7 @@
     objective.py     what is made smaller, compiled or eagerly; what a training leaves out
     hooks.py         what goes on beside the epochs: stopping early, callbacks, bar, checkpoints
     predict.py       the outputs of a model for many samples
-    history.py       what a training noted; checkpoint.py, how a killed one goes on
+    history.py       what a training noted
     metrics.py       how good answers are
     health.py        are gradients healthy, and what that means in words; probe.py measures it
     plotting.py      figures of matplotlib

@@ -23,8 +23,8 @@ from glassgrad.engine.context import current
 from glassgrad.engine.text import LOSSES, describe, function_name, similar
 from glassgrad.engine.tree import leaves_of
 from glassgrad.nn.checks import explained
-from glassgrad.nn.history import COLUMNS, History
-from glassgrad.nn.hooks import Callback, warn
+from glassgrad.nn.history import COLUMNS, History, warn
+from glassgrad.nn.hooks import Callback
 from glassgrad.nn.loop import Loop, Options, Training
 from glassgrad.nn.losses import (
     binary_cross_entropy_with_logits,

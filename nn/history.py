@@ -1,18 +1,22 @@
 """`History`: how a training went, epoch by epoch, as numbers, as text and as a picture.
 
-The loop of `loop.py` gives an `Epoch` after each epoch, and the history adds it. Next: `hooks.py`,
-what else is done with it.
+The loop of `loop.py` gives an `Epoch` after each epoch, and tells every `Hook` of it: the history
+adds it. Next: `hooks.py`, what else is done with it.
 """
 
 from __future__ import annotations
 
 import math
+import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glassgrad.engine.files import decode
 from glassgrad.engine.printing import columns, short
+from glassgrad.engine.provenance import is_of_user
+from glassgrad.engine.text import counted
 from glassgrad.nn.health import Health
 
 if TYPE_CHECKING:
@@ -52,6 +56,20 @@ class Epoch(NamedTuple):
     steps: Mapping[str, float]
     gradients: Mapping[str, float]
     judged: float
+
+
+class Hook:
+    """Something that is told of every epoch of a training."""
+
+    def before(self) -> None:
+        """An epoch begins."""
+
+    def after(self, epoch: Epoch) -> None:
+        """An epoch is done."""
+
+    def why_over(self) -> str | None:
+        """Why there are to be no more epochs; None if nothing speaks against them."""
+        return None
 
 
 class History(Mapping[str, list[float]]):
@@ -224,3 +242,17 @@ def _spread(count: int, best: int | None) -> list[int]:
     last = _MOST_LINES - 1
     places = {round(i * (count - 1) / last) for i in range(_MOST_LINES)}
     return sorted(places | ({best - 1} if best else set()))
+
+
+def after_epochs(epochs: int) -> str:
+    """In words."""
+    return f"after {counted(epochs, 'epoch')}"
+
+
+def warn(text: str) -> None:
+    """Warn of something at the line of the user's that called into the library."""
+    # A number in the place of this search is wrong as soon as a function in between comes or goes.
+    level, frame = 2, sys._getframe().f_back
+    while frame is not None and not is_of_user(frame.f_code):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, stacklevel=level)

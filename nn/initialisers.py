@@ -51,6 +51,7 @@ Draw: TypeAlias = Callable[[Any, int, int], float]
 
 
 def _zero(generator: Any, nin: int, nout: int) -> float:
+    """The number 0."""
     return 0.0
 
 

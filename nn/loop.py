@@ -22,12 +22,10 @@ from glassgrad.engine.context import layer_of
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.text import counted
 from glassgrad.nn import hooks
-from glassgrad.nn.checkpoint import Checkpoint, description_of
 from glassgrad.nn.checks import Count, CountFrom0, Flag, checked_fields, positive, true_or_false
 from glassgrad.nn.clipping import clipped_by_norm
 from glassgrad.nn.health import check_health, evenly_among, health_of
-from glassgrad.nn.history import Epoch, History
-from glassgrad.nn.hooks import Callback, Hook, after_epochs, warn
+from glassgrad.nn.history import Epoch, History, Hook, after_epochs, warn
 from glassgrad.nn.metrics import Metric
 from glassgrad.nn.module import Module, training
 from glassgrad.nn.objective import Objective
@@ -166,10 +164,10 @@ class Loop:
         return take
 
     def describe(self) -> dict[str, Any]:
-        """What makes this training another than others; see `checkpoint.py`."""
+        """What makes this training another than others; see `hooks.py`."""
         options, validation = self.options, self.validation
         return {
-            **description_of(self.objective, self.optimiser, self.schedule, self.samples),
+            **hooks.description_of(self.objective, self.optimiser, self.schedule, self.samples),
             "samples": self.samples.fingerprint(),
             "validation samples": None if validation is None else validation.fingerprint(),
             "metrics": ", ".join(self.metrics),
@@ -290,14 +288,14 @@ class Loop:
 class Training:
     """A loop that runs with its hooks, from where it is to its end."""
 
-    def __init__(self, loop: Loop, callbacks: Sequence[Callback]) -> None:
+    def __init__(self, loop: Loop, callbacks: Sequence[hooks.Callback]) -> None:
         self.loop, self.history = loop, History()
         self._notes = hooks.Notes(self.history)
         self._kept = hooks.Kept(loop.parameters, self.history)
         self._callbacks = hooks.Callbacks(
             callbacks, self.history, loop.objective.model, loop.parameters
         )
-        self._saves: list[Hook] = []
+        self._files: list[hooks.Checkpoint] = []
 
     def _hooks(self, bar: hooks.Progress) -> list[Hook]:
         """All hooks in their order."""
@@ -306,35 +304,22 @@ class Training:
         found += [self._callbacks, self._kept] if self._callbacks.functions else []
         patience = self.loop.options.patience
         ends = [] if patience is None else [hooks.Patience(self.history, patience)]
-        return [*found, *self._saves, *ends]
+        return [*found, *self._files, *ends]
 
     def keep_in(self, path: Any) -> None:
         """Keep the training in a file, and go on from it, if it is there already."""
-        loop, file = self.loop, Checkpoint(path, self.loop.describe())
-        if (state := file.read()) is not None:
-            self._resume(state, file)
-        parts = (self._notes, self._kept, loop)
-
-        def save() -> None:
-            file.save({name: x for part in parts for name, x in part.state().items()})
-
-        self._saves = [hooks.Saves(save, loop.options.checkpoint_every, loop.options.epochs)]
-
-    def _resume(self, state: Mapping[str, Any], file: Checkpoint) -> None:
-        loop, most = self.loop, self.loop.options.epochs
-        try:
-            takes = [part.taker_of(state) for part in (loop, self._notes, self._kept)]
-            epochs = len(state["history"]["columns"]["loss"])
-            if epochs <= most:
-                for take in takes:  # the first may still refuse
-                    take()
-        except (ValueError, TypeError, KeyError) as fault:
-            raise file.damaged(fault) from None
-        if epochs > most:
-            raise file.refusal(f"has {epochs} epochs already, more than epochs={most}")
+        loop, options = self.loop, self.loop.options
+        # The first to take over is the loop, which may still refuse.
+        parts = (loop, self._notes, self._kept)
+        file = hooks.Checkpoint(
+            path, loop.describe(), parts, options.checkpoint_every, options.epochs
+        )
+        self._files = [file]
+        if not (epochs := file.resume()):
+            return
         loop.epochs = epochs
         assign(loop.parameters, self._kept.last)
-        if epochs == most:
+        if epochs == options.epochs:
             self.history.note(f"{file.path.name} was at its last epoch: nothing was left to train.")
 
     def run(self, progress: bool | None) -> History:

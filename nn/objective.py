@@ -42,8 +42,7 @@ from glassgrad.engine.provenance import is_ours, place
 from glassgrad.engine.text import counted, describe, function_name, some_of
 from glassgrad.engine.value import is_parameter
 from glassgrad.engine.vectors import frozen_among, standing_at, values_of
-from glassgrad.nn.history import Epoch
-from glassgrad.nn.hooks import Hook, warn
+from glassgrad.nn.history import Epoch, Hook, warn
 from glassgrad.nn.layers import Embedding, count_noise, noise_from
 from glassgrad.nn.module import Module, modules_of, training
 from glassgrad.nn.predict import Form, rows_in_arrays, rows_one_by_one, with_parts
