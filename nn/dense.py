@@ -142,9 +142,6 @@ class Layer(Module):
         nout: the number of neurons, and so of outputs.
         activation, seed, init: of every neuron, see there; the neurons draw one after the other.
 
-    Attributes:
-        neurons: the list of neurons.
-
     Example:
         >>> from glassgrad import Layer
         >>> layer = Layer(2, 3, seed=0)
@@ -201,9 +198,6 @@ class MLP(Module):
         activation, seed, init: of every neuron, see there; the layers draw one after the other.
         output_activation: of the neurons of the last layer; "same" is `activation`, and the
             lecture's choice. For scores or a regression use "linear".
-
-    Attributes:
-        layers: the list of layers.
 
     Example:
         >>> from glassgrad import MLP
@@ -298,29 +292,21 @@ class Perceptron(Neuron):
     def learn(self, x: Inputs, target: float, rate: float = 1.0) -> float:
         """Learn from one sample: each weight moves by rate · (target - output) · its input.
 
-        The target, the right answer, is 0 or 1. Numbers that are not finite are a ValueError.
-
-        Returns:
-            The mistake target - output: 0, and nothing has moved; else 1 or -1.
+        The target, the right answer, is 0 or 1. What is given back is the mistake target - output:
+        0, and nothing has moved; else 1 or -1. Numbers that are not finite are a ValueError.
         """
         rate = positive(rate, "Perceptron.learn(rate=...)")
         ((sample, answer),) = self._learnable([x], [target])
         return self._learn(sample, answer, rate)
 
     def learn_all(
-        self,
-        X: Iterable[Inputs],
-        y: Iterable[float],
-        epochs: int = 100,
-        rate: float = 1.0,
+        self, X: Iterable[Inputs], y: Iterable[float], epochs: int = 100, rate: float = 1.0
     ) -> list[int]:
         """Learn from all samples in order, again and again until none is mistaken.
 
         Samples that no line separates, as those of XOR, are never learned. What `learn` refuses is
-        refused before anything has moved.
-
-        Returns:
-            The number of mistakes in each epoch; the last is 0 if all is learned.
+        refused before anything has moved. Given back is the number of mistakes in each epoch; the
+        last is 0 if all is learned.
         """
         for name, given in (("X", X), ("y", y)):
             if not is_sequence(given):

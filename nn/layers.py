@@ -38,19 +38,12 @@ from glassgrad.nn.saving import buildable, reserve
 
 @buildable
 class Elementwise(Module):
-    """An activation as a part of its own: it bends every number it is given.
-
-    Example:
-        >>> from glassgrad.nn.layers import Elementwise
-        >>> [v.data for v in Elementwise("relu")([-2.0, 3.0])]
-        [0.0, 3.0]
-    """
+    """An activation as a part of its own: it bends every number it is given."""
 
     def __init__(self, activation: Activation) -> None:
         self.activation = activation_function(activation)
 
     def forward(self, x: Any) -> Any:
-        """The activation of a number, or of each number in nested lists."""
         numbers = [as_value(v, type(self).__name__) for v in leaves_of(x)]
         return like(x, iter([self.activation(v) for v in numbers]))
 
@@ -60,20 +53,12 @@ class Elementwise(Module):
 
 @buildable
 class Method(Module):
-    """Another method of a module as a part.
-
-    Example:
-        >>> from glassgrad import RecurrentCell
-        >>> from glassgrad.nn.layers import Method
-        >>> len(Method(RecurrentCell(1, 3), "run")([[1.0], [2.0]]))
-        3
-    """
+    """Another method of a module as a part."""
 
     def __init__(self, module: Module, name: str) -> None:
         self.module, self.name = module, name
 
     def forward(self, x: Any) -> Any:
-        """What the method gives."""
         return getattr(self.module, self.name)(x)
 
     def extra_repr(self) -> str:
@@ -94,10 +79,6 @@ class Sequential(Module):
 
     Attributes:
         parts: the list of parts; activations and methods have become modules.
-
-    Raises:
-        ValueError: there are no parts, or a function uses parameters that are in no part, so that
-            no optimiser would be given them.
 
     Example:
         >>> from glassgrad import Layer, Sequential
@@ -124,7 +105,6 @@ class Sequential(Module):
                 )
 
     def forward(self, x: Any) -> Any:
-        """What the last part gives."""
         for part in self.parts:
             x = part(x)
         return x
@@ -209,7 +189,6 @@ class Projection(Module):
         self.w = matrix(nout, nin, "w", seed, init)
 
     def forward(self, x: Inputs) -> list[Value]:
-        """The outputs for one vector."""
         inputs = converted(self, len(self.w[0]), x)
         return [dot(row, inputs) for row in self.w]
 
