@@ -99,7 +99,6 @@ def _factor(limit: float, norm: float) -> float:
 
 
 def _with_gradients(call: str, parameters: Iterable[Value]) -> tuple[list[Value], Vector]:
-    """The Values whose gradients have been computed, and these."""
     if not isinstance(parameters, Iterable):
         raise TypeError(
             f"{call} takes a list of Values, for example model.parameters(), "

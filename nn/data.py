@@ -266,7 +266,6 @@ def split(
 
 
 def _by_class(targets: Array, order: Array) -> list[Array]:
-    """The places of each class, in the given order."""
     are_numbers = targets.ndim == 1 and targets.dtype.kind in "iubf"
     if not are_numbers or (targets != np.round(targets)).any():
         raise ValueError(
@@ -294,7 +293,6 @@ def _taken(counts: list[int], share: float) -> list[int]:
 
 
 def generator(seed: Any, name: str) -> np.random.Generator:
-    """The random numbers that follow from a seed."""
     return np.random.default_rng(whole(seed, f"{name}(seed=...)", least=0))
 
 

@@ -179,7 +179,6 @@ class Layer(Module):
         return len(self.neurons)
 
     def forward(self, x: Inputs) -> Any:
-        """The outputs for one sample."""
         inputs = converted(self, self.nin, x)
         outputs = [neuron(inputs) for neuron in self.neurons]
         return outputs[0] if len(outputs) == 1 else outputs
@@ -251,7 +250,6 @@ class MLP(Module):
         return tuple([layer.nout for layer in self.layers])
 
     def forward(self, x: Inputs) -> Any:
-        """The outputs for one sample."""
         x = converted(self, self.nin, x)
         for layer in self.layers:
             x = layer(x)

@@ -210,7 +210,6 @@ def fit(
 def _weighed(
     samples: Samples, class_weight: Any, validation: Any, seed: int
 ) -> tuple[Samples, Samples | None]:
-    """The samples to learn from and those held out, weighed by their classes."""
     if class_weight is None:
         return held_out(samples, validation, seed)
     by_class = class_weights(samples, class_weight)
@@ -284,7 +283,6 @@ def _check_callable(role: str, functions: Iterable[Any], wanted: str, hint: str 
 
 
 def _loss_meant(loss: Any) -> str:
-    """Where a loss is given by its name: the function that is meant."""
     name = similar(loss, LOSSES) if isinstance(loss, str) else None
     return f" Give the function itself: glassgrad.{name}." if name else ""
 
@@ -298,7 +296,6 @@ def _check_penalty(penalty: Any) -> None:
 
 
 def _listed(role: str, given: Any) -> list[Any]:
-    """What may be given alone, in a list."""
     if isinstance(given, str) or callable(given):
         return [given]
     try:

@@ -180,7 +180,6 @@ def check_health(
 
 
 def health_of(measured: Measured) -> Health:
-    """The verdicts of what was measured."""
     layers, losses, closed = measured
     mean = scaled(np.mean, losses) if np.isfinite(losses).all() else None
     return Health(len(losses), mean, tuple(layers), _verdicts(layers, losses, closed))
@@ -227,7 +226,6 @@ def _broken(layers: Sequence[LayerHealth], losses: Sequence[float]) -> Iterator[
 
 
 def _still(layers: Sequence[LayerHealth], count: int) -> Iterator[str]:
-    """Units that compute the same, or are off or flat for all of so many samples."""
     names = [layer.name for layer in layers if layer.are_alike]
     if names:
         yield (
@@ -307,7 +305,6 @@ def _blocked(compared: Sequence[LayerHealth]) -> str:
 
 
 def _exploding(compared: Sequence[LayerHealth], used: Sequence[LayerHealth]) -> Iterator[str]:
-    """Gradients that grow from layer to layer, or else those that are large beside the weights."""
     most, steep = max(compared, key=_relative), max(used, key=_steepness)
     if _relative(most) > EXPLODING:
         yield (

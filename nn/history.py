@@ -245,7 +245,6 @@ def _spread(count: int, best: int | None) -> list[int]:
 
 
 def after_epochs(epochs: int) -> str:
-    """In words."""
     return f"after {counted(epochs, 'epoch')}"
 
 

@@ -225,7 +225,6 @@ class Progress(Hook):
             self._bar.update()
 
     def close(self) -> None:
-        """The training is over."""
         if self._bar is not None:
             self._bar.close()
 
@@ -277,7 +276,6 @@ class Checkpoint(Hook):
             self.save()
 
     def save(self) -> None:
-        """Write the states in place of what is there, or leave that with an OSError."""
         states = {name: x for part in self._parts for name, x in part.state().items()}
         data = {"schema": SCHEMA, "run": self._run, **states}
         write_file(self.path, sealed(data), durable=True)
@@ -313,7 +311,6 @@ class Checkpoint(Hook):
         return ValueError(f"{clipped(self.path.name)} {why}. {remedy}")
 
     def _compare(self, data: Mapping[str, Any]) -> None:
-        """Refuse the checkpoint of another training."""
         if data["schema"] not in (SCHEMA, _WITHOUT_DIGEST):
             raise ValueError(
                 f"{clipped(self.path.name)} is no checkpoint that this version reads: its schema "
@@ -382,7 +379,6 @@ def description_of(
 
 
 def _frozen(objective: Objective) -> Any:
-    """The numbers that the model has beside those that are trained."""
     trained = set(map(id, objective.parameters))
     return [p.data for p in objective.model.parameters() if id(p) not in trained or p.is_frozen]
 

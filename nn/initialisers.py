@@ -35,7 +35,6 @@ Seed: TypeAlias = int | random.Random | None
 
 
 def generator(seed: Seed) -> random.Random | None:
-    """The generator that a seed stands for; None, the global one of `random`, stays None."""
     if seed is None or isinstance(seed, random.Random):
         return seed
     try:

@@ -287,7 +287,6 @@ class LayerNorm(Module):
         self.bias = [Value(0.0, label=f"bias{i}") for i in range(size)]
 
     def forward(self, x: Inputs) -> list[Value]:
-        """The normalised sample."""
         inputs = converted(self, len(self.gain), x)
         middle = mean(inputs)
         centred = [v - middle for v in inputs]
@@ -317,7 +316,6 @@ class RMSNorm(Module):
         self.gain = [Value(1.0, label=f"gain{i}") for i in range(size)]
 
     def forward(self, x: Inputs) -> list[Value]:
-        """The normalised sample."""
         inputs = converted(self, len(self.gain), x)
         root = (dot(inputs, inputs) / len(inputs) + self.eps).sqrt()
         return [g * (v / root) for g, v in zip(self.gain, inputs)]

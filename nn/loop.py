@@ -64,11 +64,9 @@ class Options:
 
     @staticmethod
     def among(arguments: Mapping[str, Any]) -> Options:
-        """Those among the arguments of `fit`."""
         return Options(**{each.name: arguments[each.name] for each in fields(Options)})
 
     def steps(self, count: int) -> int:
-        """How many steps there are in all epochs over so many samples."""
         of_an_epoch = -(-count // self.batch_size)
         return self.epochs * -(-of_an_epoch // self.accumulate)
 
@@ -298,7 +296,6 @@ class Training:
         self._files: list[hooks.Checkpoint] = []
 
     def _hooks(self, bar: hooks.Progress) -> list[Hook]:
-        """All hooks in their order."""
         # Kept twice: if Ctrl-C comes in a callback, and after callbacks that moved parameters.
         found = [self.loop.objective, self._notes, self._kept, bar]
         found += [self._callbacks, self._kept] if self._callbacks.functions else []
@@ -323,7 +320,6 @@ class Training:
             self.history.note(f"{file.path.name} was at its last epoch: nothing was left to train.")
 
     def run(self, progress: bool | None) -> History:
-        """All epochs that are left."""
         loop, history, options = self.loop, self.history, self.loop.options
         bar = hooks.Progress(options.epochs, loop.epochs, progress)
         has_health, keep_best = options.health, options.keep_best
@@ -409,7 +405,6 @@ class Training:
 
 
 def _layers_of(model: Module, parameters: Sequence[Value]) -> dict[str, Any]:
-    """The places of the parameters of each layer, by its name."""
     names = {id(value): layer_of(name) for name, value in model.named_parameters()}
     found: dict[str, list[int]] = {}
     for place, value in enumerate(parameters):

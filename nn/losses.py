@@ -265,7 +265,6 @@ def _of_class(
 
 
 def _chosen(entries: Sequence[Any], which: Any) -> Any:
-    """The entry of a class, which may be a Value."""
     if not isinstance(which, Value):
         return entries[which]
     missed = misses(which, len(entries))
@@ -285,7 +284,6 @@ def _class(target: Any, count: int, is_kept: float) -> int:
 
 
 def _shares(targets: Sequence[Any]) -> list[Any]:
-    """The shares of one sample, plain ones checked."""
     shares = [t if isinstance(t, Value) else real(t, "cross_entropy(...)") for t in targets]
     plain = [share for share in shares if not isinstance(share, Value)]
     if any(not share >= 0.0 for share in plain):

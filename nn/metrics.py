@@ -252,7 +252,6 @@ def _weights(given: Any, count: int, metric: str) -> Array | None:
 
 
 def _mean(numbers: Array, sample_weight: Any, metric: str) -> float:
-    """The mean over all samples, and over all numbers of each."""
     weights = _weights(sample_weight, len(numbers), metric)
     if weights is None:
         return float(np.mean(numbers))
@@ -312,7 +311,6 @@ def _chosen_and_right(
 
 
 def _as_classes(given: Array, wanted: Array, metric: str) -> tuple[Array, Array]:
-    """Chosen and right classes that were given as such."""
     if all(set(x) <= {0, 1} or set(x) <= {-1, 1} for x in map(np.unique, (given, wanted))):
         return (given > 0).astype(int), (wanted > 0).astype(int)
     for role, classes in (("outputs", given), ("targets", wanted)):

@@ -147,7 +147,6 @@ class Objective(Hook):
         return [each.guards for each in function.recordings] == [[]]
 
     def _loss_of(self, x: Any, target: Any) -> Value:
-        """The loss of a sample, eagerly."""
         return self._checked(self.loss(self.model(x), target))
 
     def _checked(self, found: Any) -> Value:
@@ -421,7 +420,6 @@ class Watch:
 
 
 def _warning(leaves: Sequence[Value], reader: Value | None) -> str:
-    """What is left out, by labels and numbers, and the line that reads the first of it."""
     line = None if reader is None else reader.line
     are, them = ("is", "it") if len(leaves) == 1 else ("are", "them")
     shown = some_of([name(leaf) for leaf in leaves])

@@ -90,11 +90,7 @@ class Optimiser:
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Move more parameters from now on, with the options of their own; nothing remembered yet.
 
-        >>> from glassgrad import Adam, Value
-        >>> optimiser = Adam([Value(1.0)], learning_rate=0.1)
-        >>> optimiser.add_param_group({"parameters": [Value(2.0)], "learning_rate": 0.01})
-        >>> optimiser
-        Adam(2 parameters in 2 groups)
+        It is a dict such as `{"parameters": [...], "learning_rate": 0.01}`.
         """
         self._add([group])
 
@@ -145,10 +141,6 @@ class Optimiser:
             gradients: as many gradients.
             computed: booleans, False for each parameter that has no gradient and stays; None if
                 all have one.
-
-        >>> from glassgrad import SGD, Value
-        >>> SGD([Value(0.0), Value(0.0)], learning_rate=0.5).moved([3.0, 1.0], [2.0, -2.0])
-        array([2., 2.])
         """
         numbers = self._row("numbers", numbers, "fiub").astype(float)
         gradients = self._row("gradients", gradients, "fiub").astype(float)
@@ -184,11 +176,6 @@ class Optimiser:
         """All that goes on from step to step, for `json.dump`: options, and what is remembered.
 
         The numbers are exact: an optimiser that loads them continues with the same bits.
-
-        >>> from glassgrad import Adagrad, Value
-        >>> state = Adagrad([Value(1.0)], learning_rate=0.1).state_dict()
-        >>> state["rule"], state["groups"][0]["learning_rate"], state["state"]
-        ('Adagrad', 0.1, {'squares': [0.0], 'steps': [0.0]})
         """
         return {
             "rule": type(self).__name__,
@@ -199,15 +186,11 @@ class Optimiser:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from where `state_dict()` was taken, options included.
+        """Go on from where `state_dict()` was taken, of an optimiser made in the same way.
 
-        Args:
-            state: what `state_dict()` gave, of an optimiser made in the same way. JSON has no nan
-                and no infinities: texts "nan", "inf" and "-inf" in their places are read as well.
-
-        Raises:
-            ValueError: it is of another rule, of other groups, or damaged. Nothing is changed.
-            TypeError: `state` is no dict.
+        JSON has no nan and no infinities: texts "nan", "inf" and "-inf" in their places are read as
+        well. A state of another rule, of other groups, or damaged is a ValueError, and changes
+        nothing.
         """
         name = type(self).__name__
         if not isinstance(state, Mapping):
@@ -354,7 +337,6 @@ class Optimiser:
         return Group(type(self), tuple(parameters), {**self._defaults, **options})
 
     def _options_in(self, groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The options that a state has for each group."""
         sizes = [len(group.parameters) for group in self.groups]
         if [group.get("parameters") for group in groups] != sizes:
             theirs = [named(group.get("parameters")) for group in groups]
@@ -372,7 +354,6 @@ class Optimiser:
         return options
 
     def _arrays_in(self, given: Mapping[str, Any]) -> State:
-        """The arrays that a state has."""
         count = len(self.parameters)
         later = {name: [self.LATER[name]] * count for name in self.STATE if name in self.LATER}
         known = dict.fromkeys(self.STATE, list[float])
@@ -389,18 +370,7 @@ class Optimiser:
 
 
 class Group:
-    """Parameters that move with the same options, which are attributes to be read and set.
-
-    An optimiser makes its groups; they are in `optimiser.groups`.
-
-    Example:
-        >>> from glassgrad import SGD, Value
-        >>> weights, bias = [Value(1.0), Value(2.0)], Value(0.0)
-        >>> sgd = SGD([{"parameters": weights, "momentum": 0.9}, {"parameters": [bias]}], 0.1)
-        >>> sgd.groups[1].learning_rate = 0.01
-        >>> [(group.learning_rate, group.momentum) for group in sgd.groups]
-        [(0.1, 0.9), (0.01, 0.0)]
-    """
+    """Parameters that move with the same options, which are attributes to be read and set."""
 
     _kind: type[Optimiser]
     parameters: tuple[Value, ...]
@@ -412,7 +382,6 @@ class Group:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The options by name."""
         held = vars(self)
         return {name: held[name] for name in self._kind.OPTIONS}
 

@@ -43,7 +43,6 @@ def with_decay(gradients: Vector, numbers: Vector, group: Group) -> Vector:
 
 
 def running(share: float, mean: Vector, news: Vector) -> Vector:
-    """An exponential running mean, of which `share` stays."""
     return share * mean + (1.0 - share) * news
 
 
@@ -124,9 +123,8 @@ class Adam(Optimiser):
     """Steps of about the learning rate for every parameter, whatever the size of its gradients.
 
     The step is a running mean of the gradients by the root of one of their squares. Both begin at
-    0, too small, which is corrected for. Kingma and Ba, "Adam: A Method for Stochastic
-    Optimization" (2015), algorithm 1; `amsgrad` is of Reddi, Kale and Kumar, "On the Convergence of
-    Adam and Beyond" (2018).
+    0, too small, which is corrected for. Kingma and Ba, "Adam" (2015), algorithm 1; `amsgrad` is of
+    Reddi, Kale and Kumar, "On the Convergence of Adam and Beyond" (2018).
 
     Args:
         betas: how much of the mean of gradients and of that of squares stays in each step.
@@ -218,8 +216,7 @@ class Adagrad(Optimiser):
     """Every gradient is divided by the root of the sum of all its squares so far.
 
     A parameter that has moved much slows down: good where most gradients are mostly 0, as those of
-    embeddings are. Duchi, Hazan and Singer, "Adaptive Subgradient Methods for Online Learning and
-    Stochastic Optimization" (2011).
+    embeddings are. Duchi, Hazan and Singer, "Adaptive Subgradient Methods" (2011).
 
     Args:
         learning_rate_decay: how fast the learning rate itself goes down; see `rule`.
@@ -274,8 +271,7 @@ class RMSprop(Optimiser):
     """Every gradient is divided by the root of the running mean of its squares.
 
     So steep and flat directions move at about the same pace. Tieleman and Hinton, "Neural Networks
-    for Machine Learning", lecture 6.5 (2012); centred and with momentum as Graves, "Generating
-    Sequences With Recurrent Neural Networks" (2013).
+    for Machine Learning", lecture 6.5 (2012); centred and with momentum as Graves (2013).
 
     Args:
         alpha: how much of the mean of squares stays in each step.

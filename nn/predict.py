@@ -76,7 +76,6 @@ def rows_in_arrays(function: Compiled, one: Callable[..., list[float]], *batch: 
 
 
 def rows_one_by_one(one: Callable[..., list[float]], *batch: Any) -> Any:
-    """The same, eagerly."""
     return np.array([one(*map(plain, sample)) for sample in zip(*batch)])
 
 
@@ -110,7 +109,6 @@ class Form:
         return leaves if isinstance(shape, list) else leaves_of(_in_order(output, self._shape))
 
     def numbers(self, output: Any) -> list[float]:
-        """The same as numbers."""
         return [leaf.data if isinstance(leaf, Value) else float(leaf) for leaf in self.row(output)]
 
     def arrays(self, rows: Any) -> Any:
@@ -144,7 +142,6 @@ def with_parts(output: Any, made: Callable[[Any], Any]) -> Any:
 
 
 def _in_order(output: Any, shape: Any) -> Any:
-    """The parts of an output in the order of a shape: equal dicts may have theirs in others."""
     if isinstance(shape, dict):
         return [_in_order(output[key], part) for key, part in shape.items()]
     return [*map(_in_order, output, shape)] if isinstance(shape, tuple) else output

@@ -263,7 +263,6 @@ class _Layers:
                 self._read.append(name)
 
     def _take_closed(self, placed: dict[Any, _Place]) -> None:
-        """Find the calls of compiled functions with parameters inside."""
         from glassgrad.engine.compile.result import (  # loads what most models do not need
             Replay,
             Total,
@@ -324,7 +323,6 @@ class _Layer:
     def measured(
         self, samples: int, learning_rate: float | None, gradients: Gradients
     ) -> LayerHealth:
-        """The numbers, given the gradients of the mean loss over the samples."""
         outputs = [output for made in self.outputs.values() for output in made]
         trained = [value for value in self.values if not value.is_frozen]
         numbers = [

@@ -36,7 +36,6 @@ class Samples(NamedTuple):
         return len(self.X)
 
     def of(self, places: Any) -> Samples:
-        """Some of them."""
         weights = None if self.weights is None else self.weights[places]
         return Samples(self.X[places], self.y[places], weights)
 
@@ -47,7 +46,6 @@ class Samples(NamedTuple):
         return self
 
     def pairs(self) -> Iterator[tuple[Any, Any]]:
-        """Each with its target, as a model and a loss take them."""
         return zip(map(plain, self.X), map(plain, self.y))
 
     @property
@@ -88,7 +86,6 @@ def samples_of(
 
 
 def _weighed(samples: Samples, weights: Any, role: str) -> Samples:
-    """The samples that count, each as many times as its weight says."""
     if weights.shape != (len(samples),):
         raise ValueError(
             f"{role}: sample_weight is of shape {weights.shape}. Give one number for each of the "

@@ -344,7 +344,6 @@ def _kind(thing: Any) -> type:
 
 
 def _settings(module: Holder) -> dict[str, Any]:
-    """The attributes that a module has, without what others keep there."""
     skipped = {*module._not_parts, "training"}
     return {
         name: thing
@@ -366,7 +365,6 @@ def made(build: object, parameters: int) -> Any:
 
 
 def _made(build: object) -> Any:
-    """A module, after those that are among its arguments."""
     if not isinstance(build, dict) or build.keys() != {"class", "arguments"}:
         raise ValueError("a module has a class and arguments, and nothing else")
     title, arguments = build["class"], build["arguments"]
@@ -406,7 +404,6 @@ def _check_method(module: Any = None, name: Any = None) -> None:
 
 
 def _called(kind: Any, known: Mapping[str, inspect.Parameter], given: dict[str, Any]) -> Any:
-    """An object of a class by the names of its arguments, those after a * too."""
     row: list[Any] = []
     for name, parameter in known.items():
         if parameter.kind is parameter.VAR_POSITIONAL:

@@ -430,7 +430,6 @@ class Schedule:
         return [*self.base_rates, *(float(self.rule(step, last + 1)) for step in steps)]
 
     def _go_to(self, step: int, base_rates: tuple[float, ...]) -> None:
-        """Set all rates, or none if the rule has none for this step."""
         rule: Any = self.rule
         factor = real(rule(step, self.total), "A factor of the learning rate")
         if not (isfinite(factor) and factor >= 0.0):

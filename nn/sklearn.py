@@ -89,7 +89,6 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn says no typ
     def _train(
         self, X: Any, y: Any, outputs: int, loss: Any, *, is_partial: bool, **options: Any
     ) -> None:
-        """Train: a new model, or the one that is there, by one more epoch if that is a part."""
         sizes = [X.shape[1], *np.ravel(self.hidden).tolist(), outputs]
         if self._is_new(is_partial):
             self._begin(sizes)

@@ -169,7 +169,6 @@ def to_torch(model: Module) -> Any:
 
 
 def _parts_there(torch: Any, part: Any, path: str, used: set[Value]) -> Iterator[Any]:
-    """What a part of a model is in PyTorch, in a row; of each parameter it is noted that it is."""
     _refuse_own_forward("to_torch", path, part)
     kind = type(part)
     if kind not in (MLP, Sequential):
@@ -206,7 +205,6 @@ def _made_there(torch: Any, part: Any, path: str, used: set[Value]) -> Iterator[
 
 
 def _check_neurons(neurons: Sequence[Neuron], path: str) -> None:
-    """Refuse what is no layer of alike neurons."""
     for i, neuron in enumerate(neurons):
         _refuse_own_forward("to_torch", f"{path}.neurons.{i}", neuron)
         if type(neuron) is not Neuron:
@@ -345,7 +343,6 @@ def _refuse_changed(path: str, module: Any) -> None:
 
 
 def _refuse_odd_parameters(named: list[tuple[str, Any]]) -> None:
-    """Refuse parameters of two places, and those that are no real numbers."""
     seen: dict[int, str] = {}
     for path, module in named:
         own = getattr(module, "_parameters", {}).values()
