@@ -87,12 +87,7 @@ class Health:
         return "\n".join([head, table, *self.verdicts])
 
     def plot(self) -> Figure:
-        """A picture by matplotlib: values, units that are off or flat, and gradients by layer.
-
-        Raises:
-            ImportError: matplotlib is not installed; the message says how to install it.
-            ValueError: the model has no layers.
-        """
+        """A picture by matplotlib: values, units that are off or flat, and gradients by layer."""
         from glassgrad.nn.plotting import plot_health
 
         if not self.layers:
@@ -146,11 +141,6 @@ def check_health(
         y: their targets, of shape (n, ...).
         most: how many samples to look at, chosen evenly; they run one by one.
         learning_rate: of gradient descent, if the size of its steps should be looked at too.
-
-    Raises:
-        TypeError: the model is no Module, or the loss gives no Value.
-        ValueError: X and y are no samples with targets, or a number is out of its range.
-        CompilationError: it is called inside a compiled function, where there are no numbers yet.
 
     >>> from glassgrad import MLP, check_health
     >>> deep = MLP(2, [8] * 12 + [1], activation="sigmoid", output_activation="linear", seed=1)
@@ -272,12 +262,8 @@ def _flow(
             )
         return
     compared = [layer for layer in used if layer.relative is not None]
-    if compared:
-        yield from _vanishing(compared, is_explained)
-        yield from _exploding(compared, used)
-
-
-def _vanishing(compared: Sequence[LayerHealth], is_explained: bool) -> Iterator[str]:
+    if not compared:
+        return
     least, last = min(compared, key=_relative), compared[-1].name
     if least.relative == 0.0 and not is_explained:
         yield _blocked(compared)
@@ -286,6 +272,7 @@ def _vanishing(compared: Sequence[LayerHealth], is_explained: bool) -> Iterator[
             f"vanishing: the gradient at {least.name} is {_relative(least):.2g} of that at {last}. "
             "Use relu with he or tanh with xavier initial weights, or fewer layers."
         )
+    yield from _exploding(compared, used)
 
 
 def _blocked(compared: Sequence[LayerHealth]) -> str:
@@ -321,20 +308,16 @@ def _exploding(compared: Sequence[LayerHealth], used: Sequence[LayerHealth]) -> 
 
 
 def _steps(layers: Sequence[LayerHealth]) -> Iterator[str]:
-    fastest = max(layers, key=_leap, default=None)
-    if fastest is not None and _leap(fastest) > LEAP:
+    fastest = max(layers, key=lambda layer: layer.update or 0.0, default=None)
+    if fastest is not None and (leap := fastest.update or 0.0) > LEAP:
         yield (
-            f"leaping: one step moves {fastest.name} by {fastest.update:.2g} times its size. "
-            "Lower the learning rate, or clip the gradient (clip_norm=1.0)."
+            f"leaping: one step moves {fastest.name} by {leap:.2g} times its size. Lower the "
+            "learning rate, or clip the gradient (clip_norm=1.0)."
         )
 
 
 def _relative(layer: LayerHealth) -> float:
     return layer.relative or 0.0
-
-
-def _leap(layer: LayerHealth) -> float:
-    return layer.update or 0.0
 
 
 def _steepness(layer: LayerHealth) -> float:

@@ -41,21 +41,13 @@ COLUMNS = (*_FIRST_COLUMNS, *_LAST_COLUMNS)
 
 
 class Epoch(NamedTuple):
-    """What an epoch of a training did.
+    """What an epoch of a training did."""
 
-    Attributes:
-        number: which one, from 1.
-        measured: losses and metrics, by the names of their columns.
-        steps: the learning rate, the gradient norm and the seconds.
-        gradients: by the name of a layer, the root mean square of its gradient.
-        judged: the loss that decides which epoch is the best; see `History`.
-    """
-
-    number: int
-    measured: Mapping[str, float]
-    steps: Mapping[str, float]
-    gradients: Mapping[str, float]
-    judged: float
+    number: int  # from 1
+    measured: Mapping[str, float]  # losses and metrics, by the names of their columns
+    steps: Mapping[str, float]  # the learning rate, the gradient norm and the seconds
+    gradients: Mapping[str, float]  # by the name of a layer, its root mean square
+    judged: float  # the loss that decides which epoch is the best; see `History`
 
 
 class Hook:
@@ -139,12 +131,7 @@ class History(Mapping[str, list[float]]):
         return "validation_loss" if "validation_loss" in self._columns else "loss"
 
     def plot(self) -> Figure:
-        """The curves as a figure of matplotlib: losses, metrics, gradients of the layers.
-
-        Raises:
-            ImportError: matplotlib is not installed; the message says how to install it.
-            ValueError: no epoch is done yet.
-        """
+        """The curves as a figure of matplotlib: losses, metrics, gradients of the layers."""
         from glassgrad.nn.plotting import plot_curves
 
         if not self.epochs:
@@ -210,11 +197,12 @@ class History(Mapping[str, list[float]]):
             mark = "*" if at + 1 == self.best_epoch else ""
             rows.append((f"{at + 1}{mark}", *(short(self._columns[name][at]) for name in names)))
         left_out = f"Shown are {len(rows) - 1} of {self.epochs:,} epochs. "
-        lines = [
-            columns(rows, indent=""),
-            (left_out if len(rows) <= self.epochs else "")
-            + f"{self._best_in_words()}{self.stopped[:1].upper()}{self.stopped[1:]}.",
-        ]
+        best = ""
+        if self.best_epoch is not None:
+            where = {"loss": "loss after an epoch"}.get(self.monitored, "validation loss")
+            best = f"* the smallest {where}: {short(self.smallest)}. "
+        shown = (left_out if len(rows) <= self.epochs else "") + best
+        lines = [columns(rows, indent=""), f"{shown}{self.stopped[:1].upper()}{self.stopped[1:]}."]
         last = max(self.health, default=0)
         for epoch, health in self.health.items():
             if epoch == last or not health.is_healthy:
@@ -227,12 +215,6 @@ class History(Mapping[str, list[float]]):
         first = [name for name in _FIRST_COLUMNS if name in self._columns]
         others = [n for n in self._columns if n not in (*_FIRST_COLUMNS, *_LAST_COLUMNS)]
         return first + others
-
-    def _best_in_words(self) -> str:
-        if self.best_epoch is None:
-            return ""
-        where = "validation loss" if "validation_loss" in self._columns else "loss after an epoch"
-        return f"* the smallest {where}: {short(self.smallest)}. "
 
 
 def _spread(count: int, best: int | None) -> list[int]:

@@ -35,9 +35,6 @@ class RecurrentCell(Module):
         nhidden: how many numbers the state has, one for each neuron.
         init: see `Neuron`; the fan-in is `nin` + `nhidden`.
 
-    Attributes:
-        layer: the layer of `nhidden` neurons.
-
     Example:
         >>> from glassgrad import RecurrentCell
         >>> cell = RecurrentCell(2, 3, seed=0)
@@ -71,12 +68,8 @@ class RecurrentCell(Module):
         return list(outputs) if isinstance(outputs, list) else [outputs]
 
     def run(self, xs: Iterable[Inputs], h: Inputs | None = None, *, every: bool = False) -> Any:
-        """The state after a sequence of inputs, at least one.
-
-        Args:
-            xs: the inputs.
-            h: the state before them; None is all 0.
-            every: whether to give the state after each input, a list of lists.
+        """The state after a sequence of inputs, at least one, from a state before them; or `every`
+        state on the way, a list of lists.
         """
         every = true_or_false(every, "RecurrentCell.run(every=...)")
         if not is_sequence(xs):

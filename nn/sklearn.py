@@ -147,8 +147,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
     Args:
         hidden: the number of neurons of each hidden layer, or of the only one.
         activation: of hidden neurons, a name from `ACTIVATIONS`.
-        learning_rate: of AdamW.
-        weight_decay: of AdamW.
+        learning_rate, weight_decay: of AdamW.
         epochs: how often each sample is used.
         batch_size: samples in a step.
         validation: the share of samples to hold out; the best parameters on them are kept.
@@ -174,10 +173,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
 
     @_all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NetworkClassifier:
-        """Train on samples of shape (n, features) and n classes, of any kind.
-
-        With `sample_weight` each sample counts as so many.
-        """
+        """Train on n samples of shape (n, features) and their classes, of any kind."""
         X, y = validate_data(self, X, y, dtype=np.float64, reset=self._is_new(False))
         check_classification_targets(y)
         classes = np.unique(y)
@@ -199,14 +195,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
     ) -> NetworkClassifier:
         """Go on by one epoch over these samples, from where the last call ended.
 
-        Args:
-            X: samples of shape (n, features).
-            y: their classes.
-            classes: all that there are; needed in the first call.
-            sample_weight: how many samples each counts as.
-
-        Raises:
-            ValueError: the classes are not known yet, or y has others; or they are to be balanced.
+        The first call needs all the classes that there are.
         """
         is_first = not hasattr(self, "classes_")
         X, y = validate_data(self, X, y, dtype=np.float64, reset=is_first)
@@ -238,15 +227,12 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         if isinstance(by_class, Mapping):
             weights = compute_class_weight(dict(by_class), classes=self.classes_, y=self.classes_)
             by_class = dict(enumerate(weights.tolist()))
-        self._train(
-            X,
-            np.searchsorted(self.classes_, y),
-            1 if count == 2 else count,
-            binary_cross_entropy_with_logits if count == 2 else cross_entropy,
-            is_partial=is_partial,
-            sample_weight=self._weights(X, sample_weight),
-            class_weight=by_class,
+        outputs, loss = (
+            (1, binary_cross_entropy_with_logits) if count == 2 else (count, cross_entropy)
         )
+        places, weights = np.searchsorted(self.classes_, y), self._weights(X, sample_weight)
+        options = {"sample_weight": weights, "class_weight": by_class}
+        self._train(X, places, outputs, loss, is_partial=is_partial, **options)
         return self
 
     def decision_function(self, X: Any) -> Any:
@@ -277,10 +263,8 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
 
     Attributes:
         model_: the trained `MLP`, which predicts shifted and scaled targets.
-        history_: the `History` of the last call.
         mean_: the mean of the targets, or of each of several.
         scale_: their standard deviation, or 1 if that is 0.
-        n_iter_: how many epochs there were.
 
     Example:
         >>> from glassgrad import NetworkRegressor, sine
@@ -296,10 +280,7 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
 
     @_all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NetworkRegressor:
-        """Train on samples of shape (n, features) and n numbers, or (n, targets) of them.
-
-        With `sample_weight` each sample counts as so many.
-        """
+        """Train on samples of shape (n, features) and n numbers, or (n, targets) of them."""
         return self._learn(X, y, sample_weight, is_partial=False)
 
     @_all_or_nothing
