@@ -1,8 +1,7 @@
 """A neuron, a layer of neurons, and layers in a row: the multi-layer perceptron.
 
 A neuron knows nothing of the network around it: it takes numbers, weighs and adds them, and bends
-the sum with its activation. A layer is a list of neurons on the same inputs, an MLP a list of
-layers, each on the outputs of the one before. The names (`w`, `b`, `neurons`, `layers`) and
+the sum with its activation. The names (`w`, `b`, `neurons`, `layers`) and
 defaults are those of Andrej Karpathy's lecture "The spelled-out intro to neural networks and
 backpropagation: building micrograd". The perceptron is the machine that learned before
 backpropagation did (Rosenblatt 1958), from mistakes, with a rule of its own.
@@ -89,13 +88,12 @@ class Neuron(Module):
         b: the bias, a Value labelled "b".
         activation: the function applied to the weighted sum.
 
-    Example:
-        >>> from glassgrad import Neuron
-        >>> n = Neuron(2, seed=0)
-        >>> n
-        Neuron(2, tanh, 3 parameters)
-        >>> n([1.0, -2.0]).data == (n.w[0] - 2.0 * n.w[1] + n.b).tanh().data
-        True
+    >>> from glassgrad import Neuron
+    >>> n = Neuron(2, seed=0)
+    >>> n
+    Neuron(2, tanh, 3 parameters)
+    >>> n([1.0, -2.0]).data == (n.w[0] - 2.0 * n.w[1] + n.b).tanh().data
+    True
     """
 
     @explained()
@@ -142,13 +140,12 @@ class Layer(Module):
         nout: the number of neurons, and so of outputs.
         activation, seed, init: of every neuron, see there; the neurons draw one after the other.
 
-    Example:
-        >>> from glassgrad import Layer
-        >>> layer = Layer(2, 3, seed=0)
-        >>> layer
-        Layer(2 → 3, tanh, 9 parameters)
-        >>> len(layer([1.0, -2.0]))
-        3
+    >>> from glassgrad import Layer
+    >>> layer = Layer(2, 3, seed=0)
+    >>> layer
+    Layer(2 → 3, tanh, 9 parameters)
+    >>> len(layer([1.0, -2.0]))
+    3
     """
 
     @explained("Write Layer(2, 3): how many inputs, and how many neurons.")
@@ -198,15 +195,14 @@ class MLP(Module):
         output_activation: of the neurons of the last layer; "same" is `activation`, and the
             lecture's choice. For scores or a regression use "linear".
 
-    Example:
-        >>> from glassgrad import MLP
-        >>> model = MLP(3, [4, 4, 1], seed=0)
-        >>> model
-        MLP(3 → 4 → 4 → 1, tanh, 41 parameters)
-        >>> loss = (model([2.0, 3.0, -1.0]) - 1.0) ** 2
-        >>> loss.backward()
-        >>> for p in model.parameters():
-        ...     p.data += -0.05 * p.grad
+    >>> from glassgrad import MLP
+    >>> model = MLP(3, [4, 4, 1], seed=0)
+    >>> model
+    MLP(3 → 4 → 4 → 1, tanh, 41 parameters)
+    >>> loss = (model([2.0, 3.0, -1.0]) - 1.0) ** 2
+    >>> loss.backward()
+    >>> for p in model.parameters():
+    ...     p.data += -0.05 * p.grad
     """
 
     @explained("Write MLP(2, [3, 1]): how many inputs, and a list of how many neurons a layer.")
@@ -273,14 +269,13 @@ class Perceptron(Neuron):
     the sigmoid, through which a mistake can be sent back: backpropagation (Rumelhart, Hinton and
     Williams 1986). Of the initialisers "zeros" is harmless here.
 
-    Example:
-        >>> from glassgrad import Perceptron
-        >>> gate = Perceptron(2, seed=0)
-        >>> corners = [[0, 0], [0, 1], [1, 0], [1, 1]]
-        >>> gate.learn_all(corners, [0, 0, 0, 1])[-1]
-        0
-        >>> [gate(x).data for x in corners]
-        [0.0, 0.0, 0.0, 1.0]
+    >>> from glassgrad import Perceptron
+    >>> gate = Perceptron(2, seed=0)
+    >>> corners = [[0, 0], [0, 1], [1, 0], [1, 1]]
+    >>> gate.learn_all(corners, [0, 0, 0, 1])[-1]
+    0
+    >>> [gate(x).data for x in corners]
+    [0.0, 0.0, 0.0, 1.0]
     """
 
     def __init__(self, nin: int, *, seed: Seed = None, init: Init = "uniform") -> None:

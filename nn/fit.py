@@ -142,14 +142,13 @@ def fit(
             an option makes no sense, or the checkpoint is damaged or that of another training.
         RuntimeError: it is called inside `no_grad()`.
 
-    Example:
-        >>> from glassgrad import MLP, binary_cross_entropy_with_logits, fit, xor
-        >>> X, y = xor()
-        >>> model = MLP(2, [8, 1], output_activation="linear", seed=0)
-        >>> history = fit(model, binary_cross_entropy_with_logits, X, y, epochs=200,
-        ...               metrics=["accuracy"])
-        >>> history["accuracy"][-1]
-        1.0
+    >>> from glassgrad import MLP, binary_cross_entropy_with_logits, fit, xor
+    >>> X, y = xor()
+    >>> model = MLP(2, [8, 1], output_activation="linear", seed=0)
+    >>> history = fit(model, binary_cross_entropy_with_logits, X, y, epochs=200,
+    ...               metrics=["accuracy"])
+    >>> history["accuracy"][-1]
+    1.0
     """
     options = Options.among(locals())
     if not isinstance(model, Module):

@@ -62,12 +62,11 @@ class Health:
         layers: what was measured at each layer, in the order in which they compute.
         verdicts: what is wrong, each with its remedy; ("healthy",) if nothing is.
 
-    Example:
-        >>> from glassgrad import MLP, check_health
-        >>> loss = lambda output, target: (output - target) ** 2
-        >>> health = check_health(MLP(1, [2, 1], seed=4), loss, [[0.5], [-0.5]], [0.0, 1.0])
-        >>> [layer.units for layer in health.layers], health.verdicts
-        ([2, 1], ('healthy',))
+    >>> from glassgrad import MLP, check_health
+    >>> loss = lambda output, target: (output - target) ** 2
+    >>> health = check_health(MLP(1, [2, 1], seed=4), loss, [[0.5], [-0.5]], [0.0, 1.0])
+    >>> [layer.units for layer in health.layers], health.verdicts
+    ([2, 1], ('healthy',))
     """
 
     samples: int

@@ -83,11 +83,10 @@ class History(Mapping[str, list[float]]):
         stopped: why the training ended, in words.
         notes: what else is worth knowing.
 
-    Example:
-        >>> from glassgrad import MLP, fit, mse
-        >>> history = fit(MLP(1, [1], seed=0), mse, [[0.0], [1.0]], [0.0, 1.0], epochs=3)
-        >>> len(history["loss"]), history.stopped
-        (3, 'after 3 epochs')
+    >>> from glassgrad import MLP, fit, mse
+    >>> history = fit(MLP(1, [1], seed=0), mse, [[0.0], [1.0]], [0.0, 1.0], epochs=3)
+    >>> len(history["loss"]), history.stopped
+    (3, 'after 3 epochs')
     """
 
     def __init__(self) -> None:

@@ -62,11 +62,10 @@ class Initialiser:
         name: what it is called.
         weight, bias: functions of a `random.Random`, fan-in and fan-out that give one of them.
 
-    Example:
-        >>> from glassgrad import Initialiser
-        >>> thirds = Initialiser("thirds", lambda generator, nin, nout: 1 / 3)
-        >>> thirds.draw(2)
-        ([0.3333333333333333, 0.3333333333333333], 0.0)
+    >>> from glassgrad import Initialiser
+    >>> thirds = Initialiser("thirds", lambda generator, nin, nout: 1 / 3)
+    >>> thirds.draw(2)
+    ([0.3333333333333333, 0.3333333333333333], 0.0)
     """
 
     name: str

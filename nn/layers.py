@@ -80,13 +80,12 @@ class Sequential(Module):
     Attributes:
         parts: the list of parts; activations and methods have become modules.
 
-    Example:
-        >>> from glassgrad import Layer, Sequential
-        >>> model = Sequential(Layer(2, 3, activation="linear"), "relu", Layer(3, 1))
-        >>> model
-        Sequential(Layer(2 → 3, linear) → relu → Layer(3 → 1, tanh), 13 parameters)
-        >>> model([1.0, 2.0]).data == model[2](model[1](model[0]([1.0, 2.0]))).data
-        True
+    >>> from glassgrad import Layer, Sequential
+    >>> model = Sequential(Layer(2, 3, activation="linear"), "relu", Layer(3, 1))
+    >>> model
+    Sequential(Layer(2 → 3, linear) → relu → Layer(3 → 1, tanh), 13 parameters)
+    >>> model([1.0, 2.0]).data == model[2](model[1](model[0]([1.0, 2.0]))).data
+    True
     """
 
     def __init__(self, *parts: Part) -> None:
@@ -178,10 +177,9 @@ class Projection(Module):
     Attributes:
         w: the rows of the matrix, `nout` lists of `nin` Values.
 
-    Example:
-        >>> from glassgrad import Projection
-        >>> len(Projection(3, 2)([1.0, 2.0, 3.0]))
-        2
+    >>> from glassgrad import Projection
+    >>> len(Projection(3, 2)([1.0, 2.0, 3.0]))
+    2
     """
 
     def __init__(self, nin: int, nout: int, *, seed: Seed = None, init: Init = "torch") -> None:
@@ -214,15 +212,14 @@ class Embedding(Module):
     Attributes:
         rows: the table, a list of `count` lists of `size` Values.
 
-    Example:
-        >>> from glassgrad import Embedding
-        >>> letters = Embedding(26, 3, seed=0)
-        >>> letters
-        Embedding(26 × 3, 78 parameters)
-        >>> letters(2) == letters.rows[2]
-        True
-        >>> len(letters([2, 0, 1]))
-        3
+    >>> from glassgrad import Embedding
+    >>> letters = Embedding(26, 3, seed=0)
+    >>> letters
+    Embedding(26 × 3, 78 parameters)
+    >>> letters(2) == letters.rows[2]
+    True
+    >>> len(letters([2, 0, 1]))
+    3
     """
 
     def __init__(self, count: int, size: int, *, seed: Seed = None, init: Init = "normal") -> None:
@@ -237,9 +234,7 @@ class Embedding(Module):
     def forward(self, token: Any) -> list[Any]:
         """The row of a token, a list of Values; of a list of tokens the list of their rows.
 
-        Raises:
-            IndexError: a token is not one of 0 … count - 1; negative ones are no places here.
-            TypeError: a token is no number, or a bool.
+        A number that is none of 0 … count - 1 is an IndexError: negative ones are no places here.
         """
         token = scalar_of(token)
         if is_sequence(token):
@@ -273,10 +268,9 @@ class LayerNorm(Module):
         gain: a factor for each number, a list of Values that begin as 1.
         bias: a summand for each number, a list of Values that begin as 0.
 
-    Example:
-        >>> from glassgrad import LayerNorm
-        >>> [v.data for v in LayerNorm(2, eps=0.0)([3.0, 7.0])]
-        [-1.0, 1.0]
+    >>> from glassgrad import LayerNorm
+    >>> [v.data for v in LayerNorm(2, eps=0.0)([3.0, 7.0])]
+    [-1.0, 1.0]
     """
 
     def __init__(self, size: int, eps: float = 1e-5) -> None:
@@ -303,10 +297,9 @@ class RMSNorm(Module):
 
     As in PyTorch (Zhang and Sennrich 2019), whose `eps` is 2.2e-16 unless one is given.
 
-    Example:
-        >>> from glassgrad import RMSNorm
-        >>> [v.data for v in RMSNorm(2, eps=0.0)([5.0, -5.0])]
-        [1.0, -1.0]
+    >>> from glassgrad import RMSNorm
+    >>> [v.data for v in RMSNorm(2, eps=0.0)([5.0, -5.0])]
+    [1.0, -1.0]
     """
 
     def __init__(self, size: int, eps: float = 1e-6) -> None:
@@ -335,13 +328,12 @@ class Dropout(Module):
     Args:
         rate: the probability to be left out, from 0 to below 1, as something has to stay.
 
-    Example:
-        >>> from glassgrad import Dropout
-        >>> dropout = Dropout(0.5, seed=1)
-        >>> [v.data for v in dropout([1.0, 2.0, 3.0])]
-        [0.0, 4.0, 6.0]
-        >>> [v.data for v in dropout.eval()([1.0, 2.0, 3.0])]
-        [1.0, 2.0, 3.0]
+    >>> from glassgrad import Dropout
+    >>> dropout = Dropout(0.5, seed=1)
+    >>> [v.data for v in dropout([1.0, 2.0, 3.0])]
+    [0.0, 4.0, 6.0]
+    >>> [v.data for v in dropout.eval()([1.0, 2.0, 3.0])]
+    [1.0, 2.0, 3.0]
     """
 
     def __init__(self, rate: float, seed: Seed = None) -> None:
@@ -396,7 +388,7 @@ def _draw(count: int, generator: random.Random | None) -> Sequence[Any]:
     """Numbers from 0 to 1: those of the training around, else from the module's own generator.
 
     A training gives them, so that each sample has its own also in a compiled function, and a
-    resumed one the same again. A compiled function that is given none is a CompilationError.
+    resumed one the same again.
     """
     noise, is_recorded = _NOISE.get(), is_traced()
     numbers = None if noise is None else noise.take(count)

@@ -83,32 +83,20 @@ class NotFiniteError(ArithmeticError):
 
 
 class _SoFar:
-    """What the steps of an epoch came to so far.
-
-    Attributes:
-        numbers: those of the parameters after them.
-        steps: how many there are since the training began.
-        gradient: that of the last step, as it was used.
-        loss: the mean over all samples, of those that were used.
-        norms: for each step, the length of the gradient before it was clipped.
-        squares: of these gradients the sum of squares, a number for each parameter.
-        learning_rate: of the last step.
-    """
+    """What the steps of an epoch came to so far."""
 
     def __init__(self, numbers: Any, steps: int) -> None:
-        self.numbers, self.steps = numbers, steps
-        self.gradient, self.squares = np.zeros_like(numbers), np.zeros_like(numbers)
-        self.loss, self.norms, self.learning_rate = 0.0, list[float](), 0.0
+        self.numbers = numbers  # those of the parameters
+        self.steps = steps  # since the training began
+        self.loss = 0.0  # the mean over all samples, of those that were used
+        self.gradient = np.zeros_like(numbers)  # of the last step, as it was used
+        self.learning_rate = 0.0  # of the last step
+        self.norms = list[float]()  # of the gradient of each step, before it was clipped
+        self.squares = np.zeros_like(numbers)  # of these gradients the sums of squares
 
 
 class Loop:
-    """The steps of a training, and what is measured after each epoch of them.
-
-    Attributes:
-        epochs: how many are done.
-        steps: how many steps are.
-        latest: the numbers of the parameters after the last of them.
-    """
+    """The steps of a training, and what is measured after each epoch of them."""
 
     def __init__(
         self,
@@ -127,8 +115,8 @@ class Loop:
         self.samples, self.validation, self.metrics = samples, validation, metrics
         self.parameters = optimiser.parameters
         self._layers = _layers_of(objective.model, self.parameters)
-        self.epochs = self.steps = 0
-        self.latest = data_vector(self.parameters)
+        self.epochs = self.steps = 0  # that are done
+        self.latest = data_vector(self.parameters)  # after the last step
 
     def state(self) -> dict[str, Any]:
         """What a resumed training has to know, as JSON can hold it."""
@@ -175,8 +163,7 @@ class Loop:
     def epoch(self) -> Epoch:
         """The next epoch: a step for each batch, then what is measured after it.
 
-        Raises:
-            NotFiniteError: a loss, a gradient or a parameter is not finite.
+        A loss, a gradient or a parameter that is not finite is a NotFiniteError.
         """
         began, number = time.perf_counter(), self.epochs + 1
         if self.optimiser.parameters is not self.parameters:

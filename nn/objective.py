@@ -72,12 +72,10 @@ class Objective(Hook):
             and where the model, the loss or the penalty has any.
 
     Attributes:
-        modules: the model and all modules in it.
         all_parameters: those of the model, and those that are trained.
         form: what the model gives for a sample.
         noise_count: how many random numbers a sample takes.
-        is_compiled: whether it still does.
-        why_eager: what stood against it, or None.
+        why_eager: what stood against running compiled, or None.
     """
 
     def __init__(
@@ -197,10 +195,8 @@ class Objective(Hook):
         self._watch = None
 
     def value_and_gradient(self, numbers: Any, batch: Samples, noise: Any) -> tuple[float, Any]:
-        """The objective over a batch, and its gradient by the parameters as an array.
-
-        It is that at these numbers of the parameters, with random ones in an array of shape
-        (samples, `noise_count`).
+        """The objective over a batch, and its gradient as an array, at these numbers of the
+        parameters, with random ones in an array of shape (samples, `noise_count`).
         """
 
         def one_by_one() -> tuple[float, Any]:
@@ -226,9 +222,8 @@ class Objective(Hook):
     def _look_for_left_out(
         self, watch: Watch, read: list[Value], numbers: Any, batch: Samples, noise: Any
     ) -> None:
-        """Tell of leaf Values that the loss reads and nobody trains.
-
-        Where nothing else was read than parameters, there is nothing to look for.
+        """Tell of leaf Values that the loss reads and nobody trains, if anything else was read than
+        parameters.
         """
         recordings = [r for r in self._objective.recordings if r not in self._looked_into]
         self._looked_into += recordings
@@ -357,13 +352,12 @@ def left_out(loss: Value, parameters: Iterable[Value]) -> list[Value]:
     Raises:
         TypeError: the loss is no Value, or there is something else among the parameters.
 
-    Example:
-        >>> from glassgrad import SGD, Value, left_out
-        >>> w, b = Value(2.0, "w"), Value(0.5, "b")
-        >>> optimiser = SGD([w], learning_rate=0.1)
-        >>> loss = (w * 3.0 + b) ** 2
-        >>> left_out(loss, optimiser.parameters)
-        [Value(data=0.5, grad=–, label='b')]
+    >>> from glassgrad import SGD, Value, left_out
+    >>> w, b = Value(2.0, "w"), Value(0.5, "b")
+    >>> optimiser = SGD([w], learning_rate=0.1)
+    >>> loss = (w * 3.0 + b) ** 2
+    >>> left_out(loss, optimiser.parameters)
+    [Value(data=0.5, grad=–, label='b')]
     """
     if not isinstance(loss, Value):
         raise TypeError(f"left_out takes a loss, which is a Value, not {describe(loss)}.")

@@ -48,18 +48,17 @@ class Optimiser:
         LATER: of a class, what options and arrays are where a state lacks them, as it was written
             before there were any.
 
-    Example:
-        >>> import numpy as np
-        >>> from glassgrad import Optimiser, Value
-        >>> class SignDescent(Optimiser):
-        ...     def rule(self, numbers, gradients, state, group):
-        ...         return numbers - group.learning_rate * np.sign(gradients)
-        >>> w = Value(3.0)
-        >>> optimiser = SignDescent([w], learning_rate=0.5)
-        >>> (w * w).backward()
-        >>> optimiser.step()
-        >>> w.data
-        2.5
+    >>> import numpy as np
+    >>> from glassgrad import Optimiser, Value
+    >>> class SignDescent(Optimiser):
+    ...     def rule(self, numbers, gradients, state, group):
+    ...         return numbers - group.learning_rate * np.sign(gradients)
+    >>> w = Value(3.0)
+    >>> optimiser = SignDescent([w], learning_rate=0.5)
+    >>> (w * w).backward()
+    >>> optimiser.step()
+    >>> w.data
+    2.5
     """
 
     OPTIONS: ClassVar[Mapping[str, Check]] = {}
@@ -289,10 +288,6 @@ class Optimiser:
         """Of the arguments of an `__init__`, its `locals()`, those that all optimisers take."""
         return {name: given[name] for name in ("parameters", *self.OPTIONS) if name in given}
 
-    def _first(self, name: str) -> float:
-        """What an array of the state holds for a parameter that has not moved yet."""
-        return 0.0
-
     def _entries(self, parameters: Parameters) -> list[Any]:
         """The groups as they were given; plain parameters are one."""
         what = "a list of parameters, for example model.parameters(),"
@@ -312,11 +307,8 @@ class Optimiser:
                     "that is used in several places is listed once."
                 )
             seen.add(id(parameter))
-        more = len(parameters) - len(self.parameters)
-        self._state = {
-            name: np.append(numbers, np.full(more, self._first(name)))
-            for name, numbers in self._state.items()
-        }
+        more = np.zeros(len(parameters) - len(self.parameters))
+        self._state = {name: np.append(numbers, more) for name, numbers in self._state.items()}
         self.groups, self.parameters = tuple(groups), parameters
 
     def _group(self, entry: Any) -> Group:

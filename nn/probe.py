@@ -68,12 +68,11 @@ class LayerHealth:
         broken_values, broken_gradients: how many outputs, and how many gradients of outputs and
             parameters, are nan or infinite.
 
-    Example:
-        >>> from glassgrad import MLP, check_health
-        >>> loss = lambda output, target: (output - target) ** 2
-        >>> layer = check_health(MLP(1, [4, 1], seed=1), loss, [[0.5], [1.0]], [0.0, 1.0]).layers[0]
-        >>> layer.name, layer.kind, layer.parameters, layer.units, layer.dead
-        ('layers.0', 'Layer', 8, 4, ())
+    >>> from glassgrad import MLP, check_health
+    >>> loss = lambda output, target: (output - target) ** 2
+    >>> layer = check_health(MLP(1, [4, 1], seed=1), loss, [[0.5], [1.0]], [0.0, 1.0]).layers[0]
+    >>> layer.name, layer.kind, layer.parameters, layer.units, layer.dead
+    ('layers.0', 'Layer', 8, 4, ())
     """
 
     name: str

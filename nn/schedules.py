@@ -236,13 +236,12 @@ class ReduceOnPlateau(_Checked):
         min_learning_rate: no rate goes below; one for all groups, or one for each.
         eps: a smaller difference of rates is left alone.
 
-    Example:
-        >>> from glassgrad import SGD, ReduceOnPlateau, Schedule, Value
-        >>> schedule = Schedule(SGD([Value(1.0)], 0.5), ReduceOnPlateau(factor=0.5, patience=1))
-        >>> for loss in [3.0, 2.0, 2.0, 2.0]:
-        ...     schedule.step(loss)
-        >>> schedule.learning_rates
-        [0.25]
+    >>> from glassgrad import SGD, ReduceOnPlateau, Schedule, Value
+    >>> schedule = Schedule(SGD([Value(1.0)], 0.5), ReduceOnPlateau(factor=0.5, patience=1))
+    >>> for loss in [3.0, 2.0, 2.0, 2.0]:
+    ...     schedule.step(loss)
+    >>> schedule.learning_rates
+    [0.25]
     """
 
     factor: Share = 0.1
@@ -313,14 +312,13 @@ class Schedule:
     Attributes:
         step_count: how often `step()` was called.
 
-    Example:
-        >>> from glassgrad import SGD, Schedule, Value, step_decay
-        >>> optimiser = SGD([Value(1.0)], learning_rate=0.5)
-        >>> schedule = Schedule(optimiser, step_decay(every=2, factor=0.5))
-        >>> for _ in range(2):
-        ...     schedule.step()
-        >>> optimiser.learning_rate
-        0.25
+    >>> from glassgrad import SGD, Schedule, Value, step_decay
+    >>> optimiser = SGD([Value(1.0)], learning_rate=0.5)
+    >>> schedule = Schedule(optimiser, step_decay(every=2, factor=0.5))
+    >>> for _ in range(2):
+    ...     schedule.step()
+    >>> optimiser.learning_rate
+    0.25
     """
 
     def __init__(self, optimiser: Optimiser, rule: Rule, total: int | None = None) -> None:

@@ -35,15 +35,14 @@ class RecurrentCell(Module):
         nhidden: how many numbers the state has, one for each neuron.
         init: see `Neuron`; the fan-in is `nin` + `nhidden`.
 
-    Example:
-        >>> from glassgrad import RecurrentCell
-        >>> cell = RecurrentCell(2, 3, seed=0)
-        >>> cell
-        RecurrentCell(2 → 3, 18 parameters)
-        >>> h = cell([1.0, -1.0])
-        >>> h = cell([0.5, 0.0], h)
-        >>> [v.data for v in h] == [v.data for v in cell.run([[1.0, -1.0], [0.5, 0.0]])]
-        True
+    >>> from glassgrad import RecurrentCell
+    >>> cell = RecurrentCell(2, 3, seed=0)
+    >>> cell
+    RecurrentCell(2 → 3, 18 parameters)
+    >>> h = cell([1.0, -1.0])
+    >>> h = cell([0.5, 0.0], h)
+    >>> [v.data for v in h] == [v.data for v in cell.run([[1.0, -1.0], [0.5, 0.0]])]
+    True
     """
 
     def __init__(self, nin: int, nhidden: int, *, seed: Seed = None, init: Init = "torch") -> None:
@@ -119,14 +118,13 @@ class AttentionHead(Module):
     Attributes:
         queries, keys, values: the `Projection` that makes each of a vector, in the order drawn.
 
-    Example:
-        >>> from glassgrad import AttentionHead
-        >>> head = AttentionHead(2, 3, seed=0)
-        >>> head
-        AttentionHead(2 → 3, causal, 18 parameters)
-        >>> outputs = head([[1.0, 0.0], [0.0, 1.0]])
-        >>> len(outputs), len(outputs[0])
-        (2, 3)
+    >>> from glassgrad import AttentionHead
+    >>> head = AttentionHead(2, 3, seed=0)
+    >>> head
+    AttentionHead(2 → 3, causal, 18 parameters)
+    >>> outputs = head([[1.0, 0.0], [0.0, 1.0]])
+    >>> len(outputs), len(outputs[0])
+    (2, 3)
     """
 
     def __init__(

@@ -162,11 +162,10 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         classes_: the classes, in the order of the columns of `predict_proba`.
         n_iter_: how many epochs there were.
 
-    Example:
-        >>> from glassgrad import NetworkClassifier, two_moons
-        >>> X, y = two_moons()
-        >>> NetworkClassifier((16, 16), random_state=0).fit(X, y).score(X, y) > 0.95
-        True
+    >>> from glassgrad import NetworkClassifier, two_moons
+    >>> X, y = two_moons()
+    >>> NetworkClassifier((16, 16), random_state=0).fit(X, y).score(X, y) > 0.95
+    True
     """
 
     class_weight: Mapping[Any, float] | str | None = field(default=None, kw_only=True)
@@ -266,11 +265,10 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         mean_: the mean of the targets, or of each of several.
         scale_: their standard deviation, or 1 if that is 0.
 
-    Example:
-        >>> from glassgrad import NetworkRegressor, sine
-        >>> X, y = sine()
-        >>> NetworkRegressor(activation="tanh", random_state=0).fit(X, y).score(X, y) > 0.9
-        True
+    >>> from glassgrad import NetworkRegressor, sine
+    >>> X, y = sine()
+    >>> NetworkRegressor(activation="tanh", random_state=0).fit(X, y).score(X, y) > 0.9
+    True
     """
 
     def __sklearn_tags__(self) -> Any:

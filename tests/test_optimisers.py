@@ -57,7 +57,7 @@ ROWS: list[tuple[type[Optimiser], dict[str, Any]]] = [
     (RMSprop, {"momentum": 0.5, "centered": True, "weight_decay": 0.01}),
     (Adagrad, {}),
     (Adagrad, {"learning_rate": 0.1, "learning_rate_decay": 0.1, "weight_decay": 0.1}),
-    (Adagrad, {"learning_rate": 0.1, "initial_accumulator_value": 0.5, "eps": 1e-3}),
+    (Adagrad, {"learning_rate": 0.1, "eps": 1e-3}),
     (Adam, {"amsgrad": True}),
     (AdamW, {"amsgrad": True, "betas": (0.5, 0.5), "weight_decay": 0.1, "maximize": True}),
     *[
@@ -371,7 +371,6 @@ NEGATIVE = "takes 0 or a positive number"
         (lambda v: AdamW(v, eps=-1e-8), ValueError, NEGATIVE),
         (lambda v: RMSprop(v, alpha=1.0), ValueError, "below 1"),
         (lambda v: RMSprop(v, centered="yes"), TypeError, "True or False"),
-        (lambda v: Adagrad(v, initial_accumulator_value=-1.0), ValueError, NEGATIVE),
         (lambda v: Adagrad(v, learning_rate_decay=-1.0), ValueError, NEGATIVE),
         (lambda v: Adam([]), ValueError, "Adam of no parameters"),
         (lambda v: Adam(v[0]), TypeError, r"list of parameters.*model\.parameters\(\)"),
@@ -600,19 +599,6 @@ def test_a_group_that_is_added_moves_as_in_pytorch(
     again = rule([{"parameters": values[:3]}, {"parameters": values[3:]}], **options)
     again.load_state_dict(ours.state_dict())
     assert again.state_dict() == ours.state_dict()
-
-
-def test_what_an_added_group_remembers_begins_as_the_optimiser_was_made() -> None:
-    """PyTorch forgets to, and fails at the next step."""
-    alone, late = Value(1.0), Value(1.0)
-    first = Adagrad([alone], 0.1, initial_accumulator_value=0.5)
-    second = Adagrad([Value(9.0)], 0.1, initial_accumulator_value=0.5)
-    second.add_param_group({"parameters": [late]})
-    for optimiser, value in ((first, alone), (second, late)):
-        value.grad = 2.0
-        optimiser.step()
-    assert alone.data == late.data != 1.0
-    assert second.state_dict()["state"]["squares"] == [0.5, 4.5]
 
 
 @pytest.mark.parametrize(
