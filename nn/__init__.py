@@ -72,9 +72,7 @@ from glassgrad.nn.layers import RMSNorm as RMSNorm
 from glassgrad.nn.layers import Sequential as Sequential
 from glassgrad.nn.layers import count_noise as count_noise
 from glassgrad.nn.layers import noise_from as noise_from
-from glassgrad.nn.losses import (
-    binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
-)
+from glassgrad.nn.losses import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
 from glassgrad.nn.losses import cross_entropy as cross_entropy
 from glassgrad.nn.losses import hinge as hinge
 from glassgrad.nn.losses import huber as huber

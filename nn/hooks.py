@@ -40,15 +40,7 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engine import Value, data_vector, no_grad
-from glassgrad.engine.files import (
-    decode,
-    json_text,
-    parsed,
-    plain_file,
-    seal,
-    sealed,
-    write_file,
-)
+from glassgrad.engine.files import decode, json_text, parsed, plain_file, seal, sealed, write_file
 from glassgrad.engine.text import clipped, function_name, some_of, told
 from glassgrad.engine.value import set_frozen
 from glassgrad.engine.vectors import Vector, frozen_among, standing_at

@@ -128,13 +128,7 @@ class AttentionHead(Module):
     """
 
     def __init__(
-        self,
-        nin: int,
-        size: int,
-        *,
-        causal: bool = True,
-        seed: Seed = None,
-        init: Init = "torch",
+        self, nin: int, size: int, *, causal: bool = True, seed: Seed = None, init: Init = "torch"
     ) -> None:
         self.causal = true_or_false(causal, "AttentionHead(causal=...)")
         nin = whole(nin, "AttentionHead(nin=...)")
