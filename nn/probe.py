@@ -198,16 +198,14 @@ class _Layers:
     """The layers of a model, and which of them every node belongs to."""
 
     def __init__(self, model: Module) -> None:
-        parts = [("", model), *((p, x) for p, x in walk(model) if isinstance(x, Module))]
-        self._paths = {id(part): (path, part) for path, part in parts}
-        self._kinds = {path: type(part).__name__ for path, part in parts}
-        self._root = type(model).__name__
-        self._places: dict[Scope | None, _Place | None] = {None: None}
+        self._parts = {"": model, **{p: x for p, x in walk(model) if isinstance(x, Module)}}
+        self._paths = {id(part): path for path, part in self._parts.items()}
+        self._places: dict[Scope, _Place | None] = {}
         self._layers: dict[str, _Layer] = {}
         self._computed, self._read = dict[str, None](), list[str]()
         self.closed: dict[str, None] = {}
         seen: set[Value] = set()  # one that is used in several places belongs to the first
-        for path, part in parts:
+        for path, part in self._parts.items():
             layer, _, unit = self._place(path)
             for value in filter(is_parameter, (held for _, held in walk(part, deep=False))):
                 if unit is not None:
@@ -273,36 +271,32 @@ class _Layers:
                 self.closed.setdefault(place.layer.name)
 
     def _place_of(self, node: Any, placed: dict[Any, _Place]) -> _Place | None:
-        scope = node.scope
-        if scope not in self._places:
-            self._places[scope] = self._search(scope)
-        place = self._places[scope]
+        place = self._place_in(node.scope)
         if place is None or not _is_activation(node):
             return place
-        before = placed.get(node.parents[0])
-        return before if before is not None and _is_inside(before.path, place.path) else place
+        before, around = placed.get(node.parents[0]), place.path
+        if before is None or before.path == around:
+            return place
+        return before if not around or before.path.startswith(f"{around}.") else place
 
-    def _search(self, scope: Scope | None) -> _Place | None:
+    def _place_in(self, scope: Scope | None) -> _Place | None:
         """The place of the innermost module of the model that is open."""
-        while scope is not None:
-            known = self._paths.get(id(scope.owner))
-            if known is not None and known[1] is scope.owner:
-                return self._place(known[0])
-            scope = scope.parent
-        return None
+        if scope is None:
+            return None
+        if scope not in self._places:
+            path = self._paths.get(id(scope.owner))
+            self._places[scope] = (
+                self._place_in(scope.parent) if path is None else self._place(path)
+            )
+        return self._places[scope]
 
     def _place(self, path: str) -> _Place:
         home = without_neuron(path)
-        if home not in self._kinds:  # "neurons" of an object that is no module
+        if home not in self._parts:  # "neurons" of an object that is no module
             home = path
-        name = home or self._root
-        if name not in self._layers:
-            self._layers[name] = _Layer(name, self._kinds[home])
-        return _Place(self._layers[name], path, path if path != home else None)
-
-
-def _is_inside(path: str, around: str) -> bool:
-    return path != around and (not around or path.startswith(f"{around}."))
+        kind = type(self._parts[home]).__name__
+        layer = self._layers.setdefault(home or kind, _Layer(home or kind, kind))
+        return _Place(layer, path, path if path != home else None)
 
 
 def _is_activation(node: Any) -> bool:
