@@ -10,13 +10,16 @@ for bit, in one JSON file:
      "schema": "glassgrad-checkpoint/2",
      "run": {"batch_size": 32, "seed": 0, "samples": "5f0c…", …},
      "history": {…}, "parameters": […], "best": […] or null, "frozen": [0, 1],
-     "steps": 504, "why_eager": null, "optimiser": {…}, "digest": "90ab…"
+     "others": ["temperature"], "steps": 504, "why_eager": null, "optimiser": {…}, "digest": "90ab…"
      }
 
 "run" describes the training: a name, a number or a digest of each thing that makes it another than
 others. A file is taken only by a call of `fit` that describes itself alike, and a refusal says what
 differs. What cannot be described is the code of a model, loss, penalty or metric of your own: of
 those the names count, and what loss and penalty give for some made-up numbers.
+
+"others" names those of the model that the optimiser does not move, and whose numbers come last in
+"parameters"; it is left out where there are none, and older files lack it, and these numbers.
 
 What follows is the states of `Notes`, of `Kept` and of the loop: `taker_of` gives what takes one
 over, if nothing in it is wrong or missing (a ValueError, TypeError or KeyError). "digest" is the
@@ -39,7 +42,7 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine import Value, data_vector, no_grad
+from glassgrad.engine import Value, assign, data_vector, no_grad
 from glassgrad.engine.files import decode, json_text, parsed, plain_file, seal, sealed, write_file
 from glassgrad.engine.text import clipped, function_name, some_of, told
 from glassgrad.engine.value import set_frozen
@@ -87,12 +90,16 @@ class Notes(Hook):
 
 class Kept(Hook):
     """Keeps the numbers of the parameters after the last whole epoch and after the best one, if
-    there is any, and which of them are frozen.
+    there is any, and which of them are frozen: first those that are trained, then the others of
+    the model, which a callback may set.
     """
 
-    def __init__(self, parameters: Sequence[Value], history: History) -> None:
-        self._parameters, self._history = parameters, history
-        self.last: Vector = data_vector(parameters)
+    def __init__(self, trained: Sequence[Value], model: Module, history: History) -> None:
+        known = set(map(id, trained))
+        others = {name: p for name, p in model.named_parameters() if id(p) not in known}
+        self._parameters, self._others = [*trained, *others.values()], [*others]
+        self._history = history
+        self.last: Vector = data_vector(self._parameters)
         self.best: Vector | None = None
 
     def after(self, epoch: Epoch) -> None:
@@ -100,22 +107,36 @@ class Kept(Hook):
         if self._history.best_epoch == epoch.number:
             self.best = self.last
 
+    def put(self, numbers: Vector) -> None:
+        """Give the parameters these numbers; those of the trained ones alone leave the others."""
+        assign(self._parameters[: len(numbers)], numbers)
+
     def state(self) -> dict[str, Any]:
         best = None if self.best is None else self.best.tolist()
         frozen = frozen_among(self._parameters)
         places = {} if frozen is None else {"frozen": np.flatnonzero(frozen).tolist()}
-        return {"parameters": self.last.tolist(), "best": best, **places}
+        others = {"others": self._others} if self._others else {}
+        return {"parameters": self.last.tolist(), "best": best, **places, **others}
 
     def taker_of(self, state: Mapping[str, Any]) -> Callable[[], None]:
-        last = _array(state["parameters"], len(self.last))
-        best = None if state["best"] is None else _array(state["best"], len(self.last))
+        names: list[str] = decode(list[str], state.get("others", []), "its other parameters")
+        if names not in ([], self._others):
+            raise ValueError(
+                f"beside what is trained it has {some_of(names)}, and the model has "
+                f"{some_of(self._others) or 'nothing'}"
+            )
+        count = len(self.last) - (0 if names else len(self._others))
+        missing = self.last[count:]
+        last = np.append(_array(state["parameters"], count), missing)
+        best = None if state["best"] is None else np.append(_array(state["best"], count), missing)
         frozen: list[int] = decode(list[int], state.get("frozen", []), "its frozen parameters")
-        if not set(frozen) <= set(range(len(last))):
+        if not set(frozen) <= set(range(count)):
             raise ValueError("its frozen parameters are no places of parameters")
 
         def take() -> None:
             self.last, self.best = last, best
-            set_frozen(self._parameters, False)  # a callback may have frozen some, or let them move
+            # A callback may have frozen some, or let them move.
+            set_frozen(self._parameters[:count], False)
             set_frozen([self._parameters[place] for place in frozen], True)
 
         return take

@@ -276,7 +276,7 @@ class Training:
     def __init__(self, loop: Loop, callbacks: Sequence[hooks.Callback]) -> None:
         self.loop, self.history = loop, History()
         self._notes = hooks.Notes(self.history)
-        self._kept = hooks.Kept(loop.parameters, self.history)
+        self._kept = hooks.Kept(loop.parameters, loop.objective.model, self.history)
         self._callbacks = hooks.Callbacks(
             callbacks, self.history, loop.objective.model, loop.parameters
         )
@@ -302,7 +302,7 @@ class Training:
         if not (epochs := file.resume()):
             return
         loop.epochs = epochs
-        assign(loop.parameters, self._kept.last)
+        self._kept.put(self._kept.last)
         if epochs == options.epochs:
             self.history.note(f"{file.path.name} was at its last epoch: nothing was left to train.")
 
@@ -366,7 +366,7 @@ class Training:
             self._leave(True)
 
     def _leave(self, keep_best: bool) -> None:
-        assign(self.loop.parameters, self._final(keep_best))
+        self._kept.put(self._final(keep_best))
         self.loop.objective.model.eval()
         self._forget_gradients()
 

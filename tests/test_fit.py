@@ -581,6 +581,52 @@ def test_a_training_cut_into_pieces_is_the_same(make: Callable, tmp_path: Path) 
         assert parts[name] == history[name]
 
 
+class Tempered(Module):
+    """A network, and a temperature that no optimiser moves, but a callback."""
+
+    def __init__(self) -> None:
+        self.net, self.temperature = small(), Value(1.0)
+
+    def forward(self, x: Any) -> Any:
+        return self.net(x) * self.temperature
+
+
+def cooled(path: Path | None, **options: Any) -> tuple[Module, History]:
+    model, temperatures = Tempered(), [1.0, 3.0, -9.0, 0.5]
+
+    def cool(history: History) -> None:
+        model.temperature.data = temperatures[history.epochs - 1]
+
+    optimiser = SGD(model.net.parameters(), 0.1, momentum=0.9)
+    return trained(model=model, optimiser=optimiser, checkpoint=path, callbacks=cool, **options)
+
+
+def test_what_the_optimiser_does_not_move_is_kept_and_resumed_too(tmp_path: Path) -> None:
+    whole, history = cooled(None, epochs=4)
+    path = tmp_path / "run.json"
+    cooled(path, epochs=2)
+    resumed, again = cooled(path, epochs=4)
+    assert again["loss"] == history["loss"]
+    assert resumed.state_dict() == whole.state_dict()
+
+
+def test_the_best_epoch_has_its_numbers_of_what_the_optimiser_does_not_move() -> None:
+    model, history = cooled(None, epochs=4, keep_best=True)
+    assert history.best_epoch == 2
+    assert model.state_dict() == cooled(None, epochs=2)[0].state_dict()
+
+
+def test_a_checkpoint_from_before_these_were_in_it_is_still_read(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    model, _ = cooled(path, epochs=2)
+    data = json.loads(path.read_text())
+    assert data.pop("others") == ["temperature"]
+    del data["digest"], data["parameters"][-1], data["best"][-1]
+    path.write_bytes(sealed(data))
+    resumed, _ = cooled(path, epochs=2)
+    assert resumed.state_dict() == {**model.state_dict(), "temperature": 1.0}
+
+
 def test_frozen_parameters_belong_to_the_training(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     for seed in (1, 1, 2):
@@ -781,6 +827,7 @@ def test_a_checkpoint_without_a_digest_is_read_if_it_is_of_version_1(tmp_path: P
         (lambda data: data.update(best=[1.0]), "it does not hold 25 parameters"),
         (lambda data: data.update(best=None), "do not belong together"),
         (lambda data: data.update(optimiser=[]), "A state of Adam is a dict"),
+        (lambda data: data.update(others=["scale"]), "it has scale, and the model has nothing"),
     ],
 )
 def test_what_is_wrong_with_a_checkpoint_is_told(
