@@ -71,6 +71,12 @@ def has_parts(kind: type) -> bool:
     return hasattr(kind, "__iter__") or (hasattr(kind, "__getitem__") and hasattr(kind, "__len__"))
 
 
+def check_unmasked(given: Any, role: str = "The array") -> None:
+    """Refuse an array with masked entries, behind which stand numbers that nobody meant."""
+    if hasattr(given, "mask") and np.ma.is_masked(given):
+        raise TypeError(f"{role} has masked entries. Leave them out, or fill them: .filled(0).")
+
+
 class Numeric:
     """What numpy, and Python's `numbers`, expect of a real number."""
 

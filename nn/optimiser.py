@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 import numpy as np
 
 from glassgrad.engine import Value, computed_gradients, data_vector, zero_grad
+from glassgrad.engine.arrays import check_unmasked
 from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import name as value_name
 from glassgrad.engine.text import counted, describe, named, some_of, told
@@ -255,11 +256,13 @@ class Optimiser:
         """
         if type(found) is np.ndarray and found.dtype == float and found.shape == shape:
             return found if found.base is None else found.copy()
-        array = np.asarray(found)
-        if array.dtype.kind in "fiu" and array.shape == shape:
+        array, is_masked = np.asarray(found), np.ma.is_masked(found)
+        if array.dtype.kind in "fiu" and array.shape == shape and not is_masked:
             return array.astype(float)
         given = told(found)
-        if isinstance(found, np.ndarray):
+        if is_masked:
+            given = "an array with masked entries"
+        elif isinstance(found, np.ndarray):
             given = f"an array of shape {found.shape} and type {found.dtype}"
         role = f"state[{name!r}]" if name else "the new numbers"
         raise TypeError(
@@ -272,6 +275,7 @@ class Optimiser:
         return AttributeError(f"{option} is an option of the groups of {kind}: {remedy}")
 
     def _row(self, role: str, numbers: Any, kinds: str) -> Any:
+        check_unmasked(numbers, f"moved({role}=...)")
         array = np.asarray(numbers)
         if array.dtype.kind not in kinds:
             wanted = "booleans" if kinds == "b" else "real numbers"

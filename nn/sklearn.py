@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from glassgrad.engine.arrays import check_unmasked
 from glassgrad.nn.dense import MLP
 from glassgrad.nn.fit import fit
 from glassgrad.nn.losses import binary_cross_entropy_with_logits, cross_entropy, mse
@@ -81,6 +82,12 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn says no typ
         """Whether a call begins anew, and does not go on from where the last one ended."""
         return not (hasattr(self, "model_") and (is_partial or self.warm_start))
 
+    def _check_unmasked(self, **given: Any) -> None:
+        """Refuse what scikit-learn takes without a word, with the numbers behind the masks."""
+        for name, data in given.items():
+            for each in (data, *data) if isinstance(data, (list, tuple)) else (data,):
+                check_unmasked(each, f"{type(self).__name__}: {name}")
+
     def _weights(self, X: Any, sample_weight: Any) -> Any:
         if sample_weight is None:
             return None
@@ -134,6 +141,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn says no typ
 
     def _outputs(self, X: Any) -> Any:
         check_is_fitted(self)
+        self._check_unmasked(X=X)
         return predict(self.model_, validate_data(self, X, reset=False, dtype=np.float64))
 
 
@@ -173,6 +181,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
     @_all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NetworkClassifier:
         """Train on n samples of shape (n, features) and their classes, of any kind."""
+        self._check_unmasked(X=X, y=y, sample_weight=sample_weight)
         X, y = validate_data(self, X, y, dtype=np.float64, reset=self._is_new(False))
         check_classification_targets(y)
         classes = np.unique(y)
@@ -196,6 +205,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
 
         The first call needs all the classes that there are.
         """
+        self._check_unmasked(X=X, y=y, classes=classes, sample_weight=sample_weight)
         is_first = not hasattr(self, "classes_")
         X, y = validate_data(self, X, y, dtype=np.float64, reset=is_first)
         check_classification_targets(y)
@@ -252,6 +262,11 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         places = logits > 0.0 if logits.ndim == 1 else logits.argmax(axis=1)
         return self.classes_[places.astype(int)]
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of samples whose class is right."""
+        self._check_unmasked(y=y, sample_weight=sample_weight)
+        return float(super().score(X, y, sample_weight))
+
 
 class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
     """An MLP that predicts a number, or several, with scikit-learn's interface.
@@ -287,6 +302,7 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         return self._learn(X, y, sample_weight, is_partial=True)
 
     def _learn(self, X: Any, y: Any, sample_weight: Any, *, is_partial: bool) -> NetworkRegressor:
+        self._check_unmasked(X=X, y=y, sample_weight=sample_weight)
         is_new = self._is_new(is_partial)
         X, y = validate_data(
             self, X, y, dtype=np.float64, y_numeric=True, multi_output=True, reset=is_new
@@ -314,3 +330,8 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         """The number, or the numbers, for each sample."""
         outputs = self._outputs(X)
         return outputs.reshape(len(outputs), *np.shape(self.mean_)) * self.scale_ + self.mean_
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R², of several targets its mean."""
+        self._check_unmasked(y=y, sample_weight=sample_weight)
+        return float(super().score(X, y, sample_weight))

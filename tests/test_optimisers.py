@@ -266,6 +266,9 @@ def test_the_new_numbers_are_never_the_old_array() -> None:
     assert numbers.tolist() == [1.0, 2.0]
 
 
+MASKED = np.ma.masked_array([1.0, 2.0], [False, True])
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [
@@ -276,6 +279,9 @@ def test_the_new_numbers_are_never_the_old_array() -> None:
         (([Value(1.0), Value(2.0)], [1.0, 2.0]), TypeError, "real numbers"),
         (([1.0, 2.0], [1.0, 2.0], [1, 0]), TypeError, "takes booleans"),
         (([1.0, 2.0], [1.0, 2.0], [True]), ValueError, "computed"),
+        ((MASKED, [1.0, 2.0]), TypeError, r"moved\(numbers=...\) has masked entries"),
+        (([1.0, 2.0], MASKED), TypeError, r"moved\(gradients=...\) has masked entries"),
+        (([1.0, 2.0], [1.0, 2.0], MASKED > 0.0), TypeError, "computed=.* has masked entries"),
     ],
 )
 def test_wrong_arrays_change_nothing(arguments: Any, error: type, said: str) -> None:
@@ -705,6 +711,7 @@ NO_ROW = {
     "type object": lambda numbers: numbers.astype(object),
     "type bool": lambda numbers: numbers > 0.0,
     "type <U32": lambda numbers: numbers.astype(str),
+    "masked entries": lambda numbers: np.ma.masked_greater(numbers, 2.0),
     r"\['a', 'b', 'c'\]": lambda numbers: ["a", "b", "c"],
 }
 
