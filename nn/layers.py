@@ -21,7 +21,7 @@ from contextvars import ContextVar
 from types import MethodType
 from typing import Any, TypeAlias, overload
 
-from glassgrad.engine import Operation, Value, as_value, dot, mean, step, where
+from glassgrad.engine import Operation, Value, as_value, dot, max, mean, sqrt, step, where
 from glassgrad.engine.context import Block, is_traced
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import whole
@@ -254,6 +254,21 @@ class Embedding(Module):
         return f"{len(self.rows)} × {self.size}"
 
 
+def _in_parts(numbers: Sequence[Value], eps: float) -> tuple[Sequence[Value], Value]:
+    """The numbers, and the root of the mean of their squares + eps; both divided by the largest
+    where squares may overflow or be lost, in single precision too. That cancels out, so that it is
+    a constant, and no gradient is missing.
+    """
+    is_known = not is_traced()
+    largest = max(*(abs(v.data if is_known else v) for v in numbers), sqrt(eps))
+    is_usual = step(2.0**50 - largest) * step(largest - 2.0**-50)
+    if is_known and is_usual:
+        return numbers, (dot(numbers, numbers) / len(numbers) + eps).sqrt()
+    divisor = as_value(where(is_usual, 1.0, largest), "A norm").detach()
+    parts = [v / divisor for v in numbers]
+    return parts, (dot(parts, parts) / len(parts) + eps / divisor / divisor).sqrt()
+
+
 @buildable
 class LayerNorm(Module):
     """gain · (x - mean) / sqrt(variance + eps) + bias, with the mean and variance of one sample.
@@ -283,9 +298,8 @@ class LayerNorm(Module):
     def forward(self, x: Inputs) -> list[Value]:
         inputs = converted(self, len(self.gain), x)
         middle = mean(inputs)
-        centred = [v - middle for v in inputs]
-        root = (dot(centred, centred) / len(centred) + self.eps).sqrt()
-        return [g * (v / root) + b for g, v, b in zip(self.gain, centred, self.bias)]
+        parts, root = _in_parts([v - middle for v in inputs], self.eps)
+        return [g * (v / root) + b for g, v, b in zip(self.gain, parts, self.bias)]
 
     def extra_repr(self) -> str:
         return f"{len(self.gain)}"
@@ -310,8 +324,8 @@ class RMSNorm(Module):
 
     def forward(self, x: Inputs) -> list[Value]:
         inputs = converted(self, len(self.gain), x)
-        root = (dot(inputs, inputs) / len(inputs) + self.eps).sqrt()
-        return [g * (v / root) for g, v in zip(self.gain, inputs)]
+        parts, root = _in_parts(inputs, self.eps)
+        return [g * (v / root) for g, v in zip(self.gain, parts)]
 
     def extra_repr(self) -> str:
         return f"{len(self.gain)}"
