@@ -185,7 +185,8 @@ def cross_entropy(
         weight: how much each class counts, K numbers or Values. Of classes the mean is divided by
             the weights of the samples, of shares by their number, as in PyTorch.
         ignore_index: a class whose samples do not count, such as -100 for padding; with none left
-            the mean is nan, as in PyTorch.
+            the mean is nan, as in PyTorch. `fit` gives one sample at a time: leave those out that
+            do not count, or write reduction="sum".
         label_smoothing: the part of each target that is spread evenly over all classes, from 0 to
             1 (Szegedy et al. 2016).
         reduction: as for all; "none" gives a Value for each sample.
@@ -227,6 +228,8 @@ def cross_entropy(
     counts = [1.0 if weights is None else _chosen(weights, t) for t in classes]
     if ignore_index is not None:
         losses, counts = ([where(k, x, 0.0) for k, x in zip(kept, row)] for row in (losses, counts))
+        if weights is None and reduction == "mean":  # nothing cancels, also of one sample
+            return total(losses) / total(counts)
     return _reduced("cross_entropy", losses, outer, reduction, counts)
 
 
