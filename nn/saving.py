@@ -246,7 +246,8 @@ def build(found: ModelFile) -> Any:
     if found.build is ...:
         raise ValueError(
             "does not say how its model is built, as of version 1 of the schema, or of a model "
-            "with classes or functions of your own, changed after it was made, or with modules "
+            "with classes or functions of your own, with the same parameters in two places, "
+            "changed after it was made, or with modules "
             f"inside more than {_DEEPEST} others. Build the model, and call its .load(path)."
         )
     try:
