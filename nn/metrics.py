@@ -28,7 +28,7 @@ from glassgrad.engine.misuse import real
 from glassgrad.engine.printing import columns, width_of
 from glassgrad.engine.text import counted, describe, some_of, told, visible
 from glassgrad.engine.tree import Array, listed, numbers_of
-from glassgrad.nn.samples import relative
+from glassgrad.nn.samples import relative, size_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -197,12 +197,14 @@ def r2(outputs: Any, targets: Any, *, sample_weight: Any = None) -> float:
         given, wanted, weights = (each[weights > 0.0] for each in (given, wanted, weights))
     shares = 1.0 if weights is None else weights.reshape(-1, *[1] * (given.ndim - 1))
     with np.errstate(over="ignore", invalid="ignore"):
-        centre = np.average(wanted, axis=0, weights=weights)
-        missed = np.sum(shares * (wanted - given) ** 2, axis=0)
-        total = np.sum(shares * (wanted - centre) ** 2, axis=0)
+        size, larger = size_of(wanted), size_of(wanted, given)
+        parts = wanted / size
+        missed = np.sum(shares * (wanted / larger - given / larger) ** 2, axis=0)
+        total = np.sum(shares * (parts - np.average(parts, axis=0, weights=weights)) ** 2, axis=0)
         without = np.where(missed == 0.0, 1.0, np.where(np.isnan(missed), np.nan, 0.0))
         is_same = np.ptp(wanted, axis=0) == 0.0  # the mean of equal numbers may be rounded
-        scores = np.where(is_same, without, 1.0 - missed / np.where(total == 0.0, 1.0, total))
+        ratio = missed / np.where(total == 0.0, 1.0, total) * (larger / size) ** 2
+        scores = np.where(is_same, without, 1.0 - ratio)
     return float(np.mean(scores))
 
 

@@ -214,6 +214,15 @@ def relative(weights: Any) -> Any:
     return weights / weights.max()
 
 
+def size_of(*columns: Any) -> Any:
+    """The power of two just below the largest number of each column, to divide by: sums and squares
+    of what is left keep in the range of floats, and nothing is rounded.
+    """
+    largest = np.max([np.abs(each).max(axis=0) for each in columns], axis=0)
+    _, exponent = np.frexp(np.where(np.isfinite(largest), largest, 1.0))
+    return np.ldexp(1.0, exponent - 1)
+
+
 def in_batches(things: Any, size: int) -> Iterator[Any]:
     """What can be sliced, some at a time; the last batch may be smaller."""
     for first in range(0, len(things), size):

@@ -23,7 +23,7 @@ from glassgrad.nn.fit import fit
 from glassgrad.nn.losses import binary_cross_entropy_with_logits, cross_entropy, mse
 from glassgrad.nn.optimisers import AdamW
 from glassgrad.nn.predict import predict
-from glassgrad.nn.samples import relative
+from glassgrad.nn.samples import relative, size_of
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -311,25 +311,33 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         if is_new:
             is_sound = weights is not None and (weights >= 0.0).all() and weights.any()
             shares = relative(weights) if is_sound else None  # `fit` refuses what is not
-            mean = np.average(y, axis=0, weights=shares)
-            largest = np.abs(y - mean).max(axis=0)
+            size = size_of(y)
+            mean = np.average(y / size, axis=0, weights=shares)
+            largest = np.abs(y / size - mean).max(axis=0)
             largest = np.where(largest > 0.0, largest, 1.0)  # squares of shares keep in range
-            scale = np.sqrt(np.average(((y - mean) / largest) ** 2, axis=0, weights=shares))
-            self.mean_, self.scale_ = mean, np.where(scale > 0.0, scale * largest, 1.0)
+            scale = np.sqrt(np.average(((y / size - mean) / largest) ** 2, axis=0, weights=shares))
+            self.mean_ = mean * size
+            self.scale_ = np.where(scale > 0.0, scale * largest * size, 1.0)
         elif y.shape[1:] != np.shape(self.mean_):
             raise ValueError(
                 f"NetworkRegressor goes on with targets of shape {np.shape(self.mean_)}, and y has "
                 f"some of shape {y.shape[1:]}."
             )
-        scaled = (y - self.mean_) / self.scale_
+        part = self._part()
+        scaled = (y * part - self.mean_ * part) / (self.scale_ * part)
         outputs = 1 if y.ndim == 1 else y.shape[1]
         self._train(X, scaled, outputs, mse, is_partial=is_partial, sample_weight=weights)
         return self
 
+    def _part(self) -> Any:
+        """A half where targets are large, so that no difference or sum of them overflows; or 1."""
+        return np.where(self.scale_ > 1.0, 0.5, 1.0)
+
     def predict(self, X: Any) -> Any:
         """The number, or the numbers, for each sample."""
         outputs = self._outputs(X)
-        return outputs.reshape(len(outputs), *np.shape(self.mean_)) * self.scale_ + self.mean_
+        outputs, part = outputs.reshape(len(outputs), *np.shape(self.mean_)), self._part()
+        return (outputs * (self.scale_ * part) + self.mean_ * part) / part
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R², of several targets its mean."""

@@ -276,10 +276,11 @@ def test_a_warm_start_keeps_its_features() -> None:
     assert model.predict(X).shape == (20,)
 
 
-@pytest.mark.parametrize("size", [1e-200, 1e300])
+@pytest.mark.parametrize("size", [5e-324, 1e-200, 1e300, 1e308])
 def test_targets_of_any_size_are_learned(size: float) -> None:
     X, y = two_moons(40)
     options = {"epochs": 20, "random_state": 0}
+    y = 2.0 * y - 1.0
     found = NetworkRegressor((8,), **options).fit(X, y * size)
     plain = NetworkRegressor((8,), **options).fit(X, y)
     np.testing.assert_allclose(found.scale_, plain.scale_ * size, rtol=1e-12)

@@ -182,6 +182,15 @@ def test_huge_errors_are_infinite_and_do_not_warn():
     assert r2([1e200, 0.0], [0.0, 1.0]) == -math.inf
 
 
+@pytest.mark.parametrize("size", [5e-324, 2.0**-700, 1.0, 2.0**700, 2.0**1021])
+@pytest.mark.parametrize("weight", [None, [1.0, 3.0, 0.5]])
+def test_r2_of_numbers_of_any_size(size, weight):
+    outputs, targets = np.array([1.0, 2.0, -4.0]), np.array([1.0, -3.0, 2.0])
+    expected = r2(outputs, targets, sample_weight=weight)
+    assert expected < 0.0
+    assert r2(outputs * size, targets * size, sample_weight=weight) == expected
+
+
 @pytest.mark.parametrize("metric", REGRESSION)
 def test_a_column_is_a_row_of_numbers(metric):
     """Broadcasting would make them a matrix, and the mean of that is a wrong number."""
