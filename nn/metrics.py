@@ -66,6 +66,10 @@ def accuracy(
     return _mean(is_right, sample_weight, "accuracy")
 
 
+_MOST_CLASSES = 10_000
+"""Of so many a table already takes a gigabyte."""
+
+
 def confusion(
     outputs: Any, targets: Any, threshold: float | None = None, *, names: Any = None
 ) -> Confusion:
@@ -90,6 +94,11 @@ def confusion(
             "class. Leave them out, or find where they arise with trap()."
         )
     k = max(2, 1 + int(max(chosen.max(), right.max()))) if given.ndim == 1 else given.shape[1]
+    if k > _MOST_CLASSES:
+        raise ValueError(
+            f"confusion(...) of {k:,} classes is a table of as many rows and columns. Number those "
+            "that there are from 0 on, without gaps: np.unique(classes, return_inverse=True)."
+        )
     given_names = range(k) if names is None else listed(names, "confusion(names=...)")
     called = [visible(str(name)) for name in given_names]
     if len(called) < k or (len(called) > k and given.dtype.kind not in "iub"):
@@ -316,7 +325,7 @@ def _as_classes(given: Array, wanted: Array, metric: str) -> tuple[Array, Array]
     if all(set(x) <= {0, 1} or set(x) <= {-1, 1} for x in map(np.unique, (given, wanted))):
         return (given > 0).astype(int), (wanted > 0).astype(int)
     for role, classes in (("outputs", given), ("targets", wanted)):
-        wrong = classes[(classes < 0) | (classes != np.floor(classes))]
+        wrong = classes[(classes < 0) | (classes != np.floor(classes)) | (classes >= 2.0**63)]
         if wrong.size:
             raise ValueError(
                 f"{metric}(...) of integers takes them as classes, from 0 on, and {_some(wrong)} "

@@ -258,6 +258,14 @@ def test_a_nan_has_no_place_among_the_counts():
         confusion([NAN, 1.0], [0, 1])
 
 
+def test_classes_far_too_large_are_refused_before_a_table_is_made():
+    for largest in (10_000, 10**9, 2**53):
+        with pytest.raises(ValueError, match=rf"of {largest + 1:,} classes .* without gaps"):
+            confusion([0, 1], [0, largest])
+    with pytest.raises(ValueError, match=r"1e\+300 among the targets is none"):
+        confusion([0, 1], [0, 1e300])
+
+
 def test_a_metric_is_called_by_name_or_given_as_it_is():
     for name, metric in METRICS.items():
         assert metric_called(name) is metric
