@@ -92,10 +92,10 @@ class Sequential(Module):
         if not parts:
             raise ValueError("Sequential(...) of nothing computes nothing; give at least one part.")
         self.parts = [_part(part) for part in parts]
-        known = set(self.parameters())
         for part in self.parts:
-            hidden = set() if isinstance(part, Module) else set(parameters_read_by(part)) - known
-            if hidden:
+            if isinstance(part, Module):
+                continue
+            if hidden := set(parameters_read_by(part)) - set(self.parameters()):
                 raise ValueError(
                     f"The function {function_name(part)} uses "
                     f"{counted(len(hidden), 'parameter')} of no part of Sequential, so that none "
